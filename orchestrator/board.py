@@ -1,0 +1,101 @@
+"""The state of a running plan: which job is ready, running, done, failed or blocked. Knows neither Ray nor SQL."""
+
+import heapq
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Literal
+
+from orchestrator.plan import STAGES
+from workers.fields import Stage
+from workers.specs import Job
+
+State = Literal["done", "running", "queued", "waiting", "failed", "blocked"]
+_PRIORITY: dict[Stage, int] = {"evaluate": 0, "attack": 1, "craft": 2, "fine_tune": 3, "pretrain": 4}
+
+
+class Board:
+    """Hands out jobs whose parents are done, measuring before training, so that results appear early; counts attempts; blocks
+    the descendants of a failed job."""
+
+    def __init__(self, jobs: Sequence[Job], *, max_failures: int) -> None:
+        """Take the jobs to run, parents first; a parent that is not among them is done already. A job may fail `max_failures` times and
+        be tried again; the next failure is final."""
+        self._jobs = {job.key: job for job in jobs}
+        self._order = {job.key: place for place, job in enumerate(jobs)}
+        self._max_failures = max_failures
+        self._states: dict[str, State] = dict.fromkeys(self._jobs, "waiting")
+        self._counts: dict[Stage, Counter[State]] = {stage: Counter() for stage in STAGES}
+        for job in jobs:
+            self._counts[job.stage]["waiting"] += 1
+        self._failures: Counter[str] = Counter()
+        self._missing = {job.key: {parent for parent in job.parents.values() if parent in self._jobs} for job in jobs}
+        self._children: defaultdict[str, list[str]] = defaultdict(list)
+        for key, parents in self._missing.items():
+            for parent in parents:
+                self._children[parent].append(key)
+        self._ready: list[tuple[int, int, str]] = []
+        for key, parents in self._missing.items():
+            if not parents:
+                self._push(key)
+        self._stopped = False
+
+    def _push(self, key: str) -> None:
+        heapq.heappush(self._ready, (_PRIORITY[self._jobs[key].stage], self._order[key], key))
+
+    def take(self) -> Job | None:
+        """The next ready job, now queued for a worker; None while there is none."""
+        if self._stopped or not self._ready:
+            return None
+        key = heapq.heappop(self._ready)[-1]
+        self._move(key, "queued")
+        return self._jobs[key]
+
+    def begin(self, key: str) -> None:
+        """A worker has started on the job."""
+        self._move(key, "running")
+
+    @property
+    def drained(self) -> bool:
+        """Whether no job will ever be handed out again: nothing is ready, and nothing is under way that could make a job ready."""
+        return self._stopped or not (self._ready or self.total("running") or self.total("queued"))
+
+    def stop(self) -> None:
+        """Hand out nothing more."""
+        self._stopped = True
+
+    def succeed(self, key: str) -> None:
+        self._move(key, "done")
+        for child in self._children[key]:
+            self._missing[child].discard(key)
+            if not self._missing[child]:
+                self._push(child)
+
+    def fail(self, key: str) -> bool:
+        """Count a failed attempt; returns whether it was the last: the job is then failed and its descendants are blocked."""
+        self._failures[key] += 1
+        if self._failures[key] <= self._max_failures:
+            self._move(key, "waiting")
+            self._push(key)
+            return False
+        self._move(key, "failed")
+        self._block(key)
+        return True
+
+    def _block(self, key: str) -> None:
+        for child in self._children[key]:
+            if self._states[child] != "blocked":
+                self._move(child, "blocked")
+                self._block(child)
+
+    def _move(self, key: str, state: State) -> None:
+        counts = self._counts[self._jobs[key].stage]
+        counts[self._states[key]] -= 1
+        counts[state] += 1
+        self._states[key] = state
+
+    def counts(self) -> dict[Stage, Counter[State]]:
+        """How many jobs of each stage are in each state."""
+        return {stage: Counter(counts) for stage, counts in self._counts.items()}
+
+    def total(self, state: State) -> int:
+        return sum(counts[state] for counts in self._counts.values())

@@ -1,0 +1,247 @@
+"""The `robustsweep` command. Everything heavy is imported inside the commands, so that `--help` answers at once."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from workers.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from orchestrator.places import Places
+
+app = typer.Typer(
+    name="robustsweep",
+    help="Sweeps of training and attack jobs for robust, randomised, tensorized networks: every job computed once, every result in SQL.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+)
+
+
+class OutputFormat(StrEnum):
+    """How a table is printed."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+    markdown = "markdown"
+
+
+class TextFormat(StrEnum):
+    """How a summary is printed."""
+
+    table = "table"
+    json = "json"
+
+
+class ExecutorChoice(StrEnum):
+    """Where jobs run."""
+
+    ray = "ray"
+    inline = "inline"
+
+
+Home = Annotated[Path, typer.Option("--home", envvar="ROBUSTSWEEP_HOME", help="Folder of results.db and artifacts/.")]
+StoreUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        envvar="ROBUSTSWEEP_STORE",
+        help="Database URL, sqlite:///... or postgresql://...  [default: HOME/results.db]",
+        show_default=False,
+        show_envvar=True,
+    ),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", envvar="ROBUSTSWEEP_DATA", help="Data root, as torchvision lays it out (holds cifar-10-batches-py/).", show_default=False
+    ),
+]
+Space = Annotated[str, typer.Argument(help="A built-in space's name (see `robustsweep spaces`), or the path of a YAML file.")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", help="Override a field of the space: PATH=VALUE, e.g. model.theta=0.9.", show_default=False)
+]
+SweepName = Annotated[str | None, typer.Argument(help="A sweep's name; all sweeps if left out.", show_default=False)]
+Count = Annotated[int, typer.Option(min=1)]
+DEFAULT_HOME = Path("sweeps")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"robustsweep {version('robustsweep')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")] = False,
+) -> None:
+    """Launch sweeps, ask for their results."""
+
+
+@app.command()
+def launch(  # noqa: PLR0913 (each is an option of the command)
+    space: Space,
+    *,
+    home: Home = DEFAULT_HOME,
+    store: StoreUrl = None,
+    data: Data = None,
+    overrides: Overrides = None,
+    executor: Annotated[
+        ExecutorChoice, typer.Option(help="`ray`, or `inline`: one job after the other in this process.")
+    ] = ExecutorChoice.ray,
+    address: Annotated[
+        str | None, typer.Option(help="A Ray cluster: `auto` or ADDRESS. Without it, Ray is started on this machine.", show_default=False)
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Most jobs at once.  [default: as many as fit]", show_default=False)] = None,
+    cpus_per_job: Annotated[int, typer.Option(min=1, help="CPU cores, and threads, of a job.")] = 1,
+    gpus_per_train: Annotated[
+        float | None, typer.Option(min=0, help="GPUs of a training job.  [default: 1 if there are any]", show_default=False)
+    ] = None,
+    gpus_per_attack: Annotated[
+        float | None,
+        typer.Option(min=0, help="GPUs of another job; a fraction shares one.  [default: 1 if there are any]", show_default=False),
+    ] = None,
+    max_failures: Annotated[int, typer.Option(min=0, help="How often a job may fail and be tried again.")] = 2,
+) -> None:
+    """Run every job of SPACE that has no result yet. The same command continues after any interruption."""
+    from orchestrator.executors import Resources
+    from orchestrator.launch import LaunchOptions
+    from orchestrator.launch import launch as run_launch
+
+    if address is not None and executor is ExecutorChoice.inline:
+        raise UserError("--address: only with --executor ray")
+    options = LaunchOptions(
+        space=space,
+        places=_places(home, store, data),
+        overrides=tuple(overrides or ()),
+        executor=executor.value,
+        address=address,
+        resources=Resources(cpus_per_job, gpus_per_train, gpus_per_attack, workers),
+        max_failures=max_failures,
+    )
+    raise typer.Exit(run_launch(options, _console()))
+
+
+@app.command()
+def plan(
+    space: Space,
+    *,
+    home: Home = DEFAULT_HOME,
+    store: StoreUrl = None,
+    overrides: Overrides = None,
+    jobs: Annotated[bool, typer.Option("--jobs", help="List every job.")] = False,
+    write_jobs: Annotated[
+        Path | None,
+        typer.Option(help="Write each job still to run to this folder as KEY.json, for `python -m workers`.", show_default=False),
+    ] = None,
+    output: Annotated[TextFormat, typer.Option("--format", "-f", help="How to print.")] = TextFormat.table,
+) -> None:
+    """Show what `launch SPACE` would run: jobs by stage and model, and which are done. Runs nothing."""
+    from orchestrator.planning import look_ahead, write_job_files
+    from orchestrator.report import plan_json, render_plan
+
+    name, found = look_ahead(space, tuple(overrides or ()), _places(home, store))
+    if write_jobs is not None:
+        write_job_files(found, write_jobs)
+    if output is TextFormat.json:
+        typer.echo(plan_json(name, found))
+    else:
+        _console().print(render_plan(name, found, every_job=jobs))
+
+
+@app.command()
+def results(
+    sweep: SweepName = None,
+    *,
+    home: Home = DEFAULT_HOME,
+    store: StoreUrl = None,
+    per_repeat: Annotated[bool, typer.Option("--per-repeat", help="One row per repeat instead of the mean over repeats.")] = False,
+    output: Annotated[OutputFormat, typer.Option("--format", "-f", help="How to print.")] = OutputFormat.table,
+) -> None:
+    """Print clean and robust accuracy with 95 % intervals, one row per model, attack, knowledge and epsilon."""
+    from orchestrator.report import render_results
+    from orchestrator.store import open_store, result_rows
+
+    with open_store(_places(home, store).store_url, upgrade=False) as opened:
+        rendered = render_results(result_rows(opened, sweep, per_repeat=per_repeat), output.value)
+    if isinstance(rendered, str):
+        typer.echo(rendered)
+    else:
+        _console().print(rendered)
+
+
+@app.command()
+def status(
+    sweep: SweepName = None,
+    *,
+    home: Home = DEFAULT_HOME,
+    store: StoreUrl = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Show each failed job with its traceback.")] = False,
+    output: Annotated[TextFormat, typer.Option("--format", "-f", help="How to print.")] = TextFormat.table,
+) -> None:
+    """Show how far sweeps are: jobs by stage, done, running, waiting, failed, blocked."""
+    from orchestrator.report import render_failures, render_status, status_json
+    from orchestrator.store import failures, open_store, sweep_status
+
+    with open_store(_places(home, store).store_url, upgrade=False) as opened:
+        statuses, failed_jobs = sweep_status(opened, sweep), failures(opened, sweep)
+    if output is TextFormat.json:
+        typer.echo(status_json(statuses, failed_jobs))
+    else:
+        _console().print(render_failures(failed_jobs) if failed else render_status(statuses))
+
+
+@app.command()
+def spaces() -> None:
+    """List the built-in spaces."""
+    from rich import box
+    from rich.table import Table
+
+    from search_spaces import builtin_spaces
+
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("space", no_wrap=True)
+    table.add_column("what it is")
+    for name, description in builtin_spaces():
+        table.add_row(name, description)
+    _console().print(table)
+
+
+def _places(home: Path, store: str | None, data: Path | None = None) -> "Places":
+
+    from orchestrator.places import Places
+
+    return Places.resolve(home=home, store=store, data=data)
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    return Console()
+
+
+def main() -> None:
+    """The program: a mistake of the user gets one line (or one per problem) and exit code 2, never a traceback."""
+    try:
+        app()
+    except UserError as error:
+        typer.echo(f"robustsweep: {error}", err=True)
+        sys.exit(2)
+    except BrokenPipeError:  # `robustsweep results | head`
+        sys.stderr.close()
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

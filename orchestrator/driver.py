@@ -1,0 +1,176 @@
+"""The Ray executor: one `Tuner` whose search algorithm hands out the sweep's jobs, each attempt its own Tune trial."""
+
+import logging
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",  # the terminal belongs to our own progress display
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C ends the run at once; every finished epoch and job is on disk
+    "TUNE_GLOBAL_CHECKPOINT_S": "31536000",  # Tune's own state is never used: the database is the memory
+    "TUNE_MAX_PENDING_TRIALS_PG": "1",
+}
+for _name, _value in _ENVIRONMENT.items():  # before the first import of Ray, which reads some of them then
+    os.environ.setdefault(_name, _value)
+
+import ray  # noqa: E402
+from ray import tune  # noqa: E402
+from ray.tune import Callback, PlacementGroupFactory, RunConfig, TuneConfig, Tuner  # noqa: E402
+from ray.tune.experiment import Trial  # noqa: E402
+from ray.tune.search import Searcher  # noqa: E402
+
+from orchestrator.executors import Folders, Resources  # noqa: E402
+from orchestrator.running import RunningSweep  # noqa: E402
+from orchestrator.trainable import attempt  # noqa: E402
+from workers.errors import UserError  # noqa: E402
+from workers.specs import JOB, Job  # noqa: E402
+
+
+class RayExecutor:
+    """Runs jobs on a local Ray, started for the purpose, or on the cluster at `address`."""
+
+    def __init__(self, folders: Folders, resources: Resources, *, address: str | None = None) -> None:
+        self._folders, self._resources, self._address = folders, resources, address
+
+    def execute(self, sweep: RunningSweep) -> None:
+        """Run until the board is drained.
+
+        Raises:
+            UserError: the cluster cannot be reached, or no node can ever hold a job as large as asked for.
+        """
+        logging.getLogger("ray").setLevel(logging.CRITICAL)
+        self._connect()
+        try:
+            cluster: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+            self._check_fits(cluster)
+            sweep.slots = self._slots(cluster)
+            with tempfile.TemporaryDirectory(prefix="robustsweep-tune-") as storage:
+                self._tuner(sweep, Path(storage), gpu=cluster.get("GPU", 0) > 0).fit()
+        finally:
+            ray.shutdown()
+
+    def _connect(self) -> None:
+        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
+        if self._address is None:
+            # `local` by name: otherwise Ray attaches to whatever cluster an earlier program left behind.
+            ray.init(address="local", include_dashboard=False, **quiet)
+            return
+        try:
+            ray.init(address=self._address, **quiet)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise UserError(f"--address {self._address}: no Ray cluster there: {str(error).splitlines()[0]}") from error
+
+    def _check_fits(self, cluster: dict[str, float]) -> None:
+        cpus, gpus = cluster.get("CPU", 0), cluster.get("GPU", 0)
+        if self._resources.cpus_per_job > cpus:
+            raise UserError(f"--cpus-per-job {self._resources.cpus_per_job}: the cluster has {cpus:g} CPUs")
+        wanted = max(self._resources.gpus_per_train or 0, self._resources.gpus_per_attack or 0)
+        if wanted > gpus:
+            raise UserError(f"{wanted:g} GPUs asked for a job: the cluster has {gpus:g}")
+
+    def _slots(self, cluster: dict[str, float]) -> int:
+        """How many attack jobs, the most frequent ones, run at once."""
+        slots = cluster.get("CPU", 1) / self._resources.cpus_per_job
+        if gpus := self._resources.gpus("attack", available=cluster.get("GPU", 0) > 0):
+            slots = min(slots, cluster.get("GPU", 0) / gpus)
+        return max(1, min(int(slots), self._resources.workers or int(slots)))
+
+    def _tuner(self, sweep: RunningSweep, storage: Path, *, gpu: bool) -> Tuner:
+        def request(config: dict[str, Any]) -> PlacementGroupFactory:
+            return PlacementGroupFactory([{"CPU": config["threads"], "GPU": config["gpus"]}])
+
+        searcher = JobSearcher(sweep, self._folders, self._resources, gpu=gpu)
+        return Tuner(
+            tune.with_resources(attempt, request),
+            tune_config=TuneConfig(
+                search_alg=searcher,
+                num_samples=-1,
+                reuse_actors=True,
+                trial_name_creator=_short_name,
+                trial_dirname_creator=_short_name,
+            ),
+            run_config=RunConfig(name="sweep", storage_path=str(storage), verbose=0, callbacks=[_Starts(searcher)]),
+        )
+
+
+def _short_name(trial: Trial) -> str:
+    """Tune's default names hold the whole configuration."""
+    return str(trial.trial_id)
+
+
+class _Starts(Callback):
+    """Tells the searcher when a trial leaves the queue (Tune keeps one waiting for the next free worker)."""
+
+    def __init__(self, searcher: "JobSearcher") -> None:
+        self._searcher = searcher
+
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ARG002
+        self._searcher.begin(trial.trial_id)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+class JobSearcher(Searcher):
+    """Hands out the board's next ready job whenever Tune has room, and brings back what became of it."""
+
+    def __init__(self, sweep: RunningSweep, folders: Folders, resources: Resources, *, gpu: bool) -> None:
+        super().__init__()
+        self._sweep, self._folders, self._resources, self._gpu = sweep, folders, resources, gpu
+        self._jobs: dict[str, Job] = {}
+        self._errors: dict[str, tuple[str, str]] = {}
+
+    def suggest(self, trial_id: str) -> Any:
+        if self._sweep.board.drained:
+            return Searcher.FINISHED
+        limit = self._resources.workers
+        if limit is not None and len(self._jobs) >= limit:
+            return None
+        if (job := self._sweep.take()) is None:
+            return None
+        self._jobs[trial_id] = job
+        return self._config(job)
+
+    def _config(self, job: Job) -> dict[str, Any]:
+        return {
+            "job": JOB.dump_json(job).decode(),
+            "artifacts": str(self._folders.artifacts),
+            "data_root": str(self._folders.data_root) if self._folders.data_root else None,
+            "device": self._resources.device(job.stage, available=self._gpu),
+            "threads": self._resources.cpus_per_job,
+            "gpus": self._resources.gpus(job.stage, available=self._gpu),
+        }
+
+    def begin(self, trial_id: str) -> None:
+        """The trial's worker has started."""
+        self._sweep.begin(self._jobs[trial_id])
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        if "error" in result:
+            self._errors[trial_id] = (result["error"], result["traceback"])
+        elif "epoch" in result:
+            self._sweep.epoch(self._jobs[trial_id], epoch=result["epoch"], loss=result["loss"], accuracy=result["accuracy"])
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:  # noqa: ARG002
+        job = self._jobs.pop(trial_id)
+        if not error:
+            self._sweep.succeed(job)
+        elif trial_id in self._errors:
+            message, trace = self._errors.pop(trial_id)
+            self._sweep.fail(job, error=message, traceback=trace)
+        else:
+            self._sweep.lost(job, error="the worker process died (killed, or out of memory)", traceback="")
+
+    def save(self, checkpoint_path: str) -> None:
+        """Tune's checkpoints of the search are of no use to us: `launch` plans anew from the database."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing was saved."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Tune pickles its search algorithm; ours holds a database connection and is never restored."""
+        return {}

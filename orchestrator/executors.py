@@ -1,0 +1,78 @@
+"""Where jobs run: the interface, and the executor that runs them in this process."""
+
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from orchestrator.running import RunningSweep
+from orchestrator.trainable import describe
+from workers.fields import Stage
+from workers.results import EpochRecord
+from workers.specs import Job
+
+_TRAINING: frozenset[Stage] = frozenset({"pretrain", "fine_tune"})
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a job gets. `gpus_per_train` and `gpus_per_attack` None: 1 where the machine or cluster has a GPU, else 0. `workers` limits how
+    many jobs run at once (None: as many as fit). CPU cores are also the job's threads."""
+
+    cpus_per_job: int = 1
+    gpus_per_train: float | None = None
+    gpus_per_attack: float | None = None
+    workers: int | None = None
+
+    def gpus(self, stage: Stage, *, available: bool) -> float:
+        """The GPU share of a job of this stage."""
+        asked = self.gpus_per_train if stage in _TRAINING else self.gpus_per_attack
+        return float(available) if asked is None else asked
+
+    def device(self, stage: Stage, *, available: bool) -> str:
+        """`cuda` where the job has a share of a GPU, else `cpu`."""
+        return "cuda" if self.gpus(stage, available=available) > 0 else "cpu"
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where workers find the data sets and leave the artifacts, as absolute paths."""
+
+    artifacts: Path
+    data_root: Path | None
+
+
+class Executor(Protocol):
+    """Runs a sweep's jobs until its board is drained, reporting every attempt to the sweep."""
+
+    def execute(self, sweep: RunningSweep) -> None: ...
+
+
+class InlineExecutor:
+    """One job after the other in this process: for debugging and tests, with the same results as the cluster's."""
+
+    def __init__(self, folders: Folders, resources: Resources) -> None:
+        self._folders, self._resources = folders, resources
+
+    def execute(self, sweep: RunningSweep) -> None:
+        import torch
+
+        available = torch.cuda.is_available()
+        while not sweep.board.drained:
+            if (job := sweep.take()) is not None:
+                self._attempt(job, sweep, device=self._resources.device(job.stage, available=available))
+
+    def _attempt(self, job: Job, sweep: RunningSweep, *, device: str) -> None:
+        from workers.run import Settings, run
+
+        def report(record: EpochRecord) -> None:
+            sweep.epoch(job, epoch=record.epoch, loss=record.loss, accuracy=record.accuracy)
+
+        sweep.begin(job)
+        settings = Settings(self._folders.artifacts, self._folders.data_root, device=device, threads=self._resources.cpus_per_job)
+        try:
+            run(job, settings, attempt="inline", report=report)
+        except Exception as error:
+            sweep.fail(job, error=describe(error), traceback=traceback.format_exc())
+        else:
+            sweep.succeed(job)

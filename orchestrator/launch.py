@@ -1,0 +1,190 @@
+"""`robustsweep launch`: plan, run what has no result yet, record it, and say how it went."""
+
+import os
+import shlex
+import signal
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Literal, NoReturn
+
+from rich.console import Console
+from sqlalchemy.exc import SQLAlchemyError
+
+from orchestrator.board import Board
+from orchestrator.executors import Executor, Folders, InlineExecutor, Resources
+from orchestrator.places import DEFAULT_HOME, Places
+from orchestrator.plan import STAGES, Plan, make_plan
+from orchestrator.preflight import check_data, check_sizes
+from orchestrator.progress import clock, say, shown
+from orchestrator.recorder import Heartbeat, Recorder
+from orchestrator.running import RunningSweep
+from orchestrator.store import Store, finished_keys, open_store, sweep_status, write
+from orchestrator.store.urls import parse_url, scrubbed
+from orchestrator.store.urls import shown as shown_url
+from orchestrator.sweep import expand
+from search_spaces import LoadedSpace, load_space
+from workers.errors import UserError
+
+ExecutorName = Literal["ray", "inline"]
+EXIT_INCOMPLETE, EXIT_INTERRUPTED = 1, 130
+
+
+@dataclass(frozen=True)
+class LaunchOptions:
+    """What the user asked for."""
+
+    space: str
+    places: Places
+    overrides: Sequence[str] = ()
+    executor: ExecutorName = "ray"
+    address: str | None = None
+    resources: Resources = field(default_factory=Resources)
+    max_failures: int = 2
+
+    def command(self, verb: str, subject: str) -> str:
+        """The `robustsweep` command for the same places, to paste into a shell; a password in the store's URL is hidden."""
+        words = ["robustsweep", verb, subject]
+        default = Places.resolve(home=DEFAULT_HOME, store=None)
+        if self.places.home != default.home:
+            words += ["--home", str(self.places.home)]
+        if self.places.store_url != Places.resolve(home=self.places.home, store=None).store_url:
+            words += ["--store", shown_url(parse_url(self.places.store_url))]
+        if verb == "launch":
+            words += [word for override in self.overrides for word in ("--set", override)]
+            words += ["--data", str(self.places.data_root)] if self.places.data_root else []
+        return shlex.join(words)
+
+
+def launch(options: LaunchOptions, console: Console) -> int:
+    """Run the sweep to its end; returns the exit code: 0 all done, 1 something failed, 130 interrupted.
+
+    Raises:
+        UserError: nothing was started, for a reason that the user can mend.
+    """
+    loaded = load_space(options.space, options.overrides)
+    jobs = expand(loaded.space)
+    check_sizes(jobs)
+    with open_store(options.places.store_url, upgrade=True) as store, _one_line(options.places.store_url):
+        _refuse_second_driver(store, loaded.name)
+        plan = make_plan(jobs, recorded=finished_keys(store), finished=options.places.artifacts.finished())
+        check_data(plan.to_run, options.places.data_root)
+        write.record_sweep(store, name=loaded.name, space_text=loaded.recorded_text, jobs=jobs)
+        return _carry_out(options, loaded, plan, store, console)
+
+
+def _carry_out(options: LaunchOptions, loaded: LoadedSpace, plan: Plan, store: Store, console: Console) -> int:
+    name = loaded.name
+    recorder = Recorder(store, sweep=name, artifacts=options.places.artifacts)
+    for job in plan.jobs:
+        if job.key in plan.unrecorded:
+            recorder.finished(job)
+    if not plan.to_run:
+        say(console, f"sweep {name}: nothing to do, all {len(plan.jobs)} jobs are done; {options.command('results', name)}")
+        return 0
+    say(console, f"sweep {name}: {summary(plan)}")
+    sweep = RunningSweep(Board(plan.to_run, max_failures=options.max_failures), recorder, plan.to_run)
+    interrupted = _drive(sweep, options, name, store, recorder, console)
+    return _conclude(sweep, options, name, recorder, console, interrupted=interrupted)
+
+
+def _drive(sweep: RunningSweep, options: LaunchOptions, name: str, store: Store, recorder: Recorder, console: Console) -> bool:
+    """Run the executor; returns whether it was interrupted."""
+    write.begin_driving(store, name, socket.gethostname(), os.getpid())
+    try:
+        with Heartbeat(recorder), shown(sweep, name=name, console=console), _terminable():
+            _executor(options).execute(sweep)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sweep.harvest()
+        recorder.close()
+    return False
+
+
+def _executor(options: LaunchOptions) -> Executor:
+    folders = Folders(options.places.artifacts.root, options.places.data_root)
+    if options.executor == "inline":
+        return InlineExecutor(folders, options.resources)
+    from orchestrator.driver import RayExecutor
+
+    return RayExecutor(folders, options.resources, address=options.address)
+
+
+@contextmanager
+def _one_line(url: str) -> Iterator[None]:
+    """A database that fails while the sweep is prepared is the user's to mend: no traceback."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        address = parse_url(url)
+        raise UserError(f"store '{shown_url(address)}': {scrubbed(str(error.__cause__ or error), address)}") from error
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Inside, SIGTERM ends the sweep as cleanly as Ctrl-C."""
+
+    def interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _conclude(sweep: RunningSweep, options: LaunchOptions, name: str, recorder: Recorder, console: Console, *, interrupted: bool) -> int:
+    board = sweep.board
+    done, failed, blocked = board.total("done"), board.total("failed"), board.total("blocked")
+    total = sum(sum(counts.values()) for counts in board.counts().values())
+    if recorder.unrecorded:
+        say(
+            console,
+            f"sweep {name}: {recorder.unrecorded} results are on disk but not in the database ({recorder.last_error}); "
+            f"the next launch records them",
+        )
+    if interrupted:
+        say(console, f"sweep {name}: stopped after {done} of {total} jobs; continue with: {options.command('launch', options.space)}")
+        return EXIT_INTERRUPTED
+    if failed or blocked:
+        reasons = f"{options.command('status', name)} --failed"
+        say(console, f"sweep {name}: {done} of {total} jobs done, {failed} failed, {blocked} blocked; see: {reasons}")
+        return EXIT_INCOMPLETE
+    say(console, f"sweep {name}: all {total} jobs done in {clock(sweep.elapsed)}; see: {options.command('results', name)}")
+    return EXIT_INCOMPLETE if recorder.unrecorded else 0
+
+
+def summary(plan: Plan) -> str:
+    """A plan in one line."""
+    left = {stage: plan.total(stage) - plan.done(stage) for stage in STAGES}
+    to_run = ", ".join(f"{stage} {number}" for stage, number in left.items() if number)
+    again = f"; {len(plan.recreated)} more again, since their files are gone and needed" if plan.recreated else ""
+    return f"{len(plan.jobs)} jobs, {len(plan.jobs) - len(plan.pending)} done, {len(plan.pending)} to run ({to_run}){again}"
+
+
+def _refuse_second_driver(store: Store, name: str) -> None:
+    """Two drivers of one sweep would compute everything twice.
+
+    Raises:
+        UserError: another process is driving the sweep.
+    """
+    for status in sweep_status(store, None):
+        if status.name == name and status.driver_alive and not _is_gone(status.driver_host, status.driver_pid):
+            raise UserError(f"sweep {name}: process {status.driver_pid} on {status.driver_host} is running it; wait for it, or stop it")
+
+
+def _is_gone(host: str | None, pid: int | None) -> bool:
+    """Whether a driver whose heartbeat is fresh is known to be dead: killed on this very machine."""
+    if host != socket.gethostname() or pid is None:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return pid == os.getpid()

@@ -1,0 +1,40 @@
+"""`robustsweep plan`: what a launch would do, found without torch and without Ray."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from orchestrator.places import Places
+from orchestrator.plan import Plan, make_plan
+from orchestrator.preflight import check_sizes
+from orchestrator.store import StoreMissing, finished_keys, open_store
+from orchestrator.sweep import expand
+from search_spaces import load_space
+from workers.errors import UserError
+from workers.specs import JOB
+
+
+def look_ahead(space: str, overrides: Sequence[str], places: Places) -> tuple[str, Plan]:
+    """The sweep's name and its plan; a store that does not exist yet holds nothing, and is not made."""
+    loaded = load_space(space, overrides)
+    jobs = expand(loaded.space)
+    check_sizes(jobs)
+    try:
+        with open_store(places.store_url, upgrade=False) as store:
+            recorded = finished_keys(store)
+    except StoreMissing:
+        recorded = frozenset()
+    return loaded.name, make_plan(jobs, recorded=recorded, finished=places.artifacts.finished())
+
+
+def write_job_files(plan: Plan, folder: Path) -> None:
+    """Write `KEY.json` for each job to run; a batch scheduler runs them, parents first, with `python -m workers`.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for job in plan.to_run:
+            (folder / f"{job.key}.json").write_bytes(JOB.dump_json(job, indent=1))
+    except OSError as error:
+        raise UserError(f"--write-jobs {folder}: {error.strerror}") from error

@@ -1,0 +1,6 @@
+"""Tables for people and machines, made from what the store returns."""
+
+from orchestrator.report.results import FORMATS, Format, render_results
+from orchestrator.report.status import plan_json, render_failures, render_plan, render_status, status_json
+
+__all__ = ["FORMATS", "Format", "plan_json", "render_failures", "render_plan", "render_results", "render_status", "status_json"]

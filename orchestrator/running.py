@@ -1,0 +1,167 @@
+"""A sweep while it runs: what executors report to, and what the progress display reads."""
+
+import time
+from collections import Counter
+from contextlib import suppress
+
+from orchestrator.board import Board
+from orchestrator.plan import STAGES
+from orchestrator.recorder import Recorder
+from orchestrator.trainable import describe
+from workers.errors import ArtifactError
+from workers.fields import Stage
+from workers.results import FlagsOutcome, Result, TrainOutcome
+from workers.specs import AttackSpec, CraftSpec, Job, TrainSpec
+
+_LIKE: dict[Stage, tuple[Stage, ...]] = {
+    "pretrain": ("pretrain", "fine_tune"),
+    "fine_tune": ("fine_tune", "pretrain"),
+    "evaluate": ("evaluate", "attack", "craft"),
+    "craft": ("craft", "attack"),
+    "attack": ("attack", "craft"),
+}
+
+
+class RunningSweep:
+    """Takes jobs off the board, tells the recorder, and keeps the figures that a person wants to see meanwhile."""
+
+    def __init__(self, board: Board, recorder: Recorder, jobs: tuple[Job, ...]) -> None:
+        self.board = board
+        self._recorder = recorder
+        self.started_at = time.monotonic()
+        self.last = "starting"
+        self.slots = 1
+        self._left: Counter[Stage] = Counter()
+        for job in jobs:
+            self._left[job.stage] += cost(job)
+        self._spent: Counter[Stage] = Counter()
+        self._seconds: dict[Stage, float] = dict.fromkeys(STAGES, 0.0)
+        self._epochs: dict[str, tuple[int, float]] = {}
+        self._running: dict[str, Job] = {}
+
+    def take(self) -> Job | None:
+        """The next job for a worker; None while none is ready."""
+        return self.board.take()
+
+    def begin(self, job: Job) -> None:
+        """A worker has started on the job: a new attempt."""
+        self.board.begin(job.key)
+        self._recorder.started(job)
+        self._epochs[job.key] = (0, time.monotonic())
+        self._running[job.key] = job
+
+    def epoch(self, job: Job, *, epoch: int, loss: float, accuracy: float) -> None:
+        """A training job has finished an epoch."""
+        before, since = self._epochs[job.key]
+        now = time.monotonic()
+        if before or epoch == 1:  # a resumed job's first report says nothing of how long one epoch takes
+            self._count(job.stage, epoch - before, now - since)
+        self._epochs[job.key] = (epoch, now)
+        self.last = f"{label(job)}: epoch {epoch}, loss {loss:.3f}, training accuracy {accuracy:.1%}"
+
+    def succeed(self, job: Job) -> None:
+        """A worker says that the job is done; without a readable result that is a failure."""
+        try:
+            result = self._recorder.finished(job)
+        except ArtifactError as error:
+            self.fail(job, error=describe(error), traceback="")
+            return
+        self._running.pop(job.key, None)
+        epochs, _ = self._epochs.pop(job.key, (0, 0.0))
+        seconds = 0.0 if epochs else result.seconds
+        self._count(job.stage, cost(job) - epochs, seconds)
+        self.board.succeed(job.key)
+        self.last = f"{label(job)}: {_summary(result)}"
+
+    def fail(self, job: Job, *, error: str, traceback: str) -> None:
+        """An attempt at the job failed; the job is tried again or given up, as the board says."""
+        self._epochs.pop(job.key, None)
+        self._running.pop(job.key, None)
+        final = self.board.fail(job.key)
+        self._recorder.failed(job, error=error, traceback=traceback, final=final)
+        self.last = f"{label(job)}: {'failed' if final else 'failed, will be tried again'}: {error}"
+
+    def lost(self, job: Job, *, error: str, traceback: str) -> None:
+        """The worker ended without a word: the job is done if it left its result, else the attempt failed."""
+        try:
+            self._recorder.finished(job)
+        except ArtifactError:
+            self.fail(job, error=error, traceback=traceback)
+        else:
+            self.succeed(job)
+
+    def harvest(self) -> None:
+        """Record what running jobs finished while the run was being stopped."""
+        for job in list(self._running.values()):
+            with suppress(ArtifactError):
+                self._recorder.finished(job)
+                self.board.succeed(job.key)
+
+    def _count(self, stage: Stage, units: int, seconds: float) -> None:
+        self._left[stage] -= units
+        if seconds:
+            self._spent[stage] += units
+            self._seconds[stage] += seconds
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the launch."""
+        return time.monotonic() - self.started_at
+
+    def estimate(self) -> float | None:
+        """Seconds to the end, from this run's own rates; None while a stage that is still to come has nothing to go by."""
+        waiting = self.board.counts()
+        total = 0.0
+        for stage in STAGES:
+            jobs = sum(waiting[stage][state] for state in ("waiting", "queued", "running"))
+            if not jobs:
+                continue
+            rate = self._rate(stage)
+            if rate is None:
+                return None
+            total += max(0, self._left[stage]) * rate / min(self.slots, jobs)
+        return total
+
+    def _rate(self, stage: Stage) -> float | None:
+        return next((self._seconds[like] / self._spent[like] for like in _LIKE[stage] if self._spent[like]), None)
+
+
+def cost(job: Job) -> int:
+    """How much work a job is, in units that are comparable within its stage: epochs, or passes over the examples."""
+    match job.spec:
+        case TrainSpec() as spec:
+            return spec.training.epochs
+        case AttackSpec() as spec:
+            return 1 if spec.knowledge == "omniscient" else 1 + 3 * spec.attack.steps
+        case CraftSpec() as spec:
+            return 3 * spec.attack.steps
+        case _:
+            return 1
+
+
+def label(job: Job) -> str:
+    """A job in a few words."""
+    match job.spec:
+        case TrainSpec() as spec:
+            return f"{spec.stage} {_model(spec)}"
+        case CraftSpec() as spec:
+            return f"craft {spec.attack.name} {spec.attack.epsilon_literal}"
+        case AttackSpec() as spec:
+            return f"{spec.attack.name} {spec.attack.epsilon_literal} {spec.knowledge}, repeat {spec.repeat}"
+        case spec:
+            return f"clean accuracy, repeat {spec.repeat}"
+
+
+def _model(spec: TrainSpec) -> str:
+    rank = f"rank={spec.model.rank_fraction:g}" if spec.model.tensorized else "dense"
+    return f"{spec.model.name} {rank} theta={spec.model.theta:g} seed={spec.seed}"
+
+
+def _summary(result: Result) -> str:
+    match result.outcome:
+        case TrainOutcome() as outcome:
+            return f"trained, training accuracy {outcome.history[-1].accuracy:.1%}"
+        case FlagsOutcome() as outcome:
+            return f"accuracy {outcome.n_correct / outcome.n_examples:.1%}"
+        case outcome:
+            return f"{outcome.n_examples} examples made"

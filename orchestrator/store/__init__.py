@@ -1,0 +1,39 @@
+"""The results store: SQL tables of sweeps, jobs, attempts and results. Only the driver writes; readers get frozen values."""
+
+from orchestrator.store.intervals import accuracy_interval
+from orchestrator.store.progress import failures, sweep_status
+from orchestrator.store.query import finished_keys, result_rows, sweep_names
+from orchestrator.store.session import Store, StoreMissing, open_store
+from orchestrator.store.values import Failure, ResultRow, StageCounts, SweepStatus
+from orchestrator.store.write import (
+    begin_driving,
+    end_driving,
+    heartbeat,
+    record_failure,
+    record_result,
+    record_sweep,
+    start_attempt,
+)
+
+__all__ = [
+    "Failure",
+    "ResultRow",
+    "StageCounts",
+    "Store",
+    "StoreMissing",
+    "SweepStatus",
+    "accuracy_interval",
+    "begin_driving",
+    "end_driving",
+    "failures",
+    "finished_keys",
+    "heartbeat",
+    "open_store",
+    "record_failure",
+    "record_result",
+    "record_sweep",
+    "result_rows",
+    "start_attempt",
+    "sweep_names",
+    "sweep_status",
+]

@@ -1,0 +1,108 @@
+"""From measurements (one per finished evaluation or attack) to result rows. Knows nothing of the database."""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from orchestrator.store.intervals import accuracy_interval
+from orchestrator.store.values import ResultRow
+from workers.results import unpack_flags
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Setting:
+    """What was measured: the attack (all defaults: none), on how many examples, in batches of what size."""
+
+    attack: str = "none"
+    knowledge: str = "none"
+    norm: str = "none"
+    epsilon: float = 0.0
+    steps: int = 0
+    abs_stepsize: float = 0.0
+    random_start: bool = False
+    n_examples: int
+    batch_size: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measurement:
+    """One finished evaluation or attack of a model in a sweep; `flags` are packed bits."""
+
+    sweep: str
+    model_key: str
+    job_key: str
+    setting: Setting
+    epsilon_literal: str = "0"
+    repeat: int
+    flags: bytes
+
+
+Group = tuple[str, str, Setting, int | None]
+Accuracy = tuple[float, float, float] | tuple[None, None, None]
+_UNKNOWN: Accuracy = (None, None, None)
+_SETTING_FIELDS = tuple(field.name for field in fields(Setting))
+_KNOWLEDGE_ORDER = {"randomized": 0, "omniscient": 1, "none": -1}
+_ATTACK_ORDER = {"none": -1, "fgsm": 0, "bim": 1, "pgd": 2}
+
+
+def result_table(
+    models: Mapping[str, Mapping[str, Any]], clean: Iterable[Measurement], attacks: Iterable[Measurement], *, per_repeat: bool
+) -> list[ResultRow]:
+    """The sorted rows; `models` holds, by key, the row's fields that belong to the model. Measurements of other models are left out."""
+    clean_groups = _grouped((item for item in clean if item.model_key in models), per_repeat=per_repeat)
+    attack_groups = _grouped((item for item in attacks if item.model_key in models), per_repeat=per_repeat)
+    clean_accuracies = {group: _accuracy(items) for group, items in clean_groups.items()}
+    attacked = {group[:2] for group in attack_groups}
+    unattacked = {group: items for group, items in clean_groups.items() if group[:2] not in attacked}
+    rows = [
+        _row(group, items, models[group[1]], clean_accuracies.get(_clean_group(group), _UNKNOWN))
+        for group, items in (attack_groups | unattacked).items()
+    ]
+    return sorted(rows, key=_order)
+
+
+def _grouped(measurements: Iterable[Measurement], *, per_repeat: bool) -> dict[Group, list[Measurement]]:
+    groups = defaultdict(list)
+    for item in measurements:
+        groups[item.sweep, item.model_key, item.setting, item.repeat if per_repeat else None].append(item)
+    return {group: sorted(items, key=lambda item: (item.repeat, item.job_key)) for group, items in groups.items()}
+
+
+def _clean_group(group: Group) -> Group:
+    sweep, model_key, setting, repeat = group
+    return sweep, model_key, Setting(n_examples=setting.n_examples, batch_size=setting.batch_size), repeat
+
+
+def _accuracy(items: Sequence[Measurement]) -> Accuracy:
+    return accuracy_interval(np.stack([unpack_flags(item.flags, n_examples=item.setting.n_examples) for item in items]))
+
+
+def _row(group: Group, items: Sequence[Measurement], model: Mapping[str, Any], clean: Accuracy) -> ResultRow:
+    sweep, model_key, setting, repeat = group
+    robust = _UNKNOWN if setting.attack == "none" else _accuracy(items)
+    return ResultRow(
+        sweep=sweep,
+        model_key=model_key,
+        job_keys=tuple(item.job_key for item in items),
+        epsilon_literal=items[0].epsilon_literal,
+        repeat=repeat,
+        repeats=len(items),
+        clean_accuracy=clean[0],
+        clean_ci_low=clean[1],
+        clean_ci_high=clean[2],
+        robust_accuracy=robust[0],
+        ci_low=robust[1],
+        ci_high=robust[2],
+        **{name: getattr(setting, name) for name in _SETTING_FIELDS},
+        **model,
+    )
+
+
+def _order(row: ResultRow) -> tuple[Hashable, ...]:
+    """Models from the simplest sketch to the strongest, a dense one first; attacks from the weakest to the strongest."""
+    model = (row.dataset, row.model, row.width, row.rank_fraction or 0.0, -row.theta, row.seed, row.model_key)
+    attack = (_KNOWLEDGE_ORDER[row.knowledge], _ATTACK_ORDER[row.attack], row.epsilon, row.steps, row.abs_stepsize, row.random_start)
+    return (row.sweep, *model, *attack, row.n_examples, row.batch_size, -1 if row.repeat is None else row.repeat)

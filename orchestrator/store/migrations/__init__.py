@@ -1,0 +1,23 @@
+"""The schema's history. It only moves forward: there is no downgrade, a backup is the way back.
+
+A new revision is a file in `versions/`, its number at the end of `REVISIONS`, and the dump of a used database of that schema in
+`tests/orchestrator/store/databases/`, which every later revision must upgrade.
+"""
+
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+VERSION_TABLE = "robustsweep_schema_version"
+REVISIONS = ("0001",)
+"""Oldest first. Kept here so that opening a current store need not import Alembic (0.5 s)."""
+
+
+def upgrade(connection: Connection) -> None:
+    """Bring the schema to the newest revision inside the connection's open transaction; nothing to do when it is there already."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    command.upgrade(config, "head")

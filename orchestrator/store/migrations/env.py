@@ -1,0 +1,16 @@
+"""Alembic's entry point: runs on the connection that `migrations.upgrade` hands over, beside other tools' tables."""
+
+from alembic import context
+
+from orchestrator.store import models, result_models  # noqa: F401 (they fill the metadata)
+from orchestrator.store.columns import Base
+from orchestrator.store.migrations import VERSION_TABLE
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    version_table=VERSION_TABLE,
+    render_as_batch=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

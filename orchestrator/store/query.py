@@ -1,0 +1,78 @@
+"""Reads of keys, names and results. Rows of the database never leave: callers get frozen values."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Select, select, union
+
+from orchestrator.store.aggregate import Measurement, Setting, result_table
+from orchestrator.store.lookup import sweep_id
+from orchestrator.store.models import JobRecord, SweepJobRecord, SweepRecord
+from orchestrator.store.result_models import AttackResultRecord, CleanResultRecord, TrainedModelRecord
+from orchestrator.store.session import Store
+from orchestrator.store.values import ResultRow
+
+_UNREPORTED = {"job_key", "history", "seconds", "environment_id", "finished_at"}
+_MODEL_COLUMNS = [column for column in TrainedModelRecord.__table__.columns if column.name not in _UNREPORTED]
+_MEASURED = ("attack", "knowledge", "norm", "epsilon", "steps", "abs_stepsize", "random_start", "n_examples", "batch_size")
+AnySelect = Select[*tuple[Any, ...]]
+
+
+def finished_keys(store: Store) -> frozenset[str]:
+    """The keys of all jobs that have a result."""
+    with store.reading() as connection:
+        return frozenset(connection.execute(select(JobRecord.key).where(JobRecord.state == "done")).scalars())
+
+
+def sweep_names(store: Store) -> list[str]:
+    """The names of all sweeps, sorted."""
+    with store.reading() as connection:
+        return sorted(connection.execute(select(SweepRecord.name)).scalars())
+
+
+def result_rows(store: Store, sweep: str | None, *, per_repeat: bool) -> list[ResultRow]:
+    """The results of a sweep, or of all (then one row per sweep that holds the jobs), older spaces of a sweep included.
+
+    A row is one trained model under one attack, knowledge, epsilon and so on, over its repeats or, with `per_repeat`, in one of
+    them. Its clean accuracy is over the same examples, in batches of the same size, in the same sweep (and repeat). A model without
+    any attack in a sweep has rows with attack `none`. Sorted by sweep, data set, model, width, rank fraction, theta (1 first), seed,
+    knowledge (randomized first), attack (fgsm, bim, pgd), epsilon.
+
+    Raises:
+        UserError: no such sweep.
+    """
+    with store.reading() as connection:
+        number = None if sweep is None else sweep_id(connection, sweep)
+        clean = _measurements(connection, CleanResultRecord, number)
+        attacks = _measurements(connection, AttackResultRecord, number)
+        models = _models(connection, number)
+    return result_table(models, clean, attacks, per_repeat=per_repeat)
+
+
+def _of_sweep(statement: AnySelect, record: type[CleanResultRecord | AttackResultRecord], sweep: int | None) -> AnySelect:
+    joined = statement.join(SweepJobRecord, SweepJobRecord.job_key == record.job_key)
+    return joined if sweep is None else joined.where(SweepJobRecord.sweep_id == sweep)
+
+
+def _measurements(connection: Connection, record: type[CleanResultRecord | AttackResultRecord], sweep: int | None) -> list[Measurement]:
+    measured = [column for column in record.__table__.columns if column.name in _MEASURED]
+    named = ["job_key", "model_key", "repeat", "flags", *(["epsilon_literal"] if record is AttackResultRecord else [])]
+    columns = [SweepRecord.name.label("sweep"), *(record.__table__.columns[name] for name in named), *measured]
+    statement = _of_sweep(select(*columns).select_from(record), record, sweep)
+    rows = connection.execute(statement.join(SweepRecord, SweepRecord.id == SweepJobRecord.sweep_id)).mappings()
+    return list(_as_measurements(rows))
+
+
+def _as_measurements(rows: Iterable[Mapping[Any, Any]]) -> Iterable[Measurement]:
+    for row in rows:
+        values = {str(name): value for name, value in row.items()}
+        setting = Setting(**{name: values.pop(name) for name in _MEASURED if name in values})
+        yield Measurement(setting=setting, **values)
+
+
+def _models(connection: Connection, sweep: int | None) -> dict[str, dict[str, Any]]:
+    """The reported columns of every model that the sweep has measured, by key."""
+    measured = union(*(_of_sweep(select(record.model_key), record, sweep) for record in (CleanResultRecord, AttackResultRecord)))
+    statement = select(TrainedModelRecord.job_key, JobRecord.stage, *_MODEL_COLUMNS).join(JobRecord)
+    rows = connection.execute(statement.where(TrainedModelRecord.job_key.in_(measured))).mappings()
+    return {row["job_key"]: {str(name): value for name, value in row.items() if name != "job_key"} for row in rows}

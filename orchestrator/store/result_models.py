@@ -1,0 +1,109 @@
+"""The tables of results, one row per finished job. Rows never leave the store."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger
+from sqlalchemy.orm import Mapped, mapped_column
+
+from orchestrator.store.columns import Base, EnvironmentId, Key, ModelKey, Name, PrimaryJobKey, Word
+
+
+class EnvironmentRecord(Base):
+    """Where and with what jobs ran; `id` is the SHA-256 of the content."""
+
+    __tablename__ = "environments"
+
+    id: Mapped[Key] = mapped_column(primary_key=True)
+    host: Mapped[Name]
+    device: Mapped[Name]
+    threads: Mapped[int]
+    git_revision: Mapped[Name | None]
+    versions: Mapped[dict[str, Any]]
+
+
+class TrainedModelRecord(Base):
+    """A trained model; a dense one has neither rank nor `rank_fraction`."""
+
+    __tablename__ = "trained_models"
+
+    job_key: Mapped[PrimaryJobKey]
+    dataset: Mapped[Word]
+    train_examples: Mapped[int | None]
+    model: Mapped[Word]
+    width: Mapped[int]
+    tensorized: Mapped[bool]
+    theta: Mapped[float]
+    rank_fraction: Mapped[float | None]
+    rank_kind: Mapped[Word]
+    rank: Mapped[dict[str, Any] | None]
+    sketch_modes: Mapped[Word]
+    rescale: Mapped[bool]
+    binary: Mapped[bool]
+    adversarial_training: Mapped[Word]
+    seed: Mapped[int] = mapped_column(BigInteger)
+    epochs: Mapped[int]
+    n_parameters: Mapped[int] = mapped_column(BigInteger)
+    history: Mapped[list[dict[str, Any]]]
+    seconds: Mapped[float]
+    environment_id: Mapped[EnvironmentId]
+    finished_at: Mapped[datetime]
+
+
+class CleanResultRecord(Base):
+    """Clean accuracy of a model in one repeat; `flags` are the packed bits of `FlagsOutcome`.
+
+    `model_key` refers to the job, not to its row: a result found by its artifact may be recorded before its model is.
+    """
+
+    __tablename__ = "clean_results"
+
+    job_key: Mapped[PrimaryJobKey]
+    model_key: Mapped[ModelKey]
+    repeat: Mapped[int]
+    n_examples: Mapped[int]
+    batch_size: Mapped[int]
+    n_correct: Mapped[int]
+    flags: Mapped[bytes]
+    seconds: Mapped[float]
+    environment_id: Mapped[EnvironmentId]
+    finished_at: Mapped[datetime]
+
+
+class CraftedExamplesRecord(Base):
+    """Adversarial examples made on a model's full weights; the attack is in the job's spec."""
+
+    __tablename__ = "crafted_examples"
+
+    job_key: Mapped[PrimaryJobKey]
+    model_key: Mapped[ModelKey]
+    n_examples: Mapped[int]
+    max_perturbation: Mapped[float]
+    seconds: Mapped[float]
+    environment_id: Mapped[EnvironmentId]
+    finished_at: Mapped[datetime]
+
+
+class AttackResultRecord(Base):
+    """Robust accuracy of a model under one attack in one repeat; `epsilon` and `abs_stepsize` in input units."""
+
+    __tablename__ = "attack_results"
+
+    job_key: Mapped[PrimaryJobKey]
+    model_key: Mapped[ModelKey]
+    attack: Mapped[Word]
+    knowledge: Mapped[Word]
+    norm: Mapped[Word]
+    epsilon: Mapped[float]
+    epsilon_literal: Mapped[Name]
+    steps: Mapped[int]
+    abs_stepsize: Mapped[float]
+    random_start: Mapped[bool]
+    repeat: Mapped[int]
+    n_examples: Mapped[int]
+    batch_size: Mapped[int]
+    n_correct: Mapped[int]
+    flags: Mapped[bytes]
+    seconds: Mapped[float]
+    environment_id: Mapped[EnvironmentId]
+    finished_at: Mapped[datetime]

@@ -1,0 +1,86 @@
+"""How specs and results become rows: pure functions, so that `write.py` is left with the transactions."""
+
+import hashlib
+import json
+from datetime import datetime
+from typing import Any
+
+from orchestrator.store.columns import Base
+from orchestrator.store.result_models import AttackResultRecord, CleanResultRecord, CraftedExamplesRecord, TrainedModelRecord
+from workers.keys import KEY_VERSION
+from workers.results import CraftOutcome, Environment, FlagsOutcome, Result, TrainOutcome
+from workers.specs import AttackSpec, CraftSpec, EvaluateSpec, Job, TrainSpec
+
+Row = dict[str, Any]
+
+
+def job_row(job: Job) -> Row:
+    return {"key": job.key, "key_version": KEY_VERSION, "stage": job.stage, "spec": job.spec.model_dump_json(), "state": "planned"}
+
+
+def parent_rows(job: Job) -> list[Row]:
+    return [{"child_key": job.key, "role": role, "parent_key": parent} for role, parent in job.parents.items()]
+
+
+def environment_row(environment: Environment) -> Row:
+    content = environment.model_dump(mode="json")
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return {"id": hashlib.sha256(text.encode()).hexdigest(), **content}
+
+
+def outcome_row(job: Job, result: Result, *, environment_id: str, finished_at: datetime) -> tuple[type[Base], Row]:
+    """The table and the row of a result.
+
+    Raises:
+        ValueError: the result is another job's, or of a kind that the job's stage does not have.
+    """
+    if result.key != job.key:
+        raise ValueError(f"result of job {result.key}: is not one of job {job.key}")
+    common = {"job_key": job.key, "seconds": result.seconds, "environment_id": environment_id, "finished_at": finished_at}
+    match job.spec, result.outcome:
+        case TrainSpec() as train, TrainOutcome() as trained:
+            return TrainedModelRecord, common | _trained_model(train, trained)
+        case EvaluateSpec() as evaluate, FlagsOutcome() as flags:
+            return CleanResultRecord, common | _flags(job, evaluate, flags)
+        case AttackSpec() as attack, FlagsOutcome() as flags:
+            return AttackResultRecord, common | _flags(job, attack, flags) | _attack(attack)
+        case CraftSpec(), CraftOutcome() as crafted:
+            sizes = {"n_examples": crafted.n_examples, "max_perturbation": crafted.max_perturbation}
+            return CraftedExamplesRecord, common | {"model_key": job.parents["model"]} | sizes
+    raise ValueError(f"outcome '{result.outcome.kind}' of job {job.key}: not one of stage {job.stage}")
+
+
+def _trained_model(spec: TrainSpec, outcome: TrainOutcome) -> Row:
+    model = spec.model.model_dump(
+        include={"width", "tensorized", "theta", "rank_fraction", "rank_kind", "sketch_modes", "rescale", "binary"},
+    )
+    dense = {} if spec.model.tensorized else {"rank_fraction": None}
+    return {
+        **model,
+        **dense,
+        "dataset": spec.data.name,
+        "train_examples": spec.data.train_examples,
+        "model": spec.model.name,
+        "rank": outcome.ranks if spec.model.tensorized else None,
+        "adversarial_training": spec.training.adversarial_training,
+        "seed": spec.seed,
+        "epochs": spec.training.epochs,
+        "n_parameters": outcome.n_parameters,
+        "history": [epoch.model_dump() for epoch in outcome.history],
+    }
+
+
+def _flags(job: Job, spec: EvaluateSpec | AttackSpec, outcome: FlagsOutcome) -> Row:
+    return {
+        "model_key": job.parents["model"],
+        "repeat": spec.repeat,
+        "n_examples": outcome.n_examples,
+        "batch_size": spec.evaluation.batch_size,
+        "n_correct": outcome.n_correct,
+        "flags": outcome.packed(),
+    }
+
+
+def _attack(spec: AttackSpec) -> Row:
+    settings = spec.attack.model_dump()
+    return {"attack": settings.pop("name"), "knowledge": spec.knowledge, **settings}

@@ -1,0 +1,54 @@
+"""Store URLs: which are understood, and how one is shown without its secrets."""
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from workers.errors import UserError
+
+_DRIVERS = {
+    "sqlite": "sqlite+pysqlite",
+    "sqlite+pysqlite": "sqlite+pysqlite",
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+}
+_LEGAL = "must be sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE"
+
+
+def parse_url(text: str) -> URL:
+    """The SQLAlchemy URL, with the driver we use filled in.
+
+    Raises:
+        UserError: malformed, a database we do not speak, or an SQLite URL that names no file.
+    """
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise UserError(f"store '{_masked(text)}': {_LEGAL}") from None
+    if url.drivername not in _DRIVERS:
+        raise UserError(f"store '{shown(url)}': {_LEGAL}")
+    if url.drivername.startswith("sqlite") and (url.database or ":memory:").startswith((":memory:", "file:")):
+        raise UserError(f"store '{shown(url)}': must name a file, as sqlite:///PATH")
+    return url.set(drivername=_DRIVERS[url.drivername])
+
+
+def shown(url: URL) -> str:
+    """The URL as it may be printed: no password, neither in its place nor among the options."""
+    hidden = {name: "***" for name in url.query if "password" in name}
+    plain = url.update_query_dict(hidden).set(drivername=url.get_backend_name())
+    return plain.render_as_string(hide_password=True).replace("%2A%2A%2A", "***")
+
+
+def scrubbed(message: str, url: URL) -> str:
+    """The first line of a driver's message, with the URL's passwords blotted out wherever the driver repeats them."""
+    line = next(iter(message.strip().splitlines()), "no reason given")
+    secrets = [url.password, *(value for name, value in url.query.items() if "password" in name)]
+    for secret in secrets:
+        line = line.replace(str(secret), "***") if secret else line
+    return line
+
+
+def _masked(text: str) -> str:
+    """A text that could not be read as a URL, without what may be its user and password."""
+    scheme, separator, rest = text.rpartition("://") if "://" in text else ("", "", text)
+    return scheme + separator + ("***@" + rest.rpartition("@")[2] if "@" in rest else rest)

@@ -1,0 +1,96 @@
+"""What reads of the store return: frozen values, free of the database."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from workers.fields import Stage
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResultRow:
+    """One trained model under one attack, over its repeats (`repeat` is None) or in one of them.
+
+    Accuracies and their 95 % intervals are shares in [0, 1] of all `n_examples`. The clean ones are None until the model's clean
+    accuracy on as many examples is in; the robust ones are None in a row without attack (`attack` and `knowledge` are `none`).
+    `epsilon` and `abs_stepsize` are in input units. `rank` maps each tensorized layer to its Tucker rank; None for a dense model.
+    `job_keys` are the jobs that the row is computed from: attacks, or evaluations in a row without attack.
+    """
+
+    sweep: str
+    model_key: str
+    job_keys: tuple[str, ...]
+    stage: Stage
+    dataset: str
+    train_examples: int | None
+    model: str
+    width: int
+    tensorized: bool
+    theta: float
+    rank: dict[str, list[int]] | None
+    rank_fraction: float | None
+    rank_kind: str
+    sketch_modes: str
+    rescale: bool
+    binary: bool
+    adversarial_training: str
+    seed: int
+    epochs: int
+    n_parameters: int
+    attack: str
+    knowledge: str
+    norm: str
+    epsilon: float
+    epsilon_literal: str
+    steps: int
+    abs_stepsize: float
+    random_start: bool
+    n_examples: int
+    batch_size: int
+    repeat: int | None
+    repeats: int
+    clean_accuracy: float | None
+    clean_ci_low: float | None
+    clean_ci_high: float | None
+    robust_accuracy: float | None
+    ci_low: float | None
+    ci_high: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StageCounts:
+    """How many jobs of a stage are in which state; `blocked` ones have a failed ancestor, `waiting` ones can still be done."""
+
+    done: int = 0
+    running: int = 0
+    waiting: int = 0
+    failed: int = 0
+    blocked: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.done + self.running + self.waiting + self.failed + self.blocked
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SweepStatus:
+    """How far a sweep is, over the jobs of its space; `stages` holds the stages it has, in the order they are run."""
+
+    name: str
+    launched_at: datetime | None
+    heartbeat_at: datetime | None
+    driver_alive: bool
+    driver_host: str | None
+    driver_pid: int | None
+    stages: dict[Stage, StageCounts]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """A failed job with its number of attempts and what its last failed attempt said."""
+
+    key: str
+    stage: Stage
+    description: str
+    attempts: int
+    error: str
+    traceback: str

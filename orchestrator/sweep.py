@@ -1,0 +1,90 @@
+"""Resolves a space into jobs: every combination of its axes, with defaults filled in and equal computations merged."""
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any, Literal
+
+from search_spaces import Space
+from workers.fields import DatasetName, Knowledge
+from workers.specs import (
+    AttackSettings,
+    AttackSpec,
+    CraftSpec,
+    DataSpec,
+    EvaluateSpec,
+    EvaluationSpec,
+    Job,
+    ModelSpec,
+    TrainingSpec,
+    TrainSpec,
+)
+
+FLIPS_HORIZONTALLY: dict[DatasetName, bool] = {"cifar10": True, "digits": False}
+"""A mirrored photograph is a photograph; a mirrored digit is none."""
+
+_WITHOUT_SKETCH = ("sketch_modes", "rescale")
+_WITHOUT_TUCKER = ("rank_fraction", "rank_kind", "tensorize_first")
+
+Lineage = tuple[Job, ...]
+Attack = tuple[AttackSettings, Knowledge]
+
+
+def expand(space: Space) -> list[Job]:
+    """All jobs of a space, parents before their children, equal keys merged; the same space always gives the same list."""
+    attacks = [attack for group in space.attacks for attack in group.resolved()]
+    evaluation = EvaluationSpec(examples=space.evaluation.examples, batch_size=space.evaluation.batch_size)
+    trained = {lineage[-1].key: lineage for lineage in _lineages(space)}
+    jobs: dict[str, Job] = {}
+    for model_key, lineage in trained.items():
+        measured = _measurements(model_key, attacks, evaluation, repeats=space.evaluation.repeats)
+        for job in (*lineage, *measured):
+            jobs.setdefault(job.key, job)
+    return list(jobs.values())
+
+
+def _lineages(space: Space) -> Iterator[Lineage]:
+    """The training jobs of every model in the space, its ancestors first."""
+    for seed, data, model in product(space.seed, space.data.points(), space.model.points()):
+        for training in space.training.points():
+            fine_tunings = [{**training, **point} for point in space.fine_tuning.points()]
+            yield from _lineage(seed, DataSpec(**data), _meaningful(ModelSpec(**model)), training, fine_tunings)
+
+
+def _lineage(
+    seed: int, data: DataSpec, model: ModelSpec, training: dict[str, Any], fine_tunings: list[dict[str, Any]]
+) -> Iterator[Lineage]:
+    full = _meaningful(model.model_copy(update={"theta": 1.0}))
+    pretrain = _train("pretrain", seed, data, full, training)
+    if model.theta == 1:
+        yield (pretrain,)
+        return
+    for fine_tuning in fine_tunings:
+        yield pretrain, _train("fine_tune", seed, data, model, fine_tuning, weights=pretrain.key)
+
+
+def _train(
+    stage: Literal["pretrain", "fine_tune"], seed: int, data: DataSpec, model: ModelSpec, training: dict[str, Any], **parents: str
+) -> Job:
+    settings = TrainingSpec(**{"horizontal_flip": FLIPS_HORIZONTALLY[data.name], **training})
+    return Job(spec=TrainSpec(stage=stage, data=data, model=model, training=settings, seed=seed), parents=parents)
+
+
+def _meaningful(model: ModelSpec) -> ModelSpec:
+    """The model with every setting that changes nothing about it at its default, so that equal computations have equal keys."""
+    idle = [*(_WITHOUT_SKETCH if model.theta == 1 else ()), *(() if model.tensorized else _WITHOUT_TUCKER)]
+    return model.model_copy(update={name: ModelSpec.model_fields[name].default for name in idle})
+
+
+def _measurements(model_key: str, attacks: list[Attack], evaluation: EvaluationSpec, *, repeats: int) -> Iterator[Job]:
+    """Everything that is measured on one trained model: clean accuracy, then every attack, each `repeats` times."""
+    model = {"model": model_key}
+    for repeat in range(repeats):
+        yield Job(spec=EvaluateSpec(evaluation=evaluation, repeat=repeat), parents=model)
+    for attack, knowledge in attacks:
+        parents = model
+        if knowledge == "omniscient":
+            craft = Job(spec=CraftSpec(attack=attack, evaluation=evaluation), parents=model)
+            yield craft
+            parents = {**model, "examples": craft.key}
+        for repeat in range(repeats):
+            yield Job(spec=AttackSpec(attack=attack, knowledge=knowledge, evaluation=evaluation, repeat=repeat), parents=parents)

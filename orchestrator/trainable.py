@@ -1,0 +1,46 @@
+"""The function that Ray Tune runs in a worker process: one attempt at one job. The process is reused, and its caches with it."""
+
+import traceback
+from pathlib import Path
+from typing import Any
+
+from workers.results import EpochRecord
+from workers.specs import JOB
+
+
+class AttemptFailedError(Exception):
+    """The job failed; what is known about it was reported before."""
+
+
+def attempt(config: dict[str, Any]) -> None:
+    """Run the job in `config`, reporting each training epoch, then `{"done_key": ...}`, or the error and its traceback.
+
+    Raises:
+        AttemptFailedError: the job failed; Ray then discards the process, whose state (a CUDA context, say) may be spoilt.
+    """
+    from ray import tune
+
+    from workers.run import Settings, run
+
+    settings = Settings(
+        artifacts=Path(config["artifacts"]),
+        data_root=Path(config["data_root"]) if config["data_root"] else None,
+        device=config["device"],
+        threads=config["threads"],
+    )
+
+    def report(record: EpochRecord) -> None:
+        tune.report({"epoch": record.epoch, "loss": record.loss, "accuracy": record.accuracy})
+
+    job = JOB.validate_json(config["job"])
+    try:
+        run(job, settings, attempt=tune.get_context().get_trial_id(), report=report)
+    except Exception as error:
+        tune.report({"error": describe(error), "traceback": traceback.format_exc()})
+        raise AttemptFailedError(job.key) from error
+    tune.report({"done_key": job.key})
+
+
+def describe(error: Exception) -> str:
+    """An error in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -1,0 +1,97 @@
+"""What is wrong with a space file: one line per problem, naming the offending value and the legal ones."""
+
+import difflib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from reprlib import Repr
+
+from pydantic_core import ErrorDetails
+
+from search_spaces.schema import SECTIONS, legal_keys
+from workers.errors import UserError
+
+Location = tuple[str | int, ...]
+
+
+class SpaceError(UserError):
+    """A space cannot be read; the message has one line per problem."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One problem; `line` counts from 1, and 0 means that an override brought it in."""
+
+    message: str
+    line: int = 0
+
+    def located(self, label: str) -> str:
+        return f"{label}:{self.line}: {self.message}" if self.line else f"override: {self.message}"
+
+
+_REPR = Repr()
+_REPR.maxlevel, _REPR.maxdict, _REPR.maxstring = 2, 2, 60
+_WORDS = {None: "null", True: "true", False: "false"}
+_MESSAGES = {
+    "bool_type": "must be true or false",
+    "finite_number": "must be a finite number",
+    "float_type": "must be a number",
+    "int_type": "must be a whole number",
+    "model_type": "must be a mapping (key: value)",
+    "string_type": "must be text",
+    "tuple_type": "must be a list",
+}
+
+
+def shown(value: object) -> str:
+    """A value as the user would recognise it, on one line and never long."""
+    if value is None or isinstance(value, bool):
+        return _WORDS[value]
+    return _REPR.repr(value)
+
+
+def dotted(path: Location) -> str:
+    """`("attacks", 0, "attack")` as `attacks.0.attack`; a part that is no plain word is quoted."""
+    return ".".join(str(part) if re.fullmatch(r"[\w-]{1,40}", str(part)) else shown(part) for part in path)
+
+
+def did_you_mean(word: str, legal: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word[:100], list(legal), n=1)
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def joined(problems: Iterable[Problem], label: str) -> SpaceError:
+    """All problems as one error, in the order of their lines, overrides last."""
+    ordered = sorted(problems, key=lambda problem: (problem.line == 0, problem.line))
+    return SpaceError("\n".join(dict.fromkeys(problem.located(label) for problem in ordered)))
+
+
+def setting(path: Location) -> Location:
+    """The setting that a pydantic location lies in: the values of an axis have no path of their own."""
+    depth = 3 if path[0] == "attacks" else 2 if path[0] in SECTIONS else 1
+    return path[:depth]
+
+
+def described(error: ErrorDetails) -> str:
+    """One pydantic error as `model.theta=1.3: must be in (0, 1]`."""
+    *parents, last = error["loc"]
+    if error["type"] == "extra_forbidden":
+        return unknown_key(tuple(parents), str(last))
+    if error["type"] == "missing":
+        return f"{dotted(error['loc'])}: missing; it is required"
+    return f"{dotted(setting(error['loc']))}={shown(error['input'])}: {_complaint(error)}"
+
+
+def unknown_key(parents: Location, key: str) -> str:
+    legal = legal_keys(parents)
+    hint = did_you_mean(key, legal) or ";"
+    return f"{dotted((*parents, key))}: unknown key{hint} legal: {', '.join(legal)}"
+
+
+def _complaint(error: ErrorDetails) -> str:
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"])
+    if error["type"] == "literal_error":
+        legal = error["ctx"]["expected"].replace("'", "").replace(" or ", ", ")
+        return f"one of {legal}" if "," in legal else f"must be {legal.lower()}"
+    return _MESSAGES.get(error["type"], error["msg"])

@@ -1,0 +1,127 @@
+"""Small jobs and results for tests: each function's defaults make a legal one, its arguments are what tests vary."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.fields import AttackName, DatasetName, Knowledge
+from workers.results import CraftOutcome, Environment, EpochRecord, FlagsOutcome, Result, TrainOutcome
+from workers.specs import (
+    AttackSettings,
+    AttackSpec,
+    CraftSpec,
+    DataSpec,
+    EvaluateSpec,
+    EvaluationSpec,
+    Job,
+    ModelSpec,
+    TrainingSpec,
+    TrainSpec,
+)
+
+ENVIRONMENT = Environment(host="localhost", device="cpu", threads=1, git_revision=None, versions={"torch": "2.11.0"})
+RANKS = {"layer1.0.conv1": [4, 4, 3, 3], "layer1.0.conv2": [4, 2, 3, 3]}
+
+
+def pretrain_job(
+    *,
+    dataset: DatasetName = "digits",
+    width: int = 4,
+    tensorized: bool = True,
+    rank_fraction: float = 0.5,
+    theta: float = 1.0,
+    epochs: int = 1,
+    seed: int = 0,
+) -> Job:
+    model = ModelSpec(width=width, tensorized=tensorized, rank_fraction=rank_fraction, theta=theta)
+    training = TrainingSpec(epochs=epochs)
+    return Job(spec=TrainSpec(stage="pretrain", data=DataSpec(name=dataset), model=model, training=training, seed=seed))
+
+
+def fine_tune_job(parent: Job, *, theta: float = 0.8, epochs: int = 1) -> Job:
+    """The parent's model with a sketch, trained on from the parent's weights."""
+    assert isinstance(parent.spec, TrainSpec)
+    model = parent.spec.model.model_copy(update={"theta": theta})
+    spec = parent.spec.model_copy(update={"stage": "fine_tune", "model": model, "training": TrainingSpec(epochs=epochs)})
+    return Job(spec=spec, parents={"weights": parent.key})
+
+
+def evaluate_job(model: Job, *, repeat: int = 0, examples: int = 16, batch_size: int = 8) -> Job:
+    evaluation = EvaluationSpec(examples=examples, batch_size=batch_size)
+    return Job(spec=EvaluateSpec(evaluation=evaluation, repeat=repeat), parents={"model": model.key})
+
+
+def attack_settings(
+    *, name: AttackName = "fgsm", epsilon: float = 8 / 255, epsilon_literal: str = "8/255", steps: int = 1, random_start: bool = False
+) -> AttackSettings:
+    return AttackSettings(
+        name=name,
+        epsilon=epsilon,
+        epsilon_literal=epsilon_literal,
+        steps=steps,
+        abs_stepsize=epsilon / steps,
+        random_start=random_start,
+    )
+
+
+def craft_job(model: Job, *, attack: AttackSettings | None = None, examples: int = 16, batch_size: int = 8) -> Job:
+    evaluation = EvaluationSpec(examples=examples, batch_size=batch_size)
+    return Job(spec=CraftSpec(attack=attack or attack_settings(), evaluation=evaluation), parents={"model": model.key})
+
+
+def attack_job(
+    model: Job,
+    *,
+    attack: AttackSettings | None = None,
+    crafted: Job | None = None,
+    repeat: int = 0,
+    examples: int = 16,
+    batch_size: int = 8,
+) -> Job:
+    """A randomized attack, or an omniscient one when `crafted` is given."""
+    knowledge: Knowledge = "omniscient" if crafted else "randomized"
+    evaluation = EvaluationSpec(examples=examples, batch_size=batch_size)
+    spec = AttackSpec(attack=attack or attack_settings(), knowledge=knowledge, evaluation=evaluation, repeat=repeat)
+    parents = {"model": model.key} | ({"examples": crafted.key} if crafted else {})
+    return Job(spec=spec, parents=parents)
+
+
+def train_result(job: Job, *, ranks: dict[str, list[int]] | None = None, environment: Environment = ENVIRONMENT) -> Result:
+    history = [EpochRecord(epoch=0, loss=2.5, accuracy=0.25, learning_rate=0.1)]
+    outcome = TrainOutcome(history=history, ranks=RANKS if ranks is None else ranks, n_parameters=1234)
+    return Result(key=job.key, seconds=1.5, environment=environment, outcome=outcome)
+
+
+def flags_result(job: Job, correct: Sequence[bool] | NDArray[np.bool_] | None = None) -> Result:
+    """The result of an `evaluate` or `attack` job; by default every second of 16 examples is right."""
+    flags = [True, False] * 8 if correct is None else correct
+    return Result(key=job.key, seconds=0.5, environment=ENVIRONMENT, outcome=FlagsOutcome.pack(flags))
+
+
+def craft_result(job: Job, *, n_examples: int = 16) -> Result:
+    return Result(key=job.key, seconds=0.5, environment=ENVIRONMENT, outcome=CraftOutcome(n_examples=n_examples, max_perturbation=8 / 255))
+
+
+def result_of(job: Job) -> Result:
+    """A result of the kind that the job's stage has."""
+    if job.stage in ("pretrain", "fine_tune"):
+        return train_result(job)
+    return craft_result(job) if job.stage == "craft" else flags_result(job)
+
+
+def small_plan(*, theta: float = 0.8, repeats: int = 2) -> list[Job]:
+    """One sketched model, fine-tuned from a full one, with everything measured of it; parents come before their children."""
+    full = pretrain_job()
+    model = fine_tune_job(full, theta=theta)
+    crafted = craft_job(model)
+    measured = [
+        job
+        for repeat in range(repeats)
+        for job in (
+            evaluate_job(model, repeat=repeat),
+            attack_job(model, repeat=repeat),
+            attack_job(model, crafted=crafted, repeat=repeat),
+        )
+    ]
+    return [full, model, crafted, *measured]

@@ -1,0 +1,191 @@
+import numpy as np
+import pytest
+from sqlalchemy import event
+
+from orchestrator.store import ResultRow, Store, accuracy_interval, record_result, record_sweep, result_rows
+from tests.builders import (
+    RANKS,
+    attack_job,
+    attack_settings,
+    craft_job,
+    evaluate_job,
+    fine_tune_job,
+    flags_result,
+    pretrain_job,
+    result_of,
+    small_plan,
+)
+from workers.errors import UserError
+from workers.fields import AttackName
+from workers.specs import Job
+
+
+def finish(store: Store, *jobs: Job, sweep: str = "small") -> None:
+    record_sweep(store, name=sweep, space_text="", jobs=jobs)
+    for job in jobs:
+        record_result(store, job, result_of(job), attempt_id=None)
+
+
+def correct(n: int) -> list[bool]:
+    return [index < n for index in range(16)]
+
+
+def test_no_results_no_rows(store: Store) -> None:
+    assert result_rows(store, None, per_repeat=False) == []
+    record_sweep(store, name="small", space_text="", jobs=small_plan())
+    assert result_rows(store, "small", per_repeat=False) == []
+
+
+def test_an_unknown_sweep_is_an_error_that_names_the_known_ones(store: Store) -> None:
+    with pytest.raises(UserError, match=r"^sweep 'x': the store holds no sweeps yet$"):
+        result_rows(store, "x", per_repeat=False)
+    for name in ("b", "a"):
+        record_sweep(store, name=name, space_text="", jobs=[])
+    with pytest.raises(UserError, match=r"^sweep 'x': one of a, b$"):
+        result_rows(store, "x", per_repeat=False)
+
+
+def test_repeats_are_aggregated_into_one_row_with_the_clean_accuracy_beside(store: Store) -> None:
+    full = pretrain_job()
+    model = fine_tune_job(full, theta=0.8)
+    clean = [evaluate_job(model, repeat=repeat) for repeat in range(2)]
+    attacks = [attack_job(model, repeat=repeat) for repeat in range(2)]
+    finish(store, full, model)
+    record_sweep(store, name="small", space_text="", jobs=[full, model, *clean, *attacks])
+    for job, right in zip(clean + attacks, (16, 12, 8, 4), strict=True):
+        record_result(store, job, flags_result(job, correct(right)), attempt_id=None)
+    (row,) = result_rows(store, "small", per_repeat=False)
+    robust = accuracy_interval(np.array([correct(8), correct(4)]))
+    natural = accuracy_interval(np.array([correct(16), correct(12)]))
+    assert row == ResultRow(
+        sweep="small",
+        model_key=model.key,
+        job_keys=tuple(job.key for job in attacks),
+        stage="fine_tune",
+        dataset="digits",
+        train_examples=None,
+        model="resnet18",
+        width=4,
+        tensorized=True,
+        theta=0.8,
+        rank=RANKS,
+        rank_fraction=0.5,
+        rank_kind="channels",
+        sketch_modes="channels",
+        rescale=True,
+        binary=False,
+        adversarial_training="none",
+        seed=0,
+        epochs=1,
+        n_parameters=1234,
+        attack="fgsm",
+        knowledge="randomized",
+        norm="linf",
+        epsilon=8 / 255,
+        epsilon_literal="8/255",
+        steps=1,
+        abs_stepsize=8 / 255,
+        random_start=False,
+        n_examples=16,
+        batch_size=8,
+        repeat=None,
+        repeats=2,
+        clean_accuracy=natural[0],
+        clean_ci_low=natural[1],
+        clean_ci_high=natural[2],
+        robust_accuracy=robust[0],
+        ci_low=robust[1],
+        ci_high=robust[2],
+    )
+    assert (row.robust_accuracy, row.clean_accuracy) == (0.375, 0.875)
+
+
+def test_per_repeat_gives_one_row_a_repeat_with_the_same_repeats_clean_accuracy(store: Store) -> None:
+    model = pretrain_job()
+    clean = [evaluate_job(model, repeat=repeat) for repeat in range(2)]
+    attacks = [attack_job(model, repeat=repeat) for repeat in range(3)]
+    record_sweep(store, name="small", space_text="", jobs=[model, *clean, *attacks])
+    record_result(store, model, result_of(model), attempt_id=None)
+    for job, right in zip(clean + attacks, (16, 12, 8, 4, 0), strict=True):
+        record_result(store, job, flags_result(job, correct(right)), attempt_id=None)
+    rows = result_rows(store, "small", per_repeat=True)
+    assert [(row.repeat, row.repeats, row.clean_accuracy, row.robust_accuracy) for row in rows] == [
+        (0, 1, 1.0, 0.5),
+        (1, 1, 0.75, 0.25),
+        (2, 1, None, 0.0),
+    ]
+    assert [row.job_keys for row in rows] == [(job.key,) for job in attacks]
+
+
+def test_the_clean_accuracy_is_of_the_same_examples_in_batches_of_the_same_size(store: Store) -> None:
+    model = pretrain_job()
+    finish(store, model, evaluate_job(model, batch_size=4), attack_job(model, batch_size=8))
+    (row,) = result_rows(store, "small", per_repeat=False)
+    assert row.clean_accuracy is None
+    finish(store, model, evaluate_job(model, batch_size=8), attack_job(model, batch_size=8))
+    (row,) = result_rows(store, "small", per_repeat=False)
+    assert row.clean_accuracy == 0.5
+
+
+def test_a_model_without_attack_has_a_row_without_attack(store: Store) -> None:
+    model = pretrain_job(tensorized=False)
+    evaluation = evaluate_job(model)
+    finish(store, model, evaluation)
+    (row,) = result_rows(store, "small", per_repeat=False)
+    assert (row.attack, row.knowledge, row.epsilon, row.epsilon_literal) == ("none", "none", 0.0, "0")
+    assert (row.clean_accuracy, row.robust_accuracy, row.ci_low, row.ci_high) == (0.5, None, None, None)
+    assert row.job_keys == (evaluation.key,)
+    assert (row.rank, row.rank_fraction) == (None, None)
+
+
+def test_a_result_waits_for_its_model(store: Store) -> None:
+    model = pretrain_job()
+    attack = attack_job(model)
+    record_sweep(store, name="small", space_text="", jobs=[model, attack])
+    record_result(store, attack, result_of(attack), attempt_id=None)
+    assert result_rows(store, "small", per_repeat=False) == []
+    record_result(store, model, result_of(model), attempt_id=None)
+    assert len(result_rows(store, "small", per_repeat=False)) == 1
+
+
+def test_all_sweeps_have_a_row_each_for_a_shared_job_with_their_own_clean_accuracy(store: Store) -> None:
+    model = pretrain_job()
+    evaluation, attack = evaluate_job(model), attack_job(model)
+    finish(store, model, evaluation, attack, sweep="b")
+    finish(store, model, attack, sweep="a")
+    rows = result_rows(store, None, per_repeat=False)
+    assert [(row.sweep, row.clean_accuracy) for row in rows] == [("a", None), ("b", 0.5)]
+    assert [row.sweep for row in result_rows(store, "b", per_repeat=False)] == ["b"]
+
+
+def test_results_of_an_older_space_are_still_shown(store: Store) -> None:
+    model = pretrain_job()
+    finish(store, model, attack_job(model))
+    record_sweep(store, name="small", space_text="", jobs=[])
+    assert len(result_rows(store, "small", per_repeat=False)) == 1
+
+
+def test_rows_come_in_the_promised_order(store: Store) -> None:
+    dense, full, wide = pretrain_job(tensorized=False), pretrain_job(), pretrain_job(width=8)
+    low_rank = pretrain_job(rank_fraction=0.25)
+    models = [dense, low_rank, full, fine_tune_job(full, theta=0.9), fine_tune_job(full, theta=0.5), pretrain_job(seed=1), wide]
+    crafted = craft_job(full)
+    names: list[AttackName] = ["fgsm", "bim", "pgd"]
+    attacks = [attack_job(full, attack=attack_settings(name=name, epsilon=epsilon)) for name in names for epsilon in (2 / 255, 8 / 255)]
+    omniscient = attack_job(full, crafted=crafted)
+    finish(store, *reversed([*models, crafted, *attacks, omniscient, *(evaluate_job(model) for model in models)]))
+    rows = result_rows(store, "small", per_repeat=False)
+    seen = [(row.width, row.rank_fraction, row.theta, row.seed) for row in rows if row.attack == "none"]
+    assert seen == [(4, None, 1.0, 0), (4, 0.25, 1.0, 0), (4, 0.5, 1.0, 1), (4, 0.5, 0.9, 0), (4, 0.5, 0.5, 0), (8, 0.5, 1.0, 0)]
+    of_full = [row.job_keys[0] for row in rows if row.model_key == full.key]
+    assert of_full == [job.key for job in (*attacks, omniscient)]
+
+
+def test_the_number_of_statements_does_not_grow_with_the_results(store: Store) -> None:
+    statements: list[str] = []
+    event.listen(store.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+    model = pretrain_job()
+    finish(store, model, *(attack_job(model, repeat=repeat) for repeat in range(20)))
+    statements.clear()
+    assert len(result_rows(store, "small", per_repeat=True)) == 20
+    assert sum(statement.lstrip().startswith(("SELECT", "WITH")) for statement in statements) <= 4

@@ -1,0 +1,66 @@
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+
+from orchestrator.store import failures, finished_keys, migrations, open_store, record_result, record_sweep, result_rows, sweep_status
+from orchestrator.store.session import Store
+from tests.builders import result_of, small_plan
+
+DATABASES = Path(__file__).parent / "databases"
+
+
+@pytest.fixture
+def config() -> Config:
+    found = Config()
+    found.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    return found
+
+
+def restored(dump: Path, folder: Path) -> str:
+    with closing(sqlite3.connect(folder / "store.db")) as connection:
+        connection.executescript(dump.read_text())
+    return f"sqlite:///{folder / 'store.db'}"
+
+
+def use(store: Store) -> None:
+    """The dumps hold a small sweep called `old`: a model attacked and evaluated in one repeat each, and a failed omniscient attack."""
+    (row,) = result_rows(store, "old", per_repeat=False)
+    assert (row.attack, row.epsilon_literal, row.clean_accuracy, row.robust_accuracy) == ("fgsm", "8/255", 0.5, 0.5)
+    assert [failure.error for failure in failures(store, "old")] == ["JobError: boom"]
+    (status,) = sweep_status(store, "old")
+    assert sum(counts.done for counts in status.stages.values()) == len(finished_keys(store)) == 5
+    jobs = small_plan(theta=0.3)
+    record_sweep(store, name="new", space_text="", jobs=jobs)
+    for job in jobs:
+        record_result(store, job, result_of(job), attempt_id=None)
+    assert len(result_rows(store, "new", per_repeat=True)) == 4
+
+
+@pytest.mark.parametrize("revision", migrations.REVISIONS)
+def test_a_database_of_every_revision_is_upgraded_and_used(revision: str, tmp_path: Path) -> None:
+    with open_store(restored(DATABASES / f"{revision}.sql", tmp_path), upgrade=True) as store:
+        use(store)
+
+
+def test_the_revisions_listed_are_those_there_are(config: Config) -> None:
+    script = ScriptDirectory.from_config(config)
+    assert tuple(revision.revision for revision in script.walk_revisions())[::-1] == migrations.REVISIONS
+    assert script.get_heads() == [migrations.REVISIONS[-1]]
+
+
+def test_there_is_no_downgrade_and_trying_one_loses_nothing(config: Config, tmp_path: Path) -> None:
+    url = restored(DATABASES / "0001.sql", tmp_path)
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        with pytest.raises(NotImplementedError, match="only moves forward"):
+            command.downgrade(config, "base")
+    engine.dispose()
+    with open_store(url, upgrade=False) as store:
+        assert len(finished_keys(store)) == 5

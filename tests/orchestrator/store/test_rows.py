@@ -1,0 +1,31 @@
+import pytest
+
+from orchestrator.store.describe import describe
+from orchestrator.store.rows import environment_row
+from tests.builders import ENVIRONMENT, attack_job, craft_job, evaluate_job, fine_tune_job, pretrain_job
+from workers.specs import Job
+
+MODEL = pretrain_job()
+CRAFTED = craft_job(MODEL)
+
+
+@pytest.mark.parametrize(
+    ("job", "words"),
+    [
+        (pretrain_job(tensorized=False, seed=3), "resnet18 width 4 dense on digits, seed 3"),
+        (fine_tune_job(MODEL, theta=0.75), "resnet18 width 4 rank 0.5 theta 0.75 on digits, seed 0"),
+        (evaluate_job(MODEL, repeat=2), "clean accuracy, repeat 2"),
+        (CRAFTED, "fgsm 8/255 on full weights"),
+        (attack_job(MODEL, repeat=1), "fgsm 8/255 randomized, repeat 1"),
+        (attack_job(MODEL, crafted=CRAFTED), "fgsm 8/255 omniscient, repeat 0"),
+    ],
+)
+def test_every_stage_is_described_in_a_few_words(job: Job, words: str) -> None:
+    assert describe(job.spec.model_dump_json()) == words
+
+
+def test_an_environments_id_is_its_content() -> None:
+    one = ENVIRONMENT.model_copy(update={"versions": {"a": "1", "b": "2"}})
+    same = ENVIRONMENT.model_copy(update={"versions": {"b": "2", "a": "1"}})
+    assert environment_row(one)["id"] == environment_row(same)["id"]
+    assert environment_row(one)["id"] != environment_row(ENVIRONMENT)["id"]

@@ -1,0 +1,162 @@
+from collections import Counter
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.sweep import expand
+from search_spaces import Space, load_space, parse_space
+from workers.specs import ModelSpec
+
+EPSILONS = st.lists(st.sampled_from(["1/255", "2/255", "8/255", "16/255", "0.1"]), min_size=1, max_size=3)
+THETAS = st.lists(st.sampled_from([1.0, 0.95, 0.9]), min_size=1, max_size=3)
+MODELS = st.fixed_dictionaries(
+    {"width": st.just(8), "theta": THETAS},
+    optional={
+        "rank_fraction": st.lists(st.sampled_from([0.5, 1]), min_size=1, max_size=2),
+        "sketch_modes": st.sampled_from(["all", "channels", ["all", "channels"]]),
+        "rescale": st.sampled_from([True, [True, False]]),
+    },
+)
+GROUPS = st.fixed_dictionaries(
+    {
+        "attack": st.lists(st.sampled_from(["fgsm", "bim", "pgd"]), min_size=1, max_size=2),
+        "epsilon": EPSILONS,
+        "knowledge": st.sampled_from(["randomized", "omniscient", ["randomized", "omniscient"]]),
+    }
+)
+SPACES = st.fixed_dictionaries(
+    {
+        "name": st.just("x"),
+        "seed": st.lists(st.integers(0, 2), min_size=1, max_size=2),
+        "data": st.fixed_dictionaries({"name": st.sampled_from(["digits", "cifar10", ["digits", "cifar10"]])}),
+        "model": MODELS,
+        "training": st.fixed_dictionaries({"epochs": st.sampled_from([1, [1, 2]])}),
+        "fine_tuning": st.fixed_dictionaries({}, optional={"learning_rate": st.sampled_from([0.1, [0.1, 0.01]])}),
+        "evaluation": st.fixed_dictionaries({"repeats": st.integers(1, 2)}),
+        "attacks": st.lists(GROUPS, max_size=2),
+    }
+)
+
+
+def keys(data):
+    return [job.key for job in expand(Space.model_validate(data))]
+
+
+def small(*, attacks=(), evaluation=None, **sections):
+    data = {"name": "x", "data": {"name": "digits"}, "training": {"epochs": 2}, "attacks": list(attacks), "evaluation": evaluation}
+    return Space.model_validate({**data, **sections})
+
+
+def trained(space):
+    return [job for job in expand(space) if job.stage in {"pretrain", "fine_tune"}]
+
+
+def reordered(data):
+    if isinstance(data, dict):
+        return {key: reordered(data[key]) for key in sorted(data, reverse=True)}
+    return [reordered(item) for item in data] if isinstance(data, list) else data
+
+
+@given(SPACES)
+def test_no_key_comes_twice_and_parents_come_before_their_children(data):
+    seen = set()
+    for job in expand(Space.model_validate(data)):
+        assert job.key not in seen
+        assert seen >= set(job.parents.values())
+        seen.add(job.key)
+
+
+@given(SPACES)
+def test_the_order_of_the_keys_in_a_file_changes_nothing(data):
+    text = yaml.safe_dump(reordered(data), sort_keys=False)
+    assert [job.key for job in expand(parse_space(text, label="x.yaml", stem="x"))] == keys(data)
+
+
+@given(SPACES.filter(lambda data: data["attacks"]))
+def test_another_epsilon_only_adds_jobs(data):
+    group = data["attacks"][0]
+    wider = {**data, "attacks": [{**group, "epsilon": [*group["epsilon"], "128/255"]}, *data["attacks"][1:]]}
+    assert set(keys(wider)) > set(keys(data))
+
+
+@given(SPACES)
+def test_more_repeats_only_add_jobs(data):
+    wider = {**data, "evaluation": {"repeats": data["evaluation"]["repeats"] + 1}}
+    assert set(keys(wider)) > set(keys(data))
+
+
+@given(SPACES)
+def test_another_theta_only_adds_jobs(data):
+    wider = {**data, "model": {**data["model"], "theta": [*data["model"]["theta"], 0.8]}}
+    assert set(keys(wider)) > set(keys(data))
+
+
+def test_the_quickstart_has_the_jobs_that_its_file_describes():
+    jobs = expand(load_space("quickstart").space)
+    assert Counter(job.stage for job in jobs) == {"pretrain": 1, "fine_tune": 2, "evaluate": 9, "craft": 9, "attack": 108}
+
+
+def test_sketched_models_are_fine_tuned_from_one_pretrained_model_that_is_not_measured_itself():
+    jobs = expand(small(model={"theta": [0.9, 0.8], "sketch_modes": ["all", "channels"]}))
+    (pretrain,) = [job for job in jobs if job.stage == "pretrain"]
+    fine_tuned = [job for job in jobs if job.stage == "fine_tune"]
+    assert pretrain.spec.model == ModelSpec(theta=1.0)
+    assert len(fine_tuned) == 4
+    assert all(job.parents == {"weights": pretrain.key} for job in fine_tuned)
+    assert {job.parents["model"] for job in jobs if job.stage == "evaluate"} == {job.key for job in fine_tuned}
+
+
+def test_theta_one_has_the_same_key_alone_and_as_a_parent():
+    assert trained(small(model={"theta": 1}))[0].key == trained(small(model={"theta": 0.9, "rescale": False}))[0].key
+
+
+def test_settings_that_do_nothing_make_no_jobs():
+    idle = {"sketch_modes": ["all", "channels"], "rescale": [True, False]}
+    assert len(trained(small(model={"theta": 1.0, **idle}))) == 1
+    idle |= {"rank_fraction": [0.5, 1.0], "rank_kind": ["channels", "dimensions"], "tensorize_first": [True, False]}
+    (dense,) = trained(small(model={"tensorized": False, **idle}))
+    assert dense.spec.model == ModelSpec(tensorized=False)
+
+
+def test_fine_tuning_takes_what_it_does_not_set_from_training():
+    space = small(model={"theta": 0.9}, training={"epochs": 8, "momentum": 0.5}, fine_tuning={"epochs": 4, "learning_rate": 0.01})
+    pretrain, fine_tune = (job.spec.training for job in trained(space))
+    assert (pretrain.epochs, pretrain.momentum, pretrain.learning_rate) == (8, 0.5, 0.1)
+    assert (fine_tune.epochs, fine_tune.momentum, fine_tune.learning_rate) == (4, 0.5, 0.01)
+
+
+def test_the_settings_of_fine_tuning_do_not_change_the_pretrained_model():
+    one, other = (trained(small(model={"theta": 0.9}, fine_tuning={"epochs": epochs})) for epochs in (1, 2))
+    assert one[0].key == other[0].key
+    assert one[1].key != other[1].key
+
+
+@pytest.mark.parametrize(("given", "flips"), [({}, [False, True]), ({"horizontal_flip": True}, [True, True])])
+def test_images_are_flipped_by_data_set_unless_the_space_says_otherwise(given, flips):
+    space = small(data={"name": ["digits", "cifar10"]}, training={"epochs": 1, **given}, model={"theta": 0.9})
+    assert [job.spec.training.horizontal_flip for job in trained(space)] == [flip for flip in flips for _ in range(2)]
+
+
+def test_omniscient_examples_are_crafted_once_and_used_by_every_repeat():
+    group = {"attack": "pgd", "epsilon": "8/255", "knowledge": ["randomized", "omniscient"]}
+    jobs = expand(small(attacks=[group], evaluation={"repeats": 3, "examples": 10}))
+    model, craft = (next(job for job in jobs if job.stage == stage) for stage in ("pretrain", "craft"))
+    attacks = [job for job in jobs if job.stage == "attack"]
+    assert craft.parents == {"model": model.key}
+    assert Counter(job.stage for job in jobs) == {"pretrain": 1, "evaluate": 3, "craft": 1, "attack": 6}
+    for job in attacks:
+        omniscient = job.spec.knowledge == "omniscient"
+        assert job.parents == ({"model": model.key, "examples": craft.key} if omniscient else {"model": model.key})
+        assert job.spec.evaluation.examples == 10
+    assert [job.spec.repeat for job in attacks] == [0, 1, 2, 0, 1, 2]
+
+
+def test_one_epsilon_written_two_ways_is_one_job_with_the_first_spelling():
+    jobs = expand(small(attacks=[{"attack": "fgsm", "epsilon": ["51/255", 0.2]}]))
+    assert [job.spec.attack.epsilon_literal for job in jobs if job.stage == "attack"] == ["51/255"]
+
+
+def test_without_attacks_only_clean_accuracy_is_measured():
+    assert [job.stage for job in expand(small(evaluation={"repeats": 2}))] == ["pretrain", "evaluate", "evaluate"]

@@ -1,0 +1,208 @@
+import subprocess
+import sys
+
+import pytest
+
+from search_spaces import SpaceError, load_space, parse_space
+from workers.errors import UserError
+
+GOOD = """\
+# a comment
+seed: 0
+data:
+  name: digits
+model:
+  theta: [1.0, 0.9]
+training:
+  epochs: 2
+  learning_rate: 1e-2
+attacks:
+  - attack: pgd
+    epsilon: 8/255
+"""
+
+
+def problems(text, *overrides):
+    with pytest.raises(SpaceError) as caught:
+        parse_space(text, label="x.yaml", stem="x", overrides=overrides)
+    return str(caught.value).splitlines()
+
+
+def loaded(text, *overrides):
+    return parse_space(text, label="x.yaml", stem="x", overrides=overrides)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("[1.0, 0.9]", "1.3", "x.yaml:6: model.theta=1.3: must be in (0, 1]"),
+        ("[1.0, 0.9]", "\n    - 1.0\n    - 1.3", "x.yaml:8: model.theta=1.3: must be in (0, 1]"),
+        ("[1.0, 0.9]", "yes", "x.yaml:6: model.theta='yes': must be a number"),
+        ("[1.0, 0.9]", "true", "x.yaml:6: model.theta=true: must be a number"),
+        ("[1.0, 0.9]", ".nan", "x.yaml:6: model.theta=nan: must be a finite number"),
+        ("[1.0, 0.9]", "", "x.yaml:6: model.theta=null: must be a number"),
+        ("epochs: 2", "epochs: ten", "x.yaml:8: training.epochs='ten': must be a whole number"),
+        ("  epochs: 2\n", "", "x.yaml:7: training.epochs: missing; it is required"),
+        ("epochs: 2", "epochs: 2\n  epochs: 3", "x.yaml:9: duplicate key 'epochs'; it is already on line 8"),
+        ("epochs: 2", "epochs: 0x", "x.yaml:8: training.epochs='0x': must be a whole number"),
+        ("epochs: 2", "epochs: 1:30", "x.yaml:8: training.epochs='1:30': must be a whole number"),
+        ("epochs: 2", "epochs: !!python/name:os.system x", "x.yaml:8: tag '!!python/name:os.system' is not allowed"),
+        ("attack: pgd", "attack: pdg", "x.yaml:11: attacks.0.attack='pdg': one of bim, fgsm, pgd"),
+        ("8/255", "8", "x.yaml:12: attacks.0.epsilon=8: must be in (0, 1] (input units: 8/255, not 8)"),
+        ("digits", "mnist", "x.yaml:4: data.name='mnist': one of cifar10, digits"),
+        ("seed: 0", "seed: -1", "x.yaml:2: seed=-1: must be >= 0"),
+        ("seed: 0", "seed: &a [*a]", "x.yaml:2: an alias refers to the value that it is part of"),
+        ("seed: 0", "method: gird", "x.yaml:2: method='gird': must be grid"),
+        ("seed: 0", "name: a b", "x.yaml:2: name='a b': must be at most 100 letters, digits, '.', '_' or '-', a letter or digit first"),
+        ("seed: 0", "? [1]\n: 2", "x.yaml:2: a key must be a word"),
+    ],
+)
+def test_a_mistake_is_one_line_with_its_line_number_value_and_legal_values(old, new, line):
+    assert problems(GOOD.replace(old, new, 1)) == [line]
+
+
+def test_an_unknown_key_names_the_nearest_and_all_legal_ones():
+    (line,) = problems(GOOD.replace("theta:", "thta:"))
+    assert line.startswith("x.yaml:6: model.thta: unknown key; did you mean 'theta'? legal: name, width, tensorized, ")
+    (line,) = problems(GOOD.replace("attacks:", "atacks:"))
+    assert line.startswith("x.yaml:10: atacks: unknown key; did you mean 'attacks'? legal: name, description, ")
+
+
+def test_all_problems_are_reported_at_once_in_the_order_of_their_lines():
+    text = GOOD.replace("1.0", "1.3").replace("epochs: 2", "epochs: ten").replace("digits", "mnist").replace("pgd", "pdg")
+    assert [line.split(":")[1] for line in problems(text)] == ["4", "6", "8", "11"]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("", "x.yaml:1: a space file is a mapping (key: value); the file is empty"),
+        ("# only a comment\n", "x.yaml:1: a space file is a mapping (key: value); the file is empty"),
+        ("- 1\n- 2", "x.yaml:1: a space file is a mapping (key: value); found [1, 2]"),
+        ("seed: 0\ndata: {", "x.yaml:2: not valid YAML: while parsing a flow node, expected the node content, but found '<stream end>'"),
+        ("seed: 0\na: \x07", "x.yaml:2: not valid YAML: character '\\x07' is not allowed"),
+        ('seed: 0\na: "\\UFFFFFFFF"', "x.yaml:2: not valid YAML: a number or an escape is out of range"),
+        ("[" * 9999, "x.yaml:1: not valid YAML: nested too deeply"),
+    ],
+)
+def test_a_text_that_is_no_mapping_is_one_line(text, line):
+    assert problems(text) == [line]
+
+
+@pytest.mark.parametrize("setting", ["seed: 0", "name: digits", "theta: [1.0, 0.9]", "epochs: 2", "attack: pgd", "epsilon: 8/255"])
+def test_an_alias_bomb_is_refused_at_once_wherever_it_lies(setting):
+    layers = ["[x]", *(f"[{', '.join([f'*b{i}'] * 9)}]" for i in range(40))]
+    bomb = "".join(f"b{i}: &b{i} {layer}\n" for i, layer in enumerate(layers))
+    lines = problems(bomb + GOOD.replace(setting, f"{setting.split(':')[0]}: *b40", 1))
+    assert sum("unknown key" in line for line in lines) == len(layers)
+    assert sum("=[" in line for line in lines) == 1
+
+
+def test_aliases_are_the_values_they_name():
+    text = GOOD.replace("8/255", "&e [2/255, 8/255]") + "  - {attack: bim, epsilon: *e}\n"
+    assert loaded(text).attacks[1].epsilon == ("2/255", "8/255")
+
+
+def test_an_exponent_without_a_dot_is_a_number():
+    assert loaded(GOOD).training.learning_rate == (0.01,)
+
+
+def test_a_section_with_everything_commented_out_keeps_its_defaults():
+    assert loaded(GOOD.replace("  theta", "  # theta")).model == loaded(GOOD.replace("model:\n  theta: [1.0, 0.9]\n", "")).model
+
+
+def test_overrides_replace_and_add_settings():
+    space = loaded(GOOD, "model.theta=0.5", "training.momentum=0", "fine_tuning.epochs=[1, 2]", "attacks.0.epsilon=[4/255]", "seed=7")
+    assert space.model.theta == (0.5,)
+    assert space.training.momentum == (0.0,)
+    assert space.fine_tuning.epochs == (1, 2)
+    assert space.attacks[0].epsilon == ("4/255",)
+    assert space.seed == (7,)
+
+
+def test_an_override_of_one_group_leaves_its_alias_alone():
+    text = "data: {name: digits}\ntraining: {epochs: 1}\nattacks: [&a {attack: pgd, epsilon: 8/255}, *a]"
+    assert [group.epsilon for group in loaded(text, "attacks.0.epsilon=1/255").attacks] == [("1/255",), ("8/255",)]
+
+
+def test_an_override_mends_what_the_file_says():
+    assert loaded(GOOD.replace("1.0", "1.3"), "model.theta=1.0").model.theta == (1.0,)
+
+
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        ("model.theta=1.3", "override: model.theta=1.3: must be in (0, 1]"),
+        ("model={theta: 1.3}", "override: model.theta=1.3: must be in (0, 1]"),
+        ("model.theta", "override: 'model.theta': write path=value, such as model.theta=0.9"),
+        (
+            "model.theta=[1",
+            "override: model.theta='[1': not valid YAML: while parsing a flow sequence, expected ',' or ']', but got '<stream end>'",
+        ),
+        ("model.theta.0=1", "override: model.theta.0: unknown path; a setting has no parts"),
+        ("seed.x=1", "override: seed.x: unknown path; a setting has no parts"),
+        ("attacks.1.epsilon=1", "override: attacks.1.epsilon: no such attack group; legal: attacks.0"),
+        ("attacks.0.steps=0", "override: attacks.0.steps=0: must be a whole number >= 1, or paper"),
+        ("training=", "override: training=null: must be a mapping (key: value)"),
+    ],
+)
+def test_a_wrong_override_is_one_line_that_says_it_is_the_override(override, line):
+    assert problems(GOOD, override) == [line]
+
+
+@pytest.mark.parametrize("override", ["model.thta=1", "modle.theta=1", "attacks.0.epsilno=1", "=1", "..=1"])
+def test_an_override_of_an_unknown_path_names_the_legal_ones(override):
+    (line,) = problems(GOOD, override)
+    assert line.startswith("override: ")
+    assert "unknown key" in line
+    assert "legal: " in line
+
+
+def test_a_file_is_read_named_after_itself_and_kept_as_text(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(GOOD)
+    found = load_space(str(path), ["seed=1"])
+    assert (found.space.name, found.space.seed, found.text, found.label, found.overrides) == ("mine", (1,), GOOD, str(path), ("seed=1",))
+
+
+def test_a_built_in_space_is_found_by_name_and_its_errors_name_its_file():
+    assert load_space("quickstart").label == "built-in:quickstart"
+    with pytest.raises(SpaceError, match=r"^quickstart\.yaml:\d+: model\.theta=\[1\.0, 0\.95, 0\.9\]: theta=0\.95 with tensorized=false"):
+        load_space("quickstart", ["model.tensorized=false"])
+
+
+def test_a_space_that_is_not_there_names_the_nearest_and_all_built_in_ones():
+    with pytest.raises(UserError, match=r"space 'quikstart': neither .* did you mean 'quickstart'\? built-in: cifar10-smoke, quickstart"):
+        load_space("quikstart")
+
+
+@pytest.mark.parametrize("name", ["", "a\0b", "/", "/dev/zero", "x" * 5000, "no/such.yaml", "/etc/passwd/x"])
+def test_a_path_that_cannot_be_read_is_one_line(name):
+    with pytest.raises(UserError) as caught:
+        load_space(name)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_file_that_is_not_utf8_is_one_line(tmp_path):
+    path = tmp_path / "latin.yaml"
+    path.write_bytes(b"seed: 0\nname: caf\xe9\n")
+    with pytest.raises(SpaceError, match=r"latin\.yaml:2: not UTF-8 text: byte 0xe9$"):
+        load_space(str(path))
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_fine(tmp_path):
+    path = tmp_path / "windows.yaml"
+    path.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
+    assert load_space(str(path)).space.seed == (0,)
+
+
+def test_an_unfit_file_name_is_reported_as_the_spaces_name(tmp_path):
+    path = tmp_path / "my space.yaml"
+    path.write_text(GOOD)
+    with pytest.raises(SpaceError, match="name='my space': must be"):
+        load_space(str(path))
+
+
+def test_importing_spaces_and_sweeps_imports_neither_torch_nor_ray():
+    script = "import sys, search_spaces, orchestrator.sweep; sys.exit(bool({'torch', 'ray', 'sqlalchemy'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

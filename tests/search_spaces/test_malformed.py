@@ -1,0 +1,58 @@
+"""No text and no data, however malformed, may show the user a traceback."""
+
+import json
+
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from search_spaces import Space, SpaceError, parse_space
+from search_spaces.schema import SECTIONS
+
+KEYS = [*Space.model_fields, *(key for section in SECTIONS.values() for key in section.model_fields)]
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["8/255", "pgd", "digits", "paper", "1e-3"])
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=5), inner, max_size=4)
+)
+SECTION_VALUES = {
+    name: VALUES | st.dictionaries(st.sampled_from(list(section.model_fields)), SCALARS | st.lists(SCALARS, max_size=3))
+    for name, section in SECTIONS.items()
+}
+FILES = st.fixed_dictionaries({}, optional=SECTION_VALUES) | VALUES
+YAML_TEXT = st.text(alphabet="ab:-[]{}&*!|>'\"%#?,<=.\\xU0159/~ \n\t", max_size=60)
+
+
+def loads_or_explains(text, overrides=()):
+    try:
+        space = parse_space(text, label="x.yaml", stem="x", overrides=overrides)
+    except SpaceError as error:
+        for line in str(error).split("\n"):
+            assert line.startswith(("x.yaml:", "override: "))
+            assert line.isprintable()
+            assert len(line) < 1000
+    else:
+        assert isinstance(space, Space)
+
+
+@given(st.text() | YAML_TEXT)
+def test_any_text_loads_or_is_explained(text):
+    loads_or_explains(text)
+
+
+@given(FILES)
+def test_any_json_loads_or_is_explained(data):
+    loads_or_explains(json.dumps(data))
+
+
+@given(FILES)
+def test_any_yaml_loads_or_is_explained(data):
+    loads_or_explains(yaml.safe_dump(data))
+
+
+PATHS = st.lists(st.sampled_from([*KEYS, "0", "1"]), max_size=4).map(".".join)
+OVERRIDES = st.builds("{}={}".format, PATHS, VALUES.map(json.dumps) | YAML_TEXT) | st.text()
+
+
+@given(FILES, st.lists(OVERRIDES, max_size=3))
+def test_any_override_of_any_file_is_applied_or_explained(data, overrides):
+    loads_or_explains(json.dumps(data), overrides)

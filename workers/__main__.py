@@ -1,0 +1,67 @@
+"""`python -m workers JOB.json --artifacts DIR`: run one job with neither Ray nor SQL, for a batch scheduler or a debugger."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from workers.errors import ArtifactError, JobError, UserError
+from workers.results import EpochRecord, FlagsOutcome
+from workers.specs import JOB, Job
+
+
+def main() -> int:
+    """Run the job; returns the exit code: 0 done, 1 the job failed, 2 it could not be started as asked."""
+    arguments = _parser().parse_args()
+    try:
+        job = _read(arguments.job)
+        _run(job, arguments)
+    except (UserError, ArtifactError) as error:
+        sys.stderr.write(f"workers: {error}\n")
+        return 2
+    except JobError as error:
+        sys.stderr.write(f"workers: job {job.key} failed: {error}\n")
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m workers", description=(__doc__ or "").split(": ", 1)[1])
+    parser.add_argument(
+        "job", type=Path, metavar="JOB.json", help="a job, as `robustsweep plan --write-jobs` or an artifact's job.json has it"
+    )
+    parser.add_argument(
+        "--artifacts", type=Path, required=True, metavar="DIR", help="where parents' artifacts are and the job's own is left"
+    )
+    parser.add_argument("--data", type=Path, metavar="DIR", help="data root (holds cifar-10-batches-py/)")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
+    return parser
+
+
+def _read(path: Path) -> Job:
+    try:
+        return JOB.validate_json(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from error
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise UserError(f"{path}: not a job: {'.'.join(map(str, problem['loc']))}: {problem['msg']}") from error
+
+
+def _run(job: Job, arguments: argparse.Namespace) -> None:
+    from workers.run import Settings, run
+
+    def report(record: EpochRecord) -> None:
+        sys.stdout.write(f"epoch {record.epoch}: loss {record.loss:.4f}, training accuracy {record.accuracy:.1%}\n")
+
+    settings = Settings(arguments.artifacts.absolute(), arguments.data, device=arguments.device, threads=arguments.threads)
+    result = run(job, settings, report=report)
+    if isinstance(result.outcome, FlagsOutcome):
+        sys.stdout.write(f"{result.outcome.n_correct} of {result.outcome.n_examples} examples right\n")
+    sys.stdout.write(f"job {job.key} ({job.stage}): done in {result.seconds:.1f} s, see {settings.artifacts / job.key}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

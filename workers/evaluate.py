@@ -1,0 +1,86 @@
+"""Accuracy, example by example, of a network under fresh sketches: clean, attacked, or on examples made before."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from workers.attacks import ATTACKS, check_examples
+from workers.device_data import DeviceSplit
+from workers.errors import JobError
+from workers.models import Network
+from workers.specs import AttackSettings
+
+Perturb = Callable[[slice, Tensor, Tensor], Tensor]
+
+
+def correct_flags(network: Network, data: DeviceSplit, *, batch_size: int, perturb: Perturb | None = None) -> NDArray[np.bool_]:
+    """Which examples `network` classifies right, (examples,); each batch of `batch_size` sees one fresh sketch.
+
+    Args:
+        network: in eval mode, its sketch seeded.
+        data: the examples on the network's device.
+        batch_size: examples that share a draw; part of the result's meaning for a randomised net.
+        perturb: makes adversarial examples of (the batch's place, inputs, labels); None evaluates clean examples.
+    """
+    flags = []
+    for place, inputs, labels in _batches(data, batch_size):
+        examples = inputs if perturb is None else perturb(place, inputs, labels)
+        with torch.no_grad():
+            flags.append(network(examples).argmax(dim=1) == labels)
+    return torch.cat(flags).cpu().numpy()
+
+
+def attacker(network: Network, settings: AttackSettings, *, generator: torch.Generator) -> Perturb:
+    """The attack as a function for `correct_flags`; the network's parameters must be frozen."""
+    attack = ATTACKS[settings.name]
+
+    def perturb(place: slice, inputs: Tensor, labels: Tensor) -> Tensor:  # noqa: ARG001
+        examples = attack(network, inputs, labels, settings=settings, generator=generator)
+        check_examples(examples, inputs, epsilon=settings.epsilon)
+        return examples
+
+    return perturb
+
+
+def replayer(examples: Tensor, *, epsilon: float) -> Perturb:
+    """Examples made before, (all examples, channels, height, width), as a function for `correct_flags`."""
+
+    def perturb(place: slice, inputs: Tensor, labels: Tensor) -> Tensor:  # noqa: ARG001
+        chosen = examples[place].to(inputs.device)
+        check_examples(chosen, inputs, epsilon=epsilon)
+        return chosen
+
+    return perturb
+
+
+def craft(
+    network: Network, data: DeviceSplit, settings: AttackSettings, *, batch_size: int, generator: torch.Generator
+) -> tuple[Tensor, float]:
+    """Adversarial examples on the network's full weights, on the CPU, and their largest l-infinity distance in input units."""
+    perturb = attacker(network, settings, generator=generator)
+    with network.full_weights():
+        examples = torch.cat([perturb(place, inputs, labels).cpu() for place, inputs, labels in _batches(data, batch_size)])
+    clean = torch.cat([inputs.cpu() for _, inputs, _ in _batches(data, batch_size)])
+    return examples, check_examples(examples, clean, epsilon=settings.epsilon)
+
+
+def require_sketch(network: Network, data: DeviceSplit) -> None:
+    """Check that the sketch is live where theta < 1 and absent where theta = 1: two forward passes must differ, or be equal.
+
+    Raises:
+        JobError: they are not as theta says.
+    """
+    inputs, _ = data.batch(slice(0, min(len(data), 8)))
+    with torch.no_grad():
+        differ = any(not torch.equal(network(inputs), network(inputs)) for _ in range(8))
+    if differ != (network.sketch.theta < 1):
+        raise JobError(f"theta={network.sketch.theta}: repeated forward passes {'differ' if differ else 'are all equal'}")
+
+
+def _batches(data: DeviceSplit, batch_size: int) -> Iterator[tuple[slice, Tensor, Tensor]]:
+    for start in range(0, len(data), batch_size):
+        place = slice(start, start + batch_size)
+        yield place, *data.batch(place)

@@ -1,0 +1,74 @@
+"""Field types that the job specs and the space files share: ranges and epsilons, with errors that name the legal values."""
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+Stage = Literal["pretrain", "fine_tune", "evaluate", "craft", "attack"]
+DatasetName = Literal["cifar10", "digits"]
+ModelName = Literal["resnet18"]
+AttackName = Literal["bim", "fgsm", "pgd"]
+Knowledge = Literal["omniscient", "randomized"]
+RankKind = Literal["channels", "dimensions", "parameters"]
+SketchModes = Literal["all", "channels"]
+Schedule = Literal["one_cycle", "step"]
+
+
+class Frozen(BaseModel):
+    """A closed, immutable value: an unknown key, a wrong type or a number out of range is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A validator: `low <= value <= high`, an end being excluded where it is named open."""
+
+    low: float
+    high: float = float("inf")
+    low_open: bool = False
+    high_open: bool = False
+
+    def __str__(self) -> str:
+        if self.high == float("inf"):
+            return f"{'>' if self.low_open else '>='} {self.low:g}"
+        left, right = "(" if self.low_open else "[", ")" if self.high_open else "]"
+        return f"in {left}{self.low:g}, {self.high:g}{right}"
+
+    def __call__(self, value: float) -> float:
+        above = value > self.low if self.low_open else value >= self.low
+        below = value < self.high if self.high_open else value <= self.high
+        if not (above and below):
+            raise ValueError(f"must be {self}")
+        return value
+
+
+Theta = Annotated[float, AfterValidator(Interval(0, 1, low_open=True))]
+RankFraction = Annotated[float, AfterValidator(Interval(0, 1, low_open=True))]
+Share = Annotated[float, AfterValidator(Interval(0, 1))]
+Positive = Annotated[float, AfterValidator(Interval(0, low_open=True))]
+NonNegative = Annotated[float, AfterValidator(Interval(0))]
+Count = Annotated[int, AfterValidator(Interval(1))]
+Index = Annotated[int, AfterValidator(Interval(0))]
+
+
+# Fraction("1e999999999") would fill the memory before it could be found out of range.
+_LITERAL = re.compile(r"(?!.*e[+-]?\d{3}).{1,40}", re.IGNORECASE)
+
+
+def epsilon_fraction(literal: str) -> Fraction:
+    """The exact value of an epsilon literal in input units: `8/255`, `0.031`, `1e-2`.
+
+    Raises:
+        ValueError: the literal is no number of at most 40 characters with an exponent of at most two digits, or not in (0, 1].
+    """
+    try:
+        value = Fraction(literal if _LITERAL.fullmatch(literal) else "")
+    except (ValueError, ZeroDivisionError):
+        raise ValueError("must be a number or a fraction such as 8/255 (at most 40 characters, exponents of two digits)") from None
+    if not 0 < value <= 1:
+        raise ValueError("must be in (0, 1] (input units: 8/255, not 8)")
+    return value

@@ -1,0 +1,82 @@
+"""A network as the rest of the house sees it: built from its spec, normalising its own inputs, its sketch in one place."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from workers.data import DatasetInfo
+from workers.fields import ModelName
+from workers.layers import LatentSketch, TuckerKernel
+from workers.models.resnet import ResNet18
+from workers.models.tensorize import tensorize
+from workers.specs import ModelSpec
+
+MODELS: dict[ModelName, type[ResNet18]] = {"resnet18": ResNet18}
+
+
+class Network(nn.Module):
+    """Inputs (batch, channels, height, width) in [0, 1] to logits (batch, n_classes).
+
+    Every forward pass of a net with theta < 1 draws a fresh sketch per layer from the generator given to `seed`.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, body: nn.Module, *, sketch: LatentSketch, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+        super().__init__()
+        self.body = body
+        self.sketch = sketch
+        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        logits: Tensor = self.body((inputs - self.mean) / self.std)
+        return logits
+
+    def seed(self, seed: int) -> torch.Generator:
+        """Give the sketch a fresh generator on the network's device; two equal seeds give equal draws."""
+        self.sketch.generator = torch.Generator(self.mean.device).manual_seed(seed)
+        return self.sketch.generator
+
+    @contextmanager
+    def full_weights(self) -> Iterator[None]:
+        """Inside, the sketch is off: the network computes with its full weights."""
+        with self.sketch.full_weights():
+            yield
+
+    def ranks(self) -> dict[str, list[int]]:
+        """The resolved Tucker rank of each tensorized layer by its name."""
+        kernels = ((name, module) for name, module in self.body.named_modules() if isinstance(module, TuckerKernel))
+        return {name.removesuffix(".kernel"): list(kernel.rank) for name, kernel in kernels}
+
+
+def build(spec: ModelSpec, info: DatasetInfo, *, seed: int) -> Network:
+    """A freshly initialised network for one data set, on the CPU, in training mode.
+
+    Args:
+        spec: architecture, rank and sketch.
+        info: number of classes, input channels and the normalisation's mean and standard deviation.
+        seed: of the initial weights.
+    """
+    body = MODELS[spec.name](width=spec.width, n_classes=info.n_classes, channels_in=info.shape[0])
+    sketch = LatentSketch(theta=spec.theta, modes=spec.sketch_modes, rescale=spec.rescale)
+    if spec.tensorized:
+        tensorize(body, rank_fraction=spec.rank_fraction, rank_kind=spec.rank_kind, first=spec.tensorize_first, sketch=sketch)
+    _initialise(body, torch.Generator().manual_seed(seed))
+    return Network(body, sketch=sketch, mean=info.mean, std=info.std)
+
+
+@torch.no_grad()
+def _initialise(body: nn.Module, generator: torch.Generator) -> None:
+    """Draw every random parameter anew from the explicit generator (PyTorch's constructors use the global one)."""
+    for module in body.modules():
+        if isinstance(module, TuckerKernel):
+            module.initialise(generator)
+        elif isinstance(module, nn.Conv1d | nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
+        elif isinstance(module, nn.Linear):
+            nn.init.kaiming_uniform_(module.weight, a=5**0.5, generator=generator)
+            nn.init.zeros_(module.bias)

@@ -1,0 +1,93 @@
+"""What a finished job leaves in its `result.json`. Per-example outcomes are packed bits in base64. Imports no torch."""
+
+import base64
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, TypeAdapter
+
+from workers.fields import Frozen
+
+
+class Environment(Frozen):
+    """Where and with what a job ran."""
+
+    host: str
+    device: str
+    threads: int
+    git_revision: str | None
+    versions: dict[str, str]
+
+
+class EpochRecord(Frozen):
+    """One line of a training history; `accuracy` is the share of training examples classified right on the way (0 to 1)."""
+
+    epoch: int
+    loss: float
+    accuracy: float
+    learning_rate: float
+
+
+class TrainOutcome(Frozen):
+    """A trained model: its history, the Tucker rank of each tensorized layer and its number of trainable parameters."""
+
+    kind: Literal["train"] = "train"
+    history: list[EpochRecord]
+    ranks: dict[str, list[int]]
+    n_parameters: int
+
+
+class FlagsOutcome(Frozen):
+    """One flag per evaluated test example, in the data set's fixed order: was it classified right (after the attack, if any)?
+
+    `flags` is base64 of `numpy.packbits`; the accuracy is over all evaluated examples.
+    """
+
+    kind: Literal["flags"] = "flags"
+    n_examples: int
+    flags: str
+
+    @classmethod
+    def pack(cls, correct: Sequence[bool] | NDArray[np.bool_]) -> "FlagsOutcome":
+        bits = np.asarray(correct, dtype=bool)
+        return cls(n_examples=bits.size, flags=base64.b64encode(np.packbits(bits).tobytes()).decode())
+
+    def packed(self) -> bytes:
+        """The flags as packed bits, most significant bit first, padded with zeros to whole bytes."""
+        return base64.b64decode(self.flags)
+
+    def correct(self) -> NDArray[np.bool_]:
+        """The flags as a boolean array of shape (n_examples,)."""
+        return unpack_flags(self.packed(), n_examples=self.n_examples)
+
+    @property
+    def n_correct(self) -> int:
+        return int(self.correct().sum())
+
+
+class CraftOutcome(Frozen):
+    """Adversarial examples are in the artifact's `examples.safetensors`; `max_perturbation` is their largest l-infinity distance."""
+
+    kind: Literal["craft"] = "craft"
+    n_examples: int
+    max_perturbation: float
+
+
+class Result(Frozen):
+    """A job's result. `files` holds the SHA-256 of each other file of the artifact; `seconds` is the wall time of the job's work."""
+
+    key: str
+    seconds: float
+    environment: Environment
+    files: dict[str, str] = {}
+    outcome: Annotated[TrainOutcome | FlagsOutcome | CraftOutcome, Field(discriminator="kind")]
+
+
+RESULT = TypeAdapter(Result)
+
+
+def unpack_flags(packed: bytes, *, n_examples: int) -> NDArray[np.bool_]:
+    """The boolean array of shape (n_examples,) whose packed bits are `packed`."""
+    return np.unpackbits(np.frombuffer(packed, dtype=np.uint8), count=n_examples).astype(bool)

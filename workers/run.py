@@ -1,0 +1,64 @@
+"""Run one job: read its parents' artifacts, compute, write its own. The same function under Ray, in process and on the command line."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from workers.artifacts import Artifacts, JobFolder
+from workers.environment import record_environment
+from workers.errors import ArtifactError
+from workers.results import EpochRecord, Result
+from workers.specs import Job
+from workers.stages import Report, Room, compute
+from workers.train import Checkpoint
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where a worker finds and leaves things, and with what it computes; nothing here changes a result's meaning."""
+
+    artifacts: Path
+    data_root: Path | None = None
+    device: str = "cpu"
+    threads: int = 1
+
+
+def _say_nothing(record: EpochRecord) -> None:
+    """The default report."""
+
+
+def run(job: Job, settings: Settings, *, attempt: str = "local", report: Report = _say_nothing) -> Result:
+    """Run `job` and leave its artifact; a job that has a result already is not computed again.
+
+    Args:
+        job: the job; its parents' artifacts must be there.
+        settings: folders, device (`cpu`, `cuda`), CPU threads.
+        attempt: a name for this execution, part of its temporary files' names.
+        report: called after every training epoch.
+
+    Raises:
+        ArtifactError: a parent's artifact is missing or corrupt.
+        DataError: the data set is missing or corrupt.
+        JobError: the job's result cannot be trusted.
+    """
+    artifacts = Artifacts(settings.artifacts)
+    try:
+        return artifacts.result(job.key)
+    except ArtifactError:
+        return _compute(job, settings, artifacts.folder(job.key, attempt=attempt), report)
+
+
+def _compute(job: Job, settings: Settings, folder: JobFolder, report: Report) -> Result:
+    torch.set_num_threads(settings.threads)
+    device = torch.device(settings.device)
+    started = time.perf_counter()
+    folder.begin(job)
+    outcome, files = compute(Room(job, Artifacts(settings.artifacts), folder, settings.data_root, device), report)
+    digests = {name: folder.write(name, content) for name, content in files.items()}
+    environment = record_environment(device, settings.threads)
+    result = Result(key=job.key, seconds=time.perf_counter() - started, environment=environment, files=digests, outcome=outcome)
+    folder.commit(result)
+    Checkpoint(folder).discard()
+    return result

@@ -1,0 +1,139 @@
+"""Job specs: everything that determines a job's result, closed and with every default filled in. Imports neither torch nor Ray."""
+
+from functools import cached_property
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from workers.fields import (
+    AttackName,
+    Count,
+    DatasetName,
+    Frozen,
+    Index,
+    Knowledge,
+    ModelName,
+    NonNegative,
+    Positive,
+    RankFraction,
+    RankKind,
+    Schedule,
+    Share,
+    SketchModes,
+    Stage,
+    Theta,
+)
+from workers.keys import job_key
+
+
+class DataSpec(Frozen):
+    """A data set and the fixed, class-balanced subset of its training split (None: all of it)."""
+
+    name: DatasetName
+    train_examples: Count | None = None
+
+
+class ModelSpec(Frozen):
+    """A network and its latent sketch; `width` is the channels of the first stage (64 in the paper)."""
+
+    name: ModelName = "resnet18"
+    width: Count = 64
+    tensorized: bool = True
+    rank_fraction: RankFraction = 0.5
+    rank_kind: RankKind = "channels"
+    tensorize_first: bool = False
+    theta: Theta = 1.0
+    sketch_modes: SketchModes = "channels"
+    rescale: bool = True
+    binary: Literal[False] = False
+
+
+class TrainingSpec(Frozen):
+    """SGD with momentum on cross-entropy; the learning rate follows `schedule` (see `workers.train.schedule`)."""
+
+    epochs: Count
+    batch_size: Count = 128
+    learning_rate: Positive = 0.1
+    momentum: Share = 0.9
+    weight_decay: NonNegative = 5e-4
+    schedule: Schedule = "one_cycle"
+    horizontal_flip: bool = False
+    adversarial_training: Literal["none"] = "none"
+
+
+class AttackSettings(Frozen):
+    """One gradient attack, resolved. `epsilon` and `abs_stepsize` are in input units; `epsilon_literal` is how the user wrote it
+    and is no part of the job key."""
+
+    name: AttackName
+    norm: Literal["linf"] = "linf"
+    epsilon: Positive
+    epsilon_literal: str
+    steps: Count
+    abs_stepsize: Positive
+    random_start: bool
+
+
+class EvaluationSpec(Frozen):
+    """Which test examples (the first `examples` of a fixed class-balanced order; None: all) and how many share one sketch draw."""
+
+    examples: Count | None = None
+    batch_size: Count = 256
+
+
+class TrainSpec(Frozen):
+    """Train a model: from scratch (`pretrain`), or from the weights of the parent in role `weights` (`fine_tune`)."""
+
+    stage: Literal["pretrain", "fine_tune"]
+    data: DataSpec
+    model: ModelSpec
+    training: TrainingSpec
+    seed: Index = 0
+
+
+class EvaluateSpec(Frozen):
+    """Clean accuracy of the parent in role `model`, under fresh sketches."""
+
+    stage: Literal["evaluate"] = "evaluate"
+    evaluation: EvaluationSpec
+    repeat: Index
+
+
+class CraftSpec(Frozen):
+    """Make adversarial examples on the parent's full weights (its sketch switched off), once, for every repeat to use."""
+
+    stage: Literal["craft"] = "craft"
+    attack: AttackSettings
+    evaluation: EvaluationSpec
+
+
+class AttackSpec(Frozen):
+    """Robust accuracy of the parent in role `model`; an `omniscient` attack takes its examples from the parent in role `examples`."""
+
+    stage: Literal["attack"] = "attack"
+    attack: AttackSettings
+    knowledge: Knowledge
+    evaluation: EvaluationSpec
+    repeat: Index
+
+
+JobSpec = Annotated[TrainSpec | EvaluateSpec | CraftSpec | AttackSpec, Field(discriminator="stage")]
+
+
+class Job(Frozen):
+    """A node of the plan: a spec and its parents' job keys by role (`weights`, `model`, `examples`)."""
+
+    spec: JobSpec
+    parents: dict[str, str] = {}
+
+    @cached_property
+    def key(self) -> str:
+        """The job key: SHA-256 over the key version, the resolved spec and the parents' keys (64 hex digits)."""
+        return job_key(self.spec.model_dump(mode="json"), self.parents)
+
+    @property
+    def stage(self) -> Stage:
+        return self.spec.stage
+
+
+JOB = TypeAdapter(Job)

@@ -1,0 +1,118 @@
+"""What each stage of a job computes: from its parents' artifacts to an outcome and the files to keep."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from safetensors.torch import load, save
+
+from workers.artifacts import Artifacts, JobFolder
+from workers.data import DATASETS
+from workers.device_data import DeviceSplit
+from workers.errors import ArtifactError
+from workers.evaluate import attacker, correct_flags, craft, replayer, require_sketch
+from workers.fields import DatasetName
+from workers.models import Network, build
+from workers.results import CraftOutcome, EpochRecord, FlagsOutcome, TrainOutcome
+from workers.seeding import derive_seed
+from workers.specs import AttackSpec, CraftSpec, DataSpec, EvaluateSpec, EvaluationSpec, Job, TrainSpec
+from workers.train import Checkpoint, train
+
+_MODEL, _EXAMPLES = "model.safetensors", "examples.safetensors"
+Report = Callable[[EpochRecord], None]
+Computed = tuple[TrainOutcome | FlagsOutcome | CraftOutcome, dict[str, bytes]]
+
+
+def compute(room: "Room", report: Report) -> Computed:
+    """The job's outcome, and the content of its files by name."""
+    match room.job.spec:
+        case TrainSpec() as spec:
+            return _train(room, spec, report)
+        case EvaluateSpec() as spec:
+            return _evaluate(room, spec)
+        case CraftSpec() as spec:
+            return _craft(room, spec)
+        case AttackSpec() as spec:
+            return _attack(room, spec)
+
+
+@dataclass(frozen=True)
+class Room:
+    """A job with what it needs at hand."""
+
+    job: Job
+    artifacts: Artifacts
+    folder: JobFolder
+    data_root: Path | None
+    device: torch.device
+
+    def seed(self, purpose: str) -> int:
+        return derive_seed(self.job.key, purpose)
+
+    def generator(self, purpose: str) -> torch.Generator:
+        return torch.Generator(self.device).manual_seed(self.seed(purpose))
+
+    def trained(self, evaluation: EvaluationSpec) -> tuple[Network, DeviceSplit]:
+        """The parent model, frozen, in eval mode and freshly seeded for this job, and the examples to evaluate."""
+        key = self.job.parents["model"]
+        network, data = _load_network(self.artifacts.root, key, self.device)
+        network.seed(self.seed("sketch"))
+        split = _load_split(data.name, "test", evaluation.examples, self.data_root, self.device)
+        require_sketch(network, split)
+        network.seed(self.seed("sketch"))
+        return network, split
+
+
+def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
+    split = _load_split(spec.data.name, "train", spec.data.train_examples, room.data_root, room.device)
+    network = build(spec.model, DATASETS[spec.data.name].info, seed=room.seed("weights"))
+    if "weights" in room.job.parents:
+        network.load_state_dict(load(room.artifacts.read(room.job.parents["weights"], _MODEL)))
+    network.to(room.device).seed(room.seed("sketch"))
+    history = train(network, split, spec.training, order=room.generator("order"), checkpoint=Checkpoint(room.folder), report=report)
+    weights = save({name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()})
+    n_parameters = sum(parameter.numel() for parameter in network.parameters())
+    return TrainOutcome(history=history, ranks=network.ranks(), n_parameters=n_parameters), {_MODEL: weights}
+
+
+def _evaluate(room: Room, spec: EvaluateSpec) -> Computed:
+    network, split = room.trained(spec.evaluation)
+    return FlagsOutcome.pack(correct_flags(network, split, batch_size=spec.evaluation.batch_size)), {}
+
+
+def _craft(room: Room, spec: CraftSpec) -> Computed:
+    network, split = room.trained(spec.evaluation)
+    examples, distance = craft(network, split, spec.attack, batch_size=spec.evaluation.batch_size, generator=room.generator("start"))
+    return CraftOutcome(n_examples=len(split), max_perturbation=distance), {_EXAMPLES: save({"examples": examples})}
+
+
+def _attack(room: Room, spec: AttackSpec) -> Computed:
+    network, split = room.trained(spec.evaluation)
+    if spec.knowledge == "omniscient":
+        examples = load(room.artifacts.read(room.job.parents["examples"], _EXAMPLES))["examples"]
+        perturb = replayer(examples, epsilon=spec.attack.epsilon)
+    else:
+        perturb = attacker(network, spec.attack, generator=room.generator("start"))
+    flags = correct_flags(network, split, batch_size=spec.evaluation.batch_size, perturb=perturb)
+    return FlagsOutcome.pack(flags), {}
+
+
+@lru_cache(maxsize=4)
+def _load_network(root: Path, key: str, device: torch.device) -> tuple[Network, DataSpec]:
+    """A trained model by its job key; the last few stay in this process, since Ray reuses it for job after job."""
+    artifacts = Artifacts(root)
+    spec = artifacts.job(key).spec
+    if not isinstance(spec, TrainSpec):
+        raise ArtifactError(f"job {key}: a {spec.stage} job has no model")
+    network = build(spec.model, DATASETS[spec.data.name].info, seed=0)
+    network.load_state_dict(load(artifacts.read(key, _MODEL)))
+    return network.to(device).eval().requires_grad_(False), spec.data
+
+
+@lru_cache(maxsize=4)
+def _load_split(name: DatasetName, split: str, count: int | None, root: Path | None, device: torch.device) -> DeviceSplit:
+    dataset = DATASETS[name].load(root)
+    chosen = dataset.train if split == "train" else dataset.test
+    return DeviceSplit.put(chosen.first(count), device)

@@ -1,0 +1,7 @@
+"""Training, its schedules and its checkpoints."""
+
+from workers.train.checkpoint import Checkpoint
+from workers.train.loop import train
+from workers.train.schedule import learning_rate
+
+__all__ = ["Checkpoint", "learning_rate", "train"]

@@ -1,0 +1,67 @@
+"""The state of a training run between two epochs, as one safetensors file: a resumed run goes on bit for bit."""
+
+import json
+from dataclasses import dataclass
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from workers.artifacts import JobFolder
+from workers.results import EpochRecord
+
+_FILE = "checkpoint.safetensors"
+
+
+@dataclass
+class TrainingState:
+    """Everything that changes while training: weights and batch-norm statistics, momentum, the generators, the history so far."""
+
+    model: nn.Module
+    optimizer: torch.optim.SGD
+    generators: dict[str, torch.Generator]
+    history: list[EpochRecord]
+
+
+class Checkpoint:
+    """Saves and restores a `TrainingState` in a job's artifact folder."""
+
+    def __init__(self, folder: JobFolder) -> None:
+        self._folder = folder
+
+    def save(self, state: TrainingState) -> None:
+        tensors = {f"model/{name}": tensor for name, tensor in state.model.state_dict().items()}
+        tensors |= {f"momentum/{name}": tensor for name, tensor in _momentum(state).items()}
+        tensors |= {f"generator/{name}": generator.get_state() for name, generator in state.generators.items()}
+        history = json.dumps([record.model_dump() for record in state.history])
+        content = save({name: tensor.contiguous() for name, tensor in tensors.items()}, metadata={"history": history})
+        self._folder.write(_FILE, content)
+
+    def restore(self, state: TrainingState) -> None:
+        """Bring `state` to where the last `save` left it; an absent or unreadable file leaves it at the start."""
+        try:
+            with safe_open(self._folder.path / _FILE, framework="pt") as opened:
+                tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no mapping)
+                history = json.loads((opened.metadata() or {})["history"])
+        except (FileNotFoundError, SafetensorError, KeyError, ValueError):
+            return
+        state.model.load_state_dict(_under("model/", tensors))
+        for name, parameter in state.model.named_parameters():
+            if (buffer := tensors.get(f"momentum/{name}")) is not None:
+                state.optimizer.state[parameter]["momentum_buffer"] = buffer.to(parameter.device)
+        for name, generator in state.generators.items():
+            generator.set_state(tensors[f"generator/{name}"])
+        state.history[:] = [EpochRecord.model_validate(record) for record in history]
+
+    def discard(self) -> None:
+        self._folder.remove(_FILE)
+
+
+def _momentum(state: TrainingState) -> dict[str, Tensor]:
+    buffers = {name: state.optimizer.state[parameter].get("momentum_buffer") for name, parameter in state.model.named_parameters()}
+    return {name: buffer for name, buffer in buffers.items() if buffer is not None}
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
