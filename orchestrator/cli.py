@@ -70,7 +70,6 @@ Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="Override a field of the space: PATH=VALUE, e.g. model.theta=0.9.", show_default=False)
 ]
 SweepName = Annotated[str | None, typer.Argument(help="A sweep's name; all sweeps if left out.", show_default=False)]
-Count = Annotated[int, typer.Option(min=1)]
 DEFAULT_HOME = Path("sweeps")
 
 
@@ -103,16 +102,16 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
     address: Annotated[
         str | None, typer.Option(help="A Ray cluster: `auto` or ADDRESS. Without it, Ray is started on this machine.", show_default=False)
     ] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Most jobs at once.  [default: as many as fit]", show_default=False)] = None,
-    cpus_per_job: Annotated[int, typer.Option(min=1, help="CPU cores, and threads, of a job.")] = 1,
+    workers: Annotated[int | None, typer.Option(help="Most jobs at once.  [default: as many as fit]", show_default=False)] = None,
+    cpus_per_job: Annotated[int, typer.Option(help="CPU cores, and threads, of a job.")] = 1,
     gpus_per_train: Annotated[
-        float | None, typer.Option(min=0, help="GPUs of a training job.  [default: 1 if there are any]", show_default=False)
+        float | None, typer.Option(help="GPUs of a training job.  [default: 1 if there are any]", show_default=False)
     ] = None,
     gpus_per_attack: Annotated[
         float | None,
-        typer.Option(min=0, help="GPUs of another job; a fraction shares one.  [default: 1 if there are any]", show_default=False),
+        typer.Option(help="GPUs of another job; a fraction shares one.  [default: 1 if there are any]", show_default=False),
     ] = None,
-    max_failures: Annotated[int, typer.Option(min=0, help="How often a job may fail and be tried again.")] = 2,
+    max_failures: Annotated[int, typer.Option(help="How often a job may fail and be tried again.")] = 2,
 ) -> None:
     """Run every job of SPACE that has no result yet. The same command continues after any interruption."""
     from orchestrator.executors import Resources

@@ -12,7 +12,6 @@ _ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C ends the run at once; every finished epoch and job is on disk
     "TUNE_GLOBAL_CHECKPOINT_S": "31536000",  # Tune's own state is never used: the database is the memory
-    "TUNE_MAX_PENDING_TRIALS_PG": "1",
 }
 for _name, _value in _ENVIRONMENT.items():  # before the first import of Ray, which reads some of them then
     os.environ.setdefault(_name, _value)
@@ -26,6 +25,7 @@ from ray.tune.search import Searcher  # noqa: E402
 from orchestrator.executors import Folders, Resources  # noqa: E402
 from orchestrator.running import RunningSweep  # noqa: E402
 from orchestrator.trainable import attempt  # noqa: E402
+from orchestrator.tune_queue import NewestFirst  # noqa: E402
 from workers.errors import UserError  # noqa: E402
 from workers.specs import JOB, Job  # noqa: E402
 
@@ -48,6 +48,8 @@ class RayExecutor:
             cluster: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
             self._check_fits(cluster)
             sweep.slots = self._slots(cluster)
+            # One waiting trial per slot: with fewer, new workers are asked for one after the other.
+            os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(sweep.slots)
             with tempfile.TemporaryDirectory(prefix="robustsweep-tune-") as storage:
                 self._tuner(sweep, Path(storage), gpu=cluster.get("GPU", 0) > 0).fit()
         finally:
@@ -88,6 +90,7 @@ class RayExecutor:
             tune.with_resources(attempt, request),
             tune_config=TuneConfig(
                 search_alg=searcher,
+                scheduler=NewestFirst(),
                 num_samples=-1,
                 reuse_actors=True,
                 trial_name_creator=_short_name,

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from orchestrator.running import RunningSweep
 from orchestrator.trainable import describe
+from workers.errors import UserError
 from workers.fields import Stage
 from workers.results import EpochRecord
 from workers.specs import Job
@@ -23,6 +24,21 @@ class Resources:
     gpus_per_train: float | None = None
     gpus_per_attack: float | None = None
     workers: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no machine can give.
+
+        Raises:
+            UserError: a number is too small.
+        """
+        for option, value, least in (
+            ("--cpus-per-job", self.cpus_per_job, 1),
+            ("--workers", self.workers, 1),
+            ("--gpus-per-train", self.gpus_per_train, 0),
+            ("--gpus-per-attack", self.gpus_per_attack, 0),
+        ):
+            if value is not None and value < least:
+                raise UserError(f"{option} {value:g}: must be at least {least}")
 
     def gpus(self, stage: Stage, *, available: bool) -> float:
         """The GPU share of a job of this stage."""

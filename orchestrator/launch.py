@@ -64,6 +64,8 @@ def launch(options: LaunchOptions, console: Console) -> int:
     Raises:
         UserError: nothing was started, for a reason that the user can mend.
     """
+    if options.max_failures < 0:
+        raise UserError(f"--max-failures {options.max_failures}: must be at least 0")
     loaded = load_space(options.space, options.overrides)
     jobs = expand(loaded.space)
     check_sizes(jobs)

@@ -47,7 +47,8 @@ def _read(path: Path) -> Job:
         raise UserError(f"{path}: {error.strerror}") from error
     except ValidationError as error:
         problem = error.errors()[0]
-        raise UserError(f"{path}: not a job: {'.'.join(map(str, problem['loc']))}: {problem['msg']}") from error
+        place = ".".join(map(str, problem["loc"]))
+        raise UserError(f"{path}: not a job: {place}{': ' if place else ''}{problem['msg']}") from error
 
 
 def _run(job: Job, arguments: argparse.Namespace) -> None:

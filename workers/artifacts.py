@@ -98,9 +98,12 @@ class Artifacts:
         """
         path = self.root / key / _JOB
         try:
-            return JOB.validate_json(path.read_bytes())
+            job = JOB.validate_json(path.read_bytes())
         except (OSError, ValidationError) as error:
             raise ArtifactError(f"job {key}: {path} is unreadable: {_first_line(error)}") from error
+        if job.key != key:
+            raise ArtifactError(f"job {key}: {path} holds job {job.key}")
+        return job
 
     def read(self, key: str, name: str) -> bytes:
         """A file of a finished job, checked against the SHA-256 in its result.

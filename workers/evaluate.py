@@ -71,10 +71,12 @@ def require_sketch(network: Network, data: DeviceSplit) -> None:
     """Check that the sketch is live where theta < 1 and absent where theta = 1: two forward passes must differ, or be equal.
 
     Raises:
-        JobError: they are not as theta says.
+        JobError: they are not as theta says, or not finite (NaN would pass for a live sketch).
     """
     inputs, _ = data.batch(slice(0, min(len(data), 8)))
     with torch.no_grad():
+        if not network(inputs).isfinite().all():
+            raise JobError("the network's logits are not finite: its training has diverged; try a smaller learning_rate")
         differ = any(not torch.equal(network(inputs), network(inputs)) for _ in range(8))
     if differ != (network.sketch.theta < 1):
         raise JobError(f"theta={network.sketch.theta}: repeated forward passes {'differ' if differ else 'are all equal'}")

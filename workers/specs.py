@@ -131,6 +131,11 @@ class Job(Frozen):
         """The job key: SHA-256 over the key version, the resolved spec and the parents' keys (64 hex digits)."""
         return job_key(self.spec.model_dump(mode="json"), self.parents)
 
+    def __copy__(self) -> "Job":
+        copied = super().__copy__()
+        copied.__dict__.pop("key", None)  # `model_copy` may change what the key was made of
+        return copied
+
     @property
     def stage(self) -> Stage:
         return self.spec.stage

@@ -11,7 +11,7 @@ from safetensors.torch import load, save
 from workers.artifacts import Artifacts, JobFolder
 from workers.data import DATASETS
 from workers.device_data import DeviceSplit
-from workers.errors import ArtifactError
+from workers.errors import ArtifactError, UserError
 from workers.evaluate import attacker, correct_flags, craft, replayer, require_sketch
 from workers.fields import DatasetName
 from workers.models import Network, build
@@ -51,12 +51,18 @@ class Room:
     def seed(self, purpose: str) -> int:
         return derive_seed(self.job.key, purpose)
 
+    def parent(self, role: str) -> str:
+        """The key of the parent in this role."""
+        if role not in self.job.parents:
+            raise UserError(f"job {self.job.key}: its stage {self.job.stage} needs a parent in role {role!r}, and it has none")
+        return self.job.parents[role]
+
     def generator(self, purpose: str) -> torch.Generator:
         return torch.Generator(self.device).manual_seed(self.seed(purpose))
 
     def trained(self, evaluation: EvaluationSpec) -> tuple[Network, DeviceSplit]:
         """The parent model, frozen, in eval mode and freshly seeded for this job, and the examples to evaluate."""
-        key = self.job.parents["model"]
+        key = self.parent("model")
         network, data = _load_network(self.artifacts.root, key, self.device)
         network.seed(self.seed("sketch"))
         split = _load_split(data.name, "test", evaluation.examples, self.data_root, self.device)
@@ -68,8 +74,8 @@ class Room:
 def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
     split = _load_split(spec.data.name, "train", spec.data.train_examples, room.data_root, room.device)
     network = build(spec.model, DATASETS[spec.data.name].info, seed=room.seed("weights"))
-    if "weights" in room.job.parents:
-        network.load_state_dict(load(room.artifacts.read(room.job.parents["weights"], _MODEL)))
+    if spec.stage == "fine_tune":
+        network.load_state_dict(load(room.artifacts.read(room.parent("weights"), _MODEL)))
     network.to(room.device).seed(room.seed("sketch"))
     history = train(network, split, spec.training, order=room.generator("order"), checkpoint=Checkpoint(room.folder), report=report)
     weights = save({name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()})
@@ -91,7 +97,7 @@ def _craft(room: Room, spec: CraftSpec) -> Computed:
 def _attack(room: Room, spec: AttackSpec) -> Computed:
     network, split = room.trained(spec.evaluation)
     if spec.knowledge == "omniscient":
-        examples = load(room.artifacts.read(room.job.parents["examples"], _EXAMPLES))["examples"]
+        examples = load(room.artifacts.read(room.parent("examples"), _EXAMPLES))["examples"]
         perturb = replayer(examples, epsilon=spec.attack.epsilon)
     else:
         perturb = attacker(network, spec.attack, generator=room.generator("start"))
@@ -115,4 +121,6 @@ def _load_network(root: Path, key: str, device: torch.device) -> tuple[Network, 
 def _load_split(name: DatasetName, split: str, count: int | None, root: Path | None, device: torch.device) -> DeviceSplit:
     dataset = DATASETS[name].load(root)
     chosen = dataset.train if split == "train" else dataset.test
+    if count is not None and count > len(chosen):
+        raise UserError(f"{name}: {count} {split} examples asked for: there are {len(chosen)}")
     return DeviceSplit.put(chosen.first(count), device)

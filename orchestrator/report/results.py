@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from typing import Any, Literal, get_args
 
 from rich import box
@@ -113,9 +114,10 @@ def _table(rows: Sequence[ResultRow]) -> Table:
     )
     for column in columns:
         table.add_column(column.title, justify="right" if column.numeric else "left", no_wrap=True)
-    for row, following in zip(rows, [*rows[1:], None], strict=True):
-        last_of_model = following is None or following.model_key != row.model_key
-        table.add_row(*(column.text(row) for column in columns), end_section=last_of_model)
+    for _, of_model in groupby(rows, key=lambda row: row.model_key):
+        for row in of_model:
+            table.add_row(*(column.text(row) for column in columns))
+        table.add_section()
     return table
 
 

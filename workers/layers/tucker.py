@@ -25,7 +25,7 @@ def resolve_rank(shape: Sequence[int], fraction: float, *, kind: RankKind) -> tu
     if kind == "parameters":
         from tensorly.tucker_tensor import validate_tucker_rank
 
-        return tuple(min(int(r), d) for r, d in zip(validate_tucker_rank(tuple(shape), rank=fraction), shape, strict=True))
+        return tuple(min(int(r), d) for r, d in zip(validate_tucker_rank(tuple(shape), rank=float(fraction)), shape, strict=True))
     sketched = len(shape) if kind == "dimensions" else 2
     return tuple(max(1, round(fraction * d)) if mode < sketched else d for mode, d in enumerate(shape))
 

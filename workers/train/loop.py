@@ -51,8 +51,6 @@ def train(
     network.train()
     for epoch in range(len(state.history) + 1, settings.epochs + 1):
         record = trainer.epoch(epoch)
-        if not math.isfinite(record.loss):
-            raise JobError(f"epoch {epoch}: the training loss is {record.loss}; try a learning_rate below {settings.learning_rate}")
         state.history.append(record)
         checkpoint.save(state)
         report(record)
@@ -73,11 +71,14 @@ class _Trainer:
         rate, seen = 0.0, 0
         for step, (inputs, labels) in enumerate(self._batches()):
             rate = self._set_rate((epoch - 1) * self.steps + step)
-            loss, hits = self._step(inputs, labels)
-            loss_sum += loss * len(labels)
+            batch_loss, hits = self._step(inputs, labels)
+            loss_sum += batch_loss * len(labels)
             correct += hits
             seen += len(labels)
-        return EpochRecord(epoch=epoch, loss=float(loss_sum) / seen, accuracy=float(correct) / seen, learning_rate=rate)
+        loss = float(loss_sum) / seen
+        if not math.isfinite(loss):
+            raise JobError(f"epoch {epoch}: the training loss is {loss}; try a learning_rate below {self.settings.learning_rate:g}")
+        return EpochRecord(epoch=epoch, loss=loss, accuracy=float(correct) / seen, learning_rate=rate)
 
     @property
     def batch_size(self) -> int:

@@ -1,0 +1,70 @@
+"""The `robustsweep` command as a user runs it, and small spaces for it."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+TINY = """
+data: {name: digits, train_examples: 64}
+model: {width: 2, theta: [1.0, 0.8]}
+training: {epochs: 2, batch_size: 32}
+fine_tuning: {epochs: 1}
+evaluation: {examples: 12, batch_size: 6, repeats: 2}
+attacks:
+  - {attack: [fgsm, pgd], epsilon: [2/255, 8/255]}
+  - {attack: pgd, epsilon: 8/255, knowledge: omniscient}
+"""
+TINY_JOBS = {"pretrain": 1, "fine_tune": 1, "evaluate": 4, "craft": 2, "attack": 2 * (4 + 1) * 2}
+PROGRAM = [sys.executable, "-W", "error::DeprecationWarning:orchestrator", "-m", "orchestrator.cli"]
+
+
+def write_space(folder: Path, text: str = TINY, *, name: str = "tiny") -> Path:
+    path = folder / f"{name}.yaml"
+    path.write_text(text)
+    return path
+
+
+def robustsweep(*arguments: str | Path, cwd: Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the program in `cwd` (whose `sweeps` is its home) and return what it printed."""
+    return subprocess.run(
+        [*PROGRAM, *map(str, arguments)], cwd=cwd, env=environment(env), capture_output=True, text=True, timeout=240, check=False
+    )
+
+
+def environment(extra: dict[str, str] | None = None) -> dict[str, str]:
+    """This process's environment without the user's own settings of the program."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ROBUSTSWEEP_")}
+    return kept | {"COLUMNS": "120"} | (extra or {})
+
+
+def rows(cwd: Path, sweep: str = "tiny", *options: str) -> list[dict[str, Any]]:
+    """The JSON results of a sweep."""
+    done = robustsweep("results", sweep, "--format", "json", *options, cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    found: list[dict[str, Any]] = json.loads(done.stdout)
+    return found
+
+
+def attempts(cwd: Path) -> dict[str, list[str]]:
+    """The outcomes of every attempt by job key, in order, as the database has them."""
+    connection = sqlite3.connect(cwd / "sweeps" / "results.db")
+    try:
+        found: dict[str, list[str]] = {}
+        for key, outcome in connection.execute("SELECT job_key, outcome FROM attempts ORDER BY id"):
+            found.setdefault(key, []).append(outcome)
+        return found
+    finally:
+        connection.close()
+
+
+def stored_flags(cwd: Path) -> dict[str, bytes]:
+    """Per-example flags by job key."""
+    connection = sqlite3.connect(cwd / "sweeps" / "results.db")
+    try:
+        return dict(connection.execute("SELECT job_key, flags FROM attack_results UNION SELECT job_key, flags FROM clean_results"))
+    finally:
+        connection.close()

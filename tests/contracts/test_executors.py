@@ -1,0 +1,63 @@
+"""What every executor promises: the same results to the last bit, failures that stay where they are, nothing left over."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.commands import TINY, TINY_JOBS, attempts, robustsweep, rows, stored_flags, write_space
+
+EXECUTORS = {"inline": ["--executor", "inline"], "ray": ["--workers", "2"], "ray, one worker": ["--workers", "1"]}
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("reference")
+    assert robustsweep("launch", write_space(folder), "--executor", "inline", cwd=folder).returncode == 0
+    return folder
+
+
+@pytest.fixture(scope="module", params=EXECUTORS)
+def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    folder = tmp_path_factory.mktemp("executor")
+    return folder, robustsweep("launch", write_space(folder), *EXECUTORS[request.param], cwd=folder)
+
+
+def test_every_job_is_done_once_and_the_program_says_so(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    folder, done = finished
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"all {sum(TINY_JOBS.values())} jobs done" in done.stdout
+    assert done.stderr == ""
+    assert [outcomes for outcomes in attempts(folder).values() if outcomes != ["done"]] == []
+    assert len(attempts(folder)) == sum(TINY_JOBS.values())
+
+
+def test_results_are_the_same_to_the_last_bit(finished: tuple[Path, subprocess.CompletedProcess[str]], reference: Path) -> None:
+    folder, _ = finished
+    assert stored_flags(folder) == stored_flags(reference)
+    assert rows(folder) == rows(reference)
+    models = sorted(path.relative_to(reference) for path in reference.glob("sweeps/artifacts/*/*.safetensors"))
+    assert models
+    for path in models:
+        assert (folder / path).read_bytes() == (reference / path).read_bytes()
+
+
+def test_nothing_but_artifacts_is_left(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    folder, _ = finished
+    assert {path.name for path in (folder / "sweeps").iterdir()} <= {"artifacts", "results.db", "results.db-wal", "results.db-shm"}
+    names = {path.name for path in folder.glob("sweeps/artifacts/*/*")}
+    assert names == {"job.json", "result.json", "model.safetensors", "examples.safetensors"}
+
+
+@pytest.mark.parametrize("executor", ["inline", "ray"])
+def test_a_failing_job_is_tried_again_then_given_up_and_the_rest_goes_on(executor: str, tmp_path: Path) -> None:
+    text = TINY.replace("epochs: 2", "epochs: 2, learning_rate: [0.1, 1e18]").replace("[1.0, 0.8]", "1.0").replace("[fgsm, pgd]", "fgsm")
+    done = robustsweep("launch", write_space(tmp_path, text), *EXECUTORS[executor], "--max-failures", "1", cwd=tmp_path)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "1 failed" in done.stdout
+    failing = [outcomes for outcomes in attempts(tmp_path).values() if "done" not in outcomes]
+    assert failing == [["failed", "failed"]]
+    assert len(rows(tmp_path)) == 3
+    shown = robustsweep("status", "tiny", "--failed", cwd=tmp_path).stdout
+    assert "JobError: epoch 1: the training loss is nan" in shown
+    assert "Traceback (most recent call last)" in shown

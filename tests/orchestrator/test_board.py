@@ -1,0 +1,79 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.board import Board
+from tests.builders import small_plan
+from workers.specs import Job
+
+JOBS = small_plan(repeats=3)
+
+
+def run_to_end(board: Board, *, fails: list[bool]) -> list[Job]:
+    """Run every job that the board hands out, one after the other; attempt number i fails where `fails[i]`."""
+    taken: list[Job] = []
+    outcomes = iter(fails)
+    while not board.drained:
+        job = board.take()
+        assert job is not None, "nothing is under way, so something must be ready"
+        board.begin(job.key)
+        taken.append(job)
+        if next(outcomes, False):
+            board.fail(job.key)
+        else:
+            board.succeed(job.key)
+    return taken
+
+
+def test_every_job_is_handed_out_once_after_its_parents() -> None:
+    taken = [job.key for job in run_to_end(Board(JOBS, max_failures=0), fails=[])]
+    assert sorted(taken) == sorted(job.key for job in JOBS)
+    for job in JOBS:
+        assert all(taken.index(parent) < taken.index(job.key) for parent in job.parents.values())
+
+
+def test_measuring_comes_before_more_training() -> None:
+    stages = [job.stage for job in run_to_end(Board(JOBS, max_failures=0), fails=[])]
+    first_fine_tune = stages.index("fine_tune")
+    assert "fine_tune" not in stages[:first_fine_tune]
+    board = Board(JOBS, max_failures=0)
+    pretrain = board.take()
+    assert pretrain is not None
+    assert pretrain.stage == "pretrain"
+    board.succeed(pretrain.key)
+    ready = []
+    while (job := board.take()) is not None:
+        ready.append(job.stage)
+    assert ready == sorted(ready, key=("evaluate", "attack", "craft", "fine_tune", "pretrain").index)
+
+
+def test_a_job_is_tried_again_until_its_failures_are_used_up_and_then_blocks_its_descendants() -> None:
+    board = Board(JOBS, max_failures=2)
+    taken = run_to_end(board, fails=[True, True, True])
+    assert [job.stage for job in taken] == ["pretrain"] * 3
+    assert board.total("failed") == 1
+    assert board.total("blocked") == len(JOBS) - 1
+
+
+def test_a_failure_that_is_tried_again_costs_nothing_else() -> None:
+    board = Board(JOBS, max_failures=2)
+    assert len(run_to_end(board, fails=[True, False, True])) == len(JOBS) + 2
+    assert board.total("done") == len(JOBS)
+
+
+def test_a_stopped_board_hands_out_nothing() -> None:
+    board = Board(JOBS, max_failures=2)
+    board.stop()
+    assert board.take() is None
+    assert board.drained
+
+
+def test_a_parent_that_is_not_on_the_board_is_done() -> None:
+    attacks = [job for job in JOBS if job.stage == "attack"]
+    assert len(run_to_end(Board(attacks, max_failures=0), fails=[])) == len(attacks)
+
+
+@given(st.lists(st.booleans(), max_size=60), st.integers(0, 2))
+def test_whatever_fails_the_board_drains_and_every_job_ends_in_a_final_state(fails: list[bool], max_failures: int) -> None:
+    board = Board(JOBS, max_failures=max_failures)
+    run_to_end(board, fails=fails)
+    assert board.total("done") + board.total("failed") + board.total("blocked") == len(JOBS)
