@@ -10,12 +10,16 @@ from workers.fields import Stage
 from workers.specs import Job
 
 State = Literal["done", "running", "queued", "waiting", "failed", "blocked"]
-_PRIORITY: dict[Stage, int] = {"evaluate": 0, "attack": 1, "craft": 2, "fine_tune": 3, "pretrain": 4}
+_MEASURING: dict[Stage, int] = {"evaluate": 0, "attack": 1, "craft": 2}
+_TRAINING: dict[Stage, int] = {"fine_tune": 0, "pretrain": 1}
 
 
 class Board:
-    """Hands out jobs whose parents are done, measuring before training, so that results appear early; counts attempts; blocks
-    the descendants of a failed job."""
+    """Hands out jobs whose parents are done, counts attempts, blocks the descendants of a failed job.
+
+    Measuring comes before more training, so that results appear early; but as long as both can be done, half of the slots train:
+    otherwise the last models are trained at the end, while the other workers have nothing left to do.
+    """
 
     def __init__(self, jobs: Sequence[Job], *, max_failures: int) -> None:
         """Take the jobs to run, parents first; a parent that is not among them is done already. A job may fail `max_failures` times and
@@ -33,22 +37,32 @@ class Board:
         for key, parents in self._missing.items():
             for parent in parents:
                 self._children[parent].append(key)
-        self._ready: list[tuple[int, int, str]] = []
+        self._measuring: list[tuple[int, int, str]] = []
+        self._training: list[tuple[int, int, str]] = []
         for key, parents in self._missing.items():
             if not parents:
                 self._push(key)
         self._stopped = False
 
     def _push(self, key: str) -> None:
-        heapq.heappush(self._ready, (_PRIORITY[self._jobs[key].stage], self._order[key], key))
+        stage = self._jobs[key].stage
+        heap, priority = (self._training, _TRAINING) if stage in _TRAINING else (self._measuring, _MEASURING)
+        heapq.heappush(heap, (priority[stage], self._order[key], key))
 
-    def take(self) -> Job | None:
-        """The next ready job, now queued for a worker; None while there is none."""
-        if self._stopped or not self._ready:
+    def take(self, *, slots: int = 1) -> Job | None:
+        """The next ready job, now queued for a worker; None while there is none. `slots` is how many jobs run at once."""
+        if self._stopped:
             return None
-        key = heapq.heappop(self._ready)[-1]
+        train = self._training and (not self._measuring or self._trainings_under_way() < slots // 2)
+        heap = self._training if train else self._measuring
+        if not heap:
+            return None
+        key = heapq.heappop(heap)[-1]
         self._move(key, "queued")
         return self._jobs[key]
+
+    def _trainings_under_way(self) -> int:
+        return sum(self._counts[stage]["queued"] + self._counts[stage]["running"] for stage in _TRAINING)
 
     def begin(self, key: str) -> None:
         """A worker has started on the job."""
@@ -57,7 +71,7 @@ class Board:
     @property
     def drained(self) -> bool:
         """Whether no job will ever be handed out again: nothing is ready, and nothing is under way that could make a job ready."""
-        return self._stopped or not (self._ready or self.total("running") or self.total("queued"))
+        return self._stopped or not (self._measuring or self._training or self.total("running") or self.total("queued"))
 
     def stop(self) -> None:
         """Hand out nothing more."""

@@ -45,7 +45,7 @@ class RayExecutor:
         logging.getLogger("ray").setLevel(logging.CRITICAL)
         self._connect()
         try:
-            cluster: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+            cluster: dict[str, float] = ray.cluster_resources()
             self._check_fits(cluster)
             sweep.slots = self._slots(cluster)
             # One waiting trial per slot: with fewer, new workers are asked for one after the other.

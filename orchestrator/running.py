@@ -41,7 +41,7 @@ class RunningSweep:
 
     def take(self) -> Job | None:
         """The next job for a worker; None while none is ready."""
-        return self.board.take()
+        return self.board.take(slots=self.slots)
 
     def begin(self, job: Job) -> None:
         """A worker has started on the job: a new attempt."""

@@ -18,7 +18,7 @@ class NewestFirst(FIFOScheduler):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._waiting: dict[Trial, float] = {}
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:  # noqa: ARG002

@@ -47,7 +47,8 @@ class JobFolder:
         (self.path / name).unlink(missing_ok=True)
 
     def begin(self, job: Job) -> None:
-        """Write `job.json` and clear away what killed attempts left half written."""
+        """Write `job.json`, and clear away what killed attempts left half written and a result that could not be read."""
+        self.remove(_RESULT)
         self.write(_JOB, JOB.dump_json(job, indent=1))
         for leftover in self.path.glob(f".*{_TEMPORARY}"):
             leftover.unlink(missing_ok=True)

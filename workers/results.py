@@ -89,5 +89,11 @@ RESULT = TypeAdapter(Result)
 
 
 def unpack_flags(packed: bytes, *, n_examples: int) -> NDArray[np.bool_]:
-    """The boolean array of shape (n_examples,) whose packed bits are `packed`."""
+    """The boolean array of shape (n_examples,) whose packed bits are `packed`.
+
+    Raises:
+        ValueError: `packed` has another length than so many flags take.
+    """
+    if len(packed) != -(-n_examples // 8):
+        raise ValueError(f"{len(packed)} bytes of flags for {n_examples} examples: must be {-(-n_examples // 8)}")
     return np.unpackbits(np.frombuffer(packed, dtype=np.uint8), count=n_examples).astype(bool)

@@ -8,7 +8,7 @@ import torch
 
 from workers.artifacts import Artifacts, JobFolder
 from workers.environment import record_environment
-from workers.errors import ArtifactError
+from workers.errors import ArtifactError, UserError
 from workers.results import EpochRecord, Result
 from workers.specs import Job
 from workers.stages import Report, Room, compute
@@ -50,9 +50,15 @@ def run(job: Job, settings: Settings, *, attempt: str = "local", report: Report 
         return _compute(job, settings, artifacts.folder(job.key, attempt=attempt), report)
 
 
+def _device(name: str) -> torch.device:
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise UserError(f"device {name}: PyTorch {torch.__version__} sees no GPU here; use cpu")
+    return torch.device(name)
+
+
 def _compute(job: Job, settings: Settings, folder: JobFolder, report: Report) -> Result:
     torch.set_num_threads(settings.threads)
-    device = torch.device(settings.device)
+    device = _device(settings.device)
     started = time.perf_counter()
     folder.begin(job)
     outcome, files = compute(Room(job, Artifacts(settings.artifacts), folder, settings.data_root, device), report)

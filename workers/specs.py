@@ -1,9 +1,9 @@
 """Job specs: everything that determines a job's result, closed and with every default filled in. Imports neither torch nor Ray."""
 
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, model_validator
 
 from workers.fields import (
     AttackName,
@@ -47,6 +47,12 @@ class ModelSpec(Frozen):
     rescale: bool = True
     binary: Literal[False] = False
 
+    @model_validator(mode="after")
+    def _sketch_needs_a_core(self) -> Self:
+        if self.theta < 1 and not self.tensorized:
+            raise ValueError(f"theta={self.theta:g} with tensorized=false: a dense model has no sketch; use theta 1.0 for dense")
+        return self
+
 
 class TrainingSpec(Frozen):
     """SGD with momentum on cross-entropy; the learning rate follows `schedule` (see `workers.train.schedule`)."""
@@ -72,6 +78,14 @@ class AttackSettings(Frozen):
     steps: Count
     abs_stepsize: Positive
     random_start: bool
+
+    @model_validator(mode="after")
+    def _as_named(self) -> Self:
+        if self.random_start != (self.name == "pgd"):
+            raise ValueError(f"{self.name}: random_start must be {str(self.name == 'pgd').lower()}")
+        if self.name == "fgsm" and (self.steps, self.abs_stepsize) != (1, self.epsilon):
+            raise ValueError("fgsm: must be one step of size epsilon")
+        return self
 
 
 class EvaluationSpec(Frozen):

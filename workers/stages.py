@@ -11,7 +11,7 @@ from safetensors.torch import load, save
 from workers.artifacts import Artifacts, JobFolder
 from workers.data import DATASETS
 from workers.device_data import DeviceSplit
-from workers.errors import ArtifactError, UserError
+from workers.errors import ArtifactError, JobError, UserError
 from workers.evaluate import attacker, correct_flags, craft, replayer, require_sketch
 from workers.fields import DatasetName
 from workers.models import Network, build
@@ -78,6 +78,8 @@ def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
         network.load_state_dict(load(room.artifacts.read(room.parent("weights"), _MODEL)))
     network.to(room.device).seed(room.seed("sketch"))
     history = train(network, split, spec.training, order=room.generator("order"), checkpoint=Checkpoint(room.folder), report=report)
+    if not all(parameter.isfinite().all() for parameter in network.parameters()):
+        raise JobError("the last epoch left weights that are not finite; try a smaller learning_rate")
     weights = save({name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()})
     n_parameters = sum(parameter.numel() for parameter in network.parameters())
     return TrainOutcome(history=history, ranks=network.ranks(), n_parameters=n_parameters), {_MODEL: weights}

@@ -31,19 +31,31 @@ def test_every_job_is_handed_out_once_after_its_parents() -> None:
         assert all(taken.index(parent) < taken.index(job.key) for parent in job.parents.values())
 
 
-def test_measuring_comes_before_more_training() -> None:
-    stages = [job.stage for job in run_to_end(Board(JOBS, max_failures=0), fails=[])]
-    first_fine_tune = stages.index("fine_tune")
-    assert "fine_tune" not in stages[:first_fine_tune]
+def taken_at_once(*, slots: int) -> list[str]:
+    """The stages that the board hands out, in order, when the pretrained model is done and nothing else ends."""
     board = Board(JOBS, max_failures=0)
-    pretrain = board.take()
+    pretrain = board.take(slots=slots)
     assert pretrain is not None
     assert pretrain.stage == "pretrain"
+    assert board.take(slots=slots) is None
+    board.begin(pretrain.key)
     board.succeed(pretrain.key)
-    ready = []
-    while (job := board.take()) is not None:
-        ready.append(job.stage)
-    assert ready == sorted(ready, key=("evaluate", "attack", "craft", "fine_tune", "pretrain").index)
+    stages = []
+    while (job := board.take(slots=slots)) is not None:
+        stages.append(job.stage)
+    return stages
+
+
+def test_a_single_worker_measures_before_it_trains_more() -> None:
+    stages = taken_at_once(slots=1)
+    assert stages == sorted(stages, key=("evaluate", "attack", "craft", "fine_tune").index)
+    assert stages[-1] == "fine_tune"
+
+
+def test_with_two_workers_one_goes_on_training() -> None:
+    stages = taken_at_once(slots=2)
+    assert stages[0] == "fine_tune"
+    assert stages[1:] == sorted(stages[1:], key=("evaluate", "attack", "craft").index)
 
 
 def test_a_job_is_tried_again_until_its_failures_are_used_up_and_then_blocks_its_descendants() -> None:

@@ -119,7 +119,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_continue(tmp_path: Path, undisturb
 def test_a_killed_worker_costs_one_attempt_and_changes_no_result(tmp_path: Path, undisturbed: Path) -> None:
     write_space(tmp_path, LONGER)
     with launching(tmp_path) as process:
-        wait_for(lambda: any(tmp_path.glob("sweeps/artifacts/*/checkpoint.safetensors")))
+        wait_for(lambda: any(tmp_path.glob("sweeps/artifacts/*/checkpoint")))
         workers = [pid for pid, title in descendants(process.pid).items() if "ImplicitFunc.train" in title]
         assert workers
         for pid in workers:

@@ -79,4 +79,5 @@ def _initialise(body: nn.Module, generator: torch.Generator) -> None:
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
         elif isinstance(module, nn.Linear):
             nn.init.kaiming_uniform_(module.weight, a=5**0.5, generator=generator)
+        if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Linear) and module.bias is not None:
             nn.init.zeros_(module.bias)

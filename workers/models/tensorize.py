@@ -17,7 +17,7 @@ def tensorize(network: nn.Module, *, rank_fraction: float, rank_kind: RankKind, 
         sketch: the sketch that the new layers share.
 
     Raises:
-        ValueError: a convolution is grouped.
+        ValueError: a convolution is grouped, or pads with anything but zeros.
     """
     convolutions = [(name, module) for name, module in network.named_modules() if isinstance(module, nn.Conv1d | nn.Conv2d)]
     for name, convolution in convolutions if first else convolutions[1:]:
@@ -31,6 +31,8 @@ def _tucker_like(
 ) -> TuckerConv:
     if convolution.groups != 1:
         raise ValueError(f"{name}: groups={convolution.groups}: only ungrouped convolutions can be tensorized")
+    if convolution.padding_mode != "zeros":
+        raise ValueError(f"{name}: padding_mode={convolution.padding_mode!r}: only 'zeros' can be tensorized")
     shape = tuple(convolution.weight.shape)
     return TuckerConv(
         shape,

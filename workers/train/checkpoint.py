@@ -1,17 +1,18 @@
-"""The state of a training run between two epochs, as one safetensors file: a resumed run goes on bit for bit."""
+"""The state of a training run between two epochs, as one file (a SHA-256, then safetensors): a resumed run goes on bit for bit."""
 
+import hashlib
 import json
 from dataclasses import dataclass
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from workers.artifacts import JobFolder
 from workers.results import EpochRecord
 
-_FILE = "checkpoint.safetensors"
+_FILE = "checkpoint"
+_DIGEST_BYTES = 32
 
 
 @dataclass
@@ -34,24 +35,28 @@ class Checkpoint:
         tensors = {f"model/{name}": tensor for name, tensor in state.model.state_dict().items()}
         tensors |= {f"momentum/{name}": tensor for name, tensor in _momentum(state).items()}
         tensors |= {f"generator/{name}": generator.get_state() for name, generator in state.generators.items()}
-        history = json.dumps([record.model_dump() for record in state.history])
-        content = save({name: tensor.contiguous() for name, tensor in tensors.items()}, metadata={"history": history})
-        self._folder.write(_FILE, content)
+        history = json.dumps([record.model_dump() for record in state.history]).encode()
+        tensors["history"] = torch.frombuffer(bytearray(history), dtype=torch.uint8)
+        content = save({name: tensor.contiguous() for name, tensor in tensors.items()})
+        self._folder.write(_FILE, hashlib.sha256(content).digest() + content)
 
     def restore(self, state: TrainingState) -> None:
-        """Bring `state` to where the last `save` left it; an absent or unreadable file leaves it at the start."""
+        """Bring `state` to where the last `save` left it; an absent or damaged file leaves it at the start."""
         try:
-            with safe_open(self._folder.path / _FILE, framework="pt") as opened:
-                tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no mapping)
-                history = json.loads((opened.metadata() or {})["history"])
-        except (FileNotFoundError, SafetensorError, KeyError, ValueError):
+            stored = (self._folder.path / _FILE).read_bytes()
+        except FileNotFoundError:
             return
+        digest, content = stored[:_DIGEST_BYTES], stored[_DIGEST_BYTES:]
+        if hashlib.sha256(content).digest() != digest:
+            return
+        tensors = load(content)
         state.model.load_state_dict(_under("model/", tensors))
         for name, parameter in state.model.named_parameters():
             if (buffer := tensors.get(f"momentum/{name}")) is not None:
                 state.optimizer.state[parameter]["momentum_buffer"] = buffer.to(parameter.device)
         for name, generator in state.generators.items():
             generator.set_state(tensors[f"generator/{name}"])
+        history = json.loads(tensors["history"].numpy().tobytes())
         state.history[:] = [EpochRecord.model_validate(record) for record in history]
 
     def discard(self) -> None:

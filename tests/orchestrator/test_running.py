@@ -1,0 +1,104 @@
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from orchestrator.board import Board
+from orchestrator.progress import clock, line, shown
+from orchestrator.recorder import Recorder
+from orchestrator.running import RunningSweep, label
+from orchestrator.store import failures, finished_keys, open_store, record_sweep
+from tests.builders import result_of, small_plan
+from workers.artifacts import Artifacts
+from workers.specs import Job
+
+JOBS = tuple(small_plan(repeats=2))
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Iterator[RunningSweep]:
+    with open_store(f"sqlite:///{tmp_path / 'results.db'}", upgrade=True) as store:
+        record_sweep(store, name="small", space_text="", jobs=JOBS)
+        recorder = Recorder(store, sweep="small", artifacts=Artifacts(tmp_path / "artifacts"))
+        yield RunningSweep(Board(JOBS, max_failures=1), recorder, JOBS)
+
+
+def run_next(sweep: RunningSweep, tmp_path: Path) -> Job:
+    job = sweep.take()
+    assert job is not None
+    sweep.begin(job)
+    folder = Artifacts(tmp_path / "artifacts").folder(job.key)
+    folder.begin(job)
+    folder.commit(result_of(job))
+    sweep.succeed(job)
+    return job
+
+
+def test_every_job_done_is_in_the_database_and_nothing_is_left_to_estimate(sweep: RunningSweep, tmp_path: Path) -> None:
+    while not sweep.board.drained:
+        run_next(sweep, tmp_path)
+    with open_store(f"sqlite:///{tmp_path / 'results.db'}", upgrade=False) as store:
+        assert finished_keys(store) == {job.key for job in JOBS}
+    assert sweep.estimate() == 0
+
+
+def test_there_is_no_estimate_before_a_like_job_has_run_and_a_positive_one_after(sweep: RunningSweep, tmp_path: Path) -> None:
+    assert sweep.estimate() is None
+    while (estimate := sweep.estimate()) is None:
+        run_next(sweep, tmp_path)
+    assert estimate > 0
+
+
+def test_a_worker_that_claims_success_without_a_result_has_failed(sweep: RunningSweep, tmp_path: Path) -> None:
+    for _ in range(2):
+        job = sweep.take()
+        assert job is not None
+        sweep.begin(job)
+        sweep.succeed(job)
+    assert sweep.board.total("failed") == 1
+    with open_store(f"sqlite:///{tmp_path / 'results.db'}", upgrade=False) as store:
+        (failure,) = failures(store, "small")
+    assert "no result" in failure.error
+
+
+def test_a_worker_that_died_after_its_result_was_written_has_succeeded(sweep: RunningSweep, tmp_path: Path) -> None:
+    job = sweep.take()
+    assert job is not None
+    sweep.begin(job)
+    folder = Artifacts(tmp_path / "artifacts").folder(job.key)
+    folder.begin(job)
+    folder.commit(result_of(job))
+    sweep.lost(job, error="killed", traceback="")
+    assert sweep.board.total("done") == 1
+
+
+def test_an_attempt_that_died_before_it_began_is_a_failed_attempt(sweep: RunningSweep) -> None:
+    job = sweep.take()
+    assert job is not None
+    sweep.lost(job, error="killed", traceback="")
+    assert sweep.take() == job
+
+
+def test_a_log_file_gets_lines_and_a_terminal_a_table(sweep: RunningSweep, tmp_path: Path) -> None:
+    run_next(sweep, tmp_path)
+    log, screen = io.StringIO(), io.StringIO()
+    with shown(sweep, name="small", console=Console(file=log, width=80)):
+        pass
+    with shown(sweep, name="[small]", console=Console(file=screen, width=80, force_terminal=True)):
+        pass
+    assert log.getvalue().strip() == line(sweep)
+    assert f"1/{len(JOBS)} jobs done" in log.getvalue()
+    assert "[small]" in screen.getvalue()
+    assert "attack" in screen.getvalue()
+
+
+def test_labels_tell_jobs_of_one_model_apart() -> None:
+    labels = [(job.parents.get("model"), label(job)) for job in JOBS]
+    assert len(set(labels)) == len(JOBS)
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (61, "1:01"), (3661, "1:01:01")])
+def test_times_are_shown_as_a_clock(seconds: float, text: str) -> None:
+    assert clock(seconds) == text

@@ -1,0 +1,33 @@
+"""Small networks and splits for the workers' tests."""
+
+import torch
+
+from workers.data import DATASETS
+from workers.device_data import DeviceSplit
+from workers.models import Network, build
+from workers.specs import ModelSpec
+
+DIGITS = DATASETS["digits"]
+CPU = torch.device("cpu")
+
+
+def network(*, seed: int = 0, width: int = 2, **fields: object) -> Network:
+    """A small net for the digits in eval mode, its parameters frozen and its sketch seeded."""
+    built = build(ModelSpec(width=width, **fields), DIGITS.info, seed=seed).eval().requires_grad_(False)
+    built.seed(seed)
+    return built
+
+
+def split(count: int, *, part: str = "test") -> DeviceSplit:
+    """The first digits."""
+    return DeviceSplit.put(getattr(DIGITS.load(None), part).first(count), CPU)
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def same_state(one: torch.nn.Module, other: torch.nn.Module) -> bool:
+    """Whether two modules have the same parameters and buffers, bit for bit."""
+    left, right = one.state_dict(), other.state_dict()
+    return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)

@@ -1,0 +1,169 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from tests.builders import attack_job, attack_settings, craft_job, evaluate_job, fine_tune_job, pretrain_job
+from workers.specs import (
+    JOB,
+    AttackSettings,
+    AttackSpec,
+    CraftSpec,
+    DataSpec,
+    EvaluateSpec,
+    EvaluationSpec,
+    Job,
+    ModelSpec,
+    TrainingSpec,
+    TrainSpec,
+)
+
+COUNTS = st.integers(1, 10**6)
+SHARES = st.floats(0, 1)
+POSITIVE = st.floats(0, exclude_min=True, allow_infinity=False)
+FRACTIONS = st.floats(0, 1, exclude_min=True)
+EVALUATIONS = st.builds(EvaluationSpec, examples=st.none() | COUNTS, batch_size=COUNTS)
+LITERALS = st.text(max_size=8)
+ATTACKS = st.builds(
+    lambda name, epsilon, literal, steps, stepsize: AttackSettings(
+        name=name, epsilon=epsilon, epsilon_literal=literal, steps=steps, abs_stepsize=stepsize, random_start=name == "pgd"
+    ),
+    st.sampled_from(["bim", "pgd"]),
+    POSITIVE,
+    LITERALS,
+    COUNTS,
+    POSITIVE,
+) | st.builds(
+    lambda epsilon, literal: AttackSettings(
+        name="fgsm", epsilon=epsilon, epsilon_literal=literal, steps=1, abs_stepsize=epsilon, random_start=False
+    ),
+    POSITIVE,
+    LITERALS,
+)
+MODELS = st.builds(ModelSpec, width=COUNTS, tensorized=st.just(False)) | st.builds(
+    ModelSpec,
+    width=COUNTS,
+    rank_fraction=FRACTIONS,
+    rank_kind=st.sampled_from(["channels", "dimensions", "parameters"]),
+    theta=FRACTIONS,
+    sketch_modes=st.sampled_from(["all", "channels"]),
+    rescale=st.booleans(),
+)
+TRAININGS = st.builds(TrainingSpec, epochs=COUNTS, learning_rate=POSITIVE, momentum=SHARES, schedule=st.sampled_from(["one_cycle", "step"]))
+SPECS = (
+    st.builds(
+        TrainSpec,
+        stage=st.sampled_from(["pretrain", "fine_tune"]),
+        data=st.builds(DataSpec, name=st.sampled_from(["cifar10", "digits"]), train_examples=st.none() | COUNTS),
+        model=MODELS,
+        training=TRAININGS,
+        seed=st.integers(0, 10**6),
+    )
+    | st.builds(EvaluateSpec, evaluation=EVALUATIONS, repeat=st.integers(0, 9))
+    | st.builds(CraftSpec, attack=ATTACKS, evaluation=EVALUATIONS)
+    | st.builds(
+        AttackSpec,
+        attack=ATTACKS,
+        knowledge=st.sampled_from(["omniscient", "randomized"]),
+        evaluation=EVALUATIONS,
+        repeat=st.integers(0, 9),
+    )
+)
+JOBS = st.builds(Job, spec=SPECS, parents=st.dictionaries(st.sampled_from(["weights", "model", "examples"]), st.text("0123456789abcdef")))
+PRETRAIN = pretrain_job()
+FINE_TUNE = fine_tune_job(PRETRAIN)
+EXAMPLES = [PRETRAIN, FINE_TUNE, evaluate_job(FINE_TUNE), craft_job(FINE_TUNE), attack_job(FINE_TUNE)]
+
+
+@given(job=JOBS)
+def test_a_job_survives_json_with_its_key(job):
+    again = JOB.validate_json(JOB.dump_json(job))
+    assert again == job
+    assert again.key == job.key
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "message"),
+    [
+        (ModelSpec, {"theta": 0.0}, r"must be in \(0, 1\]"),
+        (ModelSpec, {"theta": 1.3}, r"must be in \(0, 1\]"),
+        (ModelSpec, {"theta": float("nan")}, "finite"),
+        (ModelSpec, {"rank_fraction": 0.0}, r"must be in \(0, 1\]"),
+        (ModelSpec, {"rank_fraction": 1.01}, r"must be in \(0, 1\]"),
+        (ModelSpec, {"width": 0}, "must be >= 1"),
+        (ModelSpec, {"width": 2.5}, "integer"),
+        (ModelSpec, {"width": "64"}, "integer"),
+        (ModelSpec, {"rescale": 1}, "boolean"),
+        (ModelSpec, {"name": "resnet50"}, "'resnet18'"),
+        (ModelSpec, {"rank_kind": "rows"}, "'channels', 'dimensions' or 'parameters'"),
+        (ModelSpec, {"binary": True}, "False"),
+        (DataSpec, {"name": "mnist"}, "'cifar10' or 'digits'"),
+        (DataSpec, {"name": "digits", "train_examples": 0}, "must be >= 1"),
+        (TrainingSpec, {"epochs": 0}, "must be >= 1"),
+        (TrainingSpec, {"epochs": 1, "learning_rate": 0.0}, "must be > 0"),
+        (TrainingSpec, {"epochs": 1, "learning_rate": float("inf")}, "finite"),
+        (TrainingSpec, {"epochs": 1, "momentum": 1.5}, r"must be in \[0, 1\]"),
+        (TrainingSpec, {"epochs": 1, "weight_decay": -1e-9}, "must be >= 0"),
+        (TrainingSpec, {"epochs": 1, "adversarial_training": "pgd"}, "'none'"),
+        (EvaluationSpec, {"examples": 0}, "must be >= 1"),
+        (EvaluationSpec, {"batch_size": 0}, "must be >= 1"),
+        (EvaluateSpec, {"evaluation": EvaluationSpec(), "repeat": -1}, "must be >= 0"),
+        (AttackSettings, {**attack_settings().model_dump(), "name": "pdg"}, "'bim', 'fgsm' or 'pgd'"),
+        (AttackSettings, {**attack_settings().model_dump(), "norm": "l2"}, "'linf'"),
+        (AttackSettings, {**attack_settings().model_dump(), "epsilon": 0.0}, "must be > 0"),
+        (AttackSettings, {**attack_settings().model_dump(), "steps": 0}, "must be >= 1"),
+    ],
+)
+def test_values_out_of_range_are_refused_with_the_legal_ones(kind, fields, message):
+    with pytest.raises(ValidationError, match=message):
+        kind(**fields)
+
+
+def objects(value, path=()):
+    """The paths of all objects in a dumped job, but of its parents, whose names are free."""
+    yield path
+    for name, item in value.items():
+        if isinstance(item, dict) and name != "parents":
+            yield from objects(item, (*path, name))
+
+
+@pytest.mark.parametrize("job", EXAMPLES, ids=lambda job: job.stage)
+def test_unknown_fields_are_refused_at_every_depth(job):
+    for path in objects(job.model_dump(mode="json")):
+        dumped = job.model_dump(mode="json")
+        inner = dumped
+        for name in path:
+            inner = inner[name]
+        inner["thetta"] = 0.9
+        with pytest.raises(ValidationError, match="thetta"):
+            JOB.validate_json(json.dumps(dumped))
+
+
+def test_an_unknown_stage_is_refused_with_the_legal_ones():
+    dumped = {**PRETRAIN.model_dump(mode="json"), "spec": {"stage": "train"}}
+    with pytest.raises(ValidationError, match="'pretrain', 'fine_tune', 'evaluate', 'craft', 'attack'"):
+        JOB.validate_json(json.dumps(dumped))
+
+
+@pytest.mark.parametrize("job", EXAMPLES, ids=lambda job: job.stage)
+def test_jobs_cannot_be_changed_after_their_key_is_known(job):
+    with pytest.raises(ValidationError, match="frozen"):
+        job.spec.stage = "attack"
+    with pytest.raises(ValidationError, match="frozen"):
+        job.spec = PRETRAIN.spec
+
+
+@pytest.mark.parametrize(
+    ("name", "steps", "stepsize", "random_start"),
+    [("fgsm", 2, 0.1, False), ("fgsm", 1, 0.05, False), ("fgsm", 1, 0.1, True), ("bim", 2, 0.1, True), ("pgd", 2, 0.1, False)],
+)
+def test_an_attack_is_what_its_name_says(name, steps, stepsize, random_start):
+    with pytest.raises(ValidationError, match=name):
+        AttackSettings(name=name, epsilon=0.1, epsilon_literal="0.1", steps=steps, abs_stepsize=stepsize, random_start=random_start)
+
+
+def test_a_dense_model_has_no_sketch():
+    with pytest.raises(ValidationError, match=r"theta=0\.9 with tensorized=false"):
+        ModelSpec(tensorized=False, theta=0.9)
