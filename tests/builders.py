@@ -53,7 +53,7 @@ def evaluate_job(model: Job, *, repeat: int = 0, examples: int = 16, batch_size:
 
 
 def attack_settings(
-    *, name: AttackName = "fgsm", epsilon: float = 8 / 255, epsilon_literal: str = "8/255", steps: int = 1, random_start: bool = False
+    *, name: AttackName = "fgsm", epsilon: float = 8 / 255, epsilon_literal: str = "8/255", steps: int = 1
 ) -> AttackSettings:
     return AttackSettings(
         name=name,
@@ -61,7 +61,7 @@ def attack_settings(
         epsilon_literal=epsilon_literal,
         steps=steps,
         abs_stepsize=epsilon / steps,
-        random_start=random_start,
+        random_start=name == "pgd",
     )
 
 

@@ -10,7 +10,7 @@ from workers.run import Settings, run
 from workers.specs import DataSpec, Job, ModelSpec, TrainingSpec, TrainSpec
 
 TRAINING = TrainingSpec(epochs=2, batch_size=20)
-PGD = attack_settings(name="pgd", epsilon=8 / 255, steps=2, random_start=True)
+PGD = attack_settings(name="pgd", epsilon=8 / 255, steps=2)
 
 
 def train_job(*, theta: float = 1.0, parent: Job | None = None, training: TrainingSpec = TRAINING, **model: object) -> Job:

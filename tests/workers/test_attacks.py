@@ -30,7 +30,7 @@ LABELS = torch.randint(5, (12,), generator=generator())
 
 
 def settings(name, *, epsilon=0.06, stepsize=None):
-    made = attack_settings(name=name, epsilon=epsilon, steps=STEPS[name], random_start=name == "pgd")
+    made = attack_settings(name=name, epsilon=epsilon, steps=STEPS[name])
     return made if stepsize is None else made.model_copy(update={"abs_stepsize": stepsize})
 
 
@@ -92,7 +92,7 @@ def test_pgd_makes_foolboxs_examples_from_the_same_start(foolbox, epsilon, steps
 def test_examples_stay_in_the_ball_and_in_the_input_range(seed, epsilon, stepsize, steps, random_start, spread):
     inputs = (0.5 + spread * torch.randn(3, 2, 8, 8, generator=generator(seed), dtype=torch.float64)).clamp(0, 1)
     before = inputs.clone()
-    fields = attack_settings(name="pgd" if random_start else "bim", epsilon=epsilon, steps=steps, random_start=random_start).model_copy(
+    fields = attack_settings(name="pgd" if random_start else "bim", epsilon=epsilon, steps=steps).model_copy(
         update={"abs_stepsize": stepsize}
     )
     examples = signed_gradient_ascent(NET, inputs, LABELS[:3], settings=fields, generator=generator(seed))

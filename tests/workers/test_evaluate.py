@@ -13,7 +13,7 @@ from workers.layers import LatentSketch, TuckerKernel
 from workers.models import Network
 
 DATA = split(20)
-PGD = attack_settings(name="pgd", epsilon=0.1, steps=3, random_start=True)
+PGD = attack_settings(name="pgd", epsilon=0.1, steps=3)
 
 
 def sketched(theta=0.8, *, seed=0, **fields):

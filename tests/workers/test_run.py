@@ -225,7 +225,7 @@ def test_an_evaluation_draws_its_sketches_from_the_seed_of_its_key_alone(done, j
 
 
 def test_a_randomized_attack_draws_sketches_and_start_from_the_seeds_of_its_key_alone(done, parents):
-    wide = attack_settings(name="pgd", epsilon=0.2, steps=1, random_start=True).model_copy(update={"abs_stepsize": 0.01})
+    wide = attack_settings(name="pgd", epsilon=0.2, steps=1).model_copy(update={"abs_stepsize": 0.01})
     job = attack_job(MODEL, attack=wide, examples=200, batch_size=50)
     start = generator(derive_seed(job.key, "start"))
     flags = run(job, Settings(parents)).outcome.correct().tolist()
