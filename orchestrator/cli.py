@@ -204,12 +204,10 @@ def status(
 @app.command()
 def spaces() -> None:
     """List the built-in spaces."""
-    from rich import box
-    from rich.table import Table
-
+    from orchestrator.report.tables import plain_table
     from search_spaces import builtin_spaces
 
-    table = Table(box=box.SIMPLE_HEAD)
+    table = plain_table()
     table.add_column("space", no_wrap=True)
     table.add_column("what it is")
     for name, description in builtin_spaces():

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ from orchestrator.trainable import attempt  # noqa: E402
 from orchestrator.tune_queue import NewestFirst  # noqa: E402
 from workers.errors import UserError  # noqa: E402
 from workers.specs import JOB, Job  # noqa: E402
+
+_KNOCK_SECONDS = 5.0
 
 
 class RayExecutor:
@@ -62,8 +65,9 @@ class RayExecutor:
             ray.init(address="local", include_dashboard=False, **quiet)
             return
         try:
+            _check_listening(self._address)
             ray.init(address=self._address, **quiet)
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             raise UserError(f"--address {self._address}: no Ray cluster there: {str(error).splitlines()[0]}") from error
 
     def _check_fits(self, cluster: dict[str, float]) -> None:
@@ -98,6 +102,17 @@ class RayExecutor:
             ),
             run_config=RunConfig(name="sweep", storage_path=str(storage), verbose=0, callbacks=[_Starts(searcher)]),
         )
+
+
+def _check_listening(address: str) -> None:
+    """Knock at `HOST:PORT`: Ray itself would wait for minutes, and then end the process.
+
+    Raises:
+        OSError: nobody answers.
+    """
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if port.isdigit():
+        socket.create_connection((host, int(port)), timeout=_KNOCK_SECONDS).close()
 
 
 def _short_name(trial: Trial) -> str:

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any, Literal, get_args
 
-from rich import box
 from rich.table import Table
 
+from orchestrator.report.tables import plain_table
 from orchestrator.store import ResultRow
 
 Format = Literal["table", "csv", "json", "markdown"]
@@ -109,9 +109,7 @@ def _markdown(rows: Sequence[ResultRow]) -> str:
 
 def _table(rows: Sequence[ResultRow]) -> Table:
     columns = _shown(rows)
-    table = Table(
-        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True, caption=_common(rows), caption_justify="left"
-    )
+    table = plain_table(caption=_common(rows), caption_justify="left")
     for column in columns:
         table.add_column(column.title, justify="right" if column.numeric else "left", no_wrap=True)
     for _, of_model in groupby(rows, key=lambda row: row.model_key):

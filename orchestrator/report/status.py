@@ -5,12 +5,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from orchestrator.plan import STAGES, Plan
+from orchestrator.report.tables import plain_table
 from orchestrator.running import label
 from orchestrator.store import Failure, SweepStatus
 from workers.specs import Job, TrainSpec
@@ -25,7 +25,7 @@ def render_status(statuses: Sequence[SweepStatus]) -> RenderableType:
 
 
 def _status_table(status: SweepStatus) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, title=f"sweep {status.name}: {_driver(status)}", title_justify="left", title_style="bold")
+    table = plain_table(title=f"sweep {status.name}: {_driver(status)}")
     table.add_column("stage")
     for state in _STATES:
         table.add_column(state, justify="right")
@@ -55,15 +55,13 @@ def render_failures(failures: Sequence[Failure]) -> RenderableType:
 
 def render_plan(name: str, plan: Plan, *, every_job: bool) -> RenderableType:
     """A plan's jobs by stage and by model, or each by itself."""
-    parts: list[RenderableType] = [_plan_table(name, plan)]
+    parts: list[RenderableType] = [_plan_table(name, plan), Text("")]
     parts.append(_job_table(plan) if every_job else _model_table(plan))
     return Group(*parts)
 
 
 def _plan_table(name: str, plan: Plan) -> Table:
-    table = Table(
-        box=box.SIMPLE_HEAD, title=f"sweep {name}: {len(plan.jobs)} jobs", title_justify="left", title_style="bold", show_footer=True
-    )
+    table = plain_table(title=f"sweep {name}: {len(plan.jobs)} jobs", show_footer=True)
     done = len(plan.jobs) - len(plan.pending)
     table.add_column("stage", footer="all")
     for title, total in (("jobs", len(plan.jobs)), ("done", done), ("to run", len(plan.pending))):
@@ -88,7 +86,7 @@ def _model_table(plan: Plan) -> Table:
             measured[model][0] += job.key not in plan.pending
             measured[model][1] += 1
     caption = f"and {len(models) - _MOST_MODELS} more: --jobs lists all" if len(models) > _MOST_MODELS else None
-    table = Table(box=box.SIMPLE_HEAD, caption=caption, caption_justify="left")
+    table = plain_table(caption=caption, caption_justify="left")
     for title in ("model", "key", "training"):
         table.add_column(title, no_wrap=True)
     table.add_column("measured", justify="right", no_wrap=True)
@@ -99,7 +97,7 @@ def _model_table(plan: Plan) -> Table:
 
 
 def _job_table(plan: Plan) -> Table:
-    table = Table(box=box.SIMPLE_HEAD)
+    table = plain_table()
     for title in ("key", "stage", "job", "state"):
         table.add_column(title)
     for job in plan.jobs:
