@@ -22,8 +22,8 @@ from workers.specs import (
 FLIPS_HORIZONTALLY: dict[DatasetName, bool] = {"cifar10": True, "digits": False}
 """A mirrored photograph is a photograph; a mirrored digit is none."""
 
-_WITHOUT_SKETCH = ("sketch_modes", "rescale")
-_WITHOUT_TUCKER = ("rank_fraction", "rank_kind", "tensorize_first")
+_WITHOUT_SKETCH = ("sketch_modes", "rescale", "all_zero", "draws")
+_WITHOUT_TUCKER = ("rank_fraction", "rank_kind", "tensorize_first", "tensorize_linear", "execution")
 
 Lineage = tuple[Job, ...]
 Attack = tuple[AttackSettings, Knowledge]

@@ -8,8 +8,11 @@ from pydantic import AfterValidator, BeforeValidator, ValidationInfo, field_vali
 from search_spaces.attack_groups import AttackGroup
 from search_spaces.axes import Axes, Axis
 from workers.fields import (
+    AllZero,
     Count,
     DatasetName,
+    Draws,
+    ExecutionChoice,
     Frozen,
     Index,
     ModelName,
@@ -71,9 +74,13 @@ class ModelAxes(Axes):
     rank_fraction: Axis[RankFraction] = ()
     rank_kind: Axis[RankKind] = ()
     tensorize_first: Axis[bool] = ()
+    tensorize_linear: Axis[bool] = ()
+    execution: Axis[ExecutionChoice] = ()
     theta: Axis[Theta] = ()
     sketch_modes: Axis[SketchModes] = ()
     rescale: Axis[bool] = ()
+    all_zero: Axis[AllZero] = ()
+    draws: Axis[Draws] = ()
     binary: Axis[Literal[False]] = ()
 
     @field_validator("theta")
@@ -82,6 +89,13 @@ class ModelAxes(Axes):
         sketched = [theta for theta in values if theta < 1]
         if sketched and False in info.data.get("tensorized", ()):
             raise ValueError(f"theta={sketched[0]:g} with tensorized=false: a dense model has no sketch; use theta 1.0 for dense")
+        return values
+
+    @field_validator("draws")
+    @classmethod
+    def _spatial_modes_have_one_draw(cls, values: tuple[Draws, ...], info: ValidationInfo) -> tuple[Draws, ...]:
+        if "example" in values and "all" in info.data.get("sketch_modes", ()):
+            raise ValueError("draws=example with sketch_modes=all: only the channel modes can be drawn per example")
         return values
 
 

@@ -14,6 +14,9 @@ AttackName = Literal["bim", "fgsm", "pgd"]
 Knowledge = Literal["omniscient", "randomized"]
 RankKind = Literal["channels", "dimensions", "parameters"]
 SketchModes = Literal["all", "channels"]
+AllZero = Literal["keep", "redraw"]
+Draws = Literal["batch", "example"]
+ExecutionChoice = Literal["auto", "factorized", "reconstruct"]
 Schedule = Literal["one_cycle", "step"]
 
 

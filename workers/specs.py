@@ -6,9 +6,12 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, TypeAdapter, model_validator
 
 from workers.fields import (
+    AllZero,
     AttackName,
     Count,
     DatasetName,
+    Draws,
+    ExecutionChoice,
     Frozen,
     Index,
     Knowledge,
@@ -42,15 +45,21 @@ class ModelSpec(Frozen):
     rank_fraction: RankFraction = 0.5
     rank_kind: RankKind = "channels"
     tensorize_first: bool = False
+    tensorize_linear: bool = False
+    execution: ExecutionChoice = "auto"
     theta: Theta = 1.0
     sketch_modes: SketchModes = "channels"
     rescale: bool = True
+    all_zero: AllZero = "keep"
+    draws: Draws = "batch"
     binary: Literal[False] = False
 
     @model_validator(mode="after")
     def _sketch_needs_a_core(self) -> Self:
         if self.theta < 1 and not self.tensorized:
             raise ValueError(f"theta={self.theta:g} with tensorized=false: a dense model has no sketch; use theta 1.0 for dense")
+        if self.draws == "example" and self.sketch_modes == "all":
+            raise ValueError("draws=example with sketch_modes=all: only the channel modes can be drawn per example")
         return self
 
 

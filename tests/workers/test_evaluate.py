@@ -122,7 +122,7 @@ class AlwaysLive(LatentSketch):
     def live(self):
         return True
 
-    def scales(self, rank, *, device):
+    def scales(self, rank, *, device, **_):
         return [torch.rand(r, generator=self.generator, device=device) for r in rank]
 
 

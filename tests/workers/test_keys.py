@@ -77,8 +77,8 @@ MEANING = [
 @pytest.mark.parametrize(
     ("job", "key"),
     [
-        pytest.param(PRETRAIN, "8bcef308f63c86c31a59ab99e1240ec5875f62a269bcd679601dc0636ac9710a", id="pretrain"),
-        pytest.param(FINE_TUNE, "95c5c2de9e18239bd9d46b7f02f39e32183076239902d1aaafc8f8904d6e639a", id="fine_tune"),
+        pytest.param(PRETRAIN, "896410c3bb1d707dc89b941f43a7710f8647bda8f2e4b701dc49f546bd5ec9b5", id="pretrain"),
+        pytest.param(FINE_TUNE, "8c7394ca5a16f1199db9f91855b5053ff8b8c3f12f70fae4bb47046fff5aaec9", id="fine_tune"),
         pytest.param(ATTACK, "f73c8093c36a912f83460c2d21c41f8c2af27ffcdfcdf712ad4b68d3c0896df3", id="attack"),
     ],
 )

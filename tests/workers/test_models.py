@@ -4,9 +4,9 @@ from torch import nn
 
 from tests.workers.small import DIGITS, generator, network, same_state, split
 from workers.data import DATASETS
-from workers.layers import LatentSketch, TuckerConv, TuckerKernel, resolve_rank
+from workers.layers import LatentSketch, TuckerKernel, TuckerLayer, resolve_rank
 from workers.models import MODELS, build
-from workers.models.tensorize import tensorize
+from workers.models.tensorize import Tensorization, tensorize
 from workers.specs import ModelSpec
 
 
@@ -35,7 +35,7 @@ def test_resnet18_has_the_published_number_of_parameters():
 def test_every_convolution_is_tensorized_but_optionally_the_first(first, left):
     net = network(tensorize_first=first)
     assert of_kind(net, nn.Conv2d) == left
-    assert len(of_kind(net, TuckerConv)) == 20 - len(left)
+    assert len(of_kind(net, TuckerLayer)) == 20 - len(left)
     assert len(of_kind(network(tensorized=False), nn.Conv2d)) == 20
 
 
@@ -49,14 +49,16 @@ def test_a_tensorized_net_computes_what_the_dense_net_with_its_kernels_computes(
 def test_ranks_name_every_tucker_layer_with_its_resolved_rank(kind):
     net = network(rank_kind=kind, width=4)
     dense = dict(network(tensorized=False, width=4).body.named_modules())
-    assert list(net.ranks()) == of_kind(net, TuckerConv)
+    assert list(net.ranks()) == of_kind(net, TuckerLayer)
     assert net.ranks() == {name: list(resolve_rank(dense[name].weight.shape, 0.5, kind=kind)) for name in net.ranks()}
 
 
 def test_a_grouped_convolution_is_refused_by_name():
     body = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Sequential(nn.Conv2d(4, 4, 3, groups=2)))
-    with pytest.raises(ValueError, match=r"^1\.0: groups=2: only ungrouped convolutions"):
-        tensorize(body, rank_fraction=0.5, rank_kind="channels", first=True, sketch=LatentSketch(theta=1.0))
+    with pytest.raises(
+        ValueError, match=r"^1\.0: a convolution with groups=2 cannot be tensorized \(1 such layers; grouped='keep' leaves them dense\)"
+    ):
+        tensorize(body, Tensorization(rank_fraction=0.5, first=True), sketch=LatentSketch(theta=1.0))
 
 
 def test_tensorize_keeps_the_geometry_of_every_convolution():
@@ -65,7 +67,7 @@ def test_tensorize_keeps_the_geometry_of_every_convolution():
     )
     images = torch.rand(2, 3, 16, 16, generator=generator())
     shape = body(images).shape
-    tensorize(body, rank_fraction=0.5, rank_kind="channels", first=True, sketch=LatentSketch(theta=1.0))
+    tensorize(body, Tensorization(rank_fraction=0.5, first=True), sketch=LatentSketch(theta=1.0))
     for layer in body:
         layer.kernel.initialise(generator())
     assert body(images).shape == shape

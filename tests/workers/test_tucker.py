@@ -10,7 +10,7 @@ from tensorly.tucker_tensor import validate_tucker_rank
 from torch.nn import functional as F  # noqa: N812
 
 from tests.workers.small import CPU, generator
-from workers.layers import LatentSketch, TuckerConv, TuckerKernel, mode_product, resolve_rank
+from workers.layers import LatentSketch, TuckerKernel, TuckerLayer, mode_product, resolve_rank
 
 KERNELS = [((7, 5), (3, 4)), ((7, 5, 4), (3, 5, 2)), ((7, 5, 3, 3), (4, 2, 3, 2))]
 SHAPES = st.lists(st.integers(1, 12), min_size=2, max_size=4)
@@ -57,7 +57,7 @@ def test_mode_product_agrees_with_tensorly(mode):
     ],
 )
 def test_a_tucker_convolution_is_the_dense_one_with_its_kernel(shape, rank, size, geometry, bias):
-    layer = TuckerConv(shape, rank, sketch=LatentSketch(theta=1.0), bias=bias, **geometry).double().requires_grad_(False)
+    layer = TuckerLayer(shape, rank, sketch=LatentSketch(theta=1.0), bias=bias, **geometry).double().requires_grad_(False)
     layer.kernel.initialise(generator())
     if bias:
         layer.bias.copy_(torch.arange(6))
@@ -125,10 +125,10 @@ def test_impossible_ranks_are_refused_with_the_mode(rank, message):
         TuckerKernel((4, 2, 3, 3), rank, sketch=LatentSketch(theta=1.0))
 
 
-@pytest.mark.parametrize("shape", [(4, 2), (4, 2, 3, 3, 3)])
-def test_kernels_of_other_orders_are_no_convolution(shape):
-    with pytest.raises(ValueError, match="only 1-d and 2-d"):
-        TuckerConv(shape, shape, sketch=LatentSketch(theta=1.0))
+@pytest.mark.parametrize("shape", [(4,), (4, 2, 3, 3, 3)])
+def test_kernels_of_other_orders_are_no_layer(shape):
+    with pytest.raises(ValueError, match="only linear layers, 1-d and 2-d convolutions"):
+        TuckerLayer(shape, shape, sketch=LatentSketch(theta=1.0))
 
 
 @pytest.mark.parametrize(("shape", "rank"), [((32, 16, 3, 3), (8, 4, 3, 3)), ((32, 16, 3, 3), (32, 16, 3, 3)), ((24, 8, 9), (12, 4, 5))])

@@ -6,9 +6,10 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from workers.fields import SketchModes
+from workers.fields import AllZero, Draws, SketchModes
 
 _CHANNEL_MODES = 2
+Scales = list[Tensor | None]
 
 
 class LatentSketch:
@@ -16,26 +17,39 @@ class LatentSketch:
 
     At every forward pass, train and eval alike, each layer draws for each sketched mode a vector of i.i.d. Bernoulli(`theta`) flags
     of that mode's rank; `theta` is the KEEP probability. With `rescale` a kept component is multiplied by 1/theta per sketched
-    mode, so that the expected kernel is the full kernel. A draw that drops every component is kept: the kernel is then zero.
+    mode, so that the expected kernel is the full kernel (under `all_zero` keep).
 
     Args:
         theta: keep probability in (0, 1]; 1 means that nothing is drawn and the layer is the plain Tucker layer, bit for bit.
         modes: `channels` sketches the filter and channel modes only, `all` the spatial modes too.
         rescale: whether E[sketched kernel] = full kernel.
+        all_zero: what becomes of a draw that drops every component of a mode: `keep` it (the kernel is then zero, as Bernoulli says),
+            or `redraw` that mode until something is kept (the flags are then Bernoulli given that not all are 0).
+        draws: one draw per layer and `batch` (the paper's), or one per layer and `example`.
+
+    Raises:
+        ValueError: theta is out of range, or draws per example are asked for on spatial modes, which would need a kernel per example.
     """
 
-    def __init__(self, *, theta: float, modes: SketchModes = "channels", rescale: bool = True) -> None:
+    def __init__(
+        self, *, theta: float, modes: SketchModes = "channels", rescale: bool = True, all_zero: AllZero = "keep", draws: Draws = "batch"
+    ) -> None:
         if not 0 < theta <= 1:
             raise ValueError(f"theta={theta}: must be in (0, 1]")
+        if draws == "example" and modes == "all":
+            raise ValueError("draws='example' with sketch_modes='all': only the channel modes can be drawn per example")
         self.theta = theta
         self.modes = modes
         self.rescale = rescale
+        self.all_zero = all_zero
+        self.draws = draws
         self.generator: torch.Generator | None = None
         self._full = False
+        self._held: dict[int, Scales] | None = None
 
     @property
     def live(self) -> bool:
-        """Whether a forward pass draws: theta < 1 and not inside `full_weights`."""
+        """Whether a forward pass is sketched: theta < 1 and not inside `full_weights`."""
         return self.theta < 1 and not self._full
 
     @contextmanager
@@ -47,18 +61,53 @@ class LatentSketch:
         finally:
             self._full = before
 
-    def scales(self, rank: Sequence[int], *, device: torch.device) -> list[Tensor | None]:
-        """One draw: for each mode k a vector of shape (rank[k],) holding 0 (dropped) or 1, or 1/theta (kept); None where nothing is drawn.
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Hold one draw: inside, each layer draws at its first forward pass and uses that draw in all later ones."""
+        before, self._held = self._held, {}
+        try:
+            yield
+        finally:
+            self._held = before
+
+    def scales(self, rank: Sequence[int], *, device: torch.device, batch: int = 1, owner: object = None) -> Scales:
+        """One draw: for each mode k a vector holding 0 (dropped) or 1, or 1/theta (kept); None where nothing is drawn.
+
+        Args:
+            rank: the layer's Tucker rank.
+            device: of the layer's core.
+            batch: examples in the forward pass.
+            owner: the layer, which `frozen` knows again.
+
+        Returns:
+            Vectors of shape (rank[k],), or (batch, rank[k]) with draws per example.
 
         Raises:
             RuntimeError: the sketch is live and has no generator: its randomness must be explicit.
         """
         if not self.live:
             return [None] * len(rank)
+        if self._held is None:
+            return self._draw(rank, device=device, batch=batch)
+        if id(owner) not in self._held:
+            self._held[id(owner)] = self._draw(rank, device=device, batch=batch)
+        return self._held[id(owner)]
+
+    def _draw(self, rank: Sequence[int], *, device: torch.device, batch: int) -> Scales:
         if self.generator is None:
             raise RuntimeError(f"theta={self.theta}: a live sketch needs a generator (seed it before the forward pass)")
-        sketched = len(rank) if self.modes == "all" else min(_CHANNEL_MODES, len(rank))
-        sizes = list(rank[:sketched])
-        kept = torch.rand(sum(sizes), generator=self.generator, device=device) < self.theta
-        drawn = kept.to(torch.float32) / (self.theta if self.rescale else 1.0)
-        return [*drawn.split(sizes), *[None] * (len(rank) - sketched)]
+        sizes = list(rank if self.modes == "all" else rank[:_CHANNEL_MODES])
+        kept = self._flags((batch, sum(sizes)) if self.draws == "example" else (sum(sizes),), device)
+        by_mode = list(kept.split(sizes, dim=-1))
+        if self.all_zero == "redraw":
+            by_mode = [self._redrawn(flags, device) for flags in by_mode]
+        factor = 1 / self.theta if self.rescale else 1.0
+        return [*(flags * factor for flags in by_mode), *[None] * (len(rank) - len(sizes))]
+
+    def _flags(self, shape: tuple[int, ...], device: torch.device) -> Tensor:
+        return (torch.rand(shape, generator=self.generator, device=device) < self.theta).to(torch.float32)
+
+    def _redrawn(self, flags: Tensor, device: torch.device) -> Tensor:
+        while not (some := flags.any(dim=-1, keepdim=True)).all():
+            flags = torch.where(some, flags, self._flags(tuple(flags.shape), device))
+        return flags

@@ -1,33 +1,18 @@
 """Layers whose kernel is held in Tucker form, of any order: W = G x0 U0 x1 U1 ... (defensive tensorization, section 3)."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the name that every PyTorch user knows)
 
-from workers.fields import RankKind
-from workers.layers.sketch import LatentSketch
+from workers.layers.cost import Execution
+from workers.layers.decompose import hosvd
+from workers.layers.sketch import LatentSketch, Scales
 
-_CONVOLUTIONS: dict[int, Callable[..., Tensor]] = {1: F.conv1d, 2: F.conv2d}
-
-
-def resolve_rank(shape: Sequence[int], fraction: float, *, kind: RankKind) -> tuple[int, ...]:
-    """The Tucker rank, one integer per mode, that `fraction` in (0, 1] asks for.
-
-    Args:
-        shape: the kernel's shape (filters, channels, *spatial).
-        fraction: the requested share.
-        kind: share of what: `channels`, of the first two dimensions, the spatial ones staying full; `dimensions`, of each
-            dimension; `parameters`, of the dense kernel's number of parameters (TensorLy's `validate_tucker_rank`).
-    """
-    if kind == "parameters":
-        from tensorly.tucker_tensor import validate_tucker_rank
-
-        return tuple(min(int(r), d) for r, d in zip(validate_tucker_rank(tuple(shape), rank=float(fraction)), shape, strict=True))
-    sketched = len(shape) if kind == "dimensions" else 2
-    return tuple(max(1, round(fraction * d)) if mode < sketched else d for mode, d in enumerate(shape))
+CONVOLUTIONS: dict[int, Callable[..., Tensor]] = {1: F.conv1d, 2: F.conv2d}
+"""By the number of spatial dimensions."""
 
 
 class TuckerKernel(nn.Module):
@@ -36,6 +21,8 @@ class TuckerKernel(nn.Module):
 
     def __init__(self, shape: Sequence[int], rank: Sequence[int], *, sketch: LatentSketch) -> None:
         super().__init__()
+        if len(rank) != len(shape):
+            raise ValueError(f"Tucker rank {tuple(rank)} for a kernel of shape {tuple(shape)}: must have one number per mode")
         bad = [
             f"mode {mode}: rank {r}, must be in [1, {d}]" for mode, (r, d) in enumerate(zip(rank, shape, strict=True)) if not 1 <= r <= d
         ]
@@ -54,15 +41,39 @@ class TuckerKernel(nn.Module):
         spread = math.sqrt(variance * math.prod(self.shape) / math.prod(self.rank))
         nn.init.normal_(self.core, std=spread, generator=generator)
 
+    @torch.no_grad()
+    def decompose(self, kernel: Tensor) -> None:
+        """Take core and factors from a dense kernel of shape `self.shape` (see `hosvd`)."""
+        core, factors = hosvd(kernel, self.rank)
+        self.core.copy_(core)
+        for own, factor in zip(self.factors, factors, strict=True):
+            own.copy_(factor)
+
+    def draw(self, *, batch: int = 1) -> Scales:
+        """The sketch's scales for this layer in one forward pass, see `LatentSketch.scales`."""
+        return self.sketch.scales(self.rank, device=self.core.device, batch=batch, owner=self)
+
     def forward(self) -> Tensor:
         """The kernel, of shape `self.shape`."""
-        kernel: Tensor = self.core
-        scales = self.sketch.scales(self.rank, device=kernel.device)
+        return self.build(self.draw())
+
+    def build(self, scales: Scales) -> Tensor:
+        """The kernel under a given draw, of shape `self.shape`."""
         # Spatial modes first, while the tensor is small; filters last, which leaves the result contiguous.
-        for mode in reversed(range(len(self.shape))):
-            factor, scale = self.factors[mode], scales[mode]
-            kernel = mode_product(kernel, factor if scale is None else factor * scale, mode=mode)
+        return self.contract(reversed(range(len(self.shape))), scales)
+
+    def contract(self, modes: Iterable[int], scales: Scales) -> Tensor:
+        """The core multiplied by the (scaled) factors of the given modes only."""
+        kernel: Tensor = self.core
+        for mode in modes:
+            kernel = mode_product(kernel, self.factor(mode, scales), mode=mode)
         return kernel
+
+    def factor(self, mode: int, scales: Scales) -> Tensor:
+        """The factor of a mode with its columns scaled, (shape[mode], rank[mode])."""
+        factor: Tensor = self.factors[mode]
+        scale = scales[mode]
+        return factor if scale is None else factor * scale
 
 
 def mode_product(tensor: Tensor, matrix: Tensor, *, mode: int) -> Tensor:
@@ -71,8 +82,21 @@ def mode_product(tensor: Tensor, matrix: Tensor, *, mode: int) -> Tensor:
     return product.movedim(0, mode)
 
 
-class TuckerConv(nn.Module):
-    """A 1-d or 2-d convolution with a Tucker kernel; inputs (batch, channels, *spatial) as for `nn.Conv1d` and `nn.Conv2d`."""
+class TuckerLayer(nn.Module):
+    """A convolution (1-d or 2-d) or a linear layer with a Tucker kernel; inputs as for `nn.Conv1d`, `nn.Conv2d` and `nn.Linear`.
+
+    Two executions give the same outputs: `reconstruct` builds the kernel once a batch and convolves; `factorized` runs the chain
+    1x1 -> core -> 1x1 through the latent channels. With draws per example the chain is always used: the scales of an example multiply
+    its latent channels.
+
+    Args:
+        shape: the kernel's shape (filters, channels, *spatial); (filters, channels) is a linear layer.
+        rank: its Tucker rank, one number per mode.
+        sketch: the network's sketch.
+        execution: which of the two.
+        stride, padding, dilation: as in PyTorch, one number per spatial mode.
+        bias: whether the layer has a bias, of shape (filters,).
+    """
 
     def __init__(
         self,
@@ -80,6 +104,7 @@ class TuckerConv(nn.Module):
         rank: Sequence[int],
         *,
         sketch: LatentSketch,
+        execution: Execution = "reconstruct",
         stride: Sequence[int] = (1,),
         padding: Sequence[int] | str = (0,),
         dilation: Sequence[int] = (1,),
@@ -87,18 +112,55 @@ class TuckerConv(nn.Module):
     ) -> None:
         super().__init__()
         order = len(shape) - 2
-        if order not in _CONVOLUTIONS:
-            raise ValueError(f"kernel of shape {tuple(shape)}: only 1-d and 2-d convolutions")
+        if order != 0 and order not in CONVOLUTIONS:
+            raise ValueError(f"kernel of shape {tuple(shape)}: only linear layers, 1-d and 2-d convolutions")
         self.kernel = TuckerKernel(shape, rank, sketch=sketch)
         self.bias = nn.Parameter(torch.zeros(shape[0])) if bias else None
-        self.stride, self.dilation = _spread(stride, order), _spread(dilation, order)
-        self.padding = padding if isinstance(padding, str) else _spread(padding, order)
-        self._convolve = _CONVOLUTIONS[order]
+        self.execution = execution
+        self.stride, self.dilation = spread(stride, order), spread(dilation, order)
+        self.padding = padding if isinstance(padding, str) else spread(padding, order)
+        self._order = order
 
     def forward(self, inputs: Tensor) -> Tensor:
-        outputs: Tensor = self._convolve(inputs, self.kernel(), self.bias, self.stride, self.padding, self.dilation)
-        return outputs
+        scales = self.kernel.draw(batch=len(inputs))
+        if self.execution == "factorized" or any(scale is not None and scale.dim() > 1 for scale in scales):
+            return self._chain(inputs, scales)
+        return self._move(inputs, self.kernel.build(scales), self.bias, geometry=True)
+
+    def _chain(self, inputs: Tensor, scales: Scales) -> Tensor:
+        """channels -> latent channels -> core -> latent filters -> filters."""
+        per_example = [scale if scale is not None and scale.dim() > 1 else None for scale in scales]
+        shared = [None if own is not None else scale for own, scale in zip(per_example, scales, strict=True)]
+        kernel = self.kernel
+        # A 1x1 kernel's stride can be taken at once; any other's is the core's, which sees the neighbours.
+        pointwise = math.prod(kernel.shape[2:]) == 1 and not isinstance(self.padding, str) and not any(self.padding)
+        latent = self._move(inputs, self._unit(kernel.factor(1, shared).t()), None, geometry=pointwise)
+        latent = self._scaled(latent, per_example[1])
+        core = kernel.contract(reversed(range(2, len(kernel.shape))), shared).contiguous()
+        latent = self._move(latent, core, None, geometry=not pointwise)
+        latent = self._scaled(latent, per_example[0])
+        return self._move(latent, self._unit(kernel.factor(0, shared)), self.bias, geometry=False)
+
+    def _unit(self, matrix: Tensor) -> Tensor:
+        """A matrix as the kernel of a 1x1 convolution."""
+        return matrix.reshape(*matrix.shape, *[1] * self._order)
+
+    def _scaled(self, latent: Tensor, scale: Tensor | None) -> Tensor:
+        if scale is None:
+            return latent
+        # A linear layer's inputs may have dimensions between the batch and the features.
+        shape = (len(scale), *[1] * (latent.dim() - 2), -1) if self._order == 0 else (*scale.shape, *[1] * self._order)
+        return latent * scale.view(shape)
+
+    def _move(self, inputs: Tensor, kernel: Tensor, bias: Tensor | None, *, geometry: bool) -> Tensor:
+        if self._order == 0:
+            return F.linear(inputs, kernel, bias)
+        convolve = CONVOLUTIONS[self._order]
+        if not geometry:
+            return convolve(inputs, kernel, bias)
+        return convolve(inputs, kernel, bias, self.stride, self.padding, self.dilation)
 
 
-def _spread(value: Sequence[int], order: int) -> tuple[int, ...]:
+def spread(value: Sequence[int], order: int) -> tuple[int, ...]:
+    """One value per spatial dimension: a single one is that of all."""
     return tuple(value) * order if len(value) == 1 else tuple(value)

@@ -10,7 +10,7 @@ from workers.data import DatasetInfo
 from workers.fields import ModelName
 from workers.layers import LatentSketch, TuckerKernel
 from workers.models.resnet import ResNet18
-from workers.models.tensorize import tensorize
+from workers.models.tensorize import Tensorization, tensorize
 from workers.specs import ModelSpec
 
 MODELS: dict[ModelName, type[ResNet18]] = {"resnet18": ResNet18}
@@ -62,9 +62,16 @@ def build(spec: ModelSpec, info: DatasetInfo, *, seed: int) -> Network:
         seed: of the initial weights.
     """
     body = MODELS[spec.name](width=spec.width, n_classes=info.n_classes, channels_in=info.shape[0])
-    sketch = LatentSketch(theta=spec.theta, modes=spec.sketch_modes, rescale=spec.rescale)
+    sketch = LatentSketch(theta=spec.theta, modes=spec.sketch_modes, rescale=spec.rescale, all_zero=spec.all_zero, draws=spec.draws)
     if spec.tensorized:
-        tensorize(body, rank_fraction=spec.rank_fraction, rank_kind=spec.rank_kind, first=spec.tensorize_first, sketch=sketch)
+        settings = Tensorization(
+            rank_fraction=spec.rank_fraction,
+            rank_kind=spec.rank_kind,
+            first=spec.tensorize_first,
+            linear=spec.tensorize_linear,
+            execution=spec.execution,
+        )
+        tensorize(body, settings, sketch=sketch, input_shape=info.shape)
     _initialise(body, torch.Generator().manual_seed(seed))
     return Network(body, sketch=sketch, mean=info.mean, std=info.std)
 

@@ -1,45 +1,124 @@
-"""Turn a network's convolutions into Tucker form."""
+"""Turn a network's convolutions and linear layers into Tucker form."""
 
-from torch import nn
+import copy
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from workers.fields import RankKind
-from workers.layers import LatentSketch, TuckerConv, resolve_rank
+import torch
+from torch import Tensor, nn
+
+from workers.fields import ExecutionChoice, RankKind
+from workers.layers import Execution, LatentSketch, TuckerLayer, cheaper_execution, resolve_rank
+
+Dense = nn.Conv1d | nn.Conv2d | nn.Linear
+Initialisation = Literal["decompose", "random"]
 
 
-def tensorize(network: nn.Module, *, rank_fraction: float, rank_kind: RankKind, first: bool, sketch: LatentSketch) -> None:
-    """Replace every convolution of `network`, in place, by a Tucker convolution of the same geometry.
+@dataclass(frozen=True, kw_only=True)
+class Tensorization:
+    """How layers are tensorized.
 
     Args:
-        network: the network; its dense weights are dropped.
         rank_fraction: requested share in (0, 1], see `resolve_rank`.
         rank_kind: share of what.
         first: whether the first convolution, the one that sees the input, is replaced too.
+        linear: whether linear layers are replaced too.
+        grouped: what to do with a convolution that cannot be tensorized (grouped, or padded with anything but zeros): `refuse`, or
+            `keep` it dense.
+        execution: `auto` takes the cheaper one for each layer (see `cheaper_execution`).
+        init: `decompose` starts from the dense layer's weights, `random` from new ones that the caller must draw.
+    """
+
+    rank_fraction: float
+    rank_kind: RankKind = "channels"
+    first: bool = False
+    linear: bool = False
+    grouped: Literal["keep", "refuse"] = "refuse"
+    execution: ExecutionChoice = "auto"
+    init: Initialisation = "random"
+
+
+def tensorize(
+    network: nn.Module, settings: Tensorization, *, sketch: LatentSketch, input_shape: Sequence[int] | None = None
+) -> dict[str, TuckerLayer]:
+    """Replace the convolutions of `network`, in place, by Tucker layers of the same geometry; returns the new layers by name.
+
+    Args:
+        network: any network of PyTorch's own layers.
+        settings: ranks, which layers, execution, initial weights.
         sketch: the sketch that the new layers share.
+        input_shape: of one example, without the batch; tells `auto` how large each layer's inputs are.
 
     Raises:
-        ValueError: a convolution is grouped, or pads with anything but zeros.
+        ValueError: a convolution cannot be tensorized and `settings.grouped` is `refuse`; it is named.
     """
-    convolutions = [(name, module) for name, module in network.named_modules() if isinstance(module, nn.Conv1d | nn.Conv2d)]
-    for name, convolution in convolutions if first else convolutions[1:]:
+    positions = {} if input_shape is None else _positions(network, input_shape)
+    layers = {}
+    for name, dense in _chosen(network, settings):
+        layer = _tucker_like(dense, settings, sketch=sketch, positions=positions.get(name))
         parent, _, child = name.rpartition(".")
-        layer = _tucker_like(name, convolution, rank_fraction=rank_fraction, rank_kind=rank_kind, sketch=sketch)
         setattr(network.get_submodule(parent), child, layer)
+        layers[name] = layer
+    return layers
 
 
-def _tucker_like(
-    name: str, convolution: nn.Conv1d | nn.Conv2d, *, rank_fraction: float, rank_kind: RankKind, sketch: LatentSketch
-) -> TuckerConv:
-    if convolution.groups != 1:
-        raise ValueError(f"{name}: groups={convolution.groups}: only ungrouped convolutions can be tensorized")
-    if convolution.padding_mode != "zeros":
-        raise ValueError(f"{name}: padding_mode={convolution.padding_mode!r}: only 'zeros' can be tensorized")
-    shape = tuple(convolution.weight.shape)
-    return TuckerConv(
-        shape,
-        resolve_rank(shape, rank_fraction, kind=rank_kind),
-        sketch=sketch,
-        stride=convolution.stride,
-        padding=convolution.padding,
-        dilation=convolution.dilation,
-        bias=convolution.bias is not None,
-    )
+def _chosen(network: nn.Module, settings: Tensorization) -> list[tuple[str, Dense]]:
+    modules = list(network.named_modules())
+    convolutions: list[tuple[str, Dense]] = [(name, module) for name, module in modules if isinstance(module, nn.Conv1d | nn.Conv2d)]
+    chosen = convolutions if settings.first else convolutions[1:]
+    refused = {name: reason for name, module in chosen if (reason := unfit(module)) is not None}
+    if refused and settings.grouped == "refuse":
+        name, reason = next(iter(refused.items()))
+        raise ValueError(f"{name}: {reason} cannot be tensorized ({len(refused)} such layers; grouped='keep' leaves them dense)")
+    linear = [(name, module) for name, module in modules if isinstance(module, nn.Linear)] if settings.linear else []
+    return [(name, module) for name, module in [*chosen, *linear] if name not in refused]
+
+
+def unfit(layer: nn.Module) -> str | None:
+    """Why a layer cannot be held in Tucker form; None where it can."""
+    if not isinstance(layer, nn.Conv1d | nn.Conv2d):
+        return None
+    if layer.groups != 1:
+        return f"a convolution with groups={layer.groups}"
+    return None if layer.padding_mode == "zeros" else f"a convolution with padding_mode={layer.padding_mode!r}"
+
+
+def _tucker_like(dense: Dense, settings: Tensorization, *, sketch: LatentSketch, positions: int | None) -> TuckerLayer:
+    shape = tuple(dense.weight.shape)
+    rank = resolve_rank(shape, settings.rank_fraction, kind=settings.rank_kind)
+    geometry: dict[str, Any] = {}
+    if not isinstance(dense, nn.Linear):
+        geometry = {"stride": dense.stride, "padding": dense.padding, "dilation": dense.dilation}
+    execution = _execution(shape, rank, settings, stride=math.prod(geometry.get("stride", ())), positions=positions)
+    layer = TuckerLayer(shape, rank, sketch=sketch, execution=execution, bias=dense.bias is not None, **geometry)
+    if settings.init == "decompose":
+        layer.kernel.decompose(dense.weight)
+        if layer.bias is not None and dense.bias is not None:
+            layer.bias.data.copy_(dense.bias.data)
+    return layer
+
+
+def _execution(shape: Sequence[int], rank: Sequence[int], settings: Tensorization, *, stride: int, positions: int | None) -> Execution:
+    if settings.execution != "auto":
+        return settings.execution
+    return cheaper_execution(shape, rank, stride=stride, positions_in=positions)
+
+
+def _positions(network: nn.Module, input_shape: Sequence[int]) -> dict[str, int]:
+    """How many input positions (height times width) each convolution sees, found without computing anything."""
+    ghost = copy.deepcopy(network).to("meta").eval()
+    found: dict[str, int] = {}
+    for name, module in ghost.named_modules():
+        if isinstance(module, nn.Conv1d | nn.Conv2d):
+            module.register_forward_pre_hook(_noting(name, found))
+    ghost(torch.empty((1, *input_shape), device="meta"))
+    return found
+
+
+def _noting(name: str, found: dict[str, int]) -> Any:
+    def note(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:  # noqa: ARG001
+        found[name] = math.prod(inputs[0].shape[2:])
+
+    return note

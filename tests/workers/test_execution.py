@@ -1,0 +1,140 @@
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from tests.workers.small import generator
+from workers.layers import LatentSketch, TuckerLayer, cheaper_execution
+
+LAYERS = {
+    "3x3": ((6, 5, 3, 3), (4, 3, 3, 3), {"stride": (2, 1), "padding": (1, 1), "bias": True}),
+    "3x3, spatial rank": ((6, 5, 3, 3), (6, 2, 2, 3), {"padding": (1, 2), "dilation": (2, 1)}),
+    "1x1 with stride": ((6, 5, 1, 1), (3, 4, 1, 1), {"stride": (2, 2), "bias": True}),
+    "1x1 with padding": ((6, 5, 1, 1), (3, 4, 1, 1), {"padding": (1, 1), "bias": True}),
+    "same padding": ((6, 5, 3, 3), (3, 4, 3, 3), {"padding": "same"}),
+    "1-d": ((6, 5, 7), (4, 3, 7), {"stride": (3,), "padding": (2,), "bias": True}),
+    "linear": ((6, 5), (4, 3), {"bias": True}),
+}
+SIZES = {4: (8, 9), 3: (30,), 2: ()}
+
+
+def layer(name, execution, sketch):
+    shape, rank, geometry = LAYERS[name]
+    made = TuckerLayer(shape, rank, sketch=sketch, execution=execution, **geometry).double()
+    made.kernel.initialise(generator(3))
+    if made.bias is not None:
+        nn.init.normal_(made.bias, generator=generator(4))
+    return made
+
+
+def seeded(theta, **settings):
+    sketch = LatentSketch(theta=theta, **settings)
+    sketch.generator = generator(5)
+    return sketch
+
+
+def inputs_for(name, batch=4):
+    shape = LAYERS[name][0]
+    return torch.randn(batch, shape[1], *SIZES[len(shape)], generator=generator(6), dtype=torch.float64)
+
+
+def outputs_and_gradients(made, inputs):
+    leaf = inputs.clone().requires_grad_()
+    outputs = made(leaf)
+    gradients = torch.autograd.grad(outputs.square().sum(), [leaf, *made.parameters()])
+    return [outputs, *gradients]
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize(("theta", "modes"), [(1.0, "channels"), (0.6, "channels"), (0.6, "all")])
+def test_both_executions_give_the_same_outputs_and_gradients(name, theta, modes):
+    found = [
+        outputs_and_gradients(layer(name, execution, seeded(theta, modes=modes)), inputs_for(name))
+        for execution in ("reconstruct", "factorized")
+    ]
+    for rebuilt, chained in zip(*found, strict=True):
+        torch.testing.assert_close(chained, rebuilt, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_per_example_draws_are_per_batch_draws_of_one_example_each(name):
+    made, inputs = layer(name, "reconstruct", seeded(0.6, draws="example")), inputs_for(name)
+    with made.kernel.sketch.frozen():
+        together = made(inputs)
+        scales = made.kernel.draw(batch=len(inputs))
+    assert len({tuple(row.tolist()) for row in torch.cat(scales[:2], dim=1)}) > 1
+    for index, example in enumerate(inputs):
+        own = [None if scale is None else scale[index] for scale in scales]
+        kernel = made.kernel.build(own)
+        expected = (
+            F.linear(example[None], kernel, made.bias) if kernel.dim() == 2 else made._move(example[None], kernel, made.bias, geometry=True)
+        )
+        torch.testing.assert_close(together[index : index + 1], expected, rtol=1e-10, atol=1e-10)
+
+
+def test_a_linear_layer_takes_inputs_of_any_dimension_with_a_draw_per_example():
+    made = layer("linear", "factorized", seeded(0.6, draws="example"))
+    inputs = torch.randn(3, 7, 2, 5, generator=generator(1), dtype=torch.float64)
+    with made.kernel.sketch.frozen():
+        outputs = made(inputs)
+        one_position = made(inputs[:, 4, 1])
+    assert outputs.shape == (3, 7, 2, 6)
+    torch.testing.assert_close(outputs[:, 4, 1], one_position)
+
+
+def test_draws_per_example_on_spatial_modes_are_refused():
+    with pytest.raises(ValueError, match="only the channel modes can be drawn per example"):
+        LatentSketch(theta=0.9, modes="all", draws="example")
+
+
+def test_a_frozen_draw_stays_the_same_per_layer_and_ends_with_its_context():
+    sketch = seeded(0.5)
+    first, second = layer("3x3", "reconstruct", sketch), layer("3x3", "factorized", sketch)
+    inputs = inputs_for("3x3")
+    with sketch.frozen():
+        held = first(inputs)
+        assert not torch.allclose(held, second(inputs))
+        assert torch.equal(first(inputs), held)
+        with sketch.full_weights():
+            assert not torch.equal(first(inputs), held)
+        assert torch.equal(first(inputs), held)
+    assert any(not torch.equal(first(inputs), held) for _ in range(8))
+
+
+def test_redrawn_modes_keep_something_and_have_the_conditional_distribution():
+    theta, rank = 0.3, (3, 2, 3)
+    sketch = seeded(theta, all_zero="redraw", rescale=False)
+    counts = torch.zeros(2, 4)
+    for _ in range(4000):
+        for mode, flags in enumerate(sketch.scales(rank, device=torch.device("cpu"))[:2]):
+            counts[mode, int(flags.sum())] += 1
+    assert counts[:, 0].tolist() == [0, 0]
+    for mode, r in enumerate(rank[:2]):
+        binomial = torch.distributions.Binomial(r, torch.tensor(theta)).log_prob(torch.arange(r + 1.0)).exp()
+        expected = binomial[1:] / binomial[1:].sum()
+        found = counts[mode, 1 : r + 1] / counts[mode].sum()
+        assert (found - expected).abs().max() < 4 * (0.25 / 4000) ** 0.5
+
+
+def test_an_all_zero_draw_is_kept_by_default():
+    sketch = seeded(0.1)
+    assert any(int(sketch.scales((2, 2), device=torch.device("cpu"))[0].sum()) == 0 for _ in range(20))
+
+
+def test_the_choice_of_execution_follows_rank_and_size_and_never_changes():
+    low, full = (64, 64, 3, 3), (256, 256, 3, 3)
+    assert cheaper_execution((256, 256, 3, 3), low, positions_in=64) == "factorized"
+    assert cheaper_execution((64, 64, 3, 3), (64, 64, 3, 3), positions_in=1024) == "reconstruct"
+    assert cheaper_execution((512, 512, 3, 3), (512, 512, 3, 3), positions_in=16) == "factorized"
+    assert {cheaper_execution((256, 256, 3, 3), full, positions_in=64) for _ in range(5)} == {
+        cheaper_execution((256, 256, 3, 3), full, positions_in=64)
+    }
+
+
+def test_a_copied_network_shares_one_sketch_of_its_own():
+    sketch = LatentSketch(theta=0.5)
+    twins = nn.Sequential(layer("linear", "reconstruct", sketch), nn.Identity())
+    other = copy.deepcopy(twins)
+    assert other[0].kernel.sketch is not sketch

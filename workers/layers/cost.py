@@ -1,0 +1,64 @@
+"""What the two executions of a Tucker layer cost, so that the cheaper one can be chosen when the layer is made."""
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+Execution = Literal["reconstruct", "factorized"]
+
+# Fitted to training steps of 144 layers (widths 16 and 64, batches 32 and 128, ranks 1/4 to 1) of ResNet-18 on two x86 cores, in units of
+# one multiply-accumulate (MAC) of a 3x3 convolution. A constant model, not a timing: the choice must be the same in every run (other
+# numbers here change results in the last bits: raise KEY_VERSION with them).
+_POINTWISE_MAC = 0.7
+_BUILD_MAC = 3.0
+_ACTIVATION = 90.0
+_KERNEL_ELEMENT = 220.0
+_CALL = 4.6e6
+_BATCH, _POSITIONS = 128, 16 * 16
+
+
+def cheaper_execution(
+    shape: Sequence[int], rank: Sequence[int], *, stride: int = 1, positions_in: int | None = None, batch: int = _BATCH
+) -> Execution:
+    """`reconstruct` (build the kernel once a batch, then convolve) or `factorized` (the chain through the core), whichever costs less.
+
+    Args:
+        shape: the kernel's shape (filters, channels, *spatial).
+        rank: its Tucker rank.
+        stride: product of the strides.
+        positions_in: input positions per example (height times width); a middling layer's where it is not known.
+        batch: examples per forward pass.
+    """
+    points_in = batch * (positions_in or _POSITIONS)
+    points_out = max(1, points_in // stride)
+    costs: dict[Execution, float] = {
+        "reconstruct": _reconstruct(shape, rank, points_in, points_out),
+        "factorized": _factorized(shape, rank, points_in, points_out),
+    }
+    return min(costs, key=lambda execution: costs[execution])
+
+
+def _reconstruct(shape: Sequence[int], rank: Sequence[int], points_in: int, points_out: int) -> float:
+    filters, channels, *spatial = shape
+    taps = math.prod(spatial)
+    convolution = points_out * filters * channels * taps * (1.0 if taps > 1 else _POINTWISE_MAC)
+    build = rank[0] * rank[1] * taps * channels + rank[0] * channels * taps * filters
+    elements = (filters + rank[0]) * channels * taps
+    return (
+        convolution + _ACTIVATION * (points_in * channels + points_out * filters) + _BUILD_MAC * build + _KERNEL_ELEMENT * elements + _CALL
+    )
+
+
+def _factorized(shape: Sequence[int], rank: Sequence[int], points_in: int, points_out: int) -> float:
+    filters, channels, *spatial = shape
+    taps = math.prod(spatial)
+    activations = points_in * channels + points_out * filters
+    if taps == 1:
+        pointwise = points_out * (channels * rank[1] + rank[1] * filters)
+        build = filters * rank[0] * rank[1]
+        return _POINTWISE_MAC * pointwise + _ACTIVATION * (activations + 2 * points_out * rank[1]) + _BUILD_MAC * build + 2 * _CALL
+    core = points_out * rank[0] * rank[1] * taps
+    pointwise = points_in * channels * rank[1] + points_out * rank[0] * filters
+    activations += 2 * points_in * rank[1] + 2 * points_out * rank[0]
+    build = rank[0] * rank[1] * taps * sum(spatial)
+    return core + _POINTWISE_MAC * pointwise + _ACTIVATION * activations + _BUILD_MAC * build + 3 * _CALL

@@ -1,0 +1,22 @@
+"""What a requested rank fraction means."""
+
+from collections.abc import Sequence
+
+from workers.fields import RankKind
+
+
+def resolve_rank(shape: Sequence[int], fraction: float, *, kind: RankKind) -> tuple[int, ...]:
+    """The Tucker rank, one integer per mode, that `fraction` in (0, 1] asks for.
+
+    Args:
+        shape: the kernel's shape (filters, channels, *spatial).
+        fraction: the requested share.
+        kind: share of what: `channels`, of the first two dimensions, the spatial ones staying full; `dimensions`, of each
+            dimension; `parameters`, of the dense kernel's number of parameters (TensorLy's `validate_tucker_rank`).
+    """
+    if kind == "parameters":
+        from tensorly.tucker_tensor import validate_tucker_rank
+
+        return tuple(min(int(r), d) for r, d in zip(validate_tucker_rank(tuple(shape), rank=float(fraction)), shape, strict=True))
+    sketched = len(shape) if kind == "dimensions" else 2
+    return tuple(max(1, round(fraction * d)) if mode < sketched else d for mode, d in enumerate(shape))
