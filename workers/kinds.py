@@ -45,4 +45,4 @@ def require_lists(datasets: Iterable[DatasetName], lists: Iterable[str]) -> None
     """
     single = sorted(set(datasets) - RESPLIT_DATASETS)
     if single and "resplit" in lists:
-        raise ValueError(f"split_lists=resplit: {single[0]} has one split; only {', '.join(sorted(RESPLIT_DATASETS))} takes resplit")
+        raise ValueError(f"{single[0]} has one split; only {', '.join(sorted(RESPLIT_DATASETS))} takes split_lists=resplit")

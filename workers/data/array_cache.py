@@ -22,7 +22,7 @@ Rows = NDArray[np.int16]
 
 
 def cache_folder(root: Path) -> Path:
-    """Where arrays made from the data in `root` are kept: `root/.robustsweep-cache`, or the user's cache folder where that cannot be written."""
+    """Where arrays made from the data in `root` are kept: `root/.robustsweep-cache`, or the user's cache where that is read-only."""
     beside = root / ".robustsweep-cache"
     if os.access(beside if beside.is_dir() else root, os.W_OK):
         return beside
@@ -54,8 +54,10 @@ def cached_rows(folder: Path, name: str, shape: tuple[int, ...], rows: Iterable[
         return found
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _one_at_a_time(folder / f"{name}.lock"):
+        with _one_at_a_time(folder / f"{name}.lock") as alone:
             if (found := _mapped(path, shape)) is None:
+                if alone:
+                    _clear_leftovers(path)
                 _write(path, shape, rows)
     except OSError as error:
         raise DataError(f"cache {path}: {(error.strerror or str(error)).lower()}") from error
@@ -75,8 +77,6 @@ def _mapped(path: Path, shape: tuple[int, ...]) -> Rows | None:
 
 
 def _write(path: Path, shape: tuple[int, ...], rows: Iterable[Rows]) -> None:
-    for leftover in path.parent.glob(f".{path.stem}.*{_TEMPORARY}"):
-        leftover.unlink(missing_ok=True)
     # Written, not mapped: on a full disk a write is an error, a store into a map kills the process.
     with NamedTemporaryFile(dir=path.parent, prefix=f".{path.stem}.", suffix=_TEMPORARY, delete=False) as file:
         temporary = Path(file.name)
@@ -92,13 +92,18 @@ def _write(path: Path, shape: tuple[int, ...], rows: Iterable[Rows]) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def _clear_leftovers(path: Path) -> None:
+    for leftover in path.parent.glob(f".{path.stem}.*{_TEMPORARY}"):
+        leftover.unlink(missing_ok=True)
+
+
 @contextmanager
-def _one_at_a_time(path: Path) -> Iterator[None]:
-    """Inside, this process alone makes the array; without locks (some network file systems) several may, to the same end."""
+def _one_at_a_time(path: Path) -> Iterator[bool]:
+    """Inside, this process alone makes the array; False where there are no locks (some network file systems) and others may make it too."""
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
+            alone = True
         except OSError:
-            yield
-            return
-        yield
+            alone = False
+        yield alone

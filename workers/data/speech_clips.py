@@ -85,7 +85,7 @@ def _cuts(noise: Sequence[Path], count: int, part: Part) -> Iterator[Clip]:
 
 
 def _noise(path: Path, cut: str) -> Samples:
-    """A second of noise. Its place and its loudness (RMS, log-uniform over what the official clips of silence span) follow from its name."""
+    """A second of noise; place and loudness (RMS, log-uniform over what the official clips of silence span) follow from its name."""
     noise = read_samples(path)
     random = np.random.default_rng(int.from_bytes(hashlib.sha256(f"{path.name}/{cut}".encode()).digest()[:8], "big"))
     border = int(_TRAIN_NOISE * len(noise))
