@@ -73,6 +73,7 @@ def launch(options: LaunchOptions, console: Console) -> int:
         _refuse_second_driver(store, loaded.name)
         plan = make_plan(jobs, recorded=finished_keys(store), finished=options.places.artifacts.finished())
         check_data(plan.to_run, options.places.data_root)
+        check_sizes(plan.to_run, options.places.data_root)
         write.record_sweep(store, name=loaded.name, space_text=loaded.recorded_text, jobs=jobs)
         return _carry_out(options, loaded, plan, store, console)
 

@@ -3,29 +3,34 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from workers.data import DATASETS
+from workers.data import source
 from workers.errors import UserError
-from workers.specs import Job, TrainSpec
+from workers.specs import DataSpec, Job, TrainSpec
 
 
-def check_sizes(jobs: Iterable[Job]) -> None:
-    """Check that every job asks for no more examples than its data set has.
+def check_sizes(jobs: Iterable[Job], root: Path | None = None) -> None:
+    """Check that every job asks for no more examples than its data set has; where that depends on the files, only with a data root.
 
     Raises:
         UserError: one asks for more.
+        DataError: the files in `root` are not as they should be.
     """
-    names = {}
+    sizes: dict[tuple[str, str], tuple[int | None, int | None]] = {}
+    trained: dict[str, DataSpec] = {}
     for job in jobs:
-        if isinstance(job.spec, TrainSpec):
-            source = DATASETS[job.spec.data.name]
-            names[job.key] = job.spec.data.name
-            _check_size("data.train_examples", job.spec.data.train_examples, source.n_train, f"{job.spec.data.name}'s training split")
-        elif (name := names.get(job.parents["model"])) is not None:
-            _check_size("evaluation.examples", job.spec.evaluation.examples, DATASETS[name].n_test, f"{name}'s test split")
+        spec = job.spec
+        if isinstance(spec, TrainSpec):
+            data = trained[job.key] = spec.data
+            if (named := (data.name, data.split_lists)) not in sizes:
+                sizes[named] = source(*named).sizes(root)
+            _check_size("data.train_examples", data.train_examples, sizes[named][0], f"{data.name}'s training split")
+        elif (model_data := trained.get(job.parents["model"])) is not None:
+            available = sizes[model_data.name, model_data.split_lists][1]
+            _check_size("evaluation.examples", spec.evaluation.examples, available, f"{model_data.name}'s test split")
 
 
-def _check_size(path: str, asked: int | None, available: int, split: str) -> None:
-    if asked is not None and asked > available:
+def _check_size(path: str, asked: int | None, available: int | None, split: str) -> None:
+    if asked is not None and available is not None and asked > available:
         raise UserError(f"{path}={asked}: must be at most {available}, the size of {split}")
 
 
@@ -35,5 +40,6 @@ def check_data(jobs: Iterable[Job], root: Path | None) -> None:
     Raises:
         DataError: files are missing; the message says which, where they were looked for, and how to get them.
     """
-    for name in sorted({job.spec.data.name for job in jobs if isinstance(job.spec, TrainSpec)}):
-        DATASETS[name].check(root)
+    needed = {(job.spec.data.name, job.spec.data.split_lists) for job in jobs if isinstance(job.spec, TrainSpec)}
+    for name, lists in sorted(needed):
+        source(name, lists).check(root)

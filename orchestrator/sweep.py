@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from search_spaces import Space
 from workers.fields import DatasetName, Knowledge
+from workers.kinds import PAPER_WIDTHS
 from workers.specs import (
     AttackSettings,
     AttackSpec,
@@ -19,8 +20,8 @@ from workers.specs import (
     TrainSpec,
 )
 
-FLIPS_HORIZONTALLY: dict[DatasetName, bool] = {"cifar10": True, "digits": False}
-"""A mirrored photograph is a photograph; a mirrored digit is none."""
+FLIPS_HORIZONTALLY: dict[DatasetName, bool] = {"cifar10": True, "digits": False, "speech_commands": False, "tones": False}
+"""A mirrored photograph is a photograph; a mirrored digit is none, and a waveform has no mirror image."""
 
 _WITHOUT_SKETCH = ("sketch_modes", "rescale", "all_zero", "draws")
 _WITHOUT_TUCKER = ("rank_fraction", "rank_kind", "tensorize_first", "tensorize_linear", "execution")
@@ -47,7 +48,7 @@ def _lineages(space: Space) -> Iterator[Lineage]:
     for seed, data, model in product(space.seed, space.data.points(), space.model.points()):
         for training in space.training.points():
             fine_tunings = [{**training, **point} for point in space.fine_tuning.points()]
-            yield from _lineage(seed, DataSpec(**data), _meaningful(ModelSpec(**model)), training, fine_tunings)
+            yield from _lineage(seed, DataSpec(**data), _meaningful(_resolved(model)), training, fine_tunings)
 
 
 def _lineage(
@@ -67,6 +68,11 @@ def _train(
 ) -> Job:
     settings = TrainingSpec(**{"horizontal_flip": FLIPS_HORIZONTALLY[data.name], **training})
     return Job(spec=TrainSpec(stage=stage, data=data, model=model, training=settings, seed=seed), parents=parents)
+
+
+def _resolved(model: dict[str, Any]) -> ModelSpec:
+    """The model; a width that is left out is the paper's for that network."""
+    return ModelSpec(**{"width": PAPER_WIDTHS[model.get("name", ModelSpec().name)], **model})
 
 
 def _meaningful(model: ModelSpec) -> ModelSpec:

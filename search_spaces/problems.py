@@ -79,6 +79,9 @@ def described(error: ErrorDetails) -> str:
         return unknown_key(tuple(parents), str(last))
     if error["type"] == "missing":
         return f"{dotted(error['loc'])}: missing; it is required"
+    if error["type"] == "value_error" and error["loc"] in {(section,) for section in SECTIONS}:
+        # Two sections that do not go together: the message names the setting, the section's other values would hide it.
+        return f"{error['loc'][0]}.{_complaint(error)}"
     return f"{dotted(setting(error['loc']))}={shown(error['input'])}: {_complaint(error)}"
 
 

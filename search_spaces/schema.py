@@ -1,9 +1,10 @@
 """The typed schema of space files: what may vary, with which legal values."""
 
 import re
+from itertools import product
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from search_spaces.attack_groups import AttackGroup
 from search_spaces.axes import Axes, Axis
@@ -23,9 +24,11 @@ from workers.fields import (
     Schedule,
     Share,
     SketchModes,
+    SplitLists,
     Theta,
 )
-from workers.specs import EvaluationSpec
+from workers.kinds import require_fitting, require_flippable, require_lists
+from workers.specs import EvaluationSpec, ModelSpec
 
 T = TypeVar("T")
 
@@ -63,6 +66,13 @@ class DataAxes(Axes):
 
     name: Axis[DatasetName]
     train_examples: Axis[Count | None] = ()
+    split_lists: Axis[SplitLists] = ()
+
+    @field_validator("split_lists")
+    @classmethod
+    def _there_are_such_lists(cls, values: tuple[SplitLists, ...], info: ValidationInfo) -> tuple[SplitLists, ...]:
+        require_lists(info.data.get("name", ()), values)
+        return values
 
 
 class ModelAxes(Axes):
@@ -132,11 +142,30 @@ class Space(Frozen):
     method: Literal["grid"] = "grid"
     seed: Axis[Index] = (0,)
     data: DataAxes
-    model: Section[ModelAxes] = ModelAxes()
+    model: Section[ModelAxes] = Field(default=ModelAxes(), validate_default=True)
     training: TrainingAxes
     fine_tuning: Section[FineTuningAxes] = FineTuningAxes()
     evaluation: Section[EvaluationSettings] = EvaluationSettings()
     attacks: Annotated[tuple[AttackGroup, ...], BeforeValidator(_groups)] = ()
+
+    @field_validator("model")
+    @classmethod
+    def _models_take_the_data(cls, model: ModelAxes, info: ValidationInfo) -> ModelAxes:
+        for dataset, name in product(_datasets(info), model.name or (ModelSpec().name,)):
+            require_fitting(dataset, name)
+        return model
+
+    @field_validator("training", "fine_tuning")
+    @classmethod
+    def _only_images_are_flipped(cls, training: FineTuningAxes, info: ValidationInfo) -> FineTuningAxes:
+        for dataset, flip in product(_datasets(info), training.horizontal_flip):
+            require_flippable(dataset, horizontal_flip=flip)
+        return training
+
+
+def _datasets(info: ValidationInfo) -> tuple[DatasetName, ...]:
+    """The space's data sets; none where that section is wrong itself."""
+    return info.data["data"].name if "data" in info.data else ()
 
 
 SECTIONS: dict[str, type[Frozen]] = {

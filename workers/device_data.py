@@ -7,12 +7,12 @@ from torch import Tensor
 
 from workers.data import Split
 
-_LEVELS = 255
+_LEVELS = {torch.uint8: 255, torch.int16: 32_768}
 
 
 @dataclass(frozen=True)
 class DeviceSplit:
-    """Inputs (examples, channels, height, width), uint8 or float32, and labels (examples,), both on one device."""
+    """Inputs (examples, *shape), float32, uint8 or int16 (see `Split`), and labels (examples,), both on one device."""
 
     inputs: Tensor
     labels: Tensor
@@ -29,6 +29,7 @@ class DeviceSplit:
         return len(self.labels)
 
     def batch(self, chosen: Tensor | slice) -> tuple[Tensor, Tensor]:
-        """Inputs as float32 in [0, 1], and labels, of the chosen examples."""
+        """Inputs as float32 in input units (images in [0, 1], waveforms in [-1, 1]), and labels, of the chosen examples."""
         inputs = self.inputs[chosen]
-        return (inputs.float() / _LEVELS if inputs.dtype == torch.uint8 else inputs), self.labels[chosen]
+        levels = _LEVELS.get(inputs.dtype)
+        return (inputs if levels is None else inputs.float() / levels), self.labels[chosen]

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from workers.attacks import ATTACKS, check_examples
+from workers.attacks import ATTACKS, UNIT, Bounds, check_examples
 from workers.device_data import DeviceSplit
 from workers.errors import JobError
 from workers.models import Network
@@ -39,19 +39,19 @@ def attacker(network: Network, settings: AttackSettings, *, generator: torch.Gen
     attack = ATTACKS[settings.name]
 
     def perturb(place: slice, inputs: Tensor, labels: Tensor) -> Tensor:  # noqa: ARG001
-        examples = attack(network, inputs, labels, settings=settings, generator=generator)
-        check_examples(examples, inputs, epsilon=settings.epsilon)
+        examples = attack(network, inputs, labels, settings=settings, generator=generator, bounds=network.bounds)
+        check_examples(examples, inputs, epsilon=settings.epsilon, bounds=network.bounds)
         return examples
 
     return perturb
 
 
-def replayer(examples: Tensor, *, epsilon: float) -> Perturb:
-    """Examples made before, (all examples, channels, height, width), as a function for `correct_flags`."""
+def replayer(examples: Tensor, *, epsilon: float, bounds: Bounds = UNIT) -> Perturb:
+    """Examples made before, (all examples, *shape), as a function for `correct_flags`."""
 
     def perturb(place: slice, inputs: Tensor, labels: Tensor) -> Tensor:  # noqa: ARG001
         chosen = examples[place].to(inputs.device)
-        check_examples(chosen, inputs, epsilon=epsilon)
+        check_examples(chosen, inputs, epsilon=epsilon, bounds=bounds)
         return chosen
 
     return perturb
@@ -65,7 +65,7 @@ def craft(
     with network.full_weights():
         examples = torch.cat([perturb(place, inputs, labels).cpu() for place, inputs, labels in _batches(data, batch_size)])
     clean = torch.cat([inputs.cpu() for _, inputs, _ in _batches(data, batch_size)])
-    return examples, check_examples(examples, clean, epsilon=settings.epsilon)
+    return examples, check_examples(examples, clean, epsilon=settings.epsilon, bounds=network.bounds)
 
 
 def require_sketch(network: Network, data: DeviceSplit) -> None:

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 Stage = Literal["pretrain", "fine_tune", "evaluate", "craft", "attack"]
-DatasetName = Literal["cifar10", "digits"]
-ModelName = Literal["resnet18"]
+DatasetName = Literal["cifar10", "digits", "speech_commands", "tones"]
+ModelName = Literal["logmel", "resnet18", "soundnet5"]
 AttackName = Literal["bim", "fgsm", "pgd"]
 Knowledge = Literal["omniscient", "randomized"]
 RankKind = Literal["channels", "dimensions", "parameters"]
@@ -17,6 +17,7 @@ SketchModes = Literal["all", "channels"]
 AllZero = Literal["keep", "redraw"]
 Draws = Literal["batch", "example"]
 ExecutionChoice = Literal["auto", "factorized", "reconstruct"]
+SplitLists = Literal["official", "resplit"]
 Schedule = Literal["one_cycle", "step"]
 
 

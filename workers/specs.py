@@ -23,21 +23,33 @@ from workers.fields import (
     Schedule,
     Share,
     SketchModes,
+    SplitLists,
     Stage,
     Theta,
 )
 from workers.keys import job_key
+from workers.kinds import require_fitting, require_flippable, require_lists
 
 
 class DataSpec(Frozen):
-    """A data set and the fixed, class-balanced subset of its training split (None: all of it)."""
+    """A data set and the fixed, class-balanced subset of its training split (None: all of it).
+
+    `split_lists` says which pair of list files divides speech_commands: `official`, `validation_list.txt` and `testing_list.txt`,
+    or `resplit`, a second pair for subsets in which the official one leaves some words nearly no training clips.
+    """
 
     name: DatasetName
     train_examples: Count | None = None
+    split_lists: SplitLists = "official"
+
+    @model_validator(mode="after")
+    def _has_these_lists(self) -> Self:
+        require_lists([self.name], [self.split_lists])
+        return self
 
 
 class ModelSpec(Frozen):
-    """A network and its latent sketch; `width` is the channels of the first stage (64 in the paper)."""
+    """A network and its latent sketch; `width` is the channels of the first stage (in the paper 64 for resnet18, 16 for soundnet5)."""
 
     name: ModelName = "resnet18"
     width: Count = 64
@@ -112,6 +124,12 @@ class TrainSpec(Frozen):
     model: ModelSpec
     training: TrainingSpec
     seed: Index = 0
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        require_fitting(self.data.name, self.model.name)
+        require_flippable(self.data.name, horizontal_flip=self.training.horizontal_flip)
+        return self
 
 
 class EvaluateSpec(Frozen):

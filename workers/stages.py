@@ -9,11 +9,11 @@ import torch
 from safetensors.torch import load, save
 
 from workers.artifacts import Artifacts, JobFolder
-from workers.data import DATASETS
+from workers.data import DATASETS, source
 from workers.device_data import DeviceSplit
 from workers.errors import ArtifactError, JobError, UserError
 from workers.evaluate import attacker, correct_flags, craft, replayer, require_sketch
-from workers.fields import DatasetName
+from workers.fields import DatasetName, SplitLists
 from workers.models import Network, build
 from workers.results import CraftOutcome, EpochRecord, FlagsOutcome, TrainOutcome
 from workers.seeding import derive_seed
@@ -65,14 +65,14 @@ class Room:
         key = self.parent("model")
         network, data = _load_network(self.artifacts.root, key, self.device)
         network.seed(self.seed("sketch"))
-        split = _load_split(data.name, "test", evaluation.examples, self.data_root, self.device)
+        split = _load_split(data.name, data.split_lists, "test", evaluation.examples, self.data_root, self.device)
         require_sketch(network, split)
         network.seed(self.seed("sketch"))
         return network, split
 
 
 def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
-    split = _load_split(spec.data.name, "train", spec.data.train_examples, room.data_root, room.device)
+    split = _load_split(spec.data.name, spec.data.split_lists, "train", spec.data.train_examples, room.data_root, room.device)
     network = build(spec.model, DATASETS[spec.data.name].info, seed=room.seed("weights"))
     if spec.stage == "fine_tune":
         network.load_state_dict(load(room.artifacts.read(room.parent("weights"), _MODEL)))
@@ -100,7 +100,7 @@ def _attack(room: Room, spec: AttackSpec) -> Computed:
     network, split = room.trained(spec.evaluation)
     if spec.knowledge == "omniscient":
         examples = load(room.artifacts.read(room.parent("examples"), _EXAMPLES))["examples"]
-        perturb = replayer(examples, epsilon=spec.attack.epsilon)
+        perturb = replayer(examples, epsilon=spec.attack.epsilon, bounds=network.bounds)
     else:
         perturb = attacker(network, spec.attack, generator=room.generator("start"))
     flags = correct_flags(network, split, batch_size=spec.evaluation.batch_size, perturb=perturb)
@@ -120,8 +120,10 @@ def _load_network(root: Path, key: str, device: torch.device) -> tuple[Network, 
 
 
 @lru_cache(maxsize=4)
-def _load_split(name: DatasetName, split: str, count: int | None, root: Path | None, device: torch.device) -> DeviceSplit:
-    dataset = DATASETS[name].load(root)
+def _load_split(
+    name: DatasetName, lists: SplitLists, split: str, count: int | None, root: Path | None, device: torch.device
+) -> DeviceSplit:
+    dataset = source(name, lists).load(root)
     chosen = dataset.train if split == "train" else dataset.test
     if count is not None and count > len(chosen):
         raise UserError(f"{name}: {count} {split} examples asked for: there are {len(chosen)}")

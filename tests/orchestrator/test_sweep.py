@@ -139,6 +139,18 @@ def test_images_are_flipped_by_data_set_unless_the_space_says_otherwise(given, f
     assert [job.spec.training.horizontal_flip for job in trained(space)] == [flip for flip in flips for _ in range(2)]
 
 
+@pytest.mark.parametrize(("model", "width"), [("soundnet5", 16), ("logmel", 16)])
+def test_audio_is_not_flipped_and_a_width_that_is_left_out_is_the_papers(model, width):
+    space = small(data={"name": ["speech_commands", "tones"]}, model={"name": model, "theta": 0.9})
+    assert {(job.spec.training.horizontal_flip, job.spec.model.width) for job in trained(space)} == {(False, width)}
+
+
+def test_another_pair_of_lists_is_another_model():
+    one, other = trained(small(data={"name": "speech_commands", "split_lists": ["official", "resplit"]}, model={"name": "logmel"}))
+    assert (one.spec.data.split_lists, other.spec.data.split_lists) == ("official", "resplit")
+    assert one.key != other.key
+
+
 def test_omniscient_examples_are_crafted_once_and_used_by_every_repeat():
     group = {"attack": "pgd", "epsilon": "8/255", "knowledge": ["randomized", "omniscient"]}
     jobs = expand(small(attacks=[group], evaluation={"repeats": 3, "examples": 10}))

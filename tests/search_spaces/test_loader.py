@@ -49,16 +49,36 @@ def loaded(text, *overrides):
         ("epochs: 2", "epochs: !!python/name:os.system x", "x.yaml:8: tag '!!python/name:os.system' is not allowed"),
         ("attack: pgd", "attack: pdg", "x.yaml:11: attacks.0.attack='pdg': one of bim, fgsm, pgd"),
         ("8/255", "8", "x.yaml:12: attacks.0.epsilon=8: must be in (0, 1] (input units: 8/255, not 8)"),
-        ("digits", "mnist", "x.yaml:4: data.name='mnist': one of cifar10, digits"),
+        ("digits", "mnist", "x.yaml:4: data.name='mnist': one of cifar10, digits, speech_commands, tones"),
         ("seed: 0", "seed: -1", "x.yaml:2: seed=-1: must be >= 0"),
         ("seed: 0", "seed: &a [*a]", "x.yaml:2: an alias refers to the value that it is part of"),
         ("seed: 0", "method: gird", "x.yaml:2: method='gird': must be grid"),
         ("seed: 0", "name: a b", "x.yaml:2: name='a b': must be at most 100 letters, digits, '.', '_' or '-', a letter or digit first"),
         ("seed: 0", "? [1]\n: 2", "x.yaml:2: a key must be a word"),
+        ("digits", "tones", "x.yaml:5: model.name=resnet18: takes image inputs, and tones is audio; one of logmel, soundnet5"),
+        ("theta: [1.0, 0.9]", "name: logmel", "x.yaml:5: model.name=logmel: takes audio inputs, and digits is image; one of resnet18"),
+        (
+            "digits",
+            "digits\n  split_lists: resplit",
+            "x.yaml:5: data.split_lists='resplit': digits has one split; only speech_commands takes split_lists=resplit",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_with_its_line_number_value_and_legal_values(old, new, line):
     assert problems(GOOD.replace(old, new, 1)) == [line]
+
+
+def test_a_waveform_is_not_flipped():
+    text = GOOD.replace("digits\nmodel:", "tones\nmodel:\n  name: soundnet5").replace("epochs: 2", "epochs: 2\n  horizontal_flip: true")
+    expected = "x.yaml:8: training.horizontal_flip=true: tones is audio, and only images are flipped; must be false"
+    assert problems(text) == [expected]
+    (line,) = problems(text.replace("flip: true", "flip: false"), "fine_tuning.horizontal_flip=[false, true]")
+    assert "fine_tuning.horizontal_flip=true: tones is audio" in line
+
+
+def test_a_model_that_does_not_fit_is_known_where_the_space_names_none():
+    (line,) = problems("data: {name: tones}\ntraining: {epochs: 1}\n")
+    assert line.endswith("model.name=resnet18: takes image inputs, and tones is audio; one of logmel, soundnet5")
 
 
 def test_an_unknown_key_names_the_nearest_and_all_legal_ones():

@@ -102,6 +102,31 @@ def test_examples_stay_in_the_ball_and_in_the_input_range(seed, epsilon, stepsiz
     assert torch.equal(inputs, before)
 
 
+@hypothesis.settings(max_examples=40)
+@given(
+    seed=st.integers(0, 99),
+    epsilon=st.floats(1e-4, 1),
+    steps=st.integers(1, 3),
+    name=st.sampled_from(["bim", "pgd"]),
+    spread=st.sampled_from([0.05, 1.0, 4.0]),
+)
+def test_attacked_waveforms_stay_in_the_ball_and_between_minus_one_and_one(seed, epsilon, steps, name, spread):
+    inputs = (spread * torch.randn(3, 2, 8, 8, generator=generator(seed), dtype=torch.float64)).clamp(-1, 1)
+    fields = attack_settings(name=name, epsilon=epsilon, steps=steps)
+    examples = signed_gradient_ascent(NET, inputs, LABELS[:3], settings=fields, generator=generator(seed), bounds=(-1, 1))
+    assert check_examples(examples, inputs, epsilon=epsilon, bounds=(-1, 1)) <= epsilon + 1e-12
+    assert float(examples.min()) < 0
+
+
+def test_a_waveform_may_be_negative_and_an_image_may_not():
+    examples = torch.full((1, 1, 4), -0.5)
+    assert check_examples(examples, examples, epsilon=0.1, bounds=(-1, 1)) == 0
+    with pytest.raises(JobError, match=r"outside the input range \[0, 1\]"):
+        check_examples(examples, examples, epsilon=0.1)
+    with pytest.raises(JobError, match=r"outside the input range \[-1, 1\]"):
+        check_examples(3 * examples, 3 * examples, epsilon=0.1, bounds=(-1, 1))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_an_attack_raises_the_loss(name):
     def loss(points):

@@ -19,3 +19,9 @@ def test_batches_are_floats_from_zero_to_one_whatever_is_stored(inputs, chosen):
     assert torch.equal(batch.flatten(), torch.tensor([0, 0.2, 1])[chosen])
     assert torch.equal(labels, torch.tensor([0, 1, 2])[chosen])
     assert (len(data), data.device) == (3, CPU)
+
+
+def test_int16_waveforms_become_what_soundfile_reads_as_floats():
+    data = DeviceSplit.put(Split(np.array([-32_768, 16_384, 0], dtype=np.int16).reshape(3, 1, 1), LABELS), CPU)
+    batch, _ = data.batch(slice(None))
+    assert batch.flatten().tolist() == [-1, 0.5, 0]

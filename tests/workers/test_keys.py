@@ -77,8 +77,8 @@ MEANING = [
 @pytest.mark.parametrize(
     ("job", "key"),
     [
-        pytest.param(PRETRAIN, "896410c3bb1d707dc89b941f43a7710f8647bda8f2e4b701dc49f546bd5ec9b5", id="pretrain"),
-        pytest.param(FINE_TUNE, "8c7394ca5a16f1199db9f91855b5053ff8b8c3f12f70fae4bb47046fff5aaec9", id="fine_tune"),
+        pytest.param(PRETRAIN, "f5dfc0098bbb8ddf427a2696402642d96dd6c27b957f0ea7b708b615463986a0", id="pretrain"),
+        pytest.param(FINE_TUNE, "667e4c9bd2941c1251535da709dda5b17f4c4f1595f469f3d9a9b322a90696ee", id="fine_tune"),
         pytest.param(ATTACK, "f73c8093c36a912f83460c2d21c41f8c2af27ffcdfcdf712ad4b68d3c0896df3", id="attack"),
     ],
 )

@@ -99,7 +99,8 @@ def test_a_job_survives_json_with_its_key(job):
         (ModelSpec, {"name": "resnet50"}, "'resnet18'"),
         (ModelSpec, {"rank_kind": "rows"}, "'channels', 'dimensions' or 'parameters'"),
         (ModelSpec, {"binary": True}, "False"),
-        (DataSpec, {"name": "mnist"}, "'cifar10' or 'digits'"),
+        (DataSpec, {"name": "mnist"}, "'cifar10', 'digits', 'speech_commands' or 'tones'"),
+        (DataSpec, {"name": "digits", "split_lists": "resplit"}, "digits has one split; only speech_commands"),
         (DataSpec, {"name": "digits", "train_examples": 0}, "must be >= 1"),
         (TrainingSpec, {"epochs": 0}, "must be >= 1"),
         (TrainingSpec, {"epochs": 1, "learning_rate": 0.0}, "must be > 0"),
@@ -162,6 +163,15 @@ def test_jobs_cannot_be_changed_after_their_key_is_known(job):
 def test_an_attack_is_what_its_name_says(name, steps, stepsize, random_start):
     with pytest.raises(ValidationError, match=name):
         AttackSettings(name=name, epsilon=0.1, epsilon_literal="0.1", steps=steps, abs_stepsize=stepsize, random_start=random_start)
+
+
+def test_a_model_and_a_data_set_that_do_not_fit_and_a_flipped_waveform_are_refused():
+    fields = {"stage": "pretrain", "data": DataSpec(name="tones"), "training": TrainingSpec(epochs=1)}
+    with pytest.raises(ValidationError, match=r"name=resnet18: takes image inputs, and tones is audio; one of logmel, soundnet5"):
+        TrainSpec(**fields, model=ModelSpec())
+    fields["training"] = TrainingSpec(epochs=1, horizontal_flip=True)
+    with pytest.raises(ValidationError, match="tones is audio, and only images are flipped"):
+        TrainSpec(**fields, model=ModelSpec(name="soundnet5"))
 
 
 def test_a_dense_model_has_no_sketch():

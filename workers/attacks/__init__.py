@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from workers.attacks.gradient import Logits, check_examples, input_gradient, signed_gradient_ascent
+from workers.attacks.gradient import UNIT, Bounds, Logits, check_examples, input_gradient, signed_gradient_ascent
 from workers.fields import AttackName
 
 ATTACKS: dict[AttackName, Callable[..., Tensor]] = {
@@ -13,4 +13,4 @@ ATTACKS: dict[AttackName, Callable[..., Tensor]] = {
     "pgd": signed_gradient_ascent,
 }
 
-__all__ = ["ATTACKS", "Logits", "check_examples", "input_gradient", "signed_gradient_ascent"]
+__all__ = ["ATTACKS", "UNIT", "Bounds", "Logits", "check_examples", "input_gradient", "signed_gradient_ascent"]

@@ -11,17 +11,24 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What a network must know: `shape` is (channels, height, width); `mean` and `std` are per channel, for inputs in [0, 1]."""
+    """What networks and attacks must know.
+
+    `shape` is an example's, (channels, height, width) or (channels, samples); `mean` and `std` are per channel, in input units;
+    `low` and `high` bound every legal input: [0, 1] for images, [-1, 1] for waveforms.
+    """
 
     n_classes: int
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    low: float = 0.0
+    high: float = 1.0
 
 
 @dataclass(frozen=True)
 class Split:
-    """Inputs (examples, channels, height, width), float32 in [0, 1] or uint8, and labels (examples,) of type int64."""
+    """Inputs (examples, *shape) and labels (examples,) of type int64. Inputs are float32 in input units, or coded: uint8 images
+    stand for [0, 1] (divide by 255), int16 waveforms for [-1, 1) (divide by 32,768)."""
 
     inputs: NDArray[Any]
     labels: NDArray[np.int64]
@@ -48,13 +55,18 @@ class Dataset:
 @dataclass(frozen=True)
 class Source:
     """A data set in the registry: `check(root)` raises DataError where files are missing, quickly and without reading them;
-    `load(root)` reads and verifies them."""
+    `load(root)` reads and verifies them; `sizes(root)` gives the numbers of training and test examples, None where they depend on
+    the files and no root is given."""
 
     info: DatasetInfo
-    n_train: int
-    n_test: int
     check: Callable[[Path | None], None]
     load: Callable[[Path | None], Dataset]
+    n_train: int | None = None
+    n_test: int | None = None
+    count: Callable[[Path], tuple[int, int]] | None = None
+
+    def sizes(self, root: Path | None) -> tuple[int | None, int | None]:
+        return self.count(root) if self.count and root else (self.n_train, self.n_test)
 
 
 def balanced_subset(labels: NDArray[np.int64], count: int) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""Networks: inputs in [0, 1], logits out, the normalisation inside."""
+"""Networks: inputs in the data set's units, logits out, the normalisation inside."""
 
 from workers.models.network import MODELS, Network, build
 from workers.models.tensorize import Tensorization, tensorize

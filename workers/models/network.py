@@ -9,15 +9,17 @@ from torch import Tensor, nn
 from workers.data import DatasetInfo
 from workers.fields import ModelName
 from workers.layers import LatentSketch, TuckerKernel
+from workers.models.logmel import LogMel
 from workers.models.resnet import ResNet18
+from workers.models.soundnet import SoundNet5
 from workers.models.tensorize import Tensorization, tensorize
 from workers.specs import ModelSpec
 
-MODELS: dict[ModelName, type[ResNet18]] = {"resnet18": ResNet18}
+MODELS: dict[ModelName, type[LogMel] | type[ResNet18] | type[SoundNet5]] = {"logmel": LogMel, "resnet18": ResNet18, "soundnet5": SoundNet5}
 
 
 class Network(nn.Module):
-    """Inputs (batch, channels, height, width) in [0, 1] to logits (batch, n_classes).
+    """Inputs (batch, *shape) in the data set's units and bounds to logits (batch, n_classes).
 
     Every forward pass of a net with theta < 1 draws a fresh sketch per layer from the generator given to `seed`.
     """
@@ -25,12 +27,14 @@ class Network(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, body: nn.Module, *, sketch: LatentSketch, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+    def __init__(self, body: nn.Module, *, sketch: LatentSketch, info: DatasetInfo) -> None:
         super().__init__()
         self.body = body
         self.sketch = sketch
-        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
+        self.bounds = (info.low, info.high)
+        per_channel = (1, -1, *[1] * (len(info.shape) - 1))
+        self.register_buffer("mean", torch.tensor(info.mean).view(per_channel), persistent=False)
+        self.register_buffer("std", torch.tensor(info.std).view(per_channel), persistent=False)
 
     def forward(self, inputs: Tensor) -> Tensor:
         logits: Tensor = self.body((inputs - self.mean) / self.std)
@@ -58,7 +62,7 @@ def build(spec: ModelSpec, info: DatasetInfo, *, seed: int) -> Network:
 
     Args:
         spec: architecture, rank and sketch.
-        info: number of classes, input channels and the normalisation's mean and standard deviation.
+        info: number of classes, shape and bounds of the inputs, the normalisation's mean and standard deviation.
         seed: of the initial weights.
     """
     body = MODELS[spec.name](width=spec.width, n_classes=info.n_classes, channels_in=info.shape[0])
@@ -73,7 +77,7 @@ def build(spec: ModelSpec, info: DatasetInfo, *, seed: int) -> Network:
         )
         tensorize(body, settings, sketch=sketch, input_shape=info.shape)
     _initialise(body, torch.Generator().manual_seed(seed))
-    return Network(body, sketch=sketch, mean=info.mean, std=info.std)
+    return Network(body, sketch=sketch, info=info)
 
 
 @torch.no_grad()

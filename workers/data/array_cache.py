@@ -1,0 +1,109 @@
+"""Arrays that are costly to make, kept as memory-mapped files that all workers of a machine share.
+
+A cached array is named after its content's key. It appears whole or not at all (written under a temporary name, then renamed), and one
+process makes it while the others wait. Any file in the folder may be deleted at any time: it is made again.
+"""
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.errors import DataError
+
+_TEMPORARY = ".tmp"
+Rows = NDArray[np.int16]
+
+
+def cache_folder(root: Path) -> Path:
+    """Where arrays made from the data in `root` are kept: `root/.robustsweep-cache`, or the user's cache where that is read-only."""
+    beside = root / ".robustsweep-cache"
+    if os.access(beside if beside.is_dir() else root, os.W_OK):
+        return beside
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "robustsweep"
+
+
+def stat_key(description: str, paths: Iterable[Path]) -> str:
+    """A key of what the files hold: their names, sizes and modification times, and a description of what is made of them.
+
+    Reading the files instead takes as long as decoding them (SHA-256 of 2,300 one-second clips: 0.12 s, decoding: 0.13 s, stat: 0.006 s).
+    """
+    digest = hashlib.sha256(description.encode())
+    for path in paths:
+        stat = path.stat()
+        digest.update(f"\n{path.name}/{stat.st_size}/{stat.st_mtime_ns}".encode())
+    return digest.hexdigest()[:32]
+
+
+def cached_rows(folder: Path, name: str, shape: tuple[int, ...], rows: Iterable[Rows]) -> Rows:
+    """The int16 array of this shape and name: memory-mapped where it exists whole, else made of `rows` first.
+
+    The map is private: writing into it changes neither the file nor what other processes see.
+
+    Raises:
+        DataError: the folder cannot be written.
+    """
+    path = folder / f"{name}.npy"
+    if (found := _mapped(path, shape)) is not None:
+        return found
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _one_at_a_time(folder / f"{name}.lock") as alone:
+            if (found := _mapped(path, shape)) is None:
+                if alone:
+                    _clear_leftovers(path)
+                _write(path, shape, rows)
+    except OSError as error:
+        raise DataError(f"cache {path}: {(error.strerror or str(error)).lower()}") from error
+    found = _mapped(path, shape)
+    if found is None:
+        raise DataError(f"cache {path}: it was written and cannot be read back")
+    return found
+
+
+def _mapped(path: Path, shape: tuple[int, ...]) -> Rows | None:
+    """The array, or None where the file is absent, truncated or of another shape."""
+    try:
+        array = np.load(path, mmap_mode="c", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    return array if array.shape == shape and array.dtype == np.int16 else None
+
+
+def _write(path: Path, shape: tuple[int, ...], rows: Iterable[Rows]) -> None:
+    # Written, not mapped: on a full disk a write is an error, a store into a map kills the process.
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.stem}.", suffix=_TEMPORARY, delete=False) as file:
+        temporary = Path(file.name)
+        try:
+            np.lib.format.write_array_header_1_0(file, {"descr": "<i2", "fortran_order": False, "shape": shape})
+            for row in rows:
+                file.write(row.astype("<i2").tobytes())
+            file.flush()
+            os.fsync(file.fileno())
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _clear_leftovers(path: Path) -> None:
+    for leftover in path.parent.glob(f".{path.stem}.*{_TEMPORARY}"):
+        leftover.unlink(missing_ok=True)
+
+
+@contextmanager
+def _one_at_a_time(path: Path) -> Iterator[bool]:
+    """Inside, this process alone makes the array; False where there are no locks (some network file systems) and others may make it too."""
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            alone = True
+        except OSError:
+            alone = False
+        yield alone

@@ -1,0 +1,106 @@
+"""Speech Commands v0.02 (Warden, 2018) with 12 classes, from torchaudio's layout `ROOT/SpeechCommands/speech_commands_v0.02/WORD/*.wav`.
+
+Training is what neither list file names, testing is the testing list; the validation list is used for neither. Which pair of list files
+divides the data is a setting (`DataSpec.split_lists`). Official clips of silence for testing are taken from
+`ROOT/SpeechCommands/silence_test_v0.02/` where that is there. Decoded clips are cached (`workers.data.array_cache`).
+"""
+
+from collections.abc import Iterator
+from functools import cache, partial
+from pathlib import Path
+
+from workers.data.array_cache import cache_folder, cached_rows, stat_key
+from workers.data.source import Dataset, DatasetInfo, Source, Split
+from workers.data.speech_clips import CLASSES, LENGTH, WORDS, Clip, examples, labels_of
+from workers.data.wav import Samples
+from workers.errors import DataError
+from workers.fields import SplitLists
+
+_FOLDER = Path("SpeechCommands", "speech_commands_v0.02")
+_SILENCE = "silence_test_v0.02"
+_NOISE = "_background_noise_"
+_LISTS: dict[SplitLists, tuple[str, str]] = {
+    "official": ("validation_list.txt", "testing_list.txt"),
+    "resplit": ("resplit_validation_list.txt", "resplit_testing_list.txt"),
+}
+_FORMAT = 1
+_HELP = (
+    "get it with: python -c \"from torchaudio.datasets import SPEECHCOMMANDS; SPEECHCOMMANDS('DIR', download=True)\", then give --data DIR"
+)
+
+
+def _folder(root: Path | None) -> Path:
+    if root is None:
+        where = f"--data DIR or ROBUSTSWEEP_DATA; DIR holds {_FOLDER}/"
+        raise DataError(f"speech_commands: no data folder given ({where}); {_HELP}")
+    return root / _FOLDER
+
+
+def _check(root: Path | None, *, lists: SplitLists) -> None:
+    folder = _folder(root)
+    missing = [name for name in (*WORDS, _NOISE) if not (folder / name).is_dir()]
+    missing += [name for name in _LISTS[lists] if not (folder / name).is_file()]
+    if missing:
+        advice = "split_lists=official needs no such files" if lists == "resplit" and missing == list(_LISTS[lists]) else _HELP
+        raise DataError(f"speech_commands: looked for {', '.join(missing)} in {folder}: not there; {advice}")
+
+
+def _catalogue(root: Path | None, *, lists: SplitLists) -> tuple[list[Clip], list[Clip]]:
+    """The training and the test examples, found by listing folders; no sound file is opened."""
+    _check(root, lists=lists)
+    folder = _folder(root)
+    clips = {path.name: list(path.glob("*_nohash_*.wav")) for path in folder.iterdir() if path.is_dir() and not path.name.startswith("_")}
+    present = {f"{word}/{path.name}" for word, paths in clips.items() for path in paths}
+    validation, testing = (_names(folder / name, present) for name in _LISTS[lists])
+    if both := sorted(validation & testing):
+        raise DataError(f"speech_commands: {both[0]} is in both {' and '.join(_LISTS[lists])} of {folder}")
+    noise = list((folder / _NOISE).glob("*.wav"))
+    if not noise:
+        raise DataError(f"speech_commands: looked for *.wav in {folder / _NOISE}: none there; {_HELP}")
+    train = examples(_chosen(clips, present - validation - testing), noise, [], "train")
+    silence = list((folder.parent / _SILENCE).glob("*.wav"))
+    return train, examples(_chosen(clips, testing), noise, silence, "test")
+
+
+def _names(path: Path, present: set[str]) -> set[str]:
+    names = set(path.read_text("utf-8").split())
+    if absent := sorted(names - present):
+        raise DataError(f"speech_commands: {path} names {len(absent)} clips that are not there, first {absent[0]}; {_HELP}")
+    return names
+
+
+def _chosen(clips: dict[str, list[Path]], names: set[str]) -> dict[str, list[Path]]:
+    return {word: [path for path in paths if f"{word}/{path.name}" in names] for word, paths in clips.items()}
+
+
+def _count(root: Path, *, lists: SplitLists) -> tuple[int, int]:
+    train, test = _catalogue(root, lists=lists)
+    return len(train), len(test)
+
+
+@cache
+def _load(root: Path | None, *, lists: SplitLists) -> Dataset:
+    train, test = _catalogue(root, lists=lists)
+    clips = [*train, *test]
+    recipe = "\n".join(f"{clip.path.parent.name}/{clip.path.name}/{clip.cut}" for clip in clips)
+    key = stat_key(f"speech_commands {_FORMAT}\n{recipe}", (clip.path for clip in clips))
+    folder = cache_folder(_folder(root).parents[1])
+    inputs = cached_rows(folder, f"speech_commands-{key}", (len(clips), 1, LENGTH), _decoded(clips))
+    border = len(train)
+    return Dataset(train=Split(inputs[:border], labels_of(train)), test=Split(inputs[border:], labels_of(test)))
+
+
+def _decoded(clips: list[Clip]) -> Iterator[Samples]:
+    return (clip.samples() for clip in clips)
+
+
+def _source(lists: SplitLists) -> Source:
+    return Source(
+        info=DatasetInfo(n_classes=len(CLASSES), shape=(1, LENGTH), mean=(0.0,), std=(0.08,), low=-1.0, high=1.0),
+        check=partial(_check, lists=lists),
+        load=partial(_load, lists=lists),
+        count=partial(_count, lists=lists),
+    )
+
+
+SPEECH_COMMANDS, RESPLIT = _source("official"), _source("resplit")

@@ -1,0 +1,33 @@
+"""SoundNet5 on raw waveforms: five 1-d convolutions, then two linear layers (defensive tensorization; after Aytar et al., 2016)."""
+
+import torch
+from torch import Tensor, nn
+
+_KERNELS, _POOLS = (64, 32, 16, 8, 4), (8, 4, 2, 2, 2)
+_LAST_LENGTH = 2
+
+
+class SoundNet5(nn.Module):
+    """Waveforms (batch, channels_in, 16000) to logits (batch, n_classes).
+
+    The convolutions have kernels of 64, 32, 16, 8 and 4 samples, stride 2, padding half the kernel, and `width` times 1, 2, 4, 8 and 16
+    filters (16 gives the paper's), no bias; each is followed by batch norm, ReLU and max-pooling. The paper names no pool sizes: pools of
+    8, 4, 2, 2 and 2 (the early ones large, as in SoundNet) leave two steps of 256 channels, its 512 features.
+    """
+
+    def __init__(self, *, width: int, n_classes: int, channels_in: int = 1) -> None:
+        super().__init__()
+        stages: list[nn.Module] = []
+        for stage, (kernel, pool) in enumerate(zip(_KERNELS, _POOLS, strict=True)):
+            channels = width * 2**stage
+            before = channels_in if stage == 0 else channels // 2
+            convolution = nn.Conv1d(before, channels, kernel, stride=2, padding=kernel // 2, bias=False)
+            stages += [convolution, nn.BatchNorm1d(channels), nn.ReLU(), nn.MaxPool1d(pool)]
+        self.features = nn.Sequential(*stages)
+        self.hidden = nn.Linear(_LAST_LENGTH * width * 16, width * 16)
+        self.classifier = nn.Linear(width * 16, n_classes)
+
+    def forward(self, waveforms: Tensor) -> Tensor:
+        features = self.features(waveforms).flatten(1)
+        logits: Tensor = self.classifier(torch.relu(self.hidden(features)))
+        return logits
