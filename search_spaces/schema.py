@@ -74,7 +74,7 @@ class ModelAxes(Axes):
     theta: Axis[Theta] = ()
     sketch_modes: Axis[SketchModes] = ()
     rescale: Axis[bool] = ()
-    binary: Axis[Literal[False]] = ()
+    binary: Axis[bool] = ()
 
     @field_validator("theta")
     @classmethod

@@ -14,6 +14,7 @@ AttackName = Literal["bim", "fgsm", "pgd"]
 Knowledge = Literal["omniscient", "randomized"]
 RankKind = Literal["channels", "dimensions", "parameters"]
 SketchModes = Literal["all", "channels"]
+SignGradientName = Literal["identity", "tanh", "tanh075"]
 Schedule = Literal["one_cycle", "step"]
 
 

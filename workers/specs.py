@@ -19,6 +19,7 @@ from workers.fields import (
     RankKind,
     Schedule,
     Share,
+    SignGradientName,
     SketchModes,
     Stage,
     Theta,
@@ -34,7 +35,8 @@ class DataSpec(Frozen):
 
 
 class ModelSpec(Frozen):
-    """A network and its latent sketch; `width` is the channels of the first stage (64 in the paper)."""
+    """A network and its latent sketch; `width` is the channels of the first stage (64 in the paper). A `binary` one has binary
+    convolutions (XNOR-Net), the first excepted."""
 
     name: ModelName = "resnet18"
     width: Count = 64
@@ -45,7 +47,7 @@ class ModelSpec(Frozen):
     theta: Theta = 1.0
     sketch_modes: SketchModes = "channels"
     rescale: bool = True
-    binary: Literal[False] = False
+    binary: bool = False
 
     @model_validator(mode="after")
     def _sketch_needs_a_core(self) -> Self:
@@ -69,7 +71,7 @@ class TrainingSpec(Frozen):
 
 class AttackSettings(Frozen):
     """One gradient attack, resolved. `epsilon` and `abs_stepsize` are in input units; `epsilon_literal` is how the user wrote it
-    and is no part of the job key."""
+    and is no part of the job key. `sign_gradient` is what a binary net's sign is differentiated as; other nets have `identity`."""
 
     name: AttackName
     norm: Literal["linf"] = "linf"
@@ -78,6 +80,7 @@ class AttackSettings(Frozen):
     steps: Count
     abs_stepsize: Positive
     random_start: bool
+    sign_gradient: SignGradientName = "identity"
 
     @model_validator(mode="after")
     def _as_named(self) -> Self:

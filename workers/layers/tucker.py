@@ -10,7 +10,8 @@ from torch.nn import functional as F  # noqa: N812 (the name that every PyTorch 
 from workers.fields import RankKind
 from workers.layers.sketch import LatentSketch
 
-_CONVOLUTIONS: dict[int, Callable[..., Tensor]] = {1: F.conv1d, 2: F.conv2d}
+CONVOLUTIONS: dict[int, Callable[..., Tensor]] = {1: F.conv1d, 2: F.conv2d}
+"""By the number of spatial dimensions."""
 
 
 def resolve_rank(shape: Sequence[int], fraction: float, *, kind: RankKind) -> tuple[int, ...]:
@@ -87,18 +88,19 @@ class TuckerConv(nn.Module):
     ) -> None:
         super().__init__()
         order = len(shape) - 2
-        if order not in _CONVOLUTIONS:
+        if order not in CONVOLUTIONS:
             raise ValueError(f"kernel of shape {tuple(shape)}: only 1-d and 2-d convolutions")
         self.kernel = TuckerKernel(shape, rank, sketch=sketch)
         self.bias = nn.Parameter(torch.zeros(shape[0])) if bias else None
-        self.stride, self.dilation = _spread(stride, order), _spread(dilation, order)
-        self.padding = padding if isinstance(padding, str) else _spread(padding, order)
-        self._convolve = _CONVOLUTIONS[order]
+        self.stride, self.dilation = spread(stride, order), spread(dilation, order)
+        self.padding = padding if isinstance(padding, str) else spread(padding, order)
+        self._convolve = CONVOLUTIONS[order]
 
     def forward(self, inputs: Tensor) -> Tensor:
         outputs: Tensor = self._convolve(inputs, self.kernel(), self.bias, self.stride, self.padding, self.dilation)
         return outputs
 
 
-def _spread(value: Sequence[int], order: int) -> tuple[int, ...]:
+def spread(value: Sequence[int], order: int) -> tuple[int, ...]:
+    """One value per spatial dimension: a single one is that of all."""
     return tuple(value) * order if len(value) == 1 else tuple(value)

@@ -7,8 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from workers.data import DatasetInfo
-from workers.fields import ModelName
-from workers.layers import LatentSketch, TuckerKernel
+from workers.errors import UserError
+from workers.fields import ModelName, SignGradientName
+from workers.layers import DenseKernel, LatentSketch, SignGradient, TuckerKernel
+from workers.models.binarize import binarize
 from workers.models.resnet import ResNet18
 from workers.models.tensorize import tensorize
 from workers.specs import ModelSpec
@@ -25,10 +27,19 @@ class Network(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, body: nn.Module, *, sketch: LatentSketch, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+    def __init__(
+        self,
+        body: nn.Module,
+        *,
+        sketch: LatentSketch,
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+        signs: SignGradient | None = None,
+    ) -> None:
         super().__init__()
         self.body = body
         self.sketch = sketch
+        self.signs = signs
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
 
@@ -47,6 +58,22 @@ class Network(nn.Module):
         with self.sketch.full_weights():
             yield
 
+    @contextmanager
+    def sign_gradient(self, name: SignGradientName) -> Iterator[None]:
+        """Inside, the sign of a binary network's activations is differentiated as `name`; the forward pass is the same.
+
+        Raises:
+            UserError: the network is not binary, and `name` is not `identity`.
+            ValueError: there is no such gradient.
+        """
+        if self.signs is None:
+            if name != "identity":
+                raise UserError(f"sign_gradient '{name}': the model is not binary, it must be identity")
+            yield
+            return
+        with self.signs.using(name):
+            yield
+
     def ranks(self) -> dict[str, list[int]]:
         """The resolved Tucker rank of each tensorized layer by its name."""
         kernels = ((name, module) for name, module in self.body.named_modules() if isinstance(module, TuckerKernel))
@@ -57,23 +84,26 @@ def build(spec: ModelSpec, info: DatasetInfo, *, seed: int) -> Network:
     """A freshly initialised network for one data set, on the CPU, in training mode.
 
     Args:
-        spec: architecture, rank and sketch.
+        spec: architecture, rank, sketch and whether it is binary.
         info: number of classes, input channels and the normalisation's mean and standard deviation.
         seed: of the initial weights.
     """
-    body = MODELS[spec.name](width=spec.width, n_classes=info.n_classes, channels_in=info.shape[0])
+    body = MODELS[spec.name](width=spec.width, n_classes=info.n_classes, channels_in=info.shape[0], binary=spec.binary)
     sketch = LatentSketch(theta=spec.theta, modes=spec.sketch_modes, rescale=spec.rescale)
     if spec.tensorized:
         tensorize(body, rank_fraction=spec.rank_fraction, rank_kind=spec.rank_kind, first=spec.tensorize_first, sketch=sketch)
+    signs = SignGradient() if spec.binary else None
+    if signs is not None:
+        binarize(body, signs=signs)
     _initialise(body, torch.Generator().manual_seed(seed))
-    return Network(body, sketch=sketch, mean=info.mean, std=info.std)
+    return Network(body, sketch=sketch, mean=info.mean, std=info.std, signs=signs)
 
 
 @torch.no_grad()
 def _initialise(body: nn.Module, generator: torch.Generator) -> None:
     """Draw every random parameter anew from the explicit generator (PyTorch's constructors use the global one)."""
     for module in body.modules():
-        if isinstance(module, TuckerKernel):
+        if isinstance(module, TuckerKernel | DenseKernel):
             module.initialise(generator)
         elif isinstance(module, nn.Conv1d | nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)

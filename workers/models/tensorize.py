@@ -29,10 +29,7 @@ def tensorize(network: nn.Module, *, rank_fraction: float, rank_kind: RankKind, 
 def _tucker_like(
     name: str, convolution: nn.Conv1d | nn.Conv2d, *, rank_fraction: float, rank_kind: RankKind, sketch: LatentSketch
 ) -> TuckerConv:
-    if convolution.groups != 1:
-        raise ValueError(f"{name}: groups={convolution.groups}: only ungrouped convolutions can be tensorized")
-    if convolution.padding_mode != "zeros":
-        raise ValueError(f"{name}: padding_mode={convolution.padding_mode!r}: only 'zeros' can be tensorized")
+    require_plain(name, convolution, purpose="tensorized")
     shape = tuple(convolution.weight.shape)
     return TuckerConv(
         shape,
@@ -43,3 +40,15 @@ def _tucker_like(
         dilation=convolution.dilation,
         bias=convolution.bias is not None,
     )
+
+
+def require_plain(name: str, convolution: nn.Conv1d | nn.Conv2d, *, purpose: str) -> None:
+    """Check that a convolution can be `purpose` (tensorized, binary).
+
+    Raises:
+        ValueError: it is grouped, or pads with anything but zeros.
+    """
+    if convolution.groups != 1:
+        raise ValueError(f"{name}: groups={convolution.groups}: only ungrouped convolutions can be {purpose}")
+    if convolution.padding_mode != "zeros":
+        raise ValueError(f"{name}: padding_mode={convolution.padding_mode!r}: only 'zeros' can be {purpose}")
