@@ -11,7 +11,7 @@ from orchestrator.trainable import describe
 from workers.errors import ArtifactError
 from workers.fields import Stage
 from workers.results import FlagsOutcome, Result, TrainOutcome
-from workers.specs import AttackSpec, CraftSpec, Job, TrainSpec
+from workers.specs import AttackSettings, AttackSpec, CraftSpec, Job, TrainSpec
 
 _LIKE: dict[Stage, tuple[Stage, ...]] = {
     "pretrain": ("pretrain", "fine_tune"),
@@ -145,16 +145,22 @@ def label(job: Job) -> str:
         case TrainSpec() as spec:
             return f"{spec.stage} {_model(spec)}"
         case CraftSpec() as spec:
-            return f"craft {spec.attack.name} {spec.attack.epsilon_literal}"
+            return f"craft {_attack(spec.attack)}"
         case AttackSpec() as spec:
-            return f"{spec.attack.name} {spec.attack.epsilon_literal} {spec.knowledge}, repeat {spec.repeat}"
+            return f"{_attack(spec.attack)} {spec.knowledge}, repeat {spec.repeat}"
         case spec:
             return f"clean accuracy, repeat {spec.repeat}"
 
 
 def _model(spec: TrainSpec) -> str:
     rank = f"rank={spec.model.rank_fraction:g}" if spec.model.tensorized else "dense"
-    return f"{spec.model.name} {rank} theta={spec.model.theta:g} seed={spec.seed}"
+    binary = "binary " if spec.model.binary else ""
+    return f"{spec.model.name} {binary}{rank} theta={spec.model.theta:g} seed={spec.seed}"
+
+
+def _attack(settings: AttackSettings) -> str:
+    sign = "" if settings.sign_gradient == "identity" else f" sign={settings.sign_gradient}"
+    return f"{settings.name} {settings.epsilon_literal}{sign}"
 
 
 def _summary(result: Result) -> str:

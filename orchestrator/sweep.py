@@ -37,7 +37,7 @@ def expand(space: Space) -> list[Job]:
     trained = {lineage[-1].key: lineage for lineage in _lineages(space)}
     jobs: dict[str, Job] = {}
     for model_key, lineage in trained.items():
-        measured = _measurements(model_key, attacks, evaluation, repeats=space.evaluation.repeats)
+        measured = _measurements(model_key, _applicable(attacks, lineage[-1]), evaluation, repeats=space.evaluation.repeats)
         for job in (*lineage, *measured):
             jobs.setdefault(job.key, job)
     return list(jobs.values())
@@ -79,6 +79,13 @@ def _meaningful(model: ModelSpec) -> ModelSpec:
     """The model with every setting that changes nothing about it at its default, so that equal computations have equal keys."""
     idle = [*(_WITHOUT_SKETCH if model.theta == 1 else ()), *(() if model.tensorized else _WITHOUT_TUCKER)]
     return model.model_copy(update={name: ModelSpec.model_fields[name].default for name in idle})
+
+
+def _applicable(attacks: list[Attack], trained: Job) -> list[Attack]:
+    """The attacks as they apply to a model: one that is not binary has no sign, so that `sign_gradient` is `identity` for it."""
+    if isinstance(trained.spec, TrainSpec) and trained.spec.model.binary:
+        return attacks
+    return [(attack.model_copy(update={"sign_gradient": "identity"}), knowledge) for attack, knowledge in attacks]
 
 
 def _measurements(model_key: str, attacks: list[Attack], evaluation: EvaluationSpec, *, repeats: int) -> Iterator[Job]:

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import ValidationInfo, field_validator
 
 from search_spaces.axes import Axes, Axis, EpsilonLiteral, Steps
-from workers.fields import AttackName, Knowledge, epsilon_fraction
+from workers.fields import AttackName, Knowledge, SignGradientName, epsilon_fraction
 from workers.specs import AttackSettings
 
 
@@ -22,13 +22,15 @@ def paper_steps(epsilon: Fraction) -> int:
 
 
 class AttackGroup(Axes):
-    """Attacks that share settings; every combination of its axes is one attack. FGSM has neither `steps` nor `abs_stepsize`."""
+    """Attacks that share settings; every combination of its axes is one attack. FGSM has neither `steps` nor `abs_stepsize`;
+    `sign_gradient` is for binary models, on the others it has no effect and makes no jobs."""
 
     attack: Axis[AttackName]
     epsilon: Axis[EpsilonLiteral]
     knowledge: Axis[Knowledge] = ("randomized",)
     steps: Axis[Steps] = ("paper",)
     abs_stepsize: Axis[EpsilonLiteral] = ("1/255",)
+    sign_gradient: Axis[SignGradientName] = ("identity",)
 
     @field_validator("steps", "abs_stepsize")
     @classmethod
@@ -44,7 +46,9 @@ class AttackGroup(Axes):
             yield _settings(**point), knowledge
 
 
-def _settings(*, attack: AttackName, epsilon: str, steps: int | Literal["paper"], abs_stepsize: str) -> AttackSettings:
+def _settings(
+    *, attack: AttackName, epsilon: str, steps: int | Literal["paper"], abs_stepsize: str, sign_gradient: SignGradientName
+) -> AttackSettings:
     exact = epsilon_fraction(epsilon)
     if attack == "fgsm":
         steps, abs_stepsize = 1, epsilon
@@ -55,4 +59,5 @@ def _settings(*, attack: AttackName, epsilon: str, steps: int | Literal["paper"]
         steps=paper_steps(exact) if steps == "paper" else steps,
         abs_stepsize=float(epsilon_fraction(abs_stepsize)),
         random_start=attack == "pgd",
+        sign_gradient=sign_gradient,
     )

@@ -27,7 +27,7 @@ from workers.fields import (
     SplitLists,
     Theta,
 )
-from workers.kinds import require_fitting, require_flippable, require_lists
+from workers.kinds import require_binary_form, require_fitting, require_flippable, require_lists
 from workers.specs import EvaluationSpec, ModelSpec
 
 T = TypeVar("T")
@@ -91,7 +91,7 @@ class ModelAxes(Axes):
     rescale: Axis[bool] = ()
     all_zero: Axis[AllZero] = ()
     draws: Axis[Draws] = ()
-    binary: Axis[Literal[False]] = ()
+    binary: Axis[bool] = ()
 
     @field_validator("theta")
     @classmethod
@@ -106,6 +106,14 @@ class ModelAxes(Axes):
     def _spatial_modes_have_one_draw(cls, values: tuple[Draws, ...], info: ValidationInfo) -> tuple[Draws, ...]:
         if "example" in values and "all" in info.data.get("sketch_modes", ()):
             raise ValueError("draws=example with sketch_modes=all: only the channel modes can be drawn per example")
+        return values
+
+    @field_validator("binary")
+    @classmethod
+    def _has_a_binary_form(cls, values: tuple[bool, ...], info: ValidationInfo) -> tuple[bool, ...]:
+        if True in values:
+            for name, draws in product(info.data.get("name") or (ModelSpec().name,), info.data.get("draws") or (ModelSpec().draws,)):
+                require_binary_form(name, draws=draws)
         return values
 
 

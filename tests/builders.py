@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.fields import AttackName, DatasetName, Knowledge
+from workers.fields import AttackName, DatasetName, Knowledge, SignGradientName
 from workers.results import CraftOutcome, Environment, EpochRecord, FlagsOutcome, Result, TrainOutcome
 from workers.specs import (
     AttackSettings,
@@ -31,10 +31,11 @@ def pretrain_job(
     tensorized: bool = True,
     rank_fraction: float = 0.5,
     theta: float = 1.0,
+    binary: bool = False,
     epochs: int = 1,
     seed: int = 0,
 ) -> Job:
-    model = ModelSpec(width=width, tensorized=tensorized, rank_fraction=rank_fraction, theta=theta)
+    model = ModelSpec(width=width, tensorized=tensorized, rank_fraction=rank_fraction, theta=theta, binary=binary)
     training = TrainingSpec(epochs=epochs)
     return Job(spec=TrainSpec(stage="pretrain", data=DataSpec(name=dataset), model=model, training=training, seed=seed))
 
@@ -53,7 +54,12 @@ def evaluate_job(model: Job, *, repeat: int = 0, examples: int = 16, batch_size:
 
 
 def attack_settings(
-    *, name: AttackName = "fgsm", epsilon: float = 8 / 255, epsilon_literal: str = "8/255", steps: int = 1
+    *,
+    name: AttackName = "fgsm",
+    epsilon: float = 8 / 255,
+    epsilon_literal: str = "8/255",
+    steps: int = 1,
+    sign_gradient: SignGradientName = "identity",
 ) -> AttackSettings:
     return AttackSettings(
         name=name,
@@ -62,6 +68,7 @@ def attack_settings(
         steps=steps,
         abs_stepsize=epsilon / steps,
         random_start=name == "pgd",
+        sign_gradient=sign_gradient,
     )
 
 

@@ -35,11 +35,16 @@ def correct_flags(network: Network, data: DeviceSplit, *, batch_size: int, pertu
 
 
 def attacker(network: Network, settings: AttackSettings, *, generator: torch.Generator) -> Perturb:
-    """The attack as a function for `correct_flags`; the network's parameters must be frozen."""
+    """The attack as a function for `correct_flags`; the network's parameters must be frozen.
+
+    Raises:
+        UserError: a `sign_gradient` other than `identity` for a network that is not binary (when the function is called).
+    """
     attack = ATTACKS[settings.name]
 
     def perturb(place: slice, inputs: Tensor, labels: Tensor) -> Tensor:  # noqa: ARG001
-        examples = attack(network, inputs, labels, settings=settings, generator=generator, bounds=network.bounds)
+        with network.sign_gradient(settings.sign_gradient):
+            examples = attack(network, inputs, labels, settings=settings, generator=generator, bounds=network.bounds)
         check_examples(examples, inputs, epsilon=settings.epsilon, bounds=network.bounds)
         return examples
 

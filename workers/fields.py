@@ -18,6 +18,7 @@ AllZero = Literal["keep", "redraw"]
 Draws = Literal["batch", "example"]
 ExecutionChoice = Literal["auto", "factorized", "reconstruct"]
 SplitLists = Literal["official", "resplit"]
+SignGradientName = Literal["identity", "tanh", "tanh075"]
 Schedule = Literal["one_cycle", "step"]
 
 

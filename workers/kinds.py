@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Literal
 
-from workers.fields import DatasetName, ModelName
+from workers.fields import DatasetName, Draws, ModelName
 
 Kind = Literal["audio", "image"]
 
@@ -12,6 +12,7 @@ MODEL_KINDS: dict[ModelName, Kind] = {"logmel": "audio", "resnet18": "image", "s
 PAPER_WIDTHS: dict[ModelName, int] = {"logmel": 16, "resnet18": 64, "soundnet5": 16}
 """The `width` that gives the paper's network (`logmel`: one of about soundnet5's size)."""
 
+BINARY_MODELS: frozenset[ModelName] = frozenset({"resnet18"})
 RESPLIT_DATASETS: frozenset[DatasetName] = frozenset({"speech_commands"})
 
 
@@ -25,6 +26,18 @@ def require_fitting(dataset: DatasetName, model: ModelName) -> None:
     if MODEL_KINDS[model] != kind:
         fitting = ", ".join(sorted(name for name in MODEL_KINDS if MODEL_KINDS[name] == kind))
         raise ValueError(f"name={model}: takes {MODEL_KINDS[model]} inputs, and {dataset} is {kind}; one of {fitting}")
+
+
+def require_binary_form(model: ModelName, *, draws: Draws) -> None:
+    """Check that the model can be binary: its blocks have the order that signs need, and a kernel is made binary once a batch.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if model not in BINARY_MODELS:
+        raise ValueError(f"binary=true: {model} has no binary form; one of {', '.join(sorted(BINARY_MODELS))}")
+    if draws == "example":
+        raise ValueError("binary=true with draws=example: a kernel is made binary once a batch; use draws=batch")
 
 
 def require_flippable(dataset: DatasetName, *, horizontal_flip: bool) -> None:

@@ -22,13 +22,14 @@ from workers.fields import (
     RankKind,
     Schedule,
     Share,
+    SignGradientName,
     SketchModes,
     SplitLists,
     Stage,
     Theta,
 )
 from workers.keys import job_key
-from workers.kinds import require_fitting, require_flippable, require_lists
+from workers.kinds import require_binary_form, require_fitting, require_flippable, require_lists
 
 
 class DataSpec(Frozen):
@@ -49,7 +50,10 @@ class DataSpec(Frozen):
 
 
 class ModelSpec(Frozen):
-    """A network and its latent sketch; `width` is the channels of the first stage (in the paper 64 for resnet18, 16 for soundnet5)."""
+    """A network and its latent sketch; `width` is the channels of the first stage (in the paper 64 for resnet18, 16 for soundnet5).
+
+    A `binary` one has binary convolutions (XNOR-Net), the first excepted.
+    """
 
     name: ModelName = "resnet18"
     width: Count = 64
@@ -64,14 +68,16 @@ class ModelSpec(Frozen):
     rescale: bool = True
     all_zero: AllZero = "keep"
     draws: Draws = "batch"
-    binary: Literal[False] = False
+    binary: bool = False
 
     @model_validator(mode="after")
-    def _sketch_needs_a_core(self) -> Self:
+    def _fits_together(self) -> Self:
         if self.theta < 1 and not self.tensorized:
             raise ValueError(f"theta={self.theta:g} with tensorized=false: a dense model has no sketch; use theta 1.0 for dense")
         if self.draws == "example" and self.sketch_modes == "all":
             raise ValueError("draws=example with sketch_modes=all: only the channel modes can be drawn per example")
+        if self.binary:
+            require_binary_form(self.name, draws=self.draws)
         return self
 
 
@@ -90,7 +96,7 @@ class TrainingSpec(Frozen):
 
 class AttackSettings(Frozen):
     """One gradient attack, resolved. `epsilon` and `abs_stepsize` are in input units; `epsilon_literal` is how the user wrote it
-    and is no part of the job key."""
+    and is no part of the job key. `sign_gradient` is what a binary net's sign is differentiated as; other nets have `identity`."""
 
     name: AttackName
     norm: Literal["linf"] = "linf"
@@ -99,6 +105,7 @@ class AttackSettings(Frozen):
     steps: Count
     abs_stepsize: Positive
     random_start: bool
+    sign_gradient: SignGradientName = "identity"
 
     @model_validator(mode="after")
     def _as_named(self) -> Self:

@@ -59,6 +59,7 @@ _ATTACK_COLUMNS = (
     Column("attack", lambda row: row.attack),
     Column("knowledge", lambda row: row.knowledge),
     Column("epsilon", lambda row: row.epsilon_literal, numeric=True),
+    Column("sign gradient", lambda row: row.sign_gradient, optional=True),
     Column("steps", lambda row: str(row.steps), numeric=True),
     Column("clean %", lambda row: _share(row.clean_accuracy), numeric=True),
     Column("robust %", lambda row: _share(row.robust_accuracy), numeric=True),

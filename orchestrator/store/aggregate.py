@@ -23,6 +23,7 @@ class Setting:
     steps: int = 0
     abs_stepsize: float = 0.0
     random_start: bool = False
+    sign_gradient: str = "identity"
     n_examples: int
     batch_size: int
 
@@ -102,7 +103,7 @@ def _row(group: Group, items: Sequence[Measurement], model: Mapping[str, Any], c
 
 
 def _order(row: ResultRow) -> tuple[Hashable, ...]:
-    """Models from the simplest sketch to the strongest, a dense one first; attacks from the weakest to the strongest."""
-    model = (row.dataset, row.model, row.width, row.rank_fraction or 0.0, -row.theta, row.seed, row.model_key)
+    """Models from the simplest sketch to the strongest, a dense one first, binary ones last; attacks from the weakest to the strongest."""
+    model = (row.dataset, row.model, row.width, row.binary, row.rank_fraction or 0.0, -row.theta, row.seed, row.model_key)
     attack = (_KNOWLEDGE_ORDER[row.knowledge], _ATTACK_ORDER[row.attack], row.epsilon, row.steps, row.abs_stepsize, row.random_start)
-    return (row.sweep, *model, *attack, row.n_examples, row.batch_size, -1 if row.repeat is None else row.repeat)
+    return (row.sweep, *model, *attack, row.sign_gradient, row.n_examples, row.batch_size, -1 if row.repeat is None else row.repeat)

@@ -14,6 +14,8 @@ def describe(spec_text: str) -> str:
         return _training(spec)
     attack = spec.get("attack")
     words = [attack["name"], attack["epsilon_literal"], spec.get("knowledge", "on full weights")] if attack else ["clean accuracy"]
+    if attack and attack.get("sign_gradient", "identity") != "identity":
+        words.append(f"sign as {attack['sign_gradient']}")
     repeat = f", repeat {spec['repeat']}" if "repeat" in spec else ""
     return " ".join(words) + repeat
 
@@ -21,4 +23,5 @@ def describe(spec_text: str) -> str:
 def _training(spec: dict[str, Any]) -> str:
     model = spec["model"]
     sketch = f"rank {model['rank_fraction']:g} theta {model['theta']:g}" if model["tensorized"] else "dense"
-    return f"{model['name']} width {model['width']} {sketch} on {spec['data']['name']}, seed {spec['seed']}"
+    kind = "binary " if model.get("binary") else ""
+    return f"{model['name']} width {model['width']} {kind}{sketch} on {spec['data']['name']}, seed {spec['seed']}"

@@ -1,6 +1,7 @@
 """Reads of keys, names and results. Rows of the database never leave: callers get frozen values."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import Connection, Select, select, union
@@ -14,7 +15,7 @@ from orchestrator.store.values import ResultRow
 
 _UNREPORTED = {"job_key", "history", "seconds", "environment_id", "finished_at"}
 _MODEL_COLUMNS = [column for column in TrainedModelRecord.__table__.columns if column.name not in _UNREPORTED]
-_MEASURED = ("attack", "knowledge", "norm", "epsilon", "steps", "abs_stepsize", "random_start", "n_examples", "batch_size")
+_MEASURED = tuple(field.name for field in fields(Setting))
 AnySelect = Select[*tuple[Any, ...]]
 
 
@@ -35,8 +36,8 @@ def result_rows(store: Store, sweep: str | None, *, per_repeat: bool) -> list[Re
 
     A row is one trained model under one attack, knowledge, epsilon and so on, over its repeats or, with `per_repeat`, in one of
     them. Its clean accuracy is over the same examples, in batches of the same size, in the same sweep (and repeat). A model without
-    any attack in a sweep has rows with attack `none`. Sorted by sweep, data set, model, width, rank fraction, theta (1 first), seed,
-    knowledge (randomized first), attack (fgsm, bim, pgd), epsilon.
+    any attack in a sweep has rows with attack `none`. Sorted by sweep, data set, model, width, binary (false first), rank fraction,
+    theta (1 first), seed, knowledge (randomized first), attack (fgsm, bim, pgd), epsilon, then the attack's other settings.
 
     Raises:
         UserError: no such sweep.

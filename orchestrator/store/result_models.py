@@ -85,7 +85,10 @@ class CraftedExamplesRecord(Base):
 
 
 class AttackResultRecord(Base):
-    """Robust accuracy of a model under one attack in one repeat; `epsilon` and `abs_stepsize` in input units."""
+    """Robust accuracy of a model under one attack in one repeat; `epsilon` and `abs_stepsize` in input units.
+
+    Columns that a migration added come last, in the order in which the database has them.
+    """
 
     __tablename__ = "attack_results"
 
@@ -107,3 +110,4 @@ class AttackResultRecord(Base):
     seconds: Mapped[float]
     environment_id: Mapped[EnvironmentId]
     finished_at: Mapped[datetime]
+    sign_gradient: Mapped[Word] = mapped_column(server_default="identity")

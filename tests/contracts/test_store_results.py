@@ -16,7 +16,7 @@ from tests.builders import (
     small_plan,
 )
 from workers.errors import UserError
-from workers.fields import AttackName
+from workers.fields import AttackName, SignGradientName
 from workers.specs import Job
 
 
@@ -86,6 +86,7 @@ def test_repeats_are_aggregated_into_one_row_with_the_clean_accuracy_beside(stor
         steps=1,
         abs_stepsize=8 / 255,
         random_start=False,
+        sign_gradient="identity",
         n_examples=16,
         batch_size=8,
         repeat=None,
@@ -98,6 +99,16 @@ def test_repeats_are_aggregated_into_one_row_with_the_clean_accuracy_beside(stor
         ci_high=robust[2],
     )
     assert (row.robust_accuracy, row.clean_accuracy) == (0.375, 0.875)
+
+
+def test_attacks_that_differ_in_the_signs_gradient_alone_have_rows_of_their_own(store: Store) -> None:
+    model = pretrain_job(binary=True)
+    names: list[SignGradientName] = ["identity", "tanh", "tanh075"]
+    attacks = [attack_job(model, attack=attack_settings(sign_gradient=name), repeat=repeat) for name in names for repeat in range(2)]
+    finish(store, model, evaluate_job(model), *reversed(attacks))
+    rows = result_rows(store, "small", per_repeat=False)
+    assert [(row.binary, row.sign_gradient, row.repeats) for row in rows] == [(True, name, 2) for name in names]
+    assert {row.clean_accuracy for row in rows} == {0.5}
 
 
 def test_per_repeat_gives_one_row_a_repeat_with_the_same_repeats_clean_accuracy(store: Store) -> None:
@@ -168,15 +179,27 @@ def test_results_of_an_older_space_are_still_shown(store: Store) -> None:
 def test_rows_come_in_the_promised_order(store: Store) -> None:
     dense, full, wide = pretrain_job(tensorized=False), pretrain_job(), pretrain_job(width=8)
     low_rank = pretrain_job(rank_fraction=0.25)
-    models = [dense, low_rank, full, fine_tune_job(full, theta=0.9), fine_tune_job(full, theta=0.5), pretrain_job(seed=1), wide]
+    models = [
+        dense,
+        low_rank,
+        full,
+        fine_tune_job(full, theta=0.9),
+        fine_tune_job(full, theta=0.5),
+        pretrain_job(seed=1),
+        pretrain_job(binary=True),
+        wide,
+    ]
     crafted = craft_job(full)
     names: list[AttackName] = ["fgsm", "bim", "pgd"]
-    attacks = [attack_job(full, attack=attack_settings(name=name, epsilon=epsilon)) for name in names for epsilon in (2 / 255, 8 / 255)]
+    settings = [attack_settings(name=name, epsilon=e) for name in names for e in (2 / 255, 8 / 255)]
+    attacks = [attack_job(full, attack=attack) for attack in settings]
     omniscient = attack_job(full, crafted=crafted)
     finish(store, *reversed([*models, crafted, *attacks, omniscient, *(evaluate_job(model) for model in models)]))
     rows = result_rows(store, "small", per_repeat=False)
-    seen = [(row.width, row.rank_fraction, row.theta, row.seed) for row in rows if row.attack == "none"]
+    seen = [(row.width, row.rank_fraction, row.theta, row.seed) for row in rows if row.attack == "none" and not row.binary]
     assert seen == [(4, None, 1.0, 0), (4, 0.25, 1.0, 0), (4, 0.5, 1.0, 1), (4, 0.5, 0.9, 0), (4, 0.5, 0.5, 0), (8, 0.5, 1.0, 0)]
+    assert [row.width for row in rows if row.binary] == [4]
+    assert [row.binary for row in rows if row.width == 4] == [*[False] * (len(rows) - 2), True]
     of_full = [row.job_keys[0] for row in rows if row.model_key == full.key]
     assert of_full == [job.key for job in (*attacks, omniscient)]
 

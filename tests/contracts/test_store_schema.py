@@ -22,7 +22,7 @@ from orchestrator.store import (
     sweep_names,
 )
 from orchestrator.store.columns import Base
-from orchestrator.store.migrations import VERSION_TABLE
+from orchestrator.store.migrations import REVISIONS, VERSION_TABLE
 from tests.builders import result_of, small_plan
 from workers.errors import UserError
 
@@ -96,13 +96,13 @@ def test_a_store_of_a_newer_schema_is_refused_naming_both(url: str, store: Store
     with store.writing() as connection:
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
     for upgrade in (True, False):
-        with pytest.raises(UserError, match="its schema is 9999, this robustsweep knows up to 0001"):
+        with pytest.raises(UserError, match=f"its schema is 9999, this robustsweep knows up to {REVISIONS[-1]}"):
             open_store(url, upgrade=upgrade)
 
 
 def test_a_store_of_an_older_schema_is_not_read_and_says_how_to_upgrade(url: str, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestrator.store.migrations.REVISIONS", ("0001", "0002"))
-    with pytest.raises(UserError, match="its schema is 0001, older than 0002; `robustsweep launch` upgrades it") as caught:
+    monkeypatch.setattr("orchestrator.store.migrations.REVISIONS", (*REVISIONS, "9999"))
+    with pytest.raises(UserError, match=f"its schema is {REVISIONS[-1]}, older than 9999; `robustsweep launch` upgrades it") as caught:
         open_store(url, upgrade=False)
     assert not isinstance(caught.value, StoreMissing)
 

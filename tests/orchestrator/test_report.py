@@ -87,6 +87,13 @@ def test_the_table_fits_80_columns_and_says_what_all_rows_share(rows: list[Resul
         assert row.epsilon_literal in text
 
 
+def test_the_signs_gradient_has_a_column_where_it_varies(rows: list[ResultRow]) -> None:
+    assert "sign gradient identity" in printed(render_results(rows, "table"))
+    tanh = [replace(row, sign_gradient="tanh") for row in rows]
+    (heading, *_) = str(render_results([*rows, *tanh], "markdown")).splitlines()
+    assert "| sign gradient |" in heading
+
+
 def test_models_that_look_alike_are_told_apart_by_their_key(rows: list[ResultRow]) -> None:
     twin = [replace(row, model_key="f" * 64) for row in rows]
     text = printed(render_results([*rows, *twin], "table"))

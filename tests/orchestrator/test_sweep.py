@@ -17,6 +17,7 @@ MODELS = st.fixed_dictionaries(
         "rank_fraction": st.lists(st.sampled_from([0.5, 1]), min_size=1, max_size=2),
         "sketch_modes": st.sampled_from(["all", "channels", ["all", "channels"]]),
         "rescale": st.sampled_from([True, [True, False]]),
+        "binary": st.sampled_from([True, [True, False]]),
     },
 )
 GROUPS = st.fixed_dictionaries(
@@ -24,6 +25,7 @@ GROUPS = st.fixed_dictionaries(
         "attack": st.lists(st.sampled_from(["fgsm", "bim", "pgd"]), min_size=1, max_size=2),
         "epsilon": EPSILONS,
         "knowledge": st.sampled_from(["randomized", "omniscient", ["randomized", "omniscient"]]),
+        "sign_gradient": st.sampled_from(["identity", ["tanh", "tanh075"]]),
     }
 )
 SPACES = st.fixed_dictionaries(
@@ -118,6 +120,36 @@ def test_settings_that_do_nothing_make_no_jobs():
     idle |= {"rank_fraction": [0.5, 1.0], "rank_kind": ["channels", "dimensions"], "tensorize_first": [True, False]}
     (dense,) = trained(small(model={"tensorized": False, **idle}))
     assert dense.spec.model == ModelSpec(tensorized=False)
+
+
+def test_the_signs_gradient_makes_attacks_on_binary_models_only():
+    group = {"attack": "pgd", "epsilon": "8/255", "knowledge": ["randomized", "omniscient"], "sign_gradient": ["tanh", "tanh075"]}
+    jobs = expand(small(model={"binary": [False, True]}, attacks=[group]))
+    binary = {job.key: job.spec.model.binary for job in jobs if job.stage == "pretrain"}
+    signs = Counter(
+        (binary[job.parents["model"]], job.stage, job.spec.attack.sign_gradient) for job in jobs if job.stage in {"craft", "attack"}
+    )
+    assert signs == {
+        (False, "craft", "identity"): 1,
+        (False, "attack", "identity"): 2,
+        (True, "craft", "tanh"): 1,
+        (True, "craft", "tanh075"): 1,
+        (True, "attack", "tanh"): 2,
+        (True, "attack", "tanh075"): 2,
+    }
+
+
+def test_an_attack_on_a_model_that_is_not_binary_has_one_key_whatever_the_signs_gradient():
+    keys = [
+        {job.key for job in expand(small(attacks=[{"attack": "fgsm", "epsilon": "8/255", **sign}]))}
+        for sign in ({}, {"sign_gradient": "tanh"}, {"sign_gradient": ["tanh075", "identity"]})
+    ]
+    assert keys[0] == keys[1] == keys[2]
+
+
+def test_a_binary_sketched_model_is_fine_tuned_from_the_binary_full_one():
+    pretrain, fine_tune = trained(small(model={"theta": 0.9, "binary": True}))
+    assert (pretrain.spec.model.binary, fine_tune.spec.model.binary) == (True, True)
 
 
 def test_fine_tuning_takes_what_it_does_not_set_from_training():

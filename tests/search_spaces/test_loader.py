@@ -50,6 +50,12 @@ def loaded(text, *overrides):
         ("attack: pgd", "attack: pdg", "x.yaml:11: attacks.0.attack='pdg': one of bim, fgsm, pgd"),
         ("8/255", "8", "x.yaml:12: attacks.0.epsilon=8: must be in (0, 1] (input units: 8/255, not 8)"),
         ("digits", "mnist", "x.yaml:4: data.name='mnist': one of cifar10, digits, speech_commands, tones"),
+        (
+            "attack: pgd",
+            "sign_gradient: tahn\n    attack: pgd",
+            "x.yaml:11: attacks.0.sign_gradient='tahn': one of identity, tanh, tanh075",
+        ),
+        ("theta:", "binary: yes\n  theta:", "x.yaml:6: model.binary='yes': must be true or false"),
         ("seed: 0", "seed: -1", "x.yaml:2: seed=-1: must be >= 0"),
         ("seed: 0", "seed: &a [*a]", "x.yaml:2: an alias refers to the value that it is part of"),
         ("seed: 0", "method: gird", "x.yaml:2: method='gird': must be grid"),

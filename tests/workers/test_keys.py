@@ -79,7 +79,7 @@ MEANING = [
     [
         pytest.param(PRETRAIN, "f5dfc0098bbb8ddf427a2696402642d96dd6c27b957f0ea7b708b615463986a0", id="pretrain"),
         pytest.param(FINE_TUNE, "667e4c9bd2941c1251535da709dda5b17f4c4f1595f469f3d9a9b322a90696ee", id="fine_tune"),
-        pytest.param(ATTACK, "f73c8093c36a912f83460c2d21c41f8c2af27ffcdfcdf712ad4b68d3c0896df3", id="attack"),
+        pytest.param(ATTACK, "61ee4b1d713329902f49d0d45f45d040744d4eebe5fc0caa051bd2f3f16112ff", id="attack"),
     ],
 )
 def test_keys_are_what_stored_results_have(job, key):

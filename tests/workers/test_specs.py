@@ -27,14 +27,21 @@ FRACTIONS = st.floats(0, 1, exclude_min=True)
 EVALUATIONS = st.builds(EvaluationSpec, examples=st.none() | COUNTS, batch_size=COUNTS)
 LITERALS = st.text(max_size=8)
 ATTACKS = st.builds(
-    lambda name, epsilon, literal, steps, stepsize: AttackSettings(
-        name=name, epsilon=epsilon, epsilon_literal=literal, steps=steps, abs_stepsize=stepsize, random_start=name == "pgd"
+    lambda name, epsilon, literal, steps, stepsize, sign: AttackSettings(
+        name=name,
+        epsilon=epsilon,
+        epsilon_literal=literal,
+        steps=steps,
+        abs_stepsize=stepsize,
+        random_start=name == "pgd",
+        sign_gradient=sign,
     ),
     st.sampled_from(["bim", "pgd"]),
     POSITIVE,
     LITERALS,
     COUNTS,
     POSITIVE,
+    st.sampled_from(["identity", "tanh", "tanh075"]),
 ) | st.builds(
     lambda epsilon, literal: AttackSettings(
         name="fgsm", epsilon=epsilon, epsilon_literal=literal, steps=1, abs_stepsize=epsilon, random_start=False
@@ -50,6 +57,7 @@ MODELS = st.builds(ModelSpec, width=COUNTS, tensorized=st.just(False)) | st.buil
     theta=FRACTIONS,
     sketch_modes=st.sampled_from(["all", "channels"]),
     rescale=st.booleans(),
+    binary=st.booleans(),
 )
 TRAININGS = st.builds(TrainingSpec, epochs=COUNTS, learning_rate=POSITIVE, momentum=SHARES, schedule=st.sampled_from(["one_cycle", "step"]))
 SPECS = (
@@ -98,7 +106,7 @@ def test_a_job_survives_json_with_its_key(job):
         (ModelSpec, {"rescale": 1}, "boolean"),
         (ModelSpec, {"name": "resnet50"}, "'resnet18'"),
         (ModelSpec, {"rank_kind": "rows"}, "'channels', 'dimensions' or 'parameters'"),
-        (ModelSpec, {"binary": True}, "False"),
+        (ModelSpec, {"binary": 1}, "boolean"),
         (DataSpec, {"name": "mnist"}, "'cifar10', 'digits', 'speech_commands' or 'tones'"),
         (DataSpec, {"name": "digits", "split_lists": "resplit"}, "digits has one split; only speech_commands"),
         (DataSpec, {"name": "digits", "train_examples": 0}, "must be >= 1"),
@@ -113,6 +121,7 @@ def test_a_job_survives_json_with_its_key(job):
         (EvaluateSpec, {"evaluation": EvaluationSpec(), "repeat": -1}, "must be >= 0"),
         (AttackSettings, {**attack_settings().model_dump(), "name": "pdg"}, "'bim', 'fgsm' or 'pgd'"),
         (AttackSettings, {**attack_settings().model_dump(), "norm": "l2"}, "'linf'"),
+        (AttackSettings, {**attack_settings().model_dump(), "sign_gradient": "tahn"}, "'identity', 'tanh' or 'tanh075'"),
         (AttackSettings, {**attack_settings().model_dump(), "epsilon": 0.0}, "must be > 0"),
         (AttackSettings, {**attack_settings().model_dump(), "steps": 0}, "must be >= 1"),
     ],
@@ -177,3 +186,16 @@ def test_a_model_and_a_data_set_that_do_not_fit_and_a_flipped_waveform_are_refus
 def test_a_dense_model_has_no_sketch():
     with pytest.raises(ValidationError, match=r"theta=0\.9 with tensorized=false"):
         ModelSpec(tensorized=False, theta=0.9)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"name": "soundnet5", "binary": True}, "soundnet5 has no binary form; one of resnet18"),
+        ({"binary": True, "draws": "example"}, "use draws=batch"),
+        ({"draws": "example", "sketch_modes": "all"}, "only the channel modes"),
+    ],
+)
+def test_model_settings_that_exclude_each_other_are_refused(fields, message):
+    with pytest.raises(ValidationError, match=message):
+        ModelSpec(**fields)

@@ -1,5 +1,6 @@
-"""Tensorized layers and their latent sketch."""
+"""Tensorized layers and their latent sketch; binary layers and their gradient."""
 
+from workers.layers.binary import BinaryConv, DenseKernel, SignGradient, binary_kernel
 from workers.layers.cost import Execution, cheaper_execution
 from workers.layers.decompose import hosvd
 from workers.layers.rank import resolve_rank
@@ -7,11 +8,15 @@ from workers.layers.sketch import LatentSketch, Scales
 from workers.layers.tucker import TuckerKernel, TuckerLayer, mode_product
 
 __all__ = [
+    "BinaryConv",
+    "DenseKernel",
     "Execution",
     "LatentSketch",
     "Scales",
+    "SignGradient",
     "TuckerKernel",
     "TuckerLayer",
+    "binary_kernel",
     "cheaper_execution",
     "hosvd",
     "mode_product",

@@ -7,8 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from workers.data import DatasetInfo
-from workers.fields import ModelName
-from workers.layers import LatentSketch, TuckerKernel
+from workers.errors import UserError
+from workers.fields import ModelName, SignGradientName
+from workers.layers import DenseKernel, LatentSketch, SignGradient, TuckerKernel
+from workers.models.binarize import binarize
 from workers.models.logmel import LogMel
 from workers.models.resnet import ResNet18
 from workers.models.soundnet import SoundNet5
@@ -27,10 +29,11 @@ class Network(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, body: nn.Module, *, sketch: LatentSketch, info: DatasetInfo) -> None:
+    def __init__(self, body: nn.Module, *, sketch: LatentSketch, info: DatasetInfo, signs: SignGradient | None = None) -> None:
         super().__init__()
         self.body = body
         self.sketch = sketch
+        self.signs = signs
         self.bounds = (info.low, info.high)
         per_channel = (1, -1, *[1] * (len(info.shape) - 1))
         self.register_buffer("mean", torch.tensor(info.mean).view(per_channel), persistent=False)
@@ -51,6 +54,22 @@ class Network(nn.Module):
         with self.sketch.full_weights():
             yield
 
+    @contextmanager
+    def sign_gradient(self, name: SignGradientName) -> Iterator[None]:
+        """Inside, the sign of a binary network's activations is differentiated as `name`; the forward pass is the same.
+
+        Raises:
+            UserError: the network is not binary, and `name` is not `identity`.
+            ValueError: there is no such gradient.
+        """
+        if self.signs is None:
+            if name != "identity":
+                raise UserError(f"sign_gradient '{name}': the model is not binary, it must be identity")
+            yield
+            return
+        with self.signs.using(name):
+            yield
+
     def ranks(self) -> dict[str, list[int]]:
         """The resolved Tucker rank of each tensorized layer by its name."""
         kernels = ((name, module) for name, module in self.body.named_modules() if isinstance(module, TuckerKernel))
@@ -61,11 +80,11 @@ def build(spec: ModelSpec, info: DatasetInfo, *, seed: int) -> Network:
     """A freshly initialised network for one data set, on the CPU, in training mode.
 
     Args:
-        spec: architecture, rank and sketch.
+        spec: architecture, rank, sketch and whether it is binary.
         info: number of classes, shape and bounds of the inputs, the normalisation's mean and standard deviation.
         seed: of the initial weights.
     """
-    body = MODELS[spec.name](width=spec.width, n_classes=info.n_classes, channels_in=info.shape[0])
+    body = _body(spec, info)
     sketch = LatentSketch(theta=spec.theta, modes=spec.sketch_modes, rescale=spec.rescale, all_zero=spec.all_zero, draws=spec.draws)
     if spec.tensorized:
         settings = Tensorization(
@@ -76,15 +95,24 @@ def build(spec: ModelSpec, info: DatasetInfo, *, seed: int) -> Network:
             execution=spec.execution,
         )
         tensorize(body, settings, sketch=sketch, input_shape=info.shape)
+    signs = SignGradient() if spec.binary else None
+    if signs is not None:
+        binarize(body, signs=signs)
     _initialise(body, torch.Generator().manual_seed(seed))
-    return Network(body, sketch=sketch, info=info)
+    return Network(body, sketch=sketch, info=info, signs=signs)
+
+
+def _body(spec: ModelSpec, info: DatasetInfo) -> nn.Module:
+    if spec.binary:
+        return ResNet18(width=spec.width, n_classes=info.n_classes, channels_in=info.shape[0], binary=True)
+    return MODELS[spec.name](width=spec.width, n_classes=info.n_classes, channels_in=info.shape[0])
 
 
 @torch.no_grad()
 def _initialise(body: nn.Module, generator: torch.Generator) -> None:
     """Draw every random parameter anew from the explicit generator (PyTorch's constructors use the global one)."""
     for module in body.modules():
-        if isinstance(module, TuckerKernel):
+        if isinstance(module, TuckerKernel | DenseKernel):
             module.initialise(generator)
         elif isinstance(module, nn.Conv1d | nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)

@@ -22,23 +22,52 @@ class BasicBlock(nn.Module):
         return F.relu(self.bn2(self.conv2(hidden)) + self.shortcut(inputs))
 
 
-class ResNet18(nn.Module):
-    """Images (batch, channels_in, height, width) to logits (batch, n_classes); the stages have `width` times 1, 2, 4 and 8 channels."""
+class BinaryBlock(nn.Module):
+    """A basic block in XNOR-Net's order: batch norm right before each convolution, whose inputs are about to become signs.
 
-    def __init__(self, *, width: int, n_classes: int, channels_in: int = 3) -> None:
+    Taking signs is the only non-linearity: a ReLU beside it made training slower.
+    """
+
+    def __init__(self, channels_in: int, channels: int, *, stride: int) -> None:
         super().__init__()
+        self.bn1 = nn.BatchNorm2d(channels_in)
+        self.conv1 = nn.Conv2d(channels_in, channels, 3, stride=stride, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or channels_in != channels:
+            self.shortcut = nn.Sequential(nn.BatchNorm2d(channels_in), nn.Conv2d(channels_in, channels, 1, stride=stride, bias=False))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        hidden: Tensor = self.conv1(self.bn1(inputs))
+        outputs: Tensor = self.conv2(self.bn2(hidden)) + self.shortcut(inputs)
+        return outputs
+
+
+class ResNet18(nn.Module):
+    """Images (batch, channels_in, height, width) to logits (batch, n_classes); the stages have `width` times 1, 2, 4 and 8 channels.
+
+    With `binary` its blocks are in the order that binary convolutions need, with a batch norm and a ReLU after the last one; the
+    convolutions themselves are still real.
+    """
+
+    def __init__(self, *, width: int, n_classes: int, channels_in: int = 3, binary: bool = False) -> None:
+        super().__init__()
+        block = BinaryBlock if binary else BasicBlock
         self.stem = nn.Conv2d(channels_in, width, 3, padding=1, bias=False)
         self.bn = nn.BatchNorm2d(width)
         blocks: list[nn.Module] = []
         channels_before = width
         for stage in range(4):
             channels = width * 2**stage
-            blocks += [BasicBlock(channels_before, channels, stride=1 if stage == 0 else 2), BasicBlock(channels, channels, stride=1)]
+            blocks += [block(channels_before, channels, stride=1 if stage == 0 else 2), block(channels, channels, stride=1)]
             channels_before = channels
         self.blocks = nn.Sequential(*blocks)
+        # The sum of binary blocks has not been normalised yet.
+        self.head = nn.Sequential(nn.BatchNorm2d(channels_before), nn.ReLU()) if binary else nn.Identity()
         self.classifier = nn.Linear(channels_before, n_classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        hidden = self.blocks(F.relu(self.bn(self.stem(images))))
+        hidden = self.head(self.blocks(F.relu(self.bn(self.stem(images)))))
         logits: Tensor = self.classifier(hidden.mean(dim=(2, 3)))
         return logits

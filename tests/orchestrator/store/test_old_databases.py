@@ -48,6 +48,13 @@ def test_a_database_of_every_revision_is_upgraded_and_used(revision: str, tmp_pa
         use(store)
 
 
+@pytest.mark.parametrize(("revision", "sign_gradient"), [("0001", "identity"), ("0002", "tanh")])
+def test_attacks_of_an_old_database_keep_the_gradient_that_they_were_made_with(revision: str, sign_gradient: str, tmp_path: Path) -> None:
+    with open_store(restored(DATABASES / f"{revision}.sql", tmp_path), upgrade=True) as store:
+        (row,) = result_rows(store, "old", per_repeat=False)
+    assert row.sign_gradient == sign_gradient
+
+
 def test_the_revisions_listed_are_those_there_are(config: Config) -> None:
     script = ScriptDirectory.from_config(config)
     assert tuple(revision.revision for revision in script.walk_revisions())[::-1] == migrations.REVISIONS
@@ -55,7 +62,7 @@ def test_the_revisions_listed_are_those_there_are(config: Config) -> None:
 
 
 def test_there_is_no_downgrade_and_trying_one_loses_nothing(config: Config, tmp_path: Path) -> None:
-    url = restored(DATABASES / "0001.sql", tmp_path)
+    url = restored(DATABASES / f"{migrations.REVISIONS[-1]}.sql", tmp_path)
     engine = create_engine(url)
     with engine.connect() as connection:
         config.attributes["connection"] = connection
