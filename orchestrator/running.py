@@ -154,7 +154,8 @@ def label(job: Job) -> str:
 
 def _model(spec: TrainSpec) -> str:
     rank = f"rank={spec.model.rank_fraction:g}" if spec.model.tensorized else "dense"
-    return f"{spec.model.name} {rank} theta={spec.model.theta:g} seed={spec.seed}"
+    adversarial = "" if spec.training.adversarial_training == "none" else f" adversarial={spec.training.adversarial_training}"
+    return f"{spec.model.name} {rank} theta={spec.model.theta:g}{adversarial} seed={spec.seed}"
 
 
 def _summary(result: Result) -> str:

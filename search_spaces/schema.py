@@ -7,18 +7,15 @@ from pydantic import AfterValidator, BeforeValidator, ValidationInfo, field_vali
 
 from search_spaces.attack_groups import AttackGroup
 from search_spaces.axes import Axes, Axis
+from search_spaces.training_axes import FineTuningAxes, TrainingAxes, needs_epochs
 from workers.fields import (
     Count,
     DatasetName,
     Frozen,
     Index,
     ModelName,
-    NonNegative,
-    Positive,
     RankFraction,
     RankKind,
-    Schedule,
-    Share,
     SketchModes,
     Theta,
 )
@@ -85,25 +82,6 @@ class ModelAxes(Axes):
         return values
 
 
-class FineTuningAxes(Axes):
-    """The axes of `TrainingSpec` for theta < 1; one that is left out takes the value of `training`."""
-
-    epochs: Axis[Count] = ()
-    batch_size: Axis[Count] = ()
-    learning_rate: Axis[Positive] = ()
-    momentum: Axis[Share] = ()
-    weight_decay: Axis[NonNegative] = ()
-    schedule: Axis[Schedule] = ()
-    horizontal_flip: Axis[bool] = ()
-    adversarial_training: Axis[Literal["none"]] = ()
-
-
-class TrainingAxes(FineTuningAxes):
-    """The axes of `TrainingSpec`; `horizontal_flip`, left out, depends on the data set."""
-
-    epochs: Axis[Count]
-
-
 class EvaluationSettings(EvaluationSpec):
     """How every model is measured; none of it is an axis."""
 
@@ -123,6 +101,14 @@ class Space(Frozen):
     fine_tuning: Section[FineTuningAxes] = FineTuningAxes()
     evaluation: Section[EvaluationSettings] = EvaluationSettings()
     attacks: Annotated[tuple[AttackGroup, ...], BeforeValidator(_groups)] = ()
+
+    @field_validator("fine_tuning")
+    @classmethod
+    def _epochs_are_known(cls, axes: FineTuningAxes, info: ValidationInfo) -> FineTuningAxes:
+        inherited = info.data["training"].epochs if "training" in info.data else (1,)
+        if axes.recipe and needs_epochs(axes.recipe) and not (axes.epochs or inherited):
+            raise ValueError("the recipe custom has no number of epochs; give fine_tuning.epochs")
+        return axes
 
 
 SECTIONS: dict[str, type[Frozen]] = {

@@ -13,17 +13,15 @@ from workers.fields import (
     Index,
     Knowledge,
     ModelName,
-    NonNegative,
     Positive,
     RankFraction,
     RankKind,
-    Schedule,
-    Share,
     SketchModes,
     Stage,
     Theta,
 )
 from workers.keys import job_key
+from workers.training_spec import TrainingSpec
 
 
 class DataSpec(Frozen):
@@ -52,19 +50,6 @@ class ModelSpec(Frozen):
         if self.theta < 1 and not self.tensorized:
             raise ValueError(f"theta={self.theta:g} with tensorized=false: a dense model has no sketch; use theta 1.0 for dense")
         return self
-
-
-class TrainingSpec(Frozen):
-    """SGD with momentum on cross-entropy; the learning rate follows `schedule` (see `workers.train.schedule`)."""
-
-    epochs: Count
-    batch_size: Count = 128
-    learning_rate: Positive = 0.1
-    momentum: Share = 0.9
-    weight_decay: NonNegative = 5e-4
-    schedule: Schedule = "one_cycle"
-    horizontal_flip: bool = False
-    adversarial_training: Literal["none"] = "none"
 
 
 class AttackSettings(Frozen):

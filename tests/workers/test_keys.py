@@ -68,7 +68,7 @@ MEANING = [
     pytest.param(spec, parents, path, id=f"{spec['stage']}-{'.'.join(path)}")
     for spec, parents in DUMPED
     for path in leaves(spec)
-    if path[-1] != "epsilon_literal"
+    if path[-1] not in {"epsilon_literal", "recipe"}
 ]
 
 
@@ -94,7 +94,9 @@ def test_every_field_that_has_a_meaning_is_part_of_the_key(spec, parents, path):
 @pytest.mark.parametrize("job", JOBS, ids=lambda job: job.stage)
 def test_no_declared_field_is_missing_from_what_is_hashed(job):
     def declared(value):
-        return {name: declared(getattr(value, name)) for name in type(value).model_fields} if isinstance(value, BaseModel) else value
+        if isinstance(value, BaseModel):
+            return {name: declared(getattr(value, name)) for name in type(value).model_fields}
+        return list(value) if isinstance(value, tuple) else value
 
     assert job.spec.model_dump(mode="json") == declared(job.spec)
 
@@ -103,6 +105,13 @@ def test_no_declared_field_is_missing_from_what_is_hashed(job):
 def test_how_an_epsilon_was_written_is_not_part_of_the_key(job):
     attack = job.spec.attack.model_copy(update={"epsilon_literal": "16/510"})
     assert Job(spec=job.spec.model_copy(update={"attack": attack}), parents=job.parents).key == job.key
+
+
+def test_the_name_of_the_recipe_is_not_part_of_the_key_but_its_settings_are():
+    training = PRETRAIN.spec.training
+    named, other = (training.model_copy(update=update) for update in ({"recipe": "fast"}, {"nesterov": True}))
+    keys = [Job(spec=PRETRAIN.spec.model_copy(update={"training": chosen})).key for chosen in (training, named, other)]
+    assert keys[0] == keys[1] != keys[2]
 
 
 def test_parents_and_their_roles_are_part_of_the_key():

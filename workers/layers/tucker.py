@@ -55,7 +55,11 @@ class TuckerKernel(nn.Module):
         nn.init.normal_(self.core, std=spread, generator=generator)
 
     def forward(self) -> Tensor:
-        """The kernel, of shape `self.shape`."""
+        """The kernel, of shape `self.shape`; float32 also under autocast, since rounding every product of the chain would add up."""
+        with torch.autocast(self.core.device.type, enabled=False):
+            return self._reconstructed()
+
+    def _reconstructed(self) -> Tensor:
         kernel: Tensor = self.core
         scales = self.sketch.scales(self.rank, device=kernel.device)
         # Spatial modes first, while the tensor is small; filters last, which leaves the result contiguous.
