@@ -107,7 +107,7 @@ class Space(Frozen):
     def _epochs_are_known(cls, axes: FineTuningAxes, info: ValidationInfo) -> FineTuningAxes:
         inherited = info.data["training"].epochs if "training" in info.data else (1,)
         if axes.recipe and needs_epochs(axes.recipe) and not (axes.epochs or inherited):
-            raise ValueError("the recipe custom has no number of epochs; give fine_tuning.epochs")
+            raise ValueError("recipe custom has no epochs; give fine_tuning.epochs")
         return axes
 
 

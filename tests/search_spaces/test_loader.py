@@ -51,7 +51,7 @@ def loaded(text, *overrides):
         (
             "epochs: 2",
             "recipe: fast\nfine_tuning:\n  recipe: custom",
-            "x.yaml:9: fine_tuning={'learning_rate': 0.01, 'recipe': 'custom'}: the recipe custom has no number of epochs; give fine_tuning.epochs",
+            "x.yaml:9: fine_tuning={'learning_rate': 0.01, 'recipe': 'custom'}: recipe custom has no epochs; give fine_tuning.epochs",
         ),
         ("epochs: 2", "epochs: 2\n  adversarial_training: pdg", "x.yaml:9: training.adversarial_training='pdg': one of none, pgd, r_fgsm"),
         (
