@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from workers.fields import (
     AdversarialTraining,
@@ -43,8 +43,10 @@ def _ascending(ends: tuple[int, int]) -> tuple[int, int]:
 
 
 Epsilon = Annotated[str, AfterValidator(canonical_epsilon)]
-EpsilonRange = Annotated[tuple[Epsilon, Epsilon], AfterValidator(_ascending_epsilons)]
-CountRange = Annotated[tuple[Count, Count], AfterValidator(_ascending)]
+# Not strict: a spec read from JSON as plain data has lists.
+EpsilonRange = Annotated[tuple[Epsilon, Epsilon], Field(strict=False), AfterValidator(_ascending_epsilons)]
+CountRange = Annotated[tuple[Count, Count], Field(strict=False), AfterValidator(_ascending)]
+Milestones = Annotated[tuple[ShareBelowOne, ...], Field(strict=False)]
 
 
 class TrainingSpec(Frozen):
@@ -71,7 +73,7 @@ class TrainingSpec(Frozen):
     nesterov: bool = False
     weight_decay: NonNegative = 5e-4
     schedule: Schedule = "one_cycle"
-    milestones: tuple[ShareBelowOne, ...] = (150 / 350, 250 / 350)
+    milestones: Milestones = (150 / 350, 250 / 350)
     gamma: Factor = 0.1
     label_smoothing: ShareBelowOne = 0.0
     clip_norm: Positive | None = None
