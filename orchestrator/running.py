@@ -154,8 +154,9 @@ def label(job: Job) -> str:
 
 def _model(spec: TrainSpec) -> str:
     rank = f"rank={spec.model.rank_fraction:g}" if spec.model.tensorized else "dense"
+    adversarial = "" if spec.training.adversarial_training == "none" else f" adversarial={spec.training.adversarial_training}"
     binary = "binary " if spec.model.binary else ""
-    return f"{spec.model.name} {binary}{rank} theta={spec.model.theta:g} seed={spec.seed}"
+    return f"{spec.model.name} {binary}{rank} theta={spec.model.theta:g}{adversarial} seed={spec.seed}"
 
 
 def _attack(settings: AttackSettings) -> str:

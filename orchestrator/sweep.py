@@ -5,8 +5,9 @@ from itertools import product
 from typing import Any, Literal
 
 from search_spaces import Space
-from workers.fields import DatasetName, Knowledge
+from workers.fields import Knowledge
 from workers.kinds import PAPER_WIDTHS
+from workers.recipes import inherit_training, resolve_training
 from workers.specs import (
     AttackSettings,
     AttackSpec,
@@ -16,12 +17,8 @@ from workers.specs import (
     EvaluationSpec,
     Job,
     ModelSpec,
-    TrainingSpec,
     TrainSpec,
 )
-
-FLIPS_HORIZONTALLY: dict[DatasetName, bool] = {"cifar10": True, "digits": False, "speech_commands": False, "tones": False}
-"""A mirrored photograph is a photograph; a mirrored digit is none, and a waveform has no mirror image."""
 
 _WITHOUT_SKETCH = ("sketch_modes", "rescale", "all_zero", "draws")
 _WITHOUT_TUCKER = ("rank_fraction", "rank_kind", "tensorize_first", "tensorize_linear", "execution")
@@ -47,7 +44,7 @@ def _lineages(space: Space) -> Iterator[Lineage]:
     """The training jobs of every model in the space, its ancestors first."""
     for seed, data, model in product(space.seed, space.data.points(), space.model.points()):
         for training in space.training.points():
-            fine_tunings = [{**training, **point} for point in space.fine_tuning.points()]
+            fine_tunings = [inherit_training(training, point, dataset=data["name"]) for point in space.fine_tuning.points()]
             yield from _lineage(seed, DataSpec(**data), _meaningful(_resolved(model)), training, fine_tunings)
 
 
@@ -66,7 +63,7 @@ def _lineage(
 def _train(
     stage: Literal["pretrain", "fine_tune"], seed: int, data: DataSpec, model: ModelSpec, training: dict[str, Any], **parents: str
 ) -> Job:
-    settings = TrainingSpec(**{"horizontal_flip": FLIPS_HORIZONTALLY[data.name], **training})
+    settings = resolve_training(training, dataset=data.name)
     return Job(spec=TrainSpec(stage=stage, data=data, model=model, training=settings, seed=seed), parents=parents)
 
 

@@ -17,15 +17,21 @@ def _as_tuple(value: object) -> object:
     return (value,)
 
 
-def _merged(values: tuple[T, ...]) -> tuple[T, ...]:
+def merged(values: tuple[T, ...]) -> tuple[T, ...]:
+    """An axis's values, each once, in order."""
     if not values:
         raise ValueError("must name at least one value")
     return tuple(dict.fromkeys(values))
 
 
-def _literal(value: object) -> str:
+def written(value: object) -> str:
+    """A number or a literal as it was written, without spaces; empty for anything else."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    literal = "".join(str(value).split()) if is_number or isinstance(value, str) else ""
+    return "".join(str(value).split()) if is_number or isinstance(value, str) else ""
+
+
+def _literal(value: object) -> str:
+    literal = written(value)
     epsilon_fraction(literal)
     return literal
 
@@ -36,7 +42,7 @@ def _steps(value: object) -> object:
     return value
 
 
-Axis = Annotated[tuple[T, ...], BeforeValidator(_as_tuple), AfterValidator(_merged)]
+Axis = Annotated[tuple[T, ...], BeforeValidator(_as_tuple), AfterValidator(merged)]
 EpsilonLiteral = Annotated[str, PlainValidator(_literal)]
 Steps = Annotated[int | Literal["paper"], PlainValidator(_steps)]
 

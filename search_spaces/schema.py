@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 
 from search_spaces.attack_groups import AttackGroup
 from search_spaces.axes import Axes, Axis
+from search_spaces.training_axes import FineTuningAxes, TrainingAxes, needs_epochs
 from workers.fields import (
     AllZero,
     Count,
@@ -17,12 +18,8 @@ from workers.fields import (
     Frozen,
     Index,
     ModelName,
-    NonNegative,
-    Positive,
     RankFraction,
     RankKind,
-    Schedule,
-    Share,
     SketchModes,
     SplitLists,
     Theta,
@@ -117,25 +114,6 @@ class ModelAxes(Axes):
         return values
 
 
-class FineTuningAxes(Axes):
-    """The axes of `TrainingSpec` for theta < 1; one that is left out takes the value of `training`."""
-
-    epochs: Axis[Count] = ()
-    batch_size: Axis[Count] = ()
-    learning_rate: Axis[Positive] = ()
-    momentum: Axis[Share] = ()
-    weight_decay: Axis[NonNegative] = ()
-    schedule: Axis[Schedule] = ()
-    horizontal_flip: Axis[bool] = ()
-    adversarial_training: Axis[Literal["none"]] = ()
-
-
-class TrainingAxes(FineTuningAxes):
-    """The axes of `TrainingSpec`; `horizontal_flip`, left out, depends on the data set."""
-
-    epochs: Axis[Count]
-
-
 class EvaluationSettings(EvaluationSpec):
     """How every model is measured; none of it is an axis."""
 
@@ -169,6 +147,14 @@ class Space(Frozen):
         for dataset, flip in product(_datasets(info), training.horizontal_flip):
             require_flippable(dataset, horizontal_flip=flip)
         return training
+
+    @field_validator("fine_tuning")
+    @classmethod
+    def _epochs_are_known(cls, axes: FineTuningAxes, info: ValidationInfo) -> FineTuningAxes:
+        inherited = info.data["training"].epochs if "training" in info.data else (1,)
+        if axes.recipe and needs_epochs(axes.recipe) and not (axes.epochs or inherited):
+            raise ValueError("recipe=custom: has no epochs; give fine_tuning.epochs")
+        return axes
 
 
 def _datasets(info: ValidationInfo) -> tuple[DatasetName, ...]:

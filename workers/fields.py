@@ -20,6 +20,10 @@ ExecutionChoice = Literal["auto", "factorized", "reconstruct"]
 SplitLists = Literal["official", "resplit"]
 SignGradientName = Literal["identity", "tanh", "tanh075"]
 Schedule = Literal["one_cycle", "step"]
+Optimizer = Literal["adam", "sgd"]
+Precision = Literal["bf16", "float32"]
+AdversarialTraining = Literal["none", "pgd", "r_fgsm"]
+Recipe = Literal["custom", "fast", "paper"]
 
 
 class Frozen(BaseModel):
@@ -54,6 +58,8 @@ class Interval:
 Theta = Annotated[float, AfterValidator(Interval(0, 1, low_open=True))]
 RankFraction = Annotated[float, AfterValidator(Interval(0, 1, low_open=True))]
 Share = Annotated[float, AfterValidator(Interval(0, 1))]
+ShareBelowOne = Annotated[float, AfterValidator(Interval(0, 1, high_open=True))]
+Factor = Annotated[float, AfterValidator(Interval(0, 1, low_open=True))]
 Positive = Annotated[float, AfterValidator(Interval(0, low_open=True))]
 NonNegative = Annotated[float, AfterValidator(Interval(0))]
 Count = Annotated[int, AfterValidator(Interval(1))]
@@ -70,10 +76,19 @@ def epsilon_fraction(literal: str) -> Fraction:
     Raises:
         ValueError: the literal is no number of at most 40 characters with an exponent of at most two digits, or not in (0, 1].
     """
-    try:
-        value = Fraction(literal if _LITERAL.fullmatch(literal) else "")
-    except (ValueError, ZeroDivisionError):
-        raise ValueError("must be a number or a fraction such as 8/255 (at most 40 characters, exponents of two digits)") from None
+    value = fraction(literal)
     if not 0 < value <= 1:
         raise ValueError("must be in (0, 1] (input units: 8/255, not 8)")
     return value
+
+
+def fraction(literal: str) -> Fraction:
+    """The exact value of a number or a fraction as a person writes it.
+
+    Raises:
+        ValueError: the literal is no number of at most 40 characters with an exponent of at most two digits.
+    """
+    try:
+        return Fraction(literal if _LITERAL.fullmatch(literal) else "")
+    except (ValueError, ZeroDivisionError):
+        raise ValueError("must be a number or a fraction such as 8/255 (at most 40 characters, exponents of two digits)") from None

@@ -8,7 +8,7 @@ from typing import Any
 KEY_VERSION = 1
 """Raise it when the same spec comes to mean another computation: every old result is then left behind, none reused wrongly."""
 
-_PRESENTATION = frozenset({"epsilon_literal"})
+_PRESENTATION = frozenset({"epsilon_literal", "recipe"})
 
 
 def job_key(spec: Mapping[str, Any], parents: Mapping[str, str]) -> str:

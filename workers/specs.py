@@ -16,12 +16,9 @@ from workers.fields import (
     Index,
     Knowledge,
     ModelName,
-    NonNegative,
     Positive,
     RankFraction,
     RankKind,
-    Schedule,
-    Share,
     SignGradientName,
     SketchModes,
     SplitLists,
@@ -30,6 +27,7 @@ from workers.fields import (
 )
 from workers.keys import job_key
 from workers.kinds import require_binary_form, require_fitting, require_flippable, require_lists
+from workers.training_spec import TrainingSpec
 
 
 class DataSpec(Frozen):
@@ -79,19 +77,6 @@ class ModelSpec(Frozen):
         if self.binary:
             require_binary_form(self.name, draws=self.draws)
         return self
-
-
-class TrainingSpec(Frozen):
-    """SGD with momentum on cross-entropy; the learning rate follows `schedule` (see `workers.train.schedule`)."""
-
-    epochs: Count
-    batch_size: Count = 128
-    learning_rate: Positive = 0.1
-    momentum: Share = 0.9
-    weight_decay: NonNegative = 5e-4
-    schedule: Schedule = "one_cycle"
-    horizontal_flip: bool = False
-    adversarial_training: Literal["none"] = "none"
 
 
 class AttackSettings(Frozen):

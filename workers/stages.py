@@ -77,8 +77,10 @@ def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
     if spec.stage == "fine_tune":
         network.load_state_dict(load(room.artifacts.read(room.parent("weights"), _MODEL)))
     network.to(room.device).seed(room.seed("sketch"))
-    history = train(network, split, spec.training, order=room.generator("order"), checkpoint=Checkpoint(room.folder), report=report)
-    if not all(parameter.isfinite().all() for parameter in network.parameters()):
+    attack = None if spec.training.adversarial_training == "none" else room.generator("attack")
+    order, checkpoint = room.generator("order"), Checkpoint(room.folder)
+    history = train(network, split, spec.training, order=order, checkpoint=checkpoint, report=report, attack=attack)
+    if not all(tensor.isfinite().all() for tensor in network.state_dict().values()):
         raise JobError("the last epoch left weights that are not finite; try a smaller learning_rate")
     weights = save({name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()})
     n_parameters = sum(parameter.numel() for parameter in network.parameters())

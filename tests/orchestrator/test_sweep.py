@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from orchestrator.sweep import expand
 from search_spaces import Space, load_space, parse_space
+from workers.recipes import resolve_training
 from workers.specs import ModelSpec
 
 EPSILONS = st.lists(st.sampled_from(["1/255", "2/255", "8/255", "16/255", "0.1"]), min_size=1, max_size=3)
@@ -181,6 +182,37 @@ def test_another_pair_of_lists_is_another_model():
     one, other = trained(small(data={"name": "speech_commands", "split_lists": ["official", "resplit"]}, model={"name": "logmel"}))
     assert (one.spec.data.split_lists, other.spec.data.split_lists) == ("official", "resplit")
     assert one.key != other.key
+
+
+def test_a_recipe_is_resolved_into_every_training_and_its_name_makes_no_job_of_its_own():
+    (fast,) = trained(small(training={"recipe": "fast"}))
+    assert fast.spec.training == resolve_training({"recipe": "fast"}, dataset="digits")
+    spelt_out = fast.spec.training.model_dump(exclude={"recipe", "milestones", "gamma", "clip_norm"}, exclude_defaults=True)
+    (same,) = trained(small(training=spelt_out))
+    assert (same.key, same.spec.training.recipe) == (fast.key, "custom")
+
+
+def test_each_data_set_gets_its_own_resolution_of_a_recipe():
+    flips = [
+        job.spec.training.horizontal_flip for job in trained(small(data={"name": ["digits", "cifar10"]}, training={"recipe": "paper"}))
+    ]
+    assert flips == [False, True]
+
+
+def test_adversarial_training_is_an_axis_whose_settings_are_idle_without_it():
+    axis = {"epochs": 1, "adversarial_training": ["none", "pgd", "r_fgsm"], "adversarial_steps": [[1, 2], [3, 4]]}
+    jobs = trained(small(training=axis, model={"theta": 0.9}))
+    kinds = Counter((job.stage, job.spec.training.adversarial_training) for job in jobs)
+    assert kinds == {(stage, kind): n for stage in ("pretrain", "fine_tune") for kind, n in (("none", 1), ("pgd", 2), ("r_fgsm", 1))}
+
+
+def test_a_sketched_model_is_fine_tuned_adversarially_from_the_parent_trained_in_the_same_way():
+    axis = {"epochs": 4, "adversarial_training": ["none", "pgd"]}
+    jobs = {job.key: job for job in trained(small(training=axis, model={"theta": 0.9}, fine_tuning={"epochs": 2}))}
+    for job in jobs.values():
+        if job.stage == "fine_tune":
+            parent = jobs[job.parents["weights"]].spec.training
+            assert job.spec.training == parent.model_copy(update={"epochs": 2})
 
 
 def test_omniscient_examples_are_crafted_once_and_used_by_every_repeat():

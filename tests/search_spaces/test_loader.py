@@ -43,6 +43,45 @@ def loaded(text, *overrides):
         ("[1.0, 0.9]", "", "x.yaml:6: model.theta=null: must be a number"),
         ("epochs: 2", "epochs: ten", "x.yaml:8: training.epochs='ten': must be a whole number"),
         ("  epochs: 2\n", "", "x.yaml:7: training.epochs: missing; it is required"),
+        ("epochs: 2", "recipe: fats", "x.yaml:8: training.recipe='fats': one of custom, fast, paper"),
+        ("epochs: 2", "recipe: [fast, fats]", "x.yaml:8: training.recipe='fats': one of custom, fast, paper"),
+        ("epochs: 2", "recipe: custom", "x.yaml:7: training.epochs: missing; it is required"),
+        ("epochs: 2", "recipe: [fast, custom]", "x.yaml:7: training.epochs: missing; it is required"),
+        ("epochs: 2", "epochs: []", "x.yaml:8: training.epochs=[]: must name at least one value"),
+        (
+            "epochs: 2",
+            "recipe: fast\nfine_tuning:\n  recipe: custom",
+            "x.yaml:9: fine_tuning.recipe=custom: has no epochs; give fine_tuning.epochs",
+        ),
+        ("epochs: 2", "epochs: 2\n  adversarial_training: pdg", "x.yaml:9: training.adversarial_training='pdg': one of none, pgd, r_fgsm"),
+        (
+            "epochs: 2",
+            "epochs: 2\n  adversarial_epsilon: [2, 8]",
+            "x.yaml:9: training.adversarial_epsilon=[2, 8]: must be in (0, 1] (input units: 8/255, not 8)",
+        ),
+        ("epochs: 2", "epochs: 2\n  adversarial_epsilon: 8/255", "x.yaml:9: training.adversarial_epsilon='8/255': must be [low, high]"),
+        (
+            "epochs: 2",
+            "epochs: 2\n  adversarial_steps: [[1, 2], [3, 2]]",
+            "x.yaml:9: training.adversarial_steps=[3, 2]: must be [low, high], low <= high",
+        ),
+        (
+            "epochs: 2",
+            "epochs: 2\n  adversarial_steps: [0, 2]",
+            "x.yaml:9: training.adversarial_steps=[0, 2]: must be [low, high], whole numbers >= 1",
+        ),
+        (
+            "epochs: 2",
+            "epochs: 2\n  milestones: [1, 2]",
+            "x.yaml:9: training.milestones=[1, 2]: epoch 2 is never reached with epochs=2; shares, such as 150/350, always are",
+        ),
+        (
+            "epochs: 2",
+            "epochs: 2\n  milestones: [1.5]",
+            "x.yaml:9: training.milestones=[1.5]: each must be an epoch >= 1 or a share in (0, 1), such as 150/350",
+        ),
+        ("epochs: 2", "epochs: 2\n  precision: fp16", "x.yaml:9: training.precision='fp16': one of bf16, float32"),
+        ("epochs: 2", "epochs: 2\n  clip_norm: 0", "x.yaml:9: training.clip_norm=0: must be > 0"),
         ("epochs: 2", "epochs: 2\n  epochs: 3", "x.yaml:9: duplicate key 'epochs'; it is already on line 8"),
         ("epochs: 2", "epochs: 0x", "x.yaml:8: training.epochs='0x': must be a whole number"),
         ("epochs: 2", "epochs: 1:30", "x.yaml:8: training.epochs='1:30': must be a whole number"),
@@ -198,7 +237,7 @@ def test_a_built_in_space_is_found_by_name_and_its_errors_name_its_file():
 
 
 def test_a_space_that_is_not_there_names_the_nearest_and_all_built_in_ones():
-    with pytest.raises(UserError, match=r"space 'quikstart': neither .* did you mean 'quickstart'\? built-in: cifar10-smoke, quickstart"):
+    with pytest.raises(UserError, match=r"space 'quikstart': neither .* did you mean 'quickstart'\? built-in: .*cifar10-smoke, quickstart"):
         load_space("quikstart")
 
 

@@ -123,6 +123,23 @@ def test_a_name_that_is_unfit_for_paths_and_the_command_line_is_refused(name):
         Space.model_validate({**SMALLEST, "name": name})
 
 
+def training(**settings):
+    return Space.model_validate({**SMALLEST, "training": settings}).training
+
+
+def test_a_recipe_other_than_custom_knows_its_number_of_epochs():
+    assert training(recipe="fast").epochs == ()
+    assert training(recipe=["fast", "paper"], epochs=3).epochs == (3,)
+
+
+def test_a_list_is_one_value_of_a_setting_that_is_a_list_and_lists_of_lists_are_an_axis():
+    one = training(epochs=9, milestones=[3, "7/9"], adversarial_epsilon=["2/255", "16/510"], adversarial_steps=[1, 3])
+    assert (one.milestones, one.adversarial_epsilon, one.adversarial_steps) == (((3, "7/9"),), (("2/255", "8/255"),), ((1, 3),))
+    several = training(epochs=9, milestones=[[3, 7], [5], []], adversarial_epsilon=[["2/255", 0.5], ["2/255", "1/2"], [1, 1]])
+    assert (several.milestones, several.adversarial_epsilon) == (((3, 7), (5,), ()), (("2/255", "1/2"), ("1", "1")))
+    assert training(epochs=9, milestones=[]).milestones == ((),)
+
+
 def test_every_built_in_space_loads_under_its_own_name_and_says_what_it_is_for():
     spaces = dict(builtin_spaces())
     assert set(spaces) >= {"quickstart", "cifar10-smoke"}

@@ -15,6 +15,29 @@ def test_the_step_schedule_drops_tenfold_where_the_papers_epochs_150_and_250_beg
     assert learning_rate(step * 40, total=350 * 40, peak=0.1, schedule="step") == pytest.approx(rate)
 
 
+@pytest.mark.parametrize(("step", "rate"), [(0, 0.01), (24, 0.01), (25, 0.001), (34, 0.001), (35, 0.0001), (49, 0.0001)])
+@pytest.mark.parametrize("batches", [1, 37, 663])
+def test_the_step_schedule_drops_where_the_papers_audio_epochs_25_and_35_begin(step, rate, batches):
+    found = learning_rate(step * batches, total=50 * batches, peak=0.01, schedule="step", milestones=(25 / 50, 35 / 50), gamma=0.1)
+    assert found == pytest.approx(rate)
+
+
+def test_every_epoch_of_the_papers_recipes_begins_at_the_rate_that_the_paper_states():
+    for epochs, drops in ((350, (150, 250)), (50, (25, 35))):
+        for batches in (1, 97, 391):
+            shares = [drop / epochs for drop in drops]
+            for drop in drops:
+                before, after = (
+                    learning_rate(step, total=epochs * batches, peak=1.0, schedule="step", milestones=shares, gamma=0.5)
+                    for step in (drop * batches - 1, drop * batches)
+                )
+                assert after == before / 2
+
+
+def test_a_schedule_without_milestones_is_constant():
+    assert {learning_rate(step, total=10, peak=0.3, schedule="step", milestones=()) for step in range(10)} == {0.3}
+
+
 @pytest.mark.parametrize(
     ("step", "share"), [(0, 1 / 26), (12, 13 / 26), (24, 25 / 26), (25, 1), (50, 0.75), (62.5, 0.5), (75, 0.25), (100, 0)]
 )

@@ -59,7 +59,19 @@ MODELS = st.builds(ModelSpec, width=COUNTS, tensorized=st.just(False)) | st.buil
     rescale=st.booleans(),
     binary=st.booleans(),
 )
-TRAININGS = st.builds(TrainingSpec, epochs=COUNTS, learning_rate=POSITIVE, momentum=SHARES, schedule=st.sampled_from(["one_cycle", "step"]))
+TRAININGS = st.builds(
+    TrainingSpec,
+    recipe=st.sampled_from(["custom", "fast", "paper"]),
+    epochs=COUNTS,
+    optimizer=st.sampled_from(["adam", "sgd"]),
+    learning_rate=POSITIVE,
+    momentum=SHARES,
+    schedule=st.sampled_from(["one_cycle", "step"]),
+    milestones=st.lists(st.floats(0, 1, exclude_max=True)).map(tuple),
+    clip_norm=st.none() | POSITIVE,
+    adversarial_training=st.sampled_from(["none", "pgd", "r_fgsm"]),
+    adversarial_epsilon=st.sampled_from([("1/255", "8/255"), ("0.03", "0.1")]),
+)
 SPECS = (
     st.builds(
         TrainSpec,
@@ -115,7 +127,18 @@ def test_a_job_survives_json_with_its_key(job):
         (TrainingSpec, {"epochs": 1, "learning_rate": float("inf")}, "finite"),
         (TrainingSpec, {"epochs": 1, "momentum": 1.5}, r"must be in \[0, 1\]"),
         (TrainingSpec, {"epochs": 1, "weight_decay": -1e-9}, "must be >= 0"),
-        (TrainingSpec, {"epochs": 1, "adversarial_training": "pgd"}, "'none'"),
+        (TrainingSpec, {"epochs": 1, "adversarial_training": "free"}, "'none', 'pgd' or 'r_fgsm'"),
+        (TrainingSpec, {"epochs": 1, "adversarial_epsilon": ("8/255", "2/255")}, "low <= high"),
+        (TrainingSpec, {"epochs": 1, "adversarial_epsilon": ("2", "8")}, "input units"),
+        (TrainingSpec, {"epochs": 1, "adversarial_steps": (3, 2)}, "low <= high"),
+        (TrainingSpec, {"epochs": 1, "adversarial_steps": (0, 2)}, "must be >= 1"),
+        (TrainingSpec, {"epochs": 1, "adversarial_alpha": 1.0}, r"must be in \[0, 1\)"),
+        (TrainingSpec, {"epochs": 1, "label_smoothing": 1.0}, r"must be in \[0, 1\)"),
+        (TrainingSpec, {"epochs": 1, "milestones": (1.0,)}, r"must be in \[0, 1\)"),
+        (TrainingSpec, {"epochs": 1, "gamma": 0.0}, r"must be in \(0, 1\]"),
+        (TrainingSpec, {"epochs": 1, "clip_norm": 0.0}, "must be > 0"),
+        (TrainingSpec, {"epochs": 1, "optimizer": "lion"}, "'adam' or 'sgd'"),
+        (TrainingSpec, {"epochs": 1, "precision": "fp16"}, "'bf16' or 'float32'"),
         (EvaluationSpec, {"examples": 0}, "must be >= 1"),
         (EvaluationSpec, {"batch_size": 0}, "must be >= 1"),
         (EvaluateSpec, {"evaluation": EvaluationSpec(), "repeat": -1}, "must be >= 0"),

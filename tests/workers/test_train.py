@@ -32,6 +32,7 @@ class Attempt:
     learning_rate: float = 0.1
     schedule: Schedule = "one_cycle"
     epochs: int = EPOCHS
+    more: dict[str, object] = field(default_factory=dict)
     data: DeviceSplit = field(default_factory=lambda: split(24, part="train"))
     killed_after: int = 0
     reported: list[EpochRecord] = field(default_factory=list)
@@ -40,10 +41,15 @@ class Attempt:
         net = build(ModelSpec(width=2, theta=self.theta), DIGITS.info, seed=1)
         net.seed(2)
         settings = TrainingSpec(
-            epochs=self.epochs, batch_size=8, learning_rate=self.learning_rate, schedule=self.schedule, horizontal_flip=self.flip
+            epochs=self.epochs,
+            batch_size=8,
+            learning_rate=self.learning_rate,
+            schedule=self.schedule,
+            horizontal_flip=self.flip,
+            **self.more,
         )
-        checkpoint = Checkpoint(JobFolder(self.folder, "test"))
-        return net, train(net, self.data, settings, order=generator(3), checkpoint=checkpoint, report=self.report)
+        checkpoint, attack = Checkpoint(JobFolder(self.folder, "test")), None if settings.adversarial_training == "none" else generator(4)
+        return net, train(net, self.data, settings, order=generator(3), checkpoint=checkpoint, report=self.report, attack=attack)
 
     def report(self, record: EpochRecord) -> None:
         self.reported.append(record)
@@ -72,6 +78,59 @@ def test_training_resumed_after_any_epoch_equals_the_uninterrupted_run_bit_for_b
     assert again == history
     assert states(tmp_path / "killed") == states(tmp_path / "whole")
     assert [record.epoch for record in attempt.reported] == list(range(after + 1, EPOCHS + 1))
+
+
+SMOOTH = {"nesterov": True, "label_smoothing": 0.1, "clip_norm": 0.5}
+PGD = {"adversarial_training": "pgd", "adversarial_steps": (1, 3)}
+
+
+@pytest.mark.parametrize(
+    ("theta", "more"),
+    [
+        pytest.param(0.8, {"optimizer": "adam", "weight_decay": 1e-4}, id="adam"),
+        pytest.param(0.8, SMOOTH, id="nesterov, label smoothing, clipping"),
+        pytest.param(0.8, PGD, id="pgd"),
+        pytest.param(1.0, PGD, id="pgd without a sketch"),
+        pytest.param(0.8, {"adversarial_training": "r_fgsm"}, id="r_fgsm"),
+        pytest.param(0.8, {"precision": "bf16"}, id="bf16"),
+    ],
+)
+@pytest.mark.parametrize("after", [1, 2, 3])
+def test_every_way_of_training_resumes_bit_for_bit(tmp_path, theta, more, after):
+    fields = {"theta": theta, "more": more, "learning_rate": 0.01}
+    whole, history = Attempt(tmp_path / "whole", **fields).train()
+    killed(tmp_path / "killed", after=after, **fields)
+    resumed, again = Attempt(tmp_path / "killed", **fields).train()
+    assert same_state(whole, resumed)
+    assert again == history
+    assert states(tmp_path / "killed") == states(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"optimizer": "adam"},
+        {"nesterov": True},
+        {"label_smoothing": 0.1},
+        {"clip_norm": 1e-3},
+        PGD,
+        {"adversarial_training": "r_fgsm"},
+        {"precision": "bf16"},
+        {"channels_last": False},
+    ],
+    ids=str,
+)
+def test_every_setting_changes_what_is_learnt(tmp_path, more):
+    # Channels-last differs by rounding only.
+    plain, _ = Attempt(tmp_path / "plain").train()
+    other, _ = Attempt(tmp_path / "other", more=more).train()
+    assert not same_state(plain, other)
+
+
+@pytest.mark.parametrize("more", [{"optimizer": "adam"}, {"precision": "bf16"}, PGD], ids=str)
+def test_a_diverging_run_is_an_error_however_it_is_trained(tmp_path, more):
+    with pytest.raises(JobError, match="the training loss is nan"):
+        Attempt(tmp_path, data=nan_data(), more=more).train()
 
 
 def damage_truncated(content):
@@ -121,6 +180,13 @@ def test_a_diverging_epoch_is_neither_checkpointed_nor_reported(tmp_path):
         attempt.train()
     assert states(tmp_path) == before
     assert attempt.reported == []
+
+
+def test_adversarial_training_without_its_generator_is_refused(tmp_path):
+    net = build(ModelSpec(width=2), DIGITS.info, seed=1)
+    settings, checkpoint = TrainingSpec(epochs=1, adversarial_training="pgd"), Checkpoint(JobFolder(tmp_path, "test"))
+    with pytest.raises(ValueError, match="adversarial_training=pgd with attack=None: one needs the other"):
+        train(net, split(8), settings, order=generator(3), checkpoint=checkpoint, report=[].append)
 
 
 def test_training_lowers_the_loss(tmp_path):

@@ -63,10 +63,12 @@ class TuckerKernel(nn.Module):
         return self.contract(reversed(range(len(self.shape))), scales)
 
     def contract(self, modes: Iterable[int], scales: Scales) -> Tensor:
-        """The core multiplied by the (scaled) factors of the given modes only."""
+        """The core multiplied by the (scaled) factors of the given modes only; in float32 also under autocast, since the roundings of
+        every product would add up."""
         kernel: Tensor = self.core
-        for mode in modes:
-            kernel = mode_product(kernel, self.factor(mode, scales), mode=mode)
+        with torch.autocast(kernel.device.type, enabled=False):
+            for mode in modes:
+                kernel = mode_product(kernel, self.factor(mode, scales), mode=mode)
         return kernel
 
     def factor(self, mode: int, scales: Scales) -> Tensor:

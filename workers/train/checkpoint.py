@@ -17,10 +17,10 @@ _DIGEST_BYTES = 32
 
 @dataclass
 class TrainingState:
-    """Everything that changes while training: weights and batch-norm statistics, momentum, the generators, the history so far."""
+    """Everything that changes while training: weights, batch-norm statistics, optimiser, generators, history."""
 
     model: nn.Module
-    optimizer: torch.optim.SGD
+    optimizer: torch.optim.Optimizer
     generators: dict[str, torch.Generator]
     history: list[EpochRecord]
 
@@ -33,7 +33,7 @@ class Checkpoint:
 
     def save(self, state: TrainingState) -> None:
         tensors = {f"model/{name}": tensor for name, tensor in state.model.state_dict().items()}
-        tensors |= {f"momentum/{name}": tensor for name, tensor in _momentum(state).items()}
+        tensors |= {f"optimizer/{name}": tensor for name, tensor in _averages(state.optimizer).items()}
         tensors |= {f"generator/{name}": generator.get_state() for name, generator in state.generators.items()}
         history = json.dumps([record.model_dump() for record in state.history]).encode()
         tensors["history"] = torch.frombuffer(bytearray(history), dtype=torch.uint8)
@@ -51,9 +51,7 @@ class Checkpoint:
             return
         tensors = load(content)
         state.model.load_state_dict(_under("model/", tensors))
-        for name, parameter in state.model.named_parameters():
-            if (buffer := tensors.get(f"momentum/{name}")) is not None:
-                state.optimizer.state[parameter]["momentum_buffer"] = buffer.to(parameter.device)
+        _set_averages(state.optimizer, _under("optimizer/", tensors))
         for name, generator in state.generators.items():
             generator.set_state(tensors[f"generator/{name}"])
         history = json.loads(tensors["history"].numpy().tobytes())
@@ -63,9 +61,18 @@ class Checkpoint:
         self._folder.remove(_FILE)
 
 
-def _momentum(state: TrainingState) -> dict[str, Tensor]:
-    buffers = {name: state.optimizer.state[parameter].get("momentum_buffer") for name, parameter in state.model.named_parameters()}
-    return {name: buffer for name, buffer in buffers.items() if buffer is not None}
+def _averages(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """What the optimiser keeps of each parameter (momentum; Adam's moments and step), as `number/name`."""
+    kept = optimizer.state_dict()["state"]
+    return {f"{number}/{name}": tensor for number, held in kept.items() for name, tensor in held.items() if tensor is not None}
+
+
+def _set_averages(optimizer: torch.optim.Optimizer, averages: dict[str, Tensor]) -> None:
+    held: dict[int, dict[str, Tensor]] = {}
+    for path, tensor in averages.items():
+        number, _, name = path.partition("/")
+        held.setdefault(int(number), {})[name] = tensor
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": held})
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -1,22 +1,27 @@
-"""Training by SGD, resumable at every epoch."""
+"""Training on clean or adversarial examples, resumable at every epoch."""
 
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the name that every PyTorch user knows)
 
 from workers.device_data import DeviceSplit
 from workers.errors import JobError
+from workers.fields import Precision
 from workers.models import Network
 from workers.results import EpochRecord
-from workers.specs import TrainingSpec
+from workers.train.adversary import Adversary
 from workers.train.checkpoint import Checkpoint, TrainingState
+from workers.train.optimizer import build_optimizer
 from workers.train.schedule import learning_rate
+from workers.training_spec import TrainingSpec
 
 _HALF = 0.5
+_IMAGE_BATCH_DIMENSIONS = 4
 
 
 def train(
@@ -27,27 +32,32 @@ def train(
     order: torch.Generator,
     checkpoint: Checkpoint,
     report: Callable[[EpochRecord], None],
+    attack: torch.Generator | None = None,
 ) -> list[EpochRecord]:
     """Train `network` in place and return one record per epoch.
 
     Args:
         network: on its device, its sketch seeded (the sketch's generator is part of the checkpoint).
         data: the training examples, on the same device.
-        settings: epochs, batch size, optimiser, schedule, augmentation.
+        settings: epochs, batch size, optimiser, schedule, augmentation, adversarial training.
         order: generator of the example order and the flips, on the data's device.
         checkpoint: where an earlier attempt's state is looked for, and each epoch's state is saved.
-        report: called after each epoch.
+        report: called after each epoch; under adversarial training its loss and accuracy are those on adversarial examples.
+        attack: generator of adversarial training, on the data's device; needed for it and for nothing else.
 
     Raises:
         JobError: the loss became NaN or infinite; the last good epoch stays in the checkpoint, no model is stored.
+        ValueError: adversarial training without the generator `attack`, or the generator without it.
     """
-    optimizer = torch.optim.SGD(
-        network.parameters(), lr=settings.learning_rate, momentum=settings.momentum, weight_decay=settings.weight_decay
-    )
-    generators = {"order": order} | ({"sketch": network.sketch.generator} if network.sketch.generator else {})
-    state = TrainingState(model=network, optimizer=optimizer, generators=generators, history=[])
+    if (attack is None) != (settings.adversarial_training == "none"):
+        raise ValueError(f"adversarial_training={settings.adversarial_training} with attack={attack}: one needs the other")
+    logits = partial(_logits, network, settings.precision)
+    adversary = None if attack is None else Adversary(network, logits, network.bounds, settings, attack)
+    trainer = _Trainer(network, logits, data, settings, order, adversary, build_optimizer(network.parameters(), settings))
+    generators = {"order": order, "sketch": network.sketch.generator, "attack": attack}
+    present = {name: generator for name, generator in generators.items() if generator is not None}
+    state = TrainingState(model=network, optimizer=trainer.optimizer, generators=present, history=[])
     checkpoint.restore(state)
-    trainer = _Trainer(network, data, settings, order, optimizer)
     network.train()
     for epoch in range(len(state.history) + 1, settings.epochs + 1):
         record = trainer.epoch(epoch)
@@ -57,19 +67,27 @@ def train(
     return state.history
 
 
+def _logits(network: Network, precision: Precision, inputs: Tensor) -> Tensor:
+    with torch.autocast(inputs.device.type, dtype=torch.bfloat16, enabled=precision == "bf16"):
+        logits: Tensor = network(inputs)
+    return logits.float()
+
+
 @dataclass(frozen=True)
 class _Trainer:
     network: Network
+    logits: Callable[[Tensor], Tensor]
     data: DeviceSplit
     settings: TrainingSpec
     order: torch.Generator
-    optimizer: torch.optim.SGD
+    adversary: Adversary | None
+    optimizer: torch.optim.Optimizer
 
     def epoch(self, epoch: int) -> EpochRecord:
         # Sums stay on the device: one synchronisation an epoch, not one a step.
         loss_sum, correct = torch.zeros(2, device=self.data.device)
         rate, seen = 0.0, 0
-        for step, (inputs, labels) in enumerate(self._batches()):
+        for step, (inputs, labels) in enumerate(self._seen()):
             rate = self._set_rate((epoch - 1) * self.steps + step)
             batch_loss, hits = self._step(inputs, labels)
             loss_sum += batch_loss * len(labels)
@@ -91,24 +109,41 @@ class _Trainer:
 
     def _set_rate(self, step: int) -> float:
         settings = self.settings
-        rate = learning_rate(step, total=settings.epochs * self.steps, peak=settings.learning_rate, schedule=settings.schedule)
+        rate = learning_rate(
+            step,
+            total=settings.epochs * self.steps,
+            peak=settings.learning_rate,
+            schedule=settings.schedule,
+            milestones=settings.milestones,
+            gamma=settings.gamma,
+        )
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         return rate
 
     def _step(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        logits = self.network(inputs)
-        loss = F.cross_entropy(logits, labels)
+        logits = self.logits(inputs)
+        loss = F.cross_entropy(logits, labels, label_smoothing=self.settings.label_smoothing)
         self.optimizer.zero_grad()
         loss.backward()
+        if self.settings.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_norm)
         self.optimizer.step()
         return loss.detach(), (logits.detach().argmax(dim=1) == labels).sum()
+
+    def _seen(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """The batches that the network learns from."""
+        return self._batches() if self.adversary is None else self.adversary.replaced(self._batches(), count=self.steps)
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         permutation = torch.randperm(len(self.data), generator=self.order, device=self.data.device)
         for chosen in permutation[: self.steps * self.batch_size].split(self.batch_size):
             inputs, labels = self.data.batch(chosen)
-            yield (self._flip(inputs) if self.settings.horizontal_flip else inputs), labels
+            yield self._laid_out(self._flip(inputs) if self.settings.horizontal_flip else inputs), labels
+
+    def _laid_out(self, inputs: Tensor) -> Tensor:
+        is_image = inputs.dim() == _IMAGE_BATCH_DIMENSIONS
+        return inputs.contiguous(memory_format=torch.channels_last) if self.settings.channels_last and is_image else inputs
 
     def _flip(self, inputs: Tensor) -> Tensor:
         flipped = torch.rand(len(inputs), generator=self.order, device=inputs.device) < _HALF

@@ -1,0 +1,95 @@
+"""The attacker inside adversarial training: replaces a batch by adversarial examples of the network as it is now."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+
+import torch
+from torch import Tensor, nn
+
+from workers.attacks import ATTACKS, Logits
+from workers.specs import AttackSettings
+from workers.training_spec import TrainingSpec
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What was drawn for one batch: epsilon in input units and the number of gradient steps."""
+
+    epsilon: float
+    steps: int
+
+
+@dataclass(frozen=True)
+class Adversary:
+    """PGD or R+FGSM on the training batches (Madry et al., 2018; Tramer et al., 2018; Lin et al., 2019).
+
+    `pgd` starts uniformly in the ball of epsilon and takes `steps` steps of `adversarial_stepsize` * epsilon / steps. `r_fgsm` takes a
+    random step alpha * sign(N(0, 1)), alpha being `adversarial_alpha` * epsilon, then one signed-gradient step of epsilon - alpha.
+    Epsilon (uniform) and the number of steps (uniform over whole numbers) are drawn anew for each batch.
+
+    The attacked network is the one being trained, its sketch live: every gradient step sees a fresh sketch, as a `randomized` attacker
+    does. Its batch norm is in eval mode: the examples are made against the net as it will be attacked, and neither batch statistics
+    nor running averages see the attacker's iterates; the training step that follows uses batch statistics as always.
+
+    Args:
+        module: the network, whose mode is eval while examples are made and is restored afterwards.
+        logits: how the network is called, inputs (batch, channels, ...) within `bounds` to (batch, n_classes).
+        bounds: the data set's input range.
+        settings: the adversarial settings; `adversarial_training` is not `none`.
+        generator: of everything drawn here, on the inputs' device; part of the checkpoint.
+    """
+
+    module: nn.Module
+    logits: Logits
+    bounds: tuple[float, float]
+    settings: TrainingSpec
+    generator: torch.Generator
+
+    def replaced(self, batches: Iterator[tuple[Tensor, Tensor]], *, count: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """The next `count` batches, (inputs, labels), their inputs replaced by adversarial examples."""
+        for drawn, (inputs, labels) in zip(self.draw(count), batches, strict=True):
+            yield self.perturb(inputs, labels, drawn=drawn), labels
+
+    def draw(self, batches: int) -> list[Drawn]:
+        """Epsilon and steps of the next so many batches: all at once, since each look at a GPU's numbers makes it wait."""
+        shares = torch.rand(batches, 2, generator=self.generator, device=self.generator.device).tolist()
+        low, high = (float(Fraction(end)) for end in self.settings.adversarial_epsilon)
+        fewest, most = self.settings.adversarial_steps
+        # A float32 share may round to 1 when scaled: the largest number of steps is then meant.
+        return [Drawn(low + (high - low) * epsilon, min(most, fewest + int((most - fewest + 1) * steps))) for epsilon, steps in shares]
+
+    def perturb(self, inputs: Tensor, labels: Tensor, *, drawn: Drawn) -> Tensor:
+        """Adversarial examples of `inputs`, within `drawn.epsilon` of them and within the bounds, of their shape; `inputs` are not changed."""
+        with _evaluating(self.module):
+            if self.settings.adversarial_training == "pgd":
+                stepsize = self.settings.adversarial_stepsize * drawn.epsilon / drawn.steps
+                return self._ascend(inputs, labels, _pgd(drawn.epsilon, steps=drawn.steps, stepsize=stepsize))
+            alpha = self.settings.adversarial_alpha * drawn.epsilon
+            noise = torch.randn(inputs.shape, generator=self.generator, device=inputs.device, dtype=inputs.dtype)
+            # The second ball lies within the first: (epsilon - alpha) around a point at alpha.
+            return self._ascend((inputs + alpha * noise.sign()).clamp(*self.bounds), labels, _fgsm(drawn.epsilon - alpha))
+
+    def _ascend(self, start: Tensor, labels: Tensor, attack: AttackSettings) -> Tensor:
+        return ATTACKS[attack.name](self.logits, start, labels, settings=attack, generator=self.generator, bounds=self.bounds)
+
+
+def _pgd(epsilon: float, *, steps: int, stepsize: float) -> AttackSettings:
+    return AttackSettings(
+        name="pgd", epsilon=epsilon, epsilon_literal=f"{epsilon:g}", steps=steps, abs_stepsize=stepsize, random_start=True
+    )
+
+
+def _fgsm(epsilon: float) -> AttackSettings:
+    return AttackSettings(name="fgsm", epsilon=epsilon, epsilon_literal=f"{epsilon:g}", steps=1, abs_stepsize=epsilon, random_start=False)
+
+
+@contextmanager
+def _evaluating(module: nn.Module) -> Iterator[None]:
+    before = module.training
+    module.eval()
+    try:
+        yield
+    finally:
+        module.train(before)
