@@ -61,7 +61,7 @@ class Adversary:
         return [Drawn(low + (high - low) * epsilon, min(most, fewest + int((most - fewest + 1) * steps))) for epsilon, steps in shares]
 
     def perturb(self, inputs: Tensor, labels: Tensor, *, drawn: Drawn) -> Tensor:
-        """Adversarial examples of `inputs`, within `drawn.epsilon` of them and within the bounds, of their shape; `inputs` are not changed."""
+        """Adversarial examples, within `drawn.epsilon` of `inputs` and within the bounds, of their shape; `inputs` are not changed."""
         with _evaluating(self.module):
             if self.settings.adversarial_training == "pgd":
                 stepsize = self.settings.adversarial_stepsize * drawn.epsilon / drawn.steps
