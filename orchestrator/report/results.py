@@ -16,6 +16,7 @@ from orchestrator.store import ResultRow
 Format = Literal["table", "csv", "json", "markdown"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 _KEY_DIGITS = 8
+_ROOMY_COLUMNS = 8
 _INTERNAL = frozenset({"stage"})
 
 
@@ -38,7 +39,7 @@ def _interval(low: float | None, high: float | None) -> str:
 
 
 def _rank(row: ResultRow) -> str:
-    return "dense" if row.rank_fraction is None else f"{row.rank_fraction:g} of {row.rank_kind}"
+    return "dense" if row.rank_fraction is None else f"{row.rank_fraction:g}"
 
 
 _MODEL_COLUMNS = (
@@ -46,7 +47,8 @@ _MODEL_COLUMNS = (
     Column("dataset", lambda row: row.dataset, optional=True),
     Column("model", lambda row: row.model, optional=True),
     Column("width", lambda row: str(row.width), optional=True, numeric=True),
-    Column("rank", _rank, optional=True),
+    Column("rank", _rank, optional=True, numeric=True),
+    Column("rank kind", lambda row: row.rank_kind, optional=True),
     Column("theta", lambda row: f"{row.theta:g}", numeric=True),
     Column("sketch modes", lambda row: row.sketch_modes, optional=True),
     Column("rescale", lambda row: str(row.rescale).lower(), optional=True),
@@ -63,7 +65,7 @@ _ATTACK_COLUMNS = (
     Column("steps", lambda row: str(row.steps), numeric=True),
     Column("clean %", lambda row: _share(row.clean_accuracy), numeric=True),
     Column("robust %", lambda row: _share(row.robust_accuracy), numeric=True),
-    Column("95 % interval", lambda row: _interval(row.ci_low, row.ci_high), numeric=True),
+    Column("95% interval", lambda row: _interval(row.ci_low, row.ci_high), numeric=True),
     Column("repeat", lambda row: "all" if row.repeat is None else str(row.repeat), optional=True, numeric=True),
     Column("repeats", lambda row: str(row.repeats), optional=True, numeric=True),
     Column("examples", lambda row: str(row.n_examples), optional=True, numeric=True),
@@ -110,9 +112,11 @@ def _markdown(rows: Sequence[ResultRow]) -> str:
 
 def _table(rows: Sequence[ResultRow]) -> Table:
     columns = _shown(rows)
-    table = plain_table(caption=_common(rows), caption_justify="left")
+    crowded = len(columns) > _ROOMY_COLUMNS
+    table = plain_table(caption=_common(rows), caption_justify="left", padding=0 if crowded else (0, 1))
     for column in columns:
-        table.add_column(column.title, justify="right" if column.numeric else "left", no_wrap=True)
+        title = column.title.replace(" ", "\n") if crowded else column.title
+        table.add_column(title, justify="right" if column.numeric else "left", no_wrap=True)
     for _, of_model in groupby(rows, key=lambda row: row.model_key):
         for row in of_model:
             table.add_row(*(column.text(row) for column in columns))
