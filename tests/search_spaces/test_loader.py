@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from search_spaces import SpaceError, load_space, parse_space
+from search_spaces import SpaceError, builtin_spaces, load_space, parse_space
 from workers.errors import UserError
 
 GOOD = """\
@@ -237,8 +237,9 @@ def test_a_built_in_space_is_found_by_name_and_its_errors_name_its_file():
 
 
 def test_a_space_that_is_not_there_names_the_nearest_and_all_built_in_ones():
-    with pytest.raises(UserError, match=r"space 'quikstart': neither .* did you mean 'quickstart'\? built-in: .*cifar10-smoke, quickstart"):
+    with pytest.raises(UserError, match=r"space 'quikstart': neither .* did you mean 'quickstart'\? built-in: ") as caught:
         load_space("quikstart")
+    assert str(caught.value).endswith("built-in: " + ", ".join(name for name, _ in builtin_spaces()))
 
 
 @pytest.mark.parametrize("name", ["", "a\0b", "/", "/dev/zero", "x" * 5000, "no/such.yaml", "/etc/passwd/x"])
