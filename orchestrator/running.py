@@ -65,7 +65,11 @@ class RunningSweep:
             result = self._recorder.finished(job)
         except ArtifactError as error:
             self.fail(job, error=describe(error), traceback="")
-            return
+        else:
+            self._note(job, result)
+
+    def _note(self, job: Job, result: Result) -> None:
+        """The job is done and its result recorded."""
         self._running.pop(job.key, None)
         epochs, _ = self._epochs.pop(job.key, (0, 0.0))
         seconds = 0.0 if epochs else result.seconds
@@ -84,18 +88,17 @@ class RunningSweep:
     def lost(self, job: Job, *, error: str, traceback: str) -> None:
         """The worker ended without a word: the job is done if it left its result, else the attempt failed."""
         try:
-            self._recorder.finished(job)
+            result = self._recorder.finished(job)
         except ArtifactError:
             self.fail(job, error=error, traceback=traceback)
         else:
-            self.succeed(job)
+            self._note(job, result)
 
     def harvest(self) -> None:
         """Record what running jobs finished while the run was being stopped."""
         for job in list(self._running.values()):
             with suppress(ArtifactError):
-                self._recorder.finished(job)
-                self.board.succeed(job.key)
+                self._note(job, self._recorder.finished(job))
 
     def _count(self, stage: Stage, units: int, seconds: float) -> None:
         self._left[stage] -= units

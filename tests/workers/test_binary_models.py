@@ -12,8 +12,8 @@ from workers.artifacts import Artifacts
 from workers.attacks import ATTACKS, input_gradient
 from workers.errors import UserError
 from workers.evaluate import attacker, correct_flags
-from workers.layers import BinaryConv, DenseKernel, SignGradient, TuckerKernel, TuckerLayer
-from workers.models import Network
+from workers.layers import BinaryConv, DenseKernel, LatentSketch, SignGradient, TuckerKernel, TuckerLayer
+from workers.models import Network, Tensorization, tensorize
 from workers.models.binarize import binarize
 from workers.results import FlagsOutcome
 from workers.run import Settings, run
@@ -180,3 +180,11 @@ def test_the_gradient_while_attacking_does_not_change_what_is_trained_or_measure
     run(attack, Settings(tmp_path))
     again = evaluate_job(FULL, examples=20, batch_size=20)
     assert run(again, Settings(tmp_path)).outcome == before
+
+
+def test_a_tensorized_classifier_of_a_binary_net_stays_real():
+    body = nn.Sequential(nn.Conv1d(1, 4, 3), nn.Conv1d(4, 4, 3), nn.Flatten(), nn.Linear(16, 3))
+    layers = tensorize(body, Tensorization(rank_fraction=0.5, first=True, linear=True), sketch=LatentSketch(theta=1.0))
+    binarize(body, signs=SignGradient())
+    assert [type(layer) for layer in body] == [TuckerLayer, BinaryConv, nn.Flatten, TuckerLayer]
+    assert body[3] is layers["3"]

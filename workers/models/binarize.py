@@ -5,7 +5,7 @@ from torch import nn
 from workers.layers import BinaryConv, DenseKernel, SignGradient, TuckerLayer
 from workers.models.tensorize import unfit
 
-_Convolution = nn.Conv1d | nn.Conv2d | TuckerLayer
+_LINEAR_ORDER = 2
 
 
 def binarize(network: nn.Module, *, signs: SignGradient) -> None:
@@ -20,7 +20,11 @@ def binarize(network: nn.Module, *, signs: SignGradient) -> None:
     Raises:
         ValueError: a convolution is grouped, or pads with anything but zeros.
     """
-    convolutions = [(name, module) for name, module in network.named_modules() if isinstance(module, _Convolution)]
+    convolutions = [
+        (name, module)
+        for name, module in network.named_modules()
+        if isinstance(module, nn.Conv1d | nn.Conv2d) or (isinstance(module, TuckerLayer) and len(module.kernel.shape) > _LINEAR_ORDER)
+    ]
     for name, convolution in convolutions[1:]:
         parent, _, child = name.rpartition(".")
         setattr(network.get_submodule(parent), child, _binary_like(name, convolution, signs))
