@@ -21,7 +21,7 @@ from workers.specs import (
 )
 
 _WITHOUT_SKETCH = ("sketch_modes", "rescale", "all_zero", "draws")
-_WITHOUT_TUCKER = ("rank_fraction", "rank_kind", "tensorize_first", "tensorize_linear", "execution")
+_WITHOUT_TUCKER = ("rank_fraction", "rank_kind", "tensorize_first", "tensorize_linear", "execution", "init")
 
 Lineage = tuple[Job, ...]
 Attack = tuple[AttackSettings, Knowledge]
@@ -51,13 +51,16 @@ def _lineages(space: Space) -> Iterator[Lineage]:
 def _lineage(
     seed: int, data: DataSpec, model: ModelSpec, training: dict[str, Any], fine_tunings: list[dict[str, Any]]
 ) -> Iterator[Lineage]:
+    """Without a sketch from scratch, or from the trained dense net decomposed; under a sketch from the net without one."""
     full = _meaningful(model.model_copy(update={"theta": 1.0}))
-    pretrain = _train("pretrain", seed, data, full, training)
-    if model.theta == 1:
-        yield (pretrain,)
-        return
-    for fine_tuning in fine_tunings:
-        yield pretrain, _train("fine_tune", seed, data, model, fine_tuning, weights=pretrain.key)
+    first = _meaningful(full.model_copy(update={"tensorized": False})) if full.init == "decompose" else full
+    pretrain = _train("pretrain", seed, data, first, training)
+    later = [stage for stage in dict.fromkeys((full, model)) if stage != first]
+    for fine_tuning in fine_tunings if later else [training]:
+        lineage = [pretrain]
+        for stage in later:
+            lineage.append(_train("fine_tune", seed, data, stage, fine_tuning, weights=lineage[-1].key))
+        yield tuple(lineage)
 
 
 def _train(

@@ -17,6 +17,7 @@ from workers.fields import (
     ExecutionChoice,
     Frozen,
     Index,
+    Initialisation,
     ModelName,
     RankFraction,
     RankKind,
@@ -24,7 +25,7 @@ from workers.fields import (
     SplitLists,
     Theta,
 )
-from workers.kinds import require_binary_form, require_fitting, require_flippable, require_lists
+from workers.kinds import require_binary_form, require_binary_init, require_fitting, require_flippable, require_lists
 from workers.specs import EvaluationSpec, ModelSpec
 
 T = TypeVar("T")
@@ -89,6 +90,7 @@ class ModelAxes(Axes):
     all_zero: Axis[AllZero] = ()
     draws: Axis[Draws] = ()
     binary: Axis[bool] = ()
+    init: Axis[Initialisation] = ()
 
     @field_validator("theta")
     @classmethod
@@ -111,6 +113,15 @@ class ModelAxes(Axes):
         if True in values:
             for name, draws in product(info.data.get("name") or (ModelSpec().name,), info.data.get("draws") or (ModelSpec().draws,)):
                 require_binary_form(name, draws=draws)
+        return values
+
+
+    @field_validator("init")
+    @classmethod
+    def _signs_are_not_decomposed(cls, values: tuple[Initialisation, ...], info: ValidationInfo) -> tuple[Initialisation, ...]:
+        if True in info.data.get("binary", ()):
+            for init in values:
+                require_binary_init(init)
         return values
 
 

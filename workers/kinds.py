@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Literal
 
-from workers.fields import DatasetName, Draws, ModelName
+from workers.fields import DatasetName, Draws, Initialisation, ModelName
 
 Kind = Literal["audio", "image"]
 
@@ -38,6 +38,16 @@ def require_binary_form(model: ModelName, *, draws: Draws) -> None:
         raise ValueError(f"binary=true: {model} has no binary form; one of {', '.join(sorted(BINARY_MODELS))}")
     if draws == "example":
         raise ValueError("binary=true with draws=example: a kernel is made binary once a batch; use draws=batch")
+
+
+def require_binary_init(init: Initialisation) -> None:
+    """Check that a binary model's Tucker layers start from random weights.
+
+    Raises:
+        ValueError: they would be decomposed: a binary net's real weights mean little beyond their signs, which no low rank keeps.
+    """
+    if init == "decompose":
+        raise ValueError("binary=true with init=decompose: the signs of a dense net survive no decomposition; must be random")
 
 
 def require_flippable(dataset: DatasetName, *, horizontal_flip: bool) -> None:

@@ -14,6 +14,7 @@ from workers.fields import (
     ExecutionChoice,
     Frozen,
     Index,
+    Initialisation,
     Knowledge,
     ModelName,
     Positive,
@@ -26,7 +27,7 @@ from workers.fields import (
     Theta,
 )
 from workers.keys import job_key
-from workers.kinds import require_binary_form, require_fitting, require_flippable, require_lists
+from workers.kinds import require_binary_form, require_binary_init, require_fitting, require_flippable, require_lists
 from workers.training_spec import TrainingSpec
 
 
@@ -50,7 +51,8 @@ class DataSpec(Frozen):
 class ModelSpec(Frozen):
     """A network and its latent sketch; `width` is the channels of the first stage (in the paper 64 for resnet18, 16 for soundnet5).
 
-    A `binary` one has binary convolutions (XNOR-Net), the first excepted.
+    A `binary` one has binary convolutions (XNOR-Net), the first excepted. `init` is where Tucker layers come from: `random` weights, or
+    the decomposition of a trained dense net of the same architecture (`decompose`).
     """
 
     name: ModelName = "resnet18"
@@ -67,6 +69,7 @@ class ModelSpec(Frozen):
     all_zero: AllZero = "keep"
     draws: Draws = "batch"
     binary: bool = False
+    init: Initialisation = "random"
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -76,6 +79,7 @@ class ModelSpec(Frozen):
             raise ValueError("draws=example with sketch_modes=all: only the channel modes can be drawn per example")
         if self.binary:
             require_binary_form(self.name, draws=self.draws)
+            require_binary_init(self.init)
         return self
 
 
@@ -109,7 +113,10 @@ class EvaluationSpec(Frozen):
 
 
 class TrainSpec(Frozen):
-    """Train a model: from scratch (`pretrain`), or from the weights of the parent in role `weights` (`fine_tune`)."""
+    """Train a model: from scratch (`pretrain`), or from the weights of the parent in role `weights` (`fine_tune`).
+
+    The parent of a tensorized model has its Tucker layers, or is dense and is decomposed (`init` decompose).
+    """
 
     stage: Literal["pretrain", "fine_tune"]
     data: DataSpec
@@ -120,6 +127,8 @@ class TrainSpec(Frozen):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         require_fitting(self.data.name, self.model.name)
+        if self.stage == "pretrain" and self.model.init == "decompose" and self.model.tensorized:
+            raise ValueError("stage pretrain with init=decompose: there is nothing to decompose yet; a dense parent is fine-tuned")
         require_flippable(self.data.name, horizontal_flip=self.training.horizontal_flip)
         return self
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load, save
+from torch import Tensor
 
 from workers.artifacts import Artifacts, JobFolder
 from workers.data import DATASETS, source
@@ -14,7 +15,7 @@ from workers.device_data import DeviceSplit
 from workers.errors import ArtifactError, JobError, UserError
 from workers.evaluate import attacker, correct_flags, craft, replayer, require_sketch
 from workers.fields import DatasetName, SplitLists
-from workers.models import Network, build
+from workers.models import Network, build, decomposed
 from workers.results import CraftOutcome, EpochRecord, FlagsOutcome, TrainOutcome
 from workers.seeding import derive_seed
 from workers.specs import AttackSpec, CraftSpec, DataSpec, EvaluateSpec, EvaluationSpec, Job, TrainSpec
@@ -73,9 +74,7 @@ class Room:
 
 def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
     split = _load_split(spec.data.name, spec.data.split_lists, "train", spec.data.train_examples, room.data_root, room.device)
-    network = build(spec.model, DATASETS[spec.data.name].info, seed=room.seed("weights"))
-    if spec.stage == "fine_tune":
-        network.load_state_dict(load(room.artifacts.read(room.parent("weights"), _MODEL)))
+    network = _untrained(room, spec)
     network.to(room.device).seed(room.seed("sketch"))
     attack = None if spec.training.adversarial_training == "none" else room.generator("attack")
     order, checkpoint = room.generator("order"), Checkpoint(room.folder)
@@ -85,6 +84,26 @@ def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
     weights = save({name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()})
     n_parameters = sum(parameter.numel() for parameter in network.parameters())
     return TrainOutcome(history=history, ranks=network.ranks(), n_parameters=n_parameters), {_MODEL: weights}
+
+
+def _untrained(room: Room, spec: TrainSpec) -> Network:
+    """The network as its training begins, on the CPU."""
+    info = DATASETS[spec.data.name].info
+    if spec.stage == "pretrain":
+        return build(spec.model, info, seed=room.seed("weights"))
+    parent, weights = _stored(room.artifacts, room.parent("weights"))
+    dense = spec.model.tensorized and not parent.model.tensorized
+    network = build(parent.model if dense else spec.model, info, seed=0)
+    network.load_state_dict(weights)
+    return decomposed(network, spec.model, info) if dense else network
+
+
+def _stored(artifacts: Artifacts, key: str) -> tuple[TrainSpec, dict[str, Tensor]]:
+    """How a model was trained, and its weights, by its job key."""
+    spec = artifacts.job(key).spec
+    if not isinstance(spec, TrainSpec):
+        raise ArtifactError(f"job {key}: a {spec.stage} job has no model")
+    return spec, load(artifacts.read(key, _MODEL))
 
 
 def _evaluate(room: Room, spec: EvaluateSpec) -> Computed:
@@ -112,12 +131,9 @@ def _attack(room: Room, spec: AttackSpec) -> Computed:
 @lru_cache(maxsize=4)
 def _load_network(root: Path, key: str, device: torch.device) -> tuple[Network, DataSpec]:
     """A trained model by its job key; the last few stay in this process, since Ray reuses it for job after job."""
-    artifacts = Artifacts(root)
-    spec = artifacts.job(key).spec
-    if not isinstance(spec, TrainSpec):
-        raise ArtifactError(f"job {key}: a {spec.stage} job has no model")
+    spec, weights = _stored(Artifacts(root), key)
     network = build(spec.model, DATASETS[spec.data.name].info, seed=0)
-    network.load_state_dict(load(artifacts.read(key, _MODEL)))
+    network.load_state_dict(weights)
     return network.to(device).eval().requires_grad_(False), spec.data
 
 

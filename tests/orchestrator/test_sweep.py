@@ -236,3 +236,18 @@ def test_one_epsilon_written_two_ways_is_one_job_with_the_first_spelling():
 
 def test_without_attacks_only_clean_accuracy_is_measured():
     assert [job.stage for job in expand(small(evaluation={"repeats": 2}))] == ["pretrain", "evaluate", "evaluate"]
+
+
+def test_a_decomposed_net_starts_from_the_dense_one_and_a_sketched_one_from_the_decomposed():
+    space = small(model={"theta": [1.0, 0.9], "init": "decompose", "rank_fraction": 0.5}, fine_tuning={"epochs": 2})
+    dense, full, sketched = trained(space)
+    assert (dense.stage, dense.spec.model.tensorized, dense.spec.model.init) == ("pretrain", False, "random")
+    assert (full.stage, full.spec.model.theta, full.parents) == ("fine_tune", 1.0, {"weights": dense.key})
+    assert (sketched.stage, sketched.spec.model.theta, sketched.parents) == ("fine_tune", 0.9, {"weights": full.key})
+    assert full.spec.training.epochs == sketched.spec.training.epochs == 2
+    assert dense.key == trained(small(model={"tensorized": False}))[0].key
+
+
+def test_a_dense_net_has_no_initial_decomposition():
+    both = small(model={"tensorized": False, "init": ["random", "decompose"]})
+    assert len(trained(both)) == 1

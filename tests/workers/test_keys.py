@@ -77,8 +77,8 @@ MEANING = [
 @pytest.mark.parametrize(
     ("job", "key"),
     [
-        pytest.param(PRETRAIN, "e7db0eabd6d8d13da9f2b2b9423e02bd1f7fb358e6d94112a11202eec40d5e6c", id="pretrain"),
-        pytest.param(FINE_TUNE, "9d531873635d17550fb1e50b0e0023505c3453803cd04dc4a5af0bd420f68a4d", id="fine_tune"),
+        pytest.param(PRETRAIN, "2c83aa48d94c80b2c2815a58240fff2f1ebf2e802b807629aa48bbe2eba14d7d", id="pretrain"),
+        pytest.param(FINE_TUNE, "4a4986d37fcab804bfd9338234b50e6dd640162079c957101eee0e7f811f4963", id="fine_tune"),
         pytest.param(ATTACK, "61ee4b1d713329902f49d0d45f45d040744d4eebe5fc0caa051bd2f3f16112ff", id="attack"),
     ],
 )

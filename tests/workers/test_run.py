@@ -8,7 +8,21 @@ from safetensors.numpy import load_file
 from safetensors.torch import load_file as load_tensors
 
 from tests.builders import attack_job, attack_settings, evaluate_job
-from tests.workers.chain import CRAFT, EVALUATES, FULL, MEASURED, MODEL, OMNISCIENT, PGD, PLAN, RANDOMIZED, Done, run_all, train_job
+from tests.workers.chain import (
+    CRAFT,
+    EVALUATES,
+    FULL,
+    MEASURED,
+    MODEL,
+    OMNISCIENT,
+    PGD,
+    PLAN,
+    RANDOMIZED,
+    TRAINING,
+    Done,
+    run_all,
+    train_job,
+)
 from tests.workers.small import DIGITS, generator, network, split
 from workers.artifacts import Artifacts, JobFolder
 from workers.data import balanced_subset
@@ -208,6 +222,17 @@ def test_a_fine_tuned_model_starts_from_its_parents_weights(parents):
     trained = [name for name in before if "running" not in name and "num_batches" not in name]
     assert trained
     assert all(np.array_equal(before[name], after[name]) for name in trained)
+
+
+def test_a_tensorized_model_that_starts_from_a_dense_parent_holds_its_kernels_decomposed(tmp_path):
+    dense = train_job(tensorized=False)
+    whole = train_job(parent=dense, training=TRAINING.model_copy(update={"learning_rate": 1e-9}), rank_fraction=1.0, init="decompose")
+    done = run_all([dense, whole], tmp_path)
+    before, after = (load_tensors(tmp_path / job.key / "model.safetensors") for job in (dense, whole))
+    name = "body.blocks.3.conv2"
+    core, *factors = (after.pop(f"{name}.kernel.{part}") for part in ("core", "factors.0", "factors.1", "factors.2", "factors.3"))
+    torch.testing.assert_close(torch.einsum("abcd,fa,gb,hc,wd->fghw", core, *factors), before[f"{name}.weight"], rtol=1e-3, atol=1e-5)
+    assert done[whole].outcome.ranks["blocks.3.conv2"] == [8, 8, 3, 3]
 
 
 def by_hand(done: Done, job: Job, *, perturb=None):

@@ -222,3 +222,15 @@ def test_a_dense_model_has_no_sketch():
 def test_model_settings_that_exclude_each_other_are_refused(fields, message):
     with pytest.raises(ValidationError, match=message):
         ModelSpec(**fields)
+
+
+def test_a_decomposed_net_is_not_pretrained():
+    fields = {"data": DataSpec(name="digits"), "training": TrainingSpec(epochs=1), "model": ModelSpec(init="decompose")}
+    with pytest.raises(ValidationError, match="stage pretrain with init=decompose: there is nothing to decompose yet"):
+        TrainSpec(stage="pretrain", **fields)
+    assert TrainSpec(stage="fine_tune", **fields).model.init == "decompose"
+
+
+def test_a_binary_net_is_not_decomposed():
+    with pytest.raises(ValidationError, match="binary=true with init=decompose: .* must be random"):
+        ModelSpec(binary=True, init="decompose")

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from workers.data import DatasetInfo
 from workers.errors import UserError
-from workers.fields import ModelName, SignGradientName
+from workers.fields import Initialisation, ModelName, SignGradientName
 from workers.layers import DenseKernel, LatentSketch, SignGradient, TuckerKernel
 from workers.models.binarize import binarize
 from workers.models.logmel import LogMel
@@ -84,22 +84,44 @@ def build(spec: ModelSpec, info: DatasetInfo, *, seed: int) -> Network:
         info: number of classes, shape and bounds of the inputs, the normalisation's mean and standard deviation.
         seed: of the initial weights.
     """
-    body = _body(spec, info)
-    sketch = LatentSketch(theta=spec.theta, modes=spec.sketch_modes, rescale=spec.rescale, all_zero=spec.all_zero, draws=spec.draws)
+    body, sketch = _body(spec, info), _sketch(spec)
     if spec.tensorized:
-        settings = Tensorization(
-            rank_fraction=spec.rank_fraction,
-            rank_kind=spec.rank_kind,
-            first=spec.tensorize_first,
-            linear=spec.tensorize_linear,
-            execution=spec.execution,
-        )
-        tensorize(body, settings, sketch=sketch, input_shape=info.shape)
+        tensorize(body, _tensorization(spec, "random"), sketch=sketch, input_shape=info.shape)
     signs = SignGradient() if spec.binary else None
     if signs is not None:
         binarize(body, signs=signs)
     _initialise(body, torch.Generator().manual_seed(seed))
     return Network(body, sketch=sketch, info=info, signs=signs)
+
+
+def decomposed(dense: Network, spec: ModelSpec, info: DatasetInfo) -> Network:
+    """The tensorized network of `spec` that starts from a trained dense one: its kernels decomposed, all else as it is.
+
+    With the full rank and theta 1 it computes what `dense` does, up to rounding. `dense` is used up: its layers become the new network's.
+
+    Args:
+        dense: on the CPU, of the same architecture and width.
+        spec: of the new network.
+        info: the data set's.
+    """
+    sketch = _sketch(spec)
+    tensorize(dense.body, _tensorization(spec, "decompose"), sketch=sketch, input_shape=info.shape)
+    return Network(dense.body, sketch=sketch, info=info)
+
+
+def _sketch(spec: ModelSpec) -> LatentSketch:
+    return LatentSketch(theta=spec.theta, modes=spec.sketch_modes, rescale=spec.rescale, all_zero=spec.all_zero, draws=spec.draws)
+
+
+def _tensorization(spec: ModelSpec, init: Initialisation) -> Tensorization:
+    return Tensorization(
+        rank_fraction=spec.rank_fraction,
+        rank_kind=spec.rank_kind,
+        first=spec.tensorize_first,
+        linear=spec.tensorize_linear,
+        execution=spec.execution,
+        init=init,
+    )
 
 
 def _body(spec: ModelSpec, info: DatasetInfo) -> nn.Module:

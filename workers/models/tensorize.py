@@ -9,11 +9,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from workers.fields import ExecutionChoice, RankKind
+from workers.fields import ExecutionChoice, Initialisation, RankKind
 from workers.layers import Execution, LatentSketch, TuckerLayer, cheaper_execution, resolve_rank
 
 Dense = nn.Conv1d | nn.Conv2d | nn.Linear
-Initialisation = Literal["decompose", "random"]
 
 
 @dataclass(frozen=True, kw_only=True)
