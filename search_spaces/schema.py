@@ -115,7 +115,6 @@ class ModelAxes(Axes):
                 require_binary_form(name, draws=draws)
         return values
 
-
     @field_validator("init")
     @classmethod
     def _signs_are_not_decomposed(cls, values: tuple[Initialisation, ...], info: ValidationInfo) -> tuple[Initialisation, ...]:

@@ -11,6 +11,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from tests.workers.small import CPU, generator
 from workers.layers import LatentSketch, TuckerKernel, TuckerLayer, mode_product, resolve_rank
+from workers.layers.kernel import kernel_of
 
 KERNELS = [((7, 5), (3, 4)), ((7, 5, 4), (3, 5, 2)), ((7, 5, 3, 3), (4, 2, 3, 2))]
 SHAPES = st.lists(st.integers(1, 12), min_size=2, max_size=4)
@@ -147,3 +148,12 @@ def test_fresh_kernels_have_kaiming_variance_at_every_rank(shape, rank):
 def test_fresh_factors_have_orthonormal_columns():
     for factor in kernel((7, 5, 3, 3), (4, 2, 3, 2)).factors:
         torch.testing.assert_close(factor.T @ factor, torch.eye(factor.shape[1], dtype=torch.float64))
+
+
+@pytest.mark.parametrize("spatial", [True, False])
+def test_the_kernels_own_backward_pass_is_that_of_its_forward_pass(spatial):
+    def values(*shape):
+        return torch.randn(shape, generator=generator(len(shape)), dtype=torch.float64, requires_grad=True)
+
+    core, taps = (values(3, 2, 4), values(5, 4)) if spatial else (values(3, 2, 1), None)
+    assert torch.autograd.gradcheck(kernel_of, (core, values(4, 3), values(6, 2), taps))

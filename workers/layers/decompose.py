@@ -24,6 +24,12 @@ def hosvd(kernel: Tensor, rank: Sequence[int]) -> tuple[Tensor, list[Tensor]]:
     return core.to(kernel.dtype), [factor.to(kernel.dtype) for factor in factors]
 
 
+def mode_product(tensor: Tensor, matrix: Tensor, *, mode: int) -> Tensor:
+    """The n-mode product (Kolda & Bader, 2009): tensor (..., R, ...) and matrix (D, R) give (..., D, ...), R and D in place `mode`."""
+    product: Tensor = torch.tensordot(matrix, tensor, dims=([1], [mode]))
+    return product.movedim(0, mode)
+
+
 def _iterate(tensor: Tensor, factors: list[Tensor], rank: Sequence[int]) -> None:
     before = 0.0
     for _ in range(_ITERATIONS):
@@ -46,6 +52,5 @@ def _leading(tensor: Tensor, mode: int, rank: int) -> Tensor:
 def _project(tensor: Tensor, factors: list[Tensor], *, but: int | None = None) -> Tensor:
     for mode, factor in enumerate(factors):
         if mode != but:
-            product: Tensor = torch.tensordot(factor.t(), tensor, dims=([1], [mode]))
-            tensor = product.movedim(0, mode)
+            tensor = mode_product(tensor, factor.t(), mode=mode)
     return tensor

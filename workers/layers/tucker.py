@@ -1,7 +1,8 @@
 """Layers whose kernel is held in Tucker form, of any order: W = G x0 U0 x1 U1 ... (defensive tensorization, section 3)."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,7 @@ from torch.nn import functional as F  # noqa: N812 (the name that every PyTorch 
 
 from workers.layers.cost import Execution
 from workers.layers.decompose import hosvd
+from workers.layers.kernel import kernel_of, over_taps
 from workers.layers.sketch import LatentSketch, Scales
 
 CONVOLUTIONS: dict[int, Callable[..., Tensor]] = {1: F.conv1d, 2: F.conv2d}
@@ -58,30 +60,37 @@ class TuckerKernel(nn.Module):
         return self.build(self.draw())
 
     def build(self, scales: Scales) -> Tensor:
-        """The kernel under a given draw, of shape `self.shape`."""
-        # Spatial modes first, while the tensor is small; filters last, which leaves the result contiguous.
-        return self.contract(reversed(range(len(self.shape))), scales)
+        """The kernel under a given draw, of shape `self.shape` (a convolution's 4-d one is in channels-last memory format).
 
-    def contract(self, modes: Iterable[int], scales: Scales) -> Tensor:
-        """The core multiplied by the (scaled) factors of the given modes only; in float32 also under autocast, since the roundings of
-        every product would add up."""
-        kernel: Tensor = self.core
-        with torch.autocast(kernel.device.type, enabled=False):
-            for mode in modes:
-                kernel = mode_product(kernel, self.factor(mode, scales), mode=mode)
-        return kernel
+        In float32 also under autocast, as is `spread_core`: the roundings of every product would add up.
+        """
+        filters, channels, *spatial = self.shape
+        with torch.autocast(self.core.device.type, enabled=False):
+            kernel = kernel_of(self._flat_core(), self.factor(0, scales), self.factor(1, scales), self._taps(scales))
+        return kernel.view(filters, *spatial, channels).movedim(-1, 1)
+
+    def spread_core(self, scales: Scales, *, filters: bool = False) -> Tensor:
+        """The core with its spatial modes at full size, (rank[0], rank[1], *spatial); with `filters` the filters' mode too."""
+        rows = self.shape[0] if filters else self.rank[0]
+        with torch.autocast(self.core.device.type, enabled=False):
+            core = over_taps(self._flat_core(), self._taps(scales)).flatten(1)
+            core = self.factor(0, scales) @ core if filters else core
+        return core.view(rows, self.rank[1], *self.shape[2:])
+
+    def _flat_core(self) -> Tensor:
+        """(rank[0], rank[1], latent taps)"""
+        return self.core.reshape(*self.rank[:2], -1)
+
+    def _taps(self, scales: Scales) -> Tensor | None:
+        """The Kronecker product of the spatial factors, (taps, latent taps): one product applies them all."""
+        spatial = [self.factor(mode, scales) for mode in range(2, len(self.shape))]
+        return reduce(torch.kron, spatial) if spatial else None
 
     def factor(self, mode: int, scales: Scales) -> Tensor:
         """The factor of a mode with its columns scaled, (shape[mode], rank[mode])."""
         factor: Tensor = self.factors[mode]
         scale = scales[mode]
         return factor if scale is None else factor * scale
-
-
-def mode_product(tensor: Tensor, matrix: Tensor, *, mode: int) -> Tensor:
-    """The n-mode product (Kolda & Bader, 2009): tensor (..., R, ...) and matrix (D, R) give (..., D, ...), R and D in place `mode`."""
-    product: Tensor = torch.tensordot(matrix, tensor, dims=([1], [mode]))
-    return product.movedim(0, mode)
 
 
 class TuckerLayer(nn.Module):
@@ -138,8 +147,10 @@ class TuckerLayer(nn.Module):
         pointwise = math.prod(kernel.shape[2:]) == 1 and not isinstance(self.padding, str) and not any(self.padding)
         latent = self._move(inputs, self._unit(kernel.factor(1, shared).t()), None, geometry=pointwise)
         latent = self._scaled(latent, per_example[1])
-        core = kernel.contract(reversed(range(2, len(kernel.shape))), shared).contiguous()
-        latent = self._move(latent, core, None, geometry=not pointwise)
+        if pointwise and per_example[0] is None:
+            # Nothing stands between core and filters: one product less.
+            return self._move(latent, kernel.spread_core(shared, filters=True), self.bias, geometry=False)
+        latent = self._move(latent, kernel.spread_core(shared), None, geometry=not pointwise)
         latent = self._scaled(latent, per_example[0])
         return self._move(latent, self._unit(kernel.factor(0, shared)), self.bias, geometry=False)
 
