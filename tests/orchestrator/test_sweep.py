@@ -156,6 +156,33 @@ def test_the_quickstart_has_the_jobs_that_its_file_describes():
     assert Counter(job.stage for job in jobs) == {"pretrain": 1, "fine_tune": 2, "evaluate": 9, "craft": 9, "attack": 108}
 
 
+def curves(name, *axes):
+    """The measured models of a built-in space: its attacks' values of `axes`, by the model's theta and adversarial training."""
+    jobs = {job.key: job for job in expand(load_space(name).space)}
+    found = {}
+    for job in jobs.values():
+        if job.stage == "attack":
+            model = jobs[job.parents["model"]].spec
+            values = found.setdefault((model.model.theta, model.training.adversarial_training), set())
+            values.add(tuple(getattr(job.spec.attack, axis) for axis in axes))
+    return found
+
+
+def test_figure_1_has_seven_curves_three_of_them_with_adversarial_training():
+    epsilons = [f"{2**power}/255" for power in range(8)]
+    every_attack = {(attack, epsilon) for attack in ("fgsm", "pgd") for epsilon in epsilons}
+    expected = [(1.0, "none"), (0.95, "none"), (0.9, "none"), (0.8, "none"), (1.0, "pgd"), (0.95, "pgd"), (0.9, "pgd")]
+    assert curves("figure1", "name", "epsilon_literal") == dict.fromkeys(expected, every_attack)
+
+
+def test_table_4_attacks_the_unsketched_binary_net_through_three_gradients_and_the_sketched_one_through_one():
+    attacks = {(attack, f"{epsilon}/255") for attack in ("fgsm", "bim", "pgd") for epsilon in (2, 8, 16)}
+    signs = {1.0: ("identity", "tanh", "tanh075"), 0.99: ("identity",)}
+    expected = {(theta, "none"): {(*attack, sign) for attack in attacks for sign in of_theta} for theta, of_theta in signs.items()}
+    assert curves("table4", "name", "epsilon_literal", "sign_gradient") == expected
+    assert all(job.spec.model.binary for job in trained(load_space("table4").space))
+
+
 def test_sketched_models_are_fine_tuned_from_one_pretrained_model_that_is_not_measured_itself():
     jobs = expand(small(model={"theta": [0.9, 0.8], "sketch_modes": ["all", "channels"]}))
     (pretrain,) = [job for job in jobs if job.stage == "pretrain"]
