@@ -1,5 +1,6 @@
 """Loads spaces: built-in ones by name, others from a YAML file, with every problem of a file reported at once."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -78,14 +79,15 @@ def _no_mapping(document: Document) -> Problem:
 
 def _problems(invalid: ValidationError, data: dict[str, Any], document: Document, overridden_at: set[Location]) -> Iterator[Problem]:
     """Every problem once, where it stands; one of the file's own settings that only some of the variants have names these."""
+    errors = [error for error in invalid.errors(include_url=False) if error["input"] is not UNREADABLE]
+    grids_with = Counter((error["loc"][2:], error["msg"]) for error in errors)
     found: dict[Problem, list[str]] = {}
-    for error in invalid.errors(include_url=False):
-        if error["input"] is not UNREADABLE:
-            path = origin(error["loc"], data)
-            by_override = any(path[:end] in overridden_at for end in range(len(path) + 1))
-            inheriting = found.setdefault(Problem(described(error, path), line=0 if by_override else document.line(path)), [])
-            if error["loc"][0] == "grids" and path[0] != VARIANTS:
-                inheriting.append(dotted((VARIANTS, *error["loc"][1:2])))
+    for error in errors:
+        path = origin(error["loc"], data, everywhere=grids_with[error["loc"][2:], error["msg"]] == usable(data))
+        by_override = any(path[:end] in overridden_at for end in range(len(path) + 1))
+        inheriting = found.setdefault(Problem(described(error, path), line=0 if by_override else document.line(path)), [])
+        if error["loc"][0] == "grids" and path[0] != VARIANTS:
+            inheriting.append(dotted((VARIANTS, *error["loc"][1:2])))
     for problem, inheriting in found.items():
         named = dict.fromkeys(inheriting)
         yield replace(problem, message=f"{problem.message} (in {listed(named)})") if 0 < len(named) < usable(data) else problem

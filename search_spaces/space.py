@@ -69,23 +69,33 @@ def _is_section(value: object) -> bool:
     return value is None or isinstance(value, dict)
 
 
-def origin(location: Location, data: Mapping[str, Any]) -> Location:
-    """Where in the file's data that is which lies at `location` in its `Space`: in a variant if it says so, else in the file itself."""
+def origin(location: Location, data: Mapping[str, Any], *, everywhere: bool) -> Location:
+    """Where in the file's data that is which lies at `location` in its `Space`: in a variant if it says so, else in the file itself.
+
+    Args:
+        location: pydantic's, of a value or of something that is missing.
+        data: the file's data.
+        everywhere: whether every grid has it; what is missing from the sections of the file and of a variant alike is then the file's.
+    """
     if location[0] != "grids":
         return location
     variants = data.get(VARIANTS)
     if len(location) == 1 or variants is None:
         return location[2:] or (VARIANTS,)
     index, inside = location[1], location[2:]
-    return (VARIANTS, index, *inside) if not inside or _is_own(variants[index], inside, data) else inside
+    own = not inside or _is_own(variants[index], inside, data, unless_tied=everywhere)
+    return (VARIANTS, index, *inside) if own else inside
 
 
-def _is_own(variant: dict[str, Any] | None, path: Location, shared: Mapping[str, Any]) -> bool:
+def _is_own(variant: dict[str, Any] | None, path: Location, shared: Mapping[str, Any], *, unless_tied: bool) -> bool:
     """Whether a variant, rather than the file it is laid over, has what is at `path`, or the most of the way there."""
-    section = str(path[0])
-    if section in _MERGED and not _is_section(shared.get(section)) and _is_section((variant or {}).get(section)):
+    section, decided = str(path[0]), _decided(path)
+    laid_over_it = section in _MERGED and _is_section((variant or {}).get(section))
+    if laid_over_it and not _is_section(shared.get(section)):
         return False
-    return _depth(variant, _decided(path)) >= max(1, _depth(shared, _decided(path)))
+    own, held = _depth(variant, decided), _depth(shared, decided)
+    whole_section = laid_over_it and len(path) == 1
+    return own > held or (own == len(decided) and not whole_section) or (own == held > 0 and not unless_tied)
 
 
 def _decided(path: Location) -> Location:

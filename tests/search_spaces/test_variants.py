@@ -119,11 +119,12 @@ def test_a_mistake_in_a_variant_is_one_line_that_points_into_the_variant(old, ne
         ("data:\n", "modle:\ndata:\n", "x.yaml:1: modle: unknown key; did you mean 'model'? legal: name, description, method, seed, "),
         ("data:\n  name: digits\n", "", "x.yaml:1: data: missing; it is required"),
         ("model:\n  width: 2\n  theta: [1.0, 0.9]\n", "model: 3\n", "x.yaml:3: model=3: must be a mapping (key: value)"),
+        ("  epochs: 2\n", "  batch_size: 2\n", "x.yaml:6: training.epochs: missing; it is required"),
         ("data:\n", "name: a b\ndata:\n", "x.yaml:1: name='a b': must be at most 100 letters"),
     ],
 )
 def test_a_mistake_that_every_variant_inherits_is_reported_once_where_it_stands(old, new, line):
-    (found,) = problems(FILE.replace(old, new, 1))
+    (found,) = problems(FILE.replace("epochs: 3", "momentum: 0.5").replace(old, new, 1))
     assert found.startswith(line)
     assert "(in variants" not in found
 
@@ -226,3 +227,15 @@ def test_a_space_knows_its_grids_and_the_text_it_came_from(tmp_path):
     loaded = load_space(str(path), ["variants.1.seed=7"])
     assert all(isinstance(grid, Grid) for grid in loaded.space.grids)
     assert loaded.recorded_text == FILE + "\n# --set variants.1.seed=7"
+
+
+def test_what_is_missing_because_of_a_variant_is_missing_in_the_variant():
+    text = FILE.replace("epochs: 2", "recipe: fast").replace("epochs: 3", "recipe: custom")
+    assert problems(text) == ["x.yaml:20: variants.2.training.epochs: missing; it is required"]
+
+
+def test_sections_that_do_not_go_together_in_any_variant_are_one_mistake_of_the_file():
+    text = "data: {name: tones}\ntraining: {epochs: 1}\nmodel: {width: 2}\nvariants:\n  - model: {theta: 1.0}\n  - model: {theta: 0.9}\n"
+    message = "model.name=resnet18: takes image inputs, and tones is audio; one of logmel, soundnet5"
+    assert problems(text) == [f"x.yaml:3: {message}"]
+    assert problems(text + "  - model: {name: logmel}\n") == [f"x.yaml:5: variants.0.{message}", f"x.yaml:6: variants.1.{message}"]
