@@ -1,10 +1,10 @@
-"""Resolves a space into jobs: every combination of its axes, with defaults filled in and equal computations merged."""
+"""Resolves a space into jobs: every combination of the axes of each of its grids, with defaults filled in and equal computations merged."""
 
 from collections.abc import Iterator
 from itertools import product
 from typing import Any, Literal
 
-from search_spaces import Space
+from search_spaces import Grid, Space
 from workers.fields import Knowledge
 from workers.kinds import PAPER_WIDTHS
 from workers.recipes import inherit_training, resolve_training
@@ -29,22 +29,28 @@ Attack = tuple[AttackSettings, Knowledge]
 
 def expand(space: Space) -> list[Job]:
     """All jobs of a space, parents before their children, equal keys merged; the same space always gives the same list."""
-    attacks = [attack for group in space.attacks for attack in group.resolved()]
-    evaluation = EvaluationSpec(examples=space.evaluation.examples, batch_size=space.evaluation.batch_size)
-    trained = {lineage[-1].key: lineage for lineage in _lineages(space)}
     jobs: dict[str, Job] = {}
-    for model_key, lineage in trained.items():
-        measured = _measurements(model_key, _applicable(attacks, lineage[-1]), evaluation, repeats=space.evaluation.repeats)
-        for job in (*lineage, *measured):
+    for grid in space.grids:
+        for job in _jobs(grid):
             jobs.setdefault(job.key, job)
     return list(jobs.values())
 
 
-def _lineages(space: Space) -> Iterator[Lineage]:
-    """The training jobs of every model in the space, its ancestors first."""
-    for seed, data, model in product(space.seed, space.data.points(), space.model.points()):
-        for training in space.training.points():
-            fine_tunings = [inherit_training(training, point, dataset=data["name"]) for point in space.fine_tuning.points()]
+def _jobs(grid: Grid) -> Iterator[Job]:
+    """The jobs of a grid, parents before their children; a job may come more than once."""
+    attacks = [attack for group in grid.attacks for attack in group.resolved()]
+    evaluation = EvaluationSpec(examples=grid.evaluation.examples, batch_size=grid.evaluation.batch_size)
+    trained = {lineage[-1].key: lineage for lineage in _lineages(grid)}
+    for model_key, lineage in trained.items():
+        yield from lineage
+        yield from _measurements(model_key, _applicable(attacks, lineage[-1]), evaluation, repeats=grid.evaluation.repeats)
+
+
+def _lineages(grid: Grid) -> Iterator[Lineage]:
+    """The training jobs of every model in the grid, its ancestors first."""
+    for seed, data, model in product(grid.seed, grid.data.points(), grid.model.points()):
+        for training in grid.training.points():
+            fine_tunings = [inherit_training(training, point, dataset=data["name"]) for point in grid.fine_tuning.points()]
             yield from _lineage(seed, DataSpec(**data), _meaningful(_resolved(model)), training, fine_tunings)
 
 

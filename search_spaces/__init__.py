@@ -3,6 +3,7 @@
 from search_spaces.attack_groups import AttackGroup, paper_steps
 from search_spaces.loader import LoadedSpace, builtin_spaces, load_space, parse_space
 from search_spaces.problems import SpaceError
-from search_spaces.schema import Space
+from search_spaces.schema import Grid
+from search_spaces.space import Space
 
-__all__ = ["AttackGroup", "LoadedSpace", "Space", "SpaceError", "builtin_spaces", "load_space", "paper_steps", "parse_space"]
+__all__ = ["AttackGroup", "Grid", "LoadedSpace", "Space", "SpaceError", "builtin_spaces", "load_space", "paper_steps", "parse_space"]

@@ -8,7 +8,8 @@ from typing import Any
 import yaml
 from yaml.reader import ReaderError
 
-from search_spaces.problems import Location, Problem, shown
+from search_spaces.problems import Problem, shown
+from search_spaces.space import Location
 
 
 class _Unreadable:

@@ -1,17 +1,19 @@
 """Loads spaces: built-in ones by name, others from a YAML file, with every problem of a file reported at once."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 from search_spaces.document import UNREADABLE, Document, read_document
 from search_spaces.overrides import overridden
-from search_spaces.problems import Location, Problem, described, did_you_mean, joined, shown
-from search_spaces.schema import Space
+from search_spaces.problems import Problem, described, did_you_mean, dotted, joined, listed, shown
+from search_spaces.space import VARIANTS, Location, Space, origin, usable
 from workers.errors import UserError
 
 MAX_BYTES = 1_000_000
@@ -64,7 +66,7 @@ def parse_space(text: str, *, label: str, stem: str, overrides: Sequence[str] = 
     try:
         space = Space.model_validate(data)
     except ValidationError as invalid:
-        raise joined([*document.problems, *_problems(invalid, document, overridden_at)], label) from None
+        raise joined([*document.problems, *_problems(invalid, data, document, overridden_at)], label) from None
     if document.problems:
         raise joined(document.problems, label)
     return space
@@ -75,12 +77,20 @@ def _no_mapping(document: Document) -> Problem:
     return Problem(f"a space file is a mapping (key: value); {found}", line=1)
 
 
-def _problems(invalid: ValidationError, document: Document, overridden_at: set[Location]) -> Iterator[Problem]:
-    for error in invalid.errors(include_url=False):
-        if error["input"] is not UNREADABLE:
-            location = error["loc"]
-            by_override = any(location[:end] in overridden_at for end in range(len(location) + 1))
-            yield Problem(described(error), line=0 if by_override else document.line(location))
+def _problems(invalid: ValidationError, data: dict[str, Any], document: Document, overridden_at: set[Location]) -> Iterator[Problem]:
+    """Every problem once, where it stands; one of the file's own settings that only some of the variants have names these."""
+    errors = [error for error in invalid.errors(include_url=False) if error["input"] is not UNREADABLE]
+    grids_with = Counter((error["loc"][2:], error["msg"]) for error in errors)
+    found: dict[Problem, list[str]] = {}
+    for error in errors:
+        path = origin(error["loc"], data, everywhere=grids_with[error["loc"][2:], error["msg"]] == usable(data))
+        by_override = any(path[:end] in overridden_at for end in range(len(path) + 1))
+        inheriting = found.setdefault(Problem(described(error, path), line=0 if by_override else document.line(path)), [])
+        if error["loc"][0] == "grids" and path[0] != VARIANTS:
+            inheriting.append(dotted((VARIANTS, *error["loc"][1:2])))
+    for problem, inheriting in found.items():
+        named = dict.fromkeys(inheriting)
+        yield replace(problem, message=f"{problem.message} (in {listed(named)})") if 0 < len(named) < usable(data) else problem
 
 
 def builtin_spaces() -> list[tuple[str, str]]:

@@ -1,17 +1,18 @@
 """Overrides: `path=value` settings from the command line, laid over a space file's data."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from search_spaces.document import read_document
-from search_spaces.problems import Location, Problem, dotted, shown, unknown_key
-from search_spaces.schema import SECTIONS, legal_keys
+from search_spaces.problems import Problem, dotted, listed, shown, unknown_key
+from search_spaces.schema import SECTIONS
+from search_spaces.space import VARIANTS, Location, divided, legal_keys, sets
 
 
 def overridden(data: dict[str, Any], overrides: Iterable[str], problems: list[Problem]) -> tuple[dict[str, Any], set[Location]]:
     """`data` with the overrides applied, and their paths; what cannot be applied is added to `problems`."""
-    paths: set[Location] = set()
+    applied: dict[Location, object] = {}
     for override in overrides:
         name, equals, text = override.partition("=")
         path = _path(name.strip())
@@ -23,30 +24,71 @@ def overridden(data: dict[str, Any], overrides: Iterable[str], problems: list[Pr
             problems.append(Problem(message))
             continue
         data = _replaced(data, path, value.data)
-        paths.add(path)
-    return data, paths
+        applied[path] = value.data
+    problems += _unreached(applied, data)
+    return data, set(applied)
 
 
 def _path(text: str) -> Location:
-    """`attacks.0.epsilon` as ("attacks", 0, "epsilon"): only groups are counted."""
+    """`attacks.0.epsilon` as ("attacks", 0, "epsilon"): only groups and variants are counted."""
     return tuple(int(part) if re.fullmatch(r"[0-9]{1,6}", part) else part for part in text.split("."))
 
 
 def _objection(path: Location, data: dict[str, Any]) -> str:
     """Why `path` names no setting, or nothing."""
-    if path[0] not in legal_keys(()):
-        return unknown_key((), str(path[0]))
+    within, inside = divided(path)
+    if within and (message := _no_such("variant", data.get(VARIANTS), path, 1)):
+        return message
+    return _objection_within(within, inside, data[VARIANTS][within[1]] if within else data) if inside else ""
+
+
+def _objection_within(within: Location, path: Location, data: object) -> str:
+    """Why `path` names no setting of the file, or of the variant `within`, which `data` is."""
+    whole = (*within, *path)
+    if path[0] not in legal_keys(within):
+        return unknown_key(within, str(path[0]))
     section, inside = path[:1], path[1:]
     if path[0] == "attacks" and inside:
-        groups = data.get("attacks")
-        count = len(groups) if isinstance(groups, list) else 0
-        if inside[0] not in range(count):
-            return f"{dotted(path)}: no such attack group; legal: {', '.join(f'attacks.{i}' for i in range(count)) or 'none'}"
+        if message := _no_such("attack group", data.get("attacks") if isinstance(data, dict) else None, whole, len(within) + 1):
+            return message
         section, inside = path[:2], path[2:]
     if inside and path[0] in SECTIONS and inside[0] not in legal_keys(section):
-        return unknown_key(section, str(inside[0]))
+        return unknown_key((*within, *section), str(inside[0]))
     depth = 1 if path[0] in SECTIONS else 0
-    return f"{dotted(path)}: unknown path; a setting has no parts" if len(inside) > depth else ""
+    return f"{dotted(whole)}: unknown path; a setting has no parts" if len(inside) > depth else ""
+
+
+def _no_such(kind: str, items: object, path: Location, position: int) -> str:
+    """Why a list has no item of the number that `path` has at `position`, or nothing."""
+    count = len(items) if isinstance(items, list) else 0
+    if path[position] in range(count):
+        return ""
+    legal = listed(dotted((*path[:position], index)) for index in range(count))
+    return f"{dotted(path)}: no such {kind}; legal: {legal or 'none'}"
+
+
+def _unreached(applied: dict[Location, object], data: dict[str, Any]) -> Iterator[Problem]:
+    """Overrides that would be silently without effect on some variants: these have their own setting, and no override is for it."""
+    variants = data.get(VARIANTS)
+    numbered = [((VARIANTS, index), variant) for index, variant in enumerate(variants if isinstance(variants, list) else [])]
+    for setting in (setting for path, value in applied.items() for setting in _settings(path, value)):
+        having = [within for within, variant in numbered if sets(variant, setting) and not _addressed((*within, *setting), applied)]
+        if having:
+            theirs = listed(dotted((*within, *setting)) for within in having)
+            names = listed(dotted(within) for within in having)
+            yield Problem(f"{dotted(setting)}: not for {names}, which set their own; override {theirs} as well, or instead")
+
+
+def _settings(path: Location, value: object) -> list[Location]:
+    """The settings that an override of `path` gives: those inside of a whole section, otherwise the path's own."""
+    if len(path) == 1 and path[0] in SECTIONS and isinstance(value, dict):
+        return [(*path, key) for key in value]
+    return [path]
+
+
+def _addressed(path: Location, applied: Iterable[Location]) -> bool:
+    """Whether an override is for the setting at `path`, for all that it lies in, or for a part of it."""
+    return any(other[: len(path)] == path[: len(other)] for other in applied)
 
 
 def _replaced(data: Any, path: Location, value: object) -> Any:

@@ -4,14 +4,14 @@ import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from reprlib import Repr
 
 from pydantic_core import ErrorDetails
 
-from search_spaces.schema import SECTIONS, legal_keys
+from search_spaces.schema import SECTIONS
+from search_spaces.space import Location, divided, legal_keys
 from workers.errors import UserError
-
-Location = tuple[str | int, ...]
 
 
 class SpaceError(UserError):
@@ -31,6 +31,7 @@ class Problem:
 
 _REPR = Repr()
 _REPR.maxlevel, _REPR.maxdict, _REPR.maxstring = 2, 2, 60
+_MOST_NAMES = 5
 _WORDS = {None: "null", True: "true", False: "false"}
 _MESSAGES = {
     "bool_type": "must be true or false",
@@ -55,6 +56,12 @@ def dotted(path: Location) -> str:
     return ".".join(str(part) if re.fullmatch(r"[\w-]{1,40}", str(part)) else shown(part) for part in path)
 
 
+def listed(names: Iterable[str]) -> str:
+    """Names as a list that is never long."""
+    first, more = list(islice(names := iter(names), _MOST_NAMES)), sum(1 for _ in names)
+    return ", ".join(first) + (f" and {more} more" if more else "")
+
+
 def did_you_mean(word: str, legal: Iterable[str]) -> str:
     close = difflib.get_close_matches(word[:100], list(legal), n=1)
     return f"; did you mean '{close[0]}'?" if close else ""
@@ -67,22 +74,22 @@ def joined(problems: Iterable[Problem], label: str) -> SpaceError:
 
 
 def setting(path: Location) -> Location:
-    """The setting that a pydantic location lies in: the values of an axis have no path of their own."""
-    depth = 3 if path[0] == "attacks" else 2 if path[0] in SECTIONS else 1
-    return path[:depth]
+    """The setting that a path lies in: the values of an axis have no path of their own."""
+    within, inside = divided(path)
+    depth = 3 if inside[:1] == ("attacks",) else 2 if inside and inside[0] in SECTIONS else 1
+    return within + inside[:depth]
 
 
-def described(error: ErrorDetails) -> str:
-    """One pydantic error as `model.theta=1.3: must be in (0, 1]`."""
-    *parents, last = error["loc"]
+def described(error: ErrorDetails, path: Location) -> str:
+    """One pydantic error, of what is at `path` in the file, as `model.theta=1.3: must be in (0, 1]`."""
     if error["type"] == "extra_forbidden":
-        return unknown_key(tuple(parents), str(last))
+        return unknown_key(path[:-1], str(path[-1]))
     if error["type"] == "missing":
-        return f"{dotted(error['loc'])}: missing; it is required"
-    if error["type"] == "value_error" and error["loc"] in {(section,) for section in SECTIONS}:
+        return f"{dotted(path)}: missing; it is required"
+    if error["type"] == "value_error" and divided(path)[1] in {(section,) for section in SECTIONS}:
         # Two sections that do not go together: the message names the setting, the section's other values would hide it.
-        return f"{error['loc'][0]}.{_complaint(error)}"
-    return f"{dotted(setting(error['loc']))}={shown(error['input'])}: {_complaint(error)}"
+        return f"{dotted(path)}.{_complaint(error)}"
+    return f"{dotted(setting(path))}={shown(error['input'])}: {_complaint(error)}"
 
 
 def unknown_key(parents: Location, key: str) -> str:

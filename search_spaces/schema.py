@@ -2,7 +2,7 @@
 
 import re
 from itertools import product
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
@@ -56,6 +56,7 @@ def _groups(value: object) -> object:
 
 
 SpaceName = Annotated[str, AfterValidator(_space_name)]
+SpaceTitle = Annotated[str, AfterValidator(_one_line)]
 Section = Annotated[T, BeforeValidator(_mapping)]
 
 
@@ -130,12 +131,9 @@ class EvaluationSettings(EvaluationSpec):
     repeats: Count = 1
 
 
-class Space(Frozen):
-    """The declarative description of what varies: one space file, every axis a tuple."""
+class Grid(Frozen):
+    """What varies in a grid: every axis a tuple, every combination of their values a computation."""
 
-    name: SpaceName
-    description: Annotated[str, AfterValidator(_one_line)] = ""
-    method: Literal["grid"] = "grid"
     seed: Axis[Index] = (0,)
     data: DataAxes
     model: Section[ModelAxes] = Field(default=ModelAxes(), validate_default=True)
@@ -180,9 +178,3 @@ SECTIONS: dict[str, type[Frozen]] = {
     "evaluation": EvaluationSettings,
     "attacks": AttackGroup,
 }
-
-
-def legal_keys(path: tuple[str | int, ...]) -> list[str]:
-    """The keys that the mapping at `path` may hold: () is the file, ("model",) and ("attacks", 0) are sections."""
-    section = SECTIONS[str(path[0])] if path else Space
-    return list(section.model_fields)

@@ -56,8 +56,8 @@ def result_table(
     clean_groups = _grouped((item for item in clean if item.model_key in models), per_repeat=per_repeat)
     attack_groups = _grouped((item for item in attacks if item.model_key in models), per_repeat=per_repeat)
     clean_accuracies = {group: _accuracy(items) for group, items in clean_groups.items()}
-    attacked = {group[:2] for group in attack_groups}
-    unattacked = {group: items for group, items in clean_groups.items() if group[:2] not in attacked}
+    attacked = {_clean_group(group)[:3] for group in attack_groups}
+    unattacked = {group: items for group, items in clean_groups.items() if group[:3] not in attacked}
     rows = [
         _row(group, items, models[group[1]], clean_accuracies.get(_clean_group(group), _UNKNOWN))
         for group, items in (attack_groups | unattacked).items()

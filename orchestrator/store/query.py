@@ -35,9 +35,10 @@ def result_rows(store: Store, sweep: str | None, *, per_repeat: bool) -> list[Re
     """The results of a sweep, or of all (then one row per sweep that holds the jobs), older spaces of a sweep included.
 
     A row is one trained model under one attack, knowledge, epsilon and so on, over its repeats or, with `per_repeat`, in one of
-    them. Its clean accuracy is over the same examples, in batches of the same size, in the same sweep (and repeat). A model without
-    any attack in a sweep has rows with attack `none`. Sorted by sweep, data set, model, width, binary (false first), rank fraction,
-    theta (1 first), seed, knowledge (randomized first), attack (fgsm, bim, pgd), epsilon, then the attack's other settings.
+    them. Its clean accuracy is over the same examples, in batches of the same size, in the same sweep (and repeat). A clean accuracy
+    over examples or in batches that no attack on the model has in the sweep is a row with attack `none`. Sorted by sweep, data set,
+    model, width, binary (false first), rank fraction, theta (1 first), seed, knowledge (randomized first), attack (fgsm, bim, pgd),
+    epsilon, then the attack's other settings.
 
     Raises:
         UserError: no such sweep.

@@ -30,6 +30,11 @@ def correct(n: int) -> list[bool]:
     return [index < n for index in range(16)]
 
 
+def attacked_and_clean(store: Store) -> list[tuple[str, int, float | None]]:
+    """Each row's attack, batch size and clean accuracy."""
+    return [(row.attack, row.batch_size, row.clean_accuracy) for row in result_rows(store, "small", per_repeat=False)]
+
+
 def test_no_results_no_rows(store: Store) -> None:
     assert result_rows(store, None, per_repeat=False) == []
     record_sweep(store, name="small", space_text="", jobs=small_plan())
@@ -131,11 +136,18 @@ def test_per_repeat_gives_one_row_a_repeat_with_the_same_repeats_clean_accuracy(
 def test_the_clean_accuracy_is_of_the_same_examples_in_batches_of_the_same_size(store: Store) -> None:
     model = pretrain_job()
     finish(store, model, evaluate_job(model, batch_size=4), attack_job(model, batch_size=8))
-    (row,) = result_rows(store, "small", per_repeat=False)
-    assert row.clean_accuracy is None
-    finish(store, model, evaluate_job(model, batch_size=8), attack_job(model, batch_size=8))
-    (row,) = result_rows(store, "small", per_repeat=False)
-    assert row.clean_accuracy == 0.5
+    assert attacked_and_clean(store) == [("none", 4, 0.5), ("fgsm", 8, None)]
+    finish(store, model, evaluate_job(model, batch_size=8))
+    assert attacked_and_clean(store) == [("none", 4, 0.5), ("fgsm", 8, 0.5)]
+
+
+def test_a_clean_accuracy_over_more_examples_than_the_attacks_is_not_hidden_by_them(store: Store) -> None:
+    model = pretrain_job()
+    finish(store, model, evaluate_job(model), attack_job(model))
+    evaluation = evaluate_job(model, examples=32)
+    record_sweep(store, name="small", space_text="", jobs=[evaluation])
+    record_result(store, evaluation, flags_result(evaluation, [True] * 32), attempt_id=None)
+    assert attacked_and_clean(store) == [("none", 8, 1.0), ("fgsm", 8, 0.5)]
 
 
 def test_a_model_without_attack_has_a_row_without_attack(store: Store) -> None:

@@ -41,6 +41,29 @@ SPACES = st.fixed_dictionaries(
         "attacks": st.lists(GROUPS, max_size=2),
     }
 )
+VARIANTS = st.lists(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "seed": st.integers(0, 2),
+            "model": st.fixed_dictionaries({}, optional={"theta": THETAS, "rescale": st.booleans(), "binary": st.booleans()}),
+            "training": st.fixed_dictionaries({}, optional={"adversarial_training": st.sampled_from(["pgd", ["none", "r_fgsm"]])}),
+            "fine_tuning": st.just({"learning_rate": 0.2}),
+            "evaluation": st.fixed_dictionaries({"repeats": st.integers(1, 2)}),
+            "attacks": st.lists(GROUPS, max_size=1),
+        },
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+def alone(data, variant):
+    """The file that a variant stands for, written out."""
+    whole = {**data, **variant}
+    for section in ("model", "training", "fine_tuning", "evaluation"):
+        whole[section] = {**data[section], **variant.get(section, {})}
+    return whole
 
 
 def keys(data):
@@ -96,9 +119,68 @@ def test_another_theta_only_adds_jobs(data):
     assert set(keys(wider)) > set(keys(data))
 
 
+@given(SPACES, VARIANTS)
+def test_a_space_with_variants_has_the_jobs_of_their_files_in_order_each_once(data, variants):
+    separate = dict.fromkeys(key for variant in variants for key in keys(alone(data, variant)))
+    assert keys({**data, "variants": variants}) == list(separate)
+
+
+@given(SPACES, VARIANTS)
+def test_another_variant_only_adds_jobs_and_repeating_one_adds_none(data, variants):
+    held = keys({**data, "variants": variants})
+    wider = keys({**data, "variants": [*variants, {"model": {"theta": 0.7}}]})
+    assert wider[: len(held)] == held
+    assert len(wider) > len(held)
+    assert keys({**data, "variants": [*variants, *variants]}) == held
+
+
+def test_a_grid_and_its_variants_written_out_have_equal_keys():
+    group = {"attack": "pgd", "epsilon": "8/255"}
+    grid = small(model={"theta": [1.0, 0.9]}, training={"epochs": [1, 2]}, attacks=[group])
+    variants = [{"training": {"epochs": epochs}, "model": {"theta": theta}} for epochs in (1, 2) for theta in (0.9, 1)]
+    union = small(model={"theta": 0.5, "rescale": True}, attacks=[group], variants=variants)
+    assert {job.key for job in expand(union)} == {job.key for job in expand(grid)}
+
+
+def test_a_dense_baseline_stands_beside_sketched_models():
+    space = small(model={"theta": [1.0, 0.9]}, variants=[{"model": {"tensorized": False, "theta": 1.0}}, {}])
+    assert [(job.stage, job.spec.model.tensorized, job.spec.model.theta) for job in trained(space)] == [
+        ("pretrain", False, 1.0),
+        ("pretrain", True, 1.0),
+        ("fine_tune", True, 0.9),
+    ]
+
+
 def test_the_quickstart_has_the_jobs_that_its_file_describes():
     jobs = expand(load_space("quickstart").space)
     assert Counter(job.stage for job in jobs) == {"pretrain": 1, "fine_tune": 2, "evaluate": 9, "craft": 9, "attack": 108}
+
+
+def curves(name, *axes):
+    """The measured models of a built-in space: its attacks' values of `axes`, by the model's theta and adversarial training."""
+    jobs = {job.key: job for job in expand(load_space(name).space)}
+    found = {}
+    for job in jobs.values():
+        if job.stage == "attack":
+            model = jobs[job.parents["model"]].spec
+            values = found.setdefault((model.model.theta, model.training.adversarial_training), set())
+            values.add(tuple(getattr(job.spec.attack, axis) for axis in axes))
+    return found
+
+
+def test_figure_1_has_seven_curves_three_of_them_with_adversarial_training():
+    epsilons = [f"{2**power}/255" for power in range(8)]
+    every_attack = {(attack, epsilon) for attack in ("fgsm", "pgd") for epsilon in epsilons}
+    expected = [(1.0, "none"), (0.95, "none"), (0.9, "none"), (0.8, "none"), (1.0, "pgd"), (0.95, "pgd"), (0.9, "pgd")]
+    assert curves("figure1", "name", "epsilon_literal") == dict.fromkeys(expected, every_attack)
+
+
+def test_table_4_attacks_the_unsketched_binary_net_through_three_gradients_and_the_sketched_one_through_one():
+    attacks = {(attack, f"{epsilon}/255") for attack in ("fgsm", "bim", "pgd") for epsilon in (2, 8, 16)}
+    signs = {1.0: ("identity", "tanh", "tanh075"), 0.99: ("identity",)}
+    expected = {(theta, "none"): {(*attack, sign) for attack in attacks for sign in of_theta} for theta, of_theta in signs.items()}
+    assert curves("table4", "name", "epsilon_literal", "sign_gradient") == expected
+    assert all(job.spec.model.binary for job in trained(load_space("table4").space))
 
 
 def test_sketched_models_are_fine_tuned_from_one_pretrained_model_that_is_not_measured_itself():

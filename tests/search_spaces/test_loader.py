@@ -29,7 +29,8 @@ def problems(text, *overrides):
 
 
 def loaded(text, *overrides):
-    return parse_space(text, label="x.yaml", stem="x", overrides=overrides)
+    (grid,) = parse_space(text, label="x.yaml", stem="x", overrides=overrides).grids
+    return grid
 
 
 @pytest.mark.parametrize(
@@ -177,12 +178,12 @@ def test_a_section_with_everything_commented_out_keeps_its_defaults():
 
 
 def test_overrides_replace_and_add_settings():
-    space = loaded(GOOD, "model.theta=0.5", "training.momentum=0", "fine_tuning.epochs=[1, 2]", "attacks.0.epsilon=[4/255]", "seed=7")
-    assert space.model.theta == (0.5,)
-    assert space.training.momentum == (0.0,)
-    assert space.fine_tuning.epochs == (1, 2)
-    assert space.attacks[0].epsilon == ("4/255",)
-    assert space.seed == (7,)
+    grid = loaded(GOOD, "model.theta=0.5", "training.momentum=0", "fine_tuning.epochs=[1, 2]", "attacks.0.epsilon=[4/255]", "seed=7")
+    assert grid.model.theta == (0.5,)
+    assert grid.training.momentum == (0.0,)
+    assert grid.fine_tuning.epochs == (1, 2)
+    assert grid.attacks[0].epsilon == ("4/255",)
+    assert grid.seed == (7,)
 
 
 def test_an_override_of_one_group_leaves_its_alias_alone():
@@ -227,7 +228,13 @@ def test_a_file_is_read_named_after_itself_and_kept_as_text(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text(GOOD)
     found = load_space(str(path), ["seed=1"])
-    assert (found.space.name, found.space.seed, found.text, found.label, found.overrides) == ("mine", (1,), GOOD, str(path), ("seed=1",))
+    assert (found.space.name, found.space.grids[0].seed, found.text, found.label, found.overrides) == (
+        "mine",
+        (1,),
+        GOOD,
+        str(path),
+        ("seed=1",),
+    )
 
 
 def test_a_built_in_space_is_found_by_name_and_its_errors_name_its_file():
@@ -259,7 +266,7 @@ def test_a_file_that_is_not_utf8_is_one_line(tmp_path):
 def test_a_byte_order_mark_and_windows_line_ends_are_fine(tmp_path):
     path = tmp_path / "windows.yaml"
     path.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
-    assert load_space(str(path)).space.seed == (0,)
+    assert load_space(str(path)).space.grids[0].seed == (0,)
 
 
 def test_an_unfit_file_name_is_reported_as_the_spaces_name(tmp_path):

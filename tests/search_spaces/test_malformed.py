@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from search_spaces import Space, SpaceError, parse_space
 from search_spaces.schema import SECTIONS
+from search_spaces.space import legal_keys
 
-KEYS = [*Space.model_fields, *(key for section in SECTIONS.values() for key in section.model_fields)]
+KEYS = [*legal_keys(()), *(key for section in SECTIONS.values() for key in section.model_fields)]
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["8/255", "pgd", "digits", "paper", "1e-3"])
 VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=5), inner, max_size=4)
@@ -18,7 +19,9 @@ SECTION_VALUES = {
     name: VALUES | st.dictionaries(st.sampled_from(list(section.model_fields)), SCALARS | st.lists(SCALARS, max_size=3))
     for name, section in SECTIONS.items()
 }
-FILES = st.fixed_dictionaries({}, optional=SECTION_VALUES) | VALUES
+GRIDS = st.fixed_dictionaries({}, optional={**SECTION_VALUES, "seed": VALUES})
+VARIANTS = VALUES | st.lists(GRIDS | VALUES, max_size=3)
+FILES = st.fixed_dictionaries({}, optional={**SECTION_VALUES, "variants": VARIANTS}) | VALUES
 YAML_TEXT = st.text(alphabet="ab:-[]{}&*!|>'\"%#?,<=.\\xU0159/~ \n\t", max_size=60)
 
 
@@ -49,7 +52,8 @@ def test_any_yaml_loads_or_is_explained(data):
     loads_or_explains(yaml.safe_dump(data))
 
 
-PATHS = st.lists(st.sampled_from([*KEYS, "0", "1"]), max_size=4).map(".".join)
+INSIDE = st.lists(st.sampled_from([*KEYS, "0", "1"]), max_size=4)
+PATHS = (INSIDE | INSIDE.map(lambda inside: ["variants", "0", *inside])).map(".".join)
 OVERRIDES = st.builds("{}={}".format, PATHS, VALUES.map(json.dumps) | YAML_TEXT) | st.text()
 
 

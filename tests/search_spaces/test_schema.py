@@ -13,6 +13,11 @@ from workers.specs import DataSpec, EvaluationSpec, ModelSpec, TrainingSpec
 SMALLEST = {"name": "x", "data": {"name": "digits"}, "training": {"epochs": 1}}
 
 
+def grid(**sections):
+    (found,) = Space.model_validate({**SMALLEST, **sections}).grids
+    return found
+
+
 @pytest.mark.parametrize(
     ("axes", "spec"), [(DataAxes, DataSpec), (ModelAxes, ModelSpec), (TrainingAxes, TrainingSpec), (FineTuningAxes, TrainingSpec)]
 )
@@ -47,20 +52,20 @@ def test_a_larger_epsilon_never_takes_fewer_steps(epsilons):
 
 
 def test_a_scalar_is_an_axis_of_one_and_equal_values_are_merged_in_order():
-    space = Space.model_validate({**SMALLEST, "seed": 3, "model": {"theta": [0.9, 1, 1.0, 0.9]}})
-    assert space.seed == (3,)
-    assert space.model.theta == (0.9, 1.0)
+    found = grid(seed=3, model={"theta": [0.9, 1, 1.0, 0.9]})
+    assert found.seed == (3,)
+    assert found.model.theta == (0.9, 1.0)
 
 
 def test_whole_numbers_are_stored_as_floats_so_that_keys_agree():
-    theta = Space.model_validate({**SMALLEST, "model": {"theta": 1}}).model.theta[0]
+    theta = grid(model={"theta": 1}).model.theta[0]
     assert isinstance(theta, float)
 
 
 def test_no_built_in_axis_is_left_empty_by_a_section_without_settings():
-    space = Space.model_validate({**SMALLEST, "model": None, "fine_tuning": None, "evaluation": None, "attacks": None})
-    assert list(space.model.points()) == [{}]
-    assert space.attacks == ()
+    found = grid(model=None, fine_tuning=None, evaluation=None, attacks=None)
+    assert list(found.model.points()) == [{}]
+    assert found.attacks == ()
 
 
 @pytest.mark.parametrize("bad", [True, math.nan, math.inf, "0.9", [], [[0.9]], {}, 0, 1.3, None])
@@ -124,7 +129,7 @@ def test_a_name_that_is_unfit_for_paths_and_the_command_line_is_refused(name):
 
 
 def training(**settings):
-    return Space.model_validate({**SMALLEST, "training": settings}).training
+    return grid(training=settings).training
 
 
 def test_a_recipe_other_than_custom_knows_its_number_of_epochs():
