@@ -232,5 +232,5 @@ def test_a_decomposed_net_is_not_pretrained():
 
 
 def test_a_binary_net_is_not_decomposed():
-    with pytest.raises(ValidationError, match="binary=true with init=decompose: .* must be random"):
+    with pytest.raises(ValidationError, match=r"binary=true with init=decompose: .* must be random"):
         ModelSpec(binary=True, init="decompose")
