@@ -112,7 +112,7 @@ def craft_result(job: Job, *, n_examples: int = 16) -> Result:
 
 def result_of(job: Job) -> Result:
     """A result of the kind that the job's stage has."""
-    if job.stage in ("pretrain", "fine_tune"):
+    if job.stage in ("pretrain", "fine_tune", "defend"):
         return train_result(job)
     return craft_result(job) if job.stage == "craft" else flags_result(job)
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, TypeAdapter, model_validator
 
+from workers.defence_spec import AROUND, UNDEFENDED, DefenceSpec
 from workers.fields import (
     AllZero,
     AttackName,
@@ -26,7 +27,7 @@ from workers.fields import (
     Theta,
 )
 from workers.keys import job_key
-from workers.kinds import require_binary_form, require_fitting, require_flippable, require_lists
+from workers.kinds import require_binary_form, require_defensible, require_fitting, require_flippable, require_lists
 from workers.training_spec import TrainingSpec
 
 
@@ -109,18 +110,26 @@ class EvaluationSpec(Frozen):
 
 
 class TrainSpec(Frozen):
-    """Train a model: from scratch (`pretrain`), or from the weights of the parent in role `weights` (`fine_tune`)."""
+    """Train a model: from scratch (`pretrain`), or from the weights of the parent in role `weights` (`fine_tune`).
 
-    stage: Literal["pretrain", "fine_tune"]
+    Stage `defend` trains nothing: it puts a defence around the parent in role `weights`, whose weights it takes and whose settings
+    it repeats. Defences that are trained in are there from `pretrain` on.
+    """
+
+    stage: Literal["pretrain", "fine_tune", "defend"]
     data: DataSpec
     model: ModelSpec
     training: TrainingSpec
+    defence: DefenceSpec = UNDEFENDED
     seed: Index = 0
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
         require_fitting(self.data.name, self.model.name)
         require_flippable(self.data.name, horizontal_flip=self.training.horizontal_flip)
+        require_defensible(self.defence.name, self.data.name, binary=self.model.binary)
+        if (self.stage == "defend") != (self.defence.name in AROUND):
+            raise ValueError(f"stage={self.stage} with defence={self.defence.name}: only {', '.join(sorted(AROUND))} are put around")
         return self
 
 

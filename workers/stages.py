@@ -28,6 +28,8 @@ Computed = tuple[TrainOutcome | FlagsOutcome | CraftOutcome, dict[str, bytes]]
 def compute(room: "Room", report: Report) -> Computed:
     """The job's outcome, and the content of its files by name."""
     match room.job.spec:
+        case TrainSpec(stage="defend") as spec:
+            return _defend(room, spec)
         case TrainSpec() as spec:
             return _train(room, spec, report)
         case EvaluateSpec() as spec:
@@ -73,7 +75,7 @@ class Room:
 
 def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
     split = _load_split(spec.data.name, spec.data.split_lists, "train", spec.data.train_examples, room.data_root, room.device)
-    network = build(spec.model, DATASETS[spec.data.name].info, seed=room.seed("weights"))
+    network = build(spec.model, DATASETS[spec.data.name].info, seed=room.seed("weights"), defence=spec.defence)
     if spec.stage == "fine_tune":
         network.load_state_dict(load(room.artifacts.read(room.parent("weights"), _MODEL)))
     network.to(room.device).seed(room.seed("sketch"))
@@ -83,8 +85,20 @@ def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
     if not all(tensor.isfinite().all() for tensor in network.state_dict().values()):
         raise JobError("the last epoch left weights that are not finite; try a smaller learning_rate")
     weights = save({name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()})
+    return _outcome(network, history), {_MODEL: weights}
+
+
+def _defend(room: Room, spec: TrainSpec) -> Computed:
+    """The parent's weights as they are: what is new is the defence that everyone who loads this job's model finds around it."""
+    network = build(spec.model, DATASETS[spec.data.name].info, seed=0, defence=spec.defence)
+    weights = room.artifacts.read(room.parent("weights"), _MODEL)
+    network.load_state_dict(load(weights))
+    return _outcome(network, []), {_MODEL: weights}
+
+
+def _outcome(network: Network, history: list[EpochRecord]) -> TrainOutcome:
     n_parameters = sum(parameter.numel() for parameter in network.parameters())
-    return TrainOutcome(history=history, ranks=network.ranks(), n_parameters=n_parameters), {_MODEL: weights}
+    return TrainOutcome(history=history, ranks=network.ranks(), n_parameters=n_parameters)
 
 
 def _evaluate(room: Room, spec: EvaluateSpec) -> Computed:
@@ -116,7 +130,7 @@ def _load_network(root: Path, key: str, device: torch.device) -> tuple[Network, 
     spec = artifacts.job(key).spec
     if not isinstance(spec, TrainSpec):
         raise ArtifactError(f"job {key}: a {spec.stage} job has no model")
-    network = build(spec.model, DATASETS[spec.data.name].info, seed=0)
+    network = build(spec.model, DATASETS[spec.data.name].info, seed=0, defence=spec.defence)
     network.load_state_dict(load(artifacts.read(key, _MODEL)))
     return network.to(device).eval().requires_grad_(False), spec.data
 

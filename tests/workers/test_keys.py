@@ -77,8 +77,8 @@ MEANING = [
 @pytest.mark.parametrize(
     ("job", "key"),
     [
-        pytest.param(PRETRAIN, "e7db0eabd6d8d13da9f2b2b9423e02bd1f7fb358e6d94112a11202eec40d5e6c", id="pretrain"),
-        pytest.param(FINE_TUNE, "9d531873635d17550fb1e50b0e0023505c3453803cd04dc4a5af0bd420f68a4d", id="fine_tune"),
+        pytest.param(PRETRAIN, "6bcb5efc34159acc2383fa345055d2b3e1c033d0732d7316f2255fc97b28ab9e", id="pretrain"),
+        pytest.param(FINE_TUNE, "a2fbc324b87d31ec1ecb4779ed44b6e8377d8501e7267854db5f3a53bd74e01d", id="fine_tune"),
         pytest.param(ATTACK, "61ee4b1d713329902f49d0d45f45d040744d4eebe5fc0caa051bd2f3f16112ff", id="attack"),
     ],
 )
