@@ -5,6 +5,7 @@ from itertools import product
 from typing import Any, Literal
 
 from search_spaces import Space
+from workers.defence_spec import AROUND, UNDEFENDED, DefenceSpec
 from workers.fields import Knowledge
 from workers.kinds import PAPER_WIDTHS
 from workers.recipes import inherit_training, resolve_training
@@ -43,28 +44,43 @@ def expand(space: Space) -> list[Job]:
 def _lineages(space: Space) -> Iterator[Lineage]:
     """The training jobs of every model in the space, its ancestors first."""
     for seed, data, model in product(space.seed, space.data.points(), space.model.points()):
-        for training in space.training.points():
+        for training, defence in product(space.training.points(), space.defence.points()):
             fine_tunings = [inherit_training(training, point, dataset=data["name"]) for point in space.fine_tuning.points()]
-            yield from _lineage(seed, DataSpec(**data), _meaningful(_resolved(model)), training, fine_tunings)
+            resolved = DefenceSpec(**defence).resolved()
+            trained_in = UNDEFENDED if resolved.name in AROUND else resolved
+            for lineage in _lineage(seed, DataSpec(**data), _meaningful(_resolved(model)), trained_in, training, fine_tunings):
+                yield (*lineage, _defended(lineage[-1], resolved)) if resolved.name in AROUND else lineage
 
 
 def _lineage(
-    seed: int, data: DataSpec, model: ModelSpec, training: dict[str, Any], fine_tunings: list[dict[str, Any]]
+    seed: int, data: DataSpec, model: ModelSpec, defence: DefenceSpec, training: dict[str, Any], fine_tunings: list[dict[str, Any]]
 ) -> Iterator[Lineage]:
     full = _meaningful(model.model_copy(update={"theta": 1.0}))
-    pretrain = _train("pretrain", seed, data, full, training)
+    pretrain = _train("pretrain", seed, data, full, defence, training)
     if model.theta == 1:
         yield (pretrain,)
         return
     for fine_tuning in fine_tunings:
-        yield pretrain, _train("fine_tune", seed, data, model, fine_tuning, weights=pretrain.key)
+        yield pretrain, _train("fine_tune", seed, data, model, defence, fine_tuning, weights=pretrain.key)
 
 
 def _train(
-    stage: Literal["pretrain", "fine_tune"], seed: int, data: DataSpec, model: ModelSpec, training: dict[str, Any], **parents: str
+    stage: Literal["pretrain", "fine_tune"],
+    seed: int,
+    data: DataSpec,
+    model: ModelSpec,
+    defence: DefenceSpec,
+    training: dict[str, Any],
+    **parents: str,
 ) -> Job:
     settings = resolve_training(training, dataset=data.name)
-    return Job(spec=TrainSpec(stage=stage, data=data, model=model, training=settings, seed=seed), parents=parents)
+    return Job(spec=TrainSpec(stage=stage, data=data, model=model, training=settings, defence=defence, seed=seed), parents=parents)
+
+
+def _defended(trained: Job, defence: DefenceSpec) -> Job:
+    """The trained model with the defence put around it."""
+    spec = trained.spec.model_copy(update={"stage": "defend", "defence": defence})
+    return Job(spec=spec, parents={"weights": trained.key})
 
 
 def _resolved(model: dict[str, Any]) -> ModelSpec:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from tests.builders import attack_job, attack_settings, craft_job, evaluate_job
 from workers.defence_spec import UNDEFENDED, DefenceSpec
-from workers.fields import DefenceName
 from workers.results import Result
 from workers.run import Settings, run
 from workers.specs import DataSpec, Job, ModelSpec, TrainingSpec, TrainSpec
@@ -32,12 +31,6 @@ def train_job(
         defence=defence,
     )
     return Job(spec=spec, parents={"weights": parent.key} if parent else {})
-
-
-def defend_job(parent: Job, name: DefenceName) -> Job:
-    """The parent with a defence put around it."""
-    spec = TrainSpec(**{**dict(parent.spec), "stage": "defend", "defence": DefenceSpec(name=name)})
-    return Job(spec=spec, parents={"weights": parent.key})
 
 
 FULL = train_job()

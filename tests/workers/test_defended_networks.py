@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.builders import attack_job, attack_settings, craft_job, evaluate_job
-from tests.workers.chain import FULL, MODEL, PGD, defend_job, run_all, train_job
+from tests.builders import attack_job, attack_settings, craft_job, defend_job, evaluate_job
+from tests.workers.chain import FULL, MODEL, PGD, run_all, train_job
 from tests.workers.small import CPU, DIGITS, generator, network, same_state, split
 from workers.artifacts import JobFolder
 from workers.attacks import input_gradient
