@@ -1,5 +1,4 @@
 from collections import Counter
-from typing import get_args
 
 import pytest
 import yaml
@@ -8,8 +7,6 @@ from hypothesis import strategies as st
 
 from orchestrator.sweep import expand
 from search_spaces import Space, load_space, parse_space
-from workers.defence_spec import AROUND
-from workers.fields import DefenceName
 from workers.recipes import resolve_training
 from workers.specs import ModelSpec
 
@@ -225,62 +222,6 @@ def test_a_sketched_model_is_fine_tuned_adversarially_from_the_parent_trained_in
         if job.stage == "fine_tune":
             parent = jobs[job.parents["weights"]].spec.training
             assert job.spec.training == parent.model_copy(update={"epochs": 2})
-
-
-ALL_DEFENCES = list(get_args(DefenceName))
-
-
-def test_the_undefended_net_is_trained_once_and_three_defences_are_put_around_it():
-    jobs = expand(small(defence={"name": ALL_DEFENCES}))
-    assert Counter(job.stage for job in jobs) == {"pretrain": 3, "defend": 3, "evaluate": 6}
-    trained_in = {job.spec.defence.name: job for job in jobs if job.stage == "pretrain"}
-    assert set(trained_in) == {"none", "defensive_dropout", "defensive_quantization"}
-    around = [job for job in jobs if job.stage == "defend"]
-    assert {job.spec.defence.name for job in around} == AROUND
-    full = trained_in["none"]
-    for job in around:
-        assert job.parents == {"weights": full.key}
-        assert job.spec == full.spec.model_copy(update={"stage": "defend", "defence": job.spec.defence})
-    measured = {job.parents["model"] for job in jobs if job.stage == "evaluate"}
-    assert measured == {job.key for job in jobs if job.stage != "evaluate"}
-
-
-def test_a_defence_that_is_put_around_leaves_the_undefended_net_unmeasured_unless_it_is_asked_for():
-    jobs = expand(small(defence={"name": "feature_squeezing"}))
-    assert [job.stage for job in jobs] == ["pretrain", "defend", "evaluate"]
-    assert jobs[0].key == trained(small())[0].key
-    assert jobs[2].parents == {"model": jobs[1].key}
-
-
-def test_sketched_nets_are_defended_like_others():
-    jobs = expand(small(model={"theta": [1.0, 0.9]}, defence={"name": ["defensive_quantization", "random_resize_pad"]}))
-    stages = Counter((job.stage, job.spec.defence.name) for job in jobs if job.stage != "evaluate")
-    assert stages == {
-        ("pretrain", "none"): 1,
-        ("fine_tune", "none"): 1,
-        ("defend", "random_resize_pad"): 2,
-        ("pretrain", "defensive_quantization"): 1,
-        ("fine_tune", "defensive_quantization"): 1,
-    }
-    by_key = {job.key: job for job in jobs}
-    for job in jobs:
-        if job.stage == "defend":
-            parent = by_key[job.parents["weights"]]
-            assert (parent.stage, parent.spec.model) == ("pretrain" if job.spec.model.theta == 1 else "fine_tune", job.spec.model)
-
-
-def test_settings_of_another_defence_make_no_jobs():
-    settings = {"bit_depth": [4, 5], "dropout": [0.1, 0.2, 0.3], "pad_factor": [1.1, 1.2]}
-    jobs = [job.spec.defence for job in expand(small(defence={"name": ALL_DEFENCES, **settings})) if job.stage in {"pretrain", "defend"}]
-    assert Counter(defence.name for defence in jobs) == {
-        "none": 1,
-        "defensive_dropout": 3,
-        "defensive_quantization": 1,
-        "feature_squeezing": 2,
-        "random_resize_pad": 2,
-        "stochastic_activation_pruning": 1,
-    }
-    assert [job.key for job in expand(small(defence={"name": "none", **settings}))] == [job.key for job in expand(small())]
 
 
 def test_omniscient_examples_are_crafted_once_and_used_by_every_repeat():

@@ -87,6 +87,13 @@ def test_the_penalty_of_a_sketched_net_is_that_of_sketched_kernels():
     assert float(net.penalty()) == again
 
 
+@pytest.mark.parametrize("how", [{"draws": "example"}, {"sketch_modes": "all"}, {"tensorized": False}])
+def test_there_is_a_penalty_however_kernels_are_held_and_sketched(how):
+    penalty = quantized_net(theta=1.0 if "tensorized" in how else 0.8, **how).penalty()
+    assert penalty.isfinite()
+    assert penalty > 0
+
+
 def test_there_is_no_penalty_without_a_weight_for_it_nor_from_other_defences():
     assert quantized_net(beta=0.0).penalty() is None
     assert network().penalty() is None
