@@ -10,7 +10,8 @@ from workers.fields import Stage
 from workers.specs import Job
 
 State = Literal["done", "running", "queued", "waiting", "failed", "blocked"]
-_MEASURING: dict[Stage, int] = {"evaluate": 0, "attack": 1, "craft": 2}
+# A defence is put around a model in no time, and its measurements wait for it.
+_MEASURING: dict[Stage, int] = {"defend": 0, "evaluate": 1, "attack": 2, "craft": 3}
 _TRAINING: dict[Stage, int] = {"fine_tune": 0, "pretrain": 1}
 
 

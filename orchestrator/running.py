@@ -8,6 +8,7 @@ from orchestrator.board import Board
 from orchestrator.plan import STAGES
 from orchestrator.recorder import Recorder
 from orchestrator.trainable import describe
+from workers.defence_spec import DefenceSpec
 from workers.errors import ArtifactError
 from workers.fields import Stage
 from workers.results import FlagsOutcome, Result, TrainOutcome
@@ -16,6 +17,7 @@ from workers.specs import AttackSettings, AttackSpec, CraftSpec, Job, TrainSpec
 _LIKE: dict[Stage, tuple[Stage, ...]] = {
     "pretrain": ("pretrain", "fine_tune"),
     "fine_tune": ("fine_tune", "pretrain"),
+    "defend": ("defend", "evaluate", "attack", "craft"),
     "evaluate": ("evaluate", "attack", "craft"),
     "craft": ("craft", "attack"),
     "attack": ("attack", "craft"),
@@ -133,7 +135,7 @@ def cost(job: Job) -> int:
     """How much work a job is, in units that are comparable within its stage: epochs, or passes over the examples."""
     match job.spec:
         case TrainSpec() as spec:
-            return spec.training.epochs
+            return 1 if spec.stage == "defend" else spec.training.epochs
         case AttackSpec() as spec:
             return 1 if spec.knowledge == "omniscient" else 1 + 3 * spec.attack.steps
         case CraftSpec() as spec:
@@ -159,7 +161,13 @@ def _model(spec: TrainSpec) -> str:
     rank = f"rank={spec.model.rank_fraction:g}" if spec.model.tensorized else "dense"
     adversarial = "" if spec.training.adversarial_training == "none" else f" adversarial={spec.training.adversarial_training}"
     binary = "binary " if spec.model.binary else ""
-    return f"{spec.model.name} {binary}{rank} theta={spec.model.theta:g}{adversarial} seed={spec.seed}"
+    defence = "" if spec.defence.name == "none" else " ".join([f" defence={spec.defence.name}", *_given(spec.defence)])
+    return f"{spec.model.name} {binary}{rank} theta={spec.model.theta:g}{adversarial}{defence} seed={spec.seed}"
+
+
+def _given(defence: DefenceSpec) -> list[str]:
+    """The defence's settings that are not the default."""
+    return [f"{name}={value:g}" for name, value in defence.settings.items() if value != DefenceSpec.model_fields[name].default]
 
 
 def _attack(settings: AttackSettings) -> str:
@@ -169,6 +177,8 @@ def _attack(settings: AttackSettings) -> str:
 
 def _summary(result: Result) -> str:
     match result.outcome:
+        case TrainOutcome(history=[]):
+            return "defence put around"
         case TrainOutcome() as outcome:
             return f"trained, training accuracy {outcome.history[-1].accuracy:.1%}"
         case FlagsOutcome() as outcome:

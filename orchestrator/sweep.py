@@ -5,6 +5,7 @@ from itertools import product
 from typing import Any, Literal
 
 from search_spaces import Grid, Space
+from workers.defence_spec import AROUND, UNDEFENDED, DefenceSpec
 from workers.fields import Knowledge
 from workers.kinds import PAPER_WIDTHS
 from workers.recipes import inherit_training, resolve_training
@@ -49,31 +50,46 @@ def _jobs(grid: Grid) -> Iterator[Job]:
 def _lineages(grid: Grid) -> Iterator[Lineage]:
     """The training jobs of every model in the grid, its ancestors first."""
     for seed, data, model in product(grid.seed, grid.data.points(), grid.model.points()):
-        for training in grid.training.points():
+        for training, defence in product(grid.training.points(), grid.defence.points()):
             fine_tunings = [inherit_training(training, point, dataset=data["name"]) for point in grid.fine_tuning.points()]
-            yield from _lineage(seed, DataSpec(**data), _meaningful(_resolved(model)), training, fine_tunings)
+            resolved = DefenceSpec(**defence).resolved()
+            trained_in = UNDEFENDED if resolved.name in AROUND else resolved
+            for lineage in _lineage(seed, DataSpec(**data), _meaningful(_resolved(model)), trained_in, training, fine_tunings):
+                yield (*lineage, _defended(lineage[-1], resolved)) if resolved.name in AROUND else lineage
 
 
 def _lineage(
-    seed: int, data: DataSpec, model: ModelSpec, training: dict[str, Any], fine_tunings: list[dict[str, Any]]
+    seed: int, data: DataSpec, model: ModelSpec, defence: DefenceSpec, training: dict[str, Any], fine_tunings: list[dict[str, Any]]
 ) -> Iterator[Lineage]:
     """Without a sketch from scratch, or from the trained dense net decomposed; under a sketch from the net without one."""
     full = _meaningful(model.model_copy(update={"theta": 1.0}))
     first = _meaningful(full.model_copy(update={"tensorized": False})) if full.init == "decompose" else full
-    pretrain = _train("pretrain", seed, data, first, training)
+    pretrain = _train("pretrain", seed, data, first, defence, training)
     later = [stage for stage in dict.fromkeys((full, model)) if stage != first]
     for fine_tuning in fine_tunings if later else [training]:
         lineage = [pretrain]
         for stage in later:
-            lineage.append(_train("fine_tune", seed, data, stage, fine_tuning, weights=lineage[-1].key))
+            lineage.append(_train("fine_tune", seed, data, stage, defence, fine_tuning, weights=lineage[-1].key))
         yield tuple(lineage)
 
 
 def _train(
-    stage: Literal["pretrain", "fine_tune"], seed: int, data: DataSpec, model: ModelSpec, training: dict[str, Any], **parents: str
+    stage: Literal["pretrain", "fine_tune"],
+    seed: int,
+    data: DataSpec,
+    model: ModelSpec,
+    defence: DefenceSpec,
+    training: dict[str, Any],
+    **parents: str,
 ) -> Job:
     settings = resolve_training(training, dataset=data.name)
-    return Job(spec=TrainSpec(stage=stage, data=data, model=model, training=settings, seed=seed), parents=parents)
+    return Job(spec=TrainSpec(stage=stage, data=data, model=model, training=settings, defence=defence, seed=seed), parents=parents)
+
+
+def _defended(trained: Job, defence: DefenceSpec) -> Job:
+    """The trained model with the defence put around it."""
+    spec = trained.spec.model_copy(update={"stage": "defend", "defence": defence})
+    return Job(spec=spec, parents={"weights": trained.key})
 
 
 def _resolved(model: dict[str, Any]) -> ModelSpec:

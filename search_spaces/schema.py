@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 
 from search_spaces.attack_groups import AttackGroup
 from search_spaces.axes import Axes, Axis
+from search_spaces.defence_axes import DefenceAxes
 from search_spaces.training_axes import FineTuningAxes, TrainingAxes, needs_epochs
 from workers.fields import (
     AllZero,
@@ -25,7 +26,7 @@ from workers.fields import (
     SplitLists,
     Theta,
 )
-from workers.kinds import require_binary_form, require_binary_init, require_fitting, require_flippable, require_lists
+from workers.kinds import require_binary_form, require_binary_init, require_defensible, require_fitting, require_flippable, require_lists
 from workers.specs import EvaluationSpec, ModelSpec
 
 T = TypeVar("T")
@@ -137,6 +138,7 @@ class Grid(Frozen):
     seed: Axis[Index] = (0,)
     data: DataAxes
     model: Section[ModelAxes] = Field(default=ModelAxes(), validate_default=True)
+    defence: Section[DefenceAxes] = DefenceAxes()
     training: TrainingAxes
     fine_tuning: Section[FineTuningAxes] = FineTuningAxes()
     evaluation: Section[EvaluationSettings] = EvaluationSettings()
@@ -148,6 +150,14 @@ class Grid(Frozen):
         for dataset, name in product(_datasets(info), model.name or (ModelSpec().name,)):
             require_fitting(dataset, name)
         return model
+
+    @field_validator("defence")
+    @classmethod
+    def _defences_have_something_to_act_on(cls, defence: DefenceAxes, info: ValidationInfo) -> DefenceAxes:
+        binary = info.data["model"].binary if "model" in info.data else ()
+        for name, dataset in product(defence.name, _datasets(info)):
+            require_defensible(name, dataset, binary=True in binary)
+        return defence
 
     @field_validator("training", "fine_tuning")
     @classmethod
@@ -173,6 +183,7 @@ def _datasets(info: ValidationInfo) -> tuple[DatasetName, ...]:
 SECTIONS: dict[str, type[Frozen]] = {
     "data": DataAxes,
     "model": ModelAxes,
+    "defence": DefenceAxes,
     "training": TrainingAxes,
     "fine_tuning": FineTuningAxes,
     "evaluation": EvaluationSettings,

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.fields import AttackName, DatasetName, Knowledge, SignGradientName
+from workers.defence_spec import DefenceSpec
+from workers.fields import AttackName, DatasetName, DefenceName, Knowledge, SignGradientName
 from workers.results import CraftOutcome, Environment, EpochRecord, FlagsOutcome, Result, TrainOutcome
 from workers.specs import (
     AttackSettings,
@@ -46,6 +47,13 @@ def fine_tune_job(parent: Job, *, theta: float = 0.8, epochs: int = 1) -> Job:
     model = parent.spec.model.model_copy(update={"theta": theta})
     spec = parent.spec.model_copy(update={"stage": "fine_tune", "model": model, "training": TrainingSpec(epochs=epochs)})
     return Job(spec=spec, parents={"weights": parent.key})
+
+
+def defend_job(parent: Job, name: DefenceName = "random_resize_pad", **settings: float) -> Job:
+    """The parent's model with a defence put around it."""
+    assert isinstance(parent.spec, TrainSpec)
+    spec = {**dict(parent.spec), "stage": "defend", "defence": DefenceSpec(name=name, **settings)}
+    return Job(spec=TrainSpec(**spec), parents={"weights": parent.key})
 
 
 def evaluate_job(model: Job, *, repeat: int = 0, examples: int = 16, batch_size: int = 8) -> Job:
@@ -100,6 +108,11 @@ def train_result(job: Job, *, ranks: dict[str, list[int]] | None = None, environ
     return Result(key=job.key, seconds=1.5, environment=environment, outcome=outcome)
 
 
+def defend_result(job: Job) -> Result:
+    outcome = TrainOutcome(history=[], ranks=RANKS, n_parameters=1234)
+    return Result(key=job.key, seconds=0.1, environment=ENVIRONMENT, outcome=outcome)
+
+
 def flags_result(job: Job, correct: Sequence[bool] | NDArray[np.bool_] | None = None) -> Result:
     """The result of an `evaluate` or `attack` job; by default every second of 16 examples is right."""
     flags = [True, False] * 8 if correct is None else correct
@@ -112,6 +125,8 @@ def craft_result(job: Job, *, n_examples: int = 16) -> Result:
 
 def result_of(job: Job) -> Result:
     """A result of the kind that the job's stage has."""
+    if job.stage == "defend":
+        return defend_result(job)
     if job.stage in ("pretrain", "fine_tune"):
         return train_result(job)
     return craft_result(job) if job.stage == "craft" else flags_result(job)

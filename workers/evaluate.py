@@ -74,13 +74,14 @@ def craft(
 
 
 def require_sketch(network: Network, data: DeviceSplit) -> None:
-    """Check that the sketch is live where theta < 1 and absent where theta = 1: two forward passes must differ, or be equal.
+    """Check that the network is random where it should be, theta < 1 or a randomised defence, and nowhere else: forward passes on
+    equal inputs must differ, or be equal.
 
     Raises:
-        JobError: they are not as theta says, or not finite (NaN would pass for a live sketch).
+        JobError: they are not as they should be, or not finite (NaN would pass for a live sketch).
     """
     inputs, _ = data.batch(slice(0, min(len(data), 8)))
-    random = network.sketch.theta < 1
+    random = network.randomised
     with torch.no_grad():
         first = network(inputs)
         if not first.isfinite().all():
@@ -88,7 +89,8 @@ def require_sketch(network: Network, data: DeviceSplit) -> None:
         # Two draws of a small net may well be equal; nine are not.
         differ = any(not torch.equal(network(inputs), first) for _ in range(_DRAWS if random else 1))
     if differ != random:
-        raise JobError(f"theta={network.sketch.theta}: repeated forward passes {'differ' if differ else 'are all equal'}")
+        named = f"theta={network.sketch.theta}{network.defence.label}"
+        raise JobError(f"{named}: repeated forward passes {'differ' if differ else 'are all equal'}")
 
 
 def _batches(data: DeviceSplit, batch_size: int) -> Iterator[tuple[slice, Tensor, Tensor]]:

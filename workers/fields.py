@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-Stage = Literal["pretrain", "fine_tune", "evaluate", "craft", "attack"]
+Stage = Literal["pretrain", "fine_tune", "defend", "evaluate", "craft", "attack"]
 DatasetName = Literal["cifar10", "digits", "speech_commands", "tones"]
 ModelName = Literal["logmel", "resnet18", "soundnet5"]
 AttackName = Literal["bim", "fgsm", "pgd"]
@@ -25,6 +25,9 @@ Optimizer = Literal["adam", "sgd"]
 Precision = Literal["bf16", "float32"]
 AdversarialTraining = Literal["none", "pgd", "r_fgsm"]
 Recipe = Literal["custom", "fast", "paper"]
+DefenceName = Literal[
+    "none", "defensive_dropout", "defensive_quantization", "feature_squeezing", "random_resize_pad", "stochastic_activation_pruning"
+]
 
 
 class Frozen(BaseModel):
@@ -61,10 +64,14 @@ RankFraction = Annotated[float, AfterValidator(Interval(0, 1, low_open=True))]
 Share = Annotated[float, AfterValidator(Interval(0, 1))]
 ShareBelowOne = Annotated[float, AfterValidator(Interval(0, 1, high_open=True))]
 Factor = Annotated[float, AfterValidator(Interval(0, 1, low_open=True))]
+OpenShare = Annotated[float, AfterValidator(Interval(0, 1, low_open=True, high_open=True))]
 Positive = Annotated[float, AfterValidator(Interval(0, low_open=True))]
 NonNegative = Annotated[float, AfterValidator(Interval(0))]
 Count = Annotated[int, AfterValidator(Interval(1))]
 Index = Annotated[int, AfterValidator(Interval(0))]
+Bits = Annotated[int, AfterValidator(Interval(1, 8))]
+WindowSize = Annotated[int, AfterValidator(Interval(1, 9))]
+Enlargement = Annotated[float, AfterValidator(Interval(1, 2, low_open=True))]
 
 
 # Fraction("1e999999999") would fill the memory before it could be found out of range.

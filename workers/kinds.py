@@ -1,9 +1,9 @@
 """Which data sets and networks go together, known without torch, so that a space file can be refused before anything runs."""
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, get_args
 
-from workers.fields import DatasetName, Draws, Initialisation, ModelName
+from workers.fields import DatasetName, DefenceName, Draws, Initialisation, ModelName
 
 Kind = Literal["audio", "image"]
 
@@ -14,6 +14,9 @@ PAPER_WIDTHS: dict[ModelName, int] = {"logmel": 16, "resnet18": 64, "soundnet5":
 
 BINARY_MODELS: frozenset[ModelName] = frozenset({"resnet18"})
 RESPLIT_DATASETS: frozenset[DatasetName] = frozenset({"speech_commands"})
+IMAGE_DEFENCES: frozenset[DefenceName] = frozenset({"feature_squeezing", "random_resize_pad"})
+RELU_DEFENCES: frozenset[DefenceName] = frozenset({"defensive_quantization", "stochastic_activation_pruning"})
+"""The defences that act on the outputs of ReLUs."""
 
 
 def require_fitting(dataset: DatasetName, model: ModelName) -> None:
@@ -58,6 +61,22 @@ def require_flippable(dataset: DatasetName, *, horizontal_flip: bool) -> None:
     """
     if horizontal_flip and DATASET_KINDS[dataset] != "image":
         raise ValueError(f"horizontal_flip=true: {dataset} is {DATASET_KINDS[dataset]}, and only images are flipped; must be false")
+
+
+def require_defensible(defence: DefenceName, dataset: DatasetName, *, binary: bool) -> None:
+    """Check that the defence has something to act on: images, or the ReLUs that a binary network lacks.
+
+    Raises:
+        ValueError: it has not.
+    """
+    if defence in IMAGE_DEFENCES and DATASET_KINDS[dataset] != "image":
+        raise ValueError(f"name={defence}: changes images, and {dataset} is {DATASET_KINDS[dataset]}; {_others(IMAGE_DEFENCES)}")
+    if defence in RELU_DEFENCES and binary:
+        raise ValueError(f"name={defence} with binary=true: acts on ReLUs, and signs have taken their place; {_others(RELU_DEFENCES)}")
+
+
+def _others(excluded: frozenset[DefenceName]) -> str:
+    return f"one of {', '.join(name for name in get_args(DefenceName) if name not in excluded)}"
 
 
 def require_lists(datasets: Iterable[DatasetName], lists: Iterable[str]) -> None:

@@ -31,7 +31,8 @@ class EpochRecord(Frozen):
 
 
 class TrainOutcome(Frozen):
-    """A trained model: its history, the Tucker rank of each tensorized layer and its number of trainable parameters."""
+    """A trained model: its history (empty where only a defence was put around it), the Tucker rank of each tensorized layer and its
+    number of trainable parameters."""
 
     kind: Literal["train"] = "train"
     history: list[EpochRecord]

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, TypeAdapter, model_validator
 
+from workers.defence_spec import AROUND, UNDEFENDED, DefenceSpec
 from workers.fields import (
     AllZero,
     AttackName,
@@ -27,7 +28,7 @@ from workers.fields import (
     Theta,
 )
 from workers.keys import job_key
-from workers.kinds import require_binary_form, require_binary_init, require_fitting, require_flippable, require_lists
+from workers.kinds import require_binary_form, require_binary_init, require_defensible, require_fitting, require_flippable, require_lists
 from workers.training_spec import TrainingSpec
 
 
@@ -116,12 +117,16 @@ class TrainSpec(Frozen):
     """Train a model: from scratch (`pretrain`), or from the weights of the parent in role `weights` (`fine_tune`).
 
     The parent of a tensorized model has its Tucker layers, or is dense and is decomposed (`init` decompose).
+
+    Stage `defend` trains nothing: it puts a defence around the parent in role `weights`, whose weights it takes and whose settings
+    it repeats. Defences that are trained in are there from `pretrain` on.
     """
 
-    stage: Literal["pretrain", "fine_tune"]
+    stage: Literal["pretrain", "fine_tune", "defend"]
     data: DataSpec
     model: ModelSpec
     training: TrainingSpec
+    defence: DefenceSpec = UNDEFENDED
     seed: Index = 0
 
     @model_validator(mode="after")
@@ -130,6 +135,9 @@ class TrainSpec(Frozen):
         if self.stage == "pretrain" and self.model.init == "decompose" and self.model.tensorized:
             raise ValueError("stage pretrain with init=decompose: there is nothing to decompose yet; a dense parent is fine-tuned")
         require_flippable(self.data.name, horizontal_flip=self.training.horizontal_flip)
+        require_defensible(self.defence.name, self.data.name, binary=self.model.binary)
+        if (self.stage == "defend") != (self.defence.name in AROUND):
+            raise ValueError(f"stage={self.stage} with defence={self.defence.name}: only {', '.join(sorted(AROUND))} are put around")
         return self
 
 

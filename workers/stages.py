@@ -29,6 +29,8 @@ Computed = tuple[TrainOutcome | FlagsOutcome | CraftOutcome, dict[str, bytes]]
 def compute(room: "Room", report: Report) -> Computed:
     """The job's outcome, and the content of its files by name."""
     match room.job.spec:
+        case TrainSpec(stage="defend") as spec:
+            return _defend(room, spec)
         case TrainSpec() as spec:
             return _train(room, spec, report)
         case EvaluateSpec() as spec:
@@ -82,20 +84,32 @@ def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
     if not all(tensor.isfinite().all() for tensor in network.state_dict().values()):
         raise JobError("the last epoch left weights that are not finite; try a smaller learning_rate")
     weights = save({name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()})
+    return _outcome(network, history), {_MODEL: weights}
+
+
+def _defend(room: Room, spec: TrainSpec) -> Computed:
+    """The parent's weights as they are: what is new is the defence that everyone who loads this job's model finds around it."""
+    network = build(spec.model, DATASETS[spec.data.name].info, seed=0, defence=spec.defence)
+    weights = room.artifacts.read(room.parent("weights"), _MODEL)
+    network.load_state_dict(load(weights))
+    return _outcome(network, []), {_MODEL: weights}
+
+
+def _outcome(network: Network, history: list[EpochRecord]) -> TrainOutcome:
     n_parameters = sum(parameter.numel() for parameter in network.parameters())
-    return TrainOutcome(history=history, ranks=network.ranks(), n_parameters=n_parameters), {_MODEL: weights}
+    return TrainOutcome(history=history, ranks=network.ranks(), n_parameters=n_parameters)
 
 
 def _untrained(room: Room, spec: TrainSpec) -> Network:
     """The network as its training begins, on the CPU."""
     info = DATASETS[spec.data.name].info
     if spec.stage == "pretrain":
-        return build(spec.model, info, seed=room.seed("weights"))
+        return build(spec.model, info, seed=room.seed("weights"), defence=spec.defence)
     parent, weights = _stored(room.artifacts, room.parent("weights"))
     dense = spec.model.tensorized and not parent.model.tensorized
-    network = build(parent.model if dense else spec.model, info, seed=0)
+    network = build(parent.model, info, seed=0) if dense else build(spec.model, info, seed=0, defence=spec.defence)
     network.load_state_dict(weights)
-    return decomposed(network, spec.model, info) if dense else network
+    return decomposed(network, spec.model, info, defence=spec.defence) if dense else network
 
 
 def _stored(artifacts: Artifacts, key: str) -> tuple[TrainSpec, dict[str, Tensor]]:
@@ -132,7 +146,7 @@ def _attack(room: Room, spec: AttackSpec) -> Computed:
 def _load_network(root: Path, key: str, device: torch.device) -> tuple[Network, DataSpec]:
     """A trained model by its job key; the last few stay in this process, since Ray reuses it for job after job."""
     spec, weights = _stored(Artifacts(root), key)
-    network = build(spec.model, DATASETS[spec.data.name].info, seed=0)
+    network = build(spec.model, DATASETS[spec.data.name].info, seed=0, defence=spec.defence)
     network.load_state_dict(weights)
     return network.to(device).eval().requires_grad_(False), spec.data
 

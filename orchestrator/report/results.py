@@ -42,6 +42,16 @@ def _rank(row: ResultRow) -> str:
     return "dense" if row.rank_fraction is None else f"{row.rank_fraction:g}"
 
 
+# In the tables for people; the full names would leave no room for the figures.
+_DEFENCES = {
+    "defensive_dropout": "dropout",
+    "defensive_quantization": "quantization",
+    "feature_squeezing": "squeezing",
+    "random_resize_pad": "resize, pad",
+    "stochastic_activation_pruning": "pruning",
+}
+
+
 _MODEL_COLUMNS = (
     Column("sweep", lambda row: row.sweep, optional=True),
     Column("dataset", lambda row: row.dataset, optional=True),
@@ -54,6 +64,7 @@ _MODEL_COLUMNS = (
     Column("rescale", lambda row: str(row.rescale).lower(), optional=True),
     Column("binary", lambda row: str(row.binary).lower(), optional=True),
     Column("adversarial training", lambda row: row.adversarial_training, optional=True),
+    Column("defence", lambda row: _DEFENCES.get(row.defence, row.defence), optional=True),
     Column("seed", lambda row: str(row.seed), optional=True, numeric=True),
 )
 _MODEL_KEY = Column("model key", lambda row: row.model_key[:_KEY_DIGITS])
@@ -98,7 +109,8 @@ def _csv(rows: Sequence[ResultRow]) -> str:
     writer.writeheader()
     for row in rows:
         rank = "" if row.rank is None else ";".join(f"{layer}={'x'.join(map(str, rank))}" for layer, rank in row.rank.items())
-        writer.writerow({**record(row), "rank": rank, "job_keys": " ".join(row.job_keys)})
+        settings = ";".join(f"{name}={value:g}" for name, value in (row.defence_settings or {}).items())
+        writer.writerow({**record(row), "rank": rank, "defence_settings": settings, "job_keys": " ".join(row.job_keys)})
     return text.getvalue().rstrip("\n")
 
 

@@ -87,7 +87,8 @@ def _model_table(plan: Plan) -> Table:
             measured[model][1] += 1
     caption = f"and {len(models) - _MOST_MODELS} more: --jobs lists all" if len(models) > _MOST_MODELS else None
     table = plain_table(caption=caption, caption_justify="left")
-    for title in ("model", "key", "training"):
+    table.add_column("model")
+    for title in ("key", "training"):
         table.add_column(title, no_wrap=True)
     table.add_column("measured", justify="right", no_wrap=True)
     for job in models[:_MOST_MODELS]:

@@ -3,12 +3,13 @@
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from orchestrator.store.intervals import accuracy_interval
 from orchestrator.store.values import ResultRow
+from workers.fields import DefenceName
 from workers.results import unpack_flags
 
 
@@ -46,6 +47,7 @@ Accuracy = tuple[float, float, float] | tuple[None, None, None]
 _UNKNOWN: Accuracy = (None, None, None)
 _SETTING_FIELDS = tuple(field.name for field in fields(Setting))
 _KNOWLEDGE_ORDER = {"randomized": 0, "omniscient": 1, "none": -1}
+_DEFENCE_ORDER = {name: place for place, name in enumerate(get_args(DefenceName))}
 _ATTACK_ORDER = {"none": -1, "fgsm": 0, "bim": 1, "pgd": 2}
 
 
@@ -103,7 +105,10 @@ def _row(group: Group, items: Sequence[Measurement], model: Mapping[str, Any], c
 
 
 def _order(row: ResultRow) -> tuple[Hashable, ...]:
-    """Models from the simplest sketch to the strongest, a dense one first, binary ones last; attacks from the weakest to the strongest."""
-    model = (row.dataset, row.model, row.width, row.binary, row.rank_fraction or 0.0, -row.theta, row.seed, row.model_key)
+    """Models from the simplest sketch to the strongest, a dense one first, an undefended one before defended ones, binary ones last;
+    attacks from the weakest to the strongest."""
+    sketch = (row.rank_fraction or 0.0, -row.theta)
+    defence = (_DEFENCE_ORDER[row.defence], tuple(sorted((row.defence_settings or {}).items())))
+    model = (row.dataset, row.model, row.width, row.binary, *sketch, *defence, row.seed, row.model_key)
     attack = (_KNOWLEDGE_ORDER[row.knowledge], _ATTACK_ORDER[row.attack], row.epsilon, row.steps, row.abs_stepsize, row.random_start)
     return (row.sweep, *model, *attack, row.sign_gradient, row.n_examples, row.batch_size, -1 if row.repeat is None else row.repeat)

@@ -24,4 +24,6 @@ def _training(spec: dict[str, Any]) -> str:
     model = spec["model"]
     sketch = f"rank {model['rank_fraction']:g} theta {model['theta']:g}" if model["tensorized"] else "dense"
     kind = "binary " if model.get("binary") else ""
-    return f"{model['name']} width {model['width']} {kind}{sketch} on {spec['data']['name']}, seed {spec['seed']}"
+    name = spec.get("defence", {}).get("name", "none")
+    defence = "" if name == "none" else f" with {name}"
+    return f"{model['name']} width {model['width']} {kind}{sketch}{defence} on {spec['data']['name']}, seed {spec['seed']}"

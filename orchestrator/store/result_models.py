@@ -23,7 +23,10 @@ class EnvironmentRecord(Base):
 
 
 class TrainedModelRecord(Base):
-    """A trained model; a dense one has neither rank nor `rank_fraction`."""
+    """A trained model; a dense one has neither rank nor `rank_fraction`, an undefended one no `defence_settings`.
+
+    Columns that a migration added come last, in the order in which the database has them.
+    """
 
     __tablename__ = "trained_models"
 
@@ -48,6 +51,8 @@ class TrainedModelRecord(Base):
     seconds: Mapped[float]
     environment_id: Mapped[EnvironmentId]
     finished_at: Mapped[datetime]
+    defence: Mapped[Word] = mapped_column(server_default="none")
+    defence_settings: Mapped[dict[str, Any] | None]
 
 
 class CleanResultRecord(Base):

@@ -63,6 +63,8 @@ def _trained_model(spec: TrainSpec, outcome: TrainOutcome) -> Row:
         "model": spec.model.name,
         "rank": outcome.ranks if spec.model.tensorized else None,
         "adversarial_training": spec.training.adversarial_training,
+        "defence": spec.defence.name,
+        "defence_settings": spec.defence.settings or None,
         "seed": spec.seed,
         "epochs": spec.training.epochs,
         "n_parameters": outcome.n_parameters,

@@ -13,6 +13,7 @@ class ResultRow:
     Accuracies and their 95 % intervals are shares in [0, 1] of all `n_examples`. The clean ones are None until the model's clean
     accuracy on as many examples is in; the robust ones are None in a row without attack (`attack` and `knowledge` are `none`).
     `epsilon` and `abs_stepsize` are in input units. `rank` maps each tensorized layer to its Tucker rank; None for a dense model.
+    `defence_settings` holds the settings of `defence` by name; None where that is `none`.
     `sign_gradient` is how the attacker differentiated the sign of a binary model; `identity` where there is none.
     `job_keys` are the jobs that the row is computed from: attacks, or evaluations in a row without attack.
     """
@@ -34,6 +35,8 @@ class ResultRow:
     rescale: bool
     binary: bool
     adversarial_training: str
+    defence: str
+    defence_settings: dict[str, float] | None
     seed: int
     epochs: int
     n_parameters: int

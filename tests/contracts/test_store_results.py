@@ -8,6 +8,7 @@ from tests.builders import (
     attack_job,
     attack_settings,
     craft_job,
+    defend_job,
     evaluate_job,
     fine_tune_job,
     flags_result,
@@ -80,6 +81,8 @@ def test_repeats_are_aggregated_into_one_row_with_the_clean_accuracy_beside(stor
         rescale=True,
         binary=False,
         adversarial_training="none",
+        defence="none",
+        defence_settings=None,
         seed=0,
         epochs=1,
         n_parameters=1234,
@@ -195,6 +198,9 @@ def test_rows_come_in_the_promised_order(store: Store) -> None:
         dense,
         low_rank,
         full,
+        defend_job(full, "feature_squeezing", bit_depth=3),
+        defend_job(full, "feature_squeezing"),
+        defend_job(full, "random_resize_pad"),
         fine_tune_job(full, theta=0.9),
         fine_tune_job(full, theta=0.5),
         pretrain_job(seed=1),
@@ -208,10 +214,14 @@ def test_rows_come_in_the_promised_order(store: Store) -> None:
     omniscient = attack_job(full, crafted=crafted)
     finish(store, *reversed([*models, crafted, *attacks, omniscient, *(evaluate_job(model) for model in models)]))
     rows = result_rows(store, "small", per_repeat=False)
-    seen = [(row.width, row.rank_fraction, row.theta, row.seed) for row in rows if row.attack == "none" and not row.binary]
+    undefended = [row for row in rows if row.attack == "none" and not row.binary and row.defence == "none"]
+    seen = [(row.width, row.rank_fraction, row.theta, row.seed) for row in undefended]
     assert seen == [(4, None, 1.0, 0), (4, 0.25, 1.0, 0), (4, 0.5, 1.0, 1), (4, 0.5, 0.9, 0), (4, 0.5, 0.5, 0), (8, 0.5, 1.0, 0)]
     assert [row.width for row in rows if row.binary] == [4]
     assert [row.binary for row in rows if row.width == 4] == [*[False] * (len(rows) - 2), True]
+    defences = [row.defence_settings for row in rows if (row.width, row.rank_fraction, row.theta, row.binary) == (4, 0.5, 1.0, False)]
+    squeezed = [{"bit_depth": bits, "median_size": 2} for bits in (3, 5)]
+    assert defences == [*[None] * (len(attacks) + 2), *squeezed, {"pad_factor": 1.107}]
     of_full = [row.job_keys[0] for row in rows if row.model_key == full.key]
     assert of_full == [job.key for job in (*attacks, omniscient)]
 

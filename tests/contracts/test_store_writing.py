@@ -28,7 +28,7 @@ from orchestrator.store.result_models import (
     EnvironmentRecord,
     TrainedModelRecord,
 )
-from tests.builders import ENVIRONMENT, RANKS, evaluate_job, flags_result, pretrain_job, result_of, small_plan, train_result
+from tests.builders import ENVIRONMENT, RANKS, defend_job, evaluate_job, flags_result, pretrain_job, result_of, small_plan, train_result
 from workers.errors import UserError
 from workers.results import unpack_flags
 from workers.specs import JOB, Job
@@ -149,12 +149,23 @@ def test_a_trained_model_is_stored_column_by_column(store: Store, plan: list[Job
         "rescale": True,
         "binary": False,
         "adversarial_training": "none",
+        "defence": "none",
+        "defence_settings": None,
         "seed": 0,
         "epochs": 1,
         "n_parameters": 1234,
         "history": [{"epoch": 0, "loss": 2.5, "accuracy": 0.25, "learning_rate": 0.1}],
         "seconds": 1.5,
     }
+
+
+def test_a_defended_model_is_stored_with_the_settings_that_its_defence_has(store: Store, plan: list[Job]) -> None:
+    defended = defend_job(plan[0], "feature_squeezing", bit_depth=3)
+    record_sweep(store, name="defended", space_text="", jobs=[plan[0], defended])
+    record_result(store, defended, result_of(defended), attempt_id=None)
+    row = only_row(store, TrainedModelRecord)
+    assert (row["defence"], row["defence_settings"]) == ("feature_squeezing", {"bit_depth": 3, "median_size": 2})
+    assert row["history"] == []
 
 
 def test_a_dense_model_has_no_rank(store: Store) -> None:

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.board import Board
-from tests.builders import small_plan
+from tests.builders import defend_job, evaluate_job, fine_tune_job, pretrain_job, small_plan
 from workers.specs import Job
 
 JOBS = small_plan(repeats=3)
@@ -56,6 +56,13 @@ def test_with_two_workers_one_goes_on_training() -> None:
     stages = taken_at_once(slots=2)
     assert stages[0] == "fine_tune"
     assert stages[1:] == sorted(stages[1:], key=("evaluate", "attack", "craft").index)
+
+
+def test_a_defence_is_put_around_a_net_before_anything_else() -> None:
+    full = pretrain_job()
+    defended = defend_job(full)
+    board = Board([full, evaluate_job(full), fine_tune_job(full), defended, evaluate_job(defended)], max_failures=0)
+    assert [job.stage for job in run_to_end(board, fails=[])] == ["pretrain", "defend", "evaluate", "evaluate", "fine_tune"]
 
 
 def test_a_job_is_tried_again_until_its_failures_are_used_up_and_then_blocks_its_descendants() -> None:

@@ -3,6 +3,7 @@ import io
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from rich.console import Console
@@ -10,7 +11,8 @@ from rich.console import Console
 from orchestrator.plan import make_plan
 from orchestrator.report import plan_json, render_failures, render_plan, render_results, render_status, status_json
 from orchestrator.store import Failure, ResultRow, failures, open_store, record_result, record_sweep, result_rows, sweep_status
-from tests.builders import result_of, small_plan
+from tests.builders import defend_job, pretrain_job, result_of, small_plan
+from workers.fields import DefenceName
 
 ISSUE_FIELDS = [
     "sweep",
@@ -102,6 +104,22 @@ def test_a_table_in_which_much_varies_still_fits_80_columns(rows: list[ResultRow
     assert "adversarial" in text
 
 
+def test_defences_have_a_column_where_they_vary_and_the_table_still_fits_80_columns(rows: list[ResultRow]) -> None:
+    assert "defence none" in " ".join(printed(render_results(rows, "table")).split())
+    names = [name for name in get_args(DefenceName) if name != "none"]
+    defended = [replace(row, defence=name, defence_settings={"x": 1}, model_key=name[-1] * 64) for name in names for row in rows]
+    text = printed(render_results([*rows, *defended], "table"), width=80)
+    assert "…" not in text
+    assert max(len(line) for line in text.splitlines()) <= 80
+    for word in ("none", "squeezing", "quantization", "pruning", "dropout", "resize, pad"):
+        assert word in text
+    records = json.loads(str(render_results(defended, "json")))
+    assert {record["defence"] for record in records} == set(names)
+    assert records[0]["defence_settings"] == {"x": 1}
+    (first, *_) = csv.DictReader(io.StringIO(str(render_results(defended, "csv"))))
+    assert (first["defence"], first["defence_settings"]) == (names[0], "x=1")
+
+
 def test_models_that_look_alike_are_told_apart_by_their_key(rows: list[ResultRow]) -> None:
     twin = [replace(row, model_key="f" * 64) for row in rows]
     text = printed(render_results([*rows, *twin], "table"))
@@ -127,6 +145,14 @@ def test_a_plan_shows_jobs_by_stage_and_by_model_and_each_job_on_request() -> No
     found = json.loads(plan_json("small", plan))
     assert {job["key"] for job in found["jobs"] if job["state"] == "done"} == done
     assert found["stages"]["pretrain"] == {"jobs": 1, "done": 1}
+
+
+def test_the_longest_defence_leaves_a_plan_its_columns() -> None:
+    full = pretrain_job()
+    plan = make_plan([full, defend_job(full, "stochastic_activation_pruning")], recorded=frozenset(), finished=frozenset())
+    text = printed(render_plan("small", plan, every_job=False), width=80)
+    assert "…" not in text
+    assert text.count("to run      0 of 0") == 2
 
 
 def test_status_and_failures_are_readable_and_machine_readable(tmp_path: Path) -> None:

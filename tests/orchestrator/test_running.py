@@ -8,9 +8,9 @@ from rich.console import Console
 from orchestrator.board import Board
 from orchestrator.progress import clock, line, shown
 from orchestrator.recorder import Recorder
-from orchestrator.running import RunningSweep, label
+from orchestrator.running import RunningSweep, cost, label
 from orchestrator.store import failures, finished_keys, open_store, record_sweep
-from tests.builders import result_of, small_plan
+from tests.builders import defend_job, result_of, small_plan
 from workers.artifacts import Artifacts
 from workers.specs import Job
 
@@ -92,6 +92,24 @@ def test_a_log_file_gets_lines_and_a_terminal_a_table(sweep: RunningSweep, tmp_p
     assert f"1/{len(JOBS)} jobs done" in log.getvalue()
     assert "[small]" in screen.getvalue()
     assert "attack" in screen.getvalue()
+
+
+def test_a_defence_is_named_with_the_settings_that_are_not_the_default(sweep: RunningSweep) -> None:
+    defended = defend_job(JOBS[0], "feature_squeezing", bit_depth=3)
+    assert label(defended) == "defend resnet18 rank=0.5 theta=1 defence=feature_squeezing bit_depth=3 seed=0"
+    assert cost(defended) == 1
+
+
+def test_a_defence_that_was_put_around_has_no_training_accuracy_to_show(tmp_path: Path) -> None:
+    jobs = (JOBS[0], defend_job(JOBS[0]))
+    with open_store(f"sqlite:///{tmp_path / 'results.db'}", upgrade=True) as store:
+        record_sweep(store, name="small", space_text="", jobs=jobs)
+        recorder = Recorder(store, sweep="small", artifacts=Artifacts(tmp_path / "artifacts"))
+        sweep = RunningSweep(Board(jobs, max_failures=1), recorder, jobs)
+        for _ in jobs:
+            run_next(sweep, tmp_path)
+    assert sweep.last.endswith("defence=random_resize_pad seed=0: defence put around")
+    assert sweep.estimate() == 0
 
 
 def test_labels_tell_jobs_of_one_model_apart() -> None:

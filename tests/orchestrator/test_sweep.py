@@ -21,6 +21,14 @@ MODELS = st.fixed_dictionaries(
         "binary": st.sampled_from([True, [True, False]]),
     },
 )
+DEFENCES = st.fixed_dictionaries(
+    {},
+    optional={
+        "name": st.lists(st.sampled_from(["none", "defensive_dropout", "feature_squeezing", "random_resize_pad"]), min_size=1, max_size=3),
+        "bit_depth": st.sampled_from([4, [4, 5]]),
+        "dropout": st.sampled_from([0.3, [0.3, 0.5]]),
+    },
+)
 GROUPS = st.fixed_dictionaries(
     {
         "attack": st.lists(st.sampled_from(["fgsm", "bim", "pgd"]), min_size=1, max_size=2),
@@ -35,6 +43,7 @@ SPACES = st.fixed_dictionaries(
         "seed": st.lists(st.integers(0, 2), min_size=1, max_size=2),
         "data": st.fixed_dictionaries({"name": st.sampled_from(["digits", "cifar10", ["digits", "cifar10"]])}),
         "model": MODELS,
+        "defence": DEFENCES,
         "training": st.fixed_dictionaries({"epochs": st.sampled_from([1, [1, 2]])}),
         "fine_tuning": st.fixed_dictionaries({}, optional={"learning_rate": st.sampled_from([0.1, [0.1, 0.01]])}),
         "evaluation": st.fixed_dictionaries({"repeats": st.integers(1, 2)}),

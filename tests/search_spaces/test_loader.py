@@ -104,6 +104,27 @@ def loaded(text, *overrides):
         ("digits", "tones", "x.yaml:5: model.name=resnet18: takes image inputs, and tones is audio; one of logmel, soundnet5"),
         ("theta: [1.0, 0.9]", "name: logmel", "x.yaml:5: model.name=logmel: takes audio inputs, and digits is image; one of resnet18"),
         (
+            "training:",
+            "defence:\n  name: squeezing\ntraining:",
+            "x.yaml:8: defence.name='squeezing': one of none, defensive_dropout, defensive_quantization, feature_squeezing, "
+            "random_resize_pad, stochastic_activation_pruning",
+        ),
+        ("training:", "defence:\n  bit_depth: 9\ntraining:", "x.yaml:8: defence.bit_depth=9: must be in [1, 8]"),
+        ("training:", "defence:\n  dropout: [0.5, 1]\ntraining:", "x.yaml:8: defence.dropout=1: must be in (0, 1)"),
+        ("training:", "defence:\n  pad_factor: 1\ntraining:", "x.yaml:8: defence.pad_factor=1: must be in (1, 2]"),
+        (
+            "  theta: [1.0, 0.9]\n",
+            "  binary: [false, true]\ndefence:\n  name: [none, defensive_quantization]\n",
+            "x.yaml:7: defence.name=defensive_quantization with binary=true: acts on ReLUs, and signs have taken their place; "
+            "one of none, defensive_dropout, feature_squeezing, random_resize_pad",
+        ),
+        (
+            "digits\nmodel:\n",
+            "tones\ndefence: {name: random_resize_pad}\nmodel:\n  name: logmel\n",
+            "x.yaml:5: defence.name=random_resize_pad: changes images, and tones is audio; "
+            "one of none, defensive_dropout, defensive_quantization, stochastic_activation_pruning",
+        ),
+        (
             "digits",
             "digits\n  split_lists: resplit",
             "x.yaml:5: data.split_lists='resplit': digits has one split; only speech_commands takes split_lists=resplit",

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from search_spaces import AttackGroup, Space, builtin_spaces, load_space, paper_steps
+from search_spaces.defence_axes import DefenceAxes
 from search_spaces.schema import DataAxes, EvaluationSettings, FineTuningAxes, ModelAxes, TrainingAxes
+from workers.defence_spec import DefenceSpec
 from workers.specs import DataSpec, EvaluationSpec, ModelSpec, TrainingSpec
 
 SMALLEST = {"name": "x", "data": {"name": "digits"}, "training": {"epochs": 1}}
@@ -19,7 +21,14 @@ def grid(**sections):
 
 
 @pytest.mark.parametrize(
-    ("axes", "spec"), [(DataAxes, DataSpec), (ModelAxes, ModelSpec), (TrainingAxes, TrainingSpec), (FineTuningAxes, TrainingSpec)]
+    ("axes", "spec"),
+    [
+        (DataAxes, DataSpec),
+        (ModelAxes, ModelSpec),
+        (DefenceAxes, DefenceSpec),
+        (TrainingAxes, TrainingSpec),
+        (FineTuningAxes, TrainingSpec),
+    ],
 )
 def test_every_setting_of_a_spec_is_an_axis_in_the_same_order(axes, spec):
     assert list(axes.model_fields) == list(spec.model_fields)

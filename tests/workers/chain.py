@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.builders import attack_job, attack_settings, craft_job, evaluate_job
+from workers.defence_spec import UNDEFENDED, DefenceSpec
 from workers.results import Result
 from workers.run import Settings, run
 from workers.specs import DataSpec, Job, ModelSpec, TrainingSpec, TrainSpec
@@ -13,13 +14,21 @@ TRAINING = TrainingSpec(epochs=2, batch_size=20)
 PGD = attack_settings(name="pgd", epsilon=8 / 255, steps=2)
 
 
-def train_job(*, theta: float = 1.0, parent: Job | None = None, training: TrainingSpec = TRAINING, **model: object) -> Job:
+def train_job(
+    *,
+    theta: float = 1.0,
+    parent: Job | None = None,
+    training: TrainingSpec = TRAINING,
+    defence: DefenceSpec = UNDEFENDED,
+    **model: object,
+) -> Job:
     """A net of width 4 on 60 digits, from scratch or from the parent's weights."""
     spec = TrainSpec(
         stage="fine_tune" if parent else "pretrain",
         data=DataSpec(name="digits", train_examples=60),
         model=ModelSpec(width=4, theta=theta, **model),
         training=training,
+        defence=defence,
     )
     return Job(spec=spec, parents={"weights": parent.key} if parent else {})
 

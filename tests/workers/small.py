@@ -3,6 +3,7 @@
 import torch
 
 from workers.data import DATASETS
+from workers.defence_spec import UNDEFENDED, DefenceSpec
 from workers.device_data import DeviceSplit
 from workers.models import Network, build
 from workers.specs import ModelSpec
@@ -11,9 +12,9 @@ DIGITS = DATASETS["digits"]
 CPU = torch.device("cpu")
 
 
-def network(*, seed: int = 0, width: int = 2, **fields: object) -> Network:
-    """A small net for the digits in eval mode, its parameters frozen and its sketch seeded."""
-    built = build(ModelSpec(width=width, **fields), DIGITS.info, seed=seed).eval().requires_grad_(False)
+def network(*, seed: int = 0, width: int = 2, defence: DefenceSpec = UNDEFENDED, **fields: object) -> Network:
+    """A small net for the digits in eval mode, its parameters frozen, its sketch and its defence seeded."""
+    built = build(ModelSpec(width=width, **fields), DIGITS.info, seed=seed, defence=defence).eval().requires_grad_(False)
     built.seed(seed)
     return built
 

@@ -77,8 +77,8 @@ MEANING = [
 @pytest.mark.parametrize(
     ("job", "key"),
     [
-        pytest.param(PRETRAIN, "2c83aa48d94c80b2c2815a58240fff2f1ebf2e802b807629aa48bbe2eba14d7d", id="pretrain"),
-        pytest.param(FINE_TUNE, "4a4986d37fcab804bfd9338234b50e6dd640162079c957101eee0e7f811f4963", id="fine_tune"),
+        pytest.param(PRETRAIN, "4bc82a2292f221b96ca697df7bc2f431e8d1dee10e99efb9ebf6f9346da84d3e", id="pretrain"),
+        pytest.param(FINE_TUNE, "263769e79739f30b100abfd8c8a4fe036725cc1b4e10731bdae7d4eba0f4c748", id="fine_tune"),
         pytest.param(ATTACK, "61ee4b1d713329902f49d0d45f45d040744d4eebe5fc0caa051bd2f3f16112ff", id="attack"),
     ],
 )

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tests.builders import attack_job, attack_settings, craft_job, evaluate_job, fine_tune_job, pretrain_job
+from workers.defence_spec import SETTINGS, DefenceSpec
 from workers.specs import (
     JOB,
     AttackSettings,
@@ -79,6 +80,7 @@ SPECS = (
         data=st.builds(DataSpec, name=st.sampled_from(["cifar10", "digits"]), train_examples=st.none() | COUNTS),
         model=MODELS,
         training=TRAININGS,
+        defence=st.builds(DefenceSpec, name=st.sampled_from(["none", "defensive_dropout"]), dropout=st.sampled_from([0.1, 0.5])),
         seed=st.integers(0, 10**6),
     )
     | st.builds(EvaluateSpec, evaluation=EVALUATIONS, repeat=st.integers(0, 9))
@@ -139,6 +141,15 @@ def test_a_job_survives_json_with_its_key(job):
         (TrainingSpec, {"epochs": 1, "clip_norm": 0.0}, "must be > 0"),
         (TrainingSpec, {"epochs": 1, "optimizer": "lion"}, "'adam' or 'sgd'"),
         (TrainingSpec, {"epochs": 1, "precision": "fp16"}, "'bf16' or 'float32'"),
+        (DefenceSpec, {"name": "squeeze"}, "'feature_squeezing'"),
+        (DefenceSpec, {"bit_depth": 0}, r"must be in \[1, 8\]"),
+        (DefenceSpec, {"bit_depth": 9}, r"must be in \[1, 8\]"),
+        (DefenceSpec, {"median_size": 0}, r"must be in \[1, 9\]"),
+        (DefenceSpec, {"lipschitz_beta": -1.0}, "must be >= 0"),
+        (DefenceSpec, {"pruning_samples": 0.0}, "must be > 0"),
+        (DefenceSpec, {"dropout": 0.0}, r"must be in \(0, 1\)"),
+        (DefenceSpec, {"dropout": 1.0}, r"must be in \(0, 1\)"),
+        (DefenceSpec, {"pad_factor": 1.0}, r"must be in \(1, 2\]"),
         (EvaluationSpec, {"examples": 0}, "must be >= 1"),
         (EvaluationSpec, {"batch_size": 0}, "must be >= 1"),
         (EvaluateSpec, {"evaluation": EvaluationSpec(), "repeat": -1}, "must be >= 0"),
@@ -176,7 +187,7 @@ def test_unknown_fields_are_refused_at_every_depth(job):
 
 def test_an_unknown_stage_is_refused_with_the_legal_ones():
     dumped = {**PRETRAIN.model_dump(mode="json"), "spec": {"stage": "train"}}
-    with pytest.raises(ValidationError, match="'pretrain', 'fine_tune', 'evaluate', 'craft', 'attack'"):
+    with pytest.raises(ValidationError, match="'pretrain', 'fine_tune', 'defend', 'evaluate', 'craft', 'attack'"):
         JOB.validate_json(json.dumps(dumped))
 
 
@@ -186,6 +197,30 @@ def test_jobs_cannot_be_changed_after_their_key_is_known(job):
         job.spec.stage = "attack"
     with pytest.raises(ValidationError, match="frozen"):
         job.spec = PRETRAIN.spec
+
+
+AROUND_STAGES = [("defend", "none"), ("defend", "defensive_dropout"), ("pretrain", "feature_squeezing"), ("fine_tune", "random_resize_pad")]
+
+
+@pytest.mark.parametrize(("stage", "defence"), AROUND_STAGES)
+def test_a_defence_is_put_around_by_the_stage_defend_and_by_no_other(stage, defence):
+    with pytest.raises(ValidationError, match=f"stage={stage} with defence={defence}: only feature_squeezing, .* are put around"):
+        TrainSpec(**{**dict(PRETRAIN.spec), "stage": stage, "defence": DefenceSpec(name=defence)})
+
+
+def test_a_defence_without_anything_to_act_on_is_refused():
+    audio = {"data": DataSpec(name="tones"), "model": ModelSpec(name="logmel")}
+    with pytest.raises(ValidationError, match="name=feature_squeezing: changes images, and tones is audio; one of none, defensive_dropout"):
+        TrainSpec(**{**dict(PRETRAIN.spec), **audio, "stage": "defend", "defence": DefenceSpec(name="feature_squeezing")})
+    with pytest.raises(ValidationError, match="name=defensive_quantization with binary=true: acts on ReLUs"):
+        TrainSpec(**{**dict(PRETRAIN.spec), "model": ModelSpec(binary=True), "defence": DefenceSpec(name="defensive_quantization")})
+
+
+def test_the_settings_of_other_defences_are_no_part_of_a_resolved_one():
+    given_all = DefenceSpec(name="feature_squeezing", bit_depth=3, dropout=0.9, pad_factor=2.0)
+    assert given_all.settings == {"bit_depth": 3, "median_size": 2}
+    assert given_all.resolved() == DefenceSpec(name="feature_squeezing", bit_depth=3)
+    assert {name for names in SETTINGS.values() for name in names} == set(DefenceSpec.model_fields) - {"name"}
 
 
 @pytest.mark.parametrize(

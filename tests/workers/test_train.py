@@ -6,9 +6,12 @@ import torch
 
 from tests.workers.small import DIGITS, generator, same_state, split
 from workers.artifacts import JobFolder
+from workers.defence_spec import UNDEFENDED, DefenceSpec
+from workers.defences.quantization import deviation
 from workers.device_data import DeviceSplit
 from workers.errors import JobError
 from workers.fields import Schedule
+from workers.layers import TuckerLayer
 from workers.models import Network, build
 from workers.results import EpochRecord
 from workers.specs import ModelSpec, TrainingSpec
@@ -29,6 +32,7 @@ class Attempt:
     folder: Path
     theta: float = 0.8
     flip: bool = True
+    defence: DefenceSpec = UNDEFENDED
     learning_rate: float = 0.1
     schedule: Schedule = "one_cycle"
     epochs: int = EPOCHS
@@ -38,7 +42,7 @@ class Attempt:
     reported: list[EpochRecord] = field(default_factory=list)
 
     def train(self) -> tuple[Network, list[EpochRecord]]:
-        net = build(ModelSpec(width=2, theta=self.theta), DIGITS.info, seed=1)
+        net = build(ModelSpec(width=2, theta=self.theta), DIGITS.info, seed=1, defence=self.defence)
         net.seed(2)
         settings = TrainingSpec(
             epochs=self.epochs,
@@ -104,6 +108,30 @@ def test_every_way_of_training_resumes_bit_for_bit(tmp_path, theta, more, after)
     assert same_state(whole, resumed)
     assert again == history
     assert states(tmp_path / "killed") == states(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("theta", [1.0, 0.8])
+@pytest.mark.parametrize("name", ["defensive_dropout", "defensive_quantization"])
+def test_training_with_a_defence_resumes_bit_for_bit(tmp_path, name, theta):
+    fields = {"theta": theta, "defence": DefenceSpec(name=name), "more": PGD, "learning_rate": 0.01}
+    whole, history = Attempt(tmp_path / "whole", **fields).train()
+    killed(tmp_path / "killed", after=2, **fields)
+    resumed, again = Attempt(tmp_path / "killed", **fields).train()
+    assert same_state(whole, resumed)
+    assert again == history
+    assert states(tmp_path / "killed") == states(tmp_path / "whole")
+
+
+def test_the_lipschitz_term_is_learnt_from(tmp_path):
+    def penalty(beta):
+        defence = DefenceSpec(name="defensive_quantization", lipschitz_beta=beta)
+        net, history = Attempt(tmp_path / str(beta), theta=1.0, learning_rate=0.01, defence=defence).train()
+        kernels = [module.kernel().detach() for module in net.body.modules() if isinstance(module, TuckerLayer)]
+        return sum(float(deviation(kernel)) for kernel in kernels), history[0].loss
+
+    (without, plain_loss), (with_term, loss) = penalty(1e-9), penalty(0.1)
+    assert with_term < 0.9 * without
+    assert loss > plain_loss
 
 
 @pytest.mark.parametrize(

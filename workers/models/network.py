@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from workers.data import DatasetInfo
+from workers.defence_spec import UNDEFENDED, DefenceSpec
+from workers.defences import DEFENCES, Defence
 from workers.errors import UserError
 from workers.fields import Initialisation, ModelName, SignGradientName
 from workers.layers import DenseKernel, LatentSketch, SignGradient, TuckerKernel
@@ -23,35 +25,57 @@ MODELS: dict[ModelName, type[LogMel] | type[ResNet18] | type[SoundNet5]] = {"log
 class Network(nn.Module):
     """Inputs (batch, *shape) in the data set's units and bounds to logits (batch, n_classes).
 
-    Every forward pass of a net with theta < 1 draws a fresh sketch per layer from the generator given to `seed`.
+    Every forward pass of a net with theta < 1 draws a fresh sketch per layer from the generator given to `seed`; so does a defence
+    that is randomised. Both do so in train and eval mode alike.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, body: nn.Module, *, sketch: LatentSketch, info: DatasetInfo, signs: SignGradient | None = None) -> None:
+    def __init__(
+        self,
+        body: nn.Module,
+        *,
+        sketch: LatentSketch,
+        info: DatasetInfo,
+        signs: SignGradient | None = None,
+        defence: DefenceSpec = UNDEFENDED,
+    ) -> None:
         super().__init__()
         self.body = body
         self.sketch = sketch
         self.signs = signs
+        self.defence: Defence = DEFENCES[defence.name](defence, bounds=(info.low, info.high))
+        self.defence.install(body)
         self.bounds = (info.low, info.high)
         per_channel = (1, -1, *[1] * (len(info.shape) - 1))
         self.register_buffer("mean", torch.tensor(info.mean).view(per_channel), persistent=False)
         self.register_buffer("std", torch.tensor(info.std).view(per_channel), persistent=False)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        logits: Tensor = self.body((inputs - self.mean) / self.std)
+        logits: Tensor = self.body((self.defence.transform(inputs) - self.mean) / self.std)
         return logits
 
     def seed(self, seed: int) -> torch.Generator:
-        """Give the sketch a fresh generator on the network's device; two equal seeds give equal draws."""
-        self.sketch.generator = torch.Generator(self.mean.device).manual_seed(seed)
-        return self.sketch.generator
+        """Give sketch and defence one fresh generator on the network's device; two equal seeds give equal draws."""
+        generator = torch.Generator(self.mean.device).manual_seed(seed)
+        self.sketch.generator = self.defence.generator = generator
+        return generator
+
+    @property
+    def randomised(self) -> bool:
+        """Whether two forward passes on equal inputs may differ (outside `full_weights`)."""
+        return self.sketch.theta < 1 or self.defence.randomised
+
+    def penalty(self) -> Tensor | None:
+        """What the defence adds to the loss in training, a scalar; None for nothing."""
+        return self.defence.penalty(self.body)
 
     @contextmanager
     def full_weights(self) -> Iterator[None]:
-        """Inside, the sketch is off: the network computes with its full weights."""
-        with self.sketch.full_weights():
+        """Inside, nothing is random: the network computes with its full weights, and a randomised defence is off; what is
+        deterministic about a defence stays."""
+        with self.sketch.full_weights(), self.defence.derandomised():
             yield
 
     @contextmanager
@@ -76,13 +100,14 @@ class Network(nn.Module):
         return {name.removesuffix(".kernel"): list(kernel.rank) for name, kernel in kernels}
 
 
-def build(spec: ModelSpec, info: DatasetInfo, *, seed: int) -> Network:
+def build(spec: ModelSpec, info: DatasetInfo, *, seed: int, defence: DefenceSpec = UNDEFENDED) -> Network:
     """A freshly initialised network for one data set, on the CPU, in training mode.
 
     Args:
         spec: architecture, rank, sketch and whether it is binary.
         info: number of classes, shape and bounds of the inputs, the normalisation's mean and standard deviation.
         seed: of the initial weights.
+        defence: what stands around or inside it; it has no part in the initial weights.
     """
     body, sketch = _body(spec, info), _sketch(spec)
     if spec.tensorized:
@@ -91,22 +116,23 @@ def build(spec: ModelSpec, info: DatasetInfo, *, seed: int) -> Network:
     if signs is not None:
         binarize(body, signs=signs)
     _initialise(body, torch.Generator().manual_seed(seed))
-    return Network(body, sketch=sketch, info=info, signs=signs)
+    return Network(body, sketch=sketch, info=info, signs=signs, defence=defence)
 
 
-def decomposed(dense: Network, spec: ModelSpec, info: DatasetInfo) -> Network:
+def decomposed(dense: Network, spec: ModelSpec, info: DatasetInfo, *, defence: DefenceSpec = UNDEFENDED) -> Network:
     """The tensorized network of `spec` that starts from a trained dense one: its kernels decomposed, all else as it is.
 
     With the full rank and theta 1 it computes what `dense` does, up to rounding. `dense` is used up: its layers become the new network's.
 
     Args:
-        dense: on the CPU, of the same architecture and width.
+        dense: on the CPU, of the same architecture and width, without a defence.
         spec: of the new network.
         info: the data set's.
+        defence: of the new network.
     """
     sketch = _sketch(spec)
     tensorize(dense.body, _tensorization(spec, "decompose"), sketch=sketch, input_shape=info.shape)
-    return Network(dense.body, sketch=sketch, info=info)
+    return Network(dense.body, sketch=sketch, info=info, defence=defence)
 
 
 def _sketch(spec: ModelSpec) -> LatentSketch:

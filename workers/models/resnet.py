@@ -1,7 +1,6 @@
 """ResNet-18 for 32x32 inputs: a 3x3 stem without max-pooling, four stages of two basic blocks (He et al., 2016)."""
 
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 (the name that every PyTorch user knows)
 
 
 class BasicBlock(nn.Module):
@@ -9,6 +8,8 @@ class BasicBlock(nn.Module):
 
     def __init__(self, channels_in: int, channels: int, *, stride: int) -> None:
         super().__init__()
+        # Modules, not functions: defences find them.
+        self.relu1, self.relu2 = nn.ReLU(), nn.ReLU()
         self.conv1 = nn.Conv2d(channels_in, channels, 3, stride=stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
@@ -18,8 +19,9 @@ class BasicBlock(nn.Module):
             self.shortcut = nn.Sequential(nn.Conv2d(channels_in, channels, 1, stride=stride, bias=False), nn.BatchNorm2d(channels))
 
     def forward(self, inputs: Tensor) -> Tensor:
-        hidden = F.relu(self.bn1(self.conv1(inputs)))
-        return F.relu(self.bn2(self.conv2(hidden)) + self.shortcut(inputs))
+        hidden = self.relu1(self.bn1(self.conv1(inputs)))
+        outputs: Tensor = self.relu2(self.bn2(self.conv2(hidden)) + self.shortcut(inputs))
+        return outputs
 
 
 class BinaryBlock(nn.Module):
@@ -56,6 +58,7 @@ class ResNet18(nn.Module):
         block = BinaryBlock if binary else BasicBlock
         self.stem = nn.Conv2d(channels_in, width, 3, padding=1, bias=False)
         self.bn = nn.BatchNorm2d(width)
+        self.relu = nn.ReLU()
         blocks: list[nn.Module] = []
         channels_before = width
         for stage in range(4):
@@ -68,6 +71,6 @@ class ResNet18(nn.Module):
         self.classifier = nn.Linear(channels_before, n_classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        hidden = self.head(self.blocks(F.relu(self.bn(self.stem(images)))))
+        hidden = self.head(self.blocks(self.relu(self.bn(self.stem(images)))))
         logits: Tensor = self.classifier(hidden.mean(dim=(2, 3)))
         return logits

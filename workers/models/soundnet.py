@@ -1,6 +1,5 @@
 """SoundNet5 on raw waveforms: five 1-d convolutions, then two linear layers (defensive tensorization; after Aytar et al., 2016)."""
 
-import torch
 from torch import Tensor, nn
 
 _KERNELS, _POOLS = (64, 32, 16, 8, 4), (8, 4, 2, 2, 2)
@@ -25,9 +24,10 @@ class SoundNet5(nn.Module):
             stages += [convolution, nn.BatchNorm1d(channels), nn.ReLU(), nn.MaxPool1d(pool)]
         self.features = nn.Sequential(*stages)
         self.hidden = nn.Linear(_LAST_LENGTH * width * 16, width * 16)
+        self.relu = nn.ReLU()
         self.classifier = nn.Linear(width * 16, n_classes)
 
     def forward(self, waveforms: Tensor) -> Tensor:
         features = self.features(waveforms).flatten(1)
-        logits: Tensor = self.classifier(torch.relu(self.hidden(features)))
+        logits: Tensor = self.classifier(self.relu(self.hidden(features)))
         return logits

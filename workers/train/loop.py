@@ -37,7 +37,7 @@ def train(
     """Train `network` in place and return one record per epoch.
 
     Args:
-        network: on its device, its sketch seeded (the sketch's generator is part of the checkpoint).
+        network: on its device, seeded (the generator that its sketch and its defence share is part of the checkpoint).
         data: the training examples, on the same device.
         settings: epochs, batch size, optimiser, schedule, augmentation, adversarial training.
         order: generator of the example order and the flips, on the data's device.
@@ -124,6 +124,8 @@ class _Trainer:
     def _step(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         logits = self.logits(inputs)
         loss = F.cross_entropy(logits, labels, label_smoothing=self.settings.label_smoothing)
+        if (penalty := self.network.penalty()) is not None:
+            loss = loss + penalty
         self.optimizer.zero_grad()
         loss.backward()
         if self.settings.clip_norm is not None:

@@ -48,11 +48,21 @@ def test_a_database_of_every_revision_is_upgraded_and_used(revision: str, tmp_pa
         use(store)
 
 
-@pytest.mark.parametrize(("revision", "sign_gradient"), [("0001", "identity"), ("0002", "tanh")])
+@pytest.mark.parametrize(("revision", "sign_gradient"), [("0001", "identity"), ("0002", "tanh"), ("0003", "identity")])
 def test_attacks_of_an_old_database_keep_the_gradient_that_they_were_made_with(revision: str, sign_gradient: str, tmp_path: Path) -> None:
     with open_store(restored(DATABASES / f"{revision}.sql", tmp_path), upgrade=True) as store:
         (row,) = result_rows(store, "old", per_repeat=False)
     assert row.sign_gradient == sign_gradient
+
+
+@pytest.mark.parametrize(
+    ("revision", "defence", "settings"),
+    [("0001", "none", None), ("0002", "none", None), ("0003", "random_resize_pad", {"pad_factor": 1.107})],
+)
+def test_models_of_an_old_database_keep_the_defence_that_they_had(revision: str, defence: str, settings: object, tmp_path: Path) -> None:
+    with open_store(restored(DATABASES / f"{revision}.sql", tmp_path), upgrade=True) as store:
+        (row,) = result_rows(store, "old", per_repeat=False)
+    assert (row.defence, row.defence_settings) == (defence, settings)
 
 
 def test_the_revisions_listed_are_those_there_are(config: Config) -> None:

@@ -2,7 +2,7 @@ import pytest
 
 from orchestrator.store.describe import describe
 from orchestrator.store.rows import environment_row
-from tests.builders import ENVIRONMENT, attack_job, attack_settings, craft_job, evaluate_job, fine_tune_job, pretrain_job
+from tests.builders import ENVIRONMENT, attack_job, attack_settings, craft_job, defend_job, evaluate_job, fine_tune_job, pretrain_job
 from workers.specs import Job
 
 MODEL = pretrain_job()
@@ -15,6 +15,7 @@ CRAFTED = craft_job(MODEL)
         (pretrain_job(tensorized=False, seed=3), "resnet18 width 4 dense on digits, seed 3"),
         (fine_tune_job(MODEL, theta=0.75), "resnet18 width 4 rank 0.5 theta 0.75 on digits, seed 0"),
         (pretrain_job(binary=True), "resnet18 width 4 binary rank 0.5 theta 1 on digits, seed 0"),
+        (defend_job(MODEL), "resnet18 width 4 rank 0.5 theta 1 with random_resize_pad on digits, seed 0"),
         (attack_job(MODEL, attack=attack_settings(sign_gradient="tanh")), "fgsm 8/255 randomized sign as tanh, repeat 0"),
         (evaluate_job(MODEL, repeat=2), "clean accuracy, repeat 2"),
         (CRAFTED, "fgsm 8/255 on full weights"),

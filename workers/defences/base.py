@@ -1,0 +1,115 @@
+"""What every defence is: a change of the inputs, of the layers, or of the training loss."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from workers.defence_spec import DefenceSpec
+
+
+class Defence:
+    """A defence of one network; this one, `none`, changes nothing.
+
+    It acts in train and eval mode alike. One that is `randomised` draws anew, for each example, at every forward pass.
+
+    Args:
+        settings: which settings it has.
+        bounds: the smallest and the largest legal input value.
+    """
+
+    randomised: ClassVar[bool] = False
+
+    def __init__(self, settings: DefenceSpec, *, bounds: tuple[float, float]) -> None:
+        self.settings = settings
+        self.bounds = bounds
+        self.generator: torch.Generator | None = None
+        self._derandomised = False
+
+    @property
+    def label(self) -> str:
+        """What it adds to a message about its network: ` defence=NAME`, or nothing."""
+        return "" if self.settings.name == "none" else f" defence={self.settings.name}"
+
+    @property
+    def live(self) -> bool:
+        """Whether a forward pass draws: a randomised defence, not inside `derandomised`."""
+        return self.randomised and not self._derandomised
+
+    @contextmanager
+    def derandomised(self) -> Iterator[None]:
+        """Inside, a randomised defence does nothing (what the omniscient attacker sees); a deterministic one is as always."""
+        before, self._derandomised = self._derandomised, True
+        try:
+            yield
+        finally:
+            self._derandomised = before
+
+    def transform(self, inputs: Tensor) -> Tensor:
+        """What the network sees of inputs (batch, *shape) in the data set's units, before they are normalised."""
+        return inputs
+
+    def install(self, body: nn.Module) -> None:
+        """Put into the network's layers what belongs there, once, when the network is complete."""
+
+    def penalty(self, body: nn.Module) -> Tensor | None:  # noqa: ARG002
+        """What is added to the training loss, a scalar; None for nothing."""
+        return None
+
+    def uniform(self, shape: Sequence[int], device: torch.device) -> Tensor:
+        """Random numbers in [0, 1).
+
+        Raises:
+            RuntimeError: there is no generator: randomness must be explicit.
+        """
+        if self.generator is None:
+            raise RuntimeError(f"{self.settings.name}: a randomised defence needs a generator (seed the network before its forward pass)")
+        return torch.rand(tuple(shape), generator=self.generator, device=device)
+
+
+class ActivationDefence(Defence):
+    """A defence that changes the output of every `nn.ReLU` module."""
+
+    def activations(self, activations: Tensor) -> Tensor:
+        """What takes the place of a ReLU's outputs (batch, features or channels, *spatial)."""
+        raise NotImplementedError
+
+    def install(self, body: nn.Module) -> None:
+        """Hook onto the ReLUs.
+
+        Raises:
+            ValueError: there are none.
+        """
+        relus = [module for module in body.modules() if isinstance(module, nn.ReLU)]
+        if not relus:
+            raise ValueError(f"{self.settings.name}: acts on nn.ReLU modules, and {type(body).__name__} has none")
+        for relu in relus:
+            relu.register_forward_hook(self._hook)
+
+    # A method, not a closure: a deep copy of the network gets the copied defence's.
+    def _hook(self, module: nn.Module, inputs: Any, outputs: Tensor) -> Tensor:  # noqa: ARG002
+        return self.activations(outputs)
+
+
+class StraightThrough(torch.autograd.Function):
+    """`apply(inputs, outputs)` gives `outputs`, of the shape of `inputs`; its gradient goes to `inputs` as if nothing had been done.
+
+    The straight-through estimator (Bengio, Leonard & Courville, 2013); for an attacker, backward-pass differentiable approximation
+    by the identity (BPDA; Athalye, Carlini & Wagner, 2018, section 4.1).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, outputs: Tensor) -> Tensor:  # noqa: ARG004
+        return outputs.view_as(outputs)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # noqa: ARG004
+        return gradient, None
+
+
+def straight_through(inputs: Tensor, outputs: Tensor) -> Tensor:
+    """`outputs`, differentiated as if they were `inputs`; see `StraightThrough`."""
+    passed: Tensor = StraightThrough.apply(inputs, outputs)  # type: ignore[no-untyped-call]
+    return passed

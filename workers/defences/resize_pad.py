@@ -1,0 +1,55 @@
+"""Random resizing and padding (Xie et al., 2018): each image enlarged by a random amount and put at a random place on a canvas."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from workers.defences.base import Defence
+
+
+class RandomResizePad(Defence):
+    """Images of side n are resized to a random side in [n, m), m = `pad_factor` * n rounded up, and padded with zeros, left and right,
+    above and below at random, to side m. Put around a trained network, which must take images of that side.
+
+    As in the paper's code (299 to 331) the side is uniform over whole numbers, m left out, and pixels are taken by nearest neighbour;
+    every place on the canvas is as likely. Each image has its own draw. Zeros are of the data set's units, black. Inside
+    `full_weights` images are left as they are: the attacker then sees the network without the defence (the paper's vanilla attack).
+    Gradients are exact: an attacker differentiates under a fresh draw.
+    """
+
+    randomised = True
+
+    def transform(self, inputs: Tensor) -> Tensor:
+        """Square images (batch, channels, n, n) to (batch, channels, m, m)."""
+        if not self.live:
+            return inputs
+        side = inputs.shape[-1]
+        return self._placed(inputs, largest=math.ceil(self.settings.pad_factor * side))
+
+    def _placed(self, inputs: Tensor, *, largest: int) -> Tensor:
+        batch, side = len(inputs), inputs.shape[-1]
+        chance = self.uniform((3, batch, 1), inputs.device)
+        # A share of almost 1 may round up to the number of choices.
+        sides = side + (chance[0] * (largest - side)).long().clamp(max=largest - side - 1)
+        tops, lefts = ((share * (largest - sides + 1)).long().minimum(largest - sides) for share in chance[1:])
+        rows, row_inside = _source(tops, sides, side=side, largest=largest)
+        columns, column_inside = _source(lefts, sides, side=side, largest=largest)
+        examples = torch.arange(batch, device=inputs.device)[:, None, None]
+        canvas = inputs.movedim(1, -1)[examples, rows[:, :, None], columns[:, None, :]]
+        inside = row_inside[:, :, None] & column_inside[:, None, :]
+        return (canvas * inside[..., None]).movedim(-1, 1)
+
+
+def _source(offsets: Tensor, sides: Tensor, *, side: int, largest: int) -> tuple[Tensor, Tensor]:
+    """For each place along one side of the canvas, (batch, largest), the place in the image that it shows, and whether it shows one.
+
+    Args:
+        offsets: where the resized image begins, (batch, 1).
+        sides: its side, (batch, 1).
+        side: the image's side before.
+        largest: the canvas's.
+    """
+    places = torch.arange(largest, device=offsets.device) - offsets
+    inside = (places >= 0) & (places < sides)
+    return (places * side // sides).clamp(0, side - 1), inside

@@ -1,0 +1,40 @@
+"""Feature squeezing (Xu, Evans & Qi, 2018): fewer bits per colour, then a median filter."""
+
+import torch
+from torch import Tensor
+
+from workers.defences.base import Defence, straight_through
+
+
+class FeatureSqueezing(Defence):
+    """Images reduced to `bit_depth` bits per colour and smoothed by a `median_size` x `median_size` median filter.
+
+    Put around a trained network. Gradients: rounding is differentiated as the identity (BPDA); the median's gradient is exact and
+    goes to the pixel that is the median.
+    """
+
+    def transform(self, inputs: Tensor) -> Tensor:
+        """Images (batch, channels, height, width) within the bounds to squeezed ones."""
+        low, high = self.bounds
+        levels = (2**self.settings.bit_depth - 1) / (high - low)
+        reduced = ((inputs - low) * levels).round() / levels + low
+        return median(straight_through(inputs, reduced), size=self.settings.median_size)
+
+
+def median(images: Tensor, *, size: int) -> Tensor:
+    """The median of each `size` x `size` window of images (batch, channels, height, width), of their shape.
+
+    As `scipy.ndimage.median_filter(mode="reflect")`, which Xu et al. use: of an even number of pixels the upper median, the window of
+    an even size reaching further up and left, pixels beyond the edge being mirrored with the edge pixel repeated.
+    """
+    if size == 1:
+        return images
+    rows, columns = (_mirrored(length, size=size, device=images.device) for length in images.shape[-2:])
+    windows = images[..., rows, :][..., columns].unfold(-2, size, 1).unfold(-2, size, 1).flatten(-2)
+    return windows.kthvalue(size * size // 2 + 1, dim=-1).values
+
+
+def _mirrored(length: int, *, size: int, device: torch.device) -> Tensor:
+    """The places to read along one side, (length + size - 1,): ... 1 0 | 0 1 2 ..."""
+    places = torch.arange(-(size // 2), length + (size - 1) // 2, device=device) % (2 * length)
+    return torch.minimum(places, 2 * length - 1 - places)
