@@ -26,7 +26,7 @@ from workers.fields import (
     Theta,
 )
 from workers.keys import job_key
-from workers.kinds import require_binary_form, require_fitting, require_flippable, require_lists
+from workers.kinds import require_binary_draws, require_fitting, require_flippable, require_lists
 from workers.training_spec import TrainingSpec
 
 
@@ -75,7 +75,7 @@ class ModelSpec(Frozen):
         if self.draws == "example" and self.sketch_modes == "all":
             raise ValueError("draws=example with sketch_modes=all: only the channel modes can be drawn per example")
         if self.binary:
-            require_binary_form(self.name, draws=self.draws)
+            require_binary_draws(self.draws)
         return self
 
 
