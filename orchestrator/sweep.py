@@ -42,10 +42,12 @@ def expand(space: Space) -> list[Job]:
 
 def _lineages(space: Space) -> Iterator[Lineage]:
     """The training jobs of every model in the space, its ancestors first."""
-    for seed, data, model in product(space.seed, space.data.points(), space.model.points()):
+    for seed, data, settings in product(space.seed, space.data.points(), space.model.points()):
+        model = _meaningful(_resolved(settings))
         for training in space.training.points():
-            fine_tunings = [inherit_training(training, point, dataset=data["name"]) for point in space.fine_tuning.points()]
-            yield from _lineage(seed, DataSpec(**data), _meaningful(_resolved(model)), training, fine_tunings)
+            points = space.fine_tuning.points()
+            fine_tunings = [inherit_training(training, point, dataset=data["name"], binary=model.binary) for point in points]
+            yield from _lineage(seed, DataSpec(**data), model, training, fine_tunings)
 
 
 def _lineage(
@@ -63,7 +65,7 @@ def _lineage(
 def _train(
     stage: Literal["pretrain", "fine_tune"], seed: int, data: DataSpec, model: ModelSpec, training: dict[str, Any], **parents: str
 ) -> Job:
-    settings = resolve_training(training, dataset=data.name)
+    settings = resolve_training(training, dataset=data.name, binary=model.binary)
     return Job(spec=TrainSpec(stage=stage, data=data, model=model, training=settings, seed=seed), parents=parents)
 
 

@@ -12,6 +12,7 @@ from workers.device_data import DeviceSplit
 from workers.evaluate import attacker, correct_flags
 from workers.layers import BinaryConv, DenseKernel, TuckerKernel
 from workers.models import build
+from workers.recipes import BINARY
 from workers.specs import ModelSpec, TrainingSpec
 from workers.train import Checkpoint, train
 
@@ -51,10 +52,10 @@ def test_a_binary_network_has_the_parameters_of_the_real_one_and_one_more_batch_
 
 
 def test_stages_are_in_xnor_nets_order():
-    real, binary = [nn.Conv1d, nn.BatchNorm1d, nn.ReLU, nn.MaxPool1d], [nn.BatchNorm1d, BinaryConv, nn.MaxPool1d]
+    real, binary = [nn.Conv1d, nn.BatchNorm1d, nn.ReLU, nn.MaxPool1d], [nn.BatchNorm1d, BinaryConv, nn.ReLU, nn.MaxPool1d]
     assert kinds(network("soundnet5")) == [*real, *binary * 4, nn.BatchNorm1d, nn.ReLU]
-    real, binary = [nn.BatchNorm2d, nn.Conv2d, nn.BatchNorm2d, nn.ReLU, nn.MaxPool2d], [nn.BatchNorm2d, BinaryConv, nn.MaxPool2d]
-    assert kinds(network("logmel")) == [*real, *binary * 3, nn.BatchNorm2d, BinaryConv, nn.BatchNorm2d, nn.ReLU]
+    real, binary = [nn.BatchNorm2d, nn.Conv2d, nn.BatchNorm2d, nn.ReLU, nn.MaxPool2d], [nn.BatchNorm2d, BinaryConv, nn.ReLU, nn.MaxPool2d]
+    assert kinds(network("logmel")) == [*real, *(binary * 4)[:-1], nn.BatchNorm2d, nn.ReLU]
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -69,12 +70,12 @@ def test_a_real_network_is_in_the_order_it_always_was(name):
 
 @pytest.mark.parametrize("tensorized", [False, True])
 def test_a_stage_computes_the_formula_on_its_normalised_inputs_and_pools_the_result(tensorized):
-    norm, convolution, pool = network("soundnet5", tensorized=tensorized).double().body.features[7:10]
+    norm, convolution, relu, pool = network("soundnet5", tensorized=tensorized).double().body.features[8:12]
     norm.bias.copy_(torch.linspace(-1, 1, 8))
     inputs = torch.randn(2, 8, 40, generator=generator(), dtype=torch.float64)
     convolved = formula(norm(inputs), convolution.kernel(), {"stride": (2,), "padding": (8,)})
-    expected = nn.functional.max_pool1d(convolved, 2)
-    torch.testing.assert_close(pool(convolution(norm(inputs))), expected, rtol=0, atol=1e-12)
+    expected = nn.functional.max_pool1d(convolved.relu(), 2)
+    torch.testing.assert_close(pool(relu(convolution(norm(inputs)))), expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -99,7 +100,8 @@ def test_each_gradient_of_the_sign_reaches_the_waveform_and_leads_an_attack_else
         net.seed(1)
         settings = attack_settings(epsilon=0.032, epsilon_literal="0.032", sign_gradient=gradient)
         examples.append(attacker(net, settings, generator=generator())(slice(3), WAVES, LABELS))
-    assert all((gradient != 0).float().mean() > 0.9 for gradient in gradients)
+    # Max-pooling and ReLU pass over part of a waveform.
+    assert all((gradient != 0).float().mean() > 0.5 for gradient in gradients)
     for one, other in ((0, 1), (0, 2), (1, 2)):
         assert not torch.allclose(gradients[one], gradients[other])
         assert not torch.equal(examples[one], examples[other])
@@ -108,7 +110,7 @@ def test_each_gradient_of_the_sign_reaches_the_waveform_and_leads_an_attack_else
 @pytest.mark.parametrize("tensorized", [False, True])
 def test_a_binary_soundnet5_learns_the_tones(tmp_path, tensorized):
     net = network("soundnet5", tensorized=tensorized, rank_fraction=1.0).train().requires_grad_()
-    settings = TrainingSpec(epochs=4, batch_size=16, optimizer="adam", learning_rate=0.003, weight_decay=0.0)
+    settings = TrainingSpec(epochs=4, batch_size=16, **BINARY["fast"]["audio"])
     data = TONES.load(None)
     checkpoint = Checkpoint(Artifacts(tmp_path).folder("a" * 64, attempt="test"))
     train(net, DeviceSplit.put(data.train.first(480), CPU), settings, order=generator(), checkpoint=checkpoint, report=[].append)
