@@ -49,12 +49,14 @@ def _jobs(grid: Grid) -> Iterator[Job]:
 
 def _lineages(grid: Grid) -> Iterator[Lineage]:
     """The training jobs of every model in the grid, its ancestors first."""
-    for seed, data, model in product(grid.seed, grid.data.points(), grid.model.points()):
+    for seed, data, settings in product(grid.seed, grid.data.points(), grid.model.points()):
+        model = _meaningful(_resolved(settings))
         for training, defence in product(grid.training.points(), grid.defence.points()):
-            fine_tunings = [inherit_training(training, point, dataset=data["name"]) for point in grid.fine_tuning.points()]
+            points = grid.fine_tuning.points()
+            fine_tunings = [inherit_training(training, point, dataset=data["name"], binary=model.binary) for point in points]
             resolved = DefenceSpec(**defence).resolved()
             trained_in = UNDEFENDED if resolved.name in AROUND else resolved
-            for lineage in _lineage(seed, DataSpec(**data), _meaningful(_resolved(model)), trained_in, training, fine_tunings):
+            for lineage in _lineage(seed, DataSpec(**data), model, trained_in, training, fine_tunings):
                 yield (*lineage, _defended(lineage[-1], resolved)) if resolved.name in AROUND else lineage
 
 
@@ -82,7 +84,7 @@ def _train(
     training: dict[str, Any],
     **parents: str,
 ) -> Job:
-    settings = resolve_training(training, dataset=data.name)
+    settings = resolve_training(training, dataset=data.name, binary=model.binary)
     return Job(spec=TrainSpec(stage=stage, data=data, model=model, training=settings, defence=defence, seed=seed), parents=parents)
 
 

@@ -26,7 +26,7 @@ from workers.fields import (
     SplitLists,
     Theta,
 )
-from workers.kinds import require_binary_form, require_binary_init, require_defensible, require_fitting, require_flippable, require_lists
+from workers.kinds import require_binary_draws, require_binary_init, require_defensible, require_fitting, require_flippable, require_lists
 from workers.specs import EvaluationSpec, ModelSpec
 
 T = TypeVar("T")
@@ -111,10 +111,10 @@ class ModelAxes(Axes):
 
     @field_validator("binary")
     @classmethod
-    def _has_a_binary_form(cls, values: tuple[bool, ...], info: ValidationInfo) -> tuple[bool, ...]:
+    def _is_drawn_once_a_batch(cls, values: tuple[bool, ...], info: ValidationInfo) -> tuple[bool, ...]:
         if True in values:
-            for name, draws in product(info.data.get("name") or (ModelSpec().name,), info.data.get("draws") or (ModelSpec().draws,)):
-                require_binary_form(name, draws=draws)
+            for draws in info.data.get("draws", ()):
+                require_binary_draws(draws)
         return values
 
     @field_validator("init")

@@ -12,7 +12,6 @@ MODEL_KINDS: dict[ModelName, Kind] = {"logmel": "audio", "resnet18": "image", "s
 PAPER_WIDTHS: dict[ModelName, int] = {"logmel": 16, "resnet18": 64, "soundnet5": 16}
 """The `width` that gives the paper's network (`logmel`: one of about soundnet5's size)."""
 
-BINARY_MODELS: frozenset[ModelName] = frozenset({"resnet18"})
 RESPLIT_DATASETS: frozenset[DatasetName] = frozenset({"speech_commands"})
 IMAGE_DEFENCES: frozenset[DefenceName] = frozenset({"feature_squeezing", "random_resize_pad"})
 RELU_DEFENCES: frozenset[DefenceName] = frozenset({"defensive_quantization", "stochastic_activation_pruning"})
@@ -31,14 +30,12 @@ def require_fitting(dataset: DatasetName, model: ModelName) -> None:
         raise ValueError(f"name={model}: takes {MODEL_KINDS[model]} inputs, and {dataset} is {kind}; one of {fitting}")
 
 
-def require_binary_form(model: ModelName, *, draws: Draws) -> None:
-    """Check that the model can be binary: its blocks have the order that signs need, and a kernel is made binary once a batch.
+def require_binary_draws(draws: Draws) -> None:
+    """Check that the sketch of a binary network is drawn once a batch: a kernel is made binary once a batch.
 
     Raises:
-        ValueError: it cannot.
+        ValueError: it is drawn per example.
     """
-    if model not in BINARY_MODELS:
-        raise ValueError(f"binary=true: {model} has no binary form; one of {', '.join(sorted(BINARY_MODELS))}")
     if draws == "example":
         raise ValueError("binary=true with draws=example: a kernel is made binary once a batch; use draws=batch")
 

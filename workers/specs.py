@@ -28,7 +28,7 @@ from workers.fields import (
     Theta,
 )
 from workers.keys import job_key
-from workers.kinds import require_binary_form, require_binary_init, require_defensible, require_fitting, require_flippable, require_lists
+from workers.kinds import require_binary_draws, require_binary_init, require_defensible, require_fitting, require_flippable, require_lists
 from workers.training_spec import TrainingSpec
 
 
@@ -79,7 +79,7 @@ class ModelSpec(Frozen):
         if self.draws == "example" and self.sketch_modes == "all":
             raise ValueError("draws=example with sketch_modes=all: only the channel modes can be drawn per example")
         if self.binary:
-            require_binary_form(self.name, draws=self.draws)
+            require_binary_draws(self.draws)
             require_binary_init(self.init)
         return self
 

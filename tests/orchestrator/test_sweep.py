@@ -277,10 +277,20 @@ def test_another_pair_of_lists_is_another_model():
 
 def test_a_recipe_is_resolved_into_every_training_and_its_name_makes_no_job_of_its_own():
     (fast,) = trained(small(training={"recipe": "fast"}))
-    assert fast.spec.training == resolve_training({"recipe": "fast"}, dataset="digits")
+    assert fast.spec.training == resolve_training({"recipe": "fast"}, dataset="digits", binary=False)
     spelt_out = fast.spec.training.model_dump(exclude={"recipe", "milestones", "gamma", "clip_norm"}, exclude_defaults=True)
     (same,) = trained(small(training=spelt_out))
     assert (same.key, same.spec.training.recipe) == (fast.key, "custom")
+
+
+def test_a_recipe_trains_binary_networks_in_their_own_way_and_fine_tuning_follows():
+    jobs = trained(small(model={"binary": [False, True], "theta": 0.9}, training={"recipe": "fast"}, fine_tuning={"epochs": 3}))
+    seen = [(job.spec.model.binary, job.stage, job.spec.training) for job in jobs]
+    for binary, stage, training in seen:
+        epochs = {"epochs": 3} if stage == "fine_tune" else {}
+        assert training == resolve_training({"recipe": "fast"} | epochs, dataset="digits", binary=binary)
+    optimizers = {(binary, training.optimizer) for binary, _, training in seen}
+    assert optimizers == {(False, "sgd"), (True, "adam")}
 
 
 def test_each_data_set_gets_its_own_resolution_of_a_recipe():

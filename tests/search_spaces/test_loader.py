@@ -96,6 +96,11 @@ def loaded(text, *overrides):
             "x.yaml:11: attacks.0.sign_gradient='tahn': one of identity, tanh, tanh075",
         ),
         ("theta:", "binary: yes\n  theta:", "x.yaml:6: model.binary='yes': must be true or false"),
+        (
+            "theta:",
+            "draws: [batch, example]\n  binary: true\n  theta:",
+            "x.yaml:7: model.binary=true: binary=true with draws=example: a kernel is made binary once a batch; use draws=batch",
+        ),
         ("seed: 0", "seed: -1", "x.yaml:2: seed=-1: must be >= 0"),
         ("seed: 0", "seed: &a [*a]", "x.yaml:2: an alias refers to the value that it is part of"),
         ("seed: 0", "method: gird", "x.yaml:2: method='gird': must be grid"),

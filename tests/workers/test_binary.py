@@ -1,4 +1,3 @@
-import itertools
 import math
 
 import pytest
@@ -6,6 +5,7 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 from tests.workers.small import generator
+from tests.workers.xnor import formula
 from workers.layers import BinaryConv, DenseKernel, LatentSketch, SignGradient, TuckerKernel, binary_kernel
 
 NAMES = ["identity", "tanh", "tanh075"]
@@ -33,33 +33,6 @@ def tucker(shape, *, theta=1.0, rank=None):
     sketch = LatentSketch(theta=theta)
     sketch.generator = generator(7)
     return TuckerKernel(shape, rank or shape, sketch=sketch)
-
-
-def per_dimension(geometry, order):
-    stride, padding, dilation = (geometry.get(name, (default,)) for name, default in (("stride", 1), ("padding", 0), ("dilation", 1)))
-    padding = (1,) if padding == "same" else padding
-    return [value * order if len(value) == 1 else value for value in (stride, padding, dilation)]
-
-
-def formula(inputs, weights, geometry):
-    """XNOR-Net's sum, output by output and tap by tap; taps outside the input are left out."""
-    spatial = weights.shape[2:]
-    stride, padding, dilation = per_dimension(geometry, len(spatial))
-    sizes = [
-        (n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in zip(inputs.shape[2:], spatial, stride, padding, dilation, strict=True)
-    ]
-    outputs = torch.zeros(len(inputs), len(weights), *sizes, dtype=torch.float64)
-    for place in itertools.product(*map(range, sizes)):
-        signs = torch.zeros(len(inputs), len(weights), dtype=torch.float64)
-        magnitude = torch.zeros(len(inputs), dtype=torch.float64)
-        for tap in itertools.product(*map(range, spatial)):
-            at = [o * s - p + t * d for o, s, p, t, d in zip(place, stride, padding, tap, dilation, strict=True)]
-            if all(0 <= position < size for position, size in zip(at, inputs.shape[2:], strict=True)):
-                values, taps = inputs[(..., *at)], weights[(..., *tap)]
-                signs += torch.where(values >= 0, 1.0, -1.0).double() @ torch.where(taps >= 0, 1.0, -1.0).double().T
-                magnitude += values.abs().mean(dim=1) / math.prod(spatial)
-        outputs[(..., *place)] = signs * magnitude[:, None] * weights.abs().flatten(1).mean(dim=1)
-    return outputs
 
 
 @pytest.mark.parametrize("make", [DenseKernel, tucker], ids=["dense", "tucker"])

@@ -249,7 +249,6 @@ def test_a_dense_model_has_no_sketch():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"name": "soundnet5", "binary": True}, "soundnet5 has no binary form; one of resnet18"),
         ({"binary": True, "draws": "example"}, "use draws=batch"),
         ({"draws": "example", "sketch_modes": "all"}, "only the channel modes"),
     ],

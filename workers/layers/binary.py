@@ -68,7 +68,9 @@ def binary_kernel(kernel: Tensor) -> Tensor:
     """alpha sign(W), with sign(0) = +1 and alpha the mean |W| of each filter (XNOR-Net, section 3.1, equation 6).
 
     Its gradient is XNOR-Net's (section 3.1, "Training Binary-Weights-Networks"), dC/dW = dC/d(alpha sign(W)) (1/n + alpha [|W| <= 1])
-    with n weights in a filter and C the loss, times n as in the authors' code (`util.lua`): without it SGD hardly moves a weight.
+    with n weights in a filter and C the loss, times n as in the authors' code (`updateBinaryGradWeight` in `util.lua`): without it SGD
+    hardly moves a weight; to Adam it makes no difference. That code also multiplies by 1 - 1/channels, since it takes the mean over the
+    channels off the weights first, which the paper does not mention and we do not do.
     It is elementwise: the other weights' part in alpha is left out.
 
     Args:

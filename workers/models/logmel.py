@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from workers.models.stage import binary_head, binary_stage, real_stage
+
 _RATE, _WINDOW, _HOP, _BINS, _FILTERS = 16_000, 400, 160, 512, 40
 _LOWEST, _HIGHEST = 20.0, 8000.0
 _FLOOR = 1e-6
@@ -47,18 +49,22 @@ class LogMel(nn.Module):
 
     After the front-end and a batch norm, five 3x3 convolutions with `width` times 1, 2, 4, 8 and 16 filters, each with batch norm and ReLU,
     the first four with 2x2 max-pooling, then the mean over time and frequency. Width 16: 396,000 parameters (soundnet5: 382,000).
+
+    With `binary` the stages after the first are in the order that binary convolutions need, with a batch norm and a ReLU after the last;
+    the convolutions themselves are still real.
     """
 
-    def __init__(self, *, width: int, n_classes: int, channels_in: int = 1) -> None:
+    def __init__(self, *, width: int, n_classes: int, channels_in: int = 1, binary: bool = False) -> None:
         super().__init__()
         self.front_end = LogMelFrontEnd()
         stages: list[nn.Module] = [nn.BatchNorm2d(channels_in)]
         for stage in range(_STAGES):
             channels = width * 2**stage
             before = channels_in if stage == 0 else channels // 2
-            stages += [nn.Conv2d(before, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels), nn.ReLU()]
-            stages += [nn.MaxPool2d(2)] if stage + 1 < _STAGES else []
-        self.features = nn.Sequential(*stages)
+            convolution = nn.Conv2d(before, channels, 3, padding=1, bias=False)
+            ordered = binary_stage if binary and stage > 0 else real_stage
+            stages += ordered(convolution, pool=nn.MaxPool2d(2) if stage + 1 < _STAGES else None)
+        self.features = nn.Sequential(*stages, *(binary_head(convolution) if binary else []))
         self.classifier = nn.Linear(width * 16, n_classes)
 
     def forward(self, waveforms: Tensor) -> Tensor:

@@ -151,9 +151,7 @@ def _tensorization(spec: ModelSpec, init: Initialisation) -> Tensorization:
 
 
 def _body(spec: ModelSpec, info: DatasetInfo) -> nn.Module:
-    if spec.binary:
-        return ResNet18(width=spec.width, n_classes=info.n_classes, channels_in=info.shape[0], binary=True)
-    return MODELS[spec.name](width=spec.width, n_classes=info.n_classes, channels_in=info.shape[0])
+    return MODELS[spec.name](width=spec.width, n_classes=info.n_classes, channels_in=info.shape[0], binary=spec.binary)
 
 
 @torch.no_grad()
