@@ -5,11 +5,11 @@ from itertools import product
 from typing import Any, Literal
 
 from search_spaces import Space
+from workers.attack_settings import AttackSettings
 from workers.fields import Knowledge
 from workers.kinds import PAPER_WIDTHS
 from workers.recipes import inherit_training, resolve_training
 from workers.specs import (
-    AttackSettings,
     AttackSpec,
     CraftSpec,
     DataSpec,
@@ -79,10 +79,23 @@ def _meaningful(model: ModelSpec) -> ModelSpec:
 
 
 def _applicable(attacks: list[Attack], trained: Job) -> list[Attack]:
-    """The attacks as they apply to a model: one that is not binary has no sign, so that `sign_gradient` is `identity` for it."""
-    if isinstance(trained.spec, TrainSpec) and trained.spec.model.binary:
-        return attacks
-    return [(attack.model_copy(update={"sign_gradient": "identity"}), knowledge) for attack, knowledge in attacks]
+    """The attacks as they apply to a model, every setting that changes nothing about it at its default."""
+    assert isinstance(trained.spec, TrainSpec)  # noqa: S101 (a lineage ends with a training)
+    model = trained.spec.model
+    return [(attack.model_copy(update=_idle(model, knowledge)), knowledge) for attack, knowledge in attacks]
+
+
+def _idle(model: ModelSpec, knowledge: Knowledge) -> dict[str, Any]:
+    """Settings without effect: a model that is not binary has no sign, and there are draws only where a sketch is live.
+
+    On a randomised model no example leaves early: fooling it once, or with its full weights, is not fooling it.
+    """
+    idle: dict[str, Any] = {} if model.binary else {"sign_gradient": "identity"}
+    if model.theta < 1:
+        idle["early_stop"] = False
+    if model.theta == 1 or knowledge == "omniscient":
+        idle |= {"eot_samples": 1, "selection_draws": 1}
+    return idle
 
 
 def _measurements(model_key: str, attacks: list[Attack], evaluation: EvaluationSpec, *, repeats: int) -> Iterator[Job]:

@@ -29,6 +29,7 @@ class Problem:
         return f"{label}:{self.line}: {self.message}" if self.line else f"override: {self.message}"
 
 
+_GROUP_DEPTH = 2
 _REPR = Repr()
 _REPR.maxlevel, _REPR.maxdict, _REPR.maxstring = 2, 2, 60
 _WORDS = {None: "null", True: "true", False: "false"}
@@ -82,6 +83,8 @@ def described(error: ErrorDetails) -> str:
     if error["type"] == "value_error" and error["loc"] in {(section,) for section in SECTIONS}:
         # Two sections that do not go together: the message names the setting, the section's other values would hide it.
         return f"{error['loc'][0]}.{_complaint(error)}"
+    if error["type"] == "value_error" and len(error["loc"]) == _GROUP_DEPTH and error["loc"][0] == "attacks":
+        return f"{dotted(error['loc'])}.{_complaint(error)}"
     return f"{dotted(setting(error['loc']))}={shown(error['input'])}: {_complaint(error)}"
 
 

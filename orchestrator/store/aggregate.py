@@ -45,8 +45,9 @@ Group = tuple[str, str, Setting, int | None]
 Accuracy = tuple[float, float, float] | tuple[None, None, None]
 _UNKNOWN: Accuracy = (None, None, None)
 _SETTING_FIELDS = tuple(field.name for field in fields(Setting))
-_KNOWLEDGE_ORDER = {"randomized": 0, "omniscient": 1, "none": -1}
-_ATTACK_ORDER = {"none": -1, "fgsm": 0, "bim": 1, "pgd": 2}
+_KNOWLEDGE_ORDER = {"none": -1, "randomized": 0, "eot": 1, "omniscient": 2}
+_ATTACKS = ("none", "noise", "fgsm", "bim", "mi_fgsm", "pgd", "apgd_ce", "apgd_dlr", "square")
+_ATTACK_ORDER = {name: place for place, name in enumerate(_ATTACKS)}
 
 
 def result_table(

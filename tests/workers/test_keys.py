@@ -79,7 +79,7 @@ MEANING = [
     [
         pytest.param(PRETRAIN, "e7db0eabd6d8d13da9f2b2b9423e02bd1f7fb358e6d94112a11202eec40d5e6c", id="pretrain"),
         pytest.param(FINE_TUNE, "9d531873635d17550fb1e50b0e0023505c3453803cd04dc4a5af0bd420f68a4d", id="fine_tune"),
-        pytest.param(ATTACK, "61ee4b1d713329902f49d0d45f45d040744d4eebe5fc0caa051bd2f3f16112ff", id="attack"),
+        pytest.param(ATTACK, "64a9743a9dab3b72a6052428a69df74b8a7bdec3d8145b407293678a23754f70", id="attack"),
     ],
 )
 def test_keys_are_what_stored_results_have(job, key):
