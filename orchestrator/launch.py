@@ -17,7 +17,7 @@ from orchestrator.board import Board
 from orchestrator.executors import Executor, Folders, InlineExecutor, Resources
 from orchestrator.places import DEFAULT_HOME, Places
 from orchestrator.plan import STAGES, Plan, make_plan
-from orchestrator.preflight import check_data, check_sizes
+from orchestrator.preflight import check_backends, check_data, check_sizes
 from orchestrator.progress import clock, say, shown
 from orchestrator.recorder import Heartbeat, Recorder
 from orchestrator.running import RunningSweep
@@ -72,6 +72,7 @@ def launch(options: LaunchOptions, console: Console) -> int:
     with open_store(options.places.store_url, upgrade=True) as store, _one_line(options.places.store_url):
         _refuse_second_driver(store, loaded.name)
         plan = make_plan(jobs, recorded=finished_keys(store), finished=options.places.artifacts.finished())
+        check_backends(plan.to_run)
         check_data(plan.to_run, options.places.data_root)
         check_sizes(plan.to_run, options.places.data_root)
         write.record_sweep(store, name=loaded.name, space_text=loaded.recorded_text, jobs=jobs)

@@ -1,11 +1,12 @@
 """What can be known to fail before anything runs."""
 
 from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 
 from workers.data import source
 from workers.errors import UserError
-from workers.specs import DataSpec, Job, TrainSpec
+from workers.specs import AttackSpec, CraftSpec, DataSpec, Job, TrainSpec
 
 
 def check_sizes(jobs: Iterable[Job], root: Path | None = None) -> None:
@@ -43,3 +44,14 @@ def check_data(jobs: Iterable[Job], root: Path | None) -> None:
     needed = {(job.spec.data.name, job.spec.data.split_lists) for job in jobs if isinstance(job.spec, TrainSpec)}
     for name, lists in sorted(needed):
         source(name, lists).check(root)
+
+
+def check_backends(jobs: Iterable[Job]) -> None:
+    """Check that the attacks' optional implementations are installed here; a cluster's nodes have the same packages.
+
+    Raises:
+        UserError: one is not; the message says how to get it.
+    """
+    asked = any(isinstance(job.spec, AttackSpec | CraftSpec) and job.spec.attack.backend == "foolbox" for job in jobs)
+    if asked and find_spec("foolbox") is None:
+        raise UserError("attacks: backend=foolbox: Foolbox is not installed; pip install 'robustsweep[foolbox]', or use native")

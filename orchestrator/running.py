@@ -8,11 +8,12 @@ from orchestrator.board import Board
 from orchestrator.plan import STAGES
 from orchestrator.recorder import Recorder
 from orchestrator.trainable import describe
+from workers.attack_settings import AttackSettings
 from workers.defence_spec import DefenceSpec
 from workers.errors import ArtifactError
 from workers.fields import Stage
 from workers.results import FlagsOutcome, Result, TrainOutcome
-from workers.specs import AttackSettings, AttackSpec, CraftSpec, Job, TrainSpec
+from workers.specs import AttackSpec, CraftSpec, Job, TrainSpec
 
 _LIKE: dict[Stage, tuple[Stage, ...]] = {
     "pretrain": ("pretrain", "fine_tune"),
@@ -171,8 +172,10 @@ def _given(defence: DefenceSpec) -> list[str]:
 
 
 def _attack(settings: AttackSettings) -> str:
+    norm = "" if settings.norm == "linf" else f" {settings.norm}"
+    target = "" if settings.target == "none" else f" target={settings.target}"
     sign = "" if settings.sign_gradient == "identity" else f" sign={settings.sign_gradient}"
-    return f"{settings.name} {settings.epsilon_literal}{sign}"
+    return f"{settings.name}{norm} {settings.epsilon_literal}{target}{sign}"
 
 
 def _summary(result: Result) -> str:

@@ -5,12 +5,12 @@ from itertools import product
 from typing import Any, Literal
 
 from search_spaces import Grid, Space
+from workers.attack_settings import AttackSettings
 from workers.defence_spec import AROUND, UNDEFENDED, DefenceSpec
 from workers.fields import Knowledge
 from workers.kinds import PAPER_WIDTHS
 from workers.recipes import inherit_training, resolve_training
 from workers.specs import (
-    AttackSettings,
     AttackSpec,
     CraftSpec,
     DataSpec,
@@ -42,9 +42,9 @@ def _jobs(grid: Grid) -> Iterator[Job]:
     attacks = [attack for group in grid.attacks for attack in group.resolved()]
     evaluation = EvaluationSpec(examples=grid.evaluation.examples, batch_size=grid.evaluation.batch_size)
     trained = {lineage[-1].key: lineage for lineage in _lineages(grid)}
-    for model_key, lineage in trained.items():
+    for lineage in trained.values():
         yield from lineage
-        yield from _measurements(model_key, _applicable(attacks, lineage[-1]), evaluation, repeats=grid.evaluation.repeats)
+        yield from _measurements(lineage[-1], attacks, evaluation, repeats=grid.evaluation.repeats)
 
 
 def _lineages(grid: Grid) -> Iterator[Lineage]:
@@ -105,23 +105,37 @@ def _meaningful(model: ModelSpec) -> ModelSpec:
     return model.model_copy(update={name: ModelSpec.model_fields[name].default for name in idle})
 
 
-def _applicable(attacks: list[Attack], trained: Job) -> list[Attack]:
-    """The attacks as they apply to a model: one that is not binary has no sign, so that `sign_gradient` is `identity` for it."""
-    if isinstance(trained.spec, TrainSpec) and trained.spec.model.binary:
-        return attacks
-    return [(attack.model_copy(update={"sign_gradient": "identity"}), knowledge) for attack, knowledge in attacks]
+def _applicable(attacks: list[Attack], trained: TrainSpec) -> list[Attack]:
+    """The attacks as they apply to a model, every setting that changes nothing about it at its default."""
+    return [(attack.model_copy(update=_idle(trained, knowledge)), knowledge) for attack, knowledge in attacks]
 
 
-def _measurements(model_key: str, attacks: list[Attack], evaluation: EvaluationSpec, *, repeats: int) -> Iterator[Job]:
-    """Everything that is measured on one trained model: clean accuracy, then every attack, each `repeats` times."""
-    model = {"model": model_key}
-    for repeat in range(repeats):
+def _idle(trained: TrainSpec, knowledge: Knowledge) -> dict[str, Any]:
+    """Settings without effect: a model that is not binary has no sign, and there are draws only where something is random.
+
+    On a randomised model no example leaves early: fooling it once, or with its full weights, is not fooling it.
+    """
+    idle: dict[str, Any] = {} if trained.model.binary else {"sign_gradient": "identity"}
+    if trained.randomised:
+        idle["early_stop"] = False
+    if not trained.randomised or knowledge == "omniscient":
+        idle |= {"eot_samples": 1, "selection_draws": 1}
+    return idle
+
+
+def _measurements(trained: Job, attacks: list[Attack], evaluation: EvaluationSpec, *, repeats: int) -> Iterator[Job]:
+    """Everything that is measured on one trained model: clean accuracy, then every attack, each `repeats` times where anything about
+    it is random, and else once: the other times would compute the same."""
+    assert isinstance(trained.spec, TrainSpec)  # noqa: S101 (a lineage is made of them)
+    model, randomised = {"model": trained.key}, trained.spec.randomised
+    for repeat in range(repeats if randomised else 1):
         yield Job(spec=EvaluateSpec(evaluation=evaluation, repeat=repeat), parents=model)
-    for attack, knowledge in attacks:
+    for attack, knowledge in _applicable(attacks, trained.spec):
         parents = model
         if knowledge == "omniscient":
             craft = Job(spec=CraftSpec(attack=attack, evaluation=evaluation), parents=model)
             yield craft
             parents = {**model, "examples": craft.key}
-        for repeat in range(repeats):
+        differ = randomised or (attack.randomised and knowledge != "omniscient")
+        for repeat in range(repeats if differ else 1):
             yield Job(spec=AttackSpec(attack=attack, knowledge=knowledge, evaluation=evaluation, repeat=repeat), parents=parents)

@@ -1,15 +1,30 @@
 """Attack groups of a space, and the rules that turn one combination of settings into a resolved attack."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from math import floor
-from typing import Literal
+from typing import Any, Self
 
-from pydantic import ValidationInfo, field_validator
+from pydantic import ValidationInfo, field_validator, model_validator
 
-from search_spaces.axes import Axes, Axis, EpsilonLiteral, Steps
-from workers.fields import AttackName, Knowledge, SignGradientName, epsilon_fraction
-from workers.specs import AttackSettings
+from search_spaces.axes import Axes, Axis, PositiveLiteral, Steps
+from workers.attack_settings import KINDS, AttackKind, AttackSettings, require_foolbox_form, settled
+from workers.fields import (
+    AttackName,
+    BackendName,
+    Count,
+    Knowledge,
+    LossName,
+    NonNegative,
+    NormName,
+    SignGradientName,
+    TargetName,
+    epsilon_fraction,
+    positive_fraction,
+)
+
+OWN_STEPS: dict[AttackName, int] = {"apgd_ce": 100, "apgd_dlr": 100, "square": 5000}
+"""What `steps: paper` means where it is not the paper's rule: the numbers of AutoAttack (Croce & Hein, 2020)."""
 
 
 def paper_steps(epsilon: Fraction) -> int:
@@ -21,43 +36,121 @@ def paper_steps(epsilon: Fraction) -> int:
     return max(1, floor(min(e + 4, e * Fraction(5, 4))))
 
 
+_USERS: dict[str, Callable[[AttackKind], bool]] = {
+    "steps": lambda kind: kind.steps,
+    "abs_stepsize": lambda kind: kind.stepsize is None,
+    "loss": lambda kind: kind.loss is None,
+    "momentum": lambda kind: kind is KINDS["mi_fgsm"],
+    "restarts": lambda kind: kind.random_start,
+}
+
+
 class AttackGroup(Axes):
-    """Attacks that share settings; every combination of its axes is one attack. FGSM has neither `steps` nor `abs_stepsize`;
-    `sign_gradient` is for binary models, on the others it has no effect and makes no jobs."""
+    """Attacks that share settings; every combination of its axes is one attack.
+
+    A setting that an attack does not have applies to the others of the group; one that no attack of the group has is a mistake.
+    What depends on the model makes no jobs where it changes nothing: `sign_gradient` where it is not binary, `early_stop` where it
+    is randomised, `eot_samples` and `selection_draws` where it is not.
+    """
 
     attack: Axis[AttackName]
-    epsilon: Axis[EpsilonLiteral]
+    norm: Axis[NormName] = ("linf",)
+    epsilon: Axis[PositiveLiteral]
     knowledge: Axis[Knowledge] = ("randomized",)
     steps: Axis[Steps] = ("paper",)
-    abs_stepsize: Axis[EpsilonLiteral] = ("1/255",)
+    abs_stepsize: Axis[PositiveLiteral] = ("1/255",)
+    loss: Axis[LossName] = ("ce",)
+    momentum: Axis[NonNegative] = (1.0,)
+    target: Axis[TargetName] = ("none",)
+    restarts: Axis[Count] = (1,)
+    eot_samples: Axis[Count] = (10,)
+    selection_draws: Axis[Count] = (8,)
+    early_stop: Axis[bool] = (False,)
+    backend: Axis[BackendName] = ("native",)
     sign_gradient: Axis[SignGradientName] = ("identity",)
 
-    @field_validator("steps", "abs_stepsize")
+    @field_validator("epsilon")
     @classmethod
-    def _has_steps(cls, values: tuple[object, ...], info: ValidationInfo) -> tuple[object, ...]:
-        if info.data.get("attack") == ("fgsm",):
-            raise ValueError(f"attack fgsm is one step of size epsilon; leave {info.field_name} out")
+    def _is_in_input_units(cls, values: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if info.data.get("norm") != ("l2",):
+            for literal in values:
+                epsilon_fraction(literal)
         return values
 
+    @field_validator("knowledge")
+    @classmethod
+    def _has_gradients_to_average(cls, values: tuple[Knowledge, ...], info: ValidationInfo) -> tuple[Knowledge, ...]:
+        for attack in info.data.get("attack", ()):
+            if "eot" in values and not KINDS[attack].gradient:
+                raise ValueError(f"attack {attack} takes no gradient to average; give it a group without eot")
+        return values
+
+    @field_validator(*_USERS)
+    @classmethod
+    def _is_used(cls, values: tuple[object, ...], info: ValidationInfo) -> tuple[object, ...]:
+        attacks, name = info.data.get("attack", ()), info.field_name
+        if name is not None and attacks and not any(_USERS[name](KINDS[attack]) for attack in attacks):
+            raise ValueError(f"{_without(attacks[0], name)}; leave {name} out")
+        return values
+
+    @field_validator("eot_samples")
+    @classmethod
+    def _averages(cls, values: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
+        if "eot" not in info.data.get("knowledge", ("eot",)):
+            raise ValueError("only knowledge eot averages gradients; leave eot_samples out")
+        return values
+
+    @field_validator("backend")
+    @classmethod
+    def _has_the_attacks(cls, values: tuple[BackendName, ...], info: ValidationInfo) -> tuple[BackendName, ...]:
+        if "foolbox" in values:
+            eot, early_stop = "eot" in info.data.get("knowledge", ()), True in info.data.get("early_stop", ())
+            for attack in info.data.get("attack", ()):
+                for loss in info.data.get("loss", ()):
+                    require_foolbox_form(attack, loss=loss, eot=eot, early_stop=early_stop)
+        return values
+
+    @model_validator(mode="after")
+    def _steps_of_l2_are_known(self) -> Self:
+        if "l2" in self.norm:
+            for name, kind in ((name, KINDS[name]) for name in self.attack if KINDS[name].stepsize is None):
+                if "paper" in self.steps and kind.steps:
+                    raise ValueError(f"steps=paper: there is no such rule under norm l2; give {name} a number of steps")
+                if "abs_stepsize" not in self.model_fields_set:
+                    raise ValueError(f"abs_stepsize: missing; under norm l2 {name} has no default")
+        return self
+
     def resolved(self) -> Iterator[tuple[AttackSettings, Knowledge]]:
-        """Every attack of the group with what its attacker knows."""
+        """Every attack of the group with what its attacker knows, for a randomised model; equal ones may come again."""
         for point in self.points():
             knowledge = point.pop("knowledge")
-            yield _settings(**point), knowledge
+            yield _settings(**point, eot=knowledge == "eot"), knowledge
 
 
-def _settings(
-    *, attack: AttackName, epsilon: str, steps: int | Literal["paper"], abs_stepsize: str, sign_gradient: SignGradientName
-) -> AttackSettings:
-    exact = epsilon_fraction(epsilon)
-    if attack == "fgsm":
-        steps, abs_stepsize = 1, epsilon
-    return AttackSettings(
-        name=attack,
-        epsilon=float(exact),
-        epsilon_literal=epsilon,
-        steps=paper_steps(exact) if steps == "paper" else steps,
-        abs_stepsize=float(epsilon_fraction(abs_stepsize)),
-        random_start=attack == "pgd",
-        sign_gradient=sign_gradient,
-    )
+def _without(attack: AttackName, setting: str) -> str:
+    """Why an attack has no such setting."""
+    kind = KINDS[attack]
+    match setting:
+        case "steps" | "abs_stepsize" if attack == "fgsm":
+            return "attack fgsm is one step of size epsilon"
+        case "loss":
+            return f"attack {attack} climbs {kind.loss}"
+        case "restarts":
+            return f"attack {attack} has no random start"
+        case _:
+            return f"attack {attack} has no {setting}"
+
+
+def _settings(*, attack: AttackName, epsilon: str, steps: int | str, abs_stepsize: str, eot: bool, **given: Any) -> AttackSettings:
+    exact = positive_fraction(epsilon)
+    values = {
+        "name": attack,
+        "epsilon": float(exact),
+        "epsilon_literal": epsilon,
+        "steps": OWN_STEPS.get(attack) or paper_steps(exact) if steps == "paper" else steps,
+        "abs_stepsize": float(positive_fraction(abs_stepsize)),
+        **given,
+    }
+    if not eot:
+        values["eot_samples"] = 1
+    return AttackSettings(**{**values, **settled(AttackSettings.model_construct(**values))})

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, PlainValidator
 
-from workers.fields import Frozen, epsilon_fraction
+from workers.fields import Frozen, positive_fraction
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ def written(value: object) -> str:
 
 def _literal(value: object) -> str:
     literal = written(value)
-    epsilon_fraction(literal)
+    positive_fraction(literal)
     return literal
 
 
@@ -43,7 +43,7 @@ def _steps(value: object) -> object:
 
 
 Axis = Annotated[tuple[T, ...], BeforeValidator(_as_tuple), AfterValidator(merged)]
-EpsilonLiteral = Annotated[str, PlainValidator(_literal)]
+PositiveLiteral = Annotated[str, PlainValidator(_literal)]
 Steps = Annotated[int | Literal["paper"], PlainValidator(_steps)]
 
 

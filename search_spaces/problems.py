@@ -29,6 +29,7 @@ class Problem:
         return f"{label}:{self.line}: {self.message}" if self.line else f"override: {self.message}"
 
 
+_GROUP_DEPTH = 2
 _REPR = Repr()
 _REPR.maxlevel, _REPR.maxdict, _REPR.maxstring = 2, 2, 60
 _MOST_NAMES = 5
@@ -86,8 +87,11 @@ def described(error: ErrorDetails, path: Location) -> str:
         return unknown_key(path[:-1], str(path[-1]))
     if error["type"] == "missing":
         return f"{dotted(path)}: missing; it is required"
-    if error["type"] == "value_error" and divided(path)[1] in {(section,) for section in SECTIONS}:
+    _, inside = divided(path)
+    if error["type"] == "value_error" and inside in {(section,) for section in SECTIONS}:
         # Two sections that do not go together: the message names the setting, the section's other values would hide it.
+        return f"{dotted(path)}.{_complaint(error)}"
+    if error["type"] == "value_error" and len(inside) == _GROUP_DEPTH and inside[0] == "attacks":
         return f"{dotted(path)}.{_complaint(error)}"
     return f"{dotted(setting(path))}={shown(error['input'])}: {_complaint(error)}"
 

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.attack_settings import settled
 from workers.defence_spec import DefenceSpec
-from workers.fields import AttackName, DatasetName, DefenceName, Knowledge, SignGradientName
+from workers.fields import AttackName, DatasetName, DefenceName, Knowledge
 from workers.results import CraftOutcome, Environment, EpochRecord, FlagsOutcome, Result, TrainOutcome
 from workers.specs import (
     AttackSettings,
@@ -67,17 +68,12 @@ def attack_settings(
     epsilon: float = 8 / 255,
     epsilon_literal: str = "8/255",
     steps: int = 1,
-    sign_gradient: SignGradientName = "identity",
+    **more: object,
 ) -> AttackSettings:
-    return AttackSettings(
-        name=name,
-        epsilon=epsilon,
-        epsilon_literal=epsilon_literal,
-        steps=steps,
-        abs_stepsize=epsilon / steps,
-        random_start=name == "pgd",
-        sign_gradient=sign_gradient,
-    )
+    """An attack whose steps reach epsilon, with `more` settings; what its name settles is as it must be."""
+    fields = {"epsilon": epsilon, "epsilon_literal": epsilon_literal, "steps": steps, "abs_stepsize": epsilon / steps}
+    given = {"name": name, **fields, **more}
+    return AttackSettings(**given | settled(AttackSettings.model_construct(**given)))
 
 
 def craft_job(model: Job, *, attack: AttackSettings | None = None, examples: int = 16, batch_size: int = 8) -> Job:
@@ -90,12 +86,13 @@ def attack_job(
     *,
     attack: AttackSettings | None = None,
     crafted: Job | None = None,
+    knowledge: Knowledge | None = None,
     repeat: int = 0,
     examples: int = 16,
     batch_size: int = 8,
 ) -> Job:
-    """A randomized attack, or an omniscient one when `crafted` is given."""
-    knowledge: Knowledge = "omniscient" if crafted else "randomized"
+    """A randomized attack, or an omniscient one when `crafted` is given, unless `knowledge` says otherwise."""
+    knowledge = knowledge or ("omniscient" if crafted else "randomized")
     evaluation = EvaluationSpec(examples=examples, batch_size=batch_size)
     spec = AttackSpec(attack=attack or attack_settings(), knowledge=knowledge, evaluation=evaluation, repeat=repeat)
     parents = {"model": model.key} | ({"examples": crafted.key} if crafted else {})

@@ -18,6 +18,10 @@ AROUND: frozenset[DefenceName] = frozenset({"feature_squeezing", "random_resize_
 """The defences that are put around a trained network (stage `defend`), as in their papers; the others are trained in."""
 
 
+RANDOMISED: frozenset[DefenceName] = frozenset({"defensive_dropout", "random_resize_pad", "stochastic_activation_pruning"})
+"""The defences that draw anew at every forward pass."""
+
+
 class DefenceSpec(Frozen):
     """A defence and its settings; those of other defences have no effect (see `workers.defences` for what each one does).
 

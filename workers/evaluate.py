@@ -7,11 +7,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from workers.attacks import ATTACKS, UNIT, Bounds, check_examples
+from workers.attack_settings import AttackSettings
+from workers.attacks import UNIT, Bounds, Memory, can_be_remembered, check_examples, chosen_attack, pose, remembered_step
 from workers.device_data import DeviceSplit
 from workers.errors import JobError
+from workers.fields import NormName
 from workers.models import Network
-from workers.specs import AttackSettings
 
 _DRAWS = 8
 Perturb = Callable[[slice, Tensor, Tensor], Tensor]
@@ -34,43 +35,63 @@ def correct_flags(network: Network, data: DeviceSplit, *, batch_size: int, pertu
     return torch.cat(flags).cpu().numpy()
 
 
-def attacker(network: Network, settings: AttackSettings, *, generator: torch.Generator) -> Perturb:
+def attacker(network: Network, settings: AttackSettings, *, generator: torch.Generator, memory: Memory | None = None) -> Perturb:
     """The attack as a function for `correct_flags`; the network's parameters must be frozen.
 
-    Raises:
-        UserError: a `sign_gradient` other than `identity` for a network that is not binary (when the function is called).
-    """
-    attack = ATTACKS[settings.name]
+    Args:
+        network: the attacked net, in eval mode.
+        settings: the attack.
+        generator: of everything that the attack draws, on the network's device.
+        memory: of this net's clean gradients over batches of this size, for FGSM at several epsilons; it is not used while the net
+            is randomised.
 
-    def perturb(place: slice, inputs: Tensor, labels: Tensor) -> Tensor:  # noqa: ARG001
+    Raises:
+        UserError: settings that cannot be for such a network (when the function is called).
+    """
+    attack = chosen_attack(settings)
+
+    def perturb(place: slice, inputs: Tensor, labels: Tensor) -> Tensor:
+        randomness = network.randomness
         with network.sign_gradient(settings.sign_gradient):
-            examples = attack(network, inputs, labels, settings=settings, generator=generator, bounds=network.bounds)
-        check_examples(examples, inputs, epsilon=settings.epsilon, bounds=network.bounds)
+            if memory is not None and randomness == "none" and can_be_remembered(settings):
+                posed = pose(network, inputs, labels, settings=settings, generator=generator, bounds=network.bounds)
+                examples = remembered_step(posed, memory, place=place)
+            else:
+                examples = attack(
+                    network, inputs, labels, settings=settings, generator=generator, bounds=network.bounds, randomness=randomness
+                )
+        check_examples(examples, inputs, epsilon=settings.epsilon, bounds=network.bounds, norm=settings.norm)
         return examples
 
     return perturb
 
 
-def replayer(examples: Tensor, *, epsilon: float, bounds: Bounds = UNIT) -> Perturb:
+def replayer(examples: Tensor, *, epsilon: float, bounds: Bounds = UNIT, norm: NormName = "linf") -> Perturb:
     """Examples made before, (all examples, *shape), as a function for `correct_flags`."""
 
     def perturb(place: slice, inputs: Tensor, labels: Tensor) -> Tensor:  # noqa: ARG001
         chosen = examples[place].to(inputs.device)
-        check_examples(chosen, inputs, epsilon=epsilon, bounds=bounds)
+        check_examples(chosen, inputs, epsilon=epsilon, bounds=bounds, norm=norm)
         return chosen
 
     return perturb
 
 
 def craft(
-    network: Network, data: DeviceSplit, settings: AttackSettings, *, batch_size: int, generator: torch.Generator
+    network: Network,
+    data: DeviceSplit,
+    settings: AttackSettings,
+    *,
+    batch_size: int,
+    generator: torch.Generator,
+    memory: Memory | None = None,
 ) -> tuple[Tensor, float]:
-    """Adversarial examples on the network's full weights, on the CPU, and their largest l-infinity distance in input units."""
-    perturb = attacker(network, settings, generator=generator)
+    """Adversarial examples on the network's full weights, on the CPU, and their largest distance in input units."""
+    perturb = attacker(network, settings, generator=generator, memory=memory)
     with network.full_weights():
         examples = torch.cat([perturb(place, inputs, labels).cpu() for place, inputs, labels in _batches(data, batch_size)])
     clean = torch.cat([inputs.cpu() for _, inputs, _ in _batches(data, batch_size)])
-    return examples, check_examples(examples, clean, epsilon=settings.epsilon, bounds=network.bounds)
+    return examples, check_examples(examples, clean, epsilon=settings.epsilon, bounds=network.bounds, norm=settings.norm)
 
 
 def require_sketch(network: Network, data: DeviceSplit) -> None:

@@ -10,12 +10,18 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 Stage = Literal["pretrain", "fine_tune", "defend", "evaluate", "craft", "attack"]
 DatasetName = Literal["cifar10", "digits", "speech_commands", "tones"]
 ModelName = Literal["logmel", "resnet18", "soundnet5"]
-AttackName = Literal["bim", "fgsm", "pgd"]
-Knowledge = Literal["omniscient", "randomized"]
+AttackName = Literal["apgd_ce", "apgd_dlr", "bim", "fgsm", "mi_fgsm", "noise", "pgd", "square"]
+NormName = Literal["l2", "linf"]
+LossName = Literal["ce", "dlr", "margin"]
+TargetName = Literal["least_likely", "next", "none", "random"]
+BackendName = Literal["foolbox", "native"]
+Knowledge = Literal["eot", "omniscient", "randomized"]
 RankKind = Literal["channels", "dimensions", "parameters"]
 SketchModes = Literal["all", "channels"]
 AllZero = Literal["keep", "redraw"]
 Draws = Literal["batch", "example"]
+Randomness = Literal["batch", "example", "none"]
+"""How an attacked net is random: one draw per forward pass, one per example of it, or not at all."""
 ExecutionChoice = Literal["auto", "factorized", "reconstruct"]
 Initialisation = Literal["decompose", "random"]
 SplitLists = Literal["official", "resplit"]
@@ -87,6 +93,18 @@ def epsilon_fraction(literal: str) -> Fraction:
     value = fraction(literal)
     if not 0 < value <= 1:
         raise ValueError("must be in (0, 1] (input units: 8/255, not 8)")
+    return value
+
+
+def positive_fraction(literal: str) -> Fraction:
+    """The exact value of a literal that may exceed 1: an l2 epsilon, `0.5` or `3`, in input units.
+
+    Raises:
+        ValueError: the literal is no number of at most 40 characters with an exponent of at most two digits, or not positive.
+    """
+    value = fraction(literal)
+    if not value > 0:
+        raise ValueError("must be > 0")
     return value
 
 

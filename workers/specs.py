@@ -5,10 +5,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, TypeAdapter, model_validator
 
-from workers.defence_spec import AROUND, UNDEFENDED, DefenceSpec
+from workers.attack_settings import KINDS, AttackSettings
+from workers.defence_spec import AROUND, RANDOMISED, UNDEFENDED, DefenceSpec
 from workers.fields import (
     AllZero,
-    AttackName,
     Count,
     DatasetName,
     Draws,
@@ -18,10 +18,8 @@ from workers.fields import (
     Initialisation,
     Knowledge,
     ModelName,
-    Positive,
     RankFraction,
     RankKind,
-    SignGradientName,
     SketchModes,
     SplitLists,
     Stage,
@@ -84,28 +82,6 @@ class ModelSpec(Frozen):
         return self
 
 
-class AttackSettings(Frozen):
-    """One gradient attack, resolved. `epsilon` and `abs_stepsize` are in input units; `epsilon_literal` is how the user wrote it
-    and is no part of the job key. `sign_gradient` is what a binary net's sign is differentiated as; other nets have `identity`."""
-
-    name: AttackName
-    norm: Literal["linf"] = "linf"
-    epsilon: Positive
-    epsilon_literal: str
-    steps: Count
-    abs_stepsize: Positive
-    random_start: bool
-    sign_gradient: SignGradientName = "identity"
-
-    @model_validator(mode="after")
-    def _as_named(self) -> Self:
-        if self.random_start != (self.name == "pgd"):
-            raise ValueError(f"{self.name}: random_start must be {str(self.name == 'pgd').lower()}")
-        if self.name == "fgsm" and (self.steps, self.abs_stepsize) != (1, self.epsilon):
-            raise ValueError("fgsm: must be one step of size epsilon")
-        return self
-
-
 class EvaluationSpec(Frozen):
     """Which test examples (the first `examples` of a fixed class-balanced order; None: all) and how many share one sketch draw."""
 
@@ -128,6 +104,11 @@ class TrainSpec(Frozen):
     training: TrainingSpec
     defence: DefenceSpec = UNDEFENDED
     seed: Index = 0
+
+    @property
+    def randomised(self) -> bool:
+        """Whether the trained model's forward passes are random: under a live sketch, or by its defence."""
+        return self.model.theta < 1 or self.defence.name in RANDOMISED
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -156,15 +137,30 @@ class CraftSpec(Frozen):
     attack: AttackSettings
     evaluation: EvaluationSpec
 
+    @model_validator(mode="after")
+    def _nothing_is_random(self) -> Self:
+        if self.attack.eot_samples > 1:
+            raise ValueError(f"eot_samples={self.attack.eot_samples}: full weights are not random; must be 1")
+        return self
+
 
 class AttackSpec(Frozen):
-    """Robust accuracy of the parent in role `model`; an `omniscient` attack takes its examples from the parent in role `examples`."""
+    """Robust accuracy of the parent in role `model`; an `omniscient` attack takes its examples from the parent in role `examples`,
+    one with knowledge `eot` averages each gradient over `eot_samples` fresh sketches."""
 
     stage: Literal["attack"] = "attack"
     attack: AttackSettings
     knowledge: Knowledge
     evaluation: EvaluationSpec
     repeat: Index
+
+    @model_validator(mode="after")
+    def _only_eot_averages_gradients(self) -> Self:
+        if self.knowledge != "eot" and self.attack.eot_samples > 1:
+            raise ValueError(f"eot_samples={self.attack.eot_samples} with knowledge={self.knowledge}: must be 1; only eot averages")
+        if self.knowledge == "eot" and not KINDS[self.attack.name].gradient:
+            raise ValueError(f"knowledge=eot: {self.attack.name} takes no gradient; one of omniscient, randomized")
+        return self
 
 
 JobSpec = Annotated[TrainSpec | EvaluateSpec | CraftSpec | AttackSpec, Field(discriminator="stage")]

@@ -9,6 +9,7 @@ import numpy as np
 
 from orchestrator.store.intervals import accuracy_interval
 from orchestrator.store.values import ResultRow
+from workers.defence_spec import RANDOMISED
 from workers.fields import DefenceName
 from workers.results import unpack_flags
 
@@ -46,9 +47,10 @@ Group = tuple[str, str, Setting, int | None]
 Accuracy = tuple[float, float, float] | tuple[None, None, None]
 _UNKNOWN: Accuracy = (None, None, None)
 _SETTING_FIELDS = tuple(field.name for field in fields(Setting))
-_KNOWLEDGE_ORDER = {"randomized": 0, "omniscient": 1, "none": -1}
+_KNOWLEDGE_ORDER = {"none": -1, "randomized": 0, "eot": 1, "omniscient": 2}
 _DEFENCE_ORDER = {name: place for place, name in enumerate(get_args(DefenceName))}
-_ATTACK_ORDER = {"none": -1, "fgsm": 0, "bim": 1, "pgd": 2}
+_ATTACKS = ("none", "noise", "fgsm", "bim", "mi_fgsm", "pgd", "apgd_ce", "apgd_dlr", "square")
+_ATTACK_ORDER = {name: place for place, name in enumerate(_ATTACKS)}
 
 
 def result_table(
@@ -58,10 +60,10 @@ def result_table(
     clean_groups = _grouped((item for item in clean if item.model_key in models), per_repeat=per_repeat)
     attack_groups = _grouped((item for item in attacks if item.model_key in models), per_repeat=per_repeat)
     clean_accuracies = {group: _accuracy(items) for group, items in clean_groups.items()}
-    attacked = {_clean_group(group)[:3] for group in attack_groups}
+    attacked = {_clean_group(group, models[group[1]])[:3] for group in attack_groups}
     unattacked = {group: items for group, items in clean_groups.items() if group[:3] not in attacked}
     rows = [
-        _row(group, items, models[group[1]], clean_accuracies.get(_clean_group(group), _UNKNOWN))
+        _row(group, items, models[group[1]], clean_accuracies.get(_clean_group(group, models[group[1]]), _UNKNOWN))
         for group, items in (attack_groups | unattacked).items()
     ]
     return sorted(rows, key=_order)
@@ -74,8 +76,11 @@ def _grouped(measurements: Iterable[Measurement], *, per_repeat: bool) -> dict[G
     return {group: sorted(items, key=lambda item: (item.repeat, item.job_key)) for group, items in groups.items()}
 
 
-def _clean_group(group: Group) -> Group:
+def _clean_group(group: Group, model: Mapping[str, Any]) -> Group:
+    """Where the clean accuracy beside an attack is found: in the same repeat, or the only one of a model without randomness."""
     sweep, model_key, setting, repeat = group
+    if repeat is not None and model["theta"] == 1 and model["defence"] not in RANDOMISED:
+        repeat = 0
     return sweep, model_key, Setting(n_examples=setting.n_examples, batch_size=setting.batch_size), repeat
 
 

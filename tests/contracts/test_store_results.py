@@ -120,10 +120,11 @@ def test_attacks_that_differ_in_the_signs_gradient_alone_have_rows_of_their_own(
 
 
 def test_per_repeat_gives_one_row_a_repeat_with_the_same_repeats_clean_accuracy(store: Store) -> None:
-    model = pretrain_job()
+    parent = pretrain_job()
+    model = fine_tune_job(parent)
     clean = [evaluate_job(model, repeat=repeat) for repeat in range(2)]
     attacks = [attack_job(model, repeat=repeat) for repeat in range(3)]
-    record_sweep(store, name="small", space_text="", jobs=[model, *clean, *attacks])
+    record_sweep(store, name="small", space_text="", jobs=[parent, model, *clean, *attacks])
     record_result(store, model, result_of(model), attempt_id=None)
     for job, right in zip(clean + attacks, (16, 12, 8, 4, 0), strict=True):
         record_result(store, job, flags_result(job, correct(right)), attempt_id=None)
@@ -134,6 +135,14 @@ def test_per_repeat_gives_one_row_a_repeat_with_the_same_repeats_clean_accuracy(
         (2, 1, None, 0.0),
     ]
     assert [row.job_keys for row in rows] == [(job.key,) for job in attacks]
+
+
+def test_a_model_without_randomness_has_one_clean_accuracy_for_all_repeats_of_an_attack(store: Store) -> None:
+    model = pretrain_job()
+    attacks = [attack_job(model, repeat=repeat) for repeat in range(2)]
+    finish(store, model, evaluate_job(model), *attacks)
+    rows = result_rows(store, "small", per_repeat=True)
+    assert [(row.repeat, row.clean_accuracy) for row in rows] == [(0, 0.5), (1, 0.5)]
 
 
 def test_the_clean_accuracy_is_of_the_same_examples_in_batches_of_the_same_size(store: Store) -> None:

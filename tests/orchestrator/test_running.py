@@ -10,7 +10,7 @@ from orchestrator.progress import clock, line, shown
 from orchestrator.recorder import Recorder
 from orchestrator.running import RunningSweep, cost, label
 from orchestrator.store import failures, finished_keys, open_store, record_sweep
-from tests.builders import defend_job, result_of, small_plan
+from tests.builders import attack_job, attack_settings, defend_job, pretrain_job, result_of, small_plan
 from workers.artifacts import Artifacts
 from workers.specs import Job
 
@@ -115,6 +115,18 @@ def test_a_defence_that_was_put_around_has_no_training_accuracy_to_show(tmp_path
 def test_labels_tell_jobs_of_one_model_apart() -> None:
     labels = [(job.parents.get("model"), label(job)) for job in JOBS]
     assert len(set(labels)) == len(JOBS)
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        ({}, "pgd 8/255 randomized, repeat 0"),
+        ({"norm": "l2"}, "pgd l2 8/255 randomized, repeat 0"),
+        ({"target": "next", "sign_gradient": "tanh"}, "pgd 8/255 target=next sign=tanh randomized, repeat 0"),
+    ],
+)
+def test_a_label_names_what_is_unusual_about_an_attack(more: dict[str, object], text: str) -> None:
+    assert label(attack_job(pretrain_job(), attack=attack_settings(name="pgd", **more))) == text
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (61, "1:01"), (3661, "1:01:01")])

@@ -31,9 +31,10 @@ DEFENCES = st.fixed_dictionaries(
 )
 GROUPS = st.fixed_dictionaries(
     {
-        "attack": st.lists(st.sampled_from(["fgsm", "bim", "pgd"]), min_size=1, max_size=2),
+        "attack": st.lists(st.sampled_from(["fgsm", "bim", "pgd", "mi_fgsm", "apgd_ce"]), min_size=1, max_size=2),
         "epsilon": EPSILONS,
-        "knowledge": st.sampled_from(["randomized", "omniscient", ["randomized", "omniscient"]]),
+        "knowledge": st.sampled_from(["randomized", "omniscient", "eot", ["randomized", "omniscient", "eot"]]),
+        "target": st.sampled_from(["none", ["none", "least_likely"]]),
         "sign_gradient": st.sampled_from(["identity", ["tanh", "tanh075"]]),
     }
 )
@@ -118,6 +119,7 @@ def test_another_epsilon_only_adds_jobs(data):
 
 @given(SPACES)
 def test_more_repeats_only_add_jobs(data):
+    data = {**data, "model": {**data["model"], "theta": [*data["model"]["theta"], 0.8]}}
     wider = {**data, "evaluation": {"repeats": data["evaluation"]["repeats"] + 1}}
     assert set(keys(wider)) > set(keys(data))
 
@@ -162,7 +164,7 @@ def test_a_dense_baseline_stands_beside_sketched_models():
 
 def test_the_quickstart_has_the_jobs_that_its_file_describes():
     jobs = expand(load_space("quickstart").space)
-    assert Counter(job.stage for job in jobs) == {"pretrain": 1, "fine_tune": 2, "evaluate": 9, "craft": 9, "attack": 108}
+    assert Counter(job.stage for job in jobs) == {"pretrain": 1, "fine_tune": 2, "evaluate": 7, "craft": 9, "attack": 90}
 
 
 def curves(name, *axes):
@@ -237,6 +239,46 @@ def test_an_attack_on_a_model_that_is_not_binary_has_one_key_whatever_the_signs_
         for sign in ({}, {"sign_gradient": "tanh"}, {"sign_gradient": ["tanh075", "identity"]})
     ]
     assert keys[0] == keys[1] == keys[2]
+
+
+def attacks_by_theta(*, theta, **group):
+    jobs = expand(small(model={"theta": theta}, attacks=[{"epsilon": "8/255", **group}]))
+    thetas = {job.key: job.spec.model.theta for job in jobs if job.stage in {"pretrain", "fine_tune"}}
+    return [(thetas[job.parents["model"]], job.stage, job.spec) for job in jobs if job.stage in {"craft", "attack"}]
+
+
+def test_what_only_a_sketch_gives_a_meaning_is_idle_without_one():
+    group = {"attack": "apgd_ce", "knowledge": ["randomized", "eot", "omniscient"], "eot_samples": [4, 8], "selection_draws": [3, 5]}
+    found = Counter(
+        (theta, stage, getattr(spec, "knowledge", None), spec.attack.eot_samples, spec.attack.selection_draws)
+        for theta, stage, spec in attacks_by_theta(theta=[1.0, 0.9], **group)
+    )
+    plain = [("craft", None, 1, 1), ("attack", "omniscient", 1, 1)]
+    expected = [(theta, *job) for theta in (1.0, 0.9) for job in plain]
+    expected += [(1.0, "attack", knowledge, 1, 1) for knowledge in ("randomized", "eot")]
+    expected += [(0.9, "attack", "randomized", 1, draws) for draws in (3, 5)]
+    expected += [(0.9, "attack", "eot", samples, draws) for samples in (4, 8) for draws in (3, 5)]
+    assert found == dict.fromkeys(expected, 1)
+
+
+@pytest.mark.parametrize("knowledge", ["randomized", "omniscient"])
+def test_examples_leave_early_only_where_nothing_they_meet_is_random(knowledge):
+    found = attacks_by_theta(theta=[1.0, 0.9], attack="pgd", knowledge=knowledge, early_stop=True)
+    assert {(theta, spec.attack.early_stop) for theta, _, spec in found} == {(1.0, True), (0.9, False)}
+
+
+def test_settings_that_do_nothing_make_no_attacks():
+    group = {"attack": ["bim", "pgd"], "epsilon": "8/255", "selection_draws": [3, 5], "momentum": 1.0, "early_stop": False}
+    plain = {job.key for job in expand(small(attacks=[{"attack": ["bim", "pgd"], "epsilon": "8/255"}]))}
+    del group["momentum"]
+    assert {job.key for job in expand(small(attacks=[group]))} == plain
+
+
+def test_every_setting_of_an_attack_is_part_of_its_key():
+    group = {"attack": "pgd", "epsilon": "8/255", "norm": ["linf", "l2"], "steps": [3, 4], "abs_stepsize": ["1/255", "2/255"]}
+    axes = {"loss": ["ce", "dlr"], "target": ["none", "next"], "restarts": [1, 2], "early_stop": [False, True]}
+    jobs = [job for job in expand(small(attacks=[{**group, **axes}])) if job.stage == "attack"]
+    assert len(jobs) == 2**7
 
 
 def test_a_binary_sketched_model_is_fine_tuned_from_the_binary_full_one():
@@ -318,11 +360,11 @@ def test_a_sketched_model_is_fine_tuned_adversarially_from_the_parent_trained_in
 
 def test_omniscient_examples_are_crafted_once_and_used_by_every_repeat():
     group = {"attack": "pgd", "epsilon": "8/255", "knowledge": ["randomized", "omniscient"]}
-    jobs = expand(small(attacks=[group], evaluation={"repeats": 3, "examples": 10}))
-    model, craft = (next(job for job in jobs if job.stage == stage) for stage in ("pretrain", "craft"))
+    jobs = expand(small(attacks=[group], evaluation={"repeats": 3, "examples": 10}, model={"theta": 0.9}))
+    model, craft = (next(job for job in jobs if job.stage == stage) for stage in ("fine_tune", "craft"))
     attacks = [job for job in jobs if job.stage == "attack"]
     assert craft.parents == {"model": model.key}
-    assert Counter(job.stage for job in jobs) == {"pretrain": 1, "evaluate": 3, "craft": 1, "attack": 6}
+    assert Counter(job.stage for job in jobs) == {"pretrain": 1, "fine_tune": 1, "evaluate": 3, "craft": 1, "attack": 6}
     for job in attacks:
         omniscient = job.spec.knowledge == "omniscient"
         assert job.parents == ({"model": model.key, "examples": craft.key} if omniscient else {"model": model.key})
@@ -336,7 +378,28 @@ def test_one_epsilon_written_two_ways_is_one_job_with_the_first_spelling():
 
 
 def test_without_attacks_only_clean_accuracy_is_measured():
-    assert [job.stage for job in expand(small(evaluation={"repeats": 2}))] == ["pretrain", "evaluate", "evaluate"]
+    stages = [job.stage for job in expand(small(evaluation={"repeats": 2}, model={"theta": 0.9}))]
+    assert stages == ["pretrain", "fine_tune", "evaluate", "evaluate"]
+
+
+def test_what_is_not_random_is_measured_once():
+    attacks = [{"attack": ["bim", "pgd"], "epsilon": "8/255", "knowledge": ["randomized", "omniscient"]}]
+    attacks += [{"attack": "bim", "epsilon": "8/255", "target": "random"}]
+    repeats = {"repeats": 3}
+    still = expand(small(attacks=attacks, evaluation=repeats))
+    counts = Counter((job.spec.attack.name, job.spec.knowledge, job.spec.attack.target) for job in still if job.stage == "attack")
+    assert counts == {
+        ("bim", "randomized", "none"): 1,
+        ("bim", "omniscient", "none"): 1,
+        ("pgd", "randomized", "none"): 3,
+        ("pgd", "omniscient", "none"): 1,
+        ("bim", "randomized", "random"): 3,
+    }
+    assert sum(job.stage == "evaluate" for job in still) == 1
+    for random in ({"model": {"theta": 0.9}}, {"defence": {"name": "random_resize_pad"}}, {"defence": {"name": "defensive_dropout"}}):
+        jobs = expand(small(attacks=attacks, evaluation=repeats, **random))
+        assert sum(job.stage == "attack" for job in jobs) == 5 * 3
+        assert sum(job.stage == "evaluate" for job in jobs) == 3
 
 
 def test_a_decomposed_net_starts_from_the_dense_one_and_a_sketched_one_from_the_decomposed():

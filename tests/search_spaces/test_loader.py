@@ -87,13 +87,27 @@ def loaded(text, *overrides):
         ("epochs: 2", "epochs: 0x", "x.yaml:8: training.epochs='0x': must be a whole number"),
         ("epochs: 2", "epochs: 1:30", "x.yaml:8: training.epochs='1:30': must be a whole number"),
         ("epochs: 2", "epochs: !!python/name:os.system x", "x.yaml:8: tag '!!python/name:os.system' is not allowed"),
-        ("attack: pgd", "attack: pdg", "x.yaml:11: attacks.0.attack='pdg': one of bim, fgsm, pgd"),
+        (
+            "attack: pgd",
+            "attack: pdg",
+            "x.yaml:11: attacks.0.attack='pdg': one of apgd_ce, apgd_dlr, bim, fgsm, mi_fgsm, noise, pgd, square",
+        ),
         ("8/255", "8", "x.yaml:12: attacks.0.epsilon=8: must be in (0, 1] (input units: 8/255, not 8)"),
         ("digits", "mnist", "x.yaml:4: data.name='mnist': one of cifar10, digits, speech_commands, tones"),
         (
             "attack: pgd",
             "sign_gradient: tahn\n    attack: pgd",
             "x.yaml:11: attacks.0.sign_gradient='tahn': one of identity, tanh, tanh075",
+        ),
+        (
+            "attack: pgd",
+            "norm: l2\n    attack: pgd",
+            "x.yaml:11: attacks.0.steps=paper: there is no such rule under norm l2; give pgd a number of steps",
+        ),
+        (
+            "attack: pgd",
+            "momentum: 0.5\n    attack: pgd",
+            "x.yaml:11: attacks.0.momentum=0.5: attack pgd has no momentum; leave momentum out",
         ),
         ("theta:", "binary: yes\n  theta:", "x.yaml:6: model.binary='yes': must be true or false"),
         (

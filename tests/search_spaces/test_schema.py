@@ -118,6 +118,85 @@ def test_steps_in_a_group_with_fgsm_apply_to_the_others():
     assert [(a.steps, a.abs_stepsize) for a, _ in group.resolved()] == [(1, 8 / 255), (40, 0.01)]
 
 
+def resolved(**group):
+    return [attack for attack, _ in AttackGroup.model_validate({"epsilon": "8/255", **group}).resolved()]
+
+
+@pytest.mark.parametrize(
+    ("attack", "steps", "stepsize", "loss", "random_start"),
+    [
+        ("apgd_ce", 100, 16 / 255, "ce", True),
+        ("apgd_dlr", 100, 16 / 255, "dlr", True),
+        ("mi_fgsm", 10, 1 / 255, "ce", False),
+        ("noise", 1, 8 / 255, "ce", True),
+        ("square", 5000, 8 / 255, "margin", True),
+    ],
+)
+def test_what_an_attack_settles_itself_is_filled_in(attack, steps, stepsize, loss, random_start):
+    (found,) = resolved(attack=attack)
+    assert (found.steps, found.abs_stepsize, found.loss, found.random_start) == (steps, stepsize, loss, random_start)
+    assert (found.momentum, found.restarts, found.eot_samples) == (1.0 if attack == "mi_fgsm" else 0.0, 1, 1)
+
+
+def test_a_setting_in_a_group_applies_to_the_attacks_that_have_it():
+    group = {"loss": "dlr", "momentum": 0.5, "restarts": 3, "early_stop": True}
+    found = {attack.name: attack for attack in resolved(attack=["fgsm", "mi_fgsm", "pgd", "apgd_ce", "square", "noise"], **group)}
+    assert {name: attack.loss for name, attack in found.items()} == {
+        "fgsm": "dlr", "mi_fgsm": "dlr", "pgd": "dlr", "apgd_ce": "ce", "square": "margin", "noise": "ce",
+    }  # fmt: skip
+    assert {name: attack.restarts for name, attack in found.items() if attack.restarts > 1} == dict.fromkeys(
+        ("pgd", "apgd_ce", "square", "noise"), 3
+    )
+    assert {name for name, attack in found.items() if attack.momentum} == {"mi_fgsm"}
+    assert {name for name, attack in found.items() if not attack.early_stop} == {"fgsm"}
+    assert {name for name, attack in found.items() if attack.selection_draws == 1} == {"fgsm", "mi_fgsm"}
+
+
+def test_only_knowledge_eot_has_samples():
+    group = AttackGroup.model_validate({"attack": "pgd", "epsilon": "8/255", "knowledge": ["randomized", "eot"], "eot_samples": [4, 8]})
+    assert [(knowledge, attack.eot_samples) for attack, knowledge in group.resolved()] == [
+        ("randomized", 1), ("randomized", 1), ("eot", 4), ("eot", 8),
+    ]  # fmt: skip
+
+
+def test_a_targeted_square_attack_climbs_the_targets_cross_entropy():
+    assert [attack.loss for attack in resolved(attack="square", target=["none", "next"])] == ["margin", "ce"]
+
+
+def test_an_epsilon_of_l2_may_exceed_one():
+    (found,) = resolved(attack="pgd", norm="l2", epsilon=3, steps=20, abs_stepsize="0.5")
+    assert (found.norm, found.epsilon, found.epsilon_literal, found.steps, found.abs_stepsize) == ("l2", 3.0, "3", 20, 0.5)
+    assert [attack.abs_stepsize for attack in resolved(attack=["fgsm", "apgd_ce"], norm="l2", epsilon="0.5")] == [0.5, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("group", "message"),
+    [
+        ({"attack": "pgd", "norm": ["l2", "linf"], "epsilon": 3, "steps": 5, "abs_stepsize": 1}, r"must be in \(0, 1\]"),
+        ({"attack": "pgd", "norm": "l2", "epsilon": 0}, "must be > 0"),
+        ({"attack": "pgd", "norm": "l2"}, "steps=paper: there is no such rule under norm l2; give pgd a number of steps"),
+        ({"attack": "pgd", "norm": "l2", "steps": 5}, "abs_stepsize: missing; under norm l2 pgd has no default"),
+        ({"attack": ["pgd", "square"], "knowledge": "eot"}, "attack square takes no gradient to average; give it a group without eot"),
+        ({"attack": ["apgd_ce", "noise"], "loss": "dlr"}, "attack apgd_ce climbs ce; leave loss out"),
+        ({"attack": "pgd", "momentum": 1.0}, "attack pgd has no momentum; leave momentum out"),
+        ({"attack": ["bim", "fgsm"], "restarts": 2}, "attack bim has no random start; leave restarts out"),
+        ({"attack": "square", "abs_stepsize": "1/255"}, "attack square has no abs_stepsize; leave abs_stepsize out"),
+        ({"attack": "noise", "steps": 3}, "attack noise has no steps; leave steps out"),
+        ({"attack": "pgd", "eot_samples": 3}, "only knowledge eot averages gradients; leave eot_samples out"),
+        ({"attack": ["pgd", "square"], "backend": "foolbox"}, "backend=foolbox: not for square; one of bim, fgsm, pgd"),
+        ({"attack": "pgd", "loss": "dlr", "backend": "foolbox"}, "backend=foolbox with loss=dlr: Foolbox climbs ce"),
+        ({"attack": "pgd", "knowledge": "eot", "backend": "foolbox"}, "Foolbox averages no gradients"),
+        ({"attack": "pgd", "early_stop": True, "backend": "foolbox"}, "Foolbox takes every step"),
+        ({"attack": "pgd", "target": "all"}, "'least_likely', 'next', 'none' or 'random'"),
+        ({"attack": "pgd", "norm": "l1"}, "'l2' or 'linf'"),
+        ({"attack": "pgd", "restarts": 0}, "must be >= 1"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused(group, message):
+    with pytest.raises(ValidationError, match=message):
+        AttackGroup.model_validate({"epsilon": "8/255", **group})
+
+
 @pytest.mark.parametrize("bad", [0, True, "papr", 2.0, None])
 def test_steps_are_a_positive_whole_number_or_paper(bad):
     with pytest.raises(ValidationError, match="or paper"):

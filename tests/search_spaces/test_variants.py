@@ -80,11 +80,11 @@ def test_a_setting_that_every_variant_replaces_is_not_looked_at():
     [
         ("  theta: 1.0", "  theta: 1.3", "x.yaml:15: variants.1.model.theta=1.3: must be in (0, 1]"),
         ("  theta: 1.0", "  theta: [1.0,\n        0.8]", "x.yaml:15: variants.1.model.theta=[1.0, 0.8]: theta=0.8 with tensorized=false: "),
-        ("fgsm", "fsgm", "x.yaml:18: variants.1.attacks.0.attack='fsgm': one of bim, fgsm, pgd"),
+        ("fgsm", "fsgm", "x.yaml:18: variants.1.attacks.0.attack='fsgm': one of apgd_ce, apgd_dlr, bim, fgsm, mi_fgsm, noise, pgd, square"),
         (
             "attack: fgsm\n",
             "attack: fgsm\n        epsilno: 2\n",
-            "x.yaml:19: variants.1.attacks.0.epsilno: unknown key; did you mean 'epsilon'? legal: attack, epsilon, ",
+            "x.yaml:19: variants.1.attacks.0.epsilno: unknown key; did you mean 'epsilon'? legal: attack, norm, epsilon, ",
         ),
         ("  seed: [1, 2]", "  sede: [1, 2]", "x.yaml:16: variants.1.sede: unknown key; did you mean 'seed'? legal: seed, data, "),
         ("  seed: [1, 2]", "  name: y", "x.yaml:16: variants.1.name: unknown key; legal: seed, data, "),
@@ -133,7 +133,11 @@ def test_a_mistake_that_every_variant_inherits_is_reported_once_where_it_stands(
     ("old", "new", "line"),
     [
         ("theta: [1.0, 0.9]", "theta: 1.3", "x.yaml:5: model.theta=1.3: must be in (0, 1] (in variants.0, variants.2)"),
-        ("pgd", "pdg", "x.yaml:9: attacks.0.attack='pdg': one of bim, fgsm, pgd (in variants.0)"),
+        (
+            "pgd",
+            "pdg",
+            "x.yaml:9: attacks.0.attack='pdg': one of apgd_ce, apgd_dlr, bim, fgsm, mi_fgsm, noise, pgd, square (in variants.0)",
+        ),
         (
             "      theta: 1.0\n",
             "",

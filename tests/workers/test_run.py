@@ -7,7 +7,7 @@ import torch
 from safetensors.numpy import load_file
 from safetensors.torch import load_file as load_tensors
 
-from tests.builders import attack_job, attack_settings, evaluate_job
+from tests.builders import attack_job, attack_settings, craft_job, evaluate_job
 from tests.workers.chain import (
     CRAFT,
     EVALUATES,
@@ -24,7 +24,9 @@ from tests.workers.chain import (
     train_job,
 )
 from tests.workers.small import DIGITS, generator, network, split
+from workers import stages
 from workers.artifacts import Artifacts, JobFolder
+from workers.attacks import ATTACKS
 from workers.data import balanced_subset
 from workers.errors import ArtifactError, DataError, JobError, UserError
 from workers.evaluate import attacker, correct_flags, craft, replayer
@@ -74,6 +76,34 @@ def test_two_roots_get_the_same_results_bit_for_bit(done, tmp_path):
 def test_results_do_not_depend_on_what_the_process_ran_before(done, parents):
     torch.manual_seed(99)
     assert outcomes(run_all(reversed(MEASURED), parents), MEASURED) == outcomes(done, MEASURED)
+
+
+def attack_jobs(model, *, random):
+    """One job of every attack, FGSM at several epsilons among them."""
+    draws = {"selection_draws": 2} if random else {}
+    settings = [attack_settings(name=name, epsilon=0.1, steps=3, **draws) for name in ATTACKS]
+    settings += [attack_settings(epsilon=epsilon, norm=norm) for norm, epsilon in (("linf", 0.05), ("linf", 0.2), ("l2", 1.5))]
+    averaged = attack_settings(name="pgd", epsilon=0.1, steps=3, eot_samples=3 if random else 1)
+    jobs = [attack_job(model, attack=chosen, examples=20) for chosen in settings]
+    return [*jobs, attack_job(model, attack=averaged, knowledge="eot", examples=20)]
+
+
+@pytest.mark.parametrize(("model", "random"), [(FULL, False), (MODEL, True)], ids=["full", "sketched"])
+def test_every_attack_is_a_job_whose_result_does_not_depend_on_the_jobs_before_it(model, random, done, parents):
+    jobs = attack_jobs(model, random=random)
+    one = outcomes(run_all(jobs, parents), jobs)
+    for job in jobs:
+        shutil.rmtree(parents / job.key)
+    stages._clean_gradients.cache_clear()
+    assert outcomes(run_all(reversed(jobs), parents), jobs) == one
+    assert len({outcome.packed() for outcome, _ in one.values()}) > 1
+
+
+def test_l2_examples_are_crafted_and_replayed_in_their_own_ball(parents):
+    far = attack_settings(name="pgd", norm="l2", epsilon=2.0, steps=2)
+    crafted = craft_job(MODEL, attack=far, examples=20)
+    found = run_all([crafted, attack_job(MODEL, attack=far, crafted=crafted, examples=20)], parents)
+    assert 1.9 < found[crafted].outcome.max_perturbation < 2.0001
 
 
 @pytest.mark.parametrize("job", PLAN, ids=lambda job: job.stage)

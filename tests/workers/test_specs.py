@@ -153,8 +153,12 @@ def test_a_job_survives_json_with_its_key(job):
         (EvaluationSpec, {"examples": 0}, "must be >= 1"),
         (EvaluationSpec, {"batch_size": 0}, "must be >= 1"),
         (EvaluateSpec, {"evaluation": EvaluationSpec(), "repeat": -1}, "must be >= 0"),
-        (AttackSettings, {**attack_settings().model_dump(), "name": "pdg"}, "'bim', 'fgsm' or 'pgd'"),
-        (AttackSettings, {**attack_settings().model_dump(), "norm": "l2"}, "'linf'"),
+        (
+            AttackSettings,
+            {**attack_settings().model_dump(), "name": "pdg"},
+            "'apgd_ce', 'apgd_dlr', 'bim', 'fgsm', 'mi_fgsm', 'noise', 'pgd' or 'square'",
+        ),
+        (AttackSettings, {**attack_settings().model_dump(), "norm": "l1"}, "'l2' or 'linf'"),
         (AttackSettings, {**attack_settings().model_dump(), "sign_gradient": "tahn"}, "'identity', 'tanh' or 'tanh075'"),
         (AttackSettings, {**attack_settings().model_dump(), "epsilon": 0.0}, "must be > 0"),
         (AttackSettings, {**attack_settings().model_dump(), "steps": 0}, "must be >= 1"),
@@ -225,11 +229,51 @@ def test_the_settings_of_other_defences_are_no_part_of_a_resolved_one():
 
 @pytest.mark.parametrize(
     ("name", "steps", "stepsize", "random_start"),
-    [("fgsm", 2, 0.1, False), ("fgsm", 1, 0.05, False), ("fgsm", 1, 0.1, True), ("bim", 2, 0.1, True), ("pgd", 2, 0.1, False)],
+    [
+        ("fgsm", 2, 0.1, False),
+        ("fgsm", 1, 0.05, False),
+        ("fgsm", 1, 0.1, True),
+        ("bim", 2, 0.1, True),
+        ("pgd", 2, 0.1, False),
+        ("apgd_ce", 9, 0.1, True),
+        ("noise", 2, 0.1, True),
+        ("square", 9, 0.1, True),  # its loss is margin
+    ],
 )
 def test_an_attack_is_what_its_name_says(name, steps, stepsize, random_start):
     with pytest.raises(ValidationError, match=name):
         AttackSettings(name=name, epsilon=0.1, epsilon_literal="0.1", steps=steps, abs_stepsize=stepsize, random_start=random_start)
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "message"),
+    [
+        ("pgd", {"momentum": 0.5}, "pgd: momentum must be 0.0"),
+        ("bim", {"restarts": 2}, "bim: restarts must be 1"),
+        ("apgd_ce", {"loss": "dlr", "abs_stepsize": 0.2}, "apgd_ce: loss must be ce"),
+        ("fgsm", {"early_stop": True}, "fgsm: early_stop must be false"),
+        ("pgd", {"selection_draws": 4}, "pgd: selection_draws must be 1"),
+        ("square", {"loss": "margin", "eot_samples": 2}, "square: eot_samples must be 1"),
+        ("mi_fgsm", {"backend": "foolbox"}, "backend=foolbox: not for mi_fgsm; one of bim, fgsm, pgd"),
+        ("pgd", {"backend": "foolbox", "loss": "dlr"}, "backend=foolbox with loss=dlr"),
+        ("pgd", {"backend": "foolbox", "eot_samples": 2}, "backend=foolbox: Foolbox averages no gradients"),
+    ],
+)
+def test_a_setting_that_an_attack_does_not_have_is_at_its_default(name, more, message):
+    fields = {"name": name, "epsilon": 0.1, "epsilon_literal": "0.1", "steps": 1, "abs_stepsize": 0.1}
+    with pytest.raises(ValidationError, match=message):
+        AttackSettings(**{**fields, "random_start": name in ("apgd_ce", "pgd", "square"), **more})
+
+
+def test_only_an_attack_with_knowledge_eot_averages_gradients():
+    averaged, plain = attack_settings(name="pgd", eot_samples=4), attack_settings(name="square")
+    assert attack_job(PRETRAIN, attack=averaged, knowledge="eot").spec.attack.eot_samples == 4
+    with pytest.raises(ValidationError, match="eot_samples=4 with knowledge=randomized: must be 1; only eot averages"):
+        attack_job(PRETRAIN, attack=averaged)
+    with pytest.raises(ValidationError, match="eot_samples=4: full weights are not random; must be 1"):
+        craft_job(PRETRAIN, attack=averaged)
+    with pytest.raises(ValidationError, match="knowledge=eot: square takes no gradient; one of omniscient, randomized"):
+        attack_job(PRETRAIN, attack=plain, knowledge="eot")
 
 
 def test_a_model_and_a_data_set_that_do_not_fit_and_a_flipped_waveform_are_refused():

@@ -1,75 +1,40 @@
-"""FGSM, BIM and PGD as settings of one loop of projected signed-gradient ascent (Goodfellow 2015, Kurakin 2016, Madry 2017)."""
-
-from collections.abc import Callable
+"""FGSM, BIM, MI-FGSM and PGD as settings of one loop of projected gradient ascent."""
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812 (the name that every PyTorch user knows)
 
-from workers.errors import JobError
-from workers.specs import AttackSettings
-
-Logits = Callable[[Tensor], Tensor]
-Bounds = tuple[float, float]
-UNIT: Bounds = (0.0, 1.0)
-_TOLERANCE = 1e-6
+from workers.attacks.problem import Problem, Standing
+from workers.attacks.views import gradient
 
 
-def signed_gradient_ascent(
-    logits: Logits,
-    inputs: Tensor,
-    labels: Tensor,
-    *,
-    settings: AttackSettings,
-    generator: torch.Generator,
-    bounds: Bounds = UNIT,
-) -> Tensor:
-    """Adversarial examples for an untargeted l-infinity attacker who climbs the cross-entropy.
+def ascend(problem: Problem) -> Tensor:
+    """The loop's final iterate, (batch, *shape), in the ball.
 
-    Each step calls `logits` once: on a randomised net every step sees fresh randomness (knowledge `randomized`).
+    FGSM is one step of epsilon (Goodfellow et al., 2015), BIM several smaller ones (Kurakin et al., 2017), PGD starts at random
+    (Madry et al., 2018), MI-FGSM accumulates gradients (Dong et al., 2018). A step is the gradient's sign under l-infinity, and the
+    gradient divided by its length under l2. Nothing is tracked and nothing compared: on a randomised net each step sees fresh draws,
+    and what it saw decides nothing but that step.
 
-    Args:
-        logits: the attacked model, (batch, *shape) within `bounds` to (batch, n_classes).
-        inputs: clean examples; not changed.
-        labels: true classes, (batch,).
-        settings: epsilon and abs_stepsize in input units, steps, random_start.
-        generator: of the random start, on the inputs' device.
-        bounds: the smallest and the largest legal input value, [0, 1] for images, [-1, 1] for waveforms.
-
-    Returns:
-        The final iterate, within epsilon of `inputs` and within `bounds`, of the same shape.
+    With `early_stop`, for deterministic nets, an example leaves the batch at its first point that reaches the goal.
     """
-    low, high = (inputs - settings.epsilon).clamp_(*bounds), (inputs + settings.epsilon).clamp_(*bounds)
-    current = inputs.clone()
-    if settings.random_start:
-        noise = torch.rand(inputs.shape, generator=generator, device=inputs.device, dtype=inputs.dtype)
-        current = torch.clamp(inputs + (2 * noise - 1) * settings.epsilon, low, high)
+    settings, ball = problem.settings, problem.ball
+    current = ball.random(problem.generator) if settings.random_start else problem.inputs.clone()
+    velocity = torch.zeros_like(current) if settings.momentum else None
+    standing = Standing.all_of(problem, current) if settings.early_stop else None
     for _ in range(settings.steps):
-        gradient = input_gradient(logits, current, labels)
-        current = torch.clamp(current + settings.abs_stepsize * gradient.sign(), low, high)
-    return current
+        slope, logits = gradient(problem, current)
+        if standing is not None:
+            stay = standing.drop(current, problem.goal.reached(logits))
+            if len(stay) == 0:
+                return standing.examples
+            problem, current, slope = standing.problem, current[stay], slope[stay]
+            velocity = None if velocity is None else velocity[stay]
+        if velocity is not None:
+            slope = velocity.mul_(settings.momentum).add_(_unit_l1(slope))
+        current = problem.ball.project_(current.add_(ball.direction(slope), alpha=settings.abs_stepsize))
+    return current if standing is None else standing.finished(current)
 
 
-def input_gradient(logits: Logits, inputs: Tensor, labels: Tensor) -> Tensor:
-    """The gradient of the summed cross-entropy with respect to `inputs`, of their shape."""
-    leaf = inputs.detach().requires_grad_()
-    with torch.enable_grad():
-        loss = F.cross_entropy(logits(leaf), labels, reduction="sum")
-    (gradient,) = torch.autograd.grad(loss, leaf)
-    return gradient
-
-
-def check_examples(examples: Tensor, inputs: Tensor, *, epsilon: float, bounds: Bounds = UNIT) -> float:
-    """The largest l-infinity distance of `examples` from `inputs`, in input units.
-
-    Raises:
-        JobError: a point is not finite, or lies outside the epsilon ball or the input range `bounds`.
-    """
-    distance = float((examples - inputs).abs().max())
-    if not distance <= epsilon + _TOLERANCE:
-        raise JobError(f"an adversarial example lies {distance} from its input: outside the ball of epsilon {epsilon}")
-    low, high = float(examples.min()), float(examples.max())
-    if low < bounds[0] or high > bounds[1]:
-        legal = f"[{bounds[0]:g}, {bounds[1]:g}]"
-        raise JobError(f"an adversarial example has values in [{low}, {high}]: outside the input range {legal}")
-    return distance
+def _unit_l1(slopes: Tensor) -> Tensor:
+    lengths = slopes.abs().flatten(1).sum(dim=1).clamp_min_(torch.finfo(slopes.dtype).tiny)
+    return slopes / lengths.view(-1, *[1] * (slopes.ndim - 1))

@@ -10,7 +10,7 @@ from workers.data import DatasetInfo
 from workers.defence_spec import UNDEFENDED, DefenceSpec
 from workers.defences import DEFENCES, Defence
 from workers.errors import UserError
-from workers.fields import Initialisation, ModelName, SignGradientName
+from workers.fields import Initialisation, ModelName, Randomness, SignGradientName
 from workers.layers import DenseKernel, LatentSketch, SignGradient, TuckerKernel
 from workers.models.binarize import binarize
 from workers.models.logmel import LogMel
@@ -66,6 +66,13 @@ class Network(nn.Module):
     def randomised(self) -> bool:
         """Whether two forward passes on equal inputs may differ (outside `full_weights`)."""
         return self.sketch.theta < 1 or self.defence.randomised
+
+    @property
+    def randomness(self) -> Randomness:
+        """What shares a draw in a forward pass made now: a `batch`, an `example` (a defence's draws are), or `none`: nothing is drawn."""
+        if self.sketch.live:
+            return self.sketch.draws
+        return "example" if self.defence.live else "none"
 
     def penalty(self) -> Tensor | None:
         """What the defence adds to the loss in training, a scalar; None for nothing."""

@@ -8,8 +8,8 @@ from fractions import Fraction
 import torch
 from torch import Tensor, nn
 
+from workers.attack_settings import AttackSettings
 from workers.attacks import ATTACKS, Logits
-from workers.specs import AttackSettings
 from workers.training_spec import TrainingSpec
 
 

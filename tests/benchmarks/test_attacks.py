@@ -1,0 +1,131 @@
+"""Attacks against the least that they can cost: bare forward and backward passes of the same net, in one process, interleaved."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from tests.benchmarks.conftest import Record
+from tests.benchmarks.test_layers import Work, batch, input_gradient, network, seconds, two_threads
+from tests.builders import attack_settings
+from workers.artifacts import JobFolder
+from workers.attacks import ATTACKS, Memory
+from workers.data import DATASETS
+from workers.device_data import DeviceSplit
+from workers.evaluate import attacker, correct_flags
+from workers.fields import Draws, Randomness
+from workers.models import Network, build
+from workers.specs import ModelSpec, TrainingSpec
+from workers.train import Checkpoint, train
+
+__all__ = ["two_threads"]
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(1800)]
+EPSILONS = [k / 255 for k in (1, 2, 4, 8, 16, 32, 64, 128)]
+DATA = os.environ.get("ROBUSTSWEEP_DATA")
+
+
+def repeated(work: Work, times: int) -> Work:
+    def several() -> None:
+        for _ in range(times):
+            work()
+
+    return several
+
+
+def attack(net: Network, images: Tensor, labels: Tensor, *, randomness: Randomness = "none", **settings: object) -> Work:
+    chosen = attack_settings(**settings)  # type: ignore[arg-type]
+    generator = torch.Generator().manual_seed(0)
+    net.eval().requires_grad_(False)
+    return lambda: ATTACKS[chosen.name](net, images, labels, settings=chosen, generator=generator, randomness=randomness)
+
+
+@pytest.mark.parametrize(("theta", "asked"), [(1.0, "<= 1.03"), (0.9, "<= 1.10")])
+def test_pgd_against_bare_gradients(theta: float, asked: str, record: Record) -> None:
+    (images, labels), steps = batch(32), 5
+    net = network(theta=theta)
+    works = {
+        "bare": repeated(input_gradient(net, images, labels), steps),
+        "pgd": attack(net, images, labels, name="pgd", steps=steps, randomness="none" if theta == 1 else "batch"),
+    }
+    found = seconds(works, repeats=5)
+    name = f"PGD, {steps} steps, tensorized ResNet-18, rank 0.5, theta {theta:g}, batch 32"
+    record(name, found["pgd"] / found["bare"], asked=asked, reference=f"as many bare input gradients, {found['bare']:.2f} s, 2 threads")
+
+
+def test_fgsm_over_eight_epsilons(record: Record) -> None:
+    images, labels = batch(32)
+    net = network(theta=1.0).eval().requires_grad_(False)
+    data, gradient = DeviceSplit(images, labels), input_gradient(net, images, labels)
+
+    def fgsm() -> None:
+        memory: Memory = {}
+        for epsilon in EPSILONS:
+            perturb = attacker(net, attack_settings(epsilon=epsilon), generator=torch.Generator(), memory=memory)
+            correct_flags(net, data, batch_size=32, perturb=perturb)
+
+    @torch.no_grad()
+    def forward() -> Tensor:
+        logits: Tensor = net(images)
+        return logits
+
+    def least() -> None:
+        gradient()
+        repeated(forward, len(EPSILONS))()
+
+    found = seconds({"fgsm": fgsm, "least": least, "gradient": gradient}, repeats=3)
+    record(
+        "FGSM and its accuracy at 8 epsilons", found["fgsm"] / found["least"], asked="<= 1", reference="one gradient and 8 forward passes"
+    )
+    record("FGSM and its accuracy at 8 epsilons, in gradients", found["fgsm"] / found["gradient"], asked="< 12", reference="one gradient")
+
+
+@pytest.mark.parametrize("draws", ["batch", "example"])
+def test_eot_against_as_many_single_gradients(draws: Draws, record: Record) -> None:
+    (images, labels), samples = batch(16), 8
+    net = build(ModelSpec(rank_fraction=0.5, theta=0.9, draws=draws), DATASETS["cifar10"].info, seed=0)
+    net.to(memory_format=torch.channels_last).seed(0)  # type: ignore[call-overload]
+    single, averaged = (attack(net, images, labels, name="bim", randomness=draws, eot_samples=n) for n in (1, samples))
+    found = seconds({"one": single, "averaged": averaged}, repeats=3)
+    name = f"EOT gradient over {samples} draws per {draws}, batch 16"
+    record(name, found["averaged"] / found["one"], asked=f"<= {samples}", reference="a gradient through one draw")
+
+
+def undefended(folder: Path) -> tuple[Network, DeviceSplit]:
+    dataset = DATASETS["cifar10"].load(Path(str(DATA)))
+    net = build(ModelSpec(width=8, tensorized=False), DATASETS["cifar10"].info, seed=1)
+    settings = TrainingSpec(epochs=6, batch_size=100, horizontal_flip=True)
+    given = {"order": torch.Generator().manual_seed(0), "checkpoint": Checkpoint(JobFolder(folder, "x")), "report": [].append}
+    train(net, DeviceSplit.put(dataset.train.first(3000), torch.device("cpu")), settings, **given)  # type: ignore[arg-type]
+    return net.eval().requires_grad_(False), DeviceSplit.put(dataset.test.first(256), torch.device("cpu"))
+
+
+@pytest.mark.skipif(DATA is None, reason="ROBUSTSWEEP_DATA names no data root with CIFAR-10")
+def test_leaving_early_on_an_undefended_net(tmp_path: Path, record: Record) -> None:
+    net, data = undefended(tmp_path)
+    images, labels = data.batch(slice(None))
+    kept = {"name": "pgd", "epsilon": 8 / 255, "steps": 20}
+    works = {str(stop): attack(net, images, labels, early_stop=stop, **kept) for stop in (False, True)}
+    fooled = {stop: net(work()).argmax(dim=1) != labels for stop, work in works.items()}
+    clean = float((net(images).argmax(dim=1) == labels).float().mean())
+    missed = int((fooled["False"] & ~fooled["True"]).sum())
+    found = seconds(works, repeats=3)
+    reference = f"PGD-20 with early stopping, 8/255, clean accuracy {clean:.0%}; examples missed: {missed}"
+    record("PGD-20 on an undefended net", found["False"] / found["True"], asked=">= 2", reference=reference)
+
+
+def test_the_loop_itself_is_small(record: Record) -> None:
+    """The tensors that PGD touches besides the net's, against one gradient of a narrow dense net."""
+    images, labels = batch(64)
+    net = build(ModelSpec(width=16, tensorized=False), DATASETS["cifar10"].info, seed=0).eval().requires_grad_(False)
+    leaf = images.clone()
+
+    def gradient() -> Tensor:
+        points = leaf.detach().requires_grad_()
+        (found,) = torch.autograd.grad(F.cross_entropy(net(points), labels), points)
+        return found
+
+    found = seconds({"bare": repeated(gradient, 10), "pgd": attack(net, images, labels, name="pgd", steps=10)}, repeats=9)
+    record("PGD, 10 steps, dense ResNet-18 of width 16", found["pgd"] / found["bare"], asked="<= 1.03", reference="10 bare input gradients")

@@ -1,0 +1,57 @@
+"""FGSM, BIM and PGD by Foolbox 3 (Rauber et al., 2020), behind the signature of our own. Foolbox is imported when it is asked for."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from workers.attacks.problem import Logits, Problem
+from workers.errors import UserError
+from workers.fields import NormName
+
+_CLASSES: dict[NormName, str] = {
+    "l2": "L2ProjectedGradientDescentAttack",
+    "linf": "LinfProjectedGradientDescentAttack",
+}
+
+
+def foolbox_ascend(problem: Problem) -> Tensor:
+    """Foolbox's points, (batch, *shape): its projected gradient descent, of which FGSM and BIM are settings there too.
+
+    Foolbox draws its random start from PyTorch's global generator, which is seeded from ours and left as it was found.
+
+    Raises:
+        UserError: Foolbox is not installed.
+    """
+    foolbox, settings, goal = _foolbox(), problem.settings, problem.goal
+    model = foolbox.PyTorchModel(_Wrapped(problem.logits), bounds=problem.bounds, device=problem.inputs.device)
+    attack = getattr(foolbox.attacks, _CLASSES[settings.norm])(
+        abs_stepsize=settings.abs_stepsize, steps=settings.steps, random_start=settings.random_start
+    )
+    criteria = foolbox.criteria
+    wanted = criteria.Misclassification(goal.labels) if goal.targets is None else criteria.TargetedMisclassification(goal.targets)
+    with torch.random.fork_rng([problem.inputs.device] if problem.inputs.is_cuda else []):
+        if settings.random_start:
+            torch.manual_seed(int(torch.randint(2**62, (), generator=problem.generator, device=problem.inputs.device)))
+        points: Tensor = attack.run(model, problem.inputs, wanted, epsilon=settings.epsilon)
+    return points.detach()
+
+
+class _Wrapped(nn.Module):
+    """A function as the module that Foolbox asks for; what is behind it keeps its own mode."""
+
+    def __init__(self, logits: Logits) -> None:
+        super().__init__()
+        self._logits = (logits,)  # in a tuple, so that a module is not made a part of this one and moved or switched with it
+        self.eval()
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self._logits[0](inputs)
+
+
+def _foolbox() -> Any:
+    try:
+        import foolbox
+    except ImportError:
+        raise UserError("backend 'foolbox': Foolbox is not installed; pip install 'robustsweep[foolbox]', or use native") from None
+    return foolbox

@@ -1,0 +1,121 @@
+"""The attacker's ball under each norm, cut off at the input range: how to project onto it, start in it and measure distances."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+from workers.errors import JobError
+from workers.fields import NormName
+
+Bounds = tuple[float, float]
+UNIT: Bounds = (0.0, 1.0)
+
+
+class Ball(ABC):
+    """The points within `epsilon` of each of `inputs`, (batch, *shape), and within `bounds`, in which the inputs themselves lie."""
+
+    tolerance: float
+    """By how much float32 arithmetic may overstep epsilon."""
+
+    def __init__(self, inputs: Tensor, *, epsilon: float, bounds: Bounds) -> None:
+        self.inputs, self.epsilon, self.bounds = inputs, epsilon, bounds
+
+    @abstractmethod
+    def project_(self, points: Tensor) -> Tensor:
+        """`points`, (batch, *shape), changed in place to legal ones."""
+
+    @abstractmethod
+    def random(self, generator: torch.Generator) -> Tensor:
+        """A legal point for each input: uniform in the ball, then cut off at the input range."""
+
+    @staticmethod
+    @abstractmethod
+    def direction(gradient: Tensor) -> Tensor:
+        """The steepest step of length 1 for each gradient, (batch, *shape)."""
+
+    @staticmethod
+    @abstractmethod
+    def distances(offsets: Tensor) -> Tensor:
+        """The length of each offset, (batch,)."""
+
+
+class LinfBall(Ball):
+    """A cube: every value may change by epsilon."""
+
+    tolerance = 1e-6
+
+    def __init__(self, inputs: Tensor, *, epsilon: float, bounds: Bounds) -> None:
+        super().__init__(inputs, epsilon=epsilon, bounds=bounds)
+        self.low, self.high = (inputs - epsilon).clamp_(*bounds), (inputs + epsilon).clamp_(*bounds)
+
+    def project_(self, points: Tensor) -> Tensor:
+        return points.clamp_(self.low, self.high)
+
+    def random(self, generator: torch.Generator) -> Tensor:
+        noise = torch.rand(self.inputs.shape, generator=generator, device=self.inputs.device, dtype=self.inputs.dtype)
+        return self.project_(noise.mul_(2).sub_(1).mul_(self.epsilon).add_(self.inputs))
+
+    @staticmethod
+    def direction(gradient: Tensor) -> Tensor:
+        return gradient.sign()
+
+    @staticmethod
+    def distances(offsets: Tensor) -> Tensor:
+        return offsets.abs().flatten(1).amax(dim=1)
+
+
+class L2Ball(Ball):
+    """A Euclidean ball: all changes together are at most epsilon long.
+
+    Projecting onto the ball and then clipping leaves a point in both: the inputs are legal, so clipping only comes nearer to them.
+    """
+
+    tolerance = 1e-5
+
+    def project_(self, points: Tensor) -> Tensor:
+        offsets = points.sub_(self.inputs)
+        shrink = (self.epsilon / _lengths(offsets)).clamp_(max=1)
+        return offsets.mul_(shrink).add_(self.inputs).clamp_(*self.bounds)
+
+    def random(self, generator: torch.Generator) -> Tensor:
+        """A random direction, and a radius whose power by the dimension is uniform (Voelker et al., 2017)."""
+        shape, device, dtype = self.inputs.shape, self.inputs.device, self.inputs.dtype
+        directions = self.direction(torch.randn(shape, generator=generator, device=device, dtype=dtype))
+        radii = torch.rand((shape[0], *[1] * (len(shape) - 1)), generator=generator, device=device, dtype=dtype)
+        return self.project_(directions.mul_(radii.pow_(1 / shape[1:].numel()).mul_(self.epsilon)).add_(self.inputs))
+
+    @staticmethod
+    def direction(gradient: Tensor) -> Tensor:
+        return gradient / _lengths(gradient)
+
+    @staticmethod
+    def distances(offsets: Tensor) -> Tensor:
+        lengths: Tensor = torch.linalg.vector_norm(offsets.flatten(1).double(), dim=1)
+        return lengths
+
+
+BALLS: dict[NormName, type[Ball]] = {"l2": L2Ball, "linf": LinfBall}
+
+
+def _lengths(offsets: Tensor) -> Tensor:
+    """Euclidean lengths, never 0, shaped to divide by."""
+    lengths: Tensor = torch.linalg.vector_norm(offsets.flatten(1), dim=1).clamp_min_(torch.finfo(offsets.dtype).tiny)
+    return lengths.view(-1, *[1] * (offsets.ndim - 1))
+
+
+def check_examples(examples: Tensor, inputs: Tensor, *, epsilon: float, bounds: Bounds = UNIT, norm: NormName = "linf") -> float:
+    """The largest distance of `examples` from `inputs` under `norm`, in input units.
+
+    Raises:
+        JobError: a point is not finite, or lies outside the epsilon ball or the input range `bounds`.
+    """
+    ball = BALLS[norm]
+    distance = float(ball.distances(examples - inputs).max())
+    if not distance <= epsilon + ball.tolerance * max(1.0, epsilon):
+        raise JobError(f"an adversarial example lies {distance} from its input: outside the ball of epsilon {epsilon} ({norm})")
+    low, high = float(examples.min()), float(examples.max())
+    if low < bounds[0] or high > bounds[1]:
+        legal = f"[{bounds[0]:g}, {bounds[1]:g}]"
+        raise JobError(f"an adversarial example has values in [{low}, {high}]: outside the input range {legal}")
+    return distance

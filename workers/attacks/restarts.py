@@ -1,0 +1,135 @@
+"""Attacks as the house calls them: a search on one batch, its targets chosen, run as often as asked, the better outcome kept."""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from workers.attack_settings import AttackSettings
+from workers.attacks.losses import Goal
+from workers.attacks.norms import UNIT, Bounds
+from workers.attacks.problem import Logits, Problem, Search
+from workers.attacks.views import chosen_per_example, judge
+from workers.errors import UserError
+from workers.fields import Randomness
+
+
+class Attack(Protocol):
+    """Adversarial examples of one batch.
+
+    Args:
+        logits: the attacked net, (batch, *shape) within `bounds` to (batch, n_classes); its parameters are best frozen.
+        inputs: clean examples; not changed.
+        labels: true classes, (batch,).
+        settings: the attack, epsilon and step sizes in input units.
+        generator: of everything that the attack draws, on the inputs' device.
+        bounds: the smallest and the largest legal input value, [0, 1] for images, [-1, 1] for waveforms.
+        randomness: whether two calls of `logits` differ: one draw per call (`batch`), one per example of a call, or `none`.
+            Calling a randomised net `none` makes an attacker trust single draws; the accuracy measured afterwards is not affected.
+
+    Returns:
+        Points within epsilon of `inputs` and within `bounds`, of the same shape. Which of them fool the net is for the caller to
+        find out, under fresh draws.
+
+    Raises:
+        UserError: the settings cannot be for such a net.
+    """
+
+    def __call__(
+        self,
+        logits: Logits,
+        inputs: Tensor,
+        labels: Tensor,
+        *,
+        settings: AttackSettings,
+        generator: torch.Generator,
+        bounds: Bounds = UNIT,
+        randomness: Randomness = "none",
+    ) -> Tensor: ...
+
+
+def restarted(search: Search) -> Attack:
+    """The search as an attack that runs it `restarts` times and keeps each example's best outcome.
+
+    On a deterministic net the best outcome is one that reaches the goal, and among equals the one with the highest loss; with
+    `early_stop` only examples that have not reached it run again. On a randomised net the outcomes so far are compared with each new
+    one over the same `selection_draws` fresh draws, by their mean losses alone.
+    """
+
+    def attack(
+        logits: Logits,
+        inputs: Tensor,
+        labels: Tensor,
+        *,
+        settings: AttackSettings,
+        generator: torch.Generator,
+        bounds: Bounds = UNIT,
+        randomness: Randomness = "none",
+    ) -> Tensor:
+        posed = pose(logits, inputs, labels, settings=settings, generator=generator, bounds=bounds, randomness=randomness)
+        best = search(posed)
+        for _ in range(settings.restarts - 1):
+            best = _improved(posed, best, search)
+        return best
+
+    return attack
+
+
+def _improved(problem: Problem, best: Tensor, search: Search) -> Tensor:
+    """The better of `best` and one more run, example by example."""
+    if not problem.settings.early_stop:
+        challenger = search(problem)
+        old, new = judge(problem, best, challenger)
+        return chosen_per_example(new.better_than(old), challenger, best)
+    (found,) = judge(problem, best)
+    again = (~found.reached).nonzero().squeeze(1)
+    if len(again):
+        challenger = search(problem.of(again))
+        (new,) = judge(problem.of(again), challenger)
+        best[again] = chosen_per_example(new.better_than(found.of(again)), challenger, best[again])
+    return best
+
+
+def pose(
+    logits: Logits,
+    inputs: Tensor,
+    labels: Tensor,
+    *,
+    settings: AttackSettings,
+    generator: torch.Generator,
+    bounds: Bounds = UNIT,
+    randomness: Randomness = "none",
+) -> Problem:
+    """The batch as a problem, its targets chosen; the arguments are an attack's.
+
+    Raises:
+        UserError: `early_stop`, or points compared by a single draw, on a randomised net.
+    """
+    if randomness != "none":
+        _require_many_draws(settings)
+    problem = Problem(logits, inputs, Goal(labels, None, settings.loss), settings, generator, bounds, randomness)
+    return problem if settings.target == "none" else problem.aimed(_targets(problem))
+
+
+def _require_many_draws(settings: AttackSettings) -> None:
+    if settings.early_stop:
+        raise UserError("early_stop=true: the net is randomised, and one evaluation that fools it proves nothing; must be false")
+    if settings.selects and settings.selection_draws == 1:
+        raise UserError("selection_draws=1: the net is randomised, and one draw must not choose between points; 2 or more")
+
+
+def _targets(problem: Problem) -> Tensor:
+    """The class that each example is to be taken for, never its own: the next one, a random one, or the least likely one.
+
+    The least likely class is that of the least mean probability over `selection_draws` fresh draws.
+    """
+    labels, settings = problem.goal.labels, problem.settings
+    with torch.no_grad():
+        if settings.target == "least_likely":
+            draws = 1 if problem.deterministic else settings.selection_draws
+            likely = torch.stack([problem.logits(problem.inputs).softmax(dim=1) for _ in range(draws)]).mean(dim=0)
+            return likely.scatter_(1, labels[:, None], torch.inf).argmin(dim=1)
+        n_classes = problem.logits(problem.inputs[:1]).shape[1]
+    if settings.target == "next":
+        return (labels + 1) % n_classes
+    return (labels + torch.randint(1, n_classes, labels.shape, generator=problem.generator, device=labels.device)) % n_classes
