@@ -155,6 +155,16 @@ def test_the_random_start_of_l2_is_uniform_in_the_ball():
     assert stats.kstest(directions[:, ::16].flatten().numpy(), stats.norm.cdf).pvalue > 1e-3
 
 
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("name", ["apgd_ce", "bim", "mi_fgsm", "pgd"])
+def test_every_point_has_the_memory_layout_of_the_inputs(name, norm):
+    """In the other layout, convolutions take a third longer."""
+    strides, wide = [], INPUTS.to(memory_format=torch.channels_last)
+    found = attacked(name, net=lambda points: strides.append(points.stride()) or NET(points), inputs=wide, norm=norm)
+    assert set(strides) == {wide.stride()}
+    torch.testing.assert_close(found, attacked(name, norm=norm), rtol=0, atol=1e-10)
+
+
 def test_the_random_start_comes_from_the_given_generator_alone():
     before = torch.get_rng_state()
     assert torch.equal(first_points(1), first_points(1))

@@ -29,6 +29,10 @@ class Ball(ABC):
     def random(self, generator: torch.Generator) -> Tensor:
         """A legal point for each input: uniform in the ball, then cut off at the input range."""
 
+    def _laid_out(self, points: Tensor) -> Tensor:
+        """The same points in the inputs' memory layout: a net made for another layout would convert them in every step."""
+        return torch.empty_like(self.inputs).copy_(points)
+
     @staticmethod
     @abstractmethod
     def direction(gradient: Tensor) -> Tensor:
@@ -54,7 +58,7 @@ class LinfBall(Ball):
 
     def random(self, generator: torch.Generator) -> Tensor:
         noise = torch.rand(self.inputs.shape, generator=generator, device=self.inputs.device, dtype=self.inputs.dtype)
-        return self.project_(noise.mul_(2).sub_(1).mul_(self.epsilon).add_(self.inputs))
+        return self.project_(self._laid_out(noise.mul_(2).sub_(1).mul_(self.epsilon)).add_(self.inputs))
 
     @staticmethod
     def direction(gradient: Tensor) -> Tensor:
@@ -83,7 +87,8 @@ class L2Ball(Ball):
         shape, device, dtype = self.inputs.shape, self.inputs.device, self.inputs.dtype
         directions = self.direction(torch.randn(shape, generator=generator, device=device, dtype=dtype))
         radii = torch.rand((shape[0], *[1] * (len(shape) - 1)), generator=generator, device=device, dtype=dtype)
-        return self.project_(directions.mul_(radii.pow_(1 / shape[1:].numel()).mul_(self.epsilon)).add_(self.inputs))
+        noise = directions.mul_(radii.pow_(1 / shape[1:].numel()).mul_(self.epsilon))
+        return self.project_(self._laid_out(noise).add_(self.inputs))
 
     @staticmethod
     def direction(gradient: Tensor) -> Tensor:
