@@ -415,3 +415,52 @@ def test_a_decomposed_net_starts_from_the_dense_one_and_a_sketched_one_from_the_
 def test_a_dense_net_has_no_initial_decomposition():
     both = small(model={"tensorized": False, "init": ["random", "decompose"]})
     assert len(trained(both)) == 1
+
+
+def cells(name):
+    """What a built-in space measures: each model by what the paper's tables vary, each attack by what they vary."""
+    jobs = {job.key: job for job in expand(load_space(name).space)}
+    found = set()
+    for job in jobs.values():
+        if job.stage == "attack":
+            model, attack = jobs[job.parents["model"]].spec, job.spec.attack
+            row = (model.model.name, model.model.tensorized, model.model.theta, model.model.binary, model.defence.name)
+            found.add(
+                (
+                    *row,
+                    model.training.adversarial_training,
+                    attack.name,
+                    attack.epsilon,
+                    attack.steps,
+                    attack.sign_gradient,
+                    job.spec.knowledge,
+                )
+            )
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "count"), [("table1", 36), ("table2", 42), ("table3", 9), ("table4", 36), ("table5", 24), ("figure1", 112)]
+)
+def test_a_table_in_small_has_every_cell_of_the_table(name, count):
+    assert cells(name) == cells(f"{name}-small")
+    assert len(cells(name)) == count
+
+
+def test_table_2_has_the_rows_of_the_paper():
+    rows = {(*cell[1:3], *cell[4:6]) for cell in cells("table2")}
+    assert rows == {
+        (False, 1.0, "none", "none"),
+        (False, 1.0, "feature_squeezing", "none"),
+        (False, 1.0, "defensive_quantization", "none"),
+        (False, 1.0, "none", "r_fgsm"),
+        (False, 1.0, "none", "pgd"),
+        (True, 0.8, "none", "none"),
+        (True, 0.95, "none", "pgd"),
+    }
+
+
+@pytest.mark.parametrize("name", ["table1", "table2", "table3", "table4", "figure1"])
+def test_one_override_trains_a_table_as_the_paper_does(name):
+    jobs = trained(load_space(name, ["training.recipe=paper"]).space)
+    assert {(job.spec.training.epochs, job.spec.training.weight_decay) for job in jobs} == {(350, 1e-6)}
