@@ -58,6 +58,17 @@ def test_batch_norm_comes_right_before_every_binary_convolution():
             assert before[2] is after[1]
 
 
+def test_a_relu_stands_between_the_convolutions_of_a_binary_block_and_none_after_the_second():
+    block = network(binary=True).body.blocks[0]
+    order = []
+    for module in block.children():
+        module.register_forward_hook(lambda module, *_: order.append(type(module)))
+    outputs = block(torch.randn(2, 2, 8, 8, generator=generator()))
+    # The shortcut comes last.
+    assert order == [nn.BatchNorm2d, BinaryConv, nn.ReLU, nn.BatchNorm2d, BinaryConv, nn.Identity]
+    assert (outputs < 0).any()
+
+
 @pytest.mark.parametrize(
     ("refused", "message"),
     [

@@ -13,8 +13,8 @@ def real_stage(convolution: nn.Conv1d | nn.Conv2d, *, pool: nn.Module | None) ->
 def binary_stage(convolution: nn.Conv1d | nn.Conv2d, *, pool: nn.Module | None) -> list[nn.Module]:
     """Batch norm, convolution, ReLU, pooling: the order of XNOR-Net's blocks (section 3.2), whose convolution takes the sign of its inputs.
 
-    Pooling signs would make nearly all of them +1, so that it comes after the convolution, whose outputs are real. The ReLU, which the
-    paper's section 3.2 recommends for deep networks, is worth 20 points on Speech Commands.
+    Pooling signs would make nearly all of them +1, so that it comes after the convolution, whose outputs are real. Without the ReLU
+    SoundNet5 learns far more slowly (Speech Commands, 10 epochs: 38 % instead of 60 %).
     """
     return [_norm(convolution, convolution.in_channels), convolution, nn.ReLU(), *_present(pool)]
 
