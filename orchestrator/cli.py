@@ -177,7 +177,7 @@ def results(
     if isinstance(rendered, str):
         typer.echo(rendered)
     else:
-        _console().print(rendered)
+        _console().print(rendered, crop=False)
 
 
 @app.command()

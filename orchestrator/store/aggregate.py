@@ -10,7 +10,7 @@ import numpy as np
 from orchestrator.store.intervals import accuracy_interval
 from orchestrator.store.values import ResultRow
 from workers.defence_spec import RANDOMISED
-from workers.fields import DefenceName
+from workers.fields import AdversarialTraining, DefenceName
 from workers.results import unpack_flags
 
 
@@ -25,6 +25,14 @@ class Setting:
     steps: int = 0
     abs_stepsize: float = 0.0
     random_start: bool = False
+    loss: str = "none"
+    momentum: float = 0.0
+    target: str = "none"
+    restarts: int = 0
+    eot_samples: int = 0
+    selection_draws: int = 0
+    early_stop: bool = False
+    backend: str = "none"
     sign_gradient: str = "identity"
     n_examples: int
     batch_size: int
@@ -49,6 +57,8 @@ _UNKNOWN: Accuracy = (None, None, None)
 _SETTING_FIELDS = tuple(field.name for field in fields(Setting))
 _KNOWLEDGE_ORDER = {"none": -1, "randomized": 0, "eot": 1, "omniscient": 2}
 _DEFENCE_ORDER = {name: place for place, name in enumerate(get_args(DefenceName))}
+_TRAINING_ORDER = {name: place for place, name in enumerate(get_args(AdversarialTraining))}
+_NORM_ORDER = {"none": -1, "linf": 0, "l2": 1}
 _ATTACKS = ("none", "noise", "fgsm", "bim", "mi_fgsm", "pgd", "apgd_ce", "apgd_dlr", "square")
 _ATTACK_ORDER = {name: place for place, name in enumerate(_ATTACKS)}
 
@@ -110,10 +120,11 @@ def _row(group: Group, items: Sequence[Measurement], model: Mapping[str, Any], c
 
 
 def _order(row: ResultRow) -> tuple[Hashable, ...]:
-    """Models from the simplest sketch to the strongest, a dense one first, an undefended one before defended ones, binary ones last;
-    attacks from the weakest to the strongest."""
+    """Models from the simplest sketch to the strongest, a dense one first, an undefended one before defended ones, one without adversarial
+    training before those with it, binary ones last; attacks from the weakest to the strongest."""
     sketch = (row.rank_fraction or 0.0, -row.theta)
     defence = (_DEFENCE_ORDER[row.defence], tuple(sorted((row.defence_settings or {}).items())))
-    model = (row.dataset, row.model, row.width, row.binary, *sketch, *defence, row.seed, row.model_key)
-    attack = (_KNOWLEDGE_ORDER[row.knowledge], _ATTACK_ORDER[row.attack], row.epsilon, row.steps, row.abs_stepsize, row.random_start)
-    return (row.sweep, *model, *attack, row.sign_gradient, row.n_examples, row.batch_size, -1 if row.repeat is None else row.repeat)
+    model = (row.dataset, row.model, row.width, row.binary, *sketch, *defence, _TRAINING_ORDER[row.adversarial_training])
+    attack = (_KNOWLEDGE_ORDER[row.knowledge], _ATTACK_ORDER[row.attack], _NORM_ORDER[row.norm], row.epsilon)
+    settings = tuple(getattr(row, name) for name in _SETTING_FIELDS)
+    return (row.sweep, *model, row.seed, row.model_key, *attack, *settings, -1 if row.repeat is None else row.repeat)

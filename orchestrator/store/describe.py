@@ -3,6 +3,16 @@
 import json
 from typing import Any
 
+_DISTINGUISHING = (
+    ("eot_samples", 1, "over {} samples"),
+    ("loss", "ce", "loss {}"),
+    ("target", "none", "target {}"),
+    ("restarts", 1, "{} restarts"),
+    ("sign_gradient", "identity", "sign as {}"),
+    ("backend", "native", "by {}"),
+)
+"""An attack's settings, what they usually are, and the words for what they are otherwise."""
+
 
 def describe(spec_text: str) -> str:
     """What the job does, from the JSON of its spec: `pgd 8/255 randomized, repeat 0`.
@@ -13,11 +23,14 @@ def describe(spec_text: str) -> str:
     if "model" in spec:
         return _training(spec)
     attack = spec.get("attack")
-    words = [attack["name"], attack["epsilon_literal"], spec.get("knowledge", "on full weights")] if attack else ["clean accuracy"]
-    if attack and attack.get("sign_gradient", "identity") != "identity":
-        words.append(f"sign as {attack['sign_gradient']}")
-    repeat = f", repeat {spec['repeat']}" if "repeat" in spec else ""
-    return " ".join(words) + repeat
+    words = _attack(attack, spec.get("knowledge", "on full weights")) if attack else "clean accuracy"
+    return f"{words}, repeat {spec['repeat']}" if "repeat" in spec else words
+
+
+def _attack(attack: dict[str, Any], knowledge: str) -> str:
+    norm = "" if attack.get("norm", "linf") == "linf" else f" {attack['norm']}"
+    distinct = [words.format(attack[name]) for name, usual, words in _DISTINGUISHING if attack.get(name, usual) != usual]
+    return " ".join([f"{attack['name']}{norm}", attack["epsilon_literal"], knowledge, *distinct])
 
 
 def _training(spec: dict[str, Any]) -> str:

@@ -37,8 +37,9 @@ def result_rows(store: Store, sweep: str | None, *, per_repeat: bool) -> list[Re
     A row is one trained model under one attack, knowledge, epsilon and so on, over its repeats or, with `per_repeat`, in one of
     them. Its clean accuracy is over the same examples, in batches of the same size, in the same sweep (and repeat). A clean accuracy
     over examples or in batches that no attack on the model has in the sweep is a row with attack `none`. Sorted by sweep, data set,
-    model, width, binary (false first), rank fraction, theta (1 first), defence (none first) and its settings, seed, knowledge
-    (randomized first), attack (fgsm, bim, pgd), epsilon, then the attack's other settings.
+    model, width, binary (false first), rank fraction, theta (1 first), defence (none first) and its settings, adversarial
+    training (none first), seed, knowledge (randomized first), attack (from noise to Square), norm (linf first), epsilon, then the
+    attack's other settings.
 
     Raises:
         UserError: no such sweep.

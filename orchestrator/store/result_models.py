@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger
+from sqlalchemy import BigInteger, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from orchestrator.store.columns import Base, EnvironmentId, Key, ModelKey, Name, PrimaryJobKey, Word
@@ -90,7 +90,8 @@ class CraftedExamplesRecord(Base):
 
 
 class AttackResultRecord(Base):
-    """Robust accuracy of a model under one attack in one repeat; `epsilon` and `abs_stepsize` in input units.
+    """Robust accuracy of a model under one attack in one repeat, with every field of `AttackSettings`; `epsilon` and `abs_stepsize`
+    in input units.
 
     Columns that a migration added come last, in the order in which the database has them.
     """
@@ -116,3 +117,11 @@ class AttackResultRecord(Base):
     environment_id: Mapped[EnvironmentId]
     finished_at: Mapped[datetime]
     sign_gradient: Mapped[Word] = mapped_column(server_default="identity")
+    loss: Mapped[Word] = mapped_column(server_default="ce")
+    momentum: Mapped[float] = mapped_column(server_default="0")
+    target: Mapped[Word] = mapped_column(server_default="none")
+    restarts: Mapped[int] = mapped_column(server_default="1")
+    eot_samples: Mapped[int] = mapped_column(server_default="1")
+    selection_draws: Mapped[int] = mapped_column(server_default="1")
+    early_stop: Mapped[bool] = mapped_column(server_default=false())
+    backend: Mapped[Word] = mapped_column(server_default="native")

@@ -84,5 +84,4 @@ def _flags(job: Job, spec: EvaluateSpec | AttackSpec, outcome: FlagsOutcome) -> 
 
 
 def _attack(spec: AttackSpec) -> Row:
-    settings = {name: value for name, value in spec.attack.model_dump().items() if name in AttackResultRecord.__table__.columns}
-    return {"attack": spec.attack.name, "knowledge": spec.knowledge, **settings}
+    return {"attack": spec.attack.name, "knowledge": spec.knowledge, **spec.attack.model_dump(exclude={"name"})}

@@ -11,7 +11,8 @@ class ResultRow:
     """One trained model under one attack, over its repeats (`repeat` is None) or in one of them.
 
     Accuracies and their 95 % intervals are shares in [0, 1] of all `n_examples`. The clean ones are None until the model's clean
-    accuracy on as many examples is in; the robust ones are None in a row without attack (`attack` and `knowledge` are `none`).
+    accuracy on as many examples is in; the robust ones are None in a row without attack, whose `attack`,
+    `knowledge` and other names are `none` and whose counts are 0.
     `epsilon` and `abs_stepsize` are in input units. `rank` maps each tensorized layer to its Tucker rank; None for a dense model.
     `defence_settings` holds the settings of `defence` by name; None where that is `none`.
     `sign_gradient` is how the attacker differentiated the sign of a binary model; `identity` where there is none.
@@ -48,6 +49,14 @@ class ResultRow:
     steps: int
     abs_stepsize: float
     random_start: bool
+    loss: str
+    momentum: float
+    target: str
+    restarts: int
+    eot_samples: int
+    selection_draws: int
+    early_stop: bool
+    backend: str
     sign_gradient: str
     n_examples: int
     batch_size: int

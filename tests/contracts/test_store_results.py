@@ -1,8 +1,12 @@
+from dataclasses import fields
+
 import numpy as np
 import pytest
 from sqlalchemy import event
 
 from orchestrator.store import ResultRow, Store, accuracy_interval, record_result, record_sweep, result_rows
+from orchestrator.store.aggregate import Setting
+from orchestrator.store.result_models import AttackResultRecord
 from tests.builders import (
     RANKS,
     attack_job,
@@ -16,9 +20,10 @@ from tests.builders import (
     result_of,
     small_plan,
 )
+from workers.attack_settings import AttackSettings
 from workers.errors import UserError
 from workers.fields import AttackName, SignGradientName
-from workers.specs import Job
+from workers.specs import Job, TrainSpec
 
 
 def finish(store: Store, *jobs: Job, sweep: str = "small") -> None:
@@ -94,6 +99,14 @@ def test_repeats_are_aggregated_into_one_row_with_the_clean_accuracy_beside(stor
         steps=1,
         abs_stepsize=8 / 255,
         random_start=False,
+        loss="ce",
+        momentum=0.0,
+        target="none",
+        restarts=1,
+        eot_samples=1,
+        selection_draws=1,
+        early_stop=False,
+        backend="native",
         sign_gradient="identity",
         n_examples=16,
         batch_size=8,
@@ -117,6 +130,46 @@ def test_attacks_that_differ_in_the_signs_gradient_alone_have_rows_of_their_own(
     rows = result_rows(store, "small", per_repeat=False)
     assert [(row.binary, row.sign_gradient, row.repeats) for row in rows] == [(True, name, 2) for name in names]
     assert {row.clean_accuracy for row in rows} == {0.5}
+
+
+# An attack that has the setting, and two values of it.
+TWO_VALUES: dict[str, tuple[AttackName, tuple[object, object]]] = {
+    "norm": ("pgd", ("linf", "l2")),
+    "epsilon": ("pgd", (4 / 255, 8 / 255)),
+    "steps": ("pgd", (10, 20)),
+    "abs_stepsize": ("pgd", (1 / 255, 2 / 255)),
+    "loss": ("pgd", ("ce", "margin")),
+    "momentum": ("mi_fgsm", (0.5, 1.0)),
+    "target": ("pgd", ("next", "none")),
+    "restarts": ("pgd", (1, 3)),
+    "eot_samples": ("pgd", (1, 4)),
+    "selection_draws": ("apgd_ce", (1, 8)),
+    "early_stop": ("pgd", (False, True)),
+    "backend": ("pgd", ("foolbox", "native")),
+    "sign_gradient": ("pgd", ("identity", "tanh")),
+}
+
+
+def test_every_setting_of_an_attack_is_stored_tells_rows_apart_and_is_reported() -> None:
+    settings = set(AttackSettings.model_fields) - {"name"}
+    assert settings <= set(AttackResultRecord.__table__.columns.keys())
+    assert settings - {"epsilon_literal"} <= {field.name for field in fields(Setting)}
+    assert settings <= {field.name for field in fields(ResultRow)}
+    assert settings - {"epsilon_literal", "random_start"} == set(TWO_VALUES)  # the name settles the random start
+
+
+@pytest.mark.parametrize("setting", TWO_VALUES)
+def test_attacks_that_differ_in_one_setting_alone_have_rows_of_their_own(setting: str, store: Store) -> None:
+    name, values = TWO_VALUES[setting]
+    model = pretrain_job(binary=setting == "sign_gradient")
+    attacks = [
+        attack_job(model, attack=attack_settings(**{"name": name, setting: value}), knowledge="eot", repeat=repeat)
+        for value in values
+        for repeat in range(2)
+    ]
+    finish(store, model, *reversed(attacks))
+    rows = result_rows(store, "small", per_repeat=False)
+    assert [(getattr(row, setting), row.repeats) for row in rows] == [(value, 2) for value in values]
 
 
 def test_per_repeat_gives_one_row_a_repeat_with_the_same_repeats_clean_accuracy(store: Store) -> None:
@@ -168,6 +221,7 @@ def test_a_model_without_attack_has_a_row_without_attack(store: Store) -> None:
     finish(store, model, evaluation)
     (row,) = result_rows(store, "small", per_repeat=False)
     assert (row.attack, row.knowledge, row.epsilon, row.epsilon_literal) == ("none", "none", 0.0, "0")
+    assert (row.loss, row.target, row.backend, row.restarts, row.eot_samples) == ("none", "none", "none", 0, 0)
     assert (row.clean_accuracy, row.robust_accuracy, row.ci_low, row.ci_high) == (0.5, None, None, None)
     assert row.job_keys == (evaluation.key,)
     assert (row.rank, row.rank_fraction) == (None, None)
@@ -233,6 +287,21 @@ def test_rows_come_in_the_promised_order(store: Store) -> None:
     assert defences == [*[None] * (len(attacks) + 2), *squeezed, {"pad_factor": 1.107}]
     of_full = [row.job_keys[0] for row in rows if row.model_key == full.key]
     assert of_full == [job.key for job in (*attacks, omniscient)]
+
+
+def test_models_without_adversarial_training_come_before_the_others_of_their_defence_and_linf_before_l2(store: Store) -> None:
+    def trained(adversarial_training: str, seed: int) -> Job:
+        job = pretrain_job(seed=seed)
+        assert isinstance(job.spec, TrainSpec)
+        training = job.spec.training.model_copy(update={"adversarial_training": adversarial_training})
+        return job.model_copy(update={"spec": job.spec.model_copy(update={"training": training})})
+
+    models = [trained("none", 0), trained("none", 1), trained("pgd", 0), trained("r_fgsm", 0)]
+    defended = [defend_job(model, "feature_squeezing") for model in models]
+    epsilons = [("linf", 8 / 255), ("l2", 2 / 255)]
+    attacks = [attack_job(model, attack=attack_settings(norm=n, epsilon=e)) for model in models + defended for n, e in epsilons]
+    finish(store, *reversed([*models, *defended, *attacks]))
+    assert [row.job_keys[0] for row in result_rows(store, "small", per_repeat=False)] == [job.key for job in attacks]
 
 
 def test_the_number_of_statements_does_not_grow_with_the_results(store: Store) -> None:

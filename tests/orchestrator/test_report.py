@@ -2,6 +2,7 @@ import csv
 import io
 import json
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import get_args
 
@@ -90,9 +91,11 @@ def test_the_table_fits_80_columns_and_says_what_all_rows_share(rows: list[Resul
 
 
 def test_the_signs_gradient_has_a_column_where_it_varies(rows: list[ResultRow]) -> None:
-    assert "sign gradient identity" in printed(render_results(rows, "table"))
-    tanh = [replace(row, sign_gradient="tanh") for row in rows]
-    (heading, *_) = str(render_results([*rows, *tanh], "markdown")).splitlines()
+    assert "sign gradient" not in printed(render_results(rows, "table"))
+    binary = [replace(row, binary=True) for row in rows]
+    assert "sign gradient identity" in " ".join(printed(render_results(binary, "table")).split())
+    tanh = [replace(row, sign_gradient="tanh") for row in binary]
+    (heading, *_) = str(render_results([*binary, *tanh], "markdown")).splitlines()
     assert "| sign gradient |" in heading
 
 
@@ -101,7 +104,98 @@ def test_a_table_in_which_much_varies_still_fits_80_columns(rows: list[ResultRow
     varied += [replace(row, rank_fraction=0.25, model_key="f" * 64) for row in rows]
     text = printed(render_results(varied, "table"), width=80)
     assert "…" not in text
-    assert "adversarial" in text
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert "adversarial training" in str(render_results(varied, "markdown"))
+
+
+def grid(row: ResultRow) -> list[ResultRow]:
+    """All combinations of what sweeps vary most, each with the widest cells there are."""
+    points = product((1.0, 0.95), ("none", "r_fgsm"), ("none", "defensive_quantization"), ("fgsm", "apgd_dlr"), ("2/255", "16/255"))
+    return [
+        replace(
+            row,
+            theta=theta,
+            adversarial_training=training,
+            defence=defence,
+            attack=attack,
+            epsilon_literal=epsilon,
+            steps=100 if attack == "apgd_dlr" else 1,
+            repeats=1 if theta == 1 else 3,
+            model_key=f"{theta}{training}{defence}",
+            clean_accuracy=1.0,
+            robust_accuracy=1.0,
+            ci_low=0.888,
+            ci_high=1.0,
+        )
+        for theta, training, defence, attack, epsilon in points
+    ]
+
+
+def test_a_sweep_of_models_defences_and_attacks_fits_80_columns_with_every_figure_whole(rows: list[ResultRow]) -> None:
+    text = printed(render_results(grid(rows[0]), "table"), width=80)
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert text.count("88.8-100.0") == 32
+    for word in ("adver-", "quantized", "apgd_dlr", "repeats", "knowledge randomized"):
+        assert word in text
+
+
+def test_a_table_that_fits_no_terminal_runs_over_its_edge_rather_than_losing_digits(rows: list[ResultRow]) -> None:
+    console = Console(file=io.StringIO(), width=40)
+    console.print(render_results(grid(rows[0]), "table"), crop=False)
+    text: str = console.file.getvalue()  # type: ignore[attr-defined]
+    assert text.count("88.8-100.0") == 32
+    assert "…" not in text
+
+
+def test_what_the_attacker_knows_is_always_stated_in_a_column_only_where_it_varies(rows: list[ResultRow]) -> None:
+    assert {row.knowledge for row in rows} == {"randomized", "omniscient"}
+    (heading, *_) = str(render_results(rows, "markdown")).splitlines()
+    assert "| knowledge |" in heading
+    randomized = [replace(row, knowledge="randomized") for row in rows]
+    clean = replace(rows[0], attack="none", knowledge="none", norm="none")
+    (heading, *_, common) = str(render_results([clean, *randomized], "markdown")).splitlines()
+    assert "knowledge" not in heading
+    assert "knowledge randomized" in common
+    assert "none" not in common.replace("adversarial training none, ", "").replace("defence none, ", "")
+
+
+@pytest.mark.parametrize(
+    ("setting", "usual", "other", "title"),
+    [
+        ("norm", "linf", "l2", "norm"),
+        ("loss", "ce", "margin", "loss"),
+        ("target", "none", "next", "target"),
+        ("restarts", 1, 5, "restarts"),
+        ("abs_stepsize", 1 / 255, 2 / 255, "step size"),
+        ("backend", "native", "foolbox", "backend"),
+        ("eot_samples", 4, 8, "eot samples"),
+    ],
+)
+def test_an_attacks_setting_has_a_column_where_it_varies_and_no_word_where_it_is_as_ever(
+    setting: str, usual: object, other: object, title: str, rows: list[ResultRow]
+) -> None:
+    attacked = replace(rows[0], attack="pgd", knowledge="eot", **{"abs_stepsize": 1 / 255, setting: usual})
+    changed = replace(attacked, **{setting: other})
+    (heading, *_, common) = str(render_results([attacked, changed], "markdown")).splitlines()
+    assert f"| {title} |" in heading
+    assert title not in common
+    (heading, *_, common) = str(render_results([attacked], "markdown")).splitlines()
+    assert title not in heading
+    assert (title in common) == (setting == "eot_samples")
+    (*_, common) = str(render_results([changed], "markdown")).splitlines()
+    assert f"{title} {other:.4g}" in common if isinstance(other, float) else f"{title} {other}" in common
+
+
+def test_what_an_attack_has_no_choice_about_makes_no_column(rows: list[ResultRow]) -> None:
+    pgd = replace(rows[0], attack="pgd", abs_stepsize=1 / 255)
+    settled_ones = [
+        replace(rows[0], attack="apgd_dlr", loss="dlr", selection_draws=8),
+        replace(rows[0], attack="mi_fgsm", abs_stepsize=1 / 255, momentum=1.0),
+        replace(rows[0], attack="square", loss="margin", selection_draws=8, abs_stepsize=0.5),
+    ]
+    (heading, *_, common) = str(render_results([pgd, *settled_ones], "markdown")).splitlines()
+    assert heading == "| theta | attack | epsilon | steps | clean % | robust % | 95% interval |"
+    assert "selection draws 8" in common
 
 
 def test_defences_have_a_column_where_they_vary_and_the_table_still_fits_80_columns(rows: list[ResultRow]) -> None:
@@ -111,7 +205,7 @@ def test_defences_have_a_column_where_they_vary_and_the_table_still_fits_80_colu
     text = printed(render_results([*rows, *defended], "table"), width=80)
     assert "…" not in text
     assert max(len(line) for line in text.splitlines()) <= 80
-    for word in ("none", "squeezing", "quantization", "pruning", "dropout", "resize, pad"):
+    for word in ("none", "squeezing", "quantized", "pruning", "dropout", "resizing"):
         assert word in text
     records = json.loads(str(render_results(defended, "json")))
     assert {record["defence"] for record in records} == set(names)

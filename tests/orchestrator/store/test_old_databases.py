@@ -48,7 +48,9 @@ def test_a_database_of_every_revision_is_upgraded_and_used(revision: str, tmp_pa
         use(store)
 
 
-@pytest.mark.parametrize(("revision", "sign_gradient"), [("0001", "identity"), ("0002", "tanh"), ("0003", "identity")])
+@pytest.mark.parametrize(
+    ("revision", "sign_gradient"), [("0001", "identity"), ("0002", "tanh"), ("0003", "identity"), ("0004", "identity")]
+)
 def test_attacks_of_an_old_database_keep_the_gradient_that_they_were_made_with(revision: str, sign_gradient: str, tmp_path: Path) -> None:
     with open_store(restored(DATABASES / f"{revision}.sql", tmp_path), upgrade=True) as store:
         (row,) = result_rows(store, "old", per_repeat=False)
@@ -57,12 +59,38 @@ def test_attacks_of_an_old_database_keep_the_gradient_that_they_were_made_with(r
 
 @pytest.mark.parametrize(
     ("revision", "defence", "settings"),
-    [("0001", "none", None), ("0002", "none", None), ("0003", "random_resize_pad", {"pad_factor": 1.107})],
+    [("0001", "none", None), ("0002", "none", None), *((later, "random_resize_pad", {"pad_factor": 1.107}) for later in ("0003", "0004"))],
 )
 def test_models_of_an_old_database_keep_the_defence_that_they_had(revision: str, defence: str, settings: object, tmp_path: Path) -> None:
     with open_store(restored(DATABASES / f"{revision}.sql", tmp_path), upgrade=True) as store:
         (row,) = result_rows(store, "old", per_repeat=False)
     assert (row.defence, row.defence_settings) == (defence, settings)
+
+
+USUAL = ("linf", "ce", 0.0, "none", 1, 1, 1, False, "native")
+
+
+def attacked(store: Store) -> tuple[object, ...]:
+    (row,) = result_rows(store, "old", per_repeat=False)
+    choices = (row.norm, row.loss, row.momentum, row.target, row.restarts, row.eot_samples, row.selection_draws)
+    return (*choices, row.early_stop, row.backend)
+
+
+@pytest.mark.parametrize(
+    ("revision", "settings"),
+    [("0001", USUAL), ("0002", USUAL), ("0003", USUAL), ("0004", ("l2", "dlr", 0.0, "least_likely", 1, 4, 8, False, "native"))],
+)
+def test_attacks_of_an_old_database_keep_the_settings_that_they_had(revision: str, settings: object, tmp_path: Path) -> None:
+    with open_store(restored(DATABASES / f"{revision}.sql", tmp_path), upgrade=True) as store:
+        assert attacked(store) == settings
+
+
+def test_attacks_stored_before_their_settings_had_columns_take_them_from_their_spec(tmp_path: Path) -> None:
+    old, dump = (DATABASES / "0003.sql").read_text(), tmp_path / "specs.sql"
+    given = '"loss":"margin","target":"next","restarts":5,"early_stop":true,"sign_gradient":"identity"'
+    dump.write_text(old.replace('"sign_gradient":"identity"', given))
+    with open_store(restored(dump, tmp_path), upgrade=True) as store:
+        assert attacked(store) == ("linf", "margin", 0.0, "next", 5, 1, 1, True, "native")
 
 
 def test_the_revisions_listed_are_those_there_are(config: Config) -> None:

@@ -17,6 +17,15 @@ CRAFTED = craft_job(MODEL)
         (pretrain_job(binary=True), "resnet18 width 4 binary rank 0.5 theta 1 on digits, seed 0"),
         (defend_job(MODEL), "resnet18 width 4 rank 0.5 theta 1 with random_resize_pad on digits, seed 0"),
         (attack_job(MODEL, attack=attack_settings(sign_gradient="tanh")), "fgsm 8/255 randomized sign as tanh, repeat 0"),
+        (
+            attack_job(MODEL, attack=attack_settings(norm="l2", eot_samples=4, target="next", backend="native"), knowledge="eot"),
+            "fgsm l2 8/255 eot over 4 samples target next, repeat 0",
+        ),
+        (
+            attack_job(MODEL, attack=attack_settings(name="pgd", restarts=5, loss="dlr")),
+            "pgd 8/255 randomized loss dlr 5 restarts, repeat 0",
+        ),
+        (attack_job(MODEL, attack=attack_settings(backend="foolbox")), "fgsm 8/255 randomized by foolbox, repeat 0"),
         (evaluate_job(MODEL, repeat=2), "clean accuracy, repeat 2"),
         (CRAFTED, "fgsm 8/255 on full weights"),
         (attack_job(MODEL, repeat=1), "fgsm 8/255 randomized, repeat 1"),

@@ -1,0 +1,164 @@
+"""The columns of the results table for people: their titles, their cells, and when a column is worth its room."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from orchestrator.store import ResultRow
+from workers.attack_settings import KINDS, AttackKind
+from workers.defence_spec import RANDOMISED
+from workers.fields import AttackName
+
+_KEY_DIGITS = 8
+_ABSENT = "-"
+_HYPHEN = "~"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the human table; one that is `optional` is shown only where its values differ.
+
+    `heading` is the title with a `~` where it may be hyphenated. What all rows have in common is said below the table, unless it
+    is `unsaid`. A cell `-` has no value: it neither differs from others nor is it common to all.
+    """
+
+    heading: str
+    text: Callable[[ResultRow], str]
+    optional: bool = False
+    numeric: bool = False
+    unsaid: str | None = None
+
+    @property
+    def title(self) -> str:
+        return self.heading.replace(_HYPHEN, "")
+
+    @property
+    def narrow_title(self) -> str:
+        """The title over as many lines as it can be broken into."""
+        return self.heading.replace(_HYPHEN, "-\n").replace(" ", "\n")
+
+    def values(self, rows: Sequence[ResultRow]) -> set[str]:
+        return {self.text(row) for row in rows} - {_ABSENT}
+
+    def is_shown(self, rows: Sequence[ResultRow]) -> bool:
+        return not self.optional or len(self.values(rows)) > 1
+
+
+def shown_columns(rows: Sequence[ResultRow]) -> list[Column]:
+    """The columns worth their room, with the model's key where they do not tell all models apart."""
+    kept = [column for column in _MODEL_COLUMNS if column.is_shown(rows)]
+    by_name: dict[tuple[str, ...], set[str]] = {}
+    for row in rows:
+        by_name.setdefault(tuple(column.text(row) for column in kept), set()).add(row.model_key)
+    if any(len(keys) > 1 for keys in by_name.values()):
+        kept.append(_MODEL_KEY)
+    return kept + [column for column in _ATTACK_COLUMNS if column.is_shown(rows)]
+
+
+def common_values(rows: Sequence[ResultRow]) -> list[str]:
+    """What all rows that have it share, as `title value`."""
+    hidden = [(column, column.values(rows)) for column in (*_MODEL_COLUMNS, *_ATTACK_COLUMNS) if not column.is_shown(rows)]
+    return [f"{column.title} {value}" for column, values in hidden for value in values if value != column.unsaid]
+
+
+def _share(value: float | None) -> str:
+    return _ABSENT if value is None else f"{100 * value:.1f}"
+
+
+def _interval(row: ResultRow) -> str:
+    return _ABSENT if row.ci_low is None or row.ci_high is None else f"{100 * row.ci_low:.1f}-{100 * row.ci_high:.1f}"
+
+
+def _rank(row: ResultRow) -> str:
+    return "dense" if row.rank_fraction is None else f"{row.rank_fraction:g}"
+
+
+# In the tables for people; the full names would leave no room for the figures.
+_DEFENCES = {
+    "defensive_dropout": "dropout",
+    "defensive_quantization": "quantized",
+    "feature_squeezing": "squeezing",
+    "random_resize_pad": "resizing",
+    "stochastic_activation_pruning": "pruning",
+}
+
+
+def _setting(
+    heading: str,
+    text: Callable[[ResultRow], object],
+    *,
+    of: Callable[[ResultRow], bool] = lambda _: True,
+    numeric: bool = False,
+    unsaid: str | None = None,
+) -> Column:
+    """A setting of the attack, without value where there is no attack or the attack is not one `of` those that have it."""
+
+    def cell(row: ResultRow) -> str:
+        return str(text(row)) if row.attack != "none" and of(row) else _ABSENT
+
+    return Column(heading, cell, optional=True, numeric=numeric, unsaid=unsaid)
+
+
+def _kind(row: ResultRow) -> AttackKind:
+    return KINDS[cast("AttackName", row.attack)]
+
+
+def _is_random(row: ResultRow) -> bool:
+    return row.theta < 1 or row.defence in RANDOMISED
+
+
+def _meets_draws(row: ResultRow) -> bool:
+    return _is_random(row) and row.knowledge != "omniscient"
+
+
+def _runs_long(row: ResultRow) -> bool:
+    """Whether there is anything that an example could leave early."""
+    return _kind(row).steps or row.restarts > 1
+
+
+def _selects(row: ResultRow) -> bool:
+    return _kind(row).selects or row.restarts > 1 or row.target == "least_likely"
+
+
+_MODEL_COLUMNS = (
+    Column("sweep", lambda row: row.sweep, optional=True),
+    Column("dataset", lambda row: row.dataset, optional=True),
+    Column("model", lambda row: row.model, optional=True),
+    Column("width", lambda row: str(row.width), optional=True, numeric=True),
+    Column("rank", _rank, optional=True, numeric=True),
+    Column("rank kind", lambda row: row.rank_kind, optional=True),
+    Column("theta", lambda row: f"{row.theta:g}", numeric=True),
+    Column("sketch modes", lambda row: row.sketch_modes, optional=True),
+    Column("rescale", lambda row: str(row.rescale).lower(), optional=True),
+    Column("binary", lambda row: str(row.binary).lower(), optional=True),
+    Column("defence", lambda row: _DEFENCES.get(row.defence, row.defence), optional=True),
+    Column("adver~sarial training", lambda row: row.adversarial_training, optional=True),
+    Column("seed", lambda row: str(row.seed), optional=True, numeric=True),
+)
+_MODEL_KEY = Column("model key", lambda row: row.model_key[:_KEY_DIGITS])
+_ATTACK_COLUMNS = (
+    Column("attack", lambda row: row.attack),
+    _setting("knowledge", lambda row: row.knowledge),
+    _setting("loss", lambda row: row.loss, of=lambda row: _kind(row).loss is None, unsaid="ce"),
+    _setting("momen~tum", lambda row: f"{row.momentum:g}", of=lambda row: row.attack == "mi_fgsm", numeric=True, unsaid="1"),
+    _setting("target", lambda row: row.target, unsaid="none"),
+    _setting("norm", lambda row: row.norm, unsaid="linf"),
+    Column("epsilon", lambda row: row.epsilon_literal, numeric=True),
+    _setting("sign gradient", lambda row: row.sign_gradient, of=lambda row: row.binary and _kind(row).gradient),
+    Column("steps", lambda row: str(row.steps), numeric=True),
+    _setting(
+        "step size", lambda row: f"{row.abs_stepsize:.4g}", of=lambda row: _kind(row).stepsize is None, numeric=True, unsaid="0.003922"
+    ),
+    _setting("restarts", lambda row: row.restarts, of=lambda row: _kind(row).random_start, numeric=True, unsaid="1"),
+    _setting("eot samples", lambda row: row.eot_samples, of=lambda row: _meets_draws(row) and row.knowledge == "eot", numeric=True),
+    _setting("selec~tion draws", lambda row: row.selection_draws, of=lambda row: _meets_draws(row) and _selects(row), numeric=True),
+    _setting("early stop", lambda row: str(row.early_stop).lower(), of=lambda row: not _is_random(row) and _runs_long(row), unsaid="false"),
+    _setting("backend", lambda row: row.backend, unsaid="native"),
+    Column("clean %", lambda row: _share(row.clean_accuracy), numeric=True),
+    Column("robust %", lambda row: _share(row.robust_accuracy), numeric=True),
+    Column("95% interval", _interval, numeric=True),
+    Column("repeat", lambda row: "all" if row.repeat is None else str(row.repeat), optional=True, numeric=True),
+    Column("repeats", lambda row: str(row.repeats), optional=True, numeric=True),
+    Column("examples", lambda row: str(row.n_examples), optional=True, numeric=True),
+    Column("examples a draw", lambda row: str(row.batch_size), optional=True, numeric=True),
+)
