@@ -14,4 +14,4 @@ def test_a_sweep_is_stored_continued_and_read_back(url: str, tmp_path: Path) -> 
     assert "nothing to do" in again.stdout
     assert len(rows(tmp_path, "tiny", "--store", url)) == 2 * (4 + 1)
     wider = write_space(tmp_path, TINY.replace("repeats: 2", "repeats: 3"), name="wider")
-    assert "to run (evaluate 2, attack 10)" in robustsweep("launch", wider, "--executor", "inline", "--store", url, cwd=tmp_path).stdout
+    assert "to run (evaluate 1, attack 7)" in robustsweep("launch", wider, "--executor", "inline", "--store", url, cwd=tmp_path).stdout
