@@ -59,9 +59,7 @@ RECIPES: dict[Recipe, dict[Kind, dict[str, Any]]] = {
 }
 
 BINARY: dict[Recipe, dict[Kind, dict[str, Any]]] = {
-    # Adam, with which XNOR-Net's authors train it. The rate at which SGD trains a binary kernel of weights leaves a binary Tucker kernel at
-    # chance: a step of a factor of rank R moves the kernel 2 filters / R times as far as a step of the core, 40 times for 64 filters and
-    # R = 3, and Adam's steps do not grow with the gradient. No weight decay, as in Bi-Real Net (Liu et al., 2018).
+    # Adam, with which XNOR-Net's authors train it. No weight decay, as in Bi-Real Net (Liu et al., 2018).
     "fast": {
         "image": {"optimizer": "adam", "learning_rate": 0.005, "weight_decay": 0.0},
         "audio": {"optimizer": "adam", "learning_rate": 0.003, "weight_decay": 0.0},

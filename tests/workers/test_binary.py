@@ -116,6 +116,13 @@ def test_weights_have_xnor_nets_gradient_times_their_number():
     torch.testing.assert_close(weights.grad, n * gradient * (1 / n + alpha * inside), rtol=0, atol=1e-15)
 
 
+def test_a_kernel_that_is_not_magnified_has_the_gradient_of_what_it_stands_for():
+    weights = torch.tensor([[[0.5, -0.25, 1.5]], [[-0.5, 0.75, 0.25]]], dtype=torch.float64, requires_grad=True)
+    gradient = randn(2, 1, 3)
+    (binary_kernel(weights, magnified=False) * gradient).sum().backward()
+    assert torch.equal(weights.grad, gradient * (weights.detach().abs() <= 1))
+
+
 def test_a_tucker_kernels_gradient_reaches_its_core_and_factors():
     layer = conv(tucker((4, 3, 3, 3), rank=(2, 2, 3, 3))).requires_grad_()
     layer(randn(2, 3, 5, 5)).square().sum().backward()

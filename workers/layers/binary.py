@@ -64,7 +64,7 @@ class SignGradient:
         return signs
 
 
-def binary_kernel(kernel: Tensor) -> Tensor:
+def binary_kernel(kernel: Tensor, *, magnified: bool = True) -> Tensor:
     """alpha sign(W), with sign(0) = +1 and alpha the mean |W| of each filter (XNOR-Net, section 3.1, equation 6).
 
     Its gradient is XNOR-Net's (section 3.1, "Training Binary-Weights-Networks"), dC/dW = dC/d(alpha sign(W)) (1/n + alpha [|W| <= 1])
@@ -73,10 +73,15 @@ def binary_kernel(kernel: Tensor) -> Tensor:
     channels off the weights first, which the paper does not mention and we do not do.
     It is elementwise: the other weights' part in alpha is left out.
 
+    Not `magnified`, alpha sign(W) is differentiated as the W that it stands for, dC/dW = dC/d(alpha sign(W)) [|W| <= 1]. That is what
+    kernels made of a core and factors need: a step of theirs moves the kernel many times as far as a step of single weights, and with
+    the factor n (some 20 times larger) SGD at its usual rate leaves the network at chance.
+
     Args:
         kernel: real weights (filters, channels, *spatial).
+        magnified: whether the gradient is XNOR-Net's, for weights that are parameters themselves.
     """
-    binary: Tensor = _BinaryKernel.apply(kernel)  # type: ignore[no-untyped-call]
+    binary: Tensor = _BinaryKernel.apply(kernel, magnified)  # type: ignore[no-untyped-call]
     return binary
 
 
@@ -111,7 +116,7 @@ class BinaryConv(nn.Module):
     (whose box stays the whole one), as it counts for nothing in the real convolution. With sign(0) = +1 it would instead
     add the sum of the border's sign(W) to every border output, however the input is.
 
-    Gradients: of sign(I) as `signs` says, of sign(W) and alpha as `binary_kernel` says, of K exact.
+    Gradients: of sign(I) as `signs` says, of sign(W) and alpha as `binary_kernel` says, magnified for a dense kernel, of K exact.
 
     Inputs (batch, channels, *spatial) of any real values, outputs as of `nn.Conv1d` and `nn.Conv2d`.
     """
@@ -141,8 +146,12 @@ class BinaryConv(nn.Module):
         self._convolve = CONVOLUTIONS[order]
 
     def forward(self, inputs: Tensor) -> Tensor:
-        outputs = self._moved(self.signs.sign(inputs), binary_kernel(self.kernel())) * self.magnitudes(inputs)
+        outputs = self._moved(self.signs.sign(inputs), self.binary_kernel()) * self.magnitudes(inputs)
         return outputs if self.bias is None else outputs + self.bias.view(-1, *[1] * (inputs.dim() - 2))
+
+    def binary_kernel(self) -> Tensor:
+        """alpha sign(W), of the kernel's shape, under a fresh draw where a sketch is live."""
+        return binary_kernel(self.kernel(), magnified=isinstance(self.kernel, DenseKernel))
 
     def magnitudes(self, inputs: Tensor) -> Tensor:
         """K: inputs (batch, channels, *spatial) to (batch, 1, *spatial of the outputs)."""
@@ -172,13 +181,14 @@ class _Sign(torch.autograd.Function):
 
 class _BinaryKernel(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, kernel: Tensor) -> Tensor:
+    def forward(ctx: Any, kernel: Tensor, magnified: bool) -> Tensor:
+        ctx.magnified = magnified
         alpha = kernel.abs().mean(dim=tuple(range(1, kernel.dim())), keepdim=True)
         ctx.save_for_backward(kernel, alpha)
         return _signs(kernel) * alpha
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         kernel, alpha = ctx.saved_tensors
-        factor: Tensor = 1 + kernel[0].numel() * alpha * _identity(kernel)
-        return gradient * factor
+        inside = _identity(kernel)
+        return gradient * (1 + kernel[0].numel() * alpha * inside if ctx.magnified else inside), None
