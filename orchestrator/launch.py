@@ -98,14 +98,14 @@ def _drive(sweep: RunningSweep, options: LaunchOptions, name: str, store: Store,
     """Run the executor; returns whether it was interrupted."""
     write.begin_driving(store, name, socket.gethostname(), os.getpid())
     try:
-        with Heartbeat(recorder), shown(sweep, name=name, console=console), _terminable():
+        with Heartbeat(recorder), shown(sweep, name=name, console=console), _stopped_by_signals(sweep):
             _executor(options).execute(sweep)
     except KeyboardInterrupt:
         return True
     finally:
         sweep.harvest()
         recorder.close()
-    return False
+    return sweep.interrupted and not sweep.board.drained
 
 
 def _executor(options: LaunchOptions) -> Executor:
@@ -128,17 +128,18 @@ def _one_line(url: str) -> Iterator[None]:
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
-    """Inside, SIGTERM ends the sweep as cleanly as Ctrl-C."""
+def _stopped_by_signals(sweep: RunningSweep) -> Iterator[None]:
+    """Inside, Ctrl-C and SIGTERM end the sweep cleanly, wherever in Ray they are met."""
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
-        raise KeyboardInterrupt
+        sweep.interrupt()
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _conclude(sweep: RunningSweep, options: LaunchOptions, name: str, recorder: Recorder, console: Console, *, interrupted: bool) -> int:

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from contextlib import suppress
+from typing import NoReturn
 
 from orchestrator.board import Board
 from orchestrator.plan import STAGES
@@ -41,9 +42,21 @@ class RunningSweep:
         self._seconds: dict[Stage, float] = dict.fromkeys(STAGES, 0.0)
         self._epochs: dict[str, tuple[int, float]] = {}
         self._running: dict[str, Job] = {}
+        self.interrupted = False
+
+    def interrupt(self) -> NoReturn:
+        """Stop: raises KeyboardInterrupt, here and, where other people's code has swallowed that, again at the next `take`."""
+        self.interrupted = True
+        raise KeyboardInterrupt
 
     def take(self) -> Job | None:
-        """The next job for a worker; None while none is ready."""
+        """The next job for a worker; None while none is ready.
+
+        Raises:
+            KeyboardInterrupt: the sweep was interrupted.
+        """
+        if self.interrupted:
+            self.interrupt()
         return self.board.take(slots=self.slots)
 
     def begin(self, job: Job) -> None:

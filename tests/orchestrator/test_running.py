@@ -132,3 +132,11 @@ def test_a_label_names_what_is_unusual_about_an_attack(more: dict[str, object], 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (61, "1:01"), (3661, "1:01:01")])
 def test_times_are_shown_as_a_clock(seconds: float, text: str) -> None:
     assert clock(seconds) == text
+
+
+def test_an_interruption_that_was_swallowed_comes_again_at_the_next_job(sweep: RunningSweep) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        sweep.interrupt()
+    with pytest.raises(KeyboardInterrupt):
+        sweep.take()
+    assert sweep.interrupted
