@@ -91,7 +91,7 @@ class AttackSettings(Frozen):
     @property
     def selects(self) -> bool:
         """Whether the attack's outcome depends on which of several points is the better one."""
-        return _selects(self, restarts=self.restarts)
+        return selects(self.name, target=self.target, restarts=self.restarts)
 
     @model_validator(mode="after")
     def _as_named(self) -> Self:
@@ -118,15 +118,16 @@ def settled(attack: AttackSettings) -> dict[str, Any]:
         values["momentum"] = 0.0
     if not kind.gradient:
         values |= {"eot_samples": 1, "sign_gradient": "identity"}
-    if not _selects(attack, restarts=restarts):
+    if not selects(attack.name, target=attack.target, restarts=restarts):
         values["selection_draws"] = 1
     if not kind.steps and restarts == 1:
         values["early_stop"] = False
     return values
 
 
-def _selects(attack: AttackSettings, *, restarts: int) -> bool:
-    return KINDS[attack.name].selects or restarts > 1 or attack.target == "least_likely"
+def selects(name: AttackName, *, target: TargetName, restarts: int) -> bool:
+    """Whether an attack's outcome depends on which of several points, or targets, is the better one."""
+    return KINDS[name].selects or restarts > 1 or target == "least_likely"
 
 
 def require_foolbox_form(name: AttackName, *, loss: LossName, eot: bool, early_stop: bool) -> None:

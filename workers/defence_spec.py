@@ -22,6 +22,11 @@ RANDOMISED: frozenset[DefenceName] = frozenset({"defensive_dropout", "random_res
 """The defences that draw anew at every forward pass."""
 
 
+def is_randomised(theta: float, defence: DefenceName) -> bool:
+    """Whether a model's forward passes are random: under a live sketch, or by its defence."""
+    return theta < 1 or defence in RANDOMISED
+
+
 class DefenceSpec(Frozen):
     """A defence and its settings; those of other defences have no effect (see `workers.defences` for what each one does).
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, TypeAdapter, model_validator
 
 from workers.attack_settings import KINDS, AttackSettings
-from workers.defence_spec import AROUND, RANDOMISED, UNDEFENDED, DefenceSpec
+from workers.defence_spec import AROUND, UNDEFENDED, DefenceSpec, is_randomised
 from workers.fields import (
     AllZero,
     Count,
@@ -108,7 +108,7 @@ class TrainSpec(Frozen):
     @property
     def randomised(self) -> bool:
         """Whether the trained model's forward passes are random: under a live sketch, or by its defence."""
-        return self.model.theta < 1 or self.defence.name in RANDOMISED
+        return is_randomised(self.model.theta, self.defence.name)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

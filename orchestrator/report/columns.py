@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import cast
 
 from orchestrator.store import ResultRow
-from workers.attack_settings import KINDS, AttackKind
-from workers.defence_spec import RANDOMISED
-from workers.fields import AttackName
+from workers.attack_settings import KINDS, AttackKind, selects
+from workers.defence_spec import is_randomised
+from workers.fields import AttackName, DefenceName, TargetName
 
 _KEY_DIGITS = 8
 _ABSENT = "-"
@@ -104,7 +104,7 @@ def _kind(row: ResultRow) -> AttackKind:
 
 
 def _is_random(row: ResultRow) -> bool:
-    return row.theta < 1 or row.defence in RANDOMISED
+    return is_randomised(row.theta, cast("DefenceName", row.defence))
 
 
 def _meets_draws(row: ResultRow) -> bool:
@@ -117,7 +117,7 @@ def _runs_long(row: ResultRow) -> bool:
 
 
 def _selects(row: ResultRow) -> bool:
-    return _kind(row).selects or row.restarts > 1 or row.target == "least_likely"
+    return selects(cast("AttackName", row.attack), target=cast("TargetName", row.target), restarts=row.restarts)
 
 
 _MODEL_COLUMNS = (

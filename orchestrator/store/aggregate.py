@@ -9,7 +9,7 @@ import numpy as np
 
 from orchestrator.store.intervals import accuracy_interval
 from orchestrator.store.values import ResultRow
-from workers.defence_spec import RANDOMISED
+from workers.defence_spec import is_randomised
 from workers.fields import AdversarialTraining, DefenceName
 from workers.results import unpack_flags
 
@@ -89,7 +89,7 @@ def _grouped(measurements: Iterable[Measurement], *, per_repeat: bool) -> dict[G
 def _clean_group(group: Group, model: Mapping[str, Any]) -> Group:
     """Where the clean accuracy beside an attack is found: in the same repeat, or the only one of a model without randomness."""
     sweep, model_key, setting, repeat = group
-    if repeat is not None and model["theta"] == 1 and model["defence"] not in RANDOMISED:
+    if repeat is not None and not is_randomised(model["theta"], model["defence"]):
         repeat = 0
     return sweep, model_key, Setting(n_examples=setting.n_examples, batch_size=setting.batch_size), repeat
 

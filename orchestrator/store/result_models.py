@@ -56,7 +56,7 @@ class TrainedModelRecord(Base):
 
 
 class CleanResultRecord(Base):
-    """Clean accuracy of a model in one repeat; `flags` are the packed bits of `FlagsOutcome`.
+    """Clean accuracy of a model in one repeat; `flags` are the packed bits of `FlagsOutcome`, of all its `draws`.
 
     `model_key` refers to the job, not to its row: a result found by its artifact may be recorded before its model is.
     """
@@ -73,6 +73,7 @@ class CleanResultRecord(Base):
     seconds: Mapped[float]
     environment_id: Mapped[EnvironmentId]
     finished_at: Mapped[datetime]
+    draws: Mapped[int] = mapped_column(server_default="1")
 
 
 class CraftedExamplesRecord(Base):
@@ -91,7 +92,8 @@ class CraftedExamplesRecord(Base):
 
 class AttackResultRecord(Base):
     """Robust accuracy of a model under one attack in one repeat, with every field of `AttackSettings`; `epsilon` and `abs_stepsize`
-    in input units.
+    in input units. `source_key` is the model on which transferred examples were made, `snr_db` how loud waveforms are over their
+    perturbations.
 
     Columns that a migration added come last, in the order in which the database has them.
     """
@@ -125,3 +127,58 @@ class AttackResultRecord(Base):
     selection_draws: Mapped[int] = mapped_column(server_default="1")
     early_stop: Mapped[bool] = mapped_column(server_default=false())
     backend: Mapped[Word] = mapped_column(server_default="native")
+    draws: Mapped[int] = mapped_column(server_default="1")
+    source_key: Mapped[Key | None]
+    snr_db: Mapped[float | None]
+
+
+class DiagnosisRecord(Base):
+    """What was measured of a model's gradients, and how standard attacks did beside each other on the same few examples.
+
+    `zero_gradients` and `nonfinite_gradients` are shares in [0, 1]; `probes` are those of `DiagnosisOutcome`.
+    """
+
+    __tablename__ = "diagnoses"
+
+    job_key: Mapped[PrimaryJobKey]
+    model_key: Mapped[ModelKey]
+    epsilon: Mapped[float]
+    epsilon_literal: Mapped[Name]
+    n_examples: Mapped[int]
+    draws: Mapped[int]
+    zero_gradients: Mapped[float]
+    nonfinite_gradients: Mapped[float]
+    probes: Mapped[list[dict[str, Any]]]
+    seconds: Mapped[float]
+    environment_id: Mapped[EnvironmentId]
+    finished_at: Mapped[datetime]
+
+
+class SurfaceRecord(Base):
+    """A grid of losses around one test example; the grid itself is in the job's artifact. `extent` is in input units."""
+
+    __tablename__ = "surfaces"
+
+    job_key: Mapped[PrimaryJobKey]
+    model_key: Mapped[ModelKey]
+    example: Mapped[int]
+    direction: Mapped[Word]
+    extent: Mapped[float]
+    resolution: Mapped[int]
+    draws: Mapped[int]
+    least_loss: Mapped[float]
+    greatest_loss: Mapped[float]
+    seconds: Mapped[float]
+    environment_id: Mapped[EnvironmentId]
+    finished_at: Mapped[datetime]
+
+
+class VerdictRecord(Base):
+    """Whether a model's figures can be believed, by everything that the store holds of it; `checks` holds each check with its numbers."""
+
+    __tablename__ = "verdicts"
+
+    model_key: Mapped[PrimaryJobKey]
+    verdict: Mapped[Word]
+    checks: Mapped[list[dict[str, Any]]]
+    judged_at: Mapped[datetime]

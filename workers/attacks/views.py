@@ -8,8 +8,8 @@ from torch import Tensor
 from workers.attacks.losses import Goal
 from workers.attacks.problem import Logits, Problem
 
-_EXAMPLES_PER_PASS = 1024
-"""Copies of a batch go through the net together up to so many examples; more would not fit a GPU's memory."""
+_EXAMPLES_PER_PASS = {"cpu": 64, "cuda": 1024}
+"""Copies of a batch go through the net together up to so many examples; more would leave a CPU's cache, or not fit a GPU's memory."""
 
 
 def input_gradient(logits: Logits, inputs: Tensor, labels: Tensor) -> Tensor:
@@ -24,7 +24,8 @@ def gradient(problem: Problem, points: Tensor) -> tuple[Tensor, Tensor]:
     over copies of the batch where draws are per example, else one pass for each draw. No draw is used twice.
     """
     samples = 1 if problem.deterministic else problem.settings.eot_samples
-    at_once = min(samples, max(1, _EXAMPLES_PER_PASS // len(points))) if problem.randomness == "example" else 1
+    most = max(1, _EXAMPLES_PER_PASS[points.device.type] // len(points))
+    at_once = min(samples, most) if problem.randomness == "example" else 1
     total, logits = _differentiated(problem.logits, points, problem.goal, copies=at_once)
     for done in range(at_once, samples, at_once):
         more, logits = _differentiated(problem.logits, points, problem.goal, copies=min(at_once, samples - done))

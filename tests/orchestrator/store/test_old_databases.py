@@ -49,7 +49,7 @@ def test_a_database_of_every_revision_is_upgraded_and_used(revision: str, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("revision", "sign_gradient"), [("0001", "identity"), ("0002", "tanh"), ("0003", "identity"), ("0004", "identity")]
+    ("revision", "sign_gradient"), [("0001", "identity"), ("0002", "tanh"), *((later, "identity") for later in ("0003", "0004", "0005"))]
 )
 def test_attacks_of_an_old_database_keep_the_gradient_that_they_were_made_with(revision: str, sign_gradient: str, tmp_path: Path) -> None:
     with open_store(restored(DATABASES / f"{revision}.sql", tmp_path), upgrade=True) as store:
@@ -59,7 +59,11 @@ def test_attacks_of_an_old_database_keep_the_gradient_that_they_were_made_with(r
 
 @pytest.mark.parametrize(
     ("revision", "defence", "settings"),
-    [("0001", "none", None), ("0002", "none", None), *((later, "random_resize_pad", {"pad_factor": 1.107}) for later in ("0003", "0004"))],
+    [
+        ("0001", "none", None),
+        ("0002", "none", None),
+        *((later, "random_resize_pad", {"pad_factor": 1.107}) for later in ("0003", "0004", "0005")),
+    ],
 )
 def test_models_of_an_old_database_keep_the_defence_that_they_had(revision: str, defence: str, settings: object, tmp_path: Path) -> None:
     with open_store(restored(DATABASES / f"{revision}.sql", tmp_path), upgrade=True) as store:
@@ -78,7 +82,10 @@ def attacked(store: Store) -> tuple[object, ...]:
 
 @pytest.mark.parametrize(
     ("revision", "settings"),
-    [("0001", USUAL), ("0002", USUAL), ("0003", USUAL), ("0004", ("l2", "dlr", 0.0, "least_likely", 1, 4, 8, False, "native"))],
+    [
+        *((old, USUAL) for old in ("0001", "0002", "0003")),
+        *((later, ("l2", "dlr", 0.0, "least_likely", 1, 4, 8, False, "native")) for later in ("0004", "0005")),
+    ],
 )
 def test_attacks_of_an_old_database_keep_the_settings_that_they_had(revision: str, settings: object, tmp_path: Path) -> None:
     with open_store(restored(DATABASES / f"{revision}.sql", tmp_path), upgrade=True) as store:
