@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, false
+from sqlalchemy import BigInteger, Index, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from orchestrator.store.columns import Base, EnvironmentId, Key, ModelKey, Name, PrimaryJobKey, Word
@@ -99,6 +99,7 @@ class AttackResultRecord(Base):
     """
 
     __tablename__ = "attack_results"
+    __table_args__ = (Index(None, "attack", "epsilon_literal", "knowledge"),)
 
     job_key: Mapped[PrimaryJobKey]
     model_key: Mapped[ModelKey]

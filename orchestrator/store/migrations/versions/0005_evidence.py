@@ -14,6 +14,8 @@ def upgrade() -> None:
         op.add_column(table, sa.Column("draws", sa.Integer(), nullable=False, server_default="1"))
     op.add_column("attack_results", sa.Column("source_key", sa.String(length=64), nullable=True))
     op.add_column("attack_results", sa.Column("snr_db", sa.Double(), nullable=True))
+    cell = ["attack", "epsilon_literal", "knowledge"]
+    op.create_index(op.f("ix_attack_results_attack_epsilon_literal_knowledge"), "attack_results", cell)
     _measured(
         "diagnoses",
         sa.Column("epsilon", sa.Double(), nullable=False),

@@ -245,6 +245,7 @@ CREATE INDEX ix_attempts_sweep_id_outcome ON attempts (sweep_id, outcome);
 CREATE INDEX ix_clean_results_model_key ON clean_results (model_key);
 CREATE INDEX ix_crafted_examples_model_key ON crafted_examples (model_key);
 CREATE INDEX ix_attack_results_model_key ON attack_results (model_key);
+CREATE INDEX ix_attack_results_attack_epsilon_literal_knowledge ON attack_results (attack, epsilon_literal, knowledge);
 CREATE INDEX ix_diagnoses_model_key ON diagnoses (model_key);
 CREATE INDEX ix_surfaces_model_key ON surfaces (model_key);
 CREATE VIEW v_jobs AS SELECT sweeps.name AS sweep, sweep_jobs.in_space, jobs."key" AS job_key, jobs.stage, jobs.state, (SELECT count(*) AS count_1 
