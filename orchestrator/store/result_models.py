@@ -200,6 +200,7 @@ class WorstCaseRecord(Base):
     epsilon: Mapped[float] = mapped_column(primary_key=True)
     n_examples: Mapped[int] = mapped_column(primary_key=True)
     batch_size: Mapped[int] = mapped_column(primary_key=True)
+    draws: Mapped[int] = mapped_column(primary_key=True)
     epsilon_literal: Mapped[Name]
     attacks: Mapped[int]
     accuracy: Mapped[float]

@@ -20,6 +20,9 @@ class ResultRow:
     `epsilon` and `abs_stepsize` are in input units. `rank` maps each tensorized layer to its Tucker rank; None for a dense model.
     `defence_settings` holds the settings of `defence` by name; None where that is `none`.
     `sign_gradient` is how the attacker differentiated the sign of a binary model; `identity` where there is none.
+    `attacks` counts the attacks of the row: 1, or 0 in one without. In a row over several (attack `worst_case`) what they do not share
+    is `none` or 0, `knowledge` is `any` where they differ in it, and the robust accuracy is None for a randomised model that was
+    evaluated only once.
     `job_keys` are the jobs that the row is computed from: attacks, or evaluations in a row without attack.
     """
 
@@ -68,6 +71,7 @@ class ResultRow:
     repeat: int | None
     repeats: int
     seeds: int
+    attacks: int
     clean_accuracy: float | None
     clean_ci_low: float | None
     clean_ci_high: float | None
