@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-Stage = Literal["pretrain", "fine_tune", "defend", "evaluate", "craft", "attack"]
+Stage = Literal["pretrain", "fine_tune", "defend", "evaluate", "craft", "attack", "surface"]
 DatasetName = Literal["cifar10", "digits", "speech_commands", "tones"]
 ModelName = Literal["logmel", "resnet18", "soundnet5"]
 AttackName = Literal["apgd_ce", "apgd_dlr", "bim", "fgsm", "mi_fgsm", "noise", "pgd", "square"]
@@ -16,6 +16,7 @@ LossName = Literal["ce", "dlr", "margin"]
 TargetName = Literal["least_likely", "next", "none", "random"]
 BackendName = Literal["foolbox", "native"]
 Knowledge = Literal["eot", "omniscient", "randomized"]
+SurfaceDirection = Literal["own", "theta_one"]
 RankKind = Literal["channels", "dimensions", "parameters"]
 SketchModes = Literal["all", "channels"]
 AllZero = Literal["keep", "redraw"]

@@ -4,7 +4,8 @@ from orchestrator.store.intervals import accuracy_interval
 from orchestrator.store.progress import failures, sweep_status
 from orchestrator.store.query import finished_keys, result_rows, sweep_names
 from orchestrator.store.session import Store, StoreMissing, open_store
-from orchestrator.store.values import Failure, ResultRow, StageCounts, SweepStatus
+from orchestrator.store.surfaces import surface_rows
+from orchestrator.store.values import Failure, ResultRow, StageCounts, SurfaceRow, SweepStatus
 from orchestrator.store.write import (
     begin_driving,
     end_driving,
@@ -21,6 +22,7 @@ __all__ = [
     "StageCounts",
     "Store",
     "StoreMissing",
+    "SurfaceRow",
     "SweepStatus",
     "accuracy_interval",
     "begin_driving",
@@ -34,6 +36,7 @@ __all__ = [
     "record_sweep",
     "result_rows",
     "start_attempt",
+    "surface_rows",
     "sweep_names",
     "sweep_status",
 ]

@@ -22,6 +22,9 @@ def describe(spec_text: str) -> str:
     spec = json.loads(spec_text)
     if "model" in spec:
         return _training(spec)
+    if "surface" in spec:
+        surface = spec["surface"]
+        return f"loss surface of example {surface['example']}, direction {surface['direction']}, extent {surface['extent']:g}"
     attack = spec.get("attack")
     words = _attack(attack, spec.get("knowledge", "on full weights")) if attack else "clean accuracy"
     return f"{words}, repeat {spec['repeat']}" if "repeat" in spec else words
