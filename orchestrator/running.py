@@ -8,6 +8,7 @@ from typing import NoReturn
 from orchestrator.board import Board
 from orchestrator.plan import STAGES
 from orchestrator.recorder import Recorder
+from orchestrator.store.describe import surface_words
 from orchestrator.trainable import describe
 from workers.attack_settings import AttackSettings
 from workers.defence_spec import DefenceSpec
@@ -172,7 +173,7 @@ def label(job: Job) -> str:
         case AttackSpec() as spec:
             return f"{_attack(spec.attack)} {spec.knowledge}, repeat {spec.repeat}"
         case SurfaceSpec(surface=surface):
-            return f"loss surface of example {surface.example}, direction {surface.direction}, extent {surface.extent:g}"
+            return surface_words(surface.model_dump())
         case spec:
             return f"clean accuracy, repeat {spec.repeat}"
 

@@ -119,7 +119,7 @@ def test_an_example_that_the_test_split_lacks_is_known_before_anything_runs():
 
 
 def test_a_surface_is_described_and_costs_as_many_passes_as_it_has_points():
-    job = surface_job(pretrain_job(), example=3, draws=2, resolution=7, extent=0.25)
-    words = "loss surface of example 3, direction own, extent 0.25"
+    job = surface_job(pretrain_job(), example=3, draws=2, resolution=7, clip=True)
+    words = "loss surface of example 3, direction own, resolution=7, draws=2, clip=True"
     assert label(job) == describe(job.spec.model_dump_json()) == words
     assert cost(job) == 2 * 7 * 7

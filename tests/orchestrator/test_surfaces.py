@@ -63,7 +63,9 @@ def test_a_sweeps_surfaces_are_read_with_their_grids(launched: Path) -> None:
 def test_the_status_and_the_plan_know_the_stage(launched: Path) -> None:
     status = robustsweep("status", "tiny", cwd=launched)
     assert re.search(r"surface +3 ", status.stdout)
-    assert "loss surface of example 0, direction own" in robustsweep("plan", "tiny.yaml", "--jobs", cwd=launched).stdout
+    assert (
+        "loss surface of example 0, direction own, resolution=5, draws=2" in robustsweep("plan", "tiny.yaml", "--jobs", cwd=launched).stdout
+    )
 
 
 def test_a_surface_without_its_artifact_is_named_and_left_out(launched: Path, tmp_path: Path) -> None:
