@@ -18,7 +18,7 @@ body { max-width: 1320px; margin: 0 auto; padding: 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin: 2.5rem 0 0.3rem; } p { max-width: 60rem; margin: 0.3rem 0; }
 .panels { display: grid; grid-template-columns: repeat(auto-fill, minmax(270px, 1fr)); gap: 0.5rem; margin-top: 0.8rem; }
 figure { margin: 0; min-width: 0; } figcaption { text-align: center; font-weight: 600; }
-.scale { display: flex; align-items: center; gap: 0.6rem; margin-top: 0.8rem; font-size: 0.9rem; }
+.scale { display: flex; align-items: center; gap: 0.6rem; margin-top: 0.8rem; font-size: 0.9rem; white-space: nowrap; }
 .scale div { flex: 0 1 20rem; height: 0.8rem; }
 .table { overflow-x: auto; } table { border-collapse: collapse; margin: 0.8rem 0; font-size: 0.9rem; }
 th, td { text-align: right; padding: 0.15rem 0.8rem 0.15rem 0; white-space: nowrap; } th { border-bottom: 1px solid #999; }

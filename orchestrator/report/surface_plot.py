@@ -35,7 +35,7 @@ def panel(grid: SurfaceGrid, *, draw: int, scale: tuple[float, float], epsilon: 
         xaxis={**axis, "title": {"text": "gradient", "standoff": 2}},
         yaxis={**axis, "title": {"text": "random", "standoff": 2}, "scaleanchor": "x"},
         font={"size": 11},
-        margin={"l": 48, "r": 10, "t": 4, "b": 36},
+        margin={"l": 48, "r": 12, "t": 10, "b": 36},
         height=290,
         showlegend=False,
     )
