@@ -215,6 +215,24 @@ def status(
 
 
 @app.command()
+def surfaces(
+    sweep: Annotated[str, typer.Argument(help="A sweep's name.")],
+    *,
+    home: Home = DEFAULT_HOME,
+    store: StoreUrl = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder to write SWEEP-surfaces.html to.")] = Path(),
+    epsilon: Annotated[str, typer.Option("--epsilon", help="Where to draw the circle, in input units.")] = "32/255",
+) -> None:
+    """Draw SWEEP's loss surfaces: one page with a contour plot for each model, which opens offline (needs Plotly)."""
+    from orchestrator.report.surface_page import write_surface_page
+
+    path, problems = write_surface_page(_places(home, store), sweep, folder=out, epsilon=epsilon)
+    for problem in problems:
+        typer.echo(f"left out: {problem}", err=True)
+    typer.echo(path)
+
+
+@app.command()
 def spaces() -> None:
     """List the built-in spaces."""
     from orchestrator.report.tables import plain_table

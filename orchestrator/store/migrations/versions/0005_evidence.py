@@ -33,6 +33,11 @@ def upgrade() -> None:
         sa.Column("extent", sa.Double(), nullable=False),
         sa.Column("resolution", sa.Integer(), nullable=False),
         sa.Column("draws", sa.Integer(), nullable=False),
+        sa.Column("norm", sa.String(length=32), nullable=False),
+        sa.Column("clip", sa.Boolean(), nullable=False),
+        sa.Column("source_key", sa.String(length=64), nullable=False),
+        sa.Column("label", sa.Integer(), nullable=False),
+        sa.Column("clean_loss", sa.Double(), nullable=False),
         sa.Column("least_loss", sa.Double(), nullable=False),
         sa.Column("greatest_loss", sa.Double(), nullable=False),
     )
