@@ -34,7 +34,7 @@ def worst_case(attacks: Sequence[Flags], *, randomised: bool) -> Scores | None:
     if not attacks or len({flags.shape[2] for flags in attacks}) != 1:
         raise ValueError(f"attacks of shapes {[flags.shape for flags in attacks]}: must be one or more, over the same examples")
     if not randomised:
-        right = np.logical_and.reduce([flags.all(axis=(0, 1)) for flags in attacks])
+        right: Flags = np.logical_and.reduce([flags.all(axis=(0, 1)) for flags in attacks])
         return right.astype(np.float64)[None, None]
     folds = min(flags.shape[0] for flags in attacks)
     by_repeat = folds > 1
@@ -75,4 +75,5 @@ def _trust(right: Scores, counts: Scores, evaluations: Scores) -> Scores:
     single = (means * (1 - means)).mean(axis=2, keepdims=True) * total / (total - 1)
     own = np.maximum(means.var(axis=2, keepdims=True) - single / total, 0)
     with np.errstate(invalid="ignore"):
-        return np.nan_to_num(own / (own + single / evaluations))
+        trust: Scores = np.nan_to_num(own / (own + single / evaluations))
+    return trust
