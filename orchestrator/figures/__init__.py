@@ -6,10 +6,11 @@ from orchestrator.figures.heat import rank_heat_maps
 from orchestrator.figures.picture import Picture, Pictures, plain
 from orchestrator.figures.scatter import cost_plots, pareto_fronts
 from orchestrator.figures.surface import Surface, loss_surfaces
-from orchestrator.figures.theme import TEMPLATES
+from orchestrator.figures.theme import CONFIG, TEMPLATES
 from orchestrator.figures.training import training_curves
 
 __all__ = [
+    "CONFIG",
     "TEMPLATES",
     "Picture",
     "Pictures",

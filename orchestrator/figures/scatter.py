@@ -13,6 +13,7 @@ from orchestrator.store.readings import JobCosts
 
 Cost = Literal["attack seconds", "parameters", "training seconds"]
 MOST_NAMED = 16
+_ORDER = 10
 _FRONT = "on the front"
 _ROBUST = "robust accuracy %"
 _INTERVAL = ("95% low", "95% high")
@@ -25,14 +26,11 @@ class _Axis:
     title: str
     value: Callable[[ResultRow], Cell]
     more_is_better: bool
-    layout: Mapping[str, Any]
 
 
 def pareto_fronts(rows: Sequence[ResultRow]) -> Pictures:
     """Clean against robust accuracy for each attack, epsilon and knowledge, with the front of models that none beats in both."""
-    axis = _Axis(
-        title="clean accuracy %", value=lambda row: percent(row.clean_accuracy), more_is_better=True, layout={"rangemode": "normal"}
-    )
+    axis = _Axis(title="clean accuracy %", value=lambda row: percent(row.clean_accuracy), more_is_better=True)
     return _pictures(rows, axis, "Clean against robust accuracy")
 
 
@@ -44,7 +42,7 @@ def cost_plots(rows: Sequence[ResultRow], costs: JobCosts, *, cost: Cost) -> Pic
         "training seconds": lambda row: costs.training(row.model_key),
         "attack seconds": lambda row: costs.measuring(row.job_keys),
     }
-    axis = _Axis(title=cost, value=values[cost], more_is_better=False, layout={"type": "log"})
+    axis = _Axis(title=cost, value=values[cost], more_is_better=False)
     return _pictures(rows, axis, f"{cost.capitalize()} against robust accuracy")
 
 
@@ -66,7 +64,7 @@ def _picture(condition: Condition, axis: _Axis, marks: Marks, names: Mapping[Lin
     traces = [_points(key, [(table[place], each[place]) for place in places], axis, marks, hover) for key, places in groups.items()]
     figure = drawn(
         [_front(table, axis), *traces],
-        xaxis={"title": {"text": axis.title.replace(" %", " (%)")}, **axis.layout},
+        xaxis={"title": {"text": axis.title.replace(" %", " (%)")}, **_scale(table, axis)},
         yaxis=percent_axis("robust accuracy (%)"),
     )
     better = "right" if axis.more_is_better else "left"
@@ -81,6 +79,16 @@ def _picture(condition: Condition, axis: _Axis, marks: Marks, names: Mapping[Lin
 def _point(row: ResultRow, axis: _Axis, name: str) -> dict[str, Cell]:
     robust = {_ROBUST: percent(row.robust_accuracy), "95% low": percent(row.ci_low), "95% high": percent(row.ci_high)}
     return {"model": name, "theta": row.theta, axis.title: axis.value(row), **robust, _FRONT: False}
+
+
+def _scale(table: Table, axis: _Axis) -> dict[str, Any]:
+    """Accuracies as they lie; costs from 0 on, or on a logarithmic axis where they are of different orders."""
+    if axis.more_is_better:
+        return {}
+    values = [_number(point[axis.title]) for point in table]
+    if min(values) > 0 and max(values) >= _ORDER * min(values):
+        return {"type": "log", "dtick": 1 if max(values) >= _ORDER**2 * min(values) else "D2"}
+    return {"rangemode": "tozero"}
 
 
 def _mark_front(table: Table, axis: _Axis) -> None:

@@ -12,7 +12,21 @@ GROUNDS = {"light": "#ffffff", "dark": "#14171c"}
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "triangle-down", "x", "star")
 SEQUENTIAL = "Cividis"
+CONFIG: dict[str, Any] = {
+    "displaylogo": False,
+    "responsive": True,
+    "plotlyServerURL": "",
+    "modeBarButtons": [["toImage", "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
+}
+"""How plotly.js shows a figure: without its usual button that uploads the figure to a server."""
+
 _INKS = {"light": ("#1c2733", "#dfe4ea", "#f4f6f8"), "dark": ("#d7dde4", "#343b45", "#1f242c")}
+
+
+def faded(colour: str, opacity: float) -> str:
+    """The `#rrggbb` colour, seen through."""
+    red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity})"
 
 
 def template(ground: str) -> go.layout.Template:
@@ -30,6 +44,7 @@ def template(ground: str) -> go.layout.Template:
             "yaxis": axis,
             "coloraxis": {"colorbar": {"outlinewidth": 0, "thickness": 12}},
             "legend": {"bgcolor": "rgba(0,0,0,0)"},
+            "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": faded(PALETTE[-1], 0.6), "activecolor": ink},
         }
     )
 
@@ -38,7 +53,7 @@ TEMPLATES = {ground: template(ground) for ground in GROUNDS}
 
 
 class Marks:
-    """Which colour, dash and symbol each line has: the colour says theta, dash and symbol what else is different."""
+    """Which colour, dash and symbol each line has: colour and first symbol say theta, dash and further symbols what else is different."""
 
     def __init__(self, thetas: Iterable[float]) -> None:
         self._order = sorted(set(thetas), reverse=True)
@@ -58,13 +73,7 @@ class Marks:
         return DASHES[self.place(theta, name) % len(DASHES)]
 
     def symbol(self, theta: float, name: str) -> str:
-        return SYMBOLS[self.place(theta, name) % len(SYMBOLS)]
-
-
-def faded(colour: str, opacity: float) -> str:
-    """The `#rrggbb` colour, seen through."""
-    red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{opacity})"
+        return SYMBOLS[(self._order.index(theta) + self.place(theta, name)) % len(SYMBOLS)]
 
 
 def drawn(traces: Sequence[dict[str, Any]], **layout: Any) -> go.Figure:
