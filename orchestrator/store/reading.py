@@ -23,6 +23,7 @@ from orchestrator.store.result_models import (
     VerdictRecord,
 )
 from orchestrator.store.session import Store
+from workers.results import unpack_flags
 
 _OUTCOMES = (TrainedModelRecord, CleanResultRecord, CraftedExamplesRecord, AttackResultRecord, DiagnosisRecord, SurfaceRecord)
 AnySelect = Select[*tuple[Any, ...]]
@@ -86,7 +87,7 @@ def example_scores(store: Store, sweep: str | None) -> list[ExampleScores]:
         for record in (CleanResultRecord, AttackResultRecord):
             for dataset, knowledge, n_examples, draws, flags in connection.execute(_flags_of(record, number)):
                 group = dataset, n_examples, knowledge
-                unpacked = _unpacked(flags, n_examples=n_examples, draws=draws)
+                unpacked = unpack_flags(flags, n_examples=n_examples, draws=draws)
                 right.setdefault(group, np.zeros(n_examples, dtype=np.int64))
                 right[group] += unpacked.sum(axis=0)
                 evaluations[group] += draws
@@ -104,7 +105,7 @@ def example_flags(store: Store, job_keys: Iterable[str]) -> dict[str, Flags]:
         for record in (CleanResultRecord, AttackResultRecord):
             statement = select(record.job_key, record.flags, record.n_examples, record.draws).where(record.job_key.in_(keys))
             for key, flags, n_examples, draws in connection.execute(statement):
-                found[key] = _unpacked(flags, n_examples=n_examples, draws=draws)
+                found[key] = unpack_flags(flags, n_examples=n_examples, draws=draws)
     return found
 
 
@@ -158,11 +159,6 @@ def _flags_of(record: type[CleanResultRecord | AttackResultRecord], sweep: int |
     statement = select(TrainedModelRecord.dataset, knowledge, record.n_examples, record.draws, record.flags)
     statement = statement.select_from(record).join(TrainedModelRecord, TrainedModelRecord.job_key == record.model_key)
     return statement if sweep is None else _of_sweep(statement, record.job_key, sweep)
-
-
-def _unpacked(flags: bytes, *, n_examples: int, draws: int) -> Flags:
-    rows = np.frombuffer(flags, dtype=np.uint8).reshape(draws, -1)
-    return np.unpackbits(rows, axis=1, count=n_examples).astype(bool)
 
 
 def _used(connection: Connection, environment: str, times: list[datetime]) -> UsedEnvironment:
