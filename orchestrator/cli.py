@@ -41,6 +41,13 @@ class TextFormat(StrEnum):
     json = "json"
 
 
+class ImageFormat(StrEnum):
+    """What figures are written as."""
+
+    png = "png"
+    svg = "svg"
+
+
 class ExecutorChoice(StrEnum):
     """Where jobs run."""
 
@@ -191,6 +198,28 @@ def results(
         typer.echo(rendered)
     else:
         _console().print(rendered, crop=False)
+
+
+@app.command()
+def report(
+    sweep: Annotated[str, typer.Argument(help="A sweep's name.")],
+    *,
+    home: Home = DEFAULT_HOME,
+    store: StoreUrl = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The HTML file.  [default: SWEEP-report.html]", show_default=False)
+    ] = None,
+    figures: Annotated[
+        Path | None, typer.Option(help="Write each figure to this folder too; needs Chromium or Chrome.", show_default=False)
+    ] = None,
+    image: Annotated[ImageFormat, typer.Option(help="What --figures writes.")] = ImageFormat.svg,
+) -> None:
+    """Write a sweep's results, figures and provenance as one HTML file that opens offline."""
+    from orchestrator.report.sweep_page import ReportOptions, report_sweep
+
+    options = ReportOptions(store_url=_places(home, store).store_url, sweep=sweep, output=output, figures=figures, image=image.value)
+    page, *images = report_sweep(options)
+    typer.echo(f"{page}" + (f" and {len(images)} figures in {figures}" if figures else ""))
 
 
 @app.command()

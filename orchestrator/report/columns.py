@@ -12,6 +12,7 @@ from workers.fields import AttackName, DefenceName, TargetName
 _KEY_DIGITS = 8
 _ABSENT = "-"
 _HYPHEN = "~"
+_FOUND = frozenset({"clean %", "robust %", "95% interval"})
 
 
 @dataclass(frozen=True)
@@ -49,14 +50,26 @@ class Column:
 
 def shown_columns(rows: Sequence[ResultRow], *, spread: bool = False) -> list[Column]:
     """The columns worth their room, with the model's key where they do not tell all models apart, and standard errors if asked for."""
+    attack_columns = (*_ATTACK_COLUMNS, *(_SPREAD_COLUMNS if spread else ()), *_COUNT_COLUMNS)
+    return model_columns(rows) + [column for column in attack_columns if column.is_shown(rows)]
+
+
+def model_columns(rows: Sequence[ResultRow]) -> list[Column]:
+    """Those of the shown columns that say which model a row is of."""
     kept = [column for column in _MODEL_COLUMNS if column.is_shown(rows)]
     by_name: dict[tuple[str, ...], set[str]] = {}
     for row in rows:
         by_name.setdefault(tuple(column.text(row) for column in kept), set()).add(row.model_key)
     if any(len(keys) > 1 for keys in by_name.values()):
         kept.append(_MODEL_KEY)
-    attack_columns = (*_ATTACK_COLUMNS, *(_SPREAD_COLUMNS if spread else ()), *_COUNT_COLUMNS)
-    return kept + [column for column in attack_columns if column.is_shown(rows)]
+    return kept
+
+
+def cells(row: ResultRow) -> list[str]:
+    """Everything that the row was measured with, as `title value`; what it came to is left out."""
+    columns = (*_MODEL_COLUMNS, _MODEL_KEY, *_ATTACK_COLUMNS, *_COUNT_COLUMNS)
+    found = [(column, column.text(row)) for column in columns if column.title not in _FOUND]
+    return [f"{column.title} {value}" for column, value in found if value not in (_ABSENT, column.unsaid)]
 
 
 def common_values(rows: Sequence[ResultRow]) -> list[str]:

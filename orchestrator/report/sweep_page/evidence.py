@@ -1,0 +1,46 @@
+"""Everything that the store holds of a sweep and a report shows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from orchestrator.store import Failure, ResultRow, Store, SweepStatus, failures, result_rows, sweep_status
+from orchestrator.store.reading import example_scores, job_costs, provenance, training_runs, verdicts
+from orchestrator.store.readings import ExampleScores, JobCosts, Provenance, TrainingRun, Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What is known of one sweep, frozen."""
+
+    rows: list[ResultRow]
+    runs: list[TrainingRun]
+    costs: JobCosts
+    scores: list[ExampleScores]
+    verdicts: list[Verdict]
+    provenance: Provenance
+    status: SweepStatus
+    failures: list[Failure]
+
+    @property
+    def jobs(self) -> Mapping[str, int]:
+        """The number of jobs in each state, over all stages."""
+        states = ("done", "running", "waiting", "failed", "blocked")
+        return {state: sum(getattr(counts, state) for counts in self.status.stages.values()) for state in states}
+
+
+def gather(store: Store, sweep: str) -> Evidence:
+    """Read it all.
+
+    Raises:
+        UserError: no such sweep.
+    """
+    return Evidence(
+        rows=result_rows(store, sweep, per_repeat=False),
+        runs=training_runs(store, sweep),
+        costs=job_costs(store, sweep),
+        scores=example_scores(store, sweep),
+        verdicts=verdicts(store, sweep),
+        provenance=provenance(store, sweep),
+        status=sweep_status(store, sweep)[0],
+        failures=failures(store, sweep),
+    )

@@ -1,0 +1,103 @@
+"""What stands above the figures: whether they can be believed, and where they come from."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from html import escape
+from importlib.metadata import version
+from typing import Any
+
+from orchestrator.figures.conditions import line_names
+from orchestrator.report.sweep_page.evidence import Evidence
+from orchestrator.store import Failure
+from orchestrator.store.readings import UsedEnvironment, Verdict
+
+_KEY_DIGITS = 8
+
+
+def verdicts_html(evidence: Evidence) -> str:
+    """How many models have which verdict, and the checks of each."""
+    if not evidence.verdicts:
+        return '<p class="empty">To fill this: attacked or diagnosed models; this sweep has no verdict on any yet.</p>'
+    counts = Counter(verdict.verdict for verdict in evidence.verdicts)
+    badges = " ".join(f'<span class="badge {escape(name)}">{number} {escape(name)}</span>' for name, number in counts.items())
+    names = {model_key: name for (_, model_key, _), name in line_names(evidence.rows).items()}
+    return f"<p>{badges}</p>\n" + "\n".join(_verdict(verdict, names) for verdict in evidence.verdicts)
+
+
+def _verdict(verdict: Verdict, names: Mapping[str, str]) -> str:
+    name = f"{names.get(verdict.model_key, 'model')} ({verdict.model_key[:_KEY_DIGITS]})"
+    rows = [[str(check.get(part, "")) for part in ("name", "outcome", "reason")] for check in verdict.checks]
+    badge = f'<span class="badge {escape(verdict.verdict)}">{escape(verdict.verdict)}</span>'
+    return f"<details><summary>{badge} {escape(name)}</summary>{_table(['check', 'outcome', 'what was found'], rows)}</details>"
+
+
+def provenance_html(evidence: Evidence, *, written_at: datetime) -> str:
+    """Sweep, versions, data, dates, environments, jobs by stage, failures, and the space as it was launched."""
+    source = evidence.provenance
+    finished = [environment.last_finished_at for environment in source.environments]
+    facts = {
+        "sweep": source.sweep,
+        "data": _data(evidence),
+        "made": _date(source.created_at),
+        "last launched": _date(source.launched_at),
+        "last result": _date(max(finished, default=None)),
+        "report": f"{_date(written_at)}, robustsweep {version('robustsweep')}",
+    }
+    stages = [
+        [stage, *(str(getattr(counts, state)) for state in evidence.jobs), str(counts.total)]
+        for stage, counts in evidence.status.stages.items()
+    ]
+    parts = [
+        '<dl class="facts">' + "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in facts.items()) + "</dl>",
+        "<h3>Environments</h3>",
+        _environments(source.environments),
+        "<h3>Jobs</h3>",
+        _table(["stage", *evidence.jobs, "all"], stages),
+        *_failures(evidence.failures),
+        f"<details><summary>Space, as it was last launched</summary><pre>{escape(source.space)}</pre></details>",
+    ]
+    return "\n".join(parts)
+
+
+def _data(evidence: Evidence) -> str:
+    found = Counter((row.dataset, row.n_examples) for row in evidence.rows)
+    said = [f"{dataset}, {examples} test examples" for dataset, examples in found]
+    return "; ".join(said) or ", ".join(sorted({run.dataset for run in evidence.runs})) or "none yet"
+
+
+def _date(time: datetime | None) -> str:
+    return "never" if time is None else f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _environments(environments: Iterable[UsedEnvironment]) -> str:
+    rows = [
+        [
+            used.host,
+            used.device,
+            str(used.threads),
+            used.git_revision or "not recorded",
+            ", ".join(f"{package} {number}" for package, number in used.versions.items()),
+            str(used.jobs),
+            f"{_date(used.first_finished_at)} to {_date(used.last_finished_at)}",
+        ]
+        for used in environments
+    ]
+    if not rows:
+        return '<p class="empty">To fill this: finished jobs; this sweep has none yet.</p>'
+    return _table(["host", "device", "threads", "git revision", "versions", "jobs", "finished"], rows)
+
+
+def _failures(failures: Iterable[Failure]) -> list[str]:
+    found = [
+        f"<details><summary>{escape(failure.stage)} {escape(failure.description)} ({failure.key[:_KEY_DIGITS]}), "
+        f"{failure.attempts} attempts: {escape(failure.error)}</summary><pre>{escape(failure.traceback)}</pre></details>"
+        for failure in failures
+    ]
+    return [f"<h3>Failed jobs: {len(found)}</h3>", *found] if found else ["<p>No job of the space has failed.</p>"]
+
+
+def _table(titles: Iterable[str], rows: Iterable[list[Any]]) -> str:
+    head = "".join(f"<th>{escape(title)}</th>" for title in titles)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'

@@ -1,0 +1,96 @@
+"""The figures of a report, section by section, in the order in which a reader asks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestrator.figures import (
+    Picture,
+    Pictures,
+    accuracy_curves,
+    cost_plots,
+    example_difficulty,
+    pareto_fronts,
+    rank_heat_maps,
+    training_curves,
+)
+from orchestrator.report.sweep_page.evidence import Evidence
+
+MOST_SIDE_BY_SIDE = 6
+_ROBUST = "robust accuracy %"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """Pictures under one heading. Of several `choices` one is shown at a time, `first` at the beginning; `fill` says what is
+    missing where there are none."""
+
+    name: str
+    title: str
+    choices: dict[str, list[Picture]]
+    first: str = ""
+    fill: str
+
+
+def sections(evidence: Evidence) -> list[Section]:
+    """Every section, also those that nothing fills yet."""
+    rows = evidence.rows
+    return [
+        _side_by_side(
+            "accuracy", "Accuracy against epsilon", accuracy_curves(rows), _attacked("a space with `attacks` over several epsilons")
+        ),
+        _chosen(
+            "pareto",
+            "Clean against robust accuracy",
+            {label: [picture] for label, picture in pareto_fronts(rows).items()},
+            _attacked("models with clean accuracy and `attacks`"),
+        ),
+        _chosen(
+            "rank",
+            "Robust accuracy over theta and rank",
+            {label: [picture] for label, picture in rank_heat_maps(rows).items()},
+            "To fill this: a space with several `model.theta` and several `model.rank_fraction`, under attack.",
+        ),
+        _chosen("cost", "Cost against robustness", _costs(evidence), _attacked("any finished attack")),
+        _side_by_side(
+            "training", "Training", training_curves(evidence.runs), "To fill this: a trained model; no training job is done yet."
+        ),
+        _difficulty(evidence),
+    ]
+
+
+def _attacked(what: str) -> str:
+    return f"To fill this: {what}; no attack of this sweep is done yet."
+
+
+def _side_by_side(name: str, title: str, pictures: Pictures, fill: str) -> Section:
+    if len(pictures) > MOST_SIDE_BY_SIDE:
+        return _chosen(name, title, {label: [picture] for label, picture in pictures.items()}, fill)
+    return Section(name=name, title=title, choices={"": list(pictures.values())} if pictures else {}, fill=fill)
+
+
+def _chosen(name: str, title: str, choices: dict[str, list[Picture]], fill: str) -> Section:
+    first = max(choices, key=lambda label: _spread(choices[label])) if choices else ""
+    return Section(name=name, title=title, choices=choices, first=first, fill=fill)
+
+
+def _spread(pictures: Sequence[Picture]) -> float:
+    """By how much models differ: what tells most is shown first."""
+    shares = [float(row[_ROBUST] or 0) for row in pictures[0].table if _ROBUST in row]
+    return max(shares) - min(shares) if shares else 0.0
+
+
+def _costs(evidence: Evidence) -> dict[str, list[Picture]]:
+    choices: dict[str, list[Picture]] = {}
+    for cost in ("training seconds", "attack seconds", "parameters"):
+        for label, picture in cost_plots(evidence.rows, evidence.costs, cost=cost).items():
+            choices.setdefault(label, []).append(picture)
+    return choices
+
+
+def _difficulty(evidence: Evidence) -> Section:
+    pictures = example_difficulty(evidence.scores)
+    choices: dict[str, list[Picture]] = {}
+    for label, picture in pictures.items():
+        choices.setdefault(label.rpartition(":")[0], []).append(picture)
+    fill = "To fill this: evaluated models; no evaluation of this sweep is done yet."
+    return _chosen("examples", "How hard the examples are", choices, fill)
