@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, get_args
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, func, literal, select
 
 from orchestrator.store.columns import utc_now
 from orchestrator.store.describe import describe
@@ -46,52 +46,58 @@ def failures(store: Store, sweep: str | None) -> list[Failure]:
     """
     with store.reading() as connection:
         number = None if sweep is None else sweep_id(connection, sweep)
-        failed = _in_space(select(SweepJobRecord.job_key), number).where(JobRecord.state == "failed")
-        jobs = connection.execute(select(JobRecord.key, JobRecord.stage, JobRecord.spec).where(JobRecord.key.in_(failed))).all()
+        # From the few failed jobs to their sweeps: the other way round every job of the sweep would be looked at.
+        held = _in_space(select(SweepJobRecord.job_key).where(SweepJobRecord.job_key == JobRecord.key), number).exists()
+        jobs = connection.execute(select(JobRecord.key, JobRecord.stage, JobRecord.spec).where(JobRecord.state == "failed", held)).all()
         columns = AttemptRecord.job_key, AttemptRecord.outcome, AttemptRecord.error, AttemptRecord.traceback
-        statement = select(*columns).where(AttemptRecord.job_key.in_(failed)).order_by(AttemptRecord.number)
         attempts = defaultdict(list)
-        for row in connection.execute(statement):
-            attempts[row.job_key].append(row)
+        for key in (job.key for job in jobs):
+            attempts[key] = list(connection.execute(select(*columns).where(AttemptRecord.job_key == key).order_by(AttemptRecord.number)))
     found = [_failure(job, attempts[job.key]) for job in jobs]
     return sorted(found, key=lambda failure: (_STAGES.index(failure.stage), failure.key))
 
 
 def _in_space(statement: AnySelect, sweep: int | None) -> AnySelect:
-    joined = statement.join(JobRecord, JobRecord.key == SweepJobRecord.job_key).where(SweepJobRecord.in_space)
-    return joined if sweep is None else joined.where(SweepJobRecord.sweep_id == sweep)
+    held = statement.where(SweepJobRecord.in_space)
+    return held if sweep is None else held.where(SweepJobRecord.sweep_id == sweep)
 
 
 def _counts(connection: Connection, sweep: int | None, since: datetime) -> Counts:
-    running = _running(connection, since)
-    blocked = _blocked(connection)
+    """By sweep and stage, counted by the database: a sweep of 100,000 jobs is too much to count here while somebody waits."""
     counts: Counts = defaultdict(lambda: defaultdict(Counter))
-    for row in connection.execute(_in_space(select(SweepJobRecord.sweep_id, JobRecord.key, JobRecord.stage, JobRecord.state), sweep)):
-        state = row.state
-        if state == "planned":
-            state = "running" if row.key in running else "blocked" if row.key in blocked else "waiting"
-        counts[row.sweep_id][row.stage][state] += 1
+    for number, stage, state, jobs in connection.execute(_counted(sweep, JobRecord.state)):
+        counts[number][stage]["waiting" if state == "planned" else state] += jobs
+    running = _running(since)
+    blocked = _blocked()
+    planned = JobRecord.state == "planned"
+    told_apart = {
+        "running": planned & JobRecord.key.in_(running),
+        "blocked": planned & JobRecord.key.in_(blocked) & JobRecord.key.not_in(running),
+    }
+    for state, condition in told_apart.items():
+        for number, stage, _, jobs in connection.execute(_counted(sweep, literal(state)).where(condition)):
+            counts[number][stage][state] += jobs
+            counts[number][stage]["waiting"] -= jobs
     return counts
 
 
-def _running(connection: Connection, since: datetime) -> set[str]:
+def _counted(sweep: int | None, state: Any) -> AnySelect:
+    """The jobs in a space by sweep, stage and `state`."""
+    columns = SweepJobRecord.sweep_id, JobRecord.stage
+    statement = select(*columns, state.label("state"), func.count()).join(JobRecord, JobRecord.key == SweepJobRecord.job_key)
+    return _in_space(statement, sweep).group_by(*columns, "state")
+
+
+def _running(since: datetime) -> Select[tuple[str]]:
     alive = select(AttemptRecord.job_key).join(SweepRecord, SweepRecord.id == AttemptRecord.sweep_id)
-    return set(connection.execute(alive.where(AttemptRecord.outcome == "running", SweepRecord.heartbeat_at >= since)).scalars())
+    return alive.where(AttemptRecord.outcome == "running", SweepRecord.heartbeat_at >= since)
 
 
-def _blocked(connection: Connection) -> set[str]:
-    """The jobs with a failed ancestor."""
-    frontier = set(connection.execute(select(JobRecord.key).where(JobRecord.state == "failed")).scalars())
-    if not frontier:
-        return set()
-    children = defaultdict(set)
-    for row in connection.execute(select(JobParentRecord.parent_key, JobParentRecord.child_key)):
-        children[row.parent_key].add(row.child_key)
-    blocked: set[str] = set()
-    while frontier:
-        frontier = set().union(*(children[key] for key in frontier)) - blocked
-        blocked |= frontier
-    return blocked
+def _blocked() -> Select[tuple[str]]:
+    """The jobs with a failed ancestor, and those that failed."""
+    failed = select(JobRecord.key.label("key")).where(JobRecord.state == "failed").cte("blocked", recursive=True)
+    children = select(JobParentRecord.child_key).join(failed, JobParentRecord.parent_key == failed.c.key)
+    return select(failed.union(children).c.key)
 
 
 def _status(row: Any, counts: dict[Stage, Counter[str]], since: datetime) -> SweepStatus:

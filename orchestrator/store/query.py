@@ -1,5 +1,6 @@
 """Reads of keys, names and results. Rows of the database never leave: callers get frozen values."""
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Connection, Select, select, union
@@ -28,7 +29,15 @@ def sweep_names(store: Store) -> list[str]:
         return sorted(connection.execute(select(SweepRecord.name)).scalars())
 
 
-def result_rows(store: Store, sweep: str | None, *, per_repeat: bool, over_seeds: bool = False, worst: bool = False) -> list[ResultRow]:
+def result_rows(
+    store: Store,
+    sweep: str | None,
+    *,
+    per_repeat: bool,
+    over_seeds: bool = False,
+    worst: bool = False,
+    models: Collection[str] | None = None,
+) -> list[ResultRow]:
     """The results of a sweep, or of all (then one row per sweep that holds the jobs), older spaces of a sweep included.
 
     A row is one trained model under one attack, knowledge, epsilon and so on, over its repeats or, with `per_repeat`, in one of
@@ -38,20 +47,20 @@ def result_rows(store: Store, sweep: str | None, *, per_repeat: bool, over_seeds
     or in draws that no attack on the model has in the sweep is a row with attack `none`. Sorted by sweep, data set,
     model, width, binary (false first), rank fraction, theta (1 first), defence (none first) and its settings, adversarial
     training (none first), seed, knowledge (randomized first), attack (from noise to Square), norm (linf first), epsilon, then the
-    attack's other settings.
+    attack's other settings. With `models` only those of these keys are read.
 
     Raises:
         UserError: no such sweep.
     """
     with store.reading() as connection:
         number = None if sweep is None else sweep_id(connection, sweep)
-        clean = _measurements(connection, CleanResultRecord, number)
-        attacks = _measurements(connection, AttackResultRecord, number)
-        models = _models(connection, number)
-        pools = seed_pools(connection, models) if over_seeds else None
+        clean = _measurements(connection, CleanResultRecord, number, models)
+        attacks = _measurements(connection, AttackResultRecord, number, models)
+        described = _models(connection, number) if models is None else described_models(connection, list(models))
+        pools = seed_pools(connection, described) if over_seeds else None
     if over_seeds:
-        models = {key: {**model, "seed": None} for key, model in models.items()}
-    return result_table(models, clean, attacks, per_repeat=per_repeat, pools=pools, worst=worst)
+        described = {key: {**model, "seed": None} for key, model in described.items()}
+    return result_table(described, clean, attacks, per_repeat=per_repeat, pools=pools, worst=worst)
 
 
 def _of_sweep(statement: AnySelect, record: type[CleanResultRecord | AttackResultRecord], sweep: int | None) -> AnySelect:
@@ -59,8 +68,12 @@ def _of_sweep(statement: AnySelect, record: type[CleanResultRecord | AttackResul
     return joined if sweep is None else joined.where(SweepJobRecord.sweep_id == sweep)
 
 
-def _measurements(connection: Connection, record: type[CleanResultRecord | AttackResultRecord], sweep: int | None) -> list[Measurement]:
+def _measurements(
+    connection: Connection, record: type[CleanResultRecord | AttackResultRecord], sweep: int | None, models: Collection[str] | None
+) -> list[Measurement]:
     statement = _of_sweep(select(SweepRecord.name.label("sweep"), *measured_columns(record)).select_from(record), record, sweep)
+    if models is not None:
+        statement = statement.where(record.model_key.in_(list(models)))
     rows = connection.execute(statement.join(SweepRecord, SweepRecord.id == SweepJobRecord.sweep_id)).mappings()
     return list(as_measurements(rows))
 

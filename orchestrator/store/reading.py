@@ -25,7 +25,7 @@ from orchestrator.store.result_models import (
 from orchestrator.store.session import Store
 from workers.results import unpack_flags
 
-_OUTCOMES = (TrainedModelRecord, CleanResultRecord, CraftedExamplesRecord, AttackResultRecord, DiagnosisRecord, SurfaceRecord)
+OUTCOMES = (TrainedModelRecord, CleanResultRecord, CraftedExamplesRecord, AttackResultRecord, DiagnosisRecord, SurfaceRecord)
 AnySelect = Select[*tuple[Any, ...]]
 Flags = NDArray[np.bool_]
 
@@ -66,7 +66,7 @@ def job_costs(store: Store, sweep: str | None) -> JobCosts:
         for child, parent in connection.execute(edges if number is None else _of_sweep(edges, JobParentRecord.child_key, number)):
             parents[child].append(parent)
         seconds: dict[str, float] = {}
-        for record in _OUTCOMES:
+        for record in OUTCOMES:
             statement = select(record.job_key, record.seconds)
             wanted = statement if number is None else _of_sweep(statement, record.job_key, number)
             seconds.update((key, took) for key, took in connection.execute(wanted))
@@ -120,7 +120,7 @@ def provenance(store: Store, sweep: str) -> Provenance:
         columns = SweepRecord.space, SweepRecord.created_at, SweepRecord.launched_at
         row = connection.execute(select(*columns).where(SweepRecord.id == number)).one()
         finished: dict[str, list[datetime]] = defaultdict(list)
-        for record in _OUTCOMES:
+        for record in OUTCOMES:
             for environment, time in connection.execute(
                 _of_sweep(select(record.environment_id, record.finished_at), record.job_key, number)
             ):
