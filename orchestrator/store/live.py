@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select, union_all
+from sqlalchemy import select, union_all
 
 from orchestrator.store.columns import utc_now
 from orchestrator.store.describe import describe
@@ -22,7 +22,6 @@ from workers.fields import Stage
 MOST_FINISHED = 2000
 _MOST_TIMED = 200
 _CHUNK = 500
-AnySelect = Select[*tuple[Any, ...]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,7 +94,7 @@ def running_jobs(store: Store, sweep: str, *, now: datetime | None = None) -> li
         UserError: no such sweep.
     """
     since = (now or utc_now()) - ALIVE
-    columns = JobRecord.key, JobRecord.stage, JobRecord.spec, AttemptRecord.number, AttemptRecord.started_at
+    columns: list[Any] = [JobRecord.key, JobRecord.stage, JobRecord.spec, AttemptRecord.number, AttemptRecord.started_at]
     with store.reading() as connection:
         number = sweep_id(connection, sweep)
         statement = select(*columns).join(AttemptRecord, AttemptRecord.job_key == JobRecord.key)
@@ -114,7 +113,7 @@ def finished_jobs(store: Store, sweep: str, *, stage: Stage | None = None) -> li
     Raises:
         UserError: no such sweep.
     """
-    columns = JobRecord.key, JobRecord.stage, AttemptRecord.started_at, AttemptRecord.finished_at
+    columns: list[Any] = [JobRecord.key, JobRecord.stage, AttemptRecord.started_at, AttemptRecord.finished_at]
     with store.reading() as connection:
         number = sweep_id(connection, sweep)
         statement = select(*columns).select_from(AttemptRecord).join(JobRecord, JobRecord.key == AttemptRecord.job_key)

@@ -88,12 +88,12 @@ def _counted(sweep: int | None, state: Any) -> AnySelect:
     return _in_space(statement, sweep).group_by(*columns, "state")
 
 
-def _running(since: datetime) -> Select[tuple[str]]:
+def _running(since: datetime) -> AnySelect:
     alive = select(AttemptRecord.job_key).join(SweepRecord, SweepRecord.id == AttemptRecord.sweep_id)
     return alive.where(AttemptRecord.outcome == "running", SweepRecord.heartbeat_at >= since)
 
 
-def _blocked() -> Select[tuple[str]]:
+def _blocked() -> AnySelect:
     """The jobs with a failed ancestor, and those that failed."""
     failed = select(JobRecord.key.label("key")).where(JobRecord.state == "failed").cte("blocked", recursive=True)
     children = select(JobParentRecord.child_key).join(failed, JobParentRecord.parent_key == failed.c.key)
