@@ -19,16 +19,19 @@ ADDRESS = "127.0.0.1"
 INTERRUPTED = 130
 _NEEDED = ("streamlit", "plotly", "psutil")
 _SECONDS = 10.0
-_OPTIONS = {
-    "server.address": ADDRESS,
-    "server.allowedHosts": f"{ADDRESS},localhost",  # a page elsewhere cannot reach it by a name that it makes up
-    "server.headless": "true",
-    "server.fileWatcherType": "none",
-    "browser.gatherUsageStats": "false",
-    "client.toolbarMode": "minimal",
-    "client.disableDataExport": "true",  # our own download escapes what a spreadsheet would take for a formula
-    "logger.hideWelcomeMessage": "true",
-}
+_OPTIONS = (
+    ("server.address", ADDRESS),
+    ("server.allowedHosts", ADDRESS),  # a page elsewhere cannot reach it by a name that it makes up
+    ("server.allowedHosts", "localhost"),
+    ("server.headless", "true"),
+    ("server.fileWatcherType", "none"),
+    ("browser.gatherUsageStats", "false"),
+    ("client.toolbarMode", "minimal"),
+    ("client.disableDataExport", "true"),  # our own download escapes what a spreadsheet would take for a formula
+    ("logger.hideWelcomeMessage", "true"),
+    ("theme.light.primaryColor", "#0078b8"),  # the usual red would look like failure
+    ("theme.dark.primaryColor", "#0078b8"),
+)
 
 
 def serve(places: Places, *, port: int, say: Callable[[str], None]) -> int:
@@ -56,7 +59,7 @@ def serve(places: Places, *, port: int, say: Callable[[str], None]) -> int:
 
 def _command(port: int) -> list[str]:
     app = Path(__file__).with_name("app.py")
-    options = [f"--{name}={value}" for name, value in _OPTIONS.items()]
+    options = [f"--{name}={value}" for name, value in _OPTIONS]
     return [sys.executable, "-m", "streamlit", "run", str(app), f"--server.port={port}", *options]
 
 

@@ -1,6 +1,6 @@
 """One test example under one model: what it looks or sounds like, what attacks made of it, and how often it was classified right."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import streamlit as st
@@ -23,9 +23,9 @@ from orchestrator.dashboard.examples import (
 from orchestrator.dashboard.models_page import choose_model
 from orchestrator.dashboard.rows import read_rows
 from orchestrator.dashboard.waveforms import waveform_figure
-from orchestrator.figures.picture import Table
+from orchestrator.figures.picture import Cell, Table
 from orchestrator.store import ResultRow
-from orchestrator.store.live import Crafted, crafted_examples
+from orchestrator.store.live import Crafted, crafted_examples, evaluation_keys
 from orchestrator.store.reading import Flags, example_flags
 from workers.errors import ArtifactError, DataError
 from workers.specs import DataSpec
@@ -42,18 +42,19 @@ def page() -> None:
         st.info("No evaluation or attack of this model is done yet.")
         return
     with opened() as store:
-        flags = example_flags(store, [job for row in rows for job in row.job_keys])
+        clean = evaluation_keys(store, key)
+        flags = example_flags(store, {*clean, *(job for row in rows for job in row.job_keys)})
         crafted = crafted_examples(store, key)
     example = _choose_example(flags)
-    _outcomes(rows, flags, example)
+    _outcomes(outcomes(rows, clean, flags, example))
     st.subheader("The example")
     try:
-        clean, label = _clean(key, _counted(flags), example)
+        inputs, label = _clean(key, _counted(flags), example)
     except (DataError, ArtifactError) as error:
         problem("The data set cannot be read here:", str(error))
     else:
         st.caption(f"Its class is number {label}.")
-        _pictures(clean, crafted, example)
+        _pictures(inputs, crafted, example)
 
 
 def _choose_example(flags: dict[str, Flags]) -> int:
@@ -61,7 +62,7 @@ def _choose_example(flags: dict[str, Flags]) -> int:
     left, right = st.columns(2)
     order = left.selectbox("Examples", _ORDERS, key="order")
     place = int(right.number_input("Place in that order", 0, len(shares) - 1, key="place"))
-    example: int = ordered(shares, order)[place].item()
+    example = int(ordered(shares, order)[place])
     share = shares[example]
     said = f"over all clean evaluations and attacks of this model it was right in {100 * share:.1f} %"
     st.caption(f"Example {example} of {len(shares)}: {said}." if np.isfinite(share) else f"Example {example} of {len(shares)}.")
@@ -69,7 +70,8 @@ def _choose_example(flags: dict[str, Flags]) -> int:
 
 
 def _counted(flags: dict[str, Flags]) -> int:
-    return max(found.shape[1] for found in flags.values())
+    most: int = max(found.shape[1] for found in flags.values())
+    return most
 
 
 def right_shares(flags: dict[str, Flags]) -> NDArray[np.float64]:
@@ -90,22 +92,26 @@ def ordered(shares: NDArray[np.float64], order: str) -> NDArray[np.intp]:
     return np.argsort(shares if order == _ORDERS[1] else -shares, kind="stable")
 
 
-def _outcomes(rows: Sequence[ResultRow], flags: dict[str, Flags], example: int) -> None:
+def _outcomes(found: Table) -> None:
     st.subheader("Classified right")
-    found = outcomes(rows, flags, example)
     right = st.column_config.ProgressColumn("right %", format="%.0f", min_value=0, max_value=100)
     st.dataframe(found, hide_index=True, column_config={"right %": right}, height="auto" if len(found) < 12 else 320)  # noqa: PLR2004
 
 
-def outcomes(rows: Sequence[ResultRow], flags: dict[str, Flags], example: int) -> Table:
-    """In which share of draws and repeats the example was right under each attack, in which that it is in."""
-    table: Table = []
+def outcomes(rows: Sequence[ResultRow], clean: Sequence[str], flags: dict[str, Flags], example: int) -> Table:
+    """In which share of draws and repeats the example was right: without attack (the jobs `clean`), and under each attack on it."""
+    plain = {"attack": "none", "knowledge": None, "norm": None, "epsilon": "0", "steps": None}
+    found: list[tuple[Mapping[str, Cell], Sequence[str]]] = [(plain, clean)]
     for row in rows:
-        right = [flags[key][:, example] for key in row.job_keys if key in flags and flags[key].shape[1] > example]
+        if row.attack != "none":
+            attack = {"attack": row.attack, "knowledge": row.knowledge, "norm": row.norm, "epsilon": row.epsilon_literal}
+            found.append(({**attack, "steps": row.steps}, row.job_keys))
+    table: Table = []
+    for settings, keys in found:
+        right = [flags[key][:, example] for key in keys if key in flags and flags[key].shape[1] > example]
         if right:
             said = np.concatenate(right)
-            attack = {"attack": row.attack, "knowledge": row.knowledge, "norm": row.norm, "epsilon": row.epsilon_literal}
-            table.append({**attack, "steps": row.steps, "right %": round(100 * float(said.mean()), 1), "evaluations": len(said)})
+            table.append({**settings, "right %": round(100 * float(said.mean()), 1), "evaluations": len(said)})
     return table
 
 

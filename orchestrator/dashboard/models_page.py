@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from orchestrator.dashboard.context import opened
-from orchestrator.dashboard.elements import choose, choose_sweep, show_picture, show_table
+from orchestrator.dashboard.elements import choose, choose_sweep, frame, show_picture, show_table
 from orchestrator.dashboard.pages import go_to
-from orchestrator.dashboard.results_page import results_frame
+from orchestrator.dashboard.results_page import PERCENT, results_frame
 from orchestrator.dashboard.rows import model_names, read_rows, read_runs
 from orchestrator.figures import accuracy_curves, training_curves
 from orchestrator.figures.picture import Cell, Table
@@ -34,16 +34,14 @@ def page() -> None:
     run = choose_model(sweep)
     rows = read_rows(sweep, models=[run.model_key])
     st.code(run.model_key, language=None)
-    show_table(facts(run, rows))
+    st.dataframe(frame(facts(run, rows)), hide_index=True, height="content")
     _verdict(sweep, run.model_key)
     st.subheader("Results")
     if rows:
-        st.dataframe(results_frame(rows, shown_columns(rows)), hide_index=True)
+        st.dataframe(results_frame(rows, shown_columns(rows)), hide_index=True, column_config=PERCENT)
         if st.button("Look at single examples"):
             go_to("Examples")
-        for label, picture in accuracy_curves(rows).items():
-            st.text(label)
-            show_picture(picture, key=label)
+        _curves(rows)
     else:
         st.info("No evaluation or attack of this model is done yet.")
     st.subheader("Training")
@@ -52,6 +50,13 @@ def page() -> None:
         st.caption("It was not trained itself: only a defence was put around another model.")
     for label, picture in pictures.items():
         show_picture(picture, key=label)
+
+
+def _curves(rows: Sequence[ResultRow]) -> None:
+    pictures = accuracy_curves(rows)
+    if pictures:
+        label = st.selectbox("Accuracy against epsilon", list(pictures), key="curve")
+        show_picture(pictures[label], key=label)
 
 
 def facts(run: TrainingRun, rows: Sequence[ResultRow]) -> Table:

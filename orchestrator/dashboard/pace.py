@@ -26,9 +26,10 @@ def pace_figure(finished: Collection[FinishedJob]) -> go.Figure:
         bars,
         barmode="stack",
         bargap=0.08,
-        height=240,
+        height=280,
+        margin={"l": 56, "r": 16, "t": 40, "b": 48},
         xaxis={"type": "date"},
-        yaxis={"title": {"text": f"jobs in {_words(step)}"}, "rangemode": "tozero"},
+        yaxis={"title": {"text": f"jobs / {_words(step)}"}, "rangemode": "tozero"},
     )
 
 
@@ -54,6 +55,6 @@ def _bar(stage: str, number: int, counts: Counter[tuple[str, int]], step: float)
 
 
 def _words(step: float) -> str:
-    if step < 60:  # noqa: PLR2004 (seconds of a minute)
-        return f"{step:g} seconds"
-    return "a minute" if step == 60 else f"{step / 60:g} minutes" if step < 3600 else f"{step / 3600:g} hours"  # noqa: PLR2004
+    units = ((3600, "h"), (60, "min"), (1, "s"))
+    size, unit = next((size, unit) for size, unit in units if step >= size)
+    return unit if step == size else f"{step / size:g} {unit}"

@@ -16,15 +16,17 @@ from orchestrator.progress import clock
 from orchestrator.store import Failure, Store, SweepStatus, failures, sweep_status
 from orchestrator.store.columns import utc_now
 from orchestrator.store.live import FinishedJob, Place, RunningJob, finished_jobs, mean_seconds, places_of, running_jobs
+from workers.fields import Stage
 
 _REFRESH, _REFRESH_IDLE = 3.0, 20.0
 _STATES = ("done", "running", "waiting", "failed", "blocked")
 _MOST_PLACED = 1000
+_TILE = 164  # two beside each other on a phone
 
 
 @dataclass(frozen=True, kw_only=True)
 class Watched:
-    """One look at a sweep; `recent` are the jobs that finished in the `WINDOW` up to `until`."""
+    """One look at a sweep; `finished` are the jobs since the launch, `recent` those in the `WINDOW` up to `until`."""
 
     status: SweepStatus
     running: list[RunningJob]
@@ -67,24 +69,30 @@ def watch(store: Store, sweep: str) -> Watched:
     now = utc_now()
     (status,) = sweep_status(store, sweep, now=now)
     running, finished = running_jobs(store, sweep, now=now), finished_jobs(store, sweep)
-    seconds = mean_seconds(finished)
-    for stage, counts in status.stages.items():
-        if stage not in seconds and (counts.waiting or counts.running):
-            seconds |= mean_seconds(finished_jobs(store, sweep, stage=stage))
+    mine = [job for job in finished if status.launched_at is None or job.finished_at >= status.launched_at]
     until = now if status.driver_alive else max((job.finished_at for job in finished), default=now)
     since = max(until - WINDOW, min(status.launched_at or until, until - timedelta(seconds=1)))
-    recent = [job for job in finished if job.finished_at >= since]
+    recent = [job for job in finished if since <= job.finished_at]
     return Watched(
         status=status,
         running=running,
-        finished=finished,
+        finished=mine or finished,
         recent=recent,
         places=places_of(store, [job.key for job in recent[:_MOST_PLACED]]),
         failed=failures(store, sweep),
-        left=time_left(status, running, seconds, now=now),
+        left=time_left(status, running, _seconds(store, status, finished, mine), now=now),
         since=since,
         until=until,
     )
+
+
+def _seconds(store: Store, status: SweepStatus, finished: list[FinishedJob], mine: list[FinishedJob]) -> dict[Stage, float]:
+    """How long jobs take: those since the launch if there are any, since an earlier space may have had other settings."""
+    seconds = mean_seconds(finished) | mean_seconds(mine)
+    for stage, counts in status.stages.items():
+        if stage not in seconds and (counts.waiting or counts.running):
+            seconds |= mean_seconds(finished_jobs(store, status.name, stage=stage))
+    return seconds
 
 
 def _headline(watched: Watched) -> None:
@@ -93,13 +101,13 @@ def _headline(watched: Watched) -> None:
     st.text(_who(watched.status, total - counts["done"]))
     st.progress(counts["done"] / total if total else 0.0)
     with st.container(horizontal=True):
-        st.metric("Done", f"{counts['done']} of {total}", border=True, width=190)
-        st.metric("Running", str(counts["running"]), border=True, width=190)
-        st.metric("Failed", str(counts["failed"]), border=True, width=190, help="Given up; the jobs after them are blocked.")
+        st.metric(f"Done, of {total:,}", f"{counts['done']:,}", border=True, width=_TILE)
+        st.metric("Running", str(counts["running"]), border=True, width=_TILE)
+        st.metric("Failed", str(counts["failed"]), border=True, width=_TILE, help="Given up; the jobs after them are blocked.")
         pace = per_minute(watched.recent, since=watched.since, until=watched.until)
         when = "in the last 10 minutes" if watched.status.driver_alive else "in the sweep's last 10 minutes"
-        st.metric("Jobs a minute", f"{pace:.1f}", border=True, width=190, help=f"Finished by this sweep {when}.")
-        st.metric("To the end", _end(watched), border=True, width=190, help=_basis(watched.left))
+        st.metric("Jobs a minute", f"{pace:.1f}", border=True, width=_TILE, help=f"Finished by this sweep {when}.")
+        st.metric("To the end", _end(watched), border=True, width=_TILE, help=_basis(watched.left))
     if watched.left.seconds is not None:
         st.caption(f"Estimated end: {at(watched.until + timedelta(seconds=watched.left.seconds))}. Last look: {_second(watched.until)}.")
 
@@ -133,11 +141,11 @@ def _second(time: datetime) -> str:
 
 def _stages(status: SweepStatus) -> None:
     rows = [
-        {"stage": stage, "progress": counts.done / counts.total, **{state: getattr(counts, state) for state in _STATES}}
+        {"stage": stage, "progress": 100 * counts.done / counts.total, **{state: getattr(counts, state) for state in _STATES}}
         for stage, counts in status.stages.items()
     ]
-    bar = st.column_config.ProgressColumn("done", format="percent", min_value=0.0, max_value=1.0, width="small")
-    st.dataframe(frame(rows), hide_index=True, column_config={"progress": bar, "done": "jobs done"})
+    bar = st.column_config.ProgressColumn("done", format="%d%%", min_value=0, max_value=100, width="small")
+    st.dataframe(frame(rows), hide_index=True, height="content", column_config={"progress": bar, "done": "jobs done"})
 
 
 def _now(watched: Watched) -> None:
@@ -162,7 +170,8 @@ def _places(watched: Watched) -> None:
         st.caption("No job of this sweep has finished lately: the database does not know where its workers are.")
         return
     minutes = max(1, round((watched.until - watched.since).total_seconds() / 60))
-    st.caption(f"Where jobs finished in the last {minutes} minutes{'' if watched.status.driver_alive else ' of the sweep'}:")
+    span = "minute" if minutes == 1 else f"{minutes} minutes"
+    st.caption(f"Where jobs finished in the last {span}{'' if watched.status.driver_alive else ' of the sweep'}:")
     show_table(
         [
             {
@@ -186,8 +195,8 @@ def _this_machine(status: SweepStatus) -> None:
         return
     machine = look(status.driver_pid, status.launched_at)
     with st.container(horizontal=True):
-        st.metric("Processors", f"{machine.cpu:.0f} %", border=True, width=190, help=f"Of all {machine.cores} cores of this machine.")
-        st.metric("Memory", f"{machine.memory_used:.1f} GiB", border=True, width=190, help=f"Of {machine.memory_total:.1f} GiB.")
+        st.metric("Processors", f"{machine.cpu:.0f} %", border=True, width=_TILE, help=f"Of all {machine.cores} cores of this machine.")
+        st.metric("Memory", f"{machine.memory_used:.1f} GiB", border=True, width=_TILE, help=f"Of {machine.memory_total:.1f} GiB.")
     _processes(machine)
     _gpus()
     st.caption("This machine only. Other nodes of a Ray cluster cannot be seen from here; Ray's own dashboard shows them.")

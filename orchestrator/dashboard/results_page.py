@@ -14,6 +14,7 @@ from orchestrator.report.sweep_page.naming import slug
 from orchestrator.store import ResultRow
 
 _MEASURED = frozenset({"clean %", "robust %", "95% interval", "se examples", "se draws", "se seeds"})
+PERCENT = {name: st.column_config.NumberColumn(format="%.1f") for name in ("clean %", "robust %")}
 _MOST_OPTIONS = 200
 _ABSENT = "-"
 
@@ -47,10 +48,8 @@ def _filtered(rows: Sequence[ResultRow], columns: Sequence[Column]) -> list[Resu
 
 def _table(rows: Sequence[ResultRow], columns: Sequence[Column], *, key: str) -> ResultRow | None:
     """The selected row, if any."""
-    figures = {column.title: st.column_config.NumberColumn(format="%.1f") for column in columns if column.title.endswith(" %")}
-    state = st.dataframe(
-        results_frame(rows, columns), hide_index=True, column_config=figures, on_select="rerun", selection_mode="single-row", key=key
-    )
+    found = results_frame(rows, columns)
+    state = st.dataframe(found, hide_index=True, column_config=PERCENT, on_select="rerun", selection_mode="single-row", key=key)
     place = next(iter(state.selection.rows), None)
     return rows[place] if place is not None and place < len(rows) else None
 

@@ -15,7 +15,7 @@ from orchestrator.store.lookup import sweep_id
 from orchestrator.store.models import AttemptRecord, JobRecord, SweepRecord
 from orchestrator.store.progress import ALIVE
 from orchestrator.store.reading import OUTCOMES
-from orchestrator.store.result_models import CraftedExamplesRecord, EnvironmentRecord
+from orchestrator.store.result_models import CleanResultRecord, CraftedExamplesRecord, EnvironmentRecord
 from orchestrator.store.session import Store
 from workers.fields import Stage
 
@@ -148,6 +148,14 @@ def mean_seconds(jobs: Collection[FinishedJob]) -> dict[Stage, float]:
     for job in jobs:
         taken[job.stage].append(job.seconds)
     return {stage: sum(seconds) / len(seconds) for stage, seconds in taken.items()}
+
+
+def evaluation_keys(store: Store, model_key: str) -> list[str]:
+    """The jobs that measured the model without attack."""
+    clean = CleanResultRecord
+    statement = select(clean.job_key).where(clean.model_key == model_key).order_by(clean.repeat, clean.job_key)
+    with store.reading() as connection:
+        return list(connection.execute(statement).scalars())
 
 
 def crafted_examples(store: Store, model_key: str) -> list[Crafted]:
