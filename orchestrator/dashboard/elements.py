@@ -12,6 +12,7 @@ from orchestrator.figures import CONFIG, TEMPLATES, Picture
 from orchestrator.figures.picture import Cell, Table
 from orchestrator.store.live import SweepHead, sweep_heads
 
+_TOOLS = 44  # pixels above a figure for its buttons, which are always there on a phone
 Choice = TypeVar("Choice", bound=str)
 
 
@@ -67,5 +68,5 @@ def show_table(rows: Table) -> None:
 
 def draw(figure: go.Figure, *, key: str) -> None:
     """A figure without template, in the viewer's colours."""
-    coloured = go.Figure(figure).update_layout(template=TEMPLATES[ground()])
+    coloured = go.Figure(figure).update_layout(template=TEMPLATES[ground()], margin={"t": _TOOLS})
     st.plotly_chart(coloured, theme=None, config=CONFIG, key=f"figure {key} {ground()}")

@@ -27,7 +27,6 @@ def pace_figure(finished: Collection[FinishedJob]) -> go.Figure:
         barmode="stack",
         bargap=0.08,
         height=280,
-        margin={"l": 56, "r": 16, "t": 40, "b": 48},
         xaxis={"type": "date"},
         yaxis={"title": {"text": f"jobs / {_words(step)}"}, "rangemode": "tozero"},
     )
