@@ -166,18 +166,46 @@ def results(
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
     per_repeat: Annotated[bool, typer.Option("--per-repeat", help="One row per repeat instead of the mean over repeats.")] = False,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            "--only", help="Only models with this verdict, or these: sound, suspicious, unsound; comma between.", show_default=False
+        ),
+    ] = None,
     output: Annotated[OutputFormat, typer.Option("--format", "-f", help="How to print.")] = OutputFormat.table,
 ) -> None:
     """Print clean and robust accuracy with 95 % intervals, one row per model, attack, knowledge and epsilon."""
     from orchestrator.report import render_results
     from orchestrator.store import open_store, result_rows
 
+    wanted = None if only is None else _verdicts(only)
     with open_store(_places(home, store).store_url, upgrade=False) as opened:
-        rendered = render_results(result_rows(opened, sweep, per_repeat=per_repeat), output.value)
+        rows = result_rows(opened, sweep, per_repeat=per_repeat)
+    rendered = render_results([row for row in rows if wanted is None or row.verdict in wanted], output.value)
     if isinstance(rendered, str):
         typer.echo(rendered)
     else:
         _console().print(rendered, crop=False)
+
+
+@app.command()
+def verdicts(
+    sweep: SweepName = None,
+    *,
+    home: Home = DEFAULT_HOME,
+    store: StoreUrl = None,
+    output: Annotated[TextFormat, typer.Option("--format", "-f", help="How to print.")] = TextFormat.table,
+) -> None:
+    """Show per model whether its figures can be believed: sound, suspicious or unsound, and each check with what it found."""
+    from orchestrator.report import render_verdicts, verdicts_json
+    from orchestrator.store import model_verdicts, open_store
+
+    with open_store(_places(home, store).store_url, upgrade=False) as opened:
+        found = model_verdicts(opened, sweep)
+    if output is TextFormat.json:
+        typer.echo(verdicts_json(found))
+    else:
+        _console().print(render_verdicts(found))
 
 
 @app.command()
@@ -213,6 +241,16 @@ def spaces() -> None:
     for name, description in builtin_spaces():
         table.add_row(name, description)
     _console().print(table)
+
+
+def _verdicts(only: str) -> frozenset[str]:
+    """The verdicts that `--only` names."""
+    from orchestrator.verdict import VERDICTS
+
+    named = frozenset(part.strip() for part in only.split(","))
+    for name in sorted(named - set(VERDICTS)):
+        raise UserError(f"--only '{name}': one of {', '.join(VERDICTS)}")
+    return named
 
 
 def _places(home: Path, store: str | None, data: Path | None = None) -> "Places":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from workers.data import source
 from workers.errors import UserError
-from workers.specs import AttackSpec, CraftSpec, DataSpec, Job, TrainSpec
+from workers.specs import AttackSpec, CraftSpec, DataSpec, DiagnoseSpec, EvaluateSpec, Job, TrainSpec
 
 
 def check_sizes(jobs: Iterable[Job], root: Path | None = None) -> None:
@@ -27,7 +27,15 @@ def check_sizes(jobs: Iterable[Job], root: Path | None = None) -> None:
             _check_size("data.train_examples", data.train_examples, sizes[named][0], f"{data.name}'s training split")
         elif (model_data := trained.get(job.parents["model"])) is not None:
             available = sizes[model_data.name, model_data.split_lists][1]
-            _check_size("evaluation.examples", spec.evaluation.examples, available, f"{model_data.name}'s test split")
+            path, asked = _asked(spec)
+            _check_size(path, asked, available, f"{model_data.name}'s test split")
+
+
+def _asked(spec: AttackSpec | CraftSpec | DiagnoseSpec | EvaluateSpec) -> tuple[str, int | None]:
+    """How many test examples a job wants, and where that is said."""
+    if isinstance(spec, DiagnoseSpec):
+        return "diagnosis.examples", spec.diagnosis.examples
+    return "evaluation.examples", spec.evaluation.examples
 
 
 def _check_size(path: str, asked: int | None, available: int | None, split: str) -> None:

@@ -11,10 +11,11 @@ from orchestrator.recorder import Recorder
 from orchestrator.trainable import describe
 from workers.attack_settings import AttackSettings
 from workers.defence_spec import DefenceSpec
+from workers.diagnosis_spec import DiagnosisSettings, probes
 from workers.errors import ArtifactError
 from workers.fields import Stage
-from workers.results import FlagsOutcome, Result, TrainOutcome
-from workers.specs import AttackSpec, CraftSpec, Job, TrainSpec
+from workers.results import DiagnosisOutcome, FlagsOutcome, Result, TrainOutcome
+from workers.specs import AttackSpec, CraftSpec, DiagnoseSpec, Job, TrainSpec
 
 _LIKE: dict[Stage, tuple[Stage, ...]] = {
     "pretrain": ("pretrain", "fine_tune"),
@@ -23,6 +24,7 @@ _LIKE: dict[Stage, tuple[Stage, ...]] = {
     "evaluate": ("evaluate", "attack", "craft"),
     "craft": ("craft", "attack"),
     "attack": ("attack", "craft"),
+    "diagnose": ("diagnose", "attack", "craft"),
 }
 
 
@@ -154,8 +156,18 @@ def cost(job: Job) -> int:
             return 1 if spec.knowledge == "omniscient" else 1 + 3 * spec.attack.steps
         case CraftSpec() as spec:
             return 3 * spec.attack.steps
+        case DiagnoseSpec() as spec:
+            return _passes(spec.diagnosis)
         case _:
             return 1
+
+
+def _passes(settings: DiagnosisSettings) -> int:
+    """Gradients count as three passes, and Square looks at two points in each of its draws where anything is random."""
+    randomised = settings.draws > 1
+    found = probes(settings, half_range=1.0, randomised=randomised)
+    asked = settings.queries * (2 * settings.selection_draws if randomised else 1)
+    return asked + sum(3 * probe.attack.steps * probe.attack.eot_samples for probe in found if probe.name != "square")
 
 
 def label(job: Job) -> str:
@@ -167,6 +179,8 @@ def label(job: Job) -> str:
             return f"craft {_attack(spec.attack)}"
         case AttackSpec() as spec:
             return f"{_attack(spec.attack)} {spec.knowledge}, repeat {spec.repeat}"
+        case DiagnoseSpec() as spec:
+            return f"diagnosis at {spec.diagnosis.epsilon_literal}"
         case spec:
             return f"clean accuracy, repeat {spec.repeat}"
 
@@ -199,5 +213,7 @@ def _summary(result: Result) -> str:
             return f"trained, training accuracy {outcome.history[-1].accuracy:.1%}"
         case FlagsOutcome() as outcome:
             return f"accuracy {outcome.n_correct / outcome.n_examples:.1%}"
+        case DiagnosisOutcome() as outcome:
+            return f"{len(outcome.probes)} attacks compared on {outcome.n_examples} examples"
         case outcome:
             return f"{outcome.n_examples} examples made"

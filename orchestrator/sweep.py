@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any, Literal
 
-from search_spaces import Grid, Space
+from search_spaces import DiagnosisSection, Grid, Space
 from workers.attack_settings import AttackSettings
 from workers.defence_spec import AROUND, UNDEFENDED, DefenceSpec
 from workers.fields import Knowledge
@@ -14,6 +14,7 @@ from workers.specs import (
     AttackSpec,
     CraftSpec,
     DataSpec,
+    DiagnoseSpec,
     EvaluateSpec,
     EvaluationSpec,
     Job,
@@ -45,6 +46,8 @@ def _jobs(grid: Grid) -> Iterator[Job]:
     for lineage in trained.values():
         yield from lineage
         yield from _measurements(lineage[-1], attacks, evaluation, repeats=grid.evaluation.repeats)
+        if grid.diagnosis is not None:
+            yield _diagnosis(lineage[-1], grid.diagnosis)
 
 
 def _lineages(grid: Grid) -> Iterator[Lineage]:
@@ -121,6 +124,16 @@ def _idle(trained: TrainSpec, knowledge: Knowledge) -> dict[str, Any]:
     if not trained.randomised or knowledge == "omniscient":
         idle |= {"eot_samples": 1, "selection_draws": 1}
     return idle
+
+
+def _diagnosis(trained: Job, section: DiagnosisSection) -> Job:
+    """The diagnosis of a model, every setting that changes nothing about it at its default, or at 1 where nothing is random."""
+    assert isinstance(trained.spec, TrainSpec)  # noqa: S101 (a lineage is made of them)
+    idle: dict[str, Any] = {} if trained.spec.model.binary else {"sign_gradient": "identity"}
+    if not trained.spec.randomised:
+        idle |= {"eot_samples": 1, "selection_draws": 1, "draws": 1}
+    settings = section.resolved(trained.spec.data.name).model_copy(update=idle)
+    return Job(spec=DiagnoseSpec(diagnosis=settings), parents={"model": trained.key})
 
 
 def _measurements(trained: Job, attacks: list[Attack], evaluation: EvaluationSpec, *, repeats: int) -> Iterator[Job]:

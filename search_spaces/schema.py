@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 from search_spaces.attack_groups import AttackGroup
 from search_spaces.axes import Axes, Axis
 from search_spaces.defence_axes import DefenceAxes
+from search_spaces.diagnosis_section import DiagnosisSection
 from search_spaces.training_axes import FineTuningAxes, TrainingAxes, needs_epochs
 from workers.fields import (
     AllZero,
@@ -143,6 +144,7 @@ class Grid(Frozen):
     fine_tuning: Section[FineTuningAxes] = FineTuningAxes()
     evaluation: Section[EvaluationSettings] = EvaluationSettings()
     attacks: Annotated[tuple[AttackGroup, ...], BeforeValidator(_groups)] = ()
+    diagnosis: DiagnosisSection | None = None
 
     @field_validator("model")
     @classmethod
@@ -188,4 +190,5 @@ SECTIONS: dict[str, type[Frozen]] = {
     "fine_tuning": FineTuningAxes,
     "evaluation": EvaluationSettings,
     "attacks": AttackGroup,
+    "diagnosis": DiagnosisSection,
 }

@@ -15,3 +15,7 @@ class ArtifactError(Exception):
 
 class JobError(Exception):
     """A job ran and cannot give a trustworthy result (a NaN loss, a point outside the epsilon ball)."""
+
+
+class NonFiniteError(JobError):
+    """A gradient that is not finite has led an attack nowhere."""

@@ -28,7 +28,7 @@ def correct_flags(network: Network, data: DeviceSplit, *, batch_size: int, pertu
         perturb: makes adversarial examples of (the batch's place, inputs, labels); None evaluates clean examples.
     """
     flags = []
-    for place, inputs, labels in _batches(data, batch_size):
+    for place, inputs, labels in batches(data, batch_size):
         examples = inputs if perturb is None else perturb(place, inputs, labels)
         with torch.no_grad():
             flags.append(network(examples).argmax(dim=1) == labels)
@@ -89,8 +89,8 @@ def craft(
     """Adversarial examples on the network's full weights, on the CPU, and their largest distance in input units."""
     perturb = attacker(network, settings, generator=generator, memory=memory)
     with network.full_weights():
-        examples = torch.cat([perturb(place, inputs, labels).cpu() for place, inputs, labels in _batches(data, batch_size)])
-    clean = torch.cat([inputs.cpu() for _, inputs, _ in _batches(data, batch_size)])
+        examples = torch.cat([perturb(place, inputs, labels).cpu() for place, inputs, labels in batches(data, batch_size)])
+    clean = torch.cat([inputs.cpu() for _, inputs, _ in batches(data, batch_size)])
     return examples, check_examples(examples, clean, epsilon=settings.epsilon, bounds=network.bounds, norm=settings.norm)
 
 
@@ -114,7 +114,8 @@ def require_sketch(network: Network, data: DeviceSplit) -> None:
         raise JobError(f"{named}: repeated forward passes {'differ' if differ else 'are all equal'}")
 
 
-def _batches(data: DeviceSplit, batch_size: int) -> Iterator[tuple[slice, Tensor, Tensor]]:
+def batches(data: DeviceSplit, batch_size: int) -> Iterator[tuple[slice, Tensor, Tensor]]:
+    """The place, the inputs and the labels of each batch, in order."""
     for start in range(0, len(data), batch_size):
         place = slice(start, start + batch_size)
         yield place, *data.batch(place)

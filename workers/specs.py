@@ -7,6 +7,7 @@ from pydantic import Field, TypeAdapter, model_validator
 
 from workers.attack_settings import KINDS, AttackSettings
 from workers.defence_spec import AROUND, UNDEFENDED, DefenceSpec, is_randomised
+from workers.diagnosis_spec import DiagnosisSettings
 from workers.fields import (
     AllZero,
     Count,
@@ -163,7 +164,14 @@ class AttackSpec(Frozen):
         return self
 
 
-JobSpec = Annotated[TrainSpec | EvaluateSpec | CraftSpec | AttackSpec, Field(discriminator="stage")]
+class DiagnoseSpec(Frozen):
+    """Find out whether the robustness of the parent in role `model` is real."""
+
+    stage: Literal["diagnose"] = "diagnose"
+    diagnosis: DiagnosisSettings
+
+
+JobSpec = Annotated[TrainSpec | EvaluateSpec | CraftSpec | AttackSpec | DiagnoseSpec, Field(discriminator="stage")]
 
 
 class Job(Frozen):

@@ -13,18 +13,19 @@ from workers.artifacts import Artifacts, JobFolder
 from workers.attacks import Memory
 from workers.data import DATASETS, source
 from workers.device_data import DeviceSplit
+from workers.diagnose import diagnose
 from workers.errors import ArtifactError, JobError, UserError
 from workers.evaluate import attacker, correct_flags, craft, replayer, require_sketch
 from workers.fields import DatasetName, SplitLists
 from workers.models import Network, build, decomposed
-from workers.results import CraftOutcome, EpochRecord, FlagsOutcome, TrainOutcome
+from workers.results import CraftOutcome, DiagnosisOutcome, EpochRecord, FlagsOutcome, TrainOutcome
 from workers.seeding import derive_seed
-from workers.specs import AttackSpec, CraftSpec, DataSpec, EvaluateSpec, EvaluationSpec, Job, TrainSpec
+from workers.specs import AttackSpec, CraftSpec, DataSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, Job, TrainSpec
 from workers.train import Checkpoint, train
 
 _MODEL, _EXAMPLES = "model.safetensors", "examples.safetensors"
 Report = Callable[[EpochRecord], None]
-Computed = tuple[TrainOutcome | FlagsOutcome | CraftOutcome, dict[str, bytes]]
+Computed = tuple[TrainOutcome | FlagsOutcome | CraftOutcome | DiagnosisOutcome, dict[str, bytes]]
 
 
 def compute(room: "Room", report: Report) -> Computed:
@@ -40,6 +41,8 @@ def compute(room: "Room", report: Report) -> Computed:
             return _craft(room, spec)
         case AttackSpec() as spec:
             return _attack(room, spec)
+        case DiagnoseSpec() as spec:
+            return _diagnose(room, spec)
 
 
 @dataclass(frozen=True)
@@ -148,6 +151,11 @@ def _attack(room: Room, spec: AttackSpec) -> Computed:
         perturb = attacker(network, spec.attack, generator=room.generator("start"), memory=room.memory(spec.evaluation))
     flags = correct_flags(network, split, batch_size=spec.evaluation.batch_size, perturb=perturb)
     return FlagsOutcome.pack(flags), {}
+
+
+def _diagnose(room: Room, spec: DiagnoseSpec) -> Computed:
+    network, split = room.trained(EvaluationSpec(examples=spec.diagnosis.examples))
+    return diagnose(network, split, spec.diagnosis, seeds=room.seed), {}
 
 
 @lru_cache(maxsize=4)

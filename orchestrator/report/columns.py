@@ -16,7 +16,8 @@ _HYPHEN = "~"
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the human table; one that is `optional` is shown only where its values differ.
+    """A column of the human table; one that is `optional` is shown only where its values differ, a `sparse` one wherever
+    there are any and the table need not be narrow.
 
     `heading` is the title with a `~` where it may be hyphenated. What all rows have in common is said below the table, unless it
     is `unsaid`. A cell `-` has no value: it neither differs from others nor is it common to all.
@@ -27,6 +28,7 @@ class Column:
     optional: bool = False
     numeric: bool = False
     unsaid: str | None = None
+    sparse: bool = False
 
     @property
     def title(self) -> str:
@@ -40,25 +42,26 @@ class Column:
     def values(self, rows: Sequence[ResultRow]) -> set[str]:
         return {self.text(row) for row in rows} - {_ABSENT}
 
-    def is_shown(self, rows: Sequence[ResultRow]) -> bool:
-        return not self.optional or len(self.values(rows)) > 1
+    def is_shown(self, rows: Sequence[ResultRow], *, narrow: bool) -> bool:
+        fewest = 1 if self.sparse and not narrow else 2
+        return not self.optional or len(self.values(rows)) >= fewest
 
 
-def shown_columns(rows: Sequence[ResultRow]) -> list[Column]:
+def shown_columns(rows: Sequence[ResultRow], *, narrow: bool = False) -> list[Column]:
     """The columns worth their room, with the model's key where they do not tell all models apart."""
-    kept = [column for column in _MODEL_COLUMNS if column.is_shown(rows)]
+    kept = [column for column in _MODEL_COLUMNS if column.is_shown(rows, narrow=narrow)]
     by_name: dict[tuple[str, ...], set[str]] = {}
     for row in rows:
         by_name.setdefault(tuple(column.text(row) for column in kept), set()).add(row.model_key)
     if any(len(keys) > 1 for keys in by_name.values()):
         kept.append(_MODEL_KEY)
-    return kept + [column for column in _ATTACK_COLUMNS if column.is_shown(rows)]
+    return kept + [column for column in _ATTACK_COLUMNS if column.is_shown(rows, narrow=narrow)]
 
 
-def common_values(rows: Sequence[ResultRow]) -> list[str]:
+def common_values(rows: Sequence[ResultRow], *, narrow: bool = False) -> list[str]:
     """What all rows that have it share, as `title value`."""
-    hidden = [(column, column.values(rows)) for column in (*_MODEL_COLUMNS, *_ATTACK_COLUMNS) if not column.is_shown(rows)]
-    return [f"{column.title} {value}" for column, values in hidden for value in values if value != column.unsaid]
+    hidden = [column for column in (*_MODEL_COLUMNS, *_ATTACK_COLUMNS) if not column.is_shown(rows, narrow=narrow)]
+    return [f"{column.title} {value}" for column in hidden for value in column.values(rows) if value != column.unsaid]
 
 
 def _share(value: float | None) -> str:
@@ -157,6 +160,7 @@ _ATTACK_COLUMNS = (
     Column("clean %", lambda row: _share(row.clean_accuracy), numeric=True),
     Column("robust %", lambda row: _share(row.robust_accuracy), numeric=True),
     Column("95% interval", _interval, numeric=True),
+    Column("verdict", lambda row: row.verdict or _ABSENT, optional=True, sparse=True),
     Column("repeat", lambda row: "all" if row.repeat is None else str(row.repeat), optional=True, numeric=True),
     Column("repeats", lambda row: str(row.repeats), optional=True, numeric=True),
     Column("examples", lambda row: str(row.n_examples), optional=True, numeric=True),

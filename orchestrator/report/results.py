@@ -66,7 +66,15 @@ def _csv(rows: Sequence[ResultRow]) -> str:
     for row in rows:
         rank = "" if row.rank is None else ";".join(f"{layer}={'x'.join(map(str, rank))}" for layer, rank in row.rank.items())
         settings = ";".join(f"{name}={value:g}" for name, value in (row.defence_settings or {}).items())
-        writer.writerow({**record(row), "rank": rank, "defence_settings": settings, "job_keys": " ".join(row.job_keys)})
+        writer.writerow(
+            {
+                **record(row),
+                "rank": rank,
+                "defence_settings": settings,
+                "job_keys": " ".join(row.job_keys),
+                "reasons": "; ".join(row.reasons),
+            }
+        )
     return text.getvalue().rstrip("\n")
 
 
@@ -79,8 +87,8 @@ def _markdown(rows: Sequence[ResultRow]) -> str:
 
 
 def _table(rows: Sequence[ResultRow], *, narrow: bool) -> Table:
-    columns = shown_columns(rows)
-    table = plain_table(caption=_common(rows), caption_justify="left", padding=0 if narrow else (0, 1))
+    columns = shown_columns(rows, narrow=narrow)
+    table = plain_table(caption=_common(rows, narrow=narrow), caption_justify="left", padding=0 if narrow else (0, 1))
     for column in columns:
         title = column.narrow_title if narrow else column.title
         table.add_column(title, justify="right" if column.numeric else "left", no_wrap=True)
@@ -91,6 +99,6 @@ def _table(rows: Sequence[ResultRow], *, narrow: bool) -> Table:
     return table
 
 
-def _common(rows: Sequence[ResultRow]) -> str:
+def _common(rows: Sequence[ResultRow], *, narrow: bool = False) -> str:
     """What holds for all rows, in one line."""
-    return f"All rows: {', '.join(common_values(rows))}." if rows else "no results yet"
+    return f"All rows: {', '.join(common_values(rows, narrow=narrow))}." if rows else "no results yet"

@@ -4,7 +4,8 @@ from orchestrator.store.intervals import accuracy_interval
 from orchestrator.store.progress import failures, sweep_status
 from orchestrator.store.query import finished_keys, result_rows, sweep_names
 from orchestrator.store.session import Store, StoreMissing, open_store
-from orchestrator.store.values import Failure, ResultRow, StageCounts, SweepStatus
+from orchestrator.store.values import Failure, ModelVerdict, ResultRow, StageCounts, SweepStatus
+from orchestrator.store.verdicts import model_verdicts
 from orchestrator.store.write import (
     begin_driving,
     end_driving,
@@ -17,6 +18,7 @@ from orchestrator.store.write import (
 
 __all__ = [
     "Failure",
+    "ModelVerdict",
     "ResultRow",
     "StageCounts",
     "Store",
@@ -28,6 +30,7 @@ __all__ = [
     "failures",
     "finished_keys",
     "heartbeat",
+    "model_verdicts",
     "open_store",
     "record_failure",
     "record_result",

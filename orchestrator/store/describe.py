@@ -22,6 +22,8 @@ def describe(spec_text: str) -> str:
     spec = json.loads(spec_text)
     if "model" in spec:
         return _training(spec)
+    if "diagnosis" in spec:
+        return f"diagnosis at {spec['diagnosis']['epsilon_literal']}"
     attack = spec.get("attack")
     words = _attack(attack, spec.get("knowledge", "on full weights")) if attack else "clean accuracy"
     return f"{words}, repeat {spec['repeat']}" if "repeat" in spec else words

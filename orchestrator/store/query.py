@@ -7,11 +7,13 @@ from typing import Any
 from sqlalchemy import Connection, Select, select, union
 
 from orchestrator.store.aggregate import Measurement, Setting, result_table
+from orchestrator.store.judging import checks_of
 from orchestrator.store.lookup import sweep_id
 from orchestrator.store.models import JobRecord, SweepJobRecord, SweepRecord
-from orchestrator.store.result_models import AttackResultRecord, CleanResultRecord, TrainedModelRecord
+from orchestrator.store.result_models import AttackResultRecord, CleanResultRecord, TrainedModelRecord, VerdictRecord
 from orchestrator.store.session import Store
 from orchestrator.store.values import ResultRow
+from orchestrator.verdict import reasons
 
 _UNREPORTED = {"job_key", "history", "seconds", "environment_id", "finished_at"}
 _MODEL_COLUMNS = [column for column in TrainedModelRecord.__table__.columns if column.name not in _UNREPORTED]
@@ -76,6 +78,15 @@ def _as_measurements(rows: Iterable[Mapping[Any, Any]]) -> Iterable[Measurement]
 def _models(connection: Connection, sweep: int | None) -> dict[str, dict[str, Any]]:
     """The reported columns of every model that the sweep has measured, by key."""
     measured = union(*(_of_sweep(select(record.model_key), record, sweep) for record in (CleanResultRecord, AttackResultRecord)))
-    statement = select(TrainedModelRecord.job_key, JobRecord.stage, *_MODEL_COLUMNS).join(JobRecord)
+    judged = VerdictRecord.verdict, VerdictRecord.checks
+    statement = select(TrainedModelRecord.job_key, JobRecord.stage, *_MODEL_COLUMNS, *judged)
+    statement = statement.select_from(TrainedModelRecord).join(JobRecord, JobRecord.key == TrainedModelRecord.job_key)
+    statement = statement.outerjoin(VerdictRecord, VerdictRecord.model_key == TrainedModelRecord.job_key)
     rows = connection.execute(statement.where(TrainedModelRecord.job_key.in_(measured))).mappings()
-    return {row["job_key"]: {str(name): value for name, value in row.items() if name != "job_key"} for row in rows}
+    return {row["job_key"]: _reported(row) for row in rows}
+
+
+def _reported(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """The row's fields that belong to the model."""
+    fields = {str(name): value for name, value in row.items() if name not in {"job_key", "checks"}}
+    return {**fields, "reasons": reasons(checks_of(row["checks"] or ()))}

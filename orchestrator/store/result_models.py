@@ -174,11 +174,13 @@ class SurfaceRecord(Base):
 
 
 class VerdictRecord(Base):
-    """Whether a model's figures can be believed, by everything that the store holds of it; `checks` holds each check with its numbers."""
+    """Whether a model's figures can be believed, by everything that the store holds of it; `checks` holds each check with its numbers,
+    `rules` is the version of the rules by which it was judged."""
 
     __tablename__ = "verdicts"
 
     model_key: Mapped[PrimaryJobKey]
     verdict: Mapped[Word]
     checks: Mapped[list[dict[str, Any]]]
+    rules: Mapped[int]
     judged_at: Mapped[datetime]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from orchestrator.verdict import Check, Verdict
 from workers.fields import Stage
 
 
@@ -17,6 +18,7 @@ class ResultRow:
     `defence_settings` holds the settings of `defence` by name; None where that is `none`.
     `sign_gradient` is how the attacker differentiated the sign of a binary model; `identity` where there is none.
     `job_keys` are the jobs that the row is computed from: attacks, or evaluations in a row without attack.
+    `verdict` is that on the model, `reasons` why it is not sound; None where it was neither attacked nor diagnosed.
     """
 
     sweep: str
@@ -68,6 +70,19 @@ class ResultRow:
     robust_accuracy: float | None
     ci_low: float | None
     ci_high: float | None
+    verdict: Verdict | None = None
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelVerdict:
+    """Whether a model's figures can be believed, and each check that says so."""
+
+    model_key: str
+    description: str
+    verdict: Verdict
+    checks: tuple[Check, ...]
+    judged_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

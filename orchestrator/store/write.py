@@ -7,13 +7,18 @@ from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from orchestrator.store.columns import Base, utc_now
+from orchestrator.store.judging import unjudged_models, verdict_row
 from orchestrator.store.lookup import sweep_id
 from orchestrator.store.models import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
-from orchestrator.store.result_models import EnvironmentRecord
+from orchestrator.store.result_models import EnvironmentRecord, VerdictRecord
 from orchestrator.store.rows import Row, environment_row, job_row, outcome_row, parent_rows
 from orchestrator.store.session import Store
+from workers.fields import Stage
 from workers.results import Result
 from workers.specs import Job
+
+_JUDGED: frozenset[Stage] = frozenset({"attack", "diagnose"})
+"""The stages whose results a verdict rests on."""
 
 
 def record_sweep(store: Store, *, name: str, space_text: str, jobs: Sequence[Job]) -> None:
@@ -30,6 +35,9 @@ def record_sweep(store: Store, *, name: str, space_text: str, jobs: Sequence[Job
         _insert_or_ignore(connection, JobRecord, [job_row(job) for job in by_key.values()])
         _insert_or_ignore(connection, JobParentRecord, [row for job in by_key.values() for row in parent_rows(job)])
         _set_space(connection, sweep_id(connection, name), by_key)
+        # Results from before there were verdicts, or before the rules changed.
+        for model in unjudged_models(connection, by_key):
+            _judge(connection, model)
 
 
 def begin_driving(store: Store, sweep_name: str, host: str, pid: int) -> None:
@@ -88,12 +96,17 @@ def record_result(store: Store, job: Job, result: Result, *, attempt_id: int | N
     now = utc_now()
     environment = environment_row(result.environment)
     record, row = outcome_row(job, result, environment_id=environment["id"], finished_at=now)
+    judged = job.parents["model"] if job.stage in _JUDGED else None
     with store.writing() as connection:
+        if judged is not None:
+            _lock(connection, judged)
         _insert_or_ignore(connection, EnvironmentRecord, [environment])
         _insert_or_ignore(connection, record, [row])
         connection.execute(update(JobRecord).where(JobRecord.key == job.key).values(state="done"))
         if attempt_id is not None:
             _finish_attempt(connection, attempt_id, outcome="done", error=None, traceback=None)
+        if judged is not None:
+            _judge(connection, judged)
 
 
 def record_failure(store: Store, job_key: str, *, attempt_id: int | None, error: str, traceback: str, final: bool) -> None:
@@ -104,6 +117,20 @@ def record_failure(store: Store, job_key: str, *, attempt_id: int | None, error:
             _finish_attempt(connection, attempt_id, outcome="failed", error=line, traceback=_storable(traceback))
         if final:
             connection.execute(update(JobRecord).where(JobRecord.key == job_key, JobRecord.state != "done").values(state="failed"))
+
+
+def _lock(connection: Connection, model: str) -> None:
+    """PostgreSQL: whoever else records a result of this model waits, so that every verdict is by all results there are."""
+    connection.execute(select(JobRecord.key).where(JobRecord.key == model).with_for_update(key_share=True))
+
+
+def _judge(connection: Connection, model: str) -> None:
+    """Renew the verdict on a model, in the transaction that changes what it rests on."""
+    row = verdict_row(connection, model)
+    if row is not None:
+        replaced = {name: value for name, value in row.items() if name != "model_key"}
+        statement = _insert(connection, VerdictRecord).on_conflict_do_update(index_elements=["model_key"], set_=replaced)
+        connection.execute(statement, [row])
 
 
 def _insert_or_ignore(connection: Connection, record: type[Base], rows: Sequence[Row]) -> None:

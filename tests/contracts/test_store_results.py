@@ -118,6 +118,8 @@ def test_repeats_are_aggregated_into_one_row_with_the_clean_accuracy_beside(stor
         robust_accuracy=robust[0],
         ci_low=robust[1],
         ci_high=robust[2],
+        verdict="suspicious",
+        reasons=row.reasons,
     )
     assert (row.robust_accuracy, row.clean_accuracy) == (0.375, 0.875)
 
