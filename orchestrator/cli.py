@@ -172,6 +172,12 @@ def results(
             "--only", help="Only models with this verdict, or these: sound, suspicious, unsound; comma between.", show_default=False
         ),
     ] = None,
+    over_seeds: Annotated[
+        bool, typer.Option("--over-seeds", help="One row for all models that differ in their training seed alone.")
+    ] = False,
+    spread: Annotated[
+        bool, typer.Option("--spread", help="Show standard errors, in percent points: of examples, of draws, of training seeds.")
+    ] = False,
     output: Annotated[OutputFormat, typer.Option("--format", "-f", help="How to print.")] = OutputFormat.table,
 ) -> None:
     """Print clean and robust accuracy with 95 % intervals, one row per model, attack, knowledge and epsilon."""
@@ -180,8 +186,8 @@ def results(
 
     wanted = None if only is None else _verdicts(only)
     with open_store(_places(home, store).store_url, upgrade=False) as opened:
-        rows = result_rows(opened, sweep, per_repeat=per_repeat)
-    rendered = render_results([row for row in rows if wanted is None or row.verdict in wanted], output.value)
+        rows = result_rows(opened, sweep, per_repeat=per_repeat, over_seeds=over_seeds)
+    rendered = render_results([row for row in rows if wanted is None or row.verdict in wanted], output.value, spread=spread)
     if isinstance(rendered, str):
         typer.echo(rendered)
     else:

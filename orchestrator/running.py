@@ -212,7 +212,7 @@ def _summary(result: Result) -> str:
         case TrainOutcome() as outcome:
             return f"trained, training accuracy {outcome.history[-1].accuracy:.1%}"
         case FlagsOutcome() as outcome:
-            return f"accuracy {outcome.n_correct / outcome.n_examples:.1%}"
+            return f"accuracy {outcome.accuracy:.1%}"
         case DiagnosisOutcome() as outcome:
             return f"{len(outcome.probes)} attacks compared on {outcome.n_examples} examples"
         case outcome:

@@ -1,6 +1,5 @@
 """Small jobs and results for tests: each function's defaults make a legal one, its arguments are what tests vary."""
 
-import base64
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -60,8 +59,8 @@ def defend_job(parent: Job, name: DefenceName = "random_resize_pad", **settings:
     return Job(spec=TrainSpec(**spec), parents={"weights": parent.key})
 
 
-def evaluate_job(model: Job, *, repeat: int = 0, examples: int = 16, batch_size: int = 8) -> Job:
-    evaluation = EvaluationSpec(examples=examples, batch_size=batch_size)
+def evaluate_job(model: Job, *, repeat: int = 0, examples: int = 16, batch_size: int = 8, draws: int = 1) -> Job:
+    evaluation = EvaluationSpec(examples=examples, batch_size=batch_size, draws=draws)
     return Job(spec=EvaluateSpec(evaluation=evaluation, repeat=repeat), parents={"model": model.key})
 
 
@@ -93,10 +92,11 @@ def attack_job(
     repeat: int = 0,
     examples: int = 16,
     batch_size: int = 8,
+    draws: int = 1,
 ) -> Job:
     """A randomized attack, or an omniscient one when `crafted` is given, unless `knowledge` says otherwise."""
     knowledge = knowledge or ("omniscient" if crafted else "randomized")
-    evaluation = EvaluationSpec(examples=examples, batch_size=batch_size)
+    evaluation = EvaluationSpec(examples=examples, batch_size=batch_size, draws=draws)
     spec = AttackSpec(attack=attack or attack_settings(), knowledge=knowledge, evaluation=evaluation, repeat=repeat)
     parents = {"model": model.key} | ({"examples": crafted.key} if crafted else {})
     return Job(spec=spec, parents=parents)
@@ -114,7 +114,8 @@ def defend_result(job: Job) -> Result:
 
 
 def flags_result(job: Job, correct: Sequence[bool] | NDArray[np.bool_] | None = None) -> Result:
-    """The result of an `evaluate` or `attack` job; by default every second of 16 examples is right."""
+    """The result of an `evaluate` or `attack` job, from flags (examples,) or (draws, examples); by default every second of 16 examples
+    is right."""
     flags = [True, False] * 8 if correct is None else correct
     return Result(key=job.key, seconds=0.5, environment=ENVIRONMENT, outcome=FlagsOutcome.pack(flags))
 
@@ -138,8 +139,9 @@ def diagnosis_result(job: Job, *, zero_gradients: float = 0.0, right: Mapping[st
     tried = []
     for probe in probes(settings, half_range=0.5, randomised=settings.draws > 1):
         flags = np.tile(np.arange(settings.examples) < round(shares.get(probe.name, 0.0) * settings.examples), (settings.draws, 1))
-        packed = base64.b64encode(np.packbits(flags, axis=1).tobytes()).decode()
-        found = {"failure": failure} if failure else {"draws": settings.draws, "n_correct": int(flags.sum()), "flags": packed}
+        packed = FlagsOutcome.pack(flags)
+        right_ones = {"draws": packed.draws, "n_correct": packed.n_correct, "flags": packed.flags}
+        found = {"failure": failure} if failure else right_ones
         tried.append(ProbeOutcome(name=probe.name, attack=probe.attack, knowledge=probe.knowledge, **found))
     outcome = DiagnosisOutcome(
         n_examples=settings.examples, draws=settings.draws, zero_gradients=zero_gradients, nonfinite_gradients=0.0, probes=tried

@@ -1,9 +1,7 @@
 """Measures what tells a robust network from one whose gradients are masked: the gradients themselves, and attacks beside each other."""
 
-import base64
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,9 +10,9 @@ from workers.attacks.norms import LinfBall
 from workers.device_data import DeviceSplit
 from workers.diagnosis_spec import DiagnosisSettings, Probe, probes
 from workers.errors import NonFiniteError
-from workers.evaluate import attacker, batches, correct_flags, replayer
+from workers.evaluate import attacker, batches, correct_flags
 from workers.models import Network
-from workers.results import DiagnosisOutcome, ProbeOutcome
+from workers.results import DiagnosisOutcome, FlagsOutcome, ProbeOutcome
 
 Seeds = Callable[[str], int]
 
@@ -66,11 +64,8 @@ def _probed(network: Network, data: DeviceSplit, probe: Probe, settings: Diagnos
     named = ProbeOutcome(name=probe.name, attack=probe.attack, knowledge=probe.knowledge)
     perturb = attacker(network, probe.attack, generator=generator)
     try:
-        examples = torch.cat([perturb(place, inputs, labels) for place, inputs, labels in batches(data, settings.batch_size)])
+        flags = correct_flags(network, data, batch_size=settings.batch_size, draws=settings.draws, perturb=perturb)
     except NonFiniteError as error:
         return named.model_copy(update={"failure": str(error)})
-    again = replayer(examples, epsilon=probe.attack.epsilon, bounds=network.bounds, norm=probe.attack.norm)
-    evaluated = [correct_flags(network, data, batch_size=settings.batch_size, perturb=again) for _ in range(settings.draws)]
-    flags = np.stack(evaluated)
-    packed = base64.b64encode(np.packbits(flags, axis=1).tobytes()).decode()
-    return named.model_copy(update={"draws": settings.draws, "n_correct": int(flags.sum()), "flags": packed})
+    found = FlagsOutcome.pack(flags)
+    return named.model_copy(update={"draws": found.draws, "n_correct": found.n_correct, "flags": found.flags})

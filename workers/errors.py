@@ -18,4 +18,4 @@ class JobError(Exception):
 
 
 class NonFiniteError(JobError):
-    """A gradient that is not finite has led an attack nowhere."""
+    """What an attack goes by, or where it ends, is not finite."""

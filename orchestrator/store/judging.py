@@ -17,6 +17,7 @@ from orchestrator.store.rows import Row
 from orchestrator.verdict import RULES, Check, Evidence, Flags, Gradients, Tried, judge
 from workers.defence_spec import is_randomised
 from workers.kinds import DATASET_KINDS, HALF_RANGES
+from workers.results import unpack_flags
 
 _ATTACK = (
     "attack",
@@ -105,7 +106,7 @@ def _loader(connection: Connection, job_keys: Sequence[str]) -> Callable[[], Fla
 
     def load() -> Flags:
         rows = connection.execute(select(*columns).where(AttackResultRecord.job_key.in_(job_keys)).order_by(AttackResultRecord.job_key))
-        return np.concatenate([_unpacked(row.flags, draws=row.draws, n_examples=row.n_examples) for row in rows])
+        return np.concatenate([unpack_flags(row.flags, draws=row.draws, n_examples=row.n_examples) for row in rows])
 
     return load
 
@@ -127,7 +128,7 @@ def _probes(diagnosis: Mapping[Any, Any]) -> Iterable[Tried]:
 
 
 def _probe_loader(probe: Mapping[str, Any], *, n_examples: int) -> Callable[[], Flags]:
-    return lambda: _unpacked(base64.b64decode(probe["flags"]), draws=probe["draws"], n_examples=n_examples)
+    return lambda: unpack_flags(base64.b64decode(probe["flags"]), draws=probe["draws"], n_examples=n_examples)
 
 
 def _gradients(diagnosis: Mapping[Any, Any]) -> Gradients:
@@ -138,7 +139,3 @@ def _gradients(diagnosis: Mapping[Any, Any]) -> Gradients:
         nonfinite=diagnosis["nonfinite_gradients"],
         failures=failures,
     )
-
-
-def _unpacked(packed: bytes, *, draws: int, n_examples: int) -> Flags:
-    return np.unpackbits(np.frombuffer(packed, dtype=np.uint8).reshape(draws, -1), axis=1, count=n_examples).astype(bool)

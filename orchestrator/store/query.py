@@ -10,10 +10,11 @@ from orchestrator.store.aggregate import Measurement, Setting, result_table
 from orchestrator.store.judging import checks_of
 from orchestrator.store.lookup import sweep_id
 from orchestrator.store.models import JobRecord, SweepJobRecord, SweepRecord
+from orchestrator.store.pools import seed_pools
 from orchestrator.store.result_models import AttackResultRecord, CleanResultRecord, TrainedModelRecord, VerdictRecord
 from orchestrator.store.session import Store
 from orchestrator.store.values import ResultRow
-from orchestrator.verdict import reasons
+from orchestrator.verdict import GRAVEST_FIRST, reasons
 
 _UNREPORTED = {"job_key", "history", "seconds", "environment_id", "finished_at"}
 _MODEL_COLUMNS = [column for column in TrainedModelRecord.__table__.columns if column.name not in _UNREPORTED]
@@ -33,12 +34,13 @@ def sweep_names(store: Store) -> list[str]:
         return sorted(connection.execute(select(SweepRecord.name)).scalars())
 
 
-def result_rows(store: Store, sweep: str | None, *, per_repeat: bool) -> list[ResultRow]:
+def result_rows(store: Store, sweep: str | None, *, per_repeat: bool, over_seeds: bool = False) -> list[ResultRow]:
     """The results of a sweep, or of all (then one row per sweep that holds the jobs), older spaces of a sweep included.
 
     A row is one trained model under one attack, knowledge, epsilon and so on, over its repeats or, with `per_repeat`, in one of
-    them. Its clean accuracy is over the same examples, in batches of the same size, in the same sweep (and repeat). A clean accuracy
-    over examples or in batches that no attack on the model has in the sweep is a row with attack `none`. Sorted by sweep, data set,
+    them; with `over_seeds` it is all models that were made alike but for the training seed. Its clean accuracy is over the same
+    examples, in batches of the same size and as many draws, in the same sweep (and repeat). A clean accuracy over examples, in batches
+    or in draws that no attack on the model has in the sweep is a row with attack `none`. Sorted by sweep, data set,
     model, width, binary (false first), rank fraction, theta (1 first), defence (none first) and its settings, adversarial
     training (none first), seed, knowledge (randomized first), attack (from noise to Square), norm (linf first), epsilon, then the
     attack's other settings.
@@ -51,7 +53,10 @@ def result_rows(store: Store, sweep: str | None, *, per_repeat: bool) -> list[Re
         clean = _measurements(connection, CleanResultRecord, number)
         attacks = _measurements(connection, AttackResultRecord, number)
         models = _models(connection, number)
-    return result_table(models, clean, attacks, per_repeat=per_repeat)
+        pools = seed_pools(connection, models) if over_seeds else None
+    if pools is not None:
+        models = _pooled(models, pools)
+    return result_table(models, clean, attacks, per_repeat=per_repeat, pools=pools)
 
 
 def _of_sweep(statement: AnySelect, record: type[CleanResultRecord | AttackResultRecord], sweep: int | None) -> AnySelect:
@@ -84,6 +89,15 @@ def _models(connection: Connection, sweep: int | None) -> dict[str, dict[str, An
     statement = statement.outerjoin(VerdictRecord, VerdictRecord.model_key == TrainedModelRecord.job_key)
     rows = connection.execute(statement.where(TrainedModelRecord.job_key.in_(measured))).mappings()
     return {row["job_key"]: _reported(row) for row in rows}
+
+
+def _pooled(models: Mapping[str, Mapping[str, Any]], pools: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """The models as their pools are reported: of no seed in particular, and no sounder than the worst of them."""
+    judged = {key: (model["verdict"], model["reasons"]) for key, model in models.items() if model["verdict"] is not None}
+    gravest: dict[str, Any] = {}
+    for key, (verdict, why) in sorted(judged.items(), key=lambda item: GRAVEST_FIRST.index(item[1][0])):
+        gravest.setdefault(pools[key], {"verdict": verdict, "reasons": why})
+    return {key: {**model, "seed": None, **gravest.get(pools[key], {})} for key, model in models.items()}
 
 
 def _reported(row: Mapping[Any, Any]) -> dict[str, Any]:

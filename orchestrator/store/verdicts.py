@@ -9,6 +9,7 @@ from orchestrator.store.models import JobParentRecord, JobRecord, SweepJobRecord
 from orchestrator.store.result_models import VerdictRecord
 from orchestrator.store.session import Store
 from orchestrator.store.values import ModelVerdict
+from orchestrator.verdict import GRAVEST_FIRST
 
 
 def model_verdicts(store: Store, sweep: str | None) -> list[ModelVerdict]:
@@ -35,5 +36,4 @@ def model_verdicts(store: Store, sweep: str | None) -> list[ModelVerdict]:
         )
         for row in rows
     ]
-    gravity = ("unsound", "suspicious", "sound")
-    return sorted(found, key=lambda item: (gravity.index(item.verdict), item.description, item.model_key))
+    return sorted(found, key=lambda item: (GRAVEST_FIRST.index(item.verdict), item.description, item.model_key))

@@ -2,6 +2,19 @@
 
 from orchestrator.verdict.duels import Check
 from orchestrator.verdict.evidence import Evidence, Flags, Gradients, Tried
-from orchestrator.verdict.judge import RULES, VERDICTS, Judgement, Verdict, judge, reasons
+from orchestrator.verdict.judge import GRAVEST_FIRST, RULES, VERDICTS, Judgement, Verdict, judge, reasons
 
-__all__ = ["RULES", "VERDICTS", "Check", "Evidence", "Flags", "Gradients", "Judgement", "Tried", "Verdict", "judge", "reasons"]
+__all__ = [
+    "GRAVEST_FIRST",
+    "RULES",
+    "VERDICTS",
+    "Check",
+    "Evidence",
+    "Flags",
+    "Gradients",
+    "Judgement",
+    "Tried",
+    "Verdict",
+    "judge",
+    "reasons",
+]

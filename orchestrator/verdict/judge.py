@@ -18,6 +18,7 @@ from orchestrator.verdict.evidence import Evidence
 
 Verdict = Literal["sound", "suspicious", "unsound"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+GRAVEST_FIRST: tuple[Verdict, ...] = ("unsound", "suspicious", "sound")
 RULES = 1
 """Raise it when the same evidence comes to mean another verdict: stored ones are then judged again at the next launch."""
 
