@@ -1,8 +1,8 @@
 """The section of a space that has every model's robustness looked into."""
 
-from typing import Any
+from typing import Any, Self
 
-from pydantic import ValidationInfo, field_validator
+from pydantic import field_validator, model_validator
 
 from search_spaces.axes import PositiveLiteral
 from workers.diagnosis_spec import DiagnosisSettings, require_more
@@ -38,18 +38,17 @@ class DiagnosisSection(Frozen):
             epsilon_fraction(literal)
         return literal
 
-    @field_validator("more_steps")
-    @classmethod
-    def _is_more(cls, value: int, info: ValidationInfo) -> int:
-        require_more(info.data.get("steps", 0), value)
-        return value
-
     @field_validator("selection_draws", "draws")
     @classmethod
     def _is_not_one_lucky_draw(cls, value: int) -> int:
         if value == 1:
             raise ValueError("one draw of a randomised model proves nothing; must be >= 2")
         return value
+
+    @model_validator(mode="after")
+    def _takes_more_steps(self) -> Self:
+        require_more(self.steps, self.more_steps)
+        return self
 
     def resolved(self, dataset: DatasetName) -> DiagnosisSettings:
         """The diagnosis of a randomised binary model for that data."""
