@@ -8,14 +8,15 @@ from typing import NoReturn
 from orchestrator.board import Board
 from orchestrator.plan import STAGES
 from orchestrator.recorder import Recorder
+from orchestrator.store.describe import surface_words
 from orchestrator.trainable import describe
 from workers.attack_settings import AttackSettings
 from workers.defence_spec import DefenceSpec
 from workers.diagnosis_spec import DiagnosisSettings, probes
 from workers.errors import ArtifactError
 from workers.fields import Stage
-from workers.results import DiagnosisOutcome, FlagsOutcome, Result, TrainOutcome
-from workers.specs import AttackSpec, CraftSpec, DiagnoseSpec, Job, TrainSpec
+from workers.results import DiagnosisOutcome, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
+from workers.specs import AttackSpec, CraftSpec, DiagnoseSpec, Job, SurfaceSpec, TrainSpec
 
 _LIKE: dict[Stage, tuple[Stage, ...]] = {
     "pretrain": ("pretrain", "fine_tune"),
@@ -25,6 +26,7 @@ _LIKE: dict[Stage, tuple[Stage, ...]] = {
     "craft": ("craft", "attack"),
     "attack": ("attack", "craft"),
     "diagnose": ("diagnose", "attack", "craft"),
+    "surface": ("surface",),
 }
 
 
@@ -148,7 +150,8 @@ class RunningSweep:
 
 
 def cost(job: Job) -> int:
-    """How much work a job is, in units that are comparable within its stage: epochs, or passes over the examples."""
+    """How much work a job is, in units that are comparable within its stage: epochs, passes over the examples, or
+    a surface's points."""
     match job.spec:
         case TrainSpec() as spec:
             return 1 if spec.stage == "defend" else spec.training.epochs
@@ -158,6 +161,8 @@ def cost(job: Job) -> int:
             return 3 * spec.attack.steps
         case DiagnoseSpec() as spec:
             return _passes(spec.diagnosis)
+        case SurfaceSpec() as spec:
+            return spec.surface.draws * spec.surface.resolution**2
         case _:
             return 1
 
@@ -181,6 +186,8 @@ def label(job: Job) -> str:
             return f"{_attack(spec.attack)} {spec.knowledge}, repeat {spec.repeat}"
         case DiagnoseSpec() as spec:
             return f"diagnosis at {spec.diagnosis.epsilon_literal}"
+        case SurfaceSpec(surface=surface):
+            return surface_words(surface.model_dump())
         case spec:
             return f"clean accuracy, repeat {spec.repeat}"
 
@@ -215,5 +222,7 @@ def _summary(result: Result) -> str:
             return f"accuracy {outcome.accuracy:.1%}"
         case DiagnosisOutcome() as outcome:
             return f"{len(outcome.probes)} attacks compared on {outcome.n_examples} examples"
+        case SurfaceOutcome() as outcome:
+            return f"loss {outcome.least_loss:.3g} to {outcome.greatest_loss:.3g}"
         case outcome:
             return f"{outcome.n_examples} examples made"

@@ -10,6 +10,7 @@ from search_spaces.attack_groups import AttackGroup
 from search_spaces.axes import Axes, Axis
 from search_spaces.defence_axes import DefenceAxes
 from search_spaces.diagnosis_section import DiagnosisSection
+from search_spaces.surface_groups import SurfaceGroup
 from search_spaces.training_axes import FineTuningAxes, TrainingAxes, needs_epochs
 from workers.fields import (
     AllZero,
@@ -146,6 +147,7 @@ class Grid(Frozen):
     evaluation: Section[EvaluationSettings] = EvaluationSettings()
     attacks: Annotated[tuple[AttackGroup, ...], BeforeValidator(_groups)] = ()
     diagnosis: DiagnosisSection | None = None
+    surfaces: Annotated[tuple[SurfaceGroup, ...], BeforeValidator(_groups)] = ()
 
     @field_validator("model")
     @classmethod
@@ -192,4 +194,7 @@ SECTIONS: dict[str, type[Frozen]] = {
     "evaluation": EvaluationSettings,
     "attacks": AttackGroup,
     "diagnosis": DiagnosisSection,
+    "surfaces": SurfaceGroup,
 }
+LISTS: dict[str, str] = {"attacks": "attack group", "surfaces": "surface group"}
+"""The sections that are lists, and what they are lists of."""

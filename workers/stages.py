@@ -18,23 +18,32 @@ from workers.errors import ArtifactError, JobError, UserError
 from workers.evaluate import attacker, correct_flags, craft, replayer, require_sketch
 from workers.fields import DatasetName, SplitLists
 from workers.models import Network, build, decomposed
-from workers.results import CraftOutcome, DiagnosisOutcome, EpochRecord, FlagsOutcome, TrainOutcome
+from workers.results import CraftOutcome, DiagnosisOutcome, EpochRecord, FlagsOutcome, SurfaceOutcome, TrainOutcome
 from workers.seeding import derive_seed
-from workers.specs import AttackSpec, CraftSpec, DataSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, Job, TrainSpec
+from workers.specs import (
+    AttackSpec,
+    CraftSpec,
+    DataSpec,
+    DiagnoseSpec,
+    EvaluateSpec,
+    EvaluationSpec,
+    Job,
+    SurfaceSpec,
+    TrainSpec,
+)
+from workers.surface import drawn_gradient, explore, full_gradient, plane
 from workers.train import Checkpoint, train
 
-_MODEL, _EXAMPLES = "model.safetensors", "examples.safetensors"
+_MODEL, _EXAMPLES, _SURFACE = "model.safetensors", "examples.safetensors", "surface.safetensors"
 Report = Callable[[EpochRecord], None]
-Computed = tuple[TrainOutcome | FlagsOutcome | CraftOutcome | DiagnosisOutcome, dict[str, bytes]]
+Computed = tuple[TrainOutcome | FlagsOutcome | CraftOutcome | DiagnosisOutcome | SurfaceOutcome, dict[str, bytes]]
 
 
 def compute(room: "Room", report: Report) -> Computed:
     """The job's outcome, and the content of its files by name."""
     match room.job.spec:
-        case TrainSpec(stage="defend") as spec:
-            return _defend(room, spec)
         case TrainSpec() as spec:
-            return _train(room, spec, report)
+            return _defend(room, spec) if spec.stage == "defend" else _train(room, spec, report)
         case EvaluateSpec() as spec:
             return _evaluate(room, spec)
         case CraftSpec() as spec:
@@ -43,6 +52,8 @@ def compute(room: "Room", report: Report) -> Computed:
             return _attack(room, spec)
         case DiagnoseSpec() as spec:
             return _diagnose(room, spec)
+        case SurfaceSpec() as spec:
+            return _surface(room, spec)
 
 
 @dataclass(frozen=True)
@@ -157,6 +168,23 @@ def _attack(room: Room, spec: AttackSpec) -> Computed:
 def _diagnose(room: Room, spec: DiagnoseSpec) -> Computed:
     network, split = room.trained(EvaluationSpec(examples=spec.diagnosis.examples))
     return diagnose(network, split, spec.diagnosis, seeds=room.seed), {}
+
+
+def _surface(room: Room, spec: SurfaceSpec) -> Computed:
+    settings = spec.surface
+    network, split = room.trained(EvaluationSpec(examples=settings.example + 1))
+    example, label = split.batch(slice(settings.example, None))
+    seeds = [room.seed(f"draw {draw}") for draw in range(settings.draws)]
+    source = room.parent("direction" if settings.direction == "theta_one" else "model")
+    if settings.direction == "theta_one":
+        gradient = full_gradient(_load_network(room.artifacts.root, source, room.device)[0], example, label)
+    else:
+        gradient = drawn_gradient(network, example, label, seeds=seeds)
+    # The y axis hangs on the net that gives the x axis, and on nothing else: every theta has the same plane.
+    generator = torch.Generator().manual_seed(derive_seed(source, f"plane {settings.example}"))
+    directions = plane(gradient, norm=settings.norm, generator=generator)
+    found = explore(network, example, label, directions=directions, settings=settings, seeds=seeds)
+    return found.outcome(), {_SURFACE: save(found.tensors())}
 
 
 @lru_cache(maxsize=4)

@@ -1,24 +1,20 @@
 """Reads of keys, names and results. Rows of the database never leave: callers get frozen values."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Select, select, union
 
-from orchestrator.store.aggregate import Measurement, Setting, result_table
-from orchestrator.store.judging import checks_of
+from orchestrator.store.aggregate import Measurement, result_table
 from orchestrator.store.lookup import sweep_id
+from orchestrator.store.measured import as_measurements, described_models, measured_columns
 from orchestrator.store.models import JobRecord, SweepJobRecord, SweepRecord
 from orchestrator.store.pools import seed_pools
-from orchestrator.store.result_models import AttackResultRecord, CleanResultRecord, TrainedModelRecord, VerdictRecord
+from orchestrator.store.result_models import AttackResultRecord, CleanResultRecord
 from orchestrator.store.session import Store
 from orchestrator.store.values import ResultRow
-from orchestrator.verdict import GRAVEST_FIRST, reasons
+from orchestrator.verdict import GRAVEST_FIRST
 
-_UNREPORTED = {"job_key", "history", "seconds", "environment_id", "finished_at"}
-_MODEL_COLUMNS = [column for column in TrainedModelRecord.__table__.columns if column.name not in _UNREPORTED]
-_MEASURED = tuple(field.name for field in fields(Setting))
 AnySelect = Select[*tuple[Any, ...]]
 
 
@@ -34,11 +30,12 @@ def sweep_names(store: Store) -> list[str]:
         return sorted(connection.execute(select(SweepRecord.name)).scalars())
 
 
-def result_rows(store: Store, sweep: str | None, *, per_repeat: bool, over_seeds: bool = False) -> list[ResultRow]:
+def result_rows(store: Store, sweep: str | None, *, per_repeat: bool, over_seeds: bool = False, worst: bool = False) -> list[ResultRow]:
     """The results of a sweep, or of all (then one row per sweep that holds the jobs), older spaces of a sweep included.
 
     A row is one trained model under one attack, knowledge, epsilon and so on, over its repeats or, with `per_repeat`, in one of
-    them; with `over_seeds` it is all models that were made alike but for the training seed. Its clean accuracy is over the same
+    them; with `over_seeds` it is all models that were made alike but for the training seed; with `worst` it is the worst case over all
+    attacks of one knowledge, and of every knowledge, in the same ball. Its clean accuracy is over the same
     examples, in batches of the same size and as many draws, in the same sweep (and repeat). A clean accuracy over examples, in batches
     or in draws that no attack on the model has in the sweep is a row with attack `none`. Sorted by sweep, data set,
     model, width, binary (false first), rank fraction, theta (1 first), defence (none first) and its settings, adversarial
@@ -56,7 +53,7 @@ def result_rows(store: Store, sweep: str | None, *, per_repeat: bool, over_seeds
         pools = seed_pools(connection, models) if over_seeds else None
     if pools is not None:
         models = _pooled(models, pools)
-    return result_table(models, clean, attacks, per_repeat=per_repeat, pools=pools)
+    return result_table(models, clean, attacks, per_repeat=per_repeat, pools=pools, worst=worst)
 
 
 def _of_sweep(statement: AnySelect, record: type[CleanResultRecord | AttackResultRecord], sweep: int | None) -> AnySelect:
@@ -65,30 +62,16 @@ def _of_sweep(statement: AnySelect, record: type[CleanResultRecord | AttackResul
 
 
 def _measurements(connection: Connection, record: type[CleanResultRecord | AttackResultRecord], sweep: int | None) -> list[Measurement]:
-    measured = [column for column in record.__table__.columns if column.name in _MEASURED]
-    named = ["job_key", "model_key", "repeat", "flags", *(["epsilon_literal"] if record is AttackResultRecord else [])]
-    columns = [SweepRecord.name.label("sweep"), *(record.__table__.columns[name] for name in named), *measured]
-    statement = _of_sweep(select(*columns).select_from(record), record, sweep)
+    statement = _of_sweep(select(SweepRecord.name.label("sweep"), *measured_columns(record)).select_from(record), record, sweep)
     rows = connection.execute(statement.join(SweepRecord, SweepRecord.id == SweepJobRecord.sweep_id)).mappings()
-    return list(_as_measurements(rows))
-
-
-def _as_measurements(rows: Iterable[Mapping[Any, Any]]) -> Iterable[Measurement]:
-    for row in rows:
-        values = {str(name): value for name, value in row.items()}
-        setting = Setting(**{name: values.pop(name) for name in _MEASURED if name in values})
-        yield Measurement(setting=setting, **values)
+    return list(as_measurements(rows))
 
 
 def _models(connection: Connection, sweep: int | None) -> dict[str, dict[str, Any]]:
-    """The reported columns of every model that the sweep has measured, by key."""
-    measured = union(*(_of_sweep(select(record.model_key), record, sweep) for record in (CleanResultRecord, AttackResultRecord)))
-    judged = VerdictRecord.verdict, VerdictRecord.checks
-    statement = select(TrainedModelRecord.job_key, JobRecord.stage, *_MODEL_COLUMNS, *judged)
-    statement = statement.select_from(TrainedModelRecord).join(JobRecord, JobRecord.key == TrainedModelRecord.job_key)
-    statement = statement.outerjoin(VerdictRecord, VerdictRecord.model_key == TrainedModelRecord.job_key)
-    rows = connection.execute(statement.where(TrainedModelRecord.job_key.in_(measured))).mappings()
-    return {row["job_key"]: _reported(row) for row in rows}
+    """Every model that the sweep has measured, described, by key."""
+    return described_models(
+        connection, union(*(_of_sweep(select(record.model_key), record, sweep) for record in (CleanResultRecord, AttackResultRecord)))
+    )
 
 
 def _pooled(models: Mapping[str, Mapping[str, Any]], pools: Mapping[str, str]) -> dict[str, dict[str, Any]]:
@@ -98,9 +81,3 @@ def _pooled(models: Mapping[str, Mapping[str, Any]], pools: Mapping[str, str]) -
     for key, (verdict, why) in sorted(judged.items(), key=lambda item: GRAVEST_FIRST.index(item[1][0])):
         gravest.setdefault(pools[key], {"verdict": verdict, "reasons": why})
     return {key: {**model, "seed": None, **gravest.get(pools[key], {})} for key, model in models.items()}
-
-
-def _reported(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """The row's fields that belong to the model."""
-    fields = {str(name): value for name, value in row.items() if name not in {"job_key", "checks"}}
-    return {**fields, "reasons": reasons(checks_of(row["checks"] or ()))}

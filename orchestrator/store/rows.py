@@ -11,11 +11,12 @@ from orchestrator.store.result_models import (
     CleanResultRecord,
     CraftedExamplesRecord,
     DiagnosisRecord,
+    SurfaceRecord,
     TrainedModelRecord,
 )
 from workers.keys import KEY_VERSION
-from workers.results import CraftOutcome, DiagnosisOutcome, Environment, FlagsOutcome, Result, TrainOutcome
-from workers.specs import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, Job, TrainSpec
+from workers.results import CraftOutcome, DiagnosisOutcome, Environment, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
+from workers.specs import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, Job, SurfaceSpec, TrainSpec
 
 Row = dict[str, Any]
 
@@ -55,6 +56,8 @@ def outcome_row(job: Job, result: Result, *, environment_id: str, finished_at: d
             return CraftedExamplesRecord, common | {"model_key": job.parents["model"]} | sizes
         case DiagnoseSpec() as diagnose, DiagnosisOutcome() as found:
             return DiagnosisRecord, common | _diagnosis(job, diagnose, found)
+        case SurfaceSpec() as surface, SurfaceOutcome() as explored:
+            return SurfaceRecord, common | _surface(job, surface, explored)
     raise ValueError(f"outcome '{result.outcome.kind}' of job {job.key}: not one of stage {job.stage}")
 
 
@@ -104,3 +107,9 @@ def _diagnosis(job: Job, spec: DiagnoseSpec, outcome: DiagnosisOutcome) -> Row:
 
 def _attack(spec: AttackSpec) -> Row:
     return {"attack": spec.attack.name, "knowledge": spec.knowledge, **spec.attack.model_dump(exclude={"name"})}
+
+
+def _surface(job: Job, spec: SurfaceSpec, outcome: SurfaceOutcome) -> Row:
+    model = job.parents["model"]
+    losses = outcome.model_dump(include={"label", "clean_loss", "least_loss", "greatest_loss"})
+    return {"model_key": model, "source_key": job.parents.get("direction", model), **spec.surface.model_dump(), **losses}

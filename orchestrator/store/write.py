@@ -7,18 +7,21 @@ from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from orchestrator.store.columns import Base, utc_now
+from orchestrator.store.ensembles import refresh_worst_cases
 from orchestrator.store.judging import unjudged_models, verdict_row
 from orchestrator.store.lookup import sweep_id
 from orchestrator.store.models import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
-from orchestrator.store.result_models import EnvironmentRecord, VerdictRecord
+from orchestrator.store.result_models import (
+    AttackResultRecord,
+    DiagnosisRecord,
+    EnvironmentRecord,
+    TrainedModelRecord,
+    VerdictRecord,
+)
 from orchestrator.store.rows import Row, environment_row, job_row, outcome_row, parent_rows
 from orchestrator.store.session import Store
-from workers.fields import Stage
 from workers.results import Result
 from workers.specs import Job
-
-_JUDGED: frozenset[Stage] = frozenset({"attack", "diagnose"})
-"""The stages whose results a verdict rests on."""
 
 
 def record_sweep(store: Store, *, name: str, space_text: str, jobs: Sequence[Job]) -> None:
@@ -96,17 +99,14 @@ def record_result(store: Store, job: Job, result: Result, *, attempt_id: int | N
     now = utc_now()
     environment = environment_row(result.environment)
     record, row = outcome_row(job, result, environment_id=environment["id"], finished_at=now)
-    judged = job.parents["model"] if job.stage in _JUDGED else None
     with store.writing() as connection:
-        if judged is not None:
-            _lock(connection, judged)
+        _lock(connection, job.parents.get("model", job.key))
         _insert_or_ignore(connection, EnvironmentRecord, [environment])
         _insert_or_ignore(connection, record, [row])
         connection.execute(update(JobRecord).where(JobRecord.key == job.key).values(state="done"))
+        _derive(connection, record, row)
         if attempt_id is not None:
             _finish_attempt(connection, attempt_id, outcome="done", error=None, traceback=None)
-        if judged is not None:
-            _judge(connection, judged)
 
 
 def record_failure(store: Store, job_key: str, *, attempt_id: int | None, error: str, traceback: str, final: bool) -> None:
@@ -120,12 +120,22 @@ def record_failure(store: Store, job_key: str, *, attempt_id: int | None, error:
 
 
 def _lock(connection: Connection, model: str) -> None:
-    """PostgreSQL: whoever else records a result of this model waits, so that every verdict is by all results there are."""
+    """PostgreSQL: whoever else records a result of this model waits, so that what is derived is from all results there are."""
     connection.execute(select(JobRecord.key).where(JobRecord.key == model).with_for_update(key_share=True))
 
 
+def _derive(connection: Connection, record: type[Base], row: Row) -> None:
+    """Bring up to date what is derived from the results of the row's model."""
+    if record is AttackResultRecord:
+        refresh_worst_cases(connection, row["model_key"], ball=row)
+    elif record is TrainedModelRecord:  # its attacks may have been recorded before it was
+        refresh_worst_cases(connection, row["job_key"])
+    if record in (AttackResultRecord, DiagnosisRecord):
+        _judge(connection, row["model_key"])
+
+
 def _judge(connection: Connection, model: str) -> None:
-    """Renew the verdict on a model, in the transaction that changes what it rests on."""
+    """Renew the verdict on a model by all that is recorded of it."""
     row = verdict_row(connection, model)
     if row is not None:
         replaced = {name: value for name, value in row.items() if name != "model_key"}
