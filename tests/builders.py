@@ -86,16 +86,18 @@ def attack_job(
     *,
     attack: AttackSettings | None = None,
     crafted: Job | None = None,
+    source: Job | None = None,
     knowledge: Knowledge | None = None,
     repeat: int = 0,
     examples: int = 16,
     batch_size: int = 8,
 ) -> Job:
-    """A randomized attack, or an omniscient one when `crafted` is given, unless `knowledge` says otherwise."""
-    knowledge = knowledge or ("omniscient" if crafted else "randomized")
+    """A randomized attack, an omniscient one when `crafted` is given, a transfer when a `source` is, unless `knowledge` says otherwise."""
+    knowledge = knowledge or ("transfer" if source else "omniscient" if crafted else "randomized")
     evaluation = EvaluationSpec(examples=examples, batch_size=batch_size)
     spec = AttackSpec(attack=attack or attack_settings(), knowledge=knowledge, evaluation=evaluation, repeat=repeat)
-    parents = {"model": model.key} | ({"examples": crafted.key} if crafted else {})
+    others = {"examples": crafted, "source": source}
+    parents = {"model": model.key} | {role: job.key for role, job in others.items() if job}
     return Job(spec=spec, parents=parents)
 
 

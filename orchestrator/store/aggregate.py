@@ -8,6 +8,7 @@ from typing import Any, get_args
 import numpy as np
 
 from orchestrator.store.intervals import accuracy_interval
+from orchestrator.store.sources import source_in_words
 from orchestrator.store.values import ResultRow
 from workers.defence_spec import is_randomised
 from workers.fields import AdversarialTraining, DefenceName
@@ -20,6 +21,7 @@ class Setting:
 
     attack: str = "none"
     knowledge: str = "none"
+    source_key: str | None = None
     norm: str = "none"
     epsilon: float = 0.0
     steps: int = 0
@@ -55,7 +57,7 @@ Group = tuple[str, str, Setting, int | None]
 Accuracy = tuple[float, float, float] | tuple[None, None, None]
 _UNKNOWN: Accuracy = (None, None, None)
 _SETTING_FIELDS = tuple(field.name for field in fields(Setting))
-_KNOWLEDGE_ORDER = {"none": -1, "randomized": 0, "eot": 1, "omniscient": 2}
+_KNOWLEDGE_ORDER = {"none": -1, "transfer": 0, "randomized": 1, "eot": 2, "omniscient": 3}
 _DEFENCE_ORDER = {name: place for place, name in enumerate(get_args(DefenceName))}
 _TRAINING_ORDER = {name: place for place, name in enumerate(get_args(AdversarialTraining))}
 _NORM_ORDER = {"none": -1, "linf": 0, "l2": 1}
@@ -66,14 +68,17 @@ _ATTACK_ORDER = {name: place for place, name in enumerate(_ATTACKS)}
 def result_table(
     models: Mapping[str, Mapping[str, Any]], clean: Iterable[Measurement], attacks: Iterable[Measurement], *, per_repeat: bool
 ) -> list[ResultRow]:
-    """The sorted rows; `models` holds, by key, the row's fields that belong to the model. Measurements of other models are left out."""
+    """The sorted rows; `models` holds, by key, the row's fields that belong to the model. Measurements of other models are left out.
+
+    A source of transferred examples that is not among the models is called by its key.
+    """
     clean_groups = _grouped((item for item in clean if item.model_key in models), per_repeat=per_repeat)
     attack_groups = _grouped((item for item in attacks if item.model_key in models), per_repeat=per_repeat)
     clean_accuracies = {group: _accuracy(items) for group, items in clean_groups.items()}
     attacked = {_clean_group(group, models[group[1]])[:3] for group in attack_groups}
     unattacked = {group: items for group, items in clean_groups.items() if group[:3] not in attacked}
     rows = [
-        _row(group, items, models[group[1]], clean_accuracies.get(_clean_group(group, models[group[1]]), _UNKNOWN))
+        _row(group, items, models, clean_accuracies.get(_clean_group(group, models[group[1]]), _UNKNOWN))
         for group, items in (attack_groups | unattacked).items()
     ]
     return sorted(rows, key=_order)
@@ -98,8 +103,9 @@ def _accuracy(items: Sequence[Measurement]) -> Accuracy:
     return accuracy_interval(np.stack([unpack_flags(item.flags, n_examples=item.setting.n_examples) for item in items]))
 
 
-def _row(group: Group, items: Sequence[Measurement], model: Mapping[str, Any], clean: Accuracy) -> ResultRow:
+def _row(group: Group, items: Sequence[Measurement], models: Mapping[str, Mapping[str, Any]], clean: Accuracy) -> ResultRow:
     sweep, model_key, setting, repeat = group
+    source = None if setting.source_key is None else source_in_words(models, of=model_key, source=setting.source_key)
     robust = _UNKNOWN if setting.attack == "none" else _accuracy(items)
     return ResultRow(
         sweep=sweep,
@@ -114,17 +120,21 @@ def _row(group: Group, items: Sequence[Measurement], model: Mapping[str, Any], c
         robust_accuracy=robust[0],
         ci_low=robust[1],
         ci_high=robust[2],
+        source=source,
         **{name: getattr(setting, name) for name in _SETTING_FIELDS},
-        **model,
+        **models[model_key],
     )
 
 
 def _order(row: ResultRow) -> tuple[Hashable, ...]:
     """Models from the simplest sketch to the strongest, a dense one first, an undefended one before defended ones, one without adversarial
-    training before those with it, binary ones last; attacks from the weakest to the strongest."""
+    training before those with it, binary ones last; attackers from the one who knows least, and of other models from the nearest;
+    attacks from the weakest to the strongest."""
     sketch = (row.rank_fraction or 0.0, -row.theta)
     defence = (_DEFENCE_ORDER[row.defence], tuple(sorted((row.defence_settings or {}).items())))
     model = (row.dataset, row.model, row.width, row.binary, *sketch, *defence, _TRAINING_ORDER[row.adversarial_training])
-    attack = (_KNOWLEDGE_ORDER[row.knowledge], _ATTACK_ORDER[row.attack], _NORM_ORDER[row.norm], row.epsilon)
-    settings = tuple(getattr(row, name) for name in _SETTING_FIELDS)
+    words = (row.source or "").split()
+    source = ("dense" in words, len(words), words, row.source_key or "")
+    attack = (_KNOWLEDGE_ORDER[row.knowledge], source, _ATTACK_ORDER[row.attack], _NORM_ORDER[row.norm], row.epsilon)
+    settings = tuple(getattr(row, name) for name in _SETTING_FIELDS if name != "source_key")
     return (row.sweep, *model, row.seed, row.model_key, *attack, *settings, -1 if row.repeat is None else row.repeat)

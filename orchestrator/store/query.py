@@ -38,7 +38,8 @@ def result_rows(store: Store, sweep: str | None, *, per_repeat: bool) -> list[Re
     them. Its clean accuracy is over the same examples, in batches of the same size, in the same sweep (and repeat). A clean accuracy
     over examples or in batches that no attack on the model has in the sweep is a row with attack `none`. Sorted by sweep, data set,
     model, width, binary (false first), rank fraction, theta (1 first), defence (none first) and its settings, adversarial
-    training (none first), seed, knowledge (randomized first), attack (from noise to Square), norm (linf first), epsilon, then the
+    training (none first), seed, knowledge (from transfer, who knows least, over randomized and eot to
+    omniscient), source (the nearest to the model first), attack (from noise to Square), norm (linf first), epsilon, then the
     attack's other settings.
 
     Raises:
@@ -74,8 +75,11 @@ def _as_measurements(rows: Iterable[Mapping[Any, Any]]) -> Iterable[Measurement]
 
 
 def _models(connection: Connection, sweep: int | None) -> dict[str, dict[str, Any]]:
-    """The reported columns of every model that the sweep has measured, by key."""
-    measured = union(*(_of_sweep(select(record.model_key), record, sweep) for record in (CleanResultRecord, AttackResultRecord)))
+    """The reported columns of every model that the sweep has measured, or transferred examples from, by key."""
+    clean, attack = CleanResultRecord, AttackResultRecord
+    measured = union(*(_of_sweep(select(record.model_key), record, sweep) for record in (clean, attack)))
+    sources = _of_sweep(select(attack.source_key), attack, sweep).where(attack.source_key.is_not(None))
     statement = select(TrainedModelRecord.job_key, JobRecord.stage, *_MODEL_COLUMNS).join(JobRecord)
-    rows = connection.execute(statement.where(TrainedModelRecord.job_key.in_(measured))).mappings()
+    wanted = TrainedModelRecord.job_key.in_(measured) | TrainedModelRecord.job_key.in_(sources)
+    rows = connection.execute(statement.where(wanted)).mappings()
     return {row["job_key"]: {str(name): value for name, value in row.items() if name != "job_key"} for row in rows}

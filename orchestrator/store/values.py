@@ -15,6 +15,8 @@ class ResultRow:
     `knowledge` and other names are `none` and whose counts are 0.
     `epsilon` and `abs_stepsize` are in input units. `rank` maps each tensorized layer to its Tucker rank; None for a dense model.
     `defence_settings` holds the settings of `defence` by name; None where that is `none`.
+    `source_key` is the model on which transferred examples were made, `source` how that differs from the attacked one, in a few words;
+    both are None for other knowledges.
     `sign_gradient` is how the attacker differentiated the sign of a binary model; `identity` where there is none.
     `job_keys` are the jobs that the row is computed from: attacks, or evaluations in a row without attack.
     """
@@ -43,6 +45,8 @@ class ResultRow:
     n_parameters: int
     attack: str
     knowledge: str
+    source_key: str | None
+    source: str | None
     norm: str
     epsilon: float
     epsilon_literal: str

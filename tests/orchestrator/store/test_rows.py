@@ -30,6 +30,7 @@ CRAFTED = craft_job(MODEL)
         (CRAFTED, "fgsm 8/255 on full weights"),
         (attack_job(MODEL, repeat=1), "fgsm 8/255 randomized, repeat 1"),
         (attack_job(MODEL, crafted=CRAFTED), "fgsm 8/255 omniscient, repeat 0"),
+        (attack_job(fine_tune_job(MODEL), crafted=CRAFTED, source=MODEL), "fgsm 8/255 transfer, repeat 0"),
     ],
 )
 def test_every_stage_is_described_in_a_few_words(job: Job, words: str) -> None:
