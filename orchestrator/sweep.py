@@ -23,16 +23,16 @@ def expand(space: Space) -> list[Job]:
 def _jobs(grid: Grid) -> Iterator[Job]:
     """The jobs of a grid, parents before their children; a job may come more than once."""
     attacks = [asked for group in grid.attacks for asked in group.resolved()]
-    evaluation = EvaluationSpec(examples=grid.evaluation.examples, batch_size=grid.evaluation.batch_size)
+    settings = grid.evaluation
+    evaluation = EvaluationSpec(examples=settings.examples, batch_size=settings.batch_size, draws=settings.draws)
     models: dict[str, tuple[Point, Lineage]] = {}
     for point in points(grid):
         trained = lineage(point)
         models.setdefault(trained[-1].key, (point, trained))
     for point, trained in models.values():
         yield from trained
-        yield from _measurements(
-            trained[-1], attacks, evaluation, sources=_sources(point, trained, attacks), repeats=grid.evaluation.repeats
-        )
+        sources = _sources(point, trained, attacks)
+        yield from _measurements(trained[-1], attacks, evaluation, sources=sources, repeats=settings.repeats)
 
 
 def _sources(point: Point, trained: Lineage, attacks: list[Asked]) -> Sources:
@@ -61,8 +61,10 @@ def _idle(source: TrainSpec, knowledge: Knowledge) -> dict[str, Any]:
 
 def _measurements(model: Job, attacks: list[Asked], evaluation: EvaluationSpec, *, sources: Sources, repeats: int) -> Iterator[Job]:
     """Everything that is measured on one trained model: clean accuracy, then every attack, each `repeats` times where anything about
-    it is random, and else once: the other times would compute the same."""
+    it is random, and else once: the other times would compute the same. So would several draws where the model is not random."""
     randomised = _spec(model).randomised
+    single = evaluation.model_copy(update={"draws": 1})
+    evaluation = evaluation if randomised else single
     for repeat in range(repeats if randomised else 1):
         yield Job(spec=EvaluateSpec(evaluation=evaluation, repeat=repeat), parents={"model": model.key})
     for asked in attacks:
@@ -73,7 +75,7 @@ def _measurements(model: Job, attacks: list[Asked], evaluation: EvaluationSpec, 
         attack, knowledge, _ = _applicable(asked, _spec(source))
         parents = {"model": model.key}
         if knowledge in CRAFTED:
-            craft = Job(spec=CraftSpec(attack=attack, evaluation=evaluation), parents={"model": source.key})
+            craft = Job(spec=CraftSpec(attack=attack, evaluation=single), parents={"model": source.key})
             yield craft
             parents |= {"examples": craft.key} | ({"source": source.key} if knowledge == "transfer" else {})
         differ = randomised or (attack.randomised and knowledge not in CRAFTED)

@@ -57,8 +57,8 @@ def defend_job(parent: Job, name: DefenceName = "random_resize_pad", **settings:
     return Job(spec=TrainSpec(**spec), parents={"weights": parent.key})
 
 
-def evaluate_job(model: Job, *, repeat: int = 0, examples: int = 16, batch_size: int = 8) -> Job:
-    evaluation = EvaluationSpec(examples=examples, batch_size=batch_size)
+def evaluate_job(model: Job, *, repeat: int = 0, examples: int = 16, batch_size: int = 8, draws: int = 1) -> Job:
+    evaluation = EvaluationSpec(examples=examples, batch_size=batch_size, draws=draws)
     return Job(spec=EvaluateSpec(evaluation=evaluation, repeat=repeat), parents={"model": model.key})
 
 
@@ -86,19 +86,27 @@ def attack_job(
     *,
     attack: AttackSettings | None = None,
     crafted: Job | None = None,
-    source: Job | None = None,
     knowledge: Knowledge | None = None,
     repeat: int = 0,
     examples: int = 16,
     batch_size: int = 8,
+    draws: int = 1,
 ) -> Job:
-    """A randomized attack, an omniscient one when `crafted` is given, a transfer when a `source` is, unless `knowledge` says otherwise."""
-    knowledge = knowledge or ("transfer" if source else "omniscient" if crafted else "randomized")
-    evaluation = EvaluationSpec(examples=examples, batch_size=batch_size)
+    """A randomized attack, or an omniscient one when `crafted` is given, unless `knowledge` says otherwise."""
+    knowledge = knowledge or ("omniscient" if crafted else "randomized")
+    evaluation = EvaluationSpec(examples=examples, batch_size=batch_size, draws=draws)
     spec = AttackSpec(attack=attack or attack_settings(), knowledge=knowledge, evaluation=evaluation, repeat=repeat)
-    others = {"examples": crafted, "source": source}
-    parents = {"model": model.key} | {role: job.key for role, job in others.items() if job}
+    parents = {"model": model.key} | ({"examples": crafted.key} if crafted else {})
     return Job(spec=spec, parents=parents)
+
+
+def transfer_job(
+    model: Job, *, source: Job, crafted: Job, attack: AttackSettings | None = None, repeat: int = 0, examples: int = 16, batch_size: int = 8
+) -> Job:
+    """An attack on the model with the examples that were crafted on the source."""
+    evaluation = EvaluationSpec(examples=examples, batch_size=batch_size)
+    spec = AttackSpec(attack=attack or attack_settings(), knowledge="transfer", evaluation=evaluation, repeat=repeat)
+    return Job(spec=spec, parents={"model": model.key, "examples": crafted.key, "source": source.key})
 
 
 def train_result(job: Job, *, ranks: dict[str, list[int]] | None = None, environment: Environment = ENVIRONMENT) -> Result:
@@ -113,7 +121,8 @@ def defend_result(job: Job) -> Result:
 
 
 def flags_result(job: Job, correct: Sequence[bool] | NDArray[np.bool_] | None = None) -> Result:
-    """The result of an `evaluate` or `attack` job; by default every second of 16 examples is right."""
+    """The result of an `evaluate` or `attack` job, from flags (examples,) or (draws, examples); by default every second of 16 examples
+    is right."""
     flags = [True, False] * 8 if correct is None else correct
     return Result(key=job.key, seconds=0.5, environment=ENVIRONMENT, outcome=FlagsOutcome.pack(flags))
 

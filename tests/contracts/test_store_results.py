@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sqlalchemy import event
 
-from orchestrator.store import ResultRow, Store, accuracy_interval, record_result, record_sweep, result_rows
+from orchestrator.store import ResultRow, Store, accuracy_interval, record_result, record_sweep, result_rows, standard_errors
 from orchestrator.store.aggregate import Setting
 from orchestrator.store.result_models import AttackResultRecord
 from tests.builders import (
@@ -19,6 +19,7 @@ from tests.builders import (
     pretrain_job,
     result_of,
     small_plan,
+    transfer_job,
 )
 from workers.attack_settings import AttackSettings
 from workers.errors import UserError
@@ -66,8 +67,9 @@ def test_repeats_are_aggregated_into_one_row_with_the_clean_accuracy_beside(stor
     for job, right in zip(clean + attacks, (16, 12, 8, 4), strict=True):
         record_result(store, job, flags_result(job, correct(right)), attempt_id=None)
     (row,) = result_rows(store, "small", per_repeat=False)
-    robust = accuracy_interval(np.array([correct(8), correct(4)]))
-    natural = accuracy_interval(np.array([correct(16), correct(12)]))
+    robust = accuracy_interval(np.array([[correct(8)], [correct(4)]]))
+    natural = accuracy_interval(np.array([[correct(16)], [correct(12)]]))
+    parts = standard_errors([np.array([[correct(8)], [correct(4)]])], random=True)
     assert row == ResultRow(
         sweep="small",
         model_key=model.key,
@@ -112,14 +114,19 @@ def test_repeats_are_aggregated_into_one_row_with_the_clean_accuracy_beside(stor
         sign_gradient="identity",
         n_examples=16,
         batch_size=8,
+        draws=1,
         repeat=None,
         repeats=2,
+        seeds=1,
         clean_accuracy=natural[0],
         clean_ci_low=natural[1],
         clean_ci_high=natural[2],
         robust_accuracy=robust[0],
         ci_low=robust[1],
         ci_high=robust[2],
+        se_examples=parts.se_examples,
+        se_draws=0.125,
+        se_seeds=None,
     )
     assert (row.robust_accuracy, row.clean_accuracy) == (0.375, 0.875)
 
@@ -279,7 +286,7 @@ def test_rows_come_in_the_promised_order(store: Store) -> None:
     omniscient = attack_job(full, crafted=crafted)
     adaptive = attack_job(full, knowledge="eot")
     theirs = craft_job(dense)
-    transferred = attack_job(full, crafted=theirs, source=dense)
+    transferred = transfer_job(full, crafted=theirs, source=dense)
     attacked = [transferred, *attacks, adaptive, omniscient]
     finish(store, *reversed([*models, crafted, theirs, *attacked, *(evaluate_job(model) for model in models)]))
     rows = result_rows(store, "small", per_repeat=False)
@@ -306,7 +313,7 @@ def plain(adversarial_training: str = "pgd", **settings: bool) -> Job:
 def transferred(model: Job, *sources: Job) -> list[Job]:
     """The sources, and FGSM from each of them on the model."""
     crafts = [(source, craft_job(source)) for source in sources]
-    return [*sources, *(job for source, made in crafts for job in (made, attack_job(model, crafted=made, source=source)))]
+    return [*sources, *(job for source, made in crafts for job in (made, transfer_job(model, crafted=made, source=source)))]
 
 
 def test_transferred_examples_have_a_row_for_each_source_that_says_what_is_different_about_it_the_nearest_first(store: Store) -> None:
@@ -317,7 +324,7 @@ def test_transferred_examples_have_a_row_for_each_source_that_says_what_is_diffe
     spec = sketched.spec.model_copy(update={"training": parent.spec.training, "stage": "fine_tune"})
     sketched = Job(spec=spec, parents=sketched.parents)
     model = defend_job(sketched, "feature_squeezing")
-    repeats = [attack_job(model, crafted=craft_job(parent), source=parent, repeat=1)]
+    repeats = [transfer_job(model, crafted=craft_job(parent), source=parent, repeat=1)]
     finish(store, sketched, model, *transferred(model, dense, undefended, parent), *repeats, attack_job(model))
     rows = result_rows(store, "small", per_repeat=False)
     assert [(row.knowledge, row.source_key, row.source, row.repeats) for row in rows] == [
@@ -326,6 +333,14 @@ def test_transferred_examples_have_a_row_for_each_source_that_says_what_is_diffe
         ("transfer", dense.key, "dense undefended", 1),
         ("randomized", None, None, 1),
     ]
+
+
+def test_models_of_several_seeds_are_one_row_though_each_had_its_own_source(store: Store) -> None:
+    parents = [pretrain_job(seed=seed) for seed in range(2)]
+    models = [fine_tune_job(parent) for parent in parents]
+    finish(store, *parents, *models, *(job for model, parent in zip(models, parents, strict=True) for job in transferred(model, parent)))
+    (row,) = result_rows(store, "small", per_repeat=False, over_seeds=True)
+    assert (row.source_key, row.source, row.seeds, row.seed) == (parents[0].key, "theta=1", 2, None)
 
 
 def test_a_source_that_is_not_recorded_yet_or_differs_in_nothing_of_note_is_called_by_its_key(store: Store) -> None:

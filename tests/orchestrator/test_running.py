@@ -10,7 +10,17 @@ from orchestrator.progress import clock, line, shown
 from orchestrator.recorder import Recorder
 from orchestrator.running import RunningSweep, cost, label
 from orchestrator.store import failures, finished_keys, open_store, record_sweep
-from tests.builders import attack_job, attack_settings, craft_job, defend_job, fine_tune_job, pretrain_job, result_of, small_plan
+from tests.builders import (
+    attack_job,
+    attack_settings,
+    craft_job,
+    defend_job,
+    fine_tune_job,
+    pretrain_job,
+    result_of,
+    small_plan,
+    transfer_job,
+)
 from workers.artifacts import Artifacts
 from workers.specs import Job
 
@@ -132,7 +142,7 @@ def test_a_label_names_what_is_unusual_about_an_attack(more: dict[str, object], 
 def test_a_transfer_is_labelled_with_its_source_and_costs_no_more_than_an_evaluation(sweep: RunningSweep) -> None:
     full, model, pgd = pretrain_job(), fine_tune_job(pretrain_job()), attack_settings(name="pgd", steps=10)
     crafted = craft_job(full, attack=pgd)
-    job = attack_job(model, attack=pgd, crafted=crafted, source=full)
+    job = transfer_job(model, attack=pgd, crafted=crafted, source=full)
     assert label(job) == f"pgd 8/255 transfer from {full.key[:8]}, repeat 0"
     assert cost(job) == 1
 

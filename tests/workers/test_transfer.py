@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file
 
-from tests.builders import attack_job, attack_settings, craft_job
+from tests.builders import attack_job, attack_settings, craft_job, transfer_job
 from tests.workers.chain import CRAFT, FULL, MODEL, PGD, run_all, train_job
 from tests.workers.small import network, split
 from workers.artifacts import Artifacts
@@ -22,7 +22,7 @@ from workers.specs import JOB, DataSpec, Job, TrainingSpec
 ROOT = Path(__file__).parents[2]
 EXAMPLES = 20
 ON_FULL = craft_job(FULL, attack=PGD, examples=EXAMPLES)
-TRANSFER = attack_job(MODEL, attack=PGD, crafted=ON_FULL, source=FULL, examples=EXAMPLES)
+TRANSFER = transfer_job(MODEL, attack=PGD, crafted=ON_FULL, source=FULL, examples=EXAMPLES)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,8 @@ def test_repeats_of_a_transfer_see_the_same_examples_under_fresh_sketches(parent
     settings = attack_settings(name="pgd", epsilon=0.1, steps=2)
     crafted = craft_job(FULL, attack=settings, examples=200, batch_size=50)
     jobs = [
-        attack_job(MODEL, attack=settings, crafted=crafted, source=FULL, repeat=repeat, examples=200, batch_size=50) for repeat in range(3)
+        transfer_job(MODEL, attack=settings, crafted=crafted, source=FULL, repeat=repeat, examples=200, batch_size=50)
+        for repeat in range(3)
     ]
     results = run_all([crafted, *jobs], parents)
     assert len({results[job].outcome.flags for job in jobs}) == len(jobs)
@@ -65,7 +66,7 @@ def test_transferred_examples_fool_an_undefended_net_more_often_than_noise(tmp_p
     target, source = (job.model_copy(update={"spec": job.spec.model_copy(update={"data": data})}) for job in plain)
     pgd, noise = (attack_settings(name=name, epsilon=0.2, steps=steps) for name, steps in (("pgd", 5), ("noise", 1)))
     crafted = craft_job(source, attack=pgd, examples=60, batch_size=60)
-    transfer = attack_job(target, attack=pgd, crafted=crafted, source=source, examples=60, batch_size=60)
+    transfer = transfer_job(target, attack=pgd, crafted=crafted, source=source, examples=60, batch_size=60)
     baseline = attack_job(target, attack=noise, examples=60, batch_size=60)
     done = run_all([target, source, crafted, transfer, baseline], tmp_path)
     noisy, transferred = (done[job].outcome.n_correct / 60 for job in (baseline, transfer))
@@ -84,25 +85,25 @@ def test_a_transfer_without_one_of_its_parents_is_refused(parents, role):
 
 
 def test_a_transfer_from_the_attacked_model_itself_is_refused_since_it_is_none(parents):
-    job = attack_job(MODEL, attack=PGD, crafted=CRAFT, source=MODEL, examples=EXAMPLES)
+    job = transfer_job(MODEL, attack=PGD, crafted=CRAFT, source=MODEL, examples=EXAMPLES)
     with pytest.raises(UserError, match=r"knowledge=transfer: its source is the attacked model itself, which is knowledge=omniscient"):
         run(job, Settings(parents))
 
 
 OTHER_STEPS = attack_settings(name="pgd", epsilon=8 / 255, steps=4)
 MISMATCHED = [
-    (attack_job(MODEL, attack=PGD, crafted=CRAFT, source=FULL, examples=EXAMPLES), f"made on model {MODEL.key}, not model {FULL.key}"),
+    (transfer_job(MODEL, attack=PGD, crafted=CRAFT, source=FULL, examples=EXAMPLES), f"made on model {MODEL.key}, not model {FULL.key}"),
     (attack_job(MODEL, attack=PGD, crafted=ON_FULL, examples=EXAMPLES), f"made on model {FULL.key}, not model {MODEL.key}"),
     (
-        attack_job(MODEL, attack=PGD, crafted=ON_FULL, source=FULL, examples=16),
+        transfer_job(MODEL, attack=PGD, crafted=ON_FULL, source=FULL, examples=16),
         "of the first 20 test examples, not the first 16 test examples",
     ),
     (
-        attack_job(MODEL, attack=OTHER_STEPS, crafted=ON_FULL, source=FULL, examples=EXAMPLES),
+        transfer_job(MODEL, attack=OTHER_STEPS, crafted=ON_FULL, source=FULL, examples=EXAMPLES),
         f"by steps=2 abs_stepsize={PGD.abs_stepsize}, not steps=4 abs_stepsize={OTHER_STEPS.abs_stepsize}",
     ),
-    (attack_job(MODEL, attack=PGD, crafted=FULL, source=FULL, examples=EXAMPLES), "a pretrain job has no examples"),
-    (attack_job(MODEL, attack=PGD, crafted=ON_FULL, source=CRAFT, examples=EXAMPLES), "a craft job has no model"),
+    (transfer_job(MODEL, attack=PGD, crafted=FULL, source=FULL, examples=EXAMPLES), "a pretrain job has no examples"),
+    (transfer_job(MODEL, attack=PGD, crafted=ON_FULL, source=CRAFT, examples=EXAMPLES), "a craft job has no model"),
 ]
 
 
@@ -132,14 +133,14 @@ def test_examples_of_another_data_set_are_refused_before_they_are_compared(paren
     crafted = craft_job(source, attack=PGD, examples=EXAMPLES)
     shutil.copytree(parents / ON_FULL.key, parents / crafted.key)
     (parents / crafted.key / "job.json").write_bytes(JOB.dump_json(crafted))
-    job = attack_job(MODEL, attack=PGD, crafted=crafted, source=source, examples=EXAMPLES)
+    job = transfer_job(MODEL, attack=PGD, crafted=crafted, source=source, examples=EXAMPLES)
     with pytest.raises(ArtifactError, match=r"from cifar10 \(official lists\), not digits \(official lists\)$"):
         run(job, Settings(parents))
 
 
 def test_how_an_epsilon_was_written_does_not_part_examples_and_attack(parents):
     written = PGD.model_copy(update={"epsilon_literal": "16/510"})
-    run_all([attack_job(MODEL, attack=written, crafted=ON_FULL, source=FULL, examples=EXAMPLES)], parents)
+    run_all([transfer_job(MODEL, attack=written, crafted=ON_FULL, source=FULL, examples=EXAMPLES)], parents)
 
 
 def test_one_transfer_job_from_the_command_line_has_the_result_that_it_has_in_process(done, parents):
