@@ -14,10 +14,11 @@ from workers.attack_settings import AttackSettings
 from workers.defence_spec import DefenceSpec
 from workers.diagnosis_spec import DiagnosisSettings, probes
 from workers.errors import ArtifactError
-from workers.fields import Stage
+from workers.fields import CRAFTED, Stage
 from workers.results import DiagnosisOutcome, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
 from workers.specs import AttackSpec, CraftSpec, DiagnoseSpec, Job, SurfaceSpec, TrainSpec
 
+_KEY_DIGITS = 8
 _LIKE: dict[Stage, tuple[Stage, ...]] = {
     "pretrain": ("pretrain", "fine_tune"),
     "fine_tune": ("fine_tune", "pretrain"),
@@ -156,7 +157,7 @@ def cost(job: Job) -> int:
         case TrainSpec() as spec:
             return 1 if spec.stage == "defend" else spec.training.epochs
         case AttackSpec() as spec:
-            return 1 if spec.knowledge == "omniscient" else 1 + 3 * spec.attack.steps
+            return 1 if spec.knowledge in CRAFTED else 1 + 3 * spec.attack.steps
         case CraftSpec() as spec:
             return 3 * spec.attack.steps
         case DiagnoseSpec() as spec:
@@ -176,14 +177,15 @@ def _passes(settings: DiagnosisSettings) -> int:
 
 
 def label(job: Job) -> str:
-    """A job in a few words."""
+    """A job in a few words; the model that transferred examples come from by the first digits of its key, as plans list it."""
     match job.spec:
         case TrainSpec() as spec:
             return f"{spec.stage} {_model(spec)}"
         case CraftSpec() as spec:
             return f"craft {_attack(spec.attack)}"
         case AttackSpec() as spec:
-            return f"{_attack(spec.attack)} {spec.knowledge}, repeat {spec.repeat}"
+            source = f" from {job.parents['source'][:_KEY_DIGITS]}" if "source" in job.parents else ""
+            return f"{_attack(spec.attack)} {spec.knowledge}{source}, repeat {spec.repeat}"
         case DiagnoseSpec() as spec:
             return f"diagnosis at {spec.diagnosis.epsilon_literal}"
         case SurfaceSpec(surface=surface):

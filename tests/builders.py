@@ -114,6 +114,15 @@ def attack_job(
     return Job(spec=spec, parents=parents)
 
 
+def transfer_job(
+    model: Job, *, source: Job, crafted: Job, attack: AttackSettings | None = None, repeat: int = 0, examples: int = 16, batch_size: int = 8
+) -> Job:
+    """An attack on the model with the examples that were crafted on the source."""
+    evaluation = EvaluationSpec(examples=examples, batch_size=batch_size)
+    spec = AttackSpec(attack=attack or attack_settings(), knowledge="transfer", evaluation=evaluation, repeat=repeat)
+    return Job(spec=spec, parents={"model": model.key, "examples": crafted.key, "source": source.key})
+
+
 def surface_job(model: Job, *, source: Job | None = None, **settings: object) -> Job:
     """A loss surface in the direction of `source`, or in the model's own one."""
     fields = {"direction": "theta_one" if source else "own", "resolution": 5, **settings}

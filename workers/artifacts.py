@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from workers.errors import ArtifactError
 from workers.results import RESULT, Result
-from workers.specs import JOB, Job
+from workers.specs import JOB, Job, TrainSpec
 
 _RESULT, _JOB = "result.json", "job.json"
 _TEMPORARY = ".tmp"
@@ -105,6 +105,17 @@ class Artifacts:
         if job.key != key:
             raise ArtifactError(f"job {key}: {path} holds job {job.key}")
         return job
+
+    def model(self, key: str) -> TrainSpec:
+        """How a model was trained, by its job key.
+
+        Raises:
+            ArtifactError: there is no such job, or it is one of a stage that leaves no model.
+        """
+        spec = self.job(key).spec
+        if not isinstance(spec, TrainSpec):
+            raise ArtifactError(f"job {key}: a {spec.stage} job has no model")
+        return spec
 
     def read(self, key: str, name: str) -> bytes:
         """A file of a finished job, checked against the SHA-256 in its result.

@@ -17,7 +17,9 @@ NormName = Literal["l2", "linf"]
 LossName = Literal["ce", "dlr", "margin"]
 TargetName = Literal["least_likely", "next", "none", "random"]
 BackendName = Literal["foolbox", "native"]
-Knowledge = Literal["eot", "omniscient", "randomized"]
+Knowledge = Literal["eot", "omniscient", "randomized", "transfer"]
+CRAFTED: frozenset[Knowledge] = frozenset({"omniscient", "transfer"})
+"""What those attackers know whose examples are made once, beforehand, and then tried in every repeat."""
 SurfaceDirection = Literal["own", "theta_one"]
 RankKind = Literal["channels", "dimensions", "parameters"]
 SketchModes = Literal["all", "channels"]

@@ -136,7 +136,8 @@ class EvaluateSpec(Frozen):
 
 
 class CraftSpec(Frozen):
-    """Make adversarial examples on the parent's full weights (its sketch switched off), once, for every repeat to use."""
+    """Make adversarial examples on the parent's full weights (its sketch switched off), once, for every repeat, and for every other
+    model that they are transferred to."""
 
     stage: Literal["craft"] = "craft"
     attack: AttackSettings
@@ -152,8 +153,11 @@ class CraftSpec(Frozen):
 
 
 class AttackSpec(Frozen):
-    """Robust accuracy of the parent in role `model`; an `omniscient` attack takes its examples from the parent in role `examples`,
-    one with knowledge `eot` averages each gradient over `eot_samples` fresh sketches."""
+    """Robust accuracy of the parent in role `model`; one with knowledge `eot` averages each gradient over `eot_samples` fresh sketches.
+
+    An `omniscient` attack takes its examples, made on the same model, from the parent in role `examples`; a `transfer` attack too,
+    and there they were made on another model, the parent in role `source`. `attack` is then how they were made.
+    """
 
     stage: Literal["attack"] = "attack"
     attack: AttackSettings
@@ -166,7 +170,7 @@ class AttackSpec(Frozen):
         if self.knowledge != "eot" and self.attack.eot_samples > 1:
             raise ValueError(f"eot_samples={self.attack.eot_samples} with knowledge={self.knowledge}: must be 1; only eot averages")
         if self.knowledge == "eot" and not KINDS[self.attack.name].gradient:
-            raise ValueError(f"knowledge=eot: {self.attack.name} takes no gradient; one of omniscient, randomized")
+            raise ValueError(f"knowledge=eot: {self.attack.name} takes no gradient; one of omniscient, randomized, transfer")
         return self
 
 
@@ -189,7 +193,7 @@ JobSpec = Annotated[TrainSpec | EvaluateSpec | CraftSpec | AttackSpec | Diagnose
 
 
 class Job(Frozen):
-    """A node of the plan: a spec and its parents' job keys by role (`weights`, `model`, `examples`, `direction`)."""
+    """A node of the plan: a spec and its parents' job keys by role (`weights`, `model`, `examples`, `source`, `direction`)."""
 
     spec: JobSpec
     parents: dict[str, str] = {}

@@ -7,7 +7,7 @@ from typing import cast
 from orchestrator.store import ResultRow
 from workers.attack_settings import KINDS, AttackKind, selects
 from workers.defence_spec import is_randomised
-from workers.fields import AttackName, DefenceName, TargetName
+from workers.fields import CRAFTED, AttackName, DefenceName, TargetName
 
 _KEY_DIGITS = 8
 _ABSENT = "-"
@@ -123,12 +123,12 @@ def _is_random(row: ResultRow) -> bool:
 
 
 def _meets_draws(row: ResultRow) -> bool:
-    return _is_random(row) and row.knowledge != "omniscient"
+    return _is_random(row) and row.knowledge not in CRAFTED
 
 
-def _runs_long(row: ResultRow) -> bool:
-    """Whether there is anything that an example could leave early."""
-    return _kind(row).steps or row.restarts > 1
+def _can_leave(row: ResultRow) -> bool:
+    """Whether an example could leave early: there are steps to save, and nothing is random where it is made."""
+    return (_kind(row).steps or row.restarts > 1) and (row.knowledge == "transfer" or not _is_random(row))
 
 
 def _selects(row: ResultRow) -> bool:
@@ -155,6 +155,7 @@ _ATTACK_COLUMNS = (
     Column("attack", lambda row: row.attack.replace("_case", " case")),
     Column("attacks", lambda row: str(row.attacks) if row.attack == "worst_case" else _ABSENT, where_known=True, numeric=True),
     Column("knowledge", _shared("knowledge"), optional=True),
+    _setting("source", lambda row: row.source, of=lambda row: row.knowledge == "transfer"),
     _setting("loss", lambda row: row.loss, of=lambda row: _kind(row).loss is None, unsaid="ce"),
     _setting("momen~tum", lambda row: f"{row.momentum:g}", of=lambda row: row.attack == "mi_fgsm", numeric=True, unsaid="1"),
     _setting("target", lambda row: row.target, unsaid="none"),
@@ -168,7 +169,7 @@ _ATTACK_COLUMNS = (
     _setting("restarts", lambda row: row.restarts, of=lambda row: _kind(row).random_start, numeric=True, unsaid="1"),
     _setting("eot samples", lambda row: row.eot_samples, of=lambda row: _meets_draws(row) and row.knowledge == "eot", numeric=True),
     _setting("selec~tion draws", lambda row: row.selection_draws, of=lambda row: _meets_draws(row) and _selects(row), numeric=True),
-    _setting("early stop", lambda row: str(row.early_stop).lower(), of=lambda row: not _is_random(row) and _runs_long(row), unsaid="false"),
+    _setting("early stop", lambda row: str(row.early_stop).lower(), of=_can_leave, unsaid="false"),
     _setting("backend", lambda row: row.backend, unsaid="native"),
     Column("clean %", lambda row: _share(row.clean_accuracy), numeric=True),
     Column("robust %", lambda row: _share(row.robust_accuracy), numeric=True),

@@ -39,7 +39,8 @@ def result_rows(store: Store, sweep: str | None, *, per_repeat: bool, over_seeds
     examples, in batches of the same size and as many draws, in the same sweep (and repeat). A clean accuracy over examples, in batches
     or in draws that no attack on the model has in the sweep is a row with attack `none`. Sorted by sweep, data set,
     model, width, binary (false first), rank fraction, theta (1 first), defence (none first) and its settings, adversarial
-    training (none first), seed, knowledge (randomized first), attack (from noise to Square), norm (linf first), epsilon, then the
+    training (none first), seed, knowledge (from transfer, who knows least, over randomized and eot to
+    omniscient), source (the nearest to the model first), attack (from noise to Square), norm (linf first), epsilon, then the
     attack's other settings.
 
     Raises:
@@ -68,10 +69,10 @@ def _measurements(connection: Connection, record: type[CleanResultRecord | Attac
 
 
 def _models(connection: Connection, sweep: int | None) -> dict[str, dict[str, Any]]:
-    """Every model that the sweep has measured, described, by key."""
-    return described_models(
-        connection, union(*(_of_sweep(select(record.model_key), record, sweep) for record in (CleanResultRecord, AttackResultRecord)))
-    )
+    """Every model that the sweep has measured, or transferred examples from, described, by key."""
+    clean, attack = CleanResultRecord, AttackResultRecord
+    sources = _of_sweep(select(attack.source_key), attack, sweep).where(attack.source_key.is_not(None))
+    return described_models(connection, union(*(_of_sweep(select(record.model_key), record, sweep) for record in (clean, attack)), sources))
 
 
 def _pooled(models: Mapping[str, Mapping[str, Any]], pools: Mapping[str, str]) -> dict[str, dict[str, Any]]:

@@ -50,7 +50,7 @@ def outcome_row(job: Job, result: Result, *, environment_id: str, finished_at: d
         case EvaluateSpec() as evaluate, FlagsOutcome() as flags:
             return CleanResultRecord, common | _flags(job, evaluate, flags)
         case AttackSpec() as attack, FlagsOutcome() as flags:
-            return AttackResultRecord, common | _flags(job, attack, flags) | _attack(attack)
+            return AttackResultRecord, common | _flags(job, attack, flags) | _attack(job, attack)
         case CraftSpec(), CraftOutcome() as crafted:
             sizes = {"n_examples": crafted.n_examples, "max_perturbation": crafted.max_perturbation}
             return CraftedExamplesRecord, common | {"model_key": job.parents["model"]} | sizes
@@ -105,8 +105,9 @@ def _diagnosis(job: Job, spec: DiagnoseSpec, outcome: DiagnosisOutcome) -> Row:
     }
 
 
-def _attack(spec: AttackSpec) -> Row:
-    return {"attack": spec.attack.name, "knowledge": spec.knowledge, **spec.attack.model_dump(exclude={"name"})}
+def _attack(job: Job, spec: AttackSpec) -> Row:
+    made = {"knowledge": spec.knowledge, "source_key": job.parents.get("source")}
+    return {"attack": spec.attack.name, **made, **spec.attack.model_dump(exclude={"name"})}
 
 
 def _surface(job: Job, spec: SurfaceSpec, outcome: SurfaceOutcome) -> Row:

@@ -20,6 +20,8 @@ class ResultRow:
     seed and `repeats` how many each of them has at least; its intervals cover the choice of seeds. Elsewhere `seeds` is 1.
     `epsilon` and `abs_stepsize` are in input units. `rank` maps each tensorized layer to its Tucker rank; None for a dense model.
     `defence_settings` holds the settings of `defence` by name; None where that is `none`.
+    `source_key` is the model on which transferred examples were made, `source` how that differs from the attacked one, in a few words;
+    both are None for other knowledges.
     `sign_gradient` is how the attacker differentiated the sign of a binary model; `identity` where there is none.
     `attacks` counts the attacks of the row: 1, or 0 in one without. In a row over several (attack `worst_case`) what they do not share
     is `none` or 0, `knowledge` is `any` where they differ in it, and the robust accuracy is None for a randomised model that was
@@ -52,6 +54,8 @@ class ResultRow:
     n_parameters: int
     attack: str
     knowledge: str
+    source_key: str | None
+    source: str | None
     norm: str
     epsilon: float
     epsilon_literal: str

@@ -10,7 +10,18 @@ from orchestrator.progress import clock, line, shown
 from orchestrator.recorder import Recorder
 from orchestrator.running import RunningSweep, cost, label
 from orchestrator.store import failures, finished_keys, open_store, record_sweep
-from tests.builders import attack_job, attack_settings, defend_job, pretrain_job, result_of, small_plan, surface_job
+from tests.builders import (
+    attack_job,
+    attack_settings,
+    craft_job,
+    defend_job,
+    fine_tune_job,
+    pretrain_job,
+    result_of,
+    small_plan,
+    surface_job,
+    transfer_job,
+)
 from workers.artifacts import Artifacts
 from workers.specs import Job
 
@@ -139,6 +150,14 @@ def test_labels_tell_jobs_of_one_model_apart() -> None:
 )
 def test_a_label_names_what_is_unusual_about_an_attack(more: dict[str, object], text: str) -> None:
     assert label(attack_job(pretrain_job(), attack=attack_settings(name="pgd", **more))) == text
+
+
+def test_a_transfer_is_labelled_with_its_source_and_costs_no_more_than_an_evaluation(sweep: RunningSweep) -> None:
+    full, model, pgd = pretrain_job(), fine_tune_job(pretrain_job()), attack_settings(name="pgd", steps=10)
+    crafted = craft_job(full, attack=pgd)
+    job = transfer_job(model, attack=pgd, crafted=crafted, source=full)
+    assert label(job) == f"pgd 8/255 transfer from {full.key[:8]}, repeat 0"
+    assert cost(job) == 1
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (61, "1:01"), (3661, "1:01:01")])

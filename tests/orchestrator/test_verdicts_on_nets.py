@@ -17,7 +17,7 @@ from workers.specs import DataSpec, DiagnoseSpec, Job, ModelSpec, TrainSpec
 
 EXAMPLES = 60
 STILL = {"eot_samples": 1, "selection_draws": 1, "draws": 1}
-SKETCHED = {"eot_samples": 4, "selection_draws": 2, "draws": 5}
+SKETCHED = {"eot_samples": 4, "selection_draws": 2, "draws": 5, "examples": 40, "queries": 40}
 ADVERSARIAL = {"adversarial_training": "pgd", "adversarial_epsilon": ("8/255", "16/255"), "adversarial_steps": (2, 3)}
 
 
@@ -54,12 +54,10 @@ def sketched(full: Job, *, theta: float) -> Job:
     return Job(spec=spec, parents={"weights": full.key})
 
 
-def diagnosis(model: Job, **draws: int) -> Job:
-    settings = {"examples": EXAMPLES, "batch_size": 30, "steps": 10, "more_steps": 30, "queries": 100}
-    return Job(
-        spec=DiagnoseSpec(diagnosis=DiagnosisSettings(epsilon=16 / 255, epsilon_literal="16/255", **settings, **draws)),
-        parents={"model": model.key},
-    )
+def diagnosis(model: Job, **given: int) -> Job:
+    settings = {"examples": EXAMPLES, "batch_size": 20, "steps": 10, "more_steps": 30, "queries": 100, **given}
+    found = DiagnosisSettings(epsilon=16 / 255, epsilon_literal="16/255", **settings)
+    return Job(spec=DiagnoseSpec(diagnosis=found), parents={"model": model.key})
 
 
 def masked(model: Job, root: Path, *, factor: float) -> Job:
@@ -129,7 +127,7 @@ def test_stored_attacks_alone_unmask_it_too(store: Store, root: Path) -> None:
 
 
 def test_a_sketched_net_gets_what_its_numbers_say(store: Store, root: Path) -> None:
-    full = train_job(tensorized=True)
+    full = train_job(tensorized=True, epochs=3)
     net = sketched(full, theta=0.9)
     verdict = judged(store, root, [full, net, diagnosis(net, **SKETCHED)])
     found = outcomes(verdict)
