@@ -233,7 +233,9 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        typer.echo(f"robustsweep: {error}", err=True)
+        from orchestrator.escaping import visible
+
+        typer.echo(visible(f"robustsweep: {error}", keep="\n"), err=True)
         sys.exit(2)
     except BrokenPipeError:  # `robustsweep results | head`
         sys.stderr.close()
