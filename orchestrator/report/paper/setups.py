@@ -1,0 +1,107 @@
+"""Which of the stored models a table shows: what has to be one and the same in all figures that are read beside each other."""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import log
+
+from orchestrator.report.paper.matching import meets
+from orchestrator.report.paper.published import Cell
+from orchestrator.store import ResultRow
+from workers.fields import DatasetName, ModelName
+from workers.kinds import PAPER_WIDTHS
+
+TEST_EXAMPLES: dict[DatasetName, int] = {"cifar10": 10_000}
+"""All there are, where that is one number: the lists of Speech Commands' subsets differ."""
+
+Rank = tuple[str, float]
+"""The kind and the fraction."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """What the models of a table have in common. A dense model has no `rank` and one at theta 1 no `sketch`: they belong to every setup
+    that is like theirs in all else."""
+
+    sweep: str
+    width: int
+    train_examples: int | None
+    seed: int
+    n_examples: int
+    batch_size: int
+    rank: Rank | None
+    sketch: tuple[str, bool] | None
+
+    @classmethod
+    def of(cls, row: ResultRow) -> "Setup":
+        return cls(
+            sweep=row.sweep,
+            width=row.width,
+            train_examples=row.train_examples,
+            seed=row.seed,
+            n_examples=row.n_examples,
+            batch_size=row.batch_size,
+            rank=(row.rank_kind, row.rank_fraction) if row.rank_fraction is not None else None,
+            sketch=(row.sketch_modes, row.rescale) if row.theta < 1 else None,
+        )
+
+    @property
+    def line_up(self) -> "Setup":
+        """The setup without its rank, which the paper does not state: setups of one line-up are shown beside each other."""
+        return replace(self, rank=None)
+
+    def admits(self, other: "Setup") -> bool:
+        alike = replace(other, rank=self.rank, sketch=self.sketch) == self
+        return alike and other.rank in (None, self.rank) and other.sketch in (None, self.sketch)
+
+
+Found = dict[Cell, list[ResultRow]]
+"""All rows that meet a cell, whatever their setup."""
+
+
+def found(cells: Iterable[Cell], rows: Sequence[ResultRow]) -> Found:
+    return {cell: [row for row in rows if meets(cell, row)] for cell in cells}
+
+
+def setups_of(candidates: Found) -> list[Setup]:
+    """Every setup in which something was found and that is no part of another, those nearest to the paper's first."""
+    there_are = {Setup.of(row) for rows in candidates.values() for row in rows}
+    widest = [setup for setup in there_are if not any(other != setup and other.admits(setup) for other in there_are)]
+    filled = {setup: sum(any(setup.admits(Setup.of(row)) for row in rows) for rows in candidates.values()) for setup in widest}
+    cell = next(iter(candidates))
+    most = {setup: max(filled[other] for other in widest if other.line_up == setup.line_up) for setup in widest}
+    return sorted(widest, key=lambda setup: _distance(setup, cell.model, cell.dataset, filled=most[setup]))
+
+
+def chosen(candidates: Found, setup: Setup) -> tuple[dict[Cell, ResultRow], int]:
+    """The row of the setup for each cell that has one, and how many models of the setup are left out.
+
+    Figures that the paper has of one net are ours of one net. Where the setup has several (they differ in their training), the one
+    trained longest is shown, never the one that does best. A row is the one that was measured most often.
+    """
+    by_net: dict[tuple[Hashable, ...], dict[str, dict[Cell, ResultRow]]] = defaultdict(lambda: defaultdict(dict))
+    for cell, rows in candidates.items():
+        for row in sorted(rows, key=lambda row: (row.repeats, row.job_keys)):
+            if setup.admits(Setup.of(row)):
+                by_net[cell.net][row.model_key][cell] = row
+    shown: dict[Cell, ResultRow] = {}
+    for models in by_net.values():
+        preferred = min(models.values(), key=_preference)
+        shown |= preferred
+    every = {key for models in by_net.values() for key in models}
+    return shown, len(every - {row.model_key for row in shown.values()})
+
+
+def _preference(figures: Mapping[Cell, ResultRow]) -> tuple[bool, int, int, str]:
+    """What puts one of several models before the others; all that counts of its figures is how many they are."""
+    cell, row = next(iter(figures.items()))
+    return row.tensorized != cell.tensorized, -row.epochs, -len(figures), row.model_key
+
+
+def _distance(setup: Setup, model: ModelName, dataset: DatasetName, *, filled: int) -> tuple[object, ...]:
+    """How far it is from the paper's: size first, then how much of the table it fills; ranks of one line-up stay together."""
+    full_width = PAPER_WIDTHS[model]
+    size = (setup.width != full_width, setup.train_examples is not None, setup.n_examples < TEST_EXAMPLES.get(dataset, 0))
+    smaller = (abs(log(setup.width / full_width)), -(setup.train_examples or 0), -setup.n_examples)
+    rest = (setup.seed, setup.sweep, setup.batch_size, setup.sketch or ("", True))
+    return (*size, -filled, *smaller, *rest, setup.rank or ("", 0.0))
