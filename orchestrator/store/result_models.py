@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, false
+from sqlalchemy import BigInteger, Index, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from orchestrator.store.columns import Base, EnvironmentId, Key, ModelKey, Name, PrimaryJobKey, Word
@@ -99,6 +99,7 @@ class AttackResultRecord(Base):
     """
 
     __tablename__ = "attack_results"
+    __table_args__ = (Index(None, "attack", "epsilon_literal", "knowledge"),)
 
     job_key: Mapped[PrimaryJobKey]
     model_key: Mapped[ModelKey]
@@ -182,3 +183,25 @@ class VerdictRecord(Base):
     verdict: Mapped[Word]
     checks: Mapped[list[dict[str, Any]]]
     judged_at: Mapped[datetime]
+
+
+class WorstCaseRecord(Base):
+    """The accuracy of a model under the attack that harms each example most, over all attacks that the store holds at one epsilon.
+
+    `knowledge` is that of the attacks, or `any` for all of them together; `attacks` counts them. `epsilon` is in input units. The
+    interval is a 95 % one.
+    """
+
+    __tablename__ = "worst_cases"
+
+    model_key: Mapped[PrimaryJobKey]
+    knowledge: Mapped[Word] = mapped_column(primary_key=True)
+    norm: Mapped[Word] = mapped_column(primary_key=True)
+    epsilon: Mapped[float] = mapped_column(primary_key=True)
+    n_examples: Mapped[int] = mapped_column(primary_key=True)
+    batch_size: Mapped[int] = mapped_column(primary_key=True)
+    epsilon_literal: Mapped[Name]
+    attacks: Mapped[int]
+    accuracy: Mapped[float]
+    ci_low: Mapped[float]
+    ci_high: Mapped[float]
