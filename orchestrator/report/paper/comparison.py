@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from orchestrator.report.paper.published import Cell, PublishedTable, published_tables
-from orchestrator.report.paper.setups import Found, Setup, chosen, found, setups_of
+from orchestrator.report.paper.setups import Found, Parts, Setup, chosen, found, rows_of, setups_of
 from orchestrator.store import ResultRow
 from workers.errors import UserError
 
@@ -83,24 +83,25 @@ def compare(rows: Sequence[ResultRow], *, numbers: Iterable[int] | None = None, 
 
 
 def _compared(table: PublishedTable, rows: Sequence[ResultRow], *, every_setup: bool) -> ComparedTable:
-    candidates = found((cell for row in table.cells for cell in row), rows)
-    setups = setups_of(candidates)
-    shown = [setup for setup in setups if every_setup or setup.line_up == setups[0].line_up]
-    labels = _labels(shown)
+    candidates = found([cell for row in table.cells for cell in row], rows)
+    parts = setups_of(candidates)
+    nearest = next(iter(parts)).line_up if parts else None
+    shown = [setup for setup in parts if every_setup or setup.line_up == nearest]
     lines = []
-    for label, setup in zip(labels, shown, strict=True):
-        chosen_rows, others = chosen(candidates, setup)
-        figures = {cell: Figure.of(cell, row) for cell, row in chosen_rows.items()}
+    for label, setup in zip(_labels(shown), shown, strict=True):
+        rows_shown, others = chosen(candidates, parts[setup])
+        figures = {cell: Figure.of(cell, row) for cell, row in rows_shown.items()}
         lines.append(Lines(label=label, setup=setup, figures=figures, others=others))
-    return ComparedTable(published=table, lines=tuple(lines), left_out=tuple(_unseen(candidates, setups, lines)))
+    return ComparedTable(published=table, lines=tuple(lines), left_out=tuple(_unseen(candidates, parts, lines)))
 
 
-def _unseen(candidates: Found, setups: Sequence[Setup], lines: Sequence[Lines]) -> Iterator[Setup]:
+def _unseen(candidates: Found, parts: Parts, lines: Sequence[Lines]) -> Iterator[Setup]:
     """The setups that are not shown and hold a model that is not; sweeps share models."""
     seen = {figure.row.model_key for shown in lines for figure in shown.figures.values()}
-    for setup in setups:
-        models = {row.model_key for rows in candidates.values() for row in rows if setup.admits(Setup.of(row))}
-        if setup not in [shown.setup for shown in lines] and not models <= seen:
+    shown_setups = {shown.setup for shown in lines}
+    for setup in [setup for setup in parts if setup not in shown_setups]:
+        models = {row.model_key for by_setup in candidates.values() for row in rows_of(by_setup, parts[setup])}
+        if not models <= seen:
             yield setup
 
 

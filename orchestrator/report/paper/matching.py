@@ -1,5 +1,6 @@
 """Which stored results are of what a published figure is of."""
 
+from functools import cache
 from math import isclose
 from typing import cast
 
@@ -40,9 +41,13 @@ def _is_of_attack(cell: Cell, row: ResultRow) -> bool:
 
 def _takes_the_papers_steps(cell: Cell, row: ResultRow) -> bool:
     assert cell.epsilon is not None  # noqa: S101 (a cell with an attack has one)
-    epsilon, kind = epsilon_fraction(cell.epsilon), KINDS[cast("AttackName", cell.attack)]
-    if not isclose(row.epsilon, epsilon, rel_tol=1e-9):
-        return False
+    epsilon, steps, step_size = _papers_steps(cast("AttackName", cell.attack), cell.epsilon)
+    return row.steps == steps and isclose(row.epsilon, epsilon, rel_tol=1e-9) and isclose(row.abs_stepsize, step_size, rel_tol=1e-9)
+
+
+@cache
+def _papers_steps(attack: AttackName, literal: str) -> tuple[float, int, float]:
+    """Epsilon, the number of steps and their size, in input units."""
+    epsilon, kind = epsilon_fraction(literal), KINDS[attack]
     steps = paper_steps(epsilon) if kind.steps else 1
-    step_size = _STEP_SIZE if kind.stepsize is None else kind.stepsize * float(epsilon)
-    return row.steps == steps and isclose(row.abs_stepsize, step_size, rel_tol=1e-9)
+    return float(epsilon), steps, _STEP_SIZE if kind.stepsize is None else kind.stepsize * float(epsilon)

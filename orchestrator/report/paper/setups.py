@@ -55,35 +55,73 @@ class Setup:
         return alike and other.rank in (None, self.rank) and other.sketch in (None, self.sketch)
 
 
-Found = dict[Cell, list[ResultRow]]
-"""All rows that meet a cell, whatever their setup."""
+Found = dict[Cell, dict[Setup, list[ResultRow]]]
+"""All rows that meet a cell, by what they are themselves of."""
+
+Parts = dict[Setup, list[Setup]]
+"""Setups that can be shown, those nearest to the paper's first, each with itself and what else belongs to it."""
 
 
-def found(cells: Iterable[Cell], rows: Sequence[ResultRow]) -> Found:
-    return {cell: [row for row in rows if meets(cell, row)] for cell in cells}
+def found(cells: Sequence[Cell], rows: Iterable[ResultRow]) -> Found:
+    """What there is for each cell; rows are looked up by what settles most, so that a large store is gone through once."""
+    nets: dict[tuple[Hashable, ...], list[tuple[Setup, ResultRow]]] = {_net(cell): [] for cell in cells}
+    for row in rows:
+        if (net := _net(row)) in nets:
+            nets[net].append((Setup.of(row), row))
+    candidates: Found = {}
+    for cell in cells:
+        candidates[cell] = defaultdict(list)
+        for setup, row in nets[_net(cell)]:
+            if meets(cell, row):
+                candidates[cell][setup].append(row)
+    return candidates
 
 
-def setups_of(candidates: Found) -> list[Setup]:
-    """Every setup in which something was found and that is no part of another, those nearest to the paper's first."""
-    there_are = {Setup.of(row) for rows in candidates.values() for row in rows}
-    widest = [setup for setup in there_are if not any(other != setup and other.admits(setup) for other in there_are)]
-    filled = {setup: sum(any(setup.admits(Setup.of(row)) for row in rows) for rows in candidates.values()) for setup in widest}
+def _net(of: Cell | ResultRow) -> tuple[Hashable, ...]:
+    return of.dataset, of.model, round(of.theta, 6), of.binary, of.defence, of.adversarial_training
+
+
+def setups_of(candidates: Found) -> Parts:
+    """Every setup in which something was found and that is no part of another."""
+    alike = defaultdict(list)
+    for setup in dict.fromkeys(setup for by_setup in candidates.values() for setup in by_setup):
+        alike[replace(setup, rank=None, sketch=None)].append(setup)
+    parts: Parts = {}
+    for setups in alike.values():
+        for setup in setups:
+            if not any(other != setup and other.admits(setup) for other in setups):
+                parts[setup] = [other for other in setups if setup.admits(other)]
     cell = next(iter(candidates))
-    most = {setup: max(filled[other] for other in widest if other.line_up == setup.line_up) for setup in widest}
-    return sorted(widest, key=lambda setup: _distance(setup, cell.model, cell.dataset, filled=most[setup]))
+    most = _filled(candidates, parts)
+    return {
+        setup: parts[setup] for setup in sorted(parts, key=lambda one: _distance(one, cell.model, cell.dataset, filled=most[one.line_up]))
+    }
 
 
-def chosen(candidates: Found, setup: Setup) -> tuple[dict[Cell, ResultRow], int]:
-    """The row of the setup for each cell that has one, and how many models of the setup are left out.
+def _filled(candidates: Found, parts: Parts) -> dict[Setup, int]:
+    """How many cells each line-up fills, in the rank in which it fills most."""
+    most: dict[Setup, int] = defaultdict(int)
+    for setup, members in parts.items():
+        filled = sum(any(member in by_setup for member in members) for by_setup in candidates.values())
+        most[setup.line_up] = max(most[setup.line_up], filled)
+    return most
+
+
+def rows_of(by_setup: Mapping[Setup, list[ResultRow]], members: Iterable[Setup]) -> list[ResultRow]:
+    """A cell's rows in a setup, given the setup's parts."""
+    return [row for member in members for row in by_setup.get(member, ())]
+
+
+def chosen(candidates: Found, members: Sequence[Setup]) -> tuple[dict[Cell, ResultRow], int]:
+    """The row of a setup, given its parts, for each cell that has one, and how many models of the setup are left out.
 
     Figures that the paper has of one net are ours of one net. Where the setup has several (they differ in their training), the one
     trained longest is shown, never the one that does best. A row is the one that was measured most often.
     """
     by_net: dict[tuple[Hashable, ...], dict[str, dict[Cell, ResultRow]]] = defaultdict(lambda: defaultdict(dict))
-    for cell, rows in candidates.items():
-        for row in sorted(rows, key=lambda row: (row.repeats, row.job_keys)):
-            if setup.admits(Setup.of(row)):
-                by_net[cell.net][row.model_key][cell] = row
+    for cell, by_setup in candidates.items():
+        for row in sorted(rows_of(by_setup, members), key=lambda row: (row.repeats, row.job_keys)):
+            by_net[cell.net][row.model_key][cell] = row
     shown: dict[Cell, ResultRow] = {}
     for models in by_net.values():
         preferred = min(models.values(), key=_preference)
