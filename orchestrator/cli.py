@@ -176,6 +176,12 @@ def results(
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
     per_repeat: Annotated[bool, typer.Option("--per-repeat", help="One row per repeat instead of the mean over repeats.")] = False,
+    over_seeds: Annotated[
+        bool, typer.Option("--over-seeds", help="One row for all models that differ in their training seed alone.")
+    ] = False,
+    spread: Annotated[
+        bool, typer.Option("--spread", help="Show standard errors, in percent points: of examples, of draws, of training seeds.")
+    ] = False,
     output: Annotated[OutputFormat, typer.Option("--format", "-f", help="How to print.")] = OutputFormat.table,
 ) -> None:
     """Print clean and robust accuracy with 95 % intervals, one row per model, attack, knowledge and epsilon."""
@@ -183,7 +189,8 @@ def results(
     from orchestrator.store import open_store, result_rows
 
     with open_store(_places(home, store).store_url, upgrade=False) as opened:
-        rendered = render_results(result_rows(opened, sweep, per_repeat=per_repeat), output.value)
+        rows = result_rows(opened, sweep, per_repeat=per_repeat, over_seeds=over_seeds)
+    rendered = render_results(rows, output.value, spread=spread)
     if isinstance(rendered, str):
         typer.echo(rendered)
     else:

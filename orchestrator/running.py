@@ -198,6 +198,6 @@ def _summary(result: Result) -> str:
         case TrainOutcome() as outcome:
             return f"trained, training accuracy {outcome.history[-1].accuracy:.1%}"
         case FlagsOutcome() as outcome:
-            return f"accuracy {outcome.n_correct / outcome.n_examples:.1%}"
+            return f"accuracy {outcome.accuracy:.1%}"
         case outcome:
             return f"{outcome.n_examples} examples made"

@@ -40,11 +40,12 @@ def expand(space: Space) -> list[Job]:
 def _jobs(grid: Grid) -> Iterator[Job]:
     """The jobs of a grid, parents before their children; a job may come more than once."""
     attacks = [attack for group in grid.attacks for attack in group.resolved()]
-    evaluation = EvaluationSpec(examples=grid.evaluation.examples, batch_size=grid.evaluation.batch_size)
+    settings = grid.evaluation
+    evaluation = EvaluationSpec(examples=settings.examples, batch_size=settings.batch_size, draws=settings.draws)
     trained = {lineage[-1].key: lineage for lineage in _lineages(grid)}
     for lineage in trained.values():
         yield from lineage
-        yield from _measurements(lineage[-1], attacks, evaluation, repeats=grid.evaluation.repeats)
+        yield from _measurements(lineage[-1], attacks, evaluation, repeats=settings.repeats)
 
 
 def _lineages(grid: Grid) -> Iterator[Lineage]:
@@ -125,15 +126,17 @@ def _idle(trained: TrainSpec, knowledge: Knowledge) -> dict[str, Any]:
 
 def _measurements(trained: Job, attacks: list[Attack], evaluation: EvaluationSpec, *, repeats: int) -> Iterator[Job]:
     """Everything that is measured on one trained model: clean accuracy, then every attack, each `repeats` times where anything about
-    it is random, and else once: the other times would compute the same."""
+    it is random, and else once: the other times would compute the same. So would several draws where the model is not random."""
     assert isinstance(trained.spec, TrainSpec)  # noqa: S101 (a lineage is made of them)
     model, randomised = {"model": trained.key}, trained.spec.randomised
+    single = evaluation.model_copy(update={"draws": 1})
+    evaluation = evaluation if randomised else single
     for repeat in range(repeats if randomised else 1):
         yield Job(spec=EvaluateSpec(evaluation=evaluation, repeat=repeat), parents=model)
     for attack, knowledge in _applicable(attacks, trained.spec):
         parents = model
         if knowledge == "omniscient":
-            craft = Job(spec=CraftSpec(attack=attack, evaluation=evaluation), parents=model)
+            craft = Job(spec=CraftSpec(attack=attack, evaluation=single), parents=model)
             yield craft
             parents = {**model, "examples": craft.key}
         differ = randomised or (attack.randomised and knowledge != "omniscient")

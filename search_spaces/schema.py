@@ -127,8 +127,9 @@ class ModelAxes(Axes):
 
 
 class EvaluationSettings(EvaluationSpec):
-    """How every model is measured; none of it is an axis."""
+    """How every model is measured; none of it is an axis. Several draws are for models that have something random about them."""
 
+    draws: Count = 4
     repeats: Count = 1
 
 

@@ -57,8 +57,8 @@ def defend_job(parent: Job, name: DefenceName = "random_resize_pad", **settings:
     return Job(spec=TrainSpec(**spec), parents={"weights": parent.key})
 
 
-def evaluate_job(model: Job, *, repeat: int = 0, examples: int = 16, batch_size: int = 8) -> Job:
-    evaluation = EvaluationSpec(examples=examples, batch_size=batch_size)
+def evaluate_job(model: Job, *, repeat: int = 0, examples: int = 16, batch_size: int = 8, draws: int = 1) -> Job:
+    evaluation = EvaluationSpec(examples=examples, batch_size=batch_size, draws=draws)
     return Job(spec=EvaluateSpec(evaluation=evaluation, repeat=repeat), parents={"model": model.key})
 
 
@@ -90,10 +90,11 @@ def attack_job(
     repeat: int = 0,
     examples: int = 16,
     batch_size: int = 8,
+    draws: int = 1,
 ) -> Job:
     """A randomized attack, or an omniscient one when `crafted` is given, unless `knowledge` says otherwise."""
     knowledge = knowledge or ("omniscient" if crafted else "randomized")
-    evaluation = EvaluationSpec(examples=examples, batch_size=batch_size)
+    evaluation = EvaluationSpec(examples=examples, batch_size=batch_size, draws=draws)
     spec = AttackSpec(attack=attack or attack_settings(), knowledge=knowledge, evaluation=evaluation, repeat=repeat)
     parents = {"model": model.key} | ({"examples": crafted.key} if crafted else {})
     return Job(spec=spec, parents=parents)
@@ -111,7 +112,8 @@ def defend_result(job: Job) -> Result:
 
 
 def flags_result(job: Job, correct: Sequence[bool] | NDArray[np.bool_] | None = None) -> Result:
-    """The result of an `evaluate` or `attack` job; by default every second of 16 examples is right."""
+    """The result of an `evaluate` or `attack` job, from flags (examples,) or (draws, examples); by default every second of 16 examples
+    is right."""
     flags = [True, False] * 8 if correct is None else correct
     return Result(key=job.key, seconds=0.5, environment=ENVIRONMENT, outcome=FlagsOutcome.pack(flags))
 

@@ -60,8 +60,14 @@ def _run(job: Job, arguments: argparse.Namespace) -> None:
     settings = Settings(arguments.artifacts.absolute(), arguments.data, device=arguments.device, threads=arguments.threads)
     result = run(job, settings, report=report)
     if isinstance(result.outcome, FlagsOutcome):
-        sys.stdout.write(f"{result.outcome.n_correct} of {result.outcome.n_examples} examples right\n")
+        sys.stdout.write(f"{result.outcome.n_correct} of {_evaluated(result.outcome)} right\n")
     sys.stdout.write(f"job {job.key} ({job.stage}): done in {result.seconds:.1f} s, see {settings.artifacts / job.key}\n")
+
+
+def _evaluated(outcome: FlagsOutcome) -> str:
+    if outcome.draws == 1:
+        return f"{outcome.n_examples} examples"
+    return f"{outcome.draws * outcome.n_examples} evaluations ({outcome.n_examples} examples, {outcome.draws} draws)"
 
 
 if __name__ == "__main__":

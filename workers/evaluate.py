@@ -18,21 +18,31 @@ _DRAWS = 8
 Perturb = Callable[[slice, Tensor, Tensor], Tensor]
 
 
-def correct_flags(network: Network, data: DeviceSplit, *, batch_size: int, perturb: Perturb | None = None) -> NDArray[np.bool_]:
-    """Which examples `network` classifies right, (examples,); each batch of `batch_size` sees one fresh sketch.
+def correct_flags(
+    network: Network, data: DeviceSplit, *, batch_size: int, draws: int = 1, perturb: Perturb | None = None
+) -> NDArray[np.bool_]:
+    """Which examples `network` classifies right in each of `draws` forward passes, (draws, examples).
+
+    The examples of a batch are made once; each pass over them is under fresh draws, none of which the attacker has seen.
 
     Args:
         network: in eval mode, its sketch seeded.
         data: the examples on the network's device.
         batch_size: examples that share a draw; part of the result's meaning for a randomised net.
+        draws: how often each example is evaluated.
         perturb: makes adversarial examples of (the batch's place, inputs, labels); None evaluates clean examples.
     """
     flags = []
     for place, inputs, labels in _batches(data, batch_size):
         examples = inputs if perturb is None else perturb(place, inputs, labels)
-        with torch.no_grad():
-            flags.append(network(examples).argmax(dim=1) == labels)
-    return torch.cat(flags).cpu().numpy()
+        flags.append(_judged(network, examples, labels, draws=draws))
+    return torch.cat(flags, dim=1).cpu().numpy()
+
+
+@torch.no_grad()
+def _judged(network: Network, examples: Tensor, labels: Tensor, *, draws: int) -> Tensor:
+    """Whether each example is classified right, draw by draw, (draws, batch)."""
+    return torch.stack([network(examples).argmax(dim=1) == labels for _ in range(draws)])
 
 
 def attacker(network: Network, settings: AttackSettings, *, generator: torch.Generator, memory: Memory | None = None) -> Perturb:

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 Stage = Literal["pretrain", "fine_tune", "defend", "evaluate", "craft", "attack"]
+TrainingStage = Literal["pretrain", "fine_tune", "defend"]
+"""The stages that end with a model."""
 DatasetName = Literal["cifar10", "digits", "speech_commands", "tones"]
 ModelName = Literal["logmel", "resnet18", "soundnet5"]
 AttackName = Literal["apgd_ce", "apgd_dlr", "bim", "fgsm", "mi_fgsm", "noise", "pgd", "square"]

@@ -41,31 +41,40 @@ class TrainOutcome(Frozen):
 
 
 class FlagsOutcome(Frozen):
-    """One flag per evaluated test example, in the data set's fixed order: was it classified right (after the attack, if any)?
+    """One flag per draw and evaluated test example, in the data set's fixed order: was it classified right (after the attack, if any)?
 
-    `flags` is base64 of `numpy.packbits`; the accuracy is over all evaluated examples.
+    `flags` is base64 of `numpy.packbits`, draw by draw; the accuracy is over all evaluated examples and draws.
     """
 
     kind: Literal["flags"] = "flags"
     n_examples: int
+    draws: int = 1
     flags: str
 
     @classmethod
     def pack(cls, correct: Sequence[bool] | NDArray[np.bool_]) -> "FlagsOutcome":
-        bits = np.asarray(correct, dtype=bool)
-        return cls(n_examples=bits.size, flags=base64.b64encode(np.packbits(bits).tobytes()).decode())
+        """The outcome of flags (draws, n_examples), or (n_examples,) of a single draw."""
+        bits = np.atleast_2d(np.asarray(correct, dtype=bool))
+        draws, n_examples = bits.shape
+        return cls(n_examples=n_examples, draws=draws, flags=base64.b64encode(np.packbits(bits, axis=1).tobytes()).decode())
 
     def packed(self) -> bytes:
-        """The flags as packed bits, most significant bit first, padded with zeros to whole bytes."""
+        """The flags as packed bits, most significant bit first, each draw's padded with zeros to whole bytes."""
         return base64.b64decode(self.flags)
 
     def correct(self) -> NDArray[np.bool_]:
-        """The flags as a boolean array of shape (n_examples,)."""
-        return unpack_flags(self.packed(), n_examples=self.n_examples)
+        """The flags as a boolean array of shape (draws, n_examples)."""
+        return unpack_flags(self.packed(), n_examples=self.n_examples, draws=self.draws)
 
     @property
     def n_correct(self) -> int:
+        """How many flags are set, over all draws."""
         return int(self.correct().sum())
+
+    @property
+    def accuracy(self) -> float:
+        """The share of flags that are set."""
+        return self.n_correct / (self.draws * self.n_examples)
 
 
 class CraftOutcome(Frozen):
@@ -89,12 +98,14 @@ class Result(Frozen):
 RESULT = TypeAdapter(Result)
 
 
-def unpack_flags(packed: bytes, *, n_examples: int) -> NDArray[np.bool_]:
-    """The boolean array of shape (n_examples,) whose packed bits are `packed`.
+def unpack_flags(packed: bytes, *, n_examples: int, draws: int) -> NDArray[np.bool_]:
+    """The boolean array of shape (draws, n_examples) whose packed bits are `packed`, each draw's in whole bytes of its own.
 
     Raises:
         ValueError: `packed` has another length than so many flags take.
     """
-    if len(packed) != -(-n_examples // 8):
-        raise ValueError(f"{len(packed)} bytes of flags for {n_examples} examples: must be {-(-n_examples // 8)}")
-    return np.unpackbits(np.frombuffer(packed, dtype=np.uint8), count=n_examples).astype(bool)
+    a_draw = -(-n_examples // 8)
+    if len(packed) != draws * a_draw:
+        raise ValueError(f"{len(packed)} bytes of flags for {n_examples} examples in {draws} draws: must be {draws * a_draw}")
+    rows = np.frombuffer(packed, dtype=np.uint8).reshape(draws, a_draw)
+    return np.unpackbits(rows, axis=1, count=n_examples).astype(bool)

@@ -24,6 +24,7 @@ from workers.fields import (
     SplitLists,
     Stage,
     Theta,
+    TrainingStage,
 )
 from workers.keys import job_key
 from workers.kinds import require_binary_draws, require_binary_init, require_defensible, require_fitting, require_flippable, require_lists
@@ -83,10 +84,12 @@ class ModelSpec(Frozen):
 
 
 class EvaluationSpec(Frozen):
-    """Which test examples (the first `examples` of a fixed class-balanced order; None: all) and how many share one sketch draw."""
+    """Which test examples (the first `examples` of a fixed class-balanced order; None: all), how many share one sketch draw, and how
+    many fresh forward draws evaluate each clean or adversarial example; where nothing is random `draws` is 1."""
 
     examples: Count | None = None
     batch_size: Count = 256
+    draws: Count = 1
 
 
 class TrainSpec(Frozen):
@@ -98,7 +101,7 @@ class TrainSpec(Frozen):
     it repeats. Defences that are trained in are there from `pretrain` on.
     """
 
-    stage: Literal["pretrain", "fine_tune", "defend"]
+    stage: TrainingStage
     data: DataSpec
     model: ModelSpec
     training: TrainingSpec
@@ -141,6 +144,8 @@ class CraftSpec(Frozen):
     def _nothing_is_random(self) -> Self:
         if self.attack.eot_samples > 1:
             raise ValueError(f"eot_samples={self.attack.eot_samples}: full weights are not random; must be 1")
+        if self.evaluation.draws > 1:
+            raise ValueError(f"draws={self.evaluation.draws}: crafting evaluates nothing; must be 1")
         return self
 
 

@@ -127,7 +127,8 @@ def _stored(artifacts: Artifacts, key: str) -> tuple[TrainSpec, dict[str, Tensor
 
 def _evaluate(room: Room, spec: EvaluateSpec) -> Computed:
     network, split = room.trained(spec.evaluation)
-    return FlagsOutcome.pack(correct_flags(network, split, batch_size=spec.evaluation.batch_size)), {}
+    flags = correct_flags(network, split, batch_size=spec.evaluation.batch_size, draws=spec.evaluation.draws)
+    return FlagsOutcome.pack(flags), {}
 
 
 def _craft(room: Room, spec: CraftSpec) -> Computed:
@@ -146,7 +147,7 @@ def _attack(room: Room, spec: AttackSpec) -> Computed:
         perturb = replayer(examples, epsilon=spec.attack.epsilon, bounds=network.bounds, norm=spec.attack.norm)
     else:
         perturb = attacker(network, spec.attack, generator=room.generator("start"), memory=room.memory(spec.evaluation))
-    flags = correct_flags(network, split, batch_size=spec.evaluation.batch_size, perturb=perturb)
+    flags = correct_flags(network, split, batch_size=spec.evaluation.batch_size, draws=spec.evaluation.draws, perturb=perturb)
     return FlagsOutcome.pack(flags), {}
 
 

@@ -16,7 +16,7 @@ _HYPHEN = "~"
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the human table; one that is `optional` is shown only where its values differ.
+    """A column of the human table; one that is `optional` is shown only where its values differ, one `where_known` where there are any.
 
     `heading` is the title with a `~` where it may be hyphenated. What all rows have in common is said below the table, unless it
     is `unsaid`. A cell `-` has no value: it neither differs from others nor is it common to all.
@@ -25,6 +25,7 @@ class Column:
     heading: str
     text: Callable[[ResultRow], str]
     optional: bool = False
+    where_known: bool = False
     numeric: bool = False
     unsaid: str | None = None
 
@@ -41,28 +42,35 @@ class Column:
         return {self.text(row) for row in rows} - {_ABSENT}
 
     def is_shown(self, rows: Sequence[ResultRow]) -> bool:
+        if self.where_known:
+            return bool(self.values(rows))
         return not self.optional or len(self.values(rows)) > 1
 
 
-def shown_columns(rows: Sequence[ResultRow]) -> list[Column]:
-    """The columns worth their room, with the model's key where they do not tell all models apart."""
+def shown_columns(rows: Sequence[ResultRow], *, spread: bool = False) -> list[Column]:
+    """The columns worth their room, with the model's key where they do not tell all models apart, and standard errors if asked for."""
     kept = [column for column in _MODEL_COLUMNS if column.is_shown(rows)]
     by_name: dict[tuple[str, ...], set[str]] = {}
     for row in rows:
         by_name.setdefault(tuple(column.text(row) for column in kept), set()).add(row.model_key)
     if any(len(keys) > 1 for keys in by_name.values()):
         kept.append(_MODEL_KEY)
-    return kept + [column for column in _ATTACK_COLUMNS if column.is_shown(rows)]
+    attack_columns = (*_ATTACK_COLUMNS, *(_SPREAD_COLUMNS if spread else ()), *_COUNT_COLUMNS)
+    return kept + [column for column in attack_columns if column.is_shown(rows)]
 
 
 def common_values(rows: Sequence[ResultRow]) -> list[str]:
     """What all rows that have it share, as `title value`."""
-    hidden = [(column, column.values(rows)) for column in (*_MODEL_COLUMNS, *_ATTACK_COLUMNS) if not column.is_shown(rows)]
+    hidden = [(column, column.values(rows)) for column in (*_MODEL_COLUMNS, *_ATTACK_COLUMNS, *_COUNT_COLUMNS) if not column.is_shown(rows)]
     return [f"{column.title} {value}" for column, values in hidden for value in values if value != column.unsaid]
 
 
 def _share(value: float | None) -> str:
     return _ABSENT if value is None else f"{100 * value:.1f}"
+
+
+def _error(value: float | None) -> str:
+    return _ABSENT if value is None else f"{100 * value:.2f}"
 
 
 def _interval(row: ResultRow) -> str:
@@ -133,7 +141,7 @@ _MODEL_COLUMNS = (
     Column("binary", lambda row: str(row.binary).lower(), optional=True),
     Column("defence", lambda row: _DEFENCES.get(row.defence, row.defence), optional=True),
     Column("adver~sarial training", lambda row: row.adversarial_training, optional=True),
-    Column("seed", lambda row: str(row.seed), optional=True, numeric=True),
+    Column("seed", lambda row: _ABSENT if row.seed is None else str(row.seed), optional=True, numeric=True),
 )
 _MODEL_KEY = Column("model key", lambda row: row.model_key[:_KEY_DIGITS])
 _ATTACK_COLUMNS = (
@@ -157,8 +165,18 @@ _ATTACK_COLUMNS = (
     Column("clean %", lambda row: _share(row.clean_accuracy), numeric=True),
     Column("robust %", lambda row: _share(row.robust_accuracy), numeric=True),
     Column("95% interval", _interval, numeric=True),
+)
+# Standard errors in percent points.
+_SPREAD_COLUMNS = (
+    Column("± examples", lambda row: _error(row.se_examples), where_known=True, numeric=True),
+    Column("± draws", lambda row: _error(row.se_draws), where_known=True, numeric=True),
+    Column("± seeds", lambda row: _error(row.se_seeds), where_known=True, numeric=True),
+)
+_COUNT_COLUMNS = (
     Column("repeat", lambda row: "all" if row.repeat is None else str(row.repeat), optional=True, numeric=True),
+    Column("seeds", lambda row: _ABSENT if row.seed is not None else str(row.seeds), optional=True, numeric=True),
     Column("repeats", lambda row: str(row.repeats), optional=True, numeric=True),
+    Column("draws", lambda row: str(row.draws) if _is_random(row) else _ABSENT, optional=True, numeric=True, unsaid="1"),
     Column("examples", lambda row: str(row.n_examples), optional=True, numeric=True),
     Column("examples a draw", lambda row: str(row.batch_size), optional=True, numeric=True),
 )

@@ -32,27 +32,28 @@ class ResultsTable:
     """
 
     rows: Sequence[ResultRow]
+    spread: bool = False
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         for narrow in (False, True):
-            table = _table(self.rows, narrow=narrow)
+            table = _table(self.rows, narrow=narrow, spread=self.spread)
             width = Measurement.get(console, options.update(width=_ENDLESS), table).maximum
             if narrow or width <= options.max_width:
                 yield from console.render(table, options.update(width=max(width, options.max_width)))
                 return
 
 
-def render_results(rows: Sequence[ResultRow], form: Format) -> str | ResultsTable:
-    """The rows in the asked format: text, or a rich table for the terminal."""
+def render_results(rows: Sequence[ResultRow], form: Format, *, spread: bool = False) -> str | ResultsTable:
+    """The rows in the asked format: text, or a rich table for the terminal; with `spread` tables for people have the standard errors."""
     match form:
         case "json":
             return json.dumps([record(row) for row in rows], indent=1)
         case "csv":
             return _csv(rows)
         case "markdown":
-            return _markdown(rows)
+            return _markdown(rows, spread=spread)
         case "table":
-            return ResultsTable(rows)
+            return ResultsTable(rows, spread)
 
 
 def record(row: ResultRow) -> dict[str, Any]:
@@ -73,19 +74,18 @@ def _csv(rows: Sequence[ResultRow]) -> str:
     return text.getvalue().rstrip("\n")
 
 
-def _markdown(rows: Sequence[ResultRow]) -> str:
-    columns = shown_columns(rows)
+def _markdown(rows: Sequence[ResultRow], *, spread: bool) -> str:
+    columns = shown_columns(rows, spread=spread)
     lines = ["| " + " | ".join(column.title for column in columns) + " |"]
     lines.append("|" + "|".join("---:" if column.numeric else "---" for column in columns) + "|")
     lines += ["| " + " | ".join(markdown(column.text(row)) for column in columns) + " |" for row in rows]
     return "\n".join([*lines, "", markdown(_common(rows))])
 
 
-def _table(rows: Sequence[ResultRow], *, narrow: bool) -> Table:
-    columns = shown_columns(rows)
-    table = plain_table(
-        caption=Text(visible(_common(rows)), style="table.caption"), caption_justify="left", padding=0 if narrow else (0, 1)
-    )
+def _table(rows: Sequence[ResultRow], *, narrow: bool, spread: bool) -> Table:
+    columns = shown_columns(rows, spread=spread)
+    caption = Text(visible(_common(rows)), style="table.caption")
+    table = plain_table(caption=caption, caption_justify="left", padding=0 if narrow else (0, 1))
     for column in columns:
         title = column.narrow_title if narrow else column.title
         table.add_column(title, justify="right" if column.numeric else "left", no_wrap=True)

@@ -1,9 +1,11 @@
 """The results store: SQL tables of sweeps, jobs, attempts and results. Only the driver writes; readers get frozen values."""
 
-from orchestrator.store.intervals import accuracy_interval
+from orchestrator.store.examples import success_probabilities
+from orchestrator.store.intervals import accuracy_interval, interval_over_seeds
 from orchestrator.store.progress import failures, sweep_status
 from orchestrator.store.query import finished_keys, result_rows, sweep_names
 from orchestrator.store.session import Store, StoreMissing, open_store
+from orchestrator.store.spread import Spread, standard_errors
 from orchestrator.store.values import Failure, ResultRow, StageCounts, SweepStatus
 from orchestrator.store.write import (
     begin_driving,
@@ -18,6 +20,7 @@ from orchestrator.store.write import (
 __all__ = [
     "Failure",
     "ResultRow",
+    "Spread",
     "StageCounts",
     "Store",
     "StoreMissing",
@@ -28,12 +31,15 @@ __all__ = [
     "failures",
     "finished_keys",
     "heartbeat",
+    "interval_over_seeds",
     "open_store",
     "record_failure",
     "record_result",
     "record_sweep",
     "result_rows",
+    "standard_errors",
     "start_attempt",
+    "success_probabilities",
     "sweep_names",
     "sweep_status",
 ]

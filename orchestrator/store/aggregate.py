@@ -1,13 +1,15 @@
 """From measurements (one per finished evaluation or attack) to result rows. Knows nothing of the database."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
-from orchestrator.store.intervals import accuracy_interval
+from orchestrator.store.intervals import interval_over_seeds
+from orchestrator.store.spread import Spread, standard_errors
 from orchestrator.store.values import ResultRow
 from workers.defence_spec import is_randomised
 from workers.fields import AdversarialTraining, DefenceName
@@ -16,7 +18,7 @@ from workers.results import unpack_flags
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Setting:
-    """What was measured: the attack (all defaults: none), on how many examples, in batches of what size."""
+    """What was measured: the attack (all defaults: none), on how many examples, in batches of what size, in how many draws."""
 
     attack: str = "none"
     knowledge: str = "none"
@@ -36,6 +38,12 @@ class Setting:
     sign_gradient: str = "identity"
     n_examples: int
     batch_size: int
+    draws: int = 1
+
+    @property
+    def randomised(self) -> bool:
+        """Whether the attack itself draws each time it is measured: crafted examples were made once."""
+        return (self.random_start or self.target == "random") and self.knowledge != "omniscient"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,6 +57,11 @@ class Measurement:
     epsilon_literal: str = "0"
     repeat: int
     flags: bytes
+
+    @property
+    def correct(self) -> NDArray[np.bool_]:
+        """The flags, (draws, n_examples)."""
+        return unpack_flags(self.flags, n_examples=self.setting.n_examples, draws=self.setting.draws)
 
 
 Group = tuple[str, str, Setting, int | None]
@@ -64,11 +77,20 @@ _ATTACK_ORDER = {name: place for place, name in enumerate(_ATTACKS)}
 
 
 def result_table(
-    models: Mapping[str, Mapping[str, Any]], clean: Iterable[Measurement], attacks: Iterable[Measurement], *, per_repeat: bool
+    models: Mapping[str, Mapping[str, Any]],
+    clean: Iterable[Measurement],
+    attacks: Iterable[Measurement],
+    *,
+    per_repeat: bool,
+    pools: Mapping[str, str] | None = None,
 ) -> list[ResultRow]:
-    """The sorted rows; `models` holds, by key, the row's fields that belong to the model. Measurements of other models are left out."""
-    clean_groups = _grouped((item for item in clean if item.model_key in models), per_repeat=per_repeat)
-    attack_groups = _grouped((item for item in attacks if item.model_key in models), per_repeat=per_repeat)
+    """The sorted rows; `models` holds, by key, the row's fields that belong to the model. Measurements of other models are left out.
+
+    `pools` names, for each model, the one in whose rows it is counted, that one included; without it each has rows of its own.
+    """
+    pools = {key: key for key in models} if pools is None else pools
+    clean_groups = _grouped((item for item in clean if item.model_key in models), pools, per_repeat=per_repeat)
+    attack_groups = _grouped((item for item in attacks if item.model_key in models), pools, per_repeat=per_repeat)
     clean_accuracies = {group: _accuracy(items) for group, items in clean_groups.items()}
     attacked = {_clean_group(group, models[group[1]])[:3] for group in attack_groups}
     unattacked = {group: items for group, items in clean_groups.items() if group[:3] not in attacked}
@@ -79,10 +101,10 @@ def result_table(
     return sorted(rows, key=_order)
 
 
-def _grouped(measurements: Iterable[Measurement], *, per_repeat: bool) -> dict[Group, list[Measurement]]:
+def _grouped(measurements: Iterable[Measurement], pools: Mapping[str, str], *, per_repeat: bool) -> dict[Group, list[Measurement]]:
     groups = defaultdict(list)
     for item in measurements:
-        groups[item.sweep, item.model_key, item.setting, item.repeat if per_repeat else None].append(item)
+        groups[item.sweep, pools[item.model_key], item.setting, item.repeat if per_repeat else None].append(item)
     return {group: sorted(items, key=lambda item: (item.repeat, item.job_key)) for group, items in groups.items()}
 
 
@@ -91,11 +113,23 @@ def _clean_group(group: Group, model: Mapping[str, Any]) -> Group:
     sweep, model_key, setting, repeat = group
     if repeat is not None and not is_randomised(model["theta"], model["defence"]):
         repeat = 0
-    return sweep, model_key, Setting(n_examples=setting.n_examples, batch_size=setting.batch_size), repeat
+    return sweep, model_key, Setting(n_examples=setting.n_examples, batch_size=setting.batch_size, draws=setting.draws), repeat
+
+
+def _by_seed(items: Sequence[Measurement]) -> list[NDArray[np.bool_]]:
+    """The flags of each of the models that were pooled, (repeats, draws, n_examples)."""
+    by_model = defaultdict(list)
+    for item in items:
+        by_model[item.model_key].append(item.correct)
+    return [np.stack(correct) for correct in by_model.values()]
 
 
 def _accuracy(items: Sequence[Measurement]) -> Accuracy:
-    return accuracy_interval(np.stack([unpack_flags(item.flags, n_examples=item.setting.n_examples) for item in items]))
+    return interval_over_seeds(_by_seed(items))
+
+
+def _spread(items: Sequence[Measurement], model: Mapping[str, Any]) -> Spread:
+    return standard_errors(_by_seed(items), random=is_randomised(model["theta"], model["defence"]) or items[0].setting.randomised)
 
 
 def _row(group: Group, items: Sequence[Measurement], model: Mapping[str, Any], clean: Accuracy) -> ResultRow:
@@ -107,13 +141,15 @@ def _row(group: Group, items: Sequence[Measurement], model: Mapping[str, Any], c
         job_keys=tuple(item.job_key for item in items),
         epsilon_literal=items[0].epsilon_literal,
         repeat=repeat,
-        repeats=len(items),
+        repeats=min(Counter(item.model_key for item in items).values()),
+        seeds=len({item.model_key for item in items}),
         clean_accuracy=clean[0],
         clean_ci_low=clean[1],
         clean_ci_high=clean[2],
         robust_accuracy=robust[0],
         ci_low=robust[1],
         ci_high=robust[2],
+        **asdict(_spread(items, model)),
         **{name: getattr(setting, name) for name in _SETTING_FIELDS},
         **model,
     )
@@ -127,4 +163,4 @@ def _order(row: ResultRow) -> tuple[Hashable, ...]:
     model = (row.dataset, row.model, row.width, row.binary, *sketch, *defence, _TRAINING_ORDER[row.adversarial_training])
     attack = (_KNOWLEDGE_ORDER[row.knowledge], _ATTACK_ORDER[row.attack], _NORM_ORDER[row.norm], row.epsilon)
     settings = tuple(getattr(row, name) for name in _SETTING_FIELDS)
-    return (row.sweep, *model, row.seed, row.model_key, *attack, *settings, -1 if row.repeat is None else row.repeat)
+    return (row.sweep, *model, row.seed or 0, row.model_key, *attack, *settings, -1 if row.repeat is None else row.repeat)

@@ -1,5 +1,6 @@
 """Confidence intervals for accuracies over a fixed set of examples and a few repeats, each repeat with its own sketches."""
 
+from collections.abc import Sequence
 from math import sqrt
 
 import numpy as np
@@ -7,13 +8,18 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 _NORMAL = 1.959963984540054  # the standard normal's 97.5 % quantile
+_DIMENSIONS = 3
+
+Shares = NDArray[np.float64]
+Interval = tuple[float, float, float]
 
 
-def accuracy_interval(correct: NDArray[np.bool_]) -> tuple[float, float, float]:
+def accuracy_interval(correct: NDArray[np.bool_]) -> Interval:
     """Mean and 95 % confidence interval of an accuracy, all in [0, 1]: `(mean, low, high)` with `low <= mean <= high`.
 
     An example is right in one repeat because it is an easy one, or because the repeat drew a good sketch: neither the flags of
-    an example nor those of a repeat are independent. The variance of the mean is therefore the two-way clustered one,
+    an example nor those of a repeat are independent. The draws of a repeat share its adversarial examples, so that they are averaged
+    first, and what is clustered are examples and repeats. The variance of the mean is therefore the two-way clustered one,
     V = V_examples + V_repeats - V_iid (Cameron, Gelbach & Miller 2011, "Robust Inference With Multiway Clustering", eq. 2.13), and
     at least that of either clustering alone. The interval is Wilson's (1927, "Probable Inference, the Law of Succession, and
     Statistical Inference") with the effective sample size p(1 - p)/V (Korn & Graubard 1998, "Confidence intervals for proportions
@@ -21,32 +27,77 @@ def accuracy_interval(correct: NDArray[np.bool_]) -> tuple[float, float, float]:
     variance to go by it is the number of examples. Since few repeats tell little of how repeats differ, the quantile is Student's
     t with Satterthwaite's (1946) degrees of freedom of V.
 
-    With one repeat the interval says nothing about how repeats differ, and with two too little. In simulations it covers the
-    true accuracy in 93 to 98 % of cases from three repeats on, however much repeats differ; in 87 % or more with two.
+    With one repeat its draws take the repeats' place: the interval covers the luck of the evaluation's sketches, but not that of the
+    attack. With one draw too it says nothing about how draws differ, and with two clusters too little. In simulations it covers the
+    true accuracy in 91 to 98 % of cases from three repeats (or three draws of one) on, however much they differ; in 87 % or more
+    with two.
 
     Args:
-        correct: (repeats, examples), whether each example was classified right in each repeat.
+        correct: (repeats, draws, examples), whether each example was classified right in each draw of each repeat.
 
     Raises:
-        ValueError: not two-dimensional, or empty.
+        ValueError: not three-dimensional, or empty.
     """
-    if correct.ndim != 2 or correct.size == 0:  # noqa: PLR2004
-        raise ValueError(f"correct of shape {correct.shape}: must be (repeats, examples), neither of them 0")
-    repeats, examples = correct.shape
-    mean = float(correct.mean())
-    by_example, by_repeat = _clustered(correct.mean(axis=0)), _clustered(correct.mean(axis=1))
-    variance = max(by_example + by_repeat - _clustered(correct.ravel()), by_example, by_repeat)
+    return _interval(cluster_shares(correct), flags=correct.size)
+
+
+def interval_over_seeds(by_seed: Sequence[NDArray[np.bool_]]) -> Interval:
+    """Mean and 95 % confidence interval of the accuracy of a model trained from any seed, as `accuracy_interval` has them.
+
+    Trained models are the clusters, each with the mean over its repeats and draws: what those contribute to the variance of the
+    mean is in how the models' means differ. Every model counts alike, however often it was measured.
+
+    Args:
+        by_seed: one array (repeats, draws, examples) for each training seed, over the same examples; a single one is
+            `accuracy_interval`'s.
+
+    Raises:
+        ValueError: an array is not three-dimensional, or empty, or of other examples; or there is none.
+    """
+    if len(by_seed) == 1:
+        return accuracy_interval(by_seed[0])
+    return _interval(seed_shares(by_seed), flags=sum(correct.size for correct in by_seed))
+
+
+def cluster_shares(correct: NDArray[np.bool_]) -> Shares:
+    """The share of right evaluations in each independent cluster, (clusters, examples): in each repeat, or in each draw of a single
+    repeat.
+
+    Raises:
+        ValueError: `correct` is not (repeats, draws, examples), or empty.
+    """
+    if correct.ndim != _DIMENSIONS or correct.size == 0:
+        raise ValueError(f"correct of shape {correct.shape}: must be (repeats, draws, examples), none of them 0")
+    shares: Shares = correct.mean(axis=1) if len(correct) > 1 else correct[0].astype(np.float64)
+    return shares
+
+
+def seed_shares(by_seed: Sequence[NDArray[np.bool_]]) -> Shares:
+    """The share of right evaluations of each example by each training seed's model, (seeds, examples).
+
+    Raises:
+        ValueError: see `interval_over_seeds`.
+    """
+    return np.stack([cluster_shares(correct).mean(axis=0) for correct in by_seed])
+
+
+def _interval(shares: Shares, *, flags: int) -> Interval:
+    """The interval for shares (clusters, examples) that are means of so many `flags` in all."""
+    clusters, examples = shares.shape
+    mean = float(shares.mean())
+    by_example, by_cluster = variance_of_mean(shares.mean(axis=0)), variance_of_mean(shares.mean(axis=1))
+    variance = max(by_example + by_cluster - variance_of_mean(shares.ravel()), by_example, by_cluster)
     if mean in (0.0, 1.0) or variance == 0:
         return mean, *_wilson(mean, size=examples, quantile=_NORMAL)
-    # Satterthwaite: the repeats' part of V has repeats - 1 degrees of freedom, the rest examples - 1.
-    uncertainty = by_repeat**2 / max(repeats - 1, 1) + (variance - by_repeat) ** 2 / max(examples - 1, 1)
+    # Satterthwaite: the clusters' part of V has clusters - 1 degrees of freedom, the rest examples - 1.
+    uncertainty = by_cluster**2 / max(clusters - 1, 1) + (variance - by_cluster) ** 2 / max(examples - 1, 1)
     quantile = float(stdtrit(variance**2 / uncertainty, 0.975))
-    return mean, *_wilson(mean, size=min(mean * (1 - mean) / variance, correct.size), quantile=quantile)
+    return mean, *_wilson(mean, size=min(mean * (1 - mean) / variance, flags), quantile=quantile)
 
 
-def _clustered(means: NDArray[np.generic]) -> float:
+def variance_of_mean(values: Shares) -> float:
     """The variance of the mean of independent values; 0 for a single one, which shows none."""
-    return float(means.var(ddof=1)) / means.size if means.size > 1 else 0.0
+    return float(values.var(ddof=1)) / values.size if values.size > 1 else 0.0
 
 
 def _wilson(mean: float, *, size: float, quantile: float) -> tuple[float, float]:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Select, select, union
 from orchestrator.store.aggregate import Measurement, Setting, result_table
 from orchestrator.store.lookup import sweep_id
 from orchestrator.store.models import JobRecord, SweepJobRecord, SweepRecord
+from orchestrator.store.pools import seed_pools
 from orchestrator.store.result_models import AttackResultRecord, CleanResultRecord, TrainedModelRecord
 from orchestrator.store.session import Store
 from orchestrator.store.values import ResultRow
@@ -31,12 +32,13 @@ def sweep_names(store: Store) -> list[str]:
         return sorted(connection.execute(select(SweepRecord.name)).scalars())
 
 
-def result_rows(store: Store, sweep: str | None, *, per_repeat: bool) -> list[ResultRow]:
+def result_rows(store: Store, sweep: str | None, *, per_repeat: bool, over_seeds: bool = False) -> list[ResultRow]:
     """The results of a sweep, or of all (then one row per sweep that holds the jobs), older spaces of a sweep included.
 
     A row is one trained model under one attack, knowledge, epsilon and so on, over its repeats or, with `per_repeat`, in one of
-    them. Its clean accuracy is over the same examples, in batches of the same size, in the same sweep (and repeat). A clean accuracy
-    over examples or in batches that no attack on the model has in the sweep is a row with attack `none`. Sorted by sweep, data set,
+    them; with `over_seeds` it is all models that were made alike but for the training seed. Its clean accuracy is over the same
+    examples, in batches of the same size and as many draws, in the same sweep (and repeat). A clean accuracy over examples, in batches
+    or in draws that no attack on the model has in the sweep is a row with attack `none`. Sorted by sweep, data set,
     model, width, binary (false first), rank fraction, theta (1 first), defence (none first) and its settings, adversarial
     training (none first), seed, knowledge (randomized first), attack (from noise to Square), norm (linf first), epsilon, then the
     attack's other settings.
@@ -49,7 +51,10 @@ def result_rows(store: Store, sweep: str | None, *, per_repeat: bool) -> list[Re
         clean = _measurements(connection, CleanResultRecord, number)
         attacks = _measurements(connection, AttackResultRecord, number)
         models = _models(connection, number)
-    return result_table(models, clean, attacks, per_repeat=per_repeat)
+        pools = seed_pools(connection, models) if over_seeds else None
+    if over_seeds:
+        models = {key: {**model, "seed": None} for key, model in models.items()}
+    return result_table(models, clean, attacks, per_repeat=per_repeat, pools=pools)
 
 
 def _of_sweep(statement: AnySelect, record: type[CleanResultRecord | AttackResultRecord], sweep: int | None) -> AnySelect:

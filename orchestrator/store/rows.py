@@ -77,6 +77,7 @@ def _flags(job: Job, spec: EvaluateSpec | AttackSpec, outcome: FlagsOutcome) -> 
         "model_key": job.parents["model"],
         "repeat": spec.repeat,
         "n_examples": outcome.n_examples,
+        "draws": outcome.draws,
         "batch_size": spec.evaluation.batch_size,
         "n_correct": outcome.n_correct,
         "flags": outcome.packed(),

@@ -10,9 +10,13 @@ from workers.fields import Stage
 class ResultRow:
     """One trained model under one attack, over its repeats (`repeat` is None) or in one of them.
 
-    Accuracies and their 95 % intervals are shares in [0, 1] of all `n_examples`. The clean ones are None until the model's clean
-    accuracy on as many examples is in; the robust ones are None in a row without attack, whose `attack`,
-    `knowledge` and other names are `none` and whose counts are 0.
+    Accuracies and their 95 % intervals are shares in [0, 1] of all `n_examples`, means over `draws` evaluations of each in each of
+    `repeats`. The clean ones are None until the model's clean accuracy on as many examples is in; the robust ones are None in a row
+    without attack, whose `attack`, `knowledge` and other names are `none` and whose counts are 0.
+    `se_examples`, `se_draws` and `se_seeds` are the standard errors, in the same unit, that the choice of examples, the draws (of
+    sketches and attack) and the training seeds leave in the robust accuracy, in a row without attack in the clean one; see `Spread`.
+    In a row over models that differ in their training seed alone `seed` is None, `seeds` their number, `model_key` that of the lowest
+    seed and `repeats` how many each of them has at least; its intervals cover the choice of seeds. Elsewhere `seeds` is 1.
     `epsilon` and `abs_stepsize` are in input units. `rank` maps each tensorized layer to its Tucker rank; None for a dense model.
     `defence_settings` holds the settings of `defence` by name; None where that is `none`.
     `sign_gradient` is how the attacker differentiated the sign of a binary model; `identity` where there is none.
@@ -38,7 +42,7 @@ class ResultRow:
     adversarial_training: str
     defence: str
     defence_settings: dict[str, float] | None
-    seed: int
+    seed: int | None
     epochs: int
     n_parameters: int
     attack: str
@@ -60,14 +64,19 @@ class ResultRow:
     sign_gradient: str
     n_examples: int
     batch_size: int
+    draws: int
     repeat: int | None
     repeats: int
+    seeds: int
     clean_accuracy: float | None
     clean_ci_low: float | None
     clean_ci_high: float | None
     robust_accuracy: float | None
     ci_low: float | None
     ci_high: float | None
+    se_examples: float | None
+    se_draws: float | None
+    se_seeds: float | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

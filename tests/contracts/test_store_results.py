@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sqlalchemy import event
 
-from orchestrator.store import ResultRow, Store, accuracy_interval, record_result, record_sweep, result_rows
+from orchestrator.store import ResultRow, Store, accuracy_interval, record_result, record_sweep, result_rows, standard_errors
 from orchestrator.store.aggregate import Setting
 from orchestrator.store.result_models import AttackResultRecord
 from tests.builders import (
@@ -66,8 +66,9 @@ def test_repeats_are_aggregated_into_one_row_with_the_clean_accuracy_beside(stor
     for job, right in zip(clean + attacks, (16, 12, 8, 4), strict=True):
         record_result(store, job, flags_result(job, correct(right)), attempt_id=None)
     (row,) = result_rows(store, "small", per_repeat=False)
-    robust = accuracy_interval(np.array([correct(8), correct(4)]))
-    natural = accuracy_interval(np.array([correct(16), correct(12)]))
+    robust = accuracy_interval(np.array([[correct(8)], [correct(4)]]))
+    natural = accuracy_interval(np.array([[correct(16)], [correct(12)]]))
+    parts = standard_errors([np.array([[correct(8)], [correct(4)]])], random=True)
     assert row == ResultRow(
         sweep="small",
         model_key=model.key,
@@ -110,14 +111,19 @@ def test_repeats_are_aggregated_into_one_row_with_the_clean_accuracy_beside(stor
         sign_gradient="identity",
         n_examples=16,
         batch_size=8,
+        draws=1,
         repeat=None,
         repeats=2,
+        seeds=1,
         clean_accuracy=natural[0],
         clean_ci_low=natural[1],
         clean_ci_high=natural[2],
         robust_accuracy=robust[0],
         ci_low=robust[1],
         ci_high=robust[2],
+        se_examples=parts.se_examples,
+        se_draws=0.125,
+        se_seeds=None,
     )
     assert (row.robust_accuracy, row.clean_accuracy) == (0.375, 0.875)
 

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from orchestrator.plan import make_plan
-from orchestrator.report import plan_json, render_failures, render_plan, render_results, render_status, status_json
+from orchestrator.report import Format, plan_json, render_failures, render_plan, render_results, render_status, status_json
 from orchestrator.store import Failure, ResultRow, failures, open_store, record_result, record_sweep, result_rows, sweep_status
 from tests.builders import defend_job, pretrain_job, result_of, small_plan
 from workers.fields import DefenceName
@@ -145,6 +145,34 @@ def test_a_table_that_fits_no_terminal_runs_over_its_edge_rather_than_losing_dig
     text: str = console.file.getvalue()  # type: ignore[attr-defined]
     assert text.count("88.8-100.0") == 32
     assert "…" not in text
+
+
+def test_standard_errors_are_columns_in_percent_points_when_they_are_asked_for(rows: list[ResultRow]) -> None:
+    known = [replace(row, se_examples=0.0123, se_draws=0.004) for row in rows]
+    forms: list[Format] = ["table", "markdown"]
+    for form in forms:
+        plain, asked = (printed(render_results(known, form, spread=spread), width=200) for spread in (False, True))
+        assert "±" not in plain
+        for word in ("± examples", "1.23", "± draws", "0.40"):
+            assert word in asked
+        assert "± seeds" not in asked
+    pooled = [replace(row, seed=None, seeds=5, se_seeds=0.021) for row in known]
+    asked = str(render_results(pooled, "markdown", spread=True))
+    for word in ("± seeds", "2.10", "seeds 5"):
+        assert word in asked
+    (record, *_) = json.loads(str(render_results(pooled, "json")))
+    assert (record["seed"], record["seeds"], record["se_draws"], record["se_seeds"]) == (None, 5, 0.004, 0.021)
+    (first, *_) = csv.DictReader(io.StringIO(str(render_results(known, "csv"))))
+    assert (first["se_examples"], first["se_draws"], first["se_seeds"]) == ("0.0123", "0.004", "")
+
+
+def test_draws_have_a_column_where_random_models_differ_in_them(rows: list[ResultRow]) -> None:
+    still = replace(rows[0], theta=1.0, draws=1)
+    (heading, *_, common) = str(render_results([still, *(replace(row, draws=4) for row in rows)], "markdown")).splitlines()
+    assert "draws" not in heading
+    assert "draws 4" in common
+    (heading, *_) = str(render_results([rows[0], replace(rows[0], draws=4)], "markdown")).splitlines()
+    assert heading.endswith("| draws |")
 
 
 def test_what_the_attacker_knows_is_always_stated_in_a_column_only_where_it_varies(rows: list[ResultRow]) -> None:

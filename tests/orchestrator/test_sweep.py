@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from orchestrator.sweep import expand
 from search_spaces import Space, load_space, parse_space
+from search_spaces.schema import EvaluationSettings
 from workers.recipes import resolve_training
 from workers.specs import ModelSpec
 
@@ -400,6 +401,34 @@ def test_what_is_not_random_is_measured_once():
         jobs = expand(small(attacks=attacks, evaluation=repeats, **random))
         assert sum(job.stage == "attack" for job in jobs) == 5 * 3
         assert sum(job.stage == "evaluate" for job in jobs) == 3
+
+
+def test_several_draws_evaluate_what_is_random_and_nothing_else():
+    group = {"attack": "pgd", "epsilon": "8/255", "knowledge": ["randomized", "omniscient"]}
+    jobs = expand(small(attacks=[group], evaluation={"draws": 3}, model={"theta": [1.0, 0.9]}))
+    sketched = {job.key for job in jobs if job.stage == "fine_tune"}
+    draws = {(job.stage, job.parents["model"] in sketched, job.spec.evaluation.draws) for job in jobs if "model" in job.parents}
+    assert draws == {
+        ("evaluate", False, 1),
+        ("craft", False, 1),
+        ("attack", False, 1),
+        ("evaluate", True, 3),
+        ("craft", True, 1),
+        ("attack", True, 3),
+    }
+
+
+def test_other_draws_leave_training_crafting_and_what_is_not_random_as_it_is():
+    group = {"attack": "pgd", "epsilon": "8/255", "knowledge": ["randomized", "omniscient"]}
+
+    def keys(draws):
+        jobs = expand(small(attacks=[group], evaluation={"draws": draws}, model={"theta": [1.0, 0.9]}))
+        return {job.key: (job.stage, job.spec.evaluation.draws if "model" in job.parents else 1) for job in jobs}
+
+    assert EvaluationSettings().draws == 4
+    few, many = keys(2), keys(5)
+    assert {few[key] for key in few.keys() - many.keys()} == {("evaluate", 2), ("attack", 2)}
+    assert {many[key] for key in many.keys() - few.keys()} == {("evaluate", 5), ("attack", 5)}
 
 
 def test_a_decomposed_net_starts_from_the_dense_one_and_a_sketched_one_from_the_decomposed():

@@ -31,8 +31,41 @@ def predicted(net, inputs, *, batch_size):
 @pytest.mark.parametrize("batch_size", [1, 8, 20, 64])
 def test_flags_are_those_of_a_direct_computation(theta, batch_size):
     flags = correct_flags(sketched(theta), DATA, batch_size=batch_size)
-    assert (flags.dtype, flags.shape) == (np.bool_, (20,))
-    assert flags.tolist() == (predicted(sketched(theta), DATA.inputs, batch_size=batch_size) == DATA.labels).tolist()
+    assert (flags.dtype, flags.shape) == (np.bool_, (1, 20))
+    assert flags[0].tolist() == (predicted(sketched(theta), DATA.inputs, batch_size=batch_size) == DATA.labels).tolist()
+
+
+def test_each_batch_is_evaluated_in_as_many_fresh_draws_as_asked_for():
+    net, other = sketched(), sketched()
+    flags = correct_flags(net, DATA, batch_size=8, draws=3)
+    expected = [torch.stack([predicted(other, inputs, batch_size=8) for _ in range(3)]) for inputs in DATA.inputs.split(8)]
+    assert flags.tolist() == (torch.cat(expected, dim=1) == DATA.labels).tolist()
+    assert len({tuple(draw) for draw in flags.tolist()}) > 1
+
+
+def test_the_examples_of_a_batch_are_made_once_and_evaluated_under_draws_that_the_attacker_has_not_seen():
+    net, states = sketched(), []
+    attack = attacker(net, PGD, generator=generator(1))
+
+    def perturb(place, inputs, labels):
+        states.append(net.sketch.generator.get_state())
+        examples = attack(place, inputs, labels)
+        states.append(net.sketch.generator.get_state())
+        return examples
+
+    flags = correct_flags(net, DATA, batch_size=20, draws=4, perturb=perturb)
+    before, after = states
+    assert not torch.equal(before, after)
+    other = sketched()
+    examples = ATTACKS["pgd"](other, DATA.inputs, DATA.labels, settings=PGD, generator=generator(1))
+    other.sketch.generator.set_state(after)
+    expected = torch.stack([predicted(other, examples, batch_size=20) for _ in range(4)]) == DATA.labels
+    assert flags.tolist() == expected.tolist()
+
+
+def test_a_net_without_randomness_gives_every_draw_the_same_flags():
+    flags = correct_flags(sketched(1.0), DATA, batch_size=8, draws=3)
+    assert np.array_equal(flags, np.repeat(flags[:1], 3, axis=0))
 
 
 @pytest.mark.parametrize(("batch_size", "draws"), [(8, 3), (20, 1)])
@@ -53,7 +86,7 @@ def test_attacked_flags_are_those_of_attacking_and_then_classifying_batch_by_bat
     for inputs, labels in zip(DATA.inputs.split(8), DATA.labels.split(8), strict=True):
         examples = ATTACKS["pgd"](other, inputs, labels, settings=PGD, generator=random)
         expected += (predicted(other, examples, batch_size=8) == labels).tolist()
-    assert flags.tolist() == expected
+    assert flags.tolist() == [expected]
 
 
 def test_crafted_examples_are_those_of_the_same_weights_at_theta_one():
@@ -86,7 +119,7 @@ def test_crafting_and_attacking_leave_weights_and_data_alone():
 def test_replayed_examples_meet_a_live_sketch_each_in_its_place(batch_size):
     examples, _ = craft(sketched(), DATA, PGD, batch_size=8, generator=generator())
     flags = correct_flags(sketched(), DATA, batch_size=batch_size, perturb=replayer(examples, epsilon=PGD.epsilon))
-    assert flags.tolist() == (predicted(sketched(), examples, batch_size=batch_size) == DATA.labels).tolist()
+    assert flags[0].tolist() == (predicted(sketched(), examples, batch_size=batch_size) == DATA.labels).tolist()
 
 
 def test_replayed_examples_of_other_inputs_are_an_error():

@@ -79,7 +79,7 @@ MEANING = [
     [
         pytest.param(PRETRAIN, "4bc82a2292f221b96ca697df7bc2f431e8d1dee10e99efb9ebf6f9346da84d3e", id="pretrain"),
         pytest.param(FINE_TUNE, "263769e79739f30b100abfd8c8a4fe036725cc1b4e10731bdae7d4eba0f4c748", id="fine_tune"),
-        pytest.param(ATTACK, "64a9743a9dab3b72a6052428a69df74b8a7bdec3d8145b407293678a23754f70", id="attack"),
+        pytest.param(ATTACK, "7f7abe038cec11937ca56fd42a923fb96200f152423c7b0b7e92662e2925f289", id="attack"),
     ],
 )
 def test_keys_are_what_stored_results_have(job, key):

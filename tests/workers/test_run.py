@@ -271,7 +271,10 @@ def by_hand(done: Done, job: Job, *, perturb=None):
     net.load_state_dict(load_tensors(done.root / MODEL.key / "model.safetensors"))
     net.seed(derive_seed(job.key, "sketch"))
     evaluation = job.spec.evaluation
-    return correct_flags(net, split(evaluation.examples), batch_size=evaluation.batch_size, perturb=perturb and perturb(net)).tolist()
+    perturb = perturb and perturb(net)
+    return correct_flags(
+        net, split(evaluation.examples), batch_size=evaluation.batch_size, draws=evaluation.draws, perturb=perturb
+    ).tolist()
 
 
 @pytest.mark.parametrize("job", EVALUATES, ids=lambda job: f"repeat {job.spec.repeat}")
@@ -325,7 +328,7 @@ def test_crafted_examples_lie_in_the_ball_around_the_balanced_test_examples(done
 def test_flags_are_in_the_order_of_the_balanced_test_examples(parents):
     evaluations = [EvaluationSpec(examples=count, batch_size=20) for count in (20, 60)]
     jobs = [Job(spec=EvaluateSpec(evaluation=evaluation, repeat=0), parents={"model": FULL.key}) for evaluation in evaluations]
-    few, more = (result.outcome.correct().tolist() for result in run_all(jobs, parents).results.values())
+    few, more = (result.outcome.correct()[0].tolist() for result in run_all(jobs, parents).results.values())
     assert more[:20] == few
     assert 0 < sum(more) < 60
 

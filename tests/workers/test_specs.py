@@ -25,7 +25,8 @@ COUNTS = st.integers(1, 10**6)
 SHARES = st.floats(0, 1)
 POSITIVE = st.floats(0, exclude_min=True, allow_infinity=False)
 FRACTIONS = st.floats(0, 1, exclude_min=True)
-EVALUATIONS = st.builds(EvaluationSpec, examples=st.none() | COUNTS, batch_size=COUNTS)
+EVALUATIONS = st.builds(EvaluationSpec, examples=st.none() | COUNTS, batch_size=COUNTS, draws=COUNTS)
+SINGLE = st.builds(EvaluationSpec, examples=st.none() | COUNTS, batch_size=COUNTS)
 LITERALS = st.text(max_size=8)
 ATTACKS = st.builds(
     lambda name, epsilon, literal, steps, stepsize, sign: AttackSettings(
@@ -84,7 +85,7 @@ SPECS = (
         seed=st.integers(0, 10**6),
     )
     | st.builds(EvaluateSpec, evaluation=EVALUATIONS, repeat=st.integers(0, 9))
-    | st.builds(CraftSpec, attack=ATTACKS, evaluation=EVALUATIONS)
+    | st.builds(CraftSpec, attack=ATTACKS, evaluation=SINGLE)
     | st.builds(
         AttackSpec,
         attack=ATTACKS,
@@ -152,6 +153,8 @@ def test_a_job_survives_json_with_its_key(job):
         (DefenceSpec, {"pad_factor": 1.0}, r"must be in \(1, 2\]"),
         (EvaluationSpec, {"examples": 0}, "must be >= 1"),
         (EvaluationSpec, {"batch_size": 0}, "must be >= 1"),
+        (EvaluationSpec, {"draws": 0}, "must be >= 1"),
+        (CraftSpec, {"attack": attack_settings(), "evaluation": EvaluationSpec(draws=2)}, "draws=2: crafting evaluates nothing"),
         (EvaluateSpec, {"evaluation": EvaluationSpec(), "repeat": -1}, "must be >= 0"),
         (
             AttackSettings,

@@ -62,12 +62,18 @@ def _of_rows(table: ComparedTable, lines: Lines, rows: Sequence[ResultRow]) -> l
     defended = _spread(row.epochs for row in rows if row.stage == "defend")
     stages = ((scratch, "from scratch"), (tuned, "of fine-tuning"), (defended, "before the defence"))
     epochs = ", ".join(f"{count} {what}" for count, what in stages if count)
-    said = [f"epochs {epochs} (paper: {paper})", f"repeats {_spread(row.repeats for row in rows)} (paper: {_PAPER_REPEATS})"]
+    said = [f"epochs {epochs} (paper: {paper})", _repeats(rows)]
     if strangers := sorted({cell.column for cell, figure in lines.figures.items() if figure.row.tensorized != cell.tensorized}):
         said.append(f"a net of the other kind (dense for Tucker, or the reverse) stands in at {', '.join(strangers)}")
     if lines.others:
         said.append(f"other models that fit: {lines.others} (of each net the one trained longest is shown)")
     return said
+
+
+def _repeats(rows: Sequence[ResultRow]) -> str:
+    draws = _spread(row.draws for row in rows)
+    each = "" if draws == "1" else f" of {draws} draws each"
+    return f"repeats {_spread(row.repeats for row in rows)}{each} (paper: {_PAPER_REPEATS})"
 
 
 def _beside(ours: int, paper: int) -> str:

@@ -26,7 +26,7 @@ class Setup:
     sweep: str
     width: int
     train_examples: int | None
-    seed: int
+    seed: int | None
     n_examples: int
     batch_size: int
     rank: Rank | None
@@ -120,7 +120,7 @@ def chosen(candidates: Found, members: Sequence[Setup]) -> tuple[dict[Cell, Resu
     """
     by_net: dict[tuple[Hashable, ...], dict[str, dict[Cell, ResultRow]]] = defaultdict(lambda: defaultdict(dict))
     for cell, by_setup in candidates.items():
-        for row in sorted(rows_of(by_setup, members), key=lambda row: (row.repeats, row.job_keys)):
+        for row in sorted(rows_of(by_setup, members), key=lambda row: (row.repeats * row.draws, row.job_keys)):
             by_net[cell.net][row.model_key][cell] = row
     shown: dict[Cell, ResultRow] = {}
     for models in by_net.values():
@@ -141,5 +141,5 @@ def _distance(setup: Setup, model: ModelName, dataset: DatasetName, *, filled: i
     full_width = PAPER_WIDTHS[model]
     size = (setup.width != full_width, setup.train_examples is not None, setup.n_examples < TEST_EXAMPLES.get(dataset, 0))
     smaller = (abs(log(setup.width / full_width)), -(setup.train_examples or 0), -setup.n_examples)
-    rest = (setup.seed, setup.sweep, setup.batch_size, setup.sketch or ("", True))
+    rest = (setup.seed or 0, setup.sweep, setup.batch_size, setup.sketch or ("", True))
     return (*size, -filled, *smaller, *rest, setup.rank or ("", 0.0))

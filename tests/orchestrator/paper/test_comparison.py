@@ -93,6 +93,13 @@ def test_a_small_model_is_shown_where_there_is_no_other_and_says_how_it_differs(
         assert part in said
 
 
+def test_draws_are_said_and_count_where_one_of_several_measurements_is_shown() -> None:
+    once, often = row_for(PGD, repeats=3, draws=1, accuracy=0.9), row_for(PGD, repeats=2, draws=4)
+    (table,) = compare([often, once], numbers=[1], every_setup=False)
+    assert table.lines[0].figures[PGD].row is often
+    assert any("repeats 2 of 4 draws each (paper: 10)" in note for note in notes(table))
+
+
 def test_a_paper_sized_model_has_nothing_to_say_of_its_size() -> None:
     (table,) = compare(rows_for(1, epochs=350), numbers=[1], every_setup=False)
     (said,) = [note for note in notes(table) if note.startswith("ours: ")]

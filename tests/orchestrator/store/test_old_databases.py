@@ -31,7 +31,7 @@ def restored(dump: Path, folder: Path) -> str:
 def use(store: Store) -> None:
     """The dumps hold a small sweep called `old`: a model attacked and evaluated in one repeat each, and a failed omniscient attack."""
     (row,) = result_rows(store, "old", per_repeat=False)
-    assert (row.attack, row.epsilon_literal, row.clean_accuracy, row.robust_accuracy) == ("fgsm", "8/255", 0.5, 0.5)
+    assert (row.attack, row.epsilon_literal, row.clean_accuracy, row.robust_accuracy, row.draws) == ("fgsm", "8/255", 0.5, 0.5, 1)
     assert [failure.error for failure in failures(store, "old")] == ["JobError: boom"]
     (status,) = sweep_status(store, "old")
     assert sum(counts.done for counts in status.stages.values()) == len(finished_keys(store)) == 5
