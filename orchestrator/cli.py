@@ -34,6 +34,16 @@ class OutputFormat(StrEnum):
     markdown = "markdown"
 
 
+class ReportFormat(StrEnum):
+    """How a report is written."""
+
+    html = "html"
+    json = "json"
+    latex = "latex"
+    markdown = "markdown"
+    table = "table"
+
+
 class TextFormat(StrEnum):
     """How a summary is printed."""
 
@@ -221,6 +231,43 @@ def verdicts(
 
 
 @app.command()
+def report(
+    sweep: Annotated[str | None, typer.Argument(help="A sweep's name, as --sweep takes it.", show_default=False)] = None,
+    *,
+    home: Home = DEFAULT_HOME,
+    store: StoreUrl = None,
+    paper: Annotated[
+        bool, typer.Option("--paper", help="The paper's tables beside ours: difference, and whether our interval covers.")
+    ] = False,
+    tables: Annotated[
+        str | None, typer.Option("--table", help="Which of the tables 1 to 5, e.g. 1,3.  [default: all]", show_default=False)
+    ] = None,
+    sweeps: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sweep",
+            help="Take figures from this sweep only, all its models; repeatable.  [default: those nearest to the paper's]",
+            show_default=False,
+        ),
+    ] = None,
+    form: Annotated[
+        ReportFormat | None,
+        typer.Option("--format", "-f", help="How to write it.  [default: by the ending of --output, else table]", show_default=False),
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead.", show_default=False)] = None,
+) -> None:
+    """Print the paper's tables with what the database holds beside them; empty cells say what to launch."""
+    from orchestrator.report.paper import report_paper
+
+    if not paper:
+        raise UserError("report: needs --paper (the paper's tables beside ours); for one sweep's figures see `robustsweep results SWEEP`")
+    names = list(dict.fromkeys([*([sweep] if sweep is not None else []), *(sweeps or [])]))
+    report_paper(
+        _places(home, store).store_url, names, tables=tables, form=None if form is None else form.value, output=output, console=_console()
+    )
+
+
+@app.command()
 def status(
     sweep: SweepName = None,
     *,
@@ -301,7 +348,9 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        typer.echo(f"robustsweep: {error}", err=True)
+        from orchestrator.escaping import visible
+
+        typer.echo(visible(f"robustsweep: {error}", keep="\n"), err=True)
         sys.exit(2)
     except BrokenPipeError:  # `robustsweep results | head`
         sys.stderr.close()

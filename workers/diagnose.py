@@ -46,16 +46,22 @@ def _useless_gradients(network: Network, data: DeviceSplit, settings: DiagnosisS
     with network.sign_gradient(settings.sign_gradient):
         for _, inputs, labels in batches(data, settings.batch_size):
             nearby = LinfBall(inputs, epsilon=settings.epsilon, bounds=network.bounds).random(generator)
-            for _ in range(settings.draws):
-                useless += torch.stack([_useless(input_gradient(network, points, labels)) for points in (inputs, nearby)])
-    zero, nonfinite = (useless / (settings.draws * len(data))).amax(dim=0).tolist()
+            useless += torch.stack([_useless(network, points, labels, draws=settings.draws) for points in (inputs, nearby)])
+    zero, nonfinite = (useless / len(data)).amax(dim=0).tolist()
     return zero, nonfinite
 
 
-def _useless(gradients: Tensor) -> Tensor:
-    """How many examples' gradients (batch, *shape) are exactly zero, and how many have values that are not finite, (2,)."""
-    flat = gradients.flatten(1)
-    return torch.stack([(flat == 0).all(dim=1).sum(), (~flat.isfinite()).any(dim=1).sum()]).cpu()
+def _useless(network: Network, points: Tensor, labels: Tensor, *, draws: int) -> Tensor:
+    """How many examples have a gradient of exactly zero in all draws, and how many one with values that are not finite in any, (2,).
+
+    A draw of a sketch may leave nothing of a layer: such a draw has no gradient, and an attacker meets others.
+    """
+    zero, finite = torch.ones_like(labels, dtype=torch.bool), torch.ones_like(labels, dtype=torch.bool)
+    for _ in range(draws):
+        gradients = input_gradient(network, points, labels).flatten(1)
+        zero &= (gradients == 0).all(dim=1)
+        finite &= gradients.isfinite().all(dim=1)
+    return torch.stack([zero.sum(), (~finite).sum()]).cpu()
 
 
 def _probed(network: Network, data: DeviceSplit, probe: Probe, settings: DiagnosisSettings, seeds: Seeds) -> ProbeOutcome:

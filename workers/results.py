@@ -102,8 +102,9 @@ class ProbeOutcome(Frozen):
 
 class DiagnosisOutcome(Frozen):
     """What a diagnosis found. `zero_gradients` and `nonfinite_gradients` are shares in [0, 1] of the examples whose input gradient of
-    the cross-entropy is exactly zero, or has values that are not finite: the larger one of the share at the examples themselves and of
-    that at random points of their balls, each a mean over the diagnosis's draws. Probes are in the order in which they were tried."""
+    the cross-entropy is exactly zero in all of the diagnosis's draws, or has values that are not finite in one of them: the larger one
+    of the share at the examples themselves and of that at random points of their balls. Probes are in the order in which they were tried.
+    """
 
     kind: Literal["diagnosis"] = "diagnosis"
     n_examples: int

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from orchestrator.escaping import visible
 from orchestrator.report.tables import plain_table
 from orchestrator.store import ModelVerdict
 
@@ -22,7 +23,7 @@ def render_verdicts(verdicts: Sequence[ModelVerdict]) -> RenderableType:
 
 
 def _heading(verdict: ModelVerdict) -> Text:
-    model = f"{verdict.description}, model {verdict.model_key[:_KEY_DIGITS]}: "
+    model = visible(f"{verdict.description}, model {verdict.model_key[:_KEY_DIGITS]}: ")
     return Text.assemble(Text(model, style="bold"), Text(verdict.verdict, style=_STYLES[verdict.verdict]))
 
 
@@ -34,7 +35,7 @@ def _checks(verdict: ModelVerdict) -> RenderableType:
     table.add_column("p", justify="right", no_wrap=True)
     for check in verdict.checks:
         chance = f"{check.numbers['p']:.2g}" if "p" in check.numbers else "-"
-        table.add_row(check.name, check.outcome, Text(check.reason), chance)
+        table.add_row(check.name, check.outcome, Text(visible(check.reason)), chance)
     return table
 
 

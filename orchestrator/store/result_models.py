@@ -136,7 +136,7 @@ class AttackResultRecord(Base):
 class DiagnosisRecord(Base):
     """What was measured of a model's gradients, and how standard attacks did beside each other on the same few examples.
 
-    `zero_gradients` and `nonfinite_gradients` are shares in [0, 1]; `probes` are those of `DiagnosisOutcome`.
+    `zero_gradients` and `nonfinite_gradients` are shares in [0, 1], and `probes` are, as in `DiagnosisOutcome`.
     """
 
     __tablename__ = "diagnoses"

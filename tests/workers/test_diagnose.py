@@ -101,6 +101,17 @@ def test_gradients_of_zero_are_counted():
     assert diagnosed(broken(with_first(0.0))).zero_gradients == 0.25
 
 
+def test_a_draw_without_gradient_masks_nothing_where_others_have_one():
+    """A sketch may leave nothing of a layer; but a gradient that is not finite in one draw spoils what is averaged over them."""
+    calls = iter(range(1000))
+
+    def in_every_other_draw(value):
+        return broken(lambda slopes: slopes.fill_(value) if next(calls) % 2 else slopes)
+
+    assert diagnosed(in_every_other_draw(0.0), draws=4).zero_gradients == 0
+    assert diagnosed(in_every_other_draw(float("nan")), draws=4).nonfinite_gradients == 1
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_gradients_that_are_not_finite_are_counted_and_stop_nothing(value):
     outcome = diagnosed(broken(with_first(value)))
