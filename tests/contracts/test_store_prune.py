@@ -19,6 +19,7 @@ from orchestrator.store import (
     sweep_names,
 )
 from orchestrator.store.columns import Base
+from orchestrator.store.ensembles import refresh_worst_cases
 from orchestrator.store.models import AttemptRecord, SweepJobRecord
 from orchestrator.store.prune import Wanted, prune
 from tests.builders import attack_job, small_plan
@@ -101,6 +102,17 @@ def test_orphans_are_jobs_in_no_sweep_environments_of_no_result_and_artifacts_of
     assert job_keys(two) == {job.key for job in [*JOBS[:-1], *OTHERS]} == set(artifacts.all_keys())
     assert (artifacts.root / "notes").is_dir()
     assert count(two, "environments") == 1
+
+
+def test_the_worst_case_of_a_model_that_loses_attacks_is_that_of_those_left(two: Store, artifacts: Artifacts) -> None:
+    with two.writing() as connection:
+        lost = [job.key for job in JOBS if job.stage == "attack"][:2]
+        connection.execute(SweepJobRecord.__table__.delete().where(SweepJobRecord.job_key.in_(lost)))
+    prune(two, artifacts, Wanted(orphans=True), really=True)
+    after = content(two)["worst_cases"]
+    with two.writing() as connection:
+        refresh_worst_cases(connection, JOBS[1].key)
+    assert after == content(two)["worst_cases"]
 
 
 def test_failed_attempts_go_but_for_those_that_say_why_a_job_is_failed(store: Store, artifacts: Artifacts) -> None:
