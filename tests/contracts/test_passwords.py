@@ -61,29 +61,29 @@ def test_the_server_really_asks(guarded: str, tmp_path: Path) -> None:
     open_store(with_password(guarded), upgrade=True).close()
 
 
-def seen(process: "subprocess.Popen[str]") -> Iterator[str]:
-    """Where the password can be read while the program runs: everybody's command lines, and its descendants' environments."""
-    needle = PASSWORD.encode()
-    family = {process.pid}
-    for entry in sorted(Path("/proc").iterdir(), key=lambda entry: int(entry.name) if entry.name.isdigit() else 0):
-        if not entry.name.isdigit():
-            continue
+def seen(process: "subprocess.Popen[str]", folder: Path) -> Iterator[str]:
+    """Where the password can be read while the program runs: the command lines of its processes, and what they inherited.
+
+    Its processes are those that inherited the folder's name. What the program itself was given by its user is not held against it.
+    """
+    for entry in Path("/proc").iterdir():
         try:
-            command, parent = (entry / "cmdline").read_bytes(), int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent in family:
-                family.add(int(entry.name))
-                if needle in (entry / "environ").read_bytes():
-                    yield f"environment of {command!r}"
-        except (OSError, ProcessLookupError):  # it has ended meanwhile
+            command, inherited = (entry / "cmdline").read_bytes(), (entry / "environ").read_bytes()
+        except OSError:  # no process, or it has ended meanwhile
             continue
-        if needle in command:
+        if f"RAY_TMPDIR={folder}".encode() not in inherited:
+            continue
+        if PASSWORD.encode() in command:
             yield f"command line {command!r}"
+        if entry.name != str(process.pid) and PASSWORD.encode() in inherited:
+            yield f"environment of {command!r}"
 
 
 def _wait_until_hidden(process: "subprocess.Popen[str]") -> None:
     """A program that was given a password as an argument starts itself anew without it as soon as it can."""
     end = time.monotonic() + 60
-    while PASSWORD.encode() in Path(f"/proc/{process.pid}/cmdline").read_bytes():
+    # While a program is being started its command line is empty.
+    while not (command := Path(f"/proc/{process.pid}/cmdline").read_bytes()) or PASSWORD.encode() in command:
         assert time.monotonic() < end, "the password stays in the process list"
         time.sleep(0.02)
 
@@ -98,7 +98,7 @@ def watched(*arguments: str | Path, folder: Path, env: dict[str, str]) -> tuple[
         )
         _wait_until_hidden(process)
         while process.poll() is None:
-            found.update(seen(process))
+            found.update(seen(process, folder))
             looks += 1
             time.sleep(0.1)
     assert process.returncode == 0, (folder / "output").read_text()
