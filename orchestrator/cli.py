@@ -3,16 +3,16 @@
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from orchestrator.db_commands import db
+from orchestrator.options import DEFAULT_HOME, Home, StoreUrl
+from orchestrator.options import console as _console
+from orchestrator.options import places as _places
+from orchestrator.passwords import hide_arguments
 from workers.errors import UserError
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from orchestrator.places import Places
 
 app = typer.Typer(
     name="robustsweep",
@@ -58,17 +58,6 @@ class ExecutorChoice(StrEnum):
     inline = "inline"
 
 
-Home = Annotated[Path, typer.Option("--home", envvar="ROBUSTSWEEP_HOME", help="Folder of results.db and artifacts/.")]
-StoreUrl = Annotated[
-    str | None,
-    typer.Option(
-        "--store",
-        envvar="ROBUSTSWEEP_STORE",
-        help="Database URL, sqlite:///... or postgresql://...  [default: HOME/results.db]",
-        show_default=False,
-        show_envvar=True,
-    ),
-]
 Data = Annotated[
     Path | None,
     typer.Option(
@@ -80,7 +69,6 @@ Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="Override a field of the space: PATH=VALUE, e.g. model.theta=0.9.", show_default=False)
 ]
 SweepName = Annotated[str | None, typer.Argument(help="A sweep's name; all sweeps if left out.", show_default=False)]
-DEFAULT_HOME = Path("sweeps")
 
 
 def _version(asked: bool) -> None:
@@ -89,6 +77,9 @@ def _version(asked: bool) -> None:
 
         typer.echo(f"robustsweep {version('robustsweep')}")
         raise typer.Exit
+
+
+app.add_typer(db, name="db")
 
 
 @app.callback()
@@ -330,22 +321,10 @@ def _verdicts(only: str) -> frozenset[str]:
     return named
 
 
-def _places(home: Path, store: str | None, data: Path | None = None) -> "Places":
-
-    from orchestrator.places import Places
-
-    return Places.resolve(home=home, store=store, data=data)
-
-
-def _console() -> "Console":
-    from rich.console import Console
-
-    return Console()
-
-
 def main() -> None:
     """The program: a mistake of the user gets one line (or one per problem) and exit code 2, never a traceback."""
     try:
+        hide_arguments()
         app()
     except UserError as error:
         from orchestrator.escaping import visible

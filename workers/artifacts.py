@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from workers.specs import JOB, Job, TrainSpec
 
 _RESULT, _JOB = "result.json", "job.json"
 _TEMPORARY = ".tmp"
+_KEY = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,23 @@ class Artifacts:
             return frozenset()
         with os.scandir(self.root) as entries:
             return frozenset(entry.name for entry in entries if Path(entry.path, _RESULT).is_file())
+
+    def all_keys(self) -> list[str]:
+        """The keys of all jobs that left anything, finished or not, sorted."""
+        if not self.root.is_dir():
+            return []
+        with os.scandir(self.root) as entries:
+            return sorted(entry.name for entry in entries if _KEY.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False))
+
+    def size(self, key: str) -> int:
+        """How many bytes the job's files take."""
+        return sum(path.stat().st_size for path in (self.root / key).rglob("*") if path.is_file())
+
+    def discard(self, key: str) -> None:
+        """Delete the job's files; the result goes first, so that a job is never done without its files."""
+        folder = self.root / key
+        (folder / _RESULT).unlink(missing_ok=True)
+        shutil.rmtree(folder)
 
     def result(self, key: str) -> Result:
         """The result of a finished job.

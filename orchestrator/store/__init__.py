@@ -3,8 +3,8 @@
 from orchestrator.store.examples import success_probabilities
 from orchestrator.store.intervals import accuracy_interval, interval_over_seeds
 from orchestrator.store.progress import failures, sweep_status
-from orchestrator.store.query import finished_keys, result_rows, sweep_names
-from orchestrator.store.session import Store, StoreMissing, open_store
+from orchestrator.store.query import finished_keys, job_keys, result_rows, sweep_names
+from orchestrator.store.session import Store, StoreMissing, open_store, schema_revision
 from orchestrator.store.spread import Spread, standard_errors
 from orchestrator.store.surfaces import surface_rows
 from orchestrator.store.values import Failure, ModelVerdict, ResultRow, StageCounts, SurfaceRow, SweepStatus
@@ -36,12 +36,14 @@ __all__ = [
     "finished_keys",
     "heartbeat",
     "interval_over_seeds",
+    "job_keys",
     "model_verdicts",
     "open_store",
     "record_failure",
     "record_result",
     "record_sweep",
     "result_rows",
+    "schema_revision",
     "standard_errors",
     "start_attempt",
     "success_probabilities",

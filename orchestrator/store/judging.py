@@ -1,4 +1,4 @@
-"""What the store holds of a model as evidence, and what a verdict on it is as a row. Reads only: `write.py` writes."""
+"""The table of verdicts: derived from a model's attacks and diagnoses in the transaction that changes them, so that it is never behind."""
 
 import base64
 import json
@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, insert, select
 
 from orchestrator.store.columns import utc_now
 from orchestrator.store.models import JobParentRecord, JobRecord
@@ -41,8 +41,16 @@ _TOTALS = select(*(_COLUMNS[name] for name in ("job_key", "draws", "n_correct", 
 _FOUND = select(DiagnosisRecord.__table__)
 
 
-def verdict_row(connection: Connection, model_key: str) -> Row | None:
-    """The verdict on a model by all that is recorded of it now; None while nothing was attacked or diagnosed."""
+def refresh_verdict(connection: Connection, model_key: str) -> None:
+    """Judge a model anew by all that is recorded of it now."""
+    row = _verdict_row(connection, model_key)
+    connection.execute(delete(VerdictRecord).where(VerdictRecord.model_key == model_key))
+    if row is not None:
+        connection.execute(insert(VerdictRecord), [row])
+
+
+def _verdict_row(connection: Connection, model_key: str) -> Row | None:
+    """The verdict; None while the model was neither attacked nor diagnosed."""
     evidence = _evidence(connection, model_key)
     if not (evidence.tried or evidence.gradients):
         return None

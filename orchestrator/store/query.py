@@ -24,6 +24,12 @@ def finished_keys(store: Store) -> frozenset[str]:
         return frozenset(connection.execute(select(JobRecord.key).where(JobRecord.state == "done")).scalars())
 
 
+def job_keys(store: Store) -> frozenset[str]:
+    """The keys of all jobs."""
+    with store.reading() as connection:
+        return frozenset(connection.execute(select(JobRecord.key)).scalars())
+
+
 def sweep_names(store: Store) -> list[str]:
     """The names of all sweeps, sorted."""
     with store.reading() as connection:

@@ -119,7 +119,7 @@ def test_a_result_and_its_verdict_are_written_together_or_not_at_all(store: Stor
         raise RuntimeError("killed")
 
     with monkeypatch.context() as patched:
-        patched.setattr("orchestrator.store.write.verdict_row", fail)
+        patched.setattr("orchestrator.store.write.refresh_verdict", fail)
         with pytest.raises(RuntimeError, match="killed"):
             record_result(store, DIAGNOSIS, result_of(DIAGNOSIS), attempt_id=None)
     with store.reading() as connection:

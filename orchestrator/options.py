@@ -1,0 +1,36 @@
+"""Options that several commands share, and what they make of them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from orchestrator.places import Places
+
+Home = Annotated[Path, typer.Option("--home", envvar="ROBUSTSWEEP_HOME", help="Folder of results.db and artifacts/.")]
+StoreUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        envvar="ROBUSTSWEEP_STORE",
+        help="Database URL, sqlite:///... or postgresql://...  [default: HOME/results.db]",
+        show_default=False,
+        show_envvar=True,
+    ),
+]
+DEFAULT_HOME = Path("sweeps")
+
+
+def places(home: Path, store: str | None, data: Path | None = None) -> "Places":
+    from orchestrator.places import Places
+
+    return Places.resolve(home=home, store=store, data=data)
+
+
+def console() -> "Console":
+    from rich.console import Console
+
+    return Console()
