@@ -57,6 +57,7 @@ class Measurement:
     epsilon_literal: str = "0"
     repeat: int
     flags: bytes
+    snr_db: float | None = None
 
     @property
     def correct(self) -> NDArray[np.bool_]:
@@ -132,6 +133,11 @@ def _spread(items: Sequence[Measurement], model: Mapping[str, Any]) -> Spread:
     return standard_errors(_by_seed(items), random=is_randomised(model["theta"], model["defence"]) or items[0].setting.randomised)
 
 
+def _loudness(items: Sequence[Measurement]) -> float | None:
+    known = [item.snr_db for item in items if item.snr_db is not None]
+    return sum(known) / len(known) if known else None
+
+
 def _row(group: Group, items: Sequence[Measurement], model: Mapping[str, Any], clean: Accuracy) -> ResultRow:
     sweep, model_key, setting, repeat = group
     robust = _UNKNOWN if setting.attack == "none" else _accuracy(items)
@@ -149,6 +155,7 @@ def _row(group: Group, items: Sequence[Measurement], model: Mapping[str, Any], c
         robust_accuracy=robust[0],
         ci_low=robust[1],
         ci_high=robust[2],
+        snr_db=_loudness(items),
         **asdict(_spread(items, model)),
         **{name: getattr(setting, name) for name in _SETTING_FIELDS},
         **model,

@@ -64,7 +64,7 @@ def _of_sweep(statement: AnySelect, record: type[CleanResultRecord | AttackResul
 
 def _measurements(connection: Connection, record: type[CleanResultRecord | AttackResultRecord], sweep: int | None) -> list[Measurement]:
     measured = [column for column in record.__table__.columns if column.name in _MEASURED]
-    named = ["job_key", "model_key", "repeat", "flags", *(["epsilon_literal"] if record is AttackResultRecord else [])]
+    named = ["job_key", "model_key", "repeat", "flags", *(["epsilon_literal", "snr_db"] if record is AttackResultRecord else [])]
     columns = [SweepRecord.name.label("sweep"), *(record.__table__.columns[name] for name in named), *measured]
     statement = _of_sweep(select(*columns).select_from(record), record, sweep)
     rows = connection.execute(statement.join(SweepRecord, SweepRecord.id == SweepJobRecord.sweep_id)).mappings()
