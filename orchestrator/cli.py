@@ -172,14 +172,20 @@ def results(
     spread: Annotated[
         bool, typer.Option("--spread", help="Show standard errors, in percent points: of examples, of draws, of training seeds.")
     ] = False,
+    worst_case: Annotated[
+        bool,
+        typer.Option("--worst-case", help="The attack that harms each example most, of all at one epsilon, for each knowledge and any."),
+    ] = False,
     output: Annotated[OutputFormat, typer.Option("--format", "-f", help="How to print.")] = OutputFormat.table,
 ) -> None:
     """Print clean and robust accuracy with 95 % intervals, one row per model, attack, knowledge and epsilon."""
     from orchestrator.report import render_results
     from orchestrator.store import open_store, result_rows
 
+    if per_repeat and worst_case:
+        raise UserError("--per-repeat with --worst-case: the worst attack is chosen by the other repeats; leave one of them out")
     with open_store(_places(home, store).store_url, upgrade=False) as opened:
-        rows = result_rows(opened, sweep, per_repeat=per_repeat, over_seeds=over_seeds)
+        rows = result_rows(opened, sweep, per_repeat=per_repeat, over_seeds=over_seeds, worst=worst_case)
     rendered = render_results(rows, output.value, spread=spread)
     if isinstance(rendered, str):
         typer.echo(rendered)
@@ -206,6 +212,24 @@ def status(
         typer.echo(status_json(statuses, failed_jobs))
     else:
         _console().print(render_failures(failed_jobs) if failed else render_status(statuses))
+
+
+@app.command()
+def surfaces(
+    sweep: Annotated[str, typer.Argument(help="A sweep's name.")],
+    *,
+    home: Home = DEFAULT_HOME,
+    store: StoreUrl = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder to write SWEEP-surfaces.html to.")] = Path(),
+    epsilon: Annotated[str, typer.Option("--epsilon", help="Where to draw the circle, in input units.")] = "32/255",
+) -> None:
+    """Draw SWEEP's loss surfaces: one page with a contour plot for each model, which opens offline (needs Plotly)."""
+    from orchestrator.report.surface_page import write_surface_page
+
+    path, problems = write_surface_page(_places(home, store), sweep, folder=out, epsilon=epsilon)
+    for problem in problems:
+        typer.echo(f"left out: {problem}", err=True)
+    typer.echo(path)
 
 
 @app.command()

@@ -173,8 +173,8 @@ class JobSearcher(Searcher):
             self._errors[trial_id] = (result["error"], result["traceback"])
         elif "epoch" in result:
             self._sweep.epoch(self._jobs[trial_id], epoch=result["epoch"], loss=result["loss"], accuracy=result["accuracy"])
-        elif "before" in result:
-            self._sweep.batch(self._jobs[trial_id], BatchRecord(done=result["done"], total=result["total"], before=result["before"]))
+        elif "batch" in result:
+            self._sweep.batch(self._jobs[trial_id], BatchRecord.model_validate(result["batch"]))
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:  # noqa: ARG002
         job = self._jobs.pop(trial_id)

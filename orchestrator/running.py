@@ -7,13 +7,14 @@ from typing import NoReturn
 from orchestrator.board import Board
 from orchestrator.plan import STAGES
 from orchestrator.recorder import Recorder
+from orchestrator.store.describe import surface_words
 from orchestrator.trainable import describe
 from workers.attack_settings import KINDS, AttackSettings
 from workers.defence_spec import DefenceSpec
 from workers.errors import ArtifactError
 from workers.fields import Stage
-from workers.results import BatchRecord, FlagsOutcome, Result, TrainOutcome
-from workers.specs import AttackSpec, CraftSpec, Job, TrainSpec
+from workers.results import BatchRecord, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
+from workers.specs import AttackSpec, CraftSpec, Job, SurfaceSpec, TrainSpec
 
 _LIKE: dict[Stage, tuple[Stage, ...]] = {
     "pretrain": ("pretrain", "fine_tune"),
@@ -22,6 +23,7 @@ _LIKE: dict[Stage, tuple[Stage, ...]] = {
     "evaluate": ("evaluate", "attack", "craft"),
     "craft": ("craft", "attack"),
     "attack": ("attack", "craft"),
+    "surface": ("surface",),
 }
 
 
@@ -160,7 +162,8 @@ class RunningSweep:
 
 
 def cost(job: Job) -> int:
-    """How much work a job is, in units that are comparable within its stage: epochs, or passes over the examples."""
+    """How much work a job is, in units that are comparable within its stage: epochs, passes over the examples, or
+    a surface's points."""
     match job.spec:
         case TrainSpec() as spec:
             return 1 if spec.stage == "defend" else spec.training.epochs
@@ -168,6 +171,8 @@ def cost(job: Job) -> int:
             return spec.evaluation.draws + (0 if spec.knowledge == "omniscient" else _passes(spec.attack))
         case CraftSpec() as spec:
             return max(1, _passes(spec.attack))
+        case SurfaceSpec() as spec:
+            return spec.surface.draws * spec.surface.resolution**2
         case spec:
             return spec.evaluation.draws
 
@@ -193,6 +198,8 @@ def label(job: Job) -> str:
             return f"craft {_attack(spec.attack)}"
         case AttackSpec() as spec:
             return f"{_attack(spec.attack)} {spec.knowledge}, repeat {spec.repeat}"
+        case SurfaceSpec(surface=surface):
+            return surface_words(surface.model_dump())
         case spec:
             return f"clean accuracy, repeat {spec.repeat}"
 
@@ -225,5 +232,7 @@ def _summary(result: Result) -> str:
             return f"trained, training accuracy {outcome.history[-1].accuracy:.1%}"
         case FlagsOutcome() as outcome:
             return f"accuracy {outcome.accuracy:.1%}"
+        case SurfaceOutcome() as outcome:
+            return f"loss {outcome.least_loss:.3g} to {outcome.greatest_loss:.3g}"
         case outcome:
             return f"{outcome.n_examples} examples made"

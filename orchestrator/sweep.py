@@ -18,8 +18,10 @@ from workers.specs import (
     EvaluationSpec,
     Job,
     ModelSpec,
+    SurfaceSpec,
     TrainSpec,
 )
+from workers.surface_settings import SurfaceSettings
 
 _WITHOUT_SKETCH = ("sketch_modes", "rescale", "all_zero", "draws")
 _WITHOUT_TUCKER = ("rank_fraction", "rank_kind", "tensorize_first", "tensorize_linear", "execution", "init")
@@ -40,12 +42,14 @@ def expand(space: Space) -> list[Job]:
 def _jobs(grid: Grid) -> Iterator[Job]:
     """The jobs of a grid, parents before their children; a job may come more than once."""
     attacks = [attack for group in grid.attacks for attack in group.resolved()]
+    surfaces = [surface for group in grid.surfaces for surface in group.resolved()]
     settings = grid.evaluation
     evaluation = EvaluationSpec(examples=settings.examples, batch_size=settings.batch_size, draws=settings.draws)
     trained = {lineage[-1].key: lineage for lineage in _lineages(grid)}
     for lineage in trained.values():
         yield from lineage
         yield from _measurements(lineage[-1], attacks, evaluation, repeats=settings.repeats)
+        yield from (_surface(lineage, surface) for surface in surfaces)
 
 
 def _lineages(grid: Grid) -> Iterator[Lineage]:
@@ -142,3 +146,20 @@ def _measurements(trained: Job, attacks: list[Attack], evaluation: EvaluationSpe
         differ = randomised or (attack.randomised and knowledge != "omniscient")
         for repeat in range(repeats if differ else 1):
             yield Job(spec=AttackSpec(attack=attack, knowledge=knowledge, evaluation=evaluation, repeat=repeat), parents=parents)
+
+
+def _surface(lineage: Lineage, surface: SurfaceSettings) -> Job:
+    """A loss surface of a lineage's model; settings that change nothing about it are at their defaults.
+
+    `theta_one` is the last net of the lineage that was trained without a sketch. Where that is the model itself, and nothing about it
+    is random, its own gradient is that net's.
+    """
+    model, trained = lineage[-1], lineage[-1].spec
+    assert isinstance(trained, TrainSpec)  # noqa: S101 (a lineage is made of them)
+    source = [job for job in lineage if isinstance(job.spec, TrainSpec) and job.spec.model.theta == 1 and job.stage != "defend"][-1]
+    idle: dict[str, Any] = {} if trained.randomised else {"draws": 1}
+    if source is model and not trained.randomised:
+        idle["direction"] = "theta_one"
+    settled = surface.model_copy(update=idle)
+    direction = {"direction": source.key} if settled.direction == "theta_one" else {}
+    return Job(spec=SurfaceSpec(surface=settled), parents={"model": model.key, **direction})

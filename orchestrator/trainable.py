@@ -43,13 +43,13 @@ def attempt(config: dict[str, Any]) -> None:
 
 
 def _report(record: EpochRecord | BatchRecord) -> None:
-    """An epoch as `{"epoch": ...}`, a batch as `{"done": ...}`."""
+    """An epoch as `{"epoch": ...}`, a batch as `{"batch": {"done": ...}}`: to Tune a `done` of its own would be the end of the trial."""
     from ray import tune
 
     if isinstance(record, EpochRecord):
         tune.report({"epoch": record.epoch, "loss": record.loss, "accuracy": record.accuracy})
     else:
-        tune.report(record.model_dump())
+        tune.report({"batch": record.model_dump()})
 
 
 def describe(error: Exception) -> str:

@@ -28,6 +28,7 @@ from workers.fields import (
 )
 from workers.keys import job_key
 from workers.kinds import require_binary_draws, require_binary_init, require_defensible, require_fitting, require_flippable, require_lists
+from workers.surface_settings import SurfaceSettings
 from workers.training_spec import TrainingSpec
 
 
@@ -168,11 +169,19 @@ class AttackSpec(Frozen):
         return self
 
 
-JobSpec = Annotated[TrainSpec | EvaluateSpec | CraftSpec | AttackSpec, Field(discriminator="stage")]
+class SurfaceSpec(Frozen):
+    """The loss of the parent in role `model` over a square around one test example; with direction `theta_one` the parent in role
+    `direction` is the net whose gradient the square follows."""
+
+    stage: Literal["surface"] = "surface"
+    surface: SurfaceSettings
+
+
+JobSpec = Annotated[TrainSpec | EvaluateSpec | CraftSpec | AttackSpec | SurfaceSpec, Field(discriminator="stage")]
 
 
 class Job(Frozen):
-    """A node of the plan: a spec and its parents' job keys by role (`weights`, `model`, `examples`)."""
+    """A node of the plan: a spec and its parents' job keys by role (`weights`, `model`, `examples`, `direction`)."""
 
     spec: JobSpec
     parents: dict[str, str] = {}

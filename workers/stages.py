@@ -20,13 +20,14 @@ from workers.fields import DatasetName, SplitLists
 from workers.kinds import DATASET_KINDS, Kind
 from workers.models import Network, build, decomposed
 from workers.reports import Report
-from workers.results import CraftOutcome, EpochRecord, FlagsOutcome, TrainOutcome
+from workers.results import CraftOutcome, EpochRecord, FlagsOutcome, SurfaceOutcome, TrainOutcome
 from workers.seeding import derive_seed
-from workers.specs import AttackSpec, CraftSpec, DataSpec, EvaluateSpec, EvaluationSpec, Job, TrainSpec
+from workers.specs import AttackSpec, CraftSpec, DataSpec, EvaluateSpec, EvaluationSpec, Job, SurfaceSpec, TrainSpec
+from workers.surface import drawn_gradient, explore, full_gradient, plane
 from workers.train import Checkpoint, train
 
-_MODEL, _EXAMPLES = "model.safetensors", "examples.safetensors"
-Computed = tuple[TrainOutcome | FlagsOutcome | CraftOutcome, dict[str, bytes]]
+_MODEL, _EXAMPLES, _SURFACE = "model.safetensors", "examples.safetensors", "surface.safetensors"
+Computed = tuple[TrainOutcome | FlagsOutcome | CraftOutcome | SurfaceOutcome, dict[str, bytes]]
 
 
 def compute(room: "Room", report: Report) -> Computed:
@@ -42,6 +43,8 @@ def compute(room: "Room", report: Report) -> Computed:
             return _craft(room, spec, report)
         case AttackSpec() as spec:
             return _attack(room, spec, report)
+        case SurfaceSpec() as spec:
+            return _surface(room, spec)
 
 
 @dataclass(frozen=True)
@@ -175,6 +178,23 @@ def _attack(room: Room, spec: AttackSpec, report: Report) -> Computed:
         course=room.course(network, report, start=start),
     )
     return FlagsOutcome.pack(found.correct, snr_db=found.snr_db), {}
+
+
+def _surface(room: Room, spec: SurfaceSpec) -> Computed:
+    settings = spec.surface
+    network, split = room.trained(EvaluationSpec(examples=settings.example + 1))
+    example, label = split.batch(slice(settings.example, None))
+    seeds = [room.seed(f"draw {draw}") for draw in range(settings.draws)]
+    source = room.parent("direction" if settings.direction == "theta_one" else "model")
+    if settings.direction == "theta_one":
+        gradient = full_gradient(_load_network(room.artifacts.root, source, room.device)[0], example, label)
+    else:
+        gradient = drawn_gradient(network, example, label, seeds=seeds)
+    # The y axis hangs on the net that gives the x axis, and on nothing else: every theta has the same plane.
+    generator = torch.Generator().manual_seed(derive_seed(source, f"plane {settings.example}"))
+    directions = plane(gradient, norm=settings.norm, generator=generator)
+    found = explore(network, example, label, directions=directions, settings=settings, seeds=seeds)
+    return found.outcome(), {_SURFACE: save(found.tensors())}
 
 
 @lru_cache(maxsize=4)

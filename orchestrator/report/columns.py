@@ -99,12 +99,17 @@ def _setting(
     numeric: bool = False,
     unsaid: str | None = None,
 ) -> Column:
-    """A setting of the attack, without value where there is no attack or the attack is not one `of` those that have it."""
+    """A setting of the attack, without value where there is no attack, or are several, or the attack is not one `of` those that have it."""
 
     def cell(row: ResultRow) -> str:
-        return str(text(row)) if row.attack != "none" and of(row) else _ABSENT
+        return str(text(row)) if row.attack in KINDS and of(row) else _ABSENT
 
     return Column(heading, cell, optional=True, numeric=numeric, unsaid=unsaid)
+
+
+def _shared(name: str) -> Callable[[ResultRow], str]:
+    """What the attacks of a row have in common, without value where there is none."""
+    return lambda row: _ABSENT if row.attack == "none" else str(getattr(row, name))
 
 
 def _kind(row: ResultRow) -> AttackKind:
@@ -145,16 +150,17 @@ _MODEL_COLUMNS = (
 )
 _MODEL_KEY = Column("model key", lambda row: row.model_key[:_KEY_DIGITS])
 _ATTACK_COLUMNS = (
-    Column("attack", lambda row: row.attack),
-    _setting("knowledge", lambda row: row.knowledge),
+    Column("attack", lambda row: row.attack.replace("_case", " case")),
+    Column("attacks", lambda row: str(row.attacks) if row.attack == "worst_case" else _ABSENT, where_known=True, numeric=True),
+    Column("knowledge", _shared("knowledge"), optional=True),
     _setting("loss", lambda row: row.loss, of=lambda row: _kind(row).loss is None, unsaid="ce"),
     _setting("momen~tum", lambda row: f"{row.momentum:g}", of=lambda row: row.attack == "mi_fgsm", numeric=True, unsaid="1"),
     _setting("target", lambda row: row.target, unsaid="none"),
-    _setting("norm", lambda row: row.norm, unsaid="linf"),
+    Column("norm", _shared("norm"), optional=True, unsaid="linf"),
     Column("epsilon", lambda row: row.epsilon_literal, numeric=True),
     Column("SNR dB", lambda row: _ABSENT if row.snr_db is None else f"{row.snr_db:.1f}", where_known=True, numeric=True),
     _setting("sign gradient", lambda row: row.sign_gradient, of=lambda row: row.binary and _kind(row).gradient),
-    Column("steps", lambda row: str(row.steps), numeric=True),
+    Column("steps", lambda row: str(row.steps) if row.attack in KINDS else _ABSENT, where_known=True, numeric=True),
     _setting(
         "step size", lambda row: f"{row.abs_stepsize:.4g}", of=lambda row: _kind(row).stepsize is None, numeric=True, unsaid="0.003922"
     ),

@@ -6,7 +6,8 @@ from orchestrator.store.progress import failures, sweep_status
 from orchestrator.store.query import finished_keys, result_rows, sweep_names
 from orchestrator.store.session import Store, StoreMissing, open_store
 from orchestrator.store.spread import Spread, standard_errors
-from orchestrator.store.values import Failure, ResultRow, StageCounts, SweepStatus
+from orchestrator.store.surfaces import surface_rows
+from orchestrator.store.values import Failure, ResultRow, StageCounts, SurfaceRow, SweepStatus
 from orchestrator.store.write import (
     begin_driving,
     end_driving,
@@ -24,6 +25,7 @@ __all__ = [
     "StageCounts",
     "Store",
     "StoreMissing",
+    "SurfaceRow",
     "SweepStatus",
     "accuracy_interval",
     "begin_driving",
@@ -40,6 +42,7 @@ __all__ = [
     "standard_errors",
     "start_attempt",
     "success_probabilities",
+    "surface_rows",
     "sweep_names",
     "sweep_status",
 ]

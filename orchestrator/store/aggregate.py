@@ -8,9 +8,10 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.store.intervals import interval_over_seeds
+from orchestrator.store.intervals import Correct, interval_over_seeds
 from orchestrator.store.spread import Spread, standard_errors
 from orchestrator.store.values import ResultRow
+from orchestrator.store.worst_case import worst_case
 from workers.defence_spec import is_randomised
 from workers.fields import AdversarialTraining, DefenceName
 from workers.results import unpack_flags
@@ -65,15 +66,18 @@ class Measurement:
         return unpack_flags(self.flags, n_examples=self.setting.n_examples, draws=self.setting.draws)
 
 
+WORST_CASE, ANY = "worst_case", "any"
+"""The attack and the knowledge of a row over several attacks, and over attacks of more than one knowledge."""
+
 Group = tuple[str, str, Setting, int | None]
 Accuracy = tuple[float, float, float] | tuple[None, None, None]
 _UNKNOWN: Accuracy = (None, None, None)
 _SETTING_FIELDS = tuple(field.name for field in fields(Setting))
-_KNOWLEDGE_ORDER = {"none": -1, "randomized": 0, "eot": 1, "omniscient": 2}
+_KNOWLEDGE_ORDER = {"none": -1, "randomized": 0, "eot": 1, "omniscient": 2, ANY: 9}
 _DEFENCE_ORDER = {name: place for place, name in enumerate(get_args(DefenceName))}
 _TRAINING_ORDER = {name: place for place, name in enumerate(get_args(AdversarialTraining))}
 _NORM_ORDER = {"none": -1, "linf": 0, "l2": 1}
-_ATTACKS = ("none", "noise", "fgsm", "bim", "mi_fgsm", "pgd", "apgd_ce", "apgd_dlr", "square")
+_ATTACKS = ("none", "noise", "fgsm", "bim", "mi_fgsm", "pgd", "apgd_ce", "apgd_dlr", "square", WORST_CASE)
 _ATTACK_ORDER = {name: place for place, name in enumerate(_ATTACKS)}
 
 
@@ -84,14 +88,18 @@ def result_table(
     *,
     per_repeat: bool,
     pools: Mapping[str, str] | None = None,
+    worst: bool = False,
 ) -> list[ResultRow]:
     """The sorted rows; `models` holds, by key, the row's fields that belong to the model. Measurements of other models are left out.
 
     `pools` names, for each model, the one in whose rows it is counted, that one included; without it each has rows of its own.
+    With `worst` a row is over all attacks of a knowledge at one epsilon (see `worst_case`), or over those of every knowledge.
     """
     pools = {key: key for key in models} if pools is None else pools
     clean_groups = _grouped((item for item in clean if item.model_key in models), pools, per_repeat=per_repeat)
     attack_groups = _grouped((item for item in attacks if item.model_key in models), pools, per_repeat=per_repeat)
+    if worst:
+        attack_groups = _ensembles(attack_groups)
     clean_accuracies = {group: _accuracy(items) for group, items in clean_groups.items()}
     attacked = {_clean_group(group, models[group[1]])[:3] for group in attack_groups}
     unattacked = {group: items for group, items in clean_groups.items() if group[:3] not in attacked}
@@ -109,6 +117,20 @@ def _grouped(measurements: Iterable[Measurement], pools: Mapping[str, str], *, p
     return {group: sorted(items, key=lambda item: (item.repeat, item.job_key)) for group, items in groups.items()}
 
 
+def _ensembles(groups: Mapping[Group, Sequence[Measurement]]) -> dict[Group, list[Measurement]]:
+    """The measurements of all attacks on the same examples in the same ball, by knowledge, and of any knowledge if there are several."""
+    ensembles: defaultdict[Group, list[Measurement]] = defaultdict(list)
+    knowledges: defaultdict[Group, set[str]] = defaultdict(set)
+    for (sweep, model_key, setting, repeat), items in groups.items():
+        evaluation = {name: getattr(setting, name) for name in ("norm", "epsilon", "n_examples", "batch_size", "draws")}
+        every = (sweep, model_key, Setting(attack=WORST_CASE, knowledge=ANY, **evaluation), repeat)
+        one = (sweep, model_key, Setting(attack=WORST_CASE, knowledge=setting.knowledge, **evaluation), repeat)
+        knowledges[every].add(setting.knowledge)
+        for group in (one, every):
+            ensembles[group] += items
+    return {group: items for group, items in ensembles.items() if len(knowledges.get(group, ())) != 1}
+
+
 def _clean_group(group: Group, model: Mapping[str, Any]) -> Group:
     """Where the clean accuracy beside an attack is found: in the same repeat, or the only one of a model without randomness."""
     sweep, model_key, setting, repeat = group
@@ -117,7 +139,7 @@ def _clean_group(group: Group, model: Mapping[str, Any]) -> Group:
     return sweep, model_key, Setting(n_examples=setting.n_examples, batch_size=setting.batch_size, draws=setting.draws), repeat
 
 
-def _by_seed(items: Sequence[Measurement]) -> list[NDArray[np.bool_]]:
+def _by_seed(items: Sequence[Measurement]) -> list[Correct]:
     """The flags of each of the models that were pooled, (repeats, draws, n_examples)."""
     by_model = defaultdict(list)
     for item in items:
@@ -125,12 +147,18 @@ def _by_seed(items: Sequence[Measurement]) -> list[NDArray[np.bool_]]:
     return [np.stack(correct) for correct in by_model.values()]
 
 
+def _worst_by_seed(items: Sequence[Measurement], *, randomised: bool) -> list[Correct] | None:
+    """What is left of each of the models under its worst attacks, (folds, 1, n_examples); None where one was evaluated too rarely."""
+    by_model: defaultdict[str, defaultdict[Setting, list[NDArray[np.bool_]]]] = defaultdict(lambda: defaultdict(list))
+    for item in items:
+        by_model[item.model_key][item.setting].append(item.correct)
+    found = [worst_case([np.stack(flags) for flags in attacks.values()], randomised=randomised) for attacks in by_model.values()]
+    known: list[Correct] = [shares for shares in found if shares is not None]
+    return known if len(known) == len(found) else None
+
+
 def _accuracy(items: Sequence[Measurement]) -> Accuracy:
     return interval_over_seeds(_by_seed(items))
-
-
-def _spread(items: Sequence[Measurement], model: Mapping[str, Any]) -> Spread:
-    return standard_errors(_by_seed(items), random=is_randomised(model["theta"], model["defence"]) or items[0].setting.randomised)
 
 
 def _loudness(items: Sequence[Measurement]) -> float | None:
@@ -140,14 +168,17 @@ def _loudness(items: Sequence[Measurement]) -> float | None:
 
 def _row(group: Group, items: Sequence[Measurement], model: Mapping[str, Any], clean: Accuracy) -> ResultRow:
     sweep, model_key, setting, repeat = group
-    robust = _UNKNOWN if setting.attack == "none" else _accuracy(items)
+    random = is_randomised(model["theta"], model["defence"])
+    by_seed = _worst_by_seed(items, randomised=random) if setting.attack == WORST_CASE else _by_seed(items)
+    robust = _UNKNOWN if setting.attack == "none" or by_seed is None else interval_over_seeds(by_seed)
+    spread = Spread() if by_seed is None else standard_errors(by_seed, random=random or setting.randomised)
     return ResultRow(
         sweep=sweep,
         model_key=model_key,
         job_keys=tuple(item.job_key for item in items),
         epsilon_literal=items[0].epsilon_literal,
         repeat=repeat,
-        repeats=min(Counter(item.model_key for item in items).values()),
+        repeats=min(Counter((item.model_key, item.setting) for item in items).values()),
         seeds=len({item.model_key for item in items}),
         clean_accuracy=clean[0],
         clean_ci_low=clean[1],
@@ -155,8 +186,9 @@ def _row(group: Group, items: Sequence[Measurement], model: Mapping[str, Any], c
         robust_accuracy=robust[0],
         ci_low=robust[1],
         ci_high=robust[2],
-        snr_db=_loudness(items),
-        **asdict(_spread(items, model)),
+        snr_db=None if setting.attack == WORST_CASE else _loudness(items),
+        attacks=len({item.setting for item in items}) if setting.attack != "none" else 0,
+        **asdict(spread),
         **{name: getattr(setting, name) for name in _SETTING_FIELDS},
         **model,
     )

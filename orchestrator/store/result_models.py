@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, false
+from sqlalchemy import BigInteger, Index, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from orchestrator.store.columns import Base, EnvironmentId, Key, ModelKey, Name, PrimaryJobKey, Word
@@ -99,6 +99,7 @@ class AttackResultRecord(Base):
     """
 
     __tablename__ = "attack_results"
+    __table_args__ = (Index(None, "attack", "epsilon_literal", "knowledge"),)
 
     job_key: Mapped[PrimaryJobKey]
     model_key: Mapped[ModelKey]
@@ -155,7 +156,10 @@ class DiagnosisRecord(Base):
 
 
 class SurfaceRecord(Base):
-    """A grid of losses around one test example; the grid itself is in the job's artifact. `extent` is in input units."""
+    """A grid of losses around one test example; the grid itself is in the job's artifact. `extent` is in input units.
+
+    `source_key` is the model whose gradient gives the square its direction: `model_key` itself, or its ancestor without a sketch.
+    """
 
     __tablename__ = "surfaces"
 
@@ -166,6 +170,11 @@ class SurfaceRecord(Base):
     extent: Mapped[float]
     resolution: Mapped[int]
     draws: Mapped[int]
+    norm: Mapped[Word]
+    clip: Mapped[bool]
+    source_key: Mapped[Key]
+    label: Mapped[int]
+    clean_loss: Mapped[float]
     least_loss: Mapped[float]
     greatest_loss: Mapped[float]
     seconds: Mapped[float]
@@ -182,3 +191,26 @@ class VerdictRecord(Base):
     verdict: Mapped[Word]
     checks: Mapped[list[dict[str, Any]]]
     judged_at: Mapped[datetime]
+
+
+class WorstCaseRecord(Base):
+    """The accuracy of a model under the attack that harms each example most, over all attacks that the store holds at one epsilon.
+
+    `knowledge` is that of the attacks, or `any` for all of them together; `attacks` counts them. `epsilon` is in input units. The
+    interval is a 95 % one.
+    """
+
+    __tablename__ = "worst_cases"
+
+    model_key: Mapped[PrimaryJobKey]
+    knowledge: Mapped[Word] = mapped_column(primary_key=True)
+    norm: Mapped[Word] = mapped_column(primary_key=True)
+    epsilon: Mapped[float] = mapped_column(primary_key=True)
+    n_examples: Mapped[int] = mapped_column(primary_key=True)
+    batch_size: Mapped[int] = mapped_column(primary_key=True)
+    draws: Mapped[int] = mapped_column(primary_key=True)
+    epsilon_literal: Mapped[Name]
+    attacks: Mapped[int]
+    accuracy: Mapped[float]
+    ci_low: Mapped[float]
+    ci_high: Mapped[float]

@@ -7,9 +7,10 @@ from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from orchestrator.store.columns import Base, utc_now
+from orchestrator.store.ensembles import refresh_worst_cases
 from orchestrator.store.lookup import sweep_id
 from orchestrator.store.models import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
-from orchestrator.store.result_models import EnvironmentRecord
+from orchestrator.store.result_models import AttackResultRecord, EnvironmentRecord, TrainedModelRecord
 from orchestrator.store.rows import Row, environment_row, job_row, outcome_row, parent_rows
 from orchestrator.store.session import Store
 from workers.results import Result
@@ -92,6 +93,7 @@ def record_result(store: Store, job: Job, result: Result, *, attempt_id: int | N
         _insert_or_ignore(connection, EnvironmentRecord, [environment])
         _insert_or_ignore(connection, record, [row])
         connection.execute(update(JobRecord).where(JobRecord.key == job.key).values(state="done"))
+        _derive(connection, record, row)
         if attempt_id is not None:
             _finish_attempt(connection, attempt_id, outcome="done", error=None, traceback=None)
 
@@ -104,6 +106,14 @@ def record_failure(store: Store, job_key: str, *, attempt_id: int | None, error:
             _finish_attempt(connection, attempt_id, outcome="failed", error=line, traceback=_storable(traceback))
         if final:
             connection.execute(update(JobRecord).where(JobRecord.key == job_key, JobRecord.state != "done").values(state="failed"))
+
+
+def _derive(connection: Connection, record: type[Base], row: Row) -> None:
+    """Bring up to date what is derived from the results of the row's model."""
+    if record is AttackResultRecord:
+        refresh_worst_cases(connection, row["model_key"], ball=row)
+    elif record is TrainedModelRecord:  # its attacks may have been recorded before it was
+        refresh_worst_cases(connection, row["job_key"])
 
 
 def _insert_or_ignore(connection: Connection, record: type[Base], rows: Sequence[Row]) -> None:

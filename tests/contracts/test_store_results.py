@@ -7,6 +7,7 @@ from sqlalchemy import event
 from orchestrator.store import ResultRow, Store, accuracy_interval, record_result, record_sweep, result_rows, standard_errors
 from orchestrator.store.aggregate import Setting
 from orchestrator.store.result_models import AttackResultRecord
+from orchestrator.store.sql import ask
 from tests.builders import (
     RANKS,
     attack_job,
@@ -115,6 +116,7 @@ def test_repeats_are_aggregated_into_one_row_with_the_clean_accuracy_beside(stor
         repeat=None,
         repeats=2,
         seeds=1,
+        attacks=1,
         clean_accuracy=natural[0],
         clean_ci_low=natural[1],
         clean_ci_high=natural[2],
@@ -319,3 +321,67 @@ def test_the_number_of_statements_does_not_grow_with_the_results(store: Store) -
     statements.clear()
     assert len(result_rows(store, "small", per_repeat=True)) == 20
     assert sum(statement.lstrip().startswith(("SELECT", "WITH")) for statement in statements) <= 4
+
+
+def fooled(*places: int) -> list[bool]:
+    """The flags of sixteen examples of which those at `places` were fooled."""
+    return [place not in places for place in range(16)]
+
+
+def test_the_worst_case_of_a_deterministic_model_counts_what_any_attack_fooled(store: Store) -> None:
+    model = pretrain_job()
+    crafted = craft_job(model)
+    finish(store, model, evaluate_job(model), crafted)
+    strong = attack_settings(epsilon=16 / 255, epsilon_literal="16/255")
+    attacked = [
+        (attack_job(model), fooled(0, 1)),
+        (attack_job(model, attack=attack_settings(name="pgd"), repeat=0), fooled(1, 2)),
+        (attack_job(model, attack=attack_settings(name="pgd"), repeat=1), fooled(3)),
+        (attack_job(model, crafted=crafted), fooled(9)),
+        (attack_job(model, attack=strong), fooled(*range(16))),
+    ]
+    record_sweep(store, name="small", space_text="", jobs=[job for job, _ in attacked])
+    for job, flags in attacked:
+        record_result(store, job, flags_result(job, flags), attempt_id=None)
+    rows = result_rows(store, "small", per_repeat=False, worst=True)
+    found = [(row.knowledge, row.epsilon_literal, row.attacks, row.repeats, row.robust_accuracy) for row in rows]
+    assert found == [
+        ("randomized", "8/255", 2, 1, 12 / 16),
+        ("randomized", "16/255", 1, 1, 0.0),
+        ("omniscient", "8/255", 1, 1, 15 / 16),
+        ("any", "8/255", 3, 1, 11 / 16),
+    ]
+    assert {(row.attack, row.norm, row.clean_accuracy, row.n_examples) for row in rows} == {("worst_case", "linf", 0.5, 16)}
+    assert all(row.ci_low is not None and row.ci_low <= row.robust_accuracy <= row.ci_high for row in rows)  # type: ignore[operator]
+    statement = "SELECT knowledge, epsilon_literal, attacks, accuracy FROM v_worst_case ORDER BY epsilon, knowledge"
+    assert ask(store, statement).rows == (
+        ("any", "8/255", 3, 11 / 16),
+        ("omniscient", "8/255", 1, 15 / 16),
+        ("randomized", "8/255", 2, 12 / 16),
+        ("randomized", "16/255", 1, 0.0),
+    )
+
+
+def test_the_worst_case_of_a_random_model_is_scored_on_draws_that_did_not_choose_the_attack(store: Store) -> None:
+    full = pretrain_job()
+    model = fine_tune_job(full)
+    once, thrice = (attack_job(model, draws=draws) for draws in (1, 3))
+    finish(store, full, model)
+    for job, flags in ((once, fooled(0)), (thrice, [fooled(0), fooled(0), fooled(5)])):
+        record_sweep(store, name="small", space_text="", jobs=[once, thrice])
+        record_result(store, job, flags_result(job, flags), attempt_id=None)
+    rows = {row.draws: row for row in result_rows(store, "small", per_repeat=False, worst=True)}
+    assert (rows[1].robust_accuracy, rows[1].ci_low) == (None, None)
+    assert rows[3].robust_accuracy == pytest.approx(15 / 16)
+    assert ask(store, "SELECT draws, accuracy FROM v_worst_case").rows == ((3, pytest.approx(15 / 16)),)
+
+
+def test_worst_cases_are_there_whichever_of_model_and_attack_is_recorded_first(store: Store) -> None:
+    model = pretrain_job()
+    attack = attack_job(model)
+    record_sweep(store, name="small", space_text="", jobs=[model, attack])
+    record_result(store, attack, flags_result(attack), attempt_id=None)
+    assert ask(store, "SELECT * FROM v_worst_case").rows == ()
+    record_result(store, model, result_of(model), attempt_id=None)
+    record_result(store, attack, flags_result(attack), attempt_id=None)
+    assert ask(store, "SELECT knowledge, attacks, accuracy FROM v_worst_case").rows == (("randomized", 1, 0.5),)

@@ -23,6 +23,7 @@ from orchestrator.store import (
 )
 from orchestrator.store.columns import Base
 from orchestrator.store.migrations import REVISIONS, VERSION_TABLE
+from orchestrator.store.views import drop_views
 from tests.builders import result_of, small_plan
 from workers.errors import UserError
 
@@ -74,6 +75,7 @@ def test_the_migrated_schema_has_no_difference_from_the_models(store: Store) -> 
 def test_the_migrated_schema_is_what_the_models_would_create_names_included(url: str, store: Store) -> None:
     migrated = description(store.engine)
     with store.writing() as connection:
+        drop_views(connection)
         Base.metadata.drop_all(connection)
         Base.metadata.create_all(connection)
     with plain_engine(url) as engine:

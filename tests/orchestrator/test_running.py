@@ -10,7 +10,17 @@ from orchestrator.progress import clock, line, shown
 from orchestrator.recorder import Recorder
 from orchestrator.running import RunningSweep, cost, label
 from orchestrator.store import failures, finished_keys, open_store, record_sweep
-from tests.builders import attack_job, attack_settings, craft_job, defend_job, evaluate_job, pretrain_job, result_of, small_plan
+from tests.builders import (
+    attack_job,
+    attack_settings,
+    craft_job,
+    defend_job,
+    evaluate_job,
+    pretrain_job,
+    result_of,
+    small_plan,
+    surface_job,
+)
 from workers.artifacts import Artifacts
 from workers.results import BatchRecord
 from workers.specs import Job
@@ -110,6 +120,18 @@ def test_a_defence_that_was_put_around_has_no_training_accuracy_to_show(tmp_path
         for _ in jobs:
             run_next(sweep, tmp_path)
     assert sweep.last.endswith("defence=random_resize_pad seed=0: defence put around")
+    assert sweep.estimate() == 0
+
+
+def test_a_surface_is_summed_up_by_its_losses(tmp_path: Path) -> None:
+    jobs = (JOBS[0], surface_job(JOBS[0], source=JOBS[0], resolution=41))
+    with open_store(f"sqlite:///{tmp_path / 'results.db'}", upgrade=True) as store:
+        record_sweep(store, name="small", space_text="", jobs=jobs)
+        recorder = Recorder(store, sweep="small", artifacts=Artifacts(tmp_path / "artifacts"))
+        sweep = RunningSweep(Board(jobs, max_failures=1), recorder, jobs)
+        for _ in jobs:
+            run_next(sweep, tmp_path)
+    assert sweep.last == "loss surface of example 0, direction theta_one: loss 0.125 to 9.5"
     assert sweep.estimate() == 0
 
 

@@ -489,7 +489,7 @@ def test_table_2_has_the_rows_of_the_paper():
     }
 
 
-@pytest.mark.parametrize("name", ["table1", "table2", "table3", "table4", "figure1"])
+@pytest.mark.parametrize("name", ["table1", "table2", "table3", "table4", "figure1", "figure2", "figure3", "figure4"])
 def test_one_override_trains_a_table_as_the_paper_does(name):
     jobs = trained(load_space(name, ["training.recipe=paper"]).space)
     assert {(job.spec.training.epochs, job.spec.training.weight_decay) for job in jobs} == {(350, 1e-6)}

@@ -14,10 +14,17 @@ REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 
 
 def upgrade(connection: Connection) -> None:
-    """Bring the schema to the newest revision inside the connection's open transaction; nothing to do when it is there already."""
+    """Bring the schema to the newest revision inside the connection's open transaction; nothing to do when it is there already.
+
+    The public views are taken away before and made anew: no revision needs to know them.
+    """
     from alembic import command
     from alembic.config import Config
 
+    from orchestrator.store.views import create_views, drop_views
+
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    drop_views(connection)
     command.upgrade(config, "head")
+    create_views(connection)

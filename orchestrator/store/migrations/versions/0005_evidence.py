@@ -14,6 +14,8 @@ def upgrade() -> None:
         op.add_column(table, sa.Column("draws", sa.Integer(), nullable=False, server_default="1"))
     op.add_column("attack_results", sa.Column("source_key", sa.String(length=64), nullable=True))
     op.add_column("attack_results", sa.Column("snr_db", sa.Double(), nullable=True))
+    cell = ["attack", "epsilon_literal", "knowledge"]
+    op.create_index(op.f("ix_attack_results_attack_epsilon_literal_knowledge"), "attack_results", cell)
     _measured(
         "diagnoses",
         sa.Column("epsilon", sa.Double(), nullable=False),
@@ -31,6 +33,11 @@ def upgrade() -> None:
         sa.Column("extent", sa.Double(), nullable=False),
         sa.Column("resolution", sa.Integer(), nullable=False),
         sa.Column("draws", sa.Integer(), nullable=False),
+        sa.Column("norm", sa.String(length=32), nullable=False),
+        sa.Column("clip", sa.Boolean(), nullable=False),
+        sa.Column("source_key", sa.String(length=64), nullable=False),
+        sa.Column("label", sa.Integer(), nullable=False),
+        sa.Column("clean_loss", sa.Double(), nullable=False),
         sa.Column("least_loss", sa.Double(), nullable=False),
         sa.Column("greatest_loss", sa.Double(), nullable=False),
     )
@@ -42,6 +49,25 @@ def upgrade() -> None:
         sa.Column("judged_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["model_key"], ["jobs.key"], name=op.f("fk_verdicts_model_key_jobs")),
         sa.PrimaryKeyConstraint("model_key", name=op.f("pk_verdicts")),
+    )
+    op.create_table(
+        "worst_cases",
+        sa.Column("model_key", sa.String(length=64), nullable=False),
+        sa.Column("knowledge", sa.String(length=32), nullable=False),
+        sa.Column("norm", sa.String(length=32), nullable=False),
+        sa.Column("epsilon", sa.Double(), nullable=False),
+        sa.Column("n_examples", sa.Integer(), nullable=False),
+        sa.Column("batch_size", sa.Integer(), nullable=False),
+        sa.Column("draws", sa.Integer(), nullable=False),
+        sa.Column("epsilon_literal", sa.String(length=200), nullable=False),
+        sa.Column("attacks", sa.Integer(), nullable=False),
+        sa.Column("accuracy", sa.Double(), nullable=False),
+        sa.Column("ci_low", sa.Double(), nullable=False),
+        sa.Column("ci_high", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(["model_key"], ["jobs.key"], name=op.f("fk_worst_cases_model_key_jobs")),
+        sa.PrimaryKeyConstraint(
+            "model_key", "knowledge", "norm", "epsilon", "n_examples", "batch_size", "draws", name=op.f("pk_worst_cases")
+        ),
     )
 
 

@@ -149,6 +149,11 @@ CREATE TABLE surfaces (
 	extent DOUBLE NOT NULL, 
 	resolution INTEGER NOT NULL, 
 	draws INTEGER NOT NULL, 
+	norm VARCHAR(32) NOT NULL, 
+	clip BOOLEAN NOT NULL, 
+	source_key VARCHAR(64) NOT NULL, 
+	label INTEGER NOT NULL, 
+	clean_loss DOUBLE NOT NULL, 
 	least_loss DOUBLE NOT NULL, 
 	greatest_loss DOUBLE NOT NULL, 
 	seconds DOUBLE NOT NULL, 
@@ -223,6 +228,22 @@ CREATE TABLE verdicts (
 	CONSTRAINT pk_verdicts PRIMARY KEY (model_key), 
 	CONSTRAINT fk_verdicts_model_key_jobs FOREIGN KEY(model_key) REFERENCES jobs ("key")
 );
+CREATE TABLE worst_cases (
+	model_key VARCHAR(64) NOT NULL, 
+	knowledge VARCHAR(32) NOT NULL, 
+	norm VARCHAR(32) NOT NULL, 
+	epsilon DOUBLE NOT NULL, 
+	n_examples INTEGER NOT NULL, 
+	batch_size INTEGER NOT NULL, 
+	draws INTEGER NOT NULL, 
+	epsilon_literal VARCHAR(200) NOT NULL, 
+	attacks INTEGER NOT NULL, 
+	accuracy DOUBLE NOT NULL, 
+	ci_low DOUBLE NOT NULL, 
+	ci_high DOUBLE NOT NULL, 
+	CONSTRAINT pk_worst_cases PRIMARY KEY (model_key, knowledge, norm, epsilon, n_examples, batch_size, draws), 
+	CONSTRAINT fk_worst_cases_model_key_jobs FOREIGN KEY(model_key) REFERENCES jobs ("key")
+);
 CREATE INDEX ix_jobs_state ON jobs (state);
 CREATE INDEX ix_job_parents_parent_key ON job_parents (parent_key);
 CREATE INDEX ix_sweep_jobs_job_key ON sweep_jobs (job_key);
@@ -230,6 +251,24 @@ CREATE INDEX ix_attempts_sweep_id_outcome ON attempts (sweep_id, outcome);
 CREATE INDEX ix_clean_results_model_key ON clean_results (model_key);
 CREATE INDEX ix_crafted_examples_model_key ON crafted_examples (model_key);
 CREATE INDEX ix_attack_results_model_key ON attack_results (model_key);
+CREATE INDEX ix_attack_results_attack_epsilon_literal_knowledge ON attack_results (attack, epsilon_literal, knowledge);
 CREATE INDEX ix_diagnoses_model_key ON diagnoses (model_key);
 CREATE INDEX ix_surfaces_model_key ON surfaces (model_key);
+CREATE VIEW v_jobs AS SELECT sweeps.name AS sweep, sweep_jobs.in_space, jobs."key" AS job_key, jobs.stage, jobs.state, (SELECT count(*) AS count_1 
+FROM attempts 
+WHERE attempts.job_key = jobs."key") AS attempts, CASE WHEN (jobs.state = 'failed') THEN (SELECT attempts.error 
+FROM attempts 
+WHERE attempts.job_key = jobs."key" AND attempts.outcome = 'failed' ORDER BY attempts.number DESC
+ LIMIT 1 OFFSET 0) END AS error, jobs.spec 
+FROM sweeps JOIN sweep_jobs ON sweep_jobs.sweep_id = sweeps.id JOIN jobs ON jobs."key" = sweep_jobs.job_key;
+CREATE VIEW v_models AS SELECT trained_models.job_key AS model_key, jobs.stage, trained_models.dataset, trained_models.train_examples, trained_models.model, trained_models.width, trained_models.tensorized, trained_models.rank_fraction, trained_models.rank_kind, trained_models.theta, trained_models.sketch_modes, trained_models.rescale, trained_models.binary, trained_models.defence, trained_models.adversarial_training, trained_models.seed, trained_models.epochs, trained_models.n_parameters, (SELECT avg(CAST(clean_results.n_correct AS FLOAT) / ((clean_results.n_examples * clean_results.draws) + 0.0)) AS avg_1 
+FROM clean_results 
+WHERE clean_results.model_key = trained_models.job_key) AS clean_accuracy, verdicts.verdict, trained_models.seconds, trained_models.finished_at 
+FROM trained_models JOIN jobs ON jobs."key" = trained_models.job_key LEFT OUTER JOIN verdicts ON verdicts.model_key = trained_models.job_key;
+CREATE VIEW v_results AS SELECT sweeps.name AS sweep, sweep_jobs.in_space, attack_results.model_key, attack_results.job_key, trained_models.dataset, trained_models.train_examples, trained_models.model, trained_models.width, trained_models.tensorized, trained_models.rank_fraction, trained_models.rank_kind, trained_models.theta, trained_models.sketch_modes, trained_models.rescale, trained_models.binary, trained_models.defence, trained_models.adversarial_training, trained_models.seed, trained_models.epochs, trained_models.n_parameters, attack_results.attack, attack_results.knowledge, attack_results.norm, attack_results.epsilon, attack_results.epsilon_literal, attack_results.steps, attack_results.abs_stepsize, attack_results.random_start, attack_results.loss, attack_results.momentum, attack_results.target, attack_results.restarts, attack_results.eot_samples, attack_results.selection_draws, attack_results.early_stop, attack_results.backend, attack_results.sign_gradient, attack_results.source_key, attack_results.snr_db, attack_results.n_examples, attack_results.batch_size, attack_results.repeat, attack_results.draws, attack_results.n_correct, CAST(attack_results.n_correct AS FLOAT) / ((attack_results.n_examples * attack_results.draws) + 0.0) AS robust_accuracy, (SELECT avg(CAST(clean_results.n_correct AS FLOAT) / ((clean_results.n_examples * clean_results.draws) + 0.0)) AS avg_1 
+FROM clean_results 
+WHERE clean_results.model_key = attack_results.model_key AND clean_results.n_examples = attack_results.n_examples AND clean_results.batch_size = attack_results.batch_size) AS clean_accuracy, verdicts.verdict, attack_results.seconds, attack_results.finished_at 
+FROM sweeps JOIN sweep_jobs ON sweep_jobs.sweep_id = sweeps.id JOIN attack_results ON attack_results.job_key = sweep_jobs.job_key JOIN trained_models ON trained_models.job_key = attack_results.model_key LEFT OUTER JOIN verdicts ON verdicts.model_key = attack_results.model_key;
+CREATE VIEW v_worst_case AS SELECT worst_cases.model_key, trained_models.dataset, trained_models.train_examples, trained_models.model, trained_models.width, trained_models.tensorized, trained_models.rank_fraction, trained_models.rank_kind, trained_models.theta, trained_models.sketch_modes, trained_models.rescale, trained_models.binary, trained_models.defence, trained_models.adversarial_training, trained_models.seed, trained_models.epochs, trained_models.n_parameters, worst_cases.knowledge, worst_cases.norm, worst_cases.epsilon, worst_cases.epsilon_literal, worst_cases.n_examples, worst_cases.batch_size, worst_cases.draws, worst_cases.attacks, worst_cases.accuracy, worst_cases.ci_low, worst_cases.ci_high, verdicts.verdict 
+FROM worst_cases JOIN trained_models ON trained_models.job_key = worst_cases.model_key LEFT OUTER JOIN verdicts ON verdicts.model_key = worst_cases.model_key;
 COMMIT;

@@ -1,0 +1,79 @@
+"""The accuracy that is left when, for each example, the attack is used that harms it most: an ensemble figure, as AutoAttack's."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Flags = NDArray[np.bool_]
+Scores = NDArray[np.float64]
+
+
+def worst_case(attacks: Sequence[Flags], *, randomised: bool) -> Scores | None:
+    """How likely each example is classified right under the attack that harms it most, (folds, 1, examples), in [0, 1].
+
+    A deterministic net is fooled by an example that fools it once: what counts is whether any attack, in any repeat, did (one fold).
+
+    On a randomised net the smallest of several noisy estimates would reward lucky draws. The attack is therefore chosen for each
+    example by all evaluations but one fold's, and scored on that fold alone, each fold in turn (cross-fitting, as Chernozhukov et
+    al. 2018 use it): what is measured is what an attacker who can try the net before reaches, and no evaluation is used for both.
+    What the other folds say of one example is shrunk towards what they say of all, by as much as it is noise (empirical Bayes,
+    Efron & Morris 1975): else a strong attack would lose examples to a weak one by chance. Attacks that seem equally harmful count by
+    their mean. Folds are the repeats, or the draws where there is one repeat.
+
+    Args:
+        attacks: for each attack on the same examples whether they were classified right, (repeats, draws, examples).
+        randomised: whether the net's forward passes are random.
+
+    Returns:
+        None where a randomised net was evaluated only once under one of the attacks: nothing would be left to score on.
+
+    Raises:
+        ValueError: no attacks, or not on the same number of examples.
+    """
+    if not attacks or len({flags.shape[2] for flags in attacks}) != 1:
+        raise ValueError(f"attacks of shapes {[flags.shape for flags in attacks]}: must be one or more, over the same examples")
+    if not randomised:
+        right: Flags = np.logical_and.reduce([flags.all(axis=(0, 1)) for flags in attacks])
+        return right.astype(np.float64)[None, None]
+    folds = min(flags.shape[0] for flags in attacks)
+    by_repeat = folds > 1
+    if not by_repeat:
+        folds = min(flags.shape[0] * flags.shape[1] for flags in attacks)
+    if folds == 1:
+        return None
+    split = [_by_fold(flags, folds, by_repeat=by_repeat) for flags in attacks]
+    return _cross_fitted(np.stack([right for right, _ in split]), np.stack([counts for _, counts in split]))[:, None]
+
+
+def _by_fold(flags: Flags, folds: int, *, by_repeat: bool) -> tuple[Scores, Scores]:
+    """For each fold the number of times that each example was right, (folds, examples), and of how many, (folds, 1)."""
+    units = flags if by_repeat else flags.reshape(-1, 1, flags.shape[2])
+    right = np.stack([units[fold::folds].sum(axis=(0, 1), dtype=np.int32) for fold in range(folds)])
+    counts = np.array([[units[fold::folds].shape[0] * units.shape[1]] for fold in range(folds)])
+    return right.astype(np.float64), counts.astype(np.float64)
+
+
+def _cross_fitted(right: Scores, counts: Scores) -> Scores:
+    """The score of each fold under the attack that the other folds choose, (folds, examples), from (attacks, folds, ...)."""
+    evaluations = counts.sum(axis=1, keepdims=True) - counts
+    elsewhere = (right.sum(axis=1, keepdims=True) - right) / evaluations
+    everywhere = elsewhere.mean(axis=2, keepdims=True)
+    expected = everywhere + _trust(right, counts, evaluations) * (elsewhere - everywhere)
+    chosen = np.isclose(expected, expected.min(axis=0, keepdims=True))
+    scores: Scores = (chosen * right / counts).sum(axis=0) / chosen.sum(axis=0)
+    return scores
+
+
+def _trust(right: Scores, counts: Scores, evaluations: Scores) -> Scores:
+    """How much of an example's mean over so many `evaluations` is the example's own, and not noise, in [0, 1], (attacks, folds, 1).
+
+    The variance of a mean is the examples' own and the p(1 - p) / evaluations that single evaluations add.
+    """
+    total = counts.sum(axis=1, keepdims=True)
+    means = right.sum(axis=1, keepdims=True) / total
+    single = (means * (1 - means)).mean(axis=2, keepdims=True) * total / (total - 1)
+    own = np.maximum(means.var(axis=2, keepdims=True) - single / total, 0)
+    with np.errstate(invalid="ignore"):
+        trust: Scores = np.nan_to_num(own / (own + single / evaluations))
+    return trust

