@@ -83,7 +83,7 @@ def _point(row: ResultRow, axis: _Axis, name: str) -> dict[str, Cell]:
 
 def _scale(table: Table, axis: _Axis) -> dict[str, Any]:
     """Accuracies as they lie; costs from 0 on, or on a logarithmic axis where they are of different orders."""
-    if axis.more_is_better:
+    if axis.more_is_better or not table:
         return {}
     values = [_number(point[axis.title]) for point in table]
     if min(values) > 0 and max(values) >= _ORDER * min(values):

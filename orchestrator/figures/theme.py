@@ -78,16 +78,14 @@ class Marks:
 
 def drawn(traces: Sequence[dict[str, Any]], **layout: Any) -> go.Figure:
     """The figure of these traces: legend below, room for titles, no template."""
-    figure = go.Figure(list(traces))
     settings: dict[str, Any] = {
-        "template": None,
+        "template": "none",
         "margin": {"l": 56, "r": 16, "t": 16, "b": 48},
         "hovermode": "closest",
         "legend": {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0},
         "height": 420,
     }
-    figure.update_layout({**settings, **layout})
-    return figure
+    return go.Figure(data=list(traces), layout={**settings, **layout})
 
 
 def percent_axis(title: str, **more: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import cast
 
 from orchestrator.store import ResultRow
@@ -30,7 +31,7 @@ class Column:
     numeric: bool = False
     unsaid: str | None = None
 
-    @property
+    @cached_property
     def title(self) -> str:
         return self.heading.replace(_HYPHEN, "")
 

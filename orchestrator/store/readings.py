@@ -50,7 +50,8 @@ class JobCosts:
         while frontier:
             found |= frontier
             frontier = {parent for key in frontier for parent in self.parents.get(key, ())} - found - left_out
-        return None if found - self.seconds.keys() else round(sum(self.seconds[key] for key in found), 3)
+        took = [self.seconds.get(key) for key in found]
+        return None if None in took else round(sum(seconds for seconds in took if seconds is not None), 3)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
