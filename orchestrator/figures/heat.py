@@ -45,7 +45,12 @@ def _picture(label: str, rows: Sequence[ResultRow]) -> Picture:
         [_map(table)],
         xaxis={"title": {"text": "theta (probability of keeping a latent component)"}, "type": "category"},
         yaxis={"title": {"text": "rank, share of the full rank"}, "type": "category"},
-        coloraxis={"colorscale": SEQUENTIAL, "cmin": 0, "cmax": 100, "colorbar": {"title": {"text": "robust (%)"}}},
+        coloraxis={
+            "colorscale": SEQUENTIAL,
+            "cmin": 0,
+            "cmax": 100,
+            "colorbar": {"title": {"text": "robust accuracy (%)", "side": "right"}},
+        },
     )
     caption = "Numbers are robust accuracy in %, the mean over training seeds where there are several."
     return Picture(title=f"Robust accuracy over theta and rank: {label}", figure=figure, table=table, caption=caption)

@@ -71,7 +71,7 @@ def _picture(surface: Surface, mean: NDArray[np.floating], low: float, high: flo
         [contour],
         xaxis={"title": {"text": f"{plain(surface.first_direction)} (input units)"}, "constrain": "domain"},
         yaxis={"title": {"text": f"{plain(surface.second_direction)} (input units)"}, "scaleanchor": "x", "constrain": "domain"},
-        coloraxis={"colorscale": SEQUENTIAL, "cmin": low, "cmax": high, "colorbar": {"title": {"text": "loss"}}},
+        coloraxis={"colorscale": SEQUENTIAL, "cmin": low, "cmax": high, "colorbar": {"title": {"text": "loss", "side": "right"}}},
         shapes=[outline, circle],
     )
     draws = surface.losses.shape[0]

@@ -37,6 +37,10 @@ def report_sweep(options: ReportOptions) -> list[Path]:
     from orchestrator.report.sweep_page.page import render_page
     from orchestrator.report.sweep_page.sections import sections
 
+    if options.figures is not None:
+        from orchestrator.report.browser import find_browser
+
+        find_browser()
     with open_store(options.store_url, upgrade=False) as store:
         evidence = gather(store, options.sweep)
     found = sections(evidence)

@@ -1,11 +1,10 @@
 """What stands above the figures: whether they can be believed, and where they come from."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 from importlib.metadata import version
-from typing import Any
 
 from orchestrator.figures.conditions import line_names
 from orchestrator.report.sweep_page.evidence import Evidence
@@ -13,6 +12,7 @@ from orchestrator.store import Failure
 from orchestrator.store.readings import UsedEnvironment, Verdict
 
 _KEY_DIGITS = 8
+_REVISION_DIGITS = 12
 
 
 def verdicts_html(evidence: Evidence) -> str:
@@ -70,13 +70,20 @@ def _date(time: datetime | None) -> str:
     return "never" if time is None else f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
+def _revision(revision: str | None) -> str:
+    """Enough digits of a commit to find it, and the `+` of one that was changed since."""
+    if revision is None:
+        return "not recorded"
+    return revision if len(revision) <= _REVISION_DIGITS else revision[:_REVISION_DIGITS] + "+" * revision.endswith("+")
+
+
 def _environments(environments: Iterable[UsedEnvironment]) -> str:
     rows = [
         [
             used.host,
             used.device,
             str(used.threads),
-            used.git_revision or "not recorded",
+            _revision(used.git_revision),
             ", ".join(f"{package} {number}" for package, number in used.versions.items()),
             str(used.jobs),
             f"{_date(used.first_finished_at)} to {_date(used.last_finished_at)}",
@@ -97,7 +104,11 @@ def _failures(failures: Iterable[Failure]) -> list[str]:
     return [f"<h3>Failed jobs: {len(found)}</h3>", *found] if found else ["<p>No job of the space has failed.</p>"]
 
 
-def _table(titles: Iterable[str], rows: Iterable[list[Any]]) -> str:
+def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table whose rows a narrow screen shows as blocks, each cell with its title."""
     head = "".join(f"<th>{escape(title)}</th>" for title in titles)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    body = "".join(
+        "<tr>" + "".join(f'<td data-title="{escape(title)}">{escape(cell)}</td>' for title, cell in zip(titles, row, strict=True)) + "</tr>"
+        for row in rows
+    )
+    return f'<div class="scroll"><table class="facts-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'

@@ -1,15 +1,14 @@
 """The figures of a report, section by section, in the order in which a reader asks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from orchestrator.figures import (
     Picture,
     Pictures,
     accuracy_curves,
-    cost_plots,
     example_difficulty,
-    pareto_fronts,
+    model_points,
     rank_heat_maps,
     training_curves,
 )
@@ -34,23 +33,29 @@ class Section:
 def sections(evidence: Evidence) -> list[Section]:
     """Every section, also those that nothing fills yet."""
     rows = evidence.rows
+    points = model_points(rows, evidence.costs)
     return [
         _side_by_side(
-            "accuracy", "Accuracy against epsilon", accuracy_curves(rows), _attacked("a space with `attacks` over several epsilons")
+            "accuracy", "Accuracy against epsilon", accuracy_curves(rows), _attacked("a space with attacks over several epsilons")
         ),
         _chosen(
             "pareto",
             "Clean against robust accuracy",
-            {label: [picture] for label, picture in pareto_fronts(rows).items()},
-            _attacked("models with clean accuracy and `attacks`"),
+            _of(points, lambda title: title.startswith("Clean")),
+            _attacked("models with clean accuracy and attacks"),
         ),
         _chosen(
             "rank",
             "Robust accuracy over theta and rank",
             {label: [picture] for label, picture in rank_heat_maps(rows).items()},
-            "To fill this: a space with several `model.theta` and several `model.rank_fraction`, under attack.",
+            "To fill this: a space with several model.theta and several model.rank_fraction, under attack.",
         ),
-        _chosen("cost", "Cost against robustness", _costs(evidence), _attacked("any finished attack")),
+        _chosen(
+            "cost",
+            "Cost against robustness",
+            _of(points, lambda title: not title.startswith("Clean")),
+            _attacked("any finished attack"),
+        ),
         _side_by_side(
             "training", "Training", training_curves(evidence.runs), "To fill this: a trained model; no training job is done yet."
         ),
@@ -79,12 +84,9 @@ def _spread(pictures: Sequence[Picture]) -> float:
     return max(shares) - min(shares) if shares else 0.0
 
 
-def _costs(evidence: Evidence) -> dict[str, list[Picture]]:
-    choices: dict[str, list[Picture]] = {}
-    for cost in ("training seconds", "attack seconds", "parameters"):
-        for label, picture in cost_plots(evidence.rows, evidence.costs, cost=cost).items():
-            choices.setdefault(label, []).append(picture)
-    return choices
+def _of(points: dict[str, list[Picture]], wanted: Callable[[str], bool]) -> dict[str, list[Picture]]:
+    found = {label: [picture for picture in pictures if wanted(picture.title)] for label, pictures in points.items()}
+    return {label: pictures for label, pictures in found.items() if pictures}
 
 
 def _difficulty(evidence: Evidence) -> Section:
