@@ -11,7 +11,7 @@ from workers.specs import Job
 
 State = Literal["done", "running", "queued", "waiting", "failed", "blocked"]
 # A defence is put around a model in no time, and its measurements wait for it.
-_MEASURING: dict[Stage, int] = {"defend": 0, "evaluate": 1, "attack": 2, "craft": 3}
+_MEASURING: dict[Stage, int] = {"defend": 0, "evaluate": 1, "attack": 2, "craft": 3, "surface": 4}
 _TRAINING: dict[Stage, int] = {"fine_tune": 0, "pretrain": 1}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from workers.data import source
 from workers.errors import UserError
-from workers.specs import AttackSpec, CraftSpec, DataSpec, Job, TrainSpec
+from workers.specs import AttackSpec, CraftSpec, DataSpec, Job, SurfaceSpec, TrainSpec
 
 
 def check_sizes(jobs: Iterable[Job], root: Path | None = None) -> None:
@@ -27,12 +27,20 @@ def check_sizes(jobs: Iterable[Job], root: Path | None = None) -> None:
             _check_size("data.train_examples", data.train_examples, sizes[named][0], f"{data.name}'s training split")
         elif (model_data := trained.get(job.parents["model"])) is not None:
             available = sizes[model_data.name, model_data.split_lists][1]
+            if isinstance(spec, SurfaceSpec):
+                _check_example(spec.surface.example, available, f"{model_data.name}'s test split")
+                continue
             _check_size("evaluation.examples", spec.evaluation.examples, available, f"{model_data.name}'s test split")
 
 
 def _check_size(path: str, asked: int | None, available: int | None, split: str) -> None:
     if asked is not None and available is not None and asked > available:
         raise UserError(f"{path}={asked}: must be at most {available}, the size of {split}")
+
+
+def _check_example(example: int, available: int | None, split: str) -> None:
+    if available is not None and example >= available:
+        raise UserError(f"surfaces.example={example}: must be in [0, {available - 1}], a place in {split}")
 
 
 def check_data(jobs: Iterable[Job], root: Path | None) -> None:

@@ -8,14 +8,16 @@ from typing import NoReturn
 from orchestrator.board import Board
 from orchestrator.plan import STAGES
 from orchestrator.recorder import Recorder
+from orchestrator.store.describe import surface_words
 from orchestrator.trainable import describe
 from workers.attack_settings import AttackSettings
 from workers.defence_spec import DefenceSpec
 from workers.errors import ArtifactError
-from workers.fields import Stage
-from workers.results import FlagsOutcome, Result, TrainOutcome
-from workers.specs import AttackSpec, CraftSpec, Job, TrainSpec
+from workers.fields import CRAFTED, Stage
+from workers.results import FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
+from workers.specs import AttackSpec, CraftSpec, Job, SurfaceSpec, TrainSpec
 
+_KEY_DIGITS = 8
 _LIKE: dict[Stage, tuple[Stage, ...]] = {
     "pretrain": ("pretrain", "fine_tune"),
     "fine_tune": ("fine_tune", "pretrain"),
@@ -23,6 +25,7 @@ _LIKE: dict[Stage, tuple[Stage, ...]] = {
     "evaluate": ("evaluate", "attack", "craft"),
     "craft": ("craft", "attack"),
     "attack": ("attack", "craft"),
+    "surface": ("surface",),
 }
 
 
@@ -146,27 +149,33 @@ class RunningSweep:
 
 
 def cost(job: Job) -> int:
-    """How much work a job is, in units that are comparable within its stage: epochs, or passes over the examples."""
+    """How much work a job is, in units that are comparable within its stage: epochs, passes over the examples, or
+    a surface's points."""
     match job.spec:
         case TrainSpec() as spec:
             return 1 if spec.stage == "defend" else spec.training.epochs
         case AttackSpec() as spec:
-            return 1 if spec.knowledge == "omniscient" else 1 + 3 * spec.attack.steps
+            return 1 if spec.knowledge in CRAFTED else 1 + 3 * spec.attack.steps
         case CraftSpec() as spec:
             return 3 * spec.attack.steps
+        case SurfaceSpec() as spec:
+            return spec.surface.draws * spec.surface.resolution**2
         case _:
             return 1
 
 
 def label(job: Job) -> str:
-    """A job in a few words."""
+    """A job in a few words; the model that transferred examples come from by the first digits of its key, as plans list it."""
     match job.spec:
         case TrainSpec() as spec:
             return f"{spec.stage} {_model(spec)}"
         case CraftSpec() as spec:
             return f"craft {_attack(spec.attack)}"
         case AttackSpec() as spec:
-            return f"{_attack(spec.attack)} {spec.knowledge}, repeat {spec.repeat}"
+            source = f" from {job.parents['source'][:_KEY_DIGITS]}" if "source" in job.parents else ""
+            return f"{_attack(spec.attack)} {spec.knowledge}{source}, repeat {spec.repeat}"
+        case SurfaceSpec(surface=surface):
+            return surface_words(surface.model_dump())
         case spec:
             return f"clean accuracy, repeat {spec.repeat}"
 
@@ -199,5 +208,7 @@ def _summary(result: Result) -> str:
             return f"trained, training accuracy {outcome.history[-1].accuracy:.1%}"
         case FlagsOutcome() as outcome:
             return f"accuracy {outcome.accuracy:.1%}"
+        case SurfaceOutcome() as outcome:
+            return f"loss {outcome.least_loss:.3g} to {outcome.greatest_loss:.3g}"
         case outcome:
             return f"{outcome.n_examples} examples made"

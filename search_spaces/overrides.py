@@ -6,7 +6,7 @@ from typing import Any
 
 from search_spaces.document import read_document
 from search_spaces.problems import Problem, dotted, listed, shown, unknown_key
-from search_spaces.schema import SECTIONS
+from search_spaces.schema import LISTS, SECTIONS
 from search_spaces.space import VARIANTS, Location, divided, legal_keys, sets
 
 
@@ -48,8 +48,9 @@ def _objection_within(within: Location, path: Location, data: object) -> str:
     if path[0] not in legal_keys(within):
         return unknown_key(within, str(path[0]))
     section, inside = path[:1], path[1:]
-    if path[0] == "attacks" and inside:
-        if message := _no_such("attack group", data.get("attacks") if isinstance(data, dict) else None, whole, len(within) + 1):
+    if path[0] in LISTS and inside:
+        name = str(path[0])
+        if message := _no_such(LISTS[name], data.get(name) if isinstance(data, dict) else None, whole, len(within) + 1):
             return message
         section, inside = path[:2], path[2:]
     if inside and path[0] in SECTIONS and inside[0] not in legal_keys(section):

@@ -9,7 +9,7 @@ from reprlib import Repr
 
 from pydantic_core import ErrorDetails
 
-from search_spaces.schema import SECTIONS
+from search_spaces.schema import LISTS, SECTIONS
 from search_spaces.space import Location, divided, legal_keys
 from workers.errors import UserError
 
@@ -77,7 +77,7 @@ def joined(problems: Iterable[Problem], label: str) -> SpaceError:
 def setting(path: Location) -> Location:
     """The setting that a path lies in: the values of an axis have no path of their own."""
     within, inside = divided(path)
-    depth = 3 if inside[:1] == ("attacks",) else 2 if inside and inside[0] in SECTIONS else 1
+    depth = 3 if inside and inside[0] in LISTS else 2 if inside and inside[0] in SECTIONS else 1
     return within + inside[:depth]
 
 
@@ -91,7 +91,7 @@ def described(error: ErrorDetails, path: Location) -> str:
     if error["type"] == "value_error" and inside in {(section,) for section in SECTIONS}:
         # Two sections that do not go together: the message names the setting, the section's other values would hide it.
         return f"{dotted(path)}.{_complaint(error)}"
-    if error["type"] == "value_error" and len(inside) == _GROUP_DEPTH and inside[0] == "attacks":
+    if error["type"] == "value_error" and len(inside) == _GROUP_DEPTH and inside[0] in LISTS:
         return f"{dotted(path)}.{_complaint(error)}"
     return f"{dotted(setting(path))}={shown(error['input'])}: {_complaint(error)}"
 

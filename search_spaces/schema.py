@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 from search_spaces.attack_groups import AttackGroup
 from search_spaces.axes import Axes, Axis
 from search_spaces.defence_axes import DefenceAxes
+from search_spaces.surface_groups import SurfaceGroup
 from search_spaces.training_axes import FineTuningAxes, TrainingAxes, needs_epochs
 from workers.fields import (
     AllZero,
@@ -144,6 +145,7 @@ class Grid(Frozen):
     fine_tuning: Section[FineTuningAxes] = FineTuningAxes()
     evaluation: Section[EvaluationSettings] = EvaluationSettings()
     attacks: Annotated[tuple[AttackGroup, ...], BeforeValidator(_groups)] = ()
+    surfaces: Annotated[tuple[SurfaceGroup, ...], BeforeValidator(_groups)] = ()
 
     @field_validator("model")
     @classmethod
@@ -189,4 +191,7 @@ SECTIONS: dict[str, type[Frozen]] = {
     "fine_tuning": FineTuningAxes,
     "evaluation": EvaluationSettings,
     "attacks": AttackGroup,
+    "surfaces": SurfaceGroup,
 }
+LISTS: dict[str, str] = {"attacks": "attack group", "surfaces": "surface group"}
+"""The sections that are lists, and what they are lists of."""

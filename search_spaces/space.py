@@ -5,13 +5,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from search_spaces.schema import SECTIONS, Grid, SpaceName, SpaceTitle
+from search_spaces.schema import LISTS, SECTIONS, Grid, SpaceName, SpaceTitle
 from workers.fields import Frozen
 
 Location = tuple[str | int, ...]
 
 _HEADER = ("name", "description", "method")
-_MERGED = SECTIONS.keys() - {"attacks"}
+_MERGED = SECTIONS.keys() - LISTS.keys()
 VARIANTS = "variants"
 
 
@@ -50,7 +50,7 @@ def _grids(shared: dict[str, Any], variants: object) -> object:
 
 
 def _laid_over(shared: dict[str, Any], variant: object) -> object:
-    """The file's settings with a variant's: sections are merged setting by setting, attacks and everything else are replaced."""
+    """The file's settings with a variant's: sections are merged setting by setting, lists and everything else are replaced."""
     if variant is None:
         return shared
     if not isinstance(variant, dict):

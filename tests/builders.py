@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from workers.attack_settings import settled
 from workers.defence_spec import DefenceSpec
 from workers.fields import AttackName, DatasetName, DefenceName, Knowledge
-from workers.results import CraftOutcome, Environment, EpochRecord, FlagsOutcome, Result, TrainOutcome
+from workers.results import CraftOutcome, Environment, EpochRecord, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
 from workers.specs import (
     AttackSettings,
     AttackSpec,
@@ -18,9 +18,11 @@ from workers.specs import (
     EvaluationSpec,
     Job,
     ModelSpec,
+    SurfaceSpec,
     TrainingSpec,
     TrainSpec,
 )
+from workers.surface_settings import SurfaceSettings
 
 ENVIRONMENT = Environment(host="localhost", device="cpu", threads=1, git_revision=None, versions={"torch": "2.11.0"})
 RANKS = {"layer1.0.conv1": [4, 4, 3, 3], "layer1.0.conv2": [4, 2, 3, 3]}
@@ -100,6 +102,22 @@ def attack_job(
     return Job(spec=spec, parents=parents)
 
 
+def transfer_job(
+    model: Job, *, source: Job, crafted: Job, attack: AttackSettings | None = None, repeat: int = 0, examples: int = 16, batch_size: int = 8
+) -> Job:
+    """An attack on the model with the examples that were crafted on the source."""
+    evaluation = EvaluationSpec(examples=examples, batch_size=batch_size)
+    spec = AttackSpec(attack=attack or attack_settings(), knowledge="transfer", evaluation=evaluation, repeat=repeat)
+    return Job(spec=spec, parents={"model": model.key, "examples": crafted.key, "source": source.key})
+
+
+def surface_job(model: Job, *, source: Job | None = None, **settings: object) -> Job:
+    """A loss surface in the direction of `source`, or in the model's own one."""
+    fields = {"direction": "theta_one" if source else "own", "resolution": 5, **settings}
+    parents = {"model": model.key} | ({"direction": source.key} if source else {})
+    return Job(spec=SurfaceSpec(surface=SurfaceSettings(**fields)), parents=parents)
+
+
 def train_result(job: Job, *, ranks: dict[str, list[int]] | None = None, environment: Environment = ENVIRONMENT) -> Result:
     history = [EpochRecord(epoch=0, loss=2.5, accuracy=0.25, learning_rate=0.1)]
     outcome = TrainOutcome(history=history, ranks=RANKS if ranks is None else ranks, n_parameters=1234)
@@ -122,8 +140,15 @@ def craft_result(job: Job, *, n_examples: int = 16) -> Result:
     return Result(key=job.key, seconds=0.5, environment=ENVIRONMENT, outcome=CraftOutcome(n_examples=n_examples, max_perturbation=8 / 255))
 
 
+def surface_result(job: Job) -> Result:
+    outcome = SurfaceOutcome(label=7, clean_loss=0.25, least_loss=0.125, greatest_loss=9.5, l2_norms=(12.0, 15.0), linf_norms=(1.0, 1.0))
+    return Result(key=job.key, seconds=0.5, environment=ENVIRONMENT, outcome=outcome)
+
+
 def result_of(job: Job) -> Result:
     """A result of the kind that the job's stage has."""
+    if job.stage == "surface":
+        return surface_result(job)
     if job.stage == "defend":
         return defend_result(job)
     if job.stage in ("pretrain", "fine_tune"):

@@ -85,6 +85,22 @@ class CraftOutcome(Frozen):
     max_perturbation: float
 
 
+class SurfaceOutcome(Frozen):
+    """A grid of losses around one test example, in the artifact's `surface.safetensors` (see `workers.surface`).
+
+    `label` is the example's true class; `clean_loss` the loss at the example itself, the mean over the draws; `least_loss` and
+    `greatest_loss` are over all points and draws. `l2_norms` and `linf_norms` are the lengths of the two directions, in input units.
+    """
+
+    kind: Literal["surface"] = "surface"
+    label: int
+    clean_loss: float
+    least_loss: float
+    greatest_loss: float
+    l2_norms: tuple[float, float]
+    linf_norms: tuple[float, float]
+
+
 class Result(Frozen):
     """A job's result. `files` holds the SHA-256 of each other file of the artifact; `seconds` is the wall time of the job's work."""
 
@@ -92,7 +108,7 @@ class Result(Frozen):
     seconds: float
     environment: Environment
     files: dict[str, str] = {}
-    outcome: Annotated[TrainOutcome | FlagsOutcome | CraftOutcome, Field(discriminator="kind")]
+    outcome: Annotated[TrainOutcome | FlagsOutcome | CraftOutcome | SurfaceOutcome, Field(discriminator="kind")]
 
 
 RESULT = TypeAdapter(Result)

@@ -28,6 +28,7 @@ from workers.fields import (
 )
 from workers.keys import job_key
 from workers.kinds import require_binary_draws, require_binary_init, require_defensible, require_fitting, require_flippable, require_lists
+from workers.surface_settings import SurfaceSettings
 from workers.training_spec import TrainingSpec
 
 
@@ -134,7 +135,8 @@ class EvaluateSpec(Frozen):
 
 
 class CraftSpec(Frozen):
-    """Make adversarial examples on the parent's full weights (its sketch switched off), once, for every repeat to use."""
+    """Make adversarial examples on the parent's full weights (its sketch switched off), once, for every repeat, and for every other
+    model that they are transferred to."""
 
     stage: Literal["craft"] = "craft"
     attack: AttackSettings
@@ -150,8 +152,11 @@ class CraftSpec(Frozen):
 
 
 class AttackSpec(Frozen):
-    """Robust accuracy of the parent in role `model`; an `omniscient` attack takes its examples from the parent in role `examples`,
-    one with knowledge `eot` averages each gradient over `eot_samples` fresh sketches."""
+    """Robust accuracy of the parent in role `model`; one with knowledge `eot` averages each gradient over `eot_samples` fresh sketches.
+
+    An `omniscient` attack takes its examples, made on the same model, from the parent in role `examples`; a `transfer` attack too,
+    and there they were made on another model, the parent in role `source`. `attack` is then how they were made.
+    """
 
     stage: Literal["attack"] = "attack"
     attack: AttackSettings
@@ -164,15 +169,23 @@ class AttackSpec(Frozen):
         if self.knowledge != "eot" and self.attack.eot_samples > 1:
             raise ValueError(f"eot_samples={self.attack.eot_samples} with knowledge={self.knowledge}: must be 1; only eot averages")
         if self.knowledge == "eot" and not KINDS[self.attack.name].gradient:
-            raise ValueError(f"knowledge=eot: {self.attack.name} takes no gradient; one of omniscient, randomized")
+            raise ValueError(f"knowledge=eot: {self.attack.name} takes no gradient; one of omniscient, randomized, transfer")
         return self
 
 
-JobSpec = Annotated[TrainSpec | EvaluateSpec | CraftSpec | AttackSpec, Field(discriminator="stage")]
+class SurfaceSpec(Frozen):
+    """The loss of the parent in role `model` over a square around one test example; with direction `theta_one` the parent in role
+    `direction` is the net whose gradient the square follows."""
+
+    stage: Literal["surface"] = "surface"
+    surface: SurfaceSettings
+
+
+JobSpec = Annotated[TrainSpec | EvaluateSpec | CraftSpec | AttackSpec | SurfaceSpec, Field(discriminator="stage")]
 
 
 class Job(Frozen):
-    """A node of the plan: a spec and its parents' job keys by role (`weights`, `model`, `examples`)."""
+    """A node of the plan: a spec and its parents' job keys by role (`weights`, `model`, `examples`, `source`, `direction`)."""
 
     spec: JobSpec
     parents: dict[str, str] = {}

@@ -11,20 +11,22 @@ from torch import Tensor
 
 from workers.artifacts import Artifacts, JobFolder
 from workers.attacks import Memory
+from workers.crafted import require_fitting_examples
 from workers.data import DATASETS, source
 from workers.device_data import DeviceSplit
-from workers.errors import ArtifactError, JobError, UserError
+from workers.errors import JobError, UserError
 from workers.evaluate import attacker, correct_flags, craft, replayer, require_sketch
-from workers.fields import DatasetName, SplitLists
+from workers.fields import CRAFTED, DatasetName, SplitLists
 from workers.models import Network, build, decomposed
-from workers.results import CraftOutcome, EpochRecord, FlagsOutcome, TrainOutcome
+from workers.results import CraftOutcome, EpochRecord, FlagsOutcome, SurfaceOutcome, TrainOutcome
 from workers.seeding import derive_seed
-from workers.specs import AttackSpec, CraftSpec, DataSpec, EvaluateSpec, EvaluationSpec, Job, TrainSpec
+from workers.specs import AttackSpec, CraftSpec, DataSpec, EvaluateSpec, EvaluationSpec, Job, SurfaceSpec, TrainSpec
+from workers.surface import drawn_gradient, explore, full_gradient, plane
 from workers.train import Checkpoint, train
 
-_MODEL, _EXAMPLES = "model.safetensors", "examples.safetensors"
+_MODEL, _EXAMPLES, _SURFACE = "model.safetensors", "examples.safetensors", "surface.safetensors"
 Report = Callable[[EpochRecord], None]
-Computed = tuple[TrainOutcome | FlagsOutcome | CraftOutcome, dict[str, bytes]]
+Computed = tuple[TrainOutcome | FlagsOutcome | CraftOutcome | SurfaceOutcome, dict[str, bytes]]
 
 
 def compute(room: "Room", report: Report) -> Computed:
@@ -40,6 +42,8 @@ def compute(room: "Room", report: Report) -> Computed:
             return _craft(room, spec)
         case AttackSpec() as spec:
             return _attack(room, spec)
+        case SurfaceSpec() as spec:
+            return _surface(room, spec)
 
 
 @dataclass(frozen=True)
@@ -119,10 +123,7 @@ def _untrained(room: Room, spec: TrainSpec) -> Network:
 
 def _stored(artifacts: Artifacts, key: str) -> tuple[TrainSpec, dict[str, Tensor]]:
     """How a model was trained, and its weights, by its job key."""
-    spec = artifacts.job(key).spec
-    if not isinstance(spec, TrainSpec):
-        raise ArtifactError(f"job {key}: a {spec.stage} job has no model")
-    return spec, load(artifacts.read(key, _MODEL))
+    return artifacts.model(key), load(artifacts.read(key, _MODEL))
 
 
 def _evaluate(room: Room, spec: EvaluateSpec) -> Computed:
@@ -142,13 +143,46 @@ def _craft(room: Room, spec: CraftSpec) -> Computed:
 
 def _attack(room: Room, spec: AttackSpec) -> Computed:
     network, split = room.trained(spec.evaluation)
-    if spec.knowledge == "omniscient":
-        examples = load(room.artifacts.read(room.parent("examples"), _EXAMPLES))["examples"]
-        perturb = replayer(examples, epsilon=spec.attack.epsilon, bounds=network.bounds, norm=spec.attack.norm)
+    if spec.knowledge in CRAFTED:
+        perturb = replayer(_crafted(room, spec), epsilon=spec.attack.epsilon, bounds=network.bounds, norm=spec.attack.norm)
     else:
         perturb = attacker(network, spec.attack, generator=room.generator("start"), memory=room.memory(spec.evaluation))
     flags = correct_flags(network, split, batch_size=spec.evaluation.batch_size, draws=spec.evaluation.draws, perturb=perturb)
     return FlagsOutcome.pack(flags), {}
+
+
+def _crafted(room: Room, spec: AttackSpec) -> Tensor:
+    """The examples that the attack replays, (examples, *shape), on the CPU."""
+    key = room.parent("examples")
+    require_fitting_examples(room.artifacts, spec, model=room.parent("model"), examples=key, source=_source(room, spec))
+    return load(room.artifacts.read(key, _EXAMPLES))["examples"]
+
+
+def _source(room: Room, spec: AttackSpec) -> str:
+    """The key of the model on which the attack's examples were made."""
+    model = room.parent("model")
+    if spec.knowledge != "transfer":
+        return model
+    if room.parent("source") == model:
+        raise UserError(f"job {room.job.key}: knowledge=transfer: its source is the attacked model itself, which is knowledge=omniscient")
+    return room.parent("source")
+
+
+def _surface(room: Room, spec: SurfaceSpec) -> Computed:
+    settings = spec.surface
+    network, split = room.trained(EvaluationSpec(examples=settings.example + 1))
+    example, label = split.batch(slice(settings.example, None))
+    seeds = [room.seed(f"draw {draw}") for draw in range(settings.draws)]
+    source = room.parent("direction" if settings.direction == "theta_one" else "model")
+    if settings.direction == "theta_one":
+        gradient = full_gradient(_load_network(room.artifacts.root, source, room.device)[0], example, label)
+    else:
+        gradient = drawn_gradient(network, example, label, seeds=seeds)
+    # The y axis hangs on the net that gives the x axis, and on nothing else: every theta has the same plane.
+    generator = torch.Generator().manual_seed(derive_seed(source, f"plane {settings.example}"))
+    directions = plane(gradient, norm=settings.norm, generator=generator)
+    found = explore(network, example, label, directions=directions, settings=settings, seeds=seeds)
+    return found.outcome(), {_SURFACE: save(found.tensors())}
 
 
 @lru_cache(maxsize=4)

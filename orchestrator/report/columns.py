@@ -8,7 +8,7 @@ from typing import cast
 from orchestrator.store import ResultRow
 from workers.attack_settings import KINDS, AttackKind, selects
 from workers.defence_spec import is_randomised
-from workers.fields import AttackName, DefenceName, TargetName
+from workers.fields import CRAFTED, AttackName, DefenceName, TargetName
 
 _KEY_DIGITS = 8
 _ABSENT = "-"
@@ -113,12 +113,17 @@ def _setting(
     numeric: bool = False,
     unsaid: str | None = None,
 ) -> Column:
-    """A setting of the attack, without value where there is no attack or the attack is not one `of` those that have it."""
+    """A setting of the attack, without value where there is no attack, or are several, or the attack is not one `of` those that have it."""
 
     def cell(row: ResultRow) -> str:
-        return str(text(row)) if row.attack != "none" and of(row) else _ABSENT
+        return str(text(row)) if row.attack in KINDS and of(row) else _ABSENT
 
     return Column(heading, cell, optional=True, numeric=numeric, unsaid=unsaid)
+
+
+def _shared(name: str) -> Callable[[ResultRow], str]:
+    """What the attacks of a row have in common, without value where there is none."""
+    return lambda row: _ABSENT if row.attack == "none" else str(getattr(row, name))
 
 
 def _kind(row: ResultRow) -> AttackKind:
@@ -130,12 +135,12 @@ def _is_random(row: ResultRow) -> bool:
 
 
 def _meets_draws(row: ResultRow) -> bool:
-    return _is_random(row) and row.knowledge != "omniscient"
+    return _is_random(row) and row.knowledge not in CRAFTED
 
 
-def _runs_long(row: ResultRow) -> bool:
-    """Whether there is anything that an example could leave early."""
-    return _kind(row).steps or row.restarts > 1
+def _can_leave(row: ResultRow) -> bool:
+    """Whether an example could leave early: there are steps to save, and nothing is random where it is made."""
+    return (_kind(row).steps or row.restarts > 1) and (row.knowledge == "transfer" or not _is_random(row))
 
 
 def _selects(row: ResultRow) -> bool:
@@ -159,22 +164,24 @@ _MODEL_COLUMNS = (
 )
 _MODEL_KEY = Column("model key", lambda row: row.model_key[:_KEY_DIGITS])
 _ATTACK_COLUMNS = (
-    Column("attack", lambda row: row.attack),
-    _setting("knowledge", lambda row: row.knowledge),
+    Column("attack", lambda row: row.attack.replace("_case", " case")),
+    Column("attacks", lambda row: str(row.attacks) if row.attack == "worst_case" else _ABSENT, where_known=True, numeric=True),
+    Column("knowledge", _shared("knowledge"), optional=True),
+    _setting("source", lambda row: row.source, of=lambda row: row.knowledge == "transfer"),
     _setting("loss", lambda row: row.loss, of=lambda row: _kind(row).loss is None, unsaid="ce"),
     _setting("momen~tum", lambda row: f"{row.momentum:g}", of=lambda row: row.attack == "mi_fgsm", numeric=True, unsaid="1"),
     _setting("target", lambda row: row.target, unsaid="none"),
-    _setting("norm", lambda row: row.norm, unsaid="linf"),
+    Column("norm", _shared("norm"), optional=True, unsaid="linf"),
     Column("epsilon", lambda row: row.epsilon_literal, numeric=True),
     _setting("sign gradient", lambda row: row.sign_gradient, of=lambda row: row.binary and _kind(row).gradient),
-    Column("steps", lambda row: str(row.steps), numeric=True),
+    Column("steps", lambda row: str(row.steps) if row.attack in KINDS else _ABSENT, where_known=True, numeric=True),
     _setting(
         "step size", lambda row: f"{row.abs_stepsize:.4g}", of=lambda row: _kind(row).stepsize is None, numeric=True, unsaid="0.003922"
     ),
     _setting("restarts", lambda row: row.restarts, of=lambda row: _kind(row).random_start, numeric=True, unsaid="1"),
     _setting("eot samples", lambda row: row.eot_samples, of=lambda row: _meets_draws(row) and row.knowledge == "eot", numeric=True),
     _setting("selec~tion draws", lambda row: row.selection_draws, of=lambda row: _meets_draws(row) and _selects(row), numeric=True),
-    _setting("early stop", lambda row: str(row.early_stop).lower(), of=lambda row: not _is_random(row) and _runs_long(row), unsaid="false"),
+    _setting("early stop", lambda row: str(row.early_stop).lower(), of=_can_leave, unsaid="false"),
     _setting("backend", lambda row: row.backend, unsaid="native"),
     Column("clean %", lambda row: _share(row.clean_accuracy), numeric=True),
     Column("robust %", lambda row: _share(row.robust_accuracy), numeric=True),

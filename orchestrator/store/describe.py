@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from workers.surface_settings import SurfaceSettings
+
 _DISTINGUISHING = (
     ("eot_samples", 1, "over {} samples"),
     ("loss", "ce", "loss {}"),
@@ -22,9 +24,19 @@ def describe(spec_text: str) -> str:
     spec = json.loads(spec_text)
     if "model" in spec:
         return _training(spec)
+    if "surface" in spec:
+        return surface_words(spec["surface"])
     attack = spec.get("attack")
     words = _attack(attack, spec.get("knowledge", "on full weights")) if attack else "clean accuracy"
     return f"{words}, repeat {spec['repeat']}" if "repeat" in spec else words
+
+
+def surface_words(surface: dict[str, Any]) -> str:
+    """A loss surface, by its settings, in a few words: `loss surface of example 0, direction own, draws=3`."""
+    usual = SurfaceSettings().model_dump()
+    named = ("example", "direction")
+    distinct = [f"{name}={value}" for name, value in surface.items() if name not in named and value != usual.get(name)]
+    return ", ".join([f"loss surface of example {surface['example']}", f"direction {surface['direction']}", *distinct])
 
 
 def _attack(attack: dict[str, Any], knowledge: str) -> str:

@@ -11,10 +11,12 @@ _NORMAL = 1.959963984540054  # the standard normal's 97.5 % quantile
 _DIMENSIONS = 3
 
 Shares = NDArray[np.float64]
+Correct = NDArray[np.bool_] | Shares
+"""Whether evaluations were right, or how likely they were."""
 Interval = tuple[float, float, float]
 
 
-def accuracy_interval(correct: NDArray[np.bool_]) -> Interval:
+def accuracy_interval(correct: Correct) -> Interval:
     """Mean and 95 % confidence interval of an accuracy, all in [0, 1]: `(mean, low, high)` with `low <= mean <= high`.
 
     An example is right in one repeat because it is an easy one, or because the repeat drew a good sketch: neither the flags of
@@ -41,7 +43,7 @@ def accuracy_interval(correct: NDArray[np.bool_]) -> Interval:
     return _interval(cluster_shares(correct), flags=correct.size)
 
 
-def interval_over_seeds(by_seed: Sequence[NDArray[np.bool_]]) -> Interval:
+def interval_over_seeds(by_seed: Sequence[Correct]) -> Interval:
     """Mean and 95 % confidence interval of the accuracy of a model trained from any seed, as `accuracy_interval` has them.
 
     Trained models are the clusters, each with the mean over its repeats and draws: what those contribute to the variance of the
@@ -59,7 +61,7 @@ def interval_over_seeds(by_seed: Sequence[NDArray[np.bool_]]) -> Interval:
     return _interval(seed_shares(by_seed), flags=sum(correct.size for correct in by_seed))
 
 
-def cluster_shares(correct: NDArray[np.bool_]) -> Shares:
+def cluster_shares(correct: Correct) -> Shares:
     """The share of right evaluations in each independent cluster, (clusters, examples): in each repeat, or in each draw of a single
     repeat.
 
@@ -72,7 +74,7 @@ def cluster_shares(correct: NDArray[np.bool_]) -> Shares:
     return shares
 
 
-def seed_shares(by_seed: Sequence[NDArray[np.bool_]]) -> Shares:
+def seed_shares(by_seed: Sequence[Correct]) -> Shares:
     """The share of right evaluations of each example by each training seed's model, (seeds, examples).
 
     Raises:

@@ -156,7 +156,10 @@ class DiagnosisRecord(Base):
 
 
 class SurfaceRecord(Base):
-    """A grid of losses around one test example; the grid itself is in the job's artifact. `extent` is in input units."""
+    """A grid of losses around one test example; the grid itself is in the job's artifact. `extent` is in input units.
+
+    `source_key` is the model whose gradient gives the square its direction: `model_key` itself, or its ancestor without a sketch.
+    """
 
     __tablename__ = "surfaces"
 
@@ -167,6 +170,11 @@ class SurfaceRecord(Base):
     extent: Mapped[float]
     resolution: Mapped[int]
     draws: Mapped[int]
+    norm: Mapped[Word]
+    clip: Mapped[bool]
+    source_key: Mapped[Key]
+    label: Mapped[int]
+    clean_loss: Mapped[float]
     least_loss: Mapped[float]
     greatest_loss: Mapped[float]
     seconds: Mapped[float]
@@ -200,6 +208,7 @@ class WorstCaseRecord(Base):
     epsilon: Mapped[float] = mapped_column(primary_key=True)
     n_examples: Mapped[int] = mapped_column(primary_key=True)
     batch_size: Mapped[int] = mapped_column(primary_key=True)
+    draws: Mapped[int] = mapped_column(primary_key=True)
     epsilon_literal: Mapped[Name]
     attacks: Mapped[int]
     accuracy: Mapped[float]

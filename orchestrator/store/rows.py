@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from orchestrator.store.columns import Base
-from orchestrator.store.result_models import AttackResultRecord, CleanResultRecord, CraftedExamplesRecord, TrainedModelRecord
+from orchestrator.store.result_models import AttackResultRecord, CleanResultRecord, CraftedExamplesRecord, SurfaceRecord, TrainedModelRecord
 from workers.keys import KEY_VERSION
-from workers.results import CraftOutcome, Environment, FlagsOutcome, Result, TrainOutcome
-from workers.specs import AttackSpec, CraftSpec, EvaluateSpec, Job, TrainSpec
+from workers.results import CraftOutcome, Environment, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
+from workers.specs import AttackSpec, CraftSpec, EvaluateSpec, Job, SurfaceSpec, TrainSpec
 
 Row = dict[str, Any]
 
@@ -43,10 +43,12 @@ def outcome_row(job: Job, result: Result, *, environment_id: str, finished_at: d
         case EvaluateSpec() as evaluate, FlagsOutcome() as flags:
             return CleanResultRecord, common | _flags(job, evaluate, flags)
         case AttackSpec() as attack, FlagsOutcome() as flags:
-            return AttackResultRecord, common | _flags(job, attack, flags) | _attack(attack)
+            return AttackResultRecord, common | _flags(job, attack, flags) | _attack(job, attack)
         case CraftSpec(), CraftOutcome() as crafted:
             sizes = {"n_examples": crafted.n_examples, "max_perturbation": crafted.max_perturbation}
             return CraftedExamplesRecord, common | {"model_key": job.parents["model"]} | sizes
+        case SurfaceSpec() as surface, SurfaceOutcome() as explored:
+            return SurfaceRecord, common | _surface(job, surface, explored)
     raise ValueError(f"outcome '{result.outcome.kind}' of job {job.key}: not one of stage {job.stage}")
 
 
@@ -84,5 +86,12 @@ def _flags(job: Job, spec: EvaluateSpec | AttackSpec, outcome: FlagsOutcome) -> 
     }
 
 
-def _attack(spec: AttackSpec) -> Row:
-    return {"attack": spec.attack.name, "knowledge": spec.knowledge, **spec.attack.model_dump(exclude={"name"})}
+def _attack(job: Job, spec: AttackSpec) -> Row:
+    made = {"knowledge": spec.knowledge, "source_key": job.parents.get("source")}
+    return {"attack": spec.attack.name, **made, **spec.attack.model_dump(exclude={"name"})}
+
+
+def _surface(job: Job, spec: SurfaceSpec, outcome: SurfaceOutcome) -> Row:
+    model = job.parents["model"]
+    losses = outcome.model_dump(include={"label", "clean_loss", "least_loss", "greatest_loss"})
+    return {"model_key": model, "source_key": job.parents.get("direction", model), **spec.surface.model_dump(), **losses}

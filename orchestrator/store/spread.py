@@ -4,10 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
-import numpy as np
-from numpy.typing import NDArray
-
-from orchestrator.store.intervals import Shares, cluster_shares, seed_shares, variance_of_mean
+from orchestrator.store.intervals import Correct, Shares, cluster_shares, seed_shares, variance_of_mean
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,7 +17,7 @@ class Spread:
     se_seeds: float | None = None
 
 
-def standard_errors(by_seed: Sequence[NDArray[np.bool_]], *, random: bool) -> Spread:
+def standard_errors(by_seed: Sequence[Correct], *, random: bool) -> Spread:
     """The standard errors of the mean accuracy by their sources.
 
     They are the components of a two-way random-effects analysis of variance of examples against repeats (of one repeat: its draws),

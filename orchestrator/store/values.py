@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from workers.fields import Stage
+from workers.fields import AdversarialTraining, DefenceName, Stage
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,7 +19,12 @@ class ResultRow:
     seed and `repeats` how many each of them has at least; its intervals cover the choice of seeds. Elsewhere `seeds` is 1.
     `epsilon` and `abs_stepsize` are in input units. `rank` maps each tensorized layer to its Tucker rank; None for a dense model.
     `defence_settings` holds the settings of `defence` by name; None where that is `none`.
+    `source_key` is the model on which transferred examples were made, `source` how that differs from the attacked one, in a few words;
+    both are None for other knowledges.
     `sign_gradient` is how the attacker differentiated the sign of a binary model; `identity` where there is none.
+    `attacks` counts the attacks of the row: 1, or 0 in one without. In a row over several (attack `worst_case`) what they do not share
+    is `none` or 0, `knowledge` is `any` where they differ in it, and the robust accuracy is None for a randomised model that was
+    evaluated only once.
     `job_keys` are the jobs that the row is computed from: attacks, or evaluations in a row without attack.
     """
 
@@ -47,6 +52,8 @@ class ResultRow:
     n_parameters: int
     attack: str
     knowledge: str
+    source_key: str | None
+    source: str | None
     norm: str
     epsilon: float
     epsilon_literal: str
@@ -68,6 +75,7 @@ class ResultRow:
     repeat: int | None
     repeats: int
     seeds: int
+    attacks: int
     clean_accuracy: float | None
     clean_ci_low: float | None
     clean_ci_high: float | None
@@ -77,6 +85,47 @@ class ResultRow:
     se_examples: float | None
     se_draws: float | None
     se_seeds: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SurfaceRow:
+    """A grid of losses of one trained model around one test example; the grid itself is in the artifact of `job_key`.
+
+    `source_key` is the model that gave the x axis its direction. `extent` is half the square's side in input units, as `norm`
+    measures the axes. `clean_loss` is the loss at the example, the mean over the draws; the other two are over all points and draws.
+    """
+
+    sweep: str
+    job_key: str
+    model_key: str
+    source_key: str
+    stage: Stage
+    dataset: str
+    train_examples: int | None
+    model: str
+    width: int
+    tensorized: bool
+    theta: float
+    rank_fraction: float | None
+    rank_kind: str
+    sketch_modes: str
+    rescale: bool
+    binary: bool
+    adversarial_training: AdversarialTraining
+    defence: DefenceName
+    defence_settings: dict[str, float] | None
+    seed: int
+    example: int
+    direction: str
+    extent: float
+    resolution: int
+    draws: int
+    norm: str
+    clip: bool
+    label: int
+    clean_loss: float
+    least_loss: float
+    greatest_loss: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

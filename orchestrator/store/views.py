@@ -136,7 +136,7 @@ def _jobs() -> AnySelect:
 
 def _worst_cases() -> AnySelect:
     worst = WorstCaseRecord
-    of_attackers = ("knowledge", "norm", "epsilon", "epsilon_literal", "n_examples", "batch_size", "attacks")
+    of_attackers = ("knowledge", "norm", "epsilon", "epsilon_literal", "n_examples", "batch_size", "draws", "attacks")
     accuracies = ("accuracy", "ci_low", "ci_high")
     return (
         select(worst.model_key, *_columns(TrainedModelRecord, _MODEL), *_columns(worst, of_attackers + accuracies), VerdictRecord.verdict)

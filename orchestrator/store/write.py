@@ -1,15 +1,19 @@
-"""The only place that writes rows; only the driver calls it. Each function is one transaction."""
+"""The place that writes rows as a sweep runs; only the driver calls it. Each function is one transaction.
+
+Only `merge.py` (imports) and `prune.py` (deletions) write besides.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Table, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from orchestrator.store.columns import Base, utc_now
+from orchestrator.store.columns import Base, table_of, utc_now
+from orchestrator.store.ensembles import refresh_worst_cases
 from orchestrator.store.lookup import sweep_id
 from orchestrator.store.models import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
-from orchestrator.store.result_models import EnvironmentRecord
+from orchestrator.store.result_models import AttackResultRecord, EnvironmentRecord, TrainedModelRecord
 from orchestrator.store.rows import Row, environment_row, job_row, outcome_row, parent_rows
 from orchestrator.store.session import Store
 from workers.results import Result
@@ -92,6 +96,7 @@ def record_result(store: Store, job: Job, result: Result, *, attempt_id: int | N
         _insert_or_ignore(connection, EnvironmentRecord, [environment])
         _insert_or_ignore(connection, record, [row])
         connection.execute(update(JobRecord).where(JobRecord.key == job.key).values(state="done"))
+        _derive(connection, record, row)
         if attempt_id is not None:
             _finish_attempt(connection, attempt_id, outcome="done", error=None, traceback=None)
 
@@ -106,19 +111,35 @@ def record_failure(store: Store, job_key: str, *, attempt_id: int | None, error:
             connection.execute(update(JobRecord).where(JobRecord.key == job_key, JobRecord.state != "done").values(state="failed"))
 
 
-def _insert_or_ignore(connection: Connection, record: type[Base], rows: Sequence[Row]) -> None:
+def _derive(connection: Connection, record: type[Base], row: Row) -> None:
+    """Bring up to date what is derived from the results of the row's model."""
+    if record is AttackResultRecord:
+        refresh_worst_cases(connection, row["model_key"], ball=row)
+    elif record is TrainedModelRecord:  # its attacks may have been recorded before it was
+        refresh_worst_cases(connection, row["job_key"])
+
+
+def insert_or_ignore(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Insert the rows that the table does not have."""
     if rows:
-        connection.execute(_insert(connection, record).on_conflict_do_nothing(), rows)
+        connection.execute(insert_ignoring(connection, table).on_conflict_do_nothing(), rows)
 
 
-def _insert(connection: Connection, record: type[Base]) -> Any:
-    return postgresql.insert(record) if connection.dialect.name == "postgresql" else sqlite.insert(record)
+def insert_ignoring(connection: Connection, table: Table) -> Any:
+    """The database's own insert, which knows `on_conflict_do_...`."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def _insert_or_ignore(connection: Connection, record: type[Base], rows: Sequence[Row]) -> None:
+    insert_or_ignore(connection, table_of(record), rows)
 
 
 def _set_space(connection: Connection, sweep: int, keys: Iterable[str]) -> None:
     connection.execute(update(SweepJobRecord).where(SweepJobRecord.sweep_id == sweep).values(in_space=False))
     rows = [{"sweep_id": sweep, "job_key": key, "in_space": True} for key in keys]
-    upsert = _insert(connection, SweepJobRecord).on_conflict_do_update(index_elements=["sweep_id", "job_key"], set_={"in_space": True})
+    upsert = insert_ignoring(connection, table_of(SweepJobRecord)).on_conflict_do_update(
+        index_elements=["sweep_id", "job_key"], set_={"in_space": True}
+    )
     if rows:
         connection.execute(upsert, rows)
 

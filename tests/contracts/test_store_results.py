@@ -7,6 +7,7 @@ from sqlalchemy import event
 from orchestrator.store import ResultRow, Store, accuracy_interval, record_result, record_sweep, result_rows, standard_errors
 from orchestrator.store.aggregate import Setting
 from orchestrator.store.result_models import AttackResultRecord
+from orchestrator.store.sql import ask
 from tests.builders import (
     RANKS,
     attack_job,
@@ -19,6 +20,7 @@ from tests.builders import (
     pretrain_job,
     result_of,
     small_plan,
+    transfer_job,
 )
 from workers.attack_settings import AttackSettings
 from workers.errors import UserError
@@ -94,6 +96,8 @@ def test_repeats_are_aggregated_into_one_row_with_the_clean_accuracy_beside(stor
         n_parameters=1234,
         attack="fgsm",
         knowledge="randomized",
+        source_key=None,
+        source=None,
         norm="linf",
         epsilon=8 / 255,
         epsilon_literal="8/255",
@@ -115,6 +119,7 @@ def test_repeats_are_aggregated_into_one_row_with_the_clean_accuracy_beside(stor
         repeat=None,
         repeats=2,
         seeds=1,
+        attacks=1,
         clean_accuracy=natural[0],
         clean_ci_low=natural[1],
         clean_ci_high=natural[2],
@@ -281,7 +286,11 @@ def test_rows_come_in_the_promised_order(store: Store) -> None:
     settings = [attack_settings(name=name, epsilon=e) for name in names for e in (2 / 255, 8 / 255)]
     attacks = [attack_job(full, attack=attack) for attack in settings]
     omniscient = attack_job(full, crafted=crafted)
-    finish(store, *reversed([*models, crafted, *attacks, omniscient, *(evaluate_job(model) for model in models)]))
+    adaptive = attack_job(full, knowledge="eot")
+    theirs = craft_job(dense)
+    transferred = transfer_job(full, crafted=theirs, source=dense)
+    attacked = [transferred, *attacks, adaptive, omniscient]
+    finish(store, *reversed([*models, crafted, theirs, *attacked, *(evaluate_job(model) for model in models)]))
     rows = result_rows(store, "small", per_repeat=False)
     undefended = [row for row in rows if row.attack == "none" and not row.binary and row.defence == "none"]
     seen = [(row.width, row.rank_fraction, row.theta, row.seed) for row in undefended]
@@ -290,9 +299,65 @@ def test_rows_come_in_the_promised_order(store: Store) -> None:
     assert [row.binary for row in rows if row.width == 4] == [*[False] * (len(rows) - 2), True]
     defences = [row.defence_settings for row in rows if (row.width, row.rank_fraction, row.theta, row.binary) == (4, 0.5, 1.0, False)]
     squeezed = [{"bit_depth": bits, "median_size": 2} for bits in (3, 5)]
-    assert defences == [*[None] * (len(attacks) + 2), *squeezed, {"pad_factor": 1.107}]
+    assert defences == [*[None] * (len(attacked) + 1), *squeezed, {"pad_factor": 1.107}]
     of_full = [row.job_keys[0] for row in rows if row.model_key == full.key]
-    assert of_full == [job.key for job in (*attacks, omniscient)]
+    assert of_full == [job.key for job in attacked]
+
+
+def plain(adversarial_training: str = "pgd", **settings: bool) -> Job:
+    """A model without a sketch, trained adversarially or not."""
+    job = pretrain_job(**settings)
+    assert isinstance(job.spec, TrainSpec)
+    training = job.spec.training.model_copy(update={"adversarial_training": adversarial_training})
+    return job.model_copy(update={"spec": job.spec.model_copy(update={"training": training})})
+
+
+def transferred(model: Job, *sources: Job) -> list[Job]:
+    """The sources, and FGSM from each of them on the model."""
+    crafts = [(source, craft_job(source)) for source in sources]
+    return [*sources, *(job for source, made in crafts for job in (made, transfer_job(model, crafted=made, source=source)))]
+
+
+def test_transferred_examples_have_a_row_for_each_source_that_says_what_is_different_about_it_the_nearest_first(store: Store) -> None:
+    parent, undefended, dense = plain(), plain("none"), plain("none", tensorized=False)
+    sketched = fine_tune_job(parent)
+    assert isinstance(sketched.spec, TrainSpec)
+    assert isinstance(parent.spec, TrainSpec)
+    spec = sketched.spec.model_copy(update={"training": parent.spec.training, "stage": "fine_tune"})
+    sketched = Job(spec=spec, parents=sketched.parents)
+    model = defend_job(sketched, "feature_squeezing")
+    repeats = [transfer_job(model, crafted=craft_job(parent), source=parent, repeat=1)]
+    finish(store, sketched, model, *transferred(model, dense, undefended, parent), *repeats, attack_job(model))
+    rows = result_rows(store, "small", per_repeat=False)
+    assert [(row.knowledge, row.source_key, row.source, row.repeats) for row in rows] == [
+        ("transfer", parent.key, "theta=1 defence=none", 2),
+        ("transfer", undefended.key, "theta=1 undefended", 1),
+        ("transfer", dense.key, "dense undefended", 1),
+        ("randomized", None, None, 1),
+    ]
+
+
+def test_models_of_several_seeds_are_one_row_though_each_had_its_own_source(store: Store) -> None:
+    parents = [pretrain_job(seed=seed) for seed in range(2)]
+    models = [fine_tune_job(parent) for parent in parents]
+    finish(store, *parents, *models, *(job for model, parent in zip(models, parents, strict=True) for job in transferred(model, parent)))
+    (row,) = result_rows(store, "small", per_repeat=False, over_seeds=True)
+    assert (row.source_key, row.source, row.seeds, row.seed) == (parents[0].key, "theta=1", 2, None)
+
+
+def test_a_source_that_is_not_recorded_yet_or_differs_in_nothing_of_note_is_called_by_its_key(store: Store) -> None:
+    model, like = pretrain_job(), pretrain_job(epochs=2)
+    other = pretrain_job(seed=1)
+    jobs = [model, *transferred(model, like, other)]
+    record_sweep(store, name="small", space_text="", jobs=jobs)
+    for job in jobs:
+        if job != other:
+            record_result(store, job, result_of(job), attempt_id=None)
+    assert {row.source_key: row.source for row in result_rows(store, "small", per_repeat=False)} == {
+        job.key: job.key[:8] for job in (like, other)
+    }
+    record_result(store, other, result_of(other), attempt_id=None)
+    assert {row.source for row in result_rows(store, "small", per_repeat=False)} == {like.key[:8], "seed=1"}
 
 
 def test_models_without_adversarial_training_come_before_the_others_of_their_defence_and_linf_before_l2(store: Store) -> None:
@@ -318,3 +383,67 @@ def test_the_number_of_statements_does_not_grow_with_the_results(store: Store) -
     statements.clear()
     assert len(result_rows(store, "small", per_repeat=True)) == 20
     assert sum(statement.lstrip().startswith(("SELECT", "WITH")) for statement in statements) <= 4
+
+
+def fooled(*places: int) -> list[bool]:
+    """The flags of sixteen examples of which those at `places` were fooled."""
+    return [place not in places for place in range(16)]
+
+
+def test_the_worst_case_of_a_deterministic_model_counts_what_any_attack_fooled(store: Store) -> None:
+    model = pretrain_job()
+    crafted = craft_job(model)
+    finish(store, model, evaluate_job(model), crafted)
+    strong = attack_settings(epsilon=16 / 255, epsilon_literal="16/255")
+    attacked = [
+        (attack_job(model), fooled(0, 1)),
+        (attack_job(model, attack=attack_settings(name="pgd"), repeat=0), fooled(1, 2)),
+        (attack_job(model, attack=attack_settings(name="pgd"), repeat=1), fooled(3)),
+        (attack_job(model, crafted=crafted), fooled(9)),
+        (attack_job(model, attack=strong), fooled(*range(16))),
+    ]
+    record_sweep(store, name="small", space_text="", jobs=[job for job, _ in attacked])
+    for job, flags in attacked:
+        record_result(store, job, flags_result(job, flags), attempt_id=None)
+    rows = result_rows(store, "small", per_repeat=False, worst=True)
+    found = [(row.knowledge, row.epsilon_literal, row.attacks, row.repeats, row.robust_accuracy) for row in rows]
+    assert found == [
+        ("randomized", "8/255", 2, 1, 12 / 16),
+        ("randomized", "16/255", 1, 1, 0.0),
+        ("omniscient", "8/255", 1, 1, 15 / 16),
+        ("any", "8/255", 3, 1, 11 / 16),
+    ]
+    assert {(row.attack, row.norm, row.clean_accuracy, row.n_examples) for row in rows} == {("worst_case", "linf", 0.5, 16)}
+    assert all(row.ci_low is not None and row.ci_low <= row.robust_accuracy <= row.ci_high for row in rows)  # type: ignore[operator]
+    statement = "SELECT knowledge, epsilon_literal, attacks, accuracy FROM v_worst_case ORDER BY epsilon, knowledge"
+    assert ask(store, statement).rows == (
+        ("any", "8/255", 3, 11 / 16),
+        ("omniscient", "8/255", 1, 15 / 16),
+        ("randomized", "8/255", 2, 12 / 16),
+        ("randomized", "16/255", 1, 0.0),
+    )
+
+
+def test_the_worst_case_of_a_random_model_is_scored_on_draws_that_did_not_choose_the_attack(store: Store) -> None:
+    full = pretrain_job()
+    model = fine_tune_job(full)
+    once, thrice = (attack_job(model, draws=draws) for draws in (1, 3))
+    finish(store, full, model)
+    for job, flags in ((once, fooled(0)), (thrice, [fooled(0), fooled(0), fooled(5)])):
+        record_sweep(store, name="small", space_text="", jobs=[once, thrice])
+        record_result(store, job, flags_result(job, flags), attempt_id=None)
+    rows = {row.draws: row for row in result_rows(store, "small", per_repeat=False, worst=True)}
+    assert (rows[1].robust_accuracy, rows[1].ci_low) == (None, None)
+    assert rows[3].robust_accuracy == pytest.approx(15 / 16)
+    assert ask(store, "SELECT draws, accuracy FROM v_worst_case").rows == ((3, pytest.approx(15 / 16)),)
+
+
+def test_worst_cases_are_there_whichever_of_model_and_attack_is_recorded_first(store: Store) -> None:
+    model = pretrain_job()
+    attack = attack_job(model)
+    record_sweep(store, name="small", space_text="", jobs=[model, attack])
+    record_result(store, attack, flags_result(attack), attempt_id=None)
+    assert ask(store, "SELECT * FROM v_worst_case").rows == ()
+    record_result(store, model, result_of(model), attempt_id=None)
+    record_result(store, attack, flags_result(attack), attempt_id=None)
+    assert ask(store, "SELECT knowledge, attacks, accuracy FROM v_worst_case").rows == (("randomized", 1, 0.5),)

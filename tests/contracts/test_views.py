@@ -24,7 +24,7 @@ PUBLIC = {
     ),
     "v_worst_case": (
         "model_key dataset train_examples model width tensorized rank_fraction rank_kind theta sketch_modes rescale binary defence "
-        "adversarial_training seed epochs n_parameters knowledge norm epsilon epsilon_literal n_examples batch_size attacks accuracy "
+        "adversarial_training seed epochs n_parameters knowledge norm epsilon epsilon_literal n_examples batch_size draws attacks accuracy "
         "ci_low ci_high verdict"
     ),
 }

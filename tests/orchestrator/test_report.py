@@ -187,6 +187,23 @@ def test_what_the_attacker_knows_is_always_stated_in_a_column_only_where_it_vari
     assert "none" not in common.replace("adversarial training none, ", "").replace("defence none, ", "")
 
 
+def test_the_source_of_transferred_examples_has_a_column_where_it_varies(rows: list[ResultRow]) -> None:
+    parent = replace(rows[0], attack="pgd", knowledge="transfer", source_key="a" * 64, source="theta=1", abs_stepsize=1 / 255)
+    (heading, *_, common) = str(render_results([parent, rows[0]], "markdown")).splitlines()
+    assert "| source |" not in heading
+    assert "source theta=1" in common
+    dense = replace(parent, source_key="b" * 64, source="dense undefended")
+    text = str(render_results([parent, dense, rows[0]], "markdown"))
+    assert "| knowledge | source |" in text
+    assert [line.split(" | ")[3] for line in text.splitlines()[2:5]] == ["theta=1", "dense undefended", "-"]
+    assert "early stop" not in text
+    assert "early stop true" in str(render_results([replace(parent, early_stop=True)], "markdown"))
+    records = json.loads(str(render_results([dense, rows[0]], "json")))
+    assert [(record["source_key"], record["source"]) for record in records] == [("b" * 64, "dense undefended"), (None, None)]
+    (first, other) = csv.DictReader(io.StringIO(str(render_results([dense, rows[0]], "csv"))))
+    assert (first["source_key"], other["source_key"]) == ("b" * 64, "")
+
+
 @pytest.mark.parametrize(
     ("setting", "usual", "other", "title"),
     [

@@ -10,7 +10,18 @@ from orchestrator.progress import clock, line, shown
 from orchestrator.recorder import Recorder
 from orchestrator.running import RunningSweep, cost, label
 from orchestrator.store import failures, finished_keys, open_store, record_sweep
-from tests.builders import attack_job, attack_settings, defend_job, pretrain_job, result_of, small_plan
+from tests.builders import (
+    attack_job,
+    attack_settings,
+    craft_job,
+    defend_job,
+    fine_tune_job,
+    pretrain_job,
+    result_of,
+    small_plan,
+    surface_job,
+    transfer_job,
+)
 from workers.artifacts import Artifacts
 from workers.specs import Job
 
@@ -112,6 +123,18 @@ def test_a_defence_that_was_put_around_has_no_training_accuracy_to_show(tmp_path
     assert sweep.estimate() == 0
 
 
+def test_a_surface_is_summed_up_by_its_losses(tmp_path: Path) -> None:
+    jobs = (JOBS[0], surface_job(JOBS[0], source=JOBS[0], resolution=41))
+    with open_store(f"sqlite:///{tmp_path / 'results.db'}", upgrade=True) as store:
+        record_sweep(store, name="small", space_text="", jobs=jobs)
+        recorder = Recorder(store, sweep="small", artifacts=Artifacts(tmp_path / "artifacts"))
+        sweep = RunningSweep(Board(jobs, max_failures=1), recorder, jobs)
+        for _ in jobs:
+            run_next(sweep, tmp_path)
+    assert sweep.last == "loss surface of example 0, direction theta_one: loss 0.125 to 9.5"
+    assert sweep.estimate() == 0
+
+
 def test_labels_tell_jobs_of_one_model_apart() -> None:
     labels = [(job.parents.get("model"), label(job)) for job in JOBS]
     assert len(set(labels)) == len(JOBS)
@@ -127,6 +150,14 @@ def test_labels_tell_jobs_of_one_model_apart() -> None:
 )
 def test_a_label_names_what_is_unusual_about_an_attack(more: dict[str, object], text: str) -> None:
     assert label(attack_job(pretrain_job(), attack=attack_settings(name="pgd", **more))) == text
+
+
+def test_a_transfer_is_labelled_with_its_source_and_costs_no_more_than_an_evaluation(sweep: RunningSweep) -> None:
+    full, model, pgd = pretrain_job(), fine_tune_job(pretrain_job()), attack_settings(name="pgd", steps=10)
+    crafted = craft_job(full, attack=pgd)
+    job = transfer_job(model, attack=pgd, crafted=crafted, source=full)
+    assert label(job) == f"pgd 8/255 transfer from {full.key[:8]}, repeat 0"
+    assert cost(job) == 1
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (61, "1:01"), (3661, "1:01:01")])

@@ -14,9 +14,11 @@ from workers.specs import (
     EvaluationSpec,
     Job,
     ModelSpec,
+    SurfaceSpec,
     TrainingSpec,
     TrainSpec,
 )
+from workers.surface_settings import SurfaceSettings
 
 EVALUATION = EvaluationSpec(examples=1000)
 FGSM = AttackSettings(name="fgsm", epsilon=8 / 255, epsilon_literal="8/255", steps=1, abs_stepsize=8 / 255, random_start=False)
@@ -31,7 +33,8 @@ ATTACK = Job(
 )
 EVALUATE = Job(spec=EvaluateSpec(evaluation=EVALUATION, repeat=0), parents={"model": "b" * 64})
 CRAFT = Job(spec=CraftSpec(attack=FGSM, evaluation=EVALUATION), parents={"model": "b" * 64})
-JOBS = [PRETRAIN, FINE_TUNE, ATTACK, EVALUATE, CRAFT]
+SURFACE = Job(spec=SurfaceSpec(surface=SurfaceSettings()), parents={"model": "b" * 64, "direction": "d" * 64})
+JOBS = [PRETRAIN, FINE_TUNE, ATTACK, EVALUATE, CRAFT, SURFACE]
 
 
 def leaves(spec, path=()):

@@ -1,6 +1,6 @@
 """What every defence is: a change of the inputs, of the layers, or of the training loss."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -27,6 +27,7 @@ class Defence:
         self.bounds = bounds
         self.generator: torch.Generator | None = None
         self._derandomised = False
+        self._held: dict[Hashable, Tensor] | None = None
 
     @property
     def label(self) -> str:
@@ -47,6 +48,16 @@ class Defence:
         finally:
             self._derandomised = before
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Hold one draw: inside, the random numbers that the first forward pass draws for one example are those of every example of this
+        and of all later passes, whatever their batches."""
+        before, self._held = self._held, {}
+        try:
+            yield
+        finally:
+            self._held = before
+
     def transform(self, inputs: Tensor) -> Tensor:
         """What the network sees of inputs (batch, *shape) in the data set's units, before they are normalised."""
         return inputs
@@ -58,12 +69,25 @@ class Defence:
         """What is added to the training loss, a scalar; None for nothing."""
         return None
 
-    def uniform(self, shape: Sequence[int], device: torch.device) -> Tensor:
-        """Random numbers in [0, 1).
+    def uniform(self, shape: Sequence[int], device: torch.device, *, owner: object = None) -> Tensor:
+        """Random numbers in [0, 1), fresh ones for each example.
+
+        Args:
+            shape: (batch, ...), the first dimension the examples.
+            device: of the numbers.
+            owner: what draws them, at most once a forward pass, which `frozen` knows again.
 
         Raises:
             RuntimeError: there is no generator: randomness must be explicit.
         """
+        if self._held is None:
+            return self._drawn(shape, device)
+        place = (id(owner), *shape[1:])
+        if place not in self._held:
+            self._held[place] = self._drawn((1, *shape[1:]), device)
+        return self._held[place].expand(tuple(shape))
+
+    def _drawn(self, shape: Sequence[int], device: torch.device) -> Tensor:
         if self.generator is None:
             raise RuntimeError(f"{self.settings.name}: a randomised defence needs a generator (seed the network before its forward pass)")
         return torch.rand(tuple(shape), generator=self.generator, device=device)
@@ -72,8 +96,8 @@ class Defence:
 class ActivationDefence(Defence):
     """A defence that changes the output of every `nn.ReLU` module."""
 
-    def activations(self, activations: Tensor) -> Tensor:
-        """What takes the place of a ReLU's outputs (batch, features or channels, *spatial)."""
+    def activations(self, activations: Tensor, *, owner: object = None) -> Tensor:
+        """What takes the place of the outputs (batch, features or channels, *spatial) of `owner`, a ReLU."""
         raise NotImplementedError
 
     def install(self, body: nn.Module) -> None:
@@ -90,7 +114,7 @@ class ActivationDefence(Defence):
 
     # A method, not a closure: a deep copy of the network gets the copied defence's.
     def _hook(self, module: nn.Module, inputs: Any, outputs: Tensor) -> Tensor:  # noqa: ARG002
-        return self.activations(outputs)
+        return self.activations(outputs, owner=module)
 
 
 class StraightThrough(torch.autograd.Function):

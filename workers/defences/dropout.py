@@ -26,12 +26,12 @@ class DefensiveDropout(Defence):
                 module.register_forward_pre_hook(self._hook)
 
     # A method, not a closure: a deep copy of the network gets the copied defence's.
-    def _hook(self, module: nn.Module, inputs: tuple[Any, ...]) -> Tensor:  # noqa: ARG002
-        return self.features(inputs[0])
+    def _hook(self, module: nn.Module, inputs: tuple[Any, ...]) -> Tensor:
+        return self.features(inputs[0], owner=module)
 
-    def features(self, features: Tensor) -> Tensor:
-        """Features (batch, ...) under a fresh draw."""
+    def features(self, features: Tensor, *, owner: object = None) -> Tensor:
+        """Features (batch, ...) that `owner`, a linear layer, takes, under a fresh draw."""
         if not self.live:
             return features
-        kept = self.uniform(features.shape, features.device) >= self.settings.dropout
+        kept = self.uniform(features.shape, features.device, owner=owner) >= self.settings.dropout
         return features * (kept.to(features.dtype) / (1 - self.settings.dropout))

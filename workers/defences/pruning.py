@@ -25,16 +25,19 @@ class StochasticActivationPruning(ActivationDefence):
 
     randomised = True
 
-    def activations(self, activations: Tensor) -> Tensor:
+    def activations(self, activations: Tensor, *, owner: object = None) -> Tensor:
         if not self.live:
             return activations
-        return straight_through(activations, activations.detach() * self.scales(activations))
+        return straight_through(activations, activations.detach() * self.scales(activations, owner=owner))
 
     @torch.no_grad()
-    def scales(self, activations: Tensor) -> Tensor:
-        """One draw: 0 (pruned) or 1 / (1 - (1 - p)^r) (kept) for each activation (batch, ...)."""
+    def scales(self, activations: Tensor, *, owner: object = None) -> Tensor:
+        """One draw: 0 (pruned) or 1 / (1 - (1 - p)^r) (kept) for each activation (batch, ...) of `owner`, a ReLU.
+
+        What `frozen` holds are the random numbers: which activations they keep depends on these.
+        """
         kept_with = keep_probabilities(activations.float(), samples=self.settings.pruning_samples)
-        kept = self.uniform(kept_with.shape, kept_with.device) < kept_with
+        kept = self.uniform(kept_with.shape, kept_with.device, owner=owner) < kept_with
         return torch.where(kept, 1 / kept_with, 0.0).to(activations.dtype)
 
 

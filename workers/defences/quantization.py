@@ -18,7 +18,7 @@ class DefensiveQuantization(ActivationDefence):
     straight-through estimator) and while attacking (BPDA); clipping at 6 is differentiated as it is.
     """
 
-    def activations(self, activations: Tensor) -> Tensor:
+    def activations(self, activations: Tensor, *, owner: object = None) -> Tensor:  # noqa: ARG002
         """Activations >= 0, of any shape, to one of 2^bits evenly spaced values in [0, 6]."""
         return quantised(activations, bits=self.settings.activation_bits)
 

@@ -29,7 +29,7 @@ class RandomResizePad(Defence):
 
     def _placed(self, inputs: Tensor, *, largest: int) -> Tensor:
         batch, side = len(inputs), inputs.shape[-1]
-        chance = self.uniform((3, batch, 1), inputs.device)
+        chance = self.uniform((batch, 3), inputs.device, owner=self).t()[..., None]
         # A share of almost 1 may round up to the number of choices.
         sides = side + (chance[0] * (largest - side)).long().clamp(max=largest - side - 1)
         tops, lefts = ((share * (largest - sides + 1)).long().minimum(largest - sides) for share in chance[1:])

@@ -63,7 +63,8 @@ class LatentSketch:
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Hold one draw: inside, each layer draws at its first forward pass and uses that draw in all later ones."""
+        """Hold one draw: inside, each layer draws at its first forward pass, one example's draw, and uses it for every example of this
+        and of all later passes, whatever their batches."""
         before, self._held = self._held, {}
         try:
             yield
@@ -80,7 +81,7 @@ class LatentSketch:
             owner: the layer, which `frozen` knows again.
 
         Returns:
-            Vectors of shape (rank[k],), or (batch, rank[k]) with draws per example.
+            Vectors of shape (rank[k],), or with draws per example (batch, rank[k]), inside `frozen` (1, rank[k]).
 
         Raises:
             RuntimeError: the sketch is live and has no generator: its randomness must be explicit.
@@ -90,7 +91,7 @@ class LatentSketch:
         if self._held is None:
             return self._draw(rank, device=device, batch=batch)
         if id(owner) not in self._held:
-            self._held[id(owner)] = self._draw(rank, device=device, batch=batch)
+            self._held[id(owner)] = self._draw(rank, device=device, batch=1)
         return self._held[id(owner)]
 
     def _draw(self, rank: Sequence[int], *, device: torch.device, batch: int) -> Scales:

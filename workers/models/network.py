@@ -86,6 +86,13 @@ class Network(nn.Module):
             yield
 
     @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Inside, the network is one function: what the first forward pass draws, for one example where draws are per example, holds for
+        every example of this and of all later passes, whatever their batches."""
+        with self.sketch.frozen(), self.defence.frozen():
+            yield
+
+    @contextmanager
     def sign_gradient(self, name: SignGradientName) -> Iterator[None]:
         """Inside, the sign of a binary network's activations is differentiated as `name`; the forward pass is the same.
 

@@ -33,6 +33,11 @@ def upgrade() -> None:
         sa.Column("extent", sa.Double(), nullable=False),
         sa.Column("resolution", sa.Integer(), nullable=False),
         sa.Column("draws", sa.Integer(), nullable=False),
+        sa.Column("norm", sa.String(length=32), nullable=False),
+        sa.Column("clip", sa.Boolean(), nullable=False),
+        sa.Column("source_key", sa.String(length=64), nullable=False),
+        sa.Column("label", sa.Integer(), nullable=False),
+        sa.Column("clean_loss", sa.Double(), nullable=False),
         sa.Column("least_loss", sa.Double(), nullable=False),
         sa.Column("greatest_loss", sa.Double(), nullable=False),
     )
@@ -53,13 +58,16 @@ def upgrade() -> None:
         sa.Column("epsilon", sa.Double(), nullable=False),
         sa.Column("n_examples", sa.Integer(), nullable=False),
         sa.Column("batch_size", sa.Integer(), nullable=False),
+        sa.Column("draws", sa.Integer(), nullable=False),
         sa.Column("epsilon_literal", sa.String(length=200), nullable=False),
         sa.Column("attacks", sa.Integer(), nullable=False),
         sa.Column("accuracy", sa.Double(), nullable=False),
         sa.Column("ci_low", sa.Double(), nullable=False),
         sa.Column("ci_high", sa.Double(), nullable=False),
         sa.ForeignKeyConstraint(["model_key"], ["jobs.key"], name=op.f("fk_worst_cases_model_key_jobs")),
-        sa.PrimaryKeyConstraint("model_key", "knowledge", "norm", "epsilon", "n_examples", "batch_size", name=op.f("pk_worst_cases")),
+        sa.PrimaryKeyConstraint(
+            "model_key", "knowledge", "norm", "epsilon", "n_examples", "batch_size", "draws", name=op.f("pk_worst_cases")
+        ),
     )
 
 

@@ -149,6 +149,11 @@ CREATE TABLE surfaces (
 	extent DOUBLE NOT NULL, 
 	resolution INTEGER NOT NULL, 
 	draws INTEGER NOT NULL, 
+	norm VARCHAR(32) NOT NULL, 
+	clip BOOLEAN NOT NULL, 
+	source_key VARCHAR(64) NOT NULL, 
+	label INTEGER NOT NULL, 
+	clean_loss DOUBLE NOT NULL, 
 	least_loss DOUBLE NOT NULL, 
 	greatest_loss DOUBLE NOT NULL, 
 	seconds DOUBLE NOT NULL, 
@@ -230,12 +235,13 @@ CREATE TABLE worst_cases (
 	epsilon DOUBLE NOT NULL, 
 	n_examples INTEGER NOT NULL, 
 	batch_size INTEGER NOT NULL, 
+	draws INTEGER NOT NULL, 
 	epsilon_literal VARCHAR(200) NOT NULL, 
 	attacks INTEGER NOT NULL, 
 	accuracy DOUBLE NOT NULL, 
 	ci_low DOUBLE NOT NULL, 
 	ci_high DOUBLE NOT NULL, 
-	CONSTRAINT pk_worst_cases PRIMARY KEY (model_key, knowledge, norm, epsilon, n_examples, batch_size), 
+	CONSTRAINT pk_worst_cases PRIMARY KEY (model_key, knowledge, norm, epsilon, n_examples, batch_size, draws), 
 	CONSTRAINT fk_worst_cases_model_key_jobs FOREIGN KEY(model_key) REFERENCES jobs ("key")
 );
 CREATE INDEX ix_jobs_state ON jobs (state);
@@ -263,6 +269,6 @@ CREATE VIEW v_results AS SELECT sweeps.name AS sweep, sweep_jobs.in_space, attac
 FROM clean_results 
 WHERE clean_results.model_key = attack_results.model_key AND clean_results.n_examples = attack_results.n_examples AND clean_results.batch_size = attack_results.batch_size) AS clean_accuracy, verdicts.verdict, attack_results.seconds, attack_results.finished_at 
 FROM sweeps JOIN sweep_jobs ON sweep_jobs.sweep_id = sweeps.id JOIN attack_results ON attack_results.job_key = sweep_jobs.job_key JOIN trained_models ON trained_models.job_key = attack_results.model_key LEFT OUTER JOIN verdicts ON verdicts.model_key = attack_results.model_key;
-CREATE VIEW v_worst_case AS SELECT worst_cases.model_key, trained_models.dataset, trained_models.train_examples, trained_models.model, trained_models.width, trained_models.tensorized, trained_models.rank_fraction, trained_models.rank_kind, trained_models.theta, trained_models.sketch_modes, trained_models.rescale, trained_models.binary, trained_models.defence, trained_models.adversarial_training, trained_models.seed, trained_models.epochs, trained_models.n_parameters, worst_cases.knowledge, worst_cases.norm, worst_cases.epsilon, worst_cases.epsilon_literal, worst_cases.n_examples, worst_cases.batch_size, worst_cases.attacks, worst_cases.accuracy, worst_cases.ci_low, worst_cases.ci_high, verdicts.verdict 
+CREATE VIEW v_worst_case AS SELECT worst_cases.model_key, trained_models.dataset, trained_models.train_examples, trained_models.model, trained_models.width, trained_models.tensorized, trained_models.rank_fraction, trained_models.rank_kind, trained_models.theta, trained_models.sketch_modes, trained_models.rescale, trained_models.binary, trained_models.defence, trained_models.adversarial_training, trained_models.seed, trained_models.epochs, trained_models.n_parameters, worst_cases.knowledge, worst_cases.norm, worst_cases.epsilon, worst_cases.epsilon_literal, worst_cases.n_examples, worst_cases.batch_size, worst_cases.draws, worst_cases.attacks, worst_cases.accuracy, worst_cases.ci_low, worst_cases.ci_high, verdicts.verdict 
 FROM worst_cases JOIN trained_models ON trained_models.job_key = worst_cases.model_key LEFT OUTER JOIN verdicts ON verdicts.model_key = worst_cases.model_key;
 COMMIT;
