@@ -87,7 +87,7 @@ def report(  # noqa: PLR0913 (each is an option of the command)
 def _report_sweep(found: "Places", sweep: str, *, output: Path | None, figures: Path | None, image: ImageFormat) -> None:
     from orchestrator.report.sweep_page import ReportOptions, report_sweep
 
-    options = ReportOptions(store_url=found.store_url, sweep=sweep, output=output, figures=figures, image=image.value)
+    options = ReportOptions(places=found, sweep=sweep, output=output, figures=figures, image=image.value)
     page, *images = report_sweep(options)
     typer.echo(f"{page}" + (f" and {len(images)} figures in {figures}" if figures else ""))
 

@@ -75,5 +75,6 @@ def _picture(surface: Surface, mean: NDArray[np.floating], low: float, high: flo
         shapes=[outline, circle],
     )
     draws = surface.losses.shape[0]
-    caption = f"Mean over {draws} draws; the circle is at {radius:.3f} ({255 * radius:g}/255)."
+    mean_over = f"Mean over {draws} draws; the" if draws > 1 else "The"
+    caption = f"{mean_over} circle is at {radius:.3f} ({255 * radius:g}/255)."
     return Picture(title=f"Loss surface: {surface.label}", figure=figure, table=table, caption=caption)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, or_, select
 
+from orchestrator.places import Places
 from orchestrator.report.sweep_page import ReportOptions, report_sweep
 from orchestrator.store import open_store
 from orchestrator.store.models import JobParentRecord, JobRecord, SweepJobRecord
@@ -43,7 +44,7 @@ def url() -> Iterator[str]:
 
 
 def test_the_report_of_500_models(url: str, record: Record, tmp_path: Path) -> None:
-    options = ReportOptions(store_url=url, sweep="sweep-0", output=tmp_path / "report.html")
+    options = ReportOptions(places=Places.resolve(home=tmp_path, store=url), sweep="sweep-0", output=tmp_path / "report.html")
     wall, cpu = time.perf_counter(), time.process_time()
     (page,) = report_sweep(options)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu

@@ -1,17 +1,22 @@
 """The figures of a report, section by section, in the order in which a reader asks."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from orchestrator.figures import (
     Picture,
     Pictures,
+    Surface,
     accuracy_curves,
     example_difficulty,
+    loss_surfaces,
     model_points,
     rank_heat_maps,
     training_curves,
 )
+from orchestrator.report.surface_page import caption, heading
+from orchestrator.report.surfaces import SurfaceGrid, families
 from orchestrator.report.sweep_page.evidence import Evidence
 
 MOST_SIDE_BY_SIDE = 6
@@ -21,13 +26,14 @@ _ROBUST = "robust accuracy %"
 @dataclass(frozen=True, kw_only=True)
 class Section:
     """Pictures under one heading. Of several `choices` one is shown at a time, `first` at the beginning; `fill` says what is
-    missing where there are none."""
+    missing where there are none, `notes` what else there is to say."""
 
     name: str
     title: str
     choices: dict[str, list[Picture]]
     first: str = ""
     fill: str
+    notes: Sequence[str] = ()
 
 
 def sections(evidence: Evidence) -> list[Section]:
@@ -60,6 +66,7 @@ def sections(evidence: Evidence) -> list[Section]:
             "training", "Training", training_curves(evidence.runs), "To fill this: a trained model; no training job is done yet."
         ),
         _difficulty(evidence),
+        _surfaces(evidence),
     ]
 
 
@@ -96,3 +103,27 @@ def _difficulty(evidence: Evidence) -> Section:
         choices.setdefault(label.rpartition(":")[0], []).append(picture)
     fill = "To fill this: evaluated models; no evaluation of this sweep is done yet."
     return _chosen("examples", "How hard the examples are", choices, fill)
+
+
+def _surfaces(evidence: Evidence) -> Section:
+    choices: dict[str, list[Picture]] = {}
+    for family in families(evidence.surfaces):
+        label = heading(family[-1].row)
+        choices.setdefault(label, []).extend(loss_surfaces(_draws(family)).values())
+    fill = "To fill this: a space with a section surfaces; no loss surface of this sweep is done yet."
+    first = next(iter(choices), "")
+    return Section(name="surfaces", title="Loss surfaces", choices=choices, first=first, fill=fill, notes=evidence.unread)
+
+
+def _draws(family: Sequence[SurfaceGrid]) -> list[Surface]:
+    """Each draw of each net by itself: where the loss lies under one draw of the sketch says nothing of another's."""
+    found = [(caption(grid.row, draw, family), grid, draw) for grid in family for draw in range(grid.row.draws)]
+    alike = Counter(label for label, _, _ in found)
+    return [
+        Surface(
+            label=label if alike[label] == 1 else f"{label}, job {grid.row.job_key[:8]}",
+            losses=grid.losses[draw : draw + 1],
+            axis=grid.coordinates,
+        )
+        for label, grid, draw in found
+    ]

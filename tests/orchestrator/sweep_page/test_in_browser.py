@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from orchestrator.places import Places
 from orchestrator.report.browser import VARIABLE, find_browser
 from orchestrator.report.sweep_page import ReportOptions, report_sweep
 from tests.browsers import complaints, opened, pixels, requests
@@ -20,7 +21,9 @@ FEWEST_COLOURS = 20
 
 @pytest.fixture
 def page(fill_store: FillStore, tmp_path: Path) -> Path:
-    (found,) = report_sweep(ReportOptions(store_url=fill_store(), sweep="small", output=tmp_path / "report.html"))
+    (found,) = report_sweep(
+        ReportOptions(places=Places.resolve(home=tmp_path, store=fill_store()), sweep="small", output=tmp_path / "report.html")
+    )
     return found
 
 
@@ -65,7 +68,7 @@ def test_the_ground_follows_the_screen_while_the_page_is_open(page: Path) -> Non
 def test_names_with_markup_run_nothing_and_are_shown_as_they_are(fill_store: FillStore, tmp_path: Path) -> None:
     environment = Environment(host=HOSTILE, device=HOSTILE, threads=1, git_revision=None, versions={HOSTILE: HOSTILE})
     url = fill_store(sweep=HOSTILE, space=HOSTILE, environment=environment, error=HOSTILE)
-    (page,) = report_sweep(ReportOptions(store_url=url, sweep=HOSTILE, output=tmp_path / "report.html"))
+    (page,) = report_sweep(ReportOptions(places=Places.resolve(home=tmp_path, store=url), sweep=HOSTILE, output=tmp_path / "report.html"))
     with opened(page) as browser:
         assert browser.evaluate("document.title") == f"{HOSTILE}: robustsweep report"
         assert browser.evaluate("document.querySelector('h1').textContent") == HOSTILE
@@ -79,7 +82,13 @@ def test_figures_are_written_as_images(fill_store: FillStore, tmp_path: Path, fo
         find_browser()
     except UserError as error:
         pytest.skip(str(error))
-    options = ReportOptions(store_url=fill_store(), sweep="small", output=tmp_path / "r.html", figures=tmp_path / "figures", image=form)  # type: ignore[arg-type]
+    options = ReportOptions(
+        places=Places.resolve(home=tmp_path, store=fill_store()),
+        sweep="small",
+        output=tmp_path / "r.html",
+        figures=tmp_path / "figures",
+        image=form,
+    )  # type: ignore[arg-type]
     _, *images = report_sweep(options)
     assert len(images) == len(set(images)) > 10
     content = images[0].read_bytes()
@@ -96,7 +105,9 @@ def test_without_a_browser_images_fail_in_one_line_before_anything_is_written(
     fill_store: FillStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(VARIABLE, "no-such-browser")
-    options = ReportOptions(store_url=fill_store(), sweep="small", output=tmp_path / "r.html", figures=tmp_path / "figures")
+    options = ReportOptions(
+        places=Places.resolve(home=tmp_path, store=fill_store()), sweep="small", output=tmp_path / "r.html", figures=tmp_path / "figures"
+    )
     with pytest.raises(UserError, match=f"images need Chromium or Chrome: {VARIABLE}=no-such-browser is no program"):
         report_sweep(options)
     assert not (tmp_path / "r.html").exists()

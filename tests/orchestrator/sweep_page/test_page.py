@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from orchestrator.figures import accuracy_curves
+from orchestrator.places import Places
 from orchestrator.report.sweep_page import ReportOptions, report_sweep
 from orchestrator.report.sweep_page.naming import slug
 from orchestrator.report.sweep_page.payload import pack, unpack
@@ -18,7 +19,7 @@ _PACKED = re.compile(r'<script type="text/plain"[^>]*>([^<]*)</script>')
 
 
 def written(url: str, folder: Path, sweep: str = "small") -> str:
-    (page,) = report_sweep(ReportOptions(store_url=url, sweep=sweep, output=folder / "report.html"))
+    (page,) = report_sweep(ReportOptions(places=Places.resolve(home=folder, store=url), sweep=sweep, output=folder / "report.html"))
     return page.read_text(encoding="utf-8")
 
 
@@ -112,7 +113,7 @@ def test_tables_are_packed_to_letters_that_mean_nothing_in_html() -> None:
 def test_a_sweep_that_is_not_there_leaves_no_file(fill_store: FillStore, tmp_path: Path) -> None:
     url = fill_store()
     with pytest.raises(UserError, match="sweep 'other': one of small"):
-        report_sweep(ReportOptions(store_url=url, sweep="other", output=tmp_path / "report.html"))
+        report_sweep(ReportOptions(places=Places.resolve(home=tmp_path, store=url), sweep="other", output=tmp_path / "report.html"))
     assert not (tmp_path / "report.html").exists()
 
 
