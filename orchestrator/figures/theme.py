@@ -20,6 +20,9 @@ CONFIG: dict[str, Any] = {
 }
 """How plotly.js shows a figure: without its usual button that uploads the figure to a server."""
 
+BESIDE_A_SCALE = {"l": 56, "r": 16, "t": 36, "b": 48}
+"""Margins of a figure with a scale of colours, which would reach up to the buttons."""
+
 _INKS = {"light": ("#1c2733", "#dfe4ea", "#f4f6f8"), "dark": ("#d7dde4", "#343b45", "#1f242c")}
 
 

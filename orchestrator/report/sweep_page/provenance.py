@@ -51,10 +51,10 @@ def provenance_html(evidence: Evidence, *, written_at: datetime) -> str:
     ]
     parts = [
         '<dl class="facts">' + "".join(f"<dt>{name}</dt><dd>{html(value)}</dd>" for name, value in facts.items()) + "</dl>",
-        "<h3>Environments</h3>",
+        "<h3>Environments of all finished jobs, those of older spaces included</h3>",
         _environments(source.environments),
-        "<h3>Jobs</h3>",
-        _table(["stage", *evidence.jobs, "all"], stages),
+        "<h3>Jobs of the space</h3>",
+        _table(["stage", *evidence.jobs, "all"], stages, stacks=False),
         *_failures(evidence.failures),
         f"<details><summary>Space, as it was last launched</summary><pre>{_block(source.space)}</pre></details>",
     ]
@@ -110,11 +110,12 @@ def _block(text: str) -> str:
     return standard_html.escape(visible(text, keep="\n\t"))
 
 
-def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table whose rows a narrow screen shows as blocks, each cell with its title."""
+def _table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, stacks: bool = True) -> str:
+    """A table; if it `stacks`, a narrow screen shows its rows as blocks, each cell with its title."""
     head = "".join(f"<th>{html(title)}</th>" for title in titles)
     body = "".join(
         "<tr>" + "".join(f'<td data-title="{html(title)}">{html(cell)}</td>' for title, cell in zip(titles, row, strict=True)) + "</tr>"
         for row in rows
     )
-    return f'<div class="scroll"><table class="facts-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    stacked = ' class="stacks"' if stacks else ""
+    return f'<div class="scroll"><table{stacked}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
