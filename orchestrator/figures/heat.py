@@ -45,6 +45,7 @@ def _picture(label: str, rows: Sequence[ResultRow]) -> Picture:
         [_map(table)],
         xaxis={"title": {"text": "theta"}, "type": "category"},
         yaxis={"title": {"text": "rank, share of the full rank"}, "type": "category"},
+        margin=BESIDE_A_SCALE,
         coloraxis={
             "colorscale": SEQUENTIAL,
             "cmin": 0,
@@ -52,7 +53,7 @@ def _picture(label: str, rows: Sequence[ResultRow]) -> Picture:
             "colorbar": {"title": {"text": "robust accuracy (%)", "side": "right"}},
         },
     )
-    caption = "theta is the probability of keeping a latent component. Numbers are robust accuracy in %, the mean over training seeds where there are several."
+    caption = "theta is the probability of keeping a latent component. Numbers are in %, means over training seeds where there are several."
     return Picture(title=f"Robust accuracy over theta and rank: {label}", figure=figure, table=table, caption=caption)
 
 

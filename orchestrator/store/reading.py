@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Select, func, literal, select
 
 from orchestrator.store.lookup import sweep_id
 from orchestrator.store.models import JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
-from orchestrator.store.readings import ExampleScores, JobCosts, Provenance, TrainingRun, UsedEnvironment, Verdict
+from orchestrator.store.readings import ExampleScores, JobCosts, Provenance, TrainingRun, UsedEnvironment
 from orchestrator.store.result_models import (
     AttackResultRecord,
     CleanResultRecord,
@@ -20,7 +20,6 @@ from orchestrator.store.result_models import (
     EnvironmentRecord,
     SurfaceRecord,
     TrainedModelRecord,
-    VerdictRecord,
 )
 from orchestrator.store.session import Store
 from workers.results import unpack_flags
@@ -127,21 +126,6 @@ def provenance(store: Store, sweep: str) -> Provenance:
         used = [_used(connection, environment, counted) for environment, counted in finished.items()]
     ordered = tuple(sorted(used, key=lambda environment: -environment.jobs))
     return Provenance(sweep=sweep, space=row.space, created_at=row.created_at, launched_at=row.launched_at, environments=ordered)
-
-
-def verdicts(store: Store, sweep: str | None) -> list[Verdict]:
-    """The verdicts on models of the sweep (None: on all), by verdict and key.
-
-    Raises:
-        UserError: no such sweep.
-    """
-    record = VerdictRecord
-    statement = select(record.model_key, record.verdict, record.checks, record.judged_at)
-    with store.reading() as connection:
-        number = None if sweep is None else sweep_id(connection, sweep)
-        rows = connection.execute(statement if number is None else _of_sweep(statement, record.model_key, number)).mappings()
-        found = [Verdict(**_frozen(row)) for row in rows]
-    return sorted(found, key=lambda item: (item.verdict, item.model_key))
 
 
 def _frozen(row: Mapping[Any, Any]) -> dict[str, Any]:

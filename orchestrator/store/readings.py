@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,16 +79,6 @@ class UsedEnvironment:
     jobs: int
     first_finished_at: datetime
     last_finished_at: datetime
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Verdict:
-    """Whether a model's figures can be believed, and each check with its numbers."""
-
-    model_key: str
-    verdict: str
-    checks: tuple[Mapping[str, Any], ...]
-    judged_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

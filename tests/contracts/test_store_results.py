@@ -126,9 +126,12 @@ def test_repeats_are_aggregated_into_one_row_with_the_clean_accuracy_beside(stor
         robust_accuracy=robust[0],
         ci_low=robust[1],
         ci_high=robust[2],
+        snr_db=None,
         se_examples=parts.se_examples,
         se_draws=0.125,
         se_seeds=None,
+        verdict="suspicious",
+        reasons=row.reasons,
     )
     assert (row.robust_accuracy, row.clean_accuracy) == (0.375, 0.875)
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from orchestrator.report.surfaces import SurfaceGrid, surface_grids
-from orchestrator.store import Failure, ResultRow, Store, SweepStatus, failures, result_rows, sweep_status
-from orchestrator.store.reading import example_scores, job_costs, provenance, training_runs, verdicts
-from orchestrator.store.readings import ExampleScores, JobCosts, Provenance, TrainingRun, Verdict
+from orchestrator.store import Failure, ModelVerdict, ResultRow, Store, SweepStatus, failures, model_verdicts, result_rows, sweep_status
+from orchestrator.store.reading import example_scores, job_costs, provenance, training_runs
+from orchestrator.store.readings import ExampleScores, JobCosts, Provenance, TrainingRun
 from workers.artifacts import Artifacts
 
 
@@ -18,7 +18,7 @@ class Evidence:
     runs: list[TrainingRun]
     costs: JobCosts
     scores: list[ExampleScores]
-    verdicts: list[Verdict]
+    verdicts: list[ModelVerdict]
     provenance: Provenance
     status: SweepStatus
     failures: list[Failure]
@@ -46,7 +46,7 @@ def gather(store: Store, artifacts: Artifacts, sweep: str) -> Evidence:
         runs=training_runs(store, sweep),
         costs=job_costs(store, sweep),
         scores=example_scores(store, sweep),
-        verdicts=verdicts(store, sweep),
+        verdicts=model_verdicts(store, sweep),
         provenance=provenance(store, sweep),
         status=sweep_status(store, sweep)[0],
         failures=failures(store, sweep),

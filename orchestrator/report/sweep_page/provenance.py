@@ -2,15 +2,14 @@
 
 import html as standard_html
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 
 from orchestrator.escaping import html, visible
-from orchestrator.figures.conditions import line_names
 from orchestrator.report.sweep_page.evidence import Evidence
-from orchestrator.store import Failure
-from orchestrator.store.readings import UsedEnvironment, Verdict
+from orchestrator.store import Failure, ModelVerdict
+from orchestrator.store.readings import UsedEnvironment
 
 _KEY_DIGITS = 8
 _REVISION_DIGITS = 12
@@ -19,17 +18,17 @@ _REVISION_DIGITS = 12
 def verdicts_html(evidence: Evidence) -> str:
     """How many models have which verdict, and the checks of each."""
     if not evidence.verdicts:
-        return '<p class="empty">To fill this: attacked or diagnosed models; this sweep has no verdict on any yet.</p>'
+        return '<p class="empty">To fill this: attacked or diagnosed models (diagnosis: {} in a space); there is no verdict yet.</p>'
     counts = Counter(verdict.verdict for verdict in evidence.verdicts)
     badges = " ".join(f'<span class="badge {html(name)}">{number} {html(name)}</span>' for name, number in counts.items())
-    names = {model_key: name for (_, model_key, _), name in line_names(evidence.rows).items()}
-    return f"<p>{badges}</p>\n" + "\n".join(_verdict(verdict, names) for verdict in evidence.verdicts)
+    found = "\n".join(_verdict(verdict) for verdict in evidence.verdicts)
+    return f'<p>{badges}</p>\n<div class="scroll">{found}</div>'
 
 
-def _verdict(verdict: Verdict, names: Mapping[str, str]) -> str:
-    name = f"{names.get(verdict.model_key, 'model')} ({verdict.model_key[:_KEY_DIGITS]})"
-    rows = [[str(check.get(part, "")) for part in ("name", "outcome", "reason")] for check in verdict.checks]
+def _verdict(verdict: ModelVerdict) -> str:
+    rows = [[check.name, check.outcome, check.reason] for check in verdict.checks]
     badge = f'<span class="badge {html(verdict.verdict)}">{html(verdict.verdict)}</span>'
+    name = f"{verdict.description} ({verdict.model_key[:_KEY_DIGITS]})"
     return f"<details><summary>{badge} {html(name)}</summary>{_table(['check', 'outcome', 'what was found'], rows)}</details>"
 
 
