@@ -3,16 +3,18 @@
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from orchestrator.db_commands import db
+from orchestrator.options import DEFAULT_HOME, Home, StoreUrl, SweepName, TextFormat
+from orchestrator.options import console as _console
+from orchestrator.options import places as _places
+from orchestrator.passwords import hide_arguments
+from orchestrator.report_commands import report, surfaces
+from orchestrator.results_commands import query, results, verdicts
 from workers.errors import UserError
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from orchestrator.places import Places
 
 app = typer.Typer(
     name="robustsweep",
@@ -25,29 +27,6 @@ app = typer.Typer(
 )
 
 
-class OutputFormat(StrEnum):
-    """How a table is printed."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
-    markdown = "markdown"
-
-
-class TextFormat(StrEnum):
-    """How a summary is printed."""
-
-    table = "table"
-    json = "json"
-
-
-class ImageFormat(StrEnum):
-    """What figures are written as."""
-
-    png = "png"
-    svg = "svg"
-
-
 class ExecutorChoice(StrEnum):
     """Where jobs run."""
 
@@ -55,17 +34,6 @@ class ExecutorChoice(StrEnum):
     inline = "inline"
 
 
-Home = Annotated[Path, typer.Option("--home", envvar="ROBUSTSWEEP_HOME", help="Folder of results.db and artifacts/.")]
-StoreUrl = Annotated[
-    str | None,
-    typer.Option(
-        "--store",
-        envvar="ROBUSTSWEEP_STORE",
-        help="Database URL, sqlite:///... or postgresql://...  [default: HOME/results.db]",
-        show_default=False,
-        show_envvar=True,
-    ),
-]
 Data = Annotated[
     Path | None,
     typer.Option(
@@ -76,8 +44,6 @@ Space = Annotated[str, typer.Argument(help="A built-in space's name (see `robust
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="Override a field of the space: PATH=VALUE, e.g. model.theta=0.9.", show_default=False)
 ]
-SweepName = Annotated[str | None, typer.Argument(help="A sweep's name; all sweeps if left out.", show_default=False)]
-DEFAULT_HOME = Path("sweeps")
 
 
 def _version(asked: bool) -> None:
@@ -166,60 +132,11 @@ def plan(
         _console().print(render_plan(name, found, every_job=jobs))
 
 
-@app.command()
-def results(
-    sweep: SweepName = None,
-    *,
-    home: Home = DEFAULT_HOME,
-    store: StoreUrl = None,
-    per_repeat: Annotated[bool, typer.Option("--per-repeat", help="One row per repeat instead of the mean over repeats.")] = False,
-    over_seeds: Annotated[
-        bool, typer.Option("--over-seeds", help="One row for all models that differ in their training seed alone.")
-    ] = False,
-    spread: Annotated[
-        bool, typer.Option("--spread", help="Show standard errors, in percent points: of examples, of draws, of training seeds.")
-    ] = False,
-    worst_case: Annotated[
-        bool,
-        typer.Option("--worst-case", help="The attack that harms each example most, of all at one epsilon, for each knowledge and any."),
-    ] = False,
-    output: Annotated[OutputFormat, typer.Option("--format", "-f", help="How to print.")] = OutputFormat.table,
-) -> None:
-    """Print clean and robust accuracy with 95 % intervals, one row per model, attack, knowledge and epsilon."""
-    from orchestrator.report import render_results
-    from orchestrator.store import open_store, result_rows
-
-    if per_repeat and worst_case:
-        raise UserError("--per-repeat with --worst-case: the worst attack is chosen by the other repeats; leave one of them out")
-    with open_store(_places(home, store).store_url, upgrade=False) as opened:
-        rows = result_rows(opened, sweep, per_repeat=per_repeat, over_seeds=over_seeds, worst=worst_case)
-    rendered = render_results(rows, output.value, spread=spread)
-    if isinstance(rendered, str):
-        typer.echo(rendered)
-    else:
-        _console().print(rendered, crop=False)
-
-
-@app.command()
-def report(
-    sweep: Annotated[str, typer.Argument(help="A sweep's name.")],
-    *,
-    home: Home = DEFAULT_HOME,
-    store: StoreUrl = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The HTML file.  [default: SWEEP-report.html]", show_default=False)
-    ] = None,
-    figures: Annotated[
-        Path | None, typer.Option(help="Write each figure to this folder too; needs Chromium or Chrome.", show_default=False)
-    ] = None,
-    image: Annotated[ImageFormat, typer.Option(help="What --figures writes.")] = ImageFormat.svg,
-) -> None:
-    """Write a sweep's results, figures and provenance as one HTML file that opens offline."""
-    from orchestrator.report.sweep_page import ReportOptions, report_sweep
-
-    options = ReportOptions(store_url=_places(home, store).store_url, sweep=sweep, output=output, figures=figures, image=image.value)
-    page, *images = report_sweep(options)
-    typer.echo(f"{page}" + (f" and {len(images)} figures in {figures}" if figures else ""))
+app.command()(results)
+app.command()(query)
+app.command()(verdicts)
+app.command()(report)
+app.command()(surfaces)
 
 
 @app.command()
@@ -258,24 +175,6 @@ def dashboard(
 
 
 @app.command()
-def surfaces(
-    sweep: Annotated[str, typer.Argument(help="A sweep's name.")],
-    *,
-    home: Home = DEFAULT_HOME,
-    store: StoreUrl = None,
-    out: Annotated[Path, typer.Option("--out", help="Folder to write SWEEP-surfaces.html to.")] = Path(),
-    epsilon: Annotated[str, typer.Option("--epsilon", help="Where to draw the circle, in input units.")] = "32/255",
-) -> None:
-    """Draw SWEEP's loss surfaces: one page with a contour plot for each model, which opens offline (needs Plotly)."""
-    from orchestrator.report.surface_page import write_surface_page
-
-    path, problems = write_surface_page(_places(home, store), sweep, folder=out, epsilon=epsilon)
-    for problem in problems:
-        typer.echo(f"left out: {problem}", err=True)
-    typer.echo(path)
-
-
-@app.command()
 def spaces() -> None:
     """List the built-in spaces."""
     from orchestrator.report.tables import plain_table
@@ -289,25 +188,18 @@ def spaces() -> None:
     _console().print(table)
 
 
-def _places(home: Path, store: str | None, data: Path | None = None) -> "Places":
-
-    from orchestrator.places import Places
-
-    return Places.resolve(home=home, store=store, data=data)
-
-
-def _console() -> "Console":
-    from rich.console import Console
-
-    return Console()
+app.add_typer(db, name="db")
 
 
 def main() -> None:
     """The program: a mistake of the user gets one line (or one per problem) and exit code 2, never a traceback."""
     try:
+        hide_arguments()
         app()
     except UserError as error:
-        typer.echo(f"robustsweep: {error}", err=True)
+        from orchestrator.escaping import visible
+
+        typer.echo(visible(f"robustsweep: {error}", keep="\n"), err=True)
         sys.exit(2)
     except BrokenPipeError:  # `robustsweep results | head`
         sys.stderr.close()

@@ -11,10 +11,10 @@ from types import FrameType
 from typing import Literal, NoReturn
 
 from rich.console import Console
-from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.board import Board
 from orchestrator.executors import Executor, Folders, InlineExecutor, Resources
+from orchestrator.passwords import without_secrets
 from orchestrator.places import DEFAULT_HOME, Places
 from orchestrator.plan import STAGES, Plan, make_plan
 from orchestrator.preflight import check_backends, check_data, check_sizes
@@ -22,7 +22,7 @@ from orchestrator.progress import clock, say, shown
 from orchestrator.recorder import Heartbeat, Recorder
 from orchestrator.running import RunningSweep
 from orchestrator.store import Store, finished_keys, open_store, sweep_status, write
-from orchestrator.store.urls import parse_url, scrubbed
+from orchestrator.store.urls import parse_url
 from orchestrator.store.urls import shown as shown_url
 from orchestrator.sweep import expand
 from search_spaces import LoadedSpace, load_space
@@ -69,7 +69,7 @@ def launch(options: LaunchOptions, console: Console) -> int:
     loaded = load_space(options.space, options.overrides)
     jobs = expand(loaded.space)
     check_sizes(jobs)
-    with open_store(options.places.store_url, upgrade=True) as store, _one_line(options.places.store_url):
+    with open_store(options.places.store_url, upgrade=True) as store, store.one_line():
         _refuse_second_driver(store, loaded.name)
         plan = make_plan(jobs, recorded=finished_keys(store), finished=options.places.artifacts.finished())
         check_backends(plan.to_run)
@@ -98,7 +98,7 @@ def _drive(sweep: RunningSweep, options: LaunchOptions, name: str, store: Store,
     """Run the executor; returns whether it was interrupted."""
     write.begin_driving(store, name, socket.gethostname(), os.getpid())
     try:
-        with Heartbeat(recorder), shown(sweep, name=name, console=console), _stopped_by_signals(sweep):
+        with without_secrets(), Heartbeat(recorder), shown(sweep, name=name, console=console), _stopped_by_signals(sweep):
             _executor(options).execute(sweep)
     except KeyboardInterrupt:
         return True
@@ -115,16 +115,6 @@ def _executor(options: LaunchOptions) -> Executor:
     from orchestrator.driver import RayExecutor
 
     return RayExecutor(folders, options.resources, address=options.address)
-
-
-@contextmanager
-def _one_line(url: str) -> Iterator[None]:
-    """A database that fails while the sweep is prepared is the user's to mend: no traceback."""
-    try:
-        yield
-    except SQLAlchemyError as error:
-        address = parse_url(url)
-        raise UserError(f"store '{shown_url(address)}': {scrubbed(str(error.__cause__ or error), address)}") from error
 
 
 @contextmanager

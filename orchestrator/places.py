@@ -1,6 +1,6 @@
 """Where a sweep's things are: the home folder, the store, the data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from workers.artifacts import Artifacts
@@ -13,7 +13,7 @@ class Places:
     """The folders and the store URL of one command, the paths absolute (Ray's workers run elsewhere)."""
 
     home: Path
-    store_url: str
+    store_url: str = field(repr=False)  # it may hold a password
     data_root: Path | None
 
     @classmethod

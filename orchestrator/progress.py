@@ -6,11 +6,11 @@ from contextlib import contextmanager
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from orchestrator.board import State
+from orchestrator.escaping import visible
 from orchestrator.running import RunningSweep
 
 _STATES: tuple[State, ...] = ("done", "running", "waiting", "failed", "blocked")
@@ -35,7 +35,7 @@ class _Display:
         self._sweep, self._name = sweep, name
 
     def render(self) -> Group:
-        table = Table(title=f"sweep {escape(self._name)}", title_justify="left", title_style="bold", expand=False)
+        table = Table(title=Text(visible(f"sweep {self._name}"), style="bold"), title_justify="left", expand=False)
         table.add_column("stage")
         for state in _STATES:
             table.add_column(state, justify="right")
@@ -44,12 +44,12 @@ class _Display:
                 counts["waiting"] += counts["queued"]
                 cells = [Text(str(counts[state]), style=_STYLES[state] if counts[state] else "dim") for state in _STATES]
                 table.add_row(stage, *cells)
-        return Group(table, Text(_times(self._sweep)), Text(f"last: {self._sweep.last}", overflow="ellipsis", no_wrap=True))
+        return Group(table, Text(_times(self._sweep)), Text(visible(f"last: {self._sweep.last}"), overflow="ellipsis", no_wrap=True))
 
 
 def say(console: Console, text: str) -> None:
-    """Print a line as it is: no markup, no colours, no wrapping (a command in it must survive copying)."""
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    """Print a line as it is: no markup, no control characters, no colours, no wrapping (a command in it must survive copying)."""
+    console.print(visible(text, keep="\n"), markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager

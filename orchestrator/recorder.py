@@ -7,6 +7,7 @@ from typing import Self
 from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.store import Store, write
+from orchestrator.store.urls import scrubbed
 from workers.artifacts import Artifacts
 from workers.errors import ArtifactError
 from workers.results import Result
@@ -80,7 +81,7 @@ class Recorder:
             self._note(error)
 
     def _note(self, error: SQLAlchemyError) -> None:
-        self.last_error = str(error.__cause__ or error).splitlines()[0]
+        self.last_error = scrubbed(str(error.__cause__ or error), self._store.engine.url)
 
 
 class Heartbeat:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from math import floor
-from typing import Any, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import ValidationInfo, field_validator, model_validator
 
@@ -22,6 +22,11 @@ from workers.fields import (
     epsilon_fraction,
     positive_fraction,
 )
+
+SourceName = Literal["dense", "parent", "undefended"]
+"""On which other model transferred examples are made: `parent`, the theta = 1 net from which the attacked one comes, trained in the same
+way and without a defence around it; `undefended`, that net trained neither adversarially nor with a defence; `dense`, the undefended net
+of the same architecture with ordinary convolutions."""
 
 OWN_STEPS: dict[AttackName, int] = {"apgd_ce": 100, "apgd_dlr": 100, "square": 5000}
 """What `steps: paper` means where it is not the paper's rule: the numbers of AutoAttack (Croce & Hein, 2020)."""
@@ -45,18 +50,27 @@ _USERS: dict[str, Callable[[AttackKind], bool]] = {
 }
 
 
+class Asked(NamedTuple):
+    """One attack of a group, with what its attacker knows; `source` is None where nothing is transferred."""
+
+    attack: AttackSettings
+    knowledge: Knowledge
+    source: SourceName | None
+
+
 class AttackGroup(Axes):
     """Attacks that share settings; every combination of its axes is one attack.
 
     A setting that an attack does not have applies to the others of the group; one that no attack of the group has is a mistake.
     What depends on the model makes no jobs where it changes nothing: `sign_gradient` where it is not binary, `early_stop` where it
-    is randomised, `eot_samples` and `selection_draws` where it is not.
+    is randomised, `eot_samples` and `selection_draws` where it is not. Nothing is transferred from a model to itself.
     """
 
     attack: Axis[AttackName]
     norm: Axis[NormName] = ("linf",)
     epsilon: Axis[PositiveLiteral]
     knowledge: Axis[Knowledge] = ("randomized",)
+    source: Axis[SourceName] = ("parent",)
     steps: Axis[Steps] = ("paper",)
     abs_stepsize: Axis[PositiveLiteral] = ("1/255",)
     loss: Axis[LossName] = ("ce",)
@@ -83,6 +97,13 @@ class AttackGroup(Axes):
         for attack in info.data.get("attack", ()):
             if "eot" in values and not KINDS[attack].gradient:
                 raise ValueError(f"attack {attack} takes no gradient to average; give it a group without eot")
+        return values
+
+    @field_validator("source")
+    @classmethod
+    def _is_transferred(cls, values: tuple[SourceName, ...], info: ValidationInfo) -> tuple[SourceName, ...]:
+        if "transfer" not in info.data.get("knowledge", ("transfer",)):
+            raise ValueError("only knowledge transfer has a source; leave source out")
         return values
 
     @field_validator(*_USERS)
@@ -120,11 +141,12 @@ class AttackGroup(Axes):
                     raise ValueError(f"abs_stepsize: missing; under norm l2 {name} has no default")
         return self
 
-    def resolved(self) -> Iterator[tuple[AttackSettings, Knowledge]]:
+    def resolved(self) -> Iterator[Asked]:
         """Every attack of the group with what its attacker knows, for a randomised model; equal ones may come again."""
         for point in self.points():
-            knowledge = point.pop("knowledge")
-            yield _settings(**point, eot=knowledge == "eot"), knowledge
+            knowledge, source = point.pop("knowledge"), point.pop("source")
+            attack = _settings(**point, eot=knowledge == "eot")
+            yield Asked(attack, knowledge, source if knowledge == "transfer" else None)
 
 
 def _without(attack: AttackName, setting: str) -> str:

@@ -16,10 +16,11 @@ fine_tuning: {epochs: 1}
 evaluation: {examples: 12, batch_size: 6, repeats: 2}
 attacks:
   - {attack: [fgsm, pgd], epsilon: [2/255, 8/255]}
-  - {attack: pgd, epsilon: 8/255, knowledge: omniscient}
+  - {attack: pgd, epsilon: 8/255, knowledge: [omniscient, transfer]}
 """
-# What is not random is measured once: all of the net without a sketch but PGD, which starts at random.
-TINY_JOBS = {"pretrain": 1, "fine_tune": 1, "evaluate": 1 + 2, "craft": 2, "attack": (2 * 1 + 2 * 2 + 1) + (4 + 1) * 2}
+# What is not random is measured once: all of the net without a sketch but PGD, which starts at random. That net is the source of what is
+# transferred to the sketched one.
+TINY_JOBS = {"pretrain": 1, "fine_tune": 1, "evaluate": 1 + 2, "craft": 2, "attack": (2 * 1 + 2 * 2 + 1) + (4 + 1 + 1) * 2}
 PROGRAM = [sys.executable, "-W", "error::DeprecationWarning:orchestrator", "-m", "orchestrator.cli"]
 
 

@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,10 +13,11 @@ from pydantic import ValidationError
 
 from workers.errors import ArtifactError
 from workers.results import RESULT, Result
-from workers.specs import JOB, Job
+from workers.specs import JOB, Job, TrainSpec
 
 _RESULT, _JOB = "result.json", "job.json"
 _TEMPORARY = ".tmp"
+_KEY = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,23 @@ class Artifacts:
         with os.scandir(self.root) as entries:
             return frozenset(entry.name for entry in entries if Path(entry.path, _RESULT).is_file())
 
+    def all_keys(self) -> list[str]:
+        """The keys of all jobs that left anything, finished or not, sorted."""
+        if not self.root.is_dir():
+            return []
+        with os.scandir(self.root) as entries:
+            return sorted(entry.name for entry in entries if _KEY.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False))
+
+    def size(self, key: str) -> int:
+        """How many bytes the job's files take."""
+        return sum(path.stat().st_size for path in (self.root / key).rglob("*") if path.is_file())
+
+    def discard(self, key: str) -> None:
+        """Delete the job's files; the result goes first, so that a job is never done without its files."""
+        folder = self.root / key
+        (folder / _RESULT).unlink(missing_ok=True)
+        shutil.rmtree(folder)
+
     def result(self, key: str) -> Result:
         """The result of a finished job.
 
@@ -105,6 +125,17 @@ class Artifacts:
         if job.key != key:
             raise ArtifactError(f"job {key}: {path} holds job {job.key}")
         return job
+
+    def model(self, key: str) -> TrainSpec:
+        """How a model was trained, by its job key.
+
+        Raises:
+            ArtifactError: there is no such job, or it is one of a stage that leaves no model.
+        """
+        spec = self.job(key).spec
+        if not isinstance(spec, TrainSpec):
+            raise ArtifactError(f"job {key}: a {spec.stage} job has no model")
+        return spec
 
     def read(self, key: str, name: str) -> bytes:
         """A file of a finished job, checked against the SHA-256 in its result.

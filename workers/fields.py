@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-Stage = Literal["pretrain", "fine_tune", "defend", "evaluate", "craft", "attack", "surface"]
+Stage = Literal["pretrain", "fine_tune", "defend", "evaluate", "craft", "attack", "diagnose", "surface"]
 TrainingStage = Literal["pretrain", "fine_tune", "defend"]
 """The stages that end with a model."""
 DatasetName = Literal["cifar10", "digits", "speech_commands", "tones"]
@@ -17,7 +17,9 @@ NormName = Literal["l2", "linf"]
 LossName = Literal["ce", "dlr", "margin"]
 TargetName = Literal["least_likely", "next", "none", "random"]
 BackendName = Literal["foolbox", "native"]
-Knowledge = Literal["eot", "omniscient", "randomized"]
+Knowledge = Literal["eot", "omniscient", "randomized", "transfer"]
+CRAFTED: frozenset[Knowledge] = frozenset({"omniscient", "transfer"})
+"""What those attackers know whose examples are made once, beforehand, and then tried in every repeat."""
 SurfaceDirection = Literal["own", "theta_one"]
 RankKind = Literal["channels", "dimensions", "parameters"]
 SketchModes = Literal["all", "channels"]

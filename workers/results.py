@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter
 
+from workers.attack_settings import AttackSettings
+from workers.diagnosis_spec import ProbeKnowledge, ProbeName
 from workers.fields import Frozen
 
 
@@ -30,6 +32,14 @@ class EpochRecord(Frozen):
     learning_rate: float
 
 
+class BatchRecord(Frozen):
+    """How far a job is through its examples: `done` of `total`, of which an earlier attempt had done `before`."""
+
+    done: int
+    total: int
+    before: int = 0
+
+
 class TrainOutcome(Frozen):
     """A trained model: its history (empty where only a defence was put around it), the Tucker rank of each tensorized layer and its
     number of trainable parameters."""
@@ -43,20 +53,23 @@ class TrainOutcome(Frozen):
 class FlagsOutcome(Frozen):
     """One flag per draw and evaluated test example, in the data set's fixed order: was it classified right (after the attack, if any)?
 
-    `flags` is base64 of `numpy.packbits`, draw by draw; the accuracy is over all evaluated examples and draws.
+    `flags` is base64 of `numpy.packbits`, draw by draw; the accuracy is over all evaluated examples and draws. `snr_db` is how loud
+    waveforms are over their perturbations (median); None for images, for clean examples, and where nothing was changed.
     """
 
     kind: Literal["flags"] = "flags"
     n_examples: int
     draws: int = 1
     flags: str
+    snr_db: float | None = None
 
     @classmethod
-    def pack(cls, correct: Sequence[bool] | NDArray[np.bool_]) -> "FlagsOutcome":
+    def pack(cls, correct: Sequence[bool] | NDArray[np.bool_], *, snr_db: float | None = None) -> "FlagsOutcome":
         """The outcome of flags (draws, n_examples), or (n_examples,) of a single draw."""
         bits = np.atleast_2d(np.asarray(correct, dtype=bool))
         draws, n_examples = bits.shape
-        return cls(n_examples=n_examples, draws=draws, flags=base64.b64encode(np.packbits(bits, axis=1).tobytes()).decode())
+        packed = base64.b64encode(np.packbits(bits, axis=1).tobytes()).decode()
+        return cls(n_examples=n_examples, draws=draws, flags=packed, snr_db=snr_db)
 
     def packed(self) -> bytes:
         """The flags as packed bits, most significant bit first, each draw's padded with zeros to whole bytes."""
@@ -85,6 +98,33 @@ class CraftOutcome(Frozen):
     max_perturbation: float
 
 
+class ProbeOutcome(Frozen):
+    """How one attack of a diagnosis did: flags as in `FlagsOutcome`, one row for each draw. One that came to nothing, since gradients
+    were not finite, has a one-line `failure` and neither draws nor flags."""
+
+    name: ProbeName
+    attack: AttackSettings
+    knowledge: ProbeKnowledge
+    draws: int = 0
+    n_correct: int = 0
+    flags: str = ""
+    failure: str = ""
+
+
+class DiagnosisOutcome(Frozen):
+    """What a diagnosis found. `zero_gradients` and `nonfinite_gradients` are shares in [0, 1] of the examples whose input gradient of
+    the cross-entropy is exactly zero in all of the diagnosis's draws, or has values that are not finite in one of them: the larger one
+    of the share at the examples themselves and of that at random points of their balls. Probes are in the order in which they were tried.
+    """
+
+    kind: Literal["diagnosis"] = "diagnosis"
+    n_examples: int
+    draws: int
+    zero_gradients: float
+    nonfinite_gradients: float
+    probes: list[ProbeOutcome]
+
+
 class SurfaceOutcome(Frozen):
     """A grid of losses around one test example, in the artifact's `surface.safetensors` (see `workers.surface`).
 
@@ -108,7 +148,7 @@ class Result(Frozen):
     seconds: float
     environment: Environment
     files: dict[str, str] = {}
-    outcome: Annotated[TrainOutcome | FlagsOutcome | CraftOutcome | SurfaceOutcome, Field(discriminator="kind")]
+    outcome: Annotated[TrainOutcome | FlagsOutcome | CraftOutcome | DiagnosisOutcome | SurfaceOutcome, Field(discriminator="kind")]
 
 
 RESULT = TypeAdapter(Result)

@@ -7,6 +7,7 @@ from pydantic import Field, TypeAdapter, model_validator
 
 from workers.attack_settings import KINDS, AttackSettings
 from workers.defence_spec import AROUND, UNDEFENDED, DefenceSpec, is_randomised
+from workers.diagnosis_spec import DiagnosisSettings
 from workers.fields import (
     AllZero,
     Count,
@@ -135,7 +136,8 @@ class EvaluateSpec(Frozen):
 
 
 class CraftSpec(Frozen):
-    """Make adversarial examples on the parent's full weights (its sketch switched off), once, for every repeat to use."""
+    """Make adversarial examples on the parent's full weights (its sketch switched off), once, for every repeat, and for every other
+    model that they are transferred to."""
 
     stage: Literal["craft"] = "craft"
     attack: AttackSettings
@@ -151,8 +153,11 @@ class CraftSpec(Frozen):
 
 
 class AttackSpec(Frozen):
-    """Robust accuracy of the parent in role `model`; an `omniscient` attack takes its examples from the parent in role `examples`,
-    one with knowledge `eot` averages each gradient over `eot_samples` fresh sketches."""
+    """Robust accuracy of the parent in role `model`; one with knowledge `eot` averages each gradient over `eot_samples` fresh sketches.
+
+    An `omniscient` attack takes its examples, made on the same model, from the parent in role `examples`; a `transfer` attack too,
+    and there they were made on another model, the parent in role `source`. `attack` is then how they were made.
+    """
 
     stage: Literal["attack"] = "attack"
     attack: AttackSettings
@@ -165,8 +170,15 @@ class AttackSpec(Frozen):
         if self.knowledge != "eot" and self.attack.eot_samples > 1:
             raise ValueError(f"eot_samples={self.attack.eot_samples} with knowledge={self.knowledge}: must be 1; only eot averages")
         if self.knowledge == "eot" and not KINDS[self.attack.name].gradient:
-            raise ValueError(f"knowledge=eot: {self.attack.name} takes no gradient; one of omniscient, randomized")
+            raise ValueError(f"knowledge=eot: {self.attack.name} takes no gradient; one of omniscient, randomized, transfer")
         return self
+
+
+class DiagnoseSpec(Frozen):
+    """Find out whether the robustness of the parent in role `model` is real."""
+
+    stage: Literal["diagnose"] = "diagnose"
+    diagnosis: DiagnosisSettings
 
 
 class SurfaceSpec(Frozen):
@@ -177,11 +189,11 @@ class SurfaceSpec(Frozen):
     surface: SurfaceSettings
 
 
-JobSpec = Annotated[TrainSpec | EvaluateSpec | CraftSpec | AttackSpec | SurfaceSpec, Field(discriminator="stage")]
+JobSpec = Annotated[TrainSpec | EvaluateSpec | CraftSpec | AttackSpec | DiagnoseSpec | SurfaceSpec, Field(discriminator="stage")]
 
 
 class Job(Frozen):
-    """A node of the plan: a spec and its parents' job keys by role (`weights`, `model`, `examples`, `direction`)."""
+    """A node of the plan: a spec and its parents' job keys by role (`weights`, `model`, `examples`, `source`, `direction`)."""
 
     spec: JobSpec
     parents: dict[str, str] = {}

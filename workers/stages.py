@@ -1,6 +1,6 @@
 """What each stage of a job computes: from its parents' artifacts to an outcome and the files to keep."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -11,36 +11,50 @@ from torch import Tensor
 
 from workers.artifacts import Artifacts, JobFolder
 from workers.attacks import Memory
+from workers.course import SAVE_SECONDS, Course, ProgressFile
+from workers.crafted import require_fitting_examples
 from workers.data import DATASETS, source
 from workers.device_data import DeviceSplit
-from workers.errors import ArtifactError, JobError, UserError
-from workers.evaluate import attacker, correct_flags, craft, replayer, require_sketch
-from workers.fields import DatasetName, SplitLists
+from workers.diagnose import diagnose
+from workers.errors import JobError, UserError
+from workers.evaluate import attacker, craft, evaluated, replayer, require_sketch
+from workers.fields import CRAFTED, DatasetName, SplitLists
+from workers.kinds import DATASET_KINDS, Kind
 from workers.models import Network, build, decomposed
-from workers.results import CraftOutcome, EpochRecord, FlagsOutcome, SurfaceOutcome, TrainOutcome
+from workers.reports import Report
+from workers.results import CraftOutcome, DiagnosisOutcome, EpochRecord, FlagsOutcome, SurfaceOutcome, TrainOutcome
 from workers.seeding import derive_seed
-from workers.specs import AttackSpec, CraftSpec, DataSpec, EvaluateSpec, EvaluationSpec, Job, SurfaceSpec, TrainSpec
+from workers.specs import (
+    AttackSpec,
+    CraftSpec,
+    DataSpec,
+    DiagnoseSpec,
+    EvaluateSpec,
+    EvaluationSpec,
+    Job,
+    SurfaceSpec,
+    TrainSpec,
+)
 from workers.surface import drawn_gradient, explore, full_gradient, plane
 from workers.train import Checkpoint, train
 
 _MODEL, _EXAMPLES, _SURFACE = "model.safetensors", "examples.safetensors", "surface.safetensors"
-Report = Callable[[EpochRecord], None]
-Computed = tuple[TrainOutcome | FlagsOutcome | CraftOutcome | SurfaceOutcome, dict[str, bytes]]
+Computed = tuple[TrainOutcome | FlagsOutcome | CraftOutcome | DiagnosisOutcome | SurfaceOutcome, dict[str, bytes]]
 
 
 def compute(room: "Room", report: Report) -> Computed:
     """The job's outcome, and the content of its files by name."""
     match room.job.spec:
-        case TrainSpec(stage="defend") as spec:
-            return _defend(room, spec)
         case TrainSpec() as spec:
-            return _train(room, spec, report)
+            return _defend(room, spec) if spec.stage == "defend" else _train(room, spec, report)
         case EvaluateSpec() as spec:
-            return _evaluate(room, spec)
+            return _evaluate(room, spec, report)
         case CraftSpec() as spec:
-            return _craft(room, spec)
+            return _craft(room, spec, report)
         case AttackSpec() as spec:
-            return _attack(room, spec)
+            return _attack(room, spec, report)
+        case DiagnoseSpec() as spec:
+            return _diagnose(room, spec)
         case SurfaceSpec() as spec:
             return _surface(room, spec)
 
@@ -54,6 +68,7 @@ class Room:
     folder: JobFolder
     data_root: Path | None
     device: torch.device
+    save_seconds: float = SAVE_SECONDS
 
     def seed(self, purpose: str) -> int:
         return derive_seed(self.job.key, purpose)
@@ -76,6 +91,18 @@ class Room:
         require_sketch(network, split)
         network.seed(self.seed("sketch"))
         return network, split
+
+    @property
+    def kind(self) -> Kind:
+        """What the parent model takes."""
+        _, data = _load_network(self.artifacts.root, self.parent("model"), self.device)
+        return DATASET_KINDS[data.name]
+
+    def course(self, network: Network, report: Report, **generators: torch.Generator) -> Course:
+        """The job's way through its examples, resumed where an earlier attempt left it; the network's own generator is one of them."""
+        if network.sketch.generator is not None:
+            generators["sketch"] = network.sketch.generator
+        return Course(self.job.key, generators, report, ProgressFile(self.folder), self.save_seconds)
 
     def memory(self, evaluation: EvaluationSpec) -> Memory:
         """The clean gradients that this process already has of the parent model, full weights, for this evaluation."""
@@ -122,36 +149,65 @@ def _untrained(room: Room, spec: TrainSpec) -> Network:
 
 def _stored(artifacts: Artifacts, key: str) -> tuple[TrainSpec, dict[str, Tensor]]:
     """How a model was trained, and its weights, by its job key."""
-    spec = artifacts.job(key).spec
-    if not isinstance(spec, TrainSpec):
-        raise ArtifactError(f"job {key}: a {spec.stage} job has no model")
-    return spec, load(artifacts.read(key, _MODEL))
+    return artifacts.model(key), load(artifacts.read(key, _MODEL))
 
 
-def _evaluate(room: Room, spec: EvaluateSpec) -> Computed:
+def _evaluate(room: Room, spec: EvaluateSpec, report: Report) -> Computed:
     network, split = room.trained(spec.evaluation)
-    flags = correct_flags(network, split, batch_size=spec.evaluation.batch_size, draws=spec.evaluation.draws)
-    return FlagsOutcome.pack(flags), {}
+    course = room.course(network, report)
+    found = evaluated(network, split, batch_size=spec.evaluation.batch_size, draws=spec.evaluation.draws, course=course)
+    return FlagsOutcome.pack(found.correct), {}
 
 
-def _craft(room: Room, spec: CraftSpec) -> Computed:
+def _craft(room: Room, spec: CraftSpec, report: Report) -> Computed:
     network, split = room.trained(spec.evaluation)
-    memory = room.memory(spec.evaluation)
+    start, memory = room.generator("start"), room.memory(spec.evaluation)
+    course = room.course(network, report, start=start)
     examples, distance = craft(
-        network, split, spec.attack, batch_size=spec.evaluation.batch_size, generator=room.generator("start"), memory=memory
+        network, split, spec.attack, batch_size=spec.evaluation.batch_size, generator=start, memory=memory, course=course
     )
     return CraftOutcome(n_examples=len(split), max_perturbation=distance), {_EXAMPLES: save({"examples": examples})}
 
 
-def _attack(room: Room, spec: AttackSpec) -> Computed:
+def _attack(room: Room, spec: AttackSpec, report: Report) -> Computed:
     network, split = room.trained(spec.evaluation)
-    if spec.knowledge == "omniscient":
-        examples = load(room.artifacts.read(room.parent("examples"), _EXAMPLES))["examples"]
-        perturb = replayer(examples, epsilon=spec.attack.epsilon, bounds=network.bounds, norm=spec.attack.norm)
+    start = room.generator("start")
+    if spec.knowledge in CRAFTED:
+        perturb = replayer(_crafted(room, spec), epsilon=spec.attack.epsilon, bounds=network.bounds, norm=spec.attack.norm)
     else:
-        perturb = attacker(network, spec.attack, generator=room.generator("start"), memory=room.memory(spec.evaluation))
-    flags = correct_flags(network, split, batch_size=spec.evaluation.batch_size, draws=spec.evaluation.draws, perturb=perturb)
-    return FlagsOutcome.pack(flags), {}
+        perturb = attacker(network, spec.attack, generator=start, memory=room.memory(spec.evaluation))
+    found = evaluated(
+        network,
+        split,
+        batch_size=spec.evaluation.batch_size,
+        draws=spec.evaluation.draws,
+        perturb=perturb,
+        loudness=room.kind == "audio",
+        course=room.course(network, report, start=start),
+    )
+    return FlagsOutcome.pack(found.correct, snr_db=found.snr_db), {}
+
+
+def _crafted(room: Room, spec: AttackSpec) -> Tensor:
+    """The examples that the attack replays, (examples, *shape), on the CPU."""
+    key = room.parent("examples")
+    require_fitting_examples(room.artifacts, spec, model=room.parent("model"), examples=key, source=_source(room, spec))
+    return load(room.artifacts.read(key, _EXAMPLES))["examples"]
+
+
+def _source(room: Room, spec: AttackSpec) -> str:
+    """The key of the model on which the attack's examples were made."""
+    model = room.parent("model")
+    if spec.knowledge != "transfer":
+        return model
+    if room.parent("source") == model:
+        raise UserError(f"job {room.job.key}: knowledge=transfer: its source is the attacked model itself, which is knowledge=omniscient")
+    return room.parent("source")
+
+
+def _diagnose(room: Room, spec: DiagnoseSpec) -> Computed:
+    network, split = room.trained(EvaluationSpec(examples=spec.diagnosis.examples))
+    return diagnose(network, split, spec.diagnosis, seeds=room.seed), {}
 
 
 def _surface(room: Room, spec: SurfaceSpec) -> Computed:

@@ -16,6 +16,7 @@ _LIKE: dict[Stage, tuple[Stage, ...]] = {
     "evaluate": ("attack",),
     "craft": ("attack",),
     "attack": ("craft",),
+    "diagnose": ("attack",),
 }
 """Stages whose jobs take about as long, for a stage of which none is done."""
 

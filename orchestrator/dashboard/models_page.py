@@ -12,9 +12,8 @@ from orchestrator.dashboard.rows import model_names, read_rows, read_runs
 from orchestrator.figures import accuracy_curves, training_curves
 from orchestrator.figures.picture import Cell, Table
 from orchestrator.report.columns import shown_columns
-from orchestrator.store import ResultRow
+from orchestrator.store import ResultRow, model_verdicts
 from orchestrator.store.live import places_of
-from orchestrator.store.reading import verdicts
 from orchestrator.store.readings import TrainingRun
 
 
@@ -84,10 +83,10 @@ def facts(run: TrainingRun, rows: Sequence[ResultRow]) -> Table:
 
 def _verdict(sweep: str, key: str) -> None:
     with opened() as store:
-        found = next((verdict for verdict in verdicts(store, sweep) if verdict.model_key == key), None)
+        found = next((verdict for verdict in model_verdicts(store, sweep) if verdict.model_key == key), None)
     st.subheader("Verdict")
     if found is None:
         st.caption("No verdict on this model yet.")
         return
-    st.text(f"{found.verdict}:")
-    show_table([{part: str(check.get(part, "")) for part in ("name", "outcome", "reason")} for check in found.checks])
+    st.text(f"This model is {found.verdict}.")
+    show_table([{"check": check.name, "outcome": check.outcome, "what was found": check.reason} for check in found.checks])

@@ -7,10 +7,12 @@ import streamlit as st
 from orchestrator.dashboard.context import opened
 from orchestrator.figures.training import run_names
 from orchestrator.store import ResultRow, result_rows, sweep_status
+from orchestrator.store.conditions import Condition
 from orchestrator.store.reading import training_runs
 from orchestrator.store.readings import TrainingRun
 
 MOST_MEASUREMENTS = 10_000
+_MOST_MODELS = 500  # more would be more conditions than SQLite takes in one statement
 FORMS = {
     "a row for each model": {},
     "over training seeds": {"over_seeds": True},
@@ -38,7 +40,8 @@ def _runs(sweep: str, done: int) -> list[TrainingRun]:  # noqa: ARG001 (the cach
 @st.cache_resource(max_entries=16, show_spinner="Reading the results")
 def _rows(sweep: str, models: tuple[str, ...] | None, form: str, done: int) -> list[ResultRow]:  # noqa: ARG001
     with opened() as store:
-        return result_rows(store, sweep, **{"per_repeat": False, **FORMS[form]}, models=models)
+        where = () if models is None else (Condition("model_key", "=", models),)
+        return result_rows(store, sweep, **{"per_repeat": False, **FORMS[form]}, where=where)
 
 
 def read_runs(sweep: str) -> list[TrainingRun]:
@@ -66,4 +69,7 @@ def choose_models(sweep: str) -> Sequence[str] | None:
     names = model_names(read_runs(sweep))
     first = max(1, MOST_MEASUREMENTS * len(names) // measured)
     st.caption(f"This sweep has {measured:,} measurements of {len(names)} models: the results of those chosen here are read.")
-    return st.multiselect("Models", list(names), default=list(names)[:first], format_func=names.__getitem__, key=f"models of {sweep}")
+    default = list(names)[: min(first, _MOST_MODELS)]
+    return st.multiselect(
+        "Models", list(names), default=default, max_selections=_MOST_MODELS, format_func=names.__getitem__, key=f"models of {sweep}"
+    )

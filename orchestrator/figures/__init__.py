@@ -4,7 +4,7 @@ from orchestrator.figures.curves import accuracy_curves
 from orchestrator.figures.difficulty import example_difficulty
 from orchestrator.figures.heat import rank_heat_maps
 from orchestrator.figures.picture import Picture, Pictures, plain
-from orchestrator.figures.scatter import cost_plots, pareto_fronts
+from orchestrator.figures.scatter import cost_plots, model_points, pareto_fronts
 from orchestrator.figures.surface import Surface, loss_surfaces
 from orchestrator.figures.theme import CONFIG, TEMPLATES
 from orchestrator.figures.training import training_curves
@@ -19,6 +19,7 @@ __all__ = [
     "cost_plots",
     "example_difficulty",
     "loss_surfaces",
+    "model_points",
     "pareto_fronts",
     "plain",
     "rank_heat_maps",

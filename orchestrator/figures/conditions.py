@@ -22,6 +22,7 @@ _WORDS = {
     "attack": "{}",
     "knowledge": "{}",
 }
+_KEY_DIGITS = 8
 Line = tuple[str, str, str]
 
 
@@ -53,15 +54,15 @@ def conditions(rows: Iterable[ResultRow], *, by_epsilon: bool) -> list[Condition
 
 def line_of(row: ResultRow) -> Line:
     """What a line is of: one model of one sweep and, where examples were made on another model, that model."""
-    return row.sweep, row.model_key, str(getattr(row, "source_key", None) or "")
+    return row.sweep, row.model_key, row.source_key or ""
 
 
 def line_names(rows: Sequence[ResultRow]) -> dict[Line, str]:
     """A short name of each line, by what tells its model from the others: `theta 0.9, rank 0.5`."""
     columns = model_columns(rows)
     names = {line_of(row): ", ".join(f"{column.title} {column.text(row)}" for column in columns) for row in rows}
-    sources = {line[2] for line in names}
-    return {line: f"{name}, examples of {line[2][:8]}" if len(sources) > 1 and line[2] else name for line, name in names.items()}
+    sources = {line_of(row): row.source or row.source_key[:_KEY_DIGITS] for row in rows if row.source_key}
+    return {line: f"{name}, examples of {sources[line]}" if line in sources else name for line, name in names.items()}
 
 
 def hover_settings(rows: Sequence[ResultRow]) -> tuple[list[str], list[list[str]]]:

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from math import log2
 from typing import Any
 
+import numpy as np
+
 from orchestrator.figures.conditions import Condition, Line, conditions, hover_settings, line_names, line_of
 from orchestrator.figures.picture import Picture, Pictures, Table, lines, percent, plain
 from orchestrator.figures.theme import Marks, drawn, faded, percent_axis
@@ -13,6 +15,7 @@ from orchestrator.store import ResultRow
 MOST_BANDS = 8
 MOST_LINES = 24
 _CLEAN = "0"
+_INTERVAL = ("95% low", "95% high")
 Points = list[tuple[dict[str, Any], list[str]]]
 
 
@@ -30,11 +33,11 @@ def _picture(condition: Condition, marks: Marks, names: Mapping[Line, str]) -> P
     places = epsilon_places(condition.rows)
     common, each = hover_settings(condition.rows)
     points: dict[Line, Points] = defaultdict(list)
-    for row, differing in zip(condition.rows, each, strict=True):
-        points[line_of(row)].append((_point(row, names[line_of(row)]), differing))
-    for found in points.values():
-        found.sort(key=lambda point: point[0]["epsilon (input units)"])
-        _begin_clean(found, next(row for row in condition.rows if names[line_of(row)] == found[0][0]["model"]))
+    for row, differing in sorted(zip(condition.rows, each, strict=True), key=lambda pair: pair[0].epsilon):
+        line = line_of(row)
+        if line not in points:
+            points[line] += _clean(row, names[line])
+        points[line].append((_point(row, names[line]), differing))
     ordered = sorted(points.values(), key=lambda found: (-found[0][0]["theta"], found[0][0]["model"]))
     hover = _hover(common)
     if len(ordered) > MOST_LINES:
@@ -43,7 +46,12 @@ def _picture(condition: Condition, marks: Marks, names: Mapping[Line, str]) -> P
         traces = [trace for found in ordered for trace in _line(found, places, marks, hover, band=len(ordered) <= MOST_BANDS)]
     figure = drawn(
         traces,
-        xaxis={"title": {"text": "epsilon"}, "tickvals": list(places.values()), "ticktext": _ticks(condition.rows, places)},
+        xaxis={
+            "title": {"text": "epsilon"},
+            "range": [-0.2, max(places.values()) + 0.2],
+            "tickvals": list(places.values()),
+            "ticktext": _ticks(condition.rows, places),
+        },
         yaxis=percent_axis("accuracy (%)"),
     )
     table: Table = [point for found in ordered for point, _ in found]
@@ -74,12 +82,13 @@ def _point(row: ResultRow, name: str) -> dict[str, Any]:
     }
 
 
-def _begin_clean(found: Points, row: ResultRow) -> None:
+def _clean(row: ResultRow, name: str) -> Points:
+    """The point at epsilon 0, if the clean accuracy is known."""
     if row.clean_accuracy is None:
-        return
+        return []
     accuracies = {"accuracy %": row.clean_accuracy, "95% low": row.clean_ci_low, "95% high": row.clean_ci_high}
-    clean = found[0][0] | {"epsilon": _CLEAN, "epsilon (input units)": 0.0, "repeats": None}
-    found.insert(0, (clean | {name: percent(share) for name, share in accuracies.items()}, ["no attack"]))
+    clean = _point(row, name) | {"epsilon": _CLEAN, "epsilon (input units)": 0.0, "repeats": None}
+    return [(clean | {quantity: percent(share) for quantity, share in accuracies.items()}, ["no attack"])]
 
 
 def _hover(common: Sequence[str]) -> str:
@@ -90,12 +99,14 @@ def _hover(common: Sequence[str]) -> str:
 
 def _coordinates(found: Points, places: Mapping[float, float]) -> dict[str, Any]:
     points = [point for point, _ in found]
-    names = ("95% low", "95% high")
     return {
         "x": [places[point["epsilon (input units)"]] for point in points],
         "y": [point["accuracy %"] for point in points],
         "text": [lines(differing) for _, differing in found],
-        "customdata": [[plain(p["model"]), *(f"{p[name]:.1f}" for name in names), plain(p["epsilon"])] for p in points],
+        "customdata": np.array(
+            [[plain(point["model"]), *(f"{point[end]:.1f}" for end in _INTERVAL), plain(point["epsilon"])] for point in points],
+            dtype=object,
+        ),
     }
 
 
@@ -142,7 +153,8 @@ def _bundle(theta: float, ordered: Sequence[Points], places: Mapping[float, floa
     for found in ordered:
         if found[0][0]["theta"] == theta:
             for name, values in _coordinates(found, places).items():
-                joined[name] += [*values, None]
+                joined[name] += [*values, [None] * len(values[0]) if name == "customdata" else None]
+    joined["customdata"] = np.array(joined["customdata"], dtype=object)  # type: ignore[assignment]
     style = {"color": faded(marks.colour(theta), 0.45), "width": 1}
     return [{**joined, "type": "scatter", "mode": "lines", "name": f"theta {theta:g}", "line": style, "hovertemplate": hover}]
 

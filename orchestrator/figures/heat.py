@@ -7,7 +7,7 @@ from typing import Any
 
 from orchestrator.figures.conditions import Condition, conditions
 from orchestrator.figures.picture import Picture, Pictures, Table, percent, plain
-from orchestrator.figures.theme import SEQUENTIAL, drawn
+from orchestrator.figures.theme import BESIDE_A_SCALE, SEQUENTIAL, drawn
 from orchestrator.report.columns import Column, model_columns
 from orchestrator.store import ResultRow
 
@@ -43,11 +43,17 @@ def _picture(label: str, rows: Sequence[ResultRow]) -> Picture:
     table: Table = [_cell(place, found) for place, found in cells.items()]
     figure = drawn(
         [_map(table)],
-        xaxis={"title": {"text": "theta (probability of keeping a latent component)"}, "type": "category"},
+        xaxis={"title": {"text": "theta"}, "type": "category"},
         yaxis={"title": {"text": "rank, share of the full rank"}, "type": "category"},
-        coloraxis={"colorscale": SEQUENTIAL, "cmin": 0, "cmax": 100, "colorbar": {"title": {"text": "robust (%)"}}},
+        margin=BESIDE_A_SCALE,
+        coloraxis={
+            "colorscale": SEQUENTIAL,
+            "cmin": 0,
+            "cmax": 100,
+            "colorbar": {"title": {"text": "robust accuracy (%)", "side": "right"}},
+        },
     )
-    caption = "Numbers are robust accuracy in %, the mean over training seeds where there are several."
+    caption = "theta is the probability of keeping a latent component. Numbers are in %, means over training seeds where there are several."
     return Picture(title=f"Robust accuracy over theta and rank: {label}", figure=figure, table=table, caption=caption)
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
+from orchestrator.escaping import visible
+
 Cell = str | int | float | bool | None
 Table = list[dict[str, Cell]]
 
@@ -29,7 +31,7 @@ Pictures = dict[str, Picture]
 
 def plain(text: str) -> str:
     """The text as Plotly shows it letter by letter: Plotly reads tags such as `<a href=...>` in every text it is given."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def lines(parts: Sequence[str], *, width: int = 60) -> str:

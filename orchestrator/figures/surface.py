@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.figures.picture import Picture, Pictures, Table, plain
-from orchestrator.figures.theme import SEQUENTIAL, drawn
+from orchestrator.figures.theme import BESIDE_A_SCALE, SEQUENTIAL, drawn
 
 LEVELS = 16
 RADIUS = 32 / 255
@@ -22,8 +22,8 @@ class Surface:
     label: str
     losses: NDArray[np.floating]
     axis: NDArray[np.floating]
-    first_direction: str = "gradient direction"
-    second_direction: str = "random orthogonal direction"
+    first_direction: str = "gradient"
+    second_direction: str = "random"
 
 
 def loss_surfaces(surfaces: Sequence[Surface], *, radius: float = RADIUS) -> Pictures:
@@ -72,9 +72,11 @@ def _picture(surface: Surface, mean: NDArray[np.floating], low: float, high: flo
         [contour],
         xaxis={"title": {"text": f"{plain(surface.first_direction)} (input units)"}, "constrain": "domain"},
         yaxis={"title": {"text": f"{plain(surface.second_direction)} (input units)"}, "scaleanchor": "x", "constrain": "domain"},
-        coloraxis={"colorscale": SEQUENTIAL, "cmin": low, "cmax": high, "colorbar": {"title": {"text": "loss"}}},
+        coloraxis={"colorscale": SEQUENTIAL, "cmin": low, "cmax": high, "colorbar": {"title": {"text": "loss", "side": "right"}}},
         shapes=[outline, circle],
+        margin=BESIDE_A_SCALE,
     )
     draws = surface.losses.shape[0]
-    caption = f"Mean over {draws} draws; the circle is at {radius:.3f} ({255 * radius:g}/255)."
+    mean_over = f"Mean over {draws} draws; the" if draws > 1 else "The"
+    caption = f"{mean_over} circle is at {radius:.3f} ({255 * radius:g}/255)."
     return Picture(title=f"Loss surface: {surface.label}", figure=figure, table=table, caption=caption)

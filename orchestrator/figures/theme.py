@@ -20,6 +20,9 @@ CONFIG: dict[str, Any] = {
 }
 """How plotly.js shows a figure: without its usual button that uploads the figure to a server."""
 
+BESIDE_A_SCALE = {"l": 56, "r": 16, "t": 36, "b": 48}
+"""Margins of a figure with a scale of colours, which would reach up to the buttons."""
+
 _INKS = {"light": ("#1c2733", "#dfe4ea", "#f4f6f8"), "dark": ("#d7dde4", "#343b45", "#1f242c")}
 
 
@@ -78,16 +81,14 @@ class Marks:
 
 def drawn(traces: Sequence[dict[str, Any]], **layout: Any) -> go.Figure:
     """The figure of these traces: legend below, room for titles, no template."""
-    figure = go.Figure(list(traces))
     settings: dict[str, Any] = {
-        "template": None,
+        "template": "none",
         "margin": {"l": 56, "r": 16, "t": 16, "b": 48},
         "hovermode": "closest",
         "legend": {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0},
         "height": 420,
     }
-    figure.update_layout({**settings, **layout})
-    return figure
+    return go.Figure(data=list(traces), layout={**settings, **layout})
 
 
 def percent_axis(title: str, **more: Any) -> dict[str, Any]:

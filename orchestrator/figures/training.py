@@ -11,7 +11,7 @@ from orchestrator.store.readings import TrainingRun
 
 MOST_POINTS = 20_000
 _TELLING = ("sweep", "dataset", "model", "width", "rank_fraction", "adversarial_training", "defence", "seed")
-_QUANTITIES = {"loss": "training loss", "accuracy %": "accuracy on the training examples (%)"}
+_QUANTITIES = {"loss": "training loss", "accuracy %": "training accuracy (%)"}
 
 
 def training_curves(runs: Sequence[TrainingRun]) -> Pictures:
@@ -67,7 +67,9 @@ def _picture(quantity: str, title: str, points: Mapping[str, tuple[float, Table]
     )
     thinned = f" One epoch in {every} is shown." if every > 1 else ""
     table = [point for _, found in points.values() for point in found]
-    return Picture(title=f"Training: {title}", figure=figure, table=table, caption=f"Measured while training, sketches on.{thinned}")
+    return Picture(
+        title=f"{title.capitalize()}", figure=figure, table=table, caption=f"On the training examples, measured while training.{thinned}"
+    )
 
 
 def _line(quantity: str, name: str, theta: float, points: Table, marks: Marks) -> dict[str, Any]:

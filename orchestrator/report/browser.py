@@ -3,15 +3,17 @@
 It speaks the Chrome DevTools Protocol, messages ended by a zero byte, on the descriptors that `--remote-debugging-pipe` reads and writes.
 """
 
+import fcntl
 import json
 import os
 import select
 import shutil
-import subprocess
+import signal
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import monotonic
+from time import monotonic, sleep
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,7 +22,9 @@ from workers.errors import UserError
 VARIABLE = "ROBUSTSWEEP_BROWSER"
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
 _READS, _WRITES = 3, 4  # the descriptors that Chromium reads from and writes to
+_BEYOND = 10
 _SECONDS = 60.0
+_PATIENCE = 5.0
 _CHUNK = 1 << 20
 _OPTIONS = (
     "--headless",
@@ -79,10 +83,11 @@ class Browser:
         self.close()
 
     def close(self) -> None:
-        self._process.kill()
-        self._process.wait()
+        with suppress(UserError):
+            _write(self._to, json.dumps({"id": 0, "method": "Browser.close"}).encode() + b"\0")
         os.close(self._to)
         os.close(self._from)
+        _end(self._process)
         self._folder.cleanup()
 
     def send(self, method: str, **parameters: Any) -> dict[str, Any]:
@@ -135,21 +140,44 @@ class Browser:
         return received
 
 
-def _start(program: str, profile: str) -> tuple[subprocess.Popen[bytes], int, int]:
-    """The process, the descriptor to write to and the one to read from."""
-    their_input, our_output = os.pipe()
-    our_input, their_output = os.pipe()
+def _start(program: str, profile: str) -> tuple[int, int, int]:
+    """The process's id, the descriptor to write to and the one to read from."""
+    their_input, our_output = _pipe()
+    our_input, their_output = _pipe()
     command = [program, *_OPTIONS, *_sandbox(), f"--user-data-dir={profile}", "about:blank"]
-    # A shell gives the pipe the descriptors that Chromium expects: between fork and exec a process with threads may not run Python.
-    shell = ["/bin/sh", "-c", f'exec "$@" {_READS}<&{their_input} {_WRITES}>&{their_output}', "sh", *command]
+    # Not `subprocess`: it cannot say which descriptor becomes which, and between fork and exec a process with threads runs no Python.
+    silent = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1, 2)]
+    piped = [(os.POSIX_SPAWN_DUP2, their_input, _READS), (os.POSIX_SPAWN_DUP2, their_output, _WRITES)]
     try:
-        process = subprocess.Popen(  # noqa: S603 (the program that was found, or that the user names)
-            shell, pass_fds=(their_input, their_output), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        process = os.posix_spawn(program, command, os.environ, file_actions=[*silent, *piped])
+    except OSError as error:
+        raise UserError(f"browser {program}: {error.strerror}") from None
     finally:
         os.close(their_input)
         os.close(their_output)
     return process, our_output, our_input
+
+
+def _pipe() -> tuple[int, int]:
+    """The ends of a pipe to read from and to write to, numbered beyond those that the browser is given."""
+    ends = os.pipe()
+    try:
+        reads, writes = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, _BEYOND) for end in ends)
+    finally:
+        for end in ends:
+            os.close(end)
+    return reads, writes
+
+
+def _end(process: int) -> None:
+    """Wait a moment for the process, which was asked to end; then end it."""
+    deadline = monotonic() + _PATIENCE
+    while os.waitpid(process, os.WNOHANG) == (0, 0):
+        if monotonic() > deadline:
+            os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)
+            return
+        sleep(0.02)
 
 
 def _sandbox() -> Sequence[str]:

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import cast
 
 from orchestrator.store import ResultRow
 from workers.attack_settings import KINDS, AttackKind, selects
 from workers.defence_spec import is_randomised
-from workers.fields import AttackName, DefenceName, TargetName
+from workers.fields import CRAFTED, AttackName, DefenceName, TargetName
 
 _KEY_DIGITS = 8
 _ABSENT = "-"
@@ -18,6 +19,7 @@ _FOUND = frozenset({"clean %", "robust %", "95% interval"})
 @dataclass(frozen=True)
 class Column:
     """A column of the human table; one that is `optional` is shown only where its values differ, one `where_known` where there are any.
+    One that is both yields where the table has to be narrow: it is then shown only where its values differ.
 
     `heading` is the title with a `~` where it may be hyphenated. What all rows have in common is said below the table, unless it
     is `unsaid`. A cell `-` has no value: it neither differs from others nor is it common to all.
@@ -30,7 +32,7 @@ class Column:
     numeric: bool = False
     unsaid: str | None = None
 
-    @property
+    @cached_property
     def title(self) -> str:
         return self.heading.replace(_HYPHEN, "")
 
@@ -42,21 +44,21 @@ class Column:
     def values(self, rows: Sequence[ResultRow]) -> set[str]:
         return {self.text(row) for row in rows} - {_ABSENT}
 
-    def is_shown(self, rows: Sequence[ResultRow]) -> bool:
-        if self.where_known:
+    def is_shown(self, rows: Sequence[ResultRow], *, narrow: bool) -> bool:
+        if self.where_known and not (self.optional and narrow):
             return bool(self.values(rows))
         return not self.optional or len(self.values(rows)) > 1
 
 
-def shown_columns(rows: Sequence[ResultRow], *, spread: bool = False) -> list[Column]:
+def shown_columns(rows: Sequence[ResultRow], *, narrow: bool = False, spread: bool = False) -> list[Column]:
     """The columns worth their room, with the model's key where they do not tell all models apart, and standard errors if asked for."""
     attack_columns = (*_ATTACK_COLUMNS, *(_SPREAD_COLUMNS if spread else ()), *_COUNT_COLUMNS)
-    return model_columns(rows) + [column for column in attack_columns if column.is_shown(rows)]
+    return model_columns(rows, narrow=narrow) + [column for column in attack_columns if column.is_shown(rows, narrow=narrow)]
 
 
-def model_columns(rows: Sequence[ResultRow]) -> list[Column]:
+def model_columns(rows: Sequence[ResultRow], *, narrow: bool = False) -> list[Column]:
     """Those of the shown columns that say which model a row is of."""
-    kept = [column for column in _MODEL_COLUMNS if column.is_shown(rows)]
+    kept = [column for column in _MODEL_COLUMNS if column.is_shown(rows, narrow=narrow)]
     by_name: dict[tuple[str, ...], set[str]] = {}
     for row in rows:
         by_name.setdefault(tuple(column.text(row) for column in kept), set()).add(row.model_key)
@@ -72,10 +74,11 @@ def cells(row: ResultRow) -> list[str]:
     return [f"{column.title} {value}" for column, value in found if value not in (_ABSENT, column.unsaid)]
 
 
-def common_values(rows: Sequence[ResultRow]) -> list[str]:
+def common_values(rows: Sequence[ResultRow], *, narrow: bool = False) -> list[str]:
     """What all rows that have it share, as `title value`."""
-    hidden = [(column, column.values(rows)) for column in (*_MODEL_COLUMNS, *_ATTACK_COLUMNS, *_COUNT_COLUMNS) if not column.is_shown(rows)]
-    return [f"{column.title} {value}" for column, values in hidden for value in values if value != column.unsaid]
+    columns = (*_MODEL_COLUMNS, *_ATTACK_COLUMNS, *_COUNT_COLUMNS)
+    hidden = [column for column in columns if not column.is_shown(rows, narrow=narrow)]
+    return [f"{column.title} {value}" for column in hidden for value in column.values(rows) if value != column.unsaid]
 
 
 def _share(value: float | None) -> str:
@@ -134,12 +137,12 @@ def _is_random(row: ResultRow) -> bool:
 
 
 def _meets_draws(row: ResultRow) -> bool:
-    return _is_random(row) and row.knowledge != "omniscient"
+    return _is_random(row) and row.knowledge not in CRAFTED
 
 
-def _runs_long(row: ResultRow) -> bool:
-    """Whether there is anything that an example could leave early."""
-    return _kind(row).steps or row.restarts > 1
+def _can_leave(row: ResultRow) -> bool:
+    """Whether an example could leave early: there are steps to save, and nothing is random where it is made."""
+    return (_kind(row).steps or row.restarts > 1) and (row.knowledge == "transfer" or not _is_random(row))
 
 
 def _selects(row: ResultRow) -> bool:
@@ -166,11 +169,13 @@ _ATTACK_COLUMNS = (
     Column("attack", lambda row: row.attack.replace("_case", " case")),
     Column("attacks", lambda row: str(row.attacks) if row.attack == "worst_case" else _ABSENT, where_known=True, numeric=True),
     Column("knowledge", _shared("knowledge"), optional=True),
+    _setting("source", lambda row: row.source, of=lambda row: row.knowledge == "transfer"),
     _setting("loss", lambda row: row.loss, of=lambda row: _kind(row).loss is None, unsaid="ce"),
     _setting("momen~tum", lambda row: f"{row.momentum:g}", of=lambda row: row.attack == "mi_fgsm", numeric=True, unsaid="1"),
     _setting("target", lambda row: row.target, unsaid="none"),
     Column("norm", _shared("norm"), optional=True, unsaid="linf"),
     Column("epsilon", lambda row: row.epsilon_literal, numeric=True),
+    Column("SNR dB", lambda row: _ABSENT if row.snr_db is None else f"{row.snr_db:.1f}", where_known=True, numeric=True),
     _setting("sign gradient", lambda row: row.sign_gradient, of=lambda row: row.binary and _kind(row).gradient),
     Column("steps", lambda row: str(row.steps) if row.attack in KINDS else _ABSENT, where_known=True, numeric=True),
     _setting(
@@ -179,11 +184,12 @@ _ATTACK_COLUMNS = (
     _setting("restarts", lambda row: row.restarts, of=lambda row: _kind(row).random_start, numeric=True, unsaid="1"),
     _setting("eot samples", lambda row: row.eot_samples, of=lambda row: _meets_draws(row) and row.knowledge == "eot", numeric=True),
     _setting("selec~tion draws", lambda row: row.selection_draws, of=lambda row: _meets_draws(row) and _selects(row), numeric=True),
-    _setting("early stop", lambda row: str(row.early_stop).lower(), of=lambda row: not _is_random(row) and _runs_long(row), unsaid="false"),
+    _setting("early stop", lambda row: str(row.early_stop).lower(), of=_can_leave, unsaid="false"),
     _setting("backend", lambda row: row.backend, unsaid="native"),
     Column("clean %", lambda row: _share(row.clean_accuracy), numeric=True),
     Column("robust %", lambda row: _share(row.robust_accuracy), numeric=True),
     Column("95% interval", _interval, numeric=True),
+    Column("verdict", lambda row: row.verdict or _ABSENT, optional=True, where_known=True),
 )
 # Standard errors in percent points.
 _SPREAD_COLUMNS = (

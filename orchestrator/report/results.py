@@ -11,7 +11,9 @@ from typing import Any, Literal, get_args
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
+from orchestrator.escaping import csv_cell, markdown, visible
 from orchestrator.report.columns import common_values, shown_columns
 from orchestrator.report.tables import plain_table
 from orchestrator.store import ResultRow
@@ -67,7 +69,9 @@ def _csv(rows: Sequence[ResultRow]) -> str:
     for row in rows:
         rank = "" if row.rank is None else ";".join(f"{layer}={'x'.join(map(str, rank))}" for layer, rank in row.rank.items())
         settings = ";".join(f"{name}={value:g}" for name, value in (row.defence_settings or {}).items())
-        writer.writerow({**record(row), "rank": rank, "defence_settings": settings, "job_keys": " ".join(row.job_keys)})
+        joined = {"job_keys": " ".join(row.job_keys), "reasons": "; ".join(row.reasons)}
+        values = {**record(row), "rank": rank, "defence_settings": settings, **joined}
+        writer.writerow({name: csv_cell(value) for name, value in values.items()})
     return text.getvalue().rstrip("\n")
 
 
@@ -75,23 +79,24 @@ def _markdown(rows: Sequence[ResultRow], *, spread: bool) -> str:
     columns = shown_columns(rows, spread=spread)
     lines = ["| " + " | ".join(column.title for column in columns) + " |"]
     lines.append("|" + "|".join("---:" if column.numeric else "---" for column in columns) + "|")
-    lines += ["| " + " | ".join(column.text(row).replace("|", "\\|") for column in columns) + " |" for row in rows]
-    return "\n".join([*lines, "", _common(rows)])
+    lines += ["| " + " | ".join(markdown(column.text(row)) for column in columns) + " |" for row in rows]
+    return "\n".join([*lines, "", markdown(_common(rows))])
 
 
 def _table(rows: Sequence[ResultRow], *, narrow: bool, spread: bool) -> Table:
-    columns = shown_columns(rows, spread=spread)
-    table = plain_table(caption=_common(rows), caption_justify="left", padding=0 if narrow else (0, 1))
+    columns = shown_columns(rows, narrow=narrow, spread=spread)
+    caption = Text(visible(_common(rows, narrow=narrow)), style="table.caption")
+    table = plain_table(caption=caption, caption_justify="left", padding=0 if narrow else (0, 1))
     for column in columns:
         title = column.narrow_title if narrow else column.title
         table.add_column(title, justify="right" if column.numeric else "left", no_wrap=True)
     for _, of_model in groupby(rows, key=lambda row: row.model_key):
         for row in of_model:
-            table.add_row(*(column.text(row) for column in columns))
+            table.add_row(*(Text(visible(column.text(row))) for column in columns))
         table.add_section()
     return table
 
 
-def _common(rows: Sequence[ResultRow]) -> str:
+def _common(rows: Sequence[ResultRow], *, narrow: bool = False) -> str:
     """What holds for all rows, in one line."""
-    return f"All rows: {', '.join(common_values(rows))}." if rows else "no results yet"
+    return f"All rows: {', '.join(common_values(rows, narrow=narrow))}." if rows else "no results yet"

@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.escaping import visible
 from orchestrator.plan import STAGES, Plan
 from orchestrator.report.tables import plain_table
 from orchestrator.running import label
@@ -25,7 +26,7 @@ def render_status(statuses: Sequence[SweepStatus]) -> RenderableType:
 
 
 def _status_table(status: SweepStatus) -> Table:
-    table = plain_table(title=f"sweep {status.name}: {_driver(status)}")
+    table = plain_table(title=Text(visible(f"sweep {status.name}: {_driver(status)}"), style="bold"))
     table.add_column("stage")
     for state in _STATES:
         table.add_column(state, justify="right")
@@ -47,9 +48,10 @@ def render_failures(failures: Sequence[Failure]) -> RenderableType:
         return Text("no job has failed")
     parts: list[RenderableType] = []
     for failure in failures:
-        parts.append(Text(f"{failure.stage} {failure.description}, job {failure.key}", style="bold"))
-        parts.append(Text(f"failed {failure.attempts} times; the last time: {failure.error}", style="red"))
-        parts += [Text(failure.traceback.rstrip() or "(no traceback: the worker process died)", style="dim"), Text("")]
+        parts.append(Text(visible(f"{failure.stage} {failure.description}, job {failure.key}"), style="bold"))
+        parts.append(Text(visible(f"failed {failure.attempts} times; the last time: {failure.error}", keep="\n\t"), style="red"))
+        traceback = failure.traceback.rstrip() or "(no traceback: the worker process died)"
+        parts += [Text(visible(traceback, keep="\n\t"), style="dim"), Text("")]
     return Group(*parts)
 
 
@@ -61,7 +63,7 @@ def render_plan(name: str, plan: Plan, *, every_job: bool) -> RenderableType:
 
 
 def _plan_table(name: str, plan: Plan) -> Table:
-    table = plain_table(title=f"sweep {name}: {len(plan.jobs)} jobs", show_footer=True)
+    table = plain_table(title=Text(visible(f"sweep {name}: {len(plan.jobs)} jobs"), style="bold"), show_footer=True)
     done = len(plan.jobs) - len(plan.pending)
     table.add_column("stage", footer="all")
     for title, total in (("jobs", len(plan.jobs)), ("done", done), ("to run", len(plan.pending))):

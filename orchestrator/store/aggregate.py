@@ -2,18 +2,19 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.store.intervals import Correct, interval_over_seeds
+from orchestrator.store.sources import source_in_words
 from orchestrator.store.spread import Spread, standard_errors
 from orchestrator.store.values import ResultRow
 from orchestrator.store.worst_case import worst_case
 from workers.defence_spec import is_randomised
-from workers.fields import AdversarialTraining, DefenceName
+from workers.fields import CRAFTED, AdversarialTraining, DefenceName
 from workers.results import unpack_flags
 
 
@@ -23,6 +24,7 @@ class Setting:
 
     attack: str = "none"
     knowledge: str = "none"
+    source_key: str | None = None
     norm: str = "none"
     epsilon: float = 0.0
     steps: int = 0
@@ -44,7 +46,7 @@ class Setting:
     @property
     def randomised(self) -> bool:
         """Whether the attack itself draws each time it is measured: crafted examples were made once."""
-        return (self.random_start or self.target == "random") and self.knowledge != "omniscient"
+        return (self.random_start or self.target == "random") and self.knowledge not in CRAFTED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,6 +60,7 @@ class Measurement:
     epsilon_literal: str = "0"
     repeat: int
     flags: bytes
+    snr_db: float | None = None
 
     @property
     def correct(self) -> NDArray[np.bool_]:
@@ -72,7 +75,7 @@ Group = tuple[str, str, Setting, int | None]
 Accuracy = tuple[float, float, float] | tuple[None, None, None]
 _UNKNOWN: Accuracy = (None, None, None)
 _SETTING_FIELDS = tuple(field.name for field in fields(Setting))
-_KNOWLEDGE_ORDER = {"none": -1, "randomized": 0, "eot": 1, "omniscient": 2, ANY: 9}
+_KNOWLEDGE_ORDER = {"none": -1, "transfer": 0, "randomized": 1, "eot": 2, "omniscient": 3, ANY: 9}
 _DEFENCE_ORDER = {name: place for place, name in enumerate(get_args(DefenceName))}
 _TRAINING_ORDER = {name: place for place, name in enumerate(get_args(AdversarialTraining))}
 _NORM_ORDER = {"none": -1, "linf": 0, "l2": 1}
@@ -91,7 +94,8 @@ def result_table(
 ) -> list[ResultRow]:
     """The sorted rows; `models` holds, by key, the row's fields that belong to the model. Measurements of other models are left out.
 
-    `pools` names, for each model, the one in whose rows it is counted, that one included; without it each has rows of its own.
+    `pools` names, for each model, the one in whose rows it is counted, that one included; without it each has rows of its own. A source
+    of transferred examples is pooled as any model is, and one that is not among the models is called by its key.
     With `worst` a row is over all attacks of a knowledge at one epsilon (see `worst_case`), or over those of every knowledge.
     """
     pools = {key: key for key in models} if pools is None else pools
@@ -103,7 +107,7 @@ def result_table(
     attacked = {_clean_group(group, models[group[1]])[:3] for group in attack_groups}
     unattacked = {group: items for group, items in clean_groups.items() if group[:3] not in attacked}
     rows = [
-        _row(group, items, models[group[1]], clean_accuracies.get(_clean_group(group, models[group[1]]), _UNKNOWN))
+        _row(group, items, models, clean_accuracies.get(_clean_group(group, models[group[1]]), _UNKNOWN))
         for group, items in (attack_groups | unattacked).items()
     ]
     return sorted(rows, key=_order)
@@ -112,8 +116,14 @@ def result_table(
 def _grouped(measurements: Iterable[Measurement], pools: Mapping[str, str], *, per_repeat: bool) -> dict[Group, list[Measurement]]:
     groups = defaultdict(list)
     for item in measurements:
-        groups[item.sweep, pools[item.model_key], item.setting, item.repeat if per_repeat else None].append(item)
+        groups[item.sweep, pools[item.model_key], _pooled(item.setting, pools), item.repeat if per_repeat else None].append(item)
     return {group: sorted(items, key=lambda item: (item.repeat, item.job_key)) for group, items in groups.items()}
+
+
+def _pooled(setting: Setting, pools: Mapping[str, str]) -> Setting:
+    """The setting with its source's pool for its source, so that each seed's own source parts no seeds."""
+    source = setting.source_key
+    return setting if source is None or source not in pools else replace(setting, source_key=pools[source])
 
 
 def _ensembles(groups: Mapping[Group, Sequence[Measurement]]) -> dict[Group, list[Measurement]]:
@@ -160,12 +170,18 @@ def _accuracy(items: Sequence[Measurement]) -> Accuracy:
     return interval_over_seeds(_by_seed(items))
 
 
-def _row(group: Group, items: Sequence[Measurement], model: Mapping[str, Any], clean: Accuracy) -> ResultRow:
+def _loudness(items: Sequence[Measurement]) -> float | None:
+    known = [item.snr_db for item in items if item.snr_db is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _row(group: Group, items: Sequence[Measurement], models: Mapping[str, Mapping[str, Any]], clean: Accuracy) -> ResultRow:
     sweep, model_key, setting, repeat = group
-    random = is_randomised(model["theta"], model["defence"])
+    random = is_randomised(models[model_key]["theta"], models[model_key]["defence"])
     by_seed = _worst_by_seed(items, randomised=random) if setting.attack == WORST_CASE else _by_seed(items)
     robust = _UNKNOWN if setting.attack == "none" or by_seed is None else interval_over_seeds(by_seed)
     spread = Spread() if by_seed is None else standard_errors(by_seed, random=random or setting.randomised)
+    attacks = Counter(model for model, _ in {(item.model_key, item.setting) for item in items})
     return ResultRow(
         sweep=sweep,
         model_key=model_key,
@@ -180,19 +196,24 @@ def _row(group: Group, items: Sequence[Measurement], model: Mapping[str, Any], c
         robust_accuracy=robust[0],
         ci_low=robust[1],
         ci_high=robust[2],
-        attacks=len({item.setting for item in items}) if setting.attack != "none" else 0,
+        snr_db=None if setting.attack == WORST_CASE else _loudness(items),
+        attacks=max(attacks.values()) if setting.attack != "none" else 0,
+        source=None if setting.source_key is None else source_in_words(models, of=model_key, source=setting.source_key),
         **asdict(spread),
         **{name: getattr(setting, name) for name in _SETTING_FIELDS},
-        **model,
+        **models[model_key],
     )
 
 
 def _order(row: ResultRow) -> tuple[Hashable, ...]:
     """Models from the simplest sketch to the strongest, a dense one first, an undefended one before defended ones, one without adversarial
-    training before those with it, binary ones last; attacks from the weakest to the strongest."""
+    training before those with it, binary ones last; attackers from the one who knows least, and of other models from the nearest;
+    attacks from the weakest to the strongest."""
     sketch = (row.rank_fraction or 0.0, -row.theta)
     defence = (_DEFENCE_ORDER[row.defence], tuple(sorted((row.defence_settings or {}).items())))
     model = (row.dataset, row.model, row.width, row.binary, *sketch, *defence, _TRAINING_ORDER[row.adversarial_training])
-    attack = (_KNOWLEDGE_ORDER[row.knowledge], _ATTACK_ORDER[row.attack], _NORM_ORDER[row.norm], row.epsilon)
-    settings = tuple(getattr(row, name) for name in _SETTING_FIELDS)
+    words = (row.source or "").split()
+    source = ("dense" in words, len(words), words, row.source_key or "")
+    attack = (_KNOWLEDGE_ORDER[row.knowledge], source, _ATTACK_ORDER[row.attack], _NORM_ORDER[row.norm], row.epsilon)
+    settings = tuple(getattr(row, name) for name in _SETTING_FIELDS if name != "source_key")
     return (row.sweep, *model, row.seed or 0, row.model_key, *attack, *settings, -1 if row.repeat is None else row.repeat)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from sqlalchemy import JSON, Boolean, DateTime, Dialect, Double, ForeignKey, MetaData, String, TypeDecorator
+from sqlalchemy import JSON, Boolean, DateTime, Dialect, Double, ForeignKey, MetaData, String, Table, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
 NAMING_CONVENTION = {
@@ -47,6 +47,11 @@ class Base(DeclarativeBase):
         dict[str, Any]: JSON(none_as_null=True),
         list[dict[str, Any]]: JSON(none_as_null=True),
     }
+
+
+def table_of(record: type[Base]) -> Table:
+    """The table of an ORM class."""
+    return Base.metadata.tables[record.__tablename__]
 
 
 Key = Annotated[str, mapped_column(String(64))]

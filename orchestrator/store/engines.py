@@ -31,6 +31,9 @@ def make_engine(address: URL, *, writable: bool) -> Engine:
     if address.get_backend_name() == "sqlite":
         return _sqlite_engine(address, writable=writable)
     options = {} if "connect_timeout" in address.query else {"connect_timeout": _CONNECT_SECONDS}
+    if not address.password and "password" not in address.query:
+        # Taken now: later connections of the pool are made while the variable is hidden from the processes that we start.
+        address = address.set(password=os.environ.get("PGPASSWORD"))
     try:
         return create_engine(address, pool_pre_ping=True, connect_args=options)
     except ModuleNotFoundError as error:

@@ -1,19 +1,24 @@
 """Reads of keys, names and results. Rows of the database never leave: callers get frozen values."""
 
-from collections.abc import Collection
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Connection, Select, select, union
+from sqlalchemy import ColumnElement, Connection, Select, select, union
 
-from orchestrator.store.aggregate import Measurement, result_table
+from orchestrator.store.aggregate import Measurement, Setting, result_table
+from orchestrator.store.conditions import Condition
 from orchestrator.store.lookup import sweep_id
 from orchestrator.store.measured import as_measurements, described_models, measured_columns
 from orchestrator.store.models import JobRecord, SweepJobRecord, SweepRecord
 from orchestrator.store.pools import seed_pools
-from orchestrator.store.result_models import AttackResultRecord, CleanResultRecord
+from orchestrator.store.result_models import AttackResultRecord, CleanResultRecord, TrainedModelRecord
 from orchestrator.store.session import Store
 from orchestrator.store.values import ResultRow
+from orchestrator.verdict import GRAVEST_FIRST
 
+_ATTACK_FIELDS = frozenset(field.name for field in fields(Setting)) - {"source"}
+_MODEL_FIELDS = frozenset(column.name for column in TrainedModelRecord.__table__.columns) - {"job_key", "seconds"}
 AnySelect = Select[*tuple[Any, ...]]
 
 
@@ -23,6 +28,12 @@ def finished_keys(store: Store) -> frozenset[str]:
         return frozenset(connection.execute(select(JobRecord.key).where(JobRecord.state == "done")).scalars())
 
 
+def job_keys(store: Store) -> frozenset[str]:
+    """The keys of all jobs."""
+    with store.reading() as connection:
+        return frozenset(connection.execute(select(JobRecord.key)).scalars())
+
+
 def sweep_names(store: Store) -> list[str]:
     """The names of all sweeps, sorted."""
     with store.reading() as connection:
@@ -30,37 +41,36 @@ def sweep_names(store: Store) -> list[str]:
 
 
 def result_rows(
-    store: Store,
-    sweep: str | None,
-    *,
-    per_repeat: bool,
-    over_seeds: bool = False,
-    worst: bool = False,
-    models: Collection[str] | None = None,
+    store: Store, sweep: str | None, *, per_repeat: bool, over_seeds: bool = False, worst: bool = False, where: Sequence[Condition] = ()
 ) -> list[ResultRow]:
     """The results of a sweep, or of all (then one row per sweep that holds the jobs), older spaces of a sweep included.
 
     A row is one trained model under one attack, knowledge, epsilon and so on, over its repeats or, with `per_repeat`, in one of
     them; with `over_seeds` it is all models that were made alike but for the training seed; with `worst` it is the worst case over all
-    attacks of one knowledge, and of every knowledge, in the same ball. Its clean accuracy is over the same
+    attacks of one knowledge, and of every knowledge, in the same ball. Only rows that meet all conditions of `where` are there, and
+    a worst case is over the attacks that do. Its clean accuracy is over the same
     examples, in batches of the same size and as many draws, in the same sweep (and repeat). A clean accuracy over examples, in batches
     or in draws that no attack on the model has in the sweep is a row with attack `none`. Sorted by sweep, data set,
     model, width, binary (false first), rank fraction, theta (1 first), defence (none first) and its settings, adversarial
-    training (none first), seed, knowledge (randomized first), attack (from noise to Square), norm (linf first), epsilon, then the
-    attack's other settings. With `models` only those of these keys are read.
+    training (none first), seed, knowledge (from transfer, who knows least, over randomized and eot to
+    omniscient), source (the nearest to the model first), attack (from noise to Square), norm (linf first), epsilon, then the
+    attack's other settings.
 
     Raises:
         UserError: no such sweep.
     """
     with store.reading() as connection:
         number = None if sweep is None else sweep_id(connection, sweep)
-        clean = _measurements(connection, CleanResultRecord, number, models)
-        attacks = _measurements(connection, AttackResultRecord, number, models)
-        described = _models(connection, number) if models is None else described_models(connection, list(models))
-        pools = seed_pools(connection, described) if over_seeds else None
-    if over_seeds:
-        described = {key: {**model, "seed": None} for key, model in described.items()}
-    return result_table(described, clean, attacks, per_repeat=per_repeat, pools=pools, worst=worst)
+        clean = _measurements(connection, CleanResultRecord, number, where)
+        attacks = _measurements(connection, AttackResultRecord, number, where)
+        models = _models(connection, number)
+        pools = seed_pools(connection, models) if over_seeds else None
+    if pools is not None:
+        models = _pooled(models, pools)
+    rows = result_table(models, clean, attacks, per_repeat=per_repeat, pools=pools, worst=worst)
+    settled = (_ATTACK_FIELDS if worst else frozenset()) | ({"seed"} if over_seeds else frozenset())
+    asked = [condition for condition in where if condition.field not in settled]
+    return [row for row in rows if all(condition.holds(row) for condition in asked)]
 
 
 def _of_sweep(statement: AnySelect, record: type[CleanResultRecord | AttackResultRecord], sweep: int | None) -> AnySelect:
@@ -69,17 +79,33 @@ def _of_sweep(statement: AnySelect, record: type[CleanResultRecord | AttackResul
 
 
 def _measurements(
-    connection: Connection, record: type[CleanResultRecord | AttackResultRecord], sweep: int | None, models: Collection[str] | None
+    connection: Connection, record: type[CleanResultRecord | AttackResultRecord], sweep: int | None, where: Sequence[Condition]
 ) -> list[Measurement]:
     statement = _of_sweep(select(SweepRecord.name.label("sweep"), *measured_columns(record)).select_from(record), record, sweep)
-    if models is not None:
-        statement = statement.where(record.model_key.in_(list(models)))
-    rows = connection.execute(statement.join(SweepRecord, SweepRecord.id == SweepJobRecord.sweep_id)).mappings()
+    statement = statement.join(SweepRecord, SweepRecord.id == SweepJobRecord.sweep_id)
+    statement = statement.outerjoin(TrainedModelRecord, TrainedModelRecord.job_key == record.model_key)
+    rows = connection.execute(statement.where(*_clauses(record, where))).mappings()
     return list(as_measurements(rows))
 
 
+def _clauses(record: type[CleanResultRecord | AttackResultRecord], where: Sequence[Condition]) -> list[ColumnElement[bool]]:
+    """The conditions that the database can answer before anything is read; a measurement of clean accuracy has no attack's columns."""
+    tables = {name: column for name, column in TrainedModelRecord.__table__.columns.items() if name in _MODEL_FIELDS}
+    tables |= {name: column for name, column in record.__table__.columns.items() if name in _ATTACK_FIELDS or name == "model_key"}
+    return [condition.clause(tables[condition.field]) for condition in where if condition.field in tables]
+
+
 def _models(connection: Connection, sweep: int | None) -> dict[str, dict[str, Any]]:
-    """Every model that the sweep has measured, described, by key."""
-    return described_models(
-        connection, union(*(_of_sweep(select(record.model_key), record, sweep) for record in (CleanResultRecord, AttackResultRecord)))
-    )
+    """Every model that the sweep has measured, or transferred examples from, described, by key."""
+    clean, attack = CleanResultRecord, AttackResultRecord
+    sources = _of_sweep(select(attack.source_key), attack, sweep).where(attack.source_key.is_not(None))
+    return described_models(connection, union(*(_of_sweep(select(record.model_key), record, sweep) for record in (clean, attack)), sources))
+
+
+def _pooled(models: Mapping[str, Mapping[str, Any]], pools: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """The models as their pools are reported: of no seed in particular, and no sounder than the worst of them."""
+    judged = {key: (model["verdict"], model["reasons"]) for key, model in models.items() if model["verdict"] is not None}
+    gravest: dict[str, Any] = {}
+    for key, (verdict, why) in sorted(judged.items(), key=lambda item: GRAVEST_FIRST.index(item[1][0])):
+        gravest.setdefault(pools[key], {"verdict": verdict, "reasons": why})
+    return {key: {**model, "seed": None, **gravest.get(pools[key], {})} for key, model in models.items()}

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Select, literal, select
+from sqlalchemy import Connection, Select, func, literal, select
 
 from orchestrator.store.lookup import sweep_id
 from orchestrator.store.models import JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
-from orchestrator.store.readings import ExampleScores, JobCosts, Provenance, TrainingRun, UsedEnvironment, Verdict
+from orchestrator.store.readings import ExampleScores, JobCosts, Provenance, TrainingRun, UsedEnvironment
 from orchestrator.store.result_models import (
     AttackResultRecord,
     CleanResultRecord,
@@ -20,7 +20,6 @@ from orchestrator.store.result_models import (
     EnvironmentRecord,
     SurfaceRecord,
     TrainedModelRecord,
-    VerdictRecord,
 )
 from orchestrator.store.session import Store
 from workers.results import unpack_flags
@@ -63,13 +62,13 @@ def job_costs(store: Store, sweep: str | None) -> JobCosts:
         number = None if sweep is None else sweep_id(connection, sweep)
         edges = select(JobParentRecord.child_key, JobParentRecord.parent_key)
         parents: dict[str, list[str]] = defaultdict(list)
-        for child, parent in connection.execute(edges if number is None else _of_sweep(edges, JobParentRecord.child_key, number)):
+        for child, parent in connection.execute(edges if number is None else _of_sweep(edges, JobParentRecord.child_key, number)).all():
             parents[child].append(parent)
         seconds: dict[str, float] = {}
         for record in OUTCOMES:
             statement = select(record.job_key, record.seconds)
             wanted = statement if number is None else _of_sweep(statement, record.job_key, number)
-            seconds.update((key, took) for key, took in connection.execute(wanted))
+            seconds.update((key, took) for key, took in connection.execute(wanted).all())
         models = frozenset(connection.execute(select(TrainedModelRecord.job_key)).scalars())
     return JobCosts(seconds=seconds, parents={child: tuple(found) for child, found in parents.items()}, models=models)
 
@@ -85,7 +84,7 @@ def example_scores(store: Store, sweep: str | None) -> list[ExampleScores]:
     with store.reading() as connection:
         number = None if sweep is None else sweep_id(connection, sweep)
         for record in (CleanResultRecord, AttackResultRecord):
-            for dataset, knowledge, n_examples, draws, flags in connection.execute(_flags_of(record, number)):
+            for dataset, knowledge, n_examples, draws, flags in connection.execute(_flags_of(record, number)).yield_per(1000):
                 group = dataset, n_examples, knowledge
                 unpacked = unpack_flags(flags, n_examples=n_examples, draws=draws)
                 right.setdefault(group, np.zeros(n_examples, dtype=np.int64))
@@ -119,30 +118,14 @@ def provenance(store: Store, sweep: str) -> Provenance:
         number = sweep_id(connection, sweep)
         columns = SweepRecord.space, SweepRecord.created_at, SweepRecord.launched_at
         row = connection.execute(select(*columns).where(SweepRecord.id == number)).one()
-        finished: dict[str, list[datetime]] = defaultdict(list)
+        finished: dict[str, list[tuple[int, datetime, datetime]]] = defaultdict(list)
         for record in OUTCOMES:
-            for environment, time in connection.execute(
-                _of_sweep(select(record.environment_id, record.finished_at), record.job_key, number)
-            ):
-                finished[environment].append(time)
-        used = [_used(connection, environment, times) for environment, times in finished.items()]
+            found = select(record.environment_id, func.count(), func.min(record.finished_at), func.max(record.finished_at))
+            for environment, *counted in connection.execute(_of_sweep(found, record.job_key, number).group_by(record.environment_id)):
+                finished[environment].append(tuple(counted))
+        used = [_used(connection, environment, counted) for environment, counted in finished.items()]
     ordered = tuple(sorted(used, key=lambda environment: -environment.jobs))
     return Provenance(sweep=sweep, space=row.space, created_at=row.created_at, launched_at=row.launched_at, environments=ordered)
-
-
-def verdicts(store: Store, sweep: str | None) -> list[Verdict]:
-    """The verdicts on models of the sweep (None: on all), by verdict and key.
-
-    Raises:
-        UserError: no such sweep.
-    """
-    record = VerdictRecord
-    statement = select(record.model_key, record.verdict, record.checks, record.judged_at)
-    with store.reading() as connection:
-        number = None if sweep is None else sweep_id(connection, sweep)
-        rows = connection.execute(statement if number is None else _of_sweep(statement, record.model_key, number)).mappings()
-        found = [Verdict(**_frozen(row)) for row in rows]
-    return sorted(found, key=lambda item: (item.verdict, item.model_key))
 
 
 def _frozen(row: Mapping[Any, Any]) -> dict[str, Any]:
@@ -161,7 +144,7 @@ def _flags_of(record: type[CleanResultRecord | AttackResultRecord], sweep: int |
     return statement if sweep is None else _of_sweep(statement, record.job_key, sweep)
 
 
-def _used(connection: Connection, environment: str, times: list[datetime]) -> UsedEnvironment:
+def _used(connection: Connection, environment: str, counted: list[tuple[int, datetime, datetime]]) -> UsedEnvironment:
     row = connection.execute(select(EnvironmentRecord.__table__).where(EnvironmentRecord.id == environment)).one()
     return UsedEnvironment(
         host=row.host,
@@ -169,7 +152,7 @@ def _used(connection: Connection, environment: str, times: list[datetime]) -> Us
         threads=row.threads,
         git_revision=row.git_revision,
         versions=row.versions,
-        jobs=len(times),
-        first_finished_at=min(times),
-        last_finished_at=max(times),
+        jobs=sum(jobs for jobs, _, _ in counted),
+        first_finished_at=min(first for _, first, _ in counted),
+        last_finished_at=max(last for _, _, last in counted),
     )

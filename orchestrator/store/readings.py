@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +49,8 @@ class JobCosts:
         while frontier:
             found |= frontier
             frontier = {parent for key in frontier for parent in self.parents.get(key, ())} - found - left_out
-        return None if found - self.seconds.keys() else round(sum(self.seconds[key] for key in found), 3)
+        took = [self.seconds.get(key) for key in found]
+        return None if None in took else round(sum(seconds for seconds in took if seconds is not None), 3)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,16 +79,6 @@ class UsedEnvironment:
     jobs: int
     first_finished_at: datetime
     last_finished_at: datetime
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Verdict:
-    """Whether a model's figures can be believed, and each check with its numbers."""
-
-    model_key: str
-    verdict: str
-    checks: tuple[Mapping[str, Any], ...]
-    judged_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,10 +6,17 @@ from datetime import datetime
 from typing import Any
 
 from orchestrator.store.columns import Base
-from orchestrator.store.result_models import AttackResultRecord, CleanResultRecord, CraftedExamplesRecord, SurfaceRecord, TrainedModelRecord
+from orchestrator.store.result_models import (
+    AttackResultRecord,
+    CleanResultRecord,
+    CraftedExamplesRecord,
+    DiagnosisRecord,
+    SurfaceRecord,
+    TrainedModelRecord,
+)
 from workers.keys import KEY_VERSION
-from workers.results import CraftOutcome, Environment, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
-from workers.specs import AttackSpec, CraftSpec, EvaluateSpec, Job, SurfaceSpec, TrainSpec
+from workers.results import CraftOutcome, DiagnosisOutcome, Environment, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
+from workers.specs import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, Job, SurfaceSpec, TrainSpec
 
 Row = dict[str, Any]
 
@@ -43,10 +50,12 @@ def outcome_row(job: Job, result: Result, *, environment_id: str, finished_at: d
         case EvaluateSpec() as evaluate, FlagsOutcome() as flags:
             return CleanResultRecord, common | _flags(job, evaluate, flags)
         case AttackSpec() as attack, FlagsOutcome() as flags:
-            return AttackResultRecord, common | _flags(job, attack, flags) | _attack(attack)
+            return AttackResultRecord, common | _flags(job, attack, flags) | _attack(job, attack) | {"snr_db": flags.snr_db}
         case CraftSpec(), CraftOutcome() as crafted:
             sizes = {"n_examples": crafted.n_examples, "max_perturbation": crafted.max_perturbation}
             return CraftedExamplesRecord, common | {"model_key": job.parents["model"]} | sizes
+        case DiagnoseSpec() as diagnose, DiagnosisOutcome() as found:
+            return DiagnosisRecord, common | _diagnosis(job, diagnose, found)
         case SurfaceSpec() as surface, SurfaceOutcome() as explored:
             return SurfaceRecord, common | _surface(job, surface, explored)
     raise ValueError(f"outcome '{result.outcome.kind}' of job {job.key}: not one of stage {job.stage}")
@@ -86,8 +95,19 @@ def _flags(job: Job, spec: EvaluateSpec | AttackSpec, outcome: FlagsOutcome) -> 
     }
 
 
-def _attack(spec: AttackSpec) -> Row:
-    return {"attack": spec.attack.name, "knowledge": spec.knowledge, **spec.attack.model_dump(exclude={"name"})}
+def _diagnosis(job: Job, spec: DiagnoseSpec, outcome: DiagnosisOutcome) -> Row:
+    return {
+        "model_key": job.parents["model"],
+        "epsilon": spec.diagnosis.epsilon,
+        "epsilon_literal": spec.diagnosis.epsilon_literal,
+        "probes": [probe.model_dump(mode="json") for probe in outcome.probes],
+        **outcome.model_dump(include={"n_examples", "draws", "zero_gradients", "nonfinite_gradients"}),
+    }
+
+
+def _attack(job: Job, spec: AttackSpec) -> Row:
+    made = {"knowledge": spec.knowledge, "source_key": job.parents.get("source")}
+    return {"attack": spec.attack.name, **made, **spec.attack.model_dump(exclude={"name"})}
 
 
 def _surface(job: Job, spec: SurfaceSpec, outcome: SurfaceOutcome) -> Row:

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, inspect, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from orchestrator.store import migrations
 from orchestrator.store.engines import READ_OPTIONS, make_engine
@@ -26,8 +26,9 @@ class StoreMissing(UserError):  # noqa: N818 (it reads as what it says)
 class Store:
     """An open store. A context manager: leaving it closes every connection."""
 
-    engine: Engine
+    engine: Engine = field(repr=False)
     read_options: Mapping[str, Any]
+    address: URL = field(repr=False)
 
     def __enter__(self) -> "Store":
         return self
@@ -37,6 +38,16 @@ class Store:
 
     def close(self) -> None:
         self.engine.dispose()
+
+    @contextmanager
+    def one_line(self) -> Iterator[None]:
+        """Inside, a database that fails is the user's to mend: one line without passwords, no traceback.
+
+        Raises:
+            UserError: what the database said.
+        """
+        with _one_line(self.engine, self.address):
+            yield
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -66,14 +77,39 @@ def open_store(url: str, *, upgrade: bool) -> Store:
         _prepare_file(address, create=upgrade)
     engine = make_engine(address, writable=upgrade)
     try:
-        _check_schema(engine, address, upgrade=upgrade)
-    except DBAPIError as error:
-        engine.dispose()
-        raise UserError(f"store '{shown(address)}': {scrubbed(str(error.orig), address)}") from None
+        with _one_line(engine, address):
+            _check_schema(engine, address, upgrade=upgrade)
     except BaseException:
         engine.dispose()
         raise
-    return Store(engine, READ_OPTIONS[engine.dialect.name])
+    return Store(engine, READ_OPTIONS[engine.dialect.name], address)
+
+
+def schema_revision(url: str) -> str | None:
+    """The revision of the store's schema, whatever it is; None where a database has no tables of ours.
+
+    Raises:
+        StoreMissing: no such SQLite file.
+        UserError: a malformed URL, an unreachable database, or a missing driver.
+    """
+    address = parse_url(url)
+    if address.get_backend_name() == "sqlite":
+        _prepare_file(address, create=False)
+    engine = make_engine(address, writable=False)
+    try:
+        with _one_line(engine, address), engine.connect() as connection:
+            return _revision(connection)
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _one_line(engine: Engine, address: URL) -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        said = error.orig if isinstance(error, DBAPIError) else error.__cause__ or error
+        raise UserError(f"store '{shown(address)}': {scrubbed(str(said), engine.url)}") from None
 
 
 def _prepare_file(address: URL, *, create: bool) -> None:
@@ -100,7 +136,9 @@ def _check_schema(engine: Engine, address: URL, *, upgrade: bool) -> None:
     elif found is None:
         raise StoreMissing(f"store '{shown(address)}': holds no sweeps yet; `robustsweep launch` makes its tables")
     else:
-        raise UserError(f"store '{shown(address)}': its schema is {found}, older than {newest}; `robustsweep launch` upgrades it")
+        raise UserError(
+            f"store '{shown(address)}': its schema is {found}, older than {newest}; `robustsweep db upgrade` or the next launch upgrades it"
+        )
 
 
 def _revision(connection: Connection) -> str | None:

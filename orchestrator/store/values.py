@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from orchestrator.verdict import Check, Verdict
 from workers.fields import AdversarialTraining, DefenceName, Stage
 
 
@@ -17,13 +18,17 @@ class ResultRow:
     sketches and attack) and the training seeds leave in the robust accuracy, in a row without attack in the clean one; see `Spread`.
     In a row over models that differ in their training seed alone `seed` is None, `seeds` their number, `model_key` that of the lowest
     seed and `repeats` how many each of them has at least; its intervals cover the choice of seeds. Elsewhere `seeds` is 1.
+    `snr_db` is how loud waveforms are over their perturbations: the median over examples, the mean over repeats; None for images.
     `epsilon` and `abs_stepsize` are in input units. `rank` maps each tensorized layer to its Tucker rank; None for a dense model.
     `defence_settings` holds the settings of `defence` by name; None where that is `none`.
+    `source_key` is the model on which transferred examples were made, `source` how that differs from the attacked one, in a few words;
+    both are None for other knowledges.
     `sign_gradient` is how the attacker differentiated the sign of a binary model; `identity` where there is none.
     `attacks` counts the attacks of the row: 1, or 0 in one without. In a row over several (attack `worst_case`) what they do not share
     is `none` or 0, `knowledge` is `any` where they differ in it, and the robust accuracy is None for a randomised model that was
     evaluated only once.
     `job_keys` are the jobs that the row is computed from: attacks, or evaluations in a row without attack.
+    `verdict` is that on the model, `reasons` why it is not sound; None where it was neither attacked nor diagnosed.
     """
 
     sweep: str
@@ -50,6 +55,8 @@ class ResultRow:
     n_parameters: int
     attack: str
     knowledge: str
+    source_key: str | None
+    source: str | None
     norm: str
     epsilon: float
     epsilon_literal: str
@@ -78,9 +85,23 @@ class ResultRow:
     robust_accuracy: float | None
     ci_low: float | None
     ci_high: float | None
+    snr_db: float | None
     se_examples: float | None
     se_draws: float | None
     se_seeds: float | None
+    verdict: Verdict | None = None
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelVerdict:
+    """Whether a model's figures can be believed, and each check that says so."""
+
+    model_key: str
+    description: str
+    verdict: Verdict
+    checks: tuple[Check, ...]
+    judged_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

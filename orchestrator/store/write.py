@@ -1,16 +1,25 @@
-"""The only place that writes rows; only the driver calls it. Each function is one transaction."""
+"""The place that writes rows as a sweep runs; only the driver calls it. Each function is one transaction.
+
+Only `merge.py` (imports) and `prune.py` (deletions) write besides.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Table, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from orchestrator.store.columns import Base, utc_now
+from orchestrator.store.columns import Base, table_of, utc_now
 from orchestrator.store.ensembles import refresh_worst_cases
+from orchestrator.store.judging import refresh_verdict, unjudged_models
 from orchestrator.store.lookup import sweep_id
 from orchestrator.store.models import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
-from orchestrator.store.result_models import AttackResultRecord, EnvironmentRecord, TrainedModelRecord
+from orchestrator.store.result_models import (
+    AttackResultRecord,
+    DiagnosisRecord,
+    EnvironmentRecord,
+    TrainedModelRecord,
+)
 from orchestrator.store.rows import Row, environment_row, job_row, outcome_row, parent_rows
 from orchestrator.store.session import Store
 from workers.results import Result
@@ -31,6 +40,9 @@ def record_sweep(store: Store, *, name: str, space_text: str, jobs: Sequence[Job
         _insert_or_ignore(connection, JobRecord, [job_row(job) for job in by_key.values()])
         _insert_or_ignore(connection, JobParentRecord, [row for job in by_key.values() for row in parent_rows(job)])
         _set_space(connection, sweep_id(connection, name), by_key)
+        # Results from before there were verdicts, or before the rules changed.
+        for model in unjudged_models(connection, by_key):
+            refresh_verdict(connection, model)
 
 
 def begin_driving(store: Store, sweep_name: str, host: str, pid: int) -> None:
@@ -90,6 +102,7 @@ def record_result(store: Store, job: Job, result: Result, *, attempt_id: int | N
     environment = environment_row(result.environment)
     record, row = outcome_row(job, result, environment_id=environment["id"], finished_at=now)
     with store.writing() as connection:
+        _lock(connection, job.parents.get("model", job.key))
         _insert_or_ignore(connection, EnvironmentRecord, [environment])
         _insert_or_ignore(connection, record, [row])
         connection.execute(update(JobRecord).where(JobRecord.key == job.key).values(state="done"))
@@ -108,27 +121,42 @@ def record_failure(store: Store, job_key: str, *, attempt_id: int | None, error:
             connection.execute(update(JobRecord).where(JobRecord.key == job_key, JobRecord.state != "done").values(state="failed"))
 
 
+def _lock(connection: Connection, model: str) -> None:
+    """PostgreSQL: whoever else records a result of this model waits, so that what is derived is from all results there are."""
+    connection.execute(select(JobRecord.key).where(JobRecord.key == model).with_for_update(key_share=True))
+
+
 def _derive(connection: Connection, record: type[Base], row: Row) -> None:
     """Bring up to date what is derived from the results of the row's model."""
     if record is AttackResultRecord:
         refresh_worst_cases(connection, row["model_key"], ball=row)
     elif record is TrainedModelRecord:  # its attacks may have been recorded before it was
         refresh_worst_cases(connection, row["job_key"])
+    if record in (AttackResultRecord, DiagnosisRecord):
+        refresh_verdict(connection, row["model_key"])
+
+
+def insert_or_ignore(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Insert the rows that the table does not have."""
+    if rows:
+        connection.execute(insert_ignoring(connection, table).on_conflict_do_nothing(), rows)
+
+
+def insert_ignoring(connection: Connection, table: Table) -> Any:
+    """The database's own insert, which knows `on_conflict_do_...`."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
 
 
 def _insert_or_ignore(connection: Connection, record: type[Base], rows: Sequence[Row]) -> None:
-    if rows:
-        connection.execute(_insert(connection, record).on_conflict_do_nothing(), rows)
-
-
-def _insert(connection: Connection, record: type[Base]) -> Any:
-    return postgresql.insert(record) if connection.dialect.name == "postgresql" else sqlite.insert(record)
+    insert_or_ignore(connection, table_of(record), rows)
 
 
 def _set_space(connection: Connection, sweep: int, keys: Iterable[str]) -> None:
     connection.execute(update(SweepJobRecord).where(SweepJobRecord.sweep_id == sweep).values(in_space=False))
     rows = [{"sweep_id": sweep, "job_key": key, "in_space": True} for key in keys]
-    upsert = _insert(connection, SweepJobRecord).on_conflict_do_update(index_elements=["sweep_id", "job_key"], set_={"in_space": True})
+    upsert = insert_ignoring(connection, table_of(SweepJobRecord)).on_conflict_do_update(
+        index_elements=["sweep_id", "job_key"], set_={"in_space": True}
+    )
     if rows:
         connection.execute(upsert, rows)
 

@@ -1,6 +1,7 @@
 import tempfile
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,17 +22,23 @@ def postgres_server() -> Iterator[str]:
         server.cleanup()
 
 
-@pytest.fixture
-def postgres_url(postgres_server: str, request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of a fresh PostgreSQL database."""
-    name = f"test_{abs(hash(request.node.nodeid)):x}"
-    server = create_engine(make_url(postgres_server).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+@contextmanager
+def fresh_database(server_url: str, name: str) -> Iterator[str]:
+    """The URL of a new PostgreSQL database, dropped afterwards."""
+    server = create_engine(make_url(server_url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
     with server.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))
-    yield make_url(postgres_server).set(drivername="postgresql", database=name).render_as_string(hide_password=False)
+    yield make_url(server_url).set(drivername="postgresql", database=name).render_as_string(hide_password=False)
     with server.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     server.dispose()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a fresh PostgreSQL database."""
+    with fresh_database(postgres_server, f"test_{abs(hash(request.node.nodeid)):x}") as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -46,4 +53,21 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def store(url: str) -> Iterator[Store]:
     with open_store(url, upgrade=True) as opened:
+        yield opened
+
+
+@pytest.fixture
+def other_url(request: pytest.FixtureRequest, url: str, tmp_path: Path) -> Iterator[str]:
+    """The URL of a second fresh database, on the same back end as `url` unless a test says which."""
+    if getattr(request, "param", make_url(url).get_backend_name()) == "sqlite":
+        yield f"sqlite:///{tmp_path / 'other.db'}"
+        return
+    server: str = request.getfixturevalue("postgres_server")
+    with fresh_database(server, f"other_{abs(hash(request.node.nodeid)):x}") as second:
+        yield second
+
+
+@pytest.fixture
+def other(other_url: str) -> Iterator[Store]:
+    with open_store(other_url, upgrade=True) as opened:
         yield opened

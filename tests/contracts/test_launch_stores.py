@@ -12,6 +12,6 @@ def test_a_sweep_is_stored_continued_and_read_back(url: str, tmp_path: Path) -> 
     assert f"all {sum(TINY_JOBS.values())} jobs done" in first.stdout
     again = robustsweep("launch", space, cwd=tmp_path, env={"ROBUSTSWEEP_STORE": url})
     assert "nothing to do" in again.stdout
-    assert len(rows(tmp_path, "tiny", "--store", url)) == 2 * (4 + 1)
+    assert len(rows(tmp_path, "tiny", "--store", url)) == 2 * (4 + 1) + 1
     wider = write_space(tmp_path, TINY.replace("repeats: 2", "repeats: 3"), name="wider")
-    assert "to run (evaluate 1, attack 7)" in robustsweep("launch", wider, "--executor", "inline", "--store", url, cwd=tmp_path).stdout
+    assert "to run (evaluate 1, attack 8)" in robustsweep("launch", wider, "--executor", "inline", "--store", url, cwd=tmp_path).stdout

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.store import Store, begin_driving, end_driving, record_failure, record_result, record_sweep, result_rows, start_attempt
+from orchestrator.store import Store, begin_driving, end_driving, record_failure, record_result, record_sweep, start_attempt
 from orchestrator.store.columns import utc_now
 from orchestrator.store.live import crafted_examples, finished_jobs, mean_seconds, places_of, running_jobs, sweep_heads
 from tests.builders import ENVIRONMENT, result_of, small_plan
@@ -67,12 +67,3 @@ def test_crafted_examples_are_found_by_their_model(store: Store, plan: list[Job]
     assert (found.job_key, found.n_examples) == (crafted.key, 16)
     assert found.description.startswith("fgsm 8/255")
     assert crafted_examples(store, "0" * 64) == []
-
-
-def test_results_of_some_models_are_those_among_all(store: Store, plan: list[Job]) -> None:
-    for job in plan:
-        record_result(store, job, result_of(job), attempt_id=None)
-    rows = result_rows(store, "small", per_repeat=False)
-    model = rows[-1].model_key
-    assert result_rows(store, "small", per_repeat=False, models=[model]) == [row for row in rows if row.model_key == model]
-    assert result_rows(store, "small", per_repeat=False, models=[]) == []

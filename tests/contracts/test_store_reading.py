@@ -1,15 +1,12 @@
 """The reads behind figures and reports, on every kind of database."""
 
-import json
-
 import numpy as np
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import update
 
 from orchestrator.store import Store, record_result, record_sweep
-from orchestrator.store.columns import utc_now
-from orchestrator.store.reading import example_flags, example_scores, job_costs, provenance, training_runs, verdicts
-from orchestrator.store.result_models import AttackResultRecord, VerdictRecord
+from orchestrator.store.reading import example_flags, example_scores, job_costs, provenance, training_runs
+from orchestrator.store.result_models import AttackResultRecord
 from tests.builders import ENVIRONMENT, attack_job, evaluate_job, flags_result, pretrain_job, result_of, small_plan, train_result
 from workers.errors import UserError
 from workers.specs import Job
@@ -84,19 +81,7 @@ def test_provenance_has_each_environment_with_its_jobs(store: Store) -> None:
     assert all(used.first_finished_at <= used.last_finished_at for used in found.environments)
 
 
-def test_verdicts_are_those_on_the_sweeps_models(store: Store) -> None:
-    _, model, *_ = jobs = small_plan()
-    fill(store, jobs)
-    row = {"model_key": model.key, "verdict": "suspect", "checks": [{"name": "gradients"}], "judged_at": utc_now()}
-    with store.writing() as connection:
-        connection.execute(insert(VerdictRecord).values(row))
-    (verdict,) = verdicts(store, "small")
-    assert (verdict.model_key, verdict.verdict, json.dumps(verdict.checks)) == (model.key, "suspect", '[{"name": "gradients"}]')
-    fill(store, [pretrain_job(seed=7)], sweep="other")
-    assert verdicts(store, "other") == []
-
-
-@pytest.mark.parametrize("read", [training_runs, job_costs, example_scores, provenance, verdicts])
+@pytest.mark.parametrize("read", [training_runs, job_costs, example_scores, provenance])
 def test_reads_of_a_sweep_that_is_not_there_name_those_that_are(store: Store, read: object) -> None:
     fill(store, small_plan())
     with pytest.raises(UserError, match="sweep 'smal': one of small"):

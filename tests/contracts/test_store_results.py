@@ -20,6 +20,7 @@ from tests.builders import (
     pretrain_job,
     result_of,
     small_plan,
+    transfer_job,
 )
 from workers.attack_settings import AttackSettings
 from workers.errors import UserError
@@ -95,6 +96,8 @@ def test_repeats_are_aggregated_into_one_row_with_the_clean_accuracy_beside(stor
         n_parameters=1234,
         attack="fgsm",
         knowledge="randomized",
+        source_key=None,
+        source=None,
         norm="linf",
         epsilon=8 / 255,
         epsilon_literal="8/255",
@@ -123,9 +126,12 @@ def test_repeats_are_aggregated_into_one_row_with_the_clean_accuracy_beside(stor
         robust_accuracy=robust[0],
         ci_low=robust[1],
         ci_high=robust[2],
+        snr_db=None,
         se_examples=parts.se_examples,
         se_draws=0.125,
         se_seeds=None,
+        verdict="suspicious",
+        reasons=row.reasons,
     )
     assert (row.robust_accuracy, row.clean_accuracy) == (0.375, 0.875)
 
@@ -283,7 +289,11 @@ def test_rows_come_in_the_promised_order(store: Store) -> None:
     settings = [attack_settings(name=name, epsilon=e) for name in names for e in (2 / 255, 8 / 255)]
     attacks = [attack_job(full, attack=attack) for attack in settings]
     omniscient = attack_job(full, crafted=crafted)
-    finish(store, *reversed([*models, crafted, *attacks, omniscient, *(evaluate_job(model) for model in models)]))
+    adaptive = attack_job(full, knowledge="eot")
+    theirs = craft_job(dense)
+    transferred = transfer_job(full, crafted=theirs, source=dense)
+    attacked = [transferred, *attacks, adaptive, omniscient]
+    finish(store, *reversed([*models, crafted, theirs, *attacked, *(evaluate_job(model) for model in models)]))
     rows = result_rows(store, "small", per_repeat=False)
     undefended = [row for row in rows if row.attack == "none" and not row.binary and row.defence == "none"]
     seen = [(row.width, row.rank_fraction, row.theta, row.seed) for row in undefended]
@@ -292,9 +302,65 @@ def test_rows_come_in_the_promised_order(store: Store) -> None:
     assert [row.binary for row in rows if row.width == 4] == [*[False] * (len(rows) - 2), True]
     defences = [row.defence_settings for row in rows if (row.width, row.rank_fraction, row.theta, row.binary) == (4, 0.5, 1.0, False)]
     squeezed = [{"bit_depth": bits, "median_size": 2} for bits in (3, 5)]
-    assert defences == [*[None] * (len(attacks) + 2), *squeezed, {"pad_factor": 1.107}]
+    assert defences == [*[None] * (len(attacked) + 1), *squeezed, {"pad_factor": 1.107}]
     of_full = [row.job_keys[0] for row in rows if row.model_key == full.key]
-    assert of_full == [job.key for job in (*attacks, omniscient)]
+    assert of_full == [job.key for job in attacked]
+
+
+def plain(adversarial_training: str = "pgd", **settings: bool) -> Job:
+    """A model without a sketch, trained adversarially or not."""
+    job = pretrain_job(**settings)
+    assert isinstance(job.spec, TrainSpec)
+    training = job.spec.training.model_copy(update={"adversarial_training": adversarial_training})
+    return job.model_copy(update={"spec": job.spec.model_copy(update={"training": training})})
+
+
+def transferred(model: Job, *sources: Job) -> list[Job]:
+    """The sources, and FGSM from each of them on the model."""
+    crafts = [(source, craft_job(source)) for source in sources]
+    return [*sources, *(job for source, made in crafts for job in (made, transfer_job(model, crafted=made, source=source)))]
+
+
+def test_transferred_examples_have_a_row_for_each_source_that_says_what_is_different_about_it_the_nearest_first(store: Store) -> None:
+    parent, undefended, dense = plain(), plain("none"), plain("none", tensorized=False)
+    sketched = fine_tune_job(parent)
+    assert isinstance(sketched.spec, TrainSpec)
+    assert isinstance(parent.spec, TrainSpec)
+    spec = sketched.spec.model_copy(update={"training": parent.spec.training, "stage": "fine_tune"})
+    sketched = Job(spec=spec, parents=sketched.parents)
+    model = defend_job(sketched, "feature_squeezing")
+    repeats = [transfer_job(model, crafted=craft_job(parent), source=parent, repeat=1)]
+    finish(store, sketched, model, *transferred(model, dense, undefended, parent), *repeats, attack_job(model))
+    rows = result_rows(store, "small", per_repeat=False)
+    assert [(row.knowledge, row.source_key, row.source, row.repeats) for row in rows] == [
+        ("transfer", parent.key, "theta=1 defence=none", 2),
+        ("transfer", undefended.key, "theta=1 undefended", 1),
+        ("transfer", dense.key, "dense undefended", 1),
+        ("randomized", None, None, 1),
+    ]
+
+
+def test_models_of_several_seeds_are_one_row_though_each_had_its_own_source(store: Store) -> None:
+    parents = [pretrain_job(seed=seed) for seed in range(2)]
+    models = [fine_tune_job(parent) for parent in parents]
+    finish(store, *parents, *models, *(job for model, parent in zip(models, parents, strict=True) for job in transferred(model, parent)))
+    (row,) = result_rows(store, "small", per_repeat=False, over_seeds=True)
+    assert (row.source_key, row.source, row.seeds, row.seed) == (parents[0].key, "theta=1", 2, None)
+
+
+def test_a_source_that_is_not_recorded_yet_or_differs_in_nothing_of_note_is_called_by_its_key(store: Store) -> None:
+    model, like = pretrain_job(), pretrain_job(epochs=2)
+    other = pretrain_job(seed=1)
+    jobs = [model, *transferred(model, like, other)]
+    record_sweep(store, name="small", space_text="", jobs=jobs)
+    for job in jobs:
+        if job != other:
+            record_result(store, job, result_of(job), attempt_id=None)
+    assert {row.source_key: row.source for row in result_rows(store, "small", per_repeat=False)} == {
+        job.key: job.key[:8] for job in (like, other)
+    }
+    record_result(store, other, result_of(other), attempt_id=None)
+    assert {row.source for row in result_rows(store, "small", per_repeat=False)} == {like.key[:8], "seed=1"}
 
 
 def test_models_without_adversarial_training_come_before_the_others_of_their_defence_and_linf_before_l2(store: Store) -> None:

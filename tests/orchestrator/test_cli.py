@@ -18,7 +18,9 @@ def launched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["launch", "--help"], ["--version"], ["spaces"], ["plan", "quickstart"], ["results"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["launch", "--help"], ["--version"], ["spaces"], ["plan", "quickstart"], ["results"], ["report", "--paper"]]
+)
 def test_commands_that_compute_nothing_import_neither_torch_nor_ray(arguments: list[str], tmp_path: Path) -> None:
     code = (
         "import sys\nfrom orchestrator.cli import main\nsys.argv = ['robustsweep', *sys.argv[1:]]\n"
@@ -65,7 +67,7 @@ def test_a_wider_space_runs_only_what_is_new(launched: Path) -> None:
 
 def test_results_have_one_row_per_model_attack_knowledge_and_epsilon(launched: Path) -> None:
     found = rows(launched)
-    assert len(found) == 2 * (4 + 1)
+    assert len(found) == 2 * (4 + 1) + 1
     assert all(row["n_examples"] == 12 for row in found)
     random = [row["theta"] < 1 or (row["attack"], row["knowledge"]) == ("pgd", "randomized") for row in found]
     assert [row["repeats"] for row in found] == [2 if varies else 1 for varies in random]
@@ -75,7 +77,10 @@ def test_results_have_one_row_per_model_attack_knowledge_and_epsilon(launched: P
         ("pgd", "randomized", "2/255"),
         ("pgd", "randomized", "8/255"),
         ("pgd", "omniscient", "8/255"),
+        ("pgd", "transfer", "8/255"),
     }
+    assert [row["source"] for row in found if row["knowledge"] == "transfer"] == ["theta=1"]
+    assert {row["source_key"] for row in found} == {None, next(row["model_key"] for row in found if row["theta"] == 1)}
     assert len(rows(launched, "tiny", "--per-repeat")) == sum(row["repeats"] for row in found)
 
 

@@ -166,6 +166,13 @@ def test_standard_errors_are_columns_in_percent_points_when_they_are_asked_for(r
     assert (first["se_examples"], first["se_draws"], first["se_seeds"]) == ("0.0123", "0.004", "")
 
 
+def test_how_loud_waveforms_are_has_a_column_where_it_is_known(rows: list[ResultRow]) -> None:
+    assert "SNR" not in str(render_results(rows, "markdown"))
+    (heading, _, first, *_) = str(render_results([replace(rows[0], snr_db=31.46), *rows[1:]], "markdown")).splitlines()
+    assert "| epsilon | SNR dB |" in heading
+    assert "| 31.5 |" in first
+
+
 def test_draws_have_a_column_where_random_models_differ_in_them(rows: list[ResultRow]) -> None:
     still = replace(rows[0], theta=1.0, draws=1)
     (heading, *_, common) = str(render_results([still, *(replace(row, draws=4) for row in rows)], "markdown")).splitlines()
@@ -185,6 +192,23 @@ def test_what_the_attacker_knows_is_always_stated_in_a_column_only_where_it_vari
     assert "knowledge" not in heading
     assert "knowledge randomized" in common
     assert "none" not in common.replace("adversarial training none, ", "").replace("defence none, ", "")
+
+
+def test_the_source_of_transferred_examples_has_a_column_where_it_varies(rows: list[ResultRow]) -> None:
+    parent = replace(rows[0], attack="pgd", knowledge="transfer", source_key="a" * 64, source="theta=1", abs_stepsize=1 / 255)
+    (heading, *_, common) = str(render_results([parent, rows[0]], "markdown")).splitlines()
+    assert "| source |" not in heading
+    assert "source theta=1" in common
+    dense = replace(parent, source_key="b" * 64, source="dense undefended")
+    text = str(render_results([parent, dense, rows[0]], "markdown"))
+    assert "| knowledge | source |" in text
+    assert [line.split(" | ")[3] for line in text.splitlines()[2:5]] == ["theta=1", "dense undefended", "-"]
+    assert "early stop" not in text
+    assert "early stop true" in str(render_results([replace(parent, early_stop=True)], "markdown"))
+    records = json.loads(str(render_results([dense, rows[0]], "json")))
+    assert [(record["source_key"], record["source"]) for record in records] == [("b" * 64, "dense undefended"), (None, None)]
+    (first, other) = csv.DictReader(io.StringIO(str(render_results([dense, rows[0]], "csv"))))
+    assert (first["source_key"], other["source_key"]) == ("b" * 64, "")
 
 
 @pytest.mark.parametrize(
@@ -222,7 +246,7 @@ def test_what_an_attack_has_no_choice_about_makes_no_column(rows: list[ResultRow
         replace(rows[0], attack="square", loss="margin", selection_draws=8, abs_stepsize=0.5),
     ]
     (heading, *_, common) = str(render_results([pgd, *settled_ones], "markdown")).splitlines()
-    assert heading == "| theta | attack | epsilon | steps | clean % | robust % | 95% interval |"
+    assert heading == "| theta | attack | epsilon | steps | clean % | robust % | 95% interval | verdict |"
     assert "selection draws 8" in common
 
 

@@ -34,7 +34,7 @@ GROUPS = st.fixed_dictionaries(
     {
         "attack": st.lists(st.sampled_from(["fgsm", "bim", "pgd", "mi_fgsm", "apgd_ce"]), min_size=1, max_size=2),
         "epsilon": EPSILONS,
-        "knowledge": st.sampled_from(["randomized", "omniscient", "eot", ["randomized", "omniscient", "eot"]]),
+        "knowledge": st.sampled_from(["randomized", "omniscient", "eot", "transfer", ["randomized", "omniscient", "eot", "transfer"]]),
         "target": st.sampled_from(["none", ["none", "least_likely"]]),
         "sign_gradient": st.sampled_from(["identity", ["tanh", "tanh075"]]),
     }
@@ -113,6 +113,7 @@ def test_the_order_of_the_keys_in_a_file_changes_nothing(data):
 
 @given(SPACES.filter(lambda data: data["attacks"]))
 def test_another_epsilon_only_adds_jobs(data):
+    data = {**data, "model": {**data["model"], "theta": [*data["model"]["theta"], 0.8]}}
     group = data["attacks"][0]
     wider = {**data, "attacks": [{**group, "epsilon": [*group["epsilon"], "128/255"]}, *data["attacks"][1:]]}
     assert set(keys(wider)) > set(keys(data))
@@ -165,7 +166,7 @@ def test_a_dense_baseline_stands_beside_sketched_models():
 
 def test_the_quickstart_has_the_jobs_that_its_file_describes():
     jobs = expand(load_space("quickstart").space)
-    assert Counter(job.stage for job in jobs) == {"pretrain": 1, "fine_tune": 2, "evaluate": 7, "craft": 9, "attack": 90}
+    assert Counter(job.stage for job in jobs) == {"pretrain": 1, "fine_tune": 2, "evaluate": 7, "craft": 9, "attack": 90, "diagnose": 3}
 
 
 def curves(name, *axes):
@@ -468,12 +469,40 @@ def cells(name):
     return found
 
 
+def of_the_paper(name):
+    """The cells of a small table without those that go beyond the paper's, which are those of `BEYOND`."""
+    extra = BEYOND.get(name, {})
+    return {cell for cell in cells(name) if (cell[6], cell[-1]) not in extra}
+
+
+# The attackers of small tables whom the paper's own table does not have, each with its number of cells.
+BEYOND = {"table1-small": {("pgd", "transfer"): 12, ("pgd", "eot"): 12, ("pgd", "omniscient"): 12}}
+
+
 @pytest.mark.parametrize(
     ("name", "count"), [("table1", 36), ("table2", 42), ("table3", 9), ("table4", 36), ("table5", 24), ("figure1", 112)]
 )
 def test_a_table_in_small_has_every_cell_of_the_table(name, count):
-    assert cells(name) == cells(f"{name}-small")
+    assert cells(name) == of_the_paper(f"{name}-small")
     assert len(cells(name)) == count
+
+
+@pytest.mark.parametrize("name", BEYOND)
+def test_what_a_small_table_has_beyond_the_papers_is_named_by_attack_and_knowledge(name):
+    beyond = cells(name) - cells(name.removesuffix("-small"))
+    assert Counter((cell[6], cell[-1]) for cell in beyond) == BEYOND[name]
+
+
+def test_table_1_in_small_transfers_from_the_net_without_a_sketch_and_from_a_dense_one():
+    jobs = {job.key: job for job in expand(load_space("table1-small").space)}
+    found = Counter(
+        (jobs[job.parents["model"]].spec.model.theta, jobs[job.parents["source"]].spec.model.tensorized, job.spec.attack.epsilon_literal)
+        for job in jobs.values()
+        if "source" in job.parents
+    )
+    epsilons = ("2/255", "8/255", "16/255")
+    expected = {(theta, tensorized, e): 3 for theta in (0.95, 0.9, 0.8) for tensorized in (True, False) for e in epsilons}
+    assert found == expected | {(1.0, False, e): 1 for e in epsilons}
 
 
 def test_table_2_has_the_rows_of_the_paper():
@@ -493,3 +522,53 @@ def test_table_2_has_the_rows_of_the_paper():
 def test_one_override_trains_a_table_as_the_paper_does(name):
     jobs = trained(load_space(name, ["training.recipe=paper"]).space)
     assert {(job.spec.training.epochs, job.spec.training.weight_decay) for job in jobs} == {(350, 1e-6)}
+
+
+def diagnoses(**sections):
+    jobs = {job.key: job for job in expand(small(**sections))}
+    return [(jobs[job.parents["model"]].spec, job.spec.diagnosis) for job in jobs.values() if job.stage == "diagnose"]
+
+
+def test_models_are_diagnosed_once_each_where_the_space_asks_for_it():
+    assert diagnoses(model={"theta": [1.0, 0.9]}) == diagnoses(model={"theta": [1.0, 0.9]}, diagnosis=None) == []
+    found = diagnoses(model={"theta": [1.0, 0.9]}, diagnosis={}, evaluation={"repeats": 3})
+    assert [trained.model.theta for trained, _ in found] == [1.0, 0.9]
+
+
+def test_a_diagnosis_has_the_settings_of_its_section_with_what_changes_nothing_left_out():
+    section = {"examples": 40, "draws": 5, "eot_samples": 3, "selection_draws": 2, "sign_gradient": "tanh075"}
+    found = diagnoses(model={"theta": [1.0, 0.9], "binary": [False, True]}, diagnosis=section)
+    seen = {
+        (trained.model.theta, trained.model.binary): (it.draws, it.eot_samples, it.selection_draws, it.sign_gradient)
+        for trained, it in found
+    }
+    assert seen == {
+        (1.0, False): (1, 1, 1, "identity"),
+        (1.0, True): (1, 1, 1, "tanh075"),
+        (0.9, False): (5, 3, 2, "identity"),
+        (0.9, True): (5, 3, 2, "tanh075"),
+    }
+    assert {it.examples for _, it in found} == {40}
+
+
+def test_a_diagnosis_of_a_deterministic_model_has_one_key_whatever_is_idle():
+    keys = [
+        {job.key for job in expand(small(diagnosis=given))} for given in ({}, {"draws": 3, "eot_samples": 2, "sign_gradient": "identity"})
+    ]
+    assert keys[0] == keys[1]
+
+
+def test_epsilon_follows_the_data_unless_the_space_says_it():
+    for data, model, literal in (("digits", "resnet18", "8/255"), ("tones", "logmel", "0.032")):
+        ((_, it),) = diagnoses(data={"name": data}, model={"name": model}, diagnosis={})
+        assert it.epsilon_literal == literal
+    ((_, it),) = diagnoses(diagnosis={"epsilon": "16/255"})
+    assert (it.epsilon, it.epsilon_literal) == (16 / 255, "16/255")
+
+
+@pytest.mark.parametrize("number", ["", *"12345"])
+@pytest.mark.parametrize("size", ["", "-small"])
+def test_every_model_of_a_built_in_table_is_diagnosed(number, size):
+    jobs = expand(load_space(f"table{number}{size}" if number else f"figure1{size}").space)
+    measured = {job.parents["model"] for job in jobs if job.stage == "evaluate"}
+    assert {job.parents["model"] for job in jobs if job.stage == "diagnose"} == measured

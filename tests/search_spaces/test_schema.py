@@ -98,7 +98,7 @@ def test_an_epsilon_keeps_how_it_was_written_without_spaces():
 
 def test_fgsm_is_one_step_of_size_epsilon_bim_and_pgd_follow_the_paper():
     group = AttackGroup.model_validate({"attack": ["fgsm", "bim", "pgd"], "epsilon": "8/255"})
-    settings = [attack for attack, _ in group.resolved()]
+    settings = [asked.attack for asked in group.resolved()]
     assert [(s.name, s.steps, s.abs_stepsize, s.random_start) for s in settings] == [
         ("fgsm", 1, 8 / 255, False),
         ("bim", 10, 1 / 255, False),
@@ -115,11 +115,11 @@ def test_steps_for_fgsm_alone_are_refused_by_name(setting):
 
 def test_steps_in_a_group_with_fgsm_apply_to_the_others():
     group = AttackGroup.model_validate({"attack": ["fgsm", "pgd"], "epsilon": "8/255", "steps": 40, "abs_stepsize": 0.01})
-    assert [(a.steps, a.abs_stepsize) for a, _ in group.resolved()] == [(1, 8 / 255), (40, 0.01)]
+    assert [(a.steps, a.abs_stepsize) for a, *_ in group.resolved()] == [(1, 8 / 255), (40, 0.01)]
 
 
 def resolved(**group):
-    return [attack for attack, _ in AttackGroup.model_validate({"epsilon": "8/255", **group}).resolved()]
+    return [attack for attack, *_ in AttackGroup.model_validate({"epsilon": "8/255", **group}).resolved()]
 
 
 @pytest.mark.parametrize(
@@ -154,9 +154,16 @@ def test_a_setting_in_a_group_applies_to_the_attacks_that_have_it():
 
 def test_only_knowledge_eot_has_samples():
     group = AttackGroup.model_validate({"attack": "pgd", "epsilon": "8/255", "knowledge": ["randomized", "eot"], "eot_samples": [4, 8]})
-    assert [(knowledge, attack.eot_samples) for attack, knowledge in group.resolved()] == [
+    assert [(knowledge, attack.eot_samples) for attack, knowledge, _ in group.resolved()] == [
         ("randomized", 1), ("randomized", 1), ("eot", 4), ("eot", 8),
     ]  # fmt: skip
+
+
+def test_only_knowledge_transfer_has_a_source():
+    group = AttackGroup.model_validate({"attack": "square", "epsilon": "8/255", "knowledge": ["randomized", "transfer"]})
+    assert [(asked.knowledge, asked.source) for asked in group.resolved()] == [("randomized", None), ("transfer", "parent")]
+    wider = group.model_copy(update={"source": ("dense", "undefended")})
+    assert {asked.source for asked in wider.resolved() if asked.knowledge == "transfer"} == {"dense", "undefended"}
 
 
 def test_a_targeted_square_attack_climbs_the_targets_cross_entropy():
@@ -188,6 +195,11 @@ def test_an_epsilon_of_l2_may_exceed_one():
         ({"attack": "pgd", "knowledge": "eot", "backend": "foolbox"}, "Foolbox averages no gradients"),
         ({"attack": "pgd", "early_stop": True, "backend": "foolbox"}, "Foolbox takes every step"),
         ({"attack": "pgd", "target": "all"}, "'least_likely', 'next', 'none' or 'random'"),
+        ({"attack": "pgd", "source": "dense"}, "only knowledge transfer has a source; leave source out"),
+        ({"attack": "pgd", "knowledge": ["eot", "omniscient"], "source": "parent"}, "only knowledge transfer has a source"),
+        ({"attack": "pgd", "knowledge": "transfer", "source": "twin"}, "'dense', 'parent' or 'undefended'"),
+        ({"attack": "pgd", "knowledge": "transfer", "source": []}, "must name at least one value"),
+        ({"attack": "pgd", "knowledge": "transfer", "eot_samples": 3}, "only knowledge eot averages gradients; leave eot_samples out"),
         ({"attack": "pgd", "norm": "l1"}, "'l2' or 'linf'"),
         ({"attack": "pgd", "restarts": 0}, "must be >= 1"),
     ],

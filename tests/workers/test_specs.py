@@ -89,12 +89,14 @@ SPECS = (
     | st.builds(
         AttackSpec,
         attack=ATTACKS,
-        knowledge=st.sampled_from(["omniscient", "randomized"]),
+        knowledge=st.sampled_from(["omniscient", "randomized", "transfer"]),
         evaluation=EVALUATIONS,
         repeat=st.integers(0, 9),
     )
 )
-JOBS = st.builds(Job, spec=SPECS, parents=st.dictionaries(st.sampled_from(["weights", "model", "examples"]), st.text("0123456789abcdef")))
+JOBS = st.builds(
+    Job, spec=SPECS, parents=st.dictionaries(st.sampled_from(["weights", "model", "examples", "source"]), st.text("0123456789abcdef"))
+)
 PRETRAIN = pretrain_job()
 FINE_TUNE = fine_tune_job(PRETRAIN)
 EXAMPLES = [PRETRAIN, FINE_TUNE, evaluate_job(FINE_TUNE), craft_job(FINE_TUNE), attack_job(FINE_TUNE)]
@@ -275,7 +277,7 @@ def test_only_an_attack_with_knowledge_eot_averages_gradients():
         attack_job(PRETRAIN, attack=averaged)
     with pytest.raises(ValidationError, match="eot_samples=4: full weights are not random; must be 1"):
         craft_job(PRETRAIN, attack=averaged)
-    with pytest.raises(ValidationError, match="knowledge=eot: square takes no gradient; one of omniscient, randomized"):
+    with pytest.raises(ValidationError, match="knowledge=eot: square takes no gradient; one of omniscient, randomized, transfer"):
         attack_job(PRETRAIN, attack=plain, knowledge="eot")
 
 

@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
+from orchestrator.places import Places
 from orchestrator.report.sweep_page.atomic import write_atomically
 from orchestrator.report.sweep_page.naming import slug
 from orchestrator.store import open_store
@@ -17,7 +18,7 @@ ImageForm = Literal["png", "svg"]
 class ReportOptions:
     """What to write: the page to `output` (None: `SWEEP-report.html` here) and, where a folder is named, every figure as an image."""
 
-    store_url: str
+    places: Places
     sweep: str
     output: Path | None = None
     figures: Path | None = None
@@ -37,8 +38,12 @@ def report_sweep(options: ReportOptions) -> list[Path]:
     from orchestrator.report.sweep_page.page import render_page
     from orchestrator.report.sweep_page.sections import sections
 
-    with open_store(options.store_url, upgrade=False) as store:
-        evidence = gather(store, options.sweep)
+    if options.figures is not None:
+        from orchestrator.report.browser import find_browser
+
+        find_browser()
+    with open_store(options.places.store_url, upgrade=False) as store:
+        evidence = gather(store, options.places.artifacts, options.sweep)
     found = sections(evidence)
     output = (options.output or Path(f"{slug(options.sweep)}-report.html")).expanduser()
     write_atomically(output, render_page(evidence, found).encode())

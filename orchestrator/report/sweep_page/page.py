@@ -4,12 +4,12 @@ import base64
 import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from html import escape
 from importlib.resources import files
 from itertools import count
 
 from plotly.offline import get_plotlyjs
 
+from orchestrator.escaping import html
 from orchestrator.figures import CONFIG, TEMPLATES, Picture
 from orchestrator.report.columns import common_values, shown_columns
 from orchestrator.report.sweep_page.evidence import Evidence
@@ -60,7 +60,7 @@ def render_page(evidence: Evidence, sections: Sequence[Section], *, written_at: 
     ]
     return _PAGE.format(
         policy=_policy([plotly, script]),
-        name=escape(evidence.provenance.sweep),
+        name=html(evidence.provenance.sweep),
         style=style,
         summary=_summary(evidence),
         links=" ".join(f'<a href="#{name}">{title}</a>' for name, title, _ in bodies),
@@ -111,15 +111,16 @@ def _results_html(rows: Sequence[ResultRow]) -> str:
     if not rows:
         return '<p class="empty">To fill this: finished evaluations or attacks; this sweep has none yet.</p>'
     table = [column(shown.title, [shown.text(row) for row in rows], numeric=shown.numeric) for shown in shown_columns(rows)]
-    said = escape(", ".join(common_values(rows)))
+    said = html(", ".join(common_values(rows)))
     payload = f'<script type="text/plain">{pack({"table": table})}</script>'
     return f'<p>All rows: {said}.</p>\n<div class="table" data-rows="{len(rows)}">{payload}</div>'
 
 
 def _section_html(section: Section, numbers: Iterable[int]) -> str:
+    parts = [f'<p class="caption">Left out: {html(note)}</p>' for note in section.notes]
     if not section.choices:
-        return f'<p class="empty">{escape(section.fill)}</p>'
-    parts = [_select(section)] if len(section.choices) > 1 else []
+        return "\n".join([*parts, f'<p class="empty">{html(section.fill)}</p>'])
+    parts += [_select(section)] if len(section.choices) > 1 else []
     for place, (label, pictures) in enumerate(section.choices.items()):
         hidden = "" if len(section.choices) == 1 or label == section.first else " hidden"
         figures = "\n".join(_figure(picture, number) for picture, number in zip(pictures, numbers, strict=False))
@@ -129,19 +130,19 @@ def _section_html(section: Section, numbers: Iterable[int]) -> str:
 
 def _select(section: Section) -> str:
     options = "".join(
-        f'<option value="{place}"{" selected" if label == section.first else ""}>{escape(label)}</option>'
+        f'<option value="{place}"{" selected" if label == section.first else ""}>{html(label)}</option>'
         for place, label in enumerate(section.choices)
     )
     return f'<label class="choose">Show <select>{options}</select></label>'
 
 
 def _figure(picture: Picture, number: int) -> str:
-    title = escape(picture.title)
+    title = html(picture.title)
     rows = _number(len(picture.table), "row")
     return (
         f'<figure id="figure-{number}"><figcaption><h3>{title}</h3></figcaption>'
         f'<div class="plot" role="img" aria-label="{title}"></div>'
-        f'<p class="caption">{escape(picture.caption)}</p>'
+        f'<p class="caption">{html(picture.caption)}</p>'
         f'<details><summary>Data table, {rows}</summary><div class="table" data-rows="{len(picture.table)}"></div></details>'
         f'<script type="text/plain">{pack(picture_payload(picture))}</script></figure>'
     )

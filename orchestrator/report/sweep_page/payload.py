@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
+from orchestrator.escaping import visible
 from orchestrator.figures.picture import Cell, Picture, Table
 
 Column = dict[str, Any]
@@ -39,4 +40,5 @@ def column(title: str, values: Sequence[Cell], *, numeric: bool | None = None) -
     """One column, aligned to the right if `numeric` (None: if all its values are numbers)."""
     if numeric is None:
         numeric = all(value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in values)
-    return {"title": title, "numeric": numeric, "values": list(values)}
+    shown = [visible(value) if isinstance(value, str) else value for value in values]
+    return {"title": visible(title), "numeric": numeric, "values": shown}

@@ -22,7 +22,8 @@
     figure.dataset.drawn = "yes";
     const { data, layout } = await unpacked(figure.querySelector(":scope > script"));
     const plot = figure.querySelector(".plot");
-    const narrow = plot.clientWidth < NARROW ? { height: 380 } : {};
+    const entries = data.filter((trace) => trace.name && trace.showlegend !== false).length;
+    const narrow = plot.clientWidth < NARROW ? { height: 340 + 20 * entries } : {}; // one below the other, they take of the figure's height
     const { config } = await settings;
     const still = touched.matches ? { dragmode: false } : {}; // a finger on a figure scrolls the page
     const quiet = touched.matches ? { displayModeBar: false } : {};

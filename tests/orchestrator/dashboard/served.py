@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import signal
 import socket
 import subprocess
@@ -17,7 +18,7 @@ from PIL import Image
 from orchestrator.report.browser import Browser
 from tests.commands import PROGRAM, environment
 
-_SECONDS = 90.0
+_SECONDS = 60.0
 _READY = """(() => {
   const app = document.querySelector('.stApp');
   return !!app && app.getAttribute('data-test-script-state') === 'notRunning'
@@ -66,6 +67,25 @@ def wait(condition: Any) -> Any:
     return found
 
 
+_FIELD = """[...document.querySelectorAll('[data-testid="stMultiSelect"], [data-testid="stSelectbox"]')]
+  .find(box => box.querySelector('label').innerText.trim() === %s).querySelector('input')"""
+
+_OPTION = """(() => {
+  const found = [...document.querySelectorAll('[role=option]')].find(option => option.innerText.trim() === %s);
+  if (!found) return null;
+  const box = found.getBoundingClientRect();
+  return [box.x + box.width / 2, box.y + box.height / 2];
+})()"""
+
+_CELLS = """(() => {
+  const table = document.querySelector('[data-testid="stDataFrame"] canvas table');
+  const head = [...(table?.querySelectorAll('th') ?? [])].find(cell => cell.innerText.trim() === %s);
+  const number = head?.getAttribute('aria-colindex');
+  const cells = [...(table?.querySelectorAll('td') ?? [])];
+  return cells.filter(cell => cell.getAttribute('aria-colindex') === number).map(cell => cell.innerText);
+})()"""
+
+
 class Viewer:
     """A browser that looks at the pages."""
 
@@ -78,31 +98,31 @@ class Viewer:
         wait(lambda: self.browser.evaluate(f"location.pathname === '/{page}' && {_READY}"))
 
     def count(self, selector: str) -> int:
-        found: int = self.browser.evaluate(f"document.querySelectorAll({selector!r}).length")
+        found: int = self.browser.evaluate(f"document.querySelectorAll({json.dumps(selector)}).length")
         return found
 
     def text(self) -> str:
         found: str = self.browser.evaluate("document.querySelector('[data-testid=\"stMain\"]').innerText")
         return found
 
-    def column(self, number: int) -> list[str]:
-        """The cells of a column of the first table that are in view."""
-        cells = f"[data-testid=\"stDataFrame\"] canvas td[aria-colindex='{number}']"
-        found: list[str] = self.browser.evaluate(f"[...document.querySelectorAll({cells!r})].map(cell => cell.innerText)")
+    def column(self, title: str) -> list[str]:
+        """The cells in view of the first table's column of that title."""
+        found: list[str] = self.browser.evaluate(_CELLS % json.dumps(title))
         return found
 
     def pick(self, label: str, value: str) -> None:
-        """Choose a value in the list of that label, by typing it."""
-        self.browser.evaluate(f"document.querySelector('input[aria-label*={label!r}]').focus()")
+        """Choose a value in the list under that label, by typing it."""
+        self.browser.evaluate(_FIELD % json.dumps(label) + ".focus()")
         self.browser.send("Input.insertText", text=value)
-        for kind in ("rawKeyDown", "keyUp"):
-            self.browser.send("Input.dispatchKeyEvent", type=kind, key="Enter", code="Enter", windowsVirtualKeyCode=13)
+        x, y = wait(lambda: self.browser.evaluate(_OPTION % json.dumps(value)))
+        for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
+            self.browser.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def colours(self, selector: str) -> int:
         """How many colours the first element of that selector has on the screen: a blank one has one or two."""
-        self.browser.evaluate(f"document.querySelector({selector!r}).scrollIntoView()")
-        edges = f"(e => [e.x + scrollX, e.y + scrollY, e.width, e.height])(document.querySelector({selector!r}).getBoundingClientRect())"
-        x, y, width, height = self.browser.evaluate(edges)
+        self.browser.evaluate(f"document.querySelector({json.dumps(selector)}).scrollIntoView()")
+        box = f"document.querySelector({json.dumps(selector)}).getBoundingClientRect()"
+        x, y, width, height = self.browser.evaluate(f"(e => [e.x + scrollX, e.y + scrollY, e.width, e.height])({box})")
         clip = {"x": x, "y": y, "width": width, "height": height, "scale": 1}
         shot = self.browser.send("Page.captureScreenshot", format="png", clip=clip)
         image = Image.open(io.BytesIO(base64.b64decode(shot["data"]))).convert("RGB")

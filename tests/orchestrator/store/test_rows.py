@@ -2,7 +2,17 @@ import pytest
 
 from orchestrator.store.describe import describe
 from orchestrator.store.rows import environment_row
-from tests.builders import ENVIRONMENT, attack_job, attack_settings, craft_job, defend_job, evaluate_job, fine_tune_job, pretrain_job
+from tests.builders import (
+    ENVIRONMENT,
+    attack_job,
+    attack_settings,
+    craft_job,
+    defend_job,
+    evaluate_job,
+    fine_tune_job,
+    pretrain_job,
+    transfer_job,
+)
 from workers.specs import Job
 
 MODEL = pretrain_job()
@@ -30,6 +40,7 @@ CRAFTED = craft_job(MODEL)
         (CRAFTED, "fgsm 8/255 on full weights"),
         (attack_job(MODEL, repeat=1), "fgsm 8/255 randomized, repeat 1"),
         (attack_job(MODEL, crafted=CRAFTED), "fgsm 8/255 omniscient, repeat 0"),
+        (transfer_job(fine_tune_job(MODEL), crafted=CRAFTED, source=MODEL), "fgsm 8/255 transfer, repeat 0"),
     ],
 )
 def test_every_stage_is_described_in_a_few_words(job: Job, words: str) -> None:

@@ -1,0 +1,115 @@
+"""The paper's tables with what the store holds beside them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from orchestrator.report.paper.published import Cell, PublishedTable, published_tables
+from orchestrator.report.paper.setups import Found, Parts, Setup, chosen, found, rows_of, setups_of
+from orchestrator.store import ResultRow
+from workers.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """Our figure for a cell: percent, with the ends of its 95 % interval, all rounded as they are printed."""
+
+    row: ResultRow
+    published: float
+    accuracy: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, cell: Cell, row: ResultRow) -> "Figure":
+        clean = cell.attack == "none"
+        shares = (row.clean_accuracy, row.clean_ci_low, row.clean_ci_high) if clean else (row.robust_accuracy, row.ci_low, row.ci_high)
+        accuracy, low, high = (round(100 * share, 1) for share in shares if share is not None)
+        return cls(row=row, published=cell.published, accuracy=accuracy, low=low, high=high)
+
+    @property
+    def difference(self) -> float:
+        """Ours minus the published one, in points."""
+        return round(self.accuracy - self.published, 1)
+
+    @property
+    def covers(self) -> bool:
+        """Whether the interval, as printed, covers the published figure."""
+        return self.low <= self.published <= self.high
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lines:
+    """The figures of one setup, by cell; `others` more models of the setup fit as well. `label` tells the setup from its neighbours."""
+
+    label: str
+    setup: Setup
+    figures: dict[Cell, Figure]
+    others: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedTable:
+    """A table of the paper, the setups shown beside it, and those that are stored but not shown."""
+
+    published: PublishedTable
+    lines: tuple[Lines, ...]
+    left_out: tuple[Setup, ...]
+
+    @property
+    def cells(self) -> tuple[tuple[Cell, ...], ...]:
+        return self.published.cells
+
+    @property
+    def empty(self) -> int:
+        """How many cells have no figure of ours, over all setups shown."""
+        cells = [cell for row in self.cells for cell in row]
+        return sum(cell not in lines.figures for lines in self.lines for cell in cells) if self.lines else len(cells)
+
+
+def compare(rows: Sequence[ResultRow], *, numbers: Iterable[int] | None = None, every_setup: bool) -> list[ComparedTable]:
+    """The paper's tables of these numbers (None: all), filled from the rows.
+
+    A table shows the line-up nearest to the paper's size, in each of its ranks, or with `every_setup` all that there are.
+
+    Raises:
+        UserError: the paper has no table of such a number.
+    """
+    by_number = {table.number: table for table in published_tables()}
+    wanted = list(by_number) if numbers is None else sorted(set(numbers))
+    for number in wanted:
+        if number not in by_number:
+            raise UserError(f"table {number}: one of {', '.join(map(str, by_number))}")
+    return [_compared(by_number[number], rows, every_setup=every_setup) for number in wanted]
+
+
+def _compared(table: PublishedTable, rows: Sequence[ResultRow], *, every_setup: bool) -> ComparedTable:
+    candidates = found([cell for row in table.cells for cell in row], rows)
+    parts = setups_of(candidates)
+    nearest = next(iter(parts)).line_up if parts else None
+    shown = [setup for setup in parts if every_setup or setup.line_up == nearest]
+    lines = []
+    for label, setup in zip(_labels(shown), shown, strict=True):
+        rows_shown, others = chosen(candidates, parts[setup])
+        figures = {cell: Figure.of(cell, row) for cell, row in rows_shown.items()}
+        lines.append(Lines(label=label, setup=setup, figures=figures, others=others))
+    return ComparedTable(published=table, lines=tuple(lines), left_out=tuple(_unseen(candidates, parts, lines)))
+
+
+def _unseen(candidates: Found, parts: Parts, lines: Sequence[Lines]) -> Iterator[Setup]:
+    """The setups that are not shown and hold a model that is not; sweeps share models."""
+    seen = {figure.row.model_key for shown in lines for figure in shown.figures.values()}
+    shown_setups = {shown.setup for shown in lines}
+    for setup in [setup for setup in parts if setup not in shown_setups]:
+        models = {row.model_key for by_setup in candidates.values() for row in rows_of(by_setup, parts[setup])}
+        if not models <= seen:
+            yield setup
+
+
+def _labels(setups: Sequence[Setup]) -> list[str]:
+    """`ours` alone; the ranks, where they tell setups apart; else numbers."""
+    if len(setups) == 1:
+        return ["ours"]
+    ranks = [f"rank {setup.rank[1]:g}" for setup in setups if setup.rank is not None]
+    if len({setup.line_up for setup in setups}) == 1 and len(set(ranks)) == len(setups):
+        return ranks
+    return [f"ours {place}" for place in range(1, len(setups) + 1)]

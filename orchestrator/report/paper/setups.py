@@ -1,0 +1,145 @@
+"""Which of the stored models a table shows: what has to be one and the same in all figures that are read beside each other."""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import log
+
+from orchestrator.report.paper.matching import meets
+from orchestrator.report.paper.published import Cell
+from orchestrator.store import ResultRow
+from workers.fields import DatasetName, ModelName
+from workers.kinds import PAPER_WIDTHS
+
+TEST_EXAMPLES: dict[DatasetName, int] = {"cifar10": 10_000}
+"""All there are, where that is one number: the lists of Speech Commands' subsets differ."""
+
+Rank = tuple[str, float]
+"""The kind and the fraction."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """What the models of a table have in common. A dense model has no `rank` and one at theta 1 no `sketch`: they belong to every setup
+    that is like theirs in all else."""
+
+    sweep: str
+    width: int
+    train_examples: int | None
+    seed: int | None
+    n_examples: int
+    batch_size: int
+    rank: Rank | None
+    sketch: tuple[str, bool] | None
+
+    @classmethod
+    def of(cls, row: ResultRow) -> "Setup":
+        return cls(
+            sweep=row.sweep,
+            width=row.width,
+            train_examples=row.train_examples,
+            seed=row.seed,
+            n_examples=row.n_examples,
+            batch_size=row.batch_size,
+            rank=(row.rank_kind, row.rank_fraction) if row.rank_fraction is not None else None,
+            sketch=(row.sketch_modes, row.rescale) if row.theta < 1 else None,
+        )
+
+    @property
+    def line_up(self) -> "Setup":
+        """The setup without its rank, which the paper does not state: setups of one line-up are shown beside each other."""
+        return replace(self, rank=None)
+
+    def admits(self, other: "Setup") -> bool:
+        alike = replace(other, rank=self.rank, sketch=self.sketch) == self
+        return alike and other.rank in (None, self.rank) and other.sketch in (None, self.sketch)
+
+
+Found = dict[Cell, dict[Setup, list[ResultRow]]]
+"""All rows that meet a cell, by what they are themselves of."""
+
+Parts = dict[Setup, list[Setup]]
+"""Setups that can be shown, those nearest to the paper's first, each with itself and what else belongs to it."""
+
+
+def found(cells: Sequence[Cell], rows: Iterable[ResultRow]) -> Found:
+    """What there is for each cell; rows are looked up by what settles most, so that a large store is gone through once."""
+    nets: dict[tuple[Hashable, ...], list[tuple[Setup, ResultRow]]] = {_net(cell): [] for cell in cells}
+    for row in rows:
+        if (net := _net(row)) in nets:
+            nets[net].append((Setup.of(row), row))
+    candidates: Found = {}
+    for cell in cells:
+        candidates[cell] = defaultdict(list)
+        for setup, row in nets[_net(cell)]:
+            if meets(cell, row):
+                candidates[cell][setup].append(row)
+    return candidates
+
+
+def _net(of: Cell | ResultRow) -> tuple[Hashable, ...]:
+    return of.dataset, of.model, round(of.theta, 6), of.binary, of.defence, of.adversarial_training
+
+
+def setups_of(candidates: Found) -> Parts:
+    """Every setup in which something was found and that is no part of another."""
+    alike = defaultdict(list)
+    for setup in dict.fromkeys(setup for by_setup in candidates.values() for setup in by_setup):
+        alike[replace(setup, rank=None, sketch=None)].append(setup)
+    parts: Parts = {}
+    for setups in alike.values():
+        for setup in setups:
+            if not any(other != setup and other.admits(setup) for other in setups):
+                parts[setup] = [other for other in setups if setup.admits(other)]
+    cell = next(iter(candidates))
+    most = _filled(candidates, parts)
+    return {
+        setup: parts[setup] for setup in sorted(parts, key=lambda one: _distance(one, cell.model, cell.dataset, filled=most[one.line_up]))
+    }
+
+
+def _filled(candidates: Found, parts: Parts) -> dict[Setup, int]:
+    """How many cells each line-up fills, in the rank in which it fills most."""
+    most: dict[Setup, int] = defaultdict(int)
+    for setup, members in parts.items():
+        filled = sum(any(member in by_setup for member in members) for by_setup in candidates.values())
+        most[setup.line_up] = max(most[setup.line_up], filled)
+    return most
+
+
+def rows_of(by_setup: Mapping[Setup, list[ResultRow]], members: Iterable[Setup]) -> list[ResultRow]:
+    """A cell's rows in a setup, given the setup's parts."""
+    return [row for member in members for row in by_setup.get(member, ())]
+
+
+def chosen(candidates: Found, members: Sequence[Setup]) -> tuple[dict[Cell, ResultRow], int]:
+    """The row of a setup, given its parts, for each cell that has one, and how many models of the setup are left out.
+
+    Figures that the paper has of one net are ours of one net. Where the setup has several (they differ in their training), the one
+    trained longest is shown, never the one that does best. A row is the one that was measured most often.
+    """
+    by_net: dict[tuple[Hashable, ...], dict[str, dict[Cell, ResultRow]]] = defaultdict(lambda: defaultdict(dict))
+    for cell, by_setup in candidates.items():
+        for row in sorted(rows_of(by_setup, members), key=lambda row: (row.repeats * row.draws, row.job_keys)):
+            by_net[cell.net][row.model_key][cell] = row
+    shown: dict[Cell, ResultRow] = {}
+    for models in by_net.values():
+        preferred = min(models.values(), key=_preference)
+        shown |= preferred
+    every = {key for models in by_net.values() for key in models}
+    return shown, len(every - {row.model_key for row in shown.values()})
+
+
+def _preference(figures: Mapping[Cell, ResultRow]) -> tuple[bool, int, int, str]:
+    """What puts one of several models before the others; all that counts of its figures is how many they are."""
+    cell, row = next(iter(figures.items()))
+    return row.tensorized != cell.tensorized, -row.epochs, -len(figures), row.model_key
+
+
+def _distance(setup: Setup, model: ModelName, dataset: DatasetName, *, filled: int) -> tuple[object, ...]:
+    """How far it is from the paper's: size first, then how much of the table it fills; ranks of one line-up stay together."""
+    full_width = PAPER_WIDTHS[model]
+    size = (setup.width != full_width, setup.train_examples is not None, setup.n_examples < TEST_EXAMPLES.get(dataset, 0))
+    smaller = (abs(log(setup.width / full_width)), -(setup.train_examples or 0), -setup.n_examples)
+    rest = (setup.seed or 0, setup.sweep, setup.batch_size, setup.sketch or ("", True))
+    return (*size, -filled, *smaller, *rest, setup.rank or ("", 0.0))

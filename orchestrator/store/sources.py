@@ -1,0 +1,42 @@
+"""On which model transferred examples were made, said by how it differs from the attacked one."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_KEY_DIGITS = 8
+_NAMED = ("model", "width", "binary", "rank_fraction", "theta", "seed")
+
+
+def source_in_words(models: Mapping[str, Mapping[str, Any]], *, of: str, source: str) -> str:
+    """What is different about the source, in a few words, `theta=1 undefended` or `dense`; the first digits of its key where it is not
+    among the models, or differs in nothing of note.
+
+    Args:
+        models: the columns of trained models, by job key.
+        of: the attacked model's key, among `models`.
+        source: the key of the model that the examples were made on.
+    """
+    words = list(_differences(models[of], models[source])) if source in models else []
+    return " ".join(words) or source[:_KEY_DIGITS]
+
+
+def _differences(model: Mapping[str, Any], source: Mapping[str, Any]) -> list[str]:
+    changed = {name for name in source if source[name] != model[name]}
+    if dense := "tensorized" in changed and not source["tensorized"]:
+        changed -= {"rank_fraction", "theta"}  # a dense net has neither rank nor sketch
+    words = ["dense"] if dense else []
+    words += [f"{name.removesuffix('_fraction')}={_word(source[name])}" for name in _NAMED if name in changed]
+    return words + _defences(changed, source)
+
+
+def _defences(changed: set[str], source: Mapping[str, Any]) -> list[str]:
+    """How the source is defended otherwise; `undefended` where it is defended in no way at all."""
+    named = {"defence": source["defence"], "adversarial": source["adversarial_training"]}
+    if changed & {"defence", "adversarial_training"} and set(named.values()) == {"none"}:
+        return ["undefended"]
+    different = {"defence": changed & {"defence", "defence_settings"}, "adversarial": "adversarial_training" in changed}
+    return [f"{name}={value}" for name, value in named.items() if different[name]]
+
+
+def _word(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value).lower()

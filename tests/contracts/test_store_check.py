@@ -1,0 +1,166 @@
+"""What `db check` notices, on both kinds of database."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete, insert, update
+
+from orchestrator.plan import make_plan
+from orchestrator.store import Store, begin_driving, end_driving, finished_keys, record_result, start_attempt
+from orchestrator.store.check import check_store, flags_problem
+from orchestrator.store.columns import Base
+from tests.builders import small_plan
+from tests.stored import content, launch, leave_artifacts
+from workers.artifacts import Artifacts
+
+JOBS = small_plan()
+FULL, MODEL, CRAFTED, EVALUATION, ATTACK = JOBS[:5]
+TABLES = Base.metadata.tables
+
+
+@pytest.fixture
+def artifacts(store: Store, tmp_path: Path) -> Artifacts:
+    launch(store, JOBS)
+    return leave_artifacts(JOBS, tmp_path / "artifacts")
+
+
+def wrong(store: Store, artifacts: Artifacts, *, hashes: bool = False) -> dict[str, str]:
+    """The problems by subject; each with what to do."""
+    found = check_store(store, artifacts, hashes=hashes)
+    assert all(finding.advice for finding in found if finding.problem)
+    return {finding.subject: finding.problem for finding in found if finding.problem}
+
+
+def change(store: Store, statement: object) -> None:
+    with store.writing() as connection:
+        connection.execute(statement)  # type: ignore[call-overload]
+
+
+def test_a_sound_store_has_nothing_wrong_and_is_not_changed(store: Store, artifacts: Artifacts) -> None:
+    before = content(store)
+    assert wrong(store, artifacts, hashes=True) == {}
+    assert content(store) == before
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"flags": b"\xaa"}, "1 bytes of flags for 16 examples in 1 draws: must be 2"),
+        ({"n_correct": 9}, "n_correct is 9, its flags count 8"),
+        ({"n_examples": 15, "flags": b"\xaa\xab"}, "flags are set beyond the last of 15 examples"),
+        ({"draws": 2}, "2 bytes of flags for 16 examples in 2 draws: must be 4"),
+    ],
+)
+def test_flags_that_are_not_what_they_should_be(store: Store, artifacts: Artifacts, values: dict[str, object], said: str) -> None:
+    table = TABLES["attack_results"]
+    change(store, update(table).where(table.c.job_key == ATTACK.key).values(values))
+    assert wrong(store, artifacts) == {"flags": f"attack_results, job {ATTACK.key}: {said}"}
+
+
+def test_the_advice_for_a_wrong_row_has_the_next_launch_record_it_from_its_artifact(store: Store, artifacts: Artifacts) -> None:
+    results, jobs = TABLES["attack_results"], TABLES["jobs"]
+    change(store, delete(results).where(results.c.job_key == ATTACK.key))
+    change(store, update(jobs).where(jobs.c.key == ATTACK.key).values(state="planned"))
+    plan = make_plan(JOBS, recorded=finished_keys(store), finished=artifacts.finished())
+    assert (plan.unrecorded, plan.to_run) == ({ATTACK.key}, ())
+    record_result(store, ATTACK, artifacts.result(ATTACK.key), attempt_id=None)
+    assert wrong(store, artifacts) == {}
+
+
+@pytest.mark.parametrize(
+    ("statement", "subject", "said"),
+    [
+        (lambda: delete(TABLES["attack_results"]).where(TABLES["attack_results"].c.job_key == ATTACK.key), "done jobs", "has no result"),
+        (lambda: update(TABLES["jobs"]).where(TABLES["jobs"].c.key == ATTACK.key).values(state="failed"), "results", "and is failed"),
+        (lambda: update(TABLES["jobs"]).where(TABLES["jobs"].c.key == FULL.key).values(spec="{}"), "job keys", FULL.key),
+        (lambda: update(TABLES["jobs"]).where(TABLES["jobs"].c.key == FULL.key).values(spec="{"), "job keys", FULL.key),
+        (lambda: delete(TABLES["job_parents"]).where(TABLES["job_parents"].c.child_key == EVALUATION.key), "parents", EVALUATION.key),
+    ],
+)
+def test_rows_that_do_not_fit_together(
+    store: Store, artifacts: Artifacts, statement: Callable[[], object], subject: str, said: str
+) -> None:
+    change(store, statement())
+    assert said in wrong(store, artifacts)[subject]
+
+
+def test_rows_that_refer_to_nothing(store: Store, artifacts: Artifacts) -> None:
+    with store.engine.connect() as connection:
+        if store.engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("ROLLBACK")
+            connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+        else:
+            connection.exec_driver_sql("SET session_replication_role = replica")
+        connection.exec_driver_sql(f"DELETE FROM jobs WHERE key = '{MODEL.key}'")
+        if store.engine.dialect.name == "postgresql":
+            connection.commit()
+        connection.invalidate()
+    found = wrong(store, artifacts)
+    assert "4 rows of attack_results whose model_key is not in jobs; 1 rows of attempts whose job_key is not in jobs" in found["references"]
+
+
+def test_attempts_left_by_a_dead_driver_are_told_from_those_of_a_living_one(store: Store, artifacts: Artifacts) -> None:
+    begin_driving(store, "small", "host", 1)
+    start_attempt(store, "small", ATTACK.key)
+    assert wrong(store, artifacts) == {}
+    with store.writing() as connection:
+        connection.execute(update(TABLES["sweeps"]).values(heartbeat_at=None))
+    assert f"attempt 2 at job {ATTACK.key} of sweep small" in wrong(store, artifacts)["attempts"]
+    end_driving(store, "small")
+    assert wrong(store, artifacts) == {}
+
+
+def test_missing_and_changed_files_are_found_and_only_hashing_sees_the_latter(store: Store, artifacts: Artifacts) -> None:
+    weights = artifacts.root / FULL.key / "weights.bin"
+    weights.write_bytes(weights.read_bytes()[::-1])
+    assert wrong(store, artifacts) == {}
+    assert "is corrupt" in wrong(store, artifacts, hashes=True)["artifacts"]
+    weights.unlink()
+    shutil.rmtree(artifacts.root / MODEL.key)
+    found = wrong(store, artifacts)["artifacts"]
+    assert f"job {FULL.key}: weights.bin is missing" in found
+    assert f"job {MODEL.key}: no result in" in found
+
+
+def test_many_problems_are_counted(store: Store, artifacts: Artifacts) -> None:
+    shutil.rmtree(artifacts.root)
+    assert wrong(store, artifacts)["artifacts"].endswith(f"; and {len(JOBS) - 3} more")
+
+
+def test_sqlites_own_complaint_is_passed_on(tmp_path: Path) -> None:
+    from orchestrator.store import open_store
+
+    path = tmp_path / "store.db"
+    with open_store(f"sqlite:///{path}", upgrade=True) as store:
+        launch(store, JOBS)
+        with store.engine.connect() as connection:
+            page = connection.exec_driver_sql("SELECT rootpage FROM sqlite_master WHERE name = 'ix_jobs_state'").scalar_one()
+            size = connection.exec_driver_sql("PRAGMA page_size").scalar_one()
+    content = bytearray(path.read_bytes())
+    content[(page - 1) * size + 8 : page * size] = bytes(size - 8)
+    path.write_bytes(content)
+    with open_store(f"sqlite:///{path}", upgrade=False) as store:
+        found = {finding.subject: finding.problem for finding in check_store(store, Artifacts(tmp_path), hashes=False)}
+    assert "ix_jobs_state" in (found["file"] or "")
+
+
+@pytest.mark.parametrize(
+    ("flags", "n_examples", "draws", "n_correct", "sound"),
+    [
+        (b"\xf8\x80", 5, 2, 6, True),  # each draw in whole bytes of its own
+        (b"\xf8\x81", 5, 2, 7, False),
+        (b"\xff", 8, 1, 8, True),
+        (b"", 8, 1, 0, False),
+        (b"\xf8\x80", 5, 2, 5, False),
+    ],
+)
+def test_flags_are_counted_draw_by_draw(flags: bytes, n_examples: int, draws: int, n_correct: int, sound: bool) -> None:
+    assert (flags_problem(flags, n_examples=n_examples, draws=draws, n_correct=n_correct) is None) is sound
+
+
+def test_every_row_inserted_by_hand_is_seen(store: Store, artifacts: Artifacts) -> None:
+    row = {"key": "f" * 64, "key_version": 1, "stage": "attack", "spec": "{}", "state": "done"}
+    change(store, insert(TABLES["jobs"]).values(row))
+    assert set(wrong(store, artifacts)) == {"job keys", "parents", "done jobs", "artifacts"}

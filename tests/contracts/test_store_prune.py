@@ -1,0 +1,158 @@
+"""What `db prune` removes and what it never does, on both kinds of database."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select, update
+
+from orchestrator.store import (
+    Store,
+    begin_driving,
+    failures,
+    finished_keys,
+    job_keys,
+    open_store,
+    record_failure,
+    record_sweep,
+    result_rows,
+    start_attempt,
+    sweep_names,
+)
+from orchestrator.store.columns import Base
+from orchestrator.store.ensembles import refresh_worst_cases
+from orchestrator.store.models import AttemptRecord, SweepJobRecord
+from orchestrator.store.prune import Wanted, prune
+from tests.builders import attack_job, small_plan
+from tests.stored import content, launch, leave_artifacts
+from workers.artifacts import Artifacts
+from workers.errors import UserError
+
+JOBS, OTHERS = small_plan(), small_plan(theta=0.3)
+FULL = JOBS[0]  # the pretrained net is both plans'
+EVERYTHING = Wanted(sweeps=("small",), failed_attempts=True, orphans=True)
+
+
+@pytest.fixture
+def artifacts(tmp_path: Path) -> Artifacts:
+    return leave_artifacts([*JOBS, *OTHERS], tmp_path / "artifacts")
+
+
+@pytest.fixture
+def two(store: Store) -> Store:
+    launch(store, JOBS)
+    launch(store, OTHERS, name="other")
+    return store
+
+
+def count(store: Store, table: str) -> int:
+    with store.reading() as connection:
+        return connection.execute(select(func.count()).select_from(Base.metadata.tables[table])).scalar_one()
+
+
+def test_a_dry_run_changes_nothing_and_says_just_what_would_go(two: Store, url: str, artifacts: Artifacts) -> None:
+    before, keys = content(two), artifacts.all_keys()
+    with open_store(url, upgrade=False) as reader:
+        said = prune(reader, artifacts, EVERYTHING, really=False)
+    assert content(two) == before
+    assert artifacts.all_keys() == keys
+    numbers = {found.kind: found.number for found in said}
+    assert numbers["jobs"] == numbers["artifacts"] == len(JOBS) - 1
+    assert numbers["sweeps"] == 1
+    assert all(found.size > 0 for found in said)
+    assert prune(two, artifacts, EVERYTHING, really=True) == said
+    assert prune(two, artifacts, Wanted(orphans=True, failed_attempts=True), really=True) == []
+
+
+def test_a_sweep_goes_with_the_jobs_that_no_other_holds(two: Store, artifacts: Artifacts) -> None:
+    rows = result_rows(two, "other", per_repeat=True)
+    prune(two, artifacts, Wanted(sweeps=["small"]), really=True)
+    assert sweep_names(two) == ["other"]
+    assert job_keys(two) == finished_keys(two) == {job.key for job in OTHERS} == set(artifacts.all_keys())
+    assert result_rows(two, "other", per_repeat=True) == rows
+    with two.reading() as connection:
+        told = connection.execute(select(AttemptRecord.number, AttemptRecord.sweep_id).where(AttemptRecord.job_key == FULL.key)).all()
+    assert sorted((number, sweep is None) for number, sweep in told) == [(1, True), (2, False)]
+
+
+def test_an_ancestor_of_a_job_that_another_sweep_holds_stays(two: Store, artifacts: Artifacts) -> None:
+    """Even where the other sweep does not list the ancestor itself."""
+    with two.writing() as connection:
+        connection.execute(SweepJobRecord.__table__.delete().where(SweepJobRecord.sweep_id == 2, SweepJobRecord.job_key == FULL.key))
+    prune(two, artifacts, Wanted(sweeps=["small"], orphans=True), really=True)
+    assert job_keys(two) == {job.key for job in OTHERS}
+
+
+def test_what_was_made_from_a_removed_job_goes_with_it(two: Store, artifacts: Artifacts) -> None:
+    """A job in no sweep cannot stay without its parents."""
+    with two.writing() as connection:
+        connection.execute(SweepJobRecord.__table__.delete().where(SweepJobRecord.job_key == JOBS[-1].key))
+    prune(two, artifacts, Wanted(sweeps=["small"]), really=True)
+    assert job_keys(two) == {job.key for job in OTHERS}
+
+
+def test_orphans_are_jobs_in_no_sweep_environments_of_no_result_and_artifacts_of_no_job(two: Store, artifacts: Artifacts) -> None:
+    leave_artifacts([attack_job(JOBS[1], repeat=9)], artifacts.root)
+    with two.writing() as connection:
+        connection.execute(SweepJobRecord.__table__.delete().where(SweepJobRecord.job_key == JOBS[-1].key))
+        unused = {"id": "0" * 64, "host": "h", "device": "cpu", "threads": 1, "git_revision": None, "versions": {}}
+        connection.execute(Base.metadata.tables["environments"].insert().values(unused))
+    (artifacts.root / "notes").mkdir()
+    said = {found.kind: found.number for found in prune(two, artifacts, Wanted(orphans=True), really=True)}
+    assert said == {"jobs": 1, "job_parents": 2, "attempts": 1, "attack_results": 1, "environments": 1, "artifacts": 2}
+    assert job_keys(two) == {job.key for job in [*JOBS[:-1], *OTHERS]} == set(artifacts.all_keys())
+    assert (artifacts.root / "notes").is_dir()
+    assert count(two, "environments") == 1
+
+
+def test_the_worst_case_of_a_model_that_loses_attacks_is_that_of_those_left(two: Store, artifacts: Artifacts) -> None:
+    with two.writing() as connection:
+        lost = [job.key for job in JOBS if job.stage == "attack"][:2]
+        connection.execute(SweepJobRecord.__table__.delete().where(SweepJobRecord.job_key.in_(lost)))
+    prune(two, artifacts, Wanted(orphans=True), really=True)
+    after = content(two)["worst_cases"]
+    with two.writing() as connection:
+        refresh_worst_cases(connection, JOBS[1].key)
+    assert after == content(two)["worst_cases"]
+
+
+def test_failed_attempts_go_but_for_those_that_say_why_a_job_is_failed(store: Store, artifacts: Artifacts) -> None:
+    launch(store, JOBS, failing=JOBS[-1:])
+    for outcome, job in (("failed", JOBS[0]), ("interrupted", JOBS[1])):
+        attempt = start_attempt(store, "small", job.key)
+        if outcome == "failed":
+            record_failure(store, job.key, attempt_id=attempt, error="boom", traceback="Traceback", final=False)
+    with store.writing() as connection:
+        connection.execute(update(AttemptRecord).where(AttemptRecord.outcome == "running").values(outcome="interrupted"))
+    said = prune(store, artifacts, Wanted(failed_attempts=True), really=True)
+    assert [(found.kind, found.number) for found in said] == [("attempts", 2)]
+    assert [failure.error for failure in failures(store, "small")] == ["JobError: boom"]
+    assert count(store, "attempts") == len(JOBS)
+
+
+def test_nothing_goes_that_a_running_sweep_holds(two: Store, artifacts: Artifacts) -> None:
+    attempt = start_attempt(two, "small", JOBS[1].key)
+    record_failure(two, JOBS[1].key, attempt_id=attempt, error="boom", traceback="", final=False)
+    record_sweep(two, name="small", space_text="narrow", jobs=JOBS[:2])  # the other jobs are out of its space, and still its own
+    begin_driving(two, "small", "somewhere", 42)
+    before, keys = content(two), artifacts.all_keys()
+    with pytest.raises(UserError, match="sweep small: process 42 on somewhere is running it"):
+        prune(two, artifacts, EVERYTHING, really=True)
+    assert prune(two, artifacts, Wanted(failed_attempts=True, orphans=True), really=True) == []
+    assert content(two) == before
+    prune(two, artifacts, Wanted(sweeps=["other"]), really=True)
+    assert {job.key for job in JOBS} <= job_keys(two)
+    assert {job.key for job in JOBS} <= set(artifacts.all_keys()) < set(keys)
+
+
+def test_artifacts_of_another_stores_jobs_stay(two: Store, artifacts: Artifacts) -> None:
+    keys = artifacts.all_keys()
+    prune(two, artifacts, Wanted(sweeps=["small", "other"]), kept=frozenset(keys), really=True)
+    assert job_keys(two) == frozenset()
+    assert artifacts.all_keys() == keys
+
+
+def test_an_unknown_sweep_is_named_and_nothing_goes(two: Store, artifacts: Artifacts) -> None:
+    before = content(two)
+    with pytest.raises(UserError, match="sweep 'smal': one of other, small"):
+        prune(two, artifacts, Wanted(sweeps=["other", "smal"], orphans=True), really=True)
+    assert content(two) == before

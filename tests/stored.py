@@ -1,0 +1,50 @@
+"""Stores filled as a launch fills them, and everything that they hold, for tests of what becomes of it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from orchestrator.store import Store, begin_driving, end_driving, record_failure, record_result, record_sweep, start_attempt
+from orchestrator.store.columns import Base
+from tests.builders import result_of
+from workers.artifacts import Artifacts
+from workers.specs import Job
+
+
+def launch(store: Store, jobs: Sequence[Job], *, name: str = "small", space: str = "space: 1", failing: Sequence[Job] = ()) -> None:
+    """Record a sweep whose jobs were all run once; the `failing` ones (and nothing made from them) have failed."""
+    record_sweep(store, name=name, space_text=space, jobs=jobs)
+    begin_driving(store, name, "host", 1)
+    for job in jobs:
+        attempt = start_attempt(store, name, job.key)
+        if job in failing:
+            record_failure(store, job.key, attempt_id=attempt, error="JobError: boom", traceback="Traceback: boom", final=True)
+        else:
+            record_result(store, job, result_of(job), attempt_id=attempt)
+    end_driving(store, name)
+
+
+def content(store: Store) -> dict[str, list[dict[str, Any]]]:
+    """Every row of every table, ordered by key, without the numbers that a database gives."""
+    with store.reading() as connection:
+        sweeps = {row.id: row.name for row in connection.execute(select(Base.metadata.tables["sweeps"]))}
+        found = {table.name: [dict(row) for row in connection.execute(select(table)).mappings()] for table in Base.metadata.sorted_tables}
+    for rows in found.values():
+        for row in rows:
+            row.pop("id", None) if "host" not in row else None
+            if "sweep_id" in row:
+                row["sweep_id"] = sweeps.get(row["sweep_id"])
+    return {name: sorted(rows, key=str) for name, rows in found.items()}
+
+
+def leave_artifacts(jobs: Sequence[Job], root: Path) -> Artifacts:
+    """The files of finished jobs, as their workers leave them."""
+    artifacts = Artifacts(root)
+    for job in jobs:
+        folder = artifacts.folder(job.key, attempt="test")
+        folder.begin(job)
+        digest = folder.write("weights.bin", b"weights of " + job.key.encode())
+        folder.commit(result_of(job).model_copy(update={"files": {"weights.bin": digest}}))
+    return artifacts
