@@ -12,6 +12,7 @@ from orchestrator.figures import CONFIG, TEMPLATES, Picture
 from orchestrator.figures.picture import Cell, Table
 from orchestrator.store.live import SweepHead, sweep_heads
 
+TILE = 164  # pixels: two beside each other on a phone
 _TOOLS = 44  # pixels above a figure for its buttons, which are always there on a phone
 Choice = TypeVar("Choice", bound=str)
 
@@ -63,7 +64,7 @@ def show_picture(picture: Picture, *, key: str, place: str = "main") -> None:
 
 
 def show_table(rows: Table) -> None:
-    st.dataframe(frame(rows), hide_index=True)
+    st.dataframe(frame(rows), hide_index=True, placeholder="-")
 
 
 def draw(figure: go.Figure, *, key: str) -> None:

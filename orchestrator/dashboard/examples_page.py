@@ -95,7 +95,8 @@ def ordered(shares: NDArray[np.float64], order: str) -> NDArray[np.intp]:
 def _outcomes(found: Table) -> None:
     st.subheader("Classified right")
     right = st.column_config.ProgressColumn("right %", format="%.0f", min_value=0, max_value=100)
-    st.dataframe(found, hide_index=True, column_config={"right %": right}, height="auto" if len(found) < 12 else 320)  # noqa: PLR2004
+    order = ("attack", "epsilon", "right %", "evaluations", "knowledge", "norm", "steps")
+    st.dataframe(found, hide_index=True, column_config={"right %": right}, column_order=order, placeholder="-")
 
 
 def outcomes(rows: Sequence[ResultRow], clean: Sequence[str], flags: dict[str, Flags], example: int) -> Table:
@@ -160,7 +161,8 @@ def _compare(perturbed: Perturbed) -> None:
         st.caption(f"the difference, {loudness:.3g} times as loud")
         st.audio(as_wav(perturbed.perturbation, loudness=loudness), format="audio/wav")
         draw(waveform_figure(perturbed), key="waveforms")
-    st.caption(f"Largest change of any input value: {perturbed.largest:.5f}, which is {255 * perturbed.largest:.2f}/255.")
+    shown = f", which is {255 * perturbed.largest:.2f}/255" if is_image(perturbed.clean) else ""
+    st.caption(f"Largest change of any input value: {perturbed.largest:.5f}{shown}.")
 
 
 def _show(caption: str, example: Array) -> None:

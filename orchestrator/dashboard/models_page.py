@@ -37,7 +37,7 @@ def page() -> None:
     _verdict(sweep, run.model_key)
     st.subheader("Results")
     if rows:
-        st.dataframe(results_frame(rows, shown_columns(rows)), hide_index=True, column_config=PERCENT)
+        st.dataframe(results_frame(rows, shown_columns(rows)), hide_index=True, column_config=PERCENT, placeholder="-")
         if st.button("Look at single examples"):
             go_to("Examples")
         _curves(rows)

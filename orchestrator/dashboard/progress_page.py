@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import streamlit as st
 
 from orchestrator.dashboard.context import at, opened
-from orchestrator.dashboard.elements import choose_sweep, draw, frame, show_table
+from orchestrator.dashboard.elements import TILE, choose_sweep, draw, frame, show_table
 from orchestrator.dashboard.estimate import WINDOW, Left, busy_workers, per_minute, time_left
 from orchestrator.dashboard.machine import Machine, gpus, look
 from orchestrator.dashboard.pace import pace_figure
@@ -21,7 +21,6 @@ from workers.fields import Stage
 _REFRESH, _REFRESH_IDLE = 3.0, 20.0
 _STATES = ("done", "running", "waiting", "failed", "blocked")
 _MOST_PLACED = 1000
-_TILE = 164  # two beside each other on a phone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,13 +100,13 @@ def _headline(watched: Watched) -> None:
     st.text(_who(watched.status, total - counts["done"]))
     st.progress(counts["done"] / total if total else 0.0)
     with st.container(horizontal=True):
-        st.metric(f"Done, of {total:,}", f"{counts['done']:,}", border=True, width=_TILE)
-        st.metric("Running", str(counts["running"]), border=True, width=_TILE)
-        st.metric("Failed", str(counts["failed"]), border=True, width=_TILE, help="Given up; the jobs after them are blocked.")
+        st.metric(f"Done, of {total:,}", f"{counts['done']:,}", border=True, width=TILE)
+        st.metric("Running", str(counts["running"]), border=True, width=TILE)
+        st.metric("Failed", str(counts["failed"]), border=True, width=TILE, help="Given up; the jobs after them are blocked.")
         pace = per_minute(watched.recent, since=watched.since, until=watched.until)
         when = "in the last 10 minutes" if watched.status.driver_alive else "in the sweep's last 10 minutes"
-        st.metric("Jobs a minute", f"{pace:.1f}", border=True, width=_TILE, help=f"Finished by this sweep {when}.")
-        st.metric("To the end", _end(watched), border=True, width=_TILE, help=_basis(watched.left))
+        st.metric("Jobs a minute", f"{pace:.1f}", border=True, width=TILE, help=f"Finished by this sweep {when}.")
+        st.metric("To the end", _end(watched), border=True, width=TILE, help=_basis(watched.left))
     if watched.left.seconds is not None:
         st.caption(f"Estimated end: {at(watched.until + timedelta(seconds=watched.left.seconds))}. Last look: {_second(watched.until)}.")
 
@@ -195,8 +194,8 @@ def _this_machine(status: SweepStatus) -> None:
         return
     machine = look(status.driver_pid, status.launched_at)
     with st.container(horizontal=True):
-        st.metric("Processors", f"{machine.cpu:.0f} %", border=True, width=_TILE, help=f"Of all {machine.cores} cores of this machine.")
-        st.metric("Memory", f"{machine.memory_used:.1f} GiB", border=True, width=_TILE, help=f"Of {machine.memory_total:.1f} GiB.")
+        st.metric("Processors", f"{machine.cpu:.0f} %", border=True, width=TILE, help=f"Of all {machine.cores} cores of this machine.")
+        st.metric("Memory", f"{machine.memory_used:.1f} GiB", border=True, width=TILE, help=f"Of {machine.memory_total:.1f} GiB.")
     _processes(machine)
     _gpus()
     st.caption("This machine only. Other nodes of a Ray cluster cannot be seen from here; Ray's own dashboard shows them.")

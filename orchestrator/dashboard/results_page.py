@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from orchestrator.dashboard.elements import choose_sweep, keep
+from orchestrator.dashboard.elements import TILE, choose_sweep, keep
 from orchestrator.dashboard.pages import go_to
 from orchestrator.dashboard.rows import FORMS, choose_models, read_rows
 from orchestrator.report.columns import Column, common_values, shown_columns
@@ -41,7 +41,7 @@ def _filtered(rows: Sequence[ResultRow], columns: Sequence[Column]) -> list[Resu
         for column in columns:
             values = list(dict.fromkeys(column.text(row) for row in rows))
             if column.title not in _MEASURED and 1 < len(values) <= _MOST_OPTIONS:
-                wanted = st.multiselect(column.title, values, key=f"filter {column.title}", width=210, placeholder="all")
+                wanted = st.multiselect(column.title, values, key=f"filter {column.title}", width=TILE, placeholder="all")
                 kept = [row for row in kept if not wanted or column.text(row) in wanted]
     return kept
 
@@ -49,7 +49,9 @@ def _filtered(rows: Sequence[ResultRow], columns: Sequence[Column]) -> list[Resu
 def _table(rows: Sequence[ResultRow], columns: Sequence[Column], *, key: str) -> ResultRow | None:
     """The selected row, if any."""
     found = results_frame(rows, columns)
-    state = st.dataframe(found, hide_index=True, column_config=PERCENT, on_select="rerun", selection_mode="single-row", key=key)
+    state = st.dataframe(
+        found, hide_index=True, column_config=PERCENT, placeholder="-", on_select="rerun", selection_mode="single-row", key=key
+    )
     place = next(iter(state.selection.rows), None)
     return rows[place] if place is not None and place < len(rows) else None
 

@@ -18,6 +18,7 @@ from PIL import Image
 from orchestrator.report.browser import Browser
 from tests.commands import PROGRAM, environment
 
+VIVID = 60
 _SECONDS = 60.0
 _READY = """(() => {
   const app = document.querySelector('.stApp');
@@ -118,15 +119,16 @@ class Viewer:
         for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
             self.browser.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
-    def colours(self, selector: str) -> int:
-        """How many colours the first element of that selector has on the screen: a blank one has one or two."""
+    def colours(self, selector: str, *, vivid: bool = False) -> int:
+        """How many colours, or vivid ones, the first element of that selector has on the screen; axes and letters are greyish."""
         self.browser.evaluate(f"document.querySelector({json.dumps(selector)}).scrollIntoView()")
         box = f"document.querySelector({json.dumps(selector)}).getBoundingClientRect()"
         x, y, width, height = self.browser.evaluate(f"(e => [e.x + scrollX, e.y + scrollY, e.width, e.height])({box})")
         clip = {"x": x, "y": y, "width": width, "height": height, "scale": 1}
         shot = self.browser.send("Page.captureScreenshot", format="png", clip=clip)
         image = Image.open(io.BytesIO(base64.b64decode(shot["data"]))).convert("RGB")
-        return len(image.getcolors(maxcolors=1 << 24) or [])
+        found = [colour for _, colour in image.getcolors(maxcolors=1 << 24)]
+        return len([colour for colour in found if max(colour) - min(colour) > VIVID] if vivid else found)
 
     def hosts(self) -> set[str]:
         """Whom the pages asked for anything."""
