@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from orchestrator.dashboard import app
 from orchestrator.report.results import render_results
 from orchestrator.store import begin_driving, open_store, record_result, record_sweep, result_rows, start_attempt
 from tests.builders import result_of, small_plan
@@ -112,3 +113,13 @@ def test_a_sweep_that_runs_says_what_runs_and_when_it_will_end(tmp_path: Path, m
     assert {metric.label: metric.value for metric in page.metric}["To the end"].startswith("~")
     assert any("cannot be seen from here" in caption.value for caption in page.caption)
     assert any("for" in table.value.columns and len(table.value) == 1 for table in page.dataframe)
+
+
+def test_a_store_that_is_gone_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROBUSTSWEEP_HOME", str(tmp_path))
+    monkeypatch.delenv("ROBUSTSWEEP_STORE", raising=False)
+    page = AppTest.from_file(str(Path(app.__file__)), default_timeout=60)
+    page.run()
+    assert [error.value for error in page.error] == ["This cannot be shown:"]
+    assert "no such file" in page.code[0].value
+    assert not page.exception
