@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from orchestrator.db_commands import db
-from orchestrator.options import DEFAULT_HOME, Home, StoreUrl
+from orchestrator.options import DEFAULT_HOME, Data, Home, StoreUrl
 from orchestrator.options import console as _console
 from orchestrator.options import places as _places
 from orchestrator.passwords import hide_arguments
+from orchestrator.show_command import show
 from workers.errors import UserError
 
 app = typer.Typer(
@@ -58,12 +59,6 @@ class ExecutorChoice(StrEnum):
     inline = "inline"
 
 
-Data = Annotated[
-    Path | None,
-    typer.Option(
-        "--data", envvar="ROBUSTSWEEP_DATA", help="Data root, as torchvision lays it out (holds cifar-10-batches-py/).", show_default=False
-    ),
-]
 Space = Annotated[str, typer.Argument(help="A built-in space's name (see `robustsweep spaces`), or the path of a YAML file.")]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="Override a field of the space: PATH=VALUE, e.g. model.theta=0.9.", show_default=False)
@@ -80,6 +75,7 @@ def _version(asked: bool) -> None:
 
 
 app.add_typer(db, name="db")
+app.command()(show)
 
 
 @app.callback()
