@@ -8,11 +8,13 @@ from typing import Annotated
 import typer
 
 from orchestrator.db_commands import db
-from orchestrator.options import DEFAULT_HOME, Data, Home, StoreUrl
+from orchestrator.job_commands import show
+from orchestrator.options import DEFAULT_HOME, Data, Home, StoreUrl, SweepName, TextFormat
 from orchestrator.options import console as _console
 from orchestrator.options import places as _places
 from orchestrator.passwords import hide_arguments
-from orchestrator.show_command import show
+from orchestrator.report_commands import report, surfaces
+from orchestrator.results_commands import query, results
 from workers.errors import UserError
 
 app = typer.Typer(
@@ -26,32 +28,6 @@ app = typer.Typer(
 )
 
 
-class OutputFormat(StrEnum):
-    """How a table is printed."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
-    markdown = "markdown"
-
-
-class ReportFormat(StrEnum):
-    """How a report is written."""
-
-    html = "html"
-    json = "json"
-    latex = "latex"
-    markdown = "markdown"
-    table = "table"
-
-
-class TextFormat(StrEnum):
-    """How a summary is printed."""
-
-    table = "table"
-    json = "json"
-
-
 class ExecutorChoice(StrEnum):
     """Where jobs run."""
 
@@ -63,7 +39,6 @@ Space = Annotated[str, typer.Argument(help="A built-in space's name (see `robust
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="Override a field of the space: PATH=VALUE, e.g. model.theta=0.9.", show_default=False)
 ]
-SweepName = Annotated[str | None, typer.Argument(help="A sweep's name; all sweeps if left out.", show_default=False)]
 
 
 def _version(asked: bool) -> None:
@@ -72,10 +47,6 @@ def _version(asked: bool) -> None:
 
         typer.echo(f"robustsweep {version('robustsweep')}")
         raise typer.Exit
-
-
-app.add_typer(db, name="db")
-app.command()(show)
 
 
 @app.callback()
@@ -156,75 +127,11 @@ def plan(
         _console().print(render_plan(name, found, every_job=jobs))
 
 
-@app.command()
-def results(
-    sweep: SweepName = None,
-    *,
-    home: Home = DEFAULT_HOME,
-    store: StoreUrl = None,
-    per_repeat: Annotated[bool, typer.Option("--per-repeat", help="One row per repeat instead of the mean over repeats.")] = False,
-    over_seeds: Annotated[
-        bool, typer.Option("--over-seeds", help="One row for all models that differ in their training seed alone.")
-    ] = False,
-    spread: Annotated[
-        bool, typer.Option("--spread", help="Show standard errors, in percent points: of examples, of draws, of training seeds.")
-    ] = False,
-    worst_case: Annotated[
-        bool,
-        typer.Option("--worst-case", help="The attack that harms each example most, of all at one epsilon, for each knowledge and any."),
-    ] = False,
-    output: Annotated[OutputFormat, typer.Option("--format", "-f", help="How to print.")] = OutputFormat.table,
-) -> None:
-    """Print clean and robust accuracy with 95 % intervals, one row per model, attack, knowledge and epsilon."""
-    from orchestrator.report import render_results
-    from orchestrator.store import open_store, result_rows
-
-    if per_repeat and worst_case:
-        raise UserError("--per-repeat with --worst-case: the worst attack is chosen by the other repeats; leave one of them out")
-    with open_store(_places(home, store).store_url, upgrade=False) as opened:
-        rows = result_rows(opened, sweep, per_repeat=per_repeat, over_seeds=over_seeds, worst=worst_case)
-    rendered = render_results(rows, output.value, spread=spread)
-    if isinstance(rendered, str):
-        typer.echo(rendered)
-    else:
-        _console().print(rendered, crop=False)
-
-
-@app.command()
-def report(
-    sweep: Annotated[str | None, typer.Argument(help="A sweep's name, as --sweep takes it.", show_default=False)] = None,
-    *,
-    home: Home = DEFAULT_HOME,
-    store: StoreUrl = None,
-    paper: Annotated[
-        bool, typer.Option("--paper", help="The paper's tables beside ours: difference, and whether our interval covers.")
-    ] = False,
-    tables: Annotated[
-        str | None, typer.Option("--table", help="Which of the tables 1 to 5, e.g. 1,3.  [default: all]", show_default=False)
-    ] = None,
-    sweeps: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--sweep",
-            help="Take figures from this sweep only, all its models; repeatable.  [default: those nearest to the paper's]",
-            show_default=False,
-        ),
-    ] = None,
-    form: Annotated[
-        ReportFormat | None,
-        typer.Option("--format", "-f", help="How to write it.  [default: by the ending of --output, else table]", show_default=False),
-    ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead.", show_default=False)] = None,
-) -> None:
-    """Print the paper's tables with what the database holds beside them; empty cells say what to launch."""
-    from orchestrator.report.paper import report_paper
-
-    if not paper:
-        raise UserError("report: needs --paper (the paper's tables beside ours); for one sweep's figures see `robustsweep results SWEEP`")
-    names = list(dict.fromkeys([*([sweep] if sweep is not None else []), *(sweeps or [])]))
-    report_paper(
-        _places(home, store).store_url, names, tables=tables, form=None if form is None else form.value, output=output, console=_console()
-    )
+app.command()(show)
+app.command()(results)
+app.command()(query)
+app.command()(report)
+app.command()(surfaces)
 
 
 @app.command()
@@ -249,24 +156,6 @@ def status(
 
 
 @app.command()
-def surfaces(
-    sweep: Annotated[str, typer.Argument(help="A sweep's name.")],
-    *,
-    home: Home = DEFAULT_HOME,
-    store: StoreUrl = None,
-    out: Annotated[Path, typer.Option("--out", help="Folder to write SWEEP-surfaces.html to.")] = Path(),
-    epsilon: Annotated[str, typer.Option("--epsilon", help="Where to draw the circle, in input units.")] = "32/255",
-) -> None:
-    """Draw SWEEP's loss surfaces: one page with a contour plot for each model, which opens offline (needs Plotly)."""
-    from orchestrator.report.surface_page import write_surface_page
-
-    path, problems = write_surface_page(_places(home, store), sweep, folder=out, epsilon=epsilon)
-    for problem in problems:
-        typer.echo(f"left out: {problem}", err=True)
-    typer.echo(path)
-
-
-@app.command()
 def spaces() -> None:
     """List the built-in spaces."""
     from orchestrator.report.tables import plain_table
@@ -278,6 +167,9 @@ def spaces() -> None:
     for name, description in builtin_spaces():
         table.add_row(name, description)
     _console().print(table)
+
+
+app.add_typer(db, name="db")
 
 
 def main() -> None:

@@ -28,6 +28,7 @@ from orchestrator.running import RunningSweep  # noqa: E402
 from orchestrator.trainable import attempt  # noqa: E402
 from orchestrator.tune_queue import NewestFirst  # noqa: E402
 from workers.errors import UserError  # noqa: E402
+from workers.results import BatchRecord  # noqa: E402
 from workers.specs import JOB, Job  # noqa: E402
 
 _KNOCK_SECONDS = 5.0
@@ -172,6 +173,8 @@ class JobSearcher(Searcher):
             self._errors[trial_id] = (result["error"], result["traceback"])
         elif "epoch" in result:
             self._sweep.epoch(self._jobs[trial_id], epoch=result["epoch"], loss=result["loss"], accuracy=result["accuracy"])
+        elif "batch" in result:
+            self._sweep.batch(self._jobs[trial_id], BatchRecord.model_validate(result["batch"]))
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:  # noqa: ARG002
         job = self._jobs.pop(trial_id)

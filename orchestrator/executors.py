@@ -9,7 +9,7 @@ from orchestrator.running import RunningSweep
 from orchestrator.trainable import describe
 from workers.errors import UserError
 from workers.fields import Stage
-from workers.results import EpochRecord
+from workers.results import BatchRecord, EpochRecord
 from workers.specs import Job
 
 _TRAINING: frozenset[Stage] = frozenset({"pretrain", "fine_tune"})
@@ -81,8 +81,11 @@ class InlineExecutor:
     def _attempt(self, job: Job, sweep: RunningSweep, *, device: str) -> None:
         from workers.run import Settings, run
 
-        def report(record: EpochRecord) -> None:
-            sweep.epoch(job, epoch=record.epoch, loss=record.loss, accuracy=record.accuracy)
+        def report(record: EpochRecord | BatchRecord) -> None:
+            if isinstance(record, EpochRecord):
+                sweep.epoch(job, epoch=record.epoch, loss=record.loss, accuracy=record.accuracy)
+            else:
+                sweep.batch(job, record)
 
         sweep.begin(job)
         settings = Settings(self._folders.artifacts, self._folders.data_root, device=device, threads=self._resources.cpus_per_job)

@@ -1,12 +1,13 @@
 """Options that several commands share, and what they make of them."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
     from orchestrator.places import Places
 
@@ -27,7 +28,24 @@ Data = Annotated[
         "--data", envvar="ROBUSTSWEEP_DATA", help="Data root, as torchvision lays it out (holds cifar-10-batches-py/).", show_default=False
     ),
 ]
+SweepName = Annotated[str | None, typer.Argument(help="A sweep's name; all sweeps if left out.", show_default=False)]
 DEFAULT_HOME = Path("sweeps")
+
+
+class OutputFormat(StrEnum):
+    """How a table is printed."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+    markdown = "markdown"
+
+
+class TextFormat(StrEnum):
+    """How a summary is printed."""
+
+    table = "table"
+    json = "json"
 
 
 def places(home: Path, store: str | None, data: Path | None = None) -> "Places":
@@ -40,3 +58,11 @@ def console() -> "Console":
     from rich.console import Console
 
     return Console()
+
+
+def show(rendered: "str | RenderableType") -> None:
+    """Print a text as it is, or a table in the terminal's width."""
+    if isinstance(rendered, str):
+        typer.echo(rendered)
+    else:
+        console().print(rendered, crop=False)

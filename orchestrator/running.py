@@ -1,7 +1,6 @@
 """A sweep while it runs: what executors report to, and what the progress display reads."""
 
 import time
-from collections import Counter
 from contextlib import suppress
 from typing import NoReturn
 
@@ -10,11 +9,11 @@ from orchestrator.plan import STAGES
 from orchestrator.recorder import Recorder
 from orchestrator.store.describe import surface_words
 from orchestrator.trainable import describe
-from workers.attack_settings import AttackSettings
+from workers.attack_settings import KINDS, AttackSettings
 from workers.defence_spec import DefenceSpec
 from workers.errors import ArtifactError
 from workers.fields import CRAFTED, Stage
-from workers.results import FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
+from workers.results import BatchRecord, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
 from workers.specs import AttackSpec, CraftSpec, Job, SurfaceSpec, TrainSpec
 
 _KEY_DIGITS = 8
@@ -38,12 +37,13 @@ class RunningSweep:
         self.started_at = time.monotonic()
         self.last = "starting"
         self.slots = 1
-        self._left: Counter[Stage] = Counter()
+        self._left: dict[Stage, float] = dict.fromkeys(STAGES, 0.0)
         for job in jobs:
             self._left[job.stage] += cost(job)
-        self._spent: Counter[Stage] = Counter()
+        self._spent: dict[Stage, float] = dict.fromkeys(STAGES, 0.0)
         self._seconds: dict[Stage, float] = dict.fromkeys(STAGES, 0.0)
-        self._epochs: dict[str, tuple[int, float]] = {}
+        self._counted: dict[str, float] = {}
+        self._reached: dict[str, tuple[float, float]] = {}
         self._running: dict[str, Job] = {}
         self.interrupted = False
 
@@ -66,17 +66,19 @@ class RunningSweep:
         """A worker has started on the job: a new attempt."""
         self.board.begin(job.key)
         self._recorder.started(job)
-        self._epochs[job.key] = (0, time.monotonic())
+        self._reached[job.key] = (0.0, time.monotonic())
         self._running[job.key] = job
 
     def epoch(self, job: Job, *, epoch: int, loss: float, accuracy: float) -> None:
         """A training job has finished an epoch."""
-        before, since = self._epochs[job.key]
-        now = time.monotonic()
-        if before or epoch == 1:  # a resumed job's first report says nothing of how long one epoch takes
-            self._count(job.stage, epoch - before, now - since)
-        self._epochs[job.key] = (epoch, now)
+        self._advance(job, epoch, before=epoch - 1)
         self.last = f"{label(job)}: epoch {epoch}, loss {loss:.3f}, training accuracy {accuracy:.1%}"
+
+    def batch(self, job: Job, record: BatchRecord) -> None:
+        """A job has been through some more of its examples."""
+        share = cost(job) / record.total
+        self._advance(job, record.done * share, before=record.before * share)
+        self.last = f"{label(job)}: {record.done:,} of {record.total:,} examples"
 
     def succeed(self, job: Job) -> None:
         """A worker says that the job is done; without a readable result that is a failure."""
@@ -90,15 +92,16 @@ class RunningSweep:
     def _note(self, job: Job, result: Result) -> None:
         """The job is done and its result recorded."""
         self._running.pop(job.key, None)
-        epochs, _ = self._epochs.pop(job.key, (0, 0.0))
-        seconds = 0.0 if epochs else result.seconds
-        self._count(job.stage, cost(job) - epochs, seconds)
+        whole, (reached, since) = cost(job), self._reached.pop(job.key, (0.0, 0.0))
+        self._count(job, whole)
+        if reached < whole:
+            self._time(job.stage, whole - reached, time.monotonic() - since if reached else result.seconds)
         self.board.succeed(job.key)
         self.last = f"{label(job)}: {_summary(result)}"
 
     def fail(self, job: Job, *, error: str, traceback: str) -> None:
         """An attempt at the job failed; the job is tried again or given up, as the board says."""
-        self._epochs.pop(job.key, None)
+        self._reached.pop(job.key, None)
         self._running.pop(job.key, None)
         final = self.board.fail(job.key)
         self._recorder.failed(job, error=error, traceback=traceback, final=final)
@@ -119,11 +122,22 @@ class RunningSweep:
             with suppress(ArtifactError):
                 self._note(job, self._recorder.finished(job))
 
-    def _count(self, stage: Stage, units: int, seconds: float) -> None:
-        self._left[stage] -= units
-        if seconds:
-            self._spent[stage] += units
-            self._seconds[stage] += seconds
+    def _advance(self, job: Job, done: float, *, before: float) -> None:
+        """The job is at `done` of its cost, of which an earlier attempt had done `before`: that says nothing of how long it takes."""
+        reached, since = self._reached[job.key]
+        now = time.monotonic()
+        self._count(job, done)
+        self._time(job.stage, done - max(reached, before), now - since)
+        self._reached[job.key] = (done, now)
+
+    def _count(self, job: Job, done: float) -> None:
+        """So much of the job's cost is no longer to come; after a failed attempt it may be less than before."""
+        self._left[job.stage] -= done - self._counted.get(job.key, 0.0)
+        self._counted[job.key] = done
+
+    def _time(self, stage: Stage, units: float, seconds: float) -> None:
+        self._spent[stage] += units
+        self._seconds[stage] += seconds
 
     @property
     def elapsed(self) -> float:
@@ -155,13 +169,25 @@ def cost(job: Job) -> int:
         case TrainSpec() as spec:
             return 1 if spec.stage == "defend" else spec.training.epochs
         case AttackSpec() as spec:
-            return 1 if spec.knowledge in CRAFTED else 1 + 3 * spec.attack.steps
+            return spec.evaluation.draws + (0 if spec.knowledge in CRAFTED else _passes(spec.attack))
         case CraftSpec() as spec:
-            return 3 * spec.attack.steps
+            return max(1, _passes(spec.attack))
         case SurfaceSpec() as spec:
             return spec.surface.draws * spec.surface.resolution**2
-        case _:
-            return 1
+        case spec:
+            return spec.evaluation.draws
+
+
+def _passes(attack: AttackSettings) -> int:
+    """How many forward passes over the examples the attack makes; a gradient is worth three. A single `selection_draws` means a
+    deterministic net, on which every point is seen once."""
+    kind, draws = KINDS[attack.name], attack.selection_draws
+    compared = 1 if draws == 1 else 2 * draws
+    sought = 3 * attack.eot_samples if kind.gradient else 0
+    judged = compared if kind.selects and (draws > 1 or not kind.gradient) else 0
+    steps = attack.steps if kind.gradient or kind.steps else 0
+    targets = draws if attack.target == "least_likely" else 0
+    return attack.restarts * steps * (sought + judged) + (attack.restarts - 1) * compared + targets
 
 
 def label(job: Job) -> str:

@@ -4,8 +4,11 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from workers.results import EpochRecord
+from workers.reports import throttled
+from workers.results import BatchRecord, EpochRecord
 from workers.specs import JOB
+
+_REPORT_SECONDS = 0.5
 
 
 class AttemptFailedError(Exception):
@@ -13,7 +16,8 @@ class AttemptFailedError(Exception):
 
 
 def attempt(config: dict[str, Any]) -> None:
-    """Run the job in `config`, reporting each training epoch, then `{"done_key": ...}`, or the error and its traceback.
+    """Run the job in `config`, reporting each training epoch and, now and then, a batch, then `{"done_key": ...}`, or the error and its
+    traceback.
 
     Raises:
         AttemptFailedError: the job failed; Ray then discards the process, whose state (a CUDA context, say) may be spoilt.
@@ -29,16 +33,23 @@ def attempt(config: dict[str, Any]) -> None:
         threads=config["threads"],
     )
 
-    def report(record: EpochRecord) -> None:
-        tune.report({"epoch": record.epoch, "loss": record.loss, "accuracy": record.accuracy})
-
     job = JOB.validate_json(config["job"])
     try:
-        run(job, settings, attempt=tune.get_context().get_trial_id(), report=report)
+        run(job, settings, attempt=tune.get_context().get_trial_id(), report=throttled(_report, seconds=_REPORT_SECONDS))
     except Exception as error:
         tune.report({"error": describe(error), "traceback": traceback.format_exc()})
         raise AttemptFailedError(job.key) from error
     tune.report({"done_key": job.key})
+
+
+def _report(record: EpochRecord | BatchRecord) -> None:
+    """An epoch as `{"epoch": ...}`, a batch as `{"batch": {"done": ...}}`: to Tune a `done` of its own would be the end of the trial."""
+    from ray import tune
+
+    if isinstance(record, EpochRecord):
+        tune.report({"epoch": record.epoch, "loss": record.loss, "accuracy": record.accuracy})
+    else:
+        tune.report({"batch": record.model_dump()})
 
 
 def describe(error: Exception) -> str:

@@ -129,11 +129,11 @@ def defend_result(job: Job) -> Result:
     return Result(key=job.key, seconds=0.1, environment=ENVIRONMENT, outcome=outcome)
 
 
-def flags_result(job: Job, correct: Sequence[bool] | NDArray[np.bool_] | None = None) -> Result:
+def flags_result(job: Job, correct: Sequence[bool] | NDArray[np.bool_] | None = None, *, snr_db: float | None = None) -> Result:
     """The result of an `evaluate` or `attack` job, from flags (examples,) or (draws, examples); by default every second of 16 examples
     is right."""
     flags = [True, False] * 8 if correct is None else correct
-    return Result(key=job.key, seconds=0.5, environment=ENVIRONMENT, outcome=FlagsOutcome.pack(flags))
+    return Result(key=job.key, seconds=0.5, environment=ENVIRONMENT, outcome=FlagsOutcome.pack(flags, snr_db=snr_db))
 
 
 def craft_result(job: Job, *, n_examples: int = 16) -> Result:

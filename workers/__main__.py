@@ -7,8 +7,11 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from workers.errors import ArtifactError, JobError, UserError
-from workers.results import EpochRecord, FlagsOutcome
+from workers.reports import throttled
+from workers.results import BatchRecord, EpochRecord, FlagsOutcome
 from workers.specs import JOB, Job
+
+_LINE_SECONDS = 5.0
 
 
 def main() -> int:
@@ -37,7 +40,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, metavar="DIR", help="data root (holds cifar-10-batches-py/)")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
+    parser.add_argument(
+        "--save-seconds",
+        type=_seconds,
+        default=5.0,
+        metavar="SECONDS",
+        help="save an unfinished attack or evaluation at most so often (default: 5); killed, it goes on from there",
+    )
     return parser
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text}: must be >= 0")
+    return value
 
 
 def _read(path: Path) -> Job:
@@ -54,14 +71,26 @@ def _read(path: Path) -> Job:
 def _run(job: Job, arguments: argparse.Namespace) -> None:
     from workers.run import Settings, run
 
-    def report(record: EpochRecord) -> None:
-        sys.stdout.write(f"epoch {record.epoch}: loss {record.loss:.4f}, training accuracy {record.accuracy:.1%}\n")
-
-    settings = Settings(arguments.artifacts.absolute(), arguments.data, device=arguments.device, threads=arguments.threads)
-    result = run(job, settings, report=report)
+    settings = Settings(
+        arguments.artifacts.absolute(),
+        arguments.data,
+        device=arguments.device,
+        threads=arguments.threads,
+        save_seconds=arguments.save_seconds,
+    )
+    result = run(job, settings, report=throttled(_print, seconds=_LINE_SECONDS))
     if isinstance(result.outcome, FlagsOutcome):
         sys.stdout.write(f"{result.outcome.n_correct} of {_evaluated(result.outcome)} right\n")
     sys.stdout.write(f"job {job.key} ({job.stage}): done in {result.seconds:.1f} s, see {settings.artifacts / job.key}\n")
+
+
+def _print(record: EpochRecord | BatchRecord) -> None:
+    if isinstance(record, EpochRecord):
+        line = f"epoch {record.epoch}: loss {record.loss:.4f}, training accuracy {record.accuracy:.1%}"
+    else:
+        line = f"{record.done} of {record.total} examples"
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def _evaluated(outcome: FlagsOutcome) -> str:

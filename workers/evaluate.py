@@ -1,6 +1,7 @@
 """Accuracy, example by example, of a network under fresh sketches: clean, attacked, or on examples made before."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -9,19 +10,37 @@ from torch import Tensor
 
 from workers.attack_settings import AttackSettings
 from workers.attacks import UNIT, Bounds, Memory, can_be_remembered, check_examples, chosen_attack, pose, remembered_step
+from workers.course import Course, Found
 from workers.device_data import DeviceSplit
 from workers.errors import JobError
 from workers.fields import NormName
+from workers.loudness import median_snr, snr_db
 from workers.models import Network
 
-_DRAWS = 8
+_CHECKED, _DRAWS = 8, 8
 Perturb = Callable[[slice, Tensor, Tensor], Tensor]
 
 
-def correct_flags(
-    network: Network, data: DeviceSplit, *, batch_size: int, draws: int = 1, perturb: Perturb | None = None
-) -> NDArray[np.bool_]:
-    """Which examples `network` classifies right in each of `draws` forward passes, (draws, examples).
+@dataclass(frozen=True)
+class Evaluated:
+    """Whether each example was classified right in each draw, (draws, examples), and how loud waveforms were over their perturbations
+    (median, in dB; None where that was not measured)."""
+
+    correct: NDArray[np.bool_]
+    snr_db: float | None = None
+
+
+def evaluated(
+    network: Network,
+    data: DeviceSplit,
+    *,
+    batch_size: int,
+    draws: int = 1,
+    perturb: Perturb | None = None,
+    loudness: bool = False,
+    course: Course = Course(),  # noqa: B008 (a frozen value)
+) -> Evaluated:
+    """How `network` classifies each example in each of `draws` forward passes.
 
     The examples of a batch are made once; each pass over them is under fresh draws, none of which the attacker has seen.
 
@@ -31,18 +50,30 @@ def correct_flags(
         batch_size: examples that share a draw; part of the result's meaning for a randomised net.
         draws: how often each example is evaluated.
         perturb: makes adversarial examples of (the batch's place, inputs, labels); None evaluates clean examples.
+        loudness: whether to measure how loud inputs are over their perturbations.
+        course: whom to tell, and where to save, how far it is.
     """
-    flags = []
-    for place, inputs, labels in _batches(data, batch_size):
+
+    def compute(place: slice, inputs: Tensor, labels: Tensor) -> Found:
         examples = inputs if perturb is None else perturb(place, inputs, labels)
-        flags.append(_judged(network, examples, labels, draws=draws))
-    return torch.cat(flags, dim=1).cpu().numpy()
+        found = {"correct": _judged(network, examples, labels, draws=draws).cpu()}
+        return found | {"snr_db": snr_db(examples, inputs).cpu()} if loudness else found
+
+    found = course.through(data, compute, batch_size=batch_size)
+    return Evaluated(found["correct"].T.numpy(), median_snr(found["snr_db"]) if loudness else None)
+
+
+def correct_flags(
+    network: Network, data: DeviceSplit, *, batch_size: int, draws: int = 1, perturb: Perturb | None = None
+) -> NDArray[np.bool_]:
+    """Which examples `network` classifies right in each of `draws` forward passes, (draws, examples); see `evaluated`."""
+    return evaluated(network, data, batch_size=batch_size, draws=draws, perturb=perturb).correct
 
 
 @torch.no_grad()
 def _judged(network: Network, examples: Tensor, labels: Tensor, *, draws: int) -> Tensor:
-    """Whether each example is classified right, draw by draw, (draws, batch)."""
-    return torch.stack([network(examples).argmax(dim=1) == labels for _ in range(draws)])
+    """Whether each example is classified right, draw by draw, (batch, draws)."""
+    return torch.stack([network(examples).argmax(dim=1) == labels for _ in range(draws)], dim=1)
 
 
 def attacker(network: Network, settings: AttackSettings, *, generator: torch.Generator, memory: Memory | None = None) -> Perturb:
@@ -95,13 +126,36 @@ def craft(
     batch_size: int,
     generator: torch.Generator,
     memory: Memory | None = None,
+    course: Course = Course(),  # noqa: B008 (a frozen value)
 ) -> tuple[Tensor, float]:
-    """Adversarial examples on the network's full weights, on the CPU, and their largest distance in input units."""
+    """Adversarial examples on the network's full weights, on the CPU, and their largest distance in input units.
+
+    Raises:
+        JobError: with its full weights the network is still random, or an example is not legal.
+    """
     perturb = attacker(network, settings, generator=generator, memory=memory)
+
+    def compute(place: slice, inputs: Tensor, labels: Tensor) -> Found:
+        return {"examples": perturb(place, inputs, labels).cpu()}
+
     with network.full_weights():
-        examples = torch.cat([perturb(place, inputs, labels).cpu() for place, inputs, labels in _batches(data, batch_size)])
+        _require_equal_passes(network, data)
+        examples = course.through(data, compute, batch_size=batch_size)["examples"]
     clean = torch.cat([inputs.cpu() for _, inputs, _ in _batches(data, batch_size)])
     return examples, check_examples(examples, clean, epsilon=settings.epsilon, bounds=network.bounds, norm=settings.norm)
+
+
+@torch.no_grad()
+def _require_equal_passes(network: Network, data: DeviceSplit) -> None:
+    """Check, inside `full_weights`, that nothing is random any more.
+
+    Raises:
+        JobError: forward passes on equal inputs differ.
+    """
+    inputs, _ = data.batch(slice(0, _CHECKED))
+    first = network(inputs)
+    if any(not torch.equal(network(inputs), first) for _ in range(_DRAWS)):
+        raise JobError(f"{_named(network)}: repeated forward passes with full weights differ; the sketch or the defence is still live")
 
 
 def require_sketch(network: Network, data: DeviceSplit) -> None:
@@ -111,7 +165,7 @@ def require_sketch(network: Network, data: DeviceSplit) -> None:
     Raises:
         JobError: they are not as they should be, or not finite (NaN would pass for a live sketch).
     """
-    inputs, _ = data.batch(slice(0, min(len(data), 8)))
+    inputs, _ = data.batch(slice(0, _CHECKED))
     random = network.randomised
     with torch.no_grad():
         first = network(inputs)
@@ -120,8 +174,11 @@ def require_sketch(network: Network, data: DeviceSplit) -> None:
         # Two draws of a small net may well be equal; nine are not.
         differ = any(not torch.equal(network(inputs), first) for _ in range(_DRAWS if random else 1))
     if differ != random:
-        named = f"theta={network.sketch.theta}{network.defence.label}"
-        raise JobError(f"{named}: repeated forward passes {'differ' if differ else 'are all equal'}")
+        raise JobError(f"{_named(network)}: repeated forward passes {'differ' if differ else 'are all equal'}")
+
+
+def _named(network: Network) -> str:
+    return f"theta={network.sketch.theta}{network.defence.label}"
 
 
 def _batches(data: DeviceSplit, batch_size: int) -> Iterator[tuple[slice, Tensor, Tensor]]:

@@ -30,6 +30,14 @@ class EpochRecord(Frozen):
     learning_rate: float
 
 
+class BatchRecord(Frozen):
+    """How far a job is through its examples: `done` of `total`, of which an earlier attempt had done `before`."""
+
+    done: int
+    total: int
+    before: int = 0
+
+
 class TrainOutcome(Frozen):
     """A trained model: its history (empty where only a defence was put around it), the Tucker rank of each tensorized layer and its
     number of trainable parameters."""
@@ -43,20 +51,23 @@ class TrainOutcome(Frozen):
 class FlagsOutcome(Frozen):
     """One flag per draw and evaluated test example, in the data set's fixed order: was it classified right (after the attack, if any)?
 
-    `flags` is base64 of `numpy.packbits`, draw by draw; the accuracy is over all evaluated examples and draws.
+    `flags` is base64 of `numpy.packbits`, draw by draw; the accuracy is over all evaluated examples and draws. `snr_db` is how loud
+    waveforms are over their perturbations (median); None for images, for clean examples, and where nothing was changed.
     """
 
     kind: Literal["flags"] = "flags"
     n_examples: int
     draws: int = 1
     flags: str
+    snr_db: float | None = None
 
     @classmethod
-    def pack(cls, correct: Sequence[bool] | NDArray[np.bool_]) -> "FlagsOutcome":
+    def pack(cls, correct: Sequence[bool] | NDArray[np.bool_], *, snr_db: float | None = None) -> "FlagsOutcome":
         """The outcome of flags (draws, n_examples), or (n_examples,) of a single draw."""
         bits = np.atleast_2d(np.asarray(correct, dtype=bool))
         draws, n_examples = bits.shape
-        return cls(n_examples=n_examples, draws=draws, flags=base64.b64encode(np.packbits(bits, axis=1).tobytes()).decode())
+        packed = base64.b64encode(np.packbits(bits, axis=1).tobytes()).decode()
+        return cls(n_examples=n_examples, draws=draws, flags=packed, snr_db=snr_db)
 
     def packed(self) -> bytes:
         """The flags as packed bits, most significant bit first, each draw's padded with zeros to whole bytes."""

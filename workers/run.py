@@ -7,36 +7,38 @@ from pathlib import Path
 import torch
 
 from workers.artifacts import Artifacts, JobFolder
+from workers.course import SAVE_SECONDS, ProgressFile
 from workers.environment import record_environment
 from workers.errors import ArtifactError, UserError
-from workers.results import EpochRecord, Result
+from workers.reports import Report, say_nothing
+from workers.results import Result
 from workers.specs import Job
-from workers.stages import Report, Room, compute
+from workers.stages import Room, compute
 from workers.train import Checkpoint
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Where a worker finds and leaves things, and with what it computes; nothing here changes a result's meaning."""
+    """Where a worker finds and leaves things, and with what it computes; nothing here changes a result's meaning.
+
+    Unfinished evaluations, attacks and craftings are saved after a batch, at most every `save_seconds`.
+    """
 
     artifacts: Path
     data_root: Path | None = None
     device: str = "cpu"
     threads: int = 1
+    save_seconds: float = SAVE_SECONDS
 
 
-def _say_nothing(record: EpochRecord) -> None:
-    """The default report."""
-
-
-def run(job: Job, settings: Settings, *, attempt: str = "local", report: Report = _say_nothing) -> Result:
+def run(job: Job, settings: Settings, *, attempt: str = "local", report: Report = say_nothing) -> Result:
     """Run `job` and leave its artifact; a job that has a result already is not computed again.
 
     Args:
         job: the job; its parents' artifacts must be there.
         settings: folders, device (`cpu`, `cuda`), CPU threads.
         attempt: a name for this execution, part of its temporary files' names.
-        report: called after every training epoch.
+        report: called after every training epoch, and after every batch of an evaluation, an attack or a crafting.
 
     Raises:
         ArtifactError: a parent's artifact is missing or corrupt.
@@ -61,10 +63,12 @@ def _compute(job: Job, settings: Settings, folder: JobFolder, report: Report) ->
     device = _device(settings.device)
     started = time.perf_counter()
     folder.begin(job)
-    outcome, files = compute(Room(job, Artifacts(settings.artifacts), folder, settings.data_root, device), report)
+    room = Room(job, Artifacts(settings.artifacts), folder, settings.data_root, device, settings.save_seconds)
+    outcome, files = compute(room, report)
     digests = {name: folder.write(name, content) for name, content in files.items()}
     environment = record_environment(device, settings.threads)
     result = Result(key=job.key, seconds=time.perf_counter() - started, environment=environment, files=digests, outcome=outcome)
     folder.commit(result)
     Checkpoint(folder).discard()
+    ProgressFile(folder).discard()
     return result

@@ -1,6 +1,6 @@
 """What each stage of a job computes: from its parents' artifacts to an outcome and the files to keep."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -11,13 +11,16 @@ from torch import Tensor
 
 from workers.artifacts import Artifacts, JobFolder
 from workers.attacks import Memory
+from workers.course import SAVE_SECONDS, Course, ProgressFile
 from workers.crafted import require_fitting_examples
 from workers.data import DATASETS, source
 from workers.device_data import DeviceSplit
 from workers.errors import JobError, UserError
-from workers.evaluate import attacker, correct_flags, craft, replayer, require_sketch
+from workers.evaluate import attacker, craft, evaluated, replayer, require_sketch
 from workers.fields import CRAFTED, DatasetName, SplitLists
+from workers.kinds import DATASET_KINDS, Kind
 from workers.models import Network, build, decomposed
+from workers.reports import Report
 from workers.results import CraftOutcome, EpochRecord, FlagsOutcome, SurfaceOutcome, TrainOutcome
 from workers.seeding import derive_seed
 from workers.specs import AttackSpec, CraftSpec, DataSpec, EvaluateSpec, EvaluationSpec, Job, SurfaceSpec, TrainSpec
@@ -25,7 +28,6 @@ from workers.surface import drawn_gradient, explore, full_gradient, plane
 from workers.train import Checkpoint, train
 
 _MODEL, _EXAMPLES, _SURFACE = "model.safetensors", "examples.safetensors", "surface.safetensors"
-Report = Callable[[EpochRecord], None]
 Computed = tuple[TrainOutcome | FlagsOutcome | CraftOutcome | SurfaceOutcome, dict[str, bytes]]
 
 
@@ -37,11 +39,11 @@ def compute(room: "Room", report: Report) -> Computed:
         case TrainSpec() as spec:
             return _train(room, spec, report)
         case EvaluateSpec() as spec:
-            return _evaluate(room, spec)
+            return _evaluate(room, spec, report)
         case CraftSpec() as spec:
-            return _craft(room, spec)
+            return _craft(room, spec, report)
         case AttackSpec() as spec:
-            return _attack(room, spec)
+            return _attack(room, spec, report)
         case SurfaceSpec() as spec:
             return _surface(room, spec)
 
@@ -55,6 +57,7 @@ class Room:
     folder: JobFolder
     data_root: Path | None
     device: torch.device
+    save_seconds: float = SAVE_SECONDS
 
     def seed(self, purpose: str) -> int:
         return derive_seed(self.job.key, purpose)
@@ -77,6 +80,18 @@ class Room:
         require_sketch(network, split)
         network.seed(self.seed("sketch"))
         return network, split
+
+    @property
+    def kind(self) -> Kind:
+        """What the parent model takes."""
+        _, data = _load_network(self.artifacts.root, self.parent("model"), self.device)
+        return DATASET_KINDS[data.name]
+
+    def course(self, network: Network, report: Report, **generators: torch.Generator) -> Course:
+        """The job's way through its examples, resumed where an earlier attempt left it; the network's own generator is one of them."""
+        if network.sketch.generator is not None:
+            generators["sketch"] = network.sketch.generator
+        return Course(self.job.key, generators, report, ProgressFile(self.folder), self.save_seconds)
 
     def memory(self, evaluation: EvaluationSpec) -> Memory:
         """The clean gradients that this process already has of the parent model, full weights, for this evaluation."""
@@ -126,29 +141,40 @@ def _stored(artifacts: Artifacts, key: str) -> tuple[TrainSpec, dict[str, Tensor
     return artifacts.model(key), load(artifacts.read(key, _MODEL))
 
 
-def _evaluate(room: Room, spec: EvaluateSpec) -> Computed:
+def _evaluate(room: Room, spec: EvaluateSpec, report: Report) -> Computed:
     network, split = room.trained(spec.evaluation)
-    flags = correct_flags(network, split, batch_size=spec.evaluation.batch_size, draws=spec.evaluation.draws)
-    return FlagsOutcome.pack(flags), {}
+    course = room.course(network, report)
+    found = evaluated(network, split, batch_size=spec.evaluation.batch_size, draws=spec.evaluation.draws, course=course)
+    return FlagsOutcome.pack(found.correct), {}
 
 
-def _craft(room: Room, spec: CraftSpec) -> Computed:
+def _craft(room: Room, spec: CraftSpec, report: Report) -> Computed:
     network, split = room.trained(spec.evaluation)
-    memory = room.memory(spec.evaluation)
+    start, memory = room.generator("start"), room.memory(spec.evaluation)
+    course = room.course(network, report, start=start)
     examples, distance = craft(
-        network, split, spec.attack, batch_size=spec.evaluation.batch_size, generator=room.generator("start"), memory=memory
+        network, split, spec.attack, batch_size=spec.evaluation.batch_size, generator=start, memory=memory, course=course
     )
     return CraftOutcome(n_examples=len(split), max_perturbation=distance), {_EXAMPLES: save({"examples": examples})}
 
 
-def _attack(room: Room, spec: AttackSpec) -> Computed:
+def _attack(room: Room, spec: AttackSpec, report: Report) -> Computed:
     network, split = room.trained(spec.evaluation)
+    start = room.generator("start")
     if spec.knowledge in CRAFTED:
         perturb = replayer(_crafted(room, spec), epsilon=spec.attack.epsilon, bounds=network.bounds, norm=spec.attack.norm)
     else:
-        perturb = attacker(network, spec.attack, generator=room.generator("start"), memory=room.memory(spec.evaluation))
-    flags = correct_flags(network, split, batch_size=spec.evaluation.batch_size, draws=spec.evaluation.draws, perturb=perturb)
-    return FlagsOutcome.pack(flags), {}
+        perturb = attacker(network, spec.attack, generator=start, memory=room.memory(spec.evaluation))
+    found = evaluated(
+        network,
+        split,
+        batch_size=spec.evaluation.batch_size,
+        draws=spec.evaluation.draws,
+        perturb=perturb,
+        loudness=room.kind == "audio",
+        course=room.course(network, report, start=start),
+    )
+    return FlagsOutcome.pack(found.correct, snr_db=found.snr_db), {}
 
 
 def _crafted(room: Room, spec: AttackSpec) -> Tensor:

@@ -159,6 +159,7 @@ _ATTACK_COLUMNS = (
     _setting("target", lambda row: row.target, unsaid="none"),
     Column("norm", _shared("norm"), optional=True, unsaid="linf"),
     Column("epsilon", lambda row: row.epsilon_literal, numeric=True),
+    Column("SNR dB", lambda row: _ABSENT if row.snr_db is None else f"{row.snr_db:.1f}", where_known=True, numeric=True),
     _setting("sign gradient", lambda row: row.sign_gradient, of=lambda row: row.binary and _kind(row).gradient),
     Column("steps", lambda row: str(row.steps) if row.attack in KINDS else _ABSENT, where_known=True, numeric=True),
     _setting(

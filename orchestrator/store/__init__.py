@@ -1,5 +1,6 @@
 """The results store: SQL tables of sweeps, jobs, attempts and results. Only the driver writes; readers get frozen values."""
 
+from orchestrator.store.conditions import Condition, field_name, parse_conditions
 from orchestrator.store.examples import success_probabilities
 from orchestrator.store.intervals import accuracy_interval, interval_over_seeds
 from orchestrator.store.progress import failures, sweep_status
@@ -19,6 +20,7 @@ from orchestrator.store.write import (
 )
 
 __all__ = [
+    "Condition",
     "Failure",
     "ResultRow",
     "Spread",
@@ -31,11 +33,13 @@ __all__ = [
     "begin_driving",
     "end_driving",
     "failures",
+    "field_name",
     "finished_keys",
     "heartbeat",
     "interval_over_seeds",
     "job_keys",
     "open_store",
+    "parse_conditions",
     "record_failure",
     "record_result",
     "record_sweep",

@@ -60,6 +60,7 @@ class Measurement:
     epsilon_literal: str = "0"
     repeat: int
     flags: bytes
+    snr_db: float | None = None
 
     @property
     def correct(self) -> NDArray[np.bool_]:
@@ -169,6 +170,11 @@ def _accuracy(items: Sequence[Measurement]) -> Accuracy:
     return interval_over_seeds(_by_seed(items))
 
 
+def _loudness(items: Sequence[Measurement]) -> float | None:
+    known = [item.snr_db for item in items if item.snr_db is not None]
+    return sum(known) / len(known) if known else None
+
+
 def _row(group: Group, items: Sequence[Measurement], models: Mapping[str, Mapping[str, Any]], clean: Accuracy) -> ResultRow:
     sweep, model_key, setting, repeat = group
     random = is_randomised(models[model_key]["theta"], models[model_key]["defence"])
@@ -190,6 +196,7 @@ def _row(group: Group, items: Sequence[Measurement], models: Mapping[str, Mappin
         robust_accuracy=robust[0],
         ci_low=robust[1],
         ci_high=robust[2],
+        snr_db=None if setting.attack == WORST_CASE else _loudness(items),
         attacks=max(attacks.values()) if setting.attack != "none" else 0,
         source=None if setting.source_key is None else source_in_words(models, of=model_key, source=setting.source_key),
         **asdict(spread),

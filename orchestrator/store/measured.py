@@ -17,7 +17,7 @@ _MEASURED = tuple(field.name for field in fields(Setting))
 
 def measured_columns(record: type[CleanResultRecord | AttackResultRecord]) -> list[Any]:
     """The columns of a table of results that make a `Measurement`, its sweep excepted."""
-    named = ["job_key", "model_key", "repeat", "flags", *(["epsilon_literal"] if record is AttackResultRecord else [])]
+    named = ["job_key", "model_key", "repeat", "flags", *(["epsilon_literal", "snr_db"] if record is AttackResultRecord else [])]
     columns = record.__table__.columns
     return [*(columns[name] for name in named), *(column for column in columns if column.name in _MEASURED)]
 

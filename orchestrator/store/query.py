@@ -1,18 +1,23 @@
 """Reads of keys, names and results. Rows of the database never leave: callers get frozen values."""
 
+from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Connection, Select, select, union
+from sqlalchemy import ColumnElement, Connection, Select, select, union
 
-from orchestrator.store.aggregate import Measurement, result_table
+from orchestrator.store.aggregate import Measurement, Setting, result_table
+from orchestrator.store.conditions import Condition
 from orchestrator.store.lookup import sweep_id
 from orchestrator.store.measured import as_measurements, described_models, measured_columns
 from orchestrator.store.models import JobRecord, SweepJobRecord, SweepRecord
 from orchestrator.store.pools import seed_pools
-from orchestrator.store.result_models import AttackResultRecord, CleanResultRecord
+from orchestrator.store.result_models import AttackResultRecord, CleanResultRecord, TrainedModelRecord
 from orchestrator.store.session import Store
 from orchestrator.store.values import ResultRow
 
+_ATTACK_FIELDS = frozenset(field.name for field in fields(Setting)) - {"source"}
+_MODEL_FIELDS = frozenset(column.name for column in TrainedModelRecord.__table__.columns) - {"job_key", "seconds"}
 AnySelect = Select[*tuple[Any, ...]]
 
 
@@ -34,12 +39,15 @@ def sweep_names(store: Store) -> list[str]:
         return sorted(connection.execute(select(SweepRecord.name)).scalars())
 
 
-def result_rows(store: Store, sweep: str | None, *, per_repeat: bool, over_seeds: bool = False, worst: bool = False) -> list[ResultRow]:
+def result_rows(
+    store: Store, sweep: str | None, *, per_repeat: bool, over_seeds: bool = False, worst: bool = False, where: Sequence[Condition] = ()
+) -> list[ResultRow]:
     """The results of a sweep, or of all (then one row per sweep that holds the jobs), older spaces of a sweep included.
 
     A row is one trained model under one attack, knowledge, epsilon and so on, over its repeats or, with `per_repeat`, in one of
     them; with `over_seeds` it is all models that were made alike but for the training seed; with `worst` it is the worst case over all
-    attacks of one knowledge, and of every knowledge, in the same ball. Its clean accuracy is over the same
+    attacks of one knowledge, and of every knowledge, in the same ball. Only rows that meet all conditions of `where` are there, and
+    a worst case is over the attacks that do. Its clean accuracy is over the same
     examples, in batches of the same size and as many draws, in the same sweep (and repeat). A clean accuracy over examples, in batches
     or in draws that no attack on the model has in the sweep is a row with attack `none`. Sorted by sweep, data set,
     model, width, binary (false first), rank fraction, theta (1 first), defence (none first) and its settings, adversarial
@@ -52,13 +60,16 @@ def result_rows(store: Store, sweep: str | None, *, per_repeat: bool, over_seeds
     """
     with store.reading() as connection:
         number = None if sweep is None else sweep_id(connection, sweep)
-        clean = _measurements(connection, CleanResultRecord, number)
-        attacks = _measurements(connection, AttackResultRecord, number)
+        clean = _measurements(connection, CleanResultRecord, number, where)
+        attacks = _measurements(connection, AttackResultRecord, number, where)
         models = _models(connection, number)
         pools = seed_pools(connection, models) if over_seeds else None
     if over_seeds:
         models = {key: {**model, "seed": None} for key, model in models.items()}
-    return result_table(models, clean, attacks, per_repeat=per_repeat, pools=pools, worst=worst)
+    rows = result_table(models, clean, attacks, per_repeat=per_repeat, pools=pools, worst=worst)
+    settled = (_ATTACK_FIELDS if worst else frozenset()) | ({"seed"} if over_seeds else frozenset())
+    asked = [condition for condition in where if condition.field not in settled]
+    return [row for row in rows if all(condition.holds(row) for condition in asked)]
 
 
 def _of_sweep(statement: AnySelect, record: type[CleanResultRecord | AttackResultRecord], sweep: int | None) -> AnySelect:
@@ -66,10 +77,21 @@ def _of_sweep(statement: AnySelect, record: type[CleanResultRecord | AttackResul
     return joined if sweep is None else joined.where(SweepJobRecord.sweep_id == sweep)
 
 
-def _measurements(connection: Connection, record: type[CleanResultRecord | AttackResultRecord], sweep: int | None) -> list[Measurement]:
+def _measurements(
+    connection: Connection, record: type[CleanResultRecord | AttackResultRecord], sweep: int | None, where: Sequence[Condition]
+) -> list[Measurement]:
     statement = _of_sweep(select(SweepRecord.name.label("sweep"), *measured_columns(record)).select_from(record), record, sweep)
-    rows = connection.execute(statement.join(SweepRecord, SweepRecord.id == SweepJobRecord.sweep_id)).mappings()
+    statement = statement.join(SweepRecord, SweepRecord.id == SweepJobRecord.sweep_id)
+    statement = statement.outerjoin(TrainedModelRecord, TrainedModelRecord.job_key == record.model_key)
+    rows = connection.execute(statement.where(*_clauses(record, where))).mappings()
     return list(as_measurements(rows))
+
+
+def _clauses(record: type[CleanResultRecord | AttackResultRecord], where: Sequence[Condition]) -> list[ColumnElement[bool]]:
+    """The conditions that the database can answer before anything is read; a measurement of clean accuracy has no attack's columns."""
+    tables = {name: column for name, column in TrainedModelRecord.__table__.columns.items() if name in _MODEL_FIELDS}
+    tables |= {name: column for name, column in record.__table__.columns.items() if name in _ATTACK_FIELDS or name == "model_key"}
+    return [condition.clause(tables[condition.field]) for condition in where if condition.field in tables]
 
 
 def _models(connection: Connection, sweep: int | None) -> dict[str, dict[str, Any]]:

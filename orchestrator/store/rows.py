@@ -43,7 +43,7 @@ def outcome_row(job: Job, result: Result, *, environment_id: str, finished_at: d
         case EvaluateSpec() as evaluate, FlagsOutcome() as flags:
             return CleanResultRecord, common | _flags(job, evaluate, flags)
         case AttackSpec() as attack, FlagsOutcome() as flags:
-            return AttackResultRecord, common | _flags(job, attack, flags) | _attack(job, attack)
+            return AttackResultRecord, common | _flags(job, attack, flags) | _attack(job, attack) | {"snr_db": flags.snr_db}
         case CraftSpec(), CraftOutcome() as crafted:
             sizes = {"n_examples": crafted.n_examples, "max_perturbation": crafted.max_perturbation}
             return CraftedExamplesRecord, common | {"model_key": job.parents["model"]} | sizes

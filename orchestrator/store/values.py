@@ -17,6 +17,7 @@ class ResultRow:
     sketches and attack) and the training seeds leave in the robust accuracy, in a row without attack in the clean one; see `Spread`.
     In a row over models that differ in their training seed alone `seed` is None, `seeds` their number, `model_key` that of the lowest
     seed and `repeats` how many each of them has at least; its intervals cover the choice of seeds. Elsewhere `seeds` is 1.
+    `snr_db` is how loud waveforms are over their perturbations: the median over examples, the mean over repeats; None for images.
     `epsilon` and `abs_stepsize` are in input units. `rank` maps each tensorized layer to its Tucker rank; None for a dense model.
     `defence_settings` holds the settings of `defence` by name; None where that is `none`.
     `source_key` is the model on which transferred examples were made, `source` how that differs from the attacked one, in a few words;
@@ -82,6 +83,7 @@ class ResultRow:
     robust_accuracy: float | None
     ci_low: float | None
     ci_high: float | None
+    snr_db: float | None
     se_examples: float | None
     se_draws: float | None
     se_seeds: float | None

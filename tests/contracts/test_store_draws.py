@@ -147,3 +147,13 @@ def test_one_measurement_tells_its_errors_only_where_nothing_about_it_is_random(
     finish(store, {name: (attack_job(model, attack=attack), flags(0.5, draws=1))}, model)
     row = only(result_rows(store, "small", per_repeat=False))
     assert (row.se_examples is not None, row.se_draws is not None) == errors
+
+
+def test_how_loud_waveforms_are_over_their_perturbations_is_stored_and_averaged_over_repeats(store: Store) -> None:
+    model = pretrain_job()
+    attacks = [attack_job(model, attack=attack_settings(epsilon=epsilon), repeat=repeat) for epsilon in (0.1, 0.2) for repeat in range(2)]
+    record_sweep(store, name="small", space_text="", jobs=[model, *attacks])
+    record_result(store, model, result_of(model), attempt_id=None)
+    for job, snr_db in zip(attacks, (30.0, 32.0, None, None), strict=True):
+        record_result(store, job, flags_result(job, snr_db=snr_db), attempt_id=None)
+    assert [row.snr_db for row in result_rows(store, "small", per_repeat=False)] == [31.0, None]

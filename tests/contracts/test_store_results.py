@@ -126,6 +126,7 @@ def test_repeats_are_aggregated_into_one_row_with_the_clean_accuracy_beside(stor
         robust_accuracy=robust[0],
         ci_low=robust[1],
         ci_high=robust[2],
+        snr_db=None,
         se_examples=parts.se_examples,
         se_draws=0.125,
         se_seeds=None,

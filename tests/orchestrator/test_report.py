@@ -166,6 +166,13 @@ def test_standard_errors_are_columns_in_percent_points_when_they_are_asked_for(r
     assert (first["se_examples"], first["se_draws"], first["se_seeds"]) == ("0.0123", "0.004", "")
 
 
+def test_how_loud_waveforms_are_has_a_column_where_it_is_known(rows: list[ResultRow]) -> None:
+    assert "SNR" not in str(render_results(rows, "markdown"))
+    (heading, _, first, *_) = str(render_results([replace(rows[0], snr_db=31.46), *rows[1:]], "markdown")).splitlines()
+    assert "| epsilon | SNR dB |" in heading
+    assert "| 31.5 |" in first
+
+
 def test_draws_have_a_column_where_random_models_differ_in_them(rows: list[ResultRow]) -> None:
     still = replace(rows[0], theta=1.0, draws=1)
     (heading, *_, common) = str(render_results([still, *(replace(row, draws=4) for row in rows)], "markdown")).splitlines()

@@ -1,5 +1,5 @@
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from tests.builders import (
     attack_settings,
     craft_job,
     defend_job,
+    evaluate_job,
     fine_tune_job,
     pretrain_job,
     result_of,
@@ -23,6 +24,7 @@ from tests.builders import (
     transfer_job,
 )
 from workers.artifacts import Artifacts
+from workers.results import BatchRecord
 from workers.specs import Job
 
 JOBS = tuple(small_plan(repeats=2))
@@ -163,6 +165,111 @@ def test_a_transfer_is_labelled_with_its_source_and_costs_no_more_than_an_evalua
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (61, "1:01"), (3661, "1:01:01")])
 def test_times_are_shown_as_a_clock(seconds: float, text: str) -> None:
     assert clock(seconds) == text
+
+
+def clocked(sweep: RunningSweep, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """A clock that only the test moves."""
+    now = [100.0]
+    monkeypatch.setattr("orchestrator.running.time.monotonic", lambda: now[0])
+
+    def wait(seconds: float) -> None:
+        now[0] += seconds
+
+    return wait
+
+
+@pytest.fixture
+def attacks(tmp_path: Path) -> Iterator[RunningSweep]:
+    """A sweep of two long attacks of equal cost on a model that is there."""
+    model = pretrain_job()
+    attack = attack_settings(name="pgd", steps=33)
+    jobs = tuple(attack_job(model, attack=attack, repeat=repeat, examples=100) for repeat in range(2))
+    with open_store(f"sqlite:///{tmp_path / 'attacks.db'}", upgrade=True) as store:
+        record_sweep(store, name="small", space_text="", jobs=[model, *jobs])
+        recorder = Recorder(store, sweep="small", artifacts=Artifacts(tmp_path / "artifacts"))
+        yield RunningSweep(Board(jobs, max_failures=1), recorder, jobs)
+
+
+def take(sweep: RunningSweep) -> Job:
+    job = sweep.take()
+    assert job is not None
+    sweep.begin(job)
+    return job
+
+
+def test_every_batch_of_a_long_attack_moves_the_estimate(attacks: RunningSweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    wait = clocked(attacks, monkeypatch)
+    job = take(attacks)
+    assert attacks.estimate() is None
+    wait(10)
+    attacks.batch(job, BatchRecord(done=10, total=100))
+    assert attacks.estimate() == pytest.approx(190)
+    assert attacks.last == f"{label(job)}: 10 of 100 examples"
+    wait(10)
+    attacks.batch(job, BatchRecord(done=20, total=100))
+    assert attacks.estimate() == pytest.approx(180)
+
+
+def test_what_an_earlier_attempt_had_done_shortens_the_estimate_and_says_nothing_of_speed(
+    attacks: RunningSweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait = clocked(attacks, monkeypatch)
+    job = take(attacks)
+    wait(10)
+    attacks.batch(job, BatchRecord(done=90, total=100, before=80))
+    assert attacks.estimate() == pytest.approx(110)
+
+
+def test_a_failed_attempts_batches_are_counted_once(attacks: RunningSweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    wait = clocked(attacks, monkeypatch)
+    job = take(attacks)
+    wait(50)
+    attacks.batch(job, BatchRecord(done=50, total=100))
+    attacks.fail(job, error="killed", traceback="")
+    assert take(attacks) == job
+    wait(10)
+    attacks.batch(job, BatchRecord(done=60, total=100, before=50))
+    assert attacks.estimate() == pytest.approx(140)
+
+
+def test_nothing_is_left_after_attacks_that_reported_on_their_way(
+    attacks: RunningSweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait = clocked(attacks, monkeypatch)
+    job = take(attacks)
+    wait(25)
+    attacks.batch(job, BatchRecord(done=50, total=100))
+    wait(75)
+    folder = Artifacts(tmp_path / "artifacts").folder(job.key)
+    folder.begin(job)
+    folder.commit(result_of(job))
+    attacks.succeed(job)
+    assert attacks.estimate() == pytest.approx(100)
+
+
+@pytest.mark.parametrize(
+    ("settings", "passes"),
+    [
+        ({"name": "pgd", "steps": 10}, 30),
+        ({"name": "pgd", "steps": 10, "eot_samples": 4}, 120),
+        ({"name": "pgd", "steps": 10, "restarts": 3}, 90 + 2),  # a point of a deterministic net is seen once
+        ({"name": "pgd", "steps": 10, "restarts": 3, "selection_draws": 8}, 90 + 2 * 16),
+        ({"name": "pgd", "steps": 10, "target": "least_likely", "selection_draws": 8}, 30 + 8),
+        ({"name": "apgd_ce", "steps": 10}, 30),
+        ({"name": "apgd_ce", "steps": 10, "selection_draws": 8}, 30 + 10 * 16),
+        ({"name": "square", "steps": 10}, 10),
+        ({"name": "square", "steps": 10, "selection_draws": 8}, 160),
+        ({"name": "noise", "steps": 1}, 0),
+    ],
+)
+def test_an_attacks_cost_counts_the_passes_that_its_settings_ask_for(settings: dict[str, object], passes: int) -> None:
+    model, attack = pretrain_job(), attack_settings(**settings)  # type: ignore[arg-type]
+    assert cost(attack_job(model, attack=attack, knowledge="eot" if attack.eot_samples > 1 else None, draws=5)) == passes + 5
+    if attack.eot_samples == 1:
+        crafted = craft_job(model, attack=attack)
+        assert cost(crafted) == max(1, passes)
+        assert cost(attack_job(model, attack=attack, crafted=crafted, draws=5)) == 5
+    assert cost(evaluate_job(model, draws=3)) == 3
 
 
 def test_an_interruption_that_was_swallowed_comes_again_at_the_next_job(sweep: RunningSweep) -> None:

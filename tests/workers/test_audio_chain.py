@@ -38,6 +38,16 @@ def test_a_sketched_soundnet5_is_trained_crafted_for_and_attacked(done):
     assert [done[job].outcome.n_examples for job in (CRAFT, *MEASURED)] == [24] * 4
 
 
+def test_an_attack_on_waveforms_says_how_loud_they_are_over_their_perturbations(done):
+    examples = load_file(done.root / CRAFT.key / "examples.safetensors")["examples"]
+    clean = DATASETS["tones"].load(None).test.first(24).inputs / np.float32(32_768)
+    lengths = [np.linalg.norm(waveforms[:, 0].astype(np.float64), axis=1) for waveforms in (clean, examples - clean)]
+    evaluated, randomized, omniscient = (done[job].outcome.snr_db for job in MEASURED)
+    assert evaluated is None
+    assert omniscient == pytest.approx(np.median(20 * np.log10(lengths[0] / lengths[1])), abs=1e-3)
+    assert randomized == pytest.approx(omniscient, abs=1.0)
+
+
 def test_crafted_waveforms_lie_in_the_ball_and_are_not_cut_off_at_zero(done):
     examples = load_file(done.root / CRAFT.key / "examples.safetensors")["examples"]
     clean = DATASETS["tones"].load(None).test.first(24).inputs / np.float32(32_768)

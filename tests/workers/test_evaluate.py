@@ -7,6 +7,7 @@ import torch
 from tests.builders import attack_settings
 from tests.workers.small import generator, network, same_state, split
 from workers.attacks import ATTACKS
+from workers.defence_spec import DefenceSpec
 from workers.errors import JobError
 from workers.evaluate import attacker, correct_flags, craft, replayer, require_sketch
 from workers.layers import LatentSketch, TuckerKernel
@@ -104,6 +105,27 @@ def test_crafting_draws_no_sketch_and_leaves_it_live():
     craft(net, DATA, PGD, batch_size=8, generator=generator())
     assert torch.equal(net.sketch.generator.get_state(), before)
     assert net.sketch.live
+
+
+class NeverOff(LatentSketch):
+    """A sketch that full weights do not switch off."""
+
+    @property
+    def live(self):
+        return self.theta < 1
+
+
+def test_crafting_on_full_weights_that_are_still_sketched_is_an_error():
+    net = with_sketch(sketched(), NeverOff(theta=0.8))
+    with pytest.raises(JobError, match=r"theta=0\.8: repeated forward passes with full weights differ"):
+        craft(net, DATA, PGD, batch_size=8, generator=generator())
+
+
+def test_crafting_on_full_weights_whose_defence_is_still_at_work_is_an_error():
+    net = network(width=4, defence=DefenceSpec(name="defensive_dropout"))
+    net.defence.__class__ = type("NeverOff", (type(net.defence),), {"live": True})
+    with pytest.raises(JobError, match=r"theta=1\.0 defence=defensive_dropout: repeated forward passes with full weights differ"):
+        craft(net, DATA, PGD, batch_size=8, generator=generator())
 
 
 def test_crafting_and_attacking_leave_weights_and_data_alone():

@@ -37,10 +37,25 @@ def test_a_job_file_gives_the_result_that_the_same_job_has_in_process(tmp_path):
     result = Artifacts(tmp_path / "artifacts").result(EVALUATE.key)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert result.outcome == done[EVALUATE].outcome
-    assert ended.stdout.splitlines() == [
+    assert [line for line in ended.stdout.splitlines() if not line.endswith(" of 20 examples")] == [
         f"{result.outcome.n_correct} of 20 examples right",
         f"job {EVALUATE.key} (evaluate): done in {result.seconds:.1f} s, see {tmp_path / 'artifacts' / EVALUATE.key}",
     ]
+
+
+def test_several_draws_are_counted_by_evaluations(tmp_path):
+    job = evaluate_job(MODEL, examples=20, draws=3)
+    run_all([FULL, MODEL], tmp_path / "artifacts")
+    ended = run_job(job, tmp_path)
+    right = Artifacts(tmp_path / "artifacts").result(job.key).outcome.n_correct
+    assert f"{right} of 60 evaluations (20 examples, 3 draws) right" in ended.stdout.splitlines()
+
+
+@pytest.mark.parametrize("seconds", ["-1", "nan", "soon"])
+def test_a_time_between_saves_that_is_none_exits_with_2(tmp_path, seconds):
+    ended = workers(tmp_path / "job.json", "--artifacts", tmp_path, "--save-seconds", seconds)
+    assert ended.returncode == 2
+    assert "--save-seconds" in ended.stderr
 
 
 def test_training_prints_its_epochs(tmp_path):

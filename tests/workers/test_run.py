@@ -63,6 +63,7 @@ def outcomes(done: Done, jobs=PLAN):
 def test_a_whole_plan_gives_every_job_the_outcome_of_its_stage(done):
     assert {job.key: type(done[job].outcome) for job in PLAN} == {job.key: KIND.get(job.stage, FlagsOutcome) for job in PLAN}
     assert all(done[job].outcome.n_examples == 20 for job in (CRAFT, *MEASURED))
+    assert {done[job].outcome.snr_db for job in MEASURED} == {None}  # images
     assert [record.epoch for record in done[MODEL].outcome.history] == [1, 2]
 
 

@@ -1,0 +1,99 @@
+"""`robustsweep results` and `robustsweep query`: the figures as a table, and the database in SQL."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestrator.options import DEFAULT_HOME, Home, OutputFormat, StoreUrl, SweepName, places, show
+from workers.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.store import ResultRow
+
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where",
+        help="Only rows with FIELD=VALUE[,VALUE...] (or !=, <, <=, >, >=): theta=0.9, attack=pgd,bim, epsilon<=8/255.",
+        show_default=False,
+    ),
+]
+
+
+def results(  # noqa: PLR0913 (each is an option of the command)
+    sweep: SweepName = None,
+    *,
+    home: Home = DEFAULT_HOME,
+    store: StoreUrl = None,
+    where: Where = None,
+    per_repeat: Annotated[bool, typer.Option("--per-repeat", help="One row per repeat instead of the mean over repeats.")] = False,
+    over_seeds: Annotated[
+        bool, typer.Option("--over-seeds", help="One row for all models that differ in their training seed alone.")
+    ] = False,
+    worst_case: Annotated[
+        bool,
+        typer.Option("--worst-case", help="The attack that harms each example most, of all at one epsilon, for each knowledge and any."),
+    ] = False,
+    spread: Annotated[
+        bool, typer.Option("--spread", help="Show standard errors, in percent points: of examples, of draws, of training seeds.")
+    ] = False,
+    group_by: Annotated[
+        str | None, typer.Option(help="Means over FIELD[,FIELD...], e.g. theta,attack.", metavar="FIELDS", show_default=False)
+    ] = None,
+    pivot: Annotated[
+        str | None,
+        typer.Option(
+            help="Robust accuracy, a column for each FIELD[,FIELD...], e.g. attack,epsilon.", metavar="FIELDS", show_default=False
+        ),
+    ] = None,
+    sort: Annotated[
+        str | None, typer.Option(help="Sort by a field; -FIELD from the greatest to the least.", metavar="FIELD", show_default=False)
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="At most so many rows.", min=1, show_default=False)] = None,
+    output: Annotated[OutputFormat, typer.Option("--format", "-f", help="How to print.")] = OutputFormat.table,
+) -> None:
+    """Print clean and robust accuracy with 95 % intervals, one row per model, attack, knowledge and epsilon."""
+    from orchestrator.report import render_results
+    from orchestrator.report.plain import render_rows
+    from orchestrator.report.selection import grouped, ordered, pivoted
+    from orchestrator.store import open_store, parse_conditions, result_rows
+
+    _refuse_together({"--per-repeat": per_repeat, "--worst-case": worst_case}, "the worst attack is chosen by the other repeats")
+    _refuse_together({"--group-by": group_by, "--pivot": pivot}, "each makes a table of its own")
+    conditions = parse_conditions(where or ())
+    with open_store(places(home, store).store_url, upgrade=False) as opened:
+        rows = result_rows(opened, sweep, per_repeat=per_repeat, over_seeds=over_seeds, worst=worst_case, where=conditions)
+    rows = _cut(ordered(rows, sort) if sort else rows, limit)
+    if group_by or pivot:
+        table = grouped(rows, group_by) if group_by else pivoted(rows, pivot or "")
+        show(render_rows(table.columns, table.rows, output.value, percents=table.percents))
+    else:
+        show(render_results(rows, output.value, spread=spread))
+
+
+def query(
+    statement: Annotated[str, typer.Argument(help="One SELECT, on the views v_results, v_models, v_jobs and v_worst_case.")],
+    *,
+    home: Home = DEFAULT_HOME,
+    store: StoreUrl = None,
+    output: Annotated[OutputFormat, typer.Option("--format", "-f", help="How to print.")] = OutputFormat.table,
+) -> None:
+    """Ask the database in SQL. It is only read. The views are the schema that stays; README has examples."""
+    from orchestrator.report.plain import render_rows
+    from orchestrator.store import open_store
+    from orchestrator.store.sql import ask
+
+    with open_store(places(home, store).store_url, upgrade=False) as opened:
+        answer = ask(opened, statement)
+    show(render_rows(answer.columns, answer.rows, output.value))
+
+
+def _refuse_together(options: dict[str, object], reason: str) -> None:
+    if all(options.values()):
+        raise UserError(f"{' with '.join(options)}: {reason}; leave one of them out")
+
+
+def _cut(rows: "Sequence[ResultRow]", limit: int | None) -> "list[ResultRow]":
+    return list(rows[:limit])
