@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.comparison_commands import compare
 from orchestrator.db_commands import db
 from orchestrator.job_commands import show
 from orchestrator.options import DEFAULT_HOME, Data, Home, StoreUrl, SweepName, TextFormat
@@ -128,6 +129,7 @@ def plan(
 
 
 app.command()(show)
+app.command()(compare)
 app.command()(results)
 app.command()(query)
 app.command()(report)
