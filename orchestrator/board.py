@@ -10,8 +10,8 @@ from workers.fields import Stage
 from workers.specs import Job
 
 State = Literal["done", "running", "queued", "waiting", "failed", "blocked"]
-# A defence is put around a model in no time, and its measurements wait for it.
-_MEASURING: dict[Stage, int] = {"defend": 0, "evaluate": 1, "attack": 2, "craft": 3, "surface": 4}
+# A defence is put around a model in no time, and its measurements wait for it. A diagnosis judges figures that are there.
+_MEASURING: dict[Stage, int] = {"defend": 0, "evaluate": 1, "attack": 2, "craft": 3, "diagnose": 4, "surface": 5}
 _TRAINING: dict[Stage, int] = {"fine_tune": 0, "pretrain": 1}
 
 

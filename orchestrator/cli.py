@@ -15,7 +15,7 @@ from orchestrator.options import console as _console
 from orchestrator.options import places as _places
 from orchestrator.passwords import hide_arguments
 from orchestrator.report_commands import report, surfaces
-from orchestrator.results_commands import query, results
+from orchestrator.results_commands import query, results, verdicts
 from workers.errors import UserError
 
 app = typer.Typer(
@@ -132,6 +132,7 @@ app.command()(show)
 app.command()(compare)
 app.command()(results)
 app.command()(query)
+app.command()(verdicts)
 app.command()(report)
 app.command()(surfaces)
 

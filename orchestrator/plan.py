@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from workers.fields import Stage
 from workers.specs import Job
 
-STAGES: tuple[Stage, ...] = ("pretrain", "fine_tune", "defend", "evaluate", "craft", "attack", "surface")
+STAGES: tuple[Stage, ...] = ("pretrain", "fine_tune", "defend", "evaluate", "craft", "attack", "diagnose", "surface")
 
 
 @dataclass(frozen=True)

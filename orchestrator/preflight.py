@@ -6,7 +6,7 @@ from pathlib import Path
 
 from workers.data import source
 from workers.errors import UserError
-from workers.specs import AttackSpec, CraftSpec, DataSpec, Job, SurfaceSpec, TrainSpec
+from workers.specs import AttackSpec, CraftSpec, DataSpec, DiagnoseSpec, EvaluateSpec, Job, SurfaceSpec, TrainSpec
 
 
 def check_sizes(jobs: Iterable[Job], root: Path | None = None) -> None:
@@ -30,7 +30,15 @@ def check_sizes(jobs: Iterable[Job], root: Path | None = None) -> None:
             if isinstance(spec, SurfaceSpec):
                 _check_example(spec.surface.example, available, f"{model_data.name}'s test split")
                 continue
-            _check_size("evaluation.examples", spec.evaluation.examples, available, f"{model_data.name}'s test split")
+            path, asked = _asked(spec)
+            _check_size(path, asked, available, f"{model_data.name}'s test split")
+
+
+def _asked(spec: AttackSpec | CraftSpec | DiagnoseSpec | EvaluateSpec) -> tuple[str, int | None]:
+    """How many test examples a job wants, and where that is said."""
+    if isinstance(spec, DiagnoseSpec):
+        return "diagnosis.examples", spec.diagnosis.examples
+    return "evaluation.examples", spec.evaluation.examples
 
 
 def _check_size(path: str, asked: int | None, available: int | None, split: str) -> None:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.options import DEFAULT_HOME, Home, OutputFormat, StoreUrl, SweepName, places, show
+from orchestrator.options import DEFAULT_HOME, Home, OutputFormat, StoreUrl, SweepName, TextFormat, places, show
 from workers.errors import UserError
 
 if TYPE_CHECKING:
@@ -29,6 +29,12 @@ def results(  # noqa: PLR0913 (each is an option of the command)
     store: StoreUrl = None,
     where: Where = None,
     per_repeat: Annotated[bool, typer.Option("--per-repeat", help="One row per repeat instead of the mean over repeats.")] = False,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            help="Only models of this verdict: sound, suspicious, unsound; several with commas.", metavar="VERDICTS", show_default=False
+        ),
+    ] = None,
     over_seeds: Annotated[
         bool, typer.Option("--over-seeds", help="One row for all models that differ in their training seed alone.")
     ] = False,
@@ -62,7 +68,7 @@ def results(  # noqa: PLR0913 (each is an option of the command)
 
     _refuse_together({"--per-repeat": per_repeat, "--worst-case": worst_case}, "the worst attack is chosen by the other repeats")
     _refuse_together({"--group-by": group_by, "--pivot": pivot}, "each makes a table of its own")
-    conditions = parse_conditions(where or ())
+    conditions = parse_conditions([*(where or ()), *(_verdict(only) if only is not None else ())])
     with open_store(places(home, store).store_url, upgrade=False) as opened:
         rows = result_rows(opened, sweep, per_repeat=per_repeat, over_seeds=over_seeds, worst=worst_case, where=conditions)
     rows = _cut(ordered(rows, sort) if sort else rows, limit)
@@ -88,6 +94,33 @@ def query(
     with open_store(places(home, store).store_url, upgrade=False) as opened:
         answer = ask(opened, statement)
     show(render_rows(answer.columns, answer.rows, output.value))
+
+
+def verdicts(
+    sweep: SweepName = None,
+    *,
+    home: Home = DEFAULT_HOME,
+    store: StoreUrl = None,
+    output: Annotated[TextFormat, typer.Option("--format", "-f", help="How to print.")] = TextFormat.table,
+) -> None:
+    """Show per model whether its figures can be believed: sound, suspicious or unsound, and each check with what it found."""
+    from orchestrator.report import render_verdicts, verdicts_json
+    from orchestrator.store import model_verdicts, open_store
+
+    with open_store(places(home, store).store_url, upgrade=False) as opened:
+        found = model_verdicts(opened, sweep)
+    show(verdicts_json(found) if output is TextFormat.json else render_verdicts(found))
+
+
+def _verdict(only: str) -> list[str]:
+    """What `--only` asks for, as `--where` would."""
+    from orchestrator.verdict import VERDICTS
+
+    named = [part.strip() for part in only.split(",")]
+    for name in named:
+        if name not in VERDICTS:
+            raise UserError(f"--only '{name}': one of {', '.join(VERDICTS)}")
+    return [f"verdict={','.join(named)}"]
 
 
 def _refuse_together(options: dict[str, object], reason: str) -> None:

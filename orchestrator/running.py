@@ -11,10 +11,11 @@ from orchestrator.store.describe import surface_words
 from orchestrator.trainable import describe
 from workers.attack_settings import KINDS, AttackSettings
 from workers.defence_spec import DefenceSpec
+from workers.diagnosis_spec import probes
 from workers.errors import ArtifactError
 from workers.fields import CRAFTED, Stage
-from workers.results import BatchRecord, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
-from workers.specs import AttackSpec, CraftSpec, Job, SurfaceSpec, TrainSpec
+from workers.results import BatchRecord, DiagnosisOutcome, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
+from workers.specs import AttackSpec, CraftSpec, DiagnoseSpec, Job, SurfaceSpec, TrainSpec
 
 _KEY_DIGITS = 8
 _LIKE: dict[Stage, tuple[Stage, ...]] = {
@@ -24,6 +25,7 @@ _LIKE: dict[Stage, tuple[Stage, ...]] = {
     "evaluate": ("evaluate", "attack", "craft"),
     "craft": ("craft", "attack"),
     "attack": ("attack", "craft"),
+    "diagnose": ("diagnose", "attack", "craft"),
     "surface": ("surface",),
 }
 
@@ -172,6 +174,9 @@ def cost(job: Job) -> int:
             return spec.evaluation.draws + (0 if spec.knowledge in CRAFTED else _passes(spec.attack))
         case CraftSpec() as spec:
             return max(1, _passes(spec.attack))
+        case DiagnoseSpec(diagnosis=settings):
+            tried = probes(settings, half_range=1.0, randomised=settings.draws > 1)
+            return sum(_passes(probe.attack) + settings.draws for probe in tried)
         case SurfaceSpec() as spec:
             return spec.surface.draws * spec.surface.resolution**2
         case spec:
@@ -200,6 +205,8 @@ def label(job: Job) -> str:
         case AttackSpec() as spec:
             source = f" from {job.parents['source'][:_KEY_DIGITS]}" if "source" in job.parents else ""
             return f"{_attack(spec.attack)} {spec.knowledge}{source}, repeat {spec.repeat}"
+        case DiagnoseSpec() as spec:
+            return f"diagnosis at {spec.diagnosis.epsilon_literal}"
         case SurfaceSpec(surface=surface):
             return surface_words(surface.model_dump())
         case spec:
@@ -234,6 +241,8 @@ def _summary(result: Result) -> str:
             return f"trained, training accuracy {outcome.history[-1].accuracy:.1%}"
         case FlagsOutcome() as outcome:
             return f"accuracy {outcome.accuracy:.1%}"
+        case DiagnosisOutcome() as outcome:
+            return f"{len(outcome.probes)} attacks compared on {outcome.n_examples} examples"
         case SurfaceOutcome() as outcome:
             return f"loss {outcome.least_loss:.3g} to {outcome.greatest_loss:.3g}"
         case outcome:

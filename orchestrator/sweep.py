@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from orchestrator.lineage import Lineage, Point, lineage, points, source_of
-from search_spaces import Asked, Grid, SourceName, Space
+from search_spaces import Asked, DiagnosisSection, Grid, SourceName, Space
 from workers.fields import CRAFTED, Knowledge
-from workers.specs import AttackSpec, CraftSpec, EvaluateSpec, EvaluationSpec, Job, SurfaceSpec, TrainSpec
+from workers.specs import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, Job, SurfaceSpec, TrainSpec
 from workers.surface_settings import SurfaceSettings
 
 Sources = Mapping[SourceName | None, Lineage]
@@ -35,6 +35,8 @@ def _jobs(grid: Grid) -> Iterator[Job]:
         yield from trained
         sources = _sources(point, trained, attacks)
         yield from _measurements(trained[-1], attacks, evaluation, sources=sources, repeats=settings.repeats)
+        if grid.diagnosis is not None:
+            yield _diagnosis(trained[-1], grid.diagnosis)
         yield from (_surface(trained, surface) for surface in surfaces)
 
 
@@ -60,6 +62,16 @@ def _idle(source: TrainSpec, knowledge: Knowledge) -> dict[str, Any]:
     if not source.randomised or knowledge in CRAFTED:
         idle |= {"eot_samples": 1, "selection_draws": 1}
     return idle
+
+
+def _diagnosis(model: Job, section: DiagnosisSection) -> Job:
+    """The diagnosis of a model, every setting that changes nothing about it at its default, or at 1 where nothing is random."""
+    trained = _spec(model)
+    idle: dict[str, Any] = {} if trained.model.binary else {"sign_gradient": "identity"}
+    if not trained.randomised:
+        idle |= {"eot_samples": 1, "selection_draws": 1, "draws": 1}
+    settings = section.resolved(trained.data.name).model_copy(update=idle)
+    return Job(spec=DiagnoseSpec(diagnosis=settings), parents={"model": model.key})
 
 
 def _measurements(model: Job, attacks: list[Asked], evaluation: EvaluationSpec, *, sources: Sources, repeats: int) -> Iterator[Job]:

@@ -1,6 +1,7 @@
 """What to try: the typed schema of space files, their loader and the built-in spaces. Imports neither torch nor Ray nor SQL."""
 
 from search_spaces.attack_groups import Asked, AttackGroup, SourceName, paper_steps
+from search_spaces.diagnosis_section import DiagnosisSection
 from search_spaces.loader import LoadedSpace, builtin_spaces, load_space, parse_space
 from search_spaces.problems import SpaceError
 from search_spaces.schema import Grid
@@ -9,6 +10,7 @@ from search_spaces.space import Space
 __all__ = [
     "Asked",
     "AttackGroup",
+    "DiagnosisSection",
     "Grid",
     "LoadedSpace",
     "SourceName",

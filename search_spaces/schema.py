@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 from search_spaces.attack_groups import AttackGroup
 from search_spaces.axes import Axes, Axis
 from search_spaces.defence_axes import DefenceAxes
+from search_spaces.diagnosis_section import DiagnosisSection
 from search_spaces.surface_groups import SurfaceGroup
 from search_spaces.training_axes import FineTuningAxes, TrainingAxes, needs_epochs
 from workers.fields import (
@@ -145,6 +146,7 @@ class Grid(Frozen):
     fine_tuning: Section[FineTuningAxes] = FineTuningAxes()
     evaluation: Section[EvaluationSettings] = EvaluationSettings()
     attacks: Annotated[tuple[AttackGroup, ...], BeforeValidator(_groups)] = ()
+    diagnosis: DiagnosisSection | None = None
     surfaces: Annotated[tuple[SurfaceGroup, ...], BeforeValidator(_groups)] = ()
 
     @field_validator("model")
@@ -191,6 +193,7 @@ SECTIONS: dict[str, type[Frozen]] = {
     "fine_tuning": FineTuningAxes,
     "evaluation": EvaluationSettings,
     "attacks": AttackGroup,
+    "diagnosis": DiagnosisSection,
     "surfaces": SurfaceGroup,
 }
 LISTS: dict[str, str] = {"attacks": "attack group", "surfaces": "surface group"}

@@ -1,19 +1,31 @@
 """Small jobs and results for tests: each function's defaults make a legal one, its arguments are what tests vary."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workers.attack_settings import settled
 from workers.defence_spec import DefenceSpec
+from workers.diagnosis_spec import DiagnosisSettings, probes
 from workers.fields import AttackName, DatasetName, DefenceName, Knowledge
-from workers.results import CraftOutcome, Environment, EpochRecord, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
+from workers.results import (
+    CraftOutcome,
+    DiagnosisOutcome,
+    Environment,
+    EpochRecord,
+    FlagsOutcome,
+    ProbeOutcome,
+    Result,
+    SurfaceOutcome,
+    TrainOutcome,
+)
 from workers.specs import (
     AttackSettings,
     AttackSpec,
     CraftSpec,
     DataSpec,
+    DiagnoseSpec,
     EvaluateSpec,
     EvaluationSpec,
     Job,
@@ -140,6 +152,31 @@ def craft_result(job: Job, *, n_examples: int = 16) -> Result:
     return Result(key=job.key, seconds=0.5, environment=ENVIRONMENT, outcome=CraftOutcome(n_examples=n_examples, max_perturbation=8 / 255))
 
 
+def diagnose_job(model: Job, *, examples: int = 16, **settings: object) -> Job:
+    """A diagnosis at 8/255, of a deterministic model unless `draws` says otherwise."""
+    still = {"eot_samples": 1, "selection_draws": 1, "draws": 1}
+    given = {"examples": examples, "batch_size": 8, "epsilon": 8 / 255, "epsilon_literal": "8/255", **still, **settings}
+    return Job(spec=DiagnoseSpec(diagnosis=DiagnosisSettings(**given)), parents={"model": model.key})
+
+
+def diagnosis_result(job: Job, *, zero_gradients: float = 0.0, right: Mapping[str, float] | None = None, failure: str = "") -> Result:
+    """The result of a diagnosis: the share of examples left right by each probe (0 where it is not named), always the first ones, or of
+    all of them the same failure."""
+    assert isinstance(job.spec, DiagnoseSpec)
+    settings, shares = job.spec.diagnosis, right or {}
+    tried = []
+    for probe in probes(settings, half_range=0.5, randomised=settings.draws > 1):
+        flags = np.tile(np.arange(settings.examples) < round(shares.get(probe.name, 0.0) * settings.examples), (settings.draws, 1))
+        packed = FlagsOutcome.pack(flags)
+        right_ones = {"draws": packed.draws, "n_correct": packed.n_correct, "flags": packed.flags}
+        found = {"failure": failure} if failure else right_ones
+        tried.append(ProbeOutcome(name=probe.name, attack=probe.attack, knowledge=probe.knowledge, **found))
+    outcome = DiagnosisOutcome(
+        n_examples=settings.examples, draws=settings.draws, zero_gradients=zero_gradients, nonfinite_gradients=0.0, probes=tried
+    )
+    return Result(key=job.key, seconds=0.5, environment=ENVIRONMENT, outcome=outcome)
+
+
 def surface_result(job: Job) -> Result:
     outcome = SurfaceOutcome(label=7, clean_loss=0.25, least_loss=0.125, greatest_loss=9.5, l2_norms=(12.0, 15.0), linf_norms=(1.0, 1.0))
     return Result(key=job.key, seconds=0.5, environment=ENVIRONMENT, outcome=outcome)
@@ -147,6 +184,8 @@ def surface_result(job: Job) -> Result:
 
 def result_of(job: Job) -> Result:
     """A result of the kind that the job's stage has."""
+    if job.stage == "diagnose":
+        return diagnosis_result(job)
     if job.stage == "surface":
         return surface_result(job)
     if job.stage == "defend":

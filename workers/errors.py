@@ -15,3 +15,7 @@ class ArtifactError(Exception):
 
 class JobError(Exception):
     """A job ran and cannot give a trustworthy result (a NaN loss, a point outside the epsilon ball)."""
+
+
+class NonFiniteError(JobError):
+    """What an attack goes by, or where it ends, is not finite."""

@@ -141,7 +141,7 @@ def craft(
     with network.full_weights():
         _require_equal_passes(network, data)
         examples = course.through(data, compute, batch_size=batch_size)["examples"]
-    clean = torch.cat([inputs.cpu() for _, inputs, _ in _batches(data, batch_size)])
+    clean = torch.cat([inputs.cpu() for _, inputs, _ in batches(data, batch_size)])
     return examples, check_examples(examples, clean, epsilon=settings.epsilon, bounds=network.bounds, norm=settings.norm)
 
 
@@ -181,7 +181,8 @@ def _named(network: Network) -> str:
     return f"theta={network.sketch.theta}{network.defence.label}"
 
 
-def _batches(data: DeviceSplit, batch_size: int) -> Iterator[tuple[slice, Tensor, Tensor]]:
+def batches(data: DeviceSplit, batch_size: int) -> Iterator[tuple[slice, Tensor, Tensor]]:
+    """The place, the inputs and the labels of each batch, in order."""
     for start in range(0, len(data), batch_size):
         place = slice(start, start + batch_size)
         yield place, *data.batch(place)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-Stage = Literal["pretrain", "fine_tune", "defend", "evaluate", "craft", "attack", "surface"]
+Stage = Literal["pretrain", "fine_tune", "defend", "evaluate", "craft", "attack", "diagnose", "surface"]
 TrainingStage = Literal["pretrain", "fine_tune", "defend"]
 """The stages that end with a model."""
 DatasetName = Literal["cifar10", "digits", "speech_commands", "tones"]

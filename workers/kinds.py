@@ -9,6 +9,8 @@ Kind = Literal["audio", "image"]
 
 DATASET_KINDS: dict[DatasetName, Kind] = {"cifar10": "image", "digits": "image", "speech_commands": "audio", "tones": "audio"}
 MODEL_KINDS: dict[ModelName, Kind] = {"logmel": "audio", "resnet18": "image", "soundnet5": "audio"}
+HALF_RANGES: dict[Kind, float] = {"audio": 1.0, "image": 0.5}
+"""Half of the input range, in input units: images are in [0, 1], waveforms in [-1, 1]."""
 PAPER_WIDTHS: dict[ModelName, int] = {"logmel": 16, "resnet18": 64, "soundnet5": 16}
 """The `width` that gives the paper's network (`logmel`: one of about soundnet5's size)."""
 

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter
 
+from workers.attack_settings import AttackSettings
+from workers.diagnosis_spec import ProbeKnowledge, ProbeName
 from workers.fields import Frozen
 
 
@@ -96,6 +98,33 @@ class CraftOutcome(Frozen):
     max_perturbation: float
 
 
+class ProbeOutcome(Frozen):
+    """How one attack of a diagnosis did: flags as in `FlagsOutcome`, one row for each draw. One that came to nothing, since gradients
+    were not finite, has a one-line `failure` and neither draws nor flags."""
+
+    name: ProbeName
+    attack: AttackSettings
+    knowledge: ProbeKnowledge
+    draws: int = 0
+    n_correct: int = 0
+    flags: str = ""
+    failure: str = ""
+
+
+class DiagnosisOutcome(Frozen):
+    """What a diagnosis found. `zero_gradients` and `nonfinite_gradients` are shares in [0, 1] of the examples whose input gradient of
+    the cross-entropy is exactly zero in all of the diagnosis's draws, or has values that are not finite in one of them: the larger one
+    of the share at the examples themselves and of that at random points of their balls. Probes are in the order in which they were tried.
+    """
+
+    kind: Literal["diagnosis"] = "diagnosis"
+    n_examples: int
+    draws: int
+    zero_gradients: float
+    nonfinite_gradients: float
+    probes: list[ProbeOutcome]
+
+
 class SurfaceOutcome(Frozen):
     """A grid of losses around one test example, in the artifact's `surface.safetensors` (see `workers.surface`).
 
@@ -119,7 +148,7 @@ class Result(Frozen):
     seconds: float
     environment: Environment
     files: dict[str, str] = {}
-    outcome: Annotated[TrainOutcome | FlagsOutcome | CraftOutcome | SurfaceOutcome, Field(discriminator="kind")]
+    outcome: Annotated[TrainOutcome | FlagsOutcome | CraftOutcome | DiagnosisOutcome | SurfaceOutcome, Field(discriminator="kind")]
 
 
 RESULT = TypeAdapter(Result)

@@ -7,6 +7,7 @@ from pydantic import Field, TypeAdapter, model_validator
 
 from workers.attack_settings import KINDS, AttackSettings
 from workers.defence_spec import AROUND, UNDEFENDED, DefenceSpec, is_randomised
+from workers.diagnosis_spec import DiagnosisSettings
 from workers.fields import (
     AllZero,
     Count,
@@ -173,6 +174,13 @@ class AttackSpec(Frozen):
         return self
 
 
+class DiagnoseSpec(Frozen):
+    """Find out whether the robustness of the parent in role `model` is real."""
+
+    stage: Literal["diagnose"] = "diagnose"
+    diagnosis: DiagnosisSettings
+
+
 class SurfaceSpec(Frozen):
     """The loss of the parent in role `model` over a square around one test example; with direction `theta_one` the parent in role
     `direction` is the net whose gradient the square follows."""
@@ -181,7 +189,7 @@ class SurfaceSpec(Frozen):
     surface: SurfaceSettings
 
 
-JobSpec = Annotated[TrainSpec | EvaluateSpec | CraftSpec | AttackSpec | SurfaceSpec, Field(discriminator="stage")]
+JobSpec = Annotated[TrainSpec | EvaluateSpec | CraftSpec | AttackSpec | DiagnoseSpec | SurfaceSpec, Field(discriminator="stage")]
 
 
 class Job(Frozen):

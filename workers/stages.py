@@ -15,35 +15,46 @@ from workers.course import SAVE_SECONDS, Course, ProgressFile
 from workers.crafted import require_fitting_examples
 from workers.data import DATASETS, source
 from workers.device_data import DeviceSplit
+from workers.diagnose import diagnose
 from workers.errors import JobError, UserError
 from workers.evaluate import attacker, craft, evaluated, replayer, require_sketch
 from workers.fields import CRAFTED, DatasetName, SplitLists
 from workers.kinds import DATASET_KINDS, Kind
 from workers.models import Network, build, decomposed
 from workers.reports import Report
-from workers.results import CraftOutcome, EpochRecord, FlagsOutcome, SurfaceOutcome, TrainOutcome
+from workers.results import CraftOutcome, DiagnosisOutcome, EpochRecord, FlagsOutcome, SurfaceOutcome, TrainOutcome
 from workers.seeding import derive_seed
-from workers.specs import AttackSpec, CraftSpec, DataSpec, EvaluateSpec, EvaluationSpec, Job, SurfaceSpec, TrainSpec
+from workers.specs import (
+    AttackSpec,
+    CraftSpec,
+    DataSpec,
+    DiagnoseSpec,
+    EvaluateSpec,
+    EvaluationSpec,
+    Job,
+    SurfaceSpec,
+    TrainSpec,
+)
 from workers.surface import drawn_gradient, explore, full_gradient, plane
 from workers.train import Checkpoint, train
 
 _MODEL, _EXAMPLES, _SURFACE = "model.safetensors", "examples.safetensors", "surface.safetensors"
-Computed = tuple[TrainOutcome | FlagsOutcome | CraftOutcome | SurfaceOutcome, dict[str, bytes]]
+Computed = tuple[TrainOutcome | FlagsOutcome | CraftOutcome | DiagnosisOutcome | SurfaceOutcome, dict[str, bytes]]
 
 
 def compute(room: "Room", report: Report) -> Computed:
     """The job's outcome, and the content of its files by name."""
     match room.job.spec:
-        case TrainSpec(stage="defend") as spec:
-            return _defend(room, spec)
         case TrainSpec() as spec:
-            return _train(room, spec, report)
+            return _defend(room, spec) if spec.stage == "defend" else _train(room, spec, report)
         case EvaluateSpec() as spec:
             return _evaluate(room, spec, report)
         case CraftSpec() as spec:
             return _craft(room, spec, report)
         case AttackSpec() as spec:
             return _attack(room, spec, report)
+        case DiagnoseSpec() as spec:
+            return _diagnose(room, spec)
         case SurfaceSpec() as spec:
             return _surface(room, spec)
 
@@ -192,6 +203,11 @@ def _source(room: Room, spec: AttackSpec) -> str:
     if room.parent("source") == model:
         raise UserError(f"job {room.job.key}: knowledge=transfer: its source is the attacked model itself, which is knowledge=omniscient")
     return room.parent("source")
+
+
+def _diagnose(room: Room, spec: DiagnoseSpec) -> Computed:
+    network, split = room.trained(EvaluationSpec(examples=spec.diagnosis.examples))
+    return diagnose(network, split, spec.diagnosis, seeds=room.seed), {}
 
 
 def _surface(room: Room, spec: SurfaceSpec) -> Computed:

@@ -2,5 +2,17 @@
 
 from orchestrator.report.results import FORMATS, Format, render_results
 from orchestrator.report.status import plan_json, render_failures, render_plan, render_status, status_json
+from orchestrator.report.verdicts import render_verdicts, verdicts_json
 
-__all__ = ["FORMATS", "Format", "plan_json", "render_failures", "render_plan", "render_results", "render_status", "status_json"]
+__all__ = [
+    "FORMATS",
+    "Format",
+    "plan_json",
+    "render_failures",
+    "render_plan",
+    "render_results",
+    "render_status",
+    "render_verdicts",
+    "status_json",
+    "verdicts_json",
+]

@@ -17,6 +17,7 @@ _HYPHEN = "~"
 @dataclass(frozen=True)
 class Column:
     """A column of the human table; one that is `optional` is shown only where its values differ, one `where_known` where there are any.
+    One that is both yields where the table has to be narrow: it is then shown only where its values differ.
 
     `heading` is the title with a `~` where it may be hyphenated. What all rows have in common is said below the table, unless it
     is `unsaid`. A cell `-` has no value: it neither differs from others nor is it common to all.
@@ -41,28 +42,29 @@ class Column:
     def values(self, rows: Sequence[ResultRow]) -> set[str]:
         return {self.text(row) for row in rows} - {_ABSENT}
 
-    def is_shown(self, rows: Sequence[ResultRow]) -> bool:
-        if self.where_known:
+    def is_shown(self, rows: Sequence[ResultRow], *, narrow: bool) -> bool:
+        if self.where_known and not (self.optional and narrow):
             return bool(self.values(rows))
         return not self.optional or len(self.values(rows)) > 1
 
 
-def shown_columns(rows: Sequence[ResultRow], *, spread: bool = False) -> list[Column]:
+def shown_columns(rows: Sequence[ResultRow], *, narrow: bool = False, spread: bool = False) -> list[Column]:
     """The columns worth their room, with the model's key where they do not tell all models apart, and standard errors if asked for."""
-    kept = [column for column in _MODEL_COLUMNS if column.is_shown(rows)]
+    kept = [column for column in _MODEL_COLUMNS if column.is_shown(rows, narrow=narrow)]
     by_name: dict[tuple[str, ...], set[str]] = {}
     for row in rows:
         by_name.setdefault(tuple(column.text(row) for column in kept), set()).add(row.model_key)
     if any(len(keys) > 1 for keys in by_name.values()):
         kept.append(_MODEL_KEY)
     attack_columns = (*_ATTACK_COLUMNS, *(_SPREAD_COLUMNS if spread else ()), *_COUNT_COLUMNS)
-    return kept + [column for column in attack_columns if column.is_shown(rows)]
+    return kept + [column for column in attack_columns if column.is_shown(rows, narrow=narrow)]
 
 
-def common_values(rows: Sequence[ResultRow]) -> list[str]:
+def common_values(rows: Sequence[ResultRow], *, narrow: bool = False) -> list[str]:
     """What all rows that have it share, as `title value`."""
-    hidden = [(column, column.values(rows)) for column in (*_MODEL_COLUMNS, *_ATTACK_COLUMNS, *_COUNT_COLUMNS) if not column.is_shown(rows)]
-    return [f"{column.title} {value}" for column, values in hidden for value in values if value != column.unsaid]
+    columns = (*_MODEL_COLUMNS, *_ATTACK_COLUMNS, *_COUNT_COLUMNS)
+    hidden = [column for column in columns if not column.is_shown(rows, narrow=narrow)]
+    return [f"{column.title} {value}" for column in hidden for value in column.values(rows) if value != column.unsaid]
 
 
 def _share(value: float | None) -> str:
@@ -173,6 +175,7 @@ _ATTACK_COLUMNS = (
     Column("clean %", lambda row: _share(row.clean_accuracy), numeric=True),
     Column("robust %", lambda row: _share(row.robust_accuracy), numeric=True),
     Column("95% interval", _interval, numeric=True),
+    Column("verdict", lambda row: row.verdict or _ABSENT, optional=True, where_known=True),
 )
 # Standard errors in percent points.
 _SPREAD_COLUMNS = (

@@ -69,7 +69,8 @@ def _csv(rows: Sequence[ResultRow]) -> str:
     for row in rows:
         rank = "" if row.rank is None else ";".join(f"{layer}={'x'.join(map(str, rank))}" for layer, rank in row.rank.items())
         settings = ";".join(f"{name}={value:g}" for name, value in (row.defence_settings or {}).items())
-        values = {**record(row), "rank": rank, "defence_settings": settings, "job_keys": " ".join(row.job_keys)}
+        joined = {"job_keys": " ".join(row.job_keys), "reasons": "; ".join(row.reasons)}
+        values = {**record(row), "rank": rank, "defence_settings": settings, **joined}
         writer.writerow({name: csv_cell(value) for name, value in values.items()})
     return text.getvalue().rstrip("\n")
 
@@ -83,8 +84,8 @@ def _markdown(rows: Sequence[ResultRow], *, spread: bool) -> str:
 
 
 def _table(rows: Sequence[ResultRow], *, narrow: bool, spread: bool) -> Table:
-    columns = shown_columns(rows, spread=spread)
-    caption = Text(visible(_common(rows)), style="table.caption")
+    columns = shown_columns(rows, narrow=narrow, spread=spread)
+    caption = Text(visible(_common(rows, narrow=narrow)), style="table.caption")
     table = plain_table(caption=caption, caption_justify="left", padding=0 if narrow else (0, 1))
     for column in columns:
         title = column.narrow_title if narrow else column.title
@@ -96,6 +97,6 @@ def _table(rows: Sequence[ResultRow], *, narrow: bool, spread: bool) -> Table:
     return table
 
 
-def _common(rows: Sequence[ResultRow]) -> str:
+def _common(rows: Sequence[ResultRow], *, narrow: bool = False) -> str:
     """What holds for all rows, in one line."""
-    return f"All rows: {', '.join(common_values(rows))}." if rows else "no results yet"
+    return f"All rows: {', '.join(common_values(rows, narrow=narrow))}." if rows else "no results yet"

@@ -8,7 +8,8 @@ from orchestrator.store.query import finished_keys, job_keys, result_rows, sweep
 from orchestrator.store.session import Store, StoreMissing, open_store, schema_revision
 from orchestrator.store.spread import Spread, standard_errors
 from orchestrator.store.surfaces import surface_rows
-from orchestrator.store.values import Failure, ResultRow, StageCounts, SurfaceRow, SweepStatus
+from orchestrator.store.values import Failure, ModelVerdict, ResultRow, StageCounts, SurfaceRow, SweepStatus
+from orchestrator.store.verdicts import model_verdicts
 from orchestrator.store.write import (
     begin_driving,
     end_driving,
@@ -22,6 +23,7 @@ from orchestrator.store.write import (
 __all__ = [
     "Condition",
     "Failure",
+    "ModelVerdict",
     "ResultRow",
     "Spread",
     "StageCounts",
@@ -38,6 +40,7 @@ __all__ = [
     "heartbeat",
     "interval_over_seeds",
     "job_keys",
+    "model_verdicts",
     "open_store",
     "parse_conditions",
     "record_failure",

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, not_, or_
 
 from orchestrator.store.aggregate import ANY, WORST_CASE
 from orchestrator.store.values import ResultRow
+from orchestrator.verdict import VERDICTS
 from workers.errors import UserError
 from workers.fields import (
     AdversarialTraining,
@@ -41,7 +42,7 @@ _CONDITION = re.compile(r"\s*(\w+)\s*(!=|<=|>=|=|<|>)\s*(.*?)\s*")
 _ALIASES = {"rank": "rank_fraction", "epsilon_literal": "epsilon"}
 _EQUALITIES = ("=", "!=")
 _KEYS = ("model_key", "source_key")
-_UNASKED = {"job_keys", "rank", "defence_settings"}
+_UNASKED = {"job_keys", "rank", "defence_settings", "reasons"}
 _WORDS: dict[str, tuple[str, ...]] = {
     "adversarial_training": get_args(AdversarialTraining),
     "attack": ("none", *get_args(AttackName), WORST_CASE),
@@ -56,6 +57,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "sign_gradient": get_args(SignGradientName),
     "sketch_modes": get_args(SketchModes),
     "target": get_args(TargetName),
+    "verdict": VERDICTS,
 }
 _TRUTH = {"true": True, "false": False}
 _TYPES = {name: hint for name, hint in get_type_hints(ResultRow).items() if name not in _UNASKED}

@@ -24,6 +24,8 @@ def describe(spec_text: str) -> str:
     spec = json.loads(spec_text)
     if "model" in spec:
         return _training(spec)
+    if "diagnosis" in spec:
+        return f"diagnosis at {spec['diagnosis']['epsilon_literal']}"
     if "surface" in spec:
         return surface_words(spec["surface"])
     attack = spec.get("attack")

@@ -52,7 +52,7 @@ def _interaction(shares: Shares) -> float:
     if clusters == 1 or examples == 1:
         return 0.0
     left = shares - shares.mean(axis=0) - shares.mean(axis=1, keepdims=True) + shares.mean()
-    return float((left**2).sum()) / ((clusters - 1) * (examples - 1)) / shares.size
+    return float((left**2).sum() / ((clusters - 1) * (examples - 1) * left.size))
 
 
 def _quantile(variance: float, by_cluster: list[float], sides: tuple[Shares, Shares]) -> float:

@@ -12,6 +12,7 @@ from orchestrator.store.columns import Base, utc_now
 from orchestrator.store.describe import describe
 from orchestrator.store.details import Attempt, Holder, JobDetails, JobState, RecordedResult, Relative, StoredVerdict
 from orchestrator.store.intervals import accuracy_interval
+from orchestrator.store.judging import checks_of
 from orchestrator.store.models import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
 from orchestrator.store.progress import ALIVE, blocked_jobs, running_jobs
 from orchestrator.store.result_models import (
@@ -25,6 +26,7 @@ from orchestrator.store.result_models import (
     VerdictRecord,
 )
 from orchestrator.store.session import Store
+from orchestrator.verdict import reasons
 from workers.errors import UserError
 from workers.fields import Stage
 from workers.results import unpack_flags
@@ -42,7 +44,6 @@ _MEASURED: dict[type[Base], tuple[str, ...]] = {
     SurfaceRecord: ("source_key", "label", "clean_loss", "least_loss", "greatest_loss"),
 }
 """What each table of results has that is not in the job's spec."""
-_GRAVEST_FIRST = ("failed", "suspicious", "not made")
 
 
 @dataclass(frozen=True)
@@ -199,7 +200,4 @@ def _verdict(connection: Connection, key: str) -> StoredVerdict | None:
     row = connection.execute(select(VerdictRecord.__table__).where(VerdictRecord.model_key == key)).one_or_none()
     if row is None:
         return None
-    reasons = tuple(
-        f"{check['name']} {outcome}: {check['reason']}" for outcome in _GRAVEST_FIRST for check in row.checks if check["outcome"] == outcome
-    )
-    return StoredVerdict(verdict=row.verdict, reasons=reasons, judged_at=row.judged_at)
+    return StoredVerdict(verdict=row.verdict, reasons=reasons(checks_of(row.checks)), judged_at=row.judged_at)

@@ -7,8 +7,10 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from orchestrator.store.aggregate import Measurement, Setting
+from orchestrator.store.judging import checks_of
 from orchestrator.store.models import JobRecord
-from orchestrator.store.result_models import AttackResultRecord, CleanResultRecord, TrainedModelRecord
+from orchestrator.store.result_models import AttackResultRecord, CleanResultRecord, TrainedModelRecord, VerdictRecord
+from orchestrator.verdict import reasons
 
 _UNREPORTED = {"job_key", "history", "seconds", "environment_id", "finished_at"}
 _MODEL_COLUMNS = [column for column in TrainedModelRecord.__table__.columns if column.name not in _UNREPORTED]
@@ -31,7 +33,14 @@ def as_measurements(rows: Iterable[Mapping[Any, Any]]) -> Iterable[Measurement]:
 
 
 def described_models(connection: Connection, keys: Any) -> dict[str, dict[str, Any]]:
-    """The reported columns of the models among `keys` (a list, or a select of keys), by key."""
-    statement = select(TrainedModelRecord.job_key, JobRecord.stage, *_MODEL_COLUMNS).join(JobRecord)
-    rows = connection.execute(statement.where(TrainedModelRecord.job_key.in_(keys))).mappings()
-    return {row["job_key"]: {str(name): value for name, value in row.items() if name != "job_key"} for row in rows}
+    """The reported columns of the models among `keys` (a list, or a select of keys), and the verdicts on them, by key."""
+    judged = VerdictRecord.verdict, VerdictRecord.checks
+    statement = select(TrainedModelRecord.job_key, JobRecord.stage, *_MODEL_COLUMNS, *judged).select_from(TrainedModelRecord)
+    joined = statement.join(JobRecord).outerjoin(VerdictRecord, VerdictRecord.model_key == TrainedModelRecord.job_key)
+    rows = connection.execute(joined.where(TrainedModelRecord.job_key.in_(keys))).mappings()
+    return {row["job_key"]: _described(row) for row in rows}
+
+
+def _described(row: Mapping[Any, Any]) -> dict[str, Any]:
+    fields_of_model = {str(name): value for name, value in row.items() if name not in {"job_key", "checks"}}
+    return {**fields_of_model, "reasons": reasons(checks_of(row["checks"] or ()))}

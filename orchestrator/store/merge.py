@@ -15,9 +15,10 @@ from sqlalchemy import Connection, RowMapping, Table, case, func, select, text, 
 from orchestrator.store.columns import Base, table_of, utc_now
 from orchestrator.store.ensembles import refresh_worst_cases
 from orchestrator.store.exchange import Row, read_manifest, read_rows
+from orchestrator.store.judging import refresh_verdict
 from orchestrator.store.models import AttemptRecord, JobRecord, SweepJobRecord, SweepRecord
 from orchestrator.store.progress import ALIVE
-from orchestrator.store.result_models import AttackResultRecord, VerdictRecord, WorstCaseRecord
+from orchestrator.store.result_models import AttackResultRecord, DiagnosisRecord, VerdictRecord, WorstCaseRecord
 from orchestrator.store.session import Store
 from orchestrator.store.write import insert_ignoring, insert_or_ignore
 from workers.errors import UserError
@@ -46,7 +47,9 @@ def import_folder(store: Store, folder: Path) -> list[Merged]:
     with store.one_line(), store.writing() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _IMPORT_LOCK})
-        merge = _Merge(connection, frozenset(connection.execute(select(AttackResultRecord.model_key).distinct()).scalars()))
+        attacked = frozenset(connection.execute(select(AttackResultRecord.model_key).distinct()).scalars())
+        judged = frozenset(connection.execute(select(VerdictRecord.model_key)).scalars())
+        merge = _Merge(connection, attacked, judged)
         merged = [
             merge.table(table, folder / manifest.tables[table.name].file)
             for table in Base.metadata.sorted_tables
@@ -60,11 +63,14 @@ def import_folder(store: Store, folder: Path) -> list[Merged]:
 @dataclass
 class _Merge:
     """One import. `sweeps` and `spaces` say, by a sweep's number in the folder, which it is here and whose space counts; `attacked` are
-    the models of which the store had attacks before, `widened` those of which the folder has some too."""
+    the models of which the store had attacks before, `widened` those of which the folder has some too; `judged` are those that had a
+    verdict before, `measured` those of which the folder has attacks or diagnoses."""
 
     connection: Connection
     attacked: frozenset[str]
+    judged: frozenset[str]
     widened: set[str] = field(default_factory=set)
+    measured: set[str] = field(default_factory=set)
     sweeps: dict[int, int] = field(default_factory=dict)
     spaces: dict[int, str] = field(default_factory=dict)
 
@@ -75,7 +81,7 @@ class _Merge:
             SweepJobRecord.__tablename__: self._sweep_jobs,
             AttemptRecord.__tablename__: self._attempts,
             AttackResultRecord.__tablename__: self._attack_results,
-            VerdictRecord.__tablename__: self._verdicts,
+            DiagnosisRecord.__tablename__: self._diagnoses,
             WorstCaseRecord.__tablename__: self._worst_cases,
         }
         before, rows = self._count(table), 0
@@ -131,16 +137,15 @@ class _Merge:
             changed = {"in_space": statement.excluded.in_space}
             self.connection.execute(statement.on_conflict_do_update(index_elements=["sweep_id", "job_key"], set_=changed), theirs)
 
-    def _verdicts(self, rows: list[Row]) -> None:
-        """The later verdict counts."""
-        statement = insert_ignoring(self.connection, table_of(VerdictRecord))
-        changed = {name: statement.excluded[name] for name in rows[0] if name != "model_key"}
-        later = statement.excluded.judged_at > VerdictRecord.judged_at
-        self.connection.execute(statement.on_conflict_do_update(index_elements=["model_key"], set_=changed, where=later), rows)
-
     def _attack_results(self, rows: list[Row]) -> None:
         insert_or_ignore(self.connection, table_of(AttackResultRecord), rows)
-        self.widened |= {row["model_key"] for row in rows} & self.attacked
+        models = {row["model_key"] for row in rows}
+        self.widened |= models & self.attacked
+        self.measured |= models
+
+    def _diagnoses(self, rows: list[Row]) -> None:
+        insert_or_ignore(self.connection, table_of(DiagnosisRecord), rows)
+        self.measured |= {row["model_key"] for row in rows}
 
     def _worst_cases(self, rows: list[Row]) -> None:
         """Of a model that the store has attacked too, they are computed from the attacks of both."""
@@ -150,6 +155,9 @@ class _Merge:
         """Bring up to date what is derived from the results of both."""
         for key in sorted(self.widened):
             refresh_worst_cases(self.connection, key)
+        now = frozenset(self.connection.execute(select(VerdictRecord.model_key)).scalars())
+        for key in sorted(self.measured & self.judged | self.measured - now):
+            refresh_verdict(self.connection, key)
 
     def _attempts(self, rows: list[Row]) -> None:
         """New attempts keep their number where it is free; one that the store saw running or interrupted takes the end that it had."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from sqlalchemy import (
@@ -27,10 +28,11 @@ from sqlalchemy import (
 from orchestrator.store.columns import Base, table_of, utc_now
 from orchestrator.store.ensembles import refresh_worst_cases
 from orchestrator.store.held import descendants_of, keys_of, owner, referring
+from orchestrator.store.judging import refresh_verdict
 from orchestrator.store.lookup import sweep_id
 from orchestrator.store.models import AttemptRecord, JobRecord, SweepJobRecord, SweepRecord
 from orchestrator.store.progress import ALIVE
-from orchestrator.store.result_models import AttackResultRecord, EnvironmentRecord
+from orchestrator.store.result_models import AttackResultRecord, DiagnosisRecord, EnvironmentRecord
 from orchestrator.store.session import Store
 from workers.artifacts import Artifacts
 from workers.errors import UserError
@@ -127,12 +129,13 @@ class _Going:
                 connection.execute(delete(column.table).where(column.in_(chunk)))
         for key in models:
             refresh_worst_cases(connection, key)
+            refresh_verdict(connection, key)
 
     def _models(self, connection: Connection) -> list[str]:
-        """Models that stay and lose attacks."""
+        """Models that stay and lose attacks or diagnoses."""
         found: set[str] = set()
-        for chunk in _chunks(self.jobs):
-            found.update(connection.execute(select(AttackResultRecord.model_key).where(AttackResultRecord.job_key.in_(chunk))).scalars())
+        for table, chunk in product(map(table_of, (AttackResultRecord, DiagnosisRecord)), _chunks(self.jobs)):
+            found.update(connection.execute(select(table.c.model_key).where(table.c.job_key.in_(chunk))).scalars())
         return sorted(found - set(self.jobs))
 
 

@@ -1,6 +1,6 @@
 """Reads of keys, names and results. Rows of the database never leave: callers get frozen values."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -15,6 +15,7 @@ from orchestrator.store.pools import seed_pools
 from orchestrator.store.result_models import AttackResultRecord, CleanResultRecord, TrainedModelRecord
 from orchestrator.store.session import Store
 from orchestrator.store.values import ResultRow
+from orchestrator.verdict import GRAVEST_FIRST
 
 _ATTACK_FIELDS = frozenset(field.name for field in fields(Setting)) - {"source"}
 _MODEL_FIELDS = frozenset(column.name for column in TrainedModelRecord.__table__.columns) - {"job_key", "seconds"}
@@ -64,8 +65,8 @@ def result_rows(
         attacks = _measurements(connection, AttackResultRecord, number, where)
         models = _models(connection, number)
         pools = seed_pools(connection, models) if over_seeds else None
-    if over_seeds:
-        models = {key: {**model, "seed": None} for key, model in models.items()}
+    if pools is not None:
+        models = _pooled(models, pools)
     rows = result_table(models, clean, attacks, per_repeat=per_repeat, pools=pools, worst=worst)
     settled = (_ATTACK_FIELDS if worst else frozenset()) | ({"seed"} if over_seeds else frozenset())
     asked = [condition for condition in where if condition.field not in settled]
@@ -99,3 +100,12 @@ def _models(connection: Connection, sweep: int | None) -> dict[str, dict[str, An
     clean, attack = CleanResultRecord, AttackResultRecord
     sources = _of_sweep(select(attack.source_key), attack, sweep).where(attack.source_key.is_not(None))
     return described_models(connection, union(*(_of_sweep(select(record.model_key), record, sweep) for record in (clean, attack)), sources))
+
+
+def _pooled(models: Mapping[str, Mapping[str, Any]], pools: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """The models as their pools are reported: of no seed in particular, and no sounder than the worst of them."""
+    judged = {key: (model["verdict"], model["reasons"]) for key, model in models.items() if model["verdict"] is not None}
+    gravest: dict[str, Any] = {}
+    for key, (verdict, why) in sorted(judged.items(), key=lambda item: GRAVEST_FIRST.index(item[1][0])):
+        gravest.setdefault(pools[key], {"verdict": verdict, "reasons": why})
+    return {key: {**model, "seed": None, **gravest.get(pools[key], {})} for key, model in models.items()}

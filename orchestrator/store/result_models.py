@@ -136,7 +136,7 @@ class AttackResultRecord(Base):
 class DiagnosisRecord(Base):
     """What was measured of a model's gradients, and how standard attacks did beside each other on the same few examples.
 
-    `zero_gradients` and `nonfinite_gradients` are shares in [0, 1]; `probes` are those of `DiagnosisOutcome`.
+    `zero_gradients` and `nonfinite_gradients` are shares in [0, 1], and `probes` are, as in `DiagnosisOutcome`.
     """
 
     __tablename__ = "diagnoses"
@@ -183,13 +183,15 @@ class SurfaceRecord(Base):
 
 
 class VerdictRecord(Base):
-    """Whether a model's figures can be believed, by everything that the store holds of it; `checks` holds each check with its numbers."""
+    """Whether a model's figures can be believed, by everything that the store holds of it; `checks` holds each check with its numbers,
+    `rules` is the version of the rules by which it was judged."""
 
     __tablename__ = "verdicts"
 
     model_key: Mapped[PrimaryJobKey]
     verdict: Mapped[Word]
     checks: Mapped[list[dict[str, Any]]]
+    rules: Mapped[int]
     judged_at: Mapped[datetime]
 
 

@@ -6,10 +6,17 @@ from datetime import datetime
 from typing import Any
 
 from orchestrator.store.columns import Base
-from orchestrator.store.result_models import AttackResultRecord, CleanResultRecord, CraftedExamplesRecord, SurfaceRecord, TrainedModelRecord
+from orchestrator.store.result_models import (
+    AttackResultRecord,
+    CleanResultRecord,
+    CraftedExamplesRecord,
+    DiagnosisRecord,
+    SurfaceRecord,
+    TrainedModelRecord,
+)
 from workers.keys import KEY_VERSION
-from workers.results import CraftOutcome, Environment, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
-from workers.specs import AttackSpec, CraftSpec, EvaluateSpec, Job, SurfaceSpec, TrainSpec
+from workers.results import CraftOutcome, DiagnosisOutcome, Environment, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
+from workers.specs import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, Job, SurfaceSpec, TrainSpec
 
 Row = dict[str, Any]
 
@@ -47,6 +54,8 @@ def outcome_row(job: Job, result: Result, *, environment_id: str, finished_at: d
         case CraftSpec(), CraftOutcome() as crafted:
             sizes = {"n_examples": crafted.n_examples, "max_perturbation": crafted.max_perturbation}
             return CraftedExamplesRecord, common | {"model_key": job.parents["model"]} | sizes
+        case DiagnoseSpec() as diagnose, DiagnosisOutcome() as found:
+            return DiagnosisRecord, common | _diagnosis(job, diagnose, found)
         case SurfaceSpec() as surface, SurfaceOutcome() as explored:
             return SurfaceRecord, common | _surface(job, surface, explored)
     raise ValueError(f"outcome '{result.outcome.kind}' of job {job.key}: not one of stage {job.stage}")
@@ -83,6 +92,16 @@ def _flags(job: Job, spec: EvaluateSpec | AttackSpec, outcome: FlagsOutcome) -> 
         "batch_size": spec.evaluation.batch_size,
         "n_correct": outcome.n_correct,
         "flags": outcome.packed(),
+    }
+
+
+def _diagnosis(job: Job, spec: DiagnoseSpec, outcome: DiagnosisOutcome) -> Row:
+    return {
+        "model_key": job.parents["model"],
+        "epsilon": spec.diagnosis.epsilon,
+        "epsilon_literal": spec.diagnosis.epsilon_literal,
+        "probes": [probe.model_dump(mode="json") for probe in outcome.probes],
+        **outcome.model_dump(include={"n_examples", "draws", "zero_gradients", "nonfinite_gradients"}),
     }
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from orchestrator.verdict import Check, Verdict
 from workers.fields import AdversarialTraining, DefenceName, Stage
 
 
@@ -27,6 +28,7 @@ class ResultRow:
     is `none` or 0, `knowledge` is `any` where they differ in it, and the robust accuracy is None for a randomised model that was
     evaluated only once.
     `job_keys` are the jobs that the row is computed from: attacks, or evaluations in a row without attack.
+    `verdict` is that on the model, `reasons` why it is not sound; None where it was neither attacked nor diagnosed.
     """
 
     sweep: str
@@ -87,6 +89,19 @@ class ResultRow:
     se_examples: float | None
     se_draws: float | None
     se_seeds: float | None
+    verdict: Verdict | None = None
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelVerdict:
+    """Whether a model's figures can be believed, and each check that says so."""
+
+    model_key: str
+    description: str
+    verdict: Verdict
+    checks: tuple[Check, ...]
+    judged_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

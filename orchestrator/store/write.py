@@ -11,9 +11,15 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from orchestrator.store.columns import Base, table_of, utc_now
 from orchestrator.store.ensembles import refresh_worst_cases
+from orchestrator.store.judging import refresh_verdict, unjudged_models
 from orchestrator.store.lookup import sweep_id
 from orchestrator.store.models import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
-from orchestrator.store.result_models import AttackResultRecord, EnvironmentRecord, TrainedModelRecord
+from orchestrator.store.result_models import (
+    AttackResultRecord,
+    DiagnosisRecord,
+    EnvironmentRecord,
+    TrainedModelRecord,
+)
 from orchestrator.store.rows import Row, environment_row, job_row, outcome_row, parent_rows
 from orchestrator.store.session import Store
 from workers.results import Result
@@ -34,6 +40,9 @@ def record_sweep(store: Store, *, name: str, space_text: str, jobs: Sequence[Job
         _insert_or_ignore(connection, JobRecord, [job_row(job) for job in by_key.values()])
         _insert_or_ignore(connection, JobParentRecord, [row for job in by_key.values() for row in parent_rows(job)])
         _set_space(connection, sweep_id(connection, name), by_key)
+        # Results from before there were verdicts, or before the rules changed.
+        for model in unjudged_models(connection, by_key):
+            refresh_verdict(connection, model)
 
 
 def begin_driving(store: Store, sweep_name: str, host: str, pid: int) -> None:
@@ -93,6 +102,7 @@ def record_result(store: Store, job: Job, result: Result, *, attempt_id: int | N
     environment = environment_row(result.environment)
     record, row = outcome_row(job, result, environment_id=environment["id"], finished_at=now)
     with store.writing() as connection:
+        _lock(connection, job.parents.get("model", job.key))
         _insert_or_ignore(connection, EnvironmentRecord, [environment])
         _insert_or_ignore(connection, record, [row])
         connection.execute(update(JobRecord).where(JobRecord.key == job.key).values(state="done"))
@@ -111,12 +121,19 @@ def record_failure(store: Store, job_key: str, *, attempt_id: int | None, error:
             connection.execute(update(JobRecord).where(JobRecord.key == job_key, JobRecord.state != "done").values(state="failed"))
 
 
+def _lock(connection: Connection, model: str) -> None:
+    """PostgreSQL: whoever else records a result of this model waits, so that what is derived is from all results there are."""
+    connection.execute(select(JobRecord.key).where(JobRecord.key == model).with_for_update(key_share=True))
+
+
 def _derive(connection: Connection, record: type[Base], row: Row) -> None:
     """Bring up to date what is derived from the results of the row's model."""
     if record is AttackResultRecord:
         refresh_worst_cases(connection, row["model_key"], ball=row)
     elif record is TrainedModelRecord:  # its attacks may have been recorded before it was
         refresh_worst_cases(connection, row["job_key"])
+    if record in (AttackResultRecord, DiagnosisRecord):
+        refresh_verdict(connection, row["model_key"])
 
 
 def insert_or_ignore(connection: Connection, table: Table, rows: Sequence[Row]) -> None:

@@ -18,6 +18,7 @@ from orchestrator.store import (
     begin_driving,
     failures,
     finished_keys,
+    model_verdicts,
     open_store,
     record_result,
     record_sweep,
@@ -33,8 +34,7 @@ from orchestrator.store.export import export_store
 from orchestrator.store.merge import import_folder
 from orchestrator.store.migrations import REVISIONS
 from orchestrator.store.models import AttemptRecord, JobRecord, SweepJobRecord, SweepRecord
-from orchestrator.store.result_models import VerdictRecord
-from tests.builders import attack_job, attack_settings, fine_tune_job, pretrain_job, result_of, small_plan
+from tests.builders import attack_job, attack_settings, fine_tune_job, flags_result, pretrain_job, result_of, small_plan
 from tests.commands import environment
 from tests.stored import content, launch
 from workers.errors import UserError
@@ -178,18 +178,22 @@ def test_an_attempt_that_is_known_as_running_takes_its_end_and_no_running_one_co
     assert attempts(other) == [(1, "done")]
 
 
-def test_the_later_verdict_counts(store: Store, other: Store, tmp_path: Path) -> None:
-    now = utc_now()
-    for opened, verdict, hours in ((store, "sound", 1), (other, "doubtful", 2)):
-        launch(opened, JOBS)
-        row = {"model_key": JOBS[1].key, "verdict": verdict, "checks": [], "judged_at": now - timedelta(hours=hours)}
-        with opened.writing() as connection:
-            connection.execute(Base.metadata.tables["verdicts"].insert().values(row))
-    old = exported(other, tmp_path / "older")
-    import_folder(other, exported(store, tmp_path / "newer"))
-    import_folder(other, old)
-    with other.reading() as connection:
-        assert connection.execute(select(VerdictRecord.verdict)).scalar_one() == "sound"
+def test_verdicts_are_by_the_results_of_both(store: Store, other: Store, tmp_path: Path) -> None:
+    """Neither store's attack has anything to be measured against; together, the black-box one shows that the other was too weak."""
+    model, given = JOBS[0], {"epsilon": 8 / 255, "epsilon_literal": "8/255"}
+    pgd = attack_job(model, attack=attack_settings(name="bim", steps=10, **given), examples=40)
+    square = attack_job(model, attack=attack_settings(name="square", steps=50, **given), examples=40)
+    for opened, job, right in ((store, pgd, 36), (other, square, 4)):
+        launch(opened, [model])
+        record_sweep(opened, name="small", space_text="", jobs=[model, job])
+        record_result(opened, job, flags_result(job, [n < right for n in range(40)]), attempt_id=None)
+    assert [item.verdict for opened in (store, other) for item in model_verdicts(opened, None)] == ["suspicious", "suspicious"]
+    folder = exported(store, tmp_path / "export")
+    import_folder(other, folder)
+    (verdict,) = model_verdicts(other, None)
+    assert (verdict.verdict, next(check.outcome for check in verdict.checks if check.name == "black_box")) == ("unsound", "failed")
+    import_folder(other, folder)
+    assert model_verdicts(other, None) == [verdict]
 
 
 def test_worst_cases_are_those_of_the_attacks_of_both(store: Store, other: Store, tmp_path: Path) -> None:
@@ -254,7 +258,10 @@ def test_columns_that_an_older_schema_had_not_get_their_defaults(store: Store, o
     tables = json.loads((folder / "manifest.json").read_text())["tables"]
     tamper(folder, schema_revision="0003", tables={name: entry for name, entry in tables.items() if name not in ("verdicts", "diagnoses")})
     import_folder(other, folder)
-    assert content(other) == content(store)
+    found, expected = content(other), content(store)
+    for rows in (found["verdicts"], expected["verdicts"]):
+        assert all(row.pop("judged_at") for row in rows)  # judged anew: the export had no verdicts
+    assert found == expected
 
 
 def test_a_column_without_a_default_must_be_there(store: Store, other: Store, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from orchestrator.store.columns import utc_now
 from orchestrator.store.jobs import find_key, job_details
 from orchestrator.store.models import JobRecord
 from orchestrator.store.result_models import VerdictRecord
-from tests.builders import RANKS, attack_job, fine_tune_job, pretrain_job, result_of, small_plan, surface_job
+from tests.builders import RANKS, attack_job, diagnose_job, fine_tune_job, pretrain_job, result_of, small_plan, surface_job
 from tests.stored import launch
 from workers.errors import UserError
 
@@ -76,7 +76,7 @@ def test_an_attack_is_shown_with_its_accuracy_and_interval(store: Store) -> None
 
 
 def test_every_stage_has_its_result(store: Store) -> None:
-    jobs = [*JOBS, surface_job(MODEL)]
+    jobs = [*JOBS, surface_job(MODEL), diagnose_job(MODEL)]
     launch(store, jobs)
     assert all(job_details(store, job.key).result is not None for job in jobs)
 

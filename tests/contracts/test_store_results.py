@@ -130,6 +130,8 @@ def test_repeats_are_aggregated_into_one_row_with_the_clean_accuracy_beside(stor
         se_examples=parts.se_examples,
         se_draws=0.125,
         se_seeds=None,
+        verdict="suspicious",
+        reasons=row.reasons,
     )
     assert (row.robust_accuracy, row.clean_accuracy) == (0.375, 0.875)
 

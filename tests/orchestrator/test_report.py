@@ -246,7 +246,7 @@ def test_what_an_attack_has_no_choice_about_makes_no_column(rows: list[ResultRow
         replace(rows[0], attack="square", loss="margin", selection_draws=8, abs_stepsize=0.5),
     ]
     (heading, *_, common) = str(render_results([pgd, *settled_ones], "markdown")).splitlines()
-    assert heading == "| theta | attack | epsilon | steps | clean % | robust % | 95% interval |"
+    assert heading == "| theta | attack | epsilon | steps | clean % | robust % | 95% interval | verdict |"
     assert "selection draws 8" in common
 
 

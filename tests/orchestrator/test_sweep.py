@@ -166,7 +166,7 @@ def test_a_dense_baseline_stands_beside_sketched_models():
 
 def test_the_quickstart_has_the_jobs_that_its_file_describes():
     jobs = expand(load_space("quickstart").space)
-    assert Counter(job.stage for job in jobs) == {"pretrain": 1, "fine_tune": 2, "evaluate": 7, "craft": 9, "attack": 90}
+    assert Counter(job.stage for job in jobs) == {"pretrain": 1, "fine_tune": 2, "evaluate": 7, "craft": 9, "attack": 90, "diagnose": 3}
 
 
 def curves(name, *axes):
@@ -522,3 +522,53 @@ def test_table_2_has_the_rows_of_the_paper():
 def test_one_override_trains_a_table_as_the_paper_does(name):
     jobs = trained(load_space(name, ["training.recipe=paper"]).space)
     assert {(job.spec.training.epochs, job.spec.training.weight_decay) for job in jobs} == {(350, 1e-6)}
+
+
+def diagnoses(**sections):
+    jobs = {job.key: job for job in expand(small(**sections))}
+    return [(jobs[job.parents["model"]].spec, job.spec.diagnosis) for job in jobs.values() if job.stage == "diagnose"]
+
+
+def test_models_are_diagnosed_once_each_where_the_space_asks_for_it():
+    assert diagnoses(model={"theta": [1.0, 0.9]}) == diagnoses(model={"theta": [1.0, 0.9]}, diagnosis=None) == []
+    found = diagnoses(model={"theta": [1.0, 0.9]}, diagnosis={}, evaluation={"repeats": 3})
+    assert [trained.model.theta for trained, _ in found] == [1.0, 0.9]
+
+
+def test_a_diagnosis_has_the_settings_of_its_section_with_what_changes_nothing_left_out():
+    section = {"examples": 40, "draws": 5, "eot_samples": 3, "selection_draws": 2, "sign_gradient": "tanh075"}
+    found = diagnoses(model={"theta": [1.0, 0.9], "binary": [False, True]}, diagnosis=section)
+    seen = {
+        (trained.model.theta, trained.model.binary): (it.draws, it.eot_samples, it.selection_draws, it.sign_gradient)
+        for trained, it in found
+    }
+    assert seen == {
+        (1.0, False): (1, 1, 1, "identity"),
+        (1.0, True): (1, 1, 1, "tanh075"),
+        (0.9, False): (5, 3, 2, "identity"),
+        (0.9, True): (5, 3, 2, "tanh075"),
+    }
+    assert {it.examples for _, it in found} == {40}
+
+
+def test_a_diagnosis_of_a_deterministic_model_has_one_key_whatever_is_idle():
+    keys = [
+        {job.key for job in expand(small(diagnosis=given))} for given in ({}, {"draws": 3, "eot_samples": 2, "sign_gradient": "identity"})
+    ]
+    assert keys[0] == keys[1]
+
+
+def test_epsilon_follows_the_data_unless_the_space_says_it():
+    for data, model, literal in (("digits", "resnet18", "8/255"), ("tones", "logmel", "0.032")):
+        ((_, it),) = diagnoses(data={"name": data}, model={"name": model}, diagnosis={})
+        assert it.epsilon_literal == literal
+    ((_, it),) = diagnoses(diagnosis={"epsilon": "16/255"})
+    assert (it.epsilon, it.epsilon_literal) == (16 / 255, "16/255")
+
+
+@pytest.mark.parametrize("number", ["", *"12345"])
+@pytest.mark.parametrize("size", ["", "-small"])
+def test_every_model_of_a_built_in_table_is_diagnosed(number, size):
+    jobs = expand(load_space(f"table{number}{size}" if number else f"figure1{size}").space)
+    measured = {job.parents["model"] for job in jobs if job.stage == "evaluate"}
+    assert {job.parents["model"] for job in jobs if job.stage == "diagnose"} == measured

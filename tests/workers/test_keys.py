@@ -4,12 +4,14 @@ import pytest
 from pydantic import BaseModel
 
 from workers import keys
+from workers.diagnosis_spec import DiagnosisSettings
 from workers.keys import job_key
 from workers.specs import (
     AttackSettings,
     AttackSpec,
     CraftSpec,
     DataSpec,
+    DiagnoseSpec,
     EvaluateSpec,
     EvaluationSpec,
     Job,
@@ -33,8 +35,9 @@ ATTACK = Job(
 )
 EVALUATE = Job(spec=EvaluateSpec(evaluation=EVALUATION, repeat=0), parents={"model": "b" * 64})
 CRAFT = Job(spec=CraftSpec(attack=FGSM, evaluation=EVALUATION), parents={"model": "b" * 64})
+DIAGNOSE = Job(spec=DiagnoseSpec(diagnosis=DiagnosisSettings(epsilon=8 / 255, epsilon_literal="8/255")), parents={"model": "b" * 64})
 SURFACE = Job(spec=SurfaceSpec(surface=SurfaceSettings()), parents={"model": "b" * 64, "direction": "d" * 64})
-JOBS = [PRETRAIN, FINE_TUNE, ATTACK, EVALUATE, CRAFT, SURFACE]
+JOBS = [PRETRAIN, FINE_TUNE, ATTACK, EVALUATE, CRAFT, DIAGNOSE, SURFACE]
 
 
 def leaves(spec, path=()):

@@ -8,7 +8,7 @@ from torch import Tensor
 from workers.attack_settings import AttackSettings
 from workers.attacks.problem import Problem
 from workers.attacks.views import gradient
-from workers.errors import JobError
+from workers.errors import NonFiniteError
 
 Memory = dict[Hashable, Tensor]
 """Steps of length 1 that were computed for one net and one batching of its examples, by what they depend on."""
@@ -28,14 +28,14 @@ def remembered_step(problem: Problem, memory: Memory, *, place: slice) -> Tensor
         place: which of the net's examples the batch is.
 
     Raises:
-        JobError: a gradient is not finite.
+        NonFiniteError: a gradient is not finite.
     """
     settings = problem.settings
     key = (place.start, place.stop, settings.norm, settings.loss, settings.target, settings.sign_gradient)
     if key not in memory:
         slopes, _ = gradient(problem, problem.inputs)
         if not slopes.isfinite().all():
-            raise JobError("the gradient of a clean example is not finite")
+            raise NonFiniteError("the gradient of a clean example is not finite")
         directions = problem.ball.direction(slopes)
         memory[key] = directions.to(torch.int8) if settings.norm == "linf" else directions
     direction = memory[key].to(problem.inputs.dtype)

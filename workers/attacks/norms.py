@@ -1,11 +1,12 @@
 """The attacker's ball under each norm, cut off at the input range: how to project onto it, start in it and measure distances."""
 
 from abc import ABC, abstractmethod
+from math import isnan
 
 import torch
 from torch import Tensor
 
-from workers.errors import JobError
+from workers.errors import JobError, NonFiniteError
 from workers.fields import NormName
 
 Bounds = tuple[float, float]
@@ -113,10 +114,13 @@ def check_examples(examples: Tensor, inputs: Tensor, *, epsilon: float, bounds: 
     """The largest distance of `examples` from `inputs` under `norm`, in input units.
 
     Raises:
-        JobError: a point is not finite, or lies outside the epsilon ball or the input range `bounds`.
+        NonFiniteError: a point is not finite.
+        JobError: a point lies outside the epsilon ball or the input range `bounds`.
     """
     ball = BALLS[norm]
     distance = float(ball.distances(examples - inputs).max())
+    if isnan(distance):
+        raise NonFiniteError("an adversarial example lies nan from its input: it is not finite")
     if not distance <= epsilon + ball.tolerance * max(1.0, epsilon):
         raise JobError(f"an adversarial example lies {distance} from its input: outside the ball of epsilon {epsilon} ({norm})")
     low, high = float(examples.min()), float(examples.max())

@@ -46,6 +46,7 @@ def upgrade() -> None:
         sa.Column("model_key", sa.String(length=64), nullable=False),
         sa.Column("verdict", sa.String(length=32), nullable=False),
         sa.Column("checks", sa.JSON(), nullable=False),
+        sa.Column("rules", sa.Integer(), nullable=False),
         sa.Column("judged_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["model_key"], ["jobs.key"], name=op.f("fk_verdicts_model_key_jobs")),
         sa.PrimaryKeyConstraint("model_key", name=op.f("pk_verdicts")),

@@ -224,6 +224,7 @@ CREATE TABLE verdicts (
 	model_key VARCHAR(64) NOT NULL, 
 	verdict VARCHAR(32) NOT NULL, 
 	checks JSON NOT NULL, 
+	rules INTEGER NOT NULL, 
 	judged_at DATETIME NOT NULL, 
 	CONSTRAINT pk_verdicts PRIMARY KEY (model_key), 
 	CONSTRAINT fk_verdicts_model_key_jobs FOREIGN KEY(model_key) REFERENCES jobs ("key")

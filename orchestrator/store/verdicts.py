@@ -1,0 +1,39 @@
+"""Reads of verdicts, with what they rest on."""
+
+from sqlalchemy import select
+
+from orchestrator.store.describe import describe
+from orchestrator.store.judging import checks_of
+from orchestrator.store.lookup import sweep_id
+from orchestrator.store.models import JobParentRecord, JobRecord, SweepJobRecord
+from orchestrator.store.result_models import VerdictRecord
+from orchestrator.store.session import Store
+from orchestrator.store.values import ModelVerdict
+from orchestrator.verdict import GRAVEST_FIRST
+
+
+def model_verdicts(store: Store, sweep: str | None) -> list[ModelVerdict]:
+    """The verdicts on the models that a sweep has measured (None: any has), the gravest first, then by description and key.
+
+    Raises:
+        UserError: no such sweep.
+    """
+    with store.reading() as connection:
+        measuring = select(JobParentRecord.parent_key).join(SweepJobRecord, SweepJobRecord.job_key == JobParentRecord.child_key)
+        measuring = measuring.where(JobParentRecord.role == "model")
+        if sweep is not None:
+            measuring = measuring.where(SweepJobRecord.sweep_id == sweep_id(connection, sweep))
+        columns = VerdictRecord.model_key, VerdictRecord.verdict, VerdictRecord.checks, VerdictRecord.judged_at, JobRecord.spec
+        statement = select(*columns).join(JobRecord, JobRecord.key == VerdictRecord.model_key)
+        rows = connection.execute(statement.where(VerdictRecord.model_key.in_(measuring))).all()
+    found = [
+        ModelVerdict(
+            model_key=row.model_key,
+            description=describe(row.spec),
+            verdict=row.verdict,
+            checks=checks_of(row.checks),
+            judged_at=row.judged_at,
+        )
+        for row in rows
+    ]
+    return sorted(found, key=lambda item: (GRAVEST_FIRST.index(item.verdict), item.description, item.model_key))

@@ -1,0 +1,152 @@
+"""The checks that a model has to pass. Each looks for one symptom of masked gradients, or of attacks that are too weak to tell.
+
+Sources: Athalye, Carlini & Wagner (2018), "Obfuscated gradients give a false sense of security", sections 3.1 (one-step against
+iterative, black-box against white-box, unbounded, random sampling, growing bounds) and 4 (expectation over transformation); Carlini et
+al. (2019), "On evaluating adversarial robustness" (more steps must not gain); the checks of AutoAttack (Croce & Hein, 2020: zero
+gradients, Square below white-box); Pintor et al. (2022), "Indicators of attack failure" (useless gradients, another loss, incomplete
+optimisation, failure of the unconstrained attack).
+"""
+
+from collections.abc import Callable, Hashable, Iterable
+from itertools import product
+
+from orchestrator.verdict.duels import (
+    MARGIN,
+    Check,
+    Duel,
+    Outcome,
+    Weight,
+    against_the_strongest,
+    at_one_epsilon,
+    believable,
+    grouped,
+    is_thorough,
+    judged,
+    missing,
+    percent,
+)
+from orchestrator.verdict.evidence import GAP, Evidence, Tried
+
+CHANCE = 0.1
+"""What guessing leaves right, with the ten or twelve classes that there are; an attack without bounds that leaves more has failed."""
+
+_MASKED = Weight(small="failed", large="failed")
+_UNFINISHED = Weight(small="suspicious", large="failed")
+_MISLEADING = Weight(small="suspicious", large="suspicious")
+
+
+def check_gradients(evidence: Evidence) -> Check:
+    """Whether gradients are exactly zero or not finite: such examples count as robust though no gradient attack has touched them."""
+    name, found = "gradients", evidence.gradients
+    if not found:
+        return missing(name, "shares of zero gradients")
+    zero, nonfinite = max(item.zero for item in found), max(item.nonfinite for item in found)
+    numbers = {"zero": zero, "nonfinite": nonfinite, "examples": float(min(item.n_examples for item in found))}
+    failures = [failure for item in found for failure in item.failures]
+    if failures:
+        return Check(name, "failed", f"an attack came to nothing: {failures[0]}", numbers)
+    said = f"{percent(zero)} of the examples have a gradient of zero, {percent(nonfinite)} one that is not finite"
+    failed = nonfinite > 0 or zero > MARGIN
+    return Check(name, "failed" if failed else "suspicious" if zero > 0 else "passed", said, numbers)
+
+
+def check_single_step(evidence: Evidence) -> Check:
+    """Whether one step does better than many: the loss is then shattered, or flat where iterative attacks look."""
+
+    def duels(group: list[Tried]) -> Iterable[Duel]:
+        return against_the_strongest(_thorough(group), [item for item in group if item.takes_gradients and item.attack == "fgsm"])
+
+    return _worst("single_step", evidence, duels, _MASKED, needed="fgsm beside an iterative attack")
+
+
+def check_black_box(evidence: Evidence) -> Check:
+    """Whether an attacker without gradients does better than one with them: the gradients then lead astray."""
+
+    def duels(group: list[Tried]) -> Iterable[Duel]:
+        return against_the_strongest(_thorough(group), [item for item in group if item.is_black_box])
+
+    return _worst("black_box", evidence, duels, _MASKED, needed="square, noise or transfer beside an iterative attack")
+
+
+def check_more_steps(evidence: Evidence) -> Check:
+    """Whether the longest attack still gains on the next shorter one: the figures are then too high."""
+
+    def duels(group: list[Tried]) -> Iterable[Duel]:
+        for alike in grouped(_thorough(group), lambda item: (item.attack, item.knowledge, item.loss, *_circumstances(item))):
+            by_effort = sorted(alike, key=lambda item: item.effort)
+            shorter = [item for item in by_effort if item.effort < by_effort[-1].effort]
+            yield from (Duel(shorter[-1], item) for item in by_effort if shorter and item.effort == by_effort[-1].effort)
+
+    return _worst("more_steps", evidence, duels, _UNFINISHED, needed="one attack with few and with more steps or restarts")
+
+
+def check_other_loss(evidence: Evidence) -> Check:
+    """Whether a loss of the logits' differences finds what the cross-entropy does not: that one is then saturated."""
+
+    def duels(group: list[Tried]) -> Iterable[Duel]:
+        for alike in grouped(_thorough(group), lambda item: (_family(item), item.knowledge, item.effort, *_circumstances(item))):
+            plain = [item for item in alike if item.loss == "ce"]
+            yield from (Duel(*pair) for pair in product(plain, [item for item in alike if item.loss != "ce"]))
+
+    return _worst("other_loss", evidence, duels, _UNFINISHED, needed="one attack on ce and on margin or dlr")
+
+
+def check_eot(evidence: Evidence) -> Check | None:
+    """Whether an attacker who averages over draws, or knows the full weights, is stronger than one who does neither: the `randomized`
+    figures of a randomised model then mislead. None for a deterministic model."""
+    if not evidence.randomised:
+        return None
+
+    def duels(group: list[Tried]) -> Iterable[Duel]:
+        informed = ("eot", "omniscient")
+        for alike in grouped(group, lambda item: (item.attack, item.loss, item.effort, item.abs_stepsize, item.sign_gradient)):
+            plain = [item for item in alike if item.knowledge == "randomized"]
+            yield from (Duel(*pair) for pair in product(plain, [item for item in alike if item.knowledge in informed]))
+
+    return _worst("eot", evidence, duels, _MISLEADING, needed="one attack with knowledge randomized and eot")
+
+
+def check_unbounded(evidence: Evidence) -> Check:
+    """Whether an attack that may erase the input leaves no more right than guessing does, and hardly that."""
+    name = "unbounded"
+    able = [item for item in _thorough(believable(evidence)) if item.norm == "linf" and item.epsilon >= evidence.half_range - GAP]
+    if not able:
+        return missing(name, "an iterative attack that may change values by half of the input range")
+    strongest = min(able, key=lambda item: item.accuracy)
+    left = strongest.accuracy
+    numbers = {"accuracy": left, "examples": float(strongest.n_examples)}
+    outcome: Outcome = "failed" if left > CHANCE else "suspicious" if left > MARGIN else "passed"
+    return Check(name, outcome, f"{strongest.title}, leaves {percent(left)} right", numbers)
+
+
+def check_epsilons(evidence: Evidence) -> Check | None:
+    """Whether a larger epsilon leaves more right than a smaller one: the attack then gets lost. None where nothing has two epsilons."""
+    pairs = []
+    for alike in grouped(_thorough(believable(evidence)), _all_but_epsilon):
+        for larger in alike:
+            smaller = [item for item in alike if item.epsilon < larger.epsilon - GAP and item.effort <= larger.effort]
+            pairs += against_the_strongest([larger], sorted(smaller, key=lambda item: item.accuracy)[:1])
+    return judged("epsilons", pairs, _MASKED) if pairs else None
+
+
+def _worst(name: str, evidence: Evidence, duels: Callable[[list[Tried]], Iterable[Duel]], weight: Weight, *, needed: str) -> Check:
+    """The check by all duels between attacks on the same examples at the same epsilon."""
+    pairs = [duel for group in at_one_epsilon(evidence) for duel in duels(group)]
+    return judged(name, pairs, weight) if pairs else missing(name, needed)
+
+
+def _thorough(items: list[Tried]) -> list[Tried]:
+    return [item for item in items if is_thorough(item)]
+
+
+def _family(item: Tried) -> str:
+    """Auto-PGD's two losses are two names of one attack."""
+    return "apgd" if item.attack.startswith("apgd") else item.attack
+
+
+def _circumstances(item: Tried) -> tuple[Hashable, ...]:
+    return item.momentum, item.eot_samples, item.sign_gradient
+
+
+def _all_but_epsilon(item: Tried) -> Hashable:
+    return item.place, item.norm, item.attack, item.knowledge, item.loss, item.restarts, *_circumstances(item)

@@ -1,0 +1,59 @@
+"""From evidence to a verdict."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from orchestrator.verdict.checks import (
+    check_black_box,
+    check_eot,
+    check_epsilons,
+    check_gradients,
+    check_more_steps,
+    check_other_loss,
+    check_single_step,
+    check_unbounded,
+)
+from orchestrator.verdict.duels import Check
+from orchestrator.verdict.evidence import Evidence
+
+Verdict = Literal["sound", "suspicious", "unsound"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+GRAVEST_FIRST: tuple[Verdict, ...] = ("unsound", "suspicious", "sound")
+RULES = 1
+"""Raise it when the same evidence comes to mean another verdict: stored ones are then judged again at the next launch."""
+
+_CHECKS = (
+    check_gradients,
+    check_unbounded,
+    check_single_step,
+    check_black_box,
+    check_more_steps,
+    check_other_loss,
+    check_eot,
+    check_epsilons,
+)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict with all the checks that were to be made, in a fixed order."""
+
+    verdict: Verdict
+    checks: tuple[Check, ...]
+
+
+def judge(evidence: Evidence) -> Judgement:
+    """`unsound` if any check failed, `suspicious` if any is suspicious or could not be made, `sound` otherwise."""
+    checks = tuple(check for check in (make(evidence) for make in _CHECKS) if check is not None)
+    outcomes = {check.outcome for check in checks}
+    if "failed" in outcomes:
+        return Judgement("unsound", checks)
+    return Judgement("sound" if outcomes == {"passed"} else "suspicious", checks)
+
+
+def reasons(checks: tuple[Check, ...]) -> tuple[str, ...]:
+    """Why a model is not sound, the gravest first; nothing for a sound one."""
+    gravest_first = ("failed", "suspicious", "not made")
+    return tuple(
+        f"{check.name} {check.outcome}: {check.reason}" for outcome in gravest_first for check in checks if check.outcome == outcome
+    )

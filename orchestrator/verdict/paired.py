@@ -1,0 +1,66 @@
+"""Whether one attack is stronger than another on the same examples, beyond chance."""
+
+from math import erfc, lcm, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtr
+
+from orchestrator.verdict.evidence import Flags
+
+_MOST_EXACT = 400
+"""Up to so many examples on which two attacks differ the test is exact; beyond, the normal approximation differs in no figure shown."""
+
+
+def chance_of_gain(reference: Flags, challenger: Flags) -> float:
+    """How likely a gain as large as the challenger's is, if it is no stronger than the reference: a one-sided p-value in [0, 1].
+
+    Both are flags of the same examples, (rows, examples): what counts is each example's share of rows in which it was still right.
+    Two sources of luck are tested, and the larger p-value is returned.
+
+    Which examples were chosen: a sign-flip permutation test on the examples' differences (Fisher, 1935), exact; for one row each it
+    is McNemar's exact test. Which draws and starts the rows had, which the examples of a batch share: Welch's t-test with the
+    variances of the mean over examples and over rows, degrees of freedom by Satterthwaite (1946); left out for one row each.
+
+    Raises:
+        ValueError: not over the same examples.
+    """
+    if reference.shape[1:] != challenger.shape[1:]:
+        raise ValueError(f"flags of shapes {reference.shape} and {challenger.shape}: must be over the same examples")
+    gains = reference.mean(axis=0) - challenger.mean(axis=0)
+    by_examples = _sign_flips(gains, denominator=lcm(len(reference), len(challenger)))
+    if len(reference) == len(challenger) == 1:
+        return by_examples
+    return max(by_examples, _by_rows(gains, reference, challenger))
+
+
+def _sign_flips(gains: NDArray[np.float64], *, denominator: int) -> float:
+    """The share of sign patterns under which the sum of the gains is at least what it is."""
+    weights = np.rint(gains * denominator).astype(np.int64)
+    weights = weights[weights != 0]
+    total = int(weights.sum())
+    if len(weights) == 0:
+        return 1.0
+    if len(weights) > _MOST_EXACT:
+        return erfc(total / sqrt(2 * float((weights.astype(float) ** 2).sum()))) / 2
+    # Flipping the sign of w takes 2w off the largest sum: count the ways to take off no more than leaves the total.
+    sizes = np.abs(weights)
+    spare = (int(sizes.sum()) - total) // 2
+    ways = np.zeros(spare + 1)
+    ways[0] = 1.0
+    for size in sizes:
+        moved = np.zeros_like(ways)
+        moved[size:] = ways[: len(ways) - size] if size <= spare else 0
+        ways = (ways + moved) / 2
+    return float(min(1.0, ways.sum()))
+
+
+def _by_rows(gains: NDArray[np.float64], *sides: Flags) -> float:
+    """Welch's p-value of the mean gain over everything that varies: examples, and each side's rows."""
+    parts = [(gains.var(ddof=1) / gains.size, gains.size - 1)] if gains.size > 1 else []
+    parts += [(float(side.mean(axis=1).var(ddof=1)) / len(side), len(side) - 1) for side in sides if len(side) > 1]
+    variance = sum(part for part, _ in parts)
+    if variance == 0:
+        return 0.0 if gains.mean() > 0 else 1.0
+    freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts)
+    return float(stdtr(freedom, -gains.mean() / sqrt(variance)))
