@@ -16,6 +16,7 @@ from orchestrator.options import places as _places
 from orchestrator.passwords import hide_arguments
 from orchestrator.report_commands import report, surfaces
 from orchestrator.results_commands import query, results, verdicts
+from orchestrator.robustbench_commands import robustbench
 from workers.errors import UserError
 
 app = typer.Typer(
@@ -134,6 +135,7 @@ app.command()(results)
 app.command()(query)
 app.command()(verdicts)
 app.command()(report)
+app.command()(robustbench)
 app.command()(surfaces)
 
 
