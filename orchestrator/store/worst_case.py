@@ -19,7 +19,8 @@ def worst_case(attacks: Sequence[Flags], *, randomised: bool) -> Scores | None:
     al. 2018 use it): what is measured is what an attacker who can try the net before reaches, and no evaluation is used for both.
     What the other folds say of one example is shrunk towards what they say of all, by as much as it is noise (empirical Bayes,
     Efron & Morris 1975): else a strong attack would lose examples to a weak one by chance. Attacks that seem equally harmful count by
-    their mean. Folds are the repeats, or the draws where there is one repeat.
+    their mean. Folds are the repeats, or the draws where there is one repeat. Where few folds choose worse than they would by always
+    taking the strongest attack, that attack is the worst case: an ensemble is no weaker than its parts.
 
     Args:
         attacks: for each attack on the same examples whether they were classified right, (repeats, draws, examples).
@@ -61,8 +62,10 @@ def _cross_fitted(right: Scores, counts: Scores) -> Scores:
     everywhere = elsewhere.mean(axis=2, keepdims=True)
     expected = everywhere + _trust(right, counts, evaluations) * (elsewhere - everywhere)
     chosen = np.isclose(expected, expected.min(axis=0, keepdims=True))
-    scores: Scores = (chosen * right / counts).sum(axis=0) / chosen.sum(axis=0)
-    return scores
+    scores = (chosen * right / counts).sum(axis=0) / chosen.sum(axis=0)
+    every: Scores = right / counts
+    strongest: Scores = every[every.mean(axis=(1, 2)).argmin()]
+    return strongest if strongest.mean() < scores.mean() else scores
 
 
 def _trust(right: Scores, counts: Scores, evaluations: Scores) -> Scores:
