@@ -35,6 +35,8 @@ def visible(text: str, *, keep: str = "") -> str:
 
     Those in `keep` stay: line ends and tabs in a traceback.
     """
+    if text.isprintable():
+        return text
     return "".join(letter if letter.isprintable() or letter in keep else _code(letter) for letter in text)
 
 

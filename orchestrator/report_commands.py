@@ -2,12 +2,15 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.options import DEFAULT_HOME, Home, StoreUrl, console, places
 from workers.errors import UserError
+
+if TYPE_CHECKING:
+    from orchestrator.places import Places
 
 
 class ReportFormat(StrEnum):
@@ -20,8 +23,15 @@ class ReportFormat(StrEnum):
     table = "table"
 
 
-def report(
-    sweep: Annotated[str | None, typer.Argument(help="A sweep's name, as --sweep takes it.", show_default=False)] = None,
+class ImageFormat(StrEnum):
+    """What figures are written as."""
+
+    png = "png"
+    svg = "svg"
+
+
+def report(  # noqa: PLR0913 (each is an option of the command)
+    sweep: Annotated[str | None, typer.Argument(help="A sweep's name; with --paper as --sweep takes it.", show_default=False)] = None,
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
@@ -43,17 +53,43 @@ def report(
         ReportFormat | None,
         typer.Option("--format", "-f", help="How to write it.  [default: by the ending of --output, else table]", show_default=False),
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead.", show_default=False)] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The file to write.  [default: SWEEP-report.html; --paper prints]", show_default=False),
+    ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option("--figures", help="Write each figure of the sweep to this folder too; needs Chromium or Chrome.", show_default=False),
+    ] = None,
+    image: Annotated[ImageFormat, typer.Option("--image", help="What --figures writes.")] = ImageFormat.svg,
 ) -> None:
-    """Print the paper's tables with what the database holds beside them; empty cells say what to launch."""
+    """Write SWEEP's results, figures and provenance as one HTML file that opens offline (needs Plotly).
+
+    With --paper, print the paper's tables with what the database holds beside them; empty cells say what to launch.
+    """
+    if not paper:
+        if sweep is None or tables is not None or sweeps or form is not None:
+            raise UserError(
+                "report: needs SWEEP, or --paper (the paper's tables beside ours); --table, --sweep and --format go with --paper"
+            )
+        _report_sweep(places(home, store), sweep, output=output, figures=figures, image=image)
+        return
+    if figures is not None:
+        raise UserError("--figures: not with --paper")
     from orchestrator.report.paper import report_paper
 
-    if not paper:
-        raise UserError("report: needs --paper (the paper's tables beside ours); for one sweep's figures see `robustsweep results SWEEP`")
     names = list(dict.fromkeys([*([sweep] if sweep is not None else []), *(sweeps or [])]))
     report_paper(
         places(home, store).store_url, names, tables=tables, form=None if form is None else form.value, output=output, console=console()
     )
+
+
+def _report_sweep(found: "Places", sweep: str, *, output: Path | None, figures: Path | None, image: ImageFormat) -> None:
+    from orchestrator.report.sweep_page import ReportOptions, report_sweep
+
+    options = ReportOptions(places=found, sweep=sweep, output=output, figures=figures, image=image.value)
+    page, *images = report_sweep(options)
+    typer.echo(f"{page}" + (f" and {len(images)} figures in {figures}" if figures else ""))
 
 
 def surfaces(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import cast
 
 from orchestrator.store import ResultRow
@@ -12,6 +13,7 @@ from workers.fields import CRAFTED, AttackName, DefenceName, TargetName
 _KEY_DIGITS = 8
 _ABSENT = "-"
 _HYPHEN = "~"
+_FOUND = frozenset({"clean %", "robust %", "95% interval"})
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Column:
     numeric: bool = False
     unsaid: str | None = None
 
-    @property
+    @cached_property
     def title(self) -> str:
         return self.heading.replace(_HYPHEN, "")
 
@@ -50,14 +52,26 @@ class Column:
 
 def shown_columns(rows: Sequence[ResultRow], *, narrow: bool = False, spread: bool = False) -> list[Column]:
     """The columns worth their room, with the model's key where they do not tell all models apart, and standard errors if asked for."""
+    attack_columns = (*_ATTACK_COLUMNS, *(_SPREAD_COLUMNS if spread else ()), *_COUNT_COLUMNS)
+    return model_columns(rows, narrow=narrow) + [column for column in attack_columns if column.is_shown(rows, narrow=narrow)]
+
+
+def model_columns(rows: Sequence[ResultRow], *, narrow: bool = False) -> list[Column]:
+    """Those of the shown columns that say which model a row is of."""
     kept = [column for column in _MODEL_COLUMNS if column.is_shown(rows, narrow=narrow)]
     by_name: dict[tuple[str, ...], set[str]] = {}
     for row in rows:
         by_name.setdefault(tuple(column.text(row) for column in kept), set()).add(row.model_key)
     if any(len(keys) > 1 for keys in by_name.values()):
         kept.append(_MODEL_KEY)
-    attack_columns = (*_ATTACK_COLUMNS, *(_SPREAD_COLUMNS if spread else ()), *_COUNT_COLUMNS)
-    return kept + [column for column in attack_columns if column.is_shown(rows, narrow=narrow)]
+    return kept
+
+
+def cells(row: ResultRow) -> list[str]:
+    """Everything that the row was measured with, as `title value`; what it came to is left out."""
+    columns = (*_MODEL_COLUMNS, _MODEL_KEY, *_ATTACK_COLUMNS, *_COUNT_COLUMNS)
+    found = [(column, column.text(row)) for column in columns if column.title not in _FOUND]
+    return [f"{column.title} {value}" for column, value in found if value not in (_ABSENT, column.unsaid)]
 
 
 def common_values(rows: Sequence[ResultRow], *, narrow: bool = False) -> list[str]:

@@ -73,18 +73,19 @@ def _section(family: Sequence[SurfaceGrid], numbers: "count[int]", epsilon: floa
 
     least, greatest = min(grid.row.least_loss for grid in family), max(grid.row.greatest_loss for grid in family)
     panels = "".join(
-        f"<figure><figcaption>{escape(_caption(grid.row, draw, family))}</figcaption>"
+        f"<figure><figcaption>{escape(caption(grid.row, draw, family))}</figcaption>"
         f"{panel(grid, draw=draw, scale=(least, greatest), epsilon=epsilon, name=f'surface-{next(numbers)}')}</figure>"
         for draw in range(max(grid.row.draws for grid in family))
         for grid in family
         if draw < grid.row.draws
     )
     scale = f"<div class='scale'>loss {least:.3g}<div style='background: {gradient_css()}'></div>{greatest:.3g}</div>"
-    heading, axes = escape(_heading(family[-1].row)), escape(_axes(family[-1].row))
-    return f"<h2>{heading}</h2><p>{axes}</p>{scale}<div class='panels'>{panels}</div>{_table(family)}"
+    title, axes = escape(heading(family[-1].row)), escape(_axes(family[-1].row))
+    return f"<h2>{title}</h2><p>{axes}</p>{scale}<div class='panels'>{panels}</div>{_table(family)}"
 
 
-def _heading(row: SurfaceRow) -> str:
+def heading(row: SurfaceRow) -> str:
+    """The net, the example and the direction that the surfaces of a family have in common."""
     rank = f"rank {row.rank_fraction:g} of {row.rank_kind}" if row.rank_fraction is not None else "dense"
     binary = "binary " if row.binary else ""
     training = "" if row.adversarial_training == "none" else f", adversarial training {row.adversarial_training}"
@@ -106,7 +107,7 @@ def _axes(row: SurfaceRow) -> str:
     return f"{planes}. A number on an axis is {length} there, in input units{clipped}."
 
 
-def _caption(row: SurfaceRow, draw: int, family: Sequence[SurfaceGrid]) -> str:
+def caption(row: SurfaceRow, draw: int, family: Sequence[SurfaceGrid]) -> str:
     """What tells a panel from the others of its row."""
     sketched = [grid.row for grid in family if grid.row.theta < 1]
     words = [f"theta {row.theta:g}"]

@@ -54,8 +54,9 @@ def test_a_files_ending_says_its_format_and_the_file_is_replaced(name: str, star
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "report: needs --paper"),
-        (["tiny"], "report: needs --paper"),
+        ([], "report: needs SWEEP, or --paper"),
+        (["tiny", "--table", "1"], "report: needs SWEEP, or --paper"),
+        (["--paper", "--figures", "folder"], "--figures: not with --paper"),
         (["--paper", "--table", "7"], "table 7: one of 1, 2, 3, 4, 5"),
         (["--paper", "--table", "1,x"], "--table '1,x': numbers of tables"),
         (["--paper", "--table", ""], "--table '': numbers of tables"),

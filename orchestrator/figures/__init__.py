@@ -1,0 +1,27 @@
+"""Figures of results: frozen values in, Plotly figures with the tables they are drawn from out. Neither SQL nor torch."""
+
+from orchestrator.figures.curves import accuracy_curves
+from orchestrator.figures.difficulty import example_difficulty
+from orchestrator.figures.heat import rank_heat_maps
+from orchestrator.figures.picture import Picture, Pictures, plain
+from orchestrator.figures.scatter import cost_plots, model_points, pareto_fronts
+from orchestrator.figures.surface import Surface, loss_surfaces
+from orchestrator.figures.theme import CONFIG, TEMPLATES
+from orchestrator.figures.training import training_curves
+
+__all__ = [
+    "CONFIG",
+    "TEMPLATES",
+    "Picture",
+    "Pictures",
+    "Surface",
+    "accuracy_curves",
+    "cost_plots",
+    "example_difficulty",
+    "loss_surfaces",
+    "model_points",
+    "pareto_fronts",
+    "plain",
+    "rank_heat_maps",
+    "training_curves",
+]

@@ -1,0 +1,123 @@
+"""How hard each test example is: the share of evaluations that classify it right."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from orchestrator.figures.picture import Cell, Picture, Pictures, Table, plain
+from orchestrator.figures.theme import DASHES, PALETTE, drawn, percent_axis
+from orchestrator.store.readings import ExampleScores
+
+_BINS = 20
+_WORDS = {"none": "clean"}
+
+
+def example_difficulty(scores: Sequence[ExampleScores]) -> Pictures:
+    """For each data set the share of evaluations (models x attacks x repeats x draws) that get each example right, clean and under
+    attacks of each knowledge: sorted, and as a histogram. The table has the hardest examples first, by their place in the test set
+    as it is evaluated."""
+    groups: dict[tuple[str, int], list[ExampleScores]] = defaultdict(list)
+    for found in scores:
+        groups[found.dataset, found.n_examples].append(found)
+    pictures: Pictures = {}
+    for (dataset, count), group in groups.items():
+        pictures |= _pictures(f"{dataset}, {count} examples", group)
+    return pictures
+
+
+def _pictures(label: str, group: Sequence[ExampleScores]) -> Pictures:
+    columns = {_column(found): np.round(100 * found.right / found.evaluations, 2) for found in group}
+    table = _table(columns, group)
+    caption = "; ".join(f"{_word(found)}: {found.evaluations} evaluations of each example" for found in group) + "."
+    hardest = [str(row["example"]) for row in table[:10]]
+    return {
+        f"{label}: sorted": Picture(
+            title=f"How hard each example is: {label}",
+            figure=_sorted_figure(table, list(columns)),
+            table=table,
+            caption=f"{caption} Each line is sorted by itself. Hardest under attack: examples {', '.join(hardest)}.",
+        ),
+        f"{label}: histogram": _histogram(label, columns, caption),
+    }
+
+
+def _word(found: ExampleScores) -> str:
+    return _WORDS.get(found.knowledge, found.knowledge)
+
+
+def _column(found: ExampleScores) -> str:
+    return f"{_word(found)}: right %"
+
+
+def _table(columns: dict[str, Any], group: Sequence[ExampleScores]) -> Table:
+    """The examples, those first that the fewest attacked evaluations get right (clean ones, where there is no attack)."""
+    counted = [found for found in group if found.knowledge != "none"] or group
+    share = sum(found.right for found in counted) / sum(found.evaluations for found in counted)
+    order = np.argsort(share, kind="stable").tolist()
+    return [{"example": place, **{name: float(shares[place]) for name, shares in columns.items()}} for place in order]
+
+
+def _sorted_figure(table: Table, names: Sequence[str]) -> Any:
+    traces = []
+    for number, name in enumerate(names):
+        ordered = sorted(table, key=lambda row: _number(row[name]))
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "x": [round(100 * (place + 1) / len(ordered), 3) for place in range(len(ordered))],
+                "y": [row[name] for row in ordered],
+                "customdata": [row["example"] for row in ordered],
+                "name": plain(name.removesuffix(": right %")),
+                "line": {"color": PALETTE[number % len(PALETTE)], "dash": DASHES[number % len(DASHES)], "width": 2, "shape": "hv"},
+                "hovertemplate": "example %{customdata}: right in <b>%{y:.1f} %</b> of evaluations<extra>%{fullData.name}</extra>",
+            }
+        )
+    return drawn(
+        traces,
+        xaxis={"title": {"text": "examples, hardest first (%)"}, "range": [0, 100]},
+        yaxis=percent_axis("evaluations that get it right (%)"),
+    )
+
+
+def _histogram(label: str, columns: dict[str, Any], caption: str) -> Picture:
+    edges = np.linspace(0, 100, _BINS + 1)
+    counts = {name: np.histogram(shares, edges)[0].tolist() for name, shares in columns.items()}
+    table: Table = [
+        {
+            "right %, from": float(edges[place]),
+            "to": float(edges[place + 1]),
+            **{_bare(name): found[place] for name, found in counts.items()},
+        }
+        for place in range(_BINS)
+    ]
+    traces = [_bars(table, _bare(name), number) for number, name in enumerate(counts)]
+    figure = drawn(
+        traces,
+        xaxis={"title": {"text": "evaluations that get it right (%)"}, "range": [0, 100]},
+        yaxis={"title": {"text": "examples"}},
+        bargap=0.1,
+    )
+    return Picture(title=f"How many examples are how hard: {label}", figure=figure, table=table, caption=caption)
+
+
+def _bare(name: str) -> str:
+    return f"{name.removesuffix(': right %')}: examples"
+
+
+def _bars(table: Table, name: str, number: int) -> dict[str, Any]:
+    return {
+        "type": "bar",
+        "x": [(_number(row["right %, from"]) + _number(row["to"])) / 2 for row in table],
+        "y": [row[name] for row in table],
+        "customdata": [[row["right %, from"], row["to"]] for row in table],
+        "name": plain(name.removesuffix(": examples")),
+        "marker": {"color": PALETTE[number % len(PALETTE)]},
+        "hovertemplate": "right in %{customdata[0]:g} to %{customdata[1]:g} %: <b>%{y} examples</b><extra>%{fullData.name}</extra>",
+    }
+
+
+def _number(cell: Cell) -> float:
+    return float(cell) if cell is not None else float("nan")

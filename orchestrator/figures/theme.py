@@ -1,0 +1,95 @@
+"""Colours, marks and axes that all figures share; they are told apart without colour vision, on white and on near-black."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+PALETTE = ("#0078b8", "#d55e00", "#009368", "#c069a0", "#8a7a00", "#7568c4", "#7a7a7a")
+"""After Okabe & Ito (2008, "Color Universal Design"), each darkened or lightened until it contrasts 3:1 with both `GROUNDS`."""
+
+GROUNDS = {"light": "#ffffff", "dark": "#14171c"}
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "triangle-down", "x", "star")
+SEQUENTIAL = "Cividis"
+CONFIG: dict[str, Any] = {
+    "displaylogo": False,
+    "responsive": True,
+    "plotlyServerURL": "",
+    "modeBarButtons": [["toImage", "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
+}
+"""How plotly.js shows a figure: without its usual button that uploads the figure to a server."""
+
+BESIDE_A_SCALE = {"l": 56, "r": 16, "t": 36, "b": 48}
+"""Margins of a figure with a scale of colours, which would reach up to the buttons."""
+
+_INKS = {"light": ("#1c2733", "#dfe4ea", "#f4f6f8"), "dark": ("#d7dde4", "#343b45", "#1f242c")}
+
+
+def faded(colour: str, opacity: float) -> str:
+    """The `#rrggbb` colour, seen through."""
+    red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity})"
+
+
+def template(ground: str) -> go.layout.Template:
+    """How a figure looks on the `light` or the `dark` ground; its own background is transparent."""
+    ink, grid, raised = _INKS[ground]
+    axis = {"gridcolor": grid, "linecolor": grid, "zerolinecolor": grid, "tickcolor": grid, "automargin": True, "title": {"standoff": 8}}
+    return go.layout.Template(
+        layout={
+            "font": {"family": "system-ui, sans-serif", "size": 13, "color": ink},
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "colorway": list(PALETTE),
+            "hoverlabel": {"bgcolor": raised, "bordercolor": grid, "font": {"color": ink, "size": 12}, "align": "left", "namelength": -1},
+            "xaxis": axis,
+            "yaxis": axis,
+            "coloraxis": {"colorbar": {"outlinewidth": 0, "thickness": 12}},
+            "legend": {"bgcolor": "rgba(0,0,0,0)"},
+            "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": faded(PALETTE[-1], 0.6), "activecolor": ink},
+        }
+    )
+
+
+TEMPLATES = {ground: template(ground) for ground in GROUNDS}
+
+
+class Marks:
+    """Which colour, dash and symbol each line has: colour and first symbol say theta, dash and further symbols what else is different."""
+
+    def __init__(self, thetas: Iterable[float]) -> None:
+        self._order = sorted(set(thetas), reverse=True)
+        self._seen: dict[float, list[str]] = {}
+
+    def colour(self, theta: float) -> str:
+        return PALETTE[self._order.index(theta) % len(PALETTE)]
+
+    def place(self, theta: float, name: str) -> int:
+        """How many other lines of that theta came before the one of that name."""
+        names = self._seen.setdefault(theta, [])
+        if name not in names:
+            names.append(name)
+        return names.index(name)
+
+    def dash(self, theta: float, name: str) -> str:
+        return DASHES[self.place(theta, name) % len(DASHES)]
+
+    def symbol(self, theta: float, name: str) -> str:
+        return SYMBOLS[(self._order.index(theta) + self.place(theta, name)) % len(SYMBOLS)]
+
+
+def drawn(traces: Sequence[dict[str, Any]], **layout: Any) -> go.Figure:
+    """The figure of these traces: legend below, room for titles, no template."""
+    settings: dict[str, Any] = {
+        "template": "none",
+        "margin": {"l": 56, "r": 16, "t": 16, "b": 48},
+        "hovermode": "closest",
+        "legend": {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0},
+        "height": 420,
+    }
+    return go.Figure(data=list(traces), layout={**settings, **layout})
+
+
+def percent_axis(title: str, **more: Any) -> dict[str, Any]:
+    return {"title": {"text": title}, "range": [-2, 102], "ticksuffix": "", **more}

@@ -1,0 +1,52 @@
+"""`robustsweep report SWEEP`: read the store, write the page, and pictures if they are asked for."""
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+from orchestrator.places import Places
+from orchestrator.report.sweep_page.atomic import write_atomically
+from orchestrator.report.sweep_page.naming import slug
+from orchestrator.store import open_store
+from workers.errors import UserError
+
+ImageForm = Literal["png", "svg"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportOptions:
+    """What to write: the page to `output` (None: `SWEEP-report.html` here) and, where a folder is named, every figure as an image."""
+
+    places: Places
+    sweep: str
+    output: Path | None = None
+    figures: Path | None = None
+    image: ImageForm = "svg"
+
+
+def report_sweep(options: ReportOptions) -> list[Path]:
+    """Write the report; the files that were written, the page first.
+
+    Raises:
+        UserError: no such sweep or store, plotly or a browser is missing, or a file cannot be written.
+    """
+    if find_spec("plotly") is None:
+        raise UserError("report: needs the package plotly: pip install 'robustsweep[dashboard]'")
+    from orchestrator.report.sweep_page.evidence import gather
+    from orchestrator.report.sweep_page.images import write_images
+    from orchestrator.report.sweep_page.page import render_page
+    from orchestrator.report.sweep_page.sections import sections
+
+    if options.figures is not None:
+        from orchestrator.report.browser import find_browser
+
+        find_browser()
+    with open_store(options.places.store_url, upgrade=False) as store:
+        evidence = gather(store, options.places.artifacts, options.sweep)
+    found = sections(evidence)
+    output = (options.output or Path(f"{slug(options.sweep)}-report.html")).expanduser()
+    write_atomically(output, render_page(evidence, found).encode())
+    if options.figures is None:
+        return [output]
+    return [output, *write_images(found, options.figures, form=options.image)]

@@ -1,0 +1,129 @@
+"""The figures of a report, section by section, in the order in which a reader asks."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from orchestrator.figures import (
+    Picture,
+    Pictures,
+    Surface,
+    accuracy_curves,
+    example_difficulty,
+    loss_surfaces,
+    model_points,
+    rank_heat_maps,
+    training_curves,
+)
+from orchestrator.report.surface_page import caption, heading
+from orchestrator.report.surfaces import SurfaceGrid, families
+from orchestrator.report.sweep_page.evidence import Evidence
+
+MOST_SIDE_BY_SIDE = 6
+_ROBUST = "robust accuracy %"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """Pictures under one heading. Of several `choices` one is shown at a time, `first` at the beginning; `fill` says what is
+    missing where there are none, `notes` what else there is to say."""
+
+    name: str
+    title: str
+    choices: dict[str, list[Picture]]
+    first: str = ""
+    fill: str
+    notes: Sequence[str] = ()
+
+
+def sections(evidence: Evidence) -> list[Section]:
+    """Every section, also those that nothing fills yet."""
+    rows = evidence.rows
+    points = model_points(rows, evidence.costs)
+    return [
+        _side_by_side(
+            "accuracy", "Accuracy against epsilon", accuracy_curves(rows), _attacked("a space with attacks over several epsilons")
+        ),
+        _chosen(
+            "pareto",
+            "Clean against robust accuracy",
+            _of(points, lambda title: title.startswith("Clean")),
+            _attacked("models with clean accuracy and attacks"),
+        ),
+        _chosen(
+            "rank",
+            "Robust accuracy over theta and rank",
+            {label: [picture] for label, picture in rank_heat_maps(rows).items()},
+            "To fill this: a space with several model.theta and several model.rank_fraction, under attack.",
+        ),
+        _chosen(
+            "cost",
+            "Cost against robustness",
+            _of(points, lambda title: not title.startswith("Clean")),
+            _attacked("any finished attack"),
+        ),
+        _side_by_side(
+            "training", "Training", training_curves(evidence.runs), "To fill this: a trained model; no training job is done yet."
+        ),
+        _difficulty(evidence),
+        _surfaces(evidence),
+    ]
+
+
+def _attacked(what: str) -> str:
+    return f"To fill this: {what}; no attack of this sweep is done yet."
+
+
+def _side_by_side(name: str, title: str, pictures: Pictures, fill: str) -> Section:
+    if len(pictures) > MOST_SIDE_BY_SIDE:
+        return _chosen(name, title, {label: [picture] for label, picture in pictures.items()}, fill)
+    return Section(name=name, title=title, choices={"": list(pictures.values())} if pictures else {}, fill=fill)
+
+
+def _chosen(name: str, title: str, choices: dict[str, list[Picture]], fill: str) -> Section:
+    first = max(choices, key=lambda label: _spread(choices[label])) if choices else ""
+    return Section(name=name, title=title, choices=choices, first=first, fill=fill)
+
+
+def _spread(pictures: Sequence[Picture]) -> float:
+    """By how much models differ: what tells most is shown first."""
+    shares = [float(row[_ROBUST] or 0) for row in pictures[0].table if _ROBUST in row]
+    return max(shares) - min(shares) if shares else 0.0
+
+
+def _of(points: dict[str, list[Picture]], wanted: Callable[[str], bool]) -> dict[str, list[Picture]]:
+    found = {label: [picture for picture in pictures if wanted(picture.title)] for label, pictures in points.items()}
+    return {label: pictures for label, pictures in found.items() if pictures}
+
+
+def _difficulty(evidence: Evidence) -> Section:
+    pictures = example_difficulty(evidence.scores)
+    choices: dict[str, list[Picture]] = {}
+    for label, picture in pictures.items():
+        choices.setdefault(label.rpartition(":")[0], []).append(picture)
+    fill = "To fill this: evaluated models; no evaluation of this sweep is done yet."
+    return _chosen("examples", "How hard the examples are", choices, fill)
+
+
+def _surfaces(evidence: Evidence) -> Section:
+    choices: dict[str, list[Picture]] = {}
+    for family in families(evidence.surfaces):
+        label = heading(family[-1].row)
+        choices.setdefault(label, []).extend(loss_surfaces(_draws(family)).values())
+    fill = "To fill this: a space with a section surfaces; no loss surface of this sweep is done yet."
+    first = next(iter(choices), "")
+    return Section(name="surfaces", title="Loss surfaces", choices=choices, first=first, fill=fill, notes=evidence.unread)
+
+
+def _draws(family: Sequence[SurfaceGrid]) -> list[Surface]:
+    """Each draw of each net by itself: where the loss lies under one draw of the sketch says nothing of another's."""
+    found = [(caption(grid.row, draw, family), grid, draw) for grid in family for draw in range(grid.row.draws)]
+    alike = Counter(label for label, _, _ in found)
+    return [
+        Surface(
+            label=label if alike[label] == 1 else f"{label}, job {grid.row.job_key[:8]}",
+            losses=grid.losses[draw : draw + 1],
+            axis=grid.coordinates,
+        )
+        for label, grid, draw in found
+    ]
