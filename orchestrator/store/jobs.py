@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, get_args
 
 import numpy as np
@@ -46,16 +46,19 @@ _MEASURED: dict[type[Base], tuple[str, ...]] = {
 """What each table of results has that is not in the job's spec."""
 
 
-@dataclass(frozen=True)
 class _States:
-    """What planned jobs wait for, at one moment."""
+    """What planned jobs wait for, at one moment; read only if there are any."""
 
-    running: set[str]
-    blocked: set[str]
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
 
-    @classmethod
-    def read(cls, connection: Connection) -> "_States":
-        return cls(running_jobs(connection, utc_now() - ALIVE), blocked_jobs(connection))
+    @cached_property
+    def running(self) -> set[str]:
+        return running_jobs(self._connection, utc_now() - ALIVE)
+
+    @cached_property
+    def blocked(self) -> set[str]:
+        return blocked_jobs(self._connection)
 
     def of(self, key: str, recorded: str) -> JobState:
         if recorded == "planned":
@@ -84,7 +87,7 @@ def job_details(store: Store, digits: str) -> JobDetails:
     with store.reading() as connection:
         key = _find_key(connection, digits)
         job = connection.execute(select(JobRecord.__table__).where(JobRecord.key == key)).one()
-        states = _States.read(connection)
+        states = _States(connection)
         return JobDetails(
             key=key,
             key_version=job.key_version,

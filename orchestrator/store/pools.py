@@ -27,8 +27,8 @@ def seed_pools(connection: Connection, models: Mapping[str, Mapping[str, Any]]) 
     return {key: first[recipes[key]] for key in models}
 
 
-def trained_jobs(connection: Connection) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """The specs, as JSON, of all jobs that train or defend a model, and the parents, by role, of those that have any; by key."""
+def _recipes(connection: Connection, keys: Iterable[str]) -> dict[str, str]:
+    """What each model's job key would be if no spec had a seed."""
     trained = select(JobRecord.key, JobRecord.spec).where(JobRecord.stage.in_(_TRAINED))
     specs = {key: spec for key, spec in connection.execute(trained)}  # noqa: C416 (rows, not tuples, to a type checker)
     edges = select(JobParentRecord.child_key, JobParentRecord.role, JobParentRecord.parent_key).join(
@@ -37,12 +37,6 @@ def trained_jobs(connection: Connection) -> tuple[dict[str, str], dict[str, dict
     parents: dict[str, dict[str, str]] = {}
     for child, role, parent in connection.execute(edges.where(JobRecord.stage.in_(_TRAINED))):
         parents.setdefault(child, {})[role] = parent
-    return specs, parents
-
-
-def _recipes(connection: Connection, keys: Iterable[str]) -> dict[str, str]:
-    """What each model's job key would be if no spec had a seed."""
-    specs, parents = trained_jobs(connection)
 
     @cache
     def recipe(key: str) -> str:
