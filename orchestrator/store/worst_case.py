@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 Flags = NDArray[np.bool_]
 Scores = NDArray[np.float64]
+Counts = NDArray[np.float32]
+_EQUAL = 1e-6
+"""Attacks whose expected scores differ by less seem equally harmful."""
 
 
 def worst_case(attacks: Sequence[Flags], *, randomised: bool) -> Scores | None:
@@ -47,36 +50,44 @@ def worst_case(attacks: Sequence[Flags], *, randomised: bool) -> Scores | None:
     return _cross_fitted(np.stack([right for right, _ in split]), np.stack([counts for _, counts in split]))[:, None]
 
 
-def _by_fold(flags: Flags, folds: int, *, by_repeat: bool) -> tuple[Scores, Scores]:
-    """For each fold the number of times that each example was right, (folds, examples), and of how many, (folds, 1)."""
+def _by_fold(flags: Flags, folds: int, *, by_repeat: bool) -> tuple[Counts, Counts]:
+    """For each fold the number of times that each example was right, (folds, examples), and of how many, (folds,)."""
     units = flags if by_repeat else flags.reshape(-1, 1, flags.shape[2])
     right = np.stack([units[fold::folds].sum(axis=(0, 1), dtype=np.int32) for fold in range(folds)])
-    counts = np.array([[units[fold::folds].shape[0] * units.shape[1]] for fold in range(folds)])
-    return right.astype(np.float64), counts.astype(np.float64)
+    counts = [units[fold::folds].shape[0] * units.shape[1] for fold in range(folds)]
+    return right.astype(np.float32), np.array(counts, dtype=np.float32)
 
 
-def _cross_fitted(right: Scores, counts: Scores) -> Scores:
-    """The score of each fold under the attack that the other folds choose, (folds, examples), from (attacks, folds, ...)."""
-    evaluations = counts.sum(axis=1, keepdims=True) - counts
-    elsewhere = (right.sum(axis=1, keepdims=True) - right) / evaluations
-    everywhere = elsewhere.mean(axis=2, keepdims=True)
-    expected = everywhere + _trust(right, counts, evaluations) * (elsewhere - everywhere)
-    chosen = np.isclose(expected, expected.min(axis=0, keepdims=True))
-    scores = (chosen * right / counts).sum(axis=0) / chosen.sum(axis=0)
-    every: Scores = right / counts
-    strongest: Scores = every[every.mean(axis=(1, 2)).argmin()]
+def _cross_fitted(right: Counts, counts: Counts) -> Scores:
+    """The score of each fold under the attack that the other folds choose, (folds, examples), from (attacks, folds, examples) and
+    (attacks, folds); or, where that is lower, under the attack that is the strongest of all."""
+    totals, evaluations = right.sum(axis=1), counts.sum(axis=1, keepdims=True) - counts
+    trust = _trust(totals, counts.sum(axis=1), evaluations)
+    everywhere = (totals.mean(axis=1, keepdims=True) - right.mean(axis=2)) / evaluations
+    scores = np.empty(right.shape[1:])
+    for fold in range(right.shape[1]):  # fold by fold: what is worked on stays in the cache
+        weight, rest = (trust / evaluations)[:, fold, None], ((1 - trust) * everywhere)[:, fold, None]
+        expected = rest + weight * (totals - right[:, fold])
+        chosen = expected <= expected.min(axis=0) + _EQUAL
+        scores[fold] = (chosen * (right[:, fold] / counts[:, fold, None])).sum(axis=0) / chosen.sum(axis=0)
+    alone = (right.mean(axis=2) / counts).mean(axis=1)
+    strongest: Scores = (right[alone.argmin()] / counts[alone.argmin(), :, None]).astype(np.float64)
     return strongest if strongest.mean() < scores.mean() else scores
 
 
-def _trust(right: Scores, counts: Scores, evaluations: Scores) -> Scores:
-    """How much of an example's mean over so many `evaluations` is the example's own, and not noise, in [0, 1], (attacks, folds, 1).
+def _trust(totals: Counts, total: Counts, evaluations: Counts) -> Counts:
+    """How much of an example's mean over so many `evaluations`, (attacks, folds), is the example's own, and not noise, in [0, 1].
 
     The variance of a mean is the examples' own and the p(1 - p) / evaluations that single evaluations add.
+
+    Args:
+        totals: how often each example was right, (attacks, examples), of `total` times, (attacks,).
+        total: see there.
+        evaluations: how many there are without each fold.
     """
-    total = counts.sum(axis=1, keepdims=True)
-    means = right.sum(axis=1, keepdims=True) / total
-    single = (means * (1 - means)).mean(axis=2, keepdims=True) * total / (total - 1)
-    own = np.maximum(means.var(axis=2, keepdims=True) - single / total, 0)
+    means = totals / total[:, None]
+    single = (means * (1 - means)).mean(axis=1) * total / (total - 1)
+    own = np.maximum(means.var(axis=1) - single / total, 0)[:, None]
     with np.errstate(invalid="ignore"):
-        trust: Scores = np.nan_to_num(own / (own + single / evaluations))
+        trust: Counts = np.nan_to_num(own / (own + single[:, None] / evaluations))
     return trust

