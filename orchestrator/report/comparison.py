@@ -18,6 +18,8 @@ _ABSENT = "-"
 _SHORT = ("data.name", "model.name", "defence.name")
 _MOST_VALUES = 4
 _FIGURES = ("difference", "95% low", "95% high")
+Columns = Sequence[tuple[str, bool]]
+"""Titles, and whether numbers are below them."""
 
 
 def render_comparison(comparison: Comparison, form: Format, *, every_cell: bool) -> str | Group:
@@ -35,16 +37,22 @@ def render_comparison(comparison: Comparison, form: Format, *, every_cell: bool)
         return str(render_rows(*_numbers(comparison, cells, names), form))
     lines = summary(comparison, every_cell=every_cell)
     columns, rows = _texts(comparison, cells, names)
-    if form == "markdown":
-        table = [[markdown(column) for column, _ in columns], ["---:" if numeric else "---" for _, numeric in columns]]
-        table += [[markdown(text) for text in row] for row in rows]
-        return "\n".join([*(f"- {markdown(line)}" for line in lines), "", *(f"| {' | '.join(row)} |" for row in table)])
-    table_of_texts = plain_table()
+    return _markdown(lines, columns, rows) if form == "markdown" else _terminal(lines, columns, rows)
+
+
+def _markdown(lines: Sequence[str], columns: Columns, rows: Sequence[Sequence[str]]) -> str:
+    table = [[markdown(column) for column, _ in columns], ["---:" if numeric else "---" for _, numeric in columns]]
+    table += [[markdown(text) for text in row] for row in rows]
+    return "\n".join([*(f"- {markdown(line)}" for line in lines), "", *(f"| {' | '.join(row)} |" for row in table)])
+
+
+def _terminal(lines: Sequence[str], columns: Columns, rows: Sequence[Sequence[str]]) -> Group:
+    table = plain_table()
     for column, numeric in columns:
-        table_of_texts.add_column(Text(visible(column)), justify="right" if numeric else "left", no_wrap=True)
+        table.add_column(Text(visible(column)), justify="right" if numeric else "left", no_wrap=True)
     for row in rows:
-        table_of_texts.add_row(*(Text(visible(text)) for text in row))
-    return Group(*(Text(visible(line)) for line in lines), Text(""), Whole(table_of_texts))
+        table.add_row(*(Text(visible(text)) for text in row))
+    return Group(*(Text(visible(line)) for line in lines), Text(""), Whole(table))
 
 
 def summary(comparison: Comparison, *, every_cell: bool) -> list[str]:
