@@ -63,8 +63,8 @@ def _in_space(statement: AnySelect, sweep: int | None) -> AnySelect:
 
 
 def _counts(connection: Connection, sweep: int | None, since: datetime) -> Counts:
-    running = _running(connection, since)
-    blocked = _blocked(connection)
+    running = running_jobs(connection, since)
+    blocked = blocked_jobs(connection)
     counts: Counts = defaultdict(lambda: defaultdict(Counter))
     for row in connection.execute(_in_space(select(SweepJobRecord.sweep_id, JobRecord.key, JobRecord.stage, JobRecord.state), sweep)):
         state = row.state
@@ -74,12 +74,13 @@ def _counts(connection: Connection, sweep: int | None, since: datetime) -> Count
     return counts
 
 
-def _running(connection: Connection, since: datetime) -> set[str]:
+def running_jobs(connection: Connection, since: datetime) -> set[str]:
+    """The jobs that a driver runs which was alive at that time."""
     alive = select(AttemptRecord.job_key).join(SweepRecord, SweepRecord.id == AttemptRecord.sweep_id)
     return set(connection.execute(alive.where(AttemptRecord.outcome == "running", SweepRecord.heartbeat_at >= since)).scalars())
 
 
-def _blocked(connection: Connection) -> set[str]:
+def blocked_jobs(connection: Connection) -> set[str]:
     """The jobs with a failed ancestor."""
     frontier = set(connection.execute(select(JobRecord.key).where(JobRecord.state == "failed")).scalars())
     if not frontier:
