@@ -7,13 +7,16 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.comparison_commands import compare
 from orchestrator.db_commands import db
-from orchestrator.options import DEFAULT_HOME, Home, StoreUrl, SweepName, TextFormat
+from orchestrator.job_commands import show
+from orchestrator.options import DEFAULT_HOME, Data, Home, StoreUrl, SweepName, TextFormat
 from orchestrator.options import console as _console
 from orchestrator.options import places as _places
 from orchestrator.passwords import hide_arguments
 from orchestrator.report_commands import report, surfaces
 from orchestrator.results_commands import query, results, verdicts
+from orchestrator.robustbench_commands import robustbench
 from workers.errors import UserError
 
 app = typer.Typer(
@@ -34,12 +37,6 @@ class ExecutorChoice(StrEnum):
     inline = "inline"
 
 
-Data = Annotated[
-    Path | None,
-    typer.Option(
-        "--data", envvar="ROBUSTSWEEP_DATA", help="Data root, as torchvision lays it out (holds cifar-10-batches-py/).", show_default=False
-    ),
-]
 Space = Annotated[str, typer.Argument(help="A built-in space's name (see `robustsweep spaces`), or the path of a YAML file.")]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="Override a field of the space: PATH=VALUE, e.g. model.theta=0.9.", show_default=False)
@@ -132,10 +129,13 @@ def plan(
         _console().print(render_plan(name, found, every_job=jobs))
 
 
+app.command()(show)
+app.command()(compare)
 app.command()(results)
 app.command()(query)
 app.command()(verdicts)
 app.command()(report)
+app.command()(robustbench)
 app.command()(surfaces)
 
 

@@ -22,6 +22,12 @@ StoreUrl = Annotated[
         show_envvar=True,
     ),
 ]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", envvar="ROBUSTSWEEP_DATA", help="Data root, as torchvision lays it out (holds cifar-10-batches-py/).", show_default=False
+    ),
+]
 SweepName = Annotated[str | None, typer.Argument(help="A sweep's name; all sweeps if left out.", show_default=False)]
 DEFAULT_HOME = Path("sweeps")
 

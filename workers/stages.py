@@ -118,21 +118,18 @@ def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
     history = train(network, split, spec.training, order=order, checkpoint=checkpoint, report=report, attack=attack)
     if not all(tensor.isfinite().all() for tensor in network.state_dict().values()):
         raise JobError("the last epoch left weights that are not finite; try a smaller learning_rate")
-    weights = save({name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()})
-    return _outcome(network, history), {_MODEL: weights}
+    return _trained(network, history)
 
 
 def _defend(room: Room, spec: TrainSpec) -> Computed:
     """The parent's weights as they are: what is new is the defence that everyone who loads this job's model finds around it."""
-    network = build(spec.model, DATASETS[spec.data.name].info, seed=0, defence=spec.defence)
-    weights = room.artifacts.read(room.parent("weights"), _MODEL)
-    network.load_state_dict(load(weights))
-    return _outcome(network, []), {_MODEL: weights}
+    return _trained(_untrained(room, spec), [])
 
 
-def _outcome(network: Network, history: list[EpochRecord]) -> TrainOutcome:
+def _trained(network: Network, history: list[EpochRecord]) -> Computed:
     n_parameters = sum(parameter.numel() for parameter in network.parameters())
-    return TrainOutcome(history=history, ranks=network.ranks(), n_parameters=n_parameters)
+    weights = save({name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()})
+    return TrainOutcome(history=history, ranks=network.ranks(), n_parameters=n_parameters), {_MODEL: weights}
 
 
 def _untrained(room: Room, spec: TrainSpec) -> Network:

@@ -24,6 +24,29 @@ def success_probabilities(store: Store, of: ResultRow | Sequence[str]) -> NDArra
     Raises:
         UserError: a job has no flags in the store, there are no jobs, or they evaluated different numbers of examples.
     """
+    shares: NDArray[np.float64] = 1 - np.concatenate(_evaluations(store, of)).mean(axis=0)
+    return shares
+
+
+def outcomes(store: Store, of: ResultRow | Sequence[str]) -> NDArray[np.bool_]:
+    """Whether each test example was classified right in each evaluation, (jobs, draws, n_examples), in the order of the jobs.
+
+    Args:
+        store: where the flags are.
+        of: a row of the results, whose jobs are its repeats, or the keys of jobs.
+
+    Raises:
+        UserError: a job has no flags in the store, there are no jobs, or they evaluated different numbers of examples or draws.
+    """
+    found = _evaluations(store, of)
+    draws = sorted({len(correct) for correct in found})
+    if len(draws) > 1:
+        raise UserError(f"jobs with {' and '.join(map(str, draws))} draws: must have as many; ask for each alone")
+    return np.stack(found)
+
+
+def _evaluations(store: Store, of: ResultRow | Sequence[str]) -> list[NDArray[np.bool_]]:
+    """The flags of every job, (draws, n_examples) each, over the same number of examples."""
     keys = of.job_keys if isinstance(of, ResultRow) else tuple(of)
     found = _flags(store, keys)
     missing = [key for key in keys if key not in found]
@@ -32,8 +55,7 @@ def success_probabilities(store: Store, of: ResultRow | Sequence[str]) -> NDArra
     sizes = sorted({correct.shape[1] for correct in found.values()})
     if len(sizes) > 1:
         raise UserError(f"jobs on {' and '.join(map(str, sizes))} examples: must be of the same examples")
-    shares: NDArray[np.float64] = 1 - np.concatenate(list(found.values())).mean(axis=0)
-    return shares
+    return [found[key] for key in keys]
 
 
 def _flags(store: Store, keys: Sequence[str]) -> dict[str, NDArray[np.bool_]]:

@@ -18,6 +18,7 @@ from workers.fields import Stage
 ALIVE = timedelta(seconds=30)
 """A driver whose heartbeat is older than this is taken for dead."""
 
+_CHUNK = 500  # SQLite takes only so many values in one statement
 _STAGES: tuple[Stage, ...] = get_args(Stage)
 AnySelect = Select[*tuple[Any, ...]]
 Counts = dict[int, dict[Stage, Counter[str]]]
@@ -51,8 +52,11 @@ def failures(store: Store, sweep: str | None) -> list[Failure]:
         jobs = connection.execute(select(JobRecord.key, JobRecord.stage, JobRecord.spec).where(JobRecord.state == "failed", held)).all()
         columns = AttemptRecord.job_key, AttemptRecord.outcome, AttemptRecord.error, AttemptRecord.traceback
         attempts = defaultdict(list)
-        for key in (job.key for job in jobs):
-            attempts[key] = list(connection.execute(select(*columns).where(AttemptRecord.job_key == key).order_by(AttemptRecord.number)))
+        for start in range(0, len(jobs), _CHUNK):
+            keys = [job.key for job in jobs[start : start + _CHUNK]]
+            statement = select(*columns).where(AttemptRecord.job_key.in_(keys)).order_by(AttemptRecord.number)
+            for row in connection.execute(statement):
+                attempts[row.job_key].append(row)
     found = [_failure(job, attempts[job.key]) for job in jobs]
     return sorted(found, key=lambda failure: (_STAGES.index(failure.stage), failure.key))
 
@@ -88,16 +92,26 @@ def _counted(sweep: int | None, state: Any) -> AnySelect:
     return _in_space(statement, sweep).group_by(*columns, "state")
 
 
+def running_jobs(connection: Connection, since: datetime) -> set[str]:
+    """The jobs that a driver runs which was alive at that time."""
+    return set(connection.execute(_running(since)).scalars())
+
+
+def blocked_jobs(connection: Connection) -> set[str]:
+    """The jobs with a failed ancestor."""
+    return set(connection.execute(_blocked()).scalars())
+
+
 def _running(since: datetime) -> AnySelect:
     alive = select(AttemptRecord.job_key).join(SweepRecord, SweepRecord.id == AttemptRecord.sweep_id)
     return alive.where(AttemptRecord.outcome == "running", SweepRecord.heartbeat_at >= since)
 
 
 def _blocked() -> AnySelect:
-    """The jobs with a failed ancestor, and those that failed."""
-    failed = select(JobRecord.key.label("key")).where(JobRecord.state == "failed").cte("blocked", recursive=True)
-    children = select(JobParentRecord.child_key).join(failed, JobParentRecord.parent_key == failed.c.key)
-    return select(failed.union(children).c.key)
+    failed = select(JobRecord.key.label("key")).where(JobRecord.state == "failed")
+    descended = select(JobParentRecord.child_key.label("key")).where(JobParentRecord.parent_key.in_(failed)).cte(recursive=True)
+    further = select(JobParentRecord.child_key).join(descended, JobParentRecord.parent_key == descended.c.key)
+    return select(descended.union(further).c.key)
 
 
 def _status(row: Any, counts: dict[Stage, Counter[str]], since: datetime) -> SweepStatus:

@@ -58,7 +58,7 @@ def _model(number: int, *, sweep: int, examples: int, generator: np.random.Gener
     cells = list(itertools.product(ATTACKS, KNOWLEDGE, EPSILONS, range(REPEATS)))
     attacks = [_key("attack", number, *cell) for cell in cells]
     keys = [(model, "pretrain"), *((key, "evaluate") for key in clean), *((key, "attack") for key in attacks)]
-    spec = json.dumps({"stage": "attack", "filling": "x" * 600})
+    spec = json.dumps({"stage": "attack", "model": {"theta": theta}, "data": {"name": "cifar10"}, "filling": "x" * 600})
     yield JobRecord, [{"key": key, "key_version": 1, "stage": stage, "spec": spec, "state": "done"} for key, stage in keys]
     yield JobParentRecord, [{"child_key": key, "role": "model", "parent_key": model} for key, _ in keys[1:]]
     yield SweepJobRecord, [{"sweep_id": sweep, "job_key": key, "in_space": True} for key, _ in keys]

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.store import Store, open_store, parse_conditions, result_rows
+from orchestrator.store.export import export_store
+from orchestrator.store.merge import import_folder
 from orchestrator.store.sql import ask
 from tests.benchmarks.conftest import Record
 from tests.benchmarks.many_results import RESULTS_PER_MODEL, fill
@@ -79,3 +81,21 @@ def test_the_worst_case_over_the_attacks_of_a_sweep(back_end: str, record: Recor
     assert len(rows) == 3 * 50
     reference = "one second; a sweep of 50 models x 10,000 examples, 5,000 results, from the stored flags"
     record(f"{back_end}: worst case over attacks", seconds, asked="< 2", reference=reference)
+
+
+@pytest.mark.parametrize("back_end", ["sqlite", "postgresql"])
+def test_results_taken_in(back_end: str, tmp_path: Path, record: Record) -> None:
+    """An import of 50,000 attack results of 100 models into an empty store, worst cases and verdicts included."""
+    models = 100
+    with database("sqlite", models=models, sweeps=1, examples=1000) as store:
+        export_store(store, tmp_path / "export", sweeps=[], force=False)
+    with database(back_end, models=0, sweeps=1, examples=8) as empty, open_store(_url(empty), upgrade=True) as store:
+        start = time.perf_counter()
+        import_folder(store, tmp_path / "export")
+        seconds = time.perf_counter() - start
+    rate = models * RESULTS_PER_MODEL / seconds
+    record(f"{back_end}: attack results imported a second", rate, asked=">= 5000", reference=f"one result; {models} models, 1,000 examples")
+
+
+def _url(store: Store) -> str:
+    return store.address.render_as_string(hide_password=False)

@@ -18,9 +18,11 @@ def launched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(
-    "arguments", [["--help"], ["launch", "--help"], ["--version"], ["spaces"], ["plan", "quickstart"], ["results"], ["report", "--paper"]]
-)
+QUICK = "--help; launch --help; --version; spaces; plan quickstart; results; report --paper; show 0123; compare a b"
+QUICK += "; robustbench a --epsilon 8/255 --out b"
+
+
+@pytest.mark.parametrize("arguments", [command.split() for command in QUICK.split("; ")], ids=" ".join)
 def test_commands_that_compute_nothing_import_neither_torch_nor_ray(arguments: list[str], tmp_path: Path) -> None:
     code = (
         "import sys\nfrom orchestrator.cli import main\nsys.argv = ['robustsweep', *sys.argv[1:]]\n"

@@ -22,7 +22,7 @@ _DRAW = "Plotly.toImage({figure}, {options})"
 
 
 def write_images(sections: Sequence[Section], folder: Path, *, form: Literal["png", "svg"]) -> list[Path]:
-    """Write each picture to `folder`, named after its section and title, on white; the files.
+    """Write each picture to `folder`, named after its title, on white; the files.
 
     PNG files have three pixels for each of the figure's, enough for print at a column's width.
 
@@ -46,7 +46,7 @@ def named(sections: Sequence[Section]) -> Iterator[tuple[str, Picture]]:
     taken: dict[str, int] = {}
     for section in sections:
         for picture in (picture for pictures in section.choices.values() for picture in pictures):
-            name = slug(f"{section.name}-{picture.title}".lower())
+            name = slug(picture.title.lower())
             taken[name] = taken.get(name, 0) + 1
             yield (name if taken[name] == 1 else f"{name}-{taken[name]}"), picture
 

@@ -4,6 +4,7 @@ import base64
 import json
 import zlib
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 from orchestrator.escaping import visible
@@ -40,5 +41,12 @@ def column(title: str, values: Sequence[Cell], *, numeric: bool | None = None) -
     """One column, aligned to the right if `numeric` (None: if all its values are numbers)."""
     if numeric is None:
         numeric = all(value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in values)
-    shown = [visible(value) if isinstance(value, str) else value for value in values]
+    shown = [_cell(value) for value in values]
     return {"title": visible(title), "numeric": numeric, "values": shown}
+
+
+def _cell(value: Cell) -> Cell:
+    """The value as JSON and a reader take it: an infinite loss, and characters that would not be seen, in letters."""
+    if isinstance(value, float) and not isfinite(value):
+        return str(value)
+    return visible(value) if isinstance(value, str) else value

@@ -6,14 +6,16 @@ from typing import Any
 
 import pytest
 
+from orchestrator.escaping import html
 from orchestrator.figures import accuracy_curves
 from orchestrator.places import Places
 from orchestrator.report.sweep_page import ReportOptions, report_sweep
 from orchestrator.report.sweep_page.naming import slug
-from orchestrator.report.sweep_page.payload import pack, unpack
-from orchestrator.store import open_store, record_sweep, result_rows
+from orchestrator.report.sweep_page.payload import column, pack, unpack
+from orchestrator.store import model_verdicts, open_store, record_sweep, result_rows
 from tests.orchestrator.sweep_page.conftest import FillStore
 from workers.errors import UserError
+from workers.results import Environment
 
 _PACKED = re.compile(r'<script type="text/plain"[^>]*>([^<]*)</script>')
 
@@ -93,10 +95,8 @@ HOSTILE = "</script><script>document.title='owned'</script><img src=x onerror=\"
 
 
 def test_names_with_markup_stay_text(fill_store: FillStore, tmp_path: Path) -> None:
-    environment = {"host": HOSTILE, "device": HOSTILE, "threads": 1, "git_revision": HOSTILE[:40], "versions": {HOSTILE: HOSTILE}}
-    from workers.results import Environment
-
-    url = fill_store(sweep=HOSTILE, space=HOSTILE, environment=Environment(**environment), error=HOSTILE)
+    environment = Environment(host=HOSTILE, device=HOSTILE, threads=1, git_revision=HOSTILE[:40], versions={HOSTILE: HOSTILE})
+    url = fill_store(sweep=HOSTILE, space=HOSTILE, environment=environment, error=HOSTILE)
     page = written(url, tmp_path, HOSTILE)
     assert page.count("<script>") == 2
     assert page.count("</script>") == page.count("<script")
@@ -108,6 +108,11 @@ def test_tables_are_packed_to_letters_that_mean_nothing_in_html() -> None:
     value = {"table": [{"title": HOSTILE, "values": [HOSTILE, None, 1.5, True]}]}
     assert re.fullmatch(r"[A-Za-z0-9+/=]*", pack(value))
     assert unpack(pack(value)) == value
+
+
+def test_cells_that_json_or_the_eye_would_lose_are_written_out() -> None:
+    assert column("loss", [1.5, float("inf"), float("nan"), None])["values"] == [1.5, "inf", "nan", None]
+    assert column("name", ["a\u202eb"])["values"] == ["a\\u202eb"]
 
 
 def test_a_sweep_that_is_not_there_leaves_no_file(fill_store: FillStore, tmp_path: Path) -> None:
@@ -127,3 +132,17 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one_and_no_pieces(fill_s
 @pytest.mark.parametrize(("name", "expected"), [("table1-small", "table1-small"), ("../../etc/x", "etc-x"), ("<b>", "b"), ("..", "sweep")])
 def test_file_names_hold_nothing_that_a_path_or_a_shell_would_read(name: str, expected: str) -> None:
     assert slug(name) == expected
+
+
+def test_verdicts_stand_on_top_with_what_each_check_found(fill_store: FillStore, tmp_path: Path) -> None:
+    url = fill_store()
+    with open_store(url, upgrade=False) as store:
+        verdicts = model_verdicts(store, "small")
+    assert len(verdicts) == 4
+    page = written(url, tmp_path)
+    assert page.index('<section id="verdicts">') < page.index('<section id="provenance">') < page.index('<section id="results">')
+    section = page.split('<section id="verdicts">')[1].split("</section>")[0]
+    for verdict in verdicts:
+        assert f"{verdict.description} ({verdict.model_key[:8]})" in section
+        for check in verdict.checks:
+            assert html(check.reason) in section

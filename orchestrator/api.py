@@ -1,0 +1,134 @@
+"""Results as pandas frames and NumPy arrays, for notebooks and programs. Everything here only reads."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from orchestrator.frames import frame_of_models, frame_of_results, frame_of_rows
+from orchestrator.places import DEFAULT_HOME, Places
+from orchestrator.store import ResultRow, Store, open_store, parse_conditions, result_rows, sweep_names
+from orchestrator.store.examples import outcomes
+from orchestrator.store.sql import ask
+from orchestrator.store.trained import EPOCH_COLUMNS, history, trained_models
+from workers.errors import UserError
+
+_HOME_VARIABLE, _STORE_VARIABLE = "ROBUSTSWEEP_HOME", "ROBUSTSWEEP_STORE"
+
+
+def open_results(where: str | Path | None = None) -> "Results":
+    """Open a store for reading.
+
+    Args:
+        where: a home folder (which holds `results.db`), or a store's URL (`sqlite:///...`, `postgresql://...`). None: what
+            `ROBUSTSWEEP_STORE` or `ROBUSTSWEEP_HOME` say, else `./sweeps`, as for the commands.
+
+    Raises:
+        UserError: there is no store, it cannot be reached, or its schema is another version's.
+    """
+    if where is None:
+        places = Places.resolve(home=Path(os.environ.get(_HOME_VARIABLE) or DEFAULT_HOME), store=os.environ.get(_STORE_VARIABLE))
+        url = places.store_url
+    else:
+        url = where if isinstance(where, str) and "://" in where else Places.resolve(home=Path(where), store=None).store_url
+    return Results(open_store(url, upgrade=False))
+
+
+class Results:
+    """What a store holds. A context manager; `close` it when done."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._store.close()
+
+    def sweeps(self) -> list[str]:
+        """The names of all sweeps, sorted."""
+        return sweep_names(self._store)
+
+    def frame(
+        self,
+        sweep: str | None = None,
+        *,
+        where: Sequence[str] = (),
+        per_repeat: bool = False,
+        over_seeds: bool = False,
+        worst_case: bool = False,
+    ) -> pd.DataFrame:
+        """The results, a row for each model, attack, knowledge, epsilon and so on, in the order of `robustsweep results`.
+
+        Columns are the fields of `ResultRow`, accuracies and intervals in [0, 1]. `rank`, `defence_settings`, `job_keys` and `reasons`
+        are Python objects.
+
+        Args:
+            sweep: its name; None for all of them.
+            where: conditions as for `--where`, all of which hold: `["theta=0.9", "attack=pgd,bim"]`.
+            per_repeat: a row for each repeat.
+            over_seeds: a row for all models that differ in their training seed alone.
+            worst_case: the attack that harms each example most, of all in one ball.
+
+        Raises:
+            UserError: no such sweep or field, or `worst_case` with `per_repeat` (the worst attack is chosen by the other repeats).
+        """
+        if per_repeat and worst_case:
+            raise UserError("per_repeat with worst_case: the worst attack is chosen by the other repeats; leave one of them out")
+        conditions = parse_conditions(where)
+        rows = result_rows(self._store, sweep, per_repeat=per_repeat, over_seeds=over_seeds, worst=worst_case, where=conditions)
+        return frame_of_results(rows)
+
+    def models(self) -> pd.DataFrame:
+        """All trained models, a row each, sorted by data set, network, theta and key: what `v_models` has, and as Python objects `rank` and
+        `defence_settings`."""
+        found = trained_models(self._store)
+        return frame_of_models(found.columns, found.rows)
+
+    def history(self, model_key: str) -> pd.DataFrame:
+        """How a model was trained, a row for each epoch: `epoch`, `loss`, `accuracy` (on training examples, in [0, 1]), `learning_rate`.
+
+        Args:
+            model_key: its key, or the first four or more digits.
+
+        Raises:
+            UserError: no such model, or several.
+        """
+        epochs = history(self._store, model_key)
+        columns = {name: [epoch[name] for epoch in epochs] for name in EPOCH_COLUMNS}
+        return pd.DataFrame({name: pd.Series(values, dtype=EPOCH_COLUMNS[name]) for name, values in columns.items()})
+
+    def outcomes(self, of: ResultRow | Mapping[str, Any] | pd.Series | str | Sequence[str]) -> NDArray[np.bool_]:
+        """Whether each test example was classified right (after the attack, if any), (jobs, draws, examples): one job for each repeat.
+
+        Examples are in the data set's fixed order, the same for all models.
+
+        Args:
+            of: a row of `frame` (`frame.iloc[0]`), or job keys.
+
+        Raises:
+            UserError: a job has no evaluations in the store, or the jobs differ in their numbers of examples or draws.
+        """
+        if isinstance(of, str):
+            return outcomes(self._store, [of])
+        if isinstance(of, Mapping | pd.Series):
+            return outcomes(self._store, list(of["job_keys"]))
+        return outcomes(self._store, of)
+
+    def query(self, statement: str) -> pd.DataFrame:
+        """What one SELECT returns, on the views `v_results`, `v_models`, `v_jobs` and `v_worst_case`. Nothing else is let pass.
+
+        Raises:
+            UserError: the statement is wrong, or does more than read.
+        """
+        answer = ask(self._store, statement)
+        return frame_of_rows(answer.columns, answer.rows)

@@ -1,0 +1,94 @@
+"""What is left of one job on disk, and the command that runs it alone."""
+
+import shlex
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.places import Places
+from orchestrator.store.details import JobDetails
+from workers.artifacts import Artifacts
+from workers.errors import ArtifactError
+from workers.fields import DatasetName
+
+_RESULT, _JOB = "result.json", "job.json"
+_MADE_WITHOUT_FILES: frozenset[DatasetName] = frozenset({"digits", "tones"})
+
+
+@dataclass(frozen=True)
+class ArtifactFile:
+    """A file that a job has, or should have; `size` in bytes is None where it is missing."""
+
+    name: str
+    size: int | None
+
+
+@dataclass(frozen=True)
+class ArtifactListing:
+    """The folder of a job's artifact, with the files that are in it or that its result names, sorted."""
+
+    folder: Path
+    files: tuple[ArtifactFile, ...]
+
+    def has(self, name: str) -> bool:
+        return any(file.name == name and file.size is not None for file in self.files)
+
+
+def artifact_files(artifacts: Artifacts, key: str, *, expected: Iterable[str] = ()) -> ArtifactListing:
+    """What the job's folder holds, half-written files excepted, and what is missing of the `expected` and of what its result names."""
+    folder = artifacts.folder(key).path
+    try:
+        named = {*expected, *artifacts.result(key).files}
+    except ArtifactError:
+        named = set(expected)
+    sizes = {path.name: path.stat().st_size for path in folder.iterdir() if path.name[0] != "."} if folder.is_dir() else {}
+    return ArtifactListing(folder, tuple(ArtifactFile(name, sizes.get(name)) for name in sorted(named | set(sizes))))
+
+
+def artifact_of(job: JobDetails, artifacts: Artifacts) -> ArtifactListing:
+    """The files of a job, one that is done having at least these two."""
+    return artifact_files(artifacts, job.key, expected=() if job.result is None else (_JOB, _RESULT))
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """How to run one job alone: `command`, and the lines to run before it, comments among them, for a shell."""
+
+    before: tuple[str, ...]
+    command: str
+
+
+def rerun(job: JobDetails, places: Places) -> Rerun:
+    """The command that computes the job again, where it was computed before: on CPU or GPU, with as many threads."""
+    artifacts = places.artifacts
+    here = artifact_of(job, artifacts)
+    needs_data = job.dataset not in _MADE_WITHOUT_FILES
+    before = [*_missing(job, here, places)]
+    if needs_data and places.data_root is None:
+        before.append(f"# add --data DIR: where {job.dataset} is")
+    words = ["python", "-m", "workers", str(here.folder / _JOB), "--artifacts", str(artifacts.root)]
+    words += ["--data", str(places.data_root)] if needs_data and places.data_root is not None else []
+    return Rerun(tuple(before), shlex.join([*words, *_machine(job)]))
+
+
+def _machine(job: JobDetails) -> Iterator[str]:
+    if job.result is not None and job.result.device.startswith("cuda"):
+        yield from ("--device", "cuda")
+    if job.result is not None and job.result.threads != 1:
+        yield from ("--threads", str(job.result.threads))
+
+
+def _missing(job: JobDetails, here: ArtifactListing, places: Places) -> Iterator[str]:
+    """What has to be done first."""
+    folder = shlex.quote(str(here.folder))
+    show = f"robustsweep show --home {shlex.quote(str(places.home))}"
+    if not here.has(_JOB):
+        yield f"# {_JOB} is gone; this makes it (with your --store, if you use one):"
+        yield f"mkdir -p {folder} && {show} {job.key} -f job > {folder}/{_JOB}"
+    if here.has(_RESULT):
+        yield "# the job is done; without this its result is only read again:"
+        yield f"rm {folder}/{_RESULT}"
+    for parent in job.parents:
+        if not artifact_files(places.artifacts, parent.key).has(_RESULT):
+            yield f"# its parent in role {parent.role} has no result here; this says how to make it:"
+            yield f"{show} {parent.key}"
