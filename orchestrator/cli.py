@@ -161,6 +161,20 @@ def status(
 
 
 @app.command()
+def dashboard(
+    *,
+    home: Home = DEFAULT_HOME,
+    store: StoreUrl = None,
+    data: Data = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 8501,
+) -> None:
+    """Serve a live dashboard of sweeps and results to a browser on this machine."""
+    from orchestrator.dashboard.command import serve
+
+    raise typer.Exit(serve(_places(home, store, data), port=port, say=typer.echo))
+
+
+@app.command()
 def spaces() -> None:
     """List the built-in spaces."""
     from orchestrator.report.tables import plain_table

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from orchestrator.figures.picture import Picture, Pictures, Table, plain
 from orchestrator.figures.theme import BESIDE_A_SCALE, SEQUENTIAL, drawn
 
+LEVELS = 16
 RADIUS = 32 / 255
 """The circle of the paper's figures, in input units."""
 
@@ -61,7 +62,7 @@ def _picture(surface: Surface, mean: NDArray[np.floating], low: float, high: flo
         "y": axis,
         "z": losses,
         "coloraxis": "coloraxis",
-        "ncontours": 16,
+        "contours": {"start": low, "end": high, "size": (high - low) / LEVELS or 1.0},  # Plotly's own would be each figure's own
         "line": {"width": 0.7, "color": "rgba(128,128,128,0.7)"},
         "hovertemplate": "%{x:.3f} along, %{y:.3f} across: loss <b>%{z:.3f}</b><extra></extra>",
     }

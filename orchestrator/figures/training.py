@@ -20,14 +20,14 @@ def training_curves(runs: Sequence[TrainingRun]) -> Pictures:
     trained = [run for run in runs if run.history]
     if not trained:
         return {}
-    marks, names = Marks(run.theta for run in trained), _names(trained)
+    marks, names = Marks(run.theta for run in trained), run_names(trained)
     every = -(-sum(len(run.history) for run in trained) // MOST_POINTS)
     points = {names[run.sweep, run.model_key]: (run.theta, _points(run, names[run.sweep, run.model_key], every)) for run in trained}
     return {name: _picture(name, title, points, marks, every) for name, title in _QUANTITIES.items()}
 
 
-def _names(runs: Sequence[TrainingRun]) -> dict[tuple[str, str], str]:
-    """A short name of each run, by what tells it from the others; by its key where nothing does."""
+def run_names(runs: Sequence[TrainingRun]) -> dict[tuple[str, str], str]:
+    """A short name of each run by its sweep and key, by what tells it from the others; by its key where nothing does."""
     telling = [name for name in _TELLING if len({getattr(run, name) for run in runs}) > 1]
     found = {(run.sweep, run.model_key): _name(run, telling) for run in runs}
     ambiguous = len(set(found.values())) < len(found)

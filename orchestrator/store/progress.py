@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, get_args
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, func, literal, select
 
 from orchestrator.store.columns import utc_now
 from orchestrator.store.describe import describe
@@ -18,6 +18,7 @@ from workers.fields import Stage
 ALIVE = timedelta(seconds=30)
 """A driver whose heartbeat is older than this is taken for dead."""
 
+_CHUNK = 500  # SQLite takes only so many values in one statement
 _STAGES: tuple[Stage, ...] = get_args(Stage)
 AnySelect = Select[*tuple[Any, ...]]
 Counts = dict[int, dict[Stage, Counter[str]]]
@@ -46,53 +47,71 @@ def failures(store: Store, sweep: str | None) -> list[Failure]:
     """
     with store.reading() as connection:
         number = None if sweep is None else sweep_id(connection, sweep)
-        failed = _in_space(select(SweepJobRecord.job_key), number).where(JobRecord.state == "failed")
-        jobs = connection.execute(select(JobRecord.key, JobRecord.stage, JobRecord.spec).where(JobRecord.key.in_(failed))).all()
+        # From the few failed jobs to their sweeps: the other way round every job of the sweep would be looked at.
+        held = _in_space(select(SweepJobRecord.job_key).where(SweepJobRecord.job_key == JobRecord.key), number).exists()
+        jobs = connection.execute(select(JobRecord.key, JobRecord.stage, JobRecord.spec).where(JobRecord.state == "failed", held)).all()
         columns = AttemptRecord.job_key, AttemptRecord.outcome, AttemptRecord.error, AttemptRecord.traceback
-        statement = select(*columns).where(AttemptRecord.job_key.in_(failed)).order_by(AttemptRecord.number)
         attempts = defaultdict(list)
-        for row in connection.execute(statement):
-            attempts[row.job_key].append(row)
+        for start in range(0, len(jobs), _CHUNK):
+            keys = [job.key for job in jobs[start : start + _CHUNK]]
+            statement = select(*columns).where(AttemptRecord.job_key.in_(keys)).order_by(AttemptRecord.number)
+            for row in connection.execute(statement):
+                attempts[row.job_key].append(row)
     found = [_failure(job, attempts[job.key]) for job in jobs]
     return sorted(found, key=lambda failure: (_STAGES.index(failure.stage), failure.key))
 
 
 def _in_space(statement: AnySelect, sweep: int | None) -> AnySelect:
-    joined = statement.join(JobRecord, JobRecord.key == SweepJobRecord.job_key).where(SweepJobRecord.in_space)
-    return joined if sweep is None else joined.where(SweepJobRecord.sweep_id == sweep)
+    held = statement.where(SweepJobRecord.in_space)
+    return held if sweep is None else held.where(SweepJobRecord.sweep_id == sweep)
 
 
 def _counts(connection: Connection, sweep: int | None, since: datetime) -> Counts:
-    running = running_jobs(connection, since)
-    blocked = blocked_jobs(connection)
+    """By sweep and stage, counted by the database: a sweep of 100,000 jobs is too much to count here while somebody waits."""
     counts: Counts = defaultdict(lambda: defaultdict(Counter))
-    for row in connection.execute(_in_space(select(SweepJobRecord.sweep_id, JobRecord.key, JobRecord.stage, JobRecord.state), sweep)):
-        state = row.state
-        if state == "planned":
-            state = "running" if row.key in running else "blocked" if row.key in blocked else "waiting"
-        counts[row.sweep_id][row.stage][state] += 1
+    for number, stage, state, jobs in connection.execute(_counted(sweep, JobRecord.state)):
+        counts[number][stage]["waiting" if state == "planned" else state] += jobs
+    running = _running(since)
+    blocked = _blocked()
+    planned = JobRecord.state == "planned"
+    told_apart = {
+        "running": planned & JobRecord.key.in_(running),
+        "blocked": planned & JobRecord.key.in_(blocked) & JobRecord.key.not_in(running),
+    }
+    for state, condition in told_apart.items():
+        for number, stage, _, jobs in connection.execute(_counted(sweep, literal(state)).where(condition)):
+            counts[number][stage][state] += jobs
+            counts[number][stage]["waiting"] -= jobs
     return counts
+
+
+def _counted(sweep: int | None, state: Any) -> AnySelect:
+    """The jobs in a space by sweep, stage and `state`."""
+    columns = SweepJobRecord.sweep_id, JobRecord.stage
+    statement = select(*columns, state.label("state"), func.count()).join(JobRecord, JobRecord.key == SweepJobRecord.job_key)
+    return _in_space(statement, sweep).group_by(*columns, "state")
 
 
 def running_jobs(connection: Connection, since: datetime) -> set[str]:
     """The jobs that a driver runs which was alive at that time."""
-    alive = select(AttemptRecord.job_key).join(SweepRecord, SweepRecord.id == AttemptRecord.sweep_id)
-    return set(connection.execute(alive.where(AttemptRecord.outcome == "running", SweepRecord.heartbeat_at >= since)).scalars())
+    return set(connection.execute(_running(since)).scalars())
 
 
 def blocked_jobs(connection: Connection) -> set[str]:
     """The jobs with a failed ancestor."""
-    frontier = set(connection.execute(select(JobRecord.key).where(JobRecord.state == "failed")).scalars())
-    if not frontier:
-        return set()
-    children = defaultdict(set)
-    for row in connection.execute(select(JobParentRecord.parent_key, JobParentRecord.child_key)):
-        children[row.parent_key].add(row.child_key)
-    blocked: set[str] = set()
-    while frontier:
-        frontier = set().union(*(children[key] for key in frontier)) - blocked
-        blocked |= frontier
-    return blocked
+    return set(connection.execute(_blocked()).scalars())
+
+
+def _running(since: datetime) -> AnySelect:
+    alive = select(AttemptRecord.job_key).join(SweepRecord, SweepRecord.id == AttemptRecord.sweep_id)
+    return alive.where(AttemptRecord.outcome == "running", SweepRecord.heartbeat_at >= since)
+
+
+def _blocked() -> AnySelect:
+    failed = select(JobRecord.key.label("key")).where(JobRecord.state == "failed")
+    descended = select(JobParentRecord.child_key.label("key")).where(JobParentRecord.parent_key.in_(failed)).cte(recursive=True)
+    further = select(JobParentRecord.child_key).join(descended, JobParentRecord.parent_key == descended.c.key)
+    return select(descended.union(further).c.key)
 
 
 def _status(row: Any, counts: dict[Stage, Counter[str]], since: datetime) -> SweepStatus:

@@ -24,7 +24,7 @@ from orchestrator.store.result_models import (
 from orchestrator.store.session import Store
 from workers.results import unpack_flags
 
-_OUTCOMES = (TrainedModelRecord, CleanResultRecord, CraftedExamplesRecord, AttackResultRecord, DiagnosisRecord, SurfaceRecord)
+OUTCOMES = (TrainedModelRecord, CleanResultRecord, CraftedExamplesRecord, AttackResultRecord, DiagnosisRecord, SurfaceRecord)
 AnySelect = Select[*tuple[Any, ...]]
 Flags = NDArray[np.bool_]
 
@@ -65,7 +65,7 @@ def job_costs(store: Store, sweep: str | None) -> JobCosts:
         for child, parent in connection.execute(edges if number is None else _of_sweep(edges, JobParentRecord.child_key, number)).all():
             parents[child].append(parent)
         seconds: dict[str, float] = {}
-        for record in _OUTCOMES:
+        for record in OUTCOMES:
             statement = select(record.job_key, record.seconds)
             wanted = statement if number is None else _of_sweep(statement, record.job_key, number)
             seconds.update((key, took) for key, took in connection.execute(wanted).all())
@@ -119,7 +119,7 @@ def provenance(store: Store, sweep: str) -> Provenance:
         columns = SweepRecord.space, SweepRecord.created_at, SweepRecord.launched_at
         row = connection.execute(select(*columns).where(SweepRecord.id == number)).one()
         finished: dict[str, list[tuple[int, datetime, datetime]]] = defaultdict(list)
-        for record in _OUTCOMES:
+        for record in OUTCOMES:
             found = select(record.environment_id, func.count(), func.min(record.finished_at), func.max(record.finished_at))
             for environment, *counted in connection.execute(_of_sweep(found, record.job_key, number).group_by(record.environment_id)):
                 finished[environment].append(tuple(counted))

@@ -109,13 +109,13 @@ def _surfaces(evidence: Evidence) -> Section:
     choices: dict[str, list[Picture]] = {}
     for family in families(evidence.surfaces):
         label = heading(family[-1].row)
-        choices.setdefault(label, []).extend(loss_surfaces(_draws(family)).values())
+        choices.setdefault(label, []).extend(loss_surfaces(surface_draws(family)).values())
     fill = "To fill this: a space with a section surfaces; no loss surface of this sweep is done yet."
     first = next(iter(choices), "")
     return Section(name="surfaces", title="Loss surfaces", choices=choices, first=first, fill=fill, notes=evidence.unread)
 
 
-def _draws(family: Sequence[SurfaceGrid]) -> list[Surface]:
+def surface_draws(family: Sequence[SurfaceGrid]) -> list[Surface]:
     """Each draw of each net by itself: where the loss lies under one draw of the sketch says nothing of another's."""
     found = [(caption(grid.row, draw, family), grid, draw) for grid in family for draw in range(grid.row.draws)]
     alike = Counter(label for label, _, _ in found)

@@ -1,0 +1,20 @@
+"""The application that `robustsweep dashboard` has Streamlit run: its pages, and what is said where one cannot be shown."""
+
+import streamlit as st
+
+from orchestrator.dashboard import pages
+from orchestrator.dashboard.elements import problem
+from workers.errors import ArtifactError, DataError, UserError
+
+
+def main() -> None:
+    st.set_page_config(page_title="robustsweep", layout="wide")
+    page = st.navigation(pages.all_pages(), position="top")
+    try:
+        page.run()
+    except (UserError, ArtifactError, DataError) as error:
+        problem("This cannot be shown:", str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""Where the dashboard reads, and for whom: places from the environment, the viewer's clock and colours from the browser."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import streamlit as st
+
+from orchestrator.places import DEFAULT_HOME, Places
+from orchestrator.store import Store, open_store
+
+
+def places() -> Places:
+    """What `robustsweep dashboard` was told; its child gets it in the environment."""
+    data = os.environ.get("ROBUSTSWEEP_DATA")
+    home = Path(os.environ.get("ROBUSTSWEEP_HOME") or DEFAULT_HOME)
+    return Places.resolve(home=home, store=os.environ.get("ROBUSTSWEEP_STORE"), data=Path(data) if data else None)
+
+
+@contextmanager
+def opened() -> Iterator[Store]:
+    """The store, for reading. Opened anew each time: it may be upgraded or moved while the dashboard runs.
+
+    Raises:
+        UserError: it is not there, or is not one of ours.
+    """
+    with open_store(places().store_url, upgrade=False) as store:
+        yield store
+
+
+def ground() -> str:
+    """Whether the viewer sees `light` or `dark`."""
+    return "dark" if st.context.theme.type == "dark" else "light"
+
+
+def time_zone() -> tzinfo:
+    """The viewer's; UTC where the browser does not say."""
+    try:
+        return ZoneInfo(st.context.timezone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC
+
+
+def at(time: datetime | None) -> str:
+    """A time on the viewer's clock."""
+    return "never" if time is None else f"{time.astimezone(time_zone()):%Y-%m-%d %H:%M}"

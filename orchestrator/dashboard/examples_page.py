@@ -1,0 +1,173 @@
+"""One test example under one model: what it looks or sounds like, what attacks made of it, and how often it was classified right."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from orchestrator.dashboard.context import opened, places
+from orchestrator.dashboard.elements import choose_sweep, draw, problem
+from orchestrator.dashboard.examples import (
+    Array,
+    Perturbed,
+    adversarial_examples,
+    as_image,
+    as_wav,
+    clean_examples,
+    data_of,
+    is_image,
+    loudness_of,
+    perturbation_image,
+)
+from orchestrator.dashboard.models_page import choose_model
+from orchestrator.dashboard.rows import read_rows
+from orchestrator.dashboard.waveforms import waveform_figure
+from orchestrator.figures.picture import Cell, Table
+from orchestrator.store import ResultRow
+from orchestrator.store.live import Crafted, crafted_examples, evaluation_keys
+from orchestrator.store.reading import Flags, example_flags
+from workers.errors import ArtifactError, DataError
+from workers.specs import DataSpec
+
+_ORDERS = ("in the order of evaluation", "hardest first", "easiest first")
+
+
+def page() -> None:
+    """The example is chosen by its place in an order: by number, or by how often it was right."""
+    sweep = choose_sweep().name
+    key = choose_model(sweep).model_key
+    rows = read_rows(sweep, models=[key])
+    if not rows:
+        st.info("No evaluation or attack of this model is done yet.")
+        return
+    with opened() as store:
+        clean = evaluation_keys(store, key)
+        flags = example_flags(store, {*clean, *(job for row in rows for job in row.job_keys)})
+        crafted = crafted_examples(store, key)
+    example = _choose_example(flags)
+    _outcomes(outcomes(rows, clean, flags, example))
+    st.subheader("The example")
+    try:
+        inputs, label = _clean(key, _counted(flags), example)
+    except (DataError, ArtifactError) as error:
+        problem("The data set cannot be read here:", str(error))
+    else:
+        st.caption(f"Its class is number {label}.")
+        _pictures(inputs, crafted, example)
+
+
+def _choose_example(flags: dict[str, Flags]) -> int:
+    shares = right_shares(flags)
+    left, right = st.columns(2)
+    order = left.selectbox("Examples", _ORDERS, key="order")
+    place = int(right.number_input("Place in that order", 0, len(shares) - 1, key="place"))
+    example = int(ordered(shares, order)[place])
+    share = shares[example]
+    said = f"over all clean evaluations and attacks of this model it was right in {100 * share:.1f} %"
+    st.caption(f"Example {example} of {len(shares)}: {said}." if np.isfinite(share) else f"Example {example} of {len(shares)}.")
+    return example
+
+
+def _counted(flags: dict[str, Flags]) -> int:
+    most: int = max(found.shape[1] for found in flags.values())
+    return most
+
+
+def right_shares(flags: dict[str, Flags]) -> NDArray[np.float64]:
+    """How often each example was right, over all measurements that it is in, (examples,)."""
+    count = _counted(flags)
+    right, measured = np.zeros(count), np.zeros(count)
+    for found in flags.values():
+        right[: found.shape[1]] += found.sum(axis=0)
+        measured[: found.shape[1]] += len(found)
+    shares: NDArray[np.float64] = right / measured
+    return shares
+
+
+def ordered(shares: NDArray[np.float64], order: str) -> NDArray[np.intp]:
+    """The examples' numbers in one of the orders."""
+    if order == _ORDERS[0]:
+        return np.arange(len(shares))
+    return np.argsort(shares if order == _ORDERS[1] else -shares, kind="stable")
+
+
+def _outcomes(found: Table) -> None:
+    st.subheader("Classified right")
+    right = st.column_config.ProgressColumn("right %", format="%.0f", min_value=0, max_value=100)
+    order = ("attack", "epsilon", "right %", "evaluations", "knowledge", "norm", "steps")
+    st.dataframe(found, hide_index=True, column_config={"right %": right}, column_order=order, placeholder="-")
+
+
+def outcomes(rows: Sequence[ResultRow], clean: Sequence[str], flags: dict[str, Flags], example: int) -> Table:
+    """In which share of draws and repeats the example was right: without attack (the jobs `clean`), and under each attack on it."""
+    plain = {"attack": "none", "knowledge": None, "norm": None, "epsilon": "0", "steps": None}
+    found: list[tuple[Mapping[str, Cell], Sequence[str]]] = [(plain, clean)]
+    for row in rows:
+        if row.attack != "none":
+            attack = {"attack": row.attack, "knowledge": row.knowledge, "norm": row.norm, "epsilon": row.epsilon_literal}
+            found.append(({**attack, "steps": row.steps}, row.job_keys))
+    table: Table = []
+    for settings, keys in found:
+        right = [flags[key][:, example] for key in keys if key in flags and flags[key].shape[1] > example]
+        if right:
+            said = np.concatenate(right)
+            table.append({**settings, "right %": round(100 * float(said.mean()), 1), "evaluations": len(said)})
+    return table
+
+
+@st.cache_resource(max_entries=2, show_spinner="Reading the data set")
+def _test_split(data: DataSpec, count: int) -> tuple[Array, NDArray[np.int64]]:
+    return clean_examples(data, count, root=places().data_root)
+
+
+@st.cache_resource(max_entries=2, show_spinner="Reading adversarial examples")
+def _crafted(job_key: str) -> Array:
+    return adversarial_examples(places().artifacts, job_key)
+
+
+def _clean(model_key: str, count: int, example: int) -> tuple[Array, int]:
+    inputs, labels = _test_split(data_of(places().artifacts, model_key), count)
+    return inputs[example], int(labels[example])
+
+
+def _pictures(clean: Array, crafted: Sequence[Crafted], example: int) -> None:
+    held = {item.job_key: item for item in crafted if item.n_examples > example}
+    if not held:
+        st.caption("No artifact keeps adversarial examples of this model; attacks of knowledge omniscient or transfer do.")
+        _show("as it is", clean)
+        return
+    names = {key: f"{item.description} ({key[:8]})" for key, item in held.items()}
+    job = st.selectbox("Attack", list(held), format_func=names.__getitem__, key="crafted")
+    try:
+        perturbed = Perturbed(clean, _crafted(job)[example])
+    except ArtifactError as error:
+        problem("The adversarial examples cannot be read:", str(error))
+        _show("as it is", clean)
+        return
+    _compare(perturbed)
+
+
+def _compare(perturbed: Perturbed) -> None:
+    if is_image(perturbed.clean):
+        with st.container(horizontal=True):
+            _show("as it is", perturbed.clean)
+            _show("as the attack left it", perturbed.adversarial)
+            st.image(perturbation_image(perturbed.perturbation), caption="the difference, amplified", alt="the difference, amplified")
+    else:
+        _show("as it is", perturbed.clean)
+        _show("as the attack left it", perturbed.adversarial)
+        loudness = loudness_of(perturbed.perturbation)
+        st.caption(f"the difference, {loudness:.3g} times as loud")
+        st.audio(as_wav(perturbed.perturbation, loudness=loudness), format="audio/wav")
+        draw(waveform_figure(perturbed), key="waveforms")
+    shown = f", which is {255 * perturbed.largest:.2f}/255" if is_image(perturbed.clean) else ""
+    st.caption(f"Largest change of any input value: {perturbed.largest:.5f}{shown}.")
+
+
+def _show(caption: str, example: Array) -> None:
+    if is_image(example):
+        st.image(as_image(example), caption=caption, alt=caption)
+    else:
+        st.caption(caption)
+        st.audio(as_wav(example), format="audio/wav")

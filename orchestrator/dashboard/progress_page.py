@@ -1,0 +1,236 @@
+"""How far a sweep is: jobs by stage, pace and end, what runs and where, what failed. It refreshes itself."""
+
+import socket
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import streamlit as st
+
+from orchestrator.dashboard.context import at, opened
+from orchestrator.dashboard.elements import TILE, choose_sweep, draw, frame, show_table
+from orchestrator.dashboard.estimate import WINDOW, Left, busy_workers, per_minute, time_left
+from orchestrator.dashboard.machine import Machine, gpus, look
+from orchestrator.dashboard.pace import pace_figure
+from orchestrator.progress import clock
+from orchestrator.store import Failure, Store, SweepStatus, failures, sweep_status
+from orchestrator.store.columns import utc_now
+from orchestrator.store.live import FinishedJob, Place, RunningJob, finished_jobs, mean_seconds, places_of, running_jobs
+from workers.fields import Stage
+
+_REFRESH, _REFRESH_IDLE = 3.0, 20.0
+_STATES = ("done", "running", "waiting", "failed", "blocked")
+_MOST_PLACED = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """One look at a sweep; `finished` are the jobs since the launch, `recent` those in the `WINDOW` up to `until`."""
+
+    status: SweepStatus
+    running: list[RunningJob]
+    finished: list[FinishedJob]
+    recent: list[FinishedJob]
+    places: dict[str, Place]
+    failed: list[Failure]
+    left: Left
+    since: datetime
+    until: datetime
+
+
+def page() -> None:
+    """Refreshed every few seconds while a driver runs, rarely else: somebody may launch the sweep again."""
+    sweep = choose_sweep()
+    st.fragment(_live, run_every=_REFRESH if sweep.driver_alive else _REFRESH_IDLE)(sweep.name)
+
+
+def _live(sweep: str) -> None:
+    with opened() as store:
+        watched = watch(store, sweep)
+    _headline(watched)
+    _stages(watched.status)
+    if watched.finished:
+        st.subheader("Pace")
+        draw(pace_figure(watched.finished), key="pace")
+    _now(watched)
+    st.subheader("Workers and GPUs")
+    _places(watched)
+    _this_machine(watched.status)
+    _failures(watched.failed)
+
+
+def watch(store: Store, sweep: str) -> Watched:
+    """Read what the page shows.
+
+    Raises:
+        UserError: no such sweep.
+    """
+    now = utc_now()
+    (status,) = sweep_status(store, sweep, now=now)
+    running, finished = running_jobs(store, sweep, now=now), finished_jobs(store, sweep)
+    mine = [job for job in finished if status.launched_at is None or job.finished_at >= status.launched_at]
+    until = now if status.driver_alive else max((job.finished_at for job in finished), default=now)
+    since = max(until - WINDOW, min(status.launched_at or until, until - timedelta(seconds=1)))
+    recent = [job for job in finished if since <= job.finished_at]
+    return Watched(
+        status=status,
+        running=running,
+        finished=mine or finished,
+        recent=recent,
+        places=places_of(store, [job.key for job in recent[:_MOST_PLACED]]),
+        failed=failures(store, sweep),
+        left=time_left(status, running, _seconds(store, status, finished, mine), now=now),
+        since=since,
+        until=until,
+    )
+
+
+def _seconds(store: Store, status: SweepStatus, finished: list[FinishedJob], mine: list[FinishedJob]) -> dict[Stage, float]:
+    """How long jobs take: those since the launch if there are any, since an earlier space may have had other settings."""
+    seconds = mean_seconds(finished) | mean_seconds(mine)
+    for stage, counts in status.stages.items():
+        if stage not in seconds and (counts.waiting or counts.running):
+            seconds |= mean_seconds(finished_jobs(store, status.name, stage=stage))
+    return seconds
+
+
+def _headline(watched: Watched) -> None:
+    counts = totals(watched.status)
+    total = sum(counts.values())
+    st.text(_who(watched.status, total - counts["done"]))
+    st.progress(counts["done"] / total if total else 0.0)
+    with st.container(horizontal=True):
+        st.metric(f"Done, of {total:,}", f"{counts['done']:,}", border=True, width=TILE)
+        st.metric("Running", str(counts["running"]), border=True, width=TILE)
+        st.metric("Failed", str(counts["failed"]), border=True, width=TILE, help="Given up; the jobs after them are blocked.")
+        pace = per_minute(watched.recent, since=watched.since, until=watched.until)
+        when = "in the last 10 minutes" if watched.status.driver_alive else "in the sweep's last 10 minutes"
+        st.metric("Jobs a minute", f"{pace:.1f}", border=True, width=TILE, help=f"Finished by this sweep {when}.")
+        st.metric("To the end", _end(watched), border=True, width=TILE, help=_basis(watched.left))
+    if watched.left.seconds is not None:
+        st.caption(f"Estimated end: {at(watched.until + timedelta(seconds=watched.left.seconds))}. Last look: {_second(watched.until)}.")
+
+
+def totals(status: SweepStatus) -> Counter[str]:
+    """The number of jobs in each state, over all stages."""
+    return Counter({state: sum(getattr(counts, state) for counts in status.stages.values()) for state in _STATES})
+
+
+def _who(status: SweepStatus, left: int) -> str:
+    if status.driver_alive:
+        return f"Running on {status.driver_host}, process {status.driver_pid}, since {at(status.launched_at)}."
+    return f"{'Finished' if left == 0 else f'Not running, {left} jobs left'}. Last launched: {at(status.launched_at)}."
+
+
+def _end(watched: Watched) -> str:
+    if watched.left.seconds is not None:
+        return f"~{clock(watched.left.seconds)}"
+    return "?" if watched.status.driver_alive else "-"
+
+
+def _basis(left: Left) -> str:
+    if left.unknown:
+        return f"Not known yet: no job like {', '.join(left.unknown)} is done."
+    return "From the mean seconds of this sweep's last jobs of each stage, with as many workers as are busy now."
+
+
+def _second(time: datetime) -> str:
+    return f"{at(time)}:{time:%S}"
+
+
+def _stages(status: SweepStatus) -> None:
+    rows = [
+        {"stage": stage, "progress": 100 * counts.done / counts.total, **{state: getattr(counts, state) for state in _STATES}}
+        for stage, counts in status.stages.items()
+    ]
+    bar = st.column_config.ProgressColumn("done", format="%d%%", min_value=0, max_value=100, width="small")
+    st.dataframe(frame(rows), hide_index=True, height="content", column_config={"progress": bar, "done": "jobs done"})
+
+
+def _now(watched: Watched) -> None:
+    if not watched.running:
+        return
+    st.subheader("Running now")
+    now = utc_now()
+    show_table(
+        [
+            {"for": clock((now - job.started_at).total_seconds()), "stage": job.stage, "job": job.description, "attempt": job.attempt}
+            for job in watched.running
+        ]
+    )
+
+
+def _places(watched: Watched) -> None:
+    by_place: dict[Place, list[FinishedJob]] = {}
+    for job in watched.recent[:_MOST_PLACED]:
+        if job.key in watched.places:
+            by_place.setdefault(watched.places[job.key], []).append(job)
+    if not by_place:
+        st.caption("No job of this sweep has finished lately: the database does not know where its workers are.")
+        return
+    minutes = max(1, round((watched.until - watched.since).total_seconds() / 60))
+    span = "minute" if minutes == 1 else f"{minutes} minutes"
+    st.caption(f"Where jobs finished in the last {span}{'' if watched.status.driver_alive else ' of the sweep'}:")
+    show_table(
+        [
+            {
+                "host": place.host,
+                "device": place.device,
+                "threads a job": place.threads,
+                "jobs": len(jobs),
+                "workers busy": round(busy_workers(jobs, since=watched.since, until=watched.until), 2),
+            }
+            for place, jobs in sorted(by_place.items(), key=lambda item: -len(item[1]))
+        ]
+    )
+
+
+def _this_machine(status: SweepStatus) -> None:
+    if not status.driver_alive:
+        st.caption("Processors and GPUs are shown while the sweep runs.")
+        return
+    if status.driver_host != socket.gethostname():
+        st.caption("The driver runs on another machine: how busy its processors and GPUs are cannot be seen from here.")
+        return
+    machine = look(status.driver_pid, status.launched_at)
+    with st.container(horizontal=True):
+        st.metric("Processors", f"{machine.cpu:.0f} %", border=True, width=TILE, help=f"Of all {machine.cores} cores of this machine.")
+        st.metric("Memory", f"{machine.memory_used:.1f} GiB", border=True, width=TILE, help=f"Of {machine.memory_total:.1f} GiB.")
+    _processes(machine)
+    _gpus()
+    st.caption("This machine only. Other nodes of a Ray cluster cannot be seen from here; Ray's own dashboard shows them.")
+
+
+def _processes(machine: Machine) -> None:
+    if not machine.workers:
+        return
+    with st.expander(f"The driver's {len(machine.workers)} processes"):
+        show_table(
+            [
+                {"process": worker.pid, "name": worker.name, "CPU %": round(worker.cpu), "GiB": round(worker.memory, 2)}
+                for worker in machine.workers
+            ]
+        )
+
+
+def _gpus() -> None:
+    found = gpus()
+    if not found:
+        st.caption("No NVIDIA GPU is seen on this machine.")
+        return
+    show_table(
+        [{"GPU": gpu.index, "name": gpu.name, "use %": gpu.use, "GiB used": gpu.memory_used, "GiB": gpu.memory_total} for gpu in found]
+    )
+
+
+def _failures(failed: list[Failure]) -> None:
+    st.subheader("Failures")
+    if not failed:
+        st.caption("No job of the space has failed for good.")
+        return
+    show_table([{"stage": f.stage, "job": f.description, "attempts": f.attempts, "error": f.error, "key": f.key[:8]} for f in failed])
+    place = st.selectbox(
+        "Traceback of", range(len(failed)), format_func=lambda place: f"{failed[place].description} ({failed[place].key[:8]})"
+    )
+    if place is not None and place < len(failed):
+        st.code(failed[place].traceback.rstrip() or "(no traceback: the worker process died)", language=None, wrap_lines=True)

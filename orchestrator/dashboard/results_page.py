@@ -1,0 +1,83 @@
+"""The result explorer: a table with a filter for each column that has something to choose from, and the way to one model."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from orchestrator.dashboard.elements import TILE, choose_sweep, keep
+from orchestrator.dashboard.pages import go_to
+from orchestrator.dashboard.rows import FORMS, choose_models, read_rows
+from orchestrator.report.columns import Column, common_values, shown_columns
+from orchestrator.report.results import render_results
+from orchestrator.report.sweep_page.naming import slug
+from orchestrator.store import ResultRow
+
+_MEASURED = frozenset({"clean %", "robust %", "95% interval", "se examples", "se draws", "se seeds"})
+PERCENT = {name: st.column_config.NumberColumn(format="%.1f") for name in ("clean %", "robust %")}
+_MOST_OPTIONS = 200
+_ABSENT = "-"
+
+
+def page() -> None:
+    """Filters above, the table, then what to do with it."""
+    sweep = choose_sweep().name
+    form = st.segmented_control("Rows", list(FORMS), default=next(iter(FORMS)), key="form") or next(iter(FORMS))
+    rows = read_rows(sweep, form=form, models=choose_models(sweep))
+    if not rows:
+        st.info("No results yet: no evaluation or attack is done.")
+        return
+    columns = shown_columns(rows)
+    chosen = _filtered(rows, columns)
+    st.caption(f"{len(chosen)} of {len(rows)} rows. Select a row to look closer.")
+    selected = _table(chosen, columns, key=f"results of {sweep} {form}")
+    _actions(sweep, chosen, selected)
+    st.text(f"All rows: {', '.join(common_values(rows))}.")
+
+
+def _filtered(rows: Sequence[ResultRow], columns: Sequence[Column]) -> list[ResultRow]:
+    kept = list(rows)
+    with st.container(horizontal=True):
+        for column in columns:
+            values = list(dict.fromkeys(column.text(row) for row in rows))
+            if column.title not in _MEASURED and 1 < len(values) <= _MOST_OPTIONS:
+                wanted = st.multiselect(column.title, values, key=f"filter {column.title}", width=TILE, placeholder="all")
+                kept = [row for row in kept if not wanted or column.text(row) in wanted]
+    return kept
+
+
+def _table(rows: Sequence[ResultRow], columns: Sequence[Column], *, key: str) -> ResultRow | None:
+    """The selected row, if any."""
+    found = results_frame(rows, columns)
+    state = st.dataframe(
+        found, hide_index=True, column_config=PERCENT, placeholder="-", on_select="rerun", selection_mode="single-row", key=key
+    )
+    place = next(iter(state.selection.rows), None)
+    return rows[place] if place is not None and place < len(rows) else None
+
+
+def results_frame(rows: Sequence[ResultRow], columns: Sequence[Column]) -> pd.DataFrame:
+    """The table for people; columns of numbers are numbers, so that they sort as such."""
+    return pd.DataFrame({column.title: _cells(column, rows) for column in columns})
+
+
+def _cells(column: Column, rows: Sequence[ResultRow]) -> list[str | float | None]:
+    texts = [column.text(row) for row in rows]
+    if not column.numeric:
+        return list(texts)
+    try:
+        return [None if text == _ABSENT else float(text) for text in texts]
+    except ValueError:  # epsilons, as they were written: 8/255
+        return list(texts)
+
+
+def _actions(sweep: str, rows: Sequence[ResultRow], selected: ResultRow | None) -> None:
+    with st.container(horizontal=True):
+        text = render_results(rows, "csv") if rows else ""
+        name = f"{slug(sweep)}-results.csv"
+        st.download_button("Download these rows as CSV", str(text), name, "text/csv", on_click="ignore", disabled=not rows)
+        model = st.button("Open the model", disabled=selected is None)
+        example = st.button("Open its examples", disabled=selected is None)
+    if selected is not None and (model or example):
+        keep("model", selected.model_key)
+        go_to("Models" if model else "Examples")

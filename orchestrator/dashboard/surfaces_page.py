@@ -1,0 +1,29 @@
+"""The loss surfaces of a sweep, those that belong together side by side in one scale of colours."""
+
+import streamlit as st
+
+from orchestrator.dashboard.context import opened, places
+from orchestrator.dashboard.elements import choose_sweep, problem, show_picture
+from orchestrator.figures import loss_surfaces
+from orchestrator.report.surface_page import heading
+from orchestrator.report.surfaces import families, surface_grids
+from orchestrator.report.sweep_page.sections import surface_draws
+
+
+def page() -> None:
+    """One family at a time; each draw by itself."""
+    sweep = choose_sweep().name
+    with opened() as store:
+        grids, problems = surface_grids(store, places().artifacts, sweep)
+    if problems:
+        problem("Surfaces whose artifact cannot be read:", "\n".join(problems))
+    if not grids:
+        st.info("This sweep has no loss surfaces; a space's section `surfaces` asks for them.")
+        return
+    found = {f"{number}. {heading(family[-1].row)}": family for number, family in enumerate(families(grids), 1)}
+    label = st.selectbox("Around", list(found), key="surfaces")
+    columns = st.columns(2)
+    for place, (title, picture) in enumerate(loss_surfaces(surface_draws(found[label])).items()):
+        with columns[place % 2]:
+            st.text(title)
+            show_picture(picture, key=f"{label} {title}")

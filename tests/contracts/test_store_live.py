@@ -1,0 +1,69 @@
+"""What a dashboard reads while a sweep runs, on every store."""
+
+from datetime import timedelta
+
+import pytest
+
+from orchestrator.store import Store, begin_driving, end_driving, record_failure, record_result, record_sweep, start_attempt
+from orchestrator.store.columns import utc_now
+from orchestrator.store.live import crafted_examples, finished_jobs, mean_seconds, places_of, running_jobs, sweep_heads
+from tests.builders import ENVIRONMENT, result_of, small_plan
+from workers.errors import UserError
+from workers.specs import Job
+
+
+@pytest.fixture
+def plan(store: Store) -> list[Job]:
+    jobs = small_plan()
+    record_sweep(store, name="small", space_text="", jobs=jobs)
+    return jobs
+
+
+def test_the_sweep_that_runs_comes_first_and_one_never_launched_last(store: Store, plan: list[Job]) -> None:
+    for name in ("a-old", "b-new", "never"):
+        record_sweep(store, name=name, space_text="", jobs=plan)
+    for name in ("a-old", "b-new"):
+        begin_driving(store, name, "host", 1)
+        end_driving(store, name)
+    begin_driving(store, "small", "host", 1)
+    heads = sweep_heads(store)
+    assert [head.name for head in heads] == ["small", "b-new", "a-old", "never"]
+    assert [head.driver_alive for head in heads] == [True, False, False, False]
+
+
+def test_running_jobs_are_those_of_a_living_driver(store: Store, plan: list[Job]) -> None:
+    first, *_ = plan
+    begin_driving(store, "small", "host", 1)
+    record_failure(store, first.key, attempt_id=start_attempt(store, "small", first.key), error="boom", traceback="", final=False)
+    start_attempt(store, "small", first.key)
+    (job,) = running_jobs(store, "small")
+    assert (job.key, job.stage, job.attempt) == (first.key, "pretrain", 2)
+    assert "resnet18" in job.description
+    assert running_jobs(store, "small", now=utc_now() + timedelta(minutes=1)) == []
+    with pytest.raises(UserError, match="sweep 'other'"):
+        running_jobs(store, "other")
+
+
+def test_finished_jobs_say_how_fast_and_where_the_sweep_is_computed(store: Store, plan: list[Job]) -> None:
+    begin_driving(store, "small", "host", 1)
+    for job in plan[:3]:
+        record_result(store, job, result_of(job), attempt_id=start_attempt(store, "small", job.key))
+    record_result(store, plan[3], result_of(plan[3]), attempt_id=None)  # found by its artifact: nobody knows when it ran
+    finished = finished_jobs(store, "small")
+    assert [job.key for job in finished] == [job.key for job in reversed(plan[:3])]
+    assert [job.key for job in finished_jobs(store, "small", stage="pretrain")] == [plan[0].key]
+    assert set(mean_seconds(finished)) == {job.stage for job in plan[:3]}
+    assert all(seconds >= 0 for seconds in mean_seconds(finished).values())
+    places = places_of(store, [*(job.key for job in plan[:3]), "0" * 64])
+    assert set(places) == {job.key for job in plan[:3]}
+    assert {place.host for place in places.values()} == {ENVIRONMENT.host}
+
+
+def test_crafted_examples_are_found_by_their_model(store: Store, plan: list[Job]) -> None:
+    for job in plan:
+        record_result(store, job, result_of(job), attempt_id=None)
+    (crafted,) = (job for job in plan if job.stage == "craft")
+    (found,) = crafted_examples(store, crafted.parents["model"])
+    assert (found.job_key, found.n_examples) == (crafted.key, 16)
+    assert found.description.startswith("fgsm 8/255")
+    assert crafted_examples(store, "0" * 64) == []

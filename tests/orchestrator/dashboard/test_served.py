@@ -1,0 +1,74 @@
+"""The command, and every page in a real browser."""
+
+import shutil
+import signal
+import socket
+from pathlib import Path
+
+import psutil
+import pytest
+
+from orchestrator.dashboard import command
+from orchestrator.places import Places
+from orchestrator.report.browser import Browser, find_browser
+from tests.commands import robustsweep
+from tests.orchestrator.dashboard.served import Viewer, dashboard, wait
+from workers.errors import UserError
+
+BLANK = 20  # colours that an empty image, its rounded corners included, may have
+FIGURES = ("progress", "figures", "models", "surfaces")
+needs_browser = pytest.mark.skipif(shutil.which("chromium") is None and shutil.which("google-chrome") is None, reason="no Chromium here")
+
+
+@needs_browser
+def test_every_page_is_drawn_and_a_filter_changes_the_table(swept: Path) -> None:
+    with dashboard(swept) as (_, address), Browser(find_browser()) as browser:
+        viewer = Viewer(browser, address)
+        for page in ("progress", "results", "figures", "models", "examples", "surfaces"):
+            viewer.visit("" if page == "progress" else page)
+            assert not viewer.count('[data-testid="stException"], [data-testid="stAlert"]'), f"{page}: {viewer.text()}"
+            if page in FIGURES:
+                wait(lambda: viewer.count(".js-plotly-plot .main-svg"))
+                wait(lambda: viewer.colours(".js-plotly-plot .main-svg", vivid=True))
+            if page == "examples":
+                wait(lambda: viewer.count("[data-testid='stImage'] img") == 3)
+                wait(lambda: viewer.colours("[data-testid='stImage'] img") > BLANK)
+            if page == "results":
+                wait(lambda: len(set(viewer.column("attack"))) > 1)
+                viewer.pick("attack", "fgsm")
+                wait(lambda: set(viewer.column("attack")) == {"fgsm"})
+        assert viewer.hosts() == {address.removeprefix("http://")}, "a page asked somebody else"
+
+
+def test_it_listens_on_this_machine_alone_tells_no_password_and_ends_with_ctrl_c(swept: Path) -> None:
+    with dashboard(swept, "--home", "sweeps") as (process, address):
+        family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+        server = next(child for child in family if "streamlit" in " ".join(child.cmdline()))
+        assert "results.db" not in " ".join(server.cmdline()), "the store's URL may hold a password"
+        assert {connection.laddr.ip for connection in server.net_connections() if connection.status == "LISTEN"} == {"127.0.0.1"}
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert said.startswith(f"dashboard: {address}")
+        assert "Traceback" not in said
+        assert not server.is_running()
+
+
+def test_a_taken_port_and_a_missing_store_are_one_line(swept: Path, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = robustsweep("dashboard", "--port", port, cwd=swept)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"robustsweep: --port {port}: Address already in use; choose another\n"
+    missing = robustsweep("dashboard", cwd=tmp_path)
+    assert missing.returncode == 2
+    assert "no such file" in missing.stderr
+    assert missing.stderr.count("\n") == 1
+
+
+def test_a_missing_package_is_one_line_that_says_how_to_get_it(swept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "find_spec", lambda name: None if name == "streamlit" else object())
+    with pytest.raises(UserError, match=r"needs the package streamlit: pip install 'robustsweep\[dashboard\]'"):
+        command.serve(Places.resolve(home=swept / "sweeps", store=None), port=1, say=print)
