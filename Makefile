@@ -1,5 +1,6 @@
 # make quickstart: install, run a real sweep, print its results.   make test: install, run the test suite.
 PYTHON ?= python3
+TEST_PROCESSES ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
@@ -12,7 +13,7 @@ quickstart: install
 	$(BIN)/robustsweep results quickstart
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
 test-all: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m "not bench"
