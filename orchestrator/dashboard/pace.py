@@ -48,7 +48,8 @@ def _bar(stage: str, number: int, counts: Counter[tuple[str, int]], step: float)
         "y": [counts[stage, place] for place in places],
         "offset": 0,
         "width": step * 1000,
-        "marker": {"color": PALETTE[number % len(PALETTE)]},
+        # There are more stages than colours: those beyond are hatched.
+        "marker": {"color": PALETTE[number % len(PALETTE)], "pattern": {"shape": "" if number < len(PALETTE) else "/"}},
         "hovertemplate": f"%{{x}}: <b>%{{y}}</b> {stage}<extra></extra>",
     }
 

@@ -204,7 +204,7 @@ def _this_machine(status: SweepStatus) -> None:
 def _processes(machine: Machine) -> None:
     if not machine.workers:
         return
-    with st.expander(f"The driver's {len(machine.workers)} processes"):
+    with st.expander(f"Processes of the driver: {len(machine.workers)}"):
         show_table(
             [
                 {"process": worker.pid, "name": worker.name, "CPU %": round(worker.cpu), "GiB": round(worker.memory, 2)}
