@@ -150,10 +150,10 @@ def _require_equal_passes(network: Network, data: DeviceSplit) -> None:
     """Check, inside `full_weights`, that nothing is random any more.
 
     Raises:
-        JobError: forward passes on equal inputs differ.
+        JobError: forward passes on equal inputs differ, or are not finite (which would never be equal).
     """
     inputs, _ = data.batch(slice(0, _CHECKED))
-    first = network(inputs)
+    first = _finite(network(inputs))
     if any(not torch.equal(network(inputs), first) for _ in range(_DRAWS)):
         raise JobError(f"{_named(network)}: repeated forward passes with full weights differ; the sketch or the defence is still live")
 
@@ -168,13 +168,17 @@ def require_sketch(network: Network, data: DeviceSplit) -> None:
     inputs, _ = data.batch(slice(0, _CHECKED))
     random = network.randomised
     with torch.no_grad():
-        first = network(inputs)
-        if not first.isfinite().all():
-            raise JobError("the network's logits are not finite: its training has diverged; try a smaller learning_rate")
+        first = _finite(network(inputs))
         # Two draws of a small net may well be equal; nine are not.
         differ = any(not torch.equal(network(inputs), first) for _ in range(_DRAWS if random else 1))
     if differ != random:
         raise JobError(f"{_named(network)}: repeated forward passes {'differ' if differ else 'are all equal'}")
+
+
+def _finite(logits: Tensor) -> Tensor:
+    if not logits.isfinite().all():
+        raise JobError("the network's logits are not finite: its training has diverged; try a smaller learning_rate")
+    return logits
 
 
 def _named(network: Network) -> str:

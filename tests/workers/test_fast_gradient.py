@@ -77,8 +77,15 @@ def test_random_targets_and_other_attacks_are_not_remembered():
 
 def test_a_gradient_that_is_not_finite_is_an_error():
     net = network(width=4)
-    net.body.classifier.weight.fill_(float("nan"))
+    net.body.register_full_backward_hook(lambda _module, slopes, _: tuple(slope * float("nan") for slope in slopes))
     with pytest.raises(JobError, match="gradient of a clean example is not finite"):
+        craft(net, DATA, attack_settings(), batch_size=20, generator=generator(), memory={})
+
+
+def test_full_weights_whose_logits_are_not_finite_are_called_that():
+    net = network(width=4)
+    net.body.classifier.weight.fill_(float("nan"))
+    with pytest.raises(JobError, match="the network's logits are not finite"):
         craft(net, DATA, attack_settings(), batch_size=20, generator=generator(), memory={})
 
 

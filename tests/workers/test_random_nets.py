@@ -177,7 +177,7 @@ def test_every_attack_runs_on_a_sketched_net_with_either_kind_of_draws(name, dra
     net = network(width=4, theta=0.8, draws=draws)
     chosen = attack_settings(name=name, epsilon=0.1, steps=3, eot_samples=2, selection_draws=2)
     flags = correct_flags(net, DATA, batch_size=8, perturb=attacker(net, chosen, generator=generator()))
-    assert flags.shape == (20,)
+    assert flags.shape == (1, 20)
 
 
 def test_a_sketched_net_tells_the_attack_that_it_is_random_and_its_full_weights_that_they_are_not():
