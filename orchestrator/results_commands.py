@@ -1,16 +1,11 @@
-"""`robustsweep results` and `robustsweep query`: the figures as a table, and the database in SQL."""
+"""`robustsweep results`, `verdicts` and `query`: the figures as a table, whether to believe them, and the database in SQL."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from orchestrator.options import DEFAULT_HOME, Home, OutputFormat, StoreUrl, SweepName, TextFormat, places, show
 from workers.errors import UserError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from orchestrator.store import ResultRow
 
 Where = Annotated[
     list[str] | None,
@@ -71,7 +66,7 @@ def results(  # noqa: PLR0913 (each is an option of the command)
     conditions = parse_conditions([*(where or ()), *(_verdict(only) if only is not None else ())])
     with open_store(places(home, store).store_url, upgrade=False) as opened:
         rows = result_rows(opened, sweep, per_repeat=per_repeat, over_seeds=over_seeds, worst=worst_case, where=conditions)
-    rows = _cut(ordered(rows, sort) if sort else rows, limit)
+    rows = (ordered(rows, sort) if sort else rows)[:limit]
     if group_by or pivot:
         table = grouped(rows, group_by) if group_by else pivoted(rows, pivot or "")
         show(render_rows(table.columns, table.rows, output.value, percents=table.percents))
@@ -126,7 +121,3 @@ def _verdict(only: str) -> list[str]:
 def _refuse_together(options: dict[str, object], reason: str) -> None:
     if all(options.values()):
         raise UserError(f"{' with '.join(options)}: {reason}; leave one of them out")
-
-
-def _cut(rows: "Sequence[ResultRow]", limit: int | None) -> "list[ResultRow]":
-    return list(rows[:limit])

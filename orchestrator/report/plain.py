@@ -9,9 +9,9 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.escaping import csv_cell, markdown, visible
+from orchestrator.escaping import csv_cell, visible
 from orchestrator.report.results import Format
-from orchestrator.report.tables import plain_table
+from orchestrator.report.tables import pipe_table, plain_table
 
 _ABSENT = "-"
 Rows = Sequence[Sequence[Any]]
@@ -44,12 +44,7 @@ def _csv(columns: Sequence[str], rows: Rows) -> str:
 
 
 def _markdown(columns: Sequence[str], rows: Rows, shares: range) -> str:
-    numeric = _numeric(columns, rows)
-    lines = [
-        "| " + " | ".join(markdown(name) for name in columns) + " |",
-        "|" + "|".join("---:" if is_ else "---" for is_ in numeric) + "|",
-    ]
-    return "\n".join([*lines, *("| " + " | ".join(markdown(text) for text in _texts(row, shares)) + " |" for row in rows)])
+    return pipe_table(columns, [_texts(row, shares) for row in rows], numeric=_numeric(columns, rows))
 
 
 def _table(columns: Sequence[str], rows: Rows, shares: range) -> Table:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from orchestrator.escaping import csv_cell, markdown, visible
 from orchestrator.report.columns import common_values, shown_columns
-from orchestrator.report.tables import plain_table
+from orchestrator.report.tables import pipe_table, plain_table
 from orchestrator.store import ResultRow
 
 Format = Literal["table", "csv", "json", "markdown"]
@@ -77,10 +77,9 @@ def _csv(rows: Sequence[ResultRow]) -> str:
 
 def _markdown(rows: Sequence[ResultRow], *, spread: bool) -> str:
     columns = shown_columns(rows, spread=spread)
-    lines = ["| " + " | ".join(column.title for column in columns) + " |"]
-    lines.append("|" + "|".join("---:" if column.numeric else "---" for column in columns) + "|")
-    lines += ["| " + " | ".join(markdown(column.text(row)) for column in columns) + " |" for row in rows]
-    return "\n".join([*lines, "", markdown(_common(rows))])
+    cells = [[column.text(row) for column in columns] for row in rows]
+    table = pipe_table([column.title for column in columns], cells, numeric=[column.numeric for column in columns])
+    return "\n".join([table, "", markdown(_common(rows))])
 
 
 def _table(rows: Sequence[ResultRow], *, narrow: bool, spread: bool) -> Table:

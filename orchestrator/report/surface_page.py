@@ -7,6 +7,7 @@ from itertools import count
 from pathlib import Path
 
 from orchestrator.places import Places
+from orchestrator.report.atomic import replace_file
 from orchestrator.report.surfaces import SurfaceGrid, families, surface_grids
 from orchestrator.store import SurfaceRow, open_store
 from workers.errors import UserError
@@ -49,7 +50,7 @@ def write_surface_page(places: Places, sweep: str, *, folder: Path, epsilon: str
     path = folder / f"{sweep}-surfaces.html"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(surface_page(sweep, grids, epsilon=radius, literal=epsilon), "utf-8")
+        replace_file(path, surface_page(sweep, grids, epsilon=radius, literal=epsilon).encode())
     except OSError as error:
         raise UserError(f"--out {folder}: {error.strerror}") from error
     return path, problems

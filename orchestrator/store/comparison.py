@@ -6,15 +6,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from orchestrator.store.aggregate import Measurement, Setting
 from orchestrator.store.differences import paired_difference
 from orchestrator.store.intervals import Correct, Interval
 from orchestrator.store.lookup import sweep_id
 from orchestrator.store.matching import identity, key_of
-from orchestrator.store.measured import as_measurements, described_models, measured_columns
-from orchestrator.store.models import SweepJobRecord, SweepRecord
+from orchestrator.store.measured import as_measurements, described_models, measured_in
+from orchestrator.store.models import SweepJobRecord
 from orchestrator.store.result_models import AttackResultRecord, CleanResultRecord
 from orchestrator.store.session import Store
 from orchestrator.store.settings import measured_settings, model_settings
@@ -95,10 +95,7 @@ def compare_sweeps(store: Store, before: str, after: str) -> Comparison:
 
 def _sides(connection: Connection, record: type[CleanResultRecord | AttackResultRecord], sweep: int) -> list[Side]:
     """What the space of the sweep holds, one for each model and setting."""
-    statement = select(SweepRecord.name.label("sweep"), *measured_columns(record)).select_from(record)
-    statement = statement.join(SweepJobRecord, SweepJobRecord.job_key == record.job_key)
-    statement = statement.join(SweepRecord, SweepRecord.id == SweepJobRecord.sweep_id)
-    rows = connection.execute(statement.where(SweepRecord.id == sweep, SweepJobRecord.in_space)).mappings()
+    rows = connection.execute(measured_in(record, sweep).where(SweepJobRecord.in_space)).mappings()
     groups: defaultdict[tuple[str, Setting], list[Measurement]] = defaultdict(list)
     for item in sorted(as_measurements(rows), key=lambda item: (item.repeat, item.job_key)):
         groups[item.model_key, item.setting].append(item)

@@ -1,8 +1,10 @@
-"""Finding a sweep by its name."""
+"""Finding a sweep by its name, and what belongs to it."""
 
-from sqlalchemy import Connection, select
+from typing import Any
 
-from orchestrator.store.models import SweepRecord
+from sqlalchemy import Connection, Select, select
+
+from orchestrator.store.models import SweepJobRecord, SweepRecord
 from workers.errors import UserError
 
 
@@ -17,3 +19,9 @@ def sweep_id(connection: Connection, name: str) -> int:
         names = connection.execute(select(SweepRecord.name).order_by(SweepRecord.name)).scalars().all()
         raise UserError(f"sweep '{name}': " + (f"one of {', '.join(names)}" if names else "the store holds no sweeps yet"))
     return found
+
+
+def of_sweep(statement: Select[*tuple[Any, ...]], key: Any, sweep: int | None) -> Select[*tuple[Any, ...]]:
+    """The statement for the jobs of the sweep alone, `key` being the column of their keys; of None: for each sweep that holds them."""
+    joined = statement.join(SweepJobRecord, SweepJobRecord.job_key == key)
+    return joined if sweep is None else joined.where(SweepJobRecord.sweep_id == sweep)

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, select
 
 from orchestrator.store.aggregate import Measurement, Setting
 from orchestrator.store.judging import checks_of
-from orchestrator.store.models import JobRecord
+from orchestrator.store.lookup import of_sweep
+from orchestrator.store.models import JobRecord, SweepJobRecord, SweepRecord
 from orchestrator.store.result_models import AttackResultRecord, CleanResultRecord, TrainedModelRecord, VerdictRecord
 from orchestrator.verdict import reasons
 
@@ -22,6 +23,12 @@ def measured_columns(record: type[CleanResultRecord | AttackResultRecord]) -> li
     named = ["job_key", "model_key", "repeat", "flags", *(["epsilon_literal", "snr_db"] if record is AttackResultRecord else [])]
     columns = record.__table__.columns
     return [*(columns[name] for name in named), *(column for column in columns if column.name in _MEASURED)]
+
+
+def measured_in(record: type[CleanResultRecord | AttackResultRecord], sweep: int | None) -> Select[*tuple[Any, ...]]:
+    """What `as_measurements` takes, of a sweep or of each, one row for each sweep that holds the job."""
+    statement = select(SweepRecord.name.label("sweep"), *measured_columns(record)).select_from(record)
+    return of_sweep(statement, record.job_key, sweep).join(SweepRecord, SweepRecord.id == SweepJobRecord.sweep_id)
 
 
 def as_measurements(rows: Iterable[Mapping[Any, Any]]) -> Iterable[Measurement]:

@@ -8,9 +8,9 @@ from sqlalchemy import ColumnElement, Connection, Select, select, union
 
 from orchestrator.store.aggregate import Measurement, Setting, result_table
 from orchestrator.store.conditions import Condition
-from orchestrator.store.lookup import sweep_id
-from orchestrator.store.measured import as_measurements, described_models, measured_columns
-from orchestrator.store.models import JobRecord, SweepJobRecord, SweepRecord
+from orchestrator.store.lookup import of_sweep, sweep_id
+from orchestrator.store.measured import as_measurements, described_models, measured_in
+from orchestrator.store.models import JobRecord, SweepRecord
 from orchestrator.store.pools import seed_pools
 from orchestrator.store.result_models import AttackResultRecord, CleanResultRecord, TrainedModelRecord
 from orchestrator.store.session import Store
@@ -73,17 +73,10 @@ def result_rows(
     return [row for row in rows if all(condition.holds(row) for condition in asked)]
 
 
-def _of_sweep(statement: AnySelect, record: type[CleanResultRecord | AttackResultRecord], sweep: int | None) -> AnySelect:
-    joined = statement.join(SweepJobRecord, SweepJobRecord.job_key == record.job_key)
-    return joined if sweep is None else joined.where(SweepJobRecord.sweep_id == sweep)
-
-
 def _measurements(
     connection: Connection, record: type[CleanResultRecord | AttackResultRecord], sweep: int | None, where: Sequence[Condition]
 ) -> list[Measurement]:
-    statement = _of_sweep(select(SweepRecord.name.label("sweep"), *measured_columns(record)).select_from(record), record, sweep)
-    statement = statement.join(SweepRecord, SweepRecord.id == SweepJobRecord.sweep_id)
-    statement = statement.outerjoin(TrainedModelRecord, TrainedModelRecord.job_key == record.model_key)
+    statement = measured_in(record, sweep).outerjoin(TrainedModelRecord, TrainedModelRecord.job_key == record.model_key)
     rows = connection.execute(statement.where(*_clauses(record, where))).mappings()
     return list(as_measurements(rows))
 
@@ -98,8 +91,10 @@ def _clauses(record: type[CleanResultRecord | AttackResultRecord], where: Sequen
 def _models(connection: Connection, sweep: int | None) -> dict[str, dict[str, Any]]:
     """Every model that the sweep has measured, or transferred examples from, described, by key."""
     clean, attack = CleanResultRecord, AttackResultRecord
-    sources = _of_sweep(select(attack.source_key), attack, sweep).where(attack.source_key.is_not(None))
-    return described_models(connection, union(*(_of_sweep(select(record.model_key), record, sweep) for record in (clean, attack)), sources))
+    sources = of_sweep(select(attack.source_key), attack.job_key, sweep).where(attack.source_key.is_not(None))
+    return described_models(
+        connection, union(*(of_sweep(select(record.model_key), record.job_key, sweep) for record in (clean, attack)), sources)
+    )
 
 
 def _pooled(models: Mapping[str, Mapping[str, Any]], pools: Mapping[str, str]) -> dict[str, dict[str, Any]]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Select, func, literal, select
 
-from orchestrator.store.lookup import sweep_id
+from orchestrator.store.lookup import of_sweep, sweep_id
 from orchestrator.store.models import JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
 from orchestrator.store.readings import ExampleScores, JobCosts, Provenance, TrainingRun, UsedEnvironment
 from orchestrator.store.result_models import (
@@ -45,7 +45,7 @@ def training_runs(store: Store, sweep: str | None) -> list[TrainingRun]:
     ]
     with store.reading() as connection:
         number = None if sweep is None else sweep_id(connection, sweep)
-        statement = _of_sweep(select(*columns).select_from(record), record.job_key, number)
+        statement = of_sweep(select(*columns).select_from(record), record.job_key, number)
         statement = statement.join(JobRecord, JobRecord.key == record.job_key).join(SweepRecord, SweepRecord.id == SweepJobRecord.sweep_id)
         rows = connection.execute(statement).mappings().all()
     found = [TrainingRun(**_frozen(row)) for row in rows]
@@ -62,12 +62,12 @@ def job_costs(store: Store, sweep: str | None) -> JobCosts:
         number = None if sweep is None else sweep_id(connection, sweep)
         edges = select(JobParentRecord.child_key, JobParentRecord.parent_key)
         parents: dict[str, list[str]] = defaultdict(list)
-        for child, parent in connection.execute(edges if number is None else _of_sweep(edges, JobParentRecord.child_key, number)).all():
+        for child, parent in connection.execute(edges if number is None else of_sweep(edges, JobParentRecord.child_key, number)).all():
             parents[child].append(parent)
         seconds: dict[str, float] = {}
         for record in OUTCOMES:
             statement = select(record.job_key, record.seconds)
-            wanted = statement if number is None else _of_sweep(statement, record.job_key, number)
+            wanted = statement if number is None else of_sweep(statement, record.job_key, number)
             seconds.update((key, took) for key, took in connection.execute(wanted).all())
         models = frozenset(connection.execute(select(TrainedModelRecord.job_key)).scalars())
     return JobCosts(seconds=seconds, parents={child: tuple(found) for child, found in parents.items()}, models=models)
@@ -121,7 +121,7 @@ def provenance(store: Store, sweep: str) -> Provenance:
         finished: dict[str, list[tuple[int, datetime, datetime]]] = defaultdict(list)
         for record in OUTCOMES:
             found = select(record.environment_id, func.count(), func.min(record.finished_at), func.max(record.finished_at))
-            for environment, *counted in connection.execute(_of_sweep(found, record.job_key, number).group_by(record.environment_id)):
+            for environment, *counted in connection.execute(of_sweep(found, record.job_key, number).group_by(record.environment_id)):
                 finished[environment].append(tuple(counted))
         used = [_used(connection, environment, counted) for environment, counted in finished.items()]
     ordered = tuple(sorted(used, key=lambda environment: -environment.jobs))
@@ -132,16 +132,11 @@ def _frozen(row: Mapping[Any, Any]) -> dict[str, Any]:
     return {str(name): tuple(value) if isinstance(value, list) else value for name, value in row.items()}
 
 
-def _of_sweep(statement: AnySelect, key: Any, sweep: int | None) -> AnySelect:
-    joined = statement.join(SweepJobRecord, SweepJobRecord.job_key == key)
-    return joined if sweep is None else joined.where(SweepJobRecord.sweep_id == sweep)
-
-
 def _flags_of(record: type[CleanResultRecord | AttackResultRecord], sweep: int | None) -> AnySelect:
     knowledge = record.knowledge if record is AttackResultRecord else literal("none")
     statement = select(TrainedModelRecord.dataset, knowledge, record.n_examples, record.draws, record.flags)
     statement = statement.select_from(record).join(TrainedModelRecord, TrainedModelRecord.job_key == record.model_key)
-    return statement if sweep is None else _of_sweep(statement, record.job_key, sweep)
+    return statement if sweep is None else of_sweep(statement, record.job_key, sweep)
 
 
 def _used(connection: Connection, environment: str, counted: list[tuple[int, datetime, datetime]]) -> UsedEnvironment:

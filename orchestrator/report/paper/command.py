@@ -1,11 +1,12 @@
 """What `robustsweep report --paper` does."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
-from uuid import uuid4
 
 from rich.console import Console
 
+from orchestrator.report.atomic import replace_file
 from orchestrator.report.paper.comparison import ComparedTable, compare
 from orchestrator.report.paper.rendering import PaperFormat, render_paper
 from orchestrator.store import open_store, result_rows
@@ -64,13 +65,11 @@ def _form_of(output: Path | None) -> PaperFormat:
 
 def _write_file(path: Path, compared: list[ComparedTable], form: PaperFormat) -> None:
     """Written beside its place, then moved there: a report is whole or the old one."""
-    temporary = path.with_name(f".{path.name}.{uuid4().hex}")
+    text = io.StringIO()
+    _write(Console(file=text, width=_FILE_WIDTH, no_color=True, force_terminal=False), compared, form)
     try:
-        with temporary.open("x", encoding="utf-8") as file:
-            _write(Console(file=file, width=_FILE_WIDTH, no_color=True, force_terminal=False), compared, form)
-        temporary.replace(path)
+        replace_file(path, text.getvalue().encode())
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise UserError(f"--output '{path}': {error.strerror}") from None
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from orchestrator.places import Places
-from orchestrator.report.sweep_page.atomic import write_atomically
+from orchestrator.report.atomic import write_atomically
 from orchestrator.report.sweep_page.naming import slug
 from orchestrator.store import open_store
 from workers.errors import UserError
