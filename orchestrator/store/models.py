@@ -9,7 +9,7 @@ from orchestrator.store.columns import Base, JobKey, Name, Word
 
 
 class SweepRecord(Base):
-    """A sweep; `heartbeat_at` is null while no driver runs it."""
+    """A sweep; `heartbeat_at` is null while no driver runs it. `driver_token` is known to its driver alone."""
 
     __tablename__ = "sweeps"
     __table_args__ = (UniqueConstraint("name"),)
@@ -22,6 +22,7 @@ class SweepRecord(Base):
     driver_host: Mapped[Name | None]
     driver_pid: Mapped[int | None]
     heartbeat_at: Mapped[datetime | None]
+    driver_token: Mapped[str | None] = mapped_column(String(64))
 
 
 class JobRecord(Base):

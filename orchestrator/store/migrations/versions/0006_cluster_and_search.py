@@ -1,0 +1,19 @@
+"""Who drives a sweep, by a token that nobody else has."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    _leases()
+
+
+def _leases() -> None:
+    op.add_column("sweeps", sa.Column("driver_token", sa.String(length=64), nullable=True))
+
+
+def downgrade() -> None:
+    raise NotImplementedError("the store only moves forward: restore a backup")
