@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +27,21 @@ from ray.tune.search import Searcher  # noqa: E402
 from orchestrator.executors import Folders, Resources  # noqa: E402
 from orchestrator.running import RunningSweep  # noqa: E402
 from orchestrator.trainable import attempt  # noqa: E402
-from orchestrator.tune_queue import NewestFirst  # noqa: E402
+from orchestrator.tune_queue import SparesStarting  # noqa: E402
 from workers.errors import UserError  # noqa: E402
 from workers.results import BatchRecord  # noqa: E402
 from workers.specs import JOB, Job  # noqa: E402
 
 _KNOCK_SECONDS = 5.0
+Work = Callable[[dict[str, Any]], None]
 
 
 class RayExecutor:
     """Runs jobs on a local Ray, started for the purpose, or on the cluster at `address`."""
 
-    def __init__(self, folders: Folders, resources: Resources, *, address: str | None = None) -> None:
-        self._folders, self._resources, self._address = folders, resources, address
+    def __init__(self, folders: Folders, resources: Resources, *, address: str | None = None, work: Work = attempt) -> None:
+        """`work` is what a worker process does with a job; benchmarks put a sleep in its place."""
+        self._folders, self._resources, self._address, self._work = folders, resources, address, work
 
     def execute(self, sweep: RunningSweep) -> None:
         """Run until the board is drained.
@@ -92,10 +95,10 @@ class RayExecutor:
 
         searcher = JobSearcher(sweep, self._folders, self._resources, gpu=gpu)
         return Tuner(
-            tune.with_resources(attempt, request),
+            tune.with_resources(self._work, request),
             tune_config=TuneConfig(
                 search_alg=searcher,
-                scheduler=NewestFirst(),
+                scheduler=SparesStarting(),
                 num_samples=-1,
                 reuse_actors=True,
                 trial_name_creator=_short_name,
