@@ -12,7 +12,8 @@ from typing import Literal, NoReturn
 
 from rich.console import Console
 
-from orchestrator.board import Board
+from orchestrator.critical_path import CriticalPathBoard
+from orchestrator.effort import effort
 from orchestrator.executors import Executor, Folders, InlineExecutor, Resources
 from orchestrator.passwords import without_secrets
 from orchestrator.places import DEFAULT_HOME, Places
@@ -89,7 +90,7 @@ def _carry_out(options: LaunchOptions, loaded: LoadedSpace, plan: Plan, store: S
         say(console, f"sweep {name}: nothing to do, all {len(plan.jobs)} jobs are done; {options.command('results', name)}")
         return 0
     say(console, f"sweep {name}: {summary(plan)}")
-    sweep = RunningSweep(Board(plan.to_run, max_failures=options.max_failures), recorder, plan.to_run)
+    sweep = RunningSweep(CriticalPathBoard(plan.to_run, max_failures=options.max_failures, effort=effort), recorder, plan.to_run)
     interrupted = _drive(sweep, options, name, store, recorder, console)
     return _conclude(sweep, options, name, recorder, console, interrupted=interrupted)
 
