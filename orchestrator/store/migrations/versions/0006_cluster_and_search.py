@@ -1,4 +1,4 @@
-"""Who drives a sweep, by a token that nobody else has."""
+"""Who drives a sweep, by a token that nobody else has; jobs counted by an index alone."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,10 +9,15 @@ down_revision = "0005"
 
 def upgrade() -> None:
     _leases()
+    _counting()
 
 
 def _leases() -> None:
     op.add_column("sweeps", sa.Column("driver_token", sa.String(length=64), nullable=True))
+
+
+def _counting() -> None:
+    op.create_index(op.f("ix_jobs_key_stage_state"), "jobs", ["key", "stage", "state"])
 
 
 def downgrade() -> None:
