@@ -18,7 +18,7 @@ from workers.results import BatchRecord, DiagnosisOutcome, FlagsOutcome, Result,
 from workers.specs import AttackSpec, CraftSpec, DiagnoseSpec, Job, SurfaceSpec, TrainSpec
 
 _KEY_DIGITS = 8
-_LIKE: dict[Stage, tuple[Stage, ...]] = {
+LIKE: dict[Stage, tuple[Stage, ...]] = {
     "pretrain": ("pretrain", "fine_tune"),
     "fine_tune": ("fine_tune", "pretrain"),
     "defend": ("defend", "evaluate", "attack", "craft"),
@@ -28,6 +28,7 @@ _LIKE: dict[Stage, tuple[Stage, ...]] = {
     "diagnose": ("diagnose", "attack", "craft"),
     "surface": ("surface",),
 }
+"""Stages whose jobs take about as long by their `cost`, the stage itself first."""
 
 
 class RunningSweep:
@@ -161,7 +162,7 @@ class RunningSweep:
         return total
 
     def _rate(self, stage: Stage) -> float | None:
-        return next((self._seconds[like] / self._spent[like] for like in _LIKE[stage] if self._spent[like]), None)
+        return next((self._seconds[like] / self._spent[like] for like in LIKE[stage] if self._spent[like]), None)
 
 
 def cost(job: Job) -> int:
