@@ -1,5 +1,6 @@
 """`robustsweep results`, `verdicts` and `query`: the figures as a table, whether to believe them, and the database in SQL."""
 
+from importlib.resources import files
 from typing import Annotated
 
 import typer
@@ -79,13 +80,21 @@ def results(  # noqa: PLR0913 (each is an option of the command)
 
 
 def query(
-    statement: Annotated[str, typer.Argument(help="One SELECT, on the views v_results, v_models, v_jobs and v_worst_case.")],
+    statement: Annotated[
+        str | None, typer.Argument(help="One SELECT, on the views v_results, v_models, v_jobs and v_worst_case.", show_default=False)
+    ] = None,
     *,
+    examples: Annotated[bool, typer.Option("--examples", help="Print the views' columns and a page of questions to copy.")] = False,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
     output: Annotated[OutputFormat, typer.Option("--format", "-f", help="How to print.")] = OutputFormat.table,
 ) -> None:
-    """Ask the database in SQL. It is only read. The views are the schema that stays; README has examples."""
+    """Ask the database in SQL. It is only read. The views are the schema that stays."""
+    if examples:
+        show(files("orchestrator.report").joinpath("queries.sql").read_text("utf-8").rstrip())
+        return
+    if statement is None:
+        raise UserError("query: needs a statement; `robustsweep query --examples` shows some")
     from orchestrator.report.plain import render_rows
     from orchestrator.store import open_store
     from orchestrator.store.sql import ask

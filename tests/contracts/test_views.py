@@ -1,5 +1,7 @@
+import re
 import sqlite3
 from collections.abc import Iterator
+from importlib.resources import files
 
 import pytest
 from sqlalchemy import make_url
@@ -128,3 +130,11 @@ def test_filtered_views_reach_the_large_tables_by_an_index(filled: Store, statem
             plan = [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")]
             scanned = {line.split()[1] for line in plan if line.startswith("SCAN") and "INDEX" not in line}
     assert scanned.isdisjoint(FILTERED[statement]), plan
+
+
+def test_every_question_on_the_page_of_examples_is_answered(filled: Store) -> None:
+    page = files("orchestrator.report").joinpath("queries.sql").read_text("utf-8")
+    statements = [statement for statement in re.sub(r"(?m)^--.*$", "", page).split(";") if statement.strip()]
+    assert len(statements) == 14
+    answers = [ask(filled, statement.replace("'quickstart'", "'first'")) for statement in statements]
+    assert sum(bool(answer.rows) for answer in answers) >= 8

@@ -255,6 +255,7 @@ CREATE INDEX ix_attack_results_model_key ON attack_results (model_key);
 CREATE INDEX ix_attack_results_attack_epsilon_literal_knowledge ON attack_results (attack, epsilon_literal, knowledge);
 CREATE INDEX ix_diagnoses_model_key ON diagnoses (model_key);
 CREATE INDEX ix_surfaces_model_key ON surfaces (model_key);
+CREATE INDEX ix_jobs_key_stage_state ON jobs ("key", stage, state);
 CREATE VIEW v_jobs AS SELECT sweeps.name AS sweep, sweep_jobs.in_space, jobs."key" AS job_key, jobs.stage, jobs.state, (SELECT count(*) AS count_1 
 FROM attempts 
 WHERE attempts.job_key = jobs."key") AS attempts, CASE WHEN (jobs.state = 'failed') THEN (SELECT attempts.error 
