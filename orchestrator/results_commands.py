@@ -38,6 +38,9 @@ def results(  # noqa: PLR0913 (each is an option of the command)
         bool,
         typer.Option("--worst-case", help="The attack that harms each example most, of all at one epsilon, for each knowledge and any."),
     ] = False,
+    rungs: Annotated[
+        bool, typer.Option("--rungs", help="With models that a search stopped before the end of their training, marked `until epoch`.")
+    ] = False,
     spread: Annotated[
         bool, typer.Option("--spread", help="Show standard errors, in percent points: of examples, of draws, of training seeds.")
     ] = False,
@@ -66,7 +69,8 @@ def results(  # noqa: PLR0913 (each is an option of the command)
     _refuse_together({"--group-by": group_by, "--pivot": pivot}, "each makes a table of its own")
     conditions = parse_conditions([*(where or ()), *(_verdict(only) if only is not None else ())])
     with open_store(places(home, store).store_url, upgrade=False) as opened:
-        rows = result_rows(opened, sweep, per_repeat=per_repeat, over_seeds=over_seeds, worst=worst_case, where=conditions)
+        form = {"per_repeat": per_repeat, "over_seeds": over_seeds, "worst": worst_case, "rungs": rungs}
+        rows = result_rows(opened, sweep, **form, where=conditions)
     rows = (ordered(rows, sort) if sort else rows)[:limit]
     if group_by or pivot:
         table = grouped(rows, group_by) if group_by else pivoted(rows, pivot or "")

@@ -74,7 +74,8 @@ class RunningSweep:
 
     def epoch(self, job: Job, *, epoch: int, loss: float, accuracy: float) -> None:
         """A training job has finished an epoch."""
-        self._advance(job, epoch, before=epoch - 1)
+        taken_up = 0 if job.resumes is None else job.resumes.epochs
+        self._advance(job, max(0, epoch - taken_up), before=max(0, epoch - taken_up - 1))
         self.last = f"{label(job)}: epoch {epoch}, loss {loss:.3f}, training accuracy {accuracy:.1%}"
 
     def batch(self, job: Job, record: BatchRecord) -> None:
@@ -170,7 +171,8 @@ def cost(job: Job) -> int:
     a surface's points."""
     match job.spec:
         case TrainSpec() as spec:
-            return 1 if spec.stage == "defend" else spec.training.epochs
+            taken_up = 0 if job.resumes is None else job.resumes.epochs
+            return 1 if spec.stage == "defend" else max(0, spec.last_epoch - taken_up)
         case AttackSpec() as spec:
             return spec.evaluation.draws + (0 if spec.knowledge in CRAFTED else _passes(spec.attack))
         case CraftSpec() as spec:
@@ -219,7 +221,8 @@ def _model(spec: TrainSpec) -> str:
     adversarial = "" if spec.training.adversarial_training == "none" else f" adversarial={spec.training.adversarial_training}"
     binary = "binary " if spec.model.binary else ""
     defence = "" if spec.defence.name == "none" else " ".join([f" defence={spec.defence.name}", *_given(spec.defence)])
-    return f"{spec.model.name} {binary}{rank} theta={spec.model.theta:g}{adversarial}{defence} seed={spec.seed}"
+    until = "" if spec.until is None else f" until={spec.until} of {spec.training.epochs}"
+    return f"{spec.model.name} {binary}{rank} theta={spec.model.theta:g}{adversarial}{defence} seed={spec.seed}{until}"
 
 
 def _given(defence: DefenceSpec) -> list[str]:
