@@ -1,5 +1,6 @@
 """Sweeps whose jobs sleep, through the real driver, recorder and store: what is left of the time is the orchestrator's own."""
 
+import itertools
 import os
 import resource
 import tempfile
@@ -36,10 +37,20 @@ class Ran:
     slept: list[float] = field(default_factory=list)
     megabytes: list[float] = field(default_factory=list)
 
+    def all_running(self, workers: int) -> float:
+        """The first moment at which so many jobs ran."""
+        steps = sorted([(moment, 1) for moment in self.began] + [(moment, -1) for moment in self.ended])
+        return next(moment for moment, running in zip(*_totals(steps), strict=True) if running == workers)
+
     def since(self, moment: float) -> tuple[float, float]:
         """Wall seconds from the moment to the end, and seconds slept in them."""
         whole = zip(self.began, self.slept, strict=True)
         return self.ended[-1] - moment, sum(max(0.0, began + slept - max(began, moment)) for began, slept in whole)
+
+
+def _totals(steps: list[tuple[float, int]]) -> tuple[list[float], list[int]]:
+    moments, changes = zip(*steps, strict=True)
+    return list(moments), list(itertools.accumulate(changes))
 
 
 class SleepingSweep(RunningSweep):
