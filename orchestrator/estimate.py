@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.board import Board
+from orchestrator.critical_path import CriticalPathBoard
+from orchestrator.effort import effort
 from orchestrator.plan import Plan
 from orchestrator.running import LIKE, cost
 from orchestrator.store.timings import Timing
@@ -124,7 +125,7 @@ def _classes(stage: Stage, model: TrainSpec) -> Iterator[Class]:
 
 def _wall(jobs: tuple[Job, ...], seconds: Mapping[str, float], *, workers: int) -> float:
     """The end of the last job where the driver's own order is followed and nothing fails."""
-    board = Board(jobs, max_failures=0)
+    board = CriticalPathBoard(jobs, max_failures=0, effort=effort)
     running: list[tuple[float, str]] = []
     now = 0.0
     while True:

@@ -13,7 +13,8 @@ from typing import Literal, NoReturn
 
 from rich.console import Console
 
-from orchestrator.board import Board
+from orchestrator.critical_path import CriticalPathBoard
+from orchestrator.effort import effort
 from orchestrator.executors import Executor, Folders, InlineExecutor, Resources
 from orchestrator.passwords import without_secrets
 from orchestrator.places import DEFAULT_HOME, Places
@@ -97,7 +98,8 @@ def _carry_out(options: LaunchOptions, loaded: LoadedSpace, plan: Plan, store: S
         return 0
     say(console, f"sweep {name}: {summary(plan)}")
     to_run = taking_up(plan.to_run, finished_rungs(store), options.places.artifacts)
-    sweep = RunningSweep(Board(to_run, max_failures=options.max_failures), recorder, to_run)
+    board = CriticalPathBoard(to_run, max_failures=options.max_failures, effort=effort)
+    sweep = RunningSweep(board, recorder, to_run)
     interrupted = _drive(sweep, options, name, store, recorder, console)
     return _conclude(sweep, options, name, recorder, console, interrupted=interrupted)
 
