@@ -3,7 +3,6 @@
 import logging
 import os
 import socket
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from ray.tune.search import Searcher  # noqa: E402
 
 from orchestrator.executors import Folders, Resources  # noqa: E402
 from orchestrator.running import RunningSweep  # noqa: E402
+from orchestrator.scratch import scratch_folder  # noqa: E402
 from orchestrator.trainable import attempt  # noqa: E402
 from orchestrator.tune_queue import NewestFirst  # noqa: E402
 from workers.errors import UserError  # noqa: E402
@@ -54,8 +54,8 @@ class RayExecutor:
             sweep.slots = self._slots(cluster)
             # One waiting trial per slot: with fewer, new workers are asked for one after the other.
             os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(sweep.slots)
-            with tempfile.TemporaryDirectory(prefix="robustsweep-tune-") as storage:
-                self._tuner(sweep, Path(storage), gpu=cluster.get("GPU", 0) > 0).fit()
+            with scratch_folder() as storage:
+                self._tuner(sweep, storage, gpu=cluster.get("GPU", 0) > 0).fit()
         finally:
             ray.shutdown()
 
