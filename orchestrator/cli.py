@@ -10,6 +10,16 @@ import typer
 from orchestrator.comparison_commands import compare
 from orchestrator.db_commands import db
 from orchestrator.job_commands import show
+from orchestrator.launch_options import (
+    CpusPerJob,
+    GpusPerAttack,
+    GpusPerTrain,
+    MaxFailures,
+    Overrides,
+    Space,
+    WaitForNodes,
+    Workers,
+)
 from orchestrator.options import DEFAULT_HOME, Data, Home, StoreUrl, SweepName, TextFormat
 from orchestrator.options import console as _console
 from orchestrator.options import places as _places
@@ -17,6 +27,7 @@ from orchestrator.passwords import hide_arguments
 from orchestrator.report_commands import report, surfaces
 from orchestrator.results_commands import query, results, verdicts
 from orchestrator.robustbench_commands import robustbench
+from orchestrator.submit_commands import submit
 from workers.errors import UserError
 
 app = typer.Typer(
@@ -35,12 +46,6 @@ class ExecutorChoice(StrEnum):
 
     ray = "ray"
     inline = "inline"
-
-
-Space = Annotated[str, typer.Argument(help="A built-in space's name (see `robustsweep spaces`), or the path of a YAML file.")]
-Overrides = Annotated[
-    list[str] | None, typer.Option("--set", help="Override a field of the space: PATH=VALUE, e.g. model.theta=0.9.", show_default=False)
-]
 
 
 def _version(asked: bool) -> None:
@@ -70,18 +75,18 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
         ExecutorChoice, typer.Option(help="`ray`, or `inline`: one job after the other in this process.")
     ] = ExecutorChoice.ray,
     address: Annotated[
-        str | None, typer.Option(help="A Ray cluster: `auto` or ADDRESS. Without it, Ray is started on this machine.", show_default=False)
+        str | None,
+        typer.Option(
+            help="A Ray cluster that this machine is part of: `auto` or HOST:PORT. Without it, Ray is started on this machine.",
+            show_default=False,
+        ),
     ] = None,
-    workers: Annotated[int | None, typer.Option(help="Most jobs at once.  [default: as many as fit]", show_default=False)] = None,
-    cpus_per_job: Annotated[int, typer.Option(help="CPU cores, and threads, of a job.")] = 1,
-    gpus_per_train: Annotated[
-        float | None, typer.Option(help="GPUs of a training job.  [default: 1 if there are any]", show_default=False)
-    ] = None,
-    gpus_per_attack: Annotated[
-        float | None,
-        typer.Option(help="GPUs of another job; a fraction shares one.  [default: 1 if there are any]", show_default=False),
-    ] = None,
-    max_failures: Annotated[int, typer.Option(help="How often a job may fail and be tried again.")] = 2,
+    workers: Workers = None,
+    cpus_per_job: CpusPerJob = 1,
+    gpus_per_train: GpusPerTrain = None,
+    gpus_per_attack: GpusPerAttack = None,
+    max_failures: MaxFailures = 2,
+    wait_for_nodes: WaitForNodes = 0.0,
 ) -> None:
     """Run every job of SPACE that has no result yet. The same command continues after any interruption."""
     from orchestrator.executors import Resources
@@ -98,6 +103,7 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
         address=address,
         resources=Resources(cpus_per_job, gpus_per_train, gpus_per_attack, workers),
         max_failures=max_failures,
+        wait_for_nodes=wait_for_nodes,
     )
     raise typer.Exit(run_launch(options, _console()))
 
@@ -146,6 +152,7 @@ def plan(  # noqa: PLR0913 (each is an option of the command)
         _console().print(render_estimate(estimated(found, where, workers=workers), price=price), soft_wrap=True)
 
 
+app.command()(submit)
 app.command()(show)
 app.command()(compare)
 app.command()(results)
