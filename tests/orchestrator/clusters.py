@@ -34,16 +34,16 @@ class Head:
 
 
 @contextmanager
-def ray_head(*options: str, token: str | None = TOKEN, env: dict[str, str] | None = None) -> Iterator[Head]:
+def ray_head(*options: str, token: str | None = TOKEN, port: int = 0, env: dict[str, str] | None = None) -> Iterator[Head]:
     """Inside, a head runs, with these options of `ray start`; it ends with its `ray start --block`."""
     # Not pytest's: its paths are too long for Ray's sockets.
     with tempfile.TemporaryDirectory(prefix="head-", ignore_cleanup_errors=True) as path:
         folder = Path(path)
         node = _environment(folder, token)
         ports = {
-            "port": _free_port(),
-            "dashboard-port": _free_port(),
-            "ray-client-server-port": _free_port(),
+            "port": free_port(),
+            "dashboard-port": free_port(),
+            "ray-client-server-port": free_port(),
             "dashboard-agent-listen-port": 0,
         }
         command = [*_START, f"--temp-dir={folder}", *(f"--{name}={port}" for name, port in ports.items()), *options]
@@ -67,7 +67,7 @@ def _environment(folder: Path, token: str | None) -> dict[str, str]:
     return node | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(folder / "token")}
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as opened:
         opened.bind(("127.0.0.1", 0))
         return int(opened.getsockname()[1])
