@@ -109,30 +109,47 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
 
 
 @app.command()
-def plan(
+def plan(  # noqa: PLR0913 (each is an option of the command)
     space: Space,
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
+    data: Data = None,
     overrides: Overrides = None,
     jobs: Annotated[bool, typer.Option("--jobs", help="List every job.")] = False,
     write_jobs: Annotated[
         Path | None,
         typer.Option(help="Write each job still to run to this folder as KEY.json, for `python -m workers`.", show_default=False),
     ] = None,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Say how long it will take, by the measured times of like jobs in the database.")
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="With --estimate: jobs at once.  [default: this machine's cores]", show_default=False)
+    ] = None,
+    price: Annotated[
+        float | None, typer.Option(min=0, help="With --estimate: what one worker costs an hour, in any currency.", show_default=False)
+    ] = None,
     output: Annotated[TextFormat, typer.Option("--format", "-f", help="How to print.")] = TextFormat.table,
 ) -> None:
     """Show what `launch SPACE` would run: jobs by stage and model, and which are done. Runs nothing."""
-    from orchestrator.planning import look_ahead, write_job_files
+    from orchestrator.planning import estimated, look_ahead, write_job_files
     from orchestrator.report import plan_json, render_plan
+    from orchestrator.report.estimate import estimate_record, render_estimate
 
-    name, found = look_ahead(space, tuple(overrides or ()), _places(home, store))
+    if not estimate and (workers, price) != (None, None):
+        raise UserError("--workers, --price: only with --estimate")
+    where = _places(home, store, data)
+    name, found = look_ahead(space, tuple(overrides or ()), where)
     if write_jobs is not None:
         write_job_files(found, write_jobs)
     if output is TextFormat.json:
-        typer.echo(plan_json(name, found))
-    else:
-        _console().print(render_plan(name, found, every_job=jobs))
+        also = {"estimate": estimate_record(estimated(found, where, workers=workers), price=price)} if estimate else {}
+        typer.echo(plan_json(name, found, **also))
+        return
+    _console().print(render_plan(name, found, every_job=jobs))
+    if estimate:
+        _console().print(render_estimate(estimated(found, where, workers=workers), price=price), soft_wrap=True)
 
 
 app.command()(submit)

@@ -30,9 +30,11 @@ from orchestrator.executors import Folders, Resources  # noqa: E402
 from orchestrator.own_ray import own_ray  # noqa: E402
 from orchestrator.running import RunningSweep  # noqa: E402
 from orchestrator.trainable import attempt  # noqa: E402
-from orchestrator.tune_queue import NewestFirst  # noqa: E402
+from orchestrator.tune_queue import SparesStarting  # noqa: E402
 from workers.results import BatchRecord  # noqa: E402
 from workers.specs import JOB, Job  # noqa: E402
+
+Work = Callable[[dict[str, Any]], None]
 
 
 class RayExecutor:
@@ -46,10 +48,12 @@ class RayExecutor:
         address: str | None = None,
         wait_minutes: float = 0.0,
         say: Callable[[str], None] = logging.info,
+        work: Work = attempt,
     ) -> None:
-        """`wait_minutes` is how long a cluster that grows gets for a first node that can hold a job; `say` shows a line to the person."""
+        """`wait_minutes` is how long a cluster that grows gets for a first node that can hold a job; `say` shows a line to the person.
+        `work` is what a worker process does with a job; benchmarks put a sleep in its place."""
         self._folders, self._resources, self._address = folders, resources, address
-        self._wait_minutes, self._say = wait_minutes, say
+        self._wait_minutes, self._say, self._work = wait_minutes, say, work
 
     def execute(self, sweep: RunningSweep) -> None:
         """Run until the board is drained.
@@ -86,10 +90,10 @@ class RayExecutor:
 
         searcher = JobSearcher(sweep, self._folders, self._resources, gpu=gpu)
         return Tuner(
-            tune.with_resources(attempt, request),
+            tune.with_resources(self._work, request),
             tune_config=TuneConfig(
                 search_alg=searcher,
-                scheduler=NewestFirst(),
+                scheduler=SparesStarting(),
                 num_samples=-1,
                 reuse_actors=True,
                 trial_name_creator=_short_name,

@@ -13,7 +13,8 @@ from typing import Literal, NoReturn
 
 from rich.console import Console
 
-from orchestrator.board import Board
+from orchestrator.critical_path import CriticalPathBoard
+from orchestrator.effort import effort
 from orchestrator.executors import Executor, Folders, InlineExecutor, Resources
 from orchestrator.passwords import without_secrets
 from orchestrator.places import DEFAULT_HOME, Places
@@ -21,8 +22,10 @@ from orchestrator.plan import STAGES, Plan, make_plan
 from orchestrator.preflight import check_backends, check_data, check_home, check_sizes
 from orchestrator.progress import clock, say, shown
 from orchestrator.recorder import Heartbeat, Recorder
+from orchestrator.rungs import taking_up
 from orchestrator.running import RunningSweep
 from orchestrator.store import Store, finished_keys, open_store, sweep_status, write
+from orchestrator.store.rungs import finished_rungs
 from orchestrator.store.urls import parse_url
 from orchestrator.store.urls import shown as shown_url
 from orchestrator.sweep import expand
@@ -94,7 +97,9 @@ def _carry_out(options: LaunchOptions, loaded: LoadedSpace, plan: Plan, store: S
         say(console, f"sweep {name}: nothing to do, all {len(plan.jobs)} jobs are done; {options.command('results', name)}")
         return 0
     say(console, f"sweep {name}: {summary(plan)}")
-    sweep = RunningSweep(Board(plan.to_run, max_failures=options.max_failures), recorder, plan.to_run)
+    to_run = taking_up(plan.to_run, finished_rungs(store), options.places.artifacts)
+    board = CriticalPathBoard(to_run, max_failures=options.max_failures, effort=effort)
+    sweep = RunningSweep(board, recorder, to_run)
     interrupted = _drive(sweep, options, name, store, recorder, console)
     return _conclude(sweep, options, name, recorder, console, interrupted=interrupted)
 
