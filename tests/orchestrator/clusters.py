@@ -50,7 +50,7 @@ def ray_head(*options: str, token: str | None = TOKEN, port: int = 0, env: dict[
         with (folder / "head.log").open("wb") as log:
             process = subprocess.Popen(command, env=environment(node | (env or {})), stdout=log, stderr=log)
         try:
-            _await_line(process, folder / "head.log", b"will now block forever")
+            _await_start(process, folder / "head.log", ports["dashboard-port"])
             yield Head(f"127.0.0.1:{ports['port']}", f"http://127.0.0.1:{ports['dashboard-port']}", node)
         finally:
             process.send_signal(signal.SIGTERM)
@@ -73,9 +73,14 @@ def free_port() -> int:
         return int(opened.getsockname()[1])
 
 
-def _await_line(process: "subprocess.Popen[bytes]", log: Path, text: bytes) -> None:
+def _await_start(process: "subprocess.Popen[bytes]", log: Path, dashboard: int) -> None:
     deadline = time.monotonic() + _START_SECONDS
-    while text not in log.read_bytes():
+    while b"will now block forever" not in log.read_bytes() or not _answers(dashboard):
         assert process.poll() is None, log.read_text()
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.1)
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as knocking:
+        return knocking.connect_ex(("127.0.0.1", port)) == 0

@@ -133,6 +133,9 @@ def test_a_cluster_without_room_is_made_to_grow(tmp_path: Path) -> None:
     types = {name: {"resources": {"CPU": count}, "node_config": {}, "min_workers": 0, "max_workers": 2} for name, count in cpus.items()}
     config = {"cluster_name": "grows", "max_workers": 2, "head_node_type": "ray.head.default", "available_node_types": types}
     config |= {"provider": {"type": "fake_multinode", "gcs_address": f"127.0.0.1:{port}"}, "auth": {"ssh_user": "nobody"}}
+    config |= {"idle_timeout_minutes": 5, "upscaling_speed": 1.0, "docker": {}, "file_mounts": {}, "cluster_synced_files": []}
+    commands = ("initialization", "setup", "head_setup", "worker_setup", "head_start_ray", "worker_start_ray")
+    config |= {f"{name}_commands": [] for name in commands}
     (tmp_path / "cluster.json").write_text(json.dumps(config))
     autoscaler = {"AUTOSCALER_UPDATE_INTERVAL_S": "1", "RAY_FAKE_CLUSTER": "1"}
     with ray_head("--num-cpus=0", f"--autoscaling-config={tmp_path / 'cluster.json'}", port=port, env=autoscaler) as head:
