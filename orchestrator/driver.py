@@ -2,7 +2,6 @@
 
 import logging
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +28,7 @@ from orchestrator.cluster import join_cluster  # noqa: E402
 from orchestrator.executors import Folders, Resources  # noqa: E402
 from orchestrator.own_ray import own_ray  # noqa: E402
 from orchestrator.running import RunningSweep  # noqa: E402
+from orchestrator.scratch import scratch_folder  # noqa: E402
 from orchestrator.trainable import attempt  # noqa: E402
 from orchestrator.tune_queue import SparesStarting  # noqa: E402
 from workers.results import BatchRecord  # noqa: E402
@@ -67,8 +67,8 @@ class RayExecutor:
             sweep.slots = slots(self._resources, cluster, growing=self._wait_minutes > 0)
             # One waiting trial per slot: with fewer, new workers are asked for one after the other.
             os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(sweep.slots)
-            with tempfile.TemporaryDirectory(prefix="robustsweep-tune-") as storage:
-                self._tuner(sweep, Path(storage), gpu=cluster.get("GPU", 0) > 0).fit()
+            with scratch_folder() as storage:
+                self._tuner(sweep, storage, gpu=cluster.get("GPU", 0) > 0).fit()
 
     @contextmanager
     def _connected(self) -> Iterator[None]:
