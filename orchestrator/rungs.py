@@ -19,7 +19,7 @@ def stopped(trained: Lineage, *, until: int) -> Lineage:
     place = max(number for number, job in enumerate(trained) if job.stage != "defend")
     jobs = list(trained[:place])
     for job in trained[place:]:
-        parents = dict.fromkeys(job.parents, jobs[-1].key)
+        parents = dict.fromkeys(job.parents, jobs[-1].key) if jobs else {}
         jobs.append(Job(spec=TrainSpec(**dict(job.spec) | {"until": until}), parents=parents))
     return tuple(jobs)
 
