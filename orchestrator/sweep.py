@@ -16,12 +16,12 @@ def expand(space: Space) -> list[Job]:
     """All jobs of a space, parents before their children, equal keys merged; the same space always gives the same list."""
     jobs: dict[str, Job] = {}
     for grid in space.grids:
-        for job in _jobs(grid):
+        for job in jobs_of(grid):
             jobs.setdefault(job.key, job)
     return list(jobs.values())
 
 
-def _jobs(grid: Grid) -> Iterator[Job]:
+def jobs_of(grid: Grid) -> Iterator[Job]:
     """The jobs of a grid, parents before their children; a job may come more than once."""
     attacks = [asked for group in grid.attacks for asked in group.resolved()]
     surfaces = [surface for group in grid.surfaces for surface in group.resolved()]
@@ -46,7 +46,7 @@ def _sources(point: Point, trained: Lineage, attacks: list[Asked]) -> Sources:
     return {name: trained if name is None else lineage(source_of(point, name)) for name in names}
 
 
-def _applicable(attack: Asked, source: TrainSpec) -> Asked:
+def applicable(attack: Asked, source: TrainSpec) -> Asked:
     """The attack as it applies to the model that it is made on, every setting that changes nothing about it at its default."""
     return attack._replace(attack=attack.attack.model_copy(update=_idle(source, attack.knowledge)))
 
@@ -87,7 +87,7 @@ def _measurements(model: Job, attacks: list[Asked], evaluation: EvaluationSpec, 
         if asked.knowledge == "transfer" and source.key == model.key:
             continue
         yield from (*ancestors, source)
-        attack, knowledge, _ = _applicable(asked, _spec(source))
+        attack, knowledge, _ = applicable(asked, _spec(source))
         parents = {"model": model.key}
         if knowledge in CRAFTED:
             craft = Job(spec=CraftSpec(attack=attack, evaluation=single), parents={"model": source.key})
