@@ -95,6 +95,27 @@ def test_an_attempt_that_died_before_it_began_is_a_failed_attempt(sweep: Running
     assert sweep.take() == job
 
 
+def test_a_job_that_gets_on_outlives_any_number_of_workers(sweep: RunningSweep) -> None:
+    training = JOBS[0]
+    for epoch in range(1, 8):
+        assert sweep.take() == training
+        sweep.begin(training)
+        sweep.epoch(training, epoch=epoch, loss=1.0, accuracy=0.5)
+        sweep.lost(training, error="killed", traceback="")
+    assert sweep.board.total("failed") == 0
+
+
+def test_a_job_that_kills_its_workers_at_the_same_place_is_given_up(sweep: RunningSweep) -> None:
+    training = JOBS[0]
+    for _ in range(3):
+        assert sweep.take() == training
+        sweep.begin(training)
+        sweep.epoch(training, epoch=1, loss=1.0, accuracy=0.5)
+        sweep.lost(training, error="killed", traceback="")
+    assert sweep.take() is None
+    assert sweep.board.total("failed") == 1
+
+
 def test_a_log_file_gets_lines_and_a_terminal_a_table(sweep: RunningSweep, tmp_path: Path) -> None:
     run_next(sweep, tmp_path)
     log, screen = io.StringIO(), io.StringIO()
