@@ -13,6 +13,7 @@ from typing import Literal, NoReturn
 
 from rich.console import Console
 
+from orchestrator.board import Board
 from orchestrator.critical_path import CriticalPathBoard
 from orchestrator.effort import effort
 from orchestrator.executors import Executor, Folders, InlineExecutor, Resources
