@@ -27,7 +27,8 @@ def attribute(rung: int) -> str:
 
 class Rungs:
     """The rungs of a study. A decision is taken when a trial's values on the rung are known, written with them in one go, and read
-    ever after; a trial that was not among the best and comes to be is enqueued anew, to go on."""
+    ever after; a trial that was not among the best and comes to be is enqueued anew, to go on. Whole results that were there before the
+    search asked for them stand on no rung."""
 
     def __init__(self, study: Study, section: SearchSection) -> None:
         self._study, self._section = study, section
