@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from orchestrator.plan import make_plan
 from orchestrator.preflight import check_sizes
 from orchestrator.recorder import Recorder
-from orchestrator.search.course import Complete, Courses, Failed, Pruned, distinct
+from orchestrator.search.course import Complete, Courses, Failed, Pruned
 from orchestrator.search.ledger import IDENTITY, JOB_KEYS, KIND, MODEL_KEY, RETRY_OF, Ledger, identity_of
 from orchestrator.search.outlook import Outlook
 from orchestrator.search.samplers import random_sampler, sampler_of
@@ -23,7 +23,7 @@ from orchestrator.search.suggest import suggest
 from orchestrator.search.trials import LiveTrial, tell, tell_like
 from orchestrator.store import Store, finished_keys, write
 from orchestrator.store.urls import scrubbed
-from orchestrator.sweep import jobs_of
+from orchestrator.sweep import distinct, jobs_of
 from search_spaces import Grid, Space
 from workers.artifacts import Artifacts
 from workers.errors import UserError
@@ -180,7 +180,7 @@ class Search:
             live.verdict = _failed_by(lost[0])
             return
         write.add_jobs(self.store, self.space.name, live.stage)
-        jobs = distinct(iter([*live.jobs, *live.stage]))
+        jobs = distinct([*live.jobs, *live.stage])
         live.trial.set_user_attr(MODEL_KEY, next(job.parents["model"] for job in jobs if isinstance(job.spec, EvaluateSpec)))
         live.trial.set_user_attr(JOB_KEYS, [job.key for job in jobs])
         plan = make_plan(jobs, recorded=self.recorded, finished=self._on_disk)
