@@ -109,7 +109,8 @@ def _carry_out(options: LaunchOptions, loaded: LoadedSpace, plan: Plan, store: S
 
 def _search(options: LaunchOptions, loaded: LoadedSpace, store: Store, console: Console) -> int:
     """Run a search, whose jobs come while it runs."""
-    from orchestrator.search import foresee, opened_search
+    from orchestrator.search.foresight import foresee
+    from orchestrator.search.opening import opened_search
 
     name, artifacts = loaded.name, options.places.artifacts
     foreseen = foresee(loaded.space)

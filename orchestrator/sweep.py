@@ -1,6 +1,6 @@
 """Resolves a space into jobs: every combination of the axes of each of its grids, with defaults filled in and equal computations merged."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from orchestrator.lineage import Lineage, Point, lineage, points, source_of
@@ -19,6 +19,11 @@ def expand(space: Space) -> list[Job]:
         for job in jobs_of(grid):
             jobs.setdefault(job.key, job)
     return list(jobs.values())
+
+
+def distinct(jobs: Iterable[Job]) -> list[Job]:
+    """The jobs in their order, equal keys merged."""
+    return list({job.key: job for job in jobs}.values())
 
 
 def jobs_of(grid: Grid) -> Iterator[Job]:

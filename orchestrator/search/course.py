@@ -1,7 +1,7 @@
 """The course of a trial: one stage of evidence after the other, until what it has come to can be told."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -11,7 +11,7 @@ from orchestrator.search.objectives import Evidence, Reading
 from orchestrator.search.precision import further_repeats
 from orchestrator.store import Store
 from orchestrator.store.outcomes import job_outcomes
-from orchestrator.sweep import jobs_of
+from orchestrator.sweep import distinct, jobs_of
 from search_spaces import Grid, Objective, Space
 from workers.specs import Job
 
@@ -95,11 +95,6 @@ class WholeCourse:
         if section is None or section.precision is None or not self._with_repeats:
             return []
         return further_repeats(section.precision, evidence, readings)
-
-
-def distinct(jobs: Iterator[Job]) -> list[Job]:
-    """The jobs in their order, equal keys merged."""
-    return list({job.key: job for job in jobs}.values())
 
 
 def read_objectives(space: Space, evidence: Evidence) -> list[Reading]:

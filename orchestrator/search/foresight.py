@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from random import Random
 
-from orchestrator.search.course import distinct
-from orchestrator.sweep import jobs_of
+from orchestrator.sweep import distinct, jobs_of
 from search_spaces import Parameter, Space, Value
 from workers.errors import UserError
 from workers.specs import Job
@@ -34,7 +33,17 @@ def foresee(space: Space) -> list[Job]:
             break
     if not legal:
         raise UserError(f"sweep {space.name}: none of {_TRIES} random configurations is legal: {complaint}")
-    return distinct(iter(jobs))
+    return distinct(jobs)
+
+
+def likely(space: Space) -> list[Job]:
+    """The jobs of one configuration: at the first ends of the ranges, or where that is not legal of the first legal one."""
+    for values in islice(_choices(space), _TRIES):
+        try:
+            return distinct(jobs_of(space.at(values)))
+        except ValueError:
+            continue
+    return []
 
 
 def _choices(space: Space) -> Iterator[dict[str, Value]]:

@@ -6,9 +6,8 @@ from fractions import Fraction
 
 from orchestrator.lineage import Lineage
 from orchestrator.rungs import schedule, stopped
-from orchestrator.search.course import distinct
 from orchestrator.search.objectives import Evidence
-from orchestrator.sweep import proxies_of
+from orchestrator.sweep import distinct, proxies_of
 from search_spaces import Asked, Grid, Objective, Rung, Space
 from workers.attack_settings import KINDS
 from workers.specs import Job

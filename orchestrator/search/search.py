@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from orchestrator.plan import make_plan
 from orchestrator.preflight import check_sizes
 from orchestrator.recorder import Recorder
-from orchestrator.search.course import Complete, Courses, Failed, Pruned, distinct
+from orchestrator.search.course import Complete, Courses, Failed, Pruned
 from orchestrator.search.ledger import IDENTITY, JOB_KEYS, KIND, MODEL_KEY, RETRY_OF, Ledger, identity_of
 from orchestrator.search.outlook import Outlook
 from orchestrator.search.rungs import PROMOTES, inherited
@@ -24,7 +24,7 @@ from orchestrator.search.suggest import suggest
 from orchestrator.search.trials import LiveTrial, tell, tell_like
 from orchestrator.store import Store, finished_keys, write
 from orchestrator.store.urls import scrubbed
-from orchestrator.sweep import jobs_of
+from orchestrator.sweep import distinct, jobs_of
 from search_spaces import Grid, Space
 from workers.artifacts import Artifacts
 from workers.errors import UserError
@@ -182,7 +182,7 @@ class Search:
             live.verdict = _failed_by(lost[0])
             return
         write.add_jobs(self.store, self.space.name, live.stage)
-        jobs = distinct(iter([*live.jobs, *live.stage]))
+        jobs = distinct([*live.jobs, *live.stage])
         if new := [model for model in _evaluated(live.stage) if model not in _evaluated(live.jobs)]:
             live.trial.set_user_attr(MODEL_KEY, new[0])
         live.trial.set_user_attr(JOB_KEYS, [job.key for job in jobs])

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState, create_trial
 
-from orchestrator.search.course import Complete, WholeCourse, distinct
+from orchestrator.search.course import Complete, WholeCourse
 from orchestrator.search.ledger import IDENTITY, JOB_KEYS, KIND, MODEL_KEY, identity_of
 from orchestrator.search.suggest import distribution
 from orchestrator.store import write
 from orchestrator.store.trained_specs import TrainedSpec, trained_specs
-from orchestrator.sweep import jobs_of
+from orchestrator.sweep import distinct, jobs_of
 from search_spaces import Grid, Parameter, Space, Value
 from workers.specs import EvaluateSpec, Job
 

@@ -46,12 +46,13 @@ def record_sweep(store: Store, *, name: str, space_text: str, jobs: Sequence[Job
 
 
 def record_search(store: Store, *, name: str, space_text: str, keys: Iterable[str]) -> None:
-    """Make the sweep of a search, or give it a new space: it then holds the jobs of `keys`, which the store knows, and its other ones
-    as out of the space. `add_jobs` brings those that come while it runs."""
+    """Make the sweep of a search, or give it a new space: it then holds those jobs of `keys` that the store knows (others were pruned),
+    and its other ones as out of the space. `add_jobs` brings those that come while it runs."""
     with store.writing() as connection:
         _insert_or_ignore(connection, SweepRecord, [{"name": name, "space": space_text, "created_at": utc_now()}])
         connection.execute(update(SweepRecord).where(SweepRecord.name == name).values(space=space_text))
-        _set_space(connection, sweep_id(connection, name), sorted(keys))
+        known = set(connection.execute(select(JobRecord.key)).scalars())
+        _set_space(connection, sweep_id(connection, name), sorted(known & set(keys)))
 
 
 def add_jobs(store: Store, sweep_name: str, jobs: Sequence[Job]) -> None:

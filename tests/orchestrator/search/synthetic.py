@@ -12,7 +12,8 @@ import yaml
 from orchestrator.board import Board
 from orchestrator.recorder import Recorder
 from orchestrator.running import RunningSweep
-from orchestrator.search import Search, opened_search
+from orchestrator.search.opening import opened_search
+from orchestrator.search.search import Search
 from orchestrator.store import Store, begin_driving, end_driving, open_store
 from orchestrator.store.write import record_search
 from search_spaces import Space, parse_space

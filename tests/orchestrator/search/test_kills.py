@@ -13,7 +13,9 @@ from tests.orchestrator.search.synthetic import THETA, Laboratory, searched, spa
 _WRITES = ("_create_new_trial", "_set_trial_param", "set_trial_user_attr", "set_trial_system_attr", "set_trial_state_values")
 RANK = {"min": 0.4, "max": 1.0, "step": 0.6}
 # Coarse steps: some suggestions repeat earlier ones.
-SPACE = space_text(n_trials=5, sampler="random", model={"theta": THETA, "rank_fraction": RANK}, constraints=["clean_accuracy >= 0.7"])
+SPACE = space_text(
+    n_trials=5, sampler="random", seed=2, model={"theta": THETA, "rank_fraction": RANK}, constraints=["clean_accuracy >= 0.7"]
+)
 
 
 class KilledError(BaseException):
