@@ -10,6 +10,9 @@ KEY_VERSION = 1
 
 _PRESENTATION = frozenset({"epsilon_literal", "recipe"})
 
+_LATER = frozenset({"stage_rank_fractions"})
+"""Settings that came to the specs after results were stored: where they are not used, keys are what they were without them."""
+
 
 def job_key(spec: Mapping[str, Any], parents: Mapping[str, str]) -> str:
     """SHA-256, as 64 hex digits, of the canonical JSON of `KEY_VERSION`, the complete spec and the parents' keys by role."""
@@ -19,7 +22,8 @@ def job_key(spec: Mapping[str, Any], parents: Mapping[str, str]) -> str:
 
 
 def _meaning(value: Any) -> Any:
-    """The spec without the fields that only say how something was written."""
+    """The spec without the fields that only say how something was written, and without those that are not used."""
     if isinstance(value, Mapping):
-        return {name: _meaning(item) for name, item in value.items() if name not in _PRESENTATION}
+        unused = {name for name in _LATER if value.get(name, _LATER) is None}
+        return {name: _meaning(item) for name, item in value.items() if name not in _PRESENTATION | unused}
     return value

@@ -25,6 +25,8 @@ class EnvironmentRecord(Base):
 class TrainedModelRecord(Base):
     """A trained model; a dense one has neither rank nor `rank_fraction`, an undefended one no `defence_settings`.
 
+    Where the stages of the net have ranks of their own, these are its `stage_rank_fractions`, and `rank_fraction` is their mean.
+
     Columns that a migration added come last, in the order in which the database has them.
     """
 
@@ -53,6 +55,7 @@ class TrainedModelRecord(Base):
     finished_at: Mapped[datetime]
     defence: Mapped[Word] = mapped_column(server_default="none")
     defence_settings: Mapped[dict[str, Any] | None]
+    stage_rank_fractions: Mapped[list[float] | None]
 
 
 class CleanResultRecord(Base):

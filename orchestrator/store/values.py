@@ -44,6 +44,7 @@ class ResultRow:
     rank: dict[str, list[int]] | None
     rank_fraction: float | None
     rank_kind: str
+    stage_rank_fractions: list[float] | None = None
     sketch_modes: str
     rescale: bool
     binary: bool
@@ -125,6 +126,7 @@ class SurfaceRow:
     theta: float
     rank_fraction: float | None
     rank_kind: str
+    stage_rank_fractions: list[float] | None = None
     sketch_modes: str
     rescale: bool
     binary: bool
