@@ -17,6 +17,7 @@ from orchestrator.passwords import hide_arguments
 from orchestrator.report_commands import report, surfaces
 from orchestrator.results_commands import query, results, verdicts
 from orchestrator.robustbench_commands import robustbench
+from orchestrator.study_commands import best, study
 from workers.errors import UserError
 
 app = typer.Typer(
@@ -137,6 +138,8 @@ app.command()(verdicts)
 app.command()(report)
 app.command()(robustbench)
 app.command()(surfaces)
+app.command()(best)
+app.command()(study)
 
 
 @app.command()
