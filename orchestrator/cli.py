@@ -9,6 +9,7 @@ import typer
 
 from orchestrator.comparison_commands import compare
 from orchestrator.db_commands import db
+from orchestrator.escaping import visible
 from orchestrator.job_commands import show
 from orchestrator.options import DEFAULT_HOME, Data, Home, StoreUrl, SweepName, TextFormat
 from orchestrator.options import console as _console
@@ -120,7 +121,13 @@ def plan(
     """Show what `launch SPACE` would run: jobs by stage and model, and which are done. Runs nothing."""
     from orchestrator.planning import look_ahead, write_job_files
     from orchestrator.report import plan_json, render_plan
+    from orchestrator.search_planning import plan_search
 
+    if (searched := plan_search(space, tuple(overrides or ()), _places(home, store))) is not None:
+        if jobs or write_jobs is not None:
+            raise UserError(f"{'--jobs' if jobs else '--write-jobs'}: not of a search, whose jobs come one trial after the other")
+        typer.echo(searched.json() if output is TextFormat.json else visible(searched.text(), keep="\n"))
+        return
     name, found = look_ahead(space, tuple(overrides or ()), _places(home, store))
     if write_jobs is not None:
         write_job_files(found, write_jobs)
@@ -200,8 +207,6 @@ def main() -> None:
         hide_arguments()
         app()
     except UserError as error:
-        from orchestrator.escaping import visible
-
         typer.echo(visible(f"robustsweep: {error}", keep="\n"), err=True)
         sys.exit(2)
     except BrokenPipeError:  # `robustsweep results | head`

@@ -1,6 +1,6 @@
 """Resolves a space into jobs: every combination of the axes of each of its grids, with defaults filled in and equal computations merged."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from orchestrator.lineage import Lineage, Point, lineage, points, source_of
@@ -16,12 +16,17 @@ def expand(space: Space) -> list[Job]:
     """All jobs of a space, parents before their children, equal keys merged; the same space always gives the same list."""
     jobs: dict[str, Job] = {}
     for grid in space.grids:
-        for job in _jobs(grid):
+        for job in jobs_of(grid):
             jobs.setdefault(job.key, job)
     return list(jobs.values())
 
 
-def _jobs(grid: Grid) -> Iterator[Job]:
+def distinct(jobs: Iterable[Job]) -> list[Job]:
+    """The jobs in their order, equal keys merged."""
+    return list({job.key: job for job in jobs}.values())
+
+
+def jobs_of(grid: Grid) -> Iterator[Job]:
     """The jobs of a grid, parents before their children; a job may come more than once."""
     attacks = [asked for group in grid.attacks for asked in group.resolved()]
     surfaces = [surface for group in grid.surfaces for surface in group.resolved()]
@@ -46,7 +51,7 @@ def _sources(point: Point, trained: Lineage, attacks: list[Asked]) -> Sources:
     return {name: trained if name is None else lineage(source_of(point, name)) for name in names}
 
 
-def _applicable(attack: Asked, source: TrainSpec) -> Asked:
+def applicable(attack: Asked, source: TrainSpec) -> Asked:
     """The attack as it applies to the model that it is made on, every setting that changes nothing about it at its default."""
     return attack._replace(attack=attack.attack.model_copy(update=_idle(source, attack.knowledge)))
 
@@ -87,7 +92,7 @@ def _measurements(model: Job, attacks: list[Asked], evaluation: EvaluationSpec, 
         if asked.knowledge == "transfer" and source.key == model.key:
             continue
         yield from (*ancestors, source)
-        attack, knowledge, _ = _applicable(asked, _spec(source))
+        attack, knowledge, _ = applicable(asked, _spec(source))
         parents = {"model": model.key}
         if knowledge in CRAFTED:
             craft = Job(spec=CraftSpec(attack=attack, evaluation=single), parents={"model": source.key})
