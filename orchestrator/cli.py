@@ -28,6 +28,7 @@ from orchestrator.passwords import hide_arguments
 from orchestrator.report_commands import report, surfaces
 from orchestrator.results_commands import query, results, verdicts
 from orchestrator.robustbench_commands import robustbench
+from orchestrator.study_commands import best, study
 from orchestrator.submit_commands import submit
 from workers.errors import UserError
 
@@ -169,6 +170,8 @@ app.command()(verdicts)
 app.command()(report)
 app.command()(robustbench)
 app.command()(surfaces)
+app.command()(best)
+app.command()(study)
 
 
 @app.command()

@@ -9,6 +9,7 @@ from orchestrator.job_source import JobSource
 from orchestrator.plan import STAGES
 from orchestrator.recorder import Recorder
 from orchestrator.store.describe import surface_words
+from orchestrator.store.ranks import rank_in_words
 from orchestrator.trainable import describe
 from workers.attack_settings import KINDS, AttackSettings
 from workers.defence_spec import DefenceSpec
@@ -252,7 +253,7 @@ def label(job: Job) -> str:
 
 
 def _model(spec: TrainSpec) -> str:
-    rank = f"rank={spec.model.rank_fraction:g}" if spec.model.tensorized else "dense"
+    rank = f"rank={rank_in_words(spec.model.rank_fraction, spec.model.stage_rank_fractions)}" if spec.model.tensorized else "dense"
     adversarial = "" if spec.training.adversarial_training == "none" else f" adversarial={spec.training.adversarial_training}"
     binary = "binary " if spec.model.binary else ""
     defence = "" if spec.defence.name == "none" else " ".join([f" defence={spec.defence.name}", *_given(spec.defence)])
