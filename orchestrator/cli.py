@@ -10,7 +10,7 @@ import typer
 from orchestrator.comparison_commands import compare
 from orchestrator.db_commands import db
 from orchestrator.job_commands import show
-from orchestrator.options import DEFAULT_HOME, Data, Home, StoreUrl, SweepName, TextFormat
+from orchestrator.options import DEFAULT_HOME, ArtifactsUrl, Data, Home, StoreUrl, SweepName, TextFormat
 from orchestrator.options import console as _console
 from orchestrator.options import places as _places
 from orchestrator.passwords import hide_arguments
@@ -64,6 +64,7 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
+    artifacts: ArtifactsUrl = None,
     data: Data = None,
     overrides: Overrides = None,
     executor: Annotated[
@@ -92,7 +93,7 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
         raise UserError("--address: only with --executor ray")
     options = LaunchOptions(
         space=space,
-        places=_places(home, store, data),
+        places=_places(home, store, data, artifacts=artifacts),
         overrides=tuple(overrides or ()),
         executor=executor.value,
         address=address,
@@ -108,6 +109,7 @@ def plan(
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
+    artifacts: ArtifactsUrl = None,
     overrides: Overrides = None,
     jobs: Annotated[bool, typer.Option("--jobs", help="List every job.")] = False,
     write_jobs: Annotated[
@@ -120,7 +122,7 @@ def plan(
     from orchestrator.planning import look_ahead, write_job_files
     from orchestrator.report import plan_json, render_plan
 
-    name, found = look_ahead(space, tuple(overrides or ()), _places(home, store))
+    name, found = look_ahead(space, tuple(overrides or ()), _places(home, store, artifacts=artifacts))
     if write_jobs is not None:
         write_job_files(found, write_jobs)
     if output is TextFormat.json:
@@ -165,13 +167,14 @@ def dashboard(
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
+    artifacts: ArtifactsUrl = None,
     data: Data = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 8501,
 ) -> None:
     """Serve a live dashboard of sweeps and results to a browser on this machine."""
     from orchestrator.dashboard.command import serve
 
-    raise typer.Exit(serve(_places(home, store, data), port=port, say=typer.echo))
+    raise typer.Exit(serve(_places(home, store, data, artifacts=artifacts), port=port, say=typer.echo))
 
 
 @app.command()

@@ -38,13 +38,11 @@ class Checkpoint:
         history = json.dumps([record.model_dump() for record in state.history]).encode()
         tensors["history"] = torch.frombuffer(bytearray(history), dtype=torch.uint8)
         content = save({name: tensor.contiguous() for name, tensor in tensors.items()})
-        self._folder.write(_FILE, hashlib.sha256(content).digest() + content)
+        self._folder.save(_FILE, hashlib.sha256(content).digest() + content)
 
     def restore(self, state: TrainingState) -> None:
         """Bring `state` to where the last `save` left it; an absent or damaged file leaves it at the start."""
-        try:
-            stored = (self._folder.path / _FILE).read_bytes()
-        except FileNotFoundError:
+        if (stored := self._folder.saved(_FILE)) is None:
             return
         digest, content = stored[:_DIGEST_BYTES], stored[_DIGEST_BYTES:]
         if hashlib.sha256(content).digest() != digest:
