@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from importlib.util import find_spec
+from pathlib import Path
 
 from workers.data import remote, source
 from workers.data.remote import DataRoot
@@ -60,6 +61,16 @@ def check_data(jobs: Iterable[Job], root: DataRoot) -> None:
     needed = {(job.spec.data.name, job.spec.data.split_lists) for job in jobs if isinstance(job.spec, TrainSpec)}
     for name, lists in sorted(needed):
         remote.check(source(name, lists), root)
+
+
+def check_home(home: Path) -> None:
+    """Check that what is written to the home folder stays there.
+
+    Raises:
+        UserError: it is in the working folder of a submitted Ray job, which Ray deletes some time after its end.
+    """
+    if "working_dir_files" in home.parts:
+        raise UserError(f"--home {home}: Ray deletes this folder after the job; give one that stays, or set ROBUSTSWEEP_HOME on the head")
 
 
 def check_backends(jobs: Iterable[Job]) -> None:

@@ -21,6 +21,8 @@ from workers.specs import JOB, Job, TrainSpec
 from workers.storage import TEMPORARY, Storage, open_storage
 
 RESULT_FILE, JOB_FILE = "result.json", "job.json"
+CHECKPOINT = "checkpoint"
+"""A training's state: there until it has its result, and kept by one that was stopped at a rung."""
 _ATTEMPT = "attempt"
 _CHECKSUM = "sha256"
 _KEY = re.compile("[0-9a-f]{64}")
@@ -165,6 +167,14 @@ class Artifacts:
     def size(self, key: str) -> int:
         """How many bytes the job's files take."""
         return sum(self._storage.files(key).values())
+
+    def checkpoint_size(self, key: str) -> int:
+        """How many bytes the job's checkpoint takes; 0 where it has none."""
+        return self._storage.files(key).get(CHECKPOINT, 0)
+
+    def drop_checkpoint(self, key: str) -> None:
+        """Delete the checkpoint that a finished rung has kept; its result and its model stay."""
+        self.folder(key).remove(CHECKPOINT)
 
     def discard(self, key: str) -> None:
         """Delete the job's files; the result goes first, so that a job is never done without its files."""
