@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: install quickstart test test-all check bench clean
+.PHONY: install quickstart test test-all check bench chaos clean
 
 install: $(VENV)/.installed
 quickstart: install
@@ -26,6 +26,10 @@ check: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/benchmarks -m bench -s
+
+# A sweep under random kills; CHAOS_SEED=N repeats those of an earlier run.
+chaos: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.faults.chaos $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -102,9 +102,10 @@ class Board:
             if not self._missing[child]:
                 self._push(child)
 
-    def fail(self, key: str) -> bool:
-        """Count a failed attempt; returns whether it was the last: the job is then failed and its descendants are blocked."""
-        self._failures[key] += 1
+    def fail(self, key: str, *, counted: bool = True) -> bool:
+        """Take back a failed attempt, `counted` if it is the job's fault; returns whether it was the last: the job is then failed and its
+        descendants are blocked."""
+        self._failures[key] += counted
         if self._failures[key] <= self._max_failures:
             self._move(key, "waiting")
             self._push(key)

@@ -20,7 +20,7 @@ from workers.results import BatchRecord, DiagnosisOutcome, FlagsOutcome, Result,
 from workers.specs import AttackSpec, CraftSpec, DiagnoseSpec, Job, SurfaceSpec, TrainSpec
 
 _KEY_DIGITS = 8
-_LIKE: dict[Stage, tuple[Stage, ...]] = {
+LIKE: dict[Stage, tuple[Stage, ...]] = {
     "pretrain": ("pretrain", "fine_tune"),
     "fine_tune": ("fine_tune", "pretrain"),
     "defend": ("defend", "evaluate", "attack", "craft"),
@@ -30,6 +30,7 @@ _LIKE: dict[Stage, tuple[Stage, ...]] = {
     "diagnose": ("diagnose", "attack", "craft"),
     "surface": ("surface",),
 }
+"""Stages whose jobs take about as long by their `cost`, the stage itself first."""
 
 
 class RunningSweep:
@@ -50,6 +51,7 @@ class RunningSweep:
         self._seconds: dict[Stage, float] = dict.fromkeys(STAGES, 0.0)
         self._counted: dict[str, float] = {}
         self._reached: dict[str, tuple[float, float]] = {}
+        self._furthest: dict[str, float] = {}
         self._running: dict[str, Job] = {}
         self.interrupted = False
 
@@ -93,7 +95,8 @@ class RunningSweep:
 
     def epoch(self, job: Job, *, epoch: int, loss: float, accuracy: float) -> None:
         """A training job has finished an epoch."""
-        self._advance(job, epoch, before=epoch - 1)
+        taken_up = 0 if job.resumes is None else job.resumes.epochs
+        self._advance(job, max(0, epoch - taken_up), before=max(0, epoch - taken_up - 1))
         self.last = f"{label(job)}: epoch {epoch}, loss {loss:.3f}, training accuracy {accuracy:.1%}"
 
     def batch(self, job: Job, record: BatchRecord) -> None:
@@ -123,24 +126,33 @@ class RunningSweep:
             self.source.succeeded(job)
         self.last = f"{label(job)}: {_summary(result)}"
 
-    def fail(self, job: Job, *, error: str, traceback: str) -> None:
+    def fail(self, job: Job, *, error: str, traceback: str, counted: bool = True) -> None:
         """An attempt at the job failed; the job is tried again or given up, as the board says."""
         self._reached.pop(job.key, None)
         self._running.pop(job.key, None)
-        final = self.board.fail(job.key)
+        final = self.board.fail(job.key, counted=counted)
         self._recorder.failed(job, error=error, traceback=traceback, final=final)
         if final and self.source is not None:
             self.source.failed(job)
         self.last = f"{label(job)}: {'failed' if final else 'failed, will be tried again'}: {error}"
 
     def lost(self, job: Job, *, error: str, traceback: str) -> None:
-        """The worker ended without a word: the job is done if it left its result, else the attempt failed."""
+        """The worker ended without a word: the job is done if it left its result, else the attempt failed.
+
+        That is not counted against a job that got further than ever before: long ones outlive any number of machines that are taken away.
+        """
         try:
             result = self._recorder.finished(job)
         except ArtifactError:
-            self.fail(job, error=error, traceback=traceback)
+            self.fail(job, error=error, traceback=traceback, counted=not self._got_on(job))
         else:
             self._note(job, result)
+
+    def _got_on(self, job: Job) -> bool:
+        reached, _ = self._reached.get(job.key, (0.0, 0.0))
+        got_on = reached > self._furthest.get(job.key, 0.0)
+        self._furthest[job.key] = max(reached, self._furthest.get(job.key, 0.0))
+        return got_on
 
     def harvest(self) -> None:
         """Record what running jobs finished while the run was being stopped."""
@@ -187,7 +199,7 @@ class RunningSweep:
         return total
 
     def _rate(self, stage: Stage) -> float | None:
-        return next((self._seconds[like] / self._spent[like] for like in _LIKE[stage] if self._spent[like]), None)
+        return next((self._seconds[like] / self._spent[like] for like in LIKE[stage] if self._spent[like]), None)
 
 
 def cost(job: Job) -> int:
@@ -195,7 +207,8 @@ def cost(job: Job) -> int:
     a surface's points."""
     match job.spec:
         case TrainSpec() as spec:
-            return 1 if spec.stage == "defend" else spec.training.epochs
+            taken_up = 0 if job.resumes is None else job.resumes.epochs
+            return 1 if spec.stage == "defend" else max(0, spec.last_epoch - taken_up)
         case AttackSpec() as spec:
             return spec.evaluation.draws + (0 if spec.knowledge in CRAFTED else _passes(spec.attack))
         case CraftSpec() as spec:
@@ -244,7 +257,8 @@ def _model(spec: TrainSpec) -> str:
     adversarial = "" if spec.training.adversarial_training == "none" else f" adversarial={spec.training.adversarial_training}"
     binary = "binary " if spec.model.binary else ""
     defence = "" if spec.defence.name == "none" else " ".join([f" defence={spec.defence.name}", *_given(spec.defence)])
-    return f"{spec.model.name} {binary}{rank} theta={spec.model.theta:g}{adversarial}{defence} seed={spec.seed}"
+    until = "" if spec.until is None else f" until={spec.until} of {spec.training.epochs}"
+    return f"{spec.model.name} {binary}{rank} theta={spec.model.theta:g}{adversarial}{defence} seed={spec.seed}{until}"
 
 
 def _given(defence: DefenceSpec) -> list[str]:

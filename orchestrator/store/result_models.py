@@ -23,7 +23,8 @@ class EnvironmentRecord(Base):
 
 
 class TrainedModelRecord(Base):
-    """A trained model; a dense one has neither rank nor `rank_fraction`, an undefended one no `defence_settings`.
+    """A trained model; a dense one has neither rank nor `rank_fraction`, an undefended one no `defence_settings`. `until` is the epoch
+    of its schedule after which it was stopped, null at the end; `seconds` are those of the epochs after the rung `resumed_key`, if any.
 
     Where the stages of the net have ranks of their own, these are its `stage_rank_fractions`, and `rank_fraction` is their mean.
 
@@ -55,6 +56,8 @@ class TrainedModelRecord(Base):
     finished_at: Mapped[datetime]
     defence: Mapped[Word] = mapped_column(server_default="none")
     defence_settings: Mapped[dict[str, Any] | None]
+    until: Mapped[int | None]
+    resumed_key: Mapped[Key | None]
     stage_rank_fractions: Mapped[list[float] | None]
 
 

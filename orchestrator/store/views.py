@@ -75,6 +75,8 @@ def _models() -> AnySelect:
             VerdictRecord.verdict,
             training.seconds,
             training.finished_at,
+            training.until,
+            training.resumed_key,
             training.stage_rank_fractions,
         )
         .join(JobRecord, JobRecord.key == training.job_key)
@@ -100,6 +102,7 @@ def _results() -> AnySelect:
             VerdictRecord.verdict,
             attack.seconds,
             attack.finished_at,
+            TrainedModelRecord.until,
             TrainedModelRecord.stage_rank_fractions,
         )
         .select_from(SweepRecord)
@@ -146,6 +149,7 @@ def _worst_cases() -> AnySelect:
             *_columns(TrainedModelRecord, _MODEL),
             *_columns(worst, of_attackers + accuracies),
             VerdictRecord.verdict,
+            TrainedModelRecord.until,
             TrainedModelRecord.stage_rank_fractions,
         )
         .join(TrainedModelRecord, TrainedModelRecord.job_key == worst.model_key)

@@ -1,0 +1,46 @@
+"""A temporary folder that a killed process leaves behind is removed by the next one."""
+
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_PREFIX = "robustsweep-scratch-"
+_YOUNG_SECONDS = 60.0  # its process may not have locked it yet
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A fresh folder of this process, gone at the end; those of processes that are gone are removed first."""
+    _remove_abandoned(Path(tempfile.gettempdir()))
+    with tempfile.TemporaryDirectory(prefix=_PREFIX) as name, _locked(Path(name)):
+        yield Path(name)
+
+
+def _remove_abandoned(parent: Path) -> None:
+    for folder in parent.glob(f"{_PREFIX}*"):
+        try:
+            if time.time() - folder.stat().st_mtime > _YOUNG_SECONDS:
+                with _locked(folder):
+                    shutil.rmtree(folder, ignore_errors=True)
+        except OSError:  # its process lives, or it is another user's
+            continue
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Inside, the folder is locked; the lock ends with the process, however that ends.
+
+    Raises:
+        OSError: another process has it.
+    """
+    opened = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(opened)

@@ -1,0 +1,26 @@
+"""A worker that is killed costs one attempt and changes no result, whatever it was doing."""
+
+from tests.faults.conftest import Judge
+from tests.faults.judging import attempts
+from tests.faults.processes import wait_for
+from tests.faults.sweeps import Sweep, Watch
+
+MOMENTS = ("training", "attacking", "writing")
+
+
+def test_workers_killed_while_training_attacking_and_writing_change_nothing(sweep: Sweep, quiet: Sweep, watch: Watch, judge: Judge) -> None:
+    with sweep.launched() as launch:
+        for moment in MOMENTS:
+            wait_for(lambda moment=moment: launch.kill_workers_if(sweep, moment) or not launch.running, every=0.01, what=moment)
+            assert launch.running, f"the sweep ended before a worker was {moment}"
+        assert launch.finish() == 0, launch.log.read_text()
+    failed = [outcome for tried in attempts(sweep).values() for outcome, _ in tried if outcome != "done"]
+    assert len(failed) >= len(MOMENTS)
+    assert set(failed) == {"failed"}
+    judge(
+        {f"worker killed (SIGKILL) while {moment}": 1 for moment in MOMENTS},
+        sweep,
+        quiet,
+        watch,
+        outcome="one more attempt, from the last save",
+    )
