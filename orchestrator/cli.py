@@ -144,9 +144,9 @@ def plan(  # noqa: PLR0913 (each is an option of the command)
         raise UserError("--workers, --price: only with --estimate")
     where = _places(home, store, data)
     if (searched := plan_search(space, tuple(overrides or ()), where)) is not None:
-        if jobs or write_jobs is not None or estimate:
-            named = "--jobs" if jobs else "--write-jobs" if write_jobs is not None else "--estimate"
-            raise UserError(f"{named}: not of a search, whose jobs come one trial after the other")
+        refused = next((name for name, given in (("--jobs", jobs), ("--write-jobs", write_jobs), ("--estimate", estimate)) if given), None)
+        if refused is not None:
+            raise UserError(f"{refused}: not of a search, whose jobs come one trial after the other")
         typer.echo(searched.json() if output is TextFormat.json else visible(searched.text(), keep="\n"))
         return
     name, found = look_ahead(space, tuple(overrides or ()), where)

@@ -30,6 +30,7 @@ class SearchPlan:
         lines = [
             f"sweep {self.space.name}: {section.n_trials} trials by {section.sampler}, {self.trials.left} left",
             f"at most {section.n_parallel} at a time",
+            *([f"rungs: {len(section.rungs)}; from each the best 1 in {section.reduction_factor} go on"] if section.rungs else []),
             f"trials in the study: {states}",
             *(f"{objective.goal} {objective.words}" for objective in section.objectives),
             *(f"subject to {constraint}" for constraint in section.constraints),

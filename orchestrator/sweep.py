@@ -1,6 +1,6 @@
 """Resolves a space into jobs: every combination of the axes of each of its grids, with defaults filled in and equal computations merged."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from orchestrator.lineage import Lineage, Point, lineage, points, source_of
@@ -32,17 +32,36 @@ def jobs_of(grid: Grid) -> Iterator[Job]:
     surfaces = [surface for group in grid.surfaces for surface in group.resolved()]
     settings = grid.evaluation
     evaluation = EvaluationSpec(examples=settings.examples, batch_size=settings.batch_size, draws=settings.draws)
-    models: dict[str, tuple[Point, Lineage]] = {}
-    for point in points(grid):
-        trained = lineage(point)
-        models.setdefault(trained[-1].key, (point, trained))
-    for point, trained in models.values():
+    for point, trained in _models(grid):
         yield from trained
         sources = _sources(point, trained, attacks)
         yield from _measurements(trained[-1], attacks, evaluation, sources=sources, repeats=settings.repeats)
         if grid.diagnosis is not None:
             yield _diagnosis(trained[-1], grid.diagnosis)
         yield from (_surface(trained, surface) for surface in surfaces)
+
+
+def _models(grid: Grid) -> list[tuple[Point, Lineage]]:
+    """The models of a grid, each once."""
+    models: dict[str, tuple[Point, Lineage]] = {}
+    for point in points(grid):
+        trained = lineage(point)
+        models.setdefault(trained[-1].key, (point, trained))
+    return list(models.values())
+
+
+def proxies_of(grid: Grid, attacks: Sequence[Asked], *, stop: Callable[[Lineage], Lineage], examples: int | None) -> Iterator[Job]:
+    """The jobs of cheap stand-ins for a grid's models, parents before their children: each model as `stop` makes it of the whole one,
+    evaluated and attacked in these ways on at most so many examples, as often as the grid says."""
+    settings = grid.evaluation
+    fewer = settings.examples if examples is None else min(examples, settings.examples or examples)
+    evaluation = EvaluationSpec(examples=fewer, batch_size=settings.batch_size, draws=settings.draws)
+    for point, whole in _models(grid):
+        trained = stop(whole)
+        sources = _sources(point, trained, list(attacks))
+        others = [asked for asked in attacks if asked.source is None or sources[asked.source][-1].key != whole[-1].key]
+        yield from trained
+        yield from _measurements(trained[-1], others, evaluation, sources=sources, repeats=settings.repeats)
 
 
 def _sources(point: Point, trained: Lineage, attacks: list[Asked]) -> Sources:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from optuna import Trial
+
 from orchestrator.search.objectives import Evidence, Reading
 from orchestrator.search.precision import further_repeats
 from orchestrator.store import Store
@@ -54,8 +56,8 @@ class Course(Protocol):
         """
 
 
-Courses = Callable[[Grid], Course]
-"""Makes the course of a trial from the grid of its values."""
+Courses = Callable[[Trial, Grid], Course]
+"""Makes the course of a trial that has its identity, from the grid of its values."""
 
 
 class WholeCourse:

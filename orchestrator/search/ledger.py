@@ -77,4 +77,6 @@ class Ledger:
         trials = self._study.get_trials(deepcopy=False)
         pending = {trial.user_attrs.get(IDENTITY) for trial in trials if not trial.state.is_finished()}
         failed = {trial.user_attrs[IDENTITY]: trial for trial in trials if trial.user_attrs.get(KIND) == "failed"}
-        return [trial for identity, trial in failed.items() if not self.knows(identity) and identity not in pending]
+        return [
+            trial for identity, trial in failed.items() if self._by_identity.get(identity, -1) < trial.number and identity not in pending
+        ]

@@ -50,9 +50,13 @@ class Evidence:
             case "clean_accuracy":
                 return self._share([(jobs, self._flags(jobs)) for jobs in map(self._evaluations, self._models)])
             case _:
-                meant = self.space.attacks_of(objective, self.grid)
+                meant = self.meant(objective)
                 ensemble = objective.metric == "worst_case_accuracy"
                 return self._share([self._under(meant, model, ensemble=ensemble) for model in self._models])
+
+    def meant(self, objective: Objective) -> Sequence[Asked]:
+        """The attacks that the objective is measured by."""
+        return self.space.attacks_of(objective, self.grid)
 
     @property
     def _models(self) -> list[str]:

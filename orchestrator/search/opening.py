@@ -3,8 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from optuna.study import Study
+
 from orchestrator.recorder import Recorder
 from orchestrator.search.course import Courses, WholeCourse
+from orchestrator.search.halving_course import HalvingCourse
+from orchestrator.search.rungs import Rungs
 from orchestrator.search.search import Search
 from orchestrator.search.storage import study_storage
 from orchestrator.search.studies import open_study
@@ -12,7 +16,6 @@ from orchestrator.search.warm_start import warm_start
 from orchestrator.store import Store
 from search_spaces import Space
 from workers.artifacts import Artifacts
-from workers.errors import UserError
 
 
 @contextmanager
@@ -24,23 +27,21 @@ def opened_search(store: Store, space: Space, *, recorder: Recorder, artifacts: 
     """
     assert space.search is not None  # noqa: S101 (method optuna has the section)
     with study_storage(store) as storage:
+        study = open_study(storage, space)
         yield Search(
-            open_study(storage, space),
+            study,
             space,
             store,
             recorder=recorder,
             artifacts=artifacts,
-            courses=courses_of(space, store),
+            courses=courses_of(space, store, study=study, artifacts=artifacts),
             warm_start=warm_start if space.search.warm_start else None,
         )
 
 
-def courses_of(space: Space, store: Store) -> Courses:
-    """What the space's trials are measured by.
-
-    Raises:
-        UserError: in a way that is not there yet.
-    """
-    if space.search is not None and space.search.rungs:
-        raise UserError("search.rungs: successive halving is not here yet; leave rungs out")
-    return lambda grid: WholeCourse(space, grid, store)
+def courses_of(space: Space, store: Store, *, study: Study, artifacts: Artifacts) -> Courses:
+    """What the space's trials are measured by."""
+    if space.search is None or not space.search.rungs:
+        return lambda _, grid: WholeCourse(space, grid, store)
+    rungs = Rungs(study, space.search)
+    return lambda trial, grid: HalvingCourse(space, grid, store, trial=trial, rungs=rungs, artifacts=artifacts)

@@ -17,6 +17,7 @@ from orchestrator.recorder import Recorder
 from orchestrator.search.course import Complete, Courses, Failed, Pruned
 from orchestrator.search.ledger import IDENTITY, JOB_KEYS, KIND, MODEL_KEY, RETRY_OF, Ledger, identity_of
 from orchestrator.search.outlook import Outlook
+from orchestrator.search.rungs import PROMOTES, inherited
 from orchestrator.search.samplers import random_sampler, sampler_of
 from orchestrator.search.studies import is_exhausted, mark_exhausted
 from orchestrator.search.suggest import suggest
@@ -140,7 +141,8 @@ class Search:
             self._warm_start(self)
         for trial in self.ledger.to_retry():
             identity = trial.user_attrs[IDENTITY]
-            self.study.enqueue_trial(trial.params, user_attrs={RETRY_OF: trial.number, IDENTITY: identity})
+            again = {**inherited(trial.user_attrs), RETRY_OF: trial.number, IDENTITY: identity}
+            self.study.enqueue_trial(trial.params, user_attrs=again)
         self._started = time.monotonic()
 
     def _bear(self, error: Exception) -> None:
@@ -181,7 +183,8 @@ class Search:
             return
         write.add_jobs(self.store, self.space.name, live.stage)
         jobs = distinct([*live.jobs, *live.stage])
-        live.trial.set_user_attr(MODEL_KEY, next(job.parents["model"] for job in jobs if isinstance(job.spec, EvaluateSpec)))
+        if new := [model for model in _evaluated(live.stage) if model not in _evaluated(live.jobs)]:
+            live.trial.set_user_attr(MODEL_KEY, new[0])
         live.trial.set_user_attr(JOB_KEYS, [job.key for job in jobs])
         plan = make_plan(jobs, recorded=self.recorded, finished=self._on_disk)
         for job in plan.jobs:
@@ -254,8 +257,8 @@ class Search:
     def _begin_with(self, trial: Trial, grid: Grid, identity: str) -> None:
         trial.set_user_attr(IDENTITY, identity)
         original = self.ledger.twin(identity)
-        if original is None:
-            self.live[trial.number] = LiveTrial(trial, identity, self._courses(grid))
+        if original is None or (PROMOTES in trial.user_attrs and original not in self.live):
+            self.live[trial.number] = LiveTrial(trial, identity, self._courses(trial, grid))
             self.ledger.begin(identity, trial.number)
             self._repeated = 0
             return
@@ -269,6 +272,11 @@ class Search:
         self._repeated += 1
         if self._repeated >= _EXHAUSTED:
             mark_exhausted(self.study, self.space)
+
+
+def _evaluated(jobs: Sequence[Job]) -> list[str]:
+    """The models that are evaluated."""
+    return [job.parents["model"] for job in jobs if isinstance(job.spec, EvaluateSpec)]
 
 
 def _failed_by(job: Job) -> Failed:
