@@ -22,12 +22,8 @@ PUBLIC = {
         "sweep in_space model_key job_key dataset train_examples model width tensorized rank_fraction rank_kind theta sketch_modes rescale "
         "binary defence adversarial_training seed epochs n_parameters attack knowledge norm epsilon epsilon_literal steps abs_stepsize "
         "random_start loss momentum target restarts eot_samples selection_draws early_stop backend sign_gradient source_key snr_db "
-<<<<<<< HEAD
-        "n_examples batch_size repeat draws n_correct robust_accuracy clean_accuracy verdict seconds finished_at until stage_rank_fractions"
-=======
         "n_examples batch_size repeat draws n_correct robust_accuracy clean_accuracy verdict seconds finished_at until "
         "stage_rank_fractions"
->>>>>>> main
     ),
     "v_worst_case": (
         "model_key dataset train_examples model width tensorized rank_fraction rank_kind theta sketch_modes rescale binary defence "
