@@ -30,13 +30,11 @@ class ProgressFile:
 
     def write(self, tensors: Found, *, owner: str) -> None:
         content = save({name: tensor.contiguous() for name, tensor in tensors.items()})
-        self._folder.write(_FILE, _digest(owner, content) + content)
+        self._folder.save(_FILE, _digest(owner, content) + content)
 
     def read(self, *, owner: str) -> Found | None:
         """What `owner` wrote last; None where there is no file, a damaged one or somebody else's."""
-        try:
-            stored = (self._folder.path / _FILE).read_bytes()
-        except FileNotFoundError:
+        if (stored := self._folder.saved(_FILE)) is None:
             return None
         digest, content = stored[:_DIGEST_BYTES], stored[_DIGEST_BYTES:]
         return load(content) if digest == _digest(owner, content) else None
