@@ -105,6 +105,7 @@ def _carry_out(options: LaunchOptions, loaded: LoadedSpace, plan: Plan, store: S
     for job in plan.jobs:
         if job.key in plan.unrecorded:
             recorder.finished(job)
+            recorder.tidy(job)
     if not plan.to_run:
         say(console, f"sweep {name}: nothing to do, all {len(plan.jobs)} jobs are done; {options.command('results', name)}")
         return 0

@@ -1,6 +1,7 @@
 """What the driver tells the database, in one place: attempts, results, failures, and that it is alive."""
 
 import threading
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -61,6 +62,11 @@ class Recorder:
             except ArtifactError as error:
                 self.last_error = f"{error} (it was there before)"
             del self._backlog[key]
+
+    def tidy(self, job: Job) -> None:
+        """Clear away what the attempts at a done job left, of which the last one died before it could."""
+        with suppress(ArtifactError):
+            self._artifacts.tidy(job)
 
     def discarded_damage(self, job: Job) -> bool:
         """Whether the done job's files are damaged, as a worker said, and now removed; its row in the database stays."""

@@ -190,6 +190,7 @@ class RunningSweep:
         except ArtifactError:
             self.fail(job, error=error, traceback=traceback, counted=not self._got_on(job))
         else:
+            self._recorder.tidy(job)
             self._note(job, result)
 
     def _got_on(self, job: Job) -> bool:

@@ -23,6 +23,7 @@ from workers.storage import TEMPORARY, Storage, open_storage
 RESULT_FILE, JOB_FILE = "result.json", "job.json"
 CHECKPOINT = "checkpoint"
 """A training's state: there until it has its result, and kept by one that was stopped at a rung."""
+PROGRESS = "progress"
 _ATTEMPT = "attempt"
 _CHECKSUM = "sha256"
 _KEY = re.compile("[0-9a-f]{64}")
@@ -114,10 +115,10 @@ class JobFolder:
                 self._remove_damaged_result()
                 self._storage.create(self._path(RESULT_FILE), content, attempt=self._attempt)
         first = _read_result(self._storage, self.key)
-        self._tidy(first)
+        self.tidy(first)
         return first
 
-    def _tidy(self, result: Result) -> None:
+    def tidy(self, result: Result) -> None:
         """Remove what attempts at the done job left: what is half written, and kept files that the result does not name."""
         named = {stored_name(name, digest) for name, digest in result.files.items()}
         for name in self._storage.files(self.key):
@@ -175,6 +176,18 @@ class Artifacts:
     def drop_checkpoint(self, key: str) -> None:
         """Delete the checkpoint that a finished rung has kept; its result and its model stay."""
         self.folder(key).remove(CHECKPOINT)
+
+    def tidy(self, job: Job) -> None:
+        """Remove what the attempts at a done job left, where the last one died before it could do so.
+
+        Raises:
+            ArtifactError: the job is not done.
+        """
+        folder = self.folder(job.key)
+        folder.tidy(self.result(job.key))
+        folder.remove(PROGRESS)
+        if not (isinstance(job.spec, TrainSpec) and job.spec.is_rung):
+            folder.remove(CHECKPOINT)
 
     def discard(self, key: str) -> None:
         """Delete the job's files; the result goes first, so that a job is never done without its files."""

@@ -229,6 +229,15 @@ def test_an_attempt_frozen_as_it_begins_does_not_remove_what_a_newer_one_writes(
         old.save("checkpoint", b"epoch 1")
 
 
+def test_what_an_attempt_left_that_died_as_it_was_done_can_be_cleared_away(artifacts):
+    commit(begun(artifacts, "a1"))
+    for name in ("attempt", "checkpoint", "progress", ".checkpoint.old.tmp", stored_name(MODEL, hashlib.sha256(OTHER_BITS).hexdigest())):
+        put(artifacts, name, b"left")
+    artifacts.tidy(JOB)
+    assert names(artifacts) == sorted(["job.json", STORED, "result.json"])
+    assert artifacts.damage(JOB.key) is None
+
+
 def test_only_one_of_many_creates_a_file(artifacts):
     storage = artifacts._storage
     assert [storage.create(f"{JOB.key}/file", content, attempt=f"a{content[0]}") for content in (b"1", b"2", b"3")] == [True, False, False]

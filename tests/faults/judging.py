@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tests.faults.sweeps import Sweep, Watch
+from workers.artifacts import stored_name
 
 _RESULTS = ("trained_models", "clean_results", "crafted_examples", "attack_results", "diagnoses", "surfaces", "verdicts", "worst_cases")
 _OWN = {"seconds", "environment_id", "finished_at", "judged_at"}  # what two runs of one computation may differ in
@@ -62,7 +63,7 @@ def left_over(sweep: Sweep) -> list[str]:
     """Temporary files, and in the folders of finished jobs whatever their results do not name: checkpoints, progress."""
     left = set(sweep.half_written())
     for path in sweep.artifacts.glob("*/result.json"):
-        known = _KEPT | set(json.loads(path.read_text())["files"])
+        known = _KEPT | {stored_name(*kept) for kept in json.loads(path.read_text())["files"].items()}
         left |= {found for found in path.parent.iterdir() if found.name not in known}
     return sorted(str(path.relative_to(sweep.artifacts)) for path in left)
 
