@@ -66,6 +66,7 @@ class Results:
         per_repeat: bool = False,
         over_seeds: bool = False,
         worst_case: bool = False,
+        rungs: bool = False,
     ) -> pd.DataFrame:
         """The results, a row for each model, attack, knowledge, epsilon and so on, in the order of `robustsweep results`.
 
@@ -78,6 +79,7 @@ class Results:
             per_repeat: a row for each repeat.
             over_seeds: a row for all models that differ in their training seed alone.
             worst_case: the attack that harms each example most, of all in one ball.
+            rungs: with models that were stopped before the end of their training; their rows have `until`.
 
         Raises:
             UserError: no such sweep or field, or `worst_case` with `per_repeat` (the worst attack is chosen by the other repeats).
@@ -85,7 +87,8 @@ class Results:
         if per_repeat and worst_case:
             raise UserError("per_repeat with worst_case: the worst attack is chosen by the other repeats; leave one of them out")
         conditions = parse_conditions(where)
-        rows = result_rows(self._store, sweep, per_repeat=per_repeat, over_seeds=over_seeds, worst=worst_case, where=conditions)
+        form = {"per_repeat": per_repeat, "over_seeds": over_seeds, "worst": worst_case, "rungs": rungs}
+        rows = result_rows(self._store, sweep, **form, where=conditions)
         return frame_of_results(rows)
 
     def models(self) -> pd.DataFrame:

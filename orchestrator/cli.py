@@ -10,6 +10,16 @@ import typer
 from orchestrator.comparison_commands import compare
 from orchestrator.db_commands import db
 from orchestrator.job_commands import show
+from orchestrator.launch_options import (
+    CpusPerJob,
+    GpusPerAttack,
+    GpusPerTrain,
+    MaxFailures,
+    Overrides,
+    Space,
+    WaitForNodes,
+    Workers,
+)
 from orchestrator.options import DEFAULT_HOME, Data, Home, StoreUrl, SweepName, TextFormat
 from orchestrator.options import console as _console
 from orchestrator.options import places as _places
@@ -17,6 +27,7 @@ from orchestrator.passwords import hide_arguments
 from orchestrator.report_commands import report, surfaces
 from orchestrator.results_commands import query, results, verdicts
 from orchestrator.robustbench_commands import robustbench
+from orchestrator.submit_commands import submit
 from workers.errors import UserError
 
 app = typer.Typer(
@@ -35,12 +46,6 @@ class ExecutorChoice(StrEnum):
 
     ray = "ray"
     inline = "inline"
-
-
-Space = Annotated[str, typer.Argument(help="A built-in space's name (see `robustsweep spaces`), or the path of a YAML file.")]
-Overrides = Annotated[
-    list[str] | None, typer.Option("--set", help="Override a field of the space: PATH=VALUE, e.g. model.theta=0.9.", show_default=False)
-]
 
 
 def _version(asked: bool) -> None:
@@ -70,18 +75,18 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
         ExecutorChoice, typer.Option(help="`ray`, or `inline`: one job after the other in this process.")
     ] = ExecutorChoice.ray,
     address: Annotated[
-        str | None, typer.Option(help="A Ray cluster: `auto` or ADDRESS. Without it, Ray is started on this machine.", show_default=False)
+        str | None,
+        typer.Option(
+            help="A Ray cluster that this machine is part of: `auto` or HOST:PORT. Without it, Ray is started on this machine.",
+            show_default=False,
+        ),
     ] = None,
-    workers: Annotated[int | None, typer.Option(help="Most jobs at once.  [default: as many as fit]", show_default=False)] = None,
-    cpus_per_job: Annotated[int, typer.Option(help="CPU cores, and threads, of a job.")] = 1,
-    gpus_per_train: Annotated[
-        float | None, typer.Option(help="GPUs of a training job.  [default: 1 if there are any]", show_default=False)
-    ] = None,
-    gpus_per_attack: Annotated[
-        float | None,
-        typer.Option(help="GPUs of another job; a fraction shares one.  [default: 1 if there are any]", show_default=False),
-    ] = None,
-    max_failures: Annotated[int, typer.Option(help="How often a job may fail and be tried again.")] = 2,
+    workers: Workers = None,
+    cpus_per_job: CpusPerJob = 1,
+    gpus_per_train: GpusPerTrain = None,
+    gpus_per_attack: GpusPerAttack = None,
+    max_failures: MaxFailures = 2,
+    wait_for_nodes: WaitForNodes = 0.0,
 ) -> None:
     """Run every job of SPACE that has no result yet. The same command continues after any interruption."""
     from orchestrator.executors import Resources
@@ -98,37 +103,56 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
         address=address,
         resources=Resources(cpus_per_job, gpus_per_train, gpus_per_attack, workers),
         max_failures=max_failures,
+        wait_for_nodes=wait_for_nodes,
     )
     raise typer.Exit(run_launch(options, _console()))
 
 
 @app.command()
-def plan(
+def plan(  # noqa: PLR0913 (each is an option of the command)
     space: Space,
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
+    data: Data = None,
     overrides: Overrides = None,
     jobs: Annotated[bool, typer.Option("--jobs", help="List every job.")] = False,
     write_jobs: Annotated[
         Path | None,
         typer.Option(help="Write each job still to run to this folder as KEY.json, for `python -m workers`.", show_default=False),
     ] = None,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Say how long it will take, by the measured times of like jobs in the database.")
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="With --estimate: jobs at once.  [default: this machine's cores]", show_default=False)
+    ] = None,
+    price: Annotated[
+        float | None, typer.Option(min=0, help="With --estimate: what one worker costs an hour, in any currency.", show_default=False)
+    ] = None,
     output: Annotated[TextFormat, typer.Option("--format", "-f", help="How to print.")] = TextFormat.table,
 ) -> None:
     """Show what `launch SPACE` would run: jobs by stage and model, and which are done. Runs nothing."""
-    from orchestrator.planning import look_ahead, write_job_files
+    from orchestrator.planning import estimated, look_ahead, write_job_files
     from orchestrator.report import plan_json, render_plan
+    from orchestrator.report.estimate import estimate_record, render_estimate
 
-    name, found = look_ahead(space, tuple(overrides or ()), _places(home, store))
+    if not estimate and (workers, price) != (None, None):
+        raise UserError("--workers, --price: only with --estimate")
+    where = _places(home, store, data)
+    name, found = look_ahead(space, tuple(overrides or ()), where)
     if write_jobs is not None:
         write_job_files(found, write_jobs)
     if output is TextFormat.json:
-        typer.echo(plan_json(name, found))
-    else:
-        _console().print(render_plan(name, found, every_job=jobs))
+        also = {"estimate": estimate_record(estimated(found, where, workers=workers), price=price)} if estimate else {}
+        typer.echo(plan_json(name, found, **also))
+        return
+    _console().print(render_plan(name, found, every_job=jobs))
+    if estimate:
+        _console().print(render_estimate(estimated(found, where, workers=workers), price=price), soft_wrap=True)
 
 
+app.command()(submit)
 app.command()(show)
 app.command()(compare)
 app.command()(results)

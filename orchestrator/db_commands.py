@@ -109,6 +109,10 @@ def prune(
     orphans: Annotated[
         bool, typer.Option("--orphans", help="Drop jobs in no sweep, environments of no result, and artifacts of no job.")
     ] = False,
+    rung_states: Annotated[
+        bool,
+        typer.Option("--rung-states", help="Drop checkpoints of models stopped early that were trained further since; not the models."),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do it; without, only say what would go.")] = False,
 ) -> None:
     """Remove what is not needed any more, rows and artifacts; nothing that a running sweep holds."""
@@ -116,9 +120,9 @@ def prune(
     from orchestrator.store.prune import Wanted
     from orchestrator.store.prune import prune as remove
 
-    wanted = Wanted(tuple(sweep or ()), failed_attempts=failed_attempts, orphans=orphans)
+    wanted = Wanted(tuple(sweep or ()), failed_attempts=failed_attempts, orphans=orphans, rung_states=rung_states)
     if wanted == Wanted():
-        raise UserError("db prune: say what: --sweep NAME, --failed-attempts or --orphans")
+        raise UserError("db prune: say what: --sweep NAME, --failed-attempts, --orphans or --rung-states")
     where = places(home, store)
     open_store(where.store_url, upgrade=False).close()  # one that is not there is not made
     with open_store(where.store_url, upgrade=yes) as opened:

@@ -2,7 +2,8 @@
 
 import logging
 import os
-import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,23 +23,37 @@ from ray.tune import Callback, PlacementGroupFactory, RunConfig, TuneConfig, Tun
 from ray.tune.experiment import Trial  # noqa: E402
 from ray.tune.search import Searcher  # noqa: E402
 
+from orchestrator.capacity import slots, wait_for_room  # noqa: E402
+from orchestrator.cluster import join_cluster  # noqa: E402
 from orchestrator.executors import Folders, Resources  # noqa: E402
+from orchestrator.own_ray import own_ray  # noqa: E402
 from orchestrator.running import RunningSweep  # noqa: E402
 from orchestrator.scratch import scratch_folder  # noqa: E402
 from orchestrator.trainable import attempt  # noqa: E402
-from orchestrator.tune_queue import NewestFirst  # noqa: E402
-from workers.errors import UserError  # noqa: E402
+from orchestrator.tune_queue import SparesStarting  # noqa: E402
 from workers.results import BatchRecord  # noqa: E402
 from workers.specs import JOB, Job  # noqa: E402
 
-_KNOCK_SECONDS = 5.0
+Work = Callable[[dict[str, Any]], None]
 
 
 class RayExecutor:
     """Runs jobs on a local Ray, started for the purpose, or on the cluster at `address`."""
 
-    def __init__(self, folders: Folders, resources: Resources, *, address: str | None = None) -> None:
+    def __init__(
+        self,
+        folders: Folders,
+        resources: Resources,
+        *,
+        address: str | None = None,
+        wait_minutes: float = 0.0,
+        say: Callable[[str], None] = logging.info,
+        work: Work = attempt,
+    ) -> None:
+        """`wait_minutes` is how long a cluster that grows gets for a first node that can hold a job; `say` shows a line to the person.
+        `work` is what a worker process does with a job; benchmarks put a sleep in its place."""
         self._folders, self._resources, self._address = folders, resources, address
+        self._wait_minutes, self._say, self._work = wait_minutes, say, work
 
     def execute(self, sweep: RunningSweep) -> None:
         """Run until the board is drained.
@@ -47,44 +62,27 @@ class RayExecutor:
             UserError: the cluster cannot be reached, or no node can ever hold a job as large as asked for.
         """
         logging.getLogger("ray").setLevel(logging.CRITICAL)
-        self._connect()
-        try:
-            cluster: dict[str, float] = ray.cluster_resources()
-            self._check_fits(cluster)
-            sweep.slots = self._slots(cluster)
+        with self._connected():
+            cluster = wait_for_room(self._resources, minutes=self._wait_minutes, say=self._say)
+            sweep.slots = slots(self._resources, cluster, growing=self._wait_minutes > 0)
             # One waiting trial per slot: with fewer, new workers are asked for one after the other.
             os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(sweep.slots)
             with scratch_folder() as storage:
                 self._tuner(sweep, storage, gpu=cluster.get("GPU", 0) > 0).fit()
-        finally:
-            ray.shutdown()
 
-    def _connect(self) -> None:
+    @contextmanager
+    def _connected(self) -> Iterator[None]:
+        """Inside, this process is part of the cluster at the address, or of a Ray of its own, which ends with it."""
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
         if self._address is None:
-            # `local` by name: otherwise Ray attaches to whatever cluster an earlier program left behind.
-            ray.init(address="local", include_dashboard=False, **quiet)
+            with own_ray(**quiet):
+                yield
             return
+        join_cluster(self._address, warn=self._say, **quiet)
         try:
-            _check_listening(self._address)
-            ray.init(address=self._address, **quiet)
-        except (OSError, ValueError, RuntimeError) as error:
-            raise UserError(f"--address {self._address}: no Ray cluster there: {str(error).splitlines()[0]}") from error
-
-    def _check_fits(self, cluster: dict[str, float]) -> None:
-        cpus, gpus = cluster.get("CPU", 0), cluster.get("GPU", 0)
-        if self._resources.cpus_per_job > cpus:
-            raise UserError(f"--cpus-per-job {self._resources.cpus_per_job}: the cluster has {cpus:g} CPUs")
-        wanted = max(self._resources.gpus_per_train or 0, self._resources.gpus_per_attack or 0)
-        if wanted > gpus:
-            raise UserError(f"{wanted:g} GPUs asked for a job: the cluster has {gpus:g}")
-
-    def _slots(self, cluster: dict[str, float]) -> int:
-        """How many attack jobs, the most frequent ones, run at once."""
-        slots = cluster.get("CPU", 1) / self._resources.cpus_per_job
-        if gpus := self._resources.gpus("attack", available=cluster.get("GPU", 0) > 0):
-            slots = min(slots, cluster.get("GPU", 0) / gpus)
-        return max(1, min(int(slots), self._resources.workers or int(slots)))
+            yield
+        finally:
+            ray.shutdown()
 
     def _tuner(self, sweep: RunningSweep, storage: Path, *, gpu: bool) -> Tuner:
         def request(config: dict[str, Any]) -> PlacementGroupFactory:
@@ -92,10 +90,10 @@ class RayExecutor:
 
         searcher = JobSearcher(sweep, self._folders, self._resources, gpu=gpu)
         return Tuner(
-            tune.with_resources(attempt, request),
+            tune.with_resources(self._work, request),
             tune_config=TuneConfig(
                 search_alg=searcher,
-                scheduler=NewestFirst(),
+                scheduler=SparesStarting(),
                 num_samples=-1,
                 reuse_actors=True,
                 trial_name_creator=_short_name,
@@ -103,17 +101,6 @@ class RayExecutor:
             ),
             run_config=RunConfig(name="sweep", storage_path=str(storage), verbose=0, callbacks=[_Starts(searcher)]),
         )
-
-
-def _check_listening(address: str) -> None:
-    """Knock at `HOST:PORT`: Ray itself would wait for minutes, and then end the process.
-
-    Raises:
-        OSError: nobody answers.
-    """
-    host, _, port = address.rpartition("://")[2].rpartition(":")
-    if port.isdigit():
-        socket.create_connection((host, int(port)), timeout=_KNOCK_SECONDS).close()
 
 
 def _short_name(trial: Trial) -> str:

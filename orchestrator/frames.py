@@ -24,7 +24,7 @@ def frame_of_results(rows: Sequence[ResultRow]) -> pd.DataFrame:
 
 def frame_of_models(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
     """The columns of trained models, each with the type that it has in the results."""
-    hints = {**get_type_hints(ResultRow), "seconds": float}
+    hints = {**get_type_hints(ResultRow), "seconds": float, "resumed_key": str | None}
     types = {name: dtype_of(hints[name]) if name in hints else None for name in columns}
     by_column = {name: [row[place] for row in rows] for place, name in enumerate(columns)}
     return pd.DataFrame({name: pd.Series(values, dtype=types[name] or _TIME) for name, values in by_column.items()})

@@ -7,21 +7,25 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from types import FrameType
 from typing import Literal, NoReturn
 
 from rich.console import Console
 
-from orchestrator.board import Board
+from orchestrator.critical_path import CriticalPathBoard
+from orchestrator.effort import effort
 from orchestrator.executors import Executor, Folders, InlineExecutor, Resources
 from orchestrator.passwords import without_secrets
 from orchestrator.places import DEFAULT_HOME, Places
 from orchestrator.plan import STAGES, Plan, make_plan
-from orchestrator.preflight import check_backends, check_data, check_sizes
+from orchestrator.preflight import check_backends, check_data, check_home, check_sizes
 from orchestrator.progress import clock, say, shown
 from orchestrator.recorder import Heartbeat, Recorder
+from orchestrator.rungs import taking_up
 from orchestrator.running import RunningSweep
 from orchestrator.store import Store, finished_keys, open_store, sweep_status, write
+from orchestrator.store.rungs import finished_rungs
 from orchestrator.store.urls import parse_url
 from orchestrator.store.urls import shown as shown_url
 from orchestrator.sweep import expand
@@ -43,6 +47,7 @@ class LaunchOptions:
     address: str | None = None
     resources: Resources = field(default_factory=Resources)
     max_failures: int = 2
+    wait_for_nodes: float = 0.0  # minutes
 
     def command(self, verb: str, subject: str) -> str:
         """The `robustsweep` command for the same places, to paste into a shell; a password in the store's URL is hidden."""
@@ -66,6 +71,9 @@ def launch(options: LaunchOptions, console: Console) -> int:
     """
     if options.max_failures < 0:
         raise UserError(f"--max-failures {options.max_failures}: must be at least 0")
+    if not 0 <= options.wait_for_nodes < float("inf"):
+        raise UserError(f"--wait-for-nodes {options.wait_for_nodes:g}: must be at least 0, in minutes")
+    check_home(options.places.home)
     loaded = load_space(options.space, options.overrides)
     jobs = expand(loaded.space)
     check_sizes(jobs)
@@ -89,7 +97,9 @@ def _carry_out(options: LaunchOptions, loaded: LoadedSpace, plan: Plan, store: S
         say(console, f"sweep {name}: nothing to do, all {len(plan.jobs)} jobs are done; {options.command('results', name)}")
         return 0
     say(console, f"sweep {name}: {summary(plan)}")
-    sweep = RunningSweep(Board(plan.to_run, max_failures=options.max_failures), recorder, plan.to_run)
+    to_run = taking_up(plan.to_run, finished_rungs(store), options.places.artifacts)
+    board = CriticalPathBoard(to_run, max_failures=options.max_failures, effort=effort)
+    sweep = RunningSweep(board, recorder, to_run)
     interrupted = _drive(sweep, options, name, store, recorder, console)
     return _conclude(sweep, options, name, recorder, console, interrupted=interrupted)
 
@@ -99,7 +109,7 @@ def _drive(sweep: RunningSweep, options: LaunchOptions, name: str, store: Store,
     write.begin_driving(store, name, socket.gethostname(), os.getpid())
     try:
         with without_secrets(), Heartbeat(recorder), shown(sweep, name=name, console=console), _stopped_by_signals(sweep):
-            _executor(options).execute(sweep)
+            _executor(options, console).execute(sweep)
     except KeyboardInterrupt:
         return True
     finally:
@@ -108,13 +118,13 @@ def _drive(sweep: RunningSweep, options: LaunchOptions, name: str, store: Store,
     return sweep.interrupted and not sweep.board.drained
 
 
-def _executor(options: LaunchOptions) -> Executor:
+def _executor(options: LaunchOptions, console: Console) -> Executor:
     folders = Folders(options.places.artifacts.root, options.places.data_root)
     if options.executor == "inline":
         return InlineExecutor(folders, options.resources)
     from orchestrator.driver import RayExecutor
 
-    return RayExecutor(folders, options.resources, address=options.address)
+    return RayExecutor(folders, options.resources, address=options.address, wait_minutes=options.wait_for_nodes, say=partial(say, console))
 
 
 @contextmanager

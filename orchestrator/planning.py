@@ -1,12 +1,15 @@
 """`robustsweep plan`: what a launch would do, found without torch and without Ray."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from orchestrator.estimate import Estimate, estimate
 from orchestrator.places import Places
 from orchestrator.plan import Plan, make_plan
 from orchestrator.preflight import check_sizes
 from orchestrator.store import StoreMissing, finished_keys, open_store
+from orchestrator.store.timings import recent_timings
 from orchestrator.sweep import expand
 from search_spaces import load_space
 from workers.errors import UserError
@@ -24,6 +27,16 @@ def look_ahead(space: str, overrides: Sequence[str], places: Places) -> tuple[st
     except StoreMissing:
         recorded = frozenset()
     return loaded.name, make_plan(jobs, recorded=recorded, finished=places.artifacts.finished())
+
+
+def estimated(plan: Plan, places: Places, *, workers: int | None) -> Estimate:
+    """How long the plan will take with so many jobs at once (None: one for each core of this machine)."""
+    try:
+        with open_store(places.store_url, upgrade=False) as store, store.one_line():
+            timings = recent_timings(store)
+    except StoreMissing:
+        timings = []
+    return estimate(plan, timings, workers=workers or os.cpu_count() or 1, root=places.data_root)
 
 
 def write_job_files(plan: Plan, folder: Path) -> None:

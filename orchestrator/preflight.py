@@ -62,6 +62,16 @@ def check_data(jobs: Iterable[Job], root: Path | None) -> None:
         source(name, lists).check(root)
 
 
+def check_home(home: Path) -> None:
+    """Check that what is written to the home folder stays there.
+
+    Raises:
+        UserError: it is in the working folder of a submitted Ray job, which Ray deletes some time after its end.
+    """
+    if "working_dir_files" in home.parts:
+        raise UserError(f"--home {home}: Ray deletes this folder after the job; give one that stays, or set ROBUSTSWEEP_HOME on the head")
+
+
 def check_backends(jobs: Iterable[Job]) -> None:
     """Check that the attacks' optional implementations are installed here; a cluster's nodes have the same packages.
 

@@ -1,5 +1,6 @@
 """`robustsweep results`, `verdicts` and `query`: the figures as a table, whether to believe them, and the database in SQL."""
 
+from importlib.resources import files
 from typing import Annotated
 
 import typer
@@ -37,6 +38,9 @@ def results(  # noqa: PLR0913 (each is an option of the command)
         bool,
         typer.Option("--worst-case", help="The attack that harms each example most, of all at one epsilon, for each knowledge and any."),
     ] = False,
+    rungs: Annotated[
+        bool, typer.Option("--rungs", help="With models that a search stopped before the end of their training, marked `until epoch`.")
+    ] = False,
     spread: Annotated[
         bool, typer.Option("--spread", help="Show standard errors, in percent points: of examples, of draws, of training seeds.")
     ] = False,
@@ -65,7 +69,8 @@ def results(  # noqa: PLR0913 (each is an option of the command)
     _refuse_together({"--group-by": group_by, "--pivot": pivot}, "each makes a table of its own")
     conditions = parse_conditions([*(where or ()), *(_verdict(only) if only is not None else ())])
     with open_store(places(home, store).store_url, upgrade=False) as opened:
-        rows = result_rows(opened, sweep, per_repeat=per_repeat, over_seeds=over_seeds, worst=worst_case, where=conditions)
+        form = {"per_repeat": per_repeat, "over_seeds": over_seeds, "worst": worst_case, "rungs": rungs}
+        rows = result_rows(opened, sweep, **form, where=conditions)
     rows = (ordered(rows, sort) if sort else rows)[:limit]
     if group_by or pivot:
         table = grouped(rows, group_by) if group_by else pivoted(rows, pivot or "")
@@ -75,13 +80,21 @@ def results(  # noqa: PLR0913 (each is an option of the command)
 
 
 def query(
-    statement: Annotated[str, typer.Argument(help="One SELECT, on the views v_results, v_models, v_jobs and v_worst_case.")],
+    statement: Annotated[
+        str | None, typer.Argument(help="One SELECT, on the views v_results, v_models, v_jobs and v_worst_case.", show_default=False)
+    ] = None,
     *,
+    examples: Annotated[bool, typer.Option("--examples", help="Print the views' columns and a page of questions to copy.")] = False,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
     output: Annotated[OutputFormat, typer.Option("--format", "-f", help="How to print.")] = OutputFormat.table,
 ) -> None:
-    """Ask the database in SQL. It is only read. The views are the schema that stays; README has examples."""
+    """Ask the database in SQL. It is only read. The views are the schema that stays."""
+    if examples:
+        show(files("orchestrator.report").joinpath("queries.sql").read_text("utf-8").rstrip())
+        return
+    if statement is None:
+        raise UserError("query: needs a statement; `robustsweep query --examples` shows some")
     from orchestrator.report.plain import render_rows
     from orchestrator.store import open_store
     from orchestrator.store.sql import ask

@@ -18,7 +18,7 @@ from workers.results import BatchRecord, DiagnosisOutcome, FlagsOutcome, Result,
 from workers.specs import AttackSpec, CraftSpec, DiagnoseSpec, Job, SurfaceSpec, TrainSpec
 
 _KEY_DIGITS = 8
-_LIKE: dict[Stage, tuple[Stage, ...]] = {
+LIKE: dict[Stage, tuple[Stage, ...]] = {
     "pretrain": ("pretrain", "fine_tune"),
     "fine_tune": ("fine_tune", "pretrain"),
     "defend": ("defend", "evaluate", "attack", "craft"),
@@ -28,6 +28,7 @@ _LIKE: dict[Stage, tuple[Stage, ...]] = {
     "diagnose": ("diagnose", "attack", "craft"),
     "surface": ("surface",),
 }
+"""Stages whose jobs take about as long by their `cost`, the stage itself first."""
 
 
 class RunningSweep:
@@ -74,7 +75,8 @@ class RunningSweep:
 
     def epoch(self, job: Job, *, epoch: int, loss: float, accuracy: float) -> None:
         """A training job has finished an epoch."""
-        self._advance(job, epoch, before=epoch - 1)
+        taken_up = 0 if job.resumes is None else job.resumes.epochs
+        self._advance(job, max(0, epoch - taken_up), before=max(0, epoch - taken_up - 1))
         self.last = f"{label(job)}: epoch {epoch}, loss {loss:.3f}, training accuracy {accuracy:.1%}"
 
     def batch(self, job: Job, record: BatchRecord) -> None:
@@ -171,7 +173,7 @@ class RunningSweep:
         return total
 
     def _rate(self, stage: Stage) -> float | None:
-        return next((self._seconds[like] / self._spent[like] for like in _LIKE[stage] if self._spent[like]), None)
+        return next((self._seconds[like] / self._spent[like] for like in LIKE[stage] if self._spent[like]), None)
 
 
 def cost(job: Job) -> int:
@@ -179,7 +181,8 @@ def cost(job: Job) -> int:
     a surface's points."""
     match job.spec:
         case TrainSpec() as spec:
-            return 1 if spec.stage == "defend" else spec.training.epochs
+            taken_up = 0 if job.resumes is None else job.resumes.epochs
+            return 1 if spec.stage == "defend" else max(0, spec.last_epoch - taken_up)
         case AttackSpec() as spec:
             return spec.evaluation.draws + (0 if spec.knowledge in CRAFTED else _passes(spec.attack))
         case CraftSpec() as spec:
@@ -228,7 +231,8 @@ def _model(spec: TrainSpec) -> str:
     adversarial = "" if spec.training.adversarial_training == "none" else f" adversarial={spec.training.adversarial_training}"
     binary = "binary " if spec.model.binary else ""
     defence = "" if spec.defence.name == "none" else " ".join([f" defence={spec.defence.name}", *_given(spec.defence)])
-    return f"{spec.model.name} {binary}{rank} theta={spec.model.theta:g}{adversarial}{defence} seed={spec.seed}"
+    until = "" if spec.until is None else f" until={spec.until} of {spec.training.epochs}"
+    return f"{spec.model.name} {binary}{rank} theta={spec.model.theta:g}{adversarial}{defence} seed={spec.seed}{until}"
 
 
 def _given(defence: DefenceSpec) -> list[str]:

@@ -1,36 +1,36 @@
 """Which waiting trial takes a worker that has just become free."""
 
-import time
 from typing import Any
 
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler
 
-_PATIENCE_SECONDS = 20.0
 
-
-class NewestFirst(FIFOScheduler):
-    """Gives a free worker to the newest waiting trial, unless the oldest has waited for long.
+class SparesStarting(FIFOScheduler):
+    """Gives a free worker to the oldest waiting trial for which no process is being started.
 
     Tune asks for a new worker process for every waiting trial. Its own first-in-first-out rule hands a worker that becomes free to the
-    oldest one and throws away the process that was starting for it: while jobs are shorter than a process takes to start (seconds),
-    a sweep then never gets a second worker. The newest trial's process has not begun to start, so nothing is thrown away.
+    oldest one and throws away the process that was starting for it: while jobs are shorter than a process takes to start (seconds, and
+    minutes where many start at once), a sweep then never gets its other workers. A trial that has not even been given the CPUs and GPUs
+    for a process of its own loses nothing; it may wait for them for ever, so it comes first.
     """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._waiting: dict[Trial, float] = {}
+        self._waiting: list[Trial] = []
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:  # noqa: ARG002
-        self._waiting[trial] = time.monotonic()
+        self._waiting.append(trial)
 
-    def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:  # noqa: ARG002
-        for trial in [trial for trial in self._waiting if trial.status != Trial.PENDING]:
-            del self._waiting[trial]
+    def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
+        self._waiting = [trial for trial in self._waiting if trial.status == Trial.PENDING]
         if not self._waiting:
             return None
-        oldest, since = next(iter(self._waiting.items()))
-        return oldest if time.monotonic() - since > _PATIENCE_SECONDS else next(reversed(self._waiting))
+        # No public interface says which of its actors Tune has started.
+        controller = tune_controller._tune_controller
+        requested, not_started = controller._trial_to_actor, set(controller._actor_manager.pending_actors)
+        without = (trial for trial in self._waiting if trial not in requested or requested[trial] in not_started)
+        return next(without, self._waiting[-1])
 
     def __getstate__(self) -> dict[str, Any]:
         """Tune's own state is never restored."""

@@ -9,9 +9,21 @@ from pydantic import AfterValidator, BeforeValidator, PlainValidator
 from workers.fields import Frozen, positive_fraction
 
 T = TypeVar("T")
+RANGE_KEYS = frozenset({"min", "max", "step", "log", "values", "when"})
+
+
+def no_range(value: object) -> None:
+    """Check that an axis is given values: what a search chooses has been chosen by now.
+
+    Raises:
+        ValueError: it is given a range.
+    """
+    if isinstance(value, dict) and value.keys() & RANGE_KEYS:
+        raise ValueError("a range can stand here only with method: optuna, and not in surfaces")
 
 
 def _as_tuple(value: object) -> object:
+    no_range(value)
     if isinstance(value, list | tuple):
         return tuple(value)
     return (value,)

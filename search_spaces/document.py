@@ -8,8 +8,9 @@ from typing import Any
 import yaml
 from yaml.reader import ReaderError
 
-from search_spaces.problems import Problem, shown
+from search_spaces.problems import Problem
 from search_spaces.space import Location
+from search_spaces.wording import shown
 
 
 class _Unreadable:

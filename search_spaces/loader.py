@@ -12,8 +12,9 @@ from pydantic import ValidationError
 
 from search_spaces.document import UNREADABLE, Document, read_document
 from search_spaces.overrides import overridden
-from search_spaces.problems import Problem, described, did_you_mean, dotted, joined, listed, shown
+from search_spaces.problems import Problem, described, dotted, joined
 from search_spaces.space import VARIANTS, Location, Space, origin, usable
+from search_spaces.wording import did_you_mean, listed, shown
 from workers.errors import UserError
 
 MAX_BYTES = 1_000_000

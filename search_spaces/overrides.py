@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from search_spaces.document import read_document
-from search_spaces.problems import Problem, dotted, listed, shown, unknown_key
+from search_spaces.problems import Problem, dotted, unknown_key
 from search_spaces.schema import LISTS, SECTIONS
-from search_spaces.space import VARIANTS, Location, divided, legal_keys, sets
+from search_spaces.space import SEARCH, VARIANTS, Location, divided, legal_keys, sets
+from search_spaces.wording import listed, shown
 
 
 def overridden(data: dict[str, Any], overrides: Iterable[str], problems: list[Problem]) -> tuple[dict[str, Any], set[Location]]:
@@ -53,9 +54,9 @@ def _objection_within(within: Location, path: Location, data: object) -> str:
         if message := _no_such(LISTS[name], data.get(name) if isinstance(data, dict) else None, whole, len(within) + 1):
             return message
         section, inside = path[:2], path[2:]
-    if inside and path[0] in SECTIONS and inside[0] not in legal_keys(section):
+    if inside and (path[0] in SECTIONS or path[0] == SEARCH) and inside[0] not in legal_keys(section):
         return unknown_key((*within, *section), str(inside[0]))
-    depth = 1 if path[0] in SECTIONS else 0
+    depth = 1 if path[0] in SECTIONS or path[0] == SEARCH else 0
     return f"{dotted(whole)}: unknown path; a setting has no parts" if len(inside) > depth else ""
 
 

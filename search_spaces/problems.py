@@ -1,16 +1,14 @@
 """What is wrong with a space file: one line per problem, naming the offending value and the legal ones."""
 
-import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import islice
-from reprlib import Repr
 
 from pydantic_core import ErrorDetails
 
 from search_spaces.schema import LISTS, SECTIONS
-from search_spaces.space import Location, divided, legal_keys
+from search_spaces.space import SEARCH, Location, divided, legal_keys
+from search_spaces.wording import did_you_mean, shown
 from workers.errors import UserError
 
 
@@ -30,10 +28,6 @@ class Problem:
 
 
 _GROUP_DEPTH = 2
-_REPR = Repr()
-_REPR.maxlevel, _REPR.maxdict, _REPR.maxstring = 2, 2, 60
-_MOST_NAMES = 5
-_WORDS = {None: "null", True: "true", False: "false"}
 _MESSAGES = {
     "bool_type": "must be true or false",
     "finite_number": "must be a finite number",
@@ -45,27 +39,9 @@ _MESSAGES = {
 }
 
 
-def shown(value: object) -> str:
-    """A value as the user would recognise it, on one line and never long."""
-    if value is None or isinstance(value, bool):
-        return _WORDS[value]
-    return _REPR.repr(value)
-
-
 def dotted(path: Location) -> str:
     """`("attacks", 0, "attack")` as `attacks.0.attack`; a part that is no plain word is quoted."""
     return ".".join(str(part) if re.fullmatch(r"[\w-]{1,40}", str(part)) else shown(part) for part in path)
-
-
-def listed(names: Iterable[str]) -> str:
-    """Names as a list that is never long."""
-    first, more = list(islice(names := iter(names), _MOST_NAMES)), sum(1 for _ in names)
-    return ", ".join(first) + (f" and {more} more" if more else "")
-
-
-def did_you_mean(word: str, legal: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word[:100], list(legal), n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""
 
 
 def joined(problems: Iterable[Problem], label: str) -> SpaceError:
@@ -77,7 +53,11 @@ def joined(problems: Iterable[Problem], label: str) -> SpaceError:
 def setting(path: Location) -> Location:
     """The setting that a path lies in: the values of an axis have no path of their own."""
     within, inside = divided(path)
-    depth = 3 if inside and inside[0] in LISTS else 2 if inside and inside[0] in SECTIONS else 1
+    depth = 1
+    if inside and inside[0] == SEARCH:
+        depth = len(inside)
+    elif inside and inside[0] in SECTIONS:
+        depth = 3 if inside[0] in LISTS else 2
     return within + inside[:depth]
 
 
@@ -88,7 +68,7 @@ def described(error: ErrorDetails, path: Location) -> str:
     if error["type"] == "missing":
         return f"{dotted(path)}: missing; it is required"
     _, inside = divided(path)
-    if error["type"] == "value_error" and inside in {(section,) for section in SECTIONS}:
+    if error["type"] == "value_error" and inside in {(section,) for section in (*SECTIONS, SEARCH)}:
         # Two sections that do not go together: the message names the setting, the section's other values would hide it.
         return f"{dotted(path)}.{_complaint(error)}"
     if error["type"] == "value_error" and len(inside) == _GROUP_DEPTH and inside[0] in LISTS:

@@ -1,46 +1,119 @@
-"""A space: the grids that one file describes, which are the file itself or, where it has variants, one grid for each of them."""
+"""A space: what one file describes. That is one grid, or where it has variants one for each of them, or a search."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from search_spaces.attack_groups import Asked
+from search_spaces.filling import filled
+from search_spaces.meaning import attacks_meant, objective_errors
+from search_spaces.parameter import Parameter, Value
+from search_spaces.range_errors import error, relocated
+from search_spaces.ranges import WrittenRange
 from search_spaces.schema import LISTS, SECTIONS, Grid, SpaceName, SpaceTitle
+from search_spaces.search_section import SEARCH_PARTS, Objective, SearchSection
+from search_spaces.searching import SEARCHED, read_ranges
 from workers.fields import Frozen
 
+S = TypeVar("S")
 Location = tuple[str | int, ...]
 
-_HEADER = ("name", "description", "method")
+SEARCH, VARIANTS = "search", "variants"
+_HEADER = ("name", "description", "method", SEARCH)
 _MERGED = SECTIONS.keys() - LISTS.keys()
-VARIANTS = "variants"
-
-
-def _at_least_one(grids: tuple[Grid, ...]) -> tuple[Grid, ...]:
-    if not grids:
-        raise ValueError("must name at least one variant")
-    return grids
 
 
 class Space(Frozen):
-    """What varies: the union of the grids that one space file describes.
+    """What varies: the union of the grids that one space file describes, or a search in the ranges that it names.
 
     Validated from the file's data. `variants`, a list of partial files, gives one grid for each: the variant laid over the rest of
     the file. Only these grids are validated: a setting of the file that every variant replaces is never looked at.
+
+    With method optuna there are no grids beforehand: a search chooses values for `parameters`, and `at` gives the grid of one choice.
     """
 
     name: SpaceName
     description: SpaceTitle = ""
-    method: Literal["grid"] = "grid"
-    grids: Annotated[tuple[Grid, ...], Field(strict=False), AfterValidator(_at_least_one)]
+    method: Literal["grid", "optuna"] = "grid"
+    search: SearchSection | None = None
+    grids: Annotated[tuple[Grid, ...], Field(strict=False)]
+    parameters: tuple[Parameter, ...] = ()
+    template: dict[str, Any] = Field(default={}, repr=False)
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _has_one_grid_for_each_variant(cls, data: object) -> object:
+    def _from_a_file(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         if not isinstance(data, dict):
-            return data
+            return handler(data)
         header = {key: value for key, value in data.items() if key in _HEADER}
         shared = {key: value for key, value in data.items() if key not in {*_HEADER, VARIANTS}}
-        return {**header, "grids": _grids(shared, data.get(VARIANTS))}
+        if _is_search(header):
+            return _search(header, shared, data.get(VARIANTS), handler)
+        errors = [_no_search(data[SEARCH])] if SEARCH in data else []
+        if data.get(VARIANTS) == []:
+            errors.append(error((VARIANTS,), [], "must name at least one variant"))
+        grids = {key: value for key, value in header.items() if key != SEARCH} | {"grids": _grids(shared, data.get(VARIANTS))}
+        return _handled(grids, errors, handler)
+
+    def at(self, values: Mapping[str, Value]) -> Grid:
+        """The grid of one choice, which is the same as that of a file that names these values instead of ranges.
+
+        Args:
+            values: by the parameters' names; one for each that applies under the others (`Parameter.applies`), and for no other.
+
+        Raises:
+            ValueError: a value is missing, superfluous or illegal, or they do not go together; one line says why.
+        """
+        data = filled(self.template, self.parameters, values)
+        try:
+            return Grid.model_validate(data)
+        except ValidationError as invalid:
+            found = invalid.errors(include_url=False)[0]
+            where = ".".join(map(str, found["loc"]))
+            raise ValueError(f"{where}: {found['msg'].removeprefix('Value error, ')}") from None
+
+    def attacks_of(self, objective: Objective, grid: Grid) -> tuple[Asked, ...]:
+        """Which attacks of the grid of a choice an objective is measured by: of `robust_accuracy` one, of the others all that
+        count, as `AttackGroup.resolved` gives them for a randomised model."""
+        return attacks_meant(objective, grid, self.parameters)
+
+
+def _is_search(header: dict[str, Any]) -> bool:
+    """Whether a file is one of a search; that of a mistyped method which has a section `search` is."""
+    method = header.get("method", "grid")
+    return bool(method == "optuna" or (method != "grid" and SEARCH in header))
+
+
+def _no_search(section: object) -> InitErrorDetails:
+    return InitErrorDetails(type=PydanticCustomError("no_search", "only method optuna has this section"), loc=(SEARCH,), input=section)
+
+
+def _search(header: dict[str, Any], shared: dict[str, Any], variants: object, handler: ModelWrapValidatorHandler[S]) -> S:
+    """The space of a file with method optuna."""
+    found = read_ranges(shared)
+    errors = list(found.errors)
+    if variants is not None:
+        errors.append(error((VARIANTS,), variants, "not with method optuna; `when:` says where a range applies"))
+    if header.get(SEARCH) is None:
+        errors.append(InitErrorDetails(type="missing", loc=(SEARCH,), input=header))
+        header = {key: value for key, value in header.items() if key != SEARCH}
+    elif not found.errors:
+        errors += objective_errors(header[SEARCH], shared, found.parameters)
+    parts = {"grids": (), "parameters": found.parameters if not found.errors else (), "template": shared}
+    return _handled({**header, **parts}, errors, handler)
+
+
+def _handled(data: dict[str, Any], errors: list[InitErrorDetails], handler: ModelWrapValidatorHandler[S]) -> S:
+    """What the fields' validation makes of the data; its errors and those that are known already are raised together."""
+    try:
+        space = handler(data)
+    except ValidationError as invalid:
+        errors = [*relocated(invalid, ()), *errors]
+    if errors:
+        raise ValidationError.from_exception_data("Space", errors)
+    return space
 
 
 def _grids(shared: dict[str, Any], variants: object) -> object:
@@ -130,8 +203,13 @@ def divided(path: Location) -> tuple[Location, Location]:
 
 
 def legal_keys(path: Location) -> list[str]:
-    """The keys that the mapping at `path` may hold: () is the file, ("variants", 1) a variant, ("model",) and ("attacks", 0) sections."""
+    """The keys that the mapping at `path` may hold: () is the file, ("variants", 1) a variant, ("model",) and ("attacks", 0) sections,
+    ("model", "theta") a range."""
     within, inside = divided(path)
-    if inside:
-        return list(SECTIONS[str(inside[0])].model_fields)
-    return list(Grid.model_fields) if within else [*_HEADER, *Grid.model_fields, VARIANTS]
+    if not inside:
+        return list(Grid.model_fields) if within else [*_HEADER, *Grid.model_fields, VARIANTS]
+    if inside[0] == SEARCH:
+        return list((SEARCH_PARTS[str(inside[1])] if len(inside) > 1 else SearchSection).model_fields)
+    depth = 0 if inside[0] == "seed" else 2 if inside[0] in LISTS else 1
+    is_range = len(inside) > depth and inside[0] in SEARCHED
+    return list((WrittenRange if is_range else SECTIONS[str(inside[0])]).model_fields)

@@ -14,7 +14,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticKnownError
 
-from search_spaces.axes import Axes, Axis, T, merged, written
+from search_spaces.axes import Axes, Axis, T, merged, no_range, written
 from workers.fields import (
     AdversarialTraining,
     Count,
@@ -35,8 +35,10 @@ from workers.recipes import RECIPES
 _PAIR = 2
 
 
-def _lists(value: object) -> object:
+def lists(value: object) -> object:
     """One list is one value; a list of lists is an axis of several."""
+    for item in value if isinstance(value, list) else (value,):
+        no_range(item)
     if isinstance(value, list) and any(isinstance(item, list) for item in value):
         return tuple(value)
     return (value,)
@@ -81,7 +83,7 @@ def _ascending(low: Fraction | int, high: Fraction | int, ends: tuple[T, T]) -> 
     return ends
 
 
-ListAxis = Annotated[tuple[T, ...], BeforeValidator(_lists), AfterValidator(merged)]
+ListAxis = Annotated[tuple[T, ...], BeforeValidator(lists), AfterValidator(merged)]
 Milestones = Annotated[tuple[int | str, ...], PlainValidator(_milestones)]
 EpsilonRange = Annotated[tuple[str, str], PlainValidator(_epsilon_range)]
 CountRange = Annotated[tuple[int, int], PlainValidator(_count_range)]

@@ -16,6 +16,8 @@ from workers.results import RESULT, Result
 from workers.specs import JOB, Job, TrainSpec
 
 _RESULT, _JOB = "result.json", "job.json"
+CHECKPOINT = "checkpoint"
+"""A training's state: there until it has its result, and kept by one that was stopped at a rung."""
 _TEMPORARY = ".tmp"
 _KEY = re.compile("[0-9a-f]{64}")
 
@@ -87,6 +89,15 @@ class Artifacts:
     def size(self, key: str) -> int:
         """How many bytes the job's files take."""
         return sum(path.stat().st_size for path in (self.root / key).rglob("*") if path.is_file())
+
+    def checkpoint_size(self, key: str) -> int:
+        """How many bytes the job's checkpoint takes; 0 where it has none."""
+        path = self.root / key / CHECKPOINT
+        return path.stat().st_size if path.is_file() else 0
+
+    def drop_checkpoint(self, key: str) -> None:
+        """Delete the checkpoint that a finished rung has kept; its result and its model stay."""
+        self.folder(key).remove(CHECKPOINT)
 
     def discard(self, key: str) -> None:
         """Delete the job's files; the result goes first, so that a job is never done without its files."""

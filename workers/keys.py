@@ -9,6 +9,7 @@ KEY_VERSION = 1
 """Raise it when the same spec comes to mean another computation: every old result is then left behind, none reused wrongly."""
 
 _PRESENTATION = frozenset({"epsilon_literal", "recipe"})
+_ABSENT_IF_NULL = frozenset({"until"})
 
 
 def job_key(spec: Mapping[str, Any], parents: Mapping[str, str]) -> str:
@@ -19,7 +20,8 @@ def job_key(spec: Mapping[str, Any], parents: Mapping[str, str]) -> str:
 
 
 def _meaning(value: Any) -> Any:
-    """The spec without the fields that only say how something was written."""
+    """The spec without the fields that only say how something was written, and without those that, being null, say nothing."""
     if isinstance(value, Mapping):
-        return {name: _meaning(item) for name, item in value.items() if name not in _PRESENTATION}
+        told = {name: item for name, item in value.items() if name not in _PRESENTATION}
+        return {name: _meaning(item) for name, item in told.items() if item is not None or name not in _ABSENT_IF_NULL}
     return value

@@ -42,12 +42,14 @@ class BatchRecord(Frozen):
 
 class TrainOutcome(Frozen):
     """A trained model: its history (empty where only a defence was put around it), the Tucker rank of each tensorized layer and its
-    number of trainable parameters."""
+    number of trainable parameters. `resumed` is the key of the rung whose training it went on with, if any: the first epochs of
+    the history are then that one's."""
 
     kind: Literal["train"] = "train"
     history: list[EpochRecord]
     ranks: dict[str, list[int]]
     n_parameters: int
+    resumed: str | None = None
 
 
 class FlagsOutcome(Frozen):

@@ -12,7 +12,7 @@ from workers.environment import record_environment
 from workers.errors import ArtifactError, UserError
 from workers.reports import Report, say_nothing
 from workers.results import Result
-from workers.specs import Job
+from workers.specs import Job, TrainSpec
 from workers.stages import Room, compute
 from workers.train import Checkpoint
 
@@ -69,6 +69,7 @@ def _compute(job: Job, settings: Settings, folder: JobFolder, report: Report) ->
     environment = record_environment(device, settings.threads)
     result = Result(key=job.key, seconds=time.perf_counter() - started, environment=environment, files=digests, outcome=outcome)
     folder.commit(result)
-    Checkpoint(folder).discard()
+    if not (isinstance(job.spec, TrainSpec) and job.spec.is_rung):  # a rung's is what others go on from
+        Checkpoint(folder).discard()
     ProgressFile(folder).discard()
     return result

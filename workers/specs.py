@@ -3,7 +3,7 @@
 from functools import cached_property
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import Field, TypeAdapter, ValidationInfo, field_validator, model_validator
 
 from workers.attack_settings import KINDS, AttackSettings
 from workers.defence_spec import AROUND, UNDEFENDED, DefenceSpec, is_randomised
@@ -101,6 +101,9 @@ class TrainSpec(Frozen):
 
     Stage `defend` trains nothing: it puts a defence around the parent in role `weights`, whose weights it takes and whose settings
     it repeats. Defences that are trained in are there from `pretrain` on.
+
+    A *rung* stops after `until` epochs of the schedule (None: after all of them, and so does the number of all of them). It is bit for
+    bit as far as the same job without `until`, its *trunk*, is then, and keeps its checkpoint, so that others can go on from there.
     """
 
     stage: TrainingStage
@@ -109,6 +112,27 @@ class TrainSpec(Frozen):
     training: TrainingSpec
     defence: DefenceSpec = UNDEFENDED
     seed: Index = 0
+    until: Count | None = None
+
+    @field_validator("until")
+    @classmethod
+    def _within_the_schedule(cls, until: int | None, info: ValidationInfo) -> int | None:
+        if until is None or "training" not in info.data:
+            return until
+        epochs: int = info.data["training"].epochs
+        if until > epochs:
+            raise ValueError(f"until={until}: must be in [1, {epochs}], the epochs of the training's schedule")
+        return None if until == epochs else until
+
+    @property
+    def last_epoch(self) -> int:
+        """The epoch after which the training stops."""
+        return self.training.epochs if self.until is None else self.until
+
+    @property
+    def is_rung(self) -> bool:
+        """Whether the job trains, and stops before its schedule ends."""
+        return self.until is not None and self.stage != "defend"
 
     @property
     def randomised(self) -> bool:
@@ -192,20 +216,42 @@ class SurfaceSpec(Frozen):
 JobSpec = Annotated[TrainSpec | EvaluateSpec | CraftSpec | AttackSpec | DiagnoseSpec | SurfaceSpec, Field(discriminator="stage")]
 
 
+class Earlier(Frozen):
+    """A finished rung: its job key, and how many epochs it was trained for."""
+
+    key: str
+    epochs: Count
+
+
 class Job(Frozen):
-    """A node of the plan: a spec and its parents' job keys by role (`weights`, `model`, `examples`, `source`, `direction`)."""
+    """A node of the plan: a spec and its parents' job keys by role (`weights`, `model`, `examples`, `source`, `direction`).
+
+    `resumes` is a rung of the same trunk whose training the job may go on with: a hint, which changes nothing but the work that is
+    left, and is no part of the key.
+    """
 
     spec: JobSpec
     parents: dict[str, str] = {}
+    resumes: Earlier | None = None
 
     @cached_property
     def key(self) -> str:
         """The job key: SHA-256 over the key version, the resolved spec and the parents' keys (64 hex digits)."""
         return job_key(self.spec.model_dump(mode="json"), self.parents)
 
+    @cached_property
+    def trunk_key(self) -> str:
+        """The key of the same training carried to its end, from which a rung draws all that it draws; of any other job its own."""
+        return job_key({**self.spec.model_dump(mode="json"), "until": None}, self.parents) if self._is_rung else self.key
+
+    @property
+    def _is_rung(self) -> bool:
+        return isinstance(self.spec, TrainSpec) and self.spec.is_rung
+
     def __copy__(self) -> "Job":
         copied = super().__copy__()
-        copied.__dict__.pop("key", None)  # `model_copy` may change what the key was made of
+        for name in ("key", "trunk_key"):  # `model_copy` may change what they were made of
+            copied.__dict__.pop(name, None)
         return copied
 
     @property

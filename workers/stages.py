@@ -71,7 +71,13 @@ class Room:
     save_seconds: float = SAVE_SECONDS
 
     def seed(self, purpose: str) -> int:
-        return derive_seed(self.job.key, purpose)
+        return derive_seed(self.job.trunk_key, purpose)
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """Where the training is saved, and taken up where there is something to take up: here, or in an earlier rung's folder."""
+        earlier = None if self.job.resumes is None else self.artifacts.folder(self.job.resumes.key)
+        return Checkpoint(self.folder, owner=self.job.trunk_key, earlier=earlier)
 
     def parent(self, role: str) -> str:
         """The key of the parent in this role."""
@@ -114,11 +120,11 @@ def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
     network = _untrained(room, spec)
     network.to(room.device).seed(room.seed("sketch"))
     attack = None if spec.training.adversarial_training == "none" else room.generator("attack")
-    order, checkpoint = room.generator("order"), Checkpoint(room.folder)
-    history = train(network, split, spec.training, order=order, checkpoint=checkpoint, report=report, attack=attack)
+    order, checkpoint = room.generator("order"), room.checkpoint
+    history = train(network, split, spec.training, order=order, checkpoint=checkpoint, report=report, attack=attack, until=spec.until)
     if not all(tensor.isfinite().all() for tensor in network.state_dict().values()):
         raise JobError("the last epoch left weights that are not finite; try a smaller learning_rate")
-    return _trained(network, history)
+    return _trained(network, history, resumed=checkpoint.resumed)
 
 
 def _defend(room: Room, spec: TrainSpec) -> Computed:
@@ -126,10 +132,10 @@ def _defend(room: Room, spec: TrainSpec) -> Computed:
     return _trained(_untrained(room, spec), [])
 
 
-def _trained(network: Network, history: list[EpochRecord]) -> Computed:
+def _trained(network: Network, history: list[EpochRecord], *, resumed: str | None = None) -> Computed:
     n_parameters = sum(parameter.numel() for parameter in network.parameters())
     weights = save({name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()})
-    return TrainOutcome(history=history, ranks=network.ranks(), n_parameters=n_parameters), {_MODEL: weights}
+    return TrainOutcome(history=history, ranks=network.ranks(), n_parameters=n_parameters, resumed=resumed), {_MODEL: weights}
 
 
 def _untrained(room: Room, spec: TrainSpec) -> Network:

@@ -163,6 +163,7 @@ _MODEL_COLUMNS = (
     Column("defence", lambda row: _DEFENCES.get(row.defence, row.defence), optional=True),
     Column("adver~sarial training", lambda row: row.adversarial_training, optional=True),
     Column("seed", lambda row: _ABSENT if row.seed is None else str(row.seed), optional=True, numeric=True),
+    Column("until epoch", lambda row: _ABSENT if row.until is None else f"{row.until} of {row.epochs}", where_known=True, numeric=True),
 )
 _MODEL_KEY = Column("model key", lambda row: row.model_key[:_KEY_DIGITS])
 _ATTACK_COLUMNS = (

@@ -108,10 +108,10 @@ def _job_table(plan: Plan) -> Table:
     return table
 
 
-def plan_json(name: str, plan: Plan) -> str:
-    """The plan for programs: counts by stage, and every job with its state."""
+def plan_json(name: str, plan: Plan, **also: Any) -> str:
+    """The plan for programs: counts by stage, every job with its state, and what else there is."""
     stages = {stage: {"jobs": plan.total(stage), "done": plan.done(stage)} for stage in STAGES if plan.total(stage)}
-    return json.dumps({"sweep": name, "stages": stages, "jobs": list(_job_records(plan))}, indent=1)
+    return json.dumps({"sweep": name, "stages": stages, **also, "jobs": list(_job_records(plan))}, indent=1)
 
 
 def _job_records(plan: Plan) -> Iterable[dict[str, Any]]:

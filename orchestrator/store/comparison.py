@@ -94,7 +94,7 @@ def compare_sweeps(store: Store, before: str, after: str) -> Comparison:
 
 
 def _sides(connection: Connection, record: type[CleanResultRecord | AttackResultRecord], sweep: int) -> list[Side]:
-    """What the space of the sweep holds, one for each model and setting."""
+    """What the space of the sweep holds, one for each model and setting; of models that were trained to the end."""
     rows = connection.execute(measured_in(record, sweep).where(SweepJobRecord.in_space)).mappings()
     groups: defaultdict[tuple[str, Setting], list[Measurement]] = defaultdict(list)
     for item in sorted(as_measurements(rows), key=lambda item: (item.repeat, item.job_key)):
@@ -102,7 +102,8 @@ def _sides(connection: Connection, record: type[CleanResultRecord | AttackResult
     sources = [setting.source_key for _, setting in groups if setting.source_key is not None]
     models = described_models(connection, [*{key for key, _ in groups}, *sources])
     described = model_settings(connection, {key for key, _ in groups})
-    return [_side(key, setting, items, described[key], models) for (key, setting), items in groups.items() if key in models]
+    whole = {key for key, model in models.items() if model["until"] is None}
+    return [_side(key, setting, items, described[key], models) for (key, setting), items in groups.items() if key in whole]
 
 
 def _side(

@@ -53,4 +53,5 @@ def _training(spec: dict[str, Any]) -> str:
     kind = "binary " if model.get("binary") else ""
     name = spec.get("defence", {}).get("name", "none")
     defence = "" if name == "none" else f" with {name}"
-    return f"{model['name']} width {model['width']} {kind}{sketch}{defence} on {spec['data']['name']}, seed {spec['seed']}"
+    until = f", stopped after {spec['until']} of {spec['training']['epochs']} epochs" if spec.get("until") else ""
+    return f"{model['name']} width {model['width']} {kind}{sketch}{defence} on {spec['data']['name']}, seed {spec['seed']}{until}"

@@ -13,7 +13,7 @@ from orchestrator.store.models import JobRecord, SweepJobRecord, SweepRecord
 from orchestrator.store.result_models import AttackResultRecord, CleanResultRecord, TrainedModelRecord, VerdictRecord
 from orchestrator.verdict import reasons
 
-_UNREPORTED = {"job_key", "history", "seconds", "environment_id", "finished_at"}
+_UNREPORTED = {"job_key", "history", "seconds", "environment_id", "finished_at", "resumed_key"}
 _MODEL_COLUMNS = [column for column in TrainedModelRecord.__table__.columns if column.name not in _UNREPORTED]
 _MEASURED = tuple(field.name for field in fields(Setting))
 

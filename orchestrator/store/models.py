@@ -29,7 +29,10 @@ class JobRecord(Base):
     """A job of any number of sweeps; `spec` is the JSON of `Job.spec`."""
 
     __tablename__ = "jobs"
-    __table_args__ = (CheckConstraint("state IN ('planned', 'done', 'failed')", name="state"),)
+    __table_args__ = (
+        CheckConstraint("state IN ('planned', 'done', 'failed')", name="state"),
+        Index(None, "key", "stage", "state"),  # a sweep's jobs are counted without reading their specs
+    )
 
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
     key_version: Mapped[int]

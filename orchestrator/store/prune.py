@@ -33,6 +33,7 @@ from orchestrator.store.lookup import sweep_id
 from orchestrator.store.models import AttemptRecord, JobRecord, SweepJobRecord, SweepRecord
 from orchestrator.store.progress import ALIVE
 from orchestrator.store.result_models import AttackResultRecord, DiagnosisRecord, EnvironmentRecord
+from orchestrator.store.rungs import spare_states
 from orchestrator.store.session import Store
 from workers.artifacts import Artifacts
 from workers.errors import UserError
@@ -44,11 +45,13 @@ Keys = Sequence[str] | Sequence[int]
 @dataclass(frozen=True)
 class Wanted:
     """What is to go: sweeps by name, with the jobs that no other sweep holds and what was made from them; attempts that failed or were
-    interrupted, but for those of jobs that are failed now; `orphans`: jobs in no sweep, environments of no result, artifacts of no job."""
+    interrupted, but for those of jobs that are failed now; `orphans`: jobs in no sweep, environments of no result, artifacts of no job;
+    `rung_states`: checkpoints that rungs have kept, and that nothing will go on from (see `spare_states`)."""
 
     sweeps: Sequence[str] = ()
     failed_attempts: bool = False
     orphans: bool = False
+    rung_states: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ def prune(store: Store, artifacts: Artifacts, wanted: Wanted, *, kept: frozenset
         going = _Going.find(connection, wanted)
         before = _all_keys(connection)
         pruned = [found for column, keys in going.rows() if (found := _size(connection, column, keys)).number]
+        spare = spare_states(connection, artifacts) if wanted.rung_states else []
         if really:
             going.remove(connection)
     stay = kept
@@ -82,8 +86,12 @@ def prune(store: Store, artifacts: Artifacts, wanted: Wanted, *, kept: frozenset
     folders = [key for key in artifacts.all_keys() if key not in stay and (key in gone or (wanted.orphans and key not in before))]
     if folders:
         pruned.append(Pruned("artifacts", len(folders), sum(map(artifacts.size, folders))))
+    if spare := [key for key in spare if key not in kept and key not in folders]:
+        pruned.append(Pruned("checkpoints of rungs", len(spare), sum(map(artifacts.checkpoint_size, spare))))
     for key in folders if really else ():
         artifacts.discard(key)
+    for key in spare if really else ():
+        artifacts.drop_checkpoint(key)
     return pruned
 
 

@@ -19,6 +19,7 @@ from orchestrator.verdict import GRAVEST_FIRST
 
 _ATTACK_FIELDS = frozenset(field.name for field in fields(Setting)) - {"source"}
 _MODEL_FIELDS = frozenset(column.name for column in TrainedModelRecord.__table__.columns) - {"job_key", "seconds"}
+_WHOLE = Condition("until", "=", (None,))
 AnySelect = Select[*tuple[Any, ...]]
 
 
@@ -41,14 +42,22 @@ def sweep_names(store: Store) -> list[str]:
 
 
 def result_rows(
-    store: Store, sweep: str | None, *, per_repeat: bool, over_seeds: bool = False, worst: bool = False, where: Sequence[Condition] = ()
+    store: Store,
+    sweep: str | None,
+    *,
+    per_repeat: bool,
+    over_seeds: bool = False,
+    worst: bool = False,
+    where: Sequence[Condition] = (),
+    rungs: bool = False,
 ) -> list[ResultRow]:
     """The results of a sweep, or of all (then one row per sweep that holds the jobs), older spaces of a sweep included.
 
     A row is one trained model under one attack, knowledge, epsilon and so on, over its repeats or, with `per_repeat`, in one of
     them; with `over_seeds` it is all models that were made alike but for the training seed; with `worst` it is the worst case over all
     attacks of one knowledge, and of every knowledge, in the same ball. Only rows that meet all conditions of `where` are there, and
-    a worst case is over the attacks that do. Its clean accuracy is over the same
+    a worst case is over the attacks that do. Models that were stopped at a rung are left out, unless `rungs` or a condition on `until`
+    asks for them. A row's clean accuracy is over the same
     examples, in batches of the same size and as many draws, in the same sweep (and repeat). A clean accuracy over examples, in batches
     or in draws that no attack on the model has in the sweep is a row with attack `none`. Sorted by sweep, data set,
     model, width, binary (false first), rank fraction, theta (1 first), defence (none first) and its settings, adversarial
@@ -61,16 +70,17 @@ def result_rows(
     """
     with store.reading() as connection:
         number = None if sweep is None else sweep_id(connection, sweep)
-        clean = _measurements(connection, CleanResultRecord, number, where)
-        attacks = _measurements(connection, AttackResultRecord, number, where)
+        asked = where if rungs or any(condition.field == "until" for condition in where) else (*where, _WHOLE)
+        clean = _measurements(connection, CleanResultRecord, number, asked)
+        attacks = _measurements(connection, AttackResultRecord, number, asked)
         models = _models(connection, number)
         pools = seed_pools(connection, models) if over_seeds else None
     if pools is not None:
         models = _pooled(models, pools)
     rows = result_table(models, clean, attacks, per_repeat=per_repeat, pools=pools, worst=worst)
     settled = (_ATTACK_FIELDS if worst else frozenset()) | ({"seed"} if over_seeds else frozenset())
-    asked = [condition for condition in where if condition.field not in settled]
-    return [row for row in rows if all(condition.holds(row) for condition in asked)]
+    left = [condition for condition in where if condition.field not in settled]
+    return [row for row in rows if all(condition.holds(row) for condition in left)]
 
 
 def _measurements(

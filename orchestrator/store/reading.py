@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Select, func, literal, select
+from sqlalchemy import Connection, Select, func, literal, or_, select
 
 from orchestrator.store.lookup import of_sweep, sweep_id
 from orchestrator.store.models import JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
@@ -30,7 +30,8 @@ Flags = NDArray[np.bool_]
 
 
 def training_runs(store: Store, sweep: str | None) -> list[TrainingRun]:
-    """How every model of the sweep (None: of each) was trained, by theta (1 first), rank, stage and key.
+    """How every model of the sweep (None: of each) was trained, by theta (1 first), rank, stage and key; those that were stopped at a
+    rung are left out.
 
     Raises:
         UserError: no such sweep.
@@ -45,7 +46,7 @@ def training_runs(store: Store, sweep: str | None) -> list[TrainingRun]:
     ]
     with store.reading() as connection:
         number = None if sweep is None else sweep_id(connection, sweep)
-        statement = of_sweep(select(*columns).select_from(record), record.job_key, number)
+        statement = of_sweep(select(*columns).select_from(record).where(record.until.is_(None)), record.job_key, number)
         statement = statement.join(JobRecord, JobRecord.key == record.job_key).join(SweepRecord, SweepRecord.id == SweepJobRecord.sweep_id)
         rows = connection.execute(statement).mappings().all()
     found = [TrainingRun(**_frozen(row)) for row in rows]
@@ -53,7 +54,7 @@ def training_runs(store: Store, sweep: str | None) -> list[TrainingRun]:
 
 
 def job_costs(store: Store, sweep: str | None) -> JobCosts:
-    """What every finished job of the sweep (None: every job) and its ancestors took.
+    """What every finished job of the sweep (None: every job), its ancestors and the rungs that it went on from took.
 
     Raises:
         UserError: no such sweep.
@@ -69,12 +70,18 @@ def job_costs(store: Store, sweep: str | None) -> JobCosts:
             statement = select(record.job_key, record.seconds)
             wanted = statement if number is None else of_sweep(statement, record.job_key, number)
             seconds.update((key, took) for key, took in connection.execute(wanted).all())
+        trained = TrainedModelRecord.job_key, TrainedModelRecord.resumed_key, TrainedModelRecord.seconds
+        partly = or_(TrainedModelRecord.until.is_not(None), TrainedModelRecord.resumed_key.is_not(None))
+        for key, resumed, took in connection.execute(select(*trained).where(partly)).all():
+            seconds[key] = took
+            parents[key] += [] if resumed is None else [resumed]
         models = frozenset(connection.execute(select(TrainedModelRecord.job_key)).scalars())
     return JobCosts(seconds=seconds, parents={child: tuple(found) for child, found in parents.items()}, models=models)
 
 
 def example_scores(store: Store, sweep: str | None) -> list[ExampleScores]:
-    """How often each example was right, by data set, number of examples and knowledge (`none`: without attack first).
+    """How often each example was right, by data set, number of examples and knowledge (`none`: without attack first). Models that were
+    stopped at a rung are left out.
 
     Raises:
         UserError: no such sweep.
@@ -136,6 +143,7 @@ def _flags_of(record: type[CleanResultRecord | AttackResultRecord], sweep: int |
     knowledge = record.knowledge if record is AttackResultRecord else literal("none")
     statement = select(TrainedModelRecord.dataset, knowledge, record.n_examples, record.draws, record.flags)
     statement = statement.select_from(record).join(TrainedModelRecord, TrainedModelRecord.job_key == record.model_key)
+    statement = statement.where(TrainedModelRecord.until.is_(None))
     return statement if sweep is None else of_sweep(statement, record.job_key, sweep)
 
 

@@ -23,7 +23,8 @@ class EnvironmentRecord(Base):
 
 
 class TrainedModelRecord(Base):
-    """A trained model; a dense one has neither rank nor `rank_fraction`, an undefended one no `defence_settings`.
+    """A trained model; a dense one has neither rank nor `rank_fraction`, an undefended one no `defence_settings`. `until` is the epoch
+    of its schedule after which it was stopped, null at the end; `seconds` are those of the epochs after the rung `resumed_key`, if any.
 
     Columns that a migration added come last, in the order in which the database has them.
     """
@@ -53,6 +54,8 @@ class TrainedModelRecord(Base):
     finished_at: Mapped[datetime]
     defence: Mapped[Word] = mapped_column(server_default="none")
     defence_settings: Mapped[dict[str, Any] | None]
+    until: Mapped[int | None]
+    resumed_key: Mapped[Key | None]
 
 
 class CleanResultRecord(Base):

@@ -80,6 +80,8 @@ def _trained_model(spec: TrainSpec, outcome: TrainOutcome) -> Row:
         "epochs": spec.training.epochs,
         "n_parameters": outcome.n_parameters,
         "history": [epoch.model_dump() for epoch in outcome.history],
+        "until": spec.until,
+        "resumed_key": outcome.resumed,
     }
 
 

@@ -18,7 +18,8 @@ _DEFENCES, _TRAININGS = get_args(DefenceName), get_args(AdversarialTraining)
 
 
 def surface_rows(store: Store, sweep: str | None) -> list[SurfaceRow]:
-    """The loss surfaces of a sweep, or of all (then one row per sweep that holds the job), older spaces of a sweep included.
+    """The loss surfaces of a sweep, or of all (then one row per sweep that holds the job), older spaces of a sweep included, models that
+    were stopped at a rung left out.
 
     Sorted by sweep, data set, model, its settings from the simplest to the strongest (theta last, 1 first), then by the surface's
     (direction theta_one first).
@@ -34,6 +35,7 @@ def surface_rows(store: Store, sweep: str | None) -> list[SurfaceRow]:
         .join(JobRecord, JobRecord.key == SurfaceRecord.model_key)
         .join(SweepJobRecord, SweepJobRecord.job_key == SurfaceRecord.job_key)
         .join(SweepRecord, SweepRecord.id == SweepJobRecord.sweep_id)
+        .where(TrainedModelRecord.until.is_(None))
     )
     with store.reading() as connection:
         if sweep is not None:

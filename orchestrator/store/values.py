@@ -29,6 +29,7 @@ class ResultRow:
     evaluated only once.
     `job_keys` are the jobs that the row is computed from: attacks, or evaluations in a row without attack.
     `verdict` is that on the model, `reasons` why it is not sound; None where it was neither attacked nor diagnosed.
+    `until` is the epoch, of the `epochs` of its schedule, after which the model's training was stopped (a rung); None at the end.
     """
 
     sweep: str
@@ -91,6 +92,7 @@ class ResultRow:
     se_seeds: float | None
     verdict: Verdict | None = None
     reasons: tuple[str, ...] = ()
+    until: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

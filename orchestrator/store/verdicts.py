@@ -6,14 +6,15 @@ from orchestrator.store.describe import describe
 from orchestrator.store.judging import checks_of
 from orchestrator.store.lookup import sweep_id
 from orchestrator.store.models import JobParentRecord, JobRecord, SweepJobRecord
-from orchestrator.store.result_models import VerdictRecord
+from orchestrator.store.result_models import TrainedModelRecord, VerdictRecord
 from orchestrator.store.session import Store
 from orchestrator.store.values import ModelVerdict
 from orchestrator.verdict import GRAVEST_FIRST
 
 
-def model_verdicts(store: Store, sweep: str | None) -> list[ModelVerdict]:
-    """The verdicts on the models that a sweep has measured (None: any has), the gravest first, then by description and key.
+def model_verdicts(store: Store, sweep: str | None, *, rungs: bool = True) -> list[ModelVerdict]:
+    """The verdicts on the models that a sweep has measured (None: any has), the gravest first, then by description and key; without
+    `rungs` only on those that were trained to the end.
 
     Raises:
         UserError: no such sweep.
@@ -25,6 +26,9 @@ def model_verdicts(store: Store, sweep: str | None) -> list[ModelVerdict]:
             measuring = measuring.where(SweepJobRecord.sweep_id == sweep_id(connection, sweep))
         columns = VerdictRecord.model_key, VerdictRecord.verdict, VerdictRecord.checks, VerdictRecord.judged_at, JobRecord.spec
         statement = select(*columns).join(JobRecord, JobRecord.key == VerdictRecord.model_key)
+        if not rungs:
+            statement = statement.join(TrainedModelRecord, TrainedModelRecord.job_key == VerdictRecord.model_key)
+            statement = statement.where(TrainedModelRecord.until.is_(None))
         rows = connection.execute(statement.where(VerdictRecord.model_key.in_(measuring))).all()
     found = [
         ModelVerdict(

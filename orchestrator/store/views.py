@@ -75,6 +75,8 @@ def _models() -> AnySelect:
             VerdictRecord.verdict,
             training.seconds,
             training.finished_at,
+            training.until,
+            training.resumed_key,
         )
         .join(JobRecord, JobRecord.key == training.job_key)
         .outerjoin(VerdictRecord, VerdictRecord.model_key == training.job_key)
@@ -99,6 +101,7 @@ def _results() -> AnySelect:
             VerdictRecord.verdict,
             attack.seconds,
             attack.finished_at,
+            TrainedModelRecord.until,
         )
         .select_from(SweepRecord)
         .join(SweepJobRecord, SweepJobRecord.sweep_id == SweepRecord.id)
@@ -139,7 +142,13 @@ def _worst_cases() -> AnySelect:
     of_attackers = ("knowledge", "norm", "epsilon", "epsilon_literal", "n_examples", "batch_size", "draws", "attacks")
     accuracies = ("accuracy", "ci_low", "ci_high")
     return (
-        select(worst.model_key, *_columns(TrainedModelRecord, _MODEL), *_columns(worst, of_attackers + accuracies), VerdictRecord.verdict)
+        select(
+            worst.model_key,
+            *_columns(TrainedModelRecord, _MODEL),
+            *_columns(worst, of_attackers + accuracies),
+            VerdictRecord.verdict,
+            TrainedModelRecord.until,
+        )
         .join(TrainedModelRecord, TrainedModelRecord.job_key == worst.model_key)
         .outerjoin(VerdictRecord, VerdictRecord.model_key == worst.model_key)
     )

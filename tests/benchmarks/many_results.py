@@ -1,4 +1,4 @@
-"""A database of the size that a laboratory has after years: a million attack results, inserted as they are, without the jobs."""
+"""A database of the size that a laboratory has after years: a million attack results with their jobs, inserted as they are."""
 
 import hashlib
 import itertools
@@ -12,8 +12,8 @@ from sqlalchemy import Connection, insert
 
 from orchestrator.store import Store
 from orchestrator.store.columns import Base
-from orchestrator.store.models import JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
-from orchestrator.store.result_models import AttackResultRecord, CleanResultRecord, EnvironmentRecord, TrainedModelRecord
+from orchestrator.store.models import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
+from orchestrator.store.result_models import AttackResultRecord, CleanResultRecord, EnvironmentRecord, TrainedModelRecord, WorstCaseRecord
 
 ATTACKS = ("fgsm", "bim", "pgd", "apgd_ce", "square")
 KNOWLEDGE = ("randomized", "omniscient")
@@ -62,7 +62,11 @@ def _model(number: int, *, sweep: int, examples: int, generator: np.random.Gener
     yield JobRecord, [{"key": key, "key_version": 1, "stage": stage, "spec": spec, "state": "done"} for key, stage in keys]
     yield JobParentRecord, [{"child_key": key, "role": "model", "parent_key": model} for key, _ in keys[1:]]
     yield SweepJobRecord, [{"sweep_id": sweep, "job_key": key, "in_space": True} for key, _ in keys]
+    started, finished = _START + timedelta(minutes=number), _START + timedelta(minutes=number, seconds=1)
+    ran = {"number": 1, "sweep_id": sweep, "started_at": started, "finished_at": finished, "outcome": "done"}
+    yield AttemptRecord, [{"job_key": key, **ran} for key, _ in keys]
     yield TrainedModelRecord, [_trained(number, model, theta)]
+    yield WorstCaseRecord, [_worst(model, knowledge, epsilon, examples) for knowledge in (*KNOWLEDGE, "any") for epsilon in EPSILONS]
     measured = {"model_key": model, "n_examples": examples, "batch_size": 256, **_ran(number)}
     flags = generator.integers(0, 256, (len(keys), -(-examples // 8)), dtype=np.uint8)
     counts = (generator.random(len(keys)) * examples).astype(int).tolist()
@@ -93,6 +97,12 @@ def _attack(attack: str, knowledge: str, epsilon: int) -> Row:
         "random_start": attack == "pgd",
     }
     return {"attack": attack, "knowledge": knowledge, "norm": "linf", **size}
+
+
+def _worst(model: str, knowledge: str, epsilon: int, examples: int) -> Row:
+    among = {"knowledge": knowledge, "norm": "linf", "epsilon": epsilon / 255, "epsilon_literal": f"{epsilon}/255", "attacks": len(ATTACKS)}
+    measured = {"n_examples": examples, "batch_size": 256, "draws": 1, "accuracy": 0.5, "ci_low": 0.4, "ci_high": 0.6}
+    return {"model_key": model, **among, **measured}
 
 
 def _trained(number: int, key: str, theta: float) -> Row:

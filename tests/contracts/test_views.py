@@ -1,5 +1,7 @@
+import re
 import sqlite3
 from collections.abc import Iterator
+from importlib.resources import files
 
 import pytest
 from sqlalchemy import make_url
@@ -14,18 +16,18 @@ PUBLIC = {
     "v_jobs": "sweep in_space job_key stage state attempts error spec",
     "v_models": (
         "model_key stage dataset train_examples model width tensorized rank_fraction rank_kind theta sketch_modes rescale binary defence "
-        "adversarial_training seed epochs n_parameters clean_accuracy verdict seconds finished_at"
+        "adversarial_training seed epochs n_parameters clean_accuracy verdict seconds finished_at until resumed_key"
     ),
     "v_results": (
         "sweep in_space model_key job_key dataset train_examples model width tensorized rank_fraction rank_kind theta sketch_modes rescale "
         "binary defence adversarial_training seed epochs n_parameters attack knowledge norm epsilon epsilon_literal steps abs_stepsize "
         "random_start loss momentum target restarts eot_samples selection_draws early_stop backend sign_gradient source_key snr_db "
-        "n_examples batch_size repeat draws n_correct robust_accuracy clean_accuracy verdict seconds finished_at"
+        "n_examples batch_size repeat draws n_correct robust_accuracy clean_accuracy verdict seconds finished_at until"
     ),
     "v_worst_case": (
         "model_key dataset train_examples model width tensorized rank_fraction rank_kind theta sketch_modes rescale binary defence "
         "adversarial_training seed epochs n_parameters knowledge norm epsilon epsilon_literal n_examples batch_size draws attacks accuracy "
-        "ci_low ci_high verdict"
+        "ci_low ci_high verdict until"
     ),
 }
 """The columns that users' queries rely on: they may grow, at the end, and none may go."""
@@ -128,3 +130,11 @@ def test_filtered_views_reach_the_large_tables_by_an_index(filled: Store, statem
             plan = [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")]
             scanned = {line.split()[1] for line in plan if line.startswith("SCAN") and "INDEX" not in line}
     assert scanned.isdisjoint(FILTERED[statement]), plan
+
+
+def test_every_question_on_the_page_of_examples_is_answered(filled: Store) -> None:
+    page = files("orchestrator.report").joinpath("queries.sql").read_text("utf-8")
+    statements = [statement for statement in re.sub(r"(?m)^--.*$", "", page).split(";") if statement.strip()]
+    assert len(statements) == 14
+    answers = [ask(filled, statement.replace("'quickstart'", "'first'")) for statement in statements]
+    assert sum(bool(answer.rows) for answer in answers) >= 8

@@ -8,12 +8,12 @@ from workers.specs import Job
 JOBS = small_plan(repeats=3)
 
 
-def run_to_end(board: Board, *, fails: list[bool]) -> list[Job]:
+def run_to_end(board: Board, *, fails: list[bool], slots: int = 1) -> list[Job]:
     """Run every job that the board hands out, one after the other; attempt number i fails where `fails[i]`."""
     taken: list[Job] = []
     outcomes = iter(fails)
     while not board.drained:
-        job = board.take()
+        job = board.take(slots=slots)
         assert job is not None, "nothing is under way, so something must be ready"
         board.begin(job.key)
         taken.append(job)

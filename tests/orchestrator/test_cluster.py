@@ -1,63 +1,142 @@
-"""A sweep on a Ray cluster that runs already, and beside one that is not meant."""
+"""A sweep on a Ray cluster that runs already: with its token, without, and through its Jobs API."""
 
-import subprocess
-import sys
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.commands import TINY, environment, robustsweep, rows, stored_flags, write_space
+from tests.commands import TINY, robustsweep, rows, stored_flags, write_space
+from tests.orchestrator.clusters import Head, ray_head
 
-_CLUSTER = """
-import sys
-from ray.cluster_utils import Cluster
-cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
-print(cluster.address, flush=True)
-sys.stdin.read()
-cluster.shutdown()
-"""
 SMALL = TINY.replace("[1.0, 0.8]", "1.0").replace("[fgsm, pgd]", "fgsm")
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[str]:
-    """The address of a cluster of one node with two CPUs; it ends with its standard input."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", _CLUSTER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment()
-    )
-    assert process.stdout is not None
-    assert process.stdin is not None
-    yield process.stdout.readline().strip()
-    process.stdin.close()
-    process.wait(timeout=60)
-    process.stdout.close()
+def head() -> Iterator[Head]:
+    """A cluster of one node with two CPUs, which asks for a token."""
+    with ray_head("--num-cpus=2") as started:
+        yield started
 
 
-def test_a_sweep_runs_on_the_cluster_at_an_address_with_the_same_results(cluster: str, tmp_path: Path) -> None:
-    here, there = tmp_path / "here", tmp_path / "there"
-    for folder in (here, there):
-        folder.mkdir()
-        write_space(folder, SMALL)
-    done = robustsweep("launch", "tiny.yaml", "--address", cluster, cwd=there)
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("reference")
+    assert robustsweep("launch", write_space(folder, SMALL), "--executor", "inline", cwd=folder).returncode == 0
+    return folder
+
+
+def test_a_sweep_runs_on_the_cluster_at_an_address_with_the_same_results(head: Head, reference: Path, tmp_path: Path) -> None:
+    write_space(tmp_path, SMALL)
+    knows_only_where_the_token_is = head.stranger | {"RAY_AUTH_TOKEN_PATH": head.env["RAY_AUTH_TOKEN_PATH"]}
+    done = robustsweep("launch", "tiny.yaml", "--address", head.address, cwd=tmp_path, env=knows_only_where_the_token_is)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert robustsweep("launch", "tiny.yaml", "--executor", "inline", cwd=here).returncode == 0
-    assert stored_flags(there) == stored_flags(here)
-    assert rows(there) == rows(here)
+    assert "warning" not in done.stdout
+    assert stored_flags(tmp_path) == stored_flags(reference)
+    assert rows(tmp_path) == rows(reference)
 
 
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (["--cpus-per-job", "9"], "--cpus-per-job 9: the cluster has 2 CPUs"),
-        (["--gpus-per-attack", "0.5"], "0.5 GPUs asked for a job: the cluster has 0"),
+        (["--cpus-per-job", "9"], "--cpus-per-job 9: no node of the cluster has more than 2 CPUs"),
+        (["--gpus-per-attack", "0.5"], "0.5 GPUs asked for a job: no node of the cluster has more than 0"),
+        (
+            ["--cpus-per-job", "9", "--wait-for-nodes", "0.01"],
+            "--cpus-per-job 9: no node of the cluster has more than 2 CPUs, after 0.01 minutes of --wait-for-nodes",
+        ),
     ],
 )
-def test_a_job_that_no_node_can_hold_is_refused_at_once(cluster: str, options: list[str], expected: str, tmp_path: Path) -> None:
-    done = robustsweep("launch", write_space(tmp_path, SMALL), "--address", cluster, *options, cwd=tmp_path)
+def test_a_job_that_no_node_can_hold_is_refused(head: Head, options: list[str], expected: str, tmp_path: Path) -> None:
+    done = robustsweep("launch", write_space(tmp_path, SMALL), "--address", head.address, *options, cwd=tmp_path, env=head.env)
     assert done.returncode == 2
     assert expected in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("verb", "environment", "expected"),
+    [
+        ("launch", {}, "the cluster asks for a token; put the cluster's token into ~/.ray/auth_token"),
+        ("launch", {"RAY_AUTH_TOKEN": "guessed"}, "the token here is not the cluster's"),
+        ("submit", {"RAY_AUTH_TOKEN": "guessed"}, "the token here is not the cluster's"),
+        ("submit", {"RAY_AUTH_TOKEN_PATH": "/nowhere"}, "RAY_AUTH_TOKEN_PATH is set but file cannot be opened or is empty: /nowhere"),
+    ],
+)
+def test_without_the_clusters_token_nothing_runs(head: Head, verb: str, environment: dict[str, str], expected: str, tmp_path: Path) -> None:
+    address = {"launch": head.address, "submit": head.dashboard}[verb]
+    done = robustsweep(verb, write_space(tmp_path, SMALL), "--address", address, cwd=tmp_path, env=head.stranger | environment)
+    assert done.returncode == 2
+    assert f"--address {address}: {expected}" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_two_addresses_of_a_cluster_are_told_apart(head: Head, tmp_path: Path) -> None:
+    space, dashboard = write_space(tmp_path, SMALL), head.dashboard.removeprefix("http://")
+    swapped = robustsweep("launch", space, "--address", dashboard, cwd=tmp_path, env=head.env)
+    assert (swapped.returncode, swapped.stderr.count("\n")) == (2, 1)
+    assert f"what listens at {dashboard} is no Ray head" in swapped.stderr
+    swapped = robustsweep("submit", space, "--address", f"http://{head.address}", cwd=tmp_path, env=head.env)
+    assert (swapped.returncode, swapped.stderr.count("\n")) == (2, 1)
+    assert "no Ray dashboard answers there" in swapped.stderr
+
+
+def test_a_submitted_sweep_runs_to_its_end_and_exits_as_launch_does(head: Head, reference: Path, tmp_path: Path) -> None:
+    home = tmp_path / "sweeps"
+    space = write_space(tmp_path, SMALL, name="tiny")
+    done = robustsweep("submit", space, "--address", head.dashboard, "--home", home, "--set", "seed=0", cwd=tmp_path, env=head.env)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "jobs done in" in done.stdout
+    assert rows(tmp_path) == rows(reference)
+
+
+@pytest.mark.slow
+def test_a_submitted_sweep_is_left_alone_with_no_wait_and_its_failure_is_an_exit_code_with_wait(head: Head, tmp_path: Path) -> None:
+    from ray.job_submission import JobSubmissionClient
+
+    space, home = write_space(tmp_path, SMALL), tmp_path / "sweeps"
+    options = ["--address", head.dashboard, "--home", home, "--ship-code"]
+    done = robustsweep("submit", space, *options, "--no-wait", cwd=tmp_path, env=head.env)
+    assert done.returncode == 0
+    found = re.search(r"submitted as job (tiny-[0-9a-f]{8}); watch", done.stdout)
+    assert found is not None
+    token = Path(head.env["RAY_AUTH_TOKEN_PATH"]).read_text()
+    client = JobSubmissionClient(head.dashboard, headers={"Authorization": f"Bearer {token}"})
+    info = client.get_job_info(found[1])
+    assert info.entrypoint is not None
+    assert info.entrypoint.startswith("python -m orchestrator.cli launch tiny.yaml --address auto")
+    assert "py_modules" in json.dumps(info.runtime_env)
+    diverging = robustsweep("submit", space, *options, "--set", "training.learning_rate=1e30", cwd=tmp_path, env=head.env)
+    assert diverging.returncode == 1, diverging.stdout + diverging.stderr
+
+
+@pytest.mark.slow
+def test_a_cluster_that_asks_for_no_token_is_used_with_a_warning(tmp_path: Path) -> None:
+    with ray_head("--num-cpus=2", token=None) as unlocked:
+        space, options = write_space(tmp_path, SMALL), ["--home", tmp_path / "sweeps"]
+        for verb, address in (("launch", unlocked.address), ("submit", unlocked.dashboard)):
+            done = robustsweep(verb, space, "--address", address, *options, cwd=tmp_path, env=unlocked.env)
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert f"warning: --address {address}: this Ray cluster asks for no token" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_cluster_without_room_is_made_to_grow(tmp_path: Path) -> None:
+    """Ray's own stand-in for a cloud starts the workers, on this machine."""
+    types = {
+        "ray.head.default": {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0},
+        "worker": {"resources": {"CPU": 1}, "node_config": {}, "min_workers": 0, "max_workers": 2},
+    }
+    config = {"cluster_name": "grows", "max_workers": 2, "provider": {"type": "fake_multinode"}, "available_node_types": types}
+    config |= {"head_node_type": "ray.head.default", "idle_timeout_minutes": 1}
+    (tmp_path / "cluster.json").write_text(json.dumps(config))
+    autoscaler = {"AUTOSCALER_UPDATE_INTERVAL_S": "1", "RAY_FAKE_CLUSTER": "1"}
+    with ray_head("--num-cpus=0", f"--autoscaling-config={tmp_path / 'cluster.json'}", env=autoscaler) as head:
+        options = ["--address", head.address, "--wait-for-nodes", "2", "--workers", "2"]
+        done = robustsweep("launch", write_space(tmp_path, SMALL), *options, cwd=tmp_path, env=head.env)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "waiting up to 2 minutes for a node that can hold a job" in done.stdout
 
 
 def test_an_address_without_a_cluster_is_one_clear_line(tmp_path: Path) -> None:

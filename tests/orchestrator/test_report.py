@@ -11,6 +11,7 @@ from rich.console import Console
 
 from orchestrator.plan import make_plan
 from orchestrator.report import Format, plan_json, render_failures, render_plan, render_results, render_status, status_json
+from orchestrator.report.columns import shown_columns
 from orchestrator.store import Failure, ResultRow, failures, open_store, record_result, record_sweep, result_rows, sweep_status
 from tests.builders import defend_job, pretrain_job, result_of, small_plan
 from workers.fields import DefenceName
@@ -171,6 +172,14 @@ def test_how_loud_waveforms_are_has_a_column_where_it_is_known(rows: list[Result
     (heading, _, first, *_) = str(render_results([replace(rows[0], snr_db=31.46), *rows[1:]], "markdown")).splitlines()
     assert "| epsilon | SNR dB |" in heading
     assert "| 31.5 |" in first
+
+
+def test_a_model_stopped_at_a_rung_always_has_a_column_that_says_so(rows: list[ResultRow]) -> None:
+    assert "until epoch" not in [column.title for column in shown_columns(rows)]
+    stopped = [replace(row, until=2, epochs=8) for row in rows]
+    for shown in (stopped, [*rows, *stopped]):
+        (column,) = (column for column in shown_columns(shown) if column.title == "until epoch")
+        assert {column.text(row) for row in shown} == {"2 of 8"} | ({"-"} if shown is not stopped else set())
 
 
 def test_draws_have_a_column_where_random_models_differ_in_them(rows: list[ResultRow]) -> None:

@@ -1,4 +1,5 @@
 import io
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from tests.builders import (
 )
 from workers.artifacts import Artifacts
 from workers.results import BatchRecord
-from workers.specs import Job
+from workers.specs import Earlier, Job, TrainSpec
 
 JOBS = tuple(small_plan(repeats=2))
 
@@ -132,6 +133,29 @@ def test_a_defence_is_named_with_the_settings_that_are_not_the_default(sweep: Ru
     defended = defend_job(JOBS[0], "feature_squeezing", bit_depth=3)
     assert label(defended) == "defend resnet18 rank=0.5 theta=1 defence=feature_squeezing bit_depth=3 seed=0"
     assert cost(defended) == 1
+
+
+def test_a_training_that_goes_on_from_a_rung_counts_the_epochs_that_are_left(tmp_path: Path) -> None:
+    whole = pretrain_job(epochs=10)
+    rung = Job(spec=TrainSpec(**dict(whole.spec) | {"until": 3}))
+    resumed = whole.model_copy(update={"resumes": Earlier(key=rung.key, epochs=3)})
+    assert [cost(job) for job in (whole, rung, resumed)] == [10, 3, 7]
+    assert label(rung).endswith("seed=0 until=3 of 10")
+    store = open_store(f"sqlite:///{tmp_path}/results.db", upgrade=True)
+    record_sweep(store, name="small", space_text="", jobs=[resumed])
+    recorder = Recorder(store, sweep="small", artifacts=Artifacts(tmp_path))
+    sweep = RunningSweep(Board([resumed], max_failures=1), recorder, (resumed,))
+    taken = sweep.take()
+    assert taken is not None
+    sweep.begin(taken)
+    seconds = []
+    for epoch in (1, 4, 5, 9):  # the first: the checkpoint was gone after all
+        time.sleep(0.01)
+        sweep.epoch(taken, epoch=epoch, loss=1.0, accuracy=0.5)
+        seconds.append(sweep.estimate())
+    assert seconds[0] is None
+    assert seconds[1] > seconds[3] > 0
+    store.close()
 
 
 def test_a_defence_that_was_put_around_has_no_training_accuracy_to_show(tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def loaded(text, *overrides):
         ),
         ("seed: 0", "seed: -1", "x.yaml:2: seed=-1: must be >= 0"),
         ("seed: 0", "seed: &a [*a]", "x.yaml:2: an alias refers to the value that it is part of"),
-        ("seed: 0", "method: gird", "x.yaml:2: method='gird': must be grid"),
+        ("seed: 0", "method: gird", "x.yaml:2: method='gird': one of grid, optuna"),
         ("seed: 0", "name: a b", "x.yaml:2: name='a b': must be at most 100 letters, digits, '.', '_' or '-', a letter or digit first"),
         ("seed: 0", "? [1]\n: 2", "x.yaml:2: a key must be a word"),
         ("digits", "tones", "x.yaml:5: model.name=resnet18: takes image inputs, and tones is audio; one of logmel, soundnet5"),

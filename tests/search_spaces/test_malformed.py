@@ -60,3 +60,27 @@ OVERRIDES = st.builds("{}={}".format, PATHS, VALUES.map(json.dumps) | YAML_TEXT)
 @given(FILES, st.lists(OVERRIDES, max_size=3))
 def test_any_override_of_any_file_is_applied_or_explained(data, overrides):
     loads_or_explains(json.dumps(data), overrides)
+
+
+RANGES = VALUES | st.fixed_dictionaries(
+    {}, optional={"min": SCALARS, "max": SCALARS, "step": SCALARS, "log": VALUES, "values": VALUES, "when": VALUES}
+)
+SEARCHES = st.fixed_dictionaries(
+    {"method": st.sampled_from(["optuna", "optna"])},
+    optional={
+        "data": st.fixed_dictionaries({"name": st.just("digits") | RANGES}, optional={"train_examples": RANGES}),
+        "model": st.fixed_dictionaries({}, optional={"theta": RANGES, "tensorized": RANGES, "width": RANGES}) | VALUES,
+        "training": st.fixed_dictionaries({"epochs": st.just(1) | RANGES}, optional={"adversarial_epsilon": RANGES | st.lists(RANGES)}),
+        "attacks": st.lists(st.fixed_dictionaries({"attack": st.just("pgd") | RANGES, "epsilon": st.just("8/255") | RANGES}), max_size=2),
+        "search": st.fixed_dictionaries(
+            {"n_trials": st.just(3) | VALUES, "objectives": st.just(["clean_accuracy"]) | VALUES},
+            optional={"constraints": VALUES, "rungs": VALUES, "precision": VALUES},
+        ),
+        "seed": RANGES,
+    },
+)
+
+
+@given(SEARCHES)
+def test_any_search_loads_or_is_explained(data):
+    loads_or_explains(json.dumps(data))

@@ -116,7 +116,11 @@ def test_a_mistake_in_a_variant_is_one_line_that_points_into_the_variant(old, ne
     [
         ("width: 2", "width: 0", "x.yaml:4: model.width=0: must be >= 1"),
         ("width: 2", "wdth: 2", "x.yaml:4: model.wdth: unknown key; did you mean 'width'? legal: name, "),
-        ("data:\n", "modle:\ndata:\n", "x.yaml:1: modle: unknown key; did you mean 'model'? legal: name, description, method, seed, "),
+        (
+            "data:\n",
+            "modle:\ndata:\n",
+            "x.yaml:1: modle: unknown key; did you mean 'model'? legal: name, description, method, ",
+        ),
         ("data:\n  name: digits\n", "", "x.yaml:1: data: missing; it is required"),
         ("model:\n  width: 2\n  theta: [1.0, 0.9]\n", "model: 3\n", "x.yaml:3: model=3: must be a mapping (key: value)"),
         ("  epochs: 2\n", "  batch_size: 2\n", "x.yaml:6: training.epochs: missing; it is required"),

@@ -3,15 +3,16 @@
 import hashlib
 import json
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from workers.artifacts import JobFolder
+from workers.artifacts import CHECKPOINT, JobFolder
 from workers.results import EpochRecord
 
-_FILE = "checkpoint"
+_PAST = "past"
 _DIGEST_BYTES = 32
 
 
@@ -26,39 +27,75 @@ class TrainingState:
 
 
 class Checkpoint:
-    """Saves and restores a `TrainingState` in a job's artifact folder."""
+    """Saves and restores a `TrainingState` in a job's artifact folder.
 
-    def __init__(self, folder: JobFolder) -> None:
-        self._folder = folder
+    Args:
+        folder: of the job that trains.
+        owner: whose training it is; a state of another owner is never taken up.
+        earlier: the folder of a job with the same owner that stopped at an earlier epoch: looked into where `folder` has no state.
+    """
+
+    def __init__(self, folder: JobFolder, *, owner: str = "", earlier: JobFolder | None = None) -> None:
+        self._folder, self._owner, self._earlier = folder, owner, earlier
+        self.resumed: str | None = None
+        """The key of the job whose training goes on in this one, once that is restored; one that itself was killed is not meant."""
 
     def save(self, state: TrainingState) -> None:
         tensors = {f"model/{name}": tensor for name, tensor in state.model.state_dict().items()}
         tensors |= {f"optimizer/{name}": tensor for name, tensor in _averages(state.optimizer).items()}
         tensors |= {f"generator/{name}": generator.get_state() for name, generator in state.generators.items()}
-        history = json.dumps([record.model_dump() for record in state.history]).encode()
-        tensors["history"] = torch.frombuffer(bytearray(history), dtype=torch.uint8)
+        tensors[_PAST] = _as_bytes({"resumed": self.resumed, "history": [record.model_dump() for record in state.history]})
         content = save({name: tensor.contiguous() for name, tensor in tensors.items()})
-        self._folder.write(_FILE, hashlib.sha256(content).digest() + content)
+        self._folder.write(CHECKPOINT, self._digest(content) + content)
 
-    def restore(self, state: TrainingState) -> None:
-        """Bring `state` to where the last `save` left it; an absent or damaged file leaves it at the start."""
+    def restore(self, state: TrainingState, *, last: int) -> None:
+        """Bring `state` to where the last `save` left it, here or earlier, or leave it at the start: where no file is, or a damaged one,
+        one that goes beyond epoch `last`, or one of generators of another kind of device."""
+        for folder in filter(None, (self._folder, self._earlier)):
+            tensors = self._read(folder)
+            if tensors is not None and _fits(tensors, state, last=last):
+                past = _from_bytes(tensors[_PAST])
+                self.resumed = past["resumed"] if folder is self._folder else folder.path.name
+                _set_state(state, tensors, past["history"])
+                return
+
+    def _read(self, folder: JobFolder) -> dict[str, Tensor] | None:
+        """What the owner saved there last; None where there is no file, a damaged one or somebody else's."""
         try:
-            stored = (self._folder.path / _FILE).read_bytes()
-        except FileNotFoundError:
-            return
+            stored = (folder.path / CHECKPOINT).read_bytes()
+        except OSError:
+            return None
         digest, content = stored[:_DIGEST_BYTES], stored[_DIGEST_BYTES:]
-        if hashlib.sha256(content).digest() != digest:
-            return
-        tensors = load(content)
-        state.model.load_state_dict(_under("model/", tensors))
-        _set_averages(state.optimizer, _under("optimizer/", tensors))
-        for name, generator in state.generators.items():
-            generator.set_state(tensors[f"generator/{name}"])
-        history = json.loads(tensors["history"].numpy().tobytes())
-        state.history[:] = [EpochRecord.model_validate(record) for record in history]
+        return load(content) if digest == self._digest(content) else None
+
+    def _digest(self, content: bytes) -> bytes:
+        return hashlib.sha256(self._owner.encode() + b"\0" + content).digest()
 
     def discard(self) -> None:
-        self._folder.remove(_FILE)
+        self._folder.remove(CHECKPOINT)
+
+
+def _fits(tensors: dict[str, Tensor], state: TrainingState, *, last: int) -> bool:
+    sizes = {name: tensors[f"generator/{name}"].numel() for name in state.generators}
+    alike = sizes == {name: generator.get_state().numel() for name, generator in state.generators.items()}
+    return alike and len(_from_bytes(tensors[_PAST])["history"]) <= last
+
+
+def _set_state(state: TrainingState, tensors: dict[str, Tensor], history: list[dict[str, Any]]) -> None:
+    state.model.load_state_dict(_under("model/", tensors))
+    _set_averages(state.optimizer, _under("optimizer/", tensors))
+    for name, generator in state.generators.items():
+        generator.set_state(tensors[f"generator/{name}"])
+    state.history[:] = [EpochRecord.model_validate(record) for record in history]
+
+
+def _as_bytes(values: dict[str, Any]) -> Tensor:
+    return torch.frombuffer(bytearray(json.dumps(values).encode()), dtype=torch.uint8)
+
+
+def _from_bytes(tensor: Tensor) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(tensor.numpy().tobytes())
+    return found
 
 
 def _averages(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

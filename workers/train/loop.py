@@ -33,6 +33,7 @@ def train(
     checkpoint: Checkpoint,
     report: Callable[[EpochRecord], None],
     attack: torch.Generator | None = None,
+    until: int | None = None,
 ) -> list[EpochRecord]:
     """Train `network` in place and return one record per epoch.
 
@@ -44,6 +45,7 @@ def train(
         checkpoint: where an earlier attempt's state is looked for, and each epoch's state is saved.
         report: called after each epoch; under adversarial training its loss and accuracy are those on adversarial examples.
         attack: generator of adversarial training, on the data's device; needed for it and for nothing else.
+        until: stop after so many of the schedule's epochs (None: after all).
 
     Raises:
         JobError: the loss became NaN or infinite; the last good epoch stays in the checkpoint, no model is stored.
@@ -57,9 +59,10 @@ def train(
     generators = {"order": order, "sketch": network.sketch.generator, "attack": attack}
     present = {name: generator for name, generator in generators.items() if generator is not None}
     state = TrainingState(model=network, optimizer=trainer.optimizer, generators=present, history=[])
-    checkpoint.restore(state)
+    last = settings.epochs if until is None else until
+    checkpoint.restore(state, last=last)
     network.train()
-    for epoch in range(len(state.history) + 1, settings.epochs + 1):
+    for epoch in range(len(state.history) + 1, last + 1):
         record = trainer.epoch(epoch)
         state.history.append(record)
         checkpoint.save(state)

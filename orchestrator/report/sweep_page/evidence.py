@@ -46,7 +46,7 @@ def gather(store: Store, artifacts: Artifacts, sweep: str) -> Evidence:
         runs=training_runs(store, sweep),
         costs=job_costs(store, sweep),
         scores=example_scores(store, sweep),
-        verdicts=model_verdicts(store, sweep),
+        verdicts=model_verdicts(store, sweep, rungs=False),
         provenance=provenance(store, sweep),
         status=sweep_status(store, sweep)[0],
         failures=failures(store, sweep),

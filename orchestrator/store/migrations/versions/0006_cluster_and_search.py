@@ -1,4 +1,5 @@
-"""Who drives a sweep, by a token that nobody else has."""
+"""Who drives a sweep, by a token that nobody else has; jobs counted by an index alone; models that were stopped at a rung (earlier ones
+were trained to the end)."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,10 +10,21 @@ down_revision = "0005"
 
 def upgrade() -> None:
     _leases()
+    _counting()
+    _rungs()
 
 
 def _leases() -> None:
     op.add_column("sweeps", sa.Column("driver_token", sa.String(length=64), nullable=True))
+
+
+def _rungs() -> None:
+    op.add_column("trained_models", sa.Column("until", sa.Integer(), nullable=True))
+    op.add_column("trained_models", sa.Column("resumed_key", sa.String(length=64), nullable=True))
+
+
+def _counting() -> None:
+    op.create_index(op.f("ix_jobs_key_stage_state"), "jobs", ["key", "stage", "state"])
 
 
 def downgrade() -> None:

@@ -1,0 +1,41 @@
+"""Trainings that stop early, and those that go on from where others stopped."""
+
+from collections.abc import Iterable
+
+from orchestrator.lineage import Lineage
+from orchestrator.store.rungs import Rungs
+from workers.artifacts import Artifacts
+from workers.specs import Earlier, Job, TrainSpec
+
+
+def stopped(trained: Lineage, *, until: int) -> Lineage:
+    """A model's jobs with its last training stopped after `until` epochs, its ancestors trained to their ends: they are other models' too.
+
+    At as many epochs as the schedule has it is the same lineage.
+
+    Raises:
+        ValueError: the schedule has fewer epochs.
+    """
+    place = max(number for number, job in enumerate(trained) if job.stage != "defend")
+    jobs = list(trained[:place])
+    for job in trained[place:]:
+        parents = dict.fromkeys(job.parents, jobs[-1].key)
+        jobs.append(Job(spec=TrainSpec(**dict(job.spec) | {"until": until}), parents=parents))
+    return tuple(jobs)
+
+
+def taking_up(jobs: Iterable[Job], rungs: Rungs, artifacts: Artifacts) -> tuple[Job, ...]:
+    """The jobs, each training with the furthest finished rung that it can go on from, where there is one that kept its checkpoint."""
+    return tuple(_taking_up(job, rungs, artifacts) for job in jobs)
+
+
+def _taking_up(job: Job, rungs: Rungs, artifacts: Artifacts) -> Job:
+    if not (isinstance(job.spec, TrainSpec) and rungs):
+        return job
+    before = (rung for rung in rungs.get(job.trunk_key, ()) if _is_before(rung, job.spec))
+    found = next((rung for rung in before if artifacts.checkpoint_size(rung.key)), None)
+    return job.model_copy(update={"resumes": found})
+
+
+def _is_before(rung: Earlier, spec: TrainSpec) -> bool:
+    return rung.epochs < spec.last_epoch

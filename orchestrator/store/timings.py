@@ -1,0 +1,78 @@
+"""How long the last jobs took that the store holds, for estimates of jobs like them."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, select
+
+from orchestrator.store.models import AttemptRecord, JobParentRecord, JobRecord
+from orchestrator.store.reading import OUTCOMES
+from orchestrator.store.result_models import EnvironmentRecord, TrainedModelRecord
+from orchestrator.store.session import Store
+from workers.specs import JobSpec, TrainSpec
+
+_MOST, _MOST_TRAINED, _CHUNK = 3000, 500, 500
+_SPEC: TypeAdapter[JobSpec] = TypeAdapter(JobSpec)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timing:
+    """A finished job: what it was, on which model (itself, if it trained one), seconds of computing, and where: `cpu` or `cuda`."""
+
+    spec: JobSpec
+    model: TrainSpec
+    seconds: float
+    device: str
+
+
+def recent_timings(store: Store) -> list[Timing]:
+    """The last few thousand finished jobs, the newest attempts first; a bounded number of rows is read, however large the store is."""
+    with store.reading() as connection:
+        done = select(AttemptRecord.job_key).where(AttemptRecord.outcome == "done", AttemptRecord.number == 1)
+        keys = connection.execute(done.order_by(AttemptRecord.id.desc()).limit(_MOST)).scalars().all()
+        trained = select(TrainedModelRecord.job_key).order_by(TrainedModelRecord.finished_at.desc()).limit(_MOST_TRAINED)
+        wanted = list(dict.fromkeys([*keys, *connection.execute(trained).scalars()]))
+        models = _models(connection, wanted)
+        specs = _specs(connection, {*wanted, *models.values()})
+        took = _took(connection, wanted)
+    return [
+        Timing(spec=specs[key], model=model, seconds=took[key][0], device=took[key][1])
+        for key in wanted
+        if key in took and isinstance(model := specs.get(models.get(key, key)), TrainSpec)
+    ]
+
+
+def _chunks(keys: Iterable[str]) -> Iterator[list[str]]:
+    ordered = sorted(keys)
+    for start in range(0, len(ordered), _CHUNK):
+        yield ordered[start : start + _CHUNK]
+
+
+def _models(connection: Connection, keys: Iterable[str]) -> dict[str, str]:
+    """The models that the jobs measured."""
+    edge = JobParentRecord
+    found: dict[str, str] = {}
+    for chunk in _chunks(keys):
+        statement = select(edge.child_key, edge.parent_key).where(edge.child_key.in_(chunk), edge.role == "model")
+        found.update((child, parent) for child, parent in connection.execute(statement))
+    return found
+
+
+def _specs(connection: Connection, keys: Iterable[str]) -> dict[str, JobSpec]:
+    found: dict[str, JobSpec] = {}
+    for chunk in _chunks(keys):
+        rows = connection.execute(select(JobRecord.key, JobRecord.spec).where(JobRecord.key.in_(chunk)))
+        found.update((key, _SPEC.validate_json(spec)) for key, spec in rows)
+    return found
+
+
+def _took(connection: Connection, keys: Iterable[str]) -> dict[str, tuple[float, str]]:
+    found: dict[str, tuple[float, str]] = {}
+    for chunk in _chunks(keys):
+        for record in OUTCOMES:
+            statement = select(record.job_key, record.seconds, EnvironmentRecord.device)
+            statement = statement.join(EnvironmentRecord, EnvironmentRecord.id == record.environment_id)
+            rows = connection.execute(statement.where(record.job_key.in_(chunk)))
+            found.update((key, (seconds, device.partition(":")[0])) for key, seconds, device in rows)
+    return found

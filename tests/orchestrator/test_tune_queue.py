@@ -1,0 +1,59 @@
+"""Which waiting trial takes a free worker."""
+
+from types import SimpleNamespace
+
+from ray.tune.experiment import Trial
+
+from orchestrator.tune_queue import SparesStarting
+
+
+class Controller:
+    """As much of Tune's controller as the queue reads: which trial has asked for which actor, and which of these are not started."""
+
+    def __init__(self) -> None:
+        self.requested: dict[object, str] = {}
+        self.not_started: list[str] = []
+
+    @property
+    def wrapped(self) -> SimpleNamespace:
+        manager = SimpleNamespace(pending_actors=self.not_started)
+        return SimpleNamespace(_tune_controller=SimpleNamespace(_trial_to_actor=self.requested, _actor_manager=manager))
+
+
+class Waiting:
+    def __init__(self) -> None:
+        self.status = Trial.PENDING
+
+
+def queue_of(number: int) -> tuple[SparesStarting, Controller, list[Waiting]]:
+    queue, controller, trials = SparesStarting(), Controller(), [Waiting() for _ in range(number)]
+    for trial in trials:
+        queue.on_trial_add(controller.wrapped, trial)
+    return queue, controller, trials
+
+
+def test_the_oldest_trial_without_a_process_takes_the_worker_and_those_whose_process_starts_keep_it() -> None:
+    queue, controller, trials = queue_of(4)
+    controller.requested = {trials[0]: "starting", trials[1]: "waits for a CPU", trials[2]: "waits too"}
+    controller.not_started = ["waits for a CPU", "waits too"]
+    assert queue.choose_trial_to_run(controller.wrapped) is trials[1]
+    trials[1].status = Trial.RUNNING
+    assert queue.choose_trial_to_run(controller.wrapped) is trials[2]
+
+
+def test_a_trial_that_has_asked_for_nothing_yet_takes_the_worker() -> None:
+    queue, controller, trials = queue_of(2)
+    controller.requested = {trials[0]: "starting"}
+    assert queue.choose_trial_to_run(controller.wrapped) is trials[1]
+
+
+def test_where_every_process_is_starting_the_newest_is_given_up_before_a_worker_idles() -> None:
+    queue, controller, trials = queue_of(2)
+    controller.requested = {trials[0]: "starting", trials[1]: "starting too"}
+    assert queue.choose_trial_to_run(controller.wrapped) is trials[1]
+
+
+def test_nobody_waits() -> None:
+    queue, controller, trials = queue_of(1)
+    trials[0].status = Trial.TERMINATED
+    assert queue.choose_trial_to_run(controller.wrapped) is None
