@@ -91,7 +91,7 @@ class Sweep:
         return self.folder / "sweeps" / "results.db"
 
     def run_quietly(self) -> None:
-        """Run the whole sweep in one process, undisturbed."""
+        """Run the sweep, or what is left of it, in one process, undisturbed."""
         code = replace(self, options=("--executor", "inline")).launch_to_the_end()
         assert code == 0, (self.folder / "launch.log").read_text()
 
