@@ -44,7 +44,7 @@ def test_a_clock_that_is_set_back_and_on_again_changes_nothing(library: Path, tm
             wait_for(lambda seconds=seconds: _is_shifted(sweep, seconds), what="a heartbeat under the new time")
             send(signal.SIGCONT, halted)
         assert launch.finish() == 0, launch.log.read_text()
-    assert "not running" in robustsweep("status", cwd=sweep.folder).stdout
+    assert "sweep tiny: finished" in robustsweep("status", cwd=sweep.folder).stdout
     outcome = "results and attempts as ever; times in the database are the clock's"
     judge("clock stepped by 2 h, back and on", sweep, quiet, watch, outcome=outcome, clock=False)
 
