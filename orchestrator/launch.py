@@ -13,6 +13,7 @@ from typing import Literal, NoReturn
 
 from rich.console import Console
 
+from orchestrator.board import Board
 from orchestrator.critical_path import CriticalPathBoard
 from orchestrator.effort import effort
 from orchestrator.executors import Executor, Folders, InlineExecutor, Resources
@@ -79,6 +80,8 @@ def launch(options: LaunchOptions, console: Console) -> int:
     check_sizes(jobs)
     with open_store(options.places.store_url, upgrade=True) as store, store.one_line():
         _refuse_second_driver(store, loaded.name)
+        if loaded.space.method == "optuna":
+            return _search(options, loaded, store, console)
         plan = make_plan(jobs, recorded=finished_keys(store), finished=options.places.artifacts.finished())
         check_backends(plan.to_run)
         check_data(plan.to_run, options.places.data_root)
@@ -104,6 +107,30 @@ def _carry_out(options: LaunchOptions, loaded: LoadedSpace, plan: Plan, store: S
     return _conclude(sweep, options, name, recorder, console, interrupted=interrupted)
 
 
+def _search(options: LaunchOptions, loaded: LoadedSpace, store: Store, console: Console) -> int:
+    """Run a search, whose jobs come while it runs."""
+    from orchestrator.search.foresight import foresee
+    from orchestrator.search.opening import opened_search
+
+    name, artifacts = loaded.name, options.places.artifacts
+    foreseen = foresee(loaded.space)
+    check_sizes(foreseen)
+    check_backends(foreseen)
+    check_data(foreseen, options.places.data_root)
+    check_sizes(foreseen, options.places.data_root)
+    recorder = Recorder(store, sweep=name, artifacts=artifacts)
+    with opened_search(store, loaded.space, recorder=recorder, artifacts=artifacts) as search:
+        write.record_search(store, name=name, space_text=loaded.recorded_text, keys=search.ledger.job_keys())
+        if search.nothing_to_do:
+            say(console, f"sweep {name}: nothing to do: {search.words()}; {options.command('results', name)}")
+            return 0
+        say(console, f"sweep {name}: {search.words()}")
+        sweep = RunningSweep(Board([], max_failures=options.max_failures), recorder, (), source=search)
+        interrupted = _drive(sweep, options, name, store, recorder, console)
+        say(console, f"sweep {name}: {search.conclusion()}")
+        return _conclude(sweep, options, name, recorder, console, interrupted=interrupted)
+
+
 def _drive(sweep: RunningSweep, options: LaunchOptions, name: str, store: Store, recorder: Recorder, console: Console) -> bool:
     """Run the executor; returns whether it was interrupted."""
     write.begin_driving(store, name, socket.gethostname(), os.getpid())
@@ -115,7 +142,7 @@ def _drive(sweep: RunningSweep, options: LaunchOptions, name: str, store: Store,
     finally:
         sweep.harvest()
         recorder.close()
-    return sweep.interrupted and not sweep.board.drained
+    return sweep.interrupted and not sweep.drained
 
 
 def _executor(options: LaunchOptions, console: Console) -> Executor:
