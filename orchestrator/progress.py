@@ -44,7 +44,8 @@ class _Display:
                 counts["waiting"] += counts["queued"]
                 cells = [Text(str(counts[state]), style=_STYLES[state] if counts[state] else "dim") for state in _STATES]
                 table.add_row(stage, *cells)
-        return Group(table, Text(_times(self._sweep)), Text(visible(f"last: {self._sweep.last}"), overflow="ellipsis", no_wrap=True))
+        lines = [_times(self._sweep), f"last: {self._sweep.last}", *filter(None, [self._sweep.database])]
+        return Group(table, *(Text(visible(line), overflow="ellipsis", no_wrap=True) for line in lines))
 
 
 def say(console: Console, text: str) -> None:
@@ -77,7 +78,11 @@ def line(sweep: RunningSweep) -> str:
     numbers = {state: sweep.board.total(state) for state in _STATES}
     numbers["waiting"] += sweep.board.total("queued")
     states = ", ".join(f"{numbers[state]} {state}" for state in _STATES[1:] if numbers[state])
-    return f"{numbers['done']}/{total} jobs done{', ' if states else ''}{states}; {_times(sweep)}; last: {sweep.last}"
+    return f"{numbers['done']}/{total} jobs done{', ' if states else ''}{states}; {_times(sweep)}; last: {sweep.last}{_database(sweep)}"
+
+
+def _database(sweep: RunningSweep) -> str:
+    return f"; {said}" if (said := sweep.database) else ""
 
 
 def _times(sweep: RunningSweep) -> str:

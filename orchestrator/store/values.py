@@ -164,7 +164,8 @@ class StageCounts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SweepStatus:
-    """How far a sweep is, over the jobs of its space; `stages` holds the stages it has, in the order they are run."""
+    """How far a sweep is, over the jobs of its space; `stages` holds the stages it has, in the order they are run. `silent_seconds` is
+    the age of the last heartbeat, by the database's clock; None once the driver has left."""
 
     name: str
     launched_at: datetime | None
@@ -173,6 +174,7 @@ class SweepStatus:
     driver_host: str | None
     driver_pid: int | None
     stages: dict[Stage, StageCounts]
+    silent_seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
