@@ -25,25 +25,42 @@ class Board:
     def __init__(self, jobs: Sequence[Job], *, max_failures: int) -> None:
         """Take the jobs to run, parents first; a parent that is not among them is done already. A job may fail `max_failures` times and
         be tried again; the next failure is final."""
-        self._jobs = {job.key: job for job in jobs}
-        self._order = {job.key: place for place, job in enumerate(jobs)}
+        self._jobs: dict[str, Job] = {}
+        self._order: dict[str, int] = {}
         self._max_failures = max_failures
-        self._states: dict[str, State] = dict.fromkeys(self._jobs, "waiting")
+        self._states: dict[str, State] = {}
         self._counts: dict[Stage, Counter[State]] = {stage: Counter() for stage in STAGES}
-        for job in jobs:
-            self._counts[job.stage]["waiting"] += 1
         self._failures: Counter[str] = Counter()
-        self._missing = {job.key: {parent for parent in job.parents.values() if parent in self._jobs} for job in jobs}
+        self._missing: dict[str, set[str]] = {}
         self._children: defaultdict[str, list[str]] = defaultdict(list)
-        for key, parents in self._missing.items():
-            for parent in parents:
-                self._children[parent].append(key)
         self._measuring: list[tuple[int, int, str]] = []
         self._training: list[tuple[int, int, str]] = []
-        for key, parents in self._missing.items():
-            if not parents:
-                self._push(key)
         self._stopped = False
+        self.add(jobs)
+
+    def add(self, jobs: Sequence[Job]) -> list[Job]:
+        """Take more jobs, as the constructor does; returns the new ones. A job that is here already stays as it is, and one whose parent
+        has failed is blocked."""
+        new = list({job.key: job for job in jobs if job.key not in self._jobs}.values())
+        for job in new:
+            self._jobs[job.key] = job
+            self._order[job.key] = len(self._order)
+            self._states[job.key] = "waiting"
+            self._counts[job.stage]["waiting"] += 1
+        for job in new:
+            self._place(job)
+        return new
+
+    def _place(self, job: Job) -> None:
+        """Hand the job out at once, or when the last of its parents is done, or never."""
+        missing = {parent for parent in job.parents.values() if self._states.get(parent, "done") != "done"}
+        self._missing[job.key] = missing
+        for parent in missing:
+            self._children[parent].append(job.key)
+        if not missing:
+            self._push(job.key)
+        elif any(self._states[parent] in ("failed", "blocked") for parent in missing):
+            self._move(job.key, "blocked")
 
     def _push(self, key: str) -> None:
         stage = self._jobs[key].stage

@@ -9,6 +9,7 @@ import typer
 
 from orchestrator.comparison_commands import compare
 from orchestrator.db_commands import db
+from orchestrator.escaping import visible
 from orchestrator.job_commands import show
 from orchestrator.launch_options import (
     CpusPerJob,
@@ -136,10 +137,17 @@ def plan(  # noqa: PLR0913 (each is an option of the command)
     from orchestrator.planning import estimated, look_ahead, write_job_files
     from orchestrator.report import plan_json, render_plan
     from orchestrator.report.estimate import estimate_record, render_estimate
+    from orchestrator.search_planning import plan_search
 
     if not estimate and (workers, price) != (None, None):
         raise UserError("--workers, --price: only with --estimate")
     where = _places(home, store, data)
+    if (searched := plan_search(space, tuple(overrides or ()), where)) is not None:
+        refused = next((name for name, given in (("--jobs", jobs), ("--write-jobs", write_jobs), ("--estimate", estimate)) if given), None)
+        if refused is not None:
+            raise UserError(f"{refused}: not of a search, whose jobs come one trial after the other")
+        typer.echo(searched.json() if output is TextFormat.json else visible(searched.text(), keep="\n"))
+        return
     name, found = look_ahead(space, tuple(overrides or ()), where)
     if write_jobs is not None:
         write_job_files(found, write_jobs)
@@ -221,8 +229,6 @@ def main() -> None:
         hide_arguments()
         app()
     except UserError as error:
-        from orchestrator.escaping import visible
-
         typer.echo(visible(f"robustsweep: {error}", keep="\n"), err=True)
         sys.exit(2)
     except BrokenPipeError:  # `robustsweep results | head`

@@ -131,7 +131,7 @@ class JobSearcher(Searcher):
         self._errors: dict[str, tuple[str, str]] = {}
 
     def suggest(self, trial_id: str) -> Any:
-        if self._sweep.board.drained:
+        if self._sweep.drained:
             return Searcher.FINISHED
         limit = self._resources.workers
         if limit is not None and len(self._jobs) >= limit:

@@ -1,5 +1,6 @@
 """Where jobs run: the interface, and the executor that runs them in this process."""
 
+import time
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from workers.results import BatchRecord, EpochRecord
 from workers.specs import Job
 
 _TRAINING: frozenset[Stage] = frozenset({"pretrain", "fine_tune"})
+_PAUSE_SECONDS = 0.05  # a source of jobs that has none now, nothing being under way, waits for its database
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,11 @@ class InlineExecutor:
         import torch
 
         available = torch.cuda.is_available()
-        while not sweep.board.drained:
+        while not sweep.drained:
             if (job := sweep.take()) is not None:
                 self._attempt(job, sweep, device=self._resources.device(job.stage, available=available))
+            elif not sweep.drained:
+                time.sleep(_PAUSE_SECONDS)
 
     def _attempt(self, job: Job, sweep: RunningSweep, *, device: str) -> None:
         from workers.run import Settings, run

@@ -12,6 +12,7 @@ from typing import Literal, NoReturn
 
 from rich.console import Console
 
+from orchestrator.board import Board
 from orchestrator.critical_path import CriticalPathBoard
 from orchestrator.effort import effort
 from orchestrator.executors import Executor, Folders, InlineExecutor, Resources
@@ -24,8 +25,9 @@ from orchestrator.progress import clock, say, shown
 from orchestrator.recorder import Recorder
 from orchestrator.rungs import taking_up
 from orchestrator.running import RunningSweep
-from orchestrator.store import Store, finished_keys, launch_sweep, open_store
-from orchestrator.store.leases import Lease, LeaseTaken
+from orchestrator.store import Store, finished_keys, launch_sweep, open_store, write
+from orchestrator.store.driving import plan_again, take_sweep
+from orchestrator.store.leases import Holder, Lease, LeaseLost, LeaseTaken
 from orchestrator.store.rungs import finished_rungs
 from orchestrator.store.urls import parse_url
 from orchestrator.store.urls import shown as shown_url
@@ -80,6 +82,8 @@ def launch(options: LaunchOptions, console: Console) -> int:
     jobs = expand(loaded.space)
     check_sizes(jobs)
     with open_store(options.places.store_url, upgrade=True) as store, store.one_line():
+        if loaded.space.method == "optuna":
+            return _search(options, loaded, store, console)
         plan, lease = _take(options, loaded, jobs, store, console)
         return _carry_out(options, plan, store, lease, console)
 
@@ -113,13 +117,55 @@ def _carry_out(options: LaunchOptions, plan: Plan, store: Store, lease: Lease, c
         if to_run:
             say(console, f"sweep {name}: {summary(plan)}")
             interrupted = _drive(sweep, options, name, recorder, console)
+    if to_run or recorder.lost is not None:
+        return _ended(sweep, options, name, recorder, console, interrupted=interrupted)
+    _say_unrecorded(name, recorder, console)
+    say(console, f"sweep {name}: nothing to do, all {len(plan.jobs)} jobs are done; {options.command('results', name)}")
+    return EXIT_INCOMPLETE if recorder.unrecorded else 0
+
+
+def _search(options: LaunchOptions, loaded: LoadedSpace, store: Store, console: Console) -> int:
+    """Run a search, whose jobs come while it runs."""
+    from orchestrator.search.foresight import foresee
+    from orchestrator.search.opening import opened_search
+
+    name, artifacts = loaded.name, options.places.artifacts
+    seen = free_to_drive(store, name, console)
+    foreseen = foresee(loaded.space)
+    check_sizes(foreseen)
+    check_backends(foreseen)
+    check_data(foreseen, options.places.data_root)
+    check_sizes(foreseen, options.places.data_root)
+    lease = _take_search(loaded, seen, store, console)
+    sweep, interrupted = None, False
+    recorder = Recorder(store, sweep=name, artifacts=artifacts, lease=lease)
+    with recorder, opened_search(store, loaded.space, recorder=recorder, artifacts=artifacts) as search:
+        write.record_search(store, name=name, space_text=loaded.recorded_text, keys=search.ledger.job_keys(), lease=lease)
+        plan_again(store, lease)
+        words = search.words()
+        if not search.nothing_to_do:
+            say(console, f"sweep {name}: {words}")
+            sweep = RunningSweep(Board([], max_failures=options.max_failures), recorder, (), source=search)
+            interrupted = _drive(sweep, options, name, recorder, console)
+            say(console, f"sweep {name}: {search.conclusion()}")
+    if sweep is None:
+        say(console, f"sweep {name}: nothing to do: {words}; {options.command('results', name)}")
+        return 0
+    return _ended(sweep, options, name, recorder, console, interrupted=interrupted)
+
+
+def _take_search(loaded: LoadedSpace, seen: Holder | None, store: Store, console: Console) -> Lease:
+    while True:
+        with suppress(LeaseTaken):
+            return take_sweep(store, name=loaded.name, space_text=loaded.recorded_text, driver=this_driver(), seen=seen)
+        seen = free_to_drive(store, loaded.name, console)
+
+
+def _ended(sweep: RunningSweep, options: LaunchOptions, name: str, recorder: Recorder, console: Console, *, interrupted: bool) -> int:
     if recorder.lost is not None:
         say(console, f"{recorder.lost}; stopped here, and nothing more is written")
         return EXIT_INCOMPLETE
     _say_unrecorded(name, recorder, console)
-    if not to_run:
-        say(console, f"sweep {name}: nothing to do, all {len(plan.jobs)} jobs are done; {options.command('results', name)}")
-        return EXIT_INCOMPLETE if recorder.unrecorded else 0
     return _conclude(sweep, options, name, recorder, console, interrupted=interrupted)
 
 
@@ -128,11 +174,11 @@ def _drive(sweep: RunningSweep, options: LaunchOptions, name: str, recorder: Rec
     try:
         with without_secrets(), shown(sweep, name=name, console=console), _stopped_by_signals(sweep, recorder):
             _executor(options, console).execute(sweep)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, LeaseLost):
         return True
     finally:
         sweep.harvest()
-    return sweep.interrupted and not sweep.board.drained
+    return sweep.interrupted and not sweep.drained
 
 
 def _executor(options: LaunchOptions, console: Console) -> Executor:

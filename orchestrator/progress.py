@@ -44,8 +44,9 @@ class _Display:
                 counts["waiting"] += counts["queued"]
                 cells = [Text(str(counts[state]), style=_STYLES[state] if counts[state] else "dim") for state in _STATES]
                 table.add_row(stage, *cells)
+        source = [] if self._sweep.source is None else [Text(visible(self._sweep.source.words()))]
         lines = [_times(self._sweep), f"last: {self._sweep.last}", *filter(None, [self._sweep.database])]
-        return Group(table, *(Text(visible(line), overflow="ellipsis", no_wrap=True) for line in lines))
+        return Group(table, *source, *(Text(visible(line), overflow="ellipsis", no_wrap=True) for line in lines))
 
 
 def say(console: Console, text: str) -> None:
@@ -78,7 +79,9 @@ def line(sweep: RunningSweep) -> str:
     numbers = {state: sweep.board.total(state) for state in _STATES}
     numbers["waiting"] += sweep.board.total("queued")
     states = ", ".join(f"{numbers[state]} {state}" for state in _STATES[1:] if numbers[state])
-    return f"{numbers['done']}/{total} jobs done{', ' if states else ''}{states}; {_times(sweep)}; last: {sweep.last}{_database(sweep)}"
+    source = "" if sweep.source is None else f"{sweep.source.words()}; "
+    done = f"{source}{numbers['done']}/{total} jobs done{', ' if states else ''}{states}"
+    return f"{done}; {_times(sweep)}; last: {sweep.last}{_database(sweep)}"
 
 
 def _database(sweep: RunningSweep) -> str:

@@ -41,7 +41,7 @@ class Recorder:
     """
 
     def __init__(self, store: Store, *, sweep: str, artifacts: Artifacts, lease: Lease | None = None) -> None:
-        self._store, self._sweep, self._artifacts, self._lease = store, sweep, artifacts, lease
+        self._store, self._sweep, self._artifacts, self.lease = store, sweep, artifacts, lease
         self._attempts: dict[str, int] = {}
         self._begun: dict[str, tuple[datetime, float]] = {}
         self._clock = _Clock(utc_now() if lease is None else lease.taken_at)
@@ -66,7 +66,7 @@ class Recorder:
         self._begun[job.key] = at, monotonic()
 
         def begin() -> None:
-            self._attempts[job.key] = write.start_attempt(self._store, self._sweep, job.key, started_at=at, lease=self._lease)
+            self._attempts[job.key] = write.start_attempt(self._store, self._sweep, job.key, started_at=at, lease=self.lease)
 
         self._backlog.put(Write(begin))
 
@@ -86,7 +86,7 @@ class Recorder:
             except ArtifactError as error:
                 self.last_error = f"{error} (it was there before)"
                 return
-            write.record_result(self._store, job, read, attempt_id=attempt, finished_at=at, lease=self._lease)
+            write.record_result(self._store, job, read, attempt_id=attempt, finished_at=at, lease=self.lease)
             self._attempts.pop(job.key, None)
 
         self._backlog.put(Write(record, result=True))
@@ -98,7 +98,7 @@ class Recorder:
         def record() -> None:
             said = {"error": error, "traceback": traceback}
             attempt = self._attempts.get(job.key)
-            write.record_failure(self._store, job.key, attempt_id=attempt, final=final, finished_at=at, lease=self._lease, **said)
+            write.record_failure(self._store, job.key, attempt_id=attempt, final=final, finished_at=at, lease=self.lease, **said)
             self._attempts.pop(job.key, None)
 
         self._backlog.put(Write(record))
@@ -119,7 +119,7 @@ class Recorder:
 
     def close(self) -> None:
         """Write what is left, and that nobody drives the sweep any more."""
-        if (lease := self._lease) is not None:
+        if (lease := self.lease) is not None:
             self._backlog.put(Write(lambda: end_driving(self._store, lease)))
         self._backlog.close()
 
@@ -137,8 +137,8 @@ class Recorder:
                 self._on_loss()
 
     def _beat(self) -> None:
-        if self._lease is not None:
-            self._clock.set(heartbeat(self._store, self._lease))
+        if self.lease is not None:
+            self._clock.set(heartbeat(self._store, self.lease))
 
     def _note(self, error: Exception) -> None:
         self.last_error = scrubbed(str(error.__cause__ or error), self._store.engine.url)

@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from orchestrator.board import Board
+from orchestrator.job_source import JobSource
 from orchestrator.plan import STAGES
 from orchestrator.recorder import Recorder
 from orchestrator.store.describe import surface_words
@@ -34,8 +35,10 @@ LIKE: dict[Stage, tuple[Stage, ...]] = {
 class RunningSweep:
     """Takes jobs off the board, tells the recorder, and keeps the figures that a person wants to see meanwhile."""
 
-    def __init__(self, board: Board, recorder: Recorder, jobs: tuple[Job, ...]) -> None:
+    def __init__(self, board: Board, recorder: Recorder, jobs: tuple[Job, ...], *, source: JobSource | None = None) -> None:
+        """Run the `jobs` that the board holds, and those that the `source` brings meanwhile."""
         self.board = board
+        self.source = source
         self._recorder = recorder
         self.started_at = time.monotonic()
         self.last = "starting"
@@ -64,7 +67,23 @@ class RunningSweep:
         """
         if self.interrupted:
             self.interrupt()
-        return self.board.take(slots=self.slots)
+        self._fetch(idle=False)
+        job = self.board.take(slots=self.slots)
+        if job is None and self._fetch(idle=True):
+            job = self.board.take(slots=self.slots)
+        return job
+
+    def _fetch(self, *, idle: bool) -> bool:
+        """Take what the source brings; whether that is anything."""
+        new = self.board.add(self.source.more(idle=idle)) if self.source is not None else []
+        for job in new:
+            self._left[job.stage] += cost(job)
+        return bool(new)
+
+    @property
+    def drained(self) -> bool:
+        """Whether no job will ever be handed out again."""
+        return self.board.drained and (self.source is None or self.source.drained)
 
     def begin(self, job: Job) -> None:
         """A worker has started on the job: a new attempt."""
@@ -102,6 +121,8 @@ class RunningSweep:
         if reached < whole:
             self._time(job.stage, whole - reached, time.monotonic() - since if reached else result.seconds)
         self.board.succeed(job.key)
+        if self.source is not None:
+            self.source.succeeded(job)
         self.last = f"{label(job)}: {_summary(result)}"
 
     def fail(self, job: Job, *, error: str, traceback: str, counted: bool = True) -> None:
@@ -110,6 +131,8 @@ class RunningSweep:
         self._running.pop(job.key, None)
         final = self.board.fail(job.key, counted=counted)
         self._recorder.failed(job, error=error, traceback=traceback, final=final)
+        if final and self.source is not None:
+            self.source.failed(job)
         self.last = f"{label(job)}: {'failed' if final else 'failed, will be tried again'}: {error}"
 
     def lost(self, job: Job, *, error: str, traceback: str) -> None:
@@ -166,6 +189,8 @@ class RunningSweep:
 
     def estimate(self) -> float | None:
         """Seconds to the end, from this run's own rates; None while a stage that is still to come has nothing to go by."""
+        if self.source is not None:
+            return self.source.seconds_left(self.elapsed)
         waiting = self.board.counts()
         total = 0.0
         for stage in STAGES:

@@ -5,6 +5,8 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler
 
+_REMEMBERED = 500
+
 
 class SparesStarting(FIFOScheduler):
     """Gives a free worker to the oldest waiting trial for which no process is being started.
@@ -26,8 +28,9 @@ class SparesStarting(FIFOScheduler):
         self._waiting = [trial for trial in self._waiting if trial.status == Trial.PENDING]
         if not self._waiting:
             return None
-        # No public interface says which of its actors Tune has started.
+        # No public interface says which of its actors Tune has started, nor makes it forget a trial.
         controller = tune_controller._tune_controller
+        _forget_finished(controller)
         requested, not_started = controller._trial_to_actor, set(controller._actor_manager.pending_actors)
         without = (trial for trial in self._waiting if trial not in requested or requested[trial] in not_started)
         return next(without, self._waiting[-1])
@@ -35,3 +38,15 @@ class SparesStarting(FIFOScheduler):
     def __getstate__(self) -> dict[str, Any]:
         """Tune's own state is never restored."""
         return {}
+
+
+def _forget_finished(controller: Any) -> None:
+    """Let go of trials that ended long ago: Tune keeps every one, 27 kB each, to write a state that we never use."""
+    if len(controller._trials) < 2 * _REMEMBERED:
+        return
+    ended = {trial for trial in controller._trials[:-_REMEMBERED] if trial.is_finished()}
+    controller._trials[:] = [trial for trial in controller._trials if trial not in ended]
+    for place in (controller._stopped_trials, controller._failed_trials, controller._trials_to_cache):
+        place.difference_update(ended)
+    for trial in ended:
+        controller._trial_metadata.pop(trial.trial_id, None)

@@ -83,11 +83,15 @@ def main() -> int:
                             sweep.succeed(job)
                             continue
                         folder = places.artifacts.folder(job.key, attempt=f"sleeping-{os.getpid()}")
-                        folder.begin(job)
-                        with (asked.home / "computed").open("a") as log:
-                            log.write(f"{job.key}\n")
-                        folder.commit(result_of(job))
-                        sweep.succeed(job)
+                        try:
+                            folder.begin(job)
+                            with (asked.home / "computed").open("a") as log:
+                                log.write(f"{job.key}\n")
+                            folder.commit(result_of(job))
+                        except FileNotFoundError as error:  # another attempt has cleared its temporary file away
+                            sweep.fail(job, error=str(error), traceback="")
+                        else:
+                            sweep.succeed(job)
 
     launching._executor = lambda *_: SleepingExecutor()  # type: ignore[assignment]
     try:

@@ -16,6 +16,7 @@ from orchestrator.report.tables import plain_table
 from orchestrator.running import label
 from orchestrator.store import Failure, SweepStatus
 from orchestrator.store.leases import age, moment
+from orchestrator.store.studies import StudyCounts
 from workers.specs import Job, TrainSpec
 
 _STATES = ("done", "running", "waiting", "failed", "blocked")
@@ -42,11 +43,14 @@ def _status_table(status: SweepStatus) -> Table:
 
 
 def _driver(status: SweepStatus) -> str:
+    trials = "" if status.trials is None else f"; {trials_line(status.trials)}"
     if status.driver_alive:
         beat = f"last heartbeat {age(timedelta(seconds=status.silent_seconds or 0.0))} ago"
-        return f"running on {status.driver_host}, process {status.driver_pid}, since {moment(status.launched_at)} ({beat})"
+        return f"running on {status.driver_host}, process {status.driver_pid}, since {moment(status.launched_at)} ({beat}){trials}"
     left = sum(counts.total - counts.done for counts in status.stages.values())
-    return ("finished" if left == 0 else f"not running, {left} jobs left") + _dead(status)
+    if status.trials is not None and status.trials.left:
+        return f"not running{trials}{_dead(status)}"
+    return (f"finished{trials}" if left == 0 else f"not running, {left} jobs left{trials}") + _dead(status)
 
 
 def _dead(status: SweepStatus) -> str:
@@ -54,6 +58,12 @@ def _dead(status: SweepStatus) -> str:
     if status.silent_seconds is None:
         return ""
     return f"; its driver died (process {status.driver_pid} on {status.driver_host}, last heartbeat {moment(status.heartbeat_at)})"
+
+
+def trials_line(trials: StudyCounts) -> str:
+    """A search's trials in a few words; Optuna's states add up to more than were asked for where some were nothing new."""
+    states = ", ".join(f"{number} {state}" for state, number in sorted(trials.states.items()))
+    return f"{trials.begun} of {trials.n_trials} trials begun" + (f" ({states})" if states else "")
 
 
 def render_failures(failures: Sequence[Failure]) -> RenderableType:

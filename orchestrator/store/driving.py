@@ -30,6 +30,30 @@ def launch_sweep(store: Store, *, name: str, space_text: str, jobs: Sequence[Job
     return lease
 
 
+def take_sweep(store: Store, *, name: str, space_text: str, driver: Driver, seen: Holder | None) -> Lease:
+    """Take the sweep, made if need be, if nobody has driven it since it was `seen`; its space and jobs stay as they are.
+
+    Raises:
+        LeaseTaken: somebody has.
+    """
+    with store.writing() as connection:
+        make_sweep(connection, name, space_text)
+        if find_holder(connection, name, lock=True) != (seen or NOBODY):
+            raise LeaseTaken(name)
+        return _take(connection, name, driver)
+
+
+def plan_again(store: Store, lease: Lease) -> None:
+    """What failed in the sweep's space is tried again.
+
+    Raises:
+        LeaseLost: the sweep is not the driver's any more.
+    """
+    with store.writing() as connection:
+        fence(connection, lease)
+        _plan_again(connection, sweep_id(connection, lease.sweep))
+
+
 def begin_driving(store: Store, sweep_name: str, host: str, pid: int) -> Lease:
     """A driver takes the sweep from whoever has it: attempts that were left running are interrupted, failed jobs planned again.
 

@@ -12,6 +12,7 @@ from orchestrator.store.leases import database_now, is_alive, living_sweeps
 from orchestrator.store.lookup import sweep_id
 from orchestrator.store.models import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
 from orchestrator.store.session import Store
+from orchestrator.store.studies import StudyCounts, study_counts
 from orchestrator.store.values import Failure, StageCounts, SweepStatus
 from workers.fields import Stage
 
@@ -32,8 +33,9 @@ def sweep_status(store: Store, sweep: str | None) -> list[SweepStatus]:
         counts = _counts(connection, number)
         records = select(SweepRecord).order_by(SweepRecord.name)
         rows = connection.execute(records if number is None else records.where(SweepRecord.id == number)).all()
+        trials = study_counts(connection)
         now = database_now(connection)
-    return [_status(row, counts.get(row.id, {}), now) for row in rows]
+    return [_status(row, counts.get(row.id, {}), now, trials.get(row.name)) for row in rows]
 
 
 def failures(store: Store, sweep: str | None) -> list[Failure]:
@@ -110,7 +112,7 @@ def _blocked() -> AnySelect:
     return select(descended.union(further).c.key)
 
 
-def _status(row: Any, counts: dict[Stage, Counter[str]], now: datetime) -> SweepStatus:
+def _status(row: Any, counts: dict[Stage, Counter[str]], now: datetime, trials: StudyCounts | None) -> SweepStatus:
     return SweepStatus(
         name=row.name,
         launched_at=row.launched_at,
@@ -120,6 +122,7 @@ def _status(row: Any, counts: dict[Stage, Counter[str]], now: datetime) -> Sweep
         driver_host=row.driver_host,
         driver_pid=row.driver_pid,
         stages={stage: StageCounts(**counts[stage]) for stage in _STAGES if stage in counts},
+        trials=trials,
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from orchestrator.store.studies import StudyCounts
 from orchestrator.verdict import Check, Verdict
 from workers.fields import AdversarialTraining, DefenceName, Stage
 
@@ -164,8 +165,9 @@ class StageCounts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SweepStatus:
-    """How far a sweep is, over the jobs of its space; `stages` holds the stages it has, in the order they are run. `silent_seconds` is
-    the age of the last heartbeat, by the database's clock; None once the driver has left."""
+    """How far a sweep is, over the jobs of its space; `stages` holds the stages it has, in the order they are run. A search's `trials`
+    bring further jobs; None for a grid. `silent_seconds` is the age of the last heartbeat, by the database's clock; None once the driver
+    has left."""
 
     name: str
     launched_at: datetime | None
@@ -174,6 +176,7 @@ class SweepStatus:
     driver_host: str | None
     driver_pid: int | None
     stages: dict[Stage, StageCounts]
+    trials: StudyCounts | None = None
     silent_seconds: float | None = None
 
 

@@ -58,6 +58,32 @@ def set_sweep(connection: Connection, *, name: str, space_text: str, jobs: Seque
         refresh_verdict(connection, model)
 
 
+def record_search(store: Store, *, name: str, space_text: str, keys: Iterable[str], lease: Lease | None = None) -> None:
+    """Make the sweep of a search, or give it a new space: it then holds those jobs of `keys` that the store knows (others were pruned),
+    and its other ones as out of the space. `add_jobs` brings those that come while it runs."""
+    with store.writing() as connection:
+        fence(connection, lease)
+        make_sweep(connection, name, space_text)
+        connection.execute(update(SweepRecord).where(SweepRecord.name == name).values(space=space_text))
+        known = set(connection.execute(select(JobRecord.key)).scalars())
+        _set_space(connection, sweep_id(connection, name), sorted(known & set(keys)))
+
+
+def add_jobs(store: Store, sweep_name: str, jobs: Sequence[Job], *, lease: Lease | None = None) -> None:
+    """The sweep holds these jobs too. Their parents must be among them or in the store.
+
+    Raises:
+        UserError: no such sweep.
+    """
+    by_key = dict(sorted({job.key: job for job in jobs}.items()))
+    with store.writing() as connection:
+        fence(connection, lease)
+        sweep = sweep_id(connection, sweep_name)
+        _insert_or_ignore(connection, JobRecord, [job_row(job) for job in by_key.values()])
+        _insert_or_ignore(connection, JobParentRecord, [row for job in by_key.values() for row in parent_rows(job)])
+        _hold(connection, sweep, by_key)
+
+
 def start_attempt(
     store: Store, sweep_name: str | None, job_key: str, *, started_at: datetime | None = None, lease: Lease | None = None
 ) -> int:
@@ -156,6 +182,11 @@ def _insert_or_ignore(connection: Connection, record: type[Base], rows: Sequence
 
 def _set_space(connection: Connection, sweep: int, keys: Iterable[str]) -> None:
     connection.execute(update(SweepJobRecord).where(SweepJobRecord.sweep_id == sweep).values(in_space=False))
+    _hold(connection, sweep, keys)
+
+
+def _hold(connection: Connection, sweep: int, keys: Iterable[str]) -> None:
+    """The jobs are in the sweep's space."""
     rows = [{"sweep_id": sweep, "job_key": key, "in_space": True} for key in keys]
     upsert = insert_ignoring(connection, table_of(SweepJobRecord)).on_conflict_do_update(
         index_elements=["sweep_id", "job_key"], set_={"in_space": True}

@@ -8,21 +8,35 @@ from orchestrator.tune_queue import SparesStarting
 
 
 class Controller:
-    """As much of Tune's controller as the queue reads: which trial has asked for which actor, and which of these are not started."""
+    """As much of Tune's controller as the queue touches: which trial has asked for which actor, which of these are not started, and
+    every place where it keeps trials."""
 
     def __init__(self) -> None:
+        self.trials: list[Waiting] = []
+        self.stopped: set[Waiting] = set()
+        self.failed: set[Waiting] = set()
+        self.to_save: set[Waiting] = set()
+        self.states: dict[str, str] = {}
         self.requested: dict[object, str] = {}
         self.not_started: list[str] = []
 
     @property
     def wrapped(self) -> SimpleNamespace:
         manager = SimpleNamespace(pending_actors=self.not_started)
-        return SimpleNamespace(_tune_controller=SimpleNamespace(_trial_to_actor=self.requested, _actor_manager=manager))
+        places = {"_stopped_trials": self.stopped, "_failed_trials": self.failed, "_trials_to_cache": self.to_save}
+        controller = SimpleNamespace(
+            _trial_to_actor=self.requested, _actor_manager=manager, _trials=self.trials, _trial_metadata=self.states, **places
+        )
+        return SimpleNamespace(_tune_controller=controller)
 
 
 class Waiting:
     def __init__(self) -> None:
         self.status = Trial.PENDING
+        self.trial_id = str(id(self))
+
+    def is_finished(self) -> bool:
+        return self.status in (Trial.ERROR, Trial.TERMINATED)
 
 
 def queue_of(number: int) -> tuple[SparesStarting, Controller, list[Waiting]]:
@@ -57,3 +71,20 @@ def test_nobody_waits() -> None:
     queue, controller, trials = queue_of(1)
     trials[0].status = Trial.TERMINATED
     assert queue.choose_trial_to_run(controller.wrapped) is None
+
+
+def test_trials_that_ended_long_ago_are_forgotten_wherever_tune_keeps_them() -> None:
+    queue, controller, (waiting,) = queue_of(1)
+    old, running, new = [Waiting() for _ in range(700)], Waiting(), [Waiting() for _ in range(400)]
+    controller.trials += [*old, running, *new, waiting]
+    for place, trial in enumerate([*old, *new]):
+        trial.status = Trial.ERROR if place % 7 == 0 else Trial.TERMINATED
+        (controller.failed if place % 7 == 0 else controller.stopped).add(trial)
+    controller.to_save |= set(controller.trials)
+    controller.states |= {trial.trial_id: "{}" for trial in controller.trials}
+    running.status = Trial.RUNNING
+    assert queue.choose_trial_to_run(controller.wrapped) is waiting
+    assert controller.trials == [*old[602:], running, *new, waiting]
+    assert controller.stopped | controller.failed == {*old[602:], *new}
+    assert controller.to_save == set(controller.trials)
+    assert list(controller.states) == [trial.trial_id for trial in controller.trials]
