@@ -19,7 +19,7 @@ from orchestrator.effort import effort
 from orchestrator.executors import Executor, Folders, InlineExecutor, Resources
 from orchestrator.passwords import without_secrets
 from orchestrator.places import DEFAULT_HOME, Places
-from orchestrator.plan import STAGES, Plan, make_plan
+from orchestrator.plan import STAGES, Plan, damaged_jobs, make_plan
 from orchestrator.preflight import check_backends, check_data, check_home, check_sizes
 from orchestrator.progress import clock, say, shown
 from orchestrator.recorder import Heartbeat, Recorder
@@ -58,6 +58,8 @@ class LaunchOptions:
             words += ["--home", str(self.places.home)]
         if self.places.store_url != Places.resolve(home=self.places.home, store=None).store_url:
             words += ["--store", shown_url(parse_url(self.places.store_url))]
+        if self.places.artifacts_url != Places.resolve(home=self.places.home, store=None).artifacts_url:
+            words += ["--artifacts", self.places.artifacts_url]
         if verb == "launch":
             words += [word for override in self.overrides for word in ("--set", override)]
             words += ["--data", str(self.places.data_root)] if self.places.data_root else []
@@ -72,6 +74,8 @@ def launch(options: LaunchOptions, console: Console) -> int:
     """
     if options.max_failures < 0:
         raise UserError(f"--max-failures {options.max_failures}: must be at least 0")
+    if options.executor == "ray" and options.places.artifacts_url.startswith("memory://"):
+        raise UserError("--artifacts memory://: no other process sees those; only with --executor inline")
     if not 0 <= options.wait_for_nodes < float("inf"):
         raise UserError(f"--wait-for-nodes {options.wait_for_nodes:g}: must be at least 0, in minutes")
     check_home(options.places.home)
@@ -82,10 +86,15 @@ def launch(options: LaunchOptions, console: Console) -> int:
         _refuse_second_driver(store, loaded.name)
         if loaded.space.method == "optuna":
             return _search(options, loaded, store, console)
-        plan = make_plan(jobs, recorded=finished_keys(store), finished=options.places.artifacts.finished())
+        recorded, artifacts = finished_keys(store), options.places.artifacts
+        finished = artifacts.finished()
+        lost = damaged_jobs(artifacts, jobs, recorded=recorded, finished=finished)
+        plan = make_plan(jobs, recorded=recorded, finished=finished, damaged=lost)
         check_backends(plan.to_run)
         check_data(plan.to_run, options.places.data_root)
         check_sizes(plan.to_run, options.places.data_root)
+        for key in lost:
+            artifacts.discard(key)
         write.record_sweep(store, name=loaded.name, space_text=loaded.recorded_text, jobs=jobs)
         return _carry_out(options, loaded, plan, store, console)
 
@@ -96,13 +105,14 @@ def _carry_out(options: LaunchOptions, loaded: LoadedSpace, plan: Plan, store: S
     for job in plan.jobs:
         if job.key in plan.unrecorded:
             recorder.finished(job)
+            recorder.tidy(job)
     if not plan.to_run:
         say(console, f"sweep {name}: nothing to do, all {len(plan.jobs)} jobs are done; {options.command('results', name)}")
         return 0
     say(console, f"sweep {name}: {summary(plan)}")
     to_run = taking_up(plan.to_run, finished_rungs(store), options.places.artifacts)
     board = CriticalPathBoard(to_run, max_failures=options.max_failures, effort=effort)
-    sweep = RunningSweep(board, recorder, to_run)
+    sweep = RunningSweep(board, recorder, to_run, known=plan.jobs)
     interrupted = _drive(sweep, options, name, store, recorder, console)
     return _conclude(sweep, options, name, recorder, console, interrupted=interrupted)
 
@@ -146,7 +156,7 @@ def _drive(sweep: RunningSweep, options: LaunchOptions, name: str, store: Store,
 
 
 def _executor(options: LaunchOptions, console: Console) -> Executor:
-    folders = Folders(options.places.artifacts.root, options.places.data_root)
+    folders = Folders(options.places.artifacts.url, options.places.data_root)
     if options.executor == "inline":
         return InlineExecutor(folders, options.resources)
     from orchestrator.driver import RayExecutor
@@ -194,7 +204,7 @@ def summary(plan: Plan) -> str:
     """A plan in one line."""
     left = {stage: plan.total(stage) - plan.done(stage) for stage in STAGES}
     to_run = ", ".join(f"{stage} {number}" for stage, number in left.items() if number)
-    again = f"; {len(plan.recreated)} more again, since their files are gone and needed" if plan.recreated else ""
+    again = f"; {len(plan.recreated)} more again, since their files are gone or damaged" if plan.recreated else ""
     return f"{len(plan.jobs)} jobs, {len(plan.jobs) - len(plan.pending)} done, {len(plan.pending)} to run ({to_run}){again}"
 
 

@@ -4,7 +4,7 @@ Only `merge.py` (imports) and `prune.py` (deletions) write besides.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, Table, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -24,6 +24,8 @@ from orchestrator.store.rows import Row, environment_row, job_row, outcome_row, 
 from orchestrator.store.session import Store
 from workers.results import Result
 from workers.specs import Job
+
+Ending = Literal["failed", "interrupted"]
 
 
 def record_sweep(store: Store, *, name: str, space_text: str, jobs: Sequence[Job]) -> None:
@@ -135,12 +137,22 @@ def record_result(store: Store, job: Job, result: Result, *, attempt_id: int | N
             _finish_attempt(connection, attempt_id, outcome="done", error=None, traceback=None)
 
 
-def record_failure(store: Store, job_key: str, *, attempt_id: int | None, error: str, traceback: str, final: bool) -> None:
-    """Record a failed attempt; after the `final` one the job is failed, unless it has a result. `error` is kept as one line."""
+def record_failure(
+    store: Store,
+    job_key: str,
+    *,
+    attempt_id: int | None,
+    error: str,
+    traceback: str,
+    final: bool,
+    outcome: Ending = "failed",
+) -> None:
+    """Record a failed (or interrupted) attempt; after the `final` one the job is failed, unless it has a result. `error` is kept as one
+    line."""
     with store.writing() as connection:
         if attempt_id is not None:
             line = " ".join(_storable(error).split())
-            _finish_attempt(connection, attempt_id, outcome="failed", error=line, traceback=_storable(traceback))
+            _finish_attempt(connection, attempt_id, outcome=outcome, error=line, traceback=_storable(traceback))
         if final:
             connection.execute(update(JobRecord).where(JobRecord.key == job_key, JobRecord.state != "done").values(state="failed"))
 
