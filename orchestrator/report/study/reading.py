@@ -13,6 +13,7 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import inspect
 
+from orchestrator.search.ledger import JOB_KEYS, KIND, MODEL_KEY, REASON
 from orchestrator.store import Store
 from search_spaces import Goal, Value
 
@@ -101,13 +102,13 @@ def _trial(trial: FrozenTrial) -> Trial:
     return Trial(
         number=trial.number,
         state=trial.state.name.lower(),
-        kind=str(attributes.get("kind", "")),
+        kind=str(attributes.get(KIND, "")),
         params=cast("Mapping[str, Value]", dict(trial.params)),
         values=None if trial.state != TrialState.COMPLETE or trial.values is None else tuple(trial.values),
         violations=dict(trial.constraints),
-        model_key=attributes.get("model_key"),
-        job_keys=frozenset(attributes.get("job_keys", ())),
-        reason=str(attributes.get("reason", "")),
+        model_key=attributes.get(MODEL_KEY),
+        job_keys=frozenset(attributes.get(JOB_KEYS, ())),
+        reason=str(attributes.get(REASON, "")),
     )
 
 
