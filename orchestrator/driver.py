@@ -139,10 +139,11 @@ class JobSearcher(Searcher):
         super().__init__()
         self._sweep, self._folders, self._resources, self._gpu = sweep, folders, resources, gpu
         self._jobs: dict[str, Job] = {}
-        self._errors: dict[str, tuple[str, str]] = {}
+        self._errors: dict[str, tuple[str, str, str | None]] = {}
+        self._superseded: dict[str, str] = {}
 
     def suggest(self, trial_id: str) -> Any:
-        if self._sweep.board.drained:
+        if self._sweep.drained:
             return Searcher.FINISHED
         limit = self._resources.workers
         if limit is not None and len(self._jobs) >= limit:
@@ -155,7 +156,7 @@ class JobSearcher(Searcher):
     def _config(self, job: Job) -> dict[str, Any]:
         return {
             "job": JOB.dump_json(job).decode(),
-            "artifacts": str(self._folders.artifacts),
+            "artifacts": self._folders.artifacts,
             "data_root": str(self._folders.data_root) if self._folders.data_root else None,
             "device": self._resources.device(job.stage, available=self._gpu),
             "threads": self._resources.cpus_per_job,
@@ -168,7 +169,9 @@ class JobSearcher(Searcher):
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         if "error" in result:
-            self._errors[trial_id] = (result["error"], result["traceback"])
+            self._errors[trial_id] = (result["error"], result["traceback"], result["damaged"])
+        elif "superseded" in result:
+            self._superseded[trial_id] = result["superseded"]
         elif "epoch" in result:
             self._sweep.epoch(self._jobs[trial_id], epoch=result["epoch"], loss=result["loss"], accuracy=result["accuracy"])
         elif "batch" in result:
@@ -176,11 +179,13 @@ class JobSearcher(Searcher):
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:  # noqa: ARG002
         job = self._jobs.pop(trial_id)
-        if not error:
+        if trial_id in self._superseded:
+            self._sweep.superseded(job, error=self._superseded.pop(trial_id))
+        elif not error:
             self._sweep.succeed(job)
         elif trial_id in self._errors:
-            message, trace = self._errors.pop(trial_id)
-            self._sweep.fail(job, error=message, traceback=trace)
+            message, trace, damaged = self._errors.pop(trial_id)
+            self._sweep.fail(job, error=message, traceback=trace, damaged=damaged)
         else:
             self._sweep.lost(job, error="the worker process died (killed, or out of memory)", traceback="")
 

@@ -13,12 +13,13 @@ from typing import Literal, NoReturn
 
 from rich.console import Console
 
+from orchestrator.board import Board
 from orchestrator.critical_path import CriticalPathBoard
 from orchestrator.effort import effort
 from orchestrator.executors import Executor, Folders, InlineExecutor, Resources
 from orchestrator.passwords import without_secrets
 from orchestrator.places import DEFAULT_HOME, Places
-from orchestrator.plan import STAGES, Plan, make_plan
+from orchestrator.plan import STAGES, Plan, damaged_jobs, make_plan
 from orchestrator.preflight import check_backends, check_data, check_home, check_sizes
 from orchestrator.progress import clock, say, shown
 from orchestrator.recorder import Heartbeat, Recorder
@@ -57,6 +58,8 @@ class LaunchOptions:
             words += ["--home", str(self.places.home)]
         if self.places.store_url != Places.resolve(home=self.places.home, store=None).store_url:
             words += ["--store", shown_url(parse_url(self.places.store_url))]
+        if self.places.artifacts_url != Places.resolve(home=self.places.home, store=None).artifacts_url:
+            words += ["--artifacts", self.places.artifacts_url]
         if verb == "launch":
             words += [word for override in self.overrides for word in ("--set", override)]
             words += ["--data", str(self.places.data_root)] if self.places.data_root else []
@@ -71,6 +74,8 @@ def launch(options: LaunchOptions, console: Console) -> int:
     """
     if options.max_failures < 0:
         raise UserError(f"--max-failures {options.max_failures}: must be at least 0")
+    if options.executor == "ray" and options.places.artifacts_url.startswith("memory://"):
+        raise UserError("--artifacts memory://: no other process sees those; only with --executor inline")
     if not 0 <= options.wait_for_nodes < float("inf"):
         raise UserError(f"--wait-for-nodes {options.wait_for_nodes:g}: must be at least 0, in minutes")
     check_home(options.places.home)
@@ -79,10 +84,17 @@ def launch(options: LaunchOptions, console: Console) -> int:
     check_sizes(jobs)
     with open_store(options.places.store_url, upgrade=True) as store, store.one_line():
         _refuse_second_driver(store, loaded.name)
-        plan = make_plan(jobs, recorded=finished_keys(store), finished=options.places.artifacts.finished())
+        if loaded.space.method == "optuna":
+            return _search(options, loaded, store, console)
+        recorded, artifacts = finished_keys(store), options.places.artifacts
+        finished = artifacts.finished()
+        lost = damaged_jobs(artifacts, jobs, recorded=recorded, finished=finished)
+        plan = make_plan(jobs, recorded=recorded, finished=finished, damaged=lost)
         check_backends(plan.to_run)
         check_data(plan.to_run, options.places.data_root)
         check_sizes(plan.to_run, options.places.data_root)
+        for key in lost:
+            artifacts.discard(key)
         write.record_sweep(store, name=loaded.name, space_text=loaded.recorded_text, jobs=jobs)
         return _carry_out(options, loaded, plan, store, console)
 
@@ -93,15 +105,40 @@ def _carry_out(options: LaunchOptions, loaded: LoadedSpace, plan: Plan, store: S
     for job in plan.jobs:
         if job.key in plan.unrecorded:
             recorder.finished(job)
+            recorder.tidy(job)
     if not plan.to_run:
         say(console, f"sweep {name}: nothing to do, all {len(plan.jobs)} jobs are done; {options.command('results', name)}")
         return 0
     say(console, f"sweep {name}: {summary(plan)}")
     to_run = taking_up(plan.to_run, finished_rungs(store), options.places.artifacts)
     board = CriticalPathBoard(to_run, max_failures=options.max_failures, effort=effort)
-    sweep = RunningSweep(board, recorder, to_run)
+    sweep = RunningSweep(board, recorder, to_run, known=plan.jobs)
     interrupted = _drive(sweep, options, name, store, recorder, console)
     return _conclude(sweep, options, name, recorder, console, interrupted=interrupted)
+
+
+def _search(options: LaunchOptions, loaded: LoadedSpace, store: Store, console: Console) -> int:
+    """Run a search, whose jobs come while it runs."""
+    from orchestrator.search.foresight import foresee
+    from orchestrator.search.opening import opened_search
+
+    name, artifacts = loaded.name, options.places.artifacts
+    foreseen = foresee(loaded.space)
+    check_sizes(foreseen)
+    check_backends(foreseen)
+    check_data(foreseen, options.places.data_root)
+    check_sizes(foreseen, options.places.data_root)
+    recorder = Recorder(store, sweep=name, artifacts=artifacts)
+    with opened_search(store, loaded.space, recorder=recorder, artifacts=artifacts) as search:
+        write.record_search(store, name=name, space_text=loaded.recorded_text, keys=search.ledger.job_keys())
+        if search.nothing_to_do:
+            say(console, f"sweep {name}: nothing to do: {search.words()}; {options.command('results', name)}")
+            return 0
+        say(console, f"sweep {name}: {search.words()}")
+        sweep = RunningSweep(Board([], max_failures=options.max_failures), recorder, (), source=search)
+        interrupted = _drive(sweep, options, name, store, recorder, console)
+        say(console, f"sweep {name}: {search.conclusion()}")
+        return _conclude(sweep, options, name, recorder, console, interrupted=interrupted)
 
 
 def _drive(sweep: RunningSweep, options: LaunchOptions, name: str, store: Store, recorder: Recorder, console: Console) -> bool:
@@ -115,11 +152,11 @@ def _drive(sweep: RunningSweep, options: LaunchOptions, name: str, store: Store,
     finally:
         sweep.harvest()
         recorder.close()
-    return sweep.interrupted and not sweep.board.drained
+    return sweep.interrupted and not sweep.drained
 
 
 def _executor(options: LaunchOptions, console: Console) -> Executor:
-    folders = Folders(options.places.artifacts.root, options.places.data_root)
+    folders = Folders(options.places.artifacts.url, options.places.data_root)
     if options.executor == "inline":
         return InlineExecutor(folders, options.resources)
     from orchestrator.driver import RayExecutor
@@ -167,7 +204,7 @@ def summary(plan: Plan) -> str:
     """A plan in one line."""
     left = {stage: plan.total(stage) - plan.done(stage) for stage in STAGES}
     to_run = ", ".join(f"{stage} {number}" for stage, number in left.items() if number)
-    again = f"; {len(plan.recreated)} more again, since their files are gone and needed" if plan.recreated else ""
+    again = f"; {len(plan.recreated)} more again, since their files are gone or damaged" if plan.recreated else ""
     return f"{len(plan.jobs)} jobs, {len(plan.jobs) - len(plan.pending)} done, {len(plan.pending)} to run ({to_run}){again}"
 
 

@@ -44,7 +44,9 @@ class _Display:
                 counts["waiting"] += counts["queued"]
                 cells = [Text(str(counts[state]), style=_STYLES[state] if counts[state] else "dim") for state in _STATES]
                 table.add_row(stage, *cells)
-        return Group(table, Text(_times(self._sweep)), Text(visible(f"last: {self._sweep.last}"), overflow="ellipsis", no_wrap=True))
+        source = [] if self._sweep.source is None else [Text(visible(self._sweep.source.words()))]
+        last = Text(visible(f"last: {self._sweep.last}"), overflow="ellipsis", no_wrap=True)
+        return Group(table, *source, Text(_times(self._sweep)), last)
 
 
 def say(console: Console, text: str) -> None:
@@ -77,7 +79,8 @@ def line(sweep: RunningSweep) -> str:
     numbers = {state: sweep.board.total(state) for state in _STATES}
     numbers["waiting"] += sweep.board.total("queued")
     states = ", ".join(f"{numbers[state]} {state}" for state in _STATES[1:] if numbers[state])
-    return f"{numbers['done']}/{total} jobs done{', ' if states else ''}{states}; {_times(sweep)}; last: {sweep.last}"
+    source = "" if sweep.source is None else f"{sweep.source.words()}; "
+    return f"{source}{numbers['done']}/{total} jobs done{', ' if states else ''}{states}; {_times(sweep)}; last: {sweep.last}"
 
 
 def _times(sweep: RunningSweep) -> str:

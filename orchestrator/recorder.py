@@ -1,6 +1,7 @@
 """What the driver tells the database, in one place: attempts, results, failures, and that it is alive."""
 
 import threading
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -9,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from orchestrator.store import Store, write
 from orchestrator.store.urls import scrubbed
 from workers.artifacts import Artifacts
-from workers.errors import ArtifactError
+from workers.errors import ArtifactError, StorageError
 from workers.results import Result
 from workers.specs import Job
 
@@ -55,14 +56,36 @@ class Recorder:
             except SQLAlchemyError as error:
                 self._note(error)
                 return
+            except StorageError as error:
+                self.last_error = str(error)
+                return
             except ArtifactError as error:
                 self.last_error = f"{error} (it was there before)"
             del self._backlog[key]
 
-    def failed(self, job: Job, *, error: str, traceback: str, final: bool) -> None:
+    def tidy(self, job: Job) -> None:
+        """Clear away what the attempts at a done job left, of which the last one died before it could."""
+        with suppress(ArtifactError):
+            self._artifacts.tidy(job)
+
+    def discarded_damage(self, job: Job) -> bool:
+        """Whether the done job's files are damaged, as a worker said, and now removed; its row in the database stays."""
+        try:
+            if self._artifacts.damage(job.key) is None:
+                return False
+            self._artifacts.discard(job.key)
+        except StorageError as error:
+            self.last_error = str(error)
+            return False
+        return True
+
+    def failed(self, job: Job, *, error: str, traceback: str, final: bool, interrupted: bool = False) -> None:
         try:
             attempt_id = self._attempts.pop(job.key, None)
-            write.record_failure(self._store, job.key, attempt_id=attempt_id, error=error, traceback=traceback, final=final)
+            outcome: write.Ending = "interrupted" if interrupted else "failed"
+            write.record_failure(
+                self._store, job.key, attempt_id=attempt_id, error=error, traceback=traceback, final=final, outcome=outcome
+            )
         except SQLAlchemyError as problem:
             self._note(problem)
 

@@ -109,6 +109,7 @@ def verdicts(
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
+    rungs: Annotated[bool, typer.Option("--rungs", help="With models that a search stopped before the end of their training.")] = False,
     output: Annotated[TextFormat, typer.Option("--format", "-f", help="How to print.")] = TextFormat.table,
 ) -> None:
     """Show per model whether its figures can be believed: sound, suspicious or unsound, and each check with what it found."""
@@ -116,7 +117,7 @@ def verdicts(
     from orchestrator.store import model_verdicts, open_store
 
     with open_store(places(home, store).store_url, upgrade=False) as opened:
-        found = model_verdicts(opened, sweep)
+        found = model_verdicts(opened, sweep, rungs=rungs)
     show(verdicts_json(found) if output is TextFormat.json else render_verdicts(found))
 
 

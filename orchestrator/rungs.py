@@ -8,6 +8,13 @@ from workers.artifacts import Artifacts
 from workers.specs import Earlier, Job, TrainSpec
 
 
+def schedule(trained: Lineage) -> int:
+    """The epochs of the model's last training, if it goes on to the end."""
+    spec = trained[_last_training(trained)].spec
+    assert isinstance(spec, TrainSpec)  # noqa: S101 (a lineage is made of them)
+    return spec.training.epochs
+
+
 def stopped(trained: Lineage, *, until: int) -> Lineage:
     """A model's jobs with its last training stopped after `until` epochs, its ancestors trained to their ends: they are other models' too.
 
@@ -16,12 +23,16 @@ def stopped(trained: Lineage, *, until: int) -> Lineage:
     Raises:
         ValueError: the schedule has fewer epochs.
     """
-    place = max(number for number, job in enumerate(trained) if job.stage != "defend")
+    place = _last_training(trained)
     jobs = list(trained[:place])
     for job in trained[place:]:
-        parents = dict.fromkeys(job.parents, jobs[-1].key)
+        parents = dict.fromkeys(job.parents, jobs[-1].key) if jobs else {}
         jobs.append(Job(spec=TrainSpec(**dict(job.spec) | {"until": until}), parents=parents))
     return tuple(jobs)
+
+
+def _last_training(trained: Lineage) -> int:
+    return max(number for number, job in enumerate(trained) if job.stage != "defend")
 
 
 def taking_up(jobs: Iterable[Job], rungs: Rungs, artifacts: Artifacts) -> tuple[Job, ...]:

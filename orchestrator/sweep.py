@@ -1,6 +1,6 @@
 """Resolves a space into jobs: every combination of the axes of each of its grids, with defaults filled in and equal computations merged."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from orchestrator.lineage import Lineage, Point, lineage, points, source_of
@@ -16,22 +16,23 @@ def expand(space: Space) -> list[Job]:
     """All jobs of a space, parents before their children, equal keys merged; the same space always gives the same list."""
     jobs: dict[str, Job] = {}
     for grid in space.grids:
-        for job in _jobs(grid):
+        for job in jobs_of(grid):
             jobs.setdefault(job.key, job)
     return list(jobs.values())
 
 
-def _jobs(grid: Grid) -> Iterator[Job]:
+def distinct(jobs: Iterable[Job]) -> list[Job]:
+    """The jobs in their order, equal keys merged."""
+    return list({job.key: job for job in jobs}.values())
+
+
+def jobs_of(grid: Grid) -> Iterator[Job]:
     """The jobs of a grid, parents before their children; a job may come more than once."""
     attacks = [asked for group in grid.attacks for asked in group.resolved()]
     surfaces = [surface for group in grid.surfaces for surface in group.resolved()]
     settings = grid.evaluation
     evaluation = EvaluationSpec(examples=settings.examples, batch_size=settings.batch_size, draws=settings.draws)
-    models: dict[str, tuple[Point, Lineage]] = {}
-    for point in points(grid):
-        trained = lineage(point)
-        models.setdefault(trained[-1].key, (point, trained))
-    for point, trained in models.values():
+    for point, trained in _models(grid):
         yield from trained
         sources = _sources(point, trained, attacks)
         yield from _measurements(trained[-1], attacks, evaluation, sources=sources, repeats=settings.repeats)
@@ -40,13 +41,36 @@ def _jobs(grid: Grid) -> Iterator[Job]:
         yield from (_surface(trained, surface) for surface in surfaces)
 
 
+def _models(grid: Grid) -> list[tuple[Point, Lineage]]:
+    """The models of a grid, each once."""
+    models: dict[str, tuple[Point, Lineage]] = {}
+    for point in points(grid):
+        trained = lineage(point)
+        models.setdefault(trained[-1].key, (point, trained))
+    return list(models.values())
+
+
+def proxies_of(grid: Grid, attacks: Sequence[Asked], *, stop: Callable[[Lineage], Lineage], examples: int | None) -> Iterator[Job]:
+    """The jobs of cheap stand-ins for a grid's models, parents before their children: each model as `stop` makes it of the whole one,
+    evaluated and attacked in these ways on at most so many examples, as often as the grid says."""
+    settings = grid.evaluation
+    fewer = settings.examples if examples is None else min(examples, settings.examples or examples)
+    evaluation = EvaluationSpec(examples=fewer, batch_size=settings.batch_size, draws=settings.draws)
+    for point, whole in _models(grid):
+        trained = stop(whole)
+        sources = _sources(point, trained, list(attacks))
+        others = [asked for asked in attacks if asked.source is None or sources[asked.source][-1].key != whole[-1].key]
+        yield from trained
+        yield from _measurements(trained[-1], others, evaluation, sources=sources, repeats=settings.repeats)
+
+
 def _sources(point: Point, trained: Lineage, attacks: list[Asked]) -> Sources:
     """The models on which the attacks' examples are made, if they are made beforehand: the attacked one itself, or another."""
     names = dict.fromkeys(asked.source for asked in attacks)
     return {name: trained if name is None else lineage(source_of(point, name)) for name in names}
 
 
-def _applicable(attack: Asked, source: TrainSpec) -> Asked:
+def applicable(attack: Asked, source: TrainSpec) -> Asked:
     """The attack as it applies to the model that it is made on, every setting that changes nothing about it at its default."""
     return attack._replace(attack=attack.attack.model_copy(update=_idle(source, attack.knowledge)))
 
@@ -87,7 +111,7 @@ def _measurements(model: Job, attacks: list[Asked], evaluation: EvaluationSpec, 
         if asked.knowledge == "transfer" and source.key == model.key:
             continue
         yield from (*ancestors, source)
-        attack, knowledge, _ = _applicable(asked, _spec(source))
+        attack, knowledge, _ = applicable(asked, _spec(source))
         parents = {"model": model.key}
         if knowledge in CRAFTED:
             craft = Job(spec=CraftSpec(attack=attack, evaluation=single), parents={"model": source.key})

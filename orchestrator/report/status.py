@@ -14,6 +14,7 @@ from orchestrator.plan import STAGES, Plan
 from orchestrator.report.tables import plain_table
 from orchestrator.running import label
 from orchestrator.store import Failure, SweepStatus
+from orchestrator.store.studies import StudyCounts
 from workers.specs import Job, TrainSpec
 
 _STATES = ("done", "running", "waiting", "failed", "blocked")
@@ -36,10 +37,19 @@ def _status_table(status: SweepStatus) -> Table:
 
 
 def _driver(status: SweepStatus) -> str:
+    trials = "" if status.trials is None else f"; {trials_line(status.trials)}"
     if status.driver_alive:
-        return f"running on {status.driver_host}, process {status.driver_pid}"
+        return f"running on {status.driver_host}, process {status.driver_pid}{trials}"
     left = sum(counts.total - counts.done for counts in status.stages.values())
-    return "finished" if left == 0 else f"not running, {left} jobs left"
+    if status.trials is not None and status.trials.left:
+        return f"not running{trials}"
+    return f"finished{trials}" if left == 0 else f"not running, {left} jobs left{trials}"
+
+
+def trials_line(trials: StudyCounts) -> str:
+    """A search's trials in a few words; Optuna's states add up to more than were asked for where some were nothing new."""
+    states = ", ".join(f"{number} {state}" for state, number in sorted(trials.states.items()))
+    return f"{trials.begun} of {trials.n_trials} trials begun" + (f" ({states})" if states else "")
 
 
 def render_failures(failures: Sequence[Failure]) -> RenderableType:

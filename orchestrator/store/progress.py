@@ -12,6 +12,7 @@ from orchestrator.store.describe import describe
 from orchestrator.store.lookup import sweep_id
 from orchestrator.store.models import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
 from orchestrator.store.session import Store
+from orchestrator.store.studies import StudyCounts, study_counts
 from orchestrator.store.values import Failure, StageCounts, SweepStatus
 from workers.fields import Stage
 
@@ -36,7 +37,8 @@ def sweep_status(store: Store, sweep: str | None, *, now: datetime | None = None
         counts = _counts(connection, number, since)
         records = select(SweepRecord).order_by(SweepRecord.name)
         rows = connection.execute(records if number is None else records.where(SweepRecord.id == number)).all()
-    return [_status(row, counts.get(row.id, {}), since) for row in rows]
+        trials = study_counts(connection)
+    return [_status(row, counts.get(row.id, {}), since, trials.get(row.name)) for row in rows]
 
 
 def failures(store: Store, sweep: str | None) -> list[Failure]:
@@ -114,7 +116,7 @@ def _blocked() -> AnySelect:
     return select(descended.union(further).c.key)
 
 
-def _status(row: Any, counts: dict[Stage, Counter[str]], since: datetime) -> SweepStatus:
+def _status(row: Any, counts: dict[Stage, Counter[str]], since: datetime, trials: StudyCounts | None) -> SweepStatus:
     return SweepStatus(
         name=row.name,
         launched_at=row.launched_at,
@@ -123,6 +125,7 @@ def _status(row: Any, counts: dict[Stage, Counter[str]], since: datetime) -> Swe
         driver_host=row.driver_host,
         driver_pid=row.driver_pid,
         stages={stage: StageCounts(**counts[stage]) for stage in _STAGES if stage in counts},
+        trials=trials,
     )
 
 

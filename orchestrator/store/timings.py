@@ -73,6 +73,8 @@ def _took(connection: Connection, keys: Iterable[str]) -> dict[str, tuple[float,
         for record in OUTCOMES:
             statement = select(record.job_key, record.seconds, EnvironmentRecord.device)
             statement = statement.join(EnvironmentRecord, EnvironmentRecord.id == record.environment_id)
+            if record is TrainedModelRecord:  # of one that went on from a rung the seconds are not those of all epochs
+                statement = statement.where(TrainedModelRecord.resumed_key.is_(None))
             rows = connection.execute(statement.where(record.job_key.in_(chunk)))
             found.update((key, (seconds, device.partition(":")[0])) for key, seconds, device in rows)
     return found

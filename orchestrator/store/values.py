@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from orchestrator.store.studies import StudyCounts
 from orchestrator.verdict import Check, Verdict
 from workers.fields import AdversarialTraining, DefenceName, Stage
 
@@ -45,6 +46,7 @@ class ResultRow:
     rank: dict[str, list[int]] | None
     rank_fraction: float | None
     rank_kind: str
+    stage_rank_fractions: list[float] | None = None
     sketch_modes: str
     rescale: bool
     binary: bool
@@ -127,6 +129,7 @@ class SurfaceRow:
     theta: float
     rank_fraction: float | None
     rank_kind: str
+    stage_rank_fractions: list[float] | None = None
     sketch_modes: str
     rescale: bool
     binary: bool
@@ -164,7 +167,8 @@ class StageCounts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SweepStatus:
-    """How far a sweep is, over the jobs of its space; `stages` holds the stages it has, in the order they are run."""
+    """How far a sweep is, over the jobs of its space; `stages` holds the stages it has, in the order they are run. A search's `trials`
+    bring further jobs; None for a grid."""
 
     name: str
     launched_at: datetime | None
@@ -173,6 +177,7 @@ class SweepStatus:
     driver_host: str | None
     driver_pid: int | None
     stages: dict[Stage, StageCounts]
+    trials: StudyCounts | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,7 +4,7 @@ Only `merge.py` (imports) and `prune.py` (deletions) write besides.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, Table, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -25,6 +25,8 @@ from orchestrator.store.session import Store
 from workers.results import Result
 from workers.specs import Job
 
+Ending = Literal["failed", "interrupted"]
+
 
 def record_sweep(store: Store, *, name: str, space_text: str, jobs: Sequence[Job]) -> None:
     """Make the sweep, or give it a new space: it then holds `jobs`, and its older ones as out of the space.
@@ -43,6 +45,30 @@ def record_sweep(store: Store, *, name: str, space_text: str, jobs: Sequence[Job
         # Results from before there were verdicts, or before the rules changed.
         for model in unjudged_models(connection, by_key):
             refresh_verdict(connection, model)
+
+
+def record_search(store: Store, *, name: str, space_text: str, keys: Iterable[str]) -> None:
+    """Make the sweep of a search, or give it a new space: it then holds those jobs of `keys` that the store knows (others were pruned),
+    and its other ones as out of the space. `add_jobs` brings those that come while it runs."""
+    with store.writing() as connection:
+        _insert_or_ignore(connection, SweepRecord, [{"name": name, "space": space_text, "created_at": utc_now()}])
+        connection.execute(update(SweepRecord).where(SweepRecord.name == name).values(space=space_text))
+        known = set(connection.execute(select(JobRecord.key)).scalars())
+        _set_space(connection, sweep_id(connection, name), sorted(known & set(keys)))
+
+
+def add_jobs(store: Store, sweep_name: str, jobs: Sequence[Job]) -> None:
+    """The sweep holds these jobs too. Their parents must be among them or in the store.
+
+    Raises:
+        UserError: no such sweep.
+    """
+    by_key = dict(sorted({job.key: job for job in jobs}.items()))
+    with store.writing() as connection:
+        sweep = sweep_id(connection, sweep_name)
+        _insert_or_ignore(connection, JobRecord, [job_row(job) for job in by_key.values()])
+        _insert_or_ignore(connection, JobParentRecord, [row for job in by_key.values() for row in parent_rows(job)])
+        _hold(connection, sweep, by_key)
 
 
 def begin_driving(store: Store, sweep_name: str, host: str, pid: int) -> None:
@@ -111,12 +137,22 @@ def record_result(store: Store, job: Job, result: Result, *, attempt_id: int | N
             _finish_attempt(connection, attempt_id, outcome="done", error=None, traceback=None)
 
 
-def record_failure(store: Store, job_key: str, *, attempt_id: int | None, error: str, traceback: str, final: bool) -> None:
-    """Record a failed attempt; after the `final` one the job is failed, unless it has a result. `error` is kept as one line."""
+def record_failure(
+    store: Store,
+    job_key: str,
+    *,
+    attempt_id: int | None,
+    error: str,
+    traceback: str,
+    final: bool,
+    outcome: Ending = "failed",
+) -> None:
+    """Record a failed (or interrupted) attempt; after the `final` one the job is failed, unless it has a result. `error` is kept as one
+    line."""
     with store.writing() as connection:
         if attempt_id is not None:
             line = " ".join(_storable(error).split())
-            _finish_attempt(connection, attempt_id, outcome="failed", error=line, traceback=_storable(traceback))
+            _finish_attempt(connection, attempt_id, outcome=outcome, error=line, traceback=_storable(traceback))
         if final:
             connection.execute(update(JobRecord).where(JobRecord.key == job_key, JobRecord.state != "done").values(state="failed"))
 
@@ -153,6 +189,11 @@ def _insert_or_ignore(connection: Connection, record: type[Base], rows: Sequence
 
 def _set_space(connection: Connection, sweep: int, keys: Iterable[str]) -> None:
     connection.execute(update(SweepJobRecord).where(SweepJobRecord.sweep_id == sweep).values(in_space=False))
+    _hold(connection, sweep, keys)
+
+
+def _hold(connection: Connection, sweep: int, keys: Iterable[str]) -> None:
+    """The jobs are in the sweep's space."""
     rows = [{"sweep_id": sweep, "job_key": key, "in_space": True} for key in keys]
     upsert = insert_ignoring(connection, table_of(SweepJobRecord)).on_conflict_do_update(
         index_elements=["sweep_id", "job_key"], set_={"in_space": True}

@@ -12,6 +12,7 @@ from orchestrator.store import Store, begin_driving, end_driving, finished_keys,
 from orchestrator.store.check import check_store, flags_problem
 from orchestrator.store.columns import Base
 from tests.builders import small_plan
+from tests.kept_files import kept
 from tests.stored import content, launch, leave_artifacts
 from workers.artifacts import Artifacts
 
@@ -113,19 +114,19 @@ def test_attempts_left_by_a_dead_driver_are_told_from_those_of_a_living_one(stor
 
 
 def test_missing_and_changed_files_are_found_and_only_hashing_sees_the_latter(store: Store, artifacts: Artifacts) -> None:
-    weights = artifacts.root / FULL.key / "weights.bin"
+    weights = kept(Path(artifacts.url), FULL.key, "weights.bin")
     weights.write_bytes(weights.read_bytes()[::-1])
     assert wrong(store, artifacts) == {}
     assert "is corrupt" in wrong(store, artifacts, hashes=True)["artifacts"]
     weights.unlink()
-    shutil.rmtree(artifacts.root / MODEL.key)
+    shutil.rmtree(Path(artifacts.url) / MODEL.key)
     found = wrong(store, artifacts)["artifacts"]
-    assert f"job {FULL.key}: weights.bin is missing" in found
+    assert f"job {FULL.key}: {weights.name} is missing" in found
     assert f"job {MODEL.key}: no result in" in found
 
 
 def test_many_problems_are_counted(store: Store, artifacts: Artifacts) -> None:
-    shutil.rmtree(artifacts.root)
+    shutil.rmtree(Path(artifacts.url))
     assert wrong(store, artifacts)["artifacts"].endswith(f"; and {len(JOBS) - 3} more")
 
 

@@ -52,6 +52,7 @@ def test_only_the_last_training_of_a_lineage_is_stopped(defended):
     assert (last.stage, last.spec.until, last.trunk_key, last.parents) == ("fine_tune", 2, SKETCHED.key, {"weights": FULL.key})
     assert [(job.stage, job.spec.until, job.parents) for job in around] == [("defend", 2, {"weights": last.key})] * defended
     assert stopped(lineage_of(defended), until=6) == lineage_of(defended)
+    assert [(job.spec.until, job.parents) for job in stopped((FULL,), until=1)] == [(1, {})]
     with pytest.raises(ValueError, match=r"until=7: must be in \[1, 6\]"):
         stopped(lineage_of(defended), until=7)
 

@@ -1,5 +1,6 @@
 """What a disturbed sweep has in the end, held against an undisturbed one: what is lost, what was done twice, what lies about."""
 
+import hashlib
 import json
 import sqlite3
 from contextlib import closing
@@ -46,30 +47,31 @@ def results(sweep: Sweep) -> dict[str, list[Row]]:
 def attempts(sweep: Sweep) -> dict[str, list[tuple[str, datetime]]]:
     """Outcome and beginning of every attempt, in order, by job key."""
     found: dict[str, list[tuple[str, datetime]]] = {}
-    for row in _select(sweep, "SELECT job_key, outcome, started_at FROM attempts ORDER BY id"):
+    for row in select(sweep, "SELECT job_key, outcome, started_at FROM attempts ORDER BY id"):
         found.setdefault(row["job_key"], []).append((row["outcome"], datetime.fromisoformat(row["started_at"]).replace(tzinfo=UTC)))
     return found
 
 
 def running_attempts(sweep: Sweep, *, since: float) -> list[float]:
     """How long each attempt begun `since` (seconds since 1970) has been at work without its job being saved: what a kill would undo."""
-    began = _select(sweep, "SELECT job_key, started_at FROM attempts WHERE outcome = 'running'") if sweep.database.exists() else []
+    began = select(sweep, "SELECT job_key, started_at FROM attempts WHERE outcome = 'running'") if sweep.database.exists() else []
     starts = {row["job_key"]: datetime.fromisoformat(row["started_at"]).replace(tzinfo=UTC).timestamp() for row in began}
     return [sweep.seconds_unsaved(key, start) for key, start in starts.items() if start >= since]
 
 
 def left_over(sweep: Sweep) -> list[str]:
-    """Temporary files, and in the folders of finished jobs whatever their results do not name: checkpoints, progress."""
+    """Temporary files, and in the folders of finished jobs whatever is not in their results: checkpoints, progress."""
     left = set(sweep.half_written())
     for path in sweep.artifacts.glob("*/result.json"):
-        known = _KEPT | set(json.loads(path.read_text())["files"])
-        left |= {found for found in path.parent.iterdir() if found.name not in known}
+        known = set(json.loads(path.read_text())["files"].values())
+        others = (found for found in path.parent.iterdir() if found.name not in _KEPT)
+        left |= {found for found in others if hashlib.sha256(found.read_bytes()).hexdigest() not in known}
     return sorted(str(path.relative_to(sweep.artifacts)) for path in left)
 
 
 def _lost(sweep: Sweep, quiet: Sweep) -> list[str]:
-    states = {row["key"]: row["state"] for row in _select(sweep, "SELECT key, state FROM jobs")}
-    undone = {row["key"] for row in _select(quiet, "SELECT key FROM jobs") if states.get(row["key"]) != "done"}
+    states = {row["key"]: row["state"] for row in select(sweep, "SELECT key, state FROM jobs")}
+    undone = {row["key"] for row in select(quiet, "SELECT key FROM jobs") if states.get(row["key"]) != "done"}
     return sorted(undone | _differing(results(sweep), results(quiet)))
 
 
@@ -89,10 +91,11 @@ def _repeated(sweep: Sweep, watch: Watch, *, clock: bool) -> list[str]:
 
 
 def _rows(sweep: Sweep, table: str) -> list[Row]:
-    return [{name: value for name, value in row.items() if name not in _OWN} for row in _select(sweep, f"SELECT * FROM {table}")]
+    return [{name: value for name, value in row.items() if name not in _OWN} for row in select(sweep, f"SELECT * FROM {table}")]
 
 
-def _select(sweep: Sweep, statement: str) -> list[Row]:
+def select(sweep: Sweep, statement: str) -> list[Row]:
+    """The rows that a statement finds in the sweep's database."""
     with closing(sqlite3.connect(sweep.database)) as connection:
         connection.row_factory = sqlite3.Row
         return [dict(row) for row in connection.execute(statement)]

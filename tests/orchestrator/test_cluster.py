@@ -2,13 +2,14 @@
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.commands import TINY, robustsweep, rows, stored_flags, write_space
-from tests.orchestrator.clusters import Head, ray_head
+from tests.orchestrator.clusters import Head, free_port, ray_head
 
 SMALL = TINY.replace("[1.0, 0.8]", "1.0").replace("[fgsm, pgd]", "fgsm")
 
@@ -107,8 +108,12 @@ def test_a_submitted_sweep_is_left_alone_with_no_wait_and_its_failure_is_an_exit
     assert info.entrypoint is not None
     assert info.entrypoint.startswith("python -m orchestrator.cli launch tiny.yaml --address auto")
     assert "py_modules" in json.dumps(info.runtime_env)
-    diverging = robustsweep("submit", space, *options, "--set", "training.learning_rate=1e30", cwd=tmp_path, env=head.env)
+    there = ["--home", tmp_path / "elsewhere", "--set", "training.learning_rate=1e30", "--max-failures", "0"]
+    diverging = robustsweep("submit", space, "--address", head.dashboard, *there, cwd=tmp_path, env=head.env)
     assert diverging.returncode == 1, diverging.stdout + diverging.stderr
+    while not client.get_job_status(found[1]).is_terminal():
+        time.sleep(0.5)
+    assert client.get_job_info(found[1]).driver_exit_code == 0
 
 
 @pytest.mark.slow
@@ -124,19 +129,20 @@ def test_a_cluster_that_asks_for_no_token_is_used_with_a_warning(tmp_path: Path)
 @pytest.mark.slow
 def test_a_cluster_without_room_is_made_to_grow(tmp_path: Path) -> None:
     """Ray's own stand-in for a cloud starts the workers, on this machine."""
-    types = {
-        "ray.head.default": {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0},
-        "worker": {"resources": {"CPU": 1}, "node_config": {}, "min_workers": 0, "max_workers": 2},
-    }
-    config = {"cluster_name": "grows", "max_workers": 2, "provider": {"type": "fake_multinode"}, "available_node_types": types}
-    config |= {"head_node_type": "ray.head.default", "idle_timeout_minutes": 1}
+    port, cpus = free_port(), {"ray.head.default": 0, "worker": 1}
+    types = {name: {"resources": {"CPU": count}, "node_config": {}, "min_workers": 0, "max_workers": 2} for name, count in cpus.items()}
+    config = {"cluster_name": "grows", "max_workers": 2, "head_node_type": "ray.head.default", "available_node_types": types}
+    config |= {"provider": {"type": "fake_multinode", "gcs_address": f"127.0.0.1:{port}"}, "auth": {"ssh_user": "nobody"}}
+    config |= {"idle_timeout_minutes": 5, "upscaling_speed": 1.0, "docker": {}, "file_mounts": {}, "cluster_synced_files": []}
+    commands = ("initialization", "setup", "head_setup", "worker_setup", "head_start_ray", "worker_start_ray")
+    config |= {f"{name}_commands": [] for name in commands}
     (tmp_path / "cluster.json").write_text(json.dumps(config))
     autoscaler = {"AUTOSCALER_UPDATE_INTERVAL_S": "1", "RAY_FAKE_CLUSTER": "1"}
-    with ray_head("--num-cpus=0", f"--autoscaling-config={tmp_path / 'cluster.json'}", env=autoscaler) as head:
-        options = ["--address", head.address, "--wait-for-nodes", "2", "--workers", "2"]
+    with ray_head("--num-cpus=0", f"--autoscaling-config={tmp_path / 'cluster.json'}", port=port, env=autoscaler) as head:
+        options = ["--address", head.address, "--wait-for-nodes", "3", "--workers", "2"]
         done = robustsweep("launch", write_space(tmp_path, SMALL), *options, cwd=tmp_path, env=head.env)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "waiting up to 2 minutes for a node that can hold a job" in done.stdout
+    assert "waiting up to 3 minutes for a node that can hold a job" in done.stdout
 
 
 def test_an_address_without_a_cluster_is_one_clear_line(tmp_path: Path) -> None:

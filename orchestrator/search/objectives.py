@@ -1,0 +1,127 @@
+"""What a search's objectives and constraints come to for one trial, from the outcomes of its jobs."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from orchestrator.store import interval_over_seeds
+from orchestrator.store.intervals import Correct
+from orchestrator.store.outcomes import JobOutcome
+from orchestrator.store.worst_case import worst_case
+from orchestrator.sweep import applicable
+from search_spaces import Asked, Grid, Objective, Space
+from workers.fields import CRAFTED
+from workers.specs import AttackSpec, EvaluateSpec, Job, TrainSpec
+
+_UNMEASURED = "the worst case of a randomised model needs two repeats or draws: one chooses the attack, the other scores it"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The value of an objective. For a share, `width` is that of its 95 % interval and `measured` are the jobs it is computed from."""
+
+    value: float
+    width: float = 0.0
+    measured: tuple[Job, ...] = ()
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A trial's grid, its jobs and what came of them, by key. The grid is a point, but for its seeds: then accuracies are those of a model
+    trained from any seed, and what is no accuracy is the mean over the models."""
+
+    space: Space
+    grid: Grid
+    jobs: Sequence[Job]
+    outcomes: Mapping[str, JobOutcome]
+
+    def read(self, objective: Objective) -> Reading:
+        """The objective's value.
+
+        Raises:
+            ValueError: it has none.
+        """
+        match objective.metric:
+            case "parameters":
+                return Reading(float(np.mean([self._parameters(model) for model in self._models])))
+            case "attack_seconds":
+                return Reading(float(np.mean([self._seconds(model) for model in self._models])))
+            case "clean_accuracy":
+                return self._share([(jobs, self._flags(jobs)) for jobs in map(self._evaluations, self._models)])
+            case _:
+                meant = self.meant(objective)
+                ensemble = objective.metric == "worst_case_accuracy"
+                return self._share([self._under(meant, model, ensemble=ensemble) for model in self._models])
+
+    def meant(self, objective: Objective) -> Sequence[Asked]:
+        """The attacks that the objective is measured by."""
+        return self.space.attacks_of(objective, self.grid)
+
+    @property
+    def _models(self) -> list[str]:
+        """The models that are measured, not their ancestors and sources."""
+        return list(dict.fromkeys(job.parents["model"] for job in self.jobs if isinstance(job.spec, EvaluateSpec)))
+
+    def _trained(self, key: str) -> TrainSpec:
+        return next(job.spec for job in self.jobs if job.key == key and isinstance(job.spec, TrainSpec))
+
+    def _parameters(self, model: str) -> int:
+        number = self.outcomes[model].n_parameters
+        assert number is not None  # noqa: S101 (a trained model has it)
+        return number
+
+    def _seconds(self, model: str) -> float:
+        """What all attacks on the model took, making the examples included: the sum over attacks of the mean over repeats."""
+        total = 0.0
+        for jobs in self._attacks(model):
+            total += float(np.mean([self.outcomes[job.key].seconds for job in jobs]))
+        crafted = {job.parents["examples"] for jobs in self._attacks(model) for job in jobs if "examples" in job.parents}
+        return total + sum(self.outcomes[key].seconds for key in crafted)
+
+    def _evaluations(self, model: str) -> list[Job]:
+        return [job for job in self.jobs if isinstance(job.spec, EvaluateSpec) and job.parents["model"] == model]
+
+    def _attacks(self, model: str) -> Iterator[list[Job]]:
+        """The attacks on the model, each with its repeats."""
+        groups: dict[tuple[object, ...], list[Job]] = {}
+        for job in self.jobs:
+            if isinstance(job.spec, AttackSpec) and job.parents["model"] == model:
+                spec = job.spec
+                groups.setdefault((spec.attack, spec.knowledge, tuple(sorted(job.parents.items()))), []).append(job)
+        yield from groups.values()
+
+    def _under(self, meant: Sequence[Asked], model: str, *, ensemble: bool) -> tuple[list[Job], Correct]:
+        """The repeats of the attacks that are meant, and whether examples were right under them: (repeats or folds, draws, examples)."""
+        groups = [jobs for jobs in self._attacks(model) if any(self._is(jobs[0], asked) for asked in meant)]
+        if not groups:
+            raise ValueError("none of the space's attacks on this model is the one that the objective means")
+        jobs = [job for group in groups for job in group]
+        if not ensemble and len(groups) == 1:
+            return jobs, self._flags(groups[0])
+        found = worst_case([self._flags(group) for group in groups], randomised=self._trained(model).randomised)
+        if found is None:
+            raise ValueError(_UNMEASURED)
+        return jobs, found
+
+    def _is(self, job: Job, asked: Asked) -> bool:
+        """Whether the job is the attack as it applies to this model."""
+        assert isinstance(job.spec, AttackSpec)  # noqa: S101 (`_attacks` yields such)
+        source = self._trained(job.parents.get("source", job.parents["model"]))
+        return job.spec.knowledge == asked.knowledge and job.spec.attack == applicable(asked, source).attack
+
+    def _flags(self, jobs: Sequence[Job]) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+        """The flags of an evaluation's or attack's repeats, (repeats, draws, examples)."""
+        flags = [self.outcomes[job.key].correct for job in jobs]
+        return np.stack([correct for correct in flags if correct is not None])
+
+    def _share(self, by_model: Sequence[tuple[Sequence[Job], Correct]]) -> Reading:
+        mean, low, high = interval_over_seeds([correct for _, correct in by_model])
+        return Reading(mean, high - low, tuple(job for jobs, _ in by_model for job in jobs))
+
+    def differs(self, job: Job) -> bool:
+        """Whether another repeat of an evaluation or attack may come to something else."""
+        randomised = self._trained(job.parents["model"]).randomised
+        if isinstance(job.spec, AttackSpec):
+            return randomised or (job.spec.attack.randomised and job.spec.knowledge not in CRAFTED)
+        return randomised

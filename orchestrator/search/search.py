@@ -1,0 +1,283 @@
+"""The search as a source of jobs: asks the study for trials, brings their jobs, tells the study what became of them."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from optuna import Trial
+from optuna.exceptions import StorageInternalError
+from optuna.study import Study
+from optuna.trial import TrialState
+from sqlalchemy.exc import SQLAlchemyError
+
+from orchestrator.plan import make_plan
+from orchestrator.preflight import check_sizes
+from orchestrator.recorder import Recorder
+from orchestrator.search.course import Complete, Courses, Failed, Pruned
+from orchestrator.search.ledger import IDENTITY, JOB_KEYS, KIND, MODEL_KEY, RETRY_OF, Ledger, identity_of
+from orchestrator.search.outlook import Outlook
+from orchestrator.search.rungs import PROMOTES, inherited
+from orchestrator.search.samplers import random_sampler, sampler_of
+from orchestrator.search.studies import is_exhausted, mark_exhausted
+from orchestrator.search.suggest import suggest
+from orchestrator.search.trials import LiveTrial, tell, tell_like
+from orchestrator.store import Store, finished_keys, write
+from orchestrator.store.urls import scrubbed
+from orchestrator.sweep import distinct, jobs_of
+from search_spaces import Grid, Space
+from workers.artifacts import Artifacts
+from workers.errors import UserError
+from workers.specs import EvaluateSpec, Job
+
+_REPEATING = 5  # so many suggestions in a row that are nothing new, and random ones are tried
+_EXHAUSTED = 100  # and so many, and there is nothing new
+_RETRY_SECONDS = 2.0
+_PATIENCE_SECONDS = 600.0
+_TROUBLE = (SQLAlchemyError, StorageInternalError)
+
+
+class Search:
+    """A `JobSource`. Everything it knows is in the database: a search that was killed is one that is opened again.
+
+    A trial that the study has as running when the search is opened is continued: its values are there, or are suggested as they would
+    have been; from them follow its jobs, of which those done are found by key; and it is told once. What a kill comes between is done
+    in the order that makes this true: a trial's jobs are in the store before it names them, and its verdict is told last.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        space: Space,
+        store: Store,
+        *,
+        recorder: Recorder,
+        artifacts: Artifacts,
+        courses: Courses,
+        warm_start: Callable[["Search"], None] | None = None,
+    ) -> None:
+        """Open the search; nothing is written before the first call of `more`, which `warm_start` is part of."""
+        assert space.search is not None  # noqa: S101 (only a space with method optuna is searched)
+        self.study, self.space, self.section, self.store = study, space, space.search, store
+        self._recorder, self._courses, self._warm_start = recorder, courses, warm_start
+        self.recorded, self._on_disk = set(finished_keys(store)), set(artifacts.finished())
+        self.ledger = Ledger(study)
+        self.outlook = Outlook(study, self.section, self.ledger)
+        self.live: dict[int, LiveTrial] = {}
+        self._conditional = any(parameter.when for parameter in space.parameters)
+        self._lost: set[str] = set()
+        self._waiting_for: defaultdict[str, set[int]] = defaultdict(set)
+        self._outbox: list[Job] = []
+        self._started: float | None = None
+        self._recovering = True
+        self._repeated = self.ledger.repeated()
+        self._over = False
+        self._trouble_since: float | None = None
+        self._retry_at = 0.0
+
+    @property
+    def nothing_to_do(self) -> bool:
+        """Whether every trial is finished, and no other will be asked for."""
+        return not (self._unfinished() or self._has_budget() or self.ledger.to_retry())
+
+    def more(self, *, idle: bool) -> Sequence[Job]:
+        """Tell what can be told; and where a worker is idle ask for trials, until one brings jobs or enough are under way.
+
+        Raises:
+            UserError: the database has been failing for long, and nothing is under way.
+        """
+        try:
+            if time.monotonic() >= self._retry_at:
+                self._proceed(idle=idle)
+        except _TROUBLE as error:
+            self._bear(error)
+        brought, self._outbox = self._outbox, []
+        return brought
+
+    def succeeded(self, job: Job) -> None:
+        self.recorded.add(job.key)
+        self._on_disk.add(job.key)
+        for live in self._waiting(job):
+            live.pending.discard(job.key)
+
+    def failed(self, job: Job) -> None:
+        self._lost.add(job.key)
+        for live in self._waiting(job):
+            live.verdict = _failed_by(job)
+
+    def _waiting(self, job: Job) -> list[LiveTrial]:
+        """The trials that wait for the job; one of those that did may be told already, since another of its jobs failed."""
+        return [self.live[number] for number in self._waiting_for.pop(job.key, ()) if number in self.live]
+
+    @property
+    def drained(self) -> bool:
+        return self._over
+
+    def words(self) -> str:
+        return self.outlook.words(running=len(self.live))
+
+    def seconds_left(self, elapsed: float) -> float | None:
+        return self.outlook.seconds_left(elapsed, running=len(self.live))
+
+    def conclusion(self) -> str:
+        """How the search ended, in one line."""
+        exhausted = "; nothing new is left in these ranges" if is_exhausted(self.study, self.space) else ""
+        timed_out = f"; stopped asking after {self.section.timeout:g} s" if self._timed_out() else ""
+        return f"{self.words()}{exhausted}{timed_out}"
+
+    def _proceed(self, *, idle: bool) -> None:
+        if self._started is None:
+            self._prepare()
+        self._settle()
+        while idle and not self._outbox and self._may_begin():
+            self._begin()
+            self._settle()
+        self._over = idle and not (self.live or self._outbox)
+        self._trouble_since = None
+
+    def _prepare(self) -> None:
+        """What a launch does first: trials that failed by a job are tried again, as a grid's failed jobs are."""
+        if self._warm_start is not None:
+            self._warm_start(self)
+        for trial in self.ledger.to_retry():
+            identity = trial.user_attrs[IDENTITY]
+            again = {**inherited(trial.user_attrs), RETRY_OF: trial.number, IDENTITY: identity}
+            self.study.enqueue_trial(trial.params, user_attrs=again)
+        self._started = time.monotonic()
+
+    def _bear(self, error: Exception) -> None:
+        """The database failed: all is tried again soon, what was half done from where it stands."""
+        now = time.monotonic()
+        self._recovering, self._retry_at = True, now + _RETRY_SECONDS
+        self._trouble_since = self._trouble_since or now
+        said = scrubbed(str(error.__cause__ or error), self.store.engine.url)
+        self.outlook.trouble(said)
+        if now - self._trouble_since > _PATIENCE_SECONDS and not any(live.pending for live in self.live.values()):
+            raise UserError(f"sweep {self.space.name}: the database has been failing for {_PATIENCE_SECONDS:.0f} s: {said}") from error
+
+    def _settle(self) -> None:
+        for number in list(self.live):
+            while self._step(number, self.live[number]):
+                pass
+
+    def _step(self, number: int, live: LiveTrial) -> bool:
+        """Take the trial on as far as its results allow; whether there may be another step."""
+        if live.verdict is not None:
+            self._conclude(number, live)
+            return False
+        if live.stage:
+            self._hand_out(number, live)
+            return True
+        if live.pending or (step := live.course.advance()) is None:
+            return False
+        if isinstance(step, Complete | Failed | Pruned):
+            live.verdict = step
+        else:
+            live.stage = step
+        return True
+
+    def _hand_out(self, number: int, live: LiveTrial) -> None:
+        """Bring the jobs of the trial's stage that have no result yet."""
+        if lost := [job for job in live.stage if job.key in self._lost]:
+            live.verdict = _failed_by(lost[0])
+            return
+        write.add_jobs(self.store, self.space.name, live.stage)
+        jobs = distinct([*live.jobs, *live.stage])
+        if new := [model for model in _evaluated(live.stage) if model not in _evaluated(live.jobs)]:
+            live.trial.set_user_attr(MODEL_KEY, new[0])
+        live.trial.set_user_attr(JOB_KEYS, [job.key for job in jobs])
+        plan = make_plan(jobs, recorded=self.recorded, finished=self._on_disk)
+        for job in plan.jobs:
+            if job.key in plan.unrecorded:
+                self._recorder.finished(job)
+                self.recorded.add(job.key)
+        live.jobs, live.stage = jobs, ()
+        live.pending = {job.key for job in plan.to_run}
+        for key in live.pending:
+            self._waiting_for[key].add(number)
+        self._outbox += plan.to_run
+
+    def _conclude(self, number: int, live: LiveTrial) -> None:
+        assert live.verdict is not None  # noqa: S101 (`_step` has looked)
+        kind = {KIND: "failed"} if isinstance(live.verdict, Failed) and live.verdict.by_job else {}
+        tell(self.study, live.trial, live.verdict, **kind)
+        while live.twins:
+            tell_like(self.study, live.twins[-1], self._told(number))
+            live.twins.pop()
+        del self.live[number]
+        self.outlook.told(live.verdict)
+
+    def _told(self, number: int) -> Any:
+        return self.study.get_trials(deepcopy=False)[number]
+
+    def _may_begin(self) -> bool:
+        if len(self.live) >= self.section.n_parallel:
+            return False
+        if self._recovering and self._orphan() is None:
+            self._recovering = False
+        return self._recovering or (not self._timed_out() and (self._has_budget() or self._is_waiting()))
+
+    def _timed_out(self) -> bool:
+        limit = self.section.timeout
+        return limit is not None and self._started is not None and time.monotonic() - self._started > limit
+
+    def _has_budget(self) -> bool:
+        return self.ledger.counted < self.section.n_trials and not is_exhausted(self.study, self.space)
+
+    def _is_waiting(self) -> bool:
+        """Whether somebody has enqueued a trial."""
+        return bool(self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
+
+    def _unfinished(self) -> bool:
+        return bool(self.study.get_trials(deepcopy=False, states=(TrialState.WAITING, TrialState.RUNNING)))
+
+    def _orphan(self) -> Trial | None:
+        """A trial that is running in the study, and not here."""
+        known = {*self.live, *(twin.number for live in self.live.values() for twin in live.twins)}
+        running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        left = [trial for trial in running if trial.number not in known]
+        return Trial(self.study, left[0]._trial_id) if left else None
+
+    def _begin(self) -> None:
+        """Ask for a trial, or continue one; then it is under way, or told already."""
+        trial = (self._orphan() if self._recovering else None) or self.study.ask()
+        sampler = random_sampler if self._repeated >= _REPEATING else sampler_of
+        self.study.sampler = sampler(self.section, trial=trial.number, conditional=self._conditional)
+        values = suggest(trial, self.space.parameters)
+        try:
+            grid = self.space.at(values)
+            jobs = distinct(jobs_of(grid))
+            check_sizes(jobs)
+        except (ValueError, UserError) as error:
+            tell(self.study, trial, Failed(str(error)), **{KIND: "illegal"})
+            self._note_repetition()
+        else:
+            self._begin_with(trial, grid, identity_of(jobs))
+
+    def _begin_with(self, trial: Trial, grid: Grid, identity: str) -> None:
+        trial.set_user_attr(IDENTITY, identity)
+        original = self.ledger.twin(identity)
+        if original is None or (PROMOTES in trial.user_attrs and original not in self.live):
+            self.live[trial.number] = LiveTrial(trial, identity, self._courses(trial, grid))
+            self.ledger.begin(identity, trial.number)
+            self._repeated = 0
+            return
+        if original in self.live:
+            self.live[original].twins.append(trial)
+        else:
+            tell_like(self.study, trial, self._told(original))
+        self._note_repetition()
+
+    def _note_repetition(self) -> None:
+        self._repeated += 1
+        if self._repeated >= _EXHAUSTED:
+            mark_exhausted(self.study, self.space)
+
+
+def _evaluated(jobs: Sequence[Job]) -> list[str]:
+    """The models that are evaluated."""
+    return [job.parents["model"] for job in jobs if isinstance(job.spec, EvaluateSpec)]
+
+
+def _failed_by(job: Job) -> Failed:
+    return Failed(f"{job.stage} job {job.key} failed; robustsweep status --failed says why", by_job=True)

@@ -1,0 +1,98 @@
+"""A sweep's study: made at the first launch, found again at the next, refused where its trials would not be comparable."""
+
+import hashlib
+import json
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution, check_distribution_compatibility
+from optuna.storages import BaseStorage
+from optuna.study import Study
+
+from orchestrator.search.suggest import distribution
+from search_spaces import Parameter, Space
+from search_spaces.filling import ABSENT, put
+from workers.errors import UserError
+
+_FIXED, _OBJECTIVES, _EXHAUSTED, N_TRIALS = "fixed_settings", "objectives", "exhausted", "n_trials"
+
+
+def open_study(storage: BaseStorage, space: Space) -> Study:
+    """The study of the space's name; user attributes keep what its trials have in common.
+
+    Raises:
+        UserError: the study is of other objectives, or of another space but for its ranges.
+    """
+    section = space.search
+    assert section is not None  # noqa: S101 (only a space with method optuna is searched)
+    goals = [objective.goal for objective in section.objectives]
+    words = [f"{objective.goal} {objective.words}" for objective in section.objectives]
+    if space.name not in optuna.get_all_study_names(storage):
+        study = optuna.create_study(storage=storage, study_name=space.name, directions=goals)
+        study.set_user_attr(_FIXED, _fixed_settings(space))
+        study.set_user_attr(_OBJECTIVES, words)
+        with warnings.catch_warnings(action="ignore"):  # it is experimental; optuna-dashboard shows these names
+            study.set_metric_names([objective.words for objective in section.objectives])
+    study = optuna.load_study(study_name=space.name, storage=storage)
+    _check(study, space, words)
+    study.set_user_attr(N_TRIALS, section.n_trials)
+    return study
+
+
+def _check(study: Study, space: Space, words: list[str]) -> None:
+    held = study.user_attrs.get(_OBJECTIVES, words)
+    if held != words:
+        raise UserError(f"{_another(space)}: its objectives were: {', '.join(held)}; they are: {', '.join(words)}")
+    if study.user_attrs.get(_FIXED, _fixed_settings(space)) != _fixed_settings(space):
+        raise UserError(f"{_another(space)}: a setting that is not searched has changed, and old trials would not be comparable")
+    for name, old, new in _incompatible(study, space.parameters):
+        raise UserError(f"{_another(space)}: {name} was {old}; a study cannot hold that and {new}")
+
+
+def _another(space: Space) -> str:
+    return f"sweep {space.name}: give the space another name, since its study has trials already"
+
+
+def _incompatible(study: Study, parameters: Iterable[Parameter]) -> list[tuple[str, BaseDistribution, BaseDistribution]]:
+    """The parameters that Optuna could not keep in one study, as they were and as they are now."""
+    held: dict[str, BaseDistribution] = {}
+    for trial in study.get_trials(deepcopy=False):
+        held.update(trial.distributions)
+    now = {parameter.name: distribution(parameter) for parameter in parameters}
+    return [(name, held[name], now[name]) for name in now.keys() & held.keys() if not _go_together(held[name], now[name])]
+
+
+def _go_together(old: BaseDistribution, new: BaseDistribution) -> bool:
+    try:
+        check_distribution_compatibility(old, new)
+    except ValueError:
+        return False
+    return True
+
+
+def mark_exhausted(study: Study, space: Space) -> None:
+    """The sampler comes to nothing new in these ranges."""
+    study.set_user_attr(_EXHAUSTED, _ranges(space))
+
+
+def is_exhausted(study: Study, space: Space) -> bool:
+    """Whether a launch has found so, and the ranges are the same."""
+    return bool(study.user_attrs.get(_EXHAUSTED) == _ranges(space))
+
+
+def _ranges(space: Space) -> str:
+    return _digest([parameter.model_dump(mode="json") for parameter in space.parameters])
+
+
+def _fixed_settings(space: Space) -> str:
+    """The space's settings but for those that are searched, as a digest."""
+    data: Mapping[str, Any] = space.template
+    for parameter in space.parameters:
+        data = put(data, parameter.path, ABSENT)
+    return _digest(data)
+
+
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()

@@ -1,0 +1,60 @@
+"""A search's trials while they are under way, and what is told of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from optuna import Trial
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from orchestrator.search.course import Complete, Course, Failed, Pruned, Verdict
+from orchestrator.search.ledger import JOB_KEYS, KIND, MODEL_KEY, REASON, TWIN
+from workers.specs import Job
+
+
+@dataclass
+class LiveTrial:
+    """A trial under way: `jobs` those of its stages so far, `pending` the keys of those it waits for, `stage` the jobs that are still to
+    be handed out, `twins` later trials of the same configuration, which are told what this one is told."""
+
+    trial: Trial
+    identity: str
+    course: Course
+    pending: set[str] = field(default_factory=set)
+    jobs: Sequence[Job] = ()
+    stage: Sequence[Job] = ()
+    verdict: Verdict | None = None
+    twins: list[Trial] = field(default_factory=list)
+
+
+def tell(study: Study, trial: Trial, verdict: Verdict, **attributes: object) -> None:
+    """Tell the study what the trial came to, with these user attributes. One that was told already stays as it is."""
+    try:
+        for name, value in attributes.items():
+            trial.set_user_attr(name, value)
+        match verdict:
+            case Complete(values, violations):
+                for name, violation in violations.items():
+                    if name not in trial.constraints:  # a kill may have come between this and telling
+                        trial.set_constraint(name, violation)
+                study.tell(trial, list(values), skip_if_finished=True)
+            case Failed(reason):
+                trial.set_user_attr(REASON, reason)
+                study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
+            case pruned:
+                trial.set_user_attr(REASON, pruned.reason)
+                study.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
+    except UpdateFinishedTrialError:  # the database had taken it before it seemed to fail
+        return
+
+
+def tell_like(study: Study, trial: Trial, twin: FrozenTrial) -> None:
+    """Tell the study that a trial came to what its twin, which is finished, came to."""
+    shared = {name: twin.user_attrs[name] for name in (MODEL_KEY, JOB_KEYS) if name in twin.user_attrs}
+    attributes = {KIND: "duplicate", TWIN: twin.number, **shared}
+    if twin.state == TrialState.COMPLETE:
+        tell(study, trial, Complete(tuple(twin.values), twin.constraints), **attributes)
+        return
+    reason = f"as trial {twin.number}: {twin.user_attrs.get(REASON, 'no reason given')}"
+    tell(study, trial, Pruned(reason) if twin.state == TrialState.PRUNED else Failed(reason), **attributes)

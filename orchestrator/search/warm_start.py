@@ -1,0 +1,116 @@
+"""Results that are there before the search asks for them: they enter the study, so that the sampler knows them."""
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from optuna.trial import TrialState, create_trial
+
+from orchestrator.search.course import Complete, WholeCourse
+from orchestrator.search.ledger import IDENTITY, JOB_KEYS, KIND, MODEL_KEY, identity_of
+from orchestrator.search.suggest import distribution
+from orchestrator.store import write
+from orchestrator.store.trained_specs import TrainedSpec, trained_specs
+from orchestrator.sweep import distinct, jobs_of
+from search_spaces import Grid, Parameter, Space, Value
+from workers.specs import EvaluateSpec, Job
+
+if TYPE_CHECKING:
+    from orchestrator.search.search import Search
+
+_Specs = Mapping[str, Any]
+
+
+def warm_start(search: "Search") -> None:
+    """Add a finished trial for each configuration of the space all of whose results the store holds, if the study has it not."""
+    tried: set[tuple[tuple[str, Value], ...]] = set()
+    for model in trained_specs(search.store):
+        for values in _values(search.space, model):
+            if (known := tuple(sorted(values.items()))) not in tried:
+                tried.add(known)
+                _add(search, values)
+
+
+def _add(search: "Search", values: dict[str, Value]) -> None:
+    try:
+        grid = search.space.at(values)
+        jobs = distinct(jobs_of(grid))
+    except ValueError:
+        return  # values of a model that the space does not have
+    identity = identity_of(jobs)
+    if search.ledger.knows(identity) or any(job.key not in search.recorded for job in jobs):
+        return
+    verdict = _come_to(search, grid)
+    if verdict is None:
+        return
+    write.add_jobs(search.store, search.space.name, jobs)
+    distributions = {parameter.name: distribution(parameter) for parameter in search.space.parameters if parameter.name in values}
+    with warnings.catch_warnings(action="ignore"):
+        trial = create_trial(
+            state=TrialState.COMPLETE,
+            params=values,
+            distributions=distributions,
+            values=list(verdict.values),
+            user_attrs={KIND: "warm_start", IDENTITY: identity, MODEL_KEY: _model(jobs), JOB_KEYS: [job.key for job in jobs]},
+            constraints=dict(verdict.violations) or None,
+        )
+    search.study.add_trial(trial)
+    search.ledger.begin(identity, len(search.study.get_trials(deepcopy=False)) - 1, counts=False)
+    search.outlook.found(verdict)
+
+
+def _come_to(search: "Search", grid: Grid) -> Complete | None:
+    """The values of a configuration by the results of its space; an interval that is too wide for the search is as it is."""
+    verdict = WholeCourse(search.space, grid, search.store, repeats=False).conclude()
+    return verdict if isinstance(verdict, Complete) else None
+
+
+def _model(jobs: Sequence[Job]) -> str:
+    return next(job.parents["model"] for job in jobs if isinstance(job.spec, EvaluateSpec))
+
+
+def _values(space: Space, model: TrainedSpec) -> Iterator[dict[str, Value]]:
+    """The values under which the space might have this model: as its spec says them, where it does, or any legal one, since it may be
+    one that changes nothing here. Whether it is the same is seen by the keys.
+
+    Parameters of attacks take each attack's that the model has seen.
+    """
+    for attack in model.attacks or ({},):
+        values: dict[str, Value] = {}
+        for parameter in space.parameters:
+            if parameter.applies(values):
+                values[parameter.name] = _legal(parameter, _said(parameter, model, attack))
+        yield values
+
+
+def _said(parameter: Parameter, model: TrainedSpec, attack: _Specs) -> Any:
+    """What the model's specs say of a parameter; None where they say nothing."""
+    section, *path = parameter.path
+    match section:
+        case "seed":
+            return model.spec["seed"]
+        case "attacks":
+            return _inside(attack, path[1:])
+        case "training":
+            return _inside(model.pretraining["training"], path)
+        case "fine_tuning":
+            return _inside(model.spec["training"], path)
+        case _:
+            return _inside(model.spec[str(section)], path)
+
+
+def _inside(held: Any, path: Sequence[str | int]) -> Any:
+    for part in path:
+        try:
+            held = held[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return held
+
+
+def _legal(parameter: Parameter, said: Any) -> Value:
+    try:
+        parameter.require(said)
+    except (ValueError, TypeError):
+        return parameter.ends[0]
+    return parameter.exact(said)

@@ -1,0 +1,86 @@
+"""A search on Ray whose driver is killed again and again: every trial ends, has its jobs, and nothing is trained twice."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import optuna
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from tests.commands import attempts, robustsweep, write_space
+from tests.orchestrator.test_interruptions import descendants, launching, results, wait_for
+
+SEARCH = """
+method: optuna
+search:
+  n_trials: 6
+  n_parallel: 2
+  objectives: [clean_accuracy, {metric: worst_case_accuracy, epsilon: 8/255}]
+  constraints: [parameters <= 1000000]
+data: {name: digits, train_examples: 64}
+model: {width: 2, theta: {min: 0.6, max: 1.0}, rank_fraction: {min: 0.3, max: 1.0}}
+training: {epochs: 6, batch_size: 32}
+fine_tuning: {epochs: 3}
+evaluation: {examples: 12, batch_size: 6, repeats: 2}
+attacks: [{attack: [fgsm, pgd], epsilon: 8/255, steps: 2}]
+"""
+
+
+def trials(folder: Path) -> list[FrozenTrial]:
+    storage = RDBStorage(f"sqlite:///{folder / 'sweeps' / 'results.db'}")
+    found: list[FrozenTrial] = optuna.load_study(study_name="tiny", storage=storage).trials
+    storage.engine.dispose()
+    return found
+
+
+def kill_when(condition: Callable[[], bool], folder: Path) -> None:
+    """Launch, and kill the driver as soon as the condition holds; its workers end by themselves."""
+    with launching(folder) as process:
+        wait_for(condition, seconds=200)
+        below = descendants(process.pid)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait(timeout=60)
+        wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid, title in below.items() if "ImplicitFunc" in title))
+
+
+def recorded(folder: Path) -> dict[str, str]:
+    """The state of every job of the sweep, by key."""
+    connection = sqlite3.connect(folder / "sweeps" / "results.db")
+    try:
+        return dict(connection.execute("SELECT key, state FROM jobs JOIN sweep_jobs ON job_key = key"))
+    finally:
+        connection.close()
+
+
+def test_a_search_whose_driver_is_killed_three_times_ends_as_one_that_was_not(tmp_path: Path) -> None:
+    write_space(tmp_path, SEARCH)
+    for number in (1, 9, 17):
+        kill_when(lambda number=number: results(tmp_path) >= number, tmp_path)  # type: ignore[misc]
+    done: subprocess.CompletedProcess[str] = robustsweep("launch", "tiny.yaml", "--workers", "2", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "6 of 6 trials" in done.stdout
+    found, jobs = trials(tmp_path), recorded(tmp_path)
+    assert {trial.state for trial in found} == {TrialState.COMPLETE}
+    assert sum("kind" not in trial.user_attrs for trial in found) == 6
+    for trial in found:
+        assert {jobs[key] for key in trial.user_attrs["job_keys"]} == {"done"}
+        assert trial.user_attrs["model_key"] in trial.user_attrs["job_keys"]
+        assert set(trial.constraints) == {"parameters <= 1000000"}
+    assert set(jobs) == {key for trial in found for key in trial.user_attrs["job_keys"]}
+    assert [outcomes for outcomes in attempts(tmp_path).values() if outcomes.count("done") > 1] == []
+    assert "nothing to do" in robustsweep("launch", "tiny.yaml", cwd=tmp_path).stdout
+
+
+def test_ctrl_c_ends_a_search_as_it_ends_a_grid(tmp_path: Path) -> None:
+    write_space(tmp_path, SEARCH)
+    with launching(tmp_path) as process:
+        wait_for(lambda: results(tmp_path) >= 3, seconds=200)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(timeout=90) == 130
+    printed = (tmp_path / "launch.log").read_text()
+    assert "continue with: robustsweep launch tiny.yaml" in printed
+    assert "Traceback" not in printed

@@ -1,0 +1,255 @@
+"""What a search asks, brings and tells, with jobs whose results follow from their specs."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.trial import FrozenTrial, TrialState
+
+from orchestrator.store import finished_keys, open_store, record_result, record_sweep, sweep_status
+from orchestrator.sweep import expand
+from search_spaces import parse_space
+from tests.orchestrator.search.synthetic import ROBUST, THETA, Laboratory, never, searched, space_text
+from workers.errors import UserError
+from workers.specs import AttackSpec, Job, TrainSpec
+
+
+def trials(laboratory: Laboratory, name: str = "small") -> list[FrozenTrial]:
+    """The study as anybody reads it who has nothing but Optuna."""
+    storage = optuna.storages.RDBStorage(laboratory.url)
+    found: list[FrozenTrial] = optuna.load_study(study_name=name, storage=storage).trials
+    storage.engine.dispose()
+    return found
+
+
+def kinds(found: list[FrozenTrial]) -> Counter[str]:
+    return Counter(trial.user_attrs.get("kind", "tried") for trial in found)
+
+
+def test_a_search_tells_every_trial_what_its_jobs_came_to(laboratory: Laboratory) -> None:
+    laboratory.launch(searched(space_text()))
+    found = trials(laboratory)
+    assert [trial.state for trial in found] == [TrialState.COMPLETE] * 6
+    with open_store(laboratory.url, upgrade=False) as store:
+        done = finished_keys(store)
+    for trial in found:
+        assert set(trial.user_attrs["job_keys"]) <= done
+        spec = laboratory.models[trial.user_attrs["model_key"]]
+        assert (spec.model.theta, spec.model.rank_fraction) == (trial.params["model.theta"], trial.params["model.rank_fraction"])
+        assert trial.values == pytest.approx([laboratory.share(spec, attacked=attacked) for attacked in (False, True)], abs=0.5 / 40 + 1e-9)
+    assert len(laboratory.ran) == len(set(laboratory.ran))
+
+
+def test_a_finished_search_asks_for_nothing_and_more_trials_continue_it(laboratory: Laboratory) -> None:
+    laboratory.launch(searched(space_text(n_trials=3)))
+    with laboratory.open(searched(space_text(n_trials=3))) as (_, search, _sweep):
+        assert search.nothing_to_do
+    laboratory.launch(searched(space_text(n_trials=5)))
+    assert len(trials(laboratory)) == 5
+
+
+def test_a_search_that_stops_and_goes_on_suggests_what_it_would_have_suggested(laboratory: Laboratory, tmp_path: Path) -> None:
+    laboratory.launch(searched(space_text(n_trials=14)))
+    other = Laboratory(tmp_path / "other", f"sqlite:///{tmp_path / 'other.db'}")
+    for n_trials in (4, 11, 14):
+        other.launch(searched(space_text(n_trials=n_trials)))
+    assert [trial.params for trial in trials(other)] == [trial.params for trial in trials(laboratory)]
+
+
+def test_suggestions_that_were_tried_before_are_told_at_once_and_do_not_count(laboratory: Laboratory) -> None:
+    laboratory.launch(searched(space_text(n_trials=5, model={"theta": THETA, "rank_fraction": 1.0})))
+    found = trials(laboratory)
+    assert len({trial.params["model.theta"] for trial in found}) == 5
+    assert kinds(found)["tried"] == 5
+    for trial in found:
+        if trial.user_attrs.get("kind") == "duplicate":
+            assert trial.values == found[trial.user_attrs["duplicate_of"]].values
+    assert len(laboratory.ran) == len(set(laboratory.ran))
+
+
+def test_a_search_of_ranges_that_hold_nothing_new_ends(laboratory: Laboratory) -> None:
+    space = searched(space_text(n_trials=50, model={"theta": THETA, "rank_fraction": 1.0}))
+    search = laboratory.launch(space)
+    assert kinds(trials(laboratory))["tried"] == 5
+    assert "nothing new is left" in search.conclusion()
+    before = len(trials(laboratory))
+    with laboratory.open(space) as (_, again, _sweep):
+        assert again.nothing_to_do
+    assert len(trials(laboratory)) == before
+
+
+def test_two_trials_under_way_with_the_same_values_share_their_jobs(laboratory: Laboratory) -> None:
+    laboratory.launch(searched(space_text(n_trials=5, n_parallel=5, sampler="random", model={"theta": THETA, "rank_fraction": 1.0})))
+    assert kinds(trials(laboratory))["tried"] == 5
+    assert len(laboratory.ran) == len(set(laboratory.ran))
+    assert all(trial.state == TrialState.COMPLETE for trial in trials(laboratory))
+
+
+def test_a_trial_whose_job_fails_is_told_so_without_a_value_and_tried_again_by_the_next_launch(laboratory: Laboratory) -> None:
+    laboratory.fails = lambda job: isinstance(job.spec, AttackSpec) and len(laboratory.models) == 1
+    space = searched(space_text(n_trials=3, model={"theta": 1.0}))
+    search = laboratory.launch(space)
+    failed, *others = trials(laboratory)
+    assert failed.state == TrialState.FAIL
+    assert failed.values is None
+    assert "attack job" in failed.user_attrs["reason"]
+    assert [trial.state for trial in others] == [TrialState.COMPLETE] * 2
+    assert "1 failed" in search.words()
+    laboratory.fails = never
+    laboratory.launch(space)
+    *_, retried = trials(laboratory)
+    assert (retried.state, retried.params, retried.user_attrs["retry_of"]) == (TrialState.COMPLETE, failed.params, 0)
+    assert len(trials(laboratory)) == 4
+    with laboratory.open(space) as (_, again, _sweep):
+        assert again.nothing_to_do
+
+
+def test_values_that_do_not_go_together_are_told_so_and_do_not_count(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(jobs: list[Job]) -> None:
+        if any(isinstance(job.spec, TrainSpec) and job.spec.model.theta < 0.8 for job in jobs):
+            raise UserError("theta and something else do not go together")
+
+    monkeypatch.setattr("orchestrator.search.search.check_sizes", refuse)
+    laboratory.launch(searched(space_text(n_trials=3)))
+    found = trials(laboratory)
+    illegal = [trial for trial in found if trial.user_attrs.get("kind") == "illegal"]
+    assert illegal
+    for trial in illegal:
+        assert (trial.state, trial.values) == (TrialState.FAIL, None)
+        assert "do not go together" in trial.user_attrs["reason"]
+    assert kinds(found)["tried"] == 3
+
+
+def test_a_value_that_is_not_finite_is_told_as_a_failure(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator.search.objectives.interval_over_seeds", lambda _: (float("nan"), 0.0, 0.0))
+    laboratory.launch(searched(space_text(n_trials=2)))
+    for trial in trials(laboratory):
+        assert (trial.state, trial.values) == (TrialState.FAIL, None)
+        assert trial.user_attrs["reason"].startswith("not finite: clean_accuracy")
+
+
+def test_constraints_are_told_by_optunas_own_means(laboratory: Laboratory) -> None:
+    laboratory.launch(searched(space_text(constraints=["clean_accuracy >= 0.8", "parameters <= 5000"])))
+    for trial in trials(laboratory):
+        assert trial.constraints == {"clean_accuracy >= 0.8": pytest.approx(0.8 - trial.values[0]), "parameters <= 5000": 1234 - 5000}
+
+
+def test_conditional_parameters_are_there_only_where_they_apply(laboratory: Laboratory) -> None:
+    text = space_text(n_trials=14, model={"theta": 1.0, "rank_fraction": {"min": 0.2, "max": 1.0, "when": {"model.tensorized": [True]}}})
+    laboratory.launch(searched(text.replace("  width: 2\n", "  width: [2, 3]\n  tensorized: [true, false]\n")))
+    found = trials(laboratory)
+    assert {("model.rank_fraction" in trial.params) == trial.params["model.tensorized"] for trial in found} == {True}
+    assert {trial.params["model.tensorized"] for trial in found} == {True, False}
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "nsga3", "gp", "qmc", "random"])
+def test_every_sampler_asks_and_tells(sampler: str, laboratory: Laboratory) -> None:
+    laboratory.launch(searched(space_text(n_trials=13, sampler=sampler, n_parallel=2, constraints=["clean_accuracy >= 0.5"])))
+    assert {trial.state for trial in trials(laboratory)} == {TrialState.COMPLETE}
+    assert kinds(trials(laboratory))["tried"] == 13
+
+
+def test_one_objective_is_enough(laboratory: Laboratory) -> None:
+    search = laboratory.launch(searched(space_text(n_trials=12, objectives=["clean_accuracy"])))
+    best = max(trial.values[0] for trial in trials(laboratory))
+    assert f"best so far: clean_accuracy {best:.1%}" in search.words()
+
+
+def grid_of(points: list[float]) -> list[Job]:
+    text = f"""
+data: {{name: digits, train_examples: 64}}
+model: {{width: 2, theta: {points}, rank_fraction: 0.5}}
+training: {{epochs: 2, batch_size: 32}}
+evaluation: {{examples: 40, batch_size: 40, repeats: 2}}
+attacks: [{{attack: pgd, epsilon: 8/255, steps: 2}}]
+"""
+    return expand(parse_space(text, label="grid", stem="grid"))
+
+
+def test_results_of_a_grid_enter_the_study_once_and_are_not_computed_again(laboratory: Laboratory) -> None:
+    points = [1.0, 0.9, 0.7, 0.5]  # the last is no value of the space
+    jobs = grid_of(points)
+    with open_store(laboratory.url, upgrade=True) as store:
+        record_sweep(store, name="grid", space_text="", jobs=jobs)
+        for job in jobs:
+            record_result(store, job, laboratory.result(job), attempt_id=None)
+    for _ in range(2):
+        laboratory.launch(searched(space_text(n_trials=3)))
+    found = trials(laboratory)
+    warm = [trial for trial in found if trial.user_attrs.get("kind") == "warm_start"]
+    assert sorted(trial.params["model.theta"] for trial in warm) == [0.7, 0.9, 1.0]
+    assert {trial.params["model.rank_fraction"] for trial in warm} == {0.5}
+    for trial in warm:
+        spec = laboratory.models[trial.user_attrs["model_key"]]
+        assert trial.values == pytest.approx([laboratory.share(spec, attacked=attacked) for attacked in (False, True)], abs=0.5 / 40 + 1e-9)
+    assert kinds(found)["tried"] == 3
+    assert not {job.key for job in jobs} & set(laboratory.ran)
+
+
+def test_a_search_can_be_told_not_to_look_at_other_results(laboratory: Laboratory) -> None:
+    laboratory.launch(searched(space_text(n_trials=2)))
+    laboratory.launch(searched(space_text(n_trials=2, warm_start=False, seed=1), name="second"))
+    assert kinds(trials(laboratory, "second")) == {"tried": 2}
+    laboratory.launch(searched(space_text(n_trials=2, seed=1), name="third"))
+    assert kinds(trials(laboratory, "third")) == {"warm_start": 4, "tried": 2}
+
+
+def test_what_is_not_known_well_is_measured_again_up_to_the_cap(laboratory: Laboratory) -> None:
+    model = {"theta": {"min": 0.6, "max": 0.8}}
+    laboratory.launch(searched(space_text(n_trials=2, model=model, precision={"width": 0.001, "max_repeats": 4})))
+    for trial in trials(laboratory):
+        assert len(trial.user_attrs["job_keys"]) == 2 + 4 + 4
+    rough: dict[str, Any] = {"precision": {"width": 0.9, "max_repeats": 4}, "seed": 1, "warm_start": False}
+    laboratory.launch(searched(space_text(n_trials=2, model=model, **rough), name="rough"))
+    for trial in trials(laboratory, "rough"):
+        assert len(trial.user_attrs["job_keys"]) == 2 + 2 + 2
+
+
+def test_what_is_not_random_is_not_measured_again(laboratory: Laboratory) -> None:
+    space = searched(space_text(n_trials=1, model={"theta": 1.0}, precision={"width": 0.001, "max_repeats": 3}))
+    laboratory.launch(space)
+    (trial,) = trials(laboratory)
+    assert len(trial.user_attrs["job_keys"]) == 1 + 1 + 3  # PGD starts at random, the net is not
+
+
+def test_an_attack_search_varies_the_attack_on_one_model(laboratory: Laboratory) -> None:
+    text = space_text(n_trials=6, sampler="random", model={"theta": 0.8, "rank_fraction": 1.0}, objectives=[{**ROBUST, "goal": "minimize"}])
+    laboratory.launch(searched(text.replace("  steps: 2\n", "  steps: {min: 1, max: 50}\n")))
+    found = trials(laboratory)
+    assert len({trial.user_attrs["model_key"] for trial in found}) == 1
+    trained = [key for key in laboratory.ran if key in laboratory.models]
+    assert len(trained) == 2  # the net and the one that it comes from, once
+    assert len({trial.params["attacks.0.steps"] for trial in found if "kind" not in trial.user_attrs}) == 6
+
+
+def test_a_study_of_other_objectives_or_settings_is_refused(laboratory: Laboratory) -> None:
+    laboratory.launch(searched(space_text(n_trials=2)))
+    changed = {
+        "its objectives were": space_text(objectives=["clean_accuracy"]),
+        "a setting that is not searched has changed": space_text(model={"width": 4}),
+    }
+    for complaint, text in changed.items():
+        with pytest.raises(UserError, match=complaint), laboratory.open(searched(text)):
+            pass
+
+
+def test_choices_that_change_are_refused(laboratory: Laboratory) -> None:
+    laboratory.launch(searched(space_text(n_trials=2, model={"width": [2, 3]})))
+    with pytest.raises(UserError, match=r"model\.width was"), laboratory.open(searched(space_text(model={"width": [2, 4]}))):
+        pass
+
+
+def test_a_timeout_ends_the_asking_and_not_what_is_under_way(laboratory: Laboratory) -> None:
+    search = laboratory.launch(searched(space_text(n_trials=5, timeout=1e-9)))
+    assert trials(laboratory) == []
+    assert "stopped asking" in search.conclusion()
+
+
+def test_jobs_of_a_search_belong_to_its_sweep(laboratory: Laboratory) -> None:
+    laboratory.launch(searched(space_text(n_trials=2)))
+    with open_store(laboratory.url, upgrade=False) as store:
+        (status,) = sweep_status(store, "small")
+    assert sum(counts.done for counts in status.stages.values()) == len(laboratory.ran)
+    assert all(counts.total == counts.done for counts in status.stages.values())
