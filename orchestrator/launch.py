@@ -19,7 +19,7 @@ from orchestrator.executors import Executor, Folders, InlineExecutor, Resources
 from orchestrator.leasing import free_to_drive, this_driver
 from orchestrator.passwords import without_secrets
 from orchestrator.places import DEFAULT_HOME, Places
-from orchestrator.plan import STAGES, Plan, make_plan
+from orchestrator.plan import STAGES, Plan, damaged_jobs, make_plan
 from orchestrator.preflight import check_backends, check_data, check_home, check_sizes
 from orchestrator.progress import clock, say, shown
 from orchestrator.recorder import Recorder
@@ -61,6 +61,8 @@ class LaunchOptions:
             words += ["--home", str(self.places.home)]
         if self.places.store_url != Places.resolve(home=self.places.home, store=None).store_url:
             words += ["--store", shown_url(parse_url(self.places.store_url))]
+        if self.places.artifacts_url != Places.resolve(home=self.places.home, store=None).artifacts_url:
+            words += ["--artifacts", self.places.artifacts_url]
         if verb == "launch":
             words += [word for override in self.overrides for word in ("--set", override)]
             words += ["--data", str(self.places.data_root)] if self.places.data_root else []
@@ -75,6 +77,8 @@ def launch(options: LaunchOptions, console: Console) -> int:
     """
     if options.max_failures < 0:
         raise UserError(f"--max-failures {options.max_failures}: must be at least 0")
+    if options.executor == "ray" and options.places.artifacts_url.startswith("memory://"):
+        raise UserError("--artifacts memory://: no other process sees those; only with --executor inline")
     if not 0 <= options.wait_for_nodes < float("inf"):
         raise UserError(f"--wait-for-nodes {options.wait_for_nodes:g}: must be at least 0, in minutes")
     check_home(options.places.home)
@@ -94,14 +98,20 @@ def _take(options: LaunchOptions, loaded: LoadedSpace, jobs: Sequence[Job], stor
     Raises:
         UserError: another driver has it, or something is missing.
     """
+    artifacts = options.places.artifacts
     while True:
         seen = free_to_drive(store, loaded.name, console)
-        plan = make_plan(jobs, recorded=finished_keys(store), finished=options.places.artifacts.finished())
+        recorded, finished = finished_keys(store), artifacts.finished()
+        lost = damaged_jobs(artifacts, jobs, recorded=recorded, finished=finished)
+        plan = make_plan(jobs, recorded=recorded, finished=finished, damaged=lost)
         check_backends(plan.to_run)
         check_data(plan.to_run, options.places.data_root)
         check_sizes(plan.to_run, options.places.data_root)
         with suppress(LeaseTaken):
-            return plan, launch_sweep(store, name=loaded.name, space_text=loaded.recorded_text, jobs=jobs, driver=this_driver(), seen=seen)
+            lease = launch_sweep(store, name=loaded.name, space_text=loaded.recorded_text, jobs=jobs, driver=this_driver(), seen=seen)
+            for key in lost:
+                artifacts.discard(key)
+            return plan, lease
 
 
 def _carry_out(options: LaunchOptions, plan: Plan, store: Store, lease: Lease, console: Console) -> int:
@@ -110,8 +120,10 @@ def _carry_out(options: LaunchOptions, plan: Plan, store: Store, lease: Lease, c
     for job in plan.jobs:
         if job.key in plan.unrecorded:
             recorder.finished(job)
+            recorder.tidy(job)
     to_run = taking_up(plan.to_run, finished_rungs(store), options.places.artifacts)
-    sweep = RunningSweep(CriticalPathBoard(to_run, max_failures=options.max_failures, effort=effort), recorder, to_run)
+    board = CriticalPathBoard(to_run, max_failures=options.max_failures, effort=effort)
+    sweep = RunningSweep(board, recorder, to_run, known=plan.jobs)
     interrupted = False
     with recorder:
         if to_run:
@@ -182,7 +194,7 @@ def _drive(sweep: RunningSweep, options: LaunchOptions, name: str, recorder: Rec
 
 
 def _executor(options: LaunchOptions, console: Console) -> Executor:
-    folders = Folders(options.places.artifacts.root, options.places.data_root)
+    folders = Folders(options.places.artifacts.url, options.places.data_root)
     if options.executor == "inline":
         return InlineExecutor(folders, options.resources)
     from orchestrator.driver import RayExecutor
@@ -238,5 +250,5 @@ def summary(plan: Plan) -> str:
     """A plan in one line."""
     left = {stage: plan.total(stage) - plan.done(stage) for stage in STAGES}
     to_run = ", ".join(f"{stage} {number}" for stage, number in left.items() if number)
-    again = f"; {len(plan.recreated)} more again, since their files are gone and needed" if plan.recreated else ""
+    again = f"; {len(plan.recreated)} more again, since their files are gone or damaged" if plan.recreated else ""
     return f"{len(plan.jobs)} jobs, {len(plan.jobs) - len(plan.pending)} done, {len(plan.pending)} to run ({to_run}){again}"

@@ -1,6 +1,7 @@
 """What the driver tells the database, in one place: attempts, results, failures, and that it is alive."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from threading import Lock
 from time import monotonic
@@ -13,7 +14,7 @@ from orchestrator.store.columns import utc_now
 from orchestrator.store.leases import Lease, LeaseLost
 from orchestrator.store.urls import scrubbed
 from workers.artifacts import Artifacts
-from workers.errors import ArtifactError
+from workers.errors import ArtifactError, StorageError
 from workers.results import Result
 from workers.specs import Job
 
@@ -83,6 +84,8 @@ class Recorder:
             attempt = self._attempts.get(job.key)
             try:
                 read = self._artifacts.result(job.key)  # again: a backlog of results would fill the memory
+            except StorageError:
+                raise  # it may be there later
             except ArtifactError as error:
                 self.last_error = f"{error} (it was there before)"
                 return
@@ -92,13 +95,39 @@ class Recorder:
         self._backlog.put(Write(record, result=True))
         return result
 
-    def failed(self, job: Job, *, error: str, traceback: str, final: bool) -> None:
+    def tidy(self, job: Job) -> None:
+        """Clear away what the attempts at a done job left, of which the last one died before it could."""
+        with suppress(ArtifactError):
+            self._artifacts.tidy(job)
+
+    def discarded_damage(self, job: Job) -> bool:
+        """Whether the done job's files are damaged, as a worker said, and now removed; its row in the database stays."""
+        try:
+            if self._artifacts.damage(job.key) is None:
+                return False
+            self._artifacts.discard(job.key)
+        except StorageError as error:
+            self.last_error = str(error)
+            return False
+        return True
+
+    def failed(self, job: Job, *, error: str, traceback: str, final: bool, interrupted: bool = False) -> None:
+        """An attempt failed, or was `interrupted`, which is nobody's fault."""
         at = self._ended(job)
+        outcome: write.Ending = "interrupted" if interrupted else "failed"
 
         def record() -> None:
-            said = {"error": error, "traceback": traceback}
-            attempt = self._attempts.get(job.key)
-            write.record_failure(self._store, job.key, attempt_id=attempt, final=final, finished_at=at, lease=self.lease, **said)
+            write.record_failure(
+                self._store,
+                job.key,
+                attempt_id=self._attempts.get(job.key),
+                error=error,
+                traceback=traceback,
+                final=final,
+                outcome=outcome,
+                finished_at=at,
+                lease=self.lease,
+            )
             self._attempts.pop(job.key, None)
 
         self._backlog.put(Write(record))

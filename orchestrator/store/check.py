@@ -12,7 +12,7 @@ from orchestrator.store.held import result_tables
 from orchestrator.store.leases import age, database_now, find_holder, is_alive, living_sweeps
 from orchestrator.store.models import AttemptRecord, JobParentRecord, JobRecord, SweepRecord
 from orchestrator.store.session import Store
-from workers.artifacts import Artifacts
+from workers.artifacts import Artifacts, stored_name
 from workers.errors import ArtifactError
 from workers.keys import KEY_VERSION, job_key
 
@@ -170,10 +170,11 @@ def _artifacts(artifacts: Artifacts, done: Iterable[str], *, hashes: bool) -> It
     for key in done:
         try:
             files = artifacts.result(key).files
-            for name in files:
+            there = artifacts.files(key)
+            for name, digest in files.items():
                 if hashes:
                     artifacts.read(key, name)
-                elif not (artifacts.root / key / name).is_file():
-                    yield f"job {key}: {name} is missing"
+                elif (stored := stored_name(name, digest)) not in there:
+                    yield f"job {key}: {stored} is missing"
         except ArtifactError as error:
             yield str(error)

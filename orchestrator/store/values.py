@@ -46,6 +46,7 @@ class ResultRow:
     rank: dict[str, list[int]] | None
     rank_fraction: float | None
     rank_kind: str
+    stage_rank_fractions: list[float] | None = None
     sketch_modes: str
     rescale: bool
     binary: bool
@@ -128,6 +129,7 @@ class SurfaceRow:
     theta: float
     rank_fraction: float | None
     rank_kind: str
+    stage_rank_fractions: list[float] | None = None
     sketch_modes: str
     rescale: bool
     binary: bool

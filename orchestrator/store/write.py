@@ -5,7 +5,7 @@ Only `driving.py` (who drives), `merge.py` (imports) and `prune.py` (deletions) 
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, Table, case, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -26,6 +26,8 @@ from orchestrator.store.rows import Row, environment_row, job_row, outcome_row, 
 from orchestrator.store.session import Store
 from workers.results import Result
 from workers.specs import Job
+
+Ending = Literal["failed", "interrupted"]
 
 
 def record_sweep(store: Store, *, name: str, space_text: str, jobs: Sequence[Job], lease: Lease | None = None) -> None:
@@ -129,7 +131,7 @@ def record_result(
             _finish_attempt(connection, attempt_id, {"outcome": "done", "finished_at": at})
 
 
-def record_failure(
+def record_failure(  # noqa: PLR0913 (each is told of a failure)
     store: Store,
     job_key: str,
     *,
@@ -137,15 +139,17 @@ def record_failure(
     error: str,
     traceback: str,
     final: bool,
+    outcome: Ending = "failed",
     finished_at: datetime | None = None,
     lease: Lease | None = None,
 ) -> None:
-    """Record a failed attempt; after the `final` one the job is failed, unless it has a result. `error` is kept as one line."""
+    """Record a failed (or interrupted) attempt; after the `final` one the job is failed, unless it has a result. `error` is kept as one
+    line."""
     with store.writing() as connection:
         fence(connection, lease)
         if attempt_id is not None:
             said = {"error": " ".join(_storable(error).split()), "traceback": _storable(traceback)}
-            _finish_attempt(connection, attempt_id, {"outcome": "failed", "finished_at": finished_at or utc_now(), **said})
+            _finish_attempt(connection, attempt_id, {"outcome": outcome, "finished_at": finished_at or utc_now(), **said})
         if final:
             connection.execute(update(JobRecord).where(JobRecord.key == job_key, JobRecord.state != "done").values(state="failed"))
 

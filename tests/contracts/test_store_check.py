@@ -12,6 +12,7 @@ from orchestrator.store import Store, begin_driving, end_driving, finished_keys,
 from orchestrator.store.check import check_store, flags_problem
 from orchestrator.store.columns import Base
 from tests.builders import small_plan
+from tests.kept_files import kept
 from tests.stored import content, launch, leave_artifacts, silence
 from workers.artifacts import Artifacts
 
@@ -122,19 +123,19 @@ def test_a_driver_that_died_is_named_and_one_that_lives_or_has_left_is_not(store
 
 
 def test_missing_and_changed_files_are_found_and_only_hashing_sees_the_latter(store: Store, artifacts: Artifacts) -> None:
-    weights = artifacts.root / FULL.key / "weights.bin"
+    weights = kept(Path(artifacts.url), FULL.key, "weights.bin")
     weights.write_bytes(weights.read_bytes()[::-1])
     assert wrong(store, artifacts) == {}
     assert "is corrupt" in wrong(store, artifacts, hashes=True)["artifacts"]
     weights.unlink()
-    shutil.rmtree(artifacts.root / MODEL.key)
+    shutil.rmtree(Path(artifacts.url) / MODEL.key)
     found = wrong(store, artifacts)["artifacts"]
-    assert f"job {FULL.key}: weights.bin is missing" in found
+    assert f"job {FULL.key}: {weights.name} is missing" in found
     assert f"job {MODEL.key}: no result in" in found
 
 
 def test_many_problems_are_counted(store: Store, artifacts: Artifacts) -> None:
-    shutil.rmtree(artifacts.root)
+    shutil.rmtree(Path(artifacts.url))
     assert wrong(store, artifacts)["artifacts"].endswith(f"; and {len(JOBS) - 3} more")
 
 

@@ -32,7 +32,7 @@ from orchestrator.store.result_models import (
 from tests.builders import ENVIRONMENT, RANKS, defend_job, evaluate_job, flags_result, pretrain_job, result_of, small_plan, train_result
 from workers.errors import UserError
 from workers.results import unpack_flags
-from workers.specs import JOB, Job
+from workers.specs import JOB, Job, ModelSpec
 
 
 def count(store: Store, record: type[Base]) -> int:
@@ -144,6 +144,7 @@ def test_a_trained_model_is_stored_column_by_column(store: Store, plan: list[Job
         "tensorized": True,
         "theta": 1.0,
         "rank_fraction": 0.5,
+        "stage_rank_fractions": None,
         "rank_kind": "channels",
         "rank": RANKS,
         "sketch_modes": "channels",
@@ -167,6 +168,16 @@ def test_a_defended_model_is_stored_with_the_settings_that_its_defence_has(store
     row = only_row(store, TrainedModelRecord)
     assert (row["defence"], row["defence_settings"]) == ("feature_squeezing", {"bit_depth": 3, "median_size": 2})
     assert row["history"] == []
+
+
+def test_a_model_whose_stages_have_ranks_of_their_own_is_stored_with_them_and_their_mean(store: Store) -> None:
+    plain = pretrain_job().spec
+    model = ModelSpec(width=4, stage_rank_fractions=(1.0, 0.5, 0.5, 0.25))
+    mixed = Job(spec=plain.model_copy(update={"model": model}))
+    record_sweep(store, name="mixed", space_text="", jobs=[mixed])
+    record_result(store, mixed, train_result(mixed), attempt_id=None)
+    row = only_row(store, TrainedModelRecord)
+    assert (row["rank_fraction"], row["stage_rank_fractions"]) == (0.5625, [1.0, 0.5, 0.5, 0.25])
 
 
 def test_a_dense_model_has_no_rank(store: Store) -> None:

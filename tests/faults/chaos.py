@@ -35,7 +35,7 @@ diagnosis: {examples: 4, batch_size: 4, steps: 2, more_steps: 4, queries: 4, eot
 surfaces: [{resolution: 3}]
 """
 # A kill comes after some more results and a moment more, so that a slow machine gets as far between two of them as a fast one.
-_MOST_RESULTS, _MOST_SECONDS, _DRIVERS = 12, 1.0, 0.2
+_MOST_RESULTS, _MOST_SECONDS, _DRIVERS = 12, 1.0, 0.25
 
 
 @dataclass

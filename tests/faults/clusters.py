@@ -15,15 +15,16 @@ from tests.faults.processes import WORKER, in_session, send, title
 
 # A head that runs no jobs, and nodes of one slot each; it ends with its standard input.
 _CLUSTER = """
-import json, sys
+import json, select, sys
 from ray.cluster_utils import Cluster
 head = {"num_cpus": 0, "include_dashboard": False, "_system_config": json.loads(sys.argv[2])}
 cluster = Cluster(initialize_head=True, head_node_args=head)
 nodes = [cluster.add_node(num_cpus=1) for _ in range(int(sys.argv[1]))]
 cluster.wait_for_nodes()
-raylets = [node.all_processes["raylet"][0].process.pid for node in nodes]
-print(json.dumps({"address": cluster.address, "raylets": raylets}), flush=True)
-sys.stdin.read()
+raylets = [node.all_processes["raylet"][0].process for node in nodes]
+print(json.dumps({"address": cluster.address, "raylets": [raylet.pid for raylet in raylets]}), flush=True)
+while not select.select([sys.stdin], [], [], 0.5)[0]:
+    [raylet.poll() for raylet in raylets]  # one that has died is gone only then, and its workers wait for that
 cluster.shutdown()
 """
 # Ray needs a minute to give up a node that says nothing; this is for those that are gone for good.

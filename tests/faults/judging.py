@@ -1,5 +1,6 @@
 """What a disturbed sweep has in the end, held against an undisturbed one: what is lost, what was done twice, what lies about."""
 
+import hashlib
 import json
 import sqlite3
 from contextlib import closing
@@ -59,11 +60,12 @@ def running_attempts(sweep: Sweep, *, since: float) -> list[float]:
 
 
 def left_over(sweep: Sweep) -> list[str]:
-    """Temporary files, and in the folders of finished jobs whatever their results do not name: checkpoints, progress."""
+    """Temporary files, and in the folders of finished jobs whatever is not in their results: checkpoints, progress."""
     left = set(sweep.half_written())
     for path in sweep.artifacts.glob("*/result.json"):
-        known = _KEPT | set(json.loads(path.read_text())["files"])
-        left |= {found for found in path.parent.iterdir() if found.name not in known}
+        known = set(json.loads(path.read_text())["files"].values())
+        others = (found for found in path.parent.iterdir() if found.name not in _KEPT)
+        left |= {found for found in others if hashlib.sha256(found.read_bytes()).hexdigest() not in known}
     return sorted(str(path.relative_to(sweep.artifacts)) for path in left)
 
 

@@ -11,7 +11,7 @@ import psutil
 WORKER = "ray::ImplicitFunc"
 
 
-def wait_for(condition: Callable[[], bool], *, seconds: float = 240, every: float = 0.05, what: str = "something") -> None:
+def wait_for(condition: Callable[[], bool], *, seconds: float = 600, every: float = 0.05, what: str = "something") -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"waited {seconds:g} seconds in vain for {what}"

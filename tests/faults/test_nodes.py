@@ -12,6 +12,8 @@ from tests.faults.judging import attempts
 from tests.faults.processes import freeze, is_alive, send, wait_for
 from tests.faults.sweeps import Sweep, Watch
 
+pytestmark = pytest.mark.timeout(900)  # several launches; seconds where nothing else computes
+
 _FROZEN_SECONDS = 90
 _HEAD_START_SECONDS = 5
 
@@ -44,7 +46,6 @@ def test_a_node_that_is_removed_takes_its_attempts_with_it_and_nothing_else(swee
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_a_node_that_was_frozen_overwrites_nothing_when_it_thaws(sweep: Sweep, quiet: Sweep, watch: Watch, judge: Judge) -> None:
     with cluster(2) as there, _on(there, sweep).launched() as launch:
         node = _busy_node(there, sweep, "training")

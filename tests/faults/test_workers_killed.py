@@ -1,9 +1,13 @@
 """A worker that is killed costs one attempt and changes no result, whatever it was doing."""
 
+import pytest
+
 from tests.faults.conftest import Judge
 from tests.faults.judging import attempts
 from tests.faults.processes import wait_for
 from tests.faults.sweeps import Sweep, Watch
+
+pytestmark = pytest.mark.timeout(900)  # several launches; seconds where nothing else computes
 
 MOMENTS = ("training", "attacking", "writing")
 

@@ -61,7 +61,7 @@ def test_an_upgraded_store_of_every_age_can_be_exported_and_merged(tmp_path: Pat
 
 
 def test_check_says_ok_line_by_line_and_else_what_to_do(folder: Path) -> None:
-    lines = said("check", "--artifacts", folder=folder).splitlines()
+    lines = said("check", "--files", folder=folder).splitlines()
     assert lines[0] == f"schema: ok, {REVISIONS[-1]}"
     assert all(line.endswith(": ok") for line in lines[1:])
     shutil.rmtree(folder / "sweeps" / "artifacts" / JOBS[0].key)
