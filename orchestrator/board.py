@@ -36,6 +36,7 @@ class Board:
         self._measuring: list[tuple[int, int, str]] = []
         self._training: list[tuple[int, int, str]] = []
         self._stopped = False
+        self._recreated: Counter[str] = Counter()
         self.add(jobs)
 
     def add(self, jobs: Sequence[Job]) -> list[Job]:
@@ -98,6 +99,8 @@ class Board:
     def succeed(self, key: str) -> None:
         self._move(key, "done")
         for child in self._children[key]:
+            if key not in self._missing[child]:  # it did not wait: the job was done before, and was computed again
+                continue
             self._missing[child].discard(key)
             if not self._missing[child]:
                 self._push(child)
@@ -114,9 +117,50 @@ class Board:
         self._block(key)
         return True
 
+    def postpone(self, key: str) -> None:
+        """The job is to be handed out again, through no fault of its own: that counts as no failure."""
+        self._move(key, "waiting")
+        self._push(key)
+
+    def is_done(self, key: str) -> bool:
+        """Whether the job is done, before this run or in it."""
+        return self._states.get(key, "done") == "done"
+
+    def recreate(self, parent: Job, *, child: str) -> bool:
+        """A done parent's files are lost: compute it again, and let its child, which was under way, wait for that.
+
+        Returns whether that is to be done; not if the parent was lost as often as a job may be tried, or cannot be computed.
+        """
+        if self.is_done(parent.key):
+            if self._recreated[parent.key] > self._max_failures:
+                return False
+            self._recreated[parent.key] += 1
+            self._add_again(parent, before=child)
+        if self._states[parent.key] in ("failed", "blocked"):
+            return False
+        self._missing[child].add(parent.key)
+        if child not in self._children[parent.key]:
+            self._children[parent.key].append(child)
+        self._move(child, "waiting")
+        return True
+
+    def _add_again(self, job: Job, *, before: str) -> None:
+        """Take up a done job, in the place of the one that needs it."""
+        if job.key not in self._states:
+            self._states[job.key] = "done"
+            self._counts[job.stage]["done"] += 1
+        self._jobs[job.key] = job
+        self._move(job.key, "waiting")
+        self._order[job.key] = self._order[before]
+        self._missing[job.key] = waited = {parent for parent in job.parents.values() if self._states.get(parent, "done") != "done"}
+        for parent in waited:
+            self._children[parent].append(job.key)
+        if not waited:
+            self._push(job.key)
+
     def _block(self, key: str) -> None:
         for child in self._children[key]:
-            if self._states[child] != "blocked":
+            if self._states[child] != "blocked" and key in self._missing[child]:
                 self._move(child, "blocked")
                 self._block(child)
 

@@ -21,13 +21,14 @@ from orchestrator.launch_options import (
     WaitForNodes,
     Workers,
 )
-from orchestrator.options import DEFAULT_HOME, Data, Home, StoreUrl, SweepName, TextFormat
+from orchestrator.options import DEFAULT_HOME, ArtifactsUrl, Data, Home, StoreUrl, SweepName, TextFormat
 from orchestrator.options import console as _console
 from orchestrator.options import places as _places
 from orchestrator.passwords import hide_arguments
 from orchestrator.report_commands import report, surfaces
 from orchestrator.results_commands import query, results, verdicts
 from orchestrator.robustbench_commands import robustbench
+from orchestrator.study_commands import best, study
 from orchestrator.submit_commands import submit
 from workers.errors import UserError
 
@@ -70,6 +71,7 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
+    artifacts: ArtifactsUrl = None,
     data: Data = None,
     overrides: Overrides = None,
     executor: Annotated[
@@ -98,7 +100,7 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
         raise UserError("--address: only with --executor ray")
     options = LaunchOptions(
         space=space,
-        places=_places(home, store, data),
+        places=_places(home, store, data, artifacts=artifacts),
         overrides=tuple(overrides or ()),
         executor=executor.value,
         address=address,
@@ -115,6 +117,7 @@ def plan(  # noqa: PLR0913 (each is an option of the command)
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
+    artifacts: ArtifactsUrl = None,
     data: Data = None,
     overrides: Overrides = None,
     jobs: Annotated[bool, typer.Option("--jobs", help="List every job.")] = False,
@@ -141,7 +144,7 @@ def plan(  # noqa: PLR0913 (each is an option of the command)
 
     if not estimate and (workers, price) != (None, None):
         raise UserError("--workers, --price: only with --estimate")
-    where = _places(home, store, data)
+    where = _places(home, store, data, artifacts=artifacts)
     if (searched := plan_search(space, tuple(overrides or ()), where)) is not None:
         refused = next((name for name, given in (("--jobs", jobs), ("--write-jobs", write_jobs), ("--estimate", estimate)) if given), None)
         if refused is not None:
@@ -169,6 +172,8 @@ app.command()(verdicts)
 app.command()(report)
 app.command()(robustbench)
 app.command()(surfaces)
+app.command()(best)
+app.command()(study)
 
 
 @app.command()
@@ -197,13 +202,14 @@ def dashboard(
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
+    artifacts: ArtifactsUrl = None,
     data: Data = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 8501,
 ) -> None:
     """Serve a live dashboard of sweeps and results to a browser on this machine."""
     from orchestrator.dashboard.command import serve
 
-    raise typer.Exit(serve(_places(home, store, data), port=port, say=typer.echo))
+    raise typer.Exit(serve(_places(home, store, data, artifacts=artifacts), port=port, say=typer.echo))
 
 
 @app.command()

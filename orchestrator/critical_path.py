@@ -37,25 +37,30 @@ class CriticalPathBoard(Board):
 
     def take(self, *, slots: int = 1) -> Job | None:
         """The next ready job, now queued for a worker; None while there is none. `slots` is how many jobs run at once."""
+        self._forget_unready()
         if self._stopped or not self._longest or not self._presses(slots):
             job = super().take(slots=slots)
         else:
             key = heapq.heappop(self._longest)[-1]
             self._move(key, "queued")
             job = self._jobs[key]
-        self._forget_taken()
+        self._forget_unready()
         return job
 
     def _presses(self, slots: int) -> bool:
         """Whether the longest chain might be what the end of the sweep waits for; a single slot takes as long in any order."""
         return slots > 1 and _ALLOWANCE * slots * -self._longest[0][0] >= self._left
 
-    def _forget_taken(self) -> None:
+    def _forget_unready(self) -> None:
         """A ready job is on two heaps and was taken from one of them: what is on top of each must be ready."""
         heaps: tuple[list[Any], ...] = self._measuring, self._training, self._longest
         for heap in heaps:
-            while heap and self._states[heap[0][-1]] != "waiting":
+            while heap and not self._is_ready(heap[0][-1]):
                 heapq.heappop(heap)
+
+    def _is_ready(self, key: str) -> bool:
+        """A job that waits is not ready if it was under way and found a parent's files damaged."""
+        return self._states[key] == "waiting" and not self._missing[key]
 
     def _move(self, key: str, state: State) -> None:
         waited = self._states[key] == "waiting"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.options import DEFAULT_HOME, Home, StoreUrl, places
+from orchestrator.options import DEFAULT_HOME, ArtifactsUrl, Home, StoreUrl, places
 from workers.errors import UserError
 
 if TYPE_CHECKING:
@@ -35,21 +35,22 @@ def check(
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
-    artifacts: Annotated[bool, typer.Option("--artifacts", help="Also compare every file of every job with its checksum.")] = False,
+    artifacts: ArtifactsUrl = None,
+    files: Annotated[bool, typer.Option("--files", help="Also compare every file of every job with its checksum.")] = False,
 ) -> None:
-    """Say what is wrong with the store and the artifacts in HOME, and what to do. Changes nothing. Exit code 1 if anything is wrong."""
+    """Say what is wrong with the store and the artifacts, and what to do. Changes nothing. Exit code 1 if anything is wrong."""
     from orchestrator.store import open_store, schema_revision
     from orchestrator.store.check import check_store
     from orchestrator.store.migrations import REVISIONS
 
-    where, newest = places(home, store), REVISIONS[-1]
+    where, newest = places(home, store, artifacts=artifacts), REVISIONS[-1]
     revision = schema_revision(where.store_url)
     if revision in REVISIONS[:-1]:
         typer.echo(f"schema: {revision}, older than {newest}\n    do: `robustsweep db upgrade`, then check again")
         raise typer.Exit(1)
     with open_store(where.store_url, upgrade=False) as opened:
         typer.echo(f"schema: ok, {newest}")
-        findings = check_store(opened, where.artifacts, hashes=artifacts)
+        findings = check_store(opened, where.artifacts, hashes=files)
     for finding in findings:
         typer.echo(f"{finding.subject}: " + (f"{finding.problem}\n    do: {finding.advice}" if finding.problem else "ok"))
     raise typer.Exit(any(finding.problem for finding in findings))
@@ -100,6 +101,7 @@ def prune(
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
+    artifacts: ArtifactsUrl = None,
     sweep: Annotated[
         list[str] | None, typer.Option("--sweep", help="Drop this sweep, and the jobs that no other holds.", show_default=False)
     ] = None,
@@ -123,7 +125,7 @@ def prune(
     wanted = Wanted(tuple(sweep or ()), failed_attempts=failed_attempts, orphans=orphans, rung_states=rung_states)
     if wanted == Wanted():
         raise UserError("db prune: say what: --sweep NAME, --failed-attempts, --orphans or --rung-states")
-    where = places(home, store)
+    where = places(home, store, artifacts=artifacts)
     open_store(where.store_url, upgrade=False).close()  # one that is not there is not made
     with open_store(where.store_url, upgrade=yes) as opened:
         pruned = remove(opened, where.artifacts, wanted, kept=_kept_at_home(where), really=yes)

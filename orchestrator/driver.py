@@ -19,8 +19,9 @@ for _name, _value in _ENVIRONMENT.items():  # before the first import of Ray, wh
 
 import ray  # noqa: E402
 from ray import tune  # noqa: E402
-from ray.tune import Callback, PlacementGroupFactory, RunConfig, TuneConfig, Tuner  # noqa: E402
+from ray.tune import PlacementGroupFactory, RunConfig, TuneConfig, Tuner  # noqa: E402
 from ray.tune.experiment import Trial  # noqa: E402
+from ray.tune.progress_reporter import TrialProgressCallback  # noqa: E402
 from ray.tune.search import Searcher  # noqa: E402
 
 from orchestrator.capacity import slots, wait_for_room  # noqa: E402
@@ -108,11 +109,21 @@ def _short_name(trial: Trial) -> str:
     return str(trial.trial_id)
 
 
-class _Starts(Callback):
-    """Tells the searcher when a trial leaves the queue (Tune keeps one waiting for the next free worker)."""
+class _Starts(TrialProgressCallback):
+    """Tells the searcher when a trial leaves the queue (Tune keeps one waiting for the next free worker).
+
+    It stands in for Tune's own progress callback, which prints nothing here and keeps every trial.
+    """
 
     def __init__(self, searcher: "JobSearcher") -> None:
+        super().__init__()
         self._searcher = searcher
+
+    def log_result(self, *what: Any, **which: Any) -> None:
+        """Nothing is printed, or noted for it."""
+
+    def on_trial_complete(self, *what: Any, **which: Any) -> None:
+        """Nothing is noted."""
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ARG002
         self._searcher.begin(trial.trial_id)
@@ -128,7 +139,8 @@ class JobSearcher(Searcher):
         super().__init__()
         self._sweep, self._folders, self._resources, self._gpu = sweep, folders, resources, gpu
         self._jobs: dict[str, Job] = {}
-        self._errors: dict[str, tuple[str, str]] = {}
+        self._errors: dict[str, tuple[str, str, str | None]] = {}
+        self._superseded: dict[str, str] = {}
 
     def suggest(self, trial_id: str) -> Any:
         if self._sweep.drained:
@@ -144,7 +156,7 @@ class JobSearcher(Searcher):
     def _config(self, job: Job) -> dict[str, Any]:
         return {
             "job": JOB.dump_json(job).decode(),
-            "artifacts": str(self._folders.artifacts),
+            "artifacts": self._folders.artifacts,
             "data_root": str(self._folders.data_root) if self._folders.data_root else None,
             "device": self._resources.device(job.stage, available=self._gpu),
             "threads": self._resources.cpus_per_job,
@@ -157,7 +169,9 @@ class JobSearcher(Searcher):
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         if "error" in result:
-            self._errors[trial_id] = (result["error"], result["traceback"])
+            self._errors[trial_id] = (result["error"], result["traceback"], result["damaged"])
+        elif "superseded" in result:
+            self._superseded[trial_id] = result["superseded"]
         elif "epoch" in result:
             self._sweep.epoch(self._jobs[trial_id], epoch=result["epoch"], loss=result["loss"], accuracy=result["accuracy"])
         elif "batch" in result:
@@ -165,11 +179,13 @@ class JobSearcher(Searcher):
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:  # noqa: ARG002
         job = self._jobs.pop(trial_id)
-        if not error:
+        if trial_id in self._superseded:
+            self._sweep.superseded(job, error=self._superseded.pop(trial_id))
+        elif not error:
             self._sweep.succeed(job)
         elif trial_id in self._errors:
-            message, trace = self._errors.pop(trial_id)
-            self._sweep.fail(job, error=message, traceback=trace)
+            message, trace, damaged = self._errors.pop(trial_id)
+            self._sweep.fail(job, error=message, traceback=trace, damaged=damaged)
         else:
             self._sweep.lost(job, error="the worker process died (killed, or out of memory)", traceback="")
 

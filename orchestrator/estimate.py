@@ -4,14 +4,14 @@ import heapq
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from orchestrator.critical_path import CriticalPathBoard
 from orchestrator.effort import effort
 from orchestrator.plan import Plan
 from orchestrator.running import LIKE, cost
 from orchestrator.store.timings import Timing
-from workers.data import source
+from workers.data import remote, source
+from workers.data.remote import DataRoot
 from workers.fields import Stage
 from workers.specs import DataSpec, DiagnoseSpec, Job, JobSpec, SurfaceSpec, TrainSpec
 
@@ -36,7 +36,7 @@ class Estimate:
     device: str | None
 
 
-def estimate(plan: Plan, timings: Iterable[Timing], *, workers: int, root: Path | None = None, device: str | None = None) -> Estimate:
+def estimate(plan: Plan, timings: Iterable[Timing], *, workers: int, root: DataRoot = None, device: str | None = None) -> Estimate:
     """How long the plan's jobs to run will take.
 
     Args:
@@ -70,7 +70,7 @@ def estimate(plan: Plan, timings: Iterable[Timing], *, workers: int, root: Path 
 class Rates:
     """Seconds for a unit of work, by how alike the jobs are: the same stage, data and network in the same form first."""
 
-    def __init__(self, timings: Iterable[Timing], root: Path | None) -> None:
+    def __init__(self, timings: Iterable[Timing], root: DataRoot) -> None:
         self._root = root
         self._sizes: dict[DataSpec, tuple[int, int]] = {}
         self._seconds: defaultdict[Class, float] = defaultdict(float)
@@ -107,7 +107,7 @@ class Rates:
     def _examples(self, data: DataSpec) -> tuple[int, int]:
         """The sizes of the splits; where they depend on files that are not at hand, they are all taken to be the same."""
         if data not in self._sizes:
-            train, test = source(data.name, data.split_lists).sizes(self._root)
+            train, test = remote.sizes(source(data.name, data.split_lists), self._root)
             self._sizes[data] = (train or _UNKNOWN_EXAMPLES, test or _UNKNOWN_EXAMPLES)
         return self._sizes[data]
 

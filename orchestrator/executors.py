@@ -3,12 +3,12 @@
 import time
 import traceback
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from orchestrator.running import RunningSweep
-from orchestrator.trainable import describe
-from workers.errors import UserError
+from orchestrator.trainable import damaged, describe
+from workers.data.remote import DataRoot
+from workers.errors import SupersededError, UserError
 from workers.fields import Stage
 from workers.results import BatchRecord, EpochRecord
 from workers.specs import Job
@@ -54,10 +54,10 @@ class Resources:
 
 @dataclass(frozen=True)
 class Folders:
-    """Where workers find the data sets and leave the artifacts, as absolute paths."""
+    """Where workers find the data sets and leave the artifacts, as absolute paths or URLs."""
 
-    artifacts: Path
-    data_root: Path | None
+    artifacts: str
+    data_root: DataRoot
 
 
 class Executor(Protocol):
@@ -95,7 +95,9 @@ class InlineExecutor:
         settings = Settings(self._folders.artifacts, self._folders.data_root, device=device, threads=self._resources.cpus_per_job)
         try:
             run(job, settings, attempt="inline", report=report)
+        except SupersededError as error:
+            sweep.superseded(job, error=describe(error))
         except Exception as error:
-            sweep.fail(job, error=describe(error), traceback=traceback.format_exc())
+            sweep.fail(job, error=describe(error), traceback=traceback.format_exc(), damaged=damaged(error))
         else:
             sweep.succeed(job)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.options import DEFAULT_HOME, Data, Home, StoreUrl, places
+from orchestrator.options import DEFAULT_HOME, ArtifactsUrl, Data, Home, StoreUrl, places
 
 
 class ShownAs(StrEnum):
@@ -21,6 +21,7 @@ def show(
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
+    artifacts: ArtifactsUrl = None,
     data: Data = None,
     output: Annotated[ShownAs, typer.Option("--format", "-f", help="How to print; `job` is the file that `python -m workers` runs.")] = (
         ShownAs.table
@@ -32,7 +33,7 @@ def show(
     from orchestrator.store import open_store
     from orchestrator.store.jobs import job_details
 
-    where = places(home, store, data)
+    where = places(home, store, data, artifacts=artifacts)
     with open_store(where.store_url, upgrade=False) as opened:
         job = job_details(opened, key)
     if output is ShownAs.job:

@@ -12,7 +12,7 @@ from workers.recipes import inherit_training, resolve_training
 from workers.specs import DataSpec, Job, ModelSpec, TrainSpec
 
 _WITHOUT_SKETCH = ("sketch_modes", "rescale", "all_zero", "draws")
-_WITHOUT_TUCKER = ("rank_fraction", "rank_kind", "tensorize_first", "tensorize_linear", "execution", "init")
+_WITHOUT_TUCKER = ("rank_fraction", "rank_kind", "stage_rank_fractions", "tensorize_first", "tensorize_linear", "execution", "init")
 
 Lineage = tuple[Job, ...]
 """The jobs of one model, its ancestors first; the last one is the model's own."""
@@ -91,4 +91,15 @@ def _resolved(model: dict[str, Any]) -> ModelSpec:
 def _meaningful(model: ModelSpec) -> ModelSpec:
     """The model with every setting that changes nothing about it at its default, so that equal computations have equal keys."""
     idle = [*(_WITHOUT_SKETCH if model.theta == 1 else ()), *(() if model.tensorized else _WITHOUT_TUCKER)]
-    return model.model_copy(update={name: ModelSpec.model_fields[name].default for name in idle})
+    return _with_one_rank(model.model_copy(update={name: ModelSpec.model_fields[name].default for name in idle}))
+
+
+def _with_one_rank(model: ModelSpec) -> ModelSpec:
+    """The model with `rank_fraction` alone where its stages all have that rank, and at its default where every layer is in a stage."""
+    if model.stage_rank_fractions is None:
+        return model
+    fraction, *others = dict.fromkeys(model.stage_rank_fractions)
+    besides = model.tensorize_first or model.tensorize_linear
+    if not others and (not besides or fraction == model.rank_fraction):
+        return model.model_copy(update={"rank_fraction": fraction, "stage_rank_fractions": None})
+    return model if besides else model.model_copy(update={"rank_fraction": ModelSpec.model_fields["rank_fraction"].default})

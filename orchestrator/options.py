@@ -23,9 +23,22 @@ StoreUrl = Annotated[
     ),
 ]
 Data = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
-        "--data", envvar="ROBUSTSWEEP_DATA", help="Data root, as torchvision lays it out (holds cifar-10-batches-py/).", show_default=False
+        "--data",
+        envvar="ROBUSTSWEEP_DATA",
+        help="Data root, as torchvision lays it out (holds cifar-10-batches-py/): a folder, or a URL (s3://BUCKET/DATA).",
+        show_default=False,
+    ),
+]
+ArtifactsUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--artifacts",
+        envvar="ROBUSTSWEEP_ARTIFACTS",
+        help="Where jobs' files are: a folder, or a URL (s3://BUCKET/PREFIX).  [default: HOME/artifacts]",
+        show_default=False,
+        show_envvar=True,
     ),
 ]
 SweepName = Annotated[str | None, typer.Argument(help="A sweep's name; all sweeps if left out.", show_default=False)]
@@ -48,10 +61,10 @@ class TextFormat(StrEnum):
     json = "json"
 
 
-def places(home: Path, store: str | None, data: Path | None = None) -> "Places":
+def places(home: Path, store: str | None, data: str | None = None, *, artifacts: str | None = None) -> "Places":
     from orchestrator.places import Places
 
-    return Places.resolve(home=home, store=store, data=data)
+    return Places.resolve(home=home, store=store, data=data, artifacts=artifacts)
 
 
 def console() -> "Console":

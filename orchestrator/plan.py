@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
+from workers.artifacts import Artifacts
 from workers.fields import Stage
 from workers.specs import Job
 
@@ -31,7 +32,21 @@ class Plan:
         return sum(job.stage == stage for job in self.jobs)
 
 
-def make_plan(jobs: Iterable[Job], *, recorded: Set[str], finished: Set[str]) -> Plan:
+def damaged_jobs(artifacts: Artifacts, jobs: Iterable[Job], *, recorded: Set[str], finished: Set[str]) -> frozenset[str]:
+    """The finished jobs whose files must be made again, of those for which nobody else would notice in time: results that are not in the
+    database yet, and loss surfaces, which only people look at. (Of all others the jobs that need their files compare the checksums.)
+
+    Raises:
+        StorageError: the artifacts cannot be read.
+    """
+    return frozenset(
+        job.key
+        for job in jobs
+        if job.key in finished and (job.key not in recorded or job.stage == "surface") and artifacts.damage(job.key) is not None
+    )
+
+
+def make_plan(jobs: Iterable[Job], *, recorded: Set[str], finished: Set[str], damaged: Set[str] = frozenset()) -> Plan:
     """Compare a sweep's jobs with what exists.
 
     Args:
@@ -39,10 +54,11 @@ def make_plan(jobs: Iterable[Job], *, recorded: Set[str], finished: Set[str]) ->
         recorded: keys with a result in the database.
         finished: keys with an artifact on disk. A finished job that is not recorded is recorded, not computed again; a recorded
             one without its artifact is computed again only if a job that is still to run needs its files.
+        damaged: those of them whose files are not what they were; they are computed again.
     """
-    jobs = tuple(jobs)
+    jobs, finished = tuple(jobs), finished - damaged
     pending = frozenset(job.key for job in jobs if job.key not in recorded and job.key not in finished)
-    needed: set[str] = set()
+    needed: set[str] = set(damaged) - pending
     for job in reversed(jobs):
         if job.key in pending or job.key in needed:
             needed.update(parent for parent in job.parents.values() if parent not in finished)

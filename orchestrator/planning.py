@@ -6,7 +6,7 @@ from pathlib import Path
 
 from orchestrator.estimate import Estimate, estimate
 from orchestrator.places import Places
-from orchestrator.plan import Plan, make_plan
+from orchestrator.plan import Plan, damaged_jobs, make_plan
 from orchestrator.preflight import check_sizes
 from orchestrator.store import StoreMissing, finished_keys, open_store
 from orchestrator.store.timings import recent_timings
@@ -26,7 +26,9 @@ def look_ahead(space: str, overrides: Sequence[str], places: Places) -> tuple[st
             recorded = finished_keys(store)
     except StoreMissing:
         recorded = frozenset()
-    return loaded.name, make_plan(jobs, recorded=recorded, finished=places.artifacts.finished())
+    finished = places.artifacts.finished()
+    damaged = damaged_jobs(places.artifacts, jobs, recorded=recorded, finished=finished)
+    return loaded.name, make_plan(jobs, recorded=recorded, finished=finished, damaged=damaged)
 
 
 def estimated(plan: Plan, places: Places, *, workers: int | None) -> Estimate:

@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
-from workers.data import source
+from workers.data import remote, source
+from workers.data.remote import DataRoot
 from workers.errors import UserError
 from workers.specs import AttackSpec, CraftSpec, DataSpec, DiagnoseSpec, EvaluateSpec, Job, SurfaceSpec, TrainSpec
 
 
-def check_sizes(jobs: Iterable[Job], root: Path | None = None) -> None:
+def check_sizes(jobs: Iterable[Job], root: DataRoot = None) -> None:
     """Check that every job asks for no more examples than its data set has; where that depends on the files, only with a data root.
 
     Raises:
@@ -23,7 +24,7 @@ def check_sizes(jobs: Iterable[Job], root: Path | None = None) -> None:
         if isinstance(spec, TrainSpec):
             data = trained[job.key] = spec.data
             if (named := (data.name, data.split_lists)) not in sizes:
-                sizes[named] = source(*named).sizes(root)
+                sizes[named] = remote.sizes(source(*named), root)
             _check_size("data.train_examples", data.train_examples, sizes[named][0], f"{data.name}'s training split")
         elif (model_data := trained.get(job.parents["model"])) is not None:
             available = sizes[model_data.name, model_data.split_lists][1]
@@ -51,7 +52,7 @@ def _check_example(example: int, available: int | None, split: str) -> None:
         raise UserError(f"surfaces.example={example}: must be in [0, {available - 1}], a place in {split}")
 
 
-def check_data(jobs: Iterable[Job], root: Path | None) -> None:
+def check_data(jobs: Iterable[Job], root: DataRoot) -> None:
     """Check that the files of every data set that the jobs need are in place.
 
     Raises:
@@ -59,7 +60,7 @@ def check_data(jobs: Iterable[Job], root: Path | None) -> None:
     """
     needed = {(job.spec.data.name, job.spec.data.split_lists) for job in jobs if isinstance(job.spec, TrainSpec)}
     for name, lists in sorted(needed):
-        source(name, lists).check(root)
+        remote.check(source(name, lists), root)
 
 
 def check_home(home: Path) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.options import DEFAULT_HOME, Home, StoreUrl, console, places
+from orchestrator.options import DEFAULT_HOME, ArtifactsUrl, Home, StoreUrl, console, places
 from workers.errors import UserError
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def report(  # noqa: PLR0913 (each is an option of the command)
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
+    artifacts: ArtifactsUrl = None,
     paper: Annotated[
         bool, typer.Option("--paper", help="The paper's tables beside ours: difference, and whether our interval covers.")
     ] = False,
@@ -72,7 +73,7 @@ def report(  # noqa: PLR0913 (each is an option of the command)
             raise UserError(
                 "report: needs SWEEP, or --paper (the paper's tables beside ours); --table, --sweep and --format go with --paper"
             )
-        _report_sweep(places(home, store), sweep, output=output, figures=figures, image=image)
+        _report_sweep(places(home, store, artifacts=artifacts), sweep, output=output, figures=figures, image=image)
         return
     if figures is not None:
         raise UserError("--figures: not with --paper")
@@ -97,13 +98,14 @@ def surfaces(
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
+    artifacts: ArtifactsUrl = None,
     out: Annotated[Path, typer.Option("--out", help="Folder to write SWEEP-surfaces.html to.")] = Path(),
     epsilon: Annotated[str, typer.Option("--epsilon", help="Where to draw the circle, in input units.")] = "32/255",
 ) -> None:
     """Draw SWEEP's loss surfaces: one page with a contour plot for each model, which opens offline (needs Plotly)."""
     from orchestrator.report.surface_page import write_surface_page
 
-    path, problems = write_surface_page(places(home, store), sweep, folder=out, epsilon=epsilon)
+    path, problems = write_surface_page(places(home, store, artifacts=artifacts), sweep, folder=out, epsilon=epsilon)
     for problem in problems:
         typer.echo(f"left out: {problem}", err=True)
     typer.echo(path)

@@ -1,6 +1,8 @@
 """A sweep while it runs: what executors report to, and what the progress display reads."""
 
 import time
+from collections import Counter
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import NoReturn
 
@@ -9,6 +11,7 @@ from orchestrator.job_source import JobSource
 from orchestrator.plan import STAGES
 from orchestrator.recorder import Recorder
 from orchestrator.store.describe import surface_words
+from orchestrator.store.ranks import rank_in_words
 from orchestrator.trainable import describe
 from workers.attack_settings import KINDS, AttackSettings
 from workers.defence_spec import DefenceSpec
@@ -19,6 +22,7 @@ from workers.results import BatchRecord, DiagnosisOutcome, FlagsOutcome, Result,
 from workers.specs import AttackSpec, CraftSpec, DiagnoseSpec, Job, SurfaceSpec, TrainSpec
 
 _KEY_DIGITS = 8
+_MOST_SUPERSEDED = 10  # in turns, by the attempts of a second driver: that must end
 LIKE: dict[Stage, tuple[Stage, ...]] = {
     "pretrain": ("pretrain", "fine_tune"),
     "fine_tune": ("fine_tune", "pretrain"),
@@ -35,10 +39,15 @@ LIKE: dict[Stage, tuple[Stage, ...]] = {
 class RunningSweep:
     """Takes jobs off the board, tells the recorder, and keeps the figures that a person wants to see meanwhile."""
 
-    def __init__(self, board: Board, recorder: Recorder, jobs: tuple[Job, ...], *, source: JobSource | None = None) -> None:
-        """Run the `jobs` that the board holds, and those that the `source` brings meanwhile."""
+    def __init__(
+        self, board: Board, recorder: Recorder, jobs: tuple[Job, ...], *, source: JobSource | None = None, known: Iterable[Job] = ()
+    ) -> None:
+        """Run the `jobs` that the board holds, and those that the `source` brings meanwhile; of all that are `known`, those whose files
+        turn out to be damaged are computed again."""
         self.board = board
         self.source = source
+        self._known = {job.key: job for job in (*known, *jobs)}
+        self._superseded: Counter[str] = Counter()
         self._recorder = recorder
         self.started_at = time.monotonic()
         self.last = "starting"
@@ -76,6 +85,7 @@ class RunningSweep:
     def _fetch(self, *, idle: bool) -> bool:
         """Take what the source brings; whether that is anything."""
         new = self.board.add(self.source.more(idle=idle)) if self.source is not None else []
+        self._known.update((job.key, job) for job in new)
         for job in new:
             self._left[job.stage] += cost(job)
         return bool(new)
@@ -125,15 +135,50 @@ class RunningSweep:
             self.source.succeeded(job)
         self.last = f"{label(job)}: {_summary(result)}"
 
-    def fail(self, job: Job, *, error: str, traceback: str, counted: bool = True) -> None:
-        """An attempt at the job failed; the job is tried again or given up, as the board says."""
+    def fail(self, job: Job, *, error: str, traceback: str, counted: bool = True, damaged: str | None = None) -> None:
+        """An attempt at the job failed; the job is tried again or given up, as the board says. If that was for `damaged` files, of the
+        job of that key, the job waits until they are computed again."""
         self._reached.pop(job.key, None)
         self._running.pop(job.key, None)
+        if damaged is not None and damaged in job.parents.values() and self._is_recreated(self._known.get(damaged), child=job):
+            self._recorder.failed(job, error=error, traceback=traceback, final=False)
+            self.last = f"{label(job)}: waits until that is computed again: {error}"
+            return
         final = self.board.fail(job.key, counted=counted)
         self._recorder.failed(job, error=error, traceback=traceback, final=final)
         if final and self.source is not None:
             self.source.failed(job)
         self.last = f"{label(job)}: {'failed' if final else 'failed, will be tried again'}: {error}"
+
+    def _is_recreated(self, parent: Job | None, *, child: Job) -> bool:
+        """Have a parent computed again, if its files are damaged indeed; whether that is done, or under way."""
+        if parent is None:
+            return False
+        done = self.board.is_done(parent.key)
+        if done and not self._recorder.discarded_damage(parent):
+            return False
+        if not self.board.recreate(parent, child=child.key):
+            return False
+        if done:
+            self._left[parent.stage] += cost(parent)
+            self._counted.pop(parent.key, None)
+        return True
+
+    def superseded(self, job: Job, *, error: str) -> None:
+        """The attempt found that another one has the job: it is done if that one left its result, else it is handed out again."""
+        try:
+            result = self._recorder.finished(job)
+        except ArtifactError:
+            self._superseded[job.key] += 1
+            if self._superseded[job.key] > _MOST_SUPERSEDED:
+                self.fail(job, error=error, traceback="")
+                return
+            self._reached.pop(job.key, None)
+            self._running.pop(job.key, None)
+            self._recorder.failed(job, error=error, traceback="", final=False, interrupted=True)
+            self.board.postpone(job.key)
+        else:
+            self._note(job, result)
 
     def lost(self, job: Job, *, error: str, traceback: str) -> None:
         """The worker ended without a word: the job is done if it left its result, else the attempt failed.
@@ -145,6 +190,7 @@ class RunningSweep:
         except ArtifactError:
             self.fail(job, error=error, traceback=traceback, counted=not self._got_on(job))
         else:
+            self._recorder.tidy(job)
             self._note(job, result)
 
     def _got_on(self, job: Job) -> bool:
@@ -175,6 +221,12 @@ class RunningSweep:
     def _time(self, stage: Stage, units: float, seconds: float) -> None:
         self._spent[stage] += units
         self._seconds[stage] += seconds
+
+    @property
+    def database(self) -> str | None:
+        """What the database said when it did not take results that wait for it; None while none wait."""
+        waiting = self._recorder.unrecorded
+        return f"{waiting} results wait for the database: {self._recorder.last_error}" if waiting and self._recorder.failing else None
 
     @property
     def elapsed(self) -> float:
@@ -252,7 +304,7 @@ def label(job: Job) -> str:
 
 
 def _model(spec: TrainSpec) -> str:
-    rank = f"rank={spec.model.rank_fraction:g}" if spec.model.tensorized else "dense"
+    rank = f"rank={rank_in_words(spec.model.rank_fraction, spec.model.stage_rank_fractions)}" if spec.model.tensorized else "dense"
     adversarial = "" if spec.training.adversarial_training == "none" else f" adversarial={spec.training.adversarial_training}"
     binary = "binary " if spec.model.binary else ""
     defence = "" if spec.defence.name == "none" else " ".join([f" defence={spec.defence.name}", *_given(spec.defence)])

@@ -28,7 +28,7 @@ _PACKAGES = ("orchestrator", "search_spaces", "workers")
 class Submission:
     """What is to run where. `words` are further options of `launch`, as words of a command line; paths are the cluster's.
 
-    None for `home`, `store` or `data`: what the environment of the cluster's head says.
+    None for `home`, `store`, `artifacts` or `data`: what the environment of the cluster's head says.
     """
 
     space: str
@@ -36,7 +36,8 @@ class Submission:
     overrides: tuple[str, ...] = ()
     home: Path | None = None
     store: str | None = None
-    data: Path | None = None
+    artifacts: str | None = None
+    data: str | None = None
     words: tuple[str, ...] = ()
     ship_code: bool = False
 
@@ -44,7 +45,8 @@ class Submission:
         """The command that the cluster's head runs, with the space's file beside it."""
         program = ["python", "-m", "orchestrator.cli"] if self.ship_code else ["robustsweep"]
         words = [*program, "launch", file_name, "--address", "auto"]
-        for option, value in (("--home", self.home), ("--store", self.store), ("--data", self.data)):
+        places = (("--home", self.home), ("--store", self.store), ("--artifacts", self.artifacts), ("--data", self.data))
+        for option, value in places:
             words += [option, str(value)] if value is not None else []
         return shlex.join([*words, *(word for override in self.overrides for word in ("--set", override)), *self.words])
 
@@ -80,8 +82,8 @@ def _check_places(submission: Submission) -> None:
     Raises:
         UserError: a path that means nothing there, or a password.
     """
-    for option, path in (("--home", submission.home), ("--data", submission.data)):
-        if path is not None and not PurePosixPath(path).is_absolute():
+    for option, path in (("--home", submission.home), ("--artifacts", submission.artifacts), ("--data", submission.data)):
+        if path is not None and "://" not in str(path) and not PurePosixPath(path).is_absolute():
             raise UserError(f"{option} {path}: must be an absolute path, of the cluster's nodes")
     if submission.store is None:
         return

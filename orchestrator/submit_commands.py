@@ -15,7 +15,7 @@ from orchestrator.launch_options import (
     WaitForNodes,
     Workers,
 )
-from orchestrator.options import Data, StoreUrl, console
+from orchestrator.options import ArtifactsUrl, Data, StoreUrl, console
 
 
 def submit(  # noqa: PLR0913 (each is an option of the command)
@@ -25,6 +25,7 @@ def submit(  # noqa: PLR0913 (each is an option of the command)
     address: Annotated[str, typer.Option(envvar="RAY_API_SERVER_ADDRESS", help="Where the cluster's dashboard answers: http://HOST:8265.")],
     home: ClusterHome = None,
     store: StoreUrl = None,
+    artifacts: ArtifactsUrl = None,
     data: Data = None,
     overrides: Overrides = None,
     workers: Workers = None,
@@ -40,7 +41,7 @@ def submit(  # noqa: PLR0913 (each is an option of the command)
 ) -> None:
     """Have a Ray cluster `launch` SPACE: its head drives the sweep, also after this machine has gone.
 
-    Paths are the cluster's. Without --home, --store and --data the environment of the cluster's head says where things are.
+    Paths are the cluster's. Without --home, --store, --artifacts and --data the environment of the cluster's head says where things are.
     """
     from orchestrator.escaping import visible
     from orchestrator.executors import Resources
@@ -55,6 +56,7 @@ def submit(  # noqa: PLR0913 (each is an option of the command)
         overrides=tuple(overrides or ()),
         home=home,
         store=store,
+        artifacts=artifacts,
         data=data,
         words=_handed_on(context),
         ship_code=ship_code,
@@ -69,7 +71,7 @@ def submit(  # noqa: PLR0913 (each is an option of the command)
     raise typer.Exit(code)
 
 
-_HERE = {"space", "address", "home", "store", "data", "overrides", "wait", "ship_code"}
+_HERE = {"space", "address", "home", "store", "artifacts", "data", "overrides", "wait", "ship_code"}
 
 
 def _handed_on(context: typer.Context) -> tuple[str, ...]:

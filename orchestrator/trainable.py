@@ -1,9 +1,9 @@
 """The function that Ray Tune runs in a worker process: one attempt at one job. The process is reused, and its caches with it."""
 
 import traceback
-from pathlib import Path
 from typing import Any
 
+from workers.errors import ArtifactError, StorageError, SupersededError
 from workers.reports import throttled
 from workers.results import BatchRecord, EpochRecord
 from workers.specs import JOB
@@ -17,18 +17,19 @@ class AttemptFailedError(Exception):
 
 def attempt(config: dict[str, Any]) -> None:
     """Run the job in `config`, reporting each training epoch and, now and then, a batch, then `{"done_key": ...}`, or the error and its
-    traceback.
+    traceback, or that another attempt has the job.
 
     Raises:
         AttemptFailedError: the job failed; Ray then discards the process, whose state (a CUDA context, say) may be spoilt.
     """
     from ray import tune
 
+    from workers.data.remote import data_root
     from workers.run import Settings, run
 
     settings = Settings(
-        artifacts=Path(config["artifacts"]),
-        data_root=Path(config["data_root"]) if config["data_root"] else None,
+        artifacts=config["artifacts"],
+        data_root=data_root(config["data_root"]),
         device=config["device"],
         threads=config["threads"],
     )
@@ -36,8 +37,11 @@ def attempt(config: dict[str, Any]) -> None:
     job = JOB.validate_json(config["job"])
     try:
         run(job, settings, attempt=tune.get_context().get_trial_id(), report=throttled(_report, seconds=_REPORT_SECONDS))
+    except SupersededError as error:
+        tune.report({"superseded": describe(error)})
+        return
     except Exception as error:
-        tune.report({"error": describe(error), "traceback": traceback.format_exc()})
+        tune.report({"error": describe(error), "traceback": traceback.format_exc(), "damaged": damaged(error)})
         raise AttemptFailedError(job.key) from error
     tune.report({"done_key": job.key})
 
@@ -50,6 +54,11 @@ def _report(record: EpochRecord | BatchRecord) -> None:
         tune.report({"epoch": record.epoch, "loss": record.loss, "accuracy": record.accuracy})
     else:
         tune.report({"batch": record.model_dump()})
+
+
+def damaged(error: Exception) -> str | None:
+    """The key of the job whose files are missing or damaged, if it is that what went wrong."""
+    return error.key if isinstance(error, ArtifactError) and not isinstance(error, StorageError) else None
 
 
 def describe(error: Exception) -> str:

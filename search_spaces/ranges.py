@@ -62,7 +62,7 @@ def is_categorical(value: object, kind: AxisKind) -> bool:
     """Whether a plain list is a choice among its items; of lists that are one value there must be several in it."""
     if not isinstance(value, list) or len(value) < 1 + (not kind.is_list):
         return False
-    return not kind.is_list or (len(value) > 1 and all(isinstance(item, list) for item in value))
+    return not kind.is_list or (len(value) > 1 and all(item is None or isinstance(item, list) for item in value))
 
 
 def categorical(values: Sequence[object], where: Place) -> Parameter:

@@ -11,7 +11,7 @@ from search_spaces.axes import Axes, Axis
 from search_spaces.defence_axes import DefenceAxes
 from search_spaces.diagnosis_section import DiagnosisSection
 from search_spaces.surface_groups import SurfaceGroup
-from search_spaces.training_axes import FineTuningAxes, TrainingAxes, needs_epochs
+from search_spaces.training_axes import FineTuningAxes, ListAxis, TrainingAxes, needs_epochs
 from workers.fields import (
     AllZero,
     Count,
@@ -26,6 +26,7 @@ from workers.fields import (
     RankKind,
     SketchModes,
     SplitLists,
+    StageRankFractions,
     Theta,
 )
 from workers.kinds import require_binary_draws, require_binary_init, require_defensible, require_fitting, require_flippable, require_lists
@@ -60,6 +61,7 @@ def _groups(value: object) -> object:
 
 SpaceName = Annotated[str, AfterValidator(_space_name)]
 SpaceTitle = Annotated[str, AfterValidator(_one_line)]
+Fractions = Annotated[StageRankFractions, BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)]
 Section = Annotated[T, BeforeValidator(_mapping)]
 
 
@@ -85,6 +87,7 @@ class ModelAxes(Axes):
     tensorized: Axis[bool] = ()
     rank_fraction: Axis[RankFraction] = ()
     rank_kind: Axis[RankKind] = ()
+    stage_rank_fractions: ListAxis[Fractions | None] = ()
     tensorize_first: Axis[bool] = ()
     tensorize_linear: Axis[bool] = ()
     execution: Axis[ExecutionChoice] = ()

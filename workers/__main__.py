@@ -6,10 +6,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from workers.errors import ArtifactError, JobError, UserError
+from workers.artifacts import Artifacts
+from workers.data.remote import data_root
+from workers.errors import ArtifactError, JobError, SupersededError, UserError
 from workers.reports import throttled
 from workers.results import BatchRecord, EpochRecord, FlagsOutcome
 from workers.specs import JOB, Job
+from workers.storage import absolute
 
 _LINE_SECONDS = 5.0
 
@@ -20,7 +23,7 @@ def main() -> int:
     try:
         job = _read(arguments.job)
         _run(job, arguments)
-    except (UserError, ArtifactError) as error:
+    except (UserError, ArtifactError, SupersededError) as error:
         sys.stderr.write(f"workers: {error}\n")
         return 2
     except JobError as error:
@@ -35,9 +38,9 @@ def _parser() -> argparse.ArgumentParser:
         "job", type=Path, metavar="JOB.json", help="a job, as `robustsweep plan --write-jobs` or an artifact's job.json has it"
     )
     parser.add_argument(
-        "--artifacts", type=Path, required=True, metavar="DIR", help="where parents' artifacts are and the job's own is left"
+        "--artifacts", required=True, metavar="DIR", help="folder or URL where parents' artifacts are and the job's own is left"
     )
-    parser.add_argument("--data", type=Path, metavar="DIR", help="data root (holds cifar-10-batches-py/)")
+    parser.add_argument("--data", type=data_root, metavar="DIR", help="data root (holds cifar-10-batches-py/), a folder or a URL")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
     parser.add_argument(
@@ -71,8 +74,9 @@ def _read(path: Path) -> Job:
 def _run(job: Job, arguments: argparse.Namespace) -> None:
     from workers.run import Settings, run
 
+    artifacts = Artifacts(absolute(arguments.artifacts))
     settings = Settings(
-        arguments.artifacts.absolute(),
+        artifacts.url,
         arguments.data,
         device=arguments.device,
         threads=arguments.threads,
@@ -81,7 +85,7 @@ def _run(job: Job, arguments: argparse.Namespace) -> None:
     result = run(job, settings, report=throttled(_print, seconds=_LINE_SECONDS))
     if isinstance(result.outcome, FlagsOutcome):
         sys.stdout.write(f"{result.outcome.n_correct} of {_evaluated(result.outcome)} right\n")
-    sys.stdout.write(f"job {job.key} ({job.stage}): done in {result.seconds:.1f} s, see {settings.artifacts / job.key}\n")
+    sys.stdout.write(f"job {job.key} ({job.stage}): done in {result.seconds:.1f} s, see {artifacts.where(job.key)}\n")
 
 
 def _print(record: EpochRecord | BatchRecord) -> None:

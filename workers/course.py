@@ -9,13 +9,12 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from workers.artifacts import JobFolder
+from workers.artifacts import PROGRESS, JobFolder
 from workers.device_data import DeviceSplit
 from workers.reports import Report, say_nothing
 from workers.results import BatchRecord
 
 SAVE_SECONDS = 5.0
-_FILE = "progress"
 _DIGEST_BYTES = 32
 
 Found = dict[str, Tensor]
@@ -30,19 +29,17 @@ class ProgressFile:
 
     def write(self, tensors: Found, *, owner: str) -> None:
         content = save({name: tensor.contiguous() for name, tensor in tensors.items()})
-        self._folder.write(_FILE, _digest(owner, content) + content)
+        self._folder.save(PROGRESS, _digest(owner, content) + content)
 
     def read(self, *, owner: str) -> Found | None:
         """What `owner` wrote last; None where there is no file, a damaged one or somebody else's."""
-        try:
-            stored = (self._folder.path / _FILE).read_bytes()
-        except FileNotFoundError:
+        if (stored := self._folder.saved(PROGRESS)) is None:
             return None
         digest, content = stored[:_DIGEST_BYTES], stored[_DIGEST_BYTES:]
         return load(content) if digest == _digest(owner, content) else None
 
     def discard(self) -> None:
-        self._folder.remove(_FILE)
+        self._folder.remove(PROGRESS)
 
 
 def _digest(owner: str, content: bytes) -> bytes:

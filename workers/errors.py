@@ -10,7 +10,19 @@ class DataError(UserError):
 
 
 class ArtifactError(Exception):
-    """A job's artifact is missing or unreadable: the job has to be run (again)."""
+    """A job's artifact is missing or damaged: the job has to be run (again). `key` is that job's, where it is known."""
+
+    def __init__(self, message: str, *, key: str | None = None) -> None:
+        super().__init__(message)
+        self.key = key
+
+
+class StorageError(ArtifactError, UserError):
+    """The place of the artifacts cannot be read or written (a full disk, no permission, no network); what is there may be whole."""
+
+
+class SupersededError(Exception):
+    """The job was given to another attempt meanwhile: this one must leave its files alone, and nobody needs what it was computing."""
 
 
 class JobError(Exception):

@@ -72,6 +72,17 @@ class Interval:
 
 Theta = Annotated[float, AfterValidator(Interval(0, 1, low_open=True))]
 RankFraction = Annotated[float, AfterValidator(Interval(0, 1, low_open=True))]
+STAGES = 4
+"""The stages that every network has after its first convolution."""
+
+
+def _one_for_each_stage(values: tuple[float, ...]) -> tuple[float, ...]:
+    if len(values) != STAGES:
+        raise ValueError(f"must be {STAGES} numbers, one for each stage after the first convolution")
+    return values
+
+
+StageRankFractions = Annotated[tuple[RankFraction, ...], AfterValidator(_one_for_each_stage)]
 Share = Annotated[float, AfterValidator(Interval(0, 1))]
 ShareBelowOne = Annotated[float, AfterValidator(Interval(0, 1, high_open=True))]
 Factor = Annotated[float, AfterValidator(Interval(0, 1, low_open=True))]

@@ -9,7 +9,8 @@ KEY_VERSION = 1
 """Raise it when the same spec comes to mean another computation: every old result is then left behind, none reused wrongly."""
 
 _PRESENTATION = frozenset({"epsilon_literal", "recipe"})
-_ABSENT_IF_NULL = frozenset({"until"})
+_LATER = frozenset({"stage_rank_fractions", "until"})
+"""Settings that came to the specs after results were stored: where they are not used, keys are what they were without them."""
 
 
 def job_key(spec: Mapping[str, Any], parents: Mapping[str, str]) -> str:
@@ -20,8 +21,8 @@ def job_key(spec: Mapping[str, Any], parents: Mapping[str, str]) -> str:
 
 
 def _meaning(value: Any) -> Any:
-    """The spec without the fields that only say how something was written, and without those that, being null, say nothing."""
+    """The spec without the fields that only say how something was written, and without those that are not used."""
     if isinstance(value, Mapping):
-        told = {name: item for name, item in value.items() if name not in _PRESENTATION}
-        return {name: _meaning(item) for name, item in told.items() if item is not None or name not in _ABSENT_IF_NULL}
+        unused = {name for name in _LATER if value.get(name, _LATER) is None}
+        return {name: _meaning(item) for name, item in value.items() if name not in _PRESENTATION | unused}
     return value

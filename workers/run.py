@@ -1,6 +1,8 @@
 """Run one job: read its parents' artifacts, compute, write its own. The same function under Ray, in process and on the command line."""
 
+import secrets
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,8 +10,9 @@ import torch
 
 from workers.artifacts import Artifacts, JobFolder
 from workers.course import SAVE_SECONDS, ProgressFile
+from workers.data.remote import DataRoot
 from workers.environment import record_environment
-from workers.errors import ArtifactError, UserError
+from workers.errors import ArtifactError, SupersededError, UserError
 from workers.reports import Report, say_nothing
 from workers.results import Result
 from workers.specs import Job, TrainSpec
@@ -21,11 +24,12 @@ from workers.train import Checkpoint
 class Settings:
     """Where a worker finds and leaves things, and with what it computes; nothing here changes a result's meaning.
 
+    `artifacts` is a folder or a URL of fsspec, `data_root` too (a URL's files are kept on this machine, see `workers.data.remote`).
     Unfinished evaluations, attacks and craftings are saved after a batch, at most every `save_seconds`.
     """
 
-    artifacts: Path
-    data_root: Path | None = None
+    artifacts: str | Path
+    data_root: DataRoot = None
     device: str = "cpu"
     threads: int = 1
     save_seconds: float = SAVE_SECONDS
@@ -36,20 +40,27 @@ def run(job: Job, settings: Settings, *, attempt: str = "local", report: Report 
 
     Args:
         job: the job; its parents' artifacts must be there.
-        settings: folders, device (`cpu`, `cuda`), CPU threads.
-        attempt: a name for this execution, part of its temporary files' names.
+        settings: places, device (`cpu`, `cuda`), CPU threads.
+        attempt: a name for this execution, part of its temporary files' names; what makes it unlike any other is added here.
         report: called after every training epoch, and after every batch of an evaluation, an attack or a crafting.
 
     Raises:
         ArtifactError: a parent's artifact is missing or corrupt.
         DataError: the data set is missing or corrupt.
         JobError: the job's result cannot be trusted.
+        StorageError: artifacts cannot be read or written.
+        SupersededError: the job was given to another attempt meanwhile, which is not done yet.
     """
     artifacts = Artifacts(settings.artifacts)
-    try:
+    with suppress(ArtifactError):
         return artifacts.result(job.key)
-    except ArtifactError:
-        return _compute(job, settings, artifacts.folder(job.key, attempt=attempt), report)
+    try:
+        folder = artifacts.folder(job.key, attempt=f"{attempt}-{secrets.token_hex(4)}")
+        return _compute(job, settings, artifacts, folder, report)
+    except SupersededError:
+        with suppress(ArtifactError):
+            return artifacts.result(job.key)
+        raise
 
 
 def _device(name: str) -> torch.device:
@@ -58,18 +69,18 @@ def _device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _compute(job: Job, settings: Settings, folder: JobFolder, report: Report) -> Result:
+def _compute(job: Job, settings: Settings, artifacts: Artifacts, folder: JobFolder, report: Report) -> Result:
     torch.set_num_threads(settings.threads)
     device = _device(settings.device)
     started = time.perf_counter()
     folder.begin(job)
-    room = Room(job, Artifacts(settings.artifacts), folder, settings.data_root, device, settings.save_seconds)
+    room = Room(job, artifacts, folder, settings.data_root, device, settings.save_seconds)
     outcome, files = compute(room, report)
     digests = {name: folder.write(name, content) for name, content in files.items()}
     environment = record_environment(device, settings.threads)
     result = Result(key=job.key, seconds=time.perf_counter() - started, environment=environment, files=digests, outcome=outcome)
-    folder.commit(result)
+    first = folder.commit(result)
     if not (isinstance(job.spec, TrainSpec) and job.spec.is_rung):  # a rung's is what others go on from
         Checkpoint(folder).discard()
     ProgressFile(folder).discard()
-    return result
+    return first

@@ -24,6 +24,7 @@ from workers.fields import (
     SketchModes,
     SplitLists,
     Stage,
+    StageRankFractions,
     Theta,
     TrainingStage,
 )
@@ -53,6 +54,8 @@ class DataSpec(Frozen):
 class ModelSpec(Frozen):
     """A network and its latent sketch; `width` is the channels of the first stage (in the paper 64 for resnet18, 16 for soundnet5).
 
+    `stage_rank_fractions` are in place of `rank_fraction` for the four stages after the first convolution: those of resnet18, or the other
+    convolutions of soundnet5 and logmel.
     A `binary` one has binary convolutions (XNOR-Net), the first excepted. `init` is where Tucker layers come from: `random` weights, or
     the decomposition of a trained dense net of the same architecture (`decompose`).
     """
@@ -62,6 +65,7 @@ class ModelSpec(Frozen):
     tensorized: bool = True
     rank_fraction: RankFraction = 0.5
     rank_kind: RankKind = "channels"
+    stage_rank_fractions: StageRankFractions | None = None
     tensorize_first: bool = False
     tensorize_linear: bool = False
     execution: ExecutionChoice = "auto"

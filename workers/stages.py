@@ -3,7 +3,6 @@
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import torch
 from safetensors.torch import load, save
@@ -14,6 +13,8 @@ from workers.attacks import Memory
 from workers.course import SAVE_SECONDS, Course, ProgressFile
 from workers.crafted import require_fitting_examples
 from workers.data import DATASETS, source
+from workers.data.remote import DataRoot
+from workers.data.remote import load as load_data
 from workers.device_data import DeviceSplit
 from workers.diagnose import diagnose
 from workers.errors import JobError, UserError
@@ -66,7 +67,7 @@ class Room:
     job: Job
     artifacts: Artifacts
     folder: JobFolder
-    data_root: Path | None
+    data_root: DataRoot
     device: torch.device
     save_seconds: float = SAVE_SECONDS
 
@@ -90,18 +91,25 @@ class Room:
 
     def trained(self, evaluation: EvaluationSpec) -> tuple[Network, DeviceSplit]:
         """The parent model, frozen, in eval mode and freshly seeded for this job, and the examples to evaluate."""
-        key = self.parent("model")
-        network, data = _load_network(self.artifacts.root, key, self.device)
+        network, data = self.network(self.parent("model"))
         network.seed(self.seed("sketch"))
         split = _load_split(data.name, data.split_lists, "test", evaluation.examples, self.data_root, self.device)
         require_sketch(network, split)
         network.seed(self.seed("sketch"))
         return network, split
 
+    def network(self, key: str) -> tuple[Network, DataSpec]:
+        """A trained model, frozen and in eval mode, by its job key, and the data that it was trained on."""
+        return _load_network(self.artifacts.url, key, self._weights(key), self.device)
+
+    def _weights(self, key: str) -> str:
+        """The SHA-256 of a trained model's weights: a model that was lost and trained again on a GPU may differ in its last bits."""
+        return self.artifacts.result(key).files.get(_MODEL, "")
+
     @property
     def kind(self) -> Kind:
         """What the parent model takes."""
-        _, data = _load_network(self.artifacts.root, self.parent("model"), self.device)
+        _, data = self.network(self.parent("model"))
         return DATASET_KINDS[data.name]
 
     def course(self, network: Network, report: Report, **generators: torch.Generator) -> Course:
@@ -112,7 +120,8 @@ class Room:
 
     def memory(self, evaluation: EvaluationSpec) -> Memory:
         """The clean gradients that this process already has of the parent model, full weights, for this evaluation."""
-        return _clean_gradients((self.artifacts.root, self.data_root, self.parent("model"), evaluation, self.device))
+        key = self.parent("model")
+        return _clean_gradients((self.artifacts.url, self.data_root, key, self._weights(key), evaluation, self.device))
 
 
 def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
@@ -220,7 +229,7 @@ def _surface(room: Room, spec: SurfaceSpec) -> Computed:
     seeds = [room.seed(f"draw {draw}") for draw in range(settings.draws)]
     source = room.parent("direction" if settings.direction == "theta_one" else "model")
     if settings.direction == "theta_one":
-        gradient = full_gradient(_load_network(room.artifacts.root, source, room.device)[0], example, label)
+        gradient = full_gradient(room.network(source)[0], example, label)
     else:
         gradient = drawn_gradient(network, example, label, seeds=seeds)
     # The y axis hangs on the net that gives the x axis, and on nothing else: every theta has the same plane.
@@ -231,9 +240,9 @@ def _surface(room: Room, spec: SurfaceSpec) -> Computed:
 
 
 @lru_cache(maxsize=4)
-def _load_network(root: Path, key: str, device: torch.device) -> tuple[Network, DataSpec]:
+def _load_network(url: str, key: str, digest: str, device: torch.device) -> tuple[Network, DataSpec]:  # noqa: ARG001 (of the cache's key)
     """A trained model by its job key; the last few stay in this process, since Ray reuses it for job after job."""
-    spec, weights = _stored(Artifacts(root), key)
+    spec, weights = _stored(Artifacts(url), key)
     network = build(spec.model, DATASETS[spec.data.name].info, seed=0, defence=spec.defence)
     network.load_state_dict(weights)
     return network.to(device).eval().requires_grad_(False), spec.data
@@ -246,10 +255,8 @@ def _clean_gradients(owner: tuple[Hashable, ...]) -> Memory:  # noqa: ARG001 (th
 
 
 @lru_cache(maxsize=4)
-def _load_split(
-    name: DatasetName, lists: SplitLists, split: str, count: int | None, root: Path | None, device: torch.device
-) -> DeviceSplit:
-    dataset = source(name, lists).load(root)
+def _load_split(name: DatasetName, lists: SplitLists, split: str, count: int | None, root: DataRoot, device: torch.device) -> DeviceSplit:
+    dataset = load_data(source(name, lists), root)
     chosen = dataset.train if split == "train" else dataset.test
     if count is not None and count > len(chosen):
         raise UserError(f"{name}: {count} {split} examples asked for: there are {len(chosen)}")

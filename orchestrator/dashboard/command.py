@@ -65,7 +65,7 @@ def _command(port: int) -> list[str]:
 
 def _environment(places: Places) -> dict[str, str]:
     """The store's URL may hold a password, and everyone on the machine may read a command line."""
-    found = {"ROBUSTSWEEP_HOME": str(places.home), "ROBUSTSWEEP_STORE": places.store_url}
+    found = {"ROBUSTSWEEP_HOME": str(places.home), "ROBUSTSWEEP_STORE": places.store_url, "ROBUSTSWEEP_ARTIFACTS": places.artifacts_url}
     if places.data_root is not None:
         found["ROBUSTSWEEP_DATA"] = str(places.data_root)
     return {**os.environ, **found}

@@ -15,9 +15,9 @@ from orchestrator.store import Store, open_store
 
 def places() -> Places:
     """What `robustsweep dashboard` was told; its child gets it in the environment."""
-    data = os.environ.get("ROBUSTSWEEP_DATA")
     home = Path(os.environ.get("ROBUSTSWEEP_HOME") or DEFAULT_HOME)
-    return Places.resolve(home=home, store=os.environ.get("ROBUSTSWEEP_STORE"), data=Path(data) if data else None)
+    store, artifacts = os.environ.get("ROBUSTSWEEP_STORE"), os.environ.get("ROBUSTSWEEP_ARTIFACTS")
+    return Places.resolve(home=home, store=store, data=os.environ.get("ROBUSTSWEEP_DATA"), artifacts=artifacts)
 
 
 @contextmanager

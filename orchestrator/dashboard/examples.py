@@ -3,14 +3,14 @@
 import io
 import wave
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load
 
 from workers.artifacts import Artifacts
-from workers.data import source
+from workers.data import remote, source
+from workers.data.remote import DataRoot
 from workers.data.source import Split
 from workers.data.wav import SAMPLE_RATE
 from workers.errors import ArtifactError
@@ -52,15 +52,15 @@ def data_of(artifacts: Artifacts, model_key: str) -> DataSpec:
     return spec.data
 
 
-def clean_examples(data: DataSpec, count: int, *, root: Path | None) -> tuple[Array, NDArray[np.int64]]:
+def clean_examples(data: DataSpec, count: int, *, root: DataRoot) -> tuple[Array, NDArray[np.int64]]:
     """The first `count` test examples of the fixed order in which models are evaluated, (count, *shape) in input units; their labels.
 
     Raises:
         DataError: the data set's files are not there, or not what they should be.
     """
     dataset = source(data.name, data.split_lists)
-    dataset.check(root)
-    split = dataset.load(root).test.first(count)
+    remote.check(dataset, root)
+    split = remote.load(dataset, root).test.first(count)
     return in_input_units(split), split.labels
 
 

@@ -14,6 +14,7 @@ from orchestrator.figures.picture import Cell, Table
 from orchestrator.report.columns import shown_columns
 from orchestrator.store import ResultRow, model_verdicts
 from orchestrator.store.live import places_of
+from orchestrator.store.ranks import rank_in_words
 from orchestrator.store.readings import TrainingRun
 
 
@@ -65,7 +66,7 @@ def facts(run: TrainingRun, rows: Sequence[ResultRow]) -> Table:
         "data set": run.dataset,
         "network": f"{run.model}, width {run.width}",
         "theta": f"{run.theta:g}",
-        "rank": "dense" if run.rank_fraction is None else f"{run.rank_fraction:g}",
+        "rank": rank_in_words(run.rank_fraction, run.stage_rank_fractions),
         "adversarial training": run.adversarial_training,
         "defence": run.defence,
         "training seed": str(run.seed),

@@ -10,6 +10,7 @@ from orchestrator.figures.picture import Picture, Pictures, Table, percent, plai
 from orchestrator.figures.theme import BESIDE_A_SCALE, SEQUENTIAL, drawn
 from orchestrator.report.columns import Column, model_columns
 from orchestrator.store import ResultRow
+from orchestrator.store.ranks import rank_in_words
 
 _ON_THE_AXES = frozenset({"theta", "rank", "seed", "model key"})
 _FEWEST = 2
@@ -39,7 +40,7 @@ def _kinds(condition: Condition, apart: Sequence[Column]) -> dict[str, list[Resu
 def _picture(label: str, rows: Sequence[ResultRow]) -> Picture:
     cells: dict[Place, list[ResultRow]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: (row.rank_fraction is None, row.rank_fraction or 0.0, -row.theta)):
-        cells[f"{row.theta:g}", "dense" if row.rank_fraction is None else f"{row.rank_fraction:g}"].append(row)
+        cells[f"{row.theta:g}", rank_in_words(row.rank_fraction, row.stage_rank_fractions)].append(row)
     table: Table = [_cell(place, found) for place, found in cells.items()]
     figure = drawn(
         [_map(table)],

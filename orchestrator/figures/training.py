@@ -7,10 +7,11 @@ from typing import Any
 from orchestrator.figures.curves import MOST_LINES
 from orchestrator.figures.picture import Cell, Picture, Pictures, Table, plain
 from orchestrator.figures.theme import Marks, drawn, faded, percent_axis
+from orchestrator.store.ranks import rank_in_words
 from orchestrator.store.readings import TrainingRun
 
 MOST_POINTS = 20_000
-_TELLING = ("sweep", "dataset", "model", "width", "rank_fraction", "adversarial_training", "defence", "seed")
+_TELLING = ("sweep", "dataset", "model", "width", "rank_fraction", "stage_rank_fractions", "adversarial_training", "defence", "seed")
 _QUANTITIES = {"loss": "training loss", "accuracy %": "training accuracy (%)"}
 
 
@@ -35,8 +36,9 @@ def run_names(runs: Sequence[TrainingRun]) -> dict[tuple[str, str], str]:
 
 
 def _name(run: TrainingRun, telling: Sequence[str]) -> str:
-    words = {name: getattr(run, name) for name in telling}
-    rank = {"rank_fraction": "dense" if run.rank_fraction is None else f"{run.rank_fraction:g}"} if "rank_fraction" in words else {}
+    words = {name: getattr(run, name) for name in telling if name != "stage_rank_fractions"}
+    ranks_differ = not {"rank_fraction", "stage_rank_fractions"}.isdisjoint(telling)
+    rank = {"rank_fraction": rank_in_words(run.rank_fraction, run.stage_rank_fractions)} if ranks_differ else {}
     said = [f"{name.replace('_fraction', '').replace('_', ' ')} {value}" for name, value in (words | rank).items()]
     return ", ".join([f"{run.stage.replace('_', '-')} theta {run.theta:g}", *said])
 

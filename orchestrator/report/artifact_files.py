@@ -2,16 +2,15 @@
 
 import shlex
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from orchestrator.places import Places
 from orchestrator.store.details import JobDetails
-from workers.artifacts import Artifacts
+from workers.artifacts import JOB_FILE, RESULT_FILE, Artifacts, stored_name
 from workers.errors import ArtifactError
 from workers.fields import DatasetName
 
-_RESULT, _JOB = "result.json", "job.json"
 _MADE_WITHOUT_FILES: frozenset[DatasetName] = frozenset({"digits", "tones"})
 
 
@@ -27,7 +26,7 @@ class ArtifactFile:
 class ArtifactListing:
     """The folder of a job's artifact, with the files that are in it or that its result names, sorted."""
 
-    folder: Path
+    folder: str
     files: tuple[ArtifactFile, ...]
 
     def has(self, name: str) -> bool:
@@ -36,18 +35,16 @@ class ArtifactListing:
 
 def artifact_files(artifacts: Artifacts, key: str, *, expected: Iterable[str] = ()) -> ArtifactListing:
     """What the job's folder holds, half-written files excepted, and what is missing of the `expected` and of what its result names."""
-    folder = artifacts.folder(key).path
-    try:
-        named = {*expected, *artifacts.result(key).files}
-    except ArtifactError:
-        named = set(expected)
-    sizes = {path.name: path.stat().st_size for path in folder.iterdir() if path.name[0] != "."} if folder.is_dir() else {}
-    return ArtifactListing(folder, tuple(ArtifactFile(name, sizes.get(name)) for name in sorted(named | set(sizes))))
+    named = set(expected)
+    with suppress(ArtifactError):
+        named |= {stored_name(name, digest) for name, digest in artifacts.result(key).files.items()}
+    sizes = artifacts.files(key)
+    return ArtifactListing(artifacts.where(key), tuple(ArtifactFile(name, sizes.get(name)) for name in sorted(named | set(sizes))))
 
 
 def artifact_of(job: JobDetails, artifacts: Artifacts) -> ArtifactListing:
     """The files of a job, one that is done having at least these two."""
-    return artifact_files(artifacts, job.key, expected=() if job.result is None else (_JOB, _RESULT))
+    return artifact_files(artifacts, job.key, expected=() if job.result is None else (JOB_FILE, RESULT_FILE))
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,7 @@ def rerun(job: JobDetails, places: Places) -> Rerun:
     before = [*_missing(job, here, places)]
     if needs_data and places.data_root is None:
         before.append(f"# add --data DIR: where {job.dataset} is")
-    words = ["python", "-m", "workers", str(here.folder / _JOB), "--artifacts", str(artifacts.root)]
+    words = ["python", "-m", "workers", _job_file(job, here), "--artifacts", artifacts.url]
     words += ["--data", str(places.data_root)] if needs_data and places.data_root is not None else []
     return Rerun(tuple(before), shlex.join([*words, *_machine(job)]))
 
@@ -78,17 +75,28 @@ def _machine(job: JobDetails) -> Iterator[str]:
         yield from ("--threads", str(job.result.threads))
 
 
+def _is_url(place: str) -> bool:
+    return "://" in place
+
+
+def _job_file(job: JobDetails, here: ArtifactListing) -> str:
+    """Where the job's file is, or will be when the lines before have run."""
+    return f"{job.key}.json" if _is_url(here.folder) else f"{here.folder}/{JOB_FILE}"
+
+
 def _missing(job: JobDetails, here: ArtifactListing, places: Places) -> Iterator[str]:
     """What has to be done first."""
-    folder = shlex.quote(str(here.folder))
+    folder = shlex.quote(here.folder)
     show = f"robustsweep show --home {shlex.quote(str(places.home))}"
-    if not here.has(_JOB):
-        yield f"# {_JOB} is gone; this makes it (with your --store, if you use one):"
-        yield f"mkdir -p {folder} && {show} {job.key} -f job > {folder}/{_JOB}"
-    if here.has(_RESULT):
+    if _is_url(here.folder):
+        yield f"{show} {job.key} -f job > {job.key}.json"
+    elif not here.has(JOB_FILE):
+        yield f"# {JOB_FILE} is gone; this makes it (with your --store, if you use one):"
+        yield f"mkdir -p {folder} && {show} {job.key} -f job > {folder}/{JOB_FILE}"
+    if here.has(RESULT_FILE):
         yield "# the job is done; without this its result is only read again:"
-        yield f"rm {folder}/{_RESULT}"
+        yield f"# remove {here.folder}/{RESULT_FILE}" if _is_url(here.folder) else f"rm {folder}/{RESULT_FILE}"
     for parent in job.parents:
-        if not artifact_files(places.artifacts, parent.key).has(_RESULT):
+        if not artifact_files(places.artifacts, parent.key).has(RESULT_FILE):
             yield f"# its parent in role {parent.role} has no result here; this says how to make it:"
             yield f"{show} {parent.key}"

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import cast
 
 from orchestrator.store import ResultRow
+from orchestrator.store.ranks import rank_in_words
 from workers.attack_settings import KINDS, AttackKind, selects
 from workers.defence_spec import is_randomised
 from workers.fields import CRAFTED, AttackName, DefenceName, TargetName
@@ -94,7 +95,7 @@ def _interval(row: ResultRow) -> str:
 
 
 def _rank(row: ResultRow) -> str:
-    return "dense" if row.rank_fraction is None else f"{row.rank_fraction:g}"
+    return rank_in_words(row.rank_fraction, row.stage_rank_fractions)
 
 
 # In the tables for people; the full names would leave no room for the figures.

@@ -27,7 +27,7 @@ def render_job(job: JobDetails, artifact: ArtifactListing, again: Rerun) -> str:
         "result": [] if job.result is None else [*_tree({**job.result.values, "seconds": job.result.seconds}, shares=True)],
         "verdict": [] if job.verdict is None else [job.verdict.verdict, *job.verdict.reasons],
         "environment": [] if job.result is None else [*_environment(job.result)],
-        "artifact": [str(artifact.folder), *_files(artifact)],
+        "artifact": [artifact.folder, *_files(artifact)],
         "run it alone": [*again.before, again.command],
     }
     blocks = ("\n".join([title, *(f"  {line}" for line in lines)]) for title, lines in sections.items() if lines)
@@ -36,7 +36,7 @@ def render_job(job: JobDetails, artifact: ArtifactListing, again: Rerun) -> str:
 
 def job_json(job: JobDetails, artifact: ArtifactListing, again: Rerun) -> str:
     """The job for programs: times in ISO 8601, accuracies in [0, 1], sizes in bytes (null for a missing file)."""
-    files = {"folder": str(artifact.folder), "files": {file.name: file.size for file in artifact.files}}
+    files = {"folder": artifact.folder, "files": {file.name: file.size for file in artifact.files}}
     return json.dumps({**asdict(job), "artifact": files, "run_alone": asdict(again)}, indent=1, default=datetime.isoformat)
 
 
@@ -111,7 +111,7 @@ def _environment(result: RecordedResult) -> Iterable[str]:
 
 
 def _files(artifact: ArtifactListing) -> Iterable[str]:
-    if not artifact.folder.is_dir():
+    if all(file.size is None for file in artifact.files):
         yield "is not there"
         return
     for file in artifact.files:

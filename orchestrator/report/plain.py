@@ -14,6 +14,7 @@ from orchestrator.report.results import Format
 from orchestrator.report.tables import pipe_table, plain_table
 
 _ABSENT = "-"
+_LONGEST_WHOLE = 12
 Rows = Sequence[Sequence[Any]]
 
 
@@ -49,11 +50,18 @@ def _markdown(columns: Sequence[str], rows: Rows, shares: range) -> str:
 
 def _table(columns: Sequence[str], rows: Rows, shares: range) -> Table:
     table = plain_table(caption=None if rows else "nothing found", caption_justify="left")
-    for name, numeric in zip(columns, _numeric(columns, rows), strict=True):
-        table.add_column(Text(visible(name)), justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(visible(text)) for text in _texts(row, shares)))
+    texts = [[visible(text) for text in _texts(row, shares)] for row in rows]
+    for place, (name, numeric) in enumerate(zip(columns, _numeric(columns, rows), strict=True)):
+        least = _least_width([visible(name), *(row[place] for row in texts)])
+        table.add_column(Text(visible(name)), justify="right" if numeric else "left", overflow="fold", min_width=least)
+    for row in texts:
+        table.add_row(*map(Text, row))
     return table
+
+
+def _least_width(texts: Sequence[str]) -> int:
+    """What keeps words whole that are not very long: a figure is not to be broken where a narrow terminal could run over instead."""
+    return max((len(word) for text in texts for word in text.split() if len(word) <= _LONGEST_WHOLE), default=1)
 
 
 def _numeric(columns: Sequence[str], rows: Rows) -> list[bool]:

@@ -69,8 +69,9 @@ def _csv(rows: Sequence[ResultRow]) -> str:
     for row in rows:
         rank = "" if row.rank is None else ";".join(f"{layer}={'x'.join(map(str, rank))}" for layer, rank in row.rank.items())
         settings = ";".join(f"{name}={value:g}" for name, value in (row.defence_settings or {}).items())
+        stages = "" if row.stage_rank_fractions is None else ";".join(f"{share:g}" for share in row.stage_rank_fractions)
         joined = {"job_keys": " ".join(row.job_keys), "reasons": "; ".join(row.reasons)}
-        values = {**record(row), "rank": rank, "defence_settings": settings, **joined}
+        values = {**record(row), "rank": rank, "defence_settings": settings, "stage_rank_fractions": stages, **joined}
         writer.writerow({name: csv_cell(value) for name, value in values.items()})
     return text.getvalue().rstrip("\n")
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from orchestrator.store import ResultRow
+from orchestrator.store.ranks import rank_in_words
 from workers.defence_spec import is_randomised
 from workers.errors import UserError
 from workers.fields import DefenceName, NormName, epsilon_fraction, positive_fraction
@@ -78,7 +79,8 @@ def _widest(row: ResultRow) -> tuple[int, int, bool, int]:
 
 
 def _name(row: ResultRow) -> str:
-    parts = [row.model, *([f"rank{row.rank_fraction:g}", f"theta{row.theta:g}"] if row.tensorized else ["dense"])]
+    rank = rank_in_words(row.rank_fraction, row.stage_rank_fractions).replace("/", "-")
+    parts = [row.model, *([f"rank{rank}", f"theta{row.theta:g}"] if row.tensorized else ["dense"])]
     parts += [name for name in (row.defence, row.adversarial_training) if name != "none"]
     return "_".join([*parts, row.model_key[:_KEY_DIGITS]])
 
@@ -116,7 +118,7 @@ def _title(row: ResultRow) -> str:
 
 def _architecture(row: ResultRow) -> str:
     words = [("binary " if row.binary else "") + _ARCHITECTURES[row.model], f"width {row.width}"]
-    words += [f"Tucker rank {row.rank_fraction:g} of {row.rank_kind}"] if row.tensorized else []
+    words += [f"Tucker rank {rank_in_words(row.rank_fraction, row.stage_rank_fractions)} of {row.rank_kind}"] if row.tensorized else []
     return ", ".join(words)
 
 

@@ -10,6 +10,7 @@ from orchestrator.places import Places
 from orchestrator.report.atomic import replace_file
 from orchestrator.report.surfaces import SurfaceGrid, families, surface_grids
 from orchestrator.store import SurfaceRow, open_store
+from orchestrator.store.ranks import rank_in_words
 from workers.errors import UserError
 from workers.fields import positive_fraction
 
@@ -87,7 +88,7 @@ def _section(family: Sequence[SurfaceGrid], numbers: "count[int]", epsilon: floa
 
 def heading(row: SurfaceRow) -> str:
     """The net, the example and the direction that the surfaces of a family have in common."""
-    rank = f"rank {row.rank_fraction:g} of {row.rank_kind}" if row.rank_fraction is not None else "dense"
+    rank = "dense" if row.rank_fraction is None else f"rank {rank_in_words(row.rank_fraction, row.stage_rank_fractions)} of {row.rank_kind}"
     binary = "binary " if row.binary else ""
     training = "" if row.adversarial_training == "none" else f", adversarial training {row.adversarial_training}"
     settings = [f" {name}={value:g}" for name, value in (row.defence_settings or {}).items()]

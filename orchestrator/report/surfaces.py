@@ -78,7 +78,8 @@ def families(grids: Sequence[SurfaceGrid]) -> list[list[SurfaceGrid]]:
 
 
 def _family(row: SurfaceRow) -> tuple[Hashable, ...]:
-    model = (row.dataset, row.train_examples, row.model, row.width, row.tensorized, row.rank_fraction, row.rank_kind, row.binary)
+    rank = (row.rank_fraction, row.rank_kind, tuple(row.stage_rank_fractions or ()))
+    model = (row.dataset, row.train_examples, row.model, row.width, row.tensorized, *rank, row.binary)
     training = (row.adversarial_training, row.defence, tuple(sorted((row.defence_settings or {}).items())), row.seed)
     return (row.sweep, *model, *training, row.example, row.extent, row.resolution, row.norm, row.clip)
 

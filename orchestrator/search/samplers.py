@@ -19,7 +19,9 @@ def sampler_of(section: SearchSection, *, trial: int, conditional: bool) -> Base
     """
     seed = trial_seed(section.seed, trial)
     made: dict[str, Callable[[], BaseSampler]] = {
-        "tpe": lambda: TPESampler(seed=seed, multivariate=True, group=conditional, constant_liar=True),
+        "tpe": lambda: TPESampler(
+            seed=seed, multivariate=True, group=conditional, constant_liar=True, n_startup_trials=startup(section.n_trials)
+        ),
         "nsga2": lambda: NSGAIISampler(seed=seed, population_size=population(section.n_trials)),
         "nsga3": lambda: NSGAIIISampler(seed=seed, population_size=population(section.n_trials)),
         "gp": lambda: GPSampler(seed=seed, warn_independent_sampling=False),
@@ -35,6 +37,11 @@ def sampler_of(section: SearchSection, *, trial: int, conditional: bool) -> Base
 def random_sampler(section: SearchSection, *, trial: int, conditional: bool) -> BaseSampler:  # noqa: ARG001 (as `sampler_of`)
     """The sampler for a trial where the chosen one does not come to anything new."""
     return RandomSampler(seed=trial_seed(section.seed, trial))
+
+
+def startup(n_trials: int) -> int:
+    """How many random trials TPE begins with: a sixth, at least 4 and at most Optuna's 10, which would be half of a search of 24."""
+    return max(4, min(10, n_trials // 6))
 
 
 def population(n_trials: int) -> int:

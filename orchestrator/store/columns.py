@@ -45,6 +45,7 @@ class Base(DeclarativeBase):
         float: Double,
         datetime: UtcDateTime,
         dict[str, Any]: JSON(none_as_null=True),
+        list[float]: JSON(none_as_null=True),
         list[dict[str, Any]]: JSON(none_as_null=True),
     }
 

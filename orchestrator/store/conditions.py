@@ -42,7 +42,7 @@ _CONDITION = re.compile(r"\s*(\w+)\s*(!=|<=|>=|=|<|>)\s*(.*?)\s*")
 _ALIASES = {"rank": "rank_fraction", "epsilon_literal": "epsilon"}
 _EQUALITIES = ("=", "!=")
 _KEYS = ("model_key", "source_key")
-_UNASKED = {"job_keys", "rank", "defence_settings", "reasons"}
+_UNASKED = {"job_keys", "rank", "defence_settings", "reasons", "stage_rank_fractions"}
 _WORDS: dict[str, tuple[str, ...]] = {
     "adversarial_training": get_args(AdversarialTraining),
     "attack": ("none", *get_args(AttackName), WORST_CASE),

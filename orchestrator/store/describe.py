@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from orchestrator.store.ranks import rank_in_words
 from workers.surface_settings import SurfaceSettings
 
 _DISTINGUISHING = (
@@ -49,7 +50,8 @@ def _attack(attack: dict[str, Any], knowledge: str) -> str:
 
 def _training(spec: dict[str, Any]) -> str:
     model = spec["model"]
-    sketch = f"rank {model['rank_fraction']:g} theta {model['theta']:g}" if model["tensorized"] else "dense"
+    rank = rank_in_words(model["rank_fraction"], model.get("stage_rank_fractions"))
+    sketch = f"rank {rank} theta {model['theta']:g}" if model["tensorized"] else "dense"
     kind = "binary " if model.get("binary") else ""
     name = spec.get("defence", {}).get("name", "none")
     defence = "" if name == "none" else f" with {name}"

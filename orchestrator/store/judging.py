@@ -2,13 +2,12 @@
 
 import base64
 import json
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from orchestrator.store.columns import utc_now
 from orchestrator.store.models import JobParentRecord, JobRecord
@@ -37,7 +36,18 @@ _ATTACK = (
 )
 _SETTING = (*_ATTACK, "source_key", "selection_draws", "early_stop", "backend", "n_examples", "batch_size")
 _COLUMNS = AttackResultRecord.__table__.columns
-_TOTALS = select(*(_COLUMNS[name] for name in ("job_key", "draws", "n_correct", *_SETTING)))
+_SETTINGS = tuple(_COLUMNS[name] for name in _SETTING)
+# Added up by the database: with every attack that comes in, all the others of its model are looked at.
+_TOTALS = (
+    select(
+        func.aggregate_strings(AttackResultRecord.job_key, ",").label("job_keys"),
+        func.sum(AttackResultRecord.draws).label("rows"),
+        func.sum(AttackResultRecord.n_correct).label("n_correct"),
+        *_SETTINGS,
+    )
+    .group_by(*_SETTINGS)
+    .order_by(func.min(AttackResultRecord.job_key))
+)
 _FOUND = select(DiagnosisRecord.__table__)
 
 
@@ -92,20 +102,15 @@ def _evidence(connection: Connection, model_key: str) -> Evidence:
 
 def _attacks(connection: Connection, model_key: str) -> Iterable[Tried]:
     """The model's attacks in all sweeps, all repeats of one together. Flags stay in the database until they are asked for."""
-    together = defaultdict(list)
-    rows = connection.execute(_TOTALS.where(AttackResultRecord.model_key == model_key).order_by(AttackResultRecord.job_key))
-    for row in rows.mappings():
-        together[tuple(row[name] for name in _SETTING)].append(row)
-    for repeats in together.values():
-        first = repeats[0]
+    for row in connection.execute(_TOTALS.where(AttackResultRecord.model_key == model_key)).mappings().all():
         yield Tried(
-            place=("results", first["batch_size"], first["n_examples"]),
-            source=first["source_key"],
-            n_examples=first["n_examples"],
-            rows=sum(row["draws"] for row in repeats),
-            n_correct=sum(row["n_correct"] for row in repeats),
-            load=_loader(connection, [row["job_key"] for row in repeats]),
-            **{name: first[name] for name in _ATTACK},
+            place=("results", row["batch_size"], row["n_examples"]),
+            source=row["source_key"],
+            n_examples=row["n_examples"],
+            rows=row["rows"],
+            n_correct=row["n_correct"],
+            load=_loader(connection, row["job_keys"].split(",")),
+            **{name: row[name] for name in _ATTACK},
         )
 
 

@@ -37,7 +37,8 @@ def training_runs(store: Store, sweep: str | None) -> list[TrainingRun]:
         UserError: no such sweep.
     """
     record = TrainedModelRecord
-    named = ("dataset", "model", "width", "theta", "rank_fraction", "adversarial_training", "defence", "seed", "history", "seconds")
+    network = ("dataset", "model", "width", "theta", "rank_fraction", "stage_rank_fractions")
+    named = (*network, "adversarial_training", "defence", "seed", "history", "seconds")
     columns = [
         SweepRecord.name.label("sweep"),
         record.job_key.label("model_key"),

@@ -25,6 +25,7 @@ class TrainingRun:
     seed: int
     history: tuple[Mapping[str, float], ...]
     seconds: float
+    stage_rank_fractions: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

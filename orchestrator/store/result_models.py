@@ -26,6 +26,8 @@ class TrainedModelRecord(Base):
     """A trained model; a dense one has neither rank nor `rank_fraction`, an undefended one no `defence_settings`. `until` is the epoch
     of its schedule after which it was stopped, null at the end; `seconds` are those of the epochs after the rung `resumed_key`, if any.
 
+    Where the stages of the net have ranks of their own, these are its `stage_rank_fractions`, and `rank_fraction` is their mean.
+
     Columns that a migration added come last, in the order in which the database has them.
     """
 
@@ -56,6 +58,7 @@ class TrainedModelRecord(Base):
     defence_settings: Mapped[dict[str, Any] | None]
     until: Mapped[int | None]
     resumed_key: Mapped[Key | None]
+    stage_rank_fractions: Mapped[list[float] | None]
 
 
 class CleanResultRecord(Base):

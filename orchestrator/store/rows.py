@@ -3,6 +3,7 @@
 import hashlib
 import json
 from datetime import datetime
+from statistics import fmean
 from typing import Any
 
 from orchestrator.store.columns import Base
@@ -16,7 +17,7 @@ from orchestrator.store.result_models import (
 )
 from workers.keys import KEY_VERSION
 from workers.results import CraftOutcome, DiagnosisOutcome, Environment, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
-from workers.specs import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, Job, SurfaceSpec, TrainSpec
+from workers.specs import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, Job, ModelSpec, SurfaceSpec, TrainSpec
 
 Row = dict[str, Any]
 
@@ -63,12 +64,11 @@ def outcome_row(job: Job, result: Result, *, environment_id: str, finished_at: d
 
 def _trained_model(spec: TrainSpec, outcome: TrainOutcome) -> Row:
     model = spec.model.model_dump(
-        include={"width", "tensorized", "theta", "rank_fraction", "rank_kind", "sketch_modes", "rescale", "binary"},
+        include={"width", "tensorized", "theta", "rank_kind", "sketch_modes", "rescale", "binary"},
     )
-    dense = {} if spec.model.tensorized else {"rank_fraction": None}
     return {
         **model,
-        **dense,
+        **_ranks(spec.model),
         "dataset": spec.data.name,
         "train_examples": spec.data.train_examples,
         "model": spec.model.name,
@@ -83,6 +83,13 @@ def _trained_model(spec: TrainSpec, outcome: TrainOutcome) -> Row:
         "until": spec.until,
         "resumed_key": outcome.resumed,
     }
+
+
+def _ranks(model: ModelSpec) -> Row:
+    """The rank fractions as columns; beside those of the stages stands their mean, by which nets are sorted and drawn."""
+    by_stage = model.stage_rank_fractions
+    fraction = fmean(by_stage) if by_stage else model.rank_fraction
+    return {"rank_fraction": fraction if model.tensorized else None, "stage_rank_fractions": list(by_stage) if by_stage else None}
 
 
 def _flags(job: Job, spec: EvaluateSpec | AttackSpec, outcome: FlagsOutcome) -> Row:

@@ -39,7 +39,7 @@ def _settings(key: str, specs: Mapping[str, str], parents: Mapping[str, str]) ->
     spec = json.loads(specs[key])
     found: dict[str, Any] = {"seed": spec["seed"]}
     for section in ("data", "model", "defence"):
-        found |= {f"{section}.{name}": value for name, value in spec[section].items()}
+        found |= {f"{section}.{name}": value for name, value in spec[section].items() if name != "stage_rank_fractions" or value}
     return _training(key, specs, parents) | found
 
 

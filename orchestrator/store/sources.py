@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _KEY_DIGITS = 8
-_NAMED = ("model", "width", "binary", "rank_fraction", "theta", "seed")
+_NAMED = ("model", "width", "binary", "rank_fraction", "stage_rank_fractions", "theta", "seed")
 
 
 def source_in_words(models: Mapping[str, Mapping[str, Any]], *, of: str, source: str) -> str:
@@ -23,7 +23,7 @@ def source_in_words(models: Mapping[str, Mapping[str, Any]], *, of: str, source:
 def _differences(model: Mapping[str, Any], source: Mapping[str, Any]) -> list[str]:
     changed = {name for name in source if source[name] != model[name]}
     if dense := "tensorized" in changed and not source["tensorized"]:
-        changed -= {"rank_fraction", "theta"}  # a dense net has neither rank nor sketch
+        changed -= {"rank_fraction", "stage_rank_fractions", "theta"}  # a dense net has neither rank nor sketch
     words = ["dense"] if dense else []
     words += [f"{name.removesuffix('_fraction')}={_word(source[name])}" for name in _NAMED if name in changed]
     return words + _defences(changed, source)

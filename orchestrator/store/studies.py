@@ -16,7 +16,7 @@ _TRIAL_ATTRIBUTES = table("trial_user_attributes", column("trial_id"), column("k
 @dataclass(frozen=True, slots=True)
 class StudyCounts:
     """A search's trials: how many were asked for, how many of those were begun, and all trials of the study by Optuna's state in lower
-    case. A trial that was nothing new, or tries a failed one again, is none of those asked for."""
+    case. A trial that was nothing new, tries a failed one again or takes a pruned one further is none of those asked for."""
 
     n_trials: int
     begun: int
@@ -38,18 +38,18 @@ def study_counts(connection: Connection) -> dict[str, StudyCounts]:
     asked = {name: int(json.loads(value)) for name, value in connection.execute(wanted.where(_STUDY_ATTRIBUTES.c.key == "n_trials"))}
     states: defaultdict[str, Counter[str]] = defaultdict(Counter)
     begun: Counter[str] = Counter()
-    for name, state, kind, retry, trials in connection.execute(_counted()):
+    for name, state, kind, retry, promotes, trials in connection.execute(_counted()):
         states[name][state.lower()] += trials
-        begun[name] += trials if kind in (None, '"failed"') and retry is None else 0
+        begun[name] += trials if kind in (None, '"failed"') and retry is None and promotes is None else 0
     return {name: StudyCounts(number, begun[name], dict(states[name])) for name, number in asked.items()}
 
 
 def _counted() -> Select[*tuple[Any, ...]]:
-    """Name, state, kind and what is tried again, as JSON, and how many trials."""
-    kind, retry = _TRIAL_ATTRIBUTES.alias("kind"), _TRIAL_ATTRIBUTES.alias("retry")
-    attributes = kind.c.value_json.label("kind"), retry.c.value_json.label("retry")
+    """Name, state, kind, what is tried again and what is taken further, as JSON, and how many trials."""
+    kind, retry, promotes = (_TRIAL_ATTRIBUTES.alias(name) for name in ("kind", "retry", "promotes"))
+    attributes = kind.c.value_json.label("kind"), retry.c.value_json.label("retry"), promotes.c.value_json.label("promotes")
     columns = _STUDIES.c.study_name, cast(_TRIALS.c.state, Text).label("state"), *attributes
     joined: Any = _TRIALS.join(_STUDIES, _STUDIES.c.study_id == _TRIALS.c.study_id)
-    for attribute, key in ((kind, "kind"), (retry, "retry_of")):
+    for attribute, key in ((kind, "kind"), (retry, "retry_of"), (promotes, "promotes")):
         joined = joined.outerjoin(attribute, and_(attribute.c.trial_id == _TRIALS.c.trial_id, attribute.c.key == key))
     return select(*columns, func.count()).select_from(joined).group_by(*columns)

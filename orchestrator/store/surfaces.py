@@ -52,6 +52,7 @@ def _column(name: str) -> Any:
 def _order(row: SurfaceRow) -> tuple[Hashable, ...]:
     defence = (_DEFENCES.index(row.defence), tuple(sorted((row.defence_settings or {}).items())))
     training = (_TRAININGS.index(row.adversarial_training), row.seed)
-    model = (row.dataset, row.model, row.width, row.binary, row.rank_fraction or 0.0, row.rank_kind, *defence, *training)
+    rank = (row.rank_fraction or 0.0, tuple(row.stage_rank_fractions or ()), row.rank_kind)
+    model = (row.dataset, row.model, row.width, row.binary, *rank, *defence, *training)
     surface = (row.example, row.norm, row.clip, row.extent, row.resolution, row.direction == "own", row.draws)
     return (row.sweep, *model, -row.theta, row.sketch_modes, row.rescale, row.model_key, *surface, row.job_key)

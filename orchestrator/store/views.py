@@ -77,6 +77,7 @@ def _models() -> AnySelect:
             training.finished_at,
             training.until,
             training.resumed_key,
+            training.stage_rank_fractions,
         )
         .join(JobRecord, JobRecord.key == training.job_key)
         .outerjoin(VerdictRecord, VerdictRecord.model_key == training.job_key)
@@ -102,6 +103,7 @@ def _results() -> AnySelect:
             attack.seconds,
             attack.finished_at,
             TrainedModelRecord.until,
+            TrainedModelRecord.stage_rank_fractions,
         )
         .select_from(SweepRecord)
         .join(SweepJobRecord, SweepJobRecord.sweep_id == SweepRecord.id)
@@ -148,6 +150,7 @@ def _worst_cases() -> AnySelect:
             *_columns(worst, of_attackers + accuracies),
             VerdictRecord.verdict,
             TrainedModelRecord.until,
+            TrainedModelRecord.stage_rank_fractions,
         )
         .join(TrainedModelRecord, TrainedModelRecord.job_key == worst.model_key)
         .outerjoin(VerdictRecord, VerdictRecord.model_key == worst.model_key)

@@ -100,7 +100,7 @@ def run_asleep(store: Store, jobs: Sequence[Job], *, workers: int, address: str,
         write.begin_driving(store, "asleep", "host", os.getpid())
         work = sleeper({job.key: seconds(job) for job in to_run})
         with Heartbeat(recorder):
-            RayExecutor(Folders(artifacts, None), Resources(workers=workers), address=address, work=work).execute(sweep)
+            RayExecutor(Folders(str(artifacts), None), Resources(workers=workers), address=address, work=work).execute(sweep)
         recorder.close()
         assert (sweep.board.total("done"), recorder.unrecorded) == (len(to_run), 0)
     return ran

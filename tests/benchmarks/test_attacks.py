@@ -11,7 +11,7 @@ from torch.nn import functional as F  # noqa: N812
 from tests.benchmarks.conftest import Record
 from tests.benchmarks.test_layers import Work, batch, input_gradient, network, seconds, two_threads
 from tests.builders import attack_settings
-from workers.artifacts import JobFolder
+from workers.artifacts import Artifacts
 from workers.attacks import ATTACKS, Memory
 from workers.data import DATASETS
 from workers.device_data import DeviceSplit
@@ -98,7 +98,7 @@ def undefended(folder: Path) -> tuple[Network, DeviceSplit]:
     net = build(ModelSpec(width=8, tensorized=False), DATASETS["cifar10"].info, seed=1)
     settings = TrainingSpec(epochs=4, batch_size=100, horizontal_flip=True)
     torch.set_num_threads(1)  # small convolutions: more threads than free cores make them many times slower
-    given = {"order": torch.Generator().manual_seed(0), "checkpoint": Checkpoint(JobFolder(folder, "x")), "report": [].append}
+    given = {"order": torch.Generator().manual_seed(0), "checkpoint": Checkpoint(Artifacts(folder).folder("job")), "report": [].append}
     train(net, DeviceSplit.put(dataset.train.first(2000), torch.device("cpu")), settings, **given)  # type: ignore[arg-type]
     return net.eval().requires_grad_(False), DeviceSplit.put(dataset.test.first(256), torch.device("cpu"))
 

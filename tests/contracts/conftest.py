@@ -1,3 +1,4 @@
+import itertools
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -8,6 +9,11 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from orchestrator.store import Store, open_store
+from tests.object_store import BUCKET, s3_server
+from workers.artifacts import Artifacts
+from workers.object_storage import FsspecStorage
+
+_NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="session")
@@ -71,3 +77,28 @@ def other_url(request: pytest.FixtureRequest, url: str, tmp_path: Path) -> Itera
 def other(other_url: str) -> Iterator[Store]:
     with open_store(other_url, upgrade=True) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[dict[str, str]]:
+    """An S3-like server on loopback, and the variables by which its clients find it."""
+    with s3_server() as variables:
+        yield variables
+
+
+PLACES = ["folder", "memory", "fsspec on a folder", "s3"]
+
+
+@pytest.fixture(params=PLACES)
+def artifacts(request: pytest.FixtureRequest, tmp_path: Path) -> Artifacts:
+    """Empty artifacts in each kind of place."""
+    number = next(_NUMBERS)
+    if request.param == "memory":
+        return Artifacts(f"memory://artifacts-{number}")
+    if request.param == "s3":
+        request.getfixturevalue("s3")
+        return Artifacts(f"s3://{BUCKET}/artifacts-{number}")
+    found = Artifacts(tmp_path / "artifacts")
+    if request.param != "folder":
+        found._storage = FsspecStorage(f"local://{tmp_path / 'artifacts'}")
+    return found

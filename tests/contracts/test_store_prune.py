@@ -91,16 +91,16 @@ def test_what_was_made_from_a_removed_job_goes_with_it(two: Store, artifacts: Ar
 
 
 def test_orphans_are_jobs_in_no_sweep_environments_of_no_result_and_artifacts_of_no_job(two: Store, artifacts: Artifacts) -> None:
-    leave_artifacts([attack_job(JOBS[1], repeat=9)], artifacts.root)
+    leave_artifacts([attack_job(JOBS[1], repeat=9)], Path(artifacts.url))
     with two.writing() as connection:
         connection.execute(SweepJobRecord.__table__.delete().where(SweepJobRecord.job_key == JOBS[-1].key))
         unused = {"id": "0" * 64, "host": "h", "device": "cpu", "threads": 1, "git_revision": None, "versions": {}}
         connection.execute(Base.metadata.tables["environments"].insert().values(unused))
-    (artifacts.root / "notes").mkdir()
+    (Path(artifacts.url) / "notes").mkdir()
     said = {found.kind: found.number for found in prune(two, artifacts, Wanted(orphans=True), really=True)}
     assert said == {"jobs": 1, "job_parents": 2, "attempts": 1, "attack_results": 1, "environments": 1, "artifacts": 2}
     assert job_keys(two) == {job.key for job in [*JOBS[:-1], *OTHERS]} == set(artifacts.all_keys())
-    assert (artifacts.root / "notes").is_dir()
+    assert (Path(artifacts.url) / "notes").is_dir()
     assert count(two, "environments") == 1
 
 

@@ -16,18 +16,19 @@ PUBLIC = {
     "v_jobs": "sweep in_space job_key stage state attempts error spec",
     "v_models": (
         "model_key stage dataset train_examples model width tensorized rank_fraction rank_kind theta sketch_modes rescale binary defence "
-        "adversarial_training seed epochs n_parameters clean_accuracy verdict seconds finished_at until resumed_key"
+        "adversarial_training seed epochs n_parameters clean_accuracy verdict seconds finished_at until resumed_key stage_rank_fractions"
     ),
     "v_results": (
         "sweep in_space model_key job_key dataset train_examples model width tensorized rank_fraction rank_kind theta sketch_modes rescale "
         "binary defence adversarial_training seed epochs n_parameters attack knowledge norm epsilon epsilon_literal steps abs_stepsize "
         "random_start loss momentum target restarts eot_samples selection_draws early_stop backend sign_gradient source_key snr_db "
-        "n_examples batch_size repeat draws n_correct robust_accuracy clean_accuracy verdict seconds finished_at until"
+        "n_examples batch_size repeat draws n_correct robust_accuracy clean_accuracy verdict seconds finished_at until "
+        "stage_rank_fractions"
     ),
     "v_worst_case": (
         "model_key dataset train_examples model width tensorized rank_fraction rank_kind theta sketch_modes rescale binary defence "
         "adversarial_training seed epochs n_parameters knowledge norm epsilon epsilon_literal n_examples batch_size draws attacks accuracy "
-        "ci_low ci_high verdict until"
+        "ci_low ci_high verdict until stage_rank_fractions"
     ),
 }
 """The columns that users' queries rely on: they may grow, at the end, and none may go."""

@@ -139,10 +139,10 @@ def test_a_cluster_without_room_is_made_to_grow(tmp_path: Path) -> None:
     (tmp_path / "cluster.json").write_text(json.dumps(config))
     autoscaler = {"AUTOSCALER_UPDATE_INTERVAL_S": "1", "RAY_FAKE_CLUSTER": "1"}
     with ray_head("--num-cpus=0", f"--autoscaling-config={tmp_path / 'cluster.json'}", port=port, env=autoscaler) as head:
-        options = ["--address", head.address, "--wait-for-nodes", "2", "--workers", "2"]
+        options = ["--address", head.address, "--wait-for-nodes", "3", "--workers", "2"]
         done = robustsweep("launch", write_space(tmp_path, SMALL), *options, cwd=tmp_path, env=head.env)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "waiting up to 2 minutes for a node that can hold a job" in done.stdout
+    assert "waiting up to 3 minutes for a node that can hold a job" in done.stdout
 
 
 def test_an_address_without_a_cluster_is_one_clear_line(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_an_upgraded_store_of_every_age_can_be_exported_and_merged(tmp_path: Pat
 
 
 def test_check_says_ok_line_by_line_and_else_what_to_do(folder: Path) -> None:
-    lines = said("check", "--artifacts", folder=folder).splitlines()
+    lines = said("check", "--files", folder=folder).splitlines()
     assert lines[0] == f"schema: ok, {REVISIONS[-1]}"
     assert all(line.endswith(": ok") for line in lines[1:])
     shutil.rmtree(folder / "sweeps" / "artifacts" / JOBS[0].key)
@@ -102,10 +102,10 @@ def test_artifacts_of_the_homes_own_store_outlive_the_pruning_of_another(folder:
 def test_a_running_sweep_is_neither_pruned_nor_merged_into(folder: Path) -> None:
     said("export", "out", folder=folder)
     with open_store(f"sqlite:///{folder}/sweeps/results.db", upgrade=True) as store:
-        begin_driving(store, "small", "somewhere", 42)
+        lease = begin_driving(store, "small", "somewhere", 42)
         for arguments in (["prune", "--sweep", "small", "--yes"], ["import", "out"]):
             assert "process 42 on somewhere is running it" in said(*arguments, folder=folder, code=2)
-        end_driving(store, "small")
+        end_driving(store, lease)
     assert len(rows(folder, "small")) == 2
 
 

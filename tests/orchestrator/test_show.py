@@ -13,6 +13,7 @@ import pytest
 from orchestrator.store import open_store
 from tests.builders import attack_job, pretrain_job, small_plan
 from tests.commands import environment, robustsweep, stored_flags, write_space
+from tests.kept_files import kept
 from tests.stored import launch, leave_artifacts
 from workers.specs import JOB
 
@@ -63,14 +64,15 @@ def test_a_job_is_shown_whole_by_the_first_digits_of_its_key(folder: Path) -> No
 
 def test_json_has_what_the_text_has_and_names_missing_files(folder: Path) -> None:
     artifact = folder / "sweeps" / "artifacts" / MODEL.key
-    (artifact / "weights.bin").unlink()
+    weights = kept(artifact.parent, MODEL.key, "weights.bin")
+    weights.unlink()
     found = shown_json(folder, MODEL.key[:6])
     assert found["spec"] == MODEL.spec.model_dump(mode="json")
     assert found["artifact"]["folder"] == str(artifact)
-    assert found["artifact"]["files"]["weights.bin"] is None
+    assert found["artifact"]["files"][weights.name] is None
     assert found["artifact"]["files"]["result.json"] == (artifact / "result.json").stat().st_size
     assert len(found["children"]) == 7
-    assert "weights.bin: MISSING" in shown(folder, MODEL.key[:6])
+    assert f"{weights.name}: MISSING" in shown(folder, MODEL.key[:6])
 
 
 def test_names_and_messages_cannot_write_to_the_terminal(tmp_path: Path) -> None:

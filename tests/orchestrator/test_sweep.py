@@ -572,3 +572,21 @@ def test_every_model_of_a_built_in_table_is_diagnosed(number, size):
     jobs = expand(load_space(f"table{number}{size}" if number else f"figure1{size}").space)
     measured = {job.parents["model"] for job in jobs if job.stage == "evaluate"}
     assert {job.parents["model"] for job in jobs if job.stage == "diagnose"} == measured
+
+
+def test_ranks_by_stage_that_are_all_one_are_the_rank_of_the_whole_net():
+    uniform = trained(small(model={"rank_fraction": 0.25}))
+    assert [job.key for job in trained(small(model={"stage_rank_fractions": [0.25] * 4}))] == [job.key for job in uniform]
+    assert [job.key for job in trained(small(model={"rank_fraction": 0.9, "stage_rank_fractions": [0.25] * 4}))] == [
+        job.key for job in uniform
+    ]
+    first = {"tensorize_first": True, "stage_rank_fractions": [0.25] * 4}
+    assert trained(small(model=first | {"rank_fraction": 0.9}))[0].key != trained(small(model=first | {"rank_fraction": 0.25}))[0].key
+
+
+def test_ranks_by_stage_change_nothing_about_a_dense_net_and_everything_about_another():
+    fractions = [1.0, 0.5, 0.5, 0.25]
+    dense = {"tensorized": False, "theta": 1.0}
+    assert trained(small(model=dense | {"stage_rank_fractions": fractions}))[0].key == trained(small(model=dense))[0].key
+    found = [job.key for job in trained(small(model={"theta": 1.0, "stage_rank_fractions": [None, fractions, fractions[::-1]]}))]
+    assert len(set(found)) == len(found) == 3

@@ -265,3 +265,12 @@ def test_every_choice_at_the_ends_of_a_built_in_search_is_a_sweep(name):
     found = load_space(name).space
     for end in (0, -1):
         assert keys(found.at({made.name: made.ends[end] for made in found.parameters}))
+
+
+def test_the_rank_of_each_stage_is_a_parameter_of_its_own():
+    text = FILE.replace("  width: 2\n", "  stage_rank_fractions: [{min: 0.25, max: 1.0}, 0.5, {values: [0.5, 1.0]}, 0.25]\n")
+    names = ["model.stage_rank_fractions.0", "model.stage_rank_fractions.2"]
+    assert [made.name for made in space(text).parameters[2:4]] == names
+    assert space(text).at({**VALUES, names[0]: 0.4, names[1]: 1.0}).model.stage_rank_fractions == ((0.4, 0.5, 1.0, 0.25),)
+    (line,) = problems(text.replace("max: 1.0}, 0.5", "max: 1.5}, 0.5"))
+    assert line == "x.yaml:11: model.stage_rank_fractions=1.5: must be in (0, 1]"

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tests.workers.small import CPU, generator
-from workers.artifacts import JobFolder
+from workers.artifacts import Artifacts
 from workers.data import DATASETS
 from workers.device_data import DeviceSplit
 from workers.evaluate import attacker, correct_flags
@@ -26,7 +26,7 @@ def accuracies(folder: Path, kind: str) -> tuple[float, float]:
     net = build(ModelSpec(width=8, rank_fraction=1.0), CIFAR10.info, seed=1)
     spec = TrainingSpec(epochs=8, batch_size=100, horizontal_flip=True, adversarial_training=kind, adversarial_steps=(1, 4))
     attack = None if kind == "none" else generator(4)
-    train(net, data, spec, order=generator(3), checkpoint=Checkpoint(JobFolder(folder, "x")), report=[].append, attack=attack)
+    train(net, data, spec, order=generator(3), checkpoint=Checkpoint(Artifacts(folder).folder("job")), report=[].append, attack=attack)
     net.eval().requires_grad_(False)
     perturb = attacker(net, ATTACK, generator=generator(5))
     clean, robust = (correct_flags(net, test, batch_size=100, perturb=chosen).mean() for chosen in (None, perturb))

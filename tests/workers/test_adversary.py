@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from tests.workers.small import DIGITS, generator, split
-from workers.artifacts import JobFolder
+from workers.artifacts import Artifacts
 from workers.attacks import check_examples
 from workers.device_data import DeviceSplit
 from workers.evaluate import attacker, correct_flags
@@ -57,7 +57,15 @@ def test_every_batch_of_training_is_replaced_within_its_own_epsilon(kind, tmp_pa
     net, seen = trainee(), []
     net.register_forward_pre_hook(lambda module, given: seen.append(given[0].clone()) if module.training else None)
     settings = TrainingSpec(epochs=1, batch_size=10, adversarial_training=kind, **RANGES)
-    train(net, DATA, settings, order=generator(3), checkpoint=Checkpoint(JobFolder(tmp_path, "x")), report=[].append, attack=generator(4))
+    train(
+        net,
+        DATA,
+        settings,
+        order=generator(3),
+        checkpoint=Checkpoint(Artifacts(tmp_path).folder("job")),
+        report=[].append,
+        attack=generator(4),
+    )
     clean = DATA.inputs[torch.randperm(20, generator=generator(3))].split(10)
     drawn = adversary(seed=4).draw(2)
     assert [one.shape for one in seen] == [one.shape for one in clean]
@@ -116,7 +124,7 @@ def trained(folder, data: DeviceSplit, kind: str) -> Network:
     more = {"adversarial_training": kind, "adversarial_epsilon": ("8/255", "32/255"), "adversarial_steps": (2, 4)}
     spec = TrainingSpec(epochs=6, batch_size=50, **more)
     attack = None if kind == "none" else generator(4)
-    train(net, data, spec, order=generator(3), checkpoint=Checkpoint(JobFolder(folder, "x")), report=[].append, attack=attack)
+    train(net, data, spec, order=generator(3), checkpoint=Checkpoint(Artifacts(folder).folder("job")), report=[].append, attack=attack)
     return net.eval().requires_grad_(False)
 
 

@@ -3,6 +3,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from tests.builders import attack_job, attack_settings, craft_job, evaluate_job
+from tests.kept_files import kept
 from tests.workers.chain import run_all
 from workers.data import DATASETS
 from workers.specs import DataSpec, Job, ModelSpec, TrainingSpec, TrainSpec
@@ -39,7 +40,7 @@ def test_a_sketched_soundnet5_is_trained_crafted_for_and_attacked(done):
 
 
 def test_an_attack_on_waveforms_says_how_loud_they_are_over_their_perturbations(done):
-    examples = load_file(done.root / CRAFT.key / "examples.safetensors")["examples"]
+    examples = load_file(kept(done.root, CRAFT.key, "examples.safetensors"))["examples"]
     clean = DATASETS["tones"].load(None).test.first(24).inputs / np.float32(32_768)
     lengths = [np.linalg.norm(waveforms[:, 0].astype(np.float64), axis=1) for waveforms in (clean, examples - clean)]
     evaluated, randomized, omniscient = (done[job].outcome.snr_db for job in MEASURED)
@@ -49,7 +50,7 @@ def test_an_attack_on_waveforms_says_how_loud_they_are_over_their_perturbations(
 
 
 def test_crafted_waveforms_lie_in_the_ball_and_are_not_cut_off_at_zero(done):
-    examples = load_file(done.root / CRAFT.key / "examples.safetensors")["examples"]
+    examples = load_file(kept(done.root, CRAFT.key, "examples.safetensors"))["examples"]
     clean = DATASETS["tones"].load(None).test.first(24).inputs / np.float32(32_768)
     assert examples.shape == (24, 1, 16_000)
     assert np.abs(examples - clean).max() == pytest.approx(0.032, abs=1e-6)

@@ -6,6 +6,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from tests.builders import attack_job, attack_settings, craft_job, evaluate_job
+from tests.kept_files import kept
 from tests.workers.chain import run_all, train_job
 from tests.workers.small import generator, network, split
 from workers.artifacts import Artifacts
@@ -184,7 +185,7 @@ def test_every_stage_of_a_binary_tensorized_sketched_model_runs(tmp_path):
 def test_fine_tuning_starts_from_the_parents_weights_as_they_are(tmp_path):
     still = train_job(theta=0.8, parent=FULL, binary=True, training=TrainingSpec(epochs=1, batch_size=60, learning_rate=1e-30))
     run_all([FULL, still], tmp_path)
-    before, after = (load_file(tmp_path / job.key / "model.safetensors") for job in (FULL, still))
+    before, after = (load_file(kept(tmp_path, job.key, "model.safetensors")) for job in (FULL, still))
     assert before.keys() == after.keys()
     parameters = [name for name in before if "running" not in name and "num_batches" not in name]
     assert any("kernel.core" in name for name in parameters)

@@ -16,7 +16,7 @@ from tests.builders import attack_job, attack_settings, craft_job, evaluate_job
 from tests.workers.chain import FULL, MODEL, PGD, run_all
 from tests.workers.small import generator, split
 from workers import course
-from workers.artifacts import Artifacts, JobFolder
+from workers.artifacts import Artifacts
 from workers.course import Course, ProgressFile
 from workers.reports import throttled
 from workers.results import BatchRecord, EpochRecord
@@ -138,7 +138,7 @@ def test_another_jobs_progress_is_ignored(done, parents):
 
 
 def test_progress_with_other_generators_is_ignored(tmp_path):
-    file = ProgressFile(JobFolder(tmp_path, "a"))
+    file = ProgressFile(Artifacts(tmp_path).folder("job"))
     file.write({"found/x": torch.ones(8), "generator/start": generator().get_state()}, owner="key start:cuda")
     found = Course("key", {"start": generator()}, file=file).through(split(16), lambda *batch: {"x": batch[2] * 2}, batch_size=8)
     assert found["x"].tolist() == (split(16).labels * 2).tolist()
@@ -147,14 +147,14 @@ def test_progress_with_other_generators_is_ignored(tmp_path):
 def test_nothing_is_saved_before_the_pause_between_two_saves_is_over(parents):
     job = JOBS["pgd"]
     kill(job, parents, after=2, save_seconds=1000.0)
-    assert names(parents, job) == ["job.json"]
+    assert names(parents, job) == ["attempt", "job.json"]
 
 
 def test_a_save_that_takes_long_is_followed_by_a_longer_pause(monkeypatch, tmp_path):
     now = itertools.count()  # each look at the clock takes a second
     monkeypatch.setattr(course.time, "monotonic", lambda: float(next(now)))
-    saving = Course("key", file=ProgressFile(JobFolder(tmp_path, "a")), save_seconds=5.0)
-    assert saving._saved(ProgressFile(JobFolder(tmp_path, "a")), {"x": torch.ones(1)}) == 1 + 5 * (1 + 4)
+    saving = Course("key", file=ProgressFile(Artifacts(tmp_path).folder("job")), save_seconds=5.0)
+    assert saving._saved(ProgressFile(Artifacts(tmp_path).folder("job")), {"x": torch.ones(1)}) == 1 + 5 * (1 + 4)
 
 
 def test_batches_are_reported_at_most_so_often_and_epochs_always(monkeypatch):

@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from tests.builders import attack_job, attack_settings, craft_job, defend_job, evaluate_job
+from tests.kept_files import kept
 from tests.workers.chain import FULL, MODEL, PGD, run_all, train_job
 from tests.workers.small import CPU, DIGITS, generator, network, same_state, split
 from workers.artifacts import JobFolder
@@ -174,7 +175,7 @@ def test_a_defence_put_around_a_net_has_its_weights_and_trains_nothing(tmp_path,
     before, after = done[trained].outcome, done[job].outcome
     assert isinstance(after, TrainOutcome)
     assert (after.history, after.ranks, after.n_parameters) == ([], before.ranks, before.n_parameters)
-    one, other = (load_file(tmp_path / key / "model.safetensors") for key in (trained.key, job.key))
+    one, other = (load_file(kept(tmp_path, key, "model.safetensors")) for key in (trained.key, job.key))
     assert one.keys() == other.keys()
     assert all(torch.equal(one[key], other[key]) for key in one)
 

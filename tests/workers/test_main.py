@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.builders import evaluate_job, pretrain_job
+from tests.kept_files import kept
 from tests.workers.chain import FULL, MODEL, run_all, train_job
 from workers.artifacts import Artifacts
 from workers.specs import JOB, TrainingSpec
@@ -62,7 +63,7 @@ def test_training_prints_its_epochs(tmp_path):
     ended = run_job(FULL, tmp_path)
     assert ended.returncode == 0
     assert [line.split(":")[0] for line in ended.stdout.splitlines()[:2]] == ["epoch 1", "epoch 2"]
-    assert (tmp_path / "artifacts" / FULL.key / "model.safetensors").is_file()
+    assert kept(tmp_path / "artifacts", FULL.key, "model.safetensors").is_file()
 
 
 def test_a_diverging_training_exits_with_1_and_one_line(tmp_path):

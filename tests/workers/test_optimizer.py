@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from tests.workers.small import DIGITS, generator, split
-from workers.artifacts import JobFolder
+from workers.artifacts import Artifacts
 from workers.models import build
 from workers.specs import ModelSpec
 from workers.train import Checkpoint, train
@@ -56,7 +56,7 @@ def one_step(tmp_path, **settings):
     seen = []
     net.register_forward_hook(lambda _, __, logits: seen.append(logits.detach()))
     spec = TrainingSpec(epochs=1, batch_size=16, momentum=0.0, weight_decay=0.0, schedule="step", **settings)
-    (record,) = train(net, data, spec, order=generator(3), checkpoint=Checkpoint(JobFolder(tmp_path, "x")), report=[].append)
+    (record,) = train(net, data, spec, order=generator(3), checkpoint=Checkpoint(Artifacts(tmp_path).folder("job")), report=[].append)
     changes = torch.cat([(now.detach() - then).flatten() for now, then in zip(net.parameters(), before, strict=True)])
     order = torch.randperm(16, generator=generator(3))
     return changes, record.loss, seen[0], data.labels[order]

@@ -1,3 +1,4 @@
+import re
 import shutil
 from importlib.metadata import version
 
@@ -8,6 +9,7 @@ from safetensors.numpy import load_file
 from safetensors.torch import load_file as load_tensors
 
 from tests.builders import attack_job, attack_settings, craft_job, evaluate_job
+from tests.kept_files import kept
 from tests.workers.chain import (
     CRAFT,
     EVALUATES,
@@ -28,7 +30,7 @@ from workers import stages
 from workers.artifacts import Artifacts, JobFolder
 from workers.attacks import ATTACKS
 from workers.data import balanced_subset
-from workers.errors import ArtifactError, DataError, JobError, UserError
+from workers.errors import ArtifactError, DataError, JobError, StorageError, UserError
 from workers.evaluate import attacker, correct_flags, craft, replayer
 from workers.results import CraftOutcome, FlagsOutcome, TrainOutcome
 from workers.run import Settings, run
@@ -53,7 +55,8 @@ def parents(done, tmp_path):
 
 
 def names(root, job):
-    return sorted(path.name for path in (root / job.key).iterdir())
+    """The files of a job's folder, kept ones without the digits of their content."""
+    return sorted(re.sub(r"\.[0-9a-f]{16}\.", ".", path.name) for path in (root / job.key).iterdir())
 
 
 def outcomes(done: Done, jobs=PLAN):
@@ -71,7 +74,7 @@ def test_two_roots_get_the_same_results_bit_for_bit(done, tmp_path):
     again = run_all(PLAN, tmp_path)
     assert outcomes(again) == outcomes(done)
     for job, name in ((FULL, "model.safetensors"), (MODEL, "model.safetensors"), (CRAFT, "examples.safetensors")):
-        assert (tmp_path / job.key / name).read_bytes() == (done.root / job.key / name).read_bytes()
+        assert kept(tmp_path, job.key, name).read_bytes() == kept(done.root, job.key, name).read_bytes()
 
 
 def test_results_do_not_depend_on_what_the_process_ran_before(done, parents):
@@ -162,7 +165,7 @@ def test_missing_crafted_examples_are_an_error_that_names_their_job(parents):
     ("job", "parent", "name"), [(EVALUATES[0], MODEL, "model"), (OMNISCIENT[0], CRAFT, "examples"), (MODEL, FULL, "model")]
 )
 def test_a_parents_changed_file_is_refused(parents, job, parent, name):
-    path = parents / parent.key / f"{name}.safetensors"
+    path = kept(parents, parent.key, f"{name}.safetensors")
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
@@ -211,9 +214,10 @@ def test_a_diverging_training_leaves_neither_a_model_nor_a_result(tmp_path):
     assert Artifacts(tmp_path).finished() == frozenset()
 
 
-def test_a_job_whose_files_could_not_be_written_has_no_result(tmp_path):
-    (tmp_path / FULL.key / "model.safetensors").mkdir(parents=True)
-    with pytest.raises(IsADirectoryError):
+def test_a_job_whose_files_could_not_be_written_has_no_result(done, tmp_path):
+    path = tmp_path / FULL.key / kept(done.root, FULL.key, "model.safetensors").name
+    path.mkdir(parents=True)
+    with pytest.raises(StorageError, match=f"{path}: is a directory"):
         run(FULL, Settings(tmp_path))
     assert Artifacts(tmp_path).finished() == frozenset()
 
@@ -226,7 +230,8 @@ def test_the_result_is_written_after_all_files_that_it_vouches_for(done, tmp_pat
     with pytest.raises(KilledError):
         run(FULL, Settings(tmp_path))
     assert not (tmp_path / FULL.key / "result.json").exists()
-    assert (tmp_path / FULL.key / "model.safetensors").read_bytes() == (done.root / FULL.key / "model.safetensors").read_bytes()
+    model = kept(done.root, FULL.key, "model.safetensors")
+    assert (tmp_path / FULL.key / model.name).read_bytes() == model.read_bytes()
 
 
 class KilledError(Exception):
@@ -249,7 +254,7 @@ def test_a_job_killed_in_training_goes_on_where_it_was_to_the_same_model(done, t
 def test_a_fine_tuned_model_starts_from_its_parents_weights(parents):
     still = train_job(theta=0.8, parent=FULL, training=TrainingSpec(epochs=1, batch_size=20, learning_rate=1e-30, weight_decay=0.0))
     run(still, Settings(parents))
-    before, after = (load_file(parents / job.key / "model.safetensors") for job in (FULL, still))
+    before, after = (load_file(kept(parents, job.key, "model.safetensors")) for job in (FULL, still))
     trained = [name for name in before if "running" not in name and "num_batches" not in name]
     assert trained
     assert all(np.array_equal(before[name], after[name]) for name in trained)
@@ -259,7 +264,7 @@ def test_a_tensorized_model_that_starts_from_a_dense_parent_holds_its_kernels_de
     dense = train_job(tensorized=False)
     whole = train_job(parent=dense, training=TRAINING.model_copy(update={"learning_rate": 1e-9}), rank_fraction=1.0, init="decompose")
     done = run_all([dense, whole], tmp_path)
-    before, after = (load_tensors(tmp_path / job.key / "model.safetensors") for job in (dense, whole))
+    before, after = (load_tensors(kept(tmp_path, job.key, "model.safetensors")) for job in (dense, whole))
     name = "body.blocks.3.conv2"
     core, *factors = (after.pop(f"{name}.kernel.{part}") for part in ("core", "factors.0", "factors.1", "factors.2", "factors.3"))
     torch.testing.assert_close(torch.einsum("abcd,fa,gb,hc,wd->fghw", core, *factors), before[f"{name}.weight"], rtol=1e-3, atol=1e-5)
@@ -269,7 +274,7 @@ def test_a_tensorized_model_that_starts_from_a_dense_parent_holds_its_kernels_de
 def by_hand(done: Done, job: Job, *, perturb=None):
     """The flags of a job, with the random numbers that its key stands for."""
     net = network(width=4, theta=0.8)
-    net.load_state_dict(load_tensors(done.root / MODEL.key / "model.safetensors"))
+    net.load_state_dict(load_tensors(kept(done.root, MODEL.key, "model.safetensors")))
     net.seed(derive_seed(job.key, "sketch"))
     evaluation = job.spec.evaluation
     perturb = perturb and perturb(net)
@@ -293,15 +298,15 @@ def test_a_randomized_attack_draws_sketches_and_start_from_the_seeds_of_its_key_
 
 @pytest.mark.parametrize("job", OMNISCIENT, ids=lambda job: f"repeat {job.spec.repeat}")
 def test_an_omniscient_attack_replays_the_crafted_examples_under_sketches_of_its_key(done, job):
-    examples = load_tensors(done.root / CRAFT.key / "examples.safetensors")["examples"]
+    examples = load_tensors(kept(done.root, CRAFT.key, "examples.safetensors"))["examples"]
     assert done[job].outcome.correct().tolist() == by_hand(done, job, perturb=lambda _: replayer(examples, epsilon=PGD.epsilon))
 
 
 def test_crafted_examples_start_from_the_seed_of_their_key(done):
     net = network(width=4, theta=1.0)
-    net.load_state_dict(load_tensors(done.root / MODEL.key / "model.safetensors"))
+    net.load_state_dict(load_tensors(kept(done.root, MODEL.key, "model.safetensors")))
     expected, _ = craft(net, split(20), PGD, batch_size=8, generator=generator(derive_seed(CRAFT.key, "start")))
-    assert np.array_equal(load_file(done.root / CRAFT.key / "examples.safetensors")["examples"], expected.numpy())
+    assert np.array_equal(load_file(kept(done.root, CRAFT.key, "examples.safetensors"))["examples"], expected.numpy())
 
 
 def test_repeats_have_fresh_sketches_and_random_starts(parents):
@@ -318,7 +323,7 @@ def test_repeats_of_a_net_without_a_sketch_agree(parents):
 
 
 def test_crafted_examples_lie_in_the_ball_around_the_balanced_test_examples(done):
-    examples = load_file(done.root / CRAFT.key / "examples.safetensors")["examples"]
+    examples = load_file(kept(done.root, CRAFT.key, "examples.safetensors"))["examples"]
     test = DIGITS.load(None).test
     distance = np.abs(examples - test.inputs[balanced_subset(test.labels, 20)]).max()
     assert done[CRAFT].outcome.max_perturbation == pytest.approx(float(distance))

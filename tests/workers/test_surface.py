@@ -7,6 +7,7 @@ from safetensors.numpy import load_file
 from torch.nn import functional as F  # noqa: N812
 
 from tests.builders import defend_job, surface_job
+from tests.kept_files import kept
 from tests.workers.chain import FULL, MODEL, run_all
 from tests.workers.small import DIGITS, generator, network, split
 from workers.defence_spec import DefenceSpec
@@ -167,7 +168,7 @@ def done(tmp_path_factory):
 
 
 def tensors(done, job):
-    return load_file(done.root / job.key / "surface.safetensors")
+    return load_file(kept(done.root, job.key, "surface.safetensors"))
 
 
 def test_a_job_leaves_its_grid_and_says_what_is_in_it(done):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tests.workers.small import DIGITS, generator, same_state, split
-from workers.artifacts import JobFolder
+from workers.artifacts import Artifacts
 from workers.defence_spec import UNDEFENDED, DefenceSpec
 from workers.defences.quantization import deviation
 from workers.device_data import DeviceSplit
@@ -18,7 +18,7 @@ from workers.specs import ModelSpec, TrainingSpec
 from workers.train import Checkpoint, learning_rate, train
 
 EPOCHS = 3
-CHECKPOINT = "checkpoint"
+CHECKPOINT = "job/checkpoint"
 
 
 class KilledError(Exception):
@@ -52,7 +52,10 @@ class Attempt:
             horizontal_flip=self.flip,
             **self.more,
         )
-        checkpoint, attack = Checkpoint(JobFolder(self.folder, "test")), None if settings.adversarial_training == "none" else generator(4)
+        checkpoint, attack = (
+            Checkpoint(Artifacts(self.folder).folder("job")),
+            None if settings.adversarial_training == "none" else generator(4),
+        )
         return net, train(net, self.data, settings, order=generator(3), checkpoint=checkpoint, report=self.report, attack=attack)
 
     def report(self, record: EpochRecord) -> None:
@@ -212,7 +215,7 @@ def test_a_diverging_epoch_is_neither_checkpointed_nor_reported(tmp_path):
 
 def test_adversarial_training_without_its_generator_is_refused(tmp_path):
     net = build(ModelSpec(width=2), DIGITS.info, seed=1)
-    settings, checkpoint = TrainingSpec(epochs=1, adversarial_training="pgd"), Checkpoint(JobFolder(tmp_path, "test"))
+    settings, checkpoint = TrainingSpec(epochs=1, adversarial_training="pgd"), Checkpoint(Artifacts(tmp_path).folder("job"))
     with pytest.raises(ValueError, match="adversarial_training=pgd with attack=None: one needs the other"):
         train(net, split(8), settings, order=generator(3), checkpoint=checkpoint, report=[].append)
 
@@ -237,7 +240,7 @@ def seen_images(tmp_path, data, *, flip):
     seen = []
     net = build(ModelSpec(width=2), DIGITS.info, seed=1)
     net.register_forward_pre_hook(lambda _, given: seen.append(given[0].clone()))
-    settings, checkpoint = TrainingSpec(epochs=1, batch_size=8, horizontal_flip=flip), Checkpoint(JobFolder(tmp_path, "test"))
+    settings, checkpoint = TrainingSpec(epochs=1, batch_size=8, horizontal_flip=flip), Checkpoint(Artifacts(tmp_path).folder("job"))
     train(net, data, settings, order=generator(3), checkpoint=checkpoint, report=[].append)
     return torch.cat(seen)
 
@@ -277,7 +280,7 @@ def test_training_does_not_change_the_data_or_the_global_generator(tmp_path):
     net = build(ModelSpec(width=2, theta=0.8), DIGITS.info, seed=1)
     net.seed(2)
     before = torch.get_rng_state()
-    checkpoint = Checkpoint(JobFolder(tmp_path, "test"))
+    checkpoint = Checkpoint(Artifacts(tmp_path).folder("job"))
     train(net, data, TrainingSpec(epochs=1, horizontal_flip=True), order=generator(3), checkpoint=checkpoint, report=[].append)
     assert torch.equal(data.inputs, split(24, part="train").inputs)
     assert torch.equal(torch.get_rng_state(), before)

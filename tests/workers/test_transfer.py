@@ -10,6 +10,7 @@ import pytest
 from safetensors.torch import load_file
 
 from tests.builders import attack_job, attack_settings, craft_job, transfer_job
+from tests.kept_files import kept
 from tests.workers.chain import CRAFT, FULL, MODEL, PGD, run_all, train_job
 from tests.workers.small import network, split
 from workers.artifacts import Artifacts
@@ -39,13 +40,13 @@ def parents(done, tmp_path):
 
 
 def test_a_transfer_replays_the_sources_examples_on_the_model_under_its_live_sketch(done):
-    examples = load_file(done.root / ON_FULL.key / "examples.safetensors")["examples"]
+    examples = load_file(kept(done.root, ON_FULL.key, "examples.safetensors"))["examples"]
     net = network(width=4, theta=0.8)
-    net.load_state_dict(load_file(done.root / MODEL.key / "model.safetensors"))
+    net.load_state_dict(load_file(kept(done.root, MODEL.key, "model.safetensors")))
     net.seed(derive_seed(TRANSFER.key, "sketch"))
     flags = correct_flags(net, split(EXAMPLES), batch_size=8, perturb=replayer(examples, epsilon=PGD.epsilon))
     assert done[TRANSFER].outcome.correct().tolist() == flags.tolist()
-    own = load_file(done.root / CRAFT.key / "examples.safetensors")["examples"]
+    own = load_file(kept(done.root, CRAFT.key, "examples.safetensors"))["examples"]
     assert not np.array_equal(examples, own)
 
 

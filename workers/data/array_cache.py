@@ -26,6 +26,11 @@ def cache_folder(root: Path) -> Path:
     beside = root / ".robustsweep-cache"
     if os.access(beside if beside.is_dir() else root, os.W_OK):
         return beside
+    return user_cache()
+
+
+def user_cache() -> Path:
+    """The user's own cache folder of this program."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "robustsweep"
 
 
@@ -54,7 +59,7 @@ def cached_rows(folder: Path, name: str, shape: tuple[int, ...], rows: Iterable[
         return found
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _one_at_a_time(folder / f"{name}.lock") as alone:
+        with one_at_a_time(folder / f"{name}.lock") as alone:
             if (found := _mapped(path, shape)) is None:
                 if alone:
                     _clear_leftovers(path)
@@ -98,8 +103,8 @@ def _clear_leftovers(path: Path) -> None:
 
 
 @contextmanager
-def _one_at_a_time(path: Path) -> Iterator[bool]:
-    """Inside, this process alone makes the array; False where there are no locks (some network file systems) and others may make it too."""
+def one_at_a_time(path: Path) -> Iterator[bool]:
+    """Inside, this process alone works under the lock file; False where there are no locks (some network file systems): others may too."""
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX)

@@ -78,4 +78,5 @@ CIFAR10 = Source(
     n_test=10_000,
     check=_check,
     load=_load,
+    folder=_FOLDER,
 )

@@ -56,7 +56,7 @@ class Dataset:
 class Source:
     """A data set in the registry: `check(root)` raises DataError where files are missing, quickly and without reading them;
     `load(root)` reads and verifies them; `sizes(root)` gives the numbers of training and test examples, None where they depend on
-    the files and no root is given."""
+    the files and no root is given. `folder` is what the set needs of a data root; empty for a set that is made without files."""
 
     info: DatasetInfo
     check: Callable[[Path | None], None]
@@ -64,6 +64,7 @@ class Source:
     n_train: int | None = None
     n_test: int | None = None
     count: Callable[[Path], tuple[int, int]] | None = None
+    folder: str = ""
 
     def sizes(self, root: Path | None) -> tuple[int | None, int | None]:
         return self.count(root) if self.count and root else (self.n_train, self.n_test)

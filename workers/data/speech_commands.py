@@ -100,6 +100,7 @@ def _source(lists: SplitLists) -> Source:
         check=partial(_check, lists=lists),
         load=partial(_load, lists=lists),
         count=partial(_count, lists=lists),
+        folder=_FOLDER.parts[0],
     )
 
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from workers.models.stage import binary_head, binary_stage, real_stage
+from workers.models.stage import binary_head, binary_stage, later_convolutions, real_stage
 
 _RATE, _WINDOW, _HOP, _BINS, _FILTERS = 16_000, 400, 160, 512, 40
 _LOWEST, _HIGHEST = 20.0, 8000.0
@@ -66,6 +66,11 @@ class LogMel(nn.Module):
             stages += ordered(convolution, pool=nn.MaxPool2d(2) if stage + 1 < _STAGES else None)
         self.features = nn.Sequential(*stages, *(binary_head(convolution) if binary else []))
         self.classifier = nn.Linear(width * 16, n_classes)
+
+    @property
+    def stages(self) -> tuple[tuple[str, ...], ...]:
+        """What the name of each convolution after the first one begins with."""
+        return later_convolutions(self.features, prefix="features")
 
     def forward(self, waveforms: Tensor) -> Tensor:
         logits: Tensor = self.classifier(self.features(self.front_end(waveforms)).mean(dim=(2, 3)))

@@ -1,6 +1,6 @@
 """A network as the rest of the house sees it: built from its spec, normalising its own inputs, its sketch in one place."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -125,7 +125,7 @@ def build(spec: ModelSpec, info: DatasetInfo, *, seed: int, defence: DefenceSpec
     """
     body, sketch = _body(spec, info), _sketch(spec)
     if spec.tensorized:
-        tensorize(body, _tensorization(spec, "random"), sketch=sketch, input_shape=info.shape)
+        tensorize(body, _tensorization(spec, "random", body), sketch=sketch, input_shape=info.shape)
     signs = SignGradient() if spec.binary else None
     if signs is not None:
         binarize(body, signs=signs)
@@ -145,7 +145,7 @@ def decomposed(dense: Network, spec: ModelSpec, info: DatasetInfo, *, defence: D
         defence: of the new network.
     """
     sketch = _sketch(spec)
-    tensorize(dense.body, _tensorization(spec, "decompose"), sketch=sketch, input_shape=info.shape)
+    tensorize(dense.body, _tensorization(spec, "decompose", dense.body), sketch=sketch, input_shape=info.shape)
     return Network(dense.body, sketch=sketch, info=info, defence=defence)
 
 
@@ -153,15 +153,24 @@ def _sketch(spec: ModelSpec) -> LatentSketch:
     return LatentSketch(theta=spec.theta, modes=spec.sketch_modes, rescale=spec.rescale, all_zero=spec.all_zero, draws=spec.draws)
 
 
-def _tensorization(spec: ModelSpec, init: Initialisation) -> Tensorization:
+def _tensorization(spec: ModelSpec, init: Initialisation, body: nn.Module) -> Tensorization:
     return Tensorization(
         rank_fraction=spec.rank_fraction,
+        fractions={} if spec.stage_rank_fractions is None else _fractions(body, spec.stage_rank_fractions),
         rank_kind=spec.rank_kind,
         first=spec.tensorize_first,
         linear=spec.tensorize_linear,
         execution=spec.execution,
         init=init,
     )
+
+
+def _fractions(body: nn.Module, by_stage: Sequence[float]) -> dict[str, float]:
+    """The rank fraction of each convolution of the stages after the first one, which is in none of them, by name."""
+    convolutions = [name for name, module in body.named_modules() if isinstance(module, nn.Conv1d | nn.Conv2d)]
+    assert isinstance(body, LogMel | ResNet18 | SoundNet5)  # noqa: S101 (MODELS holds no others)
+    stages = zip(by_stage, body.stages, strict=True)
+    return {name: fraction for fraction, prefixes in stages for name in convolutions if f"{name}.".startswith(prefixes)}
 
 
 def _body(spec: ModelSpec, info: DatasetInfo) -> nn.Module:

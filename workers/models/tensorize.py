@@ -2,8 +2,8 @@
 
 import copy
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
@@ -22,6 +22,7 @@ class Tensorization:
     Args:
         rank_fraction: requested share in (0, 1], see `resolve_rank`.
         rank_kind: share of what.
+        fractions: the shares of layers that have one of their own, by name.
         first: whether the first convolution, the one that sees the input, is replaced too.
         linear: whether linear layers are replaced too.
         grouped: what to do with a convolution that cannot be tensorized (grouped, or padded with anything but zeros): `refuse`, or
@@ -31,6 +32,7 @@ class Tensorization:
     """
 
     rank_fraction: float
+    fractions: Mapping[str, float] = field(default_factory=dict)
     rank_kind: RankKind = "channels"
     first: bool = False
     linear: bool = False
@@ -56,7 +58,8 @@ def tensorize(
     positions = {} if input_shape is None else _positions(network, input_shape)
     layers = {}
     for name, dense in _chosen(network, settings):
-        layer = _tucker_like(dense, settings, sketch=sketch, positions=positions.get(name))
+        fraction = settings.fractions.get(name, settings.rank_fraction)
+        layer = _tucker_like(dense, settings, fraction=fraction, sketch=sketch, positions=positions.get(name))
         parent, _, child = name.rpartition(".")
         setattr(network.get_submodule(parent), child, layer)
         layers[name] = layer
@@ -84,9 +87,9 @@ def unfit(layer: nn.Module) -> str | None:
     return None if layer.padding_mode == "zeros" else f"a convolution with padding_mode={layer.padding_mode!r}"
 
 
-def _tucker_like(dense: Dense, settings: Tensorization, *, sketch: LatentSketch, positions: int | None) -> TuckerLayer:
+def _tucker_like(dense: Dense, settings: Tensorization, *, fraction: float, sketch: LatentSketch, positions: int | None) -> TuckerLayer:
     shape = tuple(dense.weight.shape)
-    rank = resolve_rank(shape, settings.rank_fraction, kind=settings.rank_kind)
+    rank = resolve_rank(shape, fraction, kind=settings.rank_kind)
     geometry: dict[str, Any] = {}
     if not isinstance(dense, nn.Linear):
         geometry = {"stride": dense.stride, "padding": dense.padding, "dilation": dense.dilation}

@@ -10,6 +10,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from workers.artifacts import CHECKPOINT, JobFolder
+from workers.errors import StorageError
 from workers.results import EpochRecord
 
 _PAST = "past"
@@ -46,7 +47,7 @@ class Checkpoint:
         tensors |= {f"generator/{name}": generator.get_state() for name, generator in state.generators.items()}
         tensors[_PAST] = _as_bytes({"resumed": self.resumed, "history": [record.model_dump() for record in state.history]})
         content = save({name: tensor.contiguous() for name, tensor in tensors.items()})
-        self._folder.write(CHECKPOINT, self._digest(content) + content)
+        self._folder.save(CHECKPOINT, self._digest(content) + content)
 
     def restore(self, state: TrainingState, *, last: int) -> None:
         """Bring `state` to where the last `save` left it, here or earlier, or leave it at the start: where no file is, or a damaged one,
@@ -55,15 +56,17 @@ class Checkpoint:
             tensors = self._read(folder)
             if tensors is not None and _fits(tensors, state, last=last):
                 past = _from_bytes(tensors[_PAST])
-                self.resumed = past["resumed"] if folder is self._folder else folder.path.name
+                self.resumed = past["resumed"] if folder is self._folder else folder.key
                 _set_state(state, tensors, past["history"])
                 return
 
     def _read(self, folder: JobFolder) -> dict[str, Tensor] | None:
         """What the owner saved there last; None where there is no file, a damaged one or somebody else's."""
         try:
-            stored = (folder.path / CHECKPOINT).read_bytes()
-        except OSError:
+            stored = folder.saved(CHECKPOINT)
+        except StorageError:
+            stored = None
+        if stored is None:
             return None
         digest, content = stored[:_DIGEST_BYTES], stored[_DIGEST_BYTES:]
         return load(content) if digest == self._digest(content) else None

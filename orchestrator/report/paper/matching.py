@@ -26,7 +26,8 @@ def _is_of_model(cell: Cell, row: ResultRow) -> bool:
     named = ("dataset", "model", "binary", "defence", "adversarial_training")
     settings = row.defence_settings or {}
     return (
-        all(getattr(cell, name) == getattr(row, name) for name in named)
+        row.stage_rank_fractions is None  # the paper's nets have one rank
+        and all(getattr(cell, name) == getattr(row, name) for name in named)
         and isclose(cell.theta, row.theta)
         and all(name in settings and isclose(settings[name], value) for name, value in cell.defence_settings.items())
     )

@@ -13,7 +13,7 @@ from orchestrator.escaping import html
 from orchestrator.figures import CONFIG, TEMPLATES, Picture
 from orchestrator.report.columns import common_values, shown_columns
 from orchestrator.report.sweep_page.evidence import Evidence
-from orchestrator.report.sweep_page.payload import column, pack, picture_payload
+from orchestrator.report.sweep_page.payload import Column, column, pack, picture_payload
 from orchestrator.report.sweep_page.provenance import provenance_html, verdicts_html
 from orchestrator.report.sweep_page.sections import Section
 from orchestrator.store import ResultRow
@@ -25,13 +25,13 @@ _PAGE = """<!doctype html>
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>{name}: robustsweep report</title>
+<title>{name}: robustsweep {kind}</title>
 <style>
 {style}</style>
 </head>
 <body>
 <header>
-<p class="kind">robustsweep report</p>
+<p class="kind">robustsweep {kind}</p>
 <h1>{name}</h1>
 {summary}
 <nav>{links}</nav>
@@ -49,20 +49,27 @@ _PAGE = """<!doctype html>
 
 
 def render_page(evidence: Evidence, sections: Sequence[Section], *, written_at: datetime | None = None) -> str:
-    """The whole file. Nothing but its own two scripts runs in it: the policy in its head allows these by their hashes."""
-    style, script, plotly = _asset("report.css"), _asset("report.js"), _inline(get_plotlyjs())
+    """The whole file of a report."""
     numbers = count()
     bodies = [
         ("verdicts", "Verdicts", verdicts_html(evidence)),
         ("provenance", "Provenance", provenance_html(evidence, written_at=written_at or datetime.now(UTC))),
         ("results", "Results", _results_html(evidence.rows)),
-        *((section.name, section.title, _section_html(section, numbers)) for section in sections),
+        *((section.name, section.title, section_html(section, numbers)) for section in sections),
     ]
+    return page_html("report", evidence.provenance.sweep, summary=_summary(evidence), bodies=bodies)
+
+
+def page_html(kind: str, name: str, *, summary: str, bodies: Sequence[tuple[str, str, str]]) -> str:
+    """A whole file: sections by their name, title and HTML. Nothing but its own two scripts runs in it: the policy in its head allows these
+    by their hashes."""
+    style, script, plotly = _asset("report.css"), _asset("report.js"), _inline(get_plotlyjs())
     return _PAGE.format(
         policy=_policy([plotly, script]),
-        name=html(evidence.provenance.sweep),
+        kind=kind,
+        name=html(name),
         style=style,
-        summary=_summary(evidence),
+        summary=summary,
         links=" ".join(f'<a href="#{name}">{title}</a>' for name, title, _ in bodies),
         sections="\n".join(f'<section id="{name}">\n<h2>{title}</h2>\n{body}\n</section>' for name, title, body in bodies),
         settings=pack({"config": CONFIG, **{ground: template.to_plotly_json() for ground, template in TEMPLATES.items()}}),
@@ -111,12 +118,15 @@ def _results_html(rows: Sequence[ResultRow]) -> str:
     if not rows:
         return '<p class="empty">To fill this: finished evaluations or attacks; this sweep has none yet.</p>'
     table = [column(shown.title, [shown.text(row) for row in rows], numeric=shown.numeric) for shown in shown_columns(rows)]
-    said = html(", ".join(common_values(rows)))
-    payload = f'<script type="text/plain">{pack({"table": table})}</script>'
-    return f'<p>All rows: {said}.</p>\n<div class="table" data-rows="{len(rows)}">{payload}</div>'
+    return f"<p>All rows: {html(', '.join(common_values(rows)))}.</p>\n{table_html(table, len(rows))}"
 
 
-def _section_html(section: Section, numbers: Iterable[int]) -> str:
+def table_html(table: Sequence[Column], rows: int) -> str:
+    """A table that the page's script draws when it comes into view."""
+    return f'<div class="table" data-rows="{rows}"><script type="text/plain">{pack({"table": list(table)})}</script></div>'
+
+
+def section_html(section: Section, numbers: Iterable[int]) -> str:
     parts = [f'<p class="caption">Left out: {html(note)}</p>' for note in section.notes]
     if not section.choices:
         return "\n".join([*parts, f'<p class="empty">{html(section.fill)}</p>'])

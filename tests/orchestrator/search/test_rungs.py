@@ -9,6 +9,8 @@ from optuna.trial import FrozenTrial, TrialState
 from orchestrator.search.halving import best
 from orchestrator.search.proxy import capped, epochs_of, proxy_jobs
 from orchestrator.search.rungs import PROMOTES, attribute, standing_of
+from orchestrator.store import open_store
+from orchestrator.store.studies import study_counts
 from orchestrator.sweep import expand
 from search_spaces import Asked, Rung, parse_space
 from tests.builders import attack_settings
@@ -91,6 +93,13 @@ def test_no_epoch_is_trained_twice_and_few_are_trained_at_all(quiet: Ladder) -> 
     assert quiet.trained == full + sum(reached.values())
     assert quiet.trained < full + 9 * EPOCHS / 2
     assert [set(epochs) for epochs in quiet.epochs.values()].count({1}) == 9
+
+
+def test_promotions_are_none_of_the_trials_that_were_asked_for(quiet: Ladder) -> None:
+    with open_store(quiet.url, upgrade=False) as store, store.reading() as connection:
+        counts = study_counts(connection)["small"]
+    assert (counts.n_trials, counts.begun, counts.left) == (9, 9, 0)
+    assert sum(counts.states.values()) > 9
 
 
 def test_models_that_went_all_the_way_are_those_of_a_grid(quiet: Ladder) -> None:

@@ -12,10 +12,12 @@ def upgrade() -> None:
     _leases()
     _counting()
     _rungs()
+    _stage_ranks()
 
 
 def _leases() -> None:
     op.add_column("sweeps", sa.Column("driver_token", sa.String(length=64), nullable=True))
+    op.add_column("sweeps", sa.Column("driver_process", sa.String(length=200), nullable=True))
 
 
 def _rungs() -> None:
@@ -25,6 +27,11 @@ def _rungs() -> None:
 
 def _counting() -> None:
     op.create_index(op.f("ix_jobs_key_stage_state"), "jobs", ["key", "stage", "state"])
+
+
+def _stage_ranks() -> None:
+    """The rank fraction of each stage of the net; nets had one for all stages before."""
+    op.add_column("trained_models", sa.Column("stage_rank_fractions", sa.JSON(none_as_null=True), nullable=True))
 
 
 def downgrade() -> None:

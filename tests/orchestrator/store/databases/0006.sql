@@ -186,12 +186,12 @@ CREATE TABLE sweeps (
 	launched_at DATETIME, 
 	driver_host VARCHAR(200), 
 	driver_pid INTEGER, 
-	heartbeat_at DATETIME, driver_token VARCHAR(64), 
+	heartbeat_at DATETIME, driver_token VARCHAR(64), driver_process VARCHAR(200), 
 	CONSTRAINT pk_sweeps PRIMARY KEY (id), 
 	CONSTRAINT uq_sweeps_name UNIQUE (name)
 );
 INSERT INTO "sweeps" VALUES(1,'old','name: old
-','2026-11-22 11:45:23.057631','2026-11-22 11:45:23.084186','localhost',1234,NULL,NULL);
+','2026-11-22 11:45:23.057631','2026-11-22 11:45:23.084186','localhost',1234,NULL,NULL,NULL);
 CREATE TABLE trained_models (
 	job_key VARCHAR(64) NOT NULL, 
 	dataset VARCHAR(32) NOT NULL, 
@@ -213,13 +213,13 @@ CREATE TABLE trained_models (
 	history JSON NOT NULL, 
 	seconds DOUBLE NOT NULL, 
 	environment_id VARCHAR(64) NOT NULL, 
-	finished_at DATETIME NOT NULL, defence VARCHAR(32) DEFAULT 'none' NOT NULL, defence_settings JSON, until INTEGER, resumed_key VARCHAR(64), 
+	finished_at DATETIME NOT NULL, defence VARCHAR(32) DEFAULT 'none' NOT NULL, defence_settings JSON, until INTEGER, resumed_key VARCHAR(64), stage_rank_fractions JSON, 
 	CONSTRAINT pk_trained_models PRIMARY KEY (job_key), 
 	CONSTRAINT fk_trained_models_environment_id_environments FOREIGN KEY(environment_id) REFERENCES environments (id), 
 	CONSTRAINT fk_trained_models_job_key_jobs FOREIGN KEY(job_key) REFERENCES jobs ("key")
 );
-INSERT INTO "trained_models" VALUES('df700f03cef9533b92cda603d444b38afe55f18fd08cd504beed2d4512a09692','digits',NULL,'resnet18',4,1,1.0,0.5,'channels','{"layer1.0.conv1": [4, 4, 3, 3], "layer1.0.conv2": [4, 2, 3, 3]}','channels',1,0,'none',0,1,1234,'[{"epoch": 0, "loss": 2.5, "accuracy": 0.25, "learning_rate": 0.1}]',1.5,'2fdaa0ac0e1e7cef00091b7857021ae5173b6085cdb6f4fc40868ae3376dbfa1','2026-11-22 11:45:23.099826','none',NULL,NULL,NULL);
-INSERT INTO "trained_models" VALUES('7373d2eb20938fc0400fa8d4898c78744c41682dfd4dad794c2651f069662da7','digits',NULL,'resnet18',4,1,1.0,0.5,'channels','{"layer1.0.conv1": [4, 4, 3, 3], "layer1.0.conv2": [4, 2, 3, 3]}','channels',1,0,'none',0,1,1234,'[]',0.1,'2fdaa0ac0e1e7cef00091b7857021ae5173b6085cdb6f4fc40868ae3376dbfa1','2026-11-22 11:45:23.112756','random_resize_pad','{"pad_factor": 1.107}',NULL,NULL);
+INSERT INTO "trained_models" VALUES('df700f03cef9533b92cda603d444b38afe55f18fd08cd504beed2d4512a09692','digits',NULL,'resnet18',4,1,1.0,0.5,'channels','{"layer1.0.conv1": [4, 4, 3, 3], "layer1.0.conv2": [4, 2, 3, 3]}','channels',1,0,'none',0,1,1234,'[{"epoch": 0, "loss": 2.5, "accuracy": 0.25, "learning_rate": 0.1}]',1.5,'2fdaa0ac0e1e7cef00091b7857021ae5173b6085cdb6f4fc40868ae3376dbfa1','2026-11-22 11:45:23.099826','none',NULL,NULL,NULL,NULL);
+INSERT INTO "trained_models" VALUES('7373d2eb20938fc0400fa8d4898c78744c41682dfd4dad794c2651f069662da7','digits',NULL,'resnet18',4,1,1.0,0.5,'channels','{"layer1.0.conv1": [4, 4, 3, 3], "layer1.0.conv2": [4, 2, 3, 3]}','channels',1,0,'none',0,1,1234,'[]',0.1,'2fdaa0ac0e1e7cef00091b7857021ae5173b6085cdb6f4fc40868ae3376dbfa1','2026-11-22 11:45:23.112756','random_resize_pad','{"pad_factor": 1.107}',NULL,NULL,NULL);
 CREATE TABLE verdicts (
 	model_key VARCHAR(64) NOT NULL, 
 	verdict VARCHAR(32) NOT NULL, 
@@ -265,12 +265,12 @@ WHERE attempts.job_key = jobs."key" AND attempts.outcome = 'failed' ORDER BY att
 FROM sweeps JOIN sweep_jobs ON sweep_jobs.sweep_id = sweeps.id JOIN jobs ON jobs."key" = sweep_jobs.job_key;
 CREATE VIEW v_models AS SELECT trained_models.job_key AS model_key, jobs.stage, trained_models.dataset, trained_models.train_examples, trained_models.model, trained_models.width, trained_models.tensorized, trained_models.rank_fraction, trained_models.rank_kind, trained_models.theta, trained_models.sketch_modes, trained_models.rescale, trained_models.binary, trained_models.defence, trained_models.adversarial_training, trained_models.seed, trained_models.epochs, trained_models.n_parameters, (SELECT avg(CAST(clean_results.n_correct AS FLOAT) / ((clean_results.n_examples * clean_results.draws) + 0.0)) AS avg_1 
 FROM clean_results 
-WHERE clean_results.model_key = trained_models.job_key) AS clean_accuracy, verdicts.verdict, trained_models.seconds, trained_models.finished_at, trained_models.until, trained_models.resumed_key 
+WHERE clean_results.model_key = trained_models.job_key) AS clean_accuracy, verdicts.verdict, trained_models.seconds, trained_models.finished_at, trained_models.until, trained_models.resumed_key, trained_models.stage_rank_fractions 
 FROM trained_models JOIN jobs ON jobs."key" = trained_models.job_key LEFT OUTER JOIN verdicts ON verdicts.model_key = trained_models.job_key;
 CREATE VIEW v_results AS SELECT sweeps.name AS sweep, sweep_jobs.in_space, attack_results.model_key, attack_results.job_key, trained_models.dataset, trained_models.train_examples, trained_models.model, trained_models.width, trained_models.tensorized, trained_models.rank_fraction, trained_models.rank_kind, trained_models.theta, trained_models.sketch_modes, trained_models.rescale, trained_models.binary, trained_models.defence, trained_models.adversarial_training, trained_models.seed, trained_models.epochs, trained_models.n_parameters, attack_results.attack, attack_results.knowledge, attack_results.norm, attack_results.epsilon, attack_results.epsilon_literal, attack_results.steps, attack_results.abs_stepsize, attack_results.random_start, attack_results.loss, attack_results.momentum, attack_results.target, attack_results.restarts, attack_results.eot_samples, attack_results.selection_draws, attack_results.early_stop, attack_results.backend, attack_results.sign_gradient, attack_results.source_key, attack_results.snr_db, attack_results.n_examples, attack_results.batch_size, attack_results.repeat, attack_results.draws, attack_results.n_correct, CAST(attack_results.n_correct AS FLOAT) / ((attack_results.n_examples * attack_results.draws) + 0.0) AS robust_accuracy, (SELECT avg(CAST(clean_results.n_correct AS FLOAT) / ((clean_results.n_examples * clean_results.draws) + 0.0)) AS avg_1 
 FROM clean_results 
-WHERE clean_results.model_key = attack_results.model_key AND clean_results.n_examples = attack_results.n_examples AND clean_results.batch_size = attack_results.batch_size) AS clean_accuracy, verdicts.verdict, attack_results.seconds, attack_results.finished_at, trained_models.until 
+WHERE clean_results.model_key = attack_results.model_key AND clean_results.n_examples = attack_results.n_examples AND clean_results.batch_size = attack_results.batch_size) AS clean_accuracy, verdicts.verdict, attack_results.seconds, attack_results.finished_at, trained_models.until, trained_models.stage_rank_fractions 
 FROM sweeps JOIN sweep_jobs ON sweep_jobs.sweep_id = sweeps.id JOIN attack_results ON attack_results.job_key = sweep_jobs.job_key JOIN trained_models ON trained_models.job_key = attack_results.model_key LEFT OUTER JOIN verdicts ON verdicts.model_key = attack_results.model_key;
-CREATE VIEW v_worst_case AS SELECT worst_cases.model_key, trained_models.dataset, trained_models.train_examples, trained_models.model, trained_models.width, trained_models.tensorized, trained_models.rank_fraction, trained_models.rank_kind, trained_models.theta, trained_models.sketch_modes, trained_models.rescale, trained_models.binary, trained_models.defence, trained_models.adversarial_training, trained_models.seed, trained_models.epochs, trained_models.n_parameters, worst_cases.knowledge, worst_cases.norm, worst_cases.epsilon, worst_cases.epsilon_literal, worst_cases.n_examples, worst_cases.batch_size, worst_cases.draws, worst_cases.attacks, worst_cases.accuracy, worst_cases.ci_low, worst_cases.ci_high, verdicts.verdict, trained_models.until 
+CREATE VIEW v_worst_case AS SELECT worst_cases.model_key, trained_models.dataset, trained_models.train_examples, trained_models.model, trained_models.width, trained_models.tensorized, trained_models.rank_fraction, trained_models.rank_kind, trained_models.theta, trained_models.sketch_modes, trained_models.rescale, trained_models.binary, trained_models.defence, trained_models.adversarial_training, trained_models.seed, trained_models.epochs, trained_models.n_parameters, worst_cases.knowledge, worst_cases.norm, worst_cases.epsilon, worst_cases.epsilon_literal, worst_cases.n_examples, worst_cases.batch_size, worst_cases.draws, worst_cases.attacks, worst_cases.accuracy, worst_cases.ci_low, worst_cases.ci_high, verdicts.verdict, trained_models.until, trained_models.stage_rank_fractions 
 FROM worst_cases JOIN trained_models ON trained_models.job_key = worst_cases.model_key LEFT OUTER JOIN verdicts ON verdicts.model_key = worst_cases.model_key;
 COMMIT;

@@ -1,0 +1,174 @@
+"""Models, or attacks, that may be the best ones, with what they came to."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isclose
+from typing import get_args
+
+from orchestrator.report.columns import model_columns
+from orchestrator.report.study.reading import StudyRecord, Trial
+from orchestrator.store import ResultRow
+from search_spaces import Goal
+from workers.errors import UserError
+from workers.fields import AttackName, Knowledge, positive_fraction
+
+_ACCURACIES = frozenset({"clean_accuracy", "robust_accuracy", "worst_case_accuracy"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """The value of an objective; accuracies are shares with their 95 % interval, where that is known."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A trial of a study or a model of a grid (`trial` None): the settings that tell it from others, its figures in the objectives' order.
+    `verdict` is None where nothing was found out about the model."""
+
+    trial: int | None
+    settings: Mapping[str, object]
+    figures: tuple[Figure, ...]
+    verdict: str | None
+    model_key: str
+    is_feasible: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """All candidates, by what they are judged, and which way."""
+
+    objectives: tuple[str, ...]
+    goals: tuple[Goal, ...]
+    candidates: tuple[Candidate, ...]
+
+
+def is_accuracy(objective: str) -> bool:
+    return objective.split(" ", 1)[0] in _ACCURACIES
+
+
+def of_study(study: StudyRecord, rows: Sequence[ResultRow], worst: Sequence[ResultRow]) -> Field:
+    """The complete trials, each computation once; intervals and verdicts come from the sweep's rows."""
+    by_model: dict[str, list[ResultRow]] = {}
+    for row in (*rows, *worst):
+        by_model.setdefault(row.model_key, []).append(row)
+    found = tuple(_candidate(study, trial, by_model.get(trial.model_key or "", [])) for trial in study.complete)
+    return Field(objectives=study.objectives, goals=study.goals, candidates=found)
+
+
+def _candidate(study: StudyRecord, trial: Trial, rows: Sequence[ResultRow]) -> Candidate:
+    assert trial.values is not None  # noqa: S101 (a complete trial has them)
+    figures = [_figure(objective, value, trial, rows) for objective, value in zip(study.objectives, trial.values, strict=True)]
+    verdicts = [row.verdict for row in rows if row.verdict is not None]
+    return Candidate(
+        trial=trial.number,
+        settings=trial.params,
+        figures=tuple(figures),
+        verdict=verdicts[0] if verdicts else None,
+        model_key=trial.model_key or "",
+        is_feasible=trial.is_feasible,
+    )
+
+
+def _figure(objective: str, value: float, trial: Trial, rows: Iterable[ResultRow]) -> Figure:
+    """The value with the interval of the row that it is from; a row of another value is of something else."""
+    metric, *named = objective.split(" ")
+    for row in rows:
+        share, low, high = _interval(metric, row)
+        if share is not None and isclose(share, value, abs_tol=1e-9) and _is_of(metric, named, trial, row):
+            return Figure(value=value, low=low, high=high)
+    return Figure(value=value)
+
+
+def _interval(metric: str, row: ResultRow) -> tuple[float | None, float | None, float | None]:
+    if metric == "clean_accuracy":
+        return row.clean_accuracy, row.clean_ci_low, row.clean_ci_high
+    is_worst = row.attack == "worst_case"
+    if metric not in _ACCURACIES or is_worst != (metric == "worst_case_accuracy"):
+        return None, None, None
+    return row.robust_accuracy, row.ci_low, row.ci_high
+
+
+def _is_of(metric: str, named: Sequence[str], trial: Trial, row: ResultRow) -> bool:
+    """Whether the row is of the trial's own jobs, and of the epsilon, attack and knowledge that the objective names."""
+    if metric == "clean_accuracy":
+        return True
+    if trial.job_keys and not trial.job_keys.issuperset(row.job_keys):
+        return False
+    words = {"attack": get_args(AttackName), "knowledge": get_args(Knowledge)}
+    for word in named:
+        field = next((name for name, legal in words.items() if word in legal), None)
+        if field is None and positive_fraction(word) != positive_fraction(row.epsilon_literal):
+            return False
+        if field is not None and metric == "worst_case_accuracy" and getattr(row, field) != word:
+            return False
+    return True
+
+
+def of_grid(worst: Sequence[ResultRow], *, epsilon: str | None) -> Field:
+    """The models of a sweep by clean and worst-case accuracy at one epsilon: over attackers of every knowledge, where there are several.
+
+    Raises:
+        UserError: no model was attacked, at that epsilon or at all, or at several and none is named.
+    """
+    attacked = [row for row in worst if row.attack == "worst_case" and row.clean_accuracy is not None and row.robust_accuracy is not None]
+    chosen = _epsilon(attacked, epsilon)
+    by_model: dict[str, ResultRow] = {}
+    for row in (row for row in attacked if positive_fraction(row.epsilon_literal) == positive_fraction(chosen)):
+        if row.model_key not in by_model or _widest(row) > _widest(by_model[row.model_key]):
+            by_model[row.model_key] = row
+    rows = list(by_model.values())
+    telling = model_columns(rows)
+    return Field(
+        objectives=("clean_accuracy", f"worst_case_accuracy {chosen}"),
+        goals=("maximize", "maximize"),
+        candidates=tuple(
+            Candidate(
+                trial=None,
+                settings={column.title: column.text(row) for column in telling if column.title not in ("model key", "sweep")},
+                figures=(
+                    Figure(value=row.clean_accuracy or 0.0, low=row.clean_ci_low, high=row.clean_ci_high),
+                    Figure(value=row.robust_accuracy or 0.0, low=row.ci_low, high=row.ci_high),
+                ),
+                verdict=row.verdict,
+                model_key=row.model_key,
+            )
+            for row in rows
+        ),
+    )
+
+
+def _widest(row: ResultRow) -> tuple[bool, int, int]:
+    return row.knowledge == "any", row.attacks, row.n_examples
+
+
+def _epsilon(rows: Sequence[ResultRow], asked: str | None) -> str:
+    there = list(dict.fromkeys(row.epsilon_literal for row in sorted(rows, key=lambda row: row.epsilon)))
+    if not there:
+        raise UserError("best: no model of this sweep has a worst case; it takes finished attacks, on randomised models in two repeats")
+    if asked is None:
+        if len(there) > 1:
+            raise UserError(f"--epsilon: which one? one of {', '.join(there)}")
+        return there[0]
+    if positive_fraction(asked) not in map(positive_fraction, there):
+        raise UserError(f"--epsilon {asked}: no attack of this sweep was made at it; one of {', '.join(there)}")
+    return asked
+
+
+def front(candidates: Iterable[Candidate], goals: Sequence[Goal]) -> list[Candidate]:
+    """Those that no other equals or beats in every objective and beats in one, by the first objective, best first."""
+    points = [(candidate, _gains(candidate, goals)) for candidate in candidates]
+    kept = [(candidate, own) for candidate, own in points if not any(_beats(other, own) for _, other in points)]
+    return [candidate for candidate, _ in sorted(kept, key=lambda point: point[1], reverse=True)]
+
+
+def _gains(candidate: Candidate, goals: Sequence[Goal]) -> tuple[float, ...]:
+    signs = [1 if goal == "maximize" else -1 for goal in goals]
+    return tuple(sign * figure.value for sign, figure in zip(signs, candidate.figures, strict=True))
+
+
+def _beats(one: Sequence[float], other: Sequence[float]) -> bool:
+    return one != other and all(mine >= theirs for mine, theirs in zip(one, other, strict=True))

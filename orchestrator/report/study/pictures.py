@@ -1,0 +1,245 @@
+"""How a search went, in pictures: its front, its history, what each parameter did and how much it mattered."""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from orchestrator.figures import Picture
+from orchestrator.figures.picture import Cell, Table, plain
+from orchestrator.figures.theme import BESIDE_A_SCALE, PALETTE, SYMBOLS, drawn
+from orchestrator.report.study.candidates import Candidate, Field, Figure, is_accuracy
+from orchestrator.report.study.reading import StudyRecord
+from search_spaces import Goal
+
+_QUIET = PALETTE[-1]
+_BEST, _OTHER, _OUT = "nothing beats it", "beaten", "left out"
+_STANDING = {_BEST: (PALETTE[1], SYMBOLS[0], 11), _OTHER: (PALETTE[0], SYMBOLS[1], 7), _OUT: (_QUIET, SYMBOLS[6], 7)}
+_FEWEST = 2
+
+
+def standings(field: Field, kept: Sequence[Candidate], best: Sequence[Candidate]) -> list[str]:
+    """What each candidate is: one that nothing beats, beaten, or left out of the contest."""
+    admitted, first = {id(one) for one in kept}, {id(one) for one in best}
+    return [_BEST if id(one) in first else _OTHER if id(one) in admitted else _OUT for one in field.candidates]
+
+
+def shown(objective: str, figure: Figure) -> tuple[float, float | None, float | None]:
+    """A figure as people read it: accuracies in percent."""
+    scale = 100 if is_accuracy(objective) else 1
+    low, high = (None if end is None else round(scale * end, 3) for end in (figure.low, figure.high))
+    return round(scale * figure.value, 3), low, high
+
+
+def unit(objective: str) -> str:
+    return f"{objective.replace('_', ' ')} (%)" if is_accuracy(objective) else objective.replace("_", " ")
+
+
+def fronts(field: Field, standing: Sequence[str]) -> list[Picture]:
+    """One objective against another, for every two of them."""
+    return [_front(field, standing, *places) for places in combinations(range(len(field.objectives)), 2)]
+
+
+def _front(field: Field, standing: Sequence[str], x: int, y: int) -> Picture:
+    titles = unit(field.objectives[x]), unit(field.objectives[y])
+    table = [_point(field, candidate, place) for candidate, place in zip(field.candidates, standing, strict=True)]
+    traces = [_points(table, place, titles) for place in _STANDING if place in standing]
+    line = sorted((row for row in table if row["standing"] == _BEST), key=lambda row: _number(row[titles[0]]))
+    joined = [_steps(line, titles, (field.goals[x], field.goals[y]))] if len(field.objectives) == _FEWEST else []
+    figure = drawn([*joined, *traces], xaxis={"title": {"text": plain(titles[0])}}, yaxis={"title": {"text": plain(titles[1])}})
+    towards = ["right" if field.goals[x] == "maximize" else "left", "up" if field.goals[y] == "maximize" else "down"]
+    caption = f"Better is {towards[1]} and to the {towards[0]}. Bars are 95 % intervals."
+    return Picture(title=f"{titles[0]} against {titles[1]}", figure=figure, table=table, caption=caption)
+
+
+def _point(field: Field, candidate: Candidate, standing: str) -> dict[str, Cell]:
+    row: dict[str, Cell] = {"trial": candidate.trial, "standing": standing}
+    for objective, figure in zip(field.objectives, candidate.figures, strict=True):
+        value, low, high = shown(objective, figure)
+        row |= {unit(objective): value, f"{unit(objective)} 95% low": low, f"{unit(objective)} 95% high": high}
+    return row | settings_of(candidate.settings) | {"verdict": candidate.verdict, "model key": candidate.model_key[:8]}
+
+
+def settings_of(settings: Mapping[str, object]) -> dict[str, Cell]:
+    """What was chosen; numbers to five digits."""
+    return {name: _cell(value) for name, value in settings.items()}
+
+
+def _cell(value: object) -> Cell:
+    if isinstance(value, float):
+        return float(f"{value:.5g}")
+    return value if value is None or isinstance(value, bool | int | str) else str(value)
+
+
+def _points(table: Table, standing: str, titles: tuple[str, str]) -> dict[str, Any]:
+    rows = [row for row in table if row["standing"] == standing]
+    colour, symbol, size = _STANDING[standing]
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": standing,
+        "x": [row[titles[0]] for row in rows],
+        "y": [row[titles[1]] for row in rows],
+        **({"error_x": _bars(rows, titles[0]), "error_y": _bars(rows, titles[1])} if standing == _BEST else {}),
+        "marker": {"color": colour, "symbol": symbol, "size": size},
+        "customdata": np.array([[_words(row)] for row in rows], dtype=object),
+        "hovertemplate": "%{customdata[0]}<extra></extra>",
+    }
+
+
+def _bars(rows: Sequence[dict[str, Cell]], title: str) -> dict[str, Any]:
+    reach = {"array": 1, "arrayminus": -1}
+    ends = {"array": f"{title} 95% high", "arrayminus": f"{title} 95% low"}
+    found = {name: [_reach(row[ends[name]], row[title], sign) for row in rows] for name, sign in reach.items()}
+    return {"type": "data", "symmetric": False, "thickness": 1, "width": 3, **found}
+
+
+def _reach(end: Cell, value: Cell, sign: int) -> float:
+    return 0.0 if end is None else max(0.0, sign * (_number(end) - _number(value)))
+
+
+def _words(row: dict[str, Cell]) -> str:
+    said = [f"{name}: {value}" for name, value in row.items() if value is not None and name not in ("trial", "standing")]
+    head = "" if row["trial"] is None else f"<b>trial {row['trial']}</b><br>"
+    return head + "<br>".join(plain(line) for line in said)
+
+
+def _steps(line: Table, titles: tuple[str, str], goals: tuple[Goal, Goal]) -> dict[str, Any]:
+    """Between two points of the front, what is surely reached is what the worse of the two reaches."""
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": [row[titles[0]] for row in line],
+        "y": [row[titles[1]] for row in line],
+        "line": {"shape": "vh" if goals[0] == "maximize" else "hv", "color": _QUIET, "width": 1.5, "dash": "dot"},
+        "name": "Pareto front",
+        "hoverinfo": "skip",
+    }
+
+
+def histories(field: Field, standing: Sequence[str]) -> list[Picture]:
+    """What each trial came to, in their order, and the best so far of those that count."""
+    return [_history(field, standing, place) for place in range(len(field.objectives))]
+
+
+def _history(field: Field, standing: Sequence[str], place: int) -> Picture:
+    title, sign = unit(field.objectives[place]), 1 if field.goals[place] == "maximize" else -1
+    table: Table = []
+    best: float | None = None
+    ordered = sorted(zip(field.candidates, standing, strict=True), key=lambda pair: pair[0].trial or 0)
+    for candidate, stands in ordered:
+        value, _, _ = shown(field.objectives[place], candidate.figures[place])
+        if stands != _OUT and (best is None or sign * value > sign * best):
+            best = value
+        table.append({"trial": candidate.trial, title: value, "best so far": best, "standing": stands})
+    figure = drawn(
+        [_so_far(table), *(_tries(table, title, stands) for stands in _STANDING if stands in standing)],
+        xaxis={"title": {"text": "trial"}},
+        yaxis={"title": {"text": plain(title)}},
+    )
+    caption = f"{'Higher' if sign > 0 else 'Lower'} is better; the line is the best so far of the trials that are not left out."
+    return Picture(title=f"History of {title}", figure=figure, table=table, caption=caption)
+
+
+def _so_far(table: Table) -> dict[str, Any]:
+    rows = [row for row in table if row["best so far"] is not None]
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": [row["trial"] for row in rows],
+        "y": [row["best so far"] for row in rows],
+        "line": {"shape": "hv", "color": _QUIET, "width": 1.5, "dash": "dot"},
+        "name": "best so far",
+        "hoverinfo": "skip",
+    }
+
+
+def _tries(table: Table, title: str, standing: str) -> dict[str, Any]:
+    rows = [row for row in table if row["standing"] == standing]
+    colour, symbol, size = _STANDING[standing]
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [row["trial"] for row in rows],
+        "y": [row[title] for row in rows],
+        "marker": {"color": colour, "symbol": symbol, "size": size},
+        "name": standing,
+        "hovertemplate": "trial %{x}: <b>%{y:.4~g}</b><extra></extra>",
+    }
+
+
+def importances(study: StudyRecord) -> list[Picture]:
+    """How much of an objective's variation each parameter explains."""
+    found = []
+    for objective, shares in zip(study.objectives, study.importances, strict=True):
+        table: Table = [{"parameter": name, "importance %": round(100 * share, 2)} for name, share in shares.items()]
+        if table:
+            found.append(_importance(unit(objective), table))
+    return found
+
+
+def _importance(title: str, table: Table) -> Picture:
+    rows = table[::-1]
+    bar = {
+        "type": "bar",
+        "orientation": "h",
+        "x": [row["importance %"] for row in rows],
+        "y": [plain(str(row["parameter"])) for row in rows],
+        "width": 0.5,
+        "marker": {"color": PALETTE[0]},
+        "hovertemplate": "%{y}: <b>%{x:.1f} %</b><extra></extra>",
+    }
+    axes = {"xaxis": {"title": {"text": "importance (%)"}, "range": [0, 100]}, "yaxis": {"type": "category"}}
+    figure = drawn([bar], **axes, margin=BESIDE_A_SCALE)
+    caption = "Functional ANOVA of the complete trials, over the parameters that all of them have. From few trials it is a rough guess."
+    return Picture(title=f"What mattered for {title}", figure=figure, table=table, caption=caption)
+
+
+def slices(field: Field, standing: Sequence[str]) -> dict[str, list[Picture]]:
+    """Each objective against each parameter."""
+    names = dict.fromkeys(name for candidate in field.candidates for name in candidate.settings)
+    return {name: [_slice(field, standing, name, place) for place in range(len(field.objectives))] for name in names}
+
+
+def _slice(field: Field, standing: Sequence[str], name: str, place: int) -> Picture:
+    title = unit(field.objectives[place])
+    table: Table = [
+        {
+            "trial": one.trial,
+            name: settings_of(one.settings)[name],
+            title: shown(field.objectives[place], one.figures[place])[0],
+            "standing": stands,
+        }
+        for one, stands in zip(field.candidates, standing, strict=True)
+        if name in one.settings
+    ]
+    numeric = all(isinstance(row[name], int | float) and not isinstance(row[name], bool) for row in table)
+    traces = [_sliced(table, name, title, stands, numeric=numeric) for stands in _STANDING if stands in standing]
+    axis = {"title": {"text": plain(name)}, **({} if numeric else {"type": "category"}), **_log(table, name, numeric=numeric)}
+    figure = drawn(traces, xaxis=axis, yaxis={"title": {"text": plain(title)}})
+    return Picture(title=f"{title} by {name}", figure=figure, table=table)
+
+
+def _sliced(table: Table, name: str, title: str, standing: str, *, numeric: bool) -> dict[str, Any]:
+    rows = [row for row in table if row["standing"] == standing]
+    colour, symbol, size = _STANDING[standing]
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [row[name] if numeric else plain(str(row[name])) for row in rows],
+        "y": [row[title] for row in rows],
+        "marker": {"color": colour, "symbol": symbol, "size": size},
+        "name": standing,
+        "hovertemplate": "%{x}: <b>%{y:.4~g}</b><extra></extra>",
+    }
+
+
+def _log(table: Table, name: str, *, numeric: bool) -> dict[str, Any]:
+    """A logarithmic axis where values are of different orders."""
+    values = [_number(row[name]) for row in table] if numeric else []
+    return {"type": "log"} if values and min(values) > 0 and max(values) >= 10 * min(values) else {}
+
+
+def _number(cell: Cell) -> float:
+    return float(cell) if cell is not None else float("nan")

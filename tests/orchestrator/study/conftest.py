@@ -1,0 +1,122 @@
+"""A database with a search in it, as a launch leaves it: models with their results, and Optuna's study of the trials beside them."""
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution
+from optuna.trial import TrialState
+
+from orchestrator.store import open_store, record_result, record_sweep
+from tests.builders import attack_job, diagnose_job, diagnosis_result, evaluate_job, flags_result, pretrain_job, train_result
+
+EXAMPLES = 100
+NAMES = ("clean_accuracy", "worst_case_accuracy 8/255")
+
+
+@dataclass(frozen=True)
+class Try:
+    """A trial: its model's rank, how many of 100 examples are right without and under attack, and what else is to be said of it."""
+
+    rank: float
+    clean: int = 0
+    robust: int = 0
+    state: TrialState = TrialState.COMPLETE
+    kind: str = ""
+    violation: float = -1.0
+    is_sound: bool = True
+    reason: str = ""
+
+
+TRIES = (
+    Try(0.9, clean=95, robust=40),
+    Try(0.7, clean=90, robust=60),
+    Try(0.6, clean=89, robust=50),  # beaten by the one before
+    Try(0.8, clean=99, robust=70, is_sound=False),
+    Try(0.3, clean=92, robust=80, violation=3.0),
+    Try(0.2, clean=80, robust=65, kind="warm_start"),
+    Try(0.7, clean=90, robust=60, kind="duplicate"),
+    Try(0.1, state=TrialState.FAIL, reason="JobError: boom"),
+)
+FillSearch = Callable[..., str]
+
+
+@contextmanager
+def storage(url: str) -> Iterator[optuna.storages.RDBStorage]:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    with warnings.catch_warnings(action="ignore"):
+        found = optuna.storages.RDBStorage(url)
+    try:
+        yield found
+    finally:
+        found.remove_session()
+        found.engine.dispose()
+
+
+@pytest.fixture
+def fill_search(tmp_path: Path) -> FillSearch:
+    """Makes a database with a sweep of these trials and their study (none if `names` is empty); its URL."""
+
+    def fill(tries: Sequence[Try] = TRIES, *, sweep: str = "search", names: Sequence[str] = NAMES) -> str:
+        url = f"sqlite:///{tmp_path / 'results.db'}"
+        found = [(one, _results(one)) for one in tries]
+        with open_store(url, upgrade=True) as store:
+            results = {job.key: (job, result) for _, jobs in found for job, result in jobs}
+            record_sweep(store, name=sweep, space_text="", jobs=[job for job, _ in results.values()])
+            for job, result in results.values():
+                record_result(store, job, result, attempt_id=None)
+        if names:
+            with storage(url) as opened:
+                _study(opened, found, sweep=sweep, names=names)
+        return url
+
+    return fill
+
+
+def _results(one: Try) -> list[tuple[Any, Any]]:
+    model = pretrain_job(rank_fraction=one.rank)
+    if one.state != TrialState.COMPLETE:
+        return [(model, train_result(model))]
+    clean, attack = evaluate_job(model, examples=EXAMPLES), attack_job(model, examples=EXAMPLES)
+    looked = diagnose_job(model, examples=40)
+    diagnosis = diagnosis_result(looked, zero_gradients=0.0 if one.is_sound else 1.0)
+    right = [(clean, one.clean), (attack, one.robust)]
+    measured = [(job, flags_result(job, np.arange(EXAMPLES) < number)) for job, number in right]
+    return [(model, train_result(model)), *measured, (looked, diagnosis)]
+
+
+def _study(opened: optuna.storages.RDBStorage, found: Sequence[tuple[Try, Any]], *, sweep: str, names: Sequence[str]) -> None:
+    study = optuna.create_study(storage=opened, study_name=sweep, directions=["maximize"] * len(names))
+    distributions = {"model.rank_fraction": FloatDistribution(0.1, 1.0), "model.binary": CategoricalDistribution([True, False])}
+    with warnings.catch_warnings(action="ignore"):
+        study.set_metric_names(list(names))
+        for one, jobs in found:
+            attributes = {"kind": one.kind, "reason": one.reason, "model_key": jobs[0][0].key, "job_keys": [job.key for job, _ in jobs]}
+            figures = {
+                "clean_accuracy": one.clean,
+                "worst_case_accuracy 8/255": one.robust,
+                "robust_accuracy": one.robust,
+                "parameters": 1234,
+            }
+            complete = one.state == TrialState.COMPLETE
+            study.add_trial(
+                optuna.trial.create_trial(
+                    state=one.state,
+                    params={"model.rank_fraction": one.rank, "model.binary": one.rank > 0.5},
+                    distributions=distributions,
+                    values=[figures[name] / (EXAMPLES if "accuracy" in name else 1) for name in names] if complete else None,
+                    user_attrs={name: value for name, value in attributes.items() if value},
+                    constraints={"parameters <= 1000": one.violation},
+                )
+            )
+
+
+def without_trap() -> tuple[Try, ...]:
+    """The trials with nothing wrong about any."""
+    return tuple(replace(one, violation=-1.0, is_sound=True) for one in TRIES)
