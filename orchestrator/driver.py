@@ -19,8 +19,9 @@ for _name, _value in _ENVIRONMENT.items():  # before the first import of Ray, wh
 
 import ray  # noqa: E402
 from ray import tune  # noqa: E402
-from ray.tune import Callback, PlacementGroupFactory, RunConfig, TuneConfig, Tuner  # noqa: E402
+from ray.tune import PlacementGroupFactory, RunConfig, TuneConfig, Tuner  # noqa: E402
 from ray.tune.experiment import Trial  # noqa: E402
+from ray.tune.progress_reporter import TrialProgressCallback  # noqa: E402
 from ray.tune.search import Searcher  # noqa: E402
 
 from orchestrator.capacity import slots, wait_for_room  # noqa: E402
@@ -108,11 +109,21 @@ def _short_name(trial: Trial) -> str:
     return str(trial.trial_id)
 
 
-class _Starts(Callback):
-    """Tells the searcher when a trial leaves the queue (Tune keeps one waiting for the next free worker)."""
+class _Starts(TrialProgressCallback):
+    """Tells the searcher when a trial leaves the queue (Tune keeps one waiting for the next free worker).
+
+    It stands in for Tune's own progress callback, which prints nothing here and keeps every trial.
+    """
 
     def __init__(self, searcher: "JobSearcher") -> None:
+        super().__init__()
         self._searcher = searcher
+
+    def log_result(self, *what: Any, **which: Any) -> None:
+        """Nothing is printed, or noted for it."""
+
+    def on_trial_complete(self, *what: Any, **which: Any) -> None:
+        """Nothing is noted."""
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ARG002
         self._searcher.begin(trial.trial_id)

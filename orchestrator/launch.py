@@ -1,11 +1,10 @@
 """`robustsweep launch`: plan, run what has no result yet, record it, and say how it went."""
 
-import os
 import shlex
 import signal
-import socket
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from types import FrameType
@@ -17,21 +16,25 @@ from orchestrator.board import Board
 from orchestrator.critical_path import CriticalPathBoard
 from orchestrator.effort import effort
 from orchestrator.executors import Executor, Folders, InlineExecutor, Resources
+from orchestrator.leasing import free_to_drive, this_driver
 from orchestrator.passwords import without_secrets
 from orchestrator.places import DEFAULT_HOME, Places
 from orchestrator.plan import STAGES, Plan, damaged_jobs, make_plan
 from orchestrator.preflight import check_backends, check_data, check_home, check_sizes
 from orchestrator.progress import clock, say, shown
-from orchestrator.recorder import Heartbeat, Recorder
+from orchestrator.recorder import Recorder
 from orchestrator.rungs import taking_up
 from orchestrator.running import RunningSweep
-from orchestrator.store import Store, finished_keys, open_store, sweep_status, write
+from orchestrator.store import Store, finished_keys, launch_sweep, open_store, write
+from orchestrator.store.driving import plan_again, take_sweep
+from orchestrator.store.leases import Holder, Lease, LeaseLost, LeaseTaken
 from orchestrator.store.rungs import finished_rungs
 from orchestrator.store.urls import parse_url
 from orchestrator.store.urls import shown as shown_url
 from orchestrator.sweep import expand
 from search_spaces import LoadedSpace, load_space
 from workers.errors import UserError
+from workers.specs import Job
 
 ExecutorName = Literal["ray", "inline"]
 EXIT_INCOMPLETE, EXIT_INTERRUPTED = 1, 130
@@ -83,38 +86,54 @@ def launch(options: LaunchOptions, console: Console) -> int:
     jobs = expand(loaded.space)
     check_sizes(jobs)
     with open_store(options.places.store_url, upgrade=True) as store, store.one_line():
-        _refuse_second_driver(store, loaded.name)
         if loaded.space.method == "optuna":
             return _search(options, loaded, store, console)
-        recorded, artifacts = finished_keys(store), options.places.artifacts
-        finished = artifacts.finished()
+        plan, lease = _take(options, loaded, jobs, store, console)
+        return _carry_out(options, plan, store, lease, console)
+
+
+def _take(options: LaunchOptions, loaded: LoadedSpace, jobs: Sequence[Job], store: Store, console: Console) -> tuple[Plan, Lease]:
+    """Plan, then take the sweep; again, should another driver have come and gone meanwhile.
+
+    Raises:
+        UserError: another driver has it, or something is missing.
+    """
+    artifacts = options.places.artifacts
+    while True:
+        seen = free_to_drive(store, loaded.name, console)
+        recorded, finished = finished_keys(store), artifacts.finished()
         lost = damaged_jobs(artifacts, jobs, recorded=recorded, finished=finished)
         plan = make_plan(jobs, recorded=recorded, finished=finished, damaged=lost)
         check_backends(plan.to_run)
         check_data(plan.to_run, options.places.data_root)
         check_sizes(plan.to_run, options.places.data_root)
-        for key in lost:
-            artifacts.discard(key)
-        write.record_sweep(store, name=loaded.name, space_text=loaded.recorded_text, jobs=jobs)
-        return _carry_out(options, loaded, plan, store, console)
+        with suppress(LeaseTaken):
+            lease = launch_sweep(store, name=loaded.name, space_text=loaded.recorded_text, jobs=jobs, driver=this_driver(), seen=seen)
+            for key in lost:
+                artifacts.discard(key)
+            return plan, lease
 
 
-def _carry_out(options: LaunchOptions, loaded: LoadedSpace, plan: Plan, store: Store, console: Console) -> int:
-    name = loaded.name
-    recorder = Recorder(store, sweep=name, artifacts=options.places.artifacts)
+def _carry_out(options: LaunchOptions, plan: Plan, store: Store, lease: Lease, console: Console) -> int:
+    name = lease.sweep
+    recorder = Recorder(store, sweep=name, artifacts=options.places.artifacts, lease=lease)
     for job in plan.jobs:
         if job.key in plan.unrecorded:
             recorder.finished(job)
             recorder.tidy(job)
-    if not plan.to_run:
-        say(console, f"sweep {name}: nothing to do, all {len(plan.jobs)} jobs are done; {options.command('results', name)}")
-        return 0
-    say(console, f"sweep {name}: {summary(plan)}")
     to_run = taking_up(plan.to_run, finished_rungs(store), options.places.artifacts)
     board = CriticalPathBoard(to_run, max_failures=options.max_failures, effort=effort)
     sweep = RunningSweep(board, recorder, to_run, known=plan.jobs)
-    interrupted = _drive(sweep, options, name, store, recorder, console)
-    return _conclude(sweep, options, name, recorder, console, interrupted=interrupted)
+    interrupted = False
+    with recorder:
+        if to_run:
+            say(console, f"sweep {name}: {summary(plan)}")
+            interrupted = _drive(sweep, options, name, recorder, console)
+    if to_run or recorder.lost is not None:
+        return _ended(sweep, options, name, recorder, console, interrupted=interrupted)
+    _say_unrecorded(name, recorder, console)
+    say(console, f"sweep {name}: nothing to do, all {len(plan.jobs)} jobs are done; {options.command('results', name)}")
+    return EXIT_INCOMPLETE if recorder.unrecorded else 0
 
 
 def _search(options: LaunchOptions, loaded: LoadedSpace, store: Store, console: Console) -> int:
@@ -123,35 +142,54 @@ def _search(options: LaunchOptions, loaded: LoadedSpace, store: Store, console: 
     from orchestrator.search.opening import opened_search
 
     name, artifacts = loaded.name, options.places.artifacts
+    seen = free_to_drive(store, name, console)
     foreseen = foresee(loaded.space)
     check_sizes(foreseen)
     check_backends(foreseen)
     check_data(foreseen, options.places.data_root)
     check_sizes(foreseen, options.places.data_root)
-    recorder = Recorder(store, sweep=name, artifacts=artifacts)
-    with opened_search(store, loaded.space, recorder=recorder, artifacts=artifacts) as search:
-        write.record_search(store, name=name, space_text=loaded.recorded_text, keys=search.ledger.job_keys())
-        if search.nothing_to_do:
-            say(console, f"sweep {name}: nothing to do: {search.words()}; {options.command('results', name)}")
-            return 0
-        say(console, f"sweep {name}: {search.words()}")
-        sweep = RunningSweep(Board([], max_failures=options.max_failures), recorder, (), source=search)
-        interrupted = _drive(sweep, options, name, store, recorder, console)
-        say(console, f"sweep {name}: {search.conclusion()}")
-        return _conclude(sweep, options, name, recorder, console, interrupted=interrupted)
+    lease = _take_search(loaded, seen, store, console)
+    sweep, interrupted = None, False
+    recorder = Recorder(store, sweep=name, artifacts=artifacts, lease=lease)
+    with recorder, opened_search(store, loaded.space, recorder=recorder, artifacts=artifacts) as search:
+        write.record_search(store, name=name, space_text=loaded.recorded_text, keys=search.ledger.job_keys(), lease=lease)
+        plan_again(store, lease)
+        words = search.words()
+        if not search.nothing_to_do:
+            say(console, f"sweep {name}: {words}")
+            sweep = RunningSweep(Board([], max_failures=options.max_failures), recorder, (), source=search)
+            interrupted = _drive(sweep, options, name, recorder, console)
+            say(console, f"sweep {name}: {search.conclusion()}")
+    if sweep is None:
+        say(console, f"sweep {name}: nothing to do: {words}; {options.command('results', name)}")
+        return 0
+    return _ended(sweep, options, name, recorder, console, interrupted=interrupted)
 
 
-def _drive(sweep: RunningSweep, options: LaunchOptions, name: str, store: Store, recorder: Recorder, console: Console) -> bool:
+def _take_search(loaded: LoadedSpace, seen: Holder | None, store: Store, console: Console) -> Lease:
+    while True:
+        with suppress(LeaseTaken):
+            return take_sweep(store, name=loaded.name, space_text=loaded.recorded_text, driver=this_driver(), seen=seen)
+        seen = free_to_drive(store, loaded.name, console)
+
+
+def _ended(sweep: RunningSweep, options: LaunchOptions, name: str, recorder: Recorder, console: Console, *, interrupted: bool) -> int:
+    if recorder.lost is not None:
+        say(console, f"{recorder.lost}; stopped here, and nothing more is written")
+        return EXIT_INCOMPLETE
+    _say_unrecorded(name, recorder, console)
+    return _conclude(sweep, options, name, recorder, console, interrupted=interrupted)
+
+
+def _drive(sweep: RunningSweep, options: LaunchOptions, name: str, recorder: Recorder, console: Console) -> bool:
     """Run the executor; returns whether it was interrupted."""
-    write.begin_driving(store, name, socket.gethostname(), os.getpid())
     try:
-        with without_secrets(), Heartbeat(recorder), shown(sweep, name=name, console=console), _stopped_by_signals(sweep):
+        with without_secrets(), shown(sweep, name=name, console=console), _stopped_by_signals(sweep, recorder):
             _executor(options, console).execute(sweep)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, LeaseLost):
         return True
     finally:
         sweep.harvest()
-        recorder.close()
     return sweep.interrupted and not sweep.drained
 
 
@@ -165,30 +203,38 @@ def _executor(options: LaunchOptions, console: Console) -> Executor:
 
 
 @contextmanager
-def _stopped_by_signals(sweep: RunningSweep) -> Iterator[None]:
-    """Inside, Ctrl-C and SIGTERM end the sweep cleanly, wherever in Ray they are met."""
+def _stopped_by_signals(sweep: RunningSweep, recorder: Recorder) -> Iterator[None]:
+    """Inside, Ctrl-C, SIGTERM and the loss of the lease end the sweep cleanly, wherever in Ray they are met."""
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
         sweep.interrupt()
 
     before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    driver = threading.get_ident()
     try:
-        yield
+        recorder.on_loss(lambda: signal.pthread_kill(driver, signal.SIGINT))
+        try:
+            yield
+        finally:
+            recorder.on_loss(None)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _conclude(sweep: RunningSweep, options: LaunchOptions, name: str, recorder: Recorder, console: Console, *, interrupted: bool) -> int:
-    board = sweep.board
-    done, failed, blocked = board.total("done"), board.total("failed"), board.total("blocked")
-    total = sum(sum(counts.values()) for counts in board.counts().values())
+def _say_unrecorded(name: str, recorder: Recorder, console: Console) -> None:
     if recorder.unrecorded:
         say(
             console,
             f"sweep {name}: {recorder.unrecorded} results are on disk but not in the database ({recorder.last_error}); "
             f"the next launch records them",
         )
+
+
+def _conclude(sweep: RunningSweep, options: LaunchOptions, name: str, recorder: Recorder, console: Console, *, interrupted: bool) -> int:
+    board = sweep.board
+    done, failed, blocked = board.total("done"), board.total("failed"), board.total("blocked")
+    total = sum(sum(counts.values()) for counts in board.counts().values())
     if interrupted:
         say(console, f"sweep {name}: stopped after {done} of {total} jobs; continue with: {options.command('launch', options.space)}")
         return EXIT_INTERRUPTED
@@ -206,27 +252,3 @@ def summary(plan: Plan) -> str:
     to_run = ", ".join(f"{stage} {number}" for stage, number in left.items() if number)
     again = f"; {len(plan.recreated)} more again, since their files are gone or damaged" if plan.recreated else ""
     return f"{len(plan.jobs)} jobs, {len(plan.jobs) - len(plan.pending)} done, {len(plan.pending)} to run ({to_run}){again}"
-
-
-def _refuse_second_driver(store: Store, name: str) -> None:
-    """Two drivers of one sweep would compute everything twice.
-
-    Raises:
-        UserError: another process is driving the sweep.
-    """
-    for status in sweep_status(store, None):
-        if status.name == name and status.driver_alive and not _is_gone(status.driver_host, status.driver_pid):
-            raise UserError(f"sweep {name}: process {status.driver_pid} on {status.driver_host} is running it; wait for it, or stop it")
-
-
-def _is_gone(host: str | None, pid: int | None) -> bool:
-    """Whether a driver whose heartbeat is fresh is known to be dead: killed on this very machine."""
-    if host != socket.gethostname() or pid is None:
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return pid == os.getpid()

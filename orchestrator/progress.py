@@ -45,8 +45,8 @@ class _Display:
                 cells = [Text(str(counts[state]), style=_STYLES[state] if counts[state] else "dim") for state in _STATES]
                 table.add_row(stage, *cells)
         source = [] if self._sweep.source is None else [Text(visible(self._sweep.source.words()))]
-        last = Text(visible(f"last: {self._sweep.last}"), overflow="ellipsis", no_wrap=True)
-        return Group(table, *source, Text(_times(self._sweep)), last)
+        lines = [_times(self._sweep), f"last: {self._sweep.last}", *filter(None, [self._sweep.database])]
+        return Group(table, *source, *(Text(visible(line), overflow="ellipsis", no_wrap=True) for line in lines))
 
 
 def say(console: Console, text: str) -> None:
@@ -80,7 +80,12 @@ def line(sweep: RunningSweep) -> str:
     numbers["waiting"] += sweep.board.total("queued")
     states = ", ".join(f"{numbers[state]} {state}" for state in _STATES[1:] if numbers[state])
     source = "" if sweep.source is None else f"{sweep.source.words()}; "
-    return f"{source}{numbers['done']}/{total} jobs done{', ' if states else ''}{states}; {_times(sweep)}; last: {sweep.last}"
+    done = f"{source}{numbers['done']}/{total} jobs done{', ' if states else ''}{states}"
+    return f"{done}; {_times(sweep)}; last: {sweep.last}{_database(sweep)}"
+
+
+def _database(sweep: RunningSweep) -> str:
+    return f"; {said}" if (said := sweep.database) else ""
 
 
 def _times(sweep: RunningSweep) -> str:

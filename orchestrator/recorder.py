@@ -1,67 +1,99 @@
 """What the driver tells the database, in one place: attempts, results, failures, and that it is alive."""
 
-import threading
+from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime, timedelta
+from threading import Lock
+from time import monotonic
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from orchestrator.store import Store, write
+from orchestrator.backlog import Backlog, Write
+from orchestrator.store import Store, end_driving, heartbeat, write
+from orchestrator.store.columns import utc_now
+from orchestrator.store.leases import Lease, LeaseLost
 from orchestrator.store.urls import scrubbed
 from workers.artifacts import Artifacts
 from workers.errors import ArtifactError, StorageError
 from workers.results import Result
 from workers.specs import Job
 
-_HEARTBEAT_SECONDS = 5.0
+
+class _Clock:
+    """The database's time, told between its heartbeats by a clock that nobody sets."""
+
+    def __init__(self, time: datetime) -> None:
+        self._set = time, monotonic()
+
+    def set(self, time: datetime) -> None:
+        self._set = time, monotonic()  # one assignment: another thread reads
+
+    def now(self) -> datetime:
+        time, at = self._set
+        return time + timedelta(seconds=monotonic() - at)
 
 
 class Recorder:
-    """Records one sweep's progress. A database that fails for a while costs no result: the artifact has it, and it is tried again."""
+    """Records one sweep's progress, as the holder of `lease` (None: unfenced, as tests do).
 
-    def __init__(self, store: Store, *, sweep: str, artifacts: Artifacts) -> None:
-        self._store, self._sweep, self._artifacts = store, sweep, artifacts
+    A context manager: inside, a thread does the writing and the heartbeats, and nobody else waits for the database. A database that is
+    away for a while costs no result: what could not be written is kept in order, with its own time. A driver that has lost its lease
+    writes nothing more, and `lost` says why; `on_loss` is called then, in that thread.
+    """
+
+    def __init__(self, store: Store, *, sweep: str, artifacts: Artifacts, lease: Lease | None = None) -> None:
+        self._store, self._sweep, self._artifacts, self.lease = store, sweep, artifacts, lease
         self._attempts: dict[str, int] = {}
-        self._backlog: dict[str, Job] = {}
+        self._begun: dict[str, tuple[datetime, float]] = {}
+        self._clock = _Clock(utc_now() if lease is None else lease.taken_at)
+        self._backlog = Backlog(beat=self._beat, failed=self._note, lost=self._lose)
+        self._loss = Lock()
+        self._on_loss: Callable[[], None] | None = None
         self.last_error: str | None = None
+        self.lost: str | None = None
 
     @property
     def unrecorded(self) -> int:
         """Results that are on disk and could not be written to the database yet."""
-        return len(self._backlog)
+        return self._backlog.results
+
+    @property
+    def failing(self) -> bool:
+        """Whether the database refused what was last written to it."""
+        return self._backlog.failing
 
     def started(self, job: Job) -> None:
-        try:
-            self._attempts[job.key] = write.start_attempt(self._store, self._sweep, job.key)
-        except SQLAlchemyError as error:
-            self._note(error)
+        at = self._clock.now()
+        self._begun[job.key] = at, monotonic()
+
+        def begin() -> None:
+            self._attempts[job.key] = write.start_attempt(self._store, self._sweep, job.key, started_at=at, lease=self.lease)
+
+        self._backlog.put(Write(begin))
 
     def finished(self, job: Job) -> Result:
-        """Read the job's result from its artifact and write it to the database, with those that could not be written before.
+        """Read the job's result from its artifact, and have it written to the database.
 
         Raises:
             ArtifactError: the job left no readable result.
         """
         result = self._artifacts.result(job.key)
-        self._backlog[job.key] = job
-        self.flush()
-        return result
+        at = self._ended(job)
 
-    def flush(self) -> None:
-        """Write every result that is not in the database yet."""
-        for key, job in list(self._backlog.items()):
+        def record() -> None:
+            attempt = self._attempts.get(job.key)
             try:
-                write.record_result(self._store, job, self._artifacts.result(key), attempt_id=self._attempts.pop(key, None))
-            except SQLAlchemyError as error:
-                self._note(error)
-                return
-            except StorageError as error:
-                self.last_error = str(error)
-                return
+                read = self._artifacts.result(job.key)  # again: a backlog of results would fill the memory
+            except StorageError:
+                raise  # it may be there later
             except ArtifactError as error:
                 self.last_error = f"{error} (it was there before)"
-            del self._backlog[key]
+                return
+            write.record_result(self._store, job, read, attempt_id=attempt, finished_at=at, lease=self.lease)
+            self._attempts.pop(job.key, None)
+
+        self._backlog.put(Write(record, result=True))
+        return result
 
     def tidy(self, job: Job) -> None:
         """Clear away what the attempts at a done job left, of which the last one died before it could."""
@@ -80,49 +112,62 @@ class Recorder:
         return True
 
     def failed(self, job: Job, *, error: str, traceback: str, final: bool, interrupted: bool = False) -> None:
-        try:
-            attempt_id = self._attempts.pop(job.key, None)
-            outcome: write.Ending = "interrupted" if interrupted else "failed"
+        """An attempt failed, or was `interrupted`, which is nobody's fault."""
+        at = self._ended(job)
+        outcome: write.Ending = "interrupted" if interrupted else "failed"
+
+        def record() -> None:
             write.record_failure(
-                self._store, job.key, attempt_id=attempt_id, error=error, traceback=traceback, final=final, outcome=outcome
+                self._store,
+                job.key,
+                attempt_id=self._attempts.get(job.key),
+                error=error,
+                traceback=traceback,
+                final=final,
+                outcome=outcome,
+                finished_at=at,
+                lease=self.lease,
             )
-        except SQLAlchemyError as problem:
-            self._note(problem)
+            self._attempts.pop(job.key, None)
 
-    def heartbeat(self) -> None:
-        try:
-            write.heartbeat(self._store, self._sweep)
-        except SQLAlchemyError as error:
-            self._note(error)
+        self._backlog.put(Write(record))
 
-    def close(self) -> None:
-        """Write what is left, and that nobody drives the sweep any more."""
-        self.flush()
-        try:
-            write.end_driving(self._store, self._sweep)
-        except SQLAlchemyError as error:
-            self._note(error)
-
-    def _note(self, error: SQLAlchemyError) -> None:
-        self.last_error = scrubbed(str(error.__cause__ or error), self._store.engine.url)
-
-
-class Heartbeat:
-    """A context in which the sweep's row says every few seconds that its driver lives."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
-
-    def _beat(self) -> None:
-        while not self._over.wait(_HEARTBEAT_SECONDS):
-            self._recorder.heartbeat()
+    def _ended(self, job: Job) -> datetime:
+        """Now; for an attempt, as long after its start as it took, whatever the clocks did meanwhile."""
+        if (begun := self._begun.pop(job.key, None)) is None:
+            return self._clock.now()
+        at, since = begun
+        return at + timedelta(seconds=monotonic() - since)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._backlog.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._over.set()
-        self._thread.join()
+        self.close()
+
+    def close(self) -> None:
+        """Write what is left, and that nobody drives the sweep any more."""
+        if (lease := self.lease) is not None:
+            self._backlog.put(Write(lambda: end_driving(self._store, lease)))
+        self._backlog.close()
+
+    def on_loss(self, call: Callable[[], None] | None) -> None:
+        """What to do once the lease is lost; after `on_loss(None)` nothing is done, not even in a moment."""
+        with self._loss:
+            self._on_loss = call
+            if call is not None and self.lost is not None:
+                call()
+
+    def _lose(self, error: LeaseLost) -> None:
+        with self._loss:
+            self.lost = str(error)
+            if self._on_loss is not None:
+                self._on_loss()
+
+    def _beat(self) -> None:
+        if self.lease is not None:
+            self._clock.set(heartbeat(self._store, self.lease))
+
+    def _note(self, error: Exception) -> None:
+        self.last_error = scrubbed(str(error.__cause__ or error), self._store.engine.url)

@@ -223,6 +223,12 @@ class RunningSweep:
         self._seconds[stage] += seconds
 
     @property
+    def database(self) -> str | None:
+        """What the database said when it did not take results that wait for it; None while none wait."""
+        waiting = self._recorder.unrecorded
+        return f"{waiting} results wait for the database: {self._recorder.last_error}" if waiting and self._recorder.failing else None
+
+    @property
     def elapsed(self) -> float:
         """Seconds since the launch."""
         return time.monotonic() - self.started_at

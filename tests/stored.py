@@ -1,13 +1,15 @@
 """Stores filled as a launch fills them, and everything that they hold, for tests of what becomes of it."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from orchestrator.store import Store, begin_driving, end_driving, record_failure, record_result, record_sweep, start_attempt
 from orchestrator.store.columns import Base
+from orchestrator.store.models import SweepRecord
 from tests.builders import result_of
 from workers.artifacts import Artifacts
 from workers.specs import Job
@@ -16,14 +18,14 @@ from workers.specs import Job
 def launch(store: Store, jobs: Sequence[Job], *, name: str = "small", space: str = "space: 1", failing: Sequence[Job] = ()) -> None:
     """Record a sweep whose jobs were all run once; the `failing` ones (and nothing made from them) have failed."""
     record_sweep(store, name=name, space_text=space, jobs=jobs)
-    begin_driving(store, name, "host", 1)
+    lease = begin_driving(store, name, "host", 1)
     for job in jobs:
         attempt = start_attempt(store, name, job.key)
         if job in failing:
             record_failure(store, job.key, attempt_id=attempt, error="JobError: boom", traceback="Traceback: boom", final=True)
         else:
             record_result(store, job, result_of(job), attempt_id=attempt)
-    end_driving(store, name)
+    end_driving(store, lease)
 
 
 def content(store: Store) -> dict[str, list[dict[str, Any]]]:
@@ -48,3 +50,12 @@ def leave_artifacts(jobs: Sequence[Job], root: Path) -> Artifacts:
         digest = folder.write("weights.bin", b"weights of " + job.key.encode())
         folder.commit(result_of(job).model_copy(update={"files": {"weights.bin": digest}}))
     return artifacts
+
+
+def silence(store: Store, sweep: str, *, seconds: float) -> None:
+    """Make the sweep's last heartbeat so much older than it is."""
+    with store.writing() as connection:
+        mine = SweepRecord.name == sweep
+        beat = connection.execute(select(SweepRecord.heartbeat_at).where(mine)).scalar_one()
+        assert beat is not None
+        connection.execute(update(SweepRecord).where(mine).values(heartbeat_at=beat - timedelta(seconds=seconds)))

@@ -15,6 +15,7 @@ from orchestrator.dashboard.pace import pace_figure
 from orchestrator.progress import clock
 from orchestrator.store import Failure, Store, SweepStatus, failures, sweep_status
 from orchestrator.store.columns import utc_now
+from orchestrator.store.leases import age
 from orchestrator.store.live import FinishedJob, Place, RunningJob, finished_jobs, mean_seconds, places_of, running_jobs
 from workers.fields import Stage
 
@@ -66,8 +67,8 @@ def watch(store: Store, sweep: str) -> Watched:
         UserError: no such sweep.
     """
     now = utc_now()
-    (status,) = sweep_status(store, sweep, now=now)
-    running, finished = running_jobs(store, sweep, now=now), finished_jobs(store, sweep)
+    (status,) = sweep_status(store, sweep)
+    running, finished = running_jobs(store, sweep), finished_jobs(store, sweep)
     mine = [job for job in finished if status.launched_at is None or job.finished_at >= status.launched_at]
     until = now if status.driver_alive else max((job.finished_at for job in finished), default=now)
     since = max(until - WINDOW, min(status.launched_at or until, until - timedelta(seconds=1)))
@@ -118,8 +119,10 @@ def totals(status: SweepStatus) -> Counter[str]:
 
 def _who(status: SweepStatus, left: int) -> str:
     if status.driver_alive:
-        return f"Running on {status.driver_host}, process {status.driver_pid}, since {at(status.launched_at)}."
-    return f"{'Finished' if left == 0 else f'Not running, {left} jobs left'}. Last launched: {at(status.launched_at)}."
+        beat = age(timedelta(seconds=status.silent_seconds or 0.0))
+        return f"Running on {status.driver_host}, process {status.driver_pid}, since {at(status.launched_at)} (last heartbeat {beat} ago)."
+    died = "" if status.silent_seconds is None else f" Its driver, process {status.driver_pid} on {status.driver_host}, died."
+    return f"{'Finished' if left == 0 else f'Not running, {left} jobs left'}.{died} Last launched: {at(status.launched_at)}."
 
 
 def _end(watched: Watched) -> str:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -14,6 +15,7 @@ from orchestrator.plan import STAGES, Plan
 from orchestrator.report.tables import plain_table
 from orchestrator.running import label
 from orchestrator.store import Failure, SweepStatus
+from orchestrator.store.leases import age, moment
 from orchestrator.store.studies import StudyCounts
 from workers.specs import Job, TrainSpec
 
@@ -23,11 +25,15 @@ _MOST_MODELS = 40
 
 def render_status(statuses: Sequence[SweepStatus]) -> RenderableType:
     """One table per sweep: its stages by state, and who runs it."""
-    return Group(*(part for status in statuses for part in (_status_table(status), Text(""))))
+    return Group(*(part for status in statuses for part in (_headline(status), _status_table(status), Text(""))))
+
+
+def _headline(status: SweepStatus) -> Text:
+    return Text(visible(f"sweep {status.name}: {_driver(status)}"), style="bold")
 
 
 def _status_table(status: SweepStatus) -> Table:
-    table = plain_table(title=Text(visible(f"sweep {status.name}: {_driver(status)}"), style="bold"))
+    table = plain_table()
     table.add_column("stage")
     for state in _STATES:
         table.add_column(state, justify="right")
@@ -39,11 +45,19 @@ def _status_table(status: SweepStatus) -> Table:
 def _driver(status: SweepStatus) -> str:
     trials = "" if status.trials is None else f"; {trials_line(status.trials)}"
     if status.driver_alive:
-        return f"running on {status.driver_host}, process {status.driver_pid}{trials}"
+        beat = f"last heartbeat {age(timedelta(seconds=status.silent_seconds or 0.0))} ago"
+        return f"running on {status.driver_host}, process {status.driver_pid}, since {moment(status.launched_at)} ({beat}){trials}"
     left = sum(counts.total - counts.done for counts in status.stages.values())
     if status.trials is not None and status.trials.left:
-        return f"not running{trials}"
-    return f"finished{trials}" if left == 0 else f"not running, {left} jobs left{trials}"
+        return f"not running{trials}{_dead(status)}"
+    return (f"finished{trials}" if left == 0 else f"not running, {left} jobs left{trials}") + _dead(status)
+
+
+def _dead(status: SweepStatus) -> str:
+    """That the driver has not left but died."""
+    if status.silent_seconds is None:
+        return ""
+    return f"; its driver died (process {status.driver_pid} on {status.driver_host}, last heartbeat {moment(status.heartbeat_at)})"
 
 
 def trials_line(trials: StudyCounts) -> str:

@@ -181,7 +181,7 @@ class Search:
         if lost := [job for job in live.stage if job.key in self._lost]:
             live.verdict = _failed_by(lost[0])
             return
-        write.add_jobs(self.store, self.space.name, live.stage)
+        write.add_jobs(self.store, self.space.name, live.stage, lease=self._recorder.lease)
         jobs = distinct([*live.jobs, *live.stage])
         if new := [model for model in _evaluated(live.stage) if model not in _evaluated(live.jobs)]:
             live.trial.set_user_attr(MODEL_KEY, new[0])

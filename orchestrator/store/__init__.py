@@ -1,6 +1,7 @@
 """The results store: SQL tables of sweeps, jobs, attempts and results. Only the driver writes; readers get frozen values."""
 
 from orchestrator.store.conditions import Condition, field_name, parse_conditions
+from orchestrator.store.driving import begin_driving, end_driving, heartbeat, launch_sweep
 from orchestrator.store.examples import success_probabilities
 from orchestrator.store.intervals import accuracy_interval, interval_over_seeds
 from orchestrator.store.progress import failures, sweep_status
@@ -10,15 +11,7 @@ from orchestrator.store.spread import Spread, standard_errors
 from orchestrator.store.surfaces import surface_rows
 from orchestrator.store.values import Failure, ModelVerdict, ResultRow, StageCounts, SurfaceRow, SweepStatus
 from orchestrator.store.verdicts import model_verdicts
-from orchestrator.store.write import (
-    begin_driving,
-    end_driving,
-    heartbeat,
-    record_failure,
-    record_result,
-    record_sweep,
-    start_attempt,
-)
+from orchestrator.store.write import record_failure, record_result, record_sweep, start_attempt
 
 __all__ = [
     "Condition",
@@ -40,6 +33,7 @@ __all__ = [
     "heartbeat",
     "interval_over_seeds",
     "job_keys",
+    "launch_sweep",
     "model_verdicts",
     "open_store",
     "parse_conditions",

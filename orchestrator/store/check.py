@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, exists, func, or_, select
 
-from orchestrator.store.columns import Base, utc_now
+from orchestrator.store.columns import Base
 from orchestrator.store.held import result_tables
+from orchestrator.store.leases import age, database_now, find_holder, is_alive, living_sweeps
 from orchestrator.store.models import AttemptRecord, JobParentRecord, JobRecord, SweepRecord
-from orchestrator.store.progress import ALIVE
 from orchestrator.store.session import Store
 from workers.artifacts import Artifacts, stored_name
 from workers.errors import ArtifactError
@@ -46,6 +46,7 @@ def check_store(store: Store, artifacts: Artifacts, *, hashes: bool) -> list[Fin
         ("flags", _flags, REMOVE),
         ("done jobs", _without_result, PLAN_AGAIN),
         ("results", _of_unfinished_jobs, "launch the sweep again: the jobs are recorded as done, or computed"),
+        ("drivers", _stale_leases, "launch the sweep again: it takes it over; or leave it, if it is not to go on"),
         ("attempts", _left_running, "launch the sweep again: it notes them as interrupted"),
     )
     with store.one_line(), store.reading() as connection:
@@ -145,8 +146,18 @@ def _of_unfinished_jobs(connection: Connection) -> Iterator[str]:
             yield f"{table.name}, job {row.job_key}: has a result, and is {row.state}"
 
 
+def _stale_leases(connection: Connection) -> Iterator[str]:
+    """Sweeps that a driver took and never left."""
+    for name in connection.execute(
+        select(SweepRecord.name).where(SweepRecord.heartbeat_at.is_not(None)).order_by(SweepRecord.name)
+    ).scalars():
+        holder, now = find_holder(connection, name), database_now(connection)
+        if holder is not None and holder.heartbeat_at is not None and not is_alive(holder.heartbeat_at, holder.process, now=now):
+            yield f"sweep {name}: {holder.who} never left it and is dead (last heartbeat {age(now - holder.heartbeat_at)} ago)"
+
+
 def _left_running(connection: Connection) -> Iterator[str]:
-    dead = or_(AttemptRecord.sweep_id.is_(None), SweepRecord.heartbeat_at.is_(None), SweepRecord.heartbeat_at < utc_now() - ALIVE)
+    dead = or_(AttemptRecord.sweep_id.is_(None), AttemptRecord.sweep_id.not_in(living_sweeps(connection)))
     columns = AttemptRecord.job_key, AttemptRecord.number, SweepRecord.name
     found = (
         select(*columns).outerjoin(SweepRecord, SweepRecord.id == AttemptRecord.sweep_id).where(AttemptRecord.outcome == "running", dead)

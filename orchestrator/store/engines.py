@@ -20,6 +20,7 @@ READ_OPTIONS: dict[str, dict[str, Any]] = {
 
 _BUSY_SECONDS = 30
 _CONNECT_SECONDS = 10
+_SILENT_MILLISECONDS = 30_000
 
 
 def make_engine(address: URL, *, writable: bool) -> Engine:
@@ -30,7 +31,9 @@ def make_engine(address: URL, *, writable: bool) -> Engine:
     """
     if address.get_backend_name() == "sqlite":
         return _sqlite_engine(address, writable=writable)
-    options = {} if "connect_timeout" in address.query else {"connect_timeout": _CONNECT_SECONDS}
+    # A server that has gone without a word is given up after a while: the kernel's own patience is a quarter of an hour.
+    wanted = {"connect_timeout": _CONNECT_SECONDS, "tcp_user_timeout": _SILENT_MILLISECONDS}
+    options = {name: value for name, value in wanted.items() if name not in address.query}
     if not address.password and "password" not in address.query:
         # Taken now: later connections of the pool are made while the variable is hidden from the processes that we start.
         address = address.set(password=os.environ.get("PGPASSWORD"))

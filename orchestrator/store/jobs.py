@@ -8,13 +8,13 @@ from typing import Any, get_args
 import numpy as np
 from sqlalchemy import Connection, select
 
-from orchestrator.store.columns import Base, utc_now
+from orchestrator.store.columns import Base
 from orchestrator.store.describe import describe
 from orchestrator.store.details import Attempt, Holder, JobDetails, JobState, RecordedResult, Relative, StoredVerdict
 from orchestrator.store.intervals import accuracy_interval
 from orchestrator.store.judging import checks_of
 from orchestrator.store.models import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
-from orchestrator.store.progress import ALIVE, blocked_jobs, running_jobs
+from orchestrator.store.progress import blocked_jobs, running_jobs
 from orchestrator.store.result_models import (
     AttackResultRecord,
     CleanResultRecord,
@@ -54,7 +54,7 @@ class _States:
 
     @cached_property
     def running(self) -> set[str]:
-        return running_jobs(self._connection, utc_now() - ALIVE)
+        return running_jobs(self._connection)
 
     @cached_property
     def blocked(self) -> set[str]:

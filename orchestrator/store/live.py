@@ -9,11 +9,10 @@ from typing import Any
 
 from sqlalchemy import select, union_all
 
-from orchestrator.store.columns import utc_now
 from orchestrator.store.describe import describe
+from orchestrator.store.leases import living_sweeps
 from orchestrator.store.lookup import sweep_id
 from orchestrator.store.models import AttemptRecord, JobRecord, SweepRecord
-from orchestrator.store.progress import ALIVE
 from orchestrator.store.reading import OUTCOMES
 from orchestrator.store.result_models import CleanResultRecord, CraftedExamplesRecord, EnvironmentRecord
 from orchestrator.store.session import Store
@@ -55,7 +54,7 @@ class FinishedJob:
 
     @property
     def seconds(self) -> float:
-        return (self.finished_at - self.started_at).total_seconds()
+        return max(0.0, (self.finished_at - self.started_at).total_seconds())  # a clock may have been set back
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,29 +76,28 @@ class Crafted:
     max_perturbation: float
 
 
-def sweep_heads(store: Store, *, now: datetime | None = None) -> list[SweepHead]:
+def sweep_heads(store: Store) -> list[SweepHead]:
     """All sweeps, those that run first, then the last launched; never launched ones last."""
-    since = (now or utc_now()) - ALIVE
-    columns = SweepRecord.name, SweepRecord.launched_at, SweepRecord.heartbeat_at
+    columns = SweepRecord.id, SweepRecord.name, SweepRecord.launched_at
     with store.reading() as connection:
         rows = connection.execute(select(*columns).order_by(SweepRecord.name)).all()
-    heads = [SweepHead(name=name, launched_at=launched, driver_alive=beat is not None and beat >= since) for name, launched, beat in rows]
+        living = living_sweeps(connection)
+    heads = [SweepHead(name=name, launched_at=launched, driver_alive=number in living) for number, name, launched in rows]
     return sorted(heads, key=lambda head: (not head.driver_alive, -head.launched_at.timestamp() if head.launched_at else 0.0))
 
 
-def running_jobs(store: Store, sweep: str, *, now: datetime | None = None) -> list[RunningJob]:
+def running_jobs(store: Store, sweep: str) -> list[RunningJob]:
     """What the sweep's workers are at, the longest at it first; nothing where its driver is dead.
 
     Raises:
         UserError: no such sweep.
     """
-    since = (now or utc_now()) - ALIVE
     columns: list[Any] = [JobRecord.key, JobRecord.stage, JobRecord.spec, AttemptRecord.number, AttemptRecord.started_at]
     with store.reading() as connection:
         number = sweep_id(connection, sweep)
         statement = select(*columns).join(AttemptRecord, AttemptRecord.job_key == JobRecord.key)
-        statement = statement.join(SweepRecord, SweepRecord.id == AttemptRecord.sweep_id)
-        running = statement.where(AttemptRecord.sweep_id == number, AttemptRecord.outcome == "running", SweepRecord.heartbeat_at >= since)
+        driven = AttemptRecord.sweep_id.in_({number} & living_sweeps(connection))
+        running = statement.where(driven, AttemptRecord.outcome == "running")
         rows = connection.execute(running.order_by(AttemptRecord.started_at, JobRecord.key)).all()
     return [
         RunningJob(key=key, stage=stage, description=describe(spec), attempt=attempt, started_at=started)

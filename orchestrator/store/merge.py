@@ -12,16 +12,15 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Table, case, func, select, text, update
 
-from orchestrator.store.columns import Base, table_of, utc_now
+from orchestrator.store.columns import Base, table_of
 from orchestrator.store.ensembles import refresh_worst_cases
 from orchestrator.store.exchange import Row, read_manifest, read_rows
 from orchestrator.store.judging import refresh_verdict
+from orchestrator.store.leases import refuse_driven
 from orchestrator.store.models import AttemptRecord, JobRecord, SweepJobRecord, SweepRecord
-from orchestrator.store.progress import ALIVE
 from orchestrator.store.result_models import AttackResultRecord, DiagnosisRecord, VerdictRecord, WorstCaseRecord
 from orchestrator.store.session import Store
 from orchestrator.store.write import insert_ignoring, insert_or_ignore
-from workers.errors import UserError
 
 _IMPORT_LOCK = 0x726F62696D706F72  # "robimpor"
 _PROGRESS = {"planned": 0, "failed": 1, "done": 2}
@@ -99,14 +98,14 @@ class _Merge:
     def _sweeps(self, rows: list[Row]) -> None:
         for row in rows:
             number = row.pop("id")
-            row["heartbeat_at"] = None  # its driver does not drive it here
+            row.update(dict.fromkeys(("heartbeat_at", "driver_token", "driver_process")))  # its driver does not drive it here
             known = self.connection.execute(select(table_of(SweepRecord)).where(SweepRecord.name == row["name"])).mappings().one_or_none()
             if known is None:
                 self.spaces[number] = "theirs"
                 inserted = self.connection.execute(table_of(SweepRecord).insert().values(row).returning(SweepRecord.id))
                 self.sweeps[number] = inserted.scalar_one()
             else:
-                _refuse_driven(known)
+                refuse_driven(self.connection, row["name"])
                 self.sweeps[number], self.spaces[number] = known["id"], _newer(known, row)
                 self._update_sweep(known, row, whose=self.spaces[number])
 
@@ -197,10 +196,3 @@ def _newer(known: RowMapping, row: Row) -> str:
     if here == there and known["space"] == row["space"]:
         return "both"
     return "theirs" if there > here else "ours"
-
-
-def _refuse_driven(known: RowMapping) -> None:
-    beat = known["heartbeat_at"]
-    if beat is not None and beat >= utc_now() - ALIVE:
-        driver = f"process {known['driver_pid']} on {known['driver_host']}"
-        raise UserError(f"sweep {known['name']}: {driver} is running it; import when it has ended")

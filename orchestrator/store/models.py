@@ -9,7 +9,8 @@ from orchestrator.store.columns import Base, JobKey, Name, Word
 
 
 class SweepRecord(Base):
-    """A sweep; `heartbeat_at` is null while no driver runs it. `driver_token` is known to its driver alone."""
+    """A sweep; `heartbeat_at` is null while no driver runs it. `driver_token` is known to its driver alone,
+    `driver_process` is the process as its machine knows it (see `processes.py`)."""
 
     __tablename__ = "sweeps"
     __table_args__ = (UniqueConstraint("name"),)
@@ -23,6 +24,7 @@ class SweepRecord(Base):
     driver_pid: Mapped[int | None]
     heartbeat_at: Mapped[datetime | None]
     driver_token: Mapped[str | None] = mapped_column(String(64))
+    driver_process: Mapped[str | None] = mapped_column(String(200))
 
 
 class JobRecord(Base):

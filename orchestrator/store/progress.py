@@ -1,14 +1,14 @@
 """Reads of how far sweeps are and what went wrong."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import Any, get_args
 
 from sqlalchemy import Connection, Select, func, literal, select
 
-from orchestrator.store.columns import utc_now
 from orchestrator.store.describe import describe
+from orchestrator.store.leases import database_now, is_alive, living_sweeps
 from orchestrator.store.lookup import sweep_id
 from orchestrator.store.models import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
 from orchestrator.store.session import Store
@@ -16,29 +16,26 @@ from orchestrator.store.studies import StudyCounts, study_counts
 from orchestrator.store.values import Failure, StageCounts, SweepStatus
 from workers.fields import Stage
 
-ALIVE = timedelta(seconds=30)
-"""A driver whose heartbeat is older than this is taken for dead."""
-
 _CHUNK = 500  # SQLite takes only so many values in one statement
 _STAGES: tuple[Stage, ...] = get_args(Stage)
 AnySelect = Select[*tuple[Any, ...]]
 Counts = dict[int, dict[Stage, Counter[str]]]
 
 
-def sweep_status(store: Store, sweep: str | None, *, now: datetime | None = None) -> list[SweepStatus]:
-    """The sweep, or every one by name, as of `now` (the clock's time if None). A `running` attempt of a dead driver does not count.
+def sweep_status(store: Store, sweep: str | None) -> list[SweepStatus]:
+    """The sweep, or every one by name. A `running` attempt of a dead driver does not count.
 
     Raises:
         UserError: no such sweep.
     """
-    since = (now or utc_now()) - ALIVE
     with store.reading() as connection:
         number = None if sweep is None else sweep_id(connection, sweep)
-        counts = _counts(connection, number, since)
+        counts = _counts(connection, number)
         records = select(SweepRecord).order_by(SweepRecord.name)
         rows = connection.execute(records if number is None else records.where(SweepRecord.id == number)).all()
         trials = study_counts(connection)
-    return [_status(row, counts.get(row.id, {}), since, trials.get(row.name)) for row in rows]
+        now = database_now(connection)
+    return [_status(row, counts.get(row.id, {}), now, trials.get(row.name)) for row in rows]
 
 
 def failures(store: Store, sweep: str | None) -> list[Failure]:
@@ -68,12 +65,12 @@ def _in_space(statement: AnySelect, sweep: int | None) -> AnySelect:
     return held if sweep is None else held.where(SweepJobRecord.sweep_id == sweep)
 
 
-def _counts(connection: Connection, sweep: int | None, since: datetime) -> Counts:
+def _counts(connection: Connection, sweep: int | None) -> Counts:
     """By sweep and stage, counted by the database: a sweep of 100,000 jobs is too much to count here while somebody waits."""
     counts: Counts = defaultdict(lambda: defaultdict(Counter))
     for number, stage, state, jobs in connection.execute(_counted(sweep, JobRecord.state)):
         counts[number][stage]["waiting" if state == "planned" else state] += jobs
-    running = _running(since)
+    running = _running(living_sweeps(connection))
     blocked = _blocked()
     planned = JobRecord.state == "planned"
     told_apart = {
@@ -94,9 +91,9 @@ def _counted(sweep: int | None, state: Any) -> AnySelect:
     return _in_space(statement, sweep).group_by(*columns, "state")
 
 
-def running_jobs(connection: Connection, since: datetime) -> set[str]:
-    """The jobs that a driver runs which was alive at that time."""
-    return set(connection.execute(_running(since)).scalars())
+def running_jobs(connection: Connection) -> set[str]:
+    """The jobs that living drivers run."""
+    return set(connection.execute(_running(living_sweeps(connection))).scalars())
 
 
 def blocked_jobs(connection: Connection) -> set[str]:
@@ -104,9 +101,8 @@ def blocked_jobs(connection: Connection) -> set[str]:
     return set(connection.execute(_blocked()).scalars())
 
 
-def _running(since: datetime) -> AnySelect:
-    alive = select(AttemptRecord.job_key).join(SweepRecord, SweepRecord.id == AttemptRecord.sweep_id)
-    return alive.where(AttemptRecord.outcome == "running", SweepRecord.heartbeat_at >= since)
+def _running(living: Collection[int]) -> AnySelect:
+    return select(AttemptRecord.job_key).where(AttemptRecord.outcome == "running", AttemptRecord.sweep_id.in_(living))
 
 
 def _blocked() -> AnySelect:
@@ -116,12 +112,13 @@ def _blocked() -> AnySelect:
     return select(descended.union(further).c.key)
 
 
-def _status(row: Any, counts: dict[Stage, Counter[str]], since: datetime, trials: StudyCounts | None) -> SweepStatus:
+def _status(row: Any, counts: dict[Stage, Counter[str]], now: datetime, trials: StudyCounts | None) -> SweepStatus:
     return SweepStatus(
         name=row.name,
         launched_at=row.launched_at,
         heartbeat_at=row.heartbeat_at,
-        driver_alive=row.heartbeat_at is not None and row.heartbeat_at >= since,
+        driver_alive=is_alive(row.heartbeat_at, row.driver_process, now=now),
+        silent_seconds=None if row.heartbeat_at is None else max(0.0, (now - row.heartbeat_at).total_seconds()),
         driver_host=row.driver_host,
         driver_pid=row.driver_pid,
         stages={stage: StageCounts(**counts[stage]) for stage in _STAGES if stage in counts},

@@ -1,6 +1,6 @@
 """Removing what nobody needs: rows of the store, and the artifacts of its jobs. What a running driver's sweep holds always stays."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -25,18 +25,17 @@ from sqlalchemy import (
     update,
 )
 
-from orchestrator.store.columns import Base, table_of, utc_now
+from orchestrator.store.columns import Base, table_of
 from orchestrator.store.ensembles import refresh_worst_cases
 from orchestrator.store.held import descendants_of, keys_of, owner, referring
 from orchestrator.store.judging import refresh_verdict
+from orchestrator.store.leases import living_sweeps, refuse_driven
 from orchestrator.store.lookup import sweep_id
 from orchestrator.store.models import AttemptRecord, JobRecord, SweepJobRecord, SweepRecord
-from orchestrator.store.progress import ALIVE
 from orchestrator.store.result_models import AttackResultRecord, DiagnosisRecord, EnvironmentRecord
 from orchestrator.store.rungs import spare_states
 from orchestrator.store.session import Store
 from workers.artifacts import Artifacts
-from workers.errors import UserError
 
 _CHUNK = 1000
 Keys = Sequence[str] | Sequence[int]
@@ -112,7 +111,7 @@ class _Going:
     def find(cls, connection: Connection, wanted: Wanted) -> "_Going":
         sweeps = [_idle(connection, name) for name in wanted.sweeps]
         jobs = _jobs(sweeps, orphans=wanted.orphans)
-        attempts = _failed_attempts(jobs) if wanted.failed_attempts else select(AttemptRecord.id).where(false())
+        attempts = _failed_attempts(jobs, living_sweeps(connection)) if wanted.failed_attempts else select(AttemptRecord.id).where(false())
         environments = _unused(jobs) if wanted.orphans or sweeps else select(EnvironmentRecord.id).where(false())
         found = (connection.execute(statement.order_by(*statement.selected_columns)) for statement in (jobs, attempts, environments))
         return cls(sweeps, *([row[0] for row in rows] for rows in found))
@@ -154,14 +153,8 @@ def _idle(connection: Connection, name: str) -> int:
         UserError: no such sweep, or it is driven.
     """
     number = sweep_id(connection, name)
-    row = connection.execute(select(table_of(SweepRecord)).where(SweepRecord.id == number, _driven())).one_or_none()
-    if row is not None:
-        raise UserError(f"sweep {name}: process {row.driver_pid} on {row.driver_host} is running it; wait for it, or stop it")
+    refuse_driven(connection, name)
     return number
-
-
-def _driven() -> ColumnElement[bool]:
-    return SweepRecord.heartbeat_at >= utc_now() - ALIVE
 
 
 def _jobs(sweeps: Sequence[int], *, orphans: bool) -> Select[str]:
@@ -173,9 +166,9 @@ def _jobs(sweeps: Sequence[int], *, orphans: bool) -> Select[str]:
     return select(JobRecord.key).where(unheld, or_(theirs, homeless))
 
 
-def _failed_attempts(jobs: Select[str]) -> Select[int]:
+def _failed_attempts(jobs: Select[str], living: Collection[int]) -> Select[int]:
     """Attempts without success, but for those that say why a job is failed, those of running sweeps, and those that go with their job."""
-    running = select(SweepJobRecord.job_key).join(SweepRecord, SweepRecord.id == SweepJobRecord.sweep_id).where(_driven())
+    running = select(SweepJobRecord.job_key).where(SweepJobRecord.sweep_id.in_(living))
     told = select(JobRecord.key).where(JobRecord.state == "failed")
     key = AttemptRecord.job_key
     unsuccessful = AttemptRecord.outcome.in_(["failed", "interrupted"])

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, select
 
-from orchestrator.store.columns import utc_now
-from orchestrator.store.models import JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
-from orchestrator.store.progress import ALIVE
+from orchestrator.store.leases import living_sweeps
+from orchestrator.store.models import JobParentRecord, JobRecord, SweepJobRecord
 from orchestrator.store.result_models import TrainedModelRecord
 from orchestrator.store.session import Store
 from workers.artifacts import Artifacts
@@ -46,8 +45,8 @@ def spare_states(connection: Connection, artifacts: Artifacts) -> list[str]:
 
     Those that a running driver's sweep holds are not among them.
     """
-    held = select(SweepJobRecord.job_key).join(SweepRecord, SweepRecord.id == SweepJobRecord.sweep_id)
-    driven = frozenset(connection.execute(held.where(SweepRecord.heartbeat_at >= utc_now() - ALIVE)).scalars())
+    held = select(SweepJobRecord.job_key).where(SweepJobRecord.sweep_id.in_(living_sweeps(connection)))
+    driven = frozenset(connection.execute(held).scalars())
     done = frozenset(connection.execute(select(JobRecord.key).where(JobRecord.state == "done")).scalars())
     spare: list[str] = []
     for trunk, rungs in _finished(connection).items():

@@ -168,7 +168,8 @@ class StageCounts:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SweepStatus:
     """How far a sweep is, over the jobs of its space; `stages` holds the stages it has, in the order they are run. A search's `trials`
-    bring further jobs; None for a grid."""
+    bring further jobs; None for a grid. `silent_seconds` is the age of the last heartbeat, by the database's clock; None once the driver
+    has left."""
 
     name: str
     launched_at: datetime | None
@@ -178,6 +179,7 @@ class SweepStatus:
     driver_pid: int | None
     stages: dict[Stage, StageCounts]
     trials: StudyCounts | None = None
+    silent_seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,7 +13,7 @@ from orchestrator.store.check import check_store, flags_problem
 from orchestrator.store.columns import Base
 from tests.builders import small_plan
 from tests.kept_files import kept
-from tests.stored import content, launch, leave_artifacts
+from tests.stored import content, launch, leave_artifacts, silence
 from workers.artifacts import Artifacts
 
 JOBS = small_plan()
@@ -103,14 +103,23 @@ def test_rows_that_refer_to_nothing(store: Store, artifacts: Artifacts) -> None:
 
 
 def test_attempts_left_by_a_dead_driver_are_told_from_those_of_a_living_one(store: Store, artifacts: Artifacts) -> None:
-    begin_driving(store, "small", "host", 1)
+    lease = begin_driving(store, "small", "host", 1)
     start_attempt(store, "small", ATTACK.key)
     assert wrong(store, artifacts) == {}
     with store.writing() as connection:
         connection.execute(update(TABLES["sweeps"]).values(heartbeat_at=None))
     assert f"attempt 2 at job {ATTACK.key} of sweep small" in wrong(store, artifacts)["attempts"]
-    end_driving(store, "small")
+    end_driving(store, lease)
     assert wrong(store, artifacts) == {}
+
+
+def test_a_driver_that_died_is_named_and_one_that_lives_or_has_left_is_not(store: Store, artifacts: Artifacts) -> None:
+    lease = begin_driving(store, "small", "somewhere", 42)
+    assert "drivers" not in wrong(store, artifacts)
+    silence(store, "small", seconds=90)
+    assert "sweep small: process 42 on somewhere never left it and is dead (last heartbeat 9" in wrong(store, artifacts)["drivers"]
+    end_driving(store, lease)
+    assert "drivers" not in wrong(store, artifacts)
 
 
 def test_missing_and_changed_files_are_found_and_only_hashing_sees_the_latter(store: Store, artifacts: Artifacts) -> None:

@@ -48,7 +48,7 @@ def exported(store: Store, folder: Path, *sweeps: str) -> Path:
 
 
 def undriven(rows: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
-    return rows | {"sweeps": [row | {"heartbeat_at": None} for row in rows["sweeps"]]}
+    return rows | {"sweeps": [row | dict.fromkeys(("heartbeat_at", "driver_token", "driver_process")) for row in rows["sweeps"]]}
 
 
 def held(store: Store, sweep: str) -> dict[str, bool]:

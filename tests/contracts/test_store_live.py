@@ -1,13 +1,11 @@
 """What a dashboard reads while a sweep runs, on every store."""
 
-from datetime import timedelta
-
 import pytest
 
 from orchestrator.store import Store, begin_driving, end_driving, record_failure, record_result, record_sweep, start_attempt
-from orchestrator.store.columns import utc_now
 from orchestrator.store.live import crafted_examples, finished_jobs, mean_seconds, places_of, running_jobs, sweep_heads
 from tests.builders import ENVIRONMENT, result_of, small_plan
+from tests.stored import silence
 from workers.errors import UserError
 from workers.specs import Job
 
@@ -23,8 +21,7 @@ def test_the_sweep_that_runs_comes_first_and_one_never_launched_last(store: Stor
     for name in ("a-old", "b-new", "never"):
         record_sweep(store, name=name, space_text="", jobs=plan)
     for name in ("a-old", "b-new"):
-        begin_driving(store, name, "host", 1)
-        end_driving(store, name)
+        end_driving(store, begin_driving(store, name, "host", 1))
     begin_driving(store, "small", "host", 1)
     heads = sweep_heads(store)
     assert [head.name for head in heads] == ["small", "b-new", "a-old", "never"]
@@ -39,7 +36,8 @@ def test_running_jobs_are_those_of_a_living_driver(store: Store, plan: list[Job]
     (job,) = running_jobs(store, "small")
     assert (job.key, job.stage, job.attempt) == (first.key, "pretrain", 2)
     assert "resnet18" in job.description
-    assert running_jobs(store, "small", now=utc_now() + timedelta(minutes=1)) == []
+    silence(store, "small", seconds=60)
+    assert running_jobs(store, "small") == []
     with pytest.raises(UserError, match="sweep 'other'"):
         running_jobs(store, "other")
 

@@ -1,4 +1,4 @@
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -14,6 +14,7 @@ from orchestrator.store import (
     sweep_status,
 )
 from tests.builders import attack_job, craft_job, evaluate_job, fine_tune_job, pretrain_job, result_of, small_plan
+from tests.stored import silence
 from workers.errors import UserError
 from workers.specs import Job
 
@@ -80,10 +81,16 @@ def test_what_a_failed_job_blocks_is_blocked_over_generations(store: Store) -> N
 def test_a_driver_without_recent_heartbeat_is_dead_and_its_attempts_do_not_run(store: Store, plan: list[Job]) -> None:
     begin_driving(store, "small", "host", 1)
     start_attempt(store, "small", plan[0].key)
-    (alive,) = sweep_status(store, "small", now=datetime.now(UTC) + timedelta(seconds=20))
-    (dead,) = sweep_status(store, "small", now=datetime.now(UTC) + timedelta(seconds=40))
+    silence(store, "small", seconds=20)
+    (alive,) = sweep_status(store, "small")
+    silence(store, "small", seconds=20)
+    (dead,) = sweep_status(store, "small")
+    silence(store, "small", seconds=-3600)
+    (ahead,) = sweep_status(store, "small")
     assert (alive.driver_alive, alive.stages["pretrain"]) == (True, StageCounts(running=1))
     assert (dead.driver_alive, dead.stages["pretrain"]) == (False, StageCounts(waiting=1))
+    assert 40 <= (dead.silent_seconds or 0) < 70
+    assert not ahead.driver_alive, "the clock was set back: a heartbeat from the future keeps nobody alive"
 
 
 def test_a_shared_job_runs_in_every_sweep_that_holds_it(store: Store, plan: list[Job]) -> None:

@@ -41,12 +41,12 @@ def ray_head(*options: str, token: str | None = TOKEN, port: int = 0, env: dict[
         folder = Path(path)
         node = _environment(folder, token)
         ports = {
-            "port": free_port(),
+            "port": port or free_port(),
             "dashboard-port": free_port(),
             "ray-client-server-port": free_port(),
             "dashboard-agent-listen-port": 0,
         }
-        command = [*_START, f"--temp-dir={folder}", *(f"--{name}={port}" for name, port in ports.items()), *options]
+        command = [*_START, f"--temp-dir={folder}", *(f"--{name}={number}" for name, number in ports.items()), *options]
         with (folder / "head.log").open("wb") as log:
             process = subprocess.Popen(command, env=environment(node | (env or {})), stdout=log, stderr=log)
         try:

@@ -188,9 +188,9 @@ def test_a_second_driver_of_a_living_sweep_is_refused(launched: Path) -> None:
     from orchestrator.store import begin_driving, end_driving, open_store
 
     with open_store(f"sqlite:///{launched / 'sweeps' / 'results.db'}", upgrade=True) as store:
-        begin_driving(store, "tiny", socket.gethostname(), os.getpid())
+        lease = begin_driving(store, "tiny", socket.gethostname(), os.getpid())
         refused = robustsweep("launch", "tiny.yaml", cwd=launched)
-        end_driving(store, "tiny")
+        end_driving(store, lease)
     assert refused.returncode == 2
     assert f"process {os.getpid()}" in refused.stderr
 

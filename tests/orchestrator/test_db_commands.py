@@ -102,10 +102,10 @@ def test_artifacts_of_the_homes_own_store_outlive_the_pruning_of_another(folder:
 def test_a_running_sweep_is_neither_pruned_nor_merged_into(folder: Path) -> None:
     said("export", "out", folder=folder)
     with open_store(f"sqlite:///{folder}/sweeps/results.db", upgrade=True) as store:
-        begin_driving(store, "small", "somewhere", 42)
+        lease = begin_driving(store, "small", "somewhere", 42)
         for arguments in (["prune", "--sweep", "small", "--yes"], ["import", "out"]):
             assert "process 42 on somewhere is running it" in said(*arguments, folder=folder, code=2)
-        end_driving(store, "small")
+        end_driving(store, lease)
     assert len(rows(folder, "small")) == 2
 
 

@@ -88,9 +88,9 @@ class Laboratory:
             recorder = Recorder(store, sweep=space.name, artifacts=self.artifacts)
             with opened_search(store, space, recorder=recorder, artifacts=self.artifacts) as search:
                 record_search(store, name=space.name, space_text="", keys=search.ledger.job_keys())
-                begin_driving(store, space.name, "host", 1)
+                lease = begin_driving(store, space.name, "host", 1)
                 yield store, search, RunningSweep(Board([], max_failures=0), recorder, (), source=search)
-                end_driving(store, space.name)
+                end_driving(store, lease)
 
     def launch(self, space: Space) -> Search:
         """Run the search to its end."""

@@ -17,6 +17,7 @@ def upgrade() -> None:
 
 def _leases() -> None:
     op.add_column("sweeps", sa.Column("driver_token", sa.String(length=64), nullable=True))
+    op.add_column("sweeps", sa.Column("driver_process", sa.String(length=200), nullable=True))
 
 
 def _rungs() -> None:

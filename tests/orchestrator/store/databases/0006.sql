@@ -186,12 +186,12 @@ CREATE TABLE sweeps (
 	launched_at DATETIME, 
 	driver_host VARCHAR(200), 
 	driver_pid INTEGER, 
-	heartbeat_at DATETIME, driver_token VARCHAR(64), 
+	heartbeat_at DATETIME, driver_token VARCHAR(64), driver_process VARCHAR(200), 
 	CONSTRAINT pk_sweeps PRIMARY KEY (id), 
 	CONSTRAINT uq_sweeps_name UNIQUE (name)
 );
 INSERT INTO "sweeps" VALUES(1,'old','name: old
-','2026-11-22 11:45:23.057631','2026-11-22 11:45:23.084186','localhost',1234,NULL,NULL);
+','2026-11-22 11:45:23.057631','2026-11-22 11:45:23.084186','localhost',1234,NULL,NULL,NULL);
 CREATE TABLE trained_models (
 	job_key VARCHAR(64) NOT NULL, 
 	dataset VARCHAR(32) NOT NULL, 
