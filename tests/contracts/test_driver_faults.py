@@ -19,6 +19,7 @@ def place(url: str, tmp_path: Path) -> Iterator[Place]:
         yield found
 
 
+@pytest.mark.fault("two drivers", outcome="one computes, the other says who, and exits")
 def test_of_drivers_that_are_started_together_one_computes_and_the_others_say_who(place: Place) -> None:
     drivers = [place.drive() for _ in range(3)]
     printed = [driver.communicate(timeout=200)[0] for driver in drivers]
@@ -51,6 +52,7 @@ def test_a_killed_driver_is_followed_at_once(place: Place) -> None:
         assert_sound(store)
 
 
+@pytest.mark.fault("driver frozen, then thawed", outcome="another has taken over; it says so and writes nothing")
 def test_a_frozen_driver_that_thaws_says_who_took_over_and_writes_nothing(place: Place) -> None:
     place.allow(4)
     frozen = place.drive(*QUICK)
@@ -72,6 +74,7 @@ def test_a_frozen_driver_that_thaws_says_who_took_over_and_writes_nothing(place:
         assert {tuple(outcomes) for outcomes in attempts_of(store).values()} <= {("done",), ("interrupted", "done")}
 
 
+@pytest.mark.fault("clock of a driver set back", outcome="it keeps its sweep; no attempt ends before it began")
 def test_a_driver_whose_clock_is_set_back_keeps_its_sweep_and_no_attempt_ends_before_it_began(place: Place) -> None:
     place.allow(3)
     driver = place.drive(*QUICK, "--clock", "-5")
