@@ -17,9 +17,9 @@ from orchestrator.critical_path import CriticalPathBoard
 from orchestrator.driver import RayExecutor
 from orchestrator.effort import effort
 from orchestrator.executors import Folders, Resources
-from orchestrator.recorder import Heartbeat, Recorder
+from orchestrator.recorder import Recorder
 from orchestrator.running import RunningSweep
-from orchestrator.store import Store, write
+from orchestrator.store import Store, begin_driving, write
 from tests.builders import result_of
 from workers.artifacts import Artifacts
 from workers.specs import Job
@@ -94,14 +94,13 @@ def run_asleep(store: Store, jobs: Sequence[Job], *, workers: int, address: str,
     with tempfile.TemporaryDirectory(prefix="asleep") as folder:
         artifacts, to_run = Path(folder) / "artifacts", tuple(jobs[skipped:])
         write.record_sweep(store, name="asleep", space_text="", jobs=jobs)
-        recorder = Recorder(store, sweep="asleep", artifacts=Artifacts(artifacts))
+        lease = begin_driving(store, "asleep", "host", os.getpid())
+        recorder = Recorder(store, sweep="asleep", artifacts=Artifacts(artifacts), lease=lease)
         sweep = SleepingSweep(CriticalPathBoard(to_run, max_failures=0, effort=effort), recorder, to_run)
         ran = sweep.watch(seconds)
-        write.begin_driving(store, "asleep", "host", os.getpid())
         work = sleeper({job.key: seconds(job) for job in to_run})
-        with Heartbeat(recorder):
+        with recorder:
             RayExecutor(Folders(str(artifacts), None), Resources(workers=workers), address=address, work=work).execute(sweep)
-        recorder.close()
         assert (sweep.board.total("done"), recorder.unrecorded) == (len(to_run), 0)
     return ran
 

@@ -145,6 +145,8 @@ def test_a_trained_model_is_stored_column_by_column(store: Store, plan: list[Job
         "theta": 1.0,
         "rank_fraction": 0.5,
         "stage_rank_fractions": None,
+        "until": None,
+        "resumed_key": None,
         "rank_kind": "channels",
         "rank": RANKS,
         "sketch_modes": "channels",
