@@ -1,6 +1,7 @@
 """Drivers in processes of their own on every store: two at once, killed, frozen, with a clock that is set. No job is recorded twice."""
 
 import signal
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 from orchestrator.store import finished_keys, open_store, sweep_status
 from tests.driving import JOBS, Place, assert_sound, attempts_of, wait_for
 
-QUICK = ("--alive", "3")
+_ALIVE_SECONDS = 3
+QUICK = ("--alive", str(_ALIVE_SECONDS))
 
 
 @pytest.fixture
@@ -58,6 +60,7 @@ def test_a_frozen_driver_that_thaws_says_who_took_over_and_writes_nothing(place:
     frozen = place.drive(*QUICK)
     wait_for(lambda: place.recorded() == 4)
     frozen.send_signal(signal.SIGSTOP)
+    time.sleep(_ALIVE_SECONDS + 1)  # a heartbeat that is still fresh would have the heir refused
     heir = place.drive(*QUICK)
     wait_for(lambda: place.drives(heir))
     with open_store(place.url, upgrade=False) as store:
