@@ -2,8 +2,9 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,17 @@ from ray.tune.experiment import Trial  # noqa: E402
 from ray.tune.progress_reporter import TrialProgressCallback  # noqa: E402
 from ray.tune.search import Searcher  # noqa: E402
 
-from orchestrator.capacity import slots, wait_for_room  # noqa: E402
+from orchestrator.capacity import Amounts, slots, wait_for_room  # noqa: E402
 from orchestrator.cluster import join_cluster  # noqa: E402
 from orchestrator.executors import Folders, Resources  # noqa: E402
+from orchestrator.gpus import smallest_gpu  # noqa: E402
 from orchestrator.own_ray import own_ray  # noqa: E402
-from orchestrator.relief import Relief, Terms  # noqa: E402
+from orchestrator.packing import SMALLEST_SHARE, Packing  # noqa: E402
+from orchestrator.relief import Relief  # noqa: E402
 from orchestrator.running import RunningSweep  # noqa: E402
 from orchestrator.scratch import scratch_folder  # noqa: E402
+from orchestrator.sharing import Sharing  # noqa: E402
+from orchestrator.store.footprints import Footprint  # noqa: E402
 from orchestrator.trainable import attempt  # noqa: E402
 from orchestrator.tune_queue import SparesStarting  # noqa: E402
 from workers.results import BatchRecord  # noqa: E402
@@ -51,11 +56,14 @@ class RayExecutor:
         wait_minutes: float = 0.0,
         say: Callable[[str], None] = logging.info,
         work: Work = attempt,
+        footprints: Callable[[], Iterable[Footprint]] = tuple,
     ) -> None:
         """`wait_minutes` is how long a cluster that grows gets for a first node that can hold a job; `say` shows a line to the person.
-        `work` is what a worker process does with a job; benchmarks put a sleep in its place."""
+        `work` is what a worker process does with a job; benchmarks put a sleep in its place.
+        `footprints` tells what jobs took of a GPU before; it is asked where there are GPUs."""
         self._folders, self._resources, self._address = folders, resources, address
         self._wait_minutes, self._say, self._work = wait_minutes, say, work
+        self._footprints = footprints
 
     def execute(self, sweep: RunningSweep) -> None:
         """Run until the board is drained.
@@ -67,10 +75,24 @@ class RayExecutor:
         with self._connected():
             cluster = wait_for_room(self._resources, minutes=self._wait_minutes, say=self._say)
             sweep.slots = slots(self._resources, cluster, growing=self._wait_minutes > 0)
+            most = self._most_slots(sweep.slots, cluster)
+            sharing = Sharing(self._resources, self._packing(cluster), gpus=cluster.get("GPU", 0), slots=sweep.slots, most=most)
             # One waiting trial per slot: with fewer, new workers are asked for one after the other.
-            os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(sweep.slots)
+            os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(most)
             with scratch_folder() as storage:
-                self._tuner(sweep, storage, gpu=cluster.get("GPU", 0) > 0).fit()
+                self._tuner(JobSearcher(sweep, self._folders, self._resources, sharing=sharing), storage).fit()
+
+    def _most_slots(self, whole: int, cluster: Amounts) -> int:
+        """How many jobs run at once where they share GPUs; as many as `whole` where they do not, or the cluster grows to hold those."""
+        if not cluster.get("GPU", 0) or self._resources.asked("attack") is not None or self._wait_minutes > 0:
+            return whole
+        return slots(replace(self._resources, gpus_per_attack=SMALLEST_SHARE), cluster, growing=False)
+
+    def _packing(self, cluster: Amounts) -> Packing:
+        asked = [self._resources.asked(stage) for stage in ("pretrain", "attack")]
+        if not cluster.get("GPU", 0) or None not in asked:
+            return Packing(gpu_memory=None)
+        return Packing(gpu_memory=smallest_gpu(), footprints=self._footprints())
 
     @contextmanager
     def _connected(self) -> Iterator[None]:
@@ -86,11 +108,10 @@ class RayExecutor:
         finally:
             ray.shutdown()
 
-    def _tuner(self, sweep: RunningSweep, storage: Path, *, gpu: bool) -> Tuner:
+    def _tuner(self, searcher: "JobSearcher", storage: Path) -> Tuner:
         def request(config: dict[str, Any]) -> PlacementGroupFactory:
             return PlacementGroupFactory([{"CPU": config["threads"], "GPU": config["gpus"]}])
 
-        searcher = JobSearcher(sweep, self._folders, self._resources, gpu=gpu)
         return Tuner(
             tune.with_resources(self._work, request),
             tune_config=TuneConfig(
@@ -136,9 +157,9 @@ class _Starts(TrialProgressCallback):
 class JobSearcher(Searcher):
     """Hands out the board's next ready job whenever Tune has room, and brings back what became of it."""
 
-    def __init__(self, sweep: RunningSweep, folders: Folders, resources: Resources, *, gpu: bool) -> None:
+    def __init__(self, sweep: RunningSweep, folders: Folders, resources: Resources, *, sharing: Sharing) -> None:
         super().__init__()
-        self._sweep, self._folders, self._resources, self._gpu = sweep, folders, resources, gpu
+        self._sweep, self._folders, self._resources, self._sharing = sweep, folders, resources, sharing
         self._jobs: dict[str, Job] = {}
         self._relief = Relief()
         self._errors: dict[str, dict[str, Any]] = {}
@@ -150,30 +171,30 @@ class JobSearcher(Searcher):
         limit = self._resources.workers
         if limit is not None and len(self._jobs) >= limit:
             return None
-        if (job := self._sweep.take()) is None:
+        self._sweep.slots = self._sharing.slots
+        if not self._sharing.open or (job := self._sweep.take()) is None:
             return None
         self._jobs[trial_id] = job
-        return self._config(job)
+        config = self._config(job)
+        self._sharing.ask(trial_id, config["gpus"])
+        return config
 
     def _config(self, job: Job) -> dict[str, Any]:
         terms = self._relief.terms(job)
+        share = self._sharing.share(job, self._sweep.model_of(job), terms)
         return {
             "job": JOB.dump_json(job).decode(),
             "artifacts": self._folders.artifacts,
             "data_root": str(self._folders.data_root) if self._folders.data_root else None,
-            "device": self._resources.device(job.stage, available=self._gpu),
+            "device": self._sharing.device(share),
             "threads": self._resources.cpus_per_job,
-            "gpus": self._gpus(job, terms),
+            "gpus": share,
             "examples_per_pass": terms.examples_per_pass,
         }
 
-    def _gpus(self, job: Job, terms: Terms) -> float:
-        """The job's share of a GPU; one that ran out of memory gets all of it."""
-        share = self._resources.gpus(job.stage, available=self._gpu)
-        return max(share, 1.0) if terms.whole and share > 0 else share
-
     def begin(self, trial_id: str) -> None:
         """The trial's worker has started."""
+        self._sharing.begin(trial_id)
         self._sweep.begin(self._jobs[trial_id])
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
@@ -183,11 +204,15 @@ class JobSearcher(Searcher):
             self._superseded[trial_id] = result["superseded"]
         elif "epoch" in result:
             self._sweep.epoch(self._jobs[trial_id], epoch=result["epoch"], loss=result["loss"], accuracy=result["accuracy"])
+        elif "done_key" in result:
+            job = self._jobs[trial_id]
+            self._sharing.learn(job, self._sweep.model_of(job), result.get("peak_memory"))
         elif "batch" in result:
             self._sweep.batch(self._jobs[trial_id], BatchRecord.model_validate(result["batch"]))
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:  # noqa: ARG002
         job = self._jobs.pop(trial_id)
+        self._sharing.end(trial_id)
         if trial_id in self._superseded:
             self._sweep.superseded(job, error=self._superseded.pop(trial_id))
         elif not error:

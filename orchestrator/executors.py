@@ -20,7 +20,8 @@ _PAUSE_SECONDS = 0.05  # a source of jobs that has none now, nothing being under
 
 @dataclass(frozen=True)
 class Resources:
-    """What a job gets. `gpus_per_train` and `gpus_per_attack` None: 1 where the machine or cluster has a GPU, else 0. `workers` limits how
+    """What a job gets. `gpus_per_train` and `gpus_per_attack` None: what `Packing` finds, at first 1, where the machine or cluster
+    has a GPU, else 0. `workers` limits how
     many jobs run at once (None: as many as fit). CPU cores are also the job's threads."""
 
     cpus_per_job: int = 1
@@ -45,8 +46,12 @@ class Resources:
 
     def gpus(self, stage: Stage, *, available: bool) -> float:
         """The GPU share of a job of this stage."""
-        asked = self.gpus_per_train if stage in _TRAINING else self.gpus_per_attack
+        asked = self.asked(stage)
         return float(available) if asked is None else asked
+
+    def asked(self, stage: Stage) -> float | None:
+        """The GPU share that the user wants for jobs of this stage, if any in particular."""
+        return self.gpus_per_train if stage in _TRAINING else self.gpus_per_attack
 
     def device(self, stage: Stage, *, available: bool) -> str:
         """`cuda` where the job has a share of a GPU, else `cpu`."""

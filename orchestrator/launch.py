@@ -27,6 +27,7 @@ from orchestrator.rungs import taking_up
 from orchestrator.running import RunningSweep
 from orchestrator.store import Store, finished_keys, launch_sweep, open_store, write
 from orchestrator.store.driving import plan_again, take_sweep
+from orchestrator.store.footprints import recent_footprints
 from orchestrator.store.leases import Holder, Lease, LeaseLost, LeaseTaken
 from orchestrator.store.rungs import finished_rungs
 from orchestrator.store.urls import parse_url
@@ -128,7 +129,7 @@ def _carry_out(options: LaunchOptions, plan: Plan, store: Store, lease: Lease, c
     with recorder:
         if to_run:
             say(console, f"sweep {name}: {summary(plan)}")
-            interrupted = _drive(sweep, options, name, recorder, console)
+            interrupted = _drive(sweep, options, name, recorder, console, store)
     if to_run or recorder.lost is not None:
         return _ended(sweep, options, name, recorder, console, interrupted=interrupted)
     _say_unrecorded(name, recorder, console)
@@ -158,7 +159,7 @@ def _search(options: LaunchOptions, loaded: LoadedSpace, store: Store, console: 
         if not search.nothing_to_do:
             say(console, f"sweep {name}: {words}")
             sweep = RunningSweep(Board([], max_failures=options.max_failures), recorder, (), source=search)
-            interrupted = _drive(sweep, options, name, recorder, console)
+            interrupted = _drive(sweep, options, name, recorder, console, store)
             say(console, f"sweep {name}: {search.conclusion()}")
     if sweep is None:
         say(console, f"sweep {name}: nothing to do: {words}; {options.command('results', name)}")
@@ -181,11 +182,11 @@ def _ended(sweep: RunningSweep, options: LaunchOptions, name: str, recorder: Rec
     return _conclude(sweep, options, name, recorder, console, interrupted=interrupted)
 
 
-def _drive(sweep: RunningSweep, options: LaunchOptions, name: str, recorder: Recorder, console: Console) -> bool:
+def _drive(sweep: RunningSweep, options: LaunchOptions, name: str, recorder: Recorder, console: Console, store: Store) -> bool:
     """Run the executor; returns whether it was interrupted."""
     try:
         with without_secrets(), shown(sweep, name=name, console=console), _stopped_by_signals(sweep, recorder):
-            _executor(options, console).execute(sweep)
+            _executor(options, console, store).execute(sweep)
     except (KeyboardInterrupt, LeaseLost):
         return True
     finally:
@@ -193,13 +194,20 @@ def _drive(sweep: RunningSweep, options: LaunchOptions, name: str, recorder: Rec
     return sweep.interrupted and not sweep.drained
 
 
-def _executor(options: LaunchOptions, console: Console) -> Executor:
+def _executor(options: LaunchOptions, console: Console, store: Store) -> Executor:
     folders = Folders(options.places.artifacts.url, options.places.data_root)
     if options.executor == "inline":
         return InlineExecutor(folders, options.resources)
     from orchestrator.driver import RayExecutor
 
-    return RayExecutor(folders, options.resources, address=options.address, wait_minutes=options.wait_for_nodes, say=partial(say, console))
+    return RayExecutor(
+        folders,
+        options.resources,
+        address=options.address,
+        wait_minutes=options.wait_for_nodes,
+        say=partial(say, console),
+        footprints=partial(recent_footprints, store),
+    )
 
 
 @contextmanager

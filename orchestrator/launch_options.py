@@ -13,9 +13,14 @@ Workers = Annotated[
     int | None, typer.Option(envvar="ROBUSTSWEEP_WORKERS", help="Most jobs at once.  [default: as many as fit]", show_default=False)
 ]
 CpusPerJob = Annotated[int, typer.Option(help="CPU cores, and threads, of a job.")]
-GpusPerTrain = Annotated[float | None, typer.Option(help="GPUs of a training job.  [default: 1 if there are any]", show_default=False)]
+GpusPerTrain = Annotated[
+    float | None, typer.Option(help="GPUs of a training job.  [default: what like jobs took, else 1, if there are any]", show_default=False)
+]
 GpusPerAttack = Annotated[
-    float | None, typer.Option(help="GPUs of another job; a fraction shares one.  [default: 1 if there are any]", show_default=False)
+    float | None,
+    typer.Option(
+        help="GPUs of another job; a fraction shares one.  [default: what like jobs took, else 1, if there are any]", show_default=False
+    ),
 ]
 MaxFailures = Annotated[int, typer.Option(help="How often a job may fail and be tried again.")]
 WaitForNodes = Annotated[

@@ -90,6 +90,11 @@ class RunningSweep:
             self._left[job.stage] += cost(job)
         return bool(new)
 
+    def model_of(self, job: Job) -> TrainSpec | None:
+        """The training of the model that the job is about, or is; None where the sweep does not know it."""
+        model = self._known.get(job.parents.get("model", job.key))
+        return model.spec if model is not None and isinstance(model.spec, TrainSpec) else None
+
     @property
     def drained(self) -> bool:
         """Whether no job will ever be handed out again."""

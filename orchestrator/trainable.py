@@ -38,7 +38,7 @@ def attempt(config: dict[str, Any]) -> None:
 
     job = JOB.validate_json(config["job"])
     try:
-        run(job, settings, attempt=tune.get_context().get_trial_id(), report=throttled(_report, seconds=_REPORT_SECONDS))
+        result = run(job, settings, attempt=tune.get_context().get_trial_id(), report=throttled(_report, seconds=_REPORT_SECONDS))
     except SupersededError as error:
         tune.report({"superseded": describe(error)})
         return
@@ -46,7 +46,7 @@ def attempt(config: dict[str, Any]) -> None:
         short = isinstance(error, ShortOfMemoryError)
         tune.report({"error": describe(error), "traceback": traceback.format_exc(), "damaged": damaged(error), "short_of_memory": short})
         raise AttemptFailedError(job.key) from error
-    tune.report({"done_key": job.key})
+    tune.report({"done_key": job.key, "peak_memory": result.peak_memory})
 
 
 def _report(record: EpochRecord | BatchRecord) -> None:

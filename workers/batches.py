@@ -1,9 +1,12 @@
-"""How many examples a job sends through its net together. Imports no torch."""
+"""What a job's memory hangs on: how many examples it sends through its net together, and CUDA itself. Imports no torch."""
 
 from workers.specs import DiagnoseSpec, JobSpec, SurfaceSpec, TrainSpec
 
 POINTS_PER_PASS = 256
 """Points of a surface, whatever its resolution."""
+
+CONTEXT_BYTES = 600 << 20
+"""What CUDA itself takes of a GPU for each process, which PyTorch neither counts nor limits."""
 
 
 def batch_size(spec: JobSpec) -> int:

@@ -2,11 +2,8 @@
 
 import torch
 
-from workers.batches import batch_size
+from workers.batches import CONTEXT_BYTES, batch_size
 from workers.specs import Job, TrainSpec
-
-CONTEXT_BYTES = 600 << 20
-"""What CUDA itself takes of a GPU for each process, which PyTorch neither counts nor limits."""
 
 _GIB = 1 << 30
 _SAYING_SO = ("CUDA out of memory", "CUDA error: out of memory", "can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")

@@ -186,7 +186,7 @@ class _Merge:
 
     def _finish(self, known: Any, row: Row) -> None:
         if known.outcome not in _FINISHED and row["outcome"] in _FINISHED:
-            ended = {name: row[name] for name in ("outcome", "finished_at", "error", "traceback")}
+            ended = {name: row[name] for name in ("outcome", "finished_at", "error", "traceback", "peak_memory")}
             self.connection.execute(update(AttemptRecord).where(AttemptRecord.id == known.id).values(ended))
 
 

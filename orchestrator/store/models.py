@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from orchestrator.store.columns import Base, JobKey, Name, Word
@@ -67,7 +67,8 @@ class SweepJobRecord(Base):
 
 
 class AttemptRecord(Base):
-    """One execution of a job; `error` is one line. `sweep_id` is null where no sweep asked for it."""
+    """One execution of a job; `error` is one line. `sweep_id` is null where no sweep asked for it, `peak_memory` (bytes)
+    but for one that was done on a GPU, its passes undivided."""
 
     __tablename__ = "attempts"
     __table_args__ = (
@@ -85,3 +86,4 @@ class AttemptRecord(Base):
     outcome: Mapped[Word]
     error: Mapped[str | None] = mapped_column(Text)
     traceback: Mapped[str | None] = mapped_column(Text)
+    peak_memory: Mapped[int | None] = mapped_column(BigInteger)

@@ -33,8 +33,8 @@ def recent_timings(store: Store) -> list[Timing]:
         keys = connection.execute(done.order_by(AttemptRecord.id.desc()).limit(_MOST)).scalars().all()
         trained = select(TrainedModelRecord.job_key).order_by(TrainedModelRecord.finished_at.desc()).limit(_MOST_TRAINED)
         wanted = list(dict.fromkeys([*keys, *connection.execute(trained).scalars()]))
-        models = _models(connection, wanted)
-        specs = _specs(connection, {*wanted, *models.values()})
+        models = models_of(connection, wanted)
+        specs = specs_of(connection, {*wanted, *models.values()})
         took = _took(connection, wanted)
     return [
         Timing(spec=specs[key], model=model, seconds=took[key][0], device=took[key][1])
@@ -49,7 +49,7 @@ def _chunks(keys: Iterable[str]) -> Iterator[list[str]]:
         yield ordered[start : start + _CHUNK]
 
 
-def _models(connection: Connection, keys: Iterable[str]) -> dict[str, str]:
+def models_of(connection: Connection, keys: Iterable[str]) -> dict[str, str]:
     """The models that the jobs measured."""
     edge = JobParentRecord
     found: dict[str, str] = {}
@@ -59,7 +59,8 @@ def _models(connection: Connection, keys: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _specs(connection: Connection, keys: Iterable[str]) -> dict[str, JobSpec]:
+def specs_of(connection: Connection, keys: Iterable[str]) -> dict[str, JobSpec]:
+    """The specs of the jobs, by key."""
     found: dict[str, JobSpec] = {}
     for chunk in _chunks(keys):
         rows = connection.execute(select(JobRecord.key, JobRecord.spec).where(JobRecord.key.in_(chunk)))

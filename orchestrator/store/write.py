@@ -128,7 +128,7 @@ def record_result(
         connection.execute(update(JobRecord).where(JobRecord.key == job.key).values(state="done"))
         _derive(connection, record, row)
         if attempt_id is not None:
-            _finish_attempt(connection, attempt_id, {"outcome": "done", "finished_at": at})
+            _finish_attempt(connection, attempt_id, {"outcome": "done", "finished_at": at, "peak_memory": result.peak_memory})
 
 
 def record_failure(  # noqa: PLR0913 (each is told of a failure)

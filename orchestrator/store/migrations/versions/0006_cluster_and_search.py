@@ -1,5 +1,5 @@
 """Who drives a sweep; jobs counted without looking at each; models that were stopped at a rung (earlier ones were trained to the
-end); ranks stage by stage."""
+end); ranks stage by stage; the GPU memory that jobs took."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,6 +13,7 @@ def upgrade() -> None:
     _counting()
     _rungs()
     _stage_ranks()
+    _footprints()
 
 
 def _leases() -> None:
@@ -36,6 +37,10 @@ def _counting() -> None:
 def _stage_ranks() -> None:
     """The rank fraction of each stage of the net; nets had one for all stages before."""
     op.add_column("trained_models", sa.Column("stage_rank_fractions", sa.JSON(none_as_null=True), nullable=True))
+
+
+def _footprints() -> None:
+    op.add_column("attempts", sa.Column("peak_memory", sa.BigInteger(), nullable=True))
 
 
 def downgrade() -> None:

@@ -1,0 +1,61 @@
+"""How many jobs share a GPU: by the memory that jobs like them were seen to take."""
+
+import math
+from collections.abc import Hashable, Iterable
+
+from orchestrator.store.footprints import Footprint
+from workers.batches import CONTEXT_BYTES, batch_size
+from workers.specs import AttackSpec, CraftSpec, DiagnoseSpec, JobSpec, SurfaceSpec, TrainSpec
+
+SMALLEST_SHARE = 1 / 8
+_MARGIN = 1.2
+
+
+class Packing:
+    """The share of a GPU that a job gets: what the largest like job took, a fifth more, and CUDA's own, in eighths; all of a GPU for the
+    first of its kind, which is measured so.
+
+    Args:
+        gpu_memory: bytes of the cluster's smallest GPU; None where they are not known: then nothing is shared.
+        footprints: of jobs that were done before.
+    """
+
+    def __init__(self, *, gpu_memory: int | None, footprints: Iterable[Footprint] = ()) -> None:
+        self._gpu_memory = gpu_memory
+        self._largest: dict[Hashable, int] = {}
+        for footprint in footprints:
+            self.learn(footprint.spec, footprint.model, footprint.peak_memory)
+
+    def learn(self, spec: JobSpec, model: TrainSpec, peak_memory: int) -> None:
+        """A job of this kind, on this model (its own spec, if it trained one), took so many bytes."""
+        kind = _kind(spec, model)
+        self._largest[kind] = max(peak_memory, self._largest.get(kind, 0))
+
+    def share(self, spec: JobSpec, model: TrainSpec | None) -> float:
+        """What such a job gets, 1/8 to 1; `model` is None where nothing is known of it."""
+        known = None if model is None else self._largest.get(_kind(spec, model))
+        if known is None or self._gpu_memory is None:
+            return 1.0
+        eighths = math.ceil((known * _MARGIN + CONTEXT_BYTES) / self._gpu_memory / SMALLEST_SHARE)
+        return min(1.0, eighths * SMALLEST_SHARE)
+
+
+def _kind(spec: JobSpec, model: TrainSpec) -> Hashable:
+    """Equal for jobs that take about as much memory; seeds, thetas between 0 and 1, epsilons and numbers of steps do not matter."""
+    net = model.model.model_copy(update={"theta": 1.0 if model.model.theta == 1 else 0.5})
+    return (spec.stage, model.data, net, model.defence.name, batch_size(spec), *_work(spec))
+
+
+def _work(spec: JobSpec) -> tuple[Hashable, ...]:
+    match spec:
+        case TrainSpec():
+            return (spec.training.adversarial_training,)
+        case AttackSpec() | CraftSpec():
+            attack = spec.attack
+            return (spec.evaluation.examples, attack.name, attack.norm, attack.eot_samples, attack.selection_draws > 1)
+        case DiagnoseSpec():
+            return spec.diagnosis.examples, spec.diagnosis.draws > 1
+        case SurfaceSpec():
+            return ()
+        case _:
+            return (spec.evaluation.examples,)

@@ -1,0 +1,36 @@
+"""How much of a GPU's memory the last jobs took that the store holds, for jobs like them."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from orchestrator.store.models import AttemptRecord
+from orchestrator.store.session import Store
+from orchestrator.store.timings import models_of, specs_of
+from workers.specs import JobSpec, TrainSpec
+
+_MOST = 3000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Footprint:
+    """A finished job: what it was, on which model (itself, if it trained one), and the most bytes of a GPU that it held."""
+
+    spec: JobSpec
+    model: TrainSpec
+    peak_memory: int
+
+
+def recent_footprints(store: Store) -> list[Footprint]:
+    """Of the last few thousand jobs that were done on a GPU; a bounded number of rows is read, however large the store is."""
+    measured = select(AttemptRecord.job_key, AttemptRecord.peak_memory).where(AttemptRecord.peak_memory.is_not(None))
+    with store.reading() as connection:
+        rows = connection.execute(measured.order_by(AttemptRecord.id.desc()).limit(_MOST))
+        took = {key: peak for key, peak in rows if peak is not None}  # as asked for, which a type checker does not see
+        models = models_of(connection, took)
+        specs = specs_of(connection, {*took, *models.values()})
+    return [
+        Footprint(spec=specs[key], model=model, peak_memory=peak)
+        for key, peak in took.items()
+        if isinstance(model := specs.get(models.get(key, key)), TrainSpec)
+    ]
