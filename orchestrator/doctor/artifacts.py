@@ -9,7 +9,7 @@ from pathlib import Path
 from orchestrator.doctor.disk import local_folder
 from orchestrator.doctor.line import Line
 from workers.errors import StorageError
-from workers.storage import open_storage
+from workers.storage import Storage, open_storage
 
 ADVICE = "check the path or URL, its permissions and credentials (--artifacts)"
 
@@ -35,11 +35,18 @@ def marked(url: str) -> Iterator[Mark]:
     mark = Mark(f"{folder}/mark", secrets.token_bytes(16))
     with _unmade(local_folder(url)):
         try:
-            storage.write(mark.path, mark.content, attempt="doctor")
+            _leave(storage, mark)
             yield mark
         finally:
             with suppress(StorageError):
                 storage.remove_folder(folder)
+
+
+def _leave(storage: Storage, mark: Mark) -> None:
+    try:
+        storage.write(mark.path, mark.content, attempt="doctor")
+    except StorageError as error:  # told without the mark's random name, so that nodes with the same trouble say the same
+        raise StorageError(str(error).replace(f"/{mark.path}", "")) from error
 
 
 @contextmanager
