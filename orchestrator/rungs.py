@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from orchestrator.lineage import Lineage
 from orchestrator.store.rungs import Rungs
 from workers.artifacts import Artifacts
+from workers.errors import StorageError
 from workers.specs import Earlier, Job, TrainSpec
 
 
@@ -44,7 +45,10 @@ def _taking_up(job: Job, rungs: Rungs, artifacts: Artifacts) -> Job:
     if not (isinstance(job.spec, TrainSpec) and rungs):
         return job
     before = (rung for rung in rungs.get(job.trunk_key, ()) if _is_before(rung, job.spec))
-    found = next((rung for rung in before if artifacts.checkpoint_size(rung.key)), None)
+    try:
+        found = next((rung for rung in before if artifacts.checkpoint_size(rung.key)), None)
+    except StorageError:  # the training begins at its start, if the storage comes back at all
+        found = None
     return job.model_copy(update={"resumes": found})
 
 

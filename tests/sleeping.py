@@ -71,7 +71,7 @@ def main() -> int:
         def execute(self, sweep: RunningSweep) -> None:
             sweep.slots = SLOTS
             busy = {}
-            while not sweep.board.drained:
+            while not sweep.drained:
                 while len(busy) < SLOTS and (job := sweep.take()) is not None:
                     sweep.begin(job)
                     busy[job.key] = job, time.monotonic() + asked.seconds

@@ -40,7 +40,11 @@ def opened_search(store: Store, space: Space, *, recorder: Recorder, artifacts: 
 
 
 def courses_of(space: Space, store: Store, *, study: Study, artifacts: Artifacts) -> Courses:
-    """What the space's trials are measured by."""
+    """What the space's trials are measured by.
+
+    Raises:
+        UserError: the study's trials have stood on other rungs.
+    """
     if space.search is None or not space.search.rungs:
         return lambda _, grid: WholeCourse(space, grid, store)
     rungs = Rungs(study, space.search)

@@ -11,7 +11,9 @@ from optuna.trial import FrozenTrial
 from orchestrator.search.halving import Standing, best
 from orchestrator.search.ledger import IDENTITY
 from search_spaces import SearchSection
+from workers.errors import UserError
 
+_RUNGS = "rungs"
 PROMOTES = "promotes"
 """The user attribute of a trial that takes up an earlier one which was pruned: that one's number."""
 
@@ -31,7 +33,13 @@ class Rungs:
     search asked for them stand on no rung."""
 
     def __init__(self, study: Study, section: SearchSection) -> None:
+        """Take the study of the section.
+
+        Raises:
+            UserError: its trials have stood on other rungs, on which values were others.
+        """
         self._study, self._section = study, section
+        _keep(study, [rung.model_dump_json(exclude_none=True) for rung in section.rungs])
         self._goals = [objective.goal for objective in section.objectives]
 
     def goes_on(self, trial: Trial, rung: int) -> bool | None:
@@ -83,6 +91,16 @@ class Rungs:
         if len(values) == 1:
             with warnings.catch_warnings(action="ignore"):  # a kill may have come between this and writing the decision
                 trial.report(values[0], rung + 1)
+
+
+def _keep(study: Study, rungs: list[str]) -> None:
+    held = study.user_attrs.get(_RUNGS, rungs)
+    if held != rungs:
+        raise UserError(
+            f"sweep {study.study_name}: give the space another name, since trials have stood on its rungs: "
+            f"they were: {', '.join(held)}; they are: {', '.join(rungs)}"
+        )
+    study.set_user_attr(_RUNGS, rungs)
 
 
 def standing_of(trial: FrozenTrial, rung: int) -> Standing:

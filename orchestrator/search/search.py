@@ -40,8 +40,8 @@ _TROUBLE = (SQLAlchemyError, StorageInternalError)
 class Search:
     """A `JobSource`. Everything it knows is in the database: a search that was killed is one that is opened again.
 
-    A trial that the study has as running when the search is opened is continued: its values are there, or are suggested as they would
-    have been; from them follow its jobs, of which those done are found by key; and it is told once. What a kill comes between is done
+    A trial that the study has as running when the search is opened is continued: its values are there, and what is missing of them is
+    suggested; from them follow its jobs, of which those done are found by key; and it is told once. What a kill comes between is done
     in the order that makes this true: a trial's jobs are in the store before it names them, and its verdict is told last.
     """
 

@@ -8,7 +8,7 @@ from optuna.trial import TrialState, create_trial
 
 from orchestrator.search.course import Complete, WholeCourse
 from orchestrator.search.ledger import IDENTITY, JOB_KEYS, KIND, MODEL_KEY, identity_of
-from orchestrator.search.suggest import distribution
+from orchestrator.search.suggest import distribution, values_of
 from orchestrator.store import write
 from orchestrator.store.trained_specs import TrainedSpec, trained_specs
 from orchestrator.sweep import distinct, jobs_of
@@ -24,21 +24,33 @@ _Specs = Mapping[str, Any]
 def warm_start(search: "Search") -> None:
     """Add a finished trial for each configuration of the space all of whose results the store holds, if the study has it not."""
     tried: set[tuple[tuple[str, Value], ...]] = set()
+    under_way = _under_way(search)
     for model in trained_specs(search.store):
         for values in _values(search.space, model):
             if (known := tuple(sorted(values.items()))) not in tried:
                 tried.add(known)
-                _add(search, values)
+                _add(search, values, but=under_way)
 
 
-def _add(search: "Search", values: dict[str, Value]) -> None:
+def _under_way(search: "Search") -> set[str]:
+    """The configurations of trials that a killed driver left running: their results are their own, and they will be told."""
+    found = set()
+    for trial in search.study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING)):
+        try:
+            found.add(identity_of(distinct(jobs_of(search.space.at(values_of(trial.params, search.space.parameters))))))
+        except ValueError:  # killed before it had all of its values
+            continue
+    return found
+
+
+def _add(search: "Search", values: dict[str, Value], *, but: set[str]) -> None:
     try:
         grid = search.space.at(values)
         jobs = distinct(jobs_of(grid))
     except ValueError:
         return  # values of a model that the space does not have
     identity = identity_of(jobs)
-    if search.ledger.knows(identity) or any(job.key not in search.recorded for job in jobs):
+    if identity in but or search.ledger.knows(identity) or any(job.key not in search.recorded for job in jobs):
         return
     verdict = _come_to(search, grid)
     if verdict is None:

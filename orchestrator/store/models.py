@@ -33,14 +33,14 @@ class JobRecord(Base):
     __tablename__ = "jobs"
     __table_args__ = (
         CheckConstraint("state IN ('planned', 'done', 'failed')", name="state"),
-        Index(None, "key", "stage", "state"),  # a sweep's jobs are counted without reading their specs
+        Index(None, "state", "key"),
     )
 
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
     key_version: Mapped[int]
     stage: Mapped[Word]
     spec: Mapped[str] = mapped_column(Text)
-    state: Mapped[Word] = mapped_column(index=True)
+    state: Mapped[Word]
 
 
 class JobParentRecord(Base):
@@ -54,13 +54,16 @@ class JobParentRecord(Base):
 
 
 class SweepJobRecord(Base):
-    """Which jobs a sweep holds; `in_space` is false where a narrower space was launched later."""
+    """Which jobs a sweep holds; `in_space` is false where a narrower space was launched later. `stage` is the job's, so that a sweep's jobs
+    are counted without looking at each."""
 
     __tablename__ = "sweep_jobs"
+    __table_args__ = (Index(None, "sweep_id", "in_space", "stage"),)
 
     sweep_id: Mapped[int] = mapped_column(ForeignKey("sweeps.id"), primary_key=True)
     job_key: Mapped[str] = mapped_column(String(64), ForeignKey("jobs.key"), primary_key=True, index=True)
     in_space: Mapped[bool]
+    stage: Mapped[Word] = mapped_column(server_default="")
 
 
 class AttemptRecord(Base):

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any, get_args
 
-from sqlalchemy import Connection, Select, func, literal, select
+from sqlalchemy import Connection, Select, func, select
 
 from orchestrator.store.describe import describe
 from orchestrator.store.leases import database_now, is_alive, living_sweeps
@@ -66,29 +66,35 @@ def _in_space(statement: AnySelect, sweep: int | None) -> AnySelect:
 
 
 def _counts(connection: Connection, sweep: int | None) -> Counts:
-    """By sweep and stage, counted by the database: a sweep of 100,000 jobs is too much to count here while somebody waits."""
+    """By sweep and stage, counted by the database: a sweep of 100,000 jobs is too much to count here while somebody waits.
+
+    All jobs are counted by what the sweep says of them; looked at are only those that are not done.
+    """
     counts: Counts = defaultdict(lambda: defaultdict(Counter))
-    for number, stage, state, jobs in connection.execute(_counted(sweep, JobRecord.state)):
-        counts[number][stage]["waiting" if state == "planned" else state] += jobs
-    running = _running(living_sweeps(connection))
-    blocked = _blocked()
+    columns = SweepJobRecord.sweep_id, SweepJobRecord.stage
+    everything = _in_space(select(*columns, func.count()), sweep).group_by(*columns)
+    for number, stage, jobs in connection.execute(everything):
+        counts[number][stage]["done"] += jobs
+    running, blocked = _running(living_sweeps(connection)), _blocked()
     planned = JobRecord.state == "planned"
-    told_apart = {
-        "running": planned & JobRecord.key.in_(running),
-        "blocked": planned & JobRecord.key.in_(blocked) & JobRecord.key.not_in(running),
-    }
-    for state, condition in told_apart.items():
-        for number, stage, _, jobs in connection.execute(_counted(sweep, literal(state)).where(condition)):
+    told_apart = [
+        ("done", "failed", JobRecord.state == "failed"),
+        ("done", "waiting", planned),
+        ("waiting", "running", planned & JobRecord.key.in_(running)),
+        ("waiting", "blocked", planned & JobRecord.key.in_(blocked) & JobRecord.key.not_in(running)),
+    ]
+    for taken_for, state, condition in told_apart:
+        for number, stage, jobs in connection.execute(_counted(sweep).where(condition)):
             counts[number][stage][state] += jobs
-            counts[number][stage]["waiting"] -= jobs
+            counts[number][stage][taken_for] -= jobs
     return counts
 
 
-def _counted(sweep: int | None, state: Any) -> AnySelect:
-    """The jobs in a space by sweep, stage and `state`."""
-    columns = SweepJobRecord.sweep_id, JobRecord.stage
-    statement = select(*columns, state.label("state"), func.count()).join(JobRecord, JobRecord.key == SweepJobRecord.job_key)
-    return _in_space(statement, sweep).group_by(*columns, "state")
+def _counted(sweep: int | None) -> AnySelect:
+    """The jobs in a space by sweep and stage."""
+    columns = SweepJobRecord.sweep_id, SweepJobRecord.stage
+    statement = select(*columns, func.count()).select_from(JobRecord).join(SweepJobRecord, SweepJobRecord.job_key == JobRecord.key)
+    return _in_space(statement, sweep).group_by(*columns)
 
 
 def running_jobs(connection: Connection) -> set[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Table, case, func, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, case, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from orchestrator.store.columns import Base, table_of, utc_now
@@ -191,12 +191,12 @@ def _set_space(connection: Connection, sweep: int, keys: Iterable[str]) -> None:
 
 def _hold(connection: Connection, sweep: int, keys: Iterable[str]) -> None:
     """The jobs are in the sweep's space."""
-    rows = [{"sweep_id": sweep, "job_key": key, "in_space": True} for key in keys]
-    upsert = insert_ignoring(connection, table_of(SweepJobRecord)).on_conflict_do_update(
-        index_elements=["sweep_id", "job_key"], set_={"in_space": True}
-    )
-    if rows:
-        connection.execute(upsert, rows)
+    held = bindparam("held")
+    stage = select(JobRecord.stage).where(JobRecord.key == held).scalar_subquery()
+    row = {"sweep_id": sweep, "job_key": held, "in_space": True, "stage": stage}
+    upsert = insert_ignoring(connection, table_of(SweepJobRecord)).values(row)
+    if rows := [{"held": key} for key in keys]:
+        connection.execute(upsert.on_conflict_do_update(index_elements=["sweep_id", "job_key"], set_={"in_space": True}), rows)
 
 
 def _finish_attempt(connection: Connection, attempt_id: int, ended: Row) -> None:

@@ -61,7 +61,7 @@ def _model(number: int, *, sweep: int, examples: int, generator: np.random.Gener
     spec = json.dumps({"stage": "attack", "model": {"theta": theta}, "data": {"name": "cifar10"}, "filling": "x" * 600})
     yield JobRecord, [{"key": key, "key_version": 1, "stage": stage, "spec": spec, "state": "done"} for key, stage in keys]
     yield JobParentRecord, [{"child_key": key, "role": "model", "parent_key": model} for key, _ in keys[1:]]
-    yield SweepJobRecord, [{"sweep_id": sweep, "job_key": key, "in_space": True} for key, _ in keys]
+    yield SweepJobRecord, [{"sweep_id": sweep, "job_key": key, "in_space": True, "stage": stage} for key, stage in keys]
     started, finished = _START + timedelta(minutes=number), _START + timedelta(minutes=number, seconds=1)
     ran = {"number": 1, "sweep_id": sweep, "started_at": started, "finished_at": finished, "outcome": "done"}
     yield AttemptRecord, [{"job_key": key, **ran} for key, _ in keys]

@@ -110,7 +110,7 @@ def test_a_model_costs_what_its_rungs_cost_too_in_whichever_sweep_they_are(store
 def keep_checkpoints(root: Path, *jobs: Job) -> Artifacts:
     artifacts = Artifacts(root)
     for job in jobs:
-        artifacts.folder(job.key).write(CHECKPOINT, b"state")
+        artifacts.folder(job.key).save(CHECKPOINT, b"state")
     return artifacts
 
 

@@ -132,7 +132,8 @@ def test_a_cluster_without_room_is_made_to_grow(tmp_path: Path) -> None:
     port, cpus = free_port(), {"ray.head.default": 0, "worker": 1}
     types = {name: {"resources": {"CPU": count}, "node_config": {}, "min_workers": 0, "max_workers": 2} for name, count in cpus.items()}
     config = {"cluster_name": "grows", "max_workers": 2, "head_node_type": "ray.head.default", "available_node_types": types}
-    config |= {"provider": {"type": "fake_multinode", "gcs_address": f"127.0.0.1:{port}"}, "auth": {"ssh_user": "nobody"}}
+    provider = {"type": "fake_multinode", "gcs_address": f"127.0.0.1:{port}", "disable_node_updaters": True}
+    config |= {"provider": provider, "auth": {"ssh_user": "nobody"}}
     config |= {"idle_timeout_minutes": 5, "upscaling_speed": 1.0, "docker": {}, "file_mounts": {}, "cluster_synced_files": []}
     commands = ("initialization", "setup", "head_setup", "worker_setup", "head_start_ray", "worker_start_ray")
     config |= {f"{name}_commands": [] for name in commands}

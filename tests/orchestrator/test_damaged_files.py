@@ -83,6 +83,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.fault("artifact truncated or bits flipped", outcome="found by its checksum and computed again")
 @pytest.mark.parametrize(
     ("stage", "file", "damage"),
     [
@@ -112,6 +113,7 @@ def test_damaged_files_are_made_again_by_the_next_launch_and_the_rows_are_those_
     assert "nothing to do" in sweep(tmp_path, WIDE)[1]
 
 
+@pytest.mark.fault("artifact truncated or bits flipped", outcome="found by its checksum and computed again")
 def test_damage_of_a_models_own_parent_is_mended_first(tmp_path: Path, undisturbed: Path) -> None:
     assert sweep(tmp_path, NARROW)[0] == 0
     job = job_of(tmp_path, "fine_tune")
@@ -123,6 +125,7 @@ def test_damage_of_a_models_own_parent_is_mended_first(tmp_path: Path, undisturb
     assert everything_is_whole(tmp_path)
 
 
+@pytest.mark.fault("artifact truncated or bits flipped", outcome="found by its checksum and computed again")
 def test_a_damaged_result_that_was_never_recorded_is_computed_again(tmp_path: Path, undisturbed: Path) -> None:
     assert sweep(tmp_path, NARROW)[0] == 0
     for path in (tmp_path / "sweeps").glob("results.db*"):
@@ -155,6 +158,7 @@ def fill(path: Path) -> None:
             opened.write(b"x" * 1000)
 
 
+@pytest.mark.fault("disk full under the artifacts", outcome="jobs fail in one line; with room again, the next launch completes the sweep")
 def test_a_full_disk_fails_jobs_with_one_line_and_when_there_is_room_again_a_launch_completes_the_sweep(
     tmp_path: Path, undisturbed: Path
 ) -> None:
@@ -183,6 +187,7 @@ def store_failures(store) -> list[str]:
     return [failure.key for failure in failures(store, "tiny")]
 
 
+@pytest.mark.fault("data file corrupt", outcome="named with its checksum; the other jobs go on")
 def test_a_corrupt_data_file_is_named_and_the_other_jobs_go_on(tmp_path: Path, undisturbed: Path) -> None:
     batches = tmp_path / "data" / "cifar-10-batches-py"
     batches.mkdir(parents=True)

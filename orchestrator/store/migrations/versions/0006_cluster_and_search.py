@@ -1,5 +1,5 @@
-"""Who drives a sweep, by a token that nobody else has; jobs counted by an index alone; models that were stopped at a rung (earlier ones
-were trained to the end)."""
+"""Who drives a sweep; jobs counted without looking at each; models that were stopped at a rung (earlier ones were trained to the
+end); ranks stage by stage."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -26,7 +26,11 @@ def _rungs() -> None:
 
 
 def _counting() -> None:
-    op.create_index(op.f("ix_jobs_key_stage_state"), "jobs", ["key", "stage", "state"])
+    op.drop_index(op.f("ix_jobs_state"), "jobs")
+    op.create_index(op.f("ix_jobs_state_key"), "jobs", ["state", "key"])
+    op.add_column("sweep_jobs", sa.Column("stage", sa.String(length=32), nullable=False, server_default=""))
+    op.execute("UPDATE sweep_jobs SET stage = (SELECT jobs.stage FROM jobs WHERE jobs.key = sweep_jobs.job_key)")
+    op.create_index(op.f("ix_sweep_jobs_sweep_id_in_space_stage"), "sweep_jobs", ["sweep_id", "in_space", "stage"])
 
 
 def _stage_ranks() -> None:

@@ -167,17 +167,17 @@ CREATE TABLE surfaces (
 CREATE TABLE sweep_jobs (
 	sweep_id INTEGER NOT NULL, 
 	job_key VARCHAR(64) NOT NULL, 
-	in_space BOOLEAN NOT NULL, 
+	in_space BOOLEAN NOT NULL, stage VARCHAR(32) DEFAULT '' NOT NULL, 
 	CONSTRAINT pk_sweep_jobs PRIMARY KEY (sweep_id, job_key), 
 	CONSTRAINT fk_sweep_jobs_job_key_jobs FOREIGN KEY(job_key) REFERENCES jobs ("key"), 
 	CONSTRAINT fk_sweep_jobs_sweep_id_sweeps FOREIGN KEY(sweep_id) REFERENCES sweeps (id)
 );
-INSERT INTO "sweep_jobs" VALUES(1,'23b63dba4bb5dde8af2cb983256227198310c56e675bf83ff31ab336ff8bd26d',1);
-INSERT INTO "sweep_jobs" VALUES(1,'7373d2eb20938fc0400fa8d4898c78744c41682dfd4dad794c2651f069662da7',1);
-INSERT INTO "sweep_jobs" VALUES(1,'b2ec2e7f8ffdec9c60bfdba4716418739be793b6f430024daf151e62a4474971',1);
-INSERT INTO "sweep_jobs" VALUES(1,'d51dc66c4360f0da47e139cf8bd6e0070b1a845353916601b15bd9128fee2969',1);
-INSERT INTO "sweep_jobs" VALUES(1,'df700f03cef9533b92cda603d444b38afe55f18fd08cd504beed2d4512a09692',1);
-INSERT INTO "sweep_jobs" VALUES(1,'e15745cc13fee418ceb86b99cd44aa255c6627f6330a942bf2f37c928cfc15cc',1);
+INSERT INTO "sweep_jobs" VALUES(1,'23b63dba4bb5dde8af2cb983256227198310c56e675bf83ff31ab336ff8bd26d',1,'evaluate');
+INSERT INTO "sweep_jobs" VALUES(1,'7373d2eb20938fc0400fa8d4898c78744c41682dfd4dad794c2651f069662da7',1,'defend');
+INSERT INTO "sweep_jobs" VALUES(1,'b2ec2e7f8ffdec9c60bfdba4716418739be793b6f430024daf151e62a4474971',1,'attack');
+INSERT INTO "sweep_jobs" VALUES(1,'d51dc66c4360f0da47e139cf8bd6e0070b1a845353916601b15bd9128fee2969',1,'craft');
+INSERT INTO "sweep_jobs" VALUES(1,'df700f03cef9533b92cda603d444b38afe55f18fd08cd504beed2d4512a09692',1,'pretrain');
+INSERT INTO "sweep_jobs" VALUES(1,'e15745cc13fee418ceb86b99cd44aa255c6627f6330a942bf2f37c928cfc15cc',1,'attack');
 CREATE TABLE sweeps (
 	id INTEGER NOT NULL, 
 	name VARCHAR(200) NOT NULL, 
@@ -245,7 +245,6 @@ CREATE TABLE worst_cases (
 	CONSTRAINT pk_worst_cases PRIMARY KEY (model_key, knowledge, norm, epsilon, n_examples, batch_size, draws), 
 	CONSTRAINT fk_worst_cases_model_key_jobs FOREIGN KEY(model_key) REFERENCES jobs ("key")
 );
-CREATE INDEX ix_jobs_state ON jobs (state);
 CREATE INDEX ix_job_parents_parent_key ON job_parents (parent_key);
 CREATE INDEX ix_sweep_jobs_job_key ON sweep_jobs (job_key);
 CREATE INDEX ix_attempts_sweep_id_outcome ON attempts (sweep_id, outcome);
@@ -255,7 +254,8 @@ CREATE INDEX ix_attack_results_model_key ON attack_results (model_key);
 CREATE INDEX ix_attack_results_attack_epsilon_literal_knowledge ON attack_results (attack, epsilon_literal, knowledge);
 CREATE INDEX ix_diagnoses_model_key ON diagnoses (model_key);
 CREATE INDEX ix_surfaces_model_key ON surfaces (model_key);
-CREATE INDEX ix_jobs_key_stage_state ON jobs ("key", stage, state);
+CREATE INDEX ix_jobs_state_key ON jobs (state, "key");
+CREATE INDEX ix_sweep_jobs_sweep_id_in_space_stage ON sweep_jobs (sweep_id, in_space, stage);
 CREATE VIEW v_jobs AS SELECT sweeps.name AS sweep, sweep_jobs.in_space, jobs."key" AS job_key, jobs.stage, jobs.state, (SELECT count(*) AS count_1 
 FROM attempts 
 WHERE attempts.job_key = jobs."key") AS attempts, CASE WHEN (jobs.state = 'failed') THEN (SELECT attempts.error 
