@@ -28,6 +28,7 @@ from orchestrator.capacity import slots, wait_for_room  # noqa: E402
 from orchestrator.cluster import join_cluster  # noqa: E402
 from orchestrator.executors import Folders, Resources  # noqa: E402
 from orchestrator.own_ray import own_ray  # noqa: E402
+from orchestrator.relief import Relief, Terms  # noqa: E402
 from orchestrator.running import RunningSweep  # noqa: E402
 from orchestrator.scratch import scratch_folder  # noqa: E402
 from orchestrator.trainable import attempt  # noqa: E402
@@ -139,7 +140,8 @@ class JobSearcher(Searcher):
         super().__init__()
         self._sweep, self._folders, self._resources, self._gpu = sweep, folders, resources, gpu
         self._jobs: dict[str, Job] = {}
-        self._errors: dict[str, tuple[str, str, str | None]] = {}
+        self._relief = Relief()
+        self._errors: dict[str, dict[str, Any]] = {}
         self._superseded: dict[str, str] = {}
 
     def suggest(self, trial_id: str) -> Any:
@@ -154,14 +156,21 @@ class JobSearcher(Searcher):
         return self._config(job)
 
     def _config(self, job: Job) -> dict[str, Any]:
+        terms = self._relief.terms(job)
         return {
             "job": JOB.dump_json(job).decode(),
             "artifacts": self._folders.artifacts,
             "data_root": str(self._folders.data_root) if self._folders.data_root else None,
             "device": self._resources.device(job.stage, available=self._gpu),
             "threads": self._resources.cpus_per_job,
-            "gpus": self._resources.gpus(job.stage, available=self._gpu),
+            "gpus": self._gpus(job, terms),
+            "examples_per_pass": terms.examples_per_pass,
         }
+
+    def _gpus(self, job: Job, terms: Terms) -> float:
+        """The job's share of a GPU; one that ran out of memory gets all of it."""
+        share = self._resources.gpus(job.stage, available=self._gpu)
+        return max(share, 1.0) if terms.whole and share > 0 else share
 
     def begin(self, trial_id: str) -> None:
         """The trial's worker has started."""
@@ -169,7 +178,7 @@ class JobSearcher(Searcher):
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         if "error" in result:
-            self._errors[trial_id] = (result["error"], result["traceback"], result["damaged"])
+            self._errors[trial_id] = result
         elif "superseded" in result:
             self._superseded[trial_id] = result["superseded"]
         elif "epoch" in result:
@@ -184,10 +193,16 @@ class JobSearcher(Searcher):
         elif not error:
             self._sweep.succeed(job)
         elif trial_id in self._errors:
-            message, trace, damaged = self._errors.pop(trial_id)
-            self._sweep.fail(job, error=message, traceback=trace, damaged=damaged)
+            self._fail(job, self._errors.pop(trial_id))
         else:
             self._sweep.lost(job, error="the worker process died (killed, or out of memory)", traceback="")
+
+    def _fail(self, job: Job, said: dict[str, Any]) -> None:
+        """The attempt failed, and said why."""
+        if said["short_of_memory"]:
+            self._sweep.short_of_memory(job, error=said["error"], traceback=said["traceback"], relief=self._relief.grant(job))
+        else:
+            self._sweep.fail(job, error=said["error"], traceback=said["traceback"], damaged=said["damaged"])
 
     def save(self, checkpoint_path: str) -> None:
         """Tune's checkpoints of the search are of no use to us: `launch` plans anew from the database."""

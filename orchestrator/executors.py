@@ -5,10 +5,11 @@ import traceback
 from dataclasses import dataclass
 from typing import Protocol
 
+from orchestrator.relief import Relief
 from orchestrator.running import RunningSweep
 from orchestrator.trainable import damaged, describe
 from workers.data.remote import DataRoot
-from workers.errors import SupersededError, UserError
+from workers.errors import ShortOfMemoryError, SupersededError, UserError
 from workers.fields import Stage
 from workers.results import BatchRecord, EpochRecord
 from workers.specs import Job
@@ -70,7 +71,7 @@ class InlineExecutor:
     """One job after the other in this process: for debugging and tests, with the same results as the cluster's."""
 
     def __init__(self, folders: Folders, resources: Resources) -> None:
-        self._folders, self._resources = folders, resources
+        self._folders, self._resources, self._relief = folders, resources, Relief()
 
     def execute(self, sweep: RunningSweep) -> None:
         import torch
@@ -92,11 +93,19 @@ class InlineExecutor:
                 sweep.batch(job, record)
 
         sweep.begin(job)
-        settings = Settings(self._folders.artifacts, self._folders.data_root, device=device, threads=self._resources.cpus_per_job)
+        settings = Settings(
+            self._folders.artifacts,
+            self._folders.data_root,
+            device=device,
+            threads=self._resources.cpus_per_job,
+            examples_per_pass=self._relief.terms(job).examples_per_pass,
+        )
         try:
             run(job, settings, attempt="inline", report=report)
         except SupersededError as error:
             sweep.superseded(job, error=describe(error))
+        except ShortOfMemoryError as error:
+            sweep.short_of_memory(job, error=describe(error), traceback=traceback.format_exc(), relief=self._relief.grant(job))
         except Exception as error:
             sweep.fail(job, error=describe(error), traceback=traceback.format_exc(), damaged=damaged(error))
         else:

@@ -150,6 +150,10 @@ class RunningSweep:
             self.source.failed(job)
         self.last = f"{label(job)}: {'failed' if final else 'failed, will be tried again'}: {error}"
 
+    def short_of_memory(self, job: Job, *, error: str, traceback: str, relief: str | None) -> None:
+        """An attempt ran out of memory. It counts as a failure only where the next one gets no `relief`."""
+        self.fail(job, error=error if relief is None else f"{error}; {relief}", traceback=traceback, counted=relief is None)
+
     def _is_recreated(self, parent: Job | None, *, child: Job) -> bool:
         """Have a parent computed again, if its files are damaged indeed; whether that is done, or under way."""
         if parent is None:

@@ -3,7 +3,7 @@
 import traceback
 from typing import Any
 
-from workers.errors import ArtifactError, StorageError, SupersededError
+from workers.errors import ArtifactError, ShortOfMemoryError, StorageError, SupersededError
 from workers.reports import throttled
 from workers.results import BatchRecord, EpochRecord
 from workers.specs import JOB
@@ -32,6 +32,8 @@ def attempt(config: dict[str, Any]) -> None:
         data_root=data_root(config["data_root"]),
         device=config["device"],
         threads=config["threads"],
+        gpu_share=config["gpus"] or 1.0,
+        examples_per_pass=config["examples_per_pass"],
     )
 
     job = JOB.validate_json(config["job"])
@@ -41,7 +43,8 @@ def attempt(config: dict[str, Any]) -> None:
         tune.report({"superseded": describe(error)})
         return
     except Exception as error:
-        tune.report({"error": describe(error), "traceback": traceback.format_exc(), "damaged": damaged(error)})
+        short = isinstance(error, ShortOfMemoryError)
+        tune.report({"error": describe(error), "traceback": traceback.format_exc(), "damaged": damaged(error), "short_of_memory": short})
         raise AttemptFailedError(job.key) from error
     tune.report({"done_key": job.key})
 

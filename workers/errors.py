@@ -29,5 +29,9 @@ class JobError(Exception):
     """A job ran and cannot give a trustworthy result (a NaN loss, a point outside the epsilon ball)."""
 
 
+class ShortOfMemoryError(JobError):
+    """A job needs more memory than it was given; nothing is wrong with it otherwise."""
+
+
 class NonFiniteError(JobError):
     """What an attack goes by, or where it ends, is not finite."""

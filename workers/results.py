@@ -144,10 +144,13 @@ class SurfaceOutcome(Frozen):
 
 
 class Result(Frozen):
-    """A job's result. `files` holds the SHA-256 of each other file of the artifact; `seconds` is the wall time of the job's work."""
+    """A job's result. `files` holds the SHA-256 of each other file of the artifact; `seconds` is the wall time of the job's work.
+
+    `peak_memory` is the most bytes of a GPU that it held; None on a CPU, and where its passes were divided to make do with less."""
 
     key: str
     seconds: float
+    peak_memory: int | None = None
     environment: Environment
     files: dict[str, str] = {}
     outcome: Annotated[TrainOutcome | FlagsOutcome | CraftOutcome | DiagnosisOutcome | SurfaceOutcome, Field(discriminator="kind")]

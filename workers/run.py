@@ -12,11 +12,12 @@ from workers.artifacts import Artifacts, JobFolder
 from workers.course import SAVE_SECONDS, ProgressFile
 from workers.data.remote import DataRoot
 from workers.environment import record_environment
-from workers.errors import ArtifactError, SupersededError, UserError
+from workers.errors import ArtifactError, ShortOfMemoryError, SupersededError, UserError
+from workers.memory import is_shortage, keep_within, most_taken, shortage
 from workers.reports import Report, say_nothing
 from workers.results import Result
 from workers.specs import Job, TrainSpec
-from workers.stages import Room, compute
+from workers.stages import Computed, Room, compute
 from workers.train import Checkpoint
 
 
@@ -25,7 +26,8 @@ class Settings:
     """Where a worker finds and leaves things, and with what it computes; nothing here changes a result's meaning.
 
     `artifacts` is a folder or a URL of fsspec, `data_root` too (a URL's files are kept on this machine, see `workers.data.remote`).
-    Unfinished evaluations, attacks and craftings are saved after a batch, at most every `save_seconds`.
+    Unfinished evaluations, attacks and craftings are saved after a batch, at most every `save_seconds`. Of a GPU a job takes no more
+    memory than its `gpu_share`; where that is short, `examples_per_pass` divides passes through the net, but no training's.
     """
 
     artifacts: str | Path
@@ -33,6 +35,8 @@ class Settings:
     device: str = "cpu"
     threads: int = 1
     save_seconds: float = SAVE_SECONDS
+    gpu_share: float = 1.0
+    examples_per_pass: int | None = None
 
 
 def run(job: Job, settings: Settings, *, attempt: str = "local", report: Report = say_nothing) -> Result:
@@ -48,6 +52,7 @@ def run(job: Job, settings: Settings, *, attempt: str = "local", report: Report 
         ArtifactError: a parent's artifact is missing or corrupt.
         DataError: the data set is missing or corrupt.
         JobError: the job's result cannot be trusted.
+        ShortOfMemoryError: the job needs more memory than there is for it.
         StorageError: artifacts cannot be read or written.
         SupersededError: the job was given to another attempt meanwhile, which is not done yet.
     """
@@ -74,13 +79,26 @@ def _compute(job: Job, settings: Settings, artifacts: Artifacts, folder: JobFold
     device = _device(settings.device)
     started = time.perf_counter()
     folder.begin(job)
-    room = Room(job, artifacts, folder, settings.data_root, device, settings.save_seconds)
-    outcome, files = compute(room, report)
+    room = Room(job, artifacts, folder, settings.data_root, device, settings.save_seconds, settings.examples_per_pass)
+    keep_within(device, share=settings.gpu_share)
+    outcome, files = _computed(room, settings, report)
+    peak = most_taken(device) if settings.examples_per_pass is None else None
     digests = {name: folder.write(name, content) for name, content in files.items()}
     environment = record_environment(device, settings.threads)
-    result = Result(key=job.key, seconds=time.perf_counter() - started, environment=environment, files=digests, outcome=outcome)
+    seconds = time.perf_counter() - started
+    result = Result(key=job.key, seconds=seconds, peak_memory=peak, environment=environment, files=digests, outcome=outcome)
     first = folder.commit(result)
     if not (isinstance(job.spec, TrainSpec) and job.spec.is_rung):  # a rung's is what others go on from
         Checkpoint(folder).discard()
     ProgressFile(folder).discard()
     return first
+
+
+def _computed(room: Room, settings: Settings, report: Report) -> Computed:
+    try:
+        return compute(room, report)
+    except (MemoryError, RuntimeError) as error:
+        if not is_shortage(error):
+            raise
+        said = shortage(room.job, room.device, share=settings.gpu_share, examples_per_pass=settings.examples_per_pass)
+        raise ShortOfMemoryError(said) from error

@@ -70,6 +70,7 @@ class Room:
     data_root: DataRoot
     device: torch.device
     save_seconds: float = SAVE_SECONDS
+    examples_per_pass: int | None = None
 
     def seed(self, purpose: str) -> int:
         return derive_seed(self.job.trunk_key, purpose)
@@ -100,7 +101,9 @@ class Room:
 
     def network(self, key: str) -> tuple[Network, DataSpec]:
         """A trained model, frozen and in eval mode, by its job key, and the data that it was trained on."""
-        return _load_network(self.artifacts.url, key, self._weights(key), self.device)
+        network, data = _load_network(self.artifacts.url, key, self._weights(key), self.device)
+        network.examples_at_once = self.examples_per_pass  # of every job that finds it in this process
+        return network, data
 
     def _weights(self, key: str) -> str:
         """The SHA-256 of a trained model's weights: a model that was lost and trained again on a GPU may differ in its last bits."""

@@ -17,13 +17,13 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the name that every PyTorch user knows)
 
 from workers.attacks import input_gradient
+from workers.batches import POINTS_PER_PASS
 from workers.errors import JobError
 from workers.fields import NormName
 from workers.models import Network
 from workers.results import SurfaceOutcome
 from workers.surface_settings import SurfaceSettings
 
-_POINTS_PER_PASS = 256
 _ORDERS: dict[NormName, float] = {"l2": 2.0, "linf": float("inf")}
 
 
@@ -127,7 +127,7 @@ def _under_one_draw(
     places = torch.cartesian_prod(axis, axis).flip(1)
     network.seed(seed)
     with network.frozen(), torch.no_grad():
-        logits = torch.cat([network(_points(network, example, part, directions, settings)) for part in places.split(_POINTS_PER_PASS)])
+        logits = torch.cat([network(_points(network, example, part, directions, settings)) for part in places.split(POINTS_PER_PASS)])
     losses = F.cross_entropy(logits.float(), label.expand(len(logits)), reduction="none")
     shape = (settings.resolution, settings.resolution)
     return losses.view(shape), logits.argmax(dim=1).to(torch.uint8).view(shape)

@@ -109,7 +109,7 @@ def test_the_size_of_the_passes_changes_nothing_but_the_rounding(fields, monkeyp
 
     net = network(width=4, **fields)
     whole = surface(net).losses
-    monkeypatch.setattr(module, "_POINTS_PER_PASS", 3)
+    monkeypatch.setattr(module, "POINTS_PER_PASS", 3)
     torch.testing.assert_close(surface(net).losses, whole, rtol=1e-3, atol=1e-4)
 
 

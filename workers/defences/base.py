@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from workers.defence_spec import DefenceSpec
+from workers.divided import Part
 
 
 class Defence:
@@ -28,6 +29,7 @@ class Defence:
         self.generator: torch.Generator | None = None
         self._derandomised = False
         self._held: dict[Hashable, Tensor] | None = None
+        self.part: Part | None = None
 
     @property
     def label(self) -> str:
@@ -80,12 +82,15 @@ class Defence:
         Raises:
             RuntimeError: there is no generator: randomness must be explicit.
         """
-        if self._held is None:
-            return self._drawn(shape, device)
         place = (id(owner), *shape[1:])
+        if self._held is None:
+            return self._drawn(shape, device) if self.part is None else self._of_part(self.part, place, shape, device)
         if place not in self._held:
             self._held[place] = self._drawn((1, *shape[1:]), device)
         return self._held[place].expand(tuple(shape))
+
+    def _of_part(self, part: Part, owner: Hashable, shape: Sequence[int], device: torch.device) -> Tensor:
+        return part.drawn((id(self), owner), lambda: self._drawn((part.count, *shape[1:]), device))[part.place]
 
     def _drawn(self, shape: Sequence[int], device: torch.device) -> Tensor:
         if self.generator is None:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from workers.divided import Part
 from workers.fields import AllZero, Draws, SketchModes
 
 _CHANNEL_MODES = 2
@@ -46,6 +47,7 @@ class LatentSketch:
         self.generator: torch.Generator | None = None
         self._full = False
         self._held: dict[int, Scales] | None = None
+        self.part: Part | None = None
 
     @property
     def live(self) -> bool:
@@ -89,10 +91,15 @@ class LatentSketch:
         if not self.live:
             return [None] * len(rank)
         if self._held is None:
-            return self._draw(rank, device=device, batch=batch)
+            return self._draw(rank, device=device, batch=batch) if self.part is None else self._of_part(self.part, rank, device, owner)
         if id(owner) not in self._held:
             self._held[id(owner)] = self._draw(rank, device=device, batch=1)
         return self._held[id(owner)]
+
+    def _of_part(self, part: Part, rank: Sequence[int], device: torch.device, owner: object) -> Scales:
+        """The part's rows of what the layer drew for the whole pass."""
+        drawn = part.drawn((id(self), id(owner)), lambda: self._draw(rank, device=device, batch=part.count))
+        return [flags if flags is None or flags.ndim == 1 else flags[part.place] for flags in drawn]
 
     def _draw(self, rank: Sequence[int], *, device: torch.device, batch: int) -> Scales:
         if self.generator is None:

@@ -5,10 +5,12 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from workers.data import DatasetInfo
 from workers.defence_spec import UNDEFENDED, DefenceSpec
 from workers.defences import DEFENCES, Defence
+from workers.divided import Part
 from workers.errors import UserError
 from workers.fields import Initialisation, ModelName, Randomness, SignGradientName
 from workers.layers import DenseKernel, LatentSketch, SignGradient, TuckerKernel
@@ -27,6 +29,9 @@ class Network(nn.Module):
 
     Every forward pass of a net with theta < 1 draws a fresh sketch per layer from the generator given to `seed`; so does a defence
     that is randomised. Both do so in train and eval mode alike.
+
+    In eval mode at most `examples_at_once` go through the layers together (None: all): less memory, under the same draws, and with the
+    same logits up to rounding. What a gradient needs of a part is computed again when its turn comes.
     """
 
     mean: Tensor
@@ -48,11 +53,34 @@ class Network(nn.Module):
         self.defence: Defence = DEFENCES[defence.name](defence, bounds=(info.low, info.high))
         self.defence.install(body)
         self.bounds = (info.low, info.high)
+        self.examples_at_once: int | None = None
         per_channel = (1, -1, *[1] * (len(info.shape) - 1))
         self.register_buffer("mean", torch.tensor(info.mean).view(per_channel), persistent=False)
         self.register_buffer("std", torch.tensor(info.std).view(per_channel), persistent=False)
 
     def forward(self, inputs: Tensor) -> Tensor:
+        most = self.examples_at_once
+        if self.training or most is None or len(inputs) <= most:
+            return self._pass(inputs)
+        places = [slice(start, start + most) for start in range(0, len(inputs), most)]
+        first = Part(len(inputs), places[0])
+        return torch.cat([self._divided(inputs[place], first.at(place)) for place in places])
+
+    def _divided(self, inputs: Tensor, part: Part) -> Tensor:
+        """The logits of a part of a pass; nothing is kept for its gradient but its inputs and what was drawn."""
+        # All randomness is explicit, and `part` holds it: PyTorch's own generators need not be saved.
+        logits: Tensor = checkpoint(self._of_part, inputs, part, use_reentrant=False, preserve_rng_state=False)
+        return logits
+
+    def _of_part(self, inputs: Tensor, part: Part) -> Tensor:
+        before = self.sketch.part
+        self.sketch.part = self.defence.part = part
+        try:
+            return self._pass(inputs)
+        finally:
+            self.sketch.part = self.defence.part = before
+
+    def _pass(self, inputs: Tensor) -> Tensor:
         logits: Tensor = self.body((self.defence.transform(inputs) - self.mean) / self.std)
         return logits
 
