@@ -9,6 +9,7 @@ import typer
 
 from orchestrator.comparison_commands import compare
 from orchestrator.db_commands import db
+from orchestrator.doctor_commands import doctor
 from orchestrator.escaping import visible
 from orchestrator.job_commands import show
 from orchestrator.launch_options import (
@@ -163,6 +164,7 @@ def plan(  # noqa: PLR0913 (each is an option of the command)
         _console().print(render_estimate(estimated(found, where, workers=workers), price=price), soft_wrap=True)
 
 
+app.command()(doctor)
 app.command()(submit)
 app.command()(show)
 app.command()(compare)

@@ -20,9 +20,8 @@ _PAUSE_SECONDS = 0.05  # a source of jobs that has none now, nothing being under
 
 @dataclass(frozen=True)
 class Resources:
-    """What a job gets. `gpus_per_train` and `gpus_per_attack` None: what `Packing` finds, at first 1, where the machine or cluster
-    has a GPU, else 0. `workers` limits how
-    many jobs run at once (None: as many as fit). CPU cores are also the job's threads."""
+    """What a job gets. `gpus_per_train` and `gpus_per_attack` None: what `Packing` finds, at first 1, where the machine or cluster has a
+    GPU, else 0. `workers` limits how many jobs run at once (None: as many as fit). CPU cores are also the job's threads."""
 
     cpus_per_job: int = 1
     gpus_per_train: float | None = None

@@ -18,11 +18,16 @@ _PACKAGES = ("robustsweep", "torch", "numpy", "ray", "safetensors", "scikit-lear
 def record_environment(device: torch.device, threads: int) -> Environment:
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
     return Environment(
-        host=socket.gethostname(), device=f"{device.type}: {name}", threads=threads, git_revision=_git_revision(), versions=_versions()
+        host=socket.gethostname(),
+        device=f"{device.type}: {name}",
+        threads=threads,
+        git_revision=source_revision(),
+        versions=package_versions(),
     )
 
 
-def _versions() -> dict[str, str]:
+def package_versions() -> dict[str, str]:
+    """Python's version, and those of the packages that results depend on."""
     found = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -32,7 +37,7 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _git_revision() -> str | None:
+def source_revision() -> str | None:
     """The commit of this source tree, with `+` where it was changed since; None outside a git checkout."""
     here = Path(__file__).parent
     if not (here.parent / ".git").exists():

@@ -186,7 +186,8 @@ class _Merge:
 
     def _finish(self, known: Any, row: Row) -> None:
         if known.outcome not in _FINISHED and row["outcome"] in _FINISHED:
-            ended = {name: row[name] for name in ("outcome", "finished_at", "error", "traceback", "peak_memory")}
+            ends = ("outcome", "finished_at", "error", "traceback", "peak_memory")
+            ended = {name: row[name] for name in ends if name in row}  # an older store's have no `peak_memory`
             self.connection.execute(update(AttemptRecord).where(AttemptRecord.id == known.id).values(ended))
 
 

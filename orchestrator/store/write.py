@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Table, bindparam, case, func, insert, select, update
+from sqlalchemy import BindParameter, Connection, Table, bindparam, case, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from orchestrator.store.columns import Base, table_of, utc_now
@@ -191,7 +191,7 @@ def _set_space(connection: Connection, sweep: int, keys: Iterable[str]) -> None:
 
 def _hold(connection: Connection, sweep: int, keys: Iterable[str]) -> None:
     """The jobs are in the sweep's space."""
-    held = bindparam("held")
+    held: BindParameter[str] = bindparam("held")
     stage = select(JobRecord.stage).where(JobRecord.key == held).scalar_subquery()
     row = {"sweep_id": sweep, "job_key": held, "in_space": True, "stage": stage}
     upsert = insert_ignoring(connection, table_of(SweepJobRecord)).values(row)

@@ -1,6 +1,6 @@
 """How fast a search finds the trade-off curve of a grid: samplers on a stored table of the grid's results.
 
-`theta_rank/table.csv` holds clean and worst-case robust accuracy at 16/255 of the 48 nets of `theta_rank/theta-rank.yaml`, as
+`theta_rank/table.csv` holds clean and worst-case robust accuracy at 16/255 of the 64 nets of `theta_rank/theta-rank.yaml`, as
 `robustsweep results theta-rank --worst-case -f csv` has them (knowledge `any`). A trial looks its net up instead of training it.
 """
 
@@ -28,7 +28,7 @@ method: optuna
 search:
   {{sampler: {sampler}, seed: {seed}, n_trials: 24, objectives: [clean_accuracy, {{metric: worst_case_accuracy, epsilon: 16/255}}]}}
 data: {{name: digits}}
-model: {{width: 8, theta: {{min: 0.86, max: 1.0, step: 0.02}}, rank_fraction: {{min: 0.3, max: 0.8, step: 0.1}}}}
+model: {{width: 8, theta: {{min: 0.86, max: 1.0, step: 0.02}}, rank_fraction: {{min: 0.3, max: 1.0, step: 0.1}}}}
 training: {{epochs: 5}}
 attacks: [{{attack: pgd, epsilon: 16/255}}]
 """

@@ -65,6 +65,14 @@ def test_seeds_epsilons_and_steps_make_no_other_kind_but_the_attack_and_the_widt
     assert found.share(ATTACK.spec, wider) == 1
 
 
+def test_a_net_that_differs_in_its_rank_is_taken_to_be_like_the_largest_until_it_is_measured_itself() -> None:
+    found = packing(30)
+    other = MODEL.model_copy(update={"model": MODEL.model.model_copy(update={"rank_fraction": 0.1})})
+    assert found.share(EVALUATE.spec, other) == 0.5
+    found.learn(EVALUATE.spec, other, GIB)
+    assert (found.share(EVALUATE.spec, other), found.share(EVALUATE.spec, MODEL)) == (0.125, 0.5)
+
+
 @pytest.mark.parametrize("share", [0.125, 0.25, 0.5])
 @pytest.mark.parametrize("total", [16 * GIB, 80 * GIB])
 def test_jobs_that_fill_a_gpu_leave_cuda_its_own(share: float, total: int) -> None:

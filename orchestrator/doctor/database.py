@@ -1,0 +1,114 @@
+"""Whether the results can be written: the database is there, of the right schema, writable, and nobody else drives the sweep."""
+
+import os
+import time
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import false, select, update
+
+from orchestrator.doctor.clock import compare_clocks
+from orchestrator.doctor.disk import nearest
+from orchestrator.doctor.line import Line
+from orchestrator.store import Store, StoreMissing, migrations, open_store, schema_revision
+from orchestrator.store.leases import Holder, age, database_now, find_holder, is_alive, living_sweeps, refusal
+from orchestrator.store.models import SweepRecord
+from orchestrator.store.urls import parse_url, shown
+
+REACH = "check --store (or ROBUSTSWEEP_STORE), that the server runs and lets this user in (PGPASSWORD, ~/.pgpass)"
+_WRITABLE = "give the database's user the rights to write, or another --store"
+
+
+def database_file(url: str) -> Path | None:
+    """An SQLite store's file.
+
+    Raises:
+        UserError: the URL is malformed.
+    """
+    address = parse_url(url)
+    return Path(address.database or "").absolute() if address.get_backend_name() == "sqlite" else None
+
+
+def check_database(url: str, sweep: str | None) -> list[Line]:
+    """Lines on the store at `url`, of which nothing is made or changed; `sweep` names the one that is to be launched.
+
+    Raises:
+        UserError: the URL is malformed, or the database cannot be reached.
+    """
+    try:
+        revision = schema_revision(url)
+    except StoreMissing:
+        return [_absent(url)]
+    place, newest = shown(parse_url(url)), migrations.REVISIONS[-1]
+    if revision is None:
+        return [Line("ok", "database", f"{place} holds no sweeps yet: `launch` makes its tables")]
+    if revision not in migrations.REVISIONS:
+        found = f"{place}: its schema is {revision}, this robustsweep knows up to {newest}"
+        return [Line("wrong", "database", found, "use the robustsweep that made it, or a newer one")]
+    if revision != newest:
+        found = f"{place}: its schema is {revision}, older than {newest}"
+        return [Line("warning", "database", found, "`robustsweep db upgrade`, or the next launch, upgrades it; back it up before")]
+    with open_store(url, upgrade=False) as store, store.one_line():
+        return [_writable(store, place, revision), *_clock(store), *_driven(store, sweep)]
+
+
+def _absent(url: str) -> Line:
+    place, path = shown(parse_url(url)), database_file(url)
+    folder = nearest((path or Path()).parent)
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        found = f"{place} cannot be made: {folder} is no folder that can be written"
+        return Line("wrong", "database", found, "give another --home or --store")
+    return Line("ok", "database", f"{place} is not there yet: `launch` makes it")
+
+
+def _writable(store: Store, place: str, revision: str) -> Line:
+    if (file := database_file(store.address.render_as_string(hide_password=False))) is not None:
+        writable = all(os.access(path, os.W_OK) for path in (file, file.parent))
+        reason = "it, or its folder, cannot be written"
+    else:
+        reason = _refused(store)
+        writable = not reason
+    if not writable:
+        return Line("wrong", "database", f"{place}: {reason}", _WRITABLE)
+    return Line("ok", "database", f"{place}, schema {revision}, can be written")
+
+
+def _refused(store: Store) -> str:
+    """Why the server takes no changes from this user; empty where it does. No row is touched."""
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        with store.writing() as connection:
+            connection.execute(update(SweepRecord).where(false()).values(driver_token=None))
+    except DBAPIError as error:
+        return next(iter(str(error.orig).splitlines()), "it cannot be written")
+    return ""
+
+
+def _clock(store: Store) -> list[Line]:
+    """SQLite's time is that of this machine."""
+    if store.engine.dialect.name == "sqlite":
+        return []
+    with store.reading() as connection:
+        connection.execute(select(1))
+        before = time.time()
+        there = database_now(connection).timestamp()
+        return compare_clocks(there, (before + time.time()) / 2, whose="the database's")
+
+
+def _driven(store: Store, sweep: str | None) -> list[Line]:
+    with store.reading() as connection:
+        if sweep is None:
+            driven = living_sweeps(connection)
+            names = sorted(connection.execute(select(SweepRecord.name).where(SweepRecord.id.in_(driven))).scalars())
+            return [Line("ok", "driver", f"now driven: {', '.join(names)}" if names else "no sweep is driven now")]
+        holder, now = find_holder(connection, sweep), database_now(connection)
+    if holder is None or holder.heartbeat_at is None:
+        return [Line("ok", "driver", f"nobody drives sweep {sweep}")]
+    if is_alive(holder.heartbeat_at, holder.process, now=now):
+        return [Line("warning", "driver", refusal(sweep, holder, now=now))]
+    return [Line("ok", "driver", _silent(sweep, holder, now - holder.heartbeat_at))]
+
+
+def _silent(sweep: str, holder: Holder, silence: timedelta) -> str:
+    return f"sweep {sweep}: {holder.who} is silent for {age(silence)} and will be taken for dead: `launch` takes over"

@@ -1,0 +1,32 @@
+"""Whether torch sees the GPUs that are there."""
+
+from pathlib import Path
+
+from orchestrator.doctor.disk import GIB
+from orchestrator.doctor.line import Line
+
+_DEVICE = Path("/dev/nvidia0")
+
+
+def check_gpus(*, expected: float | None = None) -> list[Line]:
+    """One line; `expected` is how many GPUs Ray hands out here (None: as many as there are)."""
+    import torch
+
+    seen = [torch.cuda.get_device_properties(number) for number in range(torch.cuda.device_count())]
+    listed = ", ".join(f"{gpu.name} ({gpu.total_memory / GIB:.0f} GiB)" for gpu in seen)
+    if not seen:
+        return [_none_seen(torch.__version__, expected)]
+    if expected is not None and expected < len(seen):
+        return [Line("warning", "GPU", f"{listed}; Ray hands out {expected:g}", "start the node's Ray with --num-gpus, to use them all")]
+    if expected is not None and expected > len(seen):
+        return [Line("wrong", "GPU", f"{listed}; Ray hands out {expected:g}", "start the node's Ray with as many --num-gpus as it has")]
+    return [Line("ok", "GPU", listed)]
+
+
+def _none_seen(torch_version: str, expected: float | None) -> Line:
+    advice = "install a CUDA build of torch that fits the driver (`nvidia-smi` says which CUDA that knows)"
+    if expected:
+        return Line("wrong", "GPU", f"torch {torch_version} sees none, and Ray hands out {expected:g}", advice)
+    if _DEVICE.exists():
+        return Line("warning", "GPU", f"torch {torch_version} sees none, though {_DEVICE} is there: jobs would run on the CPU", advice)
+    return Line("ok", "GPU", "none: jobs run on the CPU")

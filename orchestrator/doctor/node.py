@@ -1,0 +1,61 @@
+"""What runs on every node of a cluster. Imports neither the database's things nor Ray's."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+from orchestrator.doctor.artifacts import ADVICE, Mark, check_artifacts, check_shared
+from orchestrator.doctor.data import Needed, check_data_sets
+from orchestrator.doctor.disk import check_disk, written_places
+from orchestrator.doctor.gpu import check_gpus
+from orchestrator.doctor.line import Line, guarded
+from orchestrator.doctor.patience import PATIENCE, within
+from orchestrator.doctor.versions import versions_here
+from workers.data.remote import DataRoot
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What a node is asked: `needed` data sets in `data_root`, further `packages`, and the store, with the driver's `mark` in it (None:
+    the driver could leave none). `gpus` is how many Ray hands out there."""
+
+    artifacts_url: str
+    data_root: DataRoot
+    needed: Needed = ()
+    packages: tuple[str, ...] = ()
+    mark: Mark | None = None
+    gpus: float = 0.0
+
+    def of_node(self, gpus: float) -> "Question":
+        return replace(self, gpus=gpus)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a node says; `clock` is its time, in seconds of the epoch, when it says it."""
+
+    versions: dict[str, str]
+    lines: tuple[Line, ...]
+    clock: float
+
+
+def inspect_node(question: Question) -> Answer:
+    """Run on a node; no check holds it up for long, and none raises."""
+    store = partial(_check_store, question.artifacts_url, question.mark)
+    lines = [
+        *patiently("data", partial(check_data_sets, question.needed, question.data_root)),
+        *patiently("artifacts", store, advice=ADVICE),
+        *guarded("disk", lambda: check_disk(written_places(question.artifacts_url, question.data_root))),
+        *guarded("GPU", partial(check_gpus, expected=question.gpus)),
+    ]
+    return Answer(versions=versions_here(question.packages), lines=tuple(lines), clock=time.time())
+
+
+def _check_store(url: str, mark: Mark | None) -> list[Line]:
+    return check_artifacts(url) if mark is None else check_shared(url, mark)
+
+
+def patiently(what: str, check: Callable[[], list[Line]], *, advice: str = "") -> list[Line]:
+    """A check that may wait for a network."""
+    return guarded(what, lambda: within(PATIENCE, check, what=what), advice=advice)

@@ -1,0 +1,65 @@
+"""What is to be known of the sweep itself: whether its space can be computed, and how long that takes."""
+
+from collections.abc import Sequence
+
+from orchestrator.doctor.line import Line
+from orchestrator.places import Places
+from orchestrator.planning import estimated, look_ahead
+from orchestrator.preflight import check_backends, check_sizes
+from orchestrator.progress import clock
+from orchestrator.report.estimate import cost_of
+from orchestrator.search.foresight import foresee
+from orchestrator.sweep import expand
+from search_spaces import LoadedSpace, load_space
+from workers.errors import UserError
+from workers.specs import AttackSpec, CraftSpec, Job
+
+
+def load(space: str, overrides: Sequence[str]) -> tuple[LoadedSpace, list[Job]]:
+    """A space and its jobs; of a search, those of a few configurations.
+
+    Raises:
+        UserError: the space is wrong.
+    """
+    loaded = load_space(space, overrides)
+    return loaded, list(foresee(loaded.space) if is_search(loaded) else expand(loaded.space))
+
+
+def is_search(loaded: LoadedSpace) -> bool:
+    return loaded.space.method == "optuna"
+
+
+def needed_packages(jobs: Sequence[Job]) -> tuple[str, ...]:
+    """Packages that are optional, and that these jobs need on every node."""
+    asked = any(isinstance(job.spec, AttackSpec | CraftSpec) and job.spec.attack.backend == "foolbox" for job in jobs)
+    return ("foolbox",) if asked else ()
+
+
+def check_space(loaded: LoadedSpace, jobs: Sequence[Job], places: Places) -> list[Line]:
+    """Whether the data sets have as many examples as the jobs ask for, and optional packages are installed."""
+    check_sizes(jobs)
+    check_backends(jobs)
+    check_sizes(jobs, places.data_root)
+    if is_search(loaded):
+        return [Line("ok", "space", f"{loaded.name}, a search")]
+    return [Line("ok", "space", f"{loaded.name}, {len(jobs):,} jobs")]
+
+
+def check_estimate(loaded: LoadedSpace, asked: Sequence[str], places: Places, *, workers: int | None, price: float | None) -> list[Line]:
+    """How long the sweep will take. `asked` is the space as it was given, and its overrides."""
+    if is_search(loaded):
+        return [Line("ok", "estimate", "none of a search, whose jobs come one trial after the other")]
+    try:
+        _, plan = look_ahead(asked[0], asked[1:], places)
+        found = estimated(plan, places, workers=workers)
+    except UserError as error:
+        return [Line("warning", "estimate", f"none: {error}", "put in order what is wrong above")]
+    if not plan.to_run:
+        return [Line("ok", "estimate", "nothing to do: all jobs are done")]
+    unknown = sum(found.unknown.values())
+    if unknown == len(plan.to_run):
+        return [Line("ok", "estimate", f"none for {unknown:,} jobs to run: the database holds no finished job that is like them")]
+    cost = "" if price is None else f", {cost_of(found, price=price):,.2f} at {price:g} an hour for each"
+    left_out = f"; {unknown:,} not counted, since no finished job is like them" if unknown else ""
+    text = f"{clock(found.wall)} with {found.workers} workers for {len(plan.to_run):,} jobs to run, {clock(found.work)} of work"
+    return [Line("ok", "estimate", f"{text}{cost}{left_out}; by {found.timed:,} jobs timed on {found.device}")]
