@@ -120,7 +120,7 @@ def test_a_running_sweep_is_neither_pruned_nor_merged_into(folder: Path) -> None
         (["export", "out", "nosuch"], "sweep 'nosuch': one of small"),
         (["export", "sweeps"], "exists and is no export"),
         (["export", "/proc/out"], "export /proc/out: "),
-        (["prune"], "say what: --sweep NAME, --failed-attempts or --orphans"),
+        (["prune"], "say what: --sweep NAME, --failed-attempts, --orphans or --rung-states"),
         (["prune", "--sweep", "nosuch"], "sweep 'nosuch': one of small"),
         (["check", "--store", "postgresql://u@127.0.0.1:9/x"], "127.0.0.1"),
     ],
