@@ -13,7 +13,7 @@ quickstart: install
 	$(BIN)/robustsweep results quickstart
 
 test: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 test-all: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m "not bench"
