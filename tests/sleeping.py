@@ -59,7 +59,7 @@ def main() -> int:
     from orchestrator.running import RunningSweep
     from orchestrator.store import leases
     from tests.builders import result_of
-    from workers.errors import UserError
+    from workers.errors import SupersededError, UserError
 
     leases.ALIVE, leases.HEARTBEAT = timedelta(seconds=asked.alive), timedelta(seconds=asked.alive / 6)
     leasing.WATCH_SECONDS = asked.alive / 2
@@ -88,8 +88,8 @@ def main() -> int:
                             with (asked.home / "computed").open("a") as log:
                                 log.write(f"{job.key}\n")
                             folder.commit(result_of(job))
-                        except FileNotFoundError as error:  # another attempt has cleared its temporary file away
-                            sweep.fail(job, error=str(error), traceback="")
+                        except SupersededError as error:  # another sweep's attempt at the same job has begun, or ended
+                            sweep.superseded(job, error=str(error))
                         else:
                             sweep.succeed(job)
 
