@@ -55,6 +55,7 @@ def test_a_killed_driver_is_followed_at_once(place: Place) -> None:
 
 
 @pytest.mark.fault("driver frozen, then thawed", outcome="another has taken over; it says so and writes nothing")
+@pytest.mark.slow
 def test_a_frozen_driver_that_thaws_says_who_took_over_and_writes_nothing(place: Place) -> None:
     place.allow(4)
     frozen = place.drive(*QUICK)
@@ -78,6 +79,7 @@ def test_a_frozen_driver_that_thaws_says_who_took_over_and_writes_nothing(place:
 
 
 @pytest.mark.fault("clock of a driver set back", outcome="it keeps its sweep; no attempt ends before it began")
+@pytest.mark.slow
 def test_a_driver_whose_clock_is_set_back_keeps_its_sweep_and_no_attempt_ends_before_it_began(place: Place) -> None:
     place.allow(3)
     driver = place.drive(*QUICK, "--clock", "-5")
@@ -92,6 +94,7 @@ def test_a_driver_whose_clock_is_set_back_keeps_its_sweep_and_no_attempt_ends_be
         assert_sound(store)
 
 
+@pytest.mark.slow
 def test_two_sweeps_of_the_same_jobs_run_side_by_side_and_every_result_is_recorded_once(place: Place) -> None:
     place.allow(3)
     drivers = [place.drive(sweep=name) for name in ("tiny", "other")]

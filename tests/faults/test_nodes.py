@@ -34,6 +34,7 @@ def _busy_node(there: RayCluster, sweep: Sweep, moment: str) -> Node:
     return found[0]
 
 
+@pytest.mark.slow
 def test_a_node_that_is_removed_takes_its_attempts_with_it_and_nothing_else(sweep: Sweep, quiet: Sweep, watch: Watch, judge: Judge) -> None:
     with cluster(2, config=QUICK) as there, _on(there, sweep).launched() as launch:
         node = _busy_node(there, sweep, "training")

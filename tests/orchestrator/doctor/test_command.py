@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.commands import TINY, robustsweep, write_space
 from tests.orchestrator.clusters import ray_head
 
@@ -50,6 +52,7 @@ def test_what_cannot_be_meant_is_one_line_and_exit_code_2(tmp_path: Path) -> Non
         assert message in done.stderr
 
 
+@pytest.mark.slow
 def test_every_node_of_a_cluster_with_a_token_is_asked(tmp_path: Path) -> None:
     with ray_head("--num-cpus=2") as head:
         space = write_space(tmp_path, TINY.replace("digits", "cifar10"))

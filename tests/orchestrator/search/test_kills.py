@@ -59,7 +59,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Laboratory:
     return laboratory
 
 
-@pytest.mark.parametrize("nth", [7, pytest.param(5, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("nth", [7])
 def test_every_trial_ends_is_told_once_and_no_job_is_run_twice(
     nth: int, laboratory: Laboratory, undisturbed: Laboratory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -144,7 +144,7 @@ def test_conditional_parameters_are_there_only_where_they_apply(laboratory: Labo
     assert {trial.params["model.tensorized"] for trial in found} == {True, False}
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "nsga3", "gp", "qmc", "random"])
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "nsga3", pytest.param("gp", marks=pytest.mark.slow), "qmc", "random"])
 def test_every_sampler_asks_and_tells(sampler: str, laboratory: Laboratory) -> None:
     laboratory.launch(searched(space_text(n_trials=13, sampler=sampler, n_parallel=2, constraints=["clean_accuracy >= 0.5"])))
     assert {trial.state for trial in trials(laboratory)} == {TrialState.COMPLETE}
