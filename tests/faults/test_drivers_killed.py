@@ -51,6 +51,7 @@ def test_all_processes_of_a_killed_driver_end_by_themselves(sweep: Sweep) -> Non
         wait_for(lambda: not in_session(launch.session), seconds=300, what="the end of what Ray left behind")
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_cleanly_and_says_how_to_continue(sweep: Sweep, quiet: Sweep, watch: Watch, judge: Judge) -> None:
     with sweep.launched() as launch:
         wait_for_results(sweep, launch, 3)

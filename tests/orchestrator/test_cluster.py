@@ -83,6 +83,7 @@ def test_the_two_addresses_of_a_cluster_are_told_apart(head: Head, tmp_path: Pat
     assert "no Ray dashboard answers there" in swapped.stderr
 
 
+@pytest.mark.slow
 def test_a_submitted_sweep_runs_to_its_end_and_exits_as_launch_does(head: Head, reference: Path, tmp_path: Path) -> None:
     home = tmp_path / "sweeps"
     space = write_space(tmp_path, SMALL, name="tiny")

@@ -88,12 +88,12 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("stage", "file", "damage"),
     [
         ("fine_tune", "model.*", flip),
-        ("fine_tune", "model.*", Path.unlink),
+        pytest.param("fine_tune", "model.*", Path.unlink, marks=pytest.mark.slow),
         ("fine_tune", "result.json", flip),
-        ("fine_tune", "job.json", truncate),
+        pytest.param("fine_tune", "job.json", truncate, marks=pytest.mark.slow),
         ("craft", "examples.*", truncate),
-        ("surface", "surface.*", flip),
-        ("surface", "result.json", truncate),
+        pytest.param("surface", "surface.*", flip, marks=pytest.mark.slow),
+        pytest.param("surface", "result.json", truncate, marks=pytest.mark.slow),
     ],
 )
 def test_damaged_files_are_made_again_by_the_next_launch_and_the_rows_are_those_of_a_quiet_run(
