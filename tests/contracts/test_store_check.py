@@ -146,14 +146,14 @@ def test_sqlites_own_complaint_is_passed_on(tmp_path: Path) -> None:
     with open_store(f"sqlite:///{path}", upgrade=True) as store:
         launch(store, JOBS)
         with store.engine.connect() as connection:
-            page = connection.exec_driver_sql("SELECT rootpage FROM sqlite_master WHERE name = 'ix_jobs_state'").scalar_one()
+            page = connection.exec_driver_sql("SELECT rootpage FROM sqlite_master WHERE name = 'ix_jobs_state_key'").scalar_one()
             size = connection.exec_driver_sql("PRAGMA page_size").scalar_one()
     content = bytearray(path.read_bytes())
     content[(page - 1) * size + 8 : page * size] = bytes(size - 8)
     path.write_bytes(content)
     with open_store(f"sqlite:///{path}", upgrade=False) as store:
         found = {finding.subject: finding.problem for finding in check_store(store, Artifacts(tmp_path), hashes=False)}
-    assert "ix_jobs_state" in (found["file"] or "")
+    assert "ix_jobs_state_key" in (found["file"] or "")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from tests.builders import attack_job, attack_settings, craft_job, defend_job, e
 from tests.kept_files import kept
 from tests.workers.chain import FULL, MODEL, PGD, run_all, train_job
 from tests.workers.small import CPU, DIGITS, generator, network, same_state, split
-from workers.artifacts import JobFolder
+from workers.artifacts import Artifacts
 from workers.attacks import input_gradient
 from workers.data import DATASETS
 from workers.defence_spec import AROUND, DefenceSpec
@@ -44,7 +44,7 @@ def weights(tmp_path_factory):
     net.seed(0)
     data = DeviceSplit.put(DIGITS.load(None).train.first(600), CPU)
     settings = TrainingSpec(epochs=5, batch_size=50)
-    checkpoint = Checkpoint(JobFolder(tmp_path_factory.mktemp("trained"), "test"))
+    checkpoint = Checkpoint(Artifacts(tmp_path_factory.mktemp("trained")).folder("0" * 64, attempt="test"))
     train(net, data, settings, order=generator(), checkpoint=checkpoint, report=[].append)
     return net.state_dict()
 
