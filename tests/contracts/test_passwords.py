@@ -75,8 +75,21 @@ def seen(process: "subprocess.Popen[str]", folder: Path) -> Iterator[str]:
             continue
         if PASSWORD.encode() in command:
             yield f"command line {command!r}"
-        if entry.name != str(process.pid) and PASSWORD.encode() in inherited:
+        if entry.name != str(process.pid) and PASSWORD.encode() in inherited and not _becomes_another(entry):
             yield f"environment of {command!r}"
+
+
+def _becomes_another(entry: Path) -> bool:
+    """A copy of the program shows all that it was given, between fork and exec; whether this was one."""
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        try:
+            if PASSWORD.encode() not in (entry / "environ").read_bytes():
+                return True
+        except OSError:  # it has ended
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def _wait_until_hidden(process: "subprocess.Popen[str]") -> None:
