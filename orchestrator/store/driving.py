@@ -21,10 +21,7 @@ def launch_sweep(store: Store, *, name: str, space_text: str, jobs: Sequence[Job
         LeaseTaken: somebody has.
     """
     with store.writing() as connection:
-        make_sweep(connection, name, space_text)
-        if find_holder(connection, name, lock=True) != (seen or NOBODY):
-            raise LeaseTaken(name)
-        lease = _take(connection, name, driver)
+        lease = _take_if_as_seen(connection, name, space_text, driver, seen)
         set_sweep(connection, name=name, space_text=space_text, jobs=jobs)
         _plan_again(connection, sweep_id(connection, name))
     return lease
@@ -37,10 +34,14 @@ def take_sweep(store: Store, *, name: str, space_text: str, driver: Driver, seen
         LeaseTaken: somebody has.
     """
     with store.writing() as connection:
-        make_sweep(connection, name, space_text)
-        if find_holder(connection, name, lock=True) != (seen or NOBODY):
-            raise LeaseTaken(name)
-        return _take(connection, name, driver)
+        return _take_if_as_seen(connection, name, space_text, driver, seen)
+
+
+def _take_if_as_seen(connection: Connection, name: str, space_text: str, driver: Driver, seen: Holder | None) -> Lease:
+    make_sweep(connection, name, space_text)
+    if find_holder(connection, name, lock=True) != (seen or NOBODY):
+        raise LeaseTaken(name)
+    return _take(connection, name, driver)
 
 
 def plan_again(store: Store, lease: Lease) -> None:

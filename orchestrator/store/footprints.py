@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from orchestrator.store.models import AttemptRecord
 from orchestrator.store.session import Store
-from orchestrator.store.timings import models_of, specs_of
+from orchestrator.store.timings import on_models
 from workers.specs import JobSpec, TrainSpec
 
 _MOST = 3000
@@ -27,10 +27,5 @@ def recent_footprints(store: Store) -> list[Footprint]:
     with store.reading() as connection:
         rows = connection.execute(measured.order_by(AttemptRecord.id.desc()).limit(_MOST))
         took = {key: peak for key, peak in rows if peak is not None}  # as asked for, which a type checker does not see
-        models = models_of(connection, took)
-        specs = specs_of(connection, {*took, *models.values()})
-    return [
-        Footprint(spec=specs[key], model=model, peak_memory=peak)
-        for key, peak in took.items()
-        if isinstance(model := specs.get(models.get(key, key)), TrainSpec)
-    ]
+        known = on_models(connection, took)
+    return [Footprint(spec=spec, model=model, peak_memory=took[key]) for key, (spec, model) in known.items()]

@@ -11,7 +11,7 @@ from sqlalchemy import select, union_all
 
 from orchestrator.store.describe import describe
 from orchestrator.store.leases import living_sweeps
-from orchestrator.store.lookup import sweep_id
+from orchestrator.store.lookup import chunks, sweep_id
 from orchestrator.store.models import AttemptRecord, JobRecord, SweepRecord
 from orchestrator.store.reading import OUTCOMES
 from orchestrator.store.result_models import CleanResultRecord, CraftedExamplesRecord, EnvironmentRecord
@@ -20,7 +20,6 @@ from workers.fields import Stage
 
 MOST_FINISHED = 2000
 _MOST_TIMED = 200
-_CHUNK = 500
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,10 +126,8 @@ def places_of(store: Store, keys: Collection[str]) -> dict[str, Place]:
     environment = EnvironmentRecord
     columns = environment.host, environment.device, environment.threads
     found: dict[str, Place] = {}
-    wanted = sorted(keys)
     with store.reading() as connection:
-        for start in range(0, len(wanted), _CHUNK):
-            chunk = wanted[start : start + _CHUNK]
+        for chunk in chunks(sorted(keys)):
             ran = union_all(*(select(record.job_key, record.environment_id).where(record.job_key.in_(chunk)) for record in OUTCOMES))
             jobs = ran.subquery()
             for key, host, device, threads in connection.execute(

@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
+from orchestrator.store.lookup import chunks
 from orchestrator.store.result_models import AttackResultRecord, CleanResultRecord, CraftedExamplesRecord, TrainedModelRecord
 from orchestrator.store.session import Store
 from workers.results import unpack_flags
-
-_CHUNK = 500  # SQLite takes only so many values in one statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ def job_outcomes(store: Store, keys: Iterable[str]) -> dict[str, JobOutcome]:
     """The outcomes of those of the jobs that train, evaluate, craft or attack, and whose results are recorded, by key."""
     asked = sorted(set(keys))
     with store.reading() as connection:
-        return {key: outcome for start in range(0, len(asked), _CHUNK) for key, outcome in _read(connection, asked[start : start + _CHUNK])}
+        return {key: outcome for chunk in chunks(asked) for key, outcome in _read(connection, chunk)}
 
 
 def _read(connection: Connection, keys: Sequence[str]) -> Iterator[tuple[str, JobOutcome]]:

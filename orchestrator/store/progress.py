@@ -9,14 +9,13 @@ from sqlalchemy import Connection, Select, func, select
 
 from orchestrator.store.describe import describe
 from orchestrator.store.leases import database_now, is_alive, living_sweeps
-from orchestrator.store.lookup import sweep_id
+from orchestrator.store.lookup import chunks, sweep_id
 from orchestrator.store.models import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
 from orchestrator.store.session import Store
 from orchestrator.store.studies import StudyCounts, study_counts
 from orchestrator.store.values import Failure, StageCounts, SweepStatus
 from workers.fields import Stage
 
-_CHUNK = 500  # SQLite takes only so many values in one statement
 _STAGES: tuple[Stage, ...] = get_args(Stage)
 AnySelect = Select[*tuple[Any, ...]]
 Counts = dict[int, dict[Stage, Counter[str]]]
@@ -51,8 +50,7 @@ def failures(store: Store, sweep: str | None) -> list[Failure]:
         jobs = connection.execute(select(JobRecord.key, JobRecord.stage, JobRecord.spec).where(JobRecord.state == "failed", held)).all()
         columns = AttemptRecord.job_key, AttemptRecord.outcome, AttemptRecord.error, AttemptRecord.traceback
         attempts = defaultdict(list)
-        for start in range(0, len(jobs), _CHUNK):
-            keys = [job.key for job in jobs[start : start + _CHUNK]]
+        for keys in chunks([job.key for job in jobs]):
             statement = select(*columns).where(AttemptRecord.job_key.in_(keys)).order_by(AttemptRecord.number)
             for row in connection.execute(statement):
                 attempts[row.job_key].append(row)

@@ -30,14 +30,13 @@ from orchestrator.store.ensembles import refresh_worst_cases
 from orchestrator.store.held import descendants_of, keys_of, owner, referring
 from orchestrator.store.judging import refresh_verdict
 from orchestrator.store.leases import living_sweeps, refuse_driven
-from orchestrator.store.lookup import sweep_id
+from orchestrator.store.lookup import chunks, sweep_id
 from orchestrator.store.models import AttemptRecord, JobRecord, SweepJobRecord, SweepRecord
 from orchestrator.store.result_models import AttackResultRecord, DiagnosisRecord, EnvironmentRecord
 from orchestrator.store.rungs import spare_states
 from orchestrator.store.session import Store
 from workers.artifacts import Artifacts
 
-_CHUNK = 1000
 Keys = Sequence[str] | Sequence[int]
 
 
@@ -132,7 +131,7 @@ class _Going:
         connection.execute(update(AttemptRecord).where(AttemptRecord.sweep_id.in_(self.sweeps)).values(sweep_id=None))
         models = self._models(connection)
         for column, keys in self.rows():
-            for chunk in _chunks(keys):
+            for chunk in chunks(keys):
                 connection.execute(delete(column.table).where(column.in_(chunk)))
         for key in models:
             refresh_worst_cases(connection, key)
@@ -141,7 +140,7 @@ class _Going:
     def _models(self, connection: Connection) -> list[str]:
         """Models that stay and lose attacks or diagnoses."""
         found: set[str] = set()
-        for table, chunk in product(map(table_of, (AttackResultRecord, DiagnosisRecord)), _chunks(self.jobs)):
+        for table, chunk in product(map(table_of, (AttackResultRecord, DiagnosisRecord)), chunks(self.jobs)):
             found.update(connection.execute(select(table.c.model_key).where(table.c.job_key.in_(chunk))).scalars())
         return sorted(found - set(self.jobs))
 
@@ -187,7 +186,7 @@ def _unused(jobs: Select[str]) -> Select[str]:
 
 def _size(connection: Connection, column: Column[Any], keys: Keys) -> Pruned:
     table = column.table
-    counts = [connection.execute(select(func.count(), _bytes(table)).where(column.in_(chunk))).one() for chunk in _chunks(keys)]
+    counts = [connection.execute(select(func.count(), _bytes(table)).where(column.in_(chunk))).one() for chunk in chunks(keys)]
     return Pruned(table.name, sum(count for count, _ in counts), sum(int(size or 0) for _, size in counts))
 
 
@@ -199,8 +198,3 @@ def _bytes(table: Table) -> ColumnElement[Any]:
 
 def _measurable(column: Column[Any]) -> ColumnElement[Any]:
     return column if isinstance(column.type, LargeBinary) else cast(column, Text)
-
-
-def _chunks(keys: Keys) -> Iterator[Keys]:
-    for start in range(0, len(keys), _CHUNK):
-        yield keys[start : start + _CHUNK]

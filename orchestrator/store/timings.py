@@ -1,18 +1,19 @@
 """How long the last jobs took that the store holds, for estimates of jobs like them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, select
 
+from orchestrator.store.lookup import chunks
 from orchestrator.store.models import AttemptRecord, JobParentRecord, JobRecord
 from orchestrator.store.reading import OUTCOMES
 from orchestrator.store.result_models import EnvironmentRecord, TrainedModelRecord
 from orchestrator.store.session import Store
 from workers.specs import JobSpec, TrainSpec
 
-_MOST, _MOST_TRAINED, _CHUNK = 3000, 500, 500
+_MOST, _MOST_TRAINED = 3000, 500
 _SPEC: TypeAdapter[JobSpec] = TypeAdapter(JobSpec)
 
 
@@ -33,44 +34,40 @@ def recent_timings(store: Store) -> list[Timing]:
         keys = connection.execute(done.order_by(AttemptRecord.id.desc()).limit(_MOST)).scalars().all()
         trained = select(TrainedModelRecord.job_key).order_by(TrainedModelRecord.finished_at.desc()).limit(_MOST_TRAINED)
         wanted = list(dict.fromkeys([*keys, *connection.execute(trained).scalars()]))
-        models = models_of(connection, wanted)
-        specs = specs_of(connection, {*wanted, *models.values()})
-        took = _took(connection, wanted)
-    return [
-        Timing(spec=specs[key], model=model, seconds=took[key][0], device=took[key][1])
-        for key in wanted
-        if key in took and isinstance(model := specs.get(models.get(key, key)), TrainSpec)
-    ]
+        known, took = on_models(connection, wanted), _took(connection, sorted(wanted))
+    measured = ((*known[key], *took[key]) for key in wanted if key in known and key in took)
+    return [Timing(spec=spec, model=model, seconds=seconds, device=device) for spec, model, seconds, device in measured]
 
 
-def _chunks(keys: Iterable[str]) -> Iterator[list[str]]:
-    ordered = sorted(keys)
-    for start in range(0, len(ordered), _CHUNK):
-        yield ordered[start : start + _CHUNK]
+def on_models(connection: Connection, keys: Iterable[str]) -> dict[str, tuple[JobSpec, TrainSpec]]:
+    """What the jobs are, and the training of the models that they measured, or did themselves; by key."""
+    wanted = sorted(keys)
+    models = _models(connection, wanted)
+    specs = _specs(connection, sorted({*wanted, *models.values()}))
+    return {key: (specs[key], model) for key in wanted if isinstance(model := specs.get(models.get(key, key)), TrainSpec)}
 
 
-def models_of(connection: Connection, keys: Iterable[str]) -> dict[str, str]:
+def _models(connection: Connection, keys: Sequence[str]) -> dict[str, str]:
     """The models that the jobs measured."""
     edge = JobParentRecord
     found: dict[str, str] = {}
-    for chunk in _chunks(keys):
+    for chunk in chunks(keys):
         statement = select(edge.child_key, edge.parent_key).where(edge.child_key.in_(chunk), edge.role == "model")
         found.update((child, parent) for child, parent in connection.execute(statement))
     return found
 
 
-def specs_of(connection: Connection, keys: Iterable[str]) -> dict[str, JobSpec]:
-    """The specs of the jobs, by key."""
+def _specs(connection: Connection, keys: Sequence[str]) -> dict[str, JobSpec]:
     found: dict[str, JobSpec] = {}
-    for chunk in _chunks(keys):
+    for chunk in chunks(keys):
         rows = connection.execute(select(JobRecord.key, JobRecord.spec).where(JobRecord.key.in_(chunk)))
         found.update((key, _SPEC.validate_json(spec)) for key, spec in rows)
     return found
 
 
-def _took(connection: Connection, keys: Iterable[str]) -> dict[str, tuple[float, str]]:
+def _took(connection: Connection, keys: Sequence[str]) -> dict[str, tuple[float, str]]:
     found: dict[str, tuple[float, str]] = {}
-    for chunk in _chunks(keys):
+    for chunk in chunks(keys):
         for record in OUTCOMES:
             statement = select(record.job_key, record.seconds, EnvironmentRecord.device)
             statement = statement.join(EnvironmentRecord, EnvironmentRecord.id == record.environment_id)

@@ -14,7 +14,7 @@ from orchestrator.store.columns import Base, table_of, utc_now
 from orchestrator.store.ensembles import refresh_worst_cases
 from orchestrator.store.judging import refresh_verdict, unjudged_models
 from orchestrator.store.leases import Lease, fence
-from orchestrator.store.lookup import sweep_id
+from orchestrator.store.lookup import chunks, sweep_id
 from orchestrator.store.models import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
 from orchestrator.store.result_models import (
     AttackResultRecord,
@@ -67,8 +67,9 @@ def record_search(store: Store, *, name: str, space_text: str, keys: Iterable[st
         fence(connection, lease)
         make_sweep(connection, name, space_text)
         connection.execute(update(SweepRecord).where(SweepRecord.name == name).values(space=space_text))
-        known = set(connection.execute(select(JobRecord.key)).scalars())
-        _set_space(connection, sweep_id(connection, name), sorted(known & set(keys)))
+        asked = [select(JobRecord.key).where(JobRecord.key.in_(chunk)) for chunk in chunks(sorted(set(keys)))]
+        known = [key for statement in asked for key in connection.execute(statement).scalars()]
+        _set_space(connection, sweep_id(connection, name), sorted(known))
 
 
 def add_jobs(store: Store, sweep_name: str, jobs: Sequence[Job], *, lease: Lease | None = None) -> None:
