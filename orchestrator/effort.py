@@ -1,6 +1,6 @@
 """How long a job takes beside others, before anything was measured: enough to see what must not be left for the end."""
 
-from orchestrator.running import cost
+from orchestrator.cost import cost
 from workers.specs import DiagnoseSpec, Job, SurfaceSpec, TrainSpec
 
 _TRAINING_EXAMPLES, _TEST_EXAMPLES = 50_000, 10_000

@@ -5,10 +5,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from orchestrator.cost import LIKE, cost
 from orchestrator.critical_path import CriticalPathBoard
 from orchestrator.effort import effort
 from orchestrator.plan import Plan
-from orchestrator.running import LIKE, cost
 from orchestrator.store.timings import Timing
 from workers.data import remote, source
 from workers.data.remote import DataRoot

@@ -7,33 +7,18 @@ from contextlib import suppress
 from typing import NoReturn
 
 from orchestrator.board import Board
+from orchestrator.cost import LIKE, cost
 from orchestrator.job_source import JobSource
+from orchestrator.labels import label, summary
 from orchestrator.plan import STAGES
 from orchestrator.recorder import Recorder
-from orchestrator.store.describe import surface_words
-from orchestrator.store.ranks import rank_in_words
 from orchestrator.trainable import describe
-from workers.attack_settings import KINDS, AttackSettings
-from workers.defence_spec import DefenceSpec
-from workers.diagnosis_spec import probes
 from workers.errors import ArtifactError
-from workers.fields import CRAFTED, Stage
-from workers.results import BatchRecord, DiagnosisOutcome, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
-from workers.specs import AttackSpec, CraftSpec, DiagnoseSpec, Job, SurfaceSpec, TrainSpec
+from workers.fields import Stage
+from workers.results import BatchRecord, Result
+from workers.specs import Job, TrainSpec
 
-_KEY_DIGITS = 8
 _MOST_SUPERSEDED = 10  # in turns, by the attempts of a second driver: that must end
-LIKE: dict[Stage, tuple[Stage, ...]] = {
-    "pretrain": ("pretrain", "fine_tune"),
-    "fine_tune": ("fine_tune", "pretrain"),
-    "defend": ("defend", "evaluate", "attack", "craft"),
-    "evaluate": ("evaluate", "attack", "craft"),
-    "craft": ("craft", "attack"),
-    "attack": ("attack", "craft"),
-    "diagnose": ("diagnose", "attack", "craft"),
-    "surface": ("surface",),
-}
-"""Stages whose jobs take about as long by their `cost`, the stage itself first."""
 
 
 class RunningSweep:
@@ -138,7 +123,7 @@ class RunningSweep:
         self.board.succeed(job.key)
         if self.source is not None:
             self.source.succeeded(job)
-        self.last = f"{label(job)}: {_summary(result)}"
+        self.last = f"{label(job)}: {summary(result)}"
 
     def fail(self, job: Job, *, error: str, traceback: str, counted: bool = True, damaged: str | None = None) -> None:
         """An attempt at the job failed; the job is tried again or given up, as the board says. If that was for `damaged` files, of the
@@ -260,90 +245,3 @@ class RunningSweep:
 
     def _rate(self, stage: Stage) -> float | None:
         return next((self._seconds[like] / self._spent[like] for like in LIKE[stage] if self._spent[like]), None)
-
-
-def cost(job: Job) -> int:
-    """How much work a job is, in units that are comparable within its stage: epochs, passes over the examples, or
-    a surface's points."""
-    match job.spec:
-        case TrainSpec() as spec:
-            taken_up = 0 if job.resumes is None else job.resumes.epochs
-            return 1 if spec.stage == "defend" else max(0, spec.last_epoch - taken_up)
-        case AttackSpec() as spec:
-            return spec.evaluation.draws + (0 if spec.knowledge in CRAFTED else _passes(spec.attack))
-        case CraftSpec() as spec:
-            return max(1, _passes(spec.attack))
-        case DiagnoseSpec(diagnosis=settings):
-            tried = probes(settings, half_range=1.0, randomised=settings.draws > 1)
-            return sum(_passes(probe.attack) + settings.draws for probe in tried)
-        case SurfaceSpec() as spec:
-            return spec.surface.draws * spec.surface.resolution**2
-        case spec:
-            return spec.evaluation.draws
-
-
-def _passes(attack: AttackSettings) -> int:
-    """How many forward passes over the examples the attack makes; a gradient is worth three. A single `selection_draws` means a
-    deterministic net, on which every point is seen once."""
-    kind, draws = KINDS[attack.name], attack.selection_draws
-    compared = 1 if draws == 1 else 2 * draws
-    sought = 3 * attack.eot_samples if kind.gradient else 0
-    judged = compared if kind.selects and (draws > 1 or not kind.gradient) else 0
-    steps = attack.steps if kind.gradient or kind.steps else 0
-    targets = draws if attack.target == "least_likely" else 0
-    return attack.restarts * steps * (sought + judged) + (attack.restarts - 1) * compared + targets
-
-
-def label(job: Job) -> str:
-    """A job in a few words; the model that transferred examples come from by the first digits of its key, as plans list it."""
-    match job.spec:
-        case TrainSpec() as spec:
-            return f"{spec.stage} {_model(spec)}"
-        case CraftSpec() as spec:
-            return f"craft {_attack(spec.attack)}"
-        case AttackSpec() as spec:
-            source = f" from {job.parents['source'][:_KEY_DIGITS]}" if "source" in job.parents else ""
-            return f"{_attack(spec.attack)} {spec.knowledge}{source}, repeat {spec.repeat}"
-        case DiagnoseSpec() as spec:
-            return f"diagnosis at {spec.diagnosis.epsilon_literal}"
-        case SurfaceSpec(surface=surface):
-            return surface_words(surface.model_dump())
-        case spec:
-            return f"clean accuracy, repeat {spec.repeat}"
-
-
-def _model(spec: TrainSpec) -> str:
-    rank = f"rank={rank_in_words(spec.model.rank_fraction, spec.model.stage_rank_fractions)}" if spec.model.tensorized else "dense"
-    adversarial = "" if spec.training.adversarial_training == "none" else f" adversarial={spec.training.adversarial_training}"
-    binary = "binary " if spec.model.binary else ""
-    defence = "" if spec.defence.name == "none" else " ".join([f" defence={spec.defence.name}", *_given(spec.defence)])
-    until = "" if spec.until is None else f" until={spec.until} of {spec.training.epochs}"
-    return f"{spec.model.name} {binary}{rank} theta={spec.model.theta:g}{adversarial}{defence} seed={spec.seed}{until}"
-
-
-def _given(defence: DefenceSpec) -> list[str]:
-    """The defence's settings that are not the default."""
-    return [f"{name}={value:g}" for name, value in defence.settings.items() if value != DefenceSpec.model_fields[name].default]
-
-
-def _attack(settings: AttackSettings) -> str:
-    norm = "" if settings.norm == "linf" else f" {settings.norm}"
-    target = "" if settings.target == "none" else f" target={settings.target}"
-    sign = "" if settings.sign_gradient == "identity" else f" sign={settings.sign_gradient}"
-    return f"{settings.name}{norm} {settings.epsilon_literal}{target}{sign}"
-
-
-def _summary(result: Result) -> str:
-    match result.outcome:
-        case TrainOutcome(history=[]):
-            return "defence put around"
-        case TrainOutcome() as outcome:
-            return f"trained, training accuracy {outcome.history[-1].accuracy:.1%}"
-        case FlagsOutcome() as outcome:
-            return f"accuracy {outcome.accuracy:.1%}"
-        case DiagnosisOutcome() as outcome:
-            return f"{len(outcome.probes)} attacks compared on {outcome.n_examples} examples"
-        case SurfaceOutcome() as outcome:
-            return f"loss {outcome.least_loss:.3g} to {outcome.greatest_loss:.3g}"
-        case outcome:
-            return f"{outcome.n_examples} examples made"

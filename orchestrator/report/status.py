@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.escaping import visible
+from orchestrator.labels import label
 from orchestrator.plan import STAGES, Plan
 from orchestrator.report.tables import plain_table
-from orchestrator.running import label
 from orchestrator.store import Failure, SweepStatus
 from orchestrator.store.leases import age, moment
 from orchestrator.store.studies import StudyCounts

@@ -8,9 +8,11 @@ import pytest
 from rich.console import Console
 
 from orchestrator.board import Board
+from orchestrator.cost import cost
+from orchestrator.labels import label
 from orchestrator.progress import clock, line, shown
 from orchestrator.recorder import Recorder
-from orchestrator.running import RunningSweep, cost, label
+from orchestrator.running import RunningSweep
 from orchestrator.store import failures, finished_keys, open_store, record_sweep
 from tests.builders import (
     attack_job,

@@ -3,8 +3,9 @@
 import pytest
 
 from orchestrator.board import Board
+from orchestrator.cost import cost
+from orchestrator.labels import label
 from orchestrator.preflight import check_sizes
-from orchestrator.running import cost, label
 from orchestrator.store.describe import describe
 from orchestrator.sweep import expand
 from search_spaces import Space, load_space

@@ -4,15 +4,14 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
 from orchestrator.places import Places
 from orchestrator.report.atomic import write_atomically
+from orchestrator.report.needs import check_needs
 from orchestrator.report.sweep_page.naming import slug
 from orchestrator.store import open_store
-from workers.errors import UserError
 
 ImageForm = Literal["png", "svg"]
 
@@ -34,17 +33,12 @@ def report_sweep(options: ReportOptions) -> list[Path]:
     Raises:
         UserError: no such sweep or store, plotly or a browser is missing, or a file cannot be written.
     """
-    if find_spec("plotly") is None:
-        raise UserError("report: needs the package plotly: pip install 'robustsweep[dashboard]'")
+    check_needs("report", images=options.figures is not None)
     from orchestrator.report.sweep_page.evidence import gather
     from orchestrator.report.sweep_page.images import write_images
     from orchestrator.report.sweep_page.page import render_page
     from orchestrator.report.sweep_page.sections import sections
 
-    if options.figures is not None:
-        from orchestrator.report.browser import find_browser
-
-        find_browser()
     output = (options.output or Path(f"{slug(options.sweep)}-report.html")).expanduser()
     with _uncollected():
         with open_store(options.places.store_url, upgrade=False) as store:
