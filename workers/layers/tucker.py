@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the name that every PyTorch user knows)
 
+from workers.layers.again import Spared, computed_again
 from workers.layers.cost import Execution
 from workers.layers.decompose import hosvd
 from workers.layers.kernel import kernel_of, over_taps
@@ -131,12 +132,14 @@ class TuckerLayer(nn.Module):
         self.stride, self.dilation = spread(stride, order), spread(dilation, order)
         self.padding = padding if isinstance(padding, str) else spread(padding, order)
         self._order = order
+        # The product into a wide core is a tenth of that over the core's 3x3 positions; into a narrow one it would be more, for little.
+        self._spares = 2 * rank[1] > shape[1]
 
     def forward(self, inputs: Tensor) -> Tensor:
         scales = self.kernel.draw(batch=len(inputs))
         if self.execution == "factorized" or any(scale is not None and scale.dim() > 1 for scale in scales):
             return self._chain(inputs, scales)
-        return self._move(inputs, self.kernel.build(scales), self.bias, geometry=True)
+        return self._through(inputs, lambda: self.kernel.build(scales), self.bias, geometry=True)
 
     def _chain(self, inputs: Tensor, scales: Scales) -> Tensor:
         """channels -> latent channels -> core -> latent filters -> filters."""
@@ -145,14 +148,32 @@ class TuckerLayer(nn.Module):
         kernel = self.kernel
         # A 1x1 kernel's stride can be taken at once; any other's is the core's, which sees the neighbours.
         pointwise = math.prod(kernel.shape[2:]) == 1 and not isinstance(self.padding, str) and not any(self.padding)
-        latent = self._move(inputs, self._unit(kernel.factor(1, shared).t()), None, geometry=pointwise)
-        latent = self._scaled(latent, per_example[1])
+
+        def narrow() -> Tensor:
+            return self._unit(kernel.factor(1, shared).t())
+
+        latent = self._scaled(self._through(inputs, narrow, None, geometry=pointwise), per_example[1])
+        dtype = latent.dtype  # autocast may have chosen it, which is off in the backward pass
+
+        def narrowed() -> Tensor:
+            return self._scaled(self._move(inputs.to(dtype), narrow().to(dtype), None, geometry=pointwise), per_example[1])
+
+        again = Spared(latent, narrowed, [inputs, kernel.factors[1]])
         if pointwise and per_example[0] is None:
             # Nothing stands between core and filters: one product less.
-            return self._move(latent, kernel.spread_core(shared, filters=True), self.bias, geometry=False)
-        latent = self._move(latent, kernel.spread_core(shared), None, geometry=not pointwise)
+            return self._through(latent, lambda: kernel.spread_core(shared, filters=True), self.bias, again, geometry=False)
+        latent = self._through(latent, lambda: kernel.spread_core(shared), None, again, geometry=not pointwise)
         latent = self._scaled(latent, per_example[0])
-        return self._move(latent, self._unit(kernel.factor(0, shared)), self.bias, geometry=False)
+        return self._through(latent, lambda: self._unit(kernel.factor(0, shared)), self.bias, geometry=False)
+
+    def _through(self, inputs: Tensor, make: Callable[[], Tensor], bias: Tensor | None, *spared: Spared, geometry: bool) -> Tensor:
+        """The inputs through the kernel that `make` gives. In training, where keeping that kernel, and what else is to be `spared`, for
+        the backward pass would take much memory and computing it again takes little time, it is computed again."""
+        made = make()
+        if not (self._spares and self.kernel.core.requires_grad):
+            return self._move(inputs, made, bias, geometry=geometry)
+        with computed_again(Spared(made, make, list(self.kernel.parameters())), *spared):
+            return self._move(inputs, made, bias, geometry=geometry)
 
     def _unit(self, matrix: Tensor) -> Tensor:
         """A matrix as the kernel of a 1x1 convolution."""
