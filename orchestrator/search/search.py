@@ -23,6 +23,7 @@ from orchestrator.search.studies import is_exhausted, mark_exhausted
 from orchestrator.search.suggest import suggest
 from orchestrator.search.trials import LiveTrial, tell, tell_like
 from orchestrator.store import Store, finished_keys, write
+from orchestrator.store.leases import confirm
 from orchestrator.store.urls import scrubbed
 from orchestrator.sweep import distinct, jobs_of
 from search_spaces import Grid, Space
@@ -85,6 +86,7 @@ class Search:
 
         Raises:
             UserError: the database has been failing for long, and nothing is under way.
+            LeaseLost: another driver has the sweep.
         """
         try:
             if time.monotonic() >= self._retry_at:
@@ -132,6 +134,10 @@ class Search:
         while idle and not self._outbox and self._may_begin():
             self._begin()
             self._settle()
+        if idle and not (self.live or self._outbox or self._recovering) and self._orphan() is not None:
+            self._recovering = True  # another driver, which this one has succeeded, had asked for it meanwhile
+            self._proceed(idle=idle)
+            return
         self._over = idle and not (self.live or self._outbox)
         self._trouble_since = None
 
@@ -199,6 +205,7 @@ class Search:
 
     def _conclude(self, number: int, live: LiveTrial) -> None:
         assert live.verdict is not None  # noqa: S101 (`_step` has looked)
+        self._confirm_lease()
         kind = {KIND: "failed"} if isinstance(live.verdict, Failed) and live.verdict.by_job else {}
         tell(self.study, live.trial, live.verdict, **kind)
         while live.twins:
@@ -206,6 +213,15 @@ class Search:
             live.twins.pop()
         del self.live[number]
         self.outlook.told(live.verdict)
+
+    def _confirm_lease(self) -> None:
+        """Optuna's writes know nothing of leases: a driver that was succeeded leaves the study alone.
+
+        Raises:
+            LeaseLost: this one was.
+        """
+        with self.store.reading() as connection:
+            confirm(connection, self._recorder.lease)
 
     def _told(self, number: int) -> Any:
         return self.study.get_trials(deepcopy=False)[number]
@@ -240,6 +256,7 @@ class Search:
 
     def _begin(self) -> None:
         """Ask for a trial, or continue one; then it is under way, or told already."""
+        self._confirm_lease()
         trial = (self._orphan() if self._recovering else None) or self.study.ask()
         sampler = random_sampler if self._repeated >= _REPEATING else sampler_of
         self.study.sampler = sampler(self.section, trial=trial.number, conditional=self._conditional)

@@ -86,10 +86,23 @@ def fence(connection: Connection, lease: Lease | None) -> None:
     Raises:
         LeaseLost: it does not; the message says who has taken the sweep.
     """
+    _require(connection, lease, lock=True)
+
+
+def confirm(connection: Connection, lease: Lease | None) -> None:
+    """As `fence`, before something that is written otherwise than in this transaction: the lease holds now.
+
+    Raises:
+        LeaseLost: it does not.
+    """
+    _require(connection, lease, lock=False)
+
+
+def _require(connection: Connection, lease: Lease | None, *, lock: bool) -> None:
     if lease is None:
         return
     held = select(SweepRecord.id).where(SweepRecord.name == lease.sweep, SweepRecord.driver_token == lease.token)
-    if connection.execute(held.with_for_update(read=True)).one_or_none() is None:
+    if connection.execute(held.with_for_update(read=True) if lock else held).one_or_none() is None:
         raise LeaseLost(told(connection, lease))
 
 

@@ -1,9 +1,11 @@
 """A search on Ray whose driver is killed again and again: every trial ends, has its jobs, and nothing is trained twice."""
 
+import json
 import os
 import signal
 import sqlite3
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +31,9 @@ training: {epochs: 6, batch_size: 32}
 fine_tuning: {epochs: 3}
 evaluation: {examples: 12, batch_size: 6, repeats: 2}
 attacks: [{attack: [fgsm, pgd], epsilon: 8/255, steps: 2}]
+"""
+RUNGS = """  rungs: [{epochs: 0.34, examples: 6, steps: 1}]
+  reduction_factor: 2
 """
 
 
@@ -77,7 +82,6 @@ def recorded(folder: Path) -> dict[str, str]:
         connection.close()
 
 
-@pytest.mark.slow
 def test_a_search_whose_driver_is_killed_three_times_ends_as_one_that_was_not(tmp_path: Path) -> None:
     write_space(tmp_path, SEARCH)
     for number in (1, 9, 17):
@@ -94,6 +98,27 @@ def test_a_search_whose_driver_is_killed_three_times_ends_as_one_that_was_not(tm
         assert set(trial.constraints) == {"parameters <= 1000000"}
     assert set(jobs) == {key for trial in found for key in trial.user_attrs["job_keys"]}
     assert [outcomes for outcomes in attempts(tmp_path).values() if outcomes.count("done") > 1] == []
+    assert "nothing to do" in robustsweep("launch", "tiny.yaml", cwd=tmp_path).stdout
+
+
+@pytest.mark.slow
+def test_on_rungs_a_search_whose_driver_is_killed_three_times_trains_no_epoch_twice(tmp_path: Path) -> None:
+    write_space(tmp_path, SEARCH.replace("search:\n", f"search:\n{RUNGS}"))
+    for number in (2, 10, 18):
+        kill_when(lambda number=number: results(tmp_path) >= number, tmp_path)  # type: ignore[misc]
+    done: subprocess.CompletedProcess[str] = robustsweep("launch", "tiny.yaml", "--workers", "2", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found, jobs = trials(tmp_path), recorded(tmp_path)
+    states = Counter(trial.state for trial in found)
+    assert set(states) == {TrialState.COMPLETE, TrialState.PRUNED}
+    assert len({trial.user_attrs["identity"] for trial in found}) == 6
+    for trial in found:
+        assert {jobs[key] for key in trial.user_attrs["job_keys"]} == {"done"}
+    assert [outcomes for outcomes in attempts(tmp_path).values() if outcomes.count("done") > 1] == []
+    best = json.loads(robustsweep("best", "tiny", "-f", "json", cwd=tmp_path).stdout)
+    whole = {trial.number for trial in found if trial.state == TrialState.COMPLETE}
+    assert best
+    assert {row["trial"] for row in best} <= whole
     assert "nothing to do" in robustsweep("launch", "tiny.yaml", cwd=tmp_path).stdout
 
 

@@ -8,7 +8,13 @@ import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 
-from orchestrator.store import finished_keys, open_store, record_result, record_sweep, sweep_status
+from orchestrator.board import Board
+from orchestrator.recorder import Recorder
+from orchestrator.running import RunningSweep
+from orchestrator.search.opening import opened_search
+from orchestrator.store import begin_driving, finished_keys, open_store, record_result, record_sweep, sweep_status
+from orchestrator.store.leases import LeaseLost
+from orchestrator.store.write import record_search
 from orchestrator.sweep import expand
 from search_spaces import parse_space
 from tests.orchestrator.search.synthetic import ROBUST, THETA, Laboratory, never, searched, space_text
@@ -104,6 +110,44 @@ def test_a_trial_whose_job_fails_is_told_so_without_a_value_and_tried_again_by_t
     assert len(trials(laboratory)) == 4
     with laboratory.open(space) as (_, again, _sweep):
         assert again.nothing_to_do
+
+
+def test_a_trial_that_somebody_else_asked_for_meanwhile_is_done_too(laboratory: Laboratory) -> None:
+    space = searched(space_text(n_trials=3))
+    with laboratory.open(space) as (_, search, sweep):
+        foreign = None
+        while not sweep.drained:
+            if (job := sweep.take()) is not None:
+                laboratory.run(job, sweep)
+            if foreign is None and len(laboratory.models) == 2:
+                foreign = search.study.ask()
+        assert not search.live
+    found = trials(laboratory)
+    assert foreign is not None
+    assert [trial.state for trial in found] == [TrialState.COMPLETE] * len(found)
+    assert found[foreign.number].user_attrs["job_keys"]
+    assert kinds(found)["tried"] == len(found) == 4
+
+
+def test_a_driver_that_was_succeeded_asks_and_tells_nothing_more(laboratory: Laboratory) -> None:
+    space = searched(space_text(n_trials=3))
+    with open_store(laboratory.url, upgrade=True) as store:
+        record_search(store, name="small", space_text="", keys=[])
+        lease = begin_driving(store, "small", "host", 1)
+        recorder = Recorder(store, sweep="small", artifacts=laboratory.artifacts, lease=lease)
+        with opened_search(store, space, recorder=recorder, artifacts=laboratory.artifacts) as search:
+            sweep = RunningSweep(Board([], max_failures=0), recorder, (), source=search)
+            while not search.live or any(live.pending for live in search.live.values()):
+                job = sweep.take()
+                assert job is not None
+                laboratory.run(job, sweep)
+            begin_driving(store, "small", "another", 2)
+            for _ in range(2):
+                with pytest.raises(LeaseLost, match="another"):
+                    sweep.take()
+    assert [(trial.state, trial.values) for trial in trials(laboratory)] == [(TrialState.RUNNING, None)]
+    laboratory.launch(space)
+    assert [trial.state for trial in trials(laboratory)] == [TrialState.COMPLETE] * 3
 
 
 def test_values_that_do_not_go_together_are_told_so_and_do_not_count(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,9 @@ from optuna.trial import TrialState
 
 from orchestrator.store import open_store, record_result, record_sweep
 from tests.builders import attack_job, diagnose_job, diagnosis_result, evaluate_job, flags_result, pretrain_job, train_result
+from tests.contracts.conftest import fresh_database, postgres_server
 
+server = postgres_server
 EXAMPLES = 100
 NAMES = ("clean_accuracy", "worst_case_accuracy 8/255")
 
@@ -51,7 +53,7 @@ FillSearch = Callable[..., str]
 def storage(url: str) -> Iterator[optuna.storages.RDBStorage]:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with warnings.catch_warnings(action="ignore"):
-        found = optuna.storages.RDBStorage(url)
+        found = optuna.storages.RDBStorage(url.replace("postgresql://", "postgresql+psycopg://"))
     try:
         yield found
     finally:
@@ -60,11 +62,17 @@ def storage(url: str) -> Iterator[optuna.storages.RDBStorage]:
 
 
 @pytest.fixture
+def postgres(server: str) -> Iterator[str]:
+    with fresh_database(server, "study") as url:
+        yield url
+
+
+@pytest.fixture
 def fill_search(tmp_path: Path) -> FillSearch:
     """Makes a database with a sweep of these trials and their study (none if `names` is empty); its URL."""
 
-    def fill(tries: Sequence[Try] = TRIES, *, sweep: str = "search", names: Sequence[str] = NAMES) -> str:
-        url = f"sqlite:///{tmp_path / 'results.db'}"
+    def fill(tries: Sequence[Try] = TRIES, *, sweep: str = "search", names: Sequence[str] = NAMES, url: str | None = None) -> str:
+        url = url or f"sqlite:///{tmp_path / 'results.db'}"
         found = [(one, _results(one)) for one in tries]
         with open_store(url, upgrade=True) as store:
             results = {job.key: (job, result) for _, jobs in found for job, result in jobs}

@@ -34,6 +34,10 @@ def test_the_front_holds_no_unsound_model_and_none_that_violates_a_constraint(fi
     ]
 
 
+def test_a_search_in_postgresql_has_the_same_front(fill_search: FillSearch, postgres: str) -> None:
+    assert best(fill_search(url=postgres)) == best(fill_search())
+
+
 def test_an_unsound_model_is_admitted_where_it_is_asked_for(fill_search: FillSearch) -> None:
     rows, _ = best(fill_search(), any_verdict=True)
     assert [(row["trial"], row["verdict"]) for row in rows] == [(3, "unsound")]

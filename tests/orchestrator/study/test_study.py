@@ -9,6 +9,7 @@ from orchestrator.report.study import StudyOptions, study_page
 from orchestrator.report.study.reading import read_study
 from orchestrator.store import open_store
 from tests.browsers import complaints, opened, requests
+from tests.commands import robustsweep
 from tests.orchestrator.study.conftest import TRIES, FillSearch
 from workers.errors import UserError
 
@@ -44,6 +45,26 @@ def test_the_page_opens_in_a_browser_with_every_figure_drawn_and_no_request_made
             "By parameter",
         ]
         assert browser.evaluate("document.querySelectorAll('#trials tbody tr').length") == len(TRIES)
+
+
+def test_a_search_in_postgresql_has_the_same_page(fill_search: FillSearch, tmp_path: Path, postgres: str) -> None:
+    for url in (fill_search(), fill_search(url=postgres)):
+        write(url, tmp_path / f"{url[:4]}.html")
+    assert (tmp_path / "post.html").read_text() == (tmp_path / "sqli.html").read_text()
+
+
+@pytest.mark.parametrize("image", ["svg", "png"])
+def test_every_figure_is_written_as_an_image_where_that_is_asked(image: str, fill_search: FillSearch, tmp_path: Path) -> None:
+    folder = tmp_path / "figures"
+    done = robustsweep("study", "search", "--store", fill_search(), "--figures", str(folder), "--image", image, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    written = sorted(folder.iterdir())
+    assert {path.suffix for path in written} == {f".{image}"}
+    assert f"search-study.html and {len(written)} figures in {folder}" in done.stdout
+    for part in ("-against-", "history-of-", "what-mattered-", "-by-model."):
+        assert any(part in path.name for path in written), part
+    for path in written:
+        assert path.read_bytes().startswith(b"\x89PNG" if image == "png" else b"<svg")
 
 
 def test_reading_a_study_writes_nothing_and_makes_no_table(fill_search: FillSearch, tmp_path: Path) -> None:
