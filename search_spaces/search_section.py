@@ -149,8 +149,9 @@ class SearchSection(Frozen):
     """How a space is searched; none of it is an axis.
 
     `n_trials` models are tried, `n_parallel` at a time, for at most `timeout` seconds (None: however long). With `warm_start`, results
-    that the database already has are told to the sampler first. Of the trials on one of the `rungs`, the best 1 in `reduction_factor`
-    go on to the next, and from the last one to the whole evaluation.
+    that the database already has are told to the sampler first. With `parents`, models of the space with theta 1 that others are
+    fine-tuned from are measured too, uncounted: they are trained anyway. Of the trials on one of the `rungs`, the best 1 in
+    `reduction_factor` go on to the next, and from the last one to the whole evaluation.
     """
 
     sampler: Sampler = "tpe"
@@ -159,6 +160,7 @@ class SearchSection(Frozen):
     timeout: Positive | None = None
     n_parallel: Count = 2
     warm_start: bool = True
+    parents: bool = True
     objectives: Annotated[tuple[Annotated[Objective, BeforeValidator(_word)], ...], BeforeValidator(_tuple), AfterValidator(_at_least_one)]
     constraints: Annotated[tuple[Constraint, ...], BeforeValidator(_tuple)] = ()
     precision: Precision | None = None

@@ -1,16 +1,19 @@
 """What a study holds, trial by trial: which configurations were tried, and what counts towards `n_trials`."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from workers.specs import Job
+from workers.specs import EvaluateSpec, Job
 
 IDENTITY, KIND, REASON, MODEL_KEY, JOB_KEYS = "identity", "kind", "reason", "model_key", "job_keys"
 TWIN, RETRY_OF = "duplicate_of", "retry_of"
 """The user attributes of a trial: see `Ledger`."""
+PARENT, FAILED, FAILED_PARENT = "parent", "failed", "failed_parent"
+_TO_RETRY = (FAILED, FAILED_PARENT)
+_UNCOUNTED = ("warm_start", PARENT, FAILED_PARENT)
 
 
 def identity_of(jobs: Iterable[Job]) -> str:
@@ -18,12 +21,18 @@ def identity_of(jobs: Iterable[Job]) -> str:
     return hashlib.sha256(" ".join(sorted(job.key for job in jobs)).encode()).hexdigest()[:32]
 
 
+def evaluated(jobs: Sequence[Job]) -> list[str]:
+    """The models that are evaluated."""
+    return [job.parents["model"] for job in jobs if isinstance(job.spec, EvaluateSpec)]
+
+
 class Ledger:
     """The distinct configurations of a study, by `identity`.
 
     A trial's user attribute `kind` is absent where it was tried for itself. It is `duplicate` where an earlier one came to the same jobs
-    (`duplicate_of` has its number), `warm_start` where its results were there before the study asked, `illegal` where the values do not
-    go together, `failed` where a job failed. Those tried for themselves and failed ones count towards `n_trials`, each once.
+    (`duplicate_of` has its number), `warm_start` where its results were there before the study asked, `parent` where its model was
+    trained for another trial's, `illegal` where the values do not go together, `failed` where a job failed, `failed_parent` where it was
+    a parent's. Those tried for themselves and failed ones count towards `n_trials`, each once.
     """
 
     def __init__(self, study: Study) -> None:
@@ -38,9 +47,9 @@ class Ledger:
         identity, kind = trial.user_attrs.get(IDENTITY), trial.user_attrs.get(KIND)
         if identity is None or kind in ("duplicate", "illegal"):
             return
-        if kind != "failed":
+        if kind not in _TO_RETRY:
             self._by_identity[identity] = trial.number
-        if kind != "warm_start":
+        if kind not in _UNCOUNTED:
             self._counted.add(identity)
 
     @property
@@ -76,7 +85,7 @@ class Ledger:
         """The latest trial of each configuration that failed by a job, is not waiting to be tried again, and has no other."""
         trials = self._study.get_trials(deepcopy=False)
         pending = {trial.user_attrs.get(IDENTITY) for trial in trials if not trial.state.is_finished()}
-        failed = {trial.user_attrs[IDENTITY]: trial for trial in trials if trial.user_attrs.get(KIND) == "failed"}
+        failed = {trial.user_attrs[IDENTITY]: trial for trial in trials if trial.user_attrs.get(KIND) in _TO_RETRY}
         return [
             trial for identity, trial in failed.items() if self._by_identity.get(identity, -1) < trial.number and identity not in pending
         ]

@@ -3,18 +3,20 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from optuna import Trial
 from optuna.study import Study
 
 from orchestrator.recorder import Recorder
-from orchestrator.search.course import Courses, WholeCourse
+from orchestrator.search.course import Course, Courses, WholeCourse
 from orchestrator.search.halving_course import HalvingCourse
+from orchestrator.search.ledger import KIND, PARENT
 from orchestrator.search.rungs import Rungs
 from orchestrator.search.search import Search
 from orchestrator.search.storage import study_storage
 from orchestrator.search.studies import open_study
 from orchestrator.search.warm_start import warm_start
 from orchestrator.store import Store
-from search_spaces import Space
+from search_spaces import Grid, Space
 from workers.artifacts import Artifacts
 
 
@@ -48,4 +50,10 @@ def courses_of(space: Space, store: Store, *, study: Study, artifacts: Artifacts
     if space.search is None or not space.search.rungs:
         return lambda _, grid: WholeCourse(space, grid, store)
     rungs = Rungs(study, space.search)
-    return lambda trial, grid: HalvingCourse(space, grid, store, trial=trial, rungs=rungs, artifacts=artifacts)
+
+    def course(trial: Trial, grid: Grid) -> Course:
+        if trial.user_attrs.get(KIND) == PARENT:  # wholly trained in any case: a rung would be more
+            return WholeCourse(space, grid, store)
+        return HalvingCourse(space, grid, store, trial=trial, rungs=rungs, artifacts=artifacts)
+
+    return course

@@ -28,9 +28,9 @@ class Outlook:
             if trial.state == TrialState.COMPLETE and all(violation <= 0 for violation in trial.constraints.values()):
                 self._enter(tuple(trial.values))
 
-    def told(self, verdict: Verdict) -> None:
-        """A trial of this launch is finished."""
-        self._told += 1
+    def told(self, verdict: Verdict, *, counts: bool = True) -> None:
+        """A trial of this launch is finished; whether it counts towards `n_trials`."""
+        self._told += counts
         self._trouble = ""
         self.failed += isinstance(verdict, Failed)
         if isinstance(verdict, Complete):
@@ -53,10 +53,11 @@ class Outlook:
     def _no_worse(self, one: Values, other: Values) -> bool:
         return all(sign * a >= sign * b for sign, a, b in zip(self._signs, one, other, strict=True))
 
-    def words(self, *, running: int) -> str:
-        """The trials by state, and the best so far."""
+    def words(self, *, running: int, beside: int = 0) -> str:
+        """The trials by state, those that run `beside` them without counting, and the best so far."""
         finished = self._ledger.counted - running
-        states = f"{running} running" + (f", {self.failed} failed" if self.failed else "")
+        states = f"{running} running" + (f" beside {beside} of their parents" if beside else "")
+        states += f", {self.failed} failed" if self.failed else ""
         return f"{finished} of {self._section.n_trials} trials, {states}{self.best()}{self._trouble}"
 
     def best(self) -> str:

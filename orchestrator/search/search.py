@@ -15,12 +15,25 @@ from orchestrator.plan import make_plan
 from orchestrator.preflight import check_sizes
 from orchestrator.recorder import Recorder
 from orchestrator.search.course import Complete, Courses, Failed, Pruned
-from orchestrator.search.ledger import IDENTITY, JOB_KEYS, KIND, MODEL_KEY, RETRY_OF, Ledger, identity_of
+from orchestrator.search.ledger import (
+    FAILED,
+    FAILED_PARENT,
+    IDENTITY,
+    JOB_KEYS,
+    KIND,
+    MODEL_KEY,
+    PARENT,
+    RETRY_OF,
+    Ledger,
+    evaluated,
+    identity_of,
+)
 from orchestrator.search.outlook import Outlook
+from orchestrator.search.parents import parent_of
 from orchestrator.search.rungs import PROMOTES, inherited
 from orchestrator.search.samplers import random_sampler, sampler_of
 from orchestrator.search.studies import is_exhausted, mark_exhausted
-from orchestrator.search.suggest import suggest
+from orchestrator.search.suggest import Values, suggest
 from orchestrator.search.trials import LiveTrial, tell, tell_like
 from orchestrator.store import Store, finished_keys, write
 from orchestrator.store.leases import confirm
@@ -29,7 +42,7 @@ from orchestrator.sweep import distinct, jobs_of
 from search_spaces import Grid, Space
 from workers.artifacts import Artifacts
 from workers.errors import UserError
-from workers.specs import EvaluateSpec, Job
+from workers.specs import Job
 
 _REPEATING = 5  # so many suggestions in a row that are nothing new, and random ones are tried
 _EXHAUSTED = 100  # and so many, and there is nothing new
@@ -116,10 +129,13 @@ class Search:
         return self._over
 
     def words(self) -> str:
-        return self.outlook.words(running=len(self.live))
+        return self.outlook.words(running=self._counted_running(), beside=len(self.live) - self._counted_running())
 
     def seconds_left(self, elapsed: float) -> float | None:
-        return self.outlook.seconds_left(elapsed, running=len(self.live))
+        return self.outlook.seconds_left(elapsed, running=self._counted_running())
+
+    def _counted_running(self) -> int:
+        return sum(live.counts for live in list(self.live.values()))
 
     def conclusion(self) -> str:
         """How the search ended, in one line."""
@@ -147,7 +163,8 @@ class Search:
             self._warm_start(self)
         for trial in self.ledger.to_retry():
             identity = trial.user_attrs[IDENTITY]
-            again = {**inherited(trial.user_attrs), RETRY_OF: trial.number, IDENTITY: identity}
+            kept = {KIND: PARENT} if trial.user_attrs[KIND] == FAILED_PARENT else inherited(trial.user_attrs)
+            again = {**kept, RETRY_OF: trial.number, IDENTITY: identity}
             self.study.enqueue_trial(trial.params, user_attrs=again)
         self._started = time.monotonic()
 
@@ -189,7 +206,7 @@ class Search:
             return
         write.add_jobs(self.store, self.space.name, live.stage, lease=self._recorder.lease)
         jobs = distinct([*live.jobs, *live.stage])
-        if new := [model for model in _evaluated(live.stage) if model not in _evaluated(live.jobs)]:
+        if new := [model for model in evaluated(live.stage) if model not in evaluated(live.jobs)]:
             live.trial.set_user_attr(MODEL_KEY, new[0])
         live.trial.set_user_attr(JOB_KEYS, [job.key for job in jobs])
         plan = make_plan(jobs, recorded=self.recorded, finished=self._on_disk)
@@ -206,13 +223,14 @@ class Search:
     def _conclude(self, number: int, live: LiveTrial) -> None:
         assert live.verdict is not None  # noqa: S101 (`_step` has looked)
         self._confirm_lease()
-        kind = {KIND: "failed"} if isinstance(live.verdict, Failed) and live.verdict.by_job else {}
+        failed = isinstance(live.verdict, Failed) and live.verdict.by_job
+        kind = {KIND: FAILED if live.counts else FAILED_PARENT} if failed else {}
         tell(self.study, live.trial, live.verdict, **kind)
         while live.twins:
             tell_like(self.study, live.twins[-1], self._told(number))
             live.twins.pop()
         del self.live[number]
-        self.outlook.told(live.verdict)
+        self.outlook.told(live.verdict, counts=live.counts)
 
     def _confirm_lease(self) -> None:
         """Optuna's writes know nothing of leases: a driver that was succeeded leaves the study alone.
@@ -270,13 +288,25 @@ class Search:
             self._note_repetition()
         else:
             self._begin_with(trial, grid, identity_of(jobs))
+            if self.section.parents:
+                self._enqueue_parent(values, jobs)
+
+    def _enqueue_parent(self, values: Values, jobs: Sequence[Job]) -> None:
+        """The model that this one is fine-tuned from is tried next, unless it was."""
+        parent = parent_of(self.space, values, jobs)
+        if parent is None or self.ledger.knows(parent.identity):
+            return
+        waiting = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING, TrialState.RUNNING))
+        if all(trial.user_attrs.get(IDENTITY) != parent.identity for trial in waiting):
+            self.study.enqueue_trial(dict(parent.values), user_attrs={KIND: PARENT, IDENTITY: parent.identity})
 
     def _begin_with(self, trial: Trial, grid: Grid, identity: str) -> None:
         trial.set_user_attr(IDENTITY, identity)
         original = self.ledger.twin(identity)
         if original is None or (PROMOTES in trial.user_attrs and original not in self.live):
-            self.live[trial.number] = LiveTrial(trial, identity, self._courses(trial, grid))
-            self.ledger.begin(identity, trial.number)
+            live = LiveTrial(trial, identity, self._courses(trial, grid), counts=trial.user_attrs.get(KIND) != PARENT)
+            self.live[trial.number] = live
+            self.ledger.begin(identity, trial.number, counts=live.counts)
             self._repeated = 0
             return
         if original in self.live:
@@ -289,11 +319,6 @@ class Search:
         self._repeated += 1
         if self._repeated >= _EXHAUSTED:
             mark_exhausted(self.study, self.space)
-
-
-def _evaluated(jobs: Sequence[Job]) -> list[str]:
-    """The models that are evaluated."""
-    return [job.parents["model"] for job in jobs if isinstance(job.spec, EvaluateSpec)]
 
 
 def _failed_by(job: Job) -> Failed:

@@ -16,7 +16,7 @@ from workers.specs import Job
 @dataclass
 class LiveTrial:
     """A trial under way: `jobs` those of its stages so far, `pending` the keys of those it waits for, `stage` the jobs that are still to
-    be handed out, `twins` later trials of the same configuration, which are told what this one is told."""
+    be handed out, `twins` later trials of the same configuration, which are told what this one is told; `counts` towards `n_trials`."""
 
     trial: Trial
     identity: str
@@ -26,6 +26,7 @@ class LiveTrial:
     stage: Sequence[Job] = ()
     verdict: Verdict | None = None
     twins: list[Trial] = field(default_factory=list)
+    counts: bool = True
 
 
 def tell(study: Study, trial: Trial, verdict: Verdict, **attributes: object) -> None:

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import TrialState, create_trial
 
 from orchestrator.search.course import Complete, WholeCourse
-from orchestrator.search.ledger import IDENTITY, JOB_KEYS, KIND, MODEL_KEY, identity_of
+from orchestrator.search.ledger import IDENTITY, JOB_KEYS, KIND, MODEL_KEY, evaluated, identity_of
 from orchestrator.search.suggest import distribution, values_of
 from orchestrator.store import write
 from orchestrator.store.trained_specs import TrainedSpec, trained_specs
 from orchestrator.sweep import distinct, jobs_of
 from search_spaces import Grid, Parameter, Space, Value
-from workers.specs import EvaluateSpec, Job
 
 if TYPE_CHECKING:
     from orchestrator.search.search import Search
@@ -63,7 +62,7 @@ def _add(search: "Search", values: dict[str, Value], *, but: set[str]) -> None:
             params=values,
             distributions=distributions,
             values=list(verdict.values),
-            user_attrs={KIND: "warm_start", IDENTITY: identity, MODEL_KEY: _model(jobs), JOB_KEYS: [job.key for job in jobs]},
+            user_attrs={KIND: "warm_start", IDENTITY: identity, MODEL_KEY: evaluated(jobs)[0], JOB_KEYS: [job.key for job in jobs]},
             constraints=dict(verdict.violations) or None,
         )
     search.study.add_trial(trial)
@@ -75,10 +74,6 @@ def _come_to(search: "Search", grid: Grid) -> Complete | None:
     """The values of a configuration by the results of its space; an interval that is too wide for the search is as it is."""
     verdict = WholeCourse(search.space, grid, search.store, repeats=False).conclude()
     return verdict if isinstance(verdict, Complete) else None
-
-
-def _model(jobs: Sequence[Job]) -> str:
-    return next(job.parents["model"] for job in jobs if isinstance(job.spec, EvaluateSpec))
 
 
 def _values(space: Space, model: TrainedSpec) -> Iterator[dict[str, Value]]:

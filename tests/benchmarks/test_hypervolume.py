@@ -12,8 +12,11 @@ import numpy as np
 import optuna
 import pytest
 
+from orchestrator.search.ledger import KIND, PARENT
+from orchestrator.search.parents import parent_of
 from orchestrator.search.samplers import sampler_of
-from orchestrator.search.suggest import suggest
+from orchestrator.search.suggest import Values, suggest
+from orchestrator.sweep import distinct, jobs_of
 from search_spaces import Space, parse_space
 from tests.benchmarks.conftest import Record
 
@@ -58,18 +61,28 @@ def hypervolume(points: Sequence[Point], worst: Point) -> float:
 
 
 def searched(space: Space, known: dict[Net, Point]) -> list[Net]:
-    """The nets of a search's trials, in their order."""
+    """The nets that a search measures, in their order: those of its trials, and after each the one that it is fine-tuned from."""
     assert space.search is not None
     study = optuna.create_study(directions=["maximize", "maximize"])
     nets: list[Net] = []
-    while len(set(nets)) < TRIALS and len(study.trials) < 200:
+    tried: set[Net] = set()
+    while len(tried) < TRIALS and len(study.trials) < 200:
         trial = study.ask()
         study.sampler = sampler_of(space.search, trial=trial.number, conditional=False)
         values = suggest(trial, space.parameters)
-        net = (float(str(values["model.theta"])), float(str(values["model.rank_fraction"])))
+        net = net_of(values)
         study.tell(trial, known[net])
+        if KIND not in trial.user_attrs and net not in nets:
+            tried.add(net)
         nets.append(net)
+        parent = parent_of(space, values, distinct(jobs_of(space.at(values))))
+        if parent is not None and net_of(parent.values) not in nets:
+            study.enqueue_trial(dict(parent.values), user_attrs={KIND: PARENT})
     return nets
+
+
+def net_of(values: Values) -> Net:
+    return (float(str(values["model.theta"])), float(str(values["model.rank_fraction"])))
 
 
 def reached(sampler: str, seed: int, known: dict[Net, Point]) -> tuple[float, float]:

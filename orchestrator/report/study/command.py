@@ -18,7 +18,7 @@ from orchestrator.report.sweep_page.naming import slug
 from orchestrator.store import open_store, result_rows
 from workers.errors import UserError
 
-_TOLD_BY_KIND = ("warm_start", "duplicate", "illegal", "failed")
+_TOLD_BY_KIND = ("warm_start", "parent", "duplicate", "illegal", "failed")
 
 
 @dataclass(frozen=True, kw_only=True)

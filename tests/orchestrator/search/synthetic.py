@@ -32,7 +32,7 @@ def space_text(*, model: dict[str, Any] | None = None, **search: Any) -> str:
     """A small space over theta and rank, with these settings of its section `search`."""
     data = {
         "method": "optuna",
-        "search": {"n_trials": 6, "n_parallel": 1, "objectives": ["clean_accuracy", ROBUST], **search},
+        "search": {"n_trials": 6, "n_parallel": 1, "parents": False, "objectives": ["clean_accuracy", ROBUST], **search},
         "data": {"name": "digits", "train_examples": 64},
         "model": {"width": 2, "theta": {"min": 0.6, "max": 1.0}, "rank_fraction": {"min": 0.2, "max": 1.0}, **(model or {})},
         "training": {"epochs": 2, "batch_size": 32},
