@@ -84,8 +84,8 @@ class Search:
         self._outbox: list[Job] = []
         self._started: float | None = None
         self._recovering = True
-        self._repeated = self.ledger.repeated()
-        self._over = False
+        self._repeated, self._exhausted = self.ledger.repeated(), is_exhausted(study, space)
+        self._over = self._confirmed = False
         self._trouble_since: float | None = None
         self._retry_at = 0.0
 
@@ -101,6 +101,7 @@ class Search:
             UserError: the database has been failing for long, and nothing is under way.
             LeaseLost: another driver has the sweep.
         """
+        self._confirmed = False
         try:
             if time.monotonic() >= self._retry_at:
                 self._proceed(idle=idle)
@@ -139,7 +140,7 @@ class Search:
 
     def conclusion(self) -> str:
         """How the search ended, in one line."""
-        exhausted = "; nothing new is left in these ranges" if is_exhausted(self.study, self.space) else ""
+        exhausted = "; nothing new is left in these ranges" if self._exhausted else ""
         timed_out = f"; stopped asking after {self.section.timeout:g} s" if self._timed_out() else ""
         return f"{self.words()}{exhausted}{timed_out}"
 
@@ -233,13 +234,15 @@ class Search:
         self.outlook.told(live.verdict, counts=live.counts)
 
     def _confirm_lease(self) -> None:
-        """Optuna's writes know nothing of leases: a driver that was succeeded leaves the study alone.
+        """Optuna's writes know nothing of leases: a driver that was succeeded leaves the study alone. Once in each call of `more`.
 
         Raises:
             LeaseLost: this one was.
         """
-        with self.store.reading() as connection:
-            confirm(connection, self._recorder.lease)
+        if not self._confirmed:
+            with self.store.reading() as connection:
+                confirm(connection, self._recorder.lease)
+            self._confirmed = True
 
     def _told(self, number: int) -> Any:
         return self.study.get_trials(deepcopy=False)[number]
@@ -256,7 +259,7 @@ class Search:
         return limit is not None and self._started is not None and time.monotonic() - self._started > limit
 
     def _has_budget(self) -> bool:
-        return self.ledger.counted < self.section.n_trials and not is_exhausted(self.study, self.space)
+        return self.ledger.counted < self.section.n_trials and not self._exhausted
 
     def _is_waiting(self) -> bool:
         """Whether somebody has enqueued a trial."""
@@ -319,6 +322,7 @@ class Search:
         self._repeated += 1
         if self._repeated >= _EXHAUSTED:
             mark_exhausted(self.study, self.space)
+            self._exhausted = True
 
 
 def _failed_by(job: Job) -> Failed:

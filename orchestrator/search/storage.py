@@ -22,10 +22,12 @@ def study_storage(store: Store) -> Iterator[BaseStorage]:
     It opens connections of its own, with the password that the store's engine has: on SQLite they wait for other writers as ours do, and
     as ours they leave it to the write-ahead log what a power cut costs. Transactions are the driver's own, begun by the first statement
     that writes; one that locked at once, as ours, would wait for itself, since Optuna reads its schema's revision on a second connection.
+    No connection is tried before it is used, which would be one more message for each of Optuna's hundred statements a trial: the search
+    bears that one fails.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sqlite = store.engine.dialect.name == "sqlite"
-    options: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS}} if sqlite else {"pool_pre_ping": True}
+    options: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS}} if sqlite else {}
     with warnings.catch_warnings(action="ignore"):
         backend = RDBStorage(store.engine.url.render_as_string(hide_password=False), engine_kwargs=options)
     try:

@@ -1,5 +1,6 @@
 """A search's trials while they are under way, and what is told of them."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -37,9 +38,10 @@ def tell(study: Study, trial: Trial, verdict: Verdict, **attributes: object) -> 
         match verdict:
             case Complete(values, violations):
                 for name, violation in violations.items():
-                    if name not in trial.constraints:  # a kill may have come between this and telling
+                    with warnings.catch_warnings(action="ignore"):  # it is there already if a kill came between this and telling
                         trial.set_constraint(name, violation)
-                study.tell(trial, list(values), skip_if_finished=True)
+                # As `Study.tell` does for a sampler that has nothing to add, which reads the trial twice before and after.
+                trial.storage.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, list(values))
             case Failed(reason):
                 trial.set_user_attr(REASON, reason)
                 study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
