@@ -11,7 +11,7 @@ from sqlalchemy import delete, or_, select
 from orchestrator.places import Places
 from orchestrator.report.sweep_page import ReportOptions, report_sweep
 from orchestrator.store import open_store
-from orchestrator.store.models import JobParentRecord, JobRecord, SweepJobRecord
+from orchestrator.store.models import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord
 from orchestrator.store.result_models import AttackResultRecord, CleanResultRecord
 from tests.benchmarks.conftest import Record
 from tests.benchmarks.many_results import fill
@@ -37,6 +37,7 @@ def url() -> Iterator[str]:
                 connection.execute(delete(clean).where(clean.repeat >= REPEATS))
                 for start in range(0, len(keys), 20_000):
                     some = keys[start : start + 20_000]
+                    connection.execute(delete(AttemptRecord).where(AttemptRecord.job_key.in_(some)))
                     connection.execute(delete(SweepJobRecord).where(SweepJobRecord.job_key.in_(some)))
                     connection.execute(delete(JobParentRecord).where(JobParentRecord.child_key.in_(some)))
                     connection.execute(delete(JobRecord).where(JobRecord.key.in_(some)))
