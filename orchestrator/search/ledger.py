@@ -39,6 +39,7 @@ class Ledger:
         self._study = study
         self._by_identity: dict[str, int] = {}
         self._counted: set[str] = set()
+        self._parents: set[str] = set()
         for trial in study.get_trials(deepcopy=False):
             if trial.state.is_finished():
                 self._enter(trial)
@@ -51,11 +52,18 @@ class Ledger:
             self._by_identity[identity] = trial.number
         if kind not in _UNCOUNTED:
             self._counted.add(identity)
+        if kind == PARENT:
+            self._parents.add(identity)
 
     @property
     def counted(self) -> int:
         """How many configurations count towards `n_trials`."""
         return len(self._counted)
+
+    @property
+    def tried(self) -> int:
+        """How many configurations were tried, or were there before, but for parents."""
+        return len(self._by_identity) - len(self._parents)
 
     def knows(self, identity: str) -> bool:
         """Whether a trial of this configuration was begun, and is not to be tried again."""
@@ -65,9 +73,11 @@ class Ledger:
         """The number of the trial of this configuration."""
         return self._by_identity.get(identity)
 
-    def begin(self, identity: str, number: int, *, counts: bool = True) -> None:
+    def begin(self, identity: str, number: int, *, counts: bool = True, parent: bool = False) -> None:
         """A trial of a new configuration."""
         self._by_identity[identity] = number
+        if parent:
+            self._parents.add(identity)
         if counts:
             self._counted.add(identity)
 

@@ -10,13 +10,14 @@ from optuna.samplers import BaseSampler, GPSampler, NSGAIIISampler, NSGAIISample
 from search_spaces import SearchSection
 
 
-def sampler_of(section: SearchSection, *, trial: int, conditional: bool) -> BaseSampler:
-    """The sampler for one trial, by its number.
+def sampler_of(section: SearchSection, *, trial: int, tried: int, conditional: bool) -> BaseSampler:
+    """The sampler for one trial, by its number and how many configurations were tried before it.
 
     Its seed is made of the search's and the trial's number: what it suggests depends on them and on the study alone, not on when the
     driver was started, and no seed comes twice. TPE is multivariate, in groups where parameters are conditional, and takes running
-    trials for bad ones (constant liar). Quasi-random sequences are continued where the study stands, all with the search's seed. The
-    genetic ones have a population of a third of the trials, at most 50 and at least 4: with Optuna's 50 a search of 24 would be random.
+    trials for bad ones (constant liar); it begins with evenly spread points instead of random ones. Quasi-random sequences are continued
+    where the study stands, all with the search's seed. The genetic ones have a population of a third of the trials, at most 50 and at
+    least 4: with Optuna's 50 a search of 24 would be random.
     """
     seed = trial_seed(section.seed, trial)
     made: dict[str, Callable[[], BaseSampler]] = {
@@ -25,7 +26,7 @@ def sampler_of(section: SearchSection, *, trial: int, conditional: bool) -> Base
             multivariate=True,
             group=conditional,
             constant_liar=True,
-            n_startup_trials=startup(section.n_trials),
+            n_startup_trials=0,
             gamma=share_of_good_ones if len(section.objectives) > 1 else None,
         ),
         "nsga2": lambda: NSGAIISampler(seed=seed, population_size=population(section.n_trials)),
@@ -37,17 +38,18 @@ def sampler_of(section: SearchSection, *, trial: int, conditional: bool) -> Base
         "random": lambda: RandomSampler(seed=seed),
     }
     with warnings.catch_warnings(action="ignore"):  # some of them are experimental to Optuna
-        return made[section.sampler]()
+        spread = section.sampler == "tpe" and tried < startup(section.n_trials)
+        return made["qmc" if spread else section.sampler]()
 
 
-def random_sampler(section: SearchSection, *, trial: int, conditional: bool) -> BaseSampler:  # noqa: ARG001 (as `sampler_of`)
+def random_sampler(section: SearchSection, *, trial: int) -> BaseSampler:
     """The sampler for a trial where the chosen one does not come to anything new."""
     return RandomSampler(seed=trial_seed(section.seed, trial))
 
 
 def startup(n_trials: int) -> int:
-    """How many random trials TPE begins with: a sixth, at least 4 and at most Optuna's 10, which would be half of a search of 24."""
-    return max(4, min(10, n_trials // 6))
+    """How many evenly spread trials TPE begins with: a third, at least 4 and at most 10, as many as Optuna begins with at random."""
+    return max(4, min(10, n_trials // 3))
 
 
 def share_of_good_ones(n_trials: int) -> int:

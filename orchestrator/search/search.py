@@ -7,6 +7,7 @@ from typing import Any
 
 from optuna import Trial
 from optuna.exceptions import StorageInternalError
+from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
@@ -279,8 +280,7 @@ class Search:
         """Ask for a trial, or continue one; then it is under way, or told already."""
         self._confirm_lease()
         trial = (self._orphan() if self._recovering else None) or self.study.ask()
-        sampler = random_sampler if self._repeated >= _REPEATING else sampler_of
-        self.study.sampler = sampler(self.section, trial=trial.number, conditional=self._conditional)
+        self.study.sampler = self._sampler(trial.number)
         values = suggest(trial, self.space.parameters)
         try:
             grid = self.space.at(values)
@@ -293,6 +293,11 @@ class Search:
             self._begin_with(trial, grid, identity_of(jobs))
             if self.section.parents:
                 self._enqueue_parent(values, jobs)
+
+    def _sampler(self, trial: int) -> BaseSampler:
+        if self._repeated >= _REPEATING:
+            return random_sampler(self.section, trial=trial)
+        return sampler_of(self.section, trial=trial, tried=self.ledger.tried, conditional=self._conditional)
 
     def _enqueue_parent(self, values: Values, jobs: Sequence[Job]) -> None:
         """The model that this one is fine-tuned from is tried next, unless it was."""
@@ -309,7 +314,7 @@ class Search:
         if original is None or (PROMOTES in trial.user_attrs and original not in self.live):
             live = LiveTrial(trial, identity, self._courses(trial, grid), counts=trial.user_attrs.get(KIND) != PARENT)
             self.live[trial.number] = live
-            self.ledger.begin(identity, trial.number, counts=live.counts)
+            self.ledger.begin(identity, trial.number, counts=live.counts, parent=not live.counts)
             self._repeated = 0
             return
         if original in self.live:

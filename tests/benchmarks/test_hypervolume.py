@@ -68,7 +68,7 @@ def searched(space: Space, known: dict[Net, Point]) -> list[Net]:
     tried: set[Net] = set()
     while len(tried) < TRIALS and len(study.trials) < 200:
         trial = study.ask()
-        study.sampler = sampler_of(space.search, trial=trial.number, conditional=False)
+        study.sampler = sampler_of(space.search, trial=trial.number, tried=len(tried), conditional=False)
         values = suggest(trial, space.parameters)
         net = net_of(values)
         study.tell(trial, known[net])

@@ -61,18 +61,19 @@ def test_64_gpus_in_virtual_time(driver: float, record: Record) -> None:
     record(name, farsighted.utilisation, asked=">= 0.9", reference=reference)
 
 
-def test_sixteen_workers_asleep(address: str, tmp_path: Path, record: Record) -> None:
-    """Table 1 over 8 seeds through the real driver, a real process for each of 16 GPUs that are not there, jobs of a second on the
-    average (0.01 to 12): as many jobs a second as 64 GPUs have done of jobs that take four."""
-    jobs = table1(seeds=8, repeats=1)
-    scale = len(jobs) / sum(map(gpu_seconds, jobs))
-    with open_store(f"sqlite:///{tmp_path}/results.db", upgrade=True) as store:
-        ran = run_asleep(store, jobs, workers=WORKERS, address=address, seconds=lambda job: scale * gpu_seconds(job))
-    wall, slept = ran.since(ran.all_running(WORKERS))
-    best = simulate(CriticalPathBoard(jobs, max_failures=0, effort=effort), slots=WORKERS).utilisation
-    reference = f"all of the time of 16 workers once they run; the graph allows {best:.3f}"
-    record("16 workers asleep: utilisation", slept / wall / WORKERS, asked=">= 0.9", reference=reference)
-    record("16 workers: seconds until all run", ran.all_running(WORKERS), asked="< 120", reference="one second")
+@pytest.mark.parametrize(("workers", "mean"), [(WORKERS, 1.0), (GPUS, 4.0)])
+def test_many_workers_asleep(workers: int, mean: float, tmp_path: Path, record: Record) -> None:
+    """Table 1 over as many seeds as give each worker 48 jobs, through the real driver, a real process for each of the GPUs, which
+    are not there; `mean` is how many seconds a job takes on the average (from a hundredth of that to twelve times)."""
+    jobs = table1(seeds=workers // 2, repeats=1)
+    scale = mean * len(jobs) / sum(map(gpu_seconds, jobs))
+    with cluster(cpus=workers, gpus=workers) as address, open_store(f"sqlite:///{tmp_path}/results.db", upgrade=True) as store:
+        ran = run_asleep(store, jobs, workers=workers, address=address, seconds=lambda job: scale * gpu_seconds(job))
+    wall, slept = ran.since(ran.all_running(workers))
+    best = simulate(CriticalPathBoard(jobs, max_failures=0, effort=effort), slots=workers).utilisation
+    reference = f"all of the time of {workers} workers once they run; {len(jobs):,} jobs of {mean:g} s; the graph allows {best:.3f}"
+    record(f"{workers} workers asleep: utilisation", slept / wall / workers, asked=">= 0.9", reference=reference)
+    record(f"{workers} workers: seconds until all run", ran.all_running(workers), asked="< 300", reference="one second")
 
 
 def test_two_workers_and_jobs_of_a_second(address: str, tmp_path: Path, record: Record) -> None:
