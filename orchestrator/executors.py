@@ -1,5 +1,6 @@
 """Where jobs run: the interface, and the executor that runs them in this process."""
 
+import secrets
 import time
 import traceback
 from dataclasses import dataclass
@@ -105,7 +106,7 @@ class InlineExecutor:
             examples_per_pass=self._relief.terms(job).examples_per_pass,
         )
         try:
-            run(job, settings, attempt="inline", report=report)
+            run(job, settings, attempt=f"inline-{secrets.token_hex(8)}", report=report)
         except SupersededError as error:
             sweep.superseded(job, error=describe(error))
         except ShortOfMemoryError as error:

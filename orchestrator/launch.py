@@ -17,6 +17,7 @@ from orchestrator.critical_path import CriticalPathBoard
 from orchestrator.effort import effort
 from orchestrator.executors import Executor, Folders, InlineExecutor, Resources
 from orchestrator.leasing import free_to_drive, this_driver
+from orchestrator.neighbours import Neighbours
 from orchestrator.passwords import without_secrets
 from orchestrator.places import DEFAULT_HOME, Places
 from orchestrator.plan import STAGES, Plan, damaged_jobs, make_plan
@@ -124,9 +125,10 @@ def _carry_out(options: LaunchOptions, plan: Plan, store: Store, lease: Lease, c
             recorder.tidy(job)
     to_run = taking_up(plan.to_run, finished_rungs(store), options.places.artifacts)
     board = CriticalPathBoard(to_run, max_failures=options.max_failures, effort=effort)
-    sweep = RunningSweep(board, recorder, to_run, known=plan.jobs)
+    neighbours = Neighbours(store, sweep=name)
+    sweep = RunningSweep(board, recorder, to_run, known=plan.jobs, elsewhere=neighbours.running)
     interrupted = False
-    with recorder:
+    with recorder, neighbours:
         if to_run:
             say(console, f"sweep {name}: {summary(plan)}")
             interrupted = _drive(sweep, options, name, recorder, console, store)
@@ -151,14 +153,14 @@ def _search(options: LaunchOptions, loaded: LoadedSpace, store: Store, console: 
     check_sizes(foreseen, options.places.data_root)
     lease = _take_search(loaded, seen, store, console)
     sweep, interrupted = None, False
-    recorder = Recorder(store, sweep=name, artifacts=artifacts, lease=lease)
-    with recorder, opened_search(store, loaded.space, recorder=recorder, artifacts=artifacts) as search:
+    recorder, neighbours = Recorder(store, sweep=name, artifacts=artifacts, lease=lease), Neighbours(store, sweep=name)
+    with recorder, neighbours, opened_search(store, loaded.space, recorder=recorder, artifacts=artifacts) as search:
         write.record_search(store, name=name, space_text=loaded.recorded_text, keys=search.ledger.job_keys(), lease=lease)
         plan_again(store, lease)
         words = search.words()
         if not search.nothing_to_do:
             say(console, f"sweep {name}: {words}")
-            sweep = RunningSweep(Board([], max_failures=options.max_failures), recorder, (), source=search)
+            sweep = RunningSweep(Board([], max_failures=options.max_failures), recorder, (), source=search, elsewhere=neighbours.running)
             interrupted = _drive(sweep, options, name, recorder, console, store)
             say(console, f"sweep {name}: {search.conclusion()}")
     if sweep is None:

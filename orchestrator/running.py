@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import NoReturn
 
@@ -10,6 +10,7 @@ from orchestrator.board import Board
 from orchestrator.cost import LIKE, cost
 from orchestrator.job_source import JobSource
 from orchestrator.labels import label, summary
+from orchestrator.neighbours import nobody
 from orchestrator.plan import STAGES
 from orchestrator.recorder import Recorder
 from orchestrator.trainable import describe
@@ -25,10 +26,17 @@ class RunningSweep:
     """Takes jobs off the board, tells the recorder, and keeps the figures that a person wants to see meanwhile."""
 
     def __init__(
-        self, board: Board, recorder: Recorder, jobs: tuple[Job, ...], *, source: JobSource | None = None, known: Iterable[Job] = ()
+        self,
+        board: Board,
+        recorder: Recorder,
+        jobs: tuple[Job, ...],
+        *,
+        source: JobSource | None = None,
+        known: Iterable[Job] = (),
+        elsewhere: Callable[[], frozenset[str]] = nobody,
     ) -> None:
         """Run the `jobs` that the board holds, and those that the `source` brings meanwhile; of all that are `known`, those whose files
-        turn out to be damaged are computed again."""
+        turn out to be damaged are computed again. Those that others are computing, `elsewhere`, wait for what comes of that."""
         self.board = board
         self.source = source
         self._known = {job.key: job for job in (*known, *jobs)}
@@ -46,6 +54,8 @@ class RunningSweep:
         self._reached: dict[str, tuple[float, float]] = {}
         self._furthest: dict[str, float] = {}
         self._running: dict[str, Job] = {}
+        self._elsewhere = elsewhere
+        self._parked: dict[str, Job] = {}
         self.interrupted = False
 
     def interrupt(self) -> NoReturn:
@@ -61,11 +71,30 @@ class RunningSweep:
         """
         if self.interrupted:
             self.interrupt()
+        self._unpark()
         self._fetch(idle=False)
-        job = self.board.take(slots=self.slots)
+        job = self._next()
         if job is None and self._fetch(idle=True):
-            job = self.board.take(slots=self.slots)
+            job = self._next()
         return job
+
+    def _next(self) -> Job | None:
+        """The board's next job that nobody else is computing."""
+        while (job := self.board.take(slots=self.slots)) is not None and job.key in self._elsewhere():
+            self._parked[job.key] = job
+            self.last = f"{label(job)}: another sweep is computing it"
+        return job
+
+    def _unpark(self) -> None:
+        """Jobs that others were computing and no longer are: done, or to be handed out."""
+        for key in [key for key in self._parked if key not in self._elsewhere()]:
+            job = self._parked.pop(key)
+            try:
+                result = self._recorder.finished(job)
+            except ArtifactError:
+                self.board.postpone(key)
+            else:
+                self._note(job, result)
 
     def _fetch(self, *, idle: bool) -> bool:
         """Take what the source brings; whether that is anything."""

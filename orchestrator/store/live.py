@@ -121,6 +121,18 @@ def finished_jobs(store: Store, sweep: str, *, stage: Stage | None = None) -> li
     return [FinishedJob(key=key, stage=stage, started_at=started, finished_at=finished) for key, stage, started, finished in rows]
 
 
+def running_elsewhere(store: Store, *, sweep: str) -> frozenset[str]:
+    """The jobs that the living drivers of other sweeps have workers at."""
+    attempt = AttemptRecord
+    with store.reading() as connection:
+        own = connection.execute(select(SweepRecord.id).where(SweepRecord.name == sweep)).scalar_one_or_none()
+        others = sorted(living_sweeps(connection) - {own})
+        if not others:
+            return frozenset()
+        running = select(attempt.job_key).where(attempt.sweep_id.in_(others), attempt.outcome == "running")
+        return frozenset(connection.execute(running).scalars())
+
+
 def places_of(store: Store, keys: Collection[str]) -> dict[str, Place]:
     """Where finished jobs ran, by their keys; jobs without result are left out."""
     environment = EnvironmentRecord

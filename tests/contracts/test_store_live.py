@@ -3,7 +3,7 @@
 import pytest
 
 from orchestrator.store import Store, begin_driving, end_driving, record_failure, record_result, record_sweep, start_attempt
-from orchestrator.store.live import crafted_examples, finished_jobs, mean_seconds, places_of, running_jobs, sweep_heads
+from orchestrator.store.live import crafted_examples, finished_jobs, mean_seconds, places_of, running_elsewhere, running_jobs, sweep_heads
 from tests.builders import ENVIRONMENT, result_of, small_plan
 from tests.stored import silence
 from workers.errors import UserError
@@ -40,6 +40,22 @@ def test_running_jobs_are_those_of_a_living_driver(store: Store, plan: list[Job]
     assert running_jobs(store, "small") == []
     with pytest.raises(UserError, match="sweep 'other'"):
         running_jobs(store, "other")
+
+
+def test_what_runs_elsewhere_is_what_other_living_drivers_are_at(store: Store, plan: list[Job]) -> None:
+    for name in ("other", "dead"):
+        record_sweep(store, name=name, space_text="", jobs=plan)
+    assert running_elsewhere(store, sweep="small") == frozenset()
+    for name, job in zip(("small", "other", "dead"), plan, strict=False):
+        begin_driving(store, name, "host", 1)
+        start_attempt(store, name, job.key)
+    silence(store, "dead", seconds=60)
+    assert running_elsewhere(store, sweep="small") == {plan[1].key}
+    assert running_elsewhere(store, sweep="never recorded") == {plan[0].key, plan[1].key}
+    record_failure(store, plan[1].key, attempt_id=start_attempt(store, "other", plan[1].key), error="boom", traceback="", final=False)
+    record_result(store, plan[1], result_of(plan[1]), attempt_id=None)
+    end_driving(store, begin_driving(store, "other", "host", 1))
+    assert running_elsewhere(store, sweep="small") == frozenset()
 
 
 def test_finished_jobs_say_how_fast_and_where_the_sweep_is_computed(store: Store, plan: list[Job]) -> None:
