@@ -25,7 +25,7 @@ def sampler_of(section: SearchSection, *, trial: int, tried: int, conditional: b
             seed=seed,
             multivariate=True,
             group=conditional,
-            constant_liar=True,
+            constant_liar=section.n_parallel > 1,  # it costs a write for each trial
             n_startup_trials=0,
             gamma=share_of_good_ones if len(section.objectives) > 1 else None,
         ),

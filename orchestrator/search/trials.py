@@ -1,12 +1,12 @@
 """A search's trials while they are under way, and what is told of them."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from optuna import Trial
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.study import Study
+from optuna.study._constrained_optimization import _CONSTRAINTS_KEY
 from optuna.trial import FrozenTrial, TrialState
 
 from orchestrator.search.course import Complete, Course, Failed, Pruned, Verdict
@@ -38,8 +38,8 @@ def tell(study: Study, trial: Trial, verdict: Verdict, **attributes: object) -> 
         match verdict:
             case Complete(values, violations):
                 for name, violation in violations.items():
-                    with warnings.catch_warnings(action="ignore"):  # it is there already if a kill came between this and telling
-                        trial.set_constraint(name, violation)
+                    # As `Trial.set_constraint` does, which reads the whole trial before each.
+                    trial.storage.set_trial_system_attr(trial._trial_id, f"{_CONSTRAINTS_KEY}:{name}", violation)
                 # As `Study.tell` does for a sampler that has nothing to add, which reads the trial twice before and after.
                 trial.storage.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, list(values))
             case Failed(reason):
