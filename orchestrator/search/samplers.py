@@ -15,9 +15,9 @@ def sampler_of(section: SearchSection, *, trial: int, tried: int, conditional: b
 
     Its seed is made of the search's and the trial's number: what it suggests depends on them and on the study alone, not on when the
     driver was started, and no seed comes twice. TPE is multivariate, in groups where parameters are conditional, and takes running
-    trials for bad ones (constant liar); it begins with evenly spread points instead of random ones. Quasi-random sequences are continued
-    where the study stands, all with the search's seed. The genetic ones have a population of a third of the trials, at most 50 and at
-    least 4: with Optuna's 50 a search of 24 would be random.
+    trials for bad ones where several run (constant liar); it begins with evenly spread points instead of random ones. Quasi-random
+    sequences are continued where the study stands, all with the search's seed. The genetic ones have a population of a third of the
+    trials, at most 50 and at least 4: with Optuna's 50 a search of 24 would be random.
     """
     seed = trial_seed(section.seed, trial)
     made: dict[str, Callable[[], BaseSampler]] = {
