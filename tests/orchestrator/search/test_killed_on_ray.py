@@ -82,6 +82,7 @@ def recorded(folder: Path) -> dict[str, str]:
         connection.close()
 
 
+@pytest.mark.slow
 def test_a_search_whose_driver_is_killed_three_times_ends_as_one_that_was_not(tmp_path: Path) -> None:
     write_space(tmp_path, SEARCH)
     for number in (1, 9, 17):
