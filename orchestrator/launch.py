@@ -128,10 +128,11 @@ def _carry_out(options: LaunchOptions, plan: Plan, store: Store, lease: Lease, c
     neighbours = Neighbours(store, sweep=name)
     sweep = RunningSweep(board, recorder, to_run, known=plan.jobs, elsewhere=neighbours.running)
     interrupted = False
-    with recorder, neighbours:
+    with recorder:
         if to_run:
             say(console, f"sweep {name}: {summary(plan)}")
-            interrupted = _drive(sweep, options, name, recorder, console, store)
+            with neighbours:
+                interrupted = _drive(sweep, options, name, recorder, console, store)
     if to_run or recorder.lost is not None:
         return _ended(sweep, options, name, recorder, console, interrupted=interrupted)
     _say_unrecorded(name, recorder, console)
@@ -154,14 +155,15 @@ def _search(options: LaunchOptions, loaded: LoadedSpace, store: Store, console: 
     lease = _take_search(loaded, seen, store, console)
     sweep, interrupted = None, False
     recorder, neighbours = Recorder(store, sweep=name, artifacts=artifacts, lease=lease), Neighbours(store, sweep=name)
-    with recorder, neighbours, opened_search(store, loaded.space, recorder=recorder, artifacts=artifacts) as search:
+    with recorder, opened_search(store, loaded.space, recorder=recorder, artifacts=artifacts) as search:
         write.record_search(store, name=name, space_text=loaded.recorded_text, keys=search.ledger.job_keys(), lease=lease)
         plan_again(store, lease)
         words = search.words()
         if not search.nothing_to_do:
             say(console, f"sweep {name}: {words}")
             sweep = RunningSweep(Board([], max_failures=options.max_failures), recorder, (), source=search, elsewhere=neighbours.running)
-            interrupted = _drive(sweep, options, name, recorder, console, store)
+            with neighbours:
+                interrupted = _drive(sweep, options, name, recorder, console, store)
             say(console, f"sweep {name}: {search.conclusion()}")
     if sweep is None:
         say(console, f"sweep {name}: nothing to do: {words}; {options.command('results', name)}")

@@ -3,7 +3,6 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from typing import NoReturn
 
 from orchestrator.board import Board
@@ -88,13 +87,17 @@ class RunningSweep:
     def _unpark(self) -> None:
         """Jobs that others were computing and no longer are: done, or to be handed out."""
         for key in [key for key in self._parked if key not in self._elsewhere()]:
-            job = self._parked.pop(key)
-            try:
-                result = self._recorder.finished(job)
-            except ArtifactError:
+            if not self._is_done(self._parked.pop(key)):
                 self.board.postpone(key)
-            else:
-                self._note(job, result)
+
+    def _is_done(self, job: Job) -> bool:
+        """Whether somebody has left the job's result, which is then recorded."""
+        try:
+            result = self._recorder.finished(job)
+        except ArtifactError:
+            return False
+        self._note(job, result)
+        return True
 
     def _fetch(self, *, idle: bool) -> bool:
         """Take what the source brings; whether that is anything."""
@@ -189,19 +192,16 @@ class RunningSweep:
 
     def superseded(self, job: Job, *, error: str) -> None:
         """The attempt found that another one has the job: it is done if that one left its result, else it is handed out again."""
-        try:
-            result = self._recorder.finished(job)
-        except ArtifactError:
-            self._superseded[job.key] += 1
-            if self._superseded[job.key] > _MOST_SUPERSEDED:
-                self.fail(job, error=error, traceback="")
-                return
-            self._reached.pop(job.key, None)
-            self._running.pop(job.key, None)
-            self._recorder.failed(job, error=error, traceback="", final=False, interrupted=True)
-            self.board.postpone(job.key)
-        else:
-            self._note(job, result)
+        if self._is_done(job):
+            return
+        self._superseded[job.key] += 1
+        if self._superseded[job.key] > _MOST_SUPERSEDED:
+            self.fail(job, error=error, traceback="")
+            return
+        self._reached.pop(job.key, None)
+        self._running.pop(job.key, None)
+        self._recorder.failed(job, error=error, traceback="", final=False, interrupted=True)
+        self.board.postpone(job.key)
 
     def lost(self, job: Job, *, error: str, traceback: str) -> None:
         """The worker ended without a word: the job is done if it left its result, else the attempt failed.
@@ -225,8 +225,7 @@ class RunningSweep:
     def harvest(self) -> None:
         """Record what running jobs finished while the run was being stopped."""
         for job in list(self._running.values()):
-            with suppress(ArtifactError):
-                self._note(job, self._recorder.finished(job))
+            self._is_done(job)
 
     def _advance(self, job: Job, done: float, *, before: float) -> None:
         """The job is at `done` of its cost, of which an earlier attempt had done `before`: that says nothing of how long it takes."""

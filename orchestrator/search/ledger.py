@@ -13,7 +13,8 @@ TWIN, RETRY_OF = "duplicate_of", "retry_of"
 """The user attributes of a trial: see `Ledger`."""
 PARENT, FAILED, FAILED_PARENT = "parent", "failed", "failed_parent"
 _TO_RETRY = (FAILED, FAILED_PARENT)
-_UNCOUNTED = ("warm_start", PARENT, FAILED_PARENT)
+WARM_START = "warm_start"
+UNCOUNTED = (WARM_START, PARENT, FAILED_PARENT)
 
 
 def identity_of(jobs: Iterable[Job]) -> str:
@@ -48,12 +49,10 @@ class Ledger:
         identity, kind = trial.user_attrs.get(IDENTITY), trial.user_attrs.get(KIND)
         if identity is None or kind in ("duplicate", "illegal"):
             return
-        if kind not in _TO_RETRY:
-            self._by_identity[identity] = trial.number
-        if kind not in _UNCOUNTED:
-            self._counted.add(identity)
-        if kind == PARENT:
-            self._parents.add(identity)
+        if kind in _TO_RETRY:
+            self._count(identity, kind)
+        else:
+            self.begin(identity, trial.number, kind=kind)
 
     @property
     def counted(self) -> int:
@@ -73,12 +72,15 @@ class Ledger:
         """The number of the trial of this configuration."""
         return self._by_identity.get(identity)
 
-    def begin(self, identity: str, number: int, *, counts: bool = True, parent: bool = False) -> None:
+    def begin(self, identity: str, number: int, *, kind: str | None = None) -> None:
         """A trial of a new configuration."""
         self._by_identity[identity] = number
-        if parent:
+        self._count(identity, kind)
+        if kind == PARENT:
             self._parents.add(identity)
-        if counts:
+
+    def _count(self, identity: str, kind: str | None) -> None:
+        if kind not in UNCOUNTED:
             self._counted.add(identity)
 
     def repeated(self) -> int:

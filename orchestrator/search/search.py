@@ -25,6 +25,7 @@ from orchestrator.search.ledger import (
     MODEL_KEY,
     PARENT,
     RETRY_OF,
+    UNCOUNTED,
     Ledger,
     evaluated,
     identity_of,
@@ -152,10 +153,6 @@ class Search:
         while idle and not self._outbox and self._may_begin():
             self._begin()
             self._settle()
-        if idle and not (self.live or self._outbox or self._recovering) and self._orphan() is not None:
-            self._recovering = True  # another driver, which this one has succeeded, had asked for it meanwhile
-            self._proceed(idle=idle)
-            return
         self._over = idle and not (self.live or self._outbox)
         self._trouble_since = None
 
@@ -251,9 +248,10 @@ class Search:
     def _may_begin(self) -> bool:
         if len(self.live) >= self.section.n_parallel:
             return False
-        if self._recovering and self._orphan() is None:
-            self._recovering = False
-        return self._recovering or (not self._timed_out() and (self._has_budget() or self._is_waiting()))
+        wanted = not self._timed_out() and (self._has_budget() or self._is_waiting())
+        # At the end too: a driver that this one has succeeded may have asked for a trial meanwhile.
+        self._recovering = (self._recovering or not (wanted or self.live)) and self._orphan() is not None
+        return self._recovering or wanted
 
     def _timed_out(self) -> bool:
         limit = self.section.timeout
@@ -312,9 +310,9 @@ class Search:
         trial.set_user_attr(IDENTITY, identity)
         original = self.ledger.twin(identity)
         if original is None or (PROMOTES in trial.user_attrs and original not in self.live):
-            live = LiveTrial(trial, identity, self._courses(trial, grid), counts=trial.user_attrs.get(KIND) != PARENT)
-            self.live[trial.number] = live
-            self.ledger.begin(identity, trial.number, counts=live.counts, parent=not live.counts)
+            kind = trial.user_attrs.get(KIND)
+            self.live[trial.number] = LiveTrial(trial, identity, self._courses(trial, grid), counts=kind not in UNCOUNTED)
+            self.ledger.begin(identity, trial.number, kind=kind)
             self._repeated = 0
             return
         if original in self.live:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import TrialState, create_trial
 
 from orchestrator.search.course import Complete, WholeCourse
-from orchestrator.search.ledger import IDENTITY, JOB_KEYS, KIND, MODEL_KEY, evaluated, identity_of
+from orchestrator.search.ledger import IDENTITY, JOB_KEYS, KIND, MODEL_KEY, WARM_START, evaluated, identity_of
 from orchestrator.search.suggest import distribution, values_of
 from orchestrator.store import write
 from orchestrator.store.trained_specs import TrainedSpec, trained_specs
@@ -62,11 +62,11 @@ def _add(search: "Search", values: dict[str, Value], *, but: set[str]) -> None:
             params=values,
             distributions=distributions,
             values=list(verdict.values),
-            user_attrs={KIND: "warm_start", IDENTITY: identity, MODEL_KEY: evaluated(jobs)[0], JOB_KEYS: [job.key for job in jobs]},
+            user_attrs={KIND: WARM_START, IDENTITY: identity, MODEL_KEY: evaluated(jobs)[0], JOB_KEYS: [job.key for job in jobs]},
             constraints=dict(verdict.violations) or None,
         )
     search.study.add_trial(trial)
-    search.ledger.begin(identity, len(search.study.get_trials(deepcopy=False)) - 1, counts=False)
+    search.ledger.begin(identity, len(search.study.get_trials(deepcopy=False)) - 1, kind=WARM_START)
     search.outlook.found(verdict)
 
 

@@ -43,6 +43,18 @@ class Killer:
         return deadly
 
 
+def launch_killed(laboratory: Laboratory, text: str, nth: int, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Launch the space, again after each kill, until it comes to its end; how often it was killed."""
+    with monkeypatch.context() as patch:
+        killer = Killer(nth, patch)
+        while True:
+            try:
+                laboratory.launch(searched(text))
+            except KilledError:
+                continue
+            return killer.kills
+
+
 def study(laboratory: Laboratory) -> list[dict[str, Any]]:
     storage = RDBStorage(laboratory.url)
     found = optuna.load_study(study_name="small", storage=storage).trials
@@ -63,15 +75,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Laboratory:
 def test_every_trial_ends_is_told_once_and_no_job_is_run_twice(
     nth: int, laboratory: Laboratory, undisturbed: Laboratory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as patch:
-        killer = Killer(nth, patch)
-        while True:
-            try:
-                laboratory.launch(searched(SPACE))
-                break
-            except KilledError:
-                continue
-    assert killer.kills > 5
+    assert launch_killed(laboratory, SPACE, nth, monkeypatch) > 5
     found = study(laboratory)
     assert {trial["state"] for trial in found} == {TrialState.COMPLETE}
     assert [trial["user_attrs"].get("kind") for trial in found].count(None) == 5

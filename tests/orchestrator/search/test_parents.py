@@ -12,7 +12,7 @@ from orchestrator.store import open_store
 from orchestrator.store.studies import study_counts
 from orchestrator.sweep import distinct, jobs_of
 from tests.orchestrator.search.synthetic import THETA, Laboratory, never, searched, space_text
-from tests.orchestrator.search.test_kills import KilledError, Killer
+from tests.orchestrator.search.test_kills import launch_killed
 from workers.specs import AttackSpec, Job, TrainSpec
 
 RANK = {"min": 0.4, "max": 1.0, "step": 0.2}
@@ -54,15 +54,7 @@ def test_every_model_that_was_fine_tuned_has_its_parent_measured_for_no_epoch_mo
 
 @pytest.mark.parametrize("nth", [5, 8])
 def test_killed_between_any_two_writes_no_parent_comes_twice(nth: int, laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patch:
-        killer = Killer(nth, patch)
-        while True:
-            try:
-                laboratory.launch(searched(SPACE))
-                break
-            except KilledError:
-                continue
-    assert killer.kills > 5
+    assert launch_killed(laboratory, SPACE, nth, monkeypatch) > 5
     found = trials(laboratory)
     assert {trial.state for trial in found} == {TrialState.COMPLETE}
     assert len(of_kind(found, None)) == 6

@@ -16,7 +16,7 @@ from search_spaces import Asked, Rung, parse_space
 from tests.builders import attack_settings
 from tests.orchestrator.search.ladder import EPOCHS, Ladder, ladder_text
 from tests.orchestrator.search.synthetic import EXAMPLES, Laboratory, never, searched, space_text
-from tests.orchestrator.search.test_kills import KilledError, Killer, study
+from tests.orchestrator.search.test_kills import launch_killed, study
 from tests.orchestrator.search.test_search import trials
 from workers.errors import UserError
 from workers.specs import AttackSpec, EvaluateSpec, Job, TrainSpec
@@ -117,15 +117,7 @@ def test_models_that_went_all_the_way_are_those_of_a_grid(quiet: Ladder) -> None
 
 def test_killed_between_any_two_writes_the_same_trials_survive(tmp_path: Path, quiet: Ladder, monkeypatch: pytest.MonkeyPatch) -> None:
     ladder = at(tmp_path)
-    with monkeypatch.context() as patch:
-        killer = Killer(13, patch)
-        while True:
-            try:
-                ladder.launch(searched(ladder_text()))
-                break
-            except KilledError:
-                continue
-    assert killer.kills > 5
+    assert launch_killed(ladder, ladder_text(), 13, monkeypatch) > 5
     assert study(ladder) == study(quiet)
     assert sorted(ladder.ran) == sorted(quiet.ran)
     assert ladder.epochs == quiet.epochs
