@@ -29,7 +29,7 @@ from workers.fields import (
     StageRankFractions,
     Theta,
 )
-from workers.kinds import require_binary_draws, require_binary_init, require_defensible, require_fitting, require_flippable, require_lists
+from workers.kinds import require_augmentable, require_binary_draws, require_binary_init, require_defensible, require_fitting, require_lists
 from workers.specs import EvaluationSpec, ModelSpec
 
 T = TypeVar("T")
@@ -169,9 +169,9 @@ class Grid(Frozen):
 
     @field_validator("training", "fine_tuning")
     @classmethod
-    def _only_images_are_flipped(cls, training: FineTuningAxes, info: ValidationInfo) -> FineTuningAxes:
-        for dataset, flip in product(_datasets(info), training.horizontal_flip):
-            require_flippable(dataset, horizontal_flip=flip)
+    def _only_images_are_augmented(cls, training: FineTuningAxes, info: ValidationInfo) -> FineTuningAxes:
+        for dataset, flip, padding in product(_datasets(info), training.horizontal_flip or (False,), training.crop_padding or (None,)):
+            require_augmentable(dataset, horizontal_flip=flip, crop_padding=padding)
         return training
 
     @field_validator("fine_tuning")

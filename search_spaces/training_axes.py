@@ -108,6 +108,7 @@ class FineTuningAxes(Axes):
     precision: Axis[Precision] = ()
     channels_last: Axis[bool] = ()
     horizontal_flip: Axis[bool] = ()
+    crop_padding: Axis[Count | None] = ()
     adversarial_training: Axis[AdversarialTraining] = ()
     adversarial_epsilon: ListAxis[EpsilonRange] = ()
     adversarial_steps: ListAxis[CountRange] = ()

@@ -9,7 +9,7 @@ KEY_VERSION = 1
 """Raise it when the same spec comes to mean another computation: every old result is then left behind, none reused wrongly."""
 
 _PRESENTATION = frozenset({"epsilon_literal", "recipe"})
-_LATER = frozenset({"stage_rank_fractions", "until"})
+_LATER = frozenset({"crop_padding", "stage_rank_fractions", "until"})
 """Settings that came to the specs after results were stored: where they are not used, keys are what they were without them."""
 
 

@@ -11,6 +11,8 @@ DATASET_KINDS: dict[DatasetName, Kind] = {"cifar10": "image", "digits": "image",
 MODEL_KINDS: dict[ModelName, Kind] = {"logmel": "audio", "resnet18": "image", "soundnet5": "audio"}
 HALF_RANGES: dict[Kind, float] = {"audio": 1.0, "image": 0.5}
 """Half of the input range, in input units: images are in [0, 1], waveforms in [-1, 1]."""
+IMAGE_SIDE = 32
+"""Height and width of every data set's images, in pixels."""
 PAPER_WIDTHS: dict[ModelName, int] = {"logmel": 16, "resnet18": 64, "soundnet5": 16}
 """The `width` that gives the paper's network (`logmel`: one of about soundnet5's size)."""
 
@@ -52,14 +54,21 @@ def require_binary_init(init: Initialisation) -> None:
         raise ValueError("binary=true with init=decompose: the signs of a dense net survive no decomposition; must be random")
 
 
-def require_flippable(dataset: DatasetName, *, horizontal_flip: bool) -> None:
-    """Check that examples are mirrored only where they are images.
+def require_augmentable(dataset: DatasetName, *, horizontal_flip: bool, crop_padding: int | None) -> None:
+    """Check that examples are mirrored and cropped only where they are images, and that a crop leaves something to see.
 
     Raises:
-        ValueError: waveforms would be mirrored in time.
+        ValueError: waveforms would be mirrored in time or cropped, or a crop could miss the image altogether.
     """
-    if horizontal_flip and DATASET_KINDS[dataset] != "image":
-        raise ValueError(f"horizontal_flip=true: {dataset} is {DATASET_KINDS[dataset]}, and only images are flipped; must be false")
+    kind = DATASET_KINDS[dataset]
+    if horizontal_flip and kind != "image":
+        raise ValueError(f"horizontal_flip=true: {dataset} is {kind}, and only images are flipped; must be false")
+    if crop_padding is None:
+        return
+    if kind != "image":
+        raise ValueError(f"crop_padding={crop_padding}: {dataset} is {kind}, and only images are cropped; must be null")
+    if crop_padding >= IMAGE_SIDE:
+        raise ValueError(f"crop_padding={crop_padding}: sides are of {IMAGE_SIDE} pixels; must be in [1, {IMAGE_SIDE - 1}], or null")
 
 
 def require_defensible(defence: DefenceName, dataset: DatasetName, *, binary: bool) -> None:

@@ -29,7 +29,7 @@ from workers.fields import (
     TrainingStage,
 )
 from workers.keys import job_key
-from workers.kinds import require_binary_draws, require_binary_init, require_defensible, require_fitting, require_flippable, require_lists
+from workers.kinds import require_augmentable, require_binary_draws, require_binary_init, require_defensible, require_fitting, require_lists
 from workers.surface_settings import SurfaceSettings
 from workers.training_spec import TrainingSpec
 
@@ -148,7 +148,7 @@ class TrainSpec(Frozen):
         require_fitting(self.data.name, self.model.name)
         if self.stage == "pretrain" and self.model.init == "decompose" and self.model.tensorized:
             raise ValueError("stage pretrain with init=decompose: there is nothing to decompose yet; a dense parent is fine-tuned")
-        require_flippable(self.data.name, horizontal_flip=self.training.horizontal_flip)
+        require_augmentable(self.data.name, horizontal_flip=self.training.horizontal_flip, crop_padding=self.training.crop_padding)
         require_defensible(self.defence.name, self.data.name, binary=self.model.binary)
         if (self.stage == "defend") != (self.defence.name in AROUND):
             raise ValueError(f"stage={self.stage} with defence={self.defence.name}: only {', '.join(sorted(AROUND))} are put around")

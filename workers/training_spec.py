@@ -56,7 +56,9 @@ class TrainingSpec(Frozen):
     an L2 penalty under both optimisers. The learning rate follows `schedule` (see `workers.train.schedule`): `step` multiplies it by
     `gamma` at each of `milestones`, shares of all epochs. `clip_norm` is the largest l2 norm of all gradients together (null: not
     clipped). `precision` bf16 is autocast of the forward pass, on a GPU or a CPU (where it is rarely faster). `channels_last` is the
-    memory layout of image batches: the same computation with other rounding, so it is part of the key.
+    memory layout of image batches: the same computation with other rounding, so it is part of the key. Images are mirrored at random under
+    `horizontal_flip`, and cropped at random, to their own size, out of themselves with `crop_padding` black pixels on each side (null:
+    not cropped), which moves them by at most so many pixels.
 
     Adversarial training replaces each batch by adversarial examples (see `workers.train.adversary`): `adversarial_epsilon`, exact
     fractions in input units, and `adversarial_steps` are the ranges that a batch's epsilon and number of steps are drawn from;
@@ -80,6 +82,7 @@ class TrainingSpec(Frozen):
     precision: Precision = "float32"
     channels_last: bool = True
     horizontal_flip: bool = False
+    crop_padding: Count | None = None
     adversarial_training: AdversarialTraining = "none"
     adversarial_epsilon: EpsilonRange = ("2/255", "8/255")
     adversarial_steps: CountRange = (2, 10)

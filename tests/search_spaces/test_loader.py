@@ -170,6 +170,16 @@ def test_a_waveform_is_not_flipped():
     assert "fine_tuning.horizontal_flip=true: tones is audio" in line
 
 
+def test_a_crop_needs_images_and_leaves_something_of_them():
+    text = GOOD.replace("epochs: 2", "epochs: 2\n  crop_padding: [null, 2, 32]")
+    (line,) = problems(text)
+    assert line == "x.yaml:7: training.crop_padding=32: sides are of 32 pixels; must be in [1, 31], or null"
+    (line,) = problems(text.replace("32]", "4]").replace("digits\nmodel:", "tones\nmodel:\n  name: soundnet5"))
+    assert line.endswith("training.crop_padding=2: tones is audio, and only images are cropped; must be null")
+    (line,) = problems(GOOD.replace("epochs: 2", "epochs: 2\n  crop_padding: 0"))
+    assert line == "x.yaml:9: training.crop_padding=0: must be >= 1"
+
+
 def test_a_model_that_does_not_fit_is_known_where_the_space_names_none():
     (line,) = problems("data: {name: tones}\ntraining: {epochs: 1}\n")
     assert line.endswith("model.name=resnet18: takes image inputs, and tones is audio; one of logmel, soundnet5")

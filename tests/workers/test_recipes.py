@@ -8,6 +8,7 @@ from workers.training_spec import TrainingSpec
 COMMON = {
     "gamma": 0.1,
     "clip_norm": None,
+    "crop_padding": None,
     "precision": "float32",
     "channels_last": True,
     "adversarial_training": "none",
@@ -123,6 +124,7 @@ def test_settings_without_a_recipe_are_over_the_specs_defaults_as_ever():
         ("precision", "bf16"),
         ("channels_last", False),
         ("horizontal_flip", False),
+        ("crop_padding", 2),
         ("adversarial_training", "pgd"),
     ],
 )

@@ -71,6 +71,7 @@ TRAININGS = st.builds(
     schedule=st.sampled_from(["one_cycle", "step"]),
     milestones=st.lists(st.floats(0, 1, exclude_max=True)).map(tuple),
     clip_norm=st.none() | POSITIVE,
+    crop_padding=st.none() | st.integers(1, 7),
     adversarial_training=st.sampled_from(["none", "pgd", "r_fgsm"]),
     adversarial_epsilon=st.sampled_from([("1/255", "8/255"), ("0.03", "0.1")]),
 )
@@ -281,13 +282,23 @@ def test_only_an_attack_with_knowledge_eot_averages_gradients():
         attack_job(PRETRAIN, attack=plain, knowledge="eot")
 
 
-def test_a_model_and_a_data_set_that_do_not_fit_and_a_flipped_waveform_are_refused():
+def test_a_model_and_a_data_set_that_do_not_fit_and_a_changed_waveform_are_refused():
     fields = {"stage": "pretrain", "data": DataSpec(name="tones"), "training": TrainingSpec(epochs=1)}
     with pytest.raises(ValidationError, match=r"name=resnet18: takes image inputs, and tones is audio; one of logmel, soundnet5"):
         TrainSpec(**fields, model=ModelSpec())
     fields["training"] = TrainingSpec(epochs=1, horizontal_flip=True)
     with pytest.raises(ValidationError, match="tones is audio, and only images are flipped"):
         TrainSpec(**fields, model=ModelSpec(name="soundnet5"))
+    fields["training"] = TrainingSpec(epochs=1, crop_padding=4)
+    with pytest.raises(ValidationError, match="crop_padding=4: tones is audio, and only images are cropped; must be null"):
+        TrainSpec(**fields, model=ModelSpec(name="soundnet5"))
+
+
+def test_a_crop_leaves_something_of_the_image():
+    widest, wider = ({"stage": "pretrain", "training": TrainingSpec(epochs=1, crop_padding=padding)} for padding in (31, 32))
+    assert TrainSpec(**widest, data=DataSpec(name="cifar10"), model=ModelSpec()).training.crop_padding == 31
+    with pytest.raises(ValidationError, match=r"crop_padding=32: sides are of 32 pixels; must be in \[1, 31\], or null"):
+        TrainSpec(**wider, data=DataSpec(name="cifar10"), model=ModelSpec())
 
 
 def test_a_dense_model_has_no_sketch():

@@ -15,12 +15,12 @@ from workers.fields import Precision
 from workers.models import Network
 from workers.results import EpochRecord
 from workers.train.adversary import Adversary
+from workers.train.augment import augmented
 from workers.train.checkpoint import Checkpoint, TrainingState
 from workers.train.optimizer import build_optimizer
 from workers.train.schedule import learning_rate
 from workers.training_spec import TrainingSpec
 
-_HALF = 0.5
 _IMAGE_BATCH_DIMENSIONS = 4
 
 
@@ -41,7 +41,7 @@ def train(
         network: on its device, seeded (the generator that its sketch and its defence share is part of the checkpoint).
         data: the training examples, on the same device.
         settings: epochs, batch size, optimiser, schedule, augmentation, adversarial training.
-        order: generator of the example order and the flips, on the data's device.
+        order: generator of the example order, the flips and the crops, on the data's device.
         checkpoint: where an earlier attempt's state is looked for, and each epoch's state is saved.
         report: called after each epoch; under adversarial training its loss and accuracy are those on adversarial examples.
         attack: generator of adversarial training, on the data's device; needed for it and for nothing else.
@@ -144,12 +144,8 @@ class _Trainer:
         permutation = torch.randperm(len(self.data), generator=self.order, device=self.data.device)
         for chosen in permutation[: self.steps * self.batch_size].split(self.batch_size):
             inputs, labels = self.data.batch(chosen)
-            yield self._laid_out(self._flip(inputs) if self.settings.horizontal_flip else inputs), labels
+            yield self._laid_out(augmented(inputs, self.settings, self.order)), labels
 
     def _laid_out(self, inputs: Tensor) -> Tensor:
         is_image = inputs.dim() == _IMAGE_BATCH_DIMENSIONS
         return inputs.contiguous(memory_format=torch.channels_last) if self.settings.channels_last and is_image else inputs
-
-    def _flip(self, inputs: Tensor) -> Tensor:
-        flipped = torch.rand(len(inputs), generator=self.order, device=inputs.device) < _HALF
-        return torch.where(flipped[:, None, None, None], inputs.flip(-1), inputs)

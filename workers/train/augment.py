@@ -1,0 +1,38 @@
+"""Random changes of training images that leave their classes as they are, made on the device."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 (the name that every PyTorch user knows)
+
+from workers.training_spec import TrainingSpec
+
+_HALF = 0.5
+
+
+def augmented(images: Tensor, settings: TrainingSpec, generator: torch.Generator) -> Tensor:
+    """The images (batch, channels, height, width) mirrored and cropped at random, each by itself, as the settings say.
+
+    Args:
+        images: in input units, [0, 1]; inputs of any shape where the settings change nothing.
+        settings: `horizontal_flip` and `crop_padding`.
+        generator: on the images' device.
+    """
+    if settings.horizontal_flip:
+        images = _flipped(images, generator)
+    return images if settings.crop_padding is None else _cropped(images, settings.crop_padding, generator)
+
+
+def _flipped(images: Tensor, generator: torch.Generator) -> Tensor:
+    flipped = torch.rand(len(images), generator=generator, device=images.device) < _HALF
+    return torch.where(flipped[:, None, None, None], images.flip(-1), images)
+
+
+def _cropped(images: Tensor, padding: int, generator: torch.Generator) -> Tensor:
+    """`RandomCrop(size, padding)` of torchvision, with a place of its own for each image: one gather for the whole batch."""
+    batch, channels, height, width = images.shape
+    padded = F.pad(images, [padding] * 4)
+    tops, lefts = torch.randint(2 * padding + 1, (2, batch, 1), generator=generator, device=images.device)
+    rows = (tops + torch.arange(height, device=images.device))[:, None, :, None]
+    columns = (lefts + torch.arange(width, device=images.device))[:, None, None, :]
+    examples = torch.arange(batch, device=images.device)[:, None, None, None]
+    return padded[examples, torch.arange(channels, device=images.device)[None, :, None, None], rows, columns]
