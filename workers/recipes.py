@@ -45,6 +45,7 @@ RECIPES: dict[Recipe, dict[Kind, dict[str, Any]]] = {
             "nesterov": True,
             "weight_decay": 5e-4,
             "schedule": "one_cycle",
+            "precision": "auto",
             "label_smoothing": 0.1,
         },
         "audio": {
@@ -53,6 +54,7 @@ RECIPES: dict[Recipe, dict[Kind, dict[str, Any]]] = {
             "learning_rate": 0.003,
             "weight_decay": 0.0,
             "schedule": "one_cycle",
+            "precision": "auto",
             "label_smoothing": 0.1,
         },
     },

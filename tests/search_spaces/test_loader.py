@@ -89,7 +89,7 @@ def loaded(text, *overrides):
             "epochs: 2\n  milestones: [1.5]",
             "x.yaml:9: training.milestones=[1.5]: each must be an epoch >= 1 or a share in (0, 1), such as 150/350",
         ),
-        ("epochs: 2", "epochs: 2\n  precision: fp16", "x.yaml:9: training.precision='fp16': one of bf16, float32"),
+        ("epochs: 2", "epochs: 2\n  precision: fp16", "x.yaml:9: training.precision='fp16': one of auto, bf16, float32"),
         ("epochs: 2", "epochs: 2\n  clip_norm: 0", "x.yaml:9: training.clip_norm=0: must be > 0"),
         ("epochs: 2", "epochs: 2\n  epochs: 3", "x.yaml:9: duplicate key 'epochs'; it is already on line 8"),
         ("epochs: 2", "epochs: 0x", "x.yaml:8: training.epochs='0x': must be a whole number"),

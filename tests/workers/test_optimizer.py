@@ -9,6 +9,7 @@ from workers.artifacts import Artifacts
 from workers.models import build
 from workers.specs import ModelSpec
 from workers.train import Checkpoint, train
+from workers.train.loop import in_bf16
 from workers.train.optimizer import build_optimizer
 from workers.training_spec import TrainingSpec
 
@@ -84,6 +85,28 @@ def test_bf16_computes_nearly_the_same_loss_and_keeps_weights_in_float32(tmp_pat
     assert exact[1] != rounded[1]
     assert rounded[1] == pytest.approx(exact[1], rel=0.02)
     assert rounded[0].dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("precision", "device", "gpu_has_it", "halved"),
+    [
+        ("float32", "cuda", True, False),
+        ("bf16", "cpu", False, True),
+        ("bf16", "cuda", False, True),
+        ("auto", "cpu", True, False),
+        ("auto", "cuda", False, False),
+        ("auto", "cuda", True, True),
+    ],
+)
+def test_auto_is_bf16_on_a_gpu_that_has_it_without_emulation(monkeypatch, precision, device, gpu_has_it, halved):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda *, including_emulation: including_emulation or gpu_has_it)
+    assert in_bf16(precision, torch.device(device)) == halved
+
+
+def test_auto_on_a_cpu_is_float32_to_the_last_bit(tmp_path):
+    exact, chosen = (one_step(tmp_path / precision, precision=precision) for precision in ("float32", "auto"))
+    assert torch.equal(exact[0], chosen[0])
+    assert exact[1] == chosen[1]
 
 
 def test_the_memory_layout_changes_nothing_but_rounding(tmp_path):

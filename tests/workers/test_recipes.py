@@ -51,6 +51,7 @@ FAST_CIFAR10 = COMMON | {
     "schedule": "one_cycle",
     "milestones": (150 / 350, 250 / 350),
     "label_smoothing": 0.1,
+    "precision": "auto",
     "horizontal_flip": True,
 }
 FAST_AUDIO = FAST_CIFAR10 | {

@@ -144,7 +144,7 @@ def test_a_job_survives_json_with_its_key(job):
         (TrainingSpec, {"epochs": 1, "gamma": 0.0}, r"must be in \(0, 1\]"),
         (TrainingSpec, {"epochs": 1, "clip_norm": 0.0}, "must be > 0"),
         (TrainingSpec, {"epochs": 1, "optimizer": "lion"}, "'adam' or 'sgd'"),
-        (TrainingSpec, {"epochs": 1, "precision": "fp16"}, "'bf16' or 'float32'"),
+        (TrainingSpec, {"epochs": 1, "precision": "fp16"}, "'auto', 'bf16' or 'float32'"),
         (DefenceSpec, {"name": "squeeze"}, "'feature_squeezing'"),
         (DefenceSpec, {"bit_depth": 0}, r"must be in \[1, 8\]"),
         (DefenceSpec, {"bit_depth": 9}, r"must be in \[1, 8\]"),

@@ -53,7 +53,7 @@ def train(
     """
     if (attack is None) != (settings.adversarial_training == "none"):
         raise ValueError(f"adversarial_training={settings.adversarial_training} with attack={attack}: one needs the other")
-    logits = partial(_logits, network, settings.precision)
+    logits = partial(_logits, network, halved=in_bf16(settings.precision, data.device))
     adversary = None if attack is None else Adversary(network, logits, network.bounds, settings, attack)
     trainer = _Trainer(network, logits, data, settings, order, adversary, build_optimizer(network.parameters(), settings))
     generators = {"order": order, "sketch": network.sketch.generator, "attack": attack}
@@ -70,8 +70,15 @@ def train(
     return state.history
 
 
-def _logits(network: Network, precision: Precision, inputs: Tensor) -> Tensor:
-    with torch.autocast(inputs.device.type, dtype=torch.bfloat16, enabled=precision == "bf16"):
+def in_bf16(precision: Precision, device: torch.device) -> bool:
+    """Whether forward passes on the device are autocast to bfloat16."""
+    if precision != "auto":
+        return precision == "bf16"
+    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def _logits(network: Network, inputs: Tensor, *, halved: bool) -> Tensor:
+    with torch.autocast(inputs.device.type, dtype=torch.bfloat16, enabled=halved):
         logits: Tensor = network(inputs)
     return logits.float()
 
