@@ -2,7 +2,7 @@ import pytest
 
 from workers.fields import DatasetName
 from workers.kinds import DATASET_KINDS
-from workers.recipes import BINARY, HORIZONTAL_FLIP, RECIPES, inherit_training, resolve_training
+from workers.recipes import AUGMENTATION, BINARY, FAST_AUGMENTATION, RECIPES, inherit_training, resolve_training
 from workers.training_spec import TrainingSpec
 
 COMMON = {
@@ -53,6 +53,7 @@ FAST_CIFAR10 = COMMON | {
     "label_smoothing": 0.1,
     "precision": "auto",
     "horizontal_flip": True,
+    "crop_padding": 4,
 }
 FAST_AUDIO = FAST_CIFAR10 | {
     "epochs": 15,
@@ -62,6 +63,7 @@ FAST_AUDIO = FAST_CIFAR10 | {
     "nesterov": False,
     "weight_decay": 0.0,
     "horizontal_flip": False,
+    "crop_padding": None,
 }
 BINARY_IMAGE = {"optimizer": "adam", "learning_rate": 0.005, "weight_decay": 0.0, "nesterov": False}
 BINARY_AUDIO = {"optimizer": "adam", "learning_rate": 0.003, "weight_decay": 0.0}
@@ -75,6 +77,7 @@ BINARY_AUDIO = {"optimizer": "adam", "learning_rate": 0.003, "weight_decay": 0.0
         ("paper", "digits", PAPER_CIFAR10 | {"horizontal_flip": False}),
         ("paper", "speech_commands", PAPER_AUDIO),
         ("paper", "tones", PAPER_AUDIO),
+        ("fast", "digits", FAST_CIFAR10 | {"horizontal_flip": False, "crop_padding": None}),
         ("fast", "speech_commands", FAST_AUDIO),
     ],
 )
@@ -178,5 +181,5 @@ def test_inherited_milestones_keep_their_shares_of_the_epochs():
 
 
 def test_every_data_set_has_its_kind_and_every_recipe_settings_for_it():
-    assert set(DATASET_KINDS) >= set(DatasetName.__args__) >= set(HORIZONTAL_FLIP)
+    assert set(DATASET_KINDS) >= set(DatasetName.__args__) >= set(AUGMENTATION) | set(FAST_AUGMENTATION)
     assert all(set(settings) == set(DATASET_KINDS.values()) for settings in (*RECIPES.values(), *BINARY.values()))
