@@ -124,6 +124,8 @@ class Viewer:
         self.browser.evaluate(f"document.querySelector({json.dumps(selector)}).scrollIntoView()")
         box = f"document.querySelector({json.dumps(selector)}).getBoundingClientRect()"
         x, y, width, height = self.browser.evaluate(f"(e => [e.x + scrollX, e.y + scrollY, e.width, e.height])({box})")
+        if not width * height:
+            return 0  # a picture that has not been loaded yet
         clip = {"x": x, "y": y, "width": width, "height": height, "scale": 1}
         shot = self.browser.send("Page.captureScreenshot", format="png", clip=clip)
         image = Image.open(io.BytesIO(base64.b64decode(shot["data"]))).convert("RGB")
