@@ -87,11 +87,11 @@ class RunningSweep:
     def _unpark(self) -> None:
         """Jobs that others were computing and no longer are: done, or to be handed out."""
         for key in [key for key in self._parked if key not in self._elsewhere()]:
-            if not self._is_done(self._parked.pop(key)):
+            if not self._found_done(self._parked.pop(key)):
                 self.board.postpone(key)
 
-    def _is_done(self, job: Job) -> bool:
-        """Whether somebody has left the job's result, which is then recorded."""
+    def _found_done(self, job: Job) -> bool:
+        """Whether somebody has left the job's result; if so, it is recorded."""
         try:
             result = self._recorder.finished(job)
         except ArtifactError:
@@ -192,7 +192,7 @@ class RunningSweep:
 
     def superseded(self, job: Job, *, error: str) -> None:
         """The attempt found that another one has the job: it is done if that one left its result, else it is handed out again."""
-        if self._is_done(job):
+        if self._found_done(job):
             return
         self._superseded[job.key] += 1
         if self._superseded[job.key] > _MOST_SUPERSEDED:
@@ -208,13 +208,10 @@ class RunningSweep:
 
         That is not counted against a job that got further than ever before: long ones outlive any number of machines that are taken away.
         """
-        try:
-            result = self._recorder.finished(job)
-        except ArtifactError:
-            self.fail(job, error=error, traceback=traceback, counted=not self._got_on(job))
-        else:
+        if self._found_done(job):
             self._recorder.tidy(job)
-            self._note(job, result)
+        else:
+            self.fail(job, error=error, traceback=traceback, counted=not self._got_on(job))
 
     def _got_on(self, job: Job) -> bool:
         reached, _ = self._reached.get(job.key, (0.0, 0.0))
@@ -225,7 +222,7 @@ class RunningSweep:
     def harvest(self) -> None:
         """Record what running jobs finished while the run was being stopped."""
         for job in list(self._running.values()):
-            self._is_done(job)
+            self._found_done(job)
 
     def _advance(self, job: Job, done: float, *, before: float) -> None:
         """The job is at `done` of its cost, of which an earlier attempt had done `before`: that says nothing of how long it takes."""

@@ -8,10 +8,12 @@ from workers.fields import DatasetName, Recipe
 from workers.kinds import DATASET_KINDS, Kind
 from workers.training_spec import TrainingSpec
 
-AUGMENTATION: dict[DatasetName, dict[str, Any]] = {"cifar10": {"horizontal_flip": True}}
-"""Under every recipe: a mirrored photograph is a photograph; a mirrored digit or sound is none."""
-FAST_AUGMENTATION: dict[DatasetName, dict[str, Any]] = {"cifar10": {"crop_padding": 4}}
-"""Under `fast` besides: the paper crops nothing, and learns its training images by heart."""
+AUGMENTATION: dict[Recipe, dict[DatasetName, dict[str, Any]]] = {
+    "custom": {"cifar10": {"horizontal_flip": True}},
+    "paper": {"cifar10": {"horizontal_flip": True}},
+    "fast": {"cifar10": {"horizontal_flip": True, "crop_padding": 4}},
+}
+"""A mirrored photograph is a photograph; a mirrored digit or sound is none. The paper crops nothing."""
 
 RECIPES: dict[Recipe, dict[Kind, dict[str, Any]]] = {
     # The specs' own defaults; the number of epochs is the space's.
@@ -100,8 +102,7 @@ def inherit_training(training: Mapping[str, Any], given: Mapping[str, Any], *, d
 def _values(given: Mapping[str, Any], dataset: DatasetName, binary: bool) -> dict[str, Any]:
     name, kind = given.get("recipe", "custom"), DATASET_KINDS[dataset]
     recipe = RECIPES[name][kind] | (BINARY[name][kind] if binary and name in BINARY else {})
-    augmentation = AUGMENTATION.get(dataset, {}) | (FAST_AUGMENTATION.get(dataset, {}) if name == "fast" else {})
-    values = {**augmentation, **recipe, **given}
+    values = {**AUGMENTATION[name].get(dataset, {}), **recipe, **given}
     # A recipe's milestones are epochs of its own number of epochs; they keep their shares when a space trains for longer or shorter.
     of_epochs = values["epochs"] if "milestones" in given else recipe.get("epochs", values["epochs"])
     if "milestones" in values:

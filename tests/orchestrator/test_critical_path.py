@@ -1,3 +1,5 @@
+from statistics import mean
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -144,9 +146,12 @@ def test_seeing_the_end_costs_no_time_and_hardly_any_earliness(slots: int) -> No
 
 
 def test_where_trainings_settle_the_end_they_are_not_left_for_it() -> None:
-    jobs = expand(load_space("table2", []).space)
-    plain = simulate(Board(jobs, max_failures=0), slots=4)
-    farsighted = simulate(CriticalPathBoard(jobs, max_failures=0, effort=effort), slots=4)
-    # How long a job takes is drawn by its key: other keys, a little more or less.
-    assert plain.utilisation < 0.85
-    assert farsighted.utilisation > 0.98
+    plain, farsighted = [], []
+    for seed in range(8):  # how long a job takes hangs on its key: other seeds, other luck
+        jobs = expand(load_space("table2", [f"seed={seed}"]).space)
+        plain.append(simulate(Board(jobs, max_failures=0), slots=4))
+        farsighted.append(simulate(CriticalPathBoard(jobs, max_failures=0, effort=effort), slots=4))
+        assert farsighted[-1].makespan < 0.85 * plain[-1].makespan
+        assert farsighted[-1].makespan < 1.05 * shortest(jobs, slots=4)
+    assert mean(ran.utilisation for ran in plain) < 0.8
+    assert farsighted[0].utilisation > 0.98

@@ -2,7 +2,7 @@ import pytest
 
 from workers.fields import DatasetName
 from workers.kinds import DATASET_KINDS
-from workers.recipes import AUGMENTATION, BINARY, FAST_AUGMENTATION, RECIPES, inherit_training, resolve_training
+from workers.recipes import AUGMENTATION, BINARY, RECIPES, inherit_training, resolve_training
 from workers.training_spec import TrainingSpec
 
 COMMON = {
@@ -181,5 +181,6 @@ def test_inherited_milestones_keep_their_shares_of_the_epochs():
 
 
 def test_every_data_set_has_its_kind_and_every_recipe_settings_for_it():
-    assert set(DATASET_KINDS) >= set(DatasetName.__args__) >= set(AUGMENTATION) | set(FAST_AUGMENTATION)
+    assert set(DATASET_KINDS) >= set(DatasetName.__args__) >= {name for augmented in AUGMENTATION.values() for name in augmented}
+    assert set(AUGMENTATION) == set(RECIPES)
     assert all(set(settings) == set(DATASET_KINDS.values()) for settings in (*RECIPES.values(), *BINARY.values()))

@@ -71,7 +71,7 @@ TRAININGS = st.builds(
     schedule=st.sampled_from(["one_cycle", "step"]),
     milestones=st.lists(st.floats(0, 1, exclude_max=True)).map(tuple),
     clip_norm=st.none() | POSITIVE,
-    crop_padding=st.none() | st.integers(1, 7),
+    crop_padding=st.none() | st.integers(1, 31),
     adversarial_training=st.sampled_from(["none", "pgd", "r_fgsm"]),
     adversarial_epsilon=st.sampled_from([("1/255", "8/255"), ("0.03", "0.1")]),
 )
