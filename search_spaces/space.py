@@ -15,7 +15,7 @@ from search_spaces.schema.attack_groups import Asked
 from search_spaces.schema.grid import LISTS, SECTIONS, Grid, SpaceName, SpaceTitle
 from search_spaces.schema.parameter import Parameter, Value
 from search_spaces.schema.search_section import SEARCH_PARTS, Objective, SearchSection
-from workers.spec.fields import Frozen
+from workers.settings import Frozen
 
 S = TypeVar("S")
 Location = tuple[str | int, ...]

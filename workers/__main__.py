@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.results import BatchRecord, EpochRecord, FlagsOutcome
 from workers.artifacts.storage import absolute
-from workers.data.remote import data_root
+from workers.data.loading.remote import data_root
 from workers.errors import ArtifactError, JobError, SupersededError, UserError
 from workers.progress import throttled
 from workers.spec.job import JOB, Job

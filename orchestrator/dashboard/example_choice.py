@@ -10,9 +10,9 @@ from safetensors.numpy import load
 
 from workers.artifacts.artifacts import Artifacts
 from workers.data import remote, source
-from workers.data.remote import DataRoot
-from workers.data.source import Split
-from workers.data.wav import SAMPLE_RATE
+from workers.data.loading.remote import DataRoot
+from workers.data.loading.source import Split
+from workers.data.loading.wav import SAMPLE_RATE
 from workers.errors import ArtifactError
 from workers.spec.job import DataSpec, TrainSpec
 

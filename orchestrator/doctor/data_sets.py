@@ -5,7 +5,7 @@ from pathlib import Path
 
 from orchestrator.doctor.check_result import Line
 from workers.data import DATASETS, remote, source
-from workers.data.remote import DataRoot
+from workers.data.loading.remote import DataRoot
 from workers.errors import DataError
 from workers.spec.fields import DatasetName, SplitLists
 from workers.spec.job import Job, TrainSpec

@@ -12,7 +12,7 @@ from orchestrator.doctor.disk import check_disk, written_places
 from orchestrator.doctor.gpu import check_gpus
 from orchestrator.doctor.timeout import PATIENCE, within
 from orchestrator.doctor.versions import versions_here
-from workers.data.remote import DataRoot
+from workers.data.loading.remote import DataRoot
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from workers.data import remote, source
-from workers.data.remote import DataRoot
+from workers.data.loading.remote import DataRoot
 from workers.errors import UserError
 from workers.spec.job import AttackSpec, CraftSpec, DataSpec, DiagnoseSpec, EvaluateSpec, Job, SurfaceSpec, TrainSpec
 

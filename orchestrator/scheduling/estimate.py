@@ -11,7 +11,7 @@ from orchestrator.planning.plan import Plan
 from orchestrator.scheduling.critical_path import CriticalPathBoard
 from orchestrator.store.reading.timings import Timing
 from workers.data import remote, source
-from workers.data.remote import DataRoot
+from workers.data.loading.remote import DataRoot
 from workers.spec.fields import Stage
 from workers.spec.job import DataSpec, DiagnoseSpec, Job, JobSpec, SurfaceSpec, TrainSpec
 

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, PlainValidator
 
-from workers.spec.fields import Frozen, positive_fraction
+from workers.settings import Frozen
+from workers.spec.fields import positive_fraction
 
 T = TypeVar("T")
 RANGE_KEYS = frozenset({"min", "max", "step", "log", "values", "when"})

@@ -7,7 +7,8 @@ from pydantic import field_validator, model_validator
 from search_spaces.schema.axes import PositiveLiteral
 from workers.spec.compatibility import DATASET_KINDS, Kind
 from workers.spec.diagnosis import DiagnosisSettings, require_more
-from workers.spec.fields import Count, DatasetName, Frozen, SignGradientName, epsilon_fraction, positive_fraction
+from workers.settings import Frozen
+from workers.spec.fields import Count, DatasetName, SignGradientName, epsilon_fraction, positive_fraction
 
 EPSILONS: dict[Kind, str] = {"image": "8/255", "audio": "0.032"}
 """The epsilon that a diagnosis is made at where the space names none: the middle one of the paper's tables."""

@@ -20,13 +20,13 @@ from workers.spec.compatibility import (
     require_fitting,
     require_lists,
 )
+from workers.settings import Frozen
 from workers.spec.fields import (
     AllZero,
     Count,
     DatasetName,
     Draws,
     ExecutionChoice,
-    Frozen,
     Index,
     Initialisation,
     ModelName,

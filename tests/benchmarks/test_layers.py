@@ -12,7 +12,7 @@ from torch.nn import functional as F  # noqa: N812
 from tests.benchmarks.conftest import Record
 from workers.data import DATASETS
 from workers.layers import LatentSketch, TuckerLayer, cheaper_execution
-from workers.models import Network, build
+from workers.models.network import Network, build
 from workers.spec.fields import ExecutionChoice
 from workers.spec.job import ModelSpec
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from torch.nn import functional as F
 from workers.data import DATASETS
-from workers.models import build
+from workers.models.network import build
 from workers.specs import ModelSpec
 
 def peak():  # not ru_maxrss: a process inherits the largest one of the process that started it

@@ -3,8 +3,8 @@
 import torch
 
 from workers.data import DATASETS
-from workers.data.device_split import DeviceSplit
-from workers.models import Network, build
+from workers.data.loading.device_split import DeviceSplit
+from workers.models.network import Network, build
 from workers.spec.defence import UNDEFENDED, DefenceSpec
 from workers.spec.job import ModelSpec
 

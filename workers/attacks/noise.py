@@ -1,10 +1,18 @@
 """The baseline that every attack has to beat: a random point of the ball."""
 
-from torch import Tensor
+from __future__ import annotations
 
-from workers.attacks.problem import Problem
+from typing import TYPE_CHECKING
+
+from workers.registry import attack
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from workers.attacks.engine.problem import Problem
 
 
-def random_point(problem: Problem) -> Tensor:
+@attack(norms=("l2", "linf"), takes_gradients=False, random_start=True, one_step=True)
+def noise(problem: Problem) -> Tensor:
     """A point drawn uniformly in the ball, (batch, *shape). The net is never asked."""
     return problem.ball.random(problem.generator)

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from workers.data.source import Dataset, DatasetInfo, Source, Split
+from workers.data.loading.source import Dataset, Split
 from workers.errors import DataError
+from workers.facts import DatasetInfo
+from workers.registry import dataset
 
 _FOLDER = "cifar-10-batches-py"
 _TRAIN = {
@@ -38,8 +40,17 @@ def _check(root: Path | None) -> None:
         raise DataError(f"cifar10: looked for {', '.join(missing)} in {folder}: not there; {_HELP}")
 
 
+@dataset(
+    info=DatasetInfo(n_classes=10, shape=(3, 32, 32), mean=(0.4914, 0.4822, 0.4465), std=(0.2470, 0.2435, 0.2616)),
+    n_train=50_000,
+    n_test=10_000,
+    folder=_FOLDER,
+    photographs=True,
+    check=_check,
+)
 @cache
-def _load(root: Path | None) -> Dataset:
+def cifar10(root: Path | None) -> Dataset:
+    """CIFAR-10, all of it."""
     _check(root)
     folder = _folder(root)
     train = [_batch(folder / name, md5) for name, md5 in _TRAIN.items()]
@@ -70,13 +81,3 @@ class _ArraysOnly(pickle.Unpickler):
         if (module, name) in _ALLOWED_GLOBALS:
             return getattr(np, name)
         raise pickle.UnpicklingError(f"{module}.{name}: not part of a CIFAR-10 batch")
-
-
-CIFAR10 = Source(
-    info=DatasetInfo(n_classes=10, shape=(3, 32, 32), mean=(0.4914, 0.4822, 0.4465), std=(0.2470, 0.2435, 0.2616)),
-    n_train=50_000,
-    n_test=10_000,
-    check=_check,
-    load=_load,
-    folder=_FOLDER,
-)

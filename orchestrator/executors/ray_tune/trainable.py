@@ -24,7 +24,7 @@ def attempt(config: dict[str, Any]) -> None:
     """
     from ray import tune
 
-    from workers.data.remote import data_root
+    from workers.data.loading.remote import data_root
     from workers.runtime.run import Settings, run
 
     settings = Settings(

@@ -9,12 +9,12 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import AfterValidator, Field, TypeAdapter, model_validator
 
+from workers.settings import Frozen
 from workers.spec.fields import (
     AdversarialTraining,
     AttackName,
     DatasetName,
     DefenceName,
-    Frozen,
     Interval,
     Knowledge,
     ModelName,

@@ -19,7 +19,7 @@ from sqlalchemy.types import TypeEngine
 from orchestrator.store import migrations
 from orchestrator.store.schema.base import UtcDateTime
 from workers.errors import UserError
-from workers.spec.fields import Frozen
+from workers.settings import Frozen
 
 FORMAT_VERSION = 1
 """Raise it when folders of the new kind cannot be read by an older robustsweep. New tables and columns come with the schema's revision."""

@@ -8,7 +8,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from tests.builders import attack_settings
 from tests.workers.small import generator, split
-from workers.attacks import ATTACKS
+from workers.attacks.engine import ATTACKS
 from workers.spec.attack import KINDS
 
 NAMES = sorted(ATTACKS)

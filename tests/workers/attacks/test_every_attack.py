@@ -9,7 +9,7 @@ from torch import nn
 
 from tests.workers.attacks.attacked import INPUTS, LABELS, NAMES, NET, NORMS, Noisy, attacked, digits, digits_net, settings
 from tests.workers.small import generator, network, same_state, split
-from workers.attacks import ATTACKS, check_examples
+from workers.attacks.engine import ATTACKS, check_examples
 from workers.errors import JobError, UserError
 from workers.spec.attack import KINDS
 
@@ -133,7 +133,7 @@ def test_a_targeted_attack_reaches_its_targets_more_often_than_an_untargeted_one
 
 @pytest.mark.parametrize("target", ["next", "random", "least_likely"])
 def test_a_target_is_never_the_true_class(target):
-    from workers.attacks import pose
+    from workers.attacks.engine import pose
 
     for seed in range(20):
         posed = pose(NET, INPUTS, LABELS, settings=settings("pgd", target=target), generator=generator(seed))

@@ -9,7 +9,7 @@ import torch
 from tests.builders import attack_settings
 from tests.workers.attacks.attacked import INPUTS, LABELS, NET, NORMS, Noisy, attacked, settings
 from tests.workers.small import generator, network, split
-from workers.attacks import chosen_attack
+from workers.attacks.engine import chosen_attack
 from workers.errors import JobError, UserError
 from workers.measure.evaluate import attacker, correct_flags, craft
 

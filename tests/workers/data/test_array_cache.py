@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from workers.data.array_cache import cache_folder, cached_rows, stat_key
+from workers.data.loading.array_cache import cache_folder, cached_rows, stat_key
 from workers.errors import DataError
 
 ROWS = np.arange(12, dtype=np.int16).reshape(3, 1, 4)
@@ -88,7 +88,7 @@ WORKER = """
 import sys, time
 from pathlib import Path
 import numpy as np
-from workers.data.array_cache import cached_rows
+from workers.data.loading.array_cache import cached_rows
 folder, ready = Path(sys.argv[1]), Path(sys.argv[2])
 def rows():
     (folder / f"made-{sys.argv[3]}").touch()

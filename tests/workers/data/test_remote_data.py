@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from workers.data import DATASETS, remote
-from workers.data.source import Dataset, Source, Split
+from workers.data.loading.source import Dataset, Source, Split
 from workers.errors import DataError, UserError
 
 CONTENT = b"published"

@@ -5,7 +5,7 @@ import pytest
 
 from tests.workers.data.speech_root import LISTS, OTHERS, clip_name, make_root, write_wav
 from workers.data import DATASETS, source
-from workers.data.speech_clips import CLASSES, WORDS, examples
+from workers.data.loading.speech_clips import CLASSES, WORDS, examples
 from workers.errors import DataError
 
 SPEECH = DATASETS["speech_commands"]

@@ -5,9 +5,9 @@ from torch.nn import functional as F  # noqa: N812
 
 from tests.workers.small import CPU
 from workers.data import DATASETS
-from workers.data.device_split import DeviceSplit
+from workers.data.loading.device_split import DeviceSplit
 from workers.data.tones import FREQUENCIES
-from workers.models import build
+from workers.models.network import build
 from workers.spec.job import ModelSpec
 
 TONES = DATASETS["tones"]

@@ -13,13 +13,13 @@ from tests.workers.runtime.chain import FULL, MODEL, PGD, run_all, train_job
 from tests.workers.small import CPU, DIGITS, generator, network, same_state, split
 from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.results import TrainOutcome
-from workers.attacks import input_gradient
+from workers.attacks.engine import input_gradient
 from workers.data import DATASETS
-from workers.data.device_split import DeviceSplit
+from workers.data.loading.device_split import DeviceSplit
 from workers.defences import DEFENCES
 from workers.errors import ArtifactError, JobError, UserError
 from workers.measure.evaluate import attacker, correct_flags, craft, replayer, require_sketch
-from workers.models import build
+from workers.models.network import build
 from workers.runtime.run import Settings, run
 from workers.spec.defence import AROUND, DefenceSpec
 from workers.spec.fields import DefenceName

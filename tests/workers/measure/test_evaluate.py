@@ -6,11 +6,11 @@ import torch
 
 from tests.builders import attack_settings
 from tests.workers.small import generator, network, same_state, split
-from workers.attacks import ATTACKS
+from workers.attacks.engine import ATTACKS
 from workers.errors import JobError
 from workers.layers import LatentSketch, TuckerKernel
 from workers.measure.evaluate import attacker, correct_flags, craft, replayer, require_sketch
-from workers.models import Network
+from workers.models.network import Network
 from workers.spec.defence import DefenceSpec
 
 DATA = split(20)

@@ -3,11 +3,11 @@ import torch
 from torch import nn
 
 from tests.workers.small import generator
-from workers.attacks import input_gradient
+from workers.attacks.engine import input_gradient
 from workers.data import DATASETS
 from workers.layers import TuckerLayer
-from workers.models import build
-from workers.models.logmel import LogMelFrontEnd, mel_filters
+from workers.models.network import build
+from workers.models.architectures.logmel import LogMelFrontEnd, mel_filters
 from workers.spec.job import ModelSpec
 
 TONES = DATASETS["tones"]

@@ -6,12 +6,12 @@ from tests.builders import attack_settings
 from tests.workers.models.xnor import formula
 from tests.workers.small import CPU, generator
 from workers.artifacts.artifacts import Artifacts
-from workers.attacks import input_gradient
+from workers.attacks.engine import input_gradient
 from workers.data import DATASETS
-from workers.data.device_split import DeviceSplit
+from workers.data.loading.device_split import DeviceSplit
 from workers.layers import BinaryConv, DenseKernel, TuckerKernel
 from workers.measure.evaluate import attacker, correct_flags
-from workers.models import build
+from workers.models.network import build
 from workers.spec.job import ModelSpec, TrainingSpec
 from workers.spec.recipes import BINARY
 from workers.train import Checkpoint, train

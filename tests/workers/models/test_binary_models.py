@@ -11,12 +11,12 @@ from tests.workers.runtime.chain import run_all, train_job
 from tests.workers.small import generator, network, split
 from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.results import FlagsOutcome
-from workers.attacks import ATTACKS, input_gradient
+from workers.attacks.engine import ATTACKS, input_gradient
 from workers.errors import UserError
 from workers.layers import BinaryConv, DenseKernel, LatentSketch, SignGradient, TuckerKernel, TuckerLayer
 from workers.measure.evaluate import attacker, correct_flags
-from workers.models import Network, Tensorization, tensorize
-from workers.models.binarize import binarize
+from workers.models.network import Network, Tensorization, tensorize
+from workers.models.network.binarize import binarize
 from workers.runtime.run import Settings, run
 from workers.spec.job import TrainingSpec
 from workers.spec.recipes import BINARY

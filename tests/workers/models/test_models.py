@@ -5,8 +5,8 @@ from torch import nn
 from tests.workers.small import DIGITS, generator, network, same_state, split
 from workers.data import DATASETS
 from workers.layers import LatentSketch, TuckerKernel, TuckerLayer, resolve_rank
-from workers.models import MODELS, build
-from workers.models.tensorize import Tensorization, tensorize
+from workers.models.network import MODELS, build
+from workers.models.network.tensorize import Tensorization, tensorize
 from workers.spec.job import ModelSpec
 
 

@@ -5,8 +5,8 @@ from pydantic import ValidationError
 
 from tests.workers.spec.test_keys import FINE_TUNE, PRETRAIN
 from workers.data import DATASETS
-from workers.models import build
-from workers.models.network import MODELS
+from workers.models.network import build
+from workers.models.network.network import MODELS
 from workers.spec.fields import STAGES
 from workers.spec.job import ModelSpec
 from workers.spec.keys import job_key

@@ -28,7 +28,7 @@ from tests.workers.runtime.chain import (
 from tests.workers.small import DIGITS, generator, network, split
 from workers.artifacts.artifacts import Artifacts, JobFolder
 from workers.artifacts.results import CraftOutcome, FlagsOutcome, TrainOutcome
-from workers.attacks import ATTACKS
+from workers.attacks.engine import ATTACKS
 from workers.data import balanced_subset
 from workers.errors import ArtifactError, DataError, JobError, StorageError, UserError
 from workers.measure.evaluate import attacker, correct_flags, craft, replayer

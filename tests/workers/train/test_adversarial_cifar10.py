@@ -6,9 +6,9 @@ import pytest
 from tests.workers.small import CPU, generator
 from workers.artifacts.artifacts import Artifacts
 from workers.data import DATASETS
-from workers.data.device_split import DeviceSplit
+from workers.data.loading.device_split import DeviceSplit
 from workers.measure.evaluate import attacker, correct_flags
-from workers.models import build
+from workers.models.network import build
 from workers.spec.job import AttackSettings, ModelSpec
 from workers.spec.training import TrainingSpec
 from workers.train import Checkpoint, train

@@ -3,10 +3,10 @@ import torch
 
 from tests.workers.small import DIGITS, generator, split
 from workers.artifacts.artifacts import Artifacts
-from workers.attacks import check_examples
-from workers.data.device_split import DeviceSplit
+from workers.attacks.engine import check_examples
+from workers.data.loading.device_split import DeviceSplit
 from workers.measure.evaluate import attacker, correct_flags
-from workers.models import Network, build
+from workers.models.network import Network, build
 from workers.spec.job import AttackSettings, ModelSpec
 from workers.spec.training import TrainingSpec
 from workers.train import Checkpoint, train

@@ -1,15 +1,17 @@
 """Attacks as the house calls them: a search on one batch, its targets chosen, run as often as asked, the better outcome kept."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from workers.attacks.losses import Goal
-from workers.attacks.norms import UNIT, Bounds
-from workers.attacks.problem import Logits, Problem, Search
-from workers.attacks.queries import chosen_per_example, judge
+from workers.attacks.engine.losses import Goal
+from workers.attacks.engine.norms import UNIT, Bounds
+from workers.attacks.engine.problem import Logits, Problem, Search
+from workers.attacks.engine.queries import chosen_per_example, judge
 from workers.errors import UserError
+from workers.facts import AttackFacts
+from workers.registry import Component
 from workers.spec.attack import AttackSettings
 from workers.spec.fields import Randomness
 
@@ -46,6 +48,29 @@ class Attack(Protocol):
         bounds: Bounds = UNIT,
         randomness: Randomness = "none",
     ) -> Tensor: ...
+
+
+def attack_of(settings: AttackSettings) -> Attack:
+    """The attack that the settings ask for.
+
+    Raises:
+        ValueError: it is not installed here.
+    """
+    component, own = settings.component, dict(settings.settings)
+    if component.accepts("problem"):
+        return restarted(lambda problem: component.create(problem, **own))
+    return restarted(lambda problem: _of_a_function(component, problem, own))
+
+
+def _of_a_function(component: Component[AttackFacts], problem: Problem, own: dict[str, Any]) -> Tensor:
+    """The points of an attack that is a function of logits, inputs and labels."""
+    given = {"epsilon": problem.settings.epsilon, "norm": problem.settings.norm, "bounds": problem.bounds, "generator": problem.generator}
+    wanted = {name: value for name, value in given.items() if component.accepts(name)}
+    labels = problem.goal.labels
+    if problem.goal.targets is not None:
+        raise UserError(f"target={problem.settings.target}: attack {component.name} is untargeted; must be none")
+    points: Tensor = component.create(problem.logits, problem.inputs, labels, **wanted, **own)
+    return points.detach()
 
 
 def restarted(search: Search) -> Attack:

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from workers.attacks.problem import Logits, Problem
+from workers.attacks.engine.problem import Logits, Problem
 from workers.errors import UserError
 from workers.spec.fields import NormName
 
@@ -15,7 +15,7 @@ _CLASSES: dict[NormName, str] = {
 }
 
 
-def foolbox_ascend(problem: Problem) -> Tensor:
+def foolbox_attack(problem: Problem, *, steps: int, stepsize: float) -> Tensor:
     """Foolbox's points, (batch, *shape): its projected gradient descent, of which FGSM and BIM are settings there too.
 
     Foolbox draws its random start from PyTorch's global generator, which is seeded from ours and left as it was found.
@@ -25,13 +25,11 @@ def foolbox_ascend(problem: Problem) -> Tensor:
     """
     foolbox, settings, goal = _foolbox(), problem.settings, problem.goal
     model = foolbox.PyTorchModel(_Wrapped(problem.logits), bounds=problem.bounds, device=problem.inputs.device)
-    attack = getattr(foolbox.attacks, _CLASSES[settings.norm])(
-        abs_stepsize=settings.abs_stepsize, steps=settings.steps, random_start=settings.random_start
-    )
+    attack = getattr(foolbox.attacks, _CLASSES[settings.norm])(abs_stepsize=stepsize, steps=steps, random_start=settings.facts.random_start)
     criteria = foolbox.criteria
     wanted = criteria.Misclassification(goal.labels) if goal.targets is None else criteria.TargetedMisclassification(goal.targets)
     with torch.random.fork_rng([problem.inputs.device] if problem.inputs.is_cuda else []):
-        if settings.random_start:
+        if settings.facts.random_start:
             torch.manual_seed(int(torch.randint(2**62, (), generator=problem.generator, device=problem.inputs.device)))
         points: Tensor = attack.run(model, problem.inputs, wanted, epsilon=settings.epsilon)
     return points.detach()

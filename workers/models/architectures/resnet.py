@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from workers.spec.fields import STAGES
+_STAGES = 4
 
 
 class BasicBlock(nn.Module):
@@ -65,7 +65,7 @@ class ResNet18(nn.Module):
         self.relu = nn.ReLU()
         blocks: list[nn.Module] = []
         channels_before = width
-        for stage in range(STAGES):
+        for stage in range(_STAGES):
             channels = width * 2**stage
             blocks += [block(channels_before, channels, stride=1 if stage == 0 else 2), block(channels, channels, stride=1)]
             channels_before = channels
@@ -73,11 +73,6 @@ class ResNet18(nn.Module):
         # The sum of binary blocks has not been normalised yet.
         self.head = nn.Sequential(nn.BatchNorm2d(channels_before), nn.ReLU()) if binary else nn.Identity()
         self.classifier = nn.Linear(channels_before, n_classes)
-
-    @property
-    def stages(self) -> tuple[tuple[str, ...], ...]:
-        """What the names of the modules of each stage begin with."""
-        return tuple((f"blocks.{2 * stage}.", f"blocks.{2 * stage + 1}.") for stage in range(STAGES))
 
     def forward(self, images: Tensor) -> Tensor:
         hidden = self.head(self.blocks(self.relu(self.bn(self.stem(images)))))

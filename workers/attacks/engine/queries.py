@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from workers.attacks.losses import Goal
-from workers.attacks.problem import Logits, Problem
+from workers.attacks.engine.losses import Goal
+from workers.attacks.engine.problem import Logits, Problem
 
 _EXAMPLES_PER_PASS = {"cpu": 64, "cuda": 1024}
 """Copies of a batch go through the net together up to so many examples; more would leave a CPU's cache, or not fit a GPU's memory."""

@@ -7,8 +7,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from workers.attacks.losses import Goal
-from workers.attacks.norms import BALLS, UNIT, Ball, Bounds
+from workers.attacks.engine.losses import Goal
+from workers.attacks.engine.norms import BALLS, UNIT, Ball, Bounds
 from workers.spec.attack import AttackSettings
 from workers.spec.fields import Randomness
 

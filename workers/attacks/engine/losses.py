@@ -8,7 +8,6 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the name that every PyTorch user knows)
 
 from workers.errors import UserError
-from workers.spec.fields import LossName
 
 _TINY = 1e-12
 _FEWEST_CLASSES, _FEWEST_CLASSES_TARGETED = 3, 4
@@ -26,7 +25,7 @@ class Goal:
 
     labels: Tensor
     targets: Tensor | None = None
-    loss: LossName = "ce"
+    loss: str = "ce"
 
     def losses(self, logits: Tensor) -> Tensor:
         """The loss that the attacker wants high, (batch,), from logits (batch, n_classes).
@@ -75,7 +74,7 @@ def logits_ratio(logits: Tensor, labels: Tensor, targets: Tensor | None) -> Tens
     return (_at(logits, targets) - _at(logits, labels)) / (top[:, 0] - (top[:, 2] + top[:, 3]) / 2 + _TINY)
 
 
-LOSSES: dict[LossName, Callable[[Tensor, Tensor, Tensor | None], Tensor]] = {
+LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor | None], Tensor]] = {
     "ce": cross_entropy,
     "dlr": logits_ratio,
     "margin": margin,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from workers.data import Split
+from workers.data.loading.source import Split
 
 _LEVELS = {torch.uint8: 255, torch.int16: 32_768}
 

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from workers.models.convolution_stage import binary_head, binary_stage, later_convolutions, real_stage
+from workers.models.architectures.convolution_stage import binary_head, binary_stage, real_stage
 
 _KERNELS, _POOLS = (64, 32, 16, 8, 4), (8, 4, 2, 2, 2)
 _LAST_LENGTH = 2
@@ -32,11 +32,6 @@ class SoundNet5(nn.Module):
         self.hidden = nn.Linear(_LAST_LENGTH * width * 16, width * 16)
         self.relu = nn.ReLU()
         self.classifier = nn.Linear(width * 16, n_classes)
-
-    @property
-    def stages(self) -> tuple[tuple[str, ...], ...]:
-        """What the name of each convolution after the first one begins with."""
-        return later_convolutions(self.features, prefix="features")
 
     def forward(self, waveforms: Tensor) -> Tensor:
         features = self.features(waveforms).flatten(1)

@@ -1,27 +1,23 @@
 """A network as the rest of the house sees it: built from its spec, normalising its own inputs, its sketch in one place."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from workers.data import DatasetInfo
-from workers.defences import DEFENCES, Defence
+from workers.defences.base import Defence
 from workers.errors import UserError
+from workers.facts import DatasetInfo
 from workers.layers import DenseKernel, LatentSketch, SignGradient, TuckerKernel
 from workers.layers.microbatch import Part
-from workers.models.binarize import binarize
-from workers.models.logmel import LogMel
-from workers.models.resnet import ResNet18
-from workers.models.soundnet import SoundNet5
-from workers.models.tensorize import Tensorization, tensorize
+from workers.models.network.binarize import binarize
+from workers.models.network.tensorize import Tensorization, tensorize
 from workers.spec.defence import UNDEFENDED, DefenceSpec
-from workers.spec.fields import Initialisation, ModelName, Randomness, SignGradientName
+from workers.spec.fields import Initialisation, Randomness, SignGradientName
 from workers.spec.job import ModelSpec
-
-MODELS: dict[ModelName, type[LogMel] | type[ResNet18] | type[SoundNet5]] = {"logmel": LogMel, "resnet18": ResNet18, "soundnet5": SoundNet5}
 
 
 class Network(nn.Module):
@@ -45,15 +41,17 @@ class Network(nn.Module):
         info: DatasetInfo,
         signs: SignGradient | None = None,
         defence: DefenceSpec = UNDEFENDED,
+        randomised_body: bool = False,
     ) -> None:
         super().__init__()
         self.body = body
         self.sketch = sketch
         self.signs = signs
-        self.defence: Defence = DEFENCES[defence.name](defence, bounds=(info.low, info.high))
+        self.defence = _defence(defence, info)
         self.defence.install(body)
         self.bounds = (info.low, info.high)
         self.examples_at_once: int | None = None
+        self.randomised_body = randomised_body
         per_channel = (1, -1, *[1] * (len(info.shape) - 1))
         self.register_buffer("mean", torch.tensor(info.mean).view(per_channel), persistent=False)
         self.register_buffer("std", torch.tensor(info.std).view(per_channel), persistent=False)
@@ -93,7 +91,7 @@ class Network(nn.Module):
     @property
     def randomised(self) -> bool:
         """Whether two forward passes on equal inputs may differ (outside `full_weights`)."""
-        return self.sketch.theta < 1 or self.defence.randomised
+        return self.sketch.theta < 1 or self.defence.randomised or self.randomised_body
 
     @property
     def randomness(self) -> Randomness:
@@ -158,7 +156,7 @@ def build(spec: ModelSpec, info: DatasetInfo, *, seed: int, defence: DefenceSpec
     if signs is not None:
         binarize(body, signs=signs)
     _initialise(body, torch.Generator().manual_seed(seed))
-    return Network(body, sketch=sketch, info=info, signs=signs, defence=defence)
+    return Network(body, sketch=sketch, info=info, signs=signs, defence=defence, randomised_body=spec.facts.randomised)
 
 
 def decomposed(dense: Network, spec: ModelSpec, info: DatasetInfo, *, defence: DefenceSpec = UNDEFENDED) -> Network:
@@ -174,7 +172,7 @@ def decomposed(dense: Network, spec: ModelSpec, info: DatasetInfo, *, defence: D
     """
     sketch = _sketch(spec)
     tensorize(dense.body, _tensorization(spec, "decompose", dense.body), sketch=sketch, input_shape=info.shape)
-    return Network(dense.body, sketch=sketch, info=info, defence=defence)
+    return Network(dense.body, sketch=sketch, info=info, defence=defence, randomised_body=spec.facts.randomised)
 
 
 def _sketch(spec: ModelSpec) -> LatentSketch:
@@ -184,7 +182,7 @@ def _sketch(spec: ModelSpec) -> LatentSketch:
 def _tensorization(spec: ModelSpec, init: Initialisation, body: nn.Module) -> Tensorization:
     return Tensorization(
         rank_fraction=spec.rank_fraction,
-        fractions={} if spec.stage_rank_fractions is None else _fractions(body, spec.stage_rank_fractions),
+        fractions={} if spec.rank_fractions is None else _fractions(body, spec.rank_fractions),
         rank_kind=spec.rank_kind,
         first=spec.tensorize_first,
         linear=spec.tensorize_linear,
@@ -193,16 +191,26 @@ def _tensorization(spec: ModelSpec, init: Initialisation, body: nn.Module) -> Te
     )
 
 
-def _fractions(body: nn.Module, by_stage: Sequence[float]) -> dict[str, float]:
-    """The rank fraction of each convolution of the stages after the first one, which is in none of them, by name."""
-    convolutions = [name for name, module in body.named_modules() if isinstance(module, nn.Conv1d | nn.Conv2d)]
-    assert isinstance(body, LogMel | ResNet18 | SoundNet5)  # noqa: S101 (MODELS holds no others)
-    stages = zip(by_stage, body.stages, strict=True)
-    return {name: fraction for fraction, prefixes in stages for name in convolutions if f"{name}.".startswith(prefixes)}
+def _fractions(body: nn.Module, by_pattern: Mapping[str, float]) -> dict[str, float]:
+    """The rank fraction of each layer that a pattern matches, by the layer's name; the first pattern that matches counts."""
+    patterns = [(re.compile(pattern), fraction) for pattern, fraction in by_pattern.items()]
+    found: dict[str, float] = {}
+    for name, _ in body.named_modules():
+        found |= next(({name: fraction} for pattern, fraction in patterns if pattern.match(name)), {})
+    return found
 
 
 def _body(spec: ModelSpec, info: DatasetInfo) -> nn.Module:
-    return MODELS[spec.name](width=spec.width, n_classes=info.n_classes, channels_in=info.shape[0], binary=spec.binary)
+    component = spec.component
+    binary = {"binary": spec.binary} if component.accepts("binary") else {}
+    body: nn.Module = component.create(info, **dict(spec.settings), **binary)
+    return body
+
+
+def _defence(spec: DefenceSpec, info: DatasetInfo) -> Defence:
+    defence: Defence = spec.component.create(**dict(spec.settings))
+    defence.name, defence.randomised, defence.bounds = spec.name, spec.facts.randomised, (info.low, info.high)
+    return defence
 
 
 @torch.no_grad()

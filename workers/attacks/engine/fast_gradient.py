@@ -5,8 +5,8 @@ from collections.abc import Hashable
 import torch
 from torch import Tensor
 
-from workers.attacks.problem import Problem
-from workers.attacks.queries import gradient
+from workers.attacks.engine.problem import Problem
+from workers.attacks.engine.queries import gradient
 from workers.errors import NonFiniteError
 from workers.spec.attack import AttackSettings
 
@@ -16,11 +16,13 @@ Memory = dict[Hashable, Tensor]
 
 def can_be_remembered(settings: AttackSettings) -> bool:
     """Whether the attack is one step that another epsilon would take in the same direction (random targets are drawn per job)."""
-    return settings.name == "fgsm" and settings.backend == "native" and settings.target != "random"
+    facts = settings.facts
+    plain = facts.one_step and facts.takes_gradients and not facts.random_start
+    return plain and settings.backend == "native" and settings.target != "random"
 
 
 def remembered_step(problem: Problem, memory: Memory, *, place: slice) -> Tensor:
-    """What `ATTACKS["fgsm"]` makes of the batch, bit for bit, from `memory` where that has the direction.
+    """FGSM's points of the batch, bit for bit, from `memory` where that has the direction.
 
     Args:
         problem: FGSM on a deterministic net.
@@ -39,4 +41,4 @@ def remembered_step(problem: Problem, memory: Memory, *, place: slice) -> Tensor
         directions = problem.ball.direction(slopes)
         memory[key] = directions.to(torch.int8) if settings.norm == "linf" else directions
     direction = memory[key].to(problem.inputs.dtype)
-    return problem.ball.project_(problem.inputs.add(direction, alpha=settings.abs_stepsize))
+    return problem.ball.project_(problem.inputs.add(direction, alpha=settings.epsilon))

@@ -24,12 +24,6 @@ def binary_head(last: nn.Conv1d | nn.Conv2d) -> list[nn.Module]:
     return [_norm(last, last.out_channels), nn.ReLU()]
 
 
-def later_convolutions(features: nn.Sequential, *, prefix: str) -> tuple[tuple[str, ...], ...]:
-    """What the names of the convolutions after the first one begin with, each a stage of its own."""
-    convolutions = [name for name, module in features.named_children() if isinstance(module, nn.Conv1d | nn.Conv2d)]
-    return tuple((f"{prefix}.{name}.",) for name in convolutions[1:])
-
-
 def _norm(convolution: nn.Conv1d | nn.Conv2d, channels: int) -> nn.Module:
     return _NORMS[type(convolution)](channels)
 

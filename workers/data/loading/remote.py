@@ -8,8 +8,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from workers.data.array_cache import one_at_a_time, user_cache
-from workers.data.source import Dataset, Source
+from workers.data.loading.array_cache import one_at_a_time, user_cache
+from workers.data.loading.source import Dataset, Source
 from workers.errors import DataError, UserError
 
 DataRoot = Path | str | None

@@ -1,6 +1,5 @@
 """What every data set offers, and the fixed order in which its subsets are taken."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,21 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-
-@dataclass(frozen=True)
-class DatasetInfo:
-    """What networks and attacks must know.
-
-    `shape` is an example's, (channels, height, width) or (channels, samples); `mean` and `std` are per channel, in input units;
-    `low` and `high` bound every legal input: [0, 1] for images, [-1, 1] for waveforms.
-    """
-
-    n_classes: int
-    shape: tuple[int, ...]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    low: float = 0.0
-    high: float = 1.0
+from workers.facts import DatasetFacts, DatasetInfo
+from workers.registry import Component
+from workers.settings import Settings
+from workers.spec.data import DataSpec
 
 
 @dataclass(frozen=True)
@@ -54,20 +42,50 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Source:
-    """A data set in the registry: `check(root)` raises DataError where files are missing, quickly and without reading them;
-    `load(root)` reads and verifies them; `sizes(root)` gives the numbers of training and test examples, None where they depend on
-    the files and no root is given. `folder` is what the set needs of a data root; empty for a set that is made without files."""
+    """A data set with its settings, to be checked, counted and loaded from a data root."""
 
-    info: DatasetInfo
-    check: Callable[[Path | None], None]
-    load: Callable[[Path | None], Dataset]
-    n_train: int | None = None
-    n_test: int | None = None
-    count: Callable[[Path], tuple[int, int]] | None = None
-    folder: str = ""
+    component: Component[DatasetFacts]
+    settings: Settings
+
+    @property
+    def info(self) -> DatasetInfo:
+        return self.component.facts.info
+
+    @property
+    def folder(self) -> str:
+        """What it needs of a data root; empty for a set that is made without files."""
+        return self.component.facts.folder
+
+    def check(self, root: Path | None) -> None:
+        """Look for its files, quickly and without reading them.
+
+        Raises:
+            DataError: some are missing.
+        """
+        if self.component.facts.check is not None:
+            self.component.facts.check(root, **dict(self.settings))
+
+    def load(self, root: Path | None) -> Dataset:
+        """Read and verify it.
+
+        Raises:
+            DataError: files are missing or damaged.
+        """
+        loaded: Dataset = self.component.create(root, **dict(self.settings))
+        return loaded
 
     def sizes(self, root: Path | None) -> tuple[int | None, int | None]:
-        return self.count(root) if self.count and root else (self.n_train, self.n_test)
+        """The numbers of training and test examples; None where they depend on the files and no root is given."""
+        facts = self.component.facts
+        if facts.count is None or root is None:
+            return facts.n_train, facts.n_test
+        counted: tuple[int, int] = facts.count(root, **dict(self.settings))
+        return counted
+
+
+def source(spec: DataSpec) -> Source:
+    """The data set that a spec names."""
+    return Source(spec.component, spec.settings)
 
 
 def balanced_subset(labels: NDArray[np.int64], count: int) -> NDArray[np.int64]:

@@ -3,7 +3,7 @@
 from torch import nn
 
 from workers.layers import BinaryConv, DenseKernel, SignGradient, TuckerLayer
-from workers.models.tensorize import unfit
+from workers.models.network.tensorize import unfit
 
 _LINEAR_ORDER = 2
 

@@ -15,8 +15,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.data.source import balanced_subset
-from workers.data.wav import FULL_SCALE, Samples, read_clip, read_samples
+from workers.data.loading.source import balanced_subset
+from workers.data.loading.wav import FULL_SCALE, Samples, read_clip, read_samples
 
 WORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
 CLASSES = (*WORDS, "unknown", "silence")
