@@ -85,12 +85,8 @@ class Adversary:
 
 
 def _pgd(epsilon: float, *, steps: int, stepsize: float) -> AttackSettings:
-    return AttackSettings(
-        name="pgd",
-        epsilon=epsilon,
-        epsilon_literal=f"{epsilon:g}",
-        settings=ATTACKS["pgd"].settings.model_validate({"steps": steps, "abs_stepsize": stepsize}),
-    )
+    own = ATTACKS["pgd"].settings.model_validate({"steps": steps, "abs_stepsize": stepsize})
+    return AttackSettings(name="pgd", epsilon=epsilon, epsilon_literal=f"{epsilon:g}", settings=own)
 
 
 def _fgsm(epsilon: float) -> AttackSettings:
