@@ -65,6 +65,7 @@ class Registry(Generic[F]):
 
     def __init__(self, kind: str, package: str, *, given: frozenset[str] = frozenset()) -> None:
         self.kind = kind
+        self.version = 0
         self._package, self._given, self._listed = package, given, False
         self._components: dict[str, Component[F]] = {}
 
@@ -80,6 +81,7 @@ class Registry(Generic[F]):
         if held is not None and (held.source != source or held.create.__qualname__ != create.__qualname__):
             raise ValueError(f"{self.kind} '{name}': {_place(source)} registers it, and {_place(held.source)} has registered it already")
         settings = settings_of(create, name=name, given_by_us=self._given)
+        self.version += 1
         self._components[name] = Component(self.kind, name, create, facts, settings, source)
 
     def __getitem__(self, name: str) -> Component[F]:
@@ -99,6 +101,7 @@ class Registry(Generic[F]):
         return self._all().get(name)
 
     def names(self) -> tuple[str, ...]:
+        """The names of all components that are installed here, sorted."""
         return tuple(sorted(self._all()))
 
     def __iter__(self) -> Iterator[Component[F]]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from orchestrator.planning.training_chain import Lineage, Point, lineage, points, source_of
-from search_spaces import Asked, DiagnosisSection, Grid, SourceName, Space
+from search_spaces import Asked, DiagnosisSection, EvaluationSettings, Grid, SourceName, Space
 from workers.spec.fields import CRAFTED, Knowledge
 from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, Job, SurfaceSpec, TrainSpec
 from workers.spec.surface import SurfaceSettings
@@ -31,7 +31,7 @@ def jobs_of(grid: Grid) -> Iterator[Job]:
     attacks = [asked for group in grid.attacks for asked in group.resolved()]
     surfaces = [surface for group in grid.surfaces for surface in group.resolved()]
     settings = grid.evaluation
-    evaluation = EvaluationSpec(examples=settings.examples, batch_size=settings.batch_size, draws=settings.draws)
+    evaluation = _evaluation(settings, settings.examples)
     for point, trained in _models(grid):
         yield from trained
         sources = _sources(point, trained, attacks)
@@ -39,6 +39,10 @@ def jobs_of(grid: Grid) -> Iterator[Job]:
         if grid.diagnosis is not None:
             yield _diagnosis(trained[-1], grid.diagnosis)
         yield from (_surface(trained, surface) for surface in surfaces)
+
+
+def _evaluation(settings: EvaluationSettings, examples: int | None) -> EvaluationSpec:
+    return EvaluationSpec(examples=examples, batch_size=settings.batch_size, draws=settings.draws, metrics=settings.metrics)
 
 
 def _models(grid: Grid) -> list[tuple[Point, Lineage]]:
@@ -55,7 +59,7 @@ def proxies_of(grid: Grid, attacks: Sequence[Asked], *, stop: Callable[[Lineage]
     evaluated and attacked in these ways on at most so many examples, as often as the grid says."""
     settings = grid.evaluation
     fewer = settings.examples if examples is None else min(examples, settings.examples or examples)
-    evaluation = EvaluationSpec(examples=fewer, batch_size=settings.batch_size, draws=settings.draws)
+    evaluation = _evaluation(settings, fewer)
     for point, whole in _models(grid):
         trained = stop(whole)
         sources = _sources(point, trained, list(attacks))
@@ -95,7 +99,7 @@ def _diagnosis(model: Job, section: DiagnosisSection) -> Job:
     if not trained.randomised:
         idle |= {"eot_samples": 1, "selection_draws": 1, "draws": 1}
     settings = section.resolved(trained.data.name).model_copy(update=idle)
-    return Job(spec=DiagnoseSpec(diagnosis=settings), parents={"model": model.key})
+    return Job.of(DiagnoseSpec(diagnosis=settings), model=model)
 
 
 def _measurements(model: Job, attacks: list[Asked], evaluation: EvaluationSpec, *, sources: Sources, repeats: int) -> Iterator[Job]:
@@ -103,23 +107,24 @@ def _measurements(model: Job, attacks: list[Asked], evaluation: EvaluationSpec, 
     it is random, and else once: the other times would compute the same. So would several draws where the model is not random."""
     randomised = _spec(model).randomised
     single = evaluation.model_copy(update={"draws": 1})
+    clean = {"metrics": ()}
     evaluation = evaluation if randomised else single
     for repeat in range(repeats if randomised else 1):
-        yield Job(spec=EvaluateSpec(evaluation=evaluation, repeat=repeat), parents={"model": model.key})
+        yield Job.of(EvaluateSpec(evaluation=evaluation.model_copy(update=clean), repeat=repeat), model=model)
     for asked in attacks:
         *ancestors, source = sources[asked.source]
         if asked.knowledge == "transfer" and source.key == model.key:
             continue
         yield from (*ancestors, source)
         attack, knowledge, _ = applicable(asked, _spec(source))
-        parents = {"model": model.key}
+        parents = {"model": model}
         if knowledge in CRAFTED:
-            craft = Job(spec=CraftSpec(attack=attack, evaluation=single), parents={"model": source.key})
+            craft = Job.of(CraftSpec(attack=attack, evaluation=single.model_copy(update=clean)), model=source)
             yield craft
-            parents |= {"examples": craft.key} | ({"source": source.key} if knowledge == "transfer" else {})
+            parents |= {"examples": craft} | ({"source": source} if knowledge == "transfer" else {})
         differ = randomised or (attack.randomised and knowledge not in CRAFTED)
         for repeat in range(repeats if differ else 1):
-            yield Job(spec=AttackSpec(attack=attack, knowledge=knowledge, evaluation=evaluation, repeat=repeat), parents=parents)
+            yield Job.of(AttackSpec(attack=attack, knowledge=knowledge, evaluation=evaluation, repeat=repeat), **parents)
 
 
 def _surface(trained: Lineage, surface: SurfaceSettings) -> Job:
@@ -134,8 +139,8 @@ def _surface(trained: Lineage, surface: SurfaceSettings) -> Job:
     if source is model and not randomised:
         idle["direction"] = "theta_one"
     settled = surface.model_copy(update=idle)
-    direction = {"direction": source.key} if settled.direction == "theta_one" else {}
-    return Job(spec=SurfaceSpec(surface=settled), parents={"model": model.key, **direction})
+    direction = {"direction": source} if settled.direction == "theta_one" else {}
+    return Job.of(SurfaceSpec(surface=settled), model=model, **direction)
 
 
 def _spec(trained: Job) -> TrainSpec:

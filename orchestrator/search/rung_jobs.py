@@ -9,7 +9,6 @@ from orchestrator.planning.partial_training import schedule, stopped
 from orchestrator.planning.training_chain import Lineage
 from orchestrator.search.objectives import Evidence
 from search_spaces import Asked, Grid, Objective, Rung, Space
-from workers.spec.attack import KINDS
 from workers.spec.job import Job
 
 
@@ -37,10 +36,10 @@ def epochs_of(asked: float, schedule: int) -> int:
 def capped(asked: Asked, steps: int | None) -> Asked:
     """The attack in at most so many steps, which are the longer the fewer they are, so that it comes as far."""
     attack = asked.attack
-    if steps is None or attack.steps <= steps or not KINDS[attack.name].steps:
+    if steps is None or attack.steps is None or attack.steps <= steps:
         return asked
-    longer = {"abs_stepsize": attack.abs_stepsize * attack.steps / steps} if KINDS[attack.name].stepsize is None else {}
-    return asked._replace(attack=attack.model_copy(update={"steps": steps, **longer}))
+    longer = getattr(attack.settings, "abs_stepsize", 0.0) * attack.steps / steps
+    return asked._replace(attack=attack.with_settings(steps=steps, abs_stepsize=longer))
 
 
 @dataclass(frozen=True)

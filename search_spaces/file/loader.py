@@ -14,7 +14,7 @@ from search_spaces.file.overrides import overridden
 from search_spaces.file.problems import Problem, described, dotted, joined
 from search_spaces.file.yaml_document import UNREADABLE, Document, read_document
 from search_spaces.schema.wording import did_you_mean, listed, shown
-from search_spaces.space import VARIANTS, Location, Space, origin, usable
+from search_spaces.space import VARIANTS, Location, Space, origin, space_type, usable
 from workers.errors import UserError
 
 MAX_BYTES = 1_000_000
@@ -65,7 +65,7 @@ def parse_space(text: str, *, label: str, stem: str, overrides: Sequence[str] = 
         raise joined(document.problems or [_no_mapping(document)], label)
     data, overridden_at = overridden({"name": stem, **document.data}, overrides, document.problems)
     try:
-        space = Space.model_validate(data)
+        space = space_type().model_validate(data)
     except ValidationError as invalid:
         raise joined([*document.problems, *_problems(invalid, data, document, overridden_at)], label) from None
     if document.problems:

@@ -90,7 +90,7 @@ class Room:
         """The parent model, frozen, in eval mode and freshly seeded for this job, and the examples to evaluate."""
         network, data = self.network(self.parent("model"))
         network.seed(self.seed("sketch"))
-        split = _load_split(data.model_copy(update={"train_examples": None}), "test", evaluation.examples, self.data_root, self.device)
+        split = _load_split(data.whole, "test", evaluation.examples, self.data_root, self.device)
         require_sketch(network, split)
         network.seed(self.seed("sketch"))
         return network, split

@@ -14,3 +14,8 @@ class DataSpec(ComponentSpec):
 
     name: str
     train_examples: Count | None = None
+
+    @property
+    def whole(self) -> "DataSpec":
+        """The same data set without a limit to its training examples."""
+        return self.model_copy(update={"train_examples": None})
