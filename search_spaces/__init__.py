@@ -1,4 +1,4 @@
-"""What to try: the typed schema of space files, their loader and the built-in spaces. Imports neither torch nor Ray nor SQL."""
+"""Search spaces: the typed schema of space files, their loader and the built-in spaces. Imports neither torch nor Ray nor SQL."""
 
 from search_spaces.attack_groups import Asked, AttackGroup, SourceName, paper_steps
 from search_spaces.diagnosis_section import DiagnosisSection

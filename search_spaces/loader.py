@@ -40,7 +40,7 @@ class LoadedSpace:
 
 
 def load_space(name_or_path: str, overrides: Sequence[str] = ()) -> LoadedSpace:
-    """The built-in space of that name, else the space file at that path, with `path=value` overrides laid over it.
+    """The built-in space of that name, else the space file at that path, with `path=value` overrides applied.
 
     Raises:
         UserError: there is no such space.
@@ -79,7 +79,7 @@ def _no_mapping(document: Document) -> Problem:
 
 
 def _problems(invalid: ValidationError, data: dict[str, Any], document: Document, overridden_at: set[Location]) -> Iterator[Problem]:
-    """Every problem once, where it stands; one of the file's own settings that only some of the variants have names these."""
+    """Yield every problem once, with its line; a problem of the file's own settings that only some of the variants have names these."""
     errors = [error for error in invalid.errors(include_url=False) if error["input"] is not UNREADABLE]
     grids_with = Counter((error["loc"][2:], error["msg"]) for error in errors)
     found: dict[Problem, list[str]] = {}
@@ -106,7 +106,7 @@ def _builtin_texts() -> dict[str, str]:
 
 
 def _read(path: str) -> str:
-    """The text of a space file; whatever keeps it from being read is one line for the user."""
+    """Return the text of a space file; any failure to read it is reported to the user in one line."""
     try:
         with Path(path).open("rb") as file:
             content = file.read(MAX_BYTES + 1)
