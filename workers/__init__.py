@@ -1,4 +1,4 @@
-"""How one job is done: tensors only, with neither Ray nor SQL. `workers.run.run` computes a job; importing `workers` imports no torch."""
+"""Computation of one job: tensors only, neither Ray nor SQL. `workers.run.run` computes a job; importing `workers` imports no torch."""
 
 from workers.errors import ArtifactError, DataError, JobError, UserError
 from workers.keys import KEY_VERSION

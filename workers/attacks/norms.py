@@ -1,4 +1,4 @@
-"""The attacker's ball under each norm, cut off at the input range: how to project onto it, start in it and measure distances."""
+"""The attacker's ball under each norm, clipped to the input range: projection, random starts and distances."""
 
 from abc import ABC, abstractmethod
 from math import isnan
@@ -17,21 +17,21 @@ class Ball(ABC):
     """The points within `epsilon` of each of `inputs`, (batch, *shape), and within `bounds`, in which the inputs themselves lie."""
 
     tolerance: float
-    """By how much float32 arithmetic may overstep epsilon."""
+    """Largest excess over epsilon that float32 arithmetic may cause."""
 
     def __init__(self, inputs: Tensor, *, epsilon: float, bounds: Bounds) -> None:
         self.inputs, self.epsilon, self.bounds = inputs, epsilon, bounds
 
     @abstractmethod
     def project_(self, points: Tensor) -> Tensor:
-        """`points`, (batch, *shape), changed in place to legal ones."""
+        """Change `points`, (batch, *shape), to legal ones in place, and return them."""
 
     @abstractmethod
     def random(self, generator: torch.Generator) -> Tensor:
-        """A legal point for each input: uniform in the ball, then cut off at the input range."""
+        """A legal point for each input: uniform in the ball, then clipped to the input range."""
 
     def _laid_out(self, points: Tensor) -> Tensor:
-        """The same points in the inputs' memory layout: a net made for another layout would convert them in every step."""
+        """Return the points in the inputs' memory layout: a net made for another layout would convert them in every step."""
         return torch.empty_like(self.inputs).copy_(points)
 
     @staticmethod
