@@ -30,14 +30,14 @@ def _as_tuple(value: object) -> object:
 
 
 def merged(values: tuple[T, ...]) -> tuple[T, ...]:
-    """An axis's values, each once, in order."""
+    """Return an axis's values, each once, in order."""
     if not values:
         raise ValueError("must name at least one value")
     return tuple(dict.fromkeys(values))
 
 
 def written(value: object) -> str:
-    """A number or a literal as it was written, without spaces; empty for anything else."""
+    """Return a number or a literal as it was written, without spaces; empty for anything else."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return "".join(str(value).split()) if is_number or isinstance(value, str) else ""
 

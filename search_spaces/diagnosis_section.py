@@ -51,7 +51,7 @@ class DiagnosisSection(Frozen):
         return self
 
     def resolved(self, dataset: DatasetName) -> DiagnosisSettings:
-        """The diagnosis of a randomised binary model for that data."""
+        """Return the diagnosis of a randomised binary model for that data."""
         literal = self.epsilon or EPSILONS[DATASET_KINDS[dataset]]
         given = self.model_dump(exclude={"epsilon"})
         return DiagnosisSettings(epsilon=float(positive_fraction(literal)), epsilon_literal=literal, **given)

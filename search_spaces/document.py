@@ -69,7 +69,7 @@ class Document:
     problems: list[Problem] = field(default_factory=list)
 
     def line(self, path: Location) -> int:
-        """The line of the key or list item at `path`; where there is none, that of the nearest enclosing one."""
+        """Return the line of the key or list item at `path`; where there is none, that of the nearest enclosing one."""
         node, line = self.root, 1 if self.root is None else _line(self.root)
         for part in path:
             if isinstance(node, yaml.MappingNode):

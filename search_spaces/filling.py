@@ -62,7 +62,7 @@ def held(data: Any, path: Path) -> Any:
 
 
 def put(data: Any, path: Path, value: object) -> Any:
-    """A copy of `data` with `value` at `path`, or without what is there."""
+    """Return a copy of `data` with `value` at `path`, or without what is there."""
     first, rest = path[0], path[1:]
     new = put(data[first], rest, value) if rest else value
     if isinstance(data, list):

@@ -40,7 +40,7 @@ class LoadedSpace:
 
 
 def load_space(name_or_path: str, overrides: Sequence[str] = ()) -> LoadedSpace:
-    """The built-in space of that name, else the space file at that path, with `path=value` overrides applied.
+    """Return the built-in space of that name, else the space file at that path, with `path=value` overrides applied.
 
     Raises:
         UserError: there is no such space.
@@ -55,7 +55,7 @@ def load_space(name_or_path: str, overrides: Sequence[str] = ()) -> LoadedSpace:
 
 
 def parse_space(text: str, *, label: str, stem: str, overrides: Sequence[str] = ()) -> Space:
-    """The space that a YAML text describes; `label` names the text in errors, `stem` is the space's name where it gives none.
+    """Return the space that a YAML text describes; `label` names the text in errors, `stem` is the space's name where it gives none.
 
     Raises:
         SpaceError: the text or an override is wrong; the message has one line per problem.
@@ -95,7 +95,7 @@ def _problems(invalid: ValidationError, data: dict[str, Any], document: Document
 
 
 def builtin_spaces() -> list[tuple[str, str]]:
-    """The name and description of every built-in space."""
+    """Return the name and description of every built-in space."""
     return [(name, load_space(name).space.description) for name in _builtin_texts()]
 
 

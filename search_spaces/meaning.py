@@ -61,7 +61,7 @@ def objective_errors(section: object, data: Data, parameters: tuple[Parameter, .
 
 
 def _first(parameters: tuple[Parameter, ...]) -> dict[str, Value]:
-    """The first value of each parameter that applies under the others' first values."""
+    """Return the first value of each parameter that applies under the others' first values."""
     values: dict[str, Value] = {}
     for made in parameters:
         if made.applies(values):

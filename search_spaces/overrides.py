@@ -94,7 +94,7 @@ def _addressed(path: Location, applied: Iterable[Location]) -> bool:
 
 
 def _replaced(data: Any, path: Location, value: object) -> Any:
-    """A copy of `data` with `value` at `path`: aliases share their data, so nothing may be changed in place."""
+    """Return a copy of `data` with `value` at `path`: aliases share their data, so nothing may be changed in place."""
     if not path:
         return value
     first, rest = path[0], path[1:]

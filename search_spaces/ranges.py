@@ -53,7 +53,7 @@ class Place(NamedTuple):
 
 
 def place(path: Path, section: type[BaseModel], *, item: int | None = None) -> Place:
-    """The place of the axis at `path`, a field of `section`, or of an item of its one value."""
+    """Return the place of the axis at `path`, a field of `section`, or of an item of its one value."""
     kind = axis_kind(section, str(path[-1]))
     return Place(path, kind) if item is None else Place((*path, item), kind, item=True)
 
@@ -66,7 +66,7 @@ def is_categorical(value: object, kind: AxisKind) -> bool:
 
 
 def categorical(values: Sequence[object], where: Place) -> Parameter:
-    """The parameter of a plain list."""
+    """Return the parameter of a plain list."""
     return Parameter(name=_dotted(where.path), kind="categorical", choices=_choices(values))
 
 

@@ -91,7 +91,7 @@ def _no_search(section: object) -> InitErrorDetails:
 
 
 def _search(header: dict[str, Any], shared: dict[str, Any], variants: object, handler: ModelWrapValidatorHandler[S]) -> S:
-    """The space of a file with method optuna."""
+    """Return the space of a file with method optuna."""
     found = read_ranges(shared)
     errors = list(found.errors)
     if variants is not None:
@@ -123,7 +123,7 @@ def _grids(shared: dict[str, Any], variants: object) -> object:
 
 
 def _laid_over(shared: dict[str, Any], variant: object) -> object:
-    """The file's settings with a variant's: sections are merged setting by setting, lists and everything else are replaced."""
+    """Return the file's settings with a variant's: sections are merged setting by setting, lists and everything else are replaced."""
     if variant is None:
         return shared
     if not isinstance(variant, dict):
@@ -172,7 +172,7 @@ def _is_own(variant: dict[str, Any] | None, path: Location, shared: Mapping[str,
 
 
 def _decided(path: Location) -> Location:
-    """The part of a path below which nothing is merged."""
+    """Return the part of a path below which nothing is merged."""
     return path[:2] if path[0] in _MERGED else path[:1]
 
 

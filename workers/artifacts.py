@@ -64,7 +64,7 @@ class JobFolder:
         except ArtifactError:
             self._storage.remove(self._path(RESULT_FILE))
         else:
-            raise SupersededError(f"job {self.key}: already done")
+            raise SupersededError(f"job {self.key}: done already")
 
     def _require_current(self) -> None:
         if self._begun and self._current() != self._attempt:
@@ -146,7 +146,7 @@ class Artifacts:
         return self._storage.where()
 
     def where(self, key: str, name: str = "") -> str:
-        """The path or URL of a job's folder, or of a file there."""
+        """Return the path or URL of a job's folder, or of a file there."""
         return self._storage.where(f"{key}/{name}" if name else key)
 
     def folder(self, key: str, *, attempt: str = "read") -> JobFolder:
@@ -158,7 +158,7 @@ class Artifacts:
         return {name: size for name, size in self._storage.files(key).items() if not name.startswith(".")}
 
     def finished(self) -> frozenset[str]:
-        """The keys of all jobs with a result."""
+        """Return the keys of all jobs with a result."""
         return self._storage.folders(having=RESULT_FILE)
 
     def all_keys(self) -> list[str]:
@@ -195,7 +195,7 @@ class Artifacts:
         self._storage.remove_folder(key)
 
     def result(self, key: str) -> Result:
-        """The result of a finished job.
+        """Return the result of a finished job.
 
         Raises:
             ArtifactError: there is none, or it is damaged.
@@ -264,13 +264,13 @@ class Artifacts:
 
 
 def stored_name(name: str, digest: str) -> str:
-    """The name under which a kept file is stored: with the first digits of its content's SHA-256."""
+    """Return the name under which a kept file is stored: with the first digits of its content's SHA-256."""
     stem, dot, ending = name.rpartition(".")
     return f"{stem}.{digest[:_DIGITS]}.{ending}" if dot else f"{name}.{digest[:_DIGITS]}"
 
 
 def _dump_result(result: Result) -> bytes:
-    """The result as JSON, with a SHA-256 over all the rest."""
+    """Return the result as JSON, with a SHA-256 over all the rest."""
     fields = json.loads(RESULT.dump_json(result))
     return json.dumps({_CHECKSUM: _checksum(fields), **fields}, indent=1).encode()
 

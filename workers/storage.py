@@ -1,6 +1,6 @@
-"""Where artifacts are kept: in a folder, or in any store that fsspec knows (`s3://`, `gs://`, ...).
+"""Storage of artifacts: in a folder, or in any store that fsspec supports (`s3://`, `gs://`, ...).
 
-Paths are `FOLDER/NAME`, relative to the storage's root. A file appears whole or not at all.
+Paths are `FOLDER/NAME`, relative to the storage's root. A file appears complete or not at all.
 """
 
 import errno
@@ -19,18 +19,18 @@ Check = Callable[[], None]
 
 
 def nothing() -> None:
-    """No check."""
+    """Check nothing."""
 
 
 class Storage(Protocol):
-    """Files below one root. Whatever is wrong with the place itself is a `StorageError` that names the file."""
+    """Files below one root. Any failure of the place itself is a `StorageError` that names the file."""
 
     def where(self, path: str = "") -> str:
-        """The file's (or folder's) path or URL; the storage's own by default."""
+        """Return the file's (or folder's) path or URL; the storage's own by default."""
         ...
 
     def read(self, path: str) -> bytes:
-        """A file's content.
+        """Return a file's content.
 
         Raises:
             FileNotFoundError: there is no such file.
@@ -41,12 +41,12 @@ class Storage(Protocol):
         """Write a file, or replace it. `attempt` is part of temporary names; `check` is called last before the file appears.
 
         Raises:
-            SupersededError: another attempt removed what this one had written so far.
+            SupersededError: another attempt removed this one's temporary file.
         """
         ...
 
     def create(self, path: str, content: bytes, *, attempt: str) -> bool:
-        """Write a file where there is none; whether this call did."""
+        """Write a file where there is none; return True where this call wrote it."""
         ...
 
     def remove(self, path: str) -> None:
@@ -54,15 +54,15 @@ class Storage(Protocol):
         ...
 
     def files(self, folder: str) -> dict[str, int]:
-        """The names of a folder's files, hidden ones too, and their sizes in bytes; none where there is no such folder."""
+        """Return the names of a folder's files, hidden ones too, and their sizes in bytes; none where there is no such folder."""
         ...
 
     def folders(self, *, having: str | None = None) -> frozenset[str]:
-        """The names of all folders, or of those that have a file of this name."""
+        """Return the names of all folders, or of those that have a file of this name."""
         ...
 
     def remove_folder(self, folder: str) -> None:
-        """Remove a folder with all that is in it."""
+        """Remove a folder and its contents."""
         ...
 
 
@@ -88,7 +88,7 @@ class LocalStorage:
         try:
             temporary.replace(path)
         except FileNotFoundError as error:
-            raise SupersededError(f"{path}: another attempt at the job has cleared away what this one was writing") from error
+            raise SupersededError(f"{path}: another attempt at the job removed the file that this one was writing") from error
 
     def create(self, path: str, content: bytes, *, attempt: str) -> bool:
         with self._failing(path), self._written(path, content, attempt) as temporary:
@@ -97,7 +97,7 @@ class LocalStorage:
             except FileExistsError:
                 return False
             except FileNotFoundError as error:
-                raise SupersededError(f"{self.where(path)}: another attempt at the job has cleared away what this one wrote") from error
+                raise SupersededError(f"{self.where(path)}: another attempt at the job removed the file that this one wrote") from error
             except OSError as error:
                 if error.errno not in _NO_LINKS:
                     raise
@@ -105,7 +105,7 @@ class LocalStorage:
         return True
 
     def _create_without_links(self, path: str, content: bytes) -> bool:
-        """On a file system without hard links the file may stay half written if the machine dies: its reader finds that out."""
+        """Write without hard links: the file may stay half written if the machine crashes, which its reader detects."""
         target = self._root / path
         try:
             _write_through(target, content, mode="xb")
@@ -118,7 +118,7 @@ class LocalStorage:
 
     @contextmanager
     def _written(self, path: str, content: bytes, attempt: str) -> Iterator[Path]:
-        """The content under a temporary name."""
+        """Write the content under a temporary name, removed afterwards."""
         target = self._root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.{attempt}{TEMPORARY}")
@@ -148,7 +148,7 @@ class LocalStorage:
 
     @contextmanager
     def _failing(self, path: str, *passed: type[OSError]) -> Iterator[None]:
-        """Inside, what the operating system refuses is a `StorageError`, but for the `passed` errors."""
+        """Convert errors of the operating system to `StorageError`, except the `passed` errors."""
         try:
             yield
         except passed:
@@ -158,7 +158,7 @@ class LocalStorage:
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """What is in a folder, even if some of it is being removed meanwhile; nothing where there is none."""
+    """Return a folder's entries, even while some are being removed; none where there is no folder."""
     try:
         with os.scandir(folder) as entries:
             return list(entries)
@@ -167,7 +167,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def _write_through(path: Path, content: bytes, *, mode: str) -> None:
-    """Write a file down to the disk."""
+    """Write a file and flush it to disk."""
     with path.open(mode) as opened:
         opened.write(content)
         opened.flush()
@@ -175,7 +175,7 @@ def _write_through(path: Path, content: bytes, *, mode: str) -> None:
 
 
 def open_storage(place: str | Path) -> Storage:
-    """The storage at a path or URL.
+    """Return the storage at a path or URL.
 
     Raises:
         UserError: there is no such kind of storage, or its package is missing.
@@ -193,5 +193,5 @@ def open_storage(place: str | Path) -> Storage:
 
 
 def absolute(place: str | Path) -> str:
-    """The same place, by a path that does not depend on the working directory; a URL as it is."""
+    """Return the place as a path that does not depend on the working directory; a URL unchanged."""
     return str(place) if "://" in str(place) else str(Path(place).expanduser().absolute())

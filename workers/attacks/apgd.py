@@ -14,7 +14,7 @@ _FIRST_CHECK, _LESS_EACH_TIME, _LEAST = 0.22, 0.03, 0.06
 
 
 def auto_ascend(problem: Problem) -> Tensor:
-    """The best point found, (batch, *shape), in the ball.
+    """Return the best point found, (batch, *shape), in the ball.
 
     On a deterministic net the best point is one that reaches the goal, and among equals the one with the highest loss. On a
     randomised net success is never tracked: each new point is compared with the best one anew, by their mean losses over the same

@@ -65,7 +65,7 @@ def margin(logits: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
 
 
 def logits_ratio(logits: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
-    """The difference of logits ratio, invariant to the logits' shift and scale (Croce & Hein, 2020, equations 6 and 7)."""
+    """Return the difference of logits ratio, invariant to the logits' shift and scale (Croce & Hein, 2020, equations 6 and 7)."""
     fewest = _FEWEST_CLASSES if targets is None else _FEWEST_CLASSES_TARGETED
     if logits.shape[1] < fewest:
         raise UserError(f"loss 'dlr': needs {fewest} classes or more, there are {logits.shape[1]}; use ce")

@@ -58,7 +58,7 @@ def square(problem: Problem) -> Tensor:
 
 
 def window_share(query: int, *, queries: int) -> float:
-    """A window's share of the example: 0.8, halved at fixed fractions of the search (section 3.2 and its appendix)."""
+    """Return a window's share of the example: 0.8, halved at fixed fractions of the search (section 3.2 and its appendix)."""
     place = int(query / queries * _SCHEDULE)
     return _FIRST_SHARE * 0.5 ** sum(place > start for start in _HALVINGS)
 
@@ -86,7 +86,7 @@ class _Draws:
         return torch.minimum((self.uniform(len(self.sizes)) * rooms).long(), rooms - 1)
 
     def side(self, share: float) -> int:
-        """The side of a window with that share of the example's area (or length)."""
+        """Return the side of a window with that share of the example's area (or length)."""
         side: float = (share * prod(self.sizes)) ** (1 / len(self.sizes))
         return min(max(round(side), 1), *self.sizes)
 
@@ -109,7 +109,7 @@ def _stripes(draws: _Draws) -> Tensor:
 
 
 def _corner_windows(draws: _Draws, problem: Problem, best: Tensor, places: Tensor, share: float) -> Tensor:
-    """The best points with one window each moved to a corner of the ball, the same for all its points in a channel."""
+    """Return the best points with one window each moved to a corner of the ball, the same for all its points in a channel."""
     side = draws.side(share)
     inside, _ = _window(draws.corners(side)[places], side=side, sizes=draws.sizes)
     corners = problem.inputs + draws.epsilon * draws.signs_per_channel()[places]
@@ -132,7 +132,7 @@ def _tiled_bumps(draws: _Draws) -> Tensor:
 
 
 def _moved_bumps(draws: _Draws, problem: Problem, best: Tensor, places: Tensor, share: float) -> Tensor:
-    """The best points with the mass of two windows each moved into one bump in the first (algorithm 3)."""
+    """Return the best points with the mass of two windows each moved into one bump in the first (algorithm 3)."""
     side = min(max(draws.side(share), _SMALLEST_BUMP) | 1, *draws.sizes)
     first, indices = _window(draws.corners(side)[places], side=side, sizes=draws.sizes)
     second, _ = _window(draws.corners(side)[places], side=side, sizes=draws.sizes)

@@ -13,12 +13,12 @@ _EXAMPLES_PER_PASS = {"cpu": 64, "cuda": 1024}
 
 
 def input_gradient(logits: Logits, inputs: Tensor, labels: Tensor) -> Tensor:
-    """The gradient of the summed cross-entropy with respect to `inputs`, of their shape."""
+    """Return the gradient of the summed cross-entropy with respect to `inputs`, of their shape."""
     return _differentiated(logits, inputs, Goal(labels))[0]
 
 
 def gradient(problem: Problem, points: Tensor) -> tuple[Tensor, Tensor]:
-    """The gradient of each example's loss at its point, (batch, *shape), and the logits of the last draw.
+    """Return the gradient of each example's loss at its point, (batch, *shape), and the logits of the last draw.
 
     On a randomised net `eot_samples` fresh draws are averaged (expectation over transformation, Athalye et al., 2018): one pass
     over copies of the batch where draws are per example, else one pass for each draw. No draw is used twice.
@@ -34,7 +34,7 @@ def gradient(problem: Problem, points: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _differentiated(logits: Logits, points: Tensor, goal: Goal, *, copies: int = 1) -> tuple[Tensor, Tensor]:
-    """The gradient summed over `copies` of the batch in one pass, and the last copy's logits."""
+    """Return the gradient summed over `copies` of the batch in one pass, and the last copy's logits."""
     leaf = points.detach().requires_grad_()
     with torch.enable_grad():
         if copies == 1:
