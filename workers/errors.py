@@ -35,3 +35,13 @@ class ShortOfMemoryError(JobError):
 
 class NonFiniteError(JobError):
     """An attack's gradient or one of its points is not finite."""
+
+
+def damaged(error: Exception) -> str | None:
+    """Return the key of the job whose files are missing or damaged, if the error says so."""
+    return error.key if isinstance(error, ArtifactError) and not isinstance(error, StorageError) else None
+
+
+def describe(error: Exception) -> str:
+    """Format an error in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"

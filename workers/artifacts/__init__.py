@@ -1,0 +1,1 @@
+"""Files of a job: their storage, and the format of results."""

@@ -1,0 +1,301 @@
+"""Files of jobs: the only class that defines their names, in any storage (`workers.artifacts.storage.base`).
+
+A job's folder holds `job.json`; until it is done also the files that its attempts saved (`checkpoint`, `progress`) and `attempt`, the id
+of the attempt to which it was assigned last. The name of a kept file includes the first digits of its SHA-256
+(`model.0123456789abcdef.safetensors`), so that two attempts whose bits differ write two files. `result.json` names the job's files, and is
+written last, once: the first attempt that has written everything makes the job done, and later ones do not change it.
+"""
+
+import hashlib
+import json
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from workers.artifacts.results import RESULT, Result
+from workers.artifacts.storage import open_storage
+from workers.artifacts.storage.base import TEMPORARY, Storage
+from workers.errors import ArtifactError, StorageError, SupersededError
+from workers.spec.job import JOB, Job, TrainSpec
+
+RESULT_FILE, JOB_FILE = "result.json", "job.json"
+CHECKPOINT = "checkpoint"
+"""State of a training: removed once it has its result, except after a training that was stopped at a rung."""
+PROGRESS = "progress"
+_ATTEMPT = "attempt"
+_CHECKSUM = "sha256"
+_KEY = re.compile("[0-9a-f]{64}")
+_DIGITS = 16
+_KEPT = re.compile(rf".+\.[0-9a-f]{{{_DIGITS}}}(\.[^.]+)?")
+
+
+class JobFolder:
+    """One job's artifact, for one attempt. After `begin`, `save` is refused as soon as the job belongs to another attempt."""
+
+    def __init__(self, storage: Storage, key: str, attempt: str) -> None:
+        self._storage, self.key, self._attempt = storage, key, attempt
+        self._begun = False
+
+    def _path(self, name: str) -> str:
+        return f"{self.key}/{name}"
+
+    def begin(self, job: Job) -> None:
+        """Assign the job to this attempt: write `job.json`, and remove half-written files of earlier attempts and a damaged result.
+
+        Raises:
+            SupersededError: the job is done.
+        """
+        leftovers = [name for name in self._storage.files(self.key) if name.startswith(".") and name.endswith(TEMPORARY)]
+        self._storage.write(self._path(_ATTEMPT), self._attempt.encode(), attempt=self._attempt)
+        self._begun = True
+        # Only earlier files: if this process is suspended here, an attempt that begins meanwhile must keep its own.
+        for name in leftovers:
+            self._storage.remove(self._path(name))
+        self._remove_damaged_result()
+        self._storage.write(self._path(JOB_FILE), JOB.dump_json(job, indent=1), attempt=self._attempt)
+
+    def _remove_damaged_result(self) -> None:
+        try:
+            _read_result(self._storage, self.key)
+        except StorageError:
+            raise
+        except ArtifactError:
+            self._storage.remove(self._path(RESULT_FILE))
+        else:
+            raise SupersededError(f"job {self.key}: done already")
+
+    def _require_current(self) -> None:
+        if self._begun and self._current() != self._attempt:
+            raise SupersededError(f"job {self.key}: assigned to another attempt, or done")
+
+    def _current(self) -> str | None:
+        try:
+            return self._storage.read(self._path(_ATTEMPT)).decode(errors="replace")
+        except FileNotFoundError:
+            return None
+
+    def save(self, name: str, content: bytes) -> None:
+        """Write a file of the unfinished job, shared by all its attempts; it replaces the one saved before.
+
+        Raises:
+            SupersededError: the job now belongs to another attempt, or is done.
+        """
+        self._storage.write(self._path(name), content, attempt=self._attempt, check=self._require_current)
+        try:
+            self._require_current()
+        except SupersededError:  # the process was suspended in between
+            if RESULT_FILE in self._storage.files(self.key):
+                self.remove(name)
+            raise
+
+    def saved(self, name: str) -> bytes | None:
+        """Return the content saved last under this name, by this attempt or an earlier one; None if there is none."""
+        try:
+            return self._storage.read(self._path(name))
+        except FileNotFoundError:
+            return None
+
+    def remove(self, name: str) -> None:
+        """Remove the file saved under this name."""
+        self._storage.remove(self._path(name))
+
+    def write(self, name: str, content: bytes) -> str:
+        """Write a file to be kept, under a name that no other content has, and return the content's SHA-256."""
+        digest = hashlib.sha256(content).hexdigest()
+        self._storage.write(self._path(stored_name(name, digest)), content, attempt=self._attempt)
+        return digest
+
+    def commit(self, result: Result) -> Result:
+        """Write `result.json`, which makes the job done, and return its result: another attempt's where that one was first."""
+        content = _dump_result(result)
+        if not self._storage.create(self._path(RESULT_FILE), content, attempt=self._attempt):
+            with suppress(SupersededError):
+                self._remove_damaged_result()
+                self._storage.create(self._path(RESULT_FILE), content, attempt=self._attempt)
+        first = _read_result(self._storage, self.key)
+        self.tidy(first)
+        return first
+
+    def tidy(self, result: Result) -> None:
+        """Remove leftovers of the done job's attempts: half-written files, and kept files that the result does not name."""
+        named = {stored_name(name, digest) for name, digest in result.files.items()}
+        for name in self._storage.files(self.key):
+            is_temporary = name.startswith(".") and name.endswith(TEMPORARY)
+            if name == _ATTEMPT or is_temporary or (_KEPT.fullmatch(name) and name not in named):
+                self.remove(name)
+
+
+class Artifacts:
+    """All artifacts below one root, by job key.
+
+    Args:
+        root: a folder, or any URL of fsspec.
+
+    Raises:
+        UserError: there is no such kind of storage, or its package is missing.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self._storage = open_storage(root)
+
+    @property
+    def url(self) -> str:
+        """The argument with which `Artifacts` opens the same place, in another process too."""
+        return self._storage.where()
+
+    def where(self, key: str, name: str = "") -> str:
+        """Return the path or URL of a job's folder, or of a file there."""
+        return self._storage.where(f"{key}/{name}" if name else key)
+
+    def folder(self, key: str, *, attempt: str = "read") -> JobFolder:
+        """Return the job's folder for one attempt, whose id is unique."""
+        return JobFolder(self._storage, key, attempt)
+
+    def files(self, key: str) -> dict[str, int]:
+        """Return the names of the job's files, except half-written ones, and their sizes in bytes."""
+        return {name: size for name, size in self._storage.files(key).items() if not name.startswith(".")}
+
+    def finished(self) -> frozenset[str]:
+        """Return the keys of all jobs with a result."""
+        return self._storage.folders(having=RESULT_FILE)
+
+    def all_keys(self) -> list[str]:
+        """Return the keys of all jobs with any files, finished or not, sorted."""
+        return sorted(filter(_KEY.fullmatch, self._storage.folders()))
+
+    def size(self, key: str) -> int:
+        """Return the total size of the job's files in bytes."""
+        return sum(self._storage.files(key).values())
+
+    def checkpoint_size(self, key: str) -> int:
+        """Return the size of the job's checkpoint in bytes; 0 where it has none."""
+        return self._storage.files(key).get(CHECKPOINT, 0)
+
+    def drop_checkpoint(self, key: str) -> None:
+        """Delete the checkpoint that a finished rung has kept; its result and its model stay."""
+        self.folder(key).remove(CHECKPOINT)
+
+    def tidy(self, job: Job) -> None:
+        """Remove leftovers of a done job's attempts, where the last one ended before it could do so.
+
+        Raises:
+            ArtifactError: the job is not done.
+        """
+        folder = self.folder(job.key)
+        folder.tidy(self.result(job.key))
+        folder.remove(PROGRESS)
+        if not (isinstance(job.spec, TrainSpec) and job.spec.is_rung):
+            folder.remove(CHECKPOINT)
+
+    def discard(self, key: str) -> None:
+        """Delete the job's files; the result goes first, so that a job is never done without its files."""
+        self._storage.remove(f"{key}/{RESULT_FILE}")
+        self._storage.remove_folder(key)
+
+    def result(self, key: str) -> Result:
+        """Return the result of a finished job.
+
+        Raises:
+            ArtifactError: there is none, or it is damaged.
+        """
+        return _read_result(self._storage, key)
+
+    def job(self, key: str) -> Job:
+        """Return the job as its worker received it.
+
+        Raises:
+            ArtifactError: there is none, or it is damaged.
+        """
+        where = self.where(key, JOB_FILE)
+        try:
+            job = JOB.validate_json(self._storage.read(f"{key}/{JOB_FILE}"))
+        except (FileNotFoundError, ValidationError) as error:
+            raise ArtifactError(f"job {key}: {where} is unreadable: {_first_line(error)}", key=key) from error
+        if job.key != key:
+            raise ArtifactError(f"job {key}: {where} holds job {job.key}", key=key)
+        return job
+
+    def model(self, key: str) -> TrainSpec:
+        """Return the training spec of a model, by its job key.
+
+        Raises:
+            ArtifactError: there is no such job, or it is one of a stage that leaves no model.
+        """
+        spec = self.job(key).spec
+        if not isinstance(spec, TrainSpec):
+            raise ArtifactError(f"job {key}: a {spec.stage} job has no model")
+        return spec
+
+    def read(self, key: str, name: str) -> bytes:
+        """Return a file of a finished job, checked against the SHA-256 in its result.
+
+        Raises:
+            ArtifactError: the job has no such file, or its content has changed.
+        """
+        digest = self.result(key).files.get(name)
+        if digest is None:
+            raise ArtifactError(f"job {key}: its result names no {name}", key=key)
+        stored = stored_name(name, digest)
+        try:
+            content = self._storage.read(f"{key}/{stored}")
+        except FileNotFoundError:
+            raise ArtifactError(f"job {key}: {self.where(key, stored)} is missing", key=key) from None
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise ArtifactError(f"job {key}: {self.where(key, stored)} is corrupt: its SHA-256 is not the recorded one", key=key)
+        return content
+
+    def damage(self, key: str) -> str | None:
+        """Describe the damage to a finished job's files, in one line; None where all are unchanged.
+
+        Raises:
+            StorageError: the files cannot be checked now.
+        """
+        try:
+            self.job(key)
+            for name in self.result(key).files:
+                self.read(key, name)
+        except StorageError:
+            raise
+        except ArtifactError as error:
+            return str(error)
+        return None
+
+
+def stored_name(name: str, digest: str) -> str:
+    """Return the name under which a kept file is stored: with the first digits of its content's SHA-256."""
+    stem, dot, ending = name.rpartition(".")
+    return f"{stem}.{digest[:_DIGITS]}.{ending}" if dot else f"{name}.{digest[:_DIGITS]}"
+
+
+def _dump_result(result: Result) -> bytes:
+    """Return the result as JSON, with a SHA-256 over all the rest."""
+    fields = json.loads(RESULT.dump_json(result))
+    return json.dumps({_CHECKSUM: _checksum(fields), **fields}, indent=1).encode()
+
+
+def _checksum(fields: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _read_result(storage: Storage, key: str) -> Result:
+    where = storage.where(f"{key}/{RESULT_FILE}")
+    try:
+        fields = json.loads(storage.read(f"{key}/{RESULT_FILE}"))
+        checksum = fields.pop(_CHECKSUM, None)
+        result = RESULT.validate_json(json.dumps(fields))
+    except FileNotFoundError:
+        raise ArtifactError(f"job {key}: no result in {storage.where(key)}", key=key) from None
+    except (ValueError, AttributeError, TypeError) as error:  # not JSON, not a result (pydantic raises ValueError), or not an object
+        raise ArtifactError(f"job {key}: {where} is unreadable: {_first_line(error)}", key=key) from error
+    if checksum != _checksum(fields):
+        raise ArtifactError(f"job {key}: {where} is corrupt: its SHA-256 is not the recorded one", key=key)
+    if result.key != key:
+        raise ArtifactError(f"job {key}: {where} holds the result of job {result.key}", key=key)
+    return result
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]

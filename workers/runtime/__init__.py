@@ -1,0 +1,1 @@
+"""Execution of one job on a worker: stages, memory, seeds, environment."""
