@@ -1,4 +1,4 @@
-"""Axes: what may vary in a space. Every axis takes one value or a list; equal values are merged, the order is kept."""
+"""Axes: the settings that may vary in a space. Every axis takes one value or a list; equal values are merged, the order is kept."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -15,13 +15,13 @@ RANGE_KEYS = frozenset({"min", "max", "step", "log", "values", "when"})
 
 
 def no_range(value: object) -> None:
-    """Check that an axis is given values: what a search chooses has been chosen by now.
+    """Check that an axis is given values, not a range: a search has replaced its ranges by values before this point.
 
     Raises:
-        ValueError: it is given a range.
+        ValueError: the value is a range.
     """
     if isinstance(value, dict) and value.keys() & RANGE_KEYS:
-        raise ValueError("a range can stand here only with method: optuna, and not in surfaces")
+        raise ValueError("a range is allowed here only with method: optuna, and not in surfaces")
 
 
 def _as_tuple(value: object) -> object:
@@ -32,7 +32,7 @@ def _as_tuple(value: object) -> object:
 
 
 def merged(values: tuple[T, ...]) -> tuple[T, ...]:
-    """An axis's values, each once, in order."""
+    """Return an axis's values, each once, in order."""
     if not values:
         raise ValueError("must name at least one value")
     return tuple(dict.fromkeys(values))

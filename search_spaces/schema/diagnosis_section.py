@@ -1,4 +1,4 @@
-"""The section of a space that has every model's robustness looked into."""
+"""The section of a space that requests a diagnosis of every model's robustness."""
 
 from typing import Any, Self
 
@@ -20,7 +20,7 @@ def _default(name: str) -> Any:
 
 
 class DiagnosisSection(Frozen):
-    """How models are diagnosed, for a randomised binary model; none of it is an axis. `{}` is a diagnosis with these defaults."""
+    """Settings of the diagnosis, for a randomised binary model; none is an axis. `{}` is a diagnosis with these defaults."""
 
     examples: Count = _default("examples")
     batch_size: Count = _default("batch_size")

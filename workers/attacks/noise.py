@@ -1,4 +1,4 @@
-"""The baseline that every attack has to beat: a random point of the ball."""
+"""Random points of the ball: the baseline for every attack."""
 
 from __future__ import annotations
 

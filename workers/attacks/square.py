@@ -1,4 +1,4 @@
-"""Square attack (Andriushchenko et al., 2020): random search that never asks for a gradient."""
+"""Square attack (Andriushchenko et al., 2020): random search without gradients."""
 
 from __future__ import annotations
 

@@ -43,12 +43,12 @@ class Defence:
 
     @property
     def live(self) -> bool:
-        """Whether a forward pass draws: a randomised defence, not inside `derandomised`."""
+        """True where a forward pass draws: a randomised defence, not inside `derandomised`."""
         return self.randomised and not self._derandomised
 
     @contextmanager
     def derandomised(self) -> Iterator[None]:
-        """Inside, a randomised defence does nothing (what the omniscient attacker sees); a deterministic one is as always."""
+        """Switch a randomised defence off (the omniscient attacker's view); a deterministic one is unchanged."""
         before, self._derandomised = self._derandomised, True
         try:
             yield
@@ -57,8 +57,8 @@ class Defence:
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Hold one draw: inside, the random numbers that the first forward pass draws for one example are those of every example of this
-        and of all later passes, whatever their batches."""
+        """Hold one draw: inside, the random numbers that the first forward pass draws for one example are used for every example of this
+        and of all later passes, independent of their batches."""
         before, self._held = self._held, {}
         try:
             yield
@@ -66,23 +66,23 @@ class Defence:
             self._held = before
 
     def transform(self, inputs: Tensor) -> Tensor:
-        """What the network sees of inputs (batch, *shape) in the data set's units, before they are normalised."""
+        """Transform inputs (batch, *shape) in the data set's units, before they are normalised."""
         return inputs
 
     def install(self, body: nn.Module) -> None:
-        """Put into the network's layers what belongs there, once, when the network is complete."""
+        """Modify the network's layers, once, when the network is complete."""
 
     def penalty(self, body: nn.Module) -> Tensor | None:  # noqa: ARG002
-        """What is added to the training loss, a scalar; None for nothing."""
+        """Return the term added to the training loss, a scalar; None for none."""
         return None
 
     def uniform(self, shape: Sequence[int], device: torch.device, *, owner: object = None) -> Tensor:
-        """Random numbers in [0, 1), fresh ones for each example.
+        """Draw random numbers in [0, 1), fresh ones for each example.
 
         Args:
             shape: (batch, ...), the first dimension the examples.
             device: of the numbers.
-            owner: what draws them, at most once a forward pass, which `frozen` knows again.
+            owner: the object that draws them, at most once a forward pass; `frozen` holds one draw for each.
 
         Raises:
             RuntimeError: there is no generator: randomness must be explicit.
@@ -109,11 +109,11 @@ class ActivationDefence(Defence):
     """A defence that changes the output of every `nn.ReLU` module."""
 
     def activations(self, activations: Tensor, *, owner: object = None) -> Tensor:
-        """What takes the place of the outputs (batch, features or channels, *spatial) of `owner`, a ReLU."""
+        """Return the replacement for the outputs (batch, features or channels, *spatial) of `owner`, a ReLU."""
         raise NotImplementedError
 
     def install(self, body: nn.Module) -> None:
-        """Hook onto the ReLUs.
+        """Register hooks on the ReLUs.
 
         Raises:
             ValueError: there are none.

@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 @defence(randomised=True, acts_on_relus=True)
 class StochasticActivationPruning(ActivationDefence):
-    """After every ReLU, of each example's n activations r = `pruning_samples` * n are drawn with replacement, an activation a_i with
+    """Pruning after every ReLU: of each example's n activations r = `pruning_samples` * n are drawn with replacement, activation a_i with
     probability p_i = |a_i| / sum |a|; those drawn at least once are kept and divided by 1 - (1 - p_i)^r, the rest are zero, so that
     the expected activations are the full ones (Dhillon et al., algorithm 1). Put around a trained network.
 
     Each activation is kept with exactly the probability of the r draws, but independently of the others, as Athalye et al. (2018) do
     too: drawing r times took 8 to 24 times as long (ResNet-18 of widths 16 and 64 on a CPU), and the covariance of two activations'
-    being kept, of the order of 1/n, is all that it adds.
+    being kept, of the order of 1/n, is its only other effect.
 
-    Gradients: the whole layer is differentiated as the identity, which it is in expectation (BPDA). Everything closer to the letter
-    hides the network from the attacker without making it stronger: scales held constant are unbounded where p_i is small, and the
+    Gradients: the whole layer is differentiated as the identity, which it is in expectation (BPDA). Gradients closer to the
+    definition mask the network without making it stronger: scales held constant are unbounded where p_i is small, and the
     exact gradient all but vanishes there. Measured on digits (width 8, 16/255, 20 steps of PGD): robust accuracy is 91 % with
     constant scales, 84 % with the exact gradient, and 34 % with the identity.
     """
@@ -41,7 +41,7 @@ class StochasticActivationPruning(ActivationDefence):
     def scales(self, activations: Tensor, *, owner: object = None) -> Tensor:
         """One draw: 0 (pruned) or 1 / (1 - (1 - p)^r) (kept) for each activation (batch, ...) of `owner`, a ReLU.
 
-        What `frozen` holds are the random numbers: which activations they keep depends on these.
+        `frozen` holds the random numbers; the choice of activations to keep still depends on the activations.
         """
         import torch
 
@@ -51,7 +51,7 @@ class StochasticActivationPruning(ActivationDefence):
 
 
 def keep_probabilities(activations: Tensor, *, samples: float) -> Tensor:
-    """1 - (1 - p)^r for each activation (batch, ...), p being its share of the example's sum of magnitudes, and r the number of an
+    """Return 1 - (1 - p)^r for each activation (batch, ...), p being its share of the example's sum of magnitudes, and r the number of an
     example's activations times `samples`, rounded, at least 1; 0 for an example without activation."""
     import torch
 

@@ -1,4 +1,4 @@
-"""Defensive quantization (Lin, Gan & Han, 2019): quantised activations in a network whose layers hardly amplify noise."""
+"""Defensive quantization (Lin, Gan & Han, 2019): quantised activations in a network whose layers amplify noise little."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LARGEST = 6.0
 
 @defence(around=False, acts_on_relus=True)
 class DefensiveQuantization(ActivationDefence):
-    """Every ReLU becomes a ReLU6 rounded to `activation_bits` bits, and every kernel is drawn towards orthogonal rows in training.
+    """Replacement of every ReLU by a ReLU6 rounded to `activation_bits` bits, with a training penalty towards orthogonal kernel rows.
 
     Trained in, from the first epoch on. Gradients: rounding is differentiated as the identity, in training (the paper's
     straight-through estimator) and while attacking (BPDA); clipping at 6 is differentiated as it is.
@@ -32,10 +32,10 @@ class DefensiveQuantization(ActivationDefence):
         return quantised(activations, bits=self._bits)
 
     def penalty(self, body: nn.Module) -> Tensor | None:
-        """beta/2 times the sum over all layers of ||W^T W - I||^2 (section 4.2, equation 8), less the constant that no weight changes.
+        """Return beta/2 times the sum over all layers of ||W^T W - I||^2 (section 4.2, equation 8), minus a constant.
 
         W is the layer's matrix (filters, everything else); a Tucker layer's is its reconstructed kernel, under a fresh draw of the
-        sketch where that is live, since that is what noise passes through.
+        sketch where that is live, since noise passes through that one.
         """
         if self._beta == 0:
             return None

@@ -39,10 +39,10 @@ class FeatureSqueezing(Defence):
 
 
 def median(images: Tensor, *, size: int) -> Tensor:
-    """The median of each `size` x `size` window of images (batch, channels, height, width), of their shape.
+    """Return the median of each `size` x `size` window of images (batch, channels, height, width), of their shape.
 
-    As `scipy.ndimage.median_filter(mode="reflect")`, which Xu et al. use: of an even number of pixels the upper median, the window of
-    an even size reaching further up and left, pixels beyond the edge being mirrored with the edge pixel repeated.
+    Equal to `scipy.ndimage.median_filter(mode="reflect")`, which Xu et al. use: the upper median of an even number of pixels, a window
+    of even size that reaches further up and left, and pixels beyond the edge mirrored with the edge pixel repeated.
     """
     if size == 1:
         return images

@@ -1,4 +1,4 @@
-"""Accuracy, example by example, of a network under fresh sketches: clean, attacked, or on examples made before."""
+"""Accuracy, example by example, of a network under fresh sketches: clean, attacked, or on stored adversarial examples."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -41,7 +41,7 @@ def evaluated(
     metrics: Sequence[Component[MetricFacts]] = (),
     course: Course = Course(),  # noqa: B008 (a frozen value)
 ) -> Evaluated:
-    """How `network` classifies each example in each of `draws` forward passes.
+    """Evaluate `network` on each example in each of `draws` forward passes.
 
     The examples of a batch are made once; each pass over them is under fresh draws, none of which the attacker has seen.
 
@@ -76,18 +76,18 @@ def _over_examples(facts: MetricFacts, values: Tensor) -> float | None:
 def correct_flags(
     network: Network, data: DeviceSplit, *, batch_size: int, draws: int = 1, perturb: Perturb | None = None
 ) -> NDArray[np.bool_]:
-    """Which examples `network` classifies right in each of `draws` forward passes, (draws, examples); see `evaluated`."""
+    """Flag the examples that `network` classifies correctly in each of `draws` forward passes, (draws, examples); see `evaluated`."""
     return evaluated(network, data, batch_size=batch_size, draws=draws, perturb=perturb).correct
 
 
 @torch.no_grad()
 def _judged(network: Network, examples: Tensor, labels: Tensor, *, draws: int) -> Tensor:
-    """Whether each example is classified right, draw by draw, (batch, draws)."""
+    """Flag the examples that are classified correctly, draw by draw, (batch, draws)."""
     return torch.stack([network(examples).argmax(dim=1) == labels for _ in range(draws)], dim=1)
 
 
 def attacker(network: Network, settings: AttackSettings, *, generator: torch.Generator, memory: Memory | None = None) -> Perturb:
-    """The attack as a function for `correct_flags`; the network's parameters must be frozen.
+    """Return the attack as a function for `correct_flags`; the network's parameters must be frozen.
 
     Args:
         network: the attacked net, in eval mode.
@@ -97,7 +97,7 @@ def attacker(network: Network, settings: AttackSettings, *, generator: torch.Gen
             is randomised.
 
     Raises:
-        UserError: settings that cannot be for such a network (when the function is called).
+        UserError: the settings do not apply to such a network (when the function is called).
     """
     attack = attack_of(settings)
 
@@ -118,7 +118,7 @@ def attacker(network: Network, settings: AttackSettings, *, generator: torch.Gen
 
 
 def replayer(examples: Tensor, *, epsilon: float, bounds: Bounds = UNIT, norm: NormName = "linf") -> Perturb:
-    """Examples made before, (all examples, *shape), as a function for `correct_flags`."""
+    """Return examples made before, (all examples, *shape), as a function for `correct_flags`."""
 
     def perturb(place: slice, inputs: Tensor, labels: Tensor) -> Tensor:  # noqa: ARG001
         chosen = examples[place].to(inputs.device)
@@ -138,7 +138,7 @@ def craft(
     memory: Memory | None = None,
     course: Course = Course(),  # noqa: B008 (a frozen value)
 ) -> tuple[Tensor, float]:
-    """Adversarial examples on the network's full weights, on the CPU, and their largest distance in input units.
+    """Return adversarial examples for the network's full weights, on the CPU, and their largest distance in input units.
 
     Raises:
         JobError: with its full weights the network is still random, or an example is not legal.
@@ -157,7 +157,7 @@ def craft(
 
 @torch.no_grad()
 def _require_equal_passes(network: Network, data: DeviceSplit) -> None:
-    """Check, inside `full_weights`, that nothing is random any more.
+    """Check, inside `full_weights`, that the network is deterministic.
 
     Raises:
         JobError: forward passes on equal inputs differ, or are not finite (which would never be equal).
@@ -173,7 +173,7 @@ def require_sketch(network: Network, data: DeviceSplit) -> None:
     equal inputs must differ, or be equal.
 
     Raises:
-        JobError: they are not as they should be, or not finite (NaN would pass for a live sketch).
+        JobError: they are not as required, or not finite (NaN would look like a live sketch).
     """
     inputs, _ = data.batch(slice(0, _CHECKED))
     random = network.randomised
@@ -196,7 +196,7 @@ def _named(network: Network) -> str:
 
 
 def batches(data: DeviceSplit, batch_size: int) -> Iterator[tuple[slice, Tensor, Tensor]]:
-    """The place, the inputs and the labels of each batch, in order."""
+    """Yield the place, the inputs and the labels of each batch, in order."""
     for start in range(0, len(data), batch_size):
         place = slice(start, start + batch_size)
         yield place, *data.batch(place)

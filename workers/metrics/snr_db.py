@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def snr_db(clean: Tensor, attacked: Tensor, labels: Tensor) -> Tensor:  # noqa: ARG001 (of every metric)
     """The signal-to-noise ratio of each adversarial waveform in dB, 20 log10(||x||_2 / ||x' - x||_2), float64, (batch,).
 
-    The ratio of powers with the perturbation for noise, as for universal audio perturbations (Abdoli et al., 2019); Carlini & Wagner
+    It is the ratio of powers with the perturbation as noise, as for universal audio perturbations (Abdoli et al., 2019); Carlini & Wagner
     (2018, "Audio Adversarial Examples") compare the loudest samples instead. NaN where a waveform is silent or was not changed.
 
     Args:

@@ -1,4 +1,4 @@
-"""What each stage of a job computes: from its parents' artifacts to an outcome and the files to keep."""
+"""Computation of each stage of a job: from its parents' artifacts to an outcome and the files to keep."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ Computed = tuple[TrainOutcome | FlagsOutcome | CraftOutcome | DiagnosisOutcome |
 
 
 def compute(room: "Room", report: Report) -> Computed:
-    """The job's outcome, and the content of its files by name."""
+    """Return the job's outcome, and the content of its files by name."""
     match room.job.spec:
         case TrainSpec() as spec:
             return _defend(room, spec) if spec.stage == "defend" else _train(room, spec, report)
@@ -54,7 +54,7 @@ def compute(room: "Room", report: Report) -> Computed:
 
 @dataclass(frozen=True)
 class Room:
-    """A job with what it needs at hand."""
+    """Context of a job: its artifacts, data and device."""
 
     job: Job
     artifacts: Artifacts
@@ -69,12 +69,12 @@ class Room:
 
     @property
     def checkpoint(self) -> Checkpoint:
-        """Where the training is saved, and taken up where there is something to take up: here, or in an earlier rung's folder."""
+        """Checkpoint of the training, resumed from this job's folder or from an earlier rung's, where one has a state."""
         earlier = None if self.job.resumes is None else self.artifacts.folder(self.job.resumes.key)
         return Checkpoint(self.folder, owner=self.job.trunk_key, earlier=earlier)
 
     def parent(self, role: str) -> str:
-        """The key of the parent in this role."""
+        """Return the key of the parent in this role."""
         if role not in self.job.parents:
             raise UserError(f"job {self.job.key}: its stage {self.job.stage} needs a parent in role {role!r}, and it has none")
         return self.job.parents[role]
@@ -87,7 +87,7 @@ class Room:
         return torch.Generator(self.device).manual_seed(self.seed(purpose))
 
     def trained(self, evaluation: EvaluationSpec) -> tuple[Network, DeviceSplit]:
-        """The parent model, frozen, in eval mode and freshly seeded for this job, and the examples to evaluate."""
+        """Return the parent model, frozen, in eval mode and freshly seeded for this job, and the examples to evaluate."""
         network, data = self.network(self.parent("model"))
         network.seed(self.seed("sketch"))
         split = _load_split(data.whole, "test", evaluation.examples, self.data_root, self.device)
@@ -96,13 +96,13 @@ class Room:
         return network, split
 
     def network(self, key: str) -> tuple[Network, DataSpec]:
-        """A trained model, frozen and in eval mode, by its job key, and the data that it was trained on."""
+        """Return a trained model, frozen and in eval mode, by its job key, and the data that it was trained on."""
         network, data = _load_network(self.artifacts.url, key, self._weights(key), self.device)
-        network.examples_at_once = self.examples_per_pass  # of every job that finds it in this process
+        network.examples_at_once = self.examples_per_pass  # for every job that reuses it in this process
         return network, data
 
     def _weights(self, key: str) -> str:
-        """The SHA-256 of a trained model's weights: a model that was lost and trained again on a GPU may differ in its last bits."""
+        """Return the SHA-256 of a trained model's weights: a model that was lost and trained again on a GPU may differ in its last bits."""
         return self.artifacts.result(key).files.get(_MODEL, "")
 
     def metrics(self, evaluation: EvaluationSpec) -> tuple[Component[MetricFacts], ...]:
@@ -113,13 +113,13 @@ class Room:
         return tuple(found for found in fitting if found.facts.always or found.name in evaluation.metrics)
 
     def course(self, network: Network, report: Report, **generators: torch.Generator) -> Course:
-        """The job's way through its examples, resumed where an earlier attempt left it; the network's own generator is one of them."""
+        """Return the loop over the job's examples, resumed from an earlier attempt; the network's own generator is among its generators."""
         if network.sketch.generator is not None:
             generators["sketch"] = network.sketch.generator
         return Course(self.job.key, generators, report, ProgressFile(self.folder), self.save_seconds)
 
     def memory(self, evaluation: EvaluationSpec) -> Memory:
-        """The clean gradients that this process already has of the parent model, full weights, for this evaluation."""
+        """Return this process's cached clean gradients of the parent model, with full weights, for this evaluation."""
         key = self.parent("model")
         return _clean_gradients((self.artifacts.url, self.data_root, key, self._weights(key), evaluation, self.device))
 
@@ -137,7 +137,7 @@ def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
 
 
 def _defend(room: Room, spec: TrainSpec) -> Computed:
-    """The parent's weights as they are: what is new is the defence that everyone who loads this job's model finds around it."""
+    """Return the parent's weights unchanged: only the defence in the spec is new, which loading this job's model adds."""
     return _trained(_untrained(room, spec), [])
 
 
@@ -160,7 +160,7 @@ def _untrained(room: Room, spec: TrainSpec) -> Network:
 
 
 def _stored(artifacts: Artifacts, key: str) -> tuple[TrainSpec, dict[str, Tensor]]:
-    """How a model was trained, and its weights, by its job key."""
+    """Return a model's training spec and its weights, by its job key."""
     return artifacts.model(key), load(artifacts.read(key, _MODEL))
 
 
@@ -201,14 +201,14 @@ def _attack(room: Room, spec: AttackSpec, report: Report) -> Computed:
 
 
 def _crafted(room: Room, spec: AttackSpec) -> Tensor:
-    """The examples that the attack replays, (examples, *shape), on the CPU."""
+    """Return the examples that the attack replays, (examples, *shape), on the CPU."""
     key = room.parent("examples")
     require_fitting_examples(room.artifacts, spec, model=room.parent("model"), examples=key, source=_source(room, spec))
     return load(room.artifacts.read(key, _EXAMPLES))["examples"]
 
 
 def _source(room: Room, spec: AttackSpec) -> str:
-    """The key of the model on which the attack's examples were made."""
+    """Return the key of the model on which the attack's examples were made."""
     model = room.parent("model")
     if spec.knowledge != "transfer":
         return model
@@ -242,7 +242,7 @@ def _surface(room: Room, spec: SurfaceSpec) -> Computed:
 
 @lru_cache(maxsize=4)
 def _load_network(url: str, key: str, digest: str, device: torch.device) -> tuple[Network, DataSpec]:  # noqa: ARG001 (of the cache's key)
-    """A trained model by its job key; the last few stay in this process, since Ray reuses it for job after job."""
+    """Return a trained model by its job key; the last few are cached in this process, which Ray reuses for many jobs."""
     spec, weights = _stored(Artifacts(url), key)
     network = build(spec.model, source(spec.data).info, seed=0, defence=spec.defence)
     network.load_state_dict(weights)
@@ -251,7 +251,7 @@ def _load_network(url: str, key: str, digest: str, device: torch.device) -> tupl
 
 @lru_cache(maxsize=1)
 def _clean_gradients(owner: tuple[Hashable, ...]) -> Memory:  # noqa: ARG001 (the cache's key)
-    """An empty memory, and the same one again until another owner comes: jobs that differ in epsilon come one after the other."""
+    """Return an empty memory, cached until another owner is requested: jobs that differ in epsilon run consecutively."""
     return {}
 
 

@@ -1,4 +1,4 @@
-"""FGSM at many epsilons for one gradient: at the clean inputs, where it is taken, the gradient knows nothing of epsilon."""
+"""FGSM at many epsilons with one gradient: it is taken at the clean inputs, where it does not depend on epsilon."""
 
 from collections.abc import Hashable
 
@@ -11,7 +11,7 @@ from workers.errors import NonFiniteError
 from workers.spec.attack import AttackSettings
 
 Memory = dict[Hashable, Tensor]
-"""Steps of length 1 that were computed for one net and one batching of its examples, by what they depend on."""
+"""Steps of length 1 computed for one net and one batching of its examples, keyed by everything they depend on."""
 
 
 def can_be_remembered(settings: AttackSettings) -> bool:
@@ -27,7 +27,7 @@ def remembered_step(problem: Problem, memory: Memory, *, place: slice) -> Tensor
     Args:
         problem: FGSM on a deterministic net.
         memory: of this net; an entry is added where one is missing. Signs take a byte a value.
-        place: which of the net's examples the batch is.
+        place: position of the batch among the net's examples.
 
     Raises:
         NonFiniteError: a gradient is not finite.
