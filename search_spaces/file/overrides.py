@@ -82,7 +82,7 @@ def _unreached(applied: dict[Location, object], data: dict[str, Any]) -> Iterato
 
 
 def _settings(path: Location, value: object) -> list[Location]:
-    """The settings that an override of `path` gives: those inside of a whole section, otherwise the path's own."""
+    """Return the settings that an override of `path` sets: those in a whole section, otherwise `path` itself."""
     if len(path) == 1 and path[0] in SECTION_NAMES and isinstance(value, dict):
         return [(*path, key) for key in value]
     return [path]

@@ -12,7 +12,7 @@ from workers.spec.diagnosis import DiagnosisSettings, require_more
 from workers.spec.fields import Count, SignGradientName, epsilon_fraction, positive_fraction
 
 EPSILONS: dict[Modality, str] = {"image": "8/255", "audio": "0.032"}
-"""The epsilon that a diagnosis is made at where the space names none: the middle one of the paper's tables."""
+"""Default epsilon of a diagnosis: the middle one of the paper's tables."""
 
 
 def _default(name: str) -> Any:
@@ -53,7 +53,7 @@ class DiagnosisSection(Frozen):
         return self
 
     def resolved(self, dataset: str) -> DiagnosisSettings:
-        """The diagnosis of a randomised binary model for that data."""
+        """Return the diagnosis of a randomised binary model for that data."""
         literal = self.epsilon or EPSILONS[DATASETS[dataset].facts.modality]
         given = self.model_dump(exclude={"epsilon"})
         return DiagnosisSettings(epsilon=float(positive_fraction(literal)), epsilon_literal=literal, **given)

@@ -67,7 +67,7 @@ class FlagsOutcome(Frozen):
 
     @classmethod
     def pack(cls, correct: Sequence[bool] | NDArray[np.bool_], *, metrics: dict[str, float | None] | None = None) -> "FlagsOutcome":
-        """The outcome of flags (draws, n_examples), or (n_examples,) of a single draw."""
+        """Return the outcome of flags (draws, n_examples), or (n_examples,) of a single draw."""
         bits = np.atleast_2d(np.asarray(correct, dtype=bool))
         draws, n_examples = bits.shape
         packed = base64.b64encode(np.packbits(bits, axis=1).tobytes()).decode()

@@ -14,5 +14,5 @@ if TYPE_CHECKING:
 
 @attack(norms=("l2", "linf"), takes_gradients=False, random_start=True, one_step=True)
 def noise(problem: Problem) -> Tensor:
-    """A point drawn uniformly in the ball, (batch, *shape). The net is never asked."""
+    """Return points drawn uniformly in the ball, (batch, *shape). The net is never evaluated."""
     return problem.ball.random(problem.generator)

@@ -38,7 +38,7 @@ class Defence:
 
     @property
     def label(self) -> str:
-        """What it adds to a message about its network: ` defence=NAME`, or nothing."""
+        """Suffix for messages about its network: ` defence=NAME`, or empty."""
         return "" if self.name == "none" else f" defence={self.name}"
 
     @property

@@ -28,7 +28,7 @@ class DefensiveQuantization(ActivationDefence):
         self._bits, self._beta = activation_bits, lipschitz_beta
 
     def activations(self, activations: Tensor, *, owner: object = None) -> Tensor:  # noqa: ARG002
-        """Activations >= 0, of any shape, to one of 2^bits evenly spaced values in [0, 6]."""
+        """Round activations >= 0, of any shape, to one of 2^bits evenly spaced values in [0, 6]."""
         return quantised(activations, bits=self._bits)
 
     def penalty(self, body: nn.Module) -> Tensor | None:
@@ -45,7 +45,7 @@ class DefensiveQuantization(ActivationDefence):
 
 
 def quantised(activations: Tensor, *, bits: int) -> Tensor:
-    """round(min(a, 6) (2^bits - 1)/6) 6/(2^bits - 1), of the shape of `activations` >= 0."""
+    """Return round(min(a, 6) (2^bits - 1)/6) 6/(2^bits - 1), of the shape of `activations` >= 0."""
     from workers.layers.straight_through import straight_through
 
     step = _LARGEST / (2**bits - 1)
@@ -54,8 +54,8 @@ def quantised(activations: Tensor, *, bits: int) -> Tensor:
 
 
 def deviation(kernel: Tensor) -> Tensor:
-    """How far a kernel (filters, ...), as a matrix W (filters, rest), is from orthonormal: ||W W^T - I||^2 or ||W^T W - I||^2
-    (squared Frobenius norms), whichever of the products is smaller. The two differ by the constant |filters - rest|."""
+    """Deviation of a kernel (filters, ...), as a matrix W (filters, rest), from orthonormality: ||W W^T - I||^2 or ||W^T W - I||^2
+    (squared Frobenius norms), with the smaller of the two products. The two differ by the constant |filters - rest|."""
     import torch
 
     matrix = kernel.flatten(1)

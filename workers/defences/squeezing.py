@@ -29,7 +29,7 @@ class FeatureSqueezing(Defence):
         self._depth, self._size = bit_depth, median_size
 
     def transform(self, inputs: Tensor) -> Tensor:
-        """Images (batch, channels, height, width) within the bounds to squeezed ones."""
+        """Squeeze images (batch, channels, height, width) within the bounds."""
         from workers.layers.straight_through import straight_through
 
         low, high = self.bounds
@@ -52,7 +52,7 @@ def median(images: Tensor, *, size: int) -> Tensor:
 
 
 def _mirrored(length: int, *, size: int, device: torch.device) -> Tensor:
-    """The places to read along one side, (length + size - 1,): ... 1 0 | 0 1 2 ..."""
+    """Return the places to read along one side, (length + size - 1,): ... 1 0 | 0 1 2 ..."""
     import torch
 
     places = torch.arange(-(size // 2), length + (size - 1) // 2, device=device) % (2 * length)

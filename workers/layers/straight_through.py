@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 class StraightThrough(torch.autograd.Function):
-    """`apply(inputs, outputs)` gives `outputs`, of the shape of `inputs`; its gradient goes to `inputs` as if nothing had been done.
+    """`apply(inputs, outputs)` gives `outputs`, of the shape of `inputs`; its gradient is passed to `inputs` unchanged.
 
     The straight-through estimator (Bengio, Leonard & Courville, 2013); for an attacker, backward-pass differentiable approximation
     by the identity (BPDA; Athalye, Carlini & Wagner, 2018, section 4.1).
@@ -23,6 +23,6 @@ class StraightThrough(torch.autograd.Function):
 
 
 def straight_through(inputs: Tensor, outputs: Tensor) -> Tensor:
-    """`outputs`, differentiated as if they were `inputs`; see `StraightThrough`."""
+    """Return `outputs`, differentiated as if they were `inputs`; see `StraightThrough`."""
     passed: Tensor = StraightThrough.apply(inputs, outputs)  # type: ignore[no-untyped-call]
     return passed

@@ -39,7 +39,7 @@ def require_fitting_examples(artifacts: Artifacts, spec: AttackSpec, *, model: s
 
 
 def _settings(attack: AttackSettings, other: AttackSettings) -> str:
-    """The attack's settings that the other one has otherwise, in words; how an epsilon was written is none."""
+    """Format the attack's settings that differ from the other one's, except for the notation of epsilon."""
     mine, theirs = (_flat(settings) for settings in (attack, other))
     return " ".join(f"{name}={value}" for name, value in mine.items() if value != theirs.get(name))
 

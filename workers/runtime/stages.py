@@ -148,7 +148,7 @@ def _trained(network: Network, history: list[EpochRecord], *, resumed: str | Non
 
 
 def _untrained(room: Room, spec: TrainSpec) -> Network:
-    """The network as its training begins, on the CPU."""
+    """Return the network at the start of its training, on the CPU."""
     info = source(spec.data).info
     if spec.stage == "pretrain":
         return build(spec.model, info, seed=room.seed("weights"), defence=spec.defence)

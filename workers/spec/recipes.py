@@ -93,7 +93,7 @@ def resolve_training(given: Mapping[str, Any], *, dataset: str, binary: bool) ->
 
 
 def inherit_training(training: Mapping[str, Any], given: Mapping[str, Any], *, dataset: str, binary: bool) -> dict[str, Any]:
-    """The settings given for fine-tuning over those given for training, to be resolved; milestones keep their shares of the epochs."""
+    """Merge the settings given for fine-tuning over those given for training, unresolved; milestones keep their shares of the epochs."""
     inherited = dict(training)
     if "milestones" in training:
         inherited["milestones"] = _values(training, dataset, binary)["milestones"]

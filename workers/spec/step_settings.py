@@ -11,7 +11,7 @@ from pydantic import PlainValidator, ValidationInfo
 from workers.spec.fields import positive_fraction
 
 NumberKind = Literal["float", "int", "literal"]
-"""A `literal` is a number that is kept as it was written, an epsilon or a step size."""
+"""A `literal` is a number that is kept as written: an epsilon or a step size."""
 DEFAULT_STEPSIZE = "1/255"
 
 
@@ -64,7 +64,7 @@ def _stepsize(value: Any, info: ValidationInfo) -> Any:
 
 
 def written(value: object) -> str:
-    """A number or a literal as it was written, without spaces; empty for anything else."""
+    """Return a number or a literal as it was written, without spaces; empty for anything else."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return "".join(str(value).split()) if is_number or isinstance(value, str) else ""
 

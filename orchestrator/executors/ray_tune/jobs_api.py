@@ -82,5 +82,5 @@ async def followed(client: "JobSubmissionClient", job: str, write: Callable[[str
 
 
 def first_line(error: Exception) -> str:
-    """An error in one line."""
+    """Format an error in one line."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)

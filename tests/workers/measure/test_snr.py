@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import torch
+from workers.measure.snr import median_snr, snr_db
 
 from tests.workers.small import generator
-from workers.measure.snr import median_snr, snr_db
 
 
 def test_the_ratio_is_that_of_the_lengths_of_waveform_and_perturbation():

@@ -6,8 +6,8 @@ from tests.workers.small import generator
 from workers.attacks.engine import input_gradient
 from workers.data import DATASETS
 from workers.layers import TuckerLayer
-from workers.models.network import build
 from workers.models.architectures.logmel import LogMelFrontEnd, mel_filters
+from workers.models.network import build
 from workers.spec.job import ModelSpec
 
 TONES = DATASETS["tones"]

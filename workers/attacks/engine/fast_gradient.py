@@ -15,7 +15,7 @@ Memory = dict[Hashable, Tensor]
 
 
 def can_be_remembered(settings: AttackSettings) -> bool:
-    """Whether the attack is one step that another epsilon would take in the same direction (random targets are drawn per job)."""
+    """Tell whether the attack is one step whose direction does not depend on epsilon (random targets are drawn per job)."""
     facts = settings.facts
     plain = facts.one_step and facts.takes_gradients and not facts.random_start
     return plain and settings.backend == "native" and settings.target != "random"

@@ -90,7 +90,7 @@ class Network(nn.Module):
 
     @property
     def randomised(self) -> bool:
-        """Whether two forward passes on equal inputs may differ (outside `full_weights`)."""
+        """True where two forward passes on equal inputs may differ (outside `full_weights`)."""
         return self.sketch.theta < 1 or self.defence.randomised or self.randomised_body
 
     @property
