@@ -33,11 +33,20 @@ class ComponentSpec(Frozen):
         if not isinstance(name, str):
             return handler(data)
         context = info.context or {}
-        if (component := cls.registry.find(name)) is None and context.get("stored"):
+        component = cls.registry.find(name)
+        if context.get("stored"):
+            data = cls._as_today(component, data)
+        if component is None and context.get("stored"):
             return handler({**data, "settings": OpaqueSettings.model_validate(_mapping(data.get("settings")))})
         component = cls.registry[name] if component is None else component
         own, others = cls._divided(component, data)
         return handler({**others, "settings": _validated(component, own, {**context, **cls._context(data)})})
+
+    @classmethod
+    def _as_today(cls, component: Component[Any] | None, data: Mapping[str, Any]) -> dict[str, Any]:
+        """A stored spec, perhaps of an earlier version, without the settings that are none of its component's any more."""
+        own = () if component is None else component.settings.model_fields
+        return {key: value for key, value in data.items() if key in cls.model_fields or key in own}
 
     @classmethod
     def _context(cls, data: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG003 (of those that have one)

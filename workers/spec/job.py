@@ -1,13 +1,13 @@
 """Job specs: everything that determines a job's result, closed and with every default filled in. Imports neither torch nor Ray."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, TypeAdapter, ValidationInfo, field_validator, model_validator
 
 from workers.facts import ModelFacts
-from workers.registry import DATASETS, DEFENCES, METRICS, MODELS
+from workers.registry import DATASETS, DEFENCES, METRICS, MODELS, Component
 from workers.settings import Frozen
 from workers.spec.attack import AttackSettings
 from workers.spec.compatibility import (
@@ -38,7 +38,7 @@ from workers.spec.fields import (
     Theta,
     TrainingStage,
 )
-from workers.spec.keys import job_key, seed_key
+from workers.spec.keys import KEY_VERSION, job_key, seed_key
 from workers.spec.surface import SurfaceSettings
 from workers.spec.training import TrainingSpec
 
@@ -81,6 +81,13 @@ class ModelSpec(ComponentSpec):
             if self.name in MODELS:
                 require_binary_form(self.name)
         return self
+
+    @classmethod
+    def _as_today(cls, component: Component[Any] | None, data: Mapping[str, Any]) -> dict[str, Any]:
+        today, by_stage = super()._as_today(component, data), data.get("stage_rank_fractions")
+        if by_stage and component is not None:
+            today["rank_fractions"] = dict(zip(component.facts.stages, by_stage, strict=False))
+        return today
 
     @property
     def facts(self) -> ModelFacts:
@@ -239,18 +246,27 @@ class Earlier(Frozen):
     epochs: Count
 
 
+class PluginFile(Frozen):
+    """A plugin's file, and the SHA-256 of its content."""
+
+    path: str
+    digest: str
+
+
 class Job(Frozen):
     """A node of the plan: a spec and its parents' job keys by role (`weights`, `model`, `examples`, `source`, `direction`).
 
     `parent_seeds` are the parents' seed keys by role: randomness derives from settings alone. `digests` are those of foreign code by
     component, part of the key. `resumes` is a rung of the same trunk whose training the job may go on with: a hint, which changes
-    nothing but the work that is left, and is no part of the key.
+    nothing but the work that is left, and is no part of the key. `plugins` are the files that register the foreign components.
     """
 
     spec: JobSpec
     parents: dict[str, str] = {}
     parent_seeds: dict[str, str] = {}
     digests: dict[str, str] = {}
+    plugins: Annotated[tuple[PluginFile, ...], Field(strict=False)] = ()
+    key_version: int = KEY_VERSION
     resumes: Earlier | None = None
 
     @classmethod
@@ -261,6 +277,7 @@ class Job(Frozen):
             parents={role: parent.key for role, parent in parents.items()},
             parent_seeds={role: parent.seed_key for role, parent in parents.items()},
             digests=foreign_digests(spec),
+            plugins=_plugins(spec, parents.values()),
         )
 
     @cached_property
@@ -308,6 +325,13 @@ def foreign_digests(spec: JobSpec) -> dict[str, str]:
     """The digests of the plugins' files whose components the spec names, by kind and name."""
     found = {part.component.kind + " " + part.component.name: part.component.source.digest for part in components_of(spec)}
     return {name: digest for name, digest in found.items() if digest is not None}
+
+
+def _plugins(spec: JobSpec, parents: Iterable[Job]) -> tuple[PluginFile, ...]:
+    """The plugins of the spec's components and of the parents."""
+    sources = (part.component.source for part in components_of(spec))
+    own = [PluginFile(path=str(found.path), digest=found.digest) for found in sources if found.path is not None and found.digest]
+    return tuple(dict.fromkeys([*own, *(plugin for parent in parents for plugin in parent.plugins)]))
 
 
 JOB = TypeAdapter(Job)

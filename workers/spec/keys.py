@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from workers.settings import Frozen
+from workers.spec.fields import FrozenMapping
 
 KEY_VERSION = 2
 """Raise it when the same spec comes to mean another computation, as where a default changes: every old result is then left behind, none
@@ -38,6 +39,8 @@ def meaning(value: Any) -> Any:
     """
     if isinstance(value, BaseModel):
         return {name: meaning(item) for name, item in value if name not in _PRESENTATION and not _is_default(value, name, item)}
+    if isinstance(value, FrozenMapping):
+        return [[name, meaning(item)] for name, item in value.items()]  # its order counts
     if isinstance(value, Mapping):
         return {str(name): meaning(item) for name, item in value.items()}
     return [meaning(item) for item in value] if isinstance(value, list | tuple) else value
