@@ -16,6 +16,7 @@ from orchestrator.paths import DEFAULT_HOME, Places
 from orchestrator.store import ResultRow, Store, open_store, parse_conditions, result_rows, sweep_names
 from orchestrator.store.connection.read_only_sql import ask
 from orchestrator.store.reading.example_outcomes import outcomes
+from orchestrator.store.reading.own_settings import own_names, value_of, varying_names
 from orchestrator.store.reading.trained_models import EPOCH_COLUMNS, history, trained_models
 from workers.errors import UserError
 
@@ -71,8 +72,9 @@ class Results:
     ) -> pd.DataFrame:
         """The results, a row for each model, attack, knowledge, epsilon and so on, in the order of `robustsweep results`.
 
-        Columns are the fields of `ResultRow`, accuracies and intervals in [0, 1]. `rank`, `defence_settings`, `job_keys` and `reasons`
-        are Python objects.
+        Columns are the fields of `ResultRow`, accuracies and intervals in [0, 1], then the own settings of components and metrics by
+        their names (`steps`, `width`, `snr_db`), and other settings of models that differ (`training.learning_rate`). Mappings of
+        settings, `rank`, `job_keys` and `reasons` are Python objects.
 
         Args:
             sweep: its name; None for all of them.
@@ -146,13 +148,16 @@ _WITH_NONE = {"bool": "boolean", "int64": "Int64"}
 def frame_of_results(rows: Sequence[ResultRow]) -> pd.DataFrame:
     """One row each; numbers, truth values and texts have pandas' types, what is none of these is an object."""
     hints = get_type_hints(ResultRow)
-    names = [field.name for field in fields(ResultRow)]
-    return pd.DataFrame({name: pd.Series([getattr(row, name) for row in rows], dtype=dtype_of(hints[name])) for name in names})
+    names = dict.fromkeys([*(field.name for field in fields(ResultRow)), *own_names(rows), *varying_names(rows)])
+    values = {name: [value_of(row, name) for row in rows] for name in names}
+    types = {name: dtype_of(hints[name]) if name in hints else dtype_of_values(found) for name, found in values.items()}
+    return pd.DataFrame({name: pd.Series(found, dtype=types[name]) for name, found in values.items()})
 
 
 def frame_of_models(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
     """The columns of trained models, each with the type that it has in the results."""
     hints = {**get_type_hints(ResultRow), "seconds": float, "resumed_key": str | None}
+    hints["randomised"] = bool | None
     types = {name: dtype_of(hints[name]) if name in hints else None for name in columns}
     by_column = {name: [row[place] for row in rows] for place, name in enumerate(columns)}
     return pd.DataFrame({name: pd.Series(values, dtype=types[name] or _TIME) for name, values in by_column.items()})
@@ -170,6 +175,13 @@ def dtype_of(hint: Any) -> str:
     kinds = {kind for option in options if option is not NoneType for kind in _kinds(option)}
     known = _TYPES.get(kinds.pop(), "object") if len(kinds) == 1 else "object"
     return _WITH_NONE.get(known, known) if NoneType in options else known
+
+
+def dtype_of_values(values: Sequence[Any]) -> str:
+    """The pandas type of a setting, by its values: of none `object`, of whole and other numbers together that of numbers."""
+    kinds = {type(value) for value in values if value is not None}
+    known = "float64" if kinds == {int, float} else _TYPES.get(kinds.pop(), "object") if len(kinds) == 1 else "object"
+    return _WITH_NONE.get(known, known) if None in values else known
 
 
 def _kinds(hint: Any) -> set[Any]:

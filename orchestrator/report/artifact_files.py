@@ -9,9 +9,7 @@ from orchestrator.paths import Places
 from orchestrator.store.reading.job_details import JobDetails
 from workers.artifacts.artifacts import JOB_FILE, RESULT_FILE, Artifacts, stored_name
 from workers.errors import ArtifactError
-from workers.spec.fields import DatasetName
-
-_MADE_WITHOUT_FILES: frozenset[DatasetName] = frozenset({"digits", "tones"})
+from workers.registry import DATASETS
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ def rerun(job: JobDetails, places: Places) -> Rerun:
     """The command that computes the job again, where it was computed before: on CPU or GPU, with as many threads."""
     artifacts = places.artifacts
     here = artifact_of(job, artifacts)
-    needs_data = job.dataset not in _MADE_WITHOUT_FILES
+    needs_data = (data := DATASETS.find(job.dataset)) is None or bool(data.facts.folder)
     before = [*_missing(job, here, places)]
     if needs_data and places.data_root is None:
         before.append(f"# add --data DIR: where {job.dataset} is")

@@ -97,10 +97,8 @@ def grouped(items: Iterable[Tried], key: Callable[[Tried], Hashable]) -> list[li
 
 
 def is_thorough(item: Tried) -> bool:
-    """Whether it is an iterative white-box attack that can get to any point of its ball from where it starts."""
-    diameter = 2 if item.random_start else 1
-    reaches = item.steps * item.abs_stepsize >= diameter * item.epsilon - GAP
-    return item.takes_gradients and item.attack != "fgsm" and item.steps >= FEWEST_STEPS and reaches
+    """Tell if it is an iterative white-box attack that can get to any point of its ball from where it starts."""
+    return item.takes_gradients and not item.one_step and item.steps >= FEWEST_STEPS and item.reaches_all
 
 
 def against_the_strongest(references: list[Tried], challengers: list[Tried]) -> list[Duel]:

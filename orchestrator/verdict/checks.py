@@ -27,9 +27,6 @@ from orchestrator.verdict.attack_comparison import (
 )
 from orchestrator.verdict.evidence import GAP, Evidence, Tried
 
-CHANCE = 0.1
-"""What guessing leaves right, with the ten or twelve classes that there are; an attack without bounds that leaves more has failed."""
-
 _MASKED = Weight(small="failed", large="failed")
 _UNFINISHED = Weight(small="suspicious", large="failed")
 _MISLEADING = Weight(small="suspicious", large="suspicious")
@@ -54,7 +51,7 @@ def check_single_step(evidence: Evidence) -> Check:
     """Whether one step does better than many: the loss is then shattered, or flat where iterative attacks look."""
 
     def duels(group: list[Tried]) -> Iterable[Duel]:
-        return against_the_strongest(_thorough(group), [item for item in group if item.takes_gradients and item.attack == "fgsm"])
+        return against_the_strongest(_thorough(group), [item for item in group if item.takes_gradients and item.one_step])
 
     return _worst("single_step", evidence, duels, _MASKED, needed="fgsm beside an iterative attack")
 
@@ -99,7 +96,7 @@ def check_eot(evidence: Evidence) -> Check | None:
 
     def duels(group: list[Tried]) -> Iterable[Duel]:
         informed = ("eot", "omniscient")
-        for alike in grouped(group, lambda item: (item.attack, item.loss, item.effort, item.abs_stepsize, item.sign_gradient)):
+        for alike in grouped(group, lambda item: (item.attack, item.loss, item.effort, item.other_settings("steps"), item.sign_gradient)):
             plain = [item for item in alike if item.knowledge == "randomized"]
             yield from (Duel(*pair) for pair in product(plain, [item for item in alike if item.knowledge in informed]))
 
@@ -108,14 +105,16 @@ def check_eot(evidence: Evidence) -> Check | None:
 
 def check_unbounded(evidence: Evidence) -> Check:
     """Whether an attack that may erase the input leaves no more right than guessing does, and hardly that."""
-    name = "unbounded"
-    able = [item for item in _thorough(believable(evidence)) if item.norm == "linf" and item.epsilon >= evidence.half_range - GAP]
+    name, half_range = "unbounded", evidence.half_range
+    if half_range is None or evidence.n_classes is None:
+        return Check(name, "not made", "the input range and the number of classes of the data set are not known", {})
+    able = [item for item in _thorough(believable(evidence)) if item.norm == "linf" and item.epsilon >= half_range - GAP]
     if not able:
         return missing(name, "an iterative attack that may change values by half of the input range")
     strongest = min(able, key=lambda item: item.accuracy)
     left = strongest.accuracy
     numbers = {"accuracy": left, "examples": float(strongest.n_examples)}
-    outcome: Outcome = "failed" if left > CHANCE else "suspicious" if left > MARGIN else "passed"
+    outcome: Outcome = "failed" if left > 1 / evidence.n_classes else "suspicious" if left > MARGIN else "passed"
     return Check(name, outcome, f"{strongest.title}, leaves {percent(left)} right", numbers)
 
 
@@ -140,12 +139,12 @@ def _thorough(items: list[Tried]) -> list[Tried]:
 
 
 def _family(item: Tried) -> str:
-    """Auto-PGD's two losses are two names of one attack."""
-    return "apgd" if item.attack.startswith("apgd") else item.attack
+    """The attack's name without its loss: Auto-PGD's two losses are two names of one attack."""
+    return item.attack.removesuffix(f"_{item.loss}")
 
 
 def _circumstances(item: Tried) -> tuple[Hashable, ...]:
-    return item.momentum, item.eot_samples, item.sign_gradient
+    return item.other_settings("steps", "abs_stepsize", "loss"), item.eot_samples, item.sign_gradient
 
 
 def _all_but_epsilon(item: Tried) -> Hashable:

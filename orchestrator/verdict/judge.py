@@ -19,7 +19,7 @@ from orchestrator.verdict.evidence import Evidence
 Verdict = Literal["sound", "suspicious", "unsound"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 GRAVEST_FIRST: tuple[Verdict, ...] = ("unsound", "suspicious", "sound")
-RULES = 1
+RULES = 2
 """Raise it when the same evidence comes to mean another verdict: stored ones are then judged again at the next launch."""
 
 _CHECKS = (

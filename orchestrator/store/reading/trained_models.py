@@ -11,9 +11,11 @@ from sqlalchemy import Connection, Double, cast, func, select
 from orchestrator.store.connection.read_only_sql import Answer
 from orchestrator.store.connection.session import Store
 from orchestrator.store.reading.job_details import find_key
+from orchestrator.store.reading.stored_specs import flat_spec
 from orchestrator.store.schema.result_tables import CleanResultRecord, TrainedModelRecord, VerdictRecord
 from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord
 from workers.errors import UserError
+from workers.spec.keys import KEY_VERSION
 
 EPOCH_COLUMNS = {"epoch": "int64", "loss": "float64", "accuracy": "float64", "learning_rate": "float64"}
 """The fields of `EpochRecord`, and their NumPy types."""
@@ -66,7 +68,7 @@ Spec = Mapping[str, Any]
 @dataclass(frozen=True, slots=True)
 class TrainedSpec:
     """A model whose clean accuracy is known: its own spec, that of the ancestor that was trained from scratch, and the distinct attacks
-    on it."""
+    on it; all with the own settings of components among their other fields."""
 
     key: str
     spec: Spec
@@ -75,7 +77,7 @@ class TrainedSpec:
 
 
 def trained_specs(store: Store) -> list[TrainedSpec]:
-    """The models that were measured, by key."""
+    """The models that were measured, by key, but for those of an earlier key version."""
     with store.reading() as connection:
         measured = sorted(connection.execute(select(CleanResultRecord.model_key).distinct()).scalars())
         trained = _specs(connection, ("pretrain", "fine_tune", "defend"))
@@ -93,7 +95,8 @@ def trained_specs(store: Store) -> list[TrainedSpec]:
 
 def _specs(connection: Connection, stages: tuple[str, ...]) -> dict[str, Spec]:
     statement = select(JobRecord.key, JobRecord.spec).where(JobRecord.stage.in_(stages), JobRecord.state == "done")
-    return {row.key: json.loads(row.spec) for row in connection.execute(statement)}
+    rows = connection.execute(statement.where(JobRecord.key_version == KEY_VERSION))
+    return {row.key: flat_spec(row.spec) for row in rows}
 
 
 def _attacks(connection: Connection) -> dict[str, tuple[Spec, ...]]:
@@ -102,7 +105,7 @@ def _attacks(connection: Connection) -> dict[str, tuple[Spec, ...]]:
     rows = connection.execute(statement.where(JobParentRecord.role == "model", JobRecord.stage == "attack", JobRecord.state == "done"))
     found: defaultdict[str, dict[str, Spec]] = defaultdict(dict)
     for model, text in rows:
-        spec = json.loads(text)
+        spec = flat_spec(text)
         settings = {**spec["attack"], "attack": spec["attack"]["name"], "epsilon": spec["attack"]["epsilon_literal"]}
         settings["knowledge"] = spec["knowledge"]
         found[model].setdefault(json.dumps(settings, sort_keys=True), settings)
