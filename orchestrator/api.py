@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from types import NoneType, TracebackType, UnionType
@@ -140,8 +141,7 @@ class Results:
         return frame_of_rows(answer.columns, answer.rows)
 
 
-_TYPES: dict[type, str] = {bool: "bool", int: "int64", float: "float64", str: "str"}
-_TIME = "datetime64[us, UTC]"
+_TYPES: dict[type, str] = {bool: "bool", int: "int64", float: "float64", str: "str", datetime: "datetime64[us, UTC]"}
 _WITH_NONE = {"bool": "boolean", "int64": "Int64"}
 
 
@@ -157,10 +157,10 @@ def frame_of_results(rows: Sequence[ResultRow]) -> pd.DataFrame:
 def frame_of_models(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
     """The columns of trained models, each with the type that it has in the results."""
     hints = {**get_type_hints(ResultRow), "seconds": float, "resumed_key": str | None}
-    hints["randomised"] = bool | None
-    types = {name: dtype_of(hints[name]) if name in hints else None for name in columns}
+    hints |= {"finished_at": datetime, "randomised": bool | None}
     by_column = {name: [row[place] for row in rows] for place, name in enumerate(columns)}
-    return pd.DataFrame({name: pd.Series(values, dtype=types[name] or _TIME) for name, values in by_column.items()})
+    types = {name: dtype_of(hints[name]) if name in hints else dtype_of_values(values) for name, values in by_column.items()}
+    return pd.DataFrame({name: pd.Series(values, dtype=types[name]) for name, values in by_column.items()})
 
 
 def frame_of_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
@@ -178,9 +178,9 @@ def dtype_of(hint: Any) -> str:
 
 
 def dtype_of_values(values: Sequence[Any]) -> str:
-    """The pandas type of a setting, by its values: of none `object`, of whole and other numbers together that of numbers."""
+    """The pandas type of a setting, by its values: of whole and other numbers together that of numbers, and so of none."""
     kinds = {type(value) for value in values if value is not None}
-    known = "float64" if kinds == {int, float} else _TYPES.get(kinds.pop(), "object") if len(kinds) == 1 else "object"
+    known = "float64" if kinds <= {int, float} and kinds != {int} else _TYPES.get(kinds.pop(), "object") if len(kinds) == 1 else "object"
     return _WITH_NONE.get(known, known) if None in values else known
 
 

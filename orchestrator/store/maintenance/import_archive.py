@@ -107,7 +107,8 @@ class _Merge:
 
     def _trained_models(self, rows: list[Row]) -> list[Row]:
         keys = [row["job_key"] for row in rows]
-        specs = dict(self.connection.execute(select(JobRecord.key, JobRecord.spec).where(JobRecord.key.in_(keys))).tuples())
+        found = self.connection.execute(select(JobRecord.key, JobRecord.spec).where(JobRecord.key.in_(keys)))
+        specs = {row.key: row.spec for row in found}
         return [trained_model(row, specs[row["job_key"]]) for row in rows]
 
     def _count(self, table: Table) -> int:

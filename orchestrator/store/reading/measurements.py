@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, and_, select
 
 from orchestrator.store.connection.lookup import chunks, of_sweep
 from orchestrator.store.reading.aggregate import Measurement, Setting
@@ -44,49 +44,44 @@ def described_models(connection: Connection, keys: Any) -> dict[str, dict[str, A
     """The reported columns of the models among `keys` (a list, or a select of keys), how they and their ancestors were trained, and the
     verdicts on them, by key."""
     judged = VerdictRecord.verdict, VerdictRecord.checks
-    statement = select(TrainedModelRecord.job_key, JobRecord.stage, *_MODEL_COLUMNS, *judged).select_from(TrainedModelRecord)
-    joined = statement.join(JobRecord).outerjoin(VerdictRecord, VerdictRecord.model_key == TrainedModelRecord.job_key)
-    rows = connection.execute(joined.where(TrainedModelRecord.job_key.in_(keys))).mappings()
-    found = {row["job_key"]: _described(row) for row in rows}
-    trainings = _trainings(connection, found)
-    return {key: {**model, **trainings[key]} for key, model in found.items()}
+    statement = _of_models(TrainedModelRecord.job_key, JobRecord.stage, *_MODEL_COLUMNS, *judged)
+    joined = statement.outerjoin(VerdictRecord, VerdictRecord.model_key == TrainedModelRecord.job_key)
+    rows = connection.execute(joined.where(TrainedModelRecord.job_key.in_(keys))).mappings().all()
+    trainings = _trainings(connection, {row["job_key"]: (row["stage"], row["training"], row["parent_key"]) for row in rows})
+    return {row["job_key"]: {**_described(row), **trainings[row["job_key"]]} for row in rows}
+
+
+def _of_models(*columns: Any) -> Select[*tuple[Any, ...]]:
+    """These columns of trained models, and the model whose weights each started from."""
+    weights = and_(JobParentRecord.child_key == TrainedModelRecord.job_key, JobParentRecord.role == "weights")
+    statement = select(*columns, JobParentRecord.parent_key).select_from(TrainedModelRecord)
+    return statement.join(JobRecord, JobRecord.key == TrainedModelRecord.job_key).outerjoin(JobParentRecord, weights)
 
 
 def _described(row: Mapping[Any, Any]) -> dict[str, Any]:
     """The fields of one model; that its forward passes are not random must be known."""
-    fields_of_model = {str(name): value for name, value in row.items() if name not in {"job_key", "checks"}}
+    fields_of_model = {str(name): value for name, value in row.items() if name not in {"job_key", "parent_key", "checks"}}
     return {**fields_of_model, "randomised": row["randomised"] is not False, "reasons": reasons(checks_of(row["checks"] or ()))}
 
 
-def _trainings(connection: Connection, models: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+_Trained = tuple[str, dict[str, Any], str | None]
+"""The stage of a model, the settings of its own training, and the model whose weights it started from."""
+
+
+def _trainings(connection: Connection, models: Mapping[str, _Trained]) -> dict[str, dict[str, Any]]:
     """For each model the settings of its training from scratch and of the last fine-tuning, as far as they are recorded."""
-    trained = {key: (model["stage"], model["training"]) for key, model in models.items()}
-    parents: dict[str, str] = {}
-    frontier = sorted(models)
-    while frontier:
-        parents |= _weights(connection, frontier)
-        frontier = sorted({parents[key] for key in frontier if key in parents} - set(trained))
-        trained |= _trained(connection, frontier)
-    return {key: _training(key, trained, parents) for key in models}
+    trained = dict(models)
+    while missing := sorted({parent for _, _, parent in trained.values() if parent is not None} - set(trained)):
+        statement = _of_models(TrainedModelRecord.job_key, JobRecord.stage, TrainedModelRecord.training)
+        trained |= dict.fromkeys(missing, ("pretrain", {}, None))
+        for chunk in chunks(missing):
+            for key, *found in connection.execute(statement.where(TrainedModelRecord.job_key.in_(chunk))):
+                trained[key] = (found[0], found[1], found[2])
+    return {key: _training(key, trained) for key in models}
 
 
-def _weights(connection: Connection, keys: Sequence[str]) -> dict[str, str]:
-    """For each model the one whose weights it started from, if any."""
-    edge = JobParentRecord
-    statement = select(edge.child_key, edge.parent_key).where(edge.role == "weights")
-    found = (connection.execute(statement.where(edge.child_key.in_(chunk))) for chunk in chunks(keys))
-    return {row.child_key: row.parent_key for rows in found for row in rows}
-
-
-def _trained(connection: Connection, keys: Sequence[str]) -> dict[str, tuple[str, dict[str, Any]]]:
-    model = TrainedModelRecord
-    statement = select(model.job_key, JobRecord.stage, model.training).join(JobRecord, JobRecord.key == model.job_key)
-    found = (connection.execute(statement.where(model.job_key.in_(chunk))) for chunk in chunks(keys))
-    return {row.job_key: (row.stage, row.training) for rows in found for row in rows}
-
-
-def _training(key: str, trained: Mapping[str, tuple[str, dict[str, Any]]], parents: Mapping[str, str]) -> dict[str, Any]:
+def _training(key: str, trained: Mapping[str, _Trained]) -> dict[str, Any]:
     """The settings of a model's training from scratch, and of its last fine-tuning; a defence repeats its model's."""
-    stage, own = trained.get(key, ("pretrain", {}))
-    before = _training(parents[key], trained, parents) if key in parents else {"training": own, "fine_tuning": None}
+    stage, own, parent = trained[key]
+    before = {"training": own, "fine_tuning": None} if parent is None else _training(parent, trained)
     return {**before, "fine_tuning": own} if stage == "fine_tune" else before

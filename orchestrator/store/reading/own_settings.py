@@ -30,7 +30,10 @@ _IN_FULL: dict[str, type[ComponentSpec]] = {"model": ModelSpec, "training": Trai
 
 def value_of(row: Any, name: str) -> Any:
     """A field of a row, or a setting by its name; None where the row has no such setting."""
-    if name in row.__dataclass_fields__:
+    if isinstance(row, Mapping):
+        if name in row:
+            return row[name]
+    elif name in row.__dataclass_fields__:
         return getattr(row, name)
     section, _, setting = name.rpartition(".")
     for of_section in [section] if section else SECTIONS:
@@ -83,10 +86,21 @@ def _names(versions: tuple[int, ...]) -> dict[str, tuple[str, ...]]:  # noqa: AR
     return {**{section: tuple(_own_of(registry)) for section, registry in _OWN.items()}, "metrics": METRICS.names()}
 
 
+@cache
+def _places(versions: tuple[int, ...]) -> dict[str, int]:  # noqa: ARG001 (see _names)
+    return {name: number for number, name in enumerate(own_names())}
+
+
 def _registered() -> dict[str, tuple[str, ...]]:
-    for registry in (*_OWN.values(), METRICS):
-        registry.names()
-    return _names(tuple(registry.version for registry in (*_OWN.values(), METRICS)))
+    return _names(_versions())
+
+
+def _versions() -> tuple[int, ...]:
+    """Numbers that change with what is registered."""
+    registries = (*_OWN.values(), METRICS)
+    for registry in registries:
+        registry.find("")  # our components are registered when they are first asked for
+    return tuple(registry.version for registry in registries)
 
 
 def _own_of(registry: Registry[Any]) -> dict[str, None]:
@@ -108,5 +122,9 @@ def sortable(value: Any) -> tuple[int, float, str]:
 
 
 def in_order(settings: Mapping[str, Any] | None) -> tuple[Hashable, ...]:
-    """A key by which settings can be sorted."""
-    return tuple((name, sortable(value)) for name, value in sorted((settings or {}).items()))
+    """A key by which settings can be sorted: first by those that are declared first."""
+    if not settings:
+        return ()
+    place = _places(_versions())
+    named = sorted(settings.items(), key=lambda item: (place.get(item[0], len(place)), item[0]))
+    return tuple((place.get(name, len(place)), name, sortable(value)) for name, value in named)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Double, cast, func, select
 from orchestrator.store.connection.read_only_sql import Answer
 from orchestrator.store.connection.session import Store
 from orchestrator.store.reading.job_details import find_key
+from orchestrator.store.reading.own_settings import own_names, value_of, varying_names
 from orchestrator.store.reading.stored_specs import flat_spec
 from orchestrator.store.schema.result_tables import CleanResultRecord, TrainedModelRecord, VerdictRecord
 from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord
@@ -24,7 +25,8 @@ _LEFT_OUT = {"job_key", "history", "environment_id"}
 
 def trained_models(store: Store) -> Answer:
     """Every trained model, sorted by data set, network, theta and key, with its mean clean accuracy over all that was evaluated (None where
-    nothing was) and its verdict (None where it was neither attacked nor diagnosed)."""
+    nothing was) and its verdict (None where it was neither attacked nor diagnosed); then the own settings of its components by their names,
+    and other settings that differ."""
     model, clean = TrainedModelRecord.__table__, CleanResultRecord
     share = cast(func.sum(clean.n_correct), Double) / func.sum(clean.n_examples * clean.draws)
     accuracy = select(share).where(clean.model_key == model.c.job_key).scalar_subquery()
@@ -42,8 +44,10 @@ def trained_models(store: Store) -> Answer:
         .order_by(model.c.dataset, model.c.model, model.c.theta, model.c.job_key)
     )
     with store.reading() as connection:
-        result = connection.execute(statement)
-        return Answer(tuple(result.keys()), tuple(tuple(row) for row in result))
+        rows = connection.execute(statement).mappings().all()
+    named = [str(column.name) for column in statement.selected_columns]
+    names = dict.fromkeys([*named, *own_names(rows, ("model", "data", "defence")), *varying_names(rows)])
+    return Answer(tuple(names), tuple(tuple(value_of(row, name) for name in names) for row in rows))
 
 
 def history(store: Store, digits: str) -> tuple[Mapping[str, Any], ...]:
