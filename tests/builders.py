@@ -16,15 +16,15 @@ from workers.artifacts.results import (
     SurfaceOutcome,
     TrainOutcome,
 )
-from workers.spec.attack import settled
+from workers.registry import ATTACKS
+from workers.spec.attack import AttackSettings, settled
+from workers.spec.data import DataSpec
 from workers.spec.defence import DefenceSpec
 from workers.spec.diagnosis import DiagnosisSettings, probes
-from workers.spec.fields import AttackName, DatasetName, DefenceName, Knowledge
+from workers.spec.fields import Knowledge
 from workers.spec.job import (
-    AttackSettings,
     AttackSpec,
     CraftSpec,
-    DataSpec,
     DiagnoseSpec,
     EvaluateSpec,
     EvaluationSpec,
@@ -42,7 +42,7 @@ RANKS = {"layer1.0.conv1": [4, 4, 3, 3], "layer1.0.conv2": [4, 2, 3, 3]}
 
 def pretrain_job(
     *,
-    dataset: DatasetName = "digits",
+    dataset: str = "digits",
     width: int = 4,
     tensorized: bool = True,
     rank_fraction: float = 0.5,
@@ -64,7 +64,7 @@ def fine_tune_job(parent: Job, *, theta: float = 0.8, epochs: int = 1) -> Job:
     return Job(spec=spec, parents={"weights": parent.key})
 
 
-def defend_job(parent: Job, name: DefenceName = "random_resize_pad", **settings: float) -> Job:
+def defend_job(parent: Job, name: str = "random_resize_pad", **settings: float) -> Job:
     """The parent's model with a defence put around it."""
     assert isinstance(parent.spec, TrainSpec)
     spec = {**dict(parent.spec), "stage": "defend", "defence": DefenceSpec(name=name, **settings)}
@@ -78,16 +78,17 @@ def evaluate_job(model: Job, *, repeat: int = 0, examples: int = 16, batch_size:
 
 def attack_settings(
     *,
-    name: AttackName = "fgsm",
+    name: str = "fgsm",
     epsilon: float = 8 / 255,
     epsilon_literal: str = "8/255",
     steps: int = 1,
     **more: object,
 ) -> AttackSettings:
     """An attack whose steps reach epsilon, with `more` settings; what its name settles is as it must be."""
-    fields = {"epsilon": epsilon, "epsilon_literal": epsilon_literal, "steps": steps, "abs_stepsize": epsilon / steps}
-    given = {"name": name, **fields, **more}
-    return AttackSettings(**given | settled(AttackSettings.model_construct(**given)))
+    own = ATTACKS[name].settings.model_fields
+    by_default = {name: value for name, value in {"steps": steps, "abs_stepsize": epsilon / steps}.items() if name in own}
+    given = {"name": name, "epsilon": epsilon, "epsilon_literal": epsilon_literal, **by_default, **more}
+    return AttackSettings.model_validate(given | settled(AttackSettings.model_construct(**given)))
 
 
 def craft_job(model: Job, *, attack: AttackSettings | None = None, examples: int = 16, batch_size: int = 8) -> Job:
@@ -141,11 +142,13 @@ def defend_result(job: Job) -> Result:
     return Result(key=job.key, seconds=0.1, environment=ENVIRONMENT, outcome=outcome)
 
 
-def flags_result(job: Job, correct: Sequence[bool] | NDArray[np.bool_] | None = None, *, snr_db: float | None = None) -> Result:
+def flags_result(
+    job: Job, correct: Sequence[bool] | NDArray[np.bool_] | None = None, *, metrics: dict[str, float | None] | None = None
+) -> Result:
     """The result of an `evaluate` or `attack` job, from flags (examples,) or (draws, examples); by default every second of 16 examples
     is right."""
     flags = [True, False] * 8 if correct is None else correct
-    return Result(key=job.key, seconds=0.5, environment=ENVIRONMENT, outcome=FlagsOutcome.pack(flags, snr_db=snr_db))
+    return Result(key=job.key, seconds=0.5, environment=ENVIRONMENT, outcome=FlagsOutcome.pack(flags, metrics=metrics))
 
 
 def craft_result(job: Job, *, n_examples: int = 16) -> Result:

@@ -101,8 +101,8 @@ class Registry(Generic[F]):
         return self._all().get(name)
 
     def names(self) -> tuple[str, ...]:
-        """The names of all components that are installed here, sorted."""
-        return tuple(sorted(self._all()))
+        """The names of all components that are installed here, sorted, `none` first."""
+        return tuple(sorted(self._all(), key=lambda name: (name != "none", name)))
 
     def __iter__(self) -> Iterator[Component[F]]:
         return iter([self._all()[name] for name in self.names()])

@@ -16,7 +16,7 @@ import json, re, sys
 from pathlib import Path
 import torch
 from torch.nn import functional as F
-from workers.data import DATASETS
+from workers.registry import DATASETS
 from workers.models.network import build
 from workers.specs import ModelSpec
 

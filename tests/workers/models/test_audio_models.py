@@ -2,15 +2,14 @@ import pytest
 import torch
 from torch import nn
 
-from tests.workers.small import generator
+from tests.workers.small import data_set, generator
 from workers.attacks.engine import input_gradient
-from workers.data import DATASETS
 from workers.layers import TuckerLayer
 from workers.models.architectures.logmel import LogMelFrontEnd, mel_filters
 from workers.models.network import build
 from workers.spec.job import ModelSpec
 
-TONES = DATASETS["tones"]
+TONES = data_set("tones")
 MODELS = ["soundnet5", "logmel"]
 WAVES = 0.2 * torch.randn(3, 1, 16_000, generator=generator())
 
