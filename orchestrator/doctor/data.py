@@ -1,4 +1,4 @@
-"""Whether the data sets are where they are looked for."""
+"""Checks that the data sets are where a sweep reads them."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,12 +14,12 @@ Needed = tuple[tuple[DatasetName, SplitLists], ...]
 
 
 def needed_data(jobs: Iterable[Job]) -> Needed:
-    """The data sets of the jobs, with the lists that divide them."""
+    """Return the data sets of the jobs, with the lists that divide them."""
     return tuple(sorted({(job.spec.data.name, job.spec.data.split_lists) for job in jobs if isinstance(job.spec, TrainSpec)}))
 
 
 def check_data_sets(needed: Needed, root: DataRoot) -> list[Line]:
-    """A line for each data set that a sweep needs."""
+    """Check each data set that a sweep needs, in one line each."""
     return [_check(name, lists, root) for name, lists in needed]
 
 
@@ -33,10 +33,10 @@ def _check(name: DatasetName, lists: SplitLists, root: DataRoot) -> Line:
 
 
 def look_for_data(root: DataRoot) -> list[Line]:
-    """Where no space says what is needed: what there is."""
+    """List the data sets that are there, for use without a space that says which are needed."""
     if root is None:
         return [Line("ok", "data", "no --data: digits and tones need none")]
     if isinstance(root, Path) and not root.is_dir():
         return [Line("wrong", "data", f"{root}: no such folder", "correct --data, or ROBUSTSWEEP_DATA")]
     there = [name for name, found in DATASETS.items() if found.folder and _check(name, "official", root).status == "ok"]
-    return [Line("ok", "data", f"{root} holds {', '.join(there) or 'no data set that is known'}")]
+    return [Line("ok", "data", f"{root} holds {', '.join(there) or 'no known data set'}")]

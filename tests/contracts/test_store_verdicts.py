@@ -109,7 +109,7 @@ def test_an_attack_that_came_to_nothing_is_stored_with_its_reason(store: Store) 
     recorded(store, DIAGNOSIS)
     record_result(store, DIAGNOSIS, diagnosis_result(DIAGNOSIS, failure="it is not finite"), attempt_id=None)
     verdict = only(store)
-    assert (verdict.verdict, verdict.checks[0].reason) == ("unsound", "an attack came to nothing: noise: it is not finite")
+    assert (verdict.verdict, verdict.checks[0].reason) == ("unsound", "an attack stopped with an error: noise: it is not finite")
 
 
 def test_a_result_and_its_verdict_are_written_together_or_not_at_all(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
