@@ -1,4 +1,4 @@
-"""One test example under one model: what it looks or sounds like, what attacks made of it, and how often it was classified right."""
+"""Page of one test example under one model: its image or sound, its adversarial versions, and its share of right classifications."""
 
 from collections.abc import Mapping, Sequence
 
@@ -34,7 +34,7 @@ _ORDERS = ("in the order of evaluation", "hardest first", "easiest first")
 
 
 def page() -> None:
-    """The example is chosen by its place in an order: by number, or by how often it was right."""
+    """Show an example, chosen by its place in an order: by number, or by its share of right classifications."""
     sweep = choose_sweep().name
     key = choose_model(sweep).model_key
     rows = read_rows(sweep, models=[key])
@@ -75,7 +75,7 @@ def _counted(flags: dict[str, Flags]) -> int:
 
 
 def right_shares(flags: dict[str, Flags]) -> NDArray[np.float64]:
-    """How often each example was right, over all measurements that it is in, (examples,)."""
+    """Return the share of right classifications of each example, over all measurements that it is in, (examples,)."""
     count = _counted(flags)
     right, measured = np.zeros(count), np.zeros(count)
     for found in flags.values():
@@ -86,7 +86,7 @@ def right_shares(flags: dict[str, Flags]) -> NDArray[np.float64]:
 
 
 def ordered(shares: NDArray[np.float64], order: str) -> NDArray[np.intp]:
-    """The examples' numbers in one of the orders."""
+    """Return the examples' numbers in one of the orders."""
     if order == _ORDERS[0]:
         return np.arange(len(shares))
     return np.argsort(shares if order == _ORDERS[1] else -shares, kind="stable")
@@ -100,7 +100,7 @@ def _outcomes(found: Table) -> None:
 
 
 def outcomes(rows: Sequence[ResultRow], clean: Sequence[str], flags: dict[str, Flags], example: int) -> Table:
-    """In which share of draws and repeats the example was right: without attack (the jobs `clean`), and under each attack on it."""
+    """Return the share of draws and repeats in which the example was right: without attack (the jobs `clean`), and under each attack."""
     plain = {"attack": "none", "knowledge": None, "norm": None, "epsilon": "0", "steps": None}
     found: list[tuple[Mapping[str, Cell], Sequence[str]]] = [(plain, clean)]
     for row in rows:

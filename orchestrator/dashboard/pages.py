@@ -1,4 +1,4 @@
-"""The pages by their names: each links to others."""
+"""Pages of the dashboard by their names: each links to others."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ import streamlit as st
 
 
 def all_pages() -> list[st.Page]:
-    """Every page, in the order of the menu; the first one is where one arrives."""
+    """Return every page, in the order of the menu; the first one is the start page."""
     from orchestrator.dashboard import examples_page, figures_page, models_page, progress_page, results_page, surfaces_page
 
     return [
@@ -20,7 +20,7 @@ def all_pages() -> list[st.Page]:
 
 
 def go_to(title: str) -> None:
-    """Show the page of that title; what is chosen stays chosen."""
+    """Show the page of that title, and keep all choices."""
     st.switch_page(next(page for page in all_pages() if page.title == title))
 
 
