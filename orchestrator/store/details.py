@@ -1,4 +1,4 @@
-"""What is known of one job, as `jobs.py` reads it: frozen values, free of the database."""
+"""Details of one job, as `jobs.py` reads them: frozen values, independent of the database."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from typing import Any, Literal
 from workers.fields import Stage
 
 JobState = Literal["done", "running", "waiting", "failed", "blocked"]
-"""As `StageCounts` counts them."""
+"""States of a job, as `StageCounts` counts them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Relative:
-    """A job that another one is made from, or that is made from it; `role` is the parent's part in the child."""
+    """Parent or child of a job; `role` is the parent's part in the child."""
 
     key: str
     role: str
@@ -24,7 +24,7 @@ class Relative:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Holder:
-    """A sweep that holds a job; not `in_space` where its space no longer asks for it."""
+    """Sweep that holds a job; not `in_space` where its space no longer contains it."""
 
     sweep: str
     in_space: bool
@@ -45,7 +45,7 @@ class Attempt:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RecordedResult:
-    """What a finished job left in the database, where, with what and in how many seconds it was computed.
+    """Result of a finished job in the database, with the environment and the seconds in which it was computed.
 
     `values` are what its stage measures, under the names of the columns; per-example flags are there as `accuracy` with its 95 %
     interval, `ci_low` and `ci_high`, all in [0, 1].
@@ -63,7 +63,7 @@ class RecordedResult:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredVerdict:
-    """Whether a model's figures can be believed; `reasons` say why not, the gravest first."""
+    """Verdict on whether a model's figures can be believed; `reasons` say why not, the gravest first."""
 
     verdict: str
     reasons: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""How much of a GPU's memory the last jobs took that the store holds, for jobs like them."""
+"""GPU memory that the last jobs in the store took, for estimates of jobs like them."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ _MOST = 3000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Footprint:
-    """A finished job: what it was, on which model (itself, if it trained one), and the most bytes of a GPU that it held."""
+    """Finished job: its spec, its model (itself, if it trained one), and the most bytes of a GPU that it held."""
 
     spec: JobSpec
     model: TrainSpec
@@ -22,7 +22,7 @@ class Footprint:
 
 
 def recent_footprints(store: Store) -> list[Footprint]:
-    """Of the last few thousand jobs that were done on a GPU; a bounded number of rows is read, however large the store is."""
+    """Return the footprints of the last few thousand jobs done on a GPU; a bounded number of rows is read, however large the store is."""
     measured = select(AttemptRecord.job_key, AttemptRecord.peak_memory).where(AttemptRecord.peak_memory.is_not(None))
     with store.reading() as connection:
         rows = connection.execute(measured.order_by(AttemptRecord.id.desc()).limit(_MOST))

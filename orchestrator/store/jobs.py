@@ -43,11 +43,11 @@ _MEASURED: dict[type[Base], tuple[str, ...]] = {
     DiagnosisRecord: ("n_examples", "draws", "zero_gradients", "nonfinite_gradients", "probes"),
     SurfaceRecord: ("source_key", "label", "clean_loss", "least_loss", "greatest_loss"),
 }
-"""What each table of results has that is not in the job's spec."""
+"""Columns of each table of results that are not in the job's spec."""
 
 
 class _States:
-    """What planned jobs wait for, at one moment; read only if there are any."""
+    """States of planned jobs at one moment; read only if there are any."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -67,7 +67,7 @@ class _States:
 
 
 def find_key(store: Store, digits: str) -> str:
-    """The key of the one job whose key begins with these hex digits, at least four of them.
+    """Return the key of the one job whose key begins with these hex digits, at least four of them.
 
     Raises:
         UserError: fewer digits, no such job, or several.
@@ -77,7 +77,7 @@ def find_key(store: Store, digits: str) -> str:
 
 
 def job_details(store: Store, digits: str) -> JobDetails:
-    """Everything that is recorded of the job whose key begins with these hex digits.
+    """Return everything that is recorded of the job whose key begins with these hex digits.
 
     Parents are sorted by role, children by stage and description, attempts by number, sweeps by name.
 
@@ -123,14 +123,14 @@ def _find_key(connection: Connection, digits: str) -> str:
 
 
 def _candidates(found: list[tuple[str, str]]) -> str:
-    """The first of the jobs, with enough digits to tell them all apart."""
+    """List the first of the jobs, with enough digits to distinguish them all."""
     digits = next(size for size in range(8, 65) if len({key[:size] for key, _ in found}) == len(found))
     named = [f"{key[:digits]} ({stage})" for key, stage in found[:_MOST_NAMED]]
     return ", ".join([*named, *(["..."] if len(found) > _MOST_NAMED else [])])
 
 
 def _dataset(connection: Connection, key: str) -> str:
-    """The data set of the model that the job trains or measures."""
+    """Return the data set of the model that the job trains or measures."""
     spec = json.loads(connection.execute(select(JobRecord.spec).where(JobRecord.key == key)).scalar_one())
     if "data" in spec:
         return str(spec["data"]["name"])
