@@ -1,4 +1,4 @@
-"""Reads of what result rows leave out: how training went, what jobs cost, how often each example was right, where a sweep comes from."""
+"""Reads of what result rows leave out: training histories, costs of jobs, scores of examples, provenance of a sweep."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -30,8 +30,8 @@ Flags = NDArray[np.bool_]
 
 
 def training_runs(store: Store, sweep: str | None) -> list[TrainingRun]:
-    """How every model of the sweep (None: of each) was trained, by theta (1 first), rank, stage and key; those that were stopped at a
-    rung are left out.
+    """Return the training of every model of the sweep (None: of each), by theta (1 first), rank, stage and key; those that were stopped
+    at a rung are left out.
 
     Raises:
         UserError: no such sweep.
@@ -55,7 +55,7 @@ def training_runs(store: Store, sweep: str | None) -> list[TrainingRun]:
 
 
 def job_costs(store: Store, sweep: str | None) -> JobCosts:
-    """What every finished job of the sweep (None: every job), its ancestors and the rungs that it went on from took.
+    """Return the seconds of every finished job of the sweep (None: every job), its ancestors and the rungs that it resumed from.
 
     Raises:
         UserError: no such sweep.
@@ -81,8 +81,8 @@ def job_costs(store: Store, sweep: str | None) -> JobCosts:
 
 
 def example_scores(store: Store, sweep: str | None) -> list[ExampleScores]:
-    """How often each example was right, by data set, number of examples and knowledge (`none`: without attack first). Models that were
-    stopped at a rung are left out.
+    """Count how often each example was right, by data set, number of examples and knowledge (`none`: without attack first). Models that
+    were stopped at a rung are left out.
 
     Raises:
         UserError: no such sweep.
@@ -105,7 +105,7 @@ def example_scores(store: Store, sweep: str | None) -> list[ExampleScores]:
 
 
 def example_flags(store: Store, job_keys: Iterable[str]) -> dict[str, Flags]:
-    """Whether each example was right in each of these evaluations or attacks, (draws, examples), by job key; unknown keys are left out."""
+    """Return flags, true where an example was right in an evaluation or attack, (draws, examples), by job key, without unknown keys."""
     keys = list(job_keys)
     found: dict[str, Flags] = {}
     with store.reading() as connection:
@@ -117,7 +117,7 @@ def example_flags(store: Store, job_keys: Iterable[str]) -> dict[str, Flags]:
 
 
 def provenance(store: Store, sweep: str) -> Provenance:
-    """Where the sweep's results come from; environments by the number of their jobs, most first.
+    """Return the origin of the sweep's results; environments by the number of their jobs, most first.
 
     Raises:
         UserError: no such sweep.

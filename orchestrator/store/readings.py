@@ -1,4 +1,4 @@
-"""What the reads of `reading.py` return: frozen values, free of the database."""
+"""Values that the reads of `reading.py` return: frozen, independent of the database."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingRun:
-    """How a model was trained: one entry of `history` for each epoch, as `EpochRecord`; none where only a defence was put around it."""
+    """Training of a model: one entry of `history` for each epoch, as `EpochRecord`; none where only a defence was put around it."""
 
     sweep: str
     model_key: str
@@ -30,18 +30,18 @@ class TrainingRun:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobCosts:
-    """The seconds of each job of a sweep by its key, and the jobs whose work it goes on with (weights, crafted examples)."""
+    """Seconds of each job of a sweep by its key, and the jobs whose work it continues (weights, crafted examples)."""
 
     seconds: Mapping[str, float]
     parents: Mapping[str, tuple[str, ...]]
     models: frozenset[str]
 
     def training(self, model_key: str) -> float | None:
-        """What the model took to train, all its ancestors included; None where the store lacks one of them."""
+        """Return the seconds of the model's training, all its ancestors included; None where the store lacks one of them."""
         return self._sum([model_key], frozenset())
 
     def measuring(self, job_keys: Iterable[str]) -> float | None:
-        """What evaluations or attacks took together, with the examples crafted for them (once), without the training."""
+        """Return the total seconds of evaluations or attacks, with the examples crafted for them (once), without the training."""
         return self._sum(job_keys, self.models)
 
     def _sum(self, keys: Iterable[str], left_out: frozenset[str]) -> float | None:
@@ -56,9 +56,9 @@ class JobCosts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExampleScores:
-    """How often each of the same examples was classified right, by all models of a sweep under attacks of one knowledge.
+    """Counts of right classifications of each of the same examples, by all models of a sweep under attacks of one knowledge.
 
-    `right` (examples,) counts the evaluations that got it right, of `evaluations`: models x attacks x repeats x draws.
+    `right` (examples,) counts the evaluations that were right, of `evaluations`: models x attacks x repeats x draws.
     """
 
     dataset: str
@@ -70,7 +70,7 @@ class ExampleScores:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UsedEnvironment:
-    """Where and with what `jobs` of a sweep ran, from when to when they finished."""
+    """Environment in which `jobs` of a sweep ran, with the first and the last time that one finished."""
 
     host: str
     device: str
@@ -84,7 +84,7 @@ class UsedEnvironment:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Provenance:
-    """Where a sweep's results come from: its space as it was launched last, and the environments of its jobs."""
+    """Origin of a sweep's results: its space as it was launched last, and the environments of its jobs."""
 
     sweep: str
     space: str

@@ -1,4 +1,4 @@
-"""Reads of trained models and of how they were trained."""
+"""Reads of trained models and of their training."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,13 +13,13 @@ from orchestrator.store.sql import Answer
 from workers.errors import UserError
 
 EPOCH_COLUMNS = {"epoch": "int64", "loss": "float64", "accuracy": "float64", "learning_rate": "float64"}
-"""The fields of `EpochRecord`, and their NumPy types."""
+"""Fields of `EpochRecord`, and their NumPy types."""
 _LEFT_OUT = {"job_key", "history", "environment_id"}
 
 
 def trained_models(store: Store) -> Answer:
-    """Every trained model, sorted by data set, network, theta and key, with its mean clean accuracy over all that was evaluated (None where
-    nothing was) and its verdict (None where it was neither attacked nor diagnosed)."""
+    """Return every trained model, sorted by data set, network, theta and key, with its mean clean accuracy over all evaluations (None where
+    there is none) and its verdict (None where it was neither attacked nor diagnosed)."""
     model, clean = TrainedModelRecord.__table__, CleanResultRecord
     share = cast(func.sum(clean.n_correct), Double) / func.sum(clean.n_examples * clean.draws)
     accuracy = select(share).where(clean.model_key == model.c.job_key).scalar_subquery()
@@ -42,7 +42,7 @@ def trained_models(store: Store) -> Answer:
 
 
 def history(store: Store, digits: str) -> tuple[Mapping[str, Any], ...]:
-    """The epochs of a model's training, each as `EpochRecord`; none where only a defence was put around it.
+    """Return the epochs of a model's training, each as `EpochRecord`; none where only a defence was put around it.
 
     Raises:
         UserError: no such job, several, or one that is no trained model.

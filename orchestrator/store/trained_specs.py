@@ -1,4 +1,4 @@
-"""Reads of how trained models came about, as their specs say it."""
+"""Reads of the specs by which models were trained."""
 
 import json
 from collections import defaultdict
@@ -17,7 +17,7 @@ Spec = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class TrainedSpec:
-    """A model whose clean accuracy is known: its own spec, that of the ancestor that was trained from scratch, and the distinct attacks
+    """Model whose clean accuracy is known: its own spec, that of the ancestor that was trained from scratch, and the distinct attacks
     on it."""
 
     key: str
@@ -27,7 +27,7 @@ class TrainedSpec:
 
 
 def trained_specs(store: Store) -> list[TrainedSpec]:
-    """The models that were measured, by key."""
+    """Return the models that were measured, by key."""
     with store.reading() as connection:
         measured = sorted(connection.execute(select(CleanResultRecord.model_key).distinct()).scalars())
         trained = _specs(connection, ("pretrain", "fine_tune", "defend"))
@@ -49,7 +49,7 @@ def _specs(connection: Connection, stages: tuple[str, ...]) -> dict[str, Spec]:
 
 
 def _attacks(connection: Connection) -> dict[str, tuple[Spec, ...]]:
-    """The settings of each model's attacks, those of an attack's repeats once, with their knowledge among them."""
+    """Return the settings of each model's attacks, those of an attack's repeats once, with their knowledge among them."""
     statement = select(JobParentRecord.parent_key, JobRecord.spec).join(JobRecord, JobRecord.key == JobParentRecord.child_key)
     rows = connection.execute(statement.where(JobParentRecord.role == "model", JobRecord.stage == "attack", JobRecord.state == "done"))
     found: defaultdict[str, dict[str, Spec]] = defaultdict(dict)
