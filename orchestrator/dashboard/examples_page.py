@@ -135,7 +135,7 @@ def _pictures(clean: Array, crafted: Sequence[Crafted], example: int) -> None:
     held = {item.job_key: item for item in crafted if item.n_examples > example}
     if not held:
         st.caption("No artifact keeps adversarial examples of this model; attacks of knowledge omniscient or transfer do.")
-        _show("as it is", clean)
+        _show("clean", clean)
         return
     names = {key: f"{item.description} ({key[:8]})" for key, item in held.items()}
     job = st.selectbox("Attack", list(held), format_func=names.__getitem__, key="crafted")
@@ -143,7 +143,7 @@ def _pictures(clean: Array, crafted: Sequence[Crafted], example: int) -> None:
         perturbed = Perturbed(clean, _crafted(job)[example])
     except ArtifactError as error:
         problem("The adversarial examples cannot be read:", str(error))
-        _show("as it is", clean)
+        _show("clean", clean)
         return
     _compare(perturbed)
 
@@ -151,12 +151,12 @@ def _pictures(clean: Array, crafted: Sequence[Crafted], example: int) -> None:
 def _compare(perturbed: Perturbed) -> None:
     if is_image(perturbed.clean):
         with st.container(horizontal=True):
-            _show("as it is", perturbed.clean)
-            _show("as the attack left it", perturbed.adversarial)
+            _show("clean", perturbed.clean)
+            _show("adversarial", perturbed.adversarial)
             st.image(perturbation_image(perturbed.perturbation), caption="the difference, amplified", alt="the difference, amplified")
     else:
-        _show("as it is", perturbed.clean)
-        _show("as the attack left it", perturbed.adversarial)
+        _show("clean", perturbed.clean)
+        _show("adversarial", perturbed.adversarial)
         loudness = loudness_of(perturbed.perturbation)
         st.caption(f"the difference, {loudness:.3g} times as loud")
         st.audio(as_wav(perturbed.perturbation, loudness=loudness), format="audio/wav")

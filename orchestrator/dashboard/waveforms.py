@@ -14,7 +14,7 @@ _MOST_POINTS = 4000
 
 def waveform_figure(perturbed: Perturbed) -> go.Figure:
     """Draw the three over seconds; the difference has a scale of its own."""
-    arrays = {"as it is": perturbed.clean, "as the attack left it": perturbed.adversarial, "difference": perturbed.perturbation}
+    arrays = {"clean": perturbed.clean, "adversarial": perturbed.adversarial, "difference": perturbed.perturbation}
     traces = [_trace(name, array, number) for number, (name, array) in enumerate(arrays.items())]
     axes: dict[str, Any] = {
         f"yaxis{number + 1 if number else ''}": {"domain": [0.69 - 0.345 * number, 1 - 0.345 * number], "title": {"text": name}}

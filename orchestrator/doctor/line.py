@@ -13,7 +13,7 @@ STATUSES: tuple[Status, ...] = ("ok", "warning", "wrong")
 
 @dataclass(frozen=True)
 class Line:
-    """One check: what was looked at, what was found, and, where that is not as it should be, what to do.
+    """Result of one check: its subject, what was found, and, where that needs correction, what to do.
 
     A `warning` lets a sweep run all the same; with something `wrong` it would not start, or would fail.
     """

@@ -22,11 +22,11 @@ _TIMES = SweepRecord.launched_at, SweepRecord.heartbeat_at
 
 
 class LeaseLost(Exception):  # noqa: N818 (it reads as what it says)
-    """The sweep is not, or no longer, this driver's: it may write nothing."""
+    """Error: the sweep is not, or no longer, this driver's, which may write nothing."""
 
 
 class LeaseTaken(Exception):  # noqa: N818
-    """The sweep has been driven since it was read."""
+    """Error: the sweep has been driven since it was read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,14 +112,14 @@ def told(connection: Connection, lease: Lease) -> str:
     if holder is None:
         return f"sweep {lease.sweep}: it is no longer in the database"
     if holder.launched_at is None or holder.launched_at <= lease.taken_at:
-        return f"sweep {lease.sweep}: it was taken from this driver while that was silent"
-    return f"sweep {lease.sweep}: {holder.who} has taken it over at {moment(holder.launched_at)}, while this driver was silent"
+        return f"sweep {lease.sweep}: it was taken over while this driver was silent"
+    return f"sweep {lease.sweep}: {holder.who} took it over at {moment(holder.launched_at)}, while this driver was silent"
 
 
 def refusal(sweep: str, holder: Holder, *, now: datetime) -> str:
     """Describe in one line the driver because of which the sweep is refused."""
     beat = "" if holder.heartbeat_at is None else f" (last heartbeat {age(now - holder.heartbeat_at)} ago)"
-    return f"sweep {sweep}: {holder.who} is running it since {moment(holder.launched_at)}{beat}; wait for it, or stop it"
+    return f"sweep {sweep}: {holder.who} has been running it since {moment(holder.launched_at)}{beat}; wait for it, or stop it"
 
 
 def refuse_driven(connection: Connection, sweep: str) -> None:

@@ -19,7 +19,7 @@ _SCHEMA_LOCK = 0x726F627573747377  # "robustsw": any number that no other progra
 
 
 class StoreMissing(UserError):  # noqa: N818 (it reads as what it says)
-    """There is no store at the URL yet."""
+    """Error: no store at the URL yet."""
 
 
 @dataclass(frozen=True)

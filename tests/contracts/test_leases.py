@@ -109,7 +109,8 @@ def test_a_sweep_that_was_driven_since_it_was_looked_at_is_not_taken(store: Stor
 def test_a_second_driver_is_told_who_holds_the_sweep_since_when_and_its_last_sign_of_life(store: Store, console: Console) -> None:
     take(store)
     told = (
-        r"^sweep small: process 42 on elsewhere is running it since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC \(last heartbeat \d+ s ago\); wait"
+        r"^sweep small: process 42 on elsewhere has been running it since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC "
+        r"\(last heartbeat \d+ s ago\); wait"
     )
     with pytest.raises(UserError, match=told):
         free_to_drive(store, "small", console)
@@ -191,7 +192,7 @@ def test_a_driver_that_lost_its_lease_writes_nothing_and_is_told_who_has_it(stor
     take(store, this_driver())
     before = content(store)
     for name, call in write_all(store, lease):
-        with pytest.raises(LeaseLost, match=rf"process {os.getpid()} on .* has taken it over at .* UTC, while this driver was silent$"):
+        with pytest.raises(LeaseLost, match=rf"process {os.getpid()} on .* took it over at .* UTC, while this driver was silent$"):
             call()
         assert content(store) == before, name
 

@@ -144,7 +144,7 @@ def test_whoever_lost_the_lease_forgets_what_was_to_be_written_and_is_called(sto
         recorder.started(JOBS[0])
         assert called.wait(timeout=60)
         recorder.finished(JOBS[0])
-    assert (recorder.lost or "").startswith("sweep small: process 2 on elsewhere has taken it over")
+    assert (recorder.lost or "").startswith("sweep small: process 2 on elsewhere took it over")
     assert recorder.unrecorded == 0
     assert finished_keys(store) == frozenset()
     assert sweep_status(store, "small")[0].driver_alive
