@@ -1,6 +1,6 @@
 """Comparison of clocks: nothing breaks where they differ, but times in the database and in logs are inconsistent."""
 
-from orchestrator.doctor.line import Line
+from orchestrator.doctor.check_result import Line
 
 ALLOWED = 5.0
 """Largest difference without a warning, in seconds."""

@@ -1,0 +1,1 @@
+"""Execution on Ray: everything that knows Ray."""

@@ -1,0 +1,59 @@
+"""The function that Ray Tune runs in a worker process: one attempt at one job. The process is reused, and its caches with it."""
+
+import traceback
+from typing import Any
+
+from workers.artifacts.results import BatchRecord, EpochRecord
+from workers.errors import ShortOfMemoryError, SupersededError, damaged, describe
+from workers.progress import throttled
+from workers.spec.job import JOB
+
+_REPORT_SECONDS = 0.5
+
+
+class AttemptFailedError(Exception):
+    """The job failed; what is known about it was reported before."""
+
+
+def attempt(config: dict[str, Any]) -> None:
+    """Run the job in `config`, reporting each training epoch and, now and then, a batch, then `{"done_key": ...}`, or the error and its
+    traceback, or that another attempt has the job.
+
+    Raises:
+        AttemptFailedError: the job failed; Ray then discards the process, whose state (a CUDA context, say) may be spoilt.
+    """
+    from ray import tune
+
+    from workers.data.remote import data_root
+    from workers.runtime.run import Settings, run
+
+    settings = Settings(
+        artifacts=config["artifacts"],
+        data_root=data_root(config["data_root"]),
+        device=config["device"],
+        threads=config["threads"],
+        gpu_share=config["gpus"] or 1.0,
+        examples_per_pass=config["examples_per_pass"],
+    )
+
+    job = JOB.validate_json(config["job"])
+    try:
+        result = run(job, settings, attempt=tune.get_context().get_trial_id(), report=throttled(_report, seconds=_REPORT_SECONDS))
+    except SupersededError as error:
+        tune.report({"superseded": describe(error)})
+        return
+    except Exception as error:
+        short = isinstance(error, ShortOfMemoryError)
+        tune.report({"error": describe(error), "traceback": traceback.format_exc(), "damaged": damaged(error), "short_of_memory": short})
+        raise AttemptFailedError(job.key) from error
+    tune.report({"done_key": job.key, "peak_memory": result.peak_memory})
+
+
+def _report(record: EpochRecord | BatchRecord) -> None:
+    """An epoch as `{"epoch": ...}`, a batch as `{"batch": {"done": ...}}`: to Tune a `done` of its own would be the end of the trial."""
+    from ray import tune
+
+    if isinstance(record, EpochRecord):
+        tune.report({"epoch": record.epoch, "loss": record.loss, "accuracy": record.accuracy})
+    else:
+        tune.report({"batch": record.model_dump()})

@@ -1,0 +1,1 @@
+"""From a space to jobs, and from jobs to a plan."""

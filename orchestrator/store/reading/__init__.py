@@ -1,0 +1,1 @@
+"""Reads of the store, which return frozen values."""

@@ -1,0 +1,1 @@
+"""Tables and public SQL views."""
