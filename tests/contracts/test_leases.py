@@ -138,7 +138,7 @@ def test_a_driver_whose_clock_is_wrong_shows_a_sign_of_life_and_keeps_its_sweep(
     take(store)
     silence(store, "small", seconds=seconds)
     monkeypatch.setattr(leasing, "sleep", lambda _: silence(store, "small", seconds=-5))
-    with pytest.raises(UserError, match="process 42 on elsewhere is running it"):
+    with pytest.raises(UserError, match="process 42 on elsewhere has been running it"):
         free_to_drive(store, "small", console)
 
 
@@ -149,7 +149,7 @@ def test_a_driver_that_was_killed_on_this_machine_is_followed_at_once(store: Sto
         from orchestrator.store.leases import processes
 
         take(store, Driver(host="here", pid=process.pid, process=f"{machine}:{process.pid}:{processes._start(process.pid)}"))
-        with pytest.raises(UserError, match="is running it"):
+        with pytest.raises(UserError, match="has been running it"):
             free_to_drive(store, "small", console)
         process.kill()
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # dead, and its parent has not asked yet

@@ -211,7 +211,7 @@ def test_a_sweep_that_is_running_is_not_merged_into(store: Store, other: Store, 
     record_sweep(other, name="small", space_text="", jobs=JOBS[:1])
     begin_driving(other, "small", "somewhere", 42)
     before = content(other)
-    with pytest.raises(UserError, match="sweep small: process 42 on somewhere is running it"):
+    with pytest.raises(UserError, match="sweep small: process 42 on somewhere has been running it"):
         import_folder(other, exported(store, tmp_path / "export"))
     assert content(other) == before
 

@@ -135,7 +135,7 @@ def test_nothing_goes_that_a_running_sweep_holds(two: Store, artifacts: Artifact
     record_sweep(two, name="small", space_text="narrow", jobs=JOBS[:2])  # the other jobs are out of its space, and still its own
     begin_driving(two, "small", "somewhere", 42)
     before, keys = content(two), artifacts.all_keys()
-    with pytest.raises(UserError, match="sweep small: process 42 on somewhere is running it"):
+    with pytest.raises(UserError, match="sweep small: process 42 on somewhere has been running it"):
         prune(two, artifacts, EVERYTHING, really=True)
     assert prune(two, artifacts, Wanted(failed_attempts=True, orphans=True), really=True) == []
     assert content(two) == before

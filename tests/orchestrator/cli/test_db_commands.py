@@ -104,7 +104,7 @@ def test_a_running_sweep_is_neither_pruned_nor_merged_into(folder: Path) -> None
     with open_store(f"sqlite:///{folder}/sweeps/results.db", upgrade=True) as store:
         lease = begin_driving(store, "small", "somewhere", 42)
         for arguments in (["prune", "--sweep", "small", "--yes"], ["import", "out"]):
-            assert "process 42 on somewhere is running it" in said(*arguments, folder=folder, code=2)
+            assert "process 42 on somewhere has been running it" in said(*arguments, folder=folder, code=2)
         end_driving(store, lease)
     assert len(rows(folder, "small")) == 2
 
