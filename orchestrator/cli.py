@@ -1,4 +1,4 @@
-"""The `robustsweep` command. Everything heavy is imported inside the commands, so that `--help` answers at once."""
+"""The `robustsweep` command. Heavy modules are imported inside the commands, so that `--help` answers at once."""
 
 import sys
 from enum import StrEnum
@@ -45,7 +45,7 @@ app = typer.Typer(
 
 
 class ExecutorChoice(StrEnum):
-    """Where jobs run."""
+    """Place where jobs run."""
 
     ray = "ray"
     inline = "inline"
@@ -63,7 +63,7 @@ def _version(asked: bool) -> None:
 def _root(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")] = False,
 ) -> None:
-    """Launch sweeps, ask for their results."""
+    """Launch sweeps and query their results."""
 
 
 @app.command()
@@ -127,7 +127,7 @@ def plan(  # noqa: PLR0913 (each is an option of the command)
         typer.Option(help="Write each job still to run to this folder as KEY.json, for `python -m workers`.", show_default=False),
     ] = None,
     estimate: Annotated[
-        bool, typer.Option("--estimate", help="Say how long it will take, by the measured times of like jobs in the database.")
+        bool, typer.Option("--estimate", help="Estimate how long it will take, from the measured times of similar jobs in the database.")
     ] = False,
     workers: Annotated[
         int | None, typer.Option(min=1, help="With --estimate: jobs at once.  [default: this machine's cores]", show_default=False)
@@ -232,7 +232,7 @@ app.add_typer(db, name="db")
 
 
 def main() -> None:
-    """The program: a mistake of the user gets one line (or one per problem) and exit code 2, never a traceback."""
+    """Run the program: a user error gets one line (or one per problem) and exit code 2, never a traceback."""
     try:
         hide_arguments()
         app()

@@ -1,4 +1,4 @@
-"""From frozen rows to pandas frames whose columns have the types of their fields, even where a frame is empty."""
+"""Conversion of frozen rows to pandas frames whose columns have the types of their fields, even where a frame is empty."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -16,14 +16,14 @@ _WITH_NONE = {"bool": "boolean", "int64": "Int64"}
 
 
 def frame_of_results(rows: Sequence[ResultRow]) -> pd.DataFrame:
-    """One row each; numbers, truth values and texts have pandas' types, what is none of these is an object."""
+    """Return one row per result; numbers, Booleans and strings have pandas' types, other values are objects."""
     hints = get_type_hints(ResultRow)
     names = [field.name for field in fields(ResultRow)]
     return pd.DataFrame({name: pd.Series([getattr(row, name) for row in rows], dtype=dtype_of(hints[name])) for name in names})
 
 
 def frame_of_models(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
-    """The columns of trained models, each with the type that it has in the results."""
+    """Return trained models as a frame, each column with the type that it has in the results."""
     hints = {**get_type_hints(ResultRow), "seconds": float, "resumed_key": str | None}
     types = {name: dtype_of(hints[name]) if name in hints else None for name in columns}
     by_column = {name: [row[place] for row in rows] for place, name in enumerate(columns)}
@@ -31,13 +31,13 @@ def frame_of_models(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> pd
 
 
 def frame_of_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
-    """The rows of a table; a column's type is that of its values, exact decimals (PostgreSQL's averages) being floats."""
+    """Return a table as a frame; a column's type is that of its values, with exact decimals (PostgreSQL's averages) as floats."""
     plain = [[float(value) if isinstance(value, Decimal) else value for value in row] for row in rows]
     return pd.DataFrame(plain, columns=list(columns), dtype=object).infer_objects()
 
 
 def dtype_of(hint: Any) -> str:
-    """The pandas type of a field: `object` for what is no number, truth value or text."""
+    """Return the pandas type of a field: `object` for anything but a number, Boolean or string."""
     options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     kinds = {kind for option in options if option is not NoneType for kind in _kinds(option)}
     known = _TYPES.get(kinds.pop(), "object") if len(kinds) == 1 else "object"

@@ -9,7 +9,7 @@ from orchestrator.options import DEFAULT_HOME, ArtifactsUrl, Data, Home, StoreUr
 
 
 class ShownAs(StrEnum):
-    """How a job is printed."""
+    """Output format of a job."""
 
     table = "table"
     json = "json"

@@ -1,4 +1,4 @@
-"""What a person sees while a sweep runs: a live table on a terminal, a line now and then in a log file."""
+"""Progress display of a running sweep: a live table on a terminal, a line every few seconds in a log file."""
 
 import threading
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ class _Display:
 
 
 def say(console: Console, text: str) -> None:
-    """Print a line as it is: no markup, no control characters, no colours, no wrapping (a command in it must survive copying)."""
+    """Print a line without markup, control characters, colours or wrapping (so that a command in it can be copied)."""
     console.print(visible(text, keep="\n"), markup=False, highlight=False, soft_wrap=True)
 
 
@@ -73,7 +73,7 @@ def _printed(sweep: RunningSweep, console: Console) -> Iterator[None]:
 
 
 def line(sweep: RunningSweep) -> str:
-    """The progress in one line."""
+    """Describe the progress in one line."""
     counts = sweep.board.counts()
     total = sum(sum(stage.values()) for stage in counts.values())
     numbers = {state: sweep.board.total(state) for state in _STATES}
@@ -90,10 +90,10 @@ def _database(sweep: RunningSweep) -> str:
 
 def _times(sweep: RunningSweep) -> str:
     left = sweep.estimate()
-    return f"elapsed {clock(sweep.elapsed)}, to the end {'?' if left is None else '~' + clock(left)}"
+    return f"elapsed {clock(sweep.elapsed)}, ETA {'?' if left is None else clock(left)}"
 
 
 def clock(seconds: float) -> str:
-    """Seconds as `1:02:03` or `2:03`."""
+    """Format seconds as `1:02:03` or `2:03`."""
     hours, rest = divmod(round(seconds), 3600)
     return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
