@@ -2,20 +2,21 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from decimal import Decimal
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from types import NoneType, TracebackType, UnionType
+from typing import Any, Literal, Self, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from orchestrator.frames import frame_of_models, frame_of_results, frame_of_rows
-from orchestrator.places import DEFAULT_HOME, Places
+from orchestrator.paths import DEFAULT_HOME, Places
 from orchestrator.store import ResultRow, Store, open_store, parse_conditions, result_rows, sweep_names
-from orchestrator.store.examples import outcomes
-from orchestrator.store.sql import ask
-from orchestrator.store.trained import EPOCH_COLUMNS, history, trained_models
+from orchestrator.store.connection.read_only_sql import ask
+from orchestrator.store.reading.example_outcomes import outcomes
+from orchestrator.store.reading.trained_models import EPOCH_COLUMNS, history, trained_models
 from workers.errors import UserError
 
 _HOME_VARIABLE, _STORE_VARIABLE = "ROBUSTSWEEP_HOME", "ROBUSTSWEEP_STORE"
@@ -135,3 +136,41 @@ class Results:
         """
         answer = ask(self._store, statement)
         return frame_of_rows(answer.columns, answer.rows)
+
+
+_TYPES: dict[type, str] = {bool: "bool", int: "int64", float: "float64", str: "str"}
+_TIME = "datetime64[us, UTC]"
+_WITH_NONE = {"bool": "boolean", "int64": "Int64"}
+
+
+def frame_of_results(rows: Sequence[ResultRow]) -> pd.DataFrame:
+    """Return one row per result; numbers, Booleans and strings have pandas' types, other values are objects."""
+    hints = get_type_hints(ResultRow)
+    names = [field.name for field in fields(ResultRow)]
+    return pd.DataFrame({name: pd.Series([getattr(row, name) for row in rows], dtype=dtype_of(hints[name])) for name in names})
+
+
+def frame_of_models(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
+    """Return trained models as a frame, each column with the type that it has in the results."""
+    hints = {**get_type_hints(ResultRow), "seconds": float, "resumed_key": str | None}
+    types = {name: dtype_of(hints[name]) if name in hints else None for name in columns}
+    by_column = {name: [row[place] for row in rows] for place, name in enumerate(columns)}
+    return pd.DataFrame({name: pd.Series(values, dtype=types[name] or _TIME) for name, values in by_column.items()})
+
+
+def frame_of_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
+    """Return a table as a frame; a column's type is that of its values, with exact decimals (PostgreSQL's averages) as floats."""
+    plain = [[float(value) if isinstance(value, Decimal) else value for value in row] for row in rows]
+    return pd.DataFrame(plain, columns=list(columns), dtype=object).infer_objects()
+
+
+def dtype_of(hint: Any) -> str:
+    """Return the pandas type of a field: `object` for anything but a number, Boolean or string."""
+    options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    kinds = {kind for option in options if option is not NoneType for kind in _kinds(option)}
+    known = _TYPES.get(kinds.pop(), "object") if len(kinds) == 1 else "object"
+    return _WITH_NONE.get(known, known) if NoneType in options else known
+
+
+def _kinds(hint: Any) -> set[Any]:
+    return {type(value) for value in get_args(hint)} if get_origin(hint) is Literal else {hint}

@@ -6,16 +6,16 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from search_spaces.attack_groups import Asked
-from search_spaces.filling import filled
-from search_spaces.meaning import attacks_meant, objective_errors
-from search_spaces.parameter import Parameter, Value
-from search_spaces.range_errors import error, relocated
-from search_spaces.ranges import WrittenRange
-from search_spaces.schema import LISTS, SECTIONS, Grid, SpaceName, SpaceTitle
-from search_spaces.search_section import SEARCH_PARTS, Objective, SearchSection
-from search_spaces.searching import SEARCHED, read_ranges
-from workers.fields import Frozen
+from search_spaces.ranges.collect import SEARCHED, read_ranges
+from search_spaces.ranges.objective_attacks import attacks_meant, objective_errors
+from search_spaces.ranges.range_errors import error, relocated
+from search_spaces.ranges.substitute import filled
+from search_spaces.ranges.written_range import WrittenRange
+from search_spaces.schema.attack_groups import Asked
+from search_spaces.schema.grid import LISTS, SECTIONS, Grid, SpaceName, SpaceTitle
+from search_spaces.schema.parameter import Parameter, Value
+from search_spaces.schema.search_section import SEARCH_PARTS, Objective, SearchSection
+from workers.spec.fields import Frozen
 
 S = TypeVar("S")
 Location = tuple[str | int, ...]

@@ -5,11 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.attack_settings import settled
-from workers.defence_spec import DefenceSpec
-from workers.diagnosis_spec import DiagnosisSettings, probes
-from workers.fields import AttackName, DatasetName, DefenceName, Knowledge
-from workers.results import (
+from workers.artifacts.results import (
     CraftOutcome,
     DiagnosisOutcome,
     Environment,
@@ -20,7 +16,11 @@ from workers.results import (
     SurfaceOutcome,
     TrainOutcome,
 )
-from workers.specs import (
+from workers.spec.attack import settled
+from workers.spec.defence import DefenceSpec
+from workers.spec.diagnosis import DiagnosisSettings, probes
+from workers.spec.fields import AttackName, DatasetName, DefenceName, Knowledge
+from workers.spec.job import (
     AttackSettings,
     AttackSpec,
     CraftSpec,
@@ -34,7 +34,7 @@ from workers.specs import (
     TrainingSpec,
     TrainSpec,
 )
-from workers.surface_settings import SurfaceSettings
+from workers.spec.surface import SurfaceSettings
 
 ENVIRONMENT = Environment(host="localhost", device="cpu", threads=1, git_revision=None, versions={"torch": "2.11.0"})
 RANKS = {"layer1.0.conv1": [4, 4, 3, 3], "layer1.0.conv2": [4, 2, 3, 3]}

@@ -21,7 +21,7 @@ attacks:
 # What is not random is measured once: all of the net without a sketch but PGD, which starts at random. That net is the source of what is
 # transferred to the sketched one.
 TINY_JOBS = {"pretrain": 1, "fine_tune": 1, "evaluate": 1 + 2, "craft": 2, "attack": (2 * 1 + 2 * 2 + 1) + (4 + 1 + 1) * 2}
-PROGRAM = [sys.executable, "-W", "error::DeprecationWarning:orchestrator", "-m", "orchestrator.cli"]
+PROGRAM = [sys.executable, "-W", "error::DeprecationWarning:orchestrator", "-m", "orchestrator.cli.main"]
 
 
 def write_space(folder: Path, text: str = TINY, *, name: str = "tiny") -> Path:

@@ -12,7 +12,7 @@ from typing import Self
 from sqlalchemy import select
 
 from orchestrator.store import Store, StoreMissing, finished_keys, open_store, sweep_status
-from orchestrator.store.models import AttemptRecord, JobRecord
+from orchestrator.store.schema.sweep_tables import AttemptRecord, JobRecord
 from tests.commands import TINY, TINY_JOBS, environment, write_space
 
 JOBS = sum(TINY_JOBS.values())

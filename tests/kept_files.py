@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from workers.artifacts import Artifacts, stored_name
+from workers.artifacts.artifacts import Artifacts, stored_name
 
 
 def kept(root: Path, key: str, name: str) -> Path:

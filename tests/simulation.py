@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from orchestrator.board import Board
-from orchestrator.effort import effort
-from workers.specs import Job
+from orchestrator.planning.effort import effort
+from orchestrator.scheduling.job_queue import Board
+from workers.spec.job import Job
 
 _PASSES_PER_SECOND = 10_000.0  # of a ResNet-18 on CIFAR-10, on a GPU of today
 

@@ -11,7 +11,7 @@ import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from orchestrator.store import columns
+from orchestrator.store.schema import base as columns
 
 SLOTS = 2
 
@@ -53,11 +53,11 @@ def main() -> int:
 
     from rich.console import Console
 
-    from orchestrator import launch as launching
-    from orchestrator import leasing
-    from orchestrator.places import Places
-    from orchestrator.running import RunningSweep
-    from orchestrator.store import leases
+    from orchestrator.driver import lease_wait as leasing
+    from orchestrator.driver.sweep_run import RunningSweep
+    from orchestrator.launching import launch as launching
+    from orchestrator.paths import Places
+    from orchestrator.store.leases import leases
     from tests.builders import result_of
     from workers.errors import SupersededError, UserError
 

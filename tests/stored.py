@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import select, update
 
 from orchestrator.store import Store, begin_driving, end_driving, record_failure, record_result, record_sweep, start_attempt
-from orchestrator.store.columns import Base
-from orchestrator.store.models import SweepRecord
+from orchestrator.store.schema.base import Base
+from orchestrator.store.schema.sweep_tables import SweepRecord
 from tests.builders import result_of
-from workers.artifacts import Artifacts
-from workers.specs import Job
+from workers.artifacts.artifacts import Artifacts
+from workers.spec.job import Job
 
 
 def launch(store: Store, jobs: Sequence[Job], *, name: str = "small", space: str = "space: 1", failing: Sequence[Job] = ()) -> None:

@@ -1,8 +1,8 @@
-"""How one job is done: tensors only, with neither Ray nor SQL. `workers.run.run` computes a job; importing `workers` imports no torch."""
+"""One job, done: tensors only, with neither Ray nor SQL. `workers.runtime.run` computes it; importing `workers` imports no torch."""
 
+from workers.artifacts.results import Result
 from workers.errors import ArtifactError, DataError, JobError, UserError
-from workers.keys import KEY_VERSION
-from workers.results import Result
-from workers.specs import Job
+from workers.spec.job import Job
+from workers.spec.keys import KEY_VERSION
 
 __all__ = ["KEY_VERSION", "ArtifactError", "DataError", "Job", "JobError", "Result", "UserError"]

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from workers.artifacts import Artifacts
+from workers.artifacts.artifacts import Artifacts
+from workers.artifacts.results import BatchRecord, EpochRecord, FlagsOutcome
+from workers.artifacts.storage import absolute
 from workers.data.remote import data_root
 from workers.errors import ArtifactError, JobError, SupersededError, UserError
-from workers.reports import throttled
-from workers.results import BatchRecord, EpochRecord, FlagsOutcome
-from workers.specs import JOB, Job
-from workers.storage import absolute
+from workers.progress import throttled
+from workers.spec.job import JOB, Job
 
 _LINE_SECONDS = 5.0
 
@@ -72,7 +72,7 @@ def _read(path: Path) -> Job:
 
 
 def _run(job: Job, arguments: argparse.Namespace) -> None:
-    from workers.run import Settings, run
+    from workers.runtime.run import Settings, run
 
     artifacts = Artifacts(absolute(arguments.artifacts))
     settings = Settings(

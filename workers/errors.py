@@ -35,3 +35,13 @@ class ShortOfMemoryError(JobError):
 
 class NonFiniteError(JobError):
     """What an attack goes by, or where it ends, is not finite."""
+
+
+def damaged(error: Exception) -> str | None:
+    """The key of the job whose files are missing or damaged, if it is that what went wrong."""
+    return error.key if isinstance(error, ArtifactError) and not isinstance(error, StorageError) else None
+
+
+def describe(error: Exception) -> str:
+    """An error in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
-from orchestrator.places import DEFAULT_HOME, Places
+from orchestrator.paths import DEFAULT_HOME, Places
 from orchestrator.store import Store, open_store
 
 

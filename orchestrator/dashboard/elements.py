@@ -10,7 +10,7 @@ import streamlit as st
 from orchestrator.dashboard.context import ground, opened
 from orchestrator.figures import CONFIG, TEMPLATES, Picture
 from orchestrator.figures.picture import Cell, Table
-from orchestrator.store.live import SweepHead, sweep_heads
+from orchestrator.store.reading.dashboard_queries import SweepHead, sweep_heads
 
 TILE = 164  # pixels: two beside each other on a phone
 _TOOLS = 44  # pixels above a figure for its buttons, which are always there on a phone

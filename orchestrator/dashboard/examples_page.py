@@ -6,9 +6,10 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from orchestrator.dashboard.cached_reads import read_rows
 from orchestrator.dashboard.context import opened, places
 from orchestrator.dashboard.elements import choose_sweep, draw, problem
-from orchestrator.dashboard.examples import (
+from orchestrator.dashboard.example_choice import (
     Array,
     Perturbed,
     adversarial_examples,
@@ -21,14 +22,13 @@ from orchestrator.dashboard.examples import (
     perturbation_image,
 )
 from orchestrator.dashboard.models_page import choose_model
-from orchestrator.dashboard.rows import read_rows
 from orchestrator.dashboard.waveforms import waveform_figure
 from orchestrator.figures.picture import Cell, Table
 from orchestrator.store import ResultRow
-from orchestrator.store.live import Crafted, crafted_examples, evaluation_keys
-from orchestrator.store.reading import Flags, example_flags
+from orchestrator.store.reading.dashboard_queries import Crafted, crafted_examples, evaluation_keys
+from orchestrator.store.reading.report_evidence import Flags, example_flags
 from workers.errors import ArtifactError, DataError
-from workers.specs import DataSpec
+from workers.spec.job import DataSpec
 
 _ORDERS = ("in the order of evaluation", "hardest first", "easiest first")
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from orchestrator.dashboard.cached_reads import choose_models, read_rows, read_runs
 from orchestrator.dashboard.context import opened
 from orchestrator.dashboard.elements import choose_sweep, show_picture
-from orchestrator.dashboard.rows import choose_models, read_rows, read_runs
 from orchestrator.figures import (
     Pictures,
     accuracy_curves,
@@ -17,7 +17,7 @@ from orchestrator.figures import (
     training_curves,
 )
 from orchestrator.figures.scatter import Cost
-from orchestrator.store.reading import example_scores, job_costs
+from orchestrator.store.reading.report_evidence import example_scores, job_costs
 
 Draw = Callable[[str, Sequence[str] | None], Pictures]
 _TELLING = "robust accuracy %"

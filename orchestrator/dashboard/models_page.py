@@ -4,18 +4,18 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from orchestrator.dashboard.cached_reads import model_names, read_rows, read_runs
 from orchestrator.dashboard.context import opened
 from orchestrator.dashboard.elements import choose, choose_sweep, frame, show_picture, show_table
-from orchestrator.dashboard.pages import go_to
+from orchestrator.dashboard.navigation import go_to
 from orchestrator.dashboard.results_page import PERCENT, results_frame
-from orchestrator.dashboard.rows import model_names, read_rows, read_runs
 from orchestrator.figures import accuracy_curves, training_curves
 from orchestrator.figures.picture import Cell, Table
-from orchestrator.report.columns import shown_columns
 from orchestrator.store import ResultRow, model_verdicts
-from orchestrator.store.live import places_of
-from orchestrator.store.ranks import rank_in_words
-from orchestrator.store.readings import TrainingRun
+from orchestrator.store.reading.dashboard_queries import places_of
+from orchestrator.store.reading.model_description import rank_in_words
+from orchestrator.store.reading.report_evidence import TrainingRun
+from orchestrator.tables.result_columns import shown_columns
 
 
 def choose_model(sweep: str) -> TrainingRun:

@@ -8,8 +8,8 @@ import plotly.graph_objects as go
 
 from orchestrator.dashboard.context import time_zone
 from orchestrator.figures.theme import PALETTE, drawn
-from orchestrator.plan import STAGES
-from orchestrator.store.live import FinishedJob
+from orchestrator.planning.plan import STAGES
+from orchestrator.store.reading.dashboard_queries import FinishedJob
 
 _MOST_BARS = 40
 _STEPS = (10, 30, 60, 300, 600, 1800, 3600, 4 * 3600, 86_400)

@@ -7,17 +7,25 @@ from datetime import datetime, timedelta
 
 import streamlit as st
 
+from orchestrator.console import clock
 from orchestrator.dashboard.context import at, opened
 from orchestrator.dashboard.elements import TILE, choose_sweep, draw, frame, show_table
-from orchestrator.dashboard.estimate import WINDOW, Left, busy_workers, per_minute, time_left
 from orchestrator.dashboard.machine import Machine, gpus, look
 from orchestrator.dashboard.pace import pace_figure
-from orchestrator.progress import clock
+from orchestrator.dashboard.time_left import WINDOW, Left, busy_workers, per_minute, time_left
 from orchestrator.store import Failure, Store, SweepStatus, failures, sweep_status
-from orchestrator.store.columns import utc_now
-from orchestrator.store.leases import age
-from orchestrator.store.live import FinishedJob, Place, RunningJob, finished_jobs, mean_seconds, places_of, running_jobs
-from workers.fields import Stage
+from orchestrator.store.leases.leases import age
+from orchestrator.store.reading.dashboard_queries import (
+    FinishedJob,
+    Place,
+    RunningJob,
+    finished_jobs,
+    mean_seconds,
+    places_of,
+    running_jobs,
+)
+from orchestrator.store.schema.base import utc_now
+from workers.spec.fields import Stage
 
 _REFRESH, _REFRESH_IDLE = 3.0, 20.0
 _STATES = ("done", "running", "waiting", "failed", "blocked")

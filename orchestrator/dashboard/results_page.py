@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from orchestrator.dashboard.cached_reads import FORMS, choose_models, read_rows
 from orchestrator.dashboard.elements import TILE, choose_sweep, keep
-from orchestrator.dashboard.pages import go_to
-from orchestrator.dashboard.rows import FORMS, choose_models, read_rows
-from orchestrator.report.columns import Column, common_values, shown_columns
-from orchestrator.report.results import render_results
+from orchestrator.dashboard.navigation import go_to
 from orchestrator.report.sweep_page.naming import slug
 from orchestrator.store import ResultRow
+from orchestrator.tables.result_columns import Column, common_values, shown_columns
+from orchestrator.tables.results_table import render_results
 
 _MEASURED = frozenset({"clean %", "robust %", "95% interval", "se examples", "se draws", "se seeds"})
 PERCENT = {name: st.column_config.NumberColumn(format="%.1f") for name in ("clean %", "robust %")}

@@ -5,8 +5,8 @@ import streamlit as st
 from orchestrator.dashboard.context import opened, places
 from orchestrator.dashboard.elements import choose_sweep, problem, show_picture
 from orchestrator.figures import loss_surfaces
+from orchestrator.report.surface_grids import families, surface_grids
 from orchestrator.report.surface_page import heading
-from orchestrator.report.surfaces import families, surface_grids
 from orchestrator.report.sweep_page.sections import surface_draws
 
 

@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from orchestrator.doctor.line import Line
-from orchestrator.tokens import OPEN
+from orchestrator.doctor.check_result import Line
+from orchestrator.executors.ray_tune.tokens import OPEN
 
 _OTHERS = 0o077
 

@@ -1,6 +1,6 @@
 """Clocks that differ: nothing breaks, but times in the database and in logs would not go together."""
 
-from orchestrator.doctor.line import Line
+from orchestrator.doctor.check_result import Line
 
 ALLOWED = 5.0
 """Seconds."""

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from sqlalchemy import false, select, update
 
+from orchestrator.doctor.check_result import Line
 from orchestrator.doctor.clock import compare_clocks
 from orchestrator.doctor.disk import nearest
-from orchestrator.doctor.line import Line
 from orchestrator.store import Store, StoreMissing, migrations, open_store, schema_revision
-from orchestrator.store.leases import Holder, age, database_now, find_holder, is_alive, living_sweeps, refusal
-from orchestrator.store.models import SweepRecord
-from orchestrator.store.urls import parse_url, shown
+from orchestrator.store.connection.urls import parse_url, shown
+from orchestrator.store.leases.leases import Holder, age, database_now, find_holder, is_alive, living_sweeps, refusal
+from orchestrator.store.schema.sweep_tables import SweepRecord
 
 REACH = "check --store (or ROBUSTSWEEP_STORE), that the server runs and lets this user in (PGPASSWORD, ~/.pgpass)"
 _WRITABLE = "give the database's user the rights to write, or another --store"

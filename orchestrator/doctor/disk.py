@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from orchestrator.doctor.line import Line
+from orchestrator.doctor.check_result import Line
 from workers.data.array_cache import user_cache
 from workers.data.remote import DataRoot
 

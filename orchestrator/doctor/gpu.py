@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from orchestrator.doctor.check_result import Line
 from orchestrator.doctor.disk import GIB
-from orchestrator.doctor.line import Line
 
 _DEVICE = Path("/dev/nvidia0")
 

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from orchestrator.doctor.artifacts import ADVICE, Mark, check_artifacts, check_shared
-from orchestrator.doctor.data import Needed, check_data_sets
+from orchestrator.doctor.artifact_store import ADVICE, Mark, check_artifacts, check_shared
+from orchestrator.doctor.check_result import Line, guarded
+from orchestrator.doctor.data_sets import Needed, check_data_sets
 from orchestrator.doctor.disk import check_disk, written_places
 from orchestrator.doctor.gpu import check_gpus
-from orchestrator.doctor.line import Line, guarded
-from orchestrator.doctor.patience import PATIENCE, within
+from orchestrator.doctor.timeout import PATIENCE, within
 from orchestrator.doctor.versions import versions_here
 from workers.data.remote import DataRoot
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from orchestrator.doctor.check_result import Line, first_line
 from orchestrator.doctor.clock import compare_clocks
-from orchestrator.doctor.line import Line, first_line
 from orchestrator.doctor.node import Answer, Question, inspect_node
 from orchestrator.doctor.versions import compare_versions
 

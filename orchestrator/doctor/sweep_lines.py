@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 
-from orchestrator.doctor.line import Line
-from orchestrator.places import Places
-from orchestrator.planning import estimated, look_ahead
-from orchestrator.preflight import check_backends, check_sizes
-from orchestrator.progress import clock
-from orchestrator.report.estimate import cost_of
-from orchestrator.search.foresight import foresee
-from orchestrator.sweep import expand
+from orchestrator.console import clock
+from orchestrator.doctor.check_result import Line
+from orchestrator.launching.preview import estimated, look_ahead
+from orchestrator.paths import Places
+from orchestrator.planning.expand import expand
+from orchestrator.planning.prelaunch_checks import check_backends, check_sizes
+from orchestrator.scheduling.estimate_text import cost_of
+from orchestrator.search.possible_jobs import foresee
 from search_spaces import LoadedSpace, load_space
 from workers.errors import UserError
-from workers.specs import AttackSpec, CraftSpec, Job
+from workers.spec.job import AttackSpec, CraftSpec, Job
 
 
 def load(space: str, overrides: Sequence[str]) -> tuple[LoadedSpace, list[Job]]:

@@ -6,8 +6,8 @@ from importlib.metadata import PackageNotFoundError, requires, version
 
 from packaging.requirements import Requirement
 
-from orchestrator.doctor.line import Line
-from workers.environment import package_versions, source_revision
+from orchestrator.doctor.check_result import Line
+from workers.runtime.environment import package_versions, source_revision
 
 _SHOWN = ("python", "robustsweep", "torch", "ray", "numpy")
 _EXTRA = re.compile(r"\bextra\b")

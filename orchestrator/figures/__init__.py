@@ -5,9 +5,9 @@ from orchestrator.figures.difficulty import example_difficulty
 from orchestrator.figures.heat import rank_heat_maps
 from orchestrator.figures.picture import Picture, Pictures, plain
 from orchestrator.figures.scatter import cost_plots, model_points, pareto_fronts
-from orchestrator.figures.surface import Surface, loss_surfaces
+from orchestrator.figures.surface_contours import Surface, loss_surfaces
 from orchestrator.figures.theme import CONFIG, TEMPLATES
-from orchestrator.figures.training import training_curves
+from orchestrator.figures.training_curves import training_curves
 
 __all__ = [
     "CONFIG",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from orchestrator.figures.conditions import Condition, Line, conditions, hover_settings, line_names, line_of
+from orchestrator.figures.attack_conditions import Condition, Line, conditions, hover_settings, line_names, line_of
 from orchestrator.figures.picture import Picture, Pictures, Table, lines, percent, plain
 from orchestrator.figures.theme import Marks, drawn, faded, percent_axis
 from orchestrator.store import ResultRow

@@ -8,7 +8,7 @@ import numpy as np
 
 from orchestrator.figures.picture import Cell, Picture, Pictures, Table, plain
 from orchestrator.figures.theme import DASHES, PALETTE, drawn, percent_axis
-from orchestrator.store.readings import ExampleScores
+from orchestrator.store.reading.report_evidence import ExampleScores
 
 _BINS = 20
 _WORDS = {"none": "clean"}

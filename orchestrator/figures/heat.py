@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
-from orchestrator.figures.conditions import Condition, conditions
+from orchestrator.figures.attack_conditions import Condition, conditions
 from orchestrator.figures.picture import Picture, Pictures, Table, percent, plain
 from orchestrator.figures.theme import BESIDE_A_SCALE, SEQUENTIAL, drawn
-from orchestrator.report.columns import Column, model_columns
 from orchestrator.store import ResultRow
-from orchestrator.store.ranks import rank_in_words
+from orchestrator.store.reading.model_description import rank_in_words
+from orchestrator.tables.result_columns import Column, model_columns
 
 _ON_THE_AXES = frozenset({"theta", "rank", "seed", "model key"})
 _FEWEST = 2

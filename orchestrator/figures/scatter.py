@@ -7,11 +7,11 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from orchestrator.figures.conditions import Condition, Line, conditions, hover_settings, line_names, line_of
+from orchestrator.figures.attack_conditions import Condition, Line, conditions, hover_settings, line_names, line_of
 from orchestrator.figures.picture import Cell, Picture, Pictures, Table, lines, percent, plain
 from orchestrator.figures.theme import Marks, drawn, percent_axis
 from orchestrator.store import ResultRow
-from orchestrator.store.readings import JobCosts
+from orchestrator.store.reading.report_evidence import JobCosts
 
 Cost = Literal["training seconds", "attack seconds", "parameters"]
 MOST_NAMED = 16

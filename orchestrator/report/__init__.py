@@ -1,8 +1,8 @@
 """Tables for people and machines, made from what the store returns."""
 
-from orchestrator.report.results import FORMATS, Format, render_results
-from orchestrator.report.status import plan_json, render_failures, render_plan, render_status, status_json
-from orchestrator.report.verdicts import render_verdicts, verdicts_json
+from orchestrator.tables.results_table import FORMATS, Format, render_results
+from orchestrator.tables.status_table import plan_json, render_failures, render_plan, render_status, status_json
+from orchestrator.tables.verdicts_table import render_verdicts, verdicts_json
 
 __all__ = [
     "FORMATS",

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from orchestrator.places import Places
-from orchestrator.store.details import JobDetails
-from workers.artifacts import JOB_FILE, RESULT_FILE, Artifacts, stored_name
+from orchestrator.paths import Places
+from orchestrator.store.reading.job_details import JobDetails
+from workers.artifacts.artifacts import JOB_FILE, RESULT_FILE, Artifacts, stored_name
 from workers.errors import ArtifactError
-from workers.fields import DatasetName
+from workers.spec.fields import DatasetName
 
 _MADE_WITHOUT_FILES: frozenset[DatasetName] = frozenset({"digits", "tones"})
 

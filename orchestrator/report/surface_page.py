@@ -6,13 +6,13 @@ from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 
-from orchestrator.places import Places
-from orchestrator.report.atomic import replace_file
-from orchestrator.report.surfaces import SurfaceGrid, families, surface_grids
+from orchestrator.atomic_write import replace_file
+from orchestrator.paths import Places
+from orchestrator.report.surface_grids import SurfaceGrid, families, surface_grids
 from orchestrator.store import SurfaceRow, open_store
-from orchestrator.store.ranks import rank_in_words
+from orchestrator.store.reading.model_description import rank_in_words
 from workers.errors import UserError
-from workers.fields import positive_fraction
+from workers.spec.fields import positive_fraction
 
 _STYLE = """
 :root { color-scheme: light; font: 15px/1.45 system-ui, sans-serif; color: #222; background: #fff; }

@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.colors import get_colorscale
 
-from orchestrator.report.surfaces import SurfaceGrid
+from orchestrator.report.surface_grids import SurfaceGrid
 
 _SCALE, _LEVELS, _RED = "Viridis", 16, "#e8112d"
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from orchestrator.planning.expand import applicable
+from orchestrator.statistics.intervals import Correct
+from orchestrator.statistics.worst_case import worst_case
 from orchestrator.store import interval_over_seeds
-from orchestrator.store.intervals import Correct
-from orchestrator.store.outcomes import JobOutcome
-from orchestrator.store.worst_case import worst_case
-from orchestrator.sweep import applicable
+from orchestrator.store.reading.sweep_outcomes import JobOutcome
 from search_spaces import Asked, Grid, Objective, Space
-from workers.fields import CRAFTED
-from workers.specs import AttackSpec, EvaluateSpec, Job, TrainSpec
+from workers.spec.fields import CRAFTED
+from workers.spec.job import AttackSpec, EvaluateSpec, Job, TrainSpec
 
 _UNMEASURED = "the worst case of a randomised model needs two repeats or draws: one chooses the attack, the other scores it"
 

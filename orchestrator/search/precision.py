@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from orchestrator.search.objectives import Evidence, Reading
 from search_spaces import Precision
-from workers.specs import AttackSpec, EvaluateSpec, Job
+from workers.spec.job import AttackSpec, EvaluateSpec, Job
 
 
 def further_repeats(precision: Precision, evidence: Evidence, readings: Sequence[Reading]) -> list[Job]:

@@ -12,11 +12,17 @@ from optuna.study import Study
 from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from orchestrator.plan import make_plan
-from orchestrator.preflight import check_sizes
-from orchestrator.recorder import Recorder
-from orchestrator.search.course import Complete, Courses, Failed, Pruned
-from orchestrator.search.ledger import (
+from orchestrator.driver.recorder import Recorder
+from orchestrator.planning.expand import distinct, jobs_of
+from orchestrator.planning.plan import make_plan
+from orchestrator.planning.prelaunch_checks import check_sizes
+from orchestrator.search.baseline_trials import parent_of
+from orchestrator.search.rung_table import PROMOTES, inherited
+from orchestrator.search.samplers import random_sampler, sampler_of
+from orchestrator.search.search_progress import Outlook
+from orchestrator.search.studies import is_exhausted, mark_exhausted
+from orchestrator.search.suggest import Values, suggest
+from orchestrator.search.trial_index import (
     FAILED,
     FAILED_PARENT,
     IDENTITY,
@@ -30,21 +36,16 @@ from orchestrator.search.ledger import (
     evaluated,
     identity_of,
 )
-from orchestrator.search.outlook import Outlook
-from orchestrator.search.parents import parent_of
-from orchestrator.search.rungs import PROMOTES, inherited
-from orchestrator.search.samplers import random_sampler, sampler_of
-from orchestrator.search.studies import is_exhausted, mark_exhausted
-from orchestrator.search.suggest import Values, suggest
+from orchestrator.search.trial_plan import Complete, Courses, Failed, Pruned
 from orchestrator.search.trials import LiveTrial, tell, tell_like
-from orchestrator.store import Store, finished_keys, write
-from orchestrator.store.leases import confirm
-from orchestrator.store.urls import scrubbed
-from orchestrator.sweep import distinct, jobs_of
+from orchestrator.store import Store, finished_keys
+from orchestrator.store.connection.urls import scrubbed
+from orchestrator.store.leases.leases import confirm
+from orchestrator.store.writing import record as write
 from search_spaces import Grid, Space
-from workers.artifacts import Artifacts
+from workers.artifacts.artifacts import Artifacts
 from workers.errors import UserError
-from workers.specs import Job
+from workers.spec.job import Job
 
 _REPEATING = 5  # suggestions in a row without a new configuration, after which random ones are tried
 _EXHAUSTED = 100  # suggestions in a row without a new configuration, after which the search is exhausted

@@ -13,7 +13,7 @@ from optuna.study import Study
 
 from orchestrator.search.suggest import distribution
 from search_spaces import Parameter, Space
-from search_spaces.filling import ABSENT, put
+from search_spaces.ranges.substitute import ABSENT, put
 from workers.errors import UserError
 
 _FIXED, _OBJECTIVES, _EXHAUSTED, N_TRIALS = "fixed_settings", "objectives", "exhausted", "n_trials"

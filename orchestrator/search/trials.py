@@ -9,9 +9,9 @@ from optuna.study import Study
 from optuna.study._constrained_optimization import _CONSTRAINTS_KEY
 from optuna.trial import FrozenTrial, TrialState
 
-from orchestrator.search.course import Complete, Course, Failed, Pruned, Verdict
-from orchestrator.search.ledger import JOB_KEYS, KIND, MODEL_KEY, REASON, TWIN
-from workers.specs import Job
+from orchestrator.search.trial_index import JOB_KEYS, KIND, MODEL_KEY, REASON, TWIN
+from orchestrator.search.trial_plan import Complete, Course, Failed, Pruned, Verdict
+from workers.spec.job import Job
 
 
 @dataclass

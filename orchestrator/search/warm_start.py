@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState, create_trial
 
-from orchestrator.search.course import Complete, WholeCourse
-from orchestrator.search.ledger import IDENTITY, JOB_KEYS, KIND, MODEL_KEY, WARM_START, evaluated, identity_of
+from orchestrator.planning.expand import distinct, jobs_of
 from orchestrator.search.suggest import distribution, values_of
-from orchestrator.store import write
-from orchestrator.store.trained_specs import TrainedSpec, trained_specs
-from orchestrator.sweep import distinct, jobs_of
+from orchestrator.search.trial_index import IDENTITY, JOB_KEYS, KIND, MODEL_KEY, WARM_START, evaluated, identity_of
+from orchestrator.search.trial_plan import Complete, WholeCourse
+from orchestrator.store.reading.trained_models import TrainedSpec, trained_specs
+from orchestrator.store.writing import record as write
 from search_spaces import Grid, Parameter, Space, Value
 
 if TYPE_CHECKING:

@@ -1,17 +1,17 @@
 """The results store: SQL tables of sweeps, jobs, attempts and results. Only the driver writes; readers get frozen values."""
 
-from orchestrator.store.conditions import Condition, field_name, parse_conditions
-from orchestrator.store.driving import begin_driving, end_driving, heartbeat, launch_sweep
-from orchestrator.store.examples import success_probabilities
-from orchestrator.store.intervals import accuracy_interval, interval_over_seeds
-from orchestrator.store.progress import failures, sweep_status
-from orchestrator.store.query import finished_keys, job_keys, result_rows, sweep_names
-from orchestrator.store.session import Store, StoreMissing, open_store, schema_revision
-from orchestrator.store.spread import Spread, standard_errors
-from orchestrator.store.surfaces import surface_rows
-from orchestrator.store.values import Failure, ModelVerdict, ResultRow, StageCounts, SurfaceRow, SweepStatus
-from orchestrator.store.verdicts import model_verdicts
-from orchestrator.store.write import record_failure, record_result, record_sweep, start_attempt
+from orchestrator.statistics.intervals import accuracy_interval, interval_over_seeds
+from orchestrator.statistics.spread import Spread, standard_errors
+from orchestrator.store.connection.session import Store, StoreMissing, open_store, schema_revision
+from orchestrator.store.reading.conditions import Condition, field_name, parse_conditions
+from orchestrator.store.reading.example_outcomes import success_probabilities
+from orchestrator.store.reading.model_verdicts import model_verdicts
+from orchestrator.store.reading.result_rows import finished_keys, job_keys, result_rows, sweep_names
+from orchestrator.store.reading.surface_rows import surface_rows
+from orchestrator.store.reading.sweep_status import failures, sweep_status
+from orchestrator.store.reading.values import Failure, ModelVerdict, ResultRow, StageCounts, SurfaceRow, SweepStatus
+from orchestrator.store.writing.driver_lease import begin_driving, end_driving, heartbeat, launch_sweep
+from orchestrator.store.writing.record import record_failure, record_result, record_sweep, start_attempt
 
 __all__ = [
     "Condition",

@@ -1,6 +1,6 @@
 """Whether a model's robustness is real, as far as its measurements tell. Pure functions: no SQL, no torch, no Ray."""
 
-from orchestrator.verdict.duels import Check
+from orchestrator.verdict.attack_comparison import Check
 from orchestrator.verdict.evidence import Evidence, Flags, Gradients, Tried
 from orchestrator.verdict.judge import GRAVEST_FIRST, RULES, VERDICTS, Judgement, Verdict, judge, reasons
 

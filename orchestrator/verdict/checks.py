@@ -10,7 +10,7 @@ optimisation, failure of the unconstrained attack).
 from collections.abc import Callable, Hashable, Iterable
 from itertools import product
 
-from orchestrator.verdict.duels import (
+from orchestrator.verdict.attack_comparison import (
     MARGIN,
     Check,
     Duel,

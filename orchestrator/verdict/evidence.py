@@ -8,8 +8,8 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.attack_settings import KINDS
-from workers.fields import AttackName
+from workers.spec.attack import KINDS
+from workers.spec.fields import AttackName
 
 Flags = NDArray[np.bool_]
 GAP = 1e-9

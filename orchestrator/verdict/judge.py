@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from orchestrator.verdict.attack_comparison import Check
 from orchestrator.verdict.checks import (
     check_black_box,
     check_eot,
@@ -13,7 +14,6 @@ from orchestrator.verdict.checks import (
     check_single_step,
     check_unbounded,
 )
-from orchestrator.verdict.duels import Check
 from orchestrator.verdict.evidence import Evidence
 
 Verdict = Literal["sound", "suspicious", "unsound"]

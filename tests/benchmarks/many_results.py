@@ -11,9 +11,15 @@ import numpy as np
 from sqlalchemy import Connection, insert
 
 from orchestrator.store import Store
-from orchestrator.store.columns import Base
-from orchestrator.store.models import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
-from orchestrator.store.result_models import AttackResultRecord, CleanResultRecord, EnvironmentRecord, TrainedModelRecord, WorstCaseRecord
+from orchestrator.store.schema.base import Base
+from orchestrator.store.schema.result_tables import (
+    AttackResultRecord,
+    CleanResultRecord,
+    EnvironmentRecord,
+    TrainedModelRecord,
+    WorstCaseRecord,
+)
+from orchestrator.store.schema.sweep_tables import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
 
 ATTACKS = ("fgsm", "bim", "pgd", "apgd_ce", "square")
 KNOWLEDGE = ("randomized", "omniscient")

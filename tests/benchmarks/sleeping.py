@@ -13,16 +13,17 @@ from typing import Any
 
 from ray.cluster_utils import Cluster
 
-from orchestrator.critical_path import CriticalPathBoard
-from orchestrator.driver import RayExecutor
-from orchestrator.effort import effort
-from orchestrator.executors import Folders, Resources
-from orchestrator.recorder import Recorder
-from orchestrator.running import RunningSweep
-from orchestrator.store import Store, begin_driving, write
+from orchestrator.driver.recorder import Recorder
+from orchestrator.driver.sweep_run import RunningSweep
+from orchestrator.executors.base import Folders, Resources
+from orchestrator.executors.ray_tune.executor import RayExecutor
+from orchestrator.planning.effort import effort
+from orchestrator.scheduling.critical_path import CriticalPathBoard
+from orchestrator.store import Store, begin_driving
+from orchestrator.store.writing import record as write
 from tests.builders import result_of
-from workers.artifacts import Artifacts
-from workers.specs import Job
+from workers.artifacts.artifacts import Artifacts
+from workers.spec.job import Job
 
 Seconds = Callable[[Job], float]
 
@@ -111,7 +112,7 @@ def sleeper(seconds: dict[str, float]) -> Callable[[dict[str, Any]], None]:
     def sleep(config: dict[str, Any]) -> None:
         from ray import tune
 
-        from workers.specs import JOB
+        from workers.spec.job import JOB
 
         job = JOB.validate_json(config["job"])
         time.sleep(seconds[job.key])

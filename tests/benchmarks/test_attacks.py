@@ -11,14 +11,14 @@ from torch.nn import functional as F  # noqa: N812
 from tests.benchmarks.conftest import Record
 from tests.benchmarks.test_layers import Work, batch, input_gradient, network, seconds, two_threads
 from tests.builders import attack_settings
-from workers.artifacts import Artifacts
+from workers.artifacts.artifacts import Artifacts
 from workers.attacks import ATTACKS, Memory
 from workers.data import DATASETS
-from workers.device_data import DeviceSplit
-from workers.evaluate import attacker, correct_flags
-from workers.fields import Draws, Randomness
+from workers.data.device_split import DeviceSplit
+from workers.measure.evaluate import attacker, correct_flags
 from workers.models import Network, build
-from workers.specs import ModelSpec, TrainingSpec
+from workers.spec.fields import Draws, Randomness
+from workers.spec.job import ModelSpec, TrainingSpec
 from workers.train import Checkpoint, train
 
 __all__ = ["two_threads"]

@@ -12,11 +12,11 @@ import numpy as np
 import optuna
 import pytest
 
-from orchestrator.search.ledger import KIND, PARENT
-from orchestrator.search.parents import parent_of
+from orchestrator.planning.expand import distinct, jobs_of
+from orchestrator.search.baseline_trials import parent_of
 from orchestrator.search.samplers import sampler_of
 from orchestrator.search.suggest import Values, suggest
-from orchestrator.sweep import distinct, jobs_of
+from orchestrator.search.trial_index import KIND, PARENT
 from search_spaces import Space, parse_space
 from tests.benchmarks.conftest import Record
 

@@ -11,10 +11,10 @@ from torch.nn import functional as F  # noqa: N812
 
 from tests.benchmarks.conftest import Record
 from workers.data import DATASETS
-from workers.fields import ExecutionChoice
 from workers.layers import LatentSketch, TuckerLayer, cheaper_execution
 from workers.models import Network, build
-from workers.specs import ModelSpec
+from workers.spec.fields import ExecutionChoice
+from workers.spec.job import ModelSpec
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(1800)]
 REPEATS = 5

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, or_, select
 
-from orchestrator.places import Places
+from orchestrator.paths import Places
 from orchestrator.report.sweep_page import ReportOptions, report_sweep
 from orchestrator.store import open_store
-from orchestrator.store.models import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord
-from orchestrator.store.result_models import AttackResultRecord, CleanResultRecord
+from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord
+from orchestrator.store.schema.sweep_tables import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord
 from tests.benchmarks.conftest import Record
 from tests.benchmarks.many_results import fill
 

@@ -14,17 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.board import Board
-from orchestrator.critical_path import CriticalPathBoard
-from orchestrator.effort import effort
+from orchestrator.planning.effort import effort
+from orchestrator.planning.expand import expand
+from orchestrator.scheduling.critical_path import CriticalPathBoard
+from orchestrator.scheduling.job_queue import Board
 from orchestrator.store import open_store
-from orchestrator.sweep import expand
 from search_spaces import load_space
 from tests.benchmarks.conftest import Record
 from tests.benchmarks.many_results import fill
 from tests.benchmarks.sleeping import cluster, run_asleep
 from tests.simulation import gpu_seconds, shortest, simulate
-from workers.specs import Job
+from workers.spec.job import Job
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(900)]
 WORKERS, GPUS = 16, 64

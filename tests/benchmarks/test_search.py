@@ -10,9 +10,9 @@ import optuna
 import pytest
 from optuna.trial import create_trial
 
-from orchestrator.search.ledger import IDENTITY, JOB_KEYS, MODEL_KEY
 from orchestrator.search.search import Search
 from orchestrator.search.suggest import distribution
+from orchestrator.search.trial_index import IDENTITY, JOB_KEYS, MODEL_KEY
 from search_spaces import Space
 from tests.benchmarks.conftest import Record
 from tests.contracts.conftest import fresh_database, postgres_server

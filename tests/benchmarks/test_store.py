@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from orchestrator.store import Store, open_store, parse_conditions, result_rows
-from orchestrator.store.export import export_store
-from orchestrator.store.merge import import_folder
-from orchestrator.store.sql import ask
+from orchestrator.store.connection.read_only_sql import ask
+from orchestrator.store.maintenance.export_archive import export_store
+from orchestrator.store.maintenance.import_archive import import_folder
 from tests.benchmarks.conftest import Record
 from tests.benchmarks.many_results import RESULTS_PER_MODEL, fill
 

@@ -10,8 +10,8 @@ from sqlalchemy import create_engine, make_url, text
 
 from orchestrator.store import Store, open_store
 from tests.object_store import BUCKET, s3_server
-from workers.artifacts import Artifacts
-from workers.object_storage import FsspecStorage
+from workers.artifacts.artifacts import Artifacts
+from workers.artifacts.storage.object_store import FsspecStorage
 
 _NUMBERS = itertools.count()
 

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from tests.builders import evaluate_job, flags_result, pretrain_job, train_result
-from workers.artifacts import Artifacts, JobFolder, stored_name
+from workers.artifacts.artifacts import Artifacts, JobFolder, stored_name
 from workers.errors import ArtifactError, SupersededError
 
 JOB = pretrain_job()

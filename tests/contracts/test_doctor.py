@@ -6,12 +6,12 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import make_url, text
 
-from orchestrator.doctor.artifacts import check_artifacts, check_shared, marked
+from orchestrator.doctor.artifact_store import check_artifacts, check_shared, marked
+from orchestrator.doctor.check_result import guarded
 from orchestrator.doctor.database import check_database
-from orchestrator.doctor.line import guarded
 from orchestrator.store import Store, open_store
 from tests.object_store import BUCKET
-from workers.storage import open_storage
+from workers.artifacts.storage import open_storage
 
 
 def test_a_database_without_tables_is_in_order_and_stays_so(url: str) -> None:

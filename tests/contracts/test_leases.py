@@ -13,8 +13,8 @@ import pytest
 from rich.console import Console
 from sqlalchemy import select, update
 
-from orchestrator import leasing
-from orchestrator.leasing import free_to_drive, this_driver
+from orchestrator.driver import lease_wait as leasing
+from orchestrator.driver.lease_wait import free_to_drive, this_driver
 from orchestrator.report import render_status
 from orchestrator.store import (
     Store,
@@ -28,9 +28,9 @@ from orchestrator.store import (
     start_attempt,
     sweep_status,
 )
-from orchestrator.store.columns import utc_now
-from orchestrator.store.leases import Driver, Lease, LeaseLost, LeaseTaken, holder_of
-from orchestrator.store.models import AttemptRecord, SweepRecord
+from orchestrator.store.leases.leases import Driver, Lease, LeaseLost, LeaseTaken, holder_of
+from orchestrator.store.schema.base import utc_now
+from orchestrator.store.schema.sweep_tables import AttemptRecord, SweepRecord
 from tests.builders import result_of, small_plan
 from tests.commands import environment
 from tests.stored import content, silence
@@ -145,7 +145,7 @@ def test_a_driver_that_was_killed_on_this_machine_is_followed_at_once(store: Sto
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as process:
         name = this_driver().process or ""
         machine = name.rsplit(":", 2)[0]
-        from orchestrator.store import processes
+        from orchestrator.store.leases import processes
 
         take(store, Driver(host="here", pid=process.pid, process=f"{machine}:{process.pid}:{processes._start(process.pid)}"))
         with pytest.raises(UserError, match="is running it"):

@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
-from orchestrator.recorder import Recorder
+from orchestrator.driver.recorder import Recorder
 from orchestrator.store import open_store
 from tests.commands import PROGRAM, TINY, environment, robustsweep, write_space
 from tests.contracts.conftest import fresh_database
 from tests.stored import content
-from workers.artifacts import Artifacts
+from workers.artifacts.artifacts import Artifacts
 from workers.errors import UserError
 
 PASSWORD = "tell-n0body"

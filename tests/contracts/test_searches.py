@@ -9,8 +9,8 @@ from optuna.trial import TrialState
 from sqlalchemy import inspect
 
 from orchestrator.store import open_store
-from orchestrator.store.session import schema_revision
-from orchestrator.store.urls import parse_url
+from orchestrator.store.connection.session import schema_revision
+from orchestrator.store.connection.urls import parse_url
 from tests.orchestrator.search.synthetic import Laboratory, searched, space_text
 
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, insert, update
 
-from orchestrator.plan import make_plan
+from orchestrator.planning.plan import make_plan
 from orchestrator.store import Store, begin_driving, end_driving, finished_keys, record_result, start_attempt
-from orchestrator.store.check import check_store, flags_problem
-from orchestrator.store.columns import Base
+from orchestrator.store.maintenance.check import check_store, flags_problem
+from orchestrator.store.schema.base import Base
 from tests.builders import small_plan
 from tests.kept_files import kept
 from tests.stored import content, launch, leave_artifacts, silence
-from workers.artifacts import Artifacts
+from workers.artifacts.artifacts import Artifacts
 
 JOBS = small_plan()
 FULL, MODEL, CRAFTED, EVALUATION, ATTACK = JOBS[:5]

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from orchestrator.statistics.differences import paired_difference
 from orchestrator.store import Store, record_result, record_sweep
-from orchestrator.store.comparison import compare_sweeps
-from orchestrator.store.differences import paired_difference
+from orchestrator.store.reading.paired_results import compare_sweeps
 from tests.builders import attack_job, craft_job, evaluate_job, fine_tune_job, flags_result, pretrain_job, result_of, transfer_job
 from workers.errors import UserError
-from workers.specs import Job
+from workers.spec.job import Job
 
 
 def finish(store: Store, sweep: str, *jobs: Job) -> None:

@@ -16,7 +16,7 @@ from orchestrator.store import (
 )
 from tests.builders import attack_job, attack_settings, evaluate_job, fine_tune_job, flags_result, pretrain_job, result_of
 from workers.errors import UserError
-from workers.specs import Job, TrainSpec
+from workers.spec.job import Job, TrainSpec
 
 RNG = np.random.default_rng(0)
 

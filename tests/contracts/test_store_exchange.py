@@ -27,13 +27,13 @@ from orchestrator.store import (
     sweep_names,
     sweep_status,
 )
-from orchestrator.store.columns import Base, utc_now
-from orchestrator.store.ensembles import refresh_worst_cases
-from orchestrator.store.exchange import FORMAT_VERSION, read_manifest
-from orchestrator.store.export import export_store
-from orchestrator.store.merge import import_folder
+from orchestrator.store.maintenance.archive_format import FORMAT_VERSION, read_manifest
+from orchestrator.store.maintenance.export_archive import export_store
+from orchestrator.store.maintenance.import_archive import import_folder
 from orchestrator.store.migrations import REVISIONS
-from orchestrator.store.models import AttemptRecord, JobRecord, SweepJobRecord, SweepRecord
+from orchestrator.store.schema.base import Base, utc_now
+from orchestrator.store.schema.sweep_tables import AttemptRecord, JobRecord, SweepJobRecord, SweepRecord
+from orchestrator.store.writing.worst_case_table import refresh_worst_cases
 from tests.builders import attack_job, attack_settings, fine_tune_job, flags_result, pretrain_job, result_of, small_plan
 from tests.commands import environment
 from tests.stored import content, launch
@@ -334,7 +334,7 @@ def test_an_export_appears_whole_and_replaces_only_an_export(store: Store, tmp_p
     with pytest.raises(UserError, match="exists; --force replaces it"):
         exported(store, folder)
     with monkeypatch.context() as patched:
-        patched.setattr("orchestrator.store.export._write_table", lambda *_: 1 / 0)
+        patched.setattr("orchestrator.store.maintenance.export_archive._write_table", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             export_store(store, folder, sweeps=(), force=True)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == first

@@ -3,11 +3,19 @@
 import pytest
 
 from orchestrator.store import Store, begin_driving, end_driving, record_failure, record_result, record_sweep, start_attempt
-from orchestrator.store.live import crafted_examples, finished_jobs, mean_seconds, places_of, running_elsewhere, running_jobs, sweep_heads
+from orchestrator.store.reading.dashboard_queries import (
+    crafted_examples,
+    finished_jobs,
+    mean_seconds,
+    places_of,
+    running_elsewhere,
+    running_jobs,
+    sweep_heads,
+)
 from tests.builders import ENVIRONMENT, result_of, small_plan
 from tests.stored import silence
 from workers.errors import UserError
-from workers.specs import Job
+from workers.spec.job import Job
 
 
 @pytest.fixture

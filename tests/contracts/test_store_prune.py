@@ -18,13 +18,13 @@ from orchestrator.store import (
     start_attempt,
     sweep_names,
 )
-from orchestrator.store.columns import Base
-from orchestrator.store.ensembles import refresh_worst_cases
-from orchestrator.store.models import AttemptRecord, SweepJobRecord
-from orchestrator.store.prune import Wanted, prune
+from orchestrator.store.maintenance.prune import Wanted, prune
+from orchestrator.store.schema.base import Base
+from orchestrator.store.schema.sweep_tables import AttemptRecord, SweepJobRecord
+from orchestrator.store.writing.worst_case_table import refresh_worst_cases
 from tests.builders import attack_job, small_plan
 from tests.stored import content, launch, leave_artifacts
-from workers.artifacts import Artifacts
+from workers.artifacts.artifacts import Artifacts
 from workers.errors import UserError
 
 JOBS, OTHERS = small_plan(), small_plan(theta=0.3)

@@ -5,11 +5,11 @@ import pytest
 from sqlalchemy import update
 
 from orchestrator.store import Store, record_result, record_sweep
-from orchestrator.store.reading import example_flags, example_scores, job_costs, provenance, training_runs
-from orchestrator.store.result_models import AttackResultRecord
+from orchestrator.store.reading.report_evidence import example_flags, example_scores, job_costs, provenance, training_runs
+from orchestrator.store.schema.result_tables import AttackResultRecord
 from tests.builders import ENVIRONMENT, attack_job, evaluate_job, flags_result, pretrain_job, result_of, small_plan, train_result
 from workers.errors import UserError
-from workers.specs import Job
+from workers.spec.job import Job
 
 
 def fill(store: Store, jobs: list[Job], *, sweep: str = "small") -> None:

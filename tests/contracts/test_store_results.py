@@ -5,9 +5,9 @@ import pytest
 from sqlalchemy import event
 
 from orchestrator.store import ResultRow, Store, accuracy_interval, record_result, record_sweep, result_rows, standard_errors
-from orchestrator.store.aggregate import Setting
-from orchestrator.store.result_models import AttackResultRecord
-from orchestrator.store.sql import ask
+from orchestrator.store.connection.read_only_sql import ask
+from orchestrator.store.reading.aggregate import Setting
+from orchestrator.store.schema.result_tables import AttackResultRecord
 from tests.builders import (
     RANKS,
     attack_job,
@@ -22,10 +22,10 @@ from tests.builders import (
     small_plan,
     transfer_job,
 )
-from workers.attack_settings import AttackSettings
 from workers.errors import UserError
-from workers.fields import AttackName, SignGradientName
-from workers.specs import Job, TrainSpec
+from workers.spec.attack import AttackSettings
+from workers.spec.fields import AttackName, SignGradientName
+from workers.spec.job import Job, TrainSpec
 
 
 def finish(store: Store, *jobs: Job, sweep: str = "small") -> None:

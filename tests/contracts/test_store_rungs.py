@@ -5,16 +5,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from orchestrator.lineage import Lineage
-from orchestrator.rungs import stopped, taking_up
+from orchestrator.planning.partial_training import stopped, taking_up
+from orchestrator.planning.training_chain import Lineage
 from orchestrator.store import Store, begin_driving, model_verdicts, parse_conditions, record_result, record_sweep, result_rows
-from orchestrator.store.comparison import compare_sweeps
-from orchestrator.store.prune import Wanted, prune
-from orchestrator.store.reading import example_scores, job_costs, training_runs
-from orchestrator.store.rungs import finished_rungs
-from orchestrator.store.sql import ask
-from orchestrator.store.surfaces import surface_rows
-from orchestrator.store.trained import trained_models
+from orchestrator.store.connection.read_only_sql import ask
+from orchestrator.store.maintenance.prune import Wanted, prune
+from orchestrator.store.reading.finished_rungs import finished_rungs
+from orchestrator.store.reading.paired_results import compare_sweeps
+from orchestrator.store.reading.report_evidence import example_scores, job_costs, training_runs
+from orchestrator.store.reading.surface_rows import surface_rows
+from orchestrator.store.reading.trained_models import trained_models
 from tests.builders import (
     attack_job,
     defend_job,
@@ -26,8 +26,8 @@ from tests.builders import (
     train_result,
 )
 from tests.stored import launch
-from workers.artifacts import CHECKPOINT, Artifacts
-from workers.specs import Earlier, Job
+from workers.artifacts.artifacts import CHECKPOINT, Artifacts
+from workers.spec.job import Earlier, Job
 
 FULL = pretrain_job(epochs=4)
 SKETCHED = fine_tune_job(FULL, epochs=6)

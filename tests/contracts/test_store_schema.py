@@ -21,9 +21,9 @@ from orchestrator.store import (
     start_attempt,
     sweep_names,
 )
-from orchestrator.store.columns import Base
 from orchestrator.store.migrations import REVISIONS, VERSION_TABLE
-from orchestrator.store.views import drop_views
+from orchestrator.store.schema.base import Base
+from orchestrator.store.schema.views import drop_views
 from tests.builders import result_of, small_plan
 from workers.errors import UserError
 

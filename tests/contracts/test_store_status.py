@@ -16,7 +16,7 @@ from orchestrator.store import (
 from tests.builders import attack_job, craft_job, evaluate_job, fine_tune_job, pretrain_job, result_of, small_plan
 from tests.stored import silence
 from workers.errors import UserError
-from workers.specs import Job
+from workers.spec.job import Job
 
 
 def fail(store: Store, job: Job, *, sweep: str = "small", error: str = "boom") -> None:

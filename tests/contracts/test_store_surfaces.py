@@ -3,7 +3,7 @@ import pytest
 from orchestrator.store import Store, finished_keys, record_result, record_sweep, surface_rows
 from tests.builders import fine_tune_job, flags_result, pretrain_job, result_of, surface_job
 from workers.errors import UserError
-from workers.specs import Job
+from workers.spec.job import Job
 
 FULL = pretrain_job()
 SKETCHED = fine_tune_job(FULL)

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from orchestrator.store import ModelVerdict, Store, model_verdicts, record_result, record_sweep, result_rows
-from orchestrator.store.result_models import AttackResultRecord, DiagnosisRecord, VerdictRecord
+from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, VerdictRecord
 from tests.builders import (
     attack_job,
     attack_settings,
@@ -17,7 +17,7 @@ from tests.builders import (
     result_of,
 )
 from workers.errors import UserError
-from workers.specs import Job
+from workers.spec.job import Job
 
 FULL = pretrain_job()
 MODEL = fine_tune_job(FULL)
@@ -119,7 +119,7 @@ def test_a_result_and_its_verdict_are_written_together_or_not_at_all(store: Stor
         raise RuntimeError("killed")
 
     with monkeypatch.context() as patched:
-        patched.setattr("orchestrator.store.write.refresh_verdict", fail)
+        patched.setattr("orchestrator.store.writing.record.refresh_verdict", fail)
         with pytest.raises(RuntimeError, match="killed"):
             record_result(store, DIAGNOSIS, result_of(DIAGNOSIS), attempt_id=None)
     with store.reading() as connection:

@@ -19,20 +19,20 @@ from orchestrator.store import (
     sweep_names,
     sweep_status,
 )
-from orchestrator.store.columns import Base
-from orchestrator.store.leases import LeaseLost
-from orchestrator.store.models import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
-from orchestrator.store.result_models import (
+from orchestrator.store.leases.leases import LeaseLost
+from orchestrator.store.schema.base import Base
+from orchestrator.store.schema.result_tables import (
     AttackResultRecord,
     CleanResultRecord,
     CraftedExamplesRecord,
     EnvironmentRecord,
     TrainedModelRecord,
 )
+from orchestrator.store.schema.sweep_tables import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
 from tests.builders import ENVIRONMENT, RANKS, defend_job, evaluate_job, flags_result, pretrain_job, result_of, small_plan, train_result
+from workers.artifacts.results import unpack_flags
 from workers.errors import UserError
-from workers.results import unpack_flags
-from workers.specs import JOB, Job, ModelSpec
+from workers.spec.job import JOB, Job, ModelSpec
 
 
 def count(store: Store, record: type[Base]) -> int:

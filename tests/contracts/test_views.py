@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import make_url
 
 from orchestrator.store import Store, open_store, record_result, record_sweep, result_rows
-from orchestrator.store.sql import ask
-from orchestrator.store.views import VIEWS
+from orchestrator.store.connection.read_only_sql import ask
+from orchestrator.store.schema.views import VIEWS
 from tests.builders import result_of, small_plan
 from workers.errors import UserError
 
@@ -134,7 +134,7 @@ def test_filtered_views_reach_the_large_tables_by_an_index(filled: Store, statem
 
 
 def test_every_question_on_the_page_of_examples_is_answered(filled: Store) -> None:
-    page = files("orchestrator.report").joinpath("queries.sql").read_text("utf-8")
+    page = files("orchestrator.cli").joinpath("queries.sql").read_text("utf-8")
     statements = [statement for statement in re.sub(r"(?m)^--.*$", "", page).split(";") if statement.strip()]
     assert len(statements) == 14
     answers = [ask(filled, statement.replace("'quickstart'", "'first'")) for statement in statements]

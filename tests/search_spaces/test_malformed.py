@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search_spaces import Space, SpaceError, parse_space
-from search_spaces.schema import SECTIONS
+from search_spaces.schema.grid import SECTIONS
 from search_spaces.space import legal_keys
 
 KEYS = [*legal_keys(()), *(key for section in SECTIONS.values() for key in section.model_fields)]

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from search_spaces import AttackGroup, Space, builtin_spaces, load_space, paper_steps
-from search_spaces.defence_axes import DefenceAxes
-from search_spaces.schema import DataAxes, EvaluationSettings, FineTuningAxes, ModelAxes, TrainingAxes
-from workers.defence_spec import DefenceSpec
-from workers.specs import DataSpec, EvaluationSpec, ModelSpec, TrainingSpec
+from search_spaces.schema.defence_axes import DefenceAxes
+from search_spaces.schema.grid import DataAxes, EvaluationSettings, FineTuningAxes, ModelAxes, TrainingAxes
+from workers.spec.defence import DefenceSpec
+from workers.spec.job import DataSpec, EvaluationSpec, ModelSpec, TrainingSpec
 
 SMALLEST = {"name": "x", "data": {"name": "digits"}, "training": {"epochs": 1}}
 

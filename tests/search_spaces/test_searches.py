@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.sweep import expand
+from orchestrator.planning.expand import expand
 from search_spaces import Constraint, Objective, Parameter, Rung, Space, SpaceError, load_space, parse_space
 
 FILE = """\

@@ -1,8 +1,8 @@
 import pytest
 
 from search_spaces import SpaceError, parse_space
-from search_spaces.surface_groups import SurfaceGroup
-from workers.surface_settings import SurfaceSettings
+from search_spaces.schema.surface_groups import SurfaceGroup
+from workers.spec.surface import SurfaceSettings
 
 FILE = """\
 data: {name: digits}

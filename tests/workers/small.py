@@ -3,10 +3,10 @@
 import torch
 
 from workers.data import DATASETS
-from workers.defence_spec import UNDEFENDED, DefenceSpec
-from workers.device_data import DeviceSplit
+from workers.data.device_split import DeviceSplit
 from workers.models import Network, build
-from workers.specs import ModelSpec
+from workers.spec.defence import UNDEFENDED, DefenceSpec
+from workers.spec.job import ModelSpec
 
 DIGITS = DATASETS["digits"]
 CPU = torch.device("cpu")

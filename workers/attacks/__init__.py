@@ -1,6 +1,5 @@
 """Attacks: functions of a callable that returns logits, never of a model class."""
 
-from workers.attack_settings import AttackSettings
 from workers.attacks.apgd import auto_ascend
 from workers.attacks.fast_gradient import Memory, can_be_remembered, remembered_step
 from workers.attacks.foolbox_backend import foolbox_ascend
@@ -8,10 +7,11 @@ from workers.attacks.gradient import ascend
 from workers.attacks.noise import random_point
 from workers.attacks.norms import UNIT, Bounds, check_examples
 from workers.attacks.problem import Logits, Problem
+from workers.attacks.queries import input_gradient
 from workers.attacks.restarts import Attack, pose, restarted
 from workers.attacks.square import square
-from workers.attacks.views import input_gradient
-from workers.fields import AttackName
+from workers.spec.attack import AttackSettings
+from workers.spec.fields import AttackName
 
 ATTACKS: dict[AttackName, Attack] = {
     "apgd_ce": restarted(auto_ascend),

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from workers.attacks.problem import Problem, Standing
-from workers.attacks.views import Verdict, chosen_per_example, gradient, judge, verdict
+from workers.attacks.queries import Verdict, chosen_per_example, gradient, judge, verdict
 
 _MOMENTUM = 0.75
 _RHO = 0.75

@@ -5,10 +5,10 @@ from collections.abc import Hashable
 import torch
 from torch import Tensor
 
-from workers.attack_settings import AttackSettings
 from workers.attacks.problem import Problem
-from workers.attacks.views import gradient
+from workers.attacks.queries import gradient
 from workers.errors import NonFiniteError
+from workers.spec.attack import AttackSettings
 
 Memory = dict[Hashable, Tensor]
 """Steps of length 1 that were computed for one net and one batching of its examples, by what they depend on."""

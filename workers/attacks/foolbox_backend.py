@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from workers.attacks.problem import Logits, Problem
 from workers.errors import UserError
-from workers.fields import NormName
+from workers.spec.fields import NormName
 
 _CLASSES: dict[NormName, str] = {
     "l2": "L2ProjectedGradientDescentAttack",

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from workers.attacks.problem import Problem, Standing
-from workers.attacks.views import gradient
+from workers.attacks.queries import gradient
 
 
 def ascend(problem: Problem) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the name that every PyTorch user knows)
 
 from workers.errors import UserError
-from workers.fields import LossName
+from workers.spec.fields import LossName
 
 _TINY = 1e-12
 _FEWEST_CLASSES, _FEWEST_CLASSES_TARGETED = 3, 4

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from workers.errors import JobError, NonFiniteError
-from workers.fields import NormName
+from workers.spec.fields import NormName
 
 Bounds = tuple[float, float]
 UNIT: Bounds = (0.0, 1.0)

@@ -7,10 +7,10 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from workers.attack_settings import AttackSettings
 from workers.attacks.losses import Goal
 from workers.attacks.norms import BALLS, UNIT, Ball, Bounds
-from workers.fields import Randomness
+from workers.spec.attack import AttackSettings
+from workers.spec.fields import Randomness
 
 Logits = Callable[[Tensor], Tensor]
 

@@ -5,13 +5,13 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from workers.attack_settings import AttackSettings
 from workers.attacks.losses import Goal
 from workers.attacks.norms import UNIT, Bounds
 from workers.attacks.problem import Logits, Problem, Search
-from workers.attacks.views import chosen_per_example, judge
+from workers.attacks.queries import chosen_per_example, judge
 from workers.errors import UserError
-from workers.fields import Randomness
+from workers.spec.attack import AttackSettings
+from workers.spec.fields import Randomness
 
 
 class Attack(Protocol):

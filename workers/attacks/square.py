@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from workers.attacks.problem import Problem, Standing
-from workers.attacks.views import chosen_per_example, judge
+from workers.attacks.queries import chosen_per_example, judge
 from workers.errors import UserError
-from workers.fields import NormName
+from workers.spec.fields import NormName
 
 _FIRST_SHARE = 0.8
 _HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)

@@ -5,7 +5,7 @@ from workers.data.digits import DIGITS
 from workers.data.source import Dataset, DatasetInfo, Source, Split, balanced_subset
 from workers.data.speech_commands import RESPLIT, SPEECH_COMMANDS
 from workers.data.tones import TONES
-from workers.fields import DatasetName, SplitLists
+from workers.spec.fields import DatasetName, SplitLists
 
 DATASETS: dict[DatasetName, Source] = {
     "cifar10": CIFAR10,

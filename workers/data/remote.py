@@ -131,7 +131,7 @@ def _listing(url: str, folder: str) -> dict[str, tuple[str, int]]:
 
 @cache
 def _filesystem(url: str) -> tuple[Any, str]:
-    from workers.object_storage import open_filesystem
+    from workers.artifacts.storage.object_store import open_filesystem
 
     return open_filesystem(url)
 

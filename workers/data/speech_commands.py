@@ -14,7 +14,7 @@ from workers.data.source import Dataset, DatasetInfo, Source, Split
 from workers.data.speech_clips import CLASSES, LENGTH, WORDS, Clip, examples, labels_of
 from workers.data.wav import Samples
 from workers.errors import DataError
-from workers.fields import SplitLists
+from workers.spec.fields import SplitLists
 
 _FOLDER = Path("SpeechCommands", "speech_commands_v0.02")
 _SILENCE = "silence_test_v0.02"

@@ -6,7 +6,7 @@ from workers.defences.pruning import StochasticActivationPruning
 from workers.defences.quantization import DefensiveQuantization
 from workers.defences.resize_pad import RandomResizePad
 from workers.defences.squeezing import FeatureSqueezing
-from workers.fields import DefenceName
+from workers.spec.fields import DefenceName
 
 DEFENCES: dict[DefenceName, type[Defence]] = {
     "none": Defence,

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from workers.defence_spec import DefenceSpec
-from workers.divided import Part
+from workers.layers.microbatch import Part
+from workers.spec.defence import DefenceSpec
 
 
 class Defence:

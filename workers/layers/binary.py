@@ -7,8 +7,8 @@ from typing import Any, get_args
 import torch
 from torch import Tensor, nn
 
-from workers.fields import SignGradientName
 from workers.layers.tucker import CONVOLUTIONS, TuckerKernel, spread
+from workers.spec.fields import SignGradientName
 
 _TANH075 = 0.75
 

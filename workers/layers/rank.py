@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from workers.fields import RankKind
+from workers.spec.fields import RankKind
 
 
 def resolve_rank(shape: Sequence[int], fraction: float, *, kind: RankKind) -> tuple[int, ...]:

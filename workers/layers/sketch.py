@@ -6,8 +6,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from workers.divided import Part
-from workers.fields import AllZero, Draws, SketchModes
+from workers.layers.microbatch import Part
+from workers.spec.fields import AllZero, Draws, SketchModes
 
 _CHANNEL_MODES = 2
 Scales = list[Tensor | None]

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the name that every PyTorch user knows)
 
-from workers.layers.again import Spared, computed_again
 from workers.layers.cost import Execution
 from workers.layers.decompose import hosvd
 from workers.layers.kernel import kernel_of, over_taps
+from workers.layers.recompute import Spared, computed_again
 from workers.layers.sketch import LatentSketch, Scales
 
 CONVOLUTIONS: dict[int, Callable[..., Tensor]] = {1: F.conv1d, 2: F.conv2d}

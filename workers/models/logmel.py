@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from workers.models.stage import binary_head, binary_stage, later_convolutions, real_stage
+from workers.models.convolution_stage import binary_head, binary_stage, later_convolutions, real_stage
 
 _RATE, _WINDOW, _HOP, _BINS, _FILTERS = 16_000, 400, 160, 512, 40
 _LOWEST, _HIGHEST = 20.0, 8000.0

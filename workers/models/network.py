@@ -8,18 +8,18 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from workers.data import DatasetInfo
-from workers.defence_spec import UNDEFENDED, DefenceSpec
 from workers.defences import DEFENCES, Defence
-from workers.divided import Part
 from workers.errors import UserError
-from workers.fields import Initialisation, ModelName, Randomness, SignGradientName
 from workers.layers import DenseKernel, LatentSketch, SignGradient, TuckerKernel
+from workers.layers.microbatch import Part
 from workers.models.binarize import binarize
 from workers.models.logmel import LogMel
 from workers.models.resnet import ResNet18
 from workers.models.soundnet import SoundNet5
 from workers.models.tensorize import Tensorization, tensorize
-from workers.specs import ModelSpec
+from workers.spec.defence import UNDEFENDED, DefenceSpec
+from workers.spec.fields import Initialisation, ModelName, Randomness, SignGradientName
+from workers.spec.job import ModelSpec
 
 MODELS: dict[ModelName, type[LogMel] | type[ResNet18] | type[SoundNet5]] = {"logmel": LogMel, "resnet18": ResNet18, "soundnet5": SoundNet5}
 

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from workers.fields import STAGES
+from workers.spec.fields import STAGES
 
 
 class BasicBlock(nn.Module):

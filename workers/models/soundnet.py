@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from workers.models.stage import binary_head, binary_stage, later_convolutions, real_stage
+from workers.models.convolution_stage import binary_head, binary_stage, later_convolutions, real_stage
 
 _KERNELS, _POOLS = (64, 32, 16, 8, 4), (8, 4, 2, 2, 2)
 _LAST_LENGTH = 2

@@ -9,8 +9,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from workers.fields import ExecutionChoice, Initialisation, RankKind
 from workers.layers import Execution, LatentSketch, TuckerLayer, cheaper_execution, resolve_rank
+from workers.spec.fields import ExecutionChoice, Initialisation, RankKind
 
 Dense = nn.Conv1d | nn.Conv2d | nn.Linear
 

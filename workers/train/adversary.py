@@ -8,9 +8,9 @@ from fractions import Fraction
 import torch
 from torch import Tensor, nn
 
-from workers.attack_settings import AttackSettings
 from workers.attacks import ATTACKS, Logits
-from workers.training_spec import TrainingSpec
+from workers.spec.attack import AttackSettings
+from workers.spec.training import TrainingSpec
 
 
 @dataclass(frozen=True)

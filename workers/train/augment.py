@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the name that every PyTorch user knows)
 
-from workers.training_spec import TrainingSpec
+from workers.spec.training import TrainingSpec
 
 _HALF = 0.5
 

@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from workers.artifacts import CHECKPOINT, JobFolder
+from workers.artifacts.artifacts import CHECKPOINT, JobFolder
+from workers.artifacts.results import EpochRecord
 from workers.errors import StorageError
-from workers.results import EpochRecord
 
 _PAST = "past"
 _DIGEST_BYTES = 32

@@ -9,17 +9,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the name that every PyTorch user knows)
 
-from workers.device_data import DeviceSplit
+from workers.artifacts.results import EpochRecord
+from workers.data.device_split import DeviceSplit
 from workers.errors import JobError
-from workers.fields import Precision
 from workers.models import Network
-from workers.results import EpochRecord
+from workers.spec.fields import Precision
+from workers.spec.training import TrainingSpec
 from workers.train.adversary import Adversary
 from workers.train.augment import augmented
 from workers.train.checkpoint import Checkpoint, TrainingState
 from workers.train.optimizer import build_optimizer
 from workers.train.schedule import learning_rate
-from workers.training_spec import TrainingSpec
 
 _IMAGE_BATCH_DIMENSIONS = 4
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-from workers.training_spec import TrainingSpec
+from workers.spec.training import TrainingSpec
 
 
 def build_optimizer(parameters: Iterable[nn.Parameter], settings: TrainingSpec) -> torch.optim.Optimizer:

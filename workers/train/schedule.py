@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from workers.fields import Schedule
+from workers.spec.fields import Schedule
 
 _WARM_UP = 0.25
 _PAPER_MILESTONES, _PAPER_GAMMA = (150 / 350, 250 / 350), 0.1

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from orchestrator.report.paper.comparison import ComparedTable, Figure
+from orchestrator.report.paper.beside_published import ComparedTable, Figure
 from orchestrator.report.paper.published import Cell, Row
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from orchestrator.escaping import latex
+from orchestrator.report.paper.beside_published import ComparedTable, Figure
 from orchestrator.report.paper.cells import Block, blocks, difference, interval, mark
-from orchestrator.report.paper.comparison import ComparedTable, Figure
 from orchestrator.report.paper.notes import LEGEND, notes
 
 _HEAD = r"% needs \usepackage[T1]{fontenc} \usepackage{booktabs} \usepackage{graphicx}"

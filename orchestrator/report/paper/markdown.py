@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from orchestrator.escaping import markdown
+from orchestrator.report.paper.beside_published import ComparedTable, Figure
 from orchestrator.report.paper.cells import Block, blocks, difference, interval, mark, title
-from orchestrator.report.paper.comparison import ComparedTable, Figure
 from orchestrator.report.paper.notes import LEGEND, notes
 
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 
-from orchestrator.report.paper.comparison import ComparedTable, Lines
+from orchestrator.report.paper.beside_published import ComparedTable, Lines
 from orchestrator.report.paper.setups import TEST_EXAMPLES, Setup
 from orchestrator.store import ResultRow
-from workers.kinds import DATASET_KINDS, PAPER_WIDTHS
-from workers.recipes import RECIPES
+from workers.spec.compatibility import DATASET_KINDS, PAPER_WIDTHS
+from workers.spec.recipes import RECIPES
 
 LEGEND = (
     "Percent. Under the paper's figure: ours with its 95 % interval, and ours minus the paper's in points; in: the interval covers the "

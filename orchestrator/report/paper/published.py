@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import AfterValidator, Field, TypeAdapter, model_validator
 
-from workers.fields import (
+from workers.spec.fields import (
     AdversarialTraining,
     AttackName,
     DatasetName,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from orchestrator.report.paper.comparison import ComparedTable, Figure, Lines
+from orchestrator.report.paper.beside_published import ComparedTable, Figure, Lines
 from orchestrator.report.paper.notes import notes
 from orchestrator.report.paper.published import Cell
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from orchestrator.report.paper.comparison import ComparedTable
+from orchestrator.report.paper.beside_published import ComparedTable
 from orchestrator.report.paper.latex import paper_latex
 from orchestrator.report.paper.markdown import paper_markdown
-from orchestrator.report.paper.page import paper_html
+from orchestrator.report.paper.paper_page import paper_html
 from orchestrator.report.paper.records import paper_json
 from orchestrator.report.paper.terminal import PaperReport
 

@@ -5,11 +5,11 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import log
 
-from orchestrator.report.paper.matching import meets
 from orchestrator.report.paper.published import Cell
+from orchestrator.report.paper.row_matching import meets
 from orchestrator.store import ResultRow
-from workers.fields import DatasetName, ModelName
-from workers.kinds import PAPER_WIDTHS
+from workers.spec.compatibility import PAPER_WIDTHS
+from workers.spec.fields import DatasetName, ModelName
 
 TEST_EXAMPLES: dict[DatasetName, int] = {"cifar10": 10_000}
 """All there are, where that is one number: the lists of Speech Commands' subsets differ."""

@@ -9,10 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.escaping import visible
+from orchestrator.report.paper.beside_published import ComparedTable, Figure
 from orchestrator.report.paper.cells import Block, Line, blocks, difference, interval, mark, title
-from orchestrator.report.paper.comparison import ComparedTable, Figure
 from orchestrator.report.paper.notes import LEGEND, notes
-from orchestrator.report.tables import plain_table
+from orchestrator.tables.terminal_table import plain_table
 
 _ENDLESS = 10_000
 _LABEL_WIDTH = 16

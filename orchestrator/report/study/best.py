@@ -6,12 +6,12 @@ from typing import Any
 
 from rich.table import Table
 
-from orchestrator.places import Places
-from orchestrator.report.plain import render_rows
-from orchestrator.report.results import Format
+from orchestrator.paths import Places
 from orchestrator.report.study.candidates import Candidate, Field, Figure, front, is_accuracy, of_grid, of_study
-from orchestrator.report.study.reading import read_study
+from orchestrator.report.study.read_study import read_study
 from orchestrator.store import open_store, result_rows
+from orchestrator.tables.generic_table import render_rows
+from orchestrator.tables.results_table import Format
 from workers.errors import UserError
 
 _KEY_DIGITS = 8

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from math import isclose
 from typing import get_args
 
-from orchestrator.report.columns import model_columns
-from orchestrator.report.study.reading import StudyRecord, Trial
+from orchestrator.report.study.read_study import StudyRecord, Trial
 from orchestrator.store import ResultRow
+from orchestrator.tables.result_columns import model_columns
 from search_spaces import Goal
 from workers.errors import UserError
-from workers.fields import AttackName, Knowledge, positive_fraction
+from workers.spec.fields import AttackName, Knowledge, positive_fraction
 
 _ACCURACIES = frozenset({"clean_accuracy", "robust_accuracy", "worst_case_accuracy"})
 

@@ -10,7 +10,7 @@ from orchestrator.figures import Picture
 from orchestrator.figures.picture import Cell, Table, plain
 from orchestrator.figures.theme import BESIDE_A_SCALE, PALETTE, SYMBOLS, drawn
 from orchestrator.report.study.candidates import Candidate, Field, Figure, is_accuracy
-from orchestrator.report.study.reading import StudyRecord
+from orchestrator.report.study.read_study import StudyRecord
 from search_spaces import Goal
 
 _QUIET = PALETTE[-1]

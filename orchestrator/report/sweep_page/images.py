@@ -10,8 +10,8 @@ from urllib.parse import unquote
 
 from plotly.offline import get_plotlyjs
 
+from orchestrator.atomic_write import write_atomically
 from orchestrator.figures import TEMPLATES, Picture, plain
-from orchestrator.report.atomic import write_atomically
 from orchestrator.report.browser import Browser, find_browser
 from orchestrator.report.sweep_page.naming import slug
 from orchestrator.report.sweep_page.sections import Section

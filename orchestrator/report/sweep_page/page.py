@@ -11,12 +11,12 @@ from plotly.offline import get_plotlyjs
 
 from orchestrator.escaping import html
 from orchestrator.figures import CONFIG, TEMPLATES, Picture
-from orchestrator.report.columns import common_values, shown_columns
-from orchestrator.report.sweep_page.evidence import Evidence
+from orchestrator.report.sweep_page.page_evidence import Evidence
 from orchestrator.report.sweep_page.payload import Column, column, pack, picture_payload
 from orchestrator.report.sweep_page.provenance import provenance_html, verdicts_html
 from orchestrator.report.sweep_page.sections import Section
 from orchestrator.store import ResultRow
+from orchestrator.tables.result_columns import common_values, shown_columns
 
 _PAGE = """<!doctype html>
 <html lang="en">

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 
 from orchestrator.escaping import html, visible
-from orchestrator.report.sweep_page.evidence import Evidence
+from orchestrator.report.sweep_page.page_evidence import Evidence
 from orchestrator.store import Failure, ModelVerdict
-from orchestrator.store.readings import UsedEnvironment
+from orchestrator.store.reading.report_evidence import UsedEnvironment
 
 _KEY_DIGITS = 8
 _REVISION_DIGITS = 12

@@ -15,9 +15,9 @@ from orchestrator.figures import (
     rank_heat_maps,
     training_curves,
 )
+from orchestrator.report.surface_grids import SurfaceGrid, families
 from orchestrator.report.surface_page import caption, heading
-from orchestrator.report.surfaces import SurfaceGrid, families
-from orchestrator.report.sweep_page.evidence import Evidence
+from orchestrator.report.sweep_page.page_evidence import Evidence
 
 MOST_SIDE_BY_SIDE = 6
 _ROBUST = "robust accuracy %"

@@ -21,7 +21,7 @@ def upgrade(connection: Connection) -> None:
     from alembic import command
     from alembic.config import Config
 
-    from orchestrator.store.views import create_views, drop_views
+    from orchestrator.store.schema.views import create_views, drop_views
 
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))

@@ -2,9 +2,9 @@
 
 from alembic import context
 
-from orchestrator.store import models, result_models  # noqa: F401 (they fill the metadata)
-from orchestrator.store.columns import Base
 from orchestrator.store.migrations import VERSION_TABLE
+from orchestrator.store.schema import sweep_tables as models  # noqa: F401 (they fill the metadata)
+from orchestrator.store.schema.base import Base
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -2,10 +2,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orchestrator.dashboard.estimate import busy_workers, per_minute, time_left
+from orchestrator.dashboard.time_left import busy_workers, per_minute, time_left
 from orchestrator.store import StageCounts, SweepStatus
-from orchestrator.store.live import FinishedJob, RunningJob
-from workers.fields import Stage
+from orchestrator.store.reading.dashboard_queries import FinishedJob, RunningJob
+from workers.spec.fields import Stage
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

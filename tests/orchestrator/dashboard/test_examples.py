@@ -3,7 +3,7 @@ import wave
 
 import numpy as np
 
-from orchestrator.dashboard.examples import Perturbed, as_image, as_wav, in_input_units, is_image, loudness_of, perturbation_image
+from orchestrator.dashboard.example_choice import Perturbed, as_image, as_wav, in_input_units, is_image, loudness_of, perturbation_image
 from orchestrator.dashboard.examples_page import ordered, right_shares
 from orchestrator.dashboard.waveforms import extremes, waveform_figure
 from workers.data.source import Split

@@ -6,8 +6,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from orchestrator.dashboard import app
-from orchestrator.report.results import render_results
 from orchestrator.store import begin_driving, open_store, record_result, record_sweep, result_rows, start_attempt
+from orchestrator.tables.results_table import render_results
 from tests.builders import result_of, small_plan
 
 PAGES = ("progress", "results", "figures", "models", "examples", "surfaces")

@@ -8,8 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from orchestrator.dashboard import command
-from orchestrator.places import Places
+from orchestrator.dashboard import server as command
+from orchestrator.paths import Places
 from orchestrator.report.browser import Browser, find_browser
 from tests.commands import robustsweep
 from tests.orchestrator.dashboard.served import Viewer, dashboard, wait

@@ -12,22 +12,23 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from orchestrator.doctor import gpu, patience
-from orchestrator.doctor.artifacts import check_artifacts, check_shared, marked
+from orchestrator.doctor import gpu
+from orchestrator.doctor import timeout as patience
+from orchestrator.doctor.artifact_store import check_artifacts, check_shared, marked
 from orchestrator.doctor.authentication import check_cluster, check_own_ray, check_token_file
+from orchestrator.doctor.check_result import Line, guarded
 from orchestrator.doctor.clock import compare_clocks
-from orchestrator.doctor.data import check_data_sets, look_for_data
+from orchestrator.doctor.data_sets import check_data_sets, look_for_data
 from orchestrator.doctor.database import check_database
 from orchestrator.doctor.disk import GIB, check_disk
 from orchestrator.doctor.gpu import check_gpus
-from orchestrator.doctor.line import Line, guarded
 from orchestrator.doctor.nodes import merged
-from orchestrator.doctor.patience import within
+from orchestrator.doctor.timeout import within
 from orchestrator.doctor.versions import SOURCE, check_versions, compare_versions, versions_here
-from orchestrator.leasing import this_driver
+from orchestrator.driver.lease_wait import this_driver
+from orchestrator.executors.ray_tune.tokens import OPEN
 from orchestrator.store import launch_sweep, open_store
-from orchestrator.store.leases import Driver
-from orchestrator.tokens import OPEN
+from orchestrator.store.leases.leases import Driver
 from tests.builders import small_plan
 from workers.errors import UserError
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands import TINY, robustsweep, write_space
-from tests.orchestrator.clusters import ray_head
+from tests.orchestrator.executors.clusters import ray_head
 
 
 def doctor(cwd: Path, *arguments: str | Path, env: dict[str, str] | None = None) -> tuple[int, dict[str, list[tuple[str, str]]]]:

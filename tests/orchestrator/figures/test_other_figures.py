@@ -3,8 +3,8 @@ import pytest
 
 from orchestrator.figures import Surface, example_difficulty, loss_surfaces, training_curves
 from orchestrator.figures.theme import GROUNDS, PALETTE
-from orchestrator.figures.training import MOST_POINTS
-from orchestrator.store.readings import ExampleScores, TrainingRun
+from orchestrator.figures.training_curves import MOST_POINTS
+from orchestrator.store.reading.report_evidence import ExampleScores, TrainingRun
 
 
 def run(key: str, *, theta: float = 1.0, epochs: int = 3, seed: int = 0) -> TrainingRun:

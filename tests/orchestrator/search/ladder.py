@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.orchestrator.search.synthetic import PGD, Laboratory, right, space_text
-from workers.artifacts import CHECKPOINT
-from workers.specs import Job, TrainSpec
+from workers.artifacts.artifacts import CHECKPOINT
+from workers.spec.job import Job, TrainSpec
 
 EPOCHS = 9
 RUNGS: list[dict[str, Any]] = [{"epochs": 1}, {"epochs": 3}]

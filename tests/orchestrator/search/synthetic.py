@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 import yaml
 
-from orchestrator.board import Board
-from orchestrator.recorder import Recorder
-from orchestrator.running import RunningSweep
-from orchestrator.search.opening import opened_search
+from orchestrator.driver.recorder import Recorder
+from orchestrator.driver.sweep_run import RunningSweep
+from orchestrator.scheduling.job_queue import Board
+from orchestrator.search.open_search import opened_search
 from orchestrator.search.search import Search
 from orchestrator.store import Store, begin_driving, end_driving, open_store
-from orchestrator.store.write import record_search
+from orchestrator.store.writing.record import record_search
 from search_spaces import Space, parse_space
 from tests.builders import flags_result, result_of
-from workers.artifacts import Artifacts
-from workers.results import Result
-from workers.specs import AttackSpec, EvaluateSpec, Job, TrainSpec
+from workers.artifacts.artifacts import Artifacts
+from workers.artifacts.results import Result
+from workers.spec.job import AttackSpec, EvaluateSpec, Job, TrainSpec
 
 EXAMPLES = 40
 THETA: dict[str, Any] = {"min": 0.6, "max": 1.0, "step": 0.1}

@@ -7,13 +7,13 @@ import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 
-from orchestrator.search.parents import parent_of
+from orchestrator.planning.expand import distinct, jobs_of
+from orchestrator.search.baseline_trials import parent_of
 from orchestrator.store import open_store
-from orchestrator.store.studies import study_counts
-from orchestrator.sweep import distinct, jobs_of
+from orchestrator.store.reading.study_trials import study_counts
 from tests.orchestrator.search.synthetic import THETA, Laboratory, never, searched, space_text
 from tests.orchestrator.search.test_kills import launch_killed
-from workers.specs import AttackSpec, Job, TrainSpec
+from workers.spec.job import AttackSpec, Job, TrainSpec
 
 RANK = {"min": 0.4, "max": 1.0, "step": 0.2}
 SPACE = space_text(n_trials=6, parents=True, sampler="random", model={"theta": THETA, "rank_fraction": RANK})

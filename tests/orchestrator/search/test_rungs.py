@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 
+from orchestrator.planning.expand import expand
 from orchestrator.search.halving import best
-from orchestrator.search.proxy import capped, epochs_of, proxy_jobs
-from orchestrator.search.rungs import PROMOTES, attribute, standing_of
+from orchestrator.search.rung_jobs import capped, epochs_of, proxy_jobs
+from orchestrator.search.rung_table import PROMOTES, attribute, standing_of
 from orchestrator.store import open_store
-from orchestrator.store.studies import study_counts
-from orchestrator.sweep import expand
+from orchestrator.store.reading.study_trials import study_counts
 from search_spaces import Asked, Rung, parse_space
 from tests.builders import attack_settings
 from tests.orchestrator.search.ladder import EPOCHS, Ladder, ladder_text
@@ -19,7 +19,7 @@ from tests.orchestrator.search.synthetic import EXAMPLES, Laboratory, never, sea
 from tests.orchestrator.search.test_kills import launch_killed, study
 from tests.orchestrator.search.test_search import trials
 from workers.errors import UserError
-from workers.specs import AttackSpec, EvaluateSpec, Job, TrainSpec
+from workers.spec.job import AttackSpec, EvaluateSpec, Job, TrainSpec
 
 GOALS = ("maximize", "maximize")
 

@@ -8,18 +8,18 @@ import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 
-from orchestrator.board import Board
-from orchestrator.recorder import Recorder
-from orchestrator.running import RunningSweep
-from orchestrator.search.opening import opened_search
+from orchestrator.driver.recorder import Recorder
+from orchestrator.driver.sweep_run import RunningSweep
+from orchestrator.planning.expand import expand
+from orchestrator.scheduling.job_queue import Board
+from orchestrator.search.open_search import opened_search
 from orchestrator.store import begin_driving, finished_keys, open_store, record_result, record_sweep, sweep_status
-from orchestrator.store.leases import LeaseLost
-from orchestrator.store.write import record_search
-from orchestrator.sweep import expand
+from orchestrator.store.leases.leases import LeaseLost
+from orchestrator.store.writing.record import record_search
 from search_spaces import parse_space
 from tests.orchestrator.search.synthetic import ROBUST, THETA, Laboratory, never, searched, space_text
 from workers.errors import UserError
-from workers.specs import AttackSpec, Job, TrainSpec
+from workers.spec.job import AttackSpec, Job, TrainSpec
 
 
 def trials(laboratory: Laboratory, name: str = "small") -> list[FrozenTrial]:

@@ -12,10 +12,10 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 
-from orchestrator.launch import LaunchOptions, launch
-from orchestrator.places import Places
+from orchestrator.launching.launch import LaunchOptions, launch
+from orchestrator.paths import Places
 from orchestrator.store import open_store, result_rows
-from orchestrator.store.sql import ask
+from orchestrator.store.connection.read_only_sql import ask
 from tests.commands import PROGRAM, attempts, environment, robustsweep, write_space
 
 SEARCH = """

@@ -9,7 +9,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 from orchestrator.store import failures, finished_keys, migrations, open_store, record_result, record_sweep, result_rows, sweep_status
-from orchestrator.store.session import Store
+from orchestrator.store.connection.session import Store
 from tests.builders import result_of, small_plan
 
 DATABASES = Path(__file__).parent / "databases"

@@ -1,7 +1,7 @@
 import pytest
 
-from orchestrator.store.describe import describe
-from orchestrator.store.rows import environment_row
+from orchestrator.store.reading.model_description import describe
+from orchestrator.store.writing.rows import environment_row
 from tests.builders import (
     ENVIRONMENT,
     attack_job,
@@ -13,7 +13,7 @@ from tests.builders import (
     pretrain_job,
     transfer_job,
 )
-from workers.specs import Job
+from workers.spec.job import Job
 
 MODEL = pretrain_job()
 CRAFTED = craft_job(MODEL)

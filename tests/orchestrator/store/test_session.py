@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import make_url
 
 from orchestrator.store import StoreMissing, open_store, record_sweep, sweep_names
-from orchestrator.store.urls import scrubbed
+from orchestrator.store.connection.urls import scrubbed
 from workers.errors import UserError
 
 

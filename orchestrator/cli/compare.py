@@ -1,0 +1,31 @@
+"""`robustsweep compare`: differences between two sweeps."""
+
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli import options
+from orchestrator.cli.options import DEFAULT_HOME, Home, OutputFormat, StoreUrl
+
+
+def compare(
+    before: Annotated[str, typer.Argument(help="A sweep's name.")],
+    after: Annotated[str, typer.Argument(help="The name of the sweep to compare with it.")],
+    *,
+    home: Home = DEFAULT_HOME,
+    store: StoreUrl = None,
+    every_cell: Annotated[bool, typer.Option("--all", help="Also list results that only one of them has.")] = False,
+    output: Annotated[OutputFormat, typer.Option("--format", "-f", help="How to print.")] = OutputFormat.table,
+) -> None:
+    """Compare two sweeps, model by model and attack by attack: both accuracies and the difference, paired over the examples."""
+    from orchestrator.store import open_store
+    from orchestrator.store.reading.paired_results import compare_sweeps
+    from orchestrator.tables.comparison_table import render_comparison, summary
+
+    with open_store(options.places(home, store).store_url, upgrade=False) as opened:
+        comparison = compare_sweeps(opened, before, after)
+    if output is OutputFormat.csv:
+        from orchestrator.escaping import visible
+
+        typer.echo("\n".join(visible(line) for line in summary(comparison, every_cell=every_cell)), err=True)
+    options.show(render_comparison(comparison, output.value, every_cell=every_cell))

@@ -1,0 +1,182 @@
+"""`robustsweep db`: maintenance of the store."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Home, StoreUrl, places
+from workers.errors import UserError
+
+if TYPE_CHECKING:
+    from orchestrator.paths import Places
+    from orchestrator.store.maintenance.prune import Pruned
+
+db = typer.Typer(help="Look after the results store: upgrade, check, export, import, prune.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@db.command()
+def upgrade(*, home: Home = DEFAULT_HOME, store: StoreUrl = None) -> None:
+    """Bring the store's schema up to date (`launch` does so too). There is no way back but a backup: export before."""
+    from orchestrator.store import StoreMissing, open_store, schema_revision
+    from orchestrator.store.migrations import REVISIONS
+
+    url = places(home, store).store_url
+    if (before := schema_revision(url)) is None:
+        raise StoreMissing(f"db upgrade: {_shown(url)} holds no sweeps yet; `robustsweep launch` makes its tables")
+    open_store(url, upgrade=True).close()
+    newest = REVISIONS[-1]
+    typer.echo(f"schema {newest}: is current" if before == newest else f"schema upgraded from {before} to {newest}")
+
+
+@db.command()
+def check(
+    *,
+    home: Home = DEFAULT_HOME,
+    store: StoreUrl = None,
+    artifacts: ArtifactsUrl = None,
+    files: Annotated[bool, typer.Option("--files", help="Also compare every file of every job with its checksum.")] = False,
+) -> None:
+    """Report what is wrong with the store and the artifacts, and what to do. Changes nothing. Exit code 1 if anything is wrong."""
+    from orchestrator.store import open_store, schema_revision
+    from orchestrator.store.maintenance.check import check_store
+    from orchestrator.store.migrations import REVISIONS
+
+    where, newest = places(home, store, artifacts=artifacts), REVISIONS[-1]
+    revision = schema_revision(where.store_url)
+    if revision in REVISIONS[:-1]:
+        typer.echo(f"schema: {revision}, older than {newest}\n    do: `robustsweep db upgrade`, then check again")
+        raise typer.Exit(1)
+    with open_store(where.store_url, upgrade=False) as opened:
+        typer.echo(f"schema: ok, {newest}")
+        findings = check_store(opened, where.artifacts, hashes=files)
+    for finding in findings:
+        typer.echo(f"{finding.subject}: " + (f"{finding.problem}\n    do: {finding.advice}" if finding.problem else "ok"))
+    raise typer.Exit(any(finding.problem for finding in findings))
+
+
+@db.command("export")
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to make.")],
+    sweeps: Annotated[
+        list[str] | None, typer.Argument(metavar="[SWEEP]...", help="Only these, with all they need.", show_default=False)
+    ] = None,
+    *,
+    home: Home = DEFAULT_HOME,
+    store: StoreUrl = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier export.")] = False,
+) -> None:
+    """Write the store to DIR as Parquet and JSON, to be read by `db import` or any other program. Artifacts are not exported."""
+    from orchestrator.store import open_store
+    from orchestrator.store.maintenance.export_archive import export_store
+
+    with open_store(places(home, store).store_url, upgrade=False) as opened:
+        manifest = export_store(opened, folder, sweeps=tuple(sweeps or ()), force=force)
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    typer.echo(f"{folder}: {_numbers((name, entry.rows) for name, entry in manifest.tables.items())}; {human_size(size)}")
+
+
+@db.command("import")
+def import_(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `db export` made.")],
+    *,
+    home: Home = DEFAULT_HOME,
+    store: StoreUrl = None,
+) -> None:
+    """Merge an export into the store, which is made where there is none. Rows that both have are left as the store has them."""
+    from orchestrator.store import open_store
+    from orchestrator.store.maintenance.archive_format import read_manifest
+    from orchestrator.store.maintenance.import_archive import import_folder
+
+    read_manifest(folder)  # before a store is made without need
+    with open_store(places(home, store).store_url, upgrade=True) as opened:
+        merged = import_folder(opened, folder)
+    new = [(table.table, table.new) for table in merged if table.new]
+    typer.echo(f"imported: {_numbers(new)}" if new else "nothing new: the store has it all")
+
+
+@db.command()
+def prune(
+    *,
+    home: Home = DEFAULT_HOME,
+    store: StoreUrl = None,
+    artifacts: ArtifactsUrl = None,
+    sweep: Annotated[
+        list[str] | None, typer.Option("--sweep", help="Drop this sweep, and the jobs that no other holds.", show_default=False)
+    ] = None,
+    failed_attempts: Annotated[
+        bool, typer.Option("--failed-attempts", help="Drop failed and interrupted attempts, except those of jobs that are failed now.")
+    ] = False,
+    orphans: Annotated[
+        bool, typer.Option("--orphans", help="Drop jobs in no sweep, environments of no result, and artifacts of no job.")
+    ] = False,
+    rung_states: Annotated[
+        bool,
+        typer.Option("--rung-states", help="Drop checkpoints of models stopped early that were trained further since; not the models."),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without, only list what would be removed.")] = False,
+) -> None:
+    """Remove rows and artifacts that are no longer needed; nothing that a running sweep uses."""
+    from orchestrator.store import open_store
+    from orchestrator.store.maintenance.prune import Wanted
+    from orchestrator.store.maintenance.prune import prune as remove
+
+    wanted = Wanted(tuple(sweep or ()), failed_attempts=failed_attempts, orphans=orphans, rung_states=rung_states)
+    if wanted == Wanted():
+        raise UserError("db prune: say what: --sweep NAME, --failed-attempts, --orphans or --rung-states")
+    where = places(home, store, artifacts=artifacts)
+    open_store(where.store_url, upgrade=False).close()  # fails where there is no store, instead of making one
+    with open_store(where.store_url, upgrade=yes) as opened:
+        pruned = remove(opened, where.artifacts, wanted, kept=_kept_at_home(where), really=yes)
+    _report(pruned, done=yes)
+
+
+def _kept_at_home(where: "Places") -> frozenset[str]:
+    """Return the jobs of the home's own store if another one is pruned: both use the same artifacts."""
+    from orchestrator.paths import Places
+    from orchestrator.store import StoreMissing, job_keys, open_store
+
+    own = Places.resolve(home=where.home, store=None).store_url
+    if _file(own) == _file(where.store_url):
+        return frozenset()
+    try:
+        with open_store(own, upgrade=False) as opened:
+            return job_keys(opened)
+    except StoreMissing:
+        return frozenset()
+
+
+def _file(url: str) -> Path | None:
+    """Return the resolved file of an SQLite URL, for comparison; None for another database."""
+    from orchestrator.store.connection.urls import parse_url
+
+    address = parse_url(url)
+    return Path(address.database or "").resolve() if address.get_backend_name() == "sqlite" else None
+
+
+def _report(pruned: "Iterable[Pruned]", *, done: bool) -> None:
+    lines = [f"{found.kind}: {found.number}, about {human_size(found.size)}" for found in pruned]
+    if not lines:
+        typer.echo("nothing to remove")
+        return
+    typer.echo("\n".join(["removed:" if done else "would be removed (--yes does it):", *lines]))
+
+
+def _numbers(tables: Iterable[tuple[str, int]]) -> str:
+    return ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in tables if number) or "nothing"
+
+
+def human_size(size: float) -> str:
+    """Format a number of bytes with its unit."""
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:  # noqa: PLR2004
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} GB"
+
+
+def _shown(url: str) -> str:
+    from orchestrator.store.connection.urls import parse_url, shown
+
+    return f"store '{shown(parse_url(url))}'"

@@ -1,0 +1,61 @@
+"""`robustsweep doctor`."""
+
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.launch_options import Overrides
+from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Data, Home, StoreUrl, TextFormat, console, places
+from workers.errors import UserError
+
+
+def doctor(  # noqa: PLR0913 (each is an option of the command)
+    space: Annotated[
+        str | None, typer.Argument(help="A space that is to be launched: a built-in one's name, or a YAML file.", show_default=False)
+    ] = None,
+    *,
+    home: Home = DEFAULT_HOME,
+    store: StoreUrl = None,
+    artifacts: ArtifactsUrl = None,
+    data: Data = None,
+    overrides: Overrides = None,
+    address: Annotated[
+        str | None,
+        typer.Option(help="A Ray cluster that this machine is part of, `auto` or HOST:PORT: every node is asked.", show_default=False),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="For the estimate: jobs at once.  [default: as many as fit]", show_default=False)
+    ] = None,
+    price: Annotated[
+        float | None, typer.Option(min=0, help="For the estimate: what one worker costs an hour, in any currency.", show_default=False)
+    ] = None,
+    output: Annotated[TextFormat, typer.Option("--format", "-f", help="How to print.")] = TextFormat.table,
+) -> None:
+    """Check before a launch what would prevent it: versions, disk, database, artifacts, data, GPUs, tokens, every node of a cluster.
+
+    Nothing is changed. Exit code 0: a sweep would run; 1: something is wrong.
+    """
+    if space is None and (overrides, workers, price) != (None, None, None):
+        raise UserError("--set, --workers, --price: only with a SPACE")
+    from orchestrator.doctor.check_result import exit_code
+    from orchestrator.doctor.render import doctor_json, render_counts, render_line
+    from orchestrator.doctor.run_checks import Asked, examine
+
+    asked = Asked(
+        places=places(home, store, data, artifacts=artifacts),
+        space=space,
+        overrides=tuple(overrides or ()),
+        address=address,
+        workers=workers,
+        price=price,
+    )
+    lines, shown = [], console()
+    for line in examine(asked):
+        lines.append(line)
+        if output is TextFormat.table:
+            shown.print(render_line(line), soft_wrap=True, highlight=False)
+    if output is TextFormat.json:
+        typer.echo(doctor_json(lines))
+    else:
+        shown.print(render_counts(lines), soft_wrap=True)
+    raise typer.Exit(exit_code(lines))

@@ -1,0 +1,81 @@
+"""Options that several commands share, and their conversion."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from orchestrator.paths import Places
+
+Home = Annotated[Path, typer.Option("--home", envvar="ROBUSTSWEEP_HOME", help="Folder of results.db and artifacts/.")]
+StoreUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        envvar="ROBUSTSWEEP_STORE",
+        help="Database URL, sqlite:///... or postgresql://...  [default: HOME/results.db]",
+        show_default=False,
+        show_envvar=True,
+    ),
+]
+Data = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        envvar="ROBUSTSWEEP_DATA",
+        help="Data root, as torchvision lays it out (holds cifar-10-batches-py/): a folder, or a URL (s3://BUCKET/DATA).",
+        show_default=False,
+    ),
+]
+ArtifactsUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--artifacts",
+        envvar="ROBUSTSWEEP_ARTIFACTS",
+        help="Where jobs' files are: a folder, or a URL (s3://BUCKET/PREFIX).  [default: HOME/artifacts]",
+        show_default=False,
+        show_envvar=True,
+    ),
+]
+SweepName = Annotated[str | None, typer.Argument(help="A sweep's name; all sweeps if left out.", show_default=False)]
+DEFAULT_HOME = Path("sweeps")
+
+
+class OutputFormat(StrEnum):
+    """Output format of a table."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+    markdown = "markdown"
+
+
+class TextFormat(StrEnum):
+    """Output format of a summary."""
+
+    table = "table"
+    json = "json"
+
+
+def places(home: Path, store: str | None, data: str | None = None, *, artifacts: str | None = None) -> "Places":
+    from orchestrator.paths import Places
+
+    return Places.resolve(home=home, store=store, data=data, artifacts=artifacts)
+
+
+def console() -> "Console":
+    from rich.console import Console
+
+    return Console()
+
+
+def show(rendered: "str | RenderableType") -> None:
+    """Print a string unchanged, or a table in the terminal's width."""
+    if isinstance(rendered, str):
+        typer.echo(rendered)
+    else:
+        console().print(rendered, crop=False)

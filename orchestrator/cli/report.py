@@ -1,0 +1,111 @@
+"""`robustsweep report` and `robustsweep surfaces`: pages and tables in files."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Home, StoreUrl, console, places
+from workers.errors import UserError
+
+if TYPE_CHECKING:
+    from orchestrator.paths import Places
+
+
+class ReportFormat(StrEnum):
+    """File format of a report."""
+
+    html = "html"
+    json = "json"
+    latex = "latex"
+    markdown = "markdown"
+    table = "table"
+
+
+class ImageFormat(StrEnum):
+    """File format of figures."""
+
+    png = "png"
+    svg = "svg"
+
+
+def report(  # noqa: PLR0913 (each is an option of the command)
+    sweep: Annotated[str | None, typer.Argument(help="A sweep's name; with --paper as --sweep takes it.", show_default=False)] = None,
+    *,
+    home: Home = DEFAULT_HOME,
+    store: StoreUrl = None,
+    artifacts: ArtifactsUrl = None,
+    paper: Annotated[
+        bool, typer.Option("--paper", help="The paper's tables next to ours, with the difference, and whether our interval covers it.")
+    ] = False,
+    tables: Annotated[
+        str | None, typer.Option("--table", help="Which of the tables 1 to 5, e.g. 1,3.  [default: all]", show_default=False)
+    ] = None,
+    sweeps: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sweep",
+            help="Take figures from this sweep only, all its models; repeatable.  [default: those nearest to the paper's]",
+            show_default=False,
+        ),
+    ] = None,
+    form: Annotated[
+        ReportFormat | None,
+        typer.Option("--format", "-f", help="How to write it.  [default: by the ending of --output, else table]", show_default=False),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The file to write.  [default: SWEEP-report.html; --paper prints]", show_default=False),
+    ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option("--figures", help="Write each figure of the sweep to this folder too; needs Chromium or Chrome.", show_default=False),
+    ] = None,
+    image: Annotated[ImageFormat, typer.Option("--image", help="What --figures writes.")] = ImageFormat.svg,
+) -> None:
+    """Write SWEEP's results, figures and provenance as one HTML file that opens offline (needs Plotly).
+
+    With --paper, print the paper's tables next to the database's results; empty cells name what to launch.
+    """
+    if not paper:
+        if sweep is None or tables is not None or sweeps or form is not None:
+            raise UserError(
+                "report: needs SWEEP, or --paper (the paper's tables next to ours); --table, --sweep and --format go with --paper"
+            )
+        _report_sweep(places(home, store, artifacts=artifacts), sweep, output=output, figures=figures, image=image)
+        return
+    if figures is not None:
+        raise UserError("--figures: not with --paper")
+    from orchestrator.report.paper import report_paper
+
+    names = list(dict.fromkeys([*([sweep] if sweep is not None else []), *(sweeps or [])]))
+    report_paper(
+        places(home, store).store_url, names, tables=tables, form=None if form is None else form.value, output=output, console=console()
+    )
+
+
+def _report_sweep(found: "Places", sweep: str, *, output: Path | None, figures: Path | None, image: ImageFormat) -> None:
+    from orchestrator.report.sweep_page import ReportOptions, report_sweep
+
+    options = ReportOptions(places=found, sweep=sweep, output=output, figures=figures, image=image.value)
+    page, *images = report_sweep(options)
+    typer.echo(f"{page}" + (f" and {len(images)} figures in {figures}" if figures else ""))
+
+
+def surfaces(
+    sweep: Annotated[str, typer.Argument(help="A sweep's name.")],
+    *,
+    home: Home = DEFAULT_HOME,
+    store: StoreUrl = None,
+    artifacts: ArtifactsUrl = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder to write SWEEP-surfaces.html to.")] = Path(),
+    epsilon: Annotated[str, typer.Option("--epsilon", help="Where to draw the circle, in input units.")] = "32/255",
+) -> None:
+    """Draw SWEEP's loss surfaces: one page with a contour plot for each model, which opens offline (needs Plotly)."""
+    from orchestrator.report.surface_page import write_surface_page
+
+    path, problems = write_surface_page(places(home, store, artifacts=artifacts), sweep, folder=out, epsilon=epsilon)
+    for problem in problems:
+        typer.echo(f"left out: {problem}", err=True)
+    typer.echo(path)

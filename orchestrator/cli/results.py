@@ -1,0 +1,137 @@
+"""`robustsweep results`, `verdicts` and `query`: table of results, verdicts on their reliability, and SQL queries."""
+
+from importlib.resources import files
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.options import DEFAULT_HOME, Home, OutputFormat, StoreUrl, SweepName, TextFormat, places, show
+from workers.errors import UserError
+
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where",
+        help="Only rows with FIELD=VALUE[,VALUE...] (or !=, <, <=, >, >=): theta=0.9, attack=pgd,bim, epsilon<=8/255.",
+        show_default=False,
+    ),
+]
+
+
+def results(  # noqa: PLR0913 (each is an option of the command)
+    sweep: SweepName = None,
+    *,
+    home: Home = DEFAULT_HOME,
+    store: StoreUrl = None,
+    where: Where = None,
+    per_repeat: Annotated[bool, typer.Option("--per-repeat", help="One row per repeat instead of the mean over repeats.")] = False,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            help="Only models of this verdict: sound, suspicious, unsound; several with commas.", metavar="VERDICTS", show_default=False
+        ),
+    ] = None,
+    over_seeds: Annotated[
+        bool, typer.Option("--over-seeds", help="One row for all models that differ only in their training seed.")
+    ] = False,
+    worst_case: Annotated[
+        bool,
+        typer.Option("--worst-case", help="The most harmful attack on each example, of all at one epsilon, for each knowledge and any."),
+    ] = False,
+    rungs: Annotated[
+        bool, typer.Option("--rungs", help="With models that a search stopped before the end of their training, marked `until epoch`.")
+    ] = False,
+    spread: Annotated[
+        bool, typer.Option("--spread", help="Show standard errors, in percent points: of examples, of draws, of training seeds.")
+    ] = False,
+    group_by: Annotated[
+        str | None, typer.Option(help="Means over FIELD[,FIELD...], e.g. theta,attack.", metavar="FIELDS", show_default=False)
+    ] = None,
+    pivot: Annotated[
+        str | None,
+        typer.Option(
+            help="Robust accuracy, a column for each FIELD[,FIELD...], e.g. attack,epsilon.", metavar="FIELDS", show_default=False
+        ),
+    ] = None,
+    sort: Annotated[
+        str | None, typer.Option(help="Sort by a field; -FIELD from the greatest to the least.", metavar="FIELD", show_default=False)
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="At most so many rows.", min=1, show_default=False)] = None,
+    output: Annotated[OutputFormat, typer.Option("--format", "-f", help="How to print.")] = OutputFormat.table,
+) -> None:
+    """Print clean and robust accuracy with 95 % intervals, one row per model, attack, knowledge and epsilon."""
+    from orchestrator.report import render_results
+    from orchestrator.store import open_store, parse_conditions, result_rows
+    from orchestrator.tables.generic_table import render_rows
+    from orchestrator.tables.selection import grouped, ordered, pivoted
+
+    _refuse_together({"--per-repeat": per_repeat, "--worst-case": worst_case}, "the worst attack is chosen by the other repeats")
+    _refuse_together({"--group-by": group_by, "--pivot": pivot}, "each makes a table of its own")
+    conditions = parse_conditions([*(where or ()), *(_verdict(only) if only is not None else ())])
+    with open_store(places(home, store).store_url, upgrade=False) as opened:
+        form = {"per_repeat": per_repeat, "over_seeds": over_seeds, "worst": worst_case, "rungs": rungs}
+        rows = result_rows(opened, sweep, **form, where=conditions)
+    rows = (ordered(rows, sort) if sort else rows)[:limit]
+    if group_by or pivot:
+        table = grouped(rows, group_by) if group_by else pivoted(rows, pivot or "")
+        show(render_rows(table.columns, table.rows, output.value, percents=table.percents))
+    else:
+        show(render_results(rows, output.value, spread=spread))
+
+
+def query(
+    statement: Annotated[
+        str | None, typer.Argument(help="One SELECT, on the views v_results, v_models, v_jobs and v_worst_case.", show_default=False)
+    ] = None,
+    *,
+    examples: Annotated[bool, typer.Option("--examples", help="Print the views' columns and a page of questions to copy.")] = False,
+    home: Home = DEFAULT_HOME,
+    store: StoreUrl = None,
+    output: Annotated[OutputFormat, typer.Option("--format", "-f", help="How to print.")] = OutputFormat.table,
+) -> None:
+    """Query the database in SQL, read-only. The views are its stable schema."""
+    if examples:
+        show(files("orchestrator.cli").joinpath("queries.sql").read_text("utf-8").rstrip())
+        return
+    if statement is None:
+        raise UserError("query: needs a statement; `robustsweep query --examples` shows some")
+    from orchestrator.store import open_store
+    from orchestrator.store.connection.read_only_sql import ask
+    from orchestrator.tables.generic_table import render_rows
+
+    with open_store(places(home, store).store_url, upgrade=False) as opened:
+        answer = ask(opened, statement)
+    show(render_rows(answer.columns, answer.rows, output.value))
+
+
+def verdicts(
+    sweep: SweepName = None,
+    *,
+    home: Home = DEFAULT_HOME,
+    store: StoreUrl = None,
+    rungs: Annotated[bool, typer.Option("--rungs", help="With models that a search stopped before the end of their training.")] = False,
+    output: Annotated[TextFormat, typer.Option("--format", "-f", help="How to print.")] = TextFormat.table,
+) -> None:
+    """Show per model whether its results are reliable: sound, suspicious or unsound, and each check with its finding."""
+    from orchestrator.report import render_verdicts, verdicts_json
+    from orchestrator.store import model_verdicts, open_store
+
+    with open_store(places(home, store).store_url, upgrade=False) as opened:
+        found = model_verdicts(opened, sweep, rungs=rungs)
+    show(verdicts_json(found) if output is TextFormat.json else render_verdicts(found))
+
+
+def _verdict(only: str) -> list[str]:
+    """Convert the value of `--only` to a condition of `--where`."""
+    from orchestrator.verdict import VERDICTS
+
+    named = [part.strip() for part in only.split(",")]
+    for name in named:
+        if name not in VERDICTS:
+            raise UserError(f"--only '{name}': one of {', '.join(VERDICTS)}")
+    return [f"verdict={','.join(named)}"]
+
+
+def _refuse_together(options: dict[str, object], reason: str) -> None:
+    if all(options.values()):
+        raise UserError(f"{' with '.join(options)}: {reason}; leave one of them out")

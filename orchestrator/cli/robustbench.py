@@ -1,0 +1,39 @@
+"""`robustsweep robustbench`: models in the form of the RobustBench leaderboard."""
+
+from collections import Counter
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.options import DEFAULT_HOME, Home, StoreUrl, places
+
+
+class Norm(StrEnum):
+    """Norm of the ball."""
+
+    linf = "linf"
+    l2 = "l2"
+
+
+def robustbench(
+    sweep: Annotated[str, typer.Argument(help="A sweep's name.")],
+    *,
+    home: Home = DEFAULT_HOME,
+    store: StoreUrl = None,
+    epsilon: Annotated[str, typer.Option("--epsilon", help="The ball's size in input units, e.g. 8/255.")],
+    norm: Annotated[Norm, typer.Option("--norm", help="The ball's norm.")] = Norm.linf,
+    out: Annotated[Path, typer.Option("--out", help="The folder to write DATASET/NORM/MODEL.json in: RobustBench's model_info.")],
+) -> None:
+    """Write a RobustBench file for each of SWEEP's models, with its worst case over all attacks at one epsilon."""
+    from orchestrator.report.robustbench_export import robustbench_models, write_models
+    from orchestrator.store import open_store, result_rows
+
+    with open_store(places(home, store).store_url, upgrade=False) as opened:
+        rows = result_rows(opened, sweep, per_repeat=False)
+        worst = result_rows(opened, sweep, per_repeat=False, worst=True)
+    records = robustbench_models(rows, worst, epsilon=epsilon, norm=norm.value)
+    write_models(records, out)
+    for folder, number in Counter(path.parent for path in records).items():
+        typer.echo(f"{number} file{'' if number == 1 else 's'} in {out / folder}")

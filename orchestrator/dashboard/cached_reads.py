@@ -1,0 +1,74 @@
+"""The results of a sweep as pages read them: kept until new ones come, and of some models only where all would be too many."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from orchestrator.dashboard.context import opened
+from orchestrator.figures.training_curves import run_names
+from orchestrator.store import ResultRow, result_rows, sweep_status
+from orchestrator.store.reading.conditions import Condition
+from orchestrator.store.reading.report_evidence import TrainingRun, training_runs
+
+MOST_MEASUREMENTS = 10_000
+_MOST_MODELS = 500  # more would be more conditions than SQLite takes in one statement
+FORMS = {
+    "a row for each model": {},
+    "over training seeds": {"over_seeds": True},
+    "worst case over attacks": {"worst": True},
+    "a row for each repeat": {"per_repeat": True},
+}
+_MEASURING = ("evaluate", "attack")
+
+
+@st.cache_data(ttl=2, show_spinner=False)
+def _count_done(sweep: str) -> tuple[int, int]:
+    """How many jobs of the sweep are done, and how many of those have results; what is read is read anew when there are more."""
+    with opened() as store:
+        (status,) = sweep_status(store, sweep)
+    measured = sum(counts.done for stage, counts in status.stages.items() if stage in _MEASURING)
+    return sum(counts.done for counts in status.stages.values()), measured
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the models")
+def _runs(sweep: str, done: int) -> list[TrainingRun]:  # noqa: ARG001 (the cache's key)
+    with opened() as store:
+        return training_runs(store, sweep)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Reading the results")
+def _rows(sweep: str, models: tuple[str, ...] | None, form: str, done: int) -> list[ResultRow]:  # noqa: ARG001
+    with opened() as store:
+        where = () if models is None else (Condition("model_key", "=", models),)
+        return result_rows(store, sweep, **{"per_repeat": False, **FORMS[form]}, where=where)
+
+
+def read_runs(sweep: str) -> list[TrainingRun]:
+    """How every model of the sweep was trained. Not to be changed: it is shared."""
+    done, _ = _count_done(sweep)
+    return _runs(sweep, done)
+
+
+def model_names(runs: Sequence[TrainingRun]) -> dict[str, str]:
+    """The models by their keys: what tells them apart, and the beginning of the key."""
+    return {key: f"{name} ({key[:8]})" for (_, key), name in run_names(runs).items()}
+
+
+def read_rows(sweep: str, *, form: str = "a row for each model", models: Sequence[str] | None = None) -> list[ResultRow]:
+    """The results, of these models if any are named. Not to be changed: they are shared."""
+    done, _ = _count_done(sweep)
+    return _rows(sweep, None if models is None else tuple(sorted(models)), form, done)
+
+
+def choose_models(sweep: str) -> Sequence[str] | None:
+    """The models whose results a page reads: all (None), or, of a large sweep, those that the viewer picks."""
+    _, measured = _count_done(sweep)
+    if measured <= MOST_MEASUREMENTS:
+        return None
+    names = model_names(read_runs(sweep))
+    first = max(1, MOST_MEASUREMENTS * len(names) // measured)
+    st.caption(f"This sweep has {measured:,} measurements of {len(names)} models: the results of those chosen here are read.")
+    default = list(names)[: min(first, _MOST_MODELS)]
+    return st.multiselect(
+        "Models", list(names), default=default, max_selections=_MOST_MODELS, format_func=names.__getitem__, key=f"models of {sweep}"
+    )

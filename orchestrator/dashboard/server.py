@@ -1,0 +1,94 @@
+"""`robustsweep dashboard`: a Streamlit server of our own as a child process, for this machine alone."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from orchestrator.paths import Places
+from orchestrator.store import open_store
+from workers.errors import UserError
+
+ADDRESS = "127.0.0.1"
+INTERRUPTED = 130
+_NEEDED = ("streamlit", "plotly", "psutil")
+_SECONDS = 10.0
+_OPTIONS = (
+    ("server.address", ADDRESS),
+    ("server.allowedHosts", ADDRESS),  # a page elsewhere cannot reach it by a name that it makes up
+    ("server.allowedHosts", "localhost"),
+    ("server.headless", "true"),
+    ("server.fileWatcherType", "none"),
+    ("browser.gatherUsageStats", "false"),
+    ("client.toolbarMode", "minimal"),
+    ("client.disableDataExport", "true"),  # our own download escapes what a spreadsheet would take for a formula
+    ("logger.hideWelcomeMessage", "true"),
+    ("theme.light.primaryColor", "#0078b8"),  # the usual red would look like failure
+    ("theme.dark.primaryColor", "#0078b8"),
+)
+
+
+def serve(places: Places, *, port: int, say: Callable[[str], None]) -> int:
+    """Serve until Ctrl-C; the exit code.
+
+    Raises:
+        UserError: a package or the store is missing, or the port is taken.
+    """
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        raise UserError(f"dashboard: needs the package {missing[0]}: pip install 'robustsweep[dashboard]'")
+    open_store(places.store_url, upgrade=False).close()
+    _require_free(port)
+    process = subprocess.Popen(_command(port), env=_environment(places))  # noqa: S603 (this Python, our own application)
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        say(f"dashboard: http://{ADDRESS}:{port} (Ctrl-C ends it)")
+        return 0 if process.wait() == 0 else 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        _end(process)
+
+
+def _command(port: int) -> list[str]:
+    app = Path(__file__).with_name("app.py")
+    options = [f"--{name}={value}" for name, value in _OPTIONS]
+    return [sys.executable, "-m", "streamlit", "run", str(app), f"--server.port={port}", *options]
+
+
+def _environment(places: Places) -> dict[str, str]:
+    """The store's URL may hold a password, and everyone on the machine may read a command line."""
+    found = {"ROBUSTSWEEP_HOME": str(places.home), "ROBUSTSWEEP_STORE": places.store_url, "ROBUSTSWEEP_ARTIFACTS": places.artifacts_url}
+    if places.data_root is not None:
+        found["ROBUSTSWEEP_DATA"] = str(places.data_root)
+    return {**os.environ, **found}
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((ADDRESS, port))
+        except OSError as error:
+            raise UserError(f"--port {port}: {error.strerror}; choose another") from None
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.wait(_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,42 @@
+"""Whether the data sets are where they are looked for."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from orchestrator.doctor.check_result import Line
+from workers.data import DATASETS, remote, source
+from workers.data.remote import DataRoot
+from workers.errors import DataError
+from workers.spec.fields import DatasetName, SplitLists
+from workers.spec.job import Job, TrainSpec
+
+Needed = tuple[tuple[DatasetName, SplitLists], ...]
+
+
+def needed_data(jobs: Iterable[Job]) -> Needed:
+    """The data sets of the jobs, with the lists that divide them."""
+    return tuple(sorted({(job.spec.data.name, job.spec.data.split_lists) for job in jobs if isinstance(job.spec, TrainSpec)}))
+
+
+def check_data_sets(needed: Needed, root: DataRoot) -> list[Line]:
+    """A line for each data set that a sweep needs."""
+    return [_check(name, lists, root) for name, lists in needed]
+
+
+def _check(name: DatasetName, lists: SplitLists, root: DataRoot) -> Line:
+    found = source(name, lists)
+    try:
+        remote.check(found, root)
+    except DataError as error:
+        return Line("wrong", "data", str(error), "" if root else "say where it is with --data, or ROBUSTSWEEP_DATA")
+    return Line("ok", "data", f"{name} is in {root}" if found.folder else f"{name} needs no files")
+
+
+def look_for_data(root: DataRoot) -> list[Line]:
+    """Where no space says what is needed: what there is."""
+    if root is None:
+        return [Line("ok", "data", "no --data: digits and tones need none")]
+    if isinstance(root, Path) and not root.is_dir():
+        return [Line("wrong", "data", f"{root}: no such folder", "correct --data, or ROBUSTSWEEP_DATA")]
+    there = [name for name, found in DATASETS.items() if found.folder and _check(name, "official", root).status == "ok"]
+    return [Line("ok", "data", f"{root} holds {', '.join(there) or 'no data set that is known'}")]

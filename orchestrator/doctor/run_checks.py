@@ -1,0 +1,151 @@
+"""All checks, in the order in which they are read: this machine, the database, the store, the data, the cluster, the sweep."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+
+from orchestrator.doctor import authentication
+from orchestrator.doctor.artifact_store import ADVICE, Mark, check_artifacts, marked
+from orchestrator.doctor.check_result import Line, guarded
+from orchestrator.doctor.data_sets import check_data_sets, look_for_data, needed_data
+from orchestrator.doctor.database import REACH, check_database, database_file
+from orchestrator.doctor.disk import check_disk, written_places
+from orchestrator.doctor.gpu import check_gpus
+from orchestrator.doctor.node import Question, patiently
+from orchestrator.doctor.sweep_lines import check_estimate, check_space, load, needed_packages
+from orchestrator.doctor.timeout import PATIENCE, within
+from orchestrator.doctor.versions import check_versions, versions_here
+from orchestrator.paths import Places
+from orchestrator.planning.prelaunch_checks import check_home
+from search_spaces import LoadedSpace
+from workers.errors import UserError
+from workers.spec.job import Job
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What the user asked for. Without a `space` nothing is said of a sweep, without an `address` nothing of a cluster."""
+
+    places: Places
+    space: str | None = None
+    overrides: Sequence[str] = ()
+    address: str | None = None
+    workers: int | None = None
+    price: float | None = None
+
+
+def examine(asked: Asked) -> Iterator[Line]:
+    """A line for each check, as soon as it is made.
+
+    Raises:
+        UserError: there is no such space, or it is wrong.
+    """
+    loaded, jobs = load(asked.space, asked.overrides) if asked.space is not None else (None, [])
+    return _lines(asked, loaded, jobs)
+
+
+def _lines(asked: Asked, loaded: LoadedSpace | None, jobs: list[Job]) -> Iterator[Line]:
+    workers, sick = asked.workers, False
+    here = versions_here(needed_packages(jobs))
+    for line in _here(asked.places, loaded, jobs, here):
+        sick = sick or (line.status == "wrong" and line.what in ("database", "artifacts"))
+        yield line
+    if asked.address is None:
+        yield from guarded("authentication", authentication.check_own_ray)
+        yield from guarded("GPU", check_gpus)
+    else:
+        cluster = _Cluster(asked.address, asked.places, jobs, here)
+        yield from guarded("cluster", cluster.check)
+        workers = workers or cluster.slots
+    if loaded is None or asked.space is None:
+        return
+    yield from patiently("space", partial(check_space, loaded, jobs, asked.places))
+    if sick:
+        yield Line("warning", "estimate", "none without database and artifacts", "put in order what is wrong above")
+        return
+    given = (asked.space, *asked.overrides)
+    yield from guarded("estimate", partial(check_estimate, loaded, given, asked.places, workers=workers, price=asked.price))
+
+
+def _here(places: Places, loaded: LoadedSpace | None, jobs: list[Job], here: dict[str, str]) -> Iterator[Line]:
+    """What concerns this machine and the places."""
+    yield from guarded("versions", partial(check_versions, here))
+    yield from guarded("home", partial(_check_home, places))
+    yield from guarded("disk", partial(_check_disk, places))
+    yield from patiently("database", partial(check_database, places.store_url, loaded.name if loaded else None), advice=REACH)
+    yield from patiently("artifacts", partial(check_artifacts, places.artifacts_url), advice=ADVICE)
+    yield from patiently("data", partial(_check_data, places, jobs))
+
+
+def _check_home(places: Places) -> list[Line]:
+    check_home(places.home)
+    return []
+
+
+def _check_disk(places: Places) -> list[Line]:
+    written = written_places(places.artifacts_url, places.data_root)
+    try:
+        file = database_file(places.store_url)
+    except UserError:  # the database's own line says so
+        file = None
+    return check_disk(({"results": file.parent} if file else {}) | written)
+
+
+def _check_data(places: Places, jobs: list[Job]) -> list[Line]:
+    return check_data_sets(needed_data(jobs), places.data_root) if jobs else look_for_data(places.data_root)
+
+
+class _Cluster:
+    """The cluster at an address; `slots`, how many jobs run there at once, is known once it was looked at."""
+
+    def __init__(self, address: str, places: Places, jobs: list[Job], here: dict[str, str]) -> None:
+        self._address, self._places, self._jobs, self._here = address, places, jobs, here
+        self.slots: int | None = None
+
+    def check(self) -> list[Line]:
+        """
+        Raises:
+            UserError: it cannot be joined.
+        """
+        import ray
+
+        from orchestrator.executors.ray_tune.cluster import join_cluster
+
+        logging.getLogger("ray").setLevel(logging.CRITICAL)
+        said: list[str] = []
+        join_cluster(self._address, warn=said.append, log_to_driver=False, logging_level=logging.CRITICAL)
+        try:
+            return [*authentication.check_cluster(said), *self._nodes()]
+        finally:
+            ray.shutdown()
+
+    def _nodes(self) -> list[Line]:
+        import ray
+
+        from orchestrator.doctor.nodes import check_nodes
+        from orchestrator.executors.base import Resources
+        from orchestrator.executors.ray_tune.capacity import slots
+
+        self.slots = slots(Resources(), dict(ray.cluster_resources()), growing=False)
+        places = self._places
+        with ExitStack() as stack:
+            question = Question(
+                artifacts_url=places.artifacts_url,
+                data_root=places.data_root,
+                needed=needed_data(self._jobs),
+                packages=needed_packages(self._jobs),
+                mark=_mark(places.artifacts_url, stack),
+            )
+            return check_nodes(question, self._here)
+
+
+def _mark(url: str, stack: ExitStack) -> Mark | None:
+    """A mark in the store until the stack's end; None where the driver can leave none, which it has said before."""
+    if url.startswith("memory://"):
+        return None
+    try:
+        return within(PATIENCE, lambda: stack.enter_context(marked(url)), what="artifacts")
+    except UserError:
+        return None

@@ -1,0 +1,89 @@
+"""Progress display of a running sweep: a live table on a terminal, a line every few seconds in a log file."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.console import clock, say
+from orchestrator.driver.sweep_run import RunningSweep
+from orchestrator.escaping import visible
+from orchestrator.scheduling.job_queue import State
+
+_STATES: tuple[State, ...] = ("done", "running", "waiting", "failed", "blocked")
+_STYLES: dict[State, str] = {"done": "green", "running": "cyan", "waiting": "dim", "failed": "bold red", "blocked": "red"}
+_LINE_SECONDS = 10.0
+
+
+@contextmanager
+def shown(sweep: RunningSweep, *, name: str, console: Console) -> Iterator[None]:
+    """Show the sweep's progress inside this context."""
+    if not console.is_terminal:
+        with _printed(sweep, console):
+            yield
+        return
+    display = _Display(sweep, name)
+    with Live(get_renderable=display.render, console=console, refresh_per_second=4, transient=False):
+        yield
+
+
+class _Display:
+    def __init__(self, sweep: RunningSweep, name: str) -> None:
+        self._sweep, self._name = sweep, name
+
+    def render(self) -> Group:
+        table = Table(title=Text(visible(f"sweep {self._name}"), style="bold"), title_justify="left", expand=False)
+        table.add_column("stage")
+        for state in _STATES:
+            table.add_column(state, justify="right")
+        for stage, counts in self._sweep.board.counts().items():
+            if sum(counts.values()):
+                counts["waiting"] += counts["queued"]
+                cells = [Text(str(counts[state]), style=_STYLES[state] if counts[state] else "dim") for state in _STATES]
+                table.add_row(stage, *cells)
+        source = [] if self._sweep.source is None else [Text(visible(self._sweep.source.words()))]
+        lines = [_times(self._sweep), f"last: {self._sweep.last}", *filter(None, [self._sweep.database])]
+        return Group(table, *source, *(Text(visible(line), overflow="ellipsis", no_wrap=True) for line in lines))
+
+
+@contextmanager
+def _printed(sweep: RunningSweep, console: Console) -> Iterator[None]:
+    over = threading.Event()
+
+    def speak() -> None:
+        while not over.wait(_LINE_SECONDS):
+            say(console, line(sweep))
+
+    thread = threading.Thread(target=speak, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        say(console, line(sweep))
+
+
+def line(sweep: RunningSweep) -> str:
+    """Describe the progress in one line."""
+    counts = sweep.board.counts()
+    total = sum(sum(stage.values()) for stage in counts.values())
+    numbers = {state: sweep.board.total(state) for state in _STATES}
+    numbers["waiting"] += sweep.board.total("queued")
+    states = ", ".join(f"{numbers[state]} {state}" for state in _STATES[1:] if numbers[state])
+    source = "" if sweep.source is None else f"{sweep.source.words()}; "
+    done = f"{source}{numbers['done']}/{total} jobs done{', ' if states else ''}{states}"
+    return f"{done}; {_times(sweep)}; last: {sweep.last}{_database(sweep)}"
+
+
+def _database(sweep: RunningSweep) -> str:
+    return f"; {said}" if (said := sweep.database) else ""
+
+
+def _times(sweep: RunningSweep) -> str:
+    left = sweep.estimate()
+    return f"elapsed {clock(sweep.elapsed)}, ETA {'?' if left is None else clock(left)}"

@@ -1,0 +1,1 @@
+"""Executors: where jobs run, in this process or on a Ray cluster."""

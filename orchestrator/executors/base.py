@@ -1,0 +1,64 @@
+"""Executor interface, and the resources and folders of an executor."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from orchestrator.driver.sweep_run import RunningSweep
+from workers.data.remote import DataRoot
+from workers.errors import UserError
+from workers.spec.fields import Stage
+
+_TRAINING: frozenset[Stage] = frozenset({"pretrain", "fine_tune"})
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Resources of a job. `gpus_per_train` and `gpus_per_attack` None: the share that `Packing` finds, at first 1, where the machine or
+    cluster has a GPU, else 0. `workers` limits how many jobs run at once (None: as many as fit). CPU cores are also the job's threads."""
+
+    cpus_per_job: int = 1
+    gpus_per_train: float | None = None
+    gpus_per_attack: float | None = None
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            UserError: a number is too small.
+        """
+        for option, value, least in (
+            ("--cpus-per-job", self.cpus_per_job, 1),
+            ("--workers", self.workers, 1),
+            ("--gpus-per-train", self.gpus_per_train, 0),
+            ("--gpus-per-attack", self.gpus_per_attack, 0),
+        ):
+            if value is not None and value < least:
+                raise UserError(f"{option} {value:g}: must be at least {least}")
+
+    def gpus(self, stage: Stage, *, available: bool) -> float:
+        """Return the GPU share of a job of this stage."""
+        asked = self.asked(stage)
+        return float(available) if asked is None else asked
+
+    def asked(self, stage: Stage) -> float | None:
+        """Return the GPU share that the user requested for jobs of this stage; None where unspecified."""
+        return self.gpus_per_train if stage in _TRAINING else self.gpus_per_attack
+
+    def device(self, stage: Stage, *, available: bool) -> str:
+        """Return `cuda` where the job has a share of a GPU, else `cpu`."""
+        return "cuda" if self.gpus(stage, available=available) > 0 else "cpu"
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Locations of the artifacts and the data sets for workers, as absolute paths or URLs."""
+
+    artifacts: str
+    data_root: DataRoot
+
+
+class Executor(Protocol):
+    """Interface that runs a sweep's jobs until its queue is drained, and reports every attempt to the sweep."""
+
+    def execute(self, sweep: RunningSweep) -> None: ...

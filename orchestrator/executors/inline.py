@@ -1,0 +1,59 @@
+"""Execution in this process, one job after the other."""
+
+import secrets
+import time
+import traceback
+
+from orchestrator.driver.sweep_run import RunningSweep
+from orchestrator.executors.base import Folders, Resources
+from orchestrator.executors.memory_retry import Relief
+from workers.artifacts.results import BatchRecord, EpochRecord
+from workers.errors import ShortOfMemoryError, SupersededError, damaged, describe
+from workers.spec.job import Job
+
+_PAUSE_SECONDS = 0.05  # wait for a source of jobs that has none now while nothing is under way: it waits for its database
+
+
+class InlineExecutor:
+    """Executor that runs one job after the other in this process: for debugging and tests, with the same results as on a cluster."""
+
+    def __init__(self, folders: Folders, resources: Resources) -> None:
+        self._folders, self._resources, self._relief = folders, resources, Relief()
+
+    def execute(self, sweep: RunningSweep) -> None:
+        import torch
+
+        available = torch.cuda.is_available()
+        while not sweep.drained:
+            if (job := sweep.take()) is not None:
+                self._attempt(job, sweep, device=self._resources.device(job.stage, available=available))
+            elif not sweep.drained:
+                time.sleep(_PAUSE_SECONDS)
+
+    def _attempt(self, job: Job, sweep: RunningSweep, *, device: str) -> None:
+        from workers.runtime.run import Settings, run
+
+        def report(record: EpochRecord | BatchRecord) -> None:
+            if isinstance(record, EpochRecord):
+                sweep.epoch(job, epoch=record.epoch, loss=record.loss, accuracy=record.accuracy)
+            else:
+                sweep.batch(job, record)
+
+        sweep.begin(job)
+        settings = Settings(
+            self._folders.artifacts,
+            self._folders.data_root,
+            device=device,
+            threads=self._resources.cpus_per_job,
+            examples_per_pass=self._relief.terms(job).examples_per_pass,
+        )
+        try:
+            run(job, settings, attempt=f"inline-{secrets.token_hex(8)}", report=report)
+        except SupersededError as error:
+            sweep.superseded(job, error=describe(error))
+        except ShortOfMemoryError as error:
+            sweep.short_of_memory(job, error=describe(error), traceback=traceback.format_exc(), relief=self._relief.grant(job))
+        except Exception as error:
+            sweep.fail(job, error=describe(error), traceback=traceback.format_exc(), damaged=damaged(error))
+        else:
+            sweep.succeed(job)

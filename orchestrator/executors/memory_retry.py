@@ -1,0 +1,42 @@
+"""Retries of a job that ran out of memory: on a whole GPU, then with fewer examples in each pass through its net."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from workers.spec.batch_size import batch_size
+from workers.spec.job import Job, TrainSpec
+
+_DIVIDED_BY = (4, 16, 64)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Limits of an attempt at a job, without effect on its result. `whole`: the GPU is not shared with other jobs."""
+
+    whole: bool = False
+    examples_per_pass: int | None = None
+
+
+class Relief:
+    """Limits of each job's next attempt. The first shortage may be caused by another job on the GPU, so the next attempt is alone on a GPU,
+    in a process of its own, and otherwise unchanged. Only measurements are divided: a training's result depends on whole batches."""
+
+    def __init__(self) -> None:
+        self._granted: Counter[str] = Counter()
+
+    def terms(self, job: Job) -> Terms:
+        granted = self._granted[job.key]
+        return _ladder(job)[granted]
+
+    def grant(self, job: Job) -> str | None:
+        """Set the limits of the next attempt at a job that ran out of memory; return them in words, or None if there is no further step."""
+        if self._granted[job.key] + 1 == len(_ladder(job)):
+            return None
+        self._granted[job.key] += 1
+        most = self.terms(job).examples_per_pass
+        return "next by itself" if most is None else f"next in passes of {most} examples"
+
+
+def _ladder(job: Job) -> list[Terms]:
+    sizes = () if isinstance(job.spec, TrainSpec) else dict.fromkeys(max(1, batch_size(job.spec) // parts) for parts in _DIVIDED_BY)
+    return [Terms(), Terms(whole=True), *(Terms(whole=True, examples_per_pass=size) for size in sizes)]

@@ -1,0 +1,1 @@
+"""Execution on Ray: all modules that import Ray."""

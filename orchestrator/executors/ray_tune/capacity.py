@@ -1,0 +1,71 @@
+"""Capacity of a cluster: room for a job of the requested size, and the number of jobs that run at once. It may get time to grow."""
+
+import time
+from collections.abc import Callable
+
+from orchestrator.executors.base import Resources
+from workers.errors import UserError
+
+_LOOK_SECONDS = 1.0
+Amounts = dict[str, float]
+
+
+def wait_for_room(resources: Resources, *, minutes: float, say: Callable[[str], None]) -> Amounts:
+    """Wait until one of the cluster's nodes can hold a job, requesting one from the autoscaler, and return the cluster's resources.
+
+    Raises:
+        UserError: no node can hold a job, `minutes` from now.
+    """
+    import ray
+    from ray.autoscaler.sdk import request_resources
+
+    if (wrong := _wrong(resources, _nodes())) is None:
+        return dict(ray.cluster_resources())
+    if minutes <= 0:
+        raise UserError(wrong)
+    say(f"waiting up to {minutes:g} minutes for a node that can hold a job; {wrong}")
+    deadline = time.monotonic() + 60 * minutes
+    request_resources(bundles=[_largest(resources)])
+    try:
+        while (wrong := _wrong(resources, _nodes())) is not None:
+            if time.monotonic() > deadline:
+                raise UserError(f"{wrong}, after {minutes:g} minutes of --wait-for-nodes")
+            time.sleep(_LOOK_SECONDS)
+    finally:
+        request_resources(bundles=[])  # otherwise the autoscaler would keep that node for ever
+    return dict(ray.cluster_resources())
+
+
+def slots(resources: Resources, cluster: Amounts, *, growing: bool) -> int:
+    """Return how many attack jobs, the most frequent ones, run at once. A growing cluster is assumed to grow to the requested `workers`."""
+    if growing and resources.workers is not None:
+        return resources.workers
+    found = cluster.get("CPU", 1) / resources.cpus_per_job
+    if gpus := resources.gpus("attack", available=cluster.get("GPU", 0) > 0):
+        found = min(found, cluster.get("GPU", 0) / gpus)
+    return max(1, min(int(found), resources.workers or int(found)))
+
+
+def _nodes() -> list[Amounts]:
+    import ray
+
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def _largest(resources: Resources) -> Amounts:
+    """Return the resources that the largest job needs on its node."""
+    gpus = max(resources.gpus_per_train or 0, resources.gpus_per_attack or 0)
+    return {"CPU": resources.cpus_per_job} | ({"GPU": gpus} if gpus else {})
+
+
+def _wrong(resources: Resources, nodes: list[Amounts]) -> str | None:
+    """Return the reason that no node can hold a job; None where one can."""
+    wanted = _largest(resources)
+    if any(all(node.get(name, 0) >= amount for name, amount in wanted.items()) for node in nodes):
+        return None
+    cpus, gpus = (max((node.get(name, 0) for node in nodes), default=0) for name in ("CPU", "GPU"))
+    if resources.cpus_per_job > cpus:
+        return f"--cpus-per-job {resources.cpus_per_job}: no node of the cluster has more than {cpus:g} CPUs"
+    if wanted.get("GPU", 0) > gpus:
+        return f"{wanted['GPU']:g} GPUs requested for a job: no node of the cluster has more than {gpus:g}"
+    return f"{wanted['GPU']:g} GPUs and {resources.cpus_per_job} CPUs requested for a job: no node of the cluster has both"

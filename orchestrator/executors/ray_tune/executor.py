@@ -1,0 +1,248 @@
+"""Ray executor: one `Tuner` whose search algorithm hands out the sweep's jobs, each attempt its own Tune trial."""
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",  # the terminal belongs to our own progress display
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C ends the run at once; every finished epoch and job is on disk
+    "TUNE_GLOBAL_CHECKPOINT_S": "31536000",  # Tune's own state is never used: the database is the memory
+}
+for _name, _value in _ENVIRONMENT.items():  # before the first import of Ray, which reads some of them at import
+    os.environ.setdefault(_name, _value)
+
+import ray  # noqa: E402
+from ray import tune  # noqa: E402
+from ray.tune import PlacementGroupFactory, RunConfig, TuneConfig, Tuner  # noqa: E402
+from ray.tune.experiment import Trial  # noqa: E402
+from ray.tune.progress_reporter import TrialProgressCallback  # noqa: E402
+from ray.tune.search import Searcher  # noqa: E402
+
+from orchestrator.driver.sweep_run import RunningSweep  # noqa: E402
+from orchestrator.executors.base import Folders, Resources  # noqa: E402
+from orchestrator.executors.memory_retry import Relief  # noqa: E402
+from orchestrator.executors.ray_tune.capacity import Amounts, slots, wait_for_room  # noqa: E402
+from orchestrator.executors.ray_tune.cluster import join_cluster  # noqa: E402
+from orchestrator.executors.ray_tune.gpu_memory import smallest_gpu  # noqa: E402
+from orchestrator.executors.ray_tune.gpu_packing import SMALLEST_SHARE, Packing  # noqa: E402
+from orchestrator.executors.ray_tune.gpu_shares import Sharing  # noqa: E402
+from orchestrator.executors.ray_tune.local_ray import own_ray  # noqa: E402
+from orchestrator.executors.ray_tune.temp_folder import scratch_folder  # noqa: E402
+from orchestrator.executors.ray_tune.trainable import attempt  # noqa: E402
+from orchestrator.executors.ray_tune.trial_scheduler import SparesStarting  # noqa: E402
+from orchestrator.store.reading.timings import Footprint  # noqa: E402
+from workers.artifacts.results import BatchRecord  # noqa: E402
+from workers.spec.job import JOB, Job  # noqa: E402
+
+Work = Callable[[dict[str, Any]], None]
+
+
+class RayExecutor:
+    """Executor on a local Ray, started for the purpose, or on the cluster at `address`."""
+
+    def __init__(
+        self,
+        folders: Folders,
+        resources: Resources,
+        *,
+        address: str | None = None,
+        wait_minutes: float = 0.0,
+        say: Callable[[str], None] = logging.info,
+        work: Work = attempt,
+        footprints: Callable[[], Iterable[Footprint]] = tuple,
+    ) -> None:
+        """Create the executor; nothing is started yet.
+
+        Args:
+            folders: where workers find the data sets and write the artifacts.
+            resources: what a job gets.
+            address: of a running cluster; None starts a local Ray.
+            wait_minutes: how long a growing cluster gets for a first node that can hold a job.
+            say: shows a line to the user.
+            work: what a worker process does with a job; benchmarks replace it with a sleep.
+            footprints: returns the GPU memory that earlier jobs took; called only where there are GPUs.
+        """
+        self._folders, self._resources, self._address = folders, resources, address
+        self._wait_minutes, self._say, self._work = wait_minutes, say, work
+        self._footprints = footprints
+
+    def execute(self, sweep: RunningSweep) -> None:
+        """Run until the job queue is drained.
+
+        Raises:
+            UserError: the cluster cannot be reached, or no node can ever hold a job of the requested size.
+        """
+        logging.getLogger("ray").setLevel(logging.CRITICAL)
+        with self._connected():
+            cluster = wait_for_room(self._resources, minutes=self._wait_minutes, say=self._say)
+            sweep.slots = slots(self._resources, cluster, growing=self._wait_minutes > 0)
+            most = self._most_slots(sweep.slots, cluster)
+            sharing = Sharing(self._resources, self._packing(cluster), gpus=cluster.get("GPU", 0), slots=sweep.slots, most=most)
+            # One waiting trial per slot: with fewer, new workers are requested one after the other.
+            os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(most)
+            with scratch_folder() as storage:
+                self._tuner(JobSearcher(sweep, self._folders, self._resources, sharing=sharing), storage).fit()
+
+    def _most_slots(self, whole: int, cluster: Amounts) -> int:
+        """Return how many jobs run at once if they share GPUs; `whole` if they do not, or if the cluster grows to hold those."""
+        if not cluster.get("GPU", 0) or self._resources.asked("attack") is not None or self._wait_minutes > 0:
+            return whole
+        return slots(replace(self._resources, gpus_per_attack=SMALLEST_SHARE), cluster, growing=False)
+
+    def _packing(self, cluster: Amounts) -> Packing:
+        asked = [self._resources.asked(stage) for stage in ("pretrain", "attack")]
+        if not cluster.get("GPU", 0) or None not in asked:
+            return Packing(gpu_memory=None)
+        return Packing(gpu_memory=smallest_gpu(), footprints=self._footprints())
+
+    @contextmanager
+    def _connected(self) -> Iterator[None]:
+        """Connect this process to the cluster at the address, or to a local Ray that is shut down at the end."""
+        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
+        if self._address is None:
+            with own_ray(**quiet):
+                yield
+            return
+        join_cluster(self._address, warn=self._say, **quiet)
+        try:
+            yield
+        finally:
+            ray.shutdown()
+
+    def _tuner(self, searcher: "JobSearcher", storage: Path) -> Tuner:
+        def request(config: dict[str, Any]) -> PlacementGroupFactory:
+            return PlacementGroupFactory([{"CPU": config["threads"], "GPU": config["gpus"]}])
+
+        return Tuner(
+            tune.with_resources(self._work, request),
+            tune_config=TuneConfig(
+                search_alg=searcher,
+                scheduler=SparesStarting(),
+                num_samples=-1,
+                reuse_actors=True,
+                trial_name_creator=_short_name,
+                trial_dirname_creator=_short_name,
+            ),
+            run_config=RunConfig(name="sweep", storage_path=str(storage), verbose=0, callbacks=[_Starts(searcher)]),
+        )
+
+
+def _short_name(trial: Trial) -> str:
+    """Return a trial's id as its name: Tune's default names hold the whole configuration."""
+    return str(trial.trial_id)
+
+
+class _Starts(TrialProgressCallback):
+    """Callback that notifies the searcher when a trial leaves the queue (Tune keeps one waiting for the next free worker).
+
+    It replaces Tune's own progress callback, which would print nothing here but keep every trial.
+    """
+
+    def __init__(self, searcher: "JobSearcher") -> None:
+        super().__init__()
+        self._searcher = searcher
+
+    def log_result(self, *what: Any, **which: Any) -> None:
+        """Do nothing: no progress is printed or kept."""
+
+    def on_trial_complete(self, *what: Any, **which: Any) -> None:
+        """Do nothing: no trial is kept."""
+
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ARG002
+        self._searcher.begin(trial.trial_id)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+class JobSearcher(Searcher):
+    """Search algorithm that hands out the next ready job whenever Tune has room, and reports its outcome to the sweep."""
+
+    def __init__(self, sweep: RunningSweep, folders: Folders, resources: Resources, *, sharing: Sharing) -> None:
+        super().__init__()
+        self._sweep, self._folders, self._resources, self._sharing = sweep, folders, resources, sharing
+        self._jobs: dict[str, Job] = {}
+        self._relief = Relief()
+        self._errors: dict[str, dict[str, Any]] = {}
+        self._superseded: dict[str, str] = {}
+
+    def suggest(self, trial_id: str) -> Any:
+        if self._sweep.drained:
+            return Searcher.FINISHED
+        limit = self._resources.workers
+        if limit is not None and len(self._jobs) >= limit:
+            return None
+        self._sweep.slots = self._sharing.slots
+        if not self._sharing.open or (job := self._sweep.take()) is None:
+            return None
+        self._jobs[trial_id] = job
+        config = self._config(job)
+        self._sharing.ask(trial_id, config["gpus"])
+        return config
+
+    def _config(self, job: Job) -> dict[str, Any]:
+        terms = self._relief.terms(job)
+        share = self._sharing.share(job, self._sweep.model_of(job), terms)
+        return {
+            "job": JOB.dump_json(job).decode(),
+            "artifacts": self._folders.artifacts,
+            "data_root": str(self._folders.data_root) if self._folders.data_root else None,
+            "device": self._sharing.device(share),
+            "threads": self._resources.cpus_per_job,
+            "gpus": share,
+            "examples_per_pass": terms.examples_per_pass,
+        }
+
+    def begin(self, trial_id: str) -> None:
+        """Record that the trial's worker has started."""
+        self._sharing.begin(trial_id)
+        self._sweep.begin(self._jobs[trial_id])
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        if "error" in result:
+            self._errors[trial_id] = result
+        elif "superseded" in result:
+            self._superseded[trial_id] = result["superseded"]
+        elif "epoch" in result:
+            self._sweep.epoch(self._jobs[trial_id], epoch=result["epoch"], loss=result["loss"], accuracy=result["accuracy"])
+        elif "done_key" in result:
+            job = self._jobs[trial_id]
+            self._sharing.learn(job, self._sweep.model_of(job), result.get("peak_memory"))
+        elif "batch" in result:
+            self._sweep.batch(self._jobs[trial_id], BatchRecord.model_validate(result["batch"]))
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:  # noqa: ARG002
+        job = self._jobs.pop(trial_id)
+        self._sharing.end(trial_id)
+        if trial_id in self._superseded:
+            self._sweep.superseded(job, error=self._superseded.pop(trial_id))
+        elif not error:
+            self._sweep.succeed(job)
+        elif trial_id in self._errors:
+            self._fail(job, self._errors.pop(trial_id))
+        else:
+            self._sweep.lost(job, error="the worker process died (killed, or out of memory)", traceback="")
+
+    def _fail(self, job: Job, said: dict[str, Any]) -> None:
+        """Record a failed attempt that reported its error."""
+        if said["short_of_memory"]:
+            self._sweep.short_of_memory(job, error=said["error"], traceback=said["traceback"], relief=self._relief.grant(job))
+        else:
+            self._sweep.fail(job, error=said["error"], traceback=said["traceback"], damaged=said["damaged"])
+
+    def save(self, checkpoint_path: str) -> None:
+        """Do nothing: Tune's checkpoints of the search are not used, since `launch` plans anew from the database."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Do nothing: nothing was saved."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return no state: Tune pickles its search algorithm, but this one holds a database connection and is never restored."""
+        return {}

@@ -1,0 +1,115 @@
+"""Grouping of result rows into figures, and into the lines of a figure."""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, fields
+
+from orchestrator.store import ResultRow
+from orchestrator.store.reading.aggregate import Setting
+from orchestrator.tables.result_columns import cells, model_columns
+
+_ALWAYS = ("attack", "knowledge", "norm", "target", "n_examples", "batch_size")
+_STEPPED = ("steps", "abs_stepsize")
+_SILENT = {"norm": "linf", "target": "none"}
+_WORDS = {
+    "n_examples": "{} examples",
+    "batch_size": "{} examples a draw",
+    "abs_stepsize": "step size {:.4g}",
+    "eot_samples": "{} EOT samples",
+    "steps": "{} steps",
+    "restarts": "{} restarts",
+    "norm": "{}",
+    "attack": "{}",
+    "knowledge": "{}",
+}
+_KEY_DIGITS = 8
+Line = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Group of rows with the same attack, knowledge and so on; within it a model has one row for each epsilon."""
+
+    label: str
+    rows: list[ResultRow]
+
+
+def conditions(rows: Iterable[ResultRow], *, by_epsilon: bool) -> list[Condition]:
+    """Group the rows with a robust accuracy by condition (and epsilon, `by_epsilon`), in the order in which they come.
+
+    Attack, knowledge, norm, target and the examples always distinguish conditions. Any other setting does if one model has rows that
+    differ in it: rows of different settings are never joined by a line, while a setting that only varies with the model (such as the
+    EOT samples, 1 on a deterministic model) does not separate the models.
+    """
+    attacked = [row for row in rows if row.robust_accuracy is not None]
+    telling = _telling(attacked)
+    groups: dict[tuple[Hashable, ...], list[ResultRow]] = defaultdict(list)
+    for row in attacked:
+        names = telling[_values(row, _ALWAYS)]
+        epsilon = row.epsilon if by_epsilon else None
+        groups[(*_values(row, _ALWAYS), *_values(row, names), epsilon)].append(row)
+    shown = {name for name in _ALWAYS if len({getattr(row, name) for row in attacked}) > 1}
+    return [Condition(_label(found[0], shown | set(_names(telling, found[0])), by_epsilon=by_epsilon), found) for found in groups.values()]
+
+
+def line_of(row: ResultRow) -> Line:
+    """Return the key of a line: one model of one sweep and, for transferred examples, their source model."""
+    return row.sweep, row.model_key, row.source_key or ""
+
+
+def line_names(rows: Sequence[ResultRow]) -> dict[Line, str]:
+    """Return a short name of each line, from the settings in which the models differ: `theta 0.9, rank 0.5`."""
+    columns = model_columns(rows)
+    names = {line_of(row): ", ".join(f"{column.title} {column.text(row)}" for column in columns) for row in rows}
+    sources = {line_of(row): row.source or row.source_key[:_KEY_DIGITS] for row in rows if row.source_key}
+    return {line: f"{name}, examples of {sources[line]}" if line in sources else name for line, name in names.items()}
+
+
+def hover_settings(rows: Sequence[ResultRow]) -> tuple[list[str], list[list[str]]]:
+    """Return the settings in words: those that all rows share, and for each row the others."""
+    each = [cells(row) for row in rows]
+    shared = set(each[0]).intersection(*each) if each else set()
+    common = [cell for cell in each[0] if cell in shared] if each else []
+    return common, [[cell for cell in found if cell not in shared] for found in each]
+
+
+def _telling(rows: Sequence[ResultRow]) -> dict[tuple[Hashable, ...], tuple[str, ...]]:
+    others = tuple(field.name for field in fields(Setting) if field.name not in (*_ALWAYS, *_STEPPED, "epsilon", "source_key"))
+    settings: dict[tuple[Hashable, ...], dict[Hashable, list[ResultRow]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        settings[_values(row, _ALWAYS)][line_of(row)].append(row)
+    return {group: (*_differing(found.values(), others), *_stepping(found.values(), others)) for group, found in settings.items()}
+
+
+def _differing(of_lines: Iterable[Sequence[ResultRow]], names: Sequence[str]) -> list[str]:
+    groups = list(of_lines)
+    return [name for name in names if any(len({getattr(row, name) for row in rows}) > 1 for rows in groups)]
+
+
+def _stepping(of_lines: Iterable[Sequence[ResultRow]], others: Sequence[str]) -> list[str]:
+    """Return the step settings that distinguish conditions: only those with several values at one epsilon, as the paper's vary with it."""
+    same: dict[Hashable, list[ResultRow]] = defaultdict(list)
+    for rows in of_lines:
+        for row in rows:
+            same[line_of(row), row.epsilon, *_values(row, others)].append(row)
+    return _differing(same.values(), _STEPPED)
+
+
+def _values(row: ResultRow, names: Sequence[str]) -> tuple[Hashable, ...]:
+    return tuple(getattr(row, name) for name in names)
+
+
+def _names(telling: dict[tuple[Hashable, ...], tuple[str, ...]], row: ResultRow) -> tuple[str, ...]:
+    return telling[_values(row, _ALWAYS)]
+
+
+def _label(row: ResultRow, shown: set[str], *, by_epsilon: bool) -> str:
+    said = ["attack", "knowledge", *(name for name in sorted(shown) if name not in ("attack", "knowledge"))]
+    words = [_word(row, name) for name in said if getattr(row, name) != _SILENT.get(name)]
+    head = f"{words[0]} {row.epsilon_literal}" if by_epsilon else words[0]
+    return ", ".join([head, *words[1:]])
+
+
+def _word(row: ResultRow, name: str) -> str:
+    value = getattr(row, name)
+    return _WORDS.get(name, f"{name.replace('_', ' ')} {{}}").format(value)

@@ -1,0 +1,1 @@
+"""The steps of `launch`, `plan` and `submit`."""

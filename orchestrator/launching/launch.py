@@ -1,0 +1,269 @@
+"""`robustsweep launch`: plan, run the jobs without a result, record their results, and report the outcome."""
+
+import shlex
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from types import FrameType
+from typing import Literal, NoReturn
+
+from rich.console import Console
+
+from orchestrator.console import clock, say
+from orchestrator.driver.concurrent_sweeps import Neighbours
+from orchestrator.driver.lease_wait import free_to_drive, this_driver
+from orchestrator.driver.progress import shown
+from orchestrator.driver.recorder import Recorder
+from orchestrator.driver.sweep_run import RunningSweep
+from orchestrator.executors.base import Executor, Folders, Resources
+from orchestrator.executors.inline import InlineExecutor
+from orchestrator.passwords import without_secrets
+from orchestrator.paths import DEFAULT_HOME, Places
+from orchestrator.planning.effort import effort
+from orchestrator.planning.expand import expand
+from orchestrator.planning.partial_training import taking_up
+from orchestrator.planning.plan import STAGES, Plan, damaged_jobs, make_plan
+from orchestrator.planning.prelaunch_checks import check_backends, check_data, check_home, check_sizes
+from orchestrator.scheduling.critical_path import CriticalPathBoard
+from orchestrator.scheduling.job_queue import Board
+from orchestrator.store import Store, finished_keys, launch_sweep, open_store
+from orchestrator.store.connection.urls import parse_url
+from orchestrator.store.connection.urls import shown as shown_url
+from orchestrator.store.leases.leases import Holder, Lease, LeaseLost, LeaseTaken
+from orchestrator.store.reading.finished_rungs import finished_rungs
+from orchestrator.store.reading.timings import recent_footprints
+from orchestrator.store.writing import record as write
+from orchestrator.store.writing.driver_lease import plan_again, take_sweep
+from search_spaces import LoadedSpace, load_space
+from workers.errors import UserError
+from workers.spec.job import Job
+
+ExecutorName = Literal["ray", "inline"]
+EXIT_INCOMPLETE, EXIT_INTERRUPTED = 1, 130
+
+
+@dataclass(frozen=True)
+class LaunchOptions:
+    """Options of one launch."""
+
+    space: str
+    places: Places
+    overrides: Sequence[str] = ()
+    executor: ExecutorName = "ray"
+    address: str | None = None
+    resources: Resources = field(default_factory=Resources)
+    max_failures: int = 2
+    wait_for_nodes: float = 0.0  # minutes
+
+    def command(self, verb: str, subject: str) -> str:
+        """Return the `robustsweep` command for the same places, to paste into a shell; a password in the store's URL is hidden."""
+        words = ["robustsweep", verb, subject]
+        default = Places.resolve(home=DEFAULT_HOME, store=None)
+        if self.places.home != default.home:
+            words += ["--home", str(self.places.home)]
+        if self.places.store_url != Places.resolve(home=self.places.home, store=None).store_url:
+            words += ["--store", shown_url(parse_url(self.places.store_url))]
+        if self.places.artifacts_url != Places.resolve(home=self.places.home, store=None).artifacts_url:
+            words += ["--artifacts", self.places.artifacts_url]
+        if verb == "launch":
+            words += [word for override in self.overrides for word in ("--set", override)]
+            words += ["--data", str(self.places.data_root)] if self.places.data_root else []
+        return shlex.join(words)
+
+
+def launch(options: LaunchOptions, console: Console) -> int:
+    """Run the sweep to its end; return the exit code: 0 all done, 1 something failed, 130 interrupted.
+
+    Raises:
+        UserError: nothing was started, for a reason that the user can fix.
+    """
+    if options.max_failures < 0:
+        raise UserError(f"--max-failures {options.max_failures}: must be at least 0")
+    if options.executor == "ray" and options.places.artifacts_url.startswith("memory://"):
+        raise UserError("--artifacts memory://: not visible to other processes; only with --executor inline")
+    if not 0 <= options.wait_for_nodes < float("inf"):
+        raise UserError(f"--wait-for-nodes {options.wait_for_nodes:g}: must be at least 0, in minutes")
+    check_home(options.places.home)
+    loaded = load_space(options.space, options.overrides)
+    jobs = expand(loaded.space)
+    check_sizes(jobs)
+    with open_store(options.places.store_url, upgrade=True) as store, store.one_line():
+        if loaded.space.method == "optuna":
+            return _search(options, loaded, store, console)
+        plan, lease = _take(options, loaded, jobs, store, console)
+        return _carry_out(options, plan, store, lease, console)
+
+
+def _take(options: LaunchOptions, loaded: LoadedSpace, jobs: Sequence[Job], store: Store, console: Console) -> tuple[Plan, Lease]:
+    """Plan, then take the sweep's lease; repeat if another driver has held it meanwhile.
+
+    Raises:
+        UserError: another driver has the lease, or something is missing.
+    """
+    artifacts = options.places.artifacts
+    while True:
+        seen = free_to_drive(store, loaded.name, console)
+        recorded, finished = finished_keys(store), artifacts.finished()
+        lost = damaged_jobs(artifacts, jobs, recorded=recorded, finished=finished)
+        plan = make_plan(jobs, recorded=recorded, finished=finished, damaged=lost)
+        check_backends(plan.to_run)
+        check_data(plan.to_run, options.places.data_root)
+        check_sizes(plan.to_run, options.places.data_root)
+        with suppress(LeaseTaken):
+            lease = launch_sweep(store, name=loaded.name, space_text=loaded.recorded_text, jobs=jobs, driver=this_driver(), seen=seen)
+            for key in lost:
+                artifacts.discard(key)
+            return plan, lease
+
+
+def _carry_out(options: LaunchOptions, plan: Plan, store: Store, lease: Lease, console: Console) -> int:
+    name = lease.sweep
+    recorder = Recorder(store, sweep=name, artifacts=options.places.artifacts, lease=lease)
+    for job in plan.jobs:
+        if job.key in plan.unrecorded:
+            recorder.finished(job)
+            recorder.tidy(job)
+    to_run = taking_up(plan.to_run, finished_rungs(store), options.places.artifacts)
+    board = CriticalPathBoard(to_run, max_failures=options.max_failures, effort=effort)
+    neighbours = Neighbours(store, sweep=name)
+    sweep = RunningSweep(board, recorder, to_run, known=plan.jobs, elsewhere=neighbours.running)
+    interrupted = False
+    with recorder:
+        if to_run:
+            say(console, f"sweep {name}: {summary(plan)}")
+            with neighbours:
+                interrupted = _drive(sweep, options, name, recorder, console, store)
+    if to_run or recorder.lost is not None:
+        return _ended(sweep, options, name, recorder, console, interrupted=interrupted)
+    _say_unrecorded(name, recorder, console)
+    say(console, f"sweep {name}: nothing to do, all {len(plan.jobs)} jobs are done; {options.command('results', name)}")
+    return EXIT_INCOMPLETE if recorder.unrecorded else 0
+
+
+def _search(options: LaunchOptions, loaded: LoadedSpace, store: Store, console: Console) -> int:
+    """Run a search, whose jobs are created while it runs."""
+    from orchestrator.search.open_search import opened_search
+    from orchestrator.search.possible_jobs import foresee
+
+    name, artifacts = loaded.name, options.places.artifacts
+    seen = free_to_drive(store, name, console)
+    foreseen = foresee(loaded.space)
+    check_sizes(foreseen)
+    check_backends(foreseen)
+    check_data(foreseen, options.places.data_root)
+    check_sizes(foreseen, options.places.data_root)
+    lease = _take_search(loaded, seen, store, console)
+    sweep, interrupted = None, False
+    recorder, neighbours = Recorder(store, sweep=name, artifacts=artifacts, lease=lease), Neighbours(store, sweep=name)
+    with recorder, opened_search(store, loaded.space, recorder=recorder, artifacts=artifacts) as search:
+        write.record_search(store, name=name, space_text=loaded.recorded_text, keys=search.ledger.job_keys(), lease=lease)
+        plan_again(store, lease)
+        words = search.words()
+        if not search.nothing_to_do:
+            say(console, f"sweep {name}: {words}")
+            sweep = RunningSweep(Board([], max_failures=options.max_failures), recorder, (), source=search, elsewhere=neighbours.running)
+            with neighbours:
+                interrupted = _drive(sweep, options, name, recorder, console, store)
+            say(console, f"sweep {name}: {search.conclusion()}")
+    if sweep is None:
+        say(console, f"sweep {name}: nothing to do: {words}; {options.command('results', name)}")
+        return 0
+    return _ended(sweep, options, name, recorder, console, interrupted=interrupted)
+
+
+def _take_search(loaded: LoadedSpace, seen: Holder | None, store: Store, console: Console) -> Lease:
+    while True:
+        with suppress(LeaseTaken):
+            return take_sweep(store, name=loaded.name, space_text=loaded.recorded_text, driver=this_driver(), seen=seen)
+        seen = free_to_drive(store, loaded.name, console)
+
+
+def _ended(sweep: RunningSweep, options: LaunchOptions, name: str, recorder: Recorder, console: Console, *, interrupted: bool) -> int:
+    if recorder.lost is not None:
+        say(console, f"{recorder.lost}; stopped here, and nothing more is written")
+        return EXIT_INCOMPLETE
+    _say_unrecorded(name, recorder, console)
+    return _conclude(sweep, options, name, recorder, console, interrupted=interrupted)
+
+
+def _drive(sweep: RunningSweep, options: LaunchOptions, name: str, recorder: Recorder, console: Console, store: Store) -> bool:
+    """Run the executor; return whether it was interrupted."""
+    try:
+        with without_secrets(), shown(sweep, name=name, console=console), _stopped_by_signals(sweep, recorder):
+            _executor(options, console, store).execute(sweep)
+    except (KeyboardInterrupt, LeaseLost):
+        return True
+    finally:
+        sweep.harvest()
+    return sweep.interrupted and not sweep.drained
+
+
+def _executor(options: LaunchOptions, console: Console, store: Store) -> Executor:
+    folders = Folders(options.places.artifacts.url, options.places.data_root)
+    if options.executor == "inline":
+        return InlineExecutor(folders, options.resources)
+    from orchestrator.executors.ray_tune.executor import RayExecutor
+
+    return RayExecutor(
+        folders,
+        options.resources,
+        address=options.address,
+        wait_minutes=options.wait_for_nodes,
+        say=partial(say, console),
+        footprints=partial(recent_footprints, store),
+    )
+
+
+@contextmanager
+def _stopped_by_signals(sweep: RunningSweep, recorder: Recorder) -> Iterator[None]:
+    """End the sweep cleanly on Ctrl-C, SIGTERM and the loss of the lease, wherever in Ray they arrive."""
+
+    def interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
+        sweep.interrupt()
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    driver = threading.get_ident()
+    try:
+        recorder.on_loss(lambda: signal.pthread_kill(driver, signal.SIGINT))
+        try:
+            yield
+        finally:
+            recorder.on_loss(None)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _say_unrecorded(name: str, recorder: Recorder, console: Console) -> None:
+    if recorder.unrecorded:
+        say(
+            console,
+            f"sweep {name}: {recorder.unrecorded} results are on disk but not in the database ({recorder.last_error}); "
+            f"the next launch records them",
+        )
+
+
+def _conclude(sweep: RunningSweep, options: LaunchOptions, name: str, recorder: Recorder, console: Console, *, interrupted: bool) -> int:
+    board = sweep.board
+    done, failed, blocked = board.total("done"), board.total("failed"), board.total("blocked")
+    total = sum(sum(counts.values()) for counts in board.counts().values())
+    if interrupted:
+        say(console, f"sweep {name}: stopped after {done} of {total} jobs; continue with: {options.command('launch', options.space)}")
+        return EXIT_INTERRUPTED
+    if failed or blocked:
+        reasons = f"{options.command('status', name)} --failed"
+        say(console, f"sweep {name}: {done} of {total} jobs done, {failed} failed, {blocked} blocked; see: {reasons}")
+        return EXIT_INCOMPLETE
+    say(console, f"sweep {name}: all {total} jobs done in {clock(sweep.elapsed)}; see: {options.command('results', name)}")
+    return EXIT_INCOMPLETE if recorder.unrecorded else 0
+
+
+def summary(plan: Plan) -> str:
+    """Describe a plan in one line."""
+    left = {stage: plan.total(stage) - plan.done(stage) for stage in STAGES}
+    to_run = ", ".join(f"{stage} {number}" for stage, number in left.items() if number)
+    again = f"; {len(plan.recreated)} more again, since their files are gone or damaged" if plan.recreated else ""
+    return f"{len(plan.jobs)} jobs, {len(plan.jobs) - len(plan.pending)} done, {len(plan.pending)} to run ({to_run}){again}"

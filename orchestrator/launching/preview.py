@@ -1,0 +1,55 @@
+"""`robustsweep plan`: preview of a launch, without torch and without Ray."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from orchestrator.paths import Places
+from orchestrator.planning.expand import expand
+from orchestrator.planning.plan import Plan, damaged_jobs, make_plan
+from orchestrator.planning.prelaunch_checks import check_sizes
+from orchestrator.scheduling.estimate import Estimate, estimate
+from orchestrator.store import StoreMissing, finished_keys, open_store
+from orchestrator.store.reading.timings import recent_timings
+from search_spaces import load_space
+from workers.errors import UserError
+from workers.spec.job import JOB
+
+
+def look_ahead(space: str, overrides: Sequence[str], places: Places) -> tuple[str, Plan]:
+    """Return the sweep's name and its plan; a store that does not exist yet counts as empty, and is not made."""
+    loaded = load_space(space, overrides)
+    jobs = expand(loaded.space)
+    check_sizes(jobs)
+    try:
+        with open_store(places.store_url, upgrade=False) as store:
+            recorded = finished_keys(store)
+    except StoreMissing:
+        recorded = frozenset()
+    finished = places.artifacts.finished()
+    damaged = damaged_jobs(places.artifacts, jobs, recorded=recorded, finished=finished)
+    return loaded.name, make_plan(jobs, recorded=recorded, finished=finished, damaged=damaged)
+
+
+def estimated(plan: Plan, places: Places, *, workers: int | None) -> Estimate:
+    """Estimate how long the plan will take with `workers` jobs at once (None: one for each core of this machine)."""
+    try:
+        with open_store(places.store_url, upgrade=False) as store, store.one_line():
+            timings = recent_timings(store)
+    except StoreMissing:
+        timings = []
+    return estimate(plan, timings, workers=workers or os.cpu_count() or 1, root=places.data_root)
+
+
+def write_job_files(plan: Plan, folder: Path) -> None:
+    """Write `KEY.json` for each job to run; a batch scheduler runs them, parents first, with `python -m workers`.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for job in plan.to_run:
+            (folder / f"{job.key}.json").write_bytes(JOB.dump_json(job, indent=1))
+    except OSError as error:
+        raise UserError(f"--write-jobs {folder}: {error.strerror}") from error

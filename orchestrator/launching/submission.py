@@ -1,0 +1,117 @@
+"""`robustsweep submit`: run the driver of a sweep as a job of a Ray cluster, through Ray's Jobs API."""
+
+import asyncio
+import re
+import secrets
+import shlex
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.executors.ray_tune.jobs_api import first_line, followed, jobs_client
+from orchestrator.launching.launch import EXIT_INCOMPLETE, EXIT_INTERRUPTED
+from orchestrator.planning.expand import expand
+from orchestrator.planning.prelaunch_checks import check_sizes
+from orchestrator.store.connection.urls import parse_url
+from search_spaces import LoadedSpace, load_space
+from workers.errors import UserError
+
+if TYPE_CHECKING:
+    from ray.job_submission import JobSubmissionClient
+
+_PACKAGES = ("orchestrator", "search_spaces", "workers")
+
+
+@dataclass(frozen=True)
+class Submission:
+    """Sweep to submit to a cluster. `words` are further options of `launch`, as words of a command line; paths are the cluster's.
+
+    None for `home`, `store`, `artifacts` or `data`: the value in the environment of the cluster's head.
+    """
+
+    space: str
+    address: str
+    overrides: tuple[str, ...] = ()
+    home: Path | None = None
+    store: str | None = None
+    artifacts: str | None = None
+    data: str | None = None
+    words: tuple[str, ...] = ()
+    ship_code: bool = False
+
+    def entrypoint(self, file_name: str) -> str:
+        """Return the command that the cluster's head runs, in a folder with the space's file."""
+        program = ["python", "-m", "orchestrator.cli.main"] if self.ship_code else ["robustsweep"]
+        words = [*program, "launch", file_name, "--address", "auto"]
+        places = (("--home", self.home), ("--store", self.store), ("--artifacts", self.artifacts), ("--data", self.data))
+        for option, value in places:
+            words += [option, str(value)] if value is not None else []
+        return shlex.join([*words, *(word for override in self.overrides for word in ("--set", override)), *self.words])
+
+
+def submit(submission: Submission, *, wait: bool, say: Callable[[str], None], write: Callable[[str], None]) -> int:
+    """Submit the sweep; return 0, or with `wait` the exit code of its `launch`, whose output then goes to `write`.
+
+    Raises:
+        UserError: nothing was submitted, for a reason that the user can fix.
+    """
+    loaded = load_space(submission.space, submission.overrides)
+    check_sizes(expand(loaded.space))
+    _check_places(submission)
+    client = jobs_client(submission.address, warn=say)
+    job = _submitted(client, submission, loaded)
+    command = f"ray job {{}} {job} --address {submission.address}"
+    say(f"sweep {loaded.name}: submitted as job {job}; watch: {command.format('logs --follow')}; stop: {command.format('stop')}")
+    if not wait:
+        return 0
+    try:
+        return asyncio.run(followed(client, job, write))
+    except KeyboardInterrupt:
+        say(f"sweep {loaded.name}: goes on without being watched")
+        return EXIT_INTERRUPTED
+    except (OSError, RuntimeError) as error:
+        say(f"sweep {loaded.name}: the connection is lost, the sweep goes on: {first_line(error)}")
+        return EXIT_INCOMPLETE
+
+
+def _check_places(submission: Submission) -> None:
+    """Check the cluster's paths and store URL as far as possible from here.
+
+    Raises:
+        UserError: a path is not absolute, or the URL holds a password.
+    """
+    for option, path in (("--home", submission.home), ("--artifacts", submission.artifacts), ("--data", submission.data)):
+        if path is not None and "://" not in str(path) and not PurePosixPath(path).is_absolute():
+            raise UserError(f"{option} {path}: must be an absolute path, of the cluster's nodes")
+    if submission.store is None:
+        return
+    url = parse_url(submission.store)
+    if url.password or any("password" in name for name in url.query):
+        raise UserError(
+            "--store, or ROBUSTSWEEP_STORE: must hold no password, since the cluster shows it with the job; "
+            "put it into ~/.pgpass on the cluster's head (mode 0600)"
+        )
+    if url.get_backend_name() == "sqlite" and not PurePosixPath(url.database or "").is_absolute():
+        raise UserError(f"--store {submission.store}: must name an absolute path, of the cluster's head, as sqlite:////PATH")
+
+
+def _submitted(client: "JobSubmissionClient", submission: Submission, loaded: LoadedSpace) -> str:
+    """Submit the job with its space file in its working folder; return its id."""
+    name = re.sub(r"[^\w.-]", "-", loaded.name, flags=re.ASCII)
+    file_name = Path(loaded.label.removeprefix("built-in:")).with_suffix(".yaml").name
+    with tempfile.TemporaryDirectory(prefix="robustsweep-submit-") as folder:
+        Path(folder, file_name).write_text(loaded.text, encoding="utf-8")
+        environment: dict[str, Any] = {"working_dir": folder}
+        if submission.ship_code:
+            environment["py_modules"] = [str(Path(__file__).parents[2] / package) for package in _PACKAGES]
+        try:
+            return client.submit_job(
+                entrypoint=submission.entrypoint(file_name),
+                submission_id=f"{name}-{secrets.token_hex(4)}",
+                runtime_env=environment,
+                metadata={"sweep": loaded.name},
+            )
+        except (OSError, RuntimeError) as error:
+            raise UserError(f"--address {submission.address}: the cluster takes no job: {first_line(error)}") from error

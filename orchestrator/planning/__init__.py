@@ -1,0 +1,1 @@
+"""Planning: expansion of a space to jobs, and comparison of the jobs with existing results."""

@@ -1,0 +1,144 @@
+"""Expansion of a space into jobs: every combination of each grid's axes, with defaults filled in and equal computations merged."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from orchestrator.planning.training_chain import Lineage, Point, lineage, points, source_of
+from search_spaces import Asked, DiagnosisSection, Grid, SourceName, Space
+from workers.spec.fields import CRAFTED, Knowledge
+from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, Job, SurfaceSpec, TrainSpec
+from workers.spec.surface import SurfaceSettings
+
+Sources = Mapping[SourceName | None, Lineage]
+
+
+def expand(space: Space) -> list[Job]:
+    """Return all jobs of a space, parents before their children, equal keys merged; the same space always gives the same list."""
+    jobs: dict[str, Job] = {}
+    for grid in space.grids:
+        for job in jobs_of(grid):
+            jobs.setdefault(job.key, job)
+    return list(jobs.values())
+
+
+def distinct(jobs: Iterable[Job]) -> list[Job]:
+    """Return the jobs in their order, equal keys merged."""
+    return list({job.key: job for job in jobs}.values())
+
+
+def jobs_of(grid: Grid) -> Iterator[Job]:
+    """Yield the jobs of a grid, parents before their children; a job may come more than once."""
+    attacks = [asked for group in grid.attacks for asked in group.resolved()]
+    surfaces = [surface for group in grid.surfaces for surface in group.resolved()]
+    settings = grid.evaluation
+    evaluation = EvaluationSpec(examples=settings.examples, batch_size=settings.batch_size, draws=settings.draws)
+    for point, trained in _models(grid):
+        yield from trained
+        sources = _sources(point, trained, attacks)
+        yield from _measurements(trained[-1], attacks, evaluation, sources=sources, repeats=settings.repeats)
+        if grid.diagnosis is not None:
+            yield _diagnosis(trained[-1], grid.diagnosis)
+        yield from (_surface(trained, surface) for surface in surfaces)
+
+
+def _models(grid: Grid) -> list[tuple[Point, Lineage]]:
+    """Return the models of a grid, each once."""
+    models: dict[str, tuple[Point, Lineage]] = {}
+    for point in points(grid):
+        trained = lineage(point)
+        models.setdefault(trained[-1].key, (point, trained))
+    return list(models.values())
+
+
+def proxies_of(grid: Grid, attacks: Sequence[Asked], *, stop: Callable[[Lineage], Lineage], examples: int | None) -> Iterator[Job]:
+    """Yield the jobs of low-fidelity proxies of a grid's models, parents before their children: each full model as `stop` shortens it,
+    evaluated and attacked with `attacks` on at most `examples` examples, with the grid's number of repeats."""
+    settings = grid.evaluation
+    fewer = settings.examples if examples is None else min(examples, settings.examples or examples)
+    evaluation = EvaluationSpec(examples=fewer, batch_size=settings.batch_size, draws=settings.draws)
+    for point, whole in _models(grid):
+        trained = stop(whole)
+        sources = _sources(point, trained, list(attacks))
+        others = [asked for asked in attacks if asked.source is None or sources[asked.source][-1].key != whole[-1].key]
+        yield from trained
+        yield from _measurements(trained[-1], others, evaluation, sources=sources, repeats=settings.repeats)
+
+
+def _sources(point: Point, trained: Lineage, attacks: list[Asked]) -> Sources:
+    """Return the models on which the attacks' examples are made, if they are made beforehand: the attacked one itself, or another."""
+    names = dict.fromkeys(asked.source for asked in attacks)
+    return {name: trained if name is None else lineage(source_of(point, name)) for name in names}
+
+
+def applicable(attack: Asked, source: TrainSpec) -> Asked:
+    """Return the attack with every setting that has no effect on its source model at its default."""
+    return attack._replace(attack=attack.attack.model_copy(update=_idle(source, attack.knowledge)))
+
+
+def _idle(source: TrainSpec, knowledge: Knowledge) -> dict[str, Any]:
+    """Return the settings without effect, at their defaults: a model that is not binary has no sign, and one without randomness no draws.
+
+    On a randomised model no example stops early: fooling it in one draw, or with its full weights, is not fooling it.
+    """
+    idle: dict[str, Any] = {} if source.model.binary else {"sign_gradient": "identity"}
+    if source.randomised:
+        idle["early_stop"] = False
+    if not source.randomised or knowledge in CRAFTED:
+        idle |= {"eot_samples": 1, "selection_draws": 1}
+    return idle
+
+
+def _diagnosis(model: Job, section: DiagnosisSection) -> Job:
+    """Return the diagnosis job of a model, every setting without effect on it at its default, or at 1 where nothing is random."""
+    trained = _spec(model)
+    idle: dict[str, Any] = {} if trained.model.binary else {"sign_gradient": "identity"}
+    if not trained.randomised:
+        idle |= {"eot_samples": 1, "selection_draws": 1, "draws": 1}
+    settings = section.resolved(trained.data.name).model_copy(update=idle)
+    return Job(spec=DiagnoseSpec(diagnosis=settings), parents={"model": model.key})
+
+
+def _measurements(model: Job, attacks: list[Asked], evaluation: EvaluationSpec, *, sources: Sources, repeats: int) -> Iterator[Job]:
+    """Yield all measurements of one trained model: clean accuracy, then every attack, each `repeats` times if anything about it is random,
+    else once, since the repeats would be equal. So would several draws of a model that is not random."""
+    randomised = _spec(model).randomised
+    single = evaluation.model_copy(update={"draws": 1})
+    evaluation = evaluation if randomised else single
+    for repeat in range(repeats if randomised else 1):
+        yield Job(spec=EvaluateSpec(evaluation=evaluation, repeat=repeat), parents={"model": model.key})
+    for asked in attacks:
+        *ancestors, source = sources[asked.source]
+        if asked.knowledge == "transfer" and source.key == model.key:
+            continue
+        yield from (*ancestors, source)
+        attack, knowledge, _ = applicable(asked, _spec(source))
+        parents = {"model": model.key}
+        if knowledge in CRAFTED:
+            craft = Job(spec=CraftSpec(attack=attack, evaluation=single), parents={"model": source.key})
+            yield craft
+            parents |= {"examples": craft.key} | ({"source": source.key} if knowledge == "transfer" else {})
+        differ = randomised or (attack.randomised and knowledge not in CRAFTED)
+        for repeat in range(repeats if differ else 1):
+            yield Job(spec=AttackSpec(attack=attack, knowledge=knowledge, evaluation=evaluation, repeat=repeat), parents=parents)
+
+
+def _surface(trained: Lineage, surface: SurfaceSettings) -> Job:
+    """Return the loss-surface job of a lineage's model; settings without effect on it are at their defaults.
+
+    `theta_one` is the last net of the lineage that was trained without a sketch. Where that is the model itself, and nothing about it
+    is random, its own gradient is that net's.
+    """
+    model, randomised = trained[-1], _spec(trained[-1]).randomised
+    source = [job for job in trained if _spec(job).model.theta == 1 and job.stage != "defend"][-1]
+    idle: dict[str, Any] = {} if randomised else {"draws": 1}
+    if source is model and not randomised:
+        idle["direction"] = "theta_one"
+    settled = surface.model_copy(update=idle)
+    direction = {"direction": source.key} if settled.direction == "theta_one" else {}
+    return Job(spec=SurfaceSpec(surface=settled), parents={"model": model.key, **direction})
+
+
+def _spec(trained: Job) -> TrainSpec:
+    """Return the training spec of a model."""
+    assert isinstance(trained.spec, TrainSpec)  # noqa: S101 (a lineage is made of them)
+    return trained.spec

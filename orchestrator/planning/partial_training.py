@@ -1,0 +1,56 @@
+"""Trainings that stop early, and trainings that resume from them."""
+
+from collections.abc import Iterable
+
+from orchestrator.planning.training_chain import Lineage
+from orchestrator.store.reading.finished_rungs import Rungs
+from workers.artifacts.artifacts import Artifacts
+from workers.errors import StorageError
+from workers.spec.job import Earlier, Job, TrainSpec
+
+
+def schedule(trained: Lineage) -> int:
+    """Return the total number of epochs of the model's last training."""
+    spec = trained[_last_training(trained)].spec
+    assert isinstance(spec, TrainSpec)  # noqa: S101 (a lineage is made of them)
+    return spec.training.epochs
+
+
+def stopped(trained: Lineage, *, until: int) -> Lineage:
+    """Return a model's jobs with its last training stopped after `until` epochs; its ancestors, shared with other models, train to the end.
+
+    If `until` is the schedule's number of epochs, the lineage is unchanged.
+
+    Raises:
+        ValueError: the schedule has fewer epochs.
+    """
+    place = _last_training(trained)
+    jobs = list(trained[:place])
+    for job in trained[place:]:
+        parents = dict.fromkeys(job.parents, jobs[-1].key) if jobs else {}
+        jobs.append(Job(spec=TrainSpec(**dict(job.spec) | {"until": until}), parents=parents))
+    return tuple(jobs)
+
+
+def _last_training(trained: Lineage) -> int:
+    return max(number for number, job in enumerate(trained) if job.stage != "defend")
+
+
+def taking_up(jobs: Iterable[Job], rungs: Rungs, artifacts: Artifacts) -> tuple[Job, ...]:
+    """Return the jobs, each training with the furthest finished rung that it can resume from, if one has kept its checkpoint."""
+    return tuple(_taking_up(job, rungs, artifacts) for job in jobs)
+
+
+def _taking_up(job: Job, rungs: Rungs, artifacts: Artifacts) -> Job:
+    if not (isinstance(job.spec, TrainSpec) and rungs):
+        return job
+    before = (rung for rung in rungs.get(job.trunk_key, ()) if _is_before(rung, job.spec))
+    try:
+        found = next((rung for rung in before if artifacts.checkpoint_size(rung.key)), None)
+    except StorageError:  # the training begins at its start, once the storage is available again
+        found = None
+    return job.model_copy(update={"resumes": found})
+
+
+def _is_before(rung: Earlier, spec: TrainSpec) -> bool:
+    return rung.epochs < spec.last_epoch

@@ -1,0 +1,66 @@
+"""Plan of a sweep: its jobs compared with the results that exist."""
+
+from collections.abc import Iterable, Set
+from dataclasses import dataclass
+
+from workers.artifacts.artifacts import Artifacts
+from workers.spec.fields import Stage
+from workers.spec.job import Job
+
+STAGES: tuple[Stage, ...] = ("pretrain", "fine_tune", "defend", "evaluate", "craft", "attack", "diagnose", "surface")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """DAG of a sweep: all jobs with parents before children, and the keys of those to run, to record, and only to recreate."""
+
+    jobs: tuple[Job, ...]
+    pending: frozenset[str]
+    unrecorded: frozenset[str]
+    recreated: frozenset[str]
+
+    @property
+    def to_run(self) -> tuple[Job, ...]:
+        """Jobs without a result, and finished ones whose artifact is missing and needed, parents first."""
+        wanted = self.pending | self.recreated
+        return tuple(job for job in self.jobs if job.key in wanted)
+
+    def done(self, stage: Stage) -> int:
+        return sum(job.stage == stage and job.key not in self.pending for job in self.jobs)
+
+    def total(self, stage: Stage) -> int:
+        return sum(job.stage == stage for job in self.jobs)
+
+
+def damaged_jobs(artifacts: Artifacts, jobs: Iterable[Job], *, recorded: Set[str], finished: Set[str]) -> frozenset[str]:
+    """Return the finished jobs with damaged files, of those whose damage would otherwise go unnoticed: results that are not in the database
+    yet, and loss surfaces, which no other job reads. (The files of all others are verified by the jobs that read them.)
+
+    Raises:
+        StorageError: the artifacts cannot be read.
+    """
+    return frozenset(
+        job.key
+        for job in jobs
+        if job.key in finished and (job.key not in recorded or job.stage == "surface") and artifacts.damage(job.key) is not None
+    )
+
+
+def make_plan(jobs: Iterable[Job], *, recorded: Set[str], finished: Set[str], damaged: Set[str] = frozenset()) -> Plan:
+    """Compare a sweep's jobs with the existing results.
+
+    Args:
+        jobs: the sweep's jobs, parents before children.
+        recorded: keys with a result in the database.
+        finished: keys with an artifact on disk. A finished job that is not recorded is recorded, not computed again; a recorded
+            one without its artifact is computed again only if a job that is still to run needs its files.
+        damaged: those of them whose files have changed; they are computed again.
+    """
+    jobs, finished = tuple(jobs), finished - damaged
+    pending = frozenset(job.key for job in jobs if job.key not in recorded and job.key not in finished)
+    needed: set[str] = set(damaged) - pending
+    for job in reversed(jobs):
+        if job.key in pending or job.key in needed:
+            needed.update(parent for parent in job.parents.values() if parent not in finished)
+    unrecorded = frozenset(job.key for job in jobs if job.key in finished and job.key not in recorded)
+    return Plan(jobs, pending, unrecorded, recreated=frozenset(needed) - pending)

@@ -1,0 +1,84 @@
+"""Checks for errors that can be found before anything runs."""
+
+from collections.abc import Iterable
+from importlib.util import find_spec
+from pathlib import Path
+
+from workers.data import remote, source
+from workers.data.remote import DataRoot
+from workers.errors import UserError
+from workers.spec.job import AttackSpec, CraftSpec, DataSpec, DiagnoseSpec, EvaluateSpec, Job, SurfaceSpec, TrainSpec
+
+
+def check_sizes(jobs: Iterable[Job], root: DataRoot = None) -> None:
+    """Check that no job requests more examples than its data set has; where that depends on the files, only with a data root.
+
+    Raises:
+        UserError: a job requests more.
+        DataError: the files in `root` are invalid.
+    """
+    sizes: dict[tuple[str, str], tuple[int | None, int | None]] = {}
+    trained: dict[str, DataSpec] = {}
+    for job in jobs:
+        spec = job.spec
+        if isinstance(spec, TrainSpec):
+            data = trained[job.key] = spec.data
+            if (named := (data.name, data.split_lists)) not in sizes:
+                sizes[named] = remote.sizes(source(*named), root)
+            _check_size("data.train_examples", data.train_examples, sizes[named][0], f"{data.name}'s training split")
+        elif (model_data := trained.get(job.parents["model"])) is not None:
+            available = sizes[model_data.name, model_data.split_lists][1]
+            if isinstance(spec, SurfaceSpec):
+                _check_example(spec.surface.example, available, f"{model_data.name}'s test split")
+                continue
+            path, asked = _asked(spec)
+            _check_size(path, asked, available, f"{model_data.name}'s test split")
+
+
+def _asked(spec: AttackSpec | CraftSpec | DiagnoseSpec | EvaluateSpec) -> tuple[str, int | None]:
+    """Return the setting that gives a job's number of test examples, and the number."""
+    if isinstance(spec, DiagnoseSpec):
+        return "diagnosis.examples", spec.diagnosis.examples
+    return "evaluation.examples", spec.evaluation.examples
+
+
+def _check_size(path: str, asked: int | None, available: int | None, split: str) -> None:
+    if asked is not None and available is not None and asked > available:
+        raise UserError(f"{path}={asked}: must be at most {available}, the size of {split}")
+
+
+def _check_example(example: int, available: int | None, split: str) -> None:
+    if available is not None and example >= available:
+        raise UserError(f"surfaces.example={example}: must be in [0, {available - 1}], a place in {split}")
+
+
+def check_data(jobs: Iterable[Job], root: DataRoot) -> None:
+    """Check that the files of every data set that the jobs need are in place.
+
+    Raises:
+        DataError: files are missing; the message says which, where they were looked for, and how to get them.
+    """
+    needed = {(job.spec.data.name, job.spec.data.split_lists) for job in jobs if isinstance(job.spec, TrainSpec)}
+    for name, lists in sorted(needed):
+        remote.check(source(name, lists), root)
+
+
+def check_home(home: Path) -> None:
+    """Check that the home folder is permanent.
+
+    Raises:
+        UserError: it is in the working folder of a submitted Ray job, which Ray deletes some time after the job's end.
+    """
+    if "working_dir_files" in home.parts:
+        raise UserError(f"--home {home}: Ray deletes this folder after the job; give one that stays, or set ROBUSTSWEEP_HOME on the head")
+
+
+def check_backends(jobs: Iterable[Job]) -> None:
+    """Check that the attacks' optional implementations are installed here; a cluster's nodes have the same packages.
+
+    Raises:
+        UserError: one is not; the message says how to get it.
+    """
+    asked = any(isinstance(job.spec, AttackSpec | CraftSpec) and job.spec.attack.backend == "foolbox" for job in jobs)
+    if asked and find_spec("foolbox") is None:
+        raise UserError("attacks: backend=foolbox: Foolbox is not installed; pip install 'robustsweep[foolbox]', or use native")

@@ -1,0 +1,158 @@
+"""Export of models in RobustBench's format: one JSON file each, with the keys of its `model_info` files and README ("Adding a new model").
+
+Unknown values (`link`, `authors`, `venue`) are null, as in the files that RobustBench's own `benchmark` writes. So is
+`autoattack_acc`: AutoAttack is APGD-CE, targeted APGD-DLR, FAB and Square together, and there is no FAB here. Our accuracy is `reported`,
+and `footnote` describes the attacks behind it.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from math import isclose
+from pathlib import Path
+from typing import Any, cast
+
+from orchestrator.store import ResultRow
+from orchestrator.store.reading.model_description import rank_in_words
+from workers.errors import UserError
+from workers.spec.defence import is_randomised
+from workers.spec.fields import DefenceName, NormName, epsilon_fraction, positive_fraction
+
+_THREAT_MODELS: dict[NormName, str] = {"linf": "Linf", "l2": "L2"}
+_ARCHITECTURES = {"logmel": "log-mel front-end CNN", "resnet18": "ResNet-18", "soundnet5": "SoundNet5"}
+_SAME = 1e-9
+_KEY_DIGITS = 8
+
+
+def robustbench_models(
+    rows: Sequence[ResultRow], worst: Sequence[ResultRow], *, epsilon: str, norm: NormName
+) -> dict[Path, dict[str, Any]]:
+    """Return the record of each model of a sweep that was attacked in this ball, by path: `cifar10/Linf/NAME.json`.
+
+    Args:
+        rows: the sweep's results by attack.
+        worst: its worst cases.
+        epsilon: as the user writes it, `8/255`, in input units.
+        norm: of the ball.
+
+    Raises:
+        UserError: `epsilon` is no number, or no model was attacked there.
+    """
+    value = _value(epsilon, norm)
+    attacked = [row for row in worst if row.norm == norm and isclose(row.epsilon, value, rel_tol=0, abs_tol=_SAME)]
+    if not attacked:
+        tried = ", ".join(
+            dict.fromkeys(f"{row.norm} {row.epsilon_literal}" for row in sorted(worst, key=lambda row: (row.norm, row.epsilon)))
+        )
+        raise UserError(f"--epsilon {epsilon} --norm {norm}: no model was attacked there; there is {tried or 'no attack at all'}")
+    by_model = defaultdict(list)
+    for row in attacked:
+        by_model[row.model_key].append(row)
+    chosen = [max(of_model, key=_widest) for of_model in by_model.values()]
+    return {Path(row.dataset, _THREAT_MODELS[norm], f"{_name(row)}.json"): _record(row, rows, epsilon) for row in chosen}
+
+
+def write_models(records: dict[Path, dict[str, Any]], folder: Path) -> None:
+    """Write the files below the folder, which has the structure of RobustBench's `model_info`.
+
+    Raises:
+        UserError: they cannot be written.
+    """
+    try:
+        for path, record in records.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(json.dumps(record, indent=2) + "\n")
+    except OSError as error:
+        raise UserError(f"--out {folder}: {error.strerror}") from error
+
+
+def _value(epsilon: str, norm: NormName) -> float:
+    try:
+        return float(epsilon_fraction(epsilon) if norm == "linf" else positive_fraction(epsilon))
+    except ValueError as error:
+        raise UserError(f"--epsilon {epsilon}: {error}") from None
+
+
+def _widest(row: ResultRow) -> tuple[int, int, bool, int]:
+    """Return the sort key of a model's worst cases: most examples, most draws, attackers of every knowledge, most attacks."""
+    return row.n_examples, row.draws, row.knowledge == "any", row.attacks
+
+
+def _name(row: ResultRow) -> str:
+    rank = rank_in_words(row.rank_fraction, row.stage_rank_fractions).replace("/", "-")
+    parts = [row.model, *([f"rank{rank}", f"theta{row.theta:g}"] if row.tensorized else ["dense"])]
+    parts += [name for name in (row.defence, row.adversarial_training) if name != "none"]
+    return "_".join([*parts, row.model_key[:_KEY_DIGITS]])
+
+
+def _record(row: ResultRow, rows: Sequence[ResultRow], epsilon: str) -> dict[str, Any]:
+    return {
+        "link": None,
+        "name": _title(row),
+        "authors": None,
+        "additional_data": False,
+        "number_forward_passes": 1,  # of one prediction; that accuracies are means over several draws does not change it
+        "dataset": row.dataset,
+        "venue": None,
+        "architecture": _architecture(row),
+        "eps": epsilon,
+        "clean_acc": _percent(row.clean_accuracy),
+        "reported": _percent(row.robust_accuracy),
+        "autoattack_acc": None,
+        "footnote": " ".join(_footnote(row, rows)),
+        "unreliable": None if row.verdict is None else row.verdict != "sound",
+    }
+
+
+def _percent(share: float | None) -> str | None:
+    return None if share is None else f"{100 * share:.2f}"
+
+
+def _title(row: ResultRow) -> str:
+    kind = "Tensorized network" if row.tensorized else "Dense network"
+    words = [f"Defensive tensorization, theta {row.theta:g}" if row.theta < 1 else kind]
+    words += [] if row.defence == "none" else [row.defence.replace("_", " ")]
+    words += [] if row.adversarial_training == "none" else [f"adversarial training ({row.adversarial_training})"]
+    return ", ".join([*words, f"seed {row.seed}"])
+
+
+def _architecture(row: ResultRow) -> str:
+    words = [("binary " if row.binary else "") + _ARCHITECTURES[row.model], f"width {row.width}"]
+    words += [f"Tucker rank {rank_in_words(row.rank_fraction, row.stage_rank_fractions)} of {row.rank_kind}"] if row.tensorized else []
+    return ", ".join(words)
+
+
+def _footnote(row: ResultRow, rows: Iterable[ResultRow]) -> Iterable[str]:
+    """Yield sentences that define the figures and their limits."""
+    attacks = dict.fromkeys(_attack(other) for other in rows if _belongs(other, row))
+    over = f"over the first {row.n_examples} test examples of a fixed order"
+    if row.robust_accuracy is None or row.ci_low is None or row.ci_high is None:
+        yield f"Not reported: a randomised model must be evaluated more than once, {over}, by each of {', '.join(attacks)}."
+    else:
+        interval = f"95% interval {100 * row.ci_low:.2f} to {100 * row.ci_high:.2f}"
+        yield f"Reported is the worst case for each example, {over} ({interval}), of these attacks: {', '.join(attacks)}."
+    yield "No AutoAttack accuracy: AutoAttack includes FAB, which was not run."
+    if is_randomised(row.theta, cast("DefenceName", row.defence)):
+        yield f"Every prediction is randomised; accuracies are means over {row.repeats} x {row.draws} evaluations of each example."
+    if row.train_examples is not None:
+        yield f"Trained on {row.train_examples} of the training examples."
+    if row.verdict is None:
+        yield "Its reliability was not judged."
+    elif row.reasons:
+        yield f"Verdict {row.verdict}: {'; '.join(row.reasons)}."
+
+
+def _belongs(other: ResultRow, row: ResultRow) -> bool:
+    """Return whether an attack's row is among those that the worst case covers."""
+    same = ("model_key", "norm", "n_examples", "batch_size", "draws")
+    alike = all(getattr(other, name) == getattr(row, name) for name in same) and isclose(other.epsilon, row.epsilon, abs_tol=_SAME)
+    return alike and other.attack != "none" and row.knowledge in ("any", other.knowledge)
+
+
+def _attack(row: ResultRow) -> str:
+    more = [f"{row.steps} step{'' if row.steps == 1 else 's'}"]
+    more += [f"{row.restarts} restarts"] if row.restarts > 1 else []
+    more += [f"target {row.target}"] if row.target != "none" else []
+    more += [f"loss {row.loss}"] if row.loss not in ("ce", "none") and row.attack not in ("apgd_dlr", "square") else []
+    more += [f"gradients over {row.eot_samples} draws"] if row.eot_samples > 1 else []
+    return f"{row.attack} {row.knowledge} ({', '.join(more)})"

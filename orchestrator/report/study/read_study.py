@@ -1,0 +1,125 @@
+"""Study of a sweep as frozen values, read from Optuna's tables in the store's database; nothing is written, and no table is made."""
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import optuna
+from optuna.importance import FanovaImportanceEvaluator, get_param_importances
+from optuna.storages import RDBStorage
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import inspect
+
+from orchestrator.search.trial_index import JOB_KEYS, KIND, MODEL_KEY, REASON
+from orchestrator.store import Store
+from search_spaces import Goal, Value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """Trial as the study has it. `kind` is its origin, empty where the sampler suggested it; `violations` is the violation of each
+    constraint (at most 0 where satisfied), `reason` the reason that it has no values."""
+
+    number: int
+    state: str
+    kind: str
+    params: Mapping[str, Value]
+    values: tuple[float, ...] | None
+    violations: Mapping[str, float]
+    model_key: str | None
+    job_keys: frozenset[str]
+    reason: str
+
+    @property
+    def is_feasible(self) -> bool:
+        return all(violation <= 0 for violation in self.violations.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyRecord:
+    """Study: its objectives in words with their goals, its trials by number, and for each objective the importance of each parameter
+    (shares that add up to 1; empty with too few trials)."""
+
+    name: str
+    objectives: tuple[str, ...]
+    goals: tuple[Goal, ...]
+    trials: tuple[Trial, ...]
+    importances: tuple[Mapping[str, float], ...] = field(default=())
+
+    @property
+    def complete(self) -> list[Trial]:
+        """Trials with values, each computation once."""
+        return [trial for trial in self.trials if trial.values is not None and trial.state == "complete" and trial.kind != "duplicate"]
+
+
+def read_study(store: Store, sweep: str, *, importances: bool = False) -> StudyRecord | None:
+    """Return the study of that name, or None where the database has none."""
+    if not inspect(store.engine).has_table("studies"):
+        return None
+    with _storage(store) as storage:
+        if sweep not in optuna.get_all_study_names(storage):
+            return None
+        study = optuna.load_study(study_name=sweep, storage=storage)
+        goals = tuple(_goal(direction) for direction in study.directions)
+        trials = study.get_trials(deepcopy=False)
+        found = tuple(_importance(study, place) for place in range(len(goals))) if importances else ()
+        return StudyRecord(
+            name=sweep,
+            objectives=_objectives(study, len(goals)),
+            goals=goals,
+            trials=tuple(_trial(trial) for trial in trials),
+            importances=found,
+        )
+
+
+@contextmanager
+def _storage(store: Store) -> Iterator[RDBStorage]:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    url = store.engine.url.render_as_string(hide_password=False)
+    storage = RDBStorage(url, skip_table_creation=True)
+    try:
+        yield storage
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
+
+
+def _goal(direction: StudyDirection) -> Goal:
+    return "minimize" if direction == StudyDirection.MINIMIZE else "maximize"
+
+
+def _objectives(study: Study, number: int) -> tuple[str, ...]:
+    with warnings.catch_warnings(action="ignore"):  # the names are experimental in Optuna
+        names: Sequence[str] = study.metric_names or [f"objective {place}" for place in range(number)]
+    return tuple(names)
+
+
+def _trial(trial: FrozenTrial) -> Trial:
+    attributes = trial.user_attrs
+    return Trial(
+        number=trial.number,
+        state=trial.state.name.lower(),
+        kind=str(attributes.get(KIND, "")),
+        params=cast("Mapping[str, Value]", dict(trial.params)),
+        values=None if trial.state != TrialState.COMPLETE or trial.values is None else tuple(trial.values),
+        violations=dict(trial.constraints),
+        model_key=attributes.get(MODEL_KEY),
+        job_keys=frozenset(attributes.get(JOB_KEYS, ())),
+        reason=str(attributes.get(REASON, "")),
+    )
+
+
+def _importance(study: Study, place: int) -> Mapping[str, float]:
+    """Return the importance of each parameter that every trial has, for an objective (functional ANOVA, Hutter et al., 2014)."""
+
+    def value(trial: FrozenTrial) -> Any:
+        return trial.values[place]
+
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            return get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0), target=value)
+    except (ValueError, RuntimeError):  # too few trials, or all of one value
+        return {}

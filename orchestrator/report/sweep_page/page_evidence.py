@@ -1,0 +1,61 @@
+"""All data of a sweep that a report shows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from orchestrator.report.surface_grids import SurfaceGrid, surface_grids
+from orchestrator.store import Failure, ModelVerdict, ResultRow, Store, SweepStatus, failures, model_verdicts, result_rows, sweep_status
+from orchestrator.store.reading.report_evidence import (
+    ExampleScores,
+    JobCosts,
+    Provenance,
+    TrainingRun,
+    example_scores,
+    job_costs,
+    provenance,
+    training_runs,
+)
+from workers.artifacts.artifacts import Artifacts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """Frozen data of one sweep; `unread` has a line for each artifact that could not be read."""
+
+    rows: list[ResultRow]
+    runs: list[TrainingRun]
+    costs: JobCosts
+    scores: list[ExampleScores]
+    verdicts: list[ModelVerdict]
+    provenance: Provenance
+    status: SweepStatus
+    failures: list[Failure]
+    surfaces: list[SurfaceGrid]
+    unread: list[str]
+
+    @property
+    def jobs(self) -> Mapping[str, int]:
+        """Number of jobs in each state, over all stages."""
+        states = ("done", "running", "waiting", "failed", "blocked")
+        return {state: sum(getattr(counts, state) for counts in self.status.stages.values()) for state in states}
+
+
+def gather(store: Store, artifacts: Artifacts, sweep: str) -> Evidence:
+    """Read all data: from the store, and the grids of loss surfaces from the artifacts.
+
+    Raises:
+        UserError: no such sweep.
+    """
+    surfaces, unread = surface_grids(store, artifacts, sweep)
+    return Evidence(
+        surfaces=surfaces,
+        unread=unread,
+        rows=result_rows(store, sweep, per_repeat=False),
+        runs=training_runs(store, sweep),
+        costs=job_costs(store, sweep),
+        scores=example_scores(store, sweep),
+        verdicts=model_verdicts(store, sweep, rungs=False),
+        provenance=provenance(store, sweep),
+        status=sweep_status(store, sweep)[0],
+        failures=failures(store, sweep),
+    )

@@ -1,0 +1,59 @@
+"""Opening a sweep's search on the results store."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from optuna import Trial
+from optuna.study import Study
+
+from orchestrator.driver.recorder import Recorder
+from orchestrator.search.asha_trial_plan import HalvingCourse
+from orchestrator.search.optuna_storage import study_storage
+from orchestrator.search.rung_table import Rungs
+from orchestrator.search.search import Search
+from orchestrator.search.studies import open_study
+from orchestrator.search.trial_index import KIND, PARENT
+from orchestrator.search.trial_plan import Course, Courses, WholeCourse
+from orchestrator.search.warm_start import warm_start
+from orchestrator.store import Store
+from search_spaces import Grid, Space
+from workers.artifacts.artifacts import Artifacts
+
+
+@contextmanager
+def opened_search(store: Store, space: Space, *, recorder: Recorder, artifacts: Artifacts) -> Iterator[Search]:
+    """Open the search of a space with method optuna, as a running sweep's source of jobs.
+
+    Raises:
+        UserError: the study in the store is of another space.
+    """
+    assert space.search is not None  # noqa: S101 (method optuna has the section)
+    with study_storage(store) as storage:
+        study = open_study(storage, space)
+        yield Search(
+            study,
+            space,
+            store,
+            recorder=recorder,
+            artifacts=artifacts,
+            courses=courses_of(space, store, study=study, artifacts=artifacts),
+            warm_start=warm_start if space.search.warm_start else None,
+        )
+
+
+def courses_of(space: Space, store: Store, *, study: Study, artifacts: Artifacts) -> Courses:
+    """Return the factory of the courses of the space's trials.
+
+    Raises:
+        UserError: the study's trials were measured on other rungs.
+    """
+    if space.search is None or not space.search.rungs:
+        return lambda _, grid: WholeCourse(space, grid, store)
+    rungs = Rungs(study, space.search)
+
+    def course(trial: Trial, grid: Grid) -> Course:
+        if trial.user_attrs.get(KIND) == PARENT:  # fully trained in any case: a rung would be additional work
+            return WholeCourse(space, grid, store)
+        return HalvingCourse(space, grid, store, trial=trial, rungs=rungs, artifacts=artifacts)
+
+    return course

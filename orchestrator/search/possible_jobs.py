@@ -1,0 +1,62 @@
+"""Preview of the jobs that a search may run, for plans and for checks before a launch."""
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from random import Random
+
+from orchestrator.planning.expand import distinct, jobs_of
+from search_spaces import Parameter, Space, Value
+from workers.errors import UserError
+from workers.spec.job import Job
+
+_TRIES = 200
+_WANTED = 3
+
+
+def foresee(space: Space) -> list[Job]:
+    """Return the jobs of a few configurations: of the ends of all ranges, and of random ones.
+
+    Raises:
+        UserError: no configuration was found that is legal.
+    """
+    jobs: list[Job] = []
+    complaint = ""
+    legal = 0
+    for values in islice(_choices(space), _TRIES):
+        try:
+            jobs += jobs_of(space.at(values))
+        except ValueError as error:
+            complaint = str(error)
+            continue
+        legal += 1
+        if legal == _WANTED:
+            break
+    if not legal:
+        raise UserError(f"sweep {space.name}: none of {_TRIES} random configurations is legal: {complaint}")
+    return distinct(jobs)
+
+
+def likely(space: Space) -> list[Job]:
+    """Return the jobs of one configuration: at the first ends of the ranges or, if that is illegal, of the first legal one."""
+    for values in islice(_choices(space), _TRIES):
+        try:
+            return distinct(jobs_of(space.at(values)))
+        except ValueError:
+            continue
+    return []
+
+
+def _choices(space: Space) -> Iterator[dict[str, Value]]:
+    yield _chosen(space, lambda parameter: parameter.ends[0])
+    yield _chosen(space, lambda parameter: parameter.ends[-1])
+    random = Random(0)  # noqa: S311 (no secret)
+    while True:
+        yield _chosen(space, lambda parameter: random.choice(parameter.ends))
+
+
+def _chosen(space: Space, choose: Callable[[Parameter], Value]) -> dict[str, Value]:
+    values: dict[str, Value] = {}
+    for parameter in space.parameters:
+        if parameter.applies(values):
+            values[parameter.name] = choose(parameter)
+    return values

@@ -1,0 +1,1 @@
+"""Intervals, standard errors, differences and worst cases: pure functions."""

@@ -1,0 +1,155 @@
+"""Opening a store, and the check of its schema's revision."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, inspect, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from orchestrator.store import migrations
+from orchestrator.store.connection.engines import READ_OPTIONS, make_engine
+from orchestrator.store.connection.urls import parse_url, scrubbed, shown
+from workers.errors import UserError
+
+_SCHEMA_LOCK = 0x726F627573747377  # "robustsw": any number nobody else locks
+
+
+class StoreMissing(UserError):  # noqa: N818 (it reads as what it says)
+    """There is no store at the URL yet."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """An open store. A context manager: leaving it closes every connection."""
+
+    engine: Engine = field(repr=False)
+    read_options: Mapping[str, Any]
+    address: URL = field(repr=False)
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    @contextmanager
+    def one_line(self) -> Iterator[None]:
+        """Inside, a database that fails is the user's to mend: one line without passwords, no traceback.
+
+        Raises:
+            UserError: what the database said.
+        """
+        with _one_line(self.engine, self.address):
+            yield
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection whose statements all see one moment of the database."""
+        with self.engine.execution_options(**self.read_options).connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction: committed at the end, rolled back on an exception."""
+        with self.engine.execution_options(writes=True).begin() as connection:
+            yield connection
+
+
+def open_store(url: str, *, upgrade: bool) -> Store:
+    """The store at `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/DATABASE`.
+
+    With `upgrade` it is made, or its schema brought up to date, where needed. Without, it is only read: SQLite is opened
+    read-only and nothing is created.
+
+    Raises:
+        StoreMissing: no such SQLite file, or no tables of ours (only without `upgrade`).
+        UserError: a malformed URL, an unreachable database, a missing driver, or a schema of another revision.
+    """
+    address = parse_url(url)
+    if address.get_backend_name() == "sqlite":
+        _prepare_file(address, create=upgrade)
+    engine = make_engine(address, writable=upgrade)
+    try:
+        with _one_line(engine, address):
+            _check_schema(engine, address, upgrade=upgrade)
+    except BaseException:
+        engine.dispose()
+        raise
+    return Store(engine, READ_OPTIONS[engine.dialect.name], address)
+
+
+def schema_revision(url: str) -> str | None:
+    """The revision of the store's schema, whatever it is; None where a database has no tables of ours.
+
+    Raises:
+        StoreMissing: no such SQLite file.
+        UserError: a malformed URL, an unreachable database, or a missing driver.
+    """
+    address = parse_url(url)
+    if address.get_backend_name() == "sqlite":
+        _prepare_file(address, create=False)
+    engine = make_engine(address, writable=False)
+    try:
+        with _one_line(engine, address), engine.connect() as connection:
+            return _revision(connection)
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _one_line(engine: Engine, address: URL) -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        said = error.orig if isinstance(error, DBAPIError) else error.__cause__ or error
+        raise UserError(f"store '{shown(address)}': {scrubbed(str(said), engine.url)}") from None
+
+
+def _prepare_file(address: URL, *, create: bool) -> None:
+    path = Path(address.database or "")
+    if not create and not path.exists():
+        raise StoreMissing(f"store '{shown(address)}': no such file; `robustsweep launch` makes it")
+    if create:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"store '{shown(address)}': cannot make the folder {path.parent}: {error.strerror}") from None
+
+
+def _check_schema(engine: Engine, address: URL, *, upgrade: bool) -> None:
+    with engine.connect() as connection:
+        found = _revision(connection)
+    newest = migrations.REVISIONS[-1]
+    if found == newest:
+        return
+    if found is not None and found not in migrations.REVISIONS:
+        raise UserError(f"store '{shown(address)}': its schema is {found}, this robustsweep knows up to {newest}; use a newer robustsweep")
+    if upgrade:
+        _upgrade(engine)
+    elif found is None:
+        raise StoreMissing(f"store '{shown(address)}': holds no sweeps yet; `robustsweep launch` makes its tables")
+    else:
+        raise UserError(
+            f"store '{shown(address)}': its schema is {found}, older than {newest}; `robustsweep db upgrade` or the next launch upgrades it"
+        )
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(migrations.VERSION_TABLE):
+        return None
+    revision: str | None = connection.execute(text(f"SELECT version_num FROM {migrations.VERSION_TABLE}")).scalar()  # noqa: S608
+    return revision
+
+
+def _upgrade(engine: Engine) -> None:
+    with engine.execution_options(writes=True).begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _SCHEMA_LOCK})
+        migrations.upgrade(connection)

@@ -1,0 +1,1 @@
+"""Leases: one driver for a sweep, one attempt for a job."""

@@ -1,0 +1,1 @@
+"""Housekeeping of a database: check, export, import, prune."""

@@ -1,0 +1,180 @@
+"""Whether a store is sound: what is looked at, what is wrong with it, and what to do. Reads only."""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, exists, func, or_, select
+
+from orchestrator.store.connection.session import Store
+from orchestrator.store.leases.leases import age, database_now, find_holder, is_alive, living_sweeps
+from orchestrator.store.maintenance.references import result_tables
+from orchestrator.store.schema.base import Base
+from orchestrator.store.schema.sweep_tables import AttemptRecord, JobParentRecord, JobRecord, SweepRecord
+from workers.artifacts.artifacts import Artifacts, stored_name
+from workers.errors import ArtifactError
+from workers.spec.keys import KEY_VERSION, job_key
+
+_SHOWN = 3
+_CHUNK = 5000
+RESTORE = "restore a backup, or import an export of it into a new store"
+PLAN_AGAIN = "`UPDATE jobs SET state = 'planned' WHERE key = KEY`: the next launch records the result that is on disk, or computes it"
+REMOVE = "`DELETE` the row with that job_key, then " + PLAN_AGAIN
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check: `problem` is None where all is well, else one line; `advice` says what to do."""
+
+    subject: str
+    problem: str | None = None
+    advice: str = ""
+
+
+def check_store(store: Store, artifacts: Artifacts, *, hashes: bool) -> list[Finding]:
+    """Check the whole store and its jobs' files; with `hashes` each file's content too (reads everything).
+
+    Raises:
+        UserError: the database fails.
+    """
+    checks: tuple[tuple[str, Callable[[Connection], Iterable[str]], str], ...] = (
+        ("file", _integrity, RESTORE),
+        ("references", _references, RESTORE),
+        ("job keys", _keys, RESTORE),
+        ("parents", _parents, RESTORE),
+        ("flags", _flags, REMOVE),
+        ("done jobs", _without_result, PLAN_AGAIN),
+        ("results", _of_unfinished_jobs, "launch the sweep again: the jobs are recorded as done, or computed"),
+        ("drivers", _stale_leases, "launch the sweep again: it takes it over; or leave it, if it is not to go on"),
+        ("attempts", _left_running, "launch the sweep again: it notes them as interrupted"),
+    )
+    with store.one_line(), store.reading() as connection:
+        findings = [_finding(subject, check(connection), advice) for subject, check, advice in checks]
+        done = sorted(connection.execute(select(JobRecord.key).where(JobRecord.state == "done")).scalars())
+    advice = "copy the folders from where the jobs ran; else a launch computes again what it needs of them. Their results stay valid"
+    return [*findings, _finding("artifacts", _artifacts(artifacts, done, hashes=hashes), advice)]
+
+
+def _finding(subject: str, problems: Iterable[str], advice: str) -> Finding:
+    found = list(problems)
+    if not found:
+        return Finding(subject)
+    more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return Finding(subject, "; ".join(found[:_SHOWN]) + more, advice)
+
+
+def _integrity(connection: Connection) -> Iterable[str]:
+    """SQLite's own check of its file (PostgreSQL keeps watch by itself)."""
+    if connection.dialect.name != "sqlite":
+        return []
+    said = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
+    return [] if said == ["ok"] else [" ".join(str(line).split()) for line in said]
+
+
+def _references(connection: Connection) -> Iterator[str]:
+    """Rows that refer to rows which are not there: results of missing jobs, jobs of missing parents."""
+    for table in Base.metadata.sorted_tables:
+        for key in sorted(table.foreign_keys, key=lambda key: key.parent.name):
+            target = key.column.table.alias()
+            there = exists().where(target.c[key.column.name] == key.parent)
+            lost = select(func.count()).select_from(table).where(key.parent.is_not(None), ~there)
+            if number := connection.execute(lost).scalar_one():
+                yield f"{number} rows of {table.name} whose {key.parent.name} is not in {key.column.table.name}"
+
+
+def _keys(connection: Connection) -> Iterator[str]:
+    """Jobs whose spec and parents do not make their key: somebody changed them."""
+    parents: dict[str, dict[str, str]] = defaultdict(dict)
+    for edge in connection.execute(select(JobParentRecord.__table__)):
+        parents[edge.child_key][edge.role] = edge.parent_key
+    jobs = select(JobRecord.key, JobRecord.spec).where(JobRecord.key_version == KEY_VERSION).order_by(JobRecord.key)
+    for job in connection.execution_options(yield_per=_CHUNK).execute(jobs):
+        if not _is_key(job.key, job.spec, parents[job.key]):
+            yield f"job {job.key}: its key is not that of its spec and parents"
+
+
+def _is_key(key: str, spec: str, parents: Mapping[str, str]) -> bool:
+    try:
+        return job_key(json.loads(spec), parents) == key
+    except ValueError:
+        return False
+
+
+def _parents(connection: Connection) -> Iterator[str]:
+    """Jobs without any parent, but for those that need none."""
+    orphan = ~exists().where(JobParentRecord.child_key == JobRecord.key)
+    found = select(JobRecord.key, JobRecord.stage).where(JobRecord.stage != "pretrain", orphan).order_by(JobRecord.key)
+    for job in connection.execute(found):
+        yield f"{job.stage} job {job.key}: its parents are missing"
+
+
+def _flags(connection: Connection) -> Iterator[str]:
+    for table in result_tables():
+        if "flags" not in table.c:
+            continue
+        columns = [table.c[name] for name in ("job_key", "n_examples", "draws", "n_correct", "flags")]
+        for row in connection.execution_options(yield_per=_CHUNK).execute(select(*columns).order_by(table.c.job_key)):
+            if problem := flags_problem(row.flags, n_examples=row.n_examples, draws=row.draws, n_correct=row.n_correct):
+                yield f"{table.name}, job {row.job_key}: {problem}"
+
+
+def flags_problem(flags: bytes, *, n_examples: int, draws: int, n_correct: int) -> str | None:
+    """What is wrong with packed flags, each draw's padded with zeros to whole bytes; None if nothing is."""
+    a_draw = -(-n_examples // 8)
+    if len(flags) != draws * a_draw:
+        return f"{len(flags)} bytes of flags for {n_examples} examples in {draws} draws: must be {draws * a_draw}"
+    padding = (1 << (8 * a_draw - n_examples)) - 1
+    if any(flags[end - 1] & padding for end in range(a_draw, len(flags) + 1, a_draw)):
+        return f"flags are set beyond the last of {n_examples} examples"
+    counted = int.from_bytes(flags).bit_count()
+    return None if counted == n_correct else f"n_correct is {n_correct}, its flags count {counted}"
+
+
+def _without_result(connection: Connection) -> Iterator[str]:
+    recorded = [~exists().where(table.c.job_key == JobRecord.key) for table in result_tables()]
+    for job in connection.execute(
+        select(JobRecord.key, JobRecord.stage).where(JobRecord.state == "done", *recorded).order_by(JobRecord.key)
+    ):
+        yield f"{job.stage} job {job.key}: is done, and has no result"
+
+
+def _of_unfinished_jobs(connection: Connection) -> Iterator[str]:
+    for table in result_tables():
+        found = select(table.c.job_key, JobRecord.state).join(JobRecord, JobRecord.key == table.c.job_key)
+        for row in connection.execute(found.where(JobRecord.state != "done").order_by(table.c.job_key)):
+            yield f"{table.name}, job {row.job_key}: has a result, and is {row.state}"
+
+
+def _stale_leases(connection: Connection) -> Iterator[str]:
+    """Sweeps that a driver took and never left."""
+    for name in connection.execute(
+        select(SweepRecord.name).where(SweepRecord.heartbeat_at.is_not(None)).order_by(SweepRecord.name)
+    ).scalars():
+        holder, now = find_holder(connection, name), database_now(connection)
+        if holder is not None and holder.heartbeat_at is not None and not is_alive(holder.heartbeat_at, holder.process, now=now):
+            yield f"sweep {name}: {holder.who} never left it and is dead (last heartbeat {age(now - holder.heartbeat_at)} ago)"
+
+
+def _left_running(connection: Connection) -> Iterator[str]:
+    dead = or_(AttemptRecord.sweep_id.is_(None), AttemptRecord.sweep_id.not_in(living_sweeps(connection)))
+    columns = AttemptRecord.job_key, AttemptRecord.number, SweepRecord.name
+    found = (
+        select(*columns).outerjoin(SweepRecord, SweepRecord.id == AttemptRecord.sweep_id).where(AttemptRecord.outcome == "running", dead)
+    )
+    for row in connection.execute(found.order_by(AttemptRecord.id)):
+        yield f"attempt {row.number} at job {row.job_key} of sweep {row.name}: is said to run, its driver is dead"
+
+
+def _artifacts(artifacts: Artifacts, done: Iterable[str], *, hashes: bool) -> Iterator[str]:
+    for key in done:
+        try:
+            files = artifacts.result(key).files
+            there = artifacts.files(key)
+            for name, digest in files.items():
+                if hashes:
+                    artifacts.read(key, name)
+                elif (stored := stored_name(name, digest)) not in there:
+                    yield f"job {key}: {stored} is missing"
+        except ArtifactError as error:
+            yield str(error)

@@ -1,0 +1,200 @@
+"""Removing what nobody needs: rows of the store, and the artifacts of its jobs. What a running driver's sweep holds always stays."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    LargeBinary,
+    Select,
+    Table,
+    Text,
+    and_,
+    cast,
+    delete,
+    exists,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
+
+from orchestrator.store.connection.lookup import chunks, sweep_id
+from orchestrator.store.connection.session import Store
+from orchestrator.store.leases.leases import living_sweeps, refuse_driven
+from orchestrator.store.maintenance.references import descendants_of, keys_of, owner, referring
+from orchestrator.store.reading.finished_rungs import spare_states
+from orchestrator.store.schema.base import Base, table_of
+from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, EnvironmentRecord
+from orchestrator.store.schema.sweep_tables import AttemptRecord, JobRecord, SweepJobRecord, SweepRecord
+from orchestrator.store.writing.verdict_table import refresh_verdict
+from orchestrator.store.writing.worst_case_table import refresh_worst_cases
+from workers.artifacts.artifacts import Artifacts
+
+Keys = Sequence[str] | Sequence[int]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to go: sweeps by name, with the jobs that no other sweep holds and what was made from them; attempts that failed or were
+    interrupted, but for those of jobs that are failed now; `orphans`: jobs in no sweep, environments of no result, artifacts of no job;
+    `rung_states`: checkpoints that rungs have kept, and that nothing will go on from (see `spare_states`)."""
+
+    sweeps: Sequence[str] = ()
+    failed_attempts: bool = False
+    orphans: bool = False
+    rung_states: bool = False
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What goes, or went: rows or folders (`number`) of a kind, and about how many bytes they take."""
+
+    kind: str
+    number: int
+    size: int
+
+
+def prune(store: Store, artifacts: Artifacts, wanted: Wanted, *, kept: frozenset[str] = frozenset(), really: bool) -> list[Pruned]:
+    """Say what would go or, `really`, remove it: the rows in one transaction, then the artifacts.
+
+    Artifacts of the jobs `kept` (by another store, which shares the folder) stay.
+
+    Raises:
+        UserError: no such sweep, or a driver is running it; nothing is removed.
+    """
+    with store.one_line(), store.writing() if really else store.reading() as connection:
+        going = _Going.find(connection, wanted)
+        before = _all_keys(connection)
+        pruned = [found for column, keys in going.rows() if (found := _size(connection, column, keys)).number]
+        spare = spare_states(connection, artifacts) if wanted.rung_states else []
+        if really:
+            going.remove(connection)
+    stay = kept
+    if really:
+        with store.one_line(), store.reading() as connection:
+            stay |= _all_keys(connection)  # what was launched meanwhile is not to be lost
+    gone = frozenset(going.jobs)
+    folders = [key for key in artifacts.all_keys() if key not in stay and (key in gone or (wanted.orphans and key not in before))]
+    if folders:
+        pruned.append(Pruned("artifacts", len(folders), sum(map(artifacts.size, folders))))
+    if spare := [key for key in spare if key not in kept and key not in folders]:
+        pruned.append(Pruned("checkpoints of rungs", len(spare), sum(map(artifacts.checkpoint_size, spare))))
+    for key in folders if really else ():
+        artifacts.discard(key)
+    for key in spare if really else ():
+        artifacts.drop_checkpoint(key)
+    return pruned
+
+
+def _all_keys(connection: Connection) -> frozenset[str]:
+    return frozenset(connection.execute(select(JobRecord.key)).scalars())
+
+
+@dataclass(frozen=True)
+class _Going:
+    """The rows that go, by the keys of what they belong to."""
+
+    sweeps: Sequence[int]
+    jobs: Sequence[str]
+    attempts: Sequence[int]
+    environments: Sequence[str]
+
+    @classmethod
+    def find(cls, connection: Connection, wanted: Wanted) -> "_Going":
+        sweeps = [_idle(connection, name) for name in wanted.sweeps]
+        jobs = _jobs(sweeps, orphans=wanted.orphans)
+        attempts = _failed_attempts(jobs, living_sweeps(connection)) if wanted.failed_attempts else select(AttemptRecord.id).where(false())
+        environments = _unused(jobs) if wanted.orphans or sweeps else select(EnvironmentRecord.id).where(false())
+        found = (connection.execute(statement.order_by(*statement.selected_columns)) for statement in (jobs, attempts, environments))
+        return cls(sweeps, *([row[0] for row in rows] for rows in found))
+
+    def rows(self) -> Iterator[tuple[Column[Any], Keys]]:
+        """The columns by whose values rows go, references before what they refer to."""
+        yield table_of(AttemptRecord).c.id, self.attempts
+        for table in reversed(Base.metadata.sorted_tables):
+            if (sweep := owner(table, "sweeps.id")) is not None and sweep.primary_key:
+                yield sweep, self.sweeps
+            elif (job := owner(table, "jobs.key")) is not None:
+                yield job, self.jobs
+        yield table_of(EnvironmentRecord).c.id, self.environments
+        yield table_of(JobRecord).c.key, self.jobs
+        yield table_of(SweepRecord).c.id, self.sweeps
+
+    def remove(self, connection: Connection) -> None:
+        connection.execute(update(AttemptRecord).where(AttemptRecord.sweep_id.in_(self.sweeps)).values(sweep_id=None))
+        models = self._models(connection)
+        for column, keys in self.rows():
+            for chunk in chunks(keys):
+                connection.execute(delete(column.table).where(column.in_(chunk)))
+        for key in models:
+            refresh_worst_cases(connection, key)
+            refresh_verdict(connection, key)
+
+    def _models(self, connection: Connection) -> list[str]:
+        """Models that stay and lose attacks or diagnoses."""
+        found: set[str] = set()
+        for table, chunk in product(map(table_of, (AttackResultRecord, DiagnosisRecord)), chunks(self.jobs)):
+            found.update(connection.execute(select(table.c.model_key).where(table.c.job_key.in_(chunk))).scalars())
+        return sorted(found - set(self.jobs))
+
+
+def _idle(connection: Connection, name: str) -> int:
+    """The number of a sweep that nobody drives.
+
+    Raises:
+        UserError: no such sweep, or it is driven.
+    """
+    number = sweep_id(connection, name)
+    refuse_driven(connection, name)
+    return number
+
+
+def _jobs(sweeps: Sequence[int], *, orphans: bool) -> Select[str]:
+    """Jobs that no other sweep holds: those of the sweeps with what was made from them, and, if wanted, those in no sweep at all."""
+    others = select(SweepRecord.id).where(SweepRecord.id.not_in(sweeps))
+    unheld = JobRecord.key.not_in(keys_of(others))
+    theirs = JobRecord.key.in_(descendants_of(sweeps)) if sweeps else false()
+    homeless = ~exists().where(SweepJobRecord.job_key == JobRecord.key) if orphans else false()
+    return select(JobRecord.key).where(unheld, or_(theirs, homeless))
+
+
+def _failed_attempts(jobs: Select[str], living: Collection[int]) -> Select[int]:
+    """Attempts without success, but for those that say why a job is failed, those of running sweeps, and those that go with their job."""
+    running = select(SweepJobRecord.job_key).where(SweepJobRecord.sweep_id.in_(living))
+    told = select(JobRecord.key).where(JobRecord.state == "failed")
+    key = AttemptRecord.job_key
+    unsuccessful = AttemptRecord.outcome.in_(["failed", "interrupted"])
+    return select(AttemptRecord.id).where(unsuccessful, key.not_in(running), key.not_in(told), key.not_in(jobs))
+
+
+def _unused(jobs: Select[str]) -> Select[str]:
+    """Environments of no result but those that go."""
+    used = []
+    for column in referring(table_of(EnvironmentRecord)):
+        job = owner(column.table, "jobs.key")
+        stays = job.not_in(jobs) if job is not None else literal(True)
+        used.append(exists().where(and_(column == EnvironmentRecord.id, stays)))
+    return select(EnvironmentRecord.id).where(~or_(*used))
+
+
+def _size(connection: Connection, column: Column[Any], keys: Keys) -> Pruned:
+    table = column.table
+    counts = [connection.execute(select(func.count(), _bytes(table)).where(column.in_(chunk))).one() for chunk in chunks(keys)]
+    return Pruned(table.name, sum(count for count, _ in counts), sum(int(size or 0) for _, size in counts))
+
+
+def _bytes(table: Table) -> ColumnElement[Any]:
+    """What the rows' values take as texts and bytes; a database adds its own."""
+    sizes = [func.coalesce(func.length(_measurable(column)), 0) for column in table.columns]
+    return func.sum(sum(sizes[1:], start=sizes[0]))
+
+
+def _measurable(column: Column[Any]) -> ColumnElement[Any]:
+    return column if isinstance(column.type, LargeBinary) else cast(column, Text)

@@ -1,0 +1,219 @@
+"""From measurements (one per finished evaluation or attack) to result rows. Knows nothing of the database."""
+
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orchestrator.statistics.intervals import Correct, interval_over_seeds
+from orchestrator.statistics.spread import Spread, standard_errors
+from orchestrator.statistics.worst_case import worst_case
+from orchestrator.store.reading.transfer_sources import source_in_words
+from orchestrator.store.reading.values import ResultRow
+from workers.artifacts.results import unpack_flags
+from workers.spec.defence import is_randomised
+from workers.spec.fields import CRAFTED, AdversarialTraining, DefenceName
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Setting:
+    """What was measured: the attack (all defaults: none), on how many examples, in batches of what size, in how many draws."""
+
+    attack: str = "none"
+    knowledge: str = "none"
+    source_key: str | None = None
+    norm: str = "none"
+    epsilon: float = 0.0
+    steps: int = 0
+    abs_stepsize: float = 0.0
+    random_start: bool = False
+    loss: str = "none"
+    momentum: float = 0.0
+    target: str = "none"
+    restarts: int = 0
+    eot_samples: int = 0
+    selection_draws: int = 0
+    early_stop: bool = False
+    backend: str = "none"
+    sign_gradient: str = "identity"
+    n_examples: int
+    batch_size: int
+    draws: int = 1
+
+    @property
+    def randomised(self) -> bool:
+        """Whether the attack itself draws each time it is measured: crafted examples were made once."""
+        return (self.random_start or self.target == "random") and self.knowledge not in CRAFTED
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measurement:
+    """One finished evaluation or attack of a model in a sweep; `flags` are packed bits."""
+
+    sweep: str
+    model_key: str
+    job_key: str
+    setting: Setting
+    epsilon_literal: str = "0"
+    repeat: int
+    flags: bytes
+    snr_db: float | None = None
+
+    @property
+    def correct(self) -> NDArray[np.bool_]:
+        """The flags, (draws, n_examples)."""
+        return unpack_flags(self.flags, n_examples=self.setting.n_examples, draws=self.setting.draws)
+
+
+WORST_CASE, ANY = "worst_case", "any"
+"""The attack and the knowledge of a row over several attacks, and over attacks of more than one knowledge."""
+
+Group = tuple[str, str, Setting, int | None]
+Accuracy = tuple[float, float, float] | tuple[None, None, None]
+_UNKNOWN: Accuracy = (None, None, None)
+_SETTING_FIELDS = tuple(field.name for field in fields(Setting))
+_KNOWLEDGE_ORDER = {"none": -1, "transfer": 0, "randomized": 1, "eot": 2, "omniscient": 3, ANY: 9}
+_DEFENCE_ORDER = {name: place for place, name in enumerate(get_args(DefenceName))}
+_TRAINING_ORDER = {name: place for place, name in enumerate(get_args(AdversarialTraining))}
+_NORM_ORDER = {"none": -1, "linf": 0, "l2": 1}
+_ATTACKS = ("none", "noise", "fgsm", "bim", "mi_fgsm", "pgd", "apgd_ce", "apgd_dlr", "square", WORST_CASE)
+_ATTACK_ORDER = {name: place for place, name in enumerate(_ATTACKS)}
+
+
+def result_table(
+    models: Mapping[str, Mapping[str, Any]],
+    clean: Iterable[Measurement],
+    attacks: Iterable[Measurement],
+    *,
+    per_repeat: bool,
+    pools: Mapping[str, str] | None = None,
+    worst: bool = False,
+) -> list[ResultRow]:
+    """The sorted rows; `models` holds, by key, the row's fields that belong to the model. Measurements of other models are left out.
+
+    `pools` names, for each model, the one in whose rows it is counted, that one included; without it each has rows of its own. A source
+    of transferred examples is pooled as any model is, and one that is not among the models is called by its key.
+    With `worst` a row is over all attacks of a knowledge at one epsilon (see `worst_case`), or over those of every knowledge.
+    """
+    pools = {key: key for key in models} if pools is None else pools
+    clean_groups = _grouped((item for item in clean if item.model_key in models), pools, per_repeat=per_repeat)
+    attack_groups = _grouped((item for item in attacks if item.model_key in models), pools, per_repeat=per_repeat)
+    if worst:
+        attack_groups = _ensembles(attack_groups)
+    clean_accuracies = {group: _accuracy(items) for group, items in clean_groups.items()}
+    attacked = {_clean_group(group, models[group[1]])[:3] for group in attack_groups}
+    unattacked = {group: items for group, items in clean_groups.items() if group[:3] not in attacked}
+    rows = [
+        _row(group, items, models, clean_accuracies.get(_clean_group(group, models[group[1]]), _UNKNOWN))
+        for group, items in (attack_groups | unattacked).items()
+    ]
+    return sorted(rows, key=_order)
+
+
+def _grouped(measurements: Iterable[Measurement], pools: Mapping[str, str], *, per_repeat: bool) -> dict[Group, list[Measurement]]:
+    groups = defaultdict(list)
+    for item in measurements:
+        groups[item.sweep, pools[item.model_key], _pooled(item.setting, pools), item.repeat if per_repeat else None].append(item)
+    return {group: sorted(items, key=lambda item: (item.repeat, item.job_key)) for group, items in groups.items()}
+
+
+def _pooled(setting: Setting, pools: Mapping[str, str]) -> Setting:
+    """The setting with its source's pool for its source, so that each seed's own source parts no seeds."""
+    source = setting.source_key
+    return setting if source is None or source not in pools else replace(setting, source_key=pools[source])
+
+
+def _ensembles(groups: Mapping[Group, Sequence[Measurement]]) -> dict[Group, list[Measurement]]:
+    """The measurements of all attacks on the same examples in the same ball, by knowledge, and of any knowledge if there are several."""
+    ensembles: defaultdict[Group, list[Measurement]] = defaultdict(list)
+    knowledges: defaultdict[Group, set[str]] = defaultdict(set)
+    for (sweep, model_key, setting, repeat), items in groups.items():
+        evaluation = {name: getattr(setting, name) for name in ("norm", "epsilon", "n_examples", "batch_size", "draws")}
+        every = (sweep, model_key, Setting(attack=WORST_CASE, knowledge=ANY, **evaluation), repeat)
+        one = (sweep, model_key, Setting(attack=WORST_CASE, knowledge=setting.knowledge, **evaluation), repeat)
+        knowledges[every].add(setting.knowledge)
+        for group in (one, every):
+            ensembles[group] += items
+    return {group: items for group, items in ensembles.items() if len(knowledges.get(group, ())) != 1}
+
+
+def _clean_group(group: Group, model: Mapping[str, Any]) -> Group:
+    """Where the clean accuracy beside an attack is found: in the same repeat, or the only one of a model without randomness."""
+    sweep, model_key, setting, repeat = group
+    if repeat is not None and not is_randomised(model["theta"], model["defence"]):
+        repeat = 0
+    return sweep, model_key, Setting(n_examples=setting.n_examples, batch_size=setting.batch_size, draws=setting.draws), repeat
+
+
+def _by_seed(items: Sequence[Measurement]) -> list[Correct]:
+    """The flags of each of the models that were pooled, (repeats, draws, n_examples)."""
+    by_model = defaultdict(list)
+    for item in items:
+        by_model[item.model_key].append(item.correct)
+    return [np.stack(correct) for correct in by_model.values()]
+
+
+def _worst_by_seed(items: Sequence[Measurement], *, randomised: bool) -> list[Correct] | None:
+    """What is left of each of the models under its worst attacks, (folds, 1, n_examples); None where one was evaluated too rarely."""
+    by_model: defaultdict[str, defaultdict[Setting, list[NDArray[np.bool_]]]] = defaultdict(lambda: defaultdict(list))
+    for item in items:
+        by_model[item.model_key][item.setting].append(item.correct)
+    found = [worst_case([np.stack(flags) for flags in attacks.values()], randomised=randomised) for attacks in by_model.values()]
+    known: list[Correct] = [shares for shares in found if shares is not None]
+    return known if len(known) == len(found) else None
+
+
+def _accuracy(items: Sequence[Measurement]) -> Accuracy:
+    return interval_over_seeds(_by_seed(items))
+
+
+def _loudness(items: Sequence[Measurement]) -> float | None:
+    known = [item.snr_db for item in items if item.snr_db is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _row(group: Group, items: Sequence[Measurement], models: Mapping[str, Mapping[str, Any]], clean: Accuracy) -> ResultRow:
+    sweep, model_key, setting, repeat = group
+    random = is_randomised(models[model_key]["theta"], models[model_key]["defence"])
+    by_seed = _worst_by_seed(items, randomised=random) if setting.attack == WORST_CASE else _by_seed(items)
+    robust = _UNKNOWN if setting.attack == "none" or by_seed is None else interval_over_seeds(by_seed)
+    spread = Spread() if by_seed is None else standard_errors(by_seed, random=random or setting.randomised)
+    attacks = Counter(model for model, _ in {(item.model_key, item.setting) for item in items})
+    return ResultRow(
+        sweep=sweep,
+        model_key=model_key,
+        job_keys=tuple(item.job_key for item in items),
+        epsilon_literal=items[0].epsilon_literal,
+        repeat=repeat,
+        repeats=min(Counter((item.model_key, item.setting) for item in items).values()),
+        seeds=len({item.model_key for item in items}),
+        clean_accuracy=clean[0],
+        clean_ci_low=clean[1],
+        clean_ci_high=clean[2],
+        robust_accuracy=robust[0],
+        ci_low=robust[1],
+        ci_high=robust[2],
+        snr_db=None if setting.attack == WORST_CASE else _loudness(items),
+        attacks=max(attacks.values()) if setting.attack != "none" else 0,
+        source=None if setting.source_key is None else source_in_words(models, of=model_key, source=setting.source_key),
+        **asdict(spread),
+        **{name: getattr(setting, name) for name in _SETTING_FIELDS},
+        **models[model_key],
+    )
+
+
+def _order(row: ResultRow) -> tuple[Hashable, ...]:
+    """Models from the simplest sketch to the strongest, a dense one first, an undefended one before defended ones, one without adversarial
+    training before those with it, binary ones last; attackers from the one who knows least, and of other models from the nearest;
+    attacks from the weakest to the strongest."""
+    sketch = (row.rank_fraction or 0.0, -row.theta)
+    defence = (_DEFENCE_ORDER[row.defence], tuple(sorted((row.defence_settings or {}).items())))
+    model = (row.dataset, row.model, row.width, row.binary, *sketch, *defence, _TRAINING_ORDER[row.adversarial_training])
+    words = (row.source or "").split()
+    source = ("dense" in words, len(words), words, row.source_key or "")
+    attack = (_KNOWLEDGE_ORDER[row.knowledge], source, _ATTACK_ORDER[row.attack], _NORM_ORDER[row.norm], row.epsilon)
+    settings = tuple(getattr(row, name) for name in _SETTING_FIELDS if name != "source_key")
+    return (row.sweep, *model, row.seed or 0, row.model_key, *attack, *settings, -1 if row.repeat is None else row.repeat)

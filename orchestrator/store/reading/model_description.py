@@ -1,0 +1,66 @@
+"""A job's spec in a few words, for lists of failures."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from workers.spec.surface import SurfaceSettings
+
+_DISTINGUISHING = (
+    ("eot_samples", 1, "over {} samples"),
+    ("loss", "ce", "loss {}"),
+    ("target", "none", "target {}"),
+    ("restarts", 1, "{} restarts"),
+    ("sign_gradient", "identity", "sign as {}"),
+    ("backend", "native", "by {}"),
+)
+"""An attack's settings, what they usually are, and the words for what they are otherwise."""
+
+
+def describe(spec_text: str) -> str:
+    """What the job does, from the JSON of its spec: `pgd 8/255 randomized, repeat 0`.
+
+    Reads the text leniently, not as a `JobSpec`: a spec of an older version must still be describable.
+    """
+    spec = json.loads(spec_text)
+    if "model" in spec:
+        return _training(spec)
+    if "diagnosis" in spec:
+        return f"diagnosis at {spec['diagnosis']['epsilon_literal']}"
+    if "surface" in spec:
+        return surface_words(spec["surface"])
+    attack = spec.get("attack")
+    words = _attack(attack, spec.get("knowledge", "on full weights")) if attack else "clean accuracy"
+    return f"{words}, repeat {spec['repeat']}" if "repeat" in spec else words
+
+
+def surface_words(surface: dict[str, Any]) -> str:
+    """A loss surface, by its settings, in a few words: `loss surface of example 0, direction own, draws=3`."""
+    usual = SurfaceSettings().model_dump()
+    named = ("example", "direction")
+    distinct = [f"{name}={value}" for name, value in surface.items() if name not in named and value != usual.get(name)]
+    return ", ".join([f"loss surface of example {surface['example']}", f"direction {surface['direction']}", *distinct])
+
+
+def _attack(attack: dict[str, Any], knowledge: str) -> str:
+    norm = "" if attack.get("norm", "linf") == "linf" else f" {attack['norm']}"
+    distinct = [words.format(attack[name]) for name, usual, words in _DISTINGUISHING if attack.get(name, usual) != usual]
+    return " ".join([f"{attack['name']}{norm}", attack["epsilon_literal"], knowledge, *distinct])
+
+
+def _training(spec: dict[str, Any]) -> str:
+    model = spec["model"]
+    rank = rank_in_words(model["rank_fraction"], model.get("stage_rank_fractions"))
+    sketch = f"rank {rank} theta {model['theta']:g}" if model["tensorized"] else "dense"
+    kind = "binary " if model.get("binary") else ""
+    name = spec.get("defence", {}).get("name", "none")
+    defence = "" if name == "none" else f" with {name}"
+    until = f", stopped after {spec['until']} of {spec['training']['epochs']} epochs" if spec.get("until") else ""
+    return f"{model['name']} width {model['width']} {kind}{sketch}{defence} on {spec['data']['name']}, seed {spec['seed']}{until}"
+
+
+def rank_in_words(rank_fraction: float | None, stage_rank_fractions: Sequence[float] | None) -> str:
+    """`0.5`, or `1/0.5/0.5/0.25` where each stage has its own; `dense` without a rank."""
+    if stage_rank_fractions:
+        return "/".join(f"{fraction:g}" for fraction in stage_rank_fractions)
+    return "dense" if rank_fraction is None else f"{rank_fraction:g}"

@@ -1,0 +1,43 @@
+"""Reads of verdicts, with what they rest on."""
+
+from sqlalchemy import select
+
+from orchestrator.store.connection.lookup import sweep_id
+from orchestrator.store.connection.session import Store
+from orchestrator.store.reading.model_description import describe
+from orchestrator.store.reading.values import ModelVerdict
+from orchestrator.store.schema.result_tables import TrainedModelRecord, VerdictRecord
+from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord, SweepJobRecord
+from orchestrator.store.writing.verdict_table import checks_of
+from orchestrator.verdict import GRAVEST_FIRST
+
+
+def model_verdicts(store: Store, sweep: str | None, *, rungs: bool = True) -> list[ModelVerdict]:
+    """The verdicts on the models that a sweep has measured (None: any has), the gravest first, then by description and key; without
+    `rungs` only on those that were trained to the end.
+
+    Raises:
+        UserError: no such sweep.
+    """
+    with store.reading() as connection:
+        measuring = select(JobParentRecord.parent_key).join(SweepJobRecord, SweepJobRecord.job_key == JobParentRecord.child_key)
+        measuring = measuring.where(JobParentRecord.role == "model")
+        if sweep is not None:
+            measuring = measuring.where(SweepJobRecord.sweep_id == sweep_id(connection, sweep))
+        columns = VerdictRecord.model_key, VerdictRecord.verdict, VerdictRecord.checks, VerdictRecord.judged_at, JobRecord.spec
+        statement = select(*columns).join(JobRecord, JobRecord.key == VerdictRecord.model_key)
+        if not rungs:
+            statement = statement.join(TrainedModelRecord, TrainedModelRecord.job_key == VerdictRecord.model_key)
+            statement = statement.where(TrainedModelRecord.until.is_(None))
+        rows = connection.execute(statement.where(VerdictRecord.model_key.in_(measuring))).all()
+    found = [
+        ModelVerdict(
+            model_key=row.model_key,
+            description=describe(row.spec),
+            verdict=row.verdict,
+            checks=checks_of(row.checks),
+            judged_at=row.judged_at,
+        )
+        for row in rows
+    ]
+    return sorted(found, key=lambda item: (GRAVEST_FIRST.index(item.verdict), item.description, item.model_key))

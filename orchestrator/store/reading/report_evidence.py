@@ -1,0 +1,248 @@
+"""Reads of what result rows leave out: how training went, what jobs cost, how often each example was right, where a sweep comes from."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Select, func, literal, or_, select
+
+from orchestrator.store.connection.lookup import of_sweep, sweep_id
+from orchestrator.store.connection.session import Store
+from orchestrator.store.schema.result_tables import (
+    AttackResultRecord,
+    CleanResultRecord,
+    CraftedExamplesRecord,
+    DiagnosisRecord,
+    EnvironmentRecord,
+    SurfaceRecord,
+    TrainedModelRecord,
+)
+from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
+from workers.artifacts.results import unpack_flags
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingRun:
+    """How a model was trained: one entry of `history` for each epoch, as `EpochRecord`; none where only a defence was put around it."""
+
+    sweep: str
+    model_key: str
+    stage: str
+    dataset: str
+    model: str
+    width: int
+    theta: float
+    rank_fraction: float | None
+    adversarial_training: str
+    defence: str
+    seed: int
+    history: tuple[Mapping[str, float], ...]
+    seconds: float
+    stage_rank_fractions: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobCosts:
+    """The seconds of each job of a sweep by its key, and the jobs whose work it goes on with (weights, crafted examples)."""
+
+    seconds: Mapping[str, float]
+    parents: Mapping[str, tuple[str, ...]]
+    models: frozenset[str]
+
+    def training(self, model_key: str) -> float | None:
+        """What the model took to train, all its ancestors included; None where the store lacks one of them."""
+        return self._sum([model_key], frozenset())
+
+    def measuring(self, job_keys: Iterable[str]) -> float | None:
+        """What evaluations or attacks took together, with the examples crafted for them (once), without the training."""
+        return self._sum(job_keys, self.models)
+
+    def _sum(self, keys: Iterable[str], left_out: frozenset[str]) -> float | None:
+        found: set[str] = set()
+        frontier = set(keys)
+        while frontier:
+            found |= frontier
+            frontier = {parent for key in frontier for parent in self.parents.get(key, ())} - found - left_out
+        took = [self.seconds.get(key) for key in found]
+        return None if None in took else round(sum(seconds for seconds in took if seconds is not None), 3)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExampleScores:
+    """How often each of the same examples was classified right, by all models of a sweep under attacks of one knowledge.
+
+    `right` (examples,) counts the evaluations that got it right, of `evaluations`: models x attacks x repeats x draws.
+    """
+
+    dataset: str
+    n_examples: int
+    knowledge: str
+    right: NDArray[np.int64]
+    evaluations: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UsedEnvironment:
+    """Where and with what `jobs` of a sweep ran, from when to when they finished."""
+
+    host: str
+    device: str
+    threads: int
+    git_revision: str | None
+    versions: Mapping[str, str]
+    jobs: int
+    first_finished_at: datetime
+    last_finished_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Provenance:
+    """Where a sweep's results come from: its space as it was launched last, and the environments of its jobs."""
+
+    sweep: str
+    space: str
+    created_at: datetime
+    launched_at: datetime | None
+    environments: tuple[UsedEnvironment, ...]
+
+
+OUTCOMES = (TrainedModelRecord, CleanResultRecord, CraftedExamplesRecord, AttackResultRecord, DiagnosisRecord, SurfaceRecord)
+AnySelect = Select[*tuple[Any, ...]]
+Flags = NDArray[np.bool_]
+
+
+def training_runs(store: Store, sweep: str | None) -> list[TrainingRun]:
+    """How every model of the sweep (None: of each) was trained, by theta (1 first), rank, stage and key; those that were stopped at a
+    rung are left out.
+
+    Raises:
+        UserError: no such sweep.
+    """
+    record = TrainedModelRecord
+    network = ("dataset", "model", "width", "theta", "rank_fraction", "stage_rank_fractions")
+    named = (*network, "adversarial_training", "defence", "seed", "history", "seconds")
+    columns = [
+        SweepRecord.name.label("sweep"),
+        record.job_key.label("model_key"),
+        JobRecord.stage,
+        *(getattr(record, name) for name in named),
+    ]
+    with store.reading() as connection:
+        number = None if sweep is None else sweep_id(connection, sweep)
+        statement = of_sweep(select(*columns).select_from(record).where(record.until.is_(None)), record.job_key, number)
+        statement = statement.join(JobRecord, JobRecord.key == record.job_key).join(SweepRecord, SweepRecord.id == SweepJobRecord.sweep_id)
+        rows = connection.execute(statement).mappings().all()
+    found = [TrainingRun(**_frozen(row)) for row in rows]
+    return sorted(found, key=lambda run: (run.sweep, -run.theta, run.rank_fraction or 0.0, run.stage, run.model_key))
+
+
+def job_costs(store: Store, sweep: str | None) -> JobCosts:
+    """What every finished job of the sweep (None: every job), its ancestors and the rungs that it went on from took.
+
+    Raises:
+        UserError: no such sweep.
+    """
+    with store.reading() as connection:
+        number = None if sweep is None else sweep_id(connection, sweep)
+        edges = select(JobParentRecord.child_key, JobParentRecord.parent_key)
+        parents: dict[str, list[str]] = defaultdict(list)
+        for child, parent in connection.execute(edges if number is None else of_sweep(edges, JobParentRecord.child_key, number)).all():
+            parents[child].append(parent)
+        seconds: dict[str, float] = {}
+        for record in OUTCOMES:
+            statement = select(record.job_key, record.seconds)
+            wanted = statement if number is None else of_sweep(statement, record.job_key, number)
+            seconds.update((key, took) for key, took in connection.execute(wanted).all())
+        trained = TrainedModelRecord.job_key, TrainedModelRecord.resumed_key, TrainedModelRecord.seconds
+        partly = or_(TrainedModelRecord.until.is_not(None), TrainedModelRecord.resumed_key.is_not(None))
+        for key, resumed, took in connection.execute(select(*trained).where(partly)).all():
+            seconds[key] = took
+            parents[key] += [] if resumed is None else [resumed]
+        models = frozenset(connection.execute(select(TrainedModelRecord.job_key)).scalars())
+    return JobCosts(seconds=seconds, parents={child: tuple(found) for child, found in parents.items()}, models=models)
+
+
+def example_scores(store: Store, sweep: str | None) -> list[ExampleScores]:
+    """How often each example was right, by data set, number of examples and knowledge (`none`: without attack first). Models that were
+    stopped at a rung are left out.
+
+    Raises:
+        UserError: no such sweep.
+    """
+    right: dict[tuple[str, int, str], NDArray[np.int64]] = {}
+    evaluations: dict[tuple[str, int, str], int] = defaultdict(int)
+    with store.reading() as connection:
+        number = None if sweep is None else sweep_id(connection, sweep)
+        for record in (CleanResultRecord, AttackResultRecord):
+            for dataset, knowledge, n_examples, draws, flags in connection.execute(_flags_of(record, number)).yield_per(1000):
+                group = dataset, n_examples, knowledge
+                unpacked = unpack_flags(flags, n_examples=n_examples, draws=draws)
+                right.setdefault(group, np.zeros(n_examples, dtype=np.int64))
+                right[group] += unpacked.sum(axis=0)
+                evaluations[group] += draws
+    return [
+        ExampleScores(dataset=group[0], n_examples=group[1], knowledge=group[2], right=right[group], evaluations=evaluations[group])
+        for group in sorted(right, key=lambda group: (group[0], group[1], group[2] != "none", group[2]))
+    ]
+
+
+def example_flags(store: Store, job_keys: Iterable[str]) -> dict[str, Flags]:
+    """Whether each example was right in each of these evaluations or attacks, (draws, examples), by job key; unknown keys are left out."""
+    keys = list(job_keys)
+    found: dict[str, Flags] = {}
+    with store.reading() as connection:
+        for record in (CleanResultRecord, AttackResultRecord):
+            statement = select(record.job_key, record.flags, record.n_examples, record.draws).where(record.job_key.in_(keys))
+            for key, flags, n_examples, draws in connection.execute(statement):
+                found[key] = unpack_flags(flags, n_examples=n_examples, draws=draws)
+    return found
+
+
+def provenance(store: Store, sweep: str) -> Provenance:
+    """Where the sweep's results come from; environments by the number of their jobs, most first.
+
+    Raises:
+        UserError: no such sweep.
+    """
+    with store.reading() as connection:
+        number = sweep_id(connection, sweep)
+        columns = SweepRecord.space, SweepRecord.created_at, SweepRecord.launched_at
+        row = connection.execute(select(*columns).where(SweepRecord.id == number)).one()
+        finished: dict[str, list[tuple[int, datetime, datetime]]] = defaultdict(list)
+        for record in OUTCOMES:
+            found = select(record.environment_id, func.count(), func.min(record.finished_at), func.max(record.finished_at))
+            for environment, *counted in connection.execute(of_sweep(found, record.job_key, number).group_by(record.environment_id)):
+                finished[environment].append(tuple(counted))
+        used = [_used(connection, environment, counted) for environment, counted in finished.items()]
+    ordered = tuple(sorted(used, key=lambda environment: -environment.jobs))
+    return Provenance(sweep=sweep, space=row.space, created_at=row.created_at, launched_at=row.launched_at, environments=ordered)
+
+
+def _frozen(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(name): tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+
+
+def _flags_of(record: type[CleanResultRecord | AttackResultRecord], sweep: int | None) -> AnySelect:
+    knowledge = record.knowledge if record is AttackResultRecord else literal("none")
+    statement = select(TrainedModelRecord.dataset, knowledge, record.n_examples, record.draws, record.flags)
+    statement = statement.select_from(record).join(TrainedModelRecord, TrainedModelRecord.job_key == record.model_key)
+    statement = statement.where(TrainedModelRecord.until.is_(None))
+    return statement if sweep is None else of_sweep(statement, record.job_key, sweep)
+
+
+def _used(connection: Connection, environment: str, counted: list[tuple[int, datetime, datetime]]) -> UsedEnvironment:
+    row = connection.execute(select(EnvironmentRecord.__table__).where(EnvironmentRecord.id == environment)).one()
+    return UsedEnvironment(
+        host=row.host,
+        device=row.device,
+        threads=row.threads,
+        git_revision=row.git_revision,
+        versions=row.versions,
+        jobs=sum(jobs for jobs, _, _ in counted),
+        first_finished_at=min(first for _, first, _ in counted),
+        last_finished_at=max(last for _, _, last in counted),
+    )

@@ -1,0 +1,116 @@
+"""Reads of keys, names and results. Rows of the database never leave: callers get frozen values."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, select, union
+
+from orchestrator.store.connection.lookup import of_sweep, sweep_id
+from orchestrator.store.connection.session import Store
+from orchestrator.store.reading.aggregate import Measurement, Setting, result_table
+from orchestrator.store.reading.conditions import Condition
+from orchestrator.store.reading.measurements import as_measurements, described_models, measured_in
+from orchestrator.store.reading.seed_pools import seed_pools
+from orchestrator.store.reading.values import ResultRow
+from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord, TrainedModelRecord
+from orchestrator.store.schema.sweep_tables import JobRecord, SweepRecord
+from orchestrator.verdict import GRAVEST_FIRST
+
+_ATTACK_FIELDS = frozenset(field.name for field in fields(Setting)) - {"source"}
+_MODEL_FIELDS = frozenset(column.name for column in TrainedModelRecord.__table__.columns) - {"job_key", "seconds"}
+_WHOLE = Condition("until", "=", (None,))
+AnySelect = Select[*tuple[Any, ...]]
+
+
+def finished_keys(store: Store) -> frozenset[str]:
+    """The keys of all jobs that have a result."""
+    with store.reading() as connection:
+        return frozenset(connection.execute(select(JobRecord.key).where(JobRecord.state == "done")).scalars())
+
+
+def job_keys(store: Store) -> frozenset[str]:
+    """The keys of all jobs."""
+    with store.reading() as connection:
+        return frozenset(connection.execute(select(JobRecord.key)).scalars())
+
+
+def sweep_names(store: Store) -> list[str]:
+    """The names of all sweeps, sorted."""
+    with store.reading() as connection:
+        return sorted(connection.execute(select(SweepRecord.name)).scalars())
+
+
+def result_rows(
+    store: Store,
+    sweep: str | None,
+    *,
+    per_repeat: bool,
+    over_seeds: bool = False,
+    worst: bool = False,
+    where: Sequence[Condition] = (),
+    rungs: bool = False,
+) -> list[ResultRow]:
+    """The results of a sweep, or of all (then one row per sweep that holds the jobs), older spaces of a sweep included.
+
+    A row is one trained model under one attack, knowledge, epsilon and so on, over its repeats or, with `per_repeat`, in one of
+    them; with `over_seeds` it is all models that were made alike but for the training seed; with `worst` it is the worst case over all
+    attacks of one knowledge, and of every knowledge, in the same ball. Only rows that meet all conditions of `where` are there, and
+    a worst case is over the attacks that do. Models that were stopped at a rung are left out, unless `rungs` or a condition on `until`
+    asks for them. A row's clean accuracy is over the same
+    examples, in batches of the same size and as many draws, in the same sweep (and repeat). A clean accuracy over examples, in batches
+    or in draws that no attack on the model has in the sweep is a row with attack `none`. Sorted by sweep, data set,
+    model, width, binary (false first), rank fraction, theta (1 first), defence (none first) and its settings, adversarial
+    training (none first), seed, knowledge (from transfer, who knows least, over randomized and eot to
+    omniscient), source (the nearest to the model first), attack (from noise to Square), norm (linf first), epsilon, then the
+    attack's other settings.
+
+    Raises:
+        UserError: no such sweep.
+    """
+    with store.reading() as connection:
+        number = None if sweep is None else sweep_id(connection, sweep)
+        asked = where if rungs or any(condition.field == "until" for condition in where) else (*where, _WHOLE)
+        clean = _measurements(connection, CleanResultRecord, number, asked)
+        attacks = _measurements(connection, AttackResultRecord, number, asked)
+        models = _models(connection, number)
+        pools = seed_pools(connection, models) if over_seeds else None
+    if pools is not None:
+        models = _pooled(models, pools)
+    rows = result_table(models, clean, attacks, per_repeat=per_repeat, pools=pools, worst=worst)
+    settled = (_ATTACK_FIELDS if worst else frozenset()) | ({"seed"} if over_seeds else frozenset())
+    left = [condition for condition in where if condition.field not in settled]
+    return [row for row in rows if all(condition.holds(row) for condition in left)]
+
+
+def _measurements(
+    connection: Connection, record: type[CleanResultRecord | AttackResultRecord], sweep: int | None, where: Sequence[Condition]
+) -> list[Measurement]:
+    statement = measured_in(record, sweep).outerjoin(TrainedModelRecord, TrainedModelRecord.job_key == record.model_key)
+    rows = connection.execute(statement.where(*_clauses(record, where))).mappings()
+    return list(as_measurements(rows))
+
+
+def _clauses(record: type[CleanResultRecord | AttackResultRecord], where: Sequence[Condition]) -> list[ColumnElement[bool]]:
+    """The conditions that the database can answer before anything is read; a measurement of clean accuracy has no attack's columns."""
+    tables = {name: column for name, column in TrainedModelRecord.__table__.columns.items() if name in _MODEL_FIELDS}
+    tables |= {name: column for name, column in record.__table__.columns.items() if name in _ATTACK_FIELDS or name == "model_key"}
+    return [condition.clause(tables[condition.field]) for condition in where if condition.field in tables]
+
+
+def _models(connection: Connection, sweep: int | None) -> dict[str, dict[str, Any]]:
+    """Every model that the sweep has measured, or transferred examples from, described, by key."""
+    clean, attack = CleanResultRecord, AttackResultRecord
+    sources = of_sweep(select(attack.source_key), attack.job_key, sweep).where(attack.source_key.is_not(None))
+    return described_models(
+        connection, union(*(of_sweep(select(record.model_key), record.job_key, sweep) for record in (clean, attack)), sources)
+    )
+
+
+def _pooled(models: Mapping[str, Mapping[str, Any]], pools: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """The models as their pools are reported: of no seed in particular, and no sounder than the worst of them."""
+    judged = {key: (model["verdict"], model["reasons"]) for key, model in models.items() if model["verdict"] is not None}
+    gravest: dict[str, Any] = {}
+    for key, (verdict, why) in sorted(judged.items(), key=lambda item: GRAVEST_FIRST.index(item[1][0])):
+        gravest.setdefault(pools[key], {"verdict": verdict, "reasons": why})
+    return {key: {**model, "seed": None, **gravest.get(pools[key], {})} for key, model in models.items()}

@@ -1,0 +1,46 @@
+"""Which trained models were made alike but for their training seed."""
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any, get_args
+
+from sqlalchemy import Connection, select
+
+from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord
+from workers.spec.fields import TrainingStage
+from workers.spec.keys import job_key
+
+_TRAINED = get_args(TrainingStage)
+
+
+def seed_pools(connection: Connection, models: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """For each of `models` (reported columns, with their `seed`, by key) the key of that with the lowest seed of those made alike.
+
+    Two models are made alike where their whole specs, and those of all the models that they come from, differ in the seed at most:
+    the reported columns alone would not tell a learning rate from another.
+    """
+    recipes = _recipes(connection, models)
+    first: dict[str, str] = {}
+    for key in sorted(models, key=lambda key: (models[key]["seed"], key)):
+        first.setdefault(recipes[key], key)
+    return {key: first[recipes[key]] for key in models}
+
+
+def _recipes(connection: Connection, keys: Iterable[str]) -> dict[str, str]:
+    """What each model's job key would be if no spec had a seed."""
+    trained = select(JobRecord.key, JobRecord.spec).where(JobRecord.stage.in_(_TRAINED))
+    specs = {key: spec for key, spec in connection.execute(trained)}  # noqa: C416 (rows, not tuples, to a type checker)
+    edges = select(JobParentRecord.child_key, JobParentRecord.role, JobParentRecord.parent_key).join(
+        JobRecord, JobRecord.key == JobParentRecord.child_key
+    )
+    parents: dict[str, dict[str, str]] = {}
+    for child, role, parent in connection.execute(edges.where(JobRecord.stage.in_(_TRAINED))):
+        parents.setdefault(child, {})[role] = parent
+
+    @cache
+    def recipe(key: str) -> str:
+        spec = {name: value for name, value in json.loads(specs[key]).items() if name != "seed"}
+        return job_key(spec, {role: recipe(parent) for role, parent in parents.get(key, {}).items()})
+
+    return {key: recipe(key) for key in keys}

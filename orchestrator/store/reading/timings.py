@@ -1,0 +1,100 @@
+"""How long the last jobs took that the store holds, for estimates of jobs like them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, select
+
+from orchestrator.store.connection.lookup import chunks
+from orchestrator.store.connection.session import Store
+from orchestrator.store.reading.report_evidence import OUTCOMES
+from orchestrator.store.schema.result_tables import EnvironmentRecord, TrainedModelRecord
+from orchestrator.store.schema.sweep_tables import AttemptRecord, JobParentRecord, JobRecord
+from workers.spec.job import JobSpec, TrainSpec
+
+_MOST, _MOST_TRAINED = 3000, 500
+_SPEC: TypeAdapter[JobSpec] = TypeAdapter(JobSpec)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timing:
+    """A finished job: what it was, on which model (itself, if it trained one), seconds of computing, and where: `cpu` or `cuda`."""
+
+    spec: JobSpec
+    model: TrainSpec
+    seconds: float
+    device: str
+
+
+def recent_timings(store: Store) -> list[Timing]:
+    """The last few thousand finished jobs, the newest attempts first; a bounded number of rows is read, however large the store is."""
+    with store.reading() as connection:
+        done = select(AttemptRecord.job_key).where(AttemptRecord.outcome == "done", AttemptRecord.number == 1)
+        keys = connection.execute(done.order_by(AttemptRecord.id.desc()).limit(_MOST)).scalars().all()
+        trained = select(TrainedModelRecord.job_key).order_by(TrainedModelRecord.finished_at.desc()).limit(_MOST_TRAINED)
+        wanted = list(dict.fromkeys([*keys, *connection.execute(trained).scalars()]))
+        known, took = on_models(connection, wanted), _took(connection, sorted(wanted))
+    measured = ((*known[key], *took[key]) for key in wanted if key in known and key in took)
+    return [Timing(spec=spec, model=model, seconds=seconds, device=device) for spec, model, seconds, device in measured]
+
+
+def on_models(connection: Connection, keys: Iterable[str]) -> dict[str, tuple[JobSpec, TrainSpec]]:
+    """What the jobs are, and the training of the models that they measured, or did themselves; by key."""
+    wanted = sorted(keys)
+    models = _models(connection, wanted)
+    specs = _specs(connection, sorted({*wanted, *models.values()}))
+    return {key: (specs[key], model) for key in wanted if isinstance(model := specs.get(models.get(key, key)), TrainSpec)}
+
+
+def _models(connection: Connection, keys: Sequence[str]) -> dict[str, str]:
+    """The models that the jobs measured."""
+    edge = JobParentRecord
+    found: dict[str, str] = {}
+    for chunk in chunks(keys):
+        statement = select(edge.child_key, edge.parent_key).where(edge.child_key.in_(chunk), edge.role == "model")
+        found.update((child, parent) for child, parent in connection.execute(statement))
+    return found
+
+
+def _specs(connection: Connection, keys: Sequence[str]) -> dict[str, JobSpec]:
+    found: dict[str, JobSpec] = {}
+    for chunk in chunks(keys):
+        rows = connection.execute(select(JobRecord.key, JobRecord.spec).where(JobRecord.key.in_(chunk)))
+        found.update((key, _SPEC.validate_json(spec)) for key, spec in rows)
+    return found
+
+
+def _took(connection: Connection, keys: Sequence[str]) -> dict[str, tuple[float, str]]:
+    found: dict[str, tuple[float, str]] = {}
+    for chunk in chunks(keys):
+        for record in OUTCOMES:
+            statement = select(record.job_key, record.seconds, EnvironmentRecord.device)
+            statement = statement.join(EnvironmentRecord, EnvironmentRecord.id == record.environment_id)
+            if record is TrainedModelRecord:  # of one that went on from a rung the seconds are not those of all epochs
+                statement = statement.where(TrainedModelRecord.resumed_key.is_(None))
+            rows = connection.execute(statement.where(record.job_key.in_(chunk)))
+            found.update((key, (seconds, device.partition(":")[0])) for key, seconds, device in rows)
+    return found
+
+
+_MOST = 3000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Footprint:
+    """A finished job: what it was, on which model (itself, if it trained one), and the most bytes of a GPU that it held."""
+
+    spec: JobSpec
+    model: TrainSpec
+    peak_memory: int
+
+
+def recent_footprints(store: Store) -> list[Footprint]:
+    """Of the last few thousand jobs that were done on a GPU; a bounded number of rows is read, however large the store is."""
+    measured = select(AttemptRecord.job_key, AttemptRecord.peak_memory).where(AttemptRecord.peak_memory.is_not(None))
+    with store.reading() as connection:
+        rows = connection.execute(measured.order_by(AttemptRecord.id.desc()).limit(_MOST))
+        took = {key: peak for key, peak in rows if peak is not None}  # as asked for, which a type checker does not see
+        known = on_models(connection, took)
+    return [Footprint(spec=spec, model=model, peak_memory=took[key]) for key, (spec, model) in known.items()]

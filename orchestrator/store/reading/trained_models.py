@@ -1,0 +1,109 @@
+"""Reads of trained models and of how they were trained."""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Double, cast, func, select
+
+from orchestrator.store.connection.read_only_sql import Answer
+from orchestrator.store.connection.session import Store
+from orchestrator.store.reading.job_details import find_key
+from orchestrator.store.schema.result_tables import CleanResultRecord, TrainedModelRecord, VerdictRecord
+from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord
+from workers.errors import UserError
+
+EPOCH_COLUMNS = {"epoch": "int64", "loss": "float64", "accuracy": "float64", "learning_rate": "float64"}
+"""The fields of `EpochRecord`, and their NumPy types."""
+_LEFT_OUT = {"job_key", "history", "environment_id"}
+
+
+def trained_models(store: Store) -> Answer:
+    """Every trained model, sorted by data set, network, theta and key, with its mean clean accuracy over all that was evaluated (None where
+    nothing was) and its verdict (None where it was neither attacked nor diagnosed)."""
+    model, clean = TrainedModelRecord.__table__, CleanResultRecord
+    share = cast(func.sum(clean.n_correct), Double) / func.sum(clean.n_examples * clean.draws)
+    accuracy = select(share).where(clean.model_key == model.c.job_key).scalar_subquery()
+    columns = [column for column in model.columns if column.name not in _LEFT_OUT]
+    statement = (
+        select(
+            model.c.job_key.label("model_key"),
+            JobRecord.stage,
+            *columns,
+            accuracy.label("clean_accuracy"),
+            VerdictRecord.verdict,
+        )
+        .join(JobRecord, JobRecord.key == model.c.job_key)
+        .outerjoin(VerdictRecord, VerdictRecord.model_key == model.c.job_key)
+        .order_by(model.c.dataset, model.c.model, model.c.theta, model.c.job_key)
+    )
+    with store.reading() as connection:
+        result = connection.execute(statement)
+        return Answer(tuple(result.keys()), tuple(tuple(row) for row in result))
+
+
+def history(store: Store, digits: str) -> tuple[Mapping[str, Any], ...]:
+    """The epochs of a model's training, each as `EpochRecord`; none where only a defence was put around it.
+
+    Raises:
+        UserError: no such job, several, or one that is no trained model.
+    """
+    key = find_key(store, digits)
+    with store.reading() as connection:
+        found = connection.execute(select(TrainedModelRecord.history).where(TrainedModelRecord.job_key == key)).scalar_one_or_none()
+    if found is None:
+        raise UserError(
+            f"key '{digits}': that job has trained no model yet, or is none that does; `robustsweep show {key[:12]}` says which"
+        )
+    return tuple(found)
+
+
+Spec = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedSpec:
+    """A model whose clean accuracy is known: its own spec, that of the ancestor that was trained from scratch, and the distinct attacks
+    on it."""
+
+    key: str
+    spec: Spec
+    pretraining: Spec
+    attacks: tuple[Spec, ...]
+
+
+def trained_specs(store: Store) -> list[TrainedSpec]:
+    """The models that were measured, by key."""
+    with store.reading() as connection:
+        measured = sorted(connection.execute(select(CleanResultRecord.model_key).distinct()).scalars())
+        trained = _specs(connection, ("pretrain", "fine_tune", "defend"))
+        attacks = _attacks(connection)
+        edges = select(JobParentRecord.child_key, JobParentRecord.parent_key).where(JobParentRecord.role == "weights")
+        weights = {child: parent for child, parent in connection.execute(edges)}  # noqa: C416 (rows, not tuples, to a type checker)
+    found = []
+    for key in (key for key in measured if key in trained):
+        first = key
+        while first in weights:
+            first = weights[first]
+        found.append(TrainedSpec(key, trained[key], trained.get(first, trained[key]), attacks.get(key, ())))
+    return found
+
+
+def _specs(connection: Connection, stages: tuple[str, ...]) -> dict[str, Spec]:
+    statement = select(JobRecord.key, JobRecord.spec).where(JobRecord.stage.in_(stages), JobRecord.state == "done")
+    return {row.key: json.loads(row.spec) for row in connection.execute(statement)}
+
+
+def _attacks(connection: Connection) -> dict[str, tuple[Spec, ...]]:
+    """The settings of each model's attacks, those of an attack's repeats once, with their knowledge among them."""
+    statement = select(JobParentRecord.parent_key, JobRecord.spec).join(JobRecord, JobRecord.key == JobParentRecord.child_key)
+    rows = connection.execute(statement.where(JobParentRecord.role == "model", JobRecord.stage == "attack", JobRecord.state == "done"))
+    found: defaultdict[str, dict[str, Spec]] = defaultdict(dict)
+    for model, text in rows:
+        spec = json.loads(text)
+        settings = {**spec["attack"], "attack": spec["attack"]["name"], "epsilon": spec["attack"]["epsilon_literal"]}
+        settings["knowledge"] = spec["knowledge"]
+        found[model].setdefault(json.dumps(settings, sort_keys=True), settings)
+    return {model: tuple(attacks.values()) for model, attacks in found.items()}

@@ -1,0 +1,194 @@
+"""What reads of the store return: frozen values, free of the database."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestrator.store.reading.study_trials import StudyCounts
+from orchestrator.verdict import Check, Verdict
+from workers.spec.fields import AdversarialTraining, DefenceName, Stage
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResultRow:
+    """One trained model under one attack, over its repeats (`repeat` is None) or in one of them.
+
+    Accuracies and their 95 % intervals are shares in [0, 1] of all `n_examples`, means over `draws` evaluations of each in each of
+    `repeats`. The clean ones are None until the model's clean accuracy on as many examples is in; the robust ones are None in a row
+    without attack, whose `attack`, `knowledge` and other names are `none` and whose counts are 0.
+    `se_examples`, `se_draws` and `se_seeds` are the standard errors, in the same unit, that the choice of examples, the draws (of
+    sketches and attack) and the training seeds leave in the robust accuracy, in a row without attack in the clean one; see `Spread`.
+    In a row over models that differ in their training seed alone `seed` is None, `seeds` their number, `model_key` that of the lowest
+    seed and `repeats` how many each of them has at least; its intervals cover the choice of seeds. Elsewhere `seeds` is 1.
+    `snr_db` is how loud waveforms are over their perturbations: the median over examples, the mean over repeats; None for images.
+    `epsilon` and `abs_stepsize` are in input units. `rank` maps each tensorized layer to its Tucker rank; None for a dense model.
+    `defence_settings` holds the settings of `defence` by name; None where that is `none`.
+    `source_key` is the model on which transferred examples were made, `source` how that differs from the attacked one, in a few words;
+    both are None for other knowledges.
+    `sign_gradient` is how the attacker differentiated the sign of a binary model; `identity` where there is none.
+    `attacks` counts the attacks of the row: 1, or 0 in one without. In a row over several (attack `worst_case`) what they do not share
+    is `none` or 0, `knowledge` is `any` where they differ in it, and the robust accuracy is None for a randomised model that was
+    evaluated only once.
+    `job_keys` are the jobs that the row is computed from: attacks, or evaluations in a row without attack.
+    `verdict` is that on the model, `reasons` why it is not sound; None where it was neither attacked nor diagnosed.
+    `until` is the epoch, of the `epochs` of its schedule, after which the model's training was stopped (a rung); None at the end.
+    """
+
+    sweep: str
+    model_key: str
+    job_keys: tuple[str, ...]
+    stage: Stage
+    dataset: str
+    train_examples: int | None
+    model: str
+    width: int
+    tensorized: bool
+    theta: float
+    rank: dict[str, list[int]] | None
+    rank_fraction: float | None
+    rank_kind: str
+    stage_rank_fractions: list[float] | None = None
+    sketch_modes: str
+    rescale: bool
+    binary: bool
+    adversarial_training: str
+    defence: str
+    defence_settings: dict[str, float] | None
+    seed: int | None
+    epochs: int
+    n_parameters: int
+    attack: str
+    knowledge: str
+    source_key: str | None
+    source: str | None
+    norm: str
+    epsilon: float
+    epsilon_literal: str
+    steps: int
+    abs_stepsize: float
+    random_start: bool
+    loss: str
+    momentum: float
+    target: str
+    restarts: int
+    eot_samples: int
+    selection_draws: int
+    early_stop: bool
+    backend: str
+    sign_gradient: str
+    n_examples: int
+    batch_size: int
+    draws: int
+    repeat: int | None
+    repeats: int
+    seeds: int
+    attacks: int
+    clean_accuracy: float | None
+    clean_ci_low: float | None
+    clean_ci_high: float | None
+    robust_accuracy: float | None
+    ci_low: float | None
+    ci_high: float | None
+    snr_db: float | None
+    se_examples: float | None
+    se_draws: float | None
+    se_seeds: float | None
+    verdict: Verdict | None = None
+    reasons: tuple[str, ...] = ()
+    until: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelVerdict:
+    """Whether a model's figures can be believed, and each check that says so."""
+
+    model_key: str
+    description: str
+    verdict: Verdict
+    checks: tuple[Check, ...]
+    judged_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SurfaceRow:
+    """A grid of losses of one trained model around one test example; the grid itself is in the artifact of `job_key`.
+
+    `source_key` is the model that gave the x axis its direction. `extent` is half the square's side in input units, as `norm`
+    measures the axes. `clean_loss` is the loss at the example, the mean over the draws; the other two are over all points and draws.
+    """
+
+    sweep: str
+    job_key: str
+    model_key: str
+    source_key: str
+    stage: Stage
+    dataset: str
+    train_examples: int | None
+    model: str
+    width: int
+    tensorized: bool
+    theta: float
+    rank_fraction: float | None
+    rank_kind: str
+    stage_rank_fractions: list[float] | None = None
+    sketch_modes: str
+    rescale: bool
+    binary: bool
+    adversarial_training: AdversarialTraining
+    defence: DefenceName
+    defence_settings: dict[str, float] | None
+    seed: int
+    example: int
+    direction: str
+    extent: float
+    resolution: int
+    draws: int
+    norm: str
+    clip: bool
+    label: int
+    clean_loss: float
+    least_loss: float
+    greatest_loss: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StageCounts:
+    """How many jobs of a stage are in which state; `blocked` ones have a failed ancestor, `waiting` ones can still be done."""
+
+    done: int = 0
+    running: int = 0
+    waiting: int = 0
+    failed: int = 0
+    blocked: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.done + self.running + self.waiting + self.failed + self.blocked
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SweepStatus:
+    """How far a sweep is, over the jobs of its space; `stages` holds the stages it has, in the order they are run. A search's `trials`
+    bring further jobs; None for a grid. `silent_seconds` is the age of the last heartbeat, by the database's clock; None once the driver
+    has left."""
+
+    name: str
+    launched_at: datetime | None
+    heartbeat_at: datetime | None
+    driver_alive: bool
+    driver_host: str | None
+    driver_pid: int | None
+    stages: dict[Stage, StageCounts]
+    trials: StudyCounts | None = None
+    silent_seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """A failed job with its number of attempts and what its last failed attempt said."""
+
+    key: str
+    stage: Stage
+    description: str
+    attempts: int
+    error: str
+    traceback: str

@@ -1,0 +1,59 @@
+"""Every setting of a trained model and of what is measured of it, under the names that a space file has for them."""
+
+import json
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from orchestrator.store.reading.aggregate import Setting
+from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord
+
+_SECTIONS = {"pretrain": "training", "fine_tune": "fine_tuning"}
+_EVALUATION = {"n_examples": "evaluation.examples", "batch_size": "evaluation.batch_size", "draws": "evaluation.draws"}
+
+
+def model_settings(connection: Connection, keys: Set[str]) -> dict[str, dict[str, Any]]:
+    """For each model its data, architecture, defence and seed, and how it and its ancestors were trained: `model.theta`,
+    `fine_tuning.epochs`. A model that comes from no fine-tuning has no setting of that."""
+    specs, parents = _lineages(connection, keys)
+    return {key: _settings(key, specs, parents) for key in keys}
+
+
+def _lineages(connection: Connection, keys: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """The specs, as JSON, of the models and their ancestors, and for each the model whose weights it started from, if any; by key."""
+    specs: dict[str, str] = {}
+    parents: dict[str, str] = {}
+    frontier = set(keys)
+    while frontier:
+        specs |= {row.key: row.spec for row in connection.execute(select(JobRecord.key, JobRecord.spec).where(JobRecord.key.in_(frontier)))}
+        edges = select(JobParentRecord.child_key, JobParentRecord.parent_key).where(JobParentRecord.role == "weights")
+        found = {row.child_key: row.parent_key for row in connection.execute(edges.where(JobParentRecord.child_key.in_(frontier)))}
+        parents |= found
+        frontier = set(found.values()) - set(specs)
+    return specs, parents
+
+
+def _settings(key: str, specs: Mapping[str, str], parents: Mapping[str, str]) -> dict[str, Any]:
+    spec = json.loads(specs[key])
+    found: dict[str, Any] = {"seed": spec["seed"]}
+    for section in ("data", "model", "defence"):
+        found |= {f"{section}.{name}": value for name, value in spec[section].items() if name != "stage_rank_fractions" or value}
+    return _training(key, specs, parents) | found
+
+
+def _training(key: str, specs: Mapping[str, str], parents: Mapping[str, str]) -> dict[str, Any]:
+    """How the model and its ancestors were trained, the nearest of two fine-tunings first."""
+    spec = json.loads(specs[key])
+    found = _training(parents[key], specs, parents) if key in parents else {}
+    section = _SECTIONS.get(spec["stage"])
+    if section is None:  # a defence was put around a trained model, whose settings it repeats
+        return found
+    return found | {f"{section}.{name}": value for name, value in spec["training"].items() if name != "recipe"}
+
+
+def measured_settings(setting: Setting, *, source: str | None) -> dict[str, Any]:
+    """The attack and the evaluation; the model that transferred examples come from in words, by how it differs from the attacked one."""
+    named = {_EVALUATION.get(name, name): value for name, value in asdict(setting).items() if name != "source_key"}
+    return named | {"source": source}

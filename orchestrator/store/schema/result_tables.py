@@ -1,0 +1,224 @@
+"""The tables of results, one row per finished job. Rows never leave the store."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Index, false
+from sqlalchemy.orm import Mapped, mapped_column
+
+from orchestrator.store.schema.base import Base, EnvironmentId, Key, ModelKey, Name, PrimaryJobKey, Word
+
+
+class EnvironmentRecord(Base):
+    """Where and with what jobs ran; `id` is the SHA-256 of the content."""
+
+    __tablename__ = "environments"
+
+    id: Mapped[Key] = mapped_column(primary_key=True)
+    host: Mapped[Name]
+    device: Mapped[Name]
+    threads: Mapped[int]
+    git_revision: Mapped[Name | None]
+    versions: Mapped[dict[str, Any]]
+
+
+class TrainedModelRecord(Base):
+    """A trained model; a dense one has neither rank nor `rank_fraction`, an undefended one no `defence_settings`. `until` is the epoch
+    of its schedule after which it was stopped, null at the end; `seconds` are those of the epochs after the rung `resumed_key`, if any.
+
+    Where the stages of the net have ranks of their own, these are its `stage_rank_fractions`, and `rank_fraction` is their mean.
+
+    Columns that a migration added come last, in the order in which the database has them.
+    """
+
+    __tablename__ = "trained_models"
+
+    job_key: Mapped[PrimaryJobKey]
+    dataset: Mapped[Word]
+    train_examples: Mapped[int | None]
+    model: Mapped[Word]
+    width: Mapped[int]
+    tensorized: Mapped[bool]
+    theta: Mapped[float]
+    rank_fraction: Mapped[float | None]
+    rank_kind: Mapped[Word]
+    rank: Mapped[dict[str, Any] | None]
+    sketch_modes: Mapped[Word]
+    rescale: Mapped[bool]
+    binary: Mapped[bool]
+    adversarial_training: Mapped[Word]
+    seed: Mapped[int] = mapped_column(BigInteger)
+    epochs: Mapped[int]
+    n_parameters: Mapped[int] = mapped_column(BigInteger)
+    history: Mapped[list[dict[str, Any]]]
+    seconds: Mapped[float]
+    environment_id: Mapped[EnvironmentId]
+    finished_at: Mapped[datetime]
+    defence: Mapped[Word] = mapped_column(server_default="none")
+    defence_settings: Mapped[dict[str, Any] | None]
+    until: Mapped[int | None]
+    resumed_key: Mapped[Key | None]
+    stage_rank_fractions: Mapped[list[float] | None]
+
+
+class CleanResultRecord(Base):
+    """Clean accuracy of a model in one repeat; `flags` are the packed bits of `FlagsOutcome`, of all its `draws`.
+
+    `model_key` refers to the job, not to its row: a result found by its artifact may be recorded before its model is.
+    """
+
+    __tablename__ = "clean_results"
+
+    job_key: Mapped[PrimaryJobKey]
+    model_key: Mapped[ModelKey]
+    repeat: Mapped[int]
+    n_examples: Mapped[int]
+    batch_size: Mapped[int]
+    n_correct: Mapped[int]
+    flags: Mapped[bytes]
+    seconds: Mapped[float]
+    environment_id: Mapped[EnvironmentId]
+    finished_at: Mapped[datetime]
+    draws: Mapped[int] = mapped_column(server_default="1")
+
+
+class CraftedExamplesRecord(Base):
+    """Adversarial examples made on a model's full weights; the attack is in the job's spec."""
+
+    __tablename__ = "crafted_examples"
+
+    job_key: Mapped[PrimaryJobKey]
+    model_key: Mapped[ModelKey]
+    n_examples: Mapped[int]
+    max_perturbation: Mapped[float]
+    seconds: Mapped[float]
+    environment_id: Mapped[EnvironmentId]
+    finished_at: Mapped[datetime]
+
+
+class AttackResultRecord(Base):
+    """Robust accuracy of a model under one attack in one repeat, with every field of `AttackSettings`; `epsilon` and `abs_stepsize`
+    in input units. `source_key` is the model on which transferred examples were made, `snr_db` how loud waveforms are over their
+    perturbations.
+
+    Columns that a migration added come last, in the order in which the database has them.
+    """
+
+    __tablename__ = "attack_results"
+    __table_args__ = (Index(None, "attack", "epsilon_literal", "knowledge"),)
+
+    job_key: Mapped[PrimaryJobKey]
+    model_key: Mapped[ModelKey]
+    attack: Mapped[Word]
+    knowledge: Mapped[Word]
+    norm: Mapped[Word]
+    epsilon: Mapped[float]
+    epsilon_literal: Mapped[Name]
+    steps: Mapped[int]
+    abs_stepsize: Mapped[float]
+    random_start: Mapped[bool]
+    repeat: Mapped[int]
+    n_examples: Mapped[int]
+    batch_size: Mapped[int]
+    n_correct: Mapped[int]
+    flags: Mapped[bytes]
+    seconds: Mapped[float]
+    environment_id: Mapped[EnvironmentId]
+    finished_at: Mapped[datetime]
+    sign_gradient: Mapped[Word] = mapped_column(server_default="identity")
+    loss: Mapped[Word] = mapped_column(server_default="ce")
+    momentum: Mapped[float] = mapped_column(server_default="0")
+    target: Mapped[Word] = mapped_column(server_default="none")
+    restarts: Mapped[int] = mapped_column(server_default="1")
+    eot_samples: Mapped[int] = mapped_column(server_default="1")
+    selection_draws: Mapped[int] = mapped_column(server_default="1")
+    early_stop: Mapped[bool] = mapped_column(server_default=false())
+    backend: Mapped[Word] = mapped_column(server_default="native")
+    draws: Mapped[int] = mapped_column(server_default="1")
+    source_key: Mapped[Key | None]
+    snr_db: Mapped[float | None]
+
+
+class DiagnosisRecord(Base):
+    """What was measured of a model's gradients, and how standard attacks did beside each other on the same few examples.
+
+    `zero_gradients` and `nonfinite_gradients` are shares in [0, 1], and `probes` are, as in `DiagnosisOutcome`.
+    """
+
+    __tablename__ = "diagnoses"
+
+    job_key: Mapped[PrimaryJobKey]
+    model_key: Mapped[ModelKey]
+    epsilon: Mapped[float]
+    epsilon_literal: Mapped[Name]
+    n_examples: Mapped[int]
+    draws: Mapped[int]
+    zero_gradients: Mapped[float]
+    nonfinite_gradients: Mapped[float]
+    probes: Mapped[list[dict[str, Any]]]
+    seconds: Mapped[float]
+    environment_id: Mapped[EnvironmentId]
+    finished_at: Mapped[datetime]
+
+
+class SurfaceRecord(Base):
+    """A grid of losses around one test example; the grid itself is in the job's artifact. `extent` is in input units.
+
+    `source_key` is the model whose gradient gives the square its direction: `model_key` itself, or its ancestor without a sketch.
+    """
+
+    __tablename__ = "surfaces"
+
+    job_key: Mapped[PrimaryJobKey]
+    model_key: Mapped[ModelKey]
+    example: Mapped[int]
+    direction: Mapped[Word]
+    extent: Mapped[float]
+    resolution: Mapped[int]
+    draws: Mapped[int]
+    norm: Mapped[Word]
+    clip: Mapped[bool]
+    source_key: Mapped[Key]
+    label: Mapped[int]
+    clean_loss: Mapped[float]
+    least_loss: Mapped[float]
+    greatest_loss: Mapped[float]
+    seconds: Mapped[float]
+    environment_id: Mapped[EnvironmentId]
+    finished_at: Mapped[datetime]
+
+
+class VerdictRecord(Base):
+    """Whether a model's figures can be believed, by everything that the store holds of it; `checks` holds each check with its numbers,
+    `rules` is the version of the rules by which it was judged."""
+
+    __tablename__ = "verdicts"
+
+    model_key: Mapped[PrimaryJobKey]
+    verdict: Mapped[Word]
+    checks: Mapped[list[dict[str, Any]]]
+    rules: Mapped[int]
+    judged_at: Mapped[datetime]
+
+
+class WorstCaseRecord(Base):
+    """The accuracy of a model under the attack that harms each example most, over all attacks that the store holds at one epsilon.
+
+    `knowledge` is that of the attacks, or `any` for all of them together; `attacks` counts them. `epsilon` is in input units. The
+    interval is a 95 % one.
+    """
+
+    __tablename__ = "worst_cases"
+
+    model_key: Mapped[PrimaryJobKey]
+    knowledge: Mapped[Word] = mapped_column(primary_key=True)
+    norm: Mapped[Word] = mapped_column(primary_key=True)
+    epsilon: Mapped[float] = mapped_column(primary_key=True)
+    n_examples: Mapped[int] = mapped_column(primary_key=True)
+    batch_size: Mapped[int] = mapped_column(primary_key=True)
+    draws: Mapped[int] = mapped_column(primary_key=True)
+    epsilon_literal: Mapped[Name]
+    attacks: Mapped[int]
+    accuracy: Mapped[float]
+    ci_low: Mapped[float]
+    ci_high: Mapped[float]

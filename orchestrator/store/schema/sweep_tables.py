@@ -1,0 +1,89 @@
+"""The tables of a campaign: sweeps, their jobs and the attempts to run them. Rows never leave the store."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from orchestrator.store.schema.base import Base, JobKey, Name, Word
+
+
+class SweepRecord(Base):
+    """A sweep; `heartbeat_at` is null while no driver runs it. `driver_token` is known to its driver alone,
+    `driver_process` is the process as its machine knows it (see `processes.py`)."""
+
+    __tablename__ = "sweeps"
+    __table_args__ = (UniqueConstraint("name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[Name]
+    space: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime]
+    launched_at: Mapped[datetime | None]
+    driver_host: Mapped[Name | None]
+    driver_pid: Mapped[int | None]
+    heartbeat_at: Mapped[datetime | None]
+    driver_token: Mapped[str | None] = mapped_column(String(64))
+    driver_process: Mapped[str | None] = mapped_column(String(200))
+
+
+class JobRecord(Base):
+    """A job of any number of sweeps; `spec` is the JSON of `Job.spec`."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        CheckConstraint("state IN ('planned', 'done', 'failed')", name="state"),
+        Index(None, "state", "key"),
+    )
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    key_version: Mapped[int]
+    stage: Mapped[Word]
+    spec: Mapped[str] = mapped_column(Text)
+    state: Mapped[Word]
+
+
+class JobParentRecord(Base):
+    """An edge of the plan: what the child takes from the parent."""
+
+    __tablename__ = "job_parents"
+
+    child_key: Mapped[str] = mapped_column(String(64), ForeignKey("jobs.key"), primary_key=True)
+    role: Mapped[str] = mapped_column(String(32), primary_key=True)
+    parent_key: Mapped[JobKey] = mapped_column(index=True)
+
+
+class SweepJobRecord(Base):
+    """Which jobs a sweep holds; `in_space` is false where a narrower space was launched later. `stage` is the job's, so that a sweep's jobs
+    are counted without looking at each."""
+
+    __tablename__ = "sweep_jobs"
+    __table_args__ = (Index(None, "sweep_id", "in_space", "stage"),)
+
+    sweep_id: Mapped[int] = mapped_column(ForeignKey("sweeps.id"), primary_key=True)
+    job_key: Mapped[str] = mapped_column(String(64), ForeignKey("jobs.key"), primary_key=True, index=True)
+    in_space: Mapped[bool]
+    stage: Mapped[Word] = mapped_column(server_default="")
+
+
+class AttemptRecord(Base):
+    """One execution of a job; `error` is one line. `sweep_id` is null where no sweep asked for it, `peak_memory` (bytes)
+    but for one that was done on a GPU, its passes undivided."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (
+        UniqueConstraint("job_key", "number"),
+        Index(None, "sweep_id", "outcome"),
+        CheckConstraint("outcome IN ('running', 'done', 'failed', 'interrupted')", name="outcome"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    job_key: Mapped[JobKey]
+    number: Mapped[int]
+    sweep_id: Mapped[int | None] = mapped_column(ForeignKey("sweeps.id"))
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    outcome: Mapped[Word]
+    error: Mapped[str | None] = mapped_column(Text)
+    traceback: Mapped[str | None] = mapped_column(Text)
+    peak_memory: Mapped[int | None] = mapped_column(BigInteger)

@@ -1,0 +1,1 @@
+"""Everything that writes rows; only the driver calls it."""

@@ -1,0 +1,205 @@
+"""The place that writes rows as a sweep runs; only the driver calls it. Each function that takes a store is one transaction.
+
+Only `driving.py` (who drives), `merge.py` (imports) and `prune.py` (deletions) write besides.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import BindParameter, Connection, Table, bindparam, case, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from orchestrator.store.connection.lookup import chunks, sweep_id
+from orchestrator.store.connection.session import Store
+from orchestrator.store.leases.leases import Lease, fence
+from orchestrator.store.schema.base import Base, table_of, utc_now
+from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, EnvironmentRecord, TrainedModelRecord
+from orchestrator.store.schema.sweep_tables import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
+from orchestrator.store.writing.rows import Row, environment_row, job_row, outcome_row, parent_rows
+from orchestrator.store.writing.verdict_table import refresh_verdict, unjudged_models
+from orchestrator.store.writing.worst_case_table import refresh_worst_cases
+from workers.artifacts.results import Result
+from workers.spec.job import Job
+
+Ending = Literal["failed", "interrupted"]
+
+
+def record_sweep(store: Store, *, name: str, space_text: str, jobs: Sequence[Job], lease: Lease | None = None) -> None:
+    """Make the sweep, or give it a new space: it then holds `jobs`, and its older ones as out of the space.
+
+    Jobs that the store knows already, from this or another sweep, keep their state. The parents of every job must be among `jobs`
+    or in the store. With a lease nothing is written where that is lost (`LeaseLost`), here and below.
+    """
+    with store.writing() as connection:
+        fence(connection, lease)
+        make_sweep(connection, name, space_text)
+        set_sweep(connection, name=name, space_text=space_text, jobs=jobs)
+
+
+def make_sweep(connection: Connection, name: str, space_text: str) -> None:
+    """The sweep's row, if there is none."""
+    _insert_or_ignore(connection, SweepRecord, [{"name": name, "space": space_text, "created_at": utc_now()}])
+
+
+def set_sweep(connection: Connection, *, name: str, space_text: str, jobs: Sequence[Job]) -> None:
+    """Give the sweep this space and these jobs."""
+    # All writers insert in the order of the keys, so that two of them on PostgreSQL cannot wait for each other.
+    by_key = dict(sorted({job.key: job for job in jobs}.items()))
+    connection.execute(update(SweepRecord).where(SweepRecord.name == name).values(space=space_text))
+    _insert_or_ignore(connection, JobRecord, [job_row(job) for job in by_key.values()])
+    _insert_or_ignore(connection, JobParentRecord, [row for job in by_key.values() for row in parent_rows(job)])
+    _set_space(connection, sweep_id(connection, name), by_key)
+    # Results from before there were verdicts, or before the rules changed.
+    for model in unjudged_models(connection, by_key):
+        refresh_verdict(connection, model)
+
+
+def record_search(store: Store, *, name: str, space_text: str, keys: Iterable[str], lease: Lease | None = None) -> None:
+    """Make the sweep of a search, or give it a new space: it then holds those jobs of `keys` that the store knows (others were pruned),
+    and its other ones as out of the space. `add_jobs` brings those that come while it runs."""
+    with store.writing() as connection:
+        fence(connection, lease)
+        make_sweep(connection, name, space_text)
+        connection.execute(update(SweepRecord).where(SweepRecord.name == name).values(space=space_text))
+        asked = [select(JobRecord.key).where(JobRecord.key.in_(chunk)) for chunk in chunks(sorted(set(keys)))]
+        known = [key for statement in asked for key in connection.execute(statement).scalars()]
+        _set_space(connection, sweep_id(connection, name), sorted(known))
+
+
+def add_jobs(store: Store, sweep_name: str, jobs: Sequence[Job], *, lease: Lease | None = None) -> None:
+    """The sweep holds these jobs too. Their parents must be among them or in the store.
+
+    Raises:
+        UserError: no such sweep.
+    """
+    by_key = dict(sorted({job.key: job for job in jobs}.items()))
+    with store.writing() as connection:
+        fence(connection, lease)
+        sweep = sweep_id(connection, sweep_name)
+        _insert_or_ignore(connection, JobRecord, [job_row(job) for job in by_key.values()])
+        _insert_or_ignore(connection, JobParentRecord, [row for job in by_key.values() for row in parent_rows(job)])
+        _hold(connection, sweep, by_key)
+
+
+def start_attempt(
+    store: Store, sweep_name: str | None, job_key: str, *, started_at: datetime | None = None, lease: Lease | None = None
+) -> int:
+    """Record that a job is started (for no sweep in particular if None); the attempt's id. Attempts of a job are numbered from 1.
+
+    Doing it again with the same `started_at` (None: now) changes nothing: whoever lost the connection cannot know what was written.
+    """
+    at = started_at or utc_now()
+    with store.writing() as connection:
+        fence(connection, lease)
+        sweep = None if sweep_name is None else sweep_id(connection, sweep_name)
+        # PostgreSQL: two sweeps that start the same job take their numbers one after the other.
+        connection.execute(select(JobRecord.key).where(JobRecord.key == job_key).with_for_update())
+        same = case((AttemptRecord.started_at == at, AttemptRecord.id))
+        earlier, found = connection.execute(select(func.count(), func.max(same)).where(AttemptRecord.job_key == job_key)).one()
+        if found is not None:
+            return int(found)
+        row = {"job_key": job_key, "number": earlier + 1, "sweep_id": sweep, "started_at": at, "outcome": "running"}
+        attempt: int = connection.execute(insert(AttemptRecord).values(row).returning(AttemptRecord.id)).scalar_one()
+    return attempt
+
+
+def record_result(
+    store: Store, job: Job, result: Result, *, attempt_id: int | None, finished_at: datetime | None = None, lease: Lease | None = None
+) -> None:
+    """Record a finished job (now, if `finished_at` is None); `attempt_id` is None for a result found by its artifact. Doing it again
+    changes nothing.
+
+    Raises:
+        ValueError: the result is not one of this job.
+    """
+    at = finished_at or utc_now()
+    environment = environment_row(result.environment)
+    record, row = outcome_row(job, result, environment_id=environment["id"], finished_at=at)
+    with store.writing() as connection:
+        fence(connection, lease)
+        _lock(connection, job.parents.get("model", job.key))
+        _insert_or_ignore(connection, EnvironmentRecord, [environment])
+        _insert_or_ignore(connection, record, [row])
+        connection.execute(update(JobRecord).where(JobRecord.key == job.key).values(state="done"))
+        _derive(connection, record, row)
+        if attempt_id is not None:
+            _finish_attempt(connection, attempt_id, {"outcome": "done", "finished_at": at, "peak_memory": result.peak_memory})
+
+
+def record_failure(  # noqa: PLR0913 (each is told of a failure)
+    store: Store,
+    job_key: str,
+    *,
+    attempt_id: int | None,
+    error: str,
+    traceback: str,
+    final: bool,
+    outcome: Ending = "failed",
+    finished_at: datetime | None = None,
+    lease: Lease | None = None,
+) -> None:
+    """Record a failed (or interrupted) attempt; after the `final` one the job is failed, unless it has a result. `error` is kept as one
+    line."""
+    with store.writing() as connection:
+        fence(connection, lease)
+        if attempt_id is not None:
+            said = {"error": " ".join(_storable(error).split()), "traceback": _storable(traceback)}
+            _finish_attempt(connection, attempt_id, {"outcome": outcome, "finished_at": finished_at or utc_now(), **said})
+        if final:
+            connection.execute(update(JobRecord).where(JobRecord.key == job_key, JobRecord.state != "done").values(state="failed"))
+
+
+def _lock(connection: Connection, model: str) -> None:
+    """PostgreSQL: whoever else records a result of this model waits, so that what is derived is from all results there are."""
+    connection.execute(select(JobRecord.key).where(JobRecord.key == model).with_for_update(key_share=True))
+
+
+def _derive(connection: Connection, record: type[Base], row: Row) -> None:
+    """Bring up to date what is derived from the results of the row's model."""
+    if record is AttackResultRecord:
+        refresh_worst_cases(connection, row["model_key"], ball=row)
+    elif record is TrainedModelRecord:  # its attacks may have been recorded before it was
+        refresh_worst_cases(connection, row["job_key"])
+    if record in (AttackResultRecord, DiagnosisRecord):
+        refresh_verdict(connection, row["model_key"])
+
+
+def insert_or_ignore(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Insert the rows that the table does not have."""
+    if rows:
+        connection.execute(insert_ignoring(connection, table).on_conflict_do_nothing(), rows)
+
+
+def insert_ignoring(connection: Connection, table: Table) -> Any:
+    """The database's own insert, which knows `on_conflict_do_...`."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def _insert_or_ignore(connection: Connection, record: type[Base], rows: Sequence[Row]) -> None:
+    insert_or_ignore(connection, table_of(record), rows)
+
+
+def _set_space(connection: Connection, sweep: int, keys: Iterable[str]) -> None:
+    connection.execute(update(SweepJobRecord).where(SweepJobRecord.sweep_id == sweep).values(in_space=False))
+    _hold(connection, sweep, keys)
+
+
+def _hold(connection: Connection, sweep: int, keys: Iterable[str]) -> None:
+    """The jobs are in the sweep's space."""
+    held: BindParameter[str] = bindparam("held")
+    stage = select(JobRecord.stage).where(JobRecord.key == held).scalar_subquery()
+    row = {"sweep_id": sweep, "job_key": held, "in_space": True, "stage": stage}
+    upsert = insert_ignoring(connection, table_of(SweepJobRecord)).values(row)
+    if rows := [{"held": key} for key in keys]:
+        connection.execute(upsert.on_conflict_do_update(index_elements=["sweep_id", "job_key"], set_={"in_space": True}), rows)
+
+
+def _finish_attempt(connection: Connection, attempt_id: int, ended: Row) -> None:
+    unfinished = update(AttemptRecord).where(AttemptRecord.id == attempt_id, AttemptRecord.outcome.in_(["running", "interrupted"]))
+    connection.execute(unfinished.values({"error": None, "traceback": None} | ended))
+
+
+def _storable(text: str) -> str:
+    """A text without what PostgreSQL refuses: zero characters and lone surrogates."""
+    return text.replace("\x00", "\\x00").encode(errors="backslashreplace").decode()

@@ -1,0 +1,154 @@
+"""The table of verdicts: derived from a model's attacks and diagnoses in the transaction that changes them, so that it is never behind."""
+
+import base64
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, delete, func, insert, select
+
+from orchestrator.store.schema.base import utc_now
+from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, VerdictRecord
+from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord
+from orchestrator.store.writing.rows import Row
+from orchestrator.verdict import RULES, Check, Evidence, Flags, Gradients, Tried, judge
+from workers.artifacts.results import unpack_flags
+from workers.spec.compatibility import DATASET_KINDS, HALF_RANGES
+from workers.spec.defence import is_randomised
+
+_ATTACK = (
+    "attack",
+    "knowledge",
+    "norm",
+    "epsilon",
+    "epsilon_literal",
+    "steps",
+    "abs_stepsize",
+    "random_start",
+    "loss",
+    "target",
+    "restarts",
+    "momentum",
+    "eot_samples",
+    "sign_gradient",
+)
+_SETTING = (*_ATTACK, "source_key", "selection_draws", "early_stop", "backend", "n_examples", "batch_size")
+_COLUMNS = AttackResultRecord.__table__.columns
+_SETTINGS = tuple(_COLUMNS[name] for name in _SETTING)
+# Added up by the database: with every attack that comes in, all the others of its model are looked at.
+_TOTALS = (
+    select(
+        func.aggregate_strings(AttackResultRecord.job_key, ",").label("job_keys"),
+        func.sum(AttackResultRecord.draws).label("rows"),
+        func.sum(AttackResultRecord.n_correct).label("n_correct"),
+        *_SETTINGS,
+    )
+    .group_by(*_SETTINGS)
+    .order_by(func.min(AttackResultRecord.job_key))
+)
+_FOUND = select(DiagnosisRecord.__table__)
+
+
+def refresh_verdict(connection: Connection, model_key: str) -> None:
+    """Judge a model anew by all that is recorded of it now."""
+    row = _verdict_row(connection, model_key)
+    connection.execute(delete(VerdictRecord).where(VerdictRecord.model_key == model_key))
+    if row is not None:
+        connection.execute(insert(VerdictRecord), [row])
+
+
+def _verdict_row(connection: Connection, model_key: str) -> Row | None:
+    """The verdict; None while the model was neither attacked nor diagnosed."""
+    evidence = _evidence(connection, model_key)
+    if not (evidence.tried or evidence.gradients):
+        return None
+    judgement = judge(evidence)
+    checks = [asdict(check) for check in judgement.checks]
+    return {"model_key": model_key, "verdict": judgement.verdict, "checks": checks, "rules": RULES, "judged_at": utc_now()}
+
+
+def checks_of(stored: Sequence[Mapping[str, Any]]) -> tuple[Check, ...]:
+    """The checks of a stored verdict."""
+    return tuple(Check(**check) for check in stored)
+
+
+def unjudged_models(connection: Connection, job_keys: Iterable[str]) -> list[str]:
+    """The models, sorted, that these jobs measure, and that have no verdict by today's rules though they have results."""
+    jobs = set(job_keys)
+    judged = select(VerdictRecord.model_key).where(VerdictRecord.rules == RULES)
+    measured: set[str] = set()
+    for record in (AttackResultRecord, DiagnosisRecord):
+        statement = select(record.model_key).distinct().where(record.model_key.not_in(judged))
+        measured |= set(connection.execute(statement).scalars())
+    if not measured:
+        return []
+    edges = select(JobParentRecord.child_key, JobParentRecord.parent_key).where(JobParentRecord.role == "model")
+    found = connection.execute(edges.where(JobParentRecord.parent_key.in_(measured)))
+    return sorted({row.parent_key for row in found if row.child_key in jobs})
+
+
+def _evidence(connection: Connection, model_key: str) -> Evidence:
+    diagnoses = connection.execute(_FOUND.where(DiagnosisRecord.model_key == model_key).order_by(DiagnosisRecord.job_key)).mappings().all()
+    spec = json.loads(connection.execute(select(JobRecord.spec).where(JobRecord.key == model_key)).scalar_one())
+    return Evidence(
+        randomised=is_randomised(spec["model"]["theta"], spec.get("defence", {}).get("name", "none")),
+        half_range=HALF_RANGES[DATASET_KINDS[spec["data"]["name"]]],
+        tried=(*_attacks(connection, model_key), *(tried for row in diagnoses for tried in _probes(row))),
+        gradients=tuple(_gradients(row) for row in diagnoses),
+    )
+
+
+def _attacks(connection: Connection, model_key: str) -> Iterable[Tried]:
+    """The model's attacks in all sweeps, all repeats of one together. Flags stay in the database until they are asked for."""
+    for row in connection.execute(_TOTALS.where(AttackResultRecord.model_key == model_key)).mappings().all():
+        yield Tried(
+            place=("results", row["batch_size"], row["n_examples"]),
+            source=row["source_key"],
+            n_examples=row["n_examples"],
+            rows=row["rows"],
+            n_correct=row["n_correct"],
+            load=_loader(connection, row["job_keys"].split(",")),
+            **{name: row[name] for name in _ATTACK},
+        )
+
+
+def _loader(connection: Connection, job_keys: Sequence[str]) -> Callable[[], Flags]:
+    columns = AttackResultRecord.flags, AttackResultRecord.draws, AttackResultRecord.n_examples
+
+    def load() -> Flags:
+        rows = connection.execute(select(*columns).where(AttackResultRecord.job_key.in_(job_keys)).order_by(AttackResultRecord.job_key))
+        return np.concatenate([unpack_flags(row.flags, draws=row.draws, n_examples=row.n_examples) for row in rows])
+
+    return load
+
+
+def _probes(diagnosis: Mapping[Any, Any]) -> Iterable[Tried]:
+    """A diagnosis's attacks, each on the same examples; those that came to nothing are no attacks."""
+    for probe in diagnosis["probes"]:
+        if probe["failure"]:
+            continue
+        attack = {**probe["attack"], "attack": probe["attack"]["name"], "knowledge": probe["knowledge"]}
+        yield Tried(
+            place=("diagnosis", diagnosis["job_key"]),
+            n_examples=diagnosis["n_examples"],
+            rows=probe["draws"],
+            n_correct=probe["n_correct"],
+            load=_probe_loader(probe, n_examples=diagnosis["n_examples"]),
+            **{name: attack[name] for name in _ATTACK},
+        )
+
+
+def _probe_loader(probe: Mapping[str, Any], *, n_examples: int) -> Callable[[], Flags]:
+    return lambda: unpack_flags(base64.b64decode(probe["flags"]), draws=probe["draws"], n_examples=n_examples)
+
+
+def _gradients(diagnosis: Mapping[Any, Any]) -> Gradients:
+    failures = tuple(f"{probe['name']}: {probe['failure']}" for probe in diagnosis["probes"] if probe["failure"])
+    return Gradients(
+        n_examples=diagnosis["n_examples"],
+        zero=diagnosis["zero_gradients"],
+        nonfinite=diagnosis["nonfinite_gradients"],
+        failures=failures,
+    )

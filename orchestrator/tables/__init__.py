@@ -1,0 +1,1 @@
+"""Tables: the columns, the rows, and one set of writers."""

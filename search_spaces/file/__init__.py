@@ -1,0 +1,1 @@
+"""Space files: YAML with line numbers, overrides, problems in words."""

@@ -1,0 +1,129 @@
+"""Loads spaces: built-in ones by name, others from a YAML file, with every problem of a file reported at once."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from search_spaces.file.overrides import overridden
+from search_spaces.file.problems import Problem, described, dotted, joined
+from search_spaces.file.yaml_document import UNREADABLE, Document, read_document
+from search_spaces.schema.wording import did_you_mean, listed, shown
+from search_spaces.space import VARIANTS, Location, Space, origin, usable
+from workers.errors import UserError
+
+MAX_BYTES = 1_000_000
+
+
+@dataclass(frozen=True)
+class LoadedSpace:
+    """A space with the text it was read from; `label` is the file's path as it was given, or `built-in:quickstart`."""
+
+    space: Space
+    text: str
+    label: str
+    overrides: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.space.name
+
+    @property
+    def recorded_text(self) -> str:
+        """The text to keep with the results: the file as it is, the overrides appended as comments."""
+        return self.text + "".join(f"\n# --set {override}" for override in self.overrides)
+
+
+def load_space(name_or_path: str, overrides: Sequence[str] = ()) -> LoadedSpace:
+    """The built-in space of that name, else the space file at that path, with `path=value` overrides laid over it.
+
+    Raises:
+        UserError: there is no such space.
+        SpaceError: the file or an override is wrong; the message has one line per problem.
+    """
+    if name_or_path in _builtin_texts():
+        label, stem, text = f"{name_or_path}.yaml", name_or_path, _builtin_texts()[name_or_path]
+        return LoadedSpace(parse_space(text, label=label, stem=stem, overrides=overrides), text, f"built-in:{stem}", tuple(overrides))
+    text = _read(name_or_path)
+    space = parse_space(text, label=name_or_path, stem=Path(name_or_path).stem, overrides=overrides)
+    return LoadedSpace(space, text, name_or_path, tuple(overrides))
+
+
+def parse_space(text: str, *, label: str, stem: str, overrides: Sequence[str] = ()) -> Space:
+    """The space that a YAML text describes; `label` names the text in errors, `stem` is the space's name where it gives none.
+
+    Raises:
+        SpaceError: the text or an override is wrong; the message has one line per problem.
+    """
+    document = read_document(text)
+    if not isinstance(document.data, dict):
+        raise joined(document.problems or [_no_mapping(document)], label)
+    data, overridden_at = overridden({"name": stem, **document.data}, overrides, document.problems)
+    try:
+        space = Space.model_validate(data)
+    except ValidationError as invalid:
+        raise joined([*document.problems, *_problems(invalid, data, document, overridden_at)], label) from None
+    if document.problems:
+        raise joined(document.problems, label)
+    return space
+
+
+def _no_mapping(document: Document) -> Problem:
+    found = "the file is empty" if document.root is None else f"found {shown(document.data)}"
+    return Problem(f"a space file is a mapping (key: value); {found}", line=1)
+
+
+def _problems(invalid: ValidationError, data: dict[str, Any], document: Document, overridden_at: set[Location]) -> Iterator[Problem]:
+    """Every problem once, where it stands; one of the file's own settings that only some of the variants have names these."""
+    errors = [error for error in invalid.errors(include_url=False) if error["input"] is not UNREADABLE]
+    grids_with = Counter((error["loc"][2:], error["msg"]) for error in errors)
+    found: dict[Problem, list[str]] = {}
+    for error in errors:
+        path = origin(error["loc"], data, everywhere=grids_with[error["loc"][2:], error["msg"]] == usable(data))
+        by_override = any(path[:end] in overridden_at for end in range(len(path) + 1))
+        inheriting = found.setdefault(Problem(described(error, path), line=0 if by_override else document.line(path)), [])
+        if error["loc"][0] == "grids" and path[0] != VARIANTS:
+            inheriting.append(dotted((VARIANTS, *error["loc"][1:2])))
+    for problem, inheriting in found.items():
+        named = dict.fromkeys(inheriting)
+        yield replace(problem, message=f"{problem.message} (in {listed(named)})") if 0 < len(named) < usable(data) else problem
+
+
+def builtin_spaces() -> list[tuple[str, str]]:
+    """The name and description of every built-in space."""
+    return [(name, load_space(name).space.description) for name in _builtin_texts()]
+
+
+@cache
+def _builtin_texts() -> dict[str, str]:
+    found = [entry for entry in files("search_spaces").iterdir() if entry.name.endswith(".yaml")]
+    return {entry.name.removesuffix(".yaml"): entry.read_text("utf-8") for entry in sorted(found, key=lambda entry: entry.name)}
+
+
+def _read(path: str) -> str:
+    """The text of a space file; whatever keeps it from being read is one line for the user."""
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except (FileNotFoundError, ValueError):
+        names = list(_builtin_texts())
+        hint = did_you_mean(path, names) or ";"
+        raise UserError(f"space {path!r}: neither a file nor a built-in space{hint} built-in: {', '.join(names)}") from None
+    except OSError as error:
+        raise UserError(f"space {path!r}: {(error.strerror or str(error)).lower()}") from None
+    if len(content) > MAX_BYTES:
+        raise UserError(f"space {path!r}: larger than {MAX_BYTES} bytes; space files are small")
+    return _decoded(content, path)
+
+
+def _decoded(content: bytes, path: str) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise joined([Problem(f"not UTF-8 text: byte 0x{error.object[error.start]:02x}", line=line)], path) from None

@@ -1,0 +1,106 @@
+"""Overrides: `path=value` settings from the command line, laid over a space file's data."""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from search_spaces.file.problems import Problem, dotted, unknown_key
+from search_spaces.file.yaml_document import read_document
+from search_spaces.schema.grid import LISTS, SECTIONS
+from search_spaces.schema.wording import listed, shown
+from search_spaces.space import SEARCH, VARIANTS, Location, divided, legal_keys, sets
+
+
+def overridden(data: dict[str, Any], overrides: Iterable[str], problems: list[Problem]) -> tuple[dict[str, Any], set[Location]]:
+    """`data` with the overrides applied, and their paths; what cannot be applied is added to `problems`."""
+    applied: dict[Location, object] = {}
+    for override in overrides:
+        name, equals, text = override.partition("=")
+        path = _path(name.strip())
+        message = _objection(path, data) if equals else f"{shown(override)}: write path=value, such as model.theta=0.9"
+        value = read_document(text)
+        if not message and value.problems:
+            message = f"{dotted(path)}={shown(text)}: {value.problems[0].message}"
+        if message:
+            problems.append(Problem(message))
+            continue
+        data = _replaced(data, path, value.data)
+        applied[path] = value.data
+    problems += _unreached(applied, data)
+    return data, set(applied)
+
+
+def _path(text: str) -> Location:
+    """`attacks.0.epsilon` as ("attacks", 0, "epsilon"): only groups and variants are counted."""
+    return tuple(int(part) if re.fullmatch(r"[0-9]{1,6}", part) else part for part in text.split("."))
+
+
+def _objection(path: Location, data: dict[str, Any]) -> str:
+    """Why `path` names no setting, or nothing."""
+    within, inside = divided(path)
+    if within and (message := _no_such("variant", data.get(VARIANTS), path, 1)):
+        return message
+    return _objection_within(within, inside, data[VARIANTS][within[1]] if within else data) if inside else ""
+
+
+def _objection_within(within: Location, path: Location, data: object) -> str:
+    """Why `path` names no setting of the file, or of the variant `within`, which `data` is."""
+    whole = (*within, *path)
+    if path[0] not in legal_keys(within):
+        return unknown_key(within, str(path[0]))
+    section, inside = path[:1], path[1:]
+    if path[0] in LISTS and inside:
+        name = str(path[0])
+        if message := _no_such(LISTS[name], data.get(name) if isinstance(data, dict) else None, whole, len(within) + 1):
+            return message
+        section, inside = path[:2], path[2:]
+    if inside and (path[0] in SECTIONS or path[0] == SEARCH) and inside[0] not in legal_keys(section):
+        return unknown_key((*within, *section), str(inside[0]))
+    depth = 1 if path[0] in SECTIONS or path[0] == SEARCH else 0
+    return f"{dotted(whole)}: unknown path; a setting has no parts" if len(inside) > depth else ""
+
+
+def _no_such(kind: str, items: object, path: Location, position: int) -> str:
+    """Why a list has no item of the number that `path` has at `position`, or nothing."""
+    count = len(items) if isinstance(items, list) else 0
+    if path[position] in range(count):
+        return ""
+    legal = listed(dotted((*path[:position], index)) for index in range(count))
+    return f"{dotted(path)}: no such {kind}; legal: {legal or 'none'}"
+
+
+def _unreached(applied: dict[Location, object], data: dict[str, Any]) -> Iterator[Problem]:
+    """Overrides that would be silently without effect on some variants: these have their own setting, and no override is for it."""
+    variants = data.get(VARIANTS)
+    numbered = [((VARIANTS, index), variant) for index, variant in enumerate(variants if isinstance(variants, list) else [])]
+    for setting in (setting for path, value in applied.items() for setting in _settings(path, value)):
+        having = [within for within, variant in numbered if sets(variant, setting) and not _addressed((*within, *setting), applied)]
+        if having:
+            theirs = listed(dotted((*within, *setting)) for within in having)
+            names = listed(dotted(within) for within in having)
+            yield Problem(f"{dotted(setting)}: not for {names}, which set their own; override {theirs} as well, or instead")
+
+
+def _settings(path: Location, value: object) -> list[Location]:
+    """The settings that an override of `path` gives: those inside of a whole section, otherwise the path's own."""
+    if len(path) == 1 and path[0] in SECTIONS and isinstance(value, dict):
+        return [(*path, key) for key in value]
+    return [path]
+
+
+def _addressed(path: Location, applied: Iterable[Location]) -> bool:
+    """Whether an override is for the setting at `path`, for all that it lies in, or for a part of it."""
+    return any(other[: len(path)] == path[: len(other)] for other in applied)
+
+
+def _replaced(data: Any, path: Location, value: object) -> Any:
+    """A copy of `data` with `value` at `path`: aliases share their data, so nothing may be changed in place."""
+    if not path:
+        return value
+    first, rest = path[0], path[1:]
+    if isinstance(data, list) and isinstance(first, int):
+        return [_replaced(item, rest, value) if i == first else item for i, item in enumerate(data)]
+    if isinstance(data, dict) or data is None:
+        held = data or {}
+        return {**held, first: _replaced(held.get(first), rest, value)}
+    return data

@@ -1,0 +1,91 @@
+"""What is wrong with a space file: one line per problem, naming the offending value and the legal ones."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pydantic_core import ErrorDetails
+
+from search_spaces.schema.grid import LISTS, SECTIONS
+from search_spaces.schema.wording import did_you_mean, shown
+from search_spaces.space import SEARCH, Location, divided, legal_keys
+from workers.errors import UserError
+
+
+class SpaceError(UserError):
+    """A space cannot be read; the message has one line per problem."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One problem; `line` counts from 1, and 0 means that an override brought it in."""
+
+    message: str
+    line: int = 0
+
+    def located(self, label: str) -> str:
+        return f"{label}:{self.line}: {self.message}" if self.line else f"override: {self.message}"
+
+
+_GROUP_DEPTH = 2
+_MESSAGES = {
+    "bool_type": "must be true or false",
+    "finite_number": "must be a finite number",
+    "float_type": "must be a number",
+    "int_type": "must be a whole number",
+    "model_type": "must be a mapping (key: value)",
+    "string_type": "must be text",
+    "tuple_type": "must be a list",
+}
+
+
+def dotted(path: Location) -> str:
+    """`("attacks", 0, "attack")` as `attacks.0.attack`; a part that is no plain word is quoted."""
+    return ".".join(str(part) if re.fullmatch(r"[\w-]{1,40}", str(part)) else shown(part) for part in path)
+
+
+def joined(problems: Iterable[Problem], label: str) -> SpaceError:
+    """All problems as one error, in the order of their lines, overrides last."""
+    ordered = sorted(problems, key=lambda problem: (problem.line == 0, problem.line))
+    return SpaceError("\n".join(dict.fromkeys(problem.located(label) for problem in ordered)))
+
+
+def setting(path: Location) -> Location:
+    """The setting that a path lies in: the values of an axis have no path of their own."""
+    within, inside = divided(path)
+    depth = 1
+    if inside and inside[0] == SEARCH:
+        depth = len(inside)
+    elif inside and inside[0] in SECTIONS:
+        depth = 3 if inside[0] in LISTS else 2
+    return within + inside[:depth]
+
+
+def described(error: ErrorDetails, path: Location) -> str:
+    """One pydantic error, of what is at `path` in the file, as `model.theta=1.3: must be in (0, 1]`."""
+    if error["type"] == "extra_forbidden":
+        return unknown_key(path[:-1], str(path[-1]))
+    if error["type"] == "missing":
+        return f"{dotted(path)}: missing; it is required"
+    _, inside = divided(path)
+    if error["type"] == "value_error" and inside in {(section,) for section in (*SECTIONS, SEARCH)}:
+        # Two sections that do not go together: the message names the setting, the section's other values would hide it.
+        return f"{dotted(path)}.{_complaint(error)}"
+    if error["type"] == "value_error" and len(inside) == _GROUP_DEPTH and inside[0] in LISTS:
+        return f"{dotted(path)}.{_complaint(error)}"
+    return f"{dotted(setting(path))}={shown(error['input'])}: {_complaint(error)}"
+
+
+def unknown_key(parents: Location, key: str) -> str:
+    legal = legal_keys(parents)
+    hint = did_you_mean(key, legal) or ";"
+    return f"{dotted((*parents, key))}: unknown key{hint} legal: {', '.join(legal)}"
+
+
+def _complaint(error: ErrorDetails) -> str:
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"])
+    if error["type"] == "literal_error":
+        legal = error["ctx"]["expected"].replace("'", "").replace(" or ", ", ")
+        return f"one of {legal}" if "," in legal else f"must be {legal.lower()}"
+    return _MESSAGES.get(error["type"], error["msg"])

@@ -1,0 +1,1 @@
+"""Ranges of a search: how they are written, collected, checked and filled in."""

@@ -1,0 +1,118 @@
+"""The ranges of a space file: where they stand, in which order they are chosen, and the file with values in their places."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import InitErrorDetails
+
+from search_spaces.ranges.legality import axis_errors, grid_errors
+from search_spaces.ranges.range_errors import error, relocated
+from search_spaces.ranges.substitute import ABSENT, Data, held, put
+from search_spaces.ranges.written_range import Place, WrittenRange, categorical, is_categorical, parameter, place
+from search_spaces.schema.axes import Axes
+from search_spaces.schema.grid import LISTS, SECTIONS, Grid
+from search_spaces.schema.parameter import Parameter, Path
+from search_spaces.schema.wording import did_you_mean, listed, word
+
+SEARCHED = ("seed", "data", "model", "defence", "training", "fine_tuning", "attacks")
+"""Where in a space ranges can stand. In `attacks` a plain list is no choice: all of these attacks are run on every model."""
+
+
+@dataclass(frozen=True)
+class Searched:
+    """The file's settings as they are written, ranges included, and the parameters that the ranges stand for; or what is wrong."""
+
+    template: Data
+    parameters: tuple[Parameter, ...]
+    errors: list[InitErrorDetails] = field(default_factory=list)
+
+
+def read_ranges(data: Data) -> Searched:
+    """Find the parameters of a file, those that others hang on first, and check that every value of each is legal."""
+    errors: list[InitErrorDetails] = []
+    found = [made for where, value in _places(data) if (made := _made(where, value, errors)) is not None]
+    errors += [error(made.path, held(data, made.path), complaint) for made in found for complaint in _condition_problems(made, found)]
+    ordered = _ordered(found)
+    if not errors and len(ordered) < len(found):
+        circle = [made for made in found if made not in ordered]
+        names = ", ".join(made.name for made in circle)
+        errors.append(error(circle[0].path, held(data, circle[0].path), f"when: these hang on each other: {names}"))
+    errors += _beside(data, found, errors) if errors else grid_errors(data, ordered)
+    return Searched(data, ordered, errors)
+
+
+def _beside(data: Data, parameters: list[Parameter], errors: list[InitErrorDetails]) -> list[InitErrorDetails]:
+    """What is wrong with the file besides its ranges: those that are wrong or hang on others are left out, and not missed."""
+    out = {_setting(found["loc"]) for found in errors} | {made.path for made in parameters if made.when}
+    rest: Any = data
+    for path in out:
+        rest = put(rest, path, ABSENT)
+    left = tuple(made for made in parameters if _setting(made.path) not in out)
+    return [found for found in axis_errors(rest, left) if _setting(found["loc"]) not in out]
+
+
+def _setting(path: Path) -> Path:
+    """The setting that a path lies in."""
+    return path[: 1 if path[0] == "seed" else 3 if path[0] in LISTS else 2]
+
+
+def _places(data: Data) -> Iterator[tuple[Place, object]]:
+    """Every axis of the file that may be a range, in the file's order."""
+    for name in (name for name in data if name in SEARCHED):
+        if name == "seed":
+            yield place((name,), Grid), data[name]
+        elif name == "attacks":
+            groups = data[name] if isinstance(data[name], list) else []
+            yield from chain.from_iterable(_axes((name, number), group, SECTIONS[name]) for number, group in enumerate(groups))
+        else:
+            yield from _axes((name,), data[name], SECTIONS[name])
+
+
+def _axes(path: Path, held: object, section: type[BaseModel]) -> Iterator[tuple[Place, object]]:
+    assert issubclass(section, Axes)  # noqa: S101 (SEARCHED names only such)
+    for name, value in held.items() if isinstance(held, dict) else ():
+        if name in section.model_fields:
+            where = place((*path, name), section)
+            yield where, value
+            if where.kind.is_list and isinstance(value, list):
+                yield from ((place((*path, name), section, item=i), item) for i, item in enumerate(value) if isinstance(item, dict))
+
+
+def _made(where: Place, value: object, errors: list[InitErrorDetails]) -> Parameter | None:
+    if isinstance(value, list):
+        is_choice = not where.item and where.path[0] != "attacks" and is_categorical(value, where.kind)
+        return categorical(value, where) if is_choice else None
+    if not isinstance(value, dict):
+        return None
+    try:
+        return parameter(WrittenRange.model_validate(value), where)
+    except ValidationError as invalid:
+        errors += relocated(invalid, where.path)
+    except ValueError as complaint:
+        errors.append(error(where.path, value, str(complaint)))
+    return None
+
+
+def _ordered(found: list[Parameter]) -> tuple[Parameter, ...]:
+    """The parameters in the file's order, but each after those it hangs on; without those that hang on what is not there."""
+    ordered: dict[str, Parameter] = {}
+    while ready := [made for made in found if made.name not in ordered and all(name in ordered for name in made.when)]:
+        ordered[ready[0].name] = ready[0]
+    return tuple(ordered.values())
+
+
+def _condition_problems(made: Parameter, found: list[Parameter]) -> Iterator[str]:
+    by_name = {other.name: other for other in found}
+    for name, allowed in made.when.items():
+        parent = by_name.get(name)
+        if parent is None:
+            hint = did_you_mean(name, by_name) or ";"
+            yield f"when: {name} is not searched{hint} searched: {listed(by_name)}"
+        elif parent.kind != "categorical":
+            yield f"when: {name} is a range of numbers; only a setting with values can be a condition"
+        else:
+            wrong = [value for value in allowed if value not in parent.choices]
+            yield from (f"when: {name}={word(value)}: one of {listed(map(word, parent.choices))}" for value in wrong)

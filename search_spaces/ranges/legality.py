@@ -1,0 +1,125 @@
+"""Whether the values that a space's ranges may take are legal, all of them and together: tried before anything is launched."""
+
+from collections.abc import Iterator, Mapping
+from itertools import chain, combinations, islice, product
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import InitErrorDetails
+
+from search_spaces.ranges.range_errors import error, relocated
+from search_spaces.ranges.substitute import ABSENT, Data, as_written, filled, held, options, put
+from search_spaces.schema.grid import Grid
+from search_spaces.schema.parameter import Parameter, Path, Value
+from search_spaces.schema.wording import word
+
+_MOST_POINTS, _MOST_LISTS, _MOST_BRANCHES = 2000, 64, 256
+
+
+def grid_errors(data: Data, parameters: tuple[Parameter, ...]) -> list[InitErrorDetails]:
+    """What is wrong with the file's settings, every range tried at its ends and every choice; of equal problems the first."""
+    errors = axis_errors(data, parameters)
+    if not errors:
+        branches = islice(_branches(parameters), _MOST_BRANCHES)
+        points = islice(chain.from_iterable(_points(parameters, branch) for branch in branches), _MOST_POINTS)
+        errors = _at_points(data, parameters, points)
+    return errors
+
+
+def axis_errors(data: Data, parameters: tuple[Parameter, ...]) -> list[InitErrorDetails]:
+    """What is wrong with the file as a grid in which each range is an axis of its ends, and each choice one of all."""
+    branches = islice(_branches(parameters), _MOST_BRANCHES)
+    return _distinct(chain.from_iterable(_errors_of(_with_axes(data, parameters, branch)) for branch in branches))
+
+
+def _errors_of(data: Any) -> list[InitErrorDetails]:
+    try:
+        Grid.model_validate(data)
+    except ValidationError as invalid:
+        return relocated(invalid, ())
+    return []
+
+
+def _distinct(errors: Iterator[InitErrorDetails]) -> list[InitErrorDetails]:
+    found: dict[tuple[object, ...], InitErrorDetails] = {}
+    for one in errors:
+        found.setdefault((one["loc"], str(one["type"]), str(one["ctx"].get("error", ""))), one)
+    return list(found.values())
+
+
+def _branches(parameters: tuple[Parameter, ...]) -> Iterator[dict[str, Value]]:
+    """Every combination of values of the parameters that others hang on."""
+    parents = [made for made in parameters if any(made.name in other.when for other in parameters)]
+    branches: list[dict[str, Value]] = [{}]
+    for parent in parents:
+        branches = [
+            {**branch, **chosen}
+            for branch in branches[:_MOST_BRANCHES]
+            for chosen in ([{parent.name: value} for value in parent.choices] if parent.applies(branch) else [{}])
+        ]
+    yield from branches
+
+
+def _with_axes(data: Data, parameters: tuple[Parameter, ...], branch: Mapping[str, Value]) -> Any:
+    """The file as a grid: each range an axis of its ends, each choice one of all, in one branch of the conditions."""
+    axes: Any = data
+    lists: dict[Path, list[Parameter]] = {}
+    for made in parameters:
+        if made.name in branch:
+            axes = put(axes, made.path, as_written(data, made, branch[made.name]))
+        elif not made.applies(branch):
+            axes = put(axes, made.path, ABSENT)
+        elif isinstance(made.path[-1], int):
+            lists.setdefault(made.path[:-1], []).append(made)
+        else:
+            axes = put(axes, made.path, _written_ends(data, made))
+    for path, items in lists.items():
+        axes = put(axes, path, list(islice(_lists(data, path, items), _MOST_LISTS)))
+    return axes
+
+
+def _written_ends(data: Data, made: Parameter) -> list[Any]:
+    written = held(data, made.path)
+    return options(written) if made.kind == "categorical" else [written["min"], written["max"]]
+
+
+def _lists(data: Data, path: Path, items: list[Parameter]) -> Iterator[list[Any]]:
+    """One value that is a list, with the ends of the ranges in it in every combination."""
+    for ends in product(*(_written_ends(data, made) for made in items)):
+        value = list(held(data, path))
+        for made, end in zip(items, ends, strict=True):
+            value[int(made.path[-1])] = end
+        yield value
+
+
+Point = tuple[dict[str, Value], tuple[str, ...]]
+
+
+def _points(parameters: tuple[Parameter, ...], branch: Mapping[str, Value]) -> Iterator[Point]:
+    """Combinations of values in which any two parameters have any two of their extreme values, and the names of these two."""
+    free = [made for made in parameters if made.name not in branch and made.applies(branch)]
+    values = {**branch, **{made.name: made.ends[0] for made in free}}
+    yield values, ()
+    for one in free:
+        yield from (({**values, one.name: end}, (one.name,)) for end in one.ends)
+    for one, other in combinations(free, 2):
+        for pair in product(one.ends, other.ends):
+            names = (one.name, other.name)
+            yield {**values, **dict(zip(names, pair, strict=True))}, names
+
+
+def _at_points(data: Data, parameters: tuple[Parameter, ...], points: Iterator[Point]) -> list[InitErrorDetails]:
+    """What is wrong with these combinations; of what is wrong with one setting the first, with the values that it is wrong with."""
+    found: dict[Path, InitErrorDetails] = {}
+    for values, varied in points:
+        for one in _errors_of(filled(data, parameters, values)):
+            found.setdefault(one["loc"], _tried(one, {name: values[name] for name in varied}))
+    return list(found.values())
+
+
+def _tried(found: InitErrorDetails, values: Mapping[str, Value]) -> InitErrorDetails:
+    if not values:
+        return found
+    tried = ", ".join(f"{name}={word(value)}" for name, value in values.items())
+    message = f"{found['ctx'].get('error', 'is not legal')} (tried with {tried}; `when:` says where a range applies)"
+    return error(found["loc"], found["input"], message)

@@ -1,0 +1,147 @@
+"""Ranges as a space file writes them, `{min: 0.8, max: 1.0}` or `{values: [a, b]}`, and the parameters they stand for."""
+
+from collections.abc import Sequence
+from math import isfinite
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import BaseModel, BeforeValidator, PlainValidator
+
+from search_spaces.schema.axes import written
+from search_spaces.schema.axis_kinds import AxisKind, axis_kind
+from search_spaces.schema.parameter import Parameter, Path, Value
+from workers.spec.fields import Frozen, Positive, positive_fraction
+
+
+def _bound(value: object) -> int | float | str:
+    if isinstance(value, int | str) and not isinstance(value, bool):
+        return value
+    if isinstance(value, float) and isfinite(value):
+        return value
+    raise ValueError("must be a number")
+
+
+def _allowed(value: object) -> tuple[object, ...]:
+    return tuple(value) if isinstance(value, list) else (value,)
+
+
+def _values(value: object) -> object:
+    if value == []:
+        raise ValueError("must name at least one value")
+    return tuple(value) if isinstance(value, list) else value
+
+
+Bound = Annotated[int | float | str, PlainValidator(_bound)]
+
+
+class WrittenRange(Frozen):
+    """The keys of a range; which of them go together depends on the setting (see `parameter`)."""
+
+    min: Bound | None = None
+    max: Bound | None = None
+    step: Positive | None = None
+    log: bool = False
+    values: Annotated[tuple[Any, ...] | None, BeforeValidator(_values)] = None
+    when: dict[str, Annotated[tuple[Any, ...], PlainValidator(_allowed)]] = {}
+
+
+class Place(NamedTuple):
+    """Where a range stands: its path in the file, and what one value of that axis, or one item of such a value, is."""
+
+    path: Path
+    kind: AxisKind
+    item: bool = False
+
+
+def place(path: Path, section: type[BaseModel], *, item: int | None = None) -> Place:
+    """The place of the axis at `path`, a field of `section`, or of an item of its one value."""
+    kind = axis_kind(section, str(path[-1]))
+    return Place(path, kind) if item is None else Place((*path, item), kind, item=True)
+
+
+def is_categorical(value: object, kind: AxisKind) -> bool:
+    """Whether a plain list is a choice among its items; of lists that are one value there must be several in it."""
+    if not isinstance(value, list) or len(value) < 1 + (not kind.is_list):
+        return False
+    return not kind.is_list or (len(value) > 1 and all(item is None or isinstance(item, list) for item in value))
+
+
+def categorical(values: Sequence[object], where: Place) -> Parameter:
+    """The parameter of a plain list."""
+    return Parameter(name=_dotted(where.path), kind="categorical", choices=_choices(values))
+
+
+def parameter(range_: WrittenRange, where: Place) -> Parameter:
+    """The parameter that a range at that place stands for.
+
+    Raises:
+        ValueError: its keys do not go together, or the setting takes no such range.
+    """
+    conditions = {name: tuple(map(shown_choice, values)) for name, values in range_.when.items()}
+    if where.item and conditions:
+        raise ValueError("when: an item of a list cannot be left out; give the whole list")
+    if range_.values is not None:
+        if range_.min is not None or range_.max is not None or range_.step is not None or range_.log:
+            raise ValueError("either values, or min and max")
+        return Parameter(name=_dotted(where.path), kind="categorical", choices=_choices(range_.values), when=conditions)
+    if range_.min is None or range_.max is None:
+        raise ValueError("a range has min and max, or values")
+    return _numeric(range_, where).model_copy(update={"when": conditions})
+
+
+def _numeric(range_: WrittenRange, where: Place) -> Parameter:
+    kind = where.kind.number
+    if kind is None or (where.kind.is_list and not where.item):
+        raise ValueError("is not a number, it has no min and max; give it values: [...]")
+    low, high = (_number(name, value, kind) for name, value in (("min", range_.min), ("max", range_.max)))
+    _require_range(low, high, range_)
+    step = None if range_.step is None else _step(range_.step, kind)
+    if step is not None and not _fits(low, high, step):
+        raise ValueError(f"step={step:g}: max must be min plus a whole number of steps")
+    return Parameter(name=_dotted(where.path), kind="int" if kind == "int" else "float", low=low, high=high, step=step, log=range_.log)
+
+
+def _require_range(low: float, high: float, range_: WrittenRange) -> None:
+    if low > high:
+        raise ValueError(f"min={range_.min} is above max={range_.max}")
+    if range_.log and low <= 0:
+        raise ValueError(f"log with min={range_.min}: must be > 0")
+    if range_.log and range_.step is not None:
+        raise ValueError("log and step do not go together")
+
+
+def _number(name: str, value: object, kind: str) -> int | float:
+    if kind == "literal":
+        return float(positive_fraction(written(value)))
+    if isinstance(value, int | float):
+        if kind == "float":
+            return float(value)
+        if isinstance(value, int):
+            return value
+    raise ValueError(f"{name}={value}: must be a {'whole ' if kind == 'int' else ''}number")
+
+
+def _step(step: float, kind: str) -> int | float:
+    if kind == "int" and step != int(step):
+        raise ValueError(f"step={step:g}: must be a whole number")
+    return int(step) if kind == "int" else step
+
+
+def _fits(low: float, high: float, step: float) -> bool:
+    """Whether the range is a whole number of steps long; 0.8 to 1 are four steps of 0.05, whatever binary floats say."""
+    steps = (high - low) / step
+    return abs(steps - round(steps)) < 1e-6  # noqa: PLR2004 (rounding, nothing to tune)
+
+
+def _choices(values: Sequence[object]) -> tuple[Value, ...]:
+    return tuple(dict.fromkeys(map(shown_choice, values)))
+
+
+def shown_choice(value: object) -> Value:
+    """A choice as a sampler keeps it: what is no scalar is written as text."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return f"[{', '.join(map(str, value))}]" if isinstance(value, list) else str(value)
+
+
+def _dotted(path: Path) -> str:
+    return ".".join(map(str, path))

@@ -1,0 +1,1 @@
+"""The typed schema of a space file: its sections and their axes."""

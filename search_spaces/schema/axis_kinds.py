@@ -1,0 +1,48 @@
+"""What one value of an axis is, as its annotation says: which kind of number, or a list of them."""
+
+from types import UnionType
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
+
+from pydantic import BaseModel, BeforeValidator
+
+from search_spaces.schema.axes import PositiveLiteral
+from search_spaces.schema.training_axes import CountRange, EpsilonRange, lists
+
+NumberKind = Literal["float", "int", "literal"]
+"""A `literal` is a number that is kept as it was written, an epsilon or a step size."""
+
+
+class AxisKind(NamedTuple):
+    """`number` is None where a value is no number, `is_list` where one value is a list; `number` is then that of its items."""
+
+    number: NumberKind | None
+    is_list: bool
+
+
+def axis_kind(section: type[BaseModel], field: str) -> AxisKind:
+    """What one value of a section's axis is."""
+    declared = section.model_fields[field]
+    value, *_ = get_args(declared.annotation)
+    is_list = any(isinstance(part, BeforeValidator) and part.func is lists for part in declared.metadata)
+    return AxisKind(_number(value), is_list)
+
+
+def _number(annotation: Any) -> NumberKind | None:
+    if annotation in (PositiveLiteral, EpsilonRange):
+        return "literal"
+    if annotation is float or annotation is int:
+        return "float" if annotation is float else "int"
+    if annotation == CountRange:
+        return "int"
+    return _inside(annotation)
+
+
+def _inside(annotation: Any) -> NumberKind | None:
+    """Of a union its only number (a train_examples may be null, steps the word paper), of a list of any length its items'."""
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Annotated or (origin is tuple and parts[-1] is Ellipsis):
+        return _number(parts[0])
+    if origin in (Union, UnionType):
+        numbers = {number for part in parts if (number := _number(part)) is not None}
+        return numbers.pop() if len(numbers) == 1 else None
+    return None

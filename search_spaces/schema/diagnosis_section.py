@@ -1,0 +1,57 @@
+"""The section of a space that has every model's robustness looked into."""
+
+from typing import Any, Self
+
+from pydantic import field_validator, model_validator
+
+from search_spaces.schema.axes import PositiveLiteral
+from workers.spec.compatibility import DATASET_KINDS, Kind
+from workers.spec.diagnosis import DiagnosisSettings, require_more
+from workers.spec.fields import Count, DatasetName, Frozen, SignGradientName, epsilon_fraction, positive_fraction
+
+EPSILONS: dict[Kind, str] = {"image": "8/255", "audio": "0.032"}
+"""The epsilon that a diagnosis is made at where the space names none: the middle one of the paper's tables."""
+
+
+def _default(name: str) -> Any:
+    return DiagnosisSettings.model_fields[name].default
+
+
+class DiagnosisSection(Frozen):
+    """How models are diagnosed, for a randomised binary model; none of it is an axis. `{}` is a diagnosis with these defaults."""
+
+    examples: Count = _default("examples")
+    batch_size: Count = _default("batch_size")
+    epsilon: PositiveLiteral | None = None
+    steps: Count = _default("steps")
+    more_steps: Count = _default("more_steps")
+    eot_samples: Count = _default("eot_samples")
+    selection_draws: Count = _default("selection_draws")
+    queries: Count = _default("queries")
+    draws: Count = _default("draws")
+    sign_gradient: SignGradientName = "tanh"
+
+    @field_validator("epsilon")
+    @classmethod
+    def _is_in_input_units(cls, literal: str | None) -> str | None:
+        if literal is not None:
+            epsilon_fraction(literal)
+        return literal
+
+    @field_validator("selection_draws", "draws")
+    @classmethod
+    def _is_not_one_lucky_draw(cls, value: int) -> int:
+        if value == 1:
+            raise ValueError("one draw of a randomised model proves nothing; must be >= 2")
+        return value
+
+    @model_validator(mode="after")
+    def _takes_more_steps(self) -> Self:
+        require_more(self.steps, self.more_steps)
+        return self
+
+    def resolved(self, dataset: DatasetName) -> DiagnosisSettings:
+        """The diagnosis of a randomised binary model for that data."""
+        literal = self.epsilon or EPSILONS[DATASET_KINDS[dataset]]
+        given = self.model_dump(exclude={"epsilon"})
+        return DiagnosisSettings(epsilon=float(positive_fraction(literal)), epsilon_literal=literal, **given)

@@ -1,0 +1,71 @@
+"""What a search chooses: a parameter for each range of a space file."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Literal
+
+from workers.spec.fields import Frozen
+
+Value = bool | int | float | str | None
+"""What a parameter may be set to; a choice that is a list is written as text, `[2/255, 8/255]`."""
+
+Path = tuple[str | int, ...]
+
+
+class Parameter(Frozen):
+    """One setting that is searched, by its dotted path: `model.theta`, `attacks.0.abs_stepsize`, `model.stage_rank_fractions.2`.
+
+    A number lies in [`low`, `high`], with a `step` on the grid low, low + step, ..., with `log` drawn by its logarithm; a categorical
+    one is among `choices`. It is only chosen where every parameter in `when` has one of the values named there; elsewhere its setting
+    is absent from the space and has its default.
+    """
+
+    name: str
+    kind: Literal["categorical", "float", "int"]
+    low: int | float | None = None
+    high: int | float | None = None
+    step: int | float | None = None
+    log: bool = False
+    choices: tuple[Value, ...] = ()
+    when: dict[str, tuple[Value, ...]] = {}
+
+    @property
+    def path(self) -> Path:
+        """Where in the space it is: a section and its field, `("model", "theta")`; groups and the items of one value are counted."""
+        return tuple(int(part) if part.isdigit() else part for part in self.name.split("."))
+
+    @property
+    def ends(self) -> tuple[Value, ...]:
+        """The extreme values: both ends of a range, or every choice."""
+        return self.choices if self.kind == "categorical" else tuple(dict.fromkeys((self.low, self.high)))
+
+    def applies(self, values: Mapping[str, Value]) -> bool:
+        """Whether it is chosen at all where the parameters it hangs on have these values; an absent one satisfies no condition."""
+        return all(name in values and values[name] in allowed for name, allowed in self.when.items())
+
+    def exact(self, value: Value) -> Value:
+        """The value as a person would write it: 0.95, not the 0.9500000000000001 that counting steps of 0.05 from 0.8 gives."""
+        if self.kind != "float" or self.step is None or not isinstance(value, int | float) or self.low is None:
+            return value
+        low, step = Decimal(repr(self.low)), Decimal(repr(self.step))
+        return float(low + step * round((Decimal(repr(value)) - low) / step))
+
+    def require(self, value: Value) -> None:
+        """Check that the value can be chosen.
+
+        Raises:
+            ValueError: it cannot.
+        """
+        if self.kind == "categorical":
+            if value not in self.choices:
+                raise ValueError(f"{self.name}={value!r}: one of {', '.join(map(str, self.choices))}")
+        elif not self._is_number(value) or not self._is_within(value):
+            whole = "a whole number " if self.kind == "int" else ""
+            raise ValueError(f"{self.name}={value!r}: must be {whole}in [{self.low}, {self.high}]")
+
+    def _is_number(self, value: Value) -> bool:
+        return isinstance(value, int if self.kind == "int" else int | float) and not isinstance(value, bool)
+
+    def _is_within(self, value: Value) -> bool:
+        exact = self.exact(value)
+        return isinstance(exact, int | float) and self.low is not None and self.high is not None and self.low <= exact <= self.high

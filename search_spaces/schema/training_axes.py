@@ -1,0 +1,145 @@
+"""The axes of training and fine-tuning."""
+
+from fractions import Fraction
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
+from pydantic_core import PydanticKnownError
+
+from search_spaces.schema.axes import Axes, Axis, T, merged, no_range, written
+from workers.spec.fields import (
+    AdversarialTraining,
+    Count,
+    Factor,
+    NonNegative,
+    Optimizer,
+    Positive,
+    Precision,
+    Recipe,
+    Schedule,
+    Share,
+    ShareBelowOne,
+    epsilon_fraction,
+    fraction,
+)
+from workers.spec.recipes import RECIPES
+
+_PAIR = 2
+
+
+def lists(value: object) -> object:
+    """One list is one value; a list of lists is an axis of several."""
+    for item in value if isinstance(value, list) else (value,):
+        no_range(item)
+    if isinstance(value, list) and any(isinstance(item, list) for item in value):
+        return tuple(value)
+    return (value,)
+
+
+def _milestones(value: object) -> tuple[int | str, ...]:
+    if isinstance(value, list | tuple):
+        return tuple(_milestone(item) for item in value)
+    raise ValueError("must be a list, such as [150, 250] or [150/350, 250/350]")
+
+
+def _milestone(value: object) -> int | str:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return value
+    literal = written(value)
+    if not 0 < fraction(literal) < 1:
+        raise ValueError("each must be an epoch >= 1 or a share in (0, 1), such as 150/350")
+    return literal
+
+
+def _epsilon_range(value: object) -> tuple[str, str]:
+    low, high = (epsilon_fraction(written(end)) for end in _ends(value))
+    return _ascending(low, high, (str(low), str(high)))
+
+
+def _count_range(value: object) -> tuple[int, int]:
+    low, high = _ends(value)
+    if not (isinstance(low, int) and isinstance(high, int)) or isinstance(low, bool) or isinstance(high, bool) or low < 1:
+        raise ValueError("must be [low, high], whole numbers >= 1")
+    return _ascending(low, high, (low, high))
+
+
+def _ends(value: object) -> tuple[object, object]:
+    if not isinstance(value, list | tuple) or len(value) != _PAIR:
+        raise ValueError("must be [low, high]")
+    return value[0], value[1]
+
+
+def _ascending(low: Fraction | int, high: Fraction | int, ends: tuple[T, T]) -> tuple[T, T]:
+    if low > high:
+        raise ValueError("must be [low, high], low <= high")
+    return ends
+
+
+ListAxis = Annotated[tuple[T, ...], BeforeValidator(lists), AfterValidator(merged)]
+Milestones = Annotated[tuple[int | str, ...], PlainValidator(_milestones)]
+EpsilonRange = Annotated[tuple[str, str], PlainValidator(_epsilon_range)]
+CountRange = Annotated[tuple[int, int], PlainValidator(_count_range)]
+
+
+class FineTuningAxes(Axes):
+    """The axes of `TrainingSpec` for theta < 1; one that is left out takes the value of `training`."""
+
+    recipe: Axis[Recipe] = ()
+    epochs: Axis[Count] = ()
+    batch_size: Axis[Count] = ()
+    optimizer: Axis[Optimizer] = ()
+    learning_rate: Axis[Positive] = ()
+    momentum: Axis[Share] = ()
+    nesterov: Axis[bool] = ()
+    weight_decay: Axis[NonNegative] = ()
+    schedule: Axis[Schedule] = ()
+    milestones: ListAxis[Milestones] = ()
+    gamma: Axis[Factor] = ()
+    label_smoothing: Axis[ShareBelowOne] = ()
+    clip_norm: Axis[Positive | None] = ()
+    precision: Axis[Precision] = ()
+    channels_last: Axis[bool] = ()
+    horizontal_flip: Axis[bool] = ()
+    crop_padding: Axis[Count | None] = ()
+    adversarial_training: Axis[AdversarialTraining] = ()
+    adversarial_epsilon: ListAxis[EpsilonRange] = ()
+    adversarial_steps: ListAxis[CountRange] = ()
+    adversarial_stepsize: Axis[Positive] = ()
+    adversarial_alpha: Axis[ShareBelowOne] = ()
+
+    @field_validator("milestones")
+    @classmethod
+    def _are_reached(cls, values: tuple[tuple[int | str, ...], ...], info: ValidationInfo) -> tuple[tuple[int | str, ...], ...]:
+        latest = max((item for value in values for item in value if isinstance(item, int)), default=0)
+        epochs = min(info.data.get("epochs") or (latest + 1,))
+        if latest >= epochs:
+            raise ValueError(f"epoch {latest} is never reached with epochs={epochs}; shares, such as 150/350, always are")
+        return values
+
+
+class TrainingAxes(FineTuningAxes):
+    """The axes of `TrainingSpec`; what is left out is the recipe's. The recipe custom has no number of epochs: it must be given."""
+
+    epochs: Axis[Count] = Field(default=(), validate_default=True)
+
+    @field_validator("epochs", mode="wrap")
+    @classmethod
+    def _are_known(cls, value: object, validated: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        if value != ():
+            return validated(value)
+        if "recipe" in info.data and needs_epochs(info.data["recipe"]):
+            raise PydanticKnownError("missing")
+        return ()
+
+
+def needs_epochs(recipes: tuple[Recipe, ...]) -> bool:
+    """Whether one of the recipes (none: custom) leaves the number of epochs to the space."""
+    return any("epochs" not in settings for recipe in recipes or ("custom",) for settings in RECIPES[recipe].values())

@@ -1,0 +1,137 @@
+"""`robustsweep db` as a user runs it."""
+
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from orchestrator.cli.db import human_size
+from orchestrator.store import begin_driving, end_driving, open_store
+from orchestrator.store.migrations import REVISIONS
+from tests.builders import small_plan
+from tests.commands import robustsweep, rows
+from tests.stored import launch, leave_artifacts
+
+JOBS = small_plan()
+DUMPS = Path(__file__).parents[1] / "store" / "databases"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a store of one sweep, and its artifacts."""
+    with open_store(f"sqlite:///{tmp_path}/sweeps/results.db", upgrade=True) as store:
+        launch(store, JOBS)
+    leave_artifacts(JOBS, tmp_path / "sweeps" / "artifacts")
+    return tmp_path
+
+
+def said(*arguments: str | Path, folder: Path, code: int = 0) -> str:
+    done = robustsweep("db", *arguments, cwd=folder)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout if code < 2 else done.stderr
+
+
+def old_store(folder: Path, revision: str) -> None:
+    (folder / "sweeps").mkdir()
+    with closing(sqlite3.connect(folder / "sweeps" / "results.db")) as connection:
+        connection.executescript((DUMPS / f"{revision}.sql").read_text())
+
+
+def test_upgrade_says_from_what_to_what_and_then_that_it_is_current(tmp_path: Path) -> None:
+    old_store(tmp_path, "0002")
+    assert "schema: 0002, older than" in said("check", folder=tmp_path, code=1)
+    assert said("upgrade", folder=tmp_path) == f"schema upgraded from 0002 to {REVISIONS[-1]}\n"
+    assert said("upgrade", folder=tmp_path) == f"schema {REVISIONS[-1]}: is current\n"
+    assert len(rows(tmp_path, "old")) == 1
+
+
+def test_an_upgraded_store_of_every_age_can_be_exported_and_merged(tmp_path: Path) -> None:
+    for revision in REVISIONS:
+        place = tmp_path / revision
+        place.mkdir()
+        old_store(place, revision)
+        said("upgrade", folder=place)
+        said("export", "out", folder=place)
+        said("import", place / "out", folder=tmp_path)
+    assert "nothing new" in said("import", tmp_path / REVISIONS[0] / "out", folder=tmp_path)
+
+
+def test_check_says_ok_line_by_line_and_else_what_to_do(folder: Path) -> None:
+    lines = said("check", "--files", folder=folder).splitlines()
+    assert lines[0] == f"schema: ok, {REVISIONS[-1]}"
+    assert all(line.endswith(": ok") for line in lines[1:])
+    shutil.rmtree(folder / "sweeps" / "artifacts" / JOBS[0].key)
+    printed = said("check", folder=folder, code=1)
+    assert f"artifacts: job {JOBS[0].key}: no result" in printed
+    assert "    do: copy the folders from where the jobs ran" in printed
+
+
+def test_an_export_is_imported_elsewhere_with_the_same_results(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    printed = said("export", folder / "out", "small", folder=folder)
+    assert f"{len(JOBS)} jobs, 1 sweeps, 4 attack results" in printed
+    assert json.loads((folder / "out" / "manifest.json").read_text())["sweeps"] == ["small"]
+    assert f"{len(JOBS)} jobs" in said("import", folder / "out", folder=elsewhere)
+    assert rows(elsewhere, "small") == rows(folder, "small")
+    assert said("import", folder / "out", folder=elsewhere) == "nothing new: the store has it all\n"
+
+
+def test_prune_lists_first_and_removes_only_when_told(folder: Path) -> None:
+    printed = said("prune", "--sweep", "small", folder=folder)
+    assert printed.startswith("would be removed (--yes does it):\n")
+    assert f"\njobs: {len(JOBS)}, about " in printed
+    assert f"\nartifacts: {len(JOBS)}, about " in printed
+    assert len(rows(folder, "small")) == 2
+    assert said("prune", "--sweep", "small", "--yes", "--store", "sqlite:///sweeps/results.db", folder=folder).startswith("removed:\n")
+    assert list((folder / "sweeps" / "artifacts").iterdir()) == []  # and not, by mistake, those of another store at home
+    assert said("prune", "--orphans", "--failed-attempts", "--yes", folder=folder) == "nothing to remove\n"
+
+
+def test_artifacts_of_the_homes_own_store_outlive_the_pruning_of_another(folder: Path) -> None:
+    with open_store(f"sqlite:///{folder}/other.db", upgrade=True):
+        pass
+    other = f"sqlite:///{folder}/other.db"
+    assert said("prune", "--orphans", "--yes", "--store", other, folder=folder) == "nothing to remove\n"
+    assert "artifacts: ok" in said("check", folder=folder)
+
+
+def test_a_running_sweep_is_neither_pruned_nor_merged_into(folder: Path) -> None:
+    said("export", "out", folder=folder)
+    with open_store(f"sqlite:///{folder}/sweeps/results.db", upgrade=True) as store:
+        lease = begin_driving(store, "small", "somewhere", 42)
+        for arguments in (["prune", "--sweep", "small", "--yes"], ["import", "out"]):
+            assert "process 42 on somewhere is running it" in said(*arguments, folder=folder, code=2)
+        end_driving(store, lease)
+    assert len(rows(folder, "small")) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["upgrade", "--home", "none"], "no such file; `robustsweep launch` makes it"),
+        (["check", "--home", "none"], "no such file; `robustsweep launch` makes it"),
+        (["export", "out", "--home", "none"], "no such file"),
+        (["prune", "--orphans", "--yes", "--home", "none"], "no such file"),
+        (["import", "nowhere", "--home", "none"], "import nowhere: no export: manifest.json: No such file"),
+        (["export", "out", "nosuch"], "sweep 'nosuch': one of small"),
+        (["export", "sweeps"], "exists and is no export"),
+        (["export", "/proc/out"], "export /proc/out: "),
+        (["prune"], "say what: --sweep NAME, --failed-attempts, --orphans or --rung-states"),
+        (["prune", "--sweep", "nosuch"], "sweep 'nosuch': one of small"),
+        (["check", "--store", "postgresql://u@127.0.0.1:9/x"], "127.0.0.1"),
+    ],
+)
+def test_a_mistake_is_one_line_and_makes_nothing(folder: Path, arguments: list[str], expected: str) -> None:
+    message = said(*arguments, folder=folder, code=2)
+    assert expected in message
+    assert message.count("\n") == 1
+    assert {path.name for path in folder.iterdir()} == {"sweeps"}
+
+
+@pytest.mark.parametrize(("size", "text"), [(0, "0 bytes"), (999, "999 bytes"), (1234, "1.23 kB"), (5_600_000, "5.6 MB"), (7e9, "7 GB")])
+def test_sizes_are_said_for_people(size: float, text: str) -> None:
+    assert human_size(size) == text

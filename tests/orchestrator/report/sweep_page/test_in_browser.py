@@ -1,0 +1,113 @@
+"""The page that `robustsweep report SWEEP` writes, in a real browser."""
+
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from orchestrator.paths import Places
+from orchestrator.report.browser import VARIABLE, find_browser
+from orchestrator.report.sweep_page import ReportOptions, report_sweep
+from tests.browsers import complaints, opened, pixels, requests
+from tests.orchestrator.report.sweep_page.conftest import FillStore
+from tests.orchestrator.report.sweep_page.test_page import HOSTILE
+from workers.artifacts.results import Environment
+from workers.errors import UserError
+
+FEWEST_COLOURS = 20
+
+
+@pytest.fixture
+def page(fill_store: FillStore, tmp_path: Path) -> Path:
+    (found,) = report_sweep(
+        ReportOptions(places=Places.resolve(home=tmp_path, store=fill_store()), sweep="small", output=tmp_path / "report.html")
+    )
+    return found
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_page_draws_every_figure_without_an_error_or_a_request(page: Path, dark: bool) -> None:
+    with opened(page, dark=dark) as browser:
+        assert complaints(browser) == []
+        assert requests(browser) == [page.as_uri()]
+        picture = pixels(browser, "#figure-0 .plot")
+        assert len(np.unique(picture.reshape(-1, 3), axis=0)) > FEWEST_COLOURS
+        ground = pixels(browser, "h1").mean()
+        assert ground < 90 if dark else ground > 170
+
+
+def test_a_phone_needs_no_sideways_scrolling(page: Path) -> None:
+    with opened(page, width=390, phone=True) as browser:
+        assert browser.evaluate("document.documentElement.scrollWidth") == 390
+        assert (
+            browser.evaluate("Math.max(...[...document.querySelectorAll('.plot svg')].map((svg) => svg.getBoundingClientRect().right))")
+            <= 390
+        )
+
+
+def test_an_opened_table_and_another_choice_are_shown(page: Path) -> None:
+    with opened(page) as browser:
+        opening = "(async (d) => {d.open = true; await new Promise((r) => setTimeout(r, 500)); return d.querySelectorAll('td').length})"
+        assert browser.evaluate(f"{opening}(document.querySelector('#figure-0 details'))") == (4 * 4) * 8
+        choosing = (
+            "((s) => {s.value = '0'; s.dispatchEvent(new Event('change')); "
+            "return [...s.closest('section').querySelectorAll('.pictures')].map((p) => p.hidden)})"
+        )
+        assert browser.evaluate(f"{choosing}(document.querySelector('#pareto select'))") == [False, True, True]
+
+
+def test_the_ground_follows_the_screen_while_the_page_is_open(page: Path) -> None:
+    with opened(page) as browser:
+        browser.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+        waiting = "new Promise((done) => setTimeout(() => done(document.querySelector('#figure-0 .xtick text').style.fill), 1500))"
+        assert browser.evaluate(waiting) == "rgb(215, 221, 228)"
+
+
+def test_names_with_markup_run_nothing_and_are_shown_as_they_are(fill_store: FillStore, tmp_path: Path) -> None:
+    environment = Environment(host=HOSTILE, device=HOSTILE, threads=1, git_revision=None, versions={HOSTILE: HOSTILE})
+    url = fill_store(sweep=HOSTILE, space=HOSTILE, environment=environment, error=HOSTILE)
+    (page,) = report_sweep(ReportOptions(places=Places.resolve(home=tmp_path, store=url), sweep=HOSTILE, output=tmp_path / "report.html"))
+    with opened(page) as browser:
+        assert browser.evaluate("document.title") == f"{HOSTILE}: robustsweep report"
+        assert browser.evaluate("document.querySelector('h1').textContent") == HOSTILE
+        assert browser.evaluate("document.images.length + document.querySelectorAll('a:not(nav a)').length") == 0
+        assert complaints(browser) == []
+
+
+@pytest.mark.parametrize("form", ["svg", "png"])
+def test_figures_are_written_as_images(fill_store: FillStore, tmp_path: Path, form: str) -> None:
+    try:
+        find_browser()
+    except UserError as error:
+        pytest.skip(str(error))
+    options = ReportOptions(
+        places=Places.resolve(home=tmp_path, store=fill_store()),
+        sweep="small",
+        output=tmp_path / "r.html",
+        figures=tmp_path / "figures",
+        image=form,
+    )  # type: ignore[arg-type]
+    _, *images = report_sweep(options)
+    assert len(images) == len(set(images)) > 10
+    content = images[0].read_bytes()
+    if form == "svg":
+        assert content.startswith(b"<svg")
+        assert b"8/255" in content
+    else:
+        picture = np.asarray(Image.open(BytesIO(content)).convert("RGB"))
+        assert picture.shape == (3 * 440, 3 * 640, 3)
+        assert len(np.unique(picture.reshape(-1, 3), axis=0)) > FEWEST_COLOURS
+
+
+def test_without_a_browser_images_fail_in_one_line_before_anything_is_written(
+    fill_store: FillStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, "no-such-browser")
+    options = ReportOptions(
+        places=Places.resolve(home=tmp_path, store=fill_store()), sweep="small", output=tmp_path / "r.html", figures=tmp_path / "figures"
+    )
+    with pytest.raises(UserError, match=f"images need Chromium or Chrome: {VARIABLE}=no-such-browser is no program"):
+        report_sweep(options)
+    assert not (tmp_path / "r.html").exists()

@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+
+from orchestrator.statistics.worst_case import worst_case
+
+
+def flags(probabilities, *, repeats=1, draws=1, seed=0):
+    """Evaluations of examples that are each classified right with their own probability."""
+    generator = np.random.default_rng(seed)
+    return generator.random((repeats, draws, len(probabilities))) < np.asarray(probabilities)
+
+
+def test_on_a_deterministic_net_an_example_counts_that_no_attack_fooled_in_any_repeat():
+    first = np.array([[[True, True, False, True]], [[True, False, True, True]]])
+    second = np.array([[[True, True, True, False]]])
+    assert worst_case([first, second], randomised=False).tolist() == [[[1.0, 0.0, 0.0, 0.0]]]
+
+
+def test_one_attack_alone_scores_its_own_accuracy_on_a_randomised_net():
+    alone = flags([0.3, 0.8] * 50, repeats=4, draws=2)
+    assert worst_case([alone], randomised=True).mean() == pytest.approx(alone.mean())
+
+
+def test_attacks_without_effect_do_not_make_a_randomised_net_look_weaker():
+    """Each of ten useless attacks leaves a probability of 0.7: the least of ten noisy means would be far below."""
+    attacks = [flags([0.7] * 4000, repeats=3, draws=4, seed=seed) for seed in range(10)]
+    naive = np.min([attack.mean(axis=(0, 1)) for attack in attacks], axis=0).mean()
+    assert naive < 0.5
+    assert worst_case(attacks, randomised=True).mean() == pytest.approx(0.7, abs=0.01)
+
+
+@pytest.mark.parametrize(("repeats", "draws"), [(3, 4), (1, 8), (5, 1)])
+def test_complementary_attacks_together_find_what_each_alone_misses(repeats, draws):
+    """One attack breaks the first half of the examples, the other the second half."""
+    one, other = [0.05] * 1000 + [0.95] * 1000, [0.95] * 1000 + [0.05] * 1000
+    found = worst_case([flags(one, repeats=repeats, draws=draws), flags(other, repeats=repeats, draws=draws, seed=1)], randomised=True)
+    assert found.shape == (repeats if repeats > 1 else draws, 1, 2000)
+    assert found.mean() == pytest.approx(0.05, abs=0.02)
+
+
+def test_repeats_stay_together_so_that_an_attacks_own_luck_is_scored_on_another_run():
+    """The draws of a repeat share its adversarial examples: with all of a repeat's draws alike, the fold must be the whole repeat."""
+    lucky = np.zeros((2, 3, 1), dtype=bool)
+    lucky[1] = True
+    usual = np.ones((2, 3, 1), dtype=bool)
+    assert worst_case([lucky, usual], randomised=True).ravel().tolist() == [0.0, 1.0]
+
+
+def test_an_ensemble_is_never_weaker_than_one_of_its_attacks():
+    """Of equally strong attacks the folds that are left out choose one that did well elsewhere, and so by chance badly here."""
+    rotated = [np.roll(np.eye(3, dtype=bool), shift, axis=0)[:, None, :].repeat(8, axis=2) for shift in range(3)]
+    found = worst_case(rotated, randomised=True)
+    assert found.mean() <= min(flags.mean() for flags in rotated)
+
+
+def test_the_ensemble_is_as_strong_as_its_strongest_attack_where_that_is_the_strongest_everywhere():
+    strong = flags([0.2] * 2000, repeats=3)
+    weak = [flags([0.35] * 2000, repeats=3, seed=seed) for seed in range(1, 8)]
+    assert worst_case([strong, *weak], randomised=True).mean() == pytest.approx(strong.mean(), abs=0.01)
+
+
+def test_attacks_evaluated_a_different_number_of_times_can_be_compared():
+    found = worst_case([flags([0.2] * 500, repeats=5, draws=2), flags([0.6] * 500, repeats=2, draws=4, seed=1)], randomised=True)
+    assert found.shape == (2, 1, 500)
+    assert found.mean() == pytest.approx(0.2, abs=0.05)
+
+
+def test_a_single_evaluation_of_a_randomised_net_has_no_worst_case():
+    assert worst_case([flags([0.5] * 10), flags([0.5] * 10, repeats=3)], randomised=True) is None
+
+
+@pytest.mark.parametrize("attacks", [[], [np.ones((1, 1, 3), dtype=bool), np.ones((1, 1, 4), dtype=bool)]])
+def test_attacks_on_other_examples_are_refused(attacks):
+    with pytest.raises(ValueError, match="over the same examples"):
+        worst_case(attacks, randomised=False)

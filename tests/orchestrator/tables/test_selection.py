@@ -1,0 +1,124 @@
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from orchestrator.store import ResultRow, open_store, record_result, record_sweep, result_rows
+from orchestrator.tables.generic_table import render_rows
+from orchestrator.tables.selection import grouped, ordered, pivoted
+from tests.builders import result_of, small_plan
+from tests.commands import robustsweep
+from workers.errors import UserError
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    with open_store(f"sqlite:///{tmp_path / 'results.db'}", upgrade=True) as store:
+        jobs = small_plan(repeats=2)
+        record_sweep(store, name="small", space_text="", jobs=jobs)
+        for job in jobs:
+            record_result(store, job, result_of(job), attempt_id=None)
+    return tmp_path
+
+
+@pytest.fixture
+def row(home: Path) -> ResultRow:
+    with open_store(f"sqlite:///{home / 'results.db'}", upgrade=False) as store:
+        return result_rows(store, "small", per_repeat=False)[0]
+
+
+@pytest.fixture
+def rows(row: ResultRow) -> list[ResultRow]:
+    """Two thetas under two attacks at two epsilons; the steps hang on epsilon."""
+    return list(_rows(row))
+
+
+def _rows(row: ResultRow) -> Iterator[ResultRow]:
+    for place, (theta, attack, epsilon) in enumerate((t, a, e) for t in (1.0, 0.8) for a in ("bim", "pgd") for e in (2, 8)):
+        model = {"theta": theta, "model_key": f"{theta}"}
+        yield replace(
+            row, attack=attack, epsilon=epsilon / 255, epsilon_literal=f"{epsilon}/255", steps=epsilon, robust_accuracy=place / 10, **model
+        )
+
+
+def test_rows_are_sorted_by_a_field_either_way_and_those_without_value_come_last(rows: list[ResultRow]) -> None:
+    unknown = replace(rows[0], robust_accuracy=None)
+    assert [row.robust_accuracy for row in ordered([unknown, *rows], "-robust_accuracy")] == [place / 10 for place in range(7, -1, -1)] + [
+        None
+    ]
+    assert [row.robust_accuracy for row in ordered([unknown, *rows], "robust_accuracy")][-1] is None
+    with pytest.raises(UserError, match="'nothing': no field"):
+        ordered(rows, "nothing")
+
+
+def test_groups_have_the_means_of_their_rows_in_percent(rows: list[ResultRow]) -> None:
+    table = grouped(rows, "theta,attack")
+    assert table.columns == ("theta", "attack", "rows", "clean %", "robust %", "least robust %")
+    assert table.rows == (
+        (1.0, "bim", 2, 50.0, 5.0, 0.0),
+        (1.0, "pgd", 2, 50.0, 25.0, 20.0),
+        (0.8, "bim", 2, 50.0, 45.0, 40.0),
+        (0.8, "pgd", 2, 50.0, 65.0, 60.0),
+    )
+
+
+def test_a_pivot_has_a_column_for_each_combination_and_none_for_what_hangs_on_them(rows: list[ResultRow]) -> None:
+    table = pivoted(rows, "attack,epsilon")
+    assert table.columns == ("theta", "bim 2/255", "bim 8/255", "pgd 2/255", "pgd 8/255")
+    assert table.rows == ((1.0, 0.0, 10.0, 20.0, 30.0), (0.8, 40.0, 50.0, 60.0, 70.0))
+
+
+def test_a_pivot_keeps_rows_apart_that_differ_in_another_setting(rows: list[ResultRow]) -> None:
+    again = [replace(row, knowledge="eot", robust_accuracy=0.9) for row in rows[:2]]
+    table = pivoted([*rows, *again], "attack,epsilon")
+    assert table.columns[:2] == ("theta", "knowledge")
+    assert (1.0, "eot", 90.0, 90.0, None, None) in table.rows
+
+
+def test_values_are_shown_to_people_and_kept_for_programs() -> None:
+    columns, values = ("name", "n", "share %"), [("=1+1", 3, 12.345), ("<b>", None, None), (b"12", 1e-7, 0.0)]
+    text = io.StringIO()
+    Console(file=text, width=60).print(render_rows(columns, values, "table", percents=1))
+    assert [line.split() for line in text.getvalue().splitlines()[2:]] == [
+        ["=1+1", "3", "12.3"],
+        ["<b>", "-", "-"],
+        ["(2", "bytes)", "1e-07", "0.0"],
+    ]
+    assert json.loads(str(render_rows(columns, values, "json")))[0] == {"name": "=1+1", "n": 3, "share %": 12.345}
+    assert list(csv.reader(io.StringIO(str(render_rows(columns, values, "csv")))))[1:] == [
+        ["'=1+1", "3", "12.345"],
+        ["<b>", "", ""],
+        ["(2 bytes)", "1e-07", "0.0"],
+    ]
+    assert str(render_rows(columns, values, "markdown", percents=1)).splitlines()[3] == r"| \<b\> | - | - |"
+
+
+def test_the_command_filters_pivots_and_asks_in_sql(home: Path) -> None:
+    place = ("--home", str(home), "-f", "json")
+    found = robustsweep("results", "small", "--where", "knowledge=omniscient", *place, cwd=home)
+    assert [row["knowledge"] for row in json.loads(found.stdout)] == ["omniscient"]
+    pivot = robustsweep("results", "small", "--pivot", "knowledge", "--where", "theta=0.8", *place, cwd=home)
+    assert json.loads(pivot.stdout) == [{"theta": 0.8, "randomized": 50.0, "omniscient": 50.0}]
+    asked = robustsweep("query", "SELECT knowledge, count(*) AS n FROM v_results GROUP BY 1 ORDER BY 1", *place, cwd=home)
+    assert json.loads(asked.stdout) == [{"knowledge": "omniscient", "n": 2}, {"knowledge": "randomized", "n": 2}]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("results", "--group-by", "theta", "--pivot", "attack"), "--group-by with --pivot"),
+        (("results", "--per-repeat", "--worst-case"), "--per-repeat with --worst-case"),
+        (("results", "--sort", "beauty"), "'beauty': no field of the results"),
+        (("query", "DROP TABLE jobs"), "query: "),
+    ],
+)
+def test_a_mistake_gets_one_line_and_exit_code_2(home: Path, arguments: tuple[str, ...], message: str) -> None:
+    found = robustsweep(*arguments, "--home", str(home), cwd=home)
+    assert found.returncode == 2
+    assert message in found.stderr
+    assert len(found.stderr.splitlines()) == 1

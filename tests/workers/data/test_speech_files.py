@@ -1,0 +1,121 @@
+import shutil
+
+import numpy as np
+import pytest
+
+from tests.workers.data.speech_root import LISTS, OTHERS, clip_name, make_root, write_wav
+from workers.data import DATASETS, source
+from workers.data.speech_clips import CLASSES, WORDS, examples
+from workers.errors import DataError
+
+SPEECH = DATASETS["speech_commands"]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return make_root(tmp_path_factory.mktemp("speech"))
+
+
+@pytest.fixture
+def root(made, tmp_path):
+    """A root of one's own to spoil; a fresh path, so nothing of it is cached in this process."""
+    return shutil.copytree(made, tmp_path / "root", ignore=shutil.ignore_patterns(".robustsweep-cache"))
+
+
+def folder(root):
+    return root / "SpeechCommands" / "speech_commands_v0.02"
+
+
+def counts(split):
+    return np.bincount(split.labels, minlength=len(CLASSES)).tolist()
+
+
+def test_unknown_and_silence_have_as_many_clips_as_a_word(made):
+    data = SPEECH.load(made)
+    assert counts(data.train) == [4] * 12
+    assert counts(data.test) == [1] * 12
+    assert SPEECH.sizes(made) == (48, 12)
+    assert SPEECH.sizes(None) == (None, None)
+
+
+def test_the_classes_take_turns(made):
+    assert SPEECH.load(made).train.labels.tolist() == [*range(12)] * 4
+
+
+def test_unknown_is_drawn_evenly_from_the_other_words():
+    from pathlib import Path
+
+    words = {word: [Path(word, f"{n}_nohash_0.wav") for n in range(9)] for word in (*WORDS, *OTHERS)}
+    drawn = [clip.path.parent.name for clip in examples(words, [Path("hum.wav")], [], "train") if CLASSES[clip.label] == "unknown"]
+    assert sorted(drawn) == sorted(OTHERS * 3)
+
+
+def test_a_copy_elsewhere_gives_the_same_examples(made, root):
+    one, other = SPEECH.load(made), SPEECH.load(root)
+    assert np.array_equal(one.train.inputs, other.train.inputs)
+    assert np.array_equal(one.test.inputs, other.test.inputs)
+
+
+def test_silence_for_testing_is_the_official_clips_where_there_are_any(root):
+    cut = SPEECH.load(root).test.inputs[-1]
+    make_root(root, silence=3)
+    SPEECH.load.func.cache_clear()
+    official = SPEECH.load(root).test.inputs[-1]
+    assert counts(SPEECH.load(root).test) == [1] * 12
+    assert not np.array_equal(cut, official)
+
+
+def test_decoded_clips_are_cached_and_a_changed_clip_is_decoded_again(root):
+    before = SPEECH.load(root).train.inputs
+    (cached,) = (root / ".robustsweep-cache").glob("*.npy")
+    path = folder(root) / clip_name("yes", 0)
+    write_wav(path, 12_345)
+    SPEECH.load.func.cache_clear()
+    after = SPEECH.load(root).train.inputs
+    assert len(list((root / ".robustsweep-cache").glob("*.npy"))) == 2
+    changed = (before != after).any(axis=(1, 2))
+    assert changed.sum() == 1
+    assert cached.exists()
+
+
+@pytest.mark.parametrize("missing", ["yes", "stop", "_background_noise_", *LISTS])
+def test_missing_files_are_named_by_the_quick_check(root, missing):
+    path = folder(root) / missing
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    with pytest.raises(DataError, match=rf"looked for {missing} in .*speech_commands_v0\.02: not there; get it with") as caught:
+        SPEECH.check(root)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_resplit_lists_are_named_with_the_alternative(root):
+    with pytest.raises(
+        DataError, match=r"resplit_validation_list\.txt, resplit_testing_list\.txt in .* split_lists=official needs no such"
+    ):
+        source("speech_commands", "resplit").check(root)
+
+
+def test_no_data_root_is_an_error_that_says_how_to_give_one():
+    with pytest.raises(DataError, match=r"no data folder given \(--data DIR or ROBUSTSWEEP_DATA"):
+        SPEECH.check(None)
+
+
+def test_a_listed_clip_that_is_not_there_is_named(root):
+    (folder(root) / clip_name("up", 5)).unlink()
+    with pytest.raises(DataError, match=r"testing_list\.txt names 1 clips that are not there, first up/00000005_nohash_0\.wav"):
+        SPEECH.sizes(root)
+
+
+def test_a_clip_in_both_lists_is_refused(root):
+    with (folder(root) / LISTS[0]).open("a") as file:
+        file.write(clip_name("up", 5))
+    with pytest.raises(DataError, match=r"up/00000005_nohash_0\.wav is in both"):
+        SPEECH.load(root)
+
+
+@pytest.mark.parametrize("word", ["yes", "_background_noise_"])
+def test_a_damaged_file_is_named_and_nothing_is_cached(root, word):
+    path = sorted((folder(root) / word).iterdir())[0]
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(DataError, match=f"{path} is truncated"):
+        SPEECH.load(root)
+    assert not list((root / ".robustsweep-cache").glob("*.npy"))

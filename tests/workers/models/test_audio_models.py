@@ -1,0 +1,101 @@
+import pytest
+import torch
+from torch import nn
+
+from tests.workers.small import generator
+from workers.attacks import input_gradient
+from workers.data import DATASETS
+from workers.layers import TuckerLayer
+from workers.models import build
+from workers.models.logmel import LogMelFrontEnd, mel_filters
+from workers.spec.job import ModelSpec
+
+TONES = DATASETS["tones"]
+MODELS = ["soundnet5", "logmel"]
+WAVES = 0.2 * torch.randn(3, 1, 16_000, generator=generator())
+
+
+def network(name, *, width=2, theta=1.0, **fields):
+    net = build(ModelSpec(name=name, width=width, theta=theta, **fields), TONES.info, seed=0).eval().requires_grad_(False)
+    net.seed(0)
+    return net
+
+
+def test_soundnet5_is_the_papers():
+    net = network("soundnet5", width=16, tensorized=False)
+    convolutions = [module for module in net.body.modules() if isinstance(module, nn.Conv1d)]
+    shapes = [[c.in_channels, c.out_channels, c.kernel_size[0], c.stride[0], c.padding[0]] for c in convolutions]
+    assert shapes == [[1, 16, 64, 2, 32], [16, 32, 32, 2, 16], [32, 64, 16, 2, 8], [64, 128, 8, 2, 4], [128, 256, 4, 2, 2]]
+    assert net.body.features(WAVES).flatten(1).shape == (3, 512)
+    assert (net.body.hidden.in_features, net.body.hidden.out_features) == (512, 256)
+    assert (net.body.classifier.in_features, net.body.classifier.out_features) == (256, 12)
+
+
+def test_both_networks_are_of_about_one_size():
+    sizes = [sum(p.numel() for p in network(name, width=16, tensorized=False).parameters()) for name in MODELS]
+    assert sizes == [382_188, 395_902]
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("width", [1, 3])
+@pytest.mark.parametrize("theta", [1.0, 0.8])
+def test_logits_have_one_row_per_waveform_and_one_column_per_class(name, width, theta):
+    logits = network(name, width=width, theta=theta)(WAVES)
+    assert logits.shape == (3, 12)
+    assert logits.isfinite().all()
+
+
+@pytest.mark.parametrize(("name", "modes"), [("soundnet5", 3), ("logmel", 4)])
+@pytest.mark.parametrize(("first", "layers"), [(False, 4), (True, 5)])
+def test_every_convolution_can_be_held_in_tucker_form(name, modes, first, layers):
+    net = network(name, tensorize_first=first)
+    tucker = [module for module in net.body.modules() if isinstance(module, TuckerLayer)]
+    assert len(tucker) == len(net.ranks()) == layers
+    assert {len(rank) for rank in net.ranks().values()} == {modes}
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("sketch_modes", ["channels", "all"])
+def test_the_sketch_is_live_and_reproducible(name, sketch_modes):
+    net = network(name, width=4, theta=0.7, sketch_modes=sketch_modes)
+    draws = [net(WAVES) for _ in range(4)]
+    assert any(not torch.equal(draws[0], other) for other in draws[1:])
+    net.seed(0)
+    assert torch.equal(net(WAVES), draws[0])
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_loss_has_a_gradient_with_respect_to_the_waveform(name):
+    gradient = input_gradient(network(name), WAVES, torch.tensor([0, 1, 2]))
+    assert gradient.shape == WAVES.shape
+    assert gradient.isfinite().all()
+    assert (gradient != 0).float().mean() > 0.9
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_digital_silence_has_finite_logits_and_gradients(name):
+    gradient = input_gradient(network(name), torch.zeros(2, 1, 16_000), torch.tensor([0, 1]))
+    assert gradient.isfinite().all()
+
+
+def test_the_front_ends_gradient_is_the_derivative():
+    front = LogMelFrontEnd().double()
+    waves = WAVES[:1, :, :720].double()
+    assert torch.autograd.gradcheck(lambda scale: front(waves * scale).mean(), torch.tensor(1.3, dtype=torch.float64, requires_grad=True))
+
+
+def test_the_front_end_computes_torchaudios_log_mel_energies():
+    torchaudio = pytest.importorskip("torchaudio")
+    filters = torchaudio.functional.melscale_fbanks(257, 20.0, 8000.0, 40, 16_000, norm=None, mel_scale="htk")
+    torch.testing.assert_close(mel_filters(), filters, rtol=0, atol=1e-5)
+    ours = LogMelFrontEnd()(WAVES)
+    assert ours.shape == (3, 1, 40, 98)
+    frames = WAVES.unfold(-1, 400, 160) * torch.hann_window(400)
+    power = torch.fft.rfft(nn.functional.pad(frames, (56, 56))).abs().square()  # torch.stft centres the window
+    torch.testing.assert_close(ours, (power @ filters + 1e-6).log().transpose(-1, -2), rtol=1e-4, atol=1e-3)
+
+
+def test_waveforms_are_normalised_inside_the_network():
+    net = network("soundnet5")
+    torch.testing.assert_close(net(WAVES), net.body(WAVES / 0.17))
+    assert net.bounds == (-1, 1)

@@ -1,0 +1,29 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+
+def imported_by(statement):
+    """The top-level packages that a fresh interpreter has loaded after a statement."""
+    code = f"{statement}; import sys; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    return set(subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split())
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["workers", "workers.data", "workers.spec.job", "workers.artifacts.results", "workers.artifacts.artifacts", "workers.__main__"],
+)
+def test_what_the_launcher_and_the_reports_need_imports_no_torch(module):
+    assert imported_by(f"import {module}").isdisjoint({"torch", "ray", "sqlalchemy", "sklearn", "tensorly"})
+
+
+def test_running_a_job_needs_neither_ray_nor_a_database():
+    loaded = imported_by(
+        "import workers.runtime.run, workers.runtime.stages, workers.attacks, workers.models, workers.train, workers.measure.evaluate"
+    )
+    assert "torch" in loaded
+    assert loaded.isdisjoint({"ray", "sqlalchemy", "alembic", "optuna", "orchestrator", "search_spaces"})

@@ -1,0 +1,186 @@
+import pytest
+
+from workers.spec.compatibility import DATASET_KINDS
+from workers.spec.fields import DatasetName
+from workers.spec.recipes import AUGMENTATION, BINARY, RECIPES, inherit_training, resolve_training
+from workers.spec.training import TrainingSpec
+
+COMMON = {
+    "gamma": 0.1,
+    "clip_norm": None,
+    "crop_padding": None,
+    "precision": "float32",
+    "channels_last": True,
+    "adversarial_training": "none",
+    "adversarial_epsilon": ("2/255", "8/255"),
+    "adversarial_steps": (2, 10),
+    "adversarial_stepsize": 2.5,
+    "adversarial_alpha": 0.5,
+}
+PAPER_CIFAR10 = COMMON | {
+    "recipe": "paper",
+    "epochs": 350,
+    "batch_size": 128,
+    "optimizer": "sgd",
+    "learning_rate": 0.1,
+    "momentum": 0.9,
+    "nesterov": False,
+    "weight_decay": 1e-6,
+    "schedule": "step",
+    "milestones": (150 / 350, 250 / 350),
+    "label_smoothing": 0.0,
+    "horizontal_flip": True,
+}
+PAPER_AUDIO = PAPER_CIFAR10 | {
+    "epochs": 50,
+    "optimizer": "adam",
+    "learning_rate": 0.01,
+    "weight_decay": 0.0,
+    "milestones": (25 / 50, 35 / 50),
+    "horizontal_flip": False,
+}
+FAST_CIFAR10 = COMMON | {
+    "recipe": "fast",
+    "epochs": 30,
+    "batch_size": 256,
+    "optimizer": "sgd",
+    "learning_rate": 0.2,
+    "momentum": 0.9,
+    "nesterov": True,
+    "weight_decay": 5e-4,
+    "schedule": "one_cycle",
+    "milestones": (150 / 350, 250 / 350),
+    "label_smoothing": 0.1,
+    "precision": "auto",
+    "horizontal_flip": True,
+    "crop_padding": 4,
+}
+FAST_AUDIO = FAST_CIFAR10 | {
+    "epochs": 15,
+    "batch_size": 128,
+    "optimizer": "adam",
+    "learning_rate": 0.003,
+    "nesterov": False,
+    "weight_decay": 0.0,
+    "horizontal_flip": False,
+    "crop_padding": None,
+}
+BINARY_IMAGE = {"optimizer": "adam", "learning_rate": 0.005, "weight_decay": 0.0, "nesterov": False}
+BINARY_AUDIO = {"optimizer": "adam", "learning_rate": 0.003, "weight_decay": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "dataset", "settings"),
+    [
+        ("paper", "cifar10", PAPER_CIFAR10),
+        ("fast", "cifar10", FAST_CIFAR10),
+        ("paper", "digits", PAPER_CIFAR10 | {"horizontal_flip": False}),
+        ("paper", "speech_commands", PAPER_AUDIO),
+        ("paper", "tones", PAPER_AUDIO),
+        ("fast", "digits", FAST_CIFAR10 | {"horizontal_flip": False, "crop_padding": None}),
+        ("fast", "speech_commands", FAST_AUDIO),
+    ],
+)
+def test_a_recipe_is_this_complete_spec(recipe, dataset, settings):
+    assert resolve_training({"recipe": recipe}, dataset=dataset, binary=False).model_dump() == settings
+
+
+@pytest.mark.parametrize(
+    ("dataset", "settings"), [("cifar10", FAST_CIFAR10 | BINARY_IMAGE), ("tones", FAST_AUDIO | BINARY_AUDIO)], ids=["image", "audio"]
+)
+def test_a_binary_network_is_trained_with_its_own_settings_under_fast(dataset, settings):
+    assert resolve_training({"recipe": "fast"}, dataset=dataset, binary=True).model_dump() == settings
+
+
+@pytest.mark.parametrize("given", [{"recipe": "paper"}, {"recipe": "custom", "epochs": 3}, {"epochs": 3}], ids=str)
+@pytest.mark.parametrize("dataset", ["cifar10", "tones"])
+def test_other_recipes_train_binary_networks_as_they_train_all(given, dataset):
+    binary, real = (resolve_training(given, dataset=dataset, binary=binary) for binary in (True, False))
+    assert binary == real
+
+
+def test_a_setting_that_is_given_wins_over_a_recipes_for_binary_networks():
+    given = {"recipe": "fast", "optimizer": "sgd", "learning_rate": 0.3, "weight_decay": 1e-4}
+    binary, real = (resolve_training(given, dataset="cifar10", binary=binary) for binary in (True, False))
+    assert (binary.optimizer, binary.learning_rate, binary.weight_decay) == ("sgd", 0.3, 1e-4)
+    assert binary == real
+
+
+def test_settings_without_a_recipe_are_over_the_specs_defaults_as_ever():
+    resolved = resolve_training({"epochs": 6, "batch_size": 64}, dataset="digits", binary=False)
+    assert (
+        resolved
+        == TrainingSpec(epochs=6, batch_size=64)
+        == resolve_training({"recipe": "custom", "epochs": 6, "batch_size": 64}, dataset="digits", binary=False)
+    )
+
+
+@pytest.mark.parametrize("recipe", ["paper", "fast"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("epochs", 35),
+        ("batch_size", 32),
+        ("learning_rate", 0.05),
+        ("weight_decay", 1e-3),
+        ("label_smoothing", 0.2),
+        ("clip_norm", 1.0),
+        ("precision", "bf16"),
+        ("channels_last", False),
+        ("horizontal_flip", False),
+        ("crop_padding", 2),
+        ("adversarial_training", "pgd"),
+    ],
+)
+def test_a_setting_beside_a_recipe_changes_that_setting_only(recipe, name, value):
+    plain, changed = (
+        resolve_training({"recipe": recipe} | more, dataset="cifar10", binary=False).model_dump() for more in ({}, {name: value})
+    )
+    assert changed == plain | {name: value}
+
+
+@pytest.mark.parametrize("milestones", [(150, 250), ("150/350", "250/350"), ("3/7", 250), (250, 150), (150, 250, 350, 9999)])
+def test_milestones_in_epochs_and_in_shares_are_the_same_spec(milestones):
+    given = {"schedule": "step", "epochs": 350, "milestones": milestones}
+    assert resolve_training(given, dataset="digits", binary=False).milestones == (150 / 350, 250 / 350)
+
+
+@pytest.mark.parametrize(
+    "idle",
+    [
+        {"milestones": (1,), "gamma": 0.5},
+        {"optimizer": "adam", "momentum": 0.5, "nesterov": True},
+        {"momentum": 0.0, "nesterov": True},
+        {"adversarial_epsilon": ("1/255", "2/255"), "adversarial_steps": (1, 1), "adversarial_stepsize": 1.0, "adversarial_alpha": 0.0},
+        {"adversarial_training": "pgd", "adversarial_alpha": 0.0},
+        {"adversarial_training": "r_fgsm", "adversarial_steps": (1, 1), "adversarial_stepsize": 1.0},
+    ],
+    ids=str,
+)
+def test_settings_without_effect_take_their_defaults(idle):
+    effective = {name: idle[name] for name in ("optimizer", "adversarial_training") if name in idle}
+    if idle.get("momentum") == 0:
+        effective["momentum"] = 0.0
+    assert resolve_training({"epochs": 3} | idle, dataset="digits", binary=False) == resolve_training(
+        {"epochs": 3} | effective, dataset="digits", binary=False
+    )
+
+
+def test_fine_tuning_under_another_recipe_keeps_what_training_set_itself():
+    given = inherit_training(
+        {"recipe": "paper", "adversarial_training": "pgd"}, {"recipe": "fast", "epochs": 10}, dataset="cifar10", binary=False
+    )
+    resolved = resolve_training(given, dataset="cifar10", binary=False).model_dump()
+    assert resolved == FAST_CIFAR10 | {"epochs": 10, "adversarial_training": "pgd"}
+
+
+def test_inherited_milestones_keep_their_shares_of_the_epochs():
+    training = {"schedule": "step", "epochs": 100, "milestones": (50, 75)}
+    given = inherit_training(training, {"epochs": 10}, dataset="digits", binary=False)
+    assert resolve_training(given, dataset="digits", binary=False).milestones == (0.5, 0.75)
+
+
+def test_every_data_set_has_its_kind_and_every_recipe_settings_for_it():
+    assert set(DATASET_KINDS) >= set(DatasetName.__args__) >= {name for augmented in AUGMENTATION.values() for name in augmented}
+    assert set(AUGMENTATION) == set(RECIPES)
+    assert all(set(settings) == set(DATASET_KINDS.values()) for settings in (*RECIPES.values(), *BINARY.values()))

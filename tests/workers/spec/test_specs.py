@@ -1,0 +1,330 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from tests.builders import attack_job, attack_settings, craft_job, evaluate_job, fine_tune_job, pretrain_job
+from workers.spec.defence import SETTINGS, DefenceSpec
+from workers.spec.job import (
+    JOB,
+    AttackSettings,
+    AttackSpec,
+    CraftSpec,
+    DataSpec,
+    EvaluateSpec,
+    EvaluationSpec,
+    Job,
+    ModelSpec,
+    TrainingSpec,
+    TrainSpec,
+)
+
+COUNTS = st.integers(1, 10**6)
+SHARES = st.floats(0, 1)
+POSITIVE = st.floats(0, exclude_min=True, allow_infinity=False)
+FRACTIONS = st.floats(0, 1, exclude_min=True)
+EVALUATIONS = st.builds(EvaluationSpec, examples=st.none() | COUNTS, batch_size=COUNTS, draws=COUNTS)
+SINGLE = st.builds(EvaluationSpec, examples=st.none() | COUNTS, batch_size=COUNTS)
+LITERALS = st.text(max_size=8)
+ATTACKS = st.builds(
+    lambda name, epsilon, literal, steps, stepsize, sign: AttackSettings(
+        name=name,
+        epsilon=epsilon,
+        epsilon_literal=literal,
+        steps=steps,
+        abs_stepsize=stepsize,
+        random_start=name == "pgd",
+        sign_gradient=sign,
+    ),
+    st.sampled_from(["bim", "pgd"]),
+    POSITIVE,
+    LITERALS,
+    COUNTS,
+    POSITIVE,
+    st.sampled_from(["identity", "tanh", "tanh075"]),
+) | st.builds(
+    lambda epsilon, literal: AttackSettings(
+        name="fgsm", epsilon=epsilon, epsilon_literal=literal, steps=1, abs_stepsize=epsilon, random_start=False
+    ),
+    POSITIVE,
+    LITERALS,
+)
+MODELS = st.builds(ModelSpec, width=COUNTS, tensorized=st.just(False)) | st.builds(
+    ModelSpec,
+    width=COUNTS,
+    rank_fraction=FRACTIONS,
+    rank_kind=st.sampled_from(["channels", "dimensions", "parameters"]),
+    theta=FRACTIONS,
+    sketch_modes=st.sampled_from(["all", "channels"]),
+    rescale=st.booleans(),
+    binary=st.booleans(),
+)
+TRAININGS = st.builds(
+    TrainingSpec,
+    recipe=st.sampled_from(["custom", "fast", "paper"]),
+    epochs=COUNTS,
+    optimizer=st.sampled_from(["adam", "sgd"]),
+    learning_rate=POSITIVE,
+    momentum=SHARES,
+    schedule=st.sampled_from(["one_cycle", "step"]),
+    milestones=st.lists(st.floats(0, 1, exclude_max=True)).map(tuple),
+    clip_norm=st.none() | POSITIVE,
+    crop_padding=st.none() | st.integers(1, 31),
+    adversarial_training=st.sampled_from(["none", "pgd", "r_fgsm"]),
+    adversarial_epsilon=st.sampled_from([("1/255", "8/255"), ("0.03", "0.1")]),
+)
+SPECS = (
+    st.builds(
+        TrainSpec,
+        stage=st.sampled_from(["pretrain", "fine_tune"]),
+        data=st.builds(DataSpec, name=st.sampled_from(["cifar10", "digits"]), train_examples=st.none() | COUNTS),
+        model=MODELS,
+        training=TRAININGS,
+        defence=st.builds(DefenceSpec, name=st.sampled_from(["none", "defensive_dropout"]), dropout=st.sampled_from([0.1, 0.5])),
+        seed=st.integers(0, 10**6),
+    )
+    | st.builds(EvaluateSpec, evaluation=EVALUATIONS, repeat=st.integers(0, 9))
+    | st.builds(CraftSpec, attack=ATTACKS, evaluation=SINGLE)
+    | st.builds(
+        AttackSpec,
+        attack=ATTACKS,
+        knowledge=st.sampled_from(["omniscient", "randomized", "transfer"]),
+        evaluation=EVALUATIONS,
+        repeat=st.integers(0, 9),
+    )
+)
+JOBS = st.builds(
+    Job, spec=SPECS, parents=st.dictionaries(st.sampled_from(["weights", "model", "examples", "source"]), st.text("0123456789abcdef"))
+)
+PRETRAIN = pretrain_job()
+FINE_TUNE = fine_tune_job(PRETRAIN)
+EXAMPLES = [PRETRAIN, FINE_TUNE, evaluate_job(FINE_TUNE), craft_job(FINE_TUNE), attack_job(FINE_TUNE)]
+
+
+@given(job=JOBS)
+def test_a_job_survives_json_with_its_key(job):
+    again = JOB.validate_json(JOB.dump_json(job))
+    assert again == job
+    assert again.key == job.key
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "message"),
+    [
+        (ModelSpec, {"theta": 0.0}, r"must be in \(0, 1\]"),
+        (ModelSpec, {"theta": 1.3}, r"must be in \(0, 1\]"),
+        (ModelSpec, {"theta": float("nan")}, "finite"),
+        (ModelSpec, {"rank_fraction": 0.0}, r"must be in \(0, 1\]"),
+        (ModelSpec, {"rank_fraction": 1.01}, r"must be in \(0, 1\]"),
+        (ModelSpec, {"width": 0}, "must be >= 1"),
+        (ModelSpec, {"width": 2.5}, "integer"),
+        (ModelSpec, {"width": "64"}, "integer"),
+        (ModelSpec, {"rescale": 1}, "boolean"),
+        (ModelSpec, {"name": "resnet50"}, "'resnet18'"),
+        (ModelSpec, {"rank_kind": "rows"}, "'channels', 'dimensions' or 'parameters'"),
+        (ModelSpec, {"binary": 1}, "boolean"),
+        (DataSpec, {"name": "mnist"}, "'cifar10', 'digits', 'speech_commands' or 'tones'"),
+        (DataSpec, {"name": "digits", "split_lists": "resplit"}, "digits has one split; only speech_commands"),
+        (DataSpec, {"name": "digits", "train_examples": 0}, "must be >= 1"),
+        (TrainingSpec, {"epochs": 0}, "must be >= 1"),
+        (TrainingSpec, {"epochs": 1, "learning_rate": 0.0}, "must be > 0"),
+        (TrainingSpec, {"epochs": 1, "learning_rate": float("inf")}, "finite"),
+        (TrainingSpec, {"epochs": 1, "momentum": 1.5}, r"must be in \[0, 1\]"),
+        (TrainingSpec, {"epochs": 1, "weight_decay": -1e-9}, "must be >= 0"),
+        (TrainingSpec, {"epochs": 1, "adversarial_training": "free"}, "'none', 'pgd' or 'r_fgsm'"),
+        (TrainingSpec, {"epochs": 1, "adversarial_epsilon": ("8/255", "2/255")}, "low <= high"),
+        (TrainingSpec, {"epochs": 1, "adversarial_epsilon": ("2", "8")}, "input units"),
+        (TrainingSpec, {"epochs": 1, "adversarial_steps": (3, 2)}, "low <= high"),
+        (TrainingSpec, {"epochs": 1, "adversarial_steps": (0, 2)}, "must be >= 1"),
+        (TrainingSpec, {"epochs": 1, "adversarial_alpha": 1.0}, r"must be in \[0, 1\)"),
+        (TrainingSpec, {"epochs": 1, "label_smoothing": 1.0}, r"must be in \[0, 1\)"),
+        (TrainingSpec, {"epochs": 1, "milestones": (1.0,)}, r"must be in \[0, 1\)"),
+        (TrainingSpec, {"epochs": 1, "gamma": 0.0}, r"must be in \(0, 1\]"),
+        (TrainingSpec, {"epochs": 1, "clip_norm": 0.0}, "must be > 0"),
+        (TrainingSpec, {"epochs": 1, "optimizer": "lion"}, "'adam' or 'sgd'"),
+        (TrainingSpec, {"epochs": 1, "precision": "fp16"}, "'auto', 'bf16' or 'float32'"),
+        (DefenceSpec, {"name": "squeeze"}, "'feature_squeezing'"),
+        (DefenceSpec, {"bit_depth": 0}, r"must be in \[1, 8\]"),
+        (DefenceSpec, {"bit_depth": 9}, r"must be in \[1, 8\]"),
+        (DefenceSpec, {"median_size": 0}, r"must be in \[1, 9\]"),
+        (DefenceSpec, {"lipschitz_beta": -1.0}, "must be >= 0"),
+        (DefenceSpec, {"pruning_samples": 0.0}, "must be > 0"),
+        (DefenceSpec, {"dropout": 0.0}, r"must be in \(0, 1\)"),
+        (DefenceSpec, {"dropout": 1.0}, r"must be in \(0, 1\)"),
+        (DefenceSpec, {"pad_factor": 1.0}, r"must be in \(1, 2\]"),
+        (EvaluationSpec, {"examples": 0}, "must be >= 1"),
+        (EvaluationSpec, {"batch_size": 0}, "must be >= 1"),
+        (EvaluationSpec, {"draws": 0}, "must be >= 1"),
+        (CraftSpec, {"attack": attack_settings(), "evaluation": EvaluationSpec(draws=2)}, "draws=2: crafting evaluates nothing"),
+        (EvaluateSpec, {"evaluation": EvaluationSpec(), "repeat": -1}, "must be >= 0"),
+        (
+            AttackSettings,
+            {**attack_settings().model_dump(), "name": "pdg"},
+            "'apgd_ce', 'apgd_dlr', 'bim', 'fgsm', 'mi_fgsm', 'noise', 'pgd' or 'square'",
+        ),
+        (AttackSettings, {**attack_settings().model_dump(), "norm": "l1"}, "'l2' or 'linf'"),
+        (AttackSettings, {**attack_settings().model_dump(), "sign_gradient": "tahn"}, "'identity', 'tanh' or 'tanh075'"),
+        (AttackSettings, {**attack_settings().model_dump(), "epsilon": 0.0}, "must be > 0"),
+        (AttackSettings, {**attack_settings().model_dump(), "steps": 0}, "must be >= 1"),
+    ],
+)
+def test_values_out_of_range_are_refused_with_the_legal_ones(kind, fields, message):
+    with pytest.raises(ValidationError, match=message):
+        kind(**fields)
+
+
+def objects(value, path=()):
+    """The paths of all objects in a dumped job, but of its parents, whose names are free."""
+    yield path
+    for name, item in value.items():
+        if isinstance(item, dict) and name != "parents":
+            yield from objects(item, (*path, name))
+
+
+@pytest.mark.parametrize("job", EXAMPLES, ids=lambda job: job.stage)
+def test_unknown_fields_are_refused_at_every_depth(job):
+    for path in objects(job.model_dump(mode="json")):
+        dumped = job.model_dump(mode="json")
+        inner = dumped
+        for name in path:
+            inner = inner[name]
+        inner["thetta"] = 0.9
+        with pytest.raises(ValidationError, match="thetta"):
+            JOB.validate_json(json.dumps(dumped))
+
+
+def test_an_unknown_stage_is_refused_with_the_legal_ones():
+    dumped = {**PRETRAIN.model_dump(mode="json"), "spec": {"stage": "train"}}
+    with pytest.raises(ValidationError, match="'pretrain', 'fine_tune', 'defend', 'evaluate', 'craft', 'attack'"):
+        JOB.validate_json(json.dumps(dumped))
+
+
+@pytest.mark.parametrize("job", EXAMPLES, ids=lambda job: job.stage)
+def test_jobs_cannot_be_changed_after_their_key_is_known(job):
+    with pytest.raises(ValidationError, match="frozen"):
+        job.spec.stage = "attack"
+    with pytest.raises(ValidationError, match="frozen"):
+        job.spec = PRETRAIN.spec
+
+
+AROUND_STAGES = [("defend", "none"), ("defend", "defensive_dropout"), ("pretrain", "feature_squeezing"), ("fine_tune", "random_resize_pad")]
+
+
+@pytest.mark.parametrize(("stage", "defence"), AROUND_STAGES)
+def test_a_defence_is_put_around_by_the_stage_defend_and_by_no_other(stage, defence):
+    with pytest.raises(ValidationError, match=f"stage={stage} with defence={defence}: only feature_squeezing, .* are put around"):
+        TrainSpec(**{**dict(PRETRAIN.spec), "stage": stage, "defence": DefenceSpec(name=defence)})
+
+
+def test_a_defence_without_anything_to_act_on_is_refused():
+    audio = {"data": DataSpec(name="tones"), "model": ModelSpec(name="logmel")}
+    with pytest.raises(ValidationError, match="name=feature_squeezing: changes images, and tones is audio; one of none, defensive_dropout"):
+        TrainSpec(**{**dict(PRETRAIN.spec), **audio, "stage": "defend", "defence": DefenceSpec(name="feature_squeezing")})
+    with pytest.raises(ValidationError, match="name=defensive_quantization with binary=true: acts on ReLUs"):
+        TrainSpec(**{**dict(PRETRAIN.spec), "model": ModelSpec(binary=True), "defence": DefenceSpec(name="defensive_quantization")})
+
+
+def test_the_settings_of_other_defences_are_no_part_of_a_resolved_one():
+    given_all = DefenceSpec(name="feature_squeezing", bit_depth=3, dropout=0.9, pad_factor=2.0)
+    assert given_all.settings == {"bit_depth": 3, "median_size": 2}
+    assert given_all.resolved() == DefenceSpec(name="feature_squeezing", bit_depth=3)
+    assert {name for names in SETTINGS.values() for name in names} == set(DefenceSpec.model_fields) - {"name"}
+
+
+@pytest.mark.parametrize(
+    ("name", "steps", "stepsize", "random_start"),
+    [
+        ("fgsm", 2, 0.1, False),
+        ("fgsm", 1, 0.05, False),
+        ("fgsm", 1, 0.1, True),
+        ("bim", 2, 0.1, True),
+        ("pgd", 2, 0.1, False),
+        ("apgd_ce", 9, 0.1, True),
+        ("noise", 2, 0.1, True),
+        ("square", 9, 0.1, True),  # its loss is margin
+    ],
+)
+def test_an_attack_is_what_its_name_says(name, steps, stepsize, random_start):
+    with pytest.raises(ValidationError, match=name):
+        AttackSettings(name=name, epsilon=0.1, epsilon_literal="0.1", steps=steps, abs_stepsize=stepsize, random_start=random_start)
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "message"),
+    [
+        ("pgd", {"momentum": 0.5}, "pgd: momentum must be 0.0"),
+        ("bim", {"restarts": 2}, "bim: restarts must be 1"),
+        ("apgd_ce", {"loss": "dlr", "abs_stepsize": 0.2}, "apgd_ce: loss must be ce"),
+        ("fgsm", {"early_stop": True}, "fgsm: early_stop must be false"),
+        ("pgd", {"selection_draws": 4}, "pgd: selection_draws must be 1"),
+        ("square", {"loss": "margin", "eot_samples": 2}, "square: eot_samples must be 1"),
+        ("mi_fgsm", {"backend": "foolbox"}, "backend=foolbox: not for mi_fgsm; one of bim, fgsm, pgd"),
+        ("pgd", {"backend": "foolbox", "loss": "dlr"}, "backend=foolbox with loss=dlr"),
+        ("pgd", {"backend": "foolbox", "eot_samples": 2}, "backend=foolbox: Foolbox averages no gradients"),
+    ],
+)
+def test_a_setting_that_an_attack_does_not_have_is_at_its_default(name, more, message):
+    fields = {"name": name, "epsilon": 0.1, "epsilon_literal": "0.1", "steps": 1, "abs_stepsize": 0.1}
+    with pytest.raises(ValidationError, match=message):
+        AttackSettings(**{**fields, "random_start": name in ("apgd_ce", "pgd", "square"), **more})
+
+
+def test_only_an_attack_with_knowledge_eot_averages_gradients():
+    averaged, plain = attack_settings(name="pgd", eot_samples=4), attack_settings(name="square")
+    assert attack_job(PRETRAIN, attack=averaged, knowledge="eot").spec.attack.eot_samples == 4
+    with pytest.raises(ValidationError, match="eot_samples=4 with knowledge=randomized: must be 1; only eot averages"):
+        attack_job(PRETRAIN, attack=averaged)
+    with pytest.raises(ValidationError, match="eot_samples=4: full weights are not random; must be 1"):
+        craft_job(PRETRAIN, attack=averaged)
+    with pytest.raises(ValidationError, match="knowledge=eot: square takes no gradient; one of omniscient, randomized, transfer"):
+        attack_job(PRETRAIN, attack=plain, knowledge="eot")
+
+
+def test_a_model_and_a_data_set_that_do_not_fit_and_a_changed_waveform_are_refused():
+    fields = {"stage": "pretrain", "data": DataSpec(name="tones"), "training": TrainingSpec(epochs=1)}
+    with pytest.raises(ValidationError, match=r"name=resnet18: takes image inputs, and tones is audio; one of logmel, soundnet5"):
+        TrainSpec(**fields, model=ModelSpec())
+    fields["training"] = TrainingSpec(epochs=1, horizontal_flip=True)
+    with pytest.raises(ValidationError, match="tones is audio, and only images are flipped"):
+        TrainSpec(**fields, model=ModelSpec(name="soundnet5"))
+    fields["training"] = TrainingSpec(epochs=1, crop_padding=4)
+    with pytest.raises(ValidationError, match="crop_padding=4: tones is audio, and only images are cropped; must be null"):
+        TrainSpec(**fields, model=ModelSpec(name="soundnet5"))
+
+
+def test_a_crop_leaves_something_of_the_image():
+    widest, wider = ({"stage": "pretrain", "training": TrainingSpec(epochs=1, crop_padding=padding)} for padding in (31, 32))
+    assert TrainSpec(**widest, data=DataSpec(name="cifar10"), model=ModelSpec()).training.crop_padding == 31
+    with pytest.raises(ValidationError, match=r"crop_padding=32: sides are of 32 pixels; must be in \[1, 31\], or null"):
+        TrainSpec(**wider, data=DataSpec(name="cifar10"), model=ModelSpec())
+
+
+def test_a_dense_model_has_no_sketch():
+    with pytest.raises(ValidationError, match=r"theta=0\.9 with tensorized=false"):
+        ModelSpec(tensorized=False, theta=0.9)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"binary": True, "draws": "example"}, "use draws=batch"),
+        ({"draws": "example", "sketch_modes": "all"}, "only the channel modes"),
+    ],
+)
+def test_model_settings_that_exclude_each_other_are_refused(fields, message):
+    with pytest.raises(ValidationError, match=message):
+        ModelSpec(**fields)
+
+
+def test_a_decomposed_net_is_not_pretrained():
+    fields = {"data": DataSpec(name="digits"), "training": TrainingSpec(epochs=1), "model": ModelSpec(init="decompose")}
+    with pytest.raises(ValidationError, match="stage pretrain with init=decompose: there is nothing to decompose yet"):
+        TrainSpec(stage="pretrain", **fields)
+    assert TrainSpec(stage="fine_tune", **fields).model.init == "decompose"
+
+
+def test_a_binary_net_is_not_decomposed():
+    with pytest.raises(ValidationError, match=r"binary=true with init=decompose: .* must be random"):
+        ModelSpec(binary=True, init="decompose")

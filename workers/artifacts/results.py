@@ -1,0 +1,172 @@
+"""What a finished job leaves in its `result.json`. Per-example outcomes are packed bits in base64. Imports no torch."""
+
+import base64
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, TypeAdapter
+
+from workers.spec.attack import AttackSettings
+from workers.spec.diagnosis import ProbeKnowledge, ProbeName
+from workers.spec.fields import Frozen
+
+
+class Environment(Frozen):
+    """Where and with what a job ran."""
+
+    host: str
+    device: str
+    threads: int
+    git_revision: str | None
+    versions: dict[str, str]
+
+
+class EpochRecord(Frozen):
+    """One line of a training history; `accuracy` is the share of training examples classified right on the way (0 to 1)."""
+
+    epoch: int
+    loss: float
+    accuracy: float
+    learning_rate: float
+
+
+class BatchRecord(Frozen):
+    """How far a job is through its examples: `done` of `total`, of which an earlier attempt had done `before`."""
+
+    done: int
+    total: int
+    before: int = 0
+
+
+class TrainOutcome(Frozen):
+    """A trained model: its history (empty where only a defence was put around it), the Tucker rank of each tensorized layer and its
+    number of trainable parameters. `resumed` is the key of the rung whose training it went on with, if any: the first epochs of
+    the history are then that one's."""
+
+    kind: Literal["train"] = "train"
+    history: list[EpochRecord]
+    ranks: dict[str, list[int]]
+    n_parameters: int
+    resumed: str | None = None
+
+
+class FlagsOutcome(Frozen):
+    """One flag per draw and evaluated test example, in the data set's fixed order: was it classified right (after the attack, if any)?
+
+    `flags` is base64 of `numpy.packbits`, draw by draw; the accuracy is over all evaluated examples and draws. `snr_db` is how loud
+    waveforms are over their perturbations (median); None for images, for clean examples, and where nothing was changed.
+    """
+
+    kind: Literal["flags"] = "flags"
+    n_examples: int
+    draws: int = 1
+    flags: str
+    snr_db: float | None = None
+
+    @classmethod
+    def pack(cls, correct: Sequence[bool] | NDArray[np.bool_], *, snr_db: float | None = None) -> "FlagsOutcome":
+        """The outcome of flags (draws, n_examples), or (n_examples,) of a single draw."""
+        bits = np.atleast_2d(np.asarray(correct, dtype=bool))
+        draws, n_examples = bits.shape
+        packed = base64.b64encode(np.packbits(bits, axis=1).tobytes()).decode()
+        return cls(n_examples=n_examples, draws=draws, flags=packed, snr_db=snr_db)
+
+    def packed(self) -> bytes:
+        """The flags as packed bits, most significant bit first, each draw's padded with zeros to whole bytes."""
+        return base64.b64decode(self.flags)
+
+    def correct(self) -> NDArray[np.bool_]:
+        """The flags as a boolean array of shape (draws, n_examples)."""
+        return unpack_flags(self.packed(), n_examples=self.n_examples, draws=self.draws)
+
+    @property
+    def n_correct(self) -> int:
+        """How many flags are set, over all draws."""
+        return int(self.correct().sum())
+
+    @property
+    def accuracy(self) -> float:
+        """The share of flags that are set."""
+        return self.n_correct / (self.draws * self.n_examples)
+
+
+class CraftOutcome(Frozen):
+    """Adversarial examples are in the artifact's `examples.safetensors`; `max_perturbation` is their largest l-infinity distance."""
+
+    kind: Literal["craft"] = "craft"
+    n_examples: int
+    max_perturbation: float
+
+
+class ProbeOutcome(Frozen):
+    """How one attack of a diagnosis did: flags as in `FlagsOutcome`, one row for each draw. One that came to nothing, since gradients
+    were not finite, has a one-line `failure` and neither draws nor flags."""
+
+    name: ProbeName
+    attack: AttackSettings
+    knowledge: ProbeKnowledge
+    draws: int = 0
+    n_correct: int = 0
+    flags: str = ""
+    failure: str = ""
+
+
+class DiagnosisOutcome(Frozen):
+    """What a diagnosis found. `zero_gradients` and `nonfinite_gradients` are shares in [0, 1] of the examples whose input gradient of
+    the cross-entropy is exactly zero in all of the diagnosis's draws, or has values that are not finite in one of them: the larger one
+    of the share at the examples themselves and of that at random points of their balls. Probes are in the order in which they were tried.
+    """
+
+    kind: Literal["diagnosis"] = "diagnosis"
+    n_examples: int
+    draws: int
+    zero_gradients: float
+    nonfinite_gradients: float
+    probes: list[ProbeOutcome]
+
+
+class SurfaceOutcome(Frozen):
+    """A grid of losses around one test example, in the artifact's `surface.safetensors` (see `workers.measure.loss_surface`).
+
+    `label` is the example's true class; `clean_loss` the loss at the example itself, the mean over the draws; `least_loss` and
+    `greatest_loss` are over all points and draws. `l2_norms` and `linf_norms` are the lengths of the two directions, in input units.
+    """
+
+    kind: Literal["surface"] = "surface"
+    label: int
+    clean_loss: float
+    least_loss: float
+    greatest_loss: float
+    l2_norms: tuple[float, float]
+    linf_norms: tuple[float, float]
+
+
+class Result(Frozen):
+    """A job's result. `files` holds the SHA-256 of each other file of the artifact; `seconds` is the wall time of the job's work.
+
+    `peak_memory` is the most bytes of a GPU that it held; None on a CPU, and where its passes were divided to make do with less."""
+
+    key: str
+    seconds: float
+    peak_memory: int | None = None
+    environment: Environment
+    files: dict[str, str] = {}
+    outcome: Annotated[TrainOutcome | FlagsOutcome | CraftOutcome | DiagnosisOutcome | SurfaceOutcome, Field(discriminator="kind")]
+
+
+RESULT = TypeAdapter(Result)
+
+
+def unpack_flags(packed: bytes, *, n_examples: int, draws: int) -> NDArray[np.bool_]:
+    """The boolean array of shape (draws, n_examples) whose packed bits are `packed`, each draw's in whole bytes of its own.
+
+    Raises:
+        ValueError: `packed` has another length than so many flags take.
+    """
+    a_draw = -(-n_examples // 8)
+    if len(packed) != draws * a_draw:
+        raise ValueError(f"{len(packed)} bytes of flags for {n_examples} examples in {draws} draws: must be {draws * a_draw}")
+    rows = np.frombuffer(packed, dtype=np.uint8).reshape(draws, a_draw)
+    return np.unpackbits(rows, axis=1, count=n_examples).astype(bool)

@@ -1,0 +1,121 @@
+"""Artifacts in a folder of this machine, or in one that machines share."""
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from workers.artifacts.storage.base import TEMPORARY, Check, nothing
+from workers.errors import StorageError, SupersededError
+
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
+
+
+class LocalStorage:
+    """A folder of this machine, or one that machines share. Files are flushed to disk before they appear."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def where(self, path: str = "") -> str:
+        return str(self._root / path)
+
+    def read(self, path: str) -> bytes:
+        with self._failing(path, FileNotFoundError):
+            return (self._root / path).read_bytes()
+
+    def write(self, path: str, content: bytes, *, attempt: str, check: Check = nothing) -> None:
+        with self._failing(path), self._written(path, content, attempt) as temporary:
+            check()
+            self._rename(temporary, self._root / path)
+
+    def _rename(self, temporary: Path, path: Path) -> None:
+        try:
+            temporary.replace(path)
+        except FileNotFoundError as error:
+            raise SupersededError(f"{path}: another attempt at the job has cleared away what this one was writing") from error
+
+    def create(self, path: str, content: bytes, *, attempt: str) -> bool:
+        with self._failing(path), self._written(path, content, attempt) as temporary:
+            try:
+                (self._root / path).hardlink_to(temporary)
+            except FileExistsError:
+                return False
+            except FileNotFoundError as error:
+                raise SupersededError(f"{self.where(path)}: another attempt at the job has cleared away what this one wrote") from error
+            except OSError as error:
+                if error.errno not in _NO_LINKS:
+                    raise
+                return self._create_without_links(path, content)
+        return True
+
+    def _create_without_links(self, path: str, content: bytes) -> bool:
+        """On a file system without hard links the file may stay half written if the machine dies: its reader finds that out."""
+        target = self._root / path
+        try:
+            _write_through(target, content, mode="xb")
+        except FileExistsError:
+            return False
+        except OSError:
+            target.unlink(missing_ok=True)
+            raise
+        return True
+
+    @contextmanager
+    def _written(self, path: str, content: bytes, attempt: str) -> Iterator[Path]:
+        """The content under a temporary name."""
+        target = self._root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.{attempt}{TEMPORARY}")
+        try:
+            _write_through(temporary, content, mode="wb")
+            yield temporary
+        finally:
+            with suppress(OSError):
+                temporary.unlink()
+
+    def remove(self, path: str) -> None:
+        with self._failing(path):
+            (self._root / path).unlink(missing_ok=True)
+
+    def files(self, folder: str) -> dict[str, int]:
+        with self._failing(folder):
+            return {entry.name: entry.stat().st_size for entry in _entries(self._root / folder) if entry.is_file()}
+
+    def folders(self, *, having: str | None = None) -> frozenset[str]:
+        with self._failing(""):
+            found = [entry.name for entry in _entries(self._root) if entry.is_dir(follow_symlinks=False) or having is not None]
+            return frozenset(name for name in found if having is None or Path(self._root, name, having).is_file())
+
+    def remove_folder(self, folder: str) -> None:
+        with self._failing(folder), suppress(FileNotFoundError):
+            shutil.rmtree(self._root / folder)
+
+    @contextmanager
+    def _failing(self, path: str, *passed: type[OSError]) -> Iterator[None]:
+        """Inside, what the operating system refuses is a `StorageError`, but for the `passed` errors."""
+        try:
+            yield
+        except passed:
+            raise
+        except OSError as error:
+            raise StorageError(f"{self.where(path)}: {(error.strerror or str(error)).lower()}") from error
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """What is in a folder, even if some of it is being removed meanwhile; nothing where there is none."""
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _write_through(path: Path, content: bytes, *, mode: str) -> None:
+    """Write a file down to the disk."""
+    with path.open(mode) as opened:
+        opened.write(content)
+        opened.flush()
+        os.fsync(opened.fileno())

@@ -1,0 +1,123 @@
+"""Artifacts in any store that fsspec knows: `s3://BUCKET/PREFIX`, `gs://`, `memory://`, ..."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from workers.artifacts.storage.base import TEMPORARY, Check, nothing
+from workers.errors import StorageError, UserError
+
+# In these an object appears whole; elsewhere a file is written under a temporary name and then renamed.
+_OBJECT_STORES = frozenset({"abfs", "abfss", "adl", "az", "gcs", "gs", "memory", "oci", "oss", "r2", "s3", "s3a"})
+_PACKAGES = {"s3": "'robustsweep[s3]'", "s3a": "'robustsweep[s3]'", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
+
+
+def open_filesystem(url: str) -> tuple[Any, str]:
+    """The fsspec file system of a URL, and the URL's path in it.
+
+    Raises:
+        UserError: there is no such kind of file system, its package is missing, or it refuses the URL.
+    """
+    from fsspec.core import url_to_fs
+
+    scheme = url.partition("://")[0]
+    try:
+        # Other processes write there too: a listing that is kept would be an old one.
+        filesystem, root = url_to_fs(url, use_listings_cache=False)
+    except ImportError as error:
+        wanted = f"pip install {_PACKAGES[scheme]}" if scheme in _PACKAGES else str(error)
+        raise UserError(f"{url}: the package for {scheme}:// is not installed: {wanted}") from error
+    except ValueError as error:
+        legal = "give a path, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, or another URL that fsspec knows"
+        raise UserError(f"{url}: {_first_line(error)}; {legal}") from error
+    return filesystem, str(root).rstrip("/")
+
+
+class FsspecStorage:
+    """Files below one URL."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+        self._filesystem, self._root = open_filesystem(url)
+        self._appears_whole = url.partition("://")[0] in _OBJECT_STORES
+
+    def where(self, path: str = "") -> str:
+        return f"{self._url}/{path}" if path else self._url
+
+    def _path(self, path: str) -> str:
+        return f"{self._root}/{path}" if path else self._root
+
+    def read(self, path: str) -> bytes:
+        with self._failing(path, FileNotFoundError):
+            content: bytes = self._filesystem.cat_file(self._path(path))
+            return content
+
+    def write(self, path: str, content: bytes, *, attempt: str, check: Check = nothing) -> None:
+        if self._appears_whole:
+            check()
+            with self._failing(path):
+                self._filesystem.pipe_file(self._path(path), content)
+            return
+        folder, _, name = path.rpartition("/")
+        temporary = f"{folder}/.{name}.{attempt}{TEMPORARY}"
+        try:
+            with self._failing(path):
+                self._make_folder(path)
+                self._filesystem.pipe_file(self._path(temporary), content)
+            check()
+            with self._failing(path):
+                self._filesystem.mv(self._path(temporary), self._path(path))
+        finally:
+            self.remove(temporary)
+
+    def create(self, path: str, content: bytes, *, attempt: str) -> bool:  # noqa: ARG002 (nothing is written under another name)
+        """Most object stores make sure of it that only one creates a file; where one does not, the last writer's stays, whole."""
+        try:
+            with self._failing(path, FileExistsError):
+                self._make_folder(path)
+                self._filesystem.pipe_file(self._path(path), content, mode="create")
+        except FileExistsError:
+            return False
+        return True
+
+    def _make_folder(self, path: str) -> None:
+        """Make the file's folder, where there are such things (of an object store one would make the bucket)."""
+        if not self._appears_whole:
+            self._filesystem.makedirs(self._path(path.rpartition("/")[0]), exist_ok=True)
+
+    def remove(self, path: str) -> None:
+        with self._failing(path, FileNotFoundError), suppress(FileNotFoundError):
+            self._filesystem.rm_file(self._path(path))
+
+    def files(self, folder: str) -> dict[str, int]:
+        return {name: size for name, size in self._found(folder).items() if "/" not in name}
+
+    def folders(self, *, having: str | None = None) -> frozenset[str]:
+        found = (path.split("/") for path in self._found(""))
+        return frozenset(parts[0] for parts in found if len(parts) == 2 and having in (None, parts[1]))  # noqa: PLR2004 (FOLDER/NAME)
+
+    def remove_folder(self, folder: str) -> None:
+        with self._failing(folder, FileNotFoundError), suppress(FileNotFoundError):
+            self._filesystem.rm(self._path(folder), recursive=True)
+
+    def _found(self, folder: str) -> dict[str, int]:
+        """The sizes of all files below a folder, by their path from it."""
+        with self._failing(folder, FileNotFoundError), suppress(FileNotFoundError):
+            start = len(self._path(folder)) + 1
+            found = self._filesystem.find(self._path(folder), detail=True)
+            return {path[start:]: int(info["size"] or 0) for path, info in found.items()}
+        return {}
+
+    @contextmanager
+    def _failing(self, path: str, *passed: type[OSError]) -> Iterator[None]:
+        """Inside, whatever the file system or the network does is a `StorageError`, but for the `passed` errors."""
+        try:
+            yield
+        except Exception as error:
+            if isinstance(error, passed):
+                raise
+            raise StorageError(f"{self.where(path)}: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).strip().splitlines()[0]

@@ -1,0 +1,192 @@
+"""Accuracy, example by example, of a network under fresh sketches: clean, attacked, or on examples made before."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from workers.attacks import UNIT, Bounds, Memory, can_be_remembered, check_examples, chosen_attack, pose, remembered_step
+from workers.data.device_split import DeviceSplit
+from workers.errors import JobError
+from workers.measure.resumable_loop import Course, Found
+from workers.measure.snr import median_snr, snr_db
+from workers.models import Network
+from workers.spec.attack import AttackSettings
+from workers.spec.fields import NormName
+
+_CHECKED, _DRAWS = 8, 8
+Perturb = Callable[[slice, Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Whether each example was classified right in each draw, (draws, examples), and how loud waveforms were over their perturbations
+    (median, in dB; None where that was not measured)."""
+
+    correct: NDArray[np.bool_]
+    snr_db: float | None = None
+
+
+def evaluated(
+    network: Network,
+    data: DeviceSplit,
+    *,
+    batch_size: int,
+    draws: int = 1,
+    perturb: Perturb | None = None,
+    loudness: bool = False,
+    course: Course = Course(),  # noqa: B008 (a frozen value)
+) -> Evaluated:
+    """How `network` classifies each example in each of `draws` forward passes.
+
+    The examples of a batch are made once; each pass over them is under fresh draws, none of which the attacker has seen.
+
+    Args:
+        network: in eval mode, its sketch seeded.
+        data: the examples on the network's device.
+        batch_size: examples that share a draw; part of the result's meaning for a randomised net.
+        draws: how often each example is evaluated.
+        perturb: makes adversarial examples of (the batch's place, inputs, labels); None evaluates clean examples.
+        loudness: whether to measure how loud inputs are over their perturbations.
+        course: whom to tell, and where to save, how far it is.
+    """
+
+    def compute(place: slice, inputs: Tensor, labels: Tensor) -> Found:
+        examples = inputs if perturb is None else perturb(place, inputs, labels)
+        found = {"correct": _judged(network, examples, labels, draws=draws).cpu()}
+        return found | {"snr_db": snr_db(examples, inputs).cpu()} if loudness else found
+
+    found = course.through(data, compute, batch_size=batch_size)
+    return Evaluated(found["correct"].T.numpy(), median_snr(found["snr_db"]) if loudness else None)
+
+
+def correct_flags(
+    network: Network, data: DeviceSplit, *, batch_size: int, draws: int = 1, perturb: Perturb | None = None
+) -> NDArray[np.bool_]:
+    """Which examples `network` classifies right in each of `draws` forward passes, (draws, examples); see `evaluated`."""
+    return evaluated(network, data, batch_size=batch_size, draws=draws, perturb=perturb).correct
+
+
+@torch.no_grad()
+def _judged(network: Network, examples: Tensor, labels: Tensor, *, draws: int) -> Tensor:
+    """Whether each example is classified right, draw by draw, (batch, draws)."""
+    return torch.stack([network(examples).argmax(dim=1) == labels for _ in range(draws)], dim=1)
+
+
+def attacker(network: Network, settings: AttackSettings, *, generator: torch.Generator, memory: Memory | None = None) -> Perturb:
+    """The attack as a function for `correct_flags`; the network's parameters must be frozen.
+
+    Args:
+        network: the attacked net, in eval mode.
+        settings: the attack.
+        generator: of everything that the attack draws, on the network's device.
+        memory: of this net's clean gradients over batches of this size, for FGSM at several epsilons; it is not used while the net
+            is randomised.
+
+    Raises:
+        UserError: settings that cannot be for such a network (when the function is called).
+    """
+    attack = chosen_attack(settings)
+
+    def perturb(place: slice, inputs: Tensor, labels: Tensor) -> Tensor:
+        randomness = network.randomness
+        with network.sign_gradient(settings.sign_gradient):
+            if memory is not None and randomness == "none" and can_be_remembered(settings):
+                posed = pose(network, inputs, labels, settings=settings, generator=generator, bounds=network.bounds)
+                examples = remembered_step(posed, memory, place=place)
+            else:
+                examples = attack(
+                    network, inputs, labels, settings=settings, generator=generator, bounds=network.bounds, randomness=randomness
+                )
+        check_examples(examples, inputs, epsilon=settings.epsilon, bounds=network.bounds, norm=settings.norm)
+        return examples
+
+    return perturb
+
+
+def replayer(examples: Tensor, *, epsilon: float, bounds: Bounds = UNIT, norm: NormName = "linf") -> Perturb:
+    """Examples made before, (all examples, *shape), as a function for `correct_flags`."""
+
+    def perturb(place: slice, inputs: Tensor, labels: Tensor) -> Tensor:  # noqa: ARG001
+        chosen = examples[place].to(inputs.device)
+        check_examples(chosen, inputs, epsilon=epsilon, bounds=bounds, norm=norm)
+        return chosen
+
+    return perturb
+
+
+def craft(
+    network: Network,
+    data: DeviceSplit,
+    settings: AttackSettings,
+    *,
+    batch_size: int,
+    generator: torch.Generator,
+    memory: Memory | None = None,
+    course: Course = Course(),  # noqa: B008 (a frozen value)
+) -> tuple[Tensor, float]:
+    """Adversarial examples on the network's full weights, on the CPU, and their largest distance in input units.
+
+    Raises:
+        JobError: with its full weights the network is still random, or an example is not legal.
+    """
+    perturb = attacker(network, settings, generator=generator, memory=memory)
+
+    def compute(place: slice, inputs: Tensor, labels: Tensor) -> Found:
+        return {"examples": perturb(place, inputs, labels).cpu()}
+
+    with network.full_weights():
+        _require_equal_passes(network, data)
+        examples = course.through(data, compute, batch_size=batch_size)["examples"]
+    clean = torch.cat([inputs.cpu() for _, inputs, _ in batches(data, batch_size)])
+    return examples, check_examples(examples, clean, epsilon=settings.epsilon, bounds=network.bounds, norm=settings.norm)
+
+
+@torch.no_grad()
+def _require_equal_passes(network: Network, data: DeviceSplit) -> None:
+    """Check, inside `full_weights`, that nothing is random any more.
+
+    Raises:
+        JobError: forward passes on equal inputs differ, or are not finite (which would never be equal).
+    """
+    inputs, _ = data.batch(slice(0, _CHECKED))
+    first = _finite(network(inputs))
+    if any(not torch.equal(network(inputs), first) for _ in range(_DRAWS)):
+        raise JobError(f"{_named(network)}: repeated forward passes with full weights differ; the sketch or the defence is still live")
+
+
+def require_sketch(network: Network, data: DeviceSplit) -> None:
+    """Check that the network is random where it should be, theta < 1 or a randomised defence, and nowhere else: forward passes on
+    equal inputs must differ, or be equal.
+
+    Raises:
+        JobError: they are not as they should be, or not finite (NaN would pass for a live sketch).
+    """
+    inputs, _ = data.batch(slice(0, _CHECKED))
+    random = network.randomised
+    with torch.no_grad():
+        first = _finite(network(inputs))
+        # Two draws of a small net may well be equal; nine are not.
+        differ = any(not torch.equal(network(inputs), first) for _ in range(_DRAWS if random else 1))
+    if differ != random:
+        raise JobError(f"{_named(network)}: repeated forward passes {'differ' if differ else 'are all equal'}")
+
+
+def _finite(logits: Tensor) -> Tensor:
+    if not logits.isfinite().all():
+        raise JobError("the network's logits are not finite: its training has diverged; try a smaller learning_rate")
+    return logits
+
+
+def _named(network: Network) -> str:
+    return f"theta={network.sketch.theta}{network.defence.label}"
+
+
+def batches(data: DeviceSplit, batch_size: int) -> Iterator[tuple[slice, Tensor, Tensor]]:
+    """The place, the inputs and the labels of each batch, in order."""
+    for start in range(0, len(data), batch_size):
+        place = slice(start, start + batch_size)
+        yield place, *data.batch(place)

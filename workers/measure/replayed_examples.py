@@ -1,0 +1,53 @@
+"""Adversarial examples that were made beforehand: whether they are what an attack says they are. Reads specs, no tensors."""
+
+from workers.artifacts.artifacts import Artifacts
+from workers.errors import ArtifactError
+from workers.spec.attack import AttackSettings
+from workers.spec.job import AttackSpec, CraftSpec
+
+
+def require_fitting_examples(artifacts: Artifacts, spec: AttackSpec, *, model: str, examples: str, source: str) -> None:
+    """Check that examples were made as the attack says, of the test examples that the attacked model is evaluated on.
+
+    Whatever else would go unnoticed here: examples of another data set of the same shape lie outside the ball and are found out, but
+    those of another attack, model or number of steps lie in it too.
+
+    Args:
+        artifacts: where the jobs are.
+        spec: the attack.
+        model: the key of the attacked model's job.
+        examples: the key of the job that made the examples.
+        source: the key of the job of the model that they must have been made on.
+
+    Raises:
+        ArtifactError: they were not, or one of the jobs is missing or of another stage.
+    """
+    job = artifacts.job(examples)
+    if not isinstance(job.spec, CraftSpec):
+        raise ArtifactError(f"job {examples}: a {job.stage} job has no examples")
+    facts = {
+        "made on": (f"model {job.parents.get('model')}", f"model {source}"),
+        "of": (_first(job.spec), _first(spec)),
+        "from": (_data(artifacts, source), _data(artifacts, model)),
+        "by": (_settings(job.spec.attack, spec.attack), _settings(spec.attack, job.spec.attack)),
+    }
+    for what, (found, expected) in facts.items():
+        if found != expected:
+            raise ArtifactError(f"job {examples}: its examples do not fit the attack: {what} {found}, not {expected}")
+
+
+def _settings(attack: AttackSettings, other: AttackSettings) -> str:
+    """The attack's settings that the other one has otherwise, in words; how an epsilon was written is none."""
+    values = attack.model_dump(exclude={"epsilon_literal"}).items()
+    return " ".join(f"{name}={value}" for name, value in values if value != getattr(other, name))
+
+
+def _first(spec: CraftSpec | AttackSpec) -> str:
+    examples = spec.evaluation.examples
+    return "all test examples" if examples is None else f"the first {examples} test examples"
+
+
+def _data(artifacts: Artifacts, model: str) -> str:
+    """What the test split of a model's data set is determined by."""
+    data = artifacts.model(model).data
+    return f"{data.name} ({data.split_lists} lists)"

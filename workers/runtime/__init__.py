@@ -1,0 +1,1 @@
+"""How a worker runs one job: stages, memory, seeds, environment."""

@@ -1,0 +1,104 @@
+"""Run one job: read its parents' artifacts, compute, write its own. The same function under Ray, in process and on the command line."""
+
+import secrets
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from workers.artifacts.artifacts import Artifacts, JobFolder
+from workers.artifacts.results import Result
+from workers.data.remote import DataRoot
+from workers.errors import ArtifactError, ShortOfMemoryError, SupersededError, UserError
+from workers.measure.resumable_loop import SAVE_SECONDS, ProgressFile
+from workers.progress import Report, say_nothing
+from workers.runtime.environment import record_environment
+from workers.runtime.memory import is_shortage, keep_within, most_taken, shortage
+from workers.runtime.stages import Computed, Room, compute
+from workers.spec.job import Job, TrainSpec
+from workers.train import Checkpoint
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where a worker finds and leaves things, and with what it computes; nothing here changes a result's meaning.
+
+    `artifacts` is a folder or a URL of fsspec, `data_root` too (a URL's files are kept on this machine, see `workers.data.remote`).
+    Unfinished evaluations, attacks and craftings are saved after a batch, at most every `save_seconds`. Of a GPU a job takes no more
+    memory than its `gpu_share`; where that is short, `examples_per_pass` divides passes through the net, but no training's.
+    """
+
+    artifacts: str | Path
+    data_root: DataRoot = None
+    device: str = "cpu"
+    threads: int = 1
+    save_seconds: float = SAVE_SECONDS
+    gpu_share: float = 1.0
+    examples_per_pass: int | None = None
+
+
+def run(job: Job, settings: Settings, *, attempt: str = "local", report: Report = say_nothing) -> Result:
+    """Run `job` and leave its artifact; a job that has a result already is not computed again.
+
+    Args:
+        job: the job; its parents' artifacts must be there.
+        settings: places, device (`cpu`, `cuda`), CPU threads.
+        attempt: a name for this execution, part of its temporary files' names; what makes it unlike any other is added here.
+        report: called after every training epoch, and after every batch of an evaluation, an attack or a crafting.
+
+    Raises:
+        ArtifactError: a parent's artifact is missing or corrupt.
+        DataError: the data set is missing or corrupt.
+        JobError: the job's result cannot be trusted.
+        ShortOfMemoryError: the job needs more memory than there is for it.
+        StorageError: artifacts cannot be read or written.
+        SupersededError: the job was given to another attempt meanwhile, which is not done yet.
+    """
+    artifacts = Artifacts(settings.artifacts)
+    with suppress(ArtifactError):
+        return artifacts.result(job.key)
+    try:
+        folder = artifacts.folder(job.key, attempt=f"{attempt}-{secrets.token_hex(4)}")
+        return _compute(job, settings, artifacts, folder, report)
+    except SupersededError:
+        with suppress(ArtifactError):
+            return artifacts.result(job.key)
+        raise
+
+
+def _device(name: str) -> torch.device:
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise UserError(f"device {name}: PyTorch {torch.__version__} sees no GPU here; use cpu")
+    return torch.device(name)
+
+
+def _compute(job: Job, settings: Settings, artifacts: Artifacts, folder: JobFolder, report: Report) -> Result:
+    torch.set_num_threads(settings.threads)
+    device = _device(settings.device)
+    started = time.perf_counter()
+    folder.begin(job)
+    room = Room(job, artifacts, folder, settings.data_root, device, settings.save_seconds, settings.examples_per_pass)
+    keep_within(device, share=settings.gpu_share)
+    outcome, files = _computed(room, settings, report)
+    peak = most_taken(device) if settings.examples_per_pass is None else None
+    digests = {name: folder.write(name, content) for name, content in files.items()}
+    environment = record_environment(device, settings.threads)
+    seconds = time.perf_counter() - started
+    result = Result(key=job.key, seconds=seconds, peak_memory=peak, environment=environment, files=digests, outcome=outcome)
+    first = folder.commit(result)
+    if not (isinstance(job.spec, TrainSpec) and job.spec.is_rung):  # a rung's is what others go on from
+        Checkpoint(folder).discard()
+    ProgressFile(folder).discard()
+    return first
+
+
+def _computed(room: Room, settings: Settings, report: Report) -> Computed:
+    try:
+        return compute(room, report)
+    except (MemoryError, RuntimeError) as error:
+        if not is_shortage(error):
+            raise
+        said = shortage(room.job, room.device, share=settings.gpu_share, examples_per_pass=settings.examples_per_pass)
+        raise ShortOfMemoryError(said) from error

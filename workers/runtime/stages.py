@@ -1,0 +1,256 @@
+"""What each stage of a job computes: from its parents' artifacts to an outcome and the files to keep."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor
+
+from workers.artifacts.artifacts import Artifacts, JobFolder
+from workers.artifacts.results import CraftOutcome, DiagnosisOutcome, EpochRecord, FlagsOutcome, SurfaceOutcome, TrainOutcome
+from workers.attacks import Memory
+from workers.data import DATASETS, source
+from workers.data.device_split import DeviceSplit
+from workers.data.remote import DataRoot
+from workers.data.remote import load as load_data
+from workers.errors import JobError, UserError
+from workers.measure.diagnose import diagnose
+from workers.measure.evaluate import attacker, craft, evaluated, replayer, require_sketch
+from workers.measure.loss_surface import drawn_gradient, explore, full_gradient, plane
+from workers.measure.replayed_examples import require_fitting_examples
+from workers.measure.resumable_loop import SAVE_SECONDS, Course, ProgressFile
+from workers.models import Network, build, decomposed
+from workers.progress import Report
+from workers.runtime.seeding import derive_seed
+from workers.spec.compatibility import DATASET_KINDS, Kind
+from workers.spec.fields import CRAFTED, DatasetName, SplitLists
+from workers.spec.job import AttackSpec, CraftSpec, DataSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, Job, SurfaceSpec, TrainSpec
+from workers.train import Checkpoint, train
+
+_MODEL, _EXAMPLES, _SURFACE = "model.safetensors", "examples.safetensors", "surface.safetensors"
+Computed = tuple[TrainOutcome | FlagsOutcome | CraftOutcome | DiagnosisOutcome | SurfaceOutcome, dict[str, bytes]]
+
+
+def compute(room: "Room", report: Report) -> Computed:
+    """The job's outcome, and the content of its files by name."""
+    match room.job.spec:
+        case TrainSpec() as spec:
+            return _defend(room, spec) if spec.stage == "defend" else _train(room, spec, report)
+        case EvaluateSpec() as spec:
+            return _evaluate(room, spec, report)
+        case CraftSpec() as spec:
+            return _craft(room, spec, report)
+        case AttackSpec() as spec:
+            return _attack(room, spec, report)
+        case DiagnoseSpec() as spec:
+            return _diagnose(room, spec)
+        case SurfaceSpec() as spec:
+            return _surface(room, spec)
+
+
+@dataclass(frozen=True)
+class Room:
+    """A job with what it needs at hand."""
+
+    job: Job
+    artifacts: Artifacts
+    folder: JobFolder
+    data_root: DataRoot
+    device: torch.device
+    save_seconds: float = SAVE_SECONDS
+    examples_per_pass: int | None = None
+
+    def seed(self, purpose: str) -> int:
+        return derive_seed(self.job.trunk_key, purpose)
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """Where the training is saved, and taken up where there is something to take up: here, or in an earlier rung's folder."""
+        earlier = None if self.job.resumes is None else self.artifacts.folder(self.job.resumes.key)
+        return Checkpoint(self.folder, owner=self.job.trunk_key, earlier=earlier)
+
+    def parent(self, role: str) -> str:
+        """The key of the parent in this role."""
+        if role not in self.job.parents:
+            raise UserError(f"job {self.job.key}: its stage {self.job.stage} needs a parent in role {role!r}, and it has none")
+        return self.job.parents[role]
+
+    def generator(self, purpose: str) -> torch.Generator:
+        return torch.Generator(self.device).manual_seed(self.seed(purpose))
+
+    def trained(self, evaluation: EvaluationSpec) -> tuple[Network, DeviceSplit]:
+        """The parent model, frozen, in eval mode and freshly seeded for this job, and the examples to evaluate."""
+        network, data = self.network(self.parent("model"))
+        network.seed(self.seed("sketch"))
+        split = _load_split(data.name, data.split_lists, "test", evaluation.examples, self.data_root, self.device)
+        require_sketch(network, split)
+        network.seed(self.seed("sketch"))
+        return network, split
+
+    def network(self, key: str) -> tuple[Network, DataSpec]:
+        """A trained model, frozen and in eval mode, by its job key, and the data that it was trained on."""
+        network, data = _load_network(self.artifacts.url, key, self._weights(key), self.device)
+        network.examples_at_once = self.examples_per_pass  # of every job that finds it in this process
+        return network, data
+
+    def _weights(self, key: str) -> str:
+        """The SHA-256 of a trained model's weights: a model that was lost and trained again on a GPU may differ in its last bits."""
+        return self.artifacts.result(key).files.get(_MODEL, "")
+
+    @property
+    def kind(self) -> Kind:
+        """What the parent model takes."""
+        _, data = self.network(self.parent("model"))
+        return DATASET_KINDS[data.name]
+
+    def course(self, network: Network, report: Report, **generators: torch.Generator) -> Course:
+        """The job's way through its examples, resumed where an earlier attempt left it; the network's own generator is one of them."""
+        if network.sketch.generator is not None:
+            generators["sketch"] = network.sketch.generator
+        return Course(self.job.key, generators, report, ProgressFile(self.folder), self.save_seconds)
+
+    def memory(self, evaluation: EvaluationSpec) -> Memory:
+        """The clean gradients that this process already has of the parent model, full weights, for this evaluation."""
+        key = self.parent("model")
+        return _clean_gradients((self.artifacts.url, self.data_root, key, self._weights(key), evaluation, self.device))
+
+
+def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
+    split = _load_split(spec.data.name, spec.data.split_lists, "train", spec.data.train_examples, room.data_root, room.device)
+    network = _untrained(room, spec)
+    network.to(room.device).seed(room.seed("sketch"))
+    attack = None if spec.training.adversarial_training == "none" else room.generator("attack")
+    order, checkpoint = room.generator("order"), room.checkpoint
+    history = train(network, split, spec.training, order=order, checkpoint=checkpoint, report=report, attack=attack, until=spec.until)
+    if not all(tensor.isfinite().all() for tensor in network.state_dict().values()):
+        raise JobError("the last epoch left weights that are not finite; try a smaller learning_rate")
+    return _trained(network, history, resumed=checkpoint.resumed)
+
+
+def _defend(room: Room, spec: TrainSpec) -> Computed:
+    """The parent's weights as they are: what is new is the defence that everyone who loads this job's model finds around it."""
+    return _trained(_untrained(room, spec), [])
+
+
+def _trained(network: Network, history: list[EpochRecord], *, resumed: str | None = None) -> Computed:
+    n_parameters = sum(parameter.numel() for parameter in network.parameters())
+    weights = save({name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()})
+    return TrainOutcome(history=history, ranks=network.ranks(), n_parameters=n_parameters, resumed=resumed), {_MODEL: weights}
+
+
+def _untrained(room: Room, spec: TrainSpec) -> Network:
+    """The network as its training begins, on the CPU."""
+    info = DATASETS[spec.data.name].info
+    if spec.stage == "pretrain":
+        return build(spec.model, info, seed=room.seed("weights"), defence=spec.defence)
+    parent, weights = _stored(room.artifacts, room.parent("weights"))
+    dense = spec.model.tensorized and not parent.model.tensorized
+    network = build(parent.model, info, seed=0) if dense else build(spec.model, info, seed=0, defence=spec.defence)
+    network.load_state_dict(weights)
+    return decomposed(network, spec.model, info, defence=spec.defence) if dense else network
+
+
+def _stored(artifacts: Artifacts, key: str) -> tuple[TrainSpec, dict[str, Tensor]]:
+    """How a model was trained, and its weights, by its job key."""
+    return artifacts.model(key), load(artifacts.read(key, _MODEL))
+
+
+def _evaluate(room: Room, spec: EvaluateSpec, report: Report) -> Computed:
+    network, split = room.trained(spec.evaluation)
+    course = room.course(network, report)
+    found = evaluated(network, split, batch_size=spec.evaluation.batch_size, draws=spec.evaluation.draws, course=course)
+    return FlagsOutcome.pack(found.correct), {}
+
+
+def _craft(room: Room, spec: CraftSpec, report: Report) -> Computed:
+    network, split = room.trained(spec.evaluation)
+    start, memory = room.generator("start"), room.memory(spec.evaluation)
+    course = room.course(network, report, start=start)
+    examples, distance = craft(
+        network, split, spec.attack, batch_size=spec.evaluation.batch_size, generator=start, memory=memory, course=course
+    )
+    return CraftOutcome(n_examples=len(split), max_perturbation=distance), {_EXAMPLES: save({"examples": examples})}
+
+
+def _attack(room: Room, spec: AttackSpec, report: Report) -> Computed:
+    network, split = room.trained(spec.evaluation)
+    start = room.generator("start")
+    if spec.knowledge in CRAFTED:
+        perturb = replayer(_crafted(room, spec), epsilon=spec.attack.epsilon, bounds=network.bounds, norm=spec.attack.norm)
+    else:
+        perturb = attacker(network, spec.attack, generator=start, memory=room.memory(spec.evaluation))
+    found = evaluated(
+        network,
+        split,
+        batch_size=spec.evaluation.batch_size,
+        draws=spec.evaluation.draws,
+        perturb=perturb,
+        loudness=room.kind == "audio",
+        course=room.course(network, report, start=start),
+    )
+    return FlagsOutcome.pack(found.correct, snr_db=found.snr_db), {}
+
+
+def _crafted(room: Room, spec: AttackSpec) -> Tensor:
+    """The examples that the attack replays, (examples, *shape), on the CPU."""
+    key = room.parent("examples")
+    require_fitting_examples(room.artifacts, spec, model=room.parent("model"), examples=key, source=_source(room, spec))
+    return load(room.artifacts.read(key, _EXAMPLES))["examples"]
+
+
+def _source(room: Room, spec: AttackSpec) -> str:
+    """The key of the model on which the attack's examples were made."""
+    model = room.parent("model")
+    if spec.knowledge != "transfer":
+        return model
+    if room.parent("source") == model:
+        raise UserError(f"job {room.job.key}: knowledge=transfer: its source is the attacked model itself, which is knowledge=omniscient")
+    return room.parent("source")
+
+
+def _diagnose(room: Room, spec: DiagnoseSpec) -> Computed:
+    network, split = room.trained(EvaluationSpec(examples=spec.diagnosis.examples))
+    return diagnose(network, split, spec.diagnosis, seeds=room.seed), {}
+
+
+def _surface(room: Room, spec: SurfaceSpec) -> Computed:
+    settings = spec.surface
+    network, split = room.trained(EvaluationSpec(examples=settings.example + 1))
+    example, label = split.batch(slice(settings.example, None))
+    seeds = [room.seed(f"draw {draw}") for draw in range(settings.draws)]
+    source = room.parent("direction" if settings.direction == "theta_one" else "model")
+    if settings.direction == "theta_one":
+        gradient = full_gradient(room.network(source)[0], example, label)
+    else:
+        gradient = drawn_gradient(network, example, label, seeds=seeds)
+    # The y axis hangs on the net that gives the x axis, and on nothing else: every theta has the same plane.
+    generator = torch.Generator().manual_seed(derive_seed(source, f"plane {settings.example}"))
+    directions = plane(gradient, norm=settings.norm, generator=generator)
+    found = explore(network, example, label, directions=directions, settings=settings, seeds=seeds)
+    return found.outcome(), {_SURFACE: save(found.tensors())}
+
+
+@lru_cache(maxsize=4)
+def _load_network(url: str, key: str, digest: str, device: torch.device) -> tuple[Network, DataSpec]:  # noqa: ARG001 (of the cache's key)
+    """A trained model by its job key; the last few stay in this process, since Ray reuses it for job after job."""
+    spec, weights = _stored(Artifacts(url), key)
+    network = build(spec.model, DATASETS[spec.data.name].info, seed=0, defence=spec.defence)
+    network.load_state_dict(weights)
+    return network.to(device).eval().requires_grad_(False), spec.data
+
+
+@lru_cache(maxsize=1)
+def _clean_gradients(owner: tuple[Hashable, ...]) -> Memory:  # noqa: ARG001 (the cache's key)
+    """An empty memory, and the same one again until another owner comes: jobs that differ in epsilon come one after the other."""
+    return {}
+
+
+@lru_cache(maxsize=4)
+def _load_split(name: DatasetName, lists: SplitLists, split: str, count: int | None, root: DataRoot, device: torch.device) -> DeviceSplit:
+    dataset = load_data(source(name, lists), root)
+    chosen = dataset.train if split == "train" else dataset.test
+    if count is not None and count > len(chosen):
+        raise UserError(f"{name}: {count} {split} examples asked for: there are {len(chosen)}")
+    return DeviceSplit.put(chosen.first(count), device)

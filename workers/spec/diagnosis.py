@@ -1,0 +1,100 @@
+"""What is measured of a model to find out whether its robustness is real, every setting resolved. Imports neither torch nor Ray."""
+
+from typing import Any, Literal, NamedTuple, Self, get_args
+
+from pydantic import model_validator
+
+from workers.spec.attack import AttackSettings, settled
+from workers.spec.fields import AttackName, Count, Frozen, Positive, SignGradientName
+
+ProbeName = Literal["noise", "fgsm", "pgd", "pgd_longer", "pgd_margin", "eot_pgd", "square", "unbounded"]
+ProbeKnowledge = Literal["eot", "randomized"]
+PROBES: tuple[ProbeName, ...] = get_args(ProbeName)
+STRIDE = 2.5
+"""How often over the steps of a PGD could walk through the radius of its ball (Madry et al., 2018): from any start it can reach any end."""
+
+
+class DiagnosisSettings(Frozen):
+    """A diagnosis: the first `examples` of the fixed balanced order, attacked at `epsilon` in ways that a sound net tells apart.
+
+    `epsilon` is an l-infinity one in input units. `steps` are PGD's, `more_steps` those of the PGD that must not gain any more, and
+    `queries` Square's. On a randomised net `eot_samples` fresh draws are averaged in each gradient of the adaptive attacker, points
+    are compared over `selection_draws`, and what attacks made is evaluated on `draws` fresh draws; on a deterministic net all three
+    are 1. `sign_gradient` is what a binary net's sign is differentiated as; other nets have `identity`.
+    """
+
+    examples: Count = 100
+    batch_size: Count = 50
+    epsilon: Positive
+    epsilon_literal: str
+    steps: Count = 20
+    more_steps: Count = 60
+    eot_samples: Count = 10
+    selection_draws: Count = 4
+    queries: Count = 200
+    draws: Count = 10
+    sign_gradient: SignGradientName = "identity"
+
+    @model_validator(mode="after")
+    def _takes_more_steps(self) -> Self:
+        require_more(self.steps, self.more_steps)
+        return self
+
+
+def require_more(steps: int, more_steps: int) -> None:
+    """Check that the longer attack is longer.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if more_steps <= steps:
+        raise ValueError(f"more_steps={more_steps}: must be more than steps, which is {steps}")
+
+
+class Probe(NamedTuple):
+    """One attack of a diagnosis."""
+
+    name: ProbeName
+    attack: AttackSettings
+    knowledge: ProbeKnowledge
+
+
+def probes(settings: DiagnosisSettings, *, half_range: float, randomised: bool) -> list[Probe]:
+    """The attacks of a diagnosis, from the weakest on.
+
+    The `unbounded` one may change every value by `half_range`, half of the input range: any input can be made the range's middle,
+    in which nothing is to be seen. It is PGD as it is at `epsilon`, adaptive on a randomised net.
+    """
+    plain, best = _Maker(settings), _Maker(settings, eot=randomised)
+    return [
+        plain("noise"),
+        plain("fgsm"),
+        plain("pgd"),
+        plain("pgd_longer", "pgd", steps=settings.more_steps),
+        plain("pgd_margin", "pgd", loss="margin"),
+        *([best("eot_pgd", "pgd")] if randomised else []),
+        plain("square", steps=settings.queries),
+        best("unbounded", "pgd", epsilon=half_range, epsilon_literal=f"{half_range:g}"),
+    ]
+
+
+class _Maker:
+    """Makes probes with what a diagnosis says of all of them."""
+
+    def __init__(self, settings: DiagnosisSettings, *, eot: bool = False) -> None:
+        self._knowledge: ProbeKnowledge = "eot" if eot else "randomized"
+        self._given = {
+            "epsilon": settings.epsilon,
+            "epsilon_literal": settings.epsilon_literal,
+            "steps": settings.steps,
+            "random_start": False,
+            "selection_draws": settings.selection_draws,
+            "eot_samples": settings.eot_samples if eot else 1,
+            "sign_gradient": settings.sign_gradient,
+        }
+
+    def __call__(self, name: ProbeName, attack: AttackName | None = None, **given: Any) -> Probe:
+        values = {"name": attack or name, **self._given, **given}
+        values["abs_stepsize"] = STRIDE * values["epsilon"] / values["steps"]
+        chosen = AttackSettings(**values | settled(AttackSettings.model_construct(**values)))
+        return Probe(name, chosen, self._knowledge)

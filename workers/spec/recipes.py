@@ -1,0 +1,132 @@
+"""Training recipes: named sets of settings by the kind of data. Resolved while planning; a job's spec holds every value itself."""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+from workers.spec.compatibility import DATASET_KINDS, Kind
+from workers.spec.fields import DatasetName, Recipe
+from workers.spec.training import TrainingSpec
+
+AUGMENTATION: dict[Recipe, dict[DatasetName, dict[str, Any]]] = {
+    "custom": {"cifar10": {"horizontal_flip": True}},
+    "paper": {"cifar10": {"horizontal_flip": True}},
+    "fast": {"cifar10": {"horizontal_flip": True, "crop_padding": 4}},
+}
+"""A mirrored photograph is a photograph; a mirrored digit or sound is none. The paper crops nothing."""
+
+RECIPES: dict[Recipe, dict[Kind, dict[str, Any]]] = {
+    # The specs' own defaults; the number of epochs is the space's.
+    "custom": {"image": {}, "audio": {}},
+    # What the paper states. It states neither a batch size nor, for audio, a weight decay.
+    "paper": {
+        "image": {
+            "epochs": 350,
+            "learning_rate": 0.1,
+            "momentum": 0.9,
+            "weight_decay": 1e-6,
+            "schedule": "step",
+            "milestones": (150, 250),
+            "gamma": 0.1,
+        },
+        "audio": {
+            "epochs": 50,
+            "optimizer": "adam",
+            "learning_rate": 0.01,
+            "weight_decay": 0.0,
+            "schedule": "step",
+            "milestones": (25, 35),
+            "gamma": 0.1,
+        },
+    },
+    # Super-convergence (Smith & Topin, 2019) with the settings of fast CIFAR-10 training.
+    "fast": {
+        "image": {
+            "epochs": 30,
+            "batch_size": 256,
+            "learning_rate": 0.2,
+            "momentum": 0.9,
+            "nesterov": True,
+            "weight_decay": 5e-4,
+            "schedule": "one_cycle",
+            "precision": "auto",
+            "label_smoothing": 0.1,
+        },
+        "audio": {
+            "epochs": 15,
+            "optimizer": "adam",
+            "learning_rate": 0.003,
+            "weight_decay": 0.0,
+            "schedule": "one_cycle",
+            "precision": "auto",
+            "label_smoothing": 0.1,
+        },
+    },
+}
+
+BINARY: dict[Recipe, dict[Kind, dict[str, Any]]] = {
+    # Adam, with which XNOR-Net's authors train it. No weight decay, as in Bi-Real Net (Liu et al., 2018).
+    "fast": {
+        "image": {"optimizer": "adam", "learning_rate": 0.005, "weight_decay": 0.0},
+        "audio": {"optimizer": "adam", "learning_rate": 0.003, "weight_decay": 0.0},
+    },
+}
+"""What binary networks are trained with instead, laid over a recipe; the recipes that are not here train every network alike."""
+
+_IDLE_WITHOUT_ATTACK = ("adversarial_epsilon", "adversarial_steps", "adversarial_stepsize", "adversarial_alpha")
+
+
+def resolve_training(given: Mapping[str, Any], *, dataset: DatasetName, binary: bool) -> TrainingSpec:
+    """The complete settings of one training: those given, then the recipe's (for a binary network `BINARY`'s first), then the defaults.
+
+    Settings that change nothing beside the others (gamma without a step schedule) take their defaults, so that equal trainings have
+    equal keys. Milestones may be whole epochs or shares of all epochs; the spec has shares, without those that are never reached.
+
+    Args:
+        given: settings by name, `recipe` among them (default: custom); `epochs` is needed where the recipe has none.
+        dataset: the name of the data set.
+        binary: whether the network is binary.
+    """
+    spec = TrainingSpec(**_values(given, dataset, binary))
+    return spec.model_copy(update={name: TrainingSpec.model_fields[name].default for name in _idle(spec)})
+
+
+def inherit_training(training: Mapping[str, Any], given: Mapping[str, Any], *, dataset: DatasetName, binary: bool) -> dict[str, Any]:
+    """The settings given for fine-tuning over those given for training, to be resolved; milestones keep their shares of the epochs."""
+    inherited = dict(training)
+    if "milestones" in training:
+        inherited["milestones"] = _values(training, dataset, binary)["milestones"]
+    return inherited | dict(given)
+
+
+def _values(given: Mapping[str, Any], dataset: DatasetName, binary: bool) -> dict[str, Any]:
+    name, kind = given.get("recipe", "custom"), DATASET_KINDS[dataset]
+    recipe = RECIPES[name][kind] | (BINARY[name][kind] if binary and name in BINARY else {})
+    values = {**AUGMENTATION[name].get(dataset, {}), **recipe, **given}
+    # A recipe's milestones are epochs of its own number of epochs; they keep their shares when a space trains for longer or shorter.
+    of_epochs = values["epochs"] if "milestones" in given else recipe.get("epochs", values["epochs"])
+    if "milestones" in values:
+        values["milestones"] = _shares(values["milestones"], epochs=of_epochs)
+    return values
+
+
+def _shares(milestones: tuple[float | int | str, ...], *, epochs: int) -> tuple[float, ...]:
+    exact = (Fraction(milestone, epochs) if isinstance(milestone, int) else Fraction(milestone) for milestone in milestones)
+    return tuple(float(share) for share in sorted(exact) if share < 1)
+
+
+def _idle(spec: TrainingSpec) -> list[str]:
+    """The settings that have no effect beside the others."""
+    idle = [] if spec.schedule == "step" else ["milestones", "gamma"]
+    if spec.optimizer != "sgd":
+        idle += ["momentum", "nesterov"]
+    elif spec.momentum == 0:
+        idle += ["nesterov"]
+    match spec.adversarial_training:
+        case "none":
+            idle += _IDLE_WITHOUT_ATTACK
+        case "pgd":
+            idle += ["adversarial_alpha"]
+        case "r_fgsm":
+            idle += ["adversarial_steps", "adversarial_stepsize"]
+    return idle

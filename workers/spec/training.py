@@ -1,0 +1,90 @@
+"""How a network is trained, every setting resolved. Imports neither torch nor Ray."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from workers.spec.fields import (
+    AdversarialTraining,
+    Count,
+    Factor,
+    Frozen,
+    NonNegative,
+    Optimizer,
+    Positive,
+    Precision,
+    Recipe,
+    Schedule,
+    Share,
+    ShareBelowOne,
+    epsilon_fraction,
+)
+
+
+def canonical_epsilon(literal: str) -> str:
+    """The epsilon as a fraction in lowest terms, so that `8/255` and `16/510` have one key.
+
+    Raises:
+        ValueError: the literal is no number in (0, 1].
+    """
+    return str(epsilon_fraction(literal))
+
+
+def _ascending_epsilons(ends: tuple[str, str]) -> tuple[str, str]:
+    if epsilon_fraction(ends[0]) > epsilon_fraction(ends[1]):
+        raise ValueError("must be [low, high], low <= high")
+    return ends
+
+
+def _ascending(ends: tuple[int, int]) -> tuple[int, int]:
+    if ends[0] > ends[1]:
+        raise ValueError("must be [low, high], low <= high")
+    return ends
+
+
+Epsilon = Annotated[str, AfterValidator(canonical_epsilon)]
+# Not strict: a spec read from JSON as plain data has lists.
+EpsilonRange = Annotated[tuple[Epsilon, Epsilon], Field(strict=False), AfterValidator(_ascending_epsilons)]
+CountRange = Annotated[tuple[Count, Count], Field(strict=False), AfterValidator(_ascending)]
+Milestones = Annotated[tuple[ShareBelowOne, ...], Field(strict=False)]
+
+
+class TrainingSpec(Frozen):
+    """Cross-entropy under SGD or Adam; the defaults are the recipe `custom`.
+
+    `recipe` names where the values came from; it is no part of the job key. `momentum` and `nesterov` are SGD's; `weight_decay` is an L2
+    penalty under both optimisers. The learning rate follows `schedule` (see `workers.train.schedule`): `step` multiplies it by `gamma` at
+    each of `milestones`, shares of all epochs. `clip_norm` is the largest l2 norm of all gradients together (null: not clipped).
+    `precision` bf16 is autocast of the forward pass, on a GPU or a CPU (where it is rarely faster); auto is bf16 on a GPU that has it, and
+    float32 elsewhere. `channels_last` is the memory layout of image batches: the same computation with other rounding, so it is part of
+    the key. Images are mirrored at random under `horizontal_flip`, and cropped at random, to their own size, out of themselves with
+    `crop_padding` black pixels on each side (null: not cropped), which moves them by at most so many pixels.
+
+    Adversarial training replaces each batch by adversarial examples (see `workers.train.adversary`): `adversarial_epsilon`, exact
+    fractions in input units, and `adversarial_steps` are the ranges that a batch's epsilon and number of steps are drawn from;
+    `adversarial_stepsize` is in units of epsilon / steps; `adversarial_alpha` is r_fgsm's random step as a share of epsilon.
+    The default ranges end at the paper's attacks with epsilon 2/255 (2 steps) and 8/255 (10 steps).
+    """
+
+    recipe: Recipe = "custom"
+    epochs: Count
+    batch_size: Count = 128
+    optimizer: Optimizer = "sgd"
+    learning_rate: Positive = 0.1
+    momentum: Share = 0.9
+    nesterov: bool = False
+    weight_decay: NonNegative = 5e-4
+    schedule: Schedule = "one_cycle"
+    milestones: Milestones = (150 / 350, 250 / 350)
+    gamma: Factor = 0.1
+    label_smoothing: ShareBelowOne = 0.0
+    clip_norm: Positive | None = None
+    precision: Precision = "float32"
+    channels_last: bool = True
+    horizontal_flip: bool = False
+    crop_padding: Count | None = None
+    adversarial_training: AdversarialTraining = "none"
+    adversarial_epsilon: EpsilonRange = ("2/255", "8/255")
+    adversarial_steps: CountRange = (2, 10)
+    adversarial_stepsize: Positive = 2.5
+    adversarial_alpha: ShareBelowOne = 0.5
