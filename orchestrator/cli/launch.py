@@ -13,7 +13,7 @@ from workers.errors import UserError
 
 
 class ExecutorChoice(StrEnum):
-    """Where jobs run."""
+    """Place where jobs run."""
 
     ray = "ray"
     inline = "inline"

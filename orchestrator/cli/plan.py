@@ -27,7 +27,7 @@ def plan(  # noqa: PLR0913 (each is an option of the command)
         typer.Option(help="Write each job still to run to this folder as KEY.json, for `python -m workers`.", show_default=False),
     ] = None,
     estimate: Annotated[
-        bool, typer.Option("--estimate", help="Say how long it will take, by the measured times of like jobs in the database.")
+        bool, typer.Option("--estimate", help="Estimate how long it will take, from the measured times of similar jobs in the database.")
     ] = False,
     workers: Annotated[
         int | None, typer.Option(min=1, help="With --estimate: jobs at once.  [default: this machine's cores]", show_default=False)

@@ -1,4 +1,4 @@
-"""`robustsweep launch`: plan, run what has no result yet, record it, and say how it went."""
+"""`robustsweep launch`: plan, run the jobs without a result, record their results, and report the outcome."""
 
 import shlex
 import signal
@@ -47,7 +47,7 @@ EXIT_INCOMPLETE, EXIT_INTERRUPTED = 1, 130
 
 @dataclass(frozen=True)
 class LaunchOptions:
-    """What the user asked for."""
+    """Options of one launch."""
 
     space: str
     places: Places
@@ -59,7 +59,7 @@ class LaunchOptions:
     wait_for_nodes: float = 0.0  # minutes
 
     def command(self, verb: str, subject: str) -> str:
-        """The `robustsweep` command for the same places, to paste into a shell; a password in the store's URL is hidden."""
+        """Return the `robustsweep` command for the same places, to paste into a shell; a password in the store's URL is hidden."""
         words = ["robustsweep", verb, subject]
         default = Places.resolve(home=DEFAULT_HOME, store=None)
         if self.places.home != default.home:
@@ -75,15 +75,15 @@ class LaunchOptions:
 
 
 def launch(options: LaunchOptions, console: Console) -> int:
-    """Run the sweep to its end; returns the exit code: 0 all done, 1 something failed, 130 interrupted.
+    """Run the sweep to its end; return the exit code: 0 all done, 1 something failed, 130 interrupted.
 
     Raises:
-        UserError: nothing was started, for a reason that the user can mend.
+        UserError: nothing was started, for a reason that the user can fix.
     """
     if options.max_failures < 0:
         raise UserError(f"--max-failures {options.max_failures}: must be at least 0")
     if options.executor == "ray" and options.places.artifacts_url.startswith("memory://"):
-        raise UserError("--artifacts memory://: no other process sees those; only with --executor inline")
+        raise UserError("--artifacts memory://: not visible to other processes; only with --executor inline")
     if not 0 <= options.wait_for_nodes < float("inf"):
         raise UserError(f"--wait-for-nodes {options.wait_for_nodes:g}: must be at least 0, in minutes")
     check_home(options.places.home)
@@ -98,10 +98,10 @@ def launch(options: LaunchOptions, console: Console) -> int:
 
 
 def _take(options: LaunchOptions, loaded: LoadedSpace, jobs: Sequence[Job], store: Store, console: Console) -> tuple[Plan, Lease]:
-    """Plan, then take the sweep; again, should another driver have come and gone meanwhile.
+    """Plan, then take the sweep's lease; repeat if another driver has held it meanwhile.
 
     Raises:
-        UserError: another driver has it, or something is missing.
+        UserError: another driver has the lease, or something is missing.
     """
     artifacts = options.places.artifacts
     while True:
@@ -144,7 +144,7 @@ def _carry_out(options: LaunchOptions, plan: Plan, store: Store, lease: Lease, c
 
 
 def _search(options: LaunchOptions, loaded: LoadedSpace, store: Store, console: Console) -> int:
-    """Run a search, whose jobs come while it runs."""
+    """Run a search, whose jobs are created while it runs."""
     from orchestrator.search.open_search import opened_search
     from orchestrator.search.possible_jobs import foresee
 
@@ -190,7 +190,7 @@ def _ended(sweep: RunningSweep, options: LaunchOptions, name: str, recorder: Rec
 
 
 def _drive(sweep: RunningSweep, options: LaunchOptions, name: str, recorder: Recorder, console: Console, store: Store) -> bool:
-    """Run the executor; returns whether it was interrupted."""
+    """Run the executor; return whether it was interrupted."""
     try:
         with without_secrets(), shown(sweep, name=name, console=console), _stopped_by_signals(sweep, recorder):
             _executor(options, console, store).execute(sweep)
@@ -219,7 +219,7 @@ def _executor(options: LaunchOptions, console: Console, store: Store) -> Executo
 
 @contextmanager
 def _stopped_by_signals(sweep: RunningSweep, recorder: Recorder) -> Iterator[None]:
-    """Inside, Ctrl-C, SIGTERM and the loss of the lease end the sweep cleanly, wherever in Ray they are met."""
+    """End the sweep cleanly on Ctrl-C, SIGTERM and the loss of the lease, wherever in Ray they arrive."""
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
         sweep.interrupt()
@@ -262,7 +262,7 @@ def _conclude(sweep: RunningSweep, options: LaunchOptions, name: str, recorder: 
 
 
 def summary(plan: Plan) -> str:
-    """A plan in one line."""
+    """Describe a plan in one line."""
     left = {stage: plan.total(stage) - plan.done(stage) for stage in STAGES}
     to_run = ", ".join(f"{stage} {number}" for stage, number in left.items() if number)
     again = f"; {len(plan.recreated)} more again, since their files are gone or damaged" if plan.recreated else ""

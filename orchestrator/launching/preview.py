@@ -1,4 +1,4 @@
-"""`robustsweep plan`: what a launch would do, found without torch and without Ray."""
+"""`robustsweep plan`: preview of a launch, without torch and without Ray."""
 
 import os
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from workers.spec.job import JOB
 
 
 def look_ahead(space: str, overrides: Sequence[str], places: Places) -> tuple[str, Plan]:
-    """The sweep's name and its plan; a store that does not exist yet holds nothing, and is not made."""
+    """Return the sweep's name and its plan; a store that does not exist yet counts as empty, and is not made."""
     loaded = load_space(space, overrides)
     jobs = expand(loaded.space)
     check_sizes(jobs)
@@ -32,7 +32,7 @@ def look_ahead(space: str, overrides: Sequence[str], places: Places) -> tuple[st
 
 
 def estimated(plan: Plan, places: Places, *, workers: int | None) -> Estimate:
-    """How long the plan will take with so many jobs at once (None: one for each core of this machine)."""
+    """Estimate how long the plan will take with `workers` jobs at once (None: one for each core of this machine)."""
     try:
         with open_store(places.store_url, upgrade=False) as store, store.one_line():
             timings = recent_timings(store)

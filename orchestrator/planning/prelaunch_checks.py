@@ -1,4 +1,4 @@
-"""What can be known to fail before anything runs."""
+"""Checks for errors that can be found before anything runs."""
 
 from collections.abc import Iterable
 from importlib.util import find_spec
@@ -11,11 +11,11 @@ from workers.spec.job import AttackSpec, CraftSpec, DataSpec, DiagnoseSpec, Eval
 
 
 def check_sizes(jobs: Iterable[Job], root: DataRoot = None) -> None:
-    """Check that every job asks for no more examples than its data set has; where that depends on the files, only with a data root.
+    """Check that no job requests more examples than its data set has; where that depends on the files, only with a data root.
 
     Raises:
-        UserError: one asks for more.
-        DataError: the files in `root` are not as they should be.
+        UserError: a job requests more.
+        DataError: the files in `root` are invalid.
     """
     sizes: dict[tuple[str, str], tuple[int | None, int | None]] = {}
     trained: dict[str, DataSpec] = {}
@@ -36,7 +36,7 @@ def check_sizes(jobs: Iterable[Job], root: DataRoot = None) -> None:
 
 
 def _asked(spec: AttackSpec | CraftSpec | DiagnoseSpec | EvaluateSpec) -> tuple[str, int | None]:
-    """How many test examples a job wants, and where that is said."""
+    """Return the setting that gives a job's number of test examples, and the number."""
     if isinstance(spec, DiagnoseSpec):
         return "diagnosis.examples", spec.diagnosis.examples
     return "evaluation.examples", spec.evaluation.examples
@@ -64,10 +64,10 @@ def check_data(jobs: Iterable[Job], root: DataRoot) -> None:
 
 
 def check_home(home: Path) -> None:
-    """Check that what is written to the home folder stays there.
+    """Check that the home folder is permanent.
 
     Raises:
-        UserError: it is in the working folder of a submitted Ray job, which Ray deletes some time after its end.
+        UserError: it is in the working folder of a submitted Ray job, which Ray deletes some time after the job's end.
     """
     if "working_dir_files" in home.parts:
         raise UserError(f"--home {home}: Ray deletes this folder after the job; give one that stays, or set ROBUSTSWEEP_HOME on the head")

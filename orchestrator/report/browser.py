@@ -1,6 +1,6 @@
-"""A headless Chromium for figures as files: started, asked and ended through a pipe, so that nothing listens on any port.
+"""Headless Chromium for the export of figures, controlled through a pipe, so that nothing listens on a port.
 
-It speaks the Chrome DevTools Protocol, messages ended by a zero byte, on the descriptors that `--remote-debugging-pipe` reads and writes.
+The pipe carries the Chrome DevTools Protocol, messages ended by a zero byte, on the descriptors of `--remote-debugging-pipe`.
 """
 
 import fcntl
@@ -43,7 +43,7 @@ _OPTIONS = (
 
 
 def find_browser() -> str:
-    """The path of a Chromium: what `ROBUSTSWEEP_BROWSER` names, else the first that is found.
+    """Return the path of a Chromium: the one that `ROBUSTSWEEP_BROWSER` names, else the first that is found.
 
     Raises:
         UserError: there is none.
@@ -57,7 +57,7 @@ def find_browser() -> str:
 
 
 class Browser:
-    """One browser with one page. A context manager; events that the page caused so far are in `events`."""
+    """Browser with one page. A context manager; `events` holds the page's events so far."""
 
     def __init__(self, program: str, *, seconds: float = _SECONDS) -> None:
         self.events: list[dict[str, Any]] = []
@@ -109,17 +109,17 @@ class Browser:
         return result
 
     def open(self, path: Path) -> None:
-        """Load a file and wait until it is loaded, its scripts run."""
+        """Load a file and wait until its load event, after which its scripts have run."""
         before = len(self.events)
         self.send("Page.navigate", url=path.absolute().as_uri())
         while not any(event.get("method") == "Page.loadEventFired" for event in self.events[before:]):
             self.events.append(self._receive())
 
     def evaluate(self, expression: str) -> Any:
-        """The value of a JavaScript expression in the page; a promise is awaited.
+        """Return the value of a JavaScript expression in the page; a promise is awaited.
 
         Raises:
-            UserError: it threw.
+            UserError: the expression threw an exception.
         """
         answer = self.send("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
         if "exceptionDetails" in answer:
@@ -141,11 +141,11 @@ class Browser:
 
 
 def _start(program: str, profile: str) -> tuple[int, int, int]:
-    """The process's id, the descriptor to write to and the one to read from."""
+    """Start the browser; return the process's id, the descriptor to write to and the one to read from."""
     their_input, our_output = _pipe()
     our_input, their_output = _pipe()
     command = [program, *_OPTIONS, *_sandbox(), f"--user-data-dir={profile}", "about:blank"]
-    # Not `subprocess`: it cannot say which descriptor becomes which, and between fork and exec a process with threads runs no Python.
+    # Not `subprocess`: it cannot renumber descriptors, and a process with threads must run no Python between fork and exec.
     silent = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1, 2)]
     piped = [(os.POSIX_SPAWN_DUP2, their_input, _READS), (os.POSIX_SPAWN_DUP2, their_output, _WRITES)]
     try:
@@ -159,7 +159,7 @@ def _start(program: str, profile: str) -> tuple[int, int, int]:
 
 
 def _pipe() -> tuple[int, int]:
-    """The ends of a pipe to read from and to write to, numbered beyond those that the browser is given."""
+    """Return the read and the write end of a pipe, numbered above those that the browser gets."""
     ends = os.pipe()
     try:
         reads, writes = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, _BEYOND) for end in ends)
@@ -170,7 +170,7 @@ def _pipe() -> tuple[int, int]:
 
 
 def _end(process: int) -> None:
-    """Wait a moment for the process, which was asked to end; then end it."""
+    """Wait a few seconds for the process, which was asked to end; then kill it."""
     deadline = monotonic() + _PATIENCE
     while os.waitpid(process, os.WNOHANG) == (0, 0):
         if monotonic() > deadline:
@@ -181,7 +181,7 @@ def _end(process: int) -> None:
 
 
 def _sandbox() -> Sequence[str]:
-    """Chromium does not run as root with its sandbox; the only pages it opens here are ours."""
+    """Return the option for root, as whom Chromium does not run with its sandbox; the only pages it opens here are our own."""
     return ("--no-sandbox",) if hasattr(os, "geteuid") and os.geteuid() == 0 else ()
 
 

@@ -1,4 +1,4 @@
-"""A search's trials while they are under way, and what is told of them."""
+"""Trials of a search while they are under way, and the telling of their outcomes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,8 +16,8 @@ from workers.spec.job import Job
 
 @dataclass
 class LiveTrial:
-    """A trial under way: `jobs` those of its stages so far, `pending` the keys of those it waits for, `stage` the jobs that are still to
-    be handed out, `twins` later trials of the same configuration, which are told what this one is told; `counts` towards `n_trials`."""
+    """Trial under way. `jobs` are those of its stages so far, `pending` the keys of those it waits for, `stage` the jobs that are still to
+    be handed out, `twins` later trials of the same configuration, which get the same outcome; `counts`: it counts towards `n_trials`."""
 
     trial: Trial
     identity: str
@@ -31,7 +31,7 @@ class LiveTrial:
 
 
 def tell(study: Study, trial: Trial, verdict: Verdict, **attributes: object) -> None:
-    """Tell the study what the trial came to, with these user attributes. One that was told already stays as it is."""
+    """Tell the study the trial's outcome, with these user attributes. A trial that was told already is left unchanged."""
     try:
         for name, value in attributes.items():
             trial.set_user_attr(name, value)
@@ -48,12 +48,12 @@ def tell(study: Study, trial: Trial, verdict: Verdict, **attributes: object) -> 
             case pruned:
                 trial.set_user_attr(REASON, pruned.reason)
                 study.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
-    except UpdateFinishedTrialError:  # the database had taken it before it seemed to fail
+    except UpdateFinishedTrialError:  # the database had accepted it before it seemed to fail
         return
 
 
 def tell_like(study: Study, trial: Trial, twin: FrozenTrial) -> None:
-    """Tell the study that a trial came to what its twin, which is finished, came to."""
+    """Tell the study that a trial has the outcome of its finished twin."""
     shared = {name: twin.user_attrs[name] for name in (MODEL_KEY, JOB_KEYS) if name in twin.user_attrs}
     attributes = {KIND: "duplicate", TWIN: twin.number, **shared}
     if twin.state == TrialState.COMPLETE:

@@ -47,7 +47,7 @@ def test_a_killed_driver_is_followed_at_once(place: Place) -> None:
     place.allow(2 * JOBS)
     finished = {path.parent.name for path in place.folder.glob("artifacts/*/result.json")}
     printed = place.said(place.drive(), code=0)
-    assert "sign of life" not in printed
+    assert "for a heartbeat" not in printed
     again = [key for key, times in place.computed().items() if times > 1]
     assert set(again).isdisjoint(finished)
     with open_store(place.url, upgrade=False) as store:

@@ -123,7 +123,7 @@ def test_a_silent_driver_is_waited_for_and_its_sweep_is_free_if_it_stays_silent(
     seen = free_to_drive(store, "small", console)
     passed = time.monotonic() - start
     assert seen is not None
-    said = re.search(r"process 42 on elsewhere never left it and is silent for (\d+) s", console.export_text())
+    said = re.search(r"process 42 on elsewhere never released it and is silent for (\d+) s", console.export_text())
     assert said is not None
     assert 60 <= int(said[1]) <= 60 + passed + 0.5  # a whole second, rounded
     taken = launch_sweep(store, name="small", space_text="", jobs=JOBS, driver=this_driver(), seen=seen)

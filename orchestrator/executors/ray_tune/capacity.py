@@ -1,4 +1,4 @@
-"""Whether the cluster has room for a job of the size asked for, and how many run at once; a cluster that grows gets time to."""
+"""Capacity of a cluster: room for a job of the requested size, and the number of jobs that run at once. It may get time to grow."""
 
 import time
 from collections.abc import Callable
@@ -11,7 +11,7 @@ Amounts = dict[str, float]
 
 
 def wait_for_room(resources: Resources, *, minutes: float, say: Callable[[str], None]) -> Amounts:
-    """The cluster's resources, once one of its nodes can hold a job; an autoscaler is asked for such a node, and waited for.
+    """Wait until one of the cluster's nodes can hold a job, requesting one from the autoscaler, and return the cluster's resources.
 
     Raises:
         UserError: no node can hold a job, `minutes` from now.
@@ -32,12 +32,12 @@ def wait_for_room(resources: Resources, *, minutes: float, say: Callable[[str], 
                 raise UserError(f"{wrong}, after {minutes:g} minutes of --wait-for-nodes")
             time.sleep(_LOOK_SECONDS)
     finally:
-        request_resources(bundles=[])  # else the autoscaler kept that node for ever
+        request_resources(bundles=[])  # otherwise the autoscaler would keep that node for ever
     return dict(ray.cluster_resources())
 
 
 def slots(resources: Resources, cluster: Amounts, *, growing: bool) -> int:
-    """How many attack jobs, the most frequent ones, run at once. A cluster that grows is taken to grow to the `workers` asked for."""
+    """Return how many attack jobs, the most frequent ones, run at once. A growing cluster is assumed to grow to the requested `workers`."""
     if growing and resources.workers is not None:
         return resources.workers
     found = cluster.get("CPU", 1) / resources.cpus_per_job
@@ -53,13 +53,13 @@ def _nodes() -> list[Amounts]:
 
 
 def _largest(resources: Resources) -> Amounts:
-    """What the largest job needs of its node."""
+    """Return the resources that the largest job needs on its node."""
     gpus = max(resources.gpus_per_train or 0, resources.gpus_per_attack or 0)
     return {"CPU": resources.cpus_per_job} | ({"GPU": gpus} if gpus else {})
 
 
 def _wrong(resources: Resources, nodes: list[Amounts]) -> str | None:
-    """Why no node can hold a job; None: one can."""
+    """Return the reason that no node can hold a job; None where one can."""
     wanted = _largest(resources)
     if any(all(node.get(name, 0) >= amount for name, amount in wanted.items()) for node in nodes):
         return None
@@ -67,5 +67,5 @@ def _wrong(resources: Resources, nodes: list[Amounts]) -> str | None:
     if resources.cpus_per_job > cpus:
         return f"--cpus-per-job {resources.cpus_per_job}: no node of the cluster has more than {cpus:g} CPUs"
     if wanted.get("GPU", 0) > gpus:
-        return f"{wanted['GPU']:g} GPUs asked for a job: no node of the cluster has more than {gpus:g}"
-    return f"{wanted['GPU']:g} GPUs and {resources.cpus_per_job} CPUs asked for a job: no node of the cluster has both"
+        return f"{wanted['GPU']:g} GPUs requested for a job: no node of the cluster has more than {gpus:g}"
+    return f"{wanted['GPU']:g} GPUs and {resources.cpus_per_job} CPUs requested for a job: no node of the cluster has both"

@@ -1,4 +1,4 @@
-"""A Ray cluster that runs already: whether it is there, whether it asks for a token, and whether ours is the right one."""
+"""Connection to a Ray cluster that runs already, with a check of its address and of the user's token."""
 
 import os
 import socket
@@ -15,10 +15,10 @@ _ASK_SECONDS = 15.0
 def join_cluster(address: str, *, warn: Callable[[str], None], **settings: Any) -> None:
     """Connect this process, on one of the cluster's nodes, to the cluster at `auto` or HOST:PORT.
 
-    Says in one line if the cluster lets in everybody. Where it asks for a token, the user's is shown, even if `RAY_AUTH_MODE` is not set.
+    Warns in one line if the cluster needs no token. Where it does, the user's is sent, even if `RAY_AUTH_MODE` is not set.
 
     Raises:
-        UserError: there is no cluster, it asks for a token and we have none, or another one.
+        UserError: there is no cluster, or it needs a token and the user's is missing or wrong.
     """
     import ray
 
@@ -33,7 +33,7 @@ def join_cluster(address: str, *, warn: Callable[[str], None], **settings: Any) 
 
 
 def _resolved(address: str) -> str:
-    """`auto` as the HOST:PORT of this machine's cluster.
+    """Return the address as HOST:PORT; `auto` is this machine's cluster.
 
     Raises:
         UserError: not of a form that `launch` understands, or no cluster runs here.
@@ -48,26 +48,26 @@ def _resolved(address: str) -> str:
 
 
 def _knock(address: str) -> None:
-    """Knock at HOST:PORT: Ray itself would wait for minutes, and then end the process.
+    """Check that HOST:PORT accepts connections: Ray itself would wait for minutes, and then end the process.
 
     Raises:
-        OSError: nobody answers.
+        OSError: nothing answers.
     """
     host, _, port = address.rpartition(":")
     socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_SECONDS).close()
 
 
 def _own_certificates() -> bool:
-    """Whether the user has set up Ray's mutual TLS: then nobody comes in without a certificate, and we could not ask."""
+    """Return whether the user has set up Ray's mutual TLS: the check is then skipped, since each connection would need a certificate."""
     return os.environ.get("RAY_USE_TLS", "0").lower() in ("1", "true")
 
 
 def _authenticate(address: str, asked: str) -> bool:
-    """Whether the cluster at HOST:PORT asks for a token; the user's is then the right one, and Ray will send it.
+    """Return whether the cluster at HOST:PORT needs a token; the user's is then valid, and Ray will send it.
 
     Raises:
-        UserError: it is missing or wrong.
-        OSError: whoever listens there is no Ray.
+        UserError: the token is missing or wrong.
+        OSError: the server there is not Ray.
     """
     if _lets_in(address, token=None):
         return False
@@ -78,7 +78,7 @@ def _authenticate(address: str, asked: str) -> bool:
 
 
 def _lets_in(address: str, *, token: str | None) -> bool:
-    """Whether the cluster answers who shows this token, or none.
+    """Return whether the cluster accepts requests with this token, or without one.
 
     Raises:
         OSError: no Ray answers there.

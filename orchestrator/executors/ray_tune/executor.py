@@ -1,4 +1,4 @@
-"""The Ray executor: one `Tuner` whose search algorithm hands out the sweep's jobs, each attempt its own Tune trial."""
+"""Ray executor: one `Tuner` whose search algorithm hands out the sweep's jobs, each attempt its own Tune trial."""
 
 import logging
 import os
@@ -15,7 +15,7 @@ _ENVIRONMENT = {
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C ends the run at once; every finished epoch and job is on disk
     "TUNE_GLOBAL_CHECKPOINT_S": "31536000",  # Tune's own state is never used: the database is the memory
 }
-for _name, _value in _ENVIRONMENT.items():  # before the first import of Ray, which reads some of them then
+for _name, _value in _ENVIRONMENT.items():  # before the first import of Ray, which reads some of them at import
     os.environ.setdefault(_name, _value)
 
 import ray  # noqa: E402
@@ -45,7 +45,7 @@ Work = Callable[[dict[str, Any]], None]
 
 
 class RayExecutor:
-    """Runs jobs on a local Ray, started for the purpose, or on the cluster at `address`."""
+    """Executor on a local Ray, started for the purpose, or on the cluster at `address`."""
 
     def __init__(
         self,
@@ -58,18 +58,26 @@ class RayExecutor:
         work: Work = attempt,
         footprints: Callable[[], Iterable[Footprint]] = tuple,
     ) -> None:
-        """`wait_minutes` is how long a cluster that grows gets for a first node that can hold a job; `say` shows a line to the person.
-        `work` is what a worker process does with a job; benchmarks put a sleep in its place.
-        `footprints` tells what jobs took of a GPU before; it is asked where there are GPUs."""
+        """Create the executor; nothing is started yet.
+
+        Args:
+            folders: where workers find the data sets and write the artifacts.
+            resources: what a job gets.
+            address: of a running cluster; None starts a local Ray.
+            wait_minutes: how long a growing cluster gets for a first node that can hold a job.
+            say: shows a line to the user.
+            work: what a worker process does with a job; benchmarks replace it with a sleep.
+            footprints: returns the GPU memory that earlier jobs took; called only where there are GPUs.
+        """
         self._folders, self._resources, self._address = folders, resources, address
         self._wait_minutes, self._say, self._work = wait_minutes, say, work
         self._footprints = footprints
 
     def execute(self, sweep: RunningSweep) -> None:
-        """Run until the board is drained.
+        """Run until the job queue is drained.
 
         Raises:
-            UserError: the cluster cannot be reached, or no node can ever hold a job as large as asked for.
+            UserError: the cluster cannot be reached, or no node can ever hold a job of the requested size.
         """
         logging.getLogger("ray").setLevel(logging.CRITICAL)
         with self._connected():
@@ -77,13 +85,13 @@ class RayExecutor:
             sweep.slots = slots(self._resources, cluster, growing=self._wait_minutes > 0)
             most = self._most_slots(sweep.slots, cluster)
             sharing = Sharing(self._resources, self._packing(cluster), gpus=cluster.get("GPU", 0), slots=sweep.slots, most=most)
-            # One waiting trial per slot: with fewer, new workers are asked for one after the other.
+            # One waiting trial per slot: with fewer, new workers are requested one after the other.
             os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(most)
             with scratch_folder() as storage:
                 self._tuner(JobSearcher(sweep, self._folders, self._resources, sharing=sharing), storage).fit()
 
     def _most_slots(self, whole: int, cluster: Amounts) -> int:
-        """How many jobs run at once where they share GPUs; as many as `whole` where they do not, or the cluster grows to hold those."""
+        """Return how many jobs run at once if they share GPUs; `whole` if they do not, or if the cluster grows to hold those."""
         if not cluster.get("GPU", 0) or self._resources.asked("attack") is not None or self._wait_minutes > 0:
             return whole
         return slots(replace(self._resources, gpus_per_attack=SMALLEST_SHARE), cluster, growing=False)
@@ -96,7 +104,7 @@ class RayExecutor:
 
     @contextmanager
     def _connected(self) -> Iterator[None]:
-        """Inside, this process is part of the cluster at the address, or of a Ray of its own, which ends with it."""
+        """Connect this process to the cluster at the address, or to a local Ray that is shut down at the end."""
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
         if self._address is None:
             with own_ray(**quiet):
@@ -127,14 +135,14 @@ class RayExecutor:
 
 
 def _short_name(trial: Trial) -> str:
-    """Tune's default names hold the whole configuration."""
+    """Return a trial's id as its name: Tune's default names hold the whole configuration."""
     return str(trial.trial_id)
 
 
 class _Starts(TrialProgressCallback):
-    """Tells the searcher when a trial leaves the queue (Tune keeps one waiting for the next free worker).
+    """Callback that notifies the searcher when a trial leaves the queue (Tune keeps one waiting for the next free worker).
 
-    It stands in for Tune's own progress callback, which prints nothing here and keeps every trial.
+    It replaces Tune's own progress callback, which would print nothing here but keep every trial.
     """
 
     def __init__(self, searcher: "JobSearcher") -> None:
@@ -142,10 +150,10 @@ class _Starts(TrialProgressCallback):
         self._searcher = searcher
 
     def log_result(self, *what: Any, **which: Any) -> None:
-        """Nothing is printed, or noted for it."""
+        """Do nothing: no progress is printed or kept."""
 
     def on_trial_complete(self, *what: Any, **which: Any) -> None:
-        """Nothing is noted."""
+        """Do nothing: no trial is kept."""
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ARG002
         self._searcher.begin(trial.trial_id)
@@ -155,7 +163,7 @@ class _Starts(TrialProgressCallback):
 
 
 class JobSearcher(Searcher):
-    """Hands out the board's next ready job whenever Tune has room, and brings back what became of it."""
+    """Search algorithm that hands out the next ready job whenever Tune has room, and reports its outcome to the sweep."""
 
     def __init__(self, sweep: RunningSweep, folders: Folders, resources: Resources, *, sharing: Sharing) -> None:
         super().__init__()
@@ -193,7 +201,7 @@ class JobSearcher(Searcher):
         }
 
     def begin(self, trial_id: str) -> None:
-        """The trial's worker has started."""
+        """Record that the trial's worker has started."""
         self._sharing.begin(trial_id)
         self._sweep.begin(self._jobs[trial_id])
 
@@ -223,18 +231,18 @@ class JobSearcher(Searcher):
             self._sweep.lost(job, error="the worker process died (killed, or out of memory)", traceback="")
 
     def _fail(self, job: Job, said: dict[str, Any]) -> None:
-        """The attempt failed, and said why."""
+        """Record a failed attempt that reported its error."""
         if said["short_of_memory"]:
             self._sweep.short_of_memory(job, error=said["error"], traceback=said["traceback"], relief=self._relief.grant(job))
         else:
             self._sweep.fail(job, error=said["error"], traceback=said["traceback"], damaged=said["damaged"])
 
     def save(self, checkpoint_path: str) -> None:
-        """Tune's checkpoints of the search are of no use to us: `launch` plans anew from the database."""
+        """Do nothing: Tune's checkpoints of the search are not used, since `launch` plans anew from the database."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Nothing was saved."""
+        """Do nothing: nothing was saved."""
 
     def __getstate__(self) -> dict[str, Any]:
-        """Tune pickles its search algorithm; ours holds a database connection and is never restored."""
+        """Return no state: Tune pickles its search algorithm, but this one holds a database connection and is never restored."""
         return {}

@@ -1,14 +1,14 @@
-"""What GPUs a cluster has: asked of every node that has one, since the driver's own machine may have none."""
+"""GPU memory of a cluster, queried on every node that has a GPU, since the driver's own machine may have none."""
 
 from collections.abc import Mapping
 from typing import Any
 
-_SHARE = 0.001  # of a GPU, so that asking waits for nobody
+_SHARE = 0.001  # of a GPU, so that the query waits for no job
 _SECONDS = 60.0
 
 
 def smallest_gpu(*, seconds: float = _SECONDS) -> int | None:
-    """The bytes of memory of the smallest of the cluster's GPUs, the first of each node; None where they do not tell in time."""
+    """Return the bytes of memory of the smallest of the cluster's GPUs, the first of each node; None without an answer in time."""
     import ray
     from ray.exceptions import GetTimeoutError, RayError
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -29,7 +29,7 @@ def _has_gpu(node: Mapping[str, Any]) -> bool:
 
 
 def _memory() -> int:
-    """In a worker process: the bytes of its GPU; 0 where PyTorch sees none."""
+    """Return the bytes of a worker process's GPU; 0 where PyTorch sees none."""
     import torch
 
     return int(torch.cuda.get_device_properties(0).total_memory) if torch.cuda.is_available() else 0

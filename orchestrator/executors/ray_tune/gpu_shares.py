@@ -1,4 +1,4 @@
-"""Which job gets how much of a GPU, and when the next one may ask for some."""
+"""GPU shares of jobs, and the order in which jobs may request them."""
 
 from collections import Counter
 from itertools import takewhile
@@ -12,14 +12,14 @@ _MOST_OVERTAKEN = 16
 
 
 class Sharing:
-    """The shares of a cluster's GPUs: those that the user asks for, else those that `packing` finds.
+    """Shares of a cluster's GPUs: those that the user requests, else those that `packing` finds.
 
     Args:
-        resources: what the user asks for.
-        packing: of jobs for which nothing is asked.
-        gpus: how many there are.
-        slots: how many jobs run at once where each has all of a GPU, or what the user asks for.
-        most: how many run at once where each has the smallest share.
+        resources: shares that the user requests.
+        packing: shares of jobs for which the user requests none.
+        gpus: number of GPUs.
+        slots: number of jobs that run at once where each has a whole GPU, or the share that the user requests.
+        most: number of jobs that run at once where each has the smallest share.
     """
 
     def __init__(self, resources: Resources, packing: Packing, *, gpus: float, slots: int, most: int) -> None:
@@ -29,26 +29,26 @@ class Sharing:
         self._turns = Turns()
 
     def share(self, job: Job, model: TrainSpec | None, terms: Terms) -> float:
-        """The job's share of a GPU; one that ran out of memory gets all of it."""
+        """Return the job's share of a GPU; one that ran out of memory gets a whole GPU."""
         share = self._resources.asked(job.stage)
         if share is None:
             share = self._packing.share(job.spec, model) if self._gpus else 0.0
         return max(share, 1.0) if terms.whole and share > 0 else share
 
     def device(self, share: float) -> str:
-        """`cuda` where the job has a share of a GPU, else `cpu`."""
+        """Return `cuda` where the job has a share of a GPU, else `cpu`."""
         return "cuda" if share > 0 else "cpu"
 
     @property
     def slots(self) -> int:
-        """How many jobs run at once, if they are as large as those under way."""
+        """Number of jobs that run at once, if they are as large as those under way."""
         if not (taken := sum(self._under_way.values())):
             return self._slots
         return min(self._most, max(self._slots, int(self._gpus * len(self._under_way) / taken)))
 
     @property
     def open(self) -> bool:
-        """Whether another job may ask now: not while as many wait as run at once, or a large one has waited for long."""
+        """True where another job may request a share: not while as many wait as run at once, or one has been overtaken too often."""
         return len(self._turns) < self.slots and not self._turns.held
 
     def ask(self, trial: str, share: float) -> None:
@@ -56,23 +56,23 @@ class Sharing:
         self._turns.ask(trial, share)
 
     def begin(self, trial: str) -> None:
-        """The trial has got its share."""
+        """Record that the trial has got its share."""
         self._turns.begin(trial)
 
     def end(self, trial: str) -> None:
-        """The trial needs it no longer."""
+        """Record that the trial no longer needs its share."""
         self._under_way.pop(trial, None)
         self._turns.leave(trial)
 
     def learn(self, job: Job, model: TrainSpec | None, peak_memory: int | None) -> None:
-        """The job is done, and took so many bytes of a GPU; None where that is not known."""
+        """Record that the job is done and took `peak_memory` bytes of a GPU; None where that is unknown."""
         if model is not None and peak_memory is not None:
             self._packing.learn(job.spec, model, peak_memory)
 
 
 class Turns:
-    """Keeps small shares of a GPU from passing larger ones for ever: a free eighth is given away at once, and all of a GPU is never free
-    while eighths are asked for. A job that `most` smaller ones have overtaken holds up whoever has not asked yet.
+    """Queue that prevents requests for small shares of a GPU from starving larger ones: a free eighth is taken at once, so that a whole GPU
+    is never free while eighths are requested. After `most` smaller jobs have overtaken a job, no new requests are admitted.
     """
 
     def __init__(self, *, most: int = _MOST_OVERTAKEN) -> None:
@@ -81,25 +81,25 @@ class Turns:
         self._overtaken: Counter[str] = Counter()
 
     def __len__(self) -> int:
-        """How many have asked and wait."""
+        """Return the number of waiting requests."""
         return len(self._waiting)
 
     def ask(self, trial: str, share: float) -> None:
         self._waiting[trial] = share
 
     def begin(self, trial: str) -> None:
-        """The trial has got its share, and those with larger ones that asked before it have not."""
+        """Record that the trial has got its share, and has overtaken earlier requests for larger ones."""
         share = self._waiting.get(trial, 0.0)
         for other in takewhile(lambda name: name != trial, self._waiting):
             self._overtaken[other] += self._waiting[other] > share
         self.leave(trial)
 
     def leave(self, trial: str) -> None:
-        """The trial waits no longer."""
+        """Remove the trial's request."""
         self._waiting.pop(trial, None)
         self._overtaken.pop(trial, None)
 
     @property
     def held(self) -> bool:
-        """Whether nobody else may ask now."""
+        """True where no new request is admitted."""
         return any(number >= self._most for number in self._overtaken.values())

@@ -1,4 +1,4 @@
-"""A Ray of our own on this machine: it listens on loopback alone, and asks for a token that only its own processes know."""
+"""Local Ray on this machine: it listens on loopback alone, and needs a token that only its own processes have."""
 
 import os
 import secrets
@@ -15,10 +15,10 @@ _BEYOND_LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 
 @contextmanager
 def own_ray(**settings: Any) -> Iterator[None]:
-    """Inside, a Ray of our own runs, started with these settings of `ray.init`; afterwards the environment is what it was.
+    """Run a local Ray, started with these settings of `ray.init`, inside the context; afterwards restore the environment.
 
-    Its token is in the environment of its processes, which nobody else can read, and in no file: Ray itself would write one that
-    everybody on the machine can read. A token or a mode that the user's environment sets is left as it is.
+    Its token is in the environment of its processes, which no other user can read, and in no file: Ray itself would write one that
+    every user of the machine can read. A token or a mode that the user's environment sets is left unchanged.
     """
     import ray
 
@@ -29,7 +29,7 @@ def own_ray(**settings: Any) -> Iterator[None]:
             if not any(os.environ.get(name) for name in _TOKENS):
                 os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
             reread_authentication()
-            # `local` by name: otherwise Ray attaches to whatever cluster an earlier program left behind.
+            # `local` explicitly: otherwise Ray attaches to any cluster that an earlier program left behind.
             ray.init(address="local", include_dashboard=False, **settings)
             yield
         finally:
@@ -40,7 +40,7 @@ def own_ray(**settings: Any) -> Iterator[None]:
 
 @contextmanager
 def _loopback_alone() -> Iterator[None]:
-    """Inside, what Ray starts listens on loopback, and nowhere else."""
+    """Make processes that Ray starts inside the context listen on loopback only."""
     from ray._private import ray_constants
 
     allowed, before = ray_constants.ENABLE_RAY_CLUSTER, dict(os.environ)

@@ -1,15 +1,15 @@
-"""Ray's authentication token: the user's own, shown to a cluster that asks for one."""
+"""Authentication token of Ray: the user's own, sent to a cluster that needs one."""
 
 import os
 
 from workers.errors import UserError
 
 HOW = "put the cluster's token into ~/.ray/auth_token, or name its file in RAY_AUTH_TOKEN_PATH"
-OPEN = "this Ray cluster asks for no token: whoever reaches it can run anything on it; start its nodes with RAY_AUTH_MODE=token"
+OPEN = "this Ray cluster asks for no token: anyone who can reach it can run anything on it; start its nodes with RAY_AUTH_MODE=token"
 
 
 def users_token(address: str) -> str:
-    """The token in `RAY_AUTH_TOKEN`, the file that `RAY_AUTH_TOKEN_PATH` names, or `~/.ray/auth_token`, for the cluster at `address`.
+    """Return the user's token for `address`, from `RAY_AUTH_TOKEN`, the file named by `RAY_AUTH_TOKEN_PATH`, or `~/.ray/auth_token`.
 
     Raises:
         UserError: there is none.
@@ -31,13 +31,13 @@ def wrong_token(address: str) -> UserError:
 
 
 def show_token() -> None:
-    """From now on this process shows the user's token, whether or not the user has set `RAY_AUTH_MODE`."""
+    """Make this process send the user's token from now on, even if the user has not set `RAY_AUTH_MODE`."""
     os.environ["RAY_AUTH_MODE"] = "token"
     reread_authentication()
 
 
 def reread_authentication() -> None:
-    """Have Ray, which looks at the environment once, look again for the mode and the token of authentication."""
+    """Make Ray, which reads the environment only once, read the authentication mode and token again."""
     from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
 
     Config.initialize("")

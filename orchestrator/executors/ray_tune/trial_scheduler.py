@@ -1,4 +1,4 @@
-"""Which waiting trial takes a worker that has just become free."""
+"""Choice of the waiting trial that gets a worker when one becomes free."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ _REMEMBERED = 500
 
 
 class SparesStarting(FIFOScheduler):
-    """Gives a free worker to the oldest waiting trial for which no process is being started.
+    """Scheduler that gives a free worker to the oldest waiting trial for which no process is being started.
 
-    Tune asks for a new worker process for every waiting trial. Its own first-in-first-out rule hands a worker that becomes free to the
-    oldest one and throws away the process that was starting for it: while jobs are shorter than a process takes to start (seconds, and
-    minutes where many start at once), a sweep then never gets its other workers. A trial that has not even been given the CPUs and GPUs
-    for a process of its own loses nothing; it may wait for them for ever, so it comes first.
+    Tune requests a new worker process for every waiting trial. Its own first-in-first-out rule gives a worker that becomes free to the
+    oldest one and discards the process that was starting for it: while jobs are shorter than the start of a process (seconds, and minutes
+    where many start at once), a sweep then never gets its other workers. A trial that has not been assigned CPUs and GPUs for a process
+    of its own loses nothing; it may wait for them for ever, so it comes first.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class SparesStarting(FIFOScheduler):
         self._waiting = [trial for trial in self._waiting if trial.status == Trial.PENDING]
         if not self._waiting:
             return None
-        # No public interface says which of its actors Tune has started, nor makes it forget a trial.
+        # No public interface returns the actors that Tune has started, or makes it forget a trial.
         controller = tune_controller._tune_controller
         _forget_finished(controller)
         requested, not_started = controller._trial_to_actor, set(controller._actor_manager.pending_actors)
@@ -36,12 +36,12 @@ class SparesStarting(FIFOScheduler):
         return next(without, self._waiting[-1])
 
     def __getstate__(self) -> dict[str, Any]:
-        """Tune's own state is never restored."""
+        """Return no state: Tune's own state is never restored."""
         return {}
 
 
 def _forget_finished(controller: Any) -> None:
-    """Let go of trials that ended long ago: Tune keeps every one, 27 kB each, to write a state that we never use."""
+    """Remove trials that ended long ago: Tune keeps every one, 27 kB each, to write a state that is never used."""
     if len(controller._trials) < 2 * _REMEMBERED:
         return
     ended = {trial for trial in controller._trials[:-_REMEMBERED] if trial.is_finished()}

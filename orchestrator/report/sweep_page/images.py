@@ -1,4 +1,4 @@
-"""Figures as SVG or PNG files, drawn by plotly.js in a headless Chromium, as the page draws them."""
+"""Export of figures as SVG or PNG files, drawn by plotly.js in a headless Chromium, as on the page."""
 
 import base64
 import json
@@ -22,9 +22,9 @@ _DRAW = "Plotly.toImage({figure}, {options})"
 
 
 def write_images(sections: Sequence[Section], folder: Path, *, form: Literal["png", "svg"]) -> list[Path]:
-    """Write each picture to `folder`, named after its title, on white; the files.
+    """Write each picture to `folder`, named after its title, on white; return the files.
 
-    PNG files have three pixels for each of the figure's, enough for print at a column's width.
+    PNG files have three times the figure's resolution, enough for print at a column's width.
 
     Raises:
         UserError: there is no browser, it fails, or a file cannot be written.
@@ -42,7 +42,7 @@ def write_images(sections: Sequence[Section], folder: Path, *, form: Literal["pn
 
 
 def named(sections: Sequence[Section]) -> Iterator[tuple[str, Picture]]:
-    """Each picture with a name for its file; equal names are numbered."""
+    """Yield each picture with a name for its file; equal names are numbered."""
     taken: dict[str, int] = {}
     for section in sections:
         for picture in (picture for pictures in section.choices.values() for picture in pictures):
