@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -106,13 +107,12 @@ assert (found[:, 0, 0] == range(20)).all() and (found == found[:, :, :1]).all()
 def test_three_processes_that_start_at_once_make_the_array_once_and_all_read_it(tmp_path):
     command = [sys.executable, "-c", WORKER, str(tmp_path)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "cwd": Path(__file__).parents[3]}
-    started = [subprocess.Popen(command, **pipes) for _ in range(3)]
-    assert [process.stdout.readline() for process in started] == ["locking\n"] * 3
-    for process in started:
-        process.stdin.write("\n")
-        process.stdin.flush()
-    said = [process.communicate(timeout=60)[0] for process in started]
-    assert sorted(said) == ["", "", "making\n"]
+    with ExitStack() as running:
+        started = [running.enter_context(subprocess.Popen(command, **pipes)) for _ in range(3)]
+        assert [process.stdout.readline() for process in started] == ["locking\n"] * 3
+        for process in started:
+            process.stdin.close()
+        assert sorted(process.stdout.read() for process in started) == ["", "", "making\n"]
     assert [process.returncode for process in started] == [0, 0, 0]
 
 
