@@ -129,10 +129,10 @@ def megabytes():
 _DRIVER_OF_10_000_JOBS = (
     _RESIDENT
     + """
-import orchestrator.driver
-from orchestrator.critical_path import CriticalPathBoard
-from orchestrator.effort import effort
-from orchestrator.sweep import expand
+import orchestrator.executors.ray_tune.executor
+from orchestrator.scheduling.critical_path import CriticalPathBoard
+from orchestrator.planning.effort import effort
+from orchestrator.planning.expand import expand
 from search_spaces import load_space
 jobs = expand(load_space("table1", [f"seed={list(range(44))}", "evaluation.repeats=3"]).space)
 board = CriticalPathBoard(jobs, max_failures=2, effort=effort)
@@ -144,15 +144,16 @@ _PLAN_OF_100_000_JOBS = (
     _RESIDENT
     + """
 from pathlib import Path
-from orchestrator.places import Places
-from orchestrator.planning import look_ahead
-from orchestrator.store import open_store, write
+from orchestrator.driver.lease_wait import this_driver
+from orchestrator.launching.preview import look_ahead
+from orchestrator.paths import Places
+from orchestrator.store import launch_sweep, open_store
 places = Places.resolve(home=Path(sys.argv[1]), store=None)
 start = time.perf_counter()
 name, plan = look_ahead("table1", [f"seed={list(range(440))}", "evaluation.repeats=3"], places)
 planned = time.perf_counter()
 with open_store(places.store_url, upgrade=True) as store:
-    write.record_sweep(store, name=name, space_text="", jobs=plan.jobs)
+    launch_sweep(store, name=name, space_text="", jobs=plan.jobs, driver=this_driver(), seen=None)
 recorded = time.perf_counter()
 print(json.dumps({"jobs": len(plan.to_run), "plan": planned - start, "record": recorded - planned, "megabytes": megabytes()}))
 """

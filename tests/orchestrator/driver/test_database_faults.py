@@ -1,5 +1,6 @@
 """What a database can do to a running sweep: go away, be locked, be full. Jobs go on meanwhile, and everything is recorded after."""
 
+import itertools
 import sqlite3
 import subprocess
 import tempfile
@@ -17,6 +18,8 @@ from tests.driving import JOBS, Place, assert_sound, attempts_of, undisturbed, w
 from tests.faults.judging import Judge, Kept
 
 BEFORE, MEANWHILE = 4, 10  # jobs done when the database goes and when it comes: more than were under way, so that new ones were begun too
+
+_NUMBERS = itertools.count()  # of the databases on one server
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +39,8 @@ def server() -> Iterator[Any]:
 
 
 @pytest.fixture
-def on_postgresql(server: Any, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    name = f"faults_{abs(hash(request.node.nodeid)):x}"
+def on_postgresql(server: Any, tmp_path: Path) -> Iterator[Place]:
+    name = f"faults_{next(_NUMBERS)}"
     server.psql(f"CREATE DATABASE {name};")
     with Place(tmp_path, server.get_uri(name)) as found:
         yield found
