@@ -3,7 +3,7 @@
 import shlex
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -42,17 +42,18 @@ from workers.errors import UserError
 from workers.spec.job import Job
 
 ExecutorName = Literal["ray", "inline"]
+MakeExecutor = Callable[[Folders, Resources], Executor]
 EXIT_INCOMPLETE, EXIT_INTERRUPTED = 1, 130
 
 
 @dataclass(frozen=True)
 class LaunchOptions:
-    """Options of one launch."""
+    """Options of one launch. `executor` is one of ours by its name, or makes another one."""
 
     space: str
     places: Places
     overrides: Sequence[str] = ()
-    executor: ExecutorName = "ray"
+    executor: ExecutorName | MakeExecutor = "ray"
     address: str | None = None
     resources: Resources = field(default_factory=Resources)
     max_failures: int = 2
@@ -203,8 +204,9 @@ def _drive(sweep: RunningSweep, options: LaunchOptions, name: str, recorder: Rec
 
 def _executor(options: LaunchOptions, console: Console, store: Store) -> Executor:
     folders = Folders(options.places.artifacts.url, options.places.data_root)
-    if options.executor == "inline":
-        return InlineExecutor(folders, options.resources)
+    if options.executor != "ray":
+        make: MakeExecutor = InlineExecutor if options.executor == "inline" else options.executor
+        return make(folders, options.resources)
     from orchestrator.executors.ray_tune.executor import RayExecutor
 
     return RayExecutor(

@@ -16,24 +16,15 @@ from sqlalchemy import select, update
 from orchestrator.driver import lease_wait as leasing
 from orchestrator.driver.lease_wait import free_to_drive, this_driver
 from orchestrator.report import render_status
-from orchestrator.store import (
-    Store,
-    begin_driving,
-    end_driving,
-    heartbeat,
-    launch_sweep,
-    record_failure,
-    record_result,
-    record_sweep,
-    start_attempt,
-    sweep_status,
-)
+from orchestrator.store import Store, end_driving, heartbeat, launch_sweep, record_failure, record_result, start_attempt, sweep_status
 from orchestrator.store.leases.leases import Driver, Lease, LeaseLost, LeaseTaken, holder_of
 from orchestrator.store.schema.base import utc_now
 from orchestrator.store.schema.sweep_tables import AttemptRecord, SweepRecord
-from tests.builders import result_of, small_plan
+from orchestrator.store.writing.driver_lease import plan_again
+from orchestrator.store.writing.record import add_jobs, record_search
+from tests.builders import evaluate_job, result_of, small_plan
 from tests.commands import environment
-from tests.stored import content, silence
+from tests.stored import begin_driving, content, record_sweep, silence
 from workers.errors import UserError
 
 JOBS = small_plan()
@@ -41,9 +32,9 @@ ELSEWHERE = Driver(host="elsewhere", pid=42)
 
 CONTENDER = """
 import json, sys
-from orchestrator.leasing import this_driver
+from orchestrator.driver.lease_wait import this_driver
 from orchestrator.store import launch_sweep, open_store
-from orchestrator.store.leases import LeaseTaken, holder_of
+from orchestrator.store.leases.leases import LeaseTaken, holder_of
 from tests.builders import small_plan
 
 with open_store(sys.argv[1], upgrade=True) as store:
@@ -183,7 +174,9 @@ def write_all(store: Store, lease: Lease) -> Iterator[tuple[str, Callable[[], ob
     yield "start_attempt", lambda: start_attempt(store, "small", job.key, lease=lease)
     yield "record_result", lambda: record_result(store, job, result_of(job), attempt_id=None, lease=lease)
     yield "record_failure", lambda: record_failure(store, job.key, attempt_id=None, error="", traceback="", final=True, lease=lease)
-    yield "record_sweep", lambda: record_sweep(store, name="small", space_text="late", jobs=[], lease=lease)
+    yield "record_search", lambda: record_search(store, name="small", space_text="late", keys=[], lease=lease)
+    yield "add_jobs", lambda: add_jobs(store, "small", [evaluate_job(job, repeat=77)], lease=lease)
+    yield "plan_again", lambda: plan_again(store, lease)
     yield "end_driving", lambda: end_driving(store, lease)
 
 
@@ -237,10 +230,11 @@ def test_heartbeats_and_ages_are_by_the_clock_of_postgresql(postgres_url: str) -
     code = """
 import json, sys
 from datetime import timedelta
-import orchestrator.store.columns as columns
+import orchestrator.store.schema.base as columns
 now = columns.utc_now
 columns.utc_now = lambda: now() + timedelta(hours=float(sys.argv[2]))
-from orchestrator.store import begin_driving, heartbeat, open_store, record_sweep, sweep_status
+from orchestrator.store import heartbeat, open_store, sweep_status
+from tests.stored import begin_driving, record_sweep
 with open_store(sys.argv[1], upgrade=True) as store:
     record_sweep(store, name="small", space_text="", jobs=[])
     heartbeat(store, begin_driving(store, "small", "host", 1))

@@ -15,13 +15,11 @@ from sqlalchemy import Integer, func, select, update
 
 from orchestrator.store import (
     Store,
-    begin_driving,
     failures,
     finished_keys,
     model_verdicts,
     open_store,
     record_result,
-    record_sweep,
     result_rows,
     start_attempt,
     sweep_names,
@@ -36,7 +34,7 @@ from orchestrator.store.schema.sweep_tables import AttemptRecord, JobRecord, Swe
 from orchestrator.store.writing.worst_case_table import refresh_worst_cases
 from tests.builders import attack_job, attack_settings, fine_tune_job, flags_result, pretrain_job, result_of, small_plan
 from tests.commands import environment
-from tests.stored import content, launch
+from tests.stored import begin_driving, content, launch, record_sweep
 from workers.errors import UserError
 
 JOBS = small_plan()

@@ -5,25 +5,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, update
 
-from orchestrator.store import (
-    Store,
-    begin_driving,
-    failures,
-    finished_keys,
-    job_keys,
-    open_store,
-    record_failure,
-    record_sweep,
-    result_rows,
-    start_attempt,
-    sweep_names,
-)
+from orchestrator.store import Store, failures, finished_keys, job_keys, open_store, record_failure, result_rows, start_attempt, sweep_names
 from orchestrator.store.maintenance.prune import Wanted, prune
 from orchestrator.store.schema.base import Base
 from orchestrator.store.schema.sweep_tables import AttemptRecord, SweepJobRecord
 from orchestrator.store.writing.worst_case_table import refresh_worst_cases
 from tests.builders import attack_job, small_plan
-from tests.stored import content, launch, leave_artifacts
+from tests.stored import begin_driving, content, launch, leave_artifacts, record_sweep
 from workers.artifacts.artifacts import Artifacts
 from workers.errors import UserError
 

@@ -3,7 +3,7 @@ import threading
 import pytest
 from sqlalchemy import delete, select, update
 
-from orchestrator.store import ModelVerdict, Store, model_verdicts, record_result, record_sweep, result_rows
+from orchestrator.store import ModelVerdict, Store, model_verdicts, record_result, result_rows
 from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, VerdictRecord
 from tests.builders import (
     attack_job,
@@ -16,6 +16,7 @@ from tests.builders import (
     pretrain_job,
     result_of,
 )
+from tests.stored import record_sweep
 from workers.errors import UserError
 from workers.spec.job import Job
 

@@ -55,19 +55,6 @@ def plan_again(store: Store, lease: Lease) -> None:
         _plan_again(connection, sweep_id(connection, lease.sweep))
 
 
-def begin_driving(store: Store, sweep_name: str, host: str, pid: int) -> Lease:
-    """Take the sweep for a driver from any other: attempts that were left running are interrupted, failed jobs planned again.
-
-    Raises:
-        UserError: no such sweep.
-    """
-    with store.writing() as connection:
-        sweep = sweep_id(connection, sweep_name)
-        lease = _take(connection, sweep_name, Driver(host=host, pid=pid))
-        _plan_again(connection, sweep)
-    return lease
-
-
 def _take(connection: Connection, name: str, driver: Driver) -> Lease:
     find_holder(connection, name, lock=True)
     token, now = secrets.token_hex(16), database_clock(connection)

@@ -25,25 +25,17 @@ from workers.spec.job import Job
 Ending = Literal["failed", "interrupted"]
 
 
-def record_sweep(store: Store, *, name: str, space_text: str, jobs: Sequence[Job], lease: Lease | None = None) -> None:
-    """Make the sweep, or give it a new space: it then holds `jobs`, and its older ones as out of the space.
-
-    Jobs that the store knows already, from this or another sweep, keep their state. The parents of every job must be among `jobs`
-    or in the store. With a lease nothing is written where that is lost (`LeaseLost`), here and below.
-    """
-    with store.writing() as connection:
-        fence(connection, lease)
-        make_sweep(connection, name, space_text)
-        set_sweep(connection, name=name, space_text=space_text, jobs=jobs)
-
-
 def make_sweep(connection: Connection, name: str, space_text: str) -> None:
     """Insert the sweep's row, if there is none."""
     _insert_or_ignore(connection, SweepRecord, [{"name": name, "space": space_text, "created_at": utc_now()}])
 
 
 def set_sweep(connection: Connection, *, name: str, space_text: str, jobs: Sequence[Job]) -> None:
-    """Give the sweep this space and these jobs."""
+    """Give the sweep this space: it then holds `jobs`, and its older ones as out of the space.
+
+    Jobs that the store knows already, from this or another sweep, keep their state. The parents of every job must be among `jobs`
+    or in the store.
+    """
     # All writers insert in the order of the keys, so that two of them on PostgreSQL cannot wait for each other.
     by_key = dict(sorted({job.key: job for job in jobs}.items()))
     connection.execute(update(SweepRecord).where(SweepRecord.name == name).values(space=space_text))
@@ -57,7 +49,8 @@ def set_sweep(connection: Connection, *, name: str, space_text: str, jobs: Seque
 
 def record_search(store: Store, *, name: str, space_text: str, keys: Iterable[str], lease: Lease | None = None) -> None:
     """Make the sweep of a search, or give it a new space: it then holds those jobs of `keys` that the store knows (others were pruned),
-    and its other ones as out of the space. `add_jobs` brings those that come while it runs."""
+    and its other ones as out of the space. `add_jobs` brings those that come while it runs. With a lease nothing is written where that is
+    lost (`LeaseLost`), here and below."""
     with store.writing() as connection:
         fence(connection, lease)
         make_sweep(connection, name, space_text)

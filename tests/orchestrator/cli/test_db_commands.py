@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cli.db import human_size
-from orchestrator.store import begin_driving, end_driving, open_store
+from orchestrator.store import end_driving, open_store
 from orchestrator.store.migrations import REVISIONS
 from tests.builders import small_plan
 from tests.commands import robustsweep, rows
-from tests.stored import launch, leave_artifacts
+from tests.stored import begin_driving, launch, leave_artifacts
 
 JOBS = small_plan()
 DUMPS = Path(__file__).parents[1] / "store" / "databases"

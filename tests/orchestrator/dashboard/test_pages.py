@@ -7,9 +7,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from orchestrator.dashboard import app
-from orchestrator.store import begin_driving, open_store, record_result, record_sweep, result_rows, start_attempt
+from orchestrator.store import open_store, record_result, result_rows, start_attempt
 from orchestrator.tables.results_table import render_results
 from tests.builders import result_of, small_plan
+from tests.stored import begin_driving, record_sweep
 
 PAGES = ("progress", "results", "figures", "models", "examples", "surfaces")
 NASTY = "<b onclick=alert(1)>**x** :red[y] `z` $a$ [l](http://h)"

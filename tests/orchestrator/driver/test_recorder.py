@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import select, text
 
 from orchestrator.driver.recorder import Recorder
-from orchestrator.store import Store, begin_driving, finished_keys, open_store, record_sweep, sweep_status
+from orchestrator.store import Store, finished_keys, open_store, sweep_status
 from orchestrator.store.schema.sweep_tables import AttemptRecord
 from tests.builders import pretrain_job, result_of, small_plan
+from tests.stored import begin_driving, record_sweep
 from workers.artifacts.artifacts import Artifacts
 from workers.errors import ArtifactError
 from workers.spec.job import Job

@@ -14,9 +14,10 @@ from orchestrator.executors.ray_tune.executor import JobSearcher
 from orchestrator.executors.ray_tune.gpu_packing import Packing
 from orchestrator.executors.ray_tune.gpu_shares import Sharing, Turns
 from orchestrator.scheduling.job_queue import Board
-from orchestrator.store import failures, open_store, record_sweep
+from orchestrator.store import failures, open_store
 from orchestrator.store.reading.timings import recent_footprints
 from tests.builders import attack_job, attack_settings, evaluate_job, pretrain_job, result_of
+from tests.stored import record_sweep
 from workers.artifacts.artifacts import Artifacts
 from workers.runtime.memory import allowed_fraction
 from workers.spec.job import Job, TrainSpec

@@ -13,9 +13,9 @@ from tests.commands import environment
 # What the processes of our own Ray listen on, what they have in their environment, and whom they let in; with a worker running.
 _LOOK = """
 import json, os, psutil
-from orchestrator.driver import ray
-from orchestrator.own_ray import own_ray
-from orchestrator.cluster import _lets_in
+from orchestrator.executors.ray_tune.executor import ray
+from orchestrator.executors.ray_tune.local_ray import own_ray
+from orchestrator.executors.ray_tune.cluster import _lets_in
 before = dict(os.environ)
 with own_ray(log_to_driver=False, num_cpus=1):
     ray.get(ray.remote(lambda: None).remote())

@@ -10,7 +10,7 @@ from orchestrator.executors.ray_tune.temp_folder import scratch_folder
 
 _HOLD = """
 import sys
-from orchestrator.scratch import scratch_folder
+from orchestrator.executors.ray_tune.temp_folder import scratch_folder
 with scratch_folder() as folder:
     print(folder, flush=True)
     sys.stdin.read()
