@@ -5,11 +5,12 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from orchestrator.executors.ray_tune.ray_internals import head_at
 from orchestrator.executors.ray_tune.tokens import OPEN, show_token, users_token, wrong_token
 from workers.errors import UserError
 
-_KNOCK_SECONDS = 5.0
-_ASK_SECONDS = 15.0
+_CONNECT_SECONDS = 5.0
+_ANSWER_SECONDS = 15.0
 
 
 def join_cluster(address: str, *, warn: Callable[[str], None], **settings: Any) -> None:
@@ -24,7 +25,7 @@ def join_cluster(address: str, *, warn: Callable[[str], None], **settings: Any) 
 
     try:
         found = _resolved(address)
-        _knock(found)
+        _check_port_open(found)
         if not _own_certificates() and not _authenticate(found, address):
             warn(f"warning: --address {address}: {OPEN}")
         ray.init(address=found, **settings)
@@ -38,23 +39,21 @@ def _resolved(address: str) -> str:
     Raises:
         UserError: not of a form that `launch` understands, or no cluster runs here.
     """
-    from ray._private.services import canonicalize_bootstrap_address
-
     if "://" in address or (address != "auto" and not address.rpartition(":")[2].isdigit()):
         raise UserError(f"--address {address}: must be auto or HOST:PORT, of a cluster that this machine is part of; else use `submit`")
-    if (found := canonicalize_bootstrap_address(address)) is None:
+    if (found := head_at(address)) is None:
         raise UserError("--address auto: no Ray cluster runs on this machine; start one with `ray start`, or give HOST:PORT")
-    return str(found)
+    return found
 
 
-def _knock(address: str) -> None:
-    """Knock at HOST:PORT: Ray itself would wait for minutes, and then end the process.
+def _check_port_open(address: str) -> None:
+    """Connect to HOST:PORT once: Ray itself would wait for minutes, and then end the process.
 
     Raises:
         OSError: nobody answers.
     """
     host, _, port = address.rpartition(":")
-    socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_SECONDS).close()
+    socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
 
 
 def _own_certificates() -> bool:
@@ -91,7 +90,7 @@ def _lets_in(address: str, *, token: str | None) -> bool:
         service = gcs_service_pb2_grpc.NodeInfoGcsServiceStub(channel)
         try:
             request = gcs_service_pb2.GetClusterIdRequest()  # type: ignore[attr-defined]
-            service.GetClusterId(request, timeout=_ASK_SECONDS, metadata=shown)
+            service.GetClusterId(request, timeout=_ANSWER_SECONDS, metadata=shown)
         except grpc.RpcError as error:
             if error.code() is grpc.StatusCode.UNAUTHENTICATED:
                 return False

@@ -13,7 +13,7 @@ from workers.errors import UserError
 if TYPE_CHECKING:
     from ray.job_submission import JobSubmissionClient
 
-_KNOCK_SECONDS = 15.0
+_ANSWER_SECONDS = 15.0
 _SETTLE_SECONDS = 0.5
 _STOPPED, _FAILED = 130, 1  # as `launch` exits
 
@@ -56,7 +56,7 @@ def _asked(address: str, *, token: str | None = None) -> HTTPStatus:
     wrong = f"--address {address}: no Ray dashboard answers there"
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        answer = requests.get(f"{address}/api/version", headers=headers, timeout=_KNOCK_SECONDS, allow_redirects=False)
+        answer = requests.get(f"{address}/api/version", headers=headers, timeout=_ANSWER_SECONDS, allow_redirects=False)
         status = HTTPStatus(answer.status_code)
         if status is HTTPStatus.OK:
             answer.json()["ray_version"]

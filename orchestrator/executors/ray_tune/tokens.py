@@ -34,11 +34,3 @@ def show_token() -> None:
     """From now on this process shows the user's token, whether or not the user has set `RAY_AUTH_MODE`."""
     os.environ["RAY_AUTH_MODE"] = "token"
     reread_authentication()
-
-
-def reread_authentication() -> None:
-    """Have Ray, which looks at the environment once, look again for the mode and the token of authentication."""
-    from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
-
-    Config.initialize("")
-    AuthenticationTokenLoader.instance().reset_cache()
