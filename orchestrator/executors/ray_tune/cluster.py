@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from orchestrator.executors.ray_tune.ray_internals import head_at
-from orchestrator.executors.ray_tune.tokens import OPEN, show_token, users_token, wrong_token
+from orchestrator.executors.ray_tune.tokens import UNPROTECTED, send_users_token, users_token, wrong_token
 from workers.errors import UserError
 
 _CONNECT_SECONDS = 5.0
@@ -26,8 +26,8 @@ def join_cluster(address: str, *, warn: Callable[[str], None], **settings: Any) 
     try:
         found = _resolved(address)
         _check_port_open(found)
-        if not _own_certificates() and not _authenticate(found, address):
-            warn(f"warning: --address {address}: {OPEN}")
+        if not _uses_tls() and not _authenticate(found, address):
+            warn(f"warning: --address {address}: {UNPROTECTED}")
         ray.init(address=found, **settings)
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(f"--address {address}: no Ray cluster there: {str(error).splitlines()[0]}") from error
@@ -56,7 +56,7 @@ def _check_port_open(address: str) -> None:
     socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
 
 
-def _own_certificates() -> bool:
+def _uses_tls() -> bool:
     """Whether the user has set up Ray's mutual TLS: then nobody comes in without a certificate, and we could not ask."""
     return os.environ.get("RAY_USE_TLS", "0").lower() in ("1", "true")
 
@@ -68,15 +68,15 @@ def _authenticate(address: str, asked: str) -> bool:
         UserError: it is missing or wrong.
         OSError: whoever listens there is no Ray.
     """
-    if _lets_in(address, token=None):
+    if _admits(address, token=None):
         return False
-    if not _lets_in(address, token=users_token(asked)):
+    if not _admits(address, token=users_token(asked)):
         raise wrong_token(asked)
-    show_token()
+    send_users_token()
     return True
 
 
-def _lets_in(address: str, *, token: str | None) -> bool:
+def _admits(address: str, *, token: str | None) -> bool:
     """Whether the cluster answers who shows this token, or none.
 
     Raises:

@@ -11,7 +11,7 @@ SMALLEST_SHARE = 1 / 8
 _MARGIN = 1.2
 
 
-class Packing:
+class GpuPacking:
     """The share of a GPU that a job gets: what the largest like job took, a fifth more, and CUDA's own, in eighths; all of a GPU for the
     first of its kind, which is measured so.
 

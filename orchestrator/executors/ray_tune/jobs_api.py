@@ -7,7 +7,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from orchestrator.executors.ray_tune.tokens import OPEN, show_token, users_token, wrong_token
+from orchestrator.executors.ray_tune.tokens import UNPROTECTED, send_users_token, users_token, wrong_token
 from workers.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,12 +27,12 @@ def jobs_client(address: str, *, warn: Callable[[str], None]) -> "JobSubmissionC
     if not address.startswith(("http://", "https://")):
         raise UserError(f"--address {address}: must be http://HOST:8265, where the cluster's dashboard answers")
     address = address.rstrip("/")
-    if _asked(address) is HTTPStatus.OK:
-        warn(f"warning: --address {address}: {OPEN}")
-    elif _asked(address, token=users_token(address)) is not HTTPStatus.OK:
+    if _status(address) is HTTPStatus.OK:
+        warn(f"warning: --address {address}: {UNPROTECTED}")
+    elif _status(address, token=users_token(address)) is not HTTPStatus.OK:
         raise wrong_token(address)
     else:
-        show_token()
+        send_users_token()
     from ray.job_submission import JobSubmissionClient
 
     for module in ("job.sdk", "dashboard_sdk"):  # they narrate
@@ -45,7 +45,7 @@ def jobs_client(address: str, *, warn: Callable[[str], None]) -> "JobSubmissionC
         raise UserError(f"--address {address}: {first_line(error)}") from error
 
 
-def _asked(address: str, *, token: str | None = None) -> HTTPStatus:
+def _status(address: str, *, token: str | None = None) -> HTTPStatus:
     """The status of the cluster's answer to who shows this token, or none: OK, UNAUTHORIZED or FORBIDDEN.
 
     Raises:
@@ -67,7 +67,7 @@ def _asked(address: str, *, token: str | None = None) -> HTTPStatus:
     return status
 
 
-async def followed(client: "JobSubmissionClient", job: str, write: Callable[[str], None]) -> int:
+async def follow_job(client: "JobSubmissionClient", job: str, write: Callable[[str], None]) -> int:
     """Hand on the job's output until it ends; returns the exit code of its command."""
     async for text in client.tail_job_logs(job):
         write(text)

@@ -14,7 +14,7 @@ _YOUNG_SECONDS = 60.0  # its process may not have locked it yet
 
 
 @contextmanager
-def scratch_folder() -> Iterator[Path]:
+def temp_folder() -> Iterator[Path]:
     """A fresh folder of this process, gone at the end; those of processes that are gone are removed first."""
     _remove_abandoned(Path(tempfile.gettempdir()))
     with tempfile.TemporaryDirectory(prefix=_PREFIX) as name, _locked(Path(name)):

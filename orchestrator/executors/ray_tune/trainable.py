@@ -15,7 +15,7 @@ class AttemptFailedError(Exception):
     """The job failed; what is known about it was reported before."""
 
 
-def attempt(config: dict[str, Any]) -> None:
+def run_job_trainable(config: dict[str, Any]) -> None:
     """Run the job in `config`, reporting each training epoch and, now and then, a batch, then `{"done_key": ...}`, or the error and its
     traceback, or that another attempt has the job.
 

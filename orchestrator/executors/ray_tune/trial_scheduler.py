@@ -1,4 +1,4 @@
-"""Which waiting trial takes a worker that has just become free."""
+"""Choice of the waiting trial that takes a worker which has just become free."""
 
 from typing import Any
 
