@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import ray
-from ray._raylet import AuthenticationTokenLoader, get_authentication_mode
+from ray._raylet import AuthenticationMode, AuthenticationTokenLoader, get_authentication_mode
 
 from orchestrator.executors.ray_tune.ray_internals import head_at, loopback_alone, reread_authentication
 from orchestrator.executors.ray_tune.tokens import users_token
@@ -22,8 +22,8 @@ TRIALS, PENDING, LONG_AGO = 12, 3, 6
 
 # A dozen trials on one CPU, three of them waiting at any time, of which those that ended are forgotten at once.
 _RUN = f"""
-import gc, json, os, sys, weakref
-from orchestrator.executors.ray_tune.executor import ray, tune, RunConfig, TuneConfig, Tuner
+import gc, json, os, sys, types, weakref
+from orchestrator.executors.ray_tune.executor import _StartCallback, tune, RunConfig, TuneConfig, Tuner
 from orchestrator.executors.ray_tune.local_ray import local_ray_cluster
 from orchestrator.executors.ray_tune.ray_internals import forget_trials, without_process
 from orchestrator.executors.ray_tune.trial_scheduler import PreferUnstartedTrials
@@ -48,12 +48,12 @@ class Watched(PreferUnstartedTrials):
         return chosen
 
 os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = "{PENDING}"
-scheduler = Watched()
+scheduler, searcher = Watched(), types.SimpleNamespace(begin=lambda trial: None)
 with local_ray_cluster(log_to_driver=False, num_cpus=1):
     Tuner(
         tune.with_resources(lambda config: tune.report({{"one": 1}}), {{"CPU": 1}}),
         tune_config=TuneConfig(num_samples={TRIALS}, scheduler=scheduler, reuse_actors=True),
-        run_config=RunConfig(storage_path=sys.argv[1], verbose=0),
+        run_config=RunConfig(storage_path=sys.argv[1], verbose=0, callbacks=[_StartCallback(searcher)]),
     ).fit()
 print(json.dumps({{"snapshots": scheduler.snapshots, "listed": scheduler.listed, "alive": scheduler.alive}}))
 """
@@ -107,7 +107,7 @@ def test_our_token_is_the_one_that_ray_sends(source: str, no_token: Path, monkey
         monkeypatch.setenv(source, f" {source} " if source == "RAY_AUTH_TOKEN" else str(found))
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     reread_authentication()
-    assert get_authentication_mode().name == "TOKEN", f"{RELEASE} does not read RAY_AUTH_MODE again"
+    assert get_authentication_mode() == AuthenticationMode.TOKEN, f"{RELEASE} does not read RAY_AUTH_MODE again"
     assert users_token("auto") == AuthenticationTokenLoader.instance().get_raw_token() == source, RELEASE
 
 
