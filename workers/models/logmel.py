@@ -12,7 +12,7 @@ _STAGES = 5
 
 
 class LogMelFrontEnd(nn.Module):
-    """Waveforms (batch, 1, samples) at 16 kHz to log-mel energies (batch, 1, 40, frames); gradients reach the waveform.
+    """Front-end from waveforms (batch, 1, samples) at 16 kHz to log-mel energies (batch, 1, 40, frames); gradients reach the waveform.
 
     Frames of 25 ms every 10 ms, Hann window, 512-point power spectrum, 40 triangular filters from 20 to 8,000 Hz on the HTK mel scale,
     logarithm of the energy + 1e-6. It has no parameters.
@@ -34,7 +34,7 @@ class LogMelFrontEnd(nn.Module):
 
 
 def mel_filters() -> Tensor:
-    """Triangular filters, (257 frequencies, 40 filters), evenly spaced on the HTK mel scale: 2595 log10(1 + f / 700)."""
+    """Return triangular filters, (257 frequencies, 40 filters), evenly spaced on the HTK mel scale: 2595 log10(1 + f / 700)."""
     ends = 2595 * torch.log10(1 + torch.tensor([_LOWEST, _HIGHEST], dtype=torch.float64) / 700)
     mels = torch.linspace(float(ends[0]), float(ends[1]), _FILTERS + 2, dtype=torch.float64)
     corners = 700 * (10 ** (mels / 2595) - 1)
@@ -45,7 +45,7 @@ def mel_filters() -> Tensor:
 
 
 class LogMel(nn.Module):
-    """Waveforms (batch, 1, samples) to logits (batch, n_classes).
+    """Network from waveforms (batch, 1, samples) to logits (batch, n_classes).
 
     After the front-end and a batch norm, five 3x3 convolutions with `width` times 1, 2, 4, 8 and 16 filters, each with batch norm and ReLU,
     the first four with 2x2 max-pooling, then the mean over time and frequency. Width 16: 396,000 parameters (soundnet5: 382,000).
@@ -69,7 +69,7 @@ class LogMel(nn.Module):
 
     @property
     def stages(self) -> tuple[tuple[str, ...], ...]:
-        """What the name of each convolution after the first one begins with."""
+        """Name prefix of each convolution after the first one."""
         return later_convolutions(self.features, prefix="features")
 
     def forward(self, waveforms: Tensor) -> Tensor:
