@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.executors.ray_tune.jobs_api import first_line, followed, jobs_client
+from orchestrator.executors.ray_tune.jobs_api import first_line, follow_job, jobs_client
 from orchestrator.launching.launch import EXIT_INCOMPLETE, EXIT_INTERRUPTED
 from orchestrator.planning.expand import expand
 from orchestrator.planning.prelaunch_checks import check_sizes
@@ -67,7 +67,7 @@ def submit(submission: Submission, *, wait: bool, say: Callable[[str], None], wr
     if not wait:
         return 0
     try:
-        return asyncio.run(followed(client, job, write))
+        return asyncio.run(follow_job(client, job, write))
     except KeyboardInterrupt:
         say(f"sweep {loaded.name}: goes on without being watched")
         return EXIT_INTERRUPTED

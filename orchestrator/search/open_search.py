@@ -34,6 +34,7 @@ def opened_search(store: Store, space: Space, *, recorder: Recorder, artifacts: 
             study,
             space,
             store,
+            storage=storage,
             recorder=recorder,
             artifacts=artifacts,
             courses=courses_of(space, store, study=study, artifacts=artifacts),

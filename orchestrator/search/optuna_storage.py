@@ -8,6 +8,7 @@ from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage, RDBStorage, get_storage
+from optuna.study import Study
 from sqlalchemy import event
 
 from orchestrator.store import Store
@@ -38,6 +39,11 @@ def study_storage(store: Store) -> Iterator[BaseStorage]:
     finally:
         backend.remove_session()
         backend.engine.dispose()
+
+
+def trial_id(storage: BaseStorage, study: Study, number: int) -> int:
+    """The storage's own id of a trial, by its number in the study."""
+    return storage.get_trial_id_from_study_id_trial_number(storage.get_study_id_from_name(study.study_name), number)
 
 
 def _set_up(connection: sqlite3.Connection, _record: object) -> None:

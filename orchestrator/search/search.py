@@ -8,6 +8,7 @@ from typing import Any
 from optuna import Trial
 from optuna.exceptions import StorageInternalError
 from optuna.samplers import BaseSampler
+from optuna.storages import BaseStorage
 from optuna.study import Study
 from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
@@ -17,6 +18,7 @@ from orchestrator.planning.expand import distinct, jobs_of
 from orchestrator.planning.plan import make_plan
 from orchestrator.planning.prelaunch_checks import check_sizes
 from orchestrator.search.baseline_trials import parent_of
+from orchestrator.search.optuna_storage import trial_id
 from orchestrator.search.rung_table import PROMOTES, inherited
 from orchestrator.search.samplers import random_sampler, sampler_of
 from orchestrator.search.search_progress import Outlook
@@ -68,15 +70,16 @@ class Search:
         space: Space,
         store: Store,
         *,
+        storage: BaseStorage,
         recorder: Recorder,
         artifacts: Artifacts,
         courses: Courses,
         warm_start: Callable[["Search"], None] | None = None,
     ) -> None:
-        """Open the search; nothing is written before the first call of `more`, which also calls `warm_start`."""
+        """Open the search on the study in `storage`; nothing is written before the first call of `more`, which `warm_start` is part of."""
         assert space.search is not None  # noqa: S101 (only a space with method optuna is searched)
         self.study, self.space, self.section, self.store = study, space, space.search, store
-        self._recorder, self._courses, self._warm_start = recorder, courses, warm_start
+        self._storage, self._recorder, self._courses, self._warm_start = storage, recorder, courses, warm_start
         self.recorded, self._on_disk = set(finished_keys(store)), set(artifacts.finished())
         self.ledger = Ledger(study)
         self.outlook = Outlook(study, self.section, self.ledger)
@@ -273,7 +276,7 @@ class Search:
         known = {*self.live, *(twin.number for live in self.live.values() for twin in live.twins)}
         running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         left = [trial for trial in running if trial.number not in known]
-        return Trial(self.study, left[0]._trial_id) if left else None
+        return Trial(self.study, trial_id(self._storage, self.study, left[0].number)) if left else None
 
     def _begin(self) -> None:
         """Ask for a trial, or continue one, which is afterwards under way or already told."""

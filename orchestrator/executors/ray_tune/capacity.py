@@ -1,4 +1,4 @@
-"""Capacity of a cluster: room for a job of the requested size, and the number of jobs that run at once. It may get time to grow."""
+"""Capacity of the cluster: room for a job of the size asked for, how many run at once, and the memory of its GPUs."""
 
 import time
 from collections.abc import Callable
@@ -7,6 +7,8 @@ from orchestrator.executors.base import Resources
 from workers.errors import UserError
 
 _LOOK_SECONDS = 1.0
+_SMALL_SHARE = 0.001  # of a GPU, so that asking for its memory waits for no job
+_MEMORY_SECONDS = 60.0
 Amounts = dict[str, float]
 
 
@@ -46,6 +48,26 @@ def slots(resources: Resources, cluster: Amounts, *, growing: bool) -> int:
     return max(1, min(int(found), resources.workers or int(found)))
 
 
+def smallest_gpu(*, seconds: float = _MEMORY_SECONDS) -> int | None:
+    """The bytes of memory of the smallest of the cluster's GPUs, the first of each node; None where they do not tell in time.
+
+    Every node that has one is asked, since the driver's own machine may have none.
+    """
+    import ray
+    from ray.exceptions import GetTimeoutError, RayError
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    ask = ray.remote(num_cpus=0, num_gpus=_SMALL_SHARE, max_retries=0)(_gpu_bytes)
+    nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("GPU", 0) > 0]
+    asked = [ask.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote() for node in nodes]
+    try:
+        return min((answer for answer in ray.get(asked, timeout=seconds) if answer), default=None)
+    except (GetTimeoutError, RayError):
+        for task in asked:
+            ray.cancel(task)
+        return None
+
+
 def _nodes() -> list[Amounts]:
     import ray
 
@@ -67,5 +89,12 @@ def _wrong(resources: Resources, nodes: list[Amounts]) -> str | None:
     if resources.cpus_per_job > cpus:
         return f"--cpus-per-job {resources.cpus_per_job}: no node of the cluster has more than {cpus:g} CPUs"
     if wanted.get("GPU", 0) > gpus:
-        return f"{wanted['GPU']:g} GPUs requested for a job: no node of the cluster has more than {gpus:g}"
-    return f"{wanted['GPU']:g} GPUs and {resources.cpus_per_job} CPUs requested for a job: no node of the cluster has both"
+        return f"{wanted['GPU']:g} GPUs asked for a job: no node of the cluster has more than {gpus:g}"
+    return f"{wanted['GPU']:g} GPUs and {resources.cpus_per_job} CPUs asked for a job: no node of the cluster has both"
+
+
+def _gpu_bytes() -> int:
+    """In a worker process: the bytes of its GPU; 0 where PyTorch sees none."""
+    import torch
+
+    return int(torch.cuda.get_device_properties(0).total_memory) if torch.cuda.is_available() else 0

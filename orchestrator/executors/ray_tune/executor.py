@@ -28,15 +28,14 @@ from ray.tune.search import Searcher  # noqa: E402
 from orchestrator.driver.sweep_run import RunningSweep  # noqa: E402
 from orchestrator.executors.base import Folders, Resources  # noqa: E402
 from orchestrator.executors.memory_retry import Relief  # noqa: E402
-from orchestrator.executors.ray_tune.capacity import Amounts, slots, wait_for_room  # noqa: E402
+from orchestrator.executors.ray_tune.capacity import Amounts, slots, smallest_gpu, wait_for_room  # noqa: E402
 from orchestrator.executors.ray_tune.cluster import join_cluster  # noqa: E402
-from orchestrator.executors.ray_tune.gpu_memory import smallest_gpu  # noqa: E402
-from orchestrator.executors.ray_tune.gpu_packing import SMALLEST_SHARE, Packing  # noqa: E402
-from orchestrator.executors.ray_tune.gpu_shares import Sharing  # noqa: E402
-from orchestrator.executors.ray_tune.local_ray import own_ray  # noqa: E402
-from orchestrator.executors.ray_tune.temp_folder import scratch_folder  # noqa: E402
-from orchestrator.executors.ray_tune.trainable import attempt  # noqa: E402
-from orchestrator.executors.ray_tune.trial_scheduler import SparesStarting  # noqa: E402
+from orchestrator.executors.ray_tune.gpu_allocator import GpuAllocator  # noqa: E402
+from orchestrator.executors.ray_tune.gpu_packing import SMALLEST_SHARE, GpuPacking  # noqa: E402
+from orchestrator.executors.ray_tune.local_ray import local_ray_cluster  # noqa: E402
+from orchestrator.executors.ray_tune.temp_folder import temp_folder  # noqa: E402
+from orchestrator.executors.ray_tune.trainable import run_job_trainable  # noqa: E402
+from orchestrator.executors.ray_tune.trial_scheduler import PreferUnstartedTrials  # noqa: E402
 from orchestrator.store.reading.timings import Footprint  # noqa: E402
 from workers.artifacts.results import BatchRecord  # noqa: E402
 from workers.spec.job import JOB, Job  # noqa: E402
@@ -55,7 +54,7 @@ class RayExecutor:
         address: str | None = None,
         wait_minutes: float = 0.0,
         say: Callable[[str], None] = logging.info,
-        work: Work = attempt,
+        work: Work = run_job_trainable,
         footprints: Callable[[], Iterable[Footprint]] = tuple,
     ) -> None:
         """Create the executor; nothing is started yet.
@@ -84,11 +83,11 @@ class RayExecutor:
             cluster = wait_for_room(self._resources, minutes=self._wait_minutes, say=self._say)
             sweep.slots = slots(self._resources, cluster, growing=self._wait_minutes > 0)
             most = self._most_slots(sweep.slots, cluster)
-            sharing = Sharing(self._resources, self._packing(cluster), gpus=cluster.get("GPU", 0), slots=sweep.slots, most=most)
-            # One waiting trial per slot: with fewer, new workers are requested one after the other.
+            allocator = GpuAllocator(self._resources, self._packing(cluster), gpus=cluster.get("GPU", 0), slots=sweep.slots, most=most)
+            # One waiting trial per slot: with fewer, new workers are asked for one after the other.
             os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(most)
-            with scratch_folder() as storage:
-                self._tuner(JobSearcher(sweep, self._folders, self._resources, sharing=sharing), storage).fit()
+            with temp_folder() as storage:
+                self._tuner(JobSearcher(sweep, self._folders, self._resources, allocator=allocator), storage).fit()
 
     def _most_slots(self, whole: int, cluster: Amounts) -> int:
         """Return how many jobs run at once if they share GPUs; `whole` if they do not, or if the cluster grows to hold those."""
@@ -96,18 +95,18 @@ class RayExecutor:
             return whole
         return slots(replace(self._resources, gpus_per_attack=SMALLEST_SHARE), cluster, growing=False)
 
-    def _packing(self, cluster: Amounts) -> Packing:
+    def _packing(self, cluster: Amounts) -> GpuPacking:
         asked = [self._resources.asked(stage) for stage in ("pretrain", "attack")]
         if not cluster.get("GPU", 0) or None not in asked:
-            return Packing(gpu_memory=None)
-        return Packing(gpu_memory=smallest_gpu(), footprints=self._footprints())
+            return GpuPacking(gpu_memory=None)
+        return GpuPacking(gpu_memory=smallest_gpu(), footprints=self._footprints())
 
     @contextmanager
     def _connected(self) -> Iterator[None]:
         """Connect this process to the cluster at the address, or to a local Ray that is shut down at the end."""
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
         if self._address is None:
-            with own_ray(**quiet):
+            with local_ray_cluster(**quiet):
                 yield
             return
         join_cluster(self._address, warn=self._say, **quiet)
@@ -124,13 +123,13 @@ class RayExecutor:
             tune.with_resources(self._work, request),
             tune_config=TuneConfig(
                 search_alg=searcher,
-                scheduler=SparesStarting(),
+                scheduler=PreferUnstartedTrials(),
                 num_samples=-1,
                 reuse_actors=True,
                 trial_name_creator=_short_name,
                 trial_dirname_creator=_short_name,
             ),
-            run_config=RunConfig(name="sweep", storage_path=str(storage), verbose=0, callbacks=[_Starts(searcher)]),
+            run_config=RunConfig(name="sweep", storage_path=str(storage), verbose=0, callbacks=[_StartCallback(searcher)]),
         )
 
 
@@ -139,8 +138,8 @@ def _short_name(trial: Trial) -> str:
     return str(trial.trial_id)
 
 
-class _Starts(TrialProgressCallback):
-    """Callback that notifies the searcher when a trial leaves the queue (Tune keeps one waiting for the next free worker).
+class _StartCallback(TrialProgressCallback):
+    """Tells the searcher when a trial leaves the queue (Tune keeps one waiting for the next free worker).
 
     It replaces Tune's own progress callback, which would print nothing here but keep every trial.
     """
@@ -165,9 +164,9 @@ class _Starts(TrialProgressCallback):
 class JobSearcher(Searcher):
     """Search algorithm that hands out the next ready job whenever Tune has room, and reports its outcome to the sweep."""
 
-    def __init__(self, sweep: RunningSweep, folders: Folders, resources: Resources, *, sharing: Sharing) -> None:
+    def __init__(self, sweep: RunningSweep, folders: Folders, resources: Resources, *, allocator: GpuAllocator) -> None:
         super().__init__()
-        self._sweep, self._folders, self._resources, self._sharing = sweep, folders, resources, sharing
+        self._sweep, self._folders, self._resources, self._allocator = sweep, folders, resources, allocator
         self._jobs: dict[str, Job] = {}
         self._relief = Relief()
         self._errors: dict[str, dict[str, Any]] = {}
@@ -179,30 +178,30 @@ class JobSearcher(Searcher):
         limit = self._resources.workers
         if limit is not None and len(self._jobs) >= limit:
             return None
-        self._sweep.slots = self._sharing.slots
-        if not self._sharing.open or (job := self._sweep.take()) is None:
+        self._sweep.slots = self._allocator.slots
+        if not self._allocator.accepts_requests or (job := self._sweep.take()) is None:
             return None
         self._jobs[trial_id] = job
         config = self._config(job)
-        self._sharing.ask(trial_id, config["gpus"])
+        self._allocator.request(trial_id, config["gpus"])
         return config
 
     def _config(self, job: Job) -> dict[str, Any]:
         terms = self._relief.terms(job)
-        share = self._sharing.share(job, self._sweep.model_of(job), terms)
+        share = self._allocator.share(job, self._sweep.model_of(job), terms)
         return {
             "job": JOB.dump_json(job).decode(),
             "artifacts": self._folders.artifacts,
             "data_root": str(self._folders.data_root) if self._folders.data_root else None,
-            "device": self._sharing.device(share),
+            "device": self._allocator.device(share),
             "threads": self._resources.cpus_per_job,
             "gpus": share,
             "examples_per_pass": terms.examples_per_pass,
         }
 
     def begin(self, trial_id: str) -> None:
-        """Record that the trial's worker has started."""
-        self._sharing.begin(trial_id)
+        """The trial's worker has started."""
+        self._allocator.begin(trial_id)
         self._sweep.begin(self._jobs[trial_id])
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
@@ -214,13 +213,13 @@ class JobSearcher(Searcher):
             self._sweep.epoch(self._jobs[trial_id], epoch=result["epoch"], loss=result["loss"], accuracy=result["accuracy"])
         elif "done_key" in result:
             job = self._jobs[trial_id]
-            self._sharing.learn(job, self._sweep.model_of(job), result.get("peak_memory"))
+            self._allocator.learn(job, self._sweep.model_of(job), result.get("peak_memory"))
         elif "batch" in result:
             self._sweep.batch(self._jobs[trial_id], BatchRecord.model_validate(result["batch"]))
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:  # noqa: ARG002
         job = self._jobs.pop(trial_id)
-        self._sharing.end(trial_id)
+        self._allocator.release(trial_id)
         if trial_id in self._superseded:
             self._sweep.superseded(job, error=self._superseded.pop(trial_id))
         elif not error:

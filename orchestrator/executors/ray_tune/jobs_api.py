@@ -7,13 +7,13 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from orchestrator.executors.ray_tune.tokens import OPEN, show_token, users_token, wrong_token
+from orchestrator.executors.ray_tune.tokens import UNPROTECTED, send_users_token, users_token, wrong_token
 from workers.errors import UserError
 
 if TYPE_CHECKING:
     from ray.job_submission import JobSubmissionClient
 
-_KNOCK_SECONDS = 15.0
+_ANSWER_SECONDS = 15.0
 _SETTLE_SECONDS = 0.5
 _STOPPED, _FAILED = 130, 1  # as `launch` exits
 
@@ -27,12 +27,12 @@ def jobs_client(address: str, *, warn: Callable[[str], None]) -> "JobSubmissionC
     if not address.startswith(("http://", "https://")):
         raise UserError(f"--address {address}: must be http://HOST:8265, where the cluster's dashboard answers")
     address = address.rstrip("/")
-    if _asked(address) is HTTPStatus.OK:
-        warn(f"warning: --address {address}: {OPEN}")
-    elif _asked(address, token=users_token(address)) is not HTTPStatus.OK:
+    if _status(address) is HTTPStatus.OK:
+        warn(f"warning: --address {address}: {UNPROTECTED}")
+    elif _status(address, token=users_token(address)) is not HTTPStatus.OK:
         raise wrong_token(address)
     else:
-        show_token()
+        send_users_token()
     from ray.job_submission import JobSubmissionClient
 
     for module in ("job.sdk", "dashboard_sdk"):  # verbose by default
@@ -45,8 +45,8 @@ def jobs_client(address: str, *, warn: Callable[[str], None]) -> "JobSubmissionC
         raise UserError(f"--address {address}: {first_line(error)}") from error
 
 
-def _asked(address: str, *, token: str | None = None) -> HTTPStatus:
-    """Return the HTTP status of a request with this token, or without one: OK, UNAUTHORIZED or FORBIDDEN.
+def _status(address: str, *, token: str | None = None) -> HTTPStatus:
+    """The status of the cluster's answer to who shows this token, or none: OK, UNAUTHORIZED or FORBIDDEN.
 
     Raises:
         UserError: no Ray answers there.
@@ -56,7 +56,7 @@ def _asked(address: str, *, token: str | None = None) -> HTTPStatus:
     wrong = f"--address {address}: no Ray dashboard answers there"
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        answer = requests.get(f"{address}/api/version", headers=headers, timeout=_KNOCK_SECONDS, allow_redirects=False)
+        answer = requests.get(f"{address}/api/version", headers=headers, timeout=_ANSWER_SECONDS, allow_redirects=False)
         status = HTTPStatus(answer.status_code)
         if status is HTTPStatus.OK:
             answer.json()["ray_version"]
@@ -67,8 +67,8 @@ def _asked(address: str, *, token: str | None = None) -> HTTPStatus:
     return status
 
 
-async def followed(client: "JobSubmissionClient", job: str, write: Callable[[str], None]) -> int:
-    """Pass on the job's output until it ends; return the exit code of its command."""
+async def follow_job(client: "JobSubmissionClient", job: str, write: Callable[[str], None]) -> int:
+    """Hand on the job's output until it ends; returns the exit code of its command."""
     async for text in client.tail_job_logs(job):
         write(text)
     while not (info := client.get_job_info(job)).status.is_terminal():

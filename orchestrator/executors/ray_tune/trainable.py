@@ -15,9 +15,9 @@ class AttemptFailedError(Exception):
     """Failure of a job whose error was reported before."""
 
 
-def attempt(config: dict[str, Any]) -> None:
-    """Run the job in `config`; report each training epoch and, throttled, batches, then `{"done_key": ...}`, or the error and its
-    traceback, or that another attempt has superseded this one.
+def run_job_trainable(config: dict[str, Any]) -> None:
+    """Run the job in `config`, reporting each training epoch and, now and then, a batch, then `{"done_key": ...}`, or the error and its
+    traceback, or that another attempt has the job.
 
     Raises:
         AttemptFailedError: the job failed; Ray then discards the process, whose state (such as a CUDA context) may be corrupt.

@@ -12,7 +12,7 @@ from orchestrator.executors.base import Folders, Resources
 from orchestrator.executors.inline import InlineExecutor
 from orchestrator.executors.memory_retry import Relief, Terms
 from orchestrator.executors.ray_tune.executor import RayExecutor
-from orchestrator.executors.ray_tune.trainable import attempt
+from orchestrator.executors.ray_tune.trainable import run_job_trainable
 from orchestrator.launching.launch import LaunchOptions, MakeExecutor, launch
 from orchestrator.paths import Places
 from orchestrator.store import ResultRow, failures, open_store, result_rows
@@ -51,7 +51,7 @@ def starved_attempt(config: dict[str, Any]) -> None:
     """In a worker process of Ray's."""
     with pytest.MonkeyPatch.context() as patch:
         starve(patch.setattr)
-        attempt(config)
+        run_job_trainable(config)
 
 
 def run(folder: Path, *, executor: MakeExecutor = InlineExecutor) -> int:

@@ -5,14 +5,14 @@ from itertools import takewhile
 
 from orchestrator.executors.base import Resources
 from orchestrator.executors.memory_retry import Terms
-from orchestrator.executors.ray_tune.gpu_packing import Packing
+from orchestrator.executors.ray_tune.gpu_packing import GpuPacking
 from workers.spec.job import Job, TrainSpec
 
 _MOST_OVERTAKEN = 16
 
 
-class Sharing:
-    """Shares of a cluster's GPUs: those that the user requests, else those that `packing` finds.
+class GpuAllocator:
+    """The shares of a cluster's GPUs: those that the user asks for, else those that `packing` finds.
 
     Args:
         resources: shares that the user requests.
@@ -22,11 +22,11 @@ class Sharing:
         most: number of jobs that run at once where each has the smallest share.
     """
 
-    def __init__(self, resources: Resources, packing: Packing, *, gpus: float, slots: int, most: int) -> None:
+    def __init__(self, resources: Resources, packing: GpuPacking, *, gpus: float, slots: int, most: int) -> None:
         self._resources, self._packing = resources, packing
         self._gpus, self._slots, self._most = gpus, slots, most
         self._under_way: dict[str, float] = {}
-        self._turns = Turns()
+        self._queue = FairQueue()
 
     def share(self, job: Job, model: TrainSpec | None, terms: Terms) -> float:
         """Return the job's share of a GPU; one that ran out of memory gets a whole GPU."""
@@ -47,22 +47,22 @@ class Sharing:
         return min(self._most, max(self._slots, int(self._gpus * len(self._under_way) / taken)))
 
     @property
-    def open(self) -> bool:
-        """True where another job may request a share: not while as many wait as run at once, or one has been overtaken too often."""
-        return len(self._turns) < self.slots and not self._turns.held
+    def accepts_requests(self) -> bool:
+        """Whether another job may ask now: not while as many wait as run at once, or a large one has waited for long."""
+        return len(self._queue) < self.slots and not self._queue.blocked
 
-    def ask(self, trial: str, share: float) -> None:
+    def request(self, trial: str, share: float) -> None:
         self._under_way[trial] = share
-        self._turns.ask(trial, share)
+        self._queue.add(trial, share)
 
     def begin(self, trial: str) -> None:
-        """Record that the trial has got its share."""
-        self._turns.begin(trial)
+        """The trial has got its share."""
+        self._queue.serve(trial)
 
-    def end(self, trial: str) -> None:
-        """Record that the trial no longer needs its share."""
+    def release(self, trial: str) -> None:
+        """The trial needs it no longer."""
         self._under_way.pop(trial, None)
-        self._turns.leave(trial)
+        self._queue.remove(trial)
 
     def learn(self, job: Job, model: TrainSpec | None, peak_memory: int | None) -> None:
         """Record that the job is done and took `peak_memory` bytes of a GPU; None where that is unknown."""
@@ -70,9 +70,9 @@ class Sharing:
             self._packing.learn(job.spec, model, peak_memory)
 
 
-class Turns:
-    """Queue that prevents requests for small shares of a GPU from starving larger ones: a free eighth is taken at once, so that a whole GPU
-    is never free while eighths are requested. After `most` smaller jobs have overtaken a job, no new requests are admitted.
+class FairQueue:
+    """Keeps small shares of a GPU from passing larger ones for ever: a free eighth is given away at once, and all of a GPU is never free
+    while eighths are asked for. A job that `most` smaller ones have overtaken holds up whoever has not asked yet.
     """
 
     def __init__(self, *, most: int = _MOST_OVERTAKEN) -> None:
@@ -84,22 +84,22 @@ class Turns:
         """Return the number of waiting requests."""
         return len(self._waiting)
 
-    def ask(self, trial: str, share: float) -> None:
+    def add(self, trial: str, share: float) -> None:
         self._waiting[trial] = share
 
-    def begin(self, trial: str) -> None:
-        """Record that the trial has got its share, and has overtaken earlier requests for larger ones."""
+    def serve(self, trial: str) -> None:
+        """The trial has got its share, and those with larger ones that asked before it have not."""
         share = self._waiting.get(trial, 0.0)
         for other in takewhile(lambda name: name != trial, self._waiting):
             self._overtaken[other] += self._waiting[other] > share
-        self.leave(trial)
+        self.remove(trial)
 
-    def leave(self, trial: str) -> None:
-        """Remove the trial's request."""
+    def remove(self, trial: str) -> None:
+        """The trial waits no longer."""
         self._waiting.pop(trial, None)
         self._overtaken.pop(trial, None)
 
     @property
-    def held(self) -> bool:
-        """True where no new request is admitted."""
+    def blocked(self) -> bool:
+        """Whether nobody else may ask now."""
         return any(number >= self._most for number in self._overtaken.values())
