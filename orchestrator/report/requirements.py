@@ -25,7 +25,7 @@ def check_needs(command: str, *, images: bool) -> None:
 
 
 def find_browser() -> str:
-    """The path of a Chromium: what `ROBUSTSWEEP_BROWSER` names, else the first that is found.
+    """Return the path of a Chromium: the one that `ROBUSTSWEEP_BROWSER` names, else the first that is found.
 
     Raises:
         UserError: there is none.

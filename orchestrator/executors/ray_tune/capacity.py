@@ -94,7 +94,7 @@ def _wrong(resources: Resources, nodes: list[Amounts]) -> str | None:
 
 
 def _gpu_bytes() -> int:
-    """In a worker process: the bytes of its GPU; 0 where PyTorch sees none."""
+    """Return the bytes of a worker process's GPU; 0 where PyTorch sees none."""
     import torch
 
     return int(torch.cuda.get_device_properties(0).total_memory) if torch.cuda.is_available() else 0

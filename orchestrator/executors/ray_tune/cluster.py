@@ -57,7 +57,7 @@ def _check_port_open(address: str) -> None:
 
 
 def _uses_tls() -> bool:
-    """Whether the user has set up Ray's mutual TLS: then nobody comes in without a certificate, and we could not ask."""
+    """Return whether the user has set up Ray's mutual TLS: the check is then skipped, since each connection would need a certificate."""
     return os.environ.get("RAY_USE_TLS", "0").lower() in ("1", "true")
 
 
@@ -77,7 +77,7 @@ def _authenticate(address: str, asked: str) -> bool:
 
 
 def _admits(address: str, *, token: str | None) -> bool:
-    """Whether the cluster answers who shows this token, or none.
+    """Return whether the cluster accepts requests with this token, or without one.
 
     Raises:
         OSError: no Ray answers there.

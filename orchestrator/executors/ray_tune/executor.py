@@ -200,7 +200,7 @@ class JobSearcher(Searcher):
         }
 
     def begin(self, trial_id: str) -> None:
-        """The trial's worker has started."""
+        """Record that the trial's worker has started."""
         self._allocator.begin(trial_id)
         self._sweep.begin(self._jobs[trial_id])
 

@@ -48,7 +48,7 @@ class GpuAllocator:
 
     @property
     def accepts_requests(self) -> bool:
-        """Whether another job may ask now: not while as many wait as run at once, or a large one has waited for long."""
+        """True where another job may request a share: not while as many wait as run at once, or one has been overtaken too often."""
         return len(self._queue) < self.slots and not self._queue.blocked
 
     def request(self, trial: str, share: float) -> None:
@@ -56,11 +56,11 @@ class GpuAllocator:
         self._queue.add(trial, share)
 
     def begin(self, trial: str) -> None:
-        """The trial has got its share."""
+        """Record that the trial has got its share."""
         self._queue.serve(trial)
 
     def release(self, trial: str) -> None:
-        """The trial needs it no longer."""
+        """Record that the trial no longer needs its share."""
         self._under_way.pop(trial, None)
         self._queue.remove(trial)
 
@@ -71,8 +71,8 @@ class GpuAllocator:
 
 
 class FairQueue:
-    """Keeps small shares of a GPU from passing larger ones for ever: a free eighth is given away at once, and all of a GPU is never free
-    while eighths are asked for. A job that `most` smaller ones have overtaken holds up whoever has not asked yet.
+    """Queue that prevents requests for small shares of a GPU from starving larger ones: a free eighth is taken at once, so that a whole GPU
+    is never free while eighths are requested. After `most` smaller jobs have overtaken a job, no new requests are admitted.
     """
 
     def __init__(self, *, most: int = _MOST_OVERTAKEN) -> None:
@@ -88,18 +88,18 @@ class FairQueue:
         self._waiting[trial] = share
 
     def serve(self, trial: str) -> None:
-        """The trial has got its share, and those with larger ones that asked before it have not."""
+        """Record that the trial has got its share, and has overtaken earlier requests for larger ones."""
         share = self._waiting.get(trial, 0.0)
         for other in takewhile(lambda name: name != trial, self._waiting):
             self._overtaken[other] += self._waiting[other] > share
         self.remove(trial)
 
     def remove(self, trial: str) -> None:
-        """The trial waits no longer."""
+        """Remove the trial's request."""
         self._waiting.pop(trial, None)
         self._overtaken.pop(trial, None)
 
     @property
     def blocked(self) -> bool:
-        """Whether nobody else may ask now."""
+        """True where no new request is admitted."""
         return any(number >= self._most for number in self._overtaken.values())

@@ -46,7 +46,7 @@ def jobs_client(address: str, *, warn: Callable[[str], None]) -> "JobSubmissionC
 
 
 def _status(address: str, *, token: str | None = None) -> HTTPStatus:
-    """The status of the cluster's answer to who shows this token, or none: OK, UNAUTHORIZED or FORBIDDEN.
+    """Return the HTTP status of a request with this token, or without one: OK, UNAUTHORIZED or FORBIDDEN.
 
     Raises:
         UserError: no Ray answers there.
@@ -68,7 +68,7 @@ def _status(address: str, *, token: str | None = None) -> HTTPStatus:
 
 
 async def follow_job(client: "JobSubmissionClient", job: str, write: Callable[[str], None]) -> int:
-    """Hand on the job's output until it ends; returns the exit code of its command."""
+    """Pass on the job's output until it ends; return the exit code of its command."""
     async for text in client.tail_job_logs(job):
         write(text)
     while not (info := client.get_job_info(job)).status.is_terminal():

@@ -15,7 +15,7 @@ _YOUNG_SECONDS = 60.0  # the process that made it may not have locked it yet
 
 @contextmanager
 def temp_folder() -> Iterator[Path]:
-    """A fresh folder of this process, gone at the end; those of processes that are gone are removed first."""
+    """Make a temporary folder and remove it at the end; remove those of dead processes first."""
     _remove_abandoned(Path(tempfile.gettempdir()))
     with tempfile.TemporaryDirectory(prefix=_PREFIX) as name, _locked(Path(name)):
         yield Path(name)

@@ -39,6 +39,6 @@ def wrong_token(address: str) -> UserError:
 
 
 def send_users_token() -> None:
-    """From now on this process shows the user's token, whether or not the user has set `RAY_AUTH_MODE`."""
+    """Make this process send the user's token from now on, even if the user has not set `RAY_AUTH_MODE`."""
     os.environ["RAY_AUTH_MODE"] = "token"
     reread_authentication()
