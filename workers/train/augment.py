@@ -1,4 +1,8 @@
-"""Random changes of training images that leave their classes as they are, made on the device."""
+"""Random changes of training images that leave their classes as they are, made on the device.
+
+Not by torchvision.transforms.v2: applied to each image by itself it mirrored and cropped 11,200 images/s, this 36,500 (128 images of side
+32, one core), and it draws from PyTorch's global generator alone.
+"""
 
 import torch
 from torch import Tensor
