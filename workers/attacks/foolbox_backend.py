@@ -17,14 +17,14 @@ def foolbox_ascend(problem: Problem) -> Tensor:
 
     Foolbox draws its random start from PyTorch's global generator, which is seeded from ours and left as it was found.
     """
-    import foolbox
+    from foolbox import attacks, criteria
+    from foolbox.models.pytorch import PyTorchModel
 
     settings, goal = problem.settings, problem.goal
-    model = foolbox.PyTorchModel(_Wrapped(problem.logits), bounds=problem.bounds, device=problem.inputs.device)
-    attack = getattr(foolbox.attacks, _CLASSES[settings.norm])(
+    model = PyTorchModel(_Wrapped(problem.logits), bounds=problem.bounds, device=problem.inputs.device)
+    attack = getattr(attacks, _CLASSES[settings.norm])(
         abs_stepsize=settings.abs_stepsize, steps=settings.steps, random_start=settings.random_start
     )
-    criteria = foolbox.criteria
     wanted = criteria.Misclassification(goal.labels) if goal.targets is None else criteria.TargetedMisclassification(goal.targets)
     with torch.random.fork_rng([problem.inputs.device] if problem.inputs.is_cuda else []):
         if settings.random_start:
