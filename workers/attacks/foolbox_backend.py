@@ -1,4 +1,4 @@
-"""FGSM, BIM and PGD by Foolbox 3 (Rauber et al., 2020), behind the signature of our own. Foolbox is imported when it is asked for."""
+"""FGSM, BIM and PGD by Foolbox 3 (Rauber et al., 2020), with the signature of the native attacks. Foolbox is imported on first use."""
 
 import torch
 from torch import Tensor, nn
@@ -13,9 +13,9 @@ _CLASSES: dict[NormName, str] = {
 
 
 def foolbox_ascend(problem: Problem) -> Tensor:
-    """Foolbox's points, (batch, *shape): its projected gradient descent, of which FGSM and BIM are settings there too.
+    """Return Foolbox's points, (batch, *shape): its projected gradient descent, of which FGSM and BIM are settings there too.
 
-    Foolbox draws its random start from PyTorch's global generator, which is seeded from ours and left as it was found.
+    Foolbox draws its random start from PyTorch's global generator, which is seeded from the problem's and restored afterwards.
     """
     from foolbox import attacks, criteria
     from foolbox.models.pytorch import PyTorchModel
@@ -34,11 +34,11 @@ def foolbox_ascend(problem: Problem) -> Tensor:
 
 
 class _Wrapped(nn.Module):
-    """A function as the module that Foolbox asks for; what is behind it keeps its own mode."""
+    """A function as the module that Foolbox requires; a network behind it keeps its own mode."""
 
     def __init__(self, logits: Logits) -> None:
         super().__init__()
-        self._logits = (logits,)  # in a tuple, so that a module is not made a part of this one and moved or switched with it
+        self._logits = (logits,)  # in a tuple, so that a module is not registered as a submodule and moved or switched with this one
         self.eval()
 
     def forward(self, inputs: Tensor) -> Tensor:

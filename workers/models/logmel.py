@@ -13,7 +13,7 @@ _STAGES = 5
 
 
 class LogMelFrontEnd(nn.Module):
-    """Waveforms (batch, 1, samples) at 16 kHz to log-mel energies (batch, 1, 40, frames); gradients reach the waveform.
+    """Front-end from waveforms (batch, 1, samples) at 16 kHz to log-mel energies (batch, 1, 40, frames); gradients reach the waveform.
 
     Frames of 25 ms every 10 ms, Hann window, 512-point power spectrum, 40 triangular filters from 20 to 8,000 Hz on the HTK mel scale,
     logarithm of the energy + 1e-6. It has no parameters, and (unlike `torchaudio.transforms.MelSpectrogram`) nothing in a state dict.
@@ -37,7 +37,7 @@ class LogMelFrontEnd(nn.Module):
 
 
 class LogMel(nn.Module):
-    """Waveforms (batch, 1, samples) to logits (batch, n_classes).
+    """Network from waveforms (batch, 1, samples) to logits (batch, n_classes).
 
     After the front-end and a batch norm, five 3x3 convolutions with `width` times 1, 2, 4, 8 and 16 filters, each with batch norm and ReLU,
     the first four with 2x2 max-pooling, then the mean over time and frequency. Width 16: 396,000 parameters (soundnet5: 382,000).
@@ -61,7 +61,7 @@ class LogMel(nn.Module):
 
     @property
     def stages(self) -> tuple[tuple[str, ...], ...]:
-        """What the name of each convolution after the first one begins with."""
+        """Name prefix of each convolution after the first one."""
         return later_convolutions(self.features, prefix="features")
 
     def forward(self, waveforms: Tensor) -> Tensor:
