@@ -9,6 +9,12 @@ Space = Annotated[str, typer.Argument(help="A built-in space's name (see `robust
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="Override a field of the space: PATH=VALUE, e.g. model.theta=0.9.", show_default=False)
 ]
+Download = Annotated[
+    bool,
+    typer.Option(
+        "--download", help="Download published data sets (CIFAR-10, Speech Commands) that the data root lacks, before the first job."
+    ),
+]
 Workers = Annotated[
     int | None, typer.Option(envvar="ROBUSTSWEEP_WORKERS", help="Most jobs at once.  [default: as many as fit]", show_default=False)
 ]

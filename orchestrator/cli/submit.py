@@ -7,6 +7,7 @@ import typer
 from orchestrator.cli.launch_options import (
     ClusterHome,
     CpusPerJob,
+    Download,
     GpusPerAttack,
     GpusPerTrain,
     MaxFailures,
@@ -27,12 +28,13 @@ def submit(  # noqa: PLR0913 (each is an option of the command)
     store: StoreUrl = None,
     artifacts: ArtifactsUrl = None,
     data: Data = None,
+    download: Download = False,  # noqa: ARG001 (handed on as it was given)
     overrides: Overrides = None,
     workers: Workers = None,
     cpus_per_job: CpusPerJob = 1,
     gpus_per_train: GpusPerTrain = None,
     gpus_per_attack: GpusPerAttack = None,
-    max_failures: MaxFailures = 2,  # noqa: ARG001 (passed on as it was given)
+    max_failures: MaxFailures = 2,  # noqa: ARG001
     wait_for_nodes: WaitForNodes = 0.0,  # noqa: ARG001
     wait: Annotated[bool, typer.Option(help="Show the sweep's output until its end, and exit as `launch` does.")] = True,
     ship_code: Annotated[
@@ -80,5 +82,6 @@ def _handed_on(context: typer.Context) -> tuple[str, ...]:
     for parameter in context.command.params:
         source = context.get_parameter_source(parameter.name or "")
         if parameter.name not in _HERE and source is not None and source.name == "COMMANDLINE":
-            words += [parameter.opts[0], f"{context.params[parameter.name or '']}"]
+            value = context.params[parameter.name or ""]
+            words += [parameter.opts[0]] if value is True else [parameter.opts[0], f"{value}"]
     return tuple(words)

@@ -28,7 +28,7 @@ def _check(name: DatasetName, lists: SplitLists, root: DataRoot) -> Line:
     try:
         remote.check(found, root)
     except DataError as error:
-        return Line("wrong", "data", str(error), "" if root else "say where it is with --data, or ROBUSTSWEEP_DATA")
+        return Line("wrong", "data", str(error), "" if root else "say where it is, or is to be, with --data, or ROBUSTSWEEP_DATA")
     return Line("ok", "data", f"{name} is in {root}" if found.folder else f"{name} needs no files")
 
 

@@ -17,13 +17,12 @@ from workers.data.remote import DataRoot
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """Question to a node: `needed` data sets in `data_root`, further `packages`, and the store, with the driver's `mark` in it (None:
-    the driver could leave none). `gpus` is the number that Ray hands out there."""
+    """What a node is asked: `needed` data sets in `data_root`, and the store, with the driver's `mark` in it (None: the driver
+    could leave none). `gpus` is how many Ray hands out there."""
 
     artifacts_url: str
     data_root: DataRoot
     needed: Needed = ()
-    packages: tuple[str, ...] = ()
     mark: Mark | None = None
     gpus: float = 0.0
 
@@ -49,7 +48,7 @@ def inspect_node(question: Question) -> Answer:
         *guarded("disk", lambda: check_disk(written_places(question.artifacts_url, question.data_root))),
         *guarded("GPU", partial(check_gpus, expected=question.gpus)),
     ]
-    return Answer(versions=versions_here(question.packages), lines=tuple(lines), clock=time.time())
+    return Answer(versions=versions_here(), lines=tuple(lines), clock=time.time())
 
 
 def _check_store(url: str, mark: Mark | None) -> list[Line]:

@@ -14,7 +14,7 @@ from orchestrator.doctor.database import REACH, check_database, database_file
 from orchestrator.doctor.disk import check_disk, written_places
 from orchestrator.doctor.gpu import check_gpus
 from orchestrator.doctor.node import Question, patiently
-from orchestrator.doctor.sweep_lines import check_estimate, check_space, load, needed_packages
+from orchestrator.doctor.sweep_lines import check_estimate, check_space, load
 from orchestrator.doctor.timeout import PATIENCE, within
 from orchestrator.doctor.versions import check_versions, versions_here
 from orchestrator.paths import Places
@@ -48,7 +48,7 @@ def examine(asked: Asked) -> Iterator[Line]:
 
 def _lines(asked: Asked, loaded: LoadedSpace | None, jobs: list[Job]) -> Iterator[Line]:
     workers, sick = asked.workers, False
-    here = versions_here(needed_packages(jobs))
+    here = versions_here()
     for line in _here(asked.places, loaded, jobs, here):
         sick = sick or (line.status == "wrong" and line.what in ("database", "artifacts"))
         yield line
@@ -136,7 +136,6 @@ class _Cluster:
                 artifacts_url=places.artifacts_url,
                 data_root=places.data_root,
                 needed=needed_data(self._jobs),
-                packages=needed_packages(self._jobs),
                 mark=_mark(places.artifacts_url, stack),
             )
             return check_nodes(question, self._here)

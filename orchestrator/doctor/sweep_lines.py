@@ -7,12 +7,12 @@ from orchestrator.doctor.check_result import Line
 from orchestrator.launching.preview import estimated, look_ahead
 from orchestrator.paths import Places
 from orchestrator.planning.expand import expand
-from orchestrator.planning.prelaunch_checks import check_backends, check_sizes
+from orchestrator.planning.prelaunch_checks import check_sizes
 from orchestrator.scheduling.estimate_text import cost_of
 from orchestrator.search.possible_jobs import foresee
 from search_spaces import LoadedSpace, load_space
 from workers.errors import UserError
-from workers.spec.job import AttackSpec, CraftSpec, Job
+from workers.spec.job import Job
 
 
 def load(space: str, overrides: Sequence[str]) -> tuple[LoadedSpace, list[Job]]:
@@ -29,16 +29,9 @@ def is_search(loaded: LoadedSpace) -> bool:
     return loaded.space.method == "optuna"
 
 
-def needed_packages(jobs: Sequence[Job]) -> tuple[str, ...]:
-    """Return the optional packages that these jobs need on every node."""
-    asked = any(isinstance(job.spec, AttackSpec | CraftSpec) and job.spec.attack.backend == "foolbox" for job in jobs)
-    return ("foolbox",) if asked else ()
-
-
 def check_space(loaded: LoadedSpace, jobs: Sequence[Job], places: Places) -> list[Line]:
-    """Check that the data sets have as many examples as the jobs ask for, and that optional packages are installed."""
+    """Whether the data sets have as many examples as the jobs ask for."""
     check_sizes(jobs)
-    check_backends(jobs)
     check_sizes(jobs, places.data_root)
     if is_search(loaded):
         return [Line("ok", "space", f"{loaded.name}, a search")]

@@ -14,10 +14,9 @@ _EXTRA = re.compile(r"\bextra\b")
 SOURCE = "source revision"
 
 
-def versions_here(extra: Iterable[str] = ()) -> dict[str, str]:
-    """Return the versions on this machine; `extra` names further packages that a sweep needs."""
-    found = package_versions() | {name: _version(name) or "missing" for name in extra}
-    return found | ({SOURCE: revision} if (revision := source_revision()) else {})
+def versions_here() -> dict[str, str]:
+    """The versions on this machine."""
+    return package_versions() | ({SOURCE: revision} if (revision := source_revision()) else {})
 
 
 def check_versions(found: Mapping[str, str], needs: Iterable[str] | None = None) -> list[Line]:

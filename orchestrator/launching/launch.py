@@ -20,13 +20,14 @@ from orchestrator.driver.recorder import Recorder
 from orchestrator.driver.sweep_run import RunningSweep
 from orchestrator.executors.base import Executor, Folders, Resources
 from orchestrator.executors.inline import InlineExecutor
+from orchestrator.launching.data_download import download_data, download_folder
 from orchestrator.passwords import without_secrets
 from orchestrator.paths import DEFAULT_HOME, Places
 from orchestrator.planning.effort import effort
 from orchestrator.planning.expand import expand
 from orchestrator.planning.partial_training import taking_up
 from orchestrator.planning.plan import STAGES, Plan, damaged_jobs, make_plan
-from orchestrator.planning.prelaunch_checks import check_backends, check_data, check_home, check_sizes
+from orchestrator.planning.prelaunch_checks import check_data, check_home, check_sizes
 from orchestrator.scheduling.critical_path import CriticalPathBoard
 from orchestrator.scheduling.job_queue import Board
 from orchestrator.store import Store, finished_keys, launch_sweep, open_store
@@ -58,6 +59,7 @@ class LaunchOptions:
     resources: Resources = field(default_factory=Resources)
     max_failures: int = 2
     wait_for_nodes: float = 0.0  # minutes
+    download: bool = False
 
     def command(self, verb: str, subject: str) -> str:
         """Return the `robustsweep` command for the same places, to paste into a shell; a password in the store's URL is hidden."""
@@ -88,6 +90,8 @@ def launch(options: LaunchOptions, console: Console) -> int:
     if not 0 <= options.wait_for_nodes < float("inf"):
         raise UserError(f"--wait-for-nodes {options.wait_for_nodes:g}: must be at least 0, in minutes")
     check_home(options.places.home)
+    if options.download:
+        download_folder(options.places.data_root)
     loaded = load_space(options.space, options.overrides)
     jobs = expand(loaded.space)
     check_sizes(jobs)
@@ -110,14 +114,25 @@ def _take(options: LaunchOptions, loaded: LoadedSpace, jobs: Sequence[Job], stor
         recorded, finished = finished_keys(store), artifacts.finished()
         lost = damaged_jobs(artifacts, jobs, recorded=recorded, finished=finished)
         plan = make_plan(jobs, recorded=recorded, finished=finished, damaged=lost)
-        check_backends(plan.to_run)
-        check_data(plan.to_run, options.places.data_root)
-        check_sizes(plan.to_run, options.places.data_root)
+        _provide_data(options, plan.to_run, console)
         with suppress(LeaseTaken):
             lease = launch_sweep(store, name=loaded.name, space_text=loaded.recorded_text, jobs=jobs, driver=this_driver(), seen=seen)
             for key in lost:
                 artifacts.discard(key)
             return plan, lease
+
+
+def _provide_data(options: LaunchOptions, jobs: Sequence[Job], console: Console) -> None:
+    """Check the data that jobs need; download them first where that is asked for.
+
+    Raises:
+        DataError: they are not in place.
+    """
+    root = options.places.data_root
+    if options.download:
+        download_data(jobs, download_folder(root), console)
+    check_data(jobs, root)
+    check_sizes(jobs, root)
 
 
 def _carry_out(options: LaunchOptions, plan: Plan, store: Store, lease: Lease, console: Console) -> int:
@@ -153,9 +168,7 @@ def _search(options: LaunchOptions, loaded: LoadedSpace, store: Store, console: 
     seen = free_to_drive(store, name, console)
     foreseen = foresee(loaded.space)
     check_sizes(foreseen)
-    check_backends(foreseen)
-    check_data(foreseen, options.places.data_root)
-    check_sizes(foreseen, options.places.data_root)
+    _provide_data(options, foreseen, console)
     lease = _take_search(loaded, seen, store, console)
     sweep, interrupted = None, False
     recorder, neighbours = Recorder(store, sweep=name, artifacts=artifacts, lease=lease), Neighbours(store, sweep=name)

@@ -7,12 +7,12 @@ from pathlib import Path
 from orchestrator.paths import Places
 from orchestrator.planning.expand import expand
 from orchestrator.planning.plan import Plan, damaged_jobs, make_plan
-from orchestrator.planning.prelaunch_checks import check_sizes
+from orchestrator.planning.prelaunch_checks import check_data, check_sizes
 from orchestrator.scheduling.estimate import Estimate, estimate
 from orchestrator.store import StoreMissing, finished_keys, open_store
 from orchestrator.store.reading.timings import recent_timings
 from search_spaces import load_space
-from workers.errors import UserError
+from workers.errors import DataError, UserError
 from workers.spec.job import JOB
 
 
@@ -39,6 +39,17 @@ def estimated(plan: Plan, places: Places, *, workers: int | None) -> Estimate:
     except StoreMissing:
         timings = []
     return estimate(plan, timings, workers=workers or os.cpu_count() or 1, root=places.data_root)
+
+
+def missing_data(plan: Plan, places: Places) -> str | None:
+    """A line about data that `launch` would miss, as it would say it; None where they are in place, or at a URL, which is not asked."""
+    if isinstance(places.data_root, str):
+        return None
+    try:
+        check_data(plan.to_run, places.data_root)
+    except DataError as error:
+        return str(error)
+    return None
 
 
 def write_job_files(plan: Plan, folder: Path) -> None:

@@ -1,7 +1,6 @@
 """Checks for errors that can be found before anything runs."""
 
 from collections.abc import Iterable
-from importlib.util import find_spec
 from pathlib import Path
 
 from workers.data import remote, source
@@ -71,14 +70,3 @@ def check_home(home: Path) -> None:
     """
     if "working_dir_files" in home.parts:
         raise UserError(f"--home {home}: Ray deletes this folder after the job; give one that stays, or set ROBUSTSWEEP_HOME on the head")
-
-
-def check_backends(jobs: Iterable[Job]) -> None:
-    """Check that the attacks' optional implementations are installed here; a cluster's nodes have the same packages.
-
-    Raises:
-        UserError: one is not; the message says how to get it.
-    """
-    asked = any(isinstance(job.spec, AttackSpec | CraftSpec) and job.spec.attack.backend == "foolbox" for job in jobs)
-    if asked and find_spec("foolbox") is None:
-        raise UserError("attacks: backend=foolbox: Foolbox is not installed; pip install 'robustsweep[foolbox]', or use native")

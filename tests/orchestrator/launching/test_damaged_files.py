@@ -201,7 +201,7 @@ def store_failures(store) -> list[str]:
 def test_a_corrupt_data_file_is_named_and_the_other_jobs_go_on(tmp_path: Path, undisturbed: Path, judge: Judge) -> None:
     batches = tmp_path / "data" / "cifar-10-batches-py"
     batches.mkdir(parents=True)
-    for name in (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"):
+    for name in (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch", "batches.meta"):
         (batches / name).write_bytes(b"not what was published")
     both = f"{WIDE}variants: [{{}}, {{data: {{name: cifar10, train_examples: 48}}}}]\n"
     code, _ = sweep(tmp_path, both, data=str(tmp_path / "data"))
