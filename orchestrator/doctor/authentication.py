@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from orchestrator.doctor.check_result import Line
-from orchestrator.executors.ray_tune.tokens import OPEN
+from orchestrator.executors.ray_tune.tokens import UNPROTECTED
 
 _OTHERS = 0o077
 
@@ -19,8 +19,8 @@ def check_own_ray() -> list[Line]:
 
 def check_cluster(said: list[str]) -> list[Line]:
     """Check a cluster that was joined; `said` are the warnings that joining it gave."""
-    if any(OPEN in text for text in said):
-        reason, _, advice = OPEN.partition("; ")
+    if any(UNPROTECTED in text for text in said):
+        reason, _, advice = UNPROTECTED.partition("; ")
         return [Line("warning", "authentication", reason, advice)]
     return [Line("ok", "authentication", "the cluster requires a token, and accepts ours"), *check_token_file()]
 

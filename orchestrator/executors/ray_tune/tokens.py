@@ -7,7 +7,7 @@ from orchestrator.executors.ray_tune.ray_internals import reread_authentication
 from workers.errors import UserError
 
 _REMEDY = "put the cluster's token into ~/.ray/auth_token, or name its file in RAY_AUTH_TOKEN_PATH"
-UNPROTECTED = "this Ray cluster asks for no token: whoever reaches it can run anything on it; start its nodes with RAY_AUTH_MODE=token"
+UNPROTECTED = "this Ray cluster asks for no token: anyone who can reach it can run anything on it; start its nodes with RAY_AUTH_MODE=token"
 
 
 def users_token(address: str) -> str:
