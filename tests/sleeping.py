@@ -93,9 +93,9 @@ def main() -> int:
                         else:
                             sweep.succeed(job)
 
-    launching._executor = lambda *_: SleepingExecutor()  # type: ignore[assignment]
+    options = launching.LaunchOptions(asked.space, places, executor=lambda *_: SleepingExecutor())
     try:
-        return launching.launch(launching.LaunchOptions(asked.space, places), Console())
+        return launching.launch(options, Console())
     except UserError as error:
         print(f"robustsweep: {error}", file=sys.stderr)
         return 2

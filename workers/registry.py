@@ -178,7 +178,7 @@ def model(*, modality: Modality, randomised: bool = False, stages: tuple[str, ..
     return register
 
 
-def dataset(
+def dataset(  # noqa: PLR0913 (each is a fact)
     *,
     info: DatasetInfo,
     n_train: int | None = None,
@@ -187,10 +187,11 @@ def dataset(
     photographs: bool = False,
     check: Loader | None = None,
     count: Loader | None = None,
+    download: Loader | None = None,
     name: str | None = None,
 ) -> Callable[[C], C]:
     """Register a data set: `factory(root, *, ...) -> Dataset`; the arguments are those of `DatasetFacts`."""
-    return _registering(DATASETS, DatasetFacts(info, n_train, n_test, folder, photographs, check, count), name)
+    return _registering(DATASETS, DatasetFacts(info, n_train, n_test, folder, photographs, check, count, download), name)
 
 
 def attack(  # noqa: PLR0913 (each is a fact)

@@ -31,7 +31,7 @@ def doctor(  # noqa: PLR0913 (each is an option of the command)
     ] = None,
     output: Annotated[TextFormat, typer.Option("--format", "-f", help="How to print.")] = TextFormat.table,
 ) -> None:
-    """Find out before a launch what would stop it: versions, disk, database, artifacts, data, GPUs, tokens, every node of a cluster.
+    """Check before a launch what would prevent it: versions, disk, database, artifacts, data, GPUs, tokens, every node of a cluster.
 
     Nothing is changed. Exit code 0: a sweep would run; 1: something is wrong.
     """

@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.launch_options import CpusPerJob, GpusPerAttack, GpusPerTrain, MaxFailures, Overrides, Space, WaitForNodes, Workers
+from orchestrator.cli.launch_options import (
+    CpusPerJob,
+    Download,
+    GpusPerAttack,
+    GpusPerTrain,
+    MaxFailures,
+    Overrides,
+    Space,
+    WaitForNodes,
+    Workers,
+)
 from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Data, Home, StoreUrl
 from orchestrator.cli.options import console as _console
 from orchestrator.cli.options import places as _places
@@ -13,7 +23,7 @@ from workers.errors import UserError
 
 
 class ExecutorChoice(StrEnum):
-    """Where jobs run."""
+    """Place where jobs run."""
 
     ray = "ray"
     inline = "inline"
@@ -26,6 +36,7 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
     store: StoreUrl = None,
     artifacts: ArtifactsUrl = None,
     data: Data = None,
+    download: Download = False,
     overrides: Overrides = None,
     executor: Annotated[
         ExecutorChoice, typer.Option(help="`ray`, or `inline`: one job after the other in this process.")
@@ -60,5 +71,6 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
         resources=Resources(cpus_per_job, gpus_per_train, gpus_per_attack, workers),
         max_failures=max_failures,
         wait_for_nodes=wait_for_nodes,
+        download=download,
     )
     raise typer.Exit(run_launch(options, _console()))

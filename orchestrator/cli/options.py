@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they make of them."""
+"""Options that several commands share, and their conversion."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -46,7 +46,7 @@ DEFAULT_HOME = Path("sweeps")
 
 
 class OutputFormat(StrEnum):
-    """How a table is printed."""
+    """Output format of a table."""
 
     table = "table"
     csv = "csv"
@@ -55,7 +55,7 @@ class OutputFormat(StrEnum):
 
 
 class TextFormat(StrEnum):
-    """How a summary is printed."""
+    """Output format of a summary."""
 
     table = "table"
     json = "json"
@@ -74,7 +74,7 @@ def console() -> "Console":
 
 
 def show(rendered: "str | RenderableType") -> None:
-    """Print a text as it is, or a table in the terminal's width."""
+    """Print a string unchanged, or a table in the terminal's width."""
     if isinstance(rendered, str):
         typer.echo(rendered)
     else:

@@ -27,7 +27,7 @@ def plan(  # noqa: PLR0913 (each is an option of the command)
         typer.Option(help="Write each job still to run to this folder as KEY.json, for `python -m workers`.", show_default=False),
     ] = None,
     estimate: Annotated[
-        bool, typer.Option("--estimate", help="Say how long it will take, by the measured times of like jobs in the database.")
+        bool, typer.Option("--estimate", help="Estimate how long it will take, from the measured times of similar jobs in the database.")
     ] = False,
     workers: Annotated[
         int | None, typer.Option(min=1, help="With --estimate: jobs at once.  [default: this machine's cores]", show_default=False)
@@ -38,7 +38,8 @@ def plan(  # noqa: PLR0913 (each is an option of the command)
     output: Annotated[TextFormat, typer.Option("--format", "-f", help="How to print.")] = TextFormat.table,
 ) -> None:
     """Show what `launch SPACE` would run: jobs by stage and model, and which are done. Runs nothing."""
-    from orchestrator.launching.preview import estimated, look_ahead, write_job_files
+    from orchestrator.console import say
+    from orchestrator.launching.preview import estimated, look_ahead, missing_data, write_job_files
     from orchestrator.report import plan_json, render_plan
     from orchestrator.scheduling.estimate_text import estimate_record, render_estimate
     from orchestrator.search.preview_search import plan_search
@@ -60,5 +61,7 @@ def plan(  # noqa: PLR0913 (each is an option of the command)
         typer.echo(plan_json(name, found, **also))
         return
     _console().print(render_plan(name, found, every_job=jobs))
+    if missing := missing_data(found, where):
+        say(_console(), missing)
     if estimate:
         _console().print(render_estimate(estimated(found, where, workers=workers), price=price), soft_wrap=True)

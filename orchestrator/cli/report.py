@@ -1,4 +1,4 @@
-"""`robustsweep report` and `robustsweep surfaces`: pages and tables to read and to keep."""
+"""`robustsweep report` and `robustsweep surfaces`: pages and tables in files."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ReportFormat(StrEnum):
-    """How a report is written."""
+    """File format of a report."""
 
     html = "html"
     json = "json"
@@ -24,7 +24,7 @@ class ReportFormat(StrEnum):
 
 
 class ImageFormat(StrEnum):
-    """What figures are written as."""
+    """File format of figures."""
 
     png = "png"
     svg = "svg"
@@ -37,7 +37,7 @@ def report(  # noqa: PLR0913 (each is an option of the command)
     store: StoreUrl = None,
     artifacts: ArtifactsUrl = None,
     paper: Annotated[
-        bool, typer.Option("--paper", help="The paper's tables beside ours: difference, and whether our interval covers.")
+        bool, typer.Option("--paper", help="The paper's tables next to ours, with the difference, and whether our interval covers it.")
     ] = False,
     tables: Annotated[
         str | None, typer.Option("--table", help="Which of the tables 1 to 5, e.g. 1,3.  [default: all]", show_default=False)
@@ -66,12 +66,12 @@ def report(  # noqa: PLR0913 (each is an option of the command)
 ) -> None:
     """Write SWEEP's results, figures and provenance as one HTML file that opens offline (needs Plotly).
 
-    With --paper, print the paper's tables with what the database holds beside them; empty cells say what to launch.
+    With --paper, print the paper's tables next to the database's results; empty cells name what to launch.
     """
     if not paper:
         if sweep is None or tables is not None or sweeps or form is not None:
             raise UserError(
-                "report: needs SWEEP, or --paper (the paper's tables beside ours); --table, --sweep and --format go with --paper"
+                "report: needs SWEEP, or --paper (the paper's tables next to ours); --table, --sweep and --format go with --paper"
             )
         _report_sweep(places(home, store, artifacts=artifacts), sweep, output=output, figures=figures, image=image)
         return

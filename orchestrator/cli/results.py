@@ -1,4 +1,4 @@
-"""`robustsweep results`, `verdicts` and `query`: the figures as a table, whether to believe them, and the database in SQL."""
+"""`robustsweep results`, `verdicts` and `query`: table of results, verdicts on their reliability, and SQL queries."""
 
 from importlib.resources import files
 from typing import Annotated
@@ -32,11 +32,11 @@ def results(  # noqa: PLR0913 (each is an option of the command)
         ),
     ] = None,
     over_seeds: Annotated[
-        bool, typer.Option("--over-seeds", help="One row for all models that differ in their training seed alone.")
+        bool, typer.Option("--over-seeds", help="One row for all models that differ only in their training seed.")
     ] = False,
     worst_case: Annotated[
         bool,
-        typer.Option("--worst-case", help="The attack that harms each example most, of all at one epsilon, for each knowledge and any."),
+        typer.Option("--worst-case", help="The most harmful attack on each example, of all at one epsilon, for each knowledge and any."),
     ] = False,
     rungs: Annotated[
         bool, typer.Option("--rungs", help="With models that a search stopped before the end of their training, marked `until epoch`.")
@@ -89,7 +89,7 @@ def query(
     store: StoreUrl = None,
     output: Annotated[OutputFormat, typer.Option("--format", "-f", help="How to print.")] = OutputFormat.table,
 ) -> None:
-    """Ask the database in SQL. It is only read. The views are the schema that stays."""
+    """Query the database in SQL, read-only. The views are its stable schema."""
     if examples:
         show(files("orchestrator.cli").joinpath("queries.sql").read_text("utf-8").rstrip())
         return
@@ -112,7 +112,7 @@ def verdicts(
     rungs: Annotated[bool, typer.Option("--rungs", help="With models that a search stopped before the end of their training.")] = False,
     output: Annotated[TextFormat, typer.Option("--format", "-f", help="How to print.")] = TextFormat.table,
 ) -> None:
-    """Show per model whether its figures can be believed: sound, suspicious or unsound, and each check with what it found."""
+    """Show per model whether its results are reliable: sound, suspicious or unsound, and each check with its finding."""
     from orchestrator.report import render_verdicts, verdicts_json
     from orchestrator.store import model_verdicts, open_store
 
@@ -122,7 +122,7 @@ def verdicts(
 
 
 def _verdict(only: str) -> list[str]:
-    """What `--only` asks for, as `--where` would."""
+    """Convert the value of `--only` to a condition of `--where`."""
     from orchestrator.verdict import VERDICTS
 
     named = [part.strip() for part in only.split(",")]

@@ -11,7 +11,7 @@ from orchestrator.cli.options import DEFAULT_HOME, Home, StoreUrl, places
 
 
 class Norm(StrEnum):
-    """How the ball is measured."""
+    """Norm of the ball."""
 
     linf = "linf"
     l2 = "l2"

@@ -9,7 +9,7 @@ from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Data, Home, Sto
 
 
 class ShownAs(StrEnum):
-    """How a job is printed."""
+    """Output format of a job."""
 
     table = "table"
     json = "json"

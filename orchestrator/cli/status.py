@@ -1,4 +1,4 @@
-"""`robustsweep status`: say how sweeps stand."""
+"""`robustsweep status`: show the progress of sweeps."""
 
 from typing import Annotated
 

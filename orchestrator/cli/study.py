@@ -1,4 +1,4 @@
-"""`robustsweep best` and `robustsweep study`: what a search, or a grid, came to."""
+"""`robustsweep best` and `robustsweep study`: outcome of a search or a grid."""
 
 from pathlib import Path
 from typing import Annotated
@@ -23,9 +23,9 @@ def best(
     any_verdict: AnyVerdict = False,
     output: Annotated[OutputFormat, typer.Option("--format", "-f", help="How to print.")] = OutputFormat.table,
 ) -> None:
-    """Print the models of SWEEP that nothing beats: in a search's objectives, or in a grid's clean and worst-case accuracy.
+    """Print the Pareto-optimal models of SWEEP: in a search's objectives, or in a grid's clean and worst-case accuracy.
 
-    What violates a constraint is left out, and so are models whose verdict is unsound.
+    Models that violate a constraint are left out, and so are those whose verdict is unsound.
     """
     from orchestrator.report.study import BestOptions, best_of
 
@@ -51,7 +51,7 @@ def study(
     image: Annotated[ImageFormat, typer.Option("--image", help="What --figures writes.")] = ImageFormat.svg,
     any_verdict: AnyVerdict = False,
 ) -> None:
-    """Write the search of SWEEP as one HTML file that opens offline: trials, front, history, what mattered (needs Plotly)."""
+    """Write the search of SWEEP as one HTML file that opens offline: trials, front, history, parameter importance (needs Plotly)."""
     from orchestrator.report.study import StudyOptions, study_page
 
     options = StudyOptions(

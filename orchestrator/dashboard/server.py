@@ -35,7 +35,7 @@ _OPTIONS = (
 
 
 def serve(places: Places, *, port: int, say: Callable[[str], None]) -> int:
-    """Serve until Ctrl-C; the exit code.
+    """Serve until Ctrl-C, and return the exit code.
 
     Raises:
         UserError: a package or the store is missing, or the port is taken.
@@ -64,7 +64,7 @@ def _command(port: int) -> list[str]:
 
 
 def _environment(places: Places) -> dict[str, str]:
-    """The store's URL may hold a password, and everyone on the machine may read a command line."""
+    """Return the child's environment: the store's URL may hold a password, and every user of the machine can read a command line."""
     found = {"ROBUSTSWEEP_HOME": str(places.home), "ROBUSTSWEEP_STORE": places.store_url, "ROBUSTSWEEP_ARTIFACTS": places.artifacts_url}
     if places.data_root is not None:
         found["ROBUSTSWEEP_DATA"] = str(places.data_root)

@@ -1,4 +1,4 @@
-"""The loss surfaces of a sweep, those that belong together side by side in one scale of colours."""
+"""Page of the loss surfaces of a sweep, those that belong together side by side in one scale of colours."""
 
 import streamlit as st
 
@@ -11,7 +11,7 @@ from orchestrator.report.sweep_page.sections import surface_draws
 
 
 def page() -> None:
-    """One family at a time; each draw by itself."""
+    """Show one family at a time, each draw by itself."""
     sweep = choose_sweep().name
     with opened() as store:
         grids, problems = surface_grids(store, places().artifacts, sweep)

@@ -1,4 +1,4 @@
-"""Whether the data sets are where they are looked for."""
+"""Checks that the data sets are where a sweep reads them."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ __all__ = ["Needed", "check_data_sets", "look_for_data", "needed_data"]
 
 
 def check_data_sets(needed: Needed, root: DataRoot) -> list[Line]:
-    """A line for each data set that a sweep needs."""
+    """Check each data set that a sweep needs, in one line each."""
     return [_check(data, root) for data in needed]
 
 
@@ -29,7 +29,7 @@ def _check(data: DataSpec, root: DataRoot) -> Line:
 
 
 def look_for_data(root: DataRoot) -> list[Line]:
-    """Where no space says what is needed: what there is."""
+    """List the data sets that are there, for use without a space that says which are needed."""
     if root is None:
         return [Line("ok", "data", "no --data: digits and tones need none")]
     if isinstance(root, Path) and not root.is_dir():

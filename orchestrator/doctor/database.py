@@ -1,4 +1,4 @@
-"""Whether the results can be written: the database is there, of the right schema, writable, and nobody else drives the sweep."""
+"""Checks that results can be written: the database is there, of the right schema, writable, and no other driver runs the sweep."""
 
 import os
 import time
@@ -15,12 +15,12 @@ from orchestrator.store.connection.urls import parse_url, shown
 from orchestrator.store.leases.leases import Holder, age, database_now, find_holder, is_alive, living_sweeps, refusal
 from orchestrator.store.schema.sweep_tables import SweepRecord
 
-REACH = "check --store (or ROBUSTSWEEP_STORE), that the server runs and lets this user in (PGPASSWORD, ~/.pgpass)"
+REACH = "check --store (or ROBUSTSWEEP_STORE), that the server runs and accepts this user (PGPASSWORD, ~/.pgpass)"
 _WRITABLE = "give the database's user the rights to write, or another --store"
 
 
 def database_file(url: str) -> Path | None:
-    """An SQLite store's file.
+    """Return the file of an SQLite store; None for another database.
 
     Raises:
         UserError: the URL is malformed.
@@ -30,7 +30,7 @@ def database_file(url: str) -> Path | None:
 
 
 def check_database(url: str, sweep: str | None) -> list[Line]:
-    """Lines on the store at `url`, of which nothing is made or changed; `sweep` names the one that is to be launched.
+    """Check the store at `url`, and make or change nothing there; `sweep` names the one that is to be launched.
 
     Raises:
         UserError: the URL is malformed, or the database cannot be reached.
@@ -74,7 +74,7 @@ def _writable(store: Store, place: str, revision: str) -> Line:
 
 
 def _refused(store: Store) -> str:
-    """Why the server takes no changes from this user; empty where it does. No row is touched."""
+    """Return why the server refuses changes by this user; empty where it accepts them. No row is touched."""
     from sqlalchemy.exc import DBAPIError
 
     try:
@@ -86,7 +86,7 @@ def _refused(store: Store) -> str:
 
 
 def _clock(store: Store) -> list[Line]:
-    """SQLite's time is that of this machine."""
+    """Compare the database's clock with this machine's; SQLite has no other."""
     if store.engine.dialect.name == "sqlite":
         return []
     with store.reading() as connection:
@@ -101,14 +101,14 @@ def _driven(store: Store, sweep: str | None) -> list[Line]:
         if sweep is None:
             driven = living_sweeps(connection)
             names = sorted(connection.execute(select(SweepRecord.name).where(SweepRecord.id.in_(driven))).scalars())
-            return [Line("ok", "driver", f"now driven: {', '.join(names)}" if names else "no sweep is driven now")]
+            return [Line("ok", "driver", f"running: {', '.join(names)}" if names else "no sweep is running")]
         holder, now = find_holder(connection, sweep), database_now(connection)
     if holder is None or holder.heartbeat_at is None:
-        return [Line("ok", "driver", f"nobody drives sweep {sweep}")]
+        return [Line("ok", "driver", f"no driver runs sweep {sweep}")]
     if is_alive(holder.heartbeat_at, holder.process, now=now):
         return [Line("warning", "driver", refusal(sweep, holder, now=now))]
     return [Line("ok", "driver", _silent(sweep, holder, now - holder.heartbeat_at))]
 
 
 def _silent(sweep: str, holder: Holder, silence: timedelta) -> str:
-    return f"sweep {sweep}: {holder.who} is silent for {age(silence)} and will be taken for dead: `launch` takes over"
+    return f"sweep {sweep}: {holder.who} has been silent for {age(silence)} and will be considered dead: `launch` takes over"

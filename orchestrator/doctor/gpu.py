@@ -1,4 +1,4 @@
-"""Whether torch sees the GPUs that are there."""
+"""Checks that torch sees the GPUs that are there."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ _DEVICE = Path("/dev/nvidia0")
 
 
 def check_gpus(*, expected: float | None = None) -> list[Line]:
-    """One line; `expected` is how many GPUs Ray hands out here (None: as many as there are)."""
+    """Check the GPUs in one line; `expected` is the number of GPUs that Ray hands out here (None: as many as there are)."""
     import torch
 
     seen = [torch.cuda.get_device_properties(number) for number in range(torch.cuda.device_count())]
@@ -24,7 +24,7 @@ def check_gpus(*, expected: float | None = None) -> list[Line]:
 
 
 def _none_seen(torch_version: str, expected: float | None) -> Line:
-    advice = "install a CUDA build of torch that fits the driver (`nvidia-smi` says which CUDA that knows)"
+    advice = "install a CUDA build of torch that fits the driver (`nvidia-smi` shows the CUDA version that it supports)"
     if expected:
         return Line("wrong", "GPU", f"torch {torch_version} sees none, and Ray hands out {expected:g}", advice)
     if _DEVICE.exists():

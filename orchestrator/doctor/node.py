@@ -1,4 +1,4 @@
-"""What runs on every node of a cluster. Imports neither the database's things nor Ray's."""
+"""Checks that run on every node of a cluster. Imports neither database modules nor Ray."""
 
 import time
 from collections.abc import Callable
@@ -17,13 +17,12 @@ from workers.data.loading.remote import DataRoot
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """What a node is asked: `needed` data sets in `data_root`, further `packages`, and the store, with the driver's `mark` in it (None:
-    the driver could leave none). `gpus` is how many Ray hands out there."""
+    """What a node is asked: `needed` data sets in `data_root`, and the store, with the driver's `mark` in it (None: the driver
+    could leave none). `gpus` is how many Ray hands out there."""
 
     artifacts_url: str
     data_root: DataRoot
     needed: Needed = ()
-    packages: tuple[str, ...] = ()
     mark: Mark | None = None
     gpus: float = 0.0
 
@@ -33,7 +32,7 @@ class Question:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What a node says; `clock` is its time, in seconds of the epoch, when it says it."""
+    """Answer of a node; `clock` is its time, in seconds of the epoch, at the end of the checks."""
 
     versions: dict[str, str]
     lines: tuple[Line, ...]
@@ -41,7 +40,7 @@ class Answer:
 
 
 def inspect_node(question: Question) -> Answer:
-    """Run on a node; no check holds it up for long, and none raises."""
+    """Check the node that this runs on; no check delays it for long, and none raises."""
     store = partial(_check_store, question.artifacts_url, question.mark)
     lines = [
         *patiently("data", partial(check_data_sets, question.needed, question.data_root)),
@@ -49,7 +48,7 @@ def inspect_node(question: Question) -> Answer:
         *guarded("disk", lambda: check_disk(written_places(question.artifacts_url, question.data_root))),
         *guarded("GPU", partial(check_gpus, expected=question.gpus)),
     ]
-    return Answer(versions=versions_here(question.packages), lines=tuple(lines), clock=time.time())
+    return Answer(versions=versions_here(), lines=tuple(lines), clock=time.time())
 
 
 def _check_store(url: str, mark: Mark | None) -> list[Line]:
@@ -57,5 +56,5 @@ def _check_store(url: str, mark: Mark | None) -> list[Line]:
 
 
 def patiently(what: str, check: Callable[[], list[Line]], *, advice: str = "") -> list[Line]:
-    """A check that may wait for a network."""
+    """Run a check that may wait for a network, with a time limit."""
     return guarded(what, lambda: within(PATIENCE, check, what=what), advice=advice)

@@ -1,4 +1,4 @@
-"""The same question to every node of a cluster, and what their answers come to."""
+"""Checks of all nodes of a cluster: the same question to each, and their answers merged."""
 
 import time
 from collections import Counter, defaultdict
@@ -12,7 +12,7 @@ from orchestrator.doctor.node import Answer, Question, inspect_node
 from orchestrator.doctor.versions import compare_versions
 
 ANSWER_SECONDS = 120.0
-"""A node starts a process for it, which takes most of the time."""
+"""Time limit for an answer; starting a process on the node takes most of it."""
 
 _LISTED = 3
 
@@ -27,7 +27,7 @@ def check_nodes(question: Question, here: Mapping[str, str], *, seconds: float =
 
 
 def _named(nodes: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The nodes by their hosts' names; those of one host by the digits of their ids, too."""
+    """Return the nodes by their hosts' names; those of one host with digits of their ids, too."""
     found = sorted(nodes, key=lambda node: (node["NodeManagerHostname"], node["NodeID"]))
     hosts = Counter(node["NodeManagerHostname"] for node in found)
     return {
@@ -62,7 +62,7 @@ def _asked(question: Question, here: Mapping[str, str], nodes: Mapping[str, Any]
             yield waiting.pop(reference), _lines_of(reference, here, now)
     for reference, name in waiting.items():
         ray.cancel(reference, force=True)
-        advice = "see whether the machine lives and has memory and processes left (`ray status`, its raylet.out)"
+        advice = "check that the machine is up and has memory and processes left (`ray status`, its raylet.out)"
         yield name, [Line("wrong", "node", f"no answer within {seconds:g} s", advice)]
 
 
@@ -73,12 +73,12 @@ def _lines_of(reference: Any, here: Mapping[str, str], now: float) -> list[Line]
         answer: Answer = ray.get(reference)
     except Exception as error:  # that of the node, which may have another robustsweep, none at all, or have died
         reason = first_line(getattr(error, "cause", None) or error)
-        return [Line("wrong", "node", f"cannot be asked: {reason}", "install the same robustsweep on all nodes, and see that they live")]
+        return [Line("wrong", "node", f"cannot be asked: {reason}", "install the same robustsweep on all nodes, and see that they are up")]
     return [*compare_versions(here, answer.versions), *answer.lines, *compare_clocks(answer.clock, now, whose="its clock")]
 
 
 def merged(lines: Mapping[str, Iterable[Line]]) -> list[Line]:
-    """The lines of all nodes: what several say alike is said once; of what is in order, only a few differences are listed."""
+    """Merge the lines of all nodes: equal ones are shown once; of a check that is ok, only a few different lines are listed."""
     by_line: defaultdict[Line, list[str]] = defaultdict(list)
     for name, found in lines.items():
         for line in found:
@@ -87,7 +87,7 @@ def merged(lines: Mapping[str, Iterable[Line]]) -> list[Line]:
     kinds = Counter(line.what for line in by_line if line.status == "ok")
     for line, names in by_line.items():
         differ = line.status == "ok" and kinds[line.what] > _LISTED
-        shown[Line("ok", line.what, "in order") if differ else line].update(dict.fromkeys(names))
+        shown[Line("ok", line.what, "no problem found") if differ else line].update(dict.fromkeys(names))
     order = list(dict.fromkeys(line.what for line in by_line))
     return [
         replace(line, found=f"{_on(list(names), len(lines))}: {line.found}")
@@ -96,7 +96,7 @@ def merged(lines: Mapping[str, Iterable[Line]]) -> list[Line]:
 
 
 def _on(names: list[str], total: int) -> str:
-    """Which nodes, in few words."""
+    """Name the nodes in few words."""
     if len(names) == total:
         return f"all {total} nodes" if total > 1 else f"node {names[0]}"
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED + 1 else ""

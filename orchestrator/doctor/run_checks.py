@@ -14,7 +14,7 @@ from orchestrator.doctor.database import REACH, check_database, database_file
 from orchestrator.doctor.disk import check_disk, written_places
 from orchestrator.doctor.gpu import check_gpus
 from orchestrator.doctor.node import Question, patiently
-from orchestrator.doctor.sweep_lines import check_estimate, check_space, load, needed_packages
+from orchestrator.doctor.sweep_lines import check_estimate, check_space, load
 from orchestrator.doctor.timeout import PATIENCE, within
 from orchestrator.doctor.versions import check_versions, versions_here
 from orchestrator.paths import Places
@@ -26,7 +26,7 @@ from workers.spec.job import Job
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What the user asked for. Without a `space` nothing is said of a sweep, without an `address` nothing of a cluster."""
+    """Options of the user. Without a `space` no sweep is checked, without an `address` no cluster."""
 
     places: Places
     space: str | None = None
@@ -37,7 +37,7 @@ class Asked:
 
 
 def examine(asked: Asked) -> Iterator[Line]:
-    """A line for each check, as soon as it is made.
+    """Yield a line for each check, as soon as it is made.
 
     Raises:
         UserError: there is no such space, or it is wrong.
@@ -48,7 +48,7 @@ def examine(asked: Asked) -> Iterator[Line]:
 
 def _lines(asked: Asked, loaded: LoadedSpace | None, jobs: list[Job]) -> Iterator[Line]:
     workers, sick = asked.workers, False
-    here = versions_here(needed_packages(jobs))
+    here = versions_here()
     for line in _here(asked.places, loaded, jobs, here):
         sick = sick or (line.status == "wrong" and line.what in ("database", "artifacts"))
         yield line
@@ -63,14 +63,14 @@ def _lines(asked: Asked, loaded: LoadedSpace | None, jobs: list[Job]) -> Iterato
         return
     yield from patiently("space", partial(check_space, loaded, jobs, asked.places))
     if sick:
-        yield Line("warning", "estimate", "none without database and artifacts", "put in order what is wrong above")
+        yield Line("warning", "estimate", "none without database and artifacts", "first correct what is wrong above")
         return
     given = (asked.space, *asked.overrides)
     yield from guarded("estimate", partial(check_estimate, loaded, given, asked.places, workers=workers, price=asked.price))
 
 
 def _here(places: Places, loaded: LoadedSpace | None, jobs: list[Job], here: dict[str, str]) -> Iterator[Line]:
-    """What concerns this machine and the places."""
+    """Check this machine and the places."""
     yield from guarded("versions", partial(check_versions, here))
     yield from guarded("home", partial(_check_home, places))
     yield from guarded("disk", partial(_check_disk, places))
@@ -98,14 +98,15 @@ def _check_data(places: Places, jobs: list[Job]) -> list[Line]:
 
 
 class _Cluster:
-    """The cluster at an address; `slots`, how many jobs run there at once, is known once it was looked at."""
+    """Cluster at an address; `slots`, the number of jobs that run there at once, is known after `check`."""
 
     def __init__(self, address: str, places: Places, jobs: list[Job], here: dict[str, str]) -> None:
         self._address, self._places, self._jobs, self._here = address, places, jobs, here
         self.slots: int | None = None
 
     def check(self) -> list[Line]:
-        """
+        """Join the cluster, check it and its nodes, and leave it.
+
         Raises:
             UserError: it cannot be joined.
         """
@@ -135,14 +136,13 @@ class _Cluster:
                 artifacts_url=places.artifacts_url,
                 data_root=places.data_root,
                 needed=needed_data(self._jobs),
-                packages=needed_packages(self._jobs),
                 mark=_mark(places.artifacts_url, stack),
             )
             return check_nodes(question, self._here)
 
 
 def _mark(url: str, stack: ExitStack) -> Mark | None:
-    """A mark in the store until the stack's end; None where the driver can leave none, which it has said before."""
+    """Keep a mark in the store until the stack's end; None where the driver can leave none, which an earlier line says."""
     if url.startswith("memory://"):
         return None
     try:

@@ -1,4 +1,4 @@
-"""What is to be known of the sweep itself: whether its space can be computed, and how long that takes."""
+"""Checks of the sweep itself: whether its space can be computed, and how long that takes."""
 
 from collections.abc import Sequence
 
@@ -7,16 +7,16 @@ from orchestrator.doctor.check_result import Line
 from orchestrator.launching.preview import estimated, look_ahead
 from orchestrator.paths import Places
 from orchestrator.planning.expand import expand
-from orchestrator.planning.prelaunch_checks import check_backends, check_sizes
+from orchestrator.planning.prelaunch_checks import check_sizes
 from orchestrator.scheduling.estimate_text import cost_of
 from orchestrator.search.possible_jobs import foresee
 from search_spaces import LoadedSpace, load_space
 from workers.errors import UserError
-from workers.spec.job import AttackSpec, CraftSpec, Job
+from workers.spec.job import Job
 
 
 def load(space: str, overrides: Sequence[str]) -> tuple[LoadedSpace, list[Job]]:
-    """A space and its jobs; of a search, those of a few configurations.
+    """Load a space and its jobs; of a search, those of a few configurations.
 
     Raises:
         UserError: the space is wrong.
@@ -29,16 +29,9 @@ def is_search(loaded: LoadedSpace) -> bool:
     return loaded.space.method == "optuna"
 
 
-def needed_packages(jobs: Sequence[Job]) -> tuple[str, ...]:
-    """Packages that are optional, and that these jobs need on every node."""
-    asked = any(isinstance(job.spec, AttackSpec | CraftSpec) and job.spec.attack.backend == "foolbox" for job in jobs)
-    return ("foolbox",) if asked else ()
-
-
 def check_space(loaded: LoadedSpace, jobs: Sequence[Job], places: Places) -> list[Line]:
-    """Whether the data sets have as many examples as the jobs ask for, and optional packages are installed."""
+    """Whether the data sets have as many examples as the jobs ask for."""
     check_sizes(jobs)
-    check_backends(jobs)
     check_sizes(jobs, places.data_root)
     if is_search(loaded):
         return [Line("ok", "space", f"{loaded.name}, a search")]
@@ -46,14 +39,14 @@ def check_space(loaded: LoadedSpace, jobs: Sequence[Job], places: Places) -> lis
 
 
 def check_estimate(loaded: LoadedSpace, asked: Sequence[str], places: Places, *, workers: int | None, price: float | None) -> list[Line]:
-    """How long the sweep will take. `asked` is the space as it was given, and its overrides."""
+    """Estimate the duration of the sweep. `asked` is the space as it was given, and its overrides."""
     if is_search(loaded):
-        return [Line("ok", "estimate", "none of a search, whose jobs come one trial after the other")]
+        return [Line("ok", "estimate", "none for a search, whose jobs come one trial after the other")]
     try:
         _, plan = look_ahead(asked[0], asked[1:], places)
         found = estimated(plan, places, workers=workers)
     except UserError as error:
-        return [Line("warning", "estimate", f"none: {error}", "put in order what is wrong above")]
+        return [Line("warning", "estimate", f"none: {error}", "first correct what is wrong above")]
     if not plan.to_run:
         return [Line("ok", "estimate", "nothing to do: all jobs are done")]
     unknown = sum(found.unknown.values())

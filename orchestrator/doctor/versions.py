@@ -1,4 +1,4 @@
-"""The versions of what results depend on: those that this package needs, and those of a cluster's nodes beside ours."""
+"""Versions of the packages that results depend on: those that this package needs, and those of a cluster's nodes compared with ours."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -14,14 +14,13 @@ _EXTRA = re.compile(r"\bextra\b")
 SOURCE = "source revision"
 
 
-def versions_here(extra: Iterable[str] = ()) -> dict[str, str]:
-    """The versions on this machine; `extra` names further packages that a sweep needs."""
-    found = package_versions() | {name: _version(name) or "missing" for name in extra}
-    return found | ({SOURCE: revision} if (revision := source_revision()) else {})
+def versions_here() -> dict[str, str]:
+    """The versions on this machine."""
+    return package_versions() | ({SOURCE: revision} if (revision := source_revision()) else {})
 
 
 def check_versions(found: Mapping[str, str], needs: Iterable[str] | None = None) -> list[Line]:
-    """Whether what is installed here is what the package asks for (`needs`: its own requirements)."""
+    """Check that the packages installed here meet the requirements `needs` (None: those of this package)."""
     listed = ", ".join(f"{name} {found[name]}" for name in _SHOWN if name in found)
     wrong = [text for need in (requires("robustsweep") or () if needs is None else needs) if (text := _unmet(need))]
     if wrong:
@@ -30,7 +29,7 @@ def check_versions(found: Mapping[str, str], needs: Iterable[str] | None = None)
 
 
 def _unmet(need: str) -> str | None:
-    """What is wrong with a requirement such as `torch>=2.11`; None: nothing, or it is an extra's."""
+    """Return how a requirement such as `torch>=2.11` is not met; None where it is, or is an extra's."""
     wanted = Requirement(need)
     if wanted.marker is not None and (_EXTRA.search(str(wanted.marker)) or not wanted.marker.evaluate()):
         return None
@@ -48,7 +47,7 @@ def _version(package: str) -> str | None:
 
 
 def compare_versions(here: Mapping[str, str], there: Mapping[str, str]) -> list[Line]:
-    """A node's versions beside those of the driver: equal jobs are to give equal results, wherever they run."""
+    """Compare a node's versions with those of the driver: equal jobs must give equal results on all machines."""
     differing = [name for name in here if name != SOURCE and _public(there.get(name)) != _public(here[name])]
     if SOURCE in here and SOURCE in there and here[SOURCE] != there[SOURCE]:
         differing.append(SOURCE)
@@ -63,5 +62,5 @@ def compare_versions(here: Mapping[str, str], there: Mapping[str, str]) -> list[
 
 
 def _public(text: str | None) -> str | None:
-    """A version without its build: `2.11.0` of `2.11.0+cpu`."""
+    """Return a version without its build: `2.11.0` of `2.11.0+cpu`."""
     return None if text is None else text.partition("+")[0]

@@ -1,4 +1,4 @@
-"""What a person sees while a sweep runs: a live table on a terminal, a line now and then in a log file."""
+"""Progress display of a running sweep: a live table on a terminal, a line every few seconds in a log file."""
 
 import threading
 from collections.abc import Iterator
@@ -69,7 +69,7 @@ def _printed(sweep: RunningSweep, console: Console) -> Iterator[None]:
 
 
 def line(sweep: RunningSweep) -> str:
-    """The progress in one line."""
+    """Describe the progress in one line."""
     counts = sweep.board.counts()
     total = sum(sum(stage.values()) for stage in counts.values())
     numbers = {state: sweep.board.total(state) for state in _STATES}
@@ -86,4 +86,4 @@ def _database(sweep: RunningSweep) -> str:
 
 def _times(sweep: RunningSweep) -> str:
     left = sweep.estimate()
-    return f"elapsed {clock(sweep.elapsed)}, to the end {'?' if left is None else '~' + clock(left)}"
+    return f"elapsed {clock(sweep.elapsed)}, ETA {'?' if left is None else clock(left)}"

@@ -11,11 +11,11 @@ from workers.artifacts.results import BatchRecord, EpochRecord
 from workers.errors import ShortOfMemoryError, SupersededError, damaged, describe
 from workers.spec.job import Job
 
-_PAUSE_SECONDS = 0.05  # a source of jobs that has none now, nothing being under way, waits for its database
+_PAUSE_SECONDS = 0.05  # wait for a source of jobs that has none now while nothing is under way: it waits for its database
 
 
 class InlineExecutor:
-    """One job after the other in this process: for debugging and tests, with the same results as the cluster's."""
+    """Executor that runs one job after the other in this process: for debugging and tests, with the same results as on a cluster."""
 
     def __init__(self, folders: Folders, resources: Resources) -> None:
         self._folders, self._resources, self._relief = folders, resources, Relief()

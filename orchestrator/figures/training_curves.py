@@ -1,4 +1,4 @@
-"""Training curves: loss and accuracy over the epochs, one line for each model."""
+"""Curves of training: loss and accuracy over the epochs, one line for each model."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -16,8 +16,8 @@ _QUANTITIES = {"loss": "training loss", "accuracy %": "training accuracy (%)"}
 
 
 def training_curves(runs: Sequence[TrainingRun]) -> Pictures:
-    """Loss and accuracy on the training examples after each epoch. More than `MOST_POINTS` points are thinned out, evenly, each run
-    keeping its first and its last epoch; of more than `MOST_LINES` lines those of one theta share a legend entry."""
+    """Draw loss and accuracy on the training examples after each epoch. More than `MOST_POINTS` points are thinned out, evenly, but each
+    run keeps its first and its last epoch; of more than `MOST_LINES` lines those of one theta share a legend entry."""
     trained = [run for run in runs if run.history]
     if not trained:
         return {}
@@ -28,7 +28,7 @@ def training_curves(runs: Sequence[TrainingRun]) -> Pictures:
 
 
 def run_names(runs: Sequence[TrainingRun]) -> dict[tuple[str, str], str]:
-    """A short name of each run by its sweep and key, by what tells it from the others; by its key where nothing does."""
+    """Return a short name of each run, by its sweep and key, from the settings in which the runs differ, with the key where they do not."""
     telling = [name for name in _TELLING if len({getattr(run, name) for run in runs}) > 1]
     found = {(run.sweep, run.model_key): _name(run, telling) for run in runs}
     ambiguous = len(set(found.values())) < len(found)

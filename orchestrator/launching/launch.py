@@ -1,9 +1,9 @@
-"""`robustsweep launch`: plan, run what has no result yet, record it, and say how it went."""
+"""`robustsweep launch`: plan, run the jobs without a result, record their results, and report the outcome."""
 
 import shlex
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,13 +20,14 @@ from orchestrator.driver.recorder import Recorder
 from orchestrator.driver.sweep_run import RunningSweep
 from orchestrator.executors.base import Executor, Folders, Resources
 from orchestrator.executors.inline import InlineExecutor
+from orchestrator.launching.data_download import download_data, download_folder
 from orchestrator.passwords import without_secrets
 from orchestrator.paths import DEFAULT_HOME, Places
 from orchestrator.planning.effort import effort
 from orchestrator.planning.expand import expand
 from orchestrator.planning.partial_training import taking_up
 from orchestrator.planning.plan import STAGES, Plan, damaged_jobs, make_plan
-from orchestrator.planning.prelaunch_checks import check_backends, check_data, check_home, check_sizes
+from orchestrator.planning.prelaunch_checks import check_data, check_home, check_sizes
 from orchestrator.scheduling.critical_path import CriticalPathBoard
 from orchestrator.scheduling.job_queue import Board
 from orchestrator.store import Store, finished_keys, launch_sweep, open_store
@@ -42,24 +43,26 @@ from workers.errors import UserError
 from workers.spec.job import Job
 
 ExecutorName = Literal["ray", "inline"]
+MakeExecutor = Callable[[Folders, Resources], Executor]
 EXIT_INCOMPLETE, EXIT_INTERRUPTED = 1, 130
 
 
 @dataclass(frozen=True)
 class LaunchOptions:
-    """What the user asked for."""
+    """Options of one launch. `executor` is one of ours by its name, or makes another one."""
 
     space: str
     places: Places
     overrides: Sequence[str] = ()
-    executor: ExecutorName = "ray"
+    executor: ExecutorName | MakeExecutor = "ray"
     address: str | None = None
     resources: Resources = field(default_factory=Resources)
     max_failures: int = 2
     wait_for_nodes: float = 0.0  # minutes
+    download: bool = False
 
     def command(self, verb: str, subject: str) -> str:
-        """The `robustsweep` command for the same places, to paste into a shell; a password in the store's URL is hidden."""
+        """Return the `robustsweep` command for the same places, to paste into a shell; a password in the store's URL is hidden."""
         words = ["robustsweep", verb, subject]
         default = Places.resolve(home=DEFAULT_HOME, store=None)
         if self.places.home != default.home:
@@ -75,18 +78,20 @@ class LaunchOptions:
 
 
 def launch(options: LaunchOptions, console: Console) -> int:
-    """Run the sweep to its end; returns the exit code: 0 all done, 1 something failed, 130 interrupted.
+    """Run the sweep to its end; return the exit code: 0 all done, 1 something failed, 130 interrupted.
 
     Raises:
-        UserError: nothing was started, for a reason that the user can mend.
+        UserError: nothing was started, for a reason that the user can fix.
     """
     if options.max_failures < 0:
         raise UserError(f"--max-failures {options.max_failures}: must be at least 0")
     if options.executor == "ray" and options.places.artifacts_url.startswith("memory://"):
-        raise UserError("--artifacts memory://: no other process sees those; only with --executor inline")
+        raise UserError("--artifacts memory://: not visible to other processes; only with --executor inline")
     if not 0 <= options.wait_for_nodes < float("inf"):
         raise UserError(f"--wait-for-nodes {options.wait_for_nodes:g}: must be at least 0, in minutes")
     check_home(options.places.home)
+    if options.download:
+        download_folder(options.places.data_root)
     loaded = load_space(options.space, options.overrides)
     jobs = expand(loaded.space)
     check_sizes(jobs)
@@ -98,10 +103,10 @@ def launch(options: LaunchOptions, console: Console) -> int:
 
 
 def _take(options: LaunchOptions, loaded: LoadedSpace, jobs: Sequence[Job], store: Store, console: Console) -> tuple[Plan, Lease]:
-    """Plan, then take the sweep; again, should another driver have come and gone meanwhile.
+    """Plan, then take the sweep's lease; repeat if another driver has held it meanwhile.
 
     Raises:
-        UserError: another driver has it, or something is missing.
+        UserError: another driver has the lease, or something is missing.
     """
     artifacts = options.places.artifacts
     while True:
@@ -109,14 +114,25 @@ def _take(options: LaunchOptions, loaded: LoadedSpace, jobs: Sequence[Job], stor
         recorded, finished = finished_keys(store), artifacts.finished()
         lost = damaged_jobs(artifacts, jobs, recorded=recorded, finished=finished)
         plan = make_plan(jobs, recorded=recorded, finished=finished, damaged=lost)
-        check_backends(plan.to_run)
-        check_data(plan.to_run, options.places.data_root)
-        check_sizes(plan.to_run, options.places.data_root)
+        _provide_data(options, plan.to_run, console)
         with suppress(LeaseTaken):
             lease = launch_sweep(store, name=loaded.name, space_text=loaded.recorded_text, jobs=jobs, driver=this_driver(), seen=seen)
             for key in lost:
                 artifacts.discard(key)
             return plan, lease
+
+
+def _provide_data(options: LaunchOptions, jobs: Sequence[Job], console: Console) -> None:
+    """Check the data that jobs need; download them first where that is asked for.
+
+    Raises:
+        DataError: they are not in place.
+    """
+    root = options.places.data_root
+    if options.download:
+        download_data(jobs, download_folder(root), console)
+    check_data(jobs, root)
+    check_sizes(jobs, root)
 
 
 def _carry_out(options: LaunchOptions, plan: Plan, store: Store, lease: Lease, console: Console) -> int:
@@ -144,7 +160,7 @@ def _carry_out(options: LaunchOptions, plan: Plan, store: Store, lease: Lease, c
 
 
 def _search(options: LaunchOptions, loaded: LoadedSpace, store: Store, console: Console) -> int:
-    """Run a search, whose jobs come while it runs."""
+    """Run a search, whose jobs are created while it runs."""
     from orchestrator.search.open_search import opened_search
     from orchestrator.search.possible_jobs import foresee
 
@@ -152,9 +168,7 @@ def _search(options: LaunchOptions, loaded: LoadedSpace, store: Store, console: 
     seen = free_to_drive(store, name, console)
     foreseen = foresee(loaded.space)
     check_sizes(foreseen)
-    check_backends(foreseen)
-    check_data(foreseen, options.places.data_root)
-    check_sizes(foreseen, options.places.data_root)
+    _provide_data(options, foreseen, console)
     lease = _take_search(loaded, seen, store, console)
     sweep, interrupted = None, False
     recorder, neighbours = Recorder(store, sweep=name, artifacts=artifacts, lease=lease), Neighbours(store, sweep=name)
@@ -190,7 +204,7 @@ def _ended(sweep: RunningSweep, options: LaunchOptions, name: str, recorder: Rec
 
 
 def _drive(sweep: RunningSweep, options: LaunchOptions, name: str, recorder: Recorder, console: Console, store: Store) -> bool:
-    """Run the executor; returns whether it was interrupted."""
+    """Run the executor; return whether it was interrupted."""
     try:
         with without_secrets(), shown(sweep, name=name, console=console), _stopped_by_signals(sweep, recorder):
             _executor(options, console, store).execute(sweep)
@@ -203,8 +217,9 @@ def _drive(sweep: RunningSweep, options: LaunchOptions, name: str, recorder: Rec
 
 def _executor(options: LaunchOptions, console: Console, store: Store) -> Executor:
     folders = Folders(options.places.artifacts.url, options.places.data_root)
-    if options.executor == "inline":
-        return InlineExecutor(folders, options.resources)
+    if options.executor != "ray":
+        make: MakeExecutor = InlineExecutor if options.executor == "inline" else options.executor
+        return make(folders, options.resources)
     from orchestrator.executors.ray_tune.executor import RayExecutor
 
     return RayExecutor(
@@ -219,7 +234,7 @@ def _executor(options: LaunchOptions, console: Console, store: Store) -> Executo
 
 @contextmanager
 def _stopped_by_signals(sweep: RunningSweep, recorder: Recorder) -> Iterator[None]:
-    """Inside, Ctrl-C, SIGTERM and the loss of the lease end the sweep cleanly, wherever in Ray they are met."""
+    """End the sweep cleanly on Ctrl-C, SIGTERM and the loss of the lease, wherever in Ray they arrive."""
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
         sweep.interrupt()
@@ -262,7 +277,7 @@ def _conclude(sweep: RunningSweep, options: LaunchOptions, name: str, recorder: 
 
 
 def summary(plan: Plan) -> str:
-    """A plan in one line."""
+    """Describe a plan in one line."""
     left = {stage: plan.total(stage) - plan.done(stage) for stage in STAGES}
     to_run = ", ".join(f"{stage} {number}" for stage, number in left.items() if number)
     again = f"; {len(plan.recreated)} more again, since their files are gone or damaged" if plan.recreated else ""

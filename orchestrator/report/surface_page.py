@@ -33,10 +33,10 @@ _READING = (
 
 
 def write_surface_page(places: Places, sweep: str, *, folder: Path, epsilon: str) -> tuple[Path, list[str]]:
-    """Write `SWEEP-surfaces.html` to the folder; its path, and one line for each surface whose grid cannot be read.
+    """Write `SWEEP-surfaces.html` to the folder; return its path, and one line for each surface whose grid cannot be read.
 
     Raises:
-        UserError: Plotly is not installed, there is nothing to draw, epsilon is none, or the folder cannot be written.
+        UserError: Plotly is not installed, there is nothing to draw, `epsilon` is invalid, or the folder cannot be written.
     """
     if find_spec("plotly") is None:
         raise UserError("surfaces: Plotly is not installed; pip install 'robustsweep[dashboard]'")
@@ -58,7 +58,7 @@ def write_surface_page(places: Places, sweep: str, *, folder: Path, epsilon: str
 
 
 def surface_page(sweep: str, grids: Sequence[SurfaceGrid], *, epsilon: float, literal: str) -> str:
-    """The page: it opens offline, Plotly is inside."""
+    """Return the page, self-contained with Plotly's script."""
     from plotly.offline import get_plotlyjs
 
     numbers = count()
@@ -87,7 +87,7 @@ def _section(family: Sequence[SurfaceGrid], numbers: "count[int]", epsilon: floa
 
 
 def heading(row: SurfaceRow) -> str:
-    """The net, the example and the direction that the surfaces of a family have in common."""
+    """Describe the net, the example and the direction that the surfaces of a family have in common."""
     rank = "dense" if row.rank_fraction is None else f"rank {rank_in_words(row.rank_fraction, row.stage_rank_fractions)} of {row.rank_kind}"
     binary = "binary " if row.binary else ""
     training = "" if row.adversarial_training == "none" else f", adversarial training {row.adversarial_training}"
@@ -110,7 +110,7 @@ def _axes(row: SurfaceRow) -> str:
 
 
 def caption(row: SurfaceRow, draw: int, family: Sequence[SurfaceGrid]) -> str:
-    """What tells a panel from the others of its row."""
+    """Return the settings in which a panel differs from the others of its row."""
     sketched = [grid.row for grid in family if grid.row.theta < 1]
     words = [f"theta {row.theta:g}"]
     if row.theta < 1 and len({other.sketch_modes for other in sketched}) > 1:

@@ -1,4 +1,4 @@
-"""The course of a trial over the rungs of a search, each cheaper than the next, and then by all that its space measures."""
+"""Stages of a trial with successive halving: the rungs of the search, each cheaper than the next, then all measurements of its space."""
 
 import math
 from collections.abc import Sequence
@@ -19,9 +19,10 @@ _READ = frozenset({"pretrain", "fine_tune", "defend", "evaluate", "craft", "atta
 
 
 class HalvingCourse:
-    """Rung by rung: the model is trained that far and measured cheaply, and if it is not among the best there its trial is pruned.
+    """Course over the rungs: on each the model is trained that far and measured cheaply, and its trial is pruned unless among the best.
 
-    What was decided is read, not decided again: begun anew after a kill, or to be promoted, the course comes by results to where it was.
+    Recorded decisions are read, not made again: started again after a kill or for a promotion, the course returns from the recorded
+    results to its last state.
     """
 
     def __init__(self, space: Space, grid: Grid, store: Store, *, trial: Trial, rungs: Rungs, artifacts: Artifacts) -> None:
@@ -62,13 +63,13 @@ class HalvingCourse:
         return self.advance()
 
     def _hinted(self, step: Sequence[Job] | Verdict | None) -> Sequence[Job] | Verdict | None:
-        """The trainings among the jobs go on from the rungs before."""
+        """Let the trainings among the jobs resume from the previous rungs."""
         return taking_up(step, self._trained, self._artifacts) if isinstance(step, Sequence) else step
 
     def _decide(self) -> bool | Failed | None:
         outcomes = job_outcomes(self._store, [job.key for job in self._jobs])
         if any(job.key not in outcomes for job in self._jobs if job.stage in _READ):
-            return None  # a result that the database could not take yet
+            return None  # a result that is not in the database yet
         evidence = ProxyEvidence(self._space, self._grid, self._jobs, outcomes, steps=self._here.steps)
         try:
             values = tuple(reading.value for reading in read_objectives(self._space, evidence))
@@ -79,7 +80,7 @@ class HalvingCourse:
         return self._rungs.decide(self._trial, self._rung, values, self._violation(evidence))
 
     def _violation(self, evidence: ProxyEvidence) -> float:
-        """By how much the model has too many parameters, as a share of the bound. What training and attacks decide is not known yet."""
+        """Return the model's excess parameters as a share of the bound; other constraints are unknown before full training and attacks."""
         known = [constraint for constraint in self._section.constraints if constraint.metric == "parameters"]
         parameters = evidence.read(Objective(metric="parameters")).value
         return sum(max(0.0, constraint.violation(parameters)) / max(constraint.bound, 1.0) for constraint in known)

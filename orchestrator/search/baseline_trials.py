@@ -1,4 +1,4 @@
-"""The models that trials' models are fine-tuned from: they are trained anyway, so measuring them costs no epoch."""
+"""Parent models, from which trials' models are fine-tuned: they are trained anyway, so measuring them costs no epoch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ _THETA = "model.theta"
 
 @dataclass(frozen=True)
 class Parent:
-    """A choice of the space: its values, and what its jobs come to (`identity_of`)."""
+    """Configuration of the space: its values, and the identity of its jobs (`identity_of`)."""
 
     values: Values
     identity: str
 
 
 def parent_of(space: Space, values: Values, jobs: Sequence[Job]) -> Parent | None:
-    """The choice that is theta 1 where `values` are below, if the space has it and its model is trained among their `jobs`."""
+    """Return the configuration with theta 1 where `values` are below, if the space has it and its model is trained among their `jobs`."""
     theta = next((parameter for parameter in space.parameters if parameter.name == _THETA), None)
     if theta is None or values.get(_THETA) in (None, 1):
         return None

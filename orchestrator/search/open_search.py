@@ -22,7 +22,7 @@ from workers.artifacts.artifacts import Artifacts
 
 @contextmanager
 def opened_search(store: Store, space: Space, *, recorder: Recorder, artifacts: Artifacts) -> Iterator[Search]:
-    """The search of a space with method optuna, ready to be a running sweep's source of jobs.
+    """Open the search of a space with method optuna, as a running sweep's source of jobs.
 
     Raises:
         UserError: the study in the store is of another space.
@@ -34,6 +34,7 @@ def opened_search(store: Store, space: Space, *, recorder: Recorder, artifacts: 
             study,
             space,
             store,
+            storage=storage,
             recorder=recorder,
             artifacts=artifacts,
             courses=courses_of(space, store, study=study, artifacts=artifacts),
@@ -42,17 +43,17 @@ def opened_search(store: Store, space: Space, *, recorder: Recorder, artifacts: 
 
 
 def courses_of(space: Space, store: Store, *, study: Study, artifacts: Artifacts) -> Courses:
-    """What the space's trials are measured by.
+    """Return the factory of the courses of the space's trials.
 
     Raises:
-        UserError: the study's trials have stood on other rungs.
+        UserError: the study's trials were measured on other rungs.
     """
     if space.search is None or not space.search.rungs:
         return lambda _, grid: WholeCourse(space, grid, store)
     rungs = Rungs(study, space.search)
 
     def course(trial: Trial, grid: Grid) -> Course:
-        if trial.user_attrs.get(KIND) == PARENT:  # wholly trained in any case: a rung would be more
+        if trial.user_attrs.get(KIND) == PARENT:  # fully trained in any case: a rung would be additional work
             return WholeCourse(space, grid, store)
         return HalvingCourse(space, grid, store, trial=trial, rungs=rungs, artifacts=artifacts)
 

@@ -1,4 +1,4 @@
-"""What a search may run, found before it is asked: for checks of what is known to fail, and for plans."""
+"""Preview of the jobs that a search may run, for plans and for checks before a launch."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -14,7 +14,7 @@ _WANTED = 3
 
 
 def foresee(space: Space) -> list[Job]:
-    """The jobs of a few configurations: of the ends of all ranges, and of random ones.
+    """Return the jobs of a few configurations: of the ends of all ranges, and of random ones.
 
     Raises:
         UserError: no configuration was found that is legal.
@@ -37,7 +37,7 @@ def foresee(space: Space) -> list[Job]:
 
 
 def likely(space: Space) -> list[Job]:
-    """The jobs of one configuration: at the first ends of the ranges, or where that is not legal of the first legal one."""
+    """Return the jobs of one configuration: at the first ends of the ranges or, if that is illegal, of the first legal one."""
     for values in islice(_choices(space), _TRIES):
         try:
             return distinct(jobs_of(space.at(values)))

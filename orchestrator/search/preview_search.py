@@ -1,4 +1,4 @@
-"""`robustsweep plan` of a search: what is known of trials that are not asked for yet. Without Optuna, and without writing."""
+"""`robustsweep plan` of a search: preview of trials that have not been suggested yet. Without Optuna, and without writing."""
 
 import json
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ from search_spaces import Parameter, Space, load_space
 
 @dataclass(frozen=True)
 class SearchPlan:
-    """A search before it is launched: `trials` so far, and how many jobs of each stage one configuration has."""
+    """Search before it is launched: `trials` so far, and the number of jobs of each stage that one configuration has."""
 
     space: Space
     trials: StudyCounts
     jobs_of_a_trial: dict[str, int]
 
     def text(self) -> str:
-        """For people."""
+        """Describe the plan for people."""
         section = self.space.search
         assert section is not None  # noqa: S101 (`plan_search` looked)
         jobs = ", ".join(f"{stage} {number}" for stage, number in self.jobs_of_a_trial.items())
@@ -30,7 +30,7 @@ class SearchPlan:
         lines = [
             f"sweep {self.space.name}: {section.n_trials} trials by {section.sampler}, {self.trials.left} left",
             f"at most {section.n_parallel} at a time",
-            *([f"rungs: {len(section.rungs)}; from each the best 1 in {section.reduction_factor} go on"] if section.rungs else []),
+            *([f"rungs: {len(section.rungs)}; from each the best 1 in {section.reduction_factor} continue"] if section.rungs else []),
             f"trials in the study: {states}",
             *(f"{objective.goal} {objective.words}" for objective in section.objectives),
             *(f"subject to {constraint}" for constraint in section.constraints),
@@ -40,14 +40,14 @@ class SearchPlan:
         return "\n".join(lines)
 
     def json(self) -> str:
-        """For programs."""
+        """Return the plan for programs."""
         parameters = [parameter.model_dump(mode="json") for parameter in self.space.parameters]
         content = {"sweep": self.space.name, "trials": asdict(self.trials) | {"left": self.trials.left}, "parameters": parameters}
         return json.dumps({**content, "jobs_of_a_trial": self.jobs_of_a_trial}, indent=1)
 
 
 def plan_search(space: str, overrides: Sequence[str], places: Places) -> SearchPlan | None:
-    """The plan of a space with method optuna; None for a grid. A store that does not exist yet holds no trials, and is not made."""
+    """Return the plan of a space with method optuna; None for a grid. A store that does not exist yet holds no trials, and is not made."""
     loaded = load_space(space, overrides)
     section = loaded.space.search
     if section is None:

@@ -1,4 +1,4 @@
-"""What a rung of a search measures: the same models trained for fewer epochs, on fewer examples, by attacks of fewer steps."""
+"""Jobs of a search's rung: the same models trained for fewer epochs, measured on fewer examples and by attacks of fewer steps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from workers.spec.job import Job
 
 
 def proxy_jobs(space: Space, grid: Grid, rung: Rung) -> list[Job]:
-    """The jobs of a trial on a rung, parents first: clean accuracy, and the attacks that an objective is measured by, no others.
+    """Return the jobs of a trial on a rung, parents first: clean accuracy, and only the attacks that an objective is measured by.
 
-    A source of transferred examples is trained to its end, since other trials share it.
+    The source of a transfer attack is trained to the end, since other trials share it.
     """
     objectives = space.search.objectives if space.search is not None else ()
     asked = [capped(attack, rung.steps) for objective in objectives for attack in space.attacks_of(objective, grid)]
@@ -27,14 +27,14 @@ def _stopped(trained: Lineage, rung: Rung) -> Lineage:
 
 
 def epochs_of(asked: float, schedule: int) -> int:
-    """How many epochs of a schedule a rung's number (a whole one) or share (in (0, 1), rounded up) of them is; at most all."""
+    """Return a rung's epochs, given as a number (integer) or as a share of the schedule (in (0, 1), rounded up); at most the schedule's."""
     if isinstance(asked, int):
         return min(asked, schedule)
     return -int(-Fraction(str(asked)) * schedule // 1)
 
 
 def capped(asked: Asked, steps: int | None) -> Asked:
-    """The attack in at most so many steps, which are the longer the fewer they are, so that it comes as far."""
+    """Return the attack with at most `steps` steps, their size scaled up so that the total distance stays the same."""
     attack = asked.attack
     if steps is None or attack.steps is None or attack.steps <= steps:
         return asked
@@ -44,7 +44,7 @@ def capped(asked: Asked, steps: int | None) -> Asked:
 
 @dataclass(frozen=True)
 class ProxyEvidence(Evidence):
-    """What came of a rung's jobs: its objectives are measured by attacks of at most `steps`."""
+    """Evidence from a rung's jobs: its objectives are measured by attacks of at most `steps` steps."""
 
     steps: int | None = None
 

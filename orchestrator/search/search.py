@@ -1,4 +1,4 @@
-"""The search as a source of jobs: asks the study for trials, brings their jobs, tells the study what became of them."""
+"""Search as a source of jobs: asks the study for trials, hands out their jobs, and tells the study their outcomes."""
 
 import time
 from collections import defaultdict
@@ -8,6 +8,7 @@ from typing import Any
 from optuna import Trial
 from optuna.exceptions import StorageInternalError
 from optuna.samplers import BaseSampler
+from optuna.storages import BaseStorage
 from optuna.study import Study
 from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
@@ -17,6 +18,7 @@ from orchestrator.planning.expand import distinct, jobs_of
 from orchestrator.planning.plan import make_plan
 from orchestrator.planning.prelaunch_checks import check_sizes
 from orchestrator.search.baseline_trials import parent_of
+from orchestrator.search.optuna_storage import trial_id
 from orchestrator.search.rung_table import PROMOTES, inherited
 from orchestrator.search.samplers import random_sampler, sampler_of
 from orchestrator.search.search_progress import Outlook
@@ -47,19 +49,19 @@ from workers.artifacts.artifacts import Artifacts
 from workers.errors import UserError
 from workers.spec.job import Job
 
-_REPEATING = 5  # so many suggestions in a row that are nothing new, and random ones are tried
-_EXHAUSTED = 100  # and so many, and there is nothing new
+_REPEATING = 5  # suggestions in a row without a new configuration, after which random ones are tried
+_EXHAUSTED = 100  # suggestions in a row without a new configuration, after which the search is exhausted
 _RETRY_SECONDS = 2.0
 _PATIENCE_SECONDS = 600.0
 _TROUBLE = (SQLAlchemyError, StorageInternalError)
 
 
 class Search:
-    """A `JobSource`. Everything it knows is in the database: a search that was killed is one that is opened again.
+    """`JobSource` of a search. All its state is in the database: a search that was killed continues when it is opened again.
 
-    A trial that the study has as running when the search is opened is continued: its values are there, and what is missing of them is
-    suggested; from them follow its jobs, of which those done are found by key; and it is told once. What a kill comes between is done
-    in the order that makes this true: a trial's jobs are in the store before it names them, and its verdict is told last.
+    A trial that is running in the study when the search is opened is continued: its missing values are suggested, its jobs follow from
+    the values, those that are done are found by key, and its outcome is told once. The order of writes guarantees this even if a kill
+    comes between them: a trial's jobs are in the store before its attributes name them, and its verdict is told last.
     """
 
     def __init__(
@@ -68,15 +70,16 @@ class Search:
         space: Space,
         store: Store,
         *,
+        storage: BaseStorage,
         recorder: Recorder,
         artifacts: Artifacts,
         courses: Courses,
         warm_start: Callable[["Search"], None] | None = None,
     ) -> None:
-        """Open the search; nothing is written before the first call of `more`, which `warm_start` is part of."""
+        """Open the search on the study in `storage`; nothing is written before the first call of `more`, which `warm_start` is part of."""
         assert space.search is not None  # noqa: S101 (only a space with method optuna is searched)
         self.study, self.space, self.section, self.store = study, space, space.search, store
-        self._recorder, self._courses, self._warm_start = recorder, courses, warm_start
+        self._storage, self._recorder, self._courses, self._warm_start = storage, recorder, courses, warm_start
         self.recorded, self._on_disk = set(finished_keys(store)), set(artifacts.finished())
         self.ledger = Ledger(study)
         self.outlook = Outlook(study, self.section, self.ledger)
@@ -94,14 +97,14 @@ class Search:
 
     @property
     def nothing_to_do(self) -> bool:
-        """Whether every trial is finished, and no other will be asked for."""
+        """True where every trial is finished, and no other will be asked for."""
         return not (self._unfinished() or self._has_budget() or self.ledger.to_retry())
 
     def more(self, *, idle: bool) -> Sequence[Job]:
-        """Tell what can be told; and where a worker is idle ask for trials, until one brings jobs or enough are under way.
+        """Tell the study the outcomes that are known; if a worker is idle, ask for trials until one has jobs or enough are under way.
 
         Raises:
-            UserError: the database has been failing for long, and nothing is under way.
+            UserError: the database has been failing for too long, and nothing is under way.
             LeaseLost: another driver has the sweep.
         """
         self._confirmed = False
@@ -125,7 +128,7 @@ class Search:
             live.verdict = _failed_by(job)
 
     def _waiting(self, job: Job) -> list[LiveTrial]:
-        """The trials that wait for the job; one of those that did may be told already, since another of its jobs failed."""
+        """Return the trials that wait for the job, without those already told because another of their jobs failed."""
         return [self.live[number] for number in self._waiting_for.pop(job.key, ()) if number in self.live]
 
     @property
@@ -142,7 +145,7 @@ class Search:
         return sum(live.counts for live in list(self.live.values()))
 
     def conclusion(self) -> str:
-        """How the search ended, in one line."""
+        """Describe the end of the search in one line."""
         exhausted = "; nothing new is left in these ranges" if self._exhausted else ""
         timed_out = f"; stopped asking after {self.section.timeout:g} s" if self._timed_out() else ""
         return f"{self.words()}{exhausted}{timed_out}"
@@ -158,7 +161,7 @@ class Search:
         self._trouble_since = None
 
     def _prepare(self) -> None:
-        """What a launch does first: trials that failed by a job are tried again, as a grid's failed jobs are."""
+        """Warm-start the search, and enqueue again the trials whose job failed, as a launch retries a grid's failed jobs."""
         if self._warm_start is not None:
             self._warm_start(self)
         for trial in self.ledger.to_retry():
@@ -169,7 +172,7 @@ class Search:
         self._started = time.monotonic()
 
     def _bear(self, error: Exception) -> None:
-        """The database failed: all is tried again soon, what was half done from where it stands."""
+        """Handle a database error: everything is retried soon, and unfinished work continues from its recorded state."""
         now = time.monotonic()
         self._recovering, self._retry_at = True, now + _RETRY_SECONDS
         self._trouble_since = self._trouble_since or now
@@ -184,7 +187,7 @@ class Search:
                 pass
 
     def _step(self, number: int, live: LiveTrial) -> bool:
-        """Take the trial on as far as its results allow; whether there may be another step."""
+        """Advance the trial by one step; return whether there may be another."""
         if live.verdict is not None:
             self._conclude(number, live)
             return False
@@ -200,7 +203,7 @@ class Search:
         return True
 
     def _hand_out(self, number: int, live: LiveTrial) -> None:
-        """Bring the jobs of the trial's stage that have no result yet."""
+        """Hand out the jobs of the trial's stage that have no result yet."""
         if lost := [job for job in live.stage if job.key in self._lost]:
             live.verdict = _failed_by(lost[0])
             return
@@ -233,10 +236,10 @@ class Search:
         self.outlook.told(live.verdict, counts=live.counts)
 
     def _confirm_lease(self) -> None:
-        """Optuna's writes know nothing of leases: a driver that was succeeded leaves the study alone. Once in each call of `more`.
+        """Check the lease before Optuna writes, since its writes are not fenced: once in each call of `more`.
 
         Raises:
-            LeaseLost: this one was.
+            LeaseLost: another driver has taken it.
         """
         if not self._confirmed:
             with self.store.reading() as connection:
@@ -250,7 +253,7 @@ class Search:
         if len(self.live) >= self.section.n_parallel:
             return False
         wanted = not self._timed_out() and (self._has_budget() or self._is_waiting())
-        # At the end too: a driver that this one has succeeded may have asked for a trial meanwhile.
+        # At the end too: the driver before this one may have asked for a trial meanwhile.
         self._recovering = (self._recovering or not (wanted or self.live)) and self._orphan() is not None
         return self._recovering or wanted
 
@@ -262,21 +265,21 @@ class Search:
         return self.ledger.counted < self.section.n_trials and not self._exhausted
 
     def _is_waiting(self) -> bool:
-        """Whether somebody has enqueued a trial."""
+        """Return whether a trial is enqueued."""
         return bool(self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
 
     def _unfinished(self) -> bool:
         return bool(self.study.get_trials(deepcopy=False, states=(TrialState.WAITING, TrialState.RUNNING)))
 
     def _orphan(self) -> Trial | None:
-        """A trial that is running in the study, and not here."""
+        """Return a trial that is running in the study but not in this search."""
         known = {*self.live, *(twin.number for live in self.live.values() for twin in live.twins)}
         running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         left = [trial for trial in running if trial.number not in known]
-        return Trial(self.study, left[0]._trial_id) if left else None
+        return Trial(self.study, trial_id(self._storage, self.study, left[0].number)) if left else None
 
     def _begin(self) -> None:
-        """Ask for a trial, or continue one; then it is under way, or told already."""
+        """Ask for a trial, or continue one, which is afterwards under way or already told."""
         self._confirm_lease()
         trial = (self._orphan() if self._recovering else None) or self.study.ask()
         self.study.sampler = self._sampler(trial.number)
@@ -299,7 +302,7 @@ class Search:
         return sampler_of(self.section, trial=trial, tried=self.ledger.tried, conditional=self._conditional)
 
     def _enqueue_parent(self, values: Values, jobs: Sequence[Job]) -> None:
-        """The model that this one is fine-tuned from is tried next, unless it was."""
+        """Enqueue a trial of the model that this one is fine-tuned from, unless there is one."""
         parent = parent_of(self.space, values, jobs)
         if parent is None or self.ledger.knows(parent.identity):
             return

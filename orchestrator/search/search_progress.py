@@ -1,4 +1,4 @@
-"""How far a search is, for people: trials, the best so far, the time to the end."""
+"""Progress of a search, for people: trials, the best so far, the time to the end."""
 
 from optuna.study import Study
 from optuna.trial import TrialState
@@ -12,7 +12,7 @@ Values = tuple[float, ...]
 
 
 class Outlook:
-    """Kept up as trials are told; a thread that shows the progress may ask for words meanwhile."""
+    """Progress of a search, updated as trials finish; the thread of the progress display may read it meanwhile."""
 
     def __init__(self, study: Study, section: SearchSection, ledger: Ledger) -> None:
         self._section, self._ledger = section, ledger
@@ -29,7 +29,7 @@ class Outlook:
                 self._enter(tuple(trial.values))
 
     def told(self, verdict: Verdict, *, counts: bool = True) -> None:
-        """A trial of this launch is finished; whether it counts towards `n_trials`."""
+        """Record a finished trial of this launch; `counts` towards `n_trials` or not."""
         self._told += counts
         self._trouble = ""
         self.failed += isinstance(verdict, Failed)
@@ -37,16 +37,16 @@ class Outlook:
             self.found(verdict)
 
     def found(self, verdict: Complete) -> None:
-        """A trial that was there before the search asked for it."""
+        """Record a complete trial, also one whose results existed before the search suggested it."""
         if all(violation <= 0 for violation in verdict.violations.values()):
             self._enter(verdict.values)
 
     def trouble(self, said: str) -> None:
-        """The database fails meanwhile."""
+        """Record that the database is failing."""
         self._trouble = f"; the database fails: {said}"
 
     def _enter(self, values: Values) -> None:
-        """Keep the values on the front that nothing there is better than in everything."""
+        """Add the values to the front unless dominated, and remove those that they dominate."""
         if not any(self._no_worse(held, values) for held in self._front):
             self._front = [*(held for held in self._front if not self._no_worse(values, held)), values]
 
@@ -54,14 +54,14 @@ class Outlook:
         return all(sign * a >= sign * b for sign, a, b in zip(self._signs, one, other, strict=True))
 
     def words(self, *, running: int, beside: int = 0) -> str:
-        """The trials by state, those that run `beside` them without counting, and the best so far."""
+        """Return the trials by state, the number `beside` them that run without counting, and the best so far, as text."""
         finished = self._ledger.counted - running
-        states = f"{running} running" + (f" beside {beside} of their parents" if beside else "")
+        states = f"{running} running" + (f" and {beside} of their parents" if beside else "")
         states += f", {self.failed} failed" if self.failed else ""
         return f"{finished} of {self._section.n_trials} trials, {states}{self.best()}{self._trouble}"
 
     def best(self) -> str:
-        """The best so far, with the separator before it; of several objectives how many trials are on the front, and each one's best."""
+        """Return the best so far, after a separator; with several objectives, the size of the front and the best of each."""
         front = list(self._front)
         if not front:
             return ""
@@ -70,7 +70,7 @@ class Outlook:
         return f"; best so far: {words}" if len(bests) == 1 else f"; {len(front)} on the front, best of each: {words}"
 
     def seconds_left(self, elapsed: float, *, running: int) -> float | None:
-        """By the pace of this launch."""
+        """Return the estimated seconds to the end, from this launch's rate; None before its first trial is finished."""
         left = self._section.n_trials - self._ledger.counted + running
         return elapsed / self._told * max(0, left) if self._told else None
 

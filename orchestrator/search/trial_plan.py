@@ -1,4 +1,4 @@
-"""The course of a trial: one stage of evidence after the other, until what it has come to can be told."""
+"""Stages of a trial: each yields results, until the trial's outcome is known."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +20,7 @@ _READ = frozenset({"pretrain", "fine_tune", "defend", "evaluate", "craft", "atta
 
 @dataclass(frozen=True)
 class Complete:
-    """The trial's objectives, in the space's order, and by how much it violates each constraint (at most 0 where it does not)."""
+    """Trial with values: its objectives, in the space's order, and the violation of each constraint (at most 0 where satisfied)."""
 
     values: tuple[float, ...]
     violations: Mapping[str, float] = field(default_factory=dict)
@@ -28,7 +28,7 @@ class Complete:
 
 @dataclass(frozen=True)
 class Failed:
-    """The trial has no values, for a reason in one line; `by_job`: a job failed, and may succeed when it is tried again."""
+    """Trial without values, for a reason in one line; `by_job`: a job failed, and may succeed when it is retried."""
 
     reason: str
     by_job: bool = False
@@ -36,7 +36,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class Pruned:
-    """The trial is given up before its last stage, for a reason in one line."""
+    """Trial that is stopped before its last stage, for a reason in one line."""
 
     reason: str
 
@@ -45,26 +45,26 @@ Verdict = Complete | Failed | Pruned
 
 
 class Course(Protocol):
-    """What one trial is measured by. Recovery after a kill begins it anew: what it does must follow from the results alone."""
+    """Stages of one trial's jobs. Recovery after a kill starts it again, so its steps must depend on the results alone."""
 
     def advance(self) -> Sequence[Job] | Verdict | None:
-        """The next stage's jobs, parents first, or what the trial has come to; None: ask again later. Called first when the trial
-        begins, and whenever every job of the stage before is done.
+        """Return the next stage's jobs, parents first, or the trial's outcome; None: call again later. Called first when the trial
+        begins, and whenever every job of the previous stage is done.
 
         Raises:
-            SQLAlchemyError: the database cannot be read now; it may be called again.
+            SQLAlchemyError: the database cannot be read now; the call may be repeated.
         """
 
 
 Courses = Callable[[Trial, Grid], Course]
-"""Makes the course of a trial that has its identity, from the grid of its values."""
+"""Factory of a trial's course, from the trial, whose identity is set, and the grid of its values."""
 
 
 class WholeCourse:
-    """All of the space's jobs in one stage, then repeats where an objective is not known well enough."""
+    """Course with all of the space's jobs in one stage, then repeats where an objective is not precise enough."""
 
     def __init__(self, space: Space, grid: Grid, store: Store, *, repeats: bool = True) -> None:
-        """Measure the grid of a trial's values; without `repeats` as precisely as the space's jobs do."""
+        """Measure the grid of a trial's values; without `repeats`, with the space's own jobs only."""
         self._space, self._grid, self._store, self._with_repeats = space, grid, store, repeats
         self._jobs: list[Job] = []
 
@@ -75,11 +75,11 @@ class WholeCourse:
         return self.conclude()
 
     def conclude(self) -> Sequence[Job] | Verdict | None:
-        """What follows from the results of all jobs so far, which are done."""
+        """Return the next jobs or the outcome, given that all jobs so far are done; None while results are missing."""
         self._jobs = self._jobs or distinct(jobs_of(self._grid))
         outcomes = job_outcomes(self._store, [job.key for job in self._jobs])
         if any(job.key not in outcomes for job in self._jobs if job.stage in _READ):
-            return None  # a result that the database could not take yet
+            return None  # a result that is not in the database yet
         evidence = Evidence(self._space, self._grid, self._jobs, outcomes)
         try:
             readings = read_objectives(self._space, evidence)
@@ -98,7 +98,7 @@ class WholeCourse:
 
 
 def read_objectives(space: Space, evidence: Evidence) -> list[Reading]:
-    """The objectives of a space, in its order.
+    """Return the readings of a space's objectives, in its order.
 
     Raises:
         ValueError: one has no value.
@@ -107,7 +107,7 @@ def read_objectives(space: Space, evidence: Evidence) -> list[Reading]:
 
 
 def concluded(space: Space, evidence: Evidence, readings: Sequence[Reading]) -> Verdict:
-    """What a trial's readings come to, its constraints included; a value that is not finite is none."""
+    """Return a trial's outcome from its readings and its constraints; it has failed if a value is not finite."""
     section = space.search
     assert section is not None  # noqa: S101 (a space that is searched has it)
     violations = {str(one): one.violation(evidence.read(Objective(metric=one.metric)).value) for one in section.constraints}

@@ -1,4 +1,4 @@
-"""Results that are there before the search asks for them: they enter the study, so that the sampler knows them."""
+"""Warm start of a search: existing results enter the study, so that the sampler can use them."""
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ _Specs = Mapping[str, Any]
 
 
 def warm_start(search: "Search") -> None:
-    """Add a finished trial for each configuration of the space all of whose results the store holds, if the study has it not."""
+    """Add a finished trial for each configuration of the space that has all its results in the store and no trial in the study."""
     tried: set[tuple[tuple[str, Value], ...]] = set()
     under_way = _under_way(search)
     for model in trained_specs(search.store):
@@ -32,7 +32,7 @@ def warm_start(search: "Search") -> None:
 
 
 def _under_way(search: "Search") -> set[str]:
-    """The configurations of trials that a killed driver left running: their results are their own, and they will be told."""
+    """Return the configurations of trials that a killed driver left running: the search will continue these trials itself."""
     found = set()
     for trial in search.study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING)):
         try:
@@ -71,16 +71,16 @@ def _add(search: "Search", values: dict[str, Value], *, but: set[str]) -> None:
 
 
 def _come_to(search: "Search", grid: Grid) -> Complete | None:
-    """The values of a configuration by the results of its space; an interval that is too wide for the search is as it is."""
+    """Return the values of a configuration from the space's own jobs; a too wide interval gets no further repeats."""
     verdict = WholeCourse(search.space, grid, search.store, repeats=False).conclude()
     return verdict if isinstance(verdict, Complete) else None
 
 
 def _values(space: Space, model: TrainedSpec) -> Iterator[dict[str, Value]]:
-    """The values under which the space might have this model: as its spec says them, where it does, or any legal one, since it may be
-    one that changes nothing here. Whether it is the same is seen by the keys.
+    """Yield the values under which the space might have this model: from its spec where given, else any legal one, since the parameter
+    may have no effect here. A comparison of the keys then shows whether the model is the same.
 
-    Parameters of attacks take each attack's that the model has seen.
+    Parameters of attacks take the values of each attack on the model.
     """
     for attack in model.attacks or ({},):
         values: dict[str, Value] = {}
@@ -91,7 +91,7 @@ def _values(space: Space, model: TrainedSpec) -> Iterator[dict[str, Value]]:
 
 
 def _said(parameter: Parameter, model: TrainedSpec, attack: _Specs) -> Any:
-    """What the model's specs say of a parameter; None where they say nothing."""
+    """Return the value of a parameter in the model's specs; None where they have none."""
     section, *path = parameter.path
     match section:
         case "seed":

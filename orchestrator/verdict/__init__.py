@@ -1,4 +1,4 @@
-"""Whether a model's robustness is real, as far as its measurements tell. Pure functions: no SQL, no torch, no Ray."""
+"""Verdicts on whether a model's robustness is real, as far as its measurements show. Pure functions: no SQL, no torch, no Ray."""
 
 from orchestrator.verdict.attack_comparison import Check
 from orchestrator.verdict.evidence import Evidence, Flags, Gradients, Tried

@@ -1,4 +1,4 @@
-"""Attacks compared two by two, on the same examples: when one counts as stronger than another."""
+"""Pairwise comparison of attacks on the same examples: the rule by which one counts as stronger than another."""
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
@@ -10,23 +10,24 @@ from orchestrator.verdict.paired import chance_of_gain
 
 Outcome = Literal["passed", "suspicious", "failed", "not made"]
 MARGIN = 0.05
-"""Gains up to this share of all examples are let pass: equally good attacks differ by as much on a hundred examples, and the figures
+"""Gains up to this share of all examples are tolerated: equally good attacks differ by as much on a hundred examples, and the figures
 of a sound net would keep their meaning."""
 LARGE = 0.2
 """A gain by more than this share makes the weaker attack's figure worthless, whatever the reason."""
 ALPHA = 0.01
 """A gain counts where chance explains it with at most this probability, divided among all comparisons of a check (Bonferroni)."""
 FEWEST_EXAMPLES = 35
-"""With fewer, a gain of LARGE could not count: seven differences out of seven (0.5^7 < ALPHA) must be within LARGE."""
+"""Fewest examples to compare attacks on: with fewer, a gain of LARGE could not count, since seven differences out of seven
+(0.5^7 < ALPHA) must be within LARGE."""
 FEWEST_ROWS = 3
-"""A randomised model's figure from fewer evaluations may be one draw's luck, which a whole batch shares."""
+"""Fewest evaluations of a randomised model: a figure from fewer may be the luck of one draw, which a whole batch shares."""
 FEWEST_STEPS = 10
-"""An attack of fewer steps is no iterative one to be measured against: the paper's rule gives it two at epsilon 2/255."""
+"""Fewest steps of an iterative attack that others are compared with: the paper's rule gives two at epsilon 2/255."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """What one check found; `reason` is one line, `numbers` what it rests on (accuracies and gains are shares in [0, 1])."""
+    """Result of one check; `reason` is one line, `numbers` are the figures it is based on (accuracies and gains are shares in [0, 1])."""
 
     name: str
     outcome: Outcome
@@ -36,27 +37,27 @@ class Check:
 
 @dataclass(frozen=True)
 class Duel:
-    """Two attacks to compare: the challenger had better not be stronger than the reference."""
+    """Two attacks to compare: the challenger should not be stronger than the reference."""
 
     reference: Tried
     challenger: Tried
 
     @property
     def gain(self) -> float:
-        """How much less the challenger leaves right than the reference, as a share of the evaluated examples."""
+        """Accuracy under the reference minus that under the challenger, as a share of the evaluated examples."""
         return self.reference.accuracy - self.challenger.accuracy
 
 
 @dataclass(frozen=True)
 class Weight:
-    """What a gain beyond chance makes of a check: one above MARGIN, and one above LARGE."""
+    """Outcomes of a check with a gain beyond chance: `small` for one above MARGIN, `large` for one above LARGE."""
 
     small: Outcome
     large: Outcome
 
 
 def judged(name: str, duels: list[Duel], weight: Weight) -> Check:
-    """The check by the largest gain that counts; flags are loaded only where one is above MARGIN."""
+    """Return the check by the largest gain that counts; flags are loaded only where one is above MARGIN."""
     ordered = sorted(duels, key=lambda duel: -duel.gain)
     notable = [duel for duel in ordered if duel.gain > MARGIN]
     for duel in notable:
@@ -71,7 +72,7 @@ def judged(name: str, duels: list[Duel], weight: Weight) -> Check:
 
 
 def missing(name: str, what: str) -> Check:
-    return Check(name, "not made", f"{what}: not there on {FEWEST_EXAMPLES} examples or more; add `diagnosis: {{}}`", {})
+    return Check(name, "not made", f"{what}: missing on {FEWEST_EXAMPLES} examples or more; add `diagnosis: {{}}`", {})
 
 
 def percent(share: float) -> str:
@@ -79,13 +80,13 @@ def percent(share: float) -> str:
 
 
 def believable(evidence: Evidence) -> list[Tried]:
-    """The attacks that were evaluated on enough examples, and on a randomised model often enough, to be compared."""
+    """Return the attacks that were evaluated on enough examples, and on a randomised model often enough, to be compared."""
     rows = FEWEST_ROWS if evidence.randomised else 1
     return [item for item in evidence.tried if item.target == "none" and item.n_examples >= FEWEST_EXAMPLES and item.rows >= rows]
 
 
 def at_one_epsilon(evidence: Evidence) -> list[list[Tried]]:
-    """The believable attacks in groups with the same examples, batches, norm and epsilon."""
+    """Return the believable attacks in groups with the same examples, batches, norm and epsilon."""
     return grouped(believable(evidence), lambda item: (item.place, item.norm, round(item.epsilon / GAP)))
 
 
@@ -97,7 +98,7 @@ def grouped(items: Iterable[Tried], key: Callable[[Tried], Hashable]) -> list[li
 
 
 def is_thorough(item: Tried) -> bool:
-    """Whether it is an iterative white-box attack that can get to any point of its ball from where it starts."""
+    """True for an iterative white-box attack that can reach any point of its ball from its start."""
     diameter = 2 if item.random_start else 1
     reaches = item.steps * item.abs_stepsize >= diameter * item.epsilon - GAP
     return item.takes_gradients and item.attack != "fgsm" and item.steps >= FEWEST_STEPS and reaches

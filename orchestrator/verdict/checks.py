@@ -1,4 +1,4 @@
-"""The checks that a model has to pass. Each looks for one symptom of masked gradients, or of attacks that are too weak to tell.
+"""Checks that a model has to pass. Each looks for one symptom of masked gradients, or of attacks that are too weak to show any.
 
 Sources: Athalye, Carlini & Wagner (2018), "Obfuscated gradients give a false sense of security", sections 3.1 (one-step against
 iterative, black-box against white-box, unbounded, random sampling, growing bounds) and 4 (expectation over transformation); Carlini et
@@ -28,7 +28,7 @@ from orchestrator.verdict.attack_comparison import (
 from orchestrator.verdict.evidence import GAP, Evidence, Tried
 
 CHANCE = 0.1
-"""What guessing leaves right, with the ten or twelve classes that there are; an attack without bounds that leaves more has failed."""
+"""Accuracy of guessing, with the ten or twelve classes that there are; an attack without bounds that leaves a higher one has failed."""
 
 _MASKED = Weight(small="failed", large="failed")
 _UNFINISHED = Weight(small="suspicious", large="failed")
@@ -36,7 +36,7 @@ _MISLEADING = Weight(small="suspicious", large="suspicious")
 
 
 def check_gradients(evidence: Evidence) -> Check:
-    """Whether gradients are exactly zero or not finite: such examples count as robust though no gradient attack has touched them."""
+    """Check for gradients that are exactly zero or not finite: such examples count as robust though no gradient attack can change them."""
     name, found = "gradients", evidence.gradients
     if not found:
         return missing(name, "shares of zero gradients")
@@ -44,32 +44,32 @@ def check_gradients(evidence: Evidence) -> Check:
     numbers = {"zero": zero, "nonfinite": nonfinite, "examples": float(min(item.n_examples for item in found))}
     failures = [failure for item in found for failure in item.failures]
     if failures:
-        return Check(name, "failed", f"an attack came to nothing: {failures[0]}", numbers)
+        return Check(name, "failed", f"an attack stopped with an error: {failures[0]}", numbers)
     said = f"{percent(zero)} of the examples have a gradient of zero, {percent(nonfinite)} one that is not finite"
     failed = nonfinite > 0 or zero > MARGIN
     return Check(name, "failed" if failed else "suspicious" if zero > 0 else "passed", said, numbers)
 
 
 def check_single_step(evidence: Evidence) -> Check:
-    """Whether one step does better than many: the loss is then shattered, or flat where iterative attacks look."""
+    """Check whether one step does better than many: the loss is then shattered, or flat where iterative attacks look."""
 
     def duels(group: list[Tried]) -> Iterable[Duel]:
         return against_the_strongest(_thorough(group), [item for item in group if item.takes_gradients and item.attack == "fgsm"])
 
-    return _worst("single_step", evidence, duels, _MASKED, needed="fgsm beside an iterative attack")
+    return _worst("single_step", evidence, duels, _MASKED, needed="fgsm and an iterative attack")
 
 
 def check_black_box(evidence: Evidence) -> Check:
-    """Whether an attacker without gradients does better than one with them: the gradients then lead astray."""
+    """Check whether an attacker without gradients does better than one with them: the gradients are then misleading."""
 
     def duels(group: list[Tried]) -> Iterable[Duel]:
         return against_the_strongest(_thorough(group), [item for item in group if item.is_black_box])
 
-    return _worst("black_box", evidence, duels, _MASKED, needed="square, noise or transfer beside an iterative attack")
+    return _worst("black_box", evidence, duels, _MASKED, needed="square, noise or transfer, and an iterative attack")
 
 
 def check_more_steps(evidence: Evidence) -> Check:
-    """Whether the longest attack still gains on the next shorter one: the figures are then too high."""
+    """Check whether the longest attack still gains on the next shorter one: the figures are then too high."""
 
     def duels(group: list[Tried]) -> Iterable[Duel]:
         for alike in grouped(_thorough(group), lambda item: (item.attack, item.knowledge, item.loss, *_circumstances(item))):
@@ -81,7 +81,7 @@ def check_more_steps(evidence: Evidence) -> Check:
 
 
 def check_other_loss(evidence: Evidence) -> Check:
-    """Whether a loss of the logits' differences finds what the cross-entropy does not: that one is then saturated."""
+    """Check whether a loss of the logits' differences finds what the cross-entropy does not: the latter is then saturated."""
 
     def duels(group: list[Tried]) -> Iterable[Duel]:
         for alike in grouped(_thorough(group), lambda item: (_family(item), item.knowledge, item.effort, *_circumstances(item))):
@@ -92,8 +92,8 @@ def check_other_loss(evidence: Evidence) -> Check:
 
 
 def check_eot(evidence: Evidence) -> Check | None:
-    """Whether an attacker who averages over draws, or knows the full weights, is stronger than one who does neither: the `randomized`
-    figures of a randomised model then mislead. None for a deterministic model."""
+    """Check whether an attacker who averages over draws, or knows the full weights, is stronger than one who does neither: the
+    `randomized` figures of a randomised model are then misleading. None for a deterministic model."""
     if not evidence.randomised:
         return None
 
@@ -107,7 +107,7 @@ def check_eot(evidence: Evidence) -> Check | None:
 
 
 def check_unbounded(evidence: Evidence) -> Check:
-    """Whether an attack that may erase the input leaves no more right than guessing does, and hardly that."""
+    """Check that an attack that may erase the input leaves at most CHANCE right (failed otherwise) and at most MARGIN (else suspicious)."""
     name = "unbounded"
     able = [item for item in _thorough(believable(evidence)) if item.norm == "linf" and item.epsilon >= evidence.half_range - GAP]
     if not able:
@@ -120,7 +120,8 @@ def check_unbounded(evidence: Evidence) -> Check:
 
 
 def check_epsilons(evidence: Evidence) -> Check | None:
-    """Whether a larger epsilon leaves more right than a smaller one: the attack then gets lost. None where nothing has two epsilons."""
+    """Check whether a larger epsilon leaves more right than a smaller one: the attack then fails to optimise. None where no attack has two
+    epsilons."""
     pairs = []
     for alike in grouped(_thorough(believable(evidence)), _all_but_epsilon):
         for larger in alike:
@@ -130,7 +131,7 @@ def check_epsilons(evidence: Evidence) -> Check | None:
 
 
 def _worst(name: str, evidence: Evidence, duels: Callable[[list[Tried]], Iterable[Duel]], weight: Weight, *, needed: str) -> Check:
-    """The check by all duels between attacks on the same examples at the same epsilon."""
+    """Return the check by all duels between attacks on the same examples at the same epsilon."""
     pairs = [duel for group in at_one_epsilon(evidence) for duel in duels(group)]
     return judged(name, pairs, weight) if pairs else missing(name, needed)
 
@@ -140,7 +141,7 @@ def _thorough(items: list[Tried]) -> list[Tried]:
 
 
 def _family(item: Tried) -> str:
-    """Auto-PGD's two losses are two names of one attack."""
+    """Return the attack's name; Auto-PGD's two losses, two names of one attack, share one."""
     return "apgd" if item.attack.startswith("apgd") else item.attack
 
 

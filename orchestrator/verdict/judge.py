@@ -1,4 +1,4 @@
-"""From evidence to a verdict."""
+"""Derivation of a verdict from evidence."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -20,7 +20,7 @@ Verdict = Literal["sound", "suspicious", "unsound"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 GRAVEST_FIRST: tuple[Verdict, ...] = ("unsound", "suspicious", "sound")
 RULES = 1
-"""Raise it when the same evidence comes to mean another verdict: stored ones are then judged again at the next launch."""
+"""Version of the rules. Raise it when the same evidence leads to another verdict: models are then judged again at the next launch."""
 
 _CHECKS = (
     check_gradients,
@@ -36,14 +36,14 @@ _CHECKS = (
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict with all the checks that were to be made, in a fixed order."""
+    """Verdict with all the checks that were to be made, in a fixed order."""
 
     verdict: Verdict
     checks: tuple[Check, ...]
 
 
 def judge(evidence: Evidence) -> Judgement:
-    """`unsound` if any check failed, `suspicious` if any is suspicious or could not be made, `sound` otherwise."""
+    """Return `unsound` if any check failed, `suspicious` if any is suspicious or could not be made, `sound` otherwise."""
     checks = tuple(check for check in (make(evidence) for make in _CHECKS) if check is not None)
     outcomes = {check.outcome for check in checks}
     if "failed" in outcomes:
@@ -52,7 +52,7 @@ def judge(evidence: Evidence) -> Judgement:
 
 
 def reasons(checks: tuple[Check, ...]) -> tuple[str, ...]:
-    """Why a model is not sound, the gravest first; nothing for a sound one."""
+    """Return the reasons why a model is not sound, the gravest first; none for a sound one."""
     gravest_first = ("failed", "suspicious", "not made")
     return tuple(
         f"{check.name} {check.outcome}: {check.reason}" for outcome in gravest_first for check in checks if check.outcome == outcome

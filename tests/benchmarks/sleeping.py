@@ -19,9 +19,9 @@ from orchestrator.executors.base import Folders, Resources
 from orchestrator.executors.ray_tune.executor import RayExecutor
 from orchestrator.planning.effort import effort
 from orchestrator.scheduling.critical_path import CriticalPathBoard
-from orchestrator.store import Store, begin_driving
-from orchestrator.store.writing import record as write
+from orchestrator.store import Store
 from tests.builders import result_of
+from tests.stored import begin_driving, record_sweep
 from workers.artifacts.artifacts import Artifacts
 from workers.spec.job import Job
 
@@ -94,7 +94,7 @@ def run_asleep(store: Store, jobs: Sequence[Job], *, workers: int, address: str,
     taken for done."""
     with tempfile.TemporaryDirectory(prefix="asleep") as folder:
         artifacts, to_run = Path(folder) / "artifacts", tuple(jobs[skipped:])
-        write.record_sweep(store, name="asleep", space_text="", jobs=jobs)
+        record_sweep(store, name="asleep", space_text="", jobs=jobs)
         lease = begin_driving(store, "asleep", "host", os.getpid())
         recorder = Recorder(store, sweep="asleep", artifacts=Artifacts(artifacts), lease=lease)
         sweep = SleepingSweep(CriticalPathBoard(to_run, max_failures=0, effort=effort), recorder, to_run)

@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from orchestrator.planning.partial_training import stopped, taking_up
 from orchestrator.planning.training_chain import Lineage
-from orchestrator.store import Store, begin_driving, model_verdicts, parse_conditions, record_result, record_sweep, result_rows
+from orchestrator.store import Store, model_verdicts, parse_conditions, record_result, result_rows
 from orchestrator.store.connection.read_only_sql import ask
 from orchestrator.store.maintenance.prune import Wanted, prune
 from orchestrator.store.reading.finished_rungs import finished_rungs
@@ -25,7 +25,7 @@ from tests.builders import (
     surface_job,
     train_result,
 )
-from tests.stored import launch
+from tests.stored import begin_driving, launch, record_sweep
 from workers.artifacts.artifacts import CHECKPOINT, Artifacts
 from workers.spec.job import Earlier, Job
 

@@ -1,4 +1,4 @@
-"""Ray's Jobs API, as `submit` uses it: an authenticated client, and a job's output until its end."""
+"""Ray's Jobs API, as `submit` uses it: an authenticated client, and a job's output up to its end."""
 
 import asyncio
 import logging
@@ -19,10 +19,10 @@ _STOPPED, _FAILED = 130, 1  # as `launch` exits
 
 
 def jobs_client(address: str, *, warn: Callable[[str], None]) -> "JobSubmissionClient":
-    """The client of the Jobs API at http://HOST:PORT, authenticated if the cluster asks for that.
+    """Return a client of the Jobs API at http://HOST:PORT, authenticated if the cluster needs it.
 
     Raises:
-        UserError: there is no cluster, or it asks for a token and we have none, or another one.
+        UserError: there is no cluster, or it needs a token and the user's is missing or wrong.
     """
     if not address.startswith(("http://", "https://")):
         raise UserError(f"--address {address}: must be http://HOST:8265, where the cluster's dashboard answers")
@@ -46,7 +46,7 @@ def jobs_client(address: str, *, warn: Callable[[str], None]) -> "JobSubmissionC
 
 
 def _asked(address: str, *, token: str | None = None) -> HTTPStatus:
-    """The status of the cluster's answer to who shows this token, or none: OK, UNAUTHORIZED or FORBIDDEN.
+    """Return the HTTP status of a request with this token, or without one: OK, UNAUTHORIZED or FORBIDDEN.
 
     Raises:
         UserError: no Ray answers there.
@@ -68,7 +68,7 @@ def _asked(address: str, *, token: str | None = None) -> HTTPStatus:
 
 
 async def followed(client: "JobSubmissionClient", job: str, write: Callable[[str], None]) -> int:
-    """Hand on the job's output until it ends; returns the exit code of its command."""
+    """Pass on the job's output until it ends; return the exit code of its command."""
     async for text in client.tail_job_logs(job):
         write(text)
     while not (info := client.get_job_info(job)).status.is_terminal():

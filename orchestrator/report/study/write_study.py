@@ -1,4 +1,4 @@
-"""`robustsweep study SWEEP`: a search in one page, and in a few lines."""
+"""`robustsweep study SWEEP`: a search as one page, and as a short summary."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ _TOLD_BY_KIND = ("warm_start", "parent", "duplicate", "illegal", "failed")
 
 @dataclass(frozen=True, kw_only=True)
 class StudyOptions:
-    """What to write: the page to `output` (None: `SWEEP-study.html` here) and, where a folder is named, every figure as an image."""
+    """Options of `study`: `output` is the page's file (None: `SWEEP-study.html` here), `figures` a folder for all figures as images."""
 
     places: Places
     sweep: str
@@ -34,7 +34,7 @@ class StudyOptions:
 
 
 def study_page(options: StudyOptions) -> tuple[list[Path], str]:
-    """Write the page; the files that were written, the page first, and the search in a few lines.
+    """Write the page; return the files that were written, the page first, and a short summary of the search.
 
     Raises:
         UserError: no such sweep or store, the sweep is no search, a package or a browser is missing, or a file cannot be written.
@@ -65,11 +65,11 @@ def study_page(options: StudyOptions) -> tuple[list[Path], str]:
 
 
 def summary(study: StudyRecord, best: Sequence[Candidate]) -> list[str]:
-    """How many trials there are and what they came to."""
+    """Summarize the number of trials and their outcomes."""
     states = Counter(trial.kind if trial.kind in _TOLD_BY_KIND else trial.state for trial in study.trials)
     counted = ", ".join(f"{number} {state.replace('_', ' ')}" for state, number in states.most_common())
     wanted = ", ".join(f"{goal} {objective}" for goal, objective in zip(study.goals, study.objectives, strict=True))
-    first = "the best is" if len(study.objectives) == 1 else f"{len(best)} that nothing beats:"
+    first = "the best is" if len(study.objectives) == 1 else f"{len(best)} on the front:"
     named = ", ".join(f"trial {candidate.trial}" for candidate in best[:8]) + (" ..." if len(best) > 8 else "")  # noqa: PLR2004 (one line)
     found = f"; {first} {named}" if best else "; none is complete and admitted yet"
     return [f"{wanted}.", f"{len(study.trials)} trials: {counted}{found}."]

@@ -1,4 +1,4 @@
-"""`robustsweep report SWEEP`: read the store, write the page, and pictures if they are asked for."""
+"""`robustsweep report SWEEP`: read the store, write the page and, if requested, images."""
 
 import gc
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ ImageForm = Literal["png", "svg"]
 
 @dataclass(frozen=True, kw_only=True)
 class ReportOptions:
-    """What to write: the page to `output` (None: `SWEEP-report.html` here) and, where a folder is named, every figure as an image."""
+    """Options of `report`: `output` is the page's file (None: `SWEEP-report.html` here), `figures` a folder for all figures as images."""
 
     places: Places
     sweep: str
@@ -28,7 +28,7 @@ class ReportOptions:
 
 
 def report_sweep(options: ReportOptions) -> list[Path]:
-    """Write the report; the files that were written, the page first.
+    """Write the report; return the files that were written, the page first.
 
     Raises:
         UserError: no such sweep or store, plotly or a browser is missing, or a file cannot be written.
@@ -52,7 +52,7 @@ def report_sweep(options: ReportOptions) -> list[Path]:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """A report makes millions of values and keeps them to its end: looking for garbage among them takes a seventh of its time."""
+    """Disable garbage collection, a seventh of a report's time: its millions of values are all kept to the end."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

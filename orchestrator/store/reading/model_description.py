@@ -1,4 +1,4 @@
-"""A job's spec in a few words, for lists of failures."""
+"""Short descriptions of job specs, for lists of failures."""
 
 import json
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ _DISTINGUISHING = (
     ("sign_gradient", "identity", "sign as {}"),
     ("backend", "native", "by {}"),
 )
-"""An attack's settings, what they usually are, and the words for what they are otherwise."""
+"""Settings of an attack, their usual values, and the words for other values."""
 
 
 def describe(spec_text: str) -> str:
-    """What the job does, from the JSON of its spec: `pgd 8/255 randomized, repeat 0`.
+    """Describe the job, from the JSON of its spec: `pgd 8/255 randomized, repeat 0`.
 
     Reads the text leniently, not as a `JobSpec`: a spec of an older version must still be describable.
     """
@@ -35,7 +35,7 @@ def describe(spec_text: str) -> str:
 
 
 def surface_words(surface: dict[str, Any]) -> str:
-    """A loss surface, by its settings, in a few words: `loss surface of example 0, direction own, draws=3`."""
+    """Describe a loss surface by its settings: `loss surface of example 0, direction own, draws=3`."""
     usual = SurfaceSettings().model_dump()
     named = ("example", "direction")
     distinct = [f"{name}={value}" for name, value in surface.items() if name not in named and value != usual.get(name)]
@@ -60,7 +60,7 @@ def _training(spec: dict[str, Any]) -> str:
 
 
 def rank_in_words(rank_fraction: float | None, stage_rank_fractions: Sequence[float] | None) -> str:
-    """`0.5`, or `1/0.5/0.5/0.25` where each stage has its own; `dense` without a rank."""
+    """Return `0.5`, or `1/0.5/0.5/0.25` where each stage has its own; `dense` without a rank."""
     if stage_rank_fractions:
         return "/".join(f"{fraction:g}" for fraction in stage_rank_fractions)
     return "dense" if rank_fraction is None else f"{rank_fraction:g}"

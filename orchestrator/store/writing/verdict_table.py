@@ -1,4 +1,4 @@
-"""The table of verdicts: derived from a model's attacks and diagnoses in the transaction that changes them, so that it is never behind."""
+"""Table of verdicts: derived from a model's attacks and diagnoses in the transaction that changes them, so that it is always up to date."""
 
 import base64
 import json
@@ -37,7 +37,7 @@ _ATTACK = (
 _SETTING = (*_ATTACK, "source_key", "selection_draws", "early_stop", "backend", "n_examples", "batch_size")
 _COLUMNS = AttackResultRecord.__table__.columns
 _SETTINGS = tuple(_COLUMNS[name] for name in _SETTING)
-# Added up by the database: with every attack that comes in, all the others of its model are looked at.
+# Added up by the database: with every attack that is recorded, all the others of its model are read.
 _TOTALS = (
     select(
         func.aggregate_strings(AttackResultRecord.job_key, ",").label("job_keys"),
@@ -60,7 +60,7 @@ def refresh_verdict(connection: Connection, model_key: str) -> None:
 
 
 def _verdict_row(connection: Connection, model_key: str) -> Row | None:
-    """The verdict; None while the model was neither attacked nor diagnosed."""
+    """Return the row of the verdict; None while the model was neither attacked nor diagnosed."""
     evidence = _evidence(connection, model_key)
     if not (evidence.tried or evidence.gradients):
         return None
@@ -70,12 +70,12 @@ def _verdict_row(connection: Connection, model_key: str) -> Row | None:
 
 
 def checks_of(stored: Sequence[Mapping[str, Any]]) -> tuple[Check, ...]:
-    """The checks of a stored verdict."""
+    """Return the checks of a stored verdict."""
     return tuple(Check(**check) for check in stored)
 
 
 def unjudged_models(connection: Connection, job_keys: Iterable[str]) -> list[str]:
-    """The models, sorted, that these jobs measure, and that have no verdict by today's rules though they have results."""
+    """Return the models, sorted, that these jobs measure, and that have no verdict by the current rules though they have results."""
     jobs = set(job_keys)
     judged = select(VerdictRecord.model_key).where(VerdictRecord.rules == RULES)
     measured: set[str] = set()
@@ -101,7 +101,7 @@ def _evidence(connection: Connection, model_key: str) -> Evidence:
 
 
 def _attacks(connection: Connection, model_key: str) -> Iterable[Tried]:
-    """The model's attacks in all sweeps, all repeats of one together. Flags stay in the database until they are asked for."""
+    """Yield the model's attacks in all sweeps, all repeats of one together. Flags stay in the database until they are loaded."""
     for row in connection.execute(_TOTALS.where(AttackResultRecord.model_key == model_key)).mappings().all():
         yield Tried(
             place=("results", row["batch_size"], row["n_examples"]),
@@ -125,7 +125,7 @@ def _loader(connection: Connection, job_keys: Sequence[str]) -> Callable[[], Fla
 
 
 def _probes(diagnosis: Mapping[Any, Any]) -> Iterable[Tried]:
-    """A diagnosis's attacks, each on the same examples; those that came to nothing are no attacks."""
+    """Yield a diagnosis's attacks, each on the same examples, except those that stopped with an error."""
     for probe in diagnosis["probes"]:
         if probe["failure"]:
             continue

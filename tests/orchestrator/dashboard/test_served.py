@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.dashboard import server as command
 from orchestrator.paths import Places
-from orchestrator.report.browser import Browser, find_browser
+from tests.browsers import Browser
 from tests.commands import robustsweep
 from tests.orchestrator.dashboard.served import Viewer, dashboard, wait
 from workers.errors import UserError
@@ -22,7 +22,7 @@ needs_browser = pytest.mark.skipif(shutil.which("chromium") is None and shutil.w
 
 @needs_browser
 def test_every_page_is_drawn_and_a_filter_changes_the_table(swept: Path) -> None:
-    with dashboard(swept) as (_, address), Browser(find_browser()) as browser:
+    with dashboard(swept) as (_, address), Browser() as browser:
         viewer = Viewer(browser, address)
         for page in ("progress", "results", "figures", "models", "examples", "surfaces"):
             viewer.visit("" if page == "progress" else page)

@@ -8,9 +8,10 @@ import pytest
 from orchestrator.driver.recorder import Recorder
 from orchestrator.driver.sweep_run import RunningSweep
 from orchestrator.scheduling.job_queue import Board
-from orchestrator.store import failures, finished_keys, open_store, record_sweep
+from orchestrator.store import failures, finished_keys, open_store
 from orchestrator.store.reading.job_details import job_details
 from tests.builders import attack_job, fine_tune_job, pretrain_job, result_of
+from tests.stored import record_sweep
 from workers.artifacts.artifacts import Artifacts
 from workers.spec.job import Job
 

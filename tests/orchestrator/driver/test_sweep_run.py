@@ -1,6 +1,5 @@
 import io
 import re
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from orchestrator.driver.recorder import Recorder
 from orchestrator.driver.sweep_run import RunningSweep
 from orchestrator.planning.job_cost import cost
 from orchestrator.scheduling.job_queue import Board
-from orchestrator.store import failures, finished_keys, open_store, record_sweep
+from orchestrator.store import failures, finished_keys, open_store
 from tests.builders import (
     attack_job,
     attack_settings,
@@ -28,6 +27,7 @@ from tests.builders import (
     surface_job,
     transfer_job,
 )
+from tests.stored import record_sweep
 from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.results import BatchRecord
 from workers.spec.job import Earlier, Job, TrainSpec
@@ -143,7 +143,7 @@ def test_a_defence_is_named_with_the_settings_that_are_not_the_default(sweep: Ru
     assert cost(defended) == 1
 
 
-def test_a_training_that_goes_on_from_a_rung_counts_the_epochs_that_are_left(tmp_path: Path) -> None:
+def test_a_training_that_goes_on_from_a_rung_counts_the_epochs_that_are_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = pretrain_job(epochs=10)
     rung = Job(spec=TrainSpec(**dict(whole.spec) | {"until": 3}))
     resumed = whole.model_copy(update={"resumes": Earlier(key=rung.key, epochs=3)})
@@ -155,10 +155,11 @@ def test_a_training_that_goes_on_from_a_rung_counts_the_epochs_that_are_left(tmp
     sweep = RunningSweep(Board([resumed], max_failures=1), recorder, (resumed,))
     taken = sweep.take()
     assert taken is not None
+    wait = clocked(sweep, monkeypatch)
     sweep.begin(taken)
     seconds = []
     for epoch in (1, 4, 5, 9):  # the first: the checkpoint was gone after all
-        time.sleep(0.01)
+        wait(10.0)
         sweep.epoch(taken, epoch=epoch, loss=1.0, accuracy=0.5)
         seconds.append(sweep.estimate())
     assert seconds[0] is None

@@ -10,10 +10,11 @@ import pytest
 from orchestrator.driver.recorder import Recorder
 from orchestrator.driver.sweep_run import RunningSweep
 from orchestrator.scheduling.job_queue import Board
-from orchestrator.store import finished_keys, open_store, record_sweep
+from orchestrator.store import finished_keys, open_store
 from tests.builders import result_of, small_plan
 from tests.commands import PROGRAM, attempts, environment, rows, write_space
 from tests.faults.processes import wait_for
+from tests.stored import record_sweep
 from workers.artifacts.artifacts import Artifacts
 from workers.spec.job import Job
 

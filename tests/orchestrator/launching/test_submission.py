@@ -15,6 +15,7 @@ import typer
 from ray.core.generated import gcs_service_pb2
 
 from orchestrator.cli.main import app
+from orchestrator.cli.submit import _handed_on as handed_on
 from orchestrator.executors.ray_tune.cluster import join_cluster
 from orchestrator.executors.ray_tune.jobs_api import jobs_client
 from orchestrator.executors.ray_tune.tokens import OPEN
@@ -84,6 +85,12 @@ def test_every_option_of_launch_can_be_given_to_submit() -> None:
     launch, submitting = ({option for parameter in commands[verb].params for option in parameter.opts} for verb in ("launch", "submit"))
     assert launch - submitting == {"--executor"}
     assert submitting - launch == {"--wait", "--ship-code"}
+
+
+def test_options_of_launch_are_handed_on_as_they_were_given() -> None:
+    command = typer.main.get_command(app).commands["submit"]  # type: ignore[attr-defined]
+    context = command.make_context("submit", ["quickstart", "--address", ADDRESS, "--workers", "8", "--download", "--no-wait"])
+    assert sorted(handed_on(context)) == sorted(("--download", "--workers", "8"))
 
 
 def test_results_in_a_submitted_jobs_own_folder_would_be_lost() -> None:

@@ -14,9 +14,10 @@ import pytest
 from orchestrator.paths import Places
 from orchestrator.report import surface_page
 from orchestrator.report.surface_grids import SurfaceGrid, families, surface_grids
-from orchestrator.store import SurfaceRow, open_store, record_result, record_sweep, surface_rows
+from orchestrator.store import SurfaceRow, open_store, record_result, surface_rows
 from tests.builders import fine_tune_job, pretrain_job, result_of, surface_job
 from tests.commands import environment, robustsweep, write_space
+from tests.stored import record_sweep
 from workers.artifacts.artifacts import Artifacts
 from workers.errors import UserError
 from workers.spec.job import Job

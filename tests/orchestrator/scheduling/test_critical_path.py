@@ -22,7 +22,7 @@ from tests.builders import (
     surface_job,
 )
 from tests.orchestrator.scheduling.test_job_queue import run_to_end
-from tests.simulation import shortest, simulate
+from tests.simulation import Ran, Seconds, foreseen_seconds, gpu_seconds, shortest, simulate
 from workers.spec.job import Job
 
 JOBS = small_plan(repeats=3)
@@ -132,26 +132,32 @@ class Watched(CriticalPathBoard):
 @pytest.mark.parametrize("slots", [1, 3, 16, 64])
 def test_no_gpu_idles_while_a_job_is_ready(slots: int) -> None:
     jobs = expand(load_space("table1-small", []).space)
-    ran = simulate(Watched(jobs, max_failures=0, effort=effort), slots=slots)
+    ran = simulate(Watched(jobs, max_failures=0, effort=effort), slots=slots, seconds=gpu_seconds(jobs))
     assert len(ran.attacked) == sum(job.stage == "attack" for job in jobs)
+
+
+def plain_and_farsighted(jobs: list[Job], *, slots: int, seconds: Seconds) -> tuple[Ran, Ran]:
+    boards = Board(jobs, max_failures=0), CriticalPathBoard(jobs, max_failures=0, effort=effort)
+    plain, farsighted = (simulate(board, slots=slots, seconds=seconds) for board in boards)
+    return plain, farsighted
 
 
 @pytest.mark.parametrize("slots", [2, 4, 16, 64])
 def test_seeing_the_end_costs_no_time_and_hardly_any_earliness(slots: int) -> None:
     jobs = expand(load_space("table1", []).space)
-    plain = simulate(Board(jobs, max_failures=0), slots=slots)
-    farsighted = simulate(CriticalPathBoard(jobs, max_failures=0, effort=effort), slots=slots)
-    assert shortest(jobs, slots=slots) * 0.999 <= farsighted.makespan <= 1.005 * plain.makespan
+    seconds = gpu_seconds(jobs)
+    plain, farsighted = plain_and_farsighted(jobs, slots=slots, seconds=seconds)
+    assert shortest(jobs, slots=slots, seconds=seconds) * 0.999 <= farsighted.makespan <= 1.005 * plain.makespan
     assert farsighted.mean_result < plain.mean_result + 0.05
 
 
 def test_where_trainings_settle_the_end_they_are_not_left_for_it() -> None:
-    plain, farsighted = [], []
-    for seed in range(8):  # how long a job takes hangs on its key: other seeds, other luck
-        jobs = expand(load_space("table2", [f"seed={seed}"]).space)
-        plain.append(simulate(Board(jobs, max_failures=0), slots=4))
-        farsighted.append(simulate(CriticalPathBoard(jobs, max_failures=0, effort=effort), slots=4))
-        assert farsighted[-1].makespan < 0.85 * plain[-1].makespan
-        assert farsighted[-1].makespan < 1.05 * shortest(jobs, slots=4)
-    assert mean(ran.utilisation for ran in plain) < 0.8
-    assert farsighted[0].utilisation > 0.98
+    jobs = expand(load_space("table2", []).space)
+    utilisations = []
+    for seconds in (foreseen_seconds, *(gpu_seconds(jobs, seed=seed) for seed in range(8))):
+        plain, farsighted = plain_and_farsighted(jobs, slots=4, seconds=seconds)
+        assert farsighted.makespan < 0.85 * plain.makespan
+        assert farsighted.makespan < 1.05 * shortest(jobs, slots=4, seconds=seconds)
+        utilisations.append((plain.utilisation, farsighted.utilisation))
+    assert mean(of_plain for of_plain, _ in utilisations) < 0.8
+    assert utilisations[0][1] > 0.98

@@ -14,10 +14,11 @@ from orchestrator.driver.sweep_run import RunningSweep
 from orchestrator.scheduling.job_queue import Board
 from orchestrator.search.open_search import opened_search
 from orchestrator.search.search import Search
-from orchestrator.store import Store, begin_driving, end_driving, open_store
+from orchestrator.store import Store, end_driving, open_store
 from orchestrator.store.writing.record import record_search
 from search_spaces import Space, parse_space
 from tests.builders import flags_result, result_of
+from tests.stored import begin_driving
 from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.results import Result
 from workers.spec.job import AttackSpec, EvaluateSpec, Job, TrainSpec

@@ -129,7 +129,7 @@ def test_a_search_that_is_done_stays_so_and_more_trials_go_on_with_it(tmp_path: 
     with ladder.open(searched(ladder_text(n_trials=4))) as (_, search, _sweep):
         assert search.nothing_to_do
     held = {trial.number: trial.user_attrs for trial in trials(ladder)}
-    with pytest.raises(UserError, match=r'have stood on its rungs: they were: {"epochs":1}, {"epochs":3}; they are: {"epochs":4}$'):
+    with pytest.raises(UserError, match=r'were measured on its rungs: they were: {"epochs":1}, {"epochs":3}; they are: {"epochs":4}$'):
         ladder.launch(searched(ladder_text(n_trials=6, rungs=[{"epochs": 4}])))
     ladder.launch(searched(ladder_text(n_trials=6)))
     assert {number: trials(ladder)[number].user_attrs for number in held} == held

@@ -13,13 +13,14 @@ from orchestrator.driver.sweep_run import RunningSweep
 from orchestrator.planning.expand import expand
 from orchestrator.scheduling.job_queue import Board
 from orchestrator.search.open_search import opened_search
-from orchestrator.store import begin_driving, finished_keys, open_store, record_result, record_sweep, sweep_status
+from orchestrator.store import finished_keys, open_store, record_result, sweep_status
 from orchestrator.store.leases.leases import LeaseLost
 from orchestrator.store.writing.record import record_search
 from search_spaces import parse_space
 from tests.orchestrator.search.synthetic import ROBUST, THETA, Laboratory, never, searched, space_text
+from tests.stored import begin_driving, record_sweep
 from workers.errors import UserError
-from workers.spec.job import AttackSpec, Job, TrainSpec
+from workers.spec.job import AttackSpec, Job
 
 
 def trials(laboratory: Laboratory, name: str = "small") -> list[FrozenTrial]:
@@ -150,19 +151,15 @@ def test_a_driver_that_was_succeeded_asks_and_tells_nothing_more(laboratory: Lab
     assert [trial.state for trial in trials(laboratory)] == [TrialState.COMPLETE] * 3
 
 
-def test_values_that_do_not_go_together_are_told_so_and_do_not_count(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(jobs: list[Job]) -> None:
-        if any(isinstance(job.spec, TrainSpec) and job.spec.model.theta < 0.8 for job in jobs):
-            raise UserError("theta and something else do not go together")
-
-    monkeypatch.setattr("orchestrator.search.search.check_sizes", refuse)
-    laboratory.launch(searched(space_text(n_trials=3)))
+def test_values_that_do_not_go_together_are_told_so_and_do_not_count(laboratory: Laboratory) -> None:
+    text = space_text(n_trials=3, sampler="random").replace("train_examples: 64", "train_examples: {min: 64, max: 6000}")
+    laboratory.launch(searched(text))
     found = trials(laboratory)
     illegal = [trial for trial in found if trial.user_attrs.get("kind") == "illegal"]
     assert illegal
     for trial in illegal:
         assert (trial.state, trial.values) == (TrialState.FAIL, None)
-        assert "do not go together" in trial.user_attrs["reason"]
+        assert "must be at most 1397, the size of digits's training split" in trial.user_attrs["reason"]
     assert kinds(found)["tried"] == 3
 
 

@@ -56,7 +56,7 @@ def test_examples_without_a_useful_gradient_were_not_attacked(zero, nonfinite, o
 
 def test_an_attack_that_came_to_nothing_fails_the_check_of_gradients():
     check = check_gradients(evidence(failures=("pgd: it is not finite",)))
-    assert (check.outcome, check.reason) == ("failed", "an attack came to nothing: pgd: it is not finite")
+    assert (check.outcome, check.reason) == ("failed", "an attack stopped with an error: pgd: it is not finite")
 
 
 @pytest.mark.parametrize(("left", "outcome"), [(0.5, "passed"), (0.36, "passed"), (0.3, "failed")])

@@ -12,8 +12,9 @@ from orchestrator.paths import Places
 from orchestrator.report.sweep_page import ReportOptions, report_sweep
 from orchestrator.report.sweep_page.naming import slug
 from orchestrator.report.sweep_page.payload import column, pack, unpack
-from orchestrator.store import model_verdicts, open_store, record_sweep, result_rows
+from orchestrator.store import model_verdicts, open_store, result_rows
 from tests.orchestrator.report.sweep_page.conftest import FillStore
+from tests.stored import record_sweep
 from workers.artifacts.results import Environment
 from workers.errors import UserError
 
