@@ -144,7 +144,8 @@ def test_a_mistake_that_every_variant_inherits_is_reported_once_where_it_stands(
         (
             "pgd",
             "pdg",
-            "x.yaml:9: attacks.0.attack='pdg': one of apgd_ce, apgd_dlr, bim, fgsm, mi_fgsm, noise, pgd, square (did you mean pgd?) (in variants.0)",
+            "x.yaml:9: attacks.0.attack='pdg': one of apgd_ce, apgd_dlr, bim, fgsm, mi_fgsm, noise, "
+            "pgd, square (did you mean pgd?) (in variants.0)",
         ),
         (
             "      theta: 1.0\n",

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from orchestrator.executors.ray_tune.tokens import OPEN, show_token, users_token, wrong_token
+from orchestrator.executors.ray_tune.tokens import UNPROTECTED, send_users_token, users_token, wrong_token
 from workers.errors import UserError
 
 if TYPE_CHECKING:
     from ray.job_submission import JobSubmissionClient
 
-_KNOCK_SECONDS = 15.0
+_ANSWER_SECONDS = 15.0
 _SETTLE_SECONDS = 0.5
 _STOPPED, _FAILED = 130, 1  # as `launch` exits
 
@@ -27,25 +27,25 @@ def jobs_client(address: str, *, warn: Callable[[str], None]) -> "JobSubmissionC
     if not address.startswith(("http://", "https://")):
         raise UserError(f"--address {address}: must be http://HOST:8265, where the cluster's dashboard answers")
     address = address.rstrip("/")
-    if _asked(address) is HTTPStatus.OK:
-        warn(f"warning: --address {address}: {OPEN}")
-    elif _asked(address, token=users_token(address)) is not HTTPStatus.OK:
+    if _status(address) is HTTPStatus.OK:
+        warn(f"warning: --address {address}: {UNPROTECTED}")
+    elif _status(address, token=users_token(address)) is not HTTPStatus.OK:
         raise wrong_token(address)
     else:
-        show_token()
+        send_users_token()
     from ray.job_submission import JobSubmissionClient
 
-    for module in ("job.sdk", "dashboard_sdk"):  # they narrate
+    for module in ("job.sdk", "dashboard_sdk"):  # verbose by default
         logging.getLogger(f"ray.dashboard.modules.{module}").setLevel(logging.CRITICAL)
     logging.getLogger("ray").setLevel(logging.CRITICAL)
-    os.environ["RAY_API_SERVER_ADDRESS"] = address  # Ray's clients take that, or RAY_ADDRESS, before what they are told
+    os.environ["RAY_API_SERVER_ADDRESS"] = address  # Ray's clients prefer this variable, or RAY_ADDRESS, to their argument
     try:
         return JobSubmissionClient(address)
     except (OSError, RuntimeError) as error:
         raise UserError(f"--address {address}: {first_line(error)}") from error
 
 
-def _asked(address: str, *, token: str | None = None) -> HTTPStatus:
+def _status(address: str, *, token: str | None = None) -> HTTPStatus:
     """Return the HTTP status of a request with this token, or without one: OK, UNAUTHORIZED or FORBIDDEN.
 
     Raises:
@@ -56,18 +56,18 @@ def _asked(address: str, *, token: str | None = None) -> HTTPStatus:
     wrong = f"--address {address}: no Ray dashboard answers there"
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        answer = requests.get(f"{address}/api/version", headers=headers, timeout=_KNOCK_SECONDS, allow_redirects=False)
+        answer = requests.get(f"{address}/api/version", headers=headers, timeout=_ANSWER_SECONDS, allow_redirects=False)
         status = HTTPStatus(answer.status_code)
         if status is HTTPStatus.OK:
             answer.json()["ray_version"]
-    except (OSError, ValueError, KeyError, TypeError) as error:  # requests' own say much, and little that helps
+    except (OSError, ValueError, KeyError, TypeError) as error:  # the messages of requests are long and of little help
         raise UserError(wrong) from error
     if status not in (HTTPStatus.OK, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         raise UserError(f"{wrong}, but something else: HTTP status {status}")
     return status
 
 
-async def followed(client: "JobSubmissionClient", job: str, write: Callable[[str], None]) -> int:
+async def follow_job(client: "JobSubmissionClient", job: str, write: Callable[[str], None]) -> int:
     """Pass on the job's output until it ends; return the exit code of its command."""
     async for text in client.tail_job_logs(job):
         write(text)
@@ -82,5 +82,5 @@ async def followed(client: "JobSubmissionClient", job: str, write: Callable[[str
 
 
 def first_line(error: Exception) -> str:
-    """Format an error in one line."""
+    """Return the first line of an error's message."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -114,5 +114,5 @@ def test_what_a_killed_download_left_is_cleared(website: Website, root: Path) ->
 
 @pytest.mark.parametrize("name", ["digits", "tones"])
 def test_a_set_that_is_made_here_lacks_nothing(name: str, root: Path) -> None:
-    assert not lacks(source(name, "official"), root)
-    download(source(name, "official"), root)
+    assert not lacks(data_set(name), root)
+    download(data_set(name), root)

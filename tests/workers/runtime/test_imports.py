@@ -40,7 +40,8 @@ def test_looking_for_data_sets_and_counting_their_examples_imports_no_torch(tmp_
 
 def test_running_a_job_needs_neither_ray_nor_a_database():
     loaded = imported_by(
-        "import workers.runtime.run, workers.runtime.stages, workers.attacks.engine, workers.models.network, workers.train, workers.measure.evaluate"
+        "import workers.runtime.run, workers.runtime.stages, workers.attacks.engine, workers.models.network, workers.train, "
+        "workers.measure.evaluate"
     )
     assert "torch" in loaded
     assert loaded.isdisjoint({"ray", "sqlalchemy", "alembic", "optuna", "orchestrator", "search_spaces"})
