@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from orchestrator.doctor.check_result import Line
-from orchestrator.executors.ray_tune.tokens import OPEN
+from orchestrator.executors.ray_tune.tokens import UNPROTECTED
 
 _OTHERS = 0o077
 
@@ -19,8 +19,8 @@ def check_own_ray() -> list[Line]:
 
 def check_cluster(said: list[str]) -> list[Line]:
     """Of a cluster that was joined; `said` are the warnings it was joined with."""
-    if any(OPEN in text for text in said):
-        reason, _, advice = OPEN.partition("; ")
+    if any(UNPROTECTED in text for text in said):
+        reason, _, advice = UNPROTECTED.partition("; ")
         return [Line("warning", "authentication", reason, advice)]
     return [Line("ok", "authentication", "the cluster asks for a token, and takes ours"), *check_token_file()]
 
