@@ -1,10 +1,9 @@
 """Whether who reaches our Ray must show a token, and whether nobody else can read it."""
 
 import os
-from pathlib import Path
 
 from orchestrator.doctor.check_result import Line
-from orchestrator.executors.ray_tune.tokens import UNPROTECTED
+from orchestrator.executors.ray_tune.tokens import UNPROTECTED, token_file
 
 _OTHERS = 0o077
 
@@ -29,7 +28,7 @@ def check_token_file() -> list[Line]:
     """A line where others can read the user's token: who has it can run anything on the cluster."""
     if os.environ.get("RAY_AUTH_TOKEN"):
         return []
-    path = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+    path = token_file()
     try:
         mode = path.stat().st_mode & 0o777
     except OSError:
