@@ -26,7 +26,7 @@ from orchestrator.doctor.nodes import merged
 from orchestrator.doctor.timeout import within
 from orchestrator.doctor.versions import SOURCE, check_versions, compare_versions, versions_here
 from orchestrator.driver.lease_wait import this_driver
-from orchestrator.executors.ray_tune.tokens import OPEN
+from orchestrator.executors.ray_tune.tokens import UNPROTECTED
 from orchestrator.store import launch_sweep, open_store
 from orchestrator.store.leases.leases import Driver
 from tests.builders import small_plan
@@ -188,7 +188,7 @@ def test_a_ray_that_lets_in_everybody_is_found(tmp_path: Path, monkeypatch: pyte
     assert check_own_ray()[0].status == "warning"
     monkeypatch.delenv("RAY_AUTH_MODE")
     assert check_own_ray()[0].status == "ok"
-    assert check_cluster([f"warning: --address auto: {OPEN}"])[0].status == "warning"
+    assert check_cluster([f"warning: --address auto: {UNPROTECTED}"])[0].status == "warning"
 
 
 def test_clocks_that_differ_are_found() -> None:

@@ -18,7 +18,7 @@ from orchestrator.cli.main import app
 from orchestrator.cli.submit import _handed_on as handed_on
 from orchestrator.executors.ray_tune.cluster import join_cluster
 from orchestrator.executors.ray_tune.jobs_api import jobs_client
-from orchestrator.executors.ray_tune.tokens import OPEN
+from orchestrator.executors.ray_tune.tokens import UNPROTECTED
 from orchestrator.launching.submission import Submission, submit
 from orchestrator.planning.prelaunch_checks import check_home
 from workers.errors import UserError
@@ -125,7 +125,7 @@ def test_submitting_to_an_open_cluster_warns(monkeypatch: pytest.MonkeyPatch) ->
     with served(json.dumps({"version": "4", "ray_version": "2.60.0"}).encode()) as address:
         client = jobs_client(f"{address}/", warn=said.append)
         assert client.get_address() == address
-    assert said == [f"warning: --address {address}: {OPEN}"]
+    assert said == [f"warning: --address {address}: {UNPROTECTED}"]
 
 
 def test_another_web_server_is_no_dashboard() -> None:
@@ -159,7 +159,7 @@ def test_joining_an_open_cluster_warns(open_head: str, monkeypatch: pytest.Monke
     monkeypatch.setattr("ray._private.ray_constants.ENABLE_RAY_CLUSTER", False)
     join_cluster(open_head, warn=said.append)
     assert joined == [{"address": open_head}]
-    assert said == [f"warning: --address {open_head}: {OPEN}"]
+    assert said == [f"warning: --address {open_head}: {UNPROTECTED}"]
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:8265", "ray://127.0.0.1:10001", "somewhere"])
