@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from orchestrator.paths import DEFAULT_HOME, Places
+from orchestrator.paths import DEFAULT_HOME, Paths
 from orchestrator.store import ResultRow, Store, open_store, parse_conditions, result_rows, sweep_names
 from orchestrator.store.connection.read_only_sql import ask
 from orchestrator.store.reading.example_outcomes import outcomes
@@ -33,10 +33,10 @@ def open_results(where: str | Path | None = None) -> "Results":
         UserError: there is no store, it cannot be reached, or its schema has another version.
     """
     if where is None:
-        places = Places.resolve(home=Path(os.environ.get(_HOME_VARIABLE) or DEFAULT_HOME), store=os.environ.get(_STORE_VARIABLE))
-        url = places.store_url
+        paths = Paths.resolve(home=Path(os.environ.get(_HOME_VARIABLE) or DEFAULT_HOME), store=os.environ.get(_STORE_VARIABLE))
+        url = paths.store_url
     else:
-        url = where if isinstance(where, str) and "://" in where else Places.resolve(home=Path(where), store=None).store_url
+        url = where if isinstance(where, str) and "://" in where else Paths.resolve(home=Path(where), store=None).store_url
     return Results(open_store(url, upgrade=False))
 
 

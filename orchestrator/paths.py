@@ -11,7 +11,7 @@ DEFAULT_HOME = Path("sweeps")
 
 
 @dataclass(frozen=True)
-class Places:
+class Paths:
     """Folders and store URL of one command, absolute (Ray's workers run in other folders); artifacts and data may be at a URL."""
 
     home: Path
@@ -20,7 +20,7 @@ class Places:
     artifacts_url: str
 
     @classmethod
-    def resolve(cls, *, home: Path, store: str | None, data: str | Path | None = None, artifacts: str | None = None) -> "Places":
+    def resolve(cls, *, home: Path, store: str | None, data: str | Path | None = None, artifacts: str | None = None) -> "Paths":
         home = home.expanduser().absolute()
         place = absolute(artifacts or home / "artifacts")
         return cls(home, store or f"sqlite:///{home / 'results.db'}", data_root(str(data) if data else None), place)

@@ -30,8 +30,8 @@ _LONG = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The order in which processes are given files; within a file nothing changes."""
-    places = {name: place for place, name in enumerate(_LONG)}
-    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+    paths = {name: place for place, name in enumerate(_LONG)}
+    items.sort(key=lambda item: paths.get(item.path.stem, len(paths)))
 
 
 @pytest.hookimpl(wrapper=True)

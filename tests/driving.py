@@ -11,7 +11,7 @@ from typing import Self
 
 from sqlalchemy import select
 
-from orchestrator.planning.expand import expand
+from orchestrator.planning.expand import expand_space
 from orchestrator.store import Store, StoreMissing, finished_keys, open_store, sweep_status
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobRecord
 from search_spaces import load_space
@@ -27,7 +27,7 @@ def undisturbed(folder: Path) -> Kept:
     """What drivers leave where nothing happens to them: each job's result, recorded once."""
     kept = Kept(f"sqlite:///{folder / 'undisturbed.db'}", folder)
     with open_store(kept.url, upgrade=True) as store:
-        launch(store, expand(load_space(str(write_space(folder, TINY)), []).space), name="tiny")
+        launch(store, expand_space(load_space(str(write_space(folder, TINY)), []).space), name="tiny")
     return kept
 
 

@@ -1,4 +1,4 @@
-"""A sweep on any number of GPUs in virtual time: the real board hands out the jobs, nothing is computed."""
+"""A sweep on any number of GPUs in virtual time: the real job queue hands out the jobs, nothing is computed."""
 
 import heapq
 import itertools
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from orchestrator.planning.effort import effort
-from orchestrator.scheduling.job_queue import Board
+from orchestrator.scheduling.job_queue import JobQueue
 from workers.spec.job import Job
 
 _PASSES_PER_SECOND = 10_000.0  # of a ResNet-18 on CIFAR-10, on a GPU of today
@@ -47,17 +47,17 @@ def gpu_seconds(jobs: Sequence[Job], *, seed: int = 0) -> Seconds:
     return lambda job: foreseen_seconds(job) * float(factors[job.key])
 
 
-def simulate(board: Board, *, slots: int, seconds: Seconds, driver_seconds: float = 0.0) -> Ran:
-    """Run the board's jobs on as many slots; for each job the driver, one thread, is busy for `driver_seconds` before it begins."""
+def simulate(queue: JobQueue, *, slots: int, seconds: Seconds, driver_seconds: float = 0.0) -> Ran:
+    """Run the jobs of the queue on as many slots; for each job the driver, one thread, is busy for `driver_seconds` before it begins."""
     ran, running, driver_free, numbers = Ran(slots), [], 0.0, itertools.count()
-    while not board.drained:
-        while len(running) < slots and (job := board.take(slots=slots)) is not None:
-            board.begin(job.key)
+    while not queue.drained:
+        while len(running) < slots and (job := queue.take(slots=slots)) is not None:
+            queue.begin(job.key)
             driver_free = max(driver_free, ran.makespan) + driver_seconds
             heapq.heappush(running, (driver_free + seconds(job), next(numbers), job))
             ran.busy += seconds(job)
         ran.makespan, _, job = heapq.heappop(running)
-        board.succeed(job.key)
+        queue.succeed(job.key)
         if job.stage == "attack":
             ran.attacked.append(ran.makespan)
     return ran

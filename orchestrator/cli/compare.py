@@ -22,7 +22,7 @@ def compare(
     from orchestrator.store.reading.paired_results import compare_sweeps
     from orchestrator.tables.comparison_table import render_comparison, summary
 
-    with open_store(options.places(home, store).store_url, upgrade=False) as opened:
+    with open_store(options.paths(home, store).store_url, upgrade=False) as opened:
         comparison = compare_sweeps(opened, before, after)
     if output is OutputFormat.csv:
         from orchestrator.escaping import visible

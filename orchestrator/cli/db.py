@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Home, StoreUrl, places
+from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Home, StoreUrl, paths
 from workers.errors import UserError
 
 if TYPE_CHECKING:
-    from orchestrator.paths import Places
-    from orchestrator.store.maintenance.prune import Pruned
+    from orchestrator.paths import Paths
+    from orchestrator.store.maintenance.prune import PruneResult
 
 db = typer.Typer(help="Look after the results store: upgrade, check, export, import, prune.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -22,7 +22,7 @@ def upgrade(*, home: Home = DEFAULT_HOME, store: StoreUrl = None) -> None:
     from orchestrator.store import StoreMissing, open_store, schema_revision
     from orchestrator.store.migrations import REVISIONS
 
-    url = places(home, store).store_url
+    url = paths(home, store).store_url
     if (before := schema_revision(url)) is None:
         raise StoreMissing(f"db upgrade: {_shown(url)} holds no sweeps yet; `robustsweep launch` makes its tables")
     open_store(url, upgrade=True).close()
@@ -43,7 +43,7 @@ def check(
     from orchestrator.store.maintenance.check import check_store
     from orchestrator.store.migrations import REVISIONS
 
-    where, newest = places(home, store, artifacts=artifacts), REVISIONS[-1]
+    where, newest = paths(home, store, artifacts=artifacts), REVISIONS[-1]
     revision = schema_revision(where.store_url)
     if revision in REVISIONS[:-1]:
         typer.echo(f"schema: {revision}, older than {newest}\n    do: `robustsweep db upgrade`, then check again")
@@ -71,7 +71,7 @@ def export(
     from orchestrator.store import open_store
     from orchestrator.store.maintenance.export_archive import export_store
 
-    with open_store(places(home, store).store_url, upgrade=False) as opened:
+    with open_store(paths(home, store).store_url, upgrade=False) as opened:
         manifest = export_store(opened, folder, sweeps=tuple(sweeps or ()), force=force)
     size = sum(path.stat().st_size for path in folder.iterdir())
     typer.echo(f"{folder}: {_numbers((name, entry.rows) for name, entry in manifest.tables.items())}; {human_size(size)}")
@@ -90,7 +90,7 @@ def import_(
     from orchestrator.store.maintenance.import_archive import import_folder
 
     read_manifest(folder)  # before a store is made without need
-    with open_store(places(home, store).store_url, upgrade=True) as opened:
+    with open_store(paths(home, store).store_url, upgrade=True) as opened:
         merged = import_folder(opened, folder)
     new = [(table.table, table.new) for table in merged if table.new]
     typer.echo(f"imported: {_numbers(new)}" if new else "nothing new: the store has it all")
@@ -125,19 +125,19 @@ def prune(
     wanted = Wanted(tuple(sweep or ()), failed_attempts=failed_attempts, orphans=orphans, rung_states=rung_states)
     if wanted == Wanted():
         raise UserError("db prune: say what: --sweep NAME, --failed-attempts, --orphans or --rung-states")
-    where = places(home, store, artifacts=artifacts)
+    where = paths(home, store, artifacts=artifacts)
     open_store(where.store_url, upgrade=False).close()  # fails where there is no store, instead of making one
     with open_store(where.store_url, upgrade=yes) as opened:
         pruned = remove(opened, where.artifacts, wanted, kept=_kept_at_home(where), really=yes)
     _report(pruned, done=yes)
 
 
-def _kept_at_home(where: "Places") -> frozenset[str]:
+def _kept_at_home(where: "Paths") -> frozenset[str]:
     """Return the jobs of the home's own store if another one is pruned: both use the same artifacts."""
-    from orchestrator.paths import Places
+    from orchestrator.paths import Paths
     from orchestrator.store import StoreMissing, job_keys, open_store
 
-    own = Places.resolve(home=where.home, store=None).store_url
+    own = Paths.resolve(home=where.home, store=None).store_url
     if _file(own) == _file(where.store_url):
         return frozenset()
     try:
@@ -155,7 +155,7 @@ def _file(url: str) -> Path | None:
     return Path(address.database or "").resolve() if address.get_backend_name() == "sqlite" else None
 
 
-def _report(pruned: "Iterable[Pruned]", *, done: bool) -> None:
+def _report(pruned: "Iterable[PruneResult]", *, done: bool) -> None:
     lines = [f"{found.kind}: {found.number}, about {human_size(found.size)}" for found in pruned]
     if not lines:
         typer.echo("nothing to remove")

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.launch_options import Overrides
-from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Data, Home, StoreUrl, TextFormat, console, places
+from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, DataFolder, Home, StoreUrl, TextFormat, console, paths
 from workers.errors import UserError
 
 
@@ -17,7 +17,7 @@ def doctor(  # noqa: PLR0913 (each is an option of the command)
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
     artifacts: ArtifactsUrl = None,
-    data: Data = None,
+    data: DataFolder = None,
     overrides: Overrides = None,
     address: Annotated[
         str | None,
@@ -38,11 +38,11 @@ def doctor(  # noqa: PLR0913 (each is an option of the command)
     if space is None and (overrides, workers, price) != (None, None, None):
         raise UserError("--set, --workers, --price: only with a SPACE")
     from orchestrator.doctor.check_result import exit_code
-    from orchestrator.doctor.render import doctor_json, render_counts, render_line
-    from orchestrator.doctor.run_checks import Asked, examine
+    from orchestrator.doctor.render import doctor_json, render_counts, render_result
+    from orchestrator.doctor.run_checks import DoctorOptions, run_checks
 
-    asked = Asked(
-        places=places(home, store, data, artifacts=artifacts),
+    asked = DoctorOptions(
+        paths=paths(home, store, data, artifacts=artifacts),
         space=space,
         overrides=tuple(overrides or ()),
         address=address,
@@ -50,10 +50,10 @@ def doctor(  # noqa: PLR0913 (each is an option of the command)
         price=price,
     )
     lines, shown = [], console()
-    for line in examine(asked):
+    for line in run_checks(asked):
         lines.append(line)
         if output is TextFormat.table:
-            shown.print(render_line(line), soft_wrap=True, highlight=False)
+            shown.print(render_result(line), soft_wrap=True, highlight=False)
     if output is TextFormat.json:
         typer.echo(doctor_json(lines))
     else:

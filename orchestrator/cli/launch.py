@@ -12,13 +12,13 @@ from orchestrator.cli.launch_options import (
     GpusPerTrain,
     MaxFailures,
     Overrides,
-    Space,
+    SpaceArgument,
     WaitForNodes,
     Workers,
 )
-from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Data, Home, StoreUrl
+from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, DataFolder, Home, StoreUrl
 from orchestrator.cli.options import console as _console
-from orchestrator.cli.options import places as _places
+from orchestrator.cli.options import paths as _paths
 from workers.errors import UserError
 
 
@@ -30,12 +30,12 @@ class ExecutorChoice(StrEnum):
 
 
 def launch(  # noqa: PLR0913 (each is an option of the command)
-    space: Space,
+    space: SpaceArgument,
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
     artifacts: ArtifactsUrl = None,
-    data: Data = None,
+    data: DataFolder = None,
     download: Download = False,
     overrides: Overrides = None,
     executor: Annotated[
@@ -64,7 +64,7 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
         raise UserError("--address: only with --executor ray")
     options = LaunchOptions(
         space=space,
-        places=_places(home, store, data, artifacts=artifacts),
+        paths=_paths(home, store, data, artifacts=artifacts),
         overrides=tuple(overrides or ()),
         executor=executor.value,
         address=address,

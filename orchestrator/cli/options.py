@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from orchestrator.paths import Places
+    from orchestrator.paths import Paths
 
 Home = Annotated[Path, typer.Option("--home", envvar="ROBUSTSWEEP_HOME", help="Folder of results.db and artifacts/.")]
 StoreUrl = Annotated[
@@ -22,7 +22,7 @@ StoreUrl = Annotated[
         show_envvar=True,
     ),
 ]
-Data = Annotated[
+DataFolder = Annotated[
     str | None,
     typer.Option(
         "--data",
@@ -61,10 +61,10 @@ class TextFormat(StrEnum):
     json = "json"
 
 
-def places(home: Path, store: str | None, data: str | None = None, *, artifacts: str | None = None) -> "Places":
-    from orchestrator.paths import Places
+def paths(home: Path, store: str | None, data: str | None = None, *, artifacts: str | None = None) -> "Paths":
+    from orchestrator.paths import Paths
 
-    return Places.resolve(home=home, store=store, data=data, artifacts=artifacts)
+    return Paths.resolve(home=home, store=store, data=data, artifacts=artifacts)
 
 
 def console() -> "Console":

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Home, StoreUrl, console, places
+from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Home, StoreUrl, console, paths
 from workers.errors import UserError
 
 if TYPE_CHECKING:
-    from orchestrator.paths import Places
+    from orchestrator.paths import Paths
 
 
 class ReportFormat(StrEnum):
@@ -73,7 +73,7 @@ def report(  # noqa: PLR0913 (each is an option of the command)
             raise UserError(
                 "report: needs SWEEP, or --paper (the paper's tables next to ours); --table, --sweep and --format go with --paper"
             )
-        _report_sweep(places(home, store, artifacts=artifacts), sweep, output=output, figures=figures, image=image)
+        _report_sweep(paths(home, store, artifacts=artifacts), sweep, output=output, figures=figures, image=image)
         return
     if figures is not None:
         raise UserError("--figures: not with --paper")
@@ -81,14 +81,14 @@ def report(  # noqa: PLR0913 (each is an option of the command)
 
     names = list(dict.fromkeys([*([sweep] if sweep is not None else []), *(sweeps or [])]))
     report_paper(
-        places(home, store).store_url, names, tables=tables, form=None if form is None else form.value, output=output, console=console()
+        paths(home, store).store_url, names, tables=tables, form=None if form is None else form.value, output=output, console=console()
     )
 
 
-def _report_sweep(found: "Places", sweep: str, *, output: Path | None, figures: Path | None, image: ImageFormat) -> None:
+def _report_sweep(found: "Paths", sweep: str, *, output: Path | None, figures: Path | None, image: ImageFormat) -> None:
     from orchestrator.report.sweep_page import ReportOptions, report_sweep
 
-    options = ReportOptions(places=found, sweep=sweep, output=output, figures=figures, image=image.value)
+    options = ReportOptions(paths=found, sweep=sweep, output=output, figures=figures, image=image.value)
     page, *images = report_sweep(options)
     typer.echo(f"{page}" + (f" and {len(images)} figures in {figures}" if figures else ""))
 
@@ -105,7 +105,7 @@ def surfaces(
     """Draw SWEEP's loss surfaces: one page with a contour plot for each model, which opens offline (needs Plotly)."""
     from orchestrator.report.surface_page import write_surface_page
 
-    path, problems = write_surface_page(places(home, store, artifacts=artifacts), sweep, folder=out, epsilon=epsilon)
+    path, problems = write_surface_page(paths(home, store, artifacts=artifacts), sweep, folder=out, epsilon=epsilon)
     for problem in problems:
         typer.echo(f"left out: {problem}", err=True)
     typer.echo(path)

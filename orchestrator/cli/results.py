@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.options import DEFAULT_HOME, Home, OutputFormat, StoreUrl, SweepName, TextFormat, places, show
+from orchestrator.cli.options import DEFAULT_HOME, Home, OutputFormat, StoreUrl, SweepName, TextFormat, paths, show
 from workers.errors import UserError
 
 Where = Annotated[
@@ -68,7 +68,7 @@ def results(  # noqa: PLR0913 (each is an option of the command)
     _refuse_together({"--per-repeat": per_repeat, "--worst-case": worst_case}, "the worst attack is chosen by the other repeats")
     _refuse_together({"--group-by": group_by, "--pivot": pivot}, "each makes a table of its own")
     conditions = parse_conditions([*(where or ()), *(_verdict(only) if only is not None else ())])
-    with open_store(places(home, store).store_url, upgrade=False) as opened:
+    with open_store(paths(home, store).store_url, upgrade=False) as opened:
         form = {"per_repeat": per_repeat, "over_seeds": over_seeds, "worst": worst_case, "rungs": rungs}
         rows = result_rows(opened, sweep, **form, where=conditions)
     rows = (ordered(rows, sort) if sort else rows)[:limit]
@@ -99,7 +99,7 @@ def query(
     from orchestrator.store.connection.read_only_sql import ask
     from orchestrator.tables.generic_table import render_rows
 
-    with open_store(places(home, store).store_url, upgrade=False) as opened:
+    with open_store(paths(home, store).store_url, upgrade=False) as opened:
         answer = ask(opened, statement)
     show(render_rows(answer.columns, answer.rows, output.value))
 
@@ -116,7 +116,7 @@ def verdicts(
     from orchestrator.report import render_verdicts, verdicts_json
     from orchestrator.store import model_verdicts, open_store
 
-    with open_store(places(home, store).store_url, upgrade=False) as opened:
+    with open_store(paths(home, store).store_url, upgrade=False) as opened:
         found = model_verdicts(opened, sweep, rungs=rungs)
     show(verdicts_json(found) if output is TextFormat.json else render_verdicts(found))
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.options import DEFAULT_HOME, Home, OutputFormat, StoreUrl, places, show
+from orchestrator.cli.options import DEFAULT_HOME, Home, OutputFormat, StoreUrl, paths, show
 from orchestrator.cli.report import ImageFormat
 
 AnyVerdict = Annotated[bool, typer.Option("--any-verdict", help="Admit models whose verdict is unsound: their robustness is not real.")]
@@ -29,7 +29,7 @@ def best(
     """
     from orchestrator.report.study import BestOptions, best_of
 
-    options = BestOptions(places=places(home, store), sweep=sweep, epsilon=epsilon, any_verdict=any_verdict)
+    options = BestOptions(paths=paths(home, store), sweep=sweep, epsilon=epsilon, any_verdict=any_verdict)
     rendered, notes = best_of(options, output.value)
     show(rendered)
     for note in notes:
@@ -55,7 +55,7 @@ def study(
     from orchestrator.report.study import StudyOptions, study_page
 
     options = StudyOptions(
-        places=places(home, store), sweep=sweep, output=output, figures=figures, image=image.value, any_verdict=any_verdict
+        paths=paths(home, store), sweep=sweep, output=output, figures=figures, image=image.value, any_verdict=any_verdict
     )
     (page, *images), said = study_page(options)
     typer.echo(said)

@@ -12,22 +12,22 @@ from orchestrator.cli.launch_options import (
     GpusPerTrain,
     MaxFailures,
     Overrides,
-    Space,
+    SpaceArgument,
     WaitForNodes,
     Workers,
 )
-from orchestrator.cli.options import ArtifactsUrl, Data, StoreUrl, console
+from orchestrator.cli.options import ArtifactsUrl, DataFolder, StoreUrl, console
 
 
 def submit(  # noqa: PLR0913 (each is an option of the command)
     context: typer.Context,
-    space: Space,
+    space: SpaceArgument,
     *,
     address: Annotated[str, typer.Option(envvar="RAY_API_SERVER_ADDRESS", help="Where the cluster's dashboard answers: http://HOST:8265.")],
     home: ClusterHome = None,
     store: StoreUrl = None,
     artifacts: ArtifactsUrl = None,
-    data: Data = None,
+    data: DataFolder = None,
     download: Download = False,  # noqa: ARG001 (handed on as it was given)
     overrides: Overrides = None,
     workers: Workers = None,

@@ -9,15 +9,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
-from orchestrator.paths import DEFAULT_HOME, Places
+from orchestrator.paths import DEFAULT_HOME, Paths
 from orchestrator.store import Store, open_store
 
 
-def places() -> Places:
+def paths() -> Paths:
     """Return the places given to `robustsweep dashboard`, which passes them to its child in the environment."""
     home = Path(os.environ.get("ROBUSTSWEEP_HOME") or DEFAULT_HOME)
     store, artifacts = os.environ.get("ROBUSTSWEEP_STORE"), os.environ.get("ROBUSTSWEEP_ARTIFACTS")
-    return Places.resolve(home=home, store=store, data=os.environ.get("ROBUSTSWEEP_DATA"), artifacts=artifacts)
+    return Paths.resolve(home=home, store=store, data=os.environ.get("ROBUSTSWEEP_DATA"), artifacts=artifacts)
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def opened() -> Iterator[Store]:
     Raises:
         UserError: it is not there, or is not one of ours.
     """
-    with open_store(places().store_url, upgrade=False) as store:
+    with open_store(paths().store_url, upgrade=False) as store:
         yield store
 
 

@@ -7,7 +7,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from orchestrator.dashboard.cached_reads import read_rows
-from orchestrator.dashboard.context import opened, places
+from orchestrator.dashboard.context import opened, paths
 from orchestrator.dashboard.elements import choose_sweep, draw, problem
 from orchestrator.dashboard.example_choice import (
     Array,
@@ -118,16 +118,16 @@ def outcomes(rows: Sequence[ResultRow], clean: Sequence[str], flags: dict[str, F
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the data set")
 def _test_split(data: DataSpec, count: int) -> tuple[Array, NDArray[np.int64]]:
-    return clean_examples(data, count, root=places().data_root)
+    return clean_examples(data, count, root=paths().data_root)
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading adversarial examples")
 def _crafted(job_key: str) -> Array:
-    return adversarial_examples(places().artifacts, job_key)
+    return adversarial_examples(paths().artifacts, job_key)
 
 
 def _clean(model_key: str, count: int, example: int) -> tuple[Array, int]:
-    inputs, labels = _test_split(data_of(places().artifacts, model_key), count)
+    inputs, labels = _test_split(data_of(paths().artifacts, model_key), count)
     return inputs[example], int(labels[example])
 
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from orchestrator.dashboard.context import opened, places
+from orchestrator.dashboard.context import opened, paths
 from orchestrator.dashboard.elements import choose_sweep, problem, show_picture
 from orchestrator.figures import loss_surfaces
 from orchestrator.report.surface_grids import families, surface_grids
@@ -14,7 +14,7 @@ def page() -> None:
     """Show one family at a time, each draw by itself."""
     sweep = choose_sweep().name
     with opened() as store:
-        grids, problems = surface_grids(store, places().artifacts, sweep)
+        grids, problems = surface_grids(store, paths().artifacts, sweep)
     if problems:
         problem("Surfaces whose artifact cannot be read:", "\n".join(problems))
     if not grids:

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.doctor.check_result import Line
+from orchestrator.doctor.check_result import CheckResult
 from orchestrator.doctor.disk import local_folder
 from workers.artifacts.storage import open_storage
 from workers.artifacts.storage.base import Storage
@@ -62,23 +62,25 @@ def _unmade(folder: Path | None) -> Iterator[None]:
                 path.rmdir()
 
 
-def check_artifacts(url: str) -> list[Line]:
+def check_artifacts(url: str) -> list[CheckResult]:
     """Write, read back and remove a small file."""
     with marked(url) as mark:
         if open_storage(url).read(mark.path) != mark.content:
-            return [Line("wrong", "artifacts", f"{url}: what is read is not what was written", "use another store")]
+            return [CheckResult("wrong", "artifacts", f"{url}: what is read is not what was written", "use another store")]
     if url.startswith("memory://"):
-        return [Line("warning", "artifacts", f"{url}: no other process sees these", "launch with --executor inline, or another store")]
-    return [Line("ok", "artifacts", f"written, read and removed in {url}")]
+        return [
+            CheckResult("warning", "artifacts", f"{url}: no other process sees these", "launch with --executor inline, or another store")
+        ]
+    return [CheckResult("ok", "artifacts", f"written, read and removed in {url}")]
 
 
-def check_shared(url: str, mark: Mark) -> list[Line]:
+def check_shared(url: str, mark: Mark) -> list[CheckResult]:
     """Check that the driver's mark is found here: a folder of the same name may be another one on each machine."""
     advice = "mount the same folder on all nodes at this path, or give a URL (--artifacts s3://BUCKET/PREFIX)"
     try:
         found = open_storage(url).read(mark.path)
     except FileNotFoundError:
-        return [Line("wrong", "artifacts", f"{url} is a different place there: what the driver wrote is not in it", advice)]
+        return [CheckResult("wrong", "artifacts", f"{url} is a different place there: what the driver wrote is not in it", advice)]
     if found != mark.content:
-        return [Line("wrong", "artifacts", f"{url}: what is read there is not what the driver wrote", advice)]
+        return [CheckResult("wrong", "artifacts", f"{url}: what is read there is not what the driver wrote", advice)]
     return check_artifacts(url)

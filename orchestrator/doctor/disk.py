@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from orchestrator.doctor.check_result import Line
+from orchestrator.doctor.check_result import CheckResult
 from workers.data.loading.array_cache import user_cache
 from workers.data.loading.remote import DataRoot
 
@@ -27,7 +27,7 @@ def written_places(artifacts_url: str, data_root: DataRoot) -> dict[str, Path]:
     return {name: folder for name, folder in found.items() if folder is not None}
 
 
-def check_disk(places: Mapping[str, Path]) -> list[Line]:
+def check_disk(places: Mapping[str, Path]) -> list[CheckResult]:
     """Check the free space of each file system, in one line each; the folders need not exist yet."""
     systems: dict[int, tuple[Path, list[str]]] = {}
     for name, folder in places.items():
@@ -36,14 +36,14 @@ def check_disk(places: Mapping[str, Path]) -> list[Line]:
     return [_line(folder, names) for folder, names in systems.values()]
 
 
-def _line(folder: Path, names: list[str]) -> Line:
+def _line(folder: Path, names: list[str]) -> CheckResult:
     free = shutil.disk_usage(folder).free
     found = f"{free / GIB:.1f} GiB free for {', '.join(names)} ({folder})"
     if free < TOO_LITTLE:
-        return Line("wrong", "disk", found, "make space, or write elsewhere")
+        return CheckResult("wrong", "disk", found, "make space, or write elsewhere")
     if free < LITTLE:
-        return Line("warning", "disk", found, "make space before a long sweep")
-    return Line("ok", "disk", found)
+        return CheckResult("warning", "disk", found, "make space before a long sweep")
+    return CheckResult("ok", "disk", found)
 
 
 def nearest(folder: Path) -> Path:

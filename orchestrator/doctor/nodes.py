@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from orchestrator.doctor.check_result import Line, first_line
+from orchestrator.doctor.check_result import CheckResult, first_line
 from orchestrator.doctor.clock import compare_clocks
-from orchestrator.doctor.node import Answer, Question, inspect_node
+from orchestrator.doctor.node import NodeAnswer, NodeQuestion, inspect_node
 from orchestrator.doctor.versions import compare_versions
 
 ANSWER_SECONDS = 120.0
@@ -17,13 +17,13 @@ ANSWER_SECONDS = 120.0
 _LISTED = 3
 
 
-def check_nodes(question: Question, here: Mapping[str, str], *, seconds: float = ANSWER_SECONDS) -> list[Line]:
+def check_nodes(question: NodeQuestion, here: Mapping[str, str], *, seconds: float = ANSWER_SECONDS) -> list[CheckResult]:
     """Ask every node of the cluster that this process has joined; `here` are the driver's versions."""
     import ray
 
     nodes = _named(node for node in ray.nodes() if node["Alive"])
     lines = dict(_asked(question, here, nodes, seconds))
-    return [_room(nodes.values()), *merged(lines)]
+    return [_room(nodes.values()), *merge_results(lines)]
 
 
 def _named(nodes: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -35,16 +35,20 @@ def _named(nodes: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _room(nodes: Iterable[dict[str, Any]]) -> Line:
+def _room(nodes: Iterable[dict[str, Any]]) -> CheckResult:
     listed = list(nodes)
     cpus, gpus = (sum(node["Resources"].get(name, 0) for node in listed) for name in ("CPU", "GPU"))
     found = f"{len(listed)} node{'s' * (len(listed) != 1)} with {cpus:g} CPUs and {gpus:g} GPUs"
     if not cpus:
-        return Line("warning", "cluster", f"{found}: no job fits now", "add nodes; of a cluster that grows, launch with --wait-for-nodes")
-    return Line("ok", "cluster", found)
+        return CheckResult(
+            "warning", "cluster", f"{found}: no job fits now", "add nodes; of a cluster that grows, launch with --wait-for-nodes"
+        )
+    return CheckResult("ok", "cluster", found)
 
 
-def _asked(question: Question, here: Mapping[str, str], nodes: Mapping[str, Any], seconds: float) -> Iterator[tuple[str, list[Line]]]:
+def _asked(
+    question: NodeQuestion, here: Mapping[str, str], nodes: Mapping[str, Any], seconds: float
+) -> Iterator[tuple[str, list[CheckResult]]]:
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -63,31 +67,35 @@ def _asked(question: Question, here: Mapping[str, str], nodes: Mapping[str, Any]
     for reference, name in waiting.items():
         ray.cancel(reference, force=True)
         advice = "check that the machine is up and has memory and processes left (`ray status`, its raylet.out)"
-        yield name, [Line("wrong", "node", f"no answer within {seconds:g} s", advice)]
+        yield name, [CheckResult("wrong", "node", f"no answer within {seconds:g} s", advice)]
 
 
-def _lines_of(reference: Any, here: Mapping[str, str], now: float) -> list[Line]:
+def _lines_of(reference: Any, here: Mapping[str, str], now: float) -> list[CheckResult]:
     import ray
 
     try:
-        answer: Answer = ray.get(reference)
+        answer: NodeAnswer = ray.get(reference)
     except Exception as error:  # that of the node, which may have another robustsweep, none at all, or have died
         reason = first_line(getattr(error, "cause", None) or error)
-        return [Line("wrong", "node", f"cannot be asked: {reason}", "install the same robustsweep on all nodes, and see that they are up")]
+        return [
+            CheckResult(
+                "wrong", "node", f"cannot be asked: {reason}", "install the same robustsweep on all nodes, and see that they are up"
+            )
+        ]
     return [*compare_versions(here, answer.versions), *answer.lines, *compare_clocks(answer.clock, now, whose="its clock")]
 
 
-def merged(lines: Mapping[str, Iterable[Line]]) -> list[Line]:
+def merge_results(lines: Mapping[str, Iterable[CheckResult]]) -> list[CheckResult]:
     """Merge the lines of all nodes: equal ones are shown once; of a check that is ok, only a few different lines are listed."""
-    by_line: defaultdict[Line, list[str]] = defaultdict(list)
+    by_line: defaultdict[CheckResult, list[str]] = defaultdict(list)
     for name, found in lines.items():
         for line in found:
             by_line[line].append(name)
-    shown: defaultdict[Line, dict[str, None]] = defaultdict(dict)  # of each line the nodes' names, in order and once
+    shown: defaultdict[CheckResult, dict[str, None]] = defaultdict(dict)  # of each line the nodes' names, in order and once
     kinds = Counter(line.what for line in by_line if line.status == "ok")
     for line, names in by_line.items():
         differ = line.status == "ok" and kinds[line.what] > _LISTED
-        shown[Line("ok", line.what, "no problem found") if differ else line].update(dict.fromkeys(names))
+        shown[CheckResult("ok", line.what, "no problem found") if differ else line].update(dict.fromkeys(names))
     order = list(dict.fromkeys(line.what for line in by_line))
     return [
         replace(line, found=f"{_on(list(names), len(lines))}: {line.found}")

@@ -7,19 +7,19 @@ from typing import TypeVar
 
 from workers.errors import UserError
 
-PATIENCE = 30.0
+TIMEOUT = 30.0
 """Time limit of one check in seconds; nothing that a sweep can work with takes longer."""
 
-Found = TypeVar("Found")
+T = TypeVar("T")
 
 
-def within(seconds: float, check: Callable[[], Found], *, what: str) -> Found:
+def with_timeout(seconds: float, check: Callable[[], T], *, what: str) -> T:
     """Return what the check returns, or raise what it raises; it is left running if that takes longer.
 
     Raises:
         UserError: it took longer.
     """
-    answers: Queue[tuple[Found | None, BaseException | None]] = Queue()
+    answers: Queue[tuple[T | None, BaseException | None]] = Queue()
 
     def run() -> None:
         try:

@@ -12,7 +12,7 @@ from orchestrator.store.reading.dashboard_queries import running_elsewhere
 _ALONE_SECONDS, _TOGETHER_SECONDS = 2.0, 0.5
 
 
-class Neighbours:
+class ConcurrentSweeps:
     """Jobs that workers of the store's other sweeps are running.
 
     A context manager: inside, a thread polls, more often while there are such jobs, so that the sweep itself never waits for the
@@ -49,6 +49,6 @@ class Neighbours:
             self._running = frozenset()
 
 
-def nobody() -> frozenset[str]:
+def no_other_sweeps() -> frozenset[str]:
     """Return no keys: for a sweep that has the store to itself."""
     return frozenset()

@@ -22,7 +22,7 @@ def this_driver() -> Driver:
     return Driver(host=socket.gethostname(), pid=os.getpid(), process=this_process())
 
 
-def free_to_drive(store: Store, sweep: str, console: Console) -> Holder | None:
+def wait_for_lease(store: Store, sweep: str, console: Console) -> Holder | None:
     """Return the last holder of the sweep's lease once the lease is free: released, its holder known to be dead, or without heartbeats.
 
     Raises:

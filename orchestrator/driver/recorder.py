@@ -8,7 +8,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Self
 
-from orchestrator.driver.write_queue import Backlog, Write
+from orchestrator.driver.write_queue import Write, WriteQueue
 from orchestrator.store import Store, end_driving, heartbeat
 from orchestrator.store.connection.urls import scrubbed
 from orchestrator.store.leases.leases import Lease, LeaseLost
@@ -47,7 +47,7 @@ class Recorder:
         self._attempts: dict[str, int] = {}
         self._begun: dict[str, tuple[datetime, float]] = {}
         self._clock = _Clock(utc_now() if lease is None else lease.taken_at)
-        self._backlog = Backlog(beat=self._beat, failed=self._note, lost=self._lose)
+        self._write_queue = WriteQueue(beat=self._beat, failed=self._note, lost=self._lose)
         self._loss = Lock()
         self._on_loss: Callable[[], None] | None = None
         self.last_error: str | None = None
@@ -56,12 +56,12 @@ class Recorder:
     @property
     def unrecorded(self) -> int:
         """Number of results that are on disk and could not be written to the database yet."""
-        return self._backlog.results
+        return self._write_queue.results
 
     @property
     def failing(self) -> bool:
         """True where the last write to the database failed."""
-        return self._backlog.failing
+        return self._write_queue.failing
 
     def started(self, job: Job) -> None:
         at = self._clock.now()
@@ -70,7 +70,7 @@ class Recorder:
         def begin() -> None:
             self._attempts[job.key] = write.start_attempt(self._store, self._sweep, job.key, started_at=at, lease=self.lease)
 
-        self._backlog.put(Write(begin))
+        self._write_queue.put(Write(begin))
 
     def finished(self, job: Job) -> Result:
         """Read the job's result from its artifact, and queue its write to the database.
@@ -93,7 +93,7 @@ class Recorder:
             write.record_result(self._store, job, read, attempt_id=attempt, finished_at=at, lease=self.lease)
             self._attempts.pop(job.key, None)
 
-        self._backlog.put(Write(record, result=True))
+        self._write_queue.put(Write(record, result=True))
         return result
 
     def tidy(self, job: Job) -> None:
@@ -131,7 +131,7 @@ class Recorder:
             )
             self._attempts.pop(job.key, None)
 
-        self._backlog.put(Write(record))
+        self._write_queue.put(Write(record))
 
     def _ended(self, job: Job) -> datetime:
         """Return the time now; for an attempt, its start plus its duration on the monotonic clock."""
@@ -141,7 +141,7 @@ class Recorder:
         return at + timedelta(seconds=monotonic() - since)
 
     def __enter__(self) -> Self:
-        self._backlog.start()
+        self._write_queue.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -150,8 +150,8 @@ class Recorder:
     def close(self) -> None:
         """Carry out the remaining writes and release the lease."""
         if (lease := self.lease) is not None:
-            self._backlog.put(Write(lambda: end_driving(self._store, lease)))
-        self._backlog.close()
+            self._write_queue.put(Write(lambda: end_driving(self._store, lease)))
+        self._write_queue.close()
 
     def on_loss(self, call: Callable[[], None] | None) -> None:
         """Set the function to call once the lease is lost; after `on_loss(None)` has returned none is called."""

@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import NoReturn
 
-from orchestrator.driver.concurrent_sweeps import nobody
+from orchestrator.driver.concurrent_sweeps import no_other_sweeps
 from orchestrator.driver.job_names import label, summary
 from orchestrator.driver.recorder import Recorder
-from orchestrator.planning.job_cost import LIKE, cost
+from orchestrator.planning.job_cost import SIMILAR_STAGES, cost
 from orchestrator.planning.plan import STAGES
-from orchestrator.scheduling.job_queue import Board
+from orchestrator.scheduling.job_queue import JobQueue
 from orchestrator.scheduling.job_source import JobSource
 from workers.artifacts.results import BatchRecord, Result
 from workers.errors import ArtifactError, describe
@@ -20,22 +20,22 @@ from workers.spec.job import Job, TrainSpec
 _MOST_SUPERSEDED = 10  # alternating with the attempts of a second driver: this must end
 
 
-class RunningSweep:
+class SweepRun:
     """Running sweep: takes jobs from the queue, notifies the recorder, and keeps the figures of the progress display."""
 
     def __init__(
         self,
-        board: Board,
+        queue: JobQueue,
         recorder: Recorder,
         jobs: tuple[Job, ...],
         *,
         source: JobSource | None = None,
         known: Iterable[Job] = (),
-        elsewhere: Callable[[], frozenset[str]] = nobody,
+        elsewhere: Callable[[], frozenset[str]] = no_other_sweeps,
     ) -> None:
-        """Run the `jobs` in the queue `board`, and those that the `source` adds. Of all `known` jobs, those whose files prove to be damaged
+        """Run the `jobs` in the queue `queue`, and those that the `source` adds. Of all `known` jobs, those whose files prove to be damaged
         are computed again. Jobs that other sweeps are computing (`elsewhere`) wait for the outcome."""
-        self.board = board
+        self.queue = queue
         self.source = source
         self._known = {job.key: job for job in (*known, *jobs)}
         self._superseded: Counter[str] = Counter()
@@ -78,7 +78,7 @@ class RunningSweep:
 
     def _next(self) -> Job | None:
         """Return the next job in the queue that no other sweep is computing."""
-        while (job := self.board.take(slots=self.slots)) is not None and job.key in self._elsewhere():
+        while (job := self.queue.take(slots=self.slots)) is not None and job.key in self._elsewhere():
             self._parked[job.key] = job
             self.last = f"{label(job)}: another sweep is computing it"
         return job
@@ -87,7 +87,7 @@ class RunningSweep:
         """Record or hand out again the jobs that other sweeps no longer compute."""
         for key in [key for key in self._parked if key not in self._elsewhere()]:
             if not self._found_done(self._parked.pop(key)):
-                self.board.postpone(key)
+                self.queue.postpone(key)
 
     def _found_done(self, job: Job) -> bool:
         """Record the job's result if its artifact exists; return whether it does."""
@@ -100,7 +100,7 @@ class RunningSweep:
 
     def _fetch(self, *, idle: bool) -> bool:
         """Add the source's new jobs to the queue; return whether there were any."""
-        new = self.board.add(self.source.more(idle=idle)) if self.source is not None else []
+        new = self.queue.add(self.source.more(idle=idle)) if self.source is not None else []
         self._known.update((job.key, job) for job in new)
         for job in new:
             self._left[job.stage] += cost(job)
@@ -114,11 +114,11 @@ class RunningSweep:
     @property
     def drained(self) -> bool:
         """True where no job will ever be handed out again."""
-        return self.board.drained and (self.source is None or self.source.drained)
+        return self.queue.drained and (self.source is None or self.source.drained)
 
     def begin(self, job: Job) -> None:
         """Record a new attempt: a worker has started the job."""
-        self.board.begin(job.key)
+        self.queue.begin(job.key)
         self._recorder.started(job)
         self._reached[job.key] = (0.0, time.monotonic())
         self._running[job.key] = job
@@ -151,7 +151,7 @@ class RunningSweep:
         self._count(job, whole)
         if reached < whole:
             self._time(job.stage, whole - reached, time.monotonic() - since if reached else result.seconds)
-        self.board.succeed(job.key)
+        self.queue.succeed(job.key)
         if self.source is not None:
             self.source.succeeded(job)
         self.last = f"{label(job)}: {summary(result)}"
@@ -165,24 +165,24 @@ class RunningSweep:
             self._recorder.failed(job, error=error, traceback=traceback, final=False)
             self.last = f"{label(job)}: waits until that is computed again: {error}"
             return
-        final = self.board.fail(job.key, counted=counted)
+        final = self.queue.fail(job.key, counted=counted)
         self._recorder.failed(job, error=error, traceback=traceback, final=final)
         if final and self.source is not None:
             self.source.failed(job)
         self.last = f"{label(job)}: {'failed' if final else 'failed, will be tried again'}: {error}"
 
-    def short_of_memory(self, job: Job, *, error: str, traceback: str, relief: str | None) -> None:
-        """Record an attempt that ran out of memory. It counts as a failure only if the next one gets no `relief`."""
-        self.fail(job, error=error if relief is None else f"{error}; {relief}", traceback=traceback, counted=relief is None)
+    def short_of_memory(self, job: Job, *, error: str, traceback: str, next_limits: str | None) -> None:
+        """Record an attempt that ran out of memory. It counts as a failure only if the next one gets no `next_limits`."""
+        self.fail(job, error=error if next_limits is None else f"{error}; {next_limits}", traceback=traceback, counted=next_limits is None)
 
     def _is_recreated(self, parent: Job | None, *, child: Job) -> bool:
         """Have a parent computed again, if its files are really damaged; return whether it is, or is already being computed."""
         if parent is None:
             return False
-        done = self.board.is_done(parent.key)
+        done = self.queue.is_done(parent.key)
         if done and not self._recorder.discarded_damage(parent):
             return False
-        if not self.board.recreate(parent, child=child.key):
+        if not self.queue.recreate(parent, child=child.key):
             return False
         if done:
             self._left[parent.stage] += cost(parent)
@@ -200,7 +200,7 @@ class RunningSweep:
         self._reached.pop(job.key, None)
         self._running.pop(job.key, None)
         self._recorder.failed(job, error=error, traceback="", final=False, interrupted=True)
-        self.board.postpone(job.key)
+        self.queue.postpone(job.key)
 
     def lost(self, job: Job, *, error: str, traceback: str) -> None:
         """Record that the worker ended without a report: the job is done if its result exists, else the attempt failed.
@@ -255,7 +255,7 @@ class RunningSweep:
         """Return the seconds to the end, from this run's own rates; None while there is no rate for a remaining stage."""
         if self.source is not None:
             return self.source.seconds_left(self.elapsed)
-        waiting = self.board.counts()
+        waiting = self.queue.counts()
         total = 0.0
         for stage in STAGES:
             jobs = sum(waiting[stage][state] for state in ("waiting", "queued", "running"))
@@ -268,4 +268,4 @@ class RunningSweep:
         return total
 
     def _rate(self, stage: Stage) -> float | None:
-        return next((self._seconds[like] / self._spent[like] for like in LIKE[stage] if self._spent[like]), None)
+        return next((self._seconds[like] / self._spent[like] for like in SIMILAR_STAGES[stage] if self._spent[like]), None)

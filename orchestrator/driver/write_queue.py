@@ -27,7 +27,7 @@ class Write:
     result: bool = False
 
 
-class Backlog:
+class WriteQueue:
     """Writes in order, so that an attempt begins before it ends. A write that can never succeed is set aside and delays no other.
 
     Until `start` is called there is no thread, and `put` writes at once.

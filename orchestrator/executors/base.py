@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from orchestrator.driver.sweep_run import RunningSweep
+from orchestrator.driver.sweep_run import SweepRun
 from workers.data.loading.remote import DataRoot
 from workers.errors import UserError
 from workers.spec.fields import Stage
@@ -61,4 +61,4 @@ class Folders:
 class Executor(Protocol):
     """Interface that runs a sweep's jobs until its queue is drained, and reports every attempt to the sweep."""
 
-    def execute(self, sweep: RunningSweep) -> None: ...
+    def execute(self, sweep: SweepRun) -> None: ...

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.executors.ray_tune.jobs_api import first_line, follow_job, jobs_client
 from orchestrator.launching.launch import EXIT_INCOMPLETE, EXIT_INTERRUPTED
-from orchestrator.planning.expand import expand
+from orchestrator.planning.expand import expand_space
 from orchestrator.planning.prelaunch_checks import check_sizes
 from orchestrator.store.connection.urls import parse_url
 from search_spaces import LoadedSpace, load_space
@@ -58,7 +58,7 @@ def submit(submission: Submission, *, wait: bool, say: Callable[[str], None], wr
         UserError: nothing was submitted, for a reason that the user can fix.
     """
     loaded = load_space(submission.space, submission.overrides)
-    check_sizes(expand(loaded.space))
+    check_sizes(expand_space(loaded.space))
     _check_places(submission)
     client = jobs_client(submission.address, warn=say)
     job = _submitted(client, submission, loaded)

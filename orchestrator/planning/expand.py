@@ -3,30 +3,30 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from orchestrator.planning.training_chain import Lineage, Point, lineage, points, source_of
+from orchestrator.planning.training_chain import GridPoint, TrainingChain, grid_points, source_of, training_chain
 from search_spaces import Asked, DiagnosisSection, EvaluationSettings, Grid, SourceName, Space
 from workers.spec.fields import CRAFTED, Knowledge
 from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, Job, SurfaceSpec, TrainSpec
 from workers.spec.surface import SurfaceSettings
 
-Sources = Mapping[SourceName | None, Lineage]
+Sources = Mapping[SourceName | None, TrainingChain]
 
 
-def expand(space: Space) -> list[Job]:
+def expand_space(space: Space) -> list[Job]:
     """Return all jobs of a space, parents before their children, equal keys merged; the same space always gives the same list."""
     jobs: dict[str, Job] = {}
     for grid in space.grids:
-        for job in jobs_of(grid):
+        for job in grid_jobs(grid):
             jobs.setdefault(job.key, job)
     return list(jobs.values())
 
 
-def distinct(jobs: Iterable[Job]) -> list[Job]:
+def deduplicate(jobs: Iterable[Job]) -> list[Job]:
     """Return the jobs in their order, equal keys merged."""
     return list({job.key: job for job in jobs}.values())
 
 
-def jobs_of(grid: Grid) -> Iterator[Job]:
+def grid_jobs(grid: Grid) -> Iterator[Job]:
     """Yield the jobs of a grid, parents before their children; a job may come more than once."""
     attacks = [asked for group in grid.attacks for asked in group.resolved()]
     surfaces = [surface for group in grid.surfaces for surface in group.resolved()]
@@ -45,16 +45,18 @@ def _evaluation(settings: EvaluationSettings, examples: int | None) -> Evaluatio
     return EvaluationSpec(examples=examples, batch_size=settings.batch_size, draws=settings.draws, metrics=settings.metrics)
 
 
-def _models(grid: Grid) -> list[tuple[Point, Lineage]]:
+def _models(grid: Grid) -> list[tuple[GridPoint, TrainingChain]]:
     """Return the models of a grid, each once."""
-    models: dict[str, tuple[Point, Lineage]] = {}
-    for point in points(grid):
-        trained = lineage(point)
+    models: dict[str, tuple[GridPoint, TrainingChain]] = {}
+    for point in grid_points(grid):
+        trained = training_chain(point)
         models.setdefault(trained[-1].key, (point, trained))
     return list(models.values())
 
 
-def proxies_of(grid: Grid, attacks: Sequence[Asked], *, stop: Callable[[Lineage], Lineage], examples: int | None) -> Iterator[Job]:
+def grid_proxy_jobs(
+    grid: Grid, attacks: Sequence[Asked], *, stop: Callable[[TrainingChain], TrainingChain], examples: int | None
+) -> Iterator[Job]:
     """Yield the jobs of low-fidelity proxies of a grid's models, parents before their children: each full model as `stop` shortens it,
     evaluated and attacked with `attacks` on at most `examples` examples, with the grid's number of repeats."""
     settings = grid.evaluation
@@ -68,18 +70,18 @@ def proxies_of(grid: Grid, attacks: Sequence[Asked], *, stop: Callable[[Lineage]
         yield from _measurements(trained[-1], others, evaluation, sources=sources, repeats=settings.repeats)
 
 
-def _sources(point: Point, trained: Lineage, attacks: list[Asked]) -> Sources:
+def _sources(point: GridPoint, trained: TrainingChain, attacks: list[Asked]) -> Sources:
     """Return the models on which the attacks' examples are made, if they are made beforehand: the attacked one itself, or another."""
     names = dict.fromkeys(asked.source for asked in attacks)
-    return {name: trained if name is None else lineage(source_of(point, name)) for name in names}
+    return {name: trained if name is None else training_chain(source_of(point, name)) for name in names}
 
 
 def applicable(attack: Asked, source: TrainSpec) -> Asked:
     """Return the attack with every setting that has no effect on its source model at its default."""
-    return attack._replace(attack=attack.attack.model_copy(update=_idle(source, attack.knowledge)))
+    return attack._replace(attack=attack.attack.model_copy(update=_unused_settings(source, attack.knowledge)))
 
 
-def _idle(source: TrainSpec, knowledge: Knowledge) -> dict[str, Any]:
+def _unused_settings(source: TrainSpec, knowledge: Knowledge) -> dict[str, Any]:
     """Return the settings without effect, at their defaults: a model that is not binary has no sign, and one without randomness no draws.
 
     On a randomised model no example stops early: fooling it in one draw, or with its full weights, is not fooling it.
@@ -127,7 +129,7 @@ def _measurements(model: Job, attacks: list[Asked], evaluation: EvaluationSpec, 
             yield Job.of(AttackSpec(attack=attack, knowledge=knowledge, evaluation=evaluation, repeat=repeat), **parents)
 
 
-def _surface(trained: Lineage, surface: SurfaceSettings) -> Job:
+def _surface(trained: TrainingChain, surface: SurfaceSettings) -> Job:
     """Return the loss-surface job of a lineage's model; settings without effect on it are at their defaults.
 
     `theta_one` is the last net of the lineage that was trained without a sketch. Where that is the model itself, and nothing about it

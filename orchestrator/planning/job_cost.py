@@ -5,7 +5,7 @@ from workers.spec.diagnosis import probes
 from workers.spec.fields import CRAFTED, Stage
 from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, Job, SurfaceSpec, TrainSpec
 
-LIKE: dict[Stage, tuple[Stage, ...]] = {
+SIMILAR_STAGES: dict[Stage, tuple[Stage, ...]] = {
     "pretrain": ("pretrain", "fine_tune"),
     "fine_tune": ("fine_tune", "pretrain"),
     "defend": ("defend", "evaluate", "attack", "craft"),

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from orchestrator.paths import Places
+from orchestrator.paths import Paths
 from orchestrator.store.reading.job_details import JobDetails
 from workers.artifacts.artifacts import JOB_FILE, RESULT_FILE, Artifacts, stored_name
 from workers.errors import ArtifactError
@@ -55,16 +55,16 @@ class Rerun:
     command: str
 
 
-def rerun(job: JobDetails, places: Places) -> Rerun:
+def rerun(job: JobDetails, paths: Paths) -> Rerun:
     """Return the command that computes the job again on the same device, CPU or GPU, and with the same number of threads."""
-    artifacts = places.artifacts
+    artifacts = paths.artifacts
     here = artifact_of(job, artifacts)
     needs_data = job.dataset not in _MADE_WITHOUT_FILES
-    before = [*_missing(job, here, places)]
-    if needs_data and places.data_root is None:
+    before = [*_missing(job, here, paths)]
+    if needs_data and paths.data_root is None:
         before.append(f"# add --data DIR: where {job.dataset} is")
     words = ["python", "-m", "workers", _job_file(job, here), "--artifacts", artifacts.url]
-    words += ["--data", str(places.data_root)] if needs_data and places.data_root is not None else []
+    words += ["--data", str(paths.data_root)] if needs_data and paths.data_root is not None else []
     return Rerun(tuple(before), shlex.join([*words, *_machine(job)]))
 
 
@@ -84,10 +84,10 @@ def _job_file(job: JobDetails, here: ArtifactListing) -> str:
     return f"{job.key}.json" if _is_url(here.folder) else f"{here.folder}/{JOB_FILE}"
 
 
-def _missing(job: JobDetails, here: ArtifactListing, places: Places) -> Iterator[str]:
+def _missing(job: JobDetails, here: ArtifactListing, paths: Paths) -> Iterator[str]:
     """Yield the shell lines to run first."""
     folder = shlex.quote(here.folder)
-    show = f"robustsweep show --home {shlex.quote(str(places.home))}"
+    show = f"robustsweep show --home {shlex.quote(str(paths.home))}"
     if _is_url(here.folder):
         yield f"{show} {job.key} -f job > {job.key}.json"
     elif not here.has(JOB_FILE):
@@ -97,6 +97,6 @@ def _missing(job: JobDetails, here: ArtifactListing, places: Places) -> Iterator
         yield "# the job is done; without this its result is only read again:"
         yield f"# remove {here.folder}/{RESULT_FILE}" if _is_url(here.folder) else f"rm {folder}/{RESULT_FILE}"
     for parent in job.parents:
-        if not artifact_files(places.artifacts, parent.key).has(RESULT_FILE):
+        if not artifact_files(paths.artifacts, parent.key).has(RESULT_FILE):
             yield f"# its parent in role {parent.role} has no result here; this says how to make it:"
             yield f"{show} {parent.key}"

@@ -10,7 +10,7 @@ BROWSER_VARIABLE = "ROBUSTSWEEP_BROWSER"
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
 
 
-def check_needs(command: str, *, images: bool) -> None:
+def check_requirements(command: str, *, images: bool) -> None:
     """Whether a page can be made, and its figures as images if they are wanted.
 
     Raises:

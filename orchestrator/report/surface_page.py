@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 
 from orchestrator.atomic_write import replace_file
-from orchestrator.paths import Places
+from orchestrator.paths import Paths
 from orchestrator.report.surface_grids import SurfaceGrid, families, surface_grids
 from orchestrator.store import SurfaceRow, open_store
 from orchestrator.store.reading.model_description import rank_in_words
@@ -32,7 +32,7 @@ _READING = (
 )
 
 
-def write_surface_page(places: Places, sweep: str, *, folder: Path, epsilon: str) -> tuple[Path, list[str]]:
+def write_surface_page(paths: Paths, sweep: str, *, folder: Path, epsilon: str) -> tuple[Path, list[str]]:
     """Write `SWEEP-surfaces.html` to the folder; return its path, and one line for each surface whose grid cannot be read.
 
     Raises:
@@ -44,8 +44,8 @@ def write_surface_page(places: Places, sweep: str, *, folder: Path, epsilon: str
         radius = float(positive_fraction(epsilon))
     except ValueError as error:
         raise UserError(f"--epsilon {epsilon}: {error}") from None
-    with open_store(places.store_url, upgrade=False) as store:
-        grids, problems = surface_grids(store, places.artifacts, sweep)
+    with open_store(paths.store_url, upgrade=False) as store:
+        grids, problems = surface_grids(store, paths.artifacts, sweep)
     if not grids:
         raise UserError(problems[0] if problems else f"sweep '{sweep}': has no loss surfaces yet; a space's section surfaces asks for them")
     path = folder / f"{sweep}-surfaces.html"

@@ -5,26 +5,26 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from orchestrator.scheduling.job_queue import Board, State
+from orchestrator.scheduling.job_queue import JobQueue, State
 from workers.spec.job import Job
 
 _ALLOWANCE = 2
 
 
-class CriticalPathBoard(Board):
+class CriticalPathQueue(JobQueue):
     """Job queue that hands out the job with the longest remaining chain of work once that chain might outlast everything else.
 
-    Results should appear early, so the order is that of `Board` as long as there is plenty to do. Near the end, or with many slots for
+    Results should appear early, so the order is that of `JobQueue` as long as there is plenty to do. Near the end, or with many slots for
     few models, the longest chain (a job and the longest path through its descendants) determines when the sweep ends; while it is at
     least half as long as an even share of all remaining work, the job with the longest chain goes first.
 
-    Measured in virtual time (`tests/simulation.py`) over the paper's grids on 2 to 256 slots: a plain `Board` takes up to a third longer
+    Measured in virtual time (`tests/simulation.py`) over the paper's grids on 2 to 256 slots: a plain `JobQueue` takes up to a third longer
     (table 2 on 4 slots), mostly 1 to 5 %; longest chain first from the beginning is as fast, but the mean result of table 1 appears
     after 0.76 of the sweep instead of 0.57. The same holds with the trainings' efforts four times too large or too small.
     """
 
     def __init__(self, jobs: Sequence[Job], *, max_failures: int, effort: Callable[[Job], float]) -> None:
-        """Create the queue as `Board` does; `effort` is how long a job takes, in any unit. Jobs that are added later have no chain."""
+        """Create the queue as `JobQueue` does; `effort` is how long a job takes, in any unit. Jobs that are added later have no chain."""
         self._efforts = {job.key: effort(job) for job in jobs}
         self._lengths = _chain_lengths(jobs, self._efforts)
         self._left = sum(self._efforts.values())

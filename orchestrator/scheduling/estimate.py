@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from orchestrator.planning.effort import effort
-from orchestrator.planning.job_cost import LIKE, cost
+from orchestrator.planning.job_cost import SIMILAR_STAGES, cost
 from orchestrator.planning.plan import Plan
-from orchestrator.scheduling.critical_path import CriticalPathBoard
+from orchestrator.scheduling.critical_path import CriticalPathQueue
 from orchestrator.store.reading.timings import Timing
 from workers.data.loading import remote, source
 from workers.data.loading.remote import DataRoot
@@ -17,7 +17,7 @@ from workers.spec.fields import Stage
 from workers.spec.job import DiagnoseSpec, Job, JobSpec, SurfaceSpec, TrainSpec
 
 _UNKNOWN_EXAMPLES = 10_000
-Class = tuple[object, ...]
+JobClass = tuple[object, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,8 +74,8 @@ class Rates:
     def __init__(self, timings: Iterable[Timing], root: DataRoot) -> None:
         self._root = root
         self._sizes: dict[DataSpec, tuple[int, int]] = {}
-        self._seconds: defaultdict[Class, float] = defaultdict(float)
-        self._units: defaultdict[Class, float] = defaultdict(float)
+        self._seconds: defaultdict[JobClass, float] = defaultdict(float)
+        self._units: defaultdict[JobClass, float] = defaultdict(float)
         for timing in timings:
             units = self._work(timing.spec, timing.model)
             for alike in _classes(timing.spec.stage, timing.model):
@@ -84,7 +84,7 @@ class Rates:
 
     def seconds(self, spec: JobSpec, model: TrainSpec) -> float | None:
         """Return how long a job will take; None where no finished one is similar."""
-        ladders = [list(_classes(stage, model)) for stage in LIKE[spec.stage]]
+        ladders = [list(_classes(stage, model)) for stage in SIMILAR_STAGES[spec.stage]]
         for rung in zip(*ladders, strict=True):
             for alike in rung:
                 if self._units.get(alike):
@@ -113,7 +113,7 @@ class Rates:
         return self._sizes[data]
 
 
-def _classes(stage: Stage, model: TrainSpec) -> Iterator[Class]:
+def _classes(stage: Stage, model: TrainSpec) -> Iterator[JobClass]:
     """Yield the classes of similar jobs for a stage and a model, the most similar first."""
     network, data = model.model, model.data.name
     adversarial = model.training.adversarial_training if stage in ("pretrain", "fine_tune") else "none"
@@ -126,14 +126,14 @@ def _classes(stage: Stage, model: TrainSpec) -> Iterator[Class]:
 
 def _wall(jobs: tuple[Job, ...], seconds: Mapping[str, float], *, workers: int) -> float:
     """Return the end of the last job if the driver's own order is followed and nothing fails."""
-    board = CriticalPathBoard(jobs, max_failures=0, effort=effort)
+    queue = CriticalPathQueue(jobs, max_failures=0, effort=effort)
     running: list[tuple[float, str]] = []
     now = 0.0
     while True:
-        while len(running) < workers and (job := board.take(slots=workers)) is not None:
-            board.begin(job.key)
+        while len(running) < workers and (job := queue.take(slots=workers)) is not None:
+            queue.begin(job.key)
             heapq.heappush(running, (now + seconds[job.key], job.key))
         if not running:
             return now
         now, key = heapq.heappop(running)
-        board.succeed(key)
+        queue.succeed(key)

@@ -15,7 +15,7 @@ _MEASURING: dict[Stage, int] = {"defend": 0, "evaluate": 1, "attack": 2, "craft"
 _TRAINING: dict[Stage, int] = {"fine_tune": 0, "pretrain": 1}
 
 
-class Board:
+class JobQueue:
     """Queue that hands out jobs whose parents are done, counts attempts and blocks the descendants of a failed job.
 
     Measuring comes before more training, so that results appear early; but as long as both can be done, half of the slots train:

@@ -23,7 +23,7 @@ class JobSource(Protocol):
     def drained(self) -> bool:
         """True where no more jobs will come, whatever the outcome of those that are under way."""
 
-    def words(self) -> str:
+    def summary(self) -> str:
         """Return the progress, in one line."""
 
     def seconds_left(self, elapsed: float) -> float | None:

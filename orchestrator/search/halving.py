@@ -18,7 +18,7 @@ Losses = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Standing:
+class RungResult:
     """Result of a trial on a rung: its objectives, and its violation of the constraints that are known there (0: none)."""
 
     number: int
@@ -26,12 +26,12 @@ class Standing:
     violation: float = 0.0
 
 
-def best(standings: Sequence[Standing], *, goals: Sequence[Goal], factor: int) -> list[Standing]:
+def best(results: Sequence[RungResult], *, goals: Sequence[Goal], factor: int) -> list[RungResult]:
     """Return the trials that continue, the best first: a share of 1 / `factor`, rounded down."""
-    return ranked(standings, goals=goals)[: len(standings) // factor]
+    return ranked(results, goals=goals)[: len(results) // factor]
 
 
-def ranked(standings: Sequence[Standing], *, goals: Sequence[Goal]) -> list[Standing]:
+def ranked(results: Sequence[RungResult], *, goals: Sequence[Goal]) -> list[RungResult]:
     """Return the standings, the best first.
 
     Feasible trials come before those that violate constraints, which are sorted by their violation. With several objectives the
@@ -39,15 +39,15 @@ def ranked(standings: Sequence[Standing], *, goals: Sequence[Goal]) -> list[Stan
     distance (NSGA-II, Deb et al., 2002): the ends of the front first, then its sparsest parts. Ties go to the trial with the lower
     number.
     """
-    by_number = sorted(standings, key=lambda standing: standing.number)
-    feasible = [standing for standing in by_number if standing.violation <= 0]
-    violating = sorted((standing for standing in by_number if standing.violation > 0), key=lambda standing: standing.violation)
-    losses = np.array([_losses(standing, goals) for standing in feasible]).reshape(len(feasible), len(goals))
-    return [feasible[place] for front in _fronts(losses) for place in _loneliest_first(front, losses)] + violating
+    by_number = sorted(results, key=lambda result: result.number)
+    feasible = [result for result in by_number if result.violation <= 0]
+    violating = sorted((result for result in by_number if result.violation > 0), key=lambda result: result.violation)
+    losses = np.array([_losses(result, goals) for result in feasible]).reshape(len(feasible), len(goals))
+    return [feasible[place] for front in _fronts(losses) for place in _by_crowding_distance(front, losses)] + violating
 
 
-def _losses(standing: Standing, goals: Sequence[Goal]) -> list[float]:
-    return [value if goal == "minimize" else -value for value, goal in zip(standing.values, goals, strict=True)]
+def _losses(result: RungResult, goals: Sequence[Goal]) -> list[float]:
+    return [value if goal == "minimize" else -value for value, goal in zip(result.values, goals, strict=True)]
 
 
 def _fronts(losses: Losses) -> Iterator[NDArray[np.intp]]:
@@ -61,7 +61,7 @@ def _fronts(losses: Losses) -> Iterator[NDArray[np.intp]]:
         better[front] = -1
 
 
-def _loneliest_first(front: NDArray[np.intp], losses: Losses) -> list[int]:
+def _by_crowding_distance(front: NDArray[np.intp], losses: Losses) -> list[int]:
     distances = _crowding(losses[front])
     return [int(front[place]) for place in np.argsort(-distances, kind="stable")]
 

@@ -27,7 +27,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class TrialEvidence:
     """Grid of a trial, its jobs and their outcomes, by key. The grid is a single point, except for its seeds: with several, accuracies are
     those of a model trained from any seed, and other values are means over the models."""
 
@@ -50,11 +50,11 @@ class Evidence:
             case "clean_accuracy":
                 return self._share([(jobs, self._flags(jobs)) for jobs in map(self._evaluations, self._models)])
             case _:
-                meant = self.meant(objective)
+                meant = self.measuring_attacks(objective)
                 ensemble = objective.metric == "worst_case_accuracy"
                 return self._share([self._under(meant, model, ensemble=ensemble) for model in self._models])
 
-    def meant(self, objective: Objective) -> Sequence[Asked]:
+    def measuring_attacks(self, objective: Objective) -> Sequence[Asked]:
         """Return the attacks that the objective is measured by."""
         return self.space.attacks_of(objective, self.grid)
 
@@ -92,7 +92,7 @@ class Evidence:
         yield from groups.values()
 
     def _under(self, meant: Sequence[Asked], model: str, *, ensemble: bool) -> tuple[list[Job], Correct]:
-        """Return the repeats of the attacks in `meant`, and the correctness under them, shape (repeats or folds, draws, examples)."""
+        """Return the repeats of the attacks that are `meant`, and the correctness under them, shape (repeats or folds, draws, examples)."""
         groups = [jobs for jobs in self._attacks(model) if any(self._is(jobs[0], asked) for asked in meant)]
         if not groups:
             raise ValueError("none of the space's attacks on this model is the one that the objective means")

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from orchestrator.search.objectives import Evidence, Reading
+from orchestrator.search.objectives import Reading, TrialEvidence
 from search_spaces import Precision
 from workers.spec.job import AttackSpec, EvaluateSpec, Job
 
 
-def further_repeats(precision: Precision, evidence: Evidence, readings: Sequence[Reading]) -> list[Job]:
+def further_repeats(precision: Precision, evidence: TrialEvidence, readings: Sequence[Reading]) -> list[Job]:
     """Return one more repeat of every evaluation and attack behind a reading with too wide an interval, unless the repeat would be equal,
     or the number of repeats is at its limit. The interval includes the choice of examples, which no repeat narrows."""
     wide = {job.key: job for reading in readings if reading.width > precision.width for job in reading.measured}

@@ -4,10 +4,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from orchestrator.paths import Places
+from orchestrator.paths import Paths
 from orchestrator.planning.plan import STAGES, make_plan
 from orchestrator.planning.prelaunch_checks import check_sizes
-from orchestrator.search.possible_jobs import foresee, likely
+from orchestrator.search.possible_jobs import possible_jobs, typical_jobs
 from orchestrator.store import StoreMissing, open_store
 from orchestrator.store.reading.study_trials import StudyCounts, study_counts
 from search_spaces import Parameter, Space, load_space
@@ -46,20 +46,20 @@ class SearchPlan:
         return json.dumps({**content, "jobs_of_a_trial": self.jobs_of_a_trial}, indent=1)
 
 
-def plan_search(space: str, overrides: Sequence[str], places: Places) -> SearchPlan | None:
+def plan_search(space: str, overrides: Sequence[str], paths: Paths) -> SearchPlan | None:
     """Return the plan of a space with method optuna; None for a grid. A store that does not exist yet holds no trials, and is not made."""
     loaded = load_space(space, overrides)
     section = loaded.space.search
     if section is None:
         return None
-    check_sizes(foresee(loaded.space))
+    check_sizes(possible_jobs(loaded.space))
     try:
-        with open_store(places.store_url, upgrade=False) as store, store.reading() as connection:
+        with open_store(paths.store_url, upgrade=False) as store, store.reading() as connection:
             found = study_counts(connection).get(loaded.name)
     except StoreMissing:
         found = None
     trials = StudyCounts(section.n_trials, found.begun if found else 0, found.states if found else {})
-    plan = make_plan(likely(loaded.space), recorded=frozenset(), finished=frozenset())
+    plan = make_plan(typical_jobs(loaded.space), recorded=frozenset(), finished=frozenset())
     return SearchPlan(loaded.space, trials, {stage: plan.total(stage) for stage in STAGES if plan.total(stage)})
 
 

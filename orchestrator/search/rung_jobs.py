@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from orchestrator.planning.expand import distinct, proxies_of
-from orchestrator.planning.partial_training import schedule, stopped
-from orchestrator.planning.training_chain import Lineage
-from orchestrator.search.objectives import Evidence
+from orchestrator.planning.expand import deduplicate, grid_proxy_jobs
+from orchestrator.planning.partial_training import stop_early, total_epochs
+from orchestrator.planning.training_chain import TrainingChain
+from orchestrator.search.objectives import TrialEvidence
 from search_spaces import Asked, Grid, Objective, Rung, Space
 from workers.spec.job import Job
 
@@ -18,22 +18,24 @@ def proxy_jobs(space: Space, grid: Grid, rung: Rung) -> list[Job]:
     The source of a transfer attack is trained to the end, since other trials share it.
     """
     objectives = space.search.objectives if space.search is not None else ()
-    asked = [capped(attack, rung.steps) for objective in objectives for attack in space.attacks_of(objective, grid)]
-    return distinct(proxies_of(grid, list(dict.fromkeys(asked)), stop=lambda trained: _stopped(trained, rung), examples=rung.examples))
+    asked = [with_fewer_steps(attack, rung.steps) for objective in objectives for attack in space.attacks_of(objective, grid)]
+    return deduplicate(
+        grid_proxy_jobs(grid, list(dict.fromkeys(asked)), stop=lambda trained: _stopped(trained, rung), examples=rung.examples)
+    )
 
 
-def _stopped(trained: Lineage, rung: Rung) -> Lineage:
-    return trained if rung.epochs is None else stopped(trained, until=epochs_of(rung.epochs, schedule(trained)))
+def _stopped(trained: TrainingChain, rung: Rung) -> TrainingChain:
+    return trained if rung.epochs is None else stop_early(trained, until=rung_epochs(rung.epochs, total_epochs(trained)))
 
 
-def epochs_of(asked: float, schedule: int) -> int:
+def rung_epochs(asked: float, schedule: int) -> int:
     """Return a rung's epochs, given as a number (integer) or as a share of the schedule (in (0, 1), rounded up); at most the schedule's."""
     if isinstance(asked, int):
         return min(asked, schedule)
     return -int(-Fraction(str(asked)) * schedule // 1)
 
 
-def capped(asked: Asked, steps: int | None) -> Asked:
+def with_fewer_steps(asked: Asked, steps: int | None) -> Asked:
     """Return the attack with at most `steps` steps, their size scaled up so that the total distance stays the same."""
     attack = asked.attack
     if steps is None or attack.steps is None or attack.steps <= steps:
@@ -43,10 +45,10 @@ def capped(asked: Asked, steps: int | None) -> Asked:
 
 
 @dataclass(frozen=True)
-class ProxyEvidence(Evidence):
+class RungEvidence(TrialEvidence):
     """Evidence from a rung's jobs: its objectives are measured by attacks of at most `steps` steps."""
 
     steps: int | None = None
 
-    def meant(self, objective: Objective) -> Sequence[Asked]:
-        return [capped(asked, self.steps) for asked in super().meant(objective)]
+    def measuring_attacks(self, objective: Objective) -> Sequence[Asked]:
+        return [with_fewer_steps(asked, self.steps) for asked in super().measuring_attacks(objective)]

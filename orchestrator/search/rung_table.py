@@ -8,7 +8,7 @@ from optuna import Trial
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from orchestrator.search.halving import Standing, best
+from orchestrator.search.halving import RungResult, best
 from orchestrator.search.trial_index import IDENTITY
 from search_spaces import SearchSection
 from workers.errors import UserError
@@ -27,7 +27,7 @@ def attribute(rung: int) -> str:
     return f"rung {rung + 1}"
 
 
-class Rungs:
+class RungTable:
     """Rungs of a study. A decision is made when a trial's values on the rung are known, written together with them, and afterwards only
     read; a trial that was not among the best and becomes so is enqueued again, to continue. Warm-started trials, whose full results
     existed before the search suggested them, are on no rung."""
@@ -49,9 +49,9 @@ class Rungs:
 
     def decide(self, trial: Trial, rung: int, values: tuple[float, ...], violation: float) -> bool:
         """Record the trial's values on the rung and promote other trials as needed; return whether the trial continues."""
-        own = Standing(trial.number, values, violation)
+        own = RungResult(trial.number, values, violation)
         others = self._trials_on(rung, but=trial.user_attrs[IDENTITY])
-        chosen = self._best([*(standing_of(trials[0], rung) for trials in others), own])
+        chosen = self._best([*(rung_result(trials[0], rung) for trials in others), own])
         self._report(trial, rung, values)
         decision = {"values": list(values), "violation": violation, "goes_on": own.number in chosen, "of": len(others) + 1}
         trial.set_user_attr(attribute(rung), decision)
@@ -61,11 +61,11 @@ class Rungs:
     def promote(self, rung: int) -> None:
         """Promote the trials whose promotion was prevented by a kill; idempotent."""
         every = self._trials_on(rung)
-        self._promote(every, rung, self._best([standing_of(trials[0], rung) for trials in every]))
+        self._promote(every, rung, self._best([rung_result(trials[0], rung) for trials in every]))
 
-    def _best(self, standings: list[Standing]) -> frozenset[int]:
-        chosen = best(standings, goals=self._goals, factor=self._section.reduction_factor)
-        return frozenset(standing.number for standing in chosen)
+    def _best(self, results: list[RungResult]) -> frozenset[int]:
+        chosen = best(results, goals=self._goals, factor=self._section.reduction_factor)
+        return frozenset(result.number for result in chosen)
 
     def _promote(self, every: list[list[FrozenTrial]], rung: int, chosen: frozenset[int]) -> None:
         """Enqueue those of the chosen trials that have not continued."""
@@ -103,10 +103,10 @@ def _keep(study: Study, rungs: list[str]) -> None:
     study.set_user_attr(_RUNGS, rungs)
 
 
-def standing_of(trial: FrozenTrial, rung: int) -> Standing:
+def rung_result(trial: FrozenTrial, rung: int) -> RungResult:
     """Return the result of a trial on a rung that it has reached."""
     decided = trial.user_attrs[attribute(rung)]
-    return Standing(trial.number, tuple(decided["values"]), decided["violation"])
+    return RungResult(trial.number, tuple(decided["values"]), decided["violation"])
 
 
 def inherited(attributes: Mapping[str, Any]) -> dict[str, Any]:

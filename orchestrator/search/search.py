@@ -14,16 +14,16 @@ from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.driver.recorder import Recorder
-from orchestrator.planning.expand import distinct, jobs_of
+from orchestrator.planning.expand import deduplicate, grid_jobs
 from orchestrator.planning.plan import make_plan
 from orchestrator.planning.prelaunch_checks import check_sizes
-from orchestrator.search.baseline_trials import parent_of
+from orchestrator.search.baseline_trials import baseline_of
 from orchestrator.search.optuna_storage import trial_id
 from orchestrator.search.rung_table import PROMOTES, inherited
 from orchestrator.search.samplers import random_sampler, sampler_of
-from orchestrator.search.search_progress import Outlook
+from orchestrator.search.search_progress import SearchProgress
 from orchestrator.search.studies import is_exhausted, mark_exhausted
-from orchestrator.search.suggest import Values, suggest
+from orchestrator.search.suggest import ParameterValues, suggest
 from orchestrator.search.trial_index import (
     FAILED,
     FAILED_PARENT,
@@ -34,12 +34,12 @@ from orchestrator.search.trial_index import (
     PARENT,
     RETRY_OF,
     UNCOUNTED,
-    Ledger,
+    TrialIndex,
     evaluated,
     identity_of,
 )
-from orchestrator.search.trial_plan import Complete, Courses, Failed, Pruned
-from orchestrator.search.trials import LiveTrial, tell, tell_like
+from orchestrator.search.trial_plan import Complete, Failed, Pruned, TrialPlans
+from orchestrator.search.trials import LiveTrial, tell, tell_duplicate
 from orchestrator.store import Store, finished_keys
 from orchestrator.store.connection.urls import scrubbed
 from orchestrator.store.leases.leases import confirm
@@ -73,16 +73,16 @@ class Search:
         storage: BaseStorage,
         recorder: Recorder,
         artifacts: Artifacts,
-        courses: Courses,
+        trial_plans: TrialPlans,
         warm_start: Callable[["Search"], None] | None = None,
     ) -> None:
         """Open the search on the study in `storage`; nothing is written before the first call of `more`, which `warm_start` is part of."""
         assert space.search is not None  # noqa: S101 (only a space with method optuna is searched)
         self.study, self.space, self.section, self.store = study, space, space.search, store
-        self._storage, self._recorder, self._courses, self._warm_start = storage, recorder, courses, warm_start
+        self._storage, self._recorder, self._trial_plans, self._warm_start = storage, recorder, trial_plans, warm_start
         self.recorded, self._on_disk = set(finished_keys(store)), set(artifacts.finished())
-        self.ledger = Ledger(study)
-        self.outlook = Outlook(study, self.section, self.ledger)
+        self.trial_index = TrialIndex(study)
+        self.progress = SearchProgress(study, self.section, self.trial_index)
         self.live: dict[int, LiveTrial] = {}
         self._conditional = any(parameter.when for parameter in space.parameters)
         self._lost: set[str] = set()
@@ -90,7 +90,7 @@ class Search:
         self._outbox: list[Job] = []
         self._started: float | None = None
         self._recovering = True
-        self._repeated, self._exhausted = self.ledger.repeated(), is_exhausted(study, space)
+        self._repeated, self._exhausted = self.trial_index.repeated(), is_exhausted(study, space)
         self._over = self._confirmed = False
         self._trouble_since: float | None = None
         self._retry_at = 0.0
@@ -98,7 +98,7 @@ class Search:
     @property
     def nothing_to_do(self) -> bool:
         """True where every trial is finished, and no other will be asked for."""
-        return not (self._unfinished() or self._has_budget() or self.ledger.to_retry())
+        return not (self._unfinished() or self._has_budget() or self.trial_index.to_retry())
 
     def more(self, *, idle: bool) -> Sequence[Job]:
         """Tell the study the outcomes that are known; if a worker is idle, ask for trials until one has jobs or enough are under way.
@@ -135,11 +135,11 @@ class Search:
     def drained(self) -> bool:
         return self._over
 
-    def words(self) -> str:
-        return self.outlook.words(running=self._counted_running(), beside=len(self.live) - self._counted_running())
+    def summary(self) -> str:
+        return self.progress.summary(running=self._counted_running(), beside=len(self.live) - self._counted_running())
 
     def seconds_left(self, elapsed: float) -> float | None:
-        return self.outlook.seconds_left(elapsed, running=self._counted_running())
+        return self.progress.seconds_left(elapsed, running=self._counted_running())
 
     def _counted_running(self) -> int:
         return sum(live.counts for live in list(self.live.values()))
@@ -148,7 +148,7 @@ class Search:
         """Describe the end of the search in one line."""
         exhausted = "; nothing new is left in these ranges" if self._exhausted else ""
         timed_out = f"; stopped asking after {self.section.timeout:g} s" if self._timed_out() else ""
-        return f"{self.words()}{exhausted}{timed_out}"
+        return f"{self.summary()}{exhausted}{timed_out}"
 
     def _proceed(self, *, idle: bool) -> None:
         if self._started is None:
@@ -164,7 +164,7 @@ class Search:
         """Warm-start the search, and enqueue again the trials whose job failed, as a launch retries a grid's failed jobs."""
         if self._warm_start is not None:
             self._warm_start(self)
-        for trial in self.ledger.to_retry():
+        for trial in self.trial_index.to_retry():
             identity = trial.user_attrs[IDENTITY]
             kept = {KIND: PARENT} if trial.user_attrs[KIND] == FAILED_PARENT else inherited(trial.user_attrs)
             again = {**kept, RETRY_OF: trial.number, IDENTITY: identity}
@@ -177,7 +177,7 @@ class Search:
         self._recovering, self._retry_at = True, now + _RETRY_SECONDS
         self._trouble_since = self._trouble_since or now
         said = scrubbed(str(error.__cause__ or error), self.store.engine.url)
-        self.outlook.trouble(said)
+        self.progress.record_error(said)
         if now - self._trouble_since > _PATIENCE_SECONDS and not any(live.pending for live in self.live.values()):
             raise UserError(f"sweep {self.space.name}: the database has been failing for {_PATIENCE_SECONDS:.0f} s: {said}") from error
 
@@ -194,7 +194,7 @@ class Search:
         if live.stage:
             self._hand_out(number, live)
             return True
-        if live.pending or (step := live.course.advance()) is None:
+        if live.pending or (step := live.plan.advance()) is None:
             return False
         if isinstance(step, Complete | Failed | Pruned):
             live.verdict = step
@@ -208,7 +208,7 @@ class Search:
             live.verdict = _failed_by(lost[0])
             return
         write.add_jobs(self.store, self.space.name, live.stage, lease=self._recorder.lease)
-        jobs = distinct([*live.jobs, *live.stage])
+        jobs = deduplicate([*live.jobs, *live.stage])
         if new := [model for model in evaluated(live.stage) if model not in evaluated(live.jobs)]:
             live.trial.set_user_attr(MODEL_KEY, new[0])
         live.trial.set_user_attr(JOB_KEYS, [job.key for job in jobs])
@@ -229,11 +229,11 @@ class Search:
         failed = isinstance(live.verdict, Failed) and live.verdict.by_job
         kind = {KIND: FAILED if live.counts else FAILED_PARENT} if failed else {}
         tell(self.study, live.trial, live.verdict, **kind)
-        while live.twins:
-            tell_like(self.study, live.twins[-1], self._told(number))
-            live.twins.pop()
+        while live.duplicates:
+            tell_duplicate(self.study, live.duplicates[-1], self._told(number))
+            live.duplicates.pop()
         del self.live[number]
-        self.outlook.told(live.verdict, counts=live.counts)
+        self.progress.told(live.verdict, counts=live.counts)
 
     def _confirm_lease(self) -> None:
         """Check the lease before Optuna writes, since its writes are not fenced: once in each call of `more`.
@@ -262,7 +262,7 @@ class Search:
         return limit is not None and self._started is not None and time.monotonic() - self._started > limit
 
     def _has_budget(self) -> bool:
-        return self.ledger.counted < self.section.n_trials and not self._exhausted
+        return self.trial_index.counted < self.section.n_trials and not self._exhausted
 
     def _is_waiting(self) -> bool:
         """Return whether a trial is enqueued."""
@@ -273,7 +273,7 @@ class Search:
 
     def _orphan(self) -> Trial | None:
         """Return a trial that is running in the study but not in this search."""
-        known = {*self.live, *(twin.number for live in self.live.values() for twin in live.twins)}
+        known = {*self.live, *(twin.number for live in self.live.values() for twin in live.duplicates)}
         running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         left = [trial for trial in running if trial.number not in known]
         return Trial(self.study, trial_id(self._storage, self.study, left[0].number)) if left else None
@@ -286,7 +286,7 @@ class Search:
         values = suggest(trial, self.space.parameters)
         try:
             grid = self.space.at(values)
-            jobs = distinct(jobs_of(grid))
+            jobs = deduplicate(grid_jobs(grid))
             check_sizes(jobs)
         except (ValueError, UserError) as error:
             tell(self.study, trial, Failed(str(error)), **{KIND: "illegal"})
@@ -299,12 +299,12 @@ class Search:
     def _sampler(self, trial: int) -> BaseSampler:
         if self._repeated >= _REPEATING:
             return random_sampler(self.section, trial=trial)
-        return sampler_of(self.section, trial=trial, tried=self.ledger.tried, conditional=self._conditional)
+        return sampler_of(self.section, trial=trial, tried=self.trial_index.tried, conditional=self._conditional)
 
-    def _enqueue_parent(self, values: Values, jobs: Sequence[Job]) -> None:
+    def _enqueue_parent(self, values: ParameterValues, jobs: Sequence[Job]) -> None:
         """Enqueue a trial of the model that this one is fine-tuned from, unless there is one."""
-        parent = parent_of(self.space, values, jobs)
-        if parent is None or self.ledger.knows(parent.identity):
+        parent = baseline_of(self.space, values, jobs)
+        if parent is None or self.trial_index.knows(parent.identity):
             return
         waiting = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING, TrialState.RUNNING))
         if all(trial.user_attrs.get(IDENTITY) != parent.identity for trial in waiting):
@@ -312,17 +312,17 @@ class Search:
 
     def _begin_with(self, trial: Trial, grid: Grid, identity: str) -> None:
         trial.set_user_attr(IDENTITY, identity)
-        original = self.ledger.twin(identity)
+        original = self.trial_index.number_of(identity)
         if original is None or (PROMOTES in trial.user_attrs and original not in self.live):
             kind = trial.user_attrs.get(KIND)
-            self.live[trial.number] = LiveTrial(trial, identity, self._courses(trial, grid), counts=kind not in UNCOUNTED)
-            self.ledger.begin(identity, trial.number, kind=kind)
+            self.live[trial.number] = LiveTrial(trial, identity, self._trial_plans(trial, grid), counts=kind not in UNCOUNTED)
+            self.trial_index.begin(identity, trial.number, kind=kind)
             self._repeated = 0
             return
         if original in self.live:
-            self.live[original].twins.append(trial)
+            self.live[original].duplicates.append(trial)
         else:
-            tell_like(self.study, trial, self._told(original))
+            tell_duplicate(self.study, trial, self._told(original))
         self._note_repetition()
 
     def _note_repetition(self) -> None:

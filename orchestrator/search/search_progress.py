@@ -3,21 +3,21 @@
 from optuna.study import Study
 from optuna.trial import TrialState
 
-from orchestrator.search.trial_index import KIND, Ledger
-from orchestrator.search.trial_plan import Complete, Failed, Verdict
+from orchestrator.search.trial_index import KIND, TrialIndex
+from orchestrator.search.trial_plan import Complete, Failed, TrialOutcome
 from search_spaces import Objective, SearchSection
 from search_spaces.schema.search_section import SHARES
 
-Values = tuple[float, ...]
+ObjectiveValues = tuple[float, ...]
 
 
-class Outlook:
+class SearchProgress:
     """Progress of a search, updated as trials finish; the thread of the progress display may read it meanwhile."""
 
-    def __init__(self, study: Study, section: SearchSection, ledger: Ledger) -> None:
-        self._section, self._ledger = section, ledger
+    def __init__(self, study: Study, section: SearchSection, trial_index: TrialIndex) -> None:
+        self._section, self._trial_index = section, trial_index
         self._signs = [1 if objective.goal == "maximize" else -1 for objective in section.objectives]
-        self._front: list[Values] = []
+        self._front: list[ObjectiveValues] = []
         self._told = 0
         self._trouble = ""
         finished = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
@@ -28,7 +28,7 @@ class Outlook:
             if trial.state == TrialState.COMPLETE and all(violation <= 0 for violation in trial.constraints.values()):
                 self._enter(tuple(trial.values))
 
-    def told(self, verdict: Verdict, *, counts: bool = True) -> None:
+    def told(self, verdict: TrialOutcome, *, counts: bool = True) -> None:
         """Record a finished trial of this launch; `counts` towards `n_trials` or not."""
         self._told += counts
         self._trouble = ""
@@ -41,21 +41,21 @@ class Outlook:
         if all(violation <= 0 for violation in verdict.violations.values()):
             self._enter(verdict.values)
 
-    def trouble(self, said: str) -> None:
+    def record_error(self, said: str) -> None:
         """Record that the database is failing."""
         self._trouble = f"; the database fails: {said}"
 
-    def _enter(self, values: Values) -> None:
+    def _enter(self, values: ObjectiveValues) -> None:
         """Add the values to the front unless dominated, and remove those that they dominate."""
         if not any(self._no_worse(held, values) for held in self._front):
             self._front = [*(held for held in self._front if not self._no_worse(values, held)), values]
 
-    def _no_worse(self, one: Values, other: Values) -> bool:
+    def _no_worse(self, one: ObjectiveValues, other: ObjectiveValues) -> bool:
         return all(sign * a >= sign * b for sign, a, b in zip(self._signs, one, other, strict=True))
 
-    def words(self, *, running: int, beside: int = 0) -> str:
+    def summary(self, *, running: int, beside: int = 0) -> str:
         """Return the trials by state, the number `beside` them that run without counting, and the best so far, as text."""
-        finished = self._ledger.counted - running
+        finished = self._trial_index.counted - running
         states = f"{running} running" + (f" and {beside} of their parents" if beside else "")
         states += f", {self.failed} failed" if self.failed else ""
         return f"{finished} of {self._section.n_trials} trials, {states}{self.best()}{self._trouble}"
@@ -71,7 +71,7 @@ class Outlook:
 
     def seconds_left(self, elapsed: float, *, running: int) -> float | None:
         """Return the estimated seconds to the end, from this launch's rate; None before its first trial is finished."""
-        left = self._section.n_trials - self._ledger.counted + running
+        left = self._section.n_trials - self._trial_index.counted + running
         return elapsed / self._told * max(0, left) if self._told else None
 
 

@@ -8,7 +8,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from search_spaces import Parameter, Value
 
-Values = dict[str, Value]
+ParameterValues = dict[str, Value]
 
 
 def distribution(parameter: Parameter) -> BaseDistribution:
@@ -23,9 +23,9 @@ def distribution(parameter: Parameter) -> BaseDistribution:
     return FloatDistribution(parameter.low, parameter.high, log=parameter.log, step=parameter.step)
 
 
-def suggest(trial: Trial, parameters: Sequence[Parameter]) -> Values:
+def suggest(trial: Trial, parameters: Sequence[Parameter]) -> ParameterValues:
     """Return the trial's values, suggesting missing ones: of each parameter that applies given the values before it."""
-    values: Values = {}
+    values: ParameterValues = {}
     with warnings.catch_warnings(action="ignore"):  # a value that was enqueued by hand may be out of range: it is then illegal
         for parameter in parameters:
             if parameter.applies(values):
@@ -44,7 +44,7 @@ def _value(trial: Trial, name: str, asked: BaseDistribution) -> Value:
     raise TypeError(f"{name}: {asked} is not a parameter's distribution")
 
 
-def values_of(params: Mapping[str, Value], parameters: Sequence[Parameter]) -> Values:
+def values_of(params: Mapping[str, Value], parameters: Sequence[Parameter]) -> ParameterValues:
     """Convert a finished trial's parameters to the space's values."""
     by_name = {parameter.name: parameter for parameter in parameters}
     return {name: by_name[name].exact(value) for name, value in params.items() if name in by_name}

@@ -9,8 +9,8 @@ from optuna.trial import FrozenTrial
 from workers.spec.job import EvaluateSpec, Job
 
 IDENTITY, KIND, REASON, MODEL_KEY, JOB_KEYS = "identity", "kind", "reason", "model_key", "job_keys"
-TWIN, RETRY_OF = "duplicate_of", "retry_of"
-"""User attributes of a trial: see `Ledger`."""
+DUPLICATE_OF, RETRY_OF = "duplicate_of", "retry_of"
+"""User attributes of a trial: see `TrialIndex`."""
 PARENT, FAILED, FAILED_PARENT = "parent", "failed", "failed_parent"
 _TO_RETRY = (FAILED, FAILED_PARENT)
 WARM_START = "warm_start"
@@ -27,7 +27,7 @@ def evaluated(jobs: Sequence[Job]) -> list[str]:
     return [job.parents["model"] for job in jobs if isinstance(job.spec, EvaluateSpec)]
 
 
-class Ledger:
+class TrialIndex:
     """Index of the distinct configurations of a study, by `identity`.
 
     A trial's user attribute `kind` is absent for an ordinary trial. It is `duplicate` where an earlier one has the same jobs
@@ -68,7 +68,7 @@ class Ledger:
         """Return whether a trial of this configuration was begun and is not to be retried."""
         return identity in self._by_identity
 
-    def twin(self, identity: str) -> int | None:
+    def number_of(self, identity: str) -> int | None:
         """Return the number of the trial of this configuration; None where there is none."""
         return self._by_identity.get(identity)
 

@@ -7,8 +7,8 @@ from typing import Protocol
 
 from optuna import Trial
 
-from orchestrator.planning.expand import distinct, jobs_of
-from orchestrator.search.objectives import Evidence, Reading
+from orchestrator.planning.expand import deduplicate, grid_jobs
+from orchestrator.search.objectives import Reading, TrialEvidence
 from orchestrator.search.precision import further_repeats
 from orchestrator.store import Store
 from orchestrator.store.reading.sweep_outcomes import job_outcomes
@@ -41,13 +41,13 @@ class Pruned:
     reason: str
 
 
-Verdict = Complete | Failed | Pruned
+TrialOutcome = Complete | Failed | Pruned
 
 
-class Course(Protocol):
+class TrialPlan(Protocol):
     """Stages of one trial's jobs. Recovery after a kill starts it again, so its steps must depend on the results alone."""
 
-    def advance(self) -> Sequence[Job] | Verdict | None:
+    def advance(self) -> Sequence[Job] | TrialOutcome | None:
         """Return the next stage's jobs, parents first, or the trial's outcome; None: call again later. Called first when the trial
         begins, and whenever every job of the previous stage is done.
 
@@ -56,11 +56,11 @@ class Course(Protocol):
         """
 
 
-Courses = Callable[[Trial, Grid], Course]
+TrialPlans = Callable[[Trial, Grid], TrialPlan]
 """Factory of a trial's course, from the trial, whose identity is set, and the grid of its values."""
 
 
-class WholeCourse:
+class FullTrialPlan:
     """Course with all of the space's jobs in one stage, then repeats where an objective is not precise enough."""
 
     def __init__(self, space: Space, grid: Grid, store: Store, *, repeats: bool = True) -> None:
@@ -68,19 +68,19 @@ class WholeCourse:
         self._space, self._grid, self._store, self._with_repeats = space, grid, store, repeats
         self._jobs: list[Job] = []
 
-    def advance(self) -> Sequence[Job] | Verdict | None:
+    def advance(self) -> Sequence[Job] | TrialOutcome | None:
         if not self._jobs:
-            self._jobs = distinct(jobs_of(self._grid))
+            self._jobs = deduplicate(grid_jobs(self._grid))
             return self._jobs
         return self.conclude()
 
-    def conclude(self) -> Sequence[Job] | Verdict | None:
+    def conclude(self) -> Sequence[Job] | TrialOutcome | None:
         """Return the next jobs or the outcome, given that all jobs so far are done; None while results are missing."""
-        self._jobs = self._jobs or distinct(jobs_of(self._grid))
+        self._jobs = self._jobs or deduplicate(grid_jobs(self._grid))
         outcomes = job_outcomes(self._store, [job.key for job in self._jobs])
         if any(job.key not in outcomes for job in self._jobs if job.stage in _READ):
             return None  # a result that is not in the database yet
-        evidence = Evidence(self._space, self._grid, self._jobs, outcomes)
+        evidence = TrialEvidence(self._space, self._grid, self._jobs, outcomes)
         try:
             readings = read_objectives(self._space, evidence)
         except ValueError as error:
@@ -88,16 +88,16 @@ class WholeCourse:
         if more := self._repeats(evidence, readings):
             self._jobs += more
             return more
-        return concluded(self._space, evidence, readings)
+        return conclude_trial(self._space, evidence, readings)
 
-    def _repeats(self, evidence: Evidence, readings: Sequence[Reading]) -> list[Job]:
+    def _repeats(self, evidence: TrialEvidence, readings: Sequence[Reading]) -> list[Job]:
         section = self._space.search
         if section is None or section.precision is None or not self._with_repeats:
             return []
         return further_repeats(section.precision, evidence, readings)
 
 
-def read_objectives(space: Space, evidence: Evidence) -> list[Reading]:
+def read_objectives(space: Space, evidence: TrialEvidence) -> list[Reading]:
     """Return the readings of a space's objectives, in its order.
 
     Raises:
@@ -106,7 +106,7 @@ def read_objectives(space: Space, evidence: Evidence) -> list[Reading]:
     return [evidence.read(objective) for objective in space.search.objectives] if space.search else []
 
 
-def concluded(space: Space, evidence: Evidence, readings: Sequence[Reading]) -> Verdict:
+def conclude_trial(space: Space, evidence: TrialEvidence, readings: Sequence[Reading]) -> TrialOutcome:
     """Return a trial's outcome from its readings and its constraints; it has failed if a value is not finite."""
     section = space.search
     assert section is not None  # noqa: S101 (a space that is searched has it)

@@ -9,28 +9,28 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from orchestrator.search.optuna_storage import trial_id
-from orchestrator.search.trial_index import JOB_KEYS, KIND, MODEL_KEY, REASON, TWIN
-from orchestrator.search.trial_plan import Complete, Course, Failed, Pruned, Verdict
+from orchestrator.search.trial_index import DUPLICATE_OF, JOB_KEYS, KIND, MODEL_KEY, REASON
+from orchestrator.search.trial_plan import Complete, Failed, Pruned, TrialOutcome, TrialPlan
 from workers.spec.job import Job
 
 
 @dataclass
 class LiveTrial:
     """Trial under way. `jobs` are those of its stages so far, `pending` the keys of those it waits for, `stage` the jobs that are still to
-    be handed out, `twins` later trials of the same configuration, which get the same outcome; `counts`: it counts towards `n_trials`."""
+    be handed out, `duplicates` later trials of the same configuration, which get the same outcome; `counts` towards `n_trials`."""
 
     trial: Trial
     identity: str
-    course: Course
+    plan: TrialPlan
     pending: set[str] = field(default_factory=set)
     jobs: Sequence[Job] = ()
     stage: Sequence[Job] = ()
-    verdict: Verdict | None = None
-    twins: list[Trial] = field(default_factory=list)
+    verdict: TrialOutcome | None = None
+    duplicates: list[Trial] = field(default_factory=list)
     counts: bool = True
 
 
-def tell(study: Study, trial: Trial, verdict: Verdict, **attributes: object) -> None:
+def tell(study: Study, trial: Trial, verdict: TrialOutcome, **attributes: object) -> None:
     """Tell the study the trial's outcome, with these user attributes. A trial that was told already is left unchanged."""
     try:
         for name, value in attributes.items():
@@ -59,12 +59,12 @@ def _complete(trial: Trial, verdict: Complete) -> None:
     storage.set_trial_state_values(key, TrialState.COMPLETE, list(verdict.values))
 
 
-def tell_like(study: Study, trial: Trial, twin: FrozenTrial) -> None:
+def tell_duplicate(study: Study, trial: Trial, original: FrozenTrial) -> None:
     """Tell the study that a trial has the outcome of its finished twin."""
-    shared = {name: twin.user_attrs[name] for name in (MODEL_KEY, JOB_KEYS) if name in twin.user_attrs}
-    attributes = {KIND: "duplicate", TWIN: twin.number, **shared}
-    if twin.state == TrialState.COMPLETE:
-        tell(study, trial, Complete(tuple(twin.values), twin.constraints), **attributes)
+    shared = {name: original.user_attrs[name] for name in (MODEL_KEY, JOB_KEYS) if name in original.user_attrs}
+    attributes = {KIND: "duplicate", DUPLICATE_OF: original.number, **shared}
+    if original.state == TrialState.COMPLETE:
+        tell(study, trial, Complete(tuple(original.values), original.constraints), **attributes)
         return
-    reason = f"as trial {twin.number}: {twin.user_attrs.get(REASON, 'no reason given')}"
-    tell(study, trial, Pruned(reason) if twin.state == TrialState.PRUNED else Failed(reason), **attributes)
+    reason = f"as trial {original.number}: {original.user_attrs.get(REASON, 'no reason given')}"
+    tell(study, trial, Pruned(reason) if original.state == TrialState.PRUNED else Failed(reason), **attributes)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState, create_trial
 
-from orchestrator.planning.expand import distinct, jobs_of
+from orchestrator.planning.expand import deduplicate, grid_jobs
 from orchestrator.search.suggest import distribution, values_of
 from orchestrator.search.trial_index import IDENTITY, JOB_KEYS, KIND, MODEL_KEY, WARM_START, evaluated, identity_of
-from orchestrator.search.trial_plan import Complete, WholeCourse
+from orchestrator.search.trial_plan import Complete, FullTrialPlan
 from orchestrator.store.reading.trained_models import TrainedSpec, trained_specs
 from orchestrator.store.writing import record as write
 from search_spaces import Grid, Parameter, Space, Value
@@ -36,7 +36,7 @@ def _under_way(search: "Search") -> set[str]:
     found = set()
     for trial in search.study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING)):
         try:
-            found.add(identity_of(distinct(jobs_of(search.space.at(values_of(trial.params, search.space.parameters))))))
+            found.add(identity_of(deduplicate(grid_jobs(search.space.at(values_of(trial.params, search.space.parameters))))))
         except ValueError:  # killed before it had all of its values
             continue
     return found
@@ -45,11 +45,11 @@ def _under_way(search: "Search") -> set[str]:
 def _add(search: "Search", values: dict[str, Value], *, but: set[str]) -> None:
     try:
         grid = search.space.at(values)
-        jobs = distinct(jobs_of(grid))
+        jobs = deduplicate(grid_jobs(grid))
     except ValueError:
         return  # values of a model that the space does not have
     identity = identity_of(jobs)
-    if identity in but or search.ledger.knows(identity) or any(job.key not in search.recorded for job in jobs):
+    if identity in but or search.trial_index.knows(identity) or any(job.key not in search.recorded for job in jobs):
         return
     verdict = _come_to(search, grid)
     if verdict is None:
@@ -66,13 +66,13 @@ def _add(search: "Search", values: dict[str, Value], *, but: set[str]) -> None:
             constraints=dict(verdict.violations) or None,
         )
     search.study.add_trial(trial)
-    search.ledger.begin(identity, len(search.study.get_trials(deepcopy=False)) - 1, kind=WARM_START)
-    search.outlook.found(verdict)
+    search.trial_index.begin(identity, len(search.study.get_trials(deepcopy=False)) - 1, kind=WARM_START)
+    search.progress.found(verdict)
 
 
 def _come_to(search: "Search", grid: Grid) -> Complete | None:
     """Return the values of a configuration from the space's own jobs; a too wide interval gets no further repeats."""
-    verdict = WholeCourse(search.space, grid, search.store, repeats=False).conclude()
+    verdict = FullTrialPlan(search.space, grid, search.store, repeats=False).conclude()
     return verdict if isinstance(verdict, Complete) else None
 
 

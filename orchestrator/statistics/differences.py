@@ -4,12 +4,12 @@ from math import sqrt
 
 from scipy.special import stdtrit
 
-from orchestrator.statistics.intervals import Correct, Interval, Shares, cluster_shares, variance_of_mean
+from orchestrator.statistics.intervals import ConfidenceInterval, Correct, Shares, cluster_shares, variance_of_mean
 
 _NORMAL = 1.959963984540054  # the standard normal's 97.5 % quantile
 
 
-def paired_difference(before: Correct, after: Correct) -> Interval:
+def paired_difference(before: Correct, after: Correct) -> ConfidenceInterval:
     """Return the accuracy `after` minus that `before` over the same examples, with its 95 % confidence interval, in [-1, 1]:
     `(difference, low, high)` with `low <= difference <= high`.
 

@@ -13,10 +13,10 @@ _DIMENSIONS = 3
 Shares = NDArray[np.float64]
 Correct = NDArray[np.bool_] | Shares
 """Flags of right evaluations, or their probabilities."""
-Interval = tuple[float, float, float]
+ConfidenceInterval = tuple[float, float, float]
 
 
-def accuracy_interval(correct: Correct) -> Interval:
+def accuracy_interval(correct: Correct) -> ConfidenceInterval:
     """Return mean and 95 % confidence interval of an accuracy, all in [0, 1]: `(mean, low, high)` with `low <= mean <= high`.
 
     An example is right in one repeat because it is an easy one, or because the repeat drew a good sketch: neither the flags of
@@ -43,7 +43,7 @@ def accuracy_interval(correct: Correct) -> Interval:
     return _interval(cluster_shares(correct), flags=correct.size)
 
 
-def interval_over_seeds(by_seed: Sequence[Correct]) -> Interval:
+def interval_over_seeds(by_seed: Sequence[Correct]) -> ConfidenceInterval:
     """Return mean and 95 % confidence interval of the accuracy of a model trained from any seed, as `accuracy_interval` has them.
 
     Trained models are the clusters, each with the mean over its repeats and draws: what those contribute to the variance of the
@@ -83,7 +83,7 @@ def seed_shares(by_seed: Sequence[Correct]) -> Shares:
     return np.stack([cluster_shares(correct).mean(axis=0) for correct in by_seed])
 
 
-def _interval(shares: Shares, *, flags: int) -> Interval:
+def _interval(shares: Shares, *, flags: int) -> ConfidenceInterval:
     """Return the interval for shares (clusters, examples) that are means of so many `flags` in all."""
     clusters, examples = shares.shape
     mean = float(shares.mean())

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 Flags = NDArray[np.bool_]
 Scores = NDArray[np.float64]
-Counts = NDArray[np.float32]
+CorrectCounts = NDArray[np.float32]
 _EQUAL = 1e-6
 """Attacks whose expected scores differ by less seem equally harmful."""
 
@@ -50,7 +50,7 @@ def worst_case(attacks: Sequence[Flags], *, randomised: bool) -> Scores | None:
     return _cross_fitted(np.stack([right for right, _ in split]), np.stack([counts for _, counts in split]))[:, None]
 
 
-def _by_fold(flags: Flags, folds: int, *, by_repeat: bool) -> tuple[Counts, Counts]:
+def _by_fold(flags: Flags, folds: int, *, by_repeat: bool) -> tuple[CorrectCounts, CorrectCounts]:
     """Return for each fold the number of times that each example was right, (folds, examples), and of how many, (folds,)."""
     units = flags if by_repeat else flags.reshape(-1, 1, flags.shape[2])
     right = np.stack([units[fold::folds].sum(axis=(0, 1), dtype=np.int32) for fold in range(folds)])
@@ -58,7 +58,7 @@ def _by_fold(flags: Flags, folds: int, *, by_repeat: bool) -> tuple[Counts, Coun
     return right.astype(np.float32), np.array(counts, dtype=np.float32)
 
 
-def _cross_fitted(right: Counts, counts: Counts) -> Scores:
+def _cross_fitted(right: CorrectCounts, counts: CorrectCounts) -> Scores:
     """Return the score of each fold under the attack that the other folds choose, (folds, examples), from (attacks, folds, examples) and
     (attacks, folds); or, where that is lower, under the attack that is the strongest of all."""
     totals, evaluations = right.sum(axis=1), counts.sum(axis=1, keepdims=True) - counts
@@ -75,7 +75,7 @@ def _cross_fitted(right: Counts, counts: Counts) -> Scores:
     return strongest if strongest.mean() < scores.mean() else scores
 
 
-def _trust(totals: Counts, total: Counts, evaluations: Counts) -> Counts:
+def _trust(totals: CorrectCounts, total: CorrectCounts, evaluations: CorrectCounts) -> CorrectCounts:
     """Return the share, in [0, 1], of an example's mean over so many `evaluations`, (attacks, folds), that is its own, and not noise.
 
     The variance of a mean is the examples' own and the p(1 - p) / evaluations that single evaluations add.
@@ -89,5 +89,5 @@ def _trust(totals: Counts, total: Counts, evaluations: Counts) -> Counts:
     single = (means * (1 - means)).mean(axis=1) * total / (total - 1)
     own = np.maximum(means.var(axis=1) - single / total, 0)[:, None]
     with np.errstate(invalid="ignore"):
-        trust: Counts = np.nan_to_num(own / (own + single[:, None] / evaluations))
+        trust: CorrectCounts = np.nan_to_num(own / (own + single[:, None] / evaluations))
     return trust

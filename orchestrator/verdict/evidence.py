@@ -12,12 +12,12 @@ from workers.spec.attack import KINDS
 from workers.spec.fields import AttackName
 
 Flags = NDArray[np.bool_]
-GAP = 1e-9
+EPSILON_TOLERANCE = 1e-9
 """Two epsilons that differ by less are the same one, written in two ways."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tried:
+class AttackEvidence:
     """One attack on the model, over all its repeats and draws.
 
     Args:
@@ -93,7 +93,7 @@ class Gradients:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
+class ModelEvidence:
     """Everything that a verdict depends on.
 
     Args:
@@ -105,5 +105,5 @@ class Evidence:
 
     randomised: bool
     half_range: float
-    tried: tuple[Tried, ...]
+    attacks: tuple[AttackEvidence, ...]
     gradients: tuple[Gradients, ...]

@@ -14,7 +14,7 @@ from rich.console import Console
 from sqlalchemy import select, update
 
 from orchestrator.driver import lease_wait as leasing
-from orchestrator.driver.lease_wait import free_to_drive, this_driver
+from orchestrator.driver.lease_wait import this_driver, wait_for_lease
 from orchestrator.report import render_status
 from orchestrator.store import Store, end_driving, heartbeat, launch_sweep, record_failure, record_result, start_attempt, sweep_status
 from orchestrator.store.leases.leases import Driver, Lease, LeaseLost, LeaseTaken, holder_of
@@ -104,14 +104,14 @@ def test_a_second_driver_is_told_who_holds_the_sweep_since_when_and_its_last_sig
         r"\(last heartbeat \d+ s ago\); wait"
     )
     with pytest.raises(UserError, match=told):
-        free_to_drive(store, "small", console)
+        wait_for_lease(store, "small", console)
 
 
 def test_a_silent_driver_is_waited_for_and_its_sweep_is_free_if_it_stays_silent(store: Store, console: Console) -> None:
     take(store)
     start = time.monotonic()
     silence(store, "small", seconds=60)
-    seen = free_to_drive(store, "small", console)
+    seen = wait_for_lease(store, "small", console)
     passed = time.monotonic() - start
     assert seen is not None
     said = re.search(r"process 42 on elsewhere never released it and is silent for (\d+) s", console.export_text())
@@ -130,7 +130,7 @@ def test_a_driver_whose_clock_is_wrong_shows_a_sign_of_life_and_keeps_its_sweep(
     silence(store, "small", seconds=seconds)
     monkeypatch.setattr(leasing, "sleep", lambda _: silence(store, "small", seconds=-5))
     with pytest.raises(UserError, match="process 42 on elsewhere has been running it"):
-        free_to_drive(store, "small", console)
+        wait_for_lease(store, "small", console)
 
 
 def test_a_driver_that_was_killed_on_this_machine_is_followed_at_once(store: Store, console: Console) -> None:
@@ -141,11 +141,11 @@ def test_a_driver_that_was_killed_on_this_machine_is_followed_at_once(store: Sto
 
         take(store, Driver(host="here", pid=process.pid, process=f"{machine}:{process.pid}:{processes._start(process.pid)}"))
         with pytest.raises(UserError, match="has been running it"):
-            free_to_drive(store, "small", console)
+            wait_for_lease(store, "small", console)
         process.kill()
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # dead, and its parent has not asked yet
         assert not sweep_status(store, "small")[0].driver_alive
-        seen = free_to_drive(store, "small", console)
+        seen = wait_for_lease(store, "small", console)
     launch_sweep(store, name="small", space_text="", jobs=JOBS, driver=this_driver(), seen=seen)
     assert console.export_text() == ""
 
@@ -165,7 +165,7 @@ def test_status_says_who_drives_and_who_died(store: Store) -> None:
 def test_another_process_with_the_dead_drivers_number_does_not_keep_the_sweep(store: Store, console: Console) -> None:
     machine, pid, start = (this_driver().process or "").rsplit(":", 2)
     take(store, Driver(host="here", pid=os.getpid(), process=f"{machine}:{pid}:{int(start) - 1}"))
-    assert free_to_drive(store, "small", console) is not None
+    assert wait_for_lease(store, "small", console) is not None
 
 
 def write_all(store: Store, lease: Lease) -> Iterator[tuple[str, Callable[[], object]]]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.planning.expand import expand
+from orchestrator.planning.expand import expand_space
 from search_spaces import Constraint, Objective, Parameter, Rung, Space, SpaceError, load_space, parse_space
 
 FILE = """\
@@ -48,7 +48,7 @@ def problems(text, *overrides):
 
 
 def keys(grid):
-    return [job.key for job in expand(Space.model_construct(grids=(grid,)))]
+    return [job.key for job in expand_space(Space.model_construct(grids=(grid,)))]
 
 
 def test_every_range_is_a_parameter_and_what_others_hang_on_comes_first():
@@ -64,7 +64,7 @@ def test_every_range_is_a_parameter_and_what_others_hang_on_comes_first():
 
 def test_a_search_has_no_grids_beforehand_and_knows_how_it_is_done():
     found = space()
-    assert (found.grids, expand(found)) == ((), [])
+    assert (found.grids, expand_space(found)) == ((), [])
     assert found.search.objectives == (
         Objective(metric="clean_accuracy", goal="maximize"),
         Objective(metric="robust_accuracy", attack="pgd", epsilon="8/255"),

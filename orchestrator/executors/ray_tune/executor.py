@@ -25,9 +25,9 @@ from ray.tune.experiment import Trial  # noqa: E402
 from ray.tune.progress_reporter import TrialProgressCallback  # noqa: E402
 from ray.tune.search import Searcher  # noqa: E402
 
-from orchestrator.driver.sweep_run import RunningSweep  # noqa: E402
+from orchestrator.driver.sweep_run import SweepRun  # noqa: E402
 from orchestrator.executors.base import Folders, Resources  # noqa: E402
-from orchestrator.executors.memory_retry import Relief  # noqa: E402
+from orchestrator.executors.memory_retry import OutOfMemoryRetry  # noqa: E402
 from orchestrator.executors.ray_tune.capacity import Amounts, slots, smallest_gpu, wait_for_room  # noqa: E402
 from orchestrator.executors.ray_tune.cluster import join_cluster  # noqa: E402
 from orchestrator.executors.ray_tune.gpu_allocator import GpuAllocator  # noqa: E402
@@ -72,7 +72,7 @@ class RayExecutor:
         self._wait_minutes, self._say, self._work = wait_minutes, say, work
         self._footprints = footprints
 
-    def execute(self, sweep: RunningSweep) -> None:
+    def execute(self, sweep: SweepRun) -> None:
         """Run until the job queue is drained.
 
         Raises:
@@ -164,11 +164,11 @@ class _StartCallback(TrialProgressCallback):
 class JobSearcher(Searcher):
     """Search algorithm that hands out the next ready job whenever Tune has room, and reports its outcome to the sweep."""
 
-    def __init__(self, sweep: RunningSweep, folders: Folders, resources: Resources, *, allocator: GpuAllocator) -> None:
+    def __init__(self, sweep: SweepRun, folders: Folders, resources: Resources, *, allocator: GpuAllocator) -> None:
         super().__init__()
         self._sweep, self._folders, self._resources, self._allocator = sweep, folders, resources, allocator
         self._jobs: dict[str, Job] = {}
-        self._relief = Relief()
+        self._memory_retry = OutOfMemoryRetry()
         self._errors: dict[str, dict[str, Any]] = {}
         self._superseded: dict[str, str] = {}
 
@@ -187,8 +187,8 @@ class JobSearcher(Searcher):
         return config
 
     def _config(self, job: Job) -> dict[str, Any]:
-        terms = self._relief.terms(job)
-        share = self._allocator.share(job, self._sweep.model_of(job), terms)
+        limits = self._memory_retry.limits(job)
+        share = self._allocator.share(job, self._sweep.model_of(job), limits)
         return {
             "job": JOB.dump_json(job).decode(),
             "artifacts": self._folders.artifacts,
@@ -196,7 +196,7 @@ class JobSearcher(Searcher):
             "device": self._allocator.device(share),
             "threads": self._resources.cpus_per_job,
             "gpus": share,
-            "examples_per_pass": terms.examples_per_pass,
+            "examples_per_pass": limits.examples_per_pass,
         }
 
     def begin(self, trial_id: str) -> None:
@@ -232,7 +232,9 @@ class JobSearcher(Searcher):
     def _fail(self, job: Job, said: dict[str, Any]) -> None:
         """Record a failed attempt that reported its error."""
         if said["short_of_memory"]:
-            self._sweep.short_of_memory(job, error=said["error"], traceback=said["traceback"], relief=self._relief.grant(job))
+            self._sweep.short_of_memory(
+                job, error=said["error"], traceback=said["traceback"], next_limits=self._memory_retry.next_limits(job)
+            )
         else:
             self._sweep.fail(job, error=said["error"], traceback=said["traceback"], damaged=said["damaged"])
 

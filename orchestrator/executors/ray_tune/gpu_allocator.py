@@ -4,7 +4,7 @@ from collections import Counter
 from itertools import takewhile
 
 from orchestrator.executors.base import Resources
-from orchestrator.executors.memory_retry import Terms
+from orchestrator.executors.memory_retry import RetryLimits
 from orchestrator.executors.ray_tune.gpu_packing import GpuPacking
 from workers.spec.job import Job, TrainSpec
 
@@ -28,7 +28,7 @@ class GpuAllocator:
         self._under_way: dict[str, float] = {}
         self._queue = FairQueue()
 
-    def share(self, job: Job, model: TrainSpec | None, terms: Terms) -> float:
+    def share(self, job: Job, model: TrainSpec | None, terms: RetryLimits) -> float:
         """Return the job's share of a GPU; one that ran out of memory gets a whole GPU."""
         share = self._resources.asked(job.stage)
         if share is None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.table import Table
 
-from orchestrator.paths import Places
+from orchestrator.paths import Paths
 from orchestrator.report.study.candidates import Candidate, Field, Figure, front, is_accuracy, of_grid, of_study
 from orchestrator.report.study.read_study import read_study
 from orchestrator.store import open_store, result_rows
@@ -22,7 +22,7 @@ Printed = tuple[list[str], list[list[Any]]]
 class BestOptions:
     """Options of `best`: `epsilon` of a grid's worst case, and `any_verdict` to admit models whose verdict is unsound."""
 
-    places: Places
+    paths: Paths
     sweep: str
     epsilon: str | None = None
     any_verdict: bool = False
@@ -45,7 +45,7 @@ def best_of(options: BestOptions, form: Format) -> tuple[str | Table, list[str]]
 
 def read_field(options: BestOptions) -> tuple[Field, bool]:
     """Return the candidates of a sweep, and whether it is a search."""
-    with open_store(options.places.store_url, upgrade=False) as store:
+    with open_store(options.paths.store_url, upgrade=False) as store:
         worst = result_rows(store, options.sweep, per_repeat=False, worst=True)
         study = read_study(store, options.sweep)
         if study is None:

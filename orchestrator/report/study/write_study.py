@@ -8,8 +8,8 @@ from pathlib import Path
 
 from orchestrator.atomic_write import write_atomically
 from orchestrator.escaping import html
-from orchestrator.paths import Places
-from orchestrator.report.requirements import check_needs
+from orchestrator.paths import Paths
+from orchestrator.report.requirements import check_requirements
 from orchestrator.report.study.best import admitted
 from orchestrator.report.study.candidates import Candidate, front, of_study
 from orchestrator.report.study.read_study import StudyRecord, read_study
@@ -25,7 +25,7 @@ _TOLD_BY_KIND = ("warm_start", "parent", "duplicate", "illegal", "failed")
 class StudyOptions:
     """Options of `study`: `output` is the page's file (None: `SWEEP-study.html` here), `figures` a folder for all figures as images."""
 
-    places: Places
+    paths: Paths
     sweep: str
     output: Path | None = None
     figures: Path | None = None
@@ -39,12 +39,12 @@ def study_page(options: StudyOptions) -> tuple[list[Path], str]:
     Raises:
         UserError: no such sweep or store, the sweep is no search, a package or a browser is missing, or a file cannot be written.
     """
-    check_needs("study", images=options.figures is not None)
+    check_requirements("study", images=options.figures is not None)
     from orchestrator.report.study.study_page import sections_of, trials_html
     from orchestrator.report.sweep_page.images import write_images
     from orchestrator.report.sweep_page.page import page_html, section_html
 
-    with open_store(options.places.store_url, upgrade=False) as store:
+    with open_store(options.paths.store_url, upgrade=False) as store:
         rows, worst = (result_rows(store, options.sweep, per_repeat=False, worst=worst) for worst in (False, True))
         study = read_study(store, options.sweep, importances=True)
     if study is None:

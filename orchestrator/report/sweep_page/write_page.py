@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from orchestrator.atomic_write import write_atomically
-from orchestrator.paths import Places
-from orchestrator.report.requirements import check_needs
+from orchestrator.paths import Paths
+from orchestrator.report.requirements import check_requirements
 from orchestrator.report.sweep_page.naming import slug
 from orchestrator.store import open_store
 
@@ -20,7 +20,7 @@ ImageForm = Literal["png", "svg"]
 class ReportOptions:
     """Options of `report`: `output` is the page's file (None: `SWEEP-report.html` here), `figures` a folder for all figures as images."""
 
-    places: Places
+    paths: Paths
     sweep: str
     output: Path | None = None
     figures: Path | None = None
@@ -33,7 +33,7 @@ def report_sweep(options: ReportOptions) -> list[Path]:
     Raises:
         UserError: no such sweep or store, plotly or a browser is missing, or a file cannot be written.
     """
-    check_needs("report", images=options.figures is not None)
+    check_requirements("report", images=options.figures is not None)
     from orchestrator.report.sweep_page.images import write_images
     from orchestrator.report.sweep_page.page import render_page
     from orchestrator.report.sweep_page.page_evidence import gather
@@ -41,8 +41,8 @@ def report_sweep(options: ReportOptions) -> list[Path]:
 
     output = (options.output or Path(f"{slug(options.sweep)}-report.html")).expanduser()
     with _uncollected():
-        with open_store(options.places.store_url, upgrade=False) as store:
-            evidence = gather(store, options.places.artifacts, options.sweep)
+        with open_store(options.paths.store_url, upgrade=False) as store:
+            evidence = gather(store, options.paths.artifacts, options.sweep)
         found = sections(evidence)
         write_atomically(output, render_page(evidence, found).encode())
     if options.figures is None:

@@ -53,7 +53,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Pruned:
+class PruneResult:
     """Number of rows or folders of a kind that are to be removed, or were, and about how many bytes they take."""
 
     kind: str
@@ -61,7 +61,7 @@ class Pruned:
     size: int
 
 
-def prune(store: Store, artifacts: Artifacts, wanted: Wanted, *, kept: frozenset[str] = frozenset(), really: bool) -> list[Pruned]:
+def prune(store: Store, artifacts: Artifacts, wanted: Wanted, *, kept: frozenset[str] = frozenset(), really: bool) -> list[PruneResult]:
     """List what would be removed or, `really`, remove it: the rows in one transaction, then the artifacts.
 
     Artifacts of the jobs `kept` (by another store, which shares the folder) stay.
@@ -83,9 +83,9 @@ def prune(store: Store, artifacts: Artifacts, wanted: Wanted, *, kept: frozenset
     gone = frozenset(going.jobs)
     folders = [key for key in artifacts.all_keys() if key not in stay and (key in gone or (wanted.orphans and key not in before))]
     if folders:
-        pruned.append(Pruned("artifacts", len(folders), sum(map(artifacts.size, folders))))
+        pruned.append(PruneResult("artifacts", len(folders), sum(map(artifacts.size, folders))))
     if spare := [key for key in spare if key not in kept and key not in folders]:
-        pruned.append(Pruned("checkpoints of rungs", len(spare), sum(map(artifacts.checkpoint_size, spare))))
+        pruned.append(PruneResult("checkpoints of rungs", len(spare), sum(map(artifacts.checkpoint_size, spare))))
     for key in folders if really else ():
         artifacts.discard(key)
     for key in spare if really else ():
@@ -184,10 +184,10 @@ def _unused(jobs: Select[str]) -> Select[str]:
     return select(EnvironmentRecord.id).where(~or_(*used))
 
 
-def _size(connection: Connection, column: Column[Any], keys: Keys) -> Pruned:
+def _size(connection: Connection, column: Column[Any], keys: Keys) -> PruneResult:
     table = column.table
     counts = [connection.execute(select(func.count(), _bytes(table)).where(column.in_(chunk))).one() for chunk in chunks(keys)]
-    return Pruned(table.name, sum(count for count, _ in counts), sum(int(size or 0) for _, size in counts))
+    return PruneResult(table.name, sum(count for count, _ in counts), sum(int(size or 0) for _, size in counts))
 
 
 def _bytes(table: Table) -> ColumnElement[Any]:

@@ -14,17 +14,17 @@ from workers.artifacts.artifacts import Artifacts
 from workers.spec.job import Earlier
 from workers.spec.keys import job_key
 
-Rungs = Mapping[str, Sequence[Earlier]]
+FinishedRungs = Mapping[str, Sequence[Earlier]]
 """Finished rungs of each trunk, by its key, the furthest first."""
 
 
-def finished_rungs(store: Store) -> Rungs:
+def finished_rungs(store: Store) -> FinishedRungs:
     """Return all rungs that the store has."""
     with store.reading() as connection:
         return _finished(connection)
 
 
-def _finished(connection: Connection) -> Rungs:
+def _finished(connection: Connection) -> FinishedRungs:
     stopped = select(JobRecord.key, JobRecord.spec, TrainedModelRecord.until)
     stopped = stopped.join(TrainedModelRecord, TrainedModelRecord.job_key == JobRecord.key)
     stopped = stopped.where(TrainedModelRecord.until.is_not(None), JobRecord.stage != "defend")

@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from orchestrator.statistics.differences import paired_difference
-from orchestrator.statistics.intervals import Correct, Interval
+from orchestrator.statistics.intervals import ConfidenceInterval, Correct
 from orchestrator.store.connection.lookup import sweep_id
 from orchestrator.store.connection.session import Store
 from orchestrator.store.reading.aggregate import Measurement, Setting
@@ -44,7 +44,7 @@ class Cell:
     after: Side | None
     examples: int
     same_jobs: bool = False
-    difference: Interval | None = None
+    difference: ConfidenceInterval | None = None
 
     @property
     def side(self) -> Side:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.store.reading.study_trials import StudyCounts
-from orchestrator.verdict import Check, Verdict
+from orchestrator.verdict import Verdict, VerdictCheck
 from workers.spec.fields import AdversarialTraining, DefenceName, Stage
 
 
@@ -104,7 +104,7 @@ class ModelVerdict:
     model_key: str
     description: str
     verdict: Verdict
-    checks: tuple[Check, ...]
+    checks: tuple[VerdictCheck, ...]
     judged_at: datetime
 
 

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from orchestrator.driver.recorder import Recorder
-from orchestrator.driver.sweep_run import RunningSweep
+from orchestrator.driver.sweep_run import SweepRun
 from orchestrator.executors.base import Folders, Resources
-from orchestrator.executors.memory_retry import Terms
+from orchestrator.executors.memory_retry import RetryLimits
 from orchestrator.executors.ray_tune.executor import JobSearcher
 from orchestrator.executors.ray_tune.gpu_allocator import FairQueue, GpuAllocator
 from orchestrator.executors.ray_tune.gpu_packing import GpuPacking
-from orchestrator.scheduling.job_queue import Board
+from orchestrator.scheduling.job_queue import JobQueue
 from orchestrator.store import failures, open_store
 from orchestrator.store.reading.timings import recent_footprints
 from tests.builders import attack_job, attack_settings, evaluate_job, pretrain_job, result_of
@@ -87,13 +87,13 @@ def shared(resources: Resources | None = None, *, gpus: float = 1, peak: float =
 
 def test_shares_that_the_user_asks_for_are_the_shares() -> None:
     allocator = shared(Resources(gpus_per_train=2, gpus_per_attack=0.5))
-    assert (allocator.share(FULL, MODEL, Terms()), allocator.share(EVALUATE, MODEL, Terms())) == (2, 0.5)
-    assert (allocator.share(FULL, MODEL, Terms(whole=True)), allocator.share(EVALUATE, MODEL, Terms(whole=True))) == (2, 1)
+    assert (allocator.share(FULL, MODEL, RetryLimits()), allocator.share(EVALUATE, MODEL, RetryLimits())) == (2, 0.5)
+    assert (allocator.share(FULL, MODEL, RetryLimits(whole=True)), allocator.share(EVALUATE, MODEL, RetryLimits(whole=True))) == (2, 1)
 
 
 def test_without_gpus_nobody_gets_a_share() -> None:
-    assert shared(gpus=0).share(EVALUATE, MODEL, Terms()) == 0
-    assert shared(gpus=0).share(EVALUATE, MODEL, Terms(whole=True)) == 0
+    assert shared(gpus=0).share(EVALUATE, MODEL, RetryLimits()) == 0
+    assert shared(gpus=0).share(EVALUATE, MODEL, RetryLimits(whole=True)) == 0
 
 
 def test_as_many_jobs_ask_as_run_at_once_by_their_sizes() -> None:
@@ -163,7 +163,7 @@ def searcher(tmp_path: Path) -> Iterator[JobSearcher]:
     with open_store(f"sqlite:///{tmp_path / 'results.db'}", upgrade=True) as store:
         record_sweep(store, name="small", space_text="", jobs=(FULL, *jobs))
         recorder = Recorder(store, sweep="small", artifacts=Artifacts(tmp_path / "artifacts"))
-        sweep = RunningSweep(Board(jobs, max_failures=0), recorder, jobs, known=(FULL, *jobs))
+        sweep = SweepRun(JobQueue(jobs, max_failures=0), recorder, jobs, known=(FULL, *jobs))
         allocator = GpuAllocator(Resources(), GpuPacking(gpu_memory=80 * GIB), gpus=1, slots=1, most=8)
         yield JobSearcher(sweep, Folders(str(tmp_path / "artifacts"), None), Resources(), allocator=allocator)
 

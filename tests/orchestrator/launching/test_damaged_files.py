@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from orchestrator.launching.launch import LaunchOptions, launch
-from orchestrator.paths import Places
+from orchestrator.paths import Paths
 from orchestrator.store import ResultRow, open_store, result_rows
 from orchestrator.store.reading.job_details import job_details
 from tests.commands import write_space
@@ -36,8 +36,8 @@ def sweep(folder: Path, text: str, *, artifacts: str | None = None, data: str | 
     stages._load_network.cache_clear()
     stages._load_split.cache_clear()
     said = io.StringIO()
-    places = Places.resolve(home=folder / "sweeps", store=None, artifacts=artifacts, data=data)
-    options = LaunchOptions(space=str(write_space(folder, text)), places=places, executor="inline", max_failures=1)
+    paths = Paths.resolve(home=folder / "sweeps", store=None, artifacts=artifacts, data=data)
+    options = LaunchOptions(space=str(write_space(folder, text)), paths=paths, executor="inline", max_failures=1)
     return launch(options, Console(file=said, width=300)), said.getvalue()
 
 

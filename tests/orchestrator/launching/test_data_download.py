@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from orchestrator.launching.launch import LaunchOptions, launch
-from orchestrator.paths import Places
+from orchestrator.paths import Paths
 from tests.commands import robustsweep, write_space
 from tests.workers.data.published import CIFAR_ARCHIVE, SPEECH_ARCHIVE, Website, publish
 from workers.errors import DataError, UserError
@@ -37,7 +37,7 @@ def website(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Website
 
 def launched(folder: Path, text: str, *, data: str | None, download: bool = True) -> tuple[int, str]:
     """The exit code, and what was said."""
-    places = Places.resolve(home=folder / "sweeps", store=None, data=data)
+    places = Paths.resolve(home=folder / "sweeps", store=None, data=data)
     console = Console(record=True, width=200)
     options = LaunchOptions(str(write_space(folder, text)), places, executor="inline", download=download)
     return launch(options, console), console.export_text()

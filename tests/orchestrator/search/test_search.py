@@ -9,10 +9,10 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from orchestrator.driver.recorder import Recorder
-from orchestrator.driver.sweep_run import RunningSweep
-from orchestrator.planning.expand import expand
-from orchestrator.scheduling.job_queue import Board
-from orchestrator.search.open_search import opened_search
+from orchestrator.driver.sweep_run import SweepRun
+from orchestrator.planning.expand import expand_space
+from orchestrator.scheduling.job_queue import JobQueue
+from orchestrator.search.open_search import open_search
 from orchestrator.store import finished_keys, open_store, record_result, sweep_status
 from orchestrator.store.leases.leases import LeaseLost
 from orchestrator.store.writing.record import record_search
@@ -103,7 +103,7 @@ def test_a_trial_whose_job_fails_is_told_so_without_a_value_and_tried_again_by_t
     assert failed.values is None
     assert "attack job" in failed.user_attrs["reason"]
     assert [trial.state for trial in others] == [TrialState.COMPLETE] * 2
-    assert "1 failed" in search.words()
+    assert "1 failed" in search.summary()
     laboratory.fails = never
     laboratory.launch(space)
     *_, retried = trials(laboratory)
@@ -136,8 +136,8 @@ def test_a_driver_that_was_succeeded_asks_and_tells_nothing_more(laboratory: Lab
         record_search(store, name="small", space_text="", keys=[])
         lease = begin_driving(store, "small", "host", 1)
         recorder = Recorder(store, sweep="small", artifacts=laboratory.artifacts, lease=lease)
-        with opened_search(store, space, recorder=recorder, artifacts=laboratory.artifacts) as search:
-            sweep = RunningSweep(Board([], max_failures=0), recorder, (), source=search)
+        with open_search(store, space, recorder=recorder, artifacts=laboratory.artifacts) as search:
+            sweep = SweepRun(JobQueue([], max_failures=0), recorder, (), source=search)
             while not search.live or any(live.pending for live in search.live.values()):
                 job = sweep.take()
                 assert job is not None
@@ -195,7 +195,7 @@ def test_every_sampler_asks_and_tells(sampler: str, laboratory: Laboratory) -> N
 def test_one_objective_is_enough(laboratory: Laboratory) -> None:
     search = laboratory.launch(searched(space_text(n_trials=12, objectives=["clean_accuracy"])))
     best = max(trial.values[0] for trial in trials(laboratory))
-    assert f"best so far: clean_accuracy {best:.1%}" in search.words()
+    assert f"best so far: clean_accuracy {best:.1%}" in search.summary()
 
 
 def grid_of(points: list[float]) -> list[Job]:
@@ -206,7 +206,7 @@ training: {{epochs: 2, batch_size: 32}}
 evaluation: {{examples: 40, batch_size: 40, repeats: 2}}
 attacks: [{{attack: pgd, epsilon: 8/255, steps: 2}}]
 """
-    return expand(parse_space(text, label="grid", stem="grid"))
+    return expand_space(parse_space(text, label="grid", stem="grid"))
 
 
 def test_results_of_a_grid_enter_the_study_once_and_are_not_computed_again(laboratory: Laboratory) -> None:

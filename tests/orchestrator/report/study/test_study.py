@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.paths import Places
+from orchestrator.paths import Paths
 from orchestrator.report.study import StudyOptions, study_page
 from orchestrator.report.study.read_study import read_study
 from orchestrator.store import open_store
@@ -15,8 +15,8 @@ from workers.errors import UserError
 
 
 def write(url: str, output: Path, sweep: str = "search") -> str:
-    places = Places.resolve(home=Path("sweeps"), store=url)
-    (page,), said = study_page(StudyOptions(places=places, sweep=sweep, output=output))
+    paths = Paths.resolve(home=Path("sweeps"), store=url)
+    (page,), said = study_page(StudyOptions(paths=paths, sweep=sweep, output=output))
     assert page == output
     return said
 

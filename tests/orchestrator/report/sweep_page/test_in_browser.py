@@ -8,7 +8,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from orchestrator.paths import Places
+from orchestrator.paths import Paths
 from orchestrator.report.requirements import BROWSER_VARIABLE
 from orchestrator.report.sweep_page import ReportOptions, report_sweep
 from tests.browsers import complaints, opened, pixels, requests, skip_without_browser
@@ -23,7 +23,7 @@ FEWEST_COLOURS = 20
 @pytest.fixture
 def page(fill_store: FillStore, tmp_path: Path) -> Path:
     (found,) = report_sweep(
-        ReportOptions(places=Places.resolve(home=tmp_path, store=fill_store()), sweep="small", output=tmp_path / "report.html")
+        ReportOptions(paths=Paths.resolve(home=tmp_path, store=fill_store()), sweep="small", output=tmp_path / "report.html")
     )
     return found
 
@@ -69,7 +69,7 @@ def test_the_ground_follows_the_screen_while_the_page_is_open(page: Path) -> Non
 def test_names_with_markup_run_nothing_and_are_shown_as_they_are(fill_store: FillStore, tmp_path: Path) -> None:
     environment = Environment(host=HOSTILE, device=HOSTILE, threads=1, git_revision=None, versions={HOSTILE: HOSTILE})
     url = fill_store(sweep=HOSTILE, space=HOSTILE, environment=environment, error=HOSTILE)
-    (page,) = report_sweep(ReportOptions(places=Places.resolve(home=tmp_path, store=url), sweep=HOSTILE, output=tmp_path / "report.html"))
+    (page,) = report_sweep(ReportOptions(paths=Paths.resolve(home=tmp_path, store=url), sweep=HOSTILE, output=tmp_path / "report.html"))
     with opened(page) as browser:
         assert browser.evaluate("document.title") == f"{HOSTILE}: robustsweep report"
         assert browser.evaluate("document.querySelector('h1').textContent") == HOSTILE
@@ -81,7 +81,7 @@ def test_names_with_markup_run_nothing_and_are_shown_as_they_are(fill_store: Fil
 def test_figures_are_written_as_images(fill_store: FillStore, tmp_path: Path, form: str) -> None:
     skip_without_browser()
     options = ReportOptions(
-        places=Places.resolve(home=tmp_path, store=fill_store()),
+        paths=Paths.resolve(home=tmp_path, store=fill_store()),
         sweep="small",
         output=tmp_path / "r.html",
         figures=tmp_path / "figures",
@@ -104,7 +104,7 @@ def test_without_a_browser_images_fail_in_one_line_before_anything_is_written(
 ) -> None:
     monkeypatch.setenv(BROWSER_VARIABLE, "no-such-browser")
     options = ReportOptions(
-        places=Places.resolve(home=tmp_path, store=fill_store()), sweep="small", output=tmp_path / "r.html", figures=tmp_path / "figures"
+        paths=Paths.resolve(home=tmp_path, store=fill_store()), sweep="small", output=tmp_path / "r.html", figures=tmp_path / "figures"
     )
     with pytest.raises(UserError, match=f"images need Chromium or Chrome: {BROWSER_VARIABLE}=no-such-browser is no program"):
         report_sweep(options)
@@ -114,7 +114,7 @@ def test_without_a_browser_images_fail_in_one_line_before_anything_is_written(
 def test_without_kaleido_images_fail_in_one_line(monkeypatch: pytest.MonkeyPatch, fill_store: FillStore, tmp_path: Path) -> None:
     monkeypatch.setattr("orchestrator.report.requirements.find_spec", lambda name: None if name == "kaleido" else object())
     options = ReportOptions(
-        places=Places.resolve(home=tmp_path, store=fill_store()), sweep="small", output=tmp_path / "r.html", figures=tmp_path / "figures"
+        paths=Paths.resolve(home=tmp_path, store=fill_store()), sweep="small", output=tmp_path / "r.html", figures=tmp_path / "figures"
     )
     with pytest.raises(UserError, match=r"report: --figures needs the package kaleido: pip install 'robustsweep\[pictures\]'"):
         report_sweep(options)
@@ -124,7 +124,7 @@ def test_without_kaleido_images_fail_in_one_line(monkeypatch: pytest.MonkeyPatch
 def test_a_browser_that_ends_at_once_is_one_line(monkeypatch: pytest.MonkeyPatch, fill_store: FillStore, tmp_path: Path) -> None:
     monkeypatch.setenv(BROWSER_VARIABLE, "false")
     options = ReportOptions(
-        places=Places.resolve(home=tmp_path, store=fill_store()), sweep="small", output=tmp_path / "r.html", figures=tmp_path / "figures"
+        paths=Paths.resolve(home=tmp_path, store=fill_store()), sweep="small", output=tmp_path / "r.html", figures=tmp_path / "figures"
     )
     with pytest.raises(UserError, match="browser: it ended or did not answer within 60 s"):
         report_sweep(options)

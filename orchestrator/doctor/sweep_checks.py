@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from orchestrator.console import clock
-from orchestrator.doctor.check_result import Line
-from orchestrator.launching.preview import estimated, look_ahead
-from orchestrator.paths import Places
-from orchestrator.planning.expand import expand
+from orchestrator.doctor.check_result import CheckResult
+from orchestrator.launching.preview import estimate_plan, preview_plan
+from orchestrator.paths import Paths
+from orchestrator.planning.expand import expand_space
 from orchestrator.planning.prelaunch_checks import check_sizes
 from orchestrator.scheduling.estimate_text import cost_of
-from orchestrator.search.possible_jobs import foresee
+from orchestrator.search.possible_jobs import possible_jobs
 from search_spaces import LoadedSpace, load_space
 from workers.errors import UserError
 from workers.spec.job import Job
@@ -22,37 +22,39 @@ def load(space: str, overrides: Sequence[str]) -> tuple[LoadedSpace, list[Job]]:
         UserError: the space is wrong.
     """
     loaded = load_space(space, overrides)
-    return loaded, list(foresee(loaded.space) if is_search(loaded) else expand(loaded.space))
+    return loaded, list(possible_jobs(loaded.space) if is_search(loaded) else expand_space(loaded.space))
 
 
 def is_search(loaded: LoadedSpace) -> bool:
     return loaded.space.method == "optuna"
 
 
-def check_space(loaded: LoadedSpace, jobs: Sequence[Job], places: Places) -> list[Line]:
+def check_space(loaded: LoadedSpace, jobs: Sequence[Job], paths: Paths) -> list[CheckResult]:
     """Check that the data sets have as many examples as the jobs ask for."""
     check_sizes(jobs)
-    check_sizes(jobs, places.data_root)
+    check_sizes(jobs, paths.data_root)
     if is_search(loaded):
-        return [Line("ok", "space", f"{loaded.name}, a search")]
-    return [Line("ok", "space", f"{loaded.name}, {len(jobs):,} jobs")]
+        return [CheckResult("ok", "space", f"{loaded.name}, a search")]
+    return [CheckResult("ok", "space", f"{loaded.name}, {len(jobs):,} jobs")]
 
 
-def check_estimate(loaded: LoadedSpace, asked: Sequence[str], places: Places, *, workers: int | None, price: float | None) -> list[Line]:
+def check_estimate(
+    loaded: LoadedSpace, asked: Sequence[str], paths: Paths, *, workers: int | None, price: float | None
+) -> list[CheckResult]:
     """Estimate the duration of the sweep. `asked` is the space as it was given, and its overrides."""
     if is_search(loaded):
-        return [Line("ok", "estimate", "none for a search, whose jobs come one trial after the other")]
+        return [CheckResult("ok", "estimate", "none for a search, whose jobs come one trial after the other")]
     try:
-        _, plan = look_ahead(asked[0], asked[1:], places)
-        found = estimated(plan, places, workers=workers)
+        _, plan = preview_plan(asked[0], asked[1:], paths)
+        found = estimate_plan(plan, paths, workers=workers)
     except UserError as error:
-        return [Line("warning", "estimate", f"none: {error}", "first correct what is wrong above")]
+        return [CheckResult("warning", "estimate", f"none: {error}", "first correct what is wrong above")]
     if not plan.to_run:
-        return [Line("ok", "estimate", "nothing to do: all jobs are done")]
+        return [CheckResult("ok", "estimate", "nothing to do: all jobs are done")]
     unknown = sum(found.unknown.values())
     if unknown == len(plan.to_run):
-        return [Line("ok", "estimate", f"none for {unknown:,} jobs to run: the database holds no finished job that is like them")]
+        return [CheckResult("ok", "estimate", f"none for {unknown:,} jobs to run: the database holds no finished job that is like them")]
     cost = "" if price is None else f", {cost_of(found, price=price):,.2f} at {price:g} an hour for each"
     left_out = f"; {unknown:,} not counted, since no finished job is like them" if unknown else ""
     text = f"{clock(found.wall)} with {found.workers} workers for {len(plan.to_run):,} jobs to run, {clock(found.work)} of work"
-    return [Line("ok", "estimate", f"{text}{cost}{left_out}; by {found.timed:,} jobs timed on {found.device}")]
+    return [CheckResult("ok", "estimate", f"{text}{cost}{left_out}; by {found.timed:,} jobs timed on {found.device}")]
