@@ -28,7 +28,7 @@ def label(job: Job) -> str:
 
 
 def _model(spec: TrainSpec) -> str:
-    rank = f"rank={rank_in_words(spec.model.rank_fraction, spec.model.stage_rank_fractions)}" if spec.model.tensorized else "dense"
+    rank = f"rank={rank_in_words(spec.model.rank_fraction, spec.model.rank_fractions)}" if spec.model.tensorized else "dense"
     adversarial = "" if spec.training.adversarial_training == "none" else f" adversarial={spec.training.adversarial_training}"
     binary = "binary " if spec.model.binary else ""
     defence = "" if spec.defence.name == "none" else " ".join([f" defence={spec.defence.name}", *_given(spec.defence)])
@@ -37,8 +37,9 @@ def _model(spec: TrainSpec) -> str:
 
 
 def _given(defence: DefenceSpec) -> list[str]:
-    """Return the defence's settings that differ from the default."""
-    return [f"{name}={value:g}" for name, value in defence.settings.items() if value != DefenceSpec.model_fields[name].default]
+    """The defence's settings that are not the default."""
+    usual = {name: field.default for name, field in type(defence.settings).model_fields.items()}
+    return [f"{name}={value}" for name, value in defence.own.items() if value != usual.get(name)]
 
 
 def _attack(settings: AttackSettings) -> str:

@@ -8,10 +8,11 @@ from orchestrator.figures.curves import MOST_LINES
 from orchestrator.figures.picture import Cell, Picture, Pictures, Table, plain
 from orchestrator.figures.theme import Marks, drawn, faded, percent_axis
 from orchestrator.store.reading.model_description import rank_in_words
+from orchestrator.store.reading.own_settings import hashable, own_names, value_of
 from orchestrator.store.reading.report_evidence import TrainingRun
 
 MOST_POINTS = 20_000
-_TELLING = ("sweep", "dataset", "model", "width", "rank_fraction", "stage_rank_fractions", "adversarial_training", "defence", "seed")
+_TELLING = ("rank_fraction", "rank_fractions", "adversarial_training", "defence", "seed")
 _QUANTITIES = {"loss": "training loss", "accuracy %": "training accuracy (%)"}
 
 
@@ -28,17 +29,18 @@ def training_curves(runs: Sequence[TrainingRun]) -> Pictures:
 
 
 def run_names(runs: Sequence[TrainingRun]) -> dict[tuple[str, str], str]:
-    """Return a short name of each run, by its sweep and key, from the settings in which the runs differ, with the key where they do not."""
-    telling = [name for name in _TELLING if len({getattr(run, name) for run in runs}) > 1]
+    """A short name of each run by its sweep and key, by what tells it from the others; by its key where nothing does."""
+    names = ("sweep", "dataset", "model", *own_names(runs), *_TELLING)
+    telling = [name for name in names if len({hashable(value_of(run, name)) for run in runs}) > 1]
     found = {(run.sweep, run.model_key): _name(run, telling) for run in runs}
     ambiguous = len(set(found.values())) < len(found)
     return {key: f"{name}, model key {key[1][:8]}" if ambiguous else name for key, name in found.items()}
 
 
 def _name(run: TrainingRun, telling: Sequence[str]) -> str:
-    words = {name: getattr(run, name) for name in telling if name != "stage_rank_fractions"}
-    ranks_differ = not {"rank_fraction", "stage_rank_fractions"}.isdisjoint(telling)
-    rank = {"rank_fraction": rank_in_words(run.rank_fraction, run.stage_rank_fractions)} if ranks_differ else {}
+    words = {name: value_of(run, name) for name in telling if name != "rank_fractions"}
+    ranks_differ = not {"rank_fraction", "rank_fractions"}.isdisjoint(telling)
+    rank = {"rank_fraction": rank_in_words(run.rank_fraction, run.rank_fractions)} if ranks_differ else {}
     said = [f"{name.replace('_fraction', '').replace('_', ' ')} {value}" for name, value in (words | rank).items()]
     return ", ".join([f"{run.stage.replace('_', '-')} theta {run.theta:g}", *said])
 

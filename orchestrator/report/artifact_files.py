@@ -9,9 +9,7 @@ from orchestrator.paths import Paths
 from orchestrator.store.reading.job_details import JobDetails
 from workers.artifacts.artifacts import JOB_FILE, RESULT_FILE, Artifacts, stored_name
 from workers.errors import ArtifactError
-from workers.spec.fields import DatasetName
-
-_MADE_WITHOUT_FILES: frozenset[DatasetName] = frozenset({"digits", "tones"})
+from workers.registry import DATASETS
 
 
 @dataclass(frozen=True)
@@ -59,9 +57,9 @@ def rerun(job: JobDetails, paths: Paths) -> Rerun:
     """Return the command that computes the job again on the same device, CPU or GPU, and with the same number of threads."""
     artifacts = paths.artifacts
     here = artifact_of(job, artifacts)
-    needs_data = job.dataset not in _MADE_WITHOUT_FILES
-    before = [*_missing(job, here, paths)]
-    if needs_data and paths.data_root is None:
+    needs_data = (data := DATASETS.find(job.dataset)) is None or bool(data.facts.folder)
+    before = [*_missing(job, here, places)]
+    if needs_data and places.data_root is None:
         before.append(f"# add --data DIR: where {job.dataset} is")
     words = ["python", "-m", "workers", _job_file(job, here), "--artifacts", artifacts.url]
     words += ["--data", str(paths.data_root)] if needs_data and paths.data_root is not None else []

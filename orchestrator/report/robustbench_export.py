@@ -10,13 +10,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from math import isclose
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from orchestrator.store import ResultRow
 from orchestrator.store.reading.model_description import rank_in_words
 from workers.errors import UserError
-from workers.spec.defence import is_randomised
-from workers.spec.fields import DefenceName, NormName, epsilon_fraction, positive_fraction
+from workers.spec.fields import NormName, epsilon_fraction, positive_fraction
 
 _THREAT_MODELS: dict[NormName, str] = {"linf": "Linf", "l2": "L2"}
 _ARCHITECTURES = {"logmel": "log-mel front-end CNN", "resnet18": "ResNet-18", "soundnet5": "SoundNet5"}
@@ -79,7 +78,7 @@ def _widest(row: ResultRow) -> tuple[int, int, bool, int]:
 
 
 def _name(row: ResultRow) -> str:
-    rank = rank_in_words(row.rank_fraction, row.stage_rank_fractions).replace("/", "-")
+    rank = rank_in_words(row.rank_fraction, row.rank_fractions).replace("/", "-")
     parts = [row.model, *([f"rank{rank}", f"theta{row.theta:g}"] if row.tensorized else ["dense"])]
     parts += [name for name in (row.defence, row.adversarial_training) if name != "none"]
     return "_".join([*parts, row.model_key[:_KEY_DIGITS]])
@@ -117,8 +116,9 @@ def _title(row: ResultRow) -> str:
 
 
 def _architecture(row: ResultRow) -> str:
-    words = [("binary " if row.binary else "") + _ARCHITECTURES[row.model], f"width {row.width}"]
-    words += [f"Tucker rank {rank_in_words(row.rank_fraction, row.stage_rank_fractions)} of {row.rank_kind}"] if row.tensorized else []
+    words = [("binary " if row.binary else "") + _ARCHITECTURES.get(row.model, row.model)]
+    words += [f"{name} {value}" for name, value in row.model_settings.items()]
+    words += [f"Tucker rank {rank_in_words(row.rank_fraction, row.rank_fractions)} of {row.rank_kind}"] if row.tensorized else []
     return ", ".join(words)
 
 
@@ -132,7 +132,7 @@ def _footnote(row: ResultRow, rows: Iterable[ResultRow]) -> Iterable[str]:
         interval = f"95% interval {100 * row.ci_low:.2f} to {100 * row.ci_high:.2f}"
         yield f"Reported is the worst case for each example, {over} ({interval}), of these attacks: {', '.join(attacks)}."
     yield "No AutoAttack accuracy: AutoAttack includes FAB, which was not run."
-    if is_randomised(row.theta, cast("DefenceName", row.defence)):
+    if row.randomised:
         yield f"Every prediction is randomised; accuracies are means over {row.repeats} x {row.draws} evaluations of each example."
     if row.train_examples is not None:
         yield f"Trained on {row.train_examples} of the training examples."
@@ -150,9 +150,10 @@ def _belongs(other: ResultRow, row: ResultRow) -> bool:
 
 
 def _attack(row: ResultRow) -> str:
-    more = [f"{row.steps} step{'' if row.steps == 1 else 's'}"]
+    steps = 1 if row.one_step else row.attack_settings.get("steps")
+    more = [] if steps is None else [f"{steps} step{'' if steps == 1 else 's'}"]
     more += [f"{row.restarts} restarts"] if row.restarts > 1 else []
     more += [f"target {row.target}"] if row.target != "none" else []
-    more += [f"loss {row.loss}"] if row.loss not in ("ce", "none") and row.attack not in ("apgd_dlr", "square") else []
+    more += [f"loss {row.loss}"] if row.attack_settings.get("loss", "ce") != "ce" else []
     more += [f"gradients over {row.eot_samples} draws"] if row.eot_samples > 1 else []
-    return f"{row.attack} {row.knowledge} ({', '.join(more)})"
+    return " ".join([row.attack, row.knowledge, *([f"({', '.join(more)})"] if more else [])])

@@ -87,15 +87,16 @@ def _section(family: Sequence[SurfaceGrid], numbers: "count[int]", epsilon: floa
 
 
 def heading(row: SurfaceRow) -> str:
-    """Describe the net, the example and the direction that the surfaces of a family have in common."""
-    rank = "dense" if row.rank_fraction is None else f"rank {rank_in_words(row.rank_fraction, row.stage_rank_fractions)} of {row.rank_kind}"
+    """The net, the example and the direction that the surfaces of a family have in common."""
+    rank = "dense" if row.rank_fraction is None else f"rank {rank_in_words(row.rank_fraction, row.rank_fractions)} of {row.rank_kind}"
     binary = "binary " if row.binary else ""
     training = "" if row.adversarial_training == "none" else f", adversarial training {row.adversarial_training}"
-    settings = [f" {name}={value:g}" for name, value in (row.defence_settings or {}).items()]
+    settings = [f" {name}={value}" for name, value in (row.defence_settings or {}).items()]
     defence = "" if row.defence == "none" else "".join([f", {row.defence}", *settings])
+    own = "".join(f" {name} {value}" for name, value in row.model_settings.items())
     whose = "the gradient at theta 1" if row.direction == "theta_one" else "each net's own gradient"
     return (
-        f"{row.model} width {row.width}, {binary}{rank}{training}{defence}, seed {row.seed}: "
+        f"{row.model}{own}, {binary}{rank}{training}{defence}, seed {row.seed}: "
         f"{row.dataset} test example {row.example}, class {row.label}, along {whose}"
     )
 

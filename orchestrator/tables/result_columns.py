@@ -3,17 +3,18 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import cast
 
 from orchestrator.store import ResultRow
 from orchestrator.store.reading.model_description import rank_in_words
-from workers.spec.attack import KINDS, AttackKind, selects
-from workers.spec.defence import is_randomised
-from workers.spec.fields import CRAFTED, AttackName, DefenceName, TargetName
+from orchestrator.store.reading.own_settings import own_names, value_of, varying_names
+from workers.registry import METRICS
+from workers.spec.fields import CRAFTED
 
 _KEY_DIGITS = 8
 _ABSENT = "-"
 _HYPHEN = "~"
+_NO_ATTACKS = ("none", "worst_case")
+_PLACED = frozenset({"abs_stepsize", "loss", "steps"})
 _FOUND = frozenset({"clean %", "robust %", "95% interval"})
 
 
@@ -53,13 +54,13 @@ class Column:
 
 def shown_columns(rows: Sequence[ResultRow], *, narrow: bool = False, spread: bool = False) -> list[Column]:
     """The columns worth their room, with the model's key where they do not tell all models apart, and standard errors if asked for."""
-    attack_columns = (*_ATTACK_COLUMNS, *(_SPREAD_COLUMNS if spread else ()), *_COUNT_COLUMNS)
+    attack_columns = (*_attack_columns(rows), *(_SPREAD_COLUMNS if spread else ()), *_COUNT_COLUMNS)
     return model_columns(rows, narrow=narrow) + [column for column in attack_columns if column.is_shown(rows, narrow=narrow)]
 
 
 def model_columns(rows: Sequence[ResultRow], *, narrow: bool = False) -> list[Column]:
     """Those of the shown columns that say which model a row is of."""
-    kept = [column for column in _MODEL_COLUMNS if column.is_shown(rows, narrow=narrow)]
+    kept = [column for column in _model_columns(rows) if column.is_shown(rows, narrow=narrow)]
     by_name: dict[tuple[str, ...], set[str]] = {}
     for row in rows:
         by_name.setdefault(tuple(column.text(row) for column in kept), set()).add(row.model_key)
@@ -70,14 +71,14 @@ def model_columns(rows: Sequence[ResultRow], *, narrow: bool = False) -> list[Co
 
 def cells(row: ResultRow) -> list[str]:
     """Everything that the row was measured with, as `title value`; what it came to is left out."""
-    columns = (*_MODEL_COLUMNS, _MODEL_KEY, *_ATTACK_COLUMNS, *_COUNT_COLUMNS)
+    columns = (*_model_columns([row]), _MODEL_KEY, *_attack_columns([row]), *_COUNT_COLUMNS)
     found = [(column, column.text(row)) for column in columns if column.title not in _FOUND]
     return [f"{column.title} {value}" for column, value in found if value not in (_ABSENT, column.unsaid)]
 
 
 def common_values(rows: Sequence[ResultRow], *, narrow: bool = False) -> list[str]:
     """What all rows that have it share, as `title value`."""
-    columns = (*_MODEL_COLUMNS, *_ATTACK_COLUMNS, *_COUNT_COLUMNS)
+    columns = (*_model_columns(rows), *_attack_columns(rows), *_COUNT_COLUMNS)
     hidden = [column for column in columns if not column.is_shown(rows, narrow=narrow)]
     return [f"{column.title} {value}" for column in hidden for value in column.values(rows) if value != column.unsaid]
 
@@ -95,7 +96,7 @@ def _interval(row: ResultRow) -> str:
 
 
 def _rank(row: ResultRow) -> str:
-    return rank_in_words(row.rank_fraction, row.stage_rank_fractions)
+    return rank_in_words(row.rank_fraction, row.rank_fractions)
 
 
 # In the tables for people; the full names would leave no room for the figures.
@@ -119,7 +120,7 @@ def _setting(
     """A setting of the attack, without value where there is no attack, or are several, or the attack is not one `of` those that have it."""
 
     def cell(row: ResultRow) -> str:
-        return str(text(row)) if row.attack in KINDS and of(row) else _ABSENT
+        return str(text(row)) if row.attack not in _NO_ATTACKS and of(row) else _ABSENT
 
     return Column(heading, cell, optional=True, numeric=numeric, unsaid=unsaid)
 
@@ -129,32 +130,64 @@ def _shared(name: str) -> Callable[[ResultRow], str]:
     return lambda row: _ABSENT if row.attack == "none" else str(getattr(row, name))
 
 
-def _kind(row: ResultRow) -> AttackKind:
-    return KINDS[cast("AttackName", row.attack)]
-
-
-def _is_random(row: ResultRow) -> bool:
-    return is_randomised(row.theta, cast("DefenceName", row.defence))
-
-
 def _meets_draws(row: ResultRow) -> bool:
-    return _is_random(row) and row.knowledge not in CRAFTED
+    return row.randomised and row.knowledge not in CRAFTED
 
 
 def _can_leave(row: ResultRow) -> bool:
-    """Whether an example could leave early: there are steps to save, and nothing is random where it is made."""
-    return (_kind(row).steps or row.restarts > 1) and (row.knowledge == "transfer" or not _is_random(row))
+    """Tell if an example could leave early: there are steps to save, and nothing is random where it is made."""
+    return (not row.one_step or row.restarts > 1) and (row.knowledge == "transfer" or not row.randomised)
 
 
 def _selects(row: ResultRow) -> bool:
-    return selects(cast("AttackName", row.attack), target=cast("TargetName", row.target), restarts=row.restarts)
+    return row.selects is not False or row.restarts > 1 or row.target == "least_likely"
 
 
-_MODEL_COLUMNS = (
+def _own(name: str, heading: str | None = None, *, unsaid: str | None = None) -> Column:
+    """An own setting of a component."""
+
+    def text(row: ResultRow) -> str:
+        value = value_of(row, name)
+        return _ABSENT if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+    return Column(heading or name.replace("_", " "), text, optional=True, numeric=True, unsaid=unsaid)
+
+
+def _metric(name: str) -> Column:
+    found = METRICS.find(name)
+    heading, decimals = (name, 2) if found is None else (found.facts.heading, found.facts.decimals)
+
+    def text(row: ResultRow) -> str:
+        value = row.metrics.get(name)
+        return _ABSENT if value is None else f"{value:.{decimals}f}"
+
+    return Column(heading, text, where_known=True, numeric=True)
+
+
+def _model_columns(rows: Sequence[ResultRow]) -> tuple[Column, ...]:
+    """The columns of models, with a column for each setting of their components, and for each other one that differs."""
+    names = (*own_names(rows, ("model", "data", "defence")), *varying_names(rows))
+    return (*_NETWORK_COLUMNS, *map(_own, names), *_MODEL_COLUMNS)
+
+
+def _attack_columns(rows: Sequence[ResultRow]) -> tuple[Column, ...]:
+    """The columns of attacks, with a column for each setting of theirs, and for each metric."""
+    names = [name for name in own_names(rows, ("attacks",)) if name not in _PLACED]
+    return (
+        *_WHICH_COLUMNS,
+        *(_own(name, unsaid="1" if name == "momentum" else None) for name in names),
+        *_BALL_COLUMNS,
+        *map(_metric, own_names(rows, ("metrics",))),
+        *_ATTACK_COLUMNS,
+    )
+
+
+_NETWORK_COLUMNS = (
     Column("sweep", lambda row: row.sweep, optional=True),
     Column("dataset", lambda row: row.dataset, optional=True),
     Column("model", lambda row: row.model, optional=True),
-    Column("width", lambda row: str(row.width), optional=True, numeric=True),
+)
+_MODEL_COLUMNS = (
     Column("rank", _rank, optional=True, numeric=True),
     Column("rank kind", lambda row: row.rank_kind, optional=True),
     Column("theta", lambda row: f"{row.theta:g}", numeric=True),
@@ -167,23 +200,23 @@ _MODEL_COLUMNS = (
     Column("until epoch", lambda row: _ABSENT if row.until is None else f"{row.until} of {row.epochs}", where_known=True, numeric=True),
 )
 _MODEL_KEY = Column("model key", lambda row: row.model_key[:_KEY_DIGITS])
-_ATTACK_COLUMNS = (
+_WHICH_COLUMNS = (
     Column("attack", lambda row: row.attack.replace("_case", " case")),
     Column("attacks", lambda row: str(row.attacks) if row.attack == "worst_case" else _ABSENT, where_known=True, numeric=True),
     Column("knowledge", _shared("knowledge"), optional=True),
     _setting("source", lambda row: row.source, of=lambda row: row.knowledge == "transfer"),
-    _setting("loss", lambda row: row.loss, of=lambda row: _kind(row).loss is None, unsaid="ce"),
-    _setting("momen~tum", lambda row: f"{row.momentum:g}", of=lambda row: row.attack == "mi_fgsm", numeric=True, unsaid="1"),
+    _setting("loss", lambda row: row.loss, of=lambda row: "loss" in row.attack_settings, unsaid="ce"),
+)
+_BALL_COLUMNS = (
     _setting("target", lambda row: row.target, unsaid="none"),
     Column("norm", _shared("norm"), optional=True, unsaid="linf"),
     Column("epsilon", lambda row: row.epsilon_literal, numeric=True),
-    Column("SNR dB", lambda row: _ABSENT if row.snr_db is None else f"{row.snr_db:.1f}", where_known=True, numeric=True),
-    _setting("sign gradient", lambda row: row.sign_gradient, of=lambda row: row.binary and _kind(row).gradient),
-    Column("steps", lambda row: str(row.steps) if row.attack in KINDS else _ABSENT, where_known=True, numeric=True),
-    _setting(
-        "step size", lambda row: f"{row.abs_stepsize:.4g}", of=lambda row: _kind(row).stepsize is None, numeric=True, unsaid="0.003922"
-    ),
-    _setting("restarts", lambda row: row.restarts, of=lambda row: _kind(row).random_start, numeric=True, unsaid="1"),
+)
+_ATTACK_COLUMNS = (
+    _setting("sign gradient", lambda row: row.sign_gradient, of=lambda row: row.binary and row.takes_gradients is not False),
+    Column("steps", lambda row: str(row.attack_settings.get("steps", _ABSENT)), where_known=True, numeric=True),
+    _own("abs_stepsize", "step size", unsaid="0.003922"),
+    _setting("restarts", lambda row: row.restarts, of=lambda row: row.random_start is not False, numeric=True, unsaid="1"),
     _setting("eot samples", lambda row: row.eot_samples, of=lambda row: _meets_draws(row) and row.knowledge == "eot", numeric=True),
     _setting("selec~tion draws", lambda row: row.selection_draws, of=lambda row: _meets_draws(row) and _selects(row), numeric=True),
     _setting("early stop", lambda row: str(row.early_stop).lower(), of=_can_leave, unsaid="false"),
@@ -203,7 +236,7 @@ _COUNT_COLUMNS = (
     Column("repeat", lambda row: "all" if row.repeat is None else str(row.repeat), optional=True, numeric=True),
     Column("seeds", lambda row: _ABSENT if row.seed is not None else str(row.seeds), optional=True, numeric=True),
     Column("repeats", lambda row: str(row.repeats), optional=True, numeric=True),
-    Column("draws", lambda row: str(row.draws) if _is_random(row) else _ABSENT, optional=True, numeric=True, unsaid="1"),
+    Column("draws", lambda row: str(row.draws) if row.randomised else _ABSENT, optional=True, numeric=True, unsaid="1"),
     Column("examples", lambda row: str(row.n_examples), optional=True, numeric=True),
     Column("examples a draw", lambda row: str(row.batch_size), optional=True, numeric=True),
 )

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from orchestrator.escaping import csv_cell, markdown, visible
 from orchestrator.store import ResultRow
+from orchestrator.store.reading.own_settings import own_names, value_of, varying_names
 from orchestrator.tables.result_columns import common_values, shown_columns
 from orchestrator.tables.terminal_table import pipe_table, plain_table
 
@@ -56,23 +57,30 @@ def render_results(rows: Sequence[ResultRow], form: Format, *, spread: bool = Fa
 
 
 def record(row: ResultRow) -> dict[str, Any]:
-    """A row as JSON knows it; accuracies are shares in [0, 1]."""
-    return {name: value for name, value in asdict(row).items() if name not in _INTERNAL}
+    """A row as JSON knows it, with the own settings of components and the metrics by their names; accuracies are shares in [0, 1]."""
+    fields = {name: value for name, value in asdict(row).items() if name not in _INTERNAL}
+    return {**{name: value_of(row, name) for name in own_names([row])}, **fields}
 
 
 def _csv(rows: Sequence[ResultRow]) -> str:
     text = io.StringIO()
-    names = [name for name in ResultRow.__dataclass_fields__ if name not in _INTERNAL]
+    fields = [name for name in ResultRow.__dataclass_fields__ if name not in _INTERNAL]
+    names = dict.fromkeys([*fields, *own_names(rows), *varying_names(rows)])
     writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
     for row in rows:
         rank = "" if row.rank is None else ";".join(f"{layer}={'x'.join(map(str, rank))}" for layer, rank in row.rank.items())
-        settings = ";".join(f"{name}={value:g}" for name, value in (row.defence_settings or {}).items())
-        stages = "" if row.stage_rank_fractions is None else ";".join(f"{share:g}" for share in row.stage_rank_fractions)
-        joined = {"job_keys": " ".join(row.job_keys), "reasons": "; ".join(row.reasons)}
-        values = {**record(row), "rank": rank, "defence_settings": settings, "stage_rank_fractions": stages, **joined}
+        joined = {"job_keys": " ".join(row.job_keys), "reasons": "; ".join(row.reasons), "rank": rank}
+        values = {name: _joined(value_of(row, name)) for name in names} | joined
         writer.writerow({name: csv_cell(value) for name, value in values.items()})
     return text.getvalue().rstrip("\n")
+
+
+def _joined(value: Any) -> Any:
+    """Settings as `name=value;...`."""
+    if not isinstance(value, dict):
+        return value
+    return ";".join(f"{name}={item:g}" if isinstance(item, float) else f"{name}={item}" for name, item in value.items())
 
 
 def _markdown(rows: Sequence[ResultRow], *, spread: bool) -> str:

@@ -71,6 +71,21 @@ class ComponentSpec(Frozen):
         """
         return self.registry[getattr(self, self.named_by)]
 
+    @property
+    def is_installed(self) -> bool:
+        """True where the component is installed here."""
+        return getattr(self, self.named_by) in self.registry
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """The component's own settings as plain data."""
+        return self.settings.model_dump(mode="json")
+
+    @property
+    def flat(self) -> dict[str, Any]:
+        """All fields as plain data, the component's own settings among them, as a space file has them."""
+        return {**self.model_dump(mode="json", exclude={"settings"}), **self.own}
+
     def with_settings(self, **changes: Any) -> Any:
         """The same with other values of some of its component's settings; those that it does not have are left out."""
         own = {name: value for name, value in changes.items() if name in type(self.settings).model_fields}

@@ -1,7 +1,7 @@
 """Short descriptions of job specs, for lists of failures."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workers.spec.surface import SurfaceSettings
@@ -22,7 +22,7 @@ def describe(spec_text: str) -> str:
 
     Reads the text leniently, not as a `JobSpec`: a spec of an older version must still be describable.
     """
-    spec = json.loads(spec_text)
+    spec = {name: _flat(value) for name, value in json.loads(spec_text).items()}
     if "model" in spec:
         return _training(spec)
     if "diagnosis" in spec:
@@ -32,6 +32,13 @@ def describe(spec_text: str) -> str:
     attack = spec.get("attack")
     words = _attack(attack, spec.get("knowledge", "on full weights")) if attack else "clean accuracy"
     return f"{words}, repeat {spec['repeat']}" if "repeat" in spec else words
+
+
+def _flat(section: Any) -> Any:
+    """A section of a spec, the own settings of its component among its other fields."""
+    if not isinstance(section, dict) or "settings" not in section:
+        return section
+    return {**{name: value for name, value in section.items() if name != "settings"}, **section["settings"], "own": section["settings"]}
 
 
 def surface_words(surface: dict[str, Any]) -> str:
@@ -50,17 +57,20 @@ def _attack(attack: dict[str, Any], knowledge: str) -> str:
 
 def _training(spec: dict[str, Any]) -> str:
     model = spec["model"]
-    rank = rank_in_words(model["rank_fraction"], model.get("stage_rank_fractions"))
+    rank = rank_in_words(model["rank_fraction"], model.get("rank_fractions") or model.get("stage_rank_fractions"))
     sketch = f"rank {rank} theta {model['theta']:g}" if model["tensorized"] else "dense"
     kind = "binary " if model.get("binary") else ""
     name = spec.get("defence", {}).get("name", "none")
     defence = "" if name == "none" else f" with {name}"
     until = f", stopped after {spec['until']} of {spec['training']['epochs']} epochs" if spec.get("until") else ""
-    return f"{model['name']} width {model['width']} {kind}{sketch}{defence} on {spec['data']['name']}, seed {spec['seed']}{until}"
+    own = model.get("own", {"width": model["width"]} if "width" in model else {})
+    settings = "".join(f"{name} {value} " for name, value in own.items())
+    return f"{model['name']} {settings}{kind}{sketch}{defence} on {spec['data']['name']}, seed {spec['seed']}{until}"
 
 
-def rank_in_words(rank_fraction: float | None, stage_rank_fractions: Sequence[float] | None) -> str:
-    """Return `0.5`, or `1/0.5/0.5/0.25` where each stage has its own; `dense` without a rank."""
-    if stage_rank_fractions:
-        return "/".join(f"{fraction:g}" for fraction in stage_rank_fractions)
+def rank_in_words(rank_fraction: float | None, rank_fractions: Mapping[str, float] | Sequence[float] | None) -> str:
+    """`0.5`, or `1/0.5/0.5/0.25` where layers have their own; `dense` without a rank."""
+    if rank_fractions:
+        shares = rank_fractions.values() if isinstance(rank_fractions, Mapping) else rank_fractions
+        return "/".join(f"{fraction:g}" for fraction in shares)
     return "dense" if rank_fraction is None else f"{rank_fraction:g}"
