@@ -12,6 +12,7 @@ from search_spaces.ranges.range_errors import error, relocated
 from search_spaces.ranges.substitute import filled
 from search_spaces.ranges.written_range import WrittenRange
 from search_spaces.schema.attack_groups import Asked
+from search_spaces.schema.component_axes import ComponentAxes
 from search_spaces.schema.grid import LISTS, SECTION_NAMES, Grid, SpaceName, SpaceTitle, grid_type, sections
 from search_spaces.schema.parameter import Parameter, Value
 from search_spaces.schema.search_section import SEARCH_PARTS, Objective, SearchSection
@@ -214,7 +215,15 @@ def legal_keys(path: Location) -> list[str]:
         return list((SEARCH_PARTS[str(inside[1])] if len(inside) > 1 else SearchSection).model_fields)
     depth = 0 if inside[0] == "seed" else 2 if inside[0] in LISTS else 1
     is_range = len(inside) > depth and inside[0] in SEARCHED
-    return list((WrittenRange if is_range else sections()[str(inside[0])]).model_fields)
+    return _keys(WrittenRange if is_range else sections()[str(inside[0])])
+
+
+def _keys(section: type[Frozen]) -> list[str]:
+    """A section's settings, those of its components next to the component's name."""
+    if not issubclass(section, ComponentAxes) or section.named_by != "name":
+        return list(section.model_fields)
+    rest = [name for name in section.model_fields if name != section.named_by and name not in section.own]
+    return [section.named_by, *sorted(section.own), *rest]
 
 
 def space_type() -> type[Space]:

@@ -51,7 +51,8 @@ class DatasetFacts:
     """A data set: its info, its sizes (None where they depend on files, which `count(root)` then counts), the folder that it needs
     of a data root (empty: none), and if its images may be mirrored and cropped without becoming others (`photographs`).
 
-    `check(root, **settings)` raises DataError where files are missing, quickly and without reading them.
+    `check(root, **settings)` raises DataError where files are missing, quickly and without reading them; `download(root)` puts the
+    published files into an empty root.
     """
 
     info: DatasetInfo
@@ -61,6 +62,7 @@ class DatasetFacts:
     photographs: bool = False
     check: Loader | None = None
     count: Loader | None = None
+    download: Loader | None = None
 
     @property
     def modality(self) -> Modality:

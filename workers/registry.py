@@ -101,8 +101,8 @@ class Registry(Generic[F]):
         return self._all().get(name)
 
     def names(self) -> tuple[str, ...]:
-        """The names of all components that are installed here, sorted."""
-        return tuple(sorted(self._all()))
+        """The names of all components that are installed here, sorted, `none` first."""
+        return tuple(sorted(self._all(), key=lambda name: (name != "none", name)))
 
     def __iter__(self) -> Iterator[Component[F]]:
         return iter([self._all()[name] for name in self.names()])
@@ -178,7 +178,7 @@ def model(*, modality: Modality, randomised: bool = False, stages: tuple[str, ..
     return register
 
 
-def dataset(
+def dataset(  # noqa: PLR0913 (each is a fact)
     *,
     info: DatasetInfo,
     n_train: int | None = None,
@@ -187,10 +187,11 @@ def dataset(
     photographs: bool = False,
     check: Loader | None = None,
     count: Loader | None = None,
+    download: Loader | None = None,
     name: str | None = None,
 ) -> Callable[[C], C]:
     """Register a data set: `factory(root, *, ...) -> Dataset`; the arguments are those of `DatasetFacts`."""
-    return _registering(DATASETS, DatasetFacts(info, n_train, n_test, folder, photographs, check, count), name)
+    return _registering(DATASETS, DatasetFacts(info, n_train, n_test, folder, photographs, check, count, download), name)
 
 
 def attack(  # noqa: PLR0913 (each is a fact)

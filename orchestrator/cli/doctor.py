@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.launch_options import Overrides
-from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Data, Home, StoreUrl, TextFormat, console, places
+from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, DataFolder, Home, StoreUrl, TextFormat, console, paths
 from workers.errors import UserError
 
 
@@ -17,7 +17,7 @@ def doctor(  # noqa: PLR0913 (each is an option of the command)
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
     artifacts: ArtifactsUrl = None,
-    data: Data = None,
+    data: DataFolder = None,
     overrides: Overrides = None,
     address: Annotated[
         str | None,
@@ -31,18 +31,18 @@ def doctor(  # noqa: PLR0913 (each is an option of the command)
     ] = None,
     output: Annotated[TextFormat, typer.Option("--format", "-f", help="How to print.")] = TextFormat.table,
 ) -> None:
-    """Find out before a launch what would stop it: versions, disk, database, artifacts, data, GPUs, tokens, every node of a cluster.
+    """Check before a launch what would prevent it: versions, disk, database, artifacts, data, GPUs, tokens, every node of a cluster.
 
     Nothing is changed. Exit code 0: a sweep would run; 1: something is wrong.
     """
     if space is None and (overrides, workers, price) != (None, None, None):
         raise UserError("--set, --workers, --price: only with a SPACE")
     from orchestrator.doctor.check_result import exit_code
-    from orchestrator.doctor.render import doctor_json, render_counts, render_line
-    from orchestrator.doctor.run_checks import Asked, examine
+    from orchestrator.doctor.render import doctor_json, render_counts, render_result
+    from orchestrator.doctor.run_checks import DoctorOptions, run_checks
 
-    asked = Asked(
-        places=places(home, store, data, artifacts=artifacts),
+    asked = DoctorOptions(
+        paths=paths(home, store, data, artifacts=artifacts),
         space=space,
         overrides=tuple(overrides or ()),
         address=address,
@@ -50,10 +50,10 @@ def doctor(  # noqa: PLR0913 (each is an option of the command)
         price=price,
     )
     lines, shown = [], console()
-    for line in examine(asked):
+    for line in run_checks(asked):
         lines.append(line)
         if output is TextFormat.table:
-            shown.print(render_line(line), soft_wrap=True, highlight=False)
+            shown.print(render_result(line), soft_wrap=True, highlight=False)
     if output is TextFormat.json:
         typer.echo(doctor_json(lines))
     else:

@@ -1,4 +1,4 @@
-"""The `robustsweep` command. Everything heavy is imported inside the commands, so that `--help` answers at once."""
+"""The `robustsweep` command. Heavy modules are imported inside the commands, so that `--help` answers at once."""
 
 import sys
 from typing import Annotated
@@ -46,7 +46,7 @@ def _version(asked: bool) -> None:
 def _root(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")] = False,
 ) -> None:
-    """Launch sweeps, ask for their results."""
+    """Launch sweeps and query their results."""
 
 
 for _command in (
@@ -73,7 +73,7 @@ app.add_typer(db, name="db")
 
 
 def main() -> None:
-    """The program: a mistake of the user gets one line (or one per problem) and exit code 2, never a traceback."""
+    """Run the program: a user error gets one line (or one per problem) and exit code 2, never a traceback."""
     try:
         hide_arguments()
         app()

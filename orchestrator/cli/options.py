@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they make of them."""
+"""Options that several commands share, and their conversion."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from orchestrator.paths import Places
+    from orchestrator.paths import Paths
 
 Home = Annotated[Path, typer.Option("--home", envvar="ROBUSTSWEEP_HOME", help="Folder of results.db and artifacts/.")]
 StoreUrl = Annotated[
@@ -22,7 +22,7 @@ StoreUrl = Annotated[
         show_envvar=True,
     ),
 ]
-Data = Annotated[
+DataFolder = Annotated[
     str | None,
     typer.Option(
         "--data",
@@ -46,7 +46,7 @@ DEFAULT_HOME = Path("sweeps")
 
 
 class OutputFormat(StrEnum):
-    """How a table is printed."""
+    """Output format of a table."""
 
     table = "table"
     csv = "csv"
@@ -55,16 +55,16 @@ class OutputFormat(StrEnum):
 
 
 class TextFormat(StrEnum):
-    """How a summary is printed."""
+    """Output format of a summary."""
 
     table = "table"
     json = "json"
 
 
-def places(home: Path, store: str | None, data: str | None = None, *, artifacts: str | None = None) -> "Places":
-    from orchestrator.paths import Places
+def paths(home: Path, store: str | None, data: str | None = None, *, artifacts: str | None = None) -> "Paths":
+    from orchestrator.paths import Paths
 
-    return Places.resolve(home=home, store=store, data=data, artifacts=artifacts)
+    return Paths.resolve(home=home, store=store, data=data, artifacts=artifacts)
 
 
 def console() -> "Console":
@@ -74,7 +74,7 @@ def console() -> "Console":
 
 
 def show(rendered: "str | RenderableType") -> None:
-    """Print a text as it is, or a table in the terminal's width."""
+    """Print a string unchanged, or a table in the terminal's width."""
     if isinstance(rendered, str):
         typer.echo(rendered)
     else:

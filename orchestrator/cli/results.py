@@ -1,11 +1,11 @@
-"""`robustsweep results`, `verdicts` and `query`: the figures as a table, whether to believe them, and the database in SQL."""
+"""`robustsweep results`, `verdicts` and `query`: table of results, verdicts on their reliability, and SQL queries."""
 
 from importlib.resources import files
 from typing import Annotated
 
 import typer
 
-from orchestrator.cli.options import DEFAULT_HOME, Home, OutputFormat, StoreUrl, SweepName, TextFormat, places, show
+from orchestrator.cli.options import DEFAULT_HOME, Home, OutputFormat, StoreUrl, SweepName, TextFormat, paths, show
 from workers.errors import UserError
 
 Where = Annotated[
@@ -32,11 +32,11 @@ def results(  # noqa: PLR0913 (each is an option of the command)
         ),
     ] = None,
     over_seeds: Annotated[
-        bool, typer.Option("--over-seeds", help="One row for all models that differ in their training seed alone.")
+        bool, typer.Option("--over-seeds", help="One row for all models that differ only in their training seed.")
     ] = False,
     worst_case: Annotated[
         bool,
-        typer.Option("--worst-case", help="The attack that harms each example most, of all at one epsilon, for each knowledge and any."),
+        typer.Option("--worst-case", help="The most harmful attack on each example, of all at one epsilon, for each knowledge and any."),
     ] = False,
     rungs: Annotated[
         bool, typer.Option("--rungs", help="With models that a search stopped before the end of their training, marked `until epoch`.")
@@ -68,7 +68,7 @@ def results(  # noqa: PLR0913 (each is an option of the command)
     _refuse_together({"--per-repeat": per_repeat, "--worst-case": worst_case}, "the worst attack is chosen by the other repeats")
     _refuse_together({"--group-by": group_by, "--pivot": pivot}, "each makes a table of its own")
     conditions = parse_conditions([*(where or ()), *(_verdict(only) if only is not None else ())])
-    with open_store(places(home, store).store_url, upgrade=False) as opened:
+    with open_store(paths(home, store).store_url, upgrade=False) as opened:
         form = {"per_repeat": per_repeat, "over_seeds": over_seeds, "worst": worst_case, "rungs": rungs}
         rows = result_rows(opened, sweep, **form, where=conditions)
     rows = (ordered(rows, sort) if sort else rows)[:limit]
@@ -89,7 +89,7 @@ def query(
     store: StoreUrl = None,
     output: Annotated[OutputFormat, typer.Option("--format", "-f", help="How to print.")] = OutputFormat.table,
 ) -> None:
-    """Ask the database in SQL. It is only read. The views are the schema that stays."""
+    """Query the database in SQL, read-only. The views are its stable schema."""
     if examples:
         show(files("orchestrator.cli").joinpath("queries.sql").read_text("utf-8").rstrip())
         return
@@ -99,7 +99,7 @@ def query(
     from orchestrator.store.connection.read_only_sql import ask
     from orchestrator.tables.generic_table import render_rows
 
-    with open_store(places(home, store).store_url, upgrade=False) as opened:
+    with open_store(paths(home, store).store_url, upgrade=False) as opened:
         answer = ask(opened, statement)
     show(render_rows(answer.columns, answer.rows, output.value))
 
@@ -112,17 +112,17 @@ def verdicts(
     rungs: Annotated[bool, typer.Option("--rungs", help="With models that a search stopped before the end of their training.")] = False,
     output: Annotated[TextFormat, typer.Option("--format", "-f", help="How to print.")] = TextFormat.table,
 ) -> None:
-    """Show per model whether its figures can be believed: sound, suspicious or unsound, and each check with what it found."""
+    """Show per model whether its results are reliable: sound, suspicious or unsound, and each check with its finding."""
     from orchestrator.report import render_verdicts, verdicts_json
     from orchestrator.store import model_verdicts, open_store
 
-    with open_store(places(home, store).store_url, upgrade=False) as opened:
+    with open_store(paths(home, store).store_url, upgrade=False) as opened:
         found = model_verdicts(opened, sweep, rungs=rungs)
     show(verdicts_json(found) if output is TextFormat.json else render_verdicts(found))
 
 
 def _verdict(only: str) -> list[str]:
-    """What `--only` asks for, as `--where` would."""
+    """Convert the value of `--only` to a condition of `--where`."""
     from orchestrator.verdict import VERDICTS
 
     named = [part.strip() for part in only.split(",")]

@@ -1,4 +1,4 @@
-"""`robustsweep status`: say how sweeps stand."""
+"""`robustsweep status`: show the progress of sweeps."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ import typer
 
 from orchestrator.cli.options import DEFAULT_HOME, Home, StoreUrl, SweepName, TextFormat
 from orchestrator.cli.options import console as _console
-from orchestrator.cli.options import places as _places
+from orchestrator.cli.options import paths as _paths
 
 
 def status(
@@ -21,7 +21,7 @@ def status(
     from orchestrator.report import render_failures, render_status, status_json
     from orchestrator.store import failures, open_store, sweep_status
 
-    with open_store(_places(home, store).store_url, upgrade=False) as opened:
+    with open_store(_paths(home, store).store_url, upgrade=False) as opened:
         statuses, failed_jobs = sweep_status(opened, sweep), failures(opened, sweep)
     if output is TextFormat.json:
         typer.echo(status_json(statuses, failed_jobs))

@@ -1,11 +1,11 @@
-"""`robustsweep best` and `robustsweep study`: what a search, or a grid, came to."""
+"""`robustsweep best` and `robustsweep study`: outcome of a search or a grid."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from orchestrator.cli.options import DEFAULT_HOME, Home, OutputFormat, StoreUrl, places, show
+from orchestrator.cli.options import DEFAULT_HOME, Home, OutputFormat, StoreUrl, paths, show
 from orchestrator.cli.report import ImageFormat
 
 AnyVerdict = Annotated[bool, typer.Option("--any-verdict", help="Admit models whose verdict is unsound: their robustness is not real.")]
@@ -23,13 +23,13 @@ def best(
     any_verdict: AnyVerdict = False,
     output: Annotated[OutputFormat, typer.Option("--format", "-f", help="How to print.")] = OutputFormat.table,
 ) -> None:
-    """Print the models of SWEEP that nothing beats: in a search's objectives, or in a grid's clean and worst-case accuracy.
+    """Print the Pareto-optimal models of SWEEP: in a search's objectives, or in a grid's clean and worst-case accuracy.
 
-    What violates a constraint is left out, and so are models whose verdict is unsound.
+    Models that violate a constraint are left out, and so are those whose verdict is unsound.
     """
     from orchestrator.report.study import BestOptions, best_of
 
-    options = BestOptions(places=places(home, store), sweep=sweep, epsilon=epsilon, any_verdict=any_verdict)
+    options = BestOptions(paths=paths(home, store), sweep=sweep, epsilon=epsilon, any_verdict=any_verdict)
     rendered, notes = best_of(options, output.value)
     show(rendered)
     for note in notes:
@@ -51,11 +51,11 @@ def study(
     image: Annotated[ImageFormat, typer.Option("--image", help="What --figures writes.")] = ImageFormat.svg,
     any_verdict: AnyVerdict = False,
 ) -> None:
-    """Write the search of SWEEP as one HTML file that opens offline: trials, front, history, what mattered (needs Plotly)."""
+    """Write the search of SWEEP as one HTML file that opens offline: trials, front, history, parameter importance (needs Plotly)."""
     from orchestrator.report.study import StudyOptions, study_page
 
     options = StudyOptions(
-        places=places(home, store), sweep=sweep, output=output, figures=figures, image=image.value, any_verdict=any_verdict
+        paths=paths(home, store), sweep=sweep, output=output, figures=figures, image=image.value, any_verdict=any_verdict
     )
     (page, *images), said = study_page(options)
     typer.echo(said)

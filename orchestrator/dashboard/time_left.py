@@ -1,4 +1,4 @@
-"""How fast a sweep gets on, and when it will be done: from what the store says of jobs that finished."""
+"""Pace of a sweep and time to its end, from the finished jobs in the store."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -18,21 +18,21 @@ _LIKE: dict[Stage, tuple[Stage, ...]] = {
     "attack": ("craft",),
     "diagnose": ("attack",),
 }
-"""Stages whose jobs take about as long, for a stage of which none is done."""
+"""Stages whose jobs take about as long, for a stage without a finished job."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Left:
-    """`seconds` to the end (None: unknown) with as many workers as are busy now; the stages that there is nothing to go by for."""
+    """Time to the end: `seconds` with as many workers as are busy now (None: not known); `unknown` are stages without a finished job."""
 
     seconds: float | None
     unknown: tuple[Stage, ...] = ()
 
 
 def time_left(status: SweepStatus, running: Collection[RunningJob], seconds: Mapping[Stage, float], *, now: datetime) -> Left:
-    """How long the jobs that can still be done will take, from the mean `seconds` of a job of each stage.
+    """Estimate the time for the jobs that can still be done, from the mean `seconds` of a job of each stage.
 
-    What running jobs have done already is taken off. Blocked jobs are not waited for.
+    The time that running jobs have taken already is subtracted. Blocked jobs are left out.
     """
     work, unknown = 0.0, []
     for stage, counts in status.stages.items():
@@ -50,13 +50,13 @@ def time_left(status: SweepStatus, running: Collection[RunningJob], seconds: Map
 
 
 def per_minute(finished: Collection[FinishedJob], *, since: datetime, until: datetime) -> float:
-    """How many jobs finished in a minute, on average."""
+    """Return the average number of jobs that finished in a minute."""
     minutes = (until - since).total_seconds() / 60
     return sum(since <= job.finished_at <= until for job in finished) / minutes if minutes > 0 else 0.0
 
 
 def busy_workers(finished: Collection[FinishedJob], *, since: datetime, until: datetime) -> float:
-    """How many workers these jobs kept busy, on average."""
+    """Return the average number of workers that these jobs kept busy."""
     whole = (until - since).total_seconds()
     inside = sum(max(0.0, (min(job.finished_at, until) - max(job.started_at, since)).total_seconds()) for job in finished)
     return inside / whole if whole > 0 else 0.0

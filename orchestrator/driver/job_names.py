@@ -1,4 +1,4 @@
-"""Jobs and their results in a few words, for people who watch a sweep."""
+"""Short descriptions of jobs and their results, for the progress display."""
 
 from orchestrator.store.reading.model_description import rank_in_words, surface_words
 from workers.artifacts.results import DiagnosisOutcome, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
@@ -10,7 +10,7 @@ _KEY_DIGITS = 8
 
 
 def label(job: Job) -> str:
-    """A job in a few words; the model that transferred examples come from by the first digits of its key, as plans list it."""
+    """Describe a job in a few words; a transfer attack's source model by the first digits of its key, as plans list it."""
     match job.spec:
         case TrainSpec() as spec:
             return f"{spec.stage} {_model(spec)}"

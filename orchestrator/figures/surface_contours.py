@@ -1,4 +1,4 @@
-"""Loss surfaces around one example (the paper's figures 2 to 4)."""
+"""Contour plots of loss surfaces around one example (the paper's figures 2 to 4)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from orchestrator.figures.theme import BESIDE_A_SCALE, SEQUENTIAL, drawn
 
 LEVELS = 16
 RADIUS = 32 / 255
-"""The circle of the paper's figures, in input units."""
+"""Radius of the circle in the paper's figures, in input units."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Surface:
     """Losses around one example: `losses` (draws, n, n), row by row along the second direction, at the steps `axis` (n,), in input
-    units, along both. `label` names what it was measured on, such as `theta 0.9`."""
+    units, along both. `label` names the model, such as `theta 0.9`."""
 
     label: str
     losses: NDArray[np.floating]
@@ -27,7 +27,7 @@ class Surface:
 
 
 def loss_surfaces(surfaces: Sequence[Surface], *, radius: float = RADIUS) -> Pictures:
-    """Contours of the mean loss over the draws, one figure for each surface, all in the same colours, with a circle of that radius.
+    """Draw contours of the mean loss over the draws, one figure for each surface, with one colour scale and a circle of `radius`.
 
     Raises:
         ValueError: the losses of a surface are not (draws, n, n) for an axis (n,).
@@ -62,7 +62,7 @@ def _picture(surface: Surface, mean: NDArray[np.floating], low: float, high: flo
         "y": axis,
         "z": losses,
         "coloraxis": "coloraxis",
-        "contours": {"start": low, "end": high, "size": (high - low) / LEVELS or 1.0},  # Plotly's own would be each figure's own
+        "contours": {"start": low, "end": high, "size": (high - low) / LEVELS or 1.0},  # Plotly's defaults would differ between the figures
         "line": {"width": 0.7, "color": "rgba(128,128,128,0.7)"},
         "hovertemplate": "%{x:.3f} along, %{y:.3f} across: loss <b>%{z:.3f}</b><extra></extra>",
     }

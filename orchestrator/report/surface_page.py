@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 
 from orchestrator.atomic_write import replace_file
-from orchestrator.paths import Places
+from orchestrator.paths import Paths
 from orchestrator.report.surface_grids import SurfaceGrid, families, surface_grids
 from orchestrator.store import SurfaceRow, open_store
 from orchestrator.store.reading.model_description import rank_in_words
@@ -32,11 +32,11 @@ _READING = (
 )
 
 
-def write_surface_page(places: Places, sweep: str, *, folder: Path, epsilon: str) -> tuple[Path, list[str]]:
-    """Write `SWEEP-surfaces.html` to the folder; its path, and one line for each surface whose grid cannot be read.
+def write_surface_page(paths: Paths, sweep: str, *, folder: Path, epsilon: str) -> tuple[Path, list[str]]:
+    """Write `SWEEP-surfaces.html` to the folder; return its path, and one line for each surface whose grid cannot be read.
 
     Raises:
-        UserError: Plotly is not installed, there is nothing to draw, epsilon is none, or the folder cannot be written.
+        UserError: Plotly is not installed, there is nothing to draw, `epsilon` is invalid, or the folder cannot be written.
     """
     if find_spec("plotly") is None:
         raise UserError("surfaces: Plotly is not installed; pip install 'robustsweep[dashboard]'")
@@ -44,8 +44,8 @@ def write_surface_page(places: Places, sweep: str, *, folder: Path, epsilon: str
         radius = float(positive_fraction(epsilon))
     except ValueError as error:
         raise UserError(f"--epsilon {epsilon}: {error}") from None
-    with open_store(places.store_url, upgrade=False) as store:
-        grids, problems = surface_grids(store, places.artifacts, sweep)
+    with open_store(paths.store_url, upgrade=False) as store:
+        grids, problems = surface_grids(store, paths.artifacts, sweep)
     if not grids:
         raise UserError(problems[0] if problems else f"sweep '{sweep}': has no loss surfaces yet; a space's section surfaces asks for them")
     path = folder / f"{sweep}-surfaces.html"
@@ -58,7 +58,7 @@ def write_surface_page(places: Places, sweep: str, *, folder: Path, epsilon: str
 
 
 def surface_page(sweep: str, grids: Sequence[SurfaceGrid], *, epsilon: float, literal: str) -> str:
-    """The page: it opens offline, Plotly is inside."""
+    """Return the page, self-contained with Plotly's script."""
     from plotly.offline import get_plotlyjs
 
     numbers = count()
@@ -111,7 +111,7 @@ def _axes(row: SurfaceRow) -> str:
 
 
 def caption(row: SurfaceRow, draw: int, family: Sequence[SurfaceGrid]) -> str:
-    """What tells a panel from the others of its row."""
+    """Return the settings in which a panel differs from the others of its row."""
     sketched = [grid.row for grid in family if grid.row.theta < 1]
     words = [f"theta {row.theta:g}"]
     if row.theta < 1 and len({other.sketch_modes for other in sketched}) > 1:

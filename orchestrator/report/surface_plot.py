@@ -1,4 +1,4 @@
-"""One loss surface as a Plotly contour plot. Imported only where Plotly is installed."""
+"""Contour plot of one loss surface. Imported only where Plotly is installed."""
 
 from typing import Any
 
@@ -12,19 +12,19 @@ _SCALE, _LEVELS, _RED = "Viridis", 16, "#e8112d"
 
 
 def gradient_css() -> str:
-    """The scale of colours from the least loss to the greatest."""
+    """Return the colour scale from the least loss to the greatest, as CSS."""
     return f"linear-gradient(to right, {', '.join(f'{colour} {share:.1%}' for share, colour in get_colorscale(_SCALE))})"
 
 
 def panel(grid: SurfaceGrid, *, draw: int, scale: tuple[float, float], epsilon: float, name: str) -> str:
-    """The plot as a piece of HTML, without Plotly's own script.
+    """Return the plot as an HTML fragment, without Plotly's own script.
 
     Args:
         grid: the surface.
-        draw: which of its draws.
-        scale: the losses that have the first and the last colour.
+        draw: index of the draw.
+        scale: losses of the first and the last colour.
         epsilon: radius of the circle and of the ball, in input units.
-        name: the piece's id, unique on its page.
+        name: id of the fragment, unique on its page.
     """
     figure = go.Figure([_losses(grid, draw, scale), _borders(grid, draw), *_rings(grid, epsilon)])
     extent = grid.row.extent
@@ -62,7 +62,7 @@ def _losses(grid: SurfaceGrid, draw: int, scale: tuple[float, float]) -> Any:
 
 
 def _borders(grid: SurfaceGrid, draw: int) -> Any:
-    """Where the predicted class begins or ceases to be the true one."""
+    """Return the contours where the predicted class begins or ceases to be the true one."""
     right = (grid.predictions[draw] == grid.row.label).astype(np.float32)
     return go.Contour(
         x=grid.coordinates,
@@ -76,7 +76,7 @@ def _borders(grid: SurfaceGrid, draw: int) -> Any:
 
 
 def _rings(grid: SurfaceGrid, epsilon: float) -> list[Any]:
-    """The circle of radius epsilon, the ball's edge where that is another, and the example in the middle."""
+    """Return the circle of radius epsilon, the ball's edge where it differs, and the example in the middle."""
     angles = np.linspace(0, 2 * np.pi, 181)
     circle = epsilon * np.stack([np.cos(angles), np.sin(angles)], axis=1)
     lines = [(circle, "solid", 1.5)] + ([] if grid.row.norm == "l2" else [(grid.ball(epsilon), "dot", 2.0)])

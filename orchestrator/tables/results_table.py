@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
@@ -20,7 +20,6 @@ from orchestrator.tables.result_columns import common_values, shown_columns
 from orchestrator.tables.terminal_table import pipe_table, plain_table
 
 Format = Literal["table", "csv", "json", "markdown"]
-FORMATS: tuple[Format, ...] = get_args(Format)
 _ENDLESS = 10_000
 _INTERNAL = frozenset({"stage"})
 

@@ -1,4 +1,4 @@
-"""What is known of one model when it is judged: every attack that was tried on it, and what its diagnoses found."""
+"""Evidence on which one model is judged: every attack that was tried on it, and the findings of its diagnoses."""
 
 import json
 from collections.abc import Callable, Hashable, Mapping
@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 Flags = NDArray[np.bool_]
-GAP = 1e-9
+EPSILON_TOLERANCE = 1e-9
 """Two epsilons that differ by less are the same one, written in two ways."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tried:
+class AttackEvidence:
     """One attack on the model, over all its repeats and draws.
 
     Args:
@@ -55,7 +55,7 @@ class Tried:
 
     @property
     def accuracy(self) -> float:
-        """The share of evaluations that were right, in [0, 1]."""
+        """Share of evaluations that were right, in [0, 1]."""
         return self.n_correct / (self.rows * self.n_examples)
 
     @property
@@ -91,7 +91,7 @@ class Tried:
 
     @property
     def title(self) -> str:
-        """The attack in a few words, for reasons."""
+        """Short description of the attack, for reasons."""
         knowledge = "" if self.knowledge == "randomized" else f"{self.knowledge} "
         loss = "" if self.settings.get("loss", "ce") == "ce" else f" ({self.loss})"
         steps = f", {self.steps} step{'s' if self.steps > 1 else ''}" if self.one_step or "steps" in self.settings else ""
@@ -100,7 +100,7 @@ class Tried:
 
 @dataclass(frozen=True, kw_only=True)
 class Gradients:
-    """What one diagnosis says of the model's input gradients: shares in [0, 1] of `n_examples`, and the attacks that came to nothing."""
+    """Findings of one diagnosis on input gradients: shares in [0, 1] of `n_examples`, and the attacks that stopped with an error."""
 
     n_examples: int
     zero: float
@@ -109,8 +109,8 @@ class Gradients:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
-    """Everything that a verdict rests on.
+class ModelEvidence:
+    """Everything that a verdict depends on.
 
     Args:
         randomised: True where the model's forward passes are random, or may be.

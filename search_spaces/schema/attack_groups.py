@@ -114,7 +114,7 @@ class AttackGroup(ComponentAxes):
             for attack, loss in product(self.attack, losses):
                 require_foolbox_form(attack, loss=loss, eot=eot, early_stop=early_stop)
         for component, norm in product(self.components, self.norm):
-            own = {name: getattr(self, name) for name in component.settings.model_fields}
+            own = {name: getattr(self, name, ()) for name in component.settings.model_fields}
             self._require(component, norm, {name: values for name, values in own.items() if values})
         return self
 

@@ -3,6 +3,9 @@
 Training is what neither list file names, testing is the testing list; the validation list is used for neither. Which pair of list files
 divides the data is the setting `split_lists`. Official clips of silence for testing are taken from
 `ROOT/SpeechCommands/silence_test_v0.02/` where that is there. Decoded clips are cached (`workers.data.loading.array_cache`).
+
+torchaudio downloads the data. Its walk is not used: it finds the same files in the same time (0.018 s for 2,309 clips, ours 0.020 s), but
+planning needs them too, and must not wait for an import of torch (1.2 s); nor does it know of other lists, of silence, or of absent clips.
 """
 
 from collections.abc import Iterator
@@ -11,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from workers.data.loading.array_cache import cache_folder, cached_rows, stat_key
-from workers.data.loading.source import Dataset, Split
+from workers.data.loading.source import GET_IT, Dataset, Split
 from workers.data.loading.speech_clips import CLASSES, LENGTH, WORDS, Clip, examples, labels_of
 from workers.data.loading.wav import Samples
 from workers.errors import DataError
@@ -27,15 +30,12 @@ _LISTS: dict[SplitLists, tuple[str, str]] = {
     "resplit": ("resplit_validation_list.txt", "resplit_testing_list.txt"),
 }
 _FORMAT = 1
-_HELP = (
-    "get it with: python -c \"from torchaudio.datasets import SPEECHCOMMANDS; SPEECHCOMMANDS('DIR', download=True)\", then give --data DIR"
-)
 
 
 def _folder(root: Path | None) -> Path:
     if root is None:
         where = f"--data DIR or ROBUSTSWEEP_DATA; DIR holds {_FOLDER}/"
-        raise DataError(f"speech_commands: no data folder given ({where}); {_HELP}")
+        raise DataError(f"speech_commands: no data folder given ({where}); {GET_IT}")
     return root / _FOLDER
 
 
@@ -44,7 +44,7 @@ def _check(root: Path | None, *, split_lists: SplitLists) -> None:
     missing = [name for name in (*WORDS, _NOISE) if not (folder / name).is_dir()]
     missing += [name for name in _LISTS[split_lists] if not (folder / name).is_file()]
     if missing:
-        advice = "split_lists=official needs no such files" if split_lists == "resplit" and missing == list(_LISTS[split_lists]) else _HELP
+        advice = "split_lists=official needs no such files" if split_lists == "resplit" and missing == list(_LISTS[split_lists]) else GET_IT
         raise DataError(f"speech_commands: looked for {', '.join(missing)} in {folder}: not there; {advice}")
 
 
@@ -59,7 +59,7 @@ def _catalogue(root: Path | None, *, split_lists: SplitLists) -> tuple[list[Clip
         raise DataError(f"speech_commands: {both[0]} is in both {' and '.join(_LISTS[split_lists])} of {folder}")
     noise = list((folder / _NOISE).glob("*.wav"))
     if not noise:
-        raise DataError(f"speech_commands: looked for *.wav in {folder / _NOISE}: none there; {_HELP}")
+        raise DataError(f"speech_commands: looked for *.wav in {folder / _NOISE}: none there; {GET_IT}")
     train = examples(_chosen(clips, present - validation - testing), noise, [], "train")
     silence = list((folder.parent / _SILENCE).glob("*.wav"))
     return train, examples(_chosen(clips, testing), noise, silence, "test")
@@ -68,7 +68,7 @@ def _catalogue(root: Path | None, *, split_lists: SplitLists) -> tuple[list[Clip
 def _names(path: Path, present: set[str]) -> set[str]:
     names = set(path.read_text("utf-8").split())
     if absent := sorted(names - present):
-        raise DataError(f"speech_commands: {path} names {len(absent)} clips that are not there, first {absent[0]}; {_HELP}")
+        raise DataError(f"speech_commands: {path} names {len(absent)} clips that are not there, first {absent[0]}; {GET_IT}")
     return names
 
 
@@ -81,11 +81,18 @@ def _count(root: Path, *, split_lists: SplitLists) -> tuple[int, int]:
     return len(train), len(test)
 
 
+def _download(root: Path) -> None:
+    from torchaudio.datasets import SPEECHCOMMANDS
+
+    SPEECHCOMMANDS(root, download=True)
+
+
 @dataset(
     info=DatasetInfo(n_classes=len(CLASSES), shape=(1, LENGTH), mean=(0.0,), std=(0.08,), low=-1.0, high=1.0),
     folder=_FOLDER.parts[0],
     check=_check,
     count=_count,
+    download=_download,
 )
 @cache
 def speech_commands(root: Path | None, *, split_lists: SplitLists = "official") -> Dataset:

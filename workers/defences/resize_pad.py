@@ -1,4 +1,8 @@
-"""Random resizing and padding (Xie et al., 2018): each image enlarged by a random amount and put at a random place on a canvas."""
+"""Random resizing and padding (Xie et al., 2018): each image enlarged by a random amount and put at a random place on a canvas.
+
+Not by torchvision.transforms.v2.functional, whose resize and pad take one side and one place a batch: image by image they made 16,700
+images/s, this 42,300 (with the gradient 9,500 and 20,800; 128 images of side 32, one core). Its nearest pixel differs for some sides.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Feature squeezing (Xu, Evans & Qi, 2018): fewer bits per colour, then a median filter."""
+"""Feature squeezing (Xu, Evans & Qi, 2018): fewer bits per colour, then a median filter.
+
+Not by torchvision.transforms.v2.functional: its `posterize` rounds down (98 % of pixels differ, by up to 0.046 at 5 bits), and it has no
+median filter.
+"""
 
 from __future__ import annotations
 

@@ -61,11 +61,11 @@ def evaluated(
         return found | {f"metric {metric.name}": metric.create(inputs, examples, labels).cpu() for metric in metrics}
 
     found = course.through(data, compute, batch_size=batch_size)
-    values = {metric.name: _over_examples(metric.facts, found[f"metric {metric.name}"]) for metric in metrics}
+    values = {metric.name: over_examples(metric.facts, found[f"metric {metric.name}"]) for metric in metrics}
     return Evaluated(found["correct"].T.numpy(), values)
 
 
-def _over_examples(facts: MetricFacts, values: Tensor) -> float | None:
+def over_examples(facts: MetricFacts, values: Tensor) -> float | None:
     """One value for all examples, over those that have one; None where none has."""
     known = values[~values.isnan()].double()
     if len(known) == 0:

@@ -11,7 +11,7 @@ import torch
 
 from workers.artifacts.results import Environment
 
-_PACKAGES = ("robustsweep", "torch", "numpy", "ray", "safetensors", "scikit-learn", "tensorly")
+_PACKAGES = ("robustsweep", "torch", "torchaudio", "torchvision", "foolbox", "numpy", "ray", "safetensors", "scikit-learn", "tensorly")
 
 
 @cache

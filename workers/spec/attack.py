@@ -1,6 +1,7 @@
 """One attack, every setting resolved. Imports neither torch nor Ray."""
 
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any, ClassVar, Self
 
 from pydantic import model_validator
@@ -40,8 +41,11 @@ class AttackSettings(ComponentSpec):
 
     @classmethod
     def _context(cls, data: Mapping[str, Any]) -> dict[str, Any]:
-        literal = str(data.get("epsilon_literal", ""))
-        return {"epsilon": fraction(literal), "norm": data.get("norm", "linf")} if literal else {}
+        try:
+            epsilon = fraction(str(data.get("epsilon_literal", "")))
+        except ValueError:  # as it was written by no person
+            epsilon = Fraction(str(data.get("epsilon", 0)))
+        return {"epsilon": epsilon, "norm": data.get("norm", "linf")}
 
     @property
     def facts(self) -> AttackFacts:

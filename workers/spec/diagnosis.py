@@ -1,6 +1,6 @@
 """Settings of the measurements that show whether a model's robustness is real, all resolved. Imports neither torch nor Ray."""
 
-from typing import Any, Literal, NamedTuple, Self, get_args
+from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import model_validator
 
@@ -11,7 +11,6 @@ from workers.spec.fields import Count, Positive, SignGradientName
 
 ProbeName = Literal["noise", "fgsm", "pgd", "pgd_longer", "pgd_margin", "eot_pgd", "square", "unbounded"]
 ProbeKnowledge = Literal["eot", "randomized"]
-PROBES: tuple[ProbeName, ...] = get_args(ProbeName)
 STRIDE = 2.5
 """Total step length of a PGD, in radii of its ball (Madry et al., 2018): from any start it can reach any end."""
 

@@ -1,4 +1,4 @@
-"""`robustsweep best`: the models that nothing beats."""
+"""`robustsweep best`: the Pareto-optimal models."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.table import Table
 
-from orchestrator.paths import Places
+from orchestrator.paths import Paths
 from orchestrator.report.study.candidates import Candidate, Field, Figure, front, is_accuracy, of_grid, of_study
 from orchestrator.report.study.read_study import read_study
 from orchestrator.store import open_store, result_rows
@@ -20,16 +20,16 @@ Printed = tuple[list[str], list[list[Any]]]
 
 @dataclass(frozen=True, kw_only=True)
 class BestOptions:
-    """What is asked: `epsilon` of a grid's worst case, and whether models count whose robustness is not real."""
+    """Options of `best`: `epsilon` of a grid's worst case, and `any_verdict` to admit models whose verdict is unsound."""
 
-    places: Places
+    paths: Paths
     sweep: str
     epsilon: str | None = None
     any_verdict: bool = False
 
 
 def best_of(options: BestOptions, form: Format) -> tuple[str | Table, list[str]]:
-    """The front, or the best trial where there is one objective, and what was left out, a line each.
+    """Return the front (with one objective, the best trial), and notes on the models that were left out.
 
     Raises:
         UserError: no such sweep or store, or nothing has been measured.
@@ -44,8 +44,8 @@ def best_of(options: BestOptions, form: Format) -> tuple[str | Table, list[str]]
 
 
 def read_field(options: BestOptions) -> tuple[Field, bool]:
-    """The candidates of a sweep, and whether it is a search."""
-    with open_store(options.places.store_url, upgrade=False) as store:
+    """Return the candidates of a sweep, and whether it is a search."""
+    with open_store(options.paths.store_url, upgrade=False) as store:
         worst = result_rows(store, options.sweep, per_repeat=False, worst=True)
         study = read_study(store, options.sweep)
         if study is None:
@@ -56,7 +56,7 @@ def read_field(options: BestOptions) -> tuple[Field, bool]:
 
 
 def admitted(candidates: Sequence[Candidate], *, any_verdict: bool) -> tuple[list[Candidate], list[str]]:
-    """Those that may be best, and how many may not and why."""
+    """Return the candidates that may be best, and notes on the numbers and reasons of the others."""
     feasible = [candidate for candidate in candidates if candidate.is_feasible]
     kept = [candidate for candidate in feasible if any_verdict or candidate.verdict != "unsound"]
     violating, unsound = len(candidates) - len(feasible), len(feasible) - len(kept)
@@ -72,7 +72,7 @@ def _number(amount: int) -> str:
 
 
 def _for_programs(field: Field, found: Sequence[Candidate], *, is_study: bool) -> Printed:
-    """Names as they are in the space, shares in [0, 1], whole keys."""
+    """Format for programs: names as in the space, shares in [0, 1], full keys."""
     settings = _settings(found)
     columns = [*(["trial"] if is_study else []), *settings]
     for objective in field.objectives:
@@ -90,7 +90,7 @@ def _ends(figure: Figure) -> list[float | None]:
 
 
 def _for_people(field: Field, found: Sequence[Candidate], *, is_study: bool) -> Printed:
-    """Words that a narrow table can break, percentages, the first digits of keys."""
+    """Format for people: words that a narrow table can break, percentages, the first digits of keys."""
     settings = _settings(found)
     columns = [*(["trial"] if is_study else []), *(name.replace(".", " ").replace("_", " ") for name in settings)]
     for objective in field.objectives:

@@ -1,4 +1,4 @@
-"""Names of files, from names that may hold anything."""
+"""File names from arbitrary names."""
 
 import re
 
@@ -6,5 +6,5 @@ _LONGEST = 100
 
 
 def slug(name: str) -> str:
-    """The name as a part of a file's name: letters, digits, dots and dashes, no leading dot."""
+    """Convert a name to a part of a file name: letters, digits, dots and dashes, no leading dot."""
     return re.sub(r"[^\w.]+", "-", name).strip("-.")[:_LONGEST] or "sweep"

@@ -1,4 +1,4 @@
-"""The report as HTML: one file, without a request to anywhere, harmless whatever things are called."""
+"""HTML of the report: one file that makes no requests, with all names escaped."""
 
 import base64
 import hashlib
@@ -49,7 +49,7 @@ _PAGE = """<!doctype html>
 
 
 def render_page(evidence: Evidence, sections: Sequence[Section], *, written_at: datetime | None = None) -> str:
-    """The whole file of a report."""
+    """Return the whole file of a report."""
     numbers = count()
     bodies = [
         ("verdicts", "Verdicts", verdicts_html(evidence)),
@@ -61,7 +61,7 @@ def render_page(evidence: Evidence, sections: Sequence[Section], *, written_at: 
 
 
 def page_html(kind: str, name: str, *, summary: str, bodies: Sequence[tuple[str, str, str]]) -> str:
-    """A whole file: sections by their name, title and HTML. Nothing but its own two scripts runs in it: the policy in its head allows these
+    """Return a whole file: sections by their name, title and HTML. Only its own two scripts can run: the policy in its head allows them
     by their hashes."""
     style, script, plotly = _asset("report.css"), _asset("report.js"), _inline(get_plotlyjs())
     return _PAGE.format(
@@ -83,12 +83,12 @@ def _asset(name: str) -> str:
 
 
 def _inline(script: str) -> str:
-    """A script as HTML takes it: the end of an element inside of a string would end it there."""
+    """Escape a script for HTML: a closing tag in a string would otherwise end the element."""
     return script.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 
 def _policy(scripts: Iterable[str]) -> str:
-    """A Content Security Policy that forbids every request, and every script but these."""
+    """Return a Content Security Policy that forbids every request, and every script except these."""
     hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in scripts)
     allowed = {
         "script-src": hashes,
@@ -122,7 +122,7 @@ def _results_html(rows: Sequence[ResultRow]) -> str:
 
 
 def table_html(table: Sequence[Column], rows: int) -> str:
-    """A table that the page's script draws when it comes into view."""
+    """Return a table that the page's script draws when it comes into view."""
     return f'<div class="table" data-rows="{rows}"><script type="text/plain">{pack({"table": list(table)})}</script></div>'
 
 

@@ -1,4 +1,4 @@
-"""What stands above the figures: whether they can be believed, and where they come from."""
+"""Sections above the figures: verdicts on the models' reliability, and provenance."""
 
 import html as standard_html
 from collections import Counter
@@ -16,7 +16,7 @@ _REVISION_DIGITS = 12
 
 
 def verdicts_html(evidence: Evidence) -> str:
-    """How many models have which verdict, and the checks of each."""
+    """Return the number of models with each verdict, and the checks of each model."""
     if not evidence.verdicts:
         return '<p class="empty">To fill this: attacked or diagnosed models (diagnosis: {} in a space); there is no verdict yet.</p>'
     counts = Counter(verdict.verdict for verdict in evidence.verdicts)
@@ -33,7 +33,7 @@ def _verdict(verdict: ModelVerdict) -> str:
 
 
 def provenance_html(evidence: Evidence, *, written_at: datetime) -> str:
-    """Sweep, versions, data, dates, environments, jobs by stage, failures, and the space as it was launched."""
+    """Return sweep, versions, data, dates, environments, jobs by stage, failures, and the space as it was launched."""
     source = evidence.provenance
     finished = [environment.last_finished_at for environment in source.environments]
     facts = {
@@ -71,7 +71,7 @@ def _date(time: datetime | None) -> str:
 
 
 def _revision(revision: str | None) -> str:
-    """Enough digits of a commit to find it, and the `+` of one that was changed since."""
+    """Return enough digits of a commit to find it, and the `+` of one with uncommitted changes."""
     if revision is None:
         return "not recorded"
     return revision if len(revision) <= _REVISION_DIGITS else revision[:_REVISION_DIGITS] + "+" * revision.endswith("+")
@@ -105,12 +105,12 @@ def _failures(failures: Iterable[Failure]) -> list[str]:
 
 
 def _block(text: str) -> str:
-    """Text of several lines as it is, every character seen."""
+    """Escape a text of several lines, with every character visible."""
     return standard_html.escape(visible(text, keep="\n\t"))
 
 
 def _table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, stacks: bool = True) -> str:
-    """A table; if it `stacks`, a narrow screen shows its rows as blocks, each cell with its title."""
+    """Return a table; if it `stacks`, a narrow screen shows its rows as blocks, each cell with its title."""
     head = "".join(f"<th>{html(title)}</th>" for title in titles)
     body = "".join(
         "<tr>" + "".join(f'<td data-title="{html(title)}">{html(cell)}</td>' for title, cell in zip(titles, row, strict=True)) + "</tr>"

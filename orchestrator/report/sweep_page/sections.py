@@ -1,4 +1,4 @@
-"""The figures of a report, section by section, in the order in which a reader asks."""
+"""Sections of a report, with their figures, in the order of the page."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -25,8 +25,8 @@ _ROBUST = "robust accuracy %"
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """Pictures under one heading. Of several `choices` one is shown at a time, `first` at the beginning; `fill` says what is
-    missing where there are none, `notes` what else there is to say."""
+    """Section of pictures under one heading. Of several `choices` one is shown at a time, initially `first`; `fill` is the text on what
+    is missing where there are none, `notes` are further remarks."""
 
     name: str
     title: str
@@ -37,7 +37,7 @@ class Section:
 
 
 def sections(evidence: Evidence) -> list[Section]:
-    """Every section, also those that nothing fills yet."""
+    """Return every section, including empty ones."""
     rows = evidence.rows
     points = model_points(rows, evidence.costs)
     return [
@@ -86,7 +86,7 @@ def _chosen(name: str, title: str, choices: dict[str, list[Picture]], fill: str)
 
 
 def _spread(pictures: Sequence[Picture]) -> float:
-    """By how much models differ: what tells most is shown first."""
+    """Return the range of the models' robust accuracies: the choice with the widest is shown first."""
     shares = [float(row[_ROBUST] or 0) for row in pictures[0].table if _ROBUST in row]
     return max(shares) - min(shares) if shares else 0.0
 
@@ -116,7 +116,7 @@ def _surfaces(evidence: Evidence) -> Section:
 
 
 def surface_draws(family: Sequence[SurfaceGrid]) -> list[Surface]:
-    """Each draw of each net by itself: where the loss lies under one draw of the sketch says nothing of another's."""
+    """Return each draw of each net separately: the loss under one draw of the sketch says nothing about another's."""
     found = [(caption(grid.row, draw, family), grid, draw) for grid in family for draw in range(grid.row.draws)]
     alike = Counter(label for label, _, _ in found)
     return [

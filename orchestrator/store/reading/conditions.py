@@ -1,4 +1,4 @@
-"""What `--where` means: conditions on the fields of result rows, asked of the database where it has them, and of the rows."""
+"""Conditions of `--where` on the fields of result rows, evaluated by the database where it has them, and on the rows."""
 
 import operator
 import re
@@ -74,7 +74,7 @@ _TYPES = {name: hint for name, hint in get_type_hints(ResultRow).items() if name
 
 @dataclass(frozen=True)
 class Condition:
-    """`field operator value`, or for `=` and `!=` several values: one of them, or none of them. A value None is an empty field."""
+    """Condition `field operator value`, or for `=` and `!=` several values: one of them, or none of them. None is an empty field."""
 
     field: str
     symbol: str
@@ -102,7 +102,7 @@ class Condition:
         return bool(found.startswith(value)) if self.field in _KEYS and found and value else bool(found == value)
 
     def clause(self, column: ColumnElement[Any]) -> ColumnElement[bool]:
-        """The same of a column of the database."""
+        """Return the same condition on a column of the database."""
         if self.symbol not in _EQUALITIES:
             compared: ColumnElement[bool] = _OPERATORS[self.symbol](column, self.values[0])
             return compared
@@ -118,7 +118,7 @@ class Condition:
 
 
 def parse_conditions(texts: Sequence[str]) -> tuple[Condition, ...]:
-    """Conditions as users write them: `theta=0.9`, `attack=pgd,bim`, `epsilon<=8/255`, `rank=none`.
+    """Parse conditions as users write them: `theta=0.9`, `attack=pgd,bim`, `epsilon<=8/255`, `rank=none`.
 
     Raises:
         UserError: not of that form, no such field, or a value that the field cannot have.

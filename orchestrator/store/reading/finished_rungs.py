@@ -1,4 +1,4 @@
-"""Reads of rungs: trainings that were stopped early, and that others can go on with."""
+"""Reads of rungs: trainings that were stopped early, and that others can resume."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -14,12 +14,12 @@ from workers.artifacts.artifacts import Artifacts
 from workers.spec.job import Earlier, Job
 from workers.spec.keys import KEY_VERSION
 
-Rungs = Mapping[str, Sequence[Earlier]]
-"""The finished rungs of each trunk, by its key, the furthest first."""
+FinishedRungs = Mapping[str, Sequence[Earlier]]
+"""Finished rungs of each trunk, by its key, the furthest first."""
 
 
-def finished_rungs(store: Store) -> Rungs:
-    """All rungs that the store has."""
+def finished_rungs(store: Store) -> FinishedRungs:
+    """Return all rungs that the store has."""
     with store.reading() as connection:
         return _finished(connection)
 

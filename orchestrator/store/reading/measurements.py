@@ -1,4 +1,4 @@
-"""Rows of the tables as what the aggregation works on: measurements and described models."""
+"""Conversion of table rows into what the aggregation works on: measurements and described models."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
@@ -26,13 +26,13 @@ def measured_columns(record: type[CleanResultRecord | AttackResultRecord]) -> li
 
 
 def measured_in(record: type[CleanResultRecord | AttackResultRecord], sweep: int | None) -> Select[*tuple[Any, ...]]:
-    """What `as_measurements` takes, of a sweep or of each, one row for each sweep that holds the job."""
+    """Select the rows for `as_measurements`, of a sweep or of each, one row for each sweep that holds the job."""
     statement = select(SweepRecord.name.label("sweep"), *measured_columns(record)).select_from(record)
     return of_sweep(statement, record.job_key, sweep).join(SweepRecord, SweepRecord.id == SweepJobRecord.sweep_id)
 
 
 def as_measurements(rows: Iterable[Mapping[Any, Any]]) -> Iterable[Measurement]:
-    """Rows with `sweep` and the `measured_columns`."""
+    """Convert rows with `sweep` and the `measured_columns`."""
     for row in rows:
         values = {str(name): value for name, value in row.items()}
         own = tuple((name, hashable(value)) for name, value in sorted((values.pop("settings", None) or {}).items()))

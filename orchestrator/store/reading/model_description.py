@@ -1,4 +1,4 @@
-"""A job's spec in a few words, for lists of failures."""
+"""Short descriptions of job specs, for lists of failures."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,11 +14,11 @@ _DISTINGUISHING = (
     ("sign_gradient", "identity", "sign as {}"),
     ("backend", "native", "by {}"),
 )
-"""An attack's settings, what they usually are, and the words for what they are otherwise."""
+"""Settings of an attack, their usual values, and the words for other values."""
 
 
 def describe(spec_text: str) -> str:
-    """What the job does, from the JSON of its spec: `pgd 8/255 randomized, repeat 0`.
+    """Describe the job, from the JSON of its spec: `pgd 8/255 randomized, repeat 0`.
 
     Reads the text leniently, not as a `JobSpec`: a spec of an older version must still be describable.
     """
@@ -42,7 +42,7 @@ def _flat(section: Any) -> Any:
 
 
 def surface_words(surface: dict[str, Any]) -> str:
-    """A loss surface, by its settings, in a few words: `loss surface of example 0, direction own, draws=3`."""
+    """Describe a loss surface by its settings: `loss surface of example 0, direction own, draws=3`."""
     usual = SurfaceSettings().model_dump()
     named = ("example", "direction")
     distinct = [f"{name}={value}" for name, value in surface.items() if name not in named and value != usual.get(name)]

@@ -1,4 +1,4 @@
-"""Which trained models were made alike but for their training seed."""
+"""Groups of trained models that were made alike except for their training seed."""
 
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -16,10 +16,10 @@ _TRAINED = get_args(TrainingStage)
 
 
 def seed_pools(connection: Connection, models: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """For each of `models` (reported columns, with their `seed`, by key) the key of that with the lowest seed of those made alike.
+    """Map each of `models` (reported columns, with their `seed`, by key) to the key of that with the lowest seed of those made alike.
 
     Two models are made alike where their whole specs, and those of all the models that they come from, differ in the seed at most:
-    the reported columns alone would not tell a learning rate from another.
+    the reported columns alone would not distinguish two learning rates.
     """
     recipes = _recipes(connection, models)
     first: dict[str, str] = {}

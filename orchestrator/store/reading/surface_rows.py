@@ -18,8 +18,8 @@ _OWN = [field.name for field in fields(SurfaceRow) if field.name in SurfaceRecor
 
 
 def surface_rows(store: Store, sweep: str | None) -> list[SurfaceRow]:
-    """The loss surfaces of a sweep, or of all (then one row per sweep that holds the job), older spaces of a sweep included, models that
-    were stopped at a rung left out.
+    """Return the loss surfaces of a sweep, or of all (then one row per sweep that holds the job), older spaces of a sweep included, models
+    that were stopped at a rung left out.
 
     Sorted by sweep, data set, model, its settings from the simplest to the strongest (theta last, 1 first), then by the surface's
     (direction theta_one first).

@@ -1,4 +1,4 @@
-"""Reads of trained models and of how they were trained."""
+"""Reads of trained models and of their training."""
 
 import json
 from collections import defaultdict
@@ -19,7 +19,7 @@ from workers.errors import UserError
 from workers.spec.keys import KEY_VERSION
 
 EPOCH_COLUMNS = {"epoch": "int64", "loss": "float64", "accuracy": "float64", "learning_rate": "float64"}
-"""The fields of `EpochRecord`, and their NumPy types."""
+"""Fields of `EpochRecord`, and their NumPy types."""
 _LEFT_OUT = {"job_key", "history", "environment_id"}
 
 
@@ -51,7 +51,7 @@ def trained_models(store: Store) -> Answer:
 
 
 def history(store: Store, digits: str) -> tuple[Mapping[str, Any], ...]:
-    """The epochs of a model's training, each as `EpochRecord`; none where only a defence was put around it.
+    """Return the epochs of a model's training, each as `EpochRecord`; none where only a defence was put around it.
 
     Raises:
         UserError: no such job, several, or one that is no trained model.
@@ -104,7 +104,7 @@ def _specs(connection: Connection, stages: tuple[str, ...]) -> dict[str, Spec]:
 
 
 def _attacks(connection: Connection) -> dict[str, tuple[Spec, ...]]:
-    """The settings of each model's attacks, those of an attack's repeats once, with their knowledge among them."""
+    """Return the settings of each model's attacks, those of an attack's repeats once, with their knowledge among them."""
     statement = select(JobParentRecord.parent_key, JobRecord.spec).join(JobRecord, JobRecord.key == JobParentRecord.child_key)
     rows = connection.execute(statement.where(JobParentRecord.role == "model", JobRecord.stage == "attack", JobRecord.state == "done"))
     found: defaultdict[str, dict[str, Spec]] = defaultdict(dict)

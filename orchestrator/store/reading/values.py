@@ -1,4 +1,4 @@
-"""What reads of the store return: frozen values, free of the database."""
+"""Values that reads of the store return: frozen, independent of the database."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -64,7 +64,7 @@ class ResultRow(MeasuredModel):
     """One trained model under one attack, over its repeats (`repeat` is None) or in one of them.
 
     Accuracies and their 95 % intervals are shares in [0, 1] of all `n_examples`, means over `draws` evaluations of each in each of
-    `repeats`. The clean ones are None until the model's clean accuracy on as many examples is in; the robust ones are None in a row
+    `repeats`. The clean ones are None until the model's clean accuracy on as many examples is recorded; the robust ones are None in a row
     without attack, whose `attack`, `knowledge` and other names are `none` and whose counts are 0.
     `se_examples`, `se_draws` and `se_seeds` are the standard errors, in the same unit, that the choice of examples, the draws (of
     sketches and attack) and the training seeds leave in the robust accuracy, in a row without attack in the clean one; see `Spread`.
@@ -124,12 +124,12 @@ class ResultRow(MeasuredModel):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelVerdict:
-    """Whether a model's figures can be believed, and each check that says so."""
+    """Verdict on whether a model's figures can be believed, with each check."""
 
     model_key: str
     description: str
     verdict: Verdict
-    checks: tuple[Check, ...]
+    checks: tuple[VerdictCheck, ...]
     judged_at: datetime
 
 
@@ -158,7 +158,7 @@ class SurfaceRow(MeasuredModel):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StageCounts:
-    """How many jobs of a stage are in which state; `blocked` ones have a failed ancestor, `waiting` ones can still be done."""
+    """Number of jobs of a stage in each state; `blocked` ones have a failed ancestor, `waiting` ones can still be done."""
 
     done: int = 0
     running: int = 0
@@ -173,8 +173,8 @@ class StageCounts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SweepStatus:
-    """How far a sweep is, over the jobs of its space; `stages` holds the stages it has, in the order they are run. A search's `trials`
-    bring further jobs; None for a grid. `silent_seconds` is the age of the last heartbeat, by the database's clock; None once the driver
+    """Progress of a sweep, over the jobs of its space; `stages` holds the stages it has, in the order they are run. A search's `trials`
+    add further jobs; None for a grid. `silent_seconds` is the age of the last heartbeat, by the database's clock; None once the driver
     has left."""
 
     name: str
@@ -190,7 +190,7 @@ class SweepStatus:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failure:
-    """A failed job with its number of attempts and what its last failed attempt said."""
+    """Failed job with its number of attempts and the error of its last failed attempt."""
 
     key: str
     stage: Stage

@@ -1,4 +1,4 @@
-"""Every setting of a trained model and of what is measured of it, under the names that a space file has for them."""
+"""Settings of a trained model and of its measurements, under the names that a space file has for them."""
 
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import asdict
@@ -16,14 +16,14 @@ _EVALUATION = {"n_examples": "evaluation.examples", "batch_size": "evaluation.ba
 
 
 def model_settings(connection: Connection, keys: Set[str]) -> dict[str, dict[str, Any]]:
-    """For each model its data, architecture, defence and seed, and how it and its ancestors were trained: `model.theta`,
+    """Return for each model its data, architecture, defence and seed, and the training of it and its ancestors: `model.theta`,
     `fine_tuning.epochs`. A model that comes from no fine-tuning has no setting of that."""
     specs, parents = _lineages(connection, keys)
     return {key: _settings(key, specs, parents) for key in keys}
 
 
 def _lineages(connection: Connection, keys: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """The specs, as JSON, of the models and their ancestors, and for each the model whose weights it started from, if any; by key."""
+    """Return the specs, as JSON, of the models and their ancestors, and for each the model whose weights it started from, by key."""
     specs: dict[str, str] = {}
     parents: dict[str, str] = {}
     frontier = set(keys)

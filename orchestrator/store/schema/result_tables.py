@@ -1,4 +1,4 @@
-"""The tables of results, one row per finished job. Rows never leave the store."""
+"""Tables of results, one row per finished job. Rows never leave the store."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from orchestrator.store.schema.base import Base, EnvironmentId, Key, ModelKey, N
 
 
 class EnvironmentRecord(Base):
-    """Where and with what jobs ran; `id` is the SHA-256 of the content."""
+    """Environment in which jobs ran; `id` is the SHA-256 of the content."""
 
     __tablename__ = "environments"
 
@@ -23,7 +23,7 @@ class EnvironmentRecord(Base):
 
 
 class TrainedModelRecord(Base):
-    """A trained model; a dense one has neither rank nor `rank_fraction`, an undefended one no `defence_settings`. `until` is the epoch
+    """Trained model; a dense one has neither rank nor `rank_fraction`, an undefended one no `defence_settings`. `until` is the epoch
     of its schedule after which it was stopped, null at the end; `seconds` are those of the epochs after the rung `resumed_key`, if any.
 
     Where layers have ranks of their own, these are its `rank_fractions` by patterns of names, and `rank_fraction` is their mean.
@@ -155,7 +155,7 @@ class AttackResultRecord(Base):
 
 
 class DiagnosisRecord(Base):
-    """What was measured of a model's gradients, and how standard attacks did beside each other on the same few examples.
+    """Measurements of a model's gradients, and results of standard attacks on the same few examples.
 
     `zero_gradients` and `nonfinite_gradients` are shares in [0, 1], and `probes` are, as in `DiagnosisOutcome`; the attack of each is as
     `AttackResultRecord` has it, its facts included.
@@ -178,7 +178,7 @@ class DiagnosisRecord(Base):
 
 
 class SurfaceRecord(Base):
-    """A grid of losses around one test example; the grid itself is in the job's artifact. `extent` is in input units.
+    """Summary of a grid of losses around one test example; the grid itself is in the job's artifact. `extent` is in input units.
 
     `source_key` is the model whose gradient gives the square its direction: `model_key` itself, or its ancestor without a sketch.
     """
@@ -205,8 +205,8 @@ class SurfaceRecord(Base):
 
 
 class VerdictRecord(Base):
-    """Whether a model's figures can be believed, by everything that the store holds of it; `checks` holds each check with its numbers,
-    `rules` is the version of the rules by which it was judged."""
+    """Verdict on whether a model's figures can be believed, by everything that the store holds of it; `checks` holds each check with its
+    numbers, `rules` is the version of the rules by which it was judged."""
 
     __tablename__ = "verdicts"
 
@@ -218,7 +218,7 @@ class VerdictRecord(Base):
 
 
 class WorstCaseRecord(Base):
-    """The accuracy of a model under the attack that harms each example most, over all attacks that the store holds at one epsilon.
+    """Accuracy of a model under the attack that harms each example most, over all attacks that the store holds at one epsilon.
 
     `knowledge` is that of the attacks, or `any` for all of them together; `attacks` counts them. `epsilon` is in input units. The
     interval is a 95 % one.

@@ -1,4 +1,4 @@
-"""How specs and results become rows: pure functions, so that `write.py` is left with the transactions."""
+"""Conversion of specs and results into rows: pure functions, so that `record.py` contains only the transactions."""
 
 import hashlib
 import json
@@ -42,7 +42,7 @@ def environment_row(environment: Environment) -> Row:
 
 
 def outcome_row(job: Job, result: Result, *, environment_id: str, finished_at: datetime) -> tuple[type[Base], Row]:
-    """The table and the row of a result.
+    """Return the table and the row of a result.
 
     Raises:
         ValueError: the result is another job's, or of a kind that the job's stage does not have.

@@ -1,4 +1,4 @@
-"""The table of verdicts: derived from a model's attacks and diagnoses in the transaction that changes them, so that it is never behind."""
+"""Table of verdicts: derived from a model's attacks and diagnoses in the transaction that changes them, so that it is always up to date."""
 
 import base64
 import json
@@ -13,7 +13,7 @@ from orchestrator.store.schema.base import utc_now
 from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, TrainedModelRecord, VerdictRecord
 from orchestrator.store.schema.sweep_tables import JobParentRecord
 from orchestrator.store.writing.rows import Row
-from orchestrator.verdict import RULES, Check, Evidence, Flags, Gradients, Tried, judge
+from orchestrator.verdict import RULES, AttackEvidence, Flags, Gradients, ModelEvidence, VerdictCheck, judge
 from workers.artifacts.results import unpack_flags
 
 _ATTACK = (
@@ -59,22 +59,22 @@ def refresh_verdict(connection: Connection, model_key: str) -> None:
 
 
 def _verdict_row(connection: Connection, model_key: str) -> Row | None:
-    """The verdict; None while the model was neither attacked nor diagnosed."""
+    """Return the row of the verdict; None while the model was neither attacked nor diagnosed."""
     evidence = _evidence(connection, model_key)
-    if not (evidence.tried or evidence.gradients):
+    if not (evidence.attacks or evidence.gradients):
         return None
     judgement = judge(evidence)
     checks = [asdict(check) for check in judgement.checks]
     return {"model_key": model_key, "verdict": judgement.verdict, "checks": checks, "rules": RULES, "judged_at": utc_now()}
 
 
-def checks_of(stored: Sequence[Mapping[str, Any]]) -> tuple[Check, ...]:
-    """The checks of a stored verdict."""
-    return tuple(Check(**check) for check in stored)
+def checks_of(stored: Sequence[Mapping[str, Any]]) -> tuple[VerdictCheck, ...]:
+    """Return the checks of a stored verdict."""
+    return tuple(VerdictCheck(**check) for check in stored)
 
 
 def unjudged_models(connection: Connection, job_keys: Iterable[str]) -> list[str]:
-    """The models, sorted, that these jobs measure, and that have no verdict by today's rules though they have results."""
+    """Return the models, sorted, that these jobs measure, and that have no verdict by the current rules though they have results."""
     jobs = set(job_keys)
     judged = select(VerdictRecord.model_key).where(VerdictRecord.rules == RULES)
     measured: set[str] = set()
@@ -88,7 +88,7 @@ def unjudged_models(connection: Connection, job_keys: Iterable[str]) -> list[str
     return sorted({row.parent_key for row in found if row.child_key in jobs})
 
 
-def _evidence(connection: Connection, model_key: str) -> Evidence:
+def _evidence(connection: Connection, model_key: str) -> ModelEvidence:
     diagnoses = connection.execute(_FOUND.where(DiagnosisRecord.model_key == model_key).order_by(DiagnosisRecord.job_key)).mappings().all()
     found = connection.execute(select(*_FACTS).where(TrainedModelRecord.job_key == model_key)).one_or_none()
     randomised, low, high, n_classes = found or (None,) * len(_FACTS)
@@ -101,10 +101,10 @@ def _evidence(connection: Connection, model_key: str) -> Evidence:
     )
 
 
-def _attacks(connection: Connection, model_key: str) -> Iterable[Tried]:
-    """The model's attacks in all sweeps, all repeats of one together. Flags stay in the database until they are asked for."""
+def _attacks(connection: Connection, model_key: str) -> Iterable[AttackEvidence]:
+    """Yield the model's attacks in all sweeps, all repeats of one together. Flags stay in the database until they are loaded."""
     for row in connection.execute(_TOTALS.where(AttackResultRecord.model_key == model_key)).mappings().all():
-        yield Tried(
+        yield AttackEvidence(
             place=("results", row["batch_size"], row["n_examples"]),
             source=row["source_key"],
             n_examples=row["n_examples"],
@@ -127,8 +127,8 @@ def _loader(connection: Connection, job_keys: Sequence[str]) -> Callable[[], Fla
     return load
 
 
-def _probes(diagnosis: Mapping[Any, Any]) -> Iterable[Tried]:
-    """A diagnosis's attacks, each on the same examples; those that came to nothing are no attacks."""
+def _probes(diagnosis: Mapping[Any, Any]) -> Iterable[AttackEvidence]:
+    """Yield a diagnosis's attacks, each on the same examples, except those that stopped with an error."""
     for probe in diagnosis["probes"]:
         if probe["failure"]:
             continue

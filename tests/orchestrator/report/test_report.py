@@ -11,9 +11,10 @@ from rich.console import Console
 
 from orchestrator.planning.plan import make_plan
 from orchestrator.report import Format, plan_json, render_failures, render_plan, render_results, render_status, status_json
-from orchestrator.store import Failure, ResultRow, failures, open_store, record_result, record_sweep, result_rows, sweep_status
+from orchestrator.store import Failure, ResultRow, failures, open_store, record_result, result_rows, sweep_status
 from orchestrator.tables.result_columns import shown_columns
 from tests.builders import defend_job, pretrain_job, result_of, small_plan
+from tests.stored import record_sweep
 from workers.spec.fields import DefenceName
 
 ISSUE_FIELDS = [

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from orchestrator.store import ResultRow, open_store, record_result, record_sweep, result_rows
+from orchestrator.store import ResultRow, open_store, record_result, result_rows
 from orchestrator.tables.generic_table import render_rows
 from orchestrator.tables.selection import grouped, ordered, pivoted
 from tests.builders import result_of, small_plan
 from tests.commands import robustsweep
+from tests.stored import record_sweep
 from workers.errors import UserError
 
 

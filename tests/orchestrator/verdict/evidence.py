@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from orchestrator.verdict import Evidence, Gradients, Tried
+from orchestrator.verdict import AttackEvidence, Gradients, ModelEvidence
 from workers.registry import ATTACKS
 
 N = 100
@@ -13,7 +13,7 @@ def leaving(share: float, *, rows: int = 1, n: int = N) -> np.ndarray:
     return np.tile(np.arange(n) < round(share * n), (rows, 1))
 
 
-def tried(
+def attack_evidence(
     attack: str,
     right: float | np.ndarray,
     *,
@@ -23,7 +23,7 @@ def tried(
     rows: int = 1,
     n: int = N,
     **more: object,
-) -> Tried:
+) -> AttackEvidence:
     """An attack that is registered, with its facts, unless `more` says otherwise."""
     flags = right if isinstance(right, np.ndarray) else leaving(right, rows=rows, n=n)
     facts = ATTACKS[attack].facts
@@ -43,7 +43,7 @@ def tried(
         "restarts": 1,
         "load": lambda: flags,
     }
-    return Tried(
+    return AttackEvidence(
         place=place,
         attack=attack,
         epsilon=epsilon,
@@ -55,13 +55,13 @@ def tried(
 
 
 def evidence(
-    *attacks: Tried,
+    *attacks: AttackEvidence,
     randomised: bool = False,
     zero: float | None = 0.0,
     nonfinite: float = 0.0,
     failures=(),
     half_range: float | None = 0.5,
     n_classes: int | None = 10,
-) -> Evidence:
+) -> ModelEvidence:
     found = () if zero is None else (Gradients(n_examples=N, zero=zero, nonfinite=nonfinite, failures=failures),)
-    return Evidence(randomised=randomised, half_range=half_range, n_classes=n_classes, tried=attacks, gradients=found)
+    return ModelEvidence(randomised=randomised, half_range=half_range, n_classes=n_classes, attacks=attacks, gradients=found)

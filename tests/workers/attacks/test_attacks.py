@@ -8,8 +8,8 @@ from scipy import stats
 from torch import nn
 
 from tests.workers.attacks.attacked import INPUTS, LABELS, LOOP, NET, NORMS, accuracy, attacked, digits, digits_net, settings
-from tests.workers.small import generator, network, split
-from workers.attacks.engine import ATTACKS, input_gradient
+from tests.workers.small import generator, network, run_attack, split
+from workers.attacks.engine import input_gradient
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +175,7 @@ def test_the_random_start_comes_from_the_given_generator_alone():
 @pytest.mark.parametrize("name", ["fgsm", "bim", "mi_fgsm"])
 def test_attacks_without_a_random_start_draw_nothing(name):
     random = generator(4)
-    ATTACKS[name](NET, INPUTS, LABELS, settings=settings(name), generator=random)
+    run_attack(NET, INPUTS, LABELS, settings=settings(name), generator=random)
     assert torch.equal(random.get_state(), generator(4).get_state())
 
 

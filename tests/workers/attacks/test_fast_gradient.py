@@ -1,6 +1,5 @@
 """FGSM at many epsilons for one gradient, and Foolbox behind our signature."""
 
-import sys
 import warnings
 
 import pytest
@@ -8,9 +7,8 @@ import torch
 
 from tests.builders import attack_settings
 from tests.workers.attacks.attacked import INPUTS, LABELS, NET, NORMS, Noisy, attacked, settings
-from tests.workers.small import generator, network, split
-from workers.attacks.engine import chosen_attack
-from workers.errors import JobError, UserError
+from tests.workers.small import generator, network, run_attack, split
+from workers.errors import JobError
 from workers.measure.evaluate import attacker, correct_flags, craft
 
 DATA = split(20)
@@ -98,7 +96,7 @@ def quiet():
 
 def by_foolbox(name, *, net=NET, **fields):
     chosen = settings(name, backend="foolbox", **fields)
-    return chosen_attack(chosen)(net, INPUTS, LABELS, settings=chosen, generator=generator())
+    return run_attack(net, INPUTS, LABELS, settings=chosen, generator=generator())
 
 
 @pytest.mark.parametrize("name", ["fgsm", "bim"])
@@ -127,11 +125,3 @@ def test_foolbox_sees_fresh_draws_and_leaves_the_nets_mode_alone():
     noisy = Noisy()
     by_foolbox("bim", net=noisy)
     assert len(noisy.asked) == 5
-
-
-def test_a_missing_foolbox_is_one_line(monkeypatch):
-    monkeypatch.setitem(sys.modules, "foolbox", None)
-    with pytest.raises(
-        UserError, match=r"^backend 'foolbox': Foolbox is not installed; pip install 'robustsweep\[foolbox\]', or use native$"
-    ):
-        by_foolbox("fgsm")

@@ -1,12 +1,9 @@
 """FGSM, BIM and PGD by Foolbox 3 (Rauber et al., 2020), with the signature of the native attacks. Foolbox is imported on first use."""
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
 from workers.attacks.engine.problem import Logits, Problem
-from workers.errors import UserError
 from workers.spec.fields import NormName
 
 _CLASSES: dict[NormName, str] = {
@@ -16,17 +13,16 @@ _CLASSES: dict[NormName, str] = {
 
 
 def foolbox_attack(problem: Problem, *, steps: int, stepsize: float) -> Tensor:
-    """Foolbox's points, (batch, *shape): its projected gradient descent, of which FGSM and BIM are settings there too.
+    """Return Foolbox's points, (batch, *shape): its projected gradient descent, of which FGSM and BIM are settings there too.
 
     Foolbox draws its random start from PyTorch's global generator, which is seeded from the problem's and restored afterwards.
-
-    Raises:
-        UserError: Foolbox is not installed.
     """
-    foolbox, settings, goal = _foolbox(), problem.settings, problem.goal
-    model = foolbox.PyTorchModel(_Wrapped(problem.logits), bounds=problem.bounds, device=problem.inputs.device)
-    attack = getattr(foolbox.attacks, _CLASSES[settings.norm])(abs_stepsize=stepsize, steps=steps, random_start=settings.facts.random_start)
-    criteria = foolbox.criteria
+    from foolbox import attacks, criteria
+    from foolbox.models.pytorch import PyTorchModel
+
+    settings, goal = problem.settings, problem.goal
+    model = PyTorchModel(_Wrapped(problem.logits), bounds=problem.bounds, device=problem.inputs.device)
+    attack = getattr(attacks, _CLASSES[settings.norm])(abs_stepsize=stepsize, steps=steps, random_start=settings.facts.random_start)
     wanted = criteria.Misclassification(goal.labels) if goal.targets is None else criteria.TargetedMisclassification(goal.targets)
     with torch.random.fork_rng([problem.inputs.device] if problem.inputs.is_cuda else []):
         if settings.facts.random_start:
@@ -45,11 +41,3 @@ class _Wrapped(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         return self._logits[0](inputs)
-
-
-def _foolbox() -> Any:
-    try:
-        import foolbox
-    except ImportError:
-        raise UserError("backend 'foolbox': Foolbox is not installed; pip install 'robustsweep[foolbox]', or use native") from None
-    return foolbox

@@ -1,5 +1,6 @@
 """What every data set offers, and the fixed order in which its subsets are taken."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from workers.facts import DatasetFacts, DatasetInfo
 from workers.registry import Component
 from workers.settings import Settings
 from workers.spec.data import DataSpec
+
+GET_IT = "get it with: robustsweep launch SPACE --data DIR --download"
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,11 @@ class Source:
         """
         if self.component.facts.check is not None:
             self.component.facts.check(root, **dict(self.settings))
+
+    @property
+    def download(self) -> Callable[[Path], None] | None:
+        """Puts the published files into an empty data root, after their checksum (see `workers.data.loading.download`)."""
+        return self.component.facts.download
 
     def load(self, root: Path | None) -> Dataset:
         """Read and verify it.
