@@ -83,7 +83,7 @@ class AttackEvidence:
         """True where its steps lead from its start to any point of its ball, or it chooses their length itself."""
         diameter = 2 if self.random_start else 1
         stepsize = self.settings.get("abs_stepsize")
-        return stepsize is None or self.steps * stepsize >= diameter * self.epsilon - GAP
+        return stepsize is None or self.steps * stepsize >= diameter * self.epsilon - EPSILON_TOLERANCE
 
     def other_settings(self, *but: str) -> Hashable:
         """Its own settings, without some."""
@@ -116,12 +116,12 @@ class ModelEvidence:
         randomised: True where the model's forward passes are random, or may be.
         half_range: half of the input range, in input units: l-infinity changes of that size can erase any input. None if not known.
         n_classes: of the data set; None if not known.
-        tried: untargeted attacks; one whose examples or batches nobody else has is compared with nothing.
+        attacks: untargeted attacks; one whose examples or batches nobody else has is compared with nothing.
         gradients: one for each diagnosis.
     """
 
     randomised: bool
     half_range: float | None
     n_classes: int | None
-    tried: tuple[Tried, ...]
+    attacks: tuple[AttackEvidence, ...]
     gradients: tuple[Gradients, ...]
