@@ -84,7 +84,7 @@ def _diagnoses() -> None:
 def _fill(table: str, columns: Columns, rows: Iterable[dict[str, Any]]) -> None:
     """Set these columns of each row, found by its job."""
     target = sa.table(table, sa.column("job_key"), *(sa.column(column.name, column.type) for column in columns))
-    values = {column.name: sa.bindparam(f"new_{column.name}") for column in columns}
+    values: dict[str, Any] = {column.name: sa.bindparam(f"new_{column.name}") for column in columns}
     statement = target.update().where(target.c.job_key == sa.bindparam("of")).values(values)
     if new := [{"of": row["job_key"], **{f"new_{name}": row.get(name) for name in values}} for row in rows]:
         op.get_bind().execute(statement, new)
