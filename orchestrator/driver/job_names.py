@@ -37,7 +37,7 @@ def _model(spec: TrainSpec) -> str:
 
 
 def _given(defence: DefenceSpec) -> list[str]:
-    """The defence's settings that are not the default."""
+    """Return the defence's settings that differ from the default."""
     usual = {name: field.default for name, field in type(defence.settings).model_fields.items()}
     return [f"{name}={value}" for name, value in defence.own.items() if value != usual.get(name)]
 

@@ -29,7 +29,7 @@ def training_curves(runs: Sequence[TrainingRun]) -> Pictures:
 
 
 def run_names(runs: Sequence[TrainingRun]) -> dict[tuple[str, str], str]:
-    """A short name of each run by its sweep and key, by what tells it from the others; by its key where nothing does."""
+    """Return a short name of each run, by its sweep and key, from the settings in which the runs differ, with the key where they do not."""
     names = ("sweep", "dataset", "model", *own_names(runs), *_TELLING)
     telling = [name for name in names if len({hashable(value_of(run, name)) for run in runs}) > 1]
     found = {(run.sweep, run.model_key): _name(run, telling) for run in runs}

@@ -91,5 +91,5 @@ def _by_direction(relatives: Sequence[SurfaceGrid]) -> list[list[SurfaceGrid]]:
 
 
 def _is_either(row: SurfaceRow) -> bool:
-    """Whether the direction of theta = 1 is the model's own one."""
+    """Return whether the direction of theta = 1 is the model's own one."""
     return row.direction == "theta_one" and row.source_key == row.model_key and not row.randomised

@@ -87,7 +87,7 @@ def _section(family: Sequence[SurfaceGrid], numbers: "count[int]", epsilon: floa
 
 
 def heading(row: SurfaceRow) -> str:
-    """The net, the example and the direction that the surfaces of a family have in common."""
+    """Describe the net, the example and the direction that the surfaces of a family have in common."""
     rank = "dense" if row.rank_fraction is None else f"rank {rank_in_words(row.rank_fraction, row.rank_fractions)} of {row.rank_kind}"
     binary = "binary " if row.binary else ""
     training = "" if row.adversarial_training == "none" else f", adversarial training {row.adversarial_training}"

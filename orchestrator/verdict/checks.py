@@ -104,7 +104,7 @@ def check_eot(evidence: ModelEvidence) -> VerdictCheck | None:
 
 
 def check_unbounded(evidence: Evidence) -> Check:
-    """Whether an attack that may erase the input leaves no more right than guessing does, and hardly that."""
+    """Check that an attack that may erase the input leaves at most CHANCE right (failed otherwise) and at most MARGIN (else suspicious)."""
     name, half_range = "unbounded", evidence.half_range
     if half_range is None or evidence.n_classes is None:
         return Check(name, "not made", "the input range and the number of classes of the data set are not known", {})

@@ -211,9 +211,9 @@ def _row(group: Group, items: Sequence[Measurement], models: Mapping[str, Mappin
 
 
 def _order(row: ResultRow) -> tuple[Any, ...]:
-    """Models from the simplest sketch to the strongest, a dense one first, an undefended one before defended ones, one without adversarial
-    training before those with it, binary ones last; attackers from the one who knows least, and of other models from the nearest;
-    attacks from the weakest to the strongest."""
+    """Return the sort key of a row: models from the simplest sketch to the strongest, a dense one first, an undefended one before defended
+    ones, one without adversarial training before those with it, binary ones last; attackers from the one who knows least, and of other
+    models from the nearest; attacks from the weakest to the strongest."""
     words = (row.source or "").split()
     source = ("dense" in words, len(words), words, row.source_key or "")
     norm = (_NORM_ORDER.get(row.norm, len(_NORM_ORDER)), row.norm)

@@ -49,7 +49,7 @@ def _tells_apart(names: Iterable[str], cells: Sequence[Settings]) -> bool:
 
 
 def key_of(cell: Settings, names: Iterable[str]) -> tuple[Hashable, ...]:
-    """The values of these settings, None where the cell has no such setting."""
+    """Return the values of these settings, None where the cell has no such setting."""
     return tuple(hashable(cell.get(name)) for name in names)
 
 
