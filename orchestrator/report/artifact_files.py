@@ -58,8 +58,8 @@ def rerun(job: JobDetails, paths: Paths) -> Rerun:
     artifacts = paths.artifacts
     here = artifact_of(job, artifacts)
     needs_data = (data := DATASETS.find(job.dataset)) is None or bool(data.facts.folder)
-    before = [*_missing(job, here, places)]
-    if needs_data and places.data_root is None:
+    before = [*_missing(job, here, paths)]
+    if needs_data and paths.data_root is None:
         before.append(f"# add --data DIR: where {job.dataset} is")
     words = ["python", "-m", "workers", _job_file(job, here), "--artifacts", artifacts.url]
     words += ["--data", str(paths.data_root)] if needs_data and paths.data_root is not None else []

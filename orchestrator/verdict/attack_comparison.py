@@ -97,7 +97,7 @@ def grouped(items: Iterable[AttackEvidence], key: Callable[[AttackEvidence], Has
     return list(groups.values())
 
 
-def is_thorough(item: Tried) -> bool:
+def is_thorough(item: AttackEvidence) -> bool:
     """Tell if it is an iterative white-box attack that can get to any point of its ball from where it starts."""
     return item.takes_gradients and not item.one_step and item.steps >= FEWEST_STEPS and item.reaches_all
 

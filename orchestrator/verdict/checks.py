@@ -27,9 +27,9 @@ from orchestrator.verdict.attack_comparison import (
 )
 from orchestrator.verdict.evidence import EPSILON_TOLERANCE, AttackEvidence, ModelEvidence
 
-_MASKED = Weight(small="failed", large="failed")
-_UNFINISHED = Weight(small="suspicious", large="failed")
-_MISLEADING = Weight(small="suspicious", large="suspicious")
+_MASKED = GainOutcomes(small="failed", large="failed")
+_UNFINISHED = GainOutcomes(small="suspicious", large="failed")
+_MISLEADING = GainOutcomes(small="suspicious", large="suspicious")
 
 
 def check_gradients(evidence: ModelEvidence) -> VerdictCheck:
@@ -50,7 +50,7 @@ def check_gradients(evidence: ModelEvidence) -> VerdictCheck:
 def check_single_step(evidence: ModelEvidence) -> VerdictCheck:
     """Check whether one step does better than many: the loss is then shattered, or flat where iterative attacks look."""
 
-    def duels(group: list[Tried]) -> Iterable[Duel]:
+    def duels(group: list[AttackEvidence]) -> Iterable[AttackPair]:
         return against_the_strongest(_thorough(group), [item for item in group if item.takes_gradients and item.one_step])
 
     return _worst("single_step", evidence, duels, _MASKED, needed="fgsm and an iterative attack")
@@ -103,19 +103,19 @@ def check_eot(evidence: ModelEvidence) -> VerdictCheck | None:
     return _worst("eot", evidence, duels, _MISLEADING, needed="one attack with knowledge randomized and eot")
 
 
-def check_unbounded(evidence: Evidence) -> Check:
-    """Check that an attack that may erase the input leaves at most CHANCE right (failed otherwise) and at most MARGIN (else suspicious)."""
+def check_unbounded(evidence: ModelEvidence) -> VerdictCheck:
+    """Check that an attack that may erase the input leaves no more right than guessing would (failed otherwise) and at most MARGIN (else suspicious)."""
     name, half_range = "unbounded", evidence.half_range
     if half_range is None or evidence.n_classes is None:
-        return Check(name, "not made", "the input range and the number of classes of the data set are not known", {})
-    able = [item for item in _thorough(believable(evidence)) if item.norm == "linf" and item.epsilon >= half_range - GAP]
+        return VerdictCheck(name, "not made", "the input range and the number of classes of the data set are not known", {})
+    able = [item for item in _thorough(comparable(evidence)) if item.norm == "linf" and item.epsilon >= half_range - EPSILON_TOLERANCE]
     if not able:
         return not_made(name, "an iterative attack that may change values by half of the input range")
     strongest = min(able, key=lambda item: item.accuracy)
     left = strongest.accuracy
     numbers = {"accuracy": left, "examples": float(strongest.n_examples)}
     outcome: Outcome = "failed" if left > 1 / evidence.n_classes else "suspicious" if left > MARGIN else "passed"
-    return Check(name, outcome, f"{strongest.title}, leaves {percent(left)} right", numbers)
+    return VerdictCheck(name, outcome, f"{strongest.title}, leaves {percent(left)} right", numbers)
 
 
 def check_epsilons(evidence: ModelEvidence) -> VerdictCheck | None:
@@ -141,12 +141,12 @@ def _thorough(items: list[AttackEvidence]) -> list[AttackEvidence]:
     return [item for item in items if is_thorough(item)]
 
 
-def _family(item: Tried) -> str:
+def _family(item: AttackEvidence) -> str:
     """The attack's name without its loss: Auto-PGD's two losses are two names of one attack."""
     return item.attack.removesuffix(f"_{item.loss}")
 
 
-def _circumstances(item: Tried) -> tuple[Hashable, ...]:
+def _circumstances(item: AttackEvidence) -> tuple[Hashable, ...]:
     return item.other_settings("steps", "abs_stepsize", "loss"), item.eot_samples, item.sign_gradient
 
 

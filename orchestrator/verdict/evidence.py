@@ -1,4 +1,4 @@
-"""Evidence on which one model is judged: every attack that was tried on it, and the findings of its diagnoses."""
+"""ModelEvidence on which one model is judged: every attack that was tried on it, and the findings of its diagnoses."""
 
 import json
 from collections.abc import Callable, Hashable, Mapping
@@ -83,7 +83,7 @@ class AttackEvidence:
         """True where its steps lead from its start to any point of its ball, or it chooses their length itself."""
         diameter = 2 if self.random_start else 1
         stepsize = self.settings.get("abs_stepsize")
-        return stepsize is None or self.steps * stepsize >= diameter * self.epsilon - GAP
+        return stepsize is None or self.steps * stepsize >= diameter * self.epsilon - EPSILON_TOLERANCE
 
     def other_settings(self, *but: str) -> Hashable:
         """Its own settings, without some."""
@@ -123,5 +123,5 @@ class ModelEvidence:
     randomised: bool
     half_range: float | None
     n_classes: int | None
-    tried: tuple[Tried, ...]
+    attacks: tuple[AttackEvidence, ...]
     gradients: tuple[Gradients, ...]

@@ -24,7 +24,7 @@ def finished_rungs(store: Store) -> FinishedRungs:
         return _finished(connection)
 
 
-def _finished(connection: Connection) -> Rungs:
+def _finished(connection: Connection) -> FinishedRungs:
     job = JobRecord
     stopped = select(job.key, job.spec, job.digests, TrainedModelRecord.until)
     stopped = stopped.join(TrainedModelRecord, TrainedModelRecord.job_key == job.key)

@@ -1,6 +1,6 @@
 """Conversion of table rows into what the aggregation works on: measurements and described models."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 

@@ -87,9 +87,7 @@ def result_rows(
     return [row for row in rows if all(condition.holds(row) for condition in left)]
 
 
-def _require_known_settings(
-    where: Sequence[Condition], models: Mapping[str, Mapping[str, Any]], attacks: Sequence[Measurement]
-) -> None:
+def _require_known_settings(where: Sequence[Condition], models: Mapping[str, Mapping[str, Any]], attacks: Sequence[Measurement]) -> None:
     """Check that every setting that a condition names is registered, or one of these models or attacks has it.
 
     Raises:

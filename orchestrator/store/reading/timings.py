@@ -44,9 +44,7 @@ def on_models(connection: Connection, keys: Iterable[str]) -> dict[str, tuple[Jo
     wanted = sorted(keys)
     models = _models(connection, wanted)
     specs = _specs(connection, sorted({*wanted, *models.values()}))
-    return {
-        key: (specs[key], model) for key in wanted if key in specs and isinstance(model := specs.get(models.get(key, key)), TrainSpec)
-    }
+    return {key: (specs[key], model) for key in wanted if key in specs and isinstance(model := specs.get(models.get(key, key)), TrainSpec)}
 
 
 def _models(connection: Connection, keys: Sequence[str]) -> dict[str, str]:

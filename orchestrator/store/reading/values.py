@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from orchestrator.store.reading.study_trials import StudyCounts
-from orchestrator.verdict import Check, Verdict
+from orchestrator.verdict import Verdict, VerdictCheck
 from workers.spec.fields import Stage
 
 

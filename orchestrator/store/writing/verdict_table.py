@@ -92,11 +92,11 @@ def _evidence(connection: Connection, model_key: str) -> ModelEvidence:
     diagnoses = connection.execute(_FOUND.where(DiagnosisRecord.model_key == model_key).order_by(DiagnosisRecord.job_key)).mappings().all()
     found = connection.execute(select(*_FACTS).where(TrainedModelRecord.job_key == model_key)).one_or_none()
     randomised, low, high, n_classes = found or (None,) * len(_FACTS)
-    return Evidence(
+    return ModelEvidence(
         randomised=randomised is not False,
         half_range=None if low is None or high is None else (high - low) / 2,
         n_classes=n_classes,
-        tried=(*_attacks(connection, model_key), *(tried for row in diagnoses for tried in _probes(row))),
+        attacks=(*_attacks(connection, model_key), *(tried for row in diagnoses for tried in _probes(row))),
         gradients=tuple(_gradients(row) for row in diagnoses),
     )
 
@@ -133,7 +133,7 @@ def _probes(diagnosis: Mapping[Any, Any]) -> Iterable[AttackEvidence]:
         if probe["failure"]:
             continue
         attack = {**probe["attack"], "knowledge": probe["knowledge"]}
-        yield Tried(
+        yield AttackEvidence(
             place=("diagnosis", diagnosis["job_key"]),
             n_examples=diagnosis["n_examples"],
             rows=probe["draws"],
