@@ -104,7 +104,7 @@ def check_eot(evidence: ModelEvidence) -> VerdictCheck | None:
 
 
 def check_unbounded(evidence: ModelEvidence) -> VerdictCheck:
-    """Check that an attack that may erase the input leaves no more right than guessing would (failed otherwise) and at most MARGIN (else suspicious)."""
+    """Check that an attack that may erase the input leaves no more right than guessing (else failed), and at most MARGIN (else suspicious)."""
     name, half_range = "unbounded", evidence.half_range
     if half_range is None or evidence.n_classes is None:
         return VerdictCheck(name, "not made", "the input range and the number of classes of the data set are not known", {})
