@@ -50,7 +50,7 @@ def check_gradients(evidence: ModelEvidence) -> VerdictCheck:
 def check_single_step(evidence: ModelEvidence) -> VerdictCheck:
     """Check whether one step does better than many: the loss is then shattered, or flat where iterative attacks look."""
 
-    def duels(group: list[AttackEvidence]) -> Iterable[AttackPair]:
+    def duels(group: list[AttackEvidence]) -> Iterable[Duel]:
         return against_the_strongest(_thorough(group), [item for item in group if item.takes_gradients and item.one_step])
 
     return _worst("single_step", evidence, duels, _MASKED, needed="fgsm and an iterative attack")
@@ -104,7 +104,7 @@ def check_eot(evidence: ModelEvidence) -> VerdictCheck | None:
 
 
 def check_unbounded(evidence: ModelEvidence) -> VerdictCheck:
-    """Check that an attack that may erase the input leaves no more right than guessing (else failed), and at most MARGIN (else suspicious)."""
+    """Whether an attack that may erase the input leaves no more right than guessing does, and hardly that."""
     name, half_range = "unbounded", evidence.half_range
     if half_range is None or evidence.n_classes is None:
         return VerdictCheck(name, "not made", "the input range and the number of classes of the data set are not known", {})

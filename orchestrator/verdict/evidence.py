@@ -116,7 +116,7 @@ class ModelEvidence:
         randomised: True where the model's forward passes are random, or may be.
         half_range: half of the input range, in input units: l-infinity changes of that size can erase any input. None if not known.
         n_classes: of the data set; None if not known.
-        tried: untargeted attacks; one whose examples or batches nobody else has is compared with nothing.
+        attacks: untargeted attacks; one whose examples or batches nobody else has is compared with nothing.
         gradients: one for each diagnosis.
     """
 
