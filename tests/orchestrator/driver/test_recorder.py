@@ -157,7 +157,7 @@ def test_an_attempt_lasts_as_long_as_it_took_though_the_clock_is_set_back_meanwh
     leave_artifact(JOBS[0], tmp_path)
     recorder.started(JOBS[0])
     then = datetime.now(UTC) - timedelta(hours=1)
-    for module in ("columns", "leases", "write"):
+    for module in ("schema.base", "leases.leases", "writing.record"):
         monkeypatch.setattr(f"orchestrator.store.{module}.utc_now", lambda: then)
     recorder._beat()
     recorder.finished(JOBS[0])
