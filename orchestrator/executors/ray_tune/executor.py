@@ -188,7 +188,7 @@ class JobSearcher(Searcher):
 
     def _config(self, job: Job) -> dict[str, Any]:
         limits = self._memory_retry.limits(job)
-        share = self._allocator.share(job, self._sweep.model_of(job), limits)
+        share = self._allocator.share(job, self._sweep.supply.model_of(job), limits)
         return {
             "job": JOB.dump_json(job).decode(),
             "artifacts": self._folders.artifacts,
@@ -213,7 +213,7 @@ class JobSearcher(Searcher):
             self._sweep.epoch(self._jobs[trial_id], epoch=result["epoch"], loss=result["loss"], accuracy=result["accuracy"])
         elif "done_key" in result:
             job = self._jobs[trial_id]
-            self._allocator.learn(job, self._sweep.model_of(job), result.get("peak_memory"))
+            self._allocator.learn(job, self._sweep.supply.model_of(job), result.get("peak_memory"))
         elif "batch" in result:
             self._sweep.batch(self._jobs[trial_id], BatchRecord.model_validate(result["batch"]))
 
@@ -232,9 +232,7 @@ class JobSearcher(Searcher):
     def _fail(self, job: Job, said: dict[str, Any]) -> None:
         """Record a failed attempt that reported its error."""
         if said["short_of_memory"]:
-            self._sweep.short_of_memory(
-                job, error=said["error"], traceback=said["traceback"], next_limits=self._memory_retry.next_limits(job)
-            )
+            self._memory_retry.fail(self._sweep, job, error=said["error"], traceback=said["traceback"])
         else:
             self._sweep.fail(job, error=said["error"], traceback=said["traceback"], damaged=said["damaged"])
 
