@@ -4,10 +4,12 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.cli.app import command
 from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Data, Home, StoreUrl
 from orchestrator.cli.options import places as _places
 
 
+@command(group="look")
 def dashboard(
     *,
     home: Home = DEFAULT_HOME,

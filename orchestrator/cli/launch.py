@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.cli.app import command
 from orchestrator.cli.launch_options import CpusPerJob, GpusPerAttack, GpusPerTrain, MaxFailures, Overrides, Space, WaitForNodes, Workers
 from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Data, Home, StoreUrl
 from orchestrator.cli.options import console as _console
@@ -19,6 +20,7 @@ class ExecutorChoice(StrEnum):
     inline = "inline"
 
 
+@command(group="run")
 def launch(  # noqa: PLR0913 (each is an option of the command)
     space: Space,
     *,

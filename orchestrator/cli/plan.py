@@ -5,14 +5,16 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.cli.app import command
 from orchestrator.cli.launch_options import Overrides, Space
-from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Data, Home, StoreUrl, TextFormat
+from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Data, Home, Output, StoreUrl, TableFormat, show
 from orchestrator.cli.options import console as _console
 from orchestrator.cli.options import places as _places
 from orchestrator.escaping import visible
 from workers.errors import UserError
 
 
+@command(group="run")
 def plan(  # noqa: PLR0913 (each is an option of the command)
     space: Space,
     *,
@@ -35,13 +37,13 @@ def plan(  # noqa: PLR0913 (each is an option of the command)
     price: Annotated[
         float | None, typer.Option(min=0, help="With --estimate: what one worker costs an hour, in any currency.", show_default=False)
     ] = None,
-    output: Annotated[TextFormat, typer.Option("--format", "-f", help="How to print.")] = TextFormat.table,
+    output: Output = TableFormat.table,
 ) -> None:
     """Show what `launch SPACE` would run: jobs by stage and model, and which are done. Runs nothing."""
     from orchestrator.launching.preview import estimated, look_ahead, write_job_files
-    from orchestrator.report import plan_json, render_plan
     from orchestrator.scheduling.estimate_text import estimate_record, render_estimate
     from orchestrator.search.preview_search import plan_search
+    from orchestrator.tables.plan_table import plan_json, render_plan
 
     if not estimate and (workers, price) != (None, None):
         raise UserError("--workers, --price: only with --estimate")
@@ -50,15 +52,15 @@ def plan(  # noqa: PLR0913 (each is an option of the command)
         refused = next((name for name, given in (("--jobs", jobs), ("--write-jobs", write_jobs), ("--estimate", estimate)) if given), None)
         if refused is not None:
             raise UserError(f"{refused}: not of a search, whose jobs come one trial after the other")
-        typer.echo(searched.json() if output is TextFormat.json else visible(searched.text(), keep="\n"))
+        typer.echo(searched.json() if output is TableFormat.json else visible(searched.text(), keep="\n"))
         return
     name, found = look_ahead(space, tuple(overrides or ()), where)
     if write_jobs is not None:
         write_job_files(found, write_jobs)
-    if output is TextFormat.json:
+    if output is TableFormat.json:
         also = {"estimate": estimate_record(estimated(found, where, workers=workers), price=price)} if estimate else {}
         typer.echo(plan_json(name, found, **also))
         return
-    _console().print(render_plan(name, found, every_job=jobs))
-    if estimate:
+    show(render_plan(name, found, output.value, every_job=jobs))
+    if estimate and output is TableFormat.table:
         _console().print(render_estimate(estimated(found, where, workers=workers), price=price), soft_wrap=True)

@@ -11,9 +11,9 @@ from orchestrator.dashboard.navigation import go_to
 from orchestrator.dashboard.results_page import PERCENT, results_frame
 from orchestrator.figures import accuracy_curves, training_curves
 from orchestrator.figures.picture import Cell, Table
+from orchestrator.names import rank_in_words
 from orchestrator.store import ResultRow, model_verdicts
 from orchestrator.store.reading.dashboard_queries import places_of
-from orchestrator.store.reading.model_description import rank_in_words
 from orchestrator.store.reading.report_evidence import TrainingRun
 from orchestrator.tables.result_columns import shown_columns
 

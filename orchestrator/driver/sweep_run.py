@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import NoReturn
 
 from orchestrator.driver.concurrent_sweeps import nobody
-from orchestrator.driver.job_names import label, summary
 from orchestrator.driver.recorder import Recorder
+from orchestrator.names import job_name, result_in_words
 from orchestrator.planning.job_cost import LIKE, cost
 from orchestrator.planning.plan import STAGES
 from orchestrator.scheduling.job_queue import Board
@@ -80,7 +80,7 @@ class RunningSweep:
         """The board's next job that nobody else is computing."""
         while (job := self.board.take(slots=self.slots)) is not None and job.key in self._elsewhere():
             self._parked[job.key] = job
-            self.last = f"{label(job)}: another sweep is computing it"
+            self.last = f"{job_name(job)}: another sweep is computing it"
         return job
 
     def _unpark(self) -> None:
@@ -127,13 +127,13 @@ class RunningSweep:
         """A training job has finished an epoch."""
         taken_up = 0 if job.resumes is None else job.resumes.epochs
         self._advance(job, max(0, epoch - taken_up), before=max(0, epoch - taken_up - 1))
-        self.last = f"{label(job)}: epoch {epoch}, loss {loss:.3f}, training accuracy {accuracy:.1%}"
+        self.last = f"{job_name(job)}: epoch {epoch}, loss {loss:.3f}, training accuracy {accuracy:.1%}"
 
     def batch(self, job: Job, record: BatchRecord) -> None:
         """A job has been through some more of its examples."""
         share = cost(job) / record.total
         self._advance(job, record.done * share, before=record.before * share)
-        self.last = f"{label(job)}: {record.done:,} of {record.total:,} examples"
+        self.last = f"{job_name(job)}: {record.done:,} of {record.total:,} examples"
 
     def succeed(self, job: Job) -> None:
         """A worker says that the job is done; without a readable result that is a failure."""
@@ -154,7 +154,7 @@ class RunningSweep:
         self.board.succeed(job.key)
         if self.source is not None:
             self.source.succeeded(job)
-        self.last = f"{label(job)}: {summary(result)}"
+        self.last = f"{job_name(job)}: {result_in_words(result)}"
 
     def fail(self, job: Job, *, error: str, traceback: str, counted: bool = True, damaged: str | None = None) -> None:
         """An attempt at the job failed; the job is tried again or given up, as the board says. If that was for `damaged` files, of the
@@ -163,13 +163,13 @@ class RunningSweep:
         self._running.pop(job.key, None)
         if damaged is not None and damaged in job.parents.values() and self._is_recreated(self._known.get(damaged), child=job):
             self._recorder.failed(job, error=error, traceback=traceback, final=False)
-            self.last = f"{label(job)}: waits until that is computed again: {error}"
+            self.last = f"{job_name(job)}: waits until that is computed again: {error}"
             return
         final = self.board.fail(job.key, counted=counted)
         self._recorder.failed(job, error=error, traceback=traceback, final=final)
         if final and self.source is not None:
             self.source.failed(job)
-        self.last = f"{label(job)}: {'failed' if final else 'failed, will be tried again'}: {error}"
+        self.last = f"{job_name(job)}: {'failed' if final else 'failed, will be tried again'}: {error}"
 
     def short_of_memory(self, job: Job, *, error: str, traceback: str, relief: str | None) -> None:
         """An attempt ran out of memory. It counts as a failure only where the next one gets no `relief`."""

@@ -8,8 +8,8 @@ from typing import Any
 from orchestrator.figures.attack_conditions import Condition, conditions
 from orchestrator.figures.picture import Picture, Pictures, Table, percent, plain
 from orchestrator.figures.theme import BESIDE_A_SCALE, SEQUENTIAL, drawn
+from orchestrator.names import rank_in_words
 from orchestrator.store import ResultRow
-from orchestrator.store.reading.model_description import rank_in_words
 from orchestrator.tables.result_columns import Column, model_columns
 
 _ON_THE_AXES = frozenset({"theta", "rank", "seed", "model key"})

@@ -7,11 +7,10 @@ from typing import Any
 from orchestrator.figures.curves import MOST_LINES
 from orchestrator.figures.picture import Cell, Picture, Pictures, Table, plain
 from orchestrator.figures.theme import Marks, drawn, faded, percent_axis
-from orchestrator.store.reading.model_description import rank_in_words
+from orchestrator.names import model_names
 from orchestrator.store.reading.report_evidence import TrainingRun
 
 MOST_POINTS = 20_000
-_TELLING = ("sweep", "dataset", "model", "width", "rank_fraction", "stage_rank_fractions", "adversarial_training", "defence", "seed")
 _QUANTITIES = {"loss": "training loss", "accuracy %": "training accuracy (%)"}
 
 
@@ -21,26 +20,10 @@ def training_curves(runs: Sequence[TrainingRun]) -> Pictures:
     trained = [run for run in runs if run.history]
     if not trained:
         return {}
-    marks, names = Marks(run.theta for run in trained), run_names(trained)
+    marks, names = Marks(run.theta for run in trained), model_names(trained)
     every = -(-sum(len(run.history) for run in trained) // MOST_POINTS)
     points = {names[run.sweep, run.model_key]: (run.theta, _points(run, names[run.sweep, run.model_key], every)) for run in trained}
     return {name: _picture(name, title, points, marks, every) for name, title in _QUANTITIES.items()}
-
-
-def run_names(runs: Sequence[TrainingRun]) -> dict[tuple[str, str], str]:
-    """A short name of each run by its sweep and key, by what tells it from the others; by its key where nothing does."""
-    telling = [name for name in _TELLING if len({getattr(run, name) for run in runs}) > 1]
-    found = {(run.sweep, run.model_key): _name(run, telling) for run in runs}
-    ambiguous = len(set(found.values())) < len(found)
-    return {key: f"{name}, model key {key[1][:8]}" if ambiguous else name for key, name in found.items()}
-
-
-def _name(run: TrainingRun, telling: Sequence[str]) -> str:
-    words = {name: getattr(run, name) for name in telling if name != "stage_rank_fractions"}
-    ranks_differ = not {"rank_fraction", "stage_rank_fractions"}.isdisjoint(telling)
-    rank = {"rank_fraction": rank_in_words(run.rank_fraction, run.stage_rank_fractions)} if ranks_differ else {}
-    said = [f"{name.replace('_fraction', '').replace('_', ' ')} {value}" for name, value in (words | rank).items()]
-    return ", ".join([f"{run.stage.replace('_', '-')} theta {run.theta:g}", *said])
 
 
 def _points(run: TrainingRun, name: str, every: int) -> Table:

@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 
 from orchestrator.driver import lease_wait as leasing
 from orchestrator.driver.lease_wait import free_to_drive, this_driver
-from orchestrator.report import render_status
+from orchestrator.tables.status_table import render_status
 from orchestrator.store import (
     Store,
     begin_driving,
