@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from workers.artifacts.results import DiagnosisOutcome, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
@@ -133,6 +133,7 @@ def result_in_words(result: Result) -> str:
             return f"loss {outcome.least_loss:.3g} to {outcome.greatest_loss:.3g}"
         case outcome:
             return f"{outcome.n_examples} examples made"
+
 
 def model_names(runs: "Sequence[TrainingRun]") -> "dict[tuple[str, str], str]":
     """A short name of each trained model by its sweep and key, by what tells it from the others; by its key where nothing does."""

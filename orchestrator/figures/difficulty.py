@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from orchestrator.figures.picture import Cell, Picture, Pictures, Table, plain
+from orchestrator.figures.picture import Picture, Pictures, Record, plain
 from orchestrator.figures.theme import DASHES, PALETTE, drawn, percent_axis
 from orchestrator.store.reading.report_evidence import ExampleScores
+from orchestrator.tables.table import Value
 
 _BINS = 20
 _WORDS = {"none": "clean"}
@@ -51,7 +52,7 @@ def _column(found: ExampleScores) -> str:
     return f"{_word(found)}: right %"
 
 
-def _table(columns: dict[str, Any], group: Sequence[ExampleScores]) -> Table:
+def _table(columns: dict[str, Any], group: Sequence[ExampleScores]) -> list[Record]:
     """The examples, those first that the fewest attacked evaluations get right (clean ones, where there is no attack)."""
     counted = [found for found in group if found.knowledge != "none"] or group
     share = sum(found.right for found in counted) / sum(found.evaluations for found in counted)
@@ -59,7 +60,7 @@ def _table(columns: dict[str, Any], group: Sequence[ExampleScores]) -> Table:
     return [{"example": place, **{name: float(shares[place]) for name, shares in columns.items()}} for place in order]
 
 
-def _sorted_figure(table: Table, names: Sequence[str]) -> Any:
+def _sorted_figure(table: list[Record], names: Sequence[str]) -> Any:
     traces = []
     for number, name in enumerate(names):
         ordered = sorted(table, key=lambda row: _number(row[name]))
@@ -85,7 +86,7 @@ def _sorted_figure(table: Table, names: Sequence[str]) -> Any:
 def _histogram(label: str, columns: dict[str, Any], caption: str) -> Picture:
     edges = np.linspace(0, 100, _BINS + 1)
     counts = {name: np.histogram(shares, edges)[0].tolist() for name, shares in columns.items()}
-    table: Table = [
+    table: list[Record] = [
         {
             "right %, from": float(edges[place]),
             "to": float(edges[place + 1]),
@@ -107,7 +108,7 @@ def _bare(name: str) -> str:
     return f"{name.removesuffix(': right %')}: examples"
 
 
-def _bars(table: Table, name: str, number: int) -> dict[str, Any]:
+def _bars(table: list[Record], name: str, number: int) -> dict[str, Any]:
     return {
         "type": "bar",
         "x": [(_number(row["right %, from"]) + _number(row["to"])) / 2 for row in table],
@@ -119,5 +120,5 @@ def _bars(table: Table, name: str, number: int) -> dict[str, Any]:
     }
 
 
-def _number(cell: Cell) -> float:
+def _number(cell: Value) -> float:
     return float(cell) if cell is not None else float("nan")

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from orchestrator.escaping import visible
+from orchestrator.tables.table import Value
 
-Cell = str | int | float | bool | None
-Table = list[dict[str, Cell]]
+Record = dict[str, Value]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """One figure and everything it shows, as rows of a table: the figure is drawn from them, so that the two cannot differ.
+    """One figure and everything it shows, as the records of a table: the figure is drawn from them, so that the two cannot differ.
 
     The figure has no template and no colours of its own background: `theme.TEMPLATES` has one for light and one for dark. The
     cells of `table` are as they are in the store; whoever prints them escapes them. `caption` says how the figure is to be read.
@@ -21,7 +21,7 @@ class Picture:
 
     title: str
     figure: go.Figure
-    table: Table
+    table: list[Record]
     caption: str = ""
 
 

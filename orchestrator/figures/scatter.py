@@ -8,10 +8,11 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from orchestrator.figures.attack_conditions import Condition, Line, conditions, hover_settings, line_names, line_of
-from orchestrator.figures.picture import Cell, Picture, Pictures, Table, lines, percent, plain
+from orchestrator.figures.picture import Picture, Pictures, Record, lines, percent, plain
 from orchestrator.figures.theme import Marks, drawn, percent_axis
 from orchestrator.store import ResultRow
 from orchestrator.store.reading.report_evidence import JobCosts
+from orchestrator.tables.table import Value
 
 Cost = Literal["training seconds", "attack seconds", "parameters"]
 MOST_NAMED = 16
@@ -26,7 +27,7 @@ class _Axis:
     """What is on the horizontal axis: the column's title, its values, whether more of it is better."""
 
     title: str
-    value: Callable[[ResultRow], Cell]
+    value: Callable[[ResultRow], Value]
     more_is_better: bool
 
 
@@ -50,7 +51,7 @@ _CLEAN = _Axis(title="clean accuracy %", value=lambda row: percent(row.clean_acc
 
 
 def _cost(costs: JobCosts, cost: Cost) -> _Axis:
-    values: dict[Cost, Callable[[ResultRow], Cell]] = {
+    values: dict[Cost, Callable[[ResultRow], Value]] = {
         "parameters": lambda row: row.n_parameters,
         "training seconds": lambda row: costs.training(row.model_key),
         "attack seconds": lambda row: costs.measuring(row.job_keys),
@@ -97,12 +98,12 @@ def _picture(
     )
 
 
-def _point(row: ResultRow, value: dict[str, Cell], name: str) -> dict[str, Cell]:
+def _point(row: ResultRow, value: Record, name: str) -> Record:
     robust = {_ROBUST: percent(row.robust_accuracy), "95% low": percent(row.ci_low), "95% high": percent(row.ci_high)}
     return {"model": name, "theta": row.theta, **value, **robust, _FRONT: False}
 
 
-def _scale(table: Table, axis: _Axis) -> dict[str, Any]:
+def _scale(table: list[Record], axis: _Axis) -> dict[str, Any]:
     """Accuracies as they lie; costs from 0 on, or on a logarithmic axis where they are of different orders."""
     if axis.more_is_better or not table:
         return {}
@@ -112,7 +113,7 @@ def _scale(table: Table, axis: _Axis) -> dict[str, Any]:
     return {"rangemode": "tozero"}
 
 
-def _mark_front(table: Table, axis: _Axis) -> None:
+def _mark_front(table: list[Record], axis: _Axis) -> None:
     """Mark the points that no other point equals or beats in both and beats in one."""
     sign = -1 if axis.more_is_better else 1
     best = float("-inf")
@@ -126,11 +127,11 @@ def _mark_front(table: Table, axis: _Axis) -> None:
             point[_FRONT] = True
 
 
-def _number(cell: Cell) -> float:
+def _number(cell: Value) -> float:
     return float(cell) if cell is not None else float("nan")
 
 
-def _front(table: Table, axis: _Axis) -> dict[str, Any]:
+def _front(table: list[Record], axis: _Axis) -> dict[str, Any]:
     front = sorted((point for point in table if point[_FRONT]), key=lambda point: _number(point[axis.title]))
     return {
         "type": "scatter",

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestrator.figures.curves import MOST_LINES
-from orchestrator.figures.picture import Cell, Picture, Pictures, Table, plain
+from orchestrator.figures.picture import Picture, Pictures, Record, plain
 from orchestrator.figures.theme import Marks, drawn, faded, percent_axis
 from orchestrator.names import model_names
 from orchestrator.store.reading.report_evidence import TrainingRun
@@ -26,13 +26,13 @@ def training_curves(runs: Sequence[TrainingRun]) -> Pictures:
     return {name: _picture(name, title, points, marks, every) for name, title in _QUANTITIES.items()}
 
 
-def _points(run: TrainingRun, name: str, every: int) -> Table:
+def _points(run: TrainingRun, name: str, every: int) -> list[Record]:
     last = len(run.history) - 1
     kept = [epoch for place, epoch in enumerate(run.history) if place % every == 0 or place == last]
     return [_point(epoch, name) for epoch in kept]
 
 
-def _point(epoch: Mapping[str, float], name: str) -> dict[str, Cell]:
+def _point(epoch: Mapping[str, float], name: str) -> Record:
     return {
         "model": name,
         "epoch": int(epoch["epoch"]),
@@ -42,7 +42,7 @@ def _point(epoch: Mapping[str, float], name: str) -> dict[str, Cell]:
     }
 
 
-def _picture(quantity: str, title: str, points: Mapping[str, tuple[float, Table]], marks: Marks, every: int) -> Picture:
+def _picture(quantity: str, title: str, points: Mapping[str, tuple[float, list[Record]]], marks: Marks, every: int) -> Picture:
     bundled = len(points) > MOST_LINES
     axis = percent_axis(title) if quantity.endswith("%") else {"title": {"text": title}, "rangemode": "tozero"}
     figure = drawn(
@@ -57,7 +57,7 @@ def _picture(quantity: str, title: str, points: Mapping[str, tuple[float, Table]
     )
 
 
-def _line(quantity: str, name: str, theta: float, points: Table, marks: Marks) -> dict[str, Any]:
+def _line(quantity: str, name: str, theta: float, points: list[Record], marks: Marks) -> dict[str, Any]:
     return {
         **_trace(quantity, points),
         "mode": "lines+markers" if len(points) <= MOST_LINES else "lines",
@@ -67,7 +67,7 @@ def _line(quantity: str, name: str, theta: float, points: Table, marks: Marks) -
     }
 
 
-def _trace(quantity: str, points: Table) -> dict[str, Any]:
+def _trace(quantity: str, points: list[Record]) -> dict[str, Any]:
     value = "%{y:.1f} %" if quantity.endswith("%") else "%{y:.4f}"
     return {
         "type": "scatter",
@@ -79,9 +79,9 @@ def _trace(quantity: str, points: Table) -> dict[str, Any]:
     }
 
 
-def _bundles(quantity: str, points: Mapping[str, tuple[float, Table]], marks: Marks) -> list[dict[str, Any]]:
-    gap: dict[str, Cell] = {"model": "", "epoch": None, "learning rate": None, quantity: None}
-    joined: dict[float, Table] = defaultdict(list)
+def _bundles(quantity: str, points: Mapping[str, tuple[float, list[Record]]], marks: Marks) -> list[dict[str, Any]]:
+    gap: Record = {"model": "", "epoch": None, "learning rate": None, quantity: None}
+    joined: dict[float, list[Record]] = defaultdict(list)
     for theta, found in points.values():
         joined[theta] += [*found, gap]
     return [

@@ -12,7 +12,7 @@ def check_needs(command: str, *, images: bool) -> None:
         UserError: Plotly, or for images a browser, is missing.
     """
     if find_spec("plotly") is None:
-        raise UserError(f"{command}: needs the package plotly: pip install 'robustsweep[dashboard]'")
+        raise UserError(f"{command}: Plotly is not installed; pip install 'robustsweep[dashboard]'")
     if images:
         from orchestrator.report.browser import find_browser
 

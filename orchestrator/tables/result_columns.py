@@ -165,9 +165,7 @@ _MODEL_COLUMNS = (
     ResultColumn("defence", lambda row: _DEFENCES.get(row.defence, row.defence), optional=True),
     ResultColumn("adver~sarial training", lambda row: row.adversarial_training, optional=True),
     ResultColumn("seed", lambda row: row.seed, "number", optional=True),
-    ResultColumn(
-        "until epoch", lambda row: None if row.until is None else f"{row.until} of {row.epochs}", where_known=True, align="right"
-    ),
+    ResultColumn("until epoch", lambda row: None if row.until is None else f"{row.until} of {row.epochs}", where_known=True, align="right"),
 )
 _MODEL_KEY = ResultColumn("model key", lambda row: row.model_key[:_KEY_DIGITS])
 _ATTACK_COLUMNS = (

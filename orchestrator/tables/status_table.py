@@ -24,11 +24,12 @@ def render_status(statuses: Sequence[SweepStatus], form: Format = "table") -> st
     if form == "csv":
         rows = [(status.name, *row) for status in statuses for row in _rows(status)]
         return render(Table(columns=(Column("sweep"), *_COLUMNS), rows=tuple(rows)), form)
-    tables = [
-        Table(title=f"sweep {status.name}: {_driver(status)}", columns=_COLUMNS, rows=_rows(status), empty="no jobs yet")
-        for status in statuses
-    ]
-    return render(tables, form, title="Sweeps")
+    return render([stage_table(status, title=f"sweep {status.name}: {_driver(status)}") for status in statuses], form, title="Sweeps")
+
+
+def stage_table(status: SweepStatus, *, title: str = "") -> Table:
+    """The jobs of a sweep's space by stage and state."""
+    return Table(title=title, columns=_COLUMNS, rows=_rows(status), empty="no jobs yet")
 
 
 def _rows(status: SweepStatus) -> tuple[tuple[str | int, ...], ...]:

@@ -57,7 +57,10 @@ class Estimate:
         return f"{self.value:.1f}", f"{self.low:.1f}-{self.high:.1f}", mark
 
 
-Cell = str | int | float | bool | bytes | None | Mark | Code | Estimate | Mapping[str, Any] | Sequence[Any]
+Value = str | int | float | bool | None
+"""What figures are drawn from."""
+
+Cell = Value | bytes | Mark | Code | Estimate | Mapping[str, Any] | Sequence[Any]
 """The last two are for JSON alone."""
 
 Row = tuple[Cell, ...]

@@ -32,7 +32,9 @@ def render(found: Table | Sequence[Table], form: Format, *, title: str = "", leg
         case "json":
             return json.dumps([record for table in tables for record in _records(table)], indent=1, default=shown)
         case "markdown":
-            return "\n\n".join([*([f"# {markdown(title)}"] if title else []), *([markdown(legend)] if legend else []), *map(_markdown, tables)])
+            return "\n\n".join(
+                [*([f"# {markdown(title)}"] if title else []), *([markdown(legend)] if legend else []), *map(_markdown, tables)]
+            )
         case "latex":
             from orchestrator.tables.templates import fill
 
@@ -57,7 +59,9 @@ def _csv(table: Table) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([csv_cell(column.name) for column in table.columns])
-    writer.writerows([csv_cell(shown(cell) if isinstance(cell, bytes | Mark | Code | Estimate) else cell) for cell in row] for row in table.rows)
+    writer.writerows(
+        [csv_cell(shown(cell) if isinstance(cell, bytes | Mark | Code | Estimate) else cell) for cell in row] for row in table.rows
+    )
     return text.getvalue().rstrip("\n")
 
 

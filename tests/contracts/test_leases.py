@@ -15,7 +15,6 @@ from sqlalchemy import select, update
 
 from orchestrator.driver import lease_wait as leasing
 from orchestrator.driver.lease_wait import free_to_drive, this_driver
-from orchestrator.tables.status_table import render_status
 from orchestrator.store import (
     Store,
     begin_driving,
@@ -31,6 +30,7 @@ from orchestrator.store import (
 from orchestrator.store.leases.leases import Driver, Lease, LeaseLost, LeaseTaken, holder_of
 from orchestrator.store.schema.base import utc_now
 from orchestrator.store.schema.sweep_tables import AttemptRecord, SweepRecord
+from orchestrator.tables.status_table import render_status
 from tests.builders import result_of, small_plan
 from tests.commands import environment
 from tests.stored import content, silence

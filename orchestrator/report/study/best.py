@@ -4,18 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rich.table import Table
+from rich.console import RenderableType
 
 from orchestrator.paths import Places
-from orchestrator.report.study.candidates import Candidate, Field, Figure, front, is_accuracy, of_grid, of_study
+from orchestrator.report.study.candidates import Candidate, Field, ObjectiveValue, front, is_accuracy, of_grid, of_study
 from orchestrator.report.study.read_study import read_study
 from orchestrator.store import open_store, result_rows
-from orchestrator.tables.generic_table import render_rows
-from orchestrator.tables.results_table import Format
+from orchestrator.tables.table import Table, table_of
+from orchestrator.tables.writers import DATA_FORMATS, Format, render
 from workers.errors import UserError
 
 _KEY_DIGITS = 8
-Printed = tuple[list[str], list[list[Any]]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +27,7 @@ class BestOptions:
     any_verdict: bool = False
 
 
-def best_of(options: BestOptions, form: Format) -> tuple[str | Table, list[str]]:
+def best_of(options: BestOptions, form: Format) -> tuple[str | RenderableType, list[str]]:
     """The front, or the best trial where there is one objective, and what was left out, a line each.
 
     Raises:
@@ -39,8 +38,8 @@ def best_of(options: BestOptions, form: Format) -> tuple[str | Table, list[str]]
     if not field.candidates:
         raise UserError(f"best {options.sweep}: no trial of this search is complete yet")
     found = front(kept, field.goals)
-    columns, rows = (_for_programs if form in ("json", "csv") else _for_people)(field, found, is_study=is_study)
-    return render_rows(columns, rows, form), notes
+    table = (_for_programs if form in DATA_FORMATS else _for_people)(field, found, is_study=is_study)
+    return render(table, form), notes
 
 
 def read_field(options: BestOptions) -> tuple[Field, bool]:
@@ -71,7 +70,7 @@ def _number(amount: int) -> str:
     return f"{amount} model{'' if amount == 1 else 's'}"
 
 
-def _for_programs(field: Field, found: Sequence[Candidate], *, is_study: bool) -> Printed:
+def _for_programs(field: Field, found: Sequence[Candidate], *, is_study: bool) -> Table:
     """Names as they are in the space, shares in [0, 1], whole keys."""
     settings = _settings(found)
     columns = [*(["trial"] if is_study else []), *settings]
@@ -82,14 +81,14 @@ def _for_programs(field: Field, found: Sequence[Candidate], *, is_study: bool) -
         figures = zip(field.objectives, one.figures, strict=True)
         cells = [cell for objective, figure in figures for cell in _ends(figure)[: 3 if is_accuracy(objective) else 1]]
         rows.append([*([one.trial] if is_study else []), *map(one.settings.get, settings), *cells, one.verdict, one.model_key])
-    return [*columns, "verdict", "model key"], rows
+    return table_of([*columns, "verdict", "model key"], rows)
 
 
-def _ends(figure: Figure) -> list[float | None]:
+def _ends(figure: ObjectiveValue) -> list[float | None]:
     return [figure.value, figure.low, figure.high]
 
 
-def _for_people(field: Field, found: Sequence[Candidate], *, is_study: bool) -> Printed:
+def _for_people(field: Field, found: Sequence[Candidate], *, is_study: bool) -> Table:
     """Words that a narrow table can break, percentages, the first digits of keys."""
     settings = _settings(found)
     columns = [*(["trial"] if is_study else []), *(name.replace(".", " ").replace("_", " ") for name in settings)]
@@ -103,10 +102,10 @@ def _for_people(field: Field, found: Sequence[Candidate], *, is_study: bool) -> 
         rows.append(
             [*([one.trial] if is_study else []), *map(one.settings.get, settings), *cells, one.verdict, one.model_key[:_KEY_DIGITS]]
         )
-    return [*columns, "verdict", "model key"], rows
+    return table_of([*columns, "verdict", "model key"], rows)
 
 
-def _said(objective: str, figure: Figure) -> list[Any]:
+def _said(objective: str, figure: ObjectiveValue) -> list[Any]:
     if not is_accuracy(objective):
         return [figure.value]
     known = figure.low is not None and figure.high is not None

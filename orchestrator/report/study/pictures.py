@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from orchestrator.figures import Picture
-from orchestrator.figures.picture import Cell, Table, plain
+from orchestrator.figures.picture import Record, plain
 from orchestrator.figures.theme import BESIDE_A_SCALE, PALETTE, SYMBOLS, drawn
-from orchestrator.report.study.candidates import Candidate, Field, Figure, is_accuracy
+from orchestrator.report.study.candidates import Candidate, Field, ObjectiveValue, is_accuracy
 from orchestrator.report.study.read_study import StudyRecord
+from orchestrator.tables.table import Value
 from search_spaces import Goal
 
 _QUIET = PALETTE[-1]
@@ -25,7 +26,7 @@ def standings(field: Field, kept: Sequence[Candidate], best: Sequence[Candidate]
     return [_BEST if id(one) in first else _OTHER if id(one) in admitted else _OUT for one in field.candidates]
 
 
-def shown(objective: str, figure: Figure) -> tuple[float, float | None, float | None]:
+def shown(objective: str, figure: ObjectiveValue) -> tuple[float, float | None, float | None]:
     """A figure as people read it: accuracies in percent."""
     scale = 100 if is_accuracy(objective) else 1
     low, high = (None if end is None else round(scale * end, 3) for end in (figure.low, figure.high))
@@ -53,26 +54,26 @@ def _front(field: Field, standing: Sequence[str], x: int, y: int) -> Picture:
     return Picture(title=f"{titles[0]} against {titles[1]}", figure=figure, table=table, caption=caption)
 
 
-def _point(field: Field, candidate: Candidate, standing: str) -> dict[str, Cell]:
-    row: dict[str, Cell] = {"trial": candidate.trial, "standing": standing}
+def _point(field: Field, candidate: Candidate, standing: str) -> Record:
+    row: Record = {"trial": candidate.trial, "standing": standing}
     for objective, figure in zip(field.objectives, candidate.figures, strict=True):
         value, low, high = shown(objective, figure)
         row |= {unit(objective): value, f"{unit(objective)} 95% low": low, f"{unit(objective)} 95% high": high}
     return row | settings_of(candidate.settings) | {"verdict": candidate.verdict, "model key": candidate.model_key[:8]}
 
 
-def settings_of(settings: Mapping[str, object]) -> dict[str, Cell]:
+def settings_of(settings: Mapping[str, object]) -> Record:
     """What was chosen; numbers to five digits."""
     return {name: _cell(value) for name, value in settings.items()}
 
 
-def _cell(value: object) -> Cell:
+def _cell(value: object) -> Value:
     if isinstance(value, float):
         return float(f"{value:.5g}")
     return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
-def _points(table: Table, standing: str, titles: tuple[str, str]) -> dict[str, Any]:
+def _points(table: list[Record], standing: str, titles: tuple[str, str]) -> dict[str, Any]:
     rows = [row for row in table if row["standing"] == standing]
     colour, symbol, size = _STANDING[standing]
     return {
@@ -88,24 +89,24 @@ def _points(table: Table, standing: str, titles: tuple[str, str]) -> dict[str, A
     }
 
 
-def _bars(rows: Sequence[dict[str, Cell]], title: str) -> dict[str, Any]:
+def _bars(rows: Sequence[Record], title: str) -> dict[str, Any]:
     reach = {"array": 1, "arrayminus": -1}
     ends = {"array": f"{title} 95% high", "arrayminus": f"{title} 95% low"}
     found = {name: [_reach(row[ends[name]], row[title], sign) for row in rows] for name, sign in reach.items()}
     return {"type": "data", "symmetric": False, "thickness": 1, "width": 3, **found}
 
 
-def _reach(end: Cell, value: Cell, sign: int) -> float:
+def _reach(end: Value, value: Value, sign: int) -> float:
     return 0.0 if end is None else max(0.0, sign * (_number(end) - _number(value)))
 
 
-def _words(row: dict[str, Cell]) -> str:
+def _words(row: Record) -> str:
     said = [f"{name}: {value}" for name, value in row.items() if value is not None and name not in ("trial", "standing")]
     head = "" if row["trial"] is None else f"<b>trial {row['trial']}</b><br>"
     return head + "<br>".join(plain(line) for line in said)
 
 
-def _steps(line: Table, titles: tuple[str, str], goals: tuple[Goal, Goal]) -> dict[str, Any]:
+def _steps(line: list[Record], titles: tuple[str, str], goals: tuple[Goal, Goal]) -> dict[str, Any]:
     """Between two points of the front, what is surely reached is what the worse of the two reaches."""
     return {
         "type": "scatter",
@@ -125,7 +126,7 @@ def histories(field: Field, standing: Sequence[str]) -> list[Picture]:
 
 def _history(field: Field, standing: Sequence[str], place: int) -> Picture:
     title, sign = unit(field.objectives[place]), 1 if field.goals[place] == "maximize" else -1
-    table: Table = []
+    table: list[Record] = []
     best: float | None = None
     ordered = sorted(zip(field.candidates, standing, strict=True), key=lambda pair: pair[0].trial or 0)
     for candidate, stands in ordered:
@@ -142,7 +143,7 @@ def _history(field: Field, standing: Sequence[str], place: int) -> Picture:
     return Picture(title=f"History of {title}", figure=figure, table=table, caption=caption)
 
 
-def _so_far(table: Table) -> dict[str, Any]:
+def _so_far(table: list[Record]) -> dict[str, Any]:
     rows = [row for row in table if row["best so far"] is not None]
     return {
         "type": "scatter",
@@ -155,7 +156,7 @@ def _so_far(table: Table) -> dict[str, Any]:
     }
 
 
-def _tries(table: Table, title: str, standing: str) -> dict[str, Any]:
+def _tries(table: list[Record], title: str, standing: str) -> dict[str, Any]:
     rows = [row for row in table if row["standing"] == standing]
     colour, symbol, size = _STANDING[standing]
     return {
@@ -173,13 +174,13 @@ def importances(study: StudyRecord) -> list[Picture]:
     """How much of an objective's variation each parameter explains."""
     found = []
     for objective, shares in zip(study.objectives, study.importances, strict=True):
-        table: Table = [{"parameter": name, "importance %": round(100 * share, 2)} for name, share in shares.items()]
+        table: list[Record] = [{"parameter": name, "importance %": round(100 * share, 2)} for name, share in shares.items()]
         if table:
             found.append(_importance(unit(objective), table))
     return found
 
 
-def _importance(title: str, table: Table) -> Picture:
+def _importance(title: str, table: list[Record]) -> Picture:
     rows = table[::-1]
     bar = {
         "type": "bar",
@@ -204,7 +205,7 @@ def slices(field: Field, standing: Sequence[str]) -> dict[str, list[Picture]]:
 
 def _slice(field: Field, standing: Sequence[str], name: str, place: int) -> Picture:
     title = unit(field.objectives[place])
-    table: Table = [
+    table: list[Record] = [
         {
             "trial": one.trial,
             name: settings_of(one.settings)[name],
@@ -221,7 +222,7 @@ def _slice(field: Field, standing: Sequence[str], name: str, place: int) -> Pict
     return Picture(title=f"{title} by {name}", figure=figure, table=table)
 
 
-def _sliced(table: Table, name: str, title: str, standing: str, *, numeric: bool) -> dict[str, Any]:
+def _sliced(table: list[Record], name: str, title: str, standing: str, *, numeric: bool) -> dict[str, Any]:
     rows = [row for row in table if row["standing"] == standing]
     colour, symbol, size = _STANDING[standing]
     return {
@@ -235,11 +236,11 @@ def _sliced(table: Table, name: str, title: str, standing: str, *, numeric: bool
     }
 
 
-def _log(table: Table, name: str, *, numeric: bool) -> dict[str, Any]:
+def _log(table: list[Record], name: str, *, numeric: bool) -> dict[str, Any]:
     """A logarithmic axis where values are of different orders."""
     values = [_number(row[name]) for row in table] if numeric else []
     return {"type": "log"} if values and min(values) > 0 and max(values) >= 10 * min(values) else {}
 
 
-def _number(cell: Cell) -> float:
+def _number(cell: Value) -> float:
     return float(cell) if cell is not None else float("nan")

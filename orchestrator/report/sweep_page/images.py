@@ -12,8 +12,8 @@ from plotly.offline import get_plotlyjs
 
 from orchestrator.atomic_write import write_atomically
 from orchestrator.figures import TEMPLATES, Picture, plain
+from orchestrator.names import slug
 from orchestrator.report.browser import Browser, find_browser
-from orchestrator.report.sweep_page.naming import slug
 from orchestrator.report.sweep_page.sections import Section
 
 WIDTH, HEIGHT = 640, 440

@@ -134,4 +134,6 @@ def _failure(job: Any, attempts: Iterable[Any]) -> Failure:
     tried = list(attempts)
     said = [attempt for attempt in tried if attempt.outcome == "failed"]
     error, traceback = (said[-1].error, said[-1].traceback) if said else ("", "")
-    return Failure(key=job.key, stage=job.stage, description=job_description(job.spec), attempts=len(tried), error=error, traceback=traceback)
+    return Failure(
+        key=job.key, stage=job.stage, description=job_description(job.spec), attempts=len(tried), error=error, traceback=traceback
+    )

@@ -8,10 +8,10 @@ import pytest
 from rich.console import Console
 
 from orchestrator.console import clock
-from orchestrator.names import job_name
 from orchestrator.driver.progress import line, shown
 from orchestrator.driver.recorder import Recorder
 from orchestrator.driver.sweep_run import RunningSweep
+from orchestrator.names import job_name
 from orchestrator.planning.job_cost import cost
 from orchestrator.scheduling.job_queue import Board
 from orchestrator.store import failures, finished_keys, open_store, record_sweep

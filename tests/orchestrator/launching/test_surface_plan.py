@@ -2,11 +2,11 @@
 
 import pytest
 
+from orchestrator.names import job_description, job_name
 from orchestrator.planning.expand import expand
 from orchestrator.planning.job_cost import cost
 from orchestrator.planning.prelaunch_checks import check_sizes
 from orchestrator.scheduling.job_queue import Board
-from orchestrator.names import job_description, job_name
 from search_spaces import Space, load_space
 from tests.builders import evaluate_job, pretrain_job, surface_job
 from workers.errors import UserError
