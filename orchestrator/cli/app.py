@@ -29,7 +29,7 @@ _PLAIN: dict[str, Any] = {"no_args_is_help": True, "rich_markup_mode": None}
 class GroupedCommands(TyperGroup):
     """Help with the commands by group, each with the whole of its first paragraph."""
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 (Click's signature)
         found = {name: self.commands[name] for name in sorted(self.commands)}
         width = max(map(len, found), default=0)
         for group in dict.fromkeys([*_GROUPS, ""]):

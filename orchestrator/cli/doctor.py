@@ -51,13 +51,13 @@ def doctor(  # noqa: PLR0913 (each is an option of the command)
         workers=workers,
         price=price,
     )
-    lines, shown = [], console()
+    lines, shown, form = [], console(), output.value
     for line in examine(asked):
         lines.append(line)
-        if output is TableFormat.table:
+        if form == "table":
             shown.print(render_line(line), soft_wrap=True, highlight=False)
-    if output is TableFormat.table:
+    if form == "table":
         shown.print(render_counts(lines), soft_wrap=True)
     else:
-        show(render_lines(lines, output.value))
+        show(render_lines(lines, form))
     raise typer.Exit(exit_code(lines))

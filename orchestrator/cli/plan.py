@@ -57,10 +57,11 @@ def plan(  # noqa: PLR0913 (each is an option of the command)
     name, found = look_ahead(space, tuple(overrides or ()), where)
     if write_jobs is not None:
         write_job_files(found, write_jobs)
-    if output is TableFormat.json:
+    form = output.value
+    if form == "json":
         also = {"estimate": estimate_record(estimated(found, where, workers=workers), price=price)} if estimate else {}
         typer.echo(plan_json(name, found, **also))
         return
-    show(render_plan(name, found, output.value, every_job=jobs))
-    if estimate and output is TableFormat.table:
+    show(render_plan(name, found, form, every_job=jobs))
+    if estimate and form == "table":
         _console().print(render_estimate(estimated(found, where, workers=workers), price=price), soft_wrap=True)

@@ -24,7 +24,8 @@ def status(
 
     with open_store(_places(home, store).store_url, upgrade=False) as opened:
         statuses, failed_jobs = sweep_status(opened, sweep), failures(opened, sweep)
-    if output is TableFormat.json:
+    form = output.value
+    if form == "json":
         show(status_json(statuses, failed_jobs))
     else:
-        show(render_failures(failed_jobs, output.value) if failed else render_status(statuses, output.value))
+        show(render_failures(failed_jobs, form) if failed else render_status(statuses, form))

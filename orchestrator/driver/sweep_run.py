@@ -8,10 +8,11 @@ from typing import NoReturn
 from orchestrator.driver.concurrent_sweeps import nobody
 from orchestrator.driver.recorder import Recorder
 from orchestrator.names import job_name, result_in_words
-from orchestrator.planning.job_cost import LIKE, cost
+from orchestrator.planning.job_cost import cost
 from orchestrator.planning.plan import STAGES
 from orchestrator.scheduling.job_queue import Board
 from orchestrator.scheduling.job_source import JobSource
+from orchestrator.scheduling.time_left import StageRates, StageWork, time_to_end
 from workers.artifacts.results import BatchRecord, Result
 from workers.errors import ArtifactError, describe
 from workers.spec.fields import Stage
@@ -46,8 +47,7 @@ class RunningSweep:
         self._left: dict[Stage, float] = dict.fromkeys(STAGES, 0.0)
         for job in jobs:
             self._left[job.stage] += cost(job)
-        self._spent: dict[Stage, float] = dict.fromkeys(STAGES, 0.0)
-        self._seconds: dict[Stage, float] = dict.fromkeys(STAGES, 0.0)
+        self._rates = StageRates()
         self._counted: dict[str, float] = {}
         self._reached: dict[str, tuple[float, float]] = {}
         self._furthest: dict[str, float] = {}
@@ -150,7 +150,7 @@ class RunningSweep:
         whole, (reached, since) = cost(job), self._reached.pop(job.key, (0.0, 0.0))
         self._count(job, whole)
         if reached < whole:
-            self._time(job.stage, whole - reached, time.monotonic() - since if reached else result.seconds)
+            self._rates.add(job.stage, units=whole - reached, seconds=time.monotonic() - since if reached else result.seconds)
         self.board.succeed(job.key)
         if self.source is not None:
             self.source.succeeded(job)
@@ -228,17 +228,13 @@ class RunningSweep:
         reached, since = self._reached[job.key]
         now = time.monotonic()
         self._count(job, done)
-        self._time(job.stage, done - max(reached, before), now - since)
+        self._rates.add(job.stage, units=done - max(reached, before), seconds=now - since)
         self._reached[job.key] = (done, now)
 
     def _count(self, job: Job, done: float) -> None:
         """So much of the job's cost is no longer to come; after a failed attempt it may be less than before."""
         self._left[job.stage] -= done - self._counted.get(job.key, 0.0)
         self._counted[job.key] = done
-
-    def _time(self, stage: Stage, units: float, seconds: float) -> None:
-        self._spent[stage] += units
-        self._seconds[stage] += seconds
 
     @property
     def database(self) -> str | None:
@@ -255,17 +251,7 @@ class RunningSweep:
         """Seconds to the end, from this run's own rates; None while a stage that is still to come has nothing to go by."""
         if self.source is not None:
             return self.source.seconds_left(self.elapsed)
-        waiting = self.board.counts()
-        total = 0.0
-        for stage in STAGES:
-            jobs = sum(waiting[stage][state] for state in ("waiting", "queued", "running"))
-            if not jobs:
-                continue
-            rate = self._rate(stage)
-            if rate is None:
-                return None
-            total += max(0, self._left[stage]) * rate / min(self.slots, jobs)
-        return total
-
-    def _rate(self, stage: Stage) -> float | None:
-        return next((self._seconds[like] / self._spent[like] for like in LIKE[stage] if self._spent[like]), None)
+        states = self.board.counts()
+        jobs = {stage: sum(states[stage][state] for state in ("waiting", "queued", "running")) for stage in STAGES}
+        work = {stage: StageWork(units=self._left[stage], jobs=jobs[stage]) for stage in STAGES}
+        return time_to_end(work, self._rates, workers=self.slots).seconds

@@ -44,8 +44,8 @@ class Surface:
 
 
 def loss_surfaces(surfaces: Sequence[Surface], *, radius: float = RADIUS) -> Pictures:
-    """Contours of the mean loss over the draws, one figure for each surface, all in the same colours, with a circle of that radius, the ball
-    of that radius where it is another, and the border of the true class."""
+    """Contours of the mean loss over the draws, one figure for each surface, all in the same colours: with a circle of that radius, the
+    ball of that radius where it is another, and the border of the true class."""
     means = [np.round(surface.losses.mean(axis=0), 5) for surface in surfaces]
     low, high = (float(min(mean.min() for mean in means)), float(max(mean.max() for mean in means))) if means else (0.0, 0.0)
     return {surface.label: _picture(surface, mean, low, high, radius) for surface, mean in zip(surfaces, means, strict=True)}

@@ -154,19 +154,20 @@ def shown(cell: Cell, kind: Kind = "text") -> str:
     """A cell as people read it; it is not escaped."""
     match cell:
         case None:
-            return ABSENT
+            text = ABSENT
         case bool():
-            return str(cell).lower()
+            text = str(cell).lower()
         case float() | int() if kind in ("tenths", "hundredths"):
-            return f"{cell:.{1 if kind == 'tenths' else 2}f}"
+            text = f"{cell:.{1 if kind == 'tenths' else 2}f}"
         case float():
-            return f"{cell:.6g}"
+            text = f"{cell:.6g}"
         case Mark() | Code():
-            return cell.text
+            text = cell.text
         case Estimate():
             value, interval, mark = cell.parts
-            return f"{value} ({interval}), {mark.text}"
+            text = f"{value} ({interval}), {mark.text}"
         case bytes():
-            return f"({len(cell)} bytes)"
+            text = f"({len(cell)} bytes)"
         case _:
-            return str(cell)
+            text = str(cell)
+    return text

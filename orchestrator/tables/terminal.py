@@ -30,7 +30,8 @@ class TerminalTables:
                 yield Text("")
             yield from _head(table)
             yield from _body(table, console, options) if table.columns else map(Text, table.said_below)
-            yield from (Text(f"- {visible(note)}") for note in table.notes)
+            if table.notes:
+                yield from (Text(""), *(Text(f"- {visible(note)}") for note in table.notes))
         if self.legend:
             yield from (Text(""), Text(self.legend))
 
@@ -83,7 +84,7 @@ class _Layout:
             lines = [*(stack[place].plain for group in stacks for stack in group), *(text.plain for text in total[place : place + 1])]
             self._add_column(drawn, column, lines, footer=total[place] if total else Text(""))
         for group in stacks:
-            for stack in group:
+            for stack in [_joined(group)] if columns[0].kind == "group" else group:
                 drawn.add_row(*stack)
             if self.table.groups:
                 drawn.add_section()
@@ -117,6 +118,17 @@ class _Layout:
                 return Text("\n".join([visible(cell), *(["interval"] if self.narrow else []), "difference"]))
             case _:
                 return Text(visible(shown(cell, column.kind)))
+
+
+def _joined(group: Sequence[Sequence[Text]]) -> list[Text]:
+    """The rows of a group as one, their cells below each other, so that its heading may take as many lines as all of them."""
+    heights = [max(text.plain.count("\n") for text in stack[1:]) for stack in group]
+    columns = zip(*(stack[1:] for stack in group), strict=True)
+    return [group[0][0], *(Text("\n").join(map(_padded, column, heights)) for column in columns)]
+
+
+def _padded(text: Text, height: int) -> Text:
+    return text.copy().append("\n" * (height - text.plain.count("\n")))
 
 
 def _words(cell: str) -> list[str]:
