@@ -83,7 +83,13 @@ def _table(comparison: Comparison, cells: Sequence[PairedCell], names: Sequence[
         (*own, *_accuracies(cell), *_shown_difference(cell), *([cell.examples] if several else []))
         for own, cell in zip(settings, cells, strict=True)
     ]
-    return Table(columns=tuple(columns), rows=tuple(rows), lead=tuple(lead), empty="no cells to compare")
+    return Table(
+        columns=tuple(columns),
+        rows=tuple(rows),
+        caption=f"{comparison.after} against {comparison.before}",
+        lead=tuple(lead),
+        empty="no cells to compare",
+    )
 
 
 def _setting_columns(names: Sequence[str], settings: Sequence[Sequence[Cell]]) -> list[Column]:

@@ -34,6 +34,7 @@ def _layout(rows: Sequence[ResultRow], *, narrow: bool, spread: bool, narrower: 
         rows=tuple(tuple(column.value(row) for column in columns) for row in rows),
         groups=tuple(len(list(of_model)) for _, of_model in groupby(rows, key=lambda row: row.model_key)),
         common=tuple(common_values(rows, narrow=narrow)),
+        caption="Results",
         empty="no results yet",
         narrow=narrower,
     )

@@ -42,8 +42,11 @@ def render(found: Table | Sequence[Table], form: Format, *, title: str = "", leg
         case "html":
             from orchestrator.tables.templates import fill
 
-            links = [(table.name or f"table-{place}", table.title) for place, table in enumerate(tables, 1) if table.title]
-            return fill("tables.html", tables=tables, title=title or tables[0].title or "robustsweep", legend=legend, links=links).rstrip()
+            links = [
+                (table.name or f"table-{place}", table.title.partition(":")[0]) for place, table in enumerate(tables, 1) if table.title
+            ]
+            title = title or tables[0].title or tables[0].caption or "robustsweep"
+            return fill("tables.html", tables=tables, title=title, legend=legend, links=links).rstrip()
 
 
 def render_either(form: Format, *, people: Callable[[], Table | Sequence[Table]], programs: Callable[[], Table]) -> str | RenderableType:
