@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from inspect import getdoc
-from typing import Annotated, Any, Literal, Protocol, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 from typer.core import TyperGroup
@@ -15,14 +15,6 @@ _GROUPS: dict[str, str] = {
     "share": "Share results",
     "look after": "Look after the store",
 }
-
-
-class Registrar(Protocol):
-    """A decorator that leaves what it decorates as it is."""
-
-    def __call__(self, function: Function, /) -> Function: ...
-
-
 _PLAIN: dict[str, Any] = {"no_args_is_help": True, "rich_markup_mode": None}
 
 
@@ -55,19 +47,19 @@ app = typer.Typer(
 )
 
 
-def command(*, group: Group, name: str | None = None) -> Registrar:
+def command(*, group: Group, name: str | None = None) -> Callable[[Function], Function]:
     """Register a function as a command under its name; what its docstring says first stands beside it in the help."""
     return _registrar(app, name=name, rich_help_panel=group)
 
 
-def subcommands(name: str, *, group: Group, about: str) -> Callable[..., Registrar]:
+def subcommands(name: str, *, group: Group, about: str) -> Callable[..., Callable[[Function], Function]]:
     """A command that has commands of its own; the result registers one of them, as `command` does."""
     nested = typer.Typer(help=about, cls=GroupedCommands, **_PLAIN)
     app.add_typer(nested, name=name, rich_help_panel=group, short_help=about)
     return lambda name=None: _registrar(nested, name=name)
 
 
-def _registrar(where: typer.Typer, **more: Any) -> Registrar:
+def _registrar(where: typer.Typer, **more: Any) -> Callable[[Function], Function]:
     def register(function: Function) -> Function:
         first = " ".join((getdoc(function) or "").partition("\n\n")[0].split())
         return where.command(short_help=first, **more)(function)

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from orchestrator.figures.picture import Picture, Pictures, Record, plain
+from orchestrator.figures.picture import Picture, Pictures, Record, number, plain
 from orchestrator.figures.theme import DASHES, PALETTE, drawn, percent_axis
 from orchestrator.store.reading.report_evidence import ExampleScores
-from orchestrator.tables.table import Value
 
 _BINS = 20
 _WORDS = {"none": "clean"}
@@ -62,17 +61,17 @@ def _table(columns: dict[str, Any], group: Sequence[ExampleScores]) -> list[Reco
 
 def _sorted_figure(table: list[Record], names: Sequence[str]) -> Any:
     traces = []
-    for number, name in enumerate(names):
-        ordered = sorted(table, key=lambda row: _number(row[name]))
+    for place, name in enumerate(names):
+        ordered = sorted(table, key=lambda row: number(row[name]))
         traces.append(
             {
                 "type": "scatter",
                 "mode": "lines",
-                "x": [round(100 * (place + 1) / len(ordered), 3) for place in range(len(ordered))],
+                "x": [round(100 * (nth + 1) / len(ordered), 3) for nth in range(len(ordered))],
                 "y": [row[name] for row in ordered],
                 "customdata": [row["example"] for row in ordered],
                 "name": plain(name.removesuffix(": right %")),
-                "line": {"color": PALETTE[number % len(PALETTE)], "dash": DASHES[number % len(DASHES)], "width": 2, "shape": "hv"},
+                "line": {"color": PALETTE[place % len(PALETTE)], "dash": DASHES[place % len(DASHES)], "width": 2, "shape": "hv"},
                 "hovertemplate": "example %{customdata}: right in <b>%{y:.1f} %</b> of evaluations<extra>%{fullData.name}</extra>",
             }
         )
@@ -94,7 +93,7 @@ def _histogram(label: str, columns: dict[str, Any], caption: str) -> Picture:
         }
         for place in range(_BINS)
     ]
-    traces = [_bars(table, _bare(name), number) for number, name in enumerate(counts)]
+    traces = [_bars(table, _bare(name), place) for place, name in enumerate(counts)]
     figure = drawn(
         traces,
         xaxis={"title": {"text": "evaluations that get it right (%)"}, "range": [0, 100]},
@@ -108,17 +107,13 @@ def _bare(name: str) -> str:
     return f"{name.removesuffix(': right %')}: examples"
 
 
-def _bars(table: list[Record], name: str, number: int) -> dict[str, Any]:
+def _bars(table: list[Record], name: str, place: int) -> dict[str, Any]:
     return {
         "type": "bar",
-        "x": [(_number(row["right %, from"]) + _number(row["to"])) / 2 for row in table],
+        "x": [(number(row["right %, from"]) + number(row["to"])) / 2 for row in table],
         "y": [row[name] for row in table],
         "customdata": [[row["right %, from"], row["to"]] for row in table],
         "name": plain(name.removesuffix(": examples")),
-        "marker": {"color": PALETTE[number % len(PALETTE)]},
+        "marker": {"color": PALETTE[place % len(PALETTE)]},
         "hovertemplate": "right in %{customdata[0]:g} to %{customdata[1]:g} %: <b>%{y} examples</b><extra>%{fullData.name}</extra>",
     }
-
-
-def _number(cell: Value) -> float:
-    return float(cell) if cell is not None else float("nan")

@@ -45,6 +45,11 @@ def lines(parts: Sequence[str], *, width: int = 60) -> str:
     return ",<br>".join(plain(line) for line in broken)
 
 
+def number(value: Value) -> float:
+    """A value of a record that holds a number; one that is not known is none."""
+    return float(value) if value is not None else float("nan")
+
+
 def percent(share: float | None) -> float | None:
     """A share in [0, 1] as a percentage of three decimals: finer than any interval."""
     return None if share is None else round(100 * share, 3)

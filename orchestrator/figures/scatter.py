@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from orchestrator.figures.attack_conditions import Condition, Line, conditions, hover_settings, line_names, line_of
-from orchestrator.figures.picture import Picture, Pictures, Record, lines, percent, plain
+from orchestrator.figures.picture import Picture, Pictures, Record, lines, number, percent, plain
 from orchestrator.figures.theme import Marks, drawn, percent_axis
 from orchestrator.store import ResultRow
 from orchestrator.store.reading.report_evidence import JobCosts
@@ -107,7 +107,7 @@ def _scale(table: list[Record], axis: _Axis) -> dict[str, Any]:
     """Accuracies as they lie; costs from 0 on, or on a logarithmic axis where they are of different orders."""
     if axis.more_is_better or not table:
         return {}
-    values = [_number(point[axis.title]) for point in table]
+    values = [number(point[axis.title]) for point in table]
     if min(values) > 0 and max(values) >= _ORDER * min(values):
         return {"type": "log", "dtick": 1 if max(values) >= _ORDER**2 * min(values) else "D2"}
     return {"rangemode": "tozero"}
@@ -117,22 +117,18 @@ def _mark_front(table: list[Record], axis: _Axis) -> None:
     """Mark the points that no other point equals or beats in both and beats in one."""
     sign = -1 if axis.more_is_better else 1
     best = float("-inf")
-    ordered = sorted(table, key=lambda point: (sign * _number(point[axis.title]), -_number(point[_ROBUST])))
+    ordered = sorted(table, key=lambda point: (sign * number(point[axis.title]), -number(point[_ROBUST])))
     for point in ordered:
-        equal = [_number(point[name]) for name in (axis.title, _ROBUST)]
-        if _number(point[_ROBUST]) > best:
-            best, last = _number(point[_ROBUST]), equal
+        equal = [number(point[name]) for name in (axis.title, _ROBUST)]
+        if number(point[_ROBUST]) > best:
+            best, last = number(point[_ROBUST]), equal
             point[_FRONT] = True
         elif equal == last:
             point[_FRONT] = True
 
 
-def _number(cell: Value) -> float:
-    return float(cell) if cell is not None else float("nan")
-
-
 def _front(table: list[Record], axis: _Axis) -> dict[str, Any]:
-    front = sorted((point for point in table if point[_FRONT]), key=lambda point: _number(point[axis.title]))
+    front = sorted((point for point in table if point[_FRONT]), key=lambda point: number(point[axis.title]))
     return {
         "type": "scatter",
         "mode": "lines",

@@ -27,8 +27,6 @@ def render_comparison(comparison: Comparison, form: Format, *, every_cell: bool)
     cells = [cell for cell in comparison.cells if every_cell or (cell.before and cell.after)]
     names = telling([cell.side.settings for cell in cells], comparison.identity)
     cells.sort(key=lambda cell: _order(cell, names))
-    if form == "csv":
-        return render(_data(comparison, cells, names), form)
     return render(_table(comparison, cells, names, lead=summary(comparison, every_cell=every_cell)), form)
 
 
@@ -60,36 +58,27 @@ def _titles(names: Sequence[str]) -> list[str]:
     return [name.split(".")[0] if name in _SHORT else name.removeprefix("model.").replace("_", " ") for name in names]
 
 
-def _data(comparison: Comparison, cells: Sequence[PairedCell], names: Sequence[str]) -> Table:
-    """Columns and rows for programs."""
-    columns = [*_titles(names), "examples", "jobs", f"{comparison.before} %", f"{comparison.after} %", *_FIGURES]
-    rows = [[*_settings(cell, names), cell.examples, _jobs(cell, comparison), *_accuracies(cell), *_difference(cell)] for cell in cells]
-    return table_of(columns, rows)
-
-
 def _table(comparison: Comparison, cells: Sequence[PairedCell], names: Sequence[str], *, lead: Sequence[str]) -> Table:
-    """Columns and rows for people; the number of examples only where it varies."""
+    """A row for each cell; people see the number of examples only where it varies."""
     settings = [_settings(cell, names) for cell in cells]
     several = len({cell.examples for cell in cells}) > 1
     columns = [
         *_setting_columns(names, settings),
+        Column("examples", "number", only="programs"),
+        Column("jobs", only="programs"),
         Column(f"{comparison.before} %", "tenths"),
         Column(f"{comparison.after} %", "tenths"),
-        Column("difference", align="right"),
-        Column("95% interval", align="right"),
-        *([Column("examples", "number")] if several else []),
+        *(Column(name, only="programs") for name in _FIGURES),
+        Column("difference", align="right", only="people"),
+        Column("95% interval", align="right", only="people"),
+        *([Column("examples", "number", only="people")] if several else []),
     ]
-    rows = [
-        (*own, *_accuracies(cell), *_shown_difference(cell), *([cell.examples] if several else []))
-        for own, cell in zip(settings, cells, strict=True)
-    ]
-    return Table(
-        columns=tuple(columns),
-        rows=tuple(rows),
-        caption=f"{comparison.after} against {comparison.before}",
-        lead=tuple(lead),
-        empty="no cells to compare",
-    )
+    rows = []
+    for own, cell in zip(settings, cells, strict=True):
+        measured = (*_accuracies(cell), *_difference(cell), *_shown_difference(cell), *([cell.examples] if several else []))
+        rows.append((*own, cell.examples, _jobs(cell, comparison), *measured))
+    caption = f"{comparison.after} against {comparison.before}"
+    return Table(columns=tuple(columns), rows=tuple(rows), caption=caption, lead=tuple(lead), empty="no cells to compare")
 
 
 def _setting_columns(names: Sequence[str], settings: Sequence[Sequence[Cell]]) -> list[Column]:

@@ -13,14 +13,13 @@ from orchestrator.tables.writers import Format, render
 from workers.spec.job import Job, TrainSpec
 
 _MOST_MODELS = 40
-_KEY_DIGITS = 8
 
 
 def render_plan(name: str, plan: Plan, form: Format = "table", *, every_job: bool) -> str | RenderableType:
     """A plan's jobs by stage and by model, or each by itself; as CSV each with its whole key."""
     if form == "csv":
-        return render(_job_table(plan, digits=None), form)
-    return render([_stage_table(name, plan), _job_table(plan, digits=_KEY_DIGITS) if every_job else _model_table(plan)], form)
+        return render(_job_table(plan), form)
+    return render([_stage_table(name, plan), _job_table(plan) if every_job else _model_table(plan)], form)
 
 
 def plan_json(name: str, plan: Plan, **also: Any) -> str:
@@ -60,14 +59,14 @@ def _model_table(plan: Plan) -> Table:
             measured[model][1] += 1
     counts = {key: f"{done} of {total}" for key, (done, total) in measured.items()}
     return Table(
-        columns=(Column("model", wraps=True), Column("key"), Column("training"), Column("measured", align="right")),
-        rows=tuple((job_name(job), job.key[:_KEY_DIGITS], _state(job, plan), counts[job.key]) for job in models[:_MOST_MODELS]),
+        columns=(Column("model", wraps=True), Column("key", "key"), Column("training"), Column("measured", align="right")),
+        rows=tuple((job_name(job), job.key, _state(job, plan), counts[job.key]) for job in models[:_MOST_MODELS]),
         notes=(f"and {len(models) - _MOST_MODELS} more: --jobs lists all",) if len(models) > _MOST_MODELS else (),
     )
 
 
-def _job_table(plan: Plan, *, digits: int | None) -> Table:
+def _job_table(plan: Plan) -> Table:
     return Table(
-        columns=(Column("key"), Column("stage"), Column("job", wraps=True), Column("state")),
-        rows=tuple((job.key[:digits], job.stage, job_name(job), _state(job, plan)) for job in plan.jobs),
+        columns=(Column("key", "key"), Column("stage"), Column("job", wraps=True), Column("state")),
+        rows=tuple((job.key, job.stage, job_name(job), _state(job, plan)) for job in plan.jobs),
     )

@@ -16,24 +16,23 @@ from orchestrator.tables.table import Column, Table
 from orchestrator.tables.writers import Format, render
 
 _STATES = ("done", "running", "waiting", "failed", "blocked")
-_COLUMNS = (Column("stage"), *(Column(state, "number") for state in _STATES))
+_COLUMNS = (Column("sweep", only="programs"), Column("stage"), *(Column(state, "number") for state in _STATES))
 
 
 def render_status(statuses: Sequence[SweepStatus], form: Format = "table") -> str | RenderableType:
     """One table per sweep: its stages by state, and who runs it; as CSV one table of all."""
     if form == "csv":
-        rows = [(status.name, *row) for status in statuses for row in _rows(status)]
-        return render(Table(columns=(Column("sweep"), *_COLUMNS), rows=tuple(rows)), form)
+        return render(Table(columns=_COLUMNS, rows=tuple(row for status in statuses for row in _rows(status))), form)
     return render([stage_table(status, title=f"sweep {status.name}: {_driver(status)}") for status in statuses], form, title="Sweeps")
 
 
 def stage_table(status: SweepStatus, *, title: str = "") -> Table:
     """The jobs of a sweep's space by stage and state."""
-    return Table(title=title, columns=_COLUMNS, rows=_rows(status), empty="no jobs yet")
+    return Table(title=title, columns=_COLUMNS, rows=_rows(status), empty="no jobs yet").seen_by("people")
 
 
 def _rows(status: SweepStatus) -> tuple[tuple[str | int, ...], ...]:
-    return tuple((stage, *(getattr(counts, state) for state in _STATES)) for stage, counts in status.stages.items())
+    return tuple((status.name, stage, *(getattr(counts, state) for state in _STATES)) for stage, counts in status.stages.items())
 
 
 def render_failures(failures: Sequence[Failure], form: Format = "table") -> str | RenderableType:

@@ -1,18 +1,21 @@
 """The value that every table is before it is written: columns, rows of typed cells, and what is said above and below them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-Kind = Literal["text", "number", "tenths", "hundredths", "group", "label"]
-"""How cells are shown: numbers to six digits, or to one or two decimals. A `group` heads the lines of a group of rows, a `label` the
-lines of one row."""
+Kind = Literal["text", "number", "tenths", "hundredths", "percent", "key", "group", "label"]
+"""How people see cells: numbers to six digits, or to one or two decimals, shares in percent, keys by their first digits. A `group` heads
+the lines of a group of rows, a `label` the lines of one row."""
+
+Audience = Literal["people", "programs"]
 
 Tone = Literal["good", "doubtful", "bad"]
 
 ABSENT = "-"
 _HYPHEN = "~"
-_RIGHT: frozenset[Kind] = frozenset({"number", "tenths", "hundredths"})
+_KEY_DIGITS = 8
+_RIGHT: frozenset[Kind] = frozenset({"number", "tenths", "hundredths", "percent"})
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ Row = tuple[Cell, ...]
 class Column:
     """A column: its `name` for programs, its `heading` for people (where that is another), with a `~` where it may be hyphenated.
 
-    Text that `wraps` may be broken between words where the terminal is narrow; nothing else ever is.
+    Text that `wraps` may be broken between words where the terminal is narrow; nothing else ever is. `only` names those who see it.
     """
 
     name: str
@@ -78,6 +81,7 @@ class Column:
     heading: str | None = None
     align: Literal["left", "right"] | None = None
     wraps: bool = False
+    only: Audience | None = None
 
     @property
     def title(self) -> str:
@@ -117,6 +121,15 @@ class Table:
     groups: tuple[int, ...] = ()
     total: Row | None = None
     narrow: "Table | None" = None
+
+    def seen_by(self, audience: Audience) -> "Table":
+        """The table with the columns that are for these readers."""
+        places = [place for place, column in enumerate(self.columns) if column.only in (None, audience)]
+        if len(places) == len(self.columns):
+            return self
+        rows = tuple(tuple(row[place] for place in places) for row in self.rows)
+        total = None if self.total is None else tuple(self.total[place] for place in places)
+        return replace(self, columns=tuple(self.columns[place] for place in places), rows=rows, total=total)
 
     @property
     def heading(self) -> str:
@@ -159,8 +172,12 @@ def shown(cell: Cell, kind: Kind = "text") -> str:
             text = str(cell).lower()
         case float() | int() if kind in ("tenths", "hundredths"):
             text = f"{cell:.{1 if kind == 'tenths' else 2}f}"
+        case float() | int() if kind == "percent":
+            text = f"{100 * cell:.1f}"
         case float():
             text = f"{cell:.6g}"
+        case str() if kind == "key":
+            text = cell[:_KEY_DIGITS]
         case Mark() | Code():
             text = cell.text
         case Estimate():

@@ -12,18 +12,24 @@ from orchestrator.tables.writers import Format, render
 
 _KEY_DIGITS = 8
 _TONES: dict[str, Tone] = {"sound": "good", "suspicious": "doubtful", "unsound": "bad"}
-_CHECKS = (Column("check"), Column("outcome"), Column("reason", heading="what was found", wraps=True), Column("p", align="right"))
+_COLUMNS = (
+    Column("model_key", only="programs"),
+    Column("model", only="programs"),
+    Column("verdict", only="programs"),
+    Column("check"),
+    Column("outcome"),
+    Column("reason", heading="what was found", wraps=True),
+    Column("p", align="right"),
+)
 _NONE = "no verdicts yet: no model was attacked or diagnosed"
 
 
 def render_verdicts(verdicts: Sequence[ModelVerdict], form: Format = "table") -> str | RenderableType:
-    """Each model with its verdict, and its checks with what they found; as CSV one table of all checks."""
+    """Each model with its verdict, and its checks with what they found."""
     if form == "json":
         return verdicts_json(verdicts)
     if form == "csv":
-        columns = (Column("model_key"), Column("model"), Column("verdict"), *_CHECKS)
-        rows = [(found.model_key, found.description, found.verdict, *row) for found in verdicts for row in _rows(found)]
-        return render(Table(columns=columns, rows=tuple(rows)), form)
+        return render(Table(columns=_COLUMNS, rows=tuple(row for found in verdicts for row in _rows(found))), form)
     return render([checks_table(found) for found in verdicts] or [Table(columns=(), rows=(), empty=_NONE)], form, title="Verdicts")
 
 
@@ -35,13 +41,13 @@ def verdict_mark(verdict: str) -> Mark:
 def checks_table(found: ModelVerdict) -> Table:
     """The checks of one model under its name and verdict."""
     title = f"{found.description}, model {found.model_key[:_KEY_DIGITS]}:"
-    return Table(title=title, mark=verdict_mark(found.verdict), columns=_CHECKS, rows=_rows(found))
+    return Table(title=title, mark=verdict_mark(found.verdict), columns=_COLUMNS, rows=_rows(found)).seen_by("people")
 
 
 def _rows(found: ModelVerdict) -> tuple[Row, ...]:
-    return tuple(
-        (check.name, check.outcome, check.reason, f"{check.numbers['p']:.2g}" if "p" in check.numbers else None) for check in found.checks
-    )
+    model = (found.model_key, found.description, found.verdict)
+    chances = [f"{check.numbers['p']:.2g}" if "p" in check.numbers else None for check in found.checks]
+    return tuple((*model, check.name, check.outcome, check.reason, p) for check, p in zip(found.checks, chances, strict=True))
 
 
 def verdicts_json(verdicts: Sequence[ModelVerdict]) -> str:

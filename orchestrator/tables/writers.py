@@ -3,19 +3,16 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
-from typing import Literal, get_args
+from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from rich.console import RenderableType
 
 from orchestrator.escaping import csv_cell, markdown
-from orchestrator.tables.table import Cell, Code, Column, Estimate, Mark, Row, Table, shown
+from orchestrator.tables.table import Audience, Cell, Code, Column, Estimate, Mark, Row, Table, shown
 from orchestrator.tables.terminal import TerminalTables
 
 Format = Literal["table", "csv", "json", "markdown", "latex", "html"]
-FORMATS: tuple[Format, ...] = get_args(Format)
-DATA_FORMATS: frozenset[Format] = frozenset({"csv", "json"})
-"""For programs: values as they are, nothing but the rows."""
 
 
 def render(found: Table | Sequence[Table], form: Format, *, title: str = "", legend: str = "") -> str | RenderableType:
@@ -23,7 +20,8 @@ def render(found: Table | Sequence[Table], form: Format, *, title: str = "", leg
 
     CSV and JSON are of a single table, and are its rows alone. `title` and `legend` are those of a document of several tables.
     """
-    tables = [found] if isinstance(found, Table) else list(found)
+    audience: Audience = "programs" if form in ("csv", "json") else "people"
+    tables = [table.seen_by(audience) for table in ([found] if isinstance(found, Table) else found)]
     match form:
         case "table":
             return TerminalTables(tables, legend)
@@ -47,11 +45,6 @@ def render(found: Table | Sequence[Table], form: Format, *, title: str = "", leg
             ]
             title = title or tables[0].title or tables[0].caption or "robustsweep"
             return fill("tables.html", tables=tables, title=title, legend=legend, links=links).rstrip()
-
-
-def render_either(form: Format, *, people: Callable[[], Table | Sequence[Table]], programs: Callable[[], Table]) -> str | RenderableType:
-    """The table that is made for programs as CSV or JSON, the one for people in every other format."""
-    return render(programs() if form in DATA_FORMATS else people(), form)
 
 
 def _records(table: Table) -> Iterator[dict[str, Cell]]:

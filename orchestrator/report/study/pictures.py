@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 
 from orchestrator.figures import Picture
-from orchestrator.figures.picture import Record, plain
+from orchestrator.figures.picture import Record, number, plain
 from orchestrator.figures.theme import BESIDE_A_SCALE, PALETTE, SYMBOLS, drawn
 from orchestrator.report.study.candidates import Candidate, Field, ObjectiveValue, is_accuracy
 from orchestrator.report.study.read_study import StudyRecord
 from orchestrator.tables.table import Value
-from search_spaces import Goal
 
 _QUIET = PALETTE[-1]
 _BEST, _OTHER, _OUT = "nothing beats it", "beaten", "left out"
@@ -46,8 +45,10 @@ def _front(field: Field, standing: Sequence[str], x: int, y: int) -> Picture:
     titles = unit(field.objectives[x]), unit(field.objectives[y])
     table = [_point(field, candidate, place) for candidate, place in zip(field.candidates, standing, strict=True)]
     traces = [_points(table, place, titles) for place in _STANDING if place in standing]
-    line = sorted((row for row in table if row["standing"] == _BEST), key=lambda row: _number(row[titles[0]]))
-    joined = [_steps(line, titles, (field.goals[x], field.goals[y]))] if len(field.objectives) == _FEWEST else []
+    line = sorted(_of(table, _BEST), key=lambda row: number(row[titles[0]]))
+    # Between two points of the front, what is surely reached is what the worse of the two reaches.
+    shape = "vh" if field.goals[x] == "maximize" else "hv"
+    joined = [_dotted(line, "Pareto front", titles, shape=shape)] if len(field.objectives) == _FEWEST else []
     figure = drawn([*joined, *traces], xaxis={"title": {"text": plain(titles[0])}}, yaxis={"title": {"text": plain(titles[1])}})
     towards = ["right" if field.goals[x] == "maximize" else "left", "up" if field.goals[y] == "maximize" else "down"]
     caption = f"Better is {towards[1]} and to the {towards[0]}. Bars are 95 % intervals."
@@ -74,18 +75,37 @@ def _cell(value: object) -> Value:
 
 
 def _points(table: list[Record], standing: str, titles: tuple[str, str]) -> dict[str, Any]:
-    rows = [row for row in table if row["standing"] == standing]
+    rows = _of(table, standing)
+    bars = {"error_x": _bars(rows, titles[0]), "error_y": _bars(rows, titles[1])} if standing == _BEST else {}
+    said = np.array([[_words(row)] for row in rows], dtype=object)
+    return _markers(rows, standing, titles, "%{customdata[0]}<extra></extra>", customdata=said, **bars)
+
+
+def _markers(rows: Sequence[Record], standing: str, names: tuple[str, str], hover: str, **more: Any) -> dict[str, Any]:
+    """Points of one standing: the values of the records by the names on either axis."""
     colour, symbol, size = _STANDING[standing]
     return {
         "type": "scatter",
         "mode": "markers",
         "name": standing,
-        "x": [row[titles[0]] for row in rows],
-        "y": [row[titles[1]] for row in rows],
-        **({"error_x": _bars(rows, titles[0]), "error_y": _bars(rows, titles[1])} if standing == _BEST else {}),
+        "x": [row[names[0]] for row in rows],
+        "y": [row[names[1]] for row in rows],
         "marker": {"color": colour, "symbol": symbol, "size": size},
-        "customdata": np.array([[_words(row)] for row in rows], dtype=object),
-        "hovertemplate": "%{customdata[0]}<extra></extra>",
+        "hovertemplate": hover,
+        **more,
+    }
+
+
+def _dotted(rows: Sequence[Record], name: str, names: tuple[str, str], *, shape: str) -> dict[str, Any]:
+    """A line of steps through the records."""
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": [row[names[0]] for row in rows],
+        "y": [row[names[1]] for row in rows],
+        "line": {"shape": shape, "color": _QUIET, "width": 1.5, "dash": "dot"},
+        "name": name,
+        "hoverinfo": "skip",
     }
 
 
@@ -97,26 +117,13 @@ def _bars(rows: Sequence[Record], title: str) -> dict[str, Any]:
 
 
 def _reach(end: Value, value: Value, sign: int) -> float:
-    return 0.0 if end is None else max(0.0, sign * (_number(end) - _number(value)))
+    return 0.0 if end is None else max(0.0, sign * (number(end) - number(value)))
 
 
 def _words(row: Record) -> str:
     said = [f"{name}: {value}" for name, value in row.items() if value is not None and name not in ("trial", "standing")]
     head = "" if row["trial"] is None else f"<b>trial {row['trial']}</b><br>"
     return head + "<br>".join(plain(line) for line in said)
-
-
-def _steps(line: list[Record], titles: tuple[str, str], goals: tuple[Goal, Goal]) -> dict[str, Any]:
-    """Between two points of the front, what is surely reached is what the worse of the two reaches."""
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "x": [row[titles[0]] for row in line],
-        "y": [row[titles[1]] for row in line],
-        "line": {"shape": "vh" if goals[0] == "maximize" else "hv", "color": _QUIET, "width": 1.5, "dash": "dot"},
-        "name": "Pareto front",
-        "hoverinfo": "skip",
-    }
 
 
 def histories(field: Field, standing: Sequence[str]) -> list[Picture]:
@@ -134,40 +141,16 @@ def _history(field: Field, standing: Sequence[str], place: int) -> Picture:
         if stands != _OUT and (best is None or sign * value > sign * best):
             best = value
         table.append({"trial": candidate.trial, title: value, "best so far": best, "standing": stands})
+    so_far = [row for row in table if row["best so far"] is not None]
+    hover = "trial %{x}: <b>%{y:.4~g}</b><extra></extra>"
+    tries = [_markers(_of(table, stands), stands, ("trial", title), hover) for stands in _STANDING if stands in standing]
     figure = drawn(
-        [_so_far(table), *(_tries(table, title, stands) for stands in _STANDING if stands in standing)],
+        [_dotted(so_far, "best so far", ("trial", "best so far"), shape="hv"), *tries],
         xaxis={"title": {"text": "trial"}},
         yaxis={"title": {"text": plain(title)}},
     )
     caption = f"{'Higher' if sign > 0 else 'Lower'} is better; the line is the best so far of the trials that are not left out."
     return Picture(title=f"History of {title}", figure=figure, table=table, caption=caption)
-
-
-def _so_far(table: list[Record]) -> dict[str, Any]:
-    rows = [row for row in table if row["best so far"] is not None]
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "x": [row["trial"] for row in rows],
-        "y": [row["best so far"] for row in rows],
-        "line": {"shape": "hv", "color": _QUIET, "width": 1.5, "dash": "dot"},
-        "name": "best so far",
-        "hoverinfo": "skip",
-    }
-
-
-def _tries(table: list[Record], title: str, standing: str) -> dict[str, Any]:
-    rows = [row for row in table if row["standing"] == standing]
-    colour, symbol, size = _STANDING[standing]
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "x": [row["trial"] for row in rows],
-        "y": [row[title] for row in rows],
-        "marker": {"color": colour, "symbol": symbol, "size": size},
-        "name": standing,
-        "hovertemplate": "trial %{x}: <b>%{y:.4~g}</b><extra></extra>",
-    }
 
 
 def importances(study: StudyRecord) -> list[Picture]:
@@ -223,24 +206,16 @@ def _slice(field: Field, standing: Sequence[str], name: str, place: int) -> Pict
 
 
 def _sliced(table: list[Record], name: str, title: str, standing: str, *, numeric: bool) -> dict[str, Any]:
-    rows = [row for row in table if row["standing"] == standing]
-    colour, symbol, size = _STANDING[standing]
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "x": [row[name] if numeric else plain(str(row[name])) for row in rows],
-        "y": [row[title] for row in rows],
-        "marker": {"color": colour, "symbol": symbol, "size": size},
-        "name": standing,
-        "hovertemplate": "%{x}: <b>%{y:.4~g}</b><extra></extra>",
-    }
+    rows = _of(table, standing)
+    x = {} if numeric else {"x": [plain(str(row[name])) for row in rows]}
+    return _markers(rows, standing, (name, title), "%{x}: <b>%{y:.4~g}</b><extra></extra>", **x)
+
+
+def _of(table: Sequence[Record], standing: str) -> list[Record]:
+    return [row for row in table if row["standing"] == standing]
 
 
 def _log(table: list[Record], name: str, *, numeric: bool) -> dict[str, Any]:
     """A logarithmic axis where values are of different orders."""
-    values = [_number(row[name]) for row in table] if numeric else []
+    values = [number(row[name]) for row in table] if numeric else []
     return {"type": "log"} if values and min(values) > 0 and max(values) >= 10 * min(values) else {}
-
-
-def _number(cell: Value) -> float:
-    return float(cell) if cell is not None else float("nan")
