@@ -1,4 +1,4 @@
-"""When and where jobs run: plan, Ray driver, results store, reports, command line. `open_results` is the way in for programs."""
+"""Planning, Ray driver, results store, reports and command line. Programs begin with `open_results`."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,7 @@ __all__ = ["Results", "open_results"]
 
 
 def __getattr__(name: str) -> Any:
-    """pandas and SQLAlchemy take a second to import: only those wait who ask."""
+    """Import the API on first use: pandas and SQLAlchemy take a second to import."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from orchestrator import api

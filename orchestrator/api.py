@@ -1,4 +1,4 @@
-"""Results as pandas frames and NumPy arrays, for notebooks and programs. Everything here only reads."""
+"""Results as pandas frames and NumPy arrays, for notebooks and programs. Read-only."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from orchestrator.paths import DEFAULT_HOME, Places
+from orchestrator.paths import DEFAULT_HOME, Paths
 from orchestrator.store import ResultRow, Store, open_store, parse_conditions, result_rows, sweep_names
 from orchestrator.store.connection.read_only_sql import ask
 from orchestrator.store.reading.example_outcomes import outcomes
@@ -26,22 +26,22 @@ def open_results(where: str | Path | None = None) -> "Results":
     """Open a store for reading.
 
     Args:
-        where: a home folder (which holds `results.db`), or a store's URL (`sqlite:///...`, `postgresql://...`). None: what
-            `ROBUSTSWEEP_STORE` or `ROBUSTSWEEP_HOME` say, else `./sweeps`, as for the commands.
+        where: a home folder (which holds `results.db`), or a store's URL (`sqlite:///...`, `postgresql://...`). None: the
+            value of `ROBUSTSWEEP_STORE` or `ROBUSTSWEEP_HOME`, else `./sweeps`, as for the commands.
 
     Raises:
-        UserError: there is no store, it cannot be reached, or its schema is another version's.
+        UserError: there is no store, it cannot be reached, or its schema has another version.
     """
     if where is None:
-        places = Places.resolve(home=Path(os.environ.get(_HOME_VARIABLE) or DEFAULT_HOME), store=os.environ.get(_STORE_VARIABLE))
-        url = places.store_url
+        paths = Paths.resolve(home=Path(os.environ.get(_HOME_VARIABLE) or DEFAULT_HOME), store=os.environ.get(_STORE_VARIABLE))
+        url = paths.store_url
     else:
-        url = where if isinstance(where, str) and "://" in where else Places.resolve(home=Path(where), store=None).store_url
+        url = where if isinstance(where, str) and "://" in where else Paths.resolve(home=Path(where), store=None).store_url
     return Results(open_store(url, upgrade=False))
 
 
 class Results:
-    """What a store holds. A context manager; `close` it when done."""
+    """Read access to a store's results. A context manager; `close` it when done."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -56,7 +56,7 @@ class Results:
         self._store.close()
 
     def sweeps(self) -> list[str]:
-        """The names of all sweeps, sorted."""
+        """Return the names of all sweeps, sorted."""
         return sweep_names(self._store)
 
     def frame(
@@ -69,18 +69,18 @@ class Results:
         worst_case: bool = False,
         rungs: bool = False,
     ) -> pd.DataFrame:
-        """The results, a row for each model, attack, knowledge, epsilon and so on, in the order of `robustsweep results`.
+        """Return the results, a row for each model, attack, knowledge, epsilon and so on, in the order of `robustsweep results`.
 
         Columns are the fields of `ResultRow`, accuracies and intervals in [0, 1]. `rank`, `defence_settings`, `job_keys` and `reasons`
         are Python objects.
 
         Args:
             sweep: its name; None for all of them.
-            where: conditions as for `--where`, all of which hold: `["theta=0.9", "attack=pgd,bim"]`.
+            where: conditions as for `--where`, all of which must hold: `["theta=0.9", "attack=pgd,bim"]`.
             per_repeat: a row for each repeat.
-            over_seeds: a row for all models that differ in their training seed alone.
-            worst_case: the attack that harms each example most, of all in one ball.
-            rungs: with models that were stopped before the end of their training; their rows have `until`.
+            over_seeds: one row for all models that differ only in their training seed.
+            worst_case: the most harmful attack on each example, of all attacks in the same ball.
+            rungs: include models that were stopped before the end of their training; their rows have `until`.
 
         Raises:
             UserError: no such sweep or field, or `worst_case` with `per_repeat` (the worst attack is chosen by the other repeats).
@@ -93,13 +93,13 @@ class Results:
         return frame_of_results(rows)
 
     def models(self) -> pd.DataFrame:
-        """All trained models, a row each, sorted by data set, network, theta and key: what `v_models` has, and as Python objects `rank` and
-        `defence_settings`."""
+        """Return all trained models, a row each, sorted by data set, network, theta and key: the columns of `v_models`, and `rank` and
+        `defence_settings` as Python objects."""
         found = trained_models(self._store)
         return frame_of_models(found.columns, found.rows)
 
     def history(self, model_key: str) -> pd.DataFrame:
-        """How a model was trained, a row for each epoch: `epoch`, `loss`, `accuracy` (on training examples, in [0, 1]), `learning_rate`.
+        """Return a model's training history, a row for each epoch: `epoch`, `loss`, training `accuracy` in [0, 1], `learning_rate`.
 
         Args:
             model_key: its key, or the first four or more digits.
@@ -112,7 +112,7 @@ class Results:
         return pd.DataFrame({name: pd.Series(values, dtype=EPOCH_COLUMNS[name]) for name, values in columns.items()})
 
     def outcomes(self, of: ResultRow | Mapping[str, Any] | pd.Series | str | Sequence[str]) -> NDArray[np.bool_]:
-        """Whether each test example was classified right (after the attack, if any), (jobs, draws, examples): one job for each repeat.
+        """Return the correctness of each test example (after the attack, if any), shape (jobs, draws, examples): one job for each repeat.
 
         Examples are in the data set's fixed order, the same for all models.
 
@@ -129,7 +129,7 @@ class Results:
         return outcomes(self._store, of)
 
     def query(self, statement: str) -> pd.DataFrame:
-        """What one SELECT returns, on the views `v_results`, `v_models`, `v_jobs` and `v_worst_case`. Nothing else is let pass.
+        """Return the rows of one SELECT on the views `v_results`, `v_models`, `v_jobs` and `v_worst_case`. Other statements are refused.
 
         Raises:
             UserError: the statement is wrong, or does more than read.
@@ -144,14 +144,14 @@ _WITH_NONE = {"bool": "boolean", "int64": "Int64"}
 
 
 def frame_of_results(rows: Sequence[ResultRow]) -> pd.DataFrame:
-    """One row each; numbers, truth values and texts have pandas' types, what is none of these is an object."""
+    """Return one row per result; numbers, Booleans and strings have pandas' types, other values are objects."""
     hints = get_type_hints(ResultRow)
     names = [field.name for field in fields(ResultRow)]
     return pd.DataFrame({name: pd.Series([getattr(row, name) for row in rows], dtype=dtype_of(hints[name])) for name in names})
 
 
 def frame_of_models(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
-    """The columns of trained models, each with the type that it has in the results."""
+    """Return trained models as a frame, each column with the type that it has in the results."""
     hints = {**get_type_hints(ResultRow), "seconds": float, "resumed_key": str | None}
     types = {name: dtype_of(hints[name]) if name in hints else None for name in columns}
     by_column = {name: [row[place] for row in rows] for place, name in enumerate(columns)}
@@ -159,13 +159,13 @@ def frame_of_models(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> pd
 
 
 def frame_of_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
-    """The rows of a table; a column's type is that of its values, exact decimals (PostgreSQL's averages) being floats."""
+    """Return a table as a frame; a column's type is that of its values, with exact decimals (PostgreSQL's averages) as floats."""
     plain = [[float(value) if isinstance(value, Decimal) else value for value in row] for row in rows]
     return pd.DataFrame(plain, columns=list(columns), dtype=object).infer_objects()
 
 
 def dtype_of(hint: Any) -> str:
-    """The pandas type of a field: `object` for what is no number, truth value or text."""
+    """Return the pandas type of a field: `object` for anything but a number, Boolean or string."""
     options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     kinds = {kind for option in options if option is not NoneType for kind in _kinds(option)}
     known = _TYPES.get(kinds.pop(), "object") if len(kinds) == 1 else "object"

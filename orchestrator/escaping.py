@@ -1,6 +1,6 @@
-"""Names made harmless for where they are shown: a sweep, a class or a host may be called anything.
+"""Escaping of names for the terminal, HTML, LaTeX, Markdown and CSV: a sweep, a class or a host may have any name.
 
-Each function takes text as it is and returns text that shows the same characters there, and does nothing else.
+Each function takes plain text and returns text that shows the same characters in its format, without any other effect.
 """
 
 import re
@@ -32,9 +32,9 @@ _LIGATURES = re.compile(r"([-,])(?=\1)")
 
 
 def visible(text: str, *, keep: str = "") -> str:
-    r"""Characters that a terminal would obey instead of show (ANSI escapes, line ends, changes of writing direction) as `\x1b`.
+    r"""Replace control characters (ANSI escapes, line ends, changes of writing direction) with escape sequences such as `\x1b`.
 
-    Those in `keep` stay: line ends and tabs in a traceback.
+    Those in `keep` stay, such as line ends and tabs in a traceback.
     """
     if text.isprintable():
         return text
@@ -46,22 +46,22 @@ def _code(letter: str) -> str:
 
 
 def html(text: str, *, keep: str = "") -> Markup:
-    """Text for HTML, in an element or in a quoted attribute; control characters in `keep` stay, as in `visible`."""
+    """Escape text for HTML, in an element or in a quoted attribute; control characters in `keep` stay, as in `visible`."""
     return escape(visible(text, keep=keep))
 
 
 def latex(text: str) -> str:
-    """Text for LaTeX, outside of mathematics."""
+    """Escape text for LaTeX, outside of mathematics."""
     return "".join(_LATEX.get(letter, letter) for letter in _LIGATURES.sub(r"\1\0", visible(text))).replace("\0", "{}")
 
 
 def markdown(text: str) -> str:
-    """Text for the middle of a Markdown line or a cell of a table: no markup, no HTML, no link that nobody wrote."""
+    """Escape text for the middle of a Markdown line or a cell of a table: no markup, no HTML, no automatic links."""
     return _MARKDOWN.sub(lambda match: "\\" + match.group(0), visible(text))
 
 
 def csv_cell(value: object) -> object:
-    """A cell that a spreadsheet takes for text if it is text: what looks like a formula gets a leading apostrophe. Numbers stay numbers."""
+    """Prefix text that a spreadsheet would take for a formula with an apostrophe. Numbers stay numbers."""
     if not isinstance(value, str):
         return value
     shown = visible(value)

@@ -1,4 +1,4 @@
-"""Names of jobs, models, results and files: what a person reads for each, made in one place."""
+"""Names of jobs, models, results and files for people."""
 
 import json
 import re
@@ -27,11 +27,11 @@ _DISTINGUISHING = (
     ("sign_gradient", "identity", "sign as {}"),
     ("backend", "native", "by {}"),
 )
-"""An attack's settings, what they usually are, and the words for what they are otherwise."""
+"""Settings of an attack, their usual values, and the words for other values."""
 
 
 def job_description(spec_text: str) -> str:
-    """Say what a job does, from the JSON of its spec, in lists of failures and relatives: `pgd 8/255 randomized, repeat 0`.
+    """Describe a job, from the JSON of its spec, in lists of failures and relatives: `pgd 8/255 randomized, repeat 0`.
 
     Reads the text leniently, not as a `JobSpec`: a spec of an older version must still be describable.
     """
@@ -48,7 +48,7 @@ def job_description(spec_text: str) -> str:
 
 
 def surface_words(surface: dict[str, Any]) -> str:
-    """A loss surface, by its settings, in a few words: `loss surface of example 0, direction own, draws=3`."""
+    """Describe a loss surface by its settings: `loss surface of example 0, direction own, draws=3`."""
     usual = SurfaceSettings().model_dump()
     named = ("example", "direction")
     distinct = [f"{name}={value}" for name, value in surface.items() if name not in named and value != usual.get(name)]
@@ -73,14 +73,14 @@ def _described_model(spec: dict[str, Any]) -> str:
 
 
 def rank_in_words(rank_fraction: float | None, stage_rank_fractions: Sequence[float] | None) -> str:
-    """`0.5`, or `1/0.5/0.5/0.25` where each stage has its own; `dense` without a rank."""
+    """Return `0.5`, or `1/0.5/0.5/0.25` where each stage has its own; `dense` without a rank."""
     if stage_rank_fractions:
         return "/".join(f"{fraction:g}" for fraction in stage_rank_fractions)
     return "dense" if rank_fraction is None else f"{rank_fraction:g}"
 
 
 def job_name(job: Job) -> str:
-    """A job in a few words; the model that transferred examples come from by the first digits of its key, as plans list it."""
+    """Describe a job in a few words; a transfer attack's source model by the first digits of its key, as plans list it."""
     match job.spec:
         case TrainSpec() as spec:
             return f"{spec.stage} {_named_model(spec)}"
@@ -107,7 +107,7 @@ def _named_model(spec: TrainSpec) -> str:
 
 
 def _given(defence: DefenceSpec) -> list[str]:
-    """The defence's settings that are not the default."""
+    """Return the defence's settings that differ from the default."""
     return [f"{name}={value:g}" for name, value in defence.settings.items() if value != DefenceSpec.model_fields[name].default]
 
 
@@ -119,7 +119,7 @@ def _named_attack(settings: AttackSettings) -> str:
 
 
 def result_in_words(result: Result) -> str:
-    """The outcome of a finished job in a few words."""
+    """Describe the outcome of a finished job in a few words."""
     match result.outcome:
         case TrainOutcome(history=[]):
             return "defence put around"
@@ -136,7 +136,8 @@ def result_in_words(result: Result) -> str:
 
 
 def model_names(runs: "Sequence[TrainingRun]") -> "dict[tuple[str, str], str]":
-    """A short name of each trained model by its sweep and key, by what tells it from the others; by its key where nothing does."""
+    """Return a short name of each trained model, by its sweep and key, from the settings in which they differ (and
+    the key, where these do not tell all apart)."""
     telling = [name for name in _TELLING if len({getattr(run, name) for run in runs}) > 1]
     found = {(run.sweep, run.model_key): _told_apart(run, telling) for run in runs}
     ambiguous = len(set(found.values())) < len(found)
@@ -152,7 +153,7 @@ def _told_apart(run: "TrainingRun", telling: Sequence[str]) -> str:
 
 
 def model_title(row: "ResultRow") -> str:
-    """A model for a leaderboard: `Defensive tensorization, theta 0.9, seed 0`."""
+    """Return the title of a model for a leaderboard: `Defensive tensorization, theta 0.9, seed 0`."""
     kind = "Tensorized network" if row.tensorized else "Dense network"
     words = [f"Defensive tensorization, theta {row.theta:g}" if row.theta < 1 else kind]
     words += [] if row.defence == "none" else [row.defence.replace("_", " ")]
@@ -161,14 +162,14 @@ def model_title(row: "ResultRow") -> str:
 
 
 def architecture_in_words(row: "ResultRow") -> str:
-    """The network of a model: `ResNet-18, width 64, Tucker rank 0.5 of latent`; one that we do not ship by its own name."""
+    """Describe the network of a model: `ResNet-18, width 64, Tucker rank 0.5 of latent`; one that we do not ship by its own name."""
     words = [("binary " if row.binary else "") + _ARCHITECTURES.get(row.model, row.model), f"width {row.width}"]
     words += [f"Tucker rank {rank_in_words(row.rank_fraction, row.stage_rank_fractions)} of {row.rank_kind}"] if row.tensorized else []
     return ", ".join(words)
 
 
 def model_slug(row: "ResultRow") -> str:
-    """A model as a file's name: its settings, and the first digits of its key."""
+    """Return a model's file name: its settings, and the first digits of its key."""
     rank = rank_in_words(row.rank_fraction, row.stage_rank_fractions).replace("/", "-")
     parts = [row.model, *([f"rank{rank}", f"theta{row.theta:g}"] if row.tensorized else ["dense"])]
     parts += [name for name in (row.defence, row.adversarial_training) if name != "none"]
@@ -176,7 +177,7 @@ def model_slug(row: "ResultRow") -> str:
 
 
 def surface_family(row: "SurfaceRow") -> str:
-    """The net, the example and the direction that loss surfaces shown side by side have in common."""
+    """Describe the net, the example and the direction that the surfaces of a family have in common."""
     rank = "dense" if row.rank_fraction is None else f"rank {rank_in_words(row.rank_fraction, row.stage_rank_fractions)} of {row.rank_kind}"
     binary = "binary " if row.binary else ""
     training = "" if row.adversarial_training == "none" else f", adversarial training {row.adversarial_training}"
@@ -190,7 +191,7 @@ def surface_family(row: "SurfaceRow") -> str:
 
 
 def surface_name(row: "SurfaceRow", draw: int, family: "Sequence[SurfaceRow]") -> str:
-    """The words that tell one draw of a surface from the others of its family."""
+    """Return the settings in which one draw of a surface differs from the others of its family."""
     sketched = [other for other in family if other.theta < 1]
     words = [f"theta {row.theta:g}"]
     if row.theta < 1 and len({other.sketch_modes for other in sketched}) > 1:
@@ -201,5 +202,5 @@ def surface_name(row: "SurfaceRow", draw: int, family: "Sequence[SurfaceRow]") -
 
 
 def slug(name: str) -> str:
-    """A name that may hold anything as a part of a file's name: letters, digits, dots and dashes, no leading dot."""
+    """Convert a name to a part of a file name: letters, digits, dots and dashes, no leading dot."""
     return re.sub(r"[^\w.]+", "-", name).strip("-.")[:_LONGEST_FILE_NAME] or "sweep"

@@ -1,4 +1,4 @@
-"""Keeping a database's password where only its owner can read it: not in the process list, and not in what Ray's processes inherit."""
+"""Protection of a database's password: kept out of the process list and out of the environment that Ray's processes inherit."""
 
 import os
 import re
@@ -15,12 +15,12 @@ _PASSWORD = re.compile(r"://[^/@]*:[^@]*@|[?&]\w*password=")
 
 
 def hide_arguments() -> None:
-    """Start this program anew where its arguments hold a password, which everybody on the machine could read there.
+    """Restart this program if its arguments hold a password, which every user of the machine could read there.
 
-    The URL then comes by the environment, which only its owner (and root) can read.
+    The URL is then passed in the environment, which only its owner (and root) can read.
 
     Raises:
-        UserError: a password is among the arguments, and not in the store's URL.
+        UserError: a password is in an argument other than the store's URL.
     """
     arguments, url = without_store(sys.orig_argv[1:])
     if any(_PASSWORD.search(argument) for argument in arguments):
@@ -31,7 +31,7 @@ def hide_arguments() -> None:
 
 
 def without_store(arguments: Sequence[str]) -> tuple[list[str], str | None]:
-    """The arguments without the store's option, and its value (the last one counts; None: it is not given)."""
+    """Return the arguments without the store's option, and its value (the last one counts; None: it is not given)."""
     kept: list[str] = []
     url = None
     left = iter(arguments)
@@ -50,7 +50,7 @@ def without_store(arguments: Sequence[str]) -> tuple[list[str], str | None]:
 
 @contextmanager
 def without_secrets() -> Iterator[None]:
-    """Inside, processes that are started inherit neither the store's address nor its password: workers need neither."""
+    """Hide the store's address and its password from processes that are started inside the context: workers need neither."""
     hidden = {name: os.environ.pop(name) for name in _SECRETS if name in os.environ}
     try:
         yield

@@ -1,4 +1,4 @@
-"""What to try: the typed schema of space files, their loader and the built-in spaces. Imports neither torch nor Ray nor SQL."""
+"""Search spaces: the typed schema of space files, their loader and the built-in spaces. Imports neither torch nor Ray nor SQL."""
 
 from search_spaces.file.loader import LoadedSpace, builtin_spaces, load_space, parse_space
 from search_spaces.file.problems import SpaceError

@@ -1,4 +1,4 @@
-"""A space: what one file describes. That is one grid, or where it has variants one for each of them, or a search."""
+"""A space, as one file describes it: one grid, or with variants one for each of them, or a search."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -26,10 +26,10 @@ _MERGED = SECTIONS.keys() - LISTS.keys()
 
 
 class Space(Frozen):
-    """What varies: the union of the grids that one space file describes, or a search in the ranges that it names.
+    """The configurations to try: the union of the grids that one space file describes, or a search in the ranges that it names.
 
     Validated from the file's data. `variants`, a list of partial files, gives one grid for each: the variant laid over the rest of
-    the file. Only these grids are validated: a setting of the file that every variant replaces is never looked at.
+    the file. Only these grids are validated: a setting of the file that every variant replaces is never checked.
 
     With method optuna there are no grids beforehand: a search chooses values for `parameters`, and `at` gives the grid of one choice.
     """
@@ -58,13 +58,13 @@ class Space(Frozen):
         return _handled(grids, errors, handler)
 
     def at(self, values: Mapping[str, Value]) -> Grid:
-        """The grid of one choice, which is the same as that of a file that names these values instead of ranges.
+        """Return the grid of one choice, which is the same as that of a file that names these values instead of ranges.
 
         Args:
             values: by the parameters' names; one for each that applies under the others (`Parameter.applies`), and for no other.
 
         Raises:
-            ValueError: a value is missing, superfluous or illegal, or they do not go together; one line says why.
+            ValueError: a value is missing, superfluous or illegal, or they cannot be combined; one line says why.
         """
         data = filled(self.template, self.parameters, values)
         try:
@@ -75,13 +75,13 @@ class Space(Frozen):
             raise ValueError(f"{where}: {found['msg'].removeprefix('Value error, ')}") from None
 
     def attacks_of(self, objective: Objective, grid: Grid) -> tuple[Asked, ...]:
-        """Which attacks of the grid of a choice an objective is measured by: of `robust_accuracy` one, of the others all that
-        count, as `AttackGroup.resolved` gives them for a randomised model."""
+        """Return the attacks of the grid of a choice by which an objective is measured: one for `robust_accuracy`, for the others all
+        that count, as `AttackGroup.resolved` gives them for a randomised model."""
         return attacks_meant(objective, grid, self.parameters)
 
 
 def _is_search(header: dict[str, Any]) -> bool:
-    """Whether a file is one of a search; that of a mistyped method which has a section `search` is."""
+    """Tell whether a file describes a search; one with a mistyped method does where it has a section `search`."""
     method = header.get("method", "grid")
     return bool(method == "optuna" or (method != "grid" and SEARCH in header))
 
@@ -91,7 +91,7 @@ def _no_search(section: object) -> InitErrorDetails:
 
 
 def _search(header: dict[str, Any], shared: dict[str, Any], variants: object, handler: ModelWrapValidatorHandler[S]) -> S:
-    """The space of a file with method optuna."""
+    """Return the space of a file with method optuna."""
     found = read_ranges(shared)
     errors = list(found.errors)
     if variants is not None:
@@ -106,7 +106,7 @@ def _search(header: dict[str, Any], shared: dict[str, Any], variants: object, ha
 
 
 def _handled(data: dict[str, Any], errors: list[InitErrorDetails], handler: ModelWrapValidatorHandler[S]) -> S:
-    """What the fields' validation makes of the data; its errors and those that are known already are raised together."""
+    """Validate the fields; their errors and those already found are raised together."""
     try:
         space = handler(data)
     except ValidationError as invalid:
@@ -123,7 +123,7 @@ def _grids(shared: dict[str, Any], variants: object) -> object:
 
 
 def _laid_over(shared: dict[str, Any], variant: object) -> object:
-    """The file's settings with a variant's: sections are merged setting by setting, lists and everything else are replaced."""
+    """Return the file's settings with a variant's: sections are merged setting by setting, lists and everything else are replaced."""
     if variant is None:
         return shared
     if not isinstance(variant, dict):
@@ -132,7 +132,7 @@ def _laid_over(shared: dict[str, Any], variant: object) -> object:
 
 
 def _merged(held: Any, given: Any) -> Any:
-    """A section laid over another; a null one adds nothing, and what is no section stays, to be reported where it stands."""
+    """Merge a section over another; a null one adds nothing, and a value that is no section stays, to be reported at its own path."""
     if held is None or not _is_section(given):
         return given
     return {**held, **(given or {})} if isinstance(held, dict) else held
@@ -143,12 +143,12 @@ def _is_section(value: object) -> bool:
 
 
 def origin(location: Location, data: Mapping[str, Any], *, everywhere: bool) -> Location:
-    """Where in the file's data that is which lies at `location` in its `Space`: in a variant if it says so, else in the file itself.
+    """Return the path in the file's data of what is at `location` in its `Space`: in a variant if that sets it, else in the file itself.
 
     Args:
-        location: pydantic's, of a value or of something that is missing.
+        location: pydantic's, of a value or of a missing one.
         data: the file's data.
-        everywhere: whether every grid has it; what is missing from the sections of the file and of a variant alike is then the file's.
+        everywhere: true where every grid has it; what is missing from the sections of the file and of a variant alike is then the file's.
     """
     if location[0] != "grids":
         return location
@@ -161,7 +161,7 @@ def origin(location: Location, data: Mapping[str, Any], *, everywhere: bool) -> 
 
 
 def _is_own(variant: dict[str, Any] | None, path: Location, shared: Mapping[str, Any], *, unless_tied: bool) -> bool:
-    """Whether a variant, rather than the file it is laid over, has what is at `path`, or the most of the way there."""
+    """Tell whether a variant, rather than the file it is laid over, holds `path`, or the longer part of it."""
     section, decided = str(path[0]), _decided(path)
     laid_over_it = section in _MERGED and _is_section((variant or {}).get(section))
     if laid_over_it and not _is_section(shared.get(section)):
@@ -172,12 +172,12 @@ def _is_own(variant: dict[str, Any] | None, path: Location, shared: Mapping[str,
 
 
 def _decided(path: Location) -> Location:
-    """The part of a path below which nothing is merged."""
+    """Return the part of a path below which nothing is merged."""
     return path[:2] if path[0] in _MERGED else path[:1]
 
 
 def _depth(data: object, path: Location) -> int:
-    """How many parts of the path there are."""
+    """Return the number of leading parts of the path that exist."""
     for depth, part in enumerate(path):
         if not isinstance(data, dict) or part not in data:
             return depth
@@ -186,18 +186,18 @@ def _depth(data: object, path: Location) -> int:
 
 
 def usable(data: Mapping[str, Any]) -> int:
-    """How many grids are made of the file's own settings: one for each variant that is none or a mapping."""
+    """Return the number of grids made of the file's own settings: one for each variant that is null or a mapping."""
     variants = data.get(VARIANTS)
     return sum(variant is None or isinstance(variant, dict) for variant in variants) if isinstance(variants, list) else 1
 
 
 def sets(variant: object, path: Location) -> bool:
-    """Whether a variant has a value of its own for the setting at `path`."""
+    """Tell whether a variant has its own value for the setting at `path`."""
     return _depth(variant, _decided(path)) == len(_decided(path))
 
 
 def divided(path: Location) -> tuple[Location, Location]:
-    """A path in a file as the variant it lies in, `("variants", 1)` or `()` for the file itself, and the path inside of that."""
+    """Split a path in a file into the variant it lies in, `("variants", 1)` or `()` for the file itself, and the path within that."""
     end = 2 if path[:1] == (VARIANTS,) and len(path) > 1 else 0
     return path[:end], path[end:]
 

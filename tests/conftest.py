@@ -1,13 +1,24 @@
+import os
 from collections.abc import Generator
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from hypothesis.configuration import set_hypothesis_home_dir
 
-from tests.faults.table import note_mark
+from tests.faults.judging import Account, Judge, account
+from tests.faults.sweeps import Stored, Watch
+from tests.faults.table import FAILED, note
+from workers.data.array_cache import user_cache
 
-# Two busy cores make single examples slow now and then; a hang is pytest-timeout's affair.
-settings.register_profile("robustsweep", deadline=None)
-settings.load_profile("robustsweep")
+_JUDGED = pytest.StashKey[Account]()
+
+# Two busy cores make single examples slow now and then; a hang is pytest-timeout's affair. CI tries the same examples each time, and
+# keeps none; elsewhere they are new each time, and those that failed are kept outside the tree.
+set_hypothesis_home_dir(user_cache() / "hypothesis")
+settings.register_profile("local", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, database=None, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 # The files that take longest begin first: one of them at the end would keep one process at work while the others have nothing left.
 _LONG = (
@@ -19,15 +30,31 @@ _LONG = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The order in which processes are given files; within a file nothing changes."""
-    places = {name: place for place, name in enumerate(_LONG)}
-    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+    paths = {name: place for place, name in enumerate(_LONG)}
+    items.sort(key=lambda item: paths.get(item.path.stem, len(paths)))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A test marked `fault(NAME, outcome=...)`, wherever it is, enters the table of faults."""
+    """A test marked `fault(NAME, outcome=..., tries=1)`, wherever it is, enters the table of faults, with what `judge` counted in it."""
     report = yield
-    mark = item.get_closest_marker("fault")
-    if mark is not None and report.when == "call" and not report.skipped:
-        note_mark(*mark.args, test=item.nodeid, passed=report.passed, **mark.kwargs)
+    if report.when == "call" and not report.skipped:
+        for mark in item.iter_markers("fault"):
+            _note(item, *mark.args, **mark.kwargs | ({} if report.passed else {"outcome": FAILED}))
     return report
+
+
+def _note(item: pytest.Item, fault: str, *, outcome: str, tries: int = 1) -> None:
+    note(fault, item.nodeid, item.stash.get(_JUDGED, None), outcome=outcome, tries=tries)
+
+
+@pytest.fixture
+def judge(request: pytest.FixtureRequest) -> Judge:
+    """Count what a fault has done to a sweep that has run to its end, for the table of faults, and insist that it did no harm."""
+
+    def judged(sweep: Stored, quiet: Stored, watch: Watch | None = None, **options: Any) -> Account:
+        request.node.stash[_JUDGED] = found = account(sweep, quiet, watch, **options)
+        assert found == Account(lost=[], repeated=[], left=[])
+        return found
+
+    return judged

@@ -11,11 +11,24 @@ from typing import Self
 
 from sqlalchemy import select
 
+from orchestrator.planning.expand import expand_space
 from orchestrator.store import Store, StoreMissing, finished_keys, open_store, sweep_status
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobRecord
+from search_spaces import load_space
 from tests.commands import TINY, TINY_JOBS, environment, write_space
+from tests.faults.judging import Kept
+from tests.faults.sweeps import Watch
+from tests.stored import launch
 
 JOBS = sum(TINY_JOBS.values())
+
+
+def undisturbed(folder: Path) -> Kept:
+    """What drivers leave where nothing happens to them: each job's result, recorded once."""
+    kept = Kept(f"sqlite:///{folder / 'undisturbed.db'}", folder)
+    with open_store(kept.url, upgrade=True) as store:
+        launch(store, expand_space(load_space(str(write_space(folder, TINY)), []).space), name="tiny")
+    return kept
 
 
 def wait_for(condition: Callable[[], bool], *, seconds: float = 240) -> None:
@@ -34,9 +47,12 @@ class Place:
     drivers: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __enter__(self) -> Self:
+        self.watch = Watch(self)
+        self.watch.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.watch.__exit__(None, None, None)
         for driver in self.drivers:
             driver.kill()
             driver.communicate(timeout=30)
@@ -53,6 +69,10 @@ class Place:
         (self.folder / "new").write_text(str(jobs))
         (self.folder / "new").replace(self.folder / "allowed")
 
+    @property
+    def artifacts(self) -> Path:
+        return self.folder / "artifacts"
+
     def said(self, driver: subprocess.Popen[str], *, code: int) -> str:
         """What a driver printed before it ended with this exit code."""
         printed, _ = driver.communicate(timeout=200)
@@ -60,7 +80,7 @@ class Place:
         return printed
 
     def on_disk(self) -> int:
-        return len(list(self.folder.glob("artifacts/*/result.json")))
+        return len(list(self.artifacts.glob("*/result.json")))
 
     def recorded(self) -> int:
         try:

@@ -1,16 +1,18 @@
-"""A sweep on any number of GPUs in virtual time: the real board hands out the jobs, nothing is computed."""
+"""A sweep on any number of GPUs in virtual time: the real job queue hands out the jobs, nothing is computed."""
 
 import heapq
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from orchestrator.planning.effort import effort
-from orchestrator.scheduling.job_queue import Board
+from orchestrator.scheduling.job_queue import JobQueue
 from workers.spec.job import Job
 
 _PASSES_PER_SECOND = 10_000.0  # of a ResNet-18 on CIFAR-10, on a GPU of today
+Seconds = Callable[[Job], float]
 
 
 @dataclass
@@ -33,29 +35,35 @@ class Ran:
         return float(np.mean(self.attacked)) / self.makespan
 
 
-def gpu_seconds(job: Job) -> float:
-    """How long a job takes: its effort, and what nobody can foresee, a factor from 0.6 to 1.7 that hangs on the job's key alone."""
-    luck = int(job.key[:8], 16) / 0xFFFFFFFF
-    return effort(job) / _PASSES_PER_SECOND * 0.6 * (1.7 / 0.6) ** luck
+def foreseen_seconds(job: Job) -> float:
+    """Duration of a job that takes what its effort says."""
+    return effort(job) / _PASSES_PER_SECOND
 
 
-def simulate(board: Board, *, slots: int, seconds: Callable[[Job], float] = gpu_seconds, driver_seconds: float = 0.0) -> Ran:
-    """Run the board's jobs on as many slots; for each job the driver, one thread, is busy for `driver_seconds` before it begins."""
-    ran, running, driver_free = Ran(slots), [], 0.0
-    while not board.drained:
-        while len(running) < slots and (job := board.take(slots=slots)) is not None:
-            board.begin(job.key)
+def gpu_seconds(jobs: Sequence[Job], *, seed: int = 0) -> Seconds:
+    """Durations of the jobs: what their effort says, times what cannot be foreseen, a factor from 0.6 to 1.7 by the job's place."""
+    luck = np.random.default_rng(seed).random(len(jobs))
+    factors = dict(zip((job.key for job in jobs), 0.6 * (1.7 / 0.6) ** luck, strict=True))
+    return lambda job: foreseen_seconds(job) * float(factors[job.key])
+
+
+def simulate(queue: JobQueue, *, slots: int, seconds: Seconds, driver_seconds: float = 0.0) -> Ran:
+    """Run the jobs of the queue on as many slots; for each job the driver, one thread, is busy for `driver_seconds` before it begins."""
+    ran, running, driver_free, numbers = Ran(slots), [], 0.0, itertools.count()
+    while not queue.drained:
+        while len(running) < slots and (job := queue.take(slots=slots)) is not None:
+            queue.begin(job.key)
             driver_free = max(driver_free, ran.makespan) + driver_seconds
-            heapq.heappush(running, (driver_free + seconds(job), job.key, job))
+            heapq.heappush(running, (driver_free + seconds(job), next(numbers), job))
             ran.busy += seconds(job)
         ran.makespan, _, job = heapq.heappop(running)
-        board.succeed(job.key)
+        queue.succeed(job.key)
         if job.stage == "attack":
             ran.attacked.append(ran.makespan)
     return ran
 
 
-def shortest(jobs: list[Job], *, slots: int, seconds: Callable[[Job], float] = gpu_seconds) -> float:
+def shortest(jobs: list[Job], *, slots: int, seconds: Seconds) -> float:
     """Seconds below which no order can end: an even share of all work, or the longest chain of jobs that wait for each other."""
     ends: dict[str, float] = {}
     for job in jobs:

@@ -54,21 +54,21 @@ def main() -> int:
     from rich.console import Console
 
     from orchestrator.driver import lease_wait as leasing
-    from orchestrator.driver.sweep_run import RunningSweep
+    from orchestrator.driver.sweep_run import SweepRun
     from orchestrator.launching import launch as launching
-    from orchestrator.paths import Places
+    from orchestrator.paths import Paths
     from orchestrator.store.leases import leases
     from tests.builders import result_of
     from workers.errors import SupersededError, UserError
 
     leases.ALIVE, leases.HEARTBEAT = timedelta(seconds=asked.alive), timedelta(seconds=asked.alive / 6)
     leasing.WATCH_SECONDS = asked.alive / 2
-    places = Places.resolve(home=asked.home, store=asked.store)
+    paths = Paths.resolve(home=asked.home, store=asked.store)
 
     class SleepingExecutor:
         """As many jobs at a time as a small machine has workers; each leaves its result at its end."""
 
-        def execute(self, sweep: RunningSweep) -> None:
+        def execute(self, sweep: SweepRun) -> None:
             sweep.slots = SLOTS
             busy = {}
             while not sweep.drained:
@@ -79,10 +79,10 @@ def main() -> int:
                 for job, end in list(busy.values()):
                     if time.monotonic() >= end and done(asked.home / "computed") < allowed(asked.home / "allowed"):
                         del busy[job.key]
-                        if job.key in places.artifacts.finished():  # as workers do
+                        if job.key in paths.artifacts.finished():  # as workers do
                             sweep.succeed(job)
                             continue
-                        folder = places.artifacts.folder(job.key, attempt=f"sleeping-{os.getpid()}")
+                        folder = paths.artifacts.folder(job.key, attempt=f"sleeping-{os.getpid()}")
                         try:
                             folder.begin(job)
                             with (asked.home / "computed").open("a") as log:
@@ -93,9 +93,9 @@ def main() -> int:
                         else:
                             sweep.succeed(job)
 
-    launching._executor = lambda *_: SleepingExecutor()  # type: ignore[assignment]
+    options = launching.LaunchOptions(asked.space, paths, executor=lambda *_: SleepingExecutor())
     try:
-        return launching.launch(launching.LaunchOptions(asked.space, places), Console())
+        return launching.launch(options, Console())
     except UserError as error:
         print(f"robustsweep: {error}", file=sys.stderr)
         return 2

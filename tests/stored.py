@@ -7,12 +7,30 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from orchestrator.store import Store, begin_driving, end_driving, record_failure, record_result, record_sweep, start_attempt
+from orchestrator.store import Store, end_driving, record_failure, record_result, start_attempt
+from orchestrator.store.leases.leases import Driver, Lease, holder_of
 from orchestrator.store.schema.base import Base
 from orchestrator.store.schema.sweep_tables import SweepRecord
+from orchestrator.store.writing.driver_lease import plan_again, take_sweep
+from orchestrator.store.writing.record import make_sweep, set_sweep
 from tests.builders import result_of
 from workers.artifacts.artifacts import Artifacts
 from workers.spec.job import Job
+
+
+def record_sweep(store: Store, *, name: str, space_text: str, jobs: Sequence[Job]) -> None:
+    """Make the sweep, or give it a new space and its jobs, without a driver."""
+    with store.writing() as connection:
+        make_sweep(connection, name, space_text)
+        set_sweep(connection, name=name, space_text=space_text, jobs=jobs)
+
+
+def begin_driving(store: Store, sweep: str, host: str, pid: int) -> Lease:
+    """A driver takes the sweep from whoever has it: attempts that were left running are interrupted, failed jobs planned again."""
+    seen, _ = holder_of(store, sweep)
+    lease = take_sweep(store, name=sweep, space_text="", driver=Driver(host=host, pid=pid), seen=seen)
+    plan_again(store, lease)
+    return lease
 
 
 def launch(store: Store, jobs: Sequence[Job], *, name: str = "small", space: str = "space: 1", failing: Sequence[Job] = ()) -> None:

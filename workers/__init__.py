@@ -1,4 +1,4 @@
-"""One job, done: tensors only, with neither Ray nor SQL. `workers.runtime.run` computes it; importing `workers` imports no torch."""
+"""Computation of one job: tensors only, neither Ray nor SQL. `workers.runtime.run` computes it; importing `workers` imports no torch."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

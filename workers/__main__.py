@@ -18,7 +18,7 @@ _LINE_SECONDS = 5.0
 
 
 def main() -> int:
-    """Run the job; returns the exit code: 0 done, 1 the job failed, 2 it could not be started as asked."""
+    """Run the job and return the exit code: 0 done, 1 the job failed, 2 it could not be started as requested."""
     arguments = _parser().parse_args()
     try:
         job = _read(arguments.job)
@@ -35,10 +35,10 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m workers", description=(__doc__ or "").split(": ", 1)[1])
     parser.add_argument(
-        "job", type=Path, metavar="JOB.json", help="a job, as `robustsweep plan --write-jobs` or an artifact's job.json has it"
+        "job", type=Path, metavar="JOB.json", help="a job file, as `robustsweep plan --write-jobs` writes it, or an artifact's job.json"
     )
     parser.add_argument(
-        "--artifacts", required=True, metavar="DIR", help="folder or URL where parents' artifacts are and the job's own is left"
+        "--artifacts", required=True, metavar="DIR", help="folder or URL of the parents' artifacts, where the job's own is written"
     )
     parser.add_argument("--data", type=data_root, metavar="DIR", help="data root (holds cifar-10-batches-py/), a folder or a URL")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_seconds,
         default=5.0,
         metavar="SECONDS",
-        help="save an unfinished attack or evaluation at most so often (default: 5); killed, it goes on from there",
+        help="least time between two saves of an unfinished attack or evaluation, which resumes from the last one (default: 5)",
     )
     return parser
 

@@ -1,8 +1,8 @@
-"""Errors whose one-line message is meant for the person at the terminal."""
+"""Errors with a one-line message for the user."""
 
 
 class UserError(Exception):
-    """Something the user asked for cannot be done as asked; the message names the value and the legal ones (exit code 2)."""
+    """A user's request cannot be met; the message names the value and the legal ones (exit code 2)."""
 
 
 class DataError(UserError):
@@ -18,11 +18,11 @@ class ArtifactError(Exception):
 
 
 class StorageError(ArtifactError, UserError):
-    """The place of the artifacts cannot be read or written (a full disk, no permission, no network); what is there may be whole."""
+    """The place of the artifacts cannot be read or written (a full disk, no permission, no network); its files may be intact."""
 
 
 class SupersededError(Exception):
-    """The job was given to another attempt meanwhile: this one must leave its files alone, and nobody needs what it was computing."""
+    """The job was assigned to another attempt meanwhile: this one must not touch its files, and its result is not needed."""
 
 
 class JobError(Exception):
@@ -30,18 +30,18 @@ class JobError(Exception):
 
 
 class ShortOfMemoryError(JobError):
-    """A job needs more memory than it was given; nothing is wrong with it otherwise."""
+    """A job needs more memory than it was given; it is valid otherwise."""
 
 
 class NonFiniteError(JobError):
-    """What an attack goes by, or where it ends, is not finite."""
+    """An attack's gradient or one of its points is not finite."""
 
 
 def damaged(error: Exception) -> str | None:
-    """The key of the job whose files are missing or damaged, if it is that what went wrong."""
+    """Return the key of the job whose files are missing or damaged, if the error says so."""
     return error.key if isinstance(error, ArtifactError) and not isinstance(error, StorageError) else None
 
 
 def describe(error: Exception) -> str:
-    """An error in one line."""
+    """Format an error in one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -1,4 +1,4 @@
-"""What a running job tells of itself, and how often. Imports no torch."""
+"""Progress reports of a running job, and their rate. Imports no torch."""
 
 import time
 from collections.abc import Callable
@@ -9,11 +9,11 @@ Report = Callable[[EpochRecord | BatchRecord], None]
 
 
 def say_nothing(record: EpochRecord | BatchRecord) -> None:
-    """A report to nobody."""
+    """Ignore the record."""
 
 
 def throttled(report: Report, *, seconds: float) -> Report:
-    """The same report, with every epoch and at most one batch in so many seconds; the first batches have none."""
+    """Limit a report to every epoch and at most one batch in so many seconds; the first batches are not reported."""
     last: float | None = None
 
     def limited(record: EpochRecord | BatchRecord) -> None:

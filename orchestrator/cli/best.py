@@ -1,11 +1,11 @@
-"""`robustsweep best`: the models that nothing beats."""
+"""`robustsweep best`: the Pareto-optimal models."""
 
 from typing import Annotated
 
 import typer
 
 from orchestrator.cli.app import command
-from orchestrator.cli.options import DEFAULT_HOME, AnyVerdict, Home, Output, StoreUrl, TableFormat, places, show
+from orchestrator.cli.options import DEFAULT_HOME, AnyVerdict, Home, Output, StoreUrl, TableFormat, paths, show
 
 
 @command(group="look")
@@ -21,13 +21,13 @@ def best(
     any_verdict: AnyVerdict = False,
     output: Output = TableFormat.table,
 ) -> None:
-    """Print the models of SWEEP that nothing beats: in a search's objectives, or in a grid's clean and worst-case accuracy.
+    """Print the Pareto-optimal models of SWEEP: in a search's objectives, or in a grid's clean and worst-case accuracy.
 
-    What violates a constraint is left out, and so are models whose verdict is unsound.
+    Models that violate a constraint are left out, and so are those whose verdict is unsound.
     """
     from orchestrator.report.study import BestOptions, best_of
 
-    options = BestOptions(places=places(home, store), sweep=sweep, epsilon=epsilon, any_verdict=any_verdict)
+    options = BestOptions(paths=paths(home, store), sweep=sweep, epsilon=epsilon, any_verdict=any_verdict)
     rendered, notes = best_of(options, output.value)
     show(rendered)
     for note in notes:

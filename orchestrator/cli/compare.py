@@ -1,4 +1,4 @@
-"""`robustsweep compare`: what one sweep changed against another."""
+"""`robustsweep compare`: differences between two sweeps."""
 
 from typing import Annotated
 
@@ -12,11 +12,11 @@ from orchestrator.cli.options import DEFAULT_HOME, Home, Output, StoreUrl, Table
 @command(group="look")
 def compare(
     before: Annotated[str, typer.Argument(help="A sweep's name.")],
-    after: Annotated[str, typer.Argument(help="The name of the sweep to hold against it.")],
+    after: Annotated[str, typer.Argument(help="The name of the sweep to compare with it.")],
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
-    every_cell: Annotated[bool, typer.Option("--all", help="List what only one of them has, too.")] = False,
+    every_cell: Annotated[bool, typer.Option("--all", help="Also list results that only one of them has.")] = False,
     output: Output = TableFormat.table,
 ) -> None:
     """Compare two sweeps, model by model and attack by attack: both accuracies and the difference, paired over the examples."""
@@ -24,7 +24,7 @@ def compare(
     from orchestrator.store.reading.paired_results import compare_sweeps
     from orchestrator.tables.comparison_table import render_comparison, summary
 
-    with open_store(options.places(home, store).store_url, upgrade=False) as opened:
+    with open_store(options.paths(home, store).store_url, upgrade=False) as opened:
         comparison = compare_sweeps(opened, before, after)
     if output is TableFormat.csv:
         from orchestrator.escaping import visible

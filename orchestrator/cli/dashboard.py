@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
-from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Data, Home, StoreUrl
-from orchestrator.cli.options import places as _places
+from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, DataFolder, Home, StoreUrl
+from orchestrator.cli.options import paths as _paths
 
 
 @command(group="look")
@@ -15,10 +15,10 @@ def dashboard(
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
     artifacts: ArtifactsUrl = None,
-    data: Data = None,
+    data: DataFolder = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 8501,
 ) -> None:
     """Serve a live dashboard of sweeps and results to a browser on this machine."""
     from orchestrator.dashboard.server import serve
 
-    raise typer.Exit(serve(_places(home, store, data, artifacts=artifacts), port=port, say=typer.echo))
+    raise typer.Exit(serve(_paths(home, store, data, artifacts=artifacts), port=port, say=typer.echo))

@@ -1,4 +1,4 @@
-"""`robustsweep db`: looking after the store itself."""
+"""`robustsweep db`: maintenance of the store."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli.app import subcommands
-from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Home, StoreUrl, places
+from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Home, StoreUrl, paths
 from workers.errors import UserError
 
 if TYPE_CHECKING:
-    from orchestrator.paths import Places
-    from orchestrator.store.maintenance.prune import Pruned
+    from orchestrator.paths import Paths
+    from orchestrator.store.maintenance.prune import PruneResult
 
 subcommand = subcommands("db", group="look after", about="Look after the results store: upgrade, check, export, import, prune.")
 
@@ -23,7 +23,7 @@ def upgrade(*, home: Home = DEFAULT_HOME, store: StoreUrl = None) -> None:
     from orchestrator.store import StoreMissing, open_store, schema_revision
     from orchestrator.store.migrations import REVISIONS
 
-    url = places(home, store).store_url
+    url = paths(home, store).store_url
     if (before := schema_revision(url)) is None:
         raise StoreMissing(f"db upgrade: {_shown(url)} holds no sweeps yet; `robustsweep launch` makes its tables")
     open_store(url, upgrade=True).close()
@@ -39,12 +39,12 @@ def check(
     artifacts: ArtifactsUrl = None,
     files: Annotated[bool, typer.Option("--files", help="Also compare every file of every job with its checksum.")] = False,
 ) -> None:
-    """Say what is wrong with the store and the artifacts, and what to do. Changes nothing. Exit code 1 if anything is wrong."""
+    """Report what is wrong with the store and the artifacts, and what to do. Changes nothing. Exit code 1 if anything is wrong."""
     from orchestrator.store import open_store, schema_revision
     from orchestrator.store.maintenance.check import check_store
     from orchestrator.store.migrations import REVISIONS
 
-    where, newest = places(home, store, artifacts=artifacts), REVISIONS[-1]
+    where, newest = paths(home, store, artifacts=artifacts), REVISIONS[-1]
     revision = schema_revision(where.store_url)
     if revision in REVISIONS[:-1]:
         typer.echo(f"schema: {revision}, older than {newest}\n    do: `robustsweep db upgrade`, then check again")
@@ -68,11 +68,11 @@ def export(
     store: StoreUrl = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier export.")] = False,
 ) -> None:
-    """Write the store to DIR as Parquet and JSON, to be read by `db import` or any other program. Artifacts do not go along."""
+    """Write the store to DIR as Parquet and JSON, to be read by `db import` or any other program. Artifacts are not exported."""
     from orchestrator.store import open_store
     from orchestrator.store.maintenance.export_archive import export_store
 
-    with open_store(places(home, store).store_url, upgrade=False) as opened:
+    with open_store(paths(home, store).store_url, upgrade=False) as opened:
         manifest = export_store(opened, folder, sweeps=tuple(sweeps or ()), force=force)
     size = sum(path.stat().st_size for path in folder.iterdir())
     typer.echo(f"{folder}: {_numbers((name, entry.rows) for name, entry in manifest.tables.items())}; {human_size(size)}")
@@ -85,13 +85,13 @@ def import_(
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
 ) -> None:
-    """Merge an export into the store, which is made where there is none. What both have stays as the store has it."""
+    """Merge an export into the store, which is made where there is none. Rows that both have are left as the store has them."""
     from orchestrator.store import open_store
     from orchestrator.store.maintenance.archive_format import read_manifest
     from orchestrator.store.maintenance.import_archive import import_folder
 
-    read_manifest(folder)  # before a store is made for nothing
-    with open_store(places(home, store).store_url, upgrade=True) as opened:
+    read_manifest(folder)  # before a store is made without need
+    with open_store(paths(home, store).store_url, upgrade=True) as opened:
         merged = import_folder(opened, folder)
     new = [(table.table, table.new) for table in merged if table.new]
     typer.echo(f"imported: {_numbers(new)}" if new else "nothing new: the store has it all")
@@ -107,7 +107,7 @@ def prune(
         list[str] | None, typer.Option("--sweep", help="Drop this sweep, and the jobs that no other holds.", show_default=False)
     ] = None,
     failed_attempts: Annotated[
-        bool, typer.Option("--failed-attempts", help="Drop failed and interrupted attempts, but for those of jobs that are failed now.")
+        bool, typer.Option("--failed-attempts", help="Drop failed and interrupted attempts, except those of jobs that are failed now.")
     ] = False,
     orphans: Annotated[
         bool, typer.Option("--orphans", help="Drop jobs in no sweep, environments of no result, and artifacts of no job.")
@@ -116,9 +116,9 @@ def prune(
         bool,
         typer.Option("--rung-states", help="Drop checkpoints of models stopped early that were trained further since; not the models."),
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do it; without, only say what would go.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without, only list what would be removed.")] = False,
 ) -> None:
-    """Remove what is not needed any more, rows and artifacts; nothing that a running sweep holds."""
+    """Remove rows and artifacts that are no longer needed; nothing that a running sweep uses."""
     from orchestrator.store import open_store
     from orchestrator.store.maintenance.prune import Wanted
     from orchestrator.store.maintenance.prune import prune as remove
@@ -126,19 +126,19 @@ def prune(
     wanted = Wanted(tuple(sweep or ()), failed_attempts=failed_attempts, orphans=orphans, rung_states=rung_states)
     if wanted == Wanted():
         raise UserError("db prune: say what: --sweep NAME, --failed-attempts, --orphans or --rung-states")
-    where = places(home, store, artifacts=artifacts)
-    open_store(where.store_url, upgrade=False).close()  # one that is not there is not made
+    where = paths(home, store, artifacts=artifacts)
+    open_store(where.store_url, upgrade=False).close()  # fails where there is no store, instead of making one
     with open_store(where.store_url, upgrade=yes) as opened:
         pruned = remove(opened, where.artifacts, wanted, kept=_kept_at_home(where), really=yes)
     _report(pruned, done=yes)
 
 
-def _kept_at_home(where: "Places") -> frozenset[str]:
-    """The jobs of the home's own store, where another one is pruned: the artifacts are theirs too."""
-    from orchestrator.paths import Places
+def _kept_at_home(where: "Paths") -> frozenset[str]:
+    """Return the jobs of the home's own store if another one is pruned: both use the same artifacts."""
+    from orchestrator.paths import Paths
     from orchestrator.store import StoreMissing, job_keys, open_store
 
-    own = Places.resolve(home=where.home, store=None).store_url
+    own = Paths.resolve(home=where.home, store=None).store_url
     if _file(own) == _file(where.store_url):
         return frozenset()
     try:
@@ -149,14 +149,14 @@ def _kept_at_home(where: "Places") -> frozenset[str]:
 
 
 def _file(url: str) -> Path | None:
-    """The file that an SQLite URL names, however it is written."""
+    """Return the resolved file of an SQLite URL, for comparison; None for another database."""
     from orchestrator.store.connection.urls import parse_url
 
     address = parse_url(url)
     return Path(address.database or "").resolve() if address.get_backend_name() == "sqlite" else None
 
 
-def _report(pruned: "Iterable[Pruned]", *, done: bool) -> None:
+def _report(pruned: "Iterable[PruneResult]", *, done: bool) -> None:
     lines = [f"{found.kind}: {found.number}, about {human_size(found.size)}" for found in pruned]
     if not lines:
         typer.echo("nothing to remove")
@@ -169,7 +169,7 @@ def _numbers(tables: Iterable[tuple[str, int]]) -> str:
 
 
 def human_size(size: float) -> str:
-    """Bytes as a person reads them."""
+    """Format a number of bytes with its unit."""
     for unit in ("bytes", "kB", "MB"):
         if size < 1000:  # noqa: PLR2004
             return f"{size:.3g} {unit}"

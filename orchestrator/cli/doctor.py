@@ -6,7 +6,7 @@ import typer
 
 from orchestrator.cli.app import command
 from orchestrator.cli.launch_options import Overrides
-from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Data, Home, Output, StoreUrl, TableFormat, console, places, show
+from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, DataFolder, Home, Output, StoreUrl, TableFormat, console, paths, show
 from workers.errors import UserError
 
 
@@ -19,7 +19,7 @@ def doctor(  # noqa: PLR0913 (each is an option of the command)
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
     artifacts: ArtifactsUrl = None,
-    data: Data = None,
+    data: DataFolder = None,
     overrides: Overrides = None,
     address: Annotated[
         str | None,
@@ -33,31 +33,31 @@ def doctor(  # noqa: PLR0913 (each is an option of the command)
     ] = None,
     output: Output = TableFormat.table,
 ) -> None:
-    """Find out before a launch what would stop it: versions, disk, database, artifacts, data, GPUs, tokens, every node of a cluster.
+    """Check before a launch what would prevent it: versions, disk, database, artifacts, data, GPUs, tokens, every node of a cluster.
 
     Nothing is changed. Exit code 0: a sweep would run; 1: something is wrong.
     """
     if space is None and (overrides, workers, price) != (None, None, None):
         raise UserError("--set, --workers, --price: only with a SPACE")
     from orchestrator.doctor.check_result import exit_code
-    from orchestrator.doctor.render import render_counts, render_line, render_lines
-    from orchestrator.doctor.run_checks import Asked, examine
+    from orchestrator.doctor.render import render_counts, render_result, render_results
+    from orchestrator.doctor.run_checks import DoctorOptions, run_checks
 
-    asked = Asked(
-        places=places(home, store, data, artifacts=artifacts),
+    asked = DoctorOptions(
+        paths=paths(home, store, data, artifacts=artifacts),
         space=space,
         overrides=tuple(overrides or ()),
         address=address,
         workers=workers,
         price=price,
     )
-    lines, shown, form = [], console(), output.value
-    for line in examine(asked):
+    lines, shown = [], console()
+    for line in run_checks(asked):
         lines.append(line)
-        if form == "table":
-            shown.print(render_line(line), soft_wrap=True, highlight=False)
-    if form == "table":
+        if output.value == "table":
+            shown.print(render_result(line), soft_wrap=True, highlight=False)
+    if output.value == "table":
         shown.print(render_counts(lines), soft_wrap=True)
     else:
-        show(render_lines(lines, form))
+        show(render_results(lines, output.value))
     raise typer.Exit(exit_code(lines))

@@ -6,15 +6,25 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
-from orchestrator.cli.launch_options import CpusPerJob, GpusPerAttack, GpusPerTrain, MaxFailures, Overrides, Space, WaitForNodes, Workers
-from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Data, Home, StoreUrl
+from orchestrator.cli.launch_options import (
+    CpusPerJob,
+    Download,
+    GpusPerAttack,
+    GpusPerTrain,
+    MaxFailures,
+    Overrides,
+    SpaceArgument,
+    WaitForNodes,
+    Workers,
+)
+from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, DataFolder, Home, StoreUrl
 from orchestrator.cli.options import console as _console
-from orchestrator.cli.options import places as _places
+from orchestrator.cli.options import paths as _paths
 from workers.errors import UserError
 
 
 class ExecutorChoice(StrEnum):
-    """Where jobs run."""
+    """Place where jobs run."""
 
     ray = "ray"
     inline = "inline"
@@ -22,12 +32,13 @@ class ExecutorChoice(StrEnum):
 
 @command(group="run")
 def launch(  # noqa: PLR0913 (each is an option of the command)
-    space: Space,
+    space: SpaceArgument,
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
     artifacts: ArtifactsUrl = None,
-    data: Data = None,
+    data: DataFolder = None,
+    download: Download = False,
     overrides: Overrides = None,
     executor: Annotated[
         ExecutorChoice, typer.Option(help="`ray`, or `inline`: one job after the other in this process.")
@@ -55,12 +66,13 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
         raise UserError("--address: only with --executor ray")
     options = LaunchOptions(
         space=space,
-        places=_places(home, store, data, artifacts=artifacts),
+        paths=_paths(home, store, data, artifacts=artifacts),
         overrides=tuple(overrides or ()),
         executor=executor.value,
         address=address,
         resources=Resources(cpus_per_job, gpus_per_train, gpus_per_attack, workers),
         max_failures=max_failures,
         wait_for_nodes=wait_for_nodes,
+        download=download,
     )
     raise typer.Exit(run_launch(options, _console()))

@@ -21,7 +21,7 @@ for _module in pkgutil.iter_modules(cli.__path__):
 
 
 def main() -> None:
-    """The program: a mistake of the user gets one line (or one per problem) and exit code 2, never a traceback."""
+    """Run the program: a user error gets one line (or one per problem) and exit code 2, never a traceback."""
     try:
         hide_arguments()
         app()

@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they make of them."""
+"""Options that several commands share, and their conversion."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
-    from orchestrator.paths import Places
+    from orchestrator.paths import Paths
 
 Home = Annotated[Path, typer.Option("--home", envvar="ROBUSTSWEEP_HOME", help="Folder of results.db and artifacts/.")]
 StoreUrl = Annotated[
@@ -24,7 +24,7 @@ StoreUrl = Annotated[
         show_envvar=True,
     ),
 ]
-Data = Annotated[
+DataFolder = Annotated[
     str | None,
     typer.Option(
         "--data",
@@ -48,7 +48,7 @@ DEFAULT_HOME = Path("sweeps")
 
 
 class TableFormat(StrEnum):
-    """How a table is printed."""
+    """Output format of a table."""
 
     table = "table"
     csv = "csv"
@@ -59,7 +59,7 @@ class TableFormat(StrEnum):
 
 
 class ImageFormat(StrEnum):
-    """How figures are written as files."""
+    """File format of figures."""
 
     png = "png"
     svg = "svg"
@@ -74,10 +74,10 @@ FigureFolder = Annotated[
 Image = Annotated[ImageFormat, typer.Option("--image", help="What --figures writes.")]
 
 
-def places(home: Path, store: str | None, data: str | None = None, *, artifacts: str | None = None) -> "Places":
-    from orchestrator.paths import Places
+def paths(home: Path, store: str | None, data: str | None = None, *, artifacts: str | None = None) -> "Paths":
+    from orchestrator.paths import Paths
 
-    return Places.resolve(home=home, store=store, data=data, artifacts=artifacts)
+    return Paths.resolve(home=home, store=store, data=data, artifacts=artifacts)
 
 
 def console() -> "Console":
@@ -93,7 +93,7 @@ def say_written(files: "Sequence[Path]", figures: Path | None) -> None:
 
 
 def show(rendered: "str | RenderableType") -> None:
-    """Print a text as it is, or a table in the terminal's width."""
+    """Print a string unchanged, or a table in the terminal's width."""
     if isinstance(rendered, str):
         typer.echo(rendered)
     else:

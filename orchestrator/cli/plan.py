@@ -6,22 +6,22 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
-from orchestrator.cli.launch_options import Overrides, Space
-from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Data, Home, Output, StoreUrl, TableFormat, show
+from orchestrator.cli.launch_options import Overrides, SpaceArgument
+from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, DataFolder, Home, Output, StoreUrl, TableFormat, show
 from orchestrator.cli.options import console as _console
-from orchestrator.cli.options import places as _places
+from orchestrator.cli.options import paths as _paths
 from orchestrator.escaping import visible
 from workers.errors import UserError
 
 
 @command(group="run")
 def plan(  # noqa: PLR0913 (each is an option of the command)
-    space: Space,
+    space: SpaceArgument,
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
     artifacts: ArtifactsUrl = None,
-    data: Data = None,
+    data: DataFolder = None,
     overrides: Overrides = None,
     jobs: Annotated[bool, typer.Option("--jobs", help="List every job.")] = False,
     write_jobs: Annotated[
@@ -29,7 +29,7 @@ def plan(  # noqa: PLR0913 (each is an option of the command)
         typer.Option(help="Write each job still to run to this folder as KEY.json, for `python -m workers`.", show_default=False),
     ] = None,
     estimate: Annotated[
-        bool, typer.Option("--estimate", help="Say how long it will take, by the measured times of like jobs in the database.")
+        bool, typer.Option("--estimate", help="Estimate how long it will take, from the measured times of similar jobs in the database.")
     ] = False,
     workers: Annotated[
         int | None, typer.Option(min=1, help="With --estimate: jobs at once.  [default: this machine's cores]", show_default=False)
@@ -40,28 +40,32 @@ def plan(  # noqa: PLR0913 (each is an option of the command)
     output: Output = TableFormat.table,
 ) -> None:
     """Show what `launch SPACE` would run: jobs by stage and model, and which are done. Runs nothing."""
-    from orchestrator.launching.preview import estimated, look_ahead, write_job_files
+    from orchestrator.console import say
+    from orchestrator.launching.preview import estimate_plan, missing_data, preview_plan, write_job_files
     from orchestrator.scheduling.estimate_text import estimate_record, render_estimate
     from orchestrator.search.preview_search import plan_search
     from orchestrator.tables.plan_table import plan_json, render_plan
 
     if not estimate and (workers, price) != (None, None):
         raise UserError("--workers, --price: only with --estimate")
-    where = _places(home, store, data, artifacts=artifacts)
+    where = _paths(home, store, data, artifacts=artifacts)
     if (searched := plan_search(space, tuple(overrides or ()), where)) is not None:
         refused = next((name for name, given in (("--jobs", jobs), ("--write-jobs", write_jobs), ("--estimate", estimate)) if given), None)
         if refused is not None:
             raise UserError(f"{refused}: not of a search, whose jobs come one trial after the other")
         typer.echo(searched.json() if output is TableFormat.json else visible(searched.text(), keep="\n"))
         return
-    name, found = look_ahead(space, tuple(overrides or ()), where)
+    name, found = preview_plan(space, tuple(overrides or ()), where)
     if write_jobs is not None:
         write_job_files(found, write_jobs)
-    form = output.value
-    if form == "json":
-        also = {"estimate": estimate_record(estimated(found, where, workers=workers), price=price)} if estimate else {}
+    if output.value == "json":
+        also = {"estimate": estimate_record(estimate_plan(found, where, workers=workers), price=price)} if estimate else {}
         typer.echo(plan_json(name, found, **also))
         return
-    show(render_plan(name, found, form, every_job=jobs))
-    if estimate and form == "table":
-        _console().print(render_estimate(estimated(found, where, workers=workers), price=price), soft_wrap=True)
+    show(render_plan(name, found, output.value, every_job=jobs))
+    if output.value != "table":
+        return
+    if missing := missing_data(found, where):
+        say(_console(), missing)
+    if estimate:
+        _console().print(render_estimate(estimate_plan(found, where, workers=workers), price=price), soft_wrap=True)

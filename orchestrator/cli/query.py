@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
-from orchestrator.cli.options import DEFAULT_HOME, Home, Output, StoreUrl, TableFormat, places, show
+from orchestrator.cli.options import DEFAULT_HOME, Home, Output, StoreUrl, TableFormat, paths, show
 from workers.errors import UserError
 
 
@@ -21,7 +21,7 @@ def query(
     store: StoreUrl = None,
     output: Output = TableFormat.table,
 ) -> None:
-    """Ask the database in SQL. It is only read. The views are the schema that stays."""
+    """Query the database in SQL, read-only. The views are its stable schema."""
     if examples:
         show(files("orchestrator.cli").joinpath("queries.sql").read_text("utf-8").rstrip())
         return
@@ -32,6 +32,6 @@ def query(
     from orchestrator.tables.table import table_of
     from orchestrator.tables.writers import render
 
-    with open_store(places(home, store).store_url, upgrade=False) as opened:
+    with open_store(paths(home, store).store_url, upgrade=False) as opened:
         answer = ask(opened, statement)
     show(render(table_of(answer.columns, answer.rows), output.value))

@@ -16,13 +16,13 @@ from orchestrator.cli.options import (
     StoreUrl,
     TableFormat,
     console,
-    places,
+    paths,
     say_written,
 )
 from workers.errors import UserError
 
 if TYPE_CHECKING:
-    from orchestrator.paths import Places
+    from orchestrator.paths import Paths
 
 
 @command(group="share")
@@ -33,7 +33,7 @@ def report(  # noqa: PLR0913 (each is an option of the command)
     store: StoreUrl = None,
     artifacts: ArtifactsUrl = None,
     paper: Annotated[
-        bool, typer.Option("--paper", help="The paper's tables beside ours: difference, and whether our interval covers.")
+        bool, typer.Option("--paper", help="The paper's tables next to ours, with the difference, and whether our interval covers it.")
     ] = False,
     tables: Annotated[
         str | None, typer.Option("--table", help="Which of the tables 1 to 5, e.g. 1,3.  [default: all]", show_default=False)
@@ -59,14 +59,14 @@ def report(  # noqa: PLR0913 (each is an option of the command)
 ) -> None:
     """Write SWEEP's results, figures and provenance as one HTML file that opens offline (needs Plotly).
 
-    With --paper, print the paper's tables with what the database holds beside them; empty cells say what to launch.
+    With --paper, print the paper's tables next to the database's results; empty cells name what to launch.
     """
     if not paper:
         if sweep is None or tables is not None or sweeps or form is not None:
             raise UserError(
-                "report: needs SWEEP, or --paper (the paper's tables beside ours); --table, --sweep and --format go with --paper"
+                "report: needs SWEEP, or --paper (the paper's tables next to ours); --table, --sweep and --format go with --paper"
             )
-        _report_sweep(places(home, store, artifacts=artifacts), sweep, output=output, figures=figures, image=image)
+        _report_sweep(paths(home, store, artifacts=artifacts), sweep, output=output, figures=figures, image=image)
         return
     if figures is not None:
         raise UserError("--figures: not with --paper")
@@ -74,12 +74,12 @@ def report(  # noqa: PLR0913 (each is an option of the command)
 
     names = list(dict.fromkeys([*([sweep] if sweep is not None else []), *(sweeps or [])]))
     report_paper(
-        places(home, store).store_url, names, tables=tables, form=None if form is None else form.value, output=output, console=console()
+        paths(home, store).store_url, names, tables=tables, form=None if form is None else form.value, output=output, console=console()
     )
 
 
-def _report_sweep(found: "Places", sweep: str, *, output: Path | None, figures: Path | None, image: ImageFormat) -> None:
+def _report_sweep(found: "Paths", sweep: str, *, output: Path | None, figures: Path | None, image: ImageFormat) -> None:
     from orchestrator.report.sweep_page import ReportOptions, report_sweep
 
-    options = ReportOptions(places=found, sweep=sweep, output=output, figures=figures, image=image.value)
+    options = ReportOptions(paths=found, sweep=sweep, output=output, figures=figures, image=image.value)
     say_written(report_sweep(options), figures)

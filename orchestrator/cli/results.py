@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
-from orchestrator.cli.options import DEFAULT_HOME, Home, Output, StoreUrl, SweepName, TableFormat, places, show
+from orchestrator.cli.options import DEFAULT_HOME, Home, Output, StoreUrl, SweepName, TableFormat, paths, show
 from workers.errors import UserError
 
 Where = Annotated[
@@ -33,11 +33,11 @@ def results(  # noqa: PLR0913 (each is an option of the command)
         ),
     ] = None,
     over_seeds: Annotated[
-        bool, typer.Option("--over-seeds", help="One row for all models that differ in their training seed alone.")
+        bool, typer.Option("--over-seeds", help="One row for all models that differ only in their training seed.")
     ] = False,
     worst_case: Annotated[
         bool,
-        typer.Option("--worst-case", help="The attack that harms each example most, of all at one epsilon, for each knowledge and any."),
+        typer.Option("--worst-case", help="The most harmful attack on each example, of all at one epsilon, for each knowledge and any."),
     ] = False,
     rungs: Annotated[
         bool, typer.Option("--rungs", help="With models that a search stopped before the end of their training, marked `until epoch`.")
@@ -69,7 +69,7 @@ def results(  # noqa: PLR0913 (each is an option of the command)
     _refuse_together({"--per-repeat": per_repeat, "--worst-case": worst_case}, "the worst attack is chosen by the other repeats")
     _refuse_together({"--group-by": group_by, "--pivot": pivot}, "each makes a table of its own")
     conditions = parse_conditions([*(where or ()), *(_verdict(only) if only is not None else ())])
-    with open_store(places(home, store).store_url, upgrade=False) as opened:
+    with open_store(paths(home, store).store_url, upgrade=False) as opened:
         form = {"per_repeat": per_repeat, "over_seeds": over_seeds, "worst": worst_case, "rungs": rungs}
         rows = result_rows(opened, sweep, **form, where=conditions)
     rows = (ordered(rows, sort) if sort else rows)[:limit]
@@ -80,7 +80,7 @@ def results(  # noqa: PLR0913 (each is an option of the command)
 
 
 def _verdict(only: str) -> list[str]:
-    """What `--only` asks for, as `--where` would."""
+    """Convert the value of `--only` to a condition of `--where`."""
     from orchestrator.verdict import VERDICTS
 
     named = [part.strip() for part in only.split(",")]

@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
-from orchestrator.cli.options import DEFAULT_HOME, Home, StoreUrl, places
+from orchestrator.cli.options import DEFAULT_HOME, Home, StoreUrl, paths
 
 
 class Norm(StrEnum):
-    """How the ball is measured."""
+    """Norm of the ball."""
 
     linf = "linf"
     l2 = "l2"
@@ -32,7 +32,7 @@ def robustbench(
     from orchestrator.report.robustbench_export import robustbench_models, write_models
     from orchestrator.store import open_store, result_rows
 
-    with open_store(places(home, store).store_url, upgrade=False) as opened:
+    with open_store(paths(home, store).store_url, upgrade=False) as opened:
         rows = result_rows(opened, sweep, per_repeat=False)
         worst = result_rows(opened, sweep, per_repeat=False, worst=True)
     records = robustbench_models(rows, worst, epsilon=epsilon, norm=norm.value)

@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
-from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Data, Home, StoreUrl, places
+from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, DataFolder, Home, StoreUrl, paths
 
 
 class ShownAs(StrEnum):
-    """How a job is printed."""
+    """Output format of a job."""
 
     table = "table"
     json = "json"
@@ -24,7 +24,7 @@ def show(
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
     artifacts: ArtifactsUrl = None,
-    data: Data = None,
+    data: DataFolder = None,
     output: Annotated[ShownAs, typer.Option("--format", "-f", help="How to print; `job` is the file that `python -m workers` runs.")] = (
         ShownAs.table
     ),
@@ -35,7 +35,7 @@ def show(
     from orchestrator.store import open_store
     from orchestrator.store.reading.job_details import job_details
 
-    where = places(home, store, data, artifacts=artifacts)
+    where = paths(home, store, data, artifacts=artifacts)
     with open_store(where.store_url, upgrade=False) as opened:
         job = job_details(opened, key)
     if output is ShownAs.job:

@@ -1,4 +1,4 @@
-"""`robustsweep status`: say how sweeps stand."""
+"""`robustsweep status`: show the progress of sweeps."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ import typer
 
 from orchestrator.cli.app import command
 from orchestrator.cli.options import DEFAULT_HOME, Home, Output, StoreUrl, SweepName, TableFormat, show
-from orchestrator.cli.options import places as _places
+from orchestrator.cli.options import paths as _paths
 
 
 @command(group="run")
@@ -22,10 +22,9 @@ def status(
     from orchestrator.store import failures, open_store, sweep_status
     from orchestrator.tables.status_table import render_failures, render_status, status_json
 
-    with open_store(_places(home, store).store_url, upgrade=False) as opened:
+    with open_store(_paths(home, store).store_url, upgrade=False) as opened:
         statuses, failed_jobs = sweep_status(opened, sweep), failures(opened, sweep)
-    form = output.value
-    if form == "json":
+    if output.value == "json":
         show(status_json(statuses, failed_jobs))
     else:
-        show(render_failures(failed_jobs, form) if failed else render_status(statuses, form))
+        show(render_failures(failed_jobs, output.value) if failed else render_status(statuses, output.value))

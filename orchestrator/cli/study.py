@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
-from orchestrator.cli.options import DEFAULT_HOME, AnyVerdict, FigureFolder, Home, Image, ImageFormat, StoreUrl, places, say_written
+from orchestrator.cli.options import DEFAULT_HOME, AnyVerdict, FigureFolder, Home, Image, ImageFormat, StoreUrl, paths, say_written
 
 
 @command(group="look")
@@ -22,11 +22,11 @@ def study(
     image: Image = ImageFormat.svg,
     any_verdict: AnyVerdict = False,
 ) -> None:
-    """Write the search of SWEEP as one HTML file that opens offline: trials, front, history, what mattered (needs Plotly)."""
+    """Write the search of SWEEP as one HTML file that opens offline: trials, front, history, parameter importance (needs Plotly)."""
     from orchestrator.report.study import StudyOptions, study_page
 
     options = StudyOptions(
-        places=places(home, store), sweep=sweep, output=output, figures=figures, image=image.value, any_verdict=any_verdict
+        paths=paths(home, store), sweep=sweep, output=output, figures=figures, image=image.value, any_verdict=any_verdict
     )
     files, said = study_page(options)
     typer.echo(said)

@@ -8,33 +8,35 @@ from orchestrator.cli.app import command
 from orchestrator.cli.launch_options import (
     ClusterHome,
     CpusPerJob,
+    Download,
     GpusPerAttack,
     GpusPerTrain,
     MaxFailures,
     Overrides,
-    Space,
+    SpaceArgument,
     WaitForNodes,
     Workers,
 )
-from orchestrator.cli.options import ArtifactsUrl, Data, StoreUrl, console
+from orchestrator.cli.options import ArtifactsUrl, DataFolder, StoreUrl, console
 
 
 @command(group="run")
 def submit(  # noqa: PLR0913 (each is an option of the command)
     context: typer.Context,
-    space: Space,
+    space: SpaceArgument,
     *,
     address: Annotated[str, typer.Option(envvar="RAY_API_SERVER_ADDRESS", help="Where the cluster's dashboard answers: http://HOST:8265.")],
     home: ClusterHome = None,
     store: StoreUrl = None,
     artifacts: ArtifactsUrl = None,
-    data: Data = None,
+    data: DataFolder = None,
+    download: Download = False,  # noqa: ARG001 (handed on as it was given)
     overrides: Overrides = None,
     workers: Workers = None,
     cpus_per_job: CpusPerJob = 1,
     gpus_per_train: GpusPerTrain = None,
     gpus_per_attack: GpusPerAttack = None,
-    max_failures: MaxFailures = 2,  # noqa: ARG001 (handed on as it was given)
+    max_failures: MaxFailures = 2,  # noqa: ARG001
     wait_for_nodes: WaitForNodes = 0.0,  # noqa: ARG001
     wait: Annotated[bool, typer.Option(help="Show the sweep's output until its end, and exit as `launch` does.")] = True,
     ship_code: Annotated[
@@ -43,7 +45,7 @@ def submit(  # noqa: PLR0913 (each is an option of the command)
 ) -> None:
     """Have a Ray cluster `launch` SPACE: its head drives the sweep, also after this machine has gone.
 
-    Paths are the cluster's. Without --home, --store, --artifacts and --data the environment of the cluster's head says where things are.
+    Paths are the cluster's. Without --home, --store, --artifacts and --data the environment of the cluster's head gives their values.
     """
     from orchestrator.console import say
     from orchestrator.escaping import visible
@@ -51,7 +53,7 @@ def submit(  # noqa: PLR0913 (each is an option of the command)
     from orchestrator.launching.submission import Submission
     from orchestrator.launching.submission import submit as run_submit
 
-    Resources(cpus_per_job, gpus_per_train, gpus_per_attack, workers)  # refuses here what the driver would refuse there
+    Resources(cpus_per_job, gpus_per_train, gpus_per_attack, workers)  # raises here the errors that the driver would raise there
     submission = Submission(
         space=space,
         address=address,
@@ -77,10 +79,11 @@ _HERE = {"space", "address", "home", "store", "artifacts", "data", "overrides", 
 
 
 def _handed_on(context: typer.Context) -> tuple[str, ...]:
-    """The options of `launch` that were given on this command line, and are nothing to `submit` itself."""
+    """Return the options of `launch` that were given on this command line and that `submit` itself does not use."""
     words: list[str] = []
     for parameter in context.command.params:
         source = context.get_parameter_source(parameter.name or "")
         if parameter.name not in _HERE and source is not None and source.name == "COMMANDLINE":
-            words += [parameter.opts[0], f"{context.params[parameter.name or '']}"]
+            value = context.params[parameter.name or ""]
+            words += [parameter.opts[0]] if value is True else [parameter.opts[0], f"{value}"]
     return tuple(words)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
-from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Home, StoreUrl, places
+from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Home, StoreUrl, paths
 
 
 @command(group="share")
@@ -22,7 +22,7 @@ def surfaces(
     """Draw SWEEP's loss surfaces: one page with a contour plot for each model, which opens offline (needs Plotly)."""
     from orchestrator.report.surface_page import write_surface_page
 
-    path, problems = write_surface_page(places(home, store, artifacts=artifacts), sweep, folder=out, epsilon=epsilon)
+    path, problems = write_surface_page(paths(home, store, artifacts=artifacts), sweep, folder=out, epsilon=epsilon)
     for problem in problems:
         typer.echo(f"left out: {problem}", err=True)
     typer.echo(path)

@@ -1,11 +1,11 @@
-"""`robustsweep verdicts`: whether figures can be believed."""
+"""`robustsweep verdicts`: verdicts on the reliability of results."""
 
 from typing import Annotated
 
 import typer
 
 from orchestrator.cli.app import command
-from orchestrator.cli.options import DEFAULT_HOME, Home, Output, StoreUrl, SweepName, TableFormat, places, show
+from orchestrator.cli.options import DEFAULT_HOME, Home, Output, StoreUrl, SweepName, TableFormat, paths, show
 
 
 @command(group="look")
@@ -17,10 +17,10 @@ def verdicts(
     rungs: Annotated[bool, typer.Option("--rungs", help="With models that a search stopped before the end of their training.")] = False,
     output: Output = TableFormat.table,
 ) -> None:
-    """Show per model whether its figures can be believed: sound, suspicious or unsound, and each check with what it found."""
+    """Show per model whether its results are reliable: sound, suspicious or unsound, and each check with its finding."""
     from orchestrator.store import model_verdicts, open_store
     from orchestrator.tables.verdicts_table import render_verdicts
 
-    with open_store(places(home, store).store_url, upgrade=False) as opened:
+    with open_store(paths(home, store).store_url, upgrade=False) as opened:
         found = model_verdicts(opened, sweep, rungs=rungs)
     show(render_verdicts(found, output.value))

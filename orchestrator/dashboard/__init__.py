@@ -1,1 +1,1 @@
-"""A live dashboard (Streamlit): it reads the store, and writes nothing."""
+"""Live dashboard (Streamlit): it reads the store, and writes nothing."""

@@ -1,4 +1,4 @@
-"""The application that `robustsweep dashboard` has Streamlit run: its pages, and what is said where one cannot be shown."""
+"""Application that `robustsweep dashboard` runs in Streamlit: its pages, and an error message where one cannot be shown."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""The results of a sweep as pages read them: kept until new ones come, and of some models only where all would be too many."""
+"""Results of a sweep as pages read them: cached until new ones come, and of some models only where all would be too many."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ _MEASURING = ("evaluate", "attack")
 
 @st.cache_data(ttl=2, show_spinner=False)
 def _count_done(sweep: str) -> tuple[int, int]:
-    """How many jobs of the sweep are done, and how many of those have results; what is read is read anew when there are more."""
+    """Count the jobs of the sweep that are done, and those of them that measure a model; caches are read anew when there are more."""
     with opened() as store:
         (status,) = sweep_status(store, sweep)
     measured = sum(counts.done for stage, counts in status.stages.items() if stage in _MEASURING)
@@ -44,24 +44,24 @@ def _rows(sweep: str, models: tuple[str, ...] | None, form: str, done: int) -> l
 
 
 def read_runs(sweep: str) -> list[TrainingRun]:
-    """How every model of the sweep was trained. Not to be changed: it is shared."""
+    """Return the training of every model of the sweep. Not to be changed: it is shared."""
     done, _ = _count_done(sweep)
     return _runs(sweep, done)
 
 
 def model_names(runs: Sequence[TrainingRun]) -> dict[str, str]:
-    """The models by their keys: what tells them apart, and the beginning of the key."""
+    """Return names of the models by their keys: the settings in which they differ, and the beginning of the key."""
     return {key: f"{name} ({key[:8]})" for (_, key), name in names.model_names(runs).items()}
 
 
 def read_rows(sweep: str, *, form: str = "a row for each model", models: Sequence[str] | None = None) -> list[ResultRow]:
-    """The results, of these models if any are named. Not to be changed: they are shared."""
+    """Return the results, of these models if any are named. Not to be changed: they are shared."""
     done, _ = _count_done(sweep)
     return _rows(sweep, None if models is None else tuple(sorted(models)), form, done)
 
 
 def choose_models(sweep: str) -> Sequence[str] | None:
-    """The models whose results a page reads: all (None), or, of a large sweep, those that the viewer picks."""
+    """Return the models whose results a page reads: all (None), or, of a large sweep, those that the viewer chooses."""
     _, measured = _count_done(sweep)
     if measured <= MOST_MEASUREMENTS:
         return None

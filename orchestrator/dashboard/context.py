@@ -1,4 +1,4 @@
-"""Where the dashboard reads, and for whom: places from the environment, the viewer's clock and colours from the browser."""
+"""Context of the dashboard: places from the environment, the viewer's clock and colours from the browser."""
 
 import os
 from collections.abc import Iterator
@@ -9,35 +9,35 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
-from orchestrator.paths import DEFAULT_HOME, Places
+from orchestrator.paths import DEFAULT_HOME, Paths
 from orchestrator.store import Store, open_store
 
 
-def places() -> Places:
-    """What `robustsweep dashboard` was told; its child gets it in the environment."""
+def paths() -> Paths:
+    """Return the places given to `robustsweep dashboard`, which passes them to its child in the environment."""
     home = Path(os.environ.get("ROBUSTSWEEP_HOME") or DEFAULT_HOME)
     store, artifacts = os.environ.get("ROBUSTSWEEP_STORE"), os.environ.get("ROBUSTSWEEP_ARTIFACTS")
-    return Places.resolve(home=home, store=store, data=os.environ.get("ROBUSTSWEEP_DATA"), artifacts=artifacts)
+    return Paths.resolve(home=home, store=store, data=os.environ.get("ROBUSTSWEEP_DATA"), artifacts=artifacts)
 
 
 @contextmanager
 def opened() -> Iterator[Store]:
-    """The store, for reading. Opened anew each time: it may be upgraded or moved while the dashboard runs.
+    """Open the store for reading, anew each time: it may be upgraded or moved while the dashboard runs.
 
     Raises:
         UserError: it is not there, or is not one of ours.
     """
-    with open_store(places().store_url, upgrade=False) as store:
+    with open_store(paths().store_url, upgrade=False) as store:
         yield store
 
 
 def ground() -> str:
-    """Whether the viewer sees `light` or `dark`."""
+    """Return the viewer's theme: `light` or `dark`."""
     return "dark" if st.context.theme.type == "dark" else "light"
 
 
 def time_zone() -> tzinfo:
-    """The viewer's; UTC where the browser does not say."""
+    """Return the viewer's time zone; UTC where the browser does not report one."""
     try:
         return ZoneInfo(st.context.timezone or "UTC")
     except (ZoneInfoNotFoundError, ValueError):
@@ -45,5 +45,5 @@ def time_zone() -> tzinfo:
 
 
 def at(time: datetime | None) -> str:
-    """A time on the viewer's clock."""
+    """Format a time by the viewer's clock."""
     return "never" if time is None else f"{time.astimezone(time_zone()):%Y-%m-%d %H:%M}"

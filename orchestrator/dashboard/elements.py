@@ -1,4 +1,4 @@
-"""What pages are made of. Text from the store never goes where Streamlit reads Markdown: names are only text."""
+"""Elements of pages. Text from the store never goes where Streamlit reads Markdown: names are only text."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
@@ -13,19 +13,19 @@ from orchestrator.figures.picture import Record
 from orchestrator.store.reading.dashboard_queries import SweepHead, sweep_heads
 from orchestrator.tables.table import Value
 
-TILE = 164  # pixels: two beside each other on a phone
+TILE = 164  # pixels: two next to each other on a phone
 _TOOLS = 44  # pixels above a figure for its buttons, which are always there on a phone
 Choice = TypeVar("Choice", bound=str)
 
 
 def problem(heading: str, text: str) -> None:
-    """Something went wrong: our own words above what may hold anybody's."""
+    """Show an error: our own heading above text that may come from any source."""
     st.error(heading)
     st.code(text, language=None, wrap_lines=True)
 
 
 def choose(name: str, options: Sequence[Choice], *, label: str, show: Callable[[Choice], str] = str) -> Choice:
-    """A list to choose from; the choice is kept on all pages, and in the address."""
+    """Show a list to choose from; the choice is kept on all pages, and in the address."""
     kept = f"kept {name}"
     wanted = st.session_state.get(kept) or st.query_params.get(name)
     index = next((place for place, option in enumerate(options) if option == wanted), 0)
@@ -38,12 +38,12 @@ def choose(name: str, options: Sequence[Choice], *, label: str, show: Callable[[
 
 
 def keep(name: str, value: str) -> None:
-    """Choose something for the page that comes next."""
+    """Set a choice for the page that is shown next."""
     st.session_state[f"kept {name}"] = value
 
 
 def choose_sweep() -> SweepHead:
-    """The sweep that a page is about; the one that runs, or ran last, at first."""
+    """Choose the sweep that a page shows; at first the one that runs, or ran last."""
     with opened() as store:
         heads = {head.name: head for head in sweep_heads(store)}
     if not heads:
@@ -57,7 +57,7 @@ def frame(rows: Sequence[Mapping[str, Value]]) -> pd.DataFrame:
 
 
 def show_picture(picture: Picture, *, key: str, place: str = "main") -> None:
-    """The figure in the viewer's colours, how to read it, and what it is drawn from."""
+    """Show the figure in the viewer's colours, its caption, and the table that it is drawn from."""
     draw(picture.figure, key=f"{place} {key}")
     st.caption(picture.caption)
     with st.expander(f"Data table, {len(picture.table)} rows"):
@@ -69,6 +69,6 @@ def show_table(rows: list[Record]) -> None:
 
 
 def draw(figure: go.Figure, *, key: str) -> None:
-    """A figure without template, in the viewer's colours."""
+    """Draw a figure without template in the viewer's colours."""
     coloured = go.Figure(figure).update_layout(template=TEMPLATES[ground()], margin={"t": _TOOLS})
     st.plotly_chart(coloured, theme=None, config=CONFIG, key=f"figure {key} {ground()}")

@@ -1,4 +1,4 @@
-"""One test example as arrays: as it is, as attacks left it, and the difference. Neither Streamlit nor torch."""
+"""One test example as arrays: clean, adversarial, and the difference. Imports neither Streamlit nor torch."""
 
 import io
 import wave
@@ -25,7 +25,7 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Perturbed:
-    """An example, what an attack made of it, and by how much it differs, each (*shape), in input units."""
+    """Example, its adversarial version, and their difference, each (*shape), in input units."""
 
     clean: Array
     adversarial: Array
@@ -36,12 +36,12 @@ class Perturbed:
 
     @property
     def largest(self) -> float:
-        """The largest change of any input value."""
+        """Largest change of any input value."""
         return float(np.abs(self.perturbation).max())
 
 
 def data_of(artifacts: Artifacts, model_key: str) -> DataSpec:
-    """The data set that the model was trained on, by its artifact.
+    """Return the data set that the model was trained on, by its artifact.
 
     Raises:
         ArtifactError: the artifact cannot be read, or is not one of a model.
@@ -53,7 +53,7 @@ def data_of(artifacts: Artifacts, model_key: str) -> DataSpec:
 
 
 def clean_examples(data: DataSpec, count: int, *, root: DataRoot) -> tuple[Array, NDArray[np.int64]]:
-    """The first `count` test examples of the fixed order in which models are evaluated, (count, *shape) in input units; their labels.
+    """Load the first `count` test examples, in the fixed order of evaluation, (count, *shape) in input units, and their labels.
 
     Raises:
         DataError: the data set's files are not there, or not what they should be.
@@ -65,13 +65,13 @@ def clean_examples(data: DataSpec, count: int, *, root: DataRoot) -> tuple[Array
 
 
 def in_input_units(split: Split) -> Array:
-    """The inputs as floats; see `Split` for how they may be coded."""
+    """Return the inputs as floats; see `Split` for their encodings."""
     scale = {"uint8": _LEVELS, "int16": _FULL_SCALE + 1}.get(split.inputs.dtype.name, 1)
     return np.asarray(split.inputs, dtype=np.float32) / np.float32(scale)
 
 
 def adversarial_examples(artifacts: Artifacts, job_key: str) -> Array:
-    """The examples that a craft job keeps, (examples, *shape) in input units.
+    """Load the examples that a craft job keeps, (examples, *shape) in input units.
 
     Raises:
         ArtifactError: they are not there, or have changed.
@@ -84,20 +84,20 @@ def is_image(array: Array) -> bool:
 
 
 def as_image(array: Array) -> NDArray[np.uint8]:
-    """An image (channels, height, width) in [0, 1] as (rows, columns, 3) bytes, its pixels large enough to be seen."""
+    """Return an image (channels, height, width) in [0, 1] as (rows, columns, 3) bytes, its pixels large enough to be seen."""
     pixels = np.round(_LEVELS * np.clip(array, 0, 1)).astype(np.uint8).transpose(1, 2, 0)
     enlarged = pixels.repeat(factor := max(1, _PIXELS // pixels.shape[0]), axis=0).repeat(factor, axis=1)
     return enlarged if enlarged.shape[2] == _CHANNELS else enlarged.repeat(_CHANNELS, axis=2)
 
 
 def perturbation_image(array: Array) -> NDArray[np.uint8]:
-    """A perturbation as an image: grey where nothing changed, its largest change in full white or black."""
+    """Return a perturbation as an image: grey where nothing changed, its largest change in full white or black."""
     largest = float(np.abs(array).max())
     return as_image(0.5 + array / (2 * largest) if largest else np.full_like(array, 0.5))
 
 
 def as_wav(array: Array, *, loudness: float = 1.0) -> bytes:
-    """A waveform (1, samples) in [-1, 1] as a 16-bit WAV file, as loud as it is times `loudness`."""
+    """Return a waveform (1, samples) in [-1, 1], scaled by `loudness`, as a 16-bit WAV file."""
     samples = np.round(_FULL_SCALE * np.clip(array.reshape(-1) * loudness, -1, 1)).astype("<i2")
     content = io.BytesIO()
     with wave.open(content, "wb") as file:
@@ -109,6 +109,6 @@ def as_wav(array: Array, *, loudness: float = 1.0) -> bytes:
 
 
 def loudness_of(perturbation: Array) -> float:
-    """How much louder a perturbation must be made to reach full scale; 1 for none."""
+    """Return the factor that scales a perturbation to full scale; 1 where it is zero."""
     largest = float(np.abs(perturbation).max())
     return 1 / largest if largest else 1.0

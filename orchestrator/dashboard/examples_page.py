@@ -1,4 +1,4 @@
-"""One test example under one model: what it looks or sounds like, what attacks made of it, and how often it was classified right."""
+"""Page of one test example under one model: its image or sound, its adversarial versions, and its share of right classifications."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,7 +7,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from orchestrator.dashboard.cached_reads import read_rows
-from orchestrator.dashboard.context import opened, places
+from orchestrator.dashboard.context import opened, paths
 from orchestrator.dashboard.elements import choose_sweep, draw, problem
 from orchestrator.dashboard.example_choice import (
     Array,
@@ -35,7 +35,7 @@ _ORDERS = ("in the order of evaluation", "hardest first", "easiest first")
 
 
 def page() -> None:
-    """The example is chosen by its place in an order: by number, or by how often it was right."""
+    """Show an example, chosen by its place in an order: by number, or by its share of right classifications."""
     sweep = choose_sweep().name
     key = choose_model(sweep).model_key
     rows = read_rows(sweep, models=[key])
@@ -76,7 +76,7 @@ def _counted(flags: dict[str, Flags]) -> int:
 
 
 def right_shares(flags: dict[str, Flags]) -> NDArray[np.float64]:
-    """How often each example was right, over all measurements that it is in, (examples,)."""
+    """Return the share of right classifications of each example, over all measurements that it is in, (examples,)."""
     count = _counted(flags)
     right, measured = np.zeros(count), np.zeros(count)
     for found in flags.values():
@@ -87,7 +87,7 @@ def right_shares(flags: dict[str, Flags]) -> NDArray[np.float64]:
 
 
 def ordered(shares: NDArray[np.float64], order: str) -> NDArray[np.intp]:
-    """The examples' numbers in one of the orders."""
+    """Return the examples' numbers in one of the orders."""
     if order == _ORDERS[0]:
         return np.arange(len(shares))
     return np.argsort(shares if order == _ORDERS[1] else -shares, kind="stable")
@@ -101,7 +101,7 @@ def _outcomes(found: list[Record]) -> None:
 
 
 def outcomes(rows: Sequence[ResultRow], clean: Sequence[str], flags: dict[str, Flags], example: int) -> list[Record]:
-    """In which share of draws and repeats the example was right: without attack (the jobs `clean`), and under each attack on it."""
+    """Return the share of draws and repeats in which the example was right: without attack (the jobs `clean`), and under each attack."""
     plain = {"attack": "none", "knowledge": None, "norm": None, "epsilon": "0", "steps": None}
     found: list[tuple[Mapping[str, Value], Sequence[str]]] = [(plain, clean)]
     for row in rows:
@@ -119,16 +119,16 @@ def outcomes(rows: Sequence[ResultRow], clean: Sequence[str], flags: dict[str, F
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the data set")
 def _test_split(data: DataSpec, count: int) -> tuple[Array, NDArray[np.int64]]:
-    return clean_examples(data, count, root=places().data_root)
+    return clean_examples(data, count, root=paths().data_root)
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading adversarial examples")
 def _crafted(job_key: str) -> Array:
-    return adversarial_examples(places().artifacts, job_key)
+    return adversarial_examples(paths().artifacts, job_key)
 
 
 def _clean(model_key: str, count: int, example: int) -> tuple[Array, int]:
-    inputs, labels = _test_split(data_of(places().artifacts, model_key), count)
+    inputs, labels = _test_split(data_of(paths().artifacts, model_key), count)
     return inputs[example], int(labels[example])
 
 
@@ -136,7 +136,7 @@ def _pictures(clean: Array, crafted: Sequence[Crafted], example: int) -> None:
     held = {item.job_key: item for item in crafted if item.n_examples > example}
     if not held:
         st.caption("No artifact keeps adversarial examples of this model; attacks of knowledge omniscient or transfer do.")
-        _show("as it is", clean)
+        _show("clean", clean)
         return
     names = {key: f"{item.description} ({key[:8]})" for key, item in held.items()}
     job = st.selectbox("Attack", list(held), format_func=names.__getitem__, key="crafted")
@@ -144,7 +144,7 @@ def _pictures(clean: Array, crafted: Sequence[Crafted], example: int) -> None:
         perturbed = Perturbed(clean, _crafted(job)[example])
     except ArtifactError as error:
         problem("The adversarial examples cannot be read:", str(error))
-        _show("as it is", clean)
+        _show("clean", clean)
         return
     _compare(perturbed)
 
@@ -152,12 +152,12 @@ def _pictures(clean: Array, crafted: Sequence[Crafted], example: int) -> None:
 def _compare(perturbed: Perturbed) -> None:
     if is_image(perturbed.clean):
         with st.container(horizontal=True):
-            _show("as it is", perturbed.clean)
-            _show("as the attack left it", perturbed.adversarial)
+            _show("clean", perturbed.clean)
+            _show("adversarial", perturbed.adversarial)
             st.image(perturbation_image(perturbed.perturbation), caption="the difference, amplified", alt="the difference, amplified")
     else:
-        _show("as it is", perturbed.clean)
-        _show("as the attack left it", perturbed.adversarial)
+        _show("clean", perturbed.clean)
+        _show("adversarial", perturbed.adversarial)
         loudness = loudness_of(perturbed.perturbation)
         st.caption(f"the difference, {loudness:.3g} times as loud")
         st.audio(as_wav(perturbed.perturbation, loudness=loudness), format="audio/wav")

@@ -1,4 +1,4 @@
-"""The figures of a sweep, with their tables: the Pareto front first."""
+"""Page of the figures of a sweep, with their tables: the Pareto front first."""
 
 from collections.abc import Callable, Sequence
 
@@ -50,7 +50,7 @@ KINDS: dict[str, Draw] = {
 
 
 def page() -> None:
-    """One figure at a time."""
+    """Show one figure at a time."""
     sweep = choose_sweep().name
     kind = st.selectbox("Figure", list(KINDS), key="kind")
     pictures = KINDS[kind](sweep, choose_models(sweep))
@@ -63,7 +63,7 @@ def page() -> None:
 
 
 def _most_telling(pictures: Pictures) -> int:
-    """The place of the picture in which models differ most."""
+    """Return the place of the picture in which models differ most."""
     spreads = []
     for picture in pictures.values():
         shares = [float(row[_TELLING] or 0) for row in picture.table if _TELLING in row]

@@ -1,4 +1,4 @@
-"""What this machine is doing: processors, memory, the processes of a sweep, NVIDIA's GPUs. Other machines cannot be seen from here."""
+"""Load of this machine: processors, memory, the processes of a sweep, NVIDIA's GPUs. Other machines cannot be seen from here."""
 
 import csv
 import shutil
@@ -18,7 +18,7 @@ _SAME_SECONDS = 5.0
 
 @dataclass(frozen=True, kw_only=True)
 class Worker:
-    """A process: `cpu` in percent of one core, `memory` in GiB."""
+    """Process, with `cpu` in percent of one core and `memory` in GiB."""
 
     pid: int
     name: str
@@ -28,7 +28,7 @@ class Worker:
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """`cpu` in percent of all `cores`; memory in GiB; `workers` are the processes that the driver has started, it included."""
+    """Load of the machine: `cpu` in percent of all `cores`, memory in GiB; `workers` are the driver and the processes that it started."""
 
     cpu: float
     cores: int
@@ -39,7 +39,7 @@ class Machine:
 
 @dataclass(frozen=True, kw_only=True)
 class Gpu:
-    """Use in percent, memory in GiB; None where the GPU does not tell."""
+    """Load of a GPU: use in percent, memory in GiB; None where the GPU does not report it."""
 
     index: int
     name: str
@@ -49,7 +49,7 @@ class Gpu:
 
 
 def look(driver_pid: int | None, launched_at: datetime | None) -> Machine:
-    """Measure for a tenth of a second; with the driver's processes if it is still the process that launched the sweep."""
+    """Measure for a tenth of a second, with the driver's processes if it is still the process that launched the sweep."""
     processes = _family(driver_pid, launched_at)
     psutil.cpu_percent()
     before = {process.pid: _cpu_seconds(process) for process in processes}
@@ -67,7 +67,7 @@ def look(driver_pid: int | None, launched_at: datetime | None) -> Machine:
 
 
 def _family(pid: int | None, launched_at: datetime | None) -> list[psutil.Process]:
-    """The driver and its descendants; none if another process has its number by now."""
+    """Return the driver and its descendants; none if another process has its number by now."""
     if pid is None or launched_at is None:
         return []
     try:
@@ -102,7 +102,7 @@ def _worker(process: psutil.Process, before: float | None) -> Worker | None:
 
 
 def gpus() -> list[Gpu]:
-    """NVIDIA's GPUs of this machine, as its driver's own tool tells; none without it."""
+    """Return NVIDIA's GPUs of this machine, as `nvidia-smi` reports them; none without it."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return []
@@ -115,7 +115,7 @@ def gpus() -> list[Gpu]:
 
 
 def parse_gpus(text: str) -> list[Gpu]:
-    """What `nvidia-smi` printed, one GPU a line; memory comes in MiB."""
+    """Parse the output of `nvidia-smi`, one GPU a line; memory comes in MiB."""
     rows = [row for row in csv.reader(text.splitlines(), skipinitialspace=True) if len(row) == len(_GPU_FIELDS)]
     return [
         Gpu(index=int(index), name=name, use=_number(use), memory_used=_number(used, 1024), memory_total=_number(total, 1024))
@@ -124,7 +124,7 @@ def parse_gpus(text: str) -> list[Gpu]:
 
 
 def _number(text: str, unit: int = 1) -> float | None:
-    """A number in units; a GPU that does not tell says `[N/A]`."""
+    """Return a number in units; None for `[N/A]`, from a GPU that does not report it."""
     try:
         return float(text) / unit
     except ValueError:

@@ -1,4 +1,4 @@
-"""One model: what it is, whether its figures can be believed, how it was trained, what attacks did to it."""
+"""Page of one model: its settings, its verdict, its results under attack, its training."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ from orchestrator.tables.result_columns import shown_columns
 
 
 def choose_model(sweep: str) -> TrainingRun:
-    """One trained model of the sweep."""
+    """Choose one trained model of the sweep."""
     runs = {run.model_key: run for run in read_runs(sweep)}
     if not runs:
         st.info("No model of this sweep is trained yet.")
@@ -29,7 +29,7 @@ def choose_model(sweep: str) -> TrainingRun:
 
 
 def page() -> None:
-    """From what it is to what became of it."""
+    """Show a model: its settings, verdict, results and training."""
     sweep = choose_sweep().name
     run = choose_model(sweep)
     rows = read_rows(sweep, models=[run.model_key])
@@ -60,7 +60,7 @@ def _curves(rows: Sequence[ResultRow]) -> None:
 
 
 def facts(run: TrainingRun, rows: Sequence[ResultRow]) -> list[Record]:
-    """What is known of the model, one fact a row."""
+    """Return the settings and sizes of the model, one a row."""
     found: Record = {
         "trained in stage": run.stage,
         "data set": run.dataset,

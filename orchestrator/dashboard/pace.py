@@ -1,4 +1,4 @@
-"""How many jobs of each stage finished when: the last two thousand, in some forty bars."""
+"""Figure of the jobs of each stage that finished over time: the last two thousand, in some forty bars."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -17,7 +17,7 @@ _EVER = timedelta(days=3650).total_seconds()
 
 
 def pace_figure(finished: Collection[FinishedJob]) -> go.Figure:
-    """Jobs that finished in equal spans of time, stacked by stage. A pause of hours, between two launches, keeps its width."""
+    """Draw the jobs that finished in equal spans of time, stacked by stage. A pause of hours, between two launches, keeps its width."""
     times = sorted(job.finished_at for job in finished)
     step = bar_seconds(times[0], times[-1])
     counts: Counter[tuple[str, int]] = Counter((job.stage, int(job.finished_at.timestamp() // step)) for job in finished)
@@ -33,7 +33,7 @@ def pace_figure(finished: Collection[FinishedJob]) -> go.Figure:
 
 
 def bar_seconds(first: datetime, last: datetime) -> float:
-    """The shortest round span of which some forty cover the time; at least ten seconds."""
+    """Return the shortest round span of which at most forty cover the time; at least ten seconds."""
     whole = (last - first).total_seconds()
     return next((step for step in _STEPS if whole / step <= _MOST_BARS), _EVER)
 

@@ -1,4 +1,4 @@
-"""The pages by their names: each links to others."""
+"""Pages of the dashboard by their names: each links to others."""
 
 import streamlit as st
 
@@ -7,7 +7,7 @@ from orchestrator.dashboard.navigation import page
 
 
 def all_pages() -> list[st.Page]:
-    """Every page, in the order of the menu; the first one is where one arrives."""
+    """Return every page, in the order of the menu; the first one is the start page."""
     return [
         page("Progress", progress_page.page, default=True),
         page("Results", results_page.page),

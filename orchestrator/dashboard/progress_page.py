@@ -1,4 +1,4 @@
-"""How far a sweep is: jobs by stage, pace and end, what runs and where, what failed. It refreshes itself."""
+"""Page of a sweep's progress: jobs by stage, pace, time to the end, running jobs, workers, failures. It refreshes itself."""
 
 import socket
 from collections import Counter
@@ -34,7 +34,7 @@ _MOST_PLACED = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Watched:
-    """One look at a sweep; `finished` are the jobs since the launch, `recent` those in the `WINDOW` up to `until`."""
+    """State of a sweep at one moment; `finished` are the jobs since the launch, `recent` those in the `WINDOW` up to `until`."""
 
     status: SweepStatus
     running: list[RunningJob]
@@ -48,7 +48,7 @@ class Watched:
 
 
 def page() -> None:
-    """Refreshed every few seconds while a driver runs, rarely else: somebody may launch the sweep again."""
+    """Show the progress, refreshed every few seconds while a driver runs, rarely otherwise: the sweep may be launched again."""
     sweep = choose_sweep()
     st.fragment(_live, run_every=_REFRESH if sweep.driver_alive else _REFRESH_IDLE)(sweep.name)
 
@@ -69,7 +69,7 @@ def _live(sweep: str) -> None:
 
 
 def watch(store: Store, sweep: str) -> Watched:
-    """Read what the page shows.
+    """Read the state that the page shows.
 
     Raises:
         UserError: no such sweep.
@@ -95,7 +95,8 @@ def watch(store: Store, sweep: str) -> Watched:
 
 
 def _seconds(store: Store, status: SweepStatus, finished: list[FinishedJob], mine: list[FinishedJob]) -> dict[Stage, float]:
-    """How long jobs take: those since the launch if there are any, since an earlier space may have had other settings."""
+    """Return the mean seconds of a job of each stage: of jobs since the launch if there are any, since an earlier space may have had other
+    settings."""
     seconds = mean_seconds(finished) | mean_seconds(mine)
     for stage, counts in status.stages.items():
         if stage not in seconds and (counts.waiting or counts.running):
@@ -115,13 +116,13 @@ def _headline(watched: Watched) -> None:
         pace = per_minute(watched.recent, since=watched.since, until=watched.until)
         when = "in the last 10 minutes" if watched.status.driver_alive else "in the sweep's last 10 minutes"
         st.metric("Jobs a minute", f"{pace:.1f}", border=True, width=TILE, help=f"Finished by this sweep {when}.")
-        st.metric("To the end", _end(watched), border=True, width=TILE, help=_basis(watched.left))
+        st.metric("ETA", _end(watched), border=True, width=TILE, help=_basis(watched.left))
     if watched.left.seconds is not None:
-        st.caption(f"Estimated end: {at(watched.until + timedelta(seconds=watched.left.seconds))}. Last look: {_second(watched.until)}.")
+        st.caption(f"Estimated end: {at(watched.until + timedelta(seconds=watched.left.seconds))}. Last update: {_second(watched.until)}.")
 
 
 def totals(status: SweepStatus) -> Counter[str]:
-    """The number of jobs in each state, over all stages."""
+    """Return the number of jobs in each state, over all stages."""
     return Counter({state: sum(getattr(counts, state) for counts in status.stages.values()) for state in _STATES})
 
 
@@ -135,7 +136,7 @@ def _who(status: SweepStatus, left: int) -> str:
 
 def _end(watched: Watched) -> str:
     if watched.left.seconds is not None:
-        return f"~{clock(watched.left.seconds)}"
+        return clock(watched.left.seconds)
     return "?" if watched.status.driver_alive else "-"
 
 

@@ -1,4 +1,4 @@
-"""The result explorer: a table with a filter for each column that has something to choose from, and the way to one model."""
+"""Page of results: a table with a filter for each column that has several values, and links to one model."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +20,7 @@ _MOST_OPTIONS = 200
 
 
 def page() -> None:
-    """Filters above, the table, then what to do with it."""
+    """Show the filters, the table, and the actions on it."""
     sweep = choose_sweep().name
     form = st.segmented_control("Rows", list(FORMS), default=next(iter(FORMS)), key="form") or next(iter(FORMS))
     rows = read_rows(sweep, form=form, models=choose_models(sweep))
@@ -47,7 +47,7 @@ def _filtered(rows: Sequence[ResultRow], columns: Sequence[ResultColumn]) -> lis
 
 
 def _table(rows: Sequence[ResultRow], columns: Sequence[ResultColumn], *, key: str) -> ResultRow | None:
-    """The selected row, if any."""
+    """Show the rows, and return the selected one, if any."""
     found = results_frame(rows, columns)
     state = st.dataframe(
         found, hide_index=True, column_config=PERCENT, placeholder="-", on_select="rerun", selection_mode="single-row", key=key
@@ -57,7 +57,7 @@ def _table(rows: Sequence[ResultRow], columns: Sequence[ResultColumn], *, key: s
 
 
 def results_frame(rows: Sequence[ResultRow], columns: Sequence[ResultColumn]) -> pd.DataFrame:
-    """The table for people; columns of numbers are numbers, so that they sort as such."""
+    """Return the rows as shown; columns of numbers are numbers, so that they sort as such."""
     return pd.DataFrame({column.title: _cells(column, rows) for column in columns})
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from orchestrator.paths import Places
+from orchestrator.paths import Paths
 from orchestrator.store import open_store
 from workers.errors import UserError
 
@@ -34,8 +34,8 @@ _OPTIONS = (
 )
 
 
-def serve(places: Places, *, port: int, say: Callable[[str], None]) -> int:
-    """Serve until Ctrl-C; the exit code.
+def serve(paths: Paths, *, port: int, say: Callable[[str], None]) -> int:
+    """Serve until Ctrl-C, and return the exit code.
 
     Raises:
         UserError: a package or the store is missing, or the port is taken.
@@ -43,9 +43,9 @@ def serve(places: Places, *, port: int, say: Callable[[str], None]) -> int:
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
         raise UserError(f"dashboard: needs the package {missing[0]}: pip install 'robustsweep[dashboard]'")
-    open_store(places.store_url, upgrade=False).close()
+    open_store(paths.store_url, upgrade=False).close()
     _require_free(port)
-    process = subprocess.Popen(_command(port), env=_environment(places))  # noqa: S603 (this Python, our own application)
+    process = subprocess.Popen(_command(port), env=_environment(paths))  # noqa: S603 (this Python, our own application)
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         say(f"dashboard: http://{ADDRESS}:{port} (Ctrl-C ends it)")
@@ -63,11 +63,11 @@ def _command(port: int) -> list[str]:
     return [sys.executable, "-m", "streamlit", "run", str(app), f"--server.port={port}", *options]
 
 
-def _environment(places: Places) -> dict[str, str]:
-    """The store's URL may hold a password, and everyone on the machine may read a command line."""
-    found = {"ROBUSTSWEEP_HOME": str(places.home), "ROBUSTSWEEP_STORE": places.store_url, "ROBUSTSWEEP_ARTIFACTS": places.artifacts_url}
-    if places.data_root is not None:
-        found["ROBUSTSWEEP_DATA"] = str(places.data_root)
+def _environment(paths: Paths) -> dict[str, str]:
+    """Return the child's environment: the store's URL may hold a password, and every user of the machine can read a command line."""
+    found = {"ROBUSTSWEEP_HOME": str(paths.home), "ROBUSTSWEEP_STORE": paths.store_url, "ROBUSTSWEEP_ARTIFACTS": paths.artifacts_url}
+    if paths.data_root is not None:
+        found["ROBUSTSWEEP_DATA"] = str(paths.data_root)
     return {**os.environ, **found}
 
 

@@ -1,8 +1,8 @@
-"""The loss surfaces of a sweep, those that belong together side by side in one scale of colours."""
+"""Page of the loss surfaces of a sweep, those that belong together side by side in one scale of colours."""
 
 import streamlit as st
 
-from orchestrator.dashboard.context import opened, places
+from orchestrator.dashboard.context import opened, paths
 from orchestrator.dashboard.elements import choose_sweep, problem, show_picture
 from orchestrator.figures import loss_surfaces
 from orchestrator.names import surface_family
@@ -10,10 +10,10 @@ from orchestrator.report.surface_grids import families, surface_draws, surface_g
 
 
 def page() -> None:
-    """One family at a time; each draw by itself."""
+    """Show one family at a time, each draw by itself."""
     sweep = choose_sweep().name
     with opened() as store:
-        grids, problems = surface_grids(store, places().artifacts, sweep)
+        grids, problems = surface_grids(store, paths().artifacts, sweep)
     if problems:
         problem("Surfaces whose artifact cannot be read:", "\n".join(problems))
     if not grids:

@@ -1,4 +1,4 @@
-"""A waveform, what an attack made of it, and the difference, above each other."""
+"""Figure of a waveform, its adversarial version, and the difference, above each other."""
 
 from typing import Any
 
@@ -13,8 +13,8 @@ _MOST_POINTS = 4000
 
 
 def waveform_figure(perturbed: Perturbed) -> go.Figure:
-    """The three over seconds; the difference has a scale of its own."""
-    arrays = {"as it is": perturbed.clean, "as the attack left it": perturbed.adversarial, "difference": perturbed.perturbation}
+    """Draw the three over seconds; the difference has a scale of its own."""
+    arrays = {"clean": perturbed.clean, "adversarial": perturbed.adversarial, "difference": perturbed.perturbation}
     traces = [_trace(name, array, number) for number, (name, array) in enumerate(arrays.items())]
     axes: dict[str, Any] = {
         f"yaxis{number + 1 if number else ''}": {"domain": [0.69 - 0.345 * number, 1 - 0.345 * number], "title": {"text": name}}
@@ -39,7 +39,7 @@ def _trace(name: str, array: Array, number: int) -> dict[str, Any]:
 
 
 def extremes(samples: Array) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
-    """The places of the least and the greatest sample of each of some two thousand spans: what a drawn line needs, peaks kept."""
+    """Return the places of the least and the greatest sample of each of some two thousand spans: enough for a line that keeps all peaks."""
     span = -(-2 * len(samples) // _MOST_POINTS)
     starts = range(0, len(samples), span)
     found = {

@@ -1,4 +1,4 @@
-"""Whether the artifact store can be written, and is one and the same for all machines."""
+"""Checks that the artifact store can be written, and is the same for all machines."""
 
 import secrets
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.doctor.check_result import Line
+from orchestrator.doctor.check_result import CheckResult
 from orchestrator.doctor.disk import local_folder
 from workers.artifacts.storage import open_storage
 from workers.artifacts.storage.base import Storage
@@ -25,13 +25,13 @@ class Mark:
 
 @contextmanager
 def marked(url: str) -> Iterator[Mark]:
-    """Inside, a mark is in the store; afterwards the store is as it was, whatever happened.
+    """Keep a mark in the store while the context is open; afterwards the store is as it was, after an error too.
 
     Raises:
         UserError: there is no such kind of store, or it cannot be written.
     """
     storage = open_storage(url)
-    # It looks like no job's folder, so that no other command takes it for one.
+    # The name is unlike that of a job's folder, so that no other command mistakes it for one.
     folder = f"doctor-{secrets.token_hex(8)}"
     mark = Mark(f"{folder}/mark", secrets.token_bytes(16))
     with _unmade(local_folder(url)):
@@ -46,13 +46,13 @@ def marked(url: str) -> Iterator[Mark]:
 def _leave(storage: Storage, mark: Mark) -> None:
     try:
         storage.write(mark.path, mark.content, attempt="doctor")
-    except StorageError as error:  # told without the mark's random name, so that nodes with the same trouble say the same
+    except StorageError as error:  # without the mark's random name, so that nodes with the same problem give the same message
         raise StorageError(str(error).replace(f"/{mark.path}", "")) from error
 
 
 @contextmanager
 def _unmade(folder: Path | None) -> Iterator[None]:
-    """Afterwards, folders that were made on the way are gone, unless somebody uses them."""
+    """Remove afterwards the folders that were made in the context, unless they are in use."""
     new = [path for path in (folder, *folder.parents) if not path.exists()] if folder else []
     try:
         yield
@@ -62,23 +62,25 @@ def _unmade(folder: Path | None) -> Iterator[None]:
                 path.rmdir()
 
 
-def check_artifacts(url: str) -> list[Line]:
+def check_artifacts(url: str) -> list[CheckResult]:
     """Write, read back and remove a small file."""
     with marked(url) as mark:
         if open_storage(url).read(mark.path) != mark.content:
-            return [Line("wrong", "artifacts", f"{url}: what is read is not what was written", "use another store")]
+            return [CheckResult("wrong", "artifacts", f"{url}: what is read is not what was written", "use another store")]
     if url.startswith("memory://"):
-        return [Line("warning", "artifacts", f"{url}: no other process sees these", "launch with --executor inline, or another store")]
-    return [Line("ok", "artifacts", f"written, read and removed in {url}")]
+        return [
+            CheckResult("warning", "artifacts", f"{url}: no other process sees these", "launch with --executor inline, or another store")
+        ]
+    return [CheckResult("ok", "artifacts", f"written, read and removed in {url}")]
 
 
-def check_shared(url: str, mark: Mark) -> list[Line]:
-    """Whether what the driver wrote is found here: a folder of the same name may be another one on each machine."""
+def check_shared(url: str, mark: Mark) -> list[CheckResult]:
+    """Check that the driver's mark is found here: a folder of the same name may be another one on each machine."""
     advice = "mount the same folder on all nodes at this path, or give a URL (--artifacts s3://BUCKET/PREFIX)"
     try:
         found = open_storage(url).read(mark.path)
     except FileNotFoundError:
-        return [Line("wrong", "artifacts", f"{url} is another place there than here: what the driver wrote is not in it", advice)]
+        return [CheckResult("wrong", "artifacts", f"{url} is a different place there: what the driver wrote is not in it", advice)]
     if found != mark.content:
-        return [Line("wrong", "artifacts", f"{url}: what is read there is not what the driver wrote", advice)]
+        return [CheckResult("wrong", "artifacts", f"{url}: what is read there is not what the driver wrote", advice)]
     return check_artifacts(url)

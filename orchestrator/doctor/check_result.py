@@ -1,4 +1,4 @@
-"""What one check found."""
+"""Result of one check."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -12,8 +12,8 @@ STATUSES: tuple[Status, ...] = ("ok", "warning", "wrong")
 
 
 @dataclass(frozen=True)
-class Line:
-    """One check: what was looked at, what was found, and, where that is not as it should be, what to do.
+class CheckResult:
+    """Result of one check: its subject, what was found, and, where that needs correction, what to do.
 
     A `warning` lets a sweep run all the same; with something `wrong` it would not start, or would fail.
     """
@@ -24,25 +24,25 @@ class Line:
     advice: str = ""
 
 
-def counts(lines: Iterable[Line]) -> dict[Status, int]:
-    """How many lines there are of each status."""
+def counts(lines: Iterable[CheckResult]) -> dict[Status, int]:
+    """Count the lines of each status."""
     found = Counter(line.status for line in lines)
     return {status: found[status] for status in STATUSES}
 
 
-def exit_code(lines: Iterable[Line]) -> int:
-    """1 if something is wrong, else 0."""
+def exit_code(lines: Iterable[CheckResult]) -> int:
+    """Return 1 if something is wrong, else 0."""
     return int(any(line.status == "wrong" for line in lines))
 
 
-def guarded(what: str, check: Callable[[], list[Line]], *, advice: str = "") -> list[Line]:
-    """A check's lines; whatever it stumbles over is a line of its own, never a traceback."""
+def guarded(what: str, check: Callable[[], list[CheckResult]], *, advice: str = "") -> list[CheckResult]:
+    """Return a check's lines; an error that it raises becomes a line, never a traceback."""
     try:
         return check()
     except UserError as error:
-        return [Line("wrong", what, str(error), advice)]
-    except Exception as error:  # a doctor that falls ill is of no use: file systems, networks and drivers have errors of their own
-        return [Line("wrong", what, f"{type(error).__name__}: {first_line(error)}", advice)]
+        return [CheckResult("wrong", what, str(error), advice)]
+    except Exception as error:  # file systems, networks and drivers have errors of their own, and the other checks must go on
+        return [CheckResult("wrong", what, f"{type(error).__name__}: {first_line(error)}", advice)]
 
 
 def first_line(error: BaseException) -> str:

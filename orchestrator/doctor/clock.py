@@ -1,15 +1,15 @@
-"""Clocks that differ: nothing breaks, but times in the database and in logs would not go together."""
+"""Comparison of clocks: nothing breaks where they differ, but times in the database and in logs are inconsistent."""
 
-from orchestrator.doctor.check_result import Line
+from orchestrator.doctor.check_result import CheckResult
 
 ALLOWED = 5.0
-"""Seconds."""
+"""Largest difference without a warning, in seconds."""
 
 
-def compare_clocks(there: float, here: float, *, whose: str) -> list[Line]:
-    """One line; both are seconds of the epoch, read at the same moment."""
+def compare_clocks(there: float, here: float, *, whose: str) -> list[CheckResult]:
+    """Compare two clocks in one line; both are seconds of the epoch, read at the same moment."""
     difference = there - here
     if abs(difference) <= ALLOWED:
-        return [Line("ok", "clock", f"{whose} is that of this machine to within {ALLOWED:g} s")]
+        return [CheckResult("ok", "clock", f"{whose} is that of this machine to within {ALLOWED:g} s")]
     found = f"{whose} is {abs(difference):,.0f} s {'ahead of' if difference > 0 else 'behind'} this machine's"
-    return [Line("warning", "clock", found, "set both by a time server (NTP): recorded times would not go together")]
+    return [CheckResult("warning", "clock", found, "set both by a time server (NTP): recorded times would be inconsistent")]

@@ -1,4 +1,4 @@
-"""Whether the results can be written: the database is there, of the right schema, writable, and nobody else drives the sweep."""
+"""Checks that results can be written: the database is there, of the right schema, writable, and no other driver runs the sweep."""
 
 import os
 import time
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import false, select, update
 
-from orchestrator.doctor.check_result import Line
+from orchestrator.doctor.check_result import CheckResult
 from orchestrator.doctor.clock import compare_clocks
 from orchestrator.doctor.disk import nearest
 from orchestrator.store import Store, StoreMissing, migrations, open_store, schema_revision
@@ -15,12 +15,12 @@ from orchestrator.store.connection.urls import parse_url, shown
 from orchestrator.store.leases.leases import Holder, age, database_now, find_holder, is_alive, living_sweeps, refusal
 from orchestrator.store.schema.sweep_tables import SweepRecord
 
-REACH = "check --store (or ROBUSTSWEEP_STORE), that the server runs and lets this user in (PGPASSWORD, ~/.pgpass)"
+REACH = "check --store (or ROBUSTSWEEP_STORE), that the server runs and accepts this user (PGPASSWORD, ~/.pgpass)"
 _WRITABLE = "give the database's user the rights to write, or another --store"
 
 
 def database_file(url: str) -> Path | None:
-    """An SQLite store's file.
+    """Return the file of an SQLite store; None for another database.
 
     Raises:
         UserError: the URL is malformed.
@@ -29,8 +29,8 @@ def database_file(url: str) -> Path | None:
     return Path(address.database or "").absolute() if address.get_backend_name() == "sqlite" else None
 
 
-def check_database(url: str, sweep: str | None) -> list[Line]:
-    """Lines on the store at `url`, of which nothing is made or changed; `sweep` names the one that is to be launched.
+def check_database(url: str, sweep: str | None) -> list[CheckResult]:
+    """Check the store at `url`, and make or change nothing there; `sweep` names the one that is to be launched.
 
     Raises:
         UserError: the URL is malformed, or the database cannot be reached.
@@ -41,27 +41,27 @@ def check_database(url: str, sweep: str | None) -> list[Line]:
         return [_absent(url)]
     place, newest = shown(parse_url(url)), migrations.REVISIONS[-1]
     if revision is None:
-        return [Line("ok", "database", f"{place} holds no sweeps yet: `launch` makes its tables")]
+        return [CheckResult("ok", "database", f"{place} holds no sweeps yet: `launch` makes its tables")]
     if revision not in migrations.REVISIONS:
         found = f"{place}: its schema is {revision}, this robustsweep knows up to {newest}"
-        return [Line("wrong", "database", found, "use the robustsweep that made it, or a newer one")]
+        return [CheckResult("wrong", "database", found, "use the robustsweep that made it, or a newer one")]
     if revision != newest:
         found = f"{place}: its schema is {revision}, older than {newest}"
-        return [Line("warning", "database", found, "`robustsweep db upgrade`, or the next launch, upgrades it; back it up before")]
+        return [CheckResult("warning", "database", found, "`robustsweep db upgrade`, or the next launch, upgrades it; back it up before")]
     with open_store(url, upgrade=False) as store, store.one_line():
         return [_writable(store, place, revision), *_clock(store), *_driven(store, sweep)]
 
 
-def _absent(url: str) -> Line:
+def _absent(url: str) -> CheckResult:
     place, path = shown(parse_url(url)), database_file(url)
     folder = nearest((path or Path()).parent)
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         found = f"{place} cannot be made: {folder} is no folder that can be written"
-        return Line("wrong", "database", found, "give another --home or --store")
-    return Line("ok", "database", f"{place} is not there yet: `launch` makes it")
+        return CheckResult("wrong", "database", found, "give another --home or --store")
+    return CheckResult("ok", "database", f"{place} is not there yet: `launch` makes it")
 
 
-def _writable(store: Store, place: str, revision: str) -> Line:
+def _writable(store: Store, place: str, revision: str) -> CheckResult:
     if (file := database_file(store.address.render_as_string(hide_password=False))) is not None:
         writable = all(os.access(path, os.W_OK) for path in (file, file.parent))
         reason = "it, or its folder, cannot be written"
@@ -69,12 +69,12 @@ def _writable(store: Store, place: str, revision: str) -> Line:
         reason = _refused(store)
         writable = not reason
     if not writable:
-        return Line("wrong", "database", f"{place}: {reason}", _WRITABLE)
-    return Line("ok", "database", f"{place}, schema {revision}, can be written")
+        return CheckResult("wrong", "database", f"{place}: {reason}", _WRITABLE)
+    return CheckResult("ok", "database", f"{place}, schema {revision}, can be written")
 
 
 def _refused(store: Store) -> str:
-    """Why the server takes no changes from this user; empty where it does. No row is touched."""
+    """Return why the server refuses changes by this user; empty where it accepts them. No row is touched."""
     from sqlalchemy.exc import DBAPIError
 
     try:
@@ -85,8 +85,8 @@ def _refused(store: Store) -> str:
     return ""
 
 
-def _clock(store: Store) -> list[Line]:
-    """SQLite's time is that of this machine."""
+def _clock(store: Store) -> list[CheckResult]:
+    """Compare the database's clock with this machine's; SQLite has no other."""
     if store.engine.dialect.name == "sqlite":
         return []
     with store.reading() as connection:
@@ -96,19 +96,19 @@ def _clock(store: Store) -> list[Line]:
         return compare_clocks(there, (before + time.time()) / 2, whose="the database's")
 
 
-def _driven(store: Store, sweep: str | None) -> list[Line]:
+def _driven(store: Store, sweep: str | None) -> list[CheckResult]:
     with store.reading() as connection:
         if sweep is None:
             driven = living_sweeps(connection)
             names = sorted(connection.execute(select(SweepRecord.name).where(SweepRecord.id.in_(driven))).scalars())
-            return [Line("ok", "driver", f"now driven: {', '.join(names)}" if names else "no sweep is driven now")]
+            return [CheckResult("ok", "driver", f"running: {', '.join(names)}" if names else "no sweep is running")]
         holder, now = find_holder(connection, sweep), database_now(connection)
     if holder is None or holder.heartbeat_at is None:
-        return [Line("ok", "driver", f"nobody drives sweep {sweep}")]
+        return [CheckResult("ok", "driver", f"no driver runs sweep {sweep}")]
     if is_alive(holder.heartbeat_at, holder.process, now=now):
-        return [Line("warning", "driver", refusal(sweep, holder, now=now))]
-    return [Line("ok", "driver", _silent(sweep, holder, now - holder.heartbeat_at))]
+        return [CheckResult("warning", "driver", refusal(sweep, holder, now=now))]
+    return [CheckResult("ok", "driver", _silent(sweep, holder, now - holder.heartbeat_at))]
 
 
 def _silent(sweep: str, holder: Holder, silence: timedelta) -> str:
-    return f"sweep {sweep}: {holder.who} is silent for {age(silence)} and will be taken for dead: `launch` takes over"
+    return f"sweep {sweep}: {holder.who} has been silent for {age(silence)} and will be considered dead: `launch` takes over"

@@ -1,11 +1,11 @@
-"""Free space, where a sweep writes."""
+"""Checks of the free space where a sweep writes."""
 
 import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from orchestrator.doctor.check_result import Line
+from orchestrator.doctor.check_result import CheckResult
 from workers.data.array_cache import user_cache
 from workers.data.remote import DataRoot
 
@@ -14,21 +14,21 @@ LITTLE, TOO_LITTLE = 5 * GIB, GIB // 2
 
 
 def local_folder(url: str) -> Path | None:
-    """The folder that a place is on this machine; None where it is elsewhere."""
+    """Return the folder of this machine that a URL names; None where it is elsewhere."""
     if url.startswith(("file://", "local://")):
         return Path(url.partition("://")[2])
     return None if "://" in url else Path(url)
 
 
 def written_places(artifacts_url: str, data_root: DataRoot) -> dict[str, Path]:
-    """The folders that a worker writes to, by what they are for."""
+    """Return the folders that a worker writes to, by their purpose."""
     found = {"artifacts": local_folder(artifacts_url), "temporary files": Path(tempfile.gettempdir())}
     found["copies of the data"] = user_cache() if isinstance(data_root, str) else None
     return {name: folder for name, folder in found.items() if folder is not None}
 
 
-def check_disk(places: Mapping[str, Path]) -> list[Line]:
-    """A line for each file system; the folders need not be there yet."""
+def check_disk(places: Mapping[str, Path]) -> list[CheckResult]:
+    """Check the free space of each file system, in one line each; the folders need not exist yet."""
     systems: dict[int, tuple[Path, list[str]]] = {}
     for name, folder in places.items():
         there = nearest(folder)
@@ -36,16 +36,16 @@ def check_disk(places: Mapping[str, Path]) -> list[Line]:
     return [_line(folder, names) for folder, names in systems.values()]
 
 
-def _line(folder: Path, names: list[str]) -> Line:
+def _line(folder: Path, names: list[str]) -> CheckResult:
     free = shutil.disk_usage(folder).free
     found = f"{free / GIB:.1f} GiB free for {', '.join(names)} ({folder})"
     if free < TOO_LITTLE:
-        return Line("wrong", "disk", found, "make room, or write elsewhere")
+        return CheckResult("wrong", "disk", found, "make space, or write elsewhere")
     if free < LITTLE:
-        return Line("warning", "disk", found, "make room before a long sweep")
-    return Line("ok", "disk", found)
+        return CheckResult("warning", "disk", found, "make space before a long sweep")
+    return CheckResult("ok", "disk", found)
 
 
 def nearest(folder: Path) -> Path:
-    """The folder, or the nearest one above it that is there."""
+    """Return the folder, or the nearest one above it that exists."""
     return next(path for path in (folder, *folder.parents) if path.exists())

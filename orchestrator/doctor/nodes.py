@@ -1,4 +1,4 @@
-"""The same question to every node of a cluster, and what their answers come to."""
+"""Checks of all nodes of a cluster: the same question to each, and their answers merged."""
 
 import time
 from collections import Counter, defaultdict
@@ -6,28 +6,28 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from orchestrator.doctor.check_result import Line, first_line
+from orchestrator.doctor.check_result import CheckResult, first_line
 from orchestrator.doctor.clock import compare_clocks
-from orchestrator.doctor.node import Answer, Question, inspect_node
+from orchestrator.doctor.node import NodeAnswer, NodeQuestion, inspect_node
 from orchestrator.doctor.versions import compare_versions
 
 ANSWER_SECONDS = 120.0
-"""A node starts a process for it, which takes most of the time."""
+"""Time limit for an answer; starting a process on the node takes most of it."""
 
 _LISTED = 3
 
 
-def check_nodes(question: Question, here: Mapping[str, str], *, seconds: float = ANSWER_SECONDS) -> list[Line]:
+def check_nodes(question: NodeQuestion, here: Mapping[str, str], *, seconds: float = ANSWER_SECONDS) -> list[CheckResult]:
     """Ask every node of the cluster that this process has joined; `here` are the driver's versions."""
     import ray
 
     nodes = _named(node for node in ray.nodes() if node["Alive"])
     lines = dict(_asked(question, here, nodes, seconds))
-    return [_room(nodes.values()), *merged(lines)]
+    return [_room(nodes.values()), *merge_results(lines)]
 
 
 def _named(nodes: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The nodes by their hosts' names; those of one host by the digits of their ids, too."""
+    """Return the nodes by their hosts' names; those of one host with digits of their ids, too."""
     found = sorted(nodes, key=lambda node: (node["NodeManagerHostname"], node["NodeID"]))
     hosts = Counter(node["NodeManagerHostname"] for node in found)
     return {
@@ -35,16 +35,20 @@ def _named(nodes: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _room(nodes: Iterable[dict[str, Any]]) -> Line:
+def _room(nodes: Iterable[dict[str, Any]]) -> CheckResult:
     listed = list(nodes)
     cpus, gpus = (sum(node["Resources"].get(name, 0) for node in listed) for name in ("CPU", "GPU"))
     found = f"{len(listed)} node{'s' * (len(listed) != 1)} with {cpus:g} CPUs and {gpus:g} GPUs"
     if not cpus:
-        return Line("warning", "cluster", f"{found}: no job fits now", "add nodes; of a cluster that grows, launch with --wait-for-nodes")
-    return Line("ok", "cluster", found)
+        return CheckResult(
+            "warning", "cluster", f"{found}: no job fits now", "add nodes; of a cluster that grows, launch with --wait-for-nodes"
+        )
+    return CheckResult("ok", "cluster", found)
 
 
-def _asked(question: Question, here: Mapping[str, str], nodes: Mapping[str, Any], seconds: float) -> Iterator[tuple[str, list[Line]]]:
+def _asked(
+    question: NodeQuestion, here: Mapping[str, str], nodes: Mapping[str, Any], seconds: float
+) -> Iterator[tuple[str, list[CheckResult]]]:
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -62,32 +66,36 @@ def _asked(question: Question, here: Mapping[str, str], nodes: Mapping[str, Any]
             yield waiting.pop(reference), _lines_of(reference, here, now)
     for reference, name in waiting.items():
         ray.cancel(reference, force=True)
-        advice = "see whether the machine lives and has memory and processes left (`ray status`, its raylet.out)"
-        yield name, [Line("wrong", "node", f"no answer within {seconds:g} s", advice)]
+        advice = "check that the machine is up and has memory and processes left (`ray status`, its raylet.out)"
+        yield name, [CheckResult("wrong", "node", f"no answer within {seconds:g} s", advice)]
 
 
-def _lines_of(reference: Any, here: Mapping[str, str], now: float) -> list[Line]:
+def _lines_of(reference: Any, here: Mapping[str, str], now: float) -> list[CheckResult]:
     import ray
 
     try:
-        answer: Answer = ray.get(reference)
+        answer: NodeAnswer = ray.get(reference)
     except Exception as error:  # that of the node, which may have another robustsweep, none at all, or have died
         reason = first_line(getattr(error, "cause", None) or error)
-        return [Line("wrong", "node", f"cannot be asked: {reason}", "install the same robustsweep on all nodes, and see that they live")]
+        return [
+            CheckResult(
+                "wrong", "node", f"cannot be asked: {reason}", "install the same robustsweep on all nodes, and see that they are up"
+            )
+        ]
     return [*compare_versions(here, answer.versions), *answer.lines, *compare_clocks(answer.clock, now, whose="its clock")]
 
 
-def merged(lines: Mapping[str, Iterable[Line]]) -> list[Line]:
-    """The lines of all nodes: what several say alike is said once; of what is in order, only a few differences are listed."""
-    by_line: defaultdict[Line, list[str]] = defaultdict(list)
+def merge_results(lines: Mapping[str, Iterable[CheckResult]]) -> list[CheckResult]:
+    """Merge the lines of all nodes: equal ones are shown once; of a check that is ok, only a few different lines are listed."""
+    by_line: defaultdict[CheckResult, list[str]] = defaultdict(list)
     for name, found in lines.items():
         for line in found:
             by_line[line].append(name)
-    shown: defaultdict[Line, dict[str, None]] = defaultdict(dict)  # of each line the nodes' names, in order and once
+    shown: defaultdict[CheckResult, dict[str, None]] = defaultdict(dict)  # of each line the nodes' names, in order and once
     kinds = Counter(line.what for line in by_line if line.status == "ok")
     for line, names in by_line.items():
         differ = line.status == "ok" and kinds[line.what] > _LISTED
-        shown[Line("ok", line.what, "in order") if differ else line].update(dict.fromkeys(names))
+        shown[CheckResult("ok", line.what, "no problem found") if differ else line].update(dict.fromkeys(names))
     order = list(dict.fromkeys(line.what for line in by_line))
     return [
         replace(line, found=f"{_on(list(names), len(lines))}: {line.found}")
@@ -96,7 +104,7 @@ def merged(lines: Mapping[str, Iterable[Line]]) -> list[Line]:
 
 
 def _on(names: list[str], total: int) -> str:
-    """Which nodes, in few words."""
+    """Name the nodes in few words."""
     if len(names) == total:
         return f"all {total} nodes" if total > 1 else f"node {names[0]}"
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED + 1 else ""

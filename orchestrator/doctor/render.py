@@ -1,4 +1,4 @@
-"""What a pre-flight found, for people and for programs."""
+"""Output of a pre-flight's findings, for people and for programs."""
 
 import json
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from dataclasses import asdict
 from rich.console import RenderableType
 from rich.text import Text
 
-from orchestrator.doctor.check_result import Line, Status, counts
+from orchestrator.doctor.check_result import CheckResult, Status, counts
 from orchestrator.escaping import visible
 from orchestrator.tables.table import Column, Mark, Table, Tone
 from orchestrator.tables.writers import Format, render
@@ -20,21 +20,21 @@ _WORDS: dict[Status, tuple[str, Tone, str]] = {
 _WIDTH = len("authentication")
 
 
-def render_line(line: Line) -> Text:
-    """One check in one line: how it is, what was found, and what to do where that is anything."""
+def render_result(line: CheckResult) -> Text:
+    """Render one check in one line: its status, what was found, and what to do, if anything."""
     word, _, style = _WORDS[line.status]
     found = Text.assemble((f"{word:<5}", style), f"  {line.what:<{_WIDTH}}  {visible(line.found)}")
     return found.append(f" -> {visible(line.advice)}") if line.status != "ok" and line.advice else found
 
 
-def render_counts(lines: Sequence[Line]) -> Text:
-    """The last line."""
+def render_counts(lines: Sequence[CheckResult]) -> Text:
+    """Render the last line."""
     found = counts(lines)
     return Text(f"{found['ok']} ok, {found['warning']} to look at, {found['wrong']} wrong")
 
 
-def render_lines(lines: Sequence[Line], form: Format) -> str | RenderableType:
-    """All lines in a format for documents or programs; as JSON with their counts."""
+def render_results(lines: Sequence[CheckResult], form: Format) -> str | RenderableType:
+    """Render all lines for documents or programs; as JSON with their counts."""
     if form == "json":
         return json.dumps({"lines": [asdict(line) for line in lines], "counts": counts(lines)}, indent=1)
     columns = (Column("status"), Column("what"), Column("found", wraps=True), Column("advice", wraps=True))

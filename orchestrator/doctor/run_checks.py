@@ -8,16 +8,16 @@ from functools import partial
 
 from orchestrator.doctor import authentication
 from orchestrator.doctor.artifact_store import ADVICE, Mark, check_artifacts, marked
-from orchestrator.doctor.check_result import Line, guarded
+from orchestrator.doctor.check_result import CheckResult, guarded
 from orchestrator.doctor.data_sets import check_data_sets, look_for_data, needed_data
 from orchestrator.doctor.database import REACH, check_database, database_file
 from orchestrator.doctor.disk import check_disk, written_places
 from orchestrator.doctor.gpu import check_gpus
-from orchestrator.doctor.node import Question, patiently
-from orchestrator.doctor.sweep_lines import check_estimate, check_space, load, needed_packages
-from orchestrator.doctor.timeout import PATIENCE, within
+from orchestrator.doctor.node import NodeQuestion, guarded_with_timeout
+from orchestrator.doctor.sweep_checks import check_estimate, check_space, load
+from orchestrator.doctor.timeout import TIMEOUT, with_timeout
 from orchestrator.doctor.versions import check_versions, versions_here
-from orchestrator.paths import Places
+from orchestrator.paths import Paths
 from orchestrator.planning.prelaunch_checks import check_home
 from search_spaces import LoadedSpace
 from workers.errors import UserError
@@ -25,10 +25,10 @@ from workers.spec.job import Job
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What the user asked for. Without a `space` nothing is said of a sweep, without an `address` nothing of a cluster."""
+class DoctorOptions:
+    """Options of the user. Without a `space` no sweep is checked, without an `address` no cluster."""
 
-    places: Places
+    paths: Paths
     space: str | None = None
     overrides: Sequence[str] = ()
     address: str | None = None
@@ -36,76 +36,77 @@ class Asked:
     price: float | None = None
 
 
-def examine(asked: Asked) -> Iterator[Line]:
-    """A line for each check, as soon as it is made.
+def run_checks(options: DoctorOptions) -> Iterator[CheckResult]:
+    """Yield a line for each check, as soon as it is made.
 
     Raises:
         UserError: there is no such space, or it is wrong.
     """
-    loaded, jobs = load(asked.space, asked.overrides) if asked.space is not None else (None, [])
-    return _lines(asked, loaded, jobs)
+    loaded, jobs = load(options.space, options.overrides) if options.space is not None else (None, [])
+    return _lines(options, loaded, jobs)
 
 
-def _lines(asked: Asked, loaded: LoadedSpace | None, jobs: list[Job]) -> Iterator[Line]:
-    workers, sick = asked.workers, False
-    here = versions_here(needed_packages(jobs))
-    for line in _here(asked.places, loaded, jobs, here):
-        sick = sick or (line.status == "wrong" and line.what in ("database", "artifacts"))
+def _lines(options: DoctorOptions, loaded: LoadedSpace | None, jobs: list[Job]) -> Iterator[CheckResult]:
+    workers, unhealthy = options.workers, False
+    here = versions_here()
+    for line in _here(options.paths, loaded, jobs, here):
+        unhealthy = unhealthy or (line.status == "wrong" and line.what in ("database", "artifacts"))
         yield line
-    if asked.address is None:
+    if options.address is None:
         yield from guarded("authentication", authentication.check_own_ray)
         yield from guarded("GPU", check_gpus)
     else:
-        cluster = _Cluster(asked.address, asked.places, jobs, here)
+        cluster = _Cluster(options.address, options.paths, jobs, here)
         yield from guarded("cluster", cluster.check)
         workers = workers or cluster.slots
-    if loaded is None or asked.space is None:
+    if loaded is None or options.space is None:
         return
-    yield from patiently("space", partial(check_space, loaded, jobs, asked.places))
-    if sick:
-        yield Line("warning", "estimate", "none without database and artifacts", "put in order what is wrong above")
+    yield from guarded_with_timeout("space", partial(check_space, loaded, jobs, options.paths))
+    if unhealthy:
+        yield CheckResult("warning", "estimate", "none without database and artifacts", "first correct what is wrong above")
         return
-    given = (asked.space, *asked.overrides)
-    yield from guarded("estimate", partial(check_estimate, loaded, given, asked.places, workers=workers, price=asked.price))
+    given = (options.space, *options.overrides)
+    yield from guarded("estimate", partial(check_estimate, loaded, given, options.paths, workers=workers, price=options.price))
 
 
-def _here(places: Places, loaded: LoadedSpace | None, jobs: list[Job], here: dict[str, str]) -> Iterator[Line]:
-    """What concerns this machine and the places."""
+def _here(paths: Paths, loaded: LoadedSpace | None, jobs: list[Job], here: dict[str, str]) -> Iterator[CheckResult]:
+    """Check this machine and the places."""
     yield from guarded("versions", partial(check_versions, here))
-    yield from guarded("home", partial(_check_home, places))
-    yield from guarded("disk", partial(_check_disk, places))
-    yield from patiently("database", partial(check_database, places.store_url, loaded.name if loaded else None), advice=REACH)
-    yield from patiently("artifacts", partial(check_artifacts, places.artifacts_url), advice=ADVICE)
-    yield from patiently("data", partial(_check_data, places, jobs))
+    yield from guarded("home", partial(_check_home, paths))
+    yield from guarded("disk", partial(_check_disk, paths))
+    yield from guarded_with_timeout("database", partial(check_database, paths.store_url, loaded.name if loaded else None), advice=REACH)
+    yield from guarded_with_timeout("artifacts", partial(check_artifacts, paths.artifacts_url), advice=ADVICE)
+    yield from guarded_with_timeout("data", partial(_check_data, paths, jobs))
 
 
-def _check_home(places: Places) -> list[Line]:
-    check_home(places.home)
+def _check_home(paths: Paths) -> list[CheckResult]:
+    check_home(paths.home)
     return []
 
 
-def _check_disk(places: Places) -> list[Line]:
-    written = written_places(places.artifacts_url, places.data_root)
+def _check_disk(paths: Paths) -> list[CheckResult]:
+    written = written_places(paths.artifacts_url, paths.data_root)
     try:
-        file = database_file(places.store_url)
+        file = database_file(paths.store_url)
     except UserError:  # the database's own line says so
         file = None
     return check_disk(({"results": file.parent} if file else {}) | written)
 
 
-def _check_data(places: Places, jobs: list[Job]) -> list[Line]:
-    return check_data_sets(needed_data(jobs), places.data_root) if jobs else look_for_data(places.data_root)
+def _check_data(paths: Paths, jobs: list[Job]) -> list[CheckResult]:
+    return check_data_sets(needed_data(jobs), paths.data_root) if jobs else look_for_data(paths.data_root)
 
 
 class _Cluster:
-    """The cluster at an address; `slots`, how many jobs run there at once, is known once it was looked at."""
+    """Cluster at an address; `slots`, the number of jobs that run there at once, is known after `check`."""
 
-    def __init__(self, address: str, places: Places, jobs: list[Job], here: dict[str, str]) -> None:
-        self._address, self._places, self._jobs, self._here = address, places, jobs, here
+    def __init__(self, address: str, paths: Paths, jobs: list[Job], here: dict[str, str]) -> None:
+        self._address, self._paths, self._jobs, self._here = address, paths, jobs, here
         self.slots: int | None = None
 
-    def check(self) -> list[Line]:
-        """
+    def check(self) -> list[CheckResult]:
+        """Join the cluster, check it and its nodes, and leave it.
+
         Raises:
             UserError: it cannot be joined.
         """
@@ -121,7 +122,7 @@ class _Cluster:
         finally:
             ray.shutdown()
 
-    def _nodes(self) -> list[Line]:
+    def _nodes(self) -> list[CheckResult]:
         import ray
 
         from orchestrator.doctor.nodes import check_nodes
@@ -129,23 +130,22 @@ class _Cluster:
         from orchestrator.executors.ray_tune.capacity import slots
 
         self.slots = slots(Resources(), dict(ray.cluster_resources()), growing=False)
-        places = self._places
+        paths = self._paths
         with ExitStack() as stack:
-            question = Question(
-                artifacts_url=places.artifacts_url,
-                data_root=places.data_root,
+            question = NodeQuestion(
+                artifacts_url=paths.artifacts_url,
+                data_root=paths.data_root,
                 needed=needed_data(self._jobs),
-                packages=needed_packages(self._jobs),
-                mark=_mark(places.artifacts_url, stack),
+                mark=_mark(paths.artifacts_url, stack),
             )
             return check_nodes(question, self._here)
 
 
 def _mark(url: str, stack: ExitStack) -> Mark | None:
-    """A mark in the store until the stack's end; None where the driver can leave none, which it has said before."""
+    """Keep a mark in the store until the stack's end; None where the driver can leave none, which an earlier line says."""
     if url.startswith("memory://"):
         return None
     try:
-        return within(PATIENCE, lambda: stack.enter_context(marked(url)), what="artifacts")
+        return with_timeout(TIMEOUT, lambda: stack.enter_context(marked(url)), what="artifacts")
     except UserError:
         return None

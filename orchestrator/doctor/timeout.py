@@ -1,4 +1,4 @@
-"""Checks that a dead network share or a far endpoint must not hold up."""
+"""Time limit for checks that a dead network share or a remote endpoint could block."""
 
 from collections.abc import Callable
 from queue import Empty, Queue
@@ -7,19 +7,19 @@ from typing import TypeVar
 
 from workers.errors import UserError
 
-PATIENCE = 30.0
-"""Seconds that one check gets; nothing that a sweep can work with takes longer."""
+TIMEOUT = 30.0
+"""Time limit of one check in seconds; nothing that a sweep can work with takes longer."""
 
-Found = TypeVar("Found")
+T = TypeVar("T")
 
 
-def within(seconds: float, check: Callable[[], Found], *, what: str) -> Found:
-    """What the check returns or raises; it is left to itself if that takes longer.
+def with_timeout(seconds: float, check: Callable[[], T], *, what: str) -> T:
+    """Return what the check returns, or raise what it raises; it is left running if that takes longer.
 
     Raises:
-        UserError: it did.
+        UserError: it took longer.
     """
-    answers: Queue[tuple[Found | None, BaseException | None]] = Queue()
+    answers: Queue[tuple[T | None, BaseException | None]] = Queue()
 
     def run() -> None:
         try:

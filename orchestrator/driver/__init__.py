@@ -1,1 +1,1 @@
-"""A sweep while it runs: its state, what is recorded of it, its progress, the sweeps that run at once."""
+"""Driver of a running sweep: its state, its records in the database, its progress, and concurrent sweeps."""

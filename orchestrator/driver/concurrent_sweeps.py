@@ -1,4 +1,4 @@
-"""What other sweeps are computing at this moment, so that no job that two sweeps share is computed by both."""
+"""Jobs that other sweeps are computing at the moment, so that no job that two sweeps share is computed by both."""
 
 import threading
 from types import TracebackType
@@ -12,11 +12,11 @@ from orchestrator.store.reading.dashboard_queries import running_elsewhere
 _ALONE_SECONDS, _TOGETHER_SECONDS = 2.0, 0.5
 
 
-class Neighbours:
-    """The jobs that the drivers of other sweeps of the store have workers at.
+class ConcurrentSweeps:
+    """Jobs that workers of the store's other sweeps are running.
 
-    A context manager: inside, a thread looks, more often while there is anybody, so that the sweep itself never waits for the database.
-    While that is away nobody is known to compute anything: two attempts at a job then fence each other, and one result is kept.
+    A context manager: inside, a thread polls, more often while there are such jobs, so that the sweep itself never waits for the
+    database. While that is unreachable no such job is known: two attempts at a job then fence each other, and one result is kept.
     """
 
     def __init__(self, store: Store, *, sweep: str) -> None:
@@ -35,7 +35,7 @@ class Neighbours:
         self._thread.join(timeout=_ALONE_SECONDS)
 
     def running(self) -> frozenset[str]:
-        """The keys of these jobs, as they were a moment ago."""
+        """Return the keys of these jobs, as of the last poll."""
         return self._running
 
     def _watch(self) -> None:
@@ -49,6 +49,6 @@ class Neighbours:
             self._running = frozenset()
 
 
-def nobody() -> frozenset[str]:
-    """Of a sweep that has the store to itself."""
+def no_other_sweeps() -> frozenset[str]:
+    """Return no keys: for a sweep that has the store to itself."""
     return frozenset()

@@ -1,4 +1,4 @@
-"""Whether a sweep may be driven: one driver at a time, and a silent one is given time for a sign of life."""
+"""Check of a sweep's lease before it is taken: one driver at a time, and a silent one gets time to send a heartbeat."""
 
 import os
 import socket
@@ -13,7 +13,7 @@ from orchestrator.store.leases.processes import is_gone, this_process
 from workers.errors import UserError
 
 WATCH_SECONDS = 15.0
-"""Three heartbeats: who was merely cut off from the database, or whose clock was set, is heard of within them."""
+"""Three heartbeats: enough for a driver that was only cut off from the database, or whose clock was changed, to send one."""
 
 _LOOK_SECONDS = 0.5
 
@@ -22,11 +22,11 @@ def this_driver() -> Driver:
     return Driver(host=socket.gethostname(), pid=os.getpid(), process=this_process())
 
 
-def free_to_drive(store: Store, sweep: str, console: Console) -> Holder | None:
-    """Who drove the sweep last, if nobody drives it now; a driver that is known to be dead, or shows no sign of life, does not.
+def wait_for_lease(store: Store, sweep: str, console: Console) -> Holder | None:
+    """Return the last holder of the sweep's lease once the lease is free: released, its holder known to be dead, or without heartbeats.
 
     Raises:
-        UserError: somebody does; the message says who.
+        UserError: another driver holds it; the message names the driver.
     """
     holder, now = holder_of(store, sweep)
     if holder is None or holder.heartbeat_at is None or is_gone(holder.process):
@@ -34,7 +34,8 @@ def free_to_drive(store: Store, sweep: str, console: Console) -> Holder | None:
     if is_alive(holder.heartbeat_at, holder.process, now=now):
         raise UserError(refusal(sweep, holder, now=now))
     silence = f"{age(now - holder.heartbeat_at)}, since {moment(holder.heartbeat_at)}"
-    say(console, f"sweep {sweep}: {holder.who} never left it and is silent for {silence}; waiting {WATCH_SECONDS:.0f} s for a sign of life")
+    wait = f"waiting {WATCH_SECONDS:.0f} s for a heartbeat"
+    say(console, f"sweep {sweep}: {holder.who} never released it and is silent for {silence}; {wait}")
     return _watched(store, sweep, holder)
 
 

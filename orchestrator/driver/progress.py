@@ -1,4 +1,4 @@
-"""What a person sees while a sweep runs: a live table on a terminal, a line now and then in a log file."""
+"""Progress display of a running sweep: a live table on a terminal, a line every few seconds in a log file."""
 
 import threading
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.console import clock, say
-from orchestrator.driver.sweep_run import RunningSweep
+from orchestrator.driver.sweep_run import SweepRun
 from orchestrator.escaping import visible
 from orchestrator.scheduling.job_queue import State
 
@@ -20,7 +20,7 @@ _LINE_SECONDS = 10.0
 
 
 @contextmanager
-def shown(sweep: RunningSweep, *, name: str, console: Console) -> Iterator[None]:
+def show_progress(sweep: SweepRun, *, name: str, console: Console) -> Iterator[None]:
     """Show the sweep's progress inside this context."""
     if not console.is_terminal:
         with _printed(sweep, console):
@@ -32,7 +32,7 @@ def shown(sweep: RunningSweep, *, name: str, console: Console) -> Iterator[None]
 
 
 class _Display:
-    def __init__(self, sweep: RunningSweep, name: str) -> None:
+    def __init__(self, sweep: SweepRun, name: str) -> None:
         self._sweep, self._name = sweep, name
 
     def render(self) -> Group:
@@ -40,23 +40,23 @@ class _Display:
         table.add_column("stage")
         for state in _STATES:
             table.add_column(state, justify="right")
-        for stage, counts in self._sweep.board.counts().items():
+        for stage, counts in self._sweep.queue.counts().items():
             if sum(counts.values()):
                 counts["waiting"] += counts["queued"]
                 cells = [Text(str(counts[state]), style=_STYLES[state] if counts[state] else "dim") for state in _STATES]
                 table.add_row(stage, *cells)
-        source = [] if self._sweep.source is None else [Text(visible(self._sweep.source.words()))]
+        source = [] if self._sweep.source is None else [Text(visible(self._sweep.source.summary()))]
         lines = [_times(self._sweep), f"last: {self._sweep.last}", *filter(None, [self._sweep.database])]
         return Group(table, *source, *(Text(visible(line), overflow="ellipsis", no_wrap=True) for line in lines))
 
 
 @contextmanager
-def _printed(sweep: RunningSweep, console: Console) -> Iterator[None]:
+def _printed(sweep: SweepRun, console: Console) -> Iterator[None]:
     over = threading.Event()
 
     def speak() -> None:
         while not over.wait(_LINE_SECONDS):
-            say(console, line(sweep))
+            say(console, progress_line(sweep))
 
     thread = threading.Thread(target=speak, name="progress", daemon=True)
     thread.start()
@@ -65,25 +65,25 @@ def _printed(sweep: RunningSweep, console: Console) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
-        say(console, line(sweep))
+        say(console, progress_line(sweep))
 
 
-def line(sweep: RunningSweep) -> str:
-    """The progress in one line."""
-    counts = sweep.board.counts()
+def progress_line(sweep: SweepRun) -> str:
+    """Describe the progress in one line."""
+    counts = sweep.queue.counts()
     total = sum(sum(stage.values()) for stage in counts.values())
-    numbers = {state: sweep.board.total(state) for state in _STATES}
-    numbers["waiting"] += sweep.board.total("queued")
+    numbers = {state: sweep.queue.total(state) for state in _STATES}
+    numbers["waiting"] += sweep.queue.total("queued")
     states = ", ".join(f"{numbers[state]} {state}" for state in _STATES[1:] if numbers[state])
-    source = "" if sweep.source is None else f"{sweep.source.words()}; "
+    source = "" if sweep.source is None else f"{sweep.source.summary()}; "
     done = f"{source}{numbers['done']}/{total} jobs done{', ' if states else ''}{states}"
     return f"{done}; {_times(sweep)}; last: {sweep.last}{_database(sweep)}"
 
 
-def _database(sweep: RunningSweep) -> str:
+def _database(sweep: SweepRun) -> str:
     return f"; {said}" if (said := sweep.database) else ""
 
 
-def _times(sweep: RunningSweep) -> str:
+def _times(sweep: SweepRun) -> str:
     left = sweep.estimate()
-    return f"elapsed {clock(sweep.elapsed)}, to the end {'?' if left is None else '~' + clock(left)}"
+    return f"elapsed {clock(sweep.elapsed)}, ETA {'?' if left is None else clock(left)}"

@@ -1,4 +1,4 @@
-"""What the driver tells the database, in one place: attempts, results, failures, and that it is alive."""
+"""All database writes of the driver: attempts, results, failures and heartbeats."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -8,7 +8,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Self
 
-from orchestrator.driver.write_queue import Backlog, Write
+from orchestrator.driver.write_queue import Write, WriteQueue
 from orchestrator.store import Store, end_driving, heartbeat
 from orchestrator.store.connection.urls import scrubbed
 from orchestrator.store.leases.leases import Lease, LeaseLost
@@ -21,7 +21,7 @@ from workers.spec.job import Job
 
 
 class _Clock:
-    """The database's time, told between its heartbeats by a clock that nobody sets."""
+    """Database time, advanced between heartbeats by the monotonic clock."""
 
     def __init__(self, time: datetime) -> None:
         self._set = time, monotonic()
@@ -35,11 +35,11 @@ class _Clock:
 
 
 class Recorder:
-    """Records one sweep's progress, as the holder of `lease` (None: unfenced, as tests do).
+    """Recorder of one sweep's progress, as the holder of `lease` (None: unfenced, as in tests).
 
-    A context manager: inside, a thread does the writing and the heartbeats, and nobody else waits for the database. A database that is
-    away for a while costs no result: what could not be written is kept in order, with its own time. A driver that has lost its lease
-    writes nothing more, and `lost` says why; `on_loss` is called then, in that thread.
+    A context manager: inside, a thread does the writes and the heartbeats, and no other thread waits for the database. A database that
+    is unreachable for a while costs no result: pending writes are kept in order, with their own times. A driver that has lost its lease
+    writes nothing more, and `lost` holds the reason; the callback of `on_loss` is then called, in that thread.
     """
 
     def __init__(self, store: Store, *, sweep: str, artifacts: Artifacts, lease: Lease | None = None) -> None:
@@ -47,7 +47,7 @@ class Recorder:
         self._attempts: dict[str, int] = {}
         self._begun: dict[str, tuple[datetime, float]] = {}
         self._clock = _Clock(utc_now() if lease is None else lease.taken_at)
-        self._backlog = Backlog(beat=self._beat, failed=self._note, lost=self._lose)
+        self._write_queue = WriteQueue(beat=self._beat, failed=self._note, lost=self._lose)
         self._loss = Lock()
         self._on_loss: Callable[[], None] | None = None
         self.last_error: str | None = None
@@ -55,13 +55,13 @@ class Recorder:
 
     @property
     def unrecorded(self) -> int:
-        """Results that are on disk and could not be written to the database yet."""
-        return self._backlog.results
+        """Number of results that are on disk and could not be written to the database yet."""
+        return self._write_queue.results
 
     @property
     def failing(self) -> bool:
-        """Whether the database refused what was last written to it."""
-        return self._backlog.failing
+        """True where the last write to the database failed."""
+        return self._write_queue.failing
 
     def started(self, job: Job) -> None:
         at = self._clock.now()
@@ -70,13 +70,13 @@ class Recorder:
         def begin() -> None:
             self._attempts[job.key] = write.start_attempt(self._store, self._sweep, job.key, started_at=at, lease=self.lease)
 
-        self._backlog.put(Write(begin))
+        self._write_queue.put(Write(begin))
 
     def finished(self, job: Job) -> Result:
-        """Read the job's result from its artifact, and have it written to the database.
+        """Read the job's result from its artifact, and queue its write to the database.
 
         Raises:
-            ArtifactError: the job left no readable result.
+            ArtifactError: the job has no readable result.
         """
         result = self._artifacts.result(job.key)
         at = self._ended(job)
@@ -84,7 +84,7 @@ class Recorder:
         def record() -> None:
             attempt = self._attempts.get(job.key)
             try:
-                read = self._artifacts.result(job.key)  # again: a backlog of results would fill the memory
+                read = self._artifacts.result(job.key)  # again: a long queue of results would fill the memory
             except StorageError:
                 raise  # it may be there later
             except ArtifactError as error:
@@ -93,16 +93,16 @@ class Recorder:
             write.record_result(self._store, job, read, attempt_id=attempt, finished_at=at, lease=self.lease)
             self._attempts.pop(job.key, None)
 
-        self._backlog.put(Write(record, result=True))
+        self._write_queue.put(Write(record, result=True))
         return result
 
     def tidy(self, job: Job) -> None:
-        """Clear away what the attempts at a done job left, of which the last one died before it could."""
+        """Remove the temporary files of a done job's attempts, if the last of them died before it could."""
         with suppress(ArtifactError):
             self._artifacts.tidy(job)
 
     def discarded_damage(self, job: Job) -> bool:
-        """Whether the done job's files are damaged, as a worker said, and now removed; its row in the database stays."""
+        """Remove the done job's files if they are damaged, as a worker reported; return whether they were. Its database row stays."""
         try:
             if self._artifacts.damage(job.key) is None:
                 return False
@@ -113,7 +113,7 @@ class Recorder:
         return True
 
     def failed(self, job: Job, *, error: str, traceback: str, final: bool, interrupted: bool = False) -> None:
-        """An attempt failed, or was `interrupted`, which is nobody's fault."""
+        """Record that an attempt failed, or was `interrupted`, which does not count as a failure."""
         at = self._ended(job)
         outcome: write.Ending = "interrupted" if interrupted else "failed"
 
@@ -131,30 +131,30 @@ class Recorder:
             )
             self._attempts.pop(job.key, None)
 
-        self._backlog.put(Write(record))
+        self._write_queue.put(Write(record))
 
     def _ended(self, job: Job) -> datetime:
-        """Now; for an attempt, as long after its start as it took, whatever the clocks did meanwhile."""
+        """Return the time now; for an attempt, its start plus its duration on the monotonic clock."""
         if (begun := self._begun.pop(job.key, None)) is None:
             return self._clock.now()
         at, since = begun
         return at + timedelta(seconds=monotonic() - since)
 
     def __enter__(self) -> Self:
-        self._backlog.start()
+        self._write_queue.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
     def close(self) -> None:
-        """Write what is left, and that nobody drives the sweep any more."""
+        """Carry out the remaining writes and release the lease."""
         if (lease := self.lease) is not None:
-            self._backlog.put(Write(lambda: end_driving(self._store, lease)))
-        self._backlog.close()
+            self._write_queue.put(Write(lambda: end_driving(self._store, lease)))
+        self._write_queue.close()
 
     def on_loss(self, call: Callable[[], None] | None) -> None:
-        """What to do once the lease is lost; after `on_loss(None)` nothing is done, not even in a moment."""
+        """Set the function to call once the lease is lost; after `on_loss(None)` has returned none is called."""
         with self._loss:
             self._on_loss = call
             if call is not None and self.lost is not None:

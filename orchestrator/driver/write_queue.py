@@ -1,4 +1,4 @@
-"""What is still to be written to the database: in order, in a thread of its own, each again and again until the database takes it."""
+"""Write queue of the database: a separate thread carries out the writes in order and retries each until the database accepts it."""
 
 import threading
 from collections import deque
@@ -13,24 +13,24 @@ from orchestrator.store.leases import leases
 from orchestrator.store.leases.leases import LeaseLost
 
 PASSING = (OperationalError, InterfaceError, InternalError, PoolTimeout)
-"""Errors of a database that is away, locked, full or read-only: what it refuses now it may take later."""
+"""Transient errors: the database is unreachable, locked, full or read-only, and may accept the same write later."""
 
 _RETRY_SECONDS = 1.0
-_LAST_SECONDS = 90.0  # longer than two waits for a lock: a database that hangs must not keep the program from its end
+_LAST_SECONDS = 90.0  # longer than two waits for a lock: a database that does not respond must not prevent the program from exiting
 
 
 @dataclass(frozen=True)
 class Write:
-    """One transaction; `result` is whether it records a result, which is on disk too."""
+    """One transaction; `result` is true where it records a result, which is on disk too."""
 
     carry_out: Callable[[], None]
     result: bool = False
 
 
-class Backlog:
-    """Writes in order, so that an attempt is begun before it ends. A write that can never succeed is put aside and holds up no other.
+class WriteQueue:
+    """Writes in order, so that an attempt begins before it ends. A write that can never succeed is set aside and delays no other.
 
-    Until it is started, and where there is no thread, `put` writes at once.
+    Until `start` is called there is no thread, and `put` writes at once.
     """
 
     def __init__(self, *, beat: Callable[[], None], failed: Callable[[Exception], None], lost: Callable[[LeaseLost], None]) -> None:
@@ -44,12 +44,12 @@ class Backlog:
 
     @property
     def results(self) -> int:
-        """How many results the database does not have."""
+        """Number of results that are not in the database yet."""
         with self._changed:
             return sum(write.result for write in (*self._writes, *self._refused))
 
     def put(self, write: Write) -> None:
-        """Have it written after all that was put before; forgotten where the lease is lost."""
+        """Append a write to the queue; discard it if the lease is lost."""
         with self._changed:
             if self._dead:
                 return
@@ -59,14 +59,14 @@ class Backlog:
             self.flush()
 
     def flush(self, *, until: float = float("inf")) -> bool:
-        """Write until the database fails or the time has come; returns whether it has not failed."""
+        """Write until the queue is empty, the database fails or the time `until` has come; return False if the database failed."""
         while self._writes and monotonic() < until:
             if not self._try(self._writes[0]):
                 return False
         return True
 
     def _try(self, write: Write) -> bool:
-        """Whether the write is done with."""
+        """Carry out the first write; return False if it must be retried."""
         try:
             write.carry_out()
         except LeaseLost as error:
@@ -93,12 +93,12 @@ class Backlog:
         self._lost(error)
 
     def start(self) -> None:
-        """From now on a thread writes, and says every few seconds that the driver lives."""
+        """Start the thread that writes, and that sends the driver's heartbeat every few seconds."""
         self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Try once more what could not be written; the thread ends."""
+        """Try the refused writes once more, then end the thread."""
         if self._thread is None:
             return
         with self._changed:
@@ -114,7 +114,7 @@ class Backlog:
             if monotonic() >= due:
                 self._try_beat()
                 due = monotonic() + leases.HEARTBEAT.total_seconds()
-            written = self.flush(until=due)  # a long backlog must not keep the driver from its next heartbeat
+            written = self.flush(until=due)  # a long queue must not delay the driver's next heartbeat
             with self._changed:
                 idle = written and not self._writes
                 if not self._over and (idle or not written):

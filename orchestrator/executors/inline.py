@@ -4,23 +4,23 @@ import secrets
 import time
 import traceback
 
-from orchestrator.driver.sweep_run import RunningSweep
+from orchestrator.driver.sweep_run import SweepRun
 from orchestrator.executors.base import Folders, Resources
-from orchestrator.executors.memory_retry import Relief
+from orchestrator.executors.memory_retry import OutOfMemoryRetry
 from workers.artifacts.results import BatchRecord, EpochRecord
 from workers.errors import ShortOfMemoryError, SupersededError, damaged, describe
 from workers.spec.job import Job
 
-_PAUSE_SECONDS = 0.05  # a source of jobs that has none now, nothing being under way, waits for its database
+_PAUSE_SECONDS = 0.05  # wait for a source of jobs that has none now while nothing is under way: it waits for its database
 
 
 class InlineExecutor:
-    """One job after the other in this process: for debugging and tests, with the same results as the cluster's."""
+    """Executor that runs one job after the other in this process: for debugging and tests, with the same results as on a cluster."""
 
     def __init__(self, folders: Folders, resources: Resources) -> None:
-        self._folders, self._resources, self._relief = folders, resources, Relief()
+        self._folders, self._resources, self._memory_retry = folders, resources, OutOfMemoryRetry()
 
-    def execute(self, sweep: RunningSweep) -> None:
+    def execute(self, sweep: SweepRun) -> None:
         import torch
 
         available = torch.cuda.is_available()
@@ -30,7 +30,7 @@ class InlineExecutor:
             elif not sweep.drained:
                 time.sleep(_PAUSE_SECONDS)
 
-    def _attempt(self, job: Job, sweep: RunningSweep, *, device: str) -> None:
+    def _attempt(self, job: Job, sweep: SweepRun, *, device: str) -> None:
         from workers.runtime.run import Settings, run
 
         def report(record: EpochRecord | BatchRecord) -> None:
@@ -45,14 +45,16 @@ class InlineExecutor:
             self._folders.data_root,
             device=device,
             threads=self._resources.cpus_per_job,
-            examples_per_pass=self._relief.terms(job).examples_per_pass,
+            examples_per_pass=self._memory_retry.limits(job).examples_per_pass,
         )
         try:
             run(job, settings, attempt=f"inline-{secrets.token_hex(8)}", report=report)
         except SupersededError as error:
             sweep.superseded(job, error=describe(error))
         except ShortOfMemoryError as error:
-            sweep.short_of_memory(job, error=describe(error), traceback=traceback.format_exc(), relief=self._relief.grant(job))
+            sweep.short_of_memory(
+                job, error=describe(error), traceback=traceback.format_exc(), next_limits=self._memory_retry.next_limits(job)
+            )
         except Exception as error:
             sweep.fail(job, error=describe(error), traceback=traceback.format_exc(), damaged=damaged(error))
         else:

@@ -1,4 +1,4 @@
-"""What a job that ran out of memory gets at its next attempts: a whole GPU, then fewer examples in each pass through its net."""
+"""Retries of a job that ran out of memory: on a whole GPU, then with fewer examples in each pass through its net."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -10,33 +10,33 @@ _DIVIDED_BY = (4, 16, 64)
 
 
 @dataclass(frozen=True)
-class Terms:
-    """How an attempt at a job is to run; nothing here changes its result. `whole` is a GPU that it shares with nobody."""
+class RetryLimits:
+    """Limits of an attempt at a job, without effect on its result. `whole`: the GPU is not shared with other jobs."""
 
     whole: bool = False
     examples_per_pass: int | None = None
 
 
-class Relief:
-    """The terms of each job's next attempt. A first shortage may be a neighbour's doing, so the next attempt is alone on a GPU, in a
-    process of its own, and is otherwise as it was. Only measurements are divided: a training's result depends on whole batches."""
+class OutOfMemoryRetry:
+    """Limits of each job's next attempt. The first shortage may be caused by another job on the GPU, so the next attempt is alone on a GPU,
+    in a process of its own, and otherwise unchanged. Only measurements are divided: a training's result depends on whole batches."""
 
     def __init__(self) -> None:
         self._granted: Counter[str] = Counter()
 
-    def terms(self, job: Job) -> Terms:
+    def limits(self, job: Job) -> RetryLimits:
         granted = self._granted[job.key]
-        return _ladder(job)[granted]
+        return _retry_steps(job)[granted]
 
-    def grant(self, job: Job) -> str | None:
-        """The job ran out of memory: what its next attempt gets, in words; None where there is nothing left to give."""
-        if self._granted[job.key] + 1 == len(_ladder(job)):
+    def next_limits(self, job: Job) -> str | None:
+        """Set the limits of the next attempt at a job that ran out of memory; return them in words, or None if there is no further step."""
+        if self._granted[job.key] + 1 == len(_retry_steps(job)):
             return None
         self._granted[job.key] += 1
-        most = self.terms(job).examples_per_pass
+        most = self.limits(job).examples_per_pass
         return "next by itself" if most is None else f"next in passes of {most} examples"
 
 
-def _ladder(job: Job) -> list[Terms]:
+def _retry_steps(job: Job) -> list[RetryLimits]:
     sizes = () if isinstance(job.spec, TrainSpec) else dict.fromkeys(max(1, batch_size(job.spec) // parts) for parts in _DIVIDED_BY)
-    return [Terms(), Terms(whole=True), *(Terms(whole=True, examples_per_pass=size) for size in sizes)]
+    return [RetryLimits(), RetryLimits(whole=True), *(RetryLimits(whole=True, examples_per_pass=size) for size in sizes)]

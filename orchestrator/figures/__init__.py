@@ -1,4 +1,4 @@
-"""Figures of results: frozen values in, Plotly figures with the tables they are drawn from out. Neither SQL nor torch."""
+"""Figures of results: Plotly figures, with the tables they are drawn from, made of frozen values. Needs neither SQL nor torch."""
 
 from orchestrator.figures.curves import accuracy_curves
 from orchestrator.figures.difficulty import example_difficulty

@@ -1,4 +1,4 @@
-"""Which result rows may stand in one figure, and in one line of it."""
+"""Grouping of result rows into figures, and into the lines of a figure."""
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
@@ -28,18 +28,18 @@ Line = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Condition:
-    """Rows of the same attack, knowledge and so on; within it a model has one row for each epsilon."""
+    """Group of rows with the same attack, knowledge and so on; within it a model has one row for each epsilon."""
 
     label: str
     rows: list[ResultRow]
 
 
 def conditions(rows: Iterable[ResultRow], *, by_epsilon: bool) -> list[Condition]:
-    """The rows with a robust accuracy, by condition (and epsilon, if asked), in the order in which they come.
+    """Group the rows with a robust accuracy by condition (and epsilon, `by_epsilon`), in the order in which they come.
 
-    Attack, knowledge, norm, target and the examples always tell conditions apart. Any other setting does where one model has rows that
-    differ in it: what belongs to different settings is never joined by a line, and what only goes along with the model (the
-    samples of an attacker who meets no randomness) does not tear its models apart.
+    Attack, knowledge, norm, target and the examples always distinguish conditions. Any other setting does if one model has rows that
+    differ in it: rows of different settings are never joined by a line, while a setting that only varies with the model (such as the
+    EOT samples, 1 on a deterministic model) does not separate the models.
     """
     attacked = [row for row in rows if row.robust_accuracy is not None]
     telling = _telling(attacked)
@@ -53,12 +53,12 @@ def conditions(rows: Iterable[ResultRow], *, by_epsilon: bool) -> list[Condition
 
 
 def line_of(row: ResultRow) -> Line:
-    """What a line is of: one model of one sweep and, where examples were made on another model, that model."""
+    """Return the key of a line: one model of one sweep and, for transferred examples, their source model."""
     return row.sweep, row.model_key, row.source_key or ""
 
 
 def line_names(rows: Sequence[ResultRow]) -> dict[Line, str]:
-    """A short name of each line, by what tells its model from the others: `theta 0.9, rank 0.5`."""
+    """Return a short name of each line, from the settings in which the models differ: `theta 0.9, rank 0.5`."""
     columns = model_columns(rows)
     names = {line_of(row): ", ".join(f"{column.title} {column.text(row)}" for column in columns) for row in rows}
     sources = {line_of(row): row.source or row.source_key[:_KEY_DIGITS] for row in rows if row.source_key}
@@ -66,7 +66,7 @@ def line_names(rows: Sequence[ResultRow]) -> dict[Line, str]:
 
 
 def hover_settings(rows: Sequence[ResultRow]) -> tuple[list[str], list[list[str]]]:
-    """Every setting in words: what all rows share, and for each row what it does not share."""
+    """Return the settings in words: those that all rows share, and for each row the others."""
     each = [cells(row) for row in rows]
     shared = set(each[0]).intersection(*each) if each else set()
     common = [cell for cell in each[0] if cell in shared] if each else []
@@ -87,7 +87,7 @@ def _differing(of_lines: Iterable[Sequence[ResultRow]], names: Sequence[str]) ->
 
 
 def _stepping(of_lines: Iterable[Sequence[ResultRow]], others: Sequence[str]) -> list[str]:
-    """Steps go along with epsilon in the paper's attacks; they tell conditions apart only where one epsilon has several."""
+    """Return the step settings that distinguish conditions: only those with several values at one epsilon, as the paper's vary with it."""
     same: dict[Hashable, list[ResultRow]] = defaultdict(list)
     for rows in of_lines:
         for row in rows:

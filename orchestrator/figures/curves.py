@@ -1,4 +1,4 @@
-"""Accuracy against epsilon: the paper's figure 1, one figure for each attack and knowledge."""
+"""Curves of accuracy against epsilon: the paper's figure 1, one figure for each attack and knowledge."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -20,10 +20,10 @@ Points = list[tuple[dict[str, Any], list[str]]]
 
 
 def accuracy_curves(rows: Sequence[ResultRow]) -> Pictures:
-    """Accuracy against epsilon with 95 % bands, one line for each model; epsilon 0 is the clean accuracy.
+    """Draw accuracy against epsilon with 95 % bands, one line for each model; epsilon 0 is the clean accuracy.
 
-    The epsilon axis is logarithmic, labelled as users wrote their epsilons. More than `MOST_BANDS` lines go without bands; of more than
-    `MOST_LINES` those of one theta share a legend entry.
+    The epsilon axis is logarithmic, labelled with the epsilons as the users wrote them. More than `MOST_BANDS` lines have no bands; of
+    more than `MOST_LINES` those of one theta share a legend entry.
     """
     marks, names = Marks(row.theta for row in rows), line_names(rows)
     return {found.label: _picture(found, marks, names) for found in conditions(rows, by_epsilon=False)}
@@ -59,7 +59,7 @@ def _picture(condition: Condition, marks: Marks, names: Mapping[Line, str]) -> P
 
 
 def epsilon_places(rows: Sequence[ResultRow]) -> dict[float, float]:
-    """Where each epsilon stands on the axis: at its binary logarithm, the smallest at 1, and epsilon 0 at 0."""
+    """Return the position of each epsilon on the axis: its binary logarithm, shifted so that the smallest is at 1, and epsilon 0 at 0."""
     epsilons = sorted({row.epsilon for row in rows})
     return {0.0: 0.0} | {epsilon: round(1 + log2(epsilon / epsilons[0]), 4) for epsilon in epsilons}
 
@@ -83,7 +83,7 @@ def _point(row: ResultRow, name: str) -> dict[str, Any]:
 
 
 def _clean(row: ResultRow, name: str) -> Points:
-    """The point at epsilon 0, if the clean accuracy is known."""
+    """Return the point at epsilon 0, if the clean accuracy is known."""
     if row.clean_accuracy is None:
         return []
     accuracies = {"accuracy %": row.clean_accuracy, "95% low": row.clean_ci_low, "95% high": row.clean_ci_high}
@@ -148,7 +148,7 @@ def _thetas(ordered: Sequence[Points]) -> list[float]:
 
 
 def _bundle(theta: float, ordered: Sequence[Points], places: Mapping[float, float], marks: Marks, hover: str) -> list[dict[str, Any]]:
-    """All lines of one theta as one trace, each line ended by a gap."""
+    """Return all lines of one theta as one trace, each line ended by a gap."""
     joined: dict[str, list[Any]] = defaultdict(list)
     for found in ordered:
         if found[0][0]["theta"] == theta:

@@ -1,4 +1,4 @@
-"""How hard each test example is: the share of evaluations that classify it right."""
+"""Difficulty of each test example: the share of evaluations that classify it right."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ _WORDS = {"none": "clean"}
 
 
 def example_difficulty(scores: Sequence[ExampleScores]) -> Pictures:
-    """For each data set the share of evaluations (models x attacks x repeats x draws) that get each example right, clean and under
-    attacks of each knowledge: sorted, and as a histogram. The table has the hardest examples first, by their place in the test set
-    as it is evaluated."""
+    """Draw for each data set the share of evaluations (models x attacks x repeats x draws) that classify each example right, clean and
+    under attacks of each knowledge: sorted, and as a histogram. The table has the hardest examples first, by their index in the order
+    of evaluation."""
     groups: dict[tuple[str, int], list[ExampleScores]] = defaultdict(list)
     for found in scores:
         groups[found.dataset, found.n_examples].append(found)
@@ -52,7 +52,7 @@ def _column(found: ExampleScores) -> str:
 
 
 def _table(columns: dict[str, Any], group: Sequence[ExampleScores]) -> list[Record]:
-    """The examples, those first that the fewest attacked evaluations get right (clean ones, where there is no attack)."""
+    """Return the examples in ascending order of the share of right attacked evaluations (or clean ones, where there is no attack)."""
     counted = [found for found in group if found.knowledge != "none"] or group
     share = sum(found.right for found in counted) / sum(found.evaluations for found in counted)
     order = np.argsort(share, kind="stable").tolist()

@@ -1,4 +1,4 @@
-"""Robust accuracy over theta and rank."""
+"""Heat maps of robust accuracy over theta and rank."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ Place = tuple[str, str]
 
 
 def rank_heat_maps(rows: Sequence[ResultRow]) -> Pictures:
-    """Robust accuracy over theta and rank, one map for each attack, epsilon, knowledge and kind of model; a cell is the mean over
+    """Draw robust accuracy over theta and rank, one map for each attack, epsilon, knowledge and kind of model; a cell is the mean over
     training seeds. Kinds with fewer than two thetas or two ranks have no map."""
     apart = [column for column in model_columns(rows) if column.title not in _ON_THE_AXES]
     found: Pictures = {}

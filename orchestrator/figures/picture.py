@@ -1,4 +1,4 @@
-"""A figure beside the table that it is drawn from."""
+"""Figure together with the table that it is drawn from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ Record = dict[str, Value]
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """One figure and everything it shows, as the records of a table: the figure is drawn from them, so that the two cannot differ.
+    """Figure and its data as rows of a table: the figure is drawn from them, so that the two cannot differ.
 
-    The figure has no template and no colours of its own background: `theme.TEMPLATES` has one for light and one for dark. The
-    cells of `table` are as they are in the store; whoever prints them escapes them. `caption` says how the figure is to be read.
+    The figure has no template and no background colours: `theme.TEMPLATES` has a template for light and one for dark. The cells of
+    `table` are as they are in the store; the code that prints them must escape them. `caption` explains how to read the figure.
     """
 
     title: str
@@ -26,16 +26,16 @@ class Picture:
 
 
 Pictures = dict[str, Picture]
-"""Pictures of one kind by what tells them apart: `pgd 8/255, randomized`."""
+"""Pictures of one kind, by a label that distinguishes them: `pgd 8/255, randomized`."""
 
 
 def plain(text: str) -> str:
-    """The text as Plotly shows it letter by letter: Plotly reads tags such as `<a href=...>` in every text it is given."""
+    """Escape a text for Plotly, which interprets tags such as `<a href=...>` in every text."""
     return visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def lines(parts: Sequence[str], *, width: int = 60) -> str:
-    """The parts as one hover text, joined by commas and broken between parts into lines of about `width` characters."""
+    """Join the parts to one hover text, with commas, broken between parts into lines of about `width` characters."""
     broken: list[str] = []
     for part in parts:
         if broken and len(broken[-1]) + len(part) + 2 <= width:
@@ -51,5 +51,5 @@ def number(value: Value) -> float:
 
 
 def percent(share: float | None) -> float | None:
-    """A share in [0, 1] as a percentage of three decimals: finer than any interval."""
+    """Return a share in [0, 1] as a percentage with three decimals: finer than any interval."""
     return None if share is None else round(100 * share, 3)

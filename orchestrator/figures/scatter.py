@@ -1,4 +1,4 @@
-"""Models as points: clean against robust accuracy, and cost against robust accuracy, with what no other model is better in."""
+"""Scatter plots of models: clean and cost against robust accuracy, with the Pareto front."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,7 @@ _INTERVAL = ("95% low", "95% high")
 
 @dataclass(frozen=True, kw_only=True)
 class _Axis:
-    """What is on the horizontal axis: the column's title, its values, whether more of it is better."""
+    """Horizontal axis: the column's title, its values, and whether higher values are better."""
 
     title: str
     value: Callable[[ResultRow], Value]
@@ -32,18 +32,18 @@ class _Axis:
 
 
 def pareto_fronts(rows: Sequence[ResultRow]) -> Pictures:
-    """Clean against robust accuracy for each attack, epsilon and knowledge, with the front of models that none beats in both."""
+    """Draw clean against robust accuracy for each attack, epsilon and knowledge, with the Pareto front of the models."""
     return {label: pictures[0] for label, pictures in _pictures(rows, [_CLEAN]).items()}
 
 
 def cost_plots(rows: Sequence[ResultRow], costs: JobCosts, *, cost: Cost) -> Pictures:
-    """Robust accuracy against a cost for each attack, epsilon and knowledge: seconds of training (from the first ancestor on), seconds of
-    the attack over its repeats, or the number of parameters. Models whose cost the store does not know are left out."""
+    """Draw robust accuracy against a cost for each attack, epsilon and knowledge: seconds of training (from the first ancestor on), seconds
+    of the attack over its repeats, or the number of parameters. Models whose cost is not in the store are left out."""
     return {label: pictures[0] for label, pictures in _pictures(rows, [_cost(costs, cost)]).items()}
 
 
 def model_points(rows: Sequence[ResultRow], costs: JobCosts) -> dict[str, list[Picture]]:
-    """For each attack, epsilon and knowledge the picture of `pareto_fronts`, then those of `cost_plots`; empty ones are left out."""
+    """Draw for each attack, epsilon and knowledge the picture of `pareto_fronts`, then those of `cost_plots`; empty ones are left out."""
     return _pictures(rows, [_CLEAN, *(_cost(costs, cost) for cost in get_args(Cost))])
 
 
@@ -94,7 +94,7 @@ def _picture(
         title=f"{axis.title.removesuffix(' %').capitalize()} against robust accuracy: {condition.label}",
         figure=figure,
         table=table,
-        caption=f"Better is up and to the {better}; the dotted line joins the models that no other beats in both. {bars}",
+        caption=f"Better is up and to the {better}; the dotted line joins the models that no other dominates. {bars}",
     )
 
 
@@ -104,7 +104,7 @@ def _point(row: ResultRow, value: Record, name: str) -> Record:
 
 
 def _scale(table: list[Record], axis: _Axis) -> dict[str, Any]:
-    """Accuracies as they lie; costs from 0 on, or on a logarithmic axis where they are of different orders."""
+    """Return the axis settings: accuracies unchanged; costs from 0 on, or logarithmic where they span an order of magnitude."""
     if axis.more_is_better or not table:
         return {}
     values = [number(point[axis.title]) for point in table]
@@ -114,7 +114,7 @@ def _scale(table: list[Record], axis: _Axis) -> dict[str, Any]:
 
 
 def _mark_front(table: list[Record], axis: _Axis) -> None:
-    """Mark the points that no other point equals or beats in both and beats in one."""
+    """Mark the points that no other point dominates (is at least as good in both and better in one)."""
     sign = -1 if axis.more_is_better else 1
     best = float("-inf")
     ordered = sorted(table, key=lambda point: (sign * number(point[axis.title]), -number(point[_ROBUST])))
@@ -134,7 +134,7 @@ def _front(table: list[Record], axis: _Axis) -> dict[str, Any]:
         "mode": "lines",
         "x": [point[axis.title] for point in front],
         "y": [point[_ROBUST] for point in front],
-        # Between two points of the front, what is surely reached is what the worse of the two reaches.
+        # Between two points of the front, only the values of the worse of the two are certain to be reached.
         "line": {"shape": "vh" if axis.more_is_better else "hv", "color": "#7a7a7a", "width": 1.5, "dash": "dot"},
         "name": "Pareto front",
         "hoverinfo": "skip",

@@ -1,4 +1,4 @@
-"""Loss surfaces around one example (the paper's figures 2 to 4)."""
+"""Contour plots of loss surfaces around one example (the paper's figures 2 to 4)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from orchestrator.figures.theme import BESIDE_A_SCALE, SEQUENTIAL, drawn
 
 LEVELS = 16
 RADIUS = 32 / 255
-"""The circle of the paper's figures, in input units."""
+"""Radius of the circle in the paper's figures, in input units."""
 
 _RED = "#e8112d"
 
@@ -20,7 +20,7 @@ _RED = "#e8112d"
 @dataclass(frozen=True, kw_only=True)
 class Surface:
     """Losses around one example: `losses` (draws, n, n), row by row along the second direction, at the steps `axis` (n,), in input
-    units, along both. `label` names what it was measured on, such as `theta 0.9`.
+    units, along both. `label` names the model, such as `theta 0.9`.
 
     `right` (draws, n, n) is true where the predicted class is the true one, `ball` (corners, 2) the edge of the ball of radius 1 where it
     is no circle; without them neither is drawn.
@@ -44,8 +44,8 @@ class Surface:
 
 
 def loss_surfaces(surfaces: Sequence[Surface], *, radius: float = RADIUS) -> Pictures:
-    """Contours of the mean loss over the draws, one figure for each surface, all in the same colours: with a circle of that radius, the
-    ball of that radius where it is another, and the border of the true class."""
+    """Draw contours of the mean loss over the draws, one figure for each surface, with one colour scale, a circle of `radius`, the ball of
+    that radius where it differs, and the border of the true class."""
     means = [np.round(surface.losses.mean(axis=0), 5) for surface in surfaces]
     low, high = (float(min(mean.min() for mean in means)), float(max(mean.max() for mean in means))) if means else (0.0, 0.0)
     return {surface.label: _picture(surface, mean, low, high, radius) for surface, mean in zip(surfaces, means, strict=True)}
@@ -95,7 +95,7 @@ def _contours(surface: Surface, table: Sequence[Record], low: float, high: float
         "y": steps,
         "z": [[record["mean loss"] for record in table[start : start + count]] for start in range(0, count * count, count)],
         "coloraxis": "coloraxis",
-        "contours": {"start": low, "end": high, "size": (high - low) / LEVELS or 1.0},  # Plotly's own would be each figure's own
+        "contours": {"start": low, "end": high, "size": (high - low) / LEVELS or 1.0},  # Plotly's defaults would differ between the figures
         "line": {"width": 0.7, "color": "rgba(128,128,128,0.7)"},
         "hovertemplate": "%{x:.3f} along, %{y:.3f} across: loss <b>%{z:.3f}</b><extra></extra>",
     }

@@ -1,4 +1,4 @@
-"""Colours, marks and axes that all figures share; they are told apart without colour vision, on white and on near-black."""
+"""Colours, marks and axes that all figures share; distinguishable without colour vision, on white and on near-black."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 PALETTE = ("#0078b8", "#d55e00", "#009368", "#c069a0", "#8a7a00", "#7568c4", "#7a7a7a")
-"""After Okabe & Ito (2008, "Color Universal Design"), each darkened or lightened until it contrasts 3:1 with both `GROUNDS`."""
+"""Colours after Okabe & Ito (2008, "Color Universal Design"), each darkened or lightened until it contrasts 3:1 with both `GROUNDS`."""
 
 GROUNDS = {"light": "#ffffff", "dark": "#14171c"}
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
@@ -18,22 +18,22 @@ CONFIG: dict[str, Any] = {
     "plotlyServerURL": "",
     "modeBarButtons": [["toImage", "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
 }
-"""How plotly.js shows a figure: without its usual button that uploads the figure to a server."""
+"""Configuration of plotly.js: without its default button that uploads the figure to a server."""
 
 BESIDE_A_SCALE = {"l": 56, "r": 16, "t": 36, "b": 48}
-"""Margins of a figure with a scale of colours, which would reach up to the buttons."""
+"""Margins of a figure with a colour scale, which would otherwise overlap the buttons."""
 
 _INKS = {"light": ("#1c2733", "#dfe4ea", "#f4f6f8"), "dark": ("#d7dde4", "#343b45", "#1f242c")}
 
 
 def faded(colour: str, opacity: float) -> str:
-    """The `#rrggbb` colour, seen through."""
+    """Return the `#rrggbb` colour with an opacity."""
     red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity})"
 
 
 def template(ground: str) -> go.layout.Template:
-    """How a figure looks on the `light` or the `dark` ground; its own background is transparent."""
+    """Return the template for the `light` or the `dark` ground; the figure's own background is transparent."""
     ink, grid, raised = _INKS[ground]
     axis = {"gridcolor": grid, "linecolor": grid, "zerolinecolor": grid, "tickcolor": grid, "automargin": True, "title": {"standoff": 8}}
     return go.layout.Template(
@@ -56,7 +56,7 @@ TEMPLATES = {ground: template(ground) for ground in GROUNDS}
 
 
 class Marks:
-    """Which colour, dash and symbol each line has: colour and first symbol say theta, dash and further symbols what else is different."""
+    """Colour, dash and symbol of each line: colour and first symbol encode theta, dash and further symbols the other differences."""
 
     def __init__(self, thetas: Iterable[float]) -> None:
         self._order = sorted(set(thetas), reverse=True)
@@ -66,7 +66,7 @@ class Marks:
         return PALETTE[self._order.index(theta) % len(PALETTE)]
 
     def place(self, theta: float, name: str) -> int:
-        """How many other lines of that theta came before the one of that name."""
+        """Return how many other lines of that theta came before the one of that name."""
         names = self._seen.setdefault(theta, [])
         if name not in names:
             names.append(name)
@@ -80,7 +80,7 @@ class Marks:
 
 
 def drawn(traces: Sequence[dict[str, Any]], **layout: Any) -> go.Figure:
-    """The figure of these traces: legend below, room for titles, no template."""
+    """Return the figure of these traces: legend below, space for titles, no template."""
     settings: dict[str, Any] = {
         "template": "none",
         "margin": {"l": 56, "r": 16, "t": 16, "b": 48},

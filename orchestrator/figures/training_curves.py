@@ -1,4 +1,4 @@
-"""Training curves: loss and accuracy over the epochs, one line for each model."""
+"""Curves of training: loss and accuracy over the epochs, one line for each model."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -15,8 +15,8 @@ _QUANTITIES = {"loss": "training loss", "accuracy %": "training accuracy (%)"}
 
 
 def training_curves(runs: Sequence[TrainingRun]) -> Pictures:
-    """Loss and accuracy on the training examples after each epoch. More than `MOST_POINTS` points are thinned out, evenly, each run
-    keeping its first and its last epoch; of more than `MOST_LINES` lines those of one theta share a legend entry."""
+    """Draw loss and accuracy on the training examples after each epoch. More than `MOST_POINTS` points are thinned out, evenly, but each
+    run keeps its first and its last epoch; of more than `MOST_LINES` lines those of one theta share a legend entry."""
     trained = [run for run in runs if run.history]
     if not trained:
         return {}

@@ -1,9 +1,9 @@
-"""`robustsweep launch`: plan, run what has no result yet, record it, and say how it went."""
+"""`robustsweep launch`: plan, run the jobs without a result, record their results, and report the outcome."""
 
 import shlex
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,22 +13,23 @@ from typing import Literal, NoReturn
 from rich.console import Console
 
 from orchestrator.console import clock, say
-from orchestrator.driver.concurrent_sweeps import Neighbours
-from orchestrator.driver.lease_wait import free_to_drive, this_driver
-from orchestrator.driver.progress import shown
+from orchestrator.driver.concurrent_sweeps import ConcurrentSweeps
+from orchestrator.driver.lease_wait import this_driver, wait_for_lease
+from orchestrator.driver.progress import show_progress
 from orchestrator.driver.recorder import Recorder
-from orchestrator.driver.sweep_run import RunningSweep
+from orchestrator.driver.sweep_run import SweepRun
 from orchestrator.executors.base import Executor, Folders, Resources
 from orchestrator.executors.inline import InlineExecutor
+from orchestrator.launching.data_download import download_data, download_folder
 from orchestrator.passwords import without_secrets
-from orchestrator.paths import DEFAULT_HOME, Places
+from orchestrator.paths import DEFAULT_HOME, Paths
 from orchestrator.planning.effort import effort
-from orchestrator.planning.expand import expand
-from orchestrator.planning.partial_training import taking_up
+from orchestrator.planning.expand import expand_space
+from orchestrator.planning.partial_training import with_resume_points
 from orchestrator.planning.plan import STAGES, Plan, damaged_jobs, make_plan
-from orchestrator.planning.prelaunch_checks import check_backends, check_data, check_home, check_sizes
-from orchestrator.scheduling.critical_path import CriticalPathBoard
-from orchestrator.scheduling.job_queue import Board
+from orchestrator.planning.prelaunch_checks import check_data, check_home, check_sizes
+from orchestrator.scheduling.critical_path import CriticalPathQueue
+from orchestrator.scheduling.job_queue import JobQueue
 from orchestrator.store import Store, finished_keys, launch_sweep, open_store
 from orchestrator.store.connection.urls import parse_url
 from orchestrator.store.connection.urls import shown as shown_url
@@ -42,55 +43,59 @@ from workers.errors import UserError
 from workers.spec.job import Job
 
 ExecutorName = Literal["ray", "inline"]
+MakeExecutor = Callable[[Folders, Resources], Executor]
 EXIT_INCOMPLETE, EXIT_INTERRUPTED = 1, 130
 
 
 @dataclass(frozen=True)
 class LaunchOptions:
-    """What the user asked for."""
+    """Options of one launch. `executor` is one of ours by its name, or makes another one."""
 
     space: str
-    places: Places
+    paths: Paths
     overrides: Sequence[str] = ()
-    executor: ExecutorName = "ray"
+    executor: ExecutorName | MakeExecutor = "ray"
     address: str | None = None
     resources: Resources = field(default_factory=Resources)
     max_failures: int = 2
     wait_for_nodes: float = 0.0  # minutes
+    download: bool = False
 
     def command(self, verb: str, subject: str) -> str:
-        """The `robustsweep` command for the same places, to paste into a shell; a password in the store's URL is hidden."""
+        """Return the `robustsweep` command for the same places, to paste into a shell; a password in the store's URL is hidden."""
         words = ["robustsweep", verb, subject]
-        default = Places.resolve(home=DEFAULT_HOME, store=None)
-        if self.places.home != default.home:
-            words += ["--home", str(self.places.home)]
-        if self.places.store_url != Places.resolve(home=self.places.home, store=None).store_url:
-            words += ["--store", shown_url(parse_url(self.places.store_url))]
-        if self.places.artifacts_url != Places.resolve(home=self.places.home, store=None).artifacts_url:
-            words += ["--artifacts", self.places.artifacts_url]
+        default = Paths.resolve(home=DEFAULT_HOME, store=None)
+        if self.paths.home != default.home:
+            words += ["--home", str(self.paths.home)]
+        if self.paths.store_url != Paths.resolve(home=self.paths.home, store=None).store_url:
+            words += ["--store", shown_url(parse_url(self.paths.store_url))]
+        if self.paths.artifacts_url != Paths.resolve(home=self.paths.home, store=None).artifacts_url:
+            words += ["--artifacts", self.paths.artifacts_url]
         if verb == "launch":
             words += [word for override in self.overrides for word in ("--set", override)]
-            words += ["--data", str(self.places.data_root)] if self.places.data_root else []
+            words += ["--data", str(self.paths.data_root)] if self.paths.data_root else []
         return shlex.join(words)
 
 
 def launch(options: LaunchOptions, console: Console) -> int:
-    """Run the sweep to its end; returns the exit code: 0 all done, 1 something failed, 130 interrupted.
+    """Run the sweep to its end; return the exit code: 0 all done, 1 something failed, 130 interrupted.
 
     Raises:
-        UserError: nothing was started, for a reason that the user can mend.
+        UserError: nothing was started, for a reason that the user can fix.
     """
     if options.max_failures < 0:
         raise UserError(f"--max-failures {options.max_failures}: must be at least 0")
-    if options.executor == "ray" and options.places.artifacts_url.startswith("memory://"):
-        raise UserError("--artifacts memory://: no other process sees those; only with --executor inline")
+    if options.executor == "ray" and options.paths.artifacts_url.startswith("memory://"):
+        raise UserError("--artifacts memory://: not visible to other processes; only with --executor inline")
     if not 0 <= options.wait_for_nodes < float("inf"):
         raise UserError(f"--wait-for-nodes {options.wait_for_nodes:g}: must be at least 0, in minutes")
-    check_home(options.places.home)
+    check_home(options.paths.home)
+    if options.download:
+        download_folder(options.paths.data_root)
     loaded = load_space(options.space, options.overrides)
-    jobs = expand(loaded.space)
+    jobs = expand_space(loaded.space)
     check_sizes(jobs)
-    with open_store(options.places.store_url, upgrade=True) as store, store.one_line():
+    with open_store(options.paths.store_url, upgrade=True) as store, store.one_line():
         if loaded.space.method == "optuna":
             return _search(options, loaded, store, console)
         plan, lease = _take(options, loaded, jobs, store, console)
@@ -98,20 +103,18 @@ def launch(options: LaunchOptions, console: Console) -> int:
 
 
 def _take(options: LaunchOptions, loaded: LoadedSpace, jobs: Sequence[Job], store: Store, console: Console) -> tuple[Plan, Lease]:
-    """Plan, then take the sweep; again, should another driver have come and gone meanwhile.
+    """Plan, then take the sweep's lease; repeat if another driver has held it meanwhile.
 
     Raises:
-        UserError: another driver has it, or something is missing.
+        UserError: another driver has the lease, or something is missing.
     """
-    artifacts = options.places.artifacts
+    artifacts = options.paths.artifacts
     while True:
-        seen = free_to_drive(store, loaded.name, console)
+        seen = wait_for_lease(store, loaded.name, console)
         recorded, finished = finished_keys(store), artifacts.finished()
         lost = damaged_jobs(artifacts, jobs, recorded=recorded, finished=finished)
         plan = make_plan(jobs, recorded=recorded, finished=finished, damaged=lost)
-        check_backends(plan.to_run)
-        check_data(plan.to_run, options.places.data_root)
-        check_sizes(plan.to_run, options.places.data_root)
+        _provide_data(options, plan.to_run, console)
         with suppress(LeaseTaken):
             lease = launch_sweep(store, name=loaded.name, space_text=loaded.recorded_text, jobs=jobs, driver=this_driver(), seen=seen)
             for key in lost:
@@ -119,22 +122,35 @@ def _take(options: LaunchOptions, loaded: LoadedSpace, jobs: Sequence[Job], stor
             return plan, lease
 
 
+def _provide_data(options: LaunchOptions, jobs: Sequence[Job], console: Console) -> None:
+    """Check the data that jobs need; download them first where that is asked for.
+
+    Raises:
+        DataError: they are not in place.
+    """
+    root = options.paths.data_root
+    if options.download:
+        download_data(jobs, download_folder(root), console)
+    check_data(jobs, root)
+    check_sizes(jobs, root)
+
+
 def _carry_out(options: LaunchOptions, plan: Plan, store: Store, lease: Lease, console: Console) -> int:
     name = lease.sweep
-    recorder = Recorder(store, sweep=name, artifacts=options.places.artifacts, lease=lease)
+    recorder = Recorder(store, sweep=name, artifacts=options.paths.artifacts, lease=lease)
     for job in plan.jobs:
         if job.key in plan.unrecorded:
             recorder.finished(job)
             recorder.tidy(job)
-    to_run = taking_up(plan.to_run, finished_rungs(store), options.places.artifacts)
-    board = CriticalPathBoard(to_run, max_failures=options.max_failures, effort=effort)
-    neighbours = Neighbours(store, sweep=name)
-    sweep = RunningSweep(board, recorder, to_run, known=plan.jobs, elsewhere=neighbours.running)
+    to_run = with_resume_points(plan.to_run, finished_rungs(store), options.paths.artifacts)
+    queue = CriticalPathQueue(to_run, max_failures=options.max_failures, effort=effort)
+    other_sweeps = ConcurrentSweeps(store, sweep=name)
+    sweep = SweepRun(queue, recorder, to_run, known=plan.jobs, elsewhere=other_sweeps.running)
     interrupted = False
     with recorder:
         if to_run:
-            say(console, f"sweep {name}: {summary(plan)}")
-            with neighbours:
+            say(console, f"sweep {name}: {plan_summary(plan)}")
+            with other_sweeps:
                 interrupted = _drive(sweep, options, name, recorder, console, store)
     if to_run or recorder.lost is not None:
         return _ended(sweep, options, name, recorder, console, interrupted=interrupted)
@@ -144,28 +160,26 @@ def _carry_out(options: LaunchOptions, plan: Plan, store: Store, lease: Lease, c
 
 
 def _search(options: LaunchOptions, loaded: LoadedSpace, store: Store, console: Console) -> int:
-    """Run a search, whose jobs come while it runs."""
-    from orchestrator.search.open_search import opened_search
-    from orchestrator.search.possible_jobs import foresee
+    """Run a search, whose jobs are created while it runs."""
+    from orchestrator.search.open_search import open_search
+    from orchestrator.search.possible_jobs import possible_jobs
 
-    name, artifacts = loaded.name, options.places.artifacts
-    seen = free_to_drive(store, name, console)
-    foreseen = foresee(loaded.space)
+    name, artifacts = loaded.name, options.paths.artifacts
+    seen = wait_for_lease(store, name, console)
+    foreseen = possible_jobs(loaded.space)
     check_sizes(foreseen)
-    check_backends(foreseen)
-    check_data(foreseen, options.places.data_root)
-    check_sizes(foreseen, options.places.data_root)
+    _provide_data(options, foreseen, console)
     lease = _take_search(loaded, seen, store, console)
     sweep, interrupted = None, False
-    recorder, neighbours = Recorder(store, sweep=name, artifacts=artifacts, lease=lease), Neighbours(store, sweep=name)
-    with recorder, opened_search(store, loaded.space, recorder=recorder, artifacts=artifacts) as search:
-        write.record_search(store, name=name, space_text=loaded.recorded_text, keys=search.ledger.job_keys(), lease=lease)
+    recorder, other_sweeps = Recorder(store, sweep=name, artifacts=artifacts, lease=lease), ConcurrentSweeps(store, sweep=name)
+    with recorder, open_search(store, loaded.space, recorder=recorder, artifacts=artifacts) as search:
+        write.record_search(store, name=name, space_text=loaded.recorded_text, keys=search.trial_index.job_keys(), lease=lease)
         plan_again(store, lease)
-        words = search.words()
+        words = search.summary()
         if not search.nothing_to_do:
             say(console, f"sweep {name}: {words}")
-            sweep = RunningSweep(Board([], max_failures=options.max_failures), recorder, (), source=search, elsewhere=neighbours.running)
-            with neighbours:
+            sweep = SweepRun(JobQueue([], max_failures=options.max_failures), recorder, (), source=search, elsewhere=other_sweeps.running)
+            with other_sweeps:
                 interrupted = _drive(sweep, options, name, recorder, console, store)
             say(console, f"sweep {name}: {search.conclusion()}")
     if sweep is None:
@@ -178,10 +192,10 @@ def _take_search(loaded: LoadedSpace, seen: Holder | None, store: Store, console
     while True:
         with suppress(LeaseTaken):
             return take_sweep(store, name=loaded.name, space_text=loaded.recorded_text, driver=this_driver(), seen=seen)
-        seen = free_to_drive(store, loaded.name, console)
+        seen = wait_for_lease(store, loaded.name, console)
 
 
-def _ended(sweep: RunningSweep, options: LaunchOptions, name: str, recorder: Recorder, console: Console, *, interrupted: bool) -> int:
+def _ended(sweep: SweepRun, options: LaunchOptions, name: str, recorder: Recorder, console: Console, *, interrupted: bool) -> int:
     if recorder.lost is not None:
         say(console, f"{recorder.lost}; stopped here, and nothing more is written")
         return EXIT_INCOMPLETE
@@ -189,10 +203,10 @@ def _ended(sweep: RunningSweep, options: LaunchOptions, name: str, recorder: Rec
     return _conclude(sweep, options, name, recorder, console, interrupted=interrupted)
 
 
-def _drive(sweep: RunningSweep, options: LaunchOptions, name: str, recorder: Recorder, console: Console, store: Store) -> bool:
-    """Run the executor; returns whether it was interrupted."""
+def _drive(sweep: SweepRun, options: LaunchOptions, name: str, recorder: Recorder, console: Console, store: Store) -> bool:
+    """Run the executor; return whether it was interrupted."""
     try:
-        with without_secrets(), shown(sweep, name=name, console=console), _stopped_by_signals(sweep, recorder):
+        with without_secrets(), show_progress(sweep, name=name, console=console), _stopped_by_signals(sweep, recorder):
             _executor(options, console, store).execute(sweep)
     except (KeyboardInterrupt, LeaseLost):
         return True
@@ -202,9 +216,10 @@ def _drive(sweep: RunningSweep, options: LaunchOptions, name: str, recorder: Rec
 
 
 def _executor(options: LaunchOptions, console: Console, store: Store) -> Executor:
-    folders = Folders(options.places.artifacts.url, options.places.data_root)
-    if options.executor == "inline":
-        return InlineExecutor(folders, options.resources)
+    folders = Folders(options.paths.artifacts.url, options.paths.data_root)
+    if options.executor != "ray":
+        make: MakeExecutor = InlineExecutor if options.executor == "inline" else options.executor
+        return make(folders, options.resources)
     from orchestrator.executors.ray_tune.executor import RayExecutor
 
     return RayExecutor(
@@ -218,8 +233,8 @@ def _executor(options: LaunchOptions, console: Console, store: Store) -> Executo
 
 
 @contextmanager
-def _stopped_by_signals(sweep: RunningSweep, recorder: Recorder) -> Iterator[None]:
-    """Inside, Ctrl-C, SIGTERM and the loss of the lease end the sweep cleanly, wherever in Ray they are met."""
+def _stopped_by_signals(sweep: SweepRun, recorder: Recorder) -> Iterator[None]:
+    """End the sweep cleanly on Ctrl-C, SIGTERM and the loss of the lease, wherever in Ray they arrive."""
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001
         sweep.interrupt()
@@ -246,10 +261,10 @@ def _say_unrecorded(name: str, recorder: Recorder, console: Console) -> None:
         )
 
 
-def _conclude(sweep: RunningSweep, options: LaunchOptions, name: str, recorder: Recorder, console: Console, *, interrupted: bool) -> int:
-    board = sweep.board
-    done, failed, blocked = board.total("done"), board.total("failed"), board.total("blocked")
-    total = sum(sum(counts.values()) for counts in board.counts().values())
+def _conclude(sweep: SweepRun, options: LaunchOptions, name: str, recorder: Recorder, console: Console, *, interrupted: bool) -> int:
+    queue = sweep.queue
+    done, failed, blocked = queue.total("done"), queue.total("failed"), queue.total("blocked")
+    total = sum(sum(counts.values()) for counts in queue.counts().values())
     if interrupted:
         say(console, f"sweep {name}: stopped after {done} of {total} jobs; continue with: {options.command('launch', options.space)}")
         return EXIT_INTERRUPTED
@@ -261,8 +276,8 @@ def _conclude(sweep: RunningSweep, options: LaunchOptions, name: str, recorder: 
     return EXIT_INCOMPLETE if recorder.unrecorded else 0
 
 
-def summary(plan: Plan) -> str:
-    """A plan in one line."""
+def plan_summary(plan: Plan) -> str:
+    """Describe a plan in one line."""
     left = {stage: plan.total(stage) - plan.done(stage) for stage in STAGES}
     to_run = ", ".join(f"{stage} {number}" for stage, number in left.items() if number)
     again = f"; {len(plan.recreated)} more again, since their files are gone or damaged" if plan.recreated else ""

@@ -1,44 +1,55 @@
-"""`robustsweep plan`: what a launch would do, found without torch and without Ray."""
+"""`robustsweep plan`: preview of a launch, without torch and without Ray."""
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from orchestrator.paths import Places
-from orchestrator.planning.expand import expand
+from orchestrator.paths import Paths
+from orchestrator.planning.expand import expand_space
 from orchestrator.planning.plan import Plan, damaged_jobs, make_plan
-from orchestrator.planning.prelaunch_checks import check_sizes
+from orchestrator.planning.prelaunch_checks import check_data, check_sizes
 from orchestrator.scheduling.estimate import Estimate, estimate
 from orchestrator.store import StoreMissing, finished_keys, open_store
 from orchestrator.store.reading.timings import recent_timings
 from search_spaces import load_space
-from workers.errors import UserError
+from workers.errors import DataError, UserError
 from workers.spec.job import JOB
 
 
-def look_ahead(space: str, overrides: Sequence[str], places: Places) -> tuple[str, Plan]:
-    """The sweep's name and its plan; a store that does not exist yet holds nothing, and is not made."""
+def preview_plan(space: str, overrides: Sequence[str], paths: Paths) -> tuple[str, Plan]:
+    """Return the sweep's name and its plan; a store that does not exist yet counts as empty, and is not made."""
     loaded = load_space(space, overrides)
-    jobs = expand(loaded.space)
+    jobs = expand_space(loaded.space)
     check_sizes(jobs)
     try:
-        with open_store(places.store_url, upgrade=False) as store:
+        with open_store(paths.store_url, upgrade=False) as store:
             recorded = finished_keys(store)
     except StoreMissing:
         recorded = frozenset()
-    finished = places.artifacts.finished()
-    damaged = damaged_jobs(places.artifacts, jobs, recorded=recorded, finished=finished)
+    finished = paths.artifacts.finished()
+    damaged = damaged_jobs(paths.artifacts, jobs, recorded=recorded, finished=finished)
     return loaded.name, make_plan(jobs, recorded=recorded, finished=finished, damaged=damaged)
 
 
-def estimated(plan: Plan, places: Places, *, workers: int | None) -> Estimate:
-    """How long the plan will take with so many jobs at once (None: one for each core of this machine)."""
+def estimate_plan(plan: Plan, paths: Paths, *, workers: int | None) -> Estimate:
+    """Estimate how long the plan will take with `workers` jobs at once (None: one for each core of this machine)."""
     try:
-        with open_store(places.store_url, upgrade=False) as store, store.one_line():
+        with open_store(paths.store_url, upgrade=False) as store, store.one_line():
             timings = recent_timings(store)
     except StoreMissing:
         timings = []
-    return estimate(plan, timings, workers=workers or os.cpu_count() or 1, root=places.data_root)
+    return estimate(plan, timings, workers=workers or os.cpu_count() or 1, root=paths.data_root)
+
+
+def missing_data(plan: Plan, paths: Paths) -> str | None:
+    """A line about data that `launch` would miss, as it would say it; None where they are in place, or at a URL, which is not asked."""
+    if isinstance(paths.data_root, str):
+        return None
+    try:
+        check_data(plan.to_run, paths.data_root)
+    except DataError as error:
+        return str(error)
+    return None
 
 
 def write_job_files(plan: Plan, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""`robustsweep submit`: the driver of a sweep as a job of a Ray cluster, through Ray's Jobs API."""
+"""`robustsweep submit`: run the driver of a sweep as a job of a Ray cluster, through Ray's Jobs API."""
 
 import asyncio
 import re
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.executors.ray_tune.jobs_api import first_line, followed, jobs_client
+from orchestrator.executors.ray_tune.jobs_api import first_line, follow_job, jobs_client
 from orchestrator.launching.launch import EXIT_INCOMPLETE, EXIT_INTERRUPTED
-from orchestrator.planning.expand import expand
+from orchestrator.planning.expand import expand_space
 from orchestrator.planning.prelaunch_checks import check_sizes
 from orchestrator.store.connection.urls import parse_url
 from search_spaces import LoadedSpace, load_space
@@ -26,9 +26,9 @@ _PACKAGES = ("orchestrator", "search_spaces", "workers")
 
 @dataclass(frozen=True)
 class Submission:
-    """What is to run where. `words` are further options of `launch`, as words of a command line; paths are the cluster's.
+    """Sweep to submit to a cluster. `words` are further options of `launch`, as words of a command line; paths are the cluster's.
 
-    None for `home`, `store`, `artifacts` or `data`: what the environment of the cluster's head says.
+    None for `home`, `store`, `artifacts` or `data`: the value in the environment of the cluster's head.
     """
 
     space: str
@@ -42,7 +42,7 @@ class Submission:
     ship_code: bool = False
 
     def entrypoint(self, file_name: str) -> str:
-        """The command that the cluster's head runs, with the space's file beside it."""
+        """Return the command that the cluster's head runs, in a folder with the space's file."""
         program = ["python", "-m", "orchestrator.cli.main"] if self.ship_code else ["robustsweep"]
         words = [*program, "launch", file_name, "--address", "auto"]
         places = (("--home", self.home), ("--store", self.store), ("--artifacts", self.artifacts), ("--data", self.data))
@@ -52,13 +52,13 @@ class Submission:
 
 
 def submit(submission: Submission, *, wait: bool, say: Callable[[str], None], write: Callable[[str], None]) -> int:
-    """Submit the sweep; returns 0, or with `wait` the exit code of its `launch`, whose output then goes to `write`.
+    """Submit the sweep; return 0, or with `wait` the exit code of its `launch`, whose output then goes to `write`.
 
     Raises:
-        UserError: nothing was submitted, for a reason that the user can mend.
+        UserError: nothing was submitted, for a reason that the user can fix.
     """
     loaded = load_space(submission.space, submission.overrides)
-    check_sizes(expand(loaded.space))
+    check_sizes(expand_space(loaded.space))
     _check_places(submission)
     client = jobs_client(submission.address, warn=say)
     job = _submitted(client, submission, loaded)
@@ -67,7 +67,7 @@ def submit(submission: Submission, *, wait: bool, say: Callable[[str], None], wr
     if not wait:
         return 0
     try:
-        return asyncio.run(followed(client, job, write))
+        return asyncio.run(follow_job(client, job, write))
     except KeyboardInterrupt:
         say(f"sweep {loaded.name}: goes on without being watched")
         return EXIT_INTERRUPTED
@@ -77,10 +77,10 @@ def submit(submission: Submission, *, wait: bool, say: Callable[[str], None], wr
 
 
 def _check_places(submission: Submission) -> None:
-    """Check what can be known here of places elsewhere.
+    """Check the cluster's paths and store URL as far as possible from here.
 
     Raises:
-        UserError: a path that means nothing there, or a password.
+        UserError: a path is not absolute, or the URL holds a password.
     """
     for option, path in (("--home", submission.home), ("--artifacts", submission.artifacts), ("--data", submission.data)):
         if path is not None and "://" not in str(path) and not PurePosixPath(path).is_absolute():
@@ -98,7 +98,7 @@ def _check_places(submission: Submission) -> None:
 
 
 def _submitted(client: "JobSubmissionClient", submission: Submission, loaded: LoadedSpace) -> str:
-    """Submit the job, its space's text in its working folder; returns its id."""
+    """Submit the job with its space file in its working folder; return its id."""
     name = re.sub(r"[^\w.-]", "-", loaded.name, flags=re.ASCII)
     file_name = Path(loaded.label.removeprefix("built-in:")).with_suffix(".yaml").name
     with tempfile.TemporaryDirectory(prefix="robustsweep-submit-") as folder:

@@ -1,1 +1,1 @@
-"""From a space to jobs, and from jobs to a plan."""
+"""Planning: expansion of a space to jobs, and comparison of the jobs with existing results."""

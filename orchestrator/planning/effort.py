@@ -1,4 +1,4 @@
-"""How long a job takes beside others, before anything was measured: enough to see what must not be left for the end."""
+"""Relative duration of a job, estimated before anything was measured: accurate enough for critical-path scheduling."""
 
 from orchestrator.planning.job_cost import cost
 from workers.spec.job import DiagnoseSpec, Job, SurfaceSpec, TrainSpec
@@ -10,9 +10,9 @@ _R_FGSM_STEPS = 1
 
 
 def effort(job: Job) -> float:
-    """Roughly how many forward passes over one example the job takes, whatever its stage, with what it takes to begin.
+    """Return roughly how many forward passes over one example the job takes, in any stage, including its start-up.
 
-    Where a spec says `all` for the examples, they are taken to be as many as CIFAR-10's.
+    Where a spec says `all` for the examples, CIFAR-10's number is assumed.
     """
     match job.spec:
         case TrainSpec(stage="defend") | SurfaceSpec():
@@ -27,7 +27,7 @@ def effort(job: Job) -> float:
 
 
 def _adversary_steps(spec: TrainSpec) -> float:
-    """How many steps the training's attack makes on each batch, on the average."""
+    """Return the average number of steps that the training's attack makes on each batch."""
     training = spec.training
     if training.adversarial_training == "none":
         return 0

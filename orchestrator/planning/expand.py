@@ -1,33 +1,33 @@
-"""Resolves a space into jobs: every combination of the axes of each of its grids, with defaults filled in and equal computations merged."""
+"""Expansion of a space into jobs: every combination of each grid's axes, with defaults filled in and equal computations merged."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from orchestrator.planning.training_chain import Lineage, Point, lineage, points, source_of
+from orchestrator.planning.training_chain import GridPoint, TrainingChain, grid_points, source_of, training_chain
 from search_spaces import Asked, DiagnosisSection, Grid, SourceName, Space
 from workers.spec.fields import CRAFTED, Knowledge
 from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, Job, SurfaceSpec, TrainSpec
 from workers.spec.surface import SurfaceSettings
 
-Sources = Mapping[SourceName | None, Lineage]
+Sources = Mapping[SourceName | None, TrainingChain]
 
 
-def expand(space: Space) -> list[Job]:
-    """All jobs of a space, parents before their children, equal keys merged; the same space always gives the same list."""
+def expand_space(space: Space) -> list[Job]:
+    """Return all jobs of a space, parents before their children, equal keys merged; the same space always gives the same list."""
     jobs: dict[str, Job] = {}
     for grid in space.grids:
-        for job in jobs_of(grid):
+        for job in grid_jobs(grid):
             jobs.setdefault(job.key, job)
     return list(jobs.values())
 
 
-def distinct(jobs: Iterable[Job]) -> list[Job]:
-    """The jobs in their order, equal keys merged."""
+def deduplicate(jobs: Iterable[Job]) -> list[Job]:
+    """Return the jobs in their order, equal keys merged."""
     return list({job.key: job for job in jobs}.values())
 
 
-def jobs_of(grid: Grid) -> Iterator[Job]:
-    """The jobs of a grid, parents before their children; a job may come more than once."""
+def grid_jobs(grid: Grid) -> Iterator[Job]:
+    """Yield the jobs of a grid, parents before their children; a job may come more than once."""
     attacks = [asked for group in grid.attacks for asked in group.resolved()]
     surfaces = [surface for group in grid.surfaces for surface in group.resolved()]
     settings = grid.evaluation
@@ -41,18 +41,20 @@ def jobs_of(grid: Grid) -> Iterator[Job]:
         yield from (_surface(trained, surface) for surface in surfaces)
 
 
-def _models(grid: Grid) -> list[tuple[Point, Lineage]]:
-    """The models of a grid, each once."""
-    models: dict[str, tuple[Point, Lineage]] = {}
-    for point in points(grid):
-        trained = lineage(point)
+def _models(grid: Grid) -> list[tuple[GridPoint, TrainingChain]]:
+    """Return the models of a grid, each once."""
+    models: dict[str, tuple[GridPoint, TrainingChain]] = {}
+    for point in grid_points(grid):
+        trained = training_chain(point)
         models.setdefault(trained[-1].key, (point, trained))
     return list(models.values())
 
 
-def proxies_of(grid: Grid, attacks: Sequence[Asked], *, stop: Callable[[Lineage], Lineage], examples: int | None) -> Iterator[Job]:
-    """The jobs of cheap stand-ins for a grid's models, parents before their children: each model as `stop` makes it of the whole one,
-    evaluated and attacked in these ways on at most so many examples, as often as the grid says."""
+def grid_proxy_jobs(
+    grid: Grid, attacks: Sequence[Asked], *, stop: Callable[[TrainingChain], TrainingChain], examples: int | None
+) -> Iterator[Job]:
+    """Yield the jobs of low-fidelity proxies of a grid's models, parents before their children: each full model as `stop` shortens it,
+    evaluated and attacked with `attacks` on at most `examples` examples, with the grid's number of repeats."""
     settings = grid.evaluation
     fewer = settings.examples if examples is None else min(examples, settings.examples or examples)
     evaluation = EvaluationSpec(examples=fewer, batch_size=settings.batch_size, draws=settings.draws)
@@ -64,21 +66,21 @@ def proxies_of(grid: Grid, attacks: Sequence[Asked], *, stop: Callable[[Lineage]
         yield from _measurements(trained[-1], others, evaluation, sources=sources, repeats=settings.repeats)
 
 
-def _sources(point: Point, trained: Lineage, attacks: list[Asked]) -> Sources:
-    """The models on which the attacks' examples are made, if they are made beforehand: the attacked one itself, or another."""
+def _sources(point: GridPoint, trained: TrainingChain, attacks: list[Asked]) -> Sources:
+    """Return the models on which the attacks' examples are made, if they are made beforehand: the attacked one itself, or another."""
     names = dict.fromkeys(asked.source for asked in attacks)
-    return {name: trained if name is None else lineage(source_of(point, name)) for name in names}
+    return {name: trained if name is None else training_chain(source_of(point, name)) for name in names}
 
 
 def applicable(attack: Asked, source: TrainSpec) -> Asked:
-    """The attack as it applies to the model that it is made on, every setting that changes nothing about it at its default."""
-    return attack._replace(attack=attack.attack.model_copy(update=_idle(source, attack.knowledge)))
+    """Return the attack with every setting that has no effect on its source model at its default."""
+    return attack._replace(attack=attack.attack.model_copy(update=_unused_settings(source, attack.knowledge)))
 
 
-def _idle(source: TrainSpec, knowledge: Knowledge) -> dict[str, Any]:
-    """Settings without effect: a model that is not binary has no sign, and there are draws only where something is random.
+def _unused_settings(source: TrainSpec, knowledge: Knowledge) -> dict[str, Any]:
+    """Return the settings without effect, at their defaults: a model that is not binary has no sign, and one without randomness no draws.
 
-    On a randomised model no example leaves early: fooling it once, or with its full weights, is not fooling it.
+    On a randomised model no example stops early: fooling it in one draw, or with its full weights, is not fooling it.
     """
     idle: dict[str, Any] = {} if source.model.binary else {"sign_gradient": "identity"}
     if source.randomised:
@@ -89,7 +91,7 @@ def _idle(source: TrainSpec, knowledge: Knowledge) -> dict[str, Any]:
 
 
 def _diagnosis(model: Job, section: DiagnosisSection) -> Job:
-    """The diagnosis of a model, every setting that changes nothing about it at its default, or at 1 where nothing is random."""
+    """Return the diagnosis job of a model, every setting without effect on it at its default, or at 1 where nothing is random."""
     trained = _spec(model)
     idle: dict[str, Any] = {} if trained.model.binary else {"sign_gradient": "identity"}
     if not trained.randomised:
@@ -99,8 +101,8 @@ def _diagnosis(model: Job, section: DiagnosisSection) -> Job:
 
 
 def _measurements(model: Job, attacks: list[Asked], evaluation: EvaluationSpec, *, sources: Sources, repeats: int) -> Iterator[Job]:
-    """Everything that is measured on one trained model: clean accuracy, then every attack, each `repeats` times where anything about
-    it is random, and else once: the other times would compute the same. So would several draws where the model is not random."""
+    """Yield all measurements of one trained model: clean accuracy, then every attack, each `repeats` times if anything about it is random,
+    else once, since the repeats would be equal. So would several draws of a model that is not random."""
     randomised = _spec(model).randomised
     single = evaluation.model_copy(update={"draws": 1})
     evaluation = evaluation if randomised else single
@@ -122,8 +124,8 @@ def _measurements(model: Job, attacks: list[Asked], evaluation: EvaluationSpec, 
             yield Job(spec=AttackSpec(attack=attack, knowledge=knowledge, evaluation=evaluation, repeat=repeat), parents=parents)
 
 
-def _surface(trained: Lineage, surface: SurfaceSettings) -> Job:
-    """A loss surface of a lineage's model; settings that change nothing about it are at their defaults.
+def _surface(trained: TrainingChain, surface: SurfaceSettings) -> Job:
+    """Return the loss-surface job of a lineage's model; settings without effect on it are at their defaults.
 
     `theta_one` is the last net of the lineage that was trained without a sketch. Where that is the model itself, and nothing about it
     is random, its own gradient is that net's.
@@ -139,6 +141,6 @@ def _surface(trained: Lineage, surface: SurfaceSettings) -> Job:
 
 
 def _spec(trained: Job) -> TrainSpec:
-    """How a model is trained."""
+    """Return the training spec of a model."""
     assert isinstance(trained.spec, TrainSpec)  # noqa: S101 (a lineage is made of them)
     return trained.spec

@@ -1,11 +1,11 @@
-"""How much work a job is, so that like jobs' times can be told from each other's."""
+"""Relative cost of a job, so that its time can be estimated from those of similar jobs."""
 
 from workers.spec.attack import KINDS, AttackSettings
 from workers.spec.diagnosis import probes
 from workers.spec.fields import CRAFTED, Stage
 from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, Job, SurfaceSpec, TrainSpec
 
-LIKE: dict[Stage, tuple[Stage, ...]] = {
+SIMILAR_STAGES: dict[Stage, tuple[Stage, ...]] = {
     "pretrain": ("pretrain", "fine_tune"),
     "fine_tune": ("fine_tune", "pretrain"),
     "defend": ("defend", "evaluate", "attack", "craft"),
@@ -15,11 +15,11 @@ LIKE: dict[Stage, tuple[Stage, ...]] = {
     "diagnose": ("diagnose", "attack", "craft"),
     "surface": ("surface",),
 }
-"""Stages whose jobs take about as long by their `cost`, the stage itself first."""
+"""Stages whose jobs take about as long per unit of `cost`, the stage itself first."""
 
 
 def cost(job: Job) -> int:
-    """How much work a job is, in units that are comparable within its stage: epochs, passes over the examples, or
+    """Return a job's amount of work, in units that are comparable within its stage: epochs, passes over the examples, or
     a surface's points."""
     match job.spec:
         case TrainSpec() as spec:
@@ -39,8 +39,8 @@ def cost(job: Job) -> int:
 
 
 def _passes(attack: AttackSettings) -> int:
-    """How many forward passes over the examples the attack makes; a gradient is worth three. A single `selection_draws` means a
-    deterministic net, on which every point is seen once."""
+    """Return how many forward passes over the examples the attack makes; a gradient counts as three. A single `selection_draws` means
+    a deterministic net, on which every point is evaluated once."""
     kind, draws = KINDS[attack.name], attack.selection_draws
     compared = 1 if draws == 1 else 2 * draws
     sought = 3 * attack.eot_samples if kind.gradient else 0

@@ -1,25 +1,25 @@
-"""Trainings that stop early, and those that go on from where others stopped."""
+"""Trainings that stop early, and trainings that resume from them."""
 
 from collections.abc import Iterable
 
-from orchestrator.planning.training_chain import Lineage
-from orchestrator.store.reading.finished_rungs import Rungs
+from orchestrator.planning.training_chain import TrainingChain
+from orchestrator.store.reading.finished_rungs import FinishedRungs
 from workers.artifacts.artifacts import Artifacts
 from workers.errors import StorageError
 from workers.spec.job import Earlier, Job, TrainSpec
 
 
-def schedule(trained: Lineage) -> int:
-    """The epochs of the model's last training, if it goes on to the end."""
+def total_epochs(trained: TrainingChain) -> int:
+    """Return the total number of epochs of the model's last training."""
     spec = trained[_last_training(trained)].spec
     assert isinstance(spec, TrainSpec)  # noqa: S101 (a lineage is made of them)
     return spec.training.epochs
 
 
-def stopped(trained: Lineage, *, until: int) -> Lineage:
-    """A model's jobs with its last training stopped after `until` epochs, its ancestors trained to their ends: they are other models' too.
+def stop_early(trained: TrainingChain, *, until: int) -> TrainingChain:
+    """Return a model's jobs with its last training stopped after `until` epochs; its ancestors, shared with other models, train to the end.
 
-    At as many epochs as the schedule has it is the same lineage.
+    If `until` is the schedule's number of epochs, the lineage is unchanged.
 
     Raises:
         ValueError: the schedule has fewer epochs.
@@ -32,22 +32,22 @@ def stopped(trained: Lineage, *, until: int) -> Lineage:
     return tuple(jobs)
 
 
-def _last_training(trained: Lineage) -> int:
+def _last_training(trained: TrainingChain) -> int:
     return max(number for number, job in enumerate(trained) if job.stage != "defend")
 
 
-def taking_up(jobs: Iterable[Job], rungs: Rungs, artifacts: Artifacts) -> tuple[Job, ...]:
-    """The jobs, each training with the furthest finished rung that it can go on from, where there is one that kept its checkpoint."""
-    return tuple(_taking_up(job, rungs, artifacts) for job in jobs)
+def with_resume_points(jobs: Iterable[Job], rungs: FinishedRungs, artifacts: Artifacts) -> tuple[Job, ...]:
+    """Return the jobs, each training with the furthest finished rung that it can resume from, if one has kept its checkpoint."""
+    return tuple(_with_resume_point(job, rungs, artifacts) for job in jobs)
 
 
-def _taking_up(job: Job, rungs: Rungs, artifacts: Artifacts) -> Job:
+def _with_resume_point(job: Job, rungs: FinishedRungs, artifacts: Artifacts) -> Job:
     if not (isinstance(job.spec, TrainSpec) and rungs):
         return job
     before = (rung for rung in rungs.get(job.trunk_key, ()) if _is_before(rung, job.spec))
     try:
         found = next((rung for rung in before if artifacts.checkpoint_size(rung.key)), None)
-    except StorageError:  # the training begins at its start, if the storage comes back at all
+    except StorageError:  # the training begins at its start, once the storage is available again
         found = None
     return job.model_copy(update={"resumes": found})
 

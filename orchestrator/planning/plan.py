@@ -1,4 +1,4 @@
-"""What has to run: a sweep's jobs against the results that exist."""
+"""Plan of a sweep: its jobs compared with the results that exist."""
 
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ STAGES: tuple[Stage, ...] = ("pretrain", "fine_tune", "defend", "evaluate", "cra
 
 @dataclass(frozen=True)
 class Plan:
-    """A sweep's DAG: all jobs with parents before children, and the keys of those to run, to record, and merely to recreate."""
+    """DAG of a sweep: all jobs with parents before children, and the keys of those to run, to record, and only to recreate."""
 
     jobs: tuple[Job, ...]
     pending: frozenset[str]
@@ -21,7 +21,7 @@ class Plan:
 
     @property
     def to_run(self) -> tuple[Job, ...]:
-        """Jobs without a result, and finished ones whose artifact is gone and needed, parents first."""
+        """Jobs without a result, and finished ones whose artifact is missing and needed, parents first."""
         wanted = self.pending | self.recreated
         return tuple(job for job in self.jobs if job.key in wanted)
 
@@ -33,8 +33,8 @@ class Plan:
 
 
 def damaged_jobs(artifacts: Artifacts, jobs: Iterable[Job], *, recorded: Set[str], finished: Set[str]) -> frozenset[str]:
-    """The finished jobs whose files must be made again, of those for which nobody else would notice in time: results that are not in the
-    database yet, and loss surfaces, which only people look at. (Of all others the jobs that need their files compare the checksums.)
+    """Return the finished jobs with damaged files, of those whose damage would otherwise go unnoticed: results that are not in the database
+    yet, and loss surfaces, which no other job reads. (The files of all others are verified by the jobs that read them.)
 
     Raises:
         StorageError: the artifacts cannot be read.
@@ -47,14 +47,14 @@ def damaged_jobs(artifacts: Artifacts, jobs: Iterable[Job], *, recorded: Set[str
 
 
 def make_plan(jobs: Iterable[Job], *, recorded: Set[str], finished: Set[str], damaged: Set[str] = frozenset()) -> Plan:
-    """Compare a sweep's jobs with what exists.
+    """Compare a sweep's jobs with the existing results.
 
     Args:
         jobs: the sweep's jobs, parents before children.
         recorded: keys with a result in the database.
         finished: keys with an artifact on disk. A finished job that is not recorded is recorded, not computed again; a recorded
             one without its artifact is computed again only if a job that is still to run needs its files.
-        damaged: those of them whose files are not what they were; they are computed again.
+        damaged: those of them whose files have changed; they are computed again.
     """
     jobs, finished = tuple(jobs), finished - damaged
     pending = frozenset(job.key for job in jobs if job.key not in recorded and job.key not in finished)

@@ -1,7 +1,6 @@
-"""What can be known to fail before anything runs."""
+"""Checks for errors that can be found before anything runs."""
 
 from collections.abc import Iterable
-from importlib.util import find_spec
 from pathlib import Path
 
 from workers.data import remote, source
@@ -11,11 +10,11 @@ from workers.spec.job import AttackSpec, CraftSpec, DataSpec, DiagnoseSpec, Eval
 
 
 def check_sizes(jobs: Iterable[Job], root: DataRoot = None) -> None:
-    """Check that every job asks for no more examples than its data set has; where that depends on the files, only with a data root.
+    """Check that no job requests more examples than its data set has; where that depends on the files, only with a data root.
 
     Raises:
-        UserError: one asks for more.
-        DataError: the files in `root` are not as they should be.
+        UserError: a job requests more.
+        DataError: the files in `root` are invalid.
     """
     sizes: dict[tuple[str, str], tuple[int | None, int | None]] = {}
     trained: dict[str, DataSpec] = {}
@@ -36,7 +35,7 @@ def check_sizes(jobs: Iterable[Job], root: DataRoot = None) -> None:
 
 
 def _asked(spec: AttackSpec | CraftSpec | DiagnoseSpec | EvaluateSpec) -> tuple[str, int | None]:
-    """How many test examples a job wants, and where that is said."""
+    """Return the setting that gives a job's number of test examples, and the number."""
     if isinstance(spec, DiagnoseSpec):
         return "diagnosis.examples", spec.diagnosis.examples
     return "evaluation.examples", spec.evaluation.examples
@@ -64,21 +63,10 @@ def check_data(jobs: Iterable[Job], root: DataRoot) -> None:
 
 
 def check_home(home: Path) -> None:
-    """Check that what is written to the home folder stays there.
+    """Check that the home folder is permanent.
 
     Raises:
-        UserError: it is in the working folder of a submitted Ray job, which Ray deletes some time after its end.
+        UserError: it is in the working folder of a submitted Ray job, which Ray deletes some time after the job's end.
     """
     if "working_dir_files" in home.parts:
         raise UserError(f"--home {home}: Ray deletes this folder after the job; give one that stays, or set ROBUSTSWEEP_HOME on the head")
-
-
-def check_backends(jobs: Iterable[Job]) -> None:
-    """Check that the attacks' optional implementations are installed here; a cluster's nodes have the same packages.
-
-    Raises:
-        UserError: one is not; the message says how to get it.
-    """
-    asked = any(isinstance(job.spec, AttackSpec | CraftSpec) and job.spec.attack.backend == "foolbox" for job in jobs)
-    if asked and find_spec("foolbox") is None:
-        raise UserError("attacks: backend=foolbox: Foolbox is not installed; pip install 'robustsweep[foolbox]', or use native")

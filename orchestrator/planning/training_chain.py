@@ -1,4 +1,4 @@
-"""How the models of a grid come about: from the point of the grid where a model stands to the jobs that train it and its ancestors."""
+"""Training chains of a grid's models: from a point of the grid to the jobs that train its model and the model's ancestors."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,13 +14,13 @@ from workers.spec.recipes import inherit_training, resolve_training
 _WITHOUT_SKETCH = ("sketch_modes", "rescale", "all_zero", "draws")
 _WITHOUT_TUCKER = ("rank_fraction", "rank_kind", "stage_rank_fractions", "tensorize_first", "tensorize_linear", "execution", "init")
 
-Lineage = tuple[Job, ...]
-"""The jobs of one model, its ancestors first; the last one is the model's own."""
+TrainingChain = tuple[Job, ...]
+"""Jobs of one model, its ancestors first; the last one is the model's own."""
 
 
 @dataclass(frozen=True)
-class Point:
-    """Where a model stands in a grid. `training` and `fine_tuning` are as the space gives them: settings by name, not resolved."""
+class GridPoint:
+    """Point of a grid, which defines a model. `training` and `fine_tuning` are as the space gives them: settings by name, not resolved."""
 
     seed: int
     data: DataSpec
@@ -31,36 +31,36 @@ class Point:
 
     @property
     def trained_in(self) -> DefenceSpec:
-        """The defence that the net is trained with; one that is put around it is not."""
+        """Defence that the net is trained with, as opposed to one that is put around a trained net."""
         return UNDEFENDED if self.defence.name in AROUND else self.defence
 
 
-def points(grid: Grid) -> Iterator[Point]:
-    """Every point of the grid; several may stand for one model, where they differ in what changes nothing about it."""
+def grid_points(grid: Grid) -> Iterator[GridPoint]:
+    """Yield every point of the grid; several may define the same model, where they differ only in settings without effect on it."""
     for seed, data, settings in product(grid.seed, grid.data.points(), grid.model.points()):
-        model = _meaningful(_resolved(settings))
+        model = _canonical(_resolved(settings))
         for training, defence, fine_tuning in product(grid.training.points(), grid.defence.points(), grid.fine_tuning.points()):
-            yield Point(seed, DataSpec(**data), model, DefenceSpec(**defence).resolved(), training, fine_tuning)
+            yield GridPoint(seed, DataSpec(**data), model, DefenceSpec(**defence).resolved(), training, fine_tuning)
 
 
-def source_of(point: Point, name: SourceName) -> Point:
-    """Where the model stands on which examples are made to be tried on the point's model; that may be this very model."""
+def source_of(point: GridPoint, name: SourceName) -> GridPoint:
+    """Return the point of the model on which adversarial examples for the point's model are made; it may be the same model."""
     plain = {} if name == "parent" else {"adversarial_training": "none"}
     without = {"theta": 1.0} | ({"tensorized": False} if name == "dense" else {})
     return replace(
         point,
-        model=_meaningful(point.model.model_copy(update=without)),
+        model=_canonical(point.model.model_copy(update=without)),
         defence=point.trained_in if name == "parent" else UNDEFENDED,
         training=point.training | plain,
         fine_tuning=point.fine_tuning | plain,
     )
 
 
-def lineage(point: Point) -> Lineage:
-    """The jobs of the point's model: without a sketch from scratch, or from the trained dense net decomposed; under a sketch from the
-    net without one; then with a defence put around it, if it has such a one."""
-    full = _meaningful(point.model.model_copy(update={"theta": 1.0}))
-    first = _meaningful(full.model_copy(update={"tensorized": False})) if full.init == "decompose" else full
+def training_chain(point: GridPoint) -> TrainingChain:
+    """Return the jobs of the point's model: without a sketch, trained from scratch or by decomposing the trained dense net; with a sketch,
+    from the net without one; then with a defence put around it, if it has one of that kind."""
+    full = _canonical(point.model.model_copy(update={"theta": 1.0}))
+    first = _canonical(full.model_copy(update={"tensorized": False})) if full.init == "decompose" else full
     fine_tuning = inherit_training(point.training, point.fine_tuning, dataset=point.data.name, binary=point.model.binary)
     jobs = [_train("pretrain", point, first, point.training)]
     for stage in dict.fromkeys((full, point.model)):
@@ -71,31 +71,31 @@ def lineage(point: Point) -> Lineage:
     return tuple(jobs)
 
 
-def _train(stage: Literal["pretrain", "fine_tune"], point: Point, model: ModelSpec, training: dict[str, Any], **parents: str) -> Job:
+def _train(stage: Literal["pretrain", "fine_tune"], point: GridPoint, model: ModelSpec, training: dict[str, Any], **parents: str) -> Job:
     settings = resolve_training(training, dataset=point.data.name, binary=model.binary)
     spec = TrainSpec(stage=stage, data=point.data, model=model, training=settings, defence=point.trained_in, seed=point.seed)
     return Job(spec=spec, parents=parents)
 
 
 def _defended(trained: Job, defence: DefenceSpec) -> Job:
-    """The trained model with the defence put around it."""
+    """Return the job that puts the defence around the trained model."""
     spec = trained.spec.model_copy(update={"stage": "defend", "defence": defence})
     return Job(spec=spec, parents={"weights": trained.key})
 
 
 def _resolved(model: dict[str, Any]) -> ModelSpec:
-    """The model; a width that is left out is the paper's for that network."""
+    """Return the model; a width that is left out is the paper's for that network."""
     return ModelSpec(**{"width": PAPER_WIDTHS[model.get("name", ModelSpec().name)], **model})
 
 
-def _meaningful(model: ModelSpec) -> ModelSpec:
-    """The model with every setting that changes nothing about it at its default, so that equal computations have equal keys."""
+def _canonical(model: ModelSpec) -> ModelSpec:
+    """Return the model with every setting without effect on it at its default, so that equal computations have equal keys."""
     idle = [*(_WITHOUT_SKETCH if model.theta == 1 else ()), *(() if model.tensorized else _WITHOUT_TUCKER)]
     return _with_one_rank(model.model_copy(update={name: ModelSpec.model_fields[name].default for name in idle}))
 
 
 def _with_one_rank(model: ModelSpec) -> ModelSpec:
-    """The model with `rank_fraction` alone where its stages all have that rank, and at its default where every layer is in a stage."""
+    """Return the model with only `rank_fraction` if all its stages have that rank, and with its default if every layer is in a stage."""
     if model.stage_rank_fractions is None:
         return model
     fraction, *others = dict.fromkeys(model.stage_rank_fractions)

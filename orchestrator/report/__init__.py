@@ -1,1 +1,1 @@
-"""What is written to be read and kept: pages, the paper's tables, images, RobustBench files."""
+"""Files to read and to keep: pages, the paper's tables, images, RobustBench records."""

@@ -1,11 +1,11 @@
-"""What is left of one job on disk, and the command that runs it alone."""
+"""Files of one job, and the command that runs it alone."""
 
 import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from orchestrator.paths import Places
+from orchestrator.paths import Paths
 from orchestrator.store.reading.job_details import JobDetails
 from workers.artifacts.artifacts import JOB_FILE, RESULT_FILE, Artifacts, stored_name
 from workers.errors import ArtifactError
@@ -16,7 +16,7 @@ _MADE_WITHOUT_FILES: frozenset[DatasetName] = frozenset({"digits", "tones"})
 
 @dataclass(frozen=True)
 class ArtifactFile:
-    """A file that a job has, or should have; `size` in bytes is None where it is missing."""
+    """File that a job has, or should have; `size` in bytes is None where it is missing."""
 
     name: str
     size: int | None
@@ -24,7 +24,7 @@ class ArtifactFile:
 
 @dataclass(frozen=True)
 class ArtifactListing:
-    """The folder of a job's artifact, with the files that are in it or that its result names, sorted."""
+    """Folder of a job's artifact, with the files that are in it or that its result names, sorted."""
 
     folder: str
     files: tuple[ArtifactFile, ...]
@@ -34,7 +34,7 @@ class ArtifactListing:
 
 
 def artifact_files(artifacts: Artifacts, key: str, *, expected: Iterable[str] = ()) -> ArtifactListing:
-    """What the job's folder holds, half-written files excepted, and what is missing of the `expected` and of what its result names."""
+    """List the files in the job's folder, without temporary ones, and the missing ones of `expected` and of those that its result names."""
     named = set(expected)
     with suppress(ArtifactError):
         named |= {stored_name(name, digest) for name, digest in artifacts.result(key).files.items()}
@@ -43,28 +43,28 @@ def artifact_files(artifacts: Artifacts, key: str, *, expected: Iterable[str] = 
 
 
 def artifact_of(job: JobDetails, artifacts: Artifacts) -> ArtifactListing:
-    """The files of a job, one that is done having at least these two."""
+    """List the files of a job; one that is done must have at least its job file and its result file."""
     return artifact_files(artifacts, job.key, expected=() if job.result is None else (JOB_FILE, RESULT_FILE))
 
 
 @dataclass(frozen=True)
 class Rerun:
-    """How to run one job alone: `command`, and the lines to run before it, comments among them, for a shell."""
+    """Shell lines that run one job alone: `command`, and the lines to run before it, some of them comments."""
 
     before: tuple[str, ...]
     command: str
 
 
-def rerun(job: JobDetails, places: Places) -> Rerun:
-    """The command that computes the job again, where it was computed before: on CPU or GPU, with as many threads."""
-    artifacts = places.artifacts
+def rerun(job: JobDetails, paths: Paths) -> Rerun:
+    """Return the command that computes the job again on the same device, CPU or GPU, and with the same number of threads."""
+    artifacts = paths.artifacts
     here = artifact_of(job, artifacts)
     needs_data = job.dataset not in _MADE_WITHOUT_FILES
-    before = [*_missing(job, here, places)]
-    if needs_data and places.data_root is None:
+    before = [*_missing(job, here, paths)]
+    if needs_data and paths.data_root is None:
         before.append(f"# add --data DIR: where {job.dataset} is")
     words = ["python", "-m", "workers", _job_file(job, here), "--artifacts", artifacts.url]
-    words += ["--data", str(places.data_root)] if needs_data and places.data_root is not None else []
+    words += ["--data", str(paths.data_root)] if needs_data and paths.data_root is not None else []
     return Rerun(tuple(before), shlex.join([*words, *_machine(job)]))
 
 
@@ -80,14 +80,14 @@ def _is_url(place: str) -> bool:
 
 
 def _job_file(job: JobDetails, here: ArtifactListing) -> str:
-    """Where the job's file is, or will be when the lines before have run."""
+    """Return the path of the job's file, which exists once the lines before have run."""
     return f"{job.key}.json" if _is_url(here.folder) else f"{here.folder}/{JOB_FILE}"
 
 
-def _missing(job: JobDetails, here: ArtifactListing, places: Places) -> Iterator[str]:
-    """What has to be done first."""
+def _missing(job: JobDetails, here: ArtifactListing, paths: Paths) -> Iterator[str]:
+    """Yield the shell lines to run first."""
     folder = shlex.quote(here.folder)
-    show = f"robustsweep show --home {shlex.quote(str(places.home))}"
+    show = f"robustsweep show --home {shlex.quote(str(paths.home))}"
     if _is_url(here.folder):
         yield f"{show} {job.key} -f job > {job.key}.json"
     elif not here.has(JOB_FILE):
@@ -97,6 +97,6 @@ def _missing(job: JobDetails, here: ArtifactListing, places: Places) -> Iterator
         yield "# the job is done; without this its result is only read again:"
         yield f"# remove {here.folder}/{RESULT_FILE}" if _is_url(here.folder) else f"rm {folder}/{RESULT_FILE}"
     for parent in job.parents:
-        if not artifact_files(places.artifacts, parent.key).has(RESULT_FILE):
+        if not artifact_files(paths.artifacts, parent.key).has(RESULT_FILE):
             yield f"# its parent in role {parent.role} has no result here; this says how to make it:"
             yield f"{show} {parent.key}"

@@ -1,4 +1,4 @@
-"""One job for people, and for programs."""
+"""Rendering of one job, as text and as JSON."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ _MOST_CHILDREN = 20
 
 
 def render_job(job: JobDetails, artifact: ArtifactListing, again: Rerun) -> str:
-    """Everything about the job as plain text, one section after the other; names and messages are made harmless for a terminal."""
+    """Return all details of the job as plain text, one section after the other, with names and messages escaped for a terminal."""
     sections = {
         f"{job.stage} job {job.key}": [f"{job.description}: {job.state}", *_held(job)],
         "spec": [*_tree(job.spec)],
@@ -35,16 +35,16 @@ def render_job(job: JobDetails, artifact: ArtifactListing, again: Rerun) -> str:
 
 
 def job_json(job: JobDetails, artifact: ArtifactListing, again: Rerun) -> str:
-    """The job for programs: times in ISO 8601, accuracies in [0, 1], sizes in bytes (null for a missing file)."""
+    """Return the job as JSON: times in ISO 8601, accuracies in [0, 1], sizes in bytes (null for a missing file)."""
     files = {"folder": artifact.folder, "files": {file.name: file.size for file in artifact.files}}
     return json.dumps({**asdict(job), "artifact": files, "run_alone": asdict(again)}, indent=1, default=datetime.isoformat)
 
 
 def job_file(job: JobDetails) -> str:
-    """The job as its worker reads it, `job.json`.
+    """Return the job as its worker reads it, the text of `job.json`.
 
     Raises:
-        UserError: this version of the program gives such a spec another key.
+        UserError: the key of the spec is different in this version of the program.
     """
     rebuilt = {"spec": dict(job.spec), "parents": {parent.role: parent.key for parent in job.parents}}
     try:
@@ -61,7 +61,7 @@ def _held(job: JobDetails) -> Iterable[str]:
 
 
 def _tree(values: Mapping[str, Any], *, shares: bool = False, indent: str = "") -> Iterable[str]:
-    """Nested settings, one a line; with `shares` accuracies as percents, and of a list (a history, probes) the last entry."""
+    """Yield nested settings, one a line; with `shares`, accuracies as percentages, and of a list (history, probes) only the last entry."""
     for name, value in values.items():
         if isinstance(value, Mapping):
             yield f"{indent}{name}:"
@@ -91,7 +91,7 @@ def _more(number: int) -> Iterable[str]:
 
 
 def _attempt(attempt: Attempt) -> Iterable[str]:
-    """An attempt and what it said; a traceback is shown in full, it is what the reader came for."""
+    """Yield the lines of an attempt: its outcome, its error and the full traceback."""
     until = "" if attempt.finished_at is None else f" to {_time(attempt.finished_at)}"
     sweep = "" if attempt.sweep is None else f", for sweep {attempt.sweep}"
     yield f"{attempt.number}. {attempt.outcome}: {_time(attempt.started_at)}{until}{sweep}"

@@ -1,19 +1,39 @@
 """What pages and pictures need, asked before anything is read: a missing package or browser costs nobody a minute."""
 
+import os
+import shutil
 from importlib.util import find_spec
 
 from workers.errors import UserError
 
+BROWSER_VARIABLE = "ROBUSTSWEEP_BROWSER"
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
 
-def check_needs(command: str, *, images: bool) -> None:
+
+def check_requirements(command: str, *, images: bool) -> None:
     """Whether a page can be made, and its figures as images if they are wanted.
 
     Raises:
-        UserError: Plotly, or for images a browser, is missing.
+        UserError: Plotly, or for images Kaleido or a browser, is missing.
     """
     if find_spec("plotly") is None:
         raise UserError(f"{command}: Plotly is not installed; pip install 'robustsweep[dashboard]'")
     if images:
-        from orchestrator.report.browser import find_browser
-
+        if find_spec("kaleido") is None:
+            raise UserError(f"{command}: --figures needs the package kaleido: pip install 'robustsweep[pictures]'")
         find_browser()
+
+
+def find_browser() -> str:
+    """Return the path of a Chromium: the one that `ROBUSTSWEEP_BROWSER` names, else the first that is found.
+
+    Raises:
+        UserError: there is none.
+    """
+    named = os.environ.get(BROWSER_VARIABLE)
+    found = next((path for name in ([named] if named else _BROWSERS) if (path := shutil.which(name))), None)
+    if found is None:
+        absent = f"none of {', '.join(_BROWSERS)} is installed; {BROWSER_VARIABLE} may name one"
+        reason = f"{BROWSER_VARIABLE}={named} is no program" if named else absent
+        raise UserError(f"images need Chromium or Chrome: {reason}")
+    return found

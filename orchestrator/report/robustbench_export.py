@@ -1,8 +1,8 @@
-"""Models in RobustBench's form: one JSON file each, with the keys of its `model_info` files and its README ("Adding a new model").
+"""Export of models in RobustBench's format: one JSON file each, with the keys of its `model_info` files and README ("Adding a new model").
 
-What we do not know (`link`, `authors`, `venue`) is null, as in the files that RobustBench's own `benchmark` writes. So is
-`autoattack_acc`: AutoAttack is APGD-CE, targeted APGD-DLR, FAB and Square together, and there is no FAB here. Our figure is `reported`, and
-`footnote` says what it is over.
+Unknown values (`link`, `authors`, `venue`) are null, as in the files that RobustBench's own `benchmark` writes. So is
+`autoattack_acc`: AutoAttack is APGD-CE, targeted APGD-DLR, FAB and Square together, and there is no FAB here. Our accuracy is `reported`,
+and `footnote` describes the attacks behind it.
 """
 
 import json
@@ -25,7 +25,7 @@ _SAME = 1e-9
 def robustbench_models(
     rows: Sequence[ResultRow], worst: Sequence[ResultRow], *, epsilon: str, norm: NormName
 ) -> dict[Path, dict[str, Any]]:
-    """What is to be written for each model of a sweep that was attacked in this ball, by path: `cifar10/Linf/NAME.json`.
+    """Return the record of each model of a sweep that was attacked in this ball, by path: `cifar10/Linf/NAME.json`.
 
     Args:
         rows: the sweep's results by attack.
@@ -51,7 +51,7 @@ def robustbench_models(
 
 
 def write_models(records: dict[Path, dict[str, Any]], folder: Path) -> None:
-    """Write the files below the folder, which is to RobustBench what its `model_info` is.
+    """Write the files below the folder, which has the structure of RobustBench's `model_info`.
 
     Raises:
         UserError: they cannot be written.
@@ -72,7 +72,7 @@ def _value(epsilon: str, norm: NormName) -> float:
 
 
 def _widest(row: ResultRow) -> tuple[int, int, bool, int]:
-    """Of several worst cases of a model: over the most examples and draws, of attackers of every knowledge, by the most attacks."""
+    """Return the sort key of a model's worst cases: most examples, most draws, attackers of every knowledge, most attacks."""
     return row.n_examples, row.draws, row.knowledge == "any", row.attacks
 
 
@@ -100,7 +100,7 @@ def _percent(share: float | None) -> str | None:
 
 
 def _footnote(row: ResultRow, rows: Iterable[ResultRow]) -> Iterable[str]:
-    """What the figures are, and what they are not, in sentences."""
+    """Yield sentences that define the figures and their limits."""
     attacks = dict.fromkeys(_attack(other) for other in rows if _belongs(other, row))
     over = f"over the first {row.n_examples} test examples of a fixed order"
     if row.robust_accuracy is None or row.ci_low is None or row.ci_high is None:
@@ -120,7 +120,7 @@ def _footnote(row: ResultRow, rows: Iterable[ResultRow]) -> Iterable[str]:
 
 
 def _belongs(other: ResultRow, row: ResultRow) -> bool:
-    """Whether an attack's row is among those that the worst case is over."""
+    """Return whether an attack's row is among those that the worst case covers."""
     same = ("model_key", "norm", "n_examples", "batch_size", "draws")
     alike = all(getattr(other, name) == getattr(row, name) for name in same) and isclose(other.epsilon, row.epsilon, abs_tol=_SAME)
     return alike and other.attack != "none" and row.knowledge in ("any", other.knowledge)

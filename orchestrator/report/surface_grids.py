@@ -23,7 +23,7 @@ SURFACE_FILE = "surface.safetensors"
 
 @dataclass(frozen=True, kw_only=True)
 class SurfaceGrid:
-    """A loss surface; its arrays cannot be written to.
+    """Loss surface with read-only arrays.
 
     `losses` (draws, resolution, resolution) is the cross-entropy of the true label, `predictions` of the same shape the predicted class;
     rows follow y, columns x. `coordinates` (resolution,) are the points of either axis, in input units; `directions` (2, *shape) are
@@ -38,9 +38,9 @@ class SurfaceGrid:
     example: NDArray[np.float32]
 
     def ball(self, epsilon: float, *, corners: int = 720) -> NDArray[np.float64]:
-        """The edge of the ball of radius `epsilon` around the example, in the norm of the axes, where the plane cuts it: points (x, y),
-        (corners + 1, 2), the last one the first. Under l2 it is a circle, under l-infinity a polygon that cuts the axes where the circle
-        does."""
+        """Return the edge of the ball of radius `epsilon` around the example, in the norm of the axes, where the plane cuts it: points
+        (x, y), shape (corners + 1, 2), the last one equal to the first. Under l2 it is a circle, under l-infinity a polygon that cuts
+        the axes where the circle does."""
         angles = np.linspace(0, 2 * np.pi, corners + 1)
         rays = np.stack([np.cos(angles), np.sin(angles)], axis=1)
         order = 2 if self.row.norm == "l2" else np.inf
@@ -51,7 +51,7 @@ class SurfaceGrid:
 
 
 def surface_grids(store: Store, artifacts: Artifacts, sweep: str | None) -> tuple[list[SurfaceGrid], list[str]]:
-    """The surfaces of a sweep (None: of all) in the order of `surface_rows`, and one line for each whose artifact cannot be read.
+    """Return the surfaces of a sweep (None: of all) in the order of `surface_rows`, and one line for each whose artifact cannot be read.
 
     Raises:
         UserError: no such sweep.
@@ -73,8 +73,8 @@ def _arrays(artifacts: Artifacts, key: str) -> dict[str, Any]:
 
 
 def families(grids: Sequence[SurfaceGrid]) -> list[list[SurfaceGrid]]:
-    """The surfaces that belong side by side, each family in the given order: those that differ in theta, in settings of the sketch and
-    in draws alone. A net without randomness whose own direction is that of theta = 1 stands in the families of either direction."""
+    """Group the surfaces that are shown side by side, each family in the given order: they differ only in theta, in settings of the sketch
+    and in draws. A net without randomness whose own direction is that of theta = 1 belongs to the families of either direction."""
     related: defaultdict[tuple[Hashable, ...], list[SurfaceGrid]] = defaultdict(list)
     for grid in grids:
         related[_family(grid.row)].append(grid)
@@ -95,7 +95,7 @@ def _by_direction(relatives: Sequence[SurfaceGrid]) -> list[list[SurfaceGrid]]:
 
 
 def _is_either(row: SurfaceRow) -> bool:
-    """Whether the direction of theta = 1 is the model's own one."""
+    """Return whether the direction of theta = 1 is the model's own one."""
     return row.direction == "theta_one" and row.source_key == row.model_key and not is_randomised(row.theta, row.defence)
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from orchestrator.atomic_write import replace_file
 from orchestrator.names import surface_family
-from orchestrator.paths import Places
-from orchestrator.report.requirements import check_needs
+from orchestrator.paths import Paths
+from orchestrator.report.requirements import check_requirements
 from orchestrator.report.surface_grids import SurfaceGrid, families, surface_draws, surface_grids
 from orchestrator.store import SurfaceRow, open_store
 from orchestrator.tables.table import Column, Row, Table
@@ -22,19 +22,19 @@ _READING = (
 _LOSSES = ("loss at the example", "least", "greatest")
 
 
-def write_surface_page(places: Places, sweep: str, *, folder: Path, epsilon: str) -> tuple[Path, list[str]]:
-    """Write `SWEEP-surfaces.html` to the folder; its path, and one line for each surface whose grid cannot be read.
+def write_surface_page(paths: Paths, sweep: str, *, folder: Path, epsilon: str) -> tuple[Path, list[str]]:
+    """Write `SWEEP-surfaces.html` to the folder; return its path, and one line for each surface whose grid cannot be read.
 
     Raises:
-        UserError: Plotly is not installed, there is nothing to draw, epsilon is none, or the folder cannot be written.
+        UserError: Plotly is not installed, there is nothing to draw, `epsilon` is invalid, or the folder cannot be written.
     """
-    check_needs("surfaces", images=False)
+    check_requirements("surfaces", images=False)
     try:
         radius = float(positive_fraction(epsilon))
     except ValueError as error:
         raise UserError(f"--epsilon {epsilon}: {error}") from None
-    with open_store(places.store_url, upgrade=False) as store:
-        grids, problems = surface_grids(store, places.artifacts, sweep)
+    with open_store(paths.store_url, upgrade=False) as store:
+        grids, problems = surface_grids(store, paths.artifacts, sweep)
     if not grids:
         raise UserError(problems[0] if problems else f"sweep '{sweep}': has no loss surfaces yet; a space's section surfaces asks for them")
     path = folder / f"{sweep}-surfaces.html"
@@ -47,7 +47,7 @@ def write_surface_page(places: Places, sweep: str, *, folder: Path, epsilon: str
 
 
 def surface_page(sweep: str, grids: Sequence[SurfaceGrid], *, epsilon: float, literal: str) -> str:
-    """The page: it opens offline, Plotly is inside."""
+    """Return the page, self-contained with Plotly's script."""
     from orchestrator.figures import loss_surfaces
     from orchestrator.report.sweep_page.page import page_html, section_bodies
     from orchestrator.report.sweep_page.sections import Section

@@ -1,1 +1,1 @@
-"""Which job is next, and how long the rest will take."""
+"""Scheduling: the choice of the next job, and the estimate of the remaining time."""

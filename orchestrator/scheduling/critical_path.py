@@ -1,30 +1,30 @@
-"""A board that sees the end coming: what takes longest is not left for last."""
+"""Job queue with critical-path scheduling: the longest chain of jobs is not left for the end."""
 
 import heapq
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from orchestrator.scheduling.job_queue import Board, State
+from orchestrator.scheduling.job_queue import JobQueue, State
 from workers.spec.job import Job
 
 _ALLOWANCE = 2
 
 
-class CriticalPathBoard(Board):
-    """A board that hands out the job with the longest chain of work behind it once that chain might outlast everything else.
+class CriticalPathQueue(JobQueue):
+    """Job queue that hands out the job with the longest remaining chain of work once that chain might outlast everything else.
 
-    Results should appear early, so the order is a board's, as long as there is plenty to do. Near the end, or with many slots for few
-    models, the longest chain (a job and the longest way through its descendants) settles when the sweep is over; while it is at least
-    half as long as an even share of all work that is left, the longest one goes first.
+    Results should appear early, so the order is that of `JobQueue` as long as there is plenty to do. Near the end, or with many slots for
+    few models, the longest chain (a job and the longest path through its descendants) determines when the sweep ends; while it is at
+    least half as long as an even share of all remaining work, the job with the longest chain goes first.
 
-    Measured in virtual time (`tests/simulation.py`) over the paper's grids on 2 to 256 slots: a plain board takes up to a third longer
-    (table 2 on 4 slots), mostly 1 to 5 %; longest chain first from the beginning is as fast, but brings the mean result of table 1
-    after 0.76 of the sweep instead of 0.57. With efforts of the trainings four times too large or too small it stays so.
+    Measured in virtual time (`tests/simulation.py`) over the paper's grids on 2 to 256 slots: a plain `JobQueue` takes up to a third longer
+    (table 2 on 4 slots), mostly 1 to 5 %; longest chain first from the beginning is as fast, but the mean result of table 1 appears
+    after 0.76 of the sweep instead of 0.57. The same holds with the trainings' efforts four times too large or too small.
     """
 
     def __init__(self, jobs: Sequence[Job], *, max_failures: int, effort: Callable[[Job], float]) -> None:
-        """As a board's; `effort` is how long a job takes, in any unit. Jobs that the board is given later have no chain."""
+        """Create the queue as `JobQueue` does; `effort` is how long a job takes, in any unit. Jobs that are added later have no chain."""
         self._efforts = {job.key: effort(job) for job in jobs}
         self._lengths = _chain_lengths(jobs, self._efforts)
         self._left = sum(self._efforts.values())
@@ -36,7 +36,7 @@ class CriticalPathBoard(Board):
         heapq.heappush(self._longest, (-self._lengths.get(key, 0.0), self._order[key], key))
 
     def take(self, *, slots: int = 1) -> Job | None:
-        """The next ready job, now queued for a worker; None while there is none. `slots` is how many jobs run at once."""
+        """Return the next ready job, now queued for a worker; None while there is none. `slots` is the number of jobs that run at once."""
         self._forget_unready()
         if self._stopped or not self._longest or not self._presses(slots):
             job = super().take(slots=slots)
@@ -48,18 +48,18 @@ class CriticalPathBoard(Board):
         return job
 
     def _presses(self, slots: int) -> bool:
-        """Whether the longest chain might be what the end of the sweep waits for; a single slot takes as long in any order."""
+        """Return whether the longest chain might determine the end of the sweep; a single slot takes as long in any order."""
         return slots > 1 and _ALLOWANCE * slots * -self._longest[0][0] >= self._left
 
     def _forget_unready(self) -> None:
-        """A ready job is on two heaps and was taken from one of them: what is on top of each must be ready."""
+        """Remove jobs that are not ready from the top of each heap: a ready job is on two heaps, and is taken from only one of them."""
         heaps: tuple[list[Any], ...] = self._measuring, self._training, self._longest
         for heap in heaps:
             while heap and not self._is_ready(heap[0][-1]):
                 heapq.heappop(heap)
 
     def _is_ready(self, key: str) -> bool:
-        """A job that waits is not ready if it was under way and found a parent's files damaged."""
+        """Return whether the job is ready; one that waits is not, if it was under way and found a parent's files damaged."""
         return self._states[key] == "waiting" and not self._missing[key]
 
     def _move(self, key: str, state: State) -> None:
@@ -69,7 +69,7 @@ class CriticalPathBoard(Board):
 
 
 def _chain_lengths(jobs: Sequence[Job], efforts: dict[str, float]) -> dict[str, float]:
-    """How much work is on the longest way from each job, itself included, through its descendants; parents come first in `jobs`."""
+    """Return the work on the longest path from each job, itself included, through its descendants; parents come first in `jobs`."""
     behind: defaultdict[str, float] = defaultdict(float)
     lengths: dict[str, float] = {}
     for job in reversed(jobs):

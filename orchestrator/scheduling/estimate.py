@@ -1,4 +1,4 @@
-"""How long a plan will take, and what it will cost: by the measured rates of like jobs, in the order in which the driver hands jobs out."""
+"""Estimate of a plan's duration from the measured rates of similar jobs, in the order in which the driver hands jobs out."""
 
 import heapq
 from collections import Counter, defaultdict
@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from orchestrator.planning.effort import effort
-from orchestrator.planning.job_cost import LIKE, cost
+from orchestrator.planning.job_cost import SIMILAR_STAGES, cost
 from orchestrator.planning.plan import Plan
-from orchestrator.scheduling.critical_path import CriticalPathBoard
+from orchestrator.scheduling.critical_path import CriticalPathQueue
 from orchestrator.store.reading.timings import Timing
 from workers.data import remote, source
 from workers.data.remote import DataRoot
@@ -16,15 +16,15 @@ from workers.spec.fields import Stage
 from workers.spec.job import DataSpec, DiagnoseSpec, Job, JobSpec, SurfaceSpec, TrainSpec
 
 _UNKNOWN_EXAMPLES = 10_000
-Class = tuple[object, ...]
+JobClass = tuple[object, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """`work` is the seconds of all jobs one after the other, `wall` those to the end with `workers` at once.
+    """Duration of a plan: `work` is the seconds of all jobs one after the other, `wall` those to the end with `workers` at once.
 
-    `by_stage` has each stage's seconds of work. `unknown` counts the jobs of stages that there is nothing to go by for: they are taken for
-    nothing. `timed` says how many finished jobs the rates are from, `device` where these ran; no device where there are none.
+    `by_stage` has each stage's seconds of work. `unknown` counts the jobs without similar finished ones: they are estimated to take no
+    time. `timed` is the number of finished jobs that the rates are from, `device` where these ran; None where there are none.
     """
 
     work: float
@@ -37,14 +37,14 @@ class Estimate:
 
 
 def estimate(plan: Plan, timings: Iterable[Timing], *, workers: int, root: DataRoot = None, device: str | None = None) -> Estimate:
-    """How long the plan's jobs to run will take.
+    """Estimate how long the plan's jobs to run will take.
 
     Args:
         plan: what is done and what is to run.
         timings: finished jobs, the newest first.
-        workers: how many jobs run at once.
+        workers: number of jobs that run at once.
         root: where the data sets are; the sizes of some are in their files.
-        device: `cpu` or `cuda`; None for where the newest job ran.
+        device: `cpu` or `cuda`; None for the device of the newest job.
     """
     timings = list(timings)
     device = device or (timings[0].device if timings else None)
@@ -68,13 +68,13 @@ def estimate(plan: Plan, timings: Iterable[Timing], *, workers: int, root: DataR
 
 
 class Rates:
-    """Seconds for a unit of work, by how alike the jobs are: the same stage, data and network in the same form first."""
+    """Seconds per unit of work, from the most similar jobs: the same stage, data and network in the same form first."""
 
     def __init__(self, timings: Iterable[Timing], root: DataRoot) -> None:
         self._root = root
         self._sizes: dict[DataSpec, tuple[int, int]] = {}
-        self._seconds: defaultdict[Class, float] = defaultdict(float)
-        self._units: defaultdict[Class, float] = defaultdict(float)
+        self._seconds: defaultdict[JobClass, float] = defaultdict(float)
+        self._units: defaultdict[JobClass, float] = defaultdict(float)
         for timing in timings:
             units = self._work(timing.spec, timing.model)
             for alike in _classes(timing.spec.stage, timing.model):
@@ -82,8 +82,8 @@ class Rates:
                 self._units[alike] += units
 
     def seconds(self, spec: JobSpec, model: TrainSpec) -> float | None:
-        """How long a job will take; None where no finished one is like it."""
-        ladders = [list(_classes(stage, model)) for stage in LIKE[spec.stage]]
+        """Return how long a job will take; None where no finished one is similar."""
+        ladders = [list(_classes(stage, model)) for stage in SIMILAR_STAGES[spec.stage]]
         for rung in zip(*ladders, strict=True):
             for alike in rung:
                 if self._units.get(alike):
@@ -91,7 +91,7 @@ class Rates:
         return None
 
     def _work(self, spec: JobSpec, model: TrainSpec) -> float:
-        """Units of work: passes over the examples times their number, or the points of a surface."""
+        """Return the units of work: passes over the examples times their number, or the points of a surface."""
         train, test = self._examples(model.data)
         match spec:
             case TrainSpec():
@@ -105,15 +105,15 @@ class Rates:
         return float(cost(Job(spec=spec)) * examples)
 
     def _examples(self, data: DataSpec) -> tuple[int, int]:
-        """The sizes of the splits; where they depend on files that are not at hand, they are all taken to be the same."""
+        """Return the sizes of the splits; where they depend on files that are not available, the same default is assumed for all."""
         if data not in self._sizes:
             train, test = remote.sizes(source(data.name, data.split_lists), self._root)
             self._sizes[data] = (train or _UNKNOWN_EXAMPLES, test or _UNKNOWN_EXAMPLES)
         return self._sizes[data]
 
 
-def _classes(stage: Stage, model: TrainSpec) -> Iterator[Class]:
-    """What a job of this stage on this model is like, the most alike first."""
+def _classes(stage: Stage, model: TrainSpec) -> Iterator[JobClass]:
+    """Yield the classes of similar jobs for a stage and a model, the most similar first."""
     network, data = model.model, model.data.name
     adversarial = model.training.adversarial_training if stage in ("pretrain", "fine_tune") else "none"
     form = (network.width, network.tensorized, network.rank_fraction, network.binary)
@@ -124,15 +124,15 @@ def _classes(stage: Stage, model: TrainSpec) -> Iterator[Class]:
 
 
 def _wall(jobs: tuple[Job, ...], seconds: Mapping[str, float], *, workers: int) -> float:
-    """The end of the last job where the driver's own order is followed and nothing fails."""
-    board = CriticalPathBoard(jobs, max_failures=0, effort=effort)
+    """Return the end of the last job if the driver's own order is followed and nothing fails."""
+    queue = CriticalPathQueue(jobs, max_failures=0, effort=effort)
     running: list[tuple[float, str]] = []
     now = 0.0
     while True:
-        while len(running) < workers and (job := board.take(slots=workers)) is not None:
-            board.begin(job.key)
+        while len(running) < workers and (job := queue.take(slots=workers)) is not None:
+            queue.begin(job.key)
             heapq.heappush(running, (now + seconds[job.key], job.key))
         if not running:
             return now
         now, key = heapq.heappop(running)
-        board.succeed(key)
+        queue.succeed(key)

@@ -1,4 +1,4 @@
-"""How long a plan will take, for people and for programs."""
+"""Rendering of a plan's estimated duration, as text and as a record."""
 
 from typing import Any
 
@@ -10,11 +10,9 @@ from orchestrator.scheduling.estimate import Estimate
 
 
 def render_estimate(found: Estimate, *, price: float | None) -> RenderableType:
-    """The estimate in a few lines; `price` is that of one worker for an hour."""
+    """Return the estimate as text; `price` is that of one worker for an hour."""
     if found.device is None:
-        return Text(
-            "\nestimate: none, since the database holds no finished job to go by; a small sweep of the same networks gives the rates"
-        )
+        return Text("\nestimate: none, since the database holds no finished job; a small sweep of the same networks gives the rates")
     workers = "1 worker" if found.workers == 1 else f"{found.workers} workers"
     lines = [
         f"\nestimate: {clock(found.wall)} with {workers}, {clock(found.work)} of work, by {found.timed:,} jobs timed on {found.device}"
@@ -30,12 +28,12 @@ def render_estimate(found: Estimate, *, price: float | None) -> RenderableType:
 
 
 def cost_of(found: Estimate, *, price: float) -> float:
-    """What the workers cost until the last job is done, `price` an hour each."""
+    """Return the cost of the workers until the last job is done, `price` an hour each."""
     return found.wall * found.workers * price / 3600
 
 
 def estimate_record(found: Estimate, *, price: float | None) -> dict[str, Any]:
-    """The estimate for programs; seconds."""
+    """Return the estimate for programs, in seconds."""
     record: dict[str, Any] = {
         "wall_seconds": found.wall,
         "work_seconds": found.work,

@@ -1,4 +1,4 @@
-"""The state of a running plan: which job is ready, running, done, failed or blocked. Knows neither Ray nor SQL."""
+"""Job queue of a running plan: each job is ready, running, done, failed or blocked. Independent of Ray and SQL."""
 
 import heapq
 from collections import Counter, defaultdict
@@ -10,21 +10,21 @@ from workers.spec.fields import Stage
 from workers.spec.job import Job
 
 State = Literal["done", "running", "queued", "waiting", "failed", "blocked"]
-# A defence is put around a model in no time, and its measurements wait for it. A diagnosis judges figures that are there.
+# A defence takes almost no time, and the measurements of the defended model wait for it. A diagnosis checks figures that exist already.
 _MEASURING: dict[Stage, int] = {"defend": 0, "evaluate": 1, "attack": 2, "craft": 3, "diagnose": 4, "surface": 5}
 _TRAINING: dict[Stage, int] = {"fine_tune": 0, "pretrain": 1}
 
 
-class Board:
-    """Hands out jobs whose parents are done, counts attempts, blocks the descendants of a failed job.
+class JobQueue:
+    """Queue that hands out jobs whose parents are done, counts attempts and blocks the descendants of a failed job.
 
     Measuring comes before more training, so that results appear early; but as long as both can be done, half of the slots train:
     otherwise the last models are trained at the end, while the other workers have nothing left to do.
     """
 
     def __init__(self, jobs: Sequence[Job], *, max_failures: int) -> None:
-        """Take the jobs to run, parents first; a parent that is not among them is done already. A job may fail `max_failures` times and
-        be tried again; the next failure is final."""
+        """Add the jobs to run, parents first; a parent that is not among them is done already. A job is retried after each of its first
+        `max_failures` failures; the next failure is final."""
         self._jobs: dict[str, Job] = {}
         self._order: dict[str, int] = {}
         self._max_failures = max_failures
@@ -40,8 +40,8 @@ class Board:
         self.add(jobs)
 
     def add(self, jobs: Sequence[Job]) -> list[Job]:
-        """Take more jobs, as the constructor does; returns the new ones. A job that is here already stays as it is, and one whose parent
-        has failed is blocked."""
+        """Add more jobs, as the constructor does, and return the new ones. A job that is in the queue already stays as it is, and one whose
+        parent has failed is blocked."""
         new = list({job.key: job for job in jobs if job.key not in self._jobs}.values())
         for job in new:
             self._jobs[job.key] = job
@@ -53,7 +53,7 @@ class Board:
         return new
 
     def _place(self, job: Job) -> None:
-        """Hand the job out at once, or when the last of its parents is done, or never."""
+        """Make the job ready if its parents are done, else let it wait for them, or block it if one has failed."""
         missing = {parent for parent in job.parents.values() if self._states.get(parent, "done") != "done"}
         self._missing[job.key] = missing
         for parent in missing:
@@ -69,7 +69,7 @@ class Board:
         heapq.heappush(heap, (priority[stage], self._order[key], key))
 
     def take(self, *, slots: int = 1) -> Job | None:
-        """The next ready job, now queued for a worker; None while there is none. `slots` is how many jobs run at once."""
+        """Return the next ready job, now queued for a worker; None while there is none. `slots` is the number of jobs that run at once."""
         if self._stopped:
             return None
         train = self._training and (not self._measuring or self._trainings_under_way() < slots // 2)
@@ -84,29 +84,29 @@ class Board:
         return sum(self._counts[stage]["queued"] + self._counts[stage]["running"] for stage in _TRAINING)
 
     def begin(self, key: str) -> None:
-        """A worker has started on the job."""
+        """Record that a worker has started the job."""
         self._move(key, "running")
 
     @property
     def drained(self) -> bool:
-        """Whether no job will ever be handed out again: nothing is ready, and nothing is under way that could make a job ready."""
+        """True where no job will ever be handed out again: none is ready, and none is under way that could make another ready."""
         return self._stopped or not (self._measuring or self._training or self.total("running") or self.total("queued"))
 
     def stop(self) -> None:
-        """Hand out nothing more."""
+        """Hand out no more jobs."""
         self._stopped = True
 
     def succeed(self, key: str) -> None:
         self._move(key, "done")
         for child in self._children[key]:
-            if key not in self._missing[child]:  # it did not wait: the job was done before, and was computed again
+            if key not in self._missing[child]:  # the child did not wait: the job was done before, and was computed again
                 continue
             self._missing[child].discard(key)
             if not self._missing[child]:
                 self._push(child)
 
     def fail(self, key: str, *, counted: bool = True) -> bool:
-        """Take back a failed attempt, `counted` if it is the job's fault; returns whether it was the last: the job is then failed and its
+        """Record a failed attempt, `counted` if the job caused it; return whether it was the last: the job has then failed and its
         descendants are blocked."""
         self._failures[key] += counted
         if self._failures[key] <= self._max_failures:
@@ -118,18 +118,18 @@ class Board:
         return True
 
     def postpone(self, key: str) -> None:
-        """The job is to be handed out again, through no fault of its own: that counts as no failure."""
+        """Hand the job out again later, without counting a failure."""
         self._move(key, "waiting")
         self._push(key)
 
     def is_done(self, key: str) -> bool:
-        """Whether the job is done, before this run or in it."""
+        """Return whether the job is done, before this run or in it."""
         return self._states.get(key, "done") == "done"
 
     def recreate(self, parent: Job, *, child: str) -> bool:
-        """A done parent's files are lost: compute it again, and let its child, which was under way, wait for that.
+        """Compute a done parent again whose files are lost, and let its child, which was under way, wait for that.
 
-        Returns whether that is to be done; not if the parent was lost as often as a job may be tried, or cannot be computed.
+        Return whether that is done; not if the parent was lost as often as a job may be tried, or cannot be computed.
         """
         if self.is_done(parent.key):
             if self._recreated[parent.key] > self._max_failures:
@@ -145,7 +145,7 @@ class Board:
         return True
 
     def _add_again(self, job: Job, *, before: str) -> None:
-        """Take up a done job, in the place of the one that needs it."""
+        """Queue a done job again, at the position of the one that needs it."""
         if job.key not in self._states:
             self._states[job.key] = "done"
             self._counts[job.stage]["done"] += 1
@@ -171,7 +171,7 @@ class Board:
         self._states[key] = state
 
     def counts(self) -> dict[Stage, Counter[State]]:
-        """How many jobs of each stage are in each state."""
+        """Return the number of jobs of each stage in each state."""
         return {stage: Counter(counts) for stage, counts in self._counts.items()}
 
     def total(self, state: State) -> int:

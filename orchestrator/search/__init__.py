@@ -1,4 +1,4 @@
-"""Searches: Optuna's study in the results store, asked for trials whose jobs are ordinary ones and told what they came to.
+"""Searches: an Optuna study in the results store, with the ask-and-tell interface. A trial's jobs are ordinary jobs.
 
 Import from the modules: `opening` needs Optuna, `foresight` does not.
 """

@@ -1,14 +1,14 @@
-"""The course of a trial over the rungs of a search, each cheaper than the next, and then by all that its space measures."""
+"""Stages of a trial with successive halving: the rungs of the search, each cheaper than the next, then all measurements of its space."""
 
 import math
 from collections.abc import Sequence
 
 from optuna import Trial
 
-from orchestrator.planning.partial_training import taking_up
-from orchestrator.search.rung_jobs import ProxyEvidence, proxy_jobs
-from orchestrator.search.rung_table import Rungs
-from orchestrator.search.trial_plan import Failed, Pruned, Verdict, WholeCourse, read_objectives
+from orchestrator.planning.partial_training import with_resume_points
+from orchestrator.search.rung_jobs import RungEvidence, proxy_jobs
+from orchestrator.search.rung_table import RungTable
+from orchestrator.search.trial_plan import Failed, FullTrialPlan, Pruned, TrialOutcome, read_objectives
 from orchestrator.store import Store
 from orchestrator.store.reading.sweep_outcomes import job_outcomes
 from search_spaces import Grid, Objective, Rung, Space
@@ -18,22 +18,23 @@ from workers.spec.job import Earlier, Job, TrainSpec
 _READ = frozenset({"pretrain", "fine_tune", "defend", "evaluate", "craft", "attack"})
 
 
-class HalvingCourse:
-    """Rung by rung: the model is trained that far and measured cheaply, and if it is not among the best there its trial is pruned.
+class AshaTrialPlan:
+    """Course over the rungs: on each the model is trained that far and measured cheaply, and its trial is pruned unless among the best.
 
-    What was decided is read, not decided again: begun anew after a kill, or to be promoted, the course comes by results to where it was.
+    Recorded decisions are read, not made again: started again after a kill or for a promotion, the course returns from the recorded
+    results to its last state.
     """
 
-    def __init__(self, space: Space, grid: Grid, store: Store, *, trial: Trial, rungs: Rungs, artifacts: Artifacts) -> None:
+    def __init__(self, space: Space, grid: Grid, store: Store, *, trial: Trial, rungs: RungTable, artifacts: Artifacts) -> None:
         assert space.search is not None  # noqa: S101 (only a space with method optuna is searched)
         self._space, self._grid, self._store, self._artifacts = space, grid, store, artifacts
         self._section, self._trial, self._rungs = space.search, trial, rungs
-        self._whole = WholeCourse(space, grid, store)
+        self._whole = FullTrialPlan(space, grid, store)
         self._rung = 0
         self._jobs: list[Job] = []
         self._trained: dict[str, list[Earlier]] = {}
 
-    def advance(self) -> Sequence[Job] | Verdict | None:
+    def advance(self) -> Sequence[Job] | TrialOutcome | None:
         if self._rung == len(self._section.rungs):
             return self._hinted(self._whole.advance())
         if not self._jobs:
@@ -53,7 +54,7 @@ class HalvingCourse:
     def _here(self) -> Rung:
         return self._section.rungs[self._rung]
 
-    def _climb(self) -> Sequence[Job] | Verdict | None:
+    def _climb(self) -> Sequence[Job] | TrialOutcome | None:
         for job in self._jobs:
             if isinstance(job.spec, TrainSpec) and job.spec.is_rung:
                 self._trained.setdefault(job.trunk_key, []).insert(0, Earlier(key=job.key, epochs=job.spec.last_epoch))
@@ -61,15 +62,15 @@ class HalvingCourse:
         self._jobs = []
         return self.advance()
 
-    def _hinted(self, step: Sequence[Job] | Verdict | None) -> Sequence[Job] | Verdict | None:
-        """The trainings among the jobs go on from the rungs before."""
-        return taking_up(step, self._trained, self._artifacts) if isinstance(step, Sequence) else step
+    def _hinted(self, step: Sequence[Job] | TrialOutcome | None) -> Sequence[Job] | TrialOutcome | None:
+        """Let the trainings among the jobs resume from the previous rungs."""
+        return with_resume_points(step, self._trained, self._artifacts) if isinstance(step, Sequence) else step
 
     def _decide(self) -> bool | Failed | None:
         outcomes = job_outcomes(self._store, [job.key for job in self._jobs])
         if any(job.key not in outcomes for job in self._jobs if job.stage in _READ):
-            return None  # a result that the database could not take yet
-        evidence = ProxyEvidence(self._space, self._grid, self._jobs, outcomes, steps=self._here.steps)
+            return None  # a result that is not in the database yet
+        evidence = RungEvidence(self._space, self._grid, self._jobs, outcomes, steps=self._here.steps)
         try:
             values = tuple(reading.value for reading in read_objectives(self._space, evidence))
         except ValueError as error:
@@ -78,8 +79,8 @@ class HalvingCourse:
             return Failed(f"rung {self._rung + 1}: not finite: {', '.join(map(str, values))}")
         return self._rungs.decide(self._trial, self._rung, values, self._violation(evidence))
 
-    def _violation(self, evidence: ProxyEvidence) -> float:
-        """By how much the model has too many parameters, as a share of the bound. What training and attacks decide is not known yet."""
+    def _violation(self, evidence: RungEvidence) -> float:
+        """Return the model's excess parameters as a share of the bound; other constraints are unknown before full training and attacks."""
         known = [constraint for constraint in self._section.constraints if constraint.metric == "parameters"]
         parameters = evidence.read(Objective(metric="parameters")).value
         return sum(max(0.0, constraint.violation(parameters)) / max(constraint.bound, 1.0) for constraint in known)

@@ -1,10 +1,10 @@
-"""The models that trials' models are fine-tuned from: they are trained anyway, so measuring them costs no epoch."""
+"""Parent models, from which trials' models are fine-tuned: they are trained anyway, so measuring them costs no epoch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator.planning.expand import distinct, jobs_of
-from orchestrator.search.suggest import Values
+from orchestrator.planning.expand import deduplicate, grid_jobs
+from orchestrator.search.suggest import ParameterValues
 from orchestrator.search.trial_index import evaluated, identity_of
 from search_spaces import Space
 from workers.errors import UserError
@@ -14,15 +14,15 @@ _THETA = "model.theta"
 
 
 @dataclass(frozen=True)
-class Parent:
-    """A choice of the space: its values, and what its jobs come to (`identity_of`)."""
+class BaselineTrial:
+    """Configuration of the space: its values, and the identity of its jobs (`identity_of`)."""
 
-    values: Values
+    values: ParameterValues
     identity: str
 
 
-def parent_of(space: Space, values: Values, jobs: Sequence[Job]) -> Parent | None:
-    """The choice that is theta 1 where `values` are below, if the space has it and its model is trained among their `jobs`."""
+def baseline_of(space: Space, values: ParameterValues, jobs: Sequence[Job]) -> BaselineTrial | None:
+    """Return the configuration with theta 1 where `values` are below, if the space has it and its model is trained among their `jobs`."""
     theta = next((parameter for parameter in space.parameters if parameter.name == _THETA), None)
     if theta is None or values.get(_THETA) in (None, 1):
         return None
@@ -31,8 +31,8 @@ def parent_of(space: Space, values: Values, jobs: Sequence[Job]) -> Parent | Non
         return None
     try:
         theta.require(1.0)
-        found = distinct(jobs_of(space.at(at_one)))
+        found = deduplicate(grid_jobs(space.at(at_one)))
     except (ValueError, UserError):
         return None
     trained = {job.key for job in jobs}
-    return Parent(at_one, identity_of(found)) if trained.issuperset(evaluated(found)) else None
+    return BaselineTrial(at_one, identity_of(found)) if trained.issuperset(evaluated(found)) else None

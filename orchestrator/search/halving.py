@@ -1,8 +1,8 @@
-"""Which trials go on from a rung: asynchronous successive halving (Li et al., 2020, ASHA) for one objective or several. Pure functions.
+"""Asynchronous successive halving (Li et al., 2020, ASHA) for one objective or several: choice of the trials that continue after a rung.
 
-Of n trials that have reached a rung the best n // factor go on. Nobody goes on before `factor` trials are there; who was among the worse
-ones and comes to be among the best, as others arrive, is promoted then. So nobody waits, and nothing but the order of arrival decides
-who runs when: of the same n trials the same ones are among the best.
+Pure functions. Of n trials that have reached a rung the best n // factor continue. No trial continues before `factor` trials are there;
+one that was not among the best and becomes so as others arrive is promoted then. So no trial waits, and the order of execution depends
+only on the order of arrival: of the same n trials the same ones are among the best.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,44 +14,44 @@ from numpy.typing import NDArray
 
 Goal = Literal["maximize", "minimize"]
 Losses = NDArray[np.float64]
-"""(trials, objectives), the less the better."""
+"""Losses, shape (trials, objectives); lower is better."""
 
 
 @dataclass(frozen=True)
-class Standing:
-    """What a trial came to on a rung: its objectives, and by how much it violates the constraints that are known there (0: not at all)."""
+class RungResult:
+    """Result of a trial on a rung: its objectives, and its violation of the constraints that are known there (0: none)."""
 
     number: int
     values: tuple[float, ...]
     violation: float = 0.0
 
 
-def best(standings: Sequence[Standing], *, goals: Sequence[Goal], factor: int) -> list[Standing]:
-    """Those that go on, the best first: a share of 1 / `factor`, rounded down."""
-    return ranked(standings, goals=goals)[: len(standings) // factor]
+def best(results: Sequence[RungResult], *, goals: Sequence[Goal], factor: int) -> list[RungResult]:
+    """Return the trials that continue, the best first: a share of 1 / `factor`, rounded down."""
+    return ranked(results, goals=goals)[: len(results) // factor]
 
 
-def ranked(standings: Sequence[Standing], *, goals: Sequence[Goal]) -> list[Standing]:
-    """The standings, the best first.
+def ranked(results: Sequence[RungResult], *, goals: Sequence[Goal]) -> list[RungResult]:
+    """Return the standings, the best first.
 
-    Those that violate nothing come before those that do, which are ranked by how much. Of several objectives the trials that no other
-    one dominates come first, then those that only these dominate, and so on; among equals of that kind those that stand the loneliest
-    (the crowding distance of NSGA-II, Deb et al., 2002): the ends of the front first, then where it is thinnest. Ties go to the
-    trial that was there earlier.
+    Feasible trials come before those that violate constraints, which are sorted by their violation. With several objectives the
+    non-dominated trials come first, then those that only these dominate, and so on; within a front the order is by descending crowding
+    distance (NSGA-II, Deb et al., 2002): the ends of the front first, then its sparsest parts. Ties go to the trial with the lower
+    number.
     """
-    by_number = sorted(standings, key=lambda standing: standing.number)
-    feasible = [standing for standing in by_number if standing.violation <= 0]
-    violating = sorted((standing for standing in by_number if standing.violation > 0), key=lambda standing: standing.violation)
-    losses = np.array([_losses(standing, goals) for standing in feasible]).reshape(len(feasible), len(goals))
-    return [feasible[place] for front in _fronts(losses) for place in _loneliest_first(front, losses)] + violating
+    by_number = sorted(results, key=lambda result: result.number)
+    feasible = [result for result in by_number if result.violation <= 0]
+    violating = sorted((result for result in by_number if result.violation > 0), key=lambda result: result.violation)
+    losses = np.array([_losses(result, goals) for result in feasible]).reshape(len(feasible), len(goals))
+    return [feasible[place] for front in _fronts(losses) for place in _by_crowding_distance(front, losses)] + violating
 
 
-def _losses(standing: Standing, goals: Sequence[Goal]) -> list[float]:
-    return [value if goal == "minimize" else -value for value, goal in zip(standing.values, goals, strict=True)]
+def _losses(result: RungResult, goals: Sequence[Goal]) -> list[float]:
+    return [value if goal == "minimize" else -value for value, goal in zip(result.values, goals, strict=True)]
 
 
 def _fronts(losses: Losses) -> Iterator[NDArray[np.intp]]:
-    """The places of those that nobody left dominates, front by front."""
+    """Yield the indices of the non-dominated trials of those that are left, front by front."""
     no_worse = np.logical_and.reduce([column[:, None] <= column[None] for column in losses.T])
     dominates = no_worse & ~no_worse.T
     better = np.sum(dominates, axis=0)  # how many of those left dominate each
@@ -61,13 +61,13 @@ def _fronts(losses: Losses) -> Iterator[NDArray[np.intp]]:
         better[front] = -1
 
 
-def _loneliest_first(front: NDArray[np.intp], losses: Losses) -> list[int]:
+def _by_crowding_distance(front: NDArray[np.intp], losses: Losses) -> list[int]:
     distances = _crowding(losses[front])
     return [int(front[place]) for place in np.argsort(-distances, kind="stable")]
 
 
 def _crowding(losses: Losses) -> NDArray[np.float64]:
-    """The crowding distance of each point of a front, (points,); infinite at the ends of every objective."""
+    """Return the crowding distance of each point of a front, shape (points,); infinite at the ends of every objective."""
     distances = np.zeros(len(losses))
     for column in losses.T:
         order = np.argsort(column, kind="stable")

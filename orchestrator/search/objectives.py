@@ -1,4 +1,4 @@
-"""What a search's objectives and constraints come to for one trial, from the outcomes of its jobs."""
+"""Values of a search's objectives and constraints for one trial, from the outcomes of its jobs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _UNMEASURED = "the worst case of a randomised model needs two repeats or draws: 
 
 @dataclass(frozen=True)
 class Reading:
-    """The value of an objective. For a share, `width` is that of its 95 % interval and `measured` are the jobs it is computed from."""
+    """Value of an objective. For a share, `width` is that of its 95 % interval and `measured` are the jobs it is computed from."""
 
     value: float
     width: float = 0.0
@@ -27,9 +27,9 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """A trial's grid, its jobs and what came of them, by key. The grid is a point, but for its seeds: then accuracies are those of a model
-    trained from any seed, and what is no accuracy is the mean over the models."""
+class TrialEvidence:
+    """Grid of a trial, its jobs and their outcomes, by key. The grid is a single point, except for its seeds: with several, accuracies are
+    those of a model trained from any seed, and other values are means over the models."""
 
     space: Space
     grid: Grid
@@ -37,7 +37,7 @@ class Evidence:
     outcomes: Mapping[str, JobOutcome]
 
     def read(self, objective: Objective) -> Reading:
-        """The objective's value.
+        """Return the objective's value.
 
         Raises:
             ValueError: it has none.
@@ -50,17 +50,17 @@ class Evidence:
             case "clean_accuracy":
                 return self._share([(jobs, self._flags(jobs)) for jobs in map(self._evaluations, self._models)])
             case _:
-                meant = self.meant(objective)
+                meant = self.measuring_attacks(objective)
                 ensemble = objective.metric == "worst_case_accuracy"
                 return self._share([self._under(meant, model, ensemble=ensemble) for model in self._models])
 
-    def meant(self, objective: Objective) -> Sequence[Asked]:
-        """The attacks that the objective is measured by."""
+    def measuring_attacks(self, objective: Objective) -> Sequence[Asked]:
+        """Return the attacks that the objective is measured by."""
         return self.space.attacks_of(objective, self.grid)
 
     @property
     def _models(self) -> list[str]:
-        """The models that are measured, not their ancestors and sources."""
+        """Keys of the measured models, without their ancestors and sources."""
         return list(dict.fromkeys(job.parents["model"] for job in self.jobs if isinstance(job.spec, EvaluateSpec)))
 
     def _trained(self, key: str) -> TrainSpec:
@@ -72,7 +72,7 @@ class Evidence:
         return number
 
     def _seconds(self, model: str) -> float:
-        """What all attacks on the model took, making the examples included: the sum over attacks of the mean over repeats."""
+        """Return the seconds of all attacks on the model, with the crafting of examples: the sum over attacks of the mean over repeats."""
         total = 0.0
         for jobs in self._attacks(model):
             total += float(np.mean([self.outcomes[job.key].seconds for job in jobs]))
@@ -83,7 +83,7 @@ class Evidence:
         return [job for job in self.jobs if isinstance(job.spec, EvaluateSpec) and job.parents["model"] == model]
 
     def _attacks(self, model: str) -> Iterator[list[Job]]:
-        """The attacks on the model, each with its repeats."""
+        """Yield the attacks on the model, each as the list of its repeats."""
         groups: dict[tuple[object, ...], list[Job]] = {}
         for job in self.jobs:
             if isinstance(job.spec, AttackSpec) and job.parents["model"] == model:
@@ -92,7 +92,7 @@ class Evidence:
         yield from groups.values()
 
     def _under(self, meant: Sequence[Asked], model: str, *, ensemble: bool) -> tuple[list[Job], Correct]:
-        """The repeats of the attacks that are meant, and whether examples were right under them: (repeats or folds, draws, examples)."""
+        """Return the repeats of the attacks that are `meant`, and the correctness under them, shape (repeats or folds, draws, examples)."""
         groups = [jobs for jobs in self._attacks(model) if any(self._is(jobs[0], asked) for asked in meant)]
         if not groups:
             raise ValueError("none of the space's attacks on this model is the one that the objective means")
@@ -105,13 +105,13 @@ class Evidence:
         return jobs, found
 
     def _is(self, job: Job, asked: Asked) -> bool:
-        """Whether the job is the attack as it applies to this model."""
+        """Return whether the job is the attack as it applies to this model."""
         assert isinstance(job.spec, AttackSpec)  # noqa: S101 (`_attacks` yields such)
         source = self._trained(job.parents.get("source", job.parents["model"]))
         return job.spec.knowledge == asked.knowledge and job.spec.attack == applicable(asked, source).attack
 
     def _flags(self, jobs: Sequence[Job]) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-        """The flags of an evaluation's or attack's repeats, (repeats, draws, examples)."""
+        """Return the correctness in an evaluation's or attack's repeats, shape (repeats, draws, examples)."""
         flags = [self.outcomes[job.key].correct for job in jobs]
         return np.stack([correct for correct in flags if correct is not None])
 
@@ -120,7 +120,7 @@ class Evidence:
         return Reading(mean, high - low, tuple(job for jobs, _ in by_model for job in jobs))
 
     def differs(self, job: Job) -> bool:
-        """Whether another repeat of an evaluation or attack may come to something else."""
+        """Return whether another repeat of an evaluation or attack may have a different result."""
         randomised = self._trained(job.parents["model"]).randomised
         if isinstance(job.spec, AttackSpec):
             return randomised or (job.spec.attack.randomised and job.spec.knowledge not in CRAFTED)

@@ -7,13 +7,13 @@ from optuna import Trial
 from optuna.study import Study
 
 from orchestrator.driver.recorder import Recorder
-from orchestrator.search.asha_trial_plan import HalvingCourse
+from orchestrator.search.asha_trial_plan import AshaTrialPlan
 from orchestrator.search.optuna_storage import study_storage
-from orchestrator.search.rung_table import Rungs
+from orchestrator.search.rung_table import RungTable
 from orchestrator.search.search import Search
 from orchestrator.search.studies import open_study
 from orchestrator.search.trial_index import KIND, PARENT
-from orchestrator.search.trial_plan import Course, Courses, WholeCourse
+from orchestrator.search.trial_plan import FullTrialPlan, TrialPlan, TrialPlans
 from orchestrator.search.warm_start import warm_start
 from orchestrator.store import Store
 from search_spaces import Grid, Space
@@ -21,8 +21,8 @@ from workers.artifacts.artifacts import Artifacts
 
 
 @contextmanager
-def opened_search(store: Store, space: Space, *, recorder: Recorder, artifacts: Artifacts) -> Iterator[Search]:
-    """The search of a space with method optuna, ready to be a running sweep's source of jobs.
+def open_search(store: Store, space: Space, *, recorder: Recorder, artifacts: Artifacts) -> Iterator[Search]:
+    """Open the search of a space with method optuna, as a running sweep's source of jobs.
 
     Raises:
         UserError: the study in the store is of another space.
@@ -34,26 +34,27 @@ def opened_search(store: Store, space: Space, *, recorder: Recorder, artifacts: 
             study,
             space,
             store,
+            storage=storage,
             recorder=recorder,
             artifacts=artifacts,
-            courses=courses_of(space, store, study=study, artifacts=artifacts),
+            trial_plans=trial_plans(space, store, study=study, artifacts=artifacts),
             warm_start=warm_start if space.search.warm_start else None,
         )
 
 
-def courses_of(space: Space, store: Store, *, study: Study, artifacts: Artifacts) -> Courses:
-    """What the space's trials are measured by.
+def trial_plans(space: Space, store: Store, *, study: Study, artifacts: Artifacts) -> TrialPlans:
+    """Return the factory of the courses of the space's trials.
 
     Raises:
-        UserError: the study's trials have stood on other rungs.
+        UserError: the study's trials were measured on other rungs.
     """
     if space.search is None or not space.search.rungs:
-        return lambda _, grid: WholeCourse(space, grid, store)
-    rungs = Rungs(study, space.search)
+        return lambda _, grid: FullTrialPlan(space, grid, store)
+    rungs = RungTable(study, space.search)
 
-    def course(trial: Trial, grid: Grid) -> Course:
-        if trial.user_attrs.get(KIND) == PARENT:  # wholly trained in any case: a rung would be more
-            return WholeCourse(space, grid, store)
-        return HalvingCourse(space, grid, store, trial=trial, rungs=rungs, artifacts=artifacts)
+    def plan_of(trial: Trial, grid: Grid) -> TrialPlan:
+        if trial.user_attrs.get(KIND) == PARENT:  # fully trained in any case: a rung would be additional work
+            return FullTrialPlan(space, grid, store)
+        return AshaTrialPlan(space, grid, store, trial=trial, rungs=rungs, artifacts=artifacts)
 
-    return course
+    return plan_of

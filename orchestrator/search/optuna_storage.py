@@ -1,4 +1,4 @@
-"""Optuna's study in the results store: its tables lie beside ours in the same database, under other names."""
+"""Optuna's storage in the results store: its tables are in the same database as ours, under other names."""
 
 import sqlite3
 import warnings
@@ -8,6 +8,7 @@ from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage, RDBStorage, get_storage
+from optuna.study import Study
 from sqlalchemy import event
 
 from orchestrator.store import Store
@@ -17,13 +18,13 @@ BUSY_SECONDS = 30
 
 @contextmanager
 def study_storage(store: Store) -> Iterator[BaseStorage]:
-    """Optuna's storage on the store's database; its tables are made where they are missing.
+    """Open Optuna's storage on the store's database; missing tables are created.
 
-    It opens connections of its own, with the password that the store's engine has: on SQLite they wait for other writers as ours do, and
-    as ours they leave it to the write-ahead log what a power cut costs. Transactions are the driver's own, begun by the first statement
-    that writes; one that locked at once, as ours, would wait for itself, since Optuna reads its schema's revision on a second connection.
-    No connection is tried before it is used, which would be one more message for each of Optuna's hundred statements a trial: the search
-    bears that one fails.
+    It opens connections of its own, with the password of the store's engine: on SQLite they have the same lock timeout as ours, and
+    the same durability, `synchronous=NORMAL` with the write-ahead log. Transactions are those of the database driver, begun by the first
+    statement that writes; one that locked at once, as ours do, would deadlock, since Optuna reads its schema's revision on a second
+    connection. Connections are not tested before use, which would be one more message for each of Optuna's hundred statements per trial:
+    the search handles a connection that fails.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sqlite = store.engine.dialect.name == "sqlite"
@@ -38,6 +39,11 @@ def study_storage(store: Store) -> Iterator[BaseStorage]:
     finally:
         backend.remove_session()
         backend.engine.dispose()
+
+
+def trial_id(storage: BaseStorage, study: Study, number: int) -> int:
+    """The storage's own id of a trial, by its number in the study."""
+    return storage.get_trial_id_from_study_id_trial_number(storage.get_study_id_from_name(study.study_name), number)
 
 
 def _set_up(connection: sqlite3.Connection, _record: object) -> None:

@@ -1,10 +1,10 @@
-"""What a search may run, found before it is asked: for checks of what is known to fail, and for plans."""
+"""Preview of the jobs that a search may run, for plans and for checks before a launch."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice
 from random import Random
 
-from orchestrator.planning.expand import distinct, jobs_of
+from orchestrator.planning.expand import deduplicate, grid_jobs
 from search_spaces import Parameter, Space, Value
 from workers.errors import UserError
 from workers.spec.job import Job
@@ -13,8 +13,8 @@ _TRIES = 200
 _WANTED = 3
 
 
-def foresee(space: Space) -> list[Job]:
-    """The jobs of a few configurations: of the ends of all ranges, and of random ones.
+def possible_jobs(space: Space) -> list[Job]:
+    """Return the jobs of a few configurations: of the ends of all ranges, and of random ones.
 
     Raises:
         UserError: no configuration was found that is legal.
@@ -24,7 +24,7 @@ def foresee(space: Space) -> list[Job]:
     legal = 0
     for values in islice(_choices(space), _TRIES):
         try:
-            jobs += jobs_of(space.at(values))
+            jobs += grid_jobs(space.at(values))
         except ValueError as error:
             complaint = str(error)
             continue
@@ -33,14 +33,14 @@ def foresee(space: Space) -> list[Job]:
             break
     if not legal:
         raise UserError(f"sweep {space.name}: none of {_TRIES} random configurations is legal: {complaint}")
-    return distinct(jobs)
+    return deduplicate(jobs)
 
 
-def likely(space: Space) -> list[Job]:
-    """The jobs of one configuration: at the first ends of the ranges, or where that is not legal of the first legal one."""
+def typical_jobs(space: Space) -> list[Job]:
+    """Return the jobs of one configuration: at the first ends of the ranges or, if that is illegal, of the first legal one."""
     for values in islice(_choices(space), _TRIES):
         try:
-            return distinct(jobs_of(space.at(values)))
+            return deduplicate(grid_jobs(space.at(values)))
         except ValueError:
             continue
     return []

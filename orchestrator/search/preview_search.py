@@ -1,13 +1,13 @@
-"""`robustsweep plan` of a search: what is known of trials that are not asked for yet. Without Optuna, and without writing."""
+"""`robustsweep plan` of a search: preview of trials that have not been suggested yet. Without Optuna, and without writing."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from orchestrator.paths import Places
+from orchestrator.paths import Paths
 from orchestrator.planning.plan import STAGES, make_plan
 from orchestrator.planning.prelaunch_checks import check_sizes
-from orchestrator.search.possible_jobs import foresee, likely
+from orchestrator.search.possible_jobs import possible_jobs, typical_jobs
 from orchestrator.store import StoreMissing, open_store
 from orchestrator.store.reading.study_trials import StudyCounts, study_counts
 from search_spaces import Parameter, Space, load_space
@@ -15,14 +15,14 @@ from search_spaces import Parameter, Space, load_space
 
 @dataclass(frozen=True)
 class SearchPlan:
-    """A search before it is launched: `trials` so far, and how many jobs of each stage one configuration has."""
+    """Search before it is launched: `trials` so far, and the number of jobs of each stage that one configuration has."""
 
     space: Space
     trials: StudyCounts
     jobs_of_a_trial: dict[str, int]
 
     def text(self) -> str:
-        """For people."""
+        """Describe the plan for people."""
         section = self.space.search
         assert section is not None  # noqa: S101 (`plan_search` looked)
         jobs = ", ".join(f"{stage} {number}" for stage, number in self.jobs_of_a_trial.items())
@@ -30,7 +30,7 @@ class SearchPlan:
         lines = [
             f"sweep {self.space.name}: {section.n_trials} trials by {section.sampler}, {self.trials.left} left",
             f"at most {section.n_parallel} at a time",
-            *([f"rungs: {len(section.rungs)}; from each the best 1 in {section.reduction_factor} go on"] if section.rungs else []),
+            *([f"rungs: {len(section.rungs)}; from each the best 1 in {section.reduction_factor} continue"] if section.rungs else []),
             f"trials in the study: {states}",
             *(f"{objective.goal} {objective.words}" for objective in section.objectives),
             *(f"subject to {constraint}" for constraint in section.constraints),
@@ -40,26 +40,26 @@ class SearchPlan:
         return "\n".join(lines)
 
     def json(self) -> str:
-        """For programs."""
+        """Return the plan for programs."""
         parameters = [parameter.model_dump(mode="json") for parameter in self.space.parameters]
         content = {"sweep": self.space.name, "trials": asdict(self.trials) | {"left": self.trials.left}, "parameters": parameters}
         return json.dumps({**content, "jobs_of_a_trial": self.jobs_of_a_trial}, indent=1)
 
 
-def plan_search(space: str, overrides: Sequence[str], places: Places) -> SearchPlan | None:
-    """The plan of a space with method optuna; None for a grid. A store that does not exist yet holds no trials, and is not made."""
+def plan_search(space: str, overrides: Sequence[str], paths: Paths) -> SearchPlan | None:
+    """Return the plan of a space with method optuna; None for a grid. A store that does not exist yet holds no trials, and is not made."""
     loaded = load_space(space, overrides)
     section = loaded.space.search
     if section is None:
         return None
-    check_sizes(foresee(loaded.space))
+    check_sizes(possible_jobs(loaded.space))
     try:
-        with open_store(places.store_url, upgrade=False) as store, store.reading() as connection:
+        with open_store(paths.store_url, upgrade=False) as store, store.reading() as connection:
             found = study_counts(connection).get(loaded.name)
     except StoreMissing:
         found = None
     trials = StudyCounts(section.n_trials, found.begun if found else 0, found.states if found else {})
-    plan = make_plan(likely(loaded.space), recorded=frozenset(), finished=frozenset())
+    plan = make_plan(typical_jobs(loaded.space), recorded=frozenset(), finished=frozenset())
     return SearchPlan(loaded.space, trials, {stage: plan.total(stage) for stage in STAGES if plan.total(stage)})
 
 

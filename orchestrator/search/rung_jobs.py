@@ -1,41 +1,43 @@
-"""What a rung of a search measures: the same models trained for fewer epochs, on fewer examples, by attacks of fewer steps."""
+"""Jobs of a search's rung: the same models trained for fewer epochs, measured on fewer examples and by attacks of fewer steps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from orchestrator.planning.expand import distinct, proxies_of
-from orchestrator.planning.partial_training import schedule, stopped
-from orchestrator.planning.training_chain import Lineage
-from orchestrator.search.objectives import Evidence
+from orchestrator.planning.expand import deduplicate, grid_proxy_jobs
+from orchestrator.planning.partial_training import stop_early, total_epochs
+from orchestrator.planning.training_chain import TrainingChain
+from orchestrator.search.objectives import TrialEvidence
 from search_spaces import Asked, Grid, Objective, Rung, Space
 from workers.spec.attack import KINDS
 from workers.spec.job import Job
 
 
 def proxy_jobs(space: Space, grid: Grid, rung: Rung) -> list[Job]:
-    """The jobs of a trial on a rung, parents first: clean accuracy, and the attacks that an objective is measured by, no others.
+    """Return the jobs of a trial on a rung, parents first: clean accuracy, and only the attacks that an objective is measured by.
 
-    A source of transferred examples is trained to its end, since other trials share it.
+    The source of a transfer attack is trained to the end, since other trials share it.
     """
     objectives = space.search.objectives if space.search is not None else ()
-    asked = [capped(attack, rung.steps) for objective in objectives for attack in space.attacks_of(objective, grid)]
-    return distinct(proxies_of(grid, list(dict.fromkeys(asked)), stop=lambda trained: _stopped(trained, rung), examples=rung.examples))
+    asked = [with_fewer_steps(attack, rung.steps) for objective in objectives for attack in space.attacks_of(objective, grid)]
+    return deduplicate(
+        grid_proxy_jobs(grid, list(dict.fromkeys(asked)), stop=lambda trained: _stopped(trained, rung), examples=rung.examples)
+    )
 
 
-def _stopped(trained: Lineage, rung: Rung) -> Lineage:
-    return trained if rung.epochs is None else stopped(trained, until=epochs_of(rung.epochs, schedule(trained)))
+def _stopped(trained: TrainingChain, rung: Rung) -> TrainingChain:
+    return trained if rung.epochs is None else stop_early(trained, until=rung_epochs(rung.epochs, total_epochs(trained)))
 
 
-def epochs_of(asked: float, schedule: int) -> int:
-    """How many epochs of a schedule a rung's number (a whole one) or share (in (0, 1), rounded up) of them is; at most all."""
+def rung_epochs(asked: float, schedule: int) -> int:
+    """Return a rung's epochs, given as a number (integer) or as a share of the schedule (in (0, 1), rounded up); at most the schedule's."""
     if isinstance(asked, int):
         return min(asked, schedule)
     return -int(-Fraction(str(asked)) * schedule // 1)
 
 
-def capped(asked: Asked, steps: int | None) -> Asked:
-    """The attack in at most so many steps, which are the longer the fewer they are, so that it comes as far."""
+def with_fewer_steps(asked: Asked, steps: int | None) -> Asked:
+    """Return the attack with at most `steps` steps, their size scaled up so that the total distance stays the same."""
     attack = asked.attack
     if steps is None or attack.steps <= steps or not KINDS[attack.name].steps:
         return asked
@@ -44,10 +46,10 @@ def capped(asked: Asked, steps: int | None) -> Asked:
 
 
 @dataclass(frozen=True)
-class ProxyEvidence(Evidence):
-    """What came of a rung's jobs: its objectives are measured by attacks of at most `steps`."""
+class RungEvidence(TrialEvidence):
+    """Evidence from a rung's jobs: its objectives are measured by attacks of at most `steps` steps."""
 
     steps: int | None = None
 
-    def meant(self, objective: Objective) -> Sequence[Asked]:
-        return [capped(asked, self.steps) for asked in super().meant(objective)]
+    def measuring_attacks(self, objective: Objective) -> Sequence[Asked]:
+        return [with_fewer_steps(asked, self.steps) for asked in super().measuring_attacks(objective)]

@@ -1,4 +1,4 @@
-"""Which sampler suggests: Optuna's own, made anew for every trial, so that a search that was interrupted goes on as it would have."""
+"""Choice of the sampler: one of Optuna's, created for every trial, so that an interrupted search continues as it would have."""
 
 import hashlib
 import math
@@ -11,12 +11,12 @@ from search_spaces import SearchSection
 
 
 def sampler_of(section: SearchSection, *, trial: int, tried: int, conditional: bool) -> BaseSampler:
-    """The sampler for one trial, by its number and how many configurations were tried before it.
+    """Return the sampler for one trial, from its number and the number of configurations tried before it.
 
-    Its seed is made of the search's and the trial's number: what it suggests depends on them and on the study alone, not on when the
-    driver was started, and no seed comes twice. TPE is multivariate, in groups where parameters are conditional, and takes running
-    trials for bad ones where several run (constant liar); it begins with evenly spread points instead of random ones. Quasi-random
-    sequences are continued where the study stands, all with the search's seed. The genetic ones have a population of a third of the
+    Its seed is derived from the search's seed and the trial's number: suggestions depend on these and on the study alone, not on when
+    the driver was started, and no seed occurs twice. TPE is multivariate, in groups where parameters are conditional, and treats running
+    trials as bad where several run (constant liar); it begins with evenly spread points instead of random ones. Quasi-random sequences
+    continue at the study's current trial, all with the search's seed. The genetic samplers have a population of a third of the
     trials, at most 50 and at least 4: with Optuna's 50 a search of 24 would be random.
     """
     seed = trial_seed(section.seed, trial)
@@ -43,27 +43,27 @@ def sampler_of(section: SearchSection, *, trial: int, tried: int, conditional: b
 
 
 def random_sampler(section: SearchSection, *, trial: int) -> BaseSampler:
-    """The sampler for a trial where the chosen one does not come to anything new."""
+    """Return the sampler for a trial where the chosen one suggests nothing new."""
     return RandomSampler(seed=trial_seed(section.seed, trial))
 
 
 def startup(n_trials: int) -> int:
-    """How many evenly spread trials TPE begins with: a third, at least 4 and at most 10, as many as Optuna begins with at random."""
+    """Return how many evenly spread trials TPE begins with: a third, at least 4 and at most 10, Optuna's number of random ones."""
     return max(4, min(10, n_trials // 3))
 
 
 def share_of_good_ones(n_trials: int) -> int:
-    """How many trials TPE takes for good ones where there is a front: a quarter, at most Optuna's 25. A tenth, Optuna's share, is two of
-    24 trials, fewer than a front has points: on smooth trade-off curves that leaves 3 % of the hypervolume unfound, a quarter 1 %."""
+    """Return how many trials TPE treats as good where there is a front: a quarter, at most Optuna's 25. A tenth, Optuna's share, is two of
+    24 trials, fewer than a front has points: on smooth trade-off curves that misses 3 % of the hypervolume, a quarter 1 %."""
     return min(25, math.ceil(n_trials / 4))
 
 
 def population(n_trials: int) -> int:
-    """How many trials make a generation of a genetic sampler."""
+    """Return the population size of a genetic sampler."""
     return max(4, min(50, n_trials // 3))
 
 
 def trial_seed(seed: int, trial: int) -> int:
-    """A seed of 32 bits for a trial of a search."""
+    """Return a 32-bit seed for a trial of a search."""
     digest = hashlib.sha256(f"{seed}/{trial}".encode()).digest()
     return int.from_bytes(digest[:4], "big")

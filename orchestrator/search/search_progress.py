@@ -1,24 +1,24 @@
-"""How far a search is, for people: trials, the best so far, the time to the end."""
+"""Progress of a search, for people: trials, the best so far, the time to the end."""
 
 from optuna.study import Study
 from optuna.trial import TrialState
 
 from orchestrator.scheduling.time_left import time_at_pace
-from orchestrator.search.trial_index import KIND, Ledger
-from orchestrator.search.trial_plan import Complete, Failed, Verdict
+from orchestrator.search.trial_index import KIND, TrialIndex
+from orchestrator.search.trial_plan import Complete, Failed, TrialOutcome
 from search_spaces import Objective, SearchSection
 from search_spaces.schema.search_section import SHARES
 
-Values = tuple[float, ...]
+ObjectiveValues = tuple[float, ...]
 
 
-class Outlook:
-    """Kept up as trials are told; a thread that shows the progress may ask for words meanwhile."""
+class SearchProgress:
+    """Progress of a search, updated as trials finish; the thread of the progress display may read it meanwhile."""
 
-    def __init__(self, study: Study, section: SearchSection, ledger: Ledger) -> None:
-        self._section, self._ledger = section, ledger
+    def __init__(self, study: Study, section: SearchSection, trial_index: TrialIndex) -> None:
+        self._section, self._trial_index = section, trial_index
         self._signs = [1 if objective.goal == "maximize" else -1 for objective in section.objectives]
-        self._front: list[Values] = []
+        self._front: list[ObjectiveValues] = []
         self._told = 0
         self._trouble = ""
         finished = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
@@ -29,8 +29,8 @@ class Outlook:
             if trial.state == TrialState.COMPLETE and all(violation <= 0 for violation in trial.constraints.values()):
                 self._enter(tuple(trial.values))
 
-    def told(self, verdict: Verdict, *, counts: bool = True) -> None:
-        """A trial of this launch is finished; whether it counts towards `n_trials`."""
+    def told(self, verdict: TrialOutcome, *, counts: bool = True) -> None:
+        """Record a finished trial of this launch; `counts` towards `n_trials` or not."""
         self._told += counts
         self._trouble = ""
         self.failed += isinstance(verdict, Failed)
@@ -38,31 +38,31 @@ class Outlook:
             self.found(verdict)
 
     def found(self, verdict: Complete) -> None:
-        """A trial that was there before the search asked for it."""
+        """Record a complete trial, also one whose results existed before the search suggested it."""
         if all(violation <= 0 for violation in verdict.violations.values()):
             self._enter(verdict.values)
 
-    def trouble(self, said: str) -> None:
-        """The database fails meanwhile."""
+    def record_error(self, said: str) -> None:
+        """Record that the database is failing."""
         self._trouble = f"; the database fails: {said}"
 
-    def _enter(self, values: Values) -> None:
-        """Keep the values on the front that nothing there is better than in everything."""
+    def _enter(self, values: ObjectiveValues) -> None:
+        """Add the values to the front unless dominated, and remove those that they dominate."""
         if not any(self._no_worse(held, values) for held in self._front):
             self._front = [*(held for held in self._front if not self._no_worse(values, held)), values]
 
-    def _no_worse(self, one: Values, other: Values) -> bool:
+    def _no_worse(self, one: ObjectiveValues, other: ObjectiveValues) -> bool:
         return all(sign * a >= sign * b for sign, a, b in zip(self._signs, one, other, strict=True))
 
-    def words(self, *, running: int, beside: int = 0) -> str:
-        """The trials by state, those that run `beside` them without counting, and the best so far."""
-        finished = self._ledger.counted - running
-        states = f"{running} running" + (f" beside {beside} of their parents" if beside else "")
+    def summary(self, *, running: int, beside: int = 0) -> str:
+        """Return the trials by state, the number `beside` them that run without counting, and the best so far, as text."""
+        finished = self._trial_index.counted - running
+        states = f"{running} running" + (f" and {beside} of their parents" if beside else "")
         states += f", {self.failed} failed" if self.failed else ""
         return f"{finished} of {self._section.n_trials} trials, {states}{self.best()}{self._trouble}"
 
     def best(self) -> str:
-        """The best so far, with the separator before it; of several objectives how many trials are on the front, and each one's best."""
+        """Return the best so far, after a separator; with several objectives, the size of the front and the best of each."""
         front = list(self._front)
         if not front:
             return ""
@@ -71,8 +71,8 @@ class Outlook:
         return f"; best so far: {words}" if len(bests) == 1 else f"; {len(front)} on the front, best of each: {words}"
 
     def seconds_left(self, elapsed: float, *, running: int) -> float | None:
-        """By the pace of this launch."""
-        return time_at_pace(elapsed, done=self._told, left=self._section.n_trials - self._ledger.counted + running)
+        """Return the estimated seconds to the end, from this launch's rate; None before its first trial is finished."""
+        return time_at_pace(elapsed, done=self._told, left=self._section.n_trials - self._trial_index.counted + running)
 
 
 def _shown(objective: Objective, value: float) -> str:

@@ -1,4 +1,4 @@
-"""A sweep's study: made at the first launch, found again at the next, refused where its trials would not be comparable."""
+"""Study of a sweep: created at the first launch, loaded at the next, refused where its trials would not be comparable."""
 
 import hashlib
 import json
@@ -20,10 +20,10 @@ _FIXED, _OBJECTIVES, _EXHAUSTED, N_TRIALS = "fixed_settings", "objectives", "exh
 
 
 def open_study(storage: BaseStorage, space: Space) -> Study:
-    """The study of the space's name; user attributes keep what its trials have in common.
+    """Open the study of the space's name; user attributes hold what its trials have in common.
 
     Raises:
-        UserError: the study is of other objectives, or of another space but for its ranges.
+        UserError: the study has other objectives, or the space differs in more than its ranges.
     """
     section = space.search
     assert section is not None  # noqa: S101 (only a space with method optuna is searched)
@@ -48,7 +48,7 @@ def _check(study: Study, space: Space, words: list[str]) -> None:
     if study.user_attrs.get(_FIXED, _fixed_settings(space)) != _fixed_settings(space):
         raise UserError(f"{_another(space)}: a setting that is not searched has changed, and old trials would not be comparable")
     for name, old, new in _incompatible(study, space.parameters):
-        raise UserError(f"{_another(space)}: {name} was {old}; a study cannot hold that and {new}")
+        raise UserError(f"{_another(space)}: {name} was {old}; a study cannot hold both that and {new}")
 
 
 def _another(space: Space) -> str:
@@ -56,7 +56,7 @@ def _another(space: Space) -> str:
 
 
 def _incompatible(study: Study, parameters: Iterable[Parameter]) -> list[tuple[str, BaseDistribution, BaseDistribution]]:
-    """The parameters that Optuna could not keep in one study, as they were and as they are now."""
+    """Return the parameters that are incompatible within one Optuna study, as they were and as they are now."""
     held: dict[str, BaseDistribution] = {}
     for trial in study.get_trials(deepcopy=False):
         held.update(trial.distributions)
@@ -73,12 +73,12 @@ def _go_together(old: BaseDistribution, new: BaseDistribution) -> bool:
 
 
 def mark_exhausted(study: Study, space: Space) -> None:
-    """The sampler comes to nothing new in these ranges."""
+    """Record that the sampler finds nothing new in these ranges."""
     study.set_user_attr(_EXHAUSTED, _ranges(space))
 
 
 def is_exhausted(study: Study, space: Space) -> bool:
-    """Whether a launch has found so, and the ranges are the same."""
+    """Return whether a launch has marked the same ranges as exhausted."""
     return bool(study.user_attrs.get(_EXHAUSTED) == _ranges(space))
 
 
@@ -87,7 +87,7 @@ def _ranges(space: Space) -> str:
 
 
 def _fixed_settings(space: Space) -> str:
-    """The space's settings but for those that are searched, as a digest."""
+    """Return a digest of the space's settings without those that are searched."""
     data: Mapping[str, Any] = space.template
     for parameter in space.parameters:
         data = put(data, parameter.path, ABSENT)

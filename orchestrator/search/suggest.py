@@ -1,4 +1,4 @@
-"""A space's parameters as Optuna's distributions, and the choice of their values for a trial."""
+"""Conversion of a space's parameters to Optuna's distributions, and the choice of their values for a trial."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -8,11 +8,11 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from search_spaces import Parameter, Value
 
-Values = dict[str, Value]
+ParameterValues = dict[str, Value]
 
 
 def distribution(parameter: Parameter) -> BaseDistribution:
-    """Optuna's distribution of a parameter."""
+    """Return Optuna's distribution of a parameter."""
     if parameter.kind == "categorical":
         return CategoricalDistribution(parameter.choices)
     assert parameter.low is not None  # noqa: S101 (a number has both ends)
@@ -23,10 +23,10 @@ def distribution(parameter: Parameter) -> BaseDistribution:
     return FloatDistribution(parameter.low, parameter.high, log=parameter.log, step=parameter.step)
 
 
-def suggest(trial: Trial, parameters: Sequence[Parameter]) -> Values:
-    """The trial's values, suggested as far as it does not have them: of each parameter that applies under those before it."""
-    values: Values = {}
-    with warnings.catch_warnings(action="ignore"):  # a value that somebody enqueued may be out of range: then it is illegal
+def suggest(trial: Trial, parameters: Sequence[Parameter]) -> ParameterValues:
+    """Return the trial's values, suggesting missing ones: of each parameter that applies given the values before it."""
+    values: ParameterValues = {}
+    with warnings.catch_warnings(action="ignore"):  # a value that was enqueued by hand may be out of range: it is then illegal
         for parameter in parameters:
             if parameter.applies(values):
                 values[parameter.name] = parameter.exact(_value(trial, parameter.name, distribution(parameter)))
@@ -44,7 +44,7 @@ def _value(trial: Trial, name: str, asked: BaseDistribution) -> Value:
     raise TypeError(f"{name}: {asked} is not a parameter's distribution")
 
 
-def values_of(params: Mapping[str, Value], parameters: Sequence[Parameter]) -> Values:
-    """A finished trial's parameters as a space takes them."""
+def values_of(params: Mapping[str, Value], parameters: Sequence[Parameter]) -> ParameterValues:
+    """Convert a finished trial's parameters to the space's values."""
     by_name = {parameter.name: parameter for parameter in parameters}
     return {name: by_name[name].exact(value) for name, value in params.items() if name in by_name}

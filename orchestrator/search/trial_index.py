@@ -1,4 +1,4 @@
-"""What a study holds, trial by trial: which configurations were tried, and what counts towards `n_trials`."""
+"""Index of a study's trials: the configurations that were tried, and those that count towards `n_trials`."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -9,8 +9,8 @@ from optuna.trial import FrozenTrial
 from workers.spec.job import EvaluateSpec, Job
 
 IDENTITY, KIND, REASON, MODEL_KEY, JOB_KEYS = "identity", "kind", "reason", "model_key", "job_keys"
-TWIN, RETRY_OF = "duplicate_of", "retry_of"
-"""The user attributes of a trial: see `Ledger`."""
+DUPLICATE_OF, RETRY_OF = "duplicate_of", "retry_of"
+"""User attributes of a trial: see `TrialIndex`."""
 PARENT, FAILED, FAILED_PARENT = "parent", "failed", "failed_parent"
 _TO_RETRY = (FAILED, FAILED_PARENT)
 WARM_START = "warm_start"
@@ -18,22 +18,22 @@ UNCOUNTED = (WARM_START, PARENT, FAILED_PARENT)
 
 
 def identity_of(jobs: Iterable[Job]) -> str:
-    """Two trials with the same are the same computation."""
+    """Return the identity of a trial's jobs: trials with equal identities are the same computation."""
     return hashlib.sha256(" ".join(sorted(job.key for job in jobs)).encode()).hexdigest()[:32]
 
 
 def evaluated(jobs: Sequence[Job]) -> list[str]:
-    """The models that are evaluated."""
+    """Return the keys of the models that are evaluated."""
     return [job.parents["model"] for job in jobs if isinstance(job.spec, EvaluateSpec)]
 
 
-class Ledger:
-    """The distinct configurations of a study, by `identity`.
+class TrialIndex:
+    """Index of the distinct configurations of a study, by `identity`.
 
-    A trial's user attribute `kind` is absent where it was tried for itself. It is `duplicate` where an earlier one came to the same jobs
-    (`duplicate_of` has its number), `warm_start` where its results were there before the study asked, `parent` where its model was
-    trained for another trial's, `illegal` where the values do not go together, `failed` where a job failed, `failed_parent` where it was
-    a parent's. Those tried for themselves and failed ones count towards `n_trials`, each once.
+    A trial's user attribute `kind` is absent for an ordinary trial. It is `duplicate` where an earlier one has the same jobs
+    (`duplicate_of` is its number), `warm_start` where its results existed before the study suggested it, `parent` where its model was
+    trained for another trial's, `illegal` where the values are an invalid combination, `failed` where a job failed, `failed_parent`
+    where that was a parent's. Ordinary and failed trials count towards `n_trials`, each once.
     """
 
     def __init__(self, study: Study) -> None:
@@ -56,24 +56,24 @@ class Ledger:
 
     @property
     def counted(self) -> int:
-        """How many configurations count towards `n_trials`."""
+        """Number of configurations that count towards `n_trials`."""
         return len(self._counted)
 
     @property
     def tried(self) -> int:
-        """How many configurations were tried, or were there before, but for parents."""
+        """Number of configurations that were tried or existed before, without parents."""
         return len(self._by_identity) - len(self._parents)
 
     def knows(self, identity: str) -> bool:
-        """Whether a trial of this configuration was begun, and is not to be tried again."""
+        """Return whether a trial of this configuration was begun and is not to be retried."""
         return identity in self._by_identity
 
-    def twin(self, identity: str) -> int | None:
-        """The number of the trial of this configuration."""
+    def number_of(self, identity: str) -> int | None:
+        """Return the number of the trial of this configuration; None where there is none."""
         return self._by_identity.get(identity)
 
     def begin(self, identity: str, number: int, *, kind: str | None = None) -> None:
-        """A trial of a new configuration."""
+        """Record a trial of a new configuration."""
         self._by_identity[identity] = number
         self._count(identity, kind)
         if kind == PARENT:
@@ -84,17 +84,17 @@ class Ledger:
             self._counted.add(identity)
 
     def repeated(self) -> int:
-        """How many trials in a row, the last one included, were nothing new."""
+        """Return how many trials in a row, up to the last one, had no new configuration."""
         trials = self._study.get_trials(deepcopy=False)
         kinds = [trial.user_attrs.get(KIND) for trial in trials if trial.state.is_finished()]
         return next((place for place, kind in enumerate(reversed(kinds)) if kind not in ("duplicate", "illegal")), len(kinds))
 
     def job_keys(self) -> set[str]:
-        """The jobs of all trials; the store knows them."""
+        """Return the keys of the jobs of all trials; the jobs are in the store."""
         return {key for trial in self._study.get_trials(deepcopy=False) for key in trial.user_attrs.get(JOB_KEYS, ())}
 
     def to_retry(self) -> list[FrozenTrial]:
-        """The latest trial of each configuration that failed by a job, is not waiting to be tried again, and has no other."""
+        """Return the latest trial of each configuration whose job failed, without a pending retry and without a later trial."""
         trials = self._study.get_trials(deepcopy=False)
         pending = {trial.user_attrs.get(IDENTITY) for trial in trials if not trial.state.is_finished()}
         failed = {trial.user_attrs[IDENTITY]: trial for trial in trials if trial.user_attrs.get(KIND) in _TO_RETRY}

@@ -1,4 +1,4 @@
-"""The course of a trial: one stage of evidence after the other, until what it has come to can be told."""
+"""Stages of a trial: each yields results, until the trial's outcome is known."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -7,8 +7,8 @@ from typing import Protocol
 
 from optuna import Trial
 
-from orchestrator.planning.expand import distinct, jobs_of
-from orchestrator.search.objectives import Evidence, Reading
+from orchestrator.planning.expand import deduplicate, grid_jobs
+from orchestrator.search.objectives import Reading, TrialEvidence
 from orchestrator.search.precision import further_repeats
 from orchestrator.store import Store
 from orchestrator.store.reading.sweep_outcomes import job_outcomes
@@ -20,7 +20,7 @@ _READ = frozenset({"pretrain", "fine_tune", "defend", "evaluate", "craft", "atta
 
 @dataclass(frozen=True)
 class Complete:
-    """The trial's objectives, in the space's order, and by how much it violates each constraint (at most 0 where it does not)."""
+    """Trial with values: its objectives, in the space's order, and the violation of each constraint (at most 0 where satisfied)."""
 
     values: tuple[float, ...]
     violations: Mapping[str, float] = field(default_factory=dict)
@@ -28,7 +28,7 @@ class Complete:
 
 @dataclass(frozen=True)
 class Failed:
-    """The trial has no values, for a reason in one line; `by_job`: a job failed, and may succeed when it is tried again."""
+    """Trial without values, for a reason in one line; `by_job`: a job failed, and may succeed when it is retried."""
 
     reason: str
     by_job: bool = False
@@ -36,51 +36,51 @@ class Failed:
 
 @dataclass(frozen=True)
 class Pruned:
-    """The trial is given up before its last stage, for a reason in one line."""
+    """Trial that is stopped before its last stage, for a reason in one line."""
 
     reason: str
 
 
-Verdict = Complete | Failed | Pruned
+TrialOutcome = Complete | Failed | Pruned
 
 
-class Course(Protocol):
-    """What one trial is measured by. Recovery after a kill begins it anew: what it does must follow from the results alone."""
+class TrialPlan(Protocol):
+    """Stages of one trial's jobs. Recovery after a kill starts it again, so its steps must depend on the results alone."""
 
-    def advance(self) -> Sequence[Job] | Verdict | None:
-        """The next stage's jobs, parents first, or what the trial has come to; None: ask again later. Called first when the trial
-        begins, and whenever every job of the stage before is done.
+    def advance(self) -> Sequence[Job] | TrialOutcome | None:
+        """Return the next stage's jobs, parents first, or the trial's outcome; None: call again later. Called first when the trial
+        begins, and whenever every job of the previous stage is done.
 
         Raises:
-            SQLAlchemyError: the database cannot be read now; it may be called again.
+            SQLAlchemyError: the database cannot be read now; the call may be repeated.
         """
 
 
-Courses = Callable[[Trial, Grid], Course]
-"""Makes the course of a trial that has its identity, from the grid of its values."""
+TrialPlans = Callable[[Trial, Grid], TrialPlan]
+"""Factory of a trial's course, from the trial, whose identity is set, and the grid of its values."""
 
 
-class WholeCourse:
-    """All of the space's jobs in one stage, then repeats where an objective is not known well enough."""
+class FullTrialPlan:
+    """Course with all of the space's jobs in one stage, then repeats where an objective is not precise enough."""
 
     def __init__(self, space: Space, grid: Grid, store: Store, *, repeats: bool = True) -> None:
-        """Measure the grid of a trial's values; without `repeats` as precisely as the space's jobs do."""
+        """Measure the grid of a trial's values; without `repeats`, with the space's own jobs only."""
         self._space, self._grid, self._store, self._with_repeats = space, grid, store, repeats
         self._jobs: list[Job] = []
 
-    def advance(self) -> Sequence[Job] | Verdict | None:
+    def advance(self) -> Sequence[Job] | TrialOutcome | None:
         if not self._jobs:
-            self._jobs = distinct(jobs_of(self._grid))
+            self._jobs = deduplicate(grid_jobs(self._grid))
             return self._jobs
         return self.conclude()
 
-    def conclude(self) -> Sequence[Job] | Verdict | None:
-        """What follows from the results of all jobs so far, which are done."""
-        self._jobs = self._jobs or distinct(jobs_of(self._grid))
+    def conclude(self) -> Sequence[Job] | TrialOutcome | None:
+        """Return the next jobs or the outcome, given that all jobs so far are done; None while results are missing."""
+        self._jobs = self._jobs or deduplicate(grid_jobs(self._grid))
         outcomes = job_outcomes(self._store, [job.key for job in self._jobs])
         if any(job.key not in outcomes for job in self._jobs if job.stage in _READ):
-            return None  # a result that the database could not take yet
-        evidence = Evidence(self._space, self._grid, self._jobs, outcomes)
+            return None  # a result that is not in the database yet
+        evidence = TrialEvidence(self._space, self._grid, self._jobs, outcomes)
         try:
             readings = read_objectives(self._space, evidence)
         except ValueError as error:
@@ -88,17 +88,17 @@ class WholeCourse:
         if more := self._repeats(evidence, readings):
             self._jobs += more
             return more
-        return concluded(self._space, evidence, readings)
+        return conclude_trial(self._space, evidence, readings)
 
-    def _repeats(self, evidence: Evidence, readings: Sequence[Reading]) -> list[Job]:
+    def _repeats(self, evidence: TrialEvidence, readings: Sequence[Reading]) -> list[Job]:
         section = self._space.search
         if section is None or section.precision is None or not self._with_repeats:
             return []
         return further_repeats(section.precision, evidence, readings)
 
 
-def read_objectives(space: Space, evidence: Evidence) -> list[Reading]:
-    """The objectives of a space, in its order.
+def read_objectives(space: Space, evidence: TrialEvidence) -> list[Reading]:
+    """Return the readings of a space's objectives, in its order.
 
     Raises:
         ValueError: one has no value.
@@ -106,8 +106,8 @@ def read_objectives(space: Space, evidence: Evidence) -> list[Reading]:
     return [evidence.read(objective) for objective in space.search.objectives] if space.search else []
 
 
-def concluded(space: Space, evidence: Evidence, readings: Sequence[Reading]) -> Verdict:
-    """What a trial's readings come to, its constraints included; a value that is not finite is none."""
+def conclude_trial(space: Space, evidence: TrialEvidence, readings: Sequence[Reading]) -> TrialOutcome:
+    """Return a trial's outcome from its readings and its constraints; it has failed if a value is not finite."""
     section = space.search
     assert section is not None  # noqa: S101 (a space that is searched has it)
     violations = {str(one): one.violation(evidence.read(Objective(metric=one.metric)).value) for one in section.constraints}

@@ -1,4 +1,4 @@
-"""A search's trials while they are under way, and what is told of them."""
+"""Trials of a search while they are under way, and the telling of their outcomes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,58 +6,65 @@ from dataclasses import dataclass, field
 from optuna import Trial
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.study import Study
-from optuna.study._constrained_optimization import _CONSTRAINTS_KEY
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from orchestrator.search.trial_index import JOB_KEYS, KIND, MODEL_KEY, REASON, TWIN
-from orchestrator.search.trial_plan import Complete, Course, Failed, Pruned, Verdict
+from orchestrator.search.optuna_storage import trial_id
+from orchestrator.search.trial_index import DUPLICATE_OF, JOB_KEYS, KIND, MODEL_KEY, REASON
+from orchestrator.search.trial_plan import Complete, Failed, Pruned, TrialOutcome, TrialPlan
 from workers.spec.job import Job
 
 
 @dataclass
 class LiveTrial:
-    """A trial under way: `jobs` those of its stages so far, `pending` the keys of those it waits for, `stage` the jobs that are still to
-    be handed out, `twins` later trials of the same configuration, which are told what this one is told; `counts` towards `n_trials`."""
+    """Trial under way. `jobs` are those of its stages so far, `pending` the keys of those it waits for, `stage` the jobs that are still to
+    be handed out, `duplicates` later trials of the same configuration, which get the same outcome; `counts` towards `n_trials`."""
 
     trial: Trial
     identity: str
-    course: Course
+    plan: TrialPlan
     pending: set[str] = field(default_factory=set)
     jobs: Sequence[Job] = ()
     stage: Sequence[Job] = ()
-    verdict: Verdict | None = None
-    twins: list[Trial] = field(default_factory=list)
+    verdict: TrialOutcome | None = None
+    duplicates: list[Trial] = field(default_factory=list)
     counts: bool = True
 
 
-def tell(study: Study, trial: Trial, verdict: Verdict, **attributes: object) -> None:
-    """Tell the study what the trial came to, with these user attributes. One that was told already stays as it is."""
+def tell(study: Study, trial: Trial, verdict: TrialOutcome, **attributes: object) -> None:
+    """Tell the study the trial's outcome, with these user attributes. A trial that was told already is left unchanged."""
     try:
         for name, value in attributes.items():
             trial.set_user_attr(name, value)
         match verdict:
-            case Complete(values, violations):
-                for name, violation in violations.items():
-                    # As `Trial.set_constraint` does, which reads the whole trial before each.
-                    trial.storage.set_trial_system_attr(trial._trial_id, f"{_CONSTRAINTS_KEY}:{name}", violation)
-                # As `Study.tell` does for a sampler that has nothing to add, which reads the trial twice before and after.
-                trial.storage.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, list(values))
+            case Complete():
+                _complete(trial, verdict)
             case Failed(reason):
                 trial.set_user_attr(REASON, reason)
                 study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
             case pruned:
                 trial.set_user_attr(REASON, pruned.reason)
                 study.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
-    except UpdateFinishedTrialError:  # the database had taken it before it seemed to fail
+    except UpdateFinishedTrialError:  # the database had accepted it before it seemed to fail
         return
 
 
-def tell_like(study: Study, trial: Trial, twin: FrozenTrial) -> None:
-    """Tell the study that a trial came to what its twin, which is finished, came to."""
-    shared = {name: twin.user_attrs[name] for name in (MODEL_KEY, JOB_KEYS) if name in twin.user_attrs}
-    attributes = {KIND: "duplicate", TWIN: twin.number, **shared}
-    if twin.state == TrialState.COMPLETE:
-        tell(study, trial, Complete(tuple(twin.values), twin.constraints), **attributes)
+def _complete(trial: Trial, verdict: Complete) -> None:
+    """Store values and constraints as `Study.tell` and `Trial.set_constraint` do for a sampler that has nothing to add.
+
+    Those two read the whole trial before each write: 24 statements to the database where these are 7.
+    """
+    storage, key = trial.storage, trial_id(trial.storage, trial.study, trial.number)
+    for name, value in create_trial(values=list(verdict.values), constraints=dict(verdict.violations)).system_attrs.items():
+        storage.set_trial_system_attr(key, name, value)
+    storage.set_trial_state_values(key, TrialState.COMPLETE, list(verdict.values))
+
+
+def tell_duplicate(study: Study, trial: Trial, original: FrozenTrial) -> None:
+    """Tell the study that a trial has the outcome of its finished twin."""
+    shared = {name: original.user_attrs[name] for name in (MODEL_KEY, JOB_KEYS) if name in original.user_attrs}
+    attributes = {KIND: "duplicate", DUPLICATE_OF: original.number, **shared}
+    if original.state == TrialState.COMPLETE:
+        tell(study, trial, Complete(tuple(original.values), original.constraints), **attributes)
         return
-    reason = f"as trial {twin.number}: {twin.user_attrs.get(REASON, 'no reason given')}"
-    tell(study, trial, Pruned(reason) if twin.state == TrialState.PRUNED else Failed(reason), **attributes)
+    reason = f"as trial {original.number}: {original.user_attrs.get(REASON, 'no reason given')}"
+    tell(study, trial, Pruned(reason) if original.state == TrialState.PRUNED else Failed(reason), **attributes)

@@ -1,4 +1,4 @@
-"""Results that are there before the search asks for them: they enter the study, so that the sampler knows them."""
+"""Warm start of a search: existing results enter the study, so that the sampler can use them."""
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.trial import TrialState, create_trial
 
-from orchestrator.planning.expand import distinct, jobs_of
+from orchestrator.planning.expand import deduplicate, grid_jobs
 from orchestrator.search.suggest import distribution, values_of
 from orchestrator.search.trial_index import IDENTITY, JOB_KEYS, KIND, MODEL_KEY, WARM_START, evaluated, identity_of
-from orchestrator.search.trial_plan import Complete, WholeCourse
+from orchestrator.search.trial_plan import Complete, FullTrialPlan
 from orchestrator.store.reading.trained_models import TrainedSpec, trained_specs
 from orchestrator.store.writing import record as write
 from search_spaces import Grid, Parameter, Space, Value
@@ -21,7 +21,7 @@ _Specs = Mapping[str, Any]
 
 
 def warm_start(search: "Search") -> None:
-    """Add a finished trial for each configuration of the space all of whose results the store holds, if the study has it not."""
+    """Add a finished trial for each configuration of the space that has all its results in the store and no trial in the study."""
     tried: set[tuple[tuple[str, Value], ...]] = set()
     under_way = _under_way(search)
     for model in trained_specs(search.store):
@@ -32,11 +32,11 @@ def warm_start(search: "Search") -> None:
 
 
 def _under_way(search: "Search") -> set[str]:
-    """The configurations of trials that a killed driver left running: their results are their own, and they will be told."""
+    """Return the configurations of trials that a killed driver left running: the search will continue these trials itself."""
     found = set()
     for trial in search.study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING)):
         try:
-            found.add(identity_of(distinct(jobs_of(search.space.at(values_of(trial.params, search.space.parameters))))))
+            found.add(identity_of(deduplicate(grid_jobs(search.space.at(values_of(trial.params, search.space.parameters))))))
         except ValueError:  # killed before it had all of its values
             continue
     return found
@@ -45,11 +45,11 @@ def _under_way(search: "Search") -> set[str]:
 def _add(search: "Search", values: dict[str, Value], *, but: set[str]) -> None:
     try:
         grid = search.space.at(values)
-        jobs = distinct(jobs_of(grid))
+        jobs = deduplicate(grid_jobs(grid))
     except ValueError:
         return  # values of a model that the space does not have
     identity = identity_of(jobs)
-    if identity in but or search.ledger.knows(identity) or any(job.key not in search.recorded for job in jobs):
+    if identity in but or search.trial_index.knows(identity) or any(job.key not in search.recorded for job in jobs):
         return
     verdict = _come_to(search, grid)
     if verdict is None:
@@ -66,21 +66,21 @@ def _add(search: "Search", values: dict[str, Value], *, but: set[str]) -> None:
             constraints=dict(verdict.violations) or None,
         )
     search.study.add_trial(trial)
-    search.ledger.begin(identity, len(search.study.get_trials(deepcopy=False)) - 1, kind=WARM_START)
-    search.outlook.found(verdict)
+    search.trial_index.begin(identity, len(search.study.get_trials(deepcopy=False)) - 1, kind=WARM_START)
+    search.progress.found(verdict)
 
 
 def _come_to(search: "Search", grid: Grid) -> Complete | None:
-    """The values of a configuration by the results of its space; an interval that is too wide for the search is as it is."""
-    verdict = WholeCourse(search.space, grid, search.store, repeats=False).conclude()
+    """Return the values of a configuration from the space's own jobs; a too wide interval gets no further repeats."""
+    verdict = FullTrialPlan(search.space, grid, search.store, repeats=False).conclude()
     return verdict if isinstance(verdict, Complete) else None
 
 
 def _values(space: Space, model: TrainedSpec) -> Iterator[dict[str, Value]]:
-    """The values under which the space might have this model: as its spec says them, where it does, or any legal one, since it may be
-    one that changes nothing here. Whether it is the same is seen by the keys.
+    """Yield the values under which the space might have this model: from its spec where given, else any legal one, since the parameter
+    may have no effect here. A comparison of the keys then shows whether the model is the same.
 
-    Parameters of attacks take each attack's that the model has seen.
+    Parameters of attacks take the values of each attack on the model.
     """
     for attack in model.attacks or ({},):
         values: dict[str, Value] = {}
@@ -91,7 +91,7 @@ def _values(space: Space, model: TrainedSpec) -> Iterator[dict[str, Value]]:
 
 
 def _said(parameter: Parameter, model: TrainedSpec, attack: _Specs) -> Any:
-    """What the model's specs say of a parameter; None where they say nothing."""
+    """Return the value of a parameter in the model's specs; None where they have none."""
     section, *path = parameter.path
     match section:
         case "seed":

@@ -1,22 +1,22 @@
-"""The difference of two accuracies over the same examples."""
+"""Difference of two accuracies over the same examples."""
 
 from math import sqrt
 
 from scipy.special import stdtrit
 
-from orchestrator.statistics.intervals import Correct, Interval, Shares, cluster_shares, variance_of_mean
+from orchestrator.statistics.intervals import ConfidenceInterval, Correct, Shares, cluster_shares, variance_of_mean
 
 _NORMAL = 1.959963984540054  # the standard normal's 97.5 % quantile
 
 
-def paired_difference(before: Correct, after: Correct) -> Interval:
-    """How much more of the same examples are right after than before, and its 95 % confidence interval, in [-1, 1]:
+def paired_difference(before: Correct, after: Correct) -> ConfidenceInterval:
+    """Return the accuracy `after` minus that `before` over the same examples, with its 95 % confidence interval, in [-1, 1]:
     `(difference, low, high)` with `low <= difference <= high`.
 
     Both sides evaluate the same examples, easy ones and hard ones, so that only how they differ example by example counts. The interval
     is Bonett and Price's (2012, "Adjusted Wald Confidence Interval for a Difference of Binomial Proportions Based on Paired Data"):
     one example more that only the one side has right, and one that only the other has, so that no difference on few examples is
-    not taken for none on all. Instead of right or wrong an example has its share of right evaluations.
+    not mistaken for none on all. Instead of right or wrong an example has its share of right evaluations.
 
     Examples of one repeat share its draws: as in `accuracy_interval` the variance is clustered by examples and by the repeats of each
     side (of one repeat: its draws), which are independent of the other side's; what both clusterings count is taken off once. The
@@ -24,7 +24,7 @@ def paired_difference(before: Correct, after: Correct) -> Interval:
     show how its draws differ, and the interval does not cover that.
 
     Args:
-        before: (repeats, draws, examples), whether each example was classified right in each draw of each repeat.
+        before: (repeats, draws, examples), true where an example was classified right in a draw of a repeat.
         after: likewise, on the same examples; repeats and draws may be others.
 
     Raises:
@@ -46,8 +46,8 @@ def paired_difference(before: Correct, after: Correct) -> Interval:
 
 
 def _interaction(shares: Shares) -> float:
-    """What is in the variance of the mean by examples and in that by clusters, from shares (clusters, examples): the luck of single
-    evaluations; the residual of the two-way analysis of variance."""
+    """Return the part that both the variance of the mean by examples and that by clusters count, from shares (clusters, examples): the
+    randomness of single evaluations; the residual of the two-way analysis of variance."""
     clusters, examples = shares.shape
     if clusters == 1 or examples == 1:
         return 0.0
@@ -56,7 +56,7 @@ def _interaction(shares: Shares) -> float:
 
 
 def _quantile(variance: float, by_cluster: list[float], sides: tuple[Shares, Shares]) -> float:
-    """Student's 97.5 % quantile: each side's draws have clusters - 1 degrees of freedom; the examples' part, which the two added
-    examples make wide enough for few, is taken for known."""
+    """Return Student's 97.5 % quantile: each side's draws have clusters - 1 degrees of freedom; the examples' part, which the two added
+    examples make wide enough for few, is assumed to be known."""
     uncertainty = sum(part**2 / (len(side) - 1) for part, side in zip(by_cluster, sides, strict=True) if len(side) > 1)
     return float(stdtrit(variance**2 / uncertainty, 0.975)) if uncertainty > 0 else _NORMAL

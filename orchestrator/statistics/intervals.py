@@ -12,12 +12,12 @@ _DIMENSIONS = 3
 
 Shares = NDArray[np.float64]
 Correct = NDArray[np.bool_] | Shares
-"""Whether evaluations were right, or how likely they were."""
-Interval = tuple[float, float, float]
+"""Flags of right evaluations, or their probabilities."""
+ConfidenceInterval = tuple[float, float, float]
 
 
-def accuracy_interval(correct: Correct) -> Interval:
-    """Mean and 95 % confidence interval of an accuracy, all in [0, 1]: `(mean, low, high)` with `low <= mean <= high`.
+def accuracy_interval(correct: Correct) -> ConfidenceInterval:
+    """Return mean and 95 % confidence interval of an accuracy, all in [0, 1]: `(mean, low, high)` with `low <= mean <= high`.
 
     An example is right in one repeat because it is an easy one, or because the repeat drew a good sketch: neither the flags of
     an example nor those of a repeat are independent. The draws of a repeat share its adversarial examples, so that they are averaged
@@ -26,16 +26,16 @@ def accuracy_interval(correct: Correct) -> Interval:
     at least that of either clustering alone. The interval is Wilson's (1927, "Probable Inference, the Law of Succession, and
     Statistical Inference") with the effective sample size p(1 - p)/V (Korn & Graubard 1998, "Confidence intervals for proportions
     with small expected number of positive counts estimated from survey data"), at most the number of flags; where there is no
-    variance to go by it is the number of examples. Since few repeats tell little of how repeats differ, the quantile is Student's
+    variance to go by it is the number of examples. Since few repeats show little of how repeats differ, the quantile is Student's
     t with Satterthwaite's (1946) degrees of freedom of V.
 
-    With one repeat its draws take the repeats' place: the interval covers the luck of the evaluation's sketches, but not that of the
+    With one repeat its draws take the repeats' place: the interval covers the randomness of the evaluation's sketches, not that of the
     attack. With one draw too it says nothing about how draws differ, and with two clusters too little. In simulations it covers the
     true accuracy in 91 to 98 % of cases from three repeats (or three draws of one) on, however much they differ; in 87 % or more
     with two.
 
     Args:
-        correct: (repeats, draws, examples), whether each example was classified right in each draw of each repeat.
+        correct: (repeats, draws, examples), true where an example was classified right in a draw of a repeat.
 
     Raises:
         ValueError: not three-dimensional, or empty.
@@ -43,8 +43,8 @@ def accuracy_interval(correct: Correct) -> Interval:
     return _interval(cluster_shares(correct), flags=correct.size)
 
 
-def interval_over_seeds(by_seed: Sequence[Correct]) -> Interval:
-    """Mean and 95 % confidence interval of the accuracy of a model trained from any seed, as `accuracy_interval` has them.
+def interval_over_seeds(by_seed: Sequence[Correct]) -> ConfidenceInterval:
+    """Return mean and 95 % confidence interval of the accuracy of a model trained from any seed, as `accuracy_interval` has them.
 
     Trained models are the clusters, each with the mean over its repeats and draws: what those contribute to the variance of the
     mean is in how the models' means differ. Every model counts alike, however often it was measured.
@@ -62,8 +62,8 @@ def interval_over_seeds(by_seed: Sequence[Correct]) -> Interval:
 
 
 def cluster_shares(correct: Correct) -> Shares:
-    """The share of right evaluations in each independent cluster, (clusters, examples): in each repeat, or in each draw of a single
-    repeat.
+    """Return the share of right evaluations in each independent cluster, (clusters, examples): in each repeat, or in each draw of a
+    single repeat.
 
     Raises:
         ValueError: `correct` is not (repeats, draws, examples), or empty.
@@ -75,7 +75,7 @@ def cluster_shares(correct: Correct) -> Shares:
 
 
 def seed_shares(by_seed: Sequence[Correct]) -> Shares:
-    """The share of right evaluations of each example by each training seed's model, (seeds, examples).
+    """Return the share of right evaluations of each example by each training seed's model, (seeds, examples).
 
     Raises:
         ValueError: see `interval_over_seeds`.
@@ -83,8 +83,8 @@ def seed_shares(by_seed: Sequence[Correct]) -> Shares:
     return np.stack([cluster_shares(correct).mean(axis=0) for correct in by_seed])
 
 
-def _interval(shares: Shares, *, flags: int) -> Interval:
-    """The interval for shares (clusters, examples) that are means of so many `flags` in all."""
+def _interval(shares: Shares, *, flags: int) -> ConfidenceInterval:
+    """Return the interval for shares (clusters, examples) that are means of so many `flags` in all."""
     clusters, examples = shares.shape
     mean = float(shares.mean())
     by_example, by_cluster = variance_of_mean(shares.mean(axis=0)), variance_of_mean(shares.mean(axis=1))
@@ -98,7 +98,7 @@ def _interval(shares: Shares, *, flags: int) -> Interval:
 
 
 def variance_of_mean(values: Shares) -> float:
-    """The variance of the mean of independent values; 0 for a single one, which shows none."""
+    """Return the variance of the mean of independent values; 0 for a single one, which shows none."""
     return float(values.var(ddof=1)) / values.size if values.size > 1 else 0.0
 
 

@@ -1,4 +1,4 @@
-"""What the uncertainty of an accuracy is made of: the choice of examples, the luck of draws, the luck of training."""
+"""Components of the uncertainty of an accuracy: the choice of examples, the randomness of draws, that of training."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from orchestrator.statistics.intervals import Correct, Shares, cluster_shares, s
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Spread:
     """Standard errors of an accuracy, in its units: how far it would move with other examples, with other draws (of sketches, and of
-    the attack), with other training seeds, all else being as it is. None where that cannot be known from what was measured."""
+    the attack), with other training seeds, all else being equal. None where the measurements do not determine it."""
 
     se_examples: float | None = None
     se_draws: float | None = None
@@ -18,18 +18,18 @@ class Spread:
 
 
 def standard_errors(by_seed: Sequence[Correct], *, random: bool) -> Spread:
-    """The standard errors of the mean accuracy by their sources.
+    """Return the standard errors of the mean accuracy by their sources.
 
     They are the components of a two-way random-effects analysis of variance of examples against repeats (of one repeat: its draws),
     or against training seeds where there are several (Searle, Casella & McCulloch, 1992, "Variance Components"): with the
     examples fixed the clusters' means are independent, so that their variance is all that draws and seeds do; the examples' part
-    is the variance of the examples' means less what the draws put into it, which the residual tells without bias whether examples
-    share a draw or not. What is left below 0 by the luck of an estimate is 0.
+    is the variance of the examples' means less what the draws add to it, which the residual estimates without bias whether examples
+    share a draw or not. A part that is estimated below 0 is 0.
 
     Args:
         by_seed: one array (repeats, draws, examples) for each training seed, over the same examples.
-        random: whether anything about the measurement is random. If so a single draw tells neither part; if not it tells both.
-            In a single repeat of several draws the luck of the attack is the examples', whose adversarial examples it made.
+        random: true where anything about the measurement is random. If so a single draw determines neither part; if not it determines
+            both. In a single repeat of several draws the randomness of the attack is part of the examples', which it perturbed once.
 
     Raises:
         ValueError: an array is not three-dimensional, or empty, or of other examples.
@@ -47,14 +47,14 @@ def standard_errors(by_seed: Sequence[Correct], *, random: bool) -> Spread:
 
 
 def _within(shares: Shares, *, random: bool) -> Spread:
-    """The parts of one trained model's uncertainty, from its shares (clusters, examples)."""
+    """Return the parts of one trained model's uncertainty, from its shares (clusters, examples)."""
     if len(shares) > 1:
         return Spread(se_examples=_examples_error(shares), se_draws=sqrt(variance_of_mean(shares.mean(axis=1))))
     return Spread() if random else Spread(se_examples=_examples_error(shares), se_draws=0.0)
 
 
 def _examples_error(shares: Shares) -> float | None:
-    """The examples' part from shares (clusters, examples); None for a single example."""
+    """Return the examples' part from shares (clusters, examples); None for a single example."""
     clusters, examples = shares.shape
     if examples == 1:
         return None

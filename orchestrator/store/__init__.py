@@ -10,8 +10,8 @@ from orchestrator.store.reading.result_rows import finished_keys, job_keys, resu
 from orchestrator.store.reading.surface_rows import surface_rows
 from orchestrator.store.reading.sweep_status import failures, sweep_status
 from orchestrator.store.reading.values import Failure, ModelVerdict, ResultRow, StageCounts, SurfaceRow, SweepStatus
-from orchestrator.store.writing.driver_lease import begin_driving, end_driving, heartbeat, launch_sweep
-from orchestrator.store.writing.record import record_failure, record_result, record_sweep, start_attempt
+from orchestrator.store.writing.driver_lease import end_driving, heartbeat, launch_sweep
+from orchestrator.store.writing.record import record_failure, record_result, start_attempt
 
 __all__ = [
     "Condition",
@@ -25,7 +25,6 @@ __all__ = [
     "SurfaceRow",
     "SweepStatus",
     "accuracy_interval",
-    "begin_driving",
     "end_driving",
     "failures",
     "field_name",
@@ -39,7 +38,6 @@ __all__ = [
     "parse_conditions",
     "record_failure",
     "record_result",
-    "record_sweep",
     "result_rows",
     "schema_revision",
     "standard_errors",

@@ -1,20 +1,20 @@
-"""Whether a model's robustness is real, as far as its measurements tell. Pure functions: no SQL, no torch, no Ray."""
+"""Verdicts on whether a model's robustness is real, as far as its measurements show. Pure functions: no SQL, no torch, no Ray."""
 
-from orchestrator.verdict.attack_comparison import Check
-from orchestrator.verdict.evidence import Evidence, Flags, Gradients, Tried
+from orchestrator.verdict.attack_comparison import VerdictCheck
+from orchestrator.verdict.evidence import AttackEvidence, Flags, Gradients, ModelEvidence
 from orchestrator.verdict.judge import GRAVEST_FIRST, RULES, VERDICTS, Judgement, Verdict, judge, reasons
 
 __all__ = [
     "GRAVEST_FIRST",
     "RULES",
     "VERDICTS",
-    "Check",
-    "Evidence",
+    "AttackEvidence",
     "Flags",
     "Gradients",
     "Judgement",
-    "Tried",
+    "ModelEvidence",
     "Verdict",
+    "VerdictCheck",
     "judge",
     "reasons",
 ]

@@ -1,4 +1,4 @@
-"""The checks that a model has to pass. Each looks for one symptom of masked gradients, or of attacks that are too weak to tell.
+"""Checks that a model has to pass. Each looks for one symptom of masked gradients, or of attacks that are too weak to show any.
 
 Sources: Athalye, Carlini & Wagner (2018), "Obfuscated gradients give a false sense of security", sections 3.1 (one-step against
 iterative, black-box against white-box, unbounded, random sampling, growing bounds) and 4 (expectation over transformation); Carlini et
@@ -12,141 +12,146 @@ from itertools import product
 
 from orchestrator.verdict.attack_comparison import (
     MARGIN,
-    Check,
-    Duel,
+    AttackPair,
+    GainOutcomes,
     Outcome,
-    Weight,
+    VerdictCheck,
     against_the_strongest,
     at_one_epsilon,
-    believable,
+    check_gains,
+    comparable,
     grouped,
     is_thorough,
-    judged,
-    missing,
+    not_made,
     percent,
 )
-from orchestrator.verdict.evidence import GAP, Evidence, Tried
+from orchestrator.verdict.evidence import EPSILON_TOLERANCE, AttackEvidence, ModelEvidence
 
 CHANCE = 0.1
-"""What guessing leaves right, with the ten or twelve classes that there are; an attack without bounds that leaves more has failed."""
+"""Accuracy of guessing, with the ten or twelve classes that there are; an attack without bounds that leaves a higher one has failed."""
 
-_MASKED = Weight(small="failed", large="failed")
-_UNFINISHED = Weight(small="suspicious", large="failed")
-_MISLEADING = Weight(small="suspicious", large="suspicious")
+_MASKED = GainOutcomes(small="failed", large="failed")
+_UNFINISHED = GainOutcomes(small="suspicious", large="failed")
+_MISLEADING = GainOutcomes(small="suspicious", large="suspicious")
 
 
-def check_gradients(evidence: Evidence) -> Check:
-    """Whether gradients are exactly zero or not finite: such examples count as robust though no gradient attack has touched them."""
+def check_gradients(evidence: ModelEvidence) -> VerdictCheck:
+    """Check for gradients that are exactly zero or not finite: such examples count as robust though no gradient attack can change them."""
     name, found = "gradients", evidence.gradients
     if not found:
-        return missing(name, "shares of zero gradients")
+        return not_made(name, "shares of zero gradients")
     zero, nonfinite = max(item.zero for item in found), max(item.nonfinite for item in found)
     numbers = {"zero": zero, "nonfinite": nonfinite, "examples": float(min(item.n_examples for item in found))}
     failures = [failure for item in found for failure in item.failures]
     if failures:
-        return Check(name, "failed", f"an attack came to nothing: {failures[0]}", numbers)
+        return VerdictCheck(name, "failed", f"an attack stopped with an error: {failures[0]}", numbers)
     said = f"{percent(zero)} of the examples have a gradient of zero, {percent(nonfinite)} one that is not finite"
     failed = nonfinite > 0 or zero > MARGIN
-    return Check(name, "failed" if failed else "suspicious" if zero > 0 else "passed", said, numbers)
+    return VerdictCheck(name, "failed" if failed else "suspicious" if zero > 0 else "passed", said, numbers)
 
 
-def check_single_step(evidence: Evidence) -> Check:
-    """Whether one step does better than many: the loss is then shattered, or flat where iterative attacks look."""
+def check_single_step(evidence: ModelEvidence) -> VerdictCheck:
+    """Check whether one step does better than many: the loss is then shattered, or flat where iterative attacks look."""
 
-    def duels(group: list[Tried]) -> Iterable[Duel]:
+    def duels(group: list[AttackEvidence]) -> Iterable[AttackPair]:
         return against_the_strongest(_thorough(group), [item for item in group if item.takes_gradients and item.attack == "fgsm"])
 
-    return _worst("single_step", evidence, duels, _MASKED, needed="fgsm beside an iterative attack")
+    return _worst("single_step", evidence, duels, _MASKED, needed="fgsm and an iterative attack")
 
 
-def check_black_box(evidence: Evidence) -> Check:
-    """Whether an attacker without gradients does better than one with them: the gradients then lead astray."""
+def check_black_box(evidence: ModelEvidence) -> VerdictCheck:
+    """Check whether an attacker without gradients does better than one with them: the gradients are then misleading."""
 
-    def duels(group: list[Tried]) -> Iterable[Duel]:
+    def duels(group: list[AttackEvidence]) -> Iterable[AttackPair]:
         return against_the_strongest(_thorough(group), [item for item in group if item.is_black_box])
 
-    return _worst("black_box", evidence, duels, _MASKED, needed="square, noise or transfer beside an iterative attack")
+    return _worst("black_box", evidence, duels, _MASKED, needed="square, noise or transfer, and an iterative attack")
 
 
-def check_more_steps(evidence: Evidence) -> Check:
-    """Whether the longest attack still gains on the next shorter one: the figures are then too high."""
+def check_more_steps(evidence: ModelEvidence) -> VerdictCheck:
+    """Check whether the longest attack still gains on the next shorter one: the figures are then too high."""
 
-    def duels(group: list[Tried]) -> Iterable[Duel]:
+    def duels(group: list[AttackEvidence]) -> Iterable[AttackPair]:
         for alike in grouped(_thorough(group), lambda item: (item.attack, item.knowledge, item.loss, *_circumstances(item))):
             by_effort = sorted(alike, key=lambda item: item.effort)
             shorter = [item for item in by_effort if item.effort < by_effort[-1].effort]
-            yield from (Duel(shorter[-1], item) for item in by_effort if shorter and item.effort == by_effort[-1].effort)
+            yield from (AttackPair(shorter[-1], item) for item in by_effort if shorter and item.effort == by_effort[-1].effort)
 
     return _worst("more_steps", evidence, duels, _UNFINISHED, needed="one attack with few and with more steps or restarts")
 
 
-def check_other_loss(evidence: Evidence) -> Check:
-    """Whether a loss of the logits' differences finds what the cross-entropy does not: that one is then saturated."""
+def check_other_loss(evidence: ModelEvidence) -> VerdictCheck:
+    """Check whether a loss of the logits' differences finds what the cross-entropy does not: the latter is then saturated."""
 
-    def duels(group: list[Tried]) -> Iterable[Duel]:
+    def duels(group: list[AttackEvidence]) -> Iterable[AttackPair]:
         for alike in grouped(_thorough(group), lambda item: (_family(item), item.knowledge, item.effort, *_circumstances(item))):
             plain = [item for item in alike if item.loss == "ce"]
-            yield from (Duel(*pair) for pair in product(plain, [item for item in alike if item.loss != "ce"]))
+            yield from (AttackPair(*pair) for pair in product(plain, [item for item in alike if item.loss != "ce"]))
 
     return _worst("other_loss", evidence, duels, _UNFINISHED, needed="one attack on ce and on margin or dlr")
 
 
-def check_eot(evidence: Evidence) -> Check | None:
-    """Whether an attacker who averages over draws, or knows the full weights, is stronger than one who does neither: the `randomized`
-    figures of a randomised model then mislead. None for a deterministic model."""
+def check_eot(evidence: ModelEvidence) -> VerdictCheck | None:
+    """Check whether an attacker who averages over draws, or knows the full weights, is stronger than one who does neither: the
+    `randomized` figures of a randomised model are then misleading. None for a deterministic model."""
     if not evidence.randomised:
         return None
 
-    def duels(group: list[Tried]) -> Iterable[Duel]:
+    def duels(group: list[AttackEvidence]) -> Iterable[AttackPair]:
         informed = ("eot", "omniscient")
         for alike in grouped(group, lambda item: (item.attack, item.loss, item.effort, item.abs_stepsize, item.sign_gradient)):
             plain = [item for item in alike if item.knowledge == "randomized"]
-            yield from (Duel(*pair) for pair in product(plain, [item for item in alike if item.knowledge in informed]))
+            yield from (AttackPair(*pair) for pair in product(plain, [item for item in alike if item.knowledge in informed]))
 
     return _worst("eot", evidence, duels, _MISLEADING, needed="one attack with knowledge randomized and eot")
 
 
-def check_unbounded(evidence: Evidence) -> Check:
-    """Whether an attack that may erase the input leaves no more right than guessing does, and hardly that."""
+def check_unbounded(evidence: ModelEvidence) -> VerdictCheck:
+    """Check that an attack that may erase the input leaves at most CHANCE right (failed otherwise) and at most MARGIN (else suspicious)."""
     name = "unbounded"
-    able = [item for item in _thorough(believable(evidence)) if item.norm == "linf" and item.epsilon >= evidence.half_range - GAP]
+    able = [
+        item for item in _thorough(comparable(evidence)) if item.norm == "linf" and item.epsilon >= evidence.half_range - EPSILON_TOLERANCE
+    ]
     if not able:
-        return missing(name, "an iterative attack that may change values by half of the input range")
+        return not_made(name, "an iterative attack that may change values by half of the input range")
     strongest = min(able, key=lambda item: item.accuracy)
     left = strongest.accuracy
     numbers = {"accuracy": left, "examples": float(strongest.n_examples)}
     outcome: Outcome = "failed" if left > CHANCE else "suspicious" if left > MARGIN else "passed"
-    return Check(name, outcome, f"{strongest.title}, leaves {percent(left)} right", numbers)
+    return VerdictCheck(name, outcome, f"{strongest.title}, leaves {percent(left)} right", numbers)
 
 
-def check_epsilons(evidence: Evidence) -> Check | None:
-    """Whether a larger epsilon leaves more right than a smaller one: the attack then gets lost. None where nothing has two epsilons."""
+def check_epsilons(evidence: ModelEvidence) -> VerdictCheck | None:
+    """Check whether a larger epsilon leaves more right than a smaller one: the attack then fails to optimise. None where no attack has two
+    epsilons."""
     pairs = []
-    for alike in grouped(_thorough(believable(evidence)), _all_but_epsilon):
+    for alike in grouped(_thorough(comparable(evidence)), _all_but_epsilon):
         for larger in alike:
-            smaller = [item for item in alike if item.epsilon < larger.epsilon - GAP and item.effort <= larger.effort]
+            smaller = [item for item in alike if item.epsilon < larger.epsilon - EPSILON_TOLERANCE and item.effort <= larger.effort]
             pairs += against_the_strongest([larger], sorted(smaller, key=lambda item: item.accuracy)[:1])
-    return judged("epsilons", pairs, _MASKED) if pairs else None
+    return check_gains("epsilons", pairs, _MASKED) if pairs else None
 
 
-def _worst(name: str, evidence: Evidence, duels: Callable[[list[Tried]], Iterable[Duel]], weight: Weight, *, needed: str) -> Check:
-    """The check by all duels between attacks on the same examples at the same epsilon."""
+def _worst(
+    name: str, evidence: ModelEvidence, duels: Callable[[list[AttackEvidence]], Iterable[AttackPair]], weight: GainOutcomes, *, needed: str
+) -> VerdictCheck:
+    """Return the check by all duels between attacks on the same examples at the same epsilon."""
     pairs = [duel for group in at_one_epsilon(evidence) for duel in duels(group)]
-    return judged(name, pairs, weight) if pairs else missing(name, needed)
+    return check_gains(name, pairs, weight) if pairs else not_made(name, needed)
 
 
-def _thorough(items: list[Tried]) -> list[Tried]:
+def _thorough(items: list[AttackEvidence]) -> list[AttackEvidence]:
     return [item for item in items if is_thorough(item)]
 
 
-def _family(item: Tried) -> str:
-    """Auto-PGD's two losses are two names of one attack."""
+def _family(item: AttackEvidence) -> str:
+    """Return the attack's name; Auto-PGD's two losses, two names of one attack, share one."""
     return "apgd" if item.attack.startswith("apgd") else item.attack
 
 
-def _circumstances(item: Tried) -> tuple[Hashable, ...]:
+def _circumstances(item: AttackEvidence) -> tuple[Hashable, ...]:
     return item.momentum, item.eot_samples, item.sign_gradient
 
 
-def _all_but_epsilon(item: Tried) -> Hashable:
+def _all_but_epsilon(item: AttackEvidence) -> Hashable:
     return item.place, item.norm, item.attack, item.knowledge, item.loss, item.restarts, *_circumstances(item)

@@ -1,4 +1,4 @@
-"""What is known of one model when it is judged: every attack that was tried on it, and what its diagnoses found."""
+"""Evidence on which one model is judged: every attack that was tried on it, and the findings of its diagnoses."""
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
@@ -12,21 +12,21 @@ from workers.spec.attack import KINDS
 from workers.spec.fields import AttackName
 
 Flags = NDArray[np.bool_]
-GAP = 1e-9
+EPSILON_TOLERANCE = 1e-9
 """Two epsilons that differ by less are the same one, written in two ways."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tried:
+class AttackEvidence:
     """One attack on the model, over all its repeats and draws.
 
     Args:
-        place: which examples, in batches of which size; only what has the same place can be compared.
+        place: the examples and the batch size; only attacks with the same place can be compared.
         attack, knowledge, norm, epsilon, steps, ...: as in `AttackSettings` and `AttackSpec`.
-        n_examples: how many examples were attacked.
-        rows: how often each of them was evaluated: repeats times draws.
-        n_correct: how many of these `rows * n_examples` evaluations were right.
-        load: fetches the flags, (rows, n_examples); asked only where the totals do not settle a comparison.
+        n_examples: number of attacked examples.
+        rows: number of evaluations of each of them: repeats times draws.
+        n_correct: number of these `rows * n_examples` evaluations that were right.
+        load: fetches the flags, (rows, n_examples); called only where the totals do not settle a comparison.
     """
 
     place: Hashable
@@ -56,27 +56,27 @@ class Tried:
 
     @property
     def accuracy(self) -> float:
-        """The share of evaluations that were right, in [0, 1]."""
+        """Share of evaluations that were right, in [0, 1]."""
         return self.n_correct / (self.rows * self.n_examples)
 
     @property
     def takes_gradients(self) -> bool:
-        """Whether the attacker saw gradients of the very net that was evaluated, its sketch included."""
+        """True where the attacker saw gradients of the very net that was evaluated, its sketch included."""
         return self.knowledge in ("eot", "randomized") and KINDS[cast("AttackName", self.attack)].gradient
 
     @property
     def is_black_box(self) -> bool:
-        """Whether the attacker saw none: queries, noise, or examples made on another net."""
+        """True where the attacker saw no gradients of it: queries, noise, or examples made on another net."""
         return self.knowledge == "transfer" or not KINDS[cast("AttackName", self.attack)].gradient
 
     @property
     def effort(self) -> int:
-        """How many steps it takes in all."""
+        """Number of steps over all restarts."""
         return self.steps * self.restarts
 
     @property
     def title(self) -> str:
-        """The attack in a few words, for reasons."""
+        """Short description of the attack, for reasons."""
         knowledge = "" if self.knowledge == "randomized" else f"{self.knowledge} "
         loss = "" if self.loss == "ce" or KINDS[cast("AttackName", self.attack)].loss is not None else f" ({self.loss})"
         return f"{knowledge}{self.attack}{loss} {self.epsilon_literal}, {self.steps} step{'s' if self.steps > 1 else ''}"
@@ -84,7 +84,7 @@ class Tried:
 
 @dataclass(frozen=True, kw_only=True)
 class Gradients:
-    """What one diagnosis says of the model's input gradients: shares in [0, 1] of `n_examples`, and the attacks that came to nothing."""
+    """Findings of one diagnosis on input gradients: shares in [0, 1] of `n_examples`, and the attacks that stopped with an error."""
 
     n_examples: int
     zero: float
@@ -93,17 +93,17 @@ class Gradients:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
-    """Everything that a verdict rests on.
+class ModelEvidence:
+    """Everything that a verdict depends on.
 
     Args:
-        randomised: whether the model's forward passes are random.
+        randomised: true where the model's forward passes are random.
         half_range: half of the input range, in input units: l-infinity changes of that size can erase any input.
-        tried: untargeted attacks; one whose examples or batches nobody else has is compared with nothing.
+        tried: untargeted attacks; one whose examples or batches no other has is compared with none.
         gradients: one for each diagnosis.
     """
 
     randomised: bool
     half_range: float
-    tried: tuple[Tried, ...]
+    attacks: tuple[AttackEvidence, ...]
     gradients: tuple[Gradients, ...]

@@ -1,9 +1,9 @@
-"""From evidence to a verdict."""
+"""Derivation of a verdict from evidence."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from orchestrator.verdict.attack_comparison import Check
+from orchestrator.verdict.attack_comparison import VerdictCheck
 from orchestrator.verdict.checks import (
     check_black_box,
     check_eot,
@@ -14,13 +14,13 @@ from orchestrator.verdict.checks import (
     check_single_step,
     check_unbounded,
 )
-from orchestrator.verdict.evidence import Evidence
+from orchestrator.verdict.evidence import ModelEvidence
 
 Verdict = Literal["sound", "suspicious", "unsound"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 GRAVEST_FIRST: tuple[Verdict, ...] = ("unsound", "suspicious", "sound")
 RULES = 1
-"""Raise it when the same evidence comes to mean another verdict: stored ones are then judged again at the next launch."""
+"""Version of the rules. Raise it when the same evidence leads to another verdict: models are then judged again at the next launch."""
 
 _CHECKS = (
     check_gradients,
@@ -36,14 +36,14 @@ _CHECKS = (
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict with all the checks that were to be made, in a fixed order."""
+    """Verdict with all the checks that were to be made, in a fixed order."""
 
     verdict: Verdict
-    checks: tuple[Check, ...]
+    checks: tuple[VerdictCheck, ...]
 
 
-def judge(evidence: Evidence) -> Judgement:
-    """`unsound` if any check failed, `suspicious` if any is suspicious or could not be made, `sound` otherwise."""
+def judge(evidence: ModelEvidence) -> Judgement:
+    """Return `unsound` if any check failed, `suspicious` if any is suspicious or could not be made, `sound` otherwise."""
     checks = tuple(check for check in (make(evidence) for make in _CHECKS) if check is not None)
     outcomes = {check.outcome for check in checks}
     if "failed" in outcomes:
@@ -51,8 +51,8 @@ def judge(evidence: Evidence) -> Judgement:
     return Judgement("sound" if outcomes == {"passed"} else "suspicious", checks)
 
 
-def reasons(checks: tuple[Check, ...]) -> tuple[str, ...]:
-    """Why a model is not sound, the gravest first; nothing for a sound one."""
+def reasons(checks: tuple[VerdictCheck, ...]) -> tuple[str, ...]:
+    """Return the reasons why a model is not sound, the gravest first; none for a sound one."""
     gravest_first = ("failed", "suspicious", "not made")
     return tuple(
         f"{check.name} {check.outcome}: {check.reason}" for outcome in gravest_first for check in checks if check.outcome == outcome

@@ -1,4 +1,4 @@
-"""Whether one attack is stronger than another on the same examples, beyond chance."""
+"""Paired test of whether one attack is stronger than another on the same examples, beyond chance."""
 
 from math import erfc, lcm, sqrt
 
@@ -9,17 +9,17 @@ from scipy.special import stdtr
 from orchestrator.verdict.evidence import Flags
 
 _MOST_EXACT = 400
-"""Up to so many examples on which two attacks differ the test is exact; beyond, the normal approximation differs in no figure shown."""
+"""Most examples with a difference between two attacks for an exact test; beyond, the normal approximation differs in no figure shown."""
 
 
 def chance_of_gain(reference: Flags, challenger: Flags) -> float:
-    """How likely a gain as large as the challenger's is, if it is no stronger than the reference: a one-sided p-value in [0, 1].
+    """Return the probability of a gain as large as the challenger's if it is no stronger than the reference: a one-sided p-value in [0, 1].
 
     Both are flags of the same examples, (rows, examples): what counts is each example's share of rows in which it was still right.
-    Two sources of luck are tested, and the larger p-value is returned.
+    Two sources of randomness are tested, and the larger p-value is returned.
 
-    Which examples were chosen: a sign-flip permutation test on the examples' differences (Fisher, 1935), exact; for one row each it
-    is McNemar's exact test. Which draws and starts the rows had, which the examples of a batch share: Welch's t-test with the
+    The choice of examples: a sign-flip permutation test on the examples' differences (Fisher, 1935), exact; for one row each it
+    is McNemar's exact test. The draws and starts of the rows, which the examples of a batch share: Welch's t-test with the
     variances of the mean over examples and over rows, degrees of freedom by Satterthwaite (1946); left out for one row each.
 
     Raises:
@@ -35,7 +35,7 @@ def chance_of_gain(reference: Flags, challenger: Flags) -> float:
 
 
 def _sign_flips(gains: NDArray[np.float64], *, denominator: int) -> float:
-    """The share of sign patterns under which the sum of the gains is at least what it is."""
+    """Return the share of sign patterns under which the sum of the gains is at least the observed one."""
     weights = np.rint(gains * denominator).astype(np.int64)
     weights = weights[weights != 0]
     total = int(weights.sum())
@@ -56,7 +56,7 @@ def _sign_flips(gains: NDArray[np.float64], *, denominator: int) -> float:
 
 
 def _by_rows(gains: NDArray[np.float64], *sides: Flags) -> float:
-    """Welch's p-value of the mean gain over everything that varies: examples, and each side's rows."""
+    """Return Welch's p-value of the mean gain over everything that varies: examples, and each side's rows."""
     parts = [(gains.var(ddof=1) / gains.size, gains.size - 1)] if gains.size > 1 else []
     parts += [(float(side.mean(axis=1).var(ddof=1)) / len(side), len(side) - 1) for side in sides if len(side) > 1]
     variance = sum(part for part, _ in parts)

@@ -40,7 +40,7 @@ class LoadedSpace:
 
 
 def load_space(name_or_path: str, overrides: Sequence[str] = ()) -> LoadedSpace:
-    """The built-in space of that name, else the space file at that path, with `path=value` overrides laid over it.
+    """Return the built-in space of that name, else the space file at that path, with `path=value` overrides applied.
 
     Raises:
         UserError: there is no such space.
@@ -55,7 +55,7 @@ def load_space(name_or_path: str, overrides: Sequence[str] = ()) -> LoadedSpace:
 
 
 def parse_space(text: str, *, label: str, stem: str, overrides: Sequence[str] = ()) -> Space:
-    """The space that a YAML text describes; `label` names the text in errors, `stem` is the space's name where it gives none.
+    """Return the space that a YAML text describes; `label` names the text in errors, `stem` is the space's name where it gives none.
 
     Raises:
         SpaceError: the text or an override is wrong; the message has one line per problem.
@@ -79,7 +79,7 @@ def _no_mapping(document: Document) -> Problem:
 
 
 def _problems(invalid: ValidationError, data: dict[str, Any], document: Document, overridden_at: set[Location]) -> Iterator[Problem]:
-    """Every problem once, where it stands; one of the file's own settings that only some of the variants have names these."""
+    """Yield every problem once, with its line; a problem of the file's own settings that only some of the variants have names these."""
     errors = [error for error in invalid.errors(include_url=False) if error["input"] is not UNREADABLE]
     grids_with = Counter((error["loc"][2:], error["msg"]) for error in errors)
     found: dict[Problem, list[str]] = {}
@@ -95,7 +95,7 @@ def _problems(invalid: ValidationError, data: dict[str, Any], document: Document
 
 
 def builtin_spaces() -> list[tuple[str, str]]:
-    """The name and description of every built-in space."""
+    """Return the name and description of every built-in space."""
     return [(name, load_space(name).space.description) for name in _builtin_texts()]
 
 
@@ -106,7 +106,7 @@ def _builtin_texts() -> dict[str, str]:
 
 
 def _read(path: str) -> str:
-    """The text of a space file; whatever keeps it from being read is one line for the user."""
+    """Return the text of a space file; any failure to read it is reported to the user in one line."""
     try:
         with Path(path).open("rb") as file:
             content = file.read(MAX_BYTES + 1)

@@ -1,4 +1,4 @@
-"""Overrides: `path=value` settings from the command line, laid over a space file's data."""
+"""Overrides: `path=value` settings from the command line, applied to a space file's data."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,7 @@ from search_spaces.space import SEARCH, VARIANTS, Location, divided, legal_keys,
 
 
 def overridden(data: dict[str, Any], overrides: Iterable[str], problems: list[Problem]) -> tuple[dict[str, Any], set[Location]]:
-    """`data` with the overrides applied, and their paths; what cannot be applied is added to `problems`."""
+    """Return `data` with the overrides applied, and their paths; an override that cannot be applied is added to `problems`."""
     applied: dict[Location, object] = {}
     for override in overrides:
         name, equals, text = override.partition("=")
@@ -31,12 +31,12 @@ def overridden(data: dict[str, Any], overrides: Iterable[str], problems: list[Pr
 
 
 def _path(text: str) -> Location:
-    """`attacks.0.epsilon` as ("attacks", 0, "epsilon"): only groups and variants are counted."""
+    """Parse `attacks.0.epsilon` to ("attacks", 0, "epsilon"); only groups and variants are numbered."""
     return tuple(int(part) if re.fullmatch(r"[0-9]{1,6}", part) else part for part in text.split("."))
 
 
 def _objection(path: Location, data: dict[str, Any]) -> str:
-    """Why `path` names no setting, or nothing."""
+    """Return the reason why `path` names no setting; empty where it names one."""
     within, inside = divided(path)
     if within and (message := _no_such("variant", data.get(VARIANTS), path, 1)):
         return message
@@ -44,7 +44,7 @@ def _objection(path: Location, data: dict[str, Any]) -> str:
 
 
 def _objection_within(within: Location, path: Location, data: object) -> str:
-    """Why `path` names no setting of the file, or of the variant `within`, which `data` is."""
+    """Return the reason why `path` names no setting of `data`, the file or its variant `within`; empty where it names one."""
     whole = (*within, *path)
     if path[0] not in legal_keys(within):
         return unknown_key(within, str(path[0]))
@@ -61,7 +61,7 @@ def _objection_within(within: Location, path: Location, data: object) -> str:
 
 
 def _no_such(kind: str, items: object, path: Location, position: int) -> str:
-    """Why a list has no item of the number that `path` has at `position`, or nothing."""
+    """Return the reason why a list has no item of the number that `path` has at `position`; empty where it has one."""
     count = len(items) if isinstance(items, list) else 0
     if path[position] in range(count):
         return ""
@@ -70,7 +70,7 @@ def _no_such(kind: str, items: object, path: Location, position: int) -> str:
 
 
 def _unreached(applied: dict[Location, object], data: dict[str, Any]) -> Iterator[Problem]:
-    """Overrides that would be silently without effect on some variants: these have their own setting, and no override is for it."""
+    """Yield overrides that would silently have no effect on some variants, which set their own value that no override replaces."""
     variants = data.get(VARIANTS)
     numbered = [((VARIANTS, index), variant) for index, variant in enumerate(variants if isinstance(variants, list) else [])]
     for setting in (setting for path, value in applied.items() for setting in _settings(path, value)):
@@ -82,19 +82,19 @@ def _unreached(applied: dict[Location, object], data: dict[str, Any]) -> Iterato
 
 
 def _settings(path: Location, value: object) -> list[Location]:
-    """The settings that an override of `path` gives: those inside of a whole section, otherwise the path's own."""
+    """Return the settings that an override of `path` sets: those in a whole section, otherwise `path` itself."""
     if len(path) == 1 and path[0] in SECTIONS and isinstance(value, dict):
         return [(*path, key) for key in value]
     return [path]
 
 
 def _addressed(path: Location, applied: Iterable[Location]) -> bool:
-    """Whether an override is for the setting at `path`, for all that it lies in, or for a part of it."""
+    """Tell whether an override sets `path`, a part of it, or anything that contains it."""
     return any(other[: len(path)] == path[: len(other)] for other in applied)
 
 
 def _replaced(data: Any, path: Location, value: object) -> Any:
-    """A copy of `data` with `value` at `path`: aliases share their data, so nothing may be changed in place."""
+    """Return a copy of `data` with `value` at `path`: aliases share their data, so nothing may be changed in place."""
     if not path:
         return value
     first, rest = path[0], path[1:]

@@ -1,4 +1,4 @@
-"""What is wrong with a space file: one line per problem, naming the offending value and the legal ones."""
+"""Problems of a space file: one line each, naming the offending value and the legal ones."""
 
 import re
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ class SpaceError(UserError):
 
 @dataclass(frozen=True)
 class Problem:
-    """One problem; `line` counts from 1, and 0 means that an override brought it in."""
+    """One problem; `line` counts from 1, and 0 means that it comes from an override."""
 
     message: str
     line: int = 0
@@ -51,7 +51,7 @@ def joined(problems: Iterable[Problem], label: str) -> SpaceError:
 
 
 def setting(path: Location) -> Location:
-    """The setting that a path lies in: the values of an axis have no path of their own."""
+    """Return the setting that contains a path: the values of an axis have no path of their own."""
     within, inside = divided(path)
     depth = 1
     if inside and inside[0] == SEARCH:
@@ -62,14 +62,14 @@ def setting(path: Location) -> Location:
 
 
 def described(error: ErrorDetails, path: Location) -> str:
-    """One pydantic error, of what is at `path` in the file, as `model.theta=1.3: must be in (0, 1]`."""
+    """Describe one pydantic error, of the value at `path` in the file, as `model.theta=1.3: must be in (0, 1]`."""
     if error["type"] == "extra_forbidden":
         return unknown_key(path[:-1], str(path[-1]))
     if error["type"] == "missing":
         return f"{dotted(path)}: missing; it is required"
     _, inside = divided(path)
     if error["type"] == "value_error" and inside in {(section,) for section in (*SECTIONS, SEARCH)}:
-        # Two sections that do not go together: the message names the setting, the section's other values would hide it.
+        # Two incompatible sections: the message names the setting, which the section's other values would hide.
         return f"{dotted(path)}.{_complaint(error)}"
     if error["type"] == "value_error" and len(inside) == _GROUP_DEPTH and inside[0] in LISTS:
         return f"{dotted(path)}.{_complaint(error)}"

@@ -1,4 +1,4 @@
-"""YAML text as plain data that remembers the line of everything in it. No text, however malformed, makes this raise."""
+"""YAML text as plain data, with the line of each part. No text, however malformed, makes this raise."""
 
 import re
 from collections.abc import Callable
@@ -26,7 +26,7 @@ _INTEGERS = range(-(2**63), 2**63)
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.1 without its surprises: `1e-3` is a number; `on`, `1:30`, `010` and dates are not what 1.1 makes of them."""
+    """YAML 1.1 without its implicit conversions: `1e-3` is a number; `on`, `1:30`, `010` and dates do not get their YAML 1.1 types."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}
 
@@ -62,14 +62,14 @@ _SCALARS: dict[str, Callable[[str], object]] = {
 
 @dataclass
 class Document:
-    """What a YAML text says (`data`), where (`line`), and what is wrong with the text itself (`problems`)."""
+    """A parsed YAML text: its content (`data`), the line of each part (`line`) and the problems of the text itself (`problems`)."""
 
     root: yaml.Node | None = None
     data: Any = None
     problems: list[Problem] = field(default_factory=list)
 
     def line(self, path: Location) -> int:
-        """The line of the key or list item at `path`; where there is none, of the nearest thing around it."""
+        """Return the line of the key or list item at `path`; where there is none, that of the nearest enclosing one."""
         node, line = self.root, 1 if self.root is None else _line(self.root)
         for part in path:
             if isinstance(node, yaml.MappingNode):
@@ -102,7 +102,7 @@ def read_document(text: str) -> Document:
     except RecursionError:
         document.problems.append(Problem("not valid YAML: nested too deeply", line=loader.line + 1))
     except (ValueError, OverflowError):
-        # PyYAML lets the errors of int() and chr() through: "\UFFFFFFFF", %YAML 9999...
+        # PyYAML does not catch the errors of int() and chr(): "\UFFFFFFFF", %YAML 9999...
         document.problems.append(Problem("not valid YAML: a number or an escape is out of range", line=loader.line + 1))
     return document
 

@@ -1,4 +1,4 @@
-"""The ranges of a space file: where they stand, in which order they are chosen, and the file with values in their places."""
+"""The ranges of a space file: their positions, the order in which they are chosen, and the parameters they define."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,12 +18,12 @@ from search_spaces.schema.parameter import Parameter, Path
 from search_spaces.schema.wording import did_you_mean, listed, word
 
 SEARCHED = ("seed", "data", "model", "defence", "training", "fine_tuning", "attacks")
-"""Where in a space ranges can stand. In `attacks` a plain list is no choice: all of these attacks are run on every model."""
+"""Parts of a space that may hold ranges. In `attacks` a plain list is no choice: all of these attacks are run on every model."""
 
 
 @dataclass(frozen=True)
 class Searched:
-    """The file's settings as they are written, ranges included, and the parameters that the ranges stand for; or what is wrong."""
+    """The file's settings as written, ranges included, the parameters that the ranges define, and the errors found."""
 
     template: Data
     parameters: tuple[Parameter, ...]
@@ -31,7 +31,7 @@ class Searched:
 
 
 def read_ranges(data: Data) -> Searched:
-    """Find the parameters of a file, those that others hang on first, and check that every value of each is legal."""
+    """Find the parameters of a file, those that others depend on first, and check that every value of each is legal."""
     errors: list[InitErrorDetails] = []
     found = [made for where, value in _places(data) if (made := _made(where, value, errors)) is not None]
     errors += [error(made.path, held(data, made.path), complaint) for made in found for complaint in _condition_problems(made, found)]
@@ -39,13 +39,13 @@ def read_ranges(data: Data) -> Searched:
     if not errors and len(ordered) < len(found):
         circle = [made for made in found if made not in ordered]
         names = ", ".join(made.name for made in circle)
-        errors.append(error(circle[0].path, held(data, circle[0].path), f"when: these hang on each other: {names}"))
+        errors.append(error(circle[0].path, held(data, circle[0].path), f"when: circular dependency: {names}"))
     errors += _beside(data, found, errors) if errors else grid_errors(data, ordered)
     return Searched(data, ordered, errors)
 
 
 def _beside(data: Data, parameters: list[Parameter], errors: list[InitErrorDetails]) -> list[InitErrorDetails]:
-    """What is wrong with the file besides its ranges: those that are wrong or hang on others are left out, and not missed."""
+    """Return the errors of the file apart from its ranges: invalid and conditional ranges are left out, and not reported as missing."""
     out = {_setting(found["loc"]) for found in errors} | {made.path for made in parameters if made.when}
     rest: Any = data
     for path in out:
@@ -55,12 +55,12 @@ def _beside(data: Data, parameters: list[Parameter], errors: list[InitErrorDetai
 
 
 def _setting(path: Path) -> Path:
-    """The setting that a path lies in."""
+    """Return the setting that contains a path."""
     return path[: 1 if path[0] == "seed" else 3 if path[0] in LISTS else 2]
 
 
 def _places(data: Data) -> Iterator[tuple[Place, object]]:
-    """Every axis of the file that may be a range, in the file's order."""
+    """Yield every axis of the file that may be a range, in the file's order."""
     for name in (name for name in data if name in SEARCHED):
         if name == "seed":
             yield place((name,), Grid), data[name]
@@ -97,7 +97,7 @@ def _made(where: Place, value: object, errors: list[InitErrorDetails]) -> Parame
 
 
 def _ordered(found: list[Parameter]) -> tuple[Parameter, ...]:
-    """The parameters in the file's order, but each after those it hangs on; without those that hang on what is not there."""
+    """Return the parameters in file order, but each after those it depends on; without those with a missing or circular dependency."""
     ordered: dict[str, Parameter] = {}
     while ready := [made for made in found if made.name not in ordered and all(name in ordered for name in made.when)]:
         ordered[ready[0].name] = ready[0]

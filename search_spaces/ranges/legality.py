@@ -1,4 +1,4 @@
-"""Whether the values that a space's ranges may take are legal, all of them and together: tried before anything is launched."""
+"""Check that the values of a space's ranges are legal, each and in combination, before anything is launched."""
 
 from collections.abc import Iterator, Mapping
 from itertools import chain, combinations, islice, product
@@ -17,7 +17,7 @@ _MOST_POINTS, _MOST_LISTS, _MOST_BRANCHES = 2000, 64, 256
 
 
 def grid_errors(data: Data, parameters: tuple[Parameter, ...]) -> list[InitErrorDetails]:
-    """What is wrong with the file's settings, every range tried at its ends and every choice; of equal problems the first."""
+    """Return the errors of the file's settings, with every range tried at its ends and every choice; of equal errors the first."""
     errors = axis_errors(data, parameters)
     if not errors:
         branches = islice(_branches(parameters), _MOST_BRANCHES)
@@ -27,7 +27,7 @@ def grid_errors(data: Data, parameters: tuple[Parameter, ...]) -> list[InitError
 
 
 def axis_errors(data: Data, parameters: tuple[Parameter, ...]) -> list[InitErrorDetails]:
-    """What is wrong with the file as a grid in which each range is an axis of its ends, and each choice one of all."""
+    """Return the errors of the file as a grid in which each range is an axis of its ends, and each choice an axis of all its values."""
     branches = islice(_branches(parameters), _MOST_BRANCHES)
     return _distinct(chain.from_iterable(_errors_of(_with_axes(data, parameters, branch)) for branch in branches))
 
@@ -48,7 +48,7 @@ def _distinct(errors: Iterator[InitErrorDetails]) -> list[InitErrorDetails]:
 
 
 def _branches(parameters: tuple[Parameter, ...]) -> Iterator[dict[str, Value]]:
-    """Every combination of values of the parameters that others hang on."""
+    """Yield every combination of values of the parameters that others depend on."""
     parents = [made for made in parameters if any(made.name in other.when for other in parameters)]
     branches: list[dict[str, Value]] = [{}]
     for parent in parents:
@@ -61,7 +61,7 @@ def _branches(parameters: tuple[Parameter, ...]) -> Iterator[dict[str, Value]]:
 
 
 def _with_axes(data: Data, parameters: tuple[Parameter, ...], branch: Mapping[str, Value]) -> Any:
-    """The file as a grid: each range an axis of its ends, each choice one of all, in one branch of the conditions."""
+    """Return the file as a grid: each range an axis of its ends, each choice one of all its values, in one branch of the conditions."""
     axes: Any = data
     lists: dict[Path, list[Parameter]] = {}
     for made in parameters:
@@ -84,7 +84,7 @@ def _written_ends(data: Data, made: Parameter) -> list[Any]:
 
 
 def _lists(data: Data, path: Path, items: list[Parameter]) -> Iterator[list[Any]]:
-    """One value that is a list, with the ends of the ranges in it in every combination."""
+    """Yield a list value with the ends of the ranges in it in every combination."""
     for ends in product(*(_written_ends(data, made) for made in items)):
         value = list(held(data, path))
         for made, end in zip(items, ends, strict=True):
@@ -96,7 +96,7 @@ Point = tuple[dict[str, Value], tuple[str, ...]]
 
 
 def _points(parameters: tuple[Parameter, ...], branch: Mapping[str, Value]) -> Iterator[Point]:
-    """Combinations of values in which any two parameters have any two of their extreme values, and the names of these two."""
+    """Yield combinations of values in which any two parameters have any two of their extreme values, and the names of these two."""
     free = [made for made in parameters if made.name not in branch and made.applies(branch)]
     values = {**branch, **{made.name: made.ends[0] for made in free}}
     yield values, ()
@@ -109,7 +109,7 @@ def _points(parameters: tuple[Parameter, ...], branch: Mapping[str, Value]) -> I
 
 
 def _at_points(data: Data, parameters: tuple[Parameter, ...], points: Iterator[Point]) -> list[InitErrorDetails]:
-    """What is wrong with these combinations; of what is wrong with one setting the first, with the values that it is wrong with."""
+    """Return the errors of these combinations; for each setting the first one, with the values that cause it."""
     found: dict[Path, InitErrorDetails] = {}
     for values, varied in points:
         for one in _errors_of(filled(data, parameters, values)):

@@ -1,4 +1,4 @@
-"""Which of a space's attacks an objective means."""
+"""The attacks of a space that an objective refers to."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -17,9 +17,9 @@ from workers.spec.fields import positive_fraction
 
 
 def attacks_meant(objective: Objective, grid: Grid, parameters: tuple[Parameter, ...]) -> tuple[Asked, ...]:
-    """The attacks of a grid that an objective is measured by, each once; none for what no attack has a part in.
+    """Return the attacks of a grid that an objective is measured by, each once; none for a metric that involves no attack.
 
-    What is searched about a group of attacks tells none apart: whatever attack, epsilon or knowledge was chosen there is the one meant.
+    The settings of a group that are searched do not select among its attacks: any attack, epsilon or knowledge chosen there is included.
     """
     searched = {made.path for made in parameters}
     found: list[Asked] = []
@@ -47,7 +47,7 @@ def _epsilon(asked: Asked) -> Fraction:
 
 
 def objective_errors(section: object, data: Data, parameters: tuple[Parameter, ...]) -> list[InitErrorDetails]:
-    """What is wrong with the objectives of a search in view of the space's attacks; nothing where the section is wrong itself."""
+    """Return the errors of a search's objectives, given the space's attacks; none where the section itself is invalid."""
     try:
         search = SearchSection.model_validate(section)
         grid = Grid.model_validate(filled(data, parameters, _first(parameters)))
@@ -61,7 +61,7 @@ def objective_errors(section: object, data: Data, parameters: tuple[Parameter, .
 
 
 def _first(parameters: tuple[Parameter, ...]) -> dict[str, Value]:
-    """The first value of each parameter that applies under the others' first values."""
+    """Return the first value of each parameter that applies under the others' first values."""
     values: dict[str, Value] = {}
     for made in parameters:
         if made.applies(values):

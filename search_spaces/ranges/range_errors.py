@@ -1,4 +1,4 @@
-"""Problems with the ranges of a space file, each with the place where it stands."""
+"""Problems with the ranges of a space file, each with its path."""
 
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails
@@ -7,12 +7,12 @@ from search_spaces.schema.parameter import Path
 
 
 def error(path: Path, value: object, message: str) -> InitErrorDetails:
-    """A problem with the value at a path of the file."""
+    """Return a problem with the value at a path of the file."""
     return InitErrorDetails(type="value_error", loc=path, input=value, ctx={"error": ValueError(message)})
 
 
 def relocated(invalid: ValidationError, path: Path) -> list[InitErrorDetails]:
-    """A validation's errors as those of what is at `path`."""
+    """Return a validation's errors, moved below `path`."""
     return [
         InitErrorDetails(type=found["type"], loc=(*path, *found["loc"]), input=found["input"], ctx=found.get("ctx", {}))
         for found in invalid.errors(include_url=False)

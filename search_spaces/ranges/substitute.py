@@ -1,4 +1,4 @@
-"""A space file with values in the places of its ranges."""
+"""Substitution of values for the ranges of a space file."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ ABSENT = object()
 
 
 def filled(template: Data, parameters: tuple[Parameter, ...], values: Mapping[str, Value]) -> Any:
-    """The file with these values in the places of its ranges; a range that does not apply is left out.
+    """Return the file with its ranges replaced by these values; a range that does not apply is left out.
 
     Raises:
         ValueError: a parameter that applies has no value or an illegal one, or there is a value for one that does not.
@@ -32,7 +32,7 @@ def filled(template: Data, parameters: tuple[Parameter, ...], values: Mapping[st
 
 
 def as_written(template: Data, made: Parameter, value: Value) -> object:
-    """The value as a file says it: a list in place of the text that stands for it, a number of a literal setting as text."""
+    """Return the value as a file writes it: a list instead of the text that represents it, a number of a literal setting as text."""
     if made.kind == "categorical":
         return next(option for option in options(held(template, made.path)) if _same(shown_choice(option), value))
     exact = made.exact(value)
@@ -40,7 +40,7 @@ def as_written(template: Data, made: Parameter, value: Value) -> object:
 
 
 def options(written: Any) -> list[Any]:
-    """What the choices of a categorical range are, as the file writes them."""
+    """Return the choices of a categorical range, as the file writes them."""
     return list(written["values"] if isinstance(written, dict) else written)
 
 
@@ -62,7 +62,7 @@ def held(data: Any, path: Path) -> Any:
 
 
 def put(data: Any, path: Path, value: object) -> Any:
-    """A copy of `data` with `value` at `path`, or without what is there."""
+    """Return a copy of `data` with `value` at `path`, or without what is there."""
     first, rest = path[0], path[1:]
     new = put(data[first], rest, value) if rest else value
     if isinstance(data, list):

@@ -1,4 +1,4 @@
-"""Ranges as a space file writes them, `{min: 0.8, max: 1.0}` or `{values: [a, b]}`, and the parameters they stand for."""
+"""Ranges as a space file writes them, `{min: 0.8, max: 1.0}` or `{values: [a, b]}`, and the parameters they define."""
 
 from collections.abc import Sequence
 from math import isfinite
@@ -34,7 +34,7 @@ Bound = Annotated[int | float | str, PlainValidator(_bound)]
 
 
 class WrittenRange(Frozen):
-    """The keys of a range; which of them go together depends on the setting (see `parameter`)."""
+    """The keys of a range; the allowed combinations depend on the setting (see `parameter`)."""
 
     min: Bound | None = None
     max: Bound | None = None
@@ -45,7 +45,7 @@ class WrittenRange(Frozen):
 
 
 class Place(NamedTuple):
-    """Where a range stands: its path in the file, and what one value of that axis, or one item of such a value, is."""
+    """Position of a range: its path in the file, and the kind of one value of that axis, or of one item of such a value."""
 
     path: Path
     kind: AxisKind
@@ -53,28 +53,28 @@ class Place(NamedTuple):
 
 
 def place(path: Path, section: type[BaseModel], *, item: int | None = None) -> Place:
-    """The place of the axis at `path`, a field of `section`, or of an item of its one value."""
+    """Return the place of the axis at `path`, a field of `section`, or of an item of its one value."""
     kind = axis_kind(section, str(path[-1]))
     return Place(path, kind) if item is None else Place((*path, item), kind, item=True)
 
 
 def is_categorical(value: object, kind: AxisKind) -> bool:
-    """Whether a plain list is a choice among its items; of lists that are one value there must be several in it."""
+    """Tell whether a plain list is a choice among its items; where one value is itself a list, it must hold several lists."""
     if not isinstance(value, list) or len(value) < 1 + (not kind.is_list):
         return False
     return not kind.is_list or (len(value) > 1 and all(item is None or isinstance(item, list) for item in value))
 
 
 def categorical(values: Sequence[object], where: Place) -> Parameter:
-    """The parameter of a plain list."""
+    """Return the parameter of a plain list."""
     return Parameter(name=_dotted(where.path), kind="categorical", choices=_choices(values))
 
 
 def parameter(range_: WrittenRange, where: Place) -> Parameter:
-    """The parameter that a range at that place stands for.
+    """Return the parameter that a range at that place defines.
 
     Raises:
-        ValueError: its keys do not go together, or the setting takes no such range.
+        ValueError: its keys cannot be combined, or the setting takes no such range.
     """
     conditions = {name: tuple(map(shown_choice, values)) for name, values in range_.when.items()}
     if where.item and conditions:
@@ -127,7 +127,7 @@ def _step(step: float, kind: str) -> int | float:
 
 
 def _fits(low: float, high: float, step: float) -> bool:
-    """Whether the range is a whole number of steps long; 0.8 to 1 are four steps of 0.05, whatever binary floats say."""
+    """Tell whether the range is a whole number of steps long, up to rounding: 0.8 to 1 are four steps of 0.05."""
     steps = (high - low) / step
     return abs(steps - round(steps)) < 1e-6  # noqa: PLR2004 (rounding, nothing to tune)
 
@@ -137,7 +137,7 @@ def _choices(values: Sequence[object]) -> tuple[Value, ...]:
 
 
 def shown_choice(value: object) -> Value:
-    """A choice as a sampler keeps it: what is no scalar is written as text."""
+    """Return a choice as a sampler stores it: anything but a scalar is written as text."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     return f"[{', '.join(map(str, value))}]" if isinstance(value, list) else str(value)

@@ -1,4 +1,4 @@
-"""Axes: what may vary in a space. Every axis takes one value or a list; equal values are merged, the order is kept."""
+"""Axes: the settings that may vary in a space. Every axis takes one value or a list; equal values are merged, the order is kept."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -13,13 +13,13 @@ RANGE_KEYS = frozenset({"min", "max", "step", "log", "values", "when"})
 
 
 def no_range(value: object) -> None:
-    """Check that an axis is given values: what a search chooses has been chosen by now.
+    """Check that an axis is given values, not a range: a search has replaced its ranges by values before this point.
 
     Raises:
-        ValueError: it is given a range.
+        ValueError: the value is a range.
     """
     if isinstance(value, dict) and value.keys() & RANGE_KEYS:
-        raise ValueError("a range can stand here only with method: optuna, and not in surfaces")
+        raise ValueError("a range is allowed here only with method: optuna, and not in surfaces")
 
 
 def _as_tuple(value: object) -> object:
@@ -30,14 +30,14 @@ def _as_tuple(value: object) -> object:
 
 
 def merged(values: tuple[T, ...]) -> tuple[T, ...]:
-    """An axis's values, each once, in order."""
+    """Return an axis's values, each once, in order."""
     if not values:
         raise ValueError("must name at least one value")
     return tuple(dict.fromkeys(values))
 
 
 def written(value: object) -> str:
-    """A number or a literal as it was written, without spaces; empty for anything else."""
+    """Return a number or a literal as it was written, without spaces; empty for anything else."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return "".join(str(value).split()) if is_number or isinstance(value, str) else ""
 

@@ -1,4 +1,4 @@
-"""What one value of an axis is, as its annotation says: which kind of number, or a list of them."""
+"""Kind of one value of an axis, as its annotation says: a kind of number, or a list of such numbers."""
 
 from types import UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
@@ -9,7 +9,7 @@ from search_spaces.schema.axes import PositiveLiteral
 from search_spaces.schema.training_axes import CountRange, EpsilonRange, lists
 
 NumberKind = Literal["float", "int", "literal"]
-"""A `literal` is a number that is kept as it was written, an epsilon or a step size."""
+"""A `literal` is a number that is kept as written: an epsilon or a step size."""
 
 
 class AxisKind(NamedTuple):
@@ -20,7 +20,7 @@ class AxisKind(NamedTuple):
 
 
 def axis_kind(section: type[BaseModel], field: str) -> AxisKind:
-    """What one value of a section's axis is."""
+    """Return the kind of one value of a section's axis."""
     declared = section.model_fields[field]
     value, *_ = get_args(declared.annotation)
     is_list = any(isinstance(part, BeforeValidator) and part.func is lists for part in declared.metadata)
@@ -38,7 +38,7 @@ def _number(annotation: Any) -> NumberKind | None:
 
 
 def _inside(annotation: Any) -> NumberKind | None:
-    """Of a union its only number (a train_examples may be null, steps the word paper), of a list of any length its items'."""
+    """Return the only number of a union (train_examples may be null, steps the word paper), or that of the items of a list."""
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin is Annotated or (origin is tuple and parts[-1] is Ellipsis):
         return _number(parts[0])

@@ -1,4 +1,4 @@
-"""The section of a space that has every model's robustness looked into."""
+"""The section of a space that requests a diagnosis of every model's robustness."""
 
 from typing import Any, Self
 
@@ -10,7 +10,7 @@ from workers.spec.diagnosis import DiagnosisSettings, require_more
 from workers.spec.fields import Count, DatasetName, Frozen, SignGradientName, epsilon_fraction, positive_fraction
 
 EPSILONS: dict[Kind, str] = {"image": "8/255", "audio": "0.032"}
-"""The epsilon that a diagnosis is made at where the space names none: the middle one of the paper's tables."""
+"""Default epsilon of a diagnosis: the middle one of the paper's tables."""
 
 
 def _default(name: str) -> Any:
@@ -18,7 +18,7 @@ def _default(name: str) -> Any:
 
 
 class DiagnosisSection(Frozen):
-    """How models are diagnosed, for a randomised binary model; none of it is an axis. `{}` is a diagnosis with these defaults."""
+    """Settings of the diagnosis, for a randomised binary model; none is an axis. `{}` is a diagnosis with these defaults."""
 
     examples: Count = _default("examples")
     batch_size: Count = _default("batch_size")
@@ -51,7 +51,7 @@ class DiagnosisSection(Frozen):
         return self
 
     def resolved(self, dataset: DatasetName) -> DiagnosisSettings:
-        """The diagnosis of a randomised binary model for that data."""
+        """Return the diagnosis of a randomised binary model for that data."""
         literal = self.epsilon or EPSILONS[DATASET_KINDS[dataset]]
         given = self.model_dump(exclude={"epsilon"})
         return DiagnosisSettings(epsilon=float(positive_fraction(literal)), epsilon_literal=literal, **given)

@@ -1,4 +1,4 @@
-"""What a search chooses: a parameter for each range of a space file."""
+"""Parameters of a search: one for each range of a space file."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -7,7 +7,7 @@ from typing import Literal
 from workers.spec.fields import Frozen
 
 Value = bool | int | float | str | None
-"""What a parameter may be set to; a choice that is a list is written as text, `[2/255, 8/255]`."""
+"""Value that a parameter may be set to; a choice that is a list is written as text, `[2/255, 8/255]`."""
 
 Path = tuple[str | int, ...]
 
@@ -31,7 +31,7 @@ class Parameter(Frozen):
 
     @property
     def path(self) -> Path:
-        """Where in the space it is: a section and its field, `("model", "theta")`; groups and the items of one value are counted."""
+        """Path in the space: a section and its field, `("model", "theta")`; groups and the items of one value are numbered."""
         return tuple(int(part) if part.isdigit() else part for part in self.name.split("."))
 
     @property
@@ -40,11 +40,11 @@ class Parameter(Frozen):
         return self.choices if self.kind == "categorical" else tuple(dict.fromkeys((self.low, self.high)))
 
     def applies(self, values: Mapping[str, Value]) -> bool:
-        """Whether it is chosen at all where the parameters it hangs on have these values; an absent one satisfies no condition."""
+        """Tell whether it is chosen, given the values of the parameters it depends on; an absent one satisfies no condition."""
         return all(name in values and values[name] in allowed for name, allowed in self.when.items())
 
     def exact(self, value: Value) -> Value:
-        """The value as a person would write it: 0.95, not the 0.9500000000000001 that counting steps of 0.05 from 0.8 gives."""
+        """Return the value as a person would write it: 0.95, not the 0.9500000000000001 that counting steps of 0.05 from 0.8 gives."""
         if self.kind != "float" or self.step is None or not isinstance(value, int | float) or self.low is None:
             return value
         low, step = Decimal(repr(self.low)), Decimal(repr(self.step))
@@ -54,7 +54,7 @@ class Parameter(Frozen):
         """Check that the value can be chosen.
 
         Raises:
-            ValueError: it cannot.
+            ValueError: the value is not legal.
         """
         if self.kind == "categorical":
             if value not in self.choices:

@@ -1,4 +1,4 @@
-"""The section of a space that says how it is searched: what for, by which sampler, within which budget."""
+"""The section of a space that configures its search: objectives, sampler and budget."""
 
 import re
 from itertools import pairwise
@@ -42,10 +42,10 @@ def _at_least_one(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 class Objective(Frozen):
-    """What is made as large, or as small, as can be.
+    """A quantity to maximise or to minimise.
 
-    `robust_accuracy` is that under one of the space's attacks, which `attack`, `epsilon` and `knowledge` name as far as is needed to
-    mean one; `worst_case_accuracy` is over all attacks at `epsilon` by attackers of that `knowledge` (None: by any).
+    `robust_accuracy` is that under one of the space's attacks, which `attack`, `epsilon` and `knowledge` identify as far as needed;
+    `worst_case_accuracy` is over all attacks at `epsilon` by attackers of that `knowledge` (None: by any).
     """
 
     metric: Metric
@@ -68,18 +68,18 @@ class Objective(Frozen):
             if getattr(self, name) is not None and name not in named:
                 raise ValueError(f"{self.metric} has no {name}; leave {name} out")
         if self.metric == "worst_case_accuracy" and self.epsilon is None:
-            raise ValueError("worst_case_accuracy: at which epsilon? such as {metric: worst_case_accuracy, epsilon: 8/255}")
+            raise ValueError("worst_case_accuracy: name an epsilon, such as {metric: worst_case_accuracy, epsilon: 8/255}")
         return self
 
     @property
     def words(self) -> str:
-        """The objective as a person would name it: `robust_accuracy pgd 8/255 omniscient`."""
+        """Short name of the objective: `robust_accuracy pgd 8/255 omniscient`."""
         named = (self.metric, self.attack, self.epsilon, self.knowledge)
         return " ".join(part for part in named if part is not None)
 
 
 class Constraint(Frozen):
-    """What a model must satisfy to count as found: `parameters <= 100000` in the file. A share is in [0, 1]."""
+    """Condition that a model must satisfy to count as found: `parameters <= 100000` in the file. A share is in [0, 1]."""
 
     metric: Literal["attack_seconds", "clean_accuracy", "parameters"]
     direction: Literal["<=", ">="]
@@ -111,7 +111,7 @@ class Constraint(Frozen):
         return f"{self.metric} {self.direction} {self.bound:.10g}"
 
     def violation(self, value: float) -> float:
-        """By how much a value misses the bound; at most 0 where it does not."""
+        """Return the amount by which a value misses the bound; at most 0 where it meets it."""
         return value - self.bound if self.direction == "<=" else self.bound - value
 
 
@@ -132,7 +132,7 @@ def _epochs(value: object) -> object:
 
 class Rung(Frozen):
     """One rung of successive halving, cheaper than the whole evaluation: training for so many `epochs` of its schedule (a share of them
-    in (0, 1), or a number), at most so many `examples` and attack `steps`. What is None is as in the space."""
+    in (0, 1), or a number), at most so many `examples` and attack `steps`. A setting that is None is as in the space."""
 
     epochs: Annotated[int | float | None, BeforeValidator(lambda value: None if value is None else _epochs(value))] = None
     examples: Count | None = None
@@ -141,17 +141,17 @@ class Rung(Frozen):
     @model_validator(mode="after")
     def _is_cheaper(self) -> Self:
         if self.epochs is None and self.examples is None and self.steps is None:
-            raise ValueError("a rung says what is less: epochs, examples or steps")
+            raise ValueError("a rung must reduce something: epochs, examples or steps")
         return self
 
 
 class SearchSection(Frozen):
-    """How a space is searched; none of it is an axis.
+    """Settings of the search of a space; none is an axis.
 
-    `n_trials` models are tried, `n_parallel` at a time, for at most `timeout` seconds (None: however long). With `warm_start`, results
-    that the database already has are told to the sampler first. With `parents`, models of the space with theta 1 that others are
-    fine-tuned from are measured too, uncounted: they are trained anyway. Of the trials on one of the `rungs`, the best 1 in
-    `reduction_factor` go on to the next, and from the last one to the whole evaluation.
+    `n_trials` models are tried, `n_parallel` at a time, for at most `timeout` seconds (None: no limit). With `warm_start`, results
+    that the database already has are given to the sampler first. With `parents`, models of the space with theta 1 that others are
+    fine-tuned from are measured too, without counting as trials: they are trained anyway. Of the trials on one of the `rungs`, the best 1
+    in `reduction_factor` go on to the next, and from the last one to the whole evaluation.
     """
 
     sampler: Sampler = "tpe"
@@ -186,7 +186,7 @@ class SearchSection(Frozen):
 
 
 def _equal(objective: Objective, other: Objective) -> bool:
-    """Whether two objectives mean the same, however they write epsilon and whatever their goals."""
+    """Tell whether two objectives are the same quantity, regardless of their goals and of how epsilon is written."""
     return _meaning(objective) == _meaning(other)
 
 
@@ -201,4 +201,4 @@ SEARCH_PARTS: dict[str, type[Frozen]] = {
     "precision": Precision,
     "rungs": Rung,
 }
-"""The settings of the section that have parts of their own."""
+"""Settings of the section that have fields of their own."""

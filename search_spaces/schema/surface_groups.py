@@ -10,7 +10,7 @@ from workers.spec.surface import Resolution, SurfaceSettings
 class SurfaceGroup(Axes):
     """The axes of `SurfaceSettings`; every combination is one surface of every model.
 
-    What changes nothing about a model makes no jobs: `draws` where it is not randomised, `own` where the model is itself the net
+    A setting without effect on a model makes no jobs: `draws` where it is not randomised, `own` where the model is itself the net
     that `theta_one` means.
     """
 

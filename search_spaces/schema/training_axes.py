@@ -36,7 +36,7 @@ _PAIR = 2
 
 
 def lists(value: object) -> object:
-    """One list is one value; a list of lists is an axis of several."""
+    """Return the values of an axis of lists: one list is one value; a list of lists is several."""
     for item in value if isinstance(value, list) else (value,):
         no_range(item)
     if isinstance(value, list) and any(isinstance(item, list) for item in value):
@@ -126,7 +126,7 @@ class FineTuningAxes(Axes):
 
 
 class TrainingAxes(FineTuningAxes):
-    """The axes of `TrainingSpec`; what is left out is the recipe's. The recipe custom has no number of epochs: it must be given."""
+    """The axes of `TrainingSpec`; one that is left out is the recipe's. The recipe custom has no number of epochs: it must be given."""
 
     epochs: Axis[Count] = Field(default=(), validate_default=True)
 
@@ -141,5 +141,5 @@ class TrainingAxes(FineTuningAxes):
 
 
 def needs_epochs(recipes: tuple[Recipe, ...]) -> bool:
-    """Whether one of the recipes (none: custom) leaves the number of epochs to the space."""
+    """Tell whether one of the recipes (none: custom) leaves the number of epochs to the space."""
     return any("epochs" not in settings for recipe in recipes or ("custom",) for settings in RECIPES[recipe].values())

@@ -1,4 +1,4 @@
-"""How values and names are shown in messages: on one line, never long."""
+"""Formatting of values and names in messages: on one line, never long."""
 
 import difflib
 from collections.abc import Iterable
@@ -12,19 +12,19 @@ _WORDS = {None: "null", True: "true", False: "false"}
 
 
 def shown(value: object) -> str:
-    """A value as the user would recognise it, on one line and never long."""
+    """Return a value as the user would recognise it, on one line and never long."""
     if value is None or isinstance(value, bool):
         return _WORDS[value]
     return _REPR.repr(value)
 
 
 def word(value: object) -> str:
-    """A value as a file says it."""
+    """Return a value as a file writes it."""
     return _WORDS[value] if value is None or isinstance(value, bool) else str(value)
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names as a list that is never long."""
+    """Join names to a list that is never long."""
     first, more = list(islice(names := iter(names), _MOST_NAMES)), sum(1 for _ in names)
     return ", ".join(first) + (f" and {more} more" if more else "")
 

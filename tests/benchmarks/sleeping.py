@@ -14,14 +14,14 @@ from typing import Any
 from ray.cluster_utils import Cluster
 
 from orchestrator.driver.recorder import Recorder
-from orchestrator.driver.sweep_run import RunningSweep
+from orchestrator.driver.sweep_run import SweepRun
 from orchestrator.executors.base import Folders, Resources
 from orchestrator.executors.ray_tune.executor import RayExecutor
 from orchestrator.planning.effort import effort
-from orchestrator.scheduling.critical_path import CriticalPathBoard
-from orchestrator.store import Store, begin_driving
-from orchestrator.store.writing import record as write
+from orchestrator.scheduling.critical_path import CriticalPathQueue
+from orchestrator.store import Store
 from tests.builders import result_of
+from tests.stored import begin_driving, record_sweep
 from workers.artifacts.artifacts import Artifacts
 from workers.spec.job import Job
 
@@ -54,7 +54,7 @@ def _totals(steps: list[tuple[float, int]]) -> tuple[list[float], list[int]]:
     return list(moments), list(itertools.accumulate(changes))
 
 
-class SleepingSweep(RunningSweep):
+class SleepingSweep(SweepRun):
     """Notes when jobs begin and end."""
 
     def watch(self, seconds: Seconds) -> Ran:
@@ -94,15 +94,15 @@ def run_asleep(store: Store, jobs: Sequence[Job], *, workers: int, address: str,
     taken for done."""
     with tempfile.TemporaryDirectory(prefix="asleep") as folder:
         artifacts, to_run = Path(folder) / "artifacts", tuple(jobs[skipped:])
-        write.record_sweep(store, name="asleep", space_text="", jobs=jobs)
+        record_sweep(store, name="asleep", space_text="", jobs=jobs)
         lease = begin_driving(store, "asleep", "host", os.getpid())
         recorder = Recorder(store, sweep="asleep", artifacts=Artifacts(artifacts), lease=lease)
-        sweep = SleepingSweep(CriticalPathBoard(to_run, max_failures=0, effort=effort), recorder, to_run)
+        sweep = SleepingSweep(CriticalPathQueue(to_run, max_failures=0, effort=effort), recorder, to_run)
         ran = sweep.watch(seconds)
         work = sleeper({job.key: seconds(job) for job in to_run})
         with recorder:
             RayExecutor(Folders(str(artifacts), None), Resources(workers=workers), address=address, work=work).execute(sweep)
-        assert (sweep.board.total("done"), recorder.unrecorded) == (len(to_run), 0)
+        assert (sweep.queue.total("done"), recorder.unrecorded) == (len(to_run), 0)
     return ran
 
 

@@ -12,10 +12,10 @@ import numpy as np
 import optuna
 import pytest
 
-from orchestrator.planning.expand import distinct, jobs_of
-from orchestrator.search.baseline_trials import parent_of
+from orchestrator.planning.expand import deduplicate, grid_jobs
+from orchestrator.search.baseline_trials import baseline_of
 from orchestrator.search.samplers import sampler_of
-from orchestrator.search.suggest import Values, suggest
+from orchestrator.search.suggest import ParameterValues, suggest
 from orchestrator.search.trial_index import KIND, PARENT
 from search_spaces import Space, parse_space
 from tests.benchmarks.conftest import Record
@@ -75,13 +75,13 @@ def searched(space: Space, known: dict[Net, Point]) -> list[Net]:
         if KIND not in trial.user_attrs and net not in nets:
             tried.add(net)
         nets.append(net)
-        parent = parent_of(space, values, distinct(jobs_of(space.at(values))))
+        parent = baseline_of(space, values, deduplicate(grid_jobs(space.at(values))))
         if parent is not None and net_of(parent.values) not in nets:
             study.enqueue_trial(dict(parent.values), user_attrs={KIND: PARENT})
     return nets
 
 
-def net_of(values: Values) -> Net:
+def net_of(values: ParameterValues) -> Net:
     return (float(str(values["model.theta"])), float(str(values["model.rank_fraction"])))
 
 

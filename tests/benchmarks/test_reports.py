@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, or_, select
 
-from orchestrator.paths import Places
+from orchestrator.paths import Paths
 from orchestrator.report.sweep_page import ReportOptions, report_sweep
 from orchestrator.store import open_store
 from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord
@@ -45,7 +45,7 @@ def url() -> Iterator[str]:
 
 
 def test_the_report_of_500_models(url: str, record: Record, tmp_path: Path) -> None:
-    options = ReportOptions(places=Places.resolve(home=tmp_path, store=url), sweep="sweep-0", output=tmp_path / "report.html")
+    options = ReportOptions(paths=Paths.resolve(home=tmp_path, store=url), sweep="sweep-0", output=tmp_path / "report.html")
     wall, cpu = time.perf_counter(), time.process_time()
     (page,) = report_sweep(options)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from orchestrator.planning.effort import effort
-from orchestrator.planning.expand import expand
-from orchestrator.scheduling.critical_path import CriticalPathBoard
-from orchestrator.scheduling.job_queue import Board
+from orchestrator.planning.expand import expand_space
+from orchestrator.scheduling.critical_path import CriticalPathQueue
+from orchestrator.scheduling.job_queue import JobQueue
 from orchestrator.store import open_store
 from search_spaces import load_space
 from tests.benchmarks.conftest import Record
@@ -32,7 +32,7 @@ JOBS_PER_MODEL = 511
 
 
 def table1(*, seeds: int = 1, repeats: int = 10) -> list[Job]:
-    return expand(load_space("table1", [f"seed={list(range(seeds))}", f"evaluation.repeats={repeats}"]).space)
+    return expand_space(load_space("table1", [f"seed={list(range(seeds))}", f"evaluation.repeats={repeats}"]).space)
 
 
 def a_second(job: Job) -> float:
@@ -51,11 +51,12 @@ def address() -> Iterator[str]:
 
 @pytest.mark.parametrize("driver", [0.0, 0.04])
 def test_64_gpus_in_virtual_time(driver: float, record: Record) -> None:
-    """The real board on table 1 over 16 seeds: 128 nets, 11,040 jobs of 26 seconds on the average."""
+    """The real job queue on table 1 over 16 seeds: 128 nets, 11,040 jobs of 26 seconds on the average."""
     jobs = table1(seeds=16)
-    farsighted = simulate(CriticalPathBoard(jobs, max_failures=0, effort=effort), slots=GPUS, driver_seconds=driver)
-    plain = simulate(Board(jobs, max_failures=0), slots=GPUS, driver_seconds=driver)
-    best = sum(map(gpu_seconds, jobs)) / GPUS / shortest(jobs, slots=GPUS)
+    seconds = gpu_seconds(jobs)
+    queues = CriticalPathQueue(jobs, max_failures=0, effort=effort), JobQueue(jobs, max_failures=0)
+    farsighted, plain = (simulate(queue, slots=GPUS, seconds=seconds, driver_seconds=driver) for queue in queues)
+    best = sum(map(seconds, jobs)) / GPUS / shortest(jobs, slots=GPUS, seconds=seconds)
     reference = f"all of the time of 64 GPUs; {best:.3f} is possible, {plain.utilisation:.3f} without an eye on the end; simulated"
     name = f"64 GPUs, table 1 over 16 seeds, a driver that takes {1000 * driver:.0f} ms a job: utilisation"
     record(name, farsighted.utilisation, asked=">= 0.9", reference=reference)
@@ -66,11 +67,12 @@ def test_many_workers_asleep(workers: int, mean: float, tmp_path: Path, record: 
     """Table 1 over as many seeds as give each worker 48 jobs, through the real driver, a real process for each of the GPUs, which
     are not there; `mean` is how many seconds a job takes on the average (from a hundredth of that to twelve times)."""
     jobs = table1(seeds=workers // 2, repeats=1)
-    scale = mean * len(jobs) / sum(map(gpu_seconds, jobs))
+    seconds = gpu_seconds(jobs)
+    scale = mean * len(jobs) / sum(map(seconds, jobs))
     with cluster(cpus=workers, gpus=workers) as address, open_store(f"sqlite:///{tmp_path}/results.db", upgrade=True) as store:
-        ran = run_asleep(store, jobs, workers=workers, address=address, seconds=lambda job: scale * gpu_seconds(job))
+        ran = run_asleep(store, jobs, workers=workers, address=address, seconds=lambda job: scale * seconds(job))
     wall, slept = ran.since(ran.all_running(workers))
-    best = simulate(CriticalPathBoard(jobs, max_failures=0, effort=effort), slots=workers).utilisation
+    best = simulate(CriticalPathQueue(jobs, max_failures=0, effort=effort), slots=workers, seconds=seconds).utilisation
     reference = f"all of the time of {workers} workers once they run; {len(jobs):,} jobs of {mean:g} s; the graph allows {best:.3f}"
     record(f"{workers} workers asleep: utilisation", slept / wall / workers, asked=">= 0.9", reference=reference)
     record(f"{workers} workers: seconds until all run", ran.all_running(workers), asked="< 300", reference="one second")
@@ -127,13 +129,13 @@ def megabytes():
 _DRIVER_OF_10_000_JOBS = (
     _RESIDENT
     + """
-import orchestrator.driver
-from orchestrator.critical_path import CriticalPathBoard
-from orchestrator.effort import effort
-from orchestrator.sweep import expand
+import orchestrator.executors.ray_tune.executor
+from orchestrator.scheduling.critical_path import CriticalPathQueue
+from orchestrator.planning.effort import effort
+from orchestrator.planning.expand import expand_space
 from search_spaces import load_space
-jobs = expand(load_space("table1", [f"seed={list(range(44))}", "evaluation.repeats=3"]).space)
-board = CriticalPathBoard(jobs, max_failures=2, effort=effort)
+jobs = expand_space(load_space("table1", [f"seed={list(range(44))}", "evaluation.repeats=3"]).space)
+queue = CriticalPathQueue(jobs, max_failures=2, effort=effort)
 assert len(jobs) > 10_000
 print(json.dumps({"megabytes": megabytes()}))
 """
@@ -142,15 +144,16 @@ _PLAN_OF_100_000_JOBS = (
     _RESIDENT
     + """
 from pathlib import Path
-from orchestrator.places import Places
-from orchestrator.planning import look_ahead
-from orchestrator.store import open_store, write
-places = Places.resolve(home=Path(sys.argv[1]), store=None)
+from orchestrator.driver.lease_wait import this_driver
+from orchestrator.launching.preview import preview_plan
+from orchestrator.paths import Paths
+from orchestrator.store import launch_sweep, open_store
+paths = Paths.resolve(home=Path(sys.argv[1]), store=None)
 start = time.perf_counter()
-name, plan = look_ahead("table1", [f"seed={list(range(440))}", "evaluation.repeats=3"], places)
+name, plan = preview_plan("table1", [f"seed={list(range(440))}", "evaluation.repeats=3"], paths)
 planned = time.perf_counter()
-with open_store(places.store_url, upgrade=True) as store:
-    write.record_sweep(store, name=name, space_text="", jobs=plan.jobs)
+with open_store(paths.store_url, upgrade=True) as store:
+    launch_sweep(store, name=name, space_text="", jobs=plan.jobs, driver=this_driver(), seen=None)
 recorded = time.perf_counter()
 print(json.dumps({"jobs": len(plan.to_run), "plan": planned - start, "record": recorded - planned, "megabytes": megabytes()}))
 """

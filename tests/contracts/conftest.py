@@ -41,9 +41,9 @@ def fresh_database(server_url: str, name: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def postgres_url(postgres_server: str, request: pytest.FixtureRequest) -> Iterator[str]:
+def postgres_url(postgres_server: str) -> Iterator[str]:
     """The URL of a fresh PostgreSQL database."""
-    with fresh_database(postgres_server, f"test_{abs(hash(request.node.nodeid)):x}") as url:
+    with fresh_database(postgres_server, f"test_{next(_NUMBERS)}") as url:
         yield url
 
 
@@ -69,7 +69,7 @@ def other_url(request: pytest.FixtureRequest, url: str, tmp_path: Path) -> Itera
         yield f"sqlite:///{tmp_path / 'other.db'}"
         return
     server: str = request.getfixturevalue("postgres_server")
-    with fresh_database(server, f"other_{abs(hash(request.node.nodeid)):x}") as second:
+    with fresh_database(server, f"other_{next(_NUMBERS)}") as second:
         yield second
 
 

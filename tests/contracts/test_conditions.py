@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.store import ResultRow, Store, parse_conditions, record_result, record_sweep, result_rows
+from orchestrator.store import ResultRow, Store, parse_conditions, record_result, result_rows
 from tests.builders import attack_job, attack_settings, craft_job, evaluate_job, fine_tune_job, flags_result, pretrain_job, result_of
+from tests.stored import record_sweep
 from workers.errors import UserError
 
 

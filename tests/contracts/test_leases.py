@@ -14,26 +14,17 @@ from rich.console import Console
 from sqlalchemy import select, update
 
 from orchestrator.driver import lease_wait as leasing
-from orchestrator.driver.lease_wait import free_to_drive, this_driver
-from orchestrator.store import (
-    Store,
-    begin_driving,
-    end_driving,
-    heartbeat,
-    launch_sweep,
-    record_failure,
-    record_result,
-    record_sweep,
-    start_attempt,
-    sweep_status,
-)
+from orchestrator.driver.lease_wait import this_driver, wait_for_lease
+from orchestrator.store import Store, end_driving, heartbeat, launch_sweep, record_failure, record_result, start_attempt, sweep_status
 from orchestrator.store.leases.leases import Driver, Lease, LeaseLost, LeaseTaken, holder_of
 from orchestrator.store.schema.base import utc_now
 from orchestrator.store.schema.sweep_tables import AttemptRecord, SweepRecord
+from orchestrator.store.writing.driver_lease import plan_again
+from orchestrator.store.writing.record import add_jobs, record_search
 from orchestrator.tables.status_table import render_status
-from tests.builders import result_of, small_plan
+from tests.builders import evaluate_job, result_of, small_plan
 from tests.commands import environment
-from tests.stored import content, silence
+from tests.stored import begin_driving, content, record_sweep, silence
 from workers.errors import UserError
 
 JOBS = small_plan()
@@ -41,9 +32,9 @@ ELSEWHERE = Driver(host="elsewhere", pid=42)
 
 CONTENDER = """
 import json, sys
-from orchestrator.leasing import this_driver
+from orchestrator.driver.lease_wait import this_driver
 from orchestrator.store import launch_sweep, open_store
-from orchestrator.store.leases import LeaseTaken, holder_of
+from orchestrator.store.leases.leases import LeaseTaken, holder_of
 from tests.builders import small_plan
 
 with open_store(sys.argv[1], upgrade=True) as store:
@@ -109,20 +100,21 @@ def test_a_sweep_that_was_driven_since_it_was_looked_at_is_not_taken(store: Stor
 def test_a_second_driver_is_told_who_holds_the_sweep_since_when_and_its_last_sign_of_life(store: Store, console: Console) -> None:
     take(store)
     told = (
-        r"^sweep small: process 42 on elsewhere is running it since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC \(last heartbeat \d+ s ago\); wait"
+        r"^sweep small: process 42 on elsewhere has been running it since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC "
+        r"\(last heartbeat \d+ s ago\); wait"
     )
     with pytest.raises(UserError, match=told):
-        free_to_drive(store, "small", console)
+        wait_for_lease(store, "small", console)
 
 
 def test_a_silent_driver_is_waited_for_and_its_sweep_is_free_if_it_stays_silent(store: Store, console: Console) -> None:
     take(store)
     start = time.monotonic()
     silence(store, "small", seconds=60)
-    seen = free_to_drive(store, "small", console)
+    seen = wait_for_lease(store, "small", console)
     passed = time.monotonic() - start
     assert seen is not None
-    said = re.search(r"process 42 on elsewhere never left it and is silent for (\d+) s", console.export_text())
+    said = re.search(r"process 42 on elsewhere never released it and is silent for (\d+) s", console.export_text())
     assert said is not None
     assert 60 <= int(said[1]) <= 60 + passed + 0.5  # a whole second, rounded
     taken = launch_sweep(store, name="small", space_text="", jobs=JOBS, driver=this_driver(), seen=seen)
@@ -137,8 +129,8 @@ def test_a_driver_whose_clock_is_wrong_shows_a_sign_of_life_and_keeps_its_sweep(
     take(store)
     silence(store, "small", seconds=seconds)
     monkeypatch.setattr(leasing, "sleep", lambda _: silence(store, "small", seconds=-5))
-    with pytest.raises(UserError, match="process 42 on elsewhere is running it"):
-        free_to_drive(store, "small", console)
+    with pytest.raises(UserError, match="process 42 on elsewhere has been running it"):
+        wait_for_lease(store, "small", console)
 
 
 def test_a_driver_that_was_killed_on_this_machine_is_followed_at_once(store: Store, console: Console) -> None:
@@ -148,12 +140,12 @@ def test_a_driver_that_was_killed_on_this_machine_is_followed_at_once(store: Sto
         from orchestrator.store.leases import processes
 
         take(store, Driver(host="here", pid=process.pid, process=f"{machine}:{process.pid}:{processes._start(process.pid)}"))
-        with pytest.raises(UserError, match="is running it"):
-            free_to_drive(store, "small", console)
+        with pytest.raises(UserError, match="has been running it"):
+            wait_for_lease(store, "small", console)
         process.kill()
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # dead, and its parent has not asked yet
         assert not sweep_status(store, "small")[0].driver_alive
-        seen = free_to_drive(store, "small", console)
+        seen = wait_for_lease(store, "small", console)
     launch_sweep(store, name="small", space_text="", jobs=JOBS, driver=this_driver(), seen=seen)
     assert console.export_text() == ""
 
@@ -173,7 +165,7 @@ def test_status_says_who_drives_and_who_died(store: Store) -> None:
 def test_another_process_with_the_dead_drivers_number_does_not_keep_the_sweep(store: Store, console: Console) -> None:
     machine, pid, start = (this_driver().process or "").rsplit(":", 2)
     take(store, Driver(host="here", pid=os.getpid(), process=f"{machine}:{pid}:{int(start) - 1}"))
-    assert free_to_drive(store, "small", console) is not None
+    assert wait_for_lease(store, "small", console) is not None
 
 
 def write_all(store: Store, lease: Lease) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -182,7 +174,9 @@ def write_all(store: Store, lease: Lease) -> Iterator[tuple[str, Callable[[], ob
     yield "start_attempt", lambda: start_attempt(store, "small", job.key, lease=lease)
     yield "record_result", lambda: record_result(store, job, result_of(job), attempt_id=None, lease=lease)
     yield "record_failure", lambda: record_failure(store, job.key, attempt_id=None, error="", traceback="", final=True, lease=lease)
-    yield "record_sweep", lambda: record_sweep(store, name="small", space_text="late", jobs=[], lease=lease)
+    yield "record_search", lambda: record_search(store, name="small", space_text="late", keys=[], lease=lease)
+    yield "add_jobs", lambda: add_jobs(store, "small", [evaluate_job(job, repeat=77)], lease=lease)
+    yield "plan_again", lambda: plan_again(store, lease)
     yield "end_driving", lambda: end_driving(store, lease)
 
 
@@ -191,7 +185,7 @@ def test_a_driver_that_lost_its_lease_writes_nothing_and_is_told_who_has_it(stor
     take(store, this_driver())
     before = content(store)
     for name, call in write_all(store, lease):
-        with pytest.raises(LeaseLost, match=rf"process {os.getpid()} on .* has taken it over at .* UTC, while this driver was silent$"):
+        with pytest.raises(LeaseLost, match=rf"process {os.getpid()} on .* took it over at .* UTC, while this driver was silent$"):
             call()
         assert content(store) == before, name
 
@@ -236,10 +230,11 @@ def test_heartbeats_and_ages_are_by_the_clock_of_postgresql(postgres_url: str) -
     code = """
 import json, sys
 from datetime import timedelta
-import orchestrator.store.columns as columns
+import orchestrator.store.schema.base as columns
 now = columns.utc_now
 columns.utc_now = lambda: now() + timedelta(hours=float(sys.argv[2]))
-from orchestrator.store import begin_driving, heartbeat, open_store, record_sweep, sweep_status
+from orchestrator.store import heartbeat, open_store, sweep_status
+from tests.stored import begin_driving, record_sweep
 with open_store(sys.argv[1], upgrade=True) as store:
     record_sweep(store, name="small", space_text="", jobs=[])
     heartbeat(store, begin_driving(store, "small", "host", 1))

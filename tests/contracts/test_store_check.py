@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import delete, insert, update
 
 from orchestrator.planning.plan import make_plan
-from orchestrator.store import Store, begin_driving, end_driving, finished_keys, record_result, start_attempt
+from orchestrator.store import Store, end_driving, finished_keys, record_result, start_attempt
 from orchestrator.store.maintenance.check import check_store, flags_problem
 from orchestrator.store.schema.base import Base
 from tests.builders import small_plan
 from tests.kept_files import kept
-from tests.stored import content, launch, leave_artifacts, silence
+from tests.stored import begin_driving, content, launch, leave_artifacts, silence
 from workers.artifacts.artifacts import Artifacts
 
 JOBS = small_plan()

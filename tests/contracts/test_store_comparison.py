@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from orchestrator.statistics.differences import paired_difference
-from orchestrator.store import Store, record_result, record_sweep
+from orchestrator.store import Store, record_result
 from orchestrator.store.reading.paired_results import compare_sweeps
 from tests.builders import attack_job, craft_job, evaluate_job, fine_tune_job, flags_result, pretrain_job, result_of, transfer_job
+from tests.stored import record_sweep
 from workers.errors import UserError
 from workers.spec.job import Job
 

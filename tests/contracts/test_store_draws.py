@@ -4,17 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from orchestrator.store import (
-    ResultRow,
-    Store,
-    accuracy_interval,
-    interval_over_seeds,
-    record_result,
-    record_sweep,
-    result_rows,
-    success_probabilities,
-)
+from orchestrator.store import ResultRow, Store, accuracy_interval, interval_over_seeds, record_result, result_rows, success_probabilities
 from tests.builders import attack_job, attack_settings, evaluate_job, fine_tune_job, flags_result, pretrain_job, result_of
+from tests.stored import record_sweep
 from workers.errors import UserError
 from workers.spec.job import Job, TrainSpec
 

@@ -15,13 +15,11 @@ from sqlalchemy import Integer, func, select, update
 
 from orchestrator.store import (
     Store,
-    begin_driving,
     failures,
     finished_keys,
     model_verdicts,
     open_store,
     record_result,
-    record_sweep,
     result_rows,
     start_attempt,
     sweep_names,
@@ -36,7 +34,7 @@ from orchestrator.store.schema.sweep_tables import AttemptRecord, JobRecord, Swe
 from orchestrator.store.writing.worst_case_table import refresh_worst_cases
 from tests.builders import attack_job, attack_settings, fine_tune_job, flags_result, pretrain_job, result_of, small_plan
 from tests.commands import environment
-from tests.stored import content, launch
+from tests.stored import begin_driving, content, launch, record_sweep
 from workers.errors import UserError
 
 JOBS = small_plan()
@@ -211,7 +209,7 @@ def test_a_sweep_that_is_running_is_not_merged_into(store: Store, other: Store, 
     record_sweep(other, name="small", space_text="", jobs=JOBS[:1])
     begin_driving(other, "small", "somewhere", 42)
     before = content(other)
-    with pytest.raises(UserError, match="sweep small: process 42 on somewhere is running it"):
+    with pytest.raises(UserError, match="sweep small: process 42 on somewhere has been running it"):
         import_folder(other, exported(store, tmp_path / "export"))
     assert content(other) == before
 

@@ -3,13 +3,13 @@
 import pytest
 from sqlalchemy import insert
 
-from orchestrator.store import Store, record_result, record_sweep
+from orchestrator.store import Store, record_result
 from orchestrator.store.reading.job_details import find_key, job_details
 from orchestrator.store.schema.base import utc_now
 from orchestrator.store.schema.result_tables import VerdictRecord
 from orchestrator.store.schema.sweep_tables import JobRecord
 from tests.builders import RANKS, attack_job, diagnose_job, fine_tune_job, pretrain_job, result_of, small_plan, surface_job
-from tests.stored import launch
+from tests.stored import launch, record_sweep
 from workers.errors import UserError
 
 JOBS = small_plan()

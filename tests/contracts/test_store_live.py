@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.store import Store, begin_driving, end_driving, record_failure, record_result, record_sweep, start_attempt
+from orchestrator.store import Store, end_driving, record_failure, record_result, start_attempt
 from orchestrator.store.reading.dashboard_queries import (
     crafted_examples,
     finished_jobs,
@@ -13,7 +13,7 @@ from orchestrator.store.reading.dashboard_queries import (
     sweep_heads,
 )
 from tests.builders import ENVIRONMENT, result_of, small_plan
-from tests.stored import silence
+from tests.stored import begin_driving, record_sweep, silence
 from workers.errors import UserError
 from workers.spec.job import Job
 

@@ -5,25 +5,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, update
 
-from orchestrator.store import (
-    Store,
-    begin_driving,
-    failures,
-    finished_keys,
-    job_keys,
-    open_store,
-    record_failure,
-    record_sweep,
-    result_rows,
-    start_attempt,
-    sweep_names,
-)
+from orchestrator.store import Store, failures, finished_keys, job_keys, open_store, record_failure, result_rows, start_attempt, sweep_names
 from orchestrator.store.maintenance.prune import Wanted, prune
 from orchestrator.store.schema.base import Base
 from orchestrator.store.schema.sweep_tables import AttemptRecord, SweepJobRecord
 from orchestrator.store.writing.worst_case_table import refresh_worst_cases
 from tests.builders import attack_job, small_plan
-from tests.stored import content, launch, leave_artifacts
+from tests.stored import begin_driving, content, launch, leave_artifacts, record_sweep
 from workers.artifacts.artifacts import Artifacts
 from workers.errors import UserError
 
@@ -135,7 +123,7 @@ def test_nothing_goes_that_a_running_sweep_holds(two: Store, artifacts: Artifact
     record_sweep(two, name="small", space_text="narrow", jobs=JOBS[:2])  # the other jobs are out of its space, and still its own
     begin_driving(two, "small", "somewhere", 42)
     before, keys = content(two), artifacts.all_keys()
-    with pytest.raises(UserError, match="sweep small: process 42 on somewhere is running it"):
+    with pytest.raises(UserError, match="sweep small: process 42 on somewhere has been running it"):
         prune(two, artifacts, EVERYTHING, really=True)
     assert prune(two, artifacts, Wanted(failed_attempts=True, orphans=True), really=True) == []
     assert content(two) == before

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from sqlalchemy import update
 
-from orchestrator.store import Store, record_result, record_sweep
+from orchestrator.store import Store, record_result
 from orchestrator.store.reading.report_evidence import example_flags, example_scores, job_costs, provenance, training_runs
 from orchestrator.store.schema.result_tables import AttackResultRecord
 from tests.builders import ENVIRONMENT, attack_job, evaluate_job, flags_result, pretrain_job, result_of, small_plan, train_result
+from tests.stored import record_sweep
 from workers.errors import UserError
 from workers.spec.job import Job
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sqlalchemy import event
 
-from orchestrator.store import ResultRow, Store, accuracy_interval, record_result, record_sweep, result_rows, standard_errors
+from orchestrator.store import ResultRow, Store, accuracy_interval, record_result, result_rows, standard_errors
 from orchestrator.store.connection.read_only_sql import ask
 from orchestrator.store.reading.aggregate import Setting
 from orchestrator.store.schema.result_tables import AttackResultRecord
@@ -22,6 +22,7 @@ from tests.builders import (
     small_plan,
     transfer_job,
 )
+from tests.stored import record_sweep
 from workers.errors import UserError
 from workers.spec.attack import AttackSettings
 from workers.spec.fields import AttackName, SignGradientName

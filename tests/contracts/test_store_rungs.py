@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from orchestrator.planning.partial_training import stopped, taking_up
-from orchestrator.planning.training_chain import Lineage
-from orchestrator.store import Store, begin_driving, model_verdicts, parse_conditions, record_result, record_sweep, result_rows
+from orchestrator.planning.partial_training import stop_early, with_resume_points
+from orchestrator.planning.training_chain import TrainingChain
+from orchestrator.store import Store, model_verdicts, parse_conditions, record_result, result_rows
 from orchestrator.store.connection.read_only_sql import ask
 from orchestrator.store.maintenance.prune import Wanted, prune
 from orchestrator.store.reading.finished_rungs import finished_rungs
@@ -25,13 +25,13 @@ from tests.builders import (
     surface_job,
     train_result,
 )
-from tests.stored import launch
+from tests.stored import begin_driving, launch, record_sweep
 from workers.artifacts.artifacts import CHECKPOINT, Artifacts
 from workers.spec.job import Earlier, Job
 
 FULL = pretrain_job(epochs=4)
 SKETCHED = fine_tune_job(FULL, epochs=6)
-FIRST, SECOND = (stopped((FULL, SKETCHED), until=until)[-1] for until in (1, 3))
+FIRST, SECOND = (stop_early((FULL, SKETCHED), until=until)[-1] for until in (1, 3))
 
 
 def measured(model: Job) -> list[Job]:
@@ -41,20 +41,20 @@ def measured(model: Job) -> list[Job]:
 PLAN = [FULL, SKETCHED, FIRST, SECOND, *(job for model in (SKETCHED, FIRST, SECOND) for job in measured(model))]
 
 
-def lineage_of(defended: bool) -> Lineage:
+def lineage_of(defended: bool) -> TrainingChain:
     return (FULL, SKETCHED, defend_job(SKETCHED)) if defended else (FULL, SKETCHED)
 
 
 @pytest.mark.parametrize("defended", [False, True])
 def test_only_the_last_training_of_a_lineage_is_stopped(defended):
-    ancestor, last, *around = stopped(lineage_of(defended), until=2)
+    ancestor, last, *around = stop_early(lineage_of(defended), until=2)
     assert ancestor is FULL
     assert (last.stage, last.spec.until, last.trunk_key, last.parents) == ("fine_tune", 2, SKETCHED.key, {"weights": FULL.key})
     assert [(job.stage, job.spec.until, job.parents) for job in around] == [("defend", 2, {"weights": last.key})] * defended
-    assert stopped(lineage_of(defended), until=6) == lineage_of(defended)
-    assert [(job.spec.until, job.parents) for job in stopped((FULL,), until=1)] == [(1, {})]
+    assert stop_early(lineage_of(defended), until=6) == lineage_of(defended)
+    assert [(job.spec.until, job.parents) for job in stop_early((FULL,), until=1)] == [(1, {})]
     with pytest.raises(ValueError, match=r"until=7: must be in \[1, 6\]"):
-        stopped(lineage_of(defended), until=7)
+        stop_early(lineage_of(defended), until=7)
 
 
 def test_reports_leave_rungs_out_and_results_show_them_when_asked(store: Store):
@@ -117,11 +117,11 @@ def keep_checkpoints(root: Path, *jobs: Job) -> Artifacts:
 def test_a_training_goes_on_from_the_furthest_rung_that_kept_its_checkpoint(store: Store, tmp_path: Path):
     launch(store, [FULL, FIRST, SECOND])
     hint = {job.key: Earlier(key=job.key, epochs=job.spec.until) for job in (FIRST, SECOND)}
-    between = stopped((FULL, SKETCHED), until=2)[-1]
+    between = stop_early((FULL, SKETCHED), until=2)[-1]
     artifacts = keep_checkpoints(tmp_path, FIRST, SECOND)
 
     def hints(*jobs: Job) -> list[Earlier | None]:
-        return [job.resumes for job in taking_up(jobs, finished_rungs(store), artifacts)]
+        return [job.resumes for job in with_resume_points(jobs, finished_rungs(store), artifacts)]
 
     assert hints(SKETCHED, between, FULL, evaluate_job(SKETCHED)) == [hint[SECOND.key], hint[FIRST.key], None, None]
     assert hints(SECOND, FIRST) == [hint[FIRST.key], None]

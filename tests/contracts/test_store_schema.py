@@ -9,22 +9,12 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, create_engine, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError
 
-from orchestrator.store import (
-    Store,
-    StoreMissing,
-    begin_driving,
-    finished_keys,
-    open_store,
-    record_result,
-    record_sweep,
-    result_rows,
-    start_attempt,
-    sweep_names,
-)
+from orchestrator.store import Store, StoreMissing, finished_keys, open_store, record_result, result_rows, start_attempt, sweep_names
 from orchestrator.store.migrations import REVISIONS, VERSION_TABLE
 from orchestrator.store.schema.base import Base
 from orchestrator.store.schema.views import drop_views
 from tests.builders import result_of, small_plan
+from tests.stored import begin_driving, record_sweep
 from workers.errors import UserError
 
 

@@ -2,19 +2,9 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.store import (
-    StageCounts,
-    Store,
-    begin_driving,
-    failures,
-    record_failure,
-    record_result,
-    record_sweep,
-    start_attempt,
-    sweep_status,
-)
+from orchestrator.store import StageCounts, Store, failures, record_failure, record_result, start_attempt, sweep_status
 from tests.builders import attack_job, craft_job, evaluate_job, fine_tune_job, pretrain_job, result_of, small_plan
-from tests.stored import silence
+from tests.stored import begin_driving, record_sweep, silence
 from workers.errors import UserError
 from workers.spec.job import Job
 

@@ -1,7 +1,8 @@
 import pytest
 
-from orchestrator.store import Store, finished_keys, record_result, record_sweep, surface_rows
+from orchestrator.store import Store, finished_keys, record_result, surface_rows
 from tests.builders import fine_tune_job, flags_result, pretrain_job, result_of, surface_job
+from tests.stored import record_sweep
 from workers.errors import UserError
 from workers.spec.job import Job
 

@@ -3,7 +3,7 @@ import threading
 import pytest
 from sqlalchemy import delete, select, update
 
-from orchestrator.store import ModelVerdict, Store, model_verdicts, record_result, record_sweep, result_rows
+from orchestrator.store import ModelVerdict, Store, model_verdicts, record_result, result_rows
 from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, VerdictRecord
 from tests.builders import (
     attack_job,
@@ -16,6 +16,7 @@ from tests.builders import (
     pretrain_job,
     result_of,
 )
+from tests.stored import record_sweep
 from workers.errors import UserError
 from workers.spec.job import Job
 
@@ -109,7 +110,7 @@ def test_an_attack_that_came_to_nothing_is_stored_with_its_reason(store: Store) 
     recorded(store, DIAGNOSIS)
     record_result(store, DIAGNOSIS, diagnosis_result(DIAGNOSIS, failure="it is not finite"), attempt_id=None)
     verdict = only(store)
-    assert (verdict.verdict, verdict.checks[0].reason) == ("unsound", "an attack came to nothing: noise: it is not finite")
+    assert (verdict.verdict, verdict.checks[0].reason) == ("unsound", "an attack stopped with an error: noise: it is not finite")
 
 
 def test_a_result_and_its_verdict_are_written_together_or_not_at_all(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,14 +7,12 @@ from sqlalchemy.exc import IntegrityError, StatementError
 
 from orchestrator.store import (
     Store,
-    begin_driving,
     end_driving,
     failures,
     finished_keys,
     heartbeat,
     record_failure,
     record_result,
-    record_sweep,
     start_attempt,
     sweep_names,
     sweep_status,
@@ -30,6 +28,7 @@ from orchestrator.store.schema.result_tables import (
 )
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
 from tests.builders import ENVIRONMENT, RANKS, defend_job, evaluate_job, flags_result, pretrain_job, result_of, small_plan, train_result
+from tests.stored import begin_driving, record_sweep
 from workers.artifacts.results import unpack_flags
 from workers.errors import UserError
 from workers.spec.job import JOB, Job, ModelSpec
@@ -312,11 +311,6 @@ def test_a_heartbeat_is_remembered(store: Store, plan: list[Job]) -> None:
     assert after.heartbeat_at is not None
     assert after.heartbeat_at > before.heartbeat_at
     assert after.launched_at == before.launched_at
-
-
-def test_driving_an_unknown_sweep_names_the_known_ones(store: Store, plan: list[Job]) -> None:
-    with pytest.raises(UserError, match=r"^sweep 'x': one of small$"):
-        begin_driving(store, "x", "host", 1)
 
 
 def test_a_timestamp_without_zone_is_refused(store: Store, plan: list[Job]) -> None:

@@ -6,10 +6,11 @@ from importlib.resources import files
 import pytest
 from sqlalchemy import make_url
 
-from orchestrator.store import Store, open_store, record_result, record_sweep, result_rows
+from orchestrator.store import Store, open_store, record_result, result_rows
 from orchestrator.store.connection.read_only_sql import ask
 from orchestrator.store.schema.views import VIEWS
 from tests.builders import result_of, small_plan
+from tests.stored import record_sweep
 from workers.errors import UserError
 
 PUBLIC = {

@@ -3,12 +3,19 @@
 import hashlib
 import json
 import sqlite3
+from collections.abc import Callable, Collection
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from tests.faults.sweeps import Sweep, Watch
+from sqlalchemy import Select, select
+
+from orchestrator.store import open_store
+from orchestrator.store.schema.base import Base
+from orchestrator.store.schema.sweep_tables import AttemptRecord, JobRecord
+from tests.faults.sweeps import Stored, Sweep, Watch, finished, half_written
 
 _RESULTS = ("trained_models", "clean_results", "crafted_examples", "attack_results", "diagnoses", "surfaces", "verdicts", "worst_cases")
 _OWN = {"seconds", "environment_id", "finished_at", "judged_at"}  # what two runs of one computation may differ in
@@ -29,49 +36,70 @@ class Account:
         return not (self.lost or self.repeated or self.left)
 
 
-def account(sweep: Sweep, quiet: Sweep, watch: Watch, *, clock: bool = True) -> Account:
+Judge = Callable[..., Account]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is left of a sweep, wherever its database and its artifacts are."""
+
+    url: str
+    artifacts: Path
+
+
+def account(sweep: Stored, quiet: Stored, watch: Watch | None = None, *, clock: bool = True, damaged: Collection[str] = ()) -> Account:
     """Judge a sweep that has run to its end.
 
     A job is lost if its rows are not those of the quiet run, byte for byte, or it is not done. It is repeated if its result was
-    written twice, if more than one attempt says that it finished it, or (with a `clock` that only goes forward) if an attempt at it
-    was begun when its result was there already. An attempt that was killed half way is no repeat.
+    written twice (while a `watch` looked), if more than one attempt says that it finished it, or (with a `clock` that only goes forward)
+    if an attempt at it was begun when its result was there already. An attempt that was killed half way is no repeat, nor is the one
+    attempt more at each of the jobs whose files the fault `damaged`.
     """
-    return Account(lost=_lost(sweep, quiet), repeated=_repeated(sweep, watch, clock=clock), left=left_over(sweep))
+    if watch is not None:
+        watch.note()
+    repeated = _repeated(sweep, watch, clock=clock, damaged=damaged)
+    return Account(lost=_lost(sweep, quiet), repeated=repeated, left=left_over(sweep.artifacts))
 
 
-def results(sweep: Sweep) -> dict[str, list[Row]]:
+def results(sweep: Stored) -> dict[str, list[Row]]:
     """Every row of every table of results, sorted, without when and where it was computed."""
     return {table: sorted(_rows(sweep, table), key=str) for table in _RESULTS}
 
 
-def attempts(sweep: Sweep) -> dict[str, list[tuple[str, datetime]]]:
+def attempts(sweep: Stored) -> dict[str, list[tuple[str, datetime]]]:
     """Outcome and beginning of every attempt, in order, by job key."""
     found: dict[str, list[tuple[str, datetime]]] = {}
-    for row in select(sweep, "SELECT job_key, outcome, started_at FROM attempts ORDER BY id"):
-        found.setdefault(row["job_key"], []).append((row["outcome"], datetime.fromisoformat(row["started_at"]).replace(tzinfo=UTC)))
+    columns = AttemptRecord.job_key, AttemptRecord.outcome, AttemptRecord.started_at
+    for row in _select(sweep, select(*columns).order_by(AttemptRecord.id)):
+        found.setdefault(row["job_key"], []).append((row["outcome"], row["started_at"]))
     return found
 
 
 def running_attempts(sweep: Sweep, *, since: float) -> list[float]:
     """How long each attempt begun `since` (seconds since 1970) has been at work without its job being saved: what a kill would undo."""
-    began = select(sweep, "SELECT job_key, started_at FROM attempts WHERE outcome = 'running'") if sweep.database.exists() else []
-    starts = {row["job_key"]: datetime.fromisoformat(row["started_at"]).replace(tzinfo=UTC).timestamp() for row in began}
+    if not sweep.database.exists():
+        return []
+    with closing(sqlite3.connect(sweep.database)) as connection:
+        began = connection.execute("SELECT job_key, started_at FROM attempts WHERE outcome = 'running'").fetchall()
+    starts = {key: datetime.fromisoformat(start).replace(tzinfo=UTC).timestamp() for key, start in began}
     return [sweep.seconds_unsaved(key, start) for key, start in starts.items() if start >= since]
 
 
-def left_over(sweep: Sweep) -> list[str]:
+def left_over(artifacts: Path) -> list[str]:
     """Temporary files, and in the folders of finished jobs whatever is not in their results: checkpoints, progress."""
-    left = set(sweep.half_written())
-    for path in sweep.artifacts.glob("*/result.json"):
+    left = set(half_written(artifacts))
+    for path in artifacts.glob("*/result.json"):
         known = set(json.loads(path.read_text())["files"].values())
         others = (found for found in path.parent.iterdir() if found.name not in _KEPT)
         left |= {found for found in others if hashlib.sha256(found.read_bytes()).hexdigest() not in known}
-    return sorted(str(path.relative_to(sweep.artifacts)) for path in left)
+    return sorted(str(path.relative_to(artifacts)) for path in left)
 
 
-def _lost(sweep: Sweep, quiet: Sweep) -> list[str]:
-    states = {row["key"]: row["state"] for row in select(sweep, "SELECT key, state FROM jobs")}
-    undone = {row["key"] for row in select(quiet, "SELECT key FROM jobs") if states.get(row["key"]) != "done"}
+def _lost(sweep: Stored, quiet: Stored) -> list[str]:
+    of_sweep, of_quiet = (
+        {row["key"]: row["state"] for row in _select(one, select(JobRecord.key, JobRecord.state))} for one in (sweep, quiet)
+    )
+    undone = {key for key in of_quiet if of_sweep.get(key) != "done"}
     return sorted(undone | _differing(results(sweep), results(quiet)))
 
 
@@ -80,22 +108,27 @@ def _differing(found: dict[str, list[Row]], expected: dict[str, list[Row]]) -> s
     return {row.get("job_key", row.get("model_key", "?")) for row, table in pairs if row not in found[table]}
 
 
-def _repeated(sweep: Sweep, watch: Watch, *, clock: bool) -> list[str]:
-    twice = {key for key, stamps in watch.stamps.items() if len(stamps) > 1}
-    began = attempts(sweep)
-    twice |= {key for key, tried in began.items() if [outcome for outcome, _ in tried].count("done") > 1}
+def _repeated(sweep: Stored, watch: Watch | None, *, clock: bool, damaged: Collection[str]) -> list[str]:
+    began, stamps = attempts(sweep), {} if watch is None else watch.stamps
+    twice = {key for key, found in stamps.items() if len(found) > _times(key, damaged)}
+    twice |= {key for key, tried in began.items() if [outcome for outcome, _ in tried].count("done") > _times(key, damaged)}
     if clock:
-        ends = {key: datetime.fromtimestamp(written / 1e9, tz=UTC) for key, (_, written) in sweep.finished().items()}
+        ends = {key: datetime.fromtimestamp(written / 1e9, tz=UTC) for key, (_, written) in finished(sweep.artifacts).items()}
         twice |= {key for key, tried in began.items() if key in ends and any(start > ends[key] for _, start in tried)}
     return sorted(twice)
 
 
-def _rows(sweep: Sweep, table: str) -> list[Row]:
-    return [{name: value for name, value in row.items() if name not in _OWN} for row in select(sweep, f"SELECT * FROM {table}")]
+def _times(key: str, damaged: Collection[str]) -> int:
+    """How often the job is to be done: once more if its files were damaged."""
+    return 2 if key in damaged else 1
 
 
-def select(sweep: Sweep, statement: str) -> list[Row]:
+def _rows(sweep: Stored, table: str) -> list[Row]:
+    found = _select(sweep, select(Base.metadata.tables[table]))
+    return [{name: value for name, value in row.items() if name not in _OWN} for row in found]
+
+
+def _select(sweep: Stored, statement: Select[Any]) -> list[Row]:
     """The rows that a statement finds in the sweep's database."""
-    with closing(sqlite3.connect(sweep.database)) as connection:
-        connection.row_factory = sqlite3.Row
-        return [dict(row) for row in connection.execute(statement)]
+    with open_store(sweep.url, upgrade=False) as store, store.reading() as connection:
+        return [dict(row) for row in connection.execute(statement).mappings()]

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from tests.commands import PROGRAM, environment, write_space
 from tests.faults.processes import freeze, in_session, send, wait_for, workers
@@ -31,6 +31,29 @@ diagnosis: {examples: 4, batch_size: 4, steps: 2, more_steps: 4, queries: 4, eot
 surfaces: [{resolution: 3}]
 """
 Stamp = tuple[int, int]
+
+
+class Stored(Protocol):
+    """A sweep as it can be counted: the URL of its database, and the folder of its artifacts."""
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def artifacts(self) -> Path: ...
+
+
+def finished(artifacts: Path) -> dict[str, Stamp]:
+    """Inode and time of writing of the file that holds each job's result, by job key."""
+    found = {}
+    for path in artifacts.glob("*/result.json"):
+        status = path.stat()
+        found[path.parent.name] = (status.st_ino, status.st_mtime_ns)
+    return found
+
+
+def half_written(artifacts: Path) -> list[Path]:
+    return list(artifacts.rglob("*.tmp"))
 
 
 @dataclass
@@ -90,6 +113,10 @@ class Sweep:
     def database(self) -> Path:
         return self.folder / "sweeps" / "results.db"
 
+    @property
+    def url(self) -> str:
+        return f"sqlite:///{self.database}"
+
     def run_quietly(self) -> None:
         """Run the sweep, or what is left of it, in one process, undisturbed."""
         code = replace(self, options=("--executor", "inline")).launch_to_the_end()
@@ -120,20 +147,13 @@ class Sweep:
             return launch.finish()
 
     def finished(self) -> dict[str, Stamp]:
-        """Which file holds each job's result: its inode and time of writing, by job key."""
-        found = {}
-        for path in self.artifacts.glob("*/result.json"):
-            status = path.stat()
-            found[path.parent.name] = (status.st_ino, status.st_mtime_ns)
-        return found
+        """Inode and time of writing of the file that holds each job's result, by job key."""
+        return finished(self.artifacts)
 
     def under_way(self) -> dict[str, str]:
         """The stages of the jobs that were begun and have no result, by job key."""
         begun = (path for path in self.artifacts.glob("*/job.json") if not (path.parent / "result.json").exists())
         return {path.parent.name: json.loads(path.read_text())["spec"]["stage"] for path in begun}
-
-    def half_written(self) -> list[Path]:
-        return list(self.artifacts.rglob("*.tmp"))
 
     def is_moment(self, name: str) -> bool:
         """Whether it is now that workers are `training` (past the first epoch), `attacking` or `writing`."""
@@ -146,7 +166,7 @@ class Sweep:
             case "attacking":
                 return "attack" in self.under_way().values()
             case "writing":
-                return bool(self.half_written())
+                return bool(half_written(self.artifacts))
         raise ValueError(f"moment '{name}': one of training, attacking, writing")
 
     def seconds_unsaved(self, key: str, start: float) -> float:
@@ -158,17 +178,17 @@ class Sweep:
 class Watch:
     """Notes, as long as it is entered, every file that ever held a job's result: two of one job are a job done twice."""
 
-    def __init__(self, sweep: Sweep) -> None:
+    def __init__(self, sweep: Stored) -> None:
         self._sweep, self._over = sweep, threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
         self.stamps: defaultdict[str, set[Stamp]] = defaultdict(set)
 
     def _look(self) -> None:
         while not self._over.wait(0.05):
-            self._note()
+            self.note()
 
-    def _note(self) -> None:
-        for key, stamp in self._sweep.finished().items():
+    def note(self) -> None:
+        for key, stamp in finished(self._sweep.artifacts).items():
             self.stamps[key].add(stamp)
 
     def __enter__(self) -> Self:
@@ -178,7 +198,7 @@ class Watch:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._over.set()
         self._thread.join()
-        self._note()
+        self.note()
 
 
 def random_moments(count: int, *, jobs: int, seed: int) -> list[tuple[int, float]]:

@@ -10,23 +10,19 @@ from typing import Any
 from tests.faults.judging import Account
 
 FILE = Path(__file__).parents[2] / "build" / "faults.json"
+COUNTED, FAILED = ("lost", "repeated", "left"), "FAILED"
 Entries = dict[str, dict[str, dict[str, Any]]]
 
 
-def note(fault: str, test: str, judged: Account, *, outcome: str, tries: int = 1) -> None:
-    """Note what a test has found after a fault: it replaces what the same test noted before. Test processes may do so at once."""
-    counted = {"lost": len(judged.lost), "repeated": len(judged.repeated), "left": len(judged.left)}
-    _enter(fault, test, {"tries": tries, **counted, "outcome": outcome if judged.clean else "FAILED"})
+def note(fault: str, test: str, judged: Account | None, *, outcome: str, tries: int = 1) -> None:
+    """Note what a test has found after a fault: it replaces what the same test noted before. Test processes may do so at once.
 
-
-def note_mark(fault: str, *, outcome: str, test: str, passed: bool) -> None:
-    """Note that a test marked `fault` has passed, which says that nothing was lost or repeated, or that it has not."""
-    _enter(fault, test, {"tries": 1, "lost": 0, "repeated": 0, "left": 0, "outcome": outcome if passed else "FAILED"})
-
-
-def _enter(fault: str, test: str, entry: dict[str, Any]) -> None:
+    A test that has `judged` no sweep, maybe since it failed before, claims no numbers.
+    """
+    counted = {name: None if judged is None else len(getattr(judged, name)) for name in COUNTED}
+    outcome = outcome if judged is None or judged.clean else FAILED
     with _entries() as entries:
-        entries.setdefault(fault, {})[test] = entry
+        entries.setdefault(fault, {})[test] = {"tries": tries, **counted, "outcome": outcome}
 
 
 @contextmanager
@@ -48,13 +44,18 @@ def read() -> Entries:
 
 
 def markdown(entries: Entries) -> str:
-    """A row for each fault, over all tests of it."""
-    lines = ["| fault | tries | lost | repeated | outcome |", "|---|---:|---:|---:|---|"]
+    """A row for each fault, over all tests of it; a number that one of them has not counted is `-`."""
+    lines = ["| fault | tries | lost | repeated | left over | outcome |", "|---|---:|---:|---:|---:|---|"]
     for fault, tests in entries.items():
-        tries, lost, repeated = (sum(entry[name] for entry in tests.values()) for name in ("tries", "lost", "repeated"))
+        numbers = " | ".join(_total([entry[name] for entry in tests.values()]) for name in ("tries", *COUNTED))
         outcomes = "; ".join(dict.fromkeys(entry["outcome"] for _, entry in sorted(tests.items())))
-        lines.append(f"| {fault} | {tries} | {lost} | {repeated} | {outcomes} |")
+        lines.append(f"| {fault} | {numbers} | {outcomes} |")
     return "\n".join(lines)
+
+
+def _total(numbers: list[int | None]) -> str:
+    counted = [number for number in numbers if number is not None]
+    return str(sum(counted)) if len(counted) == len(numbers) else "-"
 
 
 if __name__ == "__main__":

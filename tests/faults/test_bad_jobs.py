@@ -7,8 +7,7 @@ import psutil
 import pytest
 
 from tests.commands import robustsweep
-from tests.faults.conftest import Judge
-from tests.faults.judging import attempts
+from tests.faults.judging import Judge, attempts
 from tests.faults.processes import wait_for, workers
 from tests.faults.sweeps import SPACE, Sweep, Watch
 
@@ -27,6 +26,7 @@ attacks: [{attack: pgd, epsilon: 8/255, steps: 2}]
 """
 
 
+@pytest.mark.fault("NaN loss", outcome="the job fails after 3 attempts and says why; all others are done")
 def test_a_job_whose_loss_is_nan_fails_clearly_and_the_others_are_done(tmp_path: Path, quiet: Sweep, judge: Judge) -> None:
     sweep = Sweep.make(tmp_path, _DIVERGING)
     with Watch(sweep) as watch:
@@ -34,9 +34,10 @@ def test_a_job_whose_loss_is_nan_fails_clearly_and_the_others_are_done(tmp_path:
     said = robustsweep("status", "tiny", "--failed", cwd=sweep.folder).stdout
     assert "the training loss is nan" in said
     assert "try a learning_rate below" in said
-    judge("NaN loss", sweep, quiet, watch, outcome="the job fails after 3 attempts and says why; all others are done")
+    judge(sweep, quiet, watch)
 
 
+@pytest.mark.fault("worker out of memory", outcome="the attempt fails, the job is tried again in a new process")
 def test_a_job_out_of_memory_is_tried_again(tmp_path: Path, judge: Judge) -> None:
     sweep, quiet = Sweep.make(tmp_path / "starved", _LARGE), Sweep.make(tmp_path / "quiet", _LARGE)
     quiet.run_quietly()
@@ -47,4 +48,4 @@ def test_a_job_out_of_memory_is_tried_again(tmp_path: Path, judge: Judge) -> Non
             resource.prlimit(pid, resource.RLIMIT_AS, (most, most))
         assert launch.finish() == 0, launch.log.read_text()
     assert "failed" in [outcome for tried in attempts(sweep).values() for outcome, _ in tried]
-    judge("worker out of memory", sweep, quiet, watch, outcome="the attempt fails, the job is tried again in a new process")
+    judge(sweep, quiet, watch)

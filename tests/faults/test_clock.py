@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands import robustsweep
-from tests.faults.conftest import Judge
+from tests.faults.judging import Judge
 from tests.faults.processes import freeze, send, wait_for, workers
 from tests.faults.sweeps import Sweep, Watch, wait_for_results
 
@@ -30,6 +30,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.fault("clock stepped by 2 h, back and on", outcome="results and attempts as ever; times in the database are the clock's")
 @pytest.mark.slow
 def test_a_clock_that_is_set_back_and_on_again_changes_nothing(library: Path, tmp_path: Path, quiet: Sweep, judge: Judge) -> None:
     shift = tmp_path / "shift"
@@ -45,8 +46,7 @@ def test_a_clock_that_is_set_back_and_on_again_changes_nothing(library: Path, tm
             send(signal.SIGCONT, halted)
         assert launch.finish() == 0, launch.log.read_text()
     assert "sweep tiny: finished" in robustsweep("status", cwd=sweep.folder).stdout
-    outcome = "results and attempts as ever; times in the database are the clock's"
-    judge("clock stepped by 2 h, back and on", sweep, quiet, watch, outcome=outcome, clock=False)
+    judge(sweep, quiet, watch, clock=False)
 
 
 def _is_shifted(sweep: Sweep, seconds: int) -> bool:

@@ -7,13 +7,14 @@ from contextlib import ExitStack
 import pytest
 
 from tests.commands import robustsweep
-from tests.faults.conftest import Judge
+from tests.faults.judging import Judge
 from tests.faults.processes import in_session, wait_for, workers
 from tests.faults.sweeps import Sweep, Watch, kill_driver_at, random_moments, wait_for_results
 
 pytestmark = pytest.mark.timeout(900)  # several launches; seconds where nothing else computes
 
 _SEED = 7
+_KILLS = 3
 _FAULT, _OUTCOME = "driver killed (SIGKILL) at a random moment", "the same command goes on"
 
 
@@ -28,19 +29,21 @@ def _killed_then_finished(sweep: Sweep, moments: list[tuple[int, float]]) -> Non
         wait_for(lambda: not any(workers(launch.session) for launch in launches), what="the end of all workers")
 
 
+@pytest.mark.fault(_FAULT, outcome=_OUTCOME, tries=_KILLS)
 def test_a_driver_killed_thrice_in_one_sweep_loses_and_repeats_nothing(sweep: Sweep, quiet: Sweep, watch: Watch, judge: Judge) -> None:
-    moments = sorted(random_moments(3, jobs=len(quiet.finished()), seed=_SEED))
+    moments = sorted(random_moments(_KILLS, jobs=len(quiet.finished()), seed=_SEED))
     _killed_then_finished(sweep, moments)
-    judge({_FAULT: len(moments)}, sweep, quiet, watch, outcome=_OUTCOME)
+    judge(sweep, quiet, watch)
 
 
+@pytest.mark.fault(_FAULT, outcome=_OUTCOME)
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(20))
 def test_a_driver_killed_at_any_moment_loses_and_repeats_nothing(
     number: int, sweep: Sweep, quiet: Sweep, watch: Watch, judge: Judge
 ) -> None:
     _killed_then_finished(sweep, random_moments(20, jobs=len(quiet.finished()), seed=_SEED + 1)[number : number + 1])
-    judge(_FAULT, sweep, quiet, watch, outcome=_OUTCOME)
+    judge(sweep, quiet, watch)
 
 
 @pytest.mark.slow
@@ -51,6 +54,7 @@ def test_all_processes_of_a_killed_driver_end_by_themselves(sweep: Sweep) -> Non
         wait_for(lambda: not in_session(launch.session), seconds=300, what="the end of what Ray left behind")
 
 
+@pytest.mark.fault("Ctrl-C", outcome="stops within seconds; the same command goes on")
 @pytest.mark.slow
 def test_ctrl_c_stops_cleanly_and_says_how_to_continue(sweep: Sweep, quiet: Sweep, watch: Watch, judge: Judge) -> None:
     with sweep.launched() as launch:
@@ -63,4 +67,4 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_continue(sweep: Sweep, quiet: Swee
     assert "Traceback" not in printed
     assert "sweep tiny: not running" in robustsweep("status", cwd=sweep.folder).stdout
     sweep.run_quietly()
-    judge("Ctrl-C", sweep, quiet, watch, outcome="stops within seconds; the same command goes on")
+    judge(sweep, quiet, watch)

@@ -7,8 +7,7 @@ import time
 import pytest
 
 from tests.faults.clusters import QUICK, Node, RayCluster, cluster
-from tests.faults.conftest import Judge
-from tests.faults.judging import attempts
+from tests.faults.judging import Judge, attempts
 from tests.faults.processes import freeze, is_alive, send, wait_for
 from tests.faults.sweeps import Sweep, Watch
 
@@ -34,6 +33,7 @@ def _busy_node(there: RayCluster, sweep: Sweep, moment: str) -> Node:
     return found[0]
 
 
+@pytest.mark.fault("node removed", outcome="its jobs go on elsewhere, from their last save")
 @pytest.mark.slow
 def test_a_node_that_is_removed_takes_its_attempts_with_it_and_nothing_else(sweep: Sweep, quiet: Sweep, watch: Watch, judge: Judge) -> None:
     with cluster(2, config=QUICK) as there, _on(there, sweep).launched() as launch:
@@ -43,9 +43,10 @@ def test_a_node_that_is_removed_takes_its_attempts_with_it_and_nothing_else(swee
     unfinished = [outcome for tried in attempts(sweep).values() for outcome, _ in tried if outcome != "done"]
     assert unfinished
     assert set(unfinished) == {"failed"}
-    judge("node removed", sweep, quiet, watch, outcome="its jobs go on elsewhere, from their last save")
+    judge(sweep, quiet, watch)
 
 
+@pytest.mark.fault("node frozen for 90 s, then thawed", outcome="its jobs were done elsewhere; what wakes up is fenced off")
 @pytest.mark.slow
 def test_a_node_that_was_frozen_overwrites_nothing_when_it_thaws(sweep: Sweep, quiet: Sweep, watch: Watch, judge: Judge) -> None:
     with cluster(2) as there, _on(there, sweep).launched() as launch:
@@ -61,4 +62,4 @@ def test_a_node_that_was_frozen_overwrites_nothing_when_it_thaws(sweep: Sweep, q
         send(signal.SIGCONT, frozen)
         wait_for(lambda: not any(map(is_alive, old)), what="the old worker's end")
     assert sweep.finished() == results
-    judge("node frozen for 90 s, then thawed", sweep, quiet, watch, outcome="its jobs were done elsewhere; what wakes up is fenced off")
+    judge(sweep, quiet, watch)

@@ -2,16 +2,19 @@
 
 import pytest
 
-from tests.faults.conftest import Judge
-from tests.faults.judging import attempts
+from tests.faults.judging import Judge, attempts
 from tests.faults.processes import wait_for
 from tests.faults.sweeps import Sweep, Watch
 
 pytestmark = pytest.mark.timeout(900)  # several launches; seconds where nothing else computes
 
 MOMENTS = ("training", "attacking", "writing")
+_OUTCOME = "one more attempt, from the last save"
 
 
+@pytest.mark.fault("worker killed (SIGKILL) while training", outcome=_OUTCOME)
+@pytest.mark.fault("worker killed (SIGKILL) while attacking", outcome=_OUTCOME)
+@pytest.mark.fault("worker killed (SIGKILL) while writing", outcome=_OUTCOME)
 def test_workers_killed_while_training_attacking_and_writing_change_nothing(sweep: Sweep, quiet: Sweep, watch: Watch, judge: Judge) -> None:
     with sweep.launched() as launch:
         for moment in MOMENTS:
@@ -21,10 +24,4 @@ def test_workers_killed_while_training_attacking_and_writing_change_nothing(swee
     failed = [outcome for tried in attempts(sweep).values() for outcome, _ in tried if outcome != "done"]
     assert len(failed) >= len(MOMENTS)
     assert set(failed) == {"failed"}
-    judge(
-        {f"worker killed (SIGKILL) while {moment}": 1 for moment in MOMENTS},
-        sweep,
-        quiet,
-        watch,
-        outcome="one more attempt, from the last save",
-    )
+    judge(sweep, quiet, watch)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.planning.expand import expand
+from orchestrator.planning.expand import expand_space
 from search_spaces import Constraint, Objective, Parameter, Rung, Space, SpaceError, load_space, parse_space
 
 FILE = """\
@@ -48,7 +48,7 @@ def problems(text, *overrides):
 
 
 def keys(grid):
-    return [job.key for job in expand(Space.model_construct(grids=(grid,)))]
+    return [job.key for job in expand_space(Space.model_construct(grids=(grid,)))]
 
 
 def test_every_range_is_a_parameter_and_what_others_hang_on_comes_first():
@@ -64,7 +64,7 @@ def test_every_range_is_a_parameter_and_what_others_hang_on_comes_first():
 
 def test_a_search_has_no_grids_beforehand_and_knows_how_it_is_done():
     found = space()
-    assert (found.grids, expand(found)) == ((), [])
+    assert (found.grids, expand_space(found)) == ((), [])
     assert found.search.objectives == (
         Objective(metric="clean_accuracy", goal="maximize"),
         Objective(metric="robust_accuracy", attack="pgd", epsilon="8/255"),
@@ -190,18 +190,18 @@ def test_attack_ranges_take_what_their_numbers_are_written_as():
         ("attack: pgd,", "attack: fgsm,", "4: search.objectives.1=...: means none of the space's attacks, it must ..."),
         ("pgd, epsilon: 8/255}", "pgd, epsilon: 4/255}", "4: search.objectives.1=...: means none of the space's attacks, ..."),
         ("clean_accuracy", "clean_acuracy", "4: search.objectives.0.metric='clean_acuracy': one of attack_seconds, ..."),
-        ("clean_accuracy", "worst_case_accuracy", "4: search.objectives.0=...: worst_case_accuracy: at which epsilon? ..."),
+        ("clean_accuracy", "worst_case_accuracy", "4: search.objectives.0=...: worst_case_accuracy: name an epsilon, ..."),
         ("clean_accuracy", "{metric: parameters, attack: pgd}", "4: search.objectives.0=...: parameters has no attack; leave attack out"),
         ("clean_accuracy,", "parameters, parameters,", "2: search.objectives: parameters twice"),
         ("parameters <= 1e5", "parameters = 1e5", "5: search.constraints.0='parameters = 1e5': must be a metric, <= or >=, ..."),
         ("parameters <= 1e5", "clean_accuracy >= 50", "5: search.constraints.0=...: must be in [0, 1], a share and not percent"),
         ("epochs: 0.25", "epochs: 0.75", "2: search.rungs: epochs must not fall from rung to rung, found 0.75, 0.5"),
         ("epochs: 0.25", "epochs: 1", "2: search.rungs: epochs are shares on some and numbers on others; write all alike"),
-        ("{epochs: 0.5}", "{}", "6: search.rungs.1={}: a rung says what is less: epochs, examples or steps"),
+        ("{epochs: 0.5}", "{}", "6: search.rungs.1={}: a rung must reduce something: epochs, examples or steps"),
         ("n_trials: 3", "n_trails: 3\n  n_trials: 3", "3: search.n_trails: unknown key; did you mean 'n_trials'? ..."),
         ("  n_trials: 3\n", "", "2: search.n_trials: missing; it is required"),
         ("data:", "variants: [{}]\ndata:", "7: variants=[{}]: not with method optuna; `when:` says where a range applies"),
-        ("width: 2\n", "width: 2\nsurfaces: [{extent: {min: 1, max: 2}}]\n", "12: surfaces.0.extent={...}: a range can ..."),
+        ("width: 2\n", "width: 2\nsurfaces: [{extent: {min: 1, max: 2}}]\n", "12: surfaces.0.extent={...}: a range is allowed ..."),
         ("width: 2\n", "widht: 2\n", "11: model.widht: unknown key; did you mean 'width'? legal: name, ..."),
     ],
 )
@@ -218,7 +218,7 @@ def test_ranges_that_hang_on_each_other_are_refused():
         "width: 2", "draws: {values: [batch, example], when: {model.tensorized: true}}"
     )
     (line,) = problems(text)
-    assert line.endswith("when: these hang on each other: model.theta, model.tensorized, model.draws")
+    assert line.endswith("when: circular dependency: model.theta, model.tensorized, model.draws")
 
 
 def test_the_problems_of_ranges_and_of_everything_else_are_reported_at_once():
@@ -244,7 +244,7 @@ def test_grids_refuse_ranges_and_the_search_section():
     found = problems(FILE.replace("method: optuna", "method: grid"))
     assert found[0].startswith("x.yaml:2: search={")
     assert found[0].endswith(": only method optuna has this section")
-    assert all(line.endswith(": a range can stand here only with method: optuna, and not in surfaces") for line in found[1:])
+    assert all(line.endswith(": a range is allowed here only with method: optuna, and not in surfaces") for line in found[1:])
     assert [line.split(":")[1] for line in found[1:]] == ["9", "13", "14", "15", "19"]
 
 

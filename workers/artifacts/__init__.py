@@ -1,1 +1,1 @@
-"""Files of a job, and what they say."""
+"""Files of a job: their storage, and the format of results."""

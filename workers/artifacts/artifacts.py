@@ -1,9 +1,9 @@
-"""Where jobs leave their files: the one class that knows their names, in any storage (`workers.artifacts.storage.base`).
+"""Files of jobs: the only class that defines their names, in any storage (`workers.artifacts.storage.base`).
 
-A job's folder holds `job.json`; while it is not done also what its attempts saved (`checkpoint`, `progress`) and `attempt`, the id of the
-attempt that it was given to last. A file that is kept carries the first digits of its SHA-256 in its name
-(`model.0123456789abcdef.safetensors`), so that two attempts whose bits differ write two files. `result.json` says which files are the
-job's, and is written last, once: the first attempt that has everything makes the job done, and whoever comes later leaves it so.
+A job's folder holds `job.json`; until it is done also the files that its attempts saved (`checkpoint`, `progress`) and `attempt`, the id
+of the attempt to which it was assigned last. The name of a kept file includes the first digits of its SHA-256
+(`model.0123456789abcdef.safetensors`), so that two attempts whose bits differ write two files. `result.json` names the job's files, and is
+written last, once: the first attempt that has written everything makes the job done, and later ones do not change it.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from workers.spec.job import JOB, Job, TrainSpec
 
 RESULT_FILE, JOB_FILE = "result.json", "job.json"
 CHECKPOINT = "checkpoint"
-"""A training's state: there until it has its result, and kept by one that was stopped at a rung."""
+"""State of a training: removed once it has its result, except after a training that was stopped at a rung."""
 PROGRESS = "progress"
 _ATTEMPT = "attempt"
 _CHECKSUM = "sha256"
@@ -33,7 +33,7 @@ _KEPT = re.compile(rf".+\.[0-9a-f]{{{_DIGITS}}}(\.[^.]+)?")
 
 
 class JobFolder:
-    """One job's artifact, as one attempt sees it. Once it has begun, `save` is refused as soon as the job is another attempt's."""
+    """One job's artifact, for one attempt. After `begin`, `save` is refused as soon as the job belongs to another attempt."""
 
     def __init__(self, storage: Storage, key: str, attempt: str) -> None:
         self._storage, self.key, self._attempt = storage, key, attempt
@@ -43,7 +43,7 @@ class JobFolder:
         return f"{self.key}/{name}"
 
     def begin(self, job: Job) -> None:
-        """Make the job this attempt's: write `job.json`, and clear away what earlier attempts left half written and a damaged result.
+        """Assign the job to this attempt: write `job.json`, and remove half-written files of earlier attempts and a damaged result.
 
         Raises:
             SupersededError: the job is done.
@@ -51,7 +51,7 @@ class JobFolder:
         leftovers = [name for name in self._storage.files(self.key) if name.startswith(".") and name.endswith(TEMPORARY)]
         self._storage.write(self._path(_ATTEMPT), self._attempt.encode(), attempt=self._attempt)
         self._begun = True
-        # Only what was there before: an attempt that begins from now on, if this one is frozen here, shall keep its own.
+        # Only earlier files: if this process is suspended here, an attempt that begins meanwhile must keep its own.
         for name in leftovers:
             self._storage.remove(self._path(name))
         self._remove_damaged_result()
@@ -65,11 +65,11 @@ class JobFolder:
         except ArtifactError:
             self._storage.remove(self._path(RESULT_FILE))
         else:
-            raise SupersededError(f"job {self.key}: it is done already")
+            raise SupersededError(f"job {self.key}: done already")
 
     def _require_current(self) -> None:
         if self._begun and self._current() != self._attempt:
-            raise SupersededError(f"job {self.key}: it was given to another attempt, or is done")
+            raise SupersededError(f"job {self.key}: assigned to another attempt, or done")
 
     def _current(self) -> str | None:
         try:
@@ -78,38 +78,38 @@ class JobFolder:
             return None
 
     def save(self, name: str, content: bytes) -> None:
-        """Write a file that belongs to the unfinished job, whichever attempt works on it; it replaces what was saved before.
+        """Write a file of the unfinished job, shared by all its attempts; it replaces the one saved before.
 
         Raises:
-            SupersededError: the job is another attempt's now, or done.
+            SupersededError: the job now belongs to another attempt, or is done.
         """
         self._storage.write(self._path(name), content, attempt=self._attempt, check=self._require_current)
         try:
             self._require_current()
-        except SupersededError:  # it was frozen in between
+        except SupersededError:  # the process was suspended in between
             if RESULT_FILE in self._storage.files(self.key):
                 self.remove(name)
             raise
 
     def saved(self, name: str) -> bytes | None:
-        """What was saved last under this name, by this attempt or an earlier one; None if nothing was."""
+        """Return the content saved last under this name, by this attempt or an earlier one; None if there is none."""
         try:
             return self._storage.read(self._path(name))
         except FileNotFoundError:
             return None
 
     def remove(self, name: str) -> None:
-        """Remove what was saved under this name."""
+        """Remove the file saved under this name."""
         self._storage.remove(self._path(name))
 
     def write(self, name: str, content: bytes) -> str:
-        """Write a file to be kept, under a name that no other content has; returns the content's SHA-256."""
+        """Write a file to be kept, under a name that no other content has, and return the content's SHA-256."""
         digest = hashlib.sha256(content).hexdigest()
         self._storage.write(self._path(stored_name(name, digest)), content, attempt=self._attempt)
         return digest
 
     def commit(self, result: Result) -> Result:
-        """Write `result.json`: from now on the job is done. Returns its result: another attempt's where that one was first."""
+        """Write `result.json`, which makes the job done, and return its result: another attempt's where that one was first."""
         content = _dump_result(result)
         if not self._storage.create(self._path(RESULT_FILE), content, attempt=self._attempt):
             with suppress(SupersededError):
@@ -120,7 +120,7 @@ class JobFolder:
         return first
 
     def tidy(self, result: Result) -> None:
-        """Remove what attempts at the done job left: what is half written, and kept files that the result does not name."""
+        """Remove leftovers of the done job's attempts: half-written files, and kept files that the result does not name."""
         named = {stored_name(name, digest) for name, digest in result.files.items()}
         for name in self._storage.files(self.key):
             is_temporary = name.startswith(".") and name.endswith(TEMPORARY)
@@ -143,35 +143,35 @@ class Artifacts:
 
     @property
     def url(self) -> str:
-        """What `Artifacts` takes to find the same place, in another process too."""
+        """The argument with which `Artifacts` opens the same place, in another process too."""
         return self._storage.where()
 
     def where(self, key: str, name: str = "") -> str:
-        """The path or URL of a job's folder, or of a file there."""
+        """Return the path or URL of a job's folder, or of a file there."""
         return self._storage.where(f"{key}/{name}" if name else key)
 
     def folder(self, key: str, *, attempt: str = "read") -> JobFolder:
-        """The job's folder for one attempt, whose id is like no other's."""
+        """Return the job's folder for one attempt, whose id is unique."""
         return JobFolder(self._storage, key, attempt)
 
     def files(self, key: str) -> dict[str, int]:
-        """The names of the job's files, half-written ones excepted, and their sizes in bytes."""
+        """Return the names of the job's files, except half-written ones, and their sizes in bytes."""
         return {name: size for name, size in self._storage.files(key).items() if not name.startswith(".")}
 
     def finished(self) -> frozenset[str]:
-        """The keys of all jobs with a result."""
+        """Return the keys of all jobs with a result."""
         return self._storage.folders(having=RESULT_FILE)
 
     def all_keys(self) -> list[str]:
-        """The keys of all jobs that left anything, finished or not, sorted."""
+        """Return the keys of all jobs with any files, finished or not, sorted."""
         return sorted(filter(_KEY.fullmatch, self._storage.folders()))
 
     def size(self, key: str) -> int:
-        """How many bytes the job's files take."""
+        """Return the total size of the job's files in bytes."""
         return sum(self._storage.files(key).values())
 
     def checkpoint_size(self, key: str) -> int:
-        """How many bytes the job's checkpoint takes; 0 where it has none."""
+        """Return the size of the job's checkpoint in bytes; 0 where it has none."""
         return self._storage.files(key).get(CHECKPOINT, 0)
 
     def drop_checkpoint(self, key: str) -> None:
@@ -179,7 +179,7 @@ class Artifacts:
         self.folder(key).remove(CHECKPOINT)
 
     def tidy(self, job: Job) -> None:
-        """Remove what the attempts at a done job left, where the last one died before it could do so.
+        """Remove leftovers of a done job's attempts, where the last one ended before it could do so.
 
         Raises:
             ArtifactError: the job is not done.
@@ -196,7 +196,7 @@ class Artifacts:
         self._storage.remove_folder(key)
 
     def result(self, key: str) -> Result:
-        """The result of a finished job.
+        """Return the result of a finished job.
 
         Raises:
             ArtifactError: there is none, or it is damaged.
@@ -204,7 +204,7 @@ class Artifacts:
         return _read_result(self._storage, key)
 
     def job(self, key: str) -> Job:
-        """The job as its worker saw it.
+        """Return the job as its worker received it.
 
         Raises:
             ArtifactError: there is none, or it is damaged.
@@ -219,7 +219,7 @@ class Artifacts:
         return job
 
     def model(self, key: str) -> TrainSpec:
-        """How a model was trained, by its job key.
+        """Return the training spec of a model, by its job key.
 
         Raises:
             ArtifactError: there is no such job, or it is one of a stage that leaves no model.
@@ -230,7 +230,7 @@ class Artifacts:
         return spec
 
     def read(self, key: str, name: str) -> bytes:
-        """A file of a finished job, checked against the SHA-256 in its result.
+        """Return a file of a finished job, checked against the SHA-256 in its result.
 
         Raises:
             ArtifactError: the job has no such file, or its content has changed.
@@ -248,10 +248,10 @@ class Artifacts:
         return content
 
     def damage(self, key: str) -> str | None:
-        """What is wrong with a finished job's files, in one line; None where every one of them is what it was.
+        """Describe the damage to a finished job's files, in one line; None where all are unchanged.
 
         Raises:
-            StorageError: that cannot be found out now.
+            StorageError: the files cannot be checked now.
         """
         try:
             self.job(key)
@@ -265,13 +265,13 @@ class Artifacts:
 
 
 def stored_name(name: str, digest: str) -> str:
-    """The name under which a kept file is stored: with the first digits of its content's SHA-256."""
+    """Return the name under which a kept file is stored: with the first digits of its content's SHA-256."""
     stem, dot, ending = name.rpartition(".")
     return f"{stem}.{digest[:_DIGITS]}.{ending}" if dot else f"{name}.{digest[:_DIGITS]}"
 
 
 def _dump_result(result: Result) -> bytes:
-    """The result as JSON, with a SHA-256 over all the rest."""
+    """Return the result as JSON, with a SHA-256 over all the rest."""
     fields = json.loads(RESULT.dump_json(result))
     return json.dumps({_CHECKSUM: _checksum(fields), **fields}, indent=1).encode()
 
@@ -288,7 +288,7 @@ def _read_result(storage: Storage, key: str) -> Result:
         result = RESULT.validate_json(json.dumps(fields))
     except FileNotFoundError:
         raise ArtifactError(f"job {key}: no result in {storage.where(key)}", key=key) from None
-    except (ValueError, AttributeError, TypeError) as error:  # it is no JSON, no result (pydantic says ValueError), or no object
+    except (ValueError, AttributeError, TypeError) as error:  # not JSON, not a result (pydantic raises ValueError), or not an object
         raise ArtifactError(f"job {key}: {where} is unreadable: {_first_line(error)}", key=key) from error
     if checksum != _checksum(fields):
         raise ArtifactError(f"job {key}: {where} is corrupt: its SHA-256 is not the recorded one", key=key)

@@ -1,4 +1,4 @@
-"""What a finished job leaves in its `result.json`. Per-example outcomes are packed bits in base64. Imports no torch."""
+"""Contents of a finished job's `result.json`. Per-example outcomes are packed bits in base64. Imports no torch."""
 
 import base64
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from workers.spec.fields import Frozen
 
 
 class Environment(Frozen):
-    """Where and with what a job ran."""
+    """Machine, device and package versions of a job's execution."""
 
     host: str
     device: str
@@ -24,7 +24,7 @@ class Environment(Frozen):
 
 
 class EpochRecord(Frozen):
-    """One line of a training history; `accuracy` is the share of training examples classified right on the way (0 to 1)."""
+    """One line of a training history; `accuracy` is the share of training examples classified correctly during the epoch (0 to 1)."""
 
     epoch: int
     loss: float
@@ -33,7 +33,7 @@ class EpochRecord(Frozen):
 
 
 class BatchRecord(Frozen):
-    """How far a job is through its examples: `done` of `total`, of which an earlier attempt had done `before`."""
+    """Progress of a job through its examples: `done` of `total`, of which an earlier attempt had done `before`."""
 
     done: int
     total: int
@@ -42,8 +42,8 @@ class BatchRecord(Frozen):
 
 class TrainOutcome(Frozen):
     """A trained model: its history (empty where only a defence was put around it), the Tucker rank of each tensorized layer and its
-    number of trainable parameters. `resumed` is the key of the rung whose training it went on with, if any: the first epochs of
-    the history are then that one's."""
+    number of trainable parameters. `resumed` is the key of the rung whose training it continued, if any: the first epochs of the
+    history are then that rung's."""
 
     kind: Literal["train"] = "train"
     history: list[EpochRecord]
@@ -53,10 +53,10 @@ class TrainOutcome(Frozen):
 
 
 class FlagsOutcome(Frozen):
-    """One flag per draw and evaluated test example, in the data set's fixed order: was it classified right (after the attack, if any)?
+    """One flag per draw and evaluated test example, in the data set's fixed order: classified correctly (after the attack, if any).
 
-    `flags` is base64 of `numpy.packbits`, draw by draw; the accuracy is over all evaluated examples and draws. `snr_db` is how loud
-    waveforms are over their perturbations (median); None for images, for clean examples, and where nothing was changed.
+    `flags` is base64 of `numpy.packbits`, draw by draw; the accuracy is over all evaluated examples and draws. `snr_db` is the
+    median signal-to-noise ratio of waveforms to their perturbations; None for images, for clean examples, and without any change.
     """
 
     kind: Literal["flags"] = "flags"
@@ -67,33 +67,33 @@ class FlagsOutcome(Frozen):
 
     @classmethod
     def pack(cls, correct: Sequence[bool] | NDArray[np.bool_], *, snr_db: float | None = None) -> "FlagsOutcome":
-        """The outcome of flags (draws, n_examples), or (n_examples,) of a single draw."""
+        """Return the outcome of flags (draws, n_examples), or (n_examples,) of a single draw."""
         bits = np.atleast_2d(np.asarray(correct, dtype=bool))
         draws, n_examples = bits.shape
         packed = base64.b64encode(np.packbits(bits, axis=1).tobytes()).decode()
         return cls(n_examples=n_examples, draws=draws, flags=packed, snr_db=snr_db)
 
     def packed(self) -> bytes:
-        """The flags as packed bits, most significant bit first, each draw's padded with zeros to whole bytes."""
+        """Return the flags as packed bits, most significant bit first, each draw's padded with zeros to whole bytes."""
         return base64.b64decode(self.flags)
 
     def correct(self) -> NDArray[np.bool_]:
-        """The flags as a boolean array of shape (draws, n_examples)."""
+        """Return the flags as a boolean array of shape (draws, n_examples)."""
         return unpack_flags(self.packed(), n_examples=self.n_examples, draws=self.draws)
 
     @property
     def n_correct(self) -> int:
-        """How many flags are set, over all draws."""
+        """Number of flags that are set, over all draws."""
         return int(self.correct().sum())
 
     @property
     def accuracy(self) -> float:
-        """The share of flags that are set."""
+        """Share of flags that are set."""
         return self.n_correct / (self.draws * self.n_examples)
 
 
 class CraftOutcome(Frozen):
-    """Adversarial examples are in the artifact's `examples.safetensors`; `max_perturbation` is their largest l-infinity distance."""
+    """Outcome of crafting: examples in `examples.safetensors`; `max_perturbation` is their largest distance in the attack's norm."""
 
     kind: Literal["craft"] = "craft"
     n_examples: int
@@ -101,8 +101,8 @@ class CraftOutcome(Frozen):
 
 
 class ProbeOutcome(Frozen):
-    """How one attack of a diagnosis did: flags as in `FlagsOutcome`, one row for each draw. One that came to nothing, since gradients
-    were not finite, has a one-line `failure` and neither draws nor flags."""
+    """Outcome of one attack of a diagnosis: flags as in `FlagsOutcome`, one row for each draw. One that failed, because gradients were
+    not finite, has a one-line `failure` and neither draws nor flags."""
 
     name: ProbeName
     attack: AttackSettings
@@ -114,7 +114,7 @@ class ProbeOutcome(Frozen):
 
 
 class DiagnosisOutcome(Frozen):
-    """What a diagnosis found. `zero_gradients` and `nonfinite_gradients` are shares in [0, 1] of the examples whose input gradient of
+    """Outcome of a diagnosis. `zero_gradients` and `nonfinite_gradients` are shares in [0, 1] of the examples whose input gradient of
     the cross-entropy is exactly zero in all of the diagnosis's draws, or has values that are not finite in one of them: the larger one
     of the share at the examples themselves and of that at random points of their balls. Probes are in the order in which they were tried.
     """
@@ -146,7 +146,7 @@ class SurfaceOutcome(Frozen):
 class Result(Frozen):
     """A job's result. `files` holds the SHA-256 of each other file of the artifact; `seconds` is the wall time of the job's work.
 
-    `peak_memory` is the most bytes of a GPU that it held; None on a CPU, and where its passes were divided to make do with less."""
+    `peak_memory` is the most bytes of a GPU that it held; None on a CPU, and where its passes were divided to save memory."""
 
     key: str
     seconds: float
@@ -160,10 +160,10 @@ RESULT = TypeAdapter(Result)
 
 
 def unpack_flags(packed: bytes, *, n_examples: int, draws: int) -> NDArray[np.bool_]:
-    """The boolean array of shape (draws, n_examples) whose packed bits are `packed`, each draw's in whole bytes of its own.
+    """Unpack `packed` to a boolean array of shape (draws, n_examples); each draw starts at a new byte.
 
     Raises:
-        ValueError: `packed` has another length than so many flags take.
+        ValueError: the length of `packed` does not match the number of flags.
     """
     a_draw = -(-n_examples // 8)
     if len(packed) != draws * a_draw:

@@ -27,7 +27,7 @@ _BY_FOOLBOX = restarted(foolbox_ascend)
 
 
 def chosen_attack(settings: AttackSettings) -> Attack:
-    """The attack that the settings ask for, by its name and backend."""
+    """Return the attack that the settings name, of their backend."""
     return ATTACKS[settings.name] if settings.backend == "native" else _BY_FOOLBOX
 
 

@@ -14,12 +14,12 @@ _FIRST_CHECK, _LESS_EACH_TIME, _LEAST = 0.22, 0.03, 0.06
 
 
 def auto_ascend(problem: Problem) -> Tensor:
-    """The best point found, (batch, *shape), in the ball.
+    """Return the best point found, (batch, *shape), in the ball.
 
     On a deterministic net the best point is one that reaches the goal, and among equals the one with the highest loss. On a
     randomised net success is never tracked: each new point is compared with the best one anew, by their mean losses over the same
-    `selection_draws` fresh draws, so that a point that was lucky once loses its place. Those means also decide when the step is
-    halved; the draws of the gradients (`eot_samples` a step) decide nothing.
+    `selection_draws` fresh draws, so that a point that was lucky once is replaced. Those means also decide when the step is
+    halved; the draws of the gradients (`eot_samples` a step) are not used to compare points.
     """
     settings = problem.settings
     climb = _start(problem)
@@ -42,7 +42,7 @@ def auto_ascend(problem: Problem) -> Tensor:
 
 @dataclass
 class Climb:
-    """Where each example is, and the best point of its search: points and slopes (batch, *shape), the rest (batch,)."""
+    """Current point of each example, and the best point of its search: points and slopes (batch, *shape), the rest (batch,)."""
 
     points: Tensor
     previous: Tensor
@@ -61,14 +61,14 @@ class Climb:
         return Climb(**{field.name: getattr(self, field.name)[chosen] for field in fields(self)})
 
     def move(self, problem: Problem, *, momentum: float) -> None:
-        """One step along the gradient, then a part of the last step again; both are projected (section 3.1)."""
+        """Take one step along the gradient, then repeat a part of the last step; both are projected (section 3.1)."""
         ball = problem.ball
         ahead = ball.project_(self.points + self.stepsizes * ball.direction(self.slopes))
         mixed = self.points + momentum * (ahead - self.points) + (1 - momentum) * (self.points - self.previous)
         self.previous, self.points = self.points, ball.project_(mixed)
 
     def note(self, slopes: Tensor, now: Verdict, best: Verdict) -> None:
-        """Take in what is seen at the new points, and what the best ones are worth beside them."""
+        """Record the slopes and verdicts of the new points, and update the best ones by comparison with them."""
         better = now.better_than(best)
         self.rises = self.rises + (now.losses > self.losses)
         self.slopes, self.losses = slopes, now.losses
@@ -100,14 +100,14 @@ def _start(problem: Problem) -> Climb:
 
 
 def _compared(problem: Problem, climb: Climb, logits: Tensor) -> list[Verdict]:
-    """The verdicts on the new points and on the best ones."""
+    """Return the verdicts on the new points and on the best ones."""
     if problem.deterministic:
         return [verdict(problem, logits), Verdict(climb.best_losses, climb.best_reached)]
     return judge(problem, climb.points, climb.best)
 
 
 def _checks(steps: int) -> dict[int, int]:
-    """After which steps the step size is checked, with the number of steps since the last check (section 3.2)."""
+    """Map the steps after which the step size is checked to the number of steps since the last check (section 3.2)."""
     checks, done, gap = {}, 0, max(1, int(_FIRST_CHECK * steps))
     while done + gap <= steps:
         done += gap

@@ -1,4 +1,4 @@
-"""FGSM at many epsilons for one gradient: at the clean inputs, where it is taken, the gradient knows nothing of epsilon."""
+"""FGSM at many epsilons with one gradient: it is taken at the clean inputs, where it does not depend on epsilon."""
 
 from collections.abc import Hashable
 
@@ -11,21 +11,21 @@ from workers.errors import NonFiniteError
 from workers.spec.attack import AttackSettings
 
 Memory = dict[Hashable, Tensor]
-"""Steps of length 1 that were computed for one net and one batching of its examples, by what they depend on."""
+"""Steps of length 1 computed for one net and one batching of its examples, keyed by everything they depend on."""
 
 
 def can_be_remembered(settings: AttackSettings) -> bool:
-    """Whether the attack is one step that another epsilon would take in the same direction (random targets are drawn per job)."""
+    """Tell whether the attack is one step whose direction does not depend on epsilon (random targets are drawn per job)."""
     return settings.name == "fgsm" and settings.backend == "native" and settings.target != "random"
 
 
 def remembered_step(problem: Problem, memory: Memory, *, place: slice) -> Tensor:
-    """What `ATTACKS["fgsm"]` makes of the batch, bit for bit, from `memory` where that has the direction.
+    """Return the examples of `ATTACKS["fgsm"]`, bit for bit, from `memory` where that has the direction.
 
     Args:
         problem: FGSM on a deterministic net.
         memory: of this net; an entry is added where one is missing. Signs take a byte a value.
-        place: which of the net's examples the batch is.
+        place: position of the batch among the net's examples.
 
     Raises:
         NonFiniteError: a gradient is not finite.

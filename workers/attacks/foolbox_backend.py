@@ -1,12 +1,9 @@
-"""FGSM, BIM and PGD by Foolbox 3 (Rauber et al., 2020), behind the signature of our own. Foolbox is imported when it is asked for."""
-
-from typing import Any
+"""FGSM, BIM and PGD by Foolbox 3 (Rauber et al., 2020), with the signature of the native attacks. Foolbox is imported on first use."""
 
 import torch
 from torch import Tensor, nn
 
 from workers.attacks.problem import Logits, Problem
-from workers.errors import UserError
 from workers.spec.fields import NormName
 
 _CLASSES: dict[NormName, str] = {
@@ -16,19 +13,18 @@ _CLASSES: dict[NormName, str] = {
 
 
 def foolbox_ascend(problem: Problem) -> Tensor:
-    """Foolbox's points, (batch, *shape): its projected gradient descent, of which FGSM and BIM are settings there too.
+    """Return Foolbox's points, (batch, *shape): its projected gradient descent, of which FGSM and BIM are settings there too.
 
-    Foolbox draws its random start from PyTorch's global generator, which is seeded from ours and left as it was found.
-
-    Raises:
-        UserError: Foolbox is not installed.
+    Foolbox draws its random start from PyTorch's global generator, which is seeded from the problem's and restored afterwards.
     """
-    foolbox, settings, goal = _foolbox(), problem.settings, problem.goal
-    model = foolbox.PyTorchModel(_Wrapped(problem.logits), bounds=problem.bounds, device=problem.inputs.device)
-    attack = getattr(foolbox.attacks, _CLASSES[settings.norm])(
+    from foolbox import attacks, criteria
+    from foolbox.models.pytorch import PyTorchModel
+
+    settings, goal = problem.settings, problem.goal
+    model = PyTorchModel(_Wrapped(problem.logits), bounds=problem.bounds, device=problem.inputs.device)
+    attack = getattr(attacks, _CLASSES[settings.norm])(
         abs_stepsize=settings.abs_stepsize, steps=settings.steps, random_start=settings.random_start
     )
-    criteria = foolbox.criteria
     wanted = criteria.Misclassification(goal.labels) if goal.targets is None else criteria.TargetedMisclassification(goal.targets)
     with torch.random.fork_rng([problem.inputs.device] if problem.inputs.is_cuda else []):
         if settings.random_start:
@@ -38,20 +34,12 @@ def foolbox_ascend(problem: Problem) -> Tensor:
 
 
 class _Wrapped(nn.Module):
-    """A function as the module that Foolbox asks for; what is behind it keeps its own mode."""
+    """A function as the module that Foolbox requires; a network behind it keeps its own mode."""
 
     def __init__(self, logits: Logits) -> None:
         super().__init__()
-        self._logits = (logits,)  # in a tuple, so that a module is not made a part of this one and moved or switched with it
+        self._logits = (logits,)  # in a tuple, so that a module is not registered as a submodule and moved or switched with this one
         self.eval()
 
     def forward(self, inputs: Tensor) -> Tensor:
         return self._logits[0](inputs)
-
-
-def _foolbox() -> Any:
-    try:
-        import foolbox
-    except ImportError:
-        raise UserError("backend 'foolbox': Foolbox is not installed; pip install 'robustsweep[foolbox]', or use native") from None
-    return foolbox

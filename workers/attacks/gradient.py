@@ -8,12 +8,12 @@ from workers.attacks.queries import gradient
 
 
 def ascend(problem: Problem) -> Tensor:
-    """The loop's final iterate, (batch, *shape), in the ball.
+    """Return the loop's final iterate, (batch, *shape), in the ball.
 
     FGSM is one step of epsilon (Goodfellow et al., 2015), BIM several smaller ones (Kurakin et al., 2017), PGD starts at random
     (Madry et al., 2018), MI-FGSM accumulates gradients (Dong et al., 2018). A step is the gradient's sign under l-infinity, and the
-    gradient divided by its length under l2. Nothing is tracked and nothing compared: on a randomised net each step sees fresh draws,
-    and what it saw decides nothing but that step.
+    gradient divided by its length under l2. No points are tracked or compared: on a randomised net each step uses fresh draws,
+    which affect that step only.
 
     With `early_stop`, for deterministic nets, an example leaves the batch at its first point that reaches the goal.
     """

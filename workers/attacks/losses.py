@@ -1,4 +1,4 @@
-"""What attackers climb, example by example: high is good for the attacker."""
+"""Losses that attackers maximise, example by example: high is good for the attacker."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ _FEWEST_CLASSES, _FEWEST_CLASSES_TARGETED = 3, 4
 
 @dataclass(frozen=True)
 class Goal:
-    """What the attacker wants for each example: another class than `labels`, or, where there are `targets`, the target.
+    """The attacker's goal for each example: another class than `labels`, or, where there are `targets`, the target.
 
     Args:
         labels: true classes, (batch,).
         targets: the wanted classes, (batch,), or None for an untargeted attack.
-        loss: what is climbed.
+        loss: name of the loss to maximise.
     """
 
     labels: Tensor
@@ -29,43 +29,43 @@ class Goal:
     loss: LossName = "ce"
 
     def losses(self, logits: Tensor) -> Tensor:
-        """The loss that the attacker wants high, (batch,), from logits (batch, n_classes).
+        """Return the loss that the attacker maximises, (batch,), from logits (batch, n_classes).
 
         Raises:
-            UserError: `dlr` with fewer classes than it needs.
+            UserError: `dlr` has fewer classes than it needs.
         """
         return LOSSES[self.loss](logits, self.labels, self.targets)
 
     def reached(self, logits: Tensor) -> Tensor:
-        """Whether each example is where the attacker wants it, (batch,)."""
+        """Flag the examples for which the attacker's goal is reached, (batch,)."""
         predicted = logits.argmax(dim=1)
         return predicted != self.labels if self.targets is None else predicted == self.targets
 
     def of(self, chosen: Tensor) -> "Goal":
-        """The goal for some of the examples, given by their places."""
+        """Return the goal for some of the examples, given by their indices."""
         return Goal(self.labels[chosen], None if self.targets is None else self.targets[chosen], self.loss)
 
     def repeated(self, times: int) -> "Goal":
-        """The goal for so many copies of the batch, one after the other."""
+        """Return the goal for so many concatenated copies of the batch."""
         return Goal(self.labels.repeat(times), None if self.targets is None else self.targets.repeat(times), self.loss)
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
-    """-log p(label), or log p(target)."""
+    """Return -log p(label), or log p(target)."""
     if targets is None:
         return F.cross_entropy(logits, labels, reduction="none")
     return -F.cross_entropy(logits, targets, reduction="none")
 
 
 def margin(logits: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
-    """How far the best other class is above the label, or the target above the best other class (Carlini & Wagner, 2017)."""
+    """Margin of the best other class over the label, or of the target over the best other class (Carlini & Wagner, 2017)."""
     if targets is None:
         return _best_other(logits, labels) - _at(logits, labels)
     return _at(logits, targets) - _best_other(logits, targets)
 
 
 def logits_ratio(logits: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
-    """The difference of logits ratio, blind to the logits' shift and scale (Croce & Hein, 2020, equations 6 and 7)."""
+    """Return the difference of logits ratio, invariant to the logits' shift and scale (Croce & Hein, 2020, equations 6 and 7)."""
     fewest = _FEWEST_CLASSES if targets is None else _FEWEST_CLASSES_TARGETED
     if logits.shape[1] < fewest:
         raise UserError(f"loss 'dlr': needs {fewest} classes or more, there are {logits.shape[1]}; use ce")

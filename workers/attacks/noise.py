@@ -1,4 +1,4 @@
-"""The baseline that every attack has to beat: a random point of the ball."""
+"""Random points of the ball: the baseline for every attack."""
 
 from torch import Tensor
 
@@ -6,5 +6,5 @@ from workers.attacks.problem import Problem
 
 
 def random_point(problem: Problem) -> Tensor:
-    """A point drawn uniformly in the ball, (batch, *shape). The net is never asked."""
+    """Return points drawn uniformly in the ball, (batch, *shape). The net is never evaluated."""
     return problem.ball.random(problem.generator)

@@ -1,4 +1,4 @@
-"""The attacker's ball under each norm, cut off at the input range: how to project onto it, start in it and measure distances."""
+"""The attacker's ball under each norm, clipped to the input range: projection, random starts and distances."""
 
 from abc import ABC, abstractmethod
 from math import isnan
@@ -17,32 +17,32 @@ class Ball(ABC):
     """The points within `epsilon` of each of `inputs`, (batch, *shape), and within `bounds`, in which the inputs themselves lie."""
 
     tolerance: float
-    """By how much float32 arithmetic may overstep epsilon."""
+    """Largest excess over epsilon that float32 arithmetic may cause."""
 
     def __init__(self, inputs: Tensor, *, epsilon: float, bounds: Bounds) -> None:
         self.inputs, self.epsilon, self.bounds = inputs, epsilon, bounds
 
     @abstractmethod
     def project_(self, points: Tensor) -> Tensor:
-        """`points`, (batch, *shape), changed in place to legal ones."""
+        """Change `points`, (batch, *shape), to legal ones in place, and return them."""
 
     @abstractmethod
     def random(self, generator: torch.Generator) -> Tensor:
-        """A legal point for each input: uniform in the ball, then cut off at the input range."""
+        """Return a legal point for each input: uniform in the ball, then clipped to the input range."""
 
     def _laid_out(self, points: Tensor) -> Tensor:
-        """The same points in the inputs' memory layout: a net made for another layout would convert them in every step."""
+        """Return the points in the inputs' memory layout: a net made for another layout would convert them in every step."""
         return torch.empty_like(self.inputs).copy_(points)
 
     @staticmethod
     @abstractmethod
     def direction(gradient: Tensor) -> Tensor:
-        """The steepest step of length 1 for each gradient, (batch, *shape)."""
+        """Return the steepest step of length 1 for each gradient, (batch, *shape)."""
 
     @staticmethod
     @abstractmethod
     def distances(offsets: Tensor) -> Tensor:
-        """The length of each offset, (batch,)."""
+        """Return the length of each offset, (batch,)."""
 
 
 class LinfBall(Ball):
@@ -84,7 +84,7 @@ class L2Ball(Ball):
         return offsets.mul_(shrink).add_(self.inputs).clamp_(*self.bounds)
 
     def random(self, generator: torch.Generator) -> Tensor:
-        """A random direction, and a radius whose power by the dimension is uniform (Voelker et al., 2017)."""
+        """Draw points with random directions, and radii whose power by the dimension is uniform (Voelker et al., 2017)."""
         shape, device, dtype = self.inputs.shape, self.inputs.device, self.inputs.dtype
         directions = self.direction(torch.randn(shape, generator=generator, device=device, dtype=dtype))
         radii = torch.rand((shape[0], *[1] * (len(shape) - 1)), generator=generator, device=device, dtype=dtype)
@@ -111,7 +111,7 @@ def _lengths(offsets: Tensor) -> Tensor:
 
 
 def check_examples(examples: Tensor, inputs: Tensor, *, epsilon: float, bounds: Bounds = UNIT, norm: NormName = "linf") -> float:
-    """The largest distance of `examples` from `inputs` under `norm`, in input units.
+    """Return the largest distance of `examples` from `inputs` under `norm`, in input units.
 
     Raises:
         NonFiniteError: a point is not finite.

@@ -1,4 +1,4 @@
-"""What an attack is given: one batch, the net as a function that returns logits, and what counts as harm."""
+"""Input of an attack: one batch, the net as a function that returns logits, and the attacker's goal."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,11 +22,11 @@ class Problem:
     Args:
         logits: the attacked net, (batch, *shape) within `bounds` to (batch, n_classes).
         inputs: clean examples, (batch, *shape); never changed.
-        goal: what the attacker wants for each example.
+        goal: the attacker's goal for each example.
         settings: the attack.
         generator: of everything that the attack draws, on the inputs' device.
         bounds: the smallest and the largest legal input value.
-        randomness: how `logits` is random.
+        randomness: kind of randomness of `logits`.
     """
 
     logits: Logits
@@ -47,11 +47,11 @@ class Problem:
         return BALLS[self.settings.norm](self.inputs, epsilon=self.settings.epsilon, bounds=self.bounds)
 
     def of(self, chosen: Tensor) -> "Problem":
-        """The same attack on some of the examples, given by their places."""
+        """Return the same attack on some of the examples, given by their indices."""
         return replace(self, inputs=self.inputs[chosen], goal=self.goal.of(chosen))
 
     def aimed(self, targets: Tensor) -> "Problem":
-        """The same attack, made targeted: each example is to be taken for its class in `targets`, (batch,)."""
+        """Return the same attack, made targeted: each example is to be classified as its class in `targets`, (batch,)."""
         return replace(self, goal=replace(self.goal, targets=targets))
 
 
@@ -61,12 +61,12 @@ Search = Callable[[Problem], Tensor]
 
 @dataclass
 class Standing:
-    """The examples that an attack with `early_stop` still works on; the others keep the point at which they reached the goal.
+    """The active examples of an attack with `early_stop`; the others keep the point at which they reached the goal.
 
     Args:
-        problem: the attack on those that stand.
+        problem: the attack on the active examples.
         examples: the last point of every example of the whole batch.
-        places: where those that stand lie in the whole batch.
+        places: indices of the active examples in the whole batch.
     """
 
     problem: Problem
@@ -78,7 +78,7 @@ class Standing:
         return cls(problem, points.clone(), torch.arange(len(points), device=points.device))
 
     def drop(self, points: Tensor, reached: Tensor) -> Tensor:
-        """Note the points of those that stood; the places, among these, of those that still stand."""
+        """Record the points of the active examples; return the indices, among these, of those that stay active."""
         self.examples[self.places] = points
         stay = (~reached).nonzero().squeeze(1)
         self.places = self.places[stay]
@@ -86,6 +86,6 @@ class Standing:
         return stay
 
     def finished(self, points: Tensor) -> Tensor:
-        """Every example's point, those that stand at `points`."""
+        """Return every example's point, with the active ones at `points`."""
         self.examples[self.places] = points
         return self.examples

@@ -1,4 +1,4 @@
-"""How attacks look at a net: gradients, averaged over fresh draws where that is asked for, and losses that no single draw decides."""
+"""Queries of attacks to a net: gradients, averaged over fresh draws on request, and losses over several draws."""
 
 from dataclasses import dataclass
 
@@ -9,16 +9,16 @@ from workers.attacks.losses import Goal
 from workers.attacks.problem import Logits, Problem
 
 _EXAMPLES_PER_PASS = {"cpu": 64, "cuda": 1024}
-"""Copies of a batch go through the net together up to so many examples; more would leave a CPU's cache, or not fit a GPU's memory."""
+"""Copies of a batch go through the net together up to so many examples; more would exceed a CPU's cache, or a GPU's memory."""
 
 
 def input_gradient(logits: Logits, inputs: Tensor, labels: Tensor) -> Tensor:
-    """The gradient of the summed cross-entropy with respect to `inputs`, of their shape."""
+    """Return the gradient of the summed cross-entropy with respect to `inputs`, of their shape."""
     return _differentiated(logits, inputs, Goal(labels))[0]
 
 
 def gradient(problem: Problem, points: Tensor) -> tuple[Tensor, Tensor]:
-    """The gradient of each example's loss at its point, (batch, *shape), and the logits, of the last draw, that it came with.
+    """Return the gradient of each example's loss at its point, (batch, *shape), and the logits of the last draw.
 
     On a randomised net `eot_samples` fresh draws are averaged (expectation over transformation, Athalye et al., 2018): one pass
     over copies of the batch where draws are per example, else one pass for each draw. No draw is used twice.
@@ -34,7 +34,7 @@ def gradient(problem: Problem, points: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _differentiated(logits: Logits, points: Tensor, goal: Goal, *, copies: int = 1) -> tuple[Tensor, Tensor]:
-    """The gradient summed over `copies` of the batch in one pass, and the last copy's logits."""
+    """Return the gradient summed over `copies` of the batch in one pass, and the last copy's logits."""
     leaf = points.detach().requires_grad_()
     with torch.enable_grad():
         if copies == 1:
@@ -49,7 +49,7 @@ def _differentiated(logits: Logits, points: Tensor, goal: Goal, *, copies: int =
 
 @dataclass
 class Verdict:
-    """How good points are for the attacker: their losses and whether the goal is reached, (batch,) each.
+    """Quality of points for the attacker: their losses, and flags of whether the goal is reached, (batch,) each.
 
     On a randomised net the losses are means over fresh draws, and `reached` is False throughout: one draw proves nothing.
     """
@@ -61,24 +61,24 @@ class Verdict:
         return Verdict(self.losses[chosen], self.reached[chosen])
 
     def better_than(self, other: "Verdict") -> Tensor:
-        """Where these points are to be preferred: the goal counts first, then the loss, (batch,)."""
+        """Flag the points that are better than the other's: the goal counts first, then the loss, (batch,)."""
         return torch.where(self.reached == other.reached, self.losses > other.losses, self.reached)
 
     def where(self, chosen: Tensor, other: "Verdict") -> "Verdict":
-        """This verdict where `chosen`, elsewhere the other."""
+        """Return this verdict where `chosen`, elsewhere the other."""
         return Verdict(torch.where(chosen, self.losses, other.losses), torch.where(chosen, self.reached, other.reached))
 
 
 def verdict(problem: Problem, logits: Tensor) -> Verdict:
-    """What a deterministic net's logits say of the points that they belong to."""
+    """Return the verdict on points, from a deterministic net's logits for them."""
     return Verdict(problem.goal.losses(logits), problem.goal.reached(logits))
 
 
 def judge(problem: Problem, *candidates: Tensor) -> list[Verdict]:
-    """The verdict on each set of points, (batch, *shape).
+    """Return the verdict on each set of points, (batch, *shape).
 
     A deterministic net sees each set once. A randomised one sees all sets together, in each of `selection_draws` calls: a draw per
-    call is then common to all of them, so that their difference is the points' and not the draws'.
+    call is then common to all of them, so that their difference comes from the points and not from the draws.
     """
     with torch.no_grad():
         if problem.deterministic:
@@ -90,5 +90,5 @@ def judge(problem: Problem, *candidates: Tensor) -> list[Verdict]:
 
 
 def chosen_per_example(flags: Tensor, points: Tensor, others: Tensor) -> Tensor:
-    """`points` where an example's flag is set, else `others`."""
+    """Return `points` where an example's flag is set, else `others`."""
     return torch.where(flags.view(-1, *[1] * (points.ndim - 1)), points, others)

@@ -1,4 +1,4 @@
-"""Attacks as the house calls them: a search on one batch, its targets chosen, run as often as asked, the better outcome kept."""
+"""Attacks as the library calls them: a search on one batch, with targets and restarts, of which the best outcome is kept."""
 
 from typing import Protocol
 
@@ -24,15 +24,15 @@ class Attack(Protocol):
         settings: the attack, epsilon and step sizes in input units.
         generator: of everything that the attack draws, on the inputs' device.
         bounds: the smallest and the largest legal input value, [0, 1] for images, [-1, 1] for waveforms.
-        randomness: whether two calls of `logits` differ: one draw per call (`batch`), one per example of a call, or `none`.
+        randomness: scope of the draws of `logits`: one draw per call (`batch`), one per example of a call, or `none`.
             Calling a randomised net `none` makes an attacker trust single draws; the accuracy measured afterwards is not affected.
 
     Returns:
-        Points within epsilon of `inputs` and within `bounds`, of the same shape. Which of them fool the net is for the caller to
-        find out, under fresh draws.
+        Points within epsilon of `inputs` and within `bounds`, of the same shape. The caller must evaluate which of them fool
+        the net, under fresh draws.
 
     Raises:
-        UserError: the settings cannot be for such a net.
+        UserError: the settings do not apply to such a net.
     """
 
     def __call__(
@@ -49,7 +49,7 @@ class Attack(Protocol):
 
 
 def restarted(search: Search) -> Attack:
-    """The search as an attack that runs it `restarts` times and keeps each example's best outcome.
+    """Return the search as an attack that runs it `restarts` times and keeps each example's best outcome.
 
     On a deterministic net the best outcome is one that reaches the goal, and among equals the one with the highest loss; with
     `early_stop` only examples that have not reached it run again. On a randomised net the outcomes so far are compared with each new
@@ -76,7 +76,7 @@ def restarted(search: Search) -> Attack:
 
 
 def _improved(problem: Problem, best: Tensor, search: Search) -> Tensor:
-    """The better of `best` and one more run, example by example."""
+    """Return the better of `best` and one more run, example by example."""
     if not problem.settings.early_stop:
         challenger = search(problem)
         old, new = judge(problem, best, challenger)
@@ -100,7 +100,7 @@ def pose(
     bounds: Bounds = UNIT,
     randomness: Randomness = "none",
 ) -> Problem:
-    """The batch as a problem, its targets chosen; the arguments are an attack's.
+    """Return the batch as a problem, its targets chosen; the arguments are an attack's.
 
     Raises:
         UserError: `early_stop`, or points compared by a single draw, on a randomised net.
@@ -119,7 +119,7 @@ def _require_many_draws(settings: AttackSettings) -> None:
 
 
 def _targets(problem: Problem) -> Tensor:
-    """The class that each example is to be taken for, never its own: the next one, a random one, or the least likely one.
+    """Return the class that each example is to be classified as, never its own: the next one, a random one, or the least likely one.
 
     The least likely class is that of the least mean probability over `selection_draws` fresh draws.
     """

@@ -1,4 +1,4 @@
-"""Square attack (Andriushchenko et al., 2020): random search that never asks for a gradient."""
+"""Square attack (Andriushchenko et al., 2020): random search without gradients."""
 
 from collections.abc import Callable
 from math import prod
@@ -19,14 +19,14 @@ _SMALLEST_BUMP = 3
 
 
 def square(problem: Problem) -> Tensor:
-    """The best point found, (batch, *shape), in the ball, with `steps` queries; the first asks about stripes (l-infinity) or bumps (l2).
+    """The best point found, (batch, *shape), in the ball, with `steps` queries; the first evaluates stripes (l-infinity) or bumps (l2).
 
-    Each further query asks whether one window of each example is better at a corner of the ball (l-infinity), or with a bump of
-    mass taken from another window (l2); windows shrink as the paper's schedule says. An image's window is a square. A waveform's is
+    Each further query tests whether one window of each example is better at a corner of the ball (l-infinity), or with a bump of
+    mass taken from another window (l2); windows shrink by the paper's schedule. An image's window is a square. A waveform's is
     a stretch: the same share of its length as a square has of an image's area. Each example has windows of its own.
 
-    On a deterministic net a query is one evaluation, and a point that is better (see `Verdict`) is kept. On a randomised net nothing
-    is kept by one evaluation: in each query the point found so far is judged again, beside the new one, over the same
+    On a deterministic net a query is one evaluation, and a point that is better (see `Verdict`) is kept. On a randomised net no
+    single evaluation decides: in each query the best point so far is evaluated again, together with the new one, over the same
     `selection_draws` fresh draws; a query is then so many passes over both.
 
     Raises:
@@ -58,13 +58,13 @@ def square(problem: Problem) -> Tensor:
 
 
 def window_share(query: int, *, queries: int) -> float:
-    """A window's share of the example: 0.8, halved at set places of the search (section 3.2 and its appendix)."""
+    """Return a window's share of the example: 0.8, halved at fixed fractions of the search (section 3.2 and its appendix)."""
     place = int(query / queries * _SCHEDULE)
     return _FIRST_SHARE * 0.5 ** sum(place > start for start in _HALVINGS)
 
 
 class _Draws:
-    """Random numbers, drawn for the whole batch whatever part of it still stands, so that leaving changes no other example."""
+    """Random numbers, always drawn for the whole batch, so that an example that becomes inactive changes no other."""
 
     def __init__(self, problem: Problem) -> None:
         self.inputs, self.generator, self.epsilon = problem.inputs, problem.generator, problem.settings.epsilon
@@ -81,18 +81,18 @@ class _Draws:
         return self.signs(self.channels, *[1] * len(self.sizes))
 
     def corners(self, side: int) -> Tensor:
-        """Where windows of this side begin, (batch, spatial axes), uniform over the places where they fit."""
+        """First corners of windows of this side, (batch, spatial axes), uniform over the positions where they fit."""
         rooms = torch.tensor([size - side + 1 for size in self.sizes], device=self.inputs.device)
         return torch.minimum((self.uniform(len(self.sizes)) * rooms).long(), rooms - 1)
 
     def side(self, share: float) -> int:
-        """The side of a window with that share of the example's area (or length)."""
+        """Return the side of a window with that share of the example's area (or length)."""
         side: float = (share * prod(self.sizes)) ** (1 / len(self.sizes))
         return min(max(round(side), 1), *self.sizes)
 
 
 def _window(corners: Tensor, *, side: int, sizes: list[int]) -> tuple[Tensor, list[Tensor]]:
-    """Which points lie in each example's window, (batch, 1, *sizes), and each point's index in it along each axis, (batch, size)."""
+    """Mask of the points in each example's window, (batch, 1, *sizes), and each point's index in it along each axis, (batch, size)."""
     inside, indices = torch.ones((), dtype=torch.bool, device=corners.device), []
     for axis, size in enumerate(sizes):
         index = torch.arange(size, device=corners.device) - corners[:, axis : axis + 1]
@@ -109,7 +109,7 @@ def _stripes(draws: _Draws) -> Tensor:
 
 
 def _corner_windows(draws: _Draws, problem: Problem, best: Tensor, places: Tensor, share: float) -> Tensor:
-    """The best points with one window each moved to a corner of the ball, the same for all its points in a channel."""
+    """Return the best points with one window each moved to a corner of the ball, the same for all its points in a channel."""
     side = draws.side(share)
     inside, _ = _window(draws.corners(side)[places], side=side, sizes=draws.sizes)
     corners = problem.inputs + draws.epsilon * draws.signs_per_channel()[places]
@@ -117,7 +117,7 @@ def _corner_windows(draws: _Draws, problem: Problem, best: Tensor, places: Tenso
 
 
 def _tiled_bumps(draws: _Draws) -> Tensor:
-    """Bumps on a grid of about five tiles along the shortest axis, each of a random sign, of length epsilon in all."""
+    """Bumps on a grid of about five tiles along the shortest axis, each of a random sign, of total length epsilon."""
     side = max(1, min(draws.sizes) // _TILES)
     tiles = [size // side for size in draws.sizes]
     bump, spread = _bump(side, axes=len(tiles), like=draws.inputs), draws.signs(draws.channels, *tiles)
@@ -132,7 +132,7 @@ def _tiled_bumps(draws: _Draws) -> Tensor:
 
 
 def _moved_bumps(draws: _Draws, problem: Problem, best: Tensor, places: Tensor, share: float) -> Tensor:
-    """The best points with the mass of two windows each moved into one bump in the first (algorithm 3)."""
+    """Return the best points with the mass of two windows each moved into one bump in the first (algorithm 3)."""
     side = min(max(draws.side(share), _SMALLEST_BUMP) | 1, *draws.sizes)
     first, indices = _window(draws.corners(side)[places], side=side, sizes=draws.sizes)
     second, _ = _window(draws.corners(side)[places], side=side, sizes=draws.sizes)
@@ -147,7 +147,7 @@ def _moved_bumps(draws: _Draws, problem: Problem, best: Tensor, places: Tensor, 
 
 
 def _placed(bump: Tensor, indices: list[Tensor], *, turned: Tensor) -> Tensor:
-    """The bump at each example's window, (batch, 1, *sizes); in images half of them are turned on their side."""
+    """Place the bump at each example's window, (batch, 1, *sizes); in images it is transposed where `turned`."""
     if len(indices) == 1:
         return bump[indices[0]][:, None]
     rows, columns = indices[0][:, :, None], indices[1][:, None, :]
@@ -155,14 +155,14 @@ def _placed(bump: Tensor, indices: list[Tensor], *, turned: Tensor) -> Tensor:
 
 
 def _bump(side: int, *, axes: int, like: Tensor) -> Tensor:
-    """Two halves of opposite signs, each highest in its middle, of length 1 in all, (side,) * axes (section 3.4)."""
+    """Two halves of opposite signs, each highest in its middle, of total length 1, (side,) * axes (section 3.4)."""
     halves = [_hill([half, *[side] * (axes - 1)], like=like) for half in (side // 2, side - side // 2)]
     bump = torch.cat([halves[0], -halves[1]])
     return bump.div_(bump.norm())
 
 
 def _hill(sizes: list[int], *, like: Tensor) -> Tensor:
-    """Nested boxes around the middle, the k-th adding 1/k^2 to all that lie within it, of length 1 in all."""
+    """Nested boxes around the middle, the k-th adding 1/k^2 to all points within it, of total length 1."""
     hill = torch.zeros(sizes, device=like.device, dtype=like.dtype)
     for k in range(max(sizes) // 2 + 1):
         hill[tuple(slice(max(0, size // 2 - k), size // 2 + k + 1) for size in sizes)] += 1 / (k + 1) ** 2

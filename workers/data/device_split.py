@@ -1,4 +1,4 @@
-"""A data set's split as tensors on the device that computes."""
+"""A data set's split as tensors on the compute device."""
 
 from dataclasses import dataclass
 
@@ -29,7 +29,7 @@ class DeviceSplit:
         return len(self.labels)
 
     def batch(self, chosen: Tensor | slice) -> tuple[Tensor, Tensor]:
-        """Inputs as float32 in input units (images in [0, 1], waveforms in [-1, 1]), and labels, of the chosen examples."""
+        """Return inputs as float32 in input units (images in [0, 1], waveforms in [-1, 1]), and labels, of the chosen examples."""
         inputs = self.inputs[chosen]
         levels = _LEVELS.get(inputs.dtype)
         return (inputs if levels is None else inputs.float() / levels), self.labels[chosen]

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+GET_IT = "get it with: robustsweep launch SPACE --data DIR --download"
+
 
 @dataclass(frozen=True)
 class DatasetInfo:
@@ -56,7 +58,8 @@ class Dataset:
 class Source:
     """A data set in the registry: `check(root)` raises DataError where files are missing, quickly and without reading them;
     `load(root)` reads and verifies them; `sizes(root)` gives the numbers of training and test examples, None where they depend on
-    the files and no root is given. `folder` is what the set needs of a data root; empty for a set that is made without files."""
+    the files and no root is given. `folder` is what the set needs of a data root; empty for a set that is made without files.
+    `download(root)` puts the published files into an empty `root`, after their checksum; use `workers.data.download`."""
 
     info: DatasetInfo
     check: Callable[[Path | None], None]
@@ -65,6 +68,7 @@ class Source:
     n_test: int | None = None
     count: Callable[[Path], tuple[int, int]] | None = None
     folder: str = ""
+    download: Callable[[Path], None] | None = None
 
     def sizes(self, root: Path | None) -> tuple[int | None, int | None]:
         return self.count(root) if self.count and root else (self.n_train, self.n_test)

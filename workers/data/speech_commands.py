@@ -3,6 +3,9 @@
 Training is what neither list file names, testing is the testing list; the validation list is used for neither. Which pair of list files
 divides the data is a setting (`DataSpec.split_lists`). Official clips of silence for testing are taken from
 `ROOT/SpeechCommands/silence_test_v0.02/` where that is there. Decoded clips are cached (`workers.data.array_cache`).
+
+torchaudio downloads the data. Its walk is not used: it finds the same files in the same time (0.018 s for 2,309 clips, ours 0.020 s), but
+planning needs them too, and must not wait for an import of torch (1.2 s); nor does it know of other lists, of silence, or of absent clips.
 """
 
 from collections.abc import Iterator
@@ -10,7 +13,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from workers.data.array_cache import cache_folder, cached_rows, stat_key
-from workers.data.source import Dataset, DatasetInfo, Source, Split
+from workers.data.source import GET_IT, Dataset, DatasetInfo, Source, Split
 from workers.data.speech_clips import CLASSES, LENGTH, WORDS, Clip, examples, labels_of
 from workers.data.wav import Samples
 from workers.errors import DataError
@@ -24,15 +27,12 @@ _LISTS: dict[SplitLists, tuple[str, str]] = {
     "resplit": ("resplit_validation_list.txt", "resplit_testing_list.txt"),
 }
 _FORMAT = 1
-_HELP = (
-    "get it with: python -c \"from torchaudio.datasets import SPEECHCOMMANDS; SPEECHCOMMANDS('DIR', download=True)\", then give --data DIR"
-)
 
 
 def _folder(root: Path | None) -> Path:
     if root is None:
         where = f"--data DIR or ROBUSTSWEEP_DATA; DIR holds {_FOLDER}/"
-        raise DataError(f"speech_commands: no data folder given ({where}); {_HELP}")
+        raise DataError(f"speech_commands: no data folder given ({where}); {GET_IT}")
     return root / _FOLDER
 
 
@@ -41,7 +41,7 @@ def _check(root: Path | None, *, lists: SplitLists) -> None:
     missing = [name for name in (*WORDS, _NOISE) if not (folder / name).is_dir()]
     missing += [name for name in _LISTS[lists] if not (folder / name).is_file()]
     if missing:
-        advice = "split_lists=official needs no such files" if lists == "resplit" and missing == list(_LISTS[lists]) else _HELP
+        advice = "split_lists=official needs no such files" if lists == "resplit" and missing == list(_LISTS[lists]) else GET_IT
         raise DataError(f"speech_commands: looked for {', '.join(missing)} in {folder}: not there; {advice}")
 
 
@@ -56,7 +56,7 @@ def _catalogue(root: Path | None, *, lists: SplitLists) -> tuple[list[Clip], lis
         raise DataError(f"speech_commands: {both[0]} is in both {' and '.join(_LISTS[lists])} of {folder}")
     noise = list((folder / _NOISE).glob("*.wav"))
     if not noise:
-        raise DataError(f"speech_commands: looked for *.wav in {folder / _NOISE}: none there; {_HELP}")
+        raise DataError(f"speech_commands: looked for *.wav in {folder / _NOISE}: none there; {GET_IT}")
     train = examples(_chosen(clips, present - validation - testing), noise, [], "train")
     silence = list((folder.parent / _SILENCE).glob("*.wav"))
     return train, examples(_chosen(clips, testing), noise, silence, "test")
@@ -65,7 +65,7 @@ def _catalogue(root: Path | None, *, lists: SplitLists) -> tuple[list[Clip], lis
 def _names(path: Path, present: set[str]) -> set[str]:
     names = set(path.read_text("utf-8").split())
     if absent := sorted(names - present):
-        raise DataError(f"speech_commands: {path} names {len(absent)} clips that are not there, first {absent[0]}; {_HELP}")
+        raise DataError(f"speech_commands: {path} names {len(absent)} clips that are not there, first {absent[0]}; {GET_IT}")
     return names
 
 
@@ -76,6 +76,12 @@ def _chosen(clips: dict[str, list[Path]], names: set[str]) -> dict[str, list[Pat
 def _count(root: Path, *, lists: SplitLists) -> tuple[int, int]:
     train, test = _catalogue(root, lists=lists)
     return len(train), len(test)
+
+
+def _download(root: Path) -> None:
+    from torchaudio.datasets import SPEECHCOMMANDS
+
+    SPEECHCOMMANDS(root, download=True)
 
 
 @cache
@@ -101,6 +107,7 @@ def _source(lists: SplitLists) -> Source:
         load=partial(_load, lists=lists),
         count=partial(_count, lists=lists),
         folder=_FOLDER.parts[0],
+        download=_download,
     )
 
 

@@ -1,4 +1,7 @@
-"""Reads the one kind of sound file that the speech data has: 16 kHz mono 16-bit PCM WAV. What is anything else is named and refused."""
+"""Reads the one kind of sound file that the speech data has: 16 kHz mono 16-bit PCM WAV. What is anything else is named and refused.
+
+Read by soundfile: torchaudio.load has needed another package, torchcodec, since its version 2.9.
+"""
 
 from pathlib import Path
 

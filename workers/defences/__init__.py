@@ -1,4 +1,4 @@
-"""Defences that a network can have besides its sketch. Attacks go through them, and sketch and defence draw from one generator."""
+"""Defences of a network in addition to its sketch. Attacks go through them; sketch and defence draw from one generator."""
 
 from workers.defences.base import Defence
 from workers.defences.dropout import DefensiveDropout

@@ -1,4 +1,4 @@
-"""What every defence is: a change of the inputs, of the layers, or of the training loss."""
+"""Base classes of defences: a change of the inputs, of the layers, or of the training loss."""
 
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,12 +12,12 @@ from workers.spec.defence import DefenceSpec
 
 
 class Defence:
-    """A defence of one network; this one, `none`, changes nothing.
+    """A defence of one network; the base class is `none`, which changes nothing.
 
-    It acts in train and eval mode alike. One that is `randomised` draws anew, for each example, at every forward pass.
+    It acts in train and eval mode alike. A `randomised` one draws anew, for each example, at every forward pass.
 
     Args:
-        settings: which settings it has.
+        settings: the defence's settings.
         bounds: the smallest and the largest legal input value.
     """
 
@@ -33,17 +33,17 @@ class Defence:
 
     @property
     def label(self) -> str:
-        """What it adds to a message about its network: ` defence=NAME`, or nothing."""
+        """Suffix for messages about its network: ` defence=NAME`, or empty."""
         return "" if self.settings.name == "none" else f" defence={self.settings.name}"
 
     @property
     def live(self) -> bool:
-        """Whether a forward pass draws: a randomised defence, not inside `derandomised`."""
+        """True where a forward pass draws: a randomised defence, not inside `derandomised`."""
         return self.randomised and not self._derandomised
 
     @contextmanager
     def derandomised(self) -> Iterator[None]:
-        """Inside, a randomised defence does nothing (what the omniscient attacker sees); a deterministic one is as always."""
+        """Switch a randomised defence off (the omniscient attacker's view); a deterministic one is unchanged."""
         before, self._derandomised = self._derandomised, True
         try:
             yield
@@ -52,8 +52,8 @@ class Defence:
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Hold one draw: inside, the random numbers that the first forward pass draws for one example are those of every example of this
-        and of all later passes, whatever their batches."""
+        """Hold one draw: inside, the random numbers that the first forward pass draws for one example are used for every example of this
+        and of all later passes, independent of their batches."""
         before, self._held = self._held, {}
         try:
             yield
@@ -61,23 +61,23 @@ class Defence:
             self._held = before
 
     def transform(self, inputs: Tensor) -> Tensor:
-        """What the network sees of inputs (batch, *shape) in the data set's units, before they are normalised."""
+        """Transform inputs (batch, *shape) in the data set's units, before they are normalised."""
         return inputs
 
     def install(self, body: nn.Module) -> None:
-        """Put into the network's layers what belongs there, once, when the network is complete."""
+        """Modify the network's layers, once, when the network is complete."""
 
     def penalty(self, body: nn.Module) -> Tensor | None:  # noqa: ARG002
-        """What is added to the training loss, a scalar; None for nothing."""
+        """Return the term added to the training loss, a scalar; None for none."""
         return None
 
     def uniform(self, shape: Sequence[int], device: torch.device, *, owner: object = None) -> Tensor:
-        """Random numbers in [0, 1), fresh ones for each example.
+        """Draw random numbers in [0, 1), fresh ones for each example.
 
         Args:
             shape: (batch, ...), the first dimension the examples.
             device: of the numbers.
-            owner: what draws them, at most once a forward pass, which `frozen` knows again.
+            owner: the object that draws them, at most once a forward pass; `frozen` holds one draw for each.
 
         Raises:
             RuntimeError: there is no generator: randomness must be explicit.
@@ -102,11 +102,11 @@ class ActivationDefence(Defence):
     """A defence that changes the output of every `nn.ReLU` module."""
 
     def activations(self, activations: Tensor, *, owner: object = None) -> Tensor:
-        """What takes the place of the outputs (batch, features or channels, *spatial) of `owner`, a ReLU."""
+        """Return the replacement for the outputs (batch, features or channels, *spatial) of `owner`, a ReLU."""
         raise NotImplementedError
 
     def install(self, body: nn.Module) -> None:
-        """Hook onto the ReLUs.
+        """Register hooks on the ReLUs.
 
         Raises:
             ValueError: there are none.
@@ -123,7 +123,7 @@ class ActivationDefence(Defence):
 
 
 class StraightThrough(torch.autograd.Function):
-    """`apply(inputs, outputs)` gives `outputs`, of the shape of `inputs`; its gradient goes to `inputs` as if nothing had been done.
+    """`apply(inputs, outputs)` gives `outputs`, of the shape of `inputs`; its gradient is passed to `inputs` unchanged.
 
     The straight-through estimator (Bengio, Leonard & Courville, 2013); for an attacker, backward-pass differentiable approximation
     by the identity (BPDA; Athalye, Carlini & Wagner, 2018, section 4.1).
@@ -139,6 +139,6 @@ class StraightThrough(torch.autograd.Function):
 
 
 def straight_through(inputs: Tensor, outputs: Tensor) -> Tensor:
-    """`outputs`, differentiated as if they were `inputs`; see `StraightThrough`."""
+    """Return `outputs`, differentiated as if they were `inputs`; see `StraightThrough`."""
     passed: Tensor = StraightThrough.apply(inputs, outputs)  # type: ignore[no-untyped-call]
     return passed

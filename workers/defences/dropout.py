@@ -1,4 +1,4 @@
-"""Defensive dropout (Wang et al., 2018): dropout that stays on when the network is used."""
+"""Defensive dropout (Wang et al., 2018): dropout that stays active at inference."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ _LINEAR_ORDER = 2
 
 
 class DefensiveDropout(Defence):
-    """Before every linear layer each feature is dropped with probability `dropout`, in training and test alike; kept ones are divided
-    by 1 - `dropout`, so that the expected features are the full ones.
+    """Dropout before every linear layer: each feature is dropped with probability `dropout`, in training and test alike; kept ones are
+    divided by 1 - `dropout`, so that the expected features are the full ones.
 
-    Trained in, from the first epoch on. The paper finds training and test rate one after the other; here they are one setting.
+    Trained in, from the first epoch on. The paper chooses training and test rate separately; here they are one setting.
     Gradients are exact: an attacker differentiates under a fresh draw.
     """
 
@@ -30,7 +30,7 @@ class DefensiveDropout(Defence):
         return self.features(inputs[0], owner=module)
 
     def features(self, features: Tensor, *, owner: object = None) -> Tensor:
-        """Features (batch, ...) that `owner`, a linear layer, takes, under a fresh draw."""
+        """Return the features (batch, ...) that `owner`, a linear layer, receives, under a fresh draw."""
         if not self.live:
             return features
         kept = self.uniform(features.shape, features.device, owner=owner) >= self.settings.dropout

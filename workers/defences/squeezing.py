@@ -1,4 +1,8 @@
-"""Feature squeezing (Xu, Evans & Qi, 2018): fewer bits per colour, then a median filter."""
+"""Feature squeezing (Xu, Evans & Qi, 2018): fewer bits per colour, then a median filter.
+
+Not by torchvision.transforms.v2.functional: its `posterize` rounds down (98 % of pixels differ, by up to 0.046 at 5 bits), and it has no
+median filter.
+"""
 
 import torch
 from torch import Tensor
@@ -14,7 +18,7 @@ class FeatureSqueezing(Defence):
     """
 
     def transform(self, inputs: Tensor) -> Tensor:
-        """Images (batch, channels, height, width) within the bounds to squeezed ones."""
+        """Squeeze images (batch, channels, height, width) within the bounds."""
         low, high = self.bounds
         levels = (2**self.settings.bit_depth - 1) / (high - low)
         reduced = ((inputs - low) * levels).round() / levels + low
@@ -22,10 +26,10 @@ class FeatureSqueezing(Defence):
 
 
 def median(images: Tensor, *, size: int) -> Tensor:
-    """The median of each `size` x `size` window of images (batch, channels, height, width), of their shape.
+    """Return the median of each `size` x `size` window of images (batch, channels, height, width), of their shape.
 
-    As `scipy.ndimage.median_filter(mode="reflect")`, which Xu et al. use: of an even number of pixels the upper median, the window of
-    an even size reaching further up and left, pixels beyond the edge being mirrored with the edge pixel repeated.
+    Equal to `scipy.ndimage.median_filter(mode="reflect")`, which Xu et al. use: the upper median of an even number of pixels, a window
+    of even size that reaches further up and left, and pixels beyond the edge mirrored with the edge pixel repeated.
     """
     if size == 1:
         return images
@@ -35,6 +39,6 @@ def median(images: Tensor, *, size: int) -> Tensor:
 
 
 def _mirrored(length: int, *, size: int, device: torch.device) -> Tensor:
-    """The places to read along one side, (length + size - 1,): ... 1 0 | 0 1 2 ..."""
+    """Return the places to read along one side, (length + size - 1,): ... 1 0 | 0 1 2 ..."""
     places = torch.arange(-(size // 2), length + (size - 1) // 2, device=device) % (2 * length)
     return torch.minimum(places, 2 * length - 1 - places)

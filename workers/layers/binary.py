@@ -29,9 +29,9 @@ _DERIVATIVES: dict[SignGradientName, Callable[[Tensor], Tensor]] = {"identity": 
 
 
 class SignGradient:
-    """What all binary layers of one network take for the derivative of the activations' sign in the backward pass.
+    """Derivative that all binary layers of one network use for the activations' sign in the backward pass.
 
-    `identity` is the straight-through estimator, 1 on [-1, 1] and 0 elsewhere, and what training uses; `tanh` is the derivative of
+    `identity` is the straight-through estimator, 1 on [-1, 1] and 0 elsewhere, which training uses; `tanh` is the derivative of
     tanh(x) and `tanh075` that of tanh(0.75 x) (defensive tensorization, table 4). The forward pass is the same under each.
     """
 
@@ -45,7 +45,7 @@ class SignGradient:
 
     @contextmanager
     def using(self, name: SignGradientName) -> Iterator[None]:
-        """Inside, forward passes are differentiated with `name` (also by a backward pass that comes after).
+        """Differentiate forward passes inside with `name` (also in a backward pass after the context has ended).
 
         Raises:
             ValueError: there is no such derivative.
@@ -59,34 +59,34 @@ class SignGradient:
             self._name = before
 
     def sign(self, inputs: Tensor) -> Tensor:
-        """-1 where `inputs` is negative and +1 elsewhere, zero included; of the same shape and type."""
+        """Return -1 where `inputs` is negative and +1 elsewhere, zero included; of the same shape and type."""
         signs: Tensor = _Sign.apply(inputs, self._name)  # type: ignore[no-untyped-call]
         return signs
 
 
 def binary_kernel(kernel: Tensor, *, magnified: bool = True) -> Tensor:
-    """alpha sign(W), with sign(0) = +1 and alpha the mean |W| of each filter (XNOR-Net, section 3.1, equation 6).
+    """Return alpha sign(W), with sign(0) = +1 and alpha the mean |W| of each filter (XNOR-Net, section 3.1, equation 6).
 
     Its gradient is XNOR-Net's (section 3.1, "Training Binary-Weights-Networks"), dC/dW = dC/d(alpha sign(W)) (1/n + alpha [|W| <= 1])
     with n weights in a filter and C the loss, times n as in the authors' code (`updateBinaryGradWeight` in `util.lua`): without it SGD
-    hardly moves a weight; to Adam it makes no difference. That code also multiplies by 1 - 1/channels, since it takes the mean over the
-    channels off the weights first, which the paper does not mention and we do not do.
-    It is elementwise: the other weights' part in alpha is left out.
+    hardly moves a weight; to Adam it makes no difference. That code also multiplies by 1 - 1/channels, since it subtracts the mean over
+    the channels from the weights first, which the paper does not mention and which is not done here.
+    The gradient is elementwise: the other weights' part in alpha is left out.
 
-    Not `magnified`, alpha sign(W) is differentiated as the W that it stands for, dC/dW = dC/d(alpha sign(W)) [|W| <= 1]. That is what
-    kernels made of a core and factors need: a step of theirs moves the kernel many times as far as a step of single weights, and with
+    Without `magnified`, alpha sign(W) is differentiated as the W that it approximates, dC/dW = dC/d(alpha sign(W)) [|W| <= 1]. Kernels
+    made of a core and factors need this: one step of theirs moves the kernel many times as far as a step of single weights, and with
     the factor n (some 20 times larger) SGD at its usual rate leaves the network at chance.
 
     Args:
         kernel: real weights (filters, channels, *spatial).
-        magnified: whether the gradient is XNOR-Net's, for weights that are parameters themselves.
+        magnified: true for XNOR-Net's gradient, for weights that are parameters themselves.
     """
     binary: Tensor = _BinaryKernel.apply(kernel, magnified)  # type: ignore[no-untyped-call]
     return binary
 
 
 class DenseKernel(nn.Module):
-    """A kernel of shape `shape` held weight by weight: to a dense layer what `TuckerKernel` is to a tensorized one."""
+    """A kernel of shape `shape` stored weight by weight: the counterpart of `TuckerKernel` for a dense layer."""
 
     def __init__(self, shape: Sequence[int]) -> None:
         super().__init__()
@@ -98,25 +98,26 @@ class DenseKernel(nn.Module):
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator) -> None:
-        """Gaussian weights of Kaiming's variance 2 / fan_in (He et al., 2015)."""
+        """Draw Gaussian weights of Kaiming's variance 2 / fan_in (He et al., 2015)."""
         nn.init.kaiming_normal_(self.weight, nonlinearity="relu", generator=generator)
 
     def forward(self) -> Tensor:
-        """The kernel, of shape `self.shape`."""
+        """Return the kernel, of shape `self.shape`."""
         return self.weight
 
 
 class BinaryConv(nn.Module):
     """A 1-d or 2-d convolution of signs, I * W ~ (sign(I) conv sign(W)) . K . alpha (XNOR-Net, section 3.2, equation 11).
 
-    `alpha` is the mean |W| of each filter, K the mean |I| over the channels under a box filter of the kernel's size, which moves as
-    the kernel does (stride, padding, dilation). A Tucker kernel is made first, under its sketch where that is live, then binarised.
+    `alpha` is the mean |W| of each filter, K the mean |I| over the channels under a box filter of the kernel's size, with
+    the kernel's stride, padding and dilation. A Tucker kernel is made first, under its sketch where that is live, then binarised.
 
     Padding adds zeros to I, and no signs: a position outside the input counts neither in the convolution of signs nor in K's sum
-    (whose box stays the whole one), as it counts for nothing in the real convolution. With sign(0) = +1 it would instead
-    add the sum of the border's sign(W) to every border output, however the input is.
+    (whose box stays the whole one), as in the real convolution. With sign(0) = +1 it would instead
+    add the sum of the border's sign(W) to every border output, for any input.
 
-    Gradients: of sign(I) as `signs` says, of sign(W) and alpha as `binary_kernel` says, magnified for a dense kernel, of K exact.
+    Gradients: that of sign(I) is defined by `signs`, those of sign(W) and alpha by `binary_kernel` (magnified for a dense kernel), that of
+    K is exact.
 
     Inputs (batch, channels, *spatial) of any real values, outputs as of `nn.Conv1d` and `nn.Conv2d`.
     """
@@ -150,11 +151,11 @@ class BinaryConv(nn.Module):
         return outputs if self.bias is None else outputs + self.bias.view(-1, *[1] * (inputs.dim() - 2))
 
     def binary_kernel(self) -> Tensor:
-        """alpha sign(W), of the kernel's shape, under a fresh draw where a sketch is live."""
+        """Return alpha sign(W), of the kernel's shape, under a fresh draw where a sketch is live."""
         return binary_kernel(self.kernel(), magnified=isinstance(self.kernel, DenseKernel))
 
     def magnitudes(self, inputs: Tensor) -> Tensor:
-        """K: inputs (batch, channels, *spatial) to (batch, 1, *spatial of the outputs)."""
+        """Return K: inputs (batch, channels, *spatial) to (batch, 1, *spatial of the outputs)."""
         return self._moved(inputs.abs().mean(dim=1, keepdim=True), self.box) / self.box.numel()
 
     def _moved(self, inputs: Tensor, kernel: Tensor) -> Tensor:

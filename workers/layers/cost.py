@@ -1,4 +1,4 @@
-"""What the two executions of a Tucker layer cost, so that the cheaper one can be chosen when the layer is made."""
+"""Cost model of a Tucker layer's two executions, to choose the cheaper one when the layer is made."""
 
 import math
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ Execution = Literal["reconstruct", "factorized"]
 
 # Fitted to training steps of 156 layers (widths 16 and 64, batches 32 and 128, ranks 1/4 to 1) of ResNet-18 on two x86 cores, in units of
 # one multiply-accumulate (MAC) of a 3x3 convolution. A constant model, not a timing: the choice must be the same in every run (other
-# numbers here change results in the last bits: raise KEY_VERSION with them).
+# numbers here change results in the last bits: raise KEY_VERSION when changing them).
 _POINTWISE_MAC = 0.7
 _BUILD_MAC = 3.0
 _CHAIN_BUILD_MAC = 4.5
@@ -21,13 +21,13 @@ _BATCH, _POSITIONS = 128, 16 * 16
 def cheaper_execution(
     shape: Sequence[int], rank: Sequence[int], *, stride: int = 1, positions_in: int | None = None, batch: int = _BATCH
 ) -> Execution:
-    """`reconstruct` (build the kernel once a batch, then convolve) or `factorized` (the chain through the core), whichever costs less.
+    """Choose `reconstruct` (build the kernel once a batch, then convolve) or `factorized` (the chain through the core) by cost.
 
     Args:
         shape: the kernel's shape (filters, channels, *spatial).
         rank: its Tucker rank.
         stride: product of the strides.
-        positions_in: input positions per example (height times width); a middling layer's where it is not known.
+        positions_in: input positions per example (height times width); that of a typical layer where it is not known.
         batch: examples per forward pass.
     """
     points_in = batch * (positions_in or _POSITIONS)

@@ -11,7 +11,7 @@ _ENOUGH = 1e-6
 
 
 def hosvd(kernel: Tensor, rank: Sequence[int]) -> tuple[Tensor, list[Tensor]]:
-    """The core (rank) and the orthonormal factors (shape[k], rank[k]) of the best Tucker approximation found, in the kernel's type.
+    """Return the core (rank) and the orthonormal factors (shape[k], rank[k]) of the best Tucker approximation found, in the kernel's type.
 
     Higher-order SVD (De Lathauwer, De Moor & Vandewalle, 2000a) improved by higher-order orthogonal iteration (2000b), in float64. With the
     full rank it is exact.
@@ -25,7 +25,7 @@ def hosvd(kernel: Tensor, rank: Sequence[int]) -> tuple[Tensor, list[Tensor]]:
 
 
 def mode_product(tensor: Tensor, matrix: Tensor, *, mode: int) -> Tensor:
-    """The n-mode product (Kolda & Bader, 2009): tensor (..., R, ...) and matrix (D, R) give (..., D, ...), R and D in place `mode`."""
+    """Return the n-mode product (Kolda & Bader, 2009) of tensor (..., R, ...) and matrix (D, R): (..., D, ...), R and D at index `mode`."""
     product: Tensor = torch.tensordot(matrix, tensor, dims=([1], [mode]))
     return product.movedim(0, mode)
 
@@ -42,7 +42,7 @@ def _iterate(tensor: Tensor, factors: list[Tensor], rank: Sequence[int]) -> None
 
 
 def _leading(tensor: Tensor, mode: int, rank: int) -> Tensor:
-    """The leading left singular vectors of the tensor's unfolding along a mode."""
+    """Return the leading left singular vectors of the tensor's unfolding along a mode."""
     unfolding = tensor.movedim(mode, 0).flatten(1)
     vectors, _, _ = torch.linalg.svd(unfolding, full_matrices=unfolding.shape[1] < rank)
     leading: Tensor = vectors[:, :rank]

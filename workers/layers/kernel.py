@@ -1,4 +1,4 @@
-"""The kernel of a Tucker core and its factors, with a backward pass that keeps none of the products in between."""
+"""The kernel of a Tucker core and its factors, with a backward pass that keeps no intermediate products."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from torch.autograd.function import once_differentiable
 
 
 def kernel_of(core: Tensor, filters: Tensor, channels: Tensor, taps: Tensor | None) -> Tensor:
-    """The matrix (F, T C) of a kernel with F filters, T taps (spatial positions) and C channels, channels running fastest.
+    """Return the matrix (F, T C) of a kernel with F filters, T taps (spatial positions) and C channels, channels running fastest.
 
-    What the backward pass needs beyond its arguments is computed again there: a sixth more work for the kernel, and two tensors of the
+    The backward pass recomputes all that it needs beyond the arguments: a sixth more work for the kernel, and two tensors of the
     kernel's size less to keep in each layer.
 
     Args:
@@ -24,12 +24,12 @@ def kernel_of(core: Tensor, filters: Tensor, channels: Tensor, taps: Tensor | No
 
 
 def over_taps(core: Tensor, taps: Tensor | None) -> Tensor:
-    """The core (R_F, R_C, R_T) multiplied by `taps` (T, R_T): (R_F, R_C, T)."""
+    """Return the core (R_F, R_C, R_T) multiplied by `taps` (T, R_T): (R_F, R_C, T)."""
     return core if taps is None else (core.flatten(0, 1) @ taps.t()).view(*core.shape[:2], -1)
 
 
 def _taps_first(core: Tensor, taps: Tensor | None) -> Tensor:
-    """(R_F T, R_C): with the taps before the channels each later product is one large product of matrices."""
+    """Return `over_taps` as (R_F T, R_C): with the taps before the channels each later product is one large matrix product."""
     return over_taps(core, taps).transpose(1, 2).flatten(0, 1)
 
 

@@ -1,4 +1,4 @@
-"""One forward pass made in parts: for a net whose pass over a whole batch does not fit into memory."""
+"""One forward pass in parts, for a net whose pass over a whole batch does not fit into memory."""
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
@@ -9,10 +9,10 @@ Drawn = TypeVar("Drawn")
 
 @dataclass(frozen=True)
 class Part:
-    """Which of the `count` examples of a pass go through the net now.
+    """Part of a forward pass over `count` examples.
 
-    All parts of a pass share what is drawn: whoever draws does so once, for all examples, when the first part comes by. That is the order
-    in which an undivided pass draws, and the generator gives the same numbers.
+    All parts of a pass share their random draws: each owner draws once, for all examples, at the first part. That is the order in which
+    an undivided pass draws, and the generator gives the same numbers.
     """
 
     count: int
@@ -20,11 +20,11 @@ class Part:
     _drawn: dict[Hashable, Any] = field(default_factory=dict)
 
     def at(self, place: slice) -> "Part":
-        """Another part of the same pass."""
+        """Return another part of the same pass."""
         return replace(self, place=place)
 
     def drawn(self, owner: Hashable, draw: Callable[[], Drawn]) -> Drawn:
-        """What `owner` drew for all examples of the pass."""
+        """Return the draw of `owner` for all examples of the pass."""
         if owner not in self._drawn:
             self._drawn[owner] = draw()
         found: Drawn = self._drawn[owner]

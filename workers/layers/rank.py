@@ -1,4 +1,4 @@
-"""What a requested rank fraction means."""
+"""Resolution of a requested rank fraction."""
 
 from collections.abc import Sequence
 
@@ -6,12 +6,12 @@ from workers.spec.fields import RankKind
 
 
 def resolve_rank(shape: Sequence[int], fraction: float, *, kind: RankKind) -> tuple[int, ...]:
-    """The Tucker rank, one integer per mode, that `fraction` in (0, 1] asks for.
+    """Return the Tucker rank, one integer per mode, for `fraction` in (0, 1].
 
     Args:
         shape: the kernel's shape (filters, channels, *spatial).
         fraction: the requested share.
-        kind: share of what: `channels`, of the first two dimensions, the spatial ones staying full; `dimensions`, of each
+        kind: reference of the share: `channels`, of the first two dimensions, the spatial ones staying full; `dimensions`, of each
             dimension; `parameters`, of the dense kernel's number of parameters (TensorLy's `validate_tucker_rank`).
     """
     if kind == "parameters":

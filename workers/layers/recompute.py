@@ -1,4 +1,4 @@
-"""Tensors that a backward pass computes again instead of finding them kept."""
+"""Recomputation in the backward pass of tensors that are not kept (activation checkpointing)."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,17 +9,17 @@ from torch import Tensor
 
 
 class Spared(NamedTuple):
-    """A tensor that is not kept, how it is computed again, bit for bit, and of which tensors."""
+    """A tensor that is not kept, the function that recomputes it bit for bit, and its source tensors."""
 
     tensor: Tensor
     how: Callable[[], Tensor]
     of: Sequence[Tensor]
 
     def recipe(self) -> Callable[[], Tensor]:
-        """Computes the tensor again; unlike this object it does not hold it.
+        """Return a function that recomputes the tensor; unlike this object it does not hold the tensor.
 
         Raises, as PyTorch does for tensors that it keeps:
-            RuntimeError: one that it is computed of was changed in place meanwhile.
+            RuntimeError: a source tensor was changed in place meanwhile.
         """
         how, of = self.how, self.of
         versions = [source._version for source in of]
@@ -36,9 +36,9 @@ class Spared(NamedTuple):
 
 @contextmanager
 def computed_again(*spared: Spared) -> Iterator[None]:
-    """Inside, operations do not keep these tensors for their backward pass, where they are computed again.
+    """Make operations inside recompute these tensors in their backward pass instead of keeping them.
 
-    Operations that take a copy of one, as autocast makes of a kernel, keep the copy.
+    Operations on a copy of one, such as autocast's of a kernel, keep the copy.
     """
     if not torch.is_grad_enabled():
         yield
@@ -53,4 +53,4 @@ def computed_again(*spared: Spared) -> Iterator[None]:
 
     with torch.autograd.graph.saved_tensors_hooks(pack, unpack):
         yield
-    sought.clear()  # PyTorch holds `pack` for as long as what it made
+    sought.clear()  # PyTorch holds `pack` as long as its outputs

@@ -1,4 +1,4 @@
-"""The latent sketch: which components of a Tucker core a forward pass keeps (defensive tensorization, section 3, equations 3 and 4)."""
+"""The latent sketch: a random choice of a Tucker core's components (defensive tensorization, section 3, equations 3 and 4)."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ Scales = list[Tensor | None]
 
 
 class LatentSketch:
-    """The random choice that all Tucker layers of one network share.
+    """The latent sketch that all Tucker layers of one network share.
 
     At every forward pass, train and eval alike, each layer draws for each sketched mode a vector of i.i.d. Bernoulli(`theta`) flags
     of that mode's rank; `theta` is the KEEP probability. With `rescale` a kept component is multiplied by 1/theta per sketched
@@ -23,13 +23,13 @@ class LatentSketch:
     Args:
         theta: keep probability in (0, 1]; 1 means that nothing is drawn and the layer is the plain Tucker layer, bit for bit.
         modes: `channels` sketches the filter and channel modes only, `all` the spatial modes too.
-        rescale: whether E[sketched kernel] = full kernel.
-        all_zero: what becomes of a draw that drops every component of a mode: `keep` it (the kernel is then zero, as Bernoulli says),
-            or `redraw` that mode until something is kept (the flags are then Bernoulli given that not all are 0).
+        rescale: true for E[sketched kernel] = full kernel.
+        all_zero: treatment of a draw that drops every component of a mode: `keep` it (the kernel is then zero), or
+            `redraw` that mode until a component is kept (the flags are then Bernoulli given that not all are 0).
         draws: one draw per layer and `batch` (the paper's), or one per layer and `example`.
 
     Raises:
-        ValueError: theta is out of range, or draws per example are asked for on spatial modes, which would need a kernel per example.
+        ValueError: theta is out of range, or draws per example are requested on spatial modes, which would need a kernel per example.
     """
 
     def __init__(
@@ -51,12 +51,12 @@ class LatentSketch:
 
     @property
     def live(self) -> bool:
-        """Whether a forward pass is sketched: theta < 1 and not inside `full_weights`."""
+        """True where a forward pass is sketched: theta < 1 and not inside `full_weights`."""
         return self.theta < 1 and not self._full
 
     @contextmanager
     def full_weights(self) -> Iterator[None]:
-        """Switch the sketch off: inside, the network is its own theta = 1 version (what the omniscient attacker sees)."""
+        """Switch the sketch off: inside, the network is its own theta = 1 version (the omniscient attacker's view)."""
         before, self._full = self._full, True
         try:
             yield
@@ -66,7 +66,7 @@ class LatentSketch:
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """Hold one draw: inside, each layer draws at its first forward pass, one example's draw, and uses it for every example of this
-        and of all later passes, whatever their batches."""
+        and of all later passes, independent of their batches."""
         before, self._held = self._held, {}
         try:
             yield
@@ -74,13 +74,13 @@ class LatentSketch:
             self._held = before
 
     def scales(self, rank: Sequence[int], *, device: torch.device, batch: int = 1, owner: object = None) -> Scales:
-        """One draw: for each mode k a vector holding 0 (dropped) or 1, or 1/theta (kept); None where nothing is drawn.
+        """Return one draw: for each mode k a vector holding 0 (dropped) or 1, or 1/theta (kept); None where nothing is drawn.
 
         Args:
             rank: the layer's Tucker rank.
             device: of the layer's core.
             batch: examples in the forward pass.
-            owner: the layer, which `frozen` knows again.
+            owner: the layer; `frozen` holds one draw for each.
 
         Returns:
             Vectors of shape (rank[k],), or with draws per example (batch, rank[k]), inside `frozen` (1, rank[k]).
@@ -97,7 +97,7 @@ class LatentSketch:
         return self._held[id(owner)]
 
     def _of_part(self, part: Part, rank: Sequence[int], device: torch.device, owner: object) -> Scales:
-        """The part's rows of what the layer drew for the whole pass."""
+        """Return the part's rows of the layer's draw for the whole pass."""
         drawn = part.drawn((id(self), id(owner)), lambda: self._draw(rank, device=device, batch=part.count))
         return [flags if flags is None or flags.ndim == 1 else flags[part.place] for flags in drawn]
 

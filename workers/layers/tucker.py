@@ -1,4 +1,4 @@
-"""Layers whose kernel is held in Tucker form, of any order: W = G x0 U0 x1 U1 ... (defensive tensorization, section 3)."""
+"""Layers whose kernel is stored in Tucker form, of any order: W = G x0 U0 x1 U1 ... (defensive tensorization, section 3)."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from workers.layers.recompute import Spared, computed_again
 from workers.layers.sketch import LatentSketch, Scales
 
 CONVOLUTIONS: dict[int, Callable[..., Tensor]] = {1: F.conv1d, 2: F.conv2d}
-"""By the number of spatial dimensions."""
+"""Convolution functions by the number of spatial dimensions."""
 
 
 class TuckerKernel(nn.Module):
@@ -37,7 +37,7 @@ class TuckerKernel(nn.Module):
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator) -> None:
-        """Orthonormal factors and a Gaussian core, scaled so that the kernel has Kaiming's variance 2 / fan_in (He et al., 2015)."""
+        """Draw orthonormal factors and a Gaussian core, scaled so that the kernel has Kaiming's variance 2 / fan_in (He et al., 2015)."""
         for factor in self.factors:
             nn.init.orthogonal_(factor, generator=generator)
         variance = 2 / math.prod(self.shape[1:])
@@ -46,24 +46,24 @@ class TuckerKernel(nn.Module):
 
     @torch.no_grad()
     def decompose(self, kernel: Tensor) -> None:
-        """Take core and factors from a dense kernel of shape `self.shape` (see `hosvd`)."""
+        """Set core and factors from a dense kernel of shape `self.shape` (see `hosvd`)."""
         core, factors = hosvd(kernel, self.rank)
         self.core.copy_(core)
         for own, factor in zip(self.factors, factors, strict=True):
             own.copy_(factor)
 
     def draw(self, *, batch: int = 1) -> Scales:
-        """The sketch's scales for this layer in one forward pass, see `LatentSketch.scales`."""
+        """Return the sketch's scales for this layer in one forward pass, see `LatentSketch.scales`."""
         return self.sketch.scales(self.rank, device=self.core.device, batch=batch, owner=self)
 
     def forward(self) -> Tensor:
-        """The kernel, of shape `self.shape`."""
+        """Return the kernel, of shape `self.shape`."""
         return self.build(self.draw())
 
     def build(self, scales: Scales) -> Tensor:
-        """The kernel under a given draw, of shape `self.shape` (a convolution's 4-d one is in channels-last memory format).
+        """Return the kernel under a given draw, of shape `self.shape` (a convolution's 4-d one is in channels-last memory format).
 
-        In float32 also under autocast, as is `spread_core`: the roundings of every product would add up.
+        Computed in float32 also under autocast, as is `spread_core`: the rounding errors of all products would add up.
         """
         filters, channels, *spatial = self.shape
         with torch.autocast(self.core.device.type, enabled=False):
@@ -71,7 +71,7 @@ class TuckerKernel(nn.Module):
         return kernel.view(filters, *spatial, channels).movedim(-1, 1)
 
     def spread_core(self, scales: Scales, *, filters: bool = False) -> Tensor:
-        """The core with its spatial modes at full size, (rank[0], rank[1], *spatial); with `filters` the filters' mode too."""
+        """Return the core with its spatial modes at full size, (rank[0], rank[1], *spatial); with `filters` the filters' mode too."""
         rows = self.shape[0] if filters else self.rank[0]
         with torch.autocast(self.core.device.type, enabled=False):
             core = over_taps(self._flat_core(), self._taps(scales)).flatten(1)
@@ -79,16 +79,16 @@ class TuckerKernel(nn.Module):
         return core.view(rows, self.rank[1], *self.shape[2:])
 
     def _flat_core(self) -> Tensor:
-        """(rank[0], rank[1], latent taps)"""
+        """Return the core as (rank[0], rank[1], latent taps)."""
         return self.core.reshape(*self.rank[:2], -1)
 
     def _taps(self, scales: Scales) -> Tensor | None:
-        """The Kronecker product of the spatial factors, (taps, latent taps): one product applies them all."""
+        """Return the Kronecker product of the spatial factors, (taps, latent taps): one product applies them all."""
         spatial = [self.factor(mode, scales) for mode in range(2, len(self.shape))]
         return reduce(torch.kron, spatial) if spatial else None
 
     def factor(self, mode: int, scales: Scales) -> Tensor:
-        """The factor of a mode with its columns scaled, (shape[mode], rank[mode])."""
+        """Return the factor of a mode with its columns scaled, (shape[mode], rank[mode])."""
         factor: Tensor = self.factors[mode]
         scale = scales[mode]
         return factor if scale is None else factor * scale
@@ -105,9 +105,9 @@ class TuckerLayer(nn.Module):
         shape: the kernel's shape (filters, channels, *spatial); (filters, channels) is a linear layer.
         rank: its Tucker rank, one number per mode.
         sketch: the network's sketch.
-        execution: which of the two.
+        execution: one of the two.
         stride, padding, dilation: as in PyTorch, one number per spatial mode.
-        bias: whether the layer has a bias, of shape (filters,).
+        bias: true for a bias, of shape (filters,).
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class TuckerLayer(nn.Module):
         self.stride, self.dilation = spread(stride, order), spread(dilation, order)
         self.padding = padding if isinstance(padding, str) else spread(padding, order)
         self._order = order
-        # The product into a wide core is a tenth of that over the core's 3x3 positions; into a narrow one it would be more, for little.
+        # The product into a wide core costs a tenth of that over the core's 3x3 positions; into a narrow one more, saving little.
         self._spares = 2 * rank[1] > shape[1]
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -142,33 +142,33 @@ class TuckerLayer(nn.Module):
         return self._through(inputs, lambda: self.kernel.build(scales), self.bias, geometry=True)
 
     def _chain(self, inputs: Tensor, scales: Scales) -> Tensor:
-        """channels -> latent channels -> core -> latent filters -> filters."""
+        """Compute channels -> latent channels -> core -> latent filters -> filters."""
         per_example = [scale if scale is not None and scale.dim() > 1 else None for scale in scales]
         shared = [None if own is not None else scale for own, scale in zip(per_example, scales, strict=True)]
         kernel = self.kernel
-        # A 1x1 kernel's stride can be taken at once; any other's is the core's, which sees the neighbours.
+        # A 1x1 kernel's stride can be applied at the first step; any other's belongs to the core.
         pointwise = math.prod(kernel.shape[2:]) == 1 and not isinstance(self.padding, str) and not any(self.padding)
 
         def narrow() -> Tensor:
             return self._unit(kernel.factor(1, shared).t())
 
         latent = self._scaled(self._through(inputs, narrow, None, geometry=pointwise), per_example[1])
-        dtype = latent.dtype  # autocast may have chosen it, which is off in the backward pass
+        dtype = latent.dtype  # autocast, which is off in the backward pass, may have chosen it
 
         def narrowed() -> Tensor:
             return self._scaled(self._move(inputs.to(dtype), narrow().to(dtype), None, geometry=pointwise), per_example[1])
 
         again = Spared(latent, narrowed, [inputs, kernel.factors[1]])
         if pointwise and per_example[0] is None:
-            # Nothing stands between core and filters: one product less.
+            # No operation between core and filters: one product less.
             return self._through(latent, lambda: kernel.spread_core(shared, filters=True), self.bias, again, geometry=False)
         latent = self._through(latent, lambda: kernel.spread_core(shared), None, again, geometry=not pointwise)
         latent = self._scaled(latent, per_example[0])
         return self._through(latent, lambda: self._unit(kernel.factor(0, shared)), self.bias, geometry=False)
 
     def _through(self, inputs: Tensor, make: Callable[[], Tensor], bias: Tensor | None, *spared: Spared, geometry: bool) -> Tensor:
-        """The inputs through the kernel that `make` gives. In training, where keeping that kernel, and what else is to be `spared`, for
-        the backward pass would take much memory and computing it again takes little time, it is computed again."""
+        """Apply the kernel that `make` returns to the inputs. In training, where keeping that kernel and the other `spared` tensors for the
+        backward pass would take much memory and recomputing them takes little time, they are recomputed."""
         made = make()
         if not (self._spares and self.kernel.core.requires_grad):
             return self._move(inputs, made, bias, geometry=geometry)
@@ -176,7 +176,7 @@ class TuckerLayer(nn.Module):
             return self._move(inputs, made, bias, geometry=geometry)
 
     def _unit(self, matrix: Tensor) -> Tensor:
-        """A matrix as the kernel of a 1x1 convolution."""
+        """Return a matrix as the kernel of a 1x1 convolution."""
         return matrix.reshape(*matrix.shape, *[1] * self._order)
 
     def _scaled(self, latent: Tensor, scale: Tensor | None) -> Tensor:
@@ -196,5 +196,5 @@ class TuckerLayer(nn.Module):
 
 
 def spread(value: Sequence[int], order: int) -> tuple[int, ...]:
-    """One value per spatial dimension: a single one is that of all."""
+    """Return one value per spatial dimension; a single one applies to all."""
     return tuple(value) * order if len(value) == 1 else tuple(value)

@@ -1,4 +1,4 @@
-"""Measures what tells a robust network from one whose gradients are masked: the gradients themselves, and attacks beside each other."""
+"""Measurements that distinguish a robust network from one with masked gradients: the gradients, and a comparison of attacks."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ Seeds = Callable[[str], int]
 
 
 def diagnose(network: Network, data: DeviceSplit, settings: DiagnosisSettings, *, seeds: Seeds) -> DiagnosisOutcome:
-    """The shares of useless gradients, and how each probe did; judging them is left to others.
+    """Return the shares of useless gradients, and each probe's outcome; the verdict is computed elsewhere.
 
     Every probe starts anew from seeds of its own, so that its figures do not depend on those before it.
 
@@ -39,7 +39,7 @@ def diagnose(network: Network, data: DeviceSplit, settings: DiagnosisSettings, *
 
 
 def _useless_gradients(network: Network, data: DeviceSplit, settings: DiagnosisSettings, seeds: Seeds) -> tuple[float, float]:
-    """The shares of examples with a zero and with a non-finite gradient, at the examples or at random points, whichever are more."""
+    """Return the shares of examples with a zero and with a non-finite gradient, at the examples or at random points, the larger each."""
     generator = torch.Generator(data.device).manual_seed(seeds("gradients"))
     network.seed(seeds("sketch gradients"))
     useless = torch.zeros(2, 2, dtype=torch.float64)
@@ -52,9 +52,9 @@ def _useless_gradients(network: Network, data: DeviceSplit, settings: DiagnosisS
 
 
 def _useless(network: Network, points: Tensor, labels: Tensor, *, draws: int) -> Tensor:
-    """How many examples have a gradient of exactly zero in all draws, and how many one with values that are not finite in any, (2,).
+    """Count the examples with a gradient of exactly zero in all draws, and those with values that are not finite in any, (2,).
 
-    A draw of a sketch may leave nothing of a layer: such a draw has no gradient, and an attacker meets others.
+    A draw of a sketch may drop a whole layer: such a draw has no gradient, but an attacker gets other draws.
     """
     zero, finite = torch.ones_like(labels, dtype=torch.bool), torch.ones_like(labels, dtype=torch.bool)
     for _ in range(draws):

@@ -1,4 +1,4 @@
-"""Accuracy, example by example, of a network under fresh sketches: clean, attacked, or on examples made before."""
+"""Accuracy, example by example, of a network under fresh sketches: clean, attacked, or on stored adversarial examples."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ Perturb = Callable[[slice, Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Whether each example was classified right in each draw, (draws, examples), and how loud waveforms were over their perturbations
-    (median, in dB; None where that was not measured)."""
+    """Flags of the examples classified correctly in each draw, (draws, examples), and the signal-to-noise ratio of waveforms to their
+    perturbations (median, in dB; None where it was not measured)."""
 
     correct: NDArray[np.bool_]
     snr_db: float | None = None
@@ -40,7 +40,7 @@ def evaluated(
     loudness: bool = False,
     course: Course = Course(),  # noqa: B008 (a frozen value)
 ) -> Evaluated:
-    """How `network` classifies each example in each of `draws` forward passes.
+    """Evaluate `network` on each example in each of `draws` forward passes.
 
     The examples of a batch are made once; each pass over them is under fresh draws, none of which the attacker has seen.
 
@@ -50,8 +50,8 @@ def evaluated(
         batch_size: examples that share a draw; part of the result's meaning for a randomised net.
         draws: how often each example is evaluated.
         perturb: makes adversarial examples of (the batch's place, inputs, labels); None evaluates clean examples.
-        loudness: whether to measure how loud inputs are over their perturbations.
-        course: whom to tell, and where to save, how far it is.
+        loudness: true to measure the signal-to-noise ratio of inputs to their perturbations.
+        course: the loop over the examples, which reports and saves progress.
     """
 
     def compute(place: slice, inputs: Tensor, labels: Tensor) -> Found:
@@ -66,18 +66,18 @@ def evaluated(
 def correct_flags(
     network: Network, data: DeviceSplit, *, batch_size: int, draws: int = 1, perturb: Perturb | None = None
 ) -> NDArray[np.bool_]:
-    """Which examples `network` classifies right in each of `draws` forward passes, (draws, examples); see `evaluated`."""
+    """Flag the examples that `network` classifies correctly in each of `draws` forward passes, (draws, examples); see `evaluated`."""
     return evaluated(network, data, batch_size=batch_size, draws=draws, perturb=perturb).correct
 
 
 @torch.no_grad()
 def _judged(network: Network, examples: Tensor, labels: Tensor, *, draws: int) -> Tensor:
-    """Whether each example is classified right, draw by draw, (batch, draws)."""
+    """Flag the examples that are classified correctly, draw by draw, (batch, draws)."""
     return torch.stack([network(examples).argmax(dim=1) == labels for _ in range(draws)], dim=1)
 
 
 def attacker(network: Network, settings: AttackSettings, *, generator: torch.Generator, memory: Memory | None = None) -> Perturb:
-    """The attack as a function for `correct_flags`; the network's parameters must be frozen.
+    """Return the attack as a function for `correct_flags`; the network's parameters must be frozen.
 
     Args:
         network: the attacked net, in eval mode.
@@ -87,7 +87,7 @@ def attacker(network: Network, settings: AttackSettings, *, generator: torch.Gen
             is randomised.
 
     Raises:
-        UserError: settings that cannot be for such a network (when the function is called).
+        UserError: the settings do not apply to such a network (when the function is called).
     """
     attack = chosen_attack(settings)
 
@@ -108,7 +108,7 @@ def attacker(network: Network, settings: AttackSettings, *, generator: torch.Gen
 
 
 def replayer(examples: Tensor, *, epsilon: float, bounds: Bounds = UNIT, norm: NormName = "linf") -> Perturb:
-    """Examples made before, (all examples, *shape), as a function for `correct_flags`."""
+    """Return examples made before, (all examples, *shape), as a function for `correct_flags`."""
 
     def perturb(place: slice, inputs: Tensor, labels: Tensor) -> Tensor:  # noqa: ARG001
         chosen = examples[place].to(inputs.device)
@@ -128,7 +128,7 @@ def craft(
     memory: Memory | None = None,
     course: Course = Course(),  # noqa: B008 (a frozen value)
 ) -> tuple[Tensor, float]:
-    """Adversarial examples on the network's full weights, on the CPU, and their largest distance in input units.
+    """Return adversarial examples for the network's full weights, on the CPU, and their largest distance in input units.
 
     Raises:
         JobError: with its full weights the network is still random, or an example is not legal.
@@ -147,7 +147,7 @@ def craft(
 
 @torch.no_grad()
 def _require_equal_passes(network: Network, data: DeviceSplit) -> None:
-    """Check, inside `full_weights`, that nothing is random any more.
+    """Check, inside `full_weights`, that the network is deterministic.
 
     Raises:
         JobError: forward passes on equal inputs differ, or are not finite (which would never be equal).
@@ -163,7 +163,7 @@ def require_sketch(network: Network, data: DeviceSplit) -> None:
     equal inputs must differ, or be equal.
 
     Raises:
-        JobError: they are not as they should be, or not finite (NaN would pass for a live sketch).
+        JobError: they are not as required, or not finite (NaN would look like a live sketch).
     """
     inputs, _ = data.batch(slice(0, _CHECKED))
     random = network.randomised
@@ -186,7 +186,7 @@ def _named(network: Network) -> str:
 
 
 def batches(data: DeviceSplit, batch_size: int) -> Iterator[tuple[slice, Tensor, Tensor]]:
-    """The place, the inputs and the labels of each batch, in order."""
+    """Yield the place, the inputs and the labels of each batch, in order."""
     for start in range(0, len(data), batch_size):
         place = slice(start, start + batch_size)
         yield place, *data.batch(place)

@@ -1,6 +1,6 @@
 """Loss surfaces: the loss of a net over a plane through one example (the paper's figures 2 to 4).
 
-A job leaves `surface.safetensors` with
+A job writes `surface.safetensors` with
 
 - `losses`, float32 (draws, resolution, resolution): the cross-entropy of the true label; rows follow y, columns x;
 - `predictions`, uint8 of the same shape: the predicted class;
@@ -29,7 +29,7 @@ _ORDERS: dict[NormName, float] = {"l2": 2.0, "linf": float("inf")}
 
 @dataclass(frozen=True)
 class Surface:
-    """What a job finds; see the module for the tensors. `label` is the example's true class."""
+    """Result of a job; see the module for the tensors. `label` is the example's true class."""
 
     losses: Tensor
     predictions: Tensor
@@ -39,7 +39,7 @@ class Surface:
     label: int
 
     def tensors(self) -> dict[str, Tensor]:
-        """The artifact's tensors by name, on the CPU."""
+        """Return the artifact's tensors by name, on the CPU."""
         named = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "label"}
         return {name: tensor.cpu().contiguous() for name, tensor in named.items()}
 
@@ -56,13 +56,13 @@ class Surface:
 
 
 def full_gradient(network: Network, example: Tensor, label: Tensor) -> Tensor:
-    """The gradient of the loss of `network`'s full weights, of the shape of `example` (1, *shape); `label` is (1,)."""
+    """Return the gradient of the loss of `network`'s full weights, of the shape of `example` (1, *shape); `label` is (1,)."""
     with network.full_weights():
         return input_gradient(network, example, label)
 
 
 def drawn_gradient(network: Network, example: Tensor, label: Tensor, *, seeds: Sequence[int]) -> Tensor:
-    """The gradient of the mean of the surfaces that `explore` makes with the same seeds, of the shape of `example` (1, *shape)."""
+    """Return the gradient of the mean of the surfaces that `explore` makes with the same seeds, of the shape of `example` (1, *shape)."""
     gradients = []
     for seed in seeds:
         network.seed(seed)
@@ -72,9 +72,9 @@ def drawn_gradient(network: Network, example: Tensor, label: Tensor, *, seeds: S
 
 
 def plane(gradient: Tensor, *, norm: NormName, generator: torch.Generator) -> Tensor:
-    """The directions of the axes, (2, *shape): x along `gradient` (1, *shape), y random and orthogonal to it, both of length 1 in `norm`.
+    """Return the axes, (2, *shape): x along `gradient` (1, *shape), y random and orthogonal to it, both of length 1 in `norm`.
 
-    y is uniform over the directions orthogonal to x. It is drawn on the CPU, so that it is the same wherever the job runs.
+    y is uniform over the directions orthogonal to x. It is drawn on the CPU, so that it is the same on every device.
 
     Raises:
         JobError: the gradient is zero or not finite: it has no direction.
@@ -90,7 +90,7 @@ def plane(gradient: Tensor, *, norm: NormName, generator: torch.Generator) -> Te
 
 
 def coordinates(settings: SurfaceSettings) -> Tensor:
-    """The points of an axis, float64 (resolution,): evenly spaced over [-extent, extent], the middle one exactly 0."""
+    """Return the points of an axis, float64 (resolution,): evenly spaced over [-extent, extent], the middle one exactly 0."""
     half = settings.resolution // 2
     return torch.arange(-half, half + 1, dtype=torch.float64) * (settings.extent / half)
 
@@ -98,7 +98,7 @@ def coordinates(settings: SurfaceSettings) -> Tensor:
 def explore(
     network: Network, example: Tensor, label: Tensor, *, directions: Tensor, settings: SurfaceSettings, seeds: Sequence[int]
 ) -> Surface:
-    """The losses at example + x * directions[0] + y * directions[1] for all x, y of the grid, for each seed under the one draw it gives.
+    """Compute the losses at example + x * directions[0] + y * directions[1] for all x, y of the grid, under one draw for each seed.
 
     Args:
         network: in eval mode.
@@ -122,7 +122,7 @@ def explore(
 def _under_one_draw(
     network: Network, example: Tensor, label: Tensor, directions: Tensor, settings: SurfaceSettings, *, seed: int
 ) -> tuple[Tensor, Tensor]:
-    """Losses and predicted classes, (resolution, resolution) each."""
+    """Return losses and predicted classes, (resolution, resolution) each."""
     axis = coordinates(settings).to(example.device, torch.float32)
     places = torch.cartesian_prod(axis, axis).flip(1)
     network.seed(seed)
@@ -134,12 +134,12 @@ def _under_one_draw(
 
 
 def _points(network: Network, example: Tensor, places: Tensor, directions: Tensor, settings: SurfaceSettings) -> Tensor:
-    """The inputs at `places` (places, 2) of the plane, (places, *shape)."""
+    """Return the inputs at `places` (places, 2) of the plane, (places, *shape)."""
     points: Tensor = example + torch.tensordot(places, directions, dims=1)
     return points.clamp(*network.bounds) if settings.clip else points
 
 
 def _lengths(directions: Tensor, *, norm: NormName) -> tuple[float, float]:
-    """How long x and y of `directions` (2, *shape) are in `norm`."""
+    """Return the lengths of x and y of `directions` (2, *shape) in `norm`."""
     x, y = torch.linalg.vector_norm(directions.flatten(1).double(), ord=_ORDERS[norm], dim=1).tolist()
     return x, y

@@ -1,4 +1,4 @@
-"""Adversarial examples that were made beforehand: whether they are what an attack says they are. Reads specs, no tensors."""
+"""Checks that adversarial examples made beforehand fit an attack's spec. Reads specs, no tensors."""
 
 from workers.artifacts.artifacts import Artifacts
 from workers.errors import ArtifactError
@@ -7,20 +7,20 @@ from workers.spec.job import AttackSpec, CraftSpec
 
 
 def require_fitting_examples(artifacts: Artifacts, spec: AttackSpec, *, model: str, examples: str, source: str) -> None:
-    """Check that examples were made as the attack says, of the test examples that the attacked model is evaluated on.
+    """Check that examples were made with the attack's settings, from the test examples that the attacked model is evaluated on.
 
-    Whatever else would go unnoticed here: examples of another data set of the same shape lie outside the ball and are found out, but
+    Other checks would miss these errors: examples of another data set of the same shape lie outside the ball and are detected, but
     those of another attack, model or number of steps lie in it too.
 
     Args:
-        artifacts: where the jobs are.
+        artifacts: of the jobs.
         spec: the attack.
         model: the key of the attacked model's job.
         examples: the key of the job that made the examples.
         source: the key of the job of the model that they must have been made on.
 
     Raises:
-        ArtifactError: they were not, or one of the jobs is missing or of another stage.
+        ArtifactError: they do not fit, or one of the jobs is missing or of another stage.
     """
     job = artifacts.job(examples)
     if not isinstance(job.spec, CraftSpec):
@@ -37,7 +37,7 @@ def require_fitting_examples(artifacts: Artifacts, spec: AttackSpec, *, model: s
 
 
 def _settings(attack: AttackSettings, other: AttackSettings) -> str:
-    """The attack's settings that the other one has otherwise, in words; how an epsilon was written is none."""
+    """Format the attack's settings that differ from the other one's, except for the notation of epsilon."""
     values = attack.model_dump(exclude={"epsilon_literal"}).items()
     return " ".join(f"{name}={value}" for name, value in values if value != getattr(other, name))
 
@@ -48,6 +48,6 @@ def _first(spec: CraftSpec | AttackSpec) -> str:
 
 
 def _data(artifacts: Artifacts, model: str) -> str:
-    """What the test split of a model's data set is determined by."""
+    """Format the name and split lists of a model's data set, which determine its test split."""
     data = artifacts.model(model).data
     return f"{data.name} ({data.split_lists} lists)"

@@ -1,4 +1,4 @@
-"""A job's course through its examples, batch by batch: reported after each, saved now and then, taken up again bit for bit."""
+"""Loop over a job's examples, batch by batch: reported after each, saved periodically, resumed bit for bit."""
 
 import hashlib
 import time
@@ -18,11 +18,11 @@ SAVE_SECONDS = 5.0
 _DIGEST_BYTES = 32
 
 Found = dict[str, Tensor]
-"""What is computed of each example, by name: tensors (examples, ...) on the CPU."""
+"""Outputs computed for each example, by name: tensors (examples, ...) on the CPU."""
 
 
 class ProgressFile:
-    """A job's unfinished results in its artifact folder: a SHA-256 over what they belong to and what they are, then safetensors."""
+    """A job's unfinished results in its artifact folder: a SHA-256 over their owner and their content, then safetensors."""
 
     def __init__(self, folder: JobFolder) -> None:
         self._folder = folder
@@ -32,7 +32,7 @@ class ProgressFile:
         self._folder.save(PROGRESS, _digest(owner, content) + content)
 
     def read(self, *, owner: str) -> Found | None:
-        """What `owner` wrote last; None where there is no file, a damaged one or somebody else's."""
+        """Return the results that `owner` wrote last; None where there is no file, a damaged one or another owner's."""
         if (stored := self._folder.saved(PROGRESS)) is None:
             return None
         digest, content = stored[:_DIGEST_BYTES], stored[_DIGEST_BYTES:]
@@ -48,14 +48,14 @@ def _digest(owner: str, content: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Course:
-    """How a job goes through its examples; by default it tells nobody and saves nothing.
+    """A resumable loop over a job's examples; by default it neither reports nor saves anything.
 
     Args:
         key: of the job.
-        generators: of everything that the job draws on its way, by name; an interrupted course goes on with their saved states.
-        report: called after each batch, and first of all where there is something to take up.
-        file: where unfinished results are saved and looked for; None for nowhere.
-        save_seconds: the least time between two saves; a save that takes d seconds is followed by four times d times more of it.
+        generators: of everything that the job draws, by name; an interrupted course resumes with their saved states.
+        report: called after each batch, and once at the start where the job is resumed.
+        file: the file to which unfinished results are saved and from which they are resumed; None for neither.
+        save_seconds: the least time between two saves, lengthened by the factor 1 + 4 d after a save that takes d seconds.
     """
 
     key: str = ""
@@ -65,7 +65,7 @@ class Course:
     save_seconds: float = SAVE_SECONDS
 
     def through(self, data: DeviceSplit, compute: Callable[[slice, Tensor, Tensor], Found], *, batch_size: int) -> Found:
-        """What `compute` finds of (the batch's place, its inputs, its labels), joined over all batches."""
+        """Call `compute` with (the batch's place, its inputs, its labels) for each batch; return the outputs joined over all batches."""
         found = self._resumed()
         before = done = _length(found)
         total, parts = len(data), [found] if found else []
@@ -84,11 +84,11 @@ class Course:
 
     @property
     def _owner(self) -> str:
-        """Whose unfinished results can be taken up: the same job's, on the same kind of device, with the same generators."""
+        """Owner of the unfinished results that can be resumed: the same job, on the same kind of device, with the same generators."""
         return " ".join([self.key, *(f"{name}:{generator.device.type}" for name, generator in sorted(self.generators.items()))])
 
     def _saved(self, file: ProgressFile, found: Found) -> float:
-        """Save everything; returns when to do so again."""
+        """Save everything; return the time of the next save."""
         began = time.monotonic()
         states = {f"generator/{name}": generator.get_state() for name, generator in self.generators.items()}
         file.write({f"found/{name}": tensor for name, tensor in found.items()} | states, owner=self._owner)
@@ -96,7 +96,7 @@ class Course:
         return ended + self.save_seconds * (1 + 4 * (ended - began))
 
     def _resumed(self) -> Found:
-        """What an earlier attempt found, the generators set to where it left them; nothing where there is nothing."""
+        """Return the results of an earlier attempt and restore its generators' states; empty where there are none."""
         stored = None if self.file is None else self.file.read(owner=self._owner)
         if stored is None:
             return {}

@@ -1,13 +1,13 @@
-"""How loud waveforms are over their perturbations."""
+"""Signal-to-noise ratio of waveforms to their perturbations."""
 
 import torch
 from torch import Tensor
 
 
 def snr_db(examples: Tensor, inputs: Tensor) -> Tensor:
-    """The signal-to-noise ratio of each adversarial waveform in dB, 20 log10(||x||_2 / ||x' - x||_2), float64, (batch,).
+    """Return the signal-to-noise ratio of each adversarial waveform in dB, 20 log10(||x||_2 / ||x' - x||_2), float64, (batch,).
 
-    The ratio of powers with the perturbation for noise, as for universal audio perturbations (Abdoli et al., 2019); Carlini & Wagner
+    It is the ratio of powers with the perturbation as noise, as for universal audio perturbations (Abdoli et al., 2019); Carlini & Wagner
     (2018, "Audio Adversarial Examples") compare the loudest samples instead. NaN where a waveform is silent or was not changed.
 
     Args:
@@ -19,7 +19,7 @@ def snr_db(examples: Tensor, inputs: Tensor) -> Tensor:
 
 
 def median_snr(ratios: Tensor) -> float | None:
-    """The median of ratios (examples,) in dB over those that are numbers; None where none is."""
+    """Return the median of ratios (examples,) in dB, without NaN; None where all are NaN."""
     known = ratios[~ratios.isnan()]
     return float(known.quantile(0.5)) if len(known) else None
 

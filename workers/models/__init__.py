@@ -1,4 +1,4 @@
-"""Networks: inputs in the data set's units, logits out, the normalisation inside."""
+"""Networks from inputs in the data set's units to logits, normalisation included."""
 
 from workers.models.network import MODELS, Network, build, decomposed
 from workers.models.tensorize import Tensorization, tensorize

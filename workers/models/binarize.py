@@ -1,4 +1,4 @@
-"""Turn a network's convolutions into binary ones."""
+"""Conversion of a network's convolutions to binary ones."""
 
 from torch import nn
 
@@ -11,11 +11,11 @@ _LINEAR_ORDER = 2
 def binarize(network: nn.Module, *, signs: SignGradient) -> None:
     """Replace every convolution of `network` but the first, in place, by a binary one of the same geometry (XNOR-Net, section 4).
 
-    A Tucker convolution keeps its kernel, sketch included; the weights of a dense one are dropped. Linear layers stay as they are.
+    A Tucker convolution keeps its kernel, sketch included; the weights of a dense one are dropped. Linear layers are unchanged.
 
     Args:
         network: the network, tensorized or not, its blocks in the order of binary ones.
-        signs: the gradient of the sign that the new layers share.
+        signs: gradient of the sign, shared by the new layers.
 
     Raises:
         ValueError: a convolution is grouped, or pads with anything but zeros.

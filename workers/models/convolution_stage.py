@@ -1,4 +1,4 @@
-"""The stages that the audio networks are made of, real and binary."""
+"""Stages of the audio networks, real and binary."""
 
 from torch import nn
 
@@ -6,26 +6,26 @@ _NORMS: dict[type[nn.Module], type[nn.BatchNorm1d] | type[nn.BatchNorm2d]] = {nn
 
 
 def real_stage(convolution: nn.Conv1d | nn.Conv2d, *, pool: nn.Module | None) -> list[nn.Module]:
-    """Convolution, batch norm, ReLU, pooling."""
+    """Return convolution, batch norm, ReLU, pooling."""
     return [convolution, _norm(convolution, convolution.out_channels), nn.ReLU(), *_present(pool)]
 
 
 def binary_stage(convolution: nn.Conv1d | nn.Conv2d, *, pool: nn.Module | None) -> list[nn.Module]:
-    """Batch norm, convolution, ReLU, pooling: the order of XNOR-Net's blocks (section 3.2), whose convolution takes the sign of its inputs.
+    """Return batch norm, convolution, ReLU, pooling: the order of XNOR-Net's blocks (section 3.2).
 
-    Pooling signs would make nearly all of them +1, so that it comes after the convolution, whose outputs are real. Without the ReLU
-    SoundNet5 learns far more slowly (Speech Commands, 10 epochs: 38 % instead of 60 %).
+    The convolution takes the sign of its inputs. Pooling signs would make nearly all of them +1, so pooling comes after the convolution,
+    whose outputs are real. Without the ReLU SoundNet5 learns far more slowly (Speech Commands, 10 epochs: 38 % instead of 60 %).
     """
     return [_norm(convolution, convolution.in_channels), convolution, nn.ReLU(), *_present(pool)]
 
 
 def binary_head(last: nn.Conv1d | nn.Conv2d) -> list[nn.Module]:
-    """What stands between the last binary stage and a real layer: batch norm, ReLU."""
+    """Return the layers between the last binary stage and a real layer: batch norm, ReLU."""
     return [_norm(last, last.out_channels), nn.ReLU()]
 
 
 def later_convolutions(features: nn.Sequential, *, prefix: str) -> tuple[tuple[str, ...], ...]:
-    """What the names of the convolutions after the first one begin with, each a stage of its own."""
+    """Return the name prefixes of the convolutions after the first one, each a stage of its own."""
     convolutions = [name for name, module in features.named_children() if isinstance(module, nn.Conv1d | nn.Conv2d)]
     return tuple((f"{prefix}.{name}.",) for name in convolutions[1:])
 

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torchaudio.functional import melscale_fbanks, spectrogram
 
 from workers.models.convolution_stage import binary_head, binary_stage, later_convolutions, real_stage
 
@@ -12,10 +13,10 @@ _STAGES = 5
 
 
 class LogMelFrontEnd(nn.Module):
-    """Waveforms (batch, 1, samples) at 16 kHz to log-mel energies (batch, 1, 40, frames); gradients reach the waveform.
+    """Front-end from waveforms (batch, 1, samples) at 16 kHz to log-mel energies (batch, 1, 40, frames); gradients reach the waveform.
 
     Frames of 25 ms every 10 ms, Hann window, 512-point power spectrum, 40 triangular filters from 20 to 8,000 Hz on the HTK mel scale,
-    logarithm of the energy + 1e-6. It has no parameters.
+    logarithm of the energy + 1e-6. It has no parameters, and (unlike `torchaudio.transforms.MelSpectrogram`) nothing in a state dict.
     """
 
     window: Tensor
@@ -24,28 +25,19 @@ class LogMelFrontEnd(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("window", torch.hann_window(_WINDOW), persistent=False)
-        self.register_buffer("filters", mel_filters(), persistent=False)
+        filters = melscale_fbanks(_BINS // 2 + 1, _LOWEST, _HIGHEST, _FILTERS, _RATE, norm=None, mel_scale="htk")
+        self.register_buffer("filters", filters, persistent=False)
 
     def forward(self, waveforms: Tensor) -> Tensor:
-        frames = waveforms.unfold(-1, _WINDOW, _HOP) * self.window
-        spectrum = torch.view_as_real(torch.fft.rfft(frames, n=_BINS)).square().sum(dim=-1)
-        energies: Tensor = spectrum @ self.filters
+        # torchaudio puts the window into the middle of the 512 points: the padding makes the first frame begin with the first sample.
+        padding = (_BINS - _WINDOW) // 2
+        powers = spectrogram(waveforms, padding, self.window, _BINS, _HOP, _WINDOW, power=2.0, normalized=False, center=False)
+        energies: Tensor = powers.transpose(-1, -2) @ self.filters
         return (energies + _FLOOR).log().transpose(-1, -2)
 
 
-def mel_filters() -> Tensor:
-    """Triangular filters, (257 frequencies, 40 filters), evenly spaced on the HTK mel scale: 2595 log10(1 + f / 700)."""
-    ends = 2595 * torch.log10(1 + torch.tensor([_LOWEST, _HIGHEST], dtype=torch.float64) / 700)
-    mels = torch.linspace(float(ends[0]), float(ends[1]), _FILTERS + 2, dtype=torch.float64)
-    corners = 700 * (10 ** (mels / 2595) - 1)
-    frequencies = torch.linspace(0, _RATE / 2, _BINS // 2 + 1, dtype=torch.float64)[:, None]
-    rising = (frequencies - corners[:-2]) / (corners[1:-1] - corners[:-2])
-    falling = (corners[2:] - frequencies) / (corners[2:] - corners[1:-1])
-    return torch.minimum(rising, falling).clamp(min=0).float()
-
-
 class LogMel(nn.Module):
-    """Waveforms (batch, 1, samples) to logits (batch, n_classes).
+    """Network from waveforms (batch, 1, samples) to logits (batch, n_classes).
 
     After the front-end and a batch norm, five 3x3 convolutions with `width` times 1, 2, 4, 8 and 16 filters, each with batch norm and ReLU,
     the first four with 2x2 max-pooling, then the mean over time and frequency. Width 16: 396,000 parameters (soundnet5: 382,000).
@@ -69,7 +61,7 @@ class LogMel(nn.Module):
 
     @property
     def stages(self) -> tuple[tuple[str, ...], ...]:
-        """What the name of each convolution after the first one begins with."""
+        """Name prefix of each convolution after the first one."""
         return later_convolutions(self.features, prefix="features")
 
     def forward(self, waveforms: Tensor) -> Tensor:

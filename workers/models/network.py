@@ -1,4 +1,4 @@
-"""A network as the rest of the house sees it: built from its spec, normalising its own inputs, its sketch in one place."""
+"""Network interface for the rest of the library: built from a spec, with normalisation, sketch and defence."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,13 +25,13 @@ MODELS: dict[ModelName, type[LogMel] | type[ResNet18] | type[SoundNet5]] = {"log
 
 
 class Network(nn.Module):
-    """Inputs (batch, *shape) in the data set's units and bounds to logits (batch, n_classes).
+    """Network from inputs (batch, *shape) in the data set's units and bounds to logits (batch, n_classes).
 
-    Every forward pass of a net with theta < 1 draws a fresh sketch per layer from the generator given to `seed`; so does a defence
-    that is randomised. Both do so in train and eval mode alike.
+    Every forward pass of a net with theta < 1 draws a fresh sketch per layer from the generator made by `seed`; so does a randomised
+    defence. Both do so in train and eval mode alike.
 
     In eval mode at most `examples_at_once` go through the layers together (None: all): less memory, under the same draws, and with the
-    same logits up to rounding. What a gradient needs of a part is computed again when its turn comes.
+    same logits up to rounding. The backward pass recomputes each part when it needs it.
     """
 
     mean: Tensor
@@ -67,7 +67,7 @@ class Network(nn.Module):
         return torch.cat([self._divided(inputs[place], first.at(place)) for place in places])
 
     def _divided(self, inputs: Tensor, part: Part) -> Tensor:
-        """The logits of a part of a pass; nothing is kept for its gradient but its inputs and what was drawn."""
+        """Return the logits of a part of a pass; only its inputs and its random draws are kept for the gradient."""
         # All randomness is explicit, and `part` holds it: PyTorch's own generators need not be saved.
         logits: Tensor = checkpoint(self._of_part, inputs, part, use_reentrant=False, preserve_rng_state=False)
         return logits
@@ -85,44 +85,44 @@ class Network(nn.Module):
         return logits
 
     def seed(self, seed: int) -> torch.Generator:
-        """Give sketch and defence one fresh generator on the network's device; two equal seeds give equal draws."""
+        """Set one fresh generator for sketch and defence, on the network's device, and return it; equal seeds give equal draws."""
         generator = torch.Generator(self.mean.device).manual_seed(seed)
         self.sketch.generator = self.defence.generator = generator
         return generator
 
     @property
     def randomised(self) -> bool:
-        """Whether two forward passes on equal inputs may differ (outside `full_weights`)."""
+        """True where two forward passes on equal inputs may differ (outside `full_weights`)."""
         return self.sketch.theta < 1 or self.defence.randomised
 
     @property
     def randomness(self) -> Randomness:
-        """What shares a draw in a forward pass made now: a `batch`, an `example` (a defence's draws are), or `none`: nothing is drawn."""
+        """Scope of a draw in the next forward pass: a `batch`, an `example` (as a defence's draws), or `none`: nothing is drawn."""
         if self.sketch.live:
             return self.sketch.draws
         return "example" if self.defence.live else "none"
 
     def penalty(self) -> Tensor | None:
-        """What the defence adds to the loss in training, a scalar; None for nothing."""
+        """Return the defence's term of the training loss, a scalar; None for none."""
         return self.defence.penalty(self.body)
 
     @contextmanager
     def full_weights(self) -> Iterator[None]:
-        """Inside, nothing is random: the network computes with its full weights, and a randomised defence is off; what is
-        deterministic about a defence stays."""
+        """Switch all randomness off: the network computes with its full weights, and a randomised defence is off; a deterministic
+        defence stays active."""
         with self.sketch.full_weights(), self.defence.derandomised():
             yield
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Inside, the network is one function: what the first forward pass draws, for one example where draws are per example, holds for
-        every example of this and of all later passes, whatever their batches."""
+        """Hold one draw: inside, the draw of the first forward pass, for one example where draws are per example, is used for every
+        example of this and of all later passes, independent of their batches."""
         with self.sketch.frozen(), self.defence.frozen():
             yield
 
     @contextmanager
     def sign_gradient(self, name: SignGradientName) -> Iterator[None]:
-        """Inside, the sign of a binary network's activations is differentiated as `name`; the forward pass is the same.
+        """Differentiate the sign of a binary network's activations as `name`; the forward pass is unchanged.
 
         Raises:
             UserError: the network is not binary, and `name` is not `identity`.
@@ -137,19 +137,19 @@ class Network(nn.Module):
             yield
 
     def ranks(self) -> dict[str, list[int]]:
-        """The resolved Tucker rank of each tensorized layer by its name."""
+        """Return the resolved Tucker rank of each tensorized layer by its name."""
         kernels = ((name, module) for name, module in self.body.named_modules() if isinstance(module, TuckerKernel))
         return {name.removesuffix(".kernel"): list(kernel.rank) for name, kernel in kernels}
 
 
 def build(spec: ModelSpec, info: DatasetInfo, *, seed: int, defence: DefenceSpec = UNDEFENDED) -> Network:
-    """A freshly initialised network for one data set, on the CPU, in training mode.
+    """Return a freshly initialised network for one data set, on the CPU, in training mode.
 
     Args:
-        spec: architecture, rank, sketch and whether it is binary.
+        spec: architecture, rank, sketch, and binary or real weights.
         info: number of classes, shape and bounds of the inputs, the normalisation's mean and standard deviation.
         seed: of the initial weights.
-        defence: what stands around or inside it; it has no part in the initial weights.
+        defence: the defence around or inside it; it does not affect the initial weights.
     """
     body, sketch = _body(spec, info), _sketch(spec)
     if spec.tensorized:
@@ -162,9 +162,10 @@ def build(spec: ModelSpec, info: DatasetInfo, *, seed: int, defence: DefenceSpec
 
 
 def decomposed(dense: Network, spec: ModelSpec, info: DatasetInfo, *, defence: DefenceSpec = UNDEFENDED) -> Network:
-    """The tensorized network of `spec` that starts from a trained dense one: its kernels decomposed, all else as it is.
+    """Return the tensorized network of `spec`, made from a trained dense one by decomposing its kernels; all else is unchanged.
 
-    With the full rank and theta 1 it computes what `dense` does, up to rounding. `dense` is used up: its layers become the new network's.
+    With the full rank and theta 1 its outputs equal those of `dense`, up to rounding. `dense` must not be used afterwards: its layers
+    become the new network's.
 
     Args:
         dense: on the CPU, of the same architecture and width, without a defence.
@@ -194,7 +195,7 @@ def _tensorization(spec: ModelSpec, init: Initialisation, body: nn.Module) -> Te
 
 
 def _fractions(body: nn.Module, by_stage: Sequence[float]) -> dict[str, float]:
-    """The rank fraction of each convolution of the stages after the first one, which is in none of them, by name."""
+    """Return the rank fraction of each convolution in a stage, by name; the first convolution is in none."""
     convolutions = [name for name, module in body.named_modules() if isinstance(module, nn.Conv1d | nn.Conv2d)]
     assert isinstance(body, LogMel | ResNet18 | SoundNet5)  # noqa: S101 (MODELS holds no others)
     stages = zip(by_stage, body.stages, strict=True)

@@ -6,11 +6,11 @@ from workers.spec.fields import STAGES
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions with batch norm around a shortcut, which is a 1x1 convolution where the shape changes."""
+    """Two 3x3 convolutions with batch norm and a shortcut, which is a 1x1 convolution where the shape changes."""
 
     def __init__(self, channels_in: int, channels: int, *, stride: int) -> None:
         super().__init__()
-        # Modules, not functions: defences find them.
+        # Modules, not functions: defences register hooks on them.
         self.relu1, self.relu2 = nn.ReLU(), nn.ReLU()
         self.conv1 = nn.Conv2d(channels_in, channels, 3, stride=stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)
@@ -27,7 +27,7 @@ class BasicBlock(nn.Module):
 
 
 class BinaryBlock(nn.Module):
-    """A basic block in XNOR-Net's order: batch norm right before each convolution, whose inputs are about to become signs.
+    """A basic block in XNOR-Net's order: batch norm directly before each convolution, which takes the signs of its inputs.
 
     The ReLU after the first convolution makes learning faster (digits, 6 epochs: 97 % instead of 92 %). After the second there is none, so
     that the sum of blocks can fall as well as rise.
@@ -51,7 +51,9 @@ class BinaryBlock(nn.Module):
 
 
 class ResNet18(nn.Module):
-    """Images (batch, channels_in, height, width) to logits (batch, n_classes); the stages have `width` times 1, 2, 4 and 8 channels.
+    """Network from images (batch, channels_in, height, width) to logits (batch, n_classes).
+
+    The stages have `width` times 1, 2, 4 and 8 channels.
 
     With `binary` its blocks are in the order that binary convolutions need, with a batch norm and a ReLU after the last one; the
     convolutions themselves are still real.
@@ -76,7 +78,7 @@ class ResNet18(nn.Module):
 
     @property
     def stages(self) -> tuple[tuple[str, ...], ...]:
-        """What the names of the modules of each stage begin with."""
+        """Name prefixes of the modules of each stage."""
         return tuple((f"blocks.{2 * stage}.", f"blocks.{2 * stage + 1}.") for stage in range(STAGES))
 
     def forward(self, images: Tensor) -> Tensor:

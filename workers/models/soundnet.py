@@ -9,10 +9,10 @@ _LAST_LENGTH = 2
 
 
 class SoundNet5(nn.Module):
-    """Waveforms (batch, channels_in, 16000) to logits (batch, n_classes).
+    """Network from waveforms (batch, channels_in, 16000) to logits (batch, n_classes).
 
     The convolutions have kernels of 64, 32, 16, 8 and 4 samples, stride 2, padding half the kernel, and `width` times 1, 2, 4, 8 and 16
-    filters (16 gives the paper's), no bias; each is followed by batch norm, ReLU and max-pooling. The paper names no pool sizes: pools of
+    filters (16 gives the paper's), no bias; each is followed by batch norm, ReLU and max-pooling. The paper gives no pool sizes: pools of
     8, 4, 2, 2 and 2 (the early ones large, as in SoundNet) leave two steps of 256 channels, its 512 features.
 
     With `binary` the stages after the first are in the order that binary convolutions need, with a batch norm and a ReLU after the last;
@@ -35,7 +35,7 @@ class SoundNet5(nn.Module):
 
     @property
     def stages(self) -> tuple[tuple[str, ...], ...]:
-        """What the name of each convolution after the first one begins with."""
+        """Name prefix of each convolution after the first one."""
         return later_convolutions(self.features, prefix="features")
 
     def forward(self, waveforms: Tensor) -> Tensor:

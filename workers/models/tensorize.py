@@ -1,4 +1,4 @@
-"""Turn a network's convolutions and linear layers into Tucker form."""
+"""Conversion of a network's convolutions and linear layers to Tucker form."""
 
 import copy
 import math
@@ -17,18 +17,18 @@ Dense = nn.Conv1d | nn.Conv2d | nn.Linear
 
 @dataclass(frozen=True, kw_only=True)
 class Tensorization:
-    """How layers are tensorized.
+    """Settings of tensorization.
 
     Args:
         rank_fraction: requested share in (0, 1], see `resolve_rank`.
-        rank_kind: share of what.
+        rank_kind: reference of the share, see `resolve_rank`.
         fractions: the shares of layers that have one of their own, by name.
-        first: whether the first convolution, the one that sees the input, is replaced too.
-        linear: whether linear layers are replaced too.
-        grouped: what to do with a convolution that cannot be tensorized (grouped, or padded with anything but zeros): `refuse`, or
+        first: true to replace the first convolution, which takes the input, too.
+        linear: true to replace linear layers too.
+        grouped: treatment of a convolution that cannot be tensorized (grouped, or padded with anything but zeros): `refuse`, or
             `keep` it dense.
         execution: `auto` takes the cheaper one for each layer (see `cheaper_execution`).
-        init: `decompose` starts from the dense layer's weights, `random` from new ones that the caller must draw.
+        init: `decompose` starts from the dense layer's weights, `random` from new ones, which the caller must draw.
     """
 
     rank_fraction: float
@@ -44,16 +44,16 @@ class Tensorization:
 def tensorize(
     network: nn.Module, settings: Tensorization, *, sketch: LatentSketch, input_shape: Sequence[int] | None = None
 ) -> dict[str, TuckerLayer]:
-    """Replace the convolutions of `network`, in place, by Tucker layers of the same geometry; returns the new layers by name.
+    """Replace the convolutions of `network`, in place, by Tucker layers of the same geometry; return the new layers by name.
 
     Args:
         network: any network of PyTorch's own layers.
-        settings: ranks, which layers, execution, initial weights.
+        settings: ranks, choice of layers, execution, initial weights.
         sketch: the sketch that the new layers share.
-        input_shape: of one example, without the batch; tells `auto` how large each layer's inputs are.
+        input_shape: of one example, without the batch; gives `auto` the size of each layer's inputs.
 
     Raises:
-        ValueError: a convolution cannot be tensorized and `settings.grouped` is `refuse`; it is named.
+        ValueError: a convolution cannot be tensorized and `settings.grouped` is `refuse`; the message names it.
     """
     positions = {} if input_shape is None else _positions(network, input_shape)
     layers = {}
@@ -79,7 +79,7 @@ def _chosen(network: nn.Module, settings: Tensorization) -> list[tuple[str, Dens
 
 
 def unfit(layer: nn.Module) -> str | None:
-    """Why a layer cannot be held in Tucker form; None where it can."""
+    """Return the reason why a layer cannot be stored in Tucker form; None where it can."""
     if not isinstance(layer, nn.Conv1d | nn.Conv2d):
         return None
     if layer.groups != 1:
@@ -109,7 +109,7 @@ def _execution(shape: Sequence[int], rank: Sequence[int], settings: Tensorizatio
 
 
 def _positions(network: nn.Module, input_shape: Sequence[int]) -> dict[str, int]:
-    """How many input positions (height times width) each convolution sees, found without computing anything."""
+    """Return each convolution's number of input positions (height times width), found on the meta device, without computation."""
     ghost = copy.deepcopy(network).to("meta").eval()
     found: dict[str, int] = {}
     for name, module in ghost.named_modules():

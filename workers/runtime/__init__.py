@@ -1,1 +1,1 @@
-"""How a worker runs one job: stages, memory, seeds, environment."""
+"""Execution of one job on a worker: stages, memory, seeds, environment."""

@@ -1,4 +1,4 @@
-"""The record of where and with what a job ran."""
+"""The record of a job's environment: machine, device and package versions."""
 
 import platform
 import socket
@@ -11,7 +11,7 @@ import torch
 
 from workers.artifacts.results import Environment
 
-_PACKAGES = ("robustsweep", "torch", "numpy", "ray", "safetensors", "scikit-learn", "tensorly")
+_PACKAGES = ("robustsweep", "torch", "torchaudio", "torchvision", "foolbox", "numpy", "ray", "safetensors", "scikit-learn", "tensorly")
 
 
 @cache
@@ -27,7 +27,7 @@ def record_environment(device: torch.device, threads: int) -> Environment:
 
 
 def package_versions() -> dict[str, str]:
-    """Python's version, and those of the packages that results depend on."""
+    """Return the versions of Python and of the packages on which results depend."""
     found = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -38,7 +38,7 @@ def package_versions() -> dict[str, str]:
 
 
 def source_revision() -> str | None:
-    """The commit of this source tree, with `+` where it was changed since; None outside a git checkout."""
+    """Return the commit of this source tree, with `+` where the tree has changes; None outside a git checkout."""
     here = Path(__file__).parents[1]
     if not (here.parent / ".git").exists():
         return None

@@ -1,4 +1,4 @@
-"""Memory of the device that computes: how much a job may take, how much it took, and how its lack is told from other errors."""
+"""Memory of the compute device: limit per job, peak use, and recognition of out-of-memory errors."""
 
 import torch
 
@@ -10,31 +10,31 @@ _SAYING_SO = ("CUDA out of memory", "CUDA error: out of memory", "can't allocate
 
 
 def allowed_fraction(share: float, *, total: int) -> float:
-    """The fraction of a GPU of `total` bytes that PyTorch may take for a job with this share of it, its context left out."""
+    """Return the fraction of a GPU of `total` bytes that PyTorch may take for a job with this share of it, excluding CUDA's context."""
     return 1.0 if share >= 1 else max(share / 2, share - CONTEXT_BYTES / total)
 
 
 def keep_within(device: torch.device, *, share: float) -> None:
-    """From now on a job on a shared GPU that asks for more than its share runs out of memory itself, instead of its neighbours; and what
-    it takes is measured anew. Nothing on a CPU."""
+    """Limit a job to its share of a GPU, so that it runs out of memory itself instead of the jobs that share the GPU, and reset the peak
+    memory. Does nothing on a CPU."""
     if device.type == "cuda":
-        torch.cuda.empty_cache()  # what the process kept of the jobs before
+        torch.cuda.empty_cache()  # memory that the process cached for earlier jobs
         torch.cuda.set_per_process_memory_fraction(allowed_fraction(share, total=_total(device)), device.index)
         torch.cuda.reset_peak_memory_stats(device.index)
 
 
 def most_taken(device: torch.device) -> int | None:
-    """The most bytes of the GPU that PyTorch held at once since `keep_within`; None on a CPU, where that is not known."""
+    """Return the peak number of bytes of the GPU that PyTorch held since `keep_within`; None on a CPU, where it is unknown."""
     return int(torch.cuda.max_memory_reserved(device.index)) if device.type == "cuda" else None
 
 
 def is_shortage(error: Exception) -> bool:
-    """Whether it is memory that was missing, of a GPU or of the machine."""
+    """Tell whether the error means that a GPU or the machine is out of memory."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(words in str(error) for words in _SAYING_SO)
 
 
 def shortage(job: Job, device: torch.device, *, share: float, examples_per_pass: int | None) -> str:
-    """What did not fit where, in one line, and what can be done about it where only the user can."""
+    """Describe in one line what did not fit into which memory, and the remedy where only the user can apply it."""
     share_of = "" if share >= 1 else f"a share of {share:g} of "
     place = f"{share_of}a GPU of {_total(device) / _GIB:.1f} GiB" if device.type == "cuda" else "this machine"
     size = f"batch_size={batch_size(job.spec)}" + ("" if examples_per_pass is None else f" in passes of {examples_per_pass} examples")

@@ -1,4 +1,4 @@
-"""Run one job: read its parents' artifacts, compute, write its own. The same function under Ray, in process and on the command line."""
+"""Execution of one job: read its parents' artifacts, compute, write its own. Used under Ray, in process and on the command line."""
 
 import secrets
 import time
@@ -23,11 +23,11 @@ from workers.train import Checkpoint
 
 @dataclass(frozen=True)
 class Settings:
-    """Where a worker finds and leaves things, and with what it computes; nothing here changes a result's meaning.
+    """Paths and compute resources of a worker; they do not change a result's meaning.
 
-    `artifacts` is a folder or a URL of fsspec, `data_root` too (a URL's files are kept on this machine, see `workers.data.remote`).
-    Unfinished evaluations, attacks and craftings are saved after a batch, at most every `save_seconds`. Of a GPU a job takes no more
-    memory than its `gpu_share`; where that is short, `examples_per_pass` divides passes through the net, but no training's.
+    `artifacts` is a folder or a URL of fsspec, `data_root` too (a URL's files are cached on this machine, see `workers.data.remote`).
+    Unfinished evaluations, attacks and craftings are saved after a batch, at most every `save_seconds`. A job takes no more of a
+    GPU's memory than its `gpu_share`; where that is too little, `examples_per_pass` divides forward passes, except in training.
     """
 
     artifacts: str | Path
@@ -40,21 +40,21 @@ class Settings:
 
 
 def run(job: Job, settings: Settings, *, attempt: str = "local", report: Report = say_nothing) -> Result:
-    """Run `job` and leave its artifact; a job that has a result already is not computed again.
+    """Run `job` and write its artifact; a job that already has a result is not computed again.
 
     Args:
         job: the job; its parents' artifacts must be there.
         settings: places, device (`cpu`, `cuda`), CPU threads.
-        attempt: a name for this execution, part of its temporary files' names; what makes it unlike any other is added here.
+        attempt: a name for this execution, part of its temporary files' names; a unique suffix is added here.
         report: called after every training epoch, and after every batch of an evaluation, an attack or a crafting.
 
     Raises:
         ArtifactError: a parent's artifact is missing or corrupt.
         DataError: the data set is missing or corrupt.
         JobError: the job's result cannot be trusted.
-        ShortOfMemoryError: the job needs more memory than there is for it.
+        ShortOfMemoryError: the job needs more memory than it may use.
         StorageError: artifacts cannot be read or written.
-        SupersededError: the job was given to another attempt meanwhile, which is not done yet.
+        SupersededError: the job was assigned to another attempt meanwhile, which is not done yet.
     """
     artifacts = Artifacts(settings.artifacts)
     with suppress(ArtifactError):
@@ -70,7 +70,7 @@ def run(job: Job, settings: Settings, *, attempt: str = "local", report: Report 
 
 def _device(name: str) -> torch.device:
     if name.startswith("cuda") and not torch.cuda.is_available():
-        raise UserError(f"device {name}: PyTorch {torch.__version__} sees no GPU here; use cpu")
+        raise UserError(f"device {name}: PyTorch {torch.__version__} finds no GPU here; use cpu")
     return torch.device(name)
 
 
@@ -88,7 +88,7 @@ def _compute(job: Job, settings: Settings, artifacts: Artifacts, folder: JobFold
     seconds = time.perf_counter() - started
     result = Result(key=job.key, seconds=seconds, peak_memory=peak, environment=environment, files=digests, outcome=outcome)
     first = folder.commit(result)
-    if not (isinstance(job.spec, TrainSpec) and job.spec.is_rung):  # a rung's is what others go on from
+    if not (isinstance(job.spec, TrainSpec) and job.spec.is_rung):  # later rungs resume from a rung's checkpoint
         Checkpoint(folder).discard()
     ProgressFile(folder).discard()
     return first

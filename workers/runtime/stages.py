@@ -1,4 +1,4 @@
-"""What each stage of a job computes: from its parents' artifacts to an outcome and the files to keep."""
+"""Computation of each stage of a job: from its parents' artifacts to an outcome and the files to keep."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ Computed = tuple[TrainOutcome | FlagsOutcome | CraftOutcome | DiagnosisOutcome |
 
 
 def compute(room: "Room", report: Report) -> Computed:
-    """The job's outcome, and the content of its files by name."""
+    """Return the job's outcome, and the content of its files by name."""
     match room.job.spec:
         case TrainSpec() as spec:
             return _defend(room, spec) if spec.stage == "defend" else _train(room, spec, report)
@@ -52,7 +52,7 @@ def compute(room: "Room", report: Report) -> Computed:
 
 @dataclass(frozen=True)
 class Room:
-    """A job with what it needs at hand."""
+    """Context of a job: its artifacts, data and device."""
 
     job: Job
     artifacts: Artifacts
@@ -67,12 +67,12 @@ class Room:
 
     @property
     def checkpoint(self) -> Checkpoint:
-        """Where the training is saved, and taken up where there is something to take up: here, or in an earlier rung's folder."""
+        """Checkpoint of the training, resumed from this job's folder or from an earlier rung's, where one has a state."""
         earlier = None if self.job.resumes is None else self.artifacts.folder(self.job.resumes.key)
         return Checkpoint(self.folder, owner=self.job.trunk_key, earlier=earlier)
 
     def parent(self, role: str) -> str:
-        """The key of the parent in this role."""
+        """Return the key of the parent in this role."""
         if role not in self.job.parents:
             raise UserError(f"job {self.job.key}: its stage {self.job.stage} needs a parent in role {role!r}, and it has none")
         return self.job.parents[role]
@@ -81,7 +81,7 @@ class Room:
         return torch.Generator(self.device).manual_seed(self.seed(purpose))
 
     def trained(self, evaluation: EvaluationSpec) -> tuple[Network, DeviceSplit]:
-        """The parent model, frozen, in eval mode and freshly seeded for this job, and the examples to evaluate."""
+        """Return the parent model, frozen, in eval mode and freshly seeded for this job, and the examples to evaluate."""
         network, data = self.network(self.parent("model"))
         network.seed(self.seed("sketch"))
         split = _load_split(data.name, data.split_lists, "test", evaluation.examples, self.data_root, self.device)
@@ -90,29 +90,29 @@ class Room:
         return network, split
 
     def network(self, key: str) -> tuple[Network, DataSpec]:
-        """A trained model, frozen and in eval mode, by its job key, and the data that it was trained on."""
+        """Return a trained model, frozen and in eval mode, by its job key, and the data that it was trained on."""
         network, data = _load_network(self.artifacts.url, key, self._weights(key), self.device)
-        network.examples_at_once = self.examples_per_pass  # of every job that finds it in this process
+        network.examples_at_once = self.examples_per_pass  # for every job that reuses it in this process
         return network, data
 
     def _weights(self, key: str) -> str:
-        """The SHA-256 of a trained model's weights: a model that was lost and trained again on a GPU may differ in its last bits."""
+        """Return the SHA-256 of a trained model's weights: a model that was lost and trained again on a GPU may differ in its last bits."""
         return self.artifacts.result(key).files.get(_MODEL, "")
 
     @property
     def kind(self) -> Kind:
-        """What the parent model takes."""
+        """Kind of data of the parent model."""
         _, data = self.network(self.parent("model"))
         return DATASET_KINDS[data.name]
 
     def course(self, network: Network, report: Report, **generators: torch.Generator) -> Course:
-        """The job's way through its examples, resumed where an earlier attempt left it; the network's own generator is one of them."""
+        """Return the loop over the job's examples, resumed from an earlier attempt; the network's own generator is among its generators."""
         if network.sketch.generator is not None:
             generators["sketch"] = network.sketch.generator
         return Course(self.job.key, generators, report, ProgressFile(self.folder), self.save_seconds)
 
     def memory(self, evaluation: EvaluationSpec) -> Memory:
-        """The clean gradients that this process already has of the parent model, full weights, for this evaluation."""
+        """Return this process's cached clean gradients of the parent model, with full weights, for this evaluation."""
         key = self.parent("model")
         return _clean_gradients((self.artifacts.url, self.data_root, key, self._weights(key), evaluation, self.device))
 
@@ -130,7 +130,7 @@ def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
 
 
 def _defend(room: Room, spec: TrainSpec) -> Computed:
-    """The parent's weights as they are: what is new is the defence that everyone who loads this job's model finds around it."""
+    """Return the parent's weights unchanged: only the defence in the spec is new, which loading this job's model adds."""
     return _trained(_untrained(room, spec), [])
 
 
@@ -141,7 +141,7 @@ def _trained(network: Network, history: list[EpochRecord], *, resumed: str | Non
 
 
 def _untrained(room: Room, spec: TrainSpec) -> Network:
-    """The network as its training begins, on the CPU."""
+    """Return the network at the start of its training, on the CPU."""
     info = DATASETS[spec.data.name].info
     if spec.stage == "pretrain":
         return build(spec.model, info, seed=room.seed("weights"), defence=spec.defence)
@@ -153,7 +153,7 @@ def _untrained(room: Room, spec: TrainSpec) -> Network:
 
 
 def _stored(artifacts: Artifacts, key: str) -> tuple[TrainSpec, dict[str, Tensor]]:
-    """How a model was trained, and its weights, by its job key."""
+    """Return a model's training spec and its weights, by its job key."""
     return artifacts.model(key), load(artifacts.read(key, _MODEL))
 
 
@@ -194,14 +194,14 @@ def _attack(room: Room, spec: AttackSpec, report: Report) -> Computed:
 
 
 def _crafted(room: Room, spec: AttackSpec) -> Tensor:
-    """The examples that the attack replays, (examples, *shape), on the CPU."""
+    """Return the examples that the attack replays, (examples, *shape), on the CPU."""
     key = room.parent("examples")
     require_fitting_examples(room.artifacts, spec, model=room.parent("model"), examples=key, source=_source(room, spec))
     return load(room.artifacts.read(key, _EXAMPLES))["examples"]
 
 
 def _source(room: Room, spec: AttackSpec) -> str:
-    """The key of the model on which the attack's examples were made."""
+    """Return the key of the model on which the attack's examples were made."""
     model = room.parent("model")
     if spec.knowledge != "transfer":
         return model
@@ -225,7 +225,7 @@ def _surface(room: Room, spec: SurfaceSpec) -> Computed:
         gradient = full_gradient(room.network(source)[0], example, label)
     else:
         gradient = drawn_gradient(network, example, label, seeds=seeds)
-    # The y axis hangs on the net that gives the x axis, and on nothing else: every theta has the same plane.
+    # The y axis depends only on the net that gives the x axis: every theta has the same plane.
     generator = torch.Generator().manual_seed(derive_seed(source, f"plane {settings.example}"))
     directions = plane(gradient, norm=settings.norm, generator=generator)
     found = explore(network, example, label, directions=directions, settings=settings, seeds=seeds)
@@ -234,7 +234,7 @@ def _surface(room: Room, spec: SurfaceSpec) -> Computed:
 
 @lru_cache(maxsize=4)
 def _load_network(url: str, key: str, digest: str, device: torch.device) -> tuple[Network, DataSpec]:  # noqa: ARG001 (of the cache's key)
-    """A trained model by its job key; the last few stay in this process, since Ray reuses it for job after job."""
+    """Return a trained model by its job key; the last few are cached in this process, which Ray reuses for many jobs."""
     spec, weights = _stored(Artifacts(url), key)
     network = build(spec.model, DATASETS[spec.data.name].info, seed=0, defence=spec.defence)
     network.load_state_dict(weights)
@@ -243,7 +243,7 @@ def _load_network(url: str, key: str, digest: str, device: torch.device) -> tupl
 
 @lru_cache(maxsize=1)
 def _clean_gradients(owner: tuple[Hashable, ...]) -> Memory:  # noqa: ARG001 (the cache's key)
-    """An empty memory, and the same one again until another owner comes: jobs that differ in epsilon come one after the other."""
+    """Return an empty memory, cached until another owner is requested: jobs that differ in epsilon run consecutively."""
     return {}
 
 

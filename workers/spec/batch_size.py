@@ -1,16 +1,16 @@
-"""What a job's memory hangs on: how many examples it sends through its net together, and CUDA itself. Imports no torch."""
+"""Factors of a job's memory use: the number of examples per forward pass, and CUDA itself. Imports no torch."""
 
 from workers.spec.job import DiagnoseSpec, JobSpec, SurfaceSpec, TrainSpec
 
 POINTS_PER_PASS = 256
-"""Points of a surface, whatever its resolution."""
+"""Points of a surface per forward pass, independent of its resolution."""
 
 CONTEXT_BYTES = 600 << 20
-"""What CUDA itself takes of a GPU for each process, which PyTorch neither counts nor limits."""
+"""Memory that CUDA itself takes of a GPU for each process, which PyTorch neither counts nor limits."""
 
 
 def batch_size(spec: JobSpec) -> int:
-    """The examples of one batch; an attack's passes may hold several copies of it."""
+    """Return the number of examples of one batch; an attack's passes may hold several copies of it."""
     match spec:
         case TrainSpec():
             return spec.training.batch_size

@@ -1,6 +1,6 @@
-"""What is measured of a model to find out whether its robustness is real, every setting resolved. Imports neither torch nor Ray."""
+"""Settings of the measurements that show whether a model's robustness is real, all resolved. Imports neither torch nor Ray."""
 
-from typing import Any, Literal, NamedTuple, Self, get_args
+from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import model_validator
 
@@ -9,18 +9,17 @@ from workers.spec.fields import AttackName, Count, Frozen, Positive, SignGradien
 
 ProbeName = Literal["noise", "fgsm", "pgd", "pgd_longer", "pgd_margin", "eot_pgd", "square", "unbounded"]
 ProbeKnowledge = Literal["eot", "randomized"]
-PROBES: tuple[ProbeName, ...] = get_args(ProbeName)
 STRIDE = 2.5
-"""How often over the steps of a PGD could walk through the radius of its ball (Madry et al., 2018): from any start it can reach any end."""
+"""Total step length of a PGD, in radii of its ball (Madry et al., 2018): from any start it can reach any end."""
 
 
 class DiagnosisSettings(Frozen):
-    """A diagnosis: the first `examples` of the fixed balanced order, attacked at `epsilon` in ways that a sound net tells apart.
+    """A diagnosis: the first `examples` of the fixed balanced order, attacked at `epsilon` in ways whose outcomes differ for a sound net.
 
     `epsilon` is an l-infinity one in input units. `steps` are PGD's, `more_steps` those of the PGD that must not gain any more, and
     `queries` Square's. On a randomised net `eot_samples` fresh draws are averaged in each gradient of the adaptive attacker, points
-    are compared over `selection_draws`, and what attacks made is evaluated on `draws` fresh draws; on a deterministic net all three
-    are 1. `sign_gradient` is what a binary net's sign is differentiated as; other nets have `identity`.
+    are compared over `selection_draws`, and adversarial examples are evaluated on `draws` fresh draws; on a deterministic net all three
+    are 1. `sign_gradient` is the derivative used for a binary net's sign; other nets have `identity`.
     """
 
     examples: Count = 100
@@ -45,7 +44,7 @@ def require_more(steps: int, more_steps: int) -> None:
     """Check that the longer attack is longer.
 
     Raises:
-        ValueError: it is not.
+        ValueError: `more_steps` is not larger than `steps`.
     """
     if more_steps <= steps:
         raise ValueError(f"more_steps={more_steps}: must be more than steps, which is {steps}")
@@ -60,10 +59,10 @@ class Probe(NamedTuple):
 
 
 def probes(settings: DiagnosisSettings, *, half_range: float, randomised: bool) -> list[Probe]:
-    """The attacks of a diagnosis, from the weakest on.
+    """Return the attacks of a diagnosis, the weakest first.
 
-    The `unbounded` one may change every value by `half_range`, half of the input range: any input can be made the range's middle,
-    in which nothing is to be seen. It is PGD as it is at `epsilon`, adaptive on a randomised net.
+    The `unbounded` one may change every value by `half_range`, half of the input range: any input can be changed to the range's
+    middle, which holds no information. It is the same PGD as at `epsilon`, adaptive on a randomised net.
     """
     plain, best = _Maker(settings), _Maker(settings, eot=randomised)
     return [
@@ -79,7 +78,7 @@ def probes(settings: DiagnosisSettings, *, half_range: float, randomised: bool) 
 
 
 class _Maker:
-    """Makes probes with what a diagnosis says of all of them."""
+    """Factory of probes with a diagnosis's common settings."""
 
     def __init__(self, settings: DiagnosisSettings, *, eot: bool = False) -> None:
         self._knowledge: ProbeKnowledge = "eot" if eot else "randomized"

@@ -13,12 +13,12 @@ AUGMENTATION: dict[Recipe, dict[DatasetName, dict[str, Any]]] = {
     "paper": {"cifar10": {"horizontal_flip": True}},
     "fast": {"cifar10": {"horizontal_flip": True, "crop_padding": 4}},
 }
-"""A mirrored photograph is a photograph; a mirrored digit or sound is none. The paper crops nothing."""
+"""Augmentation by recipe. Mirroring keeps the class of a photograph, but not of a digit or a sound. The paper does not crop."""
 
 RECIPES: dict[Recipe, dict[Kind, dict[str, Any]]] = {
     # The specs' own defaults; the number of epochs is the space's.
     "custom": {"image": {}, "audio": {}},
-    # What the paper states. It states neither a batch size nor, for audio, a weight decay.
+    # The values that the paper states. It states neither a batch size nor, for audio, a weight decay.
     "paper": {
         "image": {
             "epochs": 350,
@@ -65,34 +65,34 @@ RECIPES: dict[Recipe, dict[Kind, dict[str, Any]]] = {
 }
 
 BINARY: dict[Recipe, dict[Kind, dict[str, Any]]] = {
-    # Adam, with which XNOR-Net's authors train it. No weight decay, as in Bi-Real Net (Liu et al., 2018).
+    # Adam, which XNOR-Net's authors use. No weight decay, as in Bi-Real Net (Liu et al., 2018).
     "fast": {
         "image": {"optimizer": "adam", "learning_rate": 0.005, "weight_decay": 0.0},
         "audio": {"optimizer": "adam", "learning_rate": 0.003, "weight_decay": 0.0},
     },
 }
-"""What binary networks are trained with instead, laid over a recipe; the recipes that are not here train every network alike."""
+"""Settings that replace a recipe's for binary networks; recipes that are not listed train every network alike."""
 
 _IDLE_WITHOUT_ATTACK = ("adversarial_epsilon", "adversarial_steps", "adversarial_stepsize", "adversarial_alpha")
 
 
 def resolve_training(given: Mapping[str, Any], *, dataset: DatasetName, binary: bool) -> TrainingSpec:
-    """The complete settings of one training: those given, then the recipe's (for a binary network `BINARY`'s first), then the defaults.
+    """Resolve one training's settings: those given, then the recipe's (for a binary network `BINARY`'s first), then the defaults.
 
-    Settings that change nothing beside the others (gamma without a step schedule) take their defaults, so that equal trainings have
+    Settings without effect given the others (gamma without a step schedule) take their defaults, so that equal trainings have
     equal keys. Milestones may be whole epochs or shares of all epochs; the spec has shares, without those that are never reached.
 
     Args:
         given: settings by name, `recipe` among them (default: custom); `epochs` is needed where the recipe has none.
         dataset: the name of the data set.
-        binary: whether the network is binary.
+        binary: true for a binary network.
     """
     spec = TrainingSpec(**_values(given, dataset, binary))
     return spec.model_copy(update={name: TrainingSpec.model_fields[name].default for name in _idle(spec)})
 
 
 def inherit_training(training: Mapping[str, Any], given: Mapping[str, Any], *, dataset: DatasetName, binary: bool) -> dict[str, Any]:
-    """The settings given for fine-tuning over those given for training, to be resolved; milestones keep their shares of the epochs."""
+    """Merge the settings given for fine-tuning over those given for training, unresolved; milestones keep their shares of the epochs."""
     inherited = dict(training)
     if "milestones" in training:
         inherited["milestones"] = _values(training, dataset, binary)["milestones"]
@@ -116,7 +116,7 @@ def _shares(milestones: tuple[float | int | str, ...], *, epochs: int) -> tuple[
 
 
 def _idle(spec: TrainingSpec) -> list[str]:
-    """The settings that have no effect beside the others."""
+    """Return the settings without effect given the others."""
     idle = [] if spec.schedule == "step" else ["milestones", "gamma"]
     if spec.optimizer != "sgd":
         idle += ["momentum", "nesterov"]

@@ -1,4 +1,4 @@
-"""One loss surface, every setting resolved. Imports neither torch nor Ray."""
+"""Settings of one loss surface, all resolved. Imports neither torch nor Ray."""
 
 from typing import Annotated
 
@@ -24,16 +24,18 @@ class SurfaceSettings(Frozen):
     The square's x axis is the direction of the loss's gradient at the example, its y axis a random direction orthogonal to it; `extent`
     is half its side, in input units as `norm` measures the axes, `resolution` its points a side.
 
-    `example` counts in the fixed class-balanced order of the test split. `direction` is whose gradient: `theta_one`, that of the trained
-    net without a sketch which the model descends from, so that every theta has the same square (figures 2 and 4), or `own`, the
+    `example` is an index in the fixed class-balanced order of the test split. `direction` selects the gradient: `theta_one`, that of the
+    trained net without a sketch from which the model descends, so that every theta has the same square (figures 2 and 4), or `own`, the
     attacked model's (figure 3).
 
-    `norm` is that in which both directions have length 1. The paper says "normalised" and no more; but it calls the squares
+    `norm` is the one in which both directions have length 1. The paper only says "normalised"; but it calls the squares
     l-infinity neighbourhoods, and its epsilon is l-infinity throughout: with `linf`, the default, the number on an axis is the largest
-    change of any input value, and the circle of radius epsilon touches on both axes what attacks with that epsilon may reach.
+    change of any input value, and on both axes the circle of radius epsilon meets the boundary of the points that attacks with that epsilon
+    may reach.
 
-    With `clip` points are clipped to the legal inputs before they are evaluated; the paper speaks of a plain mesh grid, and clipped points
-    lie on no plane, so the default is not to. `draws` surfaces are made of a randomised model, each under one draw held over all of it.
+    With `clip` points are clipped to the legal inputs before they are evaluated; the paper describes a plain mesh grid, and clipped
+    points lie on no plane, so the default is not to clip. `draws` surfaces are made of a randomised model, each under one draw for all
+    its points.
     """
 
     example: Index = 0

@@ -1,4 +1,4 @@
-"""How a network is trained, every setting resolved. Imports neither torch nor Ray."""
+"""Settings of a training, all resolved. Imports neither torch nor Ray."""
 
 from typing import Annotated
 
@@ -22,10 +22,10 @@ from workers.spec.fields import (
 
 
 def canonical_epsilon(literal: str) -> str:
-    """The epsilon as a fraction in lowest terms, so that `8/255` and `16/510` have one key.
+    """Return the epsilon as a fraction in lowest terms, so that `8/255` and `16/510` have one key.
 
     Raises:
-        ValueError: the literal is no number in (0, 1].
+        ValueError: the literal is not a number in (0, 1].
     """
     return str(epsilon_fraction(literal))
 
@@ -50,15 +50,15 @@ Milestones = Annotated[tuple[ShareBelowOne, ...], Field(strict=False)]
 
 
 class TrainingSpec(Frozen):
-    """Cross-entropy under SGD or Adam; the defaults are the recipe `custom`.
+    """Training on cross-entropy with SGD or Adam; the defaults are the recipe `custom`.
 
-    `recipe` names where the values came from; it is no part of the job key. `momentum` and `nesterov` are SGD's; `weight_decay` is an L2
+    `recipe` names the source of the values; it is not part of the job key. `momentum` and `nesterov` are SGD's; `weight_decay` is an L2
     penalty under both optimisers. The learning rate follows `schedule` (see `workers.train.schedule`): `step` multiplies it by `gamma` at
     each of `milestones`, shares of all epochs. `clip_norm` is the largest l2 norm of all gradients together (null: not clipped).
-    `precision` bf16 is autocast of the forward pass, on a GPU or a CPU (where it is rarely faster); auto is bf16 on a GPU that has it, and
-    float32 elsewhere. `channels_last` is the memory layout of image batches: the same computation with other rounding, so it is part of
-    the key. Images are mirrored at random under `horizontal_flip`, and cropped at random, to their own size, out of themselves with
-    `crop_padding` black pixels on each side (null: not cropped), which moves them by at most so many pixels.
+    `precision` bf16 is autocast of the forward pass, on a GPU or a CPU (where it is rarely faster); auto is bf16 on a GPU that supports it,
+    and float32 elsewhere. `channels_last` is the memory layout of image batches: the same computation with other rounding, so it is part of
+    the key. With `horizontal_flip` images are mirrored at random. With `crop_padding` they are padded with so many black pixels on each
+    side and cropped at random to their own size, which moves them by at most so many pixels (null: not cropped).
 
     Adversarial training replaces each batch by adversarial examples (see `workers.train.adversary`): `adversarial_epsilon`, exact
     fractions in input units, and `adversarial_steps` are the ranges that a batch's epsilon and number of steps are drawn from;

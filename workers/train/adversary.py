@@ -1,4 +1,4 @@
-"""The attacker inside adversarial training: replaces a batch by adversarial examples of the network as it is now."""
+"""The attacker inside adversarial training: replaces a batch by adversarial examples for the current network."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from workers.spec.training import TrainingSpec
 
 @dataclass(frozen=True)
 class Drawn:
-    """What was drawn for one batch: epsilon in input units and the number of gradient steps."""
+    """Settings drawn for one batch: epsilon in input units and the number of gradient steps."""
 
     epsilon: float
     steps: int
@@ -29,13 +29,13 @@ class Adversary:
     random step alpha * sign(N(0, 1)), alpha being `adversarial_alpha` * epsilon, then one signed-gradient step of epsilon - alpha.
     Epsilon (uniform) and the number of steps (uniform over whole numbers) are drawn anew for each batch.
 
-    The attacked network is the one being trained, its sketch live: every gradient step sees a fresh sketch, as a `randomized` attacker
-    does. Its batch norm is in eval mode: the examples are made against the net as it will be attacked, and neither batch statistics
-    nor running averages see the attacker's iterates; the training step that follows uses batch statistics as always.
+    The attacked network is the one being trained, its sketch live: every gradient step uses a fresh sketch, as a `randomized` attacker
+    does. Its batch norm is in eval mode: the examples are made against the net as it will be attacked, and the attacker's iterates
+    affect neither batch statistics nor running averages; the training step that follows uses batch statistics as usual.
 
     Args:
         module: the network, whose mode is eval while examples are made and is restored afterwards.
-        logits: how the network is called, inputs (batch, channels, ...) within `bounds` to (batch, n_classes).
+        logits: the network as a function, inputs (batch, channels, ...) within `bounds` to (batch, n_classes).
         bounds: the data set's input range.
         settings: the adversarial settings; `adversarial_training` is not `none`.
         generator: of everything drawn here, on the inputs' device; part of the checkpoint.
@@ -48,20 +48,20 @@ class Adversary:
     generator: torch.Generator
 
     def replaced(self, batches: Iterator[tuple[Tensor, Tensor]], *, count: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """The next `count` batches, (inputs, labels), their inputs replaced by adversarial examples."""
+        """Yield the next `count` batches, (inputs, labels), their inputs replaced by adversarial examples."""
         for drawn, (inputs, labels) in zip(self.draw(count), batches, strict=True):
             yield self.perturb(inputs, labels, drawn=drawn), labels
 
     def draw(self, batches: int) -> list[Drawn]:
-        """Epsilon and steps of the next so many batches: all at once, since each look at a GPU's numbers makes it wait."""
+        """Draw epsilon and steps of the next so many batches: all at once, since each transfer from a GPU synchronises it."""
         shares = torch.rand(batches, 2, generator=self.generator, device=self.generator.device).tolist()
         low, high = (float(Fraction(end)) for end in self.settings.adversarial_epsilon)
         fewest, most = self.settings.adversarial_steps
-        # A float32 share may round to 1 when scaled: the largest number of steps is then meant.
+        # A float32 share may round to 1 when scaled: the largest number of steps is then used.
         return [Drawn(low + (high - low) * epsilon, min(most, fewest + int((most - fewest + 1) * steps))) for epsilon, steps in shares]
 
     def perturb(self, inputs: Tensor, labels: Tensor, *, drawn: Drawn) -> Tensor:
-        """Adversarial examples, within `drawn.epsilon` of `inputs` and within the bounds, of their shape; `inputs` are not changed."""
+        """Return adversarial examples within `drawn.epsilon` of `inputs` and within the bounds, of their shape; `inputs` are unchanged."""
         with _evaluating(self.module):
             if self.settings.adversarial_training == "pgd":
                 stepsize = self.settings.adversarial_stepsize * drawn.epsilon / drawn.steps

@@ -1,4 +1,4 @@
-"""The state of a training run between two epochs, as one file (a SHA-256, then safetensors): a resumed run goes on bit for bit."""
+"""The state of a training run between two epochs, as one file (a SHA-256, then safetensors): a resumed run continues bit for bit."""
 
 import hashlib
 import json
@@ -28,18 +28,18 @@ class TrainingState:
 
 
 class Checkpoint:
-    """Saves and restores a `TrainingState` in a job's artifact folder.
+    """File of a `TrainingState` in a job's artifact folder.
 
     Args:
         folder: of the job that trains.
-        owner: whose training it is; a state of another owner is never taken up.
-        earlier: the folder of a job with the same owner that stopped at an earlier epoch: looked into where `folder` has no state.
+        owner: id of the training; a state of another owner is never restored.
+        earlier: the folder of a job with the same owner that stopped at an earlier epoch: read where `folder` has no state.
     """
 
     def __init__(self, folder: JobFolder, *, owner: str = "", earlier: JobFolder | None = None) -> None:
         self._folder, self._owner, self._earlier = folder, owner, earlier
         self.resumed: str | None = None
-        """The key of the job whose training goes on in this one, once that is restored; one that itself was killed is not meant."""
+        """Key of the earlier job whose training this one continues, once restored; this job's own earlier attempts do not count."""
 
     def save(self, state: TrainingState) -> None:
         tensors = {f"model/{name}": tensor for name, tensor in state.model.state_dict().items()}
@@ -50,8 +50,8 @@ class Checkpoint:
         self._folder.save(CHECKPOINT, self._digest(content) + content)
 
     def restore(self, state: TrainingState, *, last: int) -> None:
-        """Bring `state` to where the last `save` left it, here or earlier, or leave it at the start: where no file is, or a damaged one,
-        one that goes beyond epoch `last`, or one of generators of another kind of device."""
+        """Restore `state` from the last `save`, in this folder or the earlier one. It is unchanged where the file is missing, damaged,
+        beyond epoch `last`, or of generators of another kind of device."""
         for folder in filter(None, (self._folder, self._earlier)):
             tensors = self._read(folder)
             if tensors is not None and _fits(tensors, state, last=last):
@@ -61,7 +61,7 @@ class Checkpoint:
                 return
 
     def _read(self, folder: JobFolder) -> dict[str, Tensor] | None:
-        """What the owner saved there last; None where there is no file, a damaged one or somebody else's."""
+        """Return the tensors that the owner saved there last; None where there is no file, a damaged one or another owner's."""
         try:
             stored = folder.saved(CHECKPOINT)
         except StorageError:
@@ -102,7 +102,7 @@ def _from_bytes(tensor: Tensor) -> dict[str, Any]:
 
 
 def _averages(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """What the optimiser keeps of each parameter (momentum; Adam's moments and step), as `number/name`."""
+    """Return the optimiser's state of each parameter (momentum; Adam's moments and step), as `number/name`."""
     kept = optimizer.state_dict()["state"]
     return {f"{number}/{name}": tensor for number, held in kept.items() for name, tensor in held.items() if tensor is not None}
 

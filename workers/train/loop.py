@@ -42,14 +42,14 @@ def train(
         data: the training examples, on the same device.
         settings: epochs, batch size, optimiser, schedule, augmentation, adversarial training.
         order: generator of the example order, the flips and the crops, on the data's device.
-        checkpoint: where an earlier attempt's state is looked for, and each epoch's state is saved.
+        checkpoint: from which an earlier attempt's state is restored, and to which each epoch's is saved.
         report: called after each epoch; under adversarial training its loss and accuracy are those on adversarial examples.
-        attack: generator of adversarial training, on the data's device; needed for it and for nothing else.
+        attack: generator of adversarial training, on the data's device; None without it.
         until: stop after so many of the schedule's epochs (None: after all).
 
     Raises:
         JobError: the loss became NaN or infinite; the last good epoch stays in the checkpoint, no model is stored.
-        ValueError: adversarial training without the generator `attack`, or the generator without it.
+        ValueError: adversarial training without the generator `attack`, or the generator without adversarial training.
     """
     if (attack is None) != (settings.adversarial_training == "none"):
         raise ValueError(f"adversarial_training={settings.adversarial_training} with attack={attack}: one needs the other")
@@ -71,7 +71,7 @@ def train(
 
 
 def in_bf16(precision: Precision, device: torch.device) -> bool:
-    """Whether forward passes on the device are autocast to bfloat16."""
+    """Tell whether forward passes on the device are autocast to bfloat16."""
     if precision != "auto":
         return precision == "bf16"
     return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
@@ -114,7 +114,7 @@ class _Trainer:
 
     @property
     def steps(self) -> int:
-        """Full batches in an epoch: a last, smaller one would disturb the batch norm and is left out."""
+        """Number of full batches in an epoch: a last, smaller one would disturb the batch norm and is left out."""
         return len(self.data) // self.batch_size
 
     def _set_rate(self, step: int) -> float:
@@ -144,7 +144,7 @@ class _Trainer:
         return loss.detach(), (logits.detach().argmax(dim=1) == labels).sum()
 
     def _seen(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """The batches that the network learns from."""
+        """Return the batches that the network is trained on."""
         return self._batches() if self.adversary is None else self.adversary.replaced(self._batches(), count=self.steps)
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:

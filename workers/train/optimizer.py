@@ -1,4 +1,4 @@
-"""The optimisers that a training spec names."""
+"""Optimisers of a training spec."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ from workers.spec.training import TrainingSpec
 
 
 def build_optimizer(parameters: Iterable[nn.Parameter], settings: TrainingSpec) -> torch.optim.Optimizer:
-    """SGD with (Nesterov) momentum, or Adam with its usual betas (0.9, 0.999); weight decay is an L2 penalty under both.
+    """Return SGD with (Nesterov) momentum, or Adam with its usual betas (0.9, 0.999); weight decay is an L2 penalty under both.
 
     Momentum 0 is plain SGD, with and without `nesterov`.
     """

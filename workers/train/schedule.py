@@ -18,10 +18,10 @@ def learning_rate(
     milestones: Sequence[float] = _PAPER_MILESTONES,
     gamma: float = _PAPER_GAMMA,
 ) -> float:
-    """The learning rate of step `step` of `total`, the largest being `peak`.
+    """Return the learning rate of step `step` of `total`; the largest is `peak`.
 
     `one_cycle` rises linearly over the first quarter and falls as a cosine to zero (Smith & Topin, 2019);
-    `step` is multiplied by `gamma` at each of `milestones`, shares of the way in [0, 1) (by default the paper's CIFAR-10 recipe).
+    `step` is multiplied by `gamma` at each of `milestones`, shares of all steps in [0, 1) (by default the paper's CIFAR-10 recipe).
     """
     progress = step / total
     if schedule == "step":

@@ -1,1 +1,1 @@
-"""Execution on Ray: everything that knows Ray."""
+"""Execution on Ray: all modules that import Ray."""

@@ -1,4 +1,4 @@
-"""Whether the cluster has room for a job of the size asked for, and how many run at once; a cluster that grows gets time to."""
+"""Capacity of the cluster: room for a job of the size asked for, how many run at once, and the memory of its GPUs."""
 
 import time
 from collections.abc import Callable
@@ -7,11 +7,13 @@ from orchestrator.executors.base import Resources
 from workers.errors import UserError
 
 _LOOK_SECONDS = 1.0
+_SMALL_SHARE = 0.001  # of a GPU, so that asking for its memory waits for no job
+_MEMORY_SECONDS = 60.0
 Amounts = dict[str, float]
 
 
 def wait_for_room(resources: Resources, *, minutes: float, say: Callable[[str], None]) -> Amounts:
-    """The cluster's resources, once one of its nodes can hold a job; an autoscaler is asked for such a node, and waited for.
+    """Wait until one of the cluster's nodes can hold a job, requesting one from the autoscaler, and return the cluster's resources.
 
     Raises:
         UserError: no node can hold a job, `minutes` from now.
@@ -32,18 +34,38 @@ def wait_for_room(resources: Resources, *, minutes: float, say: Callable[[str], 
                 raise UserError(f"{wrong}, after {minutes:g} minutes of --wait-for-nodes")
             time.sleep(_LOOK_SECONDS)
     finally:
-        request_resources(bundles=[])  # else the autoscaler kept that node for ever
+        request_resources(bundles=[])  # otherwise the autoscaler would keep that node for ever
     return dict(ray.cluster_resources())
 
 
 def slots(resources: Resources, cluster: Amounts, *, growing: bool) -> int:
-    """How many attack jobs, the most frequent ones, run at once. A cluster that grows is taken to grow to the `workers` asked for."""
+    """Return how many attack jobs, the most frequent ones, run at once. A growing cluster is assumed to grow to the requested `workers`."""
     if growing and resources.workers is not None:
         return resources.workers
     found = cluster.get("CPU", 1) / resources.cpus_per_job
     if gpus := resources.gpus("attack", available=cluster.get("GPU", 0) > 0):
         found = min(found, cluster.get("GPU", 0) / gpus)
     return max(1, min(int(found), resources.workers or int(found)))
+
+
+def smallest_gpu(*, seconds: float = _MEMORY_SECONDS) -> int | None:
+    """The bytes of memory of the smallest of the cluster's GPUs, the first of each node; None where they do not tell in time.
+
+    Every node that has one is asked, since the driver's own machine may have none.
+    """
+    import ray
+    from ray.exceptions import GetTimeoutError, RayError
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    ask = ray.remote(num_cpus=0, num_gpus=_SMALL_SHARE, max_retries=0)(_gpu_bytes)
+    nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("GPU", 0) > 0]
+    asked = [ask.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote() for node in nodes]
+    try:
+        return min((answer for answer in ray.get(asked, timeout=seconds) if answer), default=None)
+    except (GetTimeoutError, RayError):
+        for task in asked:
+            ray.cancel(task)
+        return None
 
 
 def _nodes() -> list[Amounts]:
@@ -53,13 +75,13 @@ def _nodes() -> list[Amounts]:
 
 
 def _largest(resources: Resources) -> Amounts:
-    """What the largest job needs of its node."""
+    """Return the resources that the largest job needs on its node."""
     gpus = max(resources.gpus_per_train or 0, resources.gpus_per_attack or 0)
     return {"CPU": resources.cpus_per_job} | ({"GPU": gpus} if gpus else {})
 
 
 def _wrong(resources: Resources, nodes: list[Amounts]) -> str | None:
-    """Why no node can hold a job; None: one can."""
+    """Return the reason that no node can hold a job; None where one can."""
     wanted = _largest(resources)
     if any(all(node.get(name, 0) >= amount for name, amount in wanted.items()) for node in nodes):
         return None
@@ -69,3 +91,10 @@ def _wrong(resources: Resources, nodes: list[Amounts]) -> str | None:
     if wanted.get("GPU", 0) > gpus:
         return f"{wanted['GPU']:g} GPUs asked for a job: no node of the cluster has more than {gpus:g}"
     return f"{wanted['GPU']:g} GPUs and {resources.cpus_per_job} CPUs asked for a job: no node of the cluster has both"
+
+
+def _gpu_bytes() -> int:
+    """Return the bytes of a worker process's GPU; 0 where PyTorch sees none."""
+    import torch
+
+    return int(torch.cuda.get_device_properties(0).total_memory) if torch.cuda.is_available() else 0

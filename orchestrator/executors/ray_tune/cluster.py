@@ -1,84 +1,83 @@
-"""A Ray cluster that runs already: whether it is there, whether it asks for a token, and whether ours is the right one."""
+"""Connection to a Ray cluster that runs already, with a check of its address and of the user's token."""
 
 import os
 import socket
 from collections.abc import Callable
 from typing import Any
 
-from orchestrator.executors.ray_tune.tokens import OPEN, show_token, users_token, wrong_token
+from orchestrator.executors.ray_tune.ray_internals import head_at
+from orchestrator.executors.ray_tune.tokens import UNPROTECTED, send_users_token, users_token, wrong_token
 from workers.errors import UserError
 
-_KNOCK_SECONDS = 5.0
-_ASK_SECONDS = 15.0
+_CONNECT_SECONDS = 5.0
+_ANSWER_SECONDS = 15.0
 
 
 def join_cluster(address: str, *, warn: Callable[[str], None], **settings: Any) -> None:
     """Connect this process, on one of the cluster's nodes, to the cluster at `auto` or HOST:PORT.
 
-    Says in one line if the cluster lets in everybody. Where it asks for a token, the user's is shown, even if `RAY_AUTH_MODE` is not set.
+    Warns in one line if the cluster needs no token. Where it does, the user's is sent, even if `RAY_AUTH_MODE` is not set.
 
     Raises:
-        UserError: there is no cluster, it asks for a token and we have none, or another one.
+        UserError: there is no cluster, or it needs a token and the user's is missing or wrong.
     """
     import ray
 
     try:
         found = _resolved(address)
-        _knock(found)
-        if not _own_certificates() and not _authenticate(found, address):
-            warn(f"warning: --address {address}: {OPEN}")
+        _check_port_open(found)
+        if not _uses_tls() and not _authenticate(found, address):
+            warn(f"warning: --address {address}: {UNPROTECTED}")
         ray.init(address=found, **settings)
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(f"--address {address}: no Ray cluster there: {str(error).splitlines()[0]}") from error
 
 
 def _resolved(address: str) -> str:
-    """`auto` as the HOST:PORT of this machine's cluster.
+    """Return the address as HOST:PORT; `auto` is this machine's cluster.
 
     Raises:
         UserError: not of a form that `launch` understands, or no cluster runs here.
     """
-    from ray._private.services import canonicalize_bootstrap_address
-
     if "://" in address or (address != "auto" and not address.rpartition(":")[2].isdigit()):
         raise UserError(f"--address {address}: must be auto or HOST:PORT, of a cluster that this machine is part of; else use `submit`")
-    if (found := canonicalize_bootstrap_address(address)) is None:
+    if (found := head_at(address)) is None:
         raise UserError("--address auto: no Ray cluster runs on this machine; start one with `ray start`, or give HOST:PORT")
-    return str(found)
+    return found
 
 
-def _knock(address: str) -> None:
-    """Knock at HOST:PORT: Ray itself would wait for minutes, and then end the process.
+def _check_port_open(address: str) -> None:
+    """Connect to HOST:PORT once: Ray itself would wait for minutes, and then end the process.
 
     Raises:
-        OSError: nobody answers.
+        OSError: nothing answers.
     """
     host, _, port = address.rpartition(":")
-    socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_SECONDS).close()
+    socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
 
 
-def _own_certificates() -> bool:
-    """Whether the user has set up Ray's mutual TLS: then nobody comes in without a certificate, and we could not ask."""
+def _uses_tls() -> bool:
+    """Return whether the user has set up Ray's mutual TLS: the check is then skipped, since each connection would need a certificate."""
     return os.environ.get("RAY_USE_TLS", "0").lower() in ("1", "true")
 
 
 def _authenticate(address: str, asked: str) -> bool:
-    """Whether the cluster at HOST:PORT asks for a token; the user's is then the right one, and Ray will send it.
+    """Return whether the cluster at HOST:PORT needs a token; the user's is then valid, and Ray will send it.
 
     Raises:
-        UserError: it is missing or wrong.
-        OSError: whoever listens there is no Ray.
+        UserError: the token is missing or wrong.
+        OSError: the server there is not Ray.
     """
-    if _lets_in(address, token=None):
+    if _admits(address, token=None):
         return False
-    if not _lets_in(address, token=users_token(asked)):
+    if not _admits(address, token=users_token(asked)):
         raise wrong_token(asked)
-    show_token()
+    send_users_token()
     return True
 
 
-def _lets_in(address: str, *, token: str | None) -> bool:
-    """Whether the cluster answers who shows this token, or none.
+def _admits(address: str, *, token: str | None) -> bool:
+    """Return whether the cluster accepts requests with this token, or without one.
 
     Raises:
         OSError: no Ray answers there.
@@ -91,7 +90,7 @@ def _lets_in(address: str, *, token: str | None) -> bool:
         service = gcs_service_pb2_grpc.NodeInfoGcsServiceStub(channel)
         try:
             request = gcs_service_pb2.GetClusterIdRequest()  # type: ignore[attr-defined]
-            service.GetClusterId(request, timeout=_ASK_SECONDS, metadata=shown)
+            service.GetClusterId(request, timeout=_ANSWER_SECONDS, metadata=shown)
         except grpc.RpcError as error:
             if error.code() is grpc.StatusCode.UNAUTHENTICATED:
                 return False

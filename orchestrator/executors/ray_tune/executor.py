@@ -1,4 +1,4 @@
-"""The Ray executor: one `Tuner` whose search algorithm hands out the sweep's jobs, each attempt its own Tune trial."""
+"""Ray executor: one `Tuner` whose search algorithm hands out the sweep's jobs, each attempt its own Tune trial."""
 
 import logging
 import os
@@ -15,7 +15,7 @@ _ENVIRONMENT = {
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C ends the run at once; every finished epoch and job is on disk
     "TUNE_GLOBAL_CHECKPOINT_S": "31536000",  # Tune's own state is never used: the database is the memory
 }
-for _name, _value in _ENVIRONMENT.items():  # before the first import of Ray, which reads some of them then
+for _name, _value in _ENVIRONMENT.items():  # before the first import of Ray, which reads some of them at import
     os.environ.setdefault(_name, _value)
 
 import ray  # noqa: E402
@@ -25,18 +25,17 @@ from ray.tune.experiment import Trial  # noqa: E402
 from ray.tune.progress_reporter import TrialProgressCallback  # noqa: E402
 from ray.tune.search import Searcher  # noqa: E402
 
-from orchestrator.driver.sweep_run import RunningSweep  # noqa: E402
+from orchestrator.driver.sweep_run import SweepRun  # noqa: E402
 from orchestrator.executors.base import Folders, Resources  # noqa: E402
-from orchestrator.executors.memory_retry import Relief  # noqa: E402
-from orchestrator.executors.ray_tune.capacity import Amounts, slots, wait_for_room  # noqa: E402
+from orchestrator.executors.memory_retry import OutOfMemoryRetry  # noqa: E402
+from orchestrator.executors.ray_tune.capacity import Amounts, slots, smallest_gpu, wait_for_room  # noqa: E402
 from orchestrator.executors.ray_tune.cluster import join_cluster  # noqa: E402
-from orchestrator.executors.ray_tune.gpu_memory import smallest_gpu  # noqa: E402
-from orchestrator.executors.ray_tune.gpu_packing import SMALLEST_SHARE, Packing  # noqa: E402
-from orchestrator.executors.ray_tune.gpu_shares import Sharing  # noqa: E402
-from orchestrator.executors.ray_tune.local_ray import own_ray  # noqa: E402
-from orchestrator.executors.ray_tune.temp_folder import scratch_folder  # noqa: E402
-from orchestrator.executors.ray_tune.trainable import attempt  # noqa: E402
-from orchestrator.executors.ray_tune.trial_scheduler import SparesStarting  # noqa: E402
+from orchestrator.executors.ray_tune.gpu_allocator import GpuAllocator  # noqa: E402
+from orchestrator.executors.ray_tune.gpu_packing import SMALLEST_SHARE, GpuPacking  # noqa: E402
+from orchestrator.executors.ray_tune.local_ray import local_ray_cluster  # noqa: E402
+from orchestrator.executors.ray_tune.temp_folder import temp_folder  # noqa: E402
+from orchestrator.executors.ray_tune.trainable import run_job_trainable  # noqa: E402
+from orchestrator.executors.ray_tune.trial_scheduler import PreferUnstartedTrials  # noqa: E402
 from orchestrator.store.reading.timings import Footprint  # noqa: E402
 from workers.artifacts.results import BatchRecord  # noqa: E402
 from workers.spec.job import JOB, Job  # noqa: E402
@@ -45,7 +44,7 @@ Work = Callable[[dict[str, Any]], None]
 
 
 class RayExecutor:
-    """Runs jobs on a local Ray, started for the purpose, or on the cluster at `address`."""
+    """Executor on a local Ray, started for the purpose, or on the cluster at `address`."""
 
     def __init__(
         self,
@@ -55,51 +54,59 @@ class RayExecutor:
         address: str | None = None,
         wait_minutes: float = 0.0,
         say: Callable[[str], None] = logging.info,
-        work: Work = attempt,
+        work: Work = run_job_trainable,
         footprints: Callable[[], Iterable[Footprint]] = tuple,
     ) -> None:
-        """`wait_minutes` is how long a cluster that grows gets for a first node that can hold a job; `say` shows a line to the person.
-        `work` is what a worker process does with a job; benchmarks put a sleep in its place.
-        `footprints` tells what jobs took of a GPU before; it is asked where there are GPUs."""
+        """Create the executor; nothing is started yet.
+
+        Args:
+            folders: where workers find the data sets and write the artifacts.
+            resources: what a job gets.
+            address: of a running cluster; None starts a local Ray.
+            wait_minutes: how long a growing cluster gets for a first node that can hold a job.
+            say: shows a line to the user.
+            work: what a worker process does with a job; benchmarks replace it with a sleep.
+            footprints: returns the GPU memory that earlier jobs took; called only where there are GPUs.
+        """
         self._folders, self._resources, self._address = folders, resources, address
         self._wait_minutes, self._say, self._work = wait_minutes, say, work
         self._footprints = footprints
 
-    def execute(self, sweep: RunningSweep) -> None:
-        """Run until the board is drained.
+    def execute(self, sweep: SweepRun) -> None:
+        """Run until the job queue is drained.
 
         Raises:
-            UserError: the cluster cannot be reached, or no node can ever hold a job as large as asked for.
+            UserError: the cluster cannot be reached, or no node can ever hold a job of the requested size.
         """
         logging.getLogger("ray").setLevel(logging.CRITICAL)
         with self._connected():
             cluster = wait_for_room(self._resources, minutes=self._wait_minutes, say=self._say)
             sweep.slots = slots(self._resources, cluster, growing=self._wait_minutes > 0)
             most = self._most_slots(sweep.slots, cluster)
-            sharing = Sharing(self._resources, self._packing(cluster), gpus=cluster.get("GPU", 0), slots=sweep.slots, most=most)
+            allocator = GpuAllocator(self._resources, self._packing(cluster), gpus=cluster.get("GPU", 0), slots=sweep.slots, most=most)
             # One waiting trial per slot: with fewer, new workers are asked for one after the other.
             os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(most)
-            with scratch_folder() as storage:
-                self._tuner(JobSearcher(sweep, self._folders, self._resources, sharing=sharing), storage).fit()
+            with temp_folder() as storage:
+                self._tuner(JobSearcher(sweep, self._folders, self._resources, allocator=allocator), storage).fit()
 
     def _most_slots(self, whole: int, cluster: Amounts) -> int:
-        """How many jobs run at once where they share GPUs; as many as `whole` where they do not, or the cluster grows to hold those."""
+        """Return how many jobs run at once if they share GPUs; `whole` if they do not, or if the cluster grows to hold those."""
         if not cluster.get("GPU", 0) or self._resources.asked("attack") is not None or self._wait_minutes > 0:
             return whole
         return slots(replace(self._resources, gpus_per_attack=SMALLEST_SHARE), cluster, growing=False)
 
-    def _packing(self, cluster: Amounts) -> Packing:
+    def _packing(self, cluster: Amounts) -> GpuPacking:
         asked = [self._resources.asked(stage) for stage in ("pretrain", "attack")]
         if not cluster.get("GPU", 0) or None not in asked:
-            return Packing(gpu_memory=None)
-        return Packing(gpu_memory=smallest_gpu(), footprints=self._footprints())
+            return GpuPacking(gpu_memory=None)
+        return GpuPacking(gpu_memory=smallest_gpu(), footprints=self._footprints())
 
     @contextmanager
     def _connected(self) -> Iterator[None]:
-        """Inside, this process is part of the cluster at the address, or of a Ray of its own, which ends with it."""
+        """Connect this process to the cluster at the address, or to a local Ray that is shut down at the end."""
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
         if self._address is None:
-            with own_ray(**quiet):
+            with local_ray_cluster(**quiet):
                 yield
             return
         join_cluster(self._address, warn=self._say, **quiet)
@@ -116,25 +123,25 @@ class RayExecutor:
             tune.with_resources(self._work, request),
             tune_config=TuneConfig(
                 search_alg=searcher,
-                scheduler=SparesStarting(),
+                scheduler=PreferUnstartedTrials(),
                 num_samples=-1,
                 reuse_actors=True,
                 trial_name_creator=_short_name,
                 trial_dirname_creator=_short_name,
             ),
-            run_config=RunConfig(name="sweep", storage_path=str(storage), verbose=0, callbacks=[_Starts(searcher)]),
+            run_config=RunConfig(name="sweep", storage_path=str(storage), verbose=0, callbacks=[_StartCallback(searcher)]),
         )
 
 
 def _short_name(trial: Trial) -> str:
-    """Tune's default names hold the whole configuration."""
+    """Return a trial's id as its name: Tune's default names hold the whole configuration."""
     return str(trial.trial_id)
 
 
-class _Starts(TrialProgressCallback):
+class _StartCallback(TrialProgressCallback):
     """Tells the searcher when a trial leaves the queue (Tune keeps one waiting for the next free worker).
 
-    It stands in for Tune's own progress callback, which prints nothing here and keeps every trial.
+    It replaces Tune's own progress callback, which would print nothing here but keep every trial.
     """
 
     def __init__(self, searcher: "JobSearcher") -> None:
@@ -142,10 +149,10 @@ class _Starts(TrialProgressCallback):
         self._searcher = searcher
 
     def log_result(self, *what: Any, **which: Any) -> None:
-        """Nothing is printed, or noted for it."""
+        """Do nothing: no progress is printed or kept."""
 
     def on_trial_complete(self, *what: Any, **which: Any) -> None:
-        """Nothing is noted."""
+        """Do nothing: no trial is kept."""
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ARG002
         self._searcher.begin(trial.trial_id)
@@ -155,13 +162,13 @@ class _Starts(TrialProgressCallback):
 
 
 class JobSearcher(Searcher):
-    """Hands out the board's next ready job whenever Tune has room, and brings back what became of it."""
+    """Search algorithm that hands out the next ready job whenever Tune has room, and reports its outcome to the sweep."""
 
-    def __init__(self, sweep: RunningSweep, folders: Folders, resources: Resources, *, sharing: Sharing) -> None:
+    def __init__(self, sweep: SweepRun, folders: Folders, resources: Resources, *, allocator: GpuAllocator) -> None:
         super().__init__()
-        self._sweep, self._folders, self._resources, self._sharing = sweep, folders, resources, sharing
+        self._sweep, self._folders, self._resources, self._allocator = sweep, folders, resources, allocator
         self._jobs: dict[str, Job] = {}
-        self._relief = Relief()
+        self._memory_retry = OutOfMemoryRetry()
         self._errors: dict[str, dict[str, Any]] = {}
         self._superseded: dict[str, str] = {}
 
@@ -171,30 +178,30 @@ class JobSearcher(Searcher):
         limit = self._resources.workers
         if limit is not None and len(self._jobs) >= limit:
             return None
-        self._sweep.slots = self._sharing.slots
-        if not self._sharing.open or (job := self._sweep.take()) is None:
+        self._sweep.slots = self._allocator.slots
+        if not self._allocator.accepts_requests or (job := self._sweep.take()) is None:
             return None
         self._jobs[trial_id] = job
         config = self._config(job)
-        self._sharing.ask(trial_id, config["gpus"])
+        self._allocator.request(trial_id, config["gpus"])
         return config
 
     def _config(self, job: Job) -> dict[str, Any]:
-        terms = self._relief.terms(job)
-        share = self._sharing.share(job, self._sweep.model_of(job), terms)
+        limits = self._memory_retry.limits(job)
+        share = self._allocator.share(job, self._sweep.model_of(job), limits)
         return {
             "job": JOB.dump_json(job).decode(),
             "artifacts": self._folders.artifacts,
             "data_root": str(self._folders.data_root) if self._folders.data_root else None,
-            "device": self._sharing.device(share),
+            "device": self._allocator.device(share),
             "threads": self._resources.cpus_per_job,
             "gpus": share,
-            "examples_per_pass": terms.examples_per_pass,
+            "examples_per_pass": limits.examples_per_pass,
         }
 
     def begin(self, trial_id: str) -> None:
-        """The trial's worker has started."""
-        self._sharing.begin(trial_id)
+        """Record that the trial's worker has started."""
+        self._allocator.begin(trial_id)
         self._sweep.begin(self._jobs[trial_id])
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
@@ -206,13 +213,13 @@ class JobSearcher(Searcher):
             self._sweep.epoch(self._jobs[trial_id], epoch=result["epoch"], loss=result["loss"], accuracy=result["accuracy"])
         elif "done_key" in result:
             job = self._jobs[trial_id]
-            self._sharing.learn(job, self._sweep.model_of(job), result.get("peak_memory"))
+            self._allocator.learn(job, self._sweep.model_of(job), result.get("peak_memory"))
         elif "batch" in result:
             self._sweep.batch(self._jobs[trial_id], BatchRecord.model_validate(result["batch"]))
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:  # noqa: ARG002
         job = self._jobs.pop(trial_id)
-        self._sharing.end(trial_id)
+        self._allocator.release(trial_id)
         if trial_id in self._superseded:
             self._sweep.superseded(job, error=self._superseded.pop(trial_id))
         elif not error:
@@ -223,18 +230,20 @@ class JobSearcher(Searcher):
             self._sweep.lost(job, error="the worker process died (killed, or out of memory)", traceback="")
 
     def _fail(self, job: Job, said: dict[str, Any]) -> None:
-        """The attempt failed, and said why."""
+        """Record a failed attempt that reported its error."""
         if said["short_of_memory"]:
-            self._sweep.short_of_memory(job, error=said["error"], traceback=said["traceback"], relief=self._relief.grant(job))
+            self._sweep.short_of_memory(
+                job, error=said["error"], traceback=said["traceback"], next_limits=self._memory_retry.next_limits(job)
+            )
         else:
             self._sweep.fail(job, error=said["error"], traceback=said["traceback"], damaged=said["damaged"])
 
     def save(self, checkpoint_path: str) -> None:
-        """Tune's checkpoints of the search are of no use to us: `launch` plans anew from the database."""
+        """Do nothing: Tune's checkpoints of the search are not used, since `launch` plans anew from the database."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Nothing was saved."""
+        """Do nothing: nothing was saved."""
 
     def __getstate__(self) -> dict[str, Any]:
-        """Tune pickles its search algorithm; ours holds a database connection and is never restored."""
+        """Return no state: Tune pickles its search algorithm, but this one holds a database connection and is never restored."""
         return {}

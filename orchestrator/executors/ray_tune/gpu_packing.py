@@ -1,4 +1,4 @@
-"""How many jobs share a GPU: by the memory that jobs like them were seen to take."""
+"""Number of jobs that share a GPU, from the memory that similar jobs took."""
 
 import math
 from collections.abc import Hashable, Iterable
@@ -11,16 +11,16 @@ SMALLEST_SHARE = 1 / 8
 _MARGIN = 1.2
 
 
-class Packing:
+class GpuPacking:
     """The share of a GPU that a job gets: what the largest like job took, a fifth more, and CUDA's own, in eighths; all of a GPU for the
     first of its kind, which is measured so.
 
-    Jobs are alike on equal nets, or else on nets that differ in their ranks or sketches alone: such a guess may be too small, and the job
-    then runs out of its share, harms no other, and gets all of a GPU.
+    Jobs are similar on equal nets, or else on nets that differ only in their ranks or sketches: such an estimate may be too small, and
+    the job then runs out of its share, without harm to others, and gets a whole GPU.
 
     Args:
         gpu_memory: bytes of the cluster's smallest GPU; None where they are not known: then nothing is shared.
-        footprints: of jobs that were done before.
+        footprints: measured memory of finished jobs.
     """
 
     def __init__(self, *, gpu_memory: int | None, footprints: Iterable[Footprint] = ()) -> None:
@@ -30,12 +30,12 @@ class Packing:
             self.learn(footprint.spec, footprint.model, footprint.peak_memory)
 
     def learn(self, spec: JobSpec, model: TrainSpec, peak_memory: int) -> None:
-        """A job of this kind, on this model (its own spec, if it trained one), took so many bytes."""
+        """Record that a job of this kind, on this model (its own spec, if it trained one), took `peak_memory` bytes."""
         for kind in _kinds(spec, model):
             self._largest[kind] = max(peak_memory, self._largest.get(kind, 0))
 
     def share(self, spec: JobSpec, model: TrainSpec | None) -> float:
-        """What such a job gets, 1/8 to 1; `model` is None where nothing is known of it."""
+        """Return the share of such a job, 1/8 to 1; `model` is None where it is unknown."""
         kinds = () if model is None else _kinds(spec, model)
         known = next((self._largest[kind] for kind in kinds if kind in self._largest), None)
         if known is None or self._gpu_memory is None:
@@ -45,8 +45,8 @@ class Packing:
 
 
 def _kinds(spec: JobSpec, model: TrainSpec) -> tuple[Hashable, Hashable]:
-    """Each equal for jobs that take about as much memory, the more alike first; seeds, thetas between 0 and 1, epsilons and numbers of
-    steps do not matter."""
+    """Return keys that are equal for jobs that take about as much memory, the more specific first; seeds, thetas between 0 and 1, epsilons
+    and numbers of steps do not matter."""
     net = model.model.model_copy(update={"theta": 1.0 if model.model.theta == 1 else 0.5})
     rest = (spec.stage, model.data, model.defence.name, batch_size(spec), *_work(spec))
     return (net, *rest), ((net.name, net.width, net.binary), *rest)

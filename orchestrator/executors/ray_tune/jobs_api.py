@@ -1,4 +1,4 @@
-"""Ray's Jobs API, as `submit` uses it: an authenticated client, and a job's output until its end."""
+"""Ray's Jobs API, as `submit` uses it: an authenticated client, and a job's output up to its end."""
 
 import asyncio
 import logging
@@ -7,46 +7,46 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from orchestrator.executors.ray_tune.tokens import OPEN, show_token, users_token, wrong_token
+from orchestrator.executors.ray_tune.tokens import UNPROTECTED, send_users_token, users_token, wrong_token
 from workers.errors import UserError
 
 if TYPE_CHECKING:
     from ray.job_submission import JobSubmissionClient
 
-_KNOCK_SECONDS = 15.0
+_ANSWER_SECONDS = 15.0
 _SETTLE_SECONDS = 0.5
 _STOPPED, _FAILED = 130, 1  # as `launch` exits
 
 
 def jobs_client(address: str, *, warn: Callable[[str], None]) -> "JobSubmissionClient":
-    """The client of the Jobs API at http://HOST:PORT, authenticated if the cluster asks for that.
+    """Return a client of the Jobs API at http://HOST:PORT, authenticated if the cluster needs it.
 
     Raises:
-        UserError: there is no cluster, or it asks for a token and we have none, or another one.
+        UserError: there is no cluster, or it needs a token and the user's is missing or wrong.
     """
     if not address.startswith(("http://", "https://")):
         raise UserError(f"--address {address}: must be http://HOST:8265, where the cluster's dashboard answers")
     address = address.rstrip("/")
-    if _asked(address) is HTTPStatus.OK:
-        warn(f"warning: --address {address}: {OPEN}")
-    elif _asked(address, token=users_token(address)) is not HTTPStatus.OK:
+    if _status(address) is HTTPStatus.OK:
+        warn(f"warning: --address {address}: {UNPROTECTED}")
+    elif _status(address, token=users_token(address)) is not HTTPStatus.OK:
         raise wrong_token(address)
     else:
-        show_token()
+        send_users_token()
     from ray.job_submission import JobSubmissionClient
 
-    for module in ("job.sdk", "dashboard_sdk"):  # they narrate
+    for module in ("job.sdk", "dashboard_sdk"):  # verbose by default
         logging.getLogger(f"ray.dashboard.modules.{module}").setLevel(logging.CRITICAL)
     logging.getLogger("ray").setLevel(logging.CRITICAL)
-    os.environ["RAY_API_SERVER_ADDRESS"] = address  # Ray's clients take that, or RAY_ADDRESS, before what they are told
+    os.environ["RAY_API_SERVER_ADDRESS"] = address  # Ray's clients prefer this variable, or RAY_ADDRESS, to their argument
     try:
         return JobSubmissionClient(address)
     except (OSError, RuntimeError) as error:
         raise UserError(f"--address {address}: {first_line(error)}") from error
 
 
-def _asked(address: str, *, token: str | None = None) -> HTTPStatus:
-    """The status of the cluster's answer to who shows this token, or none: OK, UNAUTHORIZED or FORBIDDEN.
+def _status(address: str, *, token: str | None = None) -> HTTPStatus:
+    """Return the HTTP status of a request with this token, or without one: OK, UNAUTHORIZED or FORBIDDEN.
 
     Raises:
         UserError: no Ray answers there.
@@ -56,19 +56,19 @@ def _asked(address: str, *, token: str | None = None) -> HTTPStatus:
     wrong = f"--address {address}: no Ray dashboard answers there"
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        answer = requests.get(f"{address}/api/version", headers=headers, timeout=_KNOCK_SECONDS, allow_redirects=False)
+        answer = requests.get(f"{address}/api/version", headers=headers, timeout=_ANSWER_SECONDS, allow_redirects=False)
         status = HTTPStatus(answer.status_code)
         if status is HTTPStatus.OK:
             answer.json()["ray_version"]
-    except (OSError, ValueError, KeyError, TypeError) as error:  # requests' own say much, and little that helps
+    except (OSError, ValueError, KeyError, TypeError) as error:  # the messages of requests are long and of little help
         raise UserError(wrong) from error
     if status not in (HTTPStatus.OK, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         raise UserError(f"{wrong}, but something else: HTTP status {status}")
     return status
 
 
-async def followed(client: "JobSubmissionClient", job: str, write: Callable[[str], None]) -> int:
-    """Hand on the job's output until it ends; returns the exit code of its command."""
+async def follow_job(client: "JobSubmissionClient", job: str, write: Callable[[str], None]) -> int:
+    """Pass on the job's output until it ends; return the exit code of its command."""
     async for text in client.tail_job_logs(job):
         write(text)
     while not (info := client.get_job_info(job)).status.is_terminal():
@@ -82,5 +82,5 @@ async def followed(client: "JobSubmissionClient", job: str, write: Callable[[str
 
 
 def first_line(error: Exception) -> str:
-    """An error in one line."""
+    """Return the first line of an error's message."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -1,4 +1,4 @@
-"""A temporary folder that a killed process leaves behind is removed by the next one."""
+"""Temporary folder; one that a killed process leaves behind is removed by the next process."""
 
 import fcntl
 import os
@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _PREFIX = "robustsweep-scratch-"
-_YOUNG_SECONDS = 60.0  # its process may not have locked it yet
+_YOUNG_SECONDS = 60.0  # the process that made it may not have locked it yet
 
 
 @contextmanager
-def scratch_folder() -> Iterator[Path]:
-    """A fresh folder of this process, gone at the end; those of processes that are gone are removed first."""
+def temp_folder() -> Iterator[Path]:
+    """Make a temporary folder and remove it at the end; remove those of dead processes first."""
     _remove_abandoned(Path(tempfile.gettempdir()))
     with tempfile.TemporaryDirectory(prefix=_PREFIX) as name, _locked(Path(name)):
         yield Path(name)
@@ -27,16 +27,16 @@ def _remove_abandoned(parent: Path) -> None:
             if time.time() - folder.stat().st_mtime > _YOUNG_SECONDS:
                 with _locked(folder):
                     shutil.rmtree(folder, ignore_errors=True)
-        except OSError:  # its process lives, or it is another user's
+        except OSError:  # its process is alive, or it is another user's
             continue
 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Inside, the folder is locked; the lock ends with the process, however that ends.
+    """Lock the folder inside the context; the lock is released when the process ends, in any way.
 
     Raises:
-        OSError: another process has it.
+        OSError: another process holds the lock.
     """
     opened = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:

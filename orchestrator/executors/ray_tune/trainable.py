@@ -1,4 +1,4 @@
-"""The function that Ray Tune runs in a worker process: one attempt at one job. The process is reused, and its caches with it."""
+"""Trainable that Ray Tune runs in a worker process: one attempt at one job. The process is reused with its caches."""
 
 import traceback
 from typing import Any
@@ -12,15 +12,15 @@ _REPORT_SECONDS = 0.5
 
 
 class AttemptFailedError(Exception):
-    """The job failed; what is known about it was reported before."""
+    """Failure of a job whose error was reported before."""
 
 
-def attempt(config: dict[str, Any]) -> None:
+def run_job_trainable(config: dict[str, Any]) -> None:
     """Run the job in `config`, reporting each training epoch and, now and then, a batch, then `{"done_key": ...}`, or the error and its
     traceback, or that another attempt has the job.
 
     Raises:
-        AttemptFailedError: the job failed; Ray then discards the process, whose state (a CUDA context, say) may be spoilt.
+        AttemptFailedError: the job failed; Ray then discards the process, whose state (such as a CUDA context) may be corrupt.
     """
     from ray import tune
 
@@ -50,7 +50,7 @@ def attempt(config: dict[str, Any]) -> None:
 
 
 def _report(record: EpochRecord | BatchRecord) -> None:
-    """An epoch as `{"epoch": ...}`, a batch as `{"batch": {"done": ...}}`: to Tune a `done` of its own would be the end of the trial."""
+    """Report an epoch as `{"epoch": ...}`, a batch as `{"batch": {"done": ...}}`: to Tune, a top-level `done` is the trial's end."""
     from ray import tune
 
     if isinstance(record, EpochRecord):

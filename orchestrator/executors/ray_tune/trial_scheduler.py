@@ -1,20 +1,22 @@
-"""Which waiting trial takes a worker that has just become free."""
+"""Choice of the waiting trial that takes a worker which has just become free."""
 
 from typing import Any
 
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler
 
+from orchestrator.executors.ray_tune.ray_internals import forget_trials, without_process
+
 _REMEMBERED = 500
 
 
-class SparesStarting(FIFOScheduler):
+class PreferUnstartedTrials(FIFOScheduler):
     """Gives a free worker to the oldest waiting trial for which no process is being started.
 
-    Tune asks for a new worker process for every waiting trial. Its own first-in-first-out rule hands a worker that becomes free to the
-    oldest one and throws away the process that was starting for it: while jobs are shorter than a process takes to start (seconds, and
-    minutes where many start at once), a sweep then never gets its other workers. A trial that has not even been given the CPUs and GPUs
-    for a process of its own loses nothing; it may wait for them for ever, so it comes first.
+    Tune requests a new worker process for every waiting trial. Its own first-in-first-out rule gives a worker that becomes free to the
+    oldest one and discards the process that was starting for it: while jobs are shorter than the start of a process (seconds, and minutes
+    where many start at once), a sweep then never gets its other workers. A trial that has not been assigned CPUs and GPUs for a process
+    of its own loses nothing; it may wait for them for ever, so it comes first.
     """
 
     def __init__(self) -> None:
@@ -28,25 +30,16 @@ class SparesStarting(FIFOScheduler):
         self._waiting = [trial for trial in self._waiting if trial.status == Trial.PENDING]
         if not self._waiting:
             return None
-        # No public interface says which of its actors Tune has started, nor makes it forget a trial.
-        controller = tune_controller._tune_controller
-        _forget_finished(controller)
-        requested, not_started = controller._trial_to_actor, set(controller._actor_manager.pending_actors)
-        without = (trial for trial in self._waiting if trial not in requested or requested[trial] in not_started)
-        return next(without, self._waiting[-1])
+        _forget_finished(tune_controller)
+        return next(without_process(tune_controller, self._waiting), self._waiting[-1])
 
     def __getstate__(self) -> dict[str, Any]:
-        """Tune's own state is never restored."""
+        """Return no state: Tune's own state is never restored."""
         return {}
 
 
-def _forget_finished(controller: Any) -> None:
-    """Let go of trials that ended long ago: Tune keeps every one, 27 kB each, to write a state that we never use."""
-    if len(controller._trials) < 2 * _REMEMBERED:
-        return
-    ended = {trial for trial in controller._trials[:-_REMEMBERED] if trial.is_finished()}
-    controller._trials[:] = [trial for trial in controller._trials if trial not in ended]
-    for place in (controller._stopped_trials, controller._failed_trials, controller._trials_to_cache):
-        place.difference_update(ended)
-    for trial in ended:
-        controller._trial_metadata.pop(trial.trial_id, None)
+def _forget_finished(tune_controller: Any) -> None:
+    """Once there are twice as many trials as are remembered, forget all but the latest of those that ended."""
+    trials = tune_controller.get_trials()
+    if len(trials) >= 2 * _REMEMBERED:
+        forget_trials(tune_controller, {trial for trial in trials[:-_REMEMBERED] if trial.is_finished()})

@@ -1,4 +1,4 @@
-"""What a search came to: its trials, the best of them, and how it went."""
+"""Reports of a search: its trials, the best of them, and its history."""
 
 from orchestrator.report.study.best import BestOptions, best_of
 from orchestrator.report.study.write_study import StudyOptions, study_page

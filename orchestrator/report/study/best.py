@@ -1,31 +1,31 @@
-"""`robustsweep best`: the models that nothing beats."""
+"""`robustsweep best`: the Pareto-optimal models."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rich.console import RenderableType
 
-from orchestrator.paths import Places
+from orchestrator.paths import Paths
 from orchestrator.report.study.candidates import Candidate, Field, ObjectiveValue, front, is_accuracy, of_grid, of_study
 from orchestrator.report.study.read_study import read_study
 from orchestrator.store import open_store, result_rows
-from orchestrator.tables.table import Cell, Column, Table, table_of
+from orchestrator.tables.table import Cell, Column, Row, Table, table_of
 from orchestrator.tables.writers import Format, render
 from workers.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
 class BestOptions:
-    """What is asked: `epsilon` of a grid's worst case, and whether models count whose robustness is not real."""
+    """Options of `best`: `epsilon` of a grid's worst case, and `any_verdict` to admit models whose verdict is unsound."""
 
-    places: Places
+    paths: Paths
     sweep: str
     epsilon: str | None = None
     any_verdict: bool = False
 
 
 def best_of(options: BestOptions, form: Format) -> tuple[str | RenderableType, list[str]]:
-    """The front, or the best trial where there is one objective, and what was left out, a line each.
+    """Return the front (with one objective, the best trial), and notes on the models that were left out.
 
     Raises:
         UserError: no such sweep or store, or nothing has been measured.
@@ -39,8 +39,8 @@ def best_of(options: BestOptions, form: Format) -> tuple[str | RenderableType, l
 
 
 def read_field(options: BestOptions) -> tuple[Field, bool]:
-    """The candidates of a sweep, and whether it is a search."""
-    with open_store(options.places.store_url, upgrade=False) as store:
+    """Return the candidates of a sweep, and whether it is a search."""
+    with open_store(options.paths.store_url, upgrade=False) as store:
         worst = result_rows(store, options.sweep, per_repeat=False, worst=True)
         study = read_study(store, options.sweep)
         if study is None:
@@ -51,7 +51,7 @@ def read_field(options: BestOptions) -> tuple[Field, bool]:
 
 
 def admitted(candidates: Sequence[Candidate], *, any_verdict: bool) -> tuple[list[Candidate], list[str]]:
-    """Those that may be best, and how many may not and why."""
+    """Return the candidates that may be best, and notes on the numbers and reasons of the others."""
     feasible = [candidate for candidate in candidates if candidate.is_feasible]
     kept = [candidate for candidate in feasible if any_verdict or candidate.verdict != "unsound"]
     violating, unsound = len(candidates) - len(feasible), len(feasible) - len(kept)
@@ -67,12 +67,12 @@ def _number(amount: int) -> str:
 
 
 def _table(field: Field, found: Sequence[Candidate], *, is_study: bool) -> Table:
-    """Names as they are in the space, shares in [0, 1] and whole keys, which people see as words, percentages and the keys' beginnings."""
+    """Return the models: names as in the space, shares in [0, 1], full keys; people see words, percentages, first digits of keys."""
     names = _settings(found)
     settings = table_of(names, [[one.settings.get(name) for name in names] for one in found]).columns
     columns = [*([Column("trial", "number")] if is_study else []), *(replace(column, heading=_words(column.name)) for column in settings)]
     columns += [column for objective in field.objectives for column in _columns(objective)]
-    rows = [
+    rows: list[Row] = [
         (
             *([one.trial] if is_study else []),
             *(one.settings.get(name) for name in names),

@@ -1,4 +1,4 @@
-"""Models, or attacks, that may be the best ones, with what they came to."""
+"""Candidates for the best trial or model, with their results."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from typing import get_args
 from orchestrator.report.study.read_study import StudyRecord, Trial
 from orchestrator.store import ResultRow
 from orchestrator.tables.result_columns import model_columns
+from orchestrator.tables.table import Cell
 from search_spaces import Goal
 from workers.errors import UserError
 from workers.spec.fields import AttackName, Knowledge, positive_fraction
@@ -17,7 +18,7 @@ _ACCURACIES = frozenset({"clean_accuracy", "robust_accuracy", "worst_case_accura
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectiveValue:
-    """The value of an objective; accuracies are shares with their 95 % interval, where that is known."""
+    """Value of an objective; accuracies are shares with their 95 % interval, where that is known."""
 
     value: float
     low: float | None = None
@@ -26,11 +27,11 @@ class ObjectiveValue:
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A trial of a study or a model of a grid (`trial` None): the settings that tell it from others, its figures in the objectives' order.
-    `verdict` is None where nothing was found out about the model."""
+    """Trial of a study or model of a grid (`trial` None): the settings in which it differs, and its figures in the objectives' order.
+    `verdict` is None where the model has none."""
 
     trial: int | None
-    settings: Mapping[str, object]
+    settings: Mapping[str, Cell]
     figures: tuple[ObjectiveValue, ...]
     verdict: str | None
     model_key: str
@@ -39,7 +40,7 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """All candidates, by what they are judged, and which way."""
+    """All candidates, with their objectives and goals."""
 
     objectives: tuple[str, ...]
     goals: tuple[Goal, ...]
@@ -51,7 +52,7 @@ def is_accuracy(objective: str) -> bool:
 
 
 def of_study(study: StudyRecord, rows: Sequence[ResultRow], worst: Sequence[ResultRow]) -> Field:
-    """The complete trials, each computation once; intervals and verdicts come from the sweep's rows."""
+    """Return the complete trials, each computation once; intervals and verdicts are from the sweep's rows."""
     by_model: dict[str, list[ResultRow]] = {}
     for row in (*rows, *worst):
         by_model.setdefault(row.model_key, []).append(row)
@@ -74,7 +75,7 @@ def _candidate(study: StudyRecord, trial: Trial, rows: Sequence[ResultRow]) -> C
 
 
 def _figure(objective: str, value: float, trial: Trial, rows: Iterable[ResultRow]) -> ObjectiveValue:
-    """The value with the interval of the row that it is from; a row of another value is of something else."""
+    """Return the value with the interval of the row it comes from; a row with another value belongs to another measurement."""
     metric, *named = objective.split(" ")
     for row in rows:
         share, low, high = _interval(metric, row)
@@ -93,7 +94,7 @@ def _interval(metric: str, row: ResultRow) -> tuple[float | None, float | None, 
 
 
 def _is_of(metric: str, named: Sequence[str], trial: Trial, row: ResultRow) -> bool:
-    """Whether the row is of the trial's own jobs, and of the epsilon, attack and knowledge that the objective names."""
+    """Return whether the row is from the trial's own jobs, with the epsilon, attack and knowledge that the objective names."""
     if metric == "clean_accuracy":
         return True
     if trial.job_keys and not trial.job_keys.issuperset(row.job_keys):
@@ -109,7 +110,7 @@ def _is_of(metric: str, named: Sequence[str], trial: Trial, row: ResultRow) -> b
 
 
 def of_grid(worst: Sequence[ResultRow], *, epsilon: str | None) -> Field:
-    """The models of a sweep by clean and worst-case accuracy at one epsilon: over attackers of every knowledge, where there are several.
+    """Return the models of a sweep by clean and worst-case accuracy at one epsilon, over attackers of every knowledge if there are several.
 
     Raises:
         UserError: no model was attacked, at that epsilon or at all, or at several and none is named.
@@ -159,7 +160,7 @@ def _epsilon(rows: Sequence[ResultRow], asked: str | None) -> str:
 
 
 def front(candidates: Iterable[Candidate], goals: Sequence[Goal]) -> list[Candidate]:
-    """Those that no other equals or beats in every objective and beats in one, by the first objective, best first."""
+    """Return the candidates that no other dominates, sorted by the first objective, best first."""
     points = [(candidate, _gains(candidate, goals)) for candidate in candidates]
     kept = [(candidate, own) for candidate, own in points if not any(_beats(other, own) for _, other in points)]
     return [candidate for candidate, _ in sorted(kept, key=lambda point: point[1], reverse=True)]

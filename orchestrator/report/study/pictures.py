@@ -1,4 +1,4 @@
-"""How a search went, in pictures: its front, its history, what each parameter did and how much it mattered."""
+"""Pictures of a search: its front, its history, the effect of each parameter and its importance."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -14,19 +14,19 @@ from orchestrator.report.study.read_study import StudyRecord
 from orchestrator.tables.table import Value
 
 _QUIET = PALETTE[-1]
-_BEST, _OTHER, _OUT = "nothing beats it", "beaten", "left out"
+_BEST, _OTHER, _OUT = "on the front", "dominated", "left out"
 _STANDING = {_BEST: (PALETTE[1], SYMBOLS[0], 11), _OTHER: (PALETTE[0], SYMBOLS[1], 7), _OUT: (_QUIET, SYMBOLS[6], 7)}
 _FEWEST = 2
 
 
 def standings(field: Field, kept: Sequence[Candidate], best: Sequence[Candidate]) -> list[str]:
-    """What each candidate is: one that nothing beats, beaten, or left out of the contest."""
+    """Return the standing of each candidate: on the front, dominated, or left out."""
     admitted, first = {id(one) for one in kept}, {id(one) for one in best}
     return [_BEST if id(one) in first else _OTHER if id(one) in admitted else _OUT for one in field.candidates]
 
 
 def shown(objective: str, figure: ObjectiveValue) -> tuple[float, float | None, float | None]:
-    """A figure as people read it: accuracies in percent."""
+    """Return a figure for people: accuracies in percent."""
     scale = 100 if is_accuracy(objective) else 1
     low, high = (None if end is None else round(scale * end, 3) for end in (figure.low, figure.high))
     return round(scale * figure.value, 3), low, high
@@ -37,7 +37,7 @@ def unit(objective: str) -> str:
 
 
 def fronts(field: Field, standing: Sequence[str]) -> list[Picture]:
-    """One objective against another, for every two of them."""
+    """Draw one objective against another, for every pair."""
     return [_front(field, standing, *places) for places in combinations(range(len(field.objectives)), 2)]
 
 
@@ -64,7 +64,7 @@ def _point(field: Field, candidate: Candidate, standing: str) -> Record:
 
 
 def settings_of(settings: Mapping[str, object]) -> Record:
-    """What was chosen; numbers to five digits."""
+    """Return the settings as cells; numbers to five digits."""
     return {name: _cell(value) for name, value in settings.items()}
 
 
@@ -127,7 +127,7 @@ def _words(row: Record) -> str:
 
 
 def histories(field: Field, standing: Sequence[str]) -> list[Picture]:
-    """What each trial came to, in their order, and the best so far of those that count."""
+    """Draw each trial's value, in their order, and the best so far of those that are not left out."""
     return [_history(field, standing, place) for place in range(len(field.objectives))]
 
 
@@ -154,7 +154,7 @@ def _history(field: Field, standing: Sequence[str], place: int) -> Picture:
 
 
 def importances(study: StudyRecord) -> list[Picture]:
-    """How much of an objective's variation each parameter explains."""
+    """Draw the share of each objective's variation that each parameter explains."""
     found = []
     for objective, shares in zip(study.objectives, study.importances, strict=True):
         table: list[Record] = [{"parameter": name, "importance %": round(100 * share, 2)} for name, share in shares.items()]
@@ -176,12 +176,12 @@ def _importance(title: str, table: list[Record]) -> Picture:
     }
     axes = {"xaxis": {"title": {"text": "importance (%)"}, "range": [0, 100]}, "yaxis": {"type": "category"}}
     figure = drawn([bar], **axes, margin=BESIDE_A_SCALE)
-    caption = "Functional ANOVA of the complete trials, over the parameters that all of them have. From few trials it is a rough guess."
-    return Picture(title=f"What mattered for {title}", figure=figure, table=table, caption=caption)
+    caption = "Functional ANOVA of the complete trials, over the parameters that all of them have. From few trials it is a rough estimate."
+    return Picture(title=f"Parameter importance for {title}", figure=figure, table=table, caption=caption)
 
 
 def slices(field: Field, standing: Sequence[str]) -> dict[str, list[Picture]]:
-    """Each objective against each parameter."""
+    """Draw each objective against each parameter."""
     names = dict.fromkeys(name for candidate in field.candidates for name in candidate.settings)
     return {name: [_slice(field, standing, name, place) for place in range(len(field.objectives))] for name in names}
 
@@ -216,6 +216,6 @@ def _of(table: Sequence[Record], standing: str) -> list[Record]:
 
 
 def _log(table: list[Record], name: str, *, numeric: bool) -> dict[str, Any]:
-    """A logarithmic axis where values are of different orders."""
+    """Return a logarithmic axis where values span an order of magnitude."""
     values = [number(row[name]) for row in table] if numeric else []
     return {"type": "log"} if values and min(values) > 0 and max(values) >= 10 * min(values) else {}

@@ -1,4 +1,4 @@
-"""A sweep's study as frozen values, read from Optuna's tables beside ours; nothing is written, and no table is made."""
+"""Study of a sweep as frozen values, read from Optuna's tables in the store's database; nothing is written, and no table is made."""
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,8 +20,8 @@ from search_spaces import Goal, Value
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """A trial as the study keeps it. `kind` is why it is there, empty where the sampler chose it; `violations` says by how much it misses
-    each constraint (at most 0 where it does not), `reason` why it has no values."""
+    """Trial as the study has it. `kind` is its origin, empty where the sampler suggested it; `violations` is the violation of each
+    constraint (at most 0 where satisfied), `reason` the reason that it has no values."""
 
     number: int
     state: str
@@ -40,8 +40,8 @@ class Trial:
 
 @dataclass(frozen=True, kw_only=True)
 class StudyRecord:
-    """A study: its objectives in words with their goals, its trials by number, and for each objective how much each parameter matters
-    (shares that add up to 1; empty where too few trials say anything)."""
+    """Study: its objectives in words with their goals, its trials by number, and for each objective the importance of each parameter
+    (shares that add up to 1; empty with too few trials)."""
 
     name: str
     objectives: tuple[str, ...]
@@ -51,12 +51,12 @@ class StudyRecord:
 
     @property
     def complete(self) -> list[Trial]:
-        """The trials with values, each computation once."""
+        """Trials with values, each computation once."""
         return [trial for trial in self.trials if trial.values is not None and trial.state == "complete" and trial.kind != "duplicate"]
 
 
 def read_study(store: Store, sweep: str, *, importances: bool = False) -> StudyRecord | None:
-    """The study of that name, or None where the database has none."""
+    """Return the study of that name, or None where the database has none."""
     if not inspect(store.engine).has_table("studies"):
         return None
     with _storage(store) as storage:
@@ -113,7 +113,7 @@ def _trial(trial: FrozenTrial) -> Trial:
 
 
 def _importance(study: Study, place: int) -> Mapping[str, float]:
-    """How much each parameter that every trial has matters for an objective (functional ANOVA, Hutter et al., 2014)."""
+    """Return the importance of each parameter that every trial has, for an objective (functional ANOVA, Hutter et al., 2014)."""
 
     def value(trial: FrozenTrial) -> Any:
         return trial.values[place]

@@ -1,4 +1,4 @@
-"""The parts of a search's page: its pictures, and a table of every trial."""
+"""Sections of a search's page: its pictures, and a table of every trial."""
 
 from collections.abc import Sequence
 
@@ -26,9 +26,9 @@ def sections_of(study: StudyRecord, field: Field, kept: Sequence[Candidate], bes
         *([Section(name="history", title="History", choices={"": histories} if there else {}, fill=fill)] if not of_one else []),
         Section(
             name="importance",
-            title="What mattered",
+            title="Parameter importance",
             choices={"": important} if important else {},
-            fill="To fill this: more complete trials, which differ in what they came to.",
+            fill="To fill this: more complete trials, with different results.",
         ),
         Section(name="slices", title="By parameter", choices=slices, first=next(iter(slices), ""), fill=fill),
     ]
@@ -39,7 +39,7 @@ def trials_html(study: StudyRecord, field: Field) -> Markup:
 
 
 def trials_table(study: StudyRecord, field: Field) -> list[Record]:
-    """Every trial: what was chosen, what it came to with its intervals, and why it has no values."""
+    """Return every trial as a row: its values, its objectives with their intervals, and the reason why it has none."""
     by_trial = {candidate.trial: candidate for candidate in field.candidates}
     names = list(dict.fromkeys(name for trial in study.trials for name in trial.params))
     table: list[Record] = []

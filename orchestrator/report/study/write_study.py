@@ -1,4 +1,4 @@
-"""`robustsweep study SWEEP`: a search in one page, and in a few lines."""
+"""`robustsweep study SWEEP`: a search as one page, and as a short summary."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,8 +7,8 @@ from pathlib import Path
 
 from orchestrator.atomic_write import write_atomically
 from orchestrator.names import slug
-from orchestrator.paths import Places
-from orchestrator.report.requirements import check_needs
+from orchestrator.paths import Paths
+from orchestrator.report.requirements import check_requirements
 from orchestrator.report.study.best import admitted
 from orchestrator.report.study.candidates import Candidate, front, of_study
 from orchestrator.report.study.read_study import StudyRecord, read_study
@@ -21,9 +21,9 @@ _TOLD_BY_KIND = ("warm_start", "parent", "duplicate", "illegal", "failed")
 
 @dataclass(frozen=True, kw_only=True)
 class StudyOptions:
-    """What to write: the page to `output` (None: `SWEEP-study.html` here) and, where a folder is named, every figure as an image."""
+    """Options of `study`: `output` is the page's file (None: `SWEEP-study.html` here), `figures` a folder for all figures as images."""
 
-    places: Places
+    paths: Paths
     sweep: str
     output: Path | None = None
     figures: Path | None = None
@@ -32,17 +32,17 @@ class StudyOptions:
 
 
 def study_page(options: StudyOptions) -> tuple[list[Path], str]:
-    """Write the page; the files that were written, the page first, and the search in a few lines.
+    """Write the page; return the files that were written, the page first, and a short summary of the search.
 
     Raises:
         UserError: no such sweep or store, the sweep is no search, a package or a browser is missing, or a file cannot be written.
     """
-    check_needs("study", images=options.figures is not None)
+    check_requirements("study", images=options.figures is not None)
     from orchestrator.report.study.study_page import sections_of, trials_html
     from orchestrator.report.sweep_page.images import write_images
     from orchestrator.report.sweep_page.page import page_html, section_bodies
 
-    with open_store(options.places.store_url, upgrade=False) as store:
+    with open_store(options.paths.store_url, upgrade=False) as store:
         rows, worst = (result_rows(store, options.sweep, per_repeat=False, worst=worst) for worst in (False, True))
         study = read_study(store, options.sweep, importances=True)
     if study is None:
@@ -61,11 +61,11 @@ def study_page(options: StudyOptions) -> tuple[list[Path], str]:
 
 
 def summary(study: StudyRecord, best: Sequence[Candidate]) -> list[str]:
-    """How many trials there are and what they came to."""
+    """Summarize the number of trials and their outcomes."""
     states = Counter(trial.kind if trial.kind in _TOLD_BY_KIND else trial.state for trial in study.trials)
     counted = ", ".join(f"{number} {state.replace('_', ' ')}" for state, number in states.most_common())
     wanted = ", ".join(f"{goal} {objective}" for goal, objective in zip(study.goals, study.objectives, strict=True))
-    first = "the best is" if len(study.objectives) == 1 else f"{len(best)} that nothing beats:"
+    first = "the best is" if len(study.objectives) == 1 else f"{len(best)} on the front:"
     named = ", ".join(f"trial {candidate.trial}" for candidate in best[:8]) + (" ..." if len(best) > 8 else "")  # noqa: PLR2004 (one line)
     found = f"; {first} {named}" if best else "; none is complete and admitted yet"
     return [f"{wanted}.", f"{len(study.trials)} trials: {counted}{found}."]

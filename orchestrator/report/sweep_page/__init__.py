@@ -1,4 +1,4 @@
-"""One sweep as one HTML file that opens anywhere, and its figures as pictures for papers."""
+"""Report of a sweep as one self-contained HTML file, and its figures as image files."""
 
 from orchestrator.report.sweep_page.write_page import ReportOptions, report_sweep
 

@@ -1,61 +1,66 @@
-"""Figures as SVG or PNG files, drawn by plotly.js in a headless Chromium, as the page draws them."""
+"""Export of figures as SVG or PNG files, drawn by plotly.js in a headless Chromium, as on the page."""
 
-import base64
+import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Literal
-from urllib.parse import unquote
 
-from plotly.offline import get_plotlyjs
+from choreographer.errors import BrowserFailedError, ChannelClosedError, DevtoolsProtocolError
+from kaleido import Kaleido
+from kaleido.errors import JavascriptError, KaleidoError
 
 from orchestrator.atomic_write import write_atomically
 from orchestrator.figures import TEMPLATES, Picture, plain
 from orchestrator.names import slug
-from orchestrator.report.browser import Browser, find_browser
+from orchestrator.report.chromium import browser_options
 from orchestrator.report.sweep_page.sections import Section
+from workers.errors import UserError
 
 WIDTH, HEIGHT = 640, 440
 _SCALE = {"png": 3, "svg": 1}
-_DRAW = "Plotly.toImage({figure}, {options})"
+_SECONDS = 60.0
 
 
 def write_images(sections: Sequence[Section], folder: Path, *, form: Literal["png", "svg"]) -> list[Path]:
-    """Write each picture to `folder`, named after its title, on white; the files.
+    """Write each picture to `folder`, named after its title, on white; return the files.
 
-    PNG files have three pixels for each of the figure's, enough for print at a column's width.
+    PNG files have three times the figure's resolution, enough for print at a column's width.
 
     Raises:
         UserError: there is no browser, it fails, or a file cannot be written.
     """
+    try:
+        return asyncio.run(_write_images(sections, folder, form=form))
+    except (JavascriptError, KaleidoError, DevtoolsProtocolError) as error:
+        raise UserError(f"browser: a figure could not be drawn: {error}") from error
+    except (BrowserFailedError, ChannelClosedError, TimeoutError) as error:
+        raise UserError(f"browser: it ended or did not answer within {_SECONDS:g} s") from error
+
+
+async def _write_images(sections: Sequence[Section], folder: Path, *, form: Literal["png", "svg"]) -> list[Path]:
     written = []
-    with Browser(find_browser()) as browser, TemporaryDirectory() as temporary:
-        page = Path(temporary) / "plotly.html"
-        page.write_text(f"<!doctype html><meta charset=utf-8><body><script>{get_plotlyjs()}</script>", encoding="utf-8")
-        browser.open(page)
+    browser = Kaleido(mathjax=False, timeout=_SECONDS, **browser_options())
+    options = {"format": form, "width": WIDTH, "height": HEIGHT, "scale": _SCALE[form]}
+    try:
+        await asyncio.wait_for(browser.open(), _SECONDS)
         for name, picture in named(sections):
             path = folder / f"{name}.{form}"
-            write_atomically(path, _image(browser, picture, form))
+            write_atomically(path, await browser.calc_fig(_on_white(picture), options))
             written.append(path)
+    finally:
+        await browser.close()
     return written
 
 
 def named(sections: Sequence[Section]) -> Iterator[tuple[str, Picture]]:
-    """Each picture with a name for its file; equal names are numbered."""
+    """Yield each picture with a name for its file; equal names are numbered."""
     taken: dict[str, int] = {}
     for section in sections:
         for picture in (picture for pictures in section.choices.values() for picture in pictures):
             name = slug(picture.title.lower())
             taken[name] = taken.get(name, 0) + 1
             yield (name if taken[name] == 1 else f"{name}-{taken[name]}"), picture
-
-
-def _image(browser: Browser, picture: Picture, form: Literal["png", "svg"]) -> bytes:
-    options = {"format": form, "width": WIDTH, "height": HEIGHT, "scale": _SCALE[form]}
-    address: str = browser.evaluate(_DRAW.format(figure=json.dumps(_on_white(picture)), options=json.dumps(options)))
-    head, _, content = address.partition(",")
-    return base64.b64decode(content) if head.endswith("base64") else unquote(content).encode()
 
 
 def _on_white(picture: Picture) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The report as HTML: one file, without a request to anywhere, harmless whatever things are called."""
+"""HTML of the report: one file that makes no requests, with all names escaped."""
 
 import base64
 import hashlib
@@ -26,7 +26,7 @@ Body = tuple[str, str, Markup]
 
 
 def render_page(evidence: Evidence, sections: Sequence[Section], *, written_at: datetime | None = None) -> str:
-    """The whole file of a report."""
+    """Return the whole file of a report."""
     results = packed_table(results_table(evidence.rows), fill_with="finished evaluations or attacks; this sweep has none yet")
     bodies = [
         ("verdicts", "Verdicts", verdicts_html(evidence)),
@@ -38,7 +38,7 @@ def render_page(evidence: Evidence, sections: Sequence[Section], *, written_at: 
 
 
 def page_html(kind: str, name: str, *, summary: Sequence[str], bodies: Sequence[Body]) -> str:
-    """A whole file. Nothing but its own two scripts runs in it: the policy in its head allows these by their hashes."""
+    """Return a whole file. Only its own two scripts can run: the policy in its head allows them by their hashes."""
     script, plotly = files(_PACKAGE).joinpath("templates", "report.js").read_text(encoding="utf-8"), _inline(get_plotlyjs())
     return fill(
         "report.html",
@@ -56,12 +56,12 @@ def page_html(kind: str, name: str, *, summary: Sequence[str], bodies: Sequence[
 
 
 def _inline(script: str) -> str:
-    """A script as HTML takes it: the end of an element inside of a string would end it there."""
+    """Escape a script for HTML: a closing tag in a string would otherwise end the element."""
     return script.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 
 def _policy(scripts: Iterable[str]) -> str:
-    """A Content Security Policy that forbids every request, and every script but these."""
+    """Return a Content Security Policy that forbids every request, and every script except these."""
     hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in scripts)
     allowed = {
         "script-src": hashes,
@@ -95,7 +95,7 @@ def packed_table(table: Table, *, fill_with: str) -> Markup:
 
 
 def section_bodies(sections: Iterable[Section]) -> Iterator[Body]:
-    """The sections with their figures, which are numbered through."""
+    """Yield the sections with their figures, which are numbered throughout."""
     numbers = count()
     for section in sections:
         yield section.name, section.title, _section_html(section, numbers)

@@ -1,4 +1,4 @@
-"""Everything that the store holds of a sweep and a report shows."""
+"""All data of a sweep that a report shows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from workers.artifacts.artifacts import Artifacts
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What is known of one sweep, frozen; `unread` says which artifacts could not be read."""
+    """Frozen data of one sweep; `unread` has a line for each artifact that could not be read."""
 
     rows: list[ResultRow]
     runs: list[TrainingRun]
@@ -35,13 +35,13 @@ class Evidence:
 
     @property
     def jobs(self) -> Mapping[str, int]:
-        """The number of jobs in each state, over all stages."""
+        """Number of jobs in each state, over all stages."""
         states = ("done", "running", "waiting", "failed", "blocked")
         return {state: sum(getattr(counts, state) for counts in self.status.stages.values()) for state in states}
 
 
 def gather(store: Store, artifacts: Artifacts, sweep: str) -> Evidence:
-    """Read it all: the store, and from the artifacts the grids of loss surfaces.
+    """Read all data: from the store, and the grids of loss surfaces from the artifacts.
 
     Raises:
         UserError: no such sweep.

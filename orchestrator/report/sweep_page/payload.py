@@ -1,4 +1,4 @@
-"""Data for the page's script: compressed JSON, which the page unpacks when a figure or a table comes into view."""
+"""Data of the page's script: compressed JSON, which the page unpacks when a figure or a table comes into view."""
 
 import base64
 import json
@@ -13,31 +13,31 @@ from orchestrator.tables.table import Cell, Column, Table, shown, table_of
 
 
 def pack(value: object) -> str:
-    """The value as base64 of deflated JSON: a tenth of its size, and letters that mean nothing in HTML, whatever names it holds."""
+    """Encode the value as base64 of deflated JSON: a tenth of its size, and without characters that are special in HTML."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     return base64.b64encode(zlib.compress(text.encode())).decode()
 
 
 def unpack(text: str) -> Any:
-    """Return what `pack` packed."""
+    """Decode the output of `pack`."""
     return json.loads(zlib.decompress(base64.b64decode(text)))
 
 
 def picture_payload(picture: Picture) -> dict[str, Any]:
-    """The figure as plotly.js takes it, without colours of light or dark, and its table."""
+    """Return the figure for plotly.js, without a light or dark template, and its table."""
     figure = json.loads(picture.figure.to_json())
     figure["layout"].pop("template", None)
     return {"data": figure["data"], "layout": figure["layout"], "table": table_payload(table_of_records(picture.table))}
 
 
 def table_of_records(records: Sequence[Record]) -> Table:
-    """Records as a table; every one has the names of the first."""
+    """Return records as a table; every one has the names of the first."""
     names = list(records[0]) if records else []
     return table_of(names, [[record[name] for name in names] for record in records])
 
 
 def table_payload(table: Table) -> list[dict[str, Any]]:
-    """The table column by column, as the page's script takes it."""
+    """Return the table column by column, as the page's script takes it."""
     return [
         {
             "title": visible(column.title),
@@ -49,7 +49,7 @@ def table_payload(table: Table) -> list[dict[str, Any]]:
 
 
 def _value(cell: Cell, column: Column) -> Any:
-    """The cell as JSON and a reader take it: an infinite loss, and characters that would not be seen, in letters."""
+    """Return the cell for JSON: a number that is not finite as text, and invisible characters escaped."""
     if cell is None or isinstance(cell, bool):
         return cell
     if isinstance(cell, int | float) and column.kind in ("text", "number"):

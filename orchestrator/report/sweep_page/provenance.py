@@ -1,4 +1,4 @@
-"""The parts above the figures: whether they can be believed, and where they come from."""
+"""Sections above the figures: verdicts on the models' reliability, and provenance."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ _REVISION_DIGITS = 12
 
 
 def verdicts_html(evidence: Evidence) -> Markup:
-    """The number of models of each verdict, and the checks of each model."""
+    """Return the number of models with each verdict, and the checks of each model."""
     counts = Counter(verdict.verdict for verdict in evidence.verdicts)
     marks = [Mark(f"{number} {name}", verdict_mark(name).tone) for name, number in counts.items()]
     tables = [(f"{found.description} ({found.model_key[:_KEY_DIGITS]})", checks_table(found)) for found in evidence.verdicts]
@@ -28,7 +28,7 @@ def verdicts_html(evidence: Evidence) -> Markup:
 
 
 def provenance_html(evidence: Evidence, *, written_at: datetime) -> Markup:
-    """Sweep, versions, data, dates, environments, jobs by stage, failures, and the space as it was launched."""
+    """Return sweep, versions, data, dates, environments, jobs by stage, failures, and the space as it was launched."""
     source = evidence.provenance
     finished = [environment.last_finished_at for environment in source.environments]
     facts = {
@@ -61,7 +61,7 @@ def _date(time: datetime | None) -> str:
 
 
 def _revision(revision: str | None) -> str:
-    """Enough digits of a commit to find it, and the `+` of one that was changed since."""
+    """Return enough digits of a commit to find it, and the `+` of one with uncommitted changes."""
     if revision is None:
         return "not recorded"
     return revision if len(revision) <= _REVISION_DIGITS else revision[:_REVISION_DIGITS] + "+" * revision.endswith("+")

@@ -1,4 +1,4 @@
-"""The figures of a report, section by section, in the order in which a reader asks."""
+"""Sections of a report, with their figures, in the order of the page."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,8 +24,8 @@ _ROBUST = "robust accuracy %"
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """Pictures under one heading. Of several `choices` one is shown at a time, `first` at the beginning; `fill` says what is
-    missing where there are none, `notes` what else there is to say above them, and `table` what stands below."""
+    """Section of pictures under one heading. Of several `choices` one is shown at a time, initially `first`; `fill` is the text on what
+    is missing where there are none, `notes` are further remarks above them, and `table` is shown below."""
 
     name: str
     title: str
@@ -37,7 +37,7 @@ class Section:
 
 
 def sections(evidence: Evidence) -> list[Section]:
-    """Every section, also those that nothing fills yet."""
+    """Return every section, including empty ones."""
     rows = evidence.rows
     points = model_points(rows, evidence.costs)
     return [
@@ -86,7 +86,7 @@ def _chosen(name: str, title: str, choices: dict[str, list[Picture]], fill: str)
 
 
 def _spread(pictures: Sequence[Picture]) -> float:
-    """By how much models differ: what tells most is shown first."""
+    """Return the range of the models' robust accuracies: the choice with the widest is shown first."""
     shares = [float(row[_ROBUST] or 0) for row in pictures[0].table if _ROBUST in row]
     return max(shares) - min(shares) if shares else 0.0
 

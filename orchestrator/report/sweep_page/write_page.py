@@ -1,4 +1,4 @@
-"""`robustsweep report SWEEP`: read the store, write the page, and pictures if they are asked for."""
+"""`robustsweep report SWEEP`: read the store, write the page and, if requested, images."""
 
 import gc
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ from typing import Literal
 
 from orchestrator.atomic_write import write_atomically
 from orchestrator.names import slug
-from orchestrator.paths import Places
-from orchestrator.report.requirements import check_needs
+from orchestrator.paths import Paths
+from orchestrator.report.requirements import check_requirements
 from orchestrator.store import open_store
 
 ImageForm = Literal["png", "svg"]
@@ -18,9 +18,9 @@ ImageForm = Literal["png", "svg"]
 
 @dataclass(frozen=True, kw_only=True)
 class ReportOptions:
-    """What to write: the page to `output` (None: `SWEEP-report.html` here) and, where a folder is named, every figure as an image."""
+    """Options of `report`: `output` is the page's file (None: `SWEEP-report.html` here), `figures` a folder for all figures as images."""
 
-    places: Places
+    paths: Paths
     sweep: str
     output: Path | None = None
     figures: Path | None = None
@@ -28,12 +28,12 @@ class ReportOptions:
 
 
 def report_sweep(options: ReportOptions) -> list[Path]:
-    """Write the report; the files that were written, the page first.
+    """Write the report; return the files that were written, the page first.
 
     Raises:
         UserError: no such sweep or store, plotly or a browser is missing, or a file cannot be written.
     """
-    check_needs("report", images=options.figures is not None)
+    check_requirements("report", images=options.figures is not None)
     from orchestrator.report.sweep_page.images import write_images
     from orchestrator.report.sweep_page.page import render_page
     from orchestrator.report.sweep_page.page_evidence import gather
@@ -41,8 +41,8 @@ def report_sweep(options: ReportOptions) -> list[Path]:
 
     output = (options.output or Path(f"{slug(options.sweep)}-report.html")).expanduser()
     with _uncollected():
-        with open_store(options.places.store_url, upgrade=False) as store:
-            evidence = gather(store, options.places.artifacts, options.sweep)
+        with open_store(options.paths.store_url, upgrade=False) as store:
+            evidence = gather(store, options.paths.artifacts, options.sweep)
         found = sections(evidence)
         write_atomically(output, render_page(evidence, found).encode())
     if options.figures is None:
@@ -52,7 +52,7 @@ def report_sweep(options: ReportOptions) -> list[Path]:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """A report makes millions of values and keeps them to its end: looking for garbage among them takes a seventh of its time."""
+    """Disable garbage collection, a seventh of a report's time: its millions of values are all kept to the end."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

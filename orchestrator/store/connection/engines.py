@@ -24,14 +24,14 @@ _SILENT_MILLISECONDS = 30_000
 
 
 def make_engine(address: URL, *, writable: bool) -> Engine:
-    """The engine of a URL from `parse_url`; nothing is connected to yet. Writing takes the execution option `writes=True`.
+    """Make the engine of a URL from `parse_url`, without connecting yet. Writing takes the execution option `writes=True`.
 
     Raises:
         UserError: the database's driver is not installed.
     """
     if address.get_backend_name() == "sqlite":
         return _sqlite_engine(address, writable=writable)
-    # A server that has gone without a word is given up after a while: the kernel's own patience is a quarter of an hour.
+    # A server that stops answering is given up after a while: the kernel's own limit is a quarter of an hour.
     wanted = {"connect_timeout": _CONNECT_SECONDS, "tcp_user_timeout": _SILENT_MILLISECONDS}
     options = {name: value for name, value in wanted.items() if name not in address.query}
     if not address.password and "password" not in address.query:
@@ -56,7 +56,8 @@ def _sqlite_engine(address: URL, *, writable: bool) -> Engine:
 
 
 def _reading_mode(path: Path) -> dict[str, str]:
-    """Even a reader makes the log's files beside the database; where it may not and nobody writes, SQLite is told that nobody will."""
+    """Return a reader's options: it makes the log's files next to the database, except where it may not and there are none: the file is
+    then declared immutable."""
     log = path.with_name(path.name + "-wal")
     still = not os.access(path.parent, os.W_OK) and not log.exists()
     return {"mode": "ro", "immutable": "1"} if still else {"mode": "ro"}
@@ -77,7 +78,7 @@ def _set_up_writable(connection: sqlite3.Connection, record: object) -> None:
 
 
 def _has_wal(connection: sqlite3.Connection) -> bool:
-    """Switch to a write-ahead log; False if others are using the file (SQLite waits for them by itself everywhere but here)."""
+    """Switch to a write-ahead log; False if others are using the file (SQLite waits for them by itself everywhere except here)."""
     try:
         connection.execute("PRAGMA journal_mode=WAL").close()
     except sqlite3.OperationalError as error:

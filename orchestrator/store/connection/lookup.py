@@ -1,4 +1,4 @@
-"""Finding a sweep by its name, and what belongs to it."""
+"""Look-ups of a sweep by its name, and of what belongs to it."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
@@ -13,7 +13,7 @@ _CHUNK = 500  # SQLite takes only so many values in one statement
 
 
 def sweep_id(connection: Connection, name: str) -> int:
-    """The id of the sweep of that name.
+    """Return the id of the sweep of that name.
 
     Raises:
         UserError: no such sweep; names the ones there are.
@@ -26,12 +26,12 @@ def sweep_id(connection: Connection, name: str) -> int:
 
 
 def of_sweep(statement: Select[*tuple[Any, ...]], key: Any, sweep: int | None) -> Select[*tuple[Any, ...]]:
-    """The statement for the jobs of the sweep alone, `key` being the column of their keys; of None: for each sweep that holds them."""
+    """Restrict the statement to the jobs of the sweep, `key` being the column of their keys; for None: to those of each sweep."""
     joined = statement.join(SweepJobRecord, SweepJobRecord.job_key == key)
     return joined if sweep is None else joined.where(SweepJobRecord.sweep_id == sweep)
 
 
 def chunks(keys: Sequence[T]) -> Iterator[Sequence[T]]:
-    """The keys in parts that one statement takes, in their order."""
+    """Yield the keys in parts that one statement takes, in their order."""
     for start in range(0, len(keys), _CHUNK):
         yield keys[start : start + _CHUNK]

@@ -1,4 +1,4 @@
-"""Questions in SQL: one statement that reads, and nothing else."""
+"""Queries in SQL: one statement that reads, and nothing else."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _READS = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_F
 
 @dataclass(frozen=True)
 class Answer:
-    """What a statement returned: the columns' names, and rows of values as the database has them (SQLite's timestamps are texts and its
+    """Result of a statement: the columns' names, and rows of values as the database has them (SQLite's timestamps are texts and its
     booleans 0 or 1)."""
 
     columns: tuple[str, ...]
@@ -38,7 +38,7 @@ def ask(store: Store, statement: str) -> Answer:
 
 
 def _on_sqlite(driver: sqlite3.Connection, statement: str) -> sqlite3.Cursor:
-    """A read-only file is not enough: other files could be attached, or written by VACUUM INTO."""
+    """Allow only reads: a read-only file is not enough, since other files could be attached, or written by VACUUM INTO."""
     driver.set_authorizer(lambda action, *_: sqlite3.SQLITE_OK if action in _READS else sqlite3.SQLITE_DENY)
     try:
         return driver.execute(statement)
@@ -47,5 +47,5 @@ def _on_sqlite(driver: sqlite3.Connection, statement: str) -> sqlite3.Cursor:
 
 
 def _on_postgresql(driver: Any, statement: str) -> Any:
-    """Prepared, a text cannot hold a second statement that ends the read-only transaction."""
+    """Prepare the statement: a prepared text cannot hold a second statement that ends the read-only transaction."""
     return driver.execute(statement, prepare=True)

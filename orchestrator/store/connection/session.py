@@ -1,4 +1,4 @@
-"""Opening a store, and the check of its schema's revision."""
+"""Opening of a store, and check of its schema's revision."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,16 +15,16 @@ from orchestrator.store.connection.engines import READ_OPTIONS, make_engine
 from orchestrator.store.connection.urls import parse_url, scrubbed, shown
 from workers.errors import UserError
 
-_SCHEMA_LOCK = 0x726F627573747377  # "robustsw": any number nobody else locks
+_SCHEMA_LOCK = 0x726F627573747377  # "robustsw": any number that no other program locks
 
 
 class StoreMissing(UserError):  # noqa: N818 (it reads as what it says)
-    """There is no store at the URL yet."""
+    """Error: no store at the URL yet."""
 
 
 @dataclass(frozen=True)
 class Store:
-    """An open store. A context manager: leaving it closes every connection."""
+    """Open store, a context manager: leaving it closes every connection."""
 
     engine: Engine = field(repr=False)
     read_options: Mapping[str, Any]
@@ -41,29 +41,29 @@ class Store:
 
     @contextmanager
     def one_line(self) -> Iterator[None]:
-        """Inside, a database that fails is the user's to mend: one line without passwords, no traceback.
+        """Turn an error of the database inside the context into one line without passwords, for the user to correct.
 
         Raises:
-            UserError: what the database said.
+            UserError: the database's message.
         """
         with _one_line(self.engine, self.address):
             yield
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection whose statements all see one moment of the database."""
+        """Open a connection whose statements all see one moment of the database."""
         with self.engine.execution_options(**self.read_options).connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction: committed at the end, rolled back on an exception."""
+        """Open a transaction: committed at the end, rolled back on an exception."""
         with self.engine.execution_options(writes=True).begin() as connection:
             yield connection
 
 
 def open_store(url: str, *, upgrade: bool) -> Store:
-    """The store at `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/DATABASE`.
+    """Open the store at `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/DATABASE`.
 
     With `upgrade` it is made, or its schema brought up to date, where needed. Without, it is only read: SQLite is opened
     read-only and nothing is created.
@@ -86,7 +86,7 @@ def open_store(url: str, *, upgrade: bool) -> Store:
 
 
 def schema_revision(url: str) -> str | None:
-    """The revision of the store's schema, whatever it is; None where a database has no tables of ours.
+    """Return the revision of the store's schema, even an unknown one; None where a database has no tables of ours.
 
     Raises:
         StoreMissing: no such SQLite file.

@@ -1,4 +1,4 @@
-"""Store URLs: which are understood, and how one is shown without its secrets."""
+"""Store URLs: parsing, and display without their secrets."""
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -16,10 +16,10 @@ _LEGAL = "must be sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE"
 
 
 def parse_url(text: str) -> URL:
-    """The SQLAlchemy URL, with the driver we use filled in.
+    """Return the SQLAlchemy URL, with the driver that we use filled in.
 
     Raises:
-        UserError: malformed, a database we do not speak, or an SQLite URL that names no file.
+        UserError: malformed, a database that is not supported, or an SQLite URL that names no file.
     """
     try:
         url = make_url(text)
@@ -33,14 +33,14 @@ def parse_url(text: str) -> URL:
 
 
 def shown(url: URL) -> str:
-    """The URL as it may be printed: no password, neither in its place nor among the options."""
+    """Return the URL as it may be printed: no password, neither in its place nor among the options."""
     hidden = {name: "***" for name in url.query if "password" in name}
     plain = url.update_query_dict(hidden).set(drivername=url.get_backend_name())
     return plain.render_as_string(hide_password=True).replace("%2A%2A%2A", "***")
 
 
 def scrubbed(message: str, url: URL) -> str:
-    """The first line of a driver's message, with the URL's passwords blotted out wherever the driver repeats them."""
+    """Return the first line of a driver's message, with the URL's passwords masked wherever the driver repeats them."""
     line = next(iter(message.strip().splitlines()), "no reason given")
     secrets = [url.password, *(value for name, value in url.query.items() if "password" in name)]
     for secret in secrets:
@@ -49,6 +49,6 @@ def scrubbed(message: str, url: URL) -> str:
 
 
 def _masked(text: str) -> str:
-    """A text that could not be read as a URL, without what may be its user and password."""
+    """Return a text that could not be read as a URL, without what may be its user and password."""
     scheme, separator, rest = text.rpartition("://") if "://" in text else ("", "", text)
     return scheme + separator + ("***@" + rest.rpartition("@")[2] if "@" in rest else rest)

@@ -1,4 +1,4 @@
-"""Who drives a sweep: the lease in its row, and whether who holds it lives. Ages are by the database's clock, never by a driver's."""
+"""Lease of a sweep, in its row: its holder, and whether that is alive. Ages are by the database's clock, never by a driver's."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,26 +12,26 @@ from orchestrator.store.schema.sweep_tables import SweepRecord
 from workers.errors import UserError
 
 HEARTBEAT = timedelta(seconds=5)
-"""How often a driver says that it lives."""
+"""Interval between a driver's heartbeats."""
 
 ALIVE = timedelta(seconds=30)
-"""Who has been silent for longer is taken for dead."""
+"""Longest silence of a driver that is considered alive."""
 
 _COLUMNS = SweepRecord.driver_token, SweepRecord.driver_host, SweepRecord.driver_pid, SweepRecord.driver_process
 _TIMES = SweepRecord.launched_at, SweepRecord.heartbeat_at
 
 
 class LeaseLost(Exception):  # noqa: N818 (it reads as what it says)
-    """The sweep is not, or no longer, this driver's: it may write nothing."""
+    """Error: the sweep is not, or no longer, this driver's, which may write nothing."""
 
 
 class LeaseTaken(Exception):  # noqa: N818
-    """Somebody has driven the sweep since it was looked at."""
+    """Error: the sweep has been driven since it was read."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Driver:
-    """A process that drives sweeps; `process` is its name from `processes.this_process`."""
+    """Process that drives sweeps; `process` is its name from `processes.this_process`."""
 
     host: str
     pid: int
@@ -40,7 +40,7 @@ class Driver:
 
 @dataclass(frozen=True, kw_only=True)
 class Lease:
-    """The right to drive a sweep, and to write what becomes of it. `taken_at` is by the database's clock."""
+    """Right to drive a sweep, and to write its results. `taken_at` is by the database's clock."""
 
     sweep: str
     token: str
@@ -49,7 +49,7 @@ class Lease:
 
 @dataclass(frozen=True, kw_only=True)
 class Holder:
-    """Who drives a sweep, or drove it last; `token` and `heartbeat_at` are None once it has left."""
+    """Driver of a sweep, or the last one that it had; `token` and `heartbeat_at` are None once it has left."""
 
     token: str | None
     host: str | None
@@ -64,36 +64,36 @@ class Holder:
 
 
 NOBODY = Holder(token=None, host=None, pid=None, process=None, launched_at=None, heartbeat_at=None)
-"""Of a sweep that was never launched."""
+"""Holder of a sweep that was never launched."""
 
 
 def holder_of(store: Store, sweep: str) -> tuple[Holder | None, datetime]:
-    """Who holds the sweep (None: there is no such sweep yet), and the database's time."""
+    """Return the holder of the sweep (None: there is no such sweep yet), and the database's time."""
     with store.reading() as connection:
         return find_holder(connection, sweep), database_now(connection)
 
 
 def find_holder(connection: Connection, sweep: str, *, lock: bool = False) -> Holder | None:
-    """Who holds the sweep; with `lock` nobody else takes it before the transaction's end."""
+    """Return the holder of the sweep (None: there is no such sweep); with `lock` no other takes it before the transaction's end."""
     statement = select(*_COLUMNS, *_TIMES).where(SweepRecord.name == sweep)
     row = connection.execute(statement.with_for_update(key_share=True) if lock else statement).one_or_none()
     return None if row is None else Holder(**{name.removeprefix("driver_"): value for name, value in row._mapping.items()})
 
 
 def fence(connection: Connection, lease: Lease | None) -> None:
-    """Nothing that follows in this transaction is written unless the lease still holds (None: written for no sweep in particular).
+    """Require the lease until the end of this transaction, before its writes (None: they are for no sweep in particular).
 
     Raises:
-        LeaseLost: it does not; the message says who has taken the sweep.
+        LeaseLost: it is lost; the message names the driver that has taken the sweep.
     """
     _require(connection, lease, lock=True)
 
 
 def confirm(connection: Connection, lease: Lease | None) -> None:
-    """As `fence`, before something that is written otherwise than in this transaction: the lease holds now.
+    """Require the lease now, before something that is written otherwise than in this transaction; see `fence`.
 
     Raises:
-        LeaseLost: it does not.
+        LeaseLost: it is lost.
     """
     _require(connection, lease, lock=False)
 
@@ -107,26 +107,26 @@ def _require(connection: Connection, lease: Lease | None, *, lock: bool) -> None
 
 
 def told(connection: Connection, lease: Lease) -> str:
-    """Why a lease is lost, in one line."""
+    """Describe in one line why a lease is lost."""
     holder = find_holder(connection, lease.sweep)
     if holder is None:
         return f"sweep {lease.sweep}: it is no longer in the database"
     if holder.launched_at is None or holder.launched_at <= lease.taken_at:
-        return f"sweep {lease.sweep}: it was taken from this driver while that was silent"
-    return f"sweep {lease.sweep}: {holder.who} has taken it over at {moment(holder.launched_at)}, while this driver was silent"
+        return f"sweep {lease.sweep}: it was taken over while this driver was silent"
+    return f"sweep {lease.sweep}: {holder.who} took it over at {moment(holder.launched_at)}, while this driver was silent"
 
 
 def refusal(sweep: str, holder: Holder, *, now: datetime) -> str:
-    """That somebody drives the sweep, in one line."""
+    """Describe in one line the driver because of which the sweep is refused."""
     beat = "" if holder.heartbeat_at is None else f" (last heartbeat {age(now - holder.heartbeat_at)} ago)"
-    return f"sweep {sweep}: {holder.who} is running it since {moment(holder.launched_at)}{beat}; wait for it, or stop it"
+    return f"sweep {sweep}: {holder.who} has been running it since {moment(holder.launched_at)}{beat}; wait for it, or stop it"
 
 
 def refuse_driven(connection: Connection, sweep: str) -> None:
-    """Refuse to touch a sweep that somebody drives.
+    """Refuse to touch a sweep that a living driver runs.
 
     Raises:
-        UserError: somebody does.
+        UserError: a driver does.
     """
     holder, now = find_holder(connection, sweep), database_now(connection)
     if holder is not None and is_alive(holder.heartbeat_at, holder.process, now=now):
@@ -134,7 +134,7 @@ def refuse_driven(connection: Connection, sweep: str) -> None:
 
 
 def is_alive(heartbeat_at: datetime | None, process: str | None, *, now: datetime) -> bool:
-    """Whether a driver lives: its last heartbeat is fresh, and its process is not known to have ended.
+    """True for a driver that is alive: its last heartbeat is fresh, and its process is not known to have ended.
 
     A heartbeat from the future says that the clock was set back: it would otherwise keep a dead driver alive until then.
     """
@@ -142,7 +142,7 @@ def is_alive(heartbeat_at: datetime | None, process: str | None, *, now: datetim
 
 
 def living_sweeps(connection: Connection) -> frozenset[int]:
-    """The ids of all sweeps that somebody drives."""
+    """Return the ids of all sweeps that living drivers run."""
     columns = SweepRecord.id, SweepRecord.heartbeat_at, SweepRecord.driver_process
     rows = connection.execute(select(*columns).where(SweepRecord.heartbeat_at.is_not(None))).all()
     now = database_now(connection)
@@ -150,22 +150,22 @@ def living_sweeps(connection: Connection) -> frozenset[int]:
 
 
 def database_now(connection: Connection) -> datetime:
-    """The time by the database's clock (SQLite has none but that of its machine)."""
+    """Return the time by the database's clock (SQLite has none but that of its machine)."""
     return connection.execute(select(database_clock(connection))).scalar_one()
 
 
 def database_clock(connection: Connection) -> ColumnElement[datetime]:
-    """The database's time, to be written into a row."""
+    """Return the database's time as an expression, to be written into a row."""
     return func.clock_timestamp(type_=UtcDateTime()) if connection.dialect.name == "postgresql" else literal(utc_now(), UtcDateTime())
 
 
 def moment(when: datetime | None) -> str:
-    """A time for people, in UTC, to the second."""
+    """Format a time for people, in UTC, to the second."""
     return "?" if when is None else f"{when:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def age(silence: timedelta) -> str:
-    """How long ago something was, in the unit that says enough."""
+    """Format an age in the largest unit of which there are two or more."""
     seconds = max(0.0, silence.total_seconds())
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= 2 * size:

@@ -1,22 +1,22 @@
-"""What a process is called, so that the very same one can be found again on its machine: a process id alone is used again and again."""
+"""Unique names of processes, so that the very same one can be found again on its machine: process ids alone are used repeatedly."""
 
 import os
 import socket
 from pathlib import Path
 
 _PROC = Path("/proc")
-_START_FIELD = 19  # of /proc/PID/stat, after the command's name: when it began, in clock ticks after the machine's start
+_START_FIELD = 19  # of /proc/PID/stat, after the command's name: its start, in clock ticks after the machine's
 _ENDED = frozenset("ZX")
 
 
 def this_process() -> str:
-    """A name of this process: its machine (this start of it, and its room of process ids), its id, and when it began."""
+    """Return the name of this process: its machine (boot and PID namespace), its id, and its start time."""
     pid = os.getpid()
     return f"{_machine()}:{pid}:{_start(pid) or ''}"
 
 
 def is_gone(process: str | None) -> bool:
-    """Whether the process of that name is known to have ended; of another machine's, nothing is known."""
+    """True where the process of that name is known to have ended; nothing is known of a process on another machine."""
     if process is None:
         return False
     machine, pid, start = process.rsplit(":", 2)
@@ -26,13 +26,13 @@ def is_gone(process: str | None) -> bool:
         os.kill(int(pid), 0)
     except ProcessLookupError:
         return True
-    except PermissionError:  # another user's: it is there, and may be looked at all the same
+    except PermissionError:  # another user's: it exists, and can be inspected all the same
         pass
     return _start(int(pid)) not in (None, start)
 
 
 def _machine() -> str:
-    """Containers on one machine may share its name and not its process ids; after a restart they all begin anew."""
+    """Name the boot and PID namespace: containers on one machine may share its name and not its ids, which begin anew after a boot."""
     try:
         boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
         return f"{boot}:{(_PROC / 'self/ns/pid').stat().st_ino}"
@@ -41,7 +41,7 @@ def _machine() -> str:
 
 
 def _start(pid: int) -> str | None:
-    """When the process began, `ended` for one that only its parent has not heard of yet; None where that cannot be known."""
+    """Return the start time of the process, `ended` for one that its parent has yet to reap; None where that cannot be known."""
     try:
         state, *fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     except (OSError, ValueError):

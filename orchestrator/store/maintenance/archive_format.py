@@ -1,4 +1,4 @@
-"""How a store travels: a folder with a Parquet file per table, and `manifest.json`, which says what they are and is written last.
+"""Format of an exported store: a folder with a Parquet file per table, and `manifest.json`, which describes them and is written last.
 
 Columns are those of the tables: numbers as 64-bit integers and floats, times in UTC to the microsecond, JSON as its text, flags as bytes.
 """
@@ -26,13 +26,13 @@ FORMAT_VERSION = 1
 
 MANIFEST = "manifest.json"
 CHUNK = 2000
-"""Rows that are held in memory at a time."""
+"""Number of rows that are held in memory at a time."""
 
 Row = dict[str, Any]
 
 
 class TableFile(Frozen):
-    """One table's file; `sha256` is of its bytes."""
+    """File of one table; `sha256` is of its bytes."""
 
     file: Annotated[str, Field(pattern=r"^[a-z_]+\.parquet$")]
     rows: int
@@ -40,7 +40,7 @@ class TableFile(Frozen):
 
 
 class Manifest(Frozen):
-    """What an exported folder holds: `sweeps` by name, `tables` by theirs."""
+    """Contents of an exported folder: `sweeps` by name, `tables` by theirs."""
 
     format_version: int
     schema_revision: str
@@ -51,7 +51,7 @@ class Manifest(Frozen):
 
 
 def arrow_schema(table: Table) -> pa.Schema:
-    """The table's columns as Parquet has them."""
+    """Return the Parquet schema of the table."""
     return pa.schema([pa.field(column.name, _arrow_type(column.type), nullable=bool(column.nullable)) for column in table.columns])
 
 
@@ -71,7 +71,7 @@ def _arrow_type(kind: TypeEngine[Any]) -> pa.DataType:
 
 
 def as_texts(table: Table, row: Mapping[str, Any]) -> Row:
-    """A row with its JSON values as text."""
+    """Return a row with its JSON values as text."""
     return {name: json.dumps(value) if value is not None and _is_json(table.columns[name]) else value for name, value in row.items()}
 
 
@@ -80,7 +80,7 @@ def _is_json(column: Column[Any]) -> bool:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The folder's manifest, every file checked against it.
+    """Read the folder's manifest, and check every file against it.
 
     Raises:
         UserError: no export, one that a newer robustsweep made, or one that is damaged.
@@ -121,13 +121,13 @@ def _check_file(path: Path, entry: TableFile) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file's bytes, as 64 hex digits."""
+    """Return the SHA-256 of a file's bytes, as 64 hex digits."""
     with path.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def read_rows(path: Path, table: Table) -> Iterator[list[Row]]:
-    """The file's rows, `CHUNK` at a time. Columns that an older schema did not have are left out: the database fills in their defaults.
+    """Yield the file's rows, `CHUNK` at a time. Columns that an older schema did not have are left out: the database sets their defaults.
 
     Raises:
         UserError: the file is no table of ours.

@@ -1,4 +1,4 @@
-"""Whether a store is sound: what is looked at, what is wrong with it, and what to do. Reads only."""
+"""Checks of a store's consistency, with the problems found and advice. Reads only."""
 
 import json
 from collections import defaultdict
@@ -25,7 +25,7 @@ REMOVE = "`DELETE` the row with that job_key, then " + PLAN_AGAIN
 
 @dataclass(frozen=True)
 class Finding:
-    """One check: `problem` is None where all is well, else one line; `advice` says what to do."""
+    """Result of one check: `problem` is None where there is none, else one line; `advice` says what to do."""
 
     subject: str
     problem: str | None = None
@@ -65,7 +65,7 @@ def _finding(subject: str, problems: Iterable[str], advice: str) -> Finding:
 
 
 def _integrity(connection: Connection) -> Iterable[str]:
-    """SQLite's own check of its file (PostgreSQL keeps watch by itself)."""
+    """Run SQLite's own check of its file (PostgreSQL checks its files by itself)."""
     if connection.dialect.name != "sqlite":
         return []
     said = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
@@ -73,7 +73,7 @@ def _integrity(connection: Connection) -> Iterable[str]:
 
 
 def _references(connection: Connection) -> Iterator[str]:
-    """Rows that refer to rows which are not there: results of missing jobs, jobs of missing parents."""
+    """Find references to rows that do not exist: results of missing jobs, jobs of missing parents."""
     for table in Base.metadata.sorted_tables:
         for key in sorted(table.foreign_keys, key=lambda key: key.parent.name):
             target = key.column.table.alias()
@@ -84,7 +84,7 @@ def _references(connection: Connection) -> Iterator[str]:
 
 
 def _keys(connection: Connection) -> Iterator[str]:
-    """Jobs whose spec and parents do not make their key: somebody changed them."""
+    """Find jobs whose spec and parents do not give their key: they were changed."""
     parents: dict[str, dict[str, str]] = defaultdict(dict)
     for edge in connection.execute(select(JobParentRecord.__table__)):
         parents[edge.child_key][edge.role] = edge.parent_key
@@ -102,7 +102,7 @@ def _is_key(key: str, spec: str, parents: Mapping[str, str]) -> bool:
 
 
 def _parents(connection: Connection) -> Iterator[str]:
-    """Jobs without any parent, but for those that need none."""
+    """Find jobs without any parent, except those that need none."""
     orphan = ~exists().where(JobParentRecord.child_key == JobRecord.key)
     found = select(JobRecord.key, JobRecord.stage).where(JobRecord.stage != "pretrain", orphan).order_by(JobRecord.key)
     for job in connection.execute(found):
@@ -120,7 +120,7 @@ def _flags(connection: Connection) -> Iterator[str]:
 
 
 def flags_problem(flags: bytes, *, n_examples: int, draws: int, n_correct: int) -> str | None:
-    """What is wrong with packed flags, each draw's padded with zeros to whole bytes; None if nothing is."""
+    """Describe the error in packed flags, each draw's padded with zeros to whole bytes; None if there is none."""
     a_draw = -(-n_examples // 8)
     if len(flags) != draws * a_draw:
         return f"{len(flags)} bytes of flags for {n_examples} examples in {draws} draws: must be {draws * a_draw}"
@@ -147,7 +147,7 @@ def _of_unfinished_jobs(connection: Connection) -> Iterator[str]:
 
 
 def _stale_leases(connection: Connection) -> Iterator[str]:
-    """Sweeps that a driver took and never left."""
+    """Find sweeps that a dead driver took and never left."""
     for name in connection.execute(
         select(SweepRecord.name).where(SweepRecord.heartbeat_at.is_not(None)).order_by(SweepRecord.name)
     ).scalars():
@@ -163,7 +163,7 @@ def _left_running(connection: Connection) -> Iterator[str]:
         select(*columns).outerjoin(SweepRecord, SweepRecord.id == AttemptRecord.sweep_id).where(AttemptRecord.outcome == "running", dead)
     )
     for row in connection.execute(found.order_by(AttemptRecord.id)):
-        yield f"attempt {row.number} at job {row.job_key} of sweep {row.name}: is said to run, its driver is dead"
+        yield f"attempt {row.number} at job {row.job_key} of sweep {row.name}: is recorded as running, its driver is dead"
 
 
 def _artifacts(artifacts: Artifacts, done: Iterable[str], *, hashes: bool) -> Iterator[str]:

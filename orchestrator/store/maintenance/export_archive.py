@@ -1,4 +1,4 @@
-"""Writing a store, or some of its sweeps, to a folder that `merge.py` reads into another store."""
+"""Export of a store, or of some of its sweeps, to a folder that `import_archive.py` reads into another store."""
 
 import os
 import shutil
@@ -64,7 +64,7 @@ def _refuse_occupied(folder: Path, *, force: bool) -> None:
 
 @contextmanager
 def _replaced(folder: Path) -> Iterator[Path]:
-    """A temporary folder beside `folder` that takes its place in the end."""
+    """Make a temporary folder next to `folder` that takes its place in the end."""
     folder = folder.absolute()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as made:
@@ -120,7 +120,7 @@ _SWEEPS = Base.metadata.tables[SweepRecord.__tablename__]
 
 @dataclass(frozen=True)
 class _Chosen:
-    """Which rows go along: all (None), or those of some sweeps and of the jobs that they hold."""
+    """Rows to export: all (None), or those of some sweeps and of the jobs that they hold."""
 
     sweeps: list[int] | None
 
@@ -141,13 +141,13 @@ class _Chosen:
         job = table.c.key if table.name == "jobs" else owner(table, "jobs.key")
         if job is not None:
             return job.in_(self._keys)
-        # What belongs to no job goes along where something that does refers to it.
+        # A row that belongs to no job is exported where a row that does refers to it.
         named = union(*(self.rows(column.table).with_only_columns(column) for column in referring(table)))
         (key,) = table.primary_key
         return key.in_(named)
 
     def _columns(self, table: Table) -> AnySelect:
-        """All columns; a sweep that stays behind is no longer named."""
+        """Return all columns; references to sweeps that are not exported become null."""
         return select(*(self._without_others(column) for column in table.columns))
 
     def _without_others(self, column: Column[Any]) -> ColumnElement[Any]:

@@ -1,4 +1,4 @@
-"""Reading an exported folder into a store: the third place that writes rows (`write.py` and `prune.py` are the others).
+"""Import of an exported folder into a store. Like the modules of `writing` and `prune.py`, this one writes rows.
 
 What both have stays as the store has it: a job is the same by its key, an attempt by its job and the moment it started, a sweep by its
 name. Of two sweeps of one name the space that was launched later counts; jobs that only the other holds stay as out of the space.
@@ -29,7 +29,7 @@ _FINISHED = ("done", "failed")
 
 @dataclass(frozen=True)
 class Merged:
-    """How many rows of a table the folder held, and how many of them the store had not."""
+    """Number of rows of a table in the folder, and number of those that were new to the store."""
 
     table: str
     rows: int
@@ -61,9 +61,9 @@ def import_folder(store: Store, folder: Path) -> list[Merged]:
 
 @dataclass
 class _Merge:
-    """One import. `sweeps` and `spaces` say, by a sweep's number in the folder, which it is here and whose space counts; `attacked` are
-    the models of which the store had attacks before, `widened` those of which the folder has some too; `judged` are those that had a
-    verdict before, `measured` those of which the folder has attacks or diagnoses."""
+    """One import. `sweeps` and `spaces` map a sweep's number in the folder to its number here and to the side whose space counts;
+    `attacked` are the models of which the store had attacks before, `widened` those of which the folder has some too; `judged` are those
+    that had a verdict before, `measured` those of which the folder has attacks or diagnoses."""
 
     connection: Connection
     attacked: frozenset[str]
@@ -117,7 +117,7 @@ class _Merge:
             self.connection.execute(update(SweepJobRecord).where(SweepJobRecord.sweep_id == known["id"]).values(in_space=False))
 
     def _jobs(self, rows: list[Row]) -> None:
-        """A job is as far as it came in either of the two stores."""
+        """Insert jobs; a job that both stores have takes the further one of its two states."""
         statement = insert_ignoring(self.connection, table_of(JobRecord))
         further = case(_PROGRESS, value=statement.excluded.state) > case(_PROGRESS, value=JobRecord.state)
         changed = {"state": statement.excluded.state}
@@ -147,7 +147,7 @@ class _Merge:
         self.measured |= {row["model_key"] for row in rows}
 
     def _worst_cases(self, rows: list[Row]) -> None:
-        """Of a model that the store has attacked too, they are computed from the attacks of both."""
+        """Insert worst cases; those of a model that the store has attacked too are computed from the attacks of both instead."""
         insert_or_ignore(self.connection, table_of(WorstCaseRecord), [row for row in rows if row["model_key"] not in self.attacked])
 
     def refresh(self) -> None:
@@ -159,14 +159,14 @@ class _Merge:
             refresh_verdict(self.connection, key)
 
     def _attempts(self, rows: list[Row]) -> None:
-        """New attempts keep their number where it is free; one that the store saw running or interrupted takes the end that it had."""
+        """Insert attempts, with their number where it is free; one that the store saw running or interrupted takes the end that it had."""
         known, numbers = self._known_attempts({row["job_key"] for row in rows})
         new = []
         for row in rows:
             del row["id"]
             row["sweep_id"] = self.sweeps.get(row["sweep_id"])
             if row["outcome"] == "running":
-                row["outcome"] = "interrupted"  # nobody here will hear of its end
+                row["outcome"] = "interrupted"  # its end will not be recorded here
             taken, identity = numbers[row["job_key"]], (row["job_key"], row["started_at"])
             if identity in known:
                 self._finish(known[identity], row)
@@ -192,7 +192,7 @@ class _Merge:
 
 
 def _newer(known: RowMapping, row: Row) -> str:
-    """Whose space counts; `both` where it is the same one."""
+    """Return the side whose space counts; `both` where it is the same one."""
     here, there = (found["launched_at"] or found["created_at"] for found in (dict(known), row))
     if here == there and known["space"] == row["space"]:
         return "both"

@@ -1,4 +1,4 @@
-"""Removing what nobody needs: rows of the store, and the artifacts of its jobs. What a running driver's sweep holds always stays."""
+"""Removal of rows of the store and of artifacts of its jobs that are no longer needed. What a running driver's sweep holds always stays."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -42,9 +42,9 @@ Keys = Sequence[str] | Sequence[int]
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is to go: sweeps by name, with the jobs that no other sweep holds and what was made from them; attempts that failed or were
-    interrupted, but for those of jobs that are failed now; `orphans`: jobs in no sweep, environments of no result, artifacts of no job;
-    `rung_states`: checkpoints that rungs have kept, and that nothing will go on from (see `spare_states`)."""
+    """Items to remove: sweeps by name, with the jobs that no other sweep holds and what was made from them; attempts that failed or were
+    interrupted, except those of jobs that are failed now; `orphans`: jobs in no sweep, environments of no result, artifacts of no job;
+    `rung_states`: checkpoints that rungs have kept, and that no training will resume from (see `spare_states`)."""
 
     sweeps: Sequence[str] = ()
     failed_attempts: bool = False
@@ -53,16 +53,16 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Pruned:
-    """What goes, or went: rows or folders (`number`) of a kind, and about how many bytes they take."""
+class PruneResult:
+    """Number of rows or folders of a kind that are to be removed, or were, and about how many bytes they take."""
 
     kind: str
     number: int
     size: int
 
 
-def prune(store: Store, artifacts: Artifacts, wanted: Wanted, *, kept: frozenset[str] = frozenset(), really: bool) -> list[Pruned]:
-    """Say what would go or, `really`, remove it: the rows in one transaction, then the artifacts.
+def prune(store: Store, artifacts: Artifacts, wanted: Wanted, *, kept: frozenset[str] = frozenset(), really: bool) -> list[PruneResult]:
+    """List what would be removed or, `really`, remove it: the rows in one transaction, then the artifacts.
 
     Artifacts of the jobs `kept` (by another store, which shares the folder) stay.
 
@@ -83,9 +83,9 @@ def prune(store: Store, artifacts: Artifacts, wanted: Wanted, *, kept: frozenset
     gone = frozenset(going.jobs)
     folders = [key for key in artifacts.all_keys() if key not in stay and (key in gone or (wanted.orphans and key not in before))]
     if folders:
-        pruned.append(Pruned("artifacts", len(folders), sum(map(artifacts.size, folders))))
+        pruned.append(PruneResult("artifacts", len(folders), sum(map(artifacts.size, folders))))
     if spare := [key for key in spare if key not in kept and key not in folders]:
-        pruned.append(Pruned("checkpoints of rungs", len(spare), sum(map(artifacts.checkpoint_size, spare))))
+        pruned.append(PruneResult("checkpoints of rungs", len(spare), sum(map(artifacts.checkpoint_size, spare))))
     for key in folders if really else ():
         artifacts.discard(key)
     for key in spare if really else ():
@@ -99,7 +99,7 @@ def _all_keys(connection: Connection) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class _Going:
-    """The rows that go, by the keys of what they belong to."""
+    """Rows to remove, by the keys of what they belong to."""
 
     sweeps: Sequence[int]
     jobs: Sequence[str]
@@ -116,7 +116,7 @@ class _Going:
         return cls(sweeps, *([row[0] for row in rows] for rows in found))
 
     def rows(self) -> Iterator[tuple[Column[Any], Keys]]:
-        """The columns by whose values rows go, references before what they refer to."""
+        """Yield the columns by whose values rows are removed, references before what they refer to."""
         yield table_of(AttemptRecord).c.id, self.attempts
         for table in reversed(Base.metadata.sorted_tables):
             if (sweep := owner(table, "sweeps.id")) is not None and sweep.primary_key:
@@ -138,7 +138,7 @@ class _Going:
             refresh_verdict(connection, key)
 
     def _models(self, connection: Connection) -> list[str]:
-        """Models that stay and lose attacks or diagnoses."""
+        """Return the models that stay and lose attacks or diagnoses."""
         found: set[str] = set()
         for table, chunk in product(map(table_of, (AttackResultRecord, DiagnosisRecord)), chunks(self.jobs)):
             found.update(connection.execute(select(table.c.model_key).where(table.c.job_key.in_(chunk))).scalars())
@@ -146,7 +146,7 @@ class _Going:
 
 
 def _idle(connection: Connection, name: str) -> int:
-    """The number of a sweep that nobody drives.
+    """Return the number of a sweep that no living driver runs.
 
     Raises:
         UserError: no such sweep, or it is driven.
@@ -157,7 +157,7 @@ def _idle(connection: Connection, name: str) -> int:
 
 
 def _jobs(sweeps: Sequence[int], *, orphans: bool) -> Select[str]:
-    """Jobs that no other sweep holds: those of the sweeps with what was made from them, and, if wanted, those in no sweep at all."""
+    """Select jobs that no other sweep holds: those of the sweeps with what was made from them, and, if wanted, those in no sweep at all."""
     others = select(SweepRecord.id).where(SweepRecord.id.not_in(sweeps))
     unheld = JobRecord.key.not_in(keys_of(others))
     theirs = JobRecord.key.in_(descendants_of(sweeps)) if sweeps else false()
@@ -166,7 +166,7 @@ def _jobs(sweeps: Sequence[int], *, orphans: bool) -> Select[str]:
 
 
 def _failed_attempts(jobs: Select[str], living: Collection[int]) -> Select[int]:
-    """Attempts without success, but for those that say why a job is failed, those of running sweeps, and those that go with their job."""
+    """Select attempts without success, except those that explain a failed job, those of running sweeps and of removed jobs."""
     running = select(SweepJobRecord.job_key).where(SweepJobRecord.sweep_id.in_(living))
     told = select(JobRecord.key).where(JobRecord.state == "failed")
     key = AttemptRecord.job_key
@@ -175,7 +175,7 @@ def _failed_attempts(jobs: Select[str], living: Collection[int]) -> Select[int]:
 
 
 def _unused(jobs: Select[str]) -> Select[str]:
-    """Environments of no result but those that go."""
+    """Select environments that only results to be removed refer to, or none."""
     used = []
     for column in referring(table_of(EnvironmentRecord)):
         job = owner(column.table, "jobs.key")
@@ -184,14 +184,14 @@ def _unused(jobs: Select[str]) -> Select[str]:
     return select(EnvironmentRecord.id).where(~or_(*used))
 
 
-def _size(connection: Connection, column: Column[Any], keys: Keys) -> Pruned:
+def _size(connection: Connection, column: Column[Any], keys: Keys) -> PruneResult:
     table = column.table
     counts = [connection.execute(select(func.count(), _bytes(table)).where(column.in_(chunk))).one() for chunk in chunks(keys)]
-    return Pruned(table.name, sum(count for count, _ in counts), sum(int(size or 0) for _, size in counts))
+    return PruneResult(table.name, sum(count for count, _ in counts), sum(int(size or 0) for _, size in counts))
 
 
 def _bytes(table: Table) -> ColumnElement[Any]:
-    """What the rows' values take as texts and bytes; a database adds its own."""
+    """Return the size of the rows' values as texts and bytes; a database adds its own."""
     sizes = [func.coalesce(func.length(_measurable(column)), 0) for column in table.columns]
     return func.sum(sum(sizes[1:], start=sizes[0]))
 

@@ -1,4 +1,4 @@
-"""Which jobs sweeps hold, and what belongs to which job: read off the tables' references, so that new tables come along by themselves."""
+"""Jobs that sweeps hold, and rows that belong to them: derived from the tables' references, so that new tables are included."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ Sweeps = Sequence[int] | Select[int]
 
 
 def keys_of(sweeps: Sweeps) -> Select[str]:
-    """The keys of the jobs that these sweeps hold, in their space or out of it, with all their ancestors."""
+    """Select the keys of the jobs that these sweeps hold, in their space or out of it, with all their ancestors."""
     found = select(SweepJobRecord.job_key.label("key")).where(SweepJobRecord.sweep_id.in_(sweeps)).cte("held", recursive=True)
     ancestors = select(JobParentRecord.parent_key).join(found, found.c.key == JobParentRecord.child_key)
     everything = found.union(ancestors)
@@ -20,7 +20,7 @@ def keys_of(sweeps: Sweeps) -> Select[str]:
 
 
 def descendants_of(sweeps: Sweeps) -> Select[str]:
-    """The keys of the jobs that these sweeps hold, with everything made from them."""
+    """Select the keys of the jobs that these sweeps hold, with everything made from them."""
     found = select(SweepJobRecord.job_key.label("key")).where(SweepJobRecord.sweep_id.in_(sweeps)).cte("made", recursive=True)
     children = select(JobParentRecord.child_key).join(found, found.c.key == JobParentRecord.parent_key)
     everything = found.union(children)
@@ -28,16 +28,16 @@ def descendants_of(sweeps: Sweeps) -> Select[str]:
 
 
 def owner(table: Table, target: str) -> Column[Any] | None:
-    """The first column that refers to `target` (`jobs.key`, `sweeps.id`): whose row this one belongs to."""
+    """Return the first column that refers to `target` (`jobs.key`, `sweeps.id`), to whose row the table's row belongs."""
     return next((column for column in table.columns if any(key.target_fullname == target for key in column.foreign_keys)), None)
 
 
 def referring(table: Table) -> list[Column[Any]]:
-    """The columns of other tables that refer to this one's key."""
+    """Return the columns of other tables that refer to this one's key."""
     (target,) = (f"{table.name}.{column.name}" for column in table.primary_key)
     return [column for other in Base.metadata.sorted_tables if (column := owner(other, target)) is not None]
 
 
 def result_tables() -> list[Table]:
-    """The tables with a row per finished job."""
+    """Return the tables with a row per finished job."""
     return [table for table in Base.metadata.sorted_tables if [column.name for column in table.primary_key] == ["job_key"]]

@@ -1,4 +1,4 @@
-"""The schema's history. It only moves forward: there is no downgrade, a backup is the way back.
+"""History of the schema. There is no downgrade: an older schema needs a backup.
 
 A new revision is a file in `versions/`, its number at the end of `REVISIONS`, and the dump of a used database of that schema in
 `tests/orchestrator/store/databases/`, which every later revision must upgrade.
@@ -10,13 +10,13 @@ from sqlalchemy import Connection
 
 VERSION_TABLE = "robustsweep_schema_version"
 REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
-"""Oldest first. Kept here so that opening a current store need not import Alembic (0.5 s)."""
+"""Revisions, the oldest first. Kept here so that opening a current store need not import Alembic (0.5 s)."""
 
 
 def upgrade(connection: Connection) -> None:
     """Bring the schema to the newest revision inside the connection's open transaction; nothing to do when it is there already.
 
-    The public views are taken away before and made anew: no revision needs to know them.
+    The public views are dropped before and made anew: no revision depends on them.
     """
     from alembic import command
     from alembic.config import Config

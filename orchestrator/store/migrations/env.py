@@ -1,4 +1,4 @@
-"""Alembic's entry point: runs on the connection that `migrations.upgrade` hands over, beside other tools' tables."""
+"""Alembic's entry point: runs on the connection from `migrations.upgrade`, in a database that may hold other tools' tables."""
 
 from alembic import context
 

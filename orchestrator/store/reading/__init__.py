@@ -1,1 +1,1 @@
-"""Everything that is read of the store, as frozen values."""
+"""Reads of the store, which return frozen values."""

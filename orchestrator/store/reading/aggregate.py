@@ -1,4 +1,4 @@
-"""From measurements (one per finished evaluation or attack) to result rows. Knows nothing of the database."""
+"""Aggregation of measurements (one per finished evaluation or attack) into result rows, independent of the database."""
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ from workers.spec.fields import CRAFTED, AdversarialTraining, DefenceName
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Setting:
-    """What was measured: the attack (all defaults: none), on how many examples, in batches of what size, in how many draws."""
+    """Setting of a measurement: the attack (all defaults: none), the number of examples, the batch size, the number of draws."""
 
     attack: str = "none"
     knowledge: str = "none"
@@ -45,7 +45,7 @@ class Setting:
 
     @property
     def randomised(self) -> bool:
-        """Whether the attack itself draws each time it is measured: crafted examples were made once."""
+        """True where the attack itself draws each time it is measured: crafted examples were made once."""
         return (self.random_start or self.target == "random") and self.knowledge not in CRAFTED
 
 
@@ -92,10 +92,10 @@ def result_table(
     pools: Mapping[str, str] | None = None,
     worst: bool = False,
 ) -> list[ResultRow]:
-    """The sorted rows; `models` holds, by key, the row's fields that belong to the model. Measurements of other models are left out.
+    """Return the sorted rows; `models` holds, by key, the row's fields that belong to the model. Measurements of other models are left out.
 
     `pools` names, for each model, the one in whose rows it is counted, that one included; without it each has rows of its own. A source
-    of transferred examples is pooled as any model is, and one that is not among the models is called by its key.
+    of transferred examples is pooled as any model is, and one that is not among the models is named by its key.
     With `worst` a row is over all attacks of a knowledge at one epsilon (see `worst_case`), or over those of every knowledge.
     """
     pools = {key: key for key in models} if pools is None else pools
@@ -121,13 +121,13 @@ def _grouped(measurements: Iterable[Measurement], pools: Mapping[str, str], *, p
 
 
 def _pooled(setting: Setting, pools: Mapping[str, str]) -> Setting:
-    """The setting with its source's pool for its source, so that each seed's own source parts no seeds."""
+    """Replace the setting's source by that source's pool, so that seeds with a source of their own each are still pooled."""
     source = setting.source_key
     return setting if source is None or source not in pools else replace(setting, source_key=pools[source])
 
 
 def _ensembles(groups: Mapping[Group, Sequence[Measurement]]) -> dict[Group, list[Measurement]]:
-    """The measurements of all attacks on the same examples in the same ball, by knowledge, and of any knowledge if there are several."""
+    """Group the measurements of all attacks on the same examples in the same ball by knowledge, and over any if there are several."""
     ensembles: defaultdict[Group, list[Measurement]] = defaultdict(list)
     knowledges: defaultdict[Group, set[str]] = defaultdict(set)
     for (sweep, model_key, setting, repeat), items in groups.items():
@@ -141,7 +141,7 @@ def _ensembles(groups: Mapping[Group, Sequence[Measurement]]) -> dict[Group, lis
 
 
 def _clean_group(group: Group, model: Mapping[str, Any]) -> Group:
-    """Where the clean accuracy beside an attack is found: in the same repeat, or the only one of a model without randomness."""
+    """Return the group with the clean accuracy for an attack: in the same repeat, or the only one of a model without randomness."""
     sweep, model_key, setting, repeat = group
     if repeat is not None and not is_randomised(model["theta"], model["defence"]):
         repeat = 0
@@ -149,7 +149,7 @@ def _clean_group(group: Group, model: Mapping[str, Any]) -> Group:
 
 
 def _by_seed(items: Sequence[Measurement]) -> list[Correct]:
-    """The flags of each of the models that were pooled, (repeats, draws, n_examples)."""
+    """Return the flags of each of the models that were pooled, (repeats, draws, n_examples)."""
     by_model = defaultdict(list)
     for item in items:
         by_model[item.model_key].append(item.correct)
@@ -157,7 +157,7 @@ def _by_seed(items: Sequence[Measurement]) -> list[Correct]:
 
 
 def _worst_by_seed(items: Sequence[Measurement], *, randomised: bool) -> list[Correct] | None:
-    """What is left of each of the models under its worst attacks, (folds, 1, n_examples); None where one was evaluated too rarely."""
+    """Return the scores of each of the models under its worst attacks, (folds, 1, n_examples); None where one was evaluated too rarely."""
     by_model: defaultdict[str, defaultdict[Setting, list[NDArray[np.bool_]]]] = defaultdict(lambda: defaultdict(list))
     for item in items:
         by_model[item.model_key][item.setting].append(item.correct)
@@ -206,9 +206,9 @@ def _row(group: Group, items: Sequence[Measurement], models: Mapping[str, Mappin
 
 
 def _order(row: ResultRow) -> tuple[Hashable, ...]:
-    """Models from the simplest sketch to the strongest, a dense one first, an undefended one before defended ones, one without adversarial
-    training before those with it, binary ones last; attackers from the one who knows least, and of other models from the nearest;
-    attacks from the weakest to the strongest."""
+    """Return the sort key of a row: models from the simplest sketch to the strongest, a dense one first, an undefended one before defended
+    ones, one without adversarial training before those with it, binary ones last; attackers from the one who knows least, and of other
+    models from the nearest; attacks from the weakest to the strongest."""
     sketch = (row.rank_fraction or 0.0, -row.theta)
     defence = (_DEFENCE_ORDER[row.defence], tuple(sorted((row.defence_settings or {}).items())))
     model = (row.dataset, row.model, row.width, row.binary, *sketch, *defence, _TRAINING_ORDER[row.adversarial_training])

@@ -1,4 +1,4 @@
-"""What `--where` means: conditions on the fields of result rows, asked of the database where it has them, and of the rows."""
+"""Conditions of `--where` on the fields of result rows, evaluated by the database where it has them, and on the rows."""
 
 import operator
 import re
@@ -65,14 +65,14 @@ _TYPES = {name: hint for name, hint in get_type_hints(ResultRow).items() if name
 
 @dataclass(frozen=True)
 class Condition:
-    """`field operator value`, or for `=` and `!=` several values: one of them, or none of them. A value None is an empty field."""
+    """Condition `field operator value`, or for `=` and `!=` several values: one of them, or none of them. None is an empty field."""
 
     field: str
     symbol: str
     values: tuple[Any, ...]
 
     def holds(self, row: ResultRow) -> bool:
-        """Whether the row meets it; a field without value meets no comparison of size. Keys may be given by their first digits."""
+        """True where the row meets it; a field without value meets no comparison of size. Keys may be given by their first digits."""
         found = getattr(row, self.field)
         if self.symbol in _EQUALITIES:
             return any(self._is(found, value) for value in self.values) == (self.symbol == "=")
@@ -82,7 +82,7 @@ class Condition:
         return bool(found.startswith(value)) if self.field in _KEYS and found and value else bool(found == value)
 
     def clause(self, column: ColumnElement[Any]) -> ColumnElement[bool]:
-        """The same of a column of the database."""
+        """Return the same condition on a column of the database."""
         if self.symbol not in _EQUALITIES:
             compared: ColumnElement[bool] = _OPERATORS[self.symbol](column, self.values[0])
             return compared
@@ -98,7 +98,7 @@ class Condition:
 
 
 def parse_conditions(texts: Sequence[str]) -> tuple[Condition, ...]:
-    """Conditions as users write them: `theta=0.9`, `attack=pgd,bim`, `epsilon<=8/255`, `rank=none`.
+    """Parse conditions as users write them: `theta=0.9`, `attack=pgd,bim`, `epsilon<=8/255`, `rank=none`.
 
     Raises:
         UserError: not of that form, no such field, or a value that the field cannot have.
@@ -107,7 +107,7 @@ def parse_conditions(texts: Sequence[str]) -> tuple[Condition, ...]:
 
 
 def field_name(name: str) -> str:
-    """The field of a result row that users call so.
+    """Return the field of a result row for the name that users give it.
 
     Raises:
         UserError: there is none.

@@ -1,8 +1,8 @@
-"""Which cells of two sweeps belong together. Knows nothing of the database.
+"""Matching of the cells of two sweeps, independent of the database.
 
-A cell is a model under an attack (or clean), by all its settings. Two sweeps mostly differ on purpose, in one setting: what has one value
-throughout the one sweep and another throughout the other tells no cells of either apart, and is what the user wants to compare. All that
-varies within a sweep identifies its cells.
+A cell is a model under an attack (or clean), by all its settings. Two sweeps mostly differ on purpose, in one setting: a setting that has
+one value throughout the one sweep and another throughout the other distinguishes no cells of either, and is what the user wants to
+compare. All that varies within a sweep identifies its cells.
 """
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -11,18 +11,18 @@ from typing import Any
 Settings = Mapping[str, Any]
 
 _SAME_EXAMPLES = frozenset({"data.name", "data.split_lists"})
-"""What the test examples depend on; models that were not evaluated on the same ones cannot be compared."""
+"""Settings on which the test examples depend; models that were not evaluated on the same ones cannot be compared."""
 _IDENTITY = _SAME_EXAMPLES | {"seed", "attack", "knowledge", "norm", "epsilon", "target", "source"}
-"""What always identifies cells where it varies."""
+"""Settings that always identify cells where they vary."""
 _IDENTIFYING_SECTIONS = ("model.", "defence.")
 
 
 def identity(before: Sequence[Settings], after: Sequence[Settings]) -> frozenset[str]:
-    """The names of the settings in which cells of both sweeps must agree to be compared.
+    """Return the names of the settings in which cells of both sweeps must agree to be compared.
 
-    Left out are those that have a single value in each sweep, and one that differs. Left out are also those that take other
-    values in the one sweep than in the other, if cells are told apart without them and they only say how something was trained, attacked
-    or evaluated: a learning rate may hang on the network, a number of steps on epsilon.
+    Left out are those that have a single value in each sweep, and one that differs. Left out are also those that take other values in
+    the one sweep than in the other, if cells are distinct without them and they only describe how something was trained, attacked or
+    evaluated: a learning rate may depend on the network, a number of steps on epsilon.
     """
     values = {name: (_values(before, name), _values(after, name)) for name in sorted({name for cell in (*before, *after) for name in cell})}
     differing = [name for name, (left, right) in values.items() if left != right and name not in _SAME_EXAMPLES]
@@ -47,7 +47,7 @@ def _tells_apart(names: Iterable[str], cells: Sequence[Settings]) -> bool:
 
 
 def key_of(cell: Settings, names: Iterable[str]) -> tuple[Hashable, ...]:
-    """The values of these settings, None where the cell has no such setting."""
+    """Return the values of these settings, None where the cell has no such setting."""
     return tuple(_hashable(cell.get(name)) for name in names)
 
 
@@ -63,7 +63,7 @@ _FIRST = (
 
 
 def telling(cells: Sequence[Settings], names: Iterable[str]) -> list[str]:
-    """The fewest of the settings, the best known first, by which all of the cells are told apart that can be."""
+    """Return the fewest of the settings, the best known first, that distinguish all of the cells that can be distinguished."""
     rest = sorted(set(names) - set(_FIRST))
     chosen: list[str] = []
     groups: int = min(len(cells), 1)

@@ -1,5 +1,5 @@
-"""Reads for whoever watches a sweep: what runs, how fast jobs finish, on what. Each looks at a bounded number of rows, however large the
-store is."""
+"""Reads for watching a sweep: running jobs, finished jobs, their machines. Each reads a bounded number of rows, however large the store
+is."""
 
 from collections import defaultdict
 from collections.abc import Collection
@@ -24,7 +24,7 @@ _MOST_TIMED = 200
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SweepHead:
-    """A sweep by its name, without its jobs."""
+    """Name and state of a sweep, without its jobs."""
 
     name: str
     launched_at: datetime | None
@@ -33,7 +33,7 @@ class SweepHead:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunningJob:
-    """A job that a worker of a living driver is at; `attempt` counts from 1."""
+    """Job that a worker of a living driver runs; `attempt` counts from 1."""
 
     key: str
     stage: Stage
@@ -44,7 +44,7 @@ class RunningJob:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FinishedJob:
-    """An attempt at a job that succeeded."""
+    """Attempt at a job that succeeded."""
 
     key: str
     stage: Stage
@@ -58,7 +58,7 @@ class FinishedJob:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """A host and device that jobs ran on."""
+    """Host and device that jobs ran on."""
 
     host: str
     device: str
@@ -76,7 +76,7 @@ class Crafted:
 
 
 def sweep_heads(store: Store) -> list[SweepHead]:
-    """All sweeps, those that run first, then the last launched; never launched ones last."""
+    """Return all sweeps, those that run first, then the last launched; never launched ones last."""
     columns = SweepRecord.id, SweepRecord.name, SweepRecord.launched_at
     with store.reading() as connection:
         rows = connection.execute(select(*columns).order_by(SweepRecord.name)).all()
@@ -86,7 +86,7 @@ def sweep_heads(store: Store) -> list[SweepHead]:
 
 
 def running_jobs(store: Store, sweep: str) -> list[RunningJob]:
-    """What the sweep's workers are at, the longest at it first; nothing where its driver is dead.
+    """Return the jobs that the sweep's workers run, the longest running first; none where its driver is dead.
 
     Raises:
         UserError: no such sweep.
@@ -105,7 +105,7 @@ def running_jobs(store: Store, sweep: str) -> list[RunningJob]:
 
 
 def finished_jobs(store: Store, sweep: str, *, stage: Stage | None = None) -> list[FinishedJob]:
-    """The last jobs that the sweep itself finished, the last begun first: `MOST_FINISHED` of any stage, or 200 of one.
+    """Return the last jobs that the sweep itself finished, the last begun first: `MOST_FINISHED` of any stage, or 200 of one.
 
     Raises:
         UserError: no such sweep.
@@ -122,7 +122,7 @@ def finished_jobs(store: Store, sweep: str, *, stage: Stage | None = None) -> li
 
 
 def running_elsewhere(store: Store, *, sweep: str) -> frozenset[str]:
-    """The jobs that the living drivers of other sweeps have workers at."""
+    """Return the jobs that workers of other sweeps' living drivers run."""
     attempt = AttemptRecord
     with store.reading() as connection:
         own = connection.execute(select(SweepRecord.id).where(SweepRecord.name == sweep)).scalar_one_or_none()
@@ -134,7 +134,7 @@ def running_elsewhere(store: Store, *, sweep: str) -> frozenset[str]:
 
 
 def places_of(store: Store, keys: Collection[str]) -> dict[str, Place]:
-    """Where finished jobs ran, by their keys; jobs without result are left out."""
+    """Return the hosts and devices of finished jobs, by their keys; jobs without result are left out."""
     environment = EnvironmentRecord
     columns = environment.host, environment.device, environment.threads
     found: dict[str, Place] = {}
@@ -150,7 +150,7 @@ def places_of(store: Store, keys: Collection[str]) -> dict[str, Place]:
 
 
 def mean_seconds(jobs: Collection[FinishedJob]) -> dict[Stage, float]:
-    """How long a job of each stage took, on average."""
+    """Return the mean seconds of a job of each stage."""
     taken: dict[Stage, list[float]] = defaultdict(list)
     for job in jobs:
         taken[job.stage].append(job.seconds)
@@ -158,7 +158,7 @@ def mean_seconds(jobs: Collection[FinishedJob]) -> dict[Stage, float]:
 
 
 def evaluation_keys(store: Store, model_key: str) -> list[str]:
-    """The jobs that measured the model without attack."""
+    """Return the jobs that measured the model without attack."""
     clean = CleanResultRecord
     statement = select(clean.job_key).where(clean.model_key == model_key).order_by(clean.repeat, clean.job_key)
     with store.reading() as connection:
@@ -166,7 +166,7 @@ def evaluation_keys(store: Store, model_key: str) -> list[str]:
 
 
 def crafted_examples(store: Store, model_key: str) -> list[Crafted]:
-    """The adversarial examples that were made on the model, by what made them."""
+    """Return the adversarial examples that were made on the model, sorted by the description of their jobs."""
     crafted = CraftedExamplesRecord
     columns = crafted.job_key, JobRecord.spec, crafted.n_examples, crafted.max_perturbation
     statement = select(*columns).join(JobRecord, JobRecord.key == crafted.job_key).where(crafted.model_key == model_key)

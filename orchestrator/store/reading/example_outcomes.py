@@ -1,4 +1,4 @@
-"""Questions about single examples, answered from the stored flags."""
+"""Reads about single examples, from the stored flags."""
 
 from collections.abc import Sequence
 
@@ -14,11 +14,11 @@ from workers.errors import UserError
 
 
 def success_probabilities(store: Store, of: ResultRow | Sequence[str]) -> NDArray[np.float64]:
-    """With what probability an attack succeeds on each test example, (n_examples,): 1 - the share of evaluations, over all draws and
-    repeats, in which the example was classified right. Of clean evaluations it is the probability of an error.
+    """Return the probability that an attack succeeds on each test example, (n_examples,): 1 - the share of evaluations, over all draws
+    and repeats, in which the example was classified right. Of clean evaluations it is the probability of an error.
 
     Args:
-        store: where the flags are.
+        store: holds the flags.
         of: a row of the results, or the keys of the jobs to take together, which evaluated the same examples.
 
     Raises:
@@ -29,10 +29,10 @@ def success_probabilities(store: Store, of: ResultRow | Sequence[str]) -> NDArra
 
 
 def outcomes(store: Store, of: ResultRow | Sequence[str]) -> NDArray[np.bool_]:
-    """Whether each test example was classified right in each evaluation, (jobs, draws, n_examples), in the order of the jobs.
+    """Return flags, true where a test example was classified right in an evaluation, (jobs, draws, n_examples), in the order of the jobs.
 
     Args:
-        store: where the flags are.
+        store: holds the flags.
         of: a row of the results, whose jobs are its repeats, or the keys of jobs.
 
     Raises:
@@ -46,7 +46,7 @@ def outcomes(store: Store, of: ResultRow | Sequence[str]) -> NDArray[np.bool_]:
 
 
 def _evaluations(store: Store, of: ResultRow | Sequence[str]) -> list[NDArray[np.bool_]]:
-    """The flags of every job, (draws, n_examples) each, over the same number of examples."""
+    """Return the flags of every job, (draws, n_examples) each, over the same number of examples."""
     keys = of.job_keys if isinstance(of, ResultRow) else tuple(of)
     found = _flags(store, keys)
     missing = [key for key in keys if key not in found]
@@ -59,7 +59,7 @@ def _evaluations(store: Store, of: ResultRow | Sequence[str]) -> list[NDArray[np
 
 
 def _flags(store: Store, keys: Sequence[str]) -> dict[str, NDArray[np.bool_]]:
-    """The flags of those of the jobs that have any, (draws, n_examples) each."""
+    """Return the flags of those of the jobs that have any, (draws, n_examples) each."""
     columns = ("job_key", "flags", "n_examples", "draws")
     tables = (record.__table__ for record in (AttackResultRecord, CleanResultRecord))
     statement = union_all(*(select(*(table.c[name] for name in columns)).where(table.c.job_key.in_(keys)) for table in tables))

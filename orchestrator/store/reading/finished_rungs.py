@@ -1,4 +1,4 @@
-"""Reads of rungs: trainings that were stopped early, and that others can go on with."""
+"""Reads of rungs: trainings that were stopped early, and that others can resume."""
 
 import json
 from collections import defaultdict
@@ -14,17 +14,17 @@ from workers.artifacts.artifacts import Artifacts
 from workers.spec.job import Earlier
 from workers.spec.keys import job_key
 
-Rungs = Mapping[str, Sequence[Earlier]]
-"""The finished rungs of each trunk, by its key, the furthest first."""
+FinishedRungs = Mapping[str, Sequence[Earlier]]
+"""Finished rungs of each trunk, by its key, the furthest first."""
 
 
-def finished_rungs(store: Store) -> Rungs:
-    """All rungs that the store has."""
+def finished_rungs(store: Store) -> FinishedRungs:
+    """Return all rungs that the store has."""
     with store.reading() as connection:
         return _finished(connection)
 
 
-def _finished(connection: Connection) -> Rungs:
+def _finished(connection: Connection) -> FinishedRungs:
     stopped = select(JobRecord.key, JobRecord.spec, TrainedModelRecord.until)
     stopped = stopped.join(TrainedModelRecord, TrainedModelRecord.job_key == JobRecord.key)
     stopped = stopped.where(TrainedModelRecord.until.is_not(None), JobRecord.stage != "defend")
@@ -41,7 +41,7 @@ def _finished(connection: Connection) -> Rungs:
 
 
 def spare_states(connection: Connection, artifacts: Artifacts) -> list[str]:
-    """The rungs, sorted, whose kept training nothing will go on with: a further rung has kept its own, or the trunk is trained to the end.
+    """Return the rungs, sorted, whose kept training no job will resume: a further rung has kept its own, or the trunk is fully trained.
 
     Those that a running driver's sweep holds are not among them.
     """

@@ -33,12 +33,12 @@ from workers.errors import UserError
 from workers.spec.fields import Stage
 
 JobState = Literal["done", "running", "waiting", "failed", "blocked"]
-"""As `StageCounts` counts them."""
+"""States of a job, as `StageCounts` counts them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Relative:
-    """A job that another one is made from, or that is made from it; `role` is the parent's part in the child."""
+    """Parent or child of a job; `role` is the parent's part in the child."""
 
     key: str
     role: str
@@ -49,7 +49,7 @@ class Relative:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Holder:
-    """A sweep that holds a job; not `in_space` where its space no longer asks for it."""
+    """Sweep that holds a job; not `in_space` where its space no longer contains it."""
 
     sweep: str
     in_space: bool
@@ -70,7 +70,7 @@ class Attempt:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RecordedResult:
-    """What a finished job left in the database, where, with what and in how many seconds it was computed.
+    """Result of a finished job in the database, with the environment and the seconds in which it was computed.
 
     `values` are what its stage measures, under the names of the columns; per-example flags are there as `accuracy` with its 95 %
     interval, `ci_low` and `ci_high`, all in [0, 1].
@@ -88,7 +88,7 @@ class RecordedResult:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredVerdict:
-    """Whether a model's figures can be believed; `reasons` say why not, the gravest first."""
+    """Verdict on whether a model's figures can be believed; `reasons` say why not, the gravest first."""
 
     verdict: str
     reasons: tuple[str, ...]
@@ -127,11 +127,11 @@ _MEASURED: dict[type[Base], tuple[str, ...]] = {
     DiagnosisRecord: ("n_examples", "draws", "zero_gradients", "nonfinite_gradients", "probes"),
     SurfaceRecord: ("source_key", "label", "clean_loss", "least_loss", "greatest_loss"),
 }
-"""What each table of results has that is not in the job's spec."""
+"""Columns of each table of results that are not in the job's spec."""
 
 
 class _States:
-    """What planned jobs wait for, at one moment; read only if there are any."""
+    """States of planned jobs at one moment; read only if there are any."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -151,7 +151,7 @@ class _States:
 
 
 def find_key(store: Store, digits: str) -> str:
-    """The key of the one job whose key begins with these hex digits, at least four of them.
+    """Return the key of the one job whose key begins with these hex digits, at least four of them.
 
     Raises:
         UserError: fewer digits, no such job, or several.
@@ -161,7 +161,7 @@ def find_key(store: Store, digits: str) -> str:
 
 
 def job_details(store: Store, digits: str) -> JobDetails:
-    """Everything that is recorded of the job whose key begins with these hex digits.
+    """Return everything that is recorded of the job whose key begins with these hex digits.
 
     Parents are sorted by role, children by stage and description, attempts by number, sweeps by name.
 
@@ -207,14 +207,14 @@ def _find_key(connection: Connection, digits: str) -> str:
 
 
 def _candidates(found: list[tuple[str, str]]) -> str:
-    """The first of the jobs, with enough digits to tell them all apart."""
+    """List the first of the jobs, with enough digits to distinguish them all."""
     digits = next(size for size in range(8, 65) if len({key[:size] for key, _ in found}) == len(found))
     named = [f"{key[:digits]} ({stage})" for key, stage in found[:_MOST_NAMED]]
     return ", ".join([*named, *(["..."] if len(found) > _MOST_NAMED else [])])
 
 
 def _dataset(connection: Connection, key: str) -> str:
-    """The data set of the model that the job trains or measures."""
+    """Return the data set of the model that the job trains or measures."""
     spec = json.loads(connection.execute(select(JobRecord.spec).where(JobRecord.key == key)).scalar_one())
     if "data" in spec:
         return str(spec["data"]["name"])

@@ -1,4 +1,4 @@
-"""Rows of the tables as what the aggregation works on: measurements and described models."""
+"""Conversion of table rows into what the aggregation works on: measurements and described models."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
@@ -19,20 +19,20 @@ _MEASURED = tuple(field.name for field in fields(Setting))
 
 
 def measured_columns(record: type[CleanResultRecord | AttackResultRecord]) -> list[Any]:
-    """The columns of a table of results that make a `Measurement`, its sweep excepted."""
+    """Return the columns of a table of results that make a `Measurement`, except its sweep."""
     named = ["job_key", "model_key", "repeat", "flags", *(["epsilon_literal", "snr_db"] if record is AttackResultRecord else [])]
     columns = record.__table__.columns
     return [*(columns[name] for name in named), *(column for column in columns if column.name in _MEASURED)]
 
 
 def measured_in(record: type[CleanResultRecord | AttackResultRecord], sweep: int | None) -> Select[*tuple[Any, ...]]:
-    """What `as_measurements` takes, of a sweep or of each, one row for each sweep that holds the job."""
+    """Select the rows for `as_measurements`, of a sweep or of each, one row for each sweep that holds the job."""
     statement = select(SweepRecord.name.label("sweep"), *measured_columns(record)).select_from(record)
     return of_sweep(statement, record.job_key, sweep).join(SweepRecord, SweepRecord.id == SweepJobRecord.sweep_id)
 
 
 def as_measurements(rows: Iterable[Mapping[Any, Any]]) -> Iterable[Measurement]:
-    """Rows with `sweep` and the `measured_columns`."""
+    """Convert rows with `sweep` and the `measured_columns`."""
     for row in rows:
         values = {str(name): value for name, value in row.items()}
         setting = Setting(**{name: values.pop(name) for name in _MEASURED if name in values})
@@ -40,7 +40,7 @@ def as_measurements(rows: Iterable[Mapping[Any, Any]]) -> Iterable[Measurement]:
 
 
 def described_models(connection: Connection, keys: Any) -> dict[str, dict[str, Any]]:
-    """The reported columns of the models among `keys` (a list, or a select of keys), and the verdicts on them, by key."""
+    """Return the reported columns of the models among `keys` (a list, or a select of keys), and the verdicts on them, by key."""
     judged = VerdictRecord.verdict, VerdictRecord.checks
     statement = select(TrainedModelRecord.job_key, JobRecord.stage, *_MODEL_COLUMNS, *judged).select_from(TrainedModelRecord)
     joined = statement.join(JobRecord).outerjoin(VerdictRecord, VerdictRecord.model_key == TrainedModelRecord.job_key)

@@ -1,4 +1,4 @@
-"""Reads of verdicts, with what they rest on."""
+"""Reads of verdicts, with their checks."""
 
 from sqlalchemy import select
 
@@ -13,8 +13,8 @@ from orchestrator.verdict import GRAVEST_FIRST
 
 
 def model_verdicts(store: Store, sweep: str | None, *, rungs: bool = True) -> list[ModelVerdict]:
-    """The verdicts on the models that a sweep has measured (None: any has), the gravest first, then by description and key; without
-    `rungs` only on those that were trained to the end.
+    """Return the verdicts on the models that a sweep has measured (None: any has), the gravest first, then by description and key;
+    without `rungs` only on those that were trained to the end.
 
     Raises:
         UserError: no such sweep.

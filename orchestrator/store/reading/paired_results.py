@@ -1,4 +1,4 @@
-"""Two sweeps side by side: what of them was measured on models and by attacks that correspond, and how it differs."""
+"""Comparison of two sweeps: their measurements on corresponding models under corresponding attacks, and the differences."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from orchestrator.statistics.differences import paired_difference
-from orchestrator.statistics.intervals import Correct, Interval
+from orchestrator.statistics.intervals import ConfidenceInterval, Correct
 from orchestrator.store.connection.lookup import sweep_id
 from orchestrator.store.connection.session import Store
 from orchestrator.store.reading.aggregate import Measurement, Setting
@@ -24,7 +24,7 @@ from workers.errors import UserError
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Side:
-    """What one sweep holds in a cell: a model under one attack, or clean, by all its settings; `correct` are the flags,
+    """One sweep's part of a cell: a model under one attack, or clean, by all its settings; `correct` are the flags,
     (repeats, draws, examples), and `accuracy` their mean over the examples that both sweeps evaluated."""
 
     model_key: str
@@ -37,26 +37,26 @@ class Side:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PairedCell:
-    """What corresponds in two sweeps. `difference` is that of the accuracies, in [-1, 1], with its 95 % interval, paired over the
+    """Corresponding parts of two sweeps. `difference` is that of the accuracies, in [-1, 1], with its 95 % interval, paired over the
     first `examples` of the test examples; None where only one sweep has the cell, and where both share its jobs (`same_jobs`)."""
 
     before: Side | None
     after: Side | None
     examples: int
     same_jobs: bool = False
-    difference: Interval | None = None
+    difference: ConfidenceInterval | None = None
 
     @property
     def side(self) -> Side:
-        """The side that there is, the first of two."""
+        """Side that exists, the first of two."""
         found = self.before or self.after
-        assert found is not None  # noqa: S101 (a cell comes from somewhere)
+        assert found is not None  # noqa: S101 (every cell has a side)
         return found
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
-    """A setting in which compared cells differ, with all the pairs of values that it has in them."""
+    """Setting in which compared cells differ, with all the pairs of values that it has in them."""
 
     setting: str
     values: tuple[tuple[Any, Any], ...]
@@ -64,7 +64,7 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Comparison:
-    """Two sweeps, cell by cell. `identity` are the settings in which the sides of a cell agree, `changes` those in which they do not."""
+    """Comparison of two sweeps by cells. `identity` are the settings in which the sides of a cell agree, `changes` those in which not."""
 
     before: str
     after: str
@@ -74,7 +74,7 @@ class Comparison:
 
 
 def compare_sweeps(store: Store, before: str, after: str) -> Comparison:
-    """Compare what two sweeps' spaces hold now, clean accuracies first. See `matching.py` for what corresponds.
+    """Compare what two sweeps' spaces hold now, clean accuracies first. See `counterparts.py` for what corresponds.
 
     Raises:
         UserError: no such sweep, or one and the same.
@@ -94,7 +94,7 @@ def compare_sweeps(store: Store, before: str, after: str) -> Comparison:
 
 
 def _sides(connection: Connection, record: type[CleanResultRecord | AttackResultRecord], sweep: int) -> list[Side]:
-    """What the space of the sweep holds, one for each model and setting; of models that were trained to the end."""
+    """Return the measurements in the sweep's space, one side for each model and setting, of models that were trained to the end."""
     rows = connection.execute(measured_in(record, sweep).where(SweepJobRecord.in_space)).mappings()
     groups: defaultdict[tuple[str, Setting], list[Measurement]] = defaultdict(list)
     for item in sorted(as_measurements(rows), key=lambda item: (item.repeat, item.job_key)):
@@ -139,13 +139,13 @@ def _cell(before: Side | None, after: Side | None) -> PairedCell:
 
 
 def _first(side: Side, examples: int) -> Side:
-    """The side on the first of its examples: the order of the test examples is fixed."""
+    """Return the side on the first of its examples: the order of the test examples is fixed."""
     correct = side.correct[:, :, :examples]
     return replace(side, correct=correct, accuracy=float(correct.mean()))
 
 
 def _changes(cells: Iterable[PairedCell]) -> tuple[Change, ...]:
-    """What differs within the cells that were compared. Of a training that only one side has, its epochs stand for all."""
+    """Return the settings that differ within compared cells. Of a training that only one side has, only the epochs are listed."""
     found: defaultdict[str, dict[str, tuple[Any, Any]]] = defaultdict(dict)
     for cell in cells:
         if cell.difference is None or cell.before is None or cell.after is None:

@@ -1,4 +1,4 @@
-"""Reads of what result rows leave out: how training went, what jobs cost, how often each example was right, where a sweep comes from."""
+"""Reads of what result rows leave out: training histories, costs of jobs, scores of examples, provenance of a sweep."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -27,7 +27,7 @@ from workers.artifacts.results import unpack_flags
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingRun:
-    """How a model was trained: one entry of `history` for each epoch, as `EpochRecord`; none where only a defence was put around it."""
+    """Training of a model: one entry of `history` for each epoch, as `EpochRecord`; none where only a defence was put around it."""
 
     sweep: str
     model_key: str
@@ -47,18 +47,18 @@ class TrainingRun:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobCosts:
-    """The seconds of each job of a sweep by its key, and the jobs whose work it goes on with (weights, crafted examples)."""
+    """Seconds of each job of a sweep by its key, and the jobs whose work it continues (weights, crafted examples)."""
 
     seconds: Mapping[str, float]
     parents: Mapping[str, tuple[str, ...]]
     models: frozenset[str]
 
     def training(self, model_key: str) -> float | None:
-        """What the model took to train, all its ancestors included; None where the store lacks one of them."""
+        """Return the seconds of the model's training, all its ancestors included; None where the store lacks one of them."""
         return self._sum([model_key], frozenset())
 
     def measuring(self, job_keys: Iterable[str]) -> float | None:
-        """What evaluations or attacks took together, with the examples crafted for them (once), without the training."""
+        """Return the total seconds of evaluations or attacks, with the examples crafted for them (once), without the training."""
         return self._sum(job_keys, self.models)
 
     def _sum(self, keys: Iterable[str], left_out: frozenset[str]) -> float | None:
@@ -73,9 +73,9 @@ class JobCosts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExampleScores:
-    """How often each of the same examples was classified right, by all models of a sweep under attacks of one knowledge.
+    """Counts of right classifications of each of the same examples, by all models of a sweep under attacks of one knowledge.
 
-    `right` (examples,) counts the evaluations that got it right, of `evaluations`: models x attacks x repeats x draws.
+    `right` (examples,) counts the evaluations that were right, of `evaluations`: models x attacks x repeats x draws.
     """
 
     dataset: str
@@ -87,7 +87,7 @@ class ExampleScores:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UsedEnvironment:
-    """Where and with what `jobs` of a sweep ran, from when to when they finished."""
+    """Environment in which `jobs` of a sweep ran, with the first and the last time that one finished."""
 
     host: str
     device: str
@@ -101,7 +101,7 @@ class UsedEnvironment:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Provenance:
-    """Where a sweep's results come from: its space as it was launched last, and the environments of its jobs."""
+    """Origin of a sweep's results: its space as it was launched last, and the environments of its jobs."""
 
     sweep: str
     space: str
@@ -116,8 +116,8 @@ Flags = NDArray[np.bool_]
 
 
 def training_runs(store: Store, sweep: str | None) -> list[TrainingRun]:
-    """How every model of the sweep (None: of each) was trained, by theta (1 first), rank, stage and key; those that were stopped at a
-    rung are left out.
+    """Return the training of every model of the sweep (None: of each), by theta (1 first), rank, stage and key; those that were stopped
+    at a rung are left out.
 
     Raises:
         UserError: no such sweep.
@@ -141,7 +141,7 @@ def training_runs(store: Store, sweep: str | None) -> list[TrainingRun]:
 
 
 def job_costs(store: Store, sweep: str | None) -> JobCosts:
-    """What every finished job of the sweep (None: every job), its ancestors and the rungs that it went on from took.
+    """Return the seconds of every finished job of the sweep (None: every job), its ancestors and the rungs that it resumed from.
 
     Raises:
         UserError: no such sweep.
@@ -167,8 +167,8 @@ def job_costs(store: Store, sweep: str | None) -> JobCosts:
 
 
 def example_scores(store: Store, sweep: str | None) -> list[ExampleScores]:
-    """How often each example was right, by data set, number of examples and knowledge (`none`: without attack first). Models that were
-    stopped at a rung are left out.
+    """Count how often each example was right, by data set, number of examples and knowledge (`none`: without attack first). Models that
+    were stopped at a rung are left out.
 
     Raises:
         UserError: no such sweep.
@@ -191,7 +191,7 @@ def example_scores(store: Store, sweep: str | None) -> list[ExampleScores]:
 
 
 def example_flags(store: Store, job_keys: Iterable[str]) -> dict[str, Flags]:
-    """Whether each example was right in each of these evaluations or attacks, (draws, examples), by job key; unknown keys are left out."""
+    """Return flags, true where an example was right in an evaluation or attack, (draws, examples), by job key, without unknown keys."""
     keys = list(job_keys)
     found: dict[str, Flags] = {}
     with store.reading() as connection:
@@ -203,7 +203,7 @@ def example_flags(store: Store, job_keys: Iterable[str]) -> dict[str, Flags]:
 
 
 def provenance(store: Store, sweep: str) -> Provenance:
-    """Where the sweep's results come from; environments by the number of their jobs, most first.
+    """Return the origin of the sweep's results; environments by the number of their jobs, most first.
 
     Raises:
         UserError: no such sweep.

@@ -24,19 +24,19 @@ AnySelect = Select[*tuple[Any, ...]]
 
 
 def finished_keys(store: Store) -> frozenset[str]:
-    """The keys of all jobs that have a result."""
+    """Return the keys of all jobs that have a result."""
     with store.reading() as connection:
         return frozenset(connection.execute(select(JobRecord.key).where(JobRecord.state == "done")).scalars())
 
 
 def job_keys(store: Store) -> frozenset[str]:
-    """The keys of all jobs."""
+    """Return the keys of all jobs."""
     with store.reading() as connection:
         return frozenset(connection.execute(select(JobRecord.key)).scalars())
 
 
 def sweep_names(store: Store) -> list[str]:
-    """The names of all sweeps, sorted."""
+    """Return the names of all sweeps, sorted."""
     with store.reading() as connection:
         return sorted(connection.execute(select(SweepRecord.name)).scalars())
 
@@ -51,19 +51,18 @@ def result_rows(
     where: Sequence[Condition] = (),
     rungs: bool = False,
 ) -> list[ResultRow]:
-    """The results of a sweep, or of all (then one row per sweep that holds the jobs), older spaces of a sweep included.
+    """Return the results of a sweep, or of all (then one row per sweep that holds the jobs), older spaces of a sweep included.
 
     A row is one trained model under one attack, knowledge, epsilon and so on, over its repeats or, with `per_repeat`, in one of
-    them; with `over_seeds` it is all models that were made alike but for the training seed; with `worst` it is the worst case over all
-    attacks of one knowledge, and of every knowledge, in the same ball. Only rows that meet all conditions of `where` are there, and
-    a worst case is over the attacks that do. Models that were stopped at a rung are left out, unless `rungs` or a condition on `until`
-    asks for them. A row's clean accuracy is over the same
-    examples, in batches of the same size and as many draws, in the same sweep (and repeat). A clean accuracy over examples, in batches
-    or in draws that no attack on the model has in the sweep is a row with attack `none`. Sorted by sweep, data set,
-    model, width, binary (false first), rank fraction, theta (1 first), defence (none first) and its settings, adversarial
-    training (none first), seed, knowledge (from transfer, who knows least, over randomized and eot to
-    omniscient), source (the nearest to the model first), attack (from noise to Square), norm (linf first), epsilon, then the
-    attack's other settings.
+    them; with `over_seeds` it is all models that were made alike except for the training seed; with `worst` it is the worst case over
+    all attacks of one knowledge, and of every knowledge, in the same ball. Only rows that meet all conditions of `where` are returned,
+    and a worst case is over the attacks that do. Models that were stopped at a rung are left out, unless `rungs` or a condition on
+    `until` asks for them. A row's clean accuracy is over the same examples, in batches of the same size and as many draws, in the same
+    sweep (and repeat). A clean accuracy over examples, in batches or in draws that no attack on the model has in the sweep is a row with
+    attack `none`. Sorted by sweep, data set, model, width, binary (false first), rank fraction, theta (1 first), defence (none first)
+    and its settings, adversarial training (none first), seed, knowledge (from transfer, which knows least, over randomized and eot to
+    omniscient), source (the nearest to the model first), attack (from noise to Square), norm (linf first), epsilon, then the attack's
+    other settings.
 
     Raises:
         UserError: no such sweep.
@@ -92,14 +91,14 @@ def _measurements(
 
 
 def _clauses(record: type[CleanResultRecord | AttackResultRecord], where: Sequence[Condition]) -> list[ColumnElement[bool]]:
-    """The conditions that the database can answer before anything is read; a measurement of clean accuracy has no attack's columns."""
+    """Return the conditions that the database can evaluate before rows are read; a clean accuracy has no columns of an attack."""
     tables = {name: column for name, column in TrainedModelRecord.__table__.columns.items() if name in _MODEL_FIELDS}
     tables |= {name: column for name, column in record.__table__.columns.items() if name in _ATTACK_FIELDS or name == "model_key"}
     return [condition.clause(tables[condition.field]) for condition in where if condition.field in tables]
 
 
 def _models(connection: Connection, sweep: int | None) -> dict[str, dict[str, Any]]:
-    """Every model that the sweep has measured, or transferred examples from, described, by key."""
+    """Describe every model that the sweep has measured, or transferred examples from, by key."""
     clean, attack = CleanResultRecord, AttackResultRecord
     sources = of_sweep(select(attack.source_key), attack.job_key, sweep).where(attack.source_key.is_not(None))
     return described_models(
@@ -108,7 +107,7 @@ def _models(connection: Connection, sweep: int | None) -> dict[str, dict[str, An
 
 
 def _pooled(models: Mapping[str, Mapping[str, Any]], pools: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """The models as their pools are reported: of no seed in particular, and no sounder than the worst of them."""
+    """Return the models as their pools are reported: without a seed, and with the gravest verdict in the pool."""
     judged = {key: (model["verdict"], model["reasons"]) for key, model in models.items() if model["verdict"] is not None}
     gravest: dict[str, Any] = {}
     for key, (verdict, why) in sorted(judged.items(), key=lambda item: GRAVEST_FIRST.index(item[1][0])):

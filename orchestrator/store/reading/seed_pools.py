@@ -1,4 +1,4 @@
-"""Which trained models were made alike but for their training seed."""
+"""Groups of trained models that were made alike except for their training seed."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -15,10 +15,10 @@ _TRAINED = get_args(TrainingStage)
 
 
 def seed_pools(connection: Connection, models: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """For each of `models` (reported columns, with their `seed`, by key) the key of that with the lowest seed of those made alike.
+    """Map each of `models` (reported columns, with their `seed`, by key) to the key of that with the lowest seed of those made alike.
 
     Two models are made alike where their whole specs, and those of all the models that they come from, differ in the seed at most:
-    the reported columns alone would not tell a learning rate from another.
+    the reported columns alone would not distinguish two learning rates.
     """
     recipes = _recipes(connection, models)
     first: dict[str, str] = {}
@@ -28,7 +28,7 @@ def seed_pools(connection: Connection, models: Mapping[str, Mapping[str, Any]]) 
 
 
 def _recipes(connection: Connection, keys: Iterable[str]) -> dict[str, str]:
-    """What each model's job key would be if no spec had a seed."""
+    """Return the job key that each model would have if no spec had a seed."""
     trained = select(JobRecord.key, JobRecord.spec).where(JobRecord.stage.in_(_TRAINED))
     specs = {key: spec for key, spec in connection.execute(trained)}  # noqa: C416 (rows, not tuples, to a type checker)
     edges = select(JobParentRecord.child_key, JobParentRecord.role, JobParentRecord.parent_key).join(

@@ -1,4 +1,4 @@
-"""Reads of how far searches are, from Optuna's tables beside ours: without Optuna, which would write to them when it opens them."""
+"""Reads of the progress of searches, from Optuna's tables next to ours: without Optuna, which would write to them when it opens them."""
 
 import json
 from collections import Counter, defaultdict
@@ -15,8 +15,8 @@ _TRIAL_ATTRIBUTES = table("trial_user_attributes", column("trial_id"), column("k
 
 @dataclass(frozen=True, slots=True)
 class StudyCounts:
-    """A search's trials: how many were asked for, how many of those were begun, and all trials of the study by Optuna's state in lower
-    case. A trial that was nothing new, tries a failed one again or takes a pruned one further is none of those asked for."""
+    """Counts of a search's trials: those asked for, those of them that were begun, and all trials of the study by Optuna's state in lower
+    case. A trial that was nothing new, tries a failed one again or continues a pruned one is none of those asked for."""
 
     n_trials: int
     begun: int
@@ -24,12 +24,12 @@ class StudyCounts:
 
     @property
     def left(self) -> int:
-        """How many trials are not finished, or not begun."""
+        """Number of trials that are not finished, or not begun."""
         return max(0, self.n_trials - self.begun) + self.states.get("running", 0) + self.states.get("waiting", 0)
 
 
 def study_counts(connection: Connection) -> dict[str, StudyCounts]:
-    """The trials of every study, by its name, which is its sweep's."""
+    """Count the trials of every study, by its name, which is its sweep's."""
     if not inspect(connection).has_table("trial_user_attributes"):
         return {}
     wanted = select(_STUDIES.c.study_name, _STUDY_ATTRIBUTES.c.value_json).join(
@@ -45,7 +45,7 @@ def study_counts(connection: Connection) -> dict[str, StudyCounts]:
 
 
 def _counted() -> Select[*tuple[Any, ...]]:
-    """Name, state, kind, what is tried again and what is taken further, as JSON, and how many trials."""
+    """Select name, state, kind, the trial tried again and the trial continued, as JSON, and the number of trials."""
     kind, retry, promotes = (_TRIAL_ATTRIBUTES.alias(name) for name in ("kind", "retry", "promotes"))
     attributes = kind.c.value_json.label("kind"), retry.c.value_json.label("retry"), promotes.c.value_json.label("promotes")
     columns = _STUDIES.c.study_name, cast(_TRIALS.c.state, Text).label("state"), *attributes

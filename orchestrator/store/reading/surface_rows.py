@@ -18,8 +18,8 @@ _DEFENCES, _TRAININGS = get_args(DefenceName), get_args(AdversarialTraining)
 
 
 def surface_rows(store: Store, sweep: str | None) -> list[SurfaceRow]:
-    """The loss surfaces of a sweep, or of all (then one row per sweep that holds the job), older spaces of a sweep included, models that
-    were stopped at a rung left out.
+    """Return the loss surfaces of a sweep, or of all (then one row per sweep that holds the job), older spaces of a sweep included, models
+    that were stopped at a rung left out.
 
     Sorted by sweep, data set, model, its settings from the simplest to the strongest (theta last, 1 first), then by the surface's
     (direction theta_one first).
@@ -45,7 +45,7 @@ def surface_rows(store: Store, sweep: str | None) -> list[SurfaceRow]:
 
 
 def _column(name: str) -> Any:
-    """The column of a row's field, from the first table that has one of that name."""
+    """Return the column of a row's field, from the first table that has one of that name."""
     return next(record.__table__.columns[name] for record in _RECORDS if name in record.__table__.columns)
 
 

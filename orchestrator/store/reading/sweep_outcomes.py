@@ -1,4 +1,4 @@
-"""Reads of what single jobs came to, as a search needs it: by their keys, whatever sweep asked for them."""
+"""Reads of the results of single jobs, as a search needs them: by their keys, regardless of the sweep that asked for them."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from workers.artifacts.results import unpack_flags
 
 @dataclass(frozen=True, slots=True)
 class JobOutcome:
-    """A finished job: its wall time, the parameters of a trained model, the flags (draws, examples) of an evaluation or attack."""
+    """Result of a job: its wall time, the parameters of a trained model, the flags (draws, examples) of an evaluation or attack."""
 
     seconds: float
     n_parameters: int | None = None
@@ -24,7 +24,7 @@ class JobOutcome:
 
 
 def job_outcomes(store: Store, keys: Iterable[str]) -> dict[str, JobOutcome]:
-    """The outcomes of those of the jobs that train, evaluate, craft or attack, and whose results are recorded, by key."""
+    """Return the outcomes of those of the jobs that train, evaluate, craft or attack, and whose results are recorded, by key."""
     asked = sorted(set(keys))
     with store.reading() as connection:
         return {key: outcome for chunk in chunks(asked) for key, outcome in _read(connection, chunk)}

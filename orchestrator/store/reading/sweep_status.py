@@ -1,4 +1,4 @@
-"""Reads of how far sweeps are and what went wrong."""
+"""Reads of the progress and the failures of sweeps."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
@@ -22,7 +22,7 @@ Counts = dict[int, dict[Stage, Counter[str]]]
 
 
 def sweep_status(store: Store, sweep: str | None) -> list[SweepStatus]:
-    """The sweep, or every one by name. A `running` attempt of a dead driver does not count.
+    """Return the status of the sweep, or of every one by name. A `running` attempt of a dead driver does not count.
 
     Raises:
         UserError: no such sweep.
@@ -38,14 +38,14 @@ def sweep_status(store: Store, sweep: str | None) -> list[SweepStatus]:
 
 
 def failures(store: Store, sweep: str | None) -> list[Failure]:
-    """The failed jobs in the space of the sweep (None: of any), by stage and key.
+    """Return the failed jobs in the space of the sweep (None: of any), by stage and key.
 
     Raises:
         UserError: no such sweep.
     """
     with store.reading() as connection:
         number = None if sweep is None else sweep_id(connection, sweep)
-        # From the few failed jobs to their sweeps: the other way round every job of the sweep would be looked at.
+        # From the few failed jobs to their sweeps: the other way round every job of the sweep would be read.
         held = _in_space(select(SweepJobRecord.job_key).where(SweepJobRecord.job_key == JobRecord.key), number).exists()
         jobs = connection.execute(select(JobRecord.key, JobRecord.stage, JobRecord.spec).where(JobRecord.state == "failed", held)).all()
         columns = AttemptRecord.job_key, AttemptRecord.outcome, AttemptRecord.error, AttemptRecord.traceback
@@ -64,9 +64,9 @@ def _in_space(statement: AnySelect, sweep: int | None) -> AnySelect:
 
 
 def _counts(connection: Connection, sweep: int | None) -> Counts:
-    """By sweep and stage, counted by the database: a sweep of 100,000 jobs is too much to count here while somebody waits.
+    """Count jobs by sweep and stage, in the database: a sweep of 100,000 jobs would take too long to count here.
 
-    All jobs are counted by what the sweep says of them; looked at are only those that are not done.
+    All jobs are counted by their sweep's rows; only those that are not done are read.
     """
     counts: Counts = defaultdict(lambda: defaultdict(Counter))
     columns = SweepJobRecord.sweep_id, SweepJobRecord.stage
@@ -89,19 +89,19 @@ def _counts(connection: Connection, sweep: int | None) -> Counts:
 
 
 def _counted(sweep: int | None) -> AnySelect:
-    """The jobs in a space by sweep and stage."""
+    """Select the number of jobs in a space by sweep and stage."""
     columns = SweepJobRecord.sweep_id, SweepJobRecord.stage
     statement = select(*columns, func.count()).select_from(JobRecord).join(SweepJobRecord, SweepJobRecord.job_key == JobRecord.key)
     return _in_space(statement, sweep).group_by(*columns)
 
 
 def running_jobs(connection: Connection) -> set[str]:
-    """The jobs that living drivers run."""
+    """Return the jobs that living drivers run."""
     return set(connection.execute(_running(living_sweeps(connection))).scalars())
 
 
 def blocked_jobs(connection: Connection) -> set[str]:
-    """The jobs with a failed ancestor."""
+    """Return the jobs with a failed ancestor."""
     return set(connection.execute(_blocked()).scalars())
 
 

@@ -1,4 +1,4 @@
-"""How long the last jobs took that the store holds, for estimates of jobs like them."""
+"""Durations of the last jobs in the store, for estimates of jobs like them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _SPEC: TypeAdapter[JobSpec] = TypeAdapter(JobSpec)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Timing:
-    """A finished job: what it was, on which model (itself, if it trained one), seconds of computing, and where: `cpu` or `cuda`."""
+    """Finished job: its spec, its model (itself, if it trained one), seconds of computing, and the device: `cpu` or `cuda`."""
 
     spec: JobSpec
     model: TrainSpec
@@ -28,7 +28,7 @@ class Timing:
 
 
 def recent_timings(store: Store) -> list[Timing]:
-    """The last few thousand finished jobs, the newest attempts first; a bounded number of rows is read, however large the store is."""
+    """Return the last few thousand finished jobs, the newest attempts first; a bounded number of rows is read, however large the store."""
     with store.reading() as connection:
         done = select(AttemptRecord.job_key).where(AttemptRecord.outcome == "done", AttemptRecord.number == 1)
         keys = connection.execute(done.order_by(AttemptRecord.id.desc()).limit(_MOST)).scalars().all()
@@ -40,7 +40,7 @@ def recent_timings(store: Store) -> list[Timing]:
 
 
 def on_models(connection: Connection, keys: Iterable[str]) -> dict[str, tuple[JobSpec, TrainSpec]]:
-    """What the jobs are, and the training of the models that they measured, or did themselves; by key."""
+    """Return the specs of the jobs, and those of the training of the models that they measured, or did themselves; by key."""
     wanted = sorted(keys)
     models = _models(connection, wanted)
     specs = _specs(connection, sorted({*wanted, *models.values()}))
@@ -48,7 +48,7 @@ def on_models(connection: Connection, keys: Iterable[str]) -> dict[str, tuple[Jo
 
 
 def _models(connection: Connection, keys: Sequence[str]) -> dict[str, str]:
-    """The models that the jobs measured."""
+    """Return the models that the jobs measured."""
     edge = JobParentRecord
     found: dict[str, str] = {}
     for chunk in chunks(keys):
@@ -71,7 +71,7 @@ def _took(connection: Connection, keys: Sequence[str]) -> dict[str, tuple[float,
         for record in OUTCOMES:
             statement = select(record.job_key, record.seconds, EnvironmentRecord.device)
             statement = statement.join(EnvironmentRecord, EnvironmentRecord.id == record.environment_id)
-            if record is TrainedModelRecord:  # of one that went on from a rung the seconds are not those of all epochs
+            if record is TrainedModelRecord:  # for one that was resumed from a rung the seconds are not those of all epochs
                 statement = statement.where(TrainedModelRecord.resumed_key.is_(None))
             rows = connection.execute(statement.where(record.job_key.in_(chunk)))
             found.update((key, (seconds, device.partition(":")[0])) for key, seconds, device in rows)
@@ -83,7 +83,7 @@ _MOST = 3000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Footprint:
-    """A finished job: what it was, on which model (itself, if it trained one), and the most bytes of a GPU that it held."""
+    """Finished job: its spec, its model (itself, if it trained one), and the most bytes of a GPU that it held."""
 
     spec: JobSpec
     model: TrainSpec
@@ -91,7 +91,7 @@ class Footprint:
 
 
 def recent_footprints(store: Store) -> list[Footprint]:
-    """Of the last few thousand jobs that were done on a GPU; a bounded number of rows is read, however large the store is."""
+    """Return the footprints of the last few thousand jobs done on a GPU; a bounded number of rows is read, however large the store is."""
     measured = select(AttemptRecord.job_key, AttemptRecord.peak_memory).where(AttemptRecord.peak_memory.is_not(None))
     with store.reading() as connection:
         rows = connection.execute(measured.order_by(AttemptRecord.id.desc()).limit(_MOST))

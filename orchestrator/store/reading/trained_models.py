@@ -1,4 +1,4 @@
-"""Reads of trained models and of how they were trained."""
+"""Reads of trained models and of their training."""
 
 import json
 from collections import defaultdict
@@ -16,13 +16,13 @@ from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord
 from workers.errors import UserError
 
 EPOCH_COLUMNS = {"epoch": "int64", "loss": "float64", "accuracy": "float64", "learning_rate": "float64"}
-"""The fields of `EpochRecord`, and their NumPy types."""
+"""Fields of `EpochRecord`, and their NumPy types."""
 _LEFT_OUT = {"job_key", "history", "environment_id"}
 
 
 def trained_models(store: Store) -> Answer:
-    """Every trained model, sorted by data set, network, theta and key, with its mean clean accuracy over all that was evaluated (None where
-    nothing was) and its verdict (None where it was neither attacked nor diagnosed)."""
+    """Return every trained model, sorted by data set, network, theta and key, with its mean clean accuracy over all evaluations (None where
+    there is none) and its verdict (None where it was neither attacked nor diagnosed)."""
     model, clean = TrainedModelRecord.__table__, CleanResultRecord
     share = cast(func.sum(clean.n_correct), Double) / func.sum(clean.n_examples * clean.draws)
     accuracy = select(share).where(clean.model_key == model.c.job_key).scalar_subquery()
@@ -45,7 +45,7 @@ def trained_models(store: Store) -> Answer:
 
 
 def history(store: Store, digits: str) -> tuple[Mapping[str, Any], ...]:
-    """The epochs of a model's training, each as `EpochRecord`; none where only a defence was put around it.
+    """Return the epochs of a model's training, each as `EpochRecord`; none where only a defence was put around it.
 
     Raises:
         UserError: no such job, several, or one that is no trained model.
@@ -65,7 +65,7 @@ Spec = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class TrainedSpec:
-    """A model whose clean accuracy is known: its own spec, that of the ancestor that was trained from scratch, and the distinct attacks
+    """Model whose clean accuracy is known: its own spec, that of the ancestor that was trained from scratch, and the distinct attacks
     on it."""
 
     key: str
@@ -75,7 +75,7 @@ class TrainedSpec:
 
 
 def trained_specs(store: Store) -> list[TrainedSpec]:
-    """The models that were measured, by key."""
+    """Return the models that were measured, by key."""
     with store.reading() as connection:
         measured = sorted(connection.execute(select(CleanResultRecord.model_key).distinct()).scalars())
         trained = _specs(connection, ("pretrain", "fine_tune", "defend"))
@@ -97,7 +97,7 @@ def _specs(connection: Connection, stages: tuple[str, ...]) -> dict[str, Spec]:
 
 
 def _attacks(connection: Connection) -> dict[str, tuple[Spec, ...]]:
-    """The settings of each model's attacks, those of an attack's repeats once, with their knowledge among them."""
+    """Return the settings of each model's attacks, those of an attack's repeats once, with their knowledge among them."""
     statement = select(JobParentRecord.parent_key, JobRecord.spec).join(JobRecord, JobRecord.key == JobParentRecord.child_key)
     rows = connection.execute(statement.where(JobParentRecord.role == "model", JobRecord.stage == "attack", JobRecord.state == "done"))
     found: defaultdict[str, dict[str, Spec]] = defaultdict(dict)

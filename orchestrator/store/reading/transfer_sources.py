@@ -1,4 +1,4 @@
-"""On which model transferred examples were made, said by how it differs from the attacked one."""
+"""Descriptions of the models on which transferred examples were made, by their differences from the attacked one."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,8 +8,8 @@ _NAMED = ("model", "width", "binary", "rank_fraction", "stage_rank_fractions", "
 
 
 def source_in_words(models: Mapping[str, Mapping[str, Any]], *, of: str, source: str) -> str:
-    """What is different about the source, in a few words, `theta=1 undefended` or `dense`; the first digits of its key where it is not
-    among the models, or differs in nothing of note.
+    """Describe the differences of the source in a few words, `theta=1 undefended` or `dense`; the first digits of its key where it is not
+    among the models, or differs in none of the named settings.
 
     Args:
         models: the columns of trained models, by job key.
@@ -30,7 +30,7 @@ def _differences(model: Mapping[str, Any], source: Mapping[str, Any]) -> list[st
 
 
 def _defences(changed: set[str], source: Mapping[str, Any]) -> list[str]:
-    """How the source is defended otherwise; `undefended` where it is defended in no way at all."""
+    """Describe the source's defences where they differ; `undefended` where it has none at all."""
     named = {"defence": source["defence"], "adversarial": source["adversarial_training"]}
     if changed & {"defence", "adversarial_training"} and set(named.values()) == {"none"}:
         return ["undefended"]

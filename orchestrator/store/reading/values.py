@@ -1,10 +1,10 @@
-"""What reads of the store return: frozen values, free of the database."""
+"""Values that reads of the store return: frozen, independent of the database."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.store.reading.study_trials import StudyCounts
-from orchestrator.verdict import Check, Verdict
+from orchestrator.verdict import Verdict, VerdictCheck
 from workers.spec.fields import AdversarialTraining, DefenceName, Stage
 
 
@@ -13,23 +13,23 @@ class ResultRow:
     """One trained model under one attack, over its repeats (`repeat` is None) or in one of them.
 
     Accuracies and their 95 % intervals are shares in [0, 1] of all `n_examples`, means over `draws` evaluations of each in each of
-    `repeats`. The clean ones are None until the model's clean accuracy on as many examples is in; the robust ones are None in a row
+    `repeats`. The clean ones are None until the model's clean accuracy on as many examples is recorded; the robust ones are None in a row
     without attack, whose `attack`, `knowledge` and other names are `none` and whose counts are 0.
     `se_examples`, `se_draws` and `se_seeds` are the standard errors, in the same unit, that the choice of examples, the draws (of
     sketches and attack) and the training seeds leave in the robust accuracy, in a row without attack in the clean one; see `Spread`.
     In a row over models that differ in their training seed alone `seed` is None, `seeds` their number, `model_key` that of the lowest
-    seed and `repeats` how many each of them has at least; its intervals cover the choice of seeds. Elsewhere `seeds` is 1.
-    `snr_db` is how loud waveforms are over their perturbations: the median over examples, the mean over repeats; None for images.
+    seed and `repeats` the least number that one of them has; its intervals cover the choice of seeds. Elsewhere `seeds` is 1.
+    `snr_db` is the level of waveforms above their perturbations in dB: the median over examples, the mean over repeats; None for images.
     `epsilon` and `abs_stepsize` are in input units. `rank` maps each tensorized layer to its Tucker rank; None for a dense model.
     `defence_settings` holds the settings of `defence` by name; None where that is `none`.
-    `source_key` is the model on which transferred examples were made, `source` how that differs from the attacked one, in a few words;
-    both are None for other knowledges.
-    `sign_gradient` is how the attacker differentiated the sign of a binary model; `identity` where there is none.
+    `source_key` is the model on which transferred examples were made, `source` describes its differences from the attacked one; both
+    are None for other knowledges.
+    `sign_gradient` is the derivative that the attacker used for the sign of a binary model; `identity` where there is none.
     `attacks` counts the attacks of the row: 1, or 0 in one without. In a row over several (attack `worst_case`) what they do not share
     is `none` or 0, `knowledge` is `any` where they differ in it, and the robust accuracy is None for a randomised model that was
     evaluated only once.
     `job_keys` are the jobs that the row is computed from: attacks, or evaluations in a row without attack.
-    `verdict` is that on the model, `reasons` why it is not sound; None where it was neither attacked nor diagnosed.
+    `verdict` is that on the model, `reasons` say why it is not sound; None where it was neither attacked nor diagnosed.
     `until` is the epoch, of the `epochs` of its schedule, after which the model's training was stopped (a rung); None at the end.
     """
 
@@ -99,18 +99,18 @@ class ResultRow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelVerdict:
-    """Whether a model's figures can be believed, and each check that says so."""
+    """Verdict on whether a model's figures can be believed, with each check."""
 
     model_key: str
     description: str
     verdict: Verdict
-    checks: tuple[Check, ...]
+    checks: tuple[VerdictCheck, ...]
     judged_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SurfaceRow:
-    """A grid of losses of one trained model around one test example; the grid itself is in the artifact of `job_key`.
+    """Summary of a grid of losses of one trained model around one test example; the grid itself is in the artifact of `job_key`.
 
     `source_key` is the model that gave the x axis its direction. `extent` is half the square's side in input units, as `norm`
     measures the axes. `clean_loss` is the loss at the example, the mean over the draws; the other two are over all points and draws.
@@ -152,7 +152,7 @@ class SurfaceRow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StageCounts:
-    """How many jobs of a stage are in which state; `blocked` ones have a failed ancestor, `waiting` ones can still be done."""
+    """Number of jobs of a stage in each state; `blocked` ones have a failed ancestor, `waiting` ones can still be done."""
 
     done: int = 0
     running: int = 0
@@ -167,8 +167,8 @@ class StageCounts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SweepStatus:
-    """How far a sweep is, over the jobs of its space; `stages` holds the stages it has, in the order they are run. A search's `trials`
-    bring further jobs; None for a grid. `silent_seconds` is the age of the last heartbeat, by the database's clock; None once the driver
+    """Progress of a sweep, over the jobs of its space; `stages` holds the stages it has, in the order they are run. A search's `trials`
+    add further jobs; None for a grid. `silent_seconds` is the age of the last heartbeat, by the database's clock; None once the driver
     has left."""
 
     name: str
@@ -184,7 +184,7 @@ class SweepStatus:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failure:
-    """A failed job with its number of attempts and what its last failed attempt said."""
+    """Failed job with its number of attempts and the error of its last failed attempt."""
 
     key: str
     stage: Stage

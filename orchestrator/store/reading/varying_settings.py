@@ -1,4 +1,4 @@
-"""Every setting of a trained model and of what is measured of it, under the names that a space file has for them."""
+"""Settings of a trained model and of its measurements, under the names that a space file has for them."""
 
 import json
 from collections.abc import Iterable, Mapping, Set
@@ -15,14 +15,14 @@ _EVALUATION = {"n_examples": "evaluation.examples", "batch_size": "evaluation.ba
 
 
 def model_settings(connection: Connection, keys: Set[str]) -> dict[str, dict[str, Any]]:
-    """For each model its data, architecture, defence and seed, and how it and its ancestors were trained: `model.theta`,
+    """Return for each model its data, architecture, defence and seed, and the training of it and its ancestors: `model.theta`,
     `fine_tuning.epochs`. A model that comes from no fine-tuning has no setting of that."""
     specs, parents = _lineages(connection, keys)
     return {key: _settings(key, specs, parents) for key in keys}
 
 
 def _lineages(connection: Connection, keys: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """The specs, as JSON, of the models and their ancestors, and for each the model whose weights it started from, if any; by key."""
+    """Return the specs, as JSON, of the models and their ancestors, and for each the model whose weights it started from, by key."""
     specs: dict[str, str] = {}
     parents: dict[str, str] = {}
     frontier = set(keys)
@@ -44,7 +44,7 @@ def _settings(key: str, specs: Mapping[str, str], parents: Mapping[str, str]) ->
 
 
 def _training(key: str, specs: Mapping[str, str], parents: Mapping[str, str]) -> dict[str, Any]:
-    """How the model and its ancestors were trained, the nearest of two fine-tunings first."""
+    """Return the training settings of the model and its ancestors, those of the nearest of two fine-tunings."""
     spec = json.loads(specs[key])
     found = _training(parents[key], specs, parents) if key in parents else {}
     section = _SECTIONS.get(spec["stage"])
@@ -54,6 +54,6 @@ def _training(key: str, specs: Mapping[str, str], parents: Mapping[str, str]) ->
 
 
 def measured_settings(setting: Setting, *, source: str | None) -> dict[str, Any]:
-    """The attack and the evaluation; the model that transferred examples come from in words, by how it differs from the attacked one."""
+    """Return the attack and the evaluation; `source` describes how the model of transferred examples differs from the attacked one."""
     named = {_EVALUATION.get(name, name): value for name, value in asdict(setting).items() if name != "source_key"}
     return named | {"source": source}

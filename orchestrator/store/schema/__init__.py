@@ -1,1 +1,1 @@
-"""The tables and the public SQL views."""
+"""Tables and public SQL views."""

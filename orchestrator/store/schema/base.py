@@ -1,4 +1,4 @@
-"""What the tables share: the declarative base, constraint names that both back ends accept, and UTC timestamps."""
+"""Common parts of the tables: the declarative base, constraint names that both back ends accept, and UTC timestamps."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -20,7 +20,7 @@ def utc_now() -> datetime:
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware timestamp, kept and returned in UTC whatever the back end (SQLite keeps no zone, PostgreSQL returns its session's)."""
+    """Aware timestamp, stored and returned in UTC on every back end (SQLite keeps no zone, PostgreSQL returns its session's)."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -37,7 +37,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Base(DeclarativeBase):
-    """The store's metadata; `bool`, `float`, `datetime` and JSON annotations have one column type each."""
+    """Base class with the store's metadata; `bool`, `float`, `datetime` and JSON annotations have one column type each."""
 
     metadata = MetaData(naming_convention=NAMING_CONVENTION)
     type_annotation_map = {
@@ -51,7 +51,7 @@ class Base(DeclarativeBase):
 
 
 def table_of(record: type[Base]) -> Table:
-    """The table of an ORM class."""
+    """Return the table of an ORM class."""
     return Base.metadata.tables[record.__tablename__]
 
 

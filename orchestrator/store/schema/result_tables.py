@@ -1,4 +1,4 @@
-"""The tables of results, one row per finished job. Rows never leave the store."""
+"""Tables of results, one row per finished job. Rows never leave the store."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from orchestrator.store.schema.base import Base, EnvironmentId, Key, ModelKey, N
 
 
 class EnvironmentRecord(Base):
-    """Where and with what jobs ran; `id` is the SHA-256 of the content."""
+    """Environment in which jobs ran; `id` is the SHA-256 of the content."""
 
     __tablename__ = "environments"
 
@@ -23,7 +23,7 @@ class EnvironmentRecord(Base):
 
 
 class TrainedModelRecord(Base):
-    """A trained model; a dense one has neither rank nor `rank_fraction`, an undefended one no `defence_settings`. `until` is the epoch
+    """Trained model; a dense one has neither rank nor `rank_fraction`, an undefended one no `defence_settings`. `until` is the epoch
     of its schedule after which it was stopped, null at the end; `seconds` are those of the epochs after the rung `resumed_key`, if any.
 
     Where the stages of the net have ranks of their own, these are its `stage_rank_fractions`, and `rank_fraction` is their mean.
@@ -98,8 +98,8 @@ class CraftedExamplesRecord(Base):
 
 class AttackResultRecord(Base):
     """Robust accuracy of a model under one attack in one repeat, with every field of `AttackSettings`; `epsilon` and `abs_stepsize`
-    in input units. `source_key` is the model on which transferred examples were made, `snr_db` how loud waveforms are over their
-    perturbations.
+    in input units. `source_key` is the model on which transferred examples were made, `snr_db` the level of waveforms above their
+    perturbations in dB.
 
     Columns that a migration added come last, in the order in which the database has them.
     """
@@ -140,9 +140,9 @@ class AttackResultRecord(Base):
 
 
 class DiagnosisRecord(Base):
-    """What was measured of a model's gradients, and how standard attacks did beside each other on the same few examples.
+    """Measurements of a model's gradients, and results of standard attacks on the same few examples.
 
-    `zero_gradients` and `nonfinite_gradients` are shares in [0, 1], and `probes` are, as in `DiagnosisOutcome`.
+    `zero_gradients` and `nonfinite_gradients` are shares in [0, 1], and `probes` the attacks, as in `DiagnosisOutcome`.
     """
 
     __tablename__ = "diagnoses"
@@ -162,7 +162,7 @@ class DiagnosisRecord(Base):
 
 
 class SurfaceRecord(Base):
-    """A grid of losses around one test example; the grid itself is in the job's artifact. `extent` is in input units.
+    """Summary of a grid of losses around one test example; the grid itself is in the job's artifact. `extent` is in input units.
 
     `source_key` is the model whose gradient gives the square its direction: `model_key` itself, or its ancestor without a sketch.
     """
@@ -189,8 +189,8 @@ class SurfaceRecord(Base):
 
 
 class VerdictRecord(Base):
-    """Whether a model's figures can be believed, by everything that the store holds of it; `checks` holds each check with its numbers,
-    `rules` is the version of the rules by which it was judged."""
+    """Verdict on whether a model's figures can be believed, by everything that the store holds of it; `checks` holds each check with its
+    numbers, `rules` is the version of the rules by which it was judged."""
 
     __tablename__ = "verdicts"
 
@@ -202,7 +202,7 @@ class VerdictRecord(Base):
 
 
 class WorstCaseRecord(Base):
-    """The accuracy of a model under the attack that harms each example most, over all attacks that the store holds at one epsilon.
+    """Accuracy of a model under the attack that harms each example most, over all attacks that the store holds at one epsilon.
 
     `knowledge` is that of the attacks, or `any` for all of them together; `attacks` counts them. `epsilon` is in input units. The
     interval is a 95 % one.

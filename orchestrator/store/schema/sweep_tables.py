@@ -1,4 +1,4 @@
-"""The tables of a campaign: sweeps, their jobs and the attempts to run them. Rows never leave the store."""
+"""Tables of a sweep: sweeps, their jobs and the attempts to run them. Rows never leave the store."""
 
 from datetime import datetime
 
@@ -9,8 +9,8 @@ from orchestrator.store.schema.base import Base, JobKey, Name, Word
 
 
 class SweepRecord(Base):
-    """A sweep; `heartbeat_at` is null while no driver runs it. `driver_token` is known to its driver alone,
-    `driver_process` is the process as its machine knows it (see `processes.py`)."""
+    """Sweep; `heartbeat_at` is null while no driver runs it. `driver_token` is known to its driver alone,
+    `driver_process` is the name of the process (see `leases/processes.py`)."""
 
     __tablename__ = "sweeps"
     __table_args__ = (UniqueConstraint("name"),)
@@ -28,7 +28,7 @@ class SweepRecord(Base):
 
 
 class JobRecord(Base):
-    """A job of any number of sweeps; `spec` is the JSON of `Job.spec`."""
+    """Job of any number of sweeps; `spec` is the JSON of `Job.spec`."""
 
     __tablename__ = "jobs"
     __table_args__ = (
@@ -44,7 +44,7 @@ class JobRecord(Base):
 
 
 class JobParentRecord(Base):
-    """An edge of the plan: what the child takes from the parent."""
+    """Edge of the plan; `role` is the parent's part in the child."""
 
     __tablename__ = "job_parents"
 
@@ -54,8 +54,8 @@ class JobParentRecord(Base):
 
 
 class SweepJobRecord(Base):
-    """Which jobs a sweep holds; `in_space` is false where a narrower space was launched later. `stage` is the job's, so that a sweep's jobs
-    are counted without looking at each."""
+    """Job that a sweep holds; `in_space` is false where a narrower space was launched later. `stage` is the job's, so that a sweep's jobs
+    are counted without reading each."""
 
     __tablename__ = "sweep_jobs"
     __table_args__ = (Index(None, "sweep_id", "in_space", "stage"),)
@@ -68,7 +68,7 @@ class SweepJobRecord(Base):
 
 class AttemptRecord(Base):
     """One execution of a job; `error` is one line. `sweep_id` is null where no sweep asked for it, `peak_memory` (bytes)
-    but for one that was done on a GPU, its passes undivided."""
+    except where it was done on a GPU, its passes undivided."""
 
     __tablename__ = "attempts"
     __table_args__ = (

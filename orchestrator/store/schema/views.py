@@ -1,4 +1,4 @@
-"""The public schema: four views in SQL, whose names and columns stay while the tables behind them change."""
+"""Public schema: four views in SQL, whose names and columns stay while the tables behind them change."""
 
 from typing import Any
 
@@ -164,7 +164,7 @@ def _worst_cases() -> AnySelect:
 
 
 VIEWS = {"v_jobs": _jobs, "v_models": _models, "v_results": _results, "v_worst_case": _worst_cases}
-"""What each view selects, by its name. A change of one needs a new revision of the schema: views are made when that is upgraded."""
+"""Select of each view, by its name. A change of one needs a new revision of the schema: views are made when that is upgraded."""
 
 
 def create_views(connection: Connection) -> None:

@@ -1,1 +1,1 @@
-"""Everything that writes rows; only the driver calls it."""
+"""Writes of rows; only the driver calls them."""

@@ -1,4 +1,4 @@
-"""Taking a sweep, keeping it, leaving it: what is written about its driver. Each function is one transaction."""
+"""Writes about a sweep's driver: taking the sweep, heartbeats, leaving it. Each function is one transaction."""
 
 import secrets
 from collections.abc import Sequence
@@ -15,10 +15,10 @@ from workers.spec.job import Job
 
 
 def launch_sweep(store: Store, *, name: str, space_text: str, jobs: Sequence[Job], driver: Driver, seen: Holder | None) -> Lease:
-    """Take the sweep, made if need be, if nobody has driven it since it was `seen`, and give it its space: all of it or nothing.
+    """Take the sweep, made if necessary, if no driver has had it since it was `seen`, and give it its space: all of it or nothing.
 
     Raises:
-        LeaseTaken: somebody has.
+        LeaseTaken: a driver has.
     """
     with store.writing() as connection:
         lease = _take_if_as_seen(connection, name, space_text, driver, seen)
@@ -28,10 +28,10 @@ def launch_sweep(store: Store, *, name: str, space_text: str, jobs: Sequence[Job
 
 
 def take_sweep(store: Store, *, name: str, space_text: str, driver: Driver, seen: Holder | None) -> Lease:
-    """Take the sweep, made if need be, if nobody has driven it since it was `seen`; its space and jobs stay as they are.
+    """Take the sweep, made if necessary, if no driver has had it since it was `seen`; its space and jobs stay as they are.
 
     Raises:
-        LeaseTaken: somebody has.
+        LeaseTaken: a driver has.
     """
     with store.writing() as connection:
         return _take_if_as_seen(connection, name, space_text, driver, seen)
@@ -45,7 +45,7 @@ def _take_if_as_seen(connection: Connection, name: str, space_text: str, driver:
 
 
 def plan_again(store: Store, lease: Lease) -> None:
-    """What failed in the sweep's space is tried again.
+    """Plan the failed jobs in the sweep's space again.
 
     Raises:
         LeaseLost: the sweep is not the driver's any more.
@@ -53,19 +53,6 @@ def plan_again(store: Store, lease: Lease) -> None:
     with store.writing() as connection:
         fence(connection, lease)
         _plan_again(connection, sweep_id(connection, lease.sweep))
-
-
-def begin_driving(store: Store, sweep_name: str, host: str, pid: int) -> Lease:
-    """A driver takes the sweep from whoever has it: attempts that were left running are interrupted, failed jobs planned again.
-
-    Raises:
-        UserError: no such sweep.
-    """
-    with store.writing() as connection:
-        sweep = sweep_id(connection, sweep_name)
-        lease = _take(connection, sweep_name, Driver(host=host, pid=pid))
-        _plan_again(connection, sweep)
-    return lease
 
 
 def _take(connection: Connection, name: str, driver: Driver) -> Lease:
@@ -79,13 +66,13 @@ def _take(connection: Connection, name: str, driver: Driver) -> Lease:
 
 
 def _plan_again(connection: Connection, sweep: int) -> None:
-    """What failed in the sweep's space is tried again."""
+    """Plan the failed jobs in the sweep's space again."""
     mine = select(SweepJobRecord.job_key).where(SweepJobRecord.sweep_id == sweep, SweepJobRecord.in_space)
     connection.execute(update(JobRecord).where(JobRecord.state == "failed", JobRecord.key.in_(mine)).values(state="planned"))
 
 
 def heartbeat(store: Store, lease: Lease) -> datetime:
-    """The driver says it is alive; returns the database's time.
+    """Record that the driver is alive, and return the database's time.
 
     Raises:
         LeaseLost: the sweep is not its own any more.
@@ -100,7 +87,7 @@ def heartbeat(store: Store, lease: Lease) -> datetime:
 
 
 def end_driving(store: Store, lease: Lease) -> None:
-    """The driver leaves the sweep; what still runs is interrupted.
+    """Leave the sweep; attempts that still run are interrupted.
 
     Raises:
         LeaseLost: the sweep is not its own any more.

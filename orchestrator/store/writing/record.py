@@ -1,6 +1,6 @@
-"""The place that writes rows as a sweep runs; only the driver calls it. Each function that takes a store is one transaction.
+"""Writes of rows as a sweep runs; only the driver calls them. Each function that takes a store is one transaction.
 
-Only `driving.py` (who drives), `merge.py` (imports) and `prune.py` (deletions) write besides.
+The only other modules that write are `driver_lease.py`, and in `maintenance` `import_archive.py` and `prune.py`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,25 +25,17 @@ from workers.spec.job import Job
 Ending = Literal["failed", "interrupted"]
 
 
-def record_sweep(store: Store, *, name: str, space_text: str, jobs: Sequence[Job], lease: Lease | None = None) -> None:
-    """Make the sweep, or give it a new space: it then holds `jobs`, and its older ones as out of the space.
-
-    Jobs that the store knows already, from this or another sweep, keep their state. The parents of every job must be among `jobs`
-    or in the store. With a lease nothing is written where that is lost (`LeaseLost`), here and below.
-    """
-    with store.writing() as connection:
-        fence(connection, lease)
-        make_sweep(connection, name, space_text)
-        set_sweep(connection, name=name, space_text=space_text, jobs=jobs)
-
-
 def make_sweep(connection: Connection, name: str, space_text: str) -> None:
-    """The sweep's row, if there is none."""
+    """Insert the sweep's row, if there is none."""
     _insert_or_ignore(connection, SweepRecord, [{"name": name, "space": space_text, "created_at": utc_now()}])
 
 
 def set_sweep(connection: Connection, *, name: str, space_text: str, jobs: Sequence[Job]) -> None:
-    """Give the sweep this space and these jobs."""
+    """Give the sweep this space: it then holds `jobs`, and its older ones as out of the space.
+
+    Jobs that the store knows already, from this or another sweep, keep their state. The parents of every job must be among `jobs`
+    or in the store.
+    """
     # All writers insert in the order of the keys, so that two of them on PostgreSQL cannot wait for each other.
     by_key = dict(sorted({job.key: job for job in jobs}.items()))
     connection.execute(update(SweepRecord).where(SweepRecord.name == name).values(space=space_text))
@@ -57,7 +49,8 @@ def set_sweep(connection: Connection, *, name: str, space_text: str, jobs: Seque
 
 def record_search(store: Store, *, name: str, space_text: str, keys: Iterable[str], lease: Lease | None = None) -> None:
     """Make the sweep of a search, or give it a new space: it then holds those jobs of `keys` that the store knows (others were pruned),
-    and its other ones as out of the space. `add_jobs` brings those that come while it runs."""
+    and its other ones as out of the space. `add_jobs` brings those that come while it runs. With a lease nothing is written where that is
+    lost (`LeaseLost`), here and below."""
     with store.writing() as connection:
         fence(connection, lease)
         make_sweep(connection, name, space_text)
@@ -68,7 +61,7 @@ def record_search(store: Store, *, name: str, space_text: str, keys: Iterable[st
 
 
 def add_jobs(store: Store, sweep_name: str, jobs: Sequence[Job], *, lease: Lease | None = None) -> None:
-    """The sweep holds these jobs too. Their parents must be among them or in the store.
+    """Add jobs to the sweep. Their parents must be among them or in the store.
 
     Raises:
         UserError: no such sweep.
@@ -85,9 +78,9 @@ def add_jobs(store: Store, sweep_name: str, jobs: Sequence[Job], *, lease: Lease
 def start_attempt(
     store: Store, sweep_name: str | None, job_key: str, *, started_at: datetime | None = None, lease: Lease | None = None
 ) -> int:
-    """Record that a job is started (for no sweep in particular if None); the attempt's id. Attempts of a job are numbered from 1.
+    """Record that a job is started (for no sweep in particular if None); return the attempt's id. Attempts of a job are numbered from 1.
 
-    Doing it again with the same `started_at` (None: now) changes nothing: whoever lost the connection cannot know what was written.
+    Doing it again with the same `started_at` (None: now) changes nothing: a caller that lost the connection does not know what was written.
     """
     at = started_at or utc_now()
     with store.writing() as connection:
@@ -127,7 +120,7 @@ def record_result(
             _finish_attempt(connection, attempt_id, {"outcome": "done", "finished_at": at, "peak_memory": result.peak_memory})
 
 
-def record_failure(  # noqa: PLR0913 (each is told of a failure)
+def record_failure(  # noqa: PLR0913 (each is recorded of a failure)
     store: Store,
     job_key: str,
     *,
@@ -151,7 +144,7 @@ def record_failure(  # noqa: PLR0913 (each is told of a failure)
 
 
 def _lock(connection: Connection, model: str) -> None:
-    """PostgreSQL: whoever else records a result of this model waits, so that what is derived is from all results there are."""
+    """Lock the model on PostgreSQL: others that record a result of it wait, so that derived rows are from all results."""
     connection.execute(select(JobRecord.key).where(JobRecord.key == model).with_for_update(key_share=True))
 
 
@@ -172,7 +165,7 @@ def insert_or_ignore(connection: Connection, table: Table, rows: Sequence[Row]) 
 
 
 def insert_ignoring(connection: Connection, table: Table) -> Any:
-    """The database's own insert, which knows `on_conflict_do_...`."""
+    """Return the database's own insert, which supports `on_conflict_do_...`."""
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
 
 
@@ -186,7 +179,7 @@ def _set_space(connection: Connection, sweep: int, keys: Iterable[str]) -> None:
 
 
 def _hold(connection: Connection, sweep: int, keys: Iterable[str]) -> None:
-    """The jobs are in the sweep's space."""
+    """Put the jobs into the sweep's space."""
     held: BindParameter[str] = bindparam("held")
     stage = select(JobRecord.stage).where(JobRecord.key == held).scalar_subquery()
     row = {"sweep_id": sweep, "job_key": held, "in_space": True, "stage": stage}
@@ -201,5 +194,5 @@ def _finish_attempt(connection: Connection, attempt_id: int, ended: Row) -> None
 
 
 def _storable(text: str) -> str:
-    """A text without what PostgreSQL refuses: zero characters and lone surrogates."""
+    """Return the text without what PostgreSQL refuses: zero characters and lone surrogates."""
     return text.replace("\x00", "\\x00").encode(errors="backslashreplace").decode()

@@ -1,4 +1,4 @@
-"""How specs and results become rows: pure functions, so that `write.py` is left with the transactions."""
+"""Conversion of specs and results into rows: pure functions, so that `record.py` contains only the transactions."""
 
 import hashlib
 import json
@@ -37,7 +37,7 @@ def environment_row(environment: Environment) -> Row:
 
 
 def outcome_row(job: Job, result: Result, *, environment_id: str, finished_at: datetime) -> tuple[type[Base], Row]:
-    """The table and the row of a result.
+    """Return the table and the row of a result.
 
     Raises:
         ValueError: the result is another job's, or of a kind that the job's stage does not have.
@@ -86,7 +86,7 @@ def _trained_model(spec: TrainSpec, outcome: TrainOutcome) -> Row:
 
 
 def _ranks(model: ModelSpec) -> Row:
-    """The rank fractions as columns; beside those of the stages stands their mean, by which nets are sorted and drawn."""
+    """Return the rank fractions as columns; those of the stages together with their mean, by which nets are sorted and drawn."""
     by_stage = model.stage_rank_fractions
     fraction = fmean(by_stage) if by_stage else model.rank_fraction
     return {"rank_fraction": fraction if model.tensorized else None, "stage_rank_fractions": list(by_stage) if by_stage else None}

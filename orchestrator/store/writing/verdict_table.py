@@ -1,4 +1,4 @@
-"""The table of verdicts: derived from a model's attacks and diagnoses in the transaction that changes them, so that it is never behind."""
+"""Table of verdicts: derived from a model's attacks and diagnoses in the transaction that changes them, so that it is always up to date."""
 
 import base64
 import json
@@ -13,7 +13,7 @@ from orchestrator.store.schema.base import utc_now
 from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, VerdictRecord
 from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord
 from orchestrator.store.writing.rows import Row
-from orchestrator.verdict import RULES, Check, Evidence, Flags, Gradients, Tried, judge
+from orchestrator.verdict import RULES, AttackEvidence, Flags, Gradients, ModelEvidence, VerdictCheck, judge
 from workers.artifacts.results import unpack_flags
 from workers.spec.compatibility import DATASET_KINDS, HALF_RANGES
 from workers.spec.defence import is_randomised
@@ -37,7 +37,7 @@ _ATTACK = (
 _SETTING = (*_ATTACK, "source_key", "selection_draws", "early_stop", "backend", "n_examples", "batch_size")
 _COLUMNS = AttackResultRecord.__table__.columns
 _SETTINGS = tuple(_COLUMNS[name] for name in _SETTING)
-# Added up by the database: with every attack that comes in, all the others of its model are looked at.
+# Added up by the database: with every attack that is recorded, all the others of its model are read.
 _TOTALS = (
     select(
         func.aggregate_strings(AttackResultRecord.job_key, ",").label("job_keys"),
@@ -60,22 +60,22 @@ def refresh_verdict(connection: Connection, model_key: str) -> None:
 
 
 def _verdict_row(connection: Connection, model_key: str) -> Row | None:
-    """The verdict; None while the model was neither attacked nor diagnosed."""
+    """Return the row of the verdict; None while the model was neither attacked nor diagnosed."""
     evidence = _evidence(connection, model_key)
-    if not (evidence.tried or evidence.gradients):
+    if not (evidence.attacks or evidence.gradients):
         return None
     judgement = judge(evidence)
     checks = [asdict(check) for check in judgement.checks]
     return {"model_key": model_key, "verdict": judgement.verdict, "checks": checks, "rules": RULES, "judged_at": utc_now()}
 
 
-def checks_of(stored: Sequence[Mapping[str, Any]]) -> tuple[Check, ...]:
-    """The checks of a stored verdict."""
-    return tuple(Check(**check) for check in stored)
+def checks_of(stored: Sequence[Mapping[str, Any]]) -> tuple[VerdictCheck, ...]:
+    """Return the checks of a stored verdict."""
+    return tuple(VerdictCheck(**check) for check in stored)
 
 
 def unjudged_models(connection: Connection, job_keys: Iterable[str]) -> list[str]:
-    """The models, sorted, that these jobs measure, and that have no verdict by today's rules though they have results."""
+    """Return the models, sorted, that these jobs measure, and that have no verdict by the current rules though they have results."""
     jobs = set(job_keys)
     judged = select(VerdictRecord.model_key).where(VerdictRecord.rules == RULES)
     measured: set[str] = set()
@@ -89,21 +89,21 @@ def unjudged_models(connection: Connection, job_keys: Iterable[str]) -> list[str
     return sorted({row.parent_key for row in found if row.child_key in jobs})
 
 
-def _evidence(connection: Connection, model_key: str) -> Evidence:
+def _evidence(connection: Connection, model_key: str) -> ModelEvidence:
     diagnoses = connection.execute(_FOUND.where(DiagnosisRecord.model_key == model_key).order_by(DiagnosisRecord.job_key)).mappings().all()
     spec = json.loads(connection.execute(select(JobRecord.spec).where(JobRecord.key == model_key)).scalar_one())
-    return Evidence(
+    return ModelEvidence(
         randomised=is_randomised(spec["model"]["theta"], spec.get("defence", {}).get("name", "none")),
         half_range=HALF_RANGES[DATASET_KINDS[spec["data"]["name"]]],
-        tried=(*_attacks(connection, model_key), *(tried for row in diagnoses for tried in _probes(row))),
+        attacks=(*_attacks(connection, model_key), *(tried for row in diagnoses for tried in _probes(row))),
         gradients=tuple(_gradients(row) for row in diagnoses),
     )
 
 
-def _attacks(connection: Connection, model_key: str) -> Iterable[Tried]:
-    """The model's attacks in all sweeps, all repeats of one together. Flags stay in the database until they are asked for."""
+def _attacks(connection: Connection, model_key: str) -> Iterable[AttackEvidence]:
+    """Yield the model's attacks in all sweeps, all repeats of one together. Flags stay in the database until they are loaded."""
     for row in connection.execute(_TOTALS.where(AttackResultRecord.model_key == model_key)).mappings().all():
-        yield Tried(
+        yield AttackEvidence(
             place=("results", row["batch_size"], row["n_examples"]),
             source=row["source_key"],
             n_examples=row["n_examples"],
@@ -124,13 +124,13 @@ def _loader(connection: Connection, job_keys: Sequence[str]) -> Callable[[], Fla
     return load
 
 
-def _probes(diagnosis: Mapping[Any, Any]) -> Iterable[Tried]:
-    """A diagnosis's attacks, each on the same examples; those that came to nothing are no attacks."""
+def _probes(diagnosis: Mapping[Any, Any]) -> Iterable[AttackEvidence]:
+    """Yield a diagnosis's attacks, each on the same examples, except those that stopped with an error."""
     for probe in diagnosis["probes"]:
         if probe["failure"]:
             continue
         attack = {**probe["attack"], "attack": probe["attack"]["name"], "knowledge": probe["knowledge"]}
-        yield Tried(
+        yield AttackEvidence(
             place=("diagnosis", diagnosis["job_key"]),
             n_examples=diagnosis["n_examples"],
             rows=probe["draws"],

@@ -1,4 +1,4 @@
-"""The table of worst cases: derived from a model's results in the transaction that records one of them, so that it is never behind."""
+"""Table of worst cases: derived from a model's results in the transaction that records one of them, so that it is always up to date."""
 
 from collections.abc import Sequence
 from typing import Any

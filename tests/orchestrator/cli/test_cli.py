@@ -200,7 +200,8 @@ def test_a_second_driver_of_a_living_sweep_is_refused(launched: Path) -> None:
     import os
     import socket
 
-    from orchestrator.store import begin_driving, end_driving, open_store
+    from orchestrator.store import end_driving, open_store
+    from tests.stored import begin_driving
 
     with open_store(f"sqlite:///{launched / 'sweeps' / 'results.db'}", upgrade=True) as store:
         lease = begin_driving(store, "tiny", socket.gethostname(), os.getpid())

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cli.db import human_size
-from orchestrator.store import begin_driving, end_driving, open_store
+from orchestrator.store import end_driving, open_store
 from orchestrator.store.migrations import REVISIONS
 from tests.builders import small_plan
 from tests.commands import robustsweep, rows
-from tests.stored import launch, leave_artifacts
+from tests.stored import begin_driving, launch, leave_artifacts
 
 JOBS = small_plan()
 DUMPS = Path(__file__).parents[1] / "store" / "databases"
@@ -104,7 +104,7 @@ def test_a_running_sweep_is_neither_pruned_nor_merged_into(folder: Path) -> None
     with open_store(f"sqlite:///{folder}/sweeps/results.db", upgrade=True) as store:
         lease = begin_driving(store, "small", "somewhere", 42)
         for arguments in (["prune", "--sweep", "small", "--yes"], ["import", "out"]):
-            assert "process 42 on somewhere is running it" in said(*arguments, folder=folder, code=2)
+            assert "process 42 on somewhere has been running it" in said(*arguments, folder=folder, code=2)
         end_driving(store, lease)
     assert len(rows(folder, "small")) == 2
 

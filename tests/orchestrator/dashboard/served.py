@@ -15,7 +15,7 @@ from typing import Any
 
 from PIL import Image
 
-from orchestrator.report.browser import Browser
+from tests.browsers import Browser
 from tests.commands import PROGRAM, environment
 
 VIVID = 60

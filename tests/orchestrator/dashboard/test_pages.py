@@ -1,14 +1,16 @@
 """Every page on the database of a real sweep, by Streamlit's own test driver (no browser)."""
 
+import re
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from orchestrator.dashboard import app
-from orchestrator.store import begin_driving, open_store, record_result, record_sweep, result_rows, start_attempt
+from orchestrator.store import open_store, record_result, result_rows, start_attempt
 from orchestrator.tables.results_table import render_results
 from tests.builders import result_of, small_plan
+from tests.stored import begin_driving, record_sweep
 
 PAGES = ("progress", "results", "figures", "models", "examples", "surfaces")
 NASTY = "<b onclick=alert(1)>**x** :red[y] `z` $a$ [l](http://h)"
@@ -104,13 +106,13 @@ def test_a_sweep_that_runs_says_what_runs_and_when_it_will_end(tmp_path: Path, m
         record_sweep(store, name="live", space_text="", jobs=jobs)
         begin_driving(store, "live", "elsewhere", 1)
         page = shown("progress")
-        assert {metric.label: metric.value for metric in page.metric}["To the end"] == "?", "nothing is done, nothing to go by"
+        assert {metric.label: metric.value for metric in page.metric}["ETA"] == "?", "nothing is done, nothing to go by"
         for job in jobs[:-2]:
             record_result(store, job, result_of(job), attempt_id=start_attempt(store, "live", job.key))
         start_attempt(store, "live", jobs[-2].key)
     page = shown("progress")
     assert "Running on elsewhere" in page.text[0].value
-    assert {metric.label: metric.value for metric in page.metric}["To the end"].startswith("~")
+    assert re.fullmatch(r"(\d+:)?\d{1,2}:\d{2}", {metric.label: metric.value for metric in page.metric}["ETA"])
     assert any("cannot be seen from here" in caption.value for caption in page.caption)
     assert any("for" in table.value.columns and len(table.value) == 1 for table in page.dataframe)
 

@@ -9,8 +9,8 @@ import psutil
 import pytest
 
 from orchestrator.dashboard import server as command
-from orchestrator.paths import Places
-from orchestrator.report.browser import Browser, find_browser
+from orchestrator.paths import Paths
+from tests.browsers import Browser
 from tests.commands import robustsweep
 from tests.orchestrator.dashboard.served import Viewer, dashboard, wait
 from workers.errors import UserError
@@ -22,7 +22,7 @@ needs_browser = pytest.mark.skipif(shutil.which("chromium") is None and shutil.w
 
 @needs_browser
 def test_every_page_is_drawn_and_a_filter_changes_the_table(swept: Path) -> None:
-    with dashboard(swept) as (_, address), Browser(find_browser()) as browser:
+    with dashboard(swept) as (_, address), Browser() as browser:
         viewer = Viewer(browser, address)
         for page in ("progress", "results", "figures", "models", "examples", "surfaces"):
             viewer.visit("" if page == "progress" else page)
@@ -71,4 +71,4 @@ def test_a_taken_port_and_a_missing_store_are_one_line(swept: Path, tmp_path: Pa
 def test_a_missing_package_is_one_line_that_says_how_to_get_it(swept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "find_spec", lambda name: None if name == "streamlit" else object())
     with pytest.raises(UserError, match=r"needs the package streamlit: pip install 'robustsweep\[dashboard\]'"):
-        command.serve(Places.resolve(home=swept / "sweeps", store=None), port=1, say=print)
+        command.serve(Paths.resolve(home=swept / "sweeps", store=None), port=1, say=print)

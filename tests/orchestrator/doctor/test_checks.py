@@ -3,7 +3,7 @@
 import os
 import shutil
 import sqlite3
-import time
+import threading
 from collections import namedtuple
 from contextlib import closing
 from pathlib import Path
@@ -16,17 +16,17 @@ from orchestrator.doctor import gpu
 from orchestrator.doctor import timeout as patience
 from orchestrator.doctor.artifact_store import check_artifacts, check_shared, marked
 from orchestrator.doctor.authentication import check_cluster, check_own_ray, check_token_file
-from orchestrator.doctor.check_result import Line, guarded
+from orchestrator.doctor.check_result import CheckResult, guarded
 from orchestrator.doctor.clock import compare_clocks
 from orchestrator.doctor.data_sets import check_data_sets, look_for_data
 from orchestrator.doctor.database import check_database
 from orchestrator.doctor.disk import GIB, check_disk
 from orchestrator.doctor.gpu import check_gpus
-from orchestrator.doctor.nodes import merged
-from orchestrator.doctor.timeout import within
+from orchestrator.doctor.nodes import merge_results
+from orchestrator.doctor.timeout import with_timeout
 from orchestrator.doctor.versions import SOURCE, check_versions, compare_versions, versions_here
 from orchestrator.driver.lease_wait import this_driver
-from orchestrator.executors.ray_tune.tokens import OPEN
+from orchestrator.executors.ray_tune.tokens import UNPROTECTED
 from orchestrator.store import launch_sweep, open_store
 from orchestrator.store.leases.leases import Driver
 from tests.builders import small_plan
@@ -36,7 +36,7 @@ DATABASES = Path(__file__).parent.parent / "store" / "databases"
 Usage = namedtuple("Usage", "total used free")
 
 
-def only(lines: list[Line]) -> Line:
+def only(lines: list[CheckResult]) -> CheckResult:
     (line,) = lines
     return line
 
@@ -115,8 +115,8 @@ def test_who_drives_the_sweep_is_said(tmp_path: Path) -> None:
     database, driver = check_database(url, "swept")
     assert (database.status, driver.status) == ("ok", "warning")
     assert f"process {os.getpid()} on" in driver.found
-    assert check_database(url, "another")[1] == Line("ok", "driver", "nobody drives sweep another")
-    assert check_database(url, None)[1] == Line("ok", "driver", "now driven: swept")
+    assert check_database(url, "another")[1] == CheckResult("ok", "driver", "no driver runs sweep another")
+    assert check_database(url, None)[1] == CheckResult("ok", "driver", "running: swept")
 
 
 def test_a_dead_driver_will_be_followed(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_a_folder_of_the_same_name_that_is_another_one_on_a_node_is_found(tmp_pa
         assert only(check_shared(url, mark)).status == "ok"
         elsewhere = only(check_shared(str(tmp_path / "other"), mark))
     assert elsewhere.status == "wrong"
-    assert "is another place there than here" in elsewhere.found
+    assert "is a different place there" in elsewhere.found
     assert list(tmp_path.iterdir()) == []
 
 
@@ -177,7 +177,7 @@ def test_a_token_that_others_can_read_is_found(tmp_path: Path, monkeypatch: pyte
     assert check_token_file() == []
     token.write_text("secret")
     token.chmod(0o644)
-    assert only(check_token_file()) == Line("warning", "token", f"{token} has mode 0644: others can read it", f"chmod 600 {token}")
+    assert only(check_token_file()) == CheckResult("warning", "token", f"{token} has mode 0644: others can read it", f"chmod 600 {token}")
     token.chmod(0o600)
     assert only(check_token_file()).status == "ok"
 
@@ -188,7 +188,7 @@ def test_a_ray_that_lets_in_everybody_is_found(tmp_path: Path, monkeypatch: pyte
     assert check_own_ray()[0].status == "warning"
     monkeypatch.delenv("RAY_AUTH_MODE")
     assert check_own_ray()[0].status == "ok"
-    assert check_cluster([f"warning: --address auto: {OPEN}"])[0].status == "warning"
+    assert check_cluster([f"warning: --address auto: {UNPROTECTED}"])[0].status == "warning"
 
 
 def test_clocks_that_differ_are_found() -> None:
@@ -217,19 +217,21 @@ def test_a_gpu_that_torch_cannot_use_is_found(tmp_path: Path, monkeypatch: pytes
 
 
 def test_what_never_answers_is_given_up() -> None:
+    answered = threading.Event()
     with pytest.raises(UserError, match=r"^artifacts: no answer within 0\.05 s"):
-        within(0.05, lambda: time.sleep(1.0), what="artifacts")
-    assert patience.PATIENCE < 60
-    assert only(guarded("data", lambda: within(5.0, lambda: [1].index(2), what="data"))).found.startswith("ValueError: ")
+        with_timeout(0.05, answered.wait, what="artifacts")
+    answered.set()
+    assert patience.TIMEOUT < 60
+    assert only(guarded("data", lambda: with_timeout(5.0, lambda: [1].index(2), what="data"))).found.startswith("ValueError: ")
 
 
 def test_what_nodes_say_alike_is_said_once_and_who_differs_is_named() -> None:
-    full = Line("wrong", "disk", "0.1 GiB free", "make room")
-    free = [Line("ok", "disk", f"{number} GiB free") for number in range(10, 15)]
-    data = Line("ok", "data", "digits needs no files")
-    found = merged({f"node{number}": [data, disk] for number, disk in enumerate([*free, full])})
+    full = CheckResult("wrong", "disk", "0.1 GiB free", "make room")
+    free = [CheckResult("ok", "disk", f"{number} GiB free") for number in range(10, 15)]
+    data = CheckResult("ok", "data", "digits needs no files")
+    found = merge_results({f"node{number}": [data, disk] for number, disk in enumerate([*free, full])})
     assert [(line.status, line.found) for line in found] == [
         ("ok", "all 6 nodes: digits needs no files"),
-        ("ok", "5 of 6 nodes (node0, node1, node2 and 2 more): in order"),
+        ("ok", "5 of 6 nodes (node0, node1, node2 and 2 more): no problem found"),
         ("wrong", "1 of 6 nodes (node5): 0.1 GiB free"),
     ]

@@ -59,7 +59,7 @@ def test_every_node_of_a_cluster_with_a_token_is_asked(tmp_path: Path) -> None:
         code, found = doctor(tmp_path, space, "--address", head.address, "--data", tmp_path, env=head.env)
         assert code == 1
         assert found["cluster"] == [("ok", "1 node with 2 CPUs and 0 GPUs")]
-        assert found["authentication"] == [("ok", "the cluster asks for a token, and takes ours")]
+        assert found["authentication"] == [("ok", "the cluster requires a token, and accepts ours")]
         assert [status for status, _ in found["token"]] == ["warning"]  # this cluster's is readable
         for what, status in (("versions", "ok"), ("artifacts", "ok"), ("data", "wrong"), ("disk", "ok")):
             here, there = found[what]

@@ -1,5 +1,6 @@
 """What a database can do to a running sweep: go away, be locked, be full. Jobs go on meanwhile, and everything is recorded after."""
 
+import itertools
 import sqlite3
 import subprocess
 import tempfile
@@ -13,9 +14,17 @@ from typing import Any
 import pytest
 
 from orchestrator.store import finished_keys, open_store
-from tests.driving import JOBS, Place, assert_sound, attempts_of, wait_for
+from tests.driving import JOBS, Place, assert_sound, attempts_of, undisturbed, wait_for
+from tests.faults.judging import Judge, Kept
 
 BEFORE, MEANWHILE = 4, 10  # jobs done when the database goes and when it comes: more than were under way, so that new ones were begun too
+
+_NUMBERS = itertools.count()  # of the databases on one server
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    return undisturbed(tmp_path_factory.mktemp("quiet"))
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +39,8 @@ def server() -> Iterator[Any]:
 
 
 @pytest.fixture
-def on_postgresql(server: Any, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    name = f"faults_{abs(hash(request.node.nodeid)):x}"
+def on_postgresql(server: Any, tmp_path: Path) -> Iterator[Place]:
+    name = f"faults_{next(_NUMBERS)}"
     server.psql(f"CREATE DATABASE {name};")
     with Place(tmp_path, server.get_uri(name)) as found:
         yield found
@@ -91,20 +100,22 @@ AWAY = [pytest.param(5, id="5s"), pytest.param(35, id="35s", marks=pytest.mark.s
 
 @pytest.mark.fault("PostgreSQL stopped, and back", outcome="jobs go on; everything is recorded after")
 @pytest.mark.parametrize("seconds", AWAY)
-def test_a_sweep_goes_on_while_postgresql_is_stopped(on_postgresql: Place, server: Any, seconds: float) -> None:
+def test_a_sweep_goes_on_while_postgresql_is_stopped(on_postgresql: Place, server: Any, seconds: float, quiet: Kept, judge: Judge) -> None:
     driver = begin(on_postgresql)
     with stopped(server):
         go_on(on_postgresql, seconds=seconds)
     finish(on_postgresql, driver)
+    judge(on_postgresql, quiet, on_postgresql.watch)
 
 
 @pytest.mark.fault("SQLite locked by another process", outcome="jobs go on; everything is recorded after")
 @pytest.mark.parametrize("seconds", AWAY)
-def test_a_sweep_goes_on_while_somebody_locks_sqlite(on_sqlite: Place, seconds: float) -> None:
+def test_a_sweep_goes_on_while_somebody_locks_sqlite(on_sqlite: Place, seconds: float, quiet: Kept, judge: Judge) -> None:
     driver = begin(on_sqlite)
     with locked(on_sqlite.folder / "results.db"):
         go_on(on_sqlite, seconds=seconds)
     finish(on_sqlite, driver)
+    judge(on_sqlite, quiet, on_sqlite.watch)
 
 
 def continue_without_computing(place: Place) -> None:
@@ -146,7 +157,7 @@ def fill(path: Path) -> None:
 
 
 @pytest.mark.fault("disk full under the database", outcome="no result is lost; said in one line")
-def test_a_full_disk_costs_no_result_and_is_said_in_one_line(tmp_path: Path, small_disk: Path) -> None:
+def test_a_full_disk_costs_no_result_and_is_said_in_one_line(tmp_path: Path, small_disk: Path, quiet: Kept, judge: Judge) -> None:
     with Place(tmp_path, f"sqlite:///{small_disk / 'results.db'}") as place:
         driver = begin(place)
         filling = small_disk / "filling"
@@ -158,3 +169,4 @@ def test_a_full_disk_costs_no_result_and_is_said_in_one_line(tmp_path: Path, sma
         assert "disk is full" in place.said(place.drive(), code=2)
         filling.unlink()
         continue_without_computing(place)
+        judge(place, quiet, place.watch)

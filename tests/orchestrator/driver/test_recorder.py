@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import select, text
 
 from orchestrator.driver.recorder import Recorder
-from orchestrator.store import Store, begin_driving, finished_keys, open_store, record_sweep, sweep_status
+from orchestrator.store import Store, finished_keys, open_store, sweep_status
 from orchestrator.store.schema.sweep_tables import AttemptRecord
 from tests.builders import pretrain_job, result_of, small_plan
+from tests.stored import begin_driving, record_sweep
 from workers.artifacts.artifacts import Artifacts
 from workers.errors import ArtifactError
 from workers.spec.job import Job
@@ -144,7 +145,7 @@ def test_whoever_lost_the_lease_forgets_what_was_to_be_written_and_is_called(sto
         recorder.started(JOBS[0])
         assert called.wait(timeout=60)
         recorder.finished(JOBS[0])
-    assert (recorder.lost or "").startswith("sweep small: process 2 on elsewhere has taken it over")
+    assert (recorder.lost or "").startswith("sweep small: process 2 on elsewhere took it over")
     assert recorder.unrecorded == 0
     assert finished_keys(store) == frozenset()
     assert sweep_status(store, "small")[0].driver_alive

@@ -1,6 +1,5 @@
 import io
 import re
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,13 +7,13 @@ import pytest
 from rich.console import Console
 
 from orchestrator.console import clock
-from orchestrator.driver.progress import line, shown
+from orchestrator.driver.progress import progress_line, show_progress
 from orchestrator.driver.recorder import Recorder
-from orchestrator.driver.sweep_run import RunningSweep
+from orchestrator.driver.sweep_run import SweepRun
 from orchestrator.names import job_name
 from orchestrator.planning.job_cost import cost
-from orchestrator.scheduling.job_queue import Board
-from orchestrator.store import failures, finished_keys, open_store, record_sweep
+from orchestrator.scheduling.job_queue import JobQueue
+from orchestrator.store import failures, finished_keys, open_store
 from tests.builders import (
     attack_job,
     attack_settings,
@@ -28,6 +27,7 @@ from tests.builders import (
     surface_job,
     transfer_job,
 )
+from tests.stored import record_sweep
 from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.results import BatchRecord
 from workers.spec.job import Earlier, Job, TrainSpec
@@ -36,14 +36,14 @@ JOBS = tuple(small_plan(repeats=2))
 
 
 @pytest.fixture
-def sweep(tmp_path: Path) -> Iterator[RunningSweep]:
+def sweep(tmp_path: Path) -> Iterator[SweepRun]:
     with open_store(f"sqlite:///{tmp_path / 'results.db'}", upgrade=True) as store:
         record_sweep(store, name="small", space_text="", jobs=JOBS)
         recorder = Recorder(store, sweep="small", artifacts=Artifacts(tmp_path / "artifacts"))
-        yield RunningSweep(Board(JOBS, max_failures=1), recorder, JOBS)
+        yield SweepRun(JobQueue(JOBS, max_failures=1), recorder, JOBS)
 
 
-def run_next(sweep: RunningSweep, tmp_path: Path) -> Job:
+def run_next(sweep: SweepRun, tmp_path: Path) -> Job:
     job = sweep.take()
     assert job is not None
     sweep.begin(job)
@@ -54,34 +54,34 @@ def run_next(sweep: RunningSweep, tmp_path: Path) -> Job:
     return job
 
 
-def test_every_job_done_is_in_the_database_and_nothing_is_left_to_estimate(sweep: RunningSweep, tmp_path: Path) -> None:
-    while not sweep.board.drained:
+def test_every_job_done_is_in_the_database_and_nothing_is_left_to_estimate(sweep: SweepRun, tmp_path: Path) -> None:
+    while not sweep.queue.drained:
         run_next(sweep, tmp_path)
     with open_store(f"sqlite:///{tmp_path / 'results.db'}", upgrade=False) as store:
         assert finished_keys(store) == {job.key for job in JOBS}
     assert sweep.estimate() == 0
 
 
-def test_there_is_no_estimate_before_a_like_job_has_run_and_a_positive_one_after(sweep: RunningSweep, tmp_path: Path) -> None:
+def test_there_is_no_estimate_before_a_like_job_has_run_and_a_positive_one_after(sweep: SweepRun, tmp_path: Path) -> None:
     assert sweep.estimate() is None
     while (estimate := sweep.estimate()) is None:
         run_next(sweep, tmp_path)
     assert estimate > 0
 
 
-def test_a_worker_that_claims_success_without_a_result_has_failed(sweep: RunningSweep, tmp_path: Path) -> None:
+def test_a_worker_that_claims_success_without_a_result_has_failed(sweep: SweepRun, tmp_path: Path) -> None:
     for _ in range(2):
         job = sweep.take()
         assert job is not None
         sweep.begin(job)
         sweep.succeed(job)
-    assert sweep.board.total("failed") == 1
+    assert sweep.queue.total("failed") == 1
     with open_store(f"sqlite:///{tmp_path / 'results.db'}", upgrade=False) as store:
         (failure,) = failures(store, "small")
     assert "no result" in failure.error
 
 
-def test_a_worker_that_died_after_its_result_was_written_has_succeeded(sweep: RunningSweep, tmp_path: Path) -> None:
+def test_a_worker_that_died_after_its_result_was_written_has_succeeded(sweep: SweepRun, tmp_path: Path) -> None:
     job = sweep.take()
     assert job is not None
     sweep.begin(job)
@@ -89,27 +89,27 @@ def test_a_worker_that_died_after_its_result_was_written_has_succeeded(sweep: Ru
     folder.begin(job)
     folder.commit(result_of(job))
     sweep.lost(job, error="killed", traceback="")
-    assert sweep.board.total("done") == 1
+    assert sweep.queue.total("done") == 1
 
 
-def test_an_attempt_that_died_before_it_began_is_a_failed_attempt(sweep: RunningSweep) -> None:
+def test_an_attempt_that_died_before_it_began_is_a_failed_attempt(sweep: SweepRun) -> None:
     job = sweep.take()
     assert job is not None
     sweep.lost(job, error="killed", traceback="")
     assert sweep.take() == job
 
 
-def test_a_job_that_gets_on_outlives_any_number_of_workers(sweep: RunningSweep) -> None:
+def test_a_job_that_gets_on_outlives_any_number_of_workers(sweep: SweepRun) -> None:
     training = JOBS[0]
     for epoch in range(1, 8):
         assert sweep.take() == training
         sweep.begin(training)
         sweep.epoch(training, epoch=epoch, loss=1.0, accuracy=0.5)
         sweep.lost(training, error="killed", traceback="")
-    assert sweep.board.total("failed") == 0
+    assert sweep.queue.total("failed") == 0
 
 
-def test_a_job_that_kills_its_workers_at_the_same_place_is_given_up(sweep: RunningSweep) -> None:
+def test_a_job_that_kills_its_workers_at_the_same_place_is_given_up(sweep: SweepRun) -> None:
     training = JOBS[0]
     for _ in range(3):
         assert sweep.take() == training
@@ -117,33 +117,33 @@ def test_a_job_that_kills_its_workers_at_the_same_place_is_given_up(sweep: Runni
         sweep.epoch(training, epoch=1, loss=1.0, accuracy=0.5)
         sweep.lost(training, error="killed", traceback="")
     assert sweep.take() is None
-    assert sweep.board.total("failed") == 1
+    assert sweep.queue.total("failed") == 1
 
 
 def _without_time(text: str) -> str:
     return re.sub(r"elapsed [0-9:]+", "", text)
 
 
-def test_a_log_file_gets_lines_and_a_terminal_a_table(sweep: RunningSweep, tmp_path: Path) -> None:
+def test_a_log_file_gets_lines_and_a_terminal_a_table(sweep: SweepRun, tmp_path: Path) -> None:
     run_next(sweep, tmp_path)
     log, screen = io.StringIO(), io.StringIO()
-    with shown(sweep, name="small", console=Console(file=log, width=80)):
+    with show_progress(sweep, name="small", console=Console(file=log, width=80)):
         pass
-    with shown(sweep, name="[small]", console=Console(file=screen, width=80, force_terminal=True)):
+    with show_progress(sweep, name="[small]", console=Console(file=screen, width=80, force_terminal=True)):
         pass
-    assert _without_time(log.getvalue().strip()) == _without_time(line(sweep))
+    assert _without_time(log.getvalue().strip()) == _without_time(progress_line(sweep))
     assert f"1/{len(JOBS)} jobs done" in log.getvalue()
     assert "[small]" in screen.getvalue()
     assert "attack" in screen.getvalue()
 
 
-def test_a_defence_is_named_with_the_settings_that_are_not_the_default(sweep: RunningSweep) -> None:
+def test_a_defence_is_named_with_the_settings_that_are_not_the_default(sweep: SweepRun) -> None:
     defended = defend_job(JOBS[0], "feature_squeezing", bit_depth=3)
     assert job_name(defended) == "defend resnet18 rank=0.5 theta=1 defence=feature_squeezing bit_depth=3 seed=0"
     assert cost(defended) == 1
 
 
-def test_a_training_that_goes_on_from_a_rung_counts_the_epochs_that_are_left(tmp_path: Path) -> None:
+def test_a_training_that_goes_on_from_a_rung_counts_the_epochs_that_are_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = pretrain_job(epochs=10)
     rung = Job(spec=TrainSpec(**dict(whole.spec) | {"until": 3}))
     resumed = whole.model_copy(update={"resumes": Earlier(key=rung.key, epochs=3)})
@@ -152,13 +152,14 @@ def test_a_training_that_goes_on_from_a_rung_counts_the_epochs_that_are_left(tmp
     store = open_store(f"sqlite:///{tmp_path}/results.db", upgrade=True)
     record_sweep(store, name="small", space_text="", jobs=[resumed])
     recorder = Recorder(store, sweep="small", artifacts=Artifacts(tmp_path))
-    sweep = RunningSweep(Board([resumed], max_failures=1), recorder, (resumed,))
+    sweep = SweepRun(JobQueue([resumed], max_failures=1), recorder, (resumed,))
     taken = sweep.take()
     assert taken is not None
+    wait = clocked(sweep, monkeypatch)
     sweep.begin(taken)
     seconds = []
     for epoch in (1, 4, 5, 9):  # the first: the checkpoint was gone after all
-        time.sleep(0.01)
+        wait(10.0)
         sweep.epoch(taken, epoch=epoch, loss=1.0, accuracy=0.5)
         seconds.append(sweep.estimate())
     assert seconds[0] is None
@@ -171,7 +172,7 @@ def test_a_defence_that_was_put_around_has_no_training_accuracy_to_show(tmp_path
     with open_store(f"sqlite:///{tmp_path / 'results.db'}", upgrade=True) as store:
         record_sweep(store, name="small", space_text="", jobs=jobs)
         recorder = Recorder(store, sweep="small", artifacts=Artifacts(tmp_path / "artifacts"))
-        sweep = RunningSweep(Board(jobs, max_failures=1), recorder, jobs)
+        sweep = SweepRun(JobQueue(jobs, max_failures=1), recorder, jobs)
         for _ in jobs:
             run_next(sweep, tmp_path)
     assert sweep.last.endswith("defence=random_resize_pad seed=0: defence put around")
@@ -183,7 +184,7 @@ def test_a_surface_is_summed_up_by_its_losses(tmp_path: Path) -> None:
     with open_store(f"sqlite:///{tmp_path / 'results.db'}", upgrade=True) as store:
         record_sweep(store, name="small", space_text="", jobs=jobs)
         recorder = Recorder(store, sweep="small", artifacts=Artifacts(tmp_path / "artifacts"))
-        sweep = RunningSweep(Board(jobs, max_failures=1), recorder, jobs)
+        sweep = SweepRun(JobQueue(jobs, max_failures=1), recorder, jobs)
         for _ in jobs:
             run_next(sweep, tmp_path)
     assert sweep.last == "loss surface of example 0, direction theta_one: loss 0.125 to 9.5"
@@ -207,7 +208,7 @@ def test_a_label_names_what_is_unusual_about_an_attack(more: dict[str, object], 
     assert job_name(attack_job(pretrain_job(), attack=attack_settings(name="pgd", **more))) == text
 
 
-def test_a_transfer_is_labelled_with_its_source_and_costs_no_more_than_an_evaluation(sweep: RunningSweep) -> None:
+def test_a_transfer_is_labelled_with_its_source_and_costs_no_more_than_an_evaluation(sweep: SweepRun) -> None:
     full, model, pgd = pretrain_job(), fine_tune_job(pretrain_job()), attack_settings(name="pgd", steps=10)
     crafted = craft_job(full, attack=pgd)
     job = transfer_job(model, attack=pgd, crafted=crafted, source=full)
@@ -220,7 +221,7 @@ def test_times_are_shown_as_a_clock(seconds: float, text: str) -> None:
     assert clock(seconds) == text
 
 
-def clocked(sweep: RunningSweep, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+def clocked(sweep: SweepRun, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """A clock that only the test moves."""
     now = [100.0]
     monkeypatch.setattr("orchestrator.driver.sweep_run.time.monotonic", lambda: now[0])
@@ -232,7 +233,7 @@ def clocked(sweep: RunningSweep, monkeypatch: pytest.MonkeyPatch) -> Callable[[f
 
 
 @pytest.fixture
-def attacks(tmp_path: Path) -> Iterator[RunningSweep]:
+def attacks(tmp_path: Path) -> Iterator[SweepRun]:
     """A sweep of two long attacks of equal cost on a model that is there."""
     model = pretrain_job()
     attack = attack_settings(name="pgd", steps=33)
@@ -240,17 +241,17 @@ def attacks(tmp_path: Path) -> Iterator[RunningSweep]:
     with open_store(f"sqlite:///{tmp_path / 'attacks.db'}", upgrade=True) as store:
         record_sweep(store, name="small", space_text="", jobs=[model, *jobs])
         recorder = Recorder(store, sweep="small", artifacts=Artifacts(tmp_path / "artifacts"))
-        yield RunningSweep(Board(jobs, max_failures=1), recorder, jobs)
+        yield SweepRun(JobQueue(jobs, max_failures=1), recorder, jobs)
 
 
-def take(sweep: RunningSweep) -> Job:
+def take(sweep: SweepRun) -> Job:
     job = sweep.take()
     assert job is not None
     sweep.begin(job)
     return job
 
 
-def test_every_batch_of_a_long_attack_moves_the_estimate(attacks: RunningSweep, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_batch_of_a_long_attack_moves_the_estimate(attacks: SweepRun, monkeypatch: pytest.MonkeyPatch) -> None:
     wait = clocked(attacks, monkeypatch)
     job = take(attacks)
     assert attacks.estimate() is None
@@ -264,7 +265,7 @@ def test_every_batch_of_a_long_attack_moves_the_estimate(attacks: RunningSweep, 
 
 
 def test_what_an_earlier_attempt_had_done_shortens_the_estimate_and_says_nothing_of_speed(
-    attacks: RunningSweep, monkeypatch: pytest.MonkeyPatch
+    attacks: SweepRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wait = clocked(attacks, monkeypatch)
     job = take(attacks)
@@ -273,7 +274,7 @@ def test_what_an_earlier_attempt_had_done_shortens_the_estimate_and_says_nothing
     assert attacks.estimate() == pytest.approx(110)
 
 
-def test_a_failed_attempts_batches_are_counted_once(attacks: RunningSweep, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_attempts_batches_are_counted_once(attacks: SweepRun, monkeypatch: pytest.MonkeyPatch) -> None:
     wait = clocked(attacks, monkeypatch)
     job = take(attacks)
     wait(50)
@@ -286,7 +287,7 @@ def test_a_failed_attempts_batches_are_counted_once(attacks: RunningSweep, monke
 
 
 def test_nothing_is_left_after_attacks_that_reported_on_their_way(
-    attacks: RunningSweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    attacks: SweepRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wait = clocked(attacks, monkeypatch)
     job = take(attacks)
@@ -325,7 +326,7 @@ def test_an_attacks_cost_counts_the_passes_that_its_settings_ask_for(settings: d
     assert cost(evaluate_job(model, draws=3)) == 3
 
 
-def test_an_interruption_that_was_swallowed_comes_again_at_the_next_job(sweep: RunningSweep) -> None:
+def test_an_interruption_that_was_swallowed_comes_again_at_the_next_job(sweep: SweepRun) -> None:
     with pytest.raises(KeyboardInterrupt):
         sweep.interrupt()
     with pytest.raises(KeyboardInterrupt):

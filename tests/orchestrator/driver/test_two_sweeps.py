@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from orchestrator.driver.recorder import Recorder
-from orchestrator.driver.sweep_run import RunningSweep
-from orchestrator.scheduling.job_queue import Board
-from orchestrator.store import finished_keys, open_store, record_sweep
+from orchestrator.driver.sweep_run import SweepRun
+from orchestrator.scheduling.job_queue import JobQueue
+from orchestrator.store import finished_keys, open_store
 from tests.builders import result_of, small_plan
 from tests.commands import PROGRAM, attempts, environment, rows, write_space
 from tests.faults.processes import wait_for
+from tests.stored import record_sweep
 from workers.artifacts.artifacts import Artifacts
 from workers.spec.job import Job
 
@@ -34,7 +35,7 @@ class Sweeping:
     def __init__(self, recorder: Recorder, artifacts: Artifacts) -> None:
         self.elsewhere: frozenset[str] = frozenset()
         self.artifacts, self.ran = artifacts, list[str]()
-        self.sweep = RunningSweep(Board(JOBS, max_failures=1), recorder, JOBS, elsewhere=lambda: self.elsewhere)
+        self.sweep = SweepRun(JobQueue(JOBS, max_failures=1), recorder, JOBS, elsewhere=lambda: self.elsewhere)
 
     def finish(self, job: Job) -> None:
         """What whoever computes the job leaves."""

@@ -42,7 +42,7 @@ def test_a_sweep_runs_on_the_cluster_at_an_address_with_the_same_results(head: H
     ("options", "expected"),
     [
         (["--cpus-per-job", "9"], "--cpus-per-job 9: no node of the cluster has more than 2 CPUs"),
-        (["--gpus-per-attack", "0.5"], "0.5 GPUs asked for a job: no node of the cluster has more than 0"),
+        (["--gpus-per-attack", "0.5"], "0.5 GPUs requested for a job: no node of the cluster has more than 0"),
         (
             ["--cpus-per-job", "9", "--wait-for-nodes", "0.01"],
             "--cpus-per-job 9: no node of the cluster has more than 2 CPUs, after 0.01 minutes of --wait-for-nodes",

@@ -7,16 +7,17 @@ from typing import Any
 import pytest
 
 from orchestrator.driver.recorder import Recorder
-from orchestrator.driver.sweep_run import RunningSweep
+from orchestrator.driver.sweep_run import SweepRun
 from orchestrator.executors.base import Folders, Resources
-from orchestrator.executors.memory_retry import Terms
+from orchestrator.executors.memory_retry import RetryLimits
 from orchestrator.executors.ray_tune.executor import JobSearcher
-from orchestrator.executors.ray_tune.gpu_packing import Packing
-from orchestrator.executors.ray_tune.gpu_shares import Sharing, Turns
-from orchestrator.scheduling.job_queue import Board
-from orchestrator.store import failures, open_store, record_sweep
+from orchestrator.executors.ray_tune.gpu_allocator import FairQueue, GpuAllocator
+from orchestrator.executors.ray_tune.gpu_packing import GpuPacking
+from orchestrator.scheduling.job_queue import JobQueue
+from orchestrator.store import failures, open_store
 from orchestrator.store.reading.timings import recent_footprints
 from tests.builders import attack_job, attack_settings, evaluate_job, pretrain_job, result_of
+from tests.stored import record_sweep
 from workers.artifacts.artifacts import Artifacts
 from workers.runtime.memory import allowed_fraction
 from workers.spec.job import Job, TrainSpec
@@ -28,9 +29,9 @@ assert isinstance(MODEL, TrainSpec)
 EVALUATE, ATTACK = evaluate_job(FULL), attack_job(FULL)
 
 
-def packing(peak: float, *, gpu: float | None = 80.0) -> Packing:
+def packing(peak: float, *, gpu: float | None = 80.0) -> GpuPacking:
     """One that has seen the evaluation take so many GiB."""
-    found = Packing(gpu_memory=None if gpu is None else int(gpu * GIB))
+    found = GpuPacking(gpu_memory=None if gpu is None else int(gpu * GIB))
     found.learn(EVALUATE.spec, MODEL, int(peak * GIB))
     return found
 
@@ -56,7 +57,7 @@ def test_what_was_never_measured_gets_a_gpu_for_itself(job: Job) -> None:
 
 
 def test_seeds_epsilons_and_steps_make_no_other_kind_but_the_attack_and_the_width_do() -> None:
-    found = Packing(gpu_memory=80 * GIB)
+    found = GpuPacking(gpu_memory=80 * GIB)
     found.learn(ATTACK.spec, MODEL, GIB)
     alike = attack_job(FULL, attack=attack_settings(epsilon=2 / 255, epsilon_literal="2/255"))
     assert found.share(alike.spec, MODEL.model_copy(update={"seed": 5})) == 0.125
@@ -80,36 +81,36 @@ def test_jobs_that_fill_a_gpu_leave_cuda_its_own(share: float, total: int) -> No
     assert allowed_fraction(1.0, total=total) == 1
 
 
-def shared(resources: Resources | None = None, *, gpus: float = 1, peak: float = 1) -> Sharing:
-    return Sharing(resources or Resources(), packing(peak), gpus=gpus, slots=1, most=8)
+def shared(resources: Resources | None = None, *, gpus: float = 1, peak: float = 1) -> GpuAllocator:
+    return GpuAllocator(resources or Resources(), packing(peak), gpus=gpus, slots=1, most=8)
 
 
 def test_shares_that_the_user_asks_for_are_the_shares() -> None:
-    sharing = shared(Resources(gpus_per_train=2, gpus_per_attack=0.5))
-    assert (sharing.share(FULL, MODEL, Terms()), sharing.share(EVALUATE, MODEL, Terms())) == (2, 0.5)
-    assert (sharing.share(FULL, MODEL, Terms(whole=True)), sharing.share(EVALUATE, MODEL, Terms(whole=True))) == (2, 1)
+    allocator = shared(Resources(gpus_per_train=2, gpus_per_attack=0.5))
+    assert (allocator.share(FULL, MODEL, RetryLimits()), allocator.share(EVALUATE, MODEL, RetryLimits())) == (2, 0.5)
+    assert (allocator.share(FULL, MODEL, RetryLimits(whole=True)), allocator.share(EVALUATE, MODEL, RetryLimits(whole=True))) == (2, 1)
 
 
 def test_without_gpus_nobody_gets_a_share() -> None:
-    assert shared(gpus=0).share(EVALUATE, MODEL, Terms()) == 0
-    assert shared(gpus=0).share(EVALUATE, MODEL, Terms(whole=True)) == 0
+    assert shared(gpus=0).share(EVALUATE, MODEL, RetryLimits()) == 0
+    assert shared(gpus=0).share(EVALUATE, MODEL, RetryLimits(whole=True)) == 0
 
 
 def test_as_many_jobs_ask_as_run_at_once_by_their_sizes() -> None:
-    sharing = shared()
-    assert (sharing.slots, sharing.open) == (1, True)
-    sharing.ask("first", 1.0)
-    assert not sharing.open
-    sharing.begin("first")
-    sharing.end("first")
+    allocator = shared()
+    assert (allocator.slots, allocator.accepts_requests) == (1, True)
+    allocator.request("first", 1.0)
+    assert not allocator.accepts_requests
+    allocator.begin("first")
+    allocator.release("first")
     for number in range(8):
-        assert sharing.open
-        sharing.ask(str(number), 0.125)
-    assert sharing.slots == 8
-    assert not sharing.open
+        assert allocator.accepts_requests
+        allocator.request(str(number), 0.125)
+    assert allocator.slots == 8
+    assert not allocator.accepts_requests
 
 
-def served(turns: Turns, shares: list[float], *, gpu: float = 1.0) -> list[float]:
+def served(queue: FairQueue, shares: list[float], *, gpu: float = 1.0) -> list[float]:
     """The shares of jobs in the order in which they began, on one GPU that gives whatever is free to the first in the queue whom it fits;
     at most ten wait at once, and each job runs while eight others begin."""
     waiting: list[str] = []
@@ -118,16 +119,16 @@ def served(turns: Turns, shares: list[float], *, gpu: float = 1.0) -> list[float
     ahead = iter(enumerate(shares))
     sizes: dict[str, float] = {}
     for _ in range(20 * len(shares)):
-        while len(waiting) < 10 and not turns.held and (following := next(ahead, None)) is not None:
+        while len(waiting) < 10 and not queue.blocked and (following := next(ahead, None)) is not None:
             trial = str(following[0])
             sizes[trial] = following[1]
-            turns.ask(trial, following[1])
+            queue.add(trial, following[1])
             waiting.append(trial)
         fits = next((trial for trial in waiting if sum(sizes[other] for other in running) + sizes[trial] <= gpu), None)
         if fits is None:
             running[:1] = []
             continue
-        turns.begin(fits)
+        queue.serve(fits)
         waiting.remove(fits)
         running.append(fits)
         began.append(sizes[fits])
@@ -136,23 +137,23 @@ def served(turns: Turns, shares: list[float], *, gpu: float = 1.0) -> list[float
 
 def test_a_whole_gpu_is_had_in_time_however_many_eighths_are_asked_for() -> None:
     shares = [0.125] * 8 + [1.0] + [0.125] * 400
-    assert served(Turns(most=10**9), shares)[-1] == 1  # left to itself the large job comes last
-    began = served(Turns(most=16), shares)
+    assert served(FairQueue(most=10**9), shares)[-1] == 1  # left to itself the large job comes last
+    began = served(FairQueue(most=16), shares)
     assert sorted(began) == sorted(shares)
     assert began.index(1.0) < 8 + 16 + 10 + 1
 
 
 def test_who_asked_later_is_overtaken_by_nobody() -> None:
-    turns = Turns(most=1)
-    turns.ask("small", 0.125)
-    turns.ask("large", 1.0)
-    turns.begin("small")
-    assert not turns.held
-    turns.ask("small too", 0.125)
-    turns.begin("small too")
-    assert turns.held
-    turns.leave("large")
-    assert not turns.held
+    queue = FairQueue(most=1)
+    queue.add("small", 0.125)
+    queue.add("large", 1.0)
+    queue.serve("small")
+    assert not queue.blocked
+    queue.add("small too", 0.125)
+    queue.serve("small too")
+    assert queue.blocked
+    queue.remove("large")
+    assert not queue.blocked
 
 
 @pytest.fixture
@@ -162,9 +163,9 @@ def searcher(tmp_path: Path) -> Iterator[JobSearcher]:
     with open_store(f"sqlite:///{tmp_path / 'results.db'}", upgrade=True) as store:
         record_sweep(store, name="small", space_text="", jobs=(FULL, *jobs))
         recorder = Recorder(store, sweep="small", artifacts=Artifacts(tmp_path / "artifacts"))
-        sweep = RunningSweep(Board(jobs, max_failures=0), recorder, jobs, known=(FULL, *jobs))
-        sharing = Sharing(Resources(), Packing(gpu_memory=80 * GIB), gpus=1, slots=1, most=8)
-        yield JobSearcher(sweep, Folders(str(tmp_path / "artifacts"), None), Resources(), sharing=sharing)
+        sweep = SweepRun(JobQueue(jobs, max_failures=0), recorder, jobs, known=(FULL, *jobs))
+        allocator = GpuAllocator(Resources(), GpuPacking(gpu_memory=80 * GIB), gpus=1, slots=1, most=8)
+        yield JobSearcher(sweep, Folders(str(tmp_path / "artifacts"), None), Resources(), allocator=allocator)
 
 
 def begun(searcher: JobSearcher, trial: str) -> dict[str, Any]:

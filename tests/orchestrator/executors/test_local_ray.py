@@ -13,11 +13,11 @@ from tests.commands import environment
 # What the processes of our own Ray listen on, what they have in their environment, and whom they let in; with a worker running.
 _LOOK = """
 import json, os, psutil
-from orchestrator.driver import ray
-from orchestrator.own_ray import own_ray
-from orchestrator.cluster import _lets_in
+from orchestrator.executors.ray_tune.executor import ray
+from orchestrator.executors.ray_tune.local_ray import local_ray_cluster
+from orchestrator.executors.ray_tune.cluster import _admits
 before = dict(os.environ)
-with own_ray(log_to_driver=False, num_cpus=1):
+with local_ray_cluster(log_to_driver=False, num_cpus=1):
     ray.get(ray.remote(lambda: None).remote())
     mine = [psutil.Process(), *psutil.Process().children(recursive=True)]
     listening = sorted({at.laddr.ip for process in mine for at in process.net_connections("inet") if at.status == "LISTEN"})
@@ -25,7 +25,7 @@ with own_ray(log_to_driver=False, num_cpus=1):
     modes = [variables.get("RAY_AUTH_MODE") for variables in inherited]
     tokens = {variables.get("RAY_AUTH_TOKEN", "") for variables in inherited}
     address = ray.get_runtime_context().gcs_address
-    lets_in = [_lets_in(address, token=token) for token in (None, "guessed", *tokens)]
+    lets_in = [_admits(address, token=token) for token in (None, "guessed", *tokens)]
 found = {"listening": listening, "modes": modes, "lengths": [len(token) for token in tokens], "lets_in": lets_in}
 left = sorted(name for name, value in os.environ.items() if before.get(name) != value and name.startswith(("RAY_AUTH", "RAY_ENABLE")))
 print(json.dumps(found | {"left": left}))

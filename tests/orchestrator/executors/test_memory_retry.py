@@ -9,11 +9,12 @@ import torch
 from rich.console import Console
 
 from orchestrator.executors.base import Folders, Resources
-from orchestrator.executors.memory_retry import Relief, Terms
+from orchestrator.executors.inline import InlineExecutor
+from orchestrator.executors.memory_retry import OutOfMemoryRetry, RetryLimits
 from orchestrator.executors.ray_tune.executor import RayExecutor
-from orchestrator.executors.ray_tune.trainable import attempt
-from orchestrator.launching.launch import LaunchOptions, launch
-from orchestrator.paths import Places
+from orchestrator.executors.ray_tune.trainable import run_job_trainable
+from orchestrator.launching.launch import LaunchOptions, MakeExecutor, launch
+from orchestrator.paths import Paths
 from orchestrator.store import ResultRow, failures, open_store, result_rows
 from tests.builders import attack_job, diagnose_job, evaluate_job, pretrain_job, surface_job
 from tests.commands import attempts, write_space
@@ -50,13 +51,13 @@ def starved_attempt(config: dict[str, Any]) -> None:
     """In a worker process of Ray's."""
     with pytest.MonkeyPatch.context() as patch:
         starve(patch.setattr)
-        attempt(config)
+        run_job_trainable(config)
 
 
-def run(folder: Path, *, max_failures: int = 0) -> int:
+def run(folder: Path, *, executor: MakeExecutor = InlineExecutor) -> int:
     folder.mkdir(exist_ok=True)
-    places = Places.resolve(home=folder / "sweeps", store=None)
-    options = LaunchOptions(str(write_space(folder, SPACE)), places, executor="inline", max_failures=max_failures)
+    paths = Paths.resolve(home=folder / "sweeps", store=None)
+    options = LaunchOptions(str(write_space(folder, SPACE)), paths, executor=executor, max_failures=0)
     return launch(options, Console(quiet=True))
 
 
@@ -86,12 +87,11 @@ def test_measurements_that_run_out_of_memory_end_in_the_same_rows_without_a_fail
 
 
 @pytest.mark.slow  # each attempt that fails takes its process with it
-def test_so_do_they_on_ray(tmp_path: Path, undisturbed: list[ResultRow], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_so_do_they_on_ray(tmp_path: Path, undisturbed: list[ResultRow]) -> None:
     def on_ray(folders: Folders, resources: Resources) -> RayExecutor:
         return RayExecutor(folders, resources, work=starved_attempt)
 
-    monkeypatch.setattr("orchestrator.launching.launch.InlineExecutor", on_ray)
-    assert run(tmp_path) == 0
+    assert run(tmp_path, executor=on_ray) == 0
     assert rows(tmp_path) == undisturbed
     assert ["failed", "failed", "done"] in attempts(tmp_path).values()
 
@@ -121,16 +121,16 @@ def test_a_training_that_does_not_fit_is_tried_once_more_and_then_says_what_woul
     ids=["evaluate", "attack", "diagnose", "surface", "train"],
 )
 def test_a_job_gets_a_whole_gpu_first_then_smaller_passes_and_at_last_no_more(job: Job, sizes: list[int]) -> None:
-    relief = Relief()
-    seen = [relief.terms(job)]
-    while relief.grant(job):
-        seen.append(relief.terms(job))
-    assert seen == [Terms(), Terms(whole=True), *(Terms(whole=True, examples_per_pass=size) for size in sizes)]
-    assert relief.grant(job) is None
-    assert relief.terms(job) == seen[-1]
+    retry = OutOfMemoryRetry()
+    seen = [retry.limits(job)]
+    while retry.next_limits(job):
+        seen.append(retry.limits(job))
+    assert seen == [RetryLimits(), RetryLimits(whole=True), *(RetryLimits(whole=True, examples_per_pass=size) for size in sizes)]
+    assert retry.next_limits(job) is None
+    assert retry.limits(job) == seen[-1]
 
 
 def test_relief_is_for_the_job_that_needs_it_alone() -> None:
-    relief, job = Relief(), evaluate_job(FULL)
-    relief.grant(job)
-    assert relief.terms(evaluate_job(FULL, repeat=1)) == Terms()
+    retry, job = OutOfMemoryRetry(), evaluate_job(FULL)
+    retry.next_limits(job)
+    assert retry.limits(evaluate_job(FULL, repeat=1)) == RetryLimits()

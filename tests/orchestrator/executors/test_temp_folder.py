@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.executors.ray_tune.temp_folder import scratch_folder
+from orchestrator.executors.ray_tune.temp_folder import temp_folder
 
 _HOLD = """
 import sys
-from orchestrator.scratch import scratch_folder
-with scratch_folder() as folder:
+from orchestrator.executors.ray_tune.temp_folder import temp_folder
+with temp_folder() as folder:
     print(folder, flush=True)
     sys.stdin.read()
 """
@@ -30,12 +30,12 @@ def test_the_folder_of_a_killed_process_goes_with_the_next_and_a_living_ones_sta
     assert holder.stdout is not None
     assert holder.stdin is not None
     theirs = _aged(Path(holder.stdout.readline().strip()))
-    with scratch_folder():
+    with temp_folder():
         assert theirs.is_dir()
     holder.kill()
     holder.wait()
     _aged(theirs)
-    with scratch_folder() as ours:
+    with temp_folder() as ours:
         assert not theirs.exists()
         assert ours.is_dir()
     assert list(tmp_path.iterdir()) == []

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from orchestrator.store import ResultRow, open_store, record_result, record_sweep, result_rows
+from orchestrator.store import ResultRow, open_store, record_result, result_rows
 from tests.builders import result_of, small_plan
+from tests.stored import record_sweep
 
 MakeRow = Callable[..., ResultRow]
 

@@ -22,7 +22,7 @@ def test_the_cifar10_space_runs_on_the_real_images(tmp_path: Path) -> None:
 def test_a_truncated_file_is_named_before_anything_is_trained(tmp_path: Path) -> None:
     folder = tmp_path / "cifar-10-batches-py"
     folder.mkdir()
-    for name in [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]:
+    for name in [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta"]:
         (folder / name).write_bytes(b"cut short")
     done = robustsweep(
         "launch", "cifar10-smoke", "--executor", "inline", "--max-failures", "0", cwd=tmp_path, env={"ROBUSTSWEEP_DATA": str(tmp_path)}

@@ -10,10 +10,11 @@ import pytest
 from rich.console import Console
 
 from orchestrator.launching.launch import LaunchOptions, launch
-from orchestrator.paths import Places
+from orchestrator.paths import Paths
 from orchestrator.store import ResultRow, open_store, result_rows
 from orchestrator.store.reading.job_details import job_details
 from tests.commands import write_space
+from tests.faults.judging import Judge, Kept
 from workers.artifacts.artifacts import Artifacts
 from workers.runtime import stages
 from workers.spec.job import Job
@@ -35,8 +36,8 @@ def sweep(folder: Path, text: str, *, artifacts: str | None = None, data: str | 
     stages._load_network.cache_clear()
     stages._load_split.cache_clear()
     said = io.StringIO()
-    places = Places.resolve(home=folder / "sweeps", store=None, artifacts=artifacts, data=data)
-    options = LaunchOptions(space=str(write_space(folder, text)), places=places, executor="inline", max_failures=1)
+    paths = Paths.resolve(home=folder / "sweeps", store=None, artifacts=artifacts, data=data)
+    options = LaunchOptions(space=str(write_space(folder, text)), paths=paths, executor="inline", max_failures=1)
     return launch(options, Console(file=said, width=300)), said.getvalue()
 
 
@@ -54,10 +55,14 @@ def artifacts(folder: Path) -> Artifacts:
     return Artifacts(folder / "sweeps" / "artifacts")
 
 
+def kept(folder: Path, root: Path | None = None) -> Kept:
+    return Kept(f"sqlite:///{folder / 'sweeps' / 'results.db'}", root or folder / "sweeps" / "artifacts")
+
+
 def job_of(folder: Path, stage: str) -> Job:
-    """A job of this stage; of models the sketched one."""
+    """A job of this stage: the first one by its settings."""
     found = artifacts(folder)
-    return next(job for key in found.all_keys() if (job := found.job(key)).stage == stage)
+    return min((job for key in found.all_keys() if (job := found.job(key)).stage == stage), key=lambda job: job.spec.model_dump_json())
 
 
 def flip(path: Path) -> None:
@@ -97,7 +102,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_damaged_files_are_made_again_by_the_next_launch_and_the_rows_are_those_of_a_quiet_run(
-    tmp_path: Path, undisturbed: Path, stage: str, file: str, damage
+    tmp_path: Path, undisturbed: Path, judge: Judge, stage: str, file: str, damage
 ) -> None:
     assert sweep(tmp_path, NARROW)[0] == 0
     job = job_of(tmp_path, stage)
@@ -111,22 +116,25 @@ def test_damaged_files_are_made_again_by_the_next_launch_and_the_rows_are_those_
     assert file == "result.json" or path.read_bytes() == whole
     assert everything_is_whole(tmp_path)
     assert "nothing to do" in sweep(tmp_path, WIDE)[1]
+    judge(kept(tmp_path), kept(undisturbed), damaged=[job.key])
 
 
 @pytest.mark.fault("artifact truncated or bits flipped", outcome="found by its checksum and computed again")
-def test_damage_of_a_models_own_parent_is_mended_first(tmp_path: Path, undisturbed: Path) -> None:
+def test_damage_of_a_models_own_parent_is_mended_first(tmp_path: Path, undisturbed: Path, judge: Judge) -> None:
     assert sweep(tmp_path, NARROW)[0] == 0
     job = job_of(tmp_path, "fine_tune")
-    for key in (job.key, *job.parents.values()):
+    damaged = [job.key, *job.parents.values()]
+    for key in damaged:
         (path,) = (tmp_path / "sweeps" / "artifacts" / key).glob("model.*")
         flip(path)
     assert sweep(tmp_path, WIDE)[0] == 0
     assert rows(tmp_path) == rows(undisturbed)
     assert everything_is_whole(tmp_path)
+    judge(kept(tmp_path), kept(undisturbed), damaged=damaged)
 
 
 @pytest.mark.fault("artifact truncated or bits flipped", outcome="found by its checksum and computed again")
-def test_a_damaged_result_that_was_never_recorded_is_computed_again(tmp_path: Path, undisturbed: Path) -> None:
+def test_a_damaged_result_that_was_never_recorded_is_computed_again(tmp_path: Path, undisturbed: Path, judge: Judge) -> None:
     assert sweep(tmp_path, NARROW)[0] == 0
     for path in (tmp_path / "sweeps").glob("results.db*"):
         path.unlink()
@@ -135,6 +143,7 @@ def test_a_damaged_result_that_was_never_recorded_is_computed_again(tmp_path: Pa
     assert sweep(tmp_path, WIDE)[0] == 0
     assert rows(tmp_path) == rows(undisturbed)
     assert attempts(tmp_path, job.key) == ["done"]
+    judge(kept(tmp_path), kept(undisturbed))
 
 
 @contextmanager
@@ -160,7 +169,7 @@ def fill(path: Path) -> None:
 
 @pytest.mark.fault("disk full under the artifacts", outcome="jobs fail in one line; with room again, the next launch completes the sweep")
 def test_a_full_disk_fails_jobs_with_one_line_and_when_there_is_room_again_a_launch_completes_the_sweep(
-    tmp_path: Path, undisturbed: Path
+    tmp_path: Path, undisturbed: Path, judge: Judge
 ) -> None:
     with small_disk(tmp_path, size="4m") as disk:
         assert sweep(tmp_path, NARROW, artifacts=str(disk))[0] == 0
@@ -178,6 +187,7 @@ def test_a_full_disk_fails_jobs_with_one_line_and_when_there_is_room_again_a_lau
         filler.unlink()
         assert sweep(tmp_path, WIDE, artifacts=str(disk))[0] == 0
         assert list(disk.glob("*/.*")) == []
+        judge(kept(tmp_path, disk), kept(undisturbed))
     assert rows(tmp_path) == rows(undisturbed)
 
 
@@ -188,10 +198,10 @@ def store_failures(store) -> list[str]:
 
 
 @pytest.mark.fault("data file corrupt", outcome="named with its checksum; the other jobs go on")
-def test_a_corrupt_data_file_is_named_and_the_other_jobs_go_on(tmp_path: Path, undisturbed: Path) -> None:
+def test_a_corrupt_data_file_is_named_and_the_other_jobs_go_on(tmp_path: Path, undisturbed: Path, judge: Judge) -> None:
     batches = tmp_path / "data" / "cifar-10-batches-py"
     batches.mkdir(parents=True)
-    for name in (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"):
+    for name in (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch", "batches.meta"):
         (batches / name).write_bytes(b"not what was published")
     both = f"{WIDE}variants: [{{}}, {{data: {{name: cifar10, train_examples: 48}}}}]\n"
     code, _ = sweep(tmp_path, both, data=str(tmp_path / "data"))
@@ -201,6 +211,7 @@ def test_a_corrupt_data_file_is_named_and_the_other_jobs_go_on(tmp_path: Path, u
         error = job_details(store, failed).attempts[-1].error
     assert error.startswith(f"DataError: cifar10: {batches / 'data_batch_1'} is corrupt: its MD5 is ")
     assert [row for row in rows(tmp_path) if row.dataset == "digits"] == rows(undisturbed)
+    judge(kept(tmp_path), kept(undisturbed))
 
 
 def test_artifacts_in_an_object_store_give_the_rows_that_those_on_disk_give(tmp_path: Path, undisturbed: Path) -> None:

@@ -2,7 +2,7 @@ from collections import Counter
 from pathlib import Path
 from typing import get_args
 
-from orchestrator.planning.expand import expand
+from orchestrator.planning.expand import expand_space
 from search_spaces import Space
 from tests.commands import robustsweep, rows, write_space
 from workers.spec.defence import AROUND, RANDOMISED, SETTINGS
@@ -42,7 +42,7 @@ def test_a_sweep_over_all_defences_has_rows_of_each_and_is_launched_once(tmp_pat
 
 def planned(**sections: object) -> list[Job]:
     """The jobs of a space of one small model on the digits."""
-    return expand(Space.model_validate({"name": "x", "data": {"name": "digits"}, "training": {"epochs": 2}, **sections}))
+    return expand_space(Space.model_validate({"name": "x", "data": {"name": "digits"}, "training": {"epochs": 2}, **sections}))
 
 
 def test_the_undefended_net_is_trained_once_and_three_defences_are_put_around_it() -> None:

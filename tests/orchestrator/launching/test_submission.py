@@ -15,9 +15,10 @@ import typer
 from ray.core.generated import gcs_service_pb2
 
 from orchestrator.cli.main import app
+from orchestrator.cli.submit import _handed_on as handed_on
 from orchestrator.executors.ray_tune.cluster import join_cluster
 from orchestrator.executors.ray_tune.jobs_api import jobs_client
-from orchestrator.executors.ray_tune.tokens import OPEN
+from orchestrator.executors.ray_tune.tokens import UNPROTECTED
 from orchestrator.launching.submission import Submission, submit
 from orchestrator.planning.prelaunch_checks import check_home
 from workers.errors import UserError
@@ -86,6 +87,12 @@ def test_every_option_of_launch_can_be_given_to_submit() -> None:
     assert submitting - launch == {"--wait", "--ship-code"}
 
 
+def test_options_of_launch_are_handed_on_as_they_were_given() -> None:
+    command = typer.main.get_command(app).commands["submit"]  # type: ignore[attr-defined]
+    context = command.make_context("submit", ["quickstart", "--address", ADDRESS, "--workers", "8", "--download", "--no-wait"])
+    assert sorted(handed_on(context)) == sorted(("--download", "--workers", "8"))
+
+
 def test_results_in_a_submitted_jobs_own_folder_would_be_lost() -> None:
     with pytest.raises(UserError, match="give one that stays, or set ROBUSTSWEEP_HOME on the head"):
         check_home(Path("/tmp/ray/session_x/runtime_resources/working_dir_files/_ray_pkg_0/sweeps"))
@@ -118,7 +125,7 @@ def test_submitting_to_an_open_cluster_warns(monkeypatch: pytest.MonkeyPatch) ->
     with served(json.dumps({"version": "4", "ray_version": "2.60.0"}).encode()) as address:
         client = jobs_client(f"{address}/", warn=said.append)
         assert client.get_address() == address
-    assert said == [f"warning: --address {address}: {OPEN}"]
+    assert said == [f"warning: --address {address}: {UNPROTECTED}"]
 
 
 def test_another_web_server_is_no_dashboard() -> None:
@@ -152,7 +159,7 @@ def test_joining_an_open_cluster_warns(open_head: str, monkeypatch: pytest.Monke
     monkeypatch.setattr("ray._private.ray_constants.ENABLE_RAY_CLUSTER", False)
     join_cluster(open_head, warn=said.append)
     assert joined == [{"address": open_head}]
-    assert said == [f"warning: --address {open_head}: {OPEN}"]
+    assert said == [f"warning: --address {open_head}: {UNPROTECTED}"]
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:8265", "ray://127.0.0.1:10001", "somewhere"])

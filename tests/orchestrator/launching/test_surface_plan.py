@@ -3,10 +3,10 @@
 import pytest
 
 from orchestrator.names import job_description, job_name
-from orchestrator.planning.expand import expand
+from orchestrator.planning.expand import expand_space
 from orchestrator.planning.job_cost import cost
 from orchestrator.planning.prelaunch_checks import check_sizes
-from orchestrator.scheduling.job_queue import Board
+from orchestrator.scheduling.job_queue import JobQueue
 from search_spaces import Space, load_space
 from tests.builders import evaluate_job, pretrain_job, surface_job
 from workers.errors import UserError
@@ -15,7 +15,7 @@ from workers.errors import UserError
 def planned(*surfaces, **sections):
     """The space's jobs by key, and its surfaces."""
     data = {"name": "x", "data": {"name": "digits"}, "training": {"epochs": 1}, "surfaces": list(surfaces), **sections}
-    jobs = {job.key: job for job in expand(Space.model_validate(data))}
+    jobs = {job.key: job for job in expand_space(Space.model_validate(data))}
     return jobs, [job for job in jobs.values() if job.stage == "surface"]
 
 
@@ -77,7 +77,7 @@ def test_draws_make_jobs_only_where_something_is_random():
 
 def test_figures_2_and_3_have_the_thetas_and_directions_of_the_paper_and_share_theta_one():
     spaces = {
-        name: {job.key: job for job in expand(load_space(name, ["model.rank_fraction=1.0"]).space)} for name in ("figure2", "figure3")
+        name: {job.key: job for job in expand_space(load_space(name, ["model.rank_fraction=1.0"]).space)} for name in ("figure2", "figure3")
     }
     found = {name: [job for job in jobs.values() if job.stage == "surface"] for name, jobs in spaces.items()}
     thetas = (1.0, 0.95, 0.9, 0.8)
@@ -89,7 +89,7 @@ def test_figures_2_and_3_have_the_thetas_and_directions_of_the_paper_and_share_t
 
 def test_figure_4_is_trained_adversarially_and_the_small_space_has_all_three_figures():
     def cells(name):
-        jobs = {job.key: job for job in expand(load_space(name).space)}
+        jobs = {job.key: job for job in expand_space(load_space(name).space)}
         surfaces = [job for job in jobs.values() if job.stage == "surface"]
         models = [(jobs[job.parents["model"]].spec, job.spec.surface.direction) for job in surfaces]
         return {(spec.model.theta, spec.training.adversarial_training, direction) for spec, direction in models}
@@ -101,13 +101,13 @@ def test_figure_4_is_trained_adversarially_and_the_small_space_has_all_three_fig
 def test_surfaces_wait_for_both_parents_and_come_after_other_measurements():
     full = pretrain_job()
     other = pretrain_job(seed=1)
-    board = Board([full, other, surface_job(full, source=other), evaluate_job(full)], max_failures=0)
+    queue = JobQueue([full, other, surface_job(full, source=other), evaluate_job(full)], max_failures=0)
     taken = []
-    while not board.drained:
-        job = board.take()
+    while not queue.drained:
+        job = queue.take()
         taken.append(job.stage)
-        board.begin(job.key)
-        board.succeed(job.key)
+        queue.begin(job.key)
+        queue.succeed(job.key)
     assert taken == ["pretrain", "evaluate", "pretrain", "surface"]
 
 

@@ -5,7 +5,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.planning.expand import expand
+from orchestrator.planning.expand import expand_space
 from search_spaces import Space, load_space, parse_space
 from search_spaces.schema.grid import EvaluationSettings
 from workers.spec.job import ModelSpec
@@ -78,7 +78,7 @@ def alone(data, variant):
 
 
 def keys(data):
-    return [job.key for job in expand(Space.model_validate(data))]
+    return [job.key for job in expand_space(Space.model_validate(data))]
 
 
 def small(*, attacks=(), evaluation=None, **sections):
@@ -87,7 +87,7 @@ def small(*, attacks=(), evaluation=None, **sections):
 
 
 def trained(space):
-    return [job for job in expand(space) if job.stage in {"pretrain", "fine_tune"}]
+    return [job for job in expand_space(space) if job.stage in {"pretrain", "fine_tune"}]
 
 
 def reordered(data):
@@ -99,7 +99,7 @@ def reordered(data):
 @given(SPACES)
 def test_no_key_comes_twice_and_parents_come_before_their_children(data):
     seen = set()
-    for job in expand(Space.model_validate(data)):
+    for job in expand_space(Space.model_validate(data)):
         assert job.key not in seen
         assert seen >= set(job.parents.values())
         seen.add(job.key)
@@ -108,7 +108,7 @@ def test_no_key_comes_twice_and_parents_come_before_their_children(data):
 @given(SPACES)
 def test_the_order_of_the_keys_in_a_file_changes_nothing(data):
     text = yaml.safe_dump(reordered(data), sort_keys=False)
-    assert [job.key for job in expand(parse_space(text, label="x.yaml", stem="x"))] == keys(data)
+    assert [job.key for job in expand_space(parse_space(text, label="x.yaml", stem="x"))] == keys(data)
 
 
 @given(SPACES.filter(lambda data: data["attacks"]))
@@ -152,7 +152,7 @@ def test_a_grid_and_its_variants_written_out_have_equal_keys():
     grid = small(model={"theta": [1.0, 0.9]}, training={"epochs": [1, 2]}, attacks=[group])
     variants = [{"training": {"epochs": epochs}, "model": {"theta": theta}} for epochs in (1, 2) for theta in (0.9, 1)]
     union = small(model={"theta": 0.5, "rescale": True}, attacks=[group], variants=variants)
-    assert {job.key for job in expand(union)} == {job.key for job in expand(grid)}
+    assert {job.key for job in expand_space(union)} == {job.key for job in expand_space(grid)}
 
 
 def test_a_dense_baseline_stands_beside_sketched_models():
@@ -165,13 +165,13 @@ def test_a_dense_baseline_stands_beside_sketched_models():
 
 
 def test_the_quickstart_has_the_jobs_that_its_file_describes():
-    jobs = expand(load_space("quickstart").space)
+    jobs = expand_space(load_space("quickstart").space)
     assert Counter(job.stage for job in jobs) == {"pretrain": 1, "fine_tune": 2, "evaluate": 7, "craft": 9, "attack": 90, "diagnose": 3}
 
 
 def curves(name, *axes):
     """The measured models of a built-in space: its attacks' values of `axes`, by the model's theta and adversarial training."""
-    jobs = {job.key: job for job in expand(load_space(name).space)}
+    jobs = {job.key: job for job in expand_space(load_space(name).space)}
     found = {}
     for job in jobs.values():
         if job.stage == "attack":
@@ -197,7 +197,7 @@ def test_table_4_attacks_the_unsketched_binary_net_through_three_gradients_and_t
 
 
 def test_sketched_models_are_fine_tuned_from_one_pretrained_model_that_is_not_measured_itself():
-    jobs = expand(small(model={"theta": [0.9, 0.8], "sketch_modes": ["all", "channels"]}))
+    jobs = expand_space(small(model={"theta": [0.9, 0.8], "sketch_modes": ["all", "channels"]}))
     (pretrain,) = [job for job in jobs if job.stage == "pretrain"]
     fine_tuned = [job for job in jobs if job.stage == "fine_tune"]
     assert pretrain.spec.model == ModelSpec(theta=1.0)
@@ -220,7 +220,7 @@ def test_settings_that_do_nothing_make_no_jobs():
 
 def test_the_signs_gradient_makes_attacks_on_binary_models_only():
     group = {"attack": "pgd", "epsilon": "8/255", "knowledge": ["randomized", "omniscient"], "sign_gradient": ["tanh", "tanh075"]}
-    jobs = expand(small(model={"binary": [False, True]}, attacks=[group]))
+    jobs = expand_space(small(model={"binary": [False, True]}, attacks=[group]))
     binary = {job.key: job.spec.model.binary for job in jobs if job.stage == "pretrain"}
     signs = Counter(
         (binary[job.parents["model"]], job.stage, job.spec.attack.sign_gradient) for job in jobs if job.stage in {"craft", "attack"}
@@ -237,14 +237,14 @@ def test_the_signs_gradient_makes_attacks_on_binary_models_only():
 
 def test_an_attack_on_a_model_that_is_not_binary_has_one_key_whatever_the_signs_gradient():
     keys = [
-        {job.key for job in expand(small(attacks=[{"attack": "fgsm", "epsilon": "8/255", **sign}]))}
+        {job.key for job in expand_space(small(attacks=[{"attack": "fgsm", "epsilon": "8/255", **sign}]))}
         for sign in ({}, {"sign_gradient": "tanh"}, {"sign_gradient": ["tanh075", "identity"]})
     ]
     assert keys[0] == keys[1] == keys[2]
 
 
 def attacks_by_theta(*, theta, **group):
-    jobs = expand(small(model={"theta": theta}, attacks=[{"epsilon": "8/255", **group}]))
+    jobs = expand_space(small(model={"theta": theta}, attacks=[{"epsilon": "8/255", **group}]))
     thetas = {job.key: job.spec.model.theta for job in jobs if job.stage in {"pretrain", "fine_tune"}}
     return [(thetas[job.parents["model"]], job.stage, job.spec) for job in jobs if job.stage in {"craft", "attack"}]
 
@@ -271,15 +271,15 @@ def test_examples_leave_early_only_where_nothing_they_meet_is_random(knowledge):
 
 def test_settings_that_do_nothing_make_no_attacks():
     group = {"attack": ["bim", "pgd"], "epsilon": "8/255", "selection_draws": [3, 5], "momentum": 1.0, "early_stop": False}
-    plain = {job.key for job in expand(small(attacks=[{"attack": ["bim", "pgd"], "epsilon": "8/255"}]))}
+    plain = {job.key for job in expand_space(small(attacks=[{"attack": ["bim", "pgd"], "epsilon": "8/255"}]))}
     del group["momentum"]
-    assert {job.key for job in expand(small(attacks=[group]))} == plain
+    assert {job.key for job in expand_space(small(attacks=[group]))} == plain
 
 
 def test_every_setting_of_an_attack_is_part_of_its_key():
     group = {"attack": "pgd", "epsilon": "8/255", "norm": ["linf", "l2"], "steps": [3, 4], "abs_stepsize": ["1/255", "2/255"]}
     axes = {"loss": ["ce", "dlr"], "target": ["none", "next"], "restarts": [1, 2], "early_stop": [False, True]}
-    jobs = [job for job in expand(small(attacks=[{**group, **axes}])) if job.stage == "attack"]
+    jobs = [job for job in expand_space(small(attacks=[{**group, **axes}])) if job.stage == "attack"]
     assert len(jobs) == 2**7
 
 
@@ -362,7 +362,7 @@ def test_a_sketched_model_is_fine_tuned_adversarially_from_the_parent_trained_in
 
 def test_omniscient_examples_are_crafted_once_and_used_by_every_repeat():
     group = {"attack": "pgd", "epsilon": "8/255", "knowledge": ["randomized", "omniscient"]}
-    jobs = expand(small(attacks=[group], evaluation={"repeats": 3, "examples": 10}, model={"theta": 0.9}))
+    jobs = expand_space(small(attacks=[group], evaluation={"repeats": 3, "examples": 10}, model={"theta": 0.9}))
     model, craft = (next(job for job in jobs if job.stage == stage) for stage in ("fine_tune", "craft"))
     attacks = [job for job in jobs if job.stage == "attack"]
     assert craft.parents == {"model": model.key}
@@ -375,12 +375,12 @@ def test_omniscient_examples_are_crafted_once_and_used_by_every_repeat():
 
 
 def test_one_epsilon_written_two_ways_is_one_job_with_the_first_spelling():
-    jobs = expand(small(attacks=[{"attack": "fgsm", "epsilon": ["51/255", 0.2]}]))
+    jobs = expand_space(small(attacks=[{"attack": "fgsm", "epsilon": ["51/255", 0.2]}]))
     assert [job.spec.attack.epsilon_literal for job in jobs if job.stage == "attack"] == ["51/255"]
 
 
 def test_without_attacks_only_clean_accuracy_is_measured():
-    stages = [job.stage for job in expand(small(evaluation={"repeats": 2}, model={"theta": 0.9}))]
+    stages = [job.stage for job in expand_space(small(evaluation={"repeats": 2}, model={"theta": 0.9}))]
     assert stages == ["pretrain", "fine_tune", "evaluate", "evaluate"]
 
 
@@ -388,7 +388,7 @@ def test_what_is_not_random_is_measured_once():
     attacks = [{"attack": ["bim", "pgd"], "epsilon": "8/255", "knowledge": ["randomized", "omniscient"]}]
     attacks += [{"attack": "bim", "epsilon": "8/255", "target": "random"}]
     repeats = {"repeats": 3}
-    still = expand(small(attacks=attacks, evaluation=repeats))
+    still = expand_space(small(attacks=attacks, evaluation=repeats))
     counts = Counter((job.spec.attack.name, job.spec.knowledge, job.spec.attack.target) for job in still if job.stage == "attack")
     assert counts == {
         ("bim", "randomized", "none"): 1,
@@ -399,14 +399,14 @@ def test_what_is_not_random_is_measured_once():
     }
     assert sum(job.stage == "evaluate" for job in still) == 1
     for random in ({"model": {"theta": 0.9}}, {"defence": {"name": "random_resize_pad"}}, {"defence": {"name": "defensive_dropout"}}):
-        jobs = expand(small(attacks=attacks, evaluation=repeats, **random))
+        jobs = expand_space(small(attacks=attacks, evaluation=repeats, **random))
         assert sum(job.stage == "attack" for job in jobs) == 5 * 3
         assert sum(job.stage == "evaluate" for job in jobs) == 3
 
 
 def test_several_draws_evaluate_what_is_random_and_nothing_else():
     group = {"attack": "pgd", "epsilon": "8/255", "knowledge": ["randomized", "omniscient"]}
-    jobs = expand(small(attacks=[group], evaluation={"draws": 3}, model={"theta": [1.0, 0.9]}))
+    jobs = expand_space(small(attacks=[group], evaluation={"draws": 3}, model={"theta": [1.0, 0.9]}))
     sketched = {job.key for job in jobs if job.stage == "fine_tune"}
     draws = {(job.stage, job.parents["model"] in sketched, job.spec.evaluation.draws) for job in jobs if "model" in job.parents}
     assert draws == {
@@ -423,7 +423,7 @@ def test_other_draws_leave_training_crafting_and_what_is_not_random_as_it_is():
     group = {"attack": "pgd", "epsilon": "8/255", "knowledge": ["randomized", "omniscient"]}
 
     def keys(draws):
-        jobs = expand(small(attacks=[group], evaluation={"draws": draws}, model={"theta": [1.0, 0.9]}))
+        jobs = expand_space(small(attacks=[group], evaluation={"draws": draws}, model={"theta": [1.0, 0.9]}))
         return {job.key: (job.stage, job.spec.evaluation.draws if "model" in job.parents else 1) for job in jobs}
 
     assert EvaluationSettings().draws == 4
@@ -449,7 +449,7 @@ def test_a_dense_net_has_no_initial_decomposition():
 
 def cells(name):
     """What a built-in space measures: each model by what the paper's tables vary, each attack by what they vary."""
-    jobs = {job.key: job for job in expand(load_space(name).space)}
+    jobs = {job.key: job for job in expand_space(load_space(name).space)}
     found = set()
     for job in jobs.values():
         if job.stage == "attack":
@@ -494,7 +494,7 @@ def test_what_a_small_table_has_beyond_the_papers_is_named_by_attack_and_knowled
 
 
 def test_table_1_in_small_transfers_from_the_net_without_a_sketch_and_from_a_dense_one():
-    jobs = {job.key: job for job in expand(load_space("table1-small").space)}
+    jobs = {job.key: job for job in expand_space(load_space("table1-small").space)}
     found = Counter(
         (jobs[job.parents["model"]].spec.model.theta, jobs[job.parents["source"]].spec.model.tensorized, job.spec.attack.epsilon_literal)
         for job in jobs.values()
@@ -525,7 +525,7 @@ def test_one_override_trains_a_table_as_the_paper_does(name):
 
 
 def diagnoses(**sections):
-    jobs = {job.key: job for job in expand(small(**sections))}
+    jobs = {job.key: job for job in expand_space(small(**sections))}
     return [(jobs[job.parents["model"]].spec, job.spec.diagnosis) for job in jobs.values() if job.stage == "diagnose"]
 
 
@@ -553,7 +553,8 @@ def test_a_diagnosis_has_the_settings_of_its_section_with_what_changes_nothing_l
 
 def test_a_diagnosis_of_a_deterministic_model_has_one_key_whatever_is_idle():
     keys = [
-        {job.key for job in expand(small(diagnosis=given))} for given in ({}, {"draws": 3, "eot_samples": 2, "sign_gradient": "identity"})
+        {job.key for job in expand_space(small(diagnosis=given))}
+        for given in ({}, {"draws": 3, "eot_samples": 2, "sign_gradient": "identity"})
     ]
     assert keys[0] == keys[1]
 
@@ -569,7 +570,7 @@ def test_epsilon_follows_the_data_unless_the_space_says_it():
 @pytest.mark.parametrize("number", ["", *"12345"])
 @pytest.mark.parametrize("size", ["", "-small"])
 def test_every_model_of_a_built_in_table_is_diagnosed(number, size):
-    jobs = expand(load_space(f"table{number}{size}" if number else f"figure1{size}").space)
+    jobs = expand_space(load_space(f"table{number}{size}" if number else f"figure1{size}").space)
     measured = {job.parents["model"] for job in jobs if job.stage == "evaluate"}
     assert {job.parents["model"] for job in jobs if job.stage == "diagnose"} == measured
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from orchestrator.store import Store, open_store, record_result, record_sweep
+from orchestrator.store import Store, open_store, record_result
 from tests.builders import attack_job, attack_settings, craft_job, evaluate_job, flags_result, pretrain_job, result_of, small_plan
 from tests.commands import robustsweep
-from tests.stored import launch
+from tests.stored import launch, record_sweep
 from workers.spec.job import Job
 
 KEYS = (

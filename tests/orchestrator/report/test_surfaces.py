@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orchestrator.paths import Places
+from orchestrator.paths import Paths
 from orchestrator.report import requirements, surface_page
 from orchestrator.report.surface_grids import SurfaceGrid, families, surface_grids
-from orchestrator.store import SurfaceRow, open_store, record_result, record_sweep, surface_rows
+from orchestrator.store import SurfaceRow, open_store, record_result, surface_rows
 from tests.builders import fine_tune_job, pretrain_job, result_of, surface_job
 from tests.commands import environment, robustsweep, write_space
+from tests.stored import record_sweep
 from workers.artifacts.artifacts import Artifacts
 from workers.errors import UserError
 from workers.spec.job import Job
@@ -97,7 +98,7 @@ def test_the_page_holds_every_surface_and_opens_offline(launched: Path) -> None:
 
 def test_a_sweep_without_surfaces_and_mistakes_are_one_line(launched: Path, tmp_path: Path) -> None:
     pytest.importorskip("plotly")
-    places = Places.resolve(home=launched / "sweeps", store=None)
+    paths = Paths.resolve(home=launched / "sweeps", store=None)
     (launched / "file").touch()
     for sweep, folder, epsilon, message in (
         ("tiny", tmp_path, "8 of 255", r"^--epsilon 8 of 255: must be a number or a fraction"),
@@ -105,17 +106,17 @@ def test_a_sweep_without_surfaces_and_mistakes_are_one_line(launched: Path, tmp_
         ("tiny", launched / "file", "8/255", r"^--out .*/file: "),
     ):
         with pytest.raises(UserError, match=message):
-            surface_page.write_surface_page(places, sweep, folder=folder, epsilon=epsilon)
+            surface_page.write_surface_page(paths, sweep, folder=folder, epsilon=epsilon)
     with open_store(f"sqlite:///{tmp_path / 'results.db'}", upgrade=True) as store:
         record_sweep(store, name="bare", space_text="", jobs=[pretrain_job()])
     with pytest.raises(UserError, match=r"^sweep 'bare': has no loss surfaces yet; a space's section surfaces asks for them$"):
-        surface_page.write_surface_page(Places.resolve(home=tmp_path, store=None), "bare", folder=tmp_path, epsilon="8/255")
+        surface_page.write_surface_page(Paths.resolve(home=tmp_path, store=None), "bare", folder=tmp_path, epsilon="8/255")
 
 
 def test_without_plotly_one_line_says_how_to_get_it(launched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(requirements, "find_spec", {"plotly": None}.get)
     with pytest.raises(UserError, match=r"^surfaces: Plotly is not installed; pip install 'robustsweep\[dashboard\]'$"):
-        surface_page.write_surface_page(Places.resolve(home=launched / "sweeps", store=None), "tiny", folder=tmp_path, epsilon="8/255")
+        surface_page.write_surface_page(Paths.resolve(home=launched / "sweeps", store=None), "tiny", folder=tmp_path, epsilon="8/255")
 
 
 def recorded(tmp_path: Path, jobs: Sequence[Job]) -> list[SurfaceRow]:

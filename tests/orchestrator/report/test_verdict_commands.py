@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.store import open_store, record_result, record_sweep
+from orchestrator.store import open_store, record_result
 from tests.builders import attack_job, diagnose_job, diagnosis_result, evaluate_job, pretrain_job, result_of
 from tests.commands import robustsweep, rows
+from tests.stored import record_sweep
 
 SOUND, UNSOUND, UNDIAGNOSED = (pretrain_job(seed=seed) for seed in range(3))
 CLEAN = evaluate_job(pretrain_job(seed=3))

@@ -1,47 +1,47 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.scheduling.job_queue import Board
+from orchestrator.scheduling.job_queue import JobQueue
 from tests.builders import defend_job, evaluate_job, fine_tune_job, pretrain_job, small_plan
 from workers.spec.job import Job
 
 JOBS = small_plan(repeats=3)
 
 
-def run_to_end(board: Board, *, fails: list[bool], slots: int = 1) -> list[Job]:
-    """Run every job that the board hands out, one after the other; attempt number i fails where `fails[i]`."""
+def run_to_end(queue: JobQueue, *, fails: list[bool], slots: int = 1) -> list[Job]:
+    """Run every job that the queue hands out, one after the other; attempt number i fails where `fails[i]`."""
     taken: list[Job] = []
     outcomes = iter(fails)
-    while not board.drained:
-        job = board.take(slots=slots)
+    while not queue.drained:
+        job = queue.take(slots=slots)
         assert job is not None, "nothing is under way, so something must be ready"
-        board.begin(job.key)
+        queue.begin(job.key)
         taken.append(job)
         if next(outcomes, False):
-            board.fail(job.key)
+            queue.fail(job.key)
         else:
-            board.succeed(job.key)
+            queue.succeed(job.key)
     return taken
 
 
 def test_every_job_is_handed_out_once_after_its_parents() -> None:
-    taken = [job.key for job in run_to_end(Board(JOBS, max_failures=0), fails=[])]
+    taken = [job.key for job in run_to_end(JobQueue(JOBS, max_failures=0), fails=[])]
     assert sorted(taken) == sorted(job.key for job in JOBS)
     for job in JOBS:
         assert all(taken.index(parent) < taken.index(job.key) for parent in job.parents.values())
 
 
 def taken_at_once(*, slots: int) -> list[str]:
-    """The stages that the board hands out, in order, when the pretrained model is done and nothing else ends."""
-    board = Board(JOBS, max_failures=0)
-    pretrain = board.take(slots=slots)
+    """The stages that the queue hands out, in order, when the pretrained model is done and nothing else ends."""
+    queue = JobQueue(JOBS, max_failures=0)
+    pretrain = queue.take(slots=slots)
     assert pretrain is not None
     assert pretrain.stage == "pretrain"
-    assert board.take(slots=slots) is None
-    board.begin(pretrain.key)
-    board.succeed(pretrain.key)
+    assert queue.take(slots=slots) is None
+    queue.begin(pretrain.key)
+    queue.succeed(pretrain.key)
     stages = []
-    while (job := board.take(slots=slots)) is not None:
+    while (job := queue.take(slots=slots)) is not None:
         stages.append(job.stage)
     return stages
 
@@ -61,38 +61,38 @@ def test_with_two_workers_one_goes_on_training() -> None:
 def test_a_defence_is_put_around_a_net_before_anything_else() -> None:
     full = pretrain_job()
     defended = defend_job(full)
-    board = Board([full, evaluate_job(full), fine_tune_job(full), defended, evaluate_job(defended)], max_failures=0)
-    assert [job.stage for job in run_to_end(board, fails=[])] == ["pretrain", "defend", "evaluate", "evaluate", "fine_tune"]
+    queue = JobQueue([full, evaluate_job(full), fine_tune_job(full), defended, evaluate_job(defended)], max_failures=0)
+    assert [job.stage for job in run_to_end(queue, fails=[])] == ["pretrain", "defend", "evaluate", "evaluate", "fine_tune"]
 
 
 def test_a_job_is_tried_again_until_its_failures_are_used_up_and_then_blocks_its_descendants() -> None:
-    board = Board(JOBS, max_failures=2)
-    taken = run_to_end(board, fails=[True, True, True])
+    queue = JobQueue(JOBS, max_failures=2)
+    taken = run_to_end(queue, fails=[True, True, True])
     assert [job.stage for job in taken] == ["pretrain"] * 3
-    assert board.total("failed") == 1
-    assert board.total("blocked") == len(JOBS) - 1
+    assert queue.total("failed") == 1
+    assert queue.total("blocked") == len(JOBS) - 1
 
 
 def test_a_failure_that_is_tried_again_costs_nothing_else() -> None:
-    board = Board(JOBS, max_failures=2)
-    assert len(run_to_end(board, fails=[True, False, True])) == len(JOBS) + 2
-    assert board.total("done") == len(JOBS)
+    queue = JobQueue(JOBS, max_failures=2)
+    assert len(run_to_end(queue, fails=[True, False, True])) == len(JOBS) + 2
+    assert queue.total("done") == len(JOBS)
 
 
 def test_a_stopped_board_hands_out_nothing() -> None:
-    board = Board(JOBS, max_failures=2)
-    board.stop()
-    assert board.take() is None
-    assert board.drained
+    queue = JobQueue(JOBS, max_failures=2)
+    queue.stop()
+    assert queue.take() is None
+    assert queue.drained
 
 
 def test_a_parent_that_is_not_on_the_board_is_done() -> None:
     attacks = [job for job in JOBS if job.stage == "attack"]
-    assert len(run_to_end(Board(attacks, max_failures=0), fails=[])) == len(attacks)
+    assert len(run_to_end(JobQueue(attacks, max_failures=0), fails=[])) == len(attacks)
 
 
 @given(st.lists(st.booleans(), max_size=60), st.integers(0, 2))
 def test_whatever_fails_the_board_drains_and_every_job_ends_in_a_final_state(fails: list[bool], max_failures: int) -> None:
-    board = Board(JOBS, max_failures=max_failures)
-    run_to_end(board, fails=fails)
-    assert board.total("done") + board.total("failed") + board.total("blocked") == len(JOBS)
+    queue = JobQueue(JOBS, max_failures=max_failures)
+    run_to_end(queue, fails=fails)
+    assert queue.total("done") + queue.total("failed") + queue.total("blocked") == len(JOBS)

@@ -10,14 +10,15 @@ import numpy as np
 import yaml
 
 from orchestrator.driver.recorder import Recorder
-from orchestrator.driver.sweep_run import RunningSweep
-from orchestrator.scheduling.job_queue import Board
-from orchestrator.search.open_search import opened_search
+from orchestrator.driver.sweep_run import SweepRun
+from orchestrator.scheduling.job_queue import JobQueue
+from orchestrator.search.open_search import open_search
 from orchestrator.search.search import Search
-from orchestrator.store import Store, begin_driving, end_driving, open_store
+from orchestrator.store import Store, end_driving, open_store
 from orchestrator.store.writing.record import record_search
 from search_spaces import Space, parse_space
 from tests.builders import flags_result, result_of
+from tests.stored import begin_driving
 from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.results import Result
 from workers.spec.job import AttackSpec, EvaluateSpec, Job, TrainSpec
@@ -82,14 +83,14 @@ class Laboratory:
         return flags_result(job, np.tile(flags, (job.spec.evaluation.draws, 1)))
 
     @contextmanager
-    def open(self, space: Space) -> Iterator[tuple[Store, Search, RunningSweep]]:
+    def open(self, space: Space) -> Iterator[tuple[Store, Search, SweepRun]]:
         """A launch of the space, up to the first job."""
         with open_store(self.url, upgrade=True) as store:
             recorder = Recorder(store, sweep=space.name, artifacts=self.artifacts)
-            with opened_search(store, space, recorder=recorder, artifacts=self.artifacts) as search:
-                record_search(store, name=space.name, space_text="", keys=search.ledger.job_keys())
+            with open_search(store, space, recorder=recorder, artifacts=self.artifacts) as search:
+                record_search(store, name=space.name, space_text="", keys=search.trial_index.job_keys())
                 lease = begin_driving(store, space.name, "host", 1)
-                yield store, search, RunningSweep(Board([], max_failures=0), recorder, (), source=search)
+                yield store, search, SweepRun(JobQueue([], max_failures=0), recorder, (), source=search)
                 end_driving(store, lease)
 
     def launch(self, space: Space) -> Search:
@@ -100,7 +101,7 @@ class Laboratory:
                     self.run(job, sweep)
             return search
 
-    def run(self, job: Job, sweep: RunningSweep) -> None:
+    def run(self, job: Job, sweep: SweepRun) -> None:
         sweep.begin(job)
         if isinstance(job.spec, TrainSpec):
             self.models[job.key] = job.spec

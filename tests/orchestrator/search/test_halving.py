@@ -4,18 +4,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optuna.study._multi_objective import _fast_non_domination_rank
 
-from orchestrator.search.halving import Standing, best, ranked
+from orchestrator.search.halving import RungResult, best, ranked
 
 BOTH = ("maximize", "maximize")
 
 
-def standings(*values: tuple[float, ...], violations: tuple[float, ...] = ()) -> list[Standing]:
+def standings(*values: tuple[float, ...], violations: tuple[float, ...] = ()) -> list[RungResult]:
     missing = violations or [0.0] * len(values)
-    return [Standing(number, *found) for number, found in enumerate(zip(values, missing, strict=True))]
+    return [RungResult(number, *found) for number, found in enumerate(zip(values, missing, strict=True))]
 
 
-def numbers(found: list[Standing]) -> list[int]:
-    return [standing.number for standing in found]
+def numbers(found: list[RungResult]) -> list[int]:
+    return [result.number for result in found]
 
 
 @pytest.mark.parametrize(("goal", "expected"), [("maximize", [2, 0, 3, 1]), ("minimize", [1, 0, 3, 2])])
@@ -50,7 +50,7 @@ def test_ranks_are_those_of_optuna_and_do_not_hang_on_the_order_of_arrival(value
     found = standings(*[tuple(map(float, row)) for row in values])
     order = ranked(found, goals=["minimize"] * 3)
     ranks = _fast_non_domination_rank(np.array(values, dtype=float))
-    assert [ranks[standing.number] for standing in order] == sorted(ranks)
+    assert [ranks[result.number] for result in order] == sorted(ranks)
     assert ranked(found[::-1], goals=["minimize"] * 3) == order
 
 

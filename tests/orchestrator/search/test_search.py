@@ -9,17 +9,18 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from orchestrator.driver.recorder import Recorder
-from orchestrator.driver.sweep_run import RunningSweep
-from orchestrator.planning.expand import expand
-from orchestrator.scheduling.job_queue import Board
-from orchestrator.search.open_search import opened_search
-from orchestrator.store import begin_driving, finished_keys, open_store, record_result, record_sweep, sweep_status
+from orchestrator.driver.sweep_run import SweepRun
+from orchestrator.planning.expand import expand_space
+from orchestrator.scheduling.job_queue import JobQueue
+from orchestrator.search.open_search import open_search
+from orchestrator.store import finished_keys, open_store, record_result, sweep_status
 from orchestrator.store.leases.leases import LeaseLost
 from orchestrator.store.writing.record import record_search
 from search_spaces import parse_space
 from tests.orchestrator.search.synthetic import ROBUST, THETA, Laboratory, never, searched, space_text
+from tests.stored import begin_driving, record_sweep
 from workers.errors import UserError
-from workers.spec.job import AttackSpec, Job, TrainSpec
+from workers.spec.job import AttackSpec, Job
 
 
 def trials(laboratory: Laboratory, name: str = "small") -> list[FrozenTrial]:
@@ -102,7 +103,7 @@ def test_a_trial_whose_job_fails_is_told_so_without_a_value_and_tried_again_by_t
     assert failed.values is None
     assert "attack job" in failed.user_attrs["reason"]
     assert [trial.state for trial in others] == [TrialState.COMPLETE] * 2
-    assert "1 failed" in search.words()
+    assert "1 failed" in search.summary()
     laboratory.fails = never
     laboratory.launch(space)
     *_, retried = trials(laboratory)
@@ -135,8 +136,8 @@ def test_a_driver_that_was_succeeded_asks_and_tells_nothing_more(laboratory: Lab
         record_search(store, name="small", space_text="", keys=[])
         lease = begin_driving(store, "small", "host", 1)
         recorder = Recorder(store, sweep="small", artifacts=laboratory.artifacts, lease=lease)
-        with opened_search(store, space, recorder=recorder, artifacts=laboratory.artifacts) as search:
-            sweep = RunningSweep(Board([], max_failures=0), recorder, (), source=search)
+        with open_search(store, space, recorder=recorder, artifacts=laboratory.artifacts) as search:
+            sweep = SweepRun(JobQueue([], max_failures=0), recorder, (), source=search)
             while not search.live or any(live.pending for live in search.live.values()):
                 job = sweep.take()
                 assert job is not None
@@ -150,19 +151,15 @@ def test_a_driver_that_was_succeeded_asks_and_tells_nothing_more(laboratory: Lab
     assert [trial.state for trial in trials(laboratory)] == [TrialState.COMPLETE] * 3
 
 
-def test_values_that_do_not_go_together_are_told_so_and_do_not_count(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(jobs: list[Job]) -> None:
-        if any(isinstance(job.spec, TrainSpec) and job.spec.model.theta < 0.8 for job in jobs):
-            raise UserError("theta and something else do not go together")
-
-    monkeypatch.setattr("orchestrator.search.search.check_sizes", refuse)
-    laboratory.launch(searched(space_text(n_trials=3)))
+def test_values_that_do_not_go_together_are_told_so_and_do_not_count(laboratory: Laboratory) -> None:
+    text = space_text(n_trials=3, sampler="random").replace("train_examples: 64", "train_examples: {min: 64, max: 6000}")
+    laboratory.launch(searched(text))
     found = trials(laboratory)
     illegal = [trial for trial in found if trial.user_attrs.get("kind") == "illegal"]
     assert illegal
     for trial in illegal:
         assert (trial.state, trial.values) == (TrialState.FAIL, None)
-        assert "do not go together" in trial.user_attrs["reason"]
+        assert "must be at most 1397, the size of digits's training split" in trial.user_attrs["reason"]
     assert kinds(found)["tried"] == 3
 
 
@@ -198,7 +195,7 @@ def test_every_sampler_asks_and_tells(sampler: str, laboratory: Laboratory) -> N
 def test_one_objective_is_enough(laboratory: Laboratory) -> None:
     search = laboratory.launch(searched(space_text(n_trials=12, objectives=["clean_accuracy"])))
     best = max(trial.values[0] for trial in trials(laboratory))
-    assert f"best so far: clean_accuracy {best:.1%}" in search.words()
+    assert f"best so far: clean_accuracy {best:.1%}" in search.summary()
 
 
 def grid_of(points: list[float]) -> list[Job]:
@@ -209,7 +206,7 @@ training: {{epochs: 2, batch_size: 32}}
 evaluation: {{examples: 40, batch_size: 40, repeats: 2}}
 attacks: [{{attack: pgd, epsilon: 8/255, steps: 2}}]
 """
-    return expand(parse_space(text, label="grid", stem="grid"))
+    return expand_space(parse_space(text, label="grid", stem="grid"))
 
 
 def test_results_of_a_grid_enter_the_study_once_and_are_not_computed_again(laboratory: Laboratory) -> None:

@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 
 from orchestrator.launching.launch import LaunchOptions, launch
-from orchestrator.paths import Places
+from orchestrator.paths import Paths
 from orchestrator.store import open_store, result_rows
 from orchestrator.store.connection.read_only_sql import ask
 from tests.commands import PROGRAM, attempts, environment, robustsweep, write_space
@@ -41,8 +41,8 @@ attacks: [{attack: [pgd], epsilon: 8/255, steps: 2}]
 def launched(folder: Path, text: str, *, name: str) -> str:
     """Launch the space in this process; what was printed."""
     said = io.StringIO()
-    places = Places.resolve(home=folder / "sweeps", store=None)
-    options = LaunchOptions(str(write_space(folder, text, name=name)), places, executor="inline")
+    paths = Paths.resolve(home=folder / "sweeps", store=None)
+    options = LaunchOptions(str(write_space(folder, text, name=name)), paths, executor="inline")
     assert launch(options, Console(file=said, width=200)) == 0, said.getvalue()
     return said.getvalue()
 

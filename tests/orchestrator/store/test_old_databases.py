@@ -8,9 +8,10 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from orchestrator.store import failures, finished_keys, migrations, open_store, record_result, record_sweep, result_rows, sweep_status
+from orchestrator.store import failures, finished_keys, migrations, open_store, record_result, result_rows, sweep_status
 from orchestrator.store.connection.session import Store
 from tests.builders import result_of, small_plan
+from tests.stored import record_sweep
 
 DATABASES = Path(__file__).parent / "databases"
 

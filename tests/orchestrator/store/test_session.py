@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from orchestrator.store import StoreMissing, open_store, record_sweep, sweep_names
+from orchestrator.store import StoreMissing, open_store, sweep_names
 from orchestrator.store.connection.urls import scrubbed
+from tests.stored import record_sweep
 from workers.errors import UserError
 
 

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from orchestrator.store import ResultRow, open_store, record_result, record_sweep, result_rows
+from orchestrator.store import ResultRow, open_store, record_result, result_rows
 from orchestrator.tables.selection import grouped, ordered, pivoted
 from orchestrator.tables.table import Table, table_of
 from orchestrator.tables.writers import Format, render
 from tests.builders import result_of, small_plan
 from tests.commands import robustsweep
+from tests.stored import record_sweep
 from workers.errors import UserError
 
 

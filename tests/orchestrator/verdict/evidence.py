@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from orchestrator.verdict import Evidence, Gradients, Tried
+from orchestrator.verdict import AttackEvidence, Gradients, ModelEvidence
 
 N = 100
 
@@ -12,7 +12,7 @@ def leaving(share: float, *, rows: int = 1, n: int = N) -> np.ndarray:
     return np.tile(np.arange(n) < round(share * n), (rows, 1))
 
 
-def tried(
+def attack_evidence(
     attack: str,
     right: float | np.ndarray,
     *,
@@ -22,7 +22,7 @@ def tried(
     rows: int = 1,
     n: int = N,
     **more: object,
-) -> Tried:
+) -> AttackEvidence:
     flags = right if isinstance(right, np.ndarray) else leaving(right, rows=rows, n=n)
     steps = steps or (1 if attack in ("fgsm", "noise") else 20)
     start = attack in ("pgd", "square", "noise", "apgd_ce", "apgd_dlr")
@@ -37,7 +37,7 @@ def tried(
         "restarts": 1,
         "load": lambda: flags,
     }
-    return Tried(
+    return AttackEvidence(
         place=place,
         attack=attack,
         epsilon=epsilon,
@@ -49,6 +49,8 @@ def tried(
     )
 
 
-def evidence(*attacks: Tried, randomised: bool = False, zero: float | None = 0.0, nonfinite: float = 0.0, failures=()) -> Evidence:
+def evidence(
+    *attacks: AttackEvidence, randomised: bool = False, zero: float | None = 0.0, nonfinite: float = 0.0, failures=()
+) -> ModelEvidence:
     found = () if zero is None else (Gradients(n_examples=N, zero=zero, nonfinite=nonfinite, failures=failures),)
-    return Evidence(randomised=randomised, half_range=0.5, tried=attacks, gradients=found)
+    return ModelEvidence(randomised=randomised, half_range=0.5, attacks=attacks, gradients=found)

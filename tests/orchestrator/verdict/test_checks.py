@@ -12,17 +12,17 @@ from orchestrator.verdict.checks import (
     check_single_step,
     check_unbounded,
 )
-from tests.orchestrator.verdict.evidence import evidence, leaving, tried
+from tests.orchestrator.verdict.evidence import attack_evidence, evidence, leaving
 
-PGD = tried("pgd", 0.4)
+PGD = attack_evidence("pgd", 0.4)
 SOUND = (
-    tried("noise", 0.9),
-    tried("fgsm", 0.5),
+    attack_evidence("noise", 0.9),
+    attack_evidence("fgsm", 0.5),
     PGD,
-    tried("pgd", 0.39, steps=60),
-    tried("pgd", 0.4, loss="margin"),
-    tried("square", 0.6, steps=200),
-    tried("pgd", 0.0, epsilon=0.5),
+    attack_evidence("pgd", 0.39, steps=60),
+    attack_evidence("pgd", 0.4, loss="margin"),
+    attack_evidence("square", 0.6, steps=200),
+    attack_evidence("pgd", 0.0, epsilon=0.5),
 )
 
 
@@ -33,14 +33,14 @@ def test_a_model_that_passes_every_check_is_sound():
 
 
 def test_a_model_without_diagnosis_is_suspicious_and_the_reasons_say_what_to_add():
-    judgement = judge(evidence(tried("pgd", 0.4), zero=None))
+    judgement = judge(evidence(attack_evidence("pgd", 0.4), zero=None))
     assert judgement.verdict == "suspicious"
     assert all("not made" in reason and "add `diagnosis: {}`" in reason for reason in reasons(judgement.checks))
     assert len(reasons(judgement.checks)) == 6
 
 
 def test_one_failed_check_is_enough_and_comes_first_among_the_reasons():
-    judgement = judge(evidence(*SOUND, tried("square", 0.1, steps=300), zero=0.01))
+    judgement = judge(evidence(*SOUND, attack_evidence("square", 0.1, steps=300), zero=0.01))
     assert judgement.verdict == "unsound"
     assert [reason.split(":")[0] for reason in reasons(judgement.checks)] == ["black_box failed", "gradients suspicious"]
 
@@ -56,54 +56,56 @@ def test_examples_without_a_useful_gradient_were_not_attacked(zero, nonfinite, o
 
 def test_an_attack_that_came_to_nothing_fails_the_check_of_gradients():
     check = check_gradients(evidence(failures=("pgd: it is not finite",)))
-    assert (check.outcome, check.reason) == ("failed", "an attack came to nothing: pgd: it is not finite")
+    assert (check.outcome, check.reason) == ("failed", "an attack stopped with an error: pgd: it is not finite")
 
 
 @pytest.mark.parametrize(("left", "outcome"), [(0.5, "passed"), (0.36, "passed"), (0.3, "failed")])
 def test_one_step_must_not_beat_many(left, outcome):
-    assert check_single_step(evidence(PGD, tried("fgsm", left))).outcome == outcome
+    assert check_single_step(evidence(PGD, attack_evidence("fgsm", left))).outcome == outcome
 
 
 def test_one_step_is_measured_against_the_strongest_iterative_attack():
-    stronger = tried("pgd", 0.2, steps=60)
-    assert check_single_step(evidence(PGD, stronger, tried("fgsm", 0.3))).outcome == "passed"
+    stronger = attack_evidence("pgd", 0.2, steps=60)
+    assert check_single_step(evidence(PGD, stronger, attack_evidence("fgsm", 0.3))).outcome == "passed"
 
 
 def test_an_attack_of_two_steps_or_one_that_cannot_cross_its_ball_is_no_measure():
     """At epsilon 2/255 the paper's rule takes two steps of 1/255 from a random start: FGSM rightly beats that."""
-    weak = tried("pgd", 0.4, epsilon=2 / 255, steps=2, abs_stepsize=1 / 255)
-    short = tried("pgd", 0.4, epsilon=2 / 255, steps=20, abs_stepsize=0.1 / 255)
-    assert check_single_step(evidence(weak, short, tried("fgsm", 0.1, epsilon=2 / 255))).outcome == "not made"
+    weak = attack_evidence("pgd", 0.4, epsilon=2 / 255, steps=2, abs_stepsize=1 / 255)
+    short = attack_evidence("pgd", 0.4, epsilon=2 / 255, steps=20, abs_stepsize=0.1 / 255)
+    assert check_single_step(evidence(weak, short, attack_evidence("fgsm", 0.1, epsilon=2 / 255))).outcome == "not made"
 
 
 @pytest.mark.parametrize("attack", [{"attack": "square"}, {"attack": "noise"}, {"attack": "bim", "knowledge": "transfer"}])
 @pytest.mark.parametrize(("left", "outcome"), [(0.6, "passed"), (0.3, "failed")])
 def test_an_attacker_without_gradients_must_not_beat_one_with_them(attack, left, outcome):
     named = dict(attack)
-    assert check_black_box(evidence(PGD, tried(named.pop("attack"), left, **named))).outcome == outcome
+    assert check_black_box(evidence(PGD, attack_evidence(named.pop("attack"), left, **named))).outcome == outcome
 
 
 @pytest.mark.parametrize(("left", "outcome"), [(0.38, "passed"), (0.3, "suspicious"), (0.1, "failed")])
 @pytest.mark.parametrize("effort", [{"steps": 60}, {"restarts": 5}])
 def test_more_steps_or_restarts_must_not_gain_any_more(effort, left, outcome):
-    assert check_more_steps(evidence(PGD, tried("pgd", left, **effort))).outcome == outcome
+    assert check_more_steps(evidence(PGD, attack_evidence("pgd", left, **effort))).outcome == outcome
 
 
 def test_only_the_last_gain_of_more_steps_counts():
     """A short attack beside two long ones that agree: the long ones are what the figures rest on."""
-    assert check_more_steps(evidence(tried("pgd", 0.8, steps=10), PGD, tried("pgd", 0.39, steps=60))).outcome == "passed"
+    assert (
+        check_more_steps(evidence(attack_evidence("pgd", 0.8, steps=10), PGD, attack_evidence("pgd", 0.39, steps=60))).outcome == "passed"
+    )
 
 
 @pytest.mark.parametrize(("left", "outcome"), [(0.38, "passed"), (0.3, "suspicious"), (0.1, "failed")])
 def test_another_loss_must_not_find_what_the_cross_entropy_does_not(left, outcome):
-    assert check_other_loss(evidence(PGD, tried("pgd", left, loss="margin"))).outcome == outcome
-    assert check_other_loss(evidence(tried("apgd_ce", 0.4), tried("apgd_dlr", left))).outcome == outcome
+    assert check_other_loss(evidence(PGD, attack_evidence("pgd", left, loss="margin"))).outcome == outcome
+    assert check_other_loss(evidence(attack_evidence("apgd_ce", 0.4), attack_evidence("apgd_dlr", left))).outcome == outcome
 
 
 @pytest.mark.parametrize(("left", "outcome"), [(0.38, "passed"), (0.3, "suspicious"), (0.1, "suspicious")])
 @pytest.mark.parametrize("knowledge", ["eot", "omniscient"])
 def test_figures_of_an_attacker_who_does_not_average_mislead_where_one_who_does_is_stronger(knowledge, left, outcome):
-    attacks = tried("pgd", 0.4, rows=10), tried("pgd", left, knowledge=knowledge, eot_samples=10, rows=10)
+    attacks = attack_evidence("pgd", 0.4, rows=10), attack_evidence("pgd", left, knowledge=knowledge, eot_samples=10, rows=10)
     assert check_eot(evidence(*attacks, randomised=True)).outcome == outcome
 
 
@@ -112,21 +114,25 @@ def test_where_nothing_is_random_there_is_nothing_to_average():
 
 
 def test_on_a_randomised_model_the_adaptive_attacker_is_a_white_box_one():
-    plain, eot, square = tried("pgd", 0.6, rows=10), tried("pgd", 0.2, knowledge="eot", rows=10), tried("square", 0.4, rows=10)
+    plain, eot, square = (
+        attack_evidence("pgd", 0.6, rows=10),
+        attack_evidence("pgd", 0.2, knowledge="eot", rows=10),
+        attack_evidence("square", 0.4, rows=10),
+    )
     assert check_black_box(evidence(plain, square, randomised=True)).outcome == "failed"
     assert check_black_box(evidence(plain, eot, square, randomised=True)).outcome == "passed"
 
 
 @pytest.mark.parametrize(("left", "outcome"), [(0.0, "passed"), (0.08, "suspicious"), (0.2, "failed")])
 def test_an_attack_that_may_erase_the_input_must_leave_next_to_nothing(left, outcome):
-    assert check_unbounded(evidence(PGD, tried("pgd", left, epsilon=0.5))).outcome == outcome
+    assert check_unbounded(evidence(PGD, attack_evidence("pgd", left, epsilon=0.5))).outcome == outcome
 
 
 def test_a_larger_epsilon_must_not_leave_more_right():
     sixteen = {"epsilon": 16 / 255}
-    assert check_epsilons(evidence(PGD, tried("pgd", 0.2, **sixteen))).outcome == "passed"
-    assert check_epsilons(evidence(PGD, tried("pgd", 0.6, **sixteen))).outcome == "failed"
-    assert check_epsilons(evidence(PGD, tried("fgsm", 0.6, **sixteen))) is None
+    assert check_epsilons(evidence(PGD, attack_evidence("pgd", 0.2, **sixteen))).outcome == "passed"
+    assert check_epsilons(evidence(PGD, attack_evidence("pgd", 0.6, **sixteen))).outcome == "failed"
+    assert check_epsilons(evidence(PGD, attack_evidence("fgsm", 0.6, **sixteen))) is None
 
 
 @pytest.mark.parametrize(
@@ -141,11 +147,11 @@ def test_a_larger_epsilon_must_not_leave_more_right():
     ids=lambda other: next(iter(other)),
 )
 def test_only_attacks_on_the_same_examples_with_the_same_goal_are_compared(other):
-    assert check_black_box(evidence(PGD, tried("square", 0.0, **other))).outcome == "not made"
+    assert check_black_box(evidence(PGD, attack_evidence("square", 0.0, **other))).outcome == "not made"
 
 
 def test_a_randomised_model_is_not_judged_by_one_or_two_evaluations():
-    few = evidence(tried("pgd", 0.4, rows=2), tried("square", 0.1, rows=2), randomised=True)
+    few = evidence(attack_evidence("pgd", 0.4, rows=2), attack_evidence("square", 0.1, rows=2), randomised=True)
     assert check_black_box(few).outcome == "not made"
 
 
@@ -154,7 +160,7 @@ def test_a_gain_that_chance_explains_is_let_pass_and_said():
     reference = leaving(0.4)
     challenger = reference.copy()
     challenger[:, :23], challenger[:, 40:57] = False, True
-    check = check_black_box(evidence(tried("pgd", reference), tried("square", challenger)))
+    check = check_black_box(evidence(attack_evidence("pgd", reference), attack_evidence("square", challenger)))
     assert (check.outcome, check.numbers["gain"]) == ("passed", pytest.approx(0.06))
     assert check.numbers["p"] > 0.01
     assert "may be chance" in check.reason
@@ -163,9 +169,9 @@ def test_a_gain_that_chance_explains_is_let_pass_and_said():
 def test_many_comparisons_ask_for_stronger_proof():
     reference, challenger = leaving(0.4), leaving(0.4)
     challenger[:, 33:40] = False
-    duel = tried("pgd", reference), tried("square", challenger)
+    duel = attack_evidence("pgd", reference), attack_evidence("square", challenger)
     assert check_black_box(evidence(*duel)).outcome == "failed"
-    others = [tried(name, 0.5, place=place) for place in range(9) for name in ("pgd", "square")]
+    others = [attack_evidence(name, 0.5, place=place) for place in range(9) for name in ("pgd", "square")]
     assert check_black_box(evidence(*duel, *others)).outcome == "passed"
 
 
@@ -173,12 +179,14 @@ def test_flags_stay_where_they_are_unless_a_gain_is_worth_a_test():
     def refuse() -> np.ndarray:
         raise AssertionError("flags were asked for")
 
-    attacks = [tried(item.attack, item.flags, steps=item.steps, epsilon=item.epsilon, loss=item.loss, load=refuse) for item in SOUND]
+    attacks = [
+        attack_evidence(item.attack, item.flags, steps=item.steps, epsilon=item.epsilon, loss=item.loss, load=refuse) for item in SOUND
+    ]
     assert judge(evidence(*attacks)).verdict == "sound"
 
 
 def test_a_check_says_what_it_rests_on():
-    check = check_black_box(evidence(PGD, tried("square", 0.1, steps=200)))
+    check = check_black_box(evidence(PGD, attack_evidence("square", 0.1, steps=200)))
     assert check.numbers == {
         "reference": 0.4,
         "challenger": 0.1,

@@ -7,8 +7,9 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
-from orchestrator.store import ModelVerdict, Store, model_verdicts, open_store, record_result, record_sweep
+from orchestrator.store import ModelVerdict, Store, model_verdicts, open_store, record_result
 from tests.builders import attack_job, attack_settings
+from tests.stored import record_sweep
 from workers.artifacts.artifacts import Artifacts
 from workers.runtime.run import Settings, run
 from workers.spec.diagnosis import DiagnosisSettings

@@ -1,6 +1,5 @@
 """FGSM at many epsilons for one gradient, and Foolbox behind our signature."""
 
-import sys
 import warnings
 
 import pytest
@@ -10,7 +9,7 @@ from tests.builders import attack_settings
 from tests.workers.attacks.attacked import INPUTS, LABELS, NET, NORMS, Noisy, attacked, settings
 from tests.workers.small import generator, network, split
 from workers.attacks import chosen_attack
-from workers.errors import JobError, UserError
+from workers.errors import JobError
 from workers.measure.evaluate import attacker, correct_flags, craft
 
 DATA = split(20)
@@ -127,11 +126,3 @@ def test_foolbox_sees_fresh_draws_and_leaves_the_nets_mode_alone():
     noisy = Noisy()
     by_foolbox("bim", net=noisy)
     assert len(noisy.asked) == 5
-
-
-def test_a_missing_foolbox_is_one_line(monkeypatch):
-    monkeypatch.setitem(sys.modules, "foolbox", None)
-    with pytest.raises(
-        UserError, match=r"^backend 'foolbox': Foolbox is not installed; pip install 'robustsweep\[foolbox\]', or use native$"
-    ):
-        by_foolbox("fgsm")

@@ -1,7 +1,7 @@
 import os
 import subprocess
 import sys
-import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -85,31 +85,35 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
 
 
 WORKER = """
-import sys, time
+import fcntl, sys
 from pathlib import Path
 import numpy as np
 from workers.data.array_cache import cached_rows
-folder, ready = Path(sys.argv[1]), Path(sys.argv[2])
+lock = fcntl.flock
+def told(*given):
+    print("locking", flush=True)
+    lock(*given)
+fcntl.flock = told
 def rows():
-    (folder / f"made-{sys.argv[3]}").touch()
+    print("making", flush=True)
+    sys.stdin.readline()
     for value in range(20):
-        time.sleep(0.02)
         yield np.full((1, 1000), value, dtype=np.int16)
-while not ready.exists():
-    time.sleep(0.005)
-found = cached_rows(folder, "x", (20, 1, 1000), rows())
+found = cached_rows(Path(sys.argv[1]), "x", (20, 1, 1000), rows())
 assert (found[:, 0, 0] == range(20)).all() and (found == found[:, :, :1]).all()
 """
 
 
 def test_three_processes_that_start_at_once_make_the_array_once_and_all_read_it(tmp_path):
-    ready = tmp_path / "ready"
-    command = [sys.executable, "-c", WORKER, str(tmp_path), str(ready)]
-    started = [subprocess.Popen([*command, str(number)], cwd=Path(__file__).parents[3]) for number in range(3)]
-    time.sleep(0.5)
-    ready.touch()
-    assert [process.wait(60) for process in started] == [0, 0, 0]
-    assert len(list(tmp_path.glob("made-*"))) == 1
+    command = [sys.executable, "-c", WORKER, str(tmp_path)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "cwd": Path(__file__).parents[3]}
+    with ExitStack() as running:
+        started = [running.enter_context(subprocess.Popen(command, **pipes)) for _ in range(3)]
+        assert [process.stdout.readline() for process in started] == ["locking\n"] * 3
+        for process in started:
+            process.stdin.close()
+        assert sorted(process.stdout.read() for process in started) == ["", "", "making\n"]
+    assert [process.returncode for process in started] == [0, 0, 0]
 
 
 def test_the_key_follows_names_sizes_times_and_description(tmp_path):

@@ -1,5 +1,6 @@
 import pytest
 import torch
+import torchaudio
 from torch import nn
 
 from tests.workers.small import generator
@@ -7,7 +8,7 @@ from workers.attacks import input_gradient
 from workers.data import DATASETS
 from workers.layers import TuckerLayer
 from workers.models import build
-from workers.models.logmel import LogMelFrontEnd, mel_filters
+from workers.models.logmel import LogMelFrontEnd
 from workers.spec.job import ModelSpec
 
 TONES = DATASETS["tones"]
@@ -84,15 +85,35 @@ def test_the_front_ends_gradient_is_the_derivative():
     assert torch.autograd.gradcheck(lambda scale: front(waves * scale).mean(), torch.tensor(1.3, dtype=torch.float64, requires_grad=True))
 
 
-def test_the_front_end_computes_torchaudios_log_mel_energies():
-    torchaudio = pytest.importorskip("torchaudio")
-    filters = torchaudio.functional.melscale_fbanks(257, 20.0, 8000.0, 40, 16_000, norm=None, mel_scale="htk")
-    torch.testing.assert_close(mel_filters(), filters, rtol=0, atol=1e-5)
-    ours = LogMelFrontEnd()(WAVES)
+def mel_filters():
+    """Triangular filters, (257 frequencies, 40 filters), evenly spaced on the HTK mel scale: 2595 log10(1 + f / 700)."""
+    ends = 2595 * torch.log10(1 + torch.tensor([20, 8000], dtype=torch.float64) / 700)
+    mels = torch.linspace(float(ends[0]), float(ends[1]), 42, dtype=torch.float64)
+    corners = 700 * (10 ** (mels / 2595) - 1)
+    frequencies = torch.linspace(0, 8000, 257, dtype=torch.float64)[:, None]
+    rising = (frequencies - corners[:-2]) / (corners[1:-1] - corners[:-2])
+    falling = (corners[2:] - frequencies) / (corners[2:] - corners[1:-1])
+    return torch.minimum(rising, falling).clamp(min=0)
+
+
+def test_the_front_end_computes_log_mel_energies_as_defined():
+    front = LogMelFrontEnd()
+    torch.testing.assert_close(front.filters, mel_filters().float(), rtol=0, atol=1e-5)
+    ours = front(WAVES)
     assert ours.shape == (3, 1, 40, 98)
-    frames = WAVES.unfold(-1, 400, 160) * torch.hann_window(400)
-    power = torch.fft.rfft(nn.functional.pad(frames, (56, 56))).abs().square()  # torch.stft centres the window
-    torch.testing.assert_close(ours, (power @ filters + 1e-6).log().transpose(-1, -2), rtol=1e-4, atol=1e-3)
+    frames = WAVES.double().unfold(-1, 400, 160) * torch.hann_window(400, dtype=torch.float64)
+    power = torch.fft.rfft(frames, n=512).abs().square()
+    expected = (power @ mel_filters() + 1e-6).log().transpose(-1, -2)
+    torch.testing.assert_close(ours.double(), expected, rtol=1e-4, atol=1e-3)
+
+
+def test_the_front_end_is_torchaudios_mel_spectrogram_and_adds_nothing_to_a_checkpoint():
+    theirs = torchaudio.transforms.MelSpectrogram(
+        16_000, n_fft=512, win_length=400, hop_length=160, pad=56, f_min=20, f_max=8000, n_mels=40, center=False
+    )
+    front = LogMelFrontEnd()
+    torch.testing.assert_close(front(WAVES), (theirs(WAVES) + 1e-6).log())
+    assert not front.state_dict()
 
 
 def test_waveforms_are_normalised_inside_the_network():

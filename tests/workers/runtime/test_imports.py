@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.workers.data.speech_root import make_root
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -18,7 +20,20 @@ def imported_by(statement):
     ["workers", "workers.data", "workers.spec.job", "workers.artifacts.results", "workers.artifacts.artifacts", "workers.__main__"],
 )
 def test_what_the_launcher_and_the_reports_need_imports_no_torch(module):
-    assert imported_by(f"import {module}").isdisjoint({"torch", "ray", "sqlalchemy", "sklearn", "tensorly"})
+    assert imported_by(f"import {module}").isdisjoint(
+        {"torch", "torchvision", "torchaudio", "foolbox", "ray", "sqlalchemy", "sklearn", "tensorly"}
+    )
+
+
+def test_looking_for_data_sets_and_counting_their_examples_imports_no_torch(tmp_path):
+    batches = make_root(tmp_path) / "cifar-10-batches-py"
+    batches.mkdir()
+    for name in (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch", "batches.meta"):
+        (batches / name).touch()
+    asked = f"root = Path({str(tmp_path)!r}); [(found.check(root), found.sizes(root), lacks(found, root)) for found in DATASETS.values()]"
+    loaded = imported_by(f"from pathlib import Path; from workers.data import DATASETS; from workers.data.download import lacks; {asked}")
+    assert "workers" in loaded
+    assert loaded.isdisjoint({"torch", "torchvision", "torchaudio"})
 
 
 def test_running_a_job_needs_neither_ray_nor_a_database():

@@ -1,4 +1,4 @@
-"""Where artifacts are kept: in a folder, or in any store that fsspec knows (`s3://`, `gs://`, ...)."""
+"""Storage of artifacts: in a folder, or in any store that fsspec supports (`s3://`, `gs://`, ...)."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ __all__ = ["TEMPORARY", "Check", "LocalStorage", "Storage", "absolute", "nothing
 
 
 def open_storage(place: str | Path) -> Storage:
-    """The storage at a path or URL.
+    """Return the storage at a path or URL.
 
     Raises:
         UserError: there is no such kind of storage, or its package is missing.
@@ -28,5 +28,5 @@ def open_storage(place: str | Path) -> Storage:
 
 
 def absolute(place: str | Path) -> str:
-    """The same place, by a path that does not depend on the working directory; a URL as it is."""
+    """Return the place as a path that does not depend on the working directory; a URL unchanged."""
     return str(place) if "://" in str(place) else str(Path(place).expanduser().absolute())

@@ -1,6 +1,6 @@
-"""Where artifacts are kept: in a folder, or in any store that fsspec knows (`s3://`, `gs://`, ...).
+"""Storage of artifacts: in a folder, or in any store that fsspec supports (`s3://`, `gs://`, ...).
 
-Paths are `FOLDER/NAME`, relative to the storage's root. A file appears whole or not at all.
+Paths are `FOLDER/NAME`, relative to the storage's root. A file appears complete or not at all.
 """
 
 from collections.abc import Callable
@@ -11,18 +11,18 @@ Check = Callable[[], None]
 
 
 def nothing() -> None:
-    """No check."""
+    """Check nothing."""
 
 
 class Storage(Protocol):
-    """Files below one root. Whatever is wrong with the place itself is a `StorageError` that names the file."""
+    """Files below one root. Any failure of the place itself is a `StorageError` that names the file."""
 
     def where(self, path: str = "") -> str:
-        """The file's (or folder's) path or URL; the storage's own by default."""
+        """Return the file's (or folder's) path or URL; the storage's own by default."""
         ...
 
     def read(self, path: str) -> bytes:
-        """A file's content.
+        """Return a file's content.
 
         Raises:
             FileNotFoundError: there is no such file.
@@ -33,12 +33,12 @@ class Storage(Protocol):
         """Write a file, or replace it. `attempt` is part of temporary names; `check` is called last before the file appears.
 
         Raises:
-            SupersededError: another attempt removed what this one had written so far.
+            SupersededError: another attempt removed this one's temporary file.
         """
         ...
 
     def create(self, path: str, content: bytes, *, attempt: str) -> bool:
-        """Write a file where there is none; whether this call did."""
+        """Write a file where there is none; return True where this call wrote it."""
         ...
 
     def remove(self, path: str) -> None:
@@ -46,13 +46,13 @@ class Storage(Protocol):
         ...
 
     def files(self, folder: str) -> dict[str, int]:
-        """The names of a folder's files, hidden ones too, and their sizes in bytes; none where there is no such folder."""
+        """Return the names of a folder's files, hidden ones too, and their sizes in bytes; none where there is no such folder."""
         ...
 
     def folders(self, *, having: str | None = None) -> frozenset[str]:
-        """The names of all folders, or of those that have a file of this name."""
+        """Return the names of all folders, or of those that have a file of this name."""
         ...
 
     def remove_folder(self, folder: str) -> None:
-        """Remove a folder with all that is in it."""
+        """Remove a folder and its contents."""
         ...

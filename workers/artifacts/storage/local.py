@@ -35,7 +35,7 @@ class LocalStorage:
         try:
             temporary.replace(path)
         except FileNotFoundError as error:
-            raise SupersededError(f"{path}: another attempt at the job has cleared away what this one was writing") from error
+            raise SupersededError(f"{path}: another attempt at the job removed the file that this one was writing") from error
 
     def create(self, path: str, content: bytes, *, attempt: str) -> bool:
         with self._failing(path), self._written(path, content, attempt) as temporary:
@@ -44,7 +44,7 @@ class LocalStorage:
             except FileExistsError:
                 return False
             except FileNotFoundError as error:
-                raise SupersededError(f"{self.where(path)}: another attempt at the job has cleared away what this one wrote") from error
+                raise SupersededError(f"{self.where(path)}: another attempt at the job removed the file that this one wrote") from error
             except OSError as error:
                 if error.errno not in _NO_LINKS:
                     raise
@@ -52,7 +52,7 @@ class LocalStorage:
         return True
 
     def _create_without_links(self, path: str, content: bytes) -> bool:
-        """On a file system without hard links the file may stay half written if the machine dies: its reader finds that out."""
+        """Write without hard links: the file may stay half written if the machine crashes, which its reader detects."""
         target = self._root / path
         try:
             _write_through(target, content, mode="xb")
@@ -65,7 +65,7 @@ class LocalStorage:
 
     @contextmanager
     def _written(self, path: str, content: bytes, attempt: str) -> Iterator[Path]:
-        """The content under a temporary name."""
+        """Write the content under a temporary name, removed afterwards."""
         target = self._root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.{attempt}{TEMPORARY}")
@@ -95,7 +95,7 @@ class LocalStorage:
 
     @contextmanager
     def _failing(self, path: str, *passed: type[OSError]) -> Iterator[None]:
-        """Inside, what the operating system refuses is a `StorageError`, but for the `passed` errors."""
+        """Convert errors of the operating system to `StorageError`, except the `passed` errors."""
         try:
             yield
         except passed:
@@ -105,7 +105,7 @@ class LocalStorage:
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """What is in a folder, even if some of it is being removed meanwhile; nothing where there is none."""
+    """Return a folder's entries, even while some are being removed; none where there is no folder."""
     try:
         with os.scandir(folder) as entries:
             return list(entries)
@@ -114,7 +114,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def _write_through(path: Path, content: bytes, *, mode: str) -> None:
-    """Write a file down to the disk."""
+    """Write a file and flush it to disk."""
     with path.open(mode) as opened:
         opened.write(content)
         opened.flush()

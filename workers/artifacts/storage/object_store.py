@@ -1,4 +1,4 @@
-"""Artifacts in any store that fsspec knows: `s3://BUCKET/PREFIX`, `gs://`, `memory://`, ..."""
+"""Artifacts in any store that fsspec supports: `s3://BUCKET/PREFIX`, `gs://`, `memory://`, ..."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -7,13 +7,13 @@ from typing import Any
 from workers.artifacts.storage.base import TEMPORARY, Check, nothing
 from workers.errors import StorageError, UserError
 
-# In these an object appears whole; elsewhere a file is written under a temporary name and then renamed.
+# In these an object appears complete; elsewhere a file is written under a temporary name and then renamed.
 _OBJECT_STORES = frozenset({"abfs", "abfss", "adl", "az", "gcs", "gs", "memory", "oci", "oss", "r2", "s3", "s3a"})
 _PACKAGES = {"s3": "'robustsweep[s3]'", "s3a": "'robustsweep[s3]'", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
 
 
 def open_filesystem(url: str) -> tuple[Any, str]:
-    """The fsspec file system of a URL, and the URL's path in it.
+    """Return the fsspec file system of a URL, and the URL's path in it.
 
     Raises:
         UserError: there is no such kind of file system, its package is missing, or it refuses the URL.
@@ -22,13 +22,13 @@ def open_filesystem(url: str) -> tuple[Any, str]:
 
     scheme = url.partition("://")[0]
     try:
-        # Other processes write there too: a listing that is kept would be an old one.
+        # Other processes write there too: a cached listing would be outdated.
         filesystem, root = url_to_fs(url, use_listings_cache=False)
     except ImportError as error:
         wanted = f"pip install {_PACKAGES[scheme]}" if scheme in _PACKAGES else str(error)
         raise UserError(f"{url}: the package for {scheme}:// is not installed: {wanted}") from error
     except ValueError as error:
-        legal = "give a path, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, or another URL that fsspec knows"
+        legal = "give a path, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, or another URL that fsspec supports"
         raise UserError(f"{url}: {_first_line(error)}; {legal}") from error
     return filesystem, str(root).rstrip("/")
 
@@ -71,7 +71,7 @@ class FsspecStorage:
             self.remove(temporary)
 
     def create(self, path: str, content: bytes, *, attempt: str) -> bool:  # noqa: ARG002 (nothing is written under another name)
-        """Most object stores make sure of it that only one creates a file; where one does not, the last writer's stays, whole."""
+        """Create a file. Most object stores ensure that only one writer succeeds; otherwise the last writer's file stays, complete."""
         try:
             with self._failing(path, FileExistsError):
                 self._make_folder(path)
@@ -81,7 +81,7 @@ class FsspecStorage:
         return True
 
     def _make_folder(self, path: str) -> None:
-        """Make the file's folder, where there are such things (of an object store one would make the bucket)."""
+        """Make the file's folder, where the store has folders (in an object store this would create the bucket)."""
         if not self._appears_whole:
             self._filesystem.makedirs(self._path(path.rpartition("/")[0]), exist_ok=True)
 
@@ -101,7 +101,7 @@ class FsspecStorage:
             self._filesystem.rm(self._path(folder), recursive=True)
 
     def _found(self, folder: str) -> dict[str, int]:
-        """The sizes of all files below a folder, by their path from it."""
+        """Return the sizes of all files below a folder, by their path relative to it."""
         with self._failing(folder, FileNotFoundError), suppress(FileNotFoundError):
             start = len(self._path(folder)) + 1
             found = self._filesystem.find(self._path(folder), detail=True)
@@ -110,7 +110,7 @@ class FsspecStorage:
 
     @contextmanager
     def _failing(self, path: str, *passed: type[OSError]) -> Iterator[None]:
-        """Inside, whatever the file system or the network does is a `StorageError`, but for the `passed` errors."""
+        """Convert errors of the file system or the network to `StorageError`, except the `passed` errors."""
         try:
             yield
         except Exception as error:

@@ -1,4 +1,4 @@
-"""The first schema: sweeps, jobs, attempts and results."""
+"""First schema: sweeps, jobs, attempts and results."""
 
 import sqlalchemy as sa
 from alembic import op

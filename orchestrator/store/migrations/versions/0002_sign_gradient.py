@@ -1,4 +1,4 @@
-"""How the attacker differentiated a binary model's sign; there were no binary models before."""
+"""Derivative that the attacker used for a binary model's sign; there were no binary models before."""
 
 import sqlalchemy as sa
 from alembic import op

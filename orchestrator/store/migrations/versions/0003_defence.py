@@ -1,4 +1,4 @@
-"""Which defence a model has besides its sketch; there were none before."""
+"""Defence of a model, in addition to its sketch; there were none before."""
 
 import sqlalchemy as sa
 from alembic import op

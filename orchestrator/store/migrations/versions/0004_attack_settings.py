@@ -1,4 +1,4 @@
-"""An attack's other settings. Before there were any, every attack was what the defaults say; later ones have them in their job's spec."""
+"""Further settings of attacks. Earlier attacks had the defaults of all of them; later ones have them in their job's spec."""
 
 import json
 from typing import Any

@@ -73,7 +73,7 @@ def upgrade() -> None:
 
 
 def _measured(table: str, *columns: sa.Column[Any]) -> None:
-    """A table of results of one stage: what every such table has, and its own columns between."""
+    """Create a table of results of one stage: the columns that every such table has, with its own in between."""
     op.create_table(
         table,
         sa.Column("job_key", sa.String(length=64), nullable=False),

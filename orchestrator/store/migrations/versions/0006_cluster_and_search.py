@@ -1,5 +1,5 @@
-"""Who drives a sweep; jobs counted without looking at each; models that were stopped at a rung (earlier ones were trained to the
-end); ranks stage by stage; the GPU memory that jobs took."""
+"""Lease of a sweep's driver; counts of jobs without a read of each; models that were stopped at a rung (earlier ones were trained to
+the end); ranks stage by stage; the GPU memory that jobs took."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -35,7 +35,7 @@ def _counting() -> None:
 
 
 def _stage_ranks() -> None:
-    """The rank fraction of each stage of the net; nets had one for all stages before."""
+    """Add the rank fraction of each stage of the net; nets had one for all stages before."""
     op.add_column("trained_models", sa.Column("stage_rank_fractions", sa.JSON(none_as_null=True), nullable=True))
 
 

@@ -13,9 +13,10 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import TrialState
 
-from orchestrator.store import open_store, record_result, record_sweep
+from orchestrator.store import open_store, record_result
 from tests.builders import attack_job, diagnose_job, diagnosis_result, evaluate_job, flags_result, pretrain_job, train_result
 from tests.contracts.conftest import fresh_database, postgres_server
+from tests.stored import record_sweep
 
 server = postgres_server
 EXAMPLES = 100

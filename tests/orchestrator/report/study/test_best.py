@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orchestrator.paths import Places
+from orchestrator.paths import Paths
 from orchestrator.report.study import BestOptions, best_of
 from orchestrator.report.study.candidates import Candidate, ObjectiveValue, front
 from orchestrator.store import accuracy_interval
@@ -19,8 +19,8 @@ from workers.errors import UserError
 
 
 def best(url: str, sweep: str = "search", **options: object) -> tuple[list[dict[str, object]], list[str]]:
-    places = Places.resolve(home=Path("sweeps"), store=url)
-    rendered, notes = best_of(BestOptions(places=places, sweep=sweep, **options), "json")
+    places = Paths.resolve(home=Path("sweeps"), store=url)
+    rendered, notes = best_of(BestOptions(paths=places, sweep=sweep, **options), "json")
     assert isinstance(rendered, str)
     return json.loads(rendered), notes
 

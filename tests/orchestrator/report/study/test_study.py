@@ -1,10 +1,10 @@
-"""The page of a search: every trial, its front, its history, what mattered; harmless whatever things are called."""
+"""The page of a search: every trial, its front, its history, the parameters' importance; harmless whatever things are called."""
 
 from pathlib import Path
 
 import pytest
 
-from orchestrator.paths import Places
+from orchestrator.paths import Paths
 from orchestrator.report.study import StudyOptions, study_page
 from orchestrator.report.study.read_study import read_study
 from orchestrator.store import open_store
@@ -15,8 +15,8 @@ from workers.errors import UserError
 
 
 def write(url: str, output: Path, sweep: str = "search") -> str:
-    places = Places.resolve(home=Path("sweeps"), store=url)
-    (page,), said = study_page(StudyOptions(places=places, sweep=sweep, output=output))
+    paths = Paths.resolve(home=Path("sweeps"), store=url)
+    (page,), said = study_page(StudyOptions(paths=paths, sweep=sweep, output=output))
     assert page == output
     return said
 
@@ -24,7 +24,7 @@ def write(url: str, output: Path, sweep: str = "search") -> str:
 def test_the_summary_counts_trials_by_what_became_of_them(fill_search: FillSearch, tmp_path: Path) -> None:
     assert write(fill_search(), tmp_path / "page.html").splitlines() == [
         "maximize clean_accuracy, maximize worst_case_accuracy 8/255.",
-        "8 trials: 5 complete, 1 warm start, 1 duplicate, 1 fail; 3 that nothing beats: trial 0, trial 1, trial 5.",
+        "8 trials: 5 complete, 1 warm start, 1 duplicate, 1 fail; 3 on the front: trial 0, trial 1, trial 5.",
         "left out: 1 model beyond a constraint",
         "left out: 1 model whose verdict is unsound; --any-verdict admits them",
     ]
@@ -41,7 +41,7 @@ def test_the_page_opens_in_a_browser_with_every_figure_drawn_and_no_request_made
             "Front",
             "Trials",
             "History",
-            "What mattered",
+            "Parameter importance",
             "By parameter",
         ]
         assert browser.evaluate("document.querySelectorAll('#trials tbody tr').length") == len(TRIES)
@@ -61,7 +61,7 @@ def test_every_figure_is_written_as_an_image_where_that_is_asked(image: str, fil
     written = sorted(folder.iterdir())
     assert {path.suffix for path in written} == {f".{image}"}
     assert f"search-study.html and {len(written)} figures in {folder}" in done.stdout
-    for part in ("-against-", "history-of-", "what-mattered-", "-by-model."):
+    for part in ("-against-", "history-of-", "parameter-importance-", "-by-model."):
         assert any(part in path.name for path in written), part
     for path in written:
         assert path.read_bytes().startswith(b"\x89PNG" if image == "png" else b"<svg")

@@ -4,13 +4,14 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
-from orchestrator.paths import Places
-from orchestrator.report.browser import VARIABLE, find_browser
+from orchestrator.paths import Paths
+from orchestrator.report.requirements import BROWSER_VARIABLE
 from orchestrator.report.sweep_page import ReportOptions, report_sweep
-from tests.browsers import complaints, opened, pixels, requests
+from tests.browsers import complaints, opened, pixels, requests, skip_without_browser
 from tests.orchestrator.report.sweep_page.conftest import FillStore
 from tests.orchestrator.report.sweep_page.test_page import HOSTILE
 from workers.artifacts.results import Environment
@@ -22,7 +23,7 @@ FEWEST_COLOURS = 20
 @pytest.fixture
 def page(fill_store: FillStore, tmp_path: Path) -> Path:
     (found,) = report_sweep(
-        ReportOptions(places=Places.resolve(home=tmp_path, store=fill_store()), sweep="small", output=tmp_path / "report.html")
+        ReportOptions(paths=Paths.resolve(home=tmp_path, store=fill_store()), sweep="small", output=tmp_path / "report.html")
     )
     return found
 
@@ -68,7 +69,7 @@ def test_the_ground_follows_the_screen_while_the_page_is_open(page: Path) -> Non
 def test_names_with_markup_run_nothing_and_are_shown_as_they_are(fill_store: FillStore, tmp_path: Path) -> None:
     environment = Environment(host=HOSTILE, device=HOSTILE, threads=1, git_revision=None, versions={HOSTILE: HOSTILE})
     url = fill_store(sweep=HOSTILE, space=HOSTILE, environment=environment, error=HOSTILE)
-    (page,) = report_sweep(ReportOptions(places=Places.resolve(home=tmp_path, store=url), sweep=HOSTILE, output=tmp_path / "report.html"))
+    (page,) = report_sweep(ReportOptions(paths=Paths.resolve(home=tmp_path, store=url), sweep=HOSTILE, output=tmp_path / "report.html"))
     with opened(page) as browser:
         assert browser.evaluate("document.title") == f"{HOSTILE}: robustsweep report"
         assert browser.evaluate("document.querySelector('h1').textContent") == HOSTILE
@@ -78,12 +79,9 @@ def test_names_with_markup_run_nothing_and_are_shown_as_they_are(fill_store: Fil
 
 @pytest.mark.parametrize("form", ["svg", "png"])
 def test_figures_are_written_as_images(fill_store: FillStore, tmp_path: Path, form: str) -> None:
-    try:
-        find_browser()
-    except UserError as error:
-        pytest.skip(str(error))
+    skip_without_browser()
     options = ReportOptions(
-        places=Places.resolve(home=tmp_path, store=fill_store()),
+        paths=Paths.resolve(home=tmp_path, store=fill_store()),
         sweep="small",
         output=tmp_path / "r.html",
         figures=tmp_path / "figures",
@@ -104,10 +102,37 @@ def test_figures_are_written_as_images(fill_store: FillStore, tmp_path: Path, fo
 def test_without_a_browser_images_fail_in_one_line_before_anything_is_written(
     fill_store: FillStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(VARIABLE, "no-such-browser")
+    monkeypatch.setenv(BROWSER_VARIABLE, "no-such-browser")
     options = ReportOptions(
-        places=Places.resolve(home=tmp_path, store=fill_store()), sweep="small", output=tmp_path / "r.html", figures=tmp_path / "figures"
+        paths=Paths.resolve(home=tmp_path, store=fill_store()), sweep="small", output=tmp_path / "r.html", figures=tmp_path / "figures"
     )
-    with pytest.raises(UserError, match=f"images need Chromium or Chrome: {VARIABLE}=no-such-browser is no program"):
+    with pytest.raises(UserError, match=f"images need Chromium or Chrome: {BROWSER_VARIABLE}=no-such-browser is no program"):
         report_sweep(options)
     assert not (tmp_path / "r.html").exists()
+
+
+def test_without_kaleido_images_fail_in_one_line(monkeypatch: pytest.MonkeyPatch, fill_store: FillStore, tmp_path: Path) -> None:
+    monkeypatch.setattr("orchestrator.report.requirements.find_spec", lambda name: None if name == "kaleido" else object())
+    options = ReportOptions(
+        paths=Paths.resolve(home=tmp_path, store=fill_store()), sweep="small", output=tmp_path / "r.html", figures=tmp_path / "figures"
+    )
+    with pytest.raises(UserError, match=r"report: --figures needs the package kaleido: pip install 'robustsweep\[pictures\]'"):
+        report_sweep(options)
+    assert not (tmp_path / "r.html").exists()
+
+
+def test_a_browser_that_ends_at_once_is_one_line(monkeypatch: pytest.MonkeyPatch, fill_store: FillStore, tmp_path: Path) -> None:
+    monkeypatch.setenv(BROWSER_VARIABLE, "false")
+    options = ReportOptions(
+        paths=Paths.resolve(home=tmp_path, store=fill_store()), sweep="small", output=tmp_path / "r.html", figures=tmp_path / "figures"
+    )
+    with pytest.raises(UserError, match="browser: it ended or did not answer within 60 s"):
+        report_sweep(options)
+
+
+def test_the_browser_listens_on_no_port(page: Path) -> None:
+    """The same browser, with the same options, as Kaleido's."""
+    with opened(page):
+        family = psutil.Process().children(recursive=True)
+        assert any("--remote-debugging-pipe" in process.cmdline() for process in family)
+        assert [at for process in family for at in process.net_connections("inet") if at.status == psutil.CONN_LISTEN] == []

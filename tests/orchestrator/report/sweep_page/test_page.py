@@ -9,11 +9,12 @@ import pytest
 from orchestrator.escaping import html
 from orchestrator.figures import accuracy_curves
 from orchestrator.names import slug
-from orchestrator.paths import Places
+from orchestrator.paths import Paths
 from orchestrator.report.sweep_page import ReportOptions, report_sweep
 from orchestrator.report.sweep_page.payload import pack, table_of_records, table_payload, unpack
-from orchestrator.store import model_verdicts, open_store, record_sweep, result_rows
+from orchestrator.store import model_verdicts, open_store, result_rows
 from tests.orchestrator.report.sweep_page.conftest import FillStore
+from tests.stored import record_sweep
 from workers.artifacts.results import Environment
 from workers.errors import UserError
 
@@ -21,7 +22,7 @@ _PACKED = re.compile(r'<script type="text/plain"[^>]*>([^<]*)</script>')
 
 
 def written(url: str, folder: Path, sweep: str = "small") -> str:
-    (page,) = report_sweep(ReportOptions(places=Places.resolve(home=folder, store=url), sweep=sweep, output=folder / "report.html"))
+    (page,) = report_sweep(ReportOptions(paths=Paths.resolve(home=folder, store=url), sweep=sweep, output=folder / "report.html"))
     return page.read_text(encoding="utf-8")
 
 
@@ -119,7 +120,7 @@ def test_cells_that_json_or_the_eye_would_lose_are_written_out() -> None:
 def test_a_sweep_that_is_not_there_leaves_no_file(fill_store: FillStore, tmp_path: Path) -> None:
     url = fill_store()
     with pytest.raises(UserError, match="sweep 'other': one of small"):
-        report_sweep(ReportOptions(places=Places.resolve(home=tmp_path, store=url), sweep="other", output=tmp_path / "report.html"))
+        report_sweep(ReportOptions(paths=Paths.resolve(home=tmp_path, store=url), sweep="other", output=tmp_path / "report.html"))
     assert not (tmp_path / "report.html").exists()
 
 

@@ -7,8 +7,8 @@ import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 
-from orchestrator.planning.expand import distinct, jobs_of
-from orchestrator.search.baseline_trials import parent_of
+from orchestrator.planning.expand import deduplicate, grid_jobs
+from orchestrator.search.baseline_trials import baseline_of
 from orchestrator.store import open_store
 from orchestrator.store.reading.study_trials import study_counts
 from tests.orchestrator.search.synthetic import THETA, Laboratory, never, searched, space_text
@@ -111,8 +111,8 @@ def test_a_parent_is_what_theta_one_makes_of_a_choice_where_the_space_has_that(
     model: dict[str, Any], values: dict[str, Any], found: dict[str, Any] | None
 ) -> None:
     space = searched(space_text(model=model))
-    parent = parent_of(space, values, distinct(jobs_of(space.at(values))))
+    parent = baseline_of(space, values, deduplicate(grid_jobs(space.at(values))))
     assert (None if parent is None else parent.values) == found
     if found is not None:
-        trained = [job for job in jobs_of(space.at(found)) if isinstance(job.spec, TrainSpec)]
-        assert {job.key for job in trained} <= {job.key for job in jobs_of(space.at(values))}
+        trained = [job for job in grid_jobs(space.at(found)) if isinstance(job.spec, TrainSpec)]
+        assert {job.key for job in trained} <= {job.key for job in grid_jobs(space.at(values))}

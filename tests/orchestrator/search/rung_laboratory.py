@@ -12,7 +12,7 @@ RUNGS: list[dict[str, Any]] = [{"epochs": 1}, {"epochs": 3}]
 RANGES: dict[str, Any] = {"theta": {"min": 0.6, "max": 0.95}, "rank_fraction": 1.0}
 
 
-def ladder_text(*, model: dict[str, Any] | None = None, attacks: list[dict[str, Any]] | None = None, **search: Any) -> str:
+def rung_search_text(*, model: dict[str, Any] | None = None, attacks: list[dict[str, Any]] | None = None, **search: Any) -> str:
     """A search over theta, or over `model`, whose trainings have nine epochs and two rungs on the way."""
     asked = {"n_trials": 9, "rungs": RUNGS, "reduction_factor": 3, **search}
     return space_text(model={**RANGES, **(model or {})}, **asked).replace("epochs: 2", f"epochs: {EPOCHS}")
@@ -24,7 +24,7 @@ def growing(spec: TrainSpec, *, attacked: bool) -> float:
 
 
 @dataclass
-class Ladder(Laboratory):
+class RungLaboratory(Laboratory):
     """A laboratory whose rungs keep checkpoints; `epochs` are those that each training was given, by its key."""
 
     epochs: dict[str, range] = field(default_factory=dict)
@@ -45,4 +45,4 @@ class Ladder(Laboratory):
         return sum(map(len, self.epochs.values()))
 
 
-__all__ = ["EPOCHS", "PGD", "Ladder", "growing", "ladder_text"]
+__all__ = ["EPOCHS", "PGD", "RungLaboratory", "growing", "rung_search_text"]

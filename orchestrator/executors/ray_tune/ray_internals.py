@@ -1,0 +1,79 @@
+"""Names of Ray that have no public counterpart: each is used in one function here, and `test_ray_internals.py` fails where a release
+changes it."""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ray.tune.experiment import Trial
+
+# Ray's switch for "this machine alone", which it turns on by itself on two systems; elsewhere its processes listen on every interface.
+_BEYOND_LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+
+
+def head_at(address: str) -> str | None:
+    """The HOST:PORT at which `ray.init(address)` would look for a cluster's head; None where `auto` finds no cluster on this machine.
+
+    In public only `ray.init` says so, after it has connected: too late to ask for a token, and where the cluster is gone it waits for
+    minutes and ends the process.
+    """
+    from ray._private.services import canonicalize_bootstrap_address
+
+    found = canonicalize_bootstrap_address(address)
+    return None if found is None else str(found)
+
+
+def reread_authentication() -> None:
+    """Have Ray look again for the mode and the token of authentication.
+
+    It reads the environment once, when it is imported, and keeps what it has found; no public function makes it forget.
+    """
+    from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
+
+    Config.initialize("")
+    AuthenticationTokenLoader.instance().reset_cache()
+
+
+@contextmanager
+def loopback_alone() -> Iterator[None]:
+    """Inside, what Ray starts listens on loopback, and nowhere else.
+
+    The variable, which is public, is for the processes that start; this one has read it when it imported Ray. `ray.init` takes no
+    address to listen on: `_node_ip_address="127.0.0.1"` it replaces by the machine's own.
+    """
+    from ray._private import ray_constants
+
+    allowed, before = ray_constants.ENABLE_RAY_CLUSTER, os.environ.get(_BEYOND_LOOPBACK)
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    os.environ[_BEYOND_LOOPBACK] = "0"
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = allowed
+        os.environ.pop(_BEYOND_LOOPBACK)
+        if before is not None:
+            os.environ[_BEYOND_LOOPBACK] = before
+
+
+def without_process(controller: Any, trials: "Iterable[Trial]") -> "Iterator[Trial]":
+    """Those of the waiting trials for which Tune's controller starts no process, since they have asked for none or it waits for CPUs or
+    GPUs.
+
+    Schedulers are shown a trial's public status alone, which is PENDING in any case.
+    """
+    requested, not_started = controller._trial_to_actor, set(controller._actor_manager.pending_actors)
+    return (trial for trial in trials if trial not in requested or requested[trial] in not_started)
+
+
+def forget_trials(controller: Any, ended: "set[Trial]") -> None:
+    """Let go of these trials, which have ended: Tune keeps every one, 27 kB each, to write a state that we never use.
+
+    The list of all trials is public, the sets that hold them too are not. What Tune has written of a trial it keeps as well, but it
+    writes only once before the end (`TUNE_GLOBAL_CHECKPOINT_S`).
+    """
+    trials = controller.get_trials()
+    trials[:] = [trial for trial in trials if trial not in ended]
+    for kept in (controller._stopped_trials, controller._failed_trials, controller._trials_to_cache):
+        kept.difference_update(ended)
