@@ -50,7 +50,7 @@ def check_gradients(evidence: ModelEvidence) -> VerdictCheck:
 def check_single_step(evidence: ModelEvidence) -> VerdictCheck:
     """Check whether one step does better than many: the loss is then shattered, or flat where iterative attacks look."""
 
-    def duels(group: list[AttackEvidence]) -> Iterable[Duel]:
+    def duels(group: list[AttackEvidence]) -> Iterable[AttackPair]:
         return against_the_strongest(_thorough(group), [item for item in group if item.takes_gradients and item.one_step])
 
     return _worst("single_step", evidence, duels, _MASKED, needed="fgsm and an iterative attack")

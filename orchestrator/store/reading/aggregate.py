@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from orchestrator.own_settings import in_order, sortable
 from orchestrator.statistics.intervals import Correct, interval_over_seeds
 from orchestrator.statistics.spread import Spread, standard_errors
 from orchestrator.statistics.worst_case import worst_case
-from orchestrator.store.reading.own_settings import in_order, sortable
 from orchestrator.store.reading.transfer_sources import source_in_words
 from orchestrator.store.reading.values import MeasuredModel, ResultRow
 from workers.artifacts.results import unpack_flags

@@ -8,7 +8,7 @@ compare. All that varies within a sweep identifies its cells.
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
-from orchestrator.store.reading.own_settings import hashable
+from orchestrator.own_settings import hashable
 
 Settings = Mapping[str, Any]
 

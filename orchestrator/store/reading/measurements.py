@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, select
 
+from orchestrator.own_settings import hashable
 from orchestrator.store.connection.lookup import chunks, of_sweep
 from orchestrator.store.reading.aggregate import Measurement, Setting
-from orchestrator.store.reading.own_settings import hashable
 from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord, TrainedModelRecord, VerdictRecord
 from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
 from orchestrator.store.writing.verdict_table import checks_of

@@ -78,7 +78,7 @@ def _accuracy(record: type[AttackResultRecord | CleanResultRecord]) -> ColumnEle
     return cast(record.n_correct, Float) / (record.n_examples * record.draws)
 
 
-Source = tuple[ColumnElement[Any], Mapping[str, Kind], str]
+Source = tuple[Any, Mapping[str, Kind], str]
 """A JSON column, the kinds of the settings in it by name, and what their columns' names begin with."""
 
 

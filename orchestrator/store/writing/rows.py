@@ -102,8 +102,8 @@ def _ranks(model: ModelSpec) -> Row:
 
 def _model_facts(spec: TrainSpec) -> Row:
     """The facts of a model's components; those of components that are not installed here are unknown."""
-    data, facts = DATASETS.find(spec.data.name), {"modality": None, "n_classes": None, "low": None, "high": None, "randomised": None}
-    if data is not None:
+    facts: Row = {"modality": None, "n_classes": None, "low": None, "high": None, "randomised": None}
+    if (data := DATASETS.find(spec.data.name)) is not None:
         info = data.facts.info
         facts |= {"modality": info.modality, "n_classes": info.n_classes, "low": info.low, "high": info.high}
     if spec.model.is_installed and spec.defence.is_installed:
