@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from orchestrator.own_settings import own_names, value_of, varying_names
 from orchestrator.paths import DEFAULT_HOME, Paths
 from orchestrator.store import ResultRow, Store, open_store, parse_conditions, result_rows, sweep_names
 from orchestrator.store.connection.read_only_sql import ask
 from orchestrator.store.reading.example_outcomes import outcomes
-from orchestrator.store.reading.own_settings import own_names, value_of, varying_names
 from orchestrator.store.reading.trained_models import EPOCH_COLUMNS, history, trained_models
 from workers.errors import UserError
 

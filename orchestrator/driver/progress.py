@@ -46,7 +46,7 @@ class _Display:
                 cells = [Text(str(counts[state]), style=_STYLES[state] if counts[state] else "dim") for state in _STATES]
                 table.add_row(stage, *cells)
         source = [] if self._sweep.source is None else [Text(visible(self._sweep.source.summary()))]
-        lines = [_times(self._sweep), f"last: {self._sweep.last}", *filter(None, [self._sweep.database])]
+        lines = [_times(self._sweep), f"last: {self._sweep.last_event}", *filter(None, [self._sweep.recorder.complaint])]
         return Group(table, *source, *(Text(visible(line), overflow="ellipsis", no_wrap=True) for line in lines))
 
 
@@ -77,13 +77,20 @@ def progress_line(sweep: SweepRun) -> str:
     states = ", ".join(f"{numbers[state]} {state}" for state in _STATES[1:] if numbers[state])
     source = "" if sweep.source is None else f"{sweep.source.summary()}; "
     done = f"{source}{numbers['done']}/{total} jobs done{', ' if states else ''}{states}"
-    return f"{done}; {_times(sweep)}; last: {sweep.last}{_database(sweep)}"
+    return f"{done}; {_times(sweep)}; last: {sweep.last_event}{_database(sweep)}"
 
 
 def _database(sweep: SweepRun) -> str:
-    return f"; {said}" if (said := sweep.database) else ""
+    return f"; {said}" if (said := sweep.recorder.complaint) else ""
 
 
 def _times(sweep: SweepRun) -> str:
-    left = sweep.estimate()
-    return f"elapsed {clock(sweep.elapsed)}, ETA {'?' if left is None else clock(left)}"
+    left = seconds_left(sweep)
+    return f"elapsed {clock(sweep.meter.elapsed)}, ETA {'?' if left is None else clock(left)}"
+
+
+def seconds_left(sweep: SweepRun) -> float | None:
+    """Estimate the seconds to the sweep's end, from this run's own pace; None while there is nothing to go by."""
+    if sweep.source is not None:
+        return sweep.source.seconds_left(sweep.meter.elapsed)
+    return sweep.meter.seconds_left(sweep.queue.counts(), slots=sweep.slots)

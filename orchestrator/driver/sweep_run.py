@@ -1,27 +1,30 @@
-"""State of a running sweep: executors report to it, and the progress display reads it."""
+"""State of a running sweep: jobs are handed to an executor, which reports every attempt."""
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import NoReturn
 
 from orchestrator.driver.concurrent_sweeps import no_other_sweeps
-from orchestrator.driver.job_names import label, summary
+from orchestrator.driver.damaged_parents import recreate_parent
+from orchestrator.driver.job_supply import JobSupply
 from orchestrator.driver.recorder import Recorder
-from orchestrator.planning.job_cost import SIMILAR_STAGES, cost
-from orchestrator.planning.plan import STAGES
+from orchestrator.driver.work_meter import WorkMeter
+from orchestrator.names import job_name, result_in_words
+from orchestrator.planning.job_cost import cost
 from orchestrator.scheduling.job_queue import JobQueue
 from orchestrator.scheduling.job_source import JobSource
 from workers.artifacts.results import BatchRecord, Result
 from workers.errors import ArtifactError, describe
-from workers.spec.fields import Stage
-from workers.spec.job import Job, TrainSpec
+from workers.spec.job import Job
 
 _MOST_SUPERSEDED = 10  # alternating with the attempts of a second driver: this must end
 
 
 class SweepRun:
-    """Running sweep: takes jobs from the queue, notifies the recorder, and keeps the figures of the progress display."""
+    """Running sweep: moves jobs through the queue and passes reports on, to the recorder for the database and the meter for the estimate.
+
+    Executors call it from one thread. `last_event` is the latest report in one line, `slots` the number of jobs that run at once.
+    """
 
     def __init__(
         self,
@@ -33,31 +36,18 @@ class SweepRun:
         known: Iterable[Job] = (),
         elsewhere: Callable[[], frozenset[str]] = no_other_sweeps,
     ) -> None:
-        """Run the `jobs` in the queue `queue`, and those that the `source` adds. Of all `known` jobs, those whose files prove to be damaged
-        are computed again. Jobs that other sweeps are computing (`elsewhere`) wait for the outcome."""
-        self.queue = queue
-        self.source = source
-        self._known = {job.key: job for job in (*known, *jobs)}
+        """Run the `jobs` in the queue, and those that the `source` adds. Of all `known` jobs, those whose files prove to be damaged are
+        computed again. Jobs that other sweeps are computing (`elsewhere`) wait for the outcome."""
+        self.queue, self.recorder, self.source = queue, recorder, source
+        self.meter = WorkMeter(jobs)
+        self.supply = JobSupply(queue, self.meter, source=source, known=(*known, *jobs), elsewhere=elsewhere, note=self._note)
         self._superseded: Counter[str] = Counter()
-        self._recorder = recorder
-        self.started_at = time.monotonic()
-        self.last = "starting"
+        self.last_event = "starting"
         self.slots = 1
-        self._left: dict[Stage, float] = dict.fromkeys(STAGES, 0.0)
-        for job in jobs:
-            self._left[job.stage] += cost(job)
-        self._spent: dict[Stage, float] = dict.fromkeys(STAGES, 0.0)
-        self._seconds: dict[Stage, float] = dict.fromkeys(STAGES, 0.0)
-        self._counted: dict[str, float] = {}
-        self._reached: dict[str, tuple[float, float]] = {}
-        self._furthest: dict[str, float] = {}
-        self._running: dict[str, Job] = {}
-        self._elsewhere = elsewhere
-        self._parked: dict[str, Job] = {}
         self.interrupted = False
 
     def interrupt(self) -> NoReturn:
-        """Stop: raise KeyboardInterrupt, here and, where a library has swallowed it, again at the next `take`."""
+        """Stop: raises KeyboardInterrupt, here and, where other people's code has swallowed that, again at the next `take`."""
         self.interrupted = True
         raise KeyboardInterrupt
 
@@ -69,137 +59,68 @@ class SweepRun:
         """
         if self.interrupted:
             self.interrupt()
-        self._unpark()
-        self._fetch(idle=False)
-        job = self._next()
-        if job is None and self._fetch(idle=True):
-            job = self._next()
-        return job
-
-    def _next(self) -> Job | None:
-        """Return the next job in the queue that no other sweep is computing."""
-        while (job := self.queue.take(slots=self.slots)) is not None and job.key in self._elsewhere():
-            self._parked[job.key] = job
-            self.last = f"{label(job)}: another sweep is computing it"
-        return job
-
-    def _unpark(self) -> None:
-        """Record or hand out again the jobs that other sweeps no longer compute."""
-        for key in [key for key in self._parked if key not in self._elsewhere()]:
-            if not self._found_done(self._parked.pop(key)):
-                self.queue.postpone(key)
-
-    def _found_done(self, job: Job) -> bool:
-        """Record the job's result if its artifact exists; return whether it does."""
-        try:
-            result = self._recorder.finished(job)
-        except ArtifactError:
-            return False
-        self._note(job, result)
-        return True
-
-    def _fetch(self, *, idle: bool) -> bool:
-        """Add the source's new jobs to the queue; return whether there were any."""
-        new = self.queue.add(self.source.more(idle=idle)) if self.source is not None else []
-        self._known.update((job.key, job) for job in new)
-        for job in new:
-            self._left[job.stage] += cost(job)
-        return bool(new)
-
-    def model_of(self, job: Job) -> TrainSpec | None:
-        """Return the training of the model that the job measures or trains; None where the sweep does not have it."""
-        model = self._known.get(job.parents.get("model", job.key))
-        return model.spec if model is not None and isinstance(model.spec, TrainSpec) else None
+        for job in self.supply.unpark():
+            if not self._take_over_result(job):
+                self.queue.postpone(job.key)
+        return self.supply.take(slots=self.slots)
 
     @property
     def drained(self) -> bool:
         """True where no job will ever be handed out again."""
-        return self.queue.drained and (self.source is None or self.source.drained)
+        return self.supply.drained
 
     def begin(self, job: Job) -> None:
         """Record a new attempt: a worker has started the job."""
         self.queue.begin(job.key)
-        self._recorder.started(job)
-        self._reached[job.key] = (0.0, time.monotonic())
-        self._running[job.key] = job
+        self.recorder.started(job)
+        self.meter.begin(job)
 
     def epoch(self, job: Job, *, epoch: int, loss: float, accuracy: float) -> None:
         """Record that a training job has finished an epoch."""
-        taken_up = 0 if job.resumes is None else job.resumes.epochs
-        self._advance(job, max(0, epoch - taken_up), before=max(0, epoch - taken_up - 1))
-        self.last = f"{label(job)}: epoch {epoch}, loss {loss:.3f}, training accuracy {accuracy:.1%}"
+        resumed = 0 if job.resumes is None else job.resumes.epochs
+        self.meter.advance(job, max(0, epoch - resumed), before=max(0, epoch - resumed - 1))
+        self._note(f"{job_name(job)}: epoch {epoch}, loss {loss:.3f}, training accuracy {accuracy:.1%}")
 
     def batch(self, job: Job, record: BatchRecord) -> None:
         """Record that a job has processed more of its examples."""
         share = cost(job) / record.total
-        self._advance(job, record.done * share, before=record.before * share)
-        self.last = f"{label(job)}: {record.done:,} of {record.total:,} examples"
+        self.meter.advance(job, record.done * share, before=record.before * share)
+        self._note(f"{job_name(job)}: {record.done:,} of {record.total:,} examples")
 
     def succeed(self, job: Job) -> None:
         """Record a job that a worker reports as done; without a readable result it has failed."""
         try:
-            result = self._recorder.finished(job)
+            result = self.recorder.finished(job)
         except ArtifactError as error:
             self.fail(job, error=describe(error), traceback="")
         else:
-            self._note(job, result)
-
-    def _note(self, job: Job, result: Result) -> None:
-        """Mark the job as done once its result is recorded."""
-        self._running.pop(job.key, None)
-        whole, (reached, since) = cost(job), self._reached.pop(job.key, (0.0, 0.0))
-        self._count(job, whole)
-        if reached < whole:
-            self._time(job.stage, whole - reached, time.monotonic() - since if reached else result.seconds)
-        self.queue.succeed(job.key)
-        if self.source is not None:
-            self.source.succeeded(job)
-        self.last = f"{label(job)}: {summary(result)}"
+            self._finish(job, result)
 
     def fail(self, job: Job, *, error: str, traceback: str, counted: bool = True, damaged: str | None = None) -> None:
         """Record a failed attempt; the queue decides whether the job is retried. If the cause is damaged files of the job with the key
         `damaged`, the failed job waits until they are computed again."""
-        self._reached.pop(job.key, None)
-        self._running.pop(job.key, None)
-        if damaged is not None and damaged in job.parents.values() and self._is_recreated(self._known.get(damaged), child=job):
-            self._recorder.failed(job, error=error, traceback=traceback, final=False)
-            self.last = f"{label(job)}: waits until that is computed again: {error}"
+        self.meter.abandon(job)
+        parent = self.supply.find(damaged) if damaged is not None and damaged in job.parents.values() else None
+        if parent is not None and recreate_parent(parent, child=job, queue=self.queue, recorder=self.recorder, meter=self.meter):
+            self.recorder.failed(job, error=error, traceback=traceback, final=False)
+            self._note(f"{job_name(job)}: waits until that is computed again: {error}")
             return
         final = self.queue.fail(job.key, counted=counted)
-        self._recorder.failed(job, error=error, traceback=traceback, final=final)
+        self.recorder.failed(job, error=error, traceback=traceback, final=final)
         if final and self.source is not None:
             self.source.failed(job)
-        self.last = f"{label(job)}: {'failed' if final else 'failed, will be tried again'}: {error}"
-
-    def short_of_memory(self, job: Job, *, error: str, traceback: str, next_limits: str | None) -> None:
-        """Record an attempt that ran out of memory. It counts as a failure only if the next one gets no `next_limits`."""
-        self.fail(job, error=error if next_limits is None else f"{error}; {next_limits}", traceback=traceback, counted=next_limits is None)
-
-    def _is_recreated(self, parent: Job | None, *, child: Job) -> bool:
-        """Have a parent computed again, if its files are really damaged; return whether it is, or is already being computed."""
-        if parent is None:
-            return False
-        done = self.queue.is_done(parent.key)
-        if done and not self._recorder.discarded_damage(parent):
-            return False
-        if not self.queue.recreate(parent, child=child.key):
-            return False
-        if done:
-            self._left[parent.stage] += cost(parent)
-            self._counted.pop(parent.key, None)
-        return True
+        self._note(f"{job_name(job)}: {'failed' if final else 'failed, will be tried again'}: {error}")
 
     def superseded(self, job: Job, *, error: str) -> None:
         """Record an attempt that was superseded by another one: the job is done if its result exists, else it is handed out again."""
-        if self._found_done(job):
+        if self._take_over_result(job):
             return
         self._superseded[job.key] += 1
         if self._superseded[job.key] > _MOST_SUPERSEDED:
             self.fail(job, error=error, traceback="")
             return
-        self._reached.pop(job.key, None)
-        self._running.pop(job.key, None)
-        self._recorder.failed(job, error=error, traceback="", final=False, interrupted=True)
+        self.meter.abandon(job)
+        self.recorder.failed(job, error=error, traceback="", final=False, interrupted=True)
         self.queue.postpone(job.key)
 
     def lost(self, job: Job, *, error: str, traceback: str) -> None:
@@ -207,65 +128,32 @@ class SweepRun:
 
         The failure is not counted if the job got further than ever before: a long job may lose any number of preempted machines.
         """
-        if self._found_done(job):
-            self._recorder.tidy(job)
+        if self._take_over_result(job):
+            self.recorder.tidy(job)
         else:
-            self.fail(job, error=error, traceback=traceback, counted=not self._got_on(job))
-
-    def _got_on(self, job: Job) -> bool:
-        reached, _ = self._reached.get(job.key, (0.0, 0.0))
-        got_on = reached > self._furthest.get(job.key, 0.0)
-        self._furthest[job.key] = max(reached, self._furthest.get(job.key, 0.0))
-        return got_on
+            self.fail(job, error=error, traceback=traceback, counted=not self.meter.got_further(job))
 
     def harvest(self) -> None:
         """Record the results of jobs that finished while the run was being stopped."""
-        for job in list(self._running.values()):
-            self._found_done(job)
+        for job in self.meter.running:
+            self._take_over_result(job)
 
-    def _advance(self, job: Job, done: float, *, before: float) -> None:
-        """Record that the job has done `done` of its cost. The part `before`, done by an earlier attempt, is left out of the rate."""
-        reached, since = self._reached[job.key]
-        now = time.monotonic()
-        self._count(job, done)
-        self._time(job.stage, done - max(reached, before), now - since)
-        self._reached[job.key] = (done, now)
+    def _take_over_result(self, job: Job) -> bool:
+        """Record the job's result if its artifact exists; return whether it does."""
+        try:
+            result = self.recorder.finished(job)
+        except ArtifactError:
+            return False
+        self._finish(job, result)
+        return True
 
-    def _count(self, job: Job, done: float) -> None:
-        """Subtract the part of the job's cost that is done from the rest; after a failed attempt it may be less than before."""
-        self._left[job.stage] -= done - self._counted.get(job.key, 0.0)
-        self._counted[job.key] = done
-
-    def _time(self, stage: Stage, units: float, seconds: float) -> None:
-        self._spent[stage] += units
-        self._seconds[stage] += seconds
-
-    @property
-    def database(self) -> str | None:
-        """Database error that keeps results waiting; None while none wait."""
-        waiting = self._recorder.unrecorded
-        return f"{waiting} results wait for the database: {self._recorder.last_error}" if waiting and self._recorder.failing else None
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds since the launch."""
-        return time.monotonic() - self.started_at
-
-    def estimate(self) -> float | None:
-        """Return the seconds to the end, from this run's own rates; None while there is no rate for a remaining stage."""
+    def _finish(self, job: Job, result: Result) -> None:
+        """Mark the job as done once its result is recorded."""
+        self.meter.finish(job, seconds=result.seconds)
+        self.queue.succeed(job.key)
         if self.source is not None:
-            return self.source.seconds_left(self.elapsed)
-        waiting = self.queue.counts()
-        total = 0.0
-        for stage in STAGES:
-            jobs = sum(waiting[stage][state] for state in ("waiting", "queued", "running"))
-            if not jobs:
-                continue
-            rate = self._rate(stage)
-            if rate is None:
-                return None
-            total += max(0, self._left[stage]) * rate / min(self.slots, jobs)
-        return total
+            self.source.succeeded(job)
+        self._note(f"{job_name(job)}: {result_in_words(result)}")
 
-    def _rate(self, stage: Stage) -> float | None:
-        return next((self._seconds[like] / self._spent[like] for like in SIMILAR_STAGES[stage] if self._spent[like]), None)
+    def _note(self, event: str) -> None:
+        self.last_event = event

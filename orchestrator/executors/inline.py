@@ -52,9 +52,7 @@ class InlineExecutor:
         except SupersededError as error:
             sweep.superseded(job, error=describe(error))
         except ShortOfMemoryError as error:
-            sweep.short_of_memory(
-                job, error=describe(error), traceback=traceback.format_exc(), next_limits=self._memory_retry.next_limits(job)
-            )
+            self._memory_retry.fail(sweep, job, error=describe(error), traceback=traceback.format_exc())
         except Exception as error:
             sweep.fail(job, error=describe(error), traceback=traceback.format_exc(), damaged=damaged(error))
         else:

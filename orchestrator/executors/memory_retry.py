@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
+from orchestrator.driver.sweep_run import SweepRun
 from workers.spec.batch_size import batch_size
 from workers.spec.job import Job, TrainSpec
 
@@ -11,30 +12,37 @@ _DIVIDED_BY = (4, 16, 64)
 
 @dataclass(frozen=True)
 class RetryLimits:
-    """Limits of an attempt at a job, without effect on its result. `whole`: the GPU is not shared with other jobs."""
+    """How an attempt at a job is to run; nothing here changes its result. `whole` is a GPU that it shares with nobody."""
 
     whole: bool = False
     examples_per_pass: int | None = None
 
 
 class OutOfMemoryRetry:
-    """Limits of each job's next attempt. The first shortage may be caused by another job on the GPU, so the next attempt is alone on a GPU,
-    in a process of its own, and otherwise unchanged. Only measurements are divided: a training's result depends on whole batches."""
+    """Limits of each job's next attempt.
+
+    The first shortage may be caused by another job on the GPU, so the next attempt is alone on a GPU, in a process of its own, and
+    otherwise unchanged. Only measurements are divided: a training's result depends on whole batches.
+    """
 
     def __init__(self) -> None:
-        self._granted: Counter[str] = Counter()
+        self._steps_taken: Counter[str] = Counter()
 
     def limits(self, job: Job) -> RetryLimits:
-        granted = self._granted[job.key]
-        return _retry_steps(job)[granted]
+        return _retry_steps(job)[self._steps_taken[job.key]]
 
     def next_limits(self, job: Job) -> str | None:
-        """Set the limits of the next attempt at a job that ran out of memory; return them in words, or None if there is no further step."""
-        if self._granted[job.key] + 1 == len(_retry_steps(job)):
+        """Move on to the limits of the next attempt; return them in words, or None if there is no further step."""
+        if self._steps_taken[job.key] + 1 == len(_retry_steps(job)):
             return None
-        self._granted[job.key] += 1
+        self._steps_taken[job.key] += 1
         most = self.limits(job).examples_per_pass
         return "next by itself" if most is None else f"next in passes of {most} examples"
+
+    def fail(self, sweep: SweepRun, job: Job, *, error: str, traceback: str) -> None:
+        """Report an attempt that ran out of memory. It counts as a failure only if the next one has the same limits."""
+        words = self.next_limits(job)
+        sweep.fail(job, error=error if words is None else f"{error}; {words}", traceback=traceback, counted=words is None)
 
 
 def _retry_steps(job: Job) -> list[RetryLimits]:

@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, fields
 
+from orchestrator.own_settings import hashable, own_names, value_of
 from orchestrator.store import ResultRow
 from orchestrator.store.reading.aggregate import Setting
-from orchestrator.store.reading.own_settings import hashable, own_names, value_of
 from orchestrator.tables.result_columns import cells, model_columns
 
 _ALWAYS = ("attack", "knowledge", "norm", "target", "n_examples", "batch_size")

@@ -1,4 +1,4 @@
-"""Evidence on which one model is judged: every attack that was tried on it, and the findings of its diagnoses."""
+"""ModelEvidence on which one model is judged: every attack that was tried on it, and the findings of its diagnoses."""
 
 import json
 from collections.abc import Callable, Hashable, Mapping

@@ -20,7 +20,7 @@ Verdict = Literal["sound", "suspicious", "unsound"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 GRAVEST_FIRST: tuple[Verdict, ...] = ("unsound", "suspicious", "sound")
 RULES = 2
-"""Raise it when the same evidence comes to mean another verdict: stored ones are then judged again at the next launch."""
+"""Version of the rules. Raise it when the same evidence leads to another verdict: models are then judged again at the next launch."""
 
 _CHECKS = (
     check_gradients,

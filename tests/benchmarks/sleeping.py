@@ -62,14 +62,14 @@ class SleepingSweep(SweepRun):
         return self._ran
 
     def begin(self, job: Job) -> None:
-        self._ran.began.append(self.elapsed)
+        self._ran.began.append(self.meter.elapsed)
         self._ran.slept.append(self._asleep(job))
         super().begin(job)
 
     def succeed(self, job: Job) -> None:
         super().succeed(job)
         used = resource.getrusage(resource.RUSAGE_SELF)
-        self._ran.ended.append(self.elapsed)
+        self._ran.ended.append(self.meter.elapsed)
         self._ran.cpu.append(used.ru_utime + used.ru_stime)
         self._ran.megabytes.append(_resident())
 

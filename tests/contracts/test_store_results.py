@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from sqlalchemy import event
 
+from orchestrator.own_settings import value_of
 from orchestrator.store import ResultRow, Store, accuracy_interval, record_result, result_rows, standard_errors
 from orchestrator.store.connection.read_only_sql import ask
 from orchestrator.store.reading.aggregate import Setting
-from orchestrator.store.reading.own_settings import value_of
 from orchestrator.store.schema.result_tables import AttackResultRecord
 from tests.builders import (
     RANKS,

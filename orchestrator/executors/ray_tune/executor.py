@@ -84,7 +84,7 @@ class RayExecutor:
             sweep.slots = slots(self._resources, cluster, growing=self._wait_minutes > 0)
             most = self._most_slots(sweep.slots, cluster)
             allocator = GpuAllocator(self._resources, self._packing(cluster), gpus=cluster.get("GPU", 0), slots=sweep.slots, most=most)
-            # One waiting trial per slot: with fewer, new workers are asked for one after the other.
+            # One waiting trial per slot: with fewer, new workers are requested one after the other.
             os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(most)
             with temp_folder() as storage:
                 self._tuner(JobSearcher(sweep, self._folders, self._resources, allocator=allocator), storage).fit()
@@ -139,7 +139,7 @@ def _short_name(trial: Trial) -> str:
 
 
 class _StartCallback(TrialProgressCallback):
-    """Tells the searcher when a trial leaves the queue (Tune keeps one waiting for the next free worker).
+    """Callback that notifies the searcher when a trial leaves the queue (Tune keeps one waiting for the next free worker).
 
     It replaces Tune's own progress callback, which would print nothing here but keep every trial.
     """
@@ -188,7 +188,7 @@ class JobSearcher(Searcher):
 
     def _config(self, job: Job) -> dict[str, Any]:
         limits = self._memory_retry.limits(job)
-        share = self._allocator.share(job, self._sweep.model_of(job), limits)
+        share = self._allocator.share(job, self._sweep.supply.model_of(job), limits)
         return {
             "job": JOB.dump_json(job).decode(),
             "artifacts": self._folders.artifacts,
@@ -213,7 +213,7 @@ class JobSearcher(Searcher):
             self._sweep.epoch(self._jobs[trial_id], epoch=result["epoch"], loss=result["loss"], accuracy=result["accuracy"])
         elif "done_key" in result:
             job = self._jobs[trial_id]
-            self._allocator.learn(job, self._sweep.model_of(job), result.get("peak_memory"))
+            self._allocator.learn(job, self._sweep.supply.model_of(job), result.get("peak_memory"))
         elif "batch" in result:
             self._sweep.batch(self._jobs[trial_id], BatchRecord.model_validate(result["batch"]))
 
@@ -232,9 +232,7 @@ class JobSearcher(Searcher):
     def _fail(self, job: Job, said: dict[str, Any]) -> None:
         """Record a failed attempt that reported its error."""
         if said["short_of_memory"]:
-            self._sweep.short_of_memory(
-                job, error=said["error"], traceback=said["traceback"], next_limits=self._memory_retry.next_limits(job)
-            )
+            self._memory_retry.fail(self._sweep, job, error=said["error"], traceback=said["traceback"])
         else:
             self._sweep.fail(job, error=said["error"], traceback=said["traceback"], damaged=said["damaged"])
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 VERSION_TABLE = "robustsweep_schema_version"
 REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
-"""Oldest first. Kept here so that opening a current store need not import Alembic (0.5 s)."""
+"""Revisions, the oldest first. Kept here so that opening a current store need not import Alembic (0.5 s)."""
 
 
 def upgrade(connection: Connection) -> None:

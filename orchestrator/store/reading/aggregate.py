@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from orchestrator.own_settings import in_order, sortable
 from orchestrator.statistics.intervals import Correct, interval_over_seeds
 from orchestrator.statistics.spread import Spread, standard_errors
 from orchestrator.statistics.worst_case import worst_case
-from orchestrator.store.reading.own_settings import in_order, sortable
 from orchestrator.store.reading.transfer_sources import source_in_words
 from orchestrator.store.reading.values import MeasuredModel, ResultRow
 from workers.artifacts.results import unpack_flags
@@ -211,9 +211,9 @@ def _row(group: Group, items: Sequence[Measurement], models: Mapping[str, Mappin
 
 
 def _order(row: ResultRow) -> tuple[Any, ...]:
-    """Models from the simplest sketch to the strongest, a dense one first, an undefended one before defended ones, one without adversarial
-    training before those with it, binary ones last; attackers from the one who knows least, and of other models from the nearest;
-    attacks from the weakest to the strongest."""
+    """Return the sort key of a row: models from the simplest sketch to the strongest, a dense one first, an undefended one before defended
+    ones, one without adversarial training before those with it, binary ones last; attackers from the one who knows least, and of other
+    models from the nearest; attacks from the weakest to the strongest."""
     words = (row.source or "").split()
     source = ("dense" in words, len(words), words, row.source_key or "")
     norm = (_NORM_ORDER.get(row.norm, len(_NORM_ORDER)), row.norm)

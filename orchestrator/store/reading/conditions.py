@@ -9,8 +9,8 @@ from typing import Any, get_args, get_type_hints
 
 from sqlalchemy import ColumnElement, Connection, not_, or_, select
 
+from orchestrator.own_settings import setting_names, value_of
 from orchestrator.store.reading.aggregate import ANY, WORST_CASE
-from orchestrator.store.reading.own_settings import setting_names, value_of
 from orchestrator.store.reading.values import ResultRow
 from orchestrator.store.schema.result_tables import AttackResultRecord, TrainedModelRecord
 from orchestrator.verdict import VERDICTS

@@ -8,7 +8,7 @@ compare. All that varies within a sweep identifies its cells.
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
-from orchestrator.store.reading.own_settings import hashable
+from orchestrator.own_settings import hashable
 
 Settings = Mapping[str, Any]
 
@@ -49,7 +49,7 @@ def _tells_apart(names: Iterable[str], cells: Sequence[Settings]) -> bool:
 
 
 def key_of(cell: Settings, names: Iterable[str]) -> tuple[Hashable, ...]:
-    """The values of these settings, None where the cell has no such setting."""
+    """Return the values of these settings, None where the cell has no such setting."""
     return tuple(hashable(cell.get(name)) for name in names)
 
 

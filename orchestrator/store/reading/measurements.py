@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, select
 
+from orchestrator.own_settings import hashable
 from orchestrator.store.connection.lookup import chunks, of_sweep
 from orchestrator.store.reading.aggregate import Measurement, Setting
-from orchestrator.store.reading.own_settings import hashable
 from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord, TrainedModelRecord, VerdictRecord
 from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
 from orchestrator.store.writing.verdict_table import checks_of
@@ -20,7 +20,7 @@ _MEASURED = tuple(field.name for field in fields(Setting) if field.name != "atta
 
 
 def measured_columns(record: type[CleanResultRecord | AttackResultRecord]) -> list[Any]:
-    """The columns of a table of results that make a `Measurement`, its sweep excepted."""
+    """Return the columns of a table of results that make a `Measurement`, except its sweep."""
     named = ("job_key", "model_key", "repeat", "flags", "epsilon_literal", "settings", "metrics", *_MEASURED)
     return [column for column in record.__table__.columns if column.name in named]
 

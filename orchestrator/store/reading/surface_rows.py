@@ -5,11 +5,11 @@ from typing import Any
 
 from sqlalchemy import select
 
+from orchestrator.own_settings import in_order
 from orchestrator.store.connection.lookup import sweep_id
 from orchestrator.store.connection.session import Store
 from orchestrator.store.reading.aggregate import model_order
 from orchestrator.store.reading.measurements import described_models
-from orchestrator.store.reading.own_settings import in_order
 from orchestrator.store.reading.values import SurfaceRow
 from orchestrator.store.schema.result_tables import SurfaceRecord, TrainedModelRecord
 from orchestrator.store.schema.sweep_tables import SweepJobRecord, SweepRecord

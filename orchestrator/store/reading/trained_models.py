@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Double, cast, func, select
 
+from orchestrator.own_settings import own_names, value_of, varying_names
 from orchestrator.store.connection.read_only_sql import Answer
 from orchestrator.store.connection.session import Store
 from orchestrator.store.reading.job_details import find_key
-from orchestrator.store.reading.own_settings import own_names, value_of, varying_names
 from orchestrator.store.reading.stored_specs import flat_spec
 from orchestrator.store.schema.result_tables import CleanResultRecord, TrainedModelRecord, VerdictRecord
 from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord

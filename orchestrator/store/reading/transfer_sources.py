@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from orchestrator.store.reading.model_description import rank_in_words
+from orchestrator.names import rank_in_words
 
 _KEY_DIGITS = 8
 _NAMED = ("binary", "rank_fraction", "rank_fractions", "theta", "seed")

@@ -135,7 +135,7 @@ class ModelVerdict:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SurfaceRow(MeasuredModel):
-    """A grid of losses of one trained model around one test example; the grid itself is in the artifact of `job_key`.
+    """Summary of a grid of losses of one trained model around one test example; the grid itself is in the artifact of `job_key`.
 
     `source_key` is the model that gave the x axis its direction. `extent` is half the square's side in input units, as `norm`
     measures the axes. `clean_loss` is the loss at the example, the mean over the draws; the other two are over all points and draws.

@@ -45,7 +45,7 @@ def _settings(key: str, specs: Mapping[str, str], parents: Mapping[str, str]) ->
 
 
 def _training(key: str, specs: Mapping[str, str], parents: Mapping[str, str]) -> dict[str, Any]:
-    """How the model and its ancestors were trained, the nearest of two fine-tunings first."""
+    """Return the training settings of the model and its ancestors, those of the nearest of two fine-tunings."""
     spec = flat_spec(specs[key])
     found = _training(parents[key], specs, parents) if key in parents else {}
     section = _SECTIONS.get(spec["stage"])
@@ -55,7 +55,7 @@ def _training(key: str, specs: Mapping[str, str], parents: Mapping[str, str]) ->
 
 
 def measured_settings(setting: Setting, *, source: str | None) -> dict[str, Any]:
-    """The attack and the evaluation; the model that transferred examples come from in words, by how it differs from the attacked one."""
+    """Return the attack and the evaluation; `source` describes how the model of transferred examples differs from the attacked one."""
     settings = {name: value for name, value in asdict(setting).items() if name not in _UNSET}
     named = {_EVALUATION.get(name, name): value for name, value in settings.items()}
     return {**named, **dict(setting.attack_settings), "source": source}

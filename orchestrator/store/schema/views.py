@@ -6,7 +6,7 @@ Settings of components and metrics are columns by their names, as the registry h
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Connection, Double, Float, Select, SQLColumnExpression, case, cast, func, inspect, select, text
+from sqlalchemy import BigInteger, Boolean, Connection, Double, Float, Select, case, cast, func, inspect, select, text
 from sqlalchemy.sql.elements import ColumnElement
 
 from orchestrator.store.schema.result_tables import (
@@ -78,7 +78,7 @@ def _accuracy(record: type[AttackResultRecord | CleanResultRecord]) -> ColumnEle
     return cast(record.n_correct, Float) / (record.n_examples * record.draws)
 
 
-Source = tuple[SQLColumnExpression[Any], Mapping[str, Kind], str]
+Source = tuple[Any, Mapping[str, Kind], str]
 """A JSON column, the kinds of the settings in it by name, and what their columns' names begin with."""
 
 
@@ -110,7 +110,7 @@ def _with_settings(selected: AnySelect, sources: Iterable[Source], dialect: str)
     return selected
 
 
-def _extracted(column: SQLColumnExpression[Any], name: str, kind: Kind, dialect: str) -> ColumnElement[Any]:
+def _extracted(column: ColumnElement[Any], name: str, kind: Kind, dialect: str) -> ColumnElement[Any]:
     """A setting out of a JSON column; what is not of its kind is null on PostgreSQL, whose columns have one type."""
     if dialect == "sqlite":
         return func.json_extract(column, f'$."{name}"')

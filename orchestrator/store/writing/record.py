@@ -155,7 +155,7 @@ def _derive(connection: Connection, record: type[Base], row: Row) -> None:
     if record is TrainedModelRecord:  # its attacks may have been recorded before it was
         refresh_worst_cases(connection, row["job_key"])
     if record in (AttackResultRecord, DiagnosisRecord, TrainedModelRecord):
-        refresh_verdict(connection, row["job_key"] if record is TrainedModelRecord else row["model_key"])
+        refresh_verdict(connection, str(row.get("model_key", row["job_key"])))
 
 
 def insert_or_ignore(connection: Connection, table: Table, rows: Sequence[Row]) -> None:

@@ -102,7 +102,7 @@ def _ranks(model: ModelSpec) -> Row:
 
 def _model_facts(spec: TrainSpec) -> Row:
     """The facts of a model's components; those of components that are not installed here are unknown."""
-    facts: Row = dict.fromkeys(("modality", "n_classes", "low", "high", "randomised"))
+    facts: Row = {"modality": None, "n_classes": None, "low": None, "high": None, "randomised": None}
     if (data := DATASETS.find(spec.data.name)) is not None:
         info = data.facts.info
         facts |= {"modality": info.modality, "n_classes": info.n_classes, "low": info.low, "high": info.high}

@@ -140,12 +140,12 @@ def test_whoever_lost_the_lease_forgets_what_was_to_be_written_and_is_called(sto
     called = threading.Event()
     begin_driving(store, "small", "elsewhere", 2)
     leave_artifact(JOBS[0], tmp_path)
-    recorder.on_loss(called.set)
+    recorder.lease_loss.call(called.set)
     with recorder:
         recorder.started(JOBS[0])
         assert called.wait(timeout=60)
         recorder.finished(JOBS[0])
-    assert (recorder.lost or "").startswith("sweep small: process 2 on elsewhere took it over")
+    assert (recorder.lease_loss.reason or "").startswith("sweep small: process 2 on elsewhere took it over")
     assert recorder.unrecorded == 0
     assert finished_keys(store) == frozenset()
     assert sweep_status(store, "small")[0].driver_alive
@@ -157,7 +157,7 @@ def test_an_attempt_lasts_as_long_as_it_took_though_the_clock_is_set_back_meanwh
     leave_artifact(JOBS[0], tmp_path)
     recorder.started(JOBS[0])
     then = datetime.now(UTC) - timedelta(hours=1)
-    for module in ("columns", "leases", "write"):
+    for module in ("schema.base", "leases.leases", "writing.record"):
         monkeypatch.setattr(f"orchestrator.store.{module}.utc_now", lambda: then)
     recorder._beat()
     recorder.finished(JOBS[0])

@@ -7,10 +7,10 @@ import pytest
 from rich.console import Console
 
 from orchestrator.console import clock
-from orchestrator.driver.job_names import label
-from orchestrator.driver.progress import progress_line, show_progress
+from orchestrator.driver.progress import progress_line, seconds_left, show_progress
 from orchestrator.driver.recorder import Recorder
 from orchestrator.driver.sweep_run import SweepRun
+from orchestrator.names import job_name
 from orchestrator.planning.job_cost import cost
 from orchestrator.scheduling.job_queue import JobQueue
 from orchestrator.store import failures, finished_keys, open_store
@@ -59,12 +59,12 @@ def test_every_job_done_is_in_the_database_and_nothing_is_left_to_estimate(sweep
         run_next(sweep, tmp_path)
     with open_store(f"sqlite:///{tmp_path / 'results.db'}", upgrade=False) as store:
         assert finished_keys(store) == {job.key for job in JOBS}
-    assert sweep.estimate() == 0
+    assert seconds_left(sweep) == 0
 
 
 def test_there_is_no_estimate_before_a_like_job_has_run_and_a_positive_one_after(sweep: SweepRun, tmp_path: Path) -> None:
-    assert sweep.estimate() is None
-    while (estimate := sweep.estimate()) is None:
+    assert seconds_left(sweep) is None
+    while (estimate := seconds_left(sweep)) is None:
         run_next(sweep, tmp_path)
     assert estimate > 0
 
@@ -139,7 +139,7 @@ def test_a_log_file_gets_lines_and_a_terminal_a_table(sweep: SweepRun, tmp_path:
 
 def test_a_defence_is_named_with_the_settings_that_are_not_the_default(sweep: SweepRun) -> None:
     defended = defend_job(JOBS[0], "feature_squeezing", bit_depth=3)
-    assert label(defended) == "defend resnet18 rank=0.5 theta=1 defence=feature_squeezing bit_depth=3 seed=0"
+    assert job_name(defended) == "defend resnet18 rank=0.5 theta=1 defence=feature_squeezing bit_depth=3 seed=0"
     assert cost(defended) == 1
 
 
@@ -148,7 +148,7 @@ def test_a_training_that_goes_on_from_a_rung_counts_the_epochs_that_are_left(tmp
     rung = Job(spec=TrainSpec(**dict(whole.spec) | {"until": 3}))
     resumed = whole.model_copy(update={"resumes": Earlier(key=rung.key, epochs=3)})
     assert [cost(job) for job in (whole, rung, resumed)] == [10, 3, 7]
-    assert label(rung).endswith("seed=0 until=3 of 10")
+    assert job_name(rung).endswith("seed=0 until=3 of 10")
     store = open_store(f"sqlite:///{tmp_path}/results.db", upgrade=True)
     record_sweep(store, name="small", space_text="", jobs=[resumed])
     recorder = Recorder(store, sweep="small", artifacts=Artifacts(tmp_path))
@@ -161,7 +161,7 @@ def test_a_training_that_goes_on_from_a_rung_counts_the_epochs_that_are_left(tmp
     for epoch in (1, 4, 5, 9):  # the first: the checkpoint was gone after all
         wait(10.0)
         sweep.epoch(taken, epoch=epoch, loss=1.0, accuracy=0.5)
-        seconds.append(sweep.estimate())
+        seconds.append(seconds_left(sweep))
     assert seconds[0] is None
     assert seconds[1] > seconds[3] > 0
     store.close()
@@ -175,8 +175,8 @@ def test_a_defence_that_was_put_around_has_no_training_accuracy_to_show(tmp_path
         sweep = SweepRun(JobQueue(jobs, max_failures=1), recorder, jobs)
         for _ in jobs:
             run_next(sweep, tmp_path)
-    assert sweep.last.endswith("defence=random_resize_pad seed=0: defence put around")
-    assert sweep.estimate() == 0
+    assert sweep.last_event.endswith("defence=random_resize_pad seed=0: defence put around")
+    assert seconds_left(sweep) == 0
 
 
 def test_a_surface_is_summed_up_by_its_losses(tmp_path: Path) -> None:
@@ -187,12 +187,12 @@ def test_a_surface_is_summed_up_by_its_losses(tmp_path: Path) -> None:
         sweep = SweepRun(JobQueue(jobs, max_failures=1), recorder, jobs)
         for _ in jobs:
             run_next(sweep, tmp_path)
-    assert sweep.last == "loss surface of example 0, direction theta_one: loss 0.125 to 9.5"
-    assert sweep.estimate() == 0
+    assert sweep.last_event == "loss surface of example 0, direction theta_one: loss 0.125 to 9.5"
+    assert seconds_left(sweep) == 0
 
 
 def test_labels_tell_jobs_of_one_model_apart() -> None:
-    labels = [(job.parents.get("model"), label(job)) for job in JOBS]
+    labels = [(job.parents.get("model"), job_name(job)) for job in JOBS]
     assert len(set(labels)) == len(JOBS)
 
 
@@ -205,14 +205,14 @@ def test_labels_tell_jobs_of_one_model_apart() -> None:
     ],
 )
 def test_a_label_names_what_is_unusual_about_an_attack(more: dict[str, object], text: str) -> None:
-    assert label(attack_job(pretrain_job(), attack=attack_settings(name="pgd", **more))) == text
+    assert job_name(attack_job(pretrain_job(), attack=attack_settings(name="pgd", **more))) == text
 
 
 def test_a_transfer_is_labelled_with_its_source_and_costs_no_more_than_an_evaluation(sweep: SweepRun) -> None:
     full, model, pgd = pretrain_job(), fine_tune_job(pretrain_job()), attack_settings(name="pgd", steps=10)
     crafted = craft_job(full, attack=pgd)
     job = transfer_job(model, attack=pgd, crafted=crafted, source=full)
-    assert label(job) == f"pgd 8/255 transfer from {full.key[:8]}, repeat 0"
+    assert job_name(job) == f"pgd 8/255 transfer from {full.key[:8]}, repeat 0"
     assert cost(job) == 1
 
 
@@ -224,7 +224,7 @@ def test_times_are_shown_as_a_clock(seconds: float, text: str) -> None:
 def clocked(sweep: SweepRun, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """A clock that only the test moves."""
     now = [100.0]
-    monkeypatch.setattr("orchestrator.driver.sweep_run.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("orchestrator.driver.work_meter.time.monotonic", lambda: now[0])
 
     def wait(seconds: float) -> None:
         now[0] += seconds
@@ -254,14 +254,14 @@ def take(sweep: SweepRun) -> Job:
 def test_every_batch_of_a_long_attack_moves_the_estimate(attacks: SweepRun, monkeypatch: pytest.MonkeyPatch) -> None:
     wait = clocked(attacks, monkeypatch)
     job = take(attacks)
-    assert attacks.estimate() is None
+    assert seconds_left(attacks) is None
     wait(10)
     attacks.batch(job, BatchRecord(done=10, total=100))
-    assert attacks.estimate() == pytest.approx(190)
-    assert attacks.last == f"{label(job)}: 10 of 100 examples"
+    assert seconds_left(attacks) == pytest.approx(190)
+    assert attacks.last_event == f"{job_name(job)}: 10 of 100 examples"
     wait(10)
     attacks.batch(job, BatchRecord(done=20, total=100))
-    assert attacks.estimate() == pytest.approx(180)
+    assert seconds_left(attacks) == pytest.approx(180)
 
 
 def test_what_an_earlier_attempt_had_done_shortens_the_estimate_and_says_nothing_of_speed(
@@ -271,7 +271,7 @@ def test_what_an_earlier_attempt_had_done_shortens_the_estimate_and_says_nothing
     job = take(attacks)
     wait(10)
     attacks.batch(job, BatchRecord(done=90, total=100, before=80))
-    assert attacks.estimate() == pytest.approx(110)
+    assert seconds_left(attacks) == pytest.approx(110)
 
 
 def test_a_failed_attempts_batches_are_counted_once(attacks: SweepRun, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,7 +283,7 @@ def test_a_failed_attempts_batches_are_counted_once(attacks: SweepRun, monkeypat
     assert take(attacks) == job
     wait(10)
     attacks.batch(job, BatchRecord(done=60, total=100, before=50))
-    assert attacks.estimate() == pytest.approx(140)
+    assert seconds_left(attacks) == pytest.approx(140)
 
 
 def test_nothing_is_left_after_attacks_that_reported_on_their_way(
@@ -298,7 +298,7 @@ def test_nothing_is_left_after_attacks_that_reported_on_their_way(
     folder.begin(job)
     folder.commit(result_of(job))
     attacks.succeed(job)
-    assert attacks.estimate() == pytest.approx(100)
+    assert seconds_left(attacks) == pytest.approx(100)
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_a_job_that_another_sweep_computes_is_waited_for_and_its_result_taken(sw
     sweeping.elsewhere = frozenset({shared.key})
     sweeping.run_all_that_is_ready()
     assert not sweeping.sweep.drained
-    assert "another sweep is computing it" in sweeping.sweep.last
+    assert "another sweep is computing it" in sweeping.sweep.last_event
     sweeping.finish(shared)
     sweeping.elsewhere = frozenset()
     sweeping.run_all_that_is_ready()

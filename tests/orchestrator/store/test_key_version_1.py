@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from orchestrator.own_settings import value_of
 from orchestrator.paths import Paths
 from orchestrator.planning.expand import expand_space
 from orchestrator.report.sweep_page.write_page import ReportOptions, report_sweep
@@ -21,7 +22,6 @@ from orchestrator.store.connection.read_only_sql import ask
 from orchestrator.store.maintenance.check import check_store
 from orchestrator.store.maintenance.export_archive import export_store
 from orchestrator.store.maintenance.import_archive import import_folder
-from orchestrator.store.reading.own_settings import value_of
 from orchestrator.store.reading.paired_results import compare_sweeps
 from orchestrator.store.reading.timings import recent_timings
 from orchestrator.store.reading.trained_models import trained_models

@@ -51,7 +51,7 @@ def _trained_models() -> None:
     names = ("job_key", "dataset", "model", "width", "theta", "defence")
     old = sa.table("trained_models", *map(sa.column, names), sa.column("stage_rank_fractions", _JSON))
     found = op.get_bind().execute(sa.select(old, jobs.c.spec).join(jobs, jobs.c.key == old.c.job_key)).mappings().all()
-    _fill("trained_models", _MODEL, [trained_model(row, row["spec"]) for row in found])
+    _fill("trained_models", _MODEL, [trained_model(dict(row), row["spec"]) for row in found])
     with op.batch_alter_table("trained_models") as table:
         for name in ("dataset", "model"):
             table.alter_column(name, existing_type=_WORD, type_=_NAME, existing_nullable=False)
@@ -66,7 +66,7 @@ def _attack_results() -> None:
     left = ("steps", "abs_stepsize", "momentum", "snr_db")
     old = sa.table("attack_results", *map(sa.column, ("job_key", "attack", "loss", *left)))
     found = op.get_bind().execute(sa.select(old)).mappings().all()
-    _fill("attack_results", _ATTACK, map(attack_result, found))
+    _fill("attack_results", _ATTACK, [attack_result(dict(row)) for row in found])
     with op.batch_alter_table("attack_results") as table:
         table.alter_column("attack", existing_type=_WORD, type_=_NAME, existing_nullable=False)
         table.alter_column("random_start", existing_type=sa.Boolean(), nullable=True)
@@ -78,7 +78,7 @@ def _attack_results() -> None:
 def _diagnoses() -> None:
     probes = sa.Column("probes", _JSON)
     found = op.get_bind().execute(sa.select(sa.table("diagnoses", sa.column("job_key"), sa.column("probes", _JSON)))).mappings().all()
-    _fill("diagnoses", (probes,), map(diagnosis, found))
+    _fill("diagnoses", (probes,), [diagnosis(dict(row)) for row in found])
 
 
 def _fill(table: str, columns: Columns, rows: Iterable[dict[str, Any]]) -> None:
