@@ -15,6 +15,7 @@ from tests.builders import small_plan
 from tests.kept_files import kept
 from tests.stored import begin_driving, content, launch, leave_artifacts, silence
 from workers.artifacts.artifacts import Artifacts
+from workers.spec.keys import KEY_VERSION
 
 JOBS = small_plan()
 FULL, MODEL, CRAFTED, EVALUATION, ATTACK = JOBS[:5]
@@ -171,6 +172,6 @@ def test_flags_are_counted_draw_by_draw(flags: bytes, n_examples: int, draws: in
 
 
 def test_every_row_inserted_by_hand_is_seen(store: Store, artifacts: Artifacts) -> None:
-    row = {"key": "f" * 64, "key_version": 1, "stage": "attack", "spec": "{}", "state": "done"}
+    row = {"key": "f" * 64, "key_version": KEY_VERSION, "stage": "attack", "spec": "{}", "state": "done"}
     change(store, insert(TABLES["jobs"]).values(row))
     assert set(wrong(store, artifacts)) == {"job keys", "parents", "done jobs", "artifacts"}
