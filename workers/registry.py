@@ -77,7 +77,7 @@ class Registry(Generic[F]):
             TypeError: its parameters cannot be settings.
         """
         source = _loading or Source()
-        held = self._components.get(name)
+        held = (self._components if source.path is None else self._all()).get(name)
         if held is not None and (held.source.path != source.path or held.create.__qualname__ != create.__qualname__):
             raise ValueError(f"{self.kind} '{name}': {_place(source)} registers it, and {_place(held.source)} has registered it already")
         settings = settings_of(create, name=name, given_by_us=self._given)
