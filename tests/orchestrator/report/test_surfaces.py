@@ -161,7 +161,7 @@ def test_thetas_of_one_direction_are_side_by_side_and_theta_one_is_in_both(tmp_p
 
 
 def test_a_randomised_net_at_theta_one_is_in_the_family_of_its_direction_alone(row: SurfaceRow) -> None:
-    shared = replace(row, defence="defensive_dropout")
+    shared = replace(row, defence="defensive_dropout", randomised=True)
     own = replace(shared, direction="own")
     assert [[grid.row.direction for grid in family] for family in families([flat(shared), flat(own)])] == [["theta_one"], ["own"]]
 
