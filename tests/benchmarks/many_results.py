@@ -95,14 +95,10 @@ def _outcome(key: str, repeat: int, flags: Any, n_correct: int) -> Row:
 
 
 def _attack(attack: str, knowledge: str, epsilon: int) -> Row:
-    size = {
-        "epsilon": epsilon / 255,
-        "epsilon_literal": f"{epsilon}/255",
-        "steps": 10,
-        "abs_stepsize": 1 / 255,
-        "random_start": attack == "pgd",
-    }
-    return {"attack": attack, "knowledge": knowledge, "norm": "linf", **size}
+    size = {"epsilon": epsilon / 255, "epsilon_literal": f"{epsilon}/255"}
+    settings = {"steps": 10, "abs_stepsize": 1 / 255, "loss": "ce"}
+    facts = {"loss": "ce", "random_start": attack == "pgd", "takes_gradients": True, "selects": False, "one_step": attack == "fgsm"}
+    return {"attack": attack, "knowledge": knowledge, "norm": "linf", **size, "settings": settings, "metrics": {}, **facts}
 
 
 def _worst(model: str, knowledge: str, epsilon: int, examples: int) -> Row:
@@ -115,6 +111,8 @@ def _trained(number: int, key: str, theta: float) -> Row:
     tucker = {"tensorized": True, "rank_fraction": (0.25, 0.5, 1.0)[number % 3], "rank_kind": "channels", "rank": {"layer": [4, 4, 3, 3]}}
     sketch = {"theta": theta, "sketch_modes": "channels", "rescale": True, "binary": False}
     history = [{"epoch": epoch, "loss": 1.0, "accuracy": 0.5, "learning_rate": 0.1} for epoch in range(30)]
-    network = {"dataset": "cifar10", "train_examples": None, "model": "resnet18", "width": 64, "n_parameters": 1000, **tucker, **sketch}
+    network = {"dataset": "cifar10", "train_examples": None, "model": "resnet18", "n_parameters": 1000, **tucker, **sketch}
     trained = {"adversarial_training": "none", "seed": number // 12, "epochs": 30, "history": history, "defence": "none"}
-    return {"job_key": key, **network, **trained, **_ran(number)}
+    settings = {"model_settings": {"width": 64}, "model_options": {"init": "random"}, "data_settings": {}, "training": {"epochs": 30}}
+    facts = {"modality": "image", "n_classes": 10, "low": 0.0, "high": 1.0, "randomised": theta < 1}
+    return {"job_key": key, **network, **trained, **settings, **facts, **_ran(number)}

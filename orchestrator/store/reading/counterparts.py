@@ -8,7 +8,7 @@ compare. All that varies within a sweep identifies its cells.
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
-from orchestrator.own_settings import hashable
+from orchestrator.own_settings import hashable, own_names
 
 Settings = Mapping[str, Any]
 
@@ -53,19 +53,22 @@ def key_of(cell: Settings, names: Iterable[str]) -> tuple[Hashable, ...]:
     return tuple(hashable(cell.get(name)) for name in names)
 
 
-_FIRST = (
-    *("data.name", "model.name", "model.width", "model.tensorized", "model.rank_fraction", "model.theta", "model.binary"),
-    *("defence.name", "training.adversarial_training", "fine_tuning.adversarial_training", "seed"),
-    *("attack", "knowledge", "source", "norm", "epsilon", "steps"),
-)
+def _best_known() -> list[str]:
+    """Return the settings by which people know cells, the best known first."""
+    network = (f"model.{name}" for name in own_names(sections=["model"]))
+    return [
+        *("data.name", "model.name", *network, "model.tensorized", "model.rank_fraction", "model.theta", "model.binary"),
+        *("defence.name", "training.adversarial_training", "fine_tuning.adversarial_training", "seed"),
+        *("attack", "knowledge", "source", "norm", "epsilon", *own_names(sections=["attacks"])),
+    ]
 
 
 def telling(cells: Sequence[Settings], names: Iterable[str]) -> list[str]:
     """Return the fewest of the settings, the best known first, that distinguish all of the cells that can be distinguished."""
-    rest = sorted(set(names) - set(_FIRST))
+    given, first = set(names), _best_known()
     chosen: list[str] = []
     groups: int = min(len(cells), 1)
-    for name in [name for name in _FIRST if name in set(names)] + rest:
+    for name in [name for name in first if name in given] + sorted(given - set(first)):
         number = len({key_of(cell, [*chosen, name]) for cell in cells})
         if number > groups:
             chosen.append(name)
