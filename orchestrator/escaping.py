@@ -3,8 +3,9 @@
 Each function takes plain text and returns text that shows the same characters in its format, without any other effect.
 """
 
-import html as standard_html
 import re
+
+from markupsafe import Markup, escape
 
 # The last four are the first four in full width.
 _FORMULA_STARTS = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
@@ -44,9 +45,9 @@ def _code(letter: str) -> str:
     return letter.encode("unicode_escape").decode("ascii")
 
 
-def html(text: str) -> str:
-    """Escape text for HTML, in an element or in a quoted attribute."""
-    return standard_html.escape(visible(text), quote=True)
+def html(text: str, *, keep: str = "") -> Markup:
+    """Escape text for HTML, in an element or in a quoted attribute; control characters in `keep` stay, as in `visible`."""
+    return escape(visible(text, keep=keep))
 
 
 def latex(text: str) -> str:

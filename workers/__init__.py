@@ -1,8 +1,29 @@
 """Computation of one job: tensors only, neither Ray nor SQL. `workers.runtime.run` computes it; importing `workers` imports no torch."""
 
-from workers.artifacts.results import Result
-from workers.errors import ArtifactError, DataError, JobError, UserError
-from workers.spec.job import Job
-from workers.spec.keys import KEY_VERSION
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from workers.artifacts.results import Result
+    from workers.errors import ArtifactError, DataError, JobError, UserError
+    from workers.spec.job import Job
+    from workers.spec.keys import KEY_VERSION
 
 __all__ = ["KEY_VERSION", "ArtifactError", "DataError", "Job", "JobError", "Result", "UserError"]
+
+_HOMES = {
+    "KEY_VERSION": "workers.spec.keys",
+    "ArtifactError": "workers.errors",
+    "DataError": "workers.errors",
+    "Job": "workers.spec.job",
+    "JobError": "workers.errors",
+    "Result": "workers.artifacts.results",
+    "UserError": "workers.errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """NumPy and pydantic take a quarter of a second to import: only those wait who ask."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -5,9 +5,11 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli import options
-from orchestrator.cli.options import DEFAULT_HOME, Home, OutputFormat, StoreUrl
+from orchestrator.cli.app import command
+from orchestrator.cli.options import DEFAULT_HOME, Home, Output, StoreUrl, TableFormat
 
 
+@command(group="look")
 def compare(
     before: Annotated[str, typer.Argument(help="A sweep's name.")],
     after: Annotated[str, typer.Argument(help="The name of the sweep to compare with it.")],
@@ -15,7 +17,7 @@ def compare(
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
     every_cell: Annotated[bool, typer.Option("--all", help="Also list results that only one of them has.")] = False,
-    output: Annotated[OutputFormat, typer.Option("--format", "-f", help="How to print.")] = OutputFormat.table,
+    output: Output = TableFormat.table,
 ) -> None:
     """Compare two sweeps, model by model and attack by attack: both accuracies and the difference, paired over the examples."""
     from orchestrator.store import open_store
@@ -24,7 +26,7 @@ def compare(
 
     with open_store(options.paths(home, store).store_url, upgrade=False) as opened:
         comparison = compare_sweeps(opened, before, after)
-    if output is OutputFormat.csv:
+    if output is TableFormat.csv:
         from orchestrator.escaping import visible
 
         typer.echo("\n".join(visible(line) for line in summary(comparison, every_cell=every_cell)), err=True)

@@ -4,10 +4,12 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.cli.app import command
 from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, DataFolder, Home, StoreUrl
 from orchestrator.cli.options import paths as _paths
 
 
+@command(group="look")
 def dashboard(
     *,
     home: Home = DEFAULT_HOME,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli.app import subcommands
 from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Home, StoreUrl, paths
 from workers.errors import UserError
 
@@ -13,10 +14,10 @@ if TYPE_CHECKING:
     from orchestrator.paths import Paths
     from orchestrator.store.maintenance.prune import PruneResult
 
-db = typer.Typer(help="Look after the results store: upgrade, check, export, import, prune.", no_args_is_help=True, rich_markup_mode=None)
+subcommand = subcommands("db", group="look after", about="Look after the results store: upgrade, check, export, import, prune.")
 
 
-@db.command()
+@subcommand()
 def upgrade(*, home: Home = DEFAULT_HOME, store: StoreUrl = None) -> None:
     """Bring the store's schema up to date (`launch` does so too). There is no way back but a backup: export before."""
     from orchestrator.store import StoreMissing, open_store, schema_revision
@@ -30,7 +31,7 @@ def upgrade(*, home: Home = DEFAULT_HOME, store: StoreUrl = None) -> None:
     typer.echo(f"schema {newest}: is current" if before == newest else f"schema upgraded from {before} to {newest}")
 
 
-@db.command()
+@subcommand()
 def check(
     *,
     home: Home = DEFAULT_HOME,
@@ -56,7 +57,7 @@ def check(
     raise typer.Exit(any(finding.problem for finding in findings))
 
 
-@db.command("export")
+@subcommand("export")
 def export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to make.")],
     sweeps: Annotated[
@@ -77,7 +78,7 @@ def export(
     typer.echo(f"{folder}: {_numbers((name, entry.rows) for name, entry in manifest.tables.items())}; {human_size(size)}")
 
 
-@db.command("import")
+@subcommand("import")
 def import_(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `db export` made.")],
     *,
@@ -96,7 +97,7 @@ def import_(
     typer.echo(f"imported: {_numbers(new)}" if new else "nothing new: the store has it all")
 
 
-@db.command()
+@subcommand()
 def prune(
     *,
     home: Home = DEFAULT_HOME,

@@ -4,11 +4,13 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.cli.app import command
 from orchestrator.cli.launch_options import Overrides
-from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, DataFolder, Home, StoreUrl, TextFormat, console, paths
+from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, DataFolder, Home, Output, StoreUrl, TableFormat, console, paths, show
 from workers.errors import UserError
 
 
+@command(group="run")
 def doctor(  # noqa: PLR0913 (each is an option of the command)
     space: Annotated[
         str | None, typer.Argument(help="A space that is to be launched: a built-in one's name, or a YAML file.", show_default=False)
@@ -29,7 +31,7 @@ def doctor(  # noqa: PLR0913 (each is an option of the command)
     price: Annotated[
         float | None, typer.Option(min=0, help="For the estimate: what one worker costs an hour, in any currency.", show_default=False)
     ] = None,
-    output: Annotated[TextFormat, typer.Option("--format", "-f", help="How to print.")] = TextFormat.table,
+    output: Output = TableFormat.table,
 ) -> None:
     """Check before a launch what would prevent it: versions, disk, database, artifacts, data, GPUs, tokens, every node of a cluster.
 
@@ -38,7 +40,7 @@ def doctor(  # noqa: PLR0913 (each is an option of the command)
     if space is None and (overrides, workers, price) != (None, None, None):
         raise UserError("--set, --workers, --price: only with a SPACE")
     from orchestrator.doctor.check_result import exit_code
-    from orchestrator.doctor.render import doctor_json, render_counts, render_result
+    from orchestrator.doctor.render import render_counts, render_result, render_results
     from orchestrator.doctor.run_checks import DoctorOptions, run_checks
 
     asked = DoctorOptions(
@@ -52,10 +54,10 @@ def doctor(  # noqa: PLR0913 (each is an option of the command)
     lines, shown = [], console()
     for line in run_checks(asked):
         lines.append(line)
-        if output is TextFormat.table:
+        if output.value == "table":
             shown.print(render_result(line), soft_wrap=True, highlight=False)
-    if output is TextFormat.json:
-        typer.echo(doctor_json(lines))
-    else:
+    if output.value == "table":
         shown.print(render_counts(lines), soft_wrap=True)
+    else:
+        show(render_results(lines, output.value))
     raise typer.Exit(exit_code(lines))

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.cli.app import command
 from orchestrator.cli.launch_options import (
     CpusPerJob,
     Download,
@@ -29,6 +30,7 @@ class ExecutorChoice(StrEnum):
     inline = "inline"
 
 
+@command(group="run")
 def launch(  # noqa: PLR0913 (each is an option of the command)
     space: SpaceArgument,
     *,

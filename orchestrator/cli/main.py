@@ -1,75 +1,23 @@
-"""The `robustsweep` command. Heavy modules are imported inside the commands, so that `--help` answers at once."""
+"""The `robustsweep` command. Every module beside this one may hold a command, which registers itself as it is imported; what is heavy is
+imported inside of commands, so that `--help` answers at once."""
 
+import pkgutil
 import sys
-from typing import Annotated
+from importlib import import_module
 
 import typer
 
-from orchestrator.cli.compare import compare
-from orchestrator.cli.dashboard import dashboard
-from orchestrator.cli.db import db
-from orchestrator.cli.doctor import doctor
-from orchestrator.cli.launch import launch
-from orchestrator.cli.plan import plan
-from orchestrator.cli.report import report, surfaces
-from orchestrator.cli.results import query, results, verdicts
-from orchestrator.cli.robustbench import robustbench
-from orchestrator.cli.show import show
-from orchestrator.cli.spaces import spaces
-from orchestrator.cli.status import status
-from orchestrator.cli.study import best, study
-from orchestrator.cli.submit import submit
+from orchestrator import cli
+from orchestrator.cli.app import app
 from orchestrator.escaping import visible
 from orchestrator.passwords import hide_arguments
 from workers.errors import UserError
 
-app = typer.Typer(
-    name="robustsweep",
-    help="Sweeps of training and attack jobs for robust, randomised, tensorized networks: every job computed once, every result in SQL.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
-)
+__all__ = ["app", "main"]
 
-
-def _version(asked: bool) -> None:
-    if asked:
-        from importlib.metadata import version
-
-        typer.echo(f"robustsweep {version('robustsweep')}")
-        raise typer.Exit
-
-
-@app.callback()
-def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")] = False,
-) -> None:
-    """Launch sweeps and query their results."""
-
-
-for _command in (
-    launch,
-    plan,
-    status,
-    dashboard,
-    spaces,
-    doctor,
-    submit,
-    show,
-    compare,
-    results,
-    query,
-    verdicts,
-    report,
-    robustbench,
-    surfaces,
-    best,
-    study,
-):
-    app.command()(_command)
-app.add_typer(db, name="db")
+for _module in pkgutil.iter_modules(cli.__path__):
+    if _module.name != "main":
+        import_module(f"{cli.__name__}.{_module.name}")
 
 
 def main() -> None:

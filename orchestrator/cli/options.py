@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console, RenderableType
 
     from orchestrator.paths import Paths
@@ -45,20 +47,31 @@ SweepName = Annotated[str | None, typer.Argument(help="A sweep's name; all sweep
 DEFAULT_HOME = Path("sweeps")
 
 
-class OutputFormat(StrEnum):
+class TableFormat(StrEnum):
     """Output format of a table."""
 
     table = "table"
     csv = "csv"
     json = "json"
     markdown = "markdown"
+    latex = "latex"
+    html = "html"
 
 
-class TextFormat(StrEnum):
-    """Output format of a summary."""
+class ImageFormat(StrEnum):
+    """File format of figures."""
 
-    table = "table"
-    json = "json"
+    png = "png"
+    svg = "svg"
+
+
+Output = Annotated[TableFormat, typer.Option("--format", "-f", help="How to print.")]
+AnyVerdict = Annotated[bool, typer.Option("--any-verdict", help="Admit models whose verdict is unsound: their robustness is not real.")]
+FigureFolder = Annotated[
+    Path | None,
+    typer.Option("--figures", help="Write each figure to this folder too; needs Chromium or Chrome.", show_default=False),
+]
+Image = Annotated[ImageFormat, typer.Option("--image", help="What --figures writes.")]
 
 
 def paths(home: Path, store: str | None, data: str | None = None, *, artifacts: str | None = None) -> "Paths":
@@ -71,6 +84,12 @@ def console() -> "Console":
     from rich.console import Console
 
     return Console()
+
+
+def say_written(files: "Sequence[Path]", figures: Path | None) -> None:
+    """Print the page that was written, and how many figures."""
+    page, *images = files
+    typer.echo(f"{page}" + (f" and {len(images)} figures in {figures}" if figures else ""))
 
 
 def show(rendered: "str | RenderableType") -> None:

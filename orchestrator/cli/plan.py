@@ -5,14 +5,16 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.cli.app import command
 from orchestrator.cli.launch_options import Overrides, SpaceArgument
-from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, DataFolder, Home, StoreUrl, TextFormat
+from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, DataFolder, Home, Output, StoreUrl, TableFormat, show
 from orchestrator.cli.options import console as _console
 from orchestrator.cli.options import paths as _paths
 from orchestrator.escaping import visible
 from workers.errors import UserError
 
 
+@command(group="run")
 def plan(  # noqa: PLR0913 (each is an option of the command)
     space: SpaceArgument,
     *,
@@ -35,14 +37,14 @@ def plan(  # noqa: PLR0913 (each is an option of the command)
     price: Annotated[
         float | None, typer.Option(min=0, help="With --estimate: what one worker costs an hour, in any currency.", show_default=False)
     ] = None,
-    output: Annotated[TextFormat, typer.Option("--format", "-f", help="How to print.")] = TextFormat.table,
+    output: Output = TableFormat.table,
 ) -> None:
     """Show what `launch SPACE` would run: jobs by stage and model, and which are done. Runs nothing."""
     from orchestrator.console import say
     from orchestrator.launching.preview import estimate_plan, missing_data, preview_plan, write_job_files
-    from orchestrator.report import plan_json, render_plan
     from orchestrator.scheduling.estimate_text import estimate_record, render_estimate
     from orchestrator.search.preview_search import plan_search
+    from orchestrator.tables.plan_table import plan_json, render_plan
 
     if not estimate and (workers, price) != (None, None):
         raise UserError("--workers, --price: only with --estimate")
@@ -51,16 +53,18 @@ def plan(  # noqa: PLR0913 (each is an option of the command)
         refused = next((name for name, given in (("--jobs", jobs), ("--write-jobs", write_jobs), ("--estimate", estimate)) if given), None)
         if refused is not None:
             raise UserError(f"{refused}: not of a search, whose jobs come one trial after the other")
-        typer.echo(searched.json() if output is TextFormat.json else visible(searched.text(), keep="\n"))
+        typer.echo(searched.json() if output is TableFormat.json else visible(searched.text(), keep="\n"))
         return
     name, found = preview_plan(space, tuple(overrides or ()), where)
     if write_jobs is not None:
         write_job_files(found, write_jobs)
-    if output is TextFormat.json:
+    if output.value == "json":
         also = {"estimate": estimate_record(estimate_plan(found, where, workers=workers), price=price)} if estimate else {}
         typer.echo(plan_json(name, found, **also))
         return
-    _console().print(render_plan(name, found, every_job=jobs))
+    show(render_plan(name, found, output.value, every_job=jobs))
+    if output.value != "table":
+        return
     if missing := missing_data(found, where):
         say(_console(), missing)
     if estimate:

@@ -1,35 +1,31 @@
-"""`robustsweep report` and `robustsweep surfaces`: pages and tables in files."""
+"""`robustsweep report`: a sweep as a page, or the paper's tables beside ours."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Home, StoreUrl, console, paths
+from orchestrator.cli.app import command
+from orchestrator.cli.options import (
+    DEFAULT_HOME,
+    ArtifactsUrl,
+    FigureFolder,
+    Home,
+    Image,
+    ImageFormat,
+    StoreUrl,
+    TableFormat,
+    console,
+    paths,
+    say_written,
+)
 from workers.errors import UserError
 
 if TYPE_CHECKING:
     from orchestrator.paths import Paths
 
 
-class ReportFormat(StrEnum):
-    """File format of a report."""
-
-    html = "html"
-    json = "json"
-    latex = "latex"
-    markdown = "markdown"
-    table = "table"
-
-
-class ImageFormat(StrEnum):
-    """File format of figures."""
-
-    png = "png"
-    svg = "svg"
-
-
+@command(group="share")
 def report(  # noqa: PLR0913 (each is an option of the command)
     sweep: Annotated[str | None, typer.Argument(help="A sweep's name; with --paper as --sweep takes it.", show_default=False)] = None,
     *,
@@ -51,18 +47,15 @@ def report(  # noqa: PLR0913 (each is an option of the command)
         ),
     ] = None,
     form: Annotated[
-        ReportFormat | None,
+        TableFormat | None,
         typer.Option("--format", "-f", help="How to write it.  [default: by the ending of --output, else table]", show_default=False),
     ] = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="The file to write.  [default: SWEEP-report.html; --paper prints]", show_default=False),
     ] = None,
-    figures: Annotated[
-        Path | None,
-        typer.Option("--figures", help="Write each figure of the sweep to this folder too; needs Chromium or Chrome.", show_default=False),
-    ] = None,
-    image: Annotated[ImageFormat, typer.Option("--image", help="What --figures writes.")] = ImageFormat.svg,
+    figures: FigureFolder = None,
+    image: Image = ImageFormat.svg,
 ) -> None:
     """Write SWEEP's results, figures and provenance as one HTML file that opens offline (needs Plotly).
 
@@ -89,23 +82,4 @@ def _report_sweep(found: "Paths", sweep: str, *, output: Path | None, figures: P
     from orchestrator.report.sweep_page import ReportOptions, report_sweep
 
     options = ReportOptions(paths=found, sweep=sweep, output=output, figures=figures, image=image.value)
-    page, *images = report_sweep(options)
-    typer.echo(f"{page}" + (f" and {len(images)} figures in {figures}" if figures else ""))
-
-
-def surfaces(
-    sweep: Annotated[str, typer.Argument(help="A sweep's name.")],
-    *,
-    home: Home = DEFAULT_HOME,
-    store: StoreUrl = None,
-    artifacts: ArtifactsUrl = None,
-    out: Annotated[Path, typer.Option("--out", help="Folder to write SWEEP-surfaces.html to.")] = Path(),
-    epsilon: Annotated[str, typer.Option("--epsilon", help="Where to draw the circle, in input units.")] = "32/255",
-) -> None:
-    """Draw SWEEP's loss surfaces: one page with a contour plot for each model, which opens offline (needs Plotly)."""
-    from orchestrator.report.surface_page import write_surface_page
-
-    path, problems = write_surface_page(paths(home, store, artifacts=artifacts), sweep, folder=out, epsilon=epsilon)
-    for problem in problems:
-        typer.echo(f"left out: {problem}", err=True)
-    typer.echo(path)
+    say_written(report_sweep(options), figures)

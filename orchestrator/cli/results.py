@@ -1,11 +1,11 @@
-"""`robustsweep results`, `verdicts` and `query`: table of results, verdicts on their reliability, and SQL queries."""
+"""`robustsweep results`: the figures as a table."""
 
-from importlib.resources import files
 from typing import Annotated
 
 import typer
 
-from orchestrator.cli.options import DEFAULT_HOME, Home, OutputFormat, StoreUrl, SweepName, TextFormat, paths, show
+from orchestrator.cli.app import command
+from orchestrator.cli.options import DEFAULT_HOME, Home, Output, StoreUrl, SweepName, TableFormat, paths, show
 from workers.errors import UserError
 
 Where = Annotated[
@@ -18,6 +18,7 @@ Where = Annotated[
 ]
 
 
+@command(group="look")
 def results(  # noqa: PLR0913 (each is an option of the command)
     sweep: SweepName = None,
     *,
@@ -57,13 +58,13 @@ def results(  # noqa: PLR0913 (each is an option of the command)
         str | None, typer.Option(help="Sort by a field; -FIELD from the greatest to the least.", metavar="FIELD", show_default=False)
     ] = None,
     limit: Annotated[int | None, typer.Option(help="At most so many rows.", min=1, show_default=False)] = None,
-    output: Annotated[OutputFormat, typer.Option("--format", "-f", help="How to print.")] = OutputFormat.table,
+    output: Output = TableFormat.table,
 ) -> None:
     """Print clean and robust accuracy with 95 % intervals, one row per model, attack, knowledge and epsilon."""
-    from orchestrator.report import render_results
     from orchestrator.store import open_store, parse_conditions, result_rows
-    from orchestrator.tables.generic_table import render_rows
+    from orchestrator.tables.results_table import render_results
     from orchestrator.tables.selection import grouped, ordered, pivoted
+    from orchestrator.tables.writers import render
 
     _refuse_together({"--per-repeat": per_repeat, "--worst-case": worst_case}, "the worst attack is chosen by the other repeats")
     _refuse_together({"--group-by": group_by, "--pivot": pivot}, "each makes a table of its own")
@@ -73,52 +74,9 @@ def results(  # noqa: PLR0913 (each is an option of the command)
         rows = result_rows(opened, sweep, **form, where=conditions)
     rows = (ordered(rows, sort) if sort else rows)[:limit]
     if group_by or pivot:
-        table = grouped(rows, group_by) if group_by else pivoted(rows, pivot or "")
-        show(render_rows(table.columns, table.rows, output.value, percents=table.percents))
+        show(render(grouped(rows, group_by) if group_by else pivoted(rows, pivot or ""), output.value))
     else:
         show(render_results(rows, output.value, spread=spread))
-
-
-def query(
-    statement: Annotated[
-        str | None, typer.Argument(help="One SELECT, on the views v_results, v_models, v_jobs and v_worst_case.", show_default=False)
-    ] = None,
-    *,
-    examples: Annotated[bool, typer.Option("--examples", help="Print the views' columns and a page of questions to copy.")] = False,
-    home: Home = DEFAULT_HOME,
-    store: StoreUrl = None,
-    output: Annotated[OutputFormat, typer.Option("--format", "-f", help="How to print.")] = OutputFormat.table,
-) -> None:
-    """Query the database in SQL, read-only. The views are its stable schema."""
-    if examples:
-        show(files("orchestrator.cli").joinpath("queries.sql").read_text("utf-8").rstrip())
-        return
-    if statement is None:
-        raise UserError("query: needs a statement; `robustsweep query --examples` shows some")
-    from orchestrator.store import open_store
-    from orchestrator.store.connection.read_only_sql import ask
-    from orchestrator.tables.generic_table import render_rows
-
-    with open_store(paths(home, store).store_url, upgrade=False) as opened:
-        answer = ask(opened, statement)
-    show(render_rows(answer.columns, answer.rows, output.value))
-
-
-def verdicts(
-    sweep: SweepName = None,
-    *,
-    home: Home = DEFAULT_HOME,
-    store: StoreUrl = None,
-    rungs: Annotated[bool, typer.Option("--rungs", help="With models that a search stopped before the end of their training.")] = False,
-    output: Annotated[TextFormat, typer.Option("--format", "-f", help="How to print.")] = TextFormat.table,
-) -> None:
-    """Show per model whether its results are reliable: sound, suspicious or unsound, and each check with its finding."""
-    from orchestrator.report import render_verdicts, verdicts_json
-    from orchestrator.store import model_verdicts, open_store
-
-    with open_store(paths(home, store).store_url, upgrade=False) as opened:
-        found = model_verdicts(opened, sweep, rungs=rungs)
-    show(verdicts_json(found) if output is TextFormat.json else render_verdicts(found))
 
 
 def _verdict(only: str) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.cli.app import command
 from orchestrator.cli.options import DEFAULT_HOME, Home, StoreUrl, paths
 
 
@@ -17,6 +18,7 @@ class Norm(StrEnum):
     l2 = "l2"
 
 
+@command(group="share")
 def robustbench(
     sweep: Annotated[str, typer.Argument(help="A sweep's name.")],
     *,

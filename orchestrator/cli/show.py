@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.cli.app import command
 from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, DataFolder, Home, StoreUrl, paths
 
 
@@ -16,6 +17,7 @@ class ShownAs(StrEnum):
     job = "job"
 
 
+@command(group="look")
 def show(
     key: Annotated[str, typer.Argument(help="The first four or more digits of a job's key; a model's key is that of its training.")],
     *,

@@ -1,16 +1,15 @@
 """`robustsweep spaces`: list the built-in spaces."""
 
-from orchestrator.cli.options import console as _console
+from orchestrator.cli.app import command
+from orchestrator.cli.options import Output, TableFormat, show
 
 
-def spaces() -> None:
+@command(group="run")
+def spaces(*, output: Output = TableFormat.table) -> None:
     """List the built-in spaces."""
-    from orchestrator.tables.terminal_table import plain_table
+    from orchestrator.tables.table import Column, Table
+    from orchestrator.tables.writers import render
     from search_spaces import builtin_spaces
 
-    table = plain_table()
-    table.add_column("space", no_wrap=True)
-    table.add_column("what it is")
-    for name, description in builtin_spaces():
-        table.add_row(name, description)
-    _console().print(table)
+    columns = (Column("space"), Column("description", heading="what it is", wraps=True))
+    show(render(Table(columns=columns, rows=tuple(builtin_spaces())), output.value))

@@ -4,26 +4,27 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.options import DEFAULT_HOME, Home, StoreUrl, SweepName, TextFormat
-from orchestrator.cli.options import console as _console
+from orchestrator.cli.app import command
+from orchestrator.cli.options import DEFAULT_HOME, Home, Output, StoreUrl, SweepName, TableFormat, show
 from orchestrator.cli.options import paths as _paths
 
 
+@command(group="run")
 def status(
     sweep: SweepName = None,
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
     failed: Annotated[bool, typer.Option("--failed", help="Show each failed job with its traceback.")] = False,
-    output: Annotated[TextFormat, typer.Option("--format", "-f", help="How to print.")] = TextFormat.table,
+    output: Output = TableFormat.table,
 ) -> None:
     """Show how far sweeps are: jobs by stage, done, running, waiting, failed, blocked."""
-    from orchestrator.report import render_failures, render_status, status_json
     from orchestrator.store import failures, open_store, sweep_status
+    from orchestrator.tables.status_table import render_failures, render_status, status_json
 
     with open_store(_paths(home, store).store_url, upgrade=False) as opened:
         statuses, failed_jobs = sweep_status(opened, sweep), failures(opened, sweep)
-    if output is TextFormat.json:
-        typer.echo(status_json(statuses, failed_jobs))
+    if output.value == "json":
+        show(status_json(statuses, failed_jobs))
     else:
-        _console().print(render_failures(failed_jobs) if failed else render_status(statuses))
+        show(render_failures(failed_jobs, output.value) if failed else render_status(statuses, output.value))

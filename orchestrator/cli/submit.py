@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.cli.app import command
 from orchestrator.cli.launch_options import (
     ClusterHome,
     CpusPerJob,
@@ -19,6 +20,7 @@ from orchestrator.cli.launch_options import (
 from orchestrator.cli.options import ArtifactsUrl, DataFolder, StoreUrl, console
 
 
+@command(group="run")
 def submit(  # noqa: PLR0913 (each is an option of the command)
     context: typer.Context,
     space: SpaceArgument,

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from orchestrator import names
 from orchestrator.dashboard.context import opened
-from orchestrator.figures.training_curves import run_names
 from orchestrator.store import ResultRow, result_rows, sweep_status
 from orchestrator.store.reading.conditions import Condition
 from orchestrator.store.reading.report_evidence import TrainingRun, training_runs
@@ -51,7 +51,7 @@ def read_runs(sweep: str) -> list[TrainingRun]:
 
 def model_names(runs: Sequence[TrainingRun]) -> dict[str, str]:
     """Return names of the models by their keys: the settings in which they differ, and the beginning of the key."""
-    return {key: f"{name} ({key[:8]})" for (_, key), name in run_names(runs).items()}
+    return {key: f"{name} ({key[:8]})" for (_, key), name in names.model_names(runs).items()}
 
 
 def read_rows(sweep: str, *, form: str = "a row for each model", models: Sequence[str] | None = None) -> list[ResultRow]:

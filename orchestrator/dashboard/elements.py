@@ -9,8 +9,9 @@ import streamlit as st
 
 from orchestrator.dashboard.context import ground, opened
 from orchestrator.figures import CONFIG, TEMPLATES, Picture
-from orchestrator.figures.picture import Cell, Table
+from orchestrator.figures.picture import Record
 from orchestrator.store.reading.dashboard_queries import SweepHead, sweep_heads
+from orchestrator.tables.table import Value
 
 TILE = 164  # pixels: two next to each other on a phone
 _TOOLS = 44  # pixels above a figure for its buttons, which are always there on a phone
@@ -51,7 +52,7 @@ def choose_sweep() -> SweepHead:
     return heads[choose("sweep", list(heads), label="Sweep")]
 
 
-def frame(rows: Sequence[Mapping[str, Cell]]) -> pd.DataFrame:
+def frame(rows: Sequence[Mapping[str, Value]]) -> pd.DataFrame:
     return pd.DataFrame.from_records([dict(row) for row in rows])
 
 
@@ -63,7 +64,7 @@ def show_picture(picture: Picture, *, key: str, place: str = "main") -> None:
         show_table(picture.table)
 
 
-def show_table(rows: Table) -> None:
+def show_table(rows: list[Record]) -> None:
     st.dataframe(frame(rows), hide_index=True, placeholder="-")
 
 

@@ -23,10 +23,11 @@ from orchestrator.dashboard.example_choice import (
 )
 from orchestrator.dashboard.models_page import choose_model
 from orchestrator.dashboard.waveforms import waveform_figure
-from orchestrator.figures.picture import Cell, Table
+from orchestrator.figures.picture import Record
 from orchestrator.store import ResultRow
 from orchestrator.store.reading.dashboard_queries import Crafted, crafted_examples, evaluation_keys
 from orchestrator.store.reading.report_evidence import Flags, example_flags
+from orchestrator.tables.table import Value
 from workers.errors import ArtifactError, DataError
 from workers.spec.job import DataSpec
 
@@ -92,22 +93,22 @@ def ordered(shares: NDArray[np.float64], order: str) -> NDArray[np.intp]:
     return np.argsort(shares if order == _ORDERS[1] else -shares, kind="stable")
 
 
-def _outcomes(found: Table) -> None:
+def _outcomes(found: list[Record]) -> None:
     st.subheader("Classified right")
     right = st.column_config.ProgressColumn("right %", format="%.0f", min_value=0, max_value=100)
     order = ("attack", "epsilon", "right %", "evaluations", "knowledge", "norm", "steps")
     st.dataframe(found, hide_index=True, column_config={"right %": right}, column_order=order, placeholder="-")
 
 
-def outcomes(rows: Sequence[ResultRow], clean: Sequence[str], flags: dict[str, Flags], example: int) -> Table:
+def outcomes(rows: Sequence[ResultRow], clean: Sequence[str], flags: dict[str, Flags], example: int) -> list[Record]:
     """Return the share of draws and repeats in which the example was right: without attack (the jobs `clean`), and under each attack."""
     plain = {"attack": "none", "knowledge": None, "norm": None, "epsilon": "0", "steps": None}
-    found: list[tuple[Mapping[str, Cell], Sequence[str]]] = [(plain, clean)]
+    found: list[tuple[Mapping[str, Value], Sequence[str]]] = [(plain, clean)]
     for row in rows:
         if row.attack != "none":
             attack = {"attack": row.attack, "knowledge": row.knowledge, "norm": row.norm, "epsilon": row.epsilon_literal}
             found.append(({**attack, "steps": row.steps}, row.job_keys))
-    table: Table = []
+    table: list[Record] = []
     for settings, keys in found:
         right = [flags[key][:, example] for key in keys if key in flags and flags[key].shape[1] > example]
         if right:

@@ -10,10 +10,10 @@ from orchestrator.dashboard.elements import choose, choose_sweep, frame, show_pi
 from orchestrator.dashboard.navigation import go_to
 from orchestrator.dashboard.results_page import PERCENT, results_frame
 from orchestrator.figures import accuracy_curves, training_curves
-from orchestrator.figures.picture import Cell, Table
+from orchestrator.figures.picture import Record
+from orchestrator.names import rank_in_words
 from orchestrator.store import ResultRow, model_verdicts
 from orchestrator.store.reading.dashboard_queries import places_of
-from orchestrator.store.reading.model_description import rank_in_words
 from orchestrator.store.reading.report_evidence import TrainingRun
 from orchestrator.tables.result_columns import shown_columns
 
@@ -59,9 +59,9 @@ def _curves(rows: Sequence[ResultRow]) -> None:
         show_picture(pictures[label], key=label)
 
 
-def facts(run: TrainingRun, rows: Sequence[ResultRow]) -> Table:
+def facts(run: TrainingRun, rows: Sequence[ResultRow]) -> list[Record]:
     """Return the settings and sizes of the model, one a row."""
-    found: dict[str, Cell] = {
+    found: Record = {
         "trained in stage": run.stage,
         "data set": run.dataset,
         "network": f"{run.model}, width {run.width}",

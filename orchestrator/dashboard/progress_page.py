@@ -12,7 +12,7 @@ from orchestrator.dashboard.context import at, opened
 from orchestrator.dashboard.elements import TILE, choose_sweep, draw, frame, show_table
 from orchestrator.dashboard.machine import Machine, gpus, look
 from orchestrator.dashboard.pace import pace_figure
-from orchestrator.dashboard.time_left import WINDOW, Left, busy_workers, per_minute, time_left
+from orchestrator.scheduling.time_left import WINDOW, TimeLeft, busy_workers, per_minute, time_of_status
 from orchestrator.store import Failure, Store, SweepStatus, failures, sweep_status
 from orchestrator.store.leases.leases import age
 from orchestrator.store.reading.dashboard_queries import (
@@ -42,7 +42,7 @@ class Watched:
     recent: list[FinishedJob]
     places: dict[str, Place]
     failed: list[Failure]
-    left: Left
+    left: TimeLeft
     since: datetime
     until: datetime
 
@@ -88,7 +88,7 @@ def watch(store: Store, sweep: str) -> Watched:
         recent=recent,
         places=places_of(store, [job.key for job in recent[:_MOST_PLACED]]),
         failed=failures(store, sweep),
-        left=time_left(status, running, _seconds(store, status, finished, mine), now=now),
+        left=time_of_status(status, running, _seconds(store, status, finished, mine), now=now),
         since=since,
         until=until,
     )
@@ -140,7 +140,7 @@ def _end(watched: Watched) -> str:
     return "?" if watched.status.driver_alive else "-"
 
 
-def _basis(left: Left) -> str:
+def _basis(left: TimeLeft) -> str:
     if left.unknown:
         return f"Not known yet: no job like {', '.join(left.unknown)} is done."
     return "From the mean seconds of this sweep's last jobs of each stage, with as many workers as are busy now."

@@ -1,6 +1,7 @@
 """Page of results: a table with a filter for each column that has several values, and links to one model."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -8,15 +9,14 @@ import streamlit as st
 from orchestrator.dashboard.cached_reads import FORMS, choose_models, read_rows
 from orchestrator.dashboard.elements import TILE, choose_sweep, keep
 from orchestrator.dashboard.navigation import go_to
-from orchestrator.report.sweep_page.naming import slug
+from orchestrator.names import slug
 from orchestrator.store import ResultRow
-from orchestrator.tables.result_columns import Column, common_values, shown_columns
+from orchestrator.tables.result_columns import ResultColumn, common_values, shown_columns
 from orchestrator.tables.results_table import render_results
 
 _MEASURED = frozenset({"clean %", "robust %", "95% interval", "se examples", "se draws", "se seeds"})
 PERCENT = {name: st.column_config.NumberColumn(format="%.1f") for name in ("clean %", "robust %")}
 _MOST_OPTIONS = 200
-_ABSENT = "-"
 
 
 def page() -> None:
@@ -35,7 +35,7 @@ def page() -> None:
     st.text(f"All rows: {', '.join(common_values(rows))}.")
 
 
-def _filtered(rows: Sequence[ResultRow], columns: Sequence[Column]) -> list[ResultRow]:
+def _filtered(rows: Sequence[ResultRow], columns: Sequence[ResultColumn]) -> list[ResultRow]:
     kept = list(rows)
     with st.container(horizontal=True):
         for column in columns:
@@ -46,7 +46,7 @@ def _filtered(rows: Sequence[ResultRow], columns: Sequence[Column]) -> list[Resu
     return kept
 
 
-def _table(rows: Sequence[ResultRow], columns: Sequence[Column], *, key: str) -> ResultRow | None:
+def _table(rows: Sequence[ResultRow], columns: Sequence[ResultColumn], *, key: str) -> ResultRow | None:
     """Show the rows, and return the selected one, if any."""
     found = results_frame(rows, columns)
     state = st.dataframe(
@@ -56,19 +56,15 @@ def _table(rows: Sequence[ResultRow], columns: Sequence[Column], *, key: str) ->
     return rows[place] if place is not None and place < len(rows) else None
 
 
-def results_frame(rows: Sequence[ResultRow], columns: Sequence[Column]) -> pd.DataFrame:
+def results_frame(rows: Sequence[ResultRow], columns: Sequence[ResultColumn]) -> pd.DataFrame:
     """Return the rows as shown; columns of numbers are numbers, so that they sort as such."""
     return pd.DataFrame({column.title: _cells(column, rows) for column in columns})
 
 
-def _cells(column: Column, rows: Sequence[ResultRow]) -> list[str | float | None]:
-    texts = [column.text(row) for row in rows]
-    if not column.numeric:
-        return list(texts)
-    try:
-        return [None if text == _ABSENT else float(text) for text in texts]
-    except ValueError:  # epsilons, as they were written: 8/255
-        return list(texts)
+def _cells(column: ResultColumn, rows: Sequence[ResultRow]) -> list[Any]:
+    values = [column.value(row) for row in rows]
+    is_number = column.column.is_right and all(isinstance(value, int | float | None) for value in values)
+    return values if is_number else [column.text(row) for row in rows]
 
 
 def _actions(sweep: str, rows: Sequence[ResultRow], selected: ResultRow | None) -> None:

@@ -5,9 +5,8 @@ import streamlit as st
 from orchestrator.dashboard.context import opened, paths
 from orchestrator.dashboard.elements import choose_sweep, problem, show_picture
 from orchestrator.figures import loss_surfaces
-from orchestrator.report.surface_grids import families, surface_grids
-from orchestrator.report.surface_page import heading
-from orchestrator.report.sweep_page.sections import surface_draws
+from orchestrator.names import surface_family
+from orchestrator.report.surface_grids import families, surface_draws, surface_grids
 
 
 def page() -> None:
@@ -20,7 +19,7 @@ def page() -> None:
     if not grids:
         st.info("This sweep has no loss surfaces; a space's section `surfaces` asks for them.")
         return
-    found = {f"{number}. {heading(family[-1].row)}": family for number, family in enumerate(families(grids), 1)}
+    found = {f"{number}. {surface_family(family[-1].row)}": family for number, family in enumerate(families(grids), 1)}
     label = st.selectbox("Around", list(found), key="surfaces")
     columns = st.columns(2)
     for place, (title, picture) in enumerate(loss_surfaces(surface_draws(found[label])).items()):

@@ -1,10 +1,9 @@
 """Checks that clients of our Ray need a token, and that no other user can read it."""
 
 import os
-from pathlib import Path
 
 from orchestrator.doctor.check_result import CheckResult
-from orchestrator.executors.ray_tune.tokens import UNPROTECTED
+from orchestrator.executors.ray_tune.tokens import UNPROTECTED, token_file
 
 _OTHERS = 0o077
 
@@ -33,7 +32,7 @@ def check_token_file() -> list[CheckResult]:
     """Check that others cannot read the user's token: anyone who has it can run anything on the cluster."""
     if os.environ.get("RAY_AUTH_TOKEN"):
         return []
-    path = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+    path = token_file()
     try:
         mode = path.stat().st_mode & 0o777
     except OSError:

@@ -17,8 +17,8 @@ from workers.data.remote import DataRoot
 
 @dataclass(frozen=True, kw_only=True)
 class NodeQuestion:
-    """What a node is asked: `needed` data sets in `data_root`, and the store, with the driver's `mark` in it (None: the driver
-    could leave none). `gpus` is how many Ray hands out there."""
+    """Question to a node: `needed` data sets in `data_root`, and the store, with the driver's `mark` in it (None: the driver
+    could leave none). `gpus` is the number that Ray hands out there."""
 
     artifacts_url: str
     data_root: DataRoot

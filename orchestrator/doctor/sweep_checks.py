@@ -30,7 +30,7 @@ def is_search(loaded: LoadedSpace) -> bool:
 
 
 def check_space(loaded: LoadedSpace, jobs: Sequence[Job], paths: Paths) -> list[CheckResult]:
-    """Whether the data sets have as many examples as the jobs ask for."""
+    """Check that the data sets have as many examples as the jobs ask for."""
     check_sizes(jobs)
     check_sizes(jobs, paths.data_root)
     if is_search(loaded):

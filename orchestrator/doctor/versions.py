@@ -15,7 +15,7 @@ SOURCE = "source revision"
 
 
 def versions_here() -> dict[str, str]:
-    """The versions on this machine."""
+    """Return the versions on this machine."""
     return package_versions() | ({SOURCE: revision} if (revision := source_revision()) else {})
 
 

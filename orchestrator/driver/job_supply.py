@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from orchestrator.driver.job_names import label
 from orchestrator.driver.work_meter import WorkMeter
+from orchestrator.names import job_name
 from orchestrator.scheduling.job_queue import JobQueue
 from orchestrator.scheduling.job_source import JobSource
 from workers.spec.job import Job, TrainSpec
@@ -40,7 +40,7 @@ class JobSupply:
         """Return the next job in the queue that no other sweep is computing."""
         while (job := self._queue.take(slots=slots)) is not None and job.key in self._elsewhere():
             self._parked[job.key] = job
-            self._note(f"{label(job)}: another sweep is computing it")
+            self._note(f"{job_name(job)}: another sweep is computing it")
         return job
 
     def _fetch(self, *, idle: bool) -> bool:

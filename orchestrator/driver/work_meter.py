@@ -5,9 +5,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from orchestrator.planning.job_cost import SIMILAR_STAGES, cost
+from orchestrator.planning.job_cost import cost
 from orchestrator.planning.plan import STAGES
 from orchestrator.scheduling.job_queue import State
+from orchestrator.scheduling.time_left import StageRates, StageWork, time_to_end
 from workers.spec.fields import Stage
 from workers.spec.job import Job
 
@@ -28,8 +29,7 @@ class WorkMeter:
         """Expect the work of these jobs."""
         self._started_at = time.monotonic()
         self._left: dict[Stage, float] = dict.fromkeys(STAGES, 0.0)
-        self._measured: dict[Stage, float] = dict.fromkeys(STAGES, 0.0)
-        self._seconds: dict[Stage, float] = dict.fromkeys(STAGES, 0.0)
+        self._rates = StageRates()
         self._done: dict[str, float] = {}
         self._attempts: dict[str, _Attempt] = {}
         self._furthest: dict[str, float] = {}
@@ -63,7 +63,7 @@ class WorkMeter:
         """Record that the job has done `done` of its cost. The part `before`, done by an earlier attempt, is left out of the rate."""
         attempt, now = self._attempts[job.key], time.monotonic()
         self._count(job, done)
-        self._measure(job.stage, done - max(attempt.done, before), now - attempt.since)
+        self._rates.add(job.stage, units=done - max(attempt.done, before), seconds=now - attempt.since)
         attempt.done, attempt.since = done, now
 
     def finish(self, job: Job, *, seconds: float) -> None:
@@ -74,7 +74,7 @@ class WorkMeter:
         if attempt is not None and reported:
             seconds = time.monotonic() - attempt.since
         if reported < whole:
-            self._measure(job.stage, whole - reported, seconds)
+            self._rates.add(job.stage, units=whole - reported, seconds=seconds)
 
     def abandon(self, job: Job) -> None:
         """End an attempt that has no result."""
@@ -89,26 +89,11 @@ class WorkMeter:
 
     def seconds_left(self, counts: Mapping[Stage, Counter[State]], *, slots: int) -> float | None:
         """Return the seconds to the end on `slots` workers; None while there is no rate for a remaining stage."""
-        total = 0.0
-        for stage in STAGES:
-            jobs = sum(counts[stage][state] for state in ("waiting", "queued", "running"))
-            if not jobs:
-                continue
-            rate = self._rate(stage)
-            if rate is None:
-                return None
-            total += max(0, self._left[stage]) * rate / min(slots, jobs)
-        return total
+        jobs = {stage: sum(counts[stage][state] for state in ("waiting", "queued", "running")) for stage in STAGES}
+        work = {stage: StageWork(units=self._left[stage], jobs=jobs[stage]) for stage in STAGES}
+        return time_to_end(work, self._rates, workers=slots).seconds
 
     def _count(self, job: Job, done: float) -> None:
         """Subtract the part of the job's cost that is done from the rest; after a failed attempt it may be less than before."""
         self._left[job.stage] -= done - self._done.get(job.key, 0.0)
         self._done[job.key] = done
-
-    def _measure(self, stage: Stage, units: float, seconds: float) -> None:
-        self._measured[stage] += units
-        self._seconds[stage] += seconds
-
-    def _rate(self, stage: Stage) -> float | None:
-        """Return the seconds for a unit of work, from the stage itself or the most similar one that was measured."""
-        return next((self._seconds[like] / self._measured[like] for like in SIMILAR_STAGES[stage] if self._measured[like]), None)

@@ -13,8 +13,8 @@ _TRAINING: frozenset[Stage] = frozenset({"pretrain", "fine_tune"})
 
 @dataclass(frozen=True)
 class Resources:
-    """What a job gets. `gpus_per_train` and `gpus_per_attack` None: what `GpuPacking` finds, at first 1, where the machine or cluster has a
-    GPU, else 0. `workers` limits how many jobs run at once (None: as many as fit). CPU cores are also the job's threads."""
+    """Resources of a job. `gpus_per_train` and `gpus_per_attack` None: the share that `GpuPacking` finds, at first 1, where the machine or
+    cluster has a GPU, else 0. `workers` limits how many jobs run at once (None: as many as fit). CPU cores are also the job's threads."""
 
     cpus_per_job: int = 1
     gpus_per_train: float | None = None

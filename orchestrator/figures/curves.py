@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from orchestrator.figures.attack_conditions import Condition, Line, conditions, hover_settings, line_names, line_of
-from orchestrator.figures.picture import Picture, Pictures, Table, lines, percent, plain
+from orchestrator.figures.picture import Picture, Pictures, Record, lines, percent, plain
 from orchestrator.figures.theme import Marks, drawn, faded, percent_axis
 from orchestrator.store import ResultRow
 
@@ -54,7 +54,7 @@ def _picture(condition: Condition, marks: Marks, names: Mapping[Line, str]) -> P
         },
         yaxis=percent_axis("accuracy (%)"),
     )
-    table: Table = [point for found in ordered for point, _ in found]
+    table: list[Record] = [point for found in ordered for point, _ in found]
     return Picture(title=f"Accuracy against epsilon: {condition.label}", figure=figure, table=table, caption=_caption(len(ordered)))
 
 

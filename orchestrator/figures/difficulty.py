@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from orchestrator.figures.picture import Cell, Picture, Pictures, Table, plain
+from orchestrator.figures.picture import Picture, Pictures, Record, number, plain
 from orchestrator.figures.theme import DASHES, PALETTE, drawn, percent_axis
 from orchestrator.store.reading.report_evidence import ExampleScores
 
@@ -51,7 +51,7 @@ def _column(found: ExampleScores) -> str:
     return f"{_word(found)}: right %"
 
 
-def _table(columns: dict[str, Any], group: Sequence[ExampleScores]) -> Table:
+def _table(columns: dict[str, Any], group: Sequence[ExampleScores]) -> list[Record]:
     """Return the examples in ascending order of the share of right attacked evaluations (or clean ones, where there is no attack)."""
     counted = [found for found in group if found.knowledge != "none"] or group
     share = sum(found.right for found in counted) / sum(found.evaluations for found in counted)
@@ -59,19 +59,19 @@ def _table(columns: dict[str, Any], group: Sequence[ExampleScores]) -> Table:
     return [{"example": place, **{name: float(shares[place]) for name, shares in columns.items()}} for place in order]
 
 
-def _sorted_figure(table: Table, names: Sequence[str]) -> Any:
+def _sorted_figure(table: list[Record], names: Sequence[str]) -> Any:
     traces = []
-    for number, name in enumerate(names):
-        ordered = sorted(table, key=lambda row: _number(row[name]))
+    for place, name in enumerate(names):
+        ordered = sorted(table, key=lambda row: number(row[name]))
         traces.append(
             {
                 "type": "scatter",
                 "mode": "lines",
-                "x": [round(100 * (place + 1) / len(ordered), 3) for place in range(len(ordered))],
+                "x": [round(100 * (nth + 1) / len(ordered), 3) for nth in range(len(ordered))],
                 "y": [row[name] for row in ordered],
                 "customdata": [row["example"] for row in ordered],
                 "name": plain(name.removesuffix(": right %")),
-                "line": {"color": PALETTE[number % len(PALETTE)], "dash": DASHES[number % len(DASHES)], "width": 2, "shape": "hv"},
+                "line": {"color": PALETTE[place % len(PALETTE)], "dash": DASHES[place % len(DASHES)], "width": 2, "shape": "hv"},
                 "hovertemplate": "example %{customdata}: right in <b>%{y:.1f} %</b> of evaluations<extra>%{fullData.name}</extra>",
             }
         )
@@ -85,7 +85,7 @@ def _sorted_figure(table: Table, names: Sequence[str]) -> Any:
 def _histogram(label: str, columns: dict[str, Any], caption: str) -> Picture:
     edges = np.linspace(0, 100, _BINS + 1)
     counts = {name: np.histogram(shares, edges)[0].tolist() for name, shares in columns.items()}
-    table: Table = [
+    table: list[Record] = [
         {
             "right %, from": float(edges[place]),
             "to": float(edges[place + 1]),
@@ -93,7 +93,7 @@ def _histogram(label: str, columns: dict[str, Any], caption: str) -> Picture:
         }
         for place in range(_BINS)
     ]
-    traces = [_bars(table, _bare(name), number) for number, name in enumerate(counts)]
+    traces = [_bars(table, _bare(name), place) for place, name in enumerate(counts)]
     figure = drawn(
         traces,
         xaxis={"title": {"text": "evaluations that get it right (%)"}, "range": [0, 100]},
@@ -107,17 +107,13 @@ def _bare(name: str) -> str:
     return f"{name.removesuffix(': right %')}: examples"
 
 
-def _bars(table: Table, name: str, number: int) -> dict[str, Any]:
+def _bars(table: list[Record], name: str, place: int) -> dict[str, Any]:
     return {
         "type": "bar",
-        "x": [(_number(row["right %, from"]) + _number(row["to"])) / 2 for row in table],
+        "x": [(number(row["right %, from"]) + number(row["to"])) / 2 for row in table],
         "y": [row[name] for row in table],
         "customdata": [[row["right %, from"], row["to"]] for row in table],
         "name": plain(name.removesuffix(": examples")),
-        "marker": {"color": PALETTE[number % len(PALETTE)]},
+        "marker": {"color": PALETTE[place % len(PALETTE)]},
         "hovertemplate": "right in %{customdata[0]:g} to %{customdata[1]:g} %: <b>%{y} examples</b><extra>%{fullData.name}</extra>",
     }
-
-
-def _number(cell: Cell) -> float:
-    return float(cell) if cell is not None else float("nan")

@@ -6,11 +6,11 @@ from statistics import fmean
 from typing import Any
 
 from orchestrator.figures.attack_conditions import Condition, conditions
-from orchestrator.figures.picture import Picture, Pictures, Table, percent, plain
+from orchestrator.figures.picture import Picture, Pictures, Record, percent, plain
 from orchestrator.figures.theme import BESIDE_A_SCALE, SEQUENTIAL, drawn
+from orchestrator.names import rank_in_words
 from orchestrator.store import ResultRow
-from orchestrator.store.reading.model_description import rank_in_words
-from orchestrator.tables.result_columns import Column, model_columns
+from orchestrator.tables.result_columns import ResultColumn, model_columns
 
 _ON_THE_AXES = frozenset({"theta", "rank", "seed", "model key"})
 _FEWEST = 2
@@ -30,7 +30,7 @@ def rank_heat_maps(rows: Sequence[ResultRow]) -> Pictures:
     return found
 
 
-def _kinds(condition: Condition, apart: Sequence[Column]) -> dict[str, list[ResultRow]]:
+def _kinds(condition: Condition, apart: Sequence[ResultColumn]) -> dict[str, list[ResultRow]]:
     found: dict[str, list[ResultRow]] = defaultdict(list)
     for row in condition.rows:
         found[", ".join(f"{column.title} {column.text(row)}" for column in apart)].append(row)
@@ -41,7 +41,7 @@ def _picture(label: str, rows: Sequence[ResultRow]) -> Picture:
     cells: dict[Place, list[ResultRow]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: (row.rank_fraction is None, row.rank_fraction or 0.0, -row.theta)):
         cells[f"{row.theta:g}", rank_in_words(row.rank_fraction, row.stage_rank_fractions)].append(row)
-    table: Table = [_cell(place, found) for place, found in cells.items()]
+    table: list[Record] = [_cell(place, found) for place, found in cells.items()]
     figure = drawn(
         [_map(table)],
         xaxis={"title": {"text": "theta"}, "type": "category"},
@@ -65,7 +65,7 @@ def _cell(place: Place, rows: Sequence[ResultRow]) -> dict[str, Any]:
     return {"theta": place[0], "rank": place[1], "robust accuracy %": percent(fmean(shares)), **interval, "models": len(rows)}
 
 
-def _map(table: Table) -> dict[str, Any]:
+def _map(table: list[Record]) -> dict[str, Any]:
     thetas = sorted({str(cell["theta"]) for cell in table}, key=float, reverse=True)
     ranks = list(dict.fromkeys(str(cell["rank"]) for cell in table))
     by_place = {(cell["theta"], cell["rank"]): cell for cell in table}

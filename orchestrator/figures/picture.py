@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from orchestrator.escaping import visible
+from orchestrator.tables.table import Value
 
-Cell = str | int | float | bool | None
-Table = list[dict[str, Cell]]
+Record = dict[str, Value]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,7 @@ class Picture:
 
     title: str
     figure: go.Figure
-    table: Table
+    table: list[Record]
     caption: str = ""
 
 
@@ -43,6 +43,11 @@ def lines(parts: Sequence[str], *, width: int = 60) -> str:
         else:
             broken.append(part)
     return ",<br>".join(plain(line) for line in broken)
+
+
+def number(value: Value) -> float:
+    """A value of a record that holds a number; one that is not known is none."""
+    return float(value) if value is not None else float("nan")
 
 
 def percent(share: float | None) -> float | None:

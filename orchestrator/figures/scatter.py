@@ -8,10 +8,11 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from orchestrator.figures.attack_conditions import Condition, Line, conditions, hover_settings, line_names, line_of
-from orchestrator.figures.picture import Cell, Picture, Pictures, Table, lines, percent, plain
+from orchestrator.figures.picture import Picture, Pictures, Record, lines, number, percent, plain
 from orchestrator.figures.theme import Marks, drawn, percent_axis
 from orchestrator.store import ResultRow
 from orchestrator.store.reading.report_evidence import JobCosts
+from orchestrator.tables.table import Value
 
 Cost = Literal["training seconds", "attack seconds", "parameters"]
 MOST_NAMED = 16
@@ -26,7 +27,7 @@ class _Axis:
     """Horizontal axis: the column's title, its values, and whether higher values are better."""
 
     title: str
-    value: Callable[[ResultRow], Cell]
+    value: Callable[[ResultRow], Value]
     more_is_better: bool
 
 
@@ -50,7 +51,7 @@ _CLEAN = _Axis(title="clean accuracy %", value=lambda row: percent(row.clean_acc
 
 
 def _cost(costs: JobCosts, cost: Cost) -> _Axis:
-    values: dict[Cost, Callable[[ResultRow], Cell]] = {
+    values: dict[Cost, Callable[[ResultRow], Value]] = {
         "parameters": lambda row: row.n_parameters,
         "training seconds": lambda row: costs.training(row.model_key),
         "attack seconds": lambda row: costs.measuring(row.job_keys),
@@ -97,41 +98,37 @@ def _picture(
     )
 
 
-def _point(row: ResultRow, value: dict[str, Cell], name: str) -> dict[str, Cell]:
+def _point(row: ResultRow, value: Record, name: str) -> Record:
     robust = {_ROBUST: percent(row.robust_accuracy), "95% low": percent(row.ci_low), "95% high": percent(row.ci_high)}
     return {"model": name, "theta": row.theta, **value, **robust, _FRONT: False}
 
 
-def _scale(table: Table, axis: _Axis) -> dict[str, Any]:
+def _scale(table: list[Record], axis: _Axis) -> dict[str, Any]:
     """Return the axis settings: accuracies unchanged; costs from 0 on, or logarithmic where they span an order of magnitude."""
     if axis.more_is_better or not table:
         return {}
-    values = [_number(point[axis.title]) for point in table]
+    values = [number(point[axis.title]) for point in table]
     if min(values) > 0 and max(values) >= _ORDER * min(values):
         return {"type": "log", "dtick": 1 if max(values) >= _ORDER**2 * min(values) else "D2"}
     return {"rangemode": "tozero"}
 
 
-def _mark_front(table: Table, axis: _Axis) -> None:
+def _mark_front(table: list[Record], axis: _Axis) -> None:
     """Mark the points that no other point dominates (is at least as good in both and better in one)."""
     sign = -1 if axis.more_is_better else 1
     best = float("-inf")
-    ordered = sorted(table, key=lambda point: (sign * _number(point[axis.title]), -_number(point[_ROBUST])))
+    ordered = sorted(table, key=lambda point: (sign * number(point[axis.title]), -number(point[_ROBUST])))
     for point in ordered:
-        equal = [_number(point[name]) for name in (axis.title, _ROBUST)]
-        if _number(point[_ROBUST]) > best:
-            best, last = _number(point[_ROBUST]), equal
+        equal = [number(point[name]) for name in (axis.title, _ROBUST)]
+        if number(point[_ROBUST]) > best:
+            best, last = number(point[_ROBUST]), equal
             point[_FRONT] = True
         elif equal == last:
             point[_FRONT] = True
 
 
-def _number(cell: Cell) -> float:
-    return float(cell) if cell is not None else float("nan")
-
-
-def _front(table: Table, axis: _Axis) -> dict[str, Any]:
-    front = sorted((point for point in table if point[_FRONT]), key=lambda point: _number(point[axis.title]))
+def _front(table: list[Record], axis: _Axis) -> dict[str, Any]:
+    front = sorted((point for point in table if point[_FRONT]), key=lambda point: number(point[axis.title]))
     return {
         "type": "scatter",
         "mode": "lines",

@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestrator.figures.curves import MOST_LINES
-from orchestrator.figures.picture import Cell, Picture, Pictures, Table, plain
+from orchestrator.figures.picture import Picture, Pictures, Record, plain
 from orchestrator.figures.theme import Marks, drawn, faded, percent_axis
-from orchestrator.store.reading.model_description import rank_in_words
+from orchestrator.names import model_names
 from orchestrator.store.reading.report_evidence import TrainingRun
 
 MOST_POINTS = 20_000
-_TELLING = ("sweep", "dataset", "model", "width", "rank_fraction", "stage_rank_fractions", "adversarial_training", "defence", "seed")
 _QUANTITIES = {"loss": "training loss", "accuracy %": "training accuracy (%)"}
 
 
@@ -21,35 +20,19 @@ def training_curves(runs: Sequence[TrainingRun]) -> Pictures:
     trained = [run for run in runs if run.history]
     if not trained:
         return {}
-    marks, names = Marks(run.theta for run in trained), run_names(trained)
+    marks, names = Marks(run.theta for run in trained), model_names(trained)
     every = -(-sum(len(run.history) for run in trained) // MOST_POINTS)
     points = {names[run.sweep, run.model_key]: (run.theta, _points(run, names[run.sweep, run.model_key], every)) for run in trained}
     return {name: _picture(name, title, points, marks, every) for name, title in _QUANTITIES.items()}
 
 
-def run_names(runs: Sequence[TrainingRun]) -> dict[tuple[str, str], str]:
-    """Return a short name of each run, by its sweep and key, from the settings in which the runs differ, with the key where they do not."""
-    telling = [name for name in _TELLING if len({getattr(run, name) for run in runs}) > 1]
-    found = {(run.sweep, run.model_key): _name(run, telling) for run in runs}
-    ambiguous = len(set(found.values())) < len(found)
-    return {key: f"{name}, model key {key[1][:8]}" if ambiguous else name for key, name in found.items()}
-
-
-def _name(run: TrainingRun, telling: Sequence[str]) -> str:
-    words = {name: getattr(run, name) for name in telling if name != "stage_rank_fractions"}
-    ranks_differ = not {"rank_fraction", "stage_rank_fractions"}.isdisjoint(telling)
-    rank = {"rank_fraction": rank_in_words(run.rank_fraction, run.stage_rank_fractions)} if ranks_differ else {}
-    said = [f"{name.replace('_fraction', '').replace('_', ' ')} {value}" for name, value in (words | rank).items()]
-    return ", ".join([f"{run.stage.replace('_', '-')} theta {run.theta:g}", *said])
-
-
-def _points(run: TrainingRun, name: str, every: int) -> Table:
+def _points(run: TrainingRun, name: str, every: int) -> list[Record]:
     last = len(run.history) - 1
     kept = [epoch for place, epoch in enumerate(run.history) if place % every == 0 or place == last]
     return [_point(epoch, name) for epoch in kept]
 
 
-def _point(epoch: Mapping[str, float], name: str) -> dict[str, Cell]:
+def _point(epoch: Mapping[str, float], name: str) -> Record:
     return {
         "model": name,
         "epoch": int(epoch["epoch"]),
@@ -59,7 +42,7 @@ def _point(epoch: Mapping[str, float], name: str) -> dict[str, Cell]:
     }
 
 
-def _picture(quantity: str, title: str, points: Mapping[str, tuple[float, Table]], marks: Marks, every: int) -> Picture:
+def _picture(quantity: str, title: str, points: Mapping[str, tuple[float, list[Record]]], marks: Marks, every: int) -> Picture:
     bundled = len(points) > MOST_LINES
     axis = percent_axis(title) if quantity.endswith("%") else {"title": {"text": title}, "rangemode": "tozero"}
     figure = drawn(
@@ -74,7 +57,7 @@ def _picture(quantity: str, title: str, points: Mapping[str, tuple[float, Table]
     )
 
 
-def _line(quantity: str, name: str, theta: float, points: Table, marks: Marks) -> dict[str, Any]:
+def _line(quantity: str, name: str, theta: float, points: list[Record], marks: Marks) -> dict[str, Any]:
     return {
         **_trace(quantity, points),
         "mode": "lines+markers" if len(points) <= MOST_LINES else "lines",
@@ -84,7 +67,7 @@ def _line(quantity: str, name: str, theta: float, points: Table, marks: Marks) -
     }
 
 
-def _trace(quantity: str, points: Table) -> dict[str, Any]:
+def _trace(quantity: str, points: list[Record]) -> dict[str, Any]:
     value = "%{y:.1f} %" if quantity.endswith("%") else "%{y:.4f}"
     return {
         "type": "scatter",
@@ -96,9 +79,9 @@ def _trace(quantity: str, points: Table) -> dict[str, Any]:
     }
 
 
-def _bundles(quantity: str, points: Mapping[str, tuple[float, Table]], marks: Marks) -> list[dict[str, Any]]:
-    gap: dict[str, Cell] = {"model": "", "epoch": None, "learning rate": None, quantity: None}
-    joined: dict[float, Table] = defaultdict(list)
+def _bundles(quantity: str, points: Mapping[str, tuple[float, list[Record]]], marks: Marks) -> list[dict[str, Any]]:
+    gap: Record = {"model": "", "epoch": None, "learning rate": None, quantity: None}
+    joined: dict[float, list[Record]] = defaultdict(list)
     for theta, found in points.values():
         joined[theta] += [*found, gap]
     return [

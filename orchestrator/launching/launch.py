@@ -39,7 +39,7 @@ EXIT_INCOMPLETE, EXIT_INTERRUPTED = 1, 130
 
 @dataclass(frozen=True)
 class LaunchOptions:
-    """Options of one launch. `executor` is one of ours by its name, or makes another one."""
+    """Options of one launch. `executor` is the name of a built-in executor, or a function that makes one."""
 
     space: str
     paths: Paths

@@ -17,7 +17,7 @@ def check_requirements(command: str, *, images: bool) -> None:
         UserError: Plotly, or for images Kaleido or a browser, is missing.
     """
     if find_spec("plotly") is None:
-        raise UserError(f"{command}: needs the package plotly: pip install 'robustsweep[dashboard]'")
+        raise UserError(f"{command}: Plotly is not installed; pip install 'robustsweep[dashboard]'")
     if images:
         if find_spec("kaleido") is None:
             raise UserError(f"{command}: --figures needs the package kaleido: pip install 'robustsweep[pictures]'")

@@ -12,16 +12,14 @@ from math import isclose
 from pathlib import Path
 from typing import Any, cast
 
+from orchestrator.names import architecture_in_words, model_slug, model_title
 from orchestrator.store import ResultRow
-from orchestrator.store.reading.model_description import rank_in_words
 from workers.errors import UserError
 from workers.spec.defence import is_randomised
 from workers.spec.fields import DefenceName, NormName, epsilon_fraction, positive_fraction
 
 _THREAT_MODELS: dict[NormName, str] = {"linf": "Linf", "l2": "L2"}
-_ARCHITECTURES = {"logmel": "log-mel front-end CNN", "resnet18": "ResNet-18", "soundnet5": "SoundNet5"}
 _SAME = 1e-9
-_KEY_DIGITS = 8
 
 
 def robustbench_models(
@@ -49,7 +47,7 @@ def robustbench_models(
     for row in attacked:
         by_model[row.model_key].append(row)
     chosen = [max(of_model, key=_widest) for of_model in by_model.values()]
-    return {Path(row.dataset, _THREAT_MODELS[norm], f"{_name(row)}.json"): _record(row, rows, epsilon) for row in chosen}
+    return {Path(row.dataset, _THREAT_MODELS[norm], f"{model_slug(row)}.json"): _record(row, rows, epsilon) for row in chosen}
 
 
 def write_models(records: dict[Path, dict[str, Any]], folder: Path) -> None:
@@ -78,23 +76,16 @@ def _widest(row: ResultRow) -> tuple[int, int, bool, int]:
     return row.n_examples, row.draws, row.knowledge == "any", row.attacks
 
 
-def _name(row: ResultRow) -> str:
-    rank = rank_in_words(row.rank_fraction, row.stage_rank_fractions).replace("/", "-")
-    parts = [row.model, *([f"rank{rank}", f"theta{row.theta:g}"] if row.tensorized else ["dense"])]
-    parts += [name for name in (row.defence, row.adversarial_training) if name != "none"]
-    return "_".join([*parts, row.model_key[:_KEY_DIGITS]])
-
-
 def _record(row: ResultRow, rows: Sequence[ResultRow], epsilon: str) -> dict[str, Any]:
     return {
         "link": None,
-        "name": _title(row),
+        "name": model_title(row),
         "authors": None,
         "additional_data": False,
         "number_forward_passes": 1,  # of one prediction; that accuracies are means over several draws does not change it
         "dataset": row.dataset,
         "venue": None,
-        "architecture": _architecture(row),
+        "architecture": architecture_in_words(row),
         "eps": epsilon,
         "clean_acc": _percent(row.clean_accuracy),
         "reported": _percent(row.robust_accuracy),
@@ -106,20 +97,6 @@ def _record(row: ResultRow, rows: Sequence[ResultRow], epsilon: str) -> dict[str
 
 def _percent(share: float | None) -> str | None:
     return None if share is None else f"{100 * share:.2f}"
-
-
-def _title(row: ResultRow) -> str:
-    kind = "Tensorized network" if row.tensorized else "Dense network"
-    words = [f"Defensive tensorization, theta {row.theta:g}" if row.theta < 1 else kind]
-    words += [] if row.defence == "none" else [row.defence.replace("_", " ")]
-    words += [] if row.adversarial_training == "none" else [f"adversarial training ({row.adversarial_training})"]
-    return ", ".join([*words, f"seed {row.seed}"])
-
-
-def _architecture(row: ResultRow) -> str:
-    words = [("binary " if row.binary else "") + _ARCHITECTURES[row.model], f"width {row.width}"]
-    words += [f"Tucker rank {rank_in_words(row.rank_fraction, row.stage_rank_fractions)} of {row.rank_kind}"] if row.tensorized else []
-    return ", ".join(words)
 
 
 def _footnote(row: ResultRow, rows: Iterable[ResultRow]) -> Iterable[str]:

@@ -1,18 +1,22 @@
 """Loss surfaces with their grids, for pictures: rows from the store, arrays from the artifacts. Needs no torch."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load
 
+from orchestrator.names import surface_name
 from orchestrator.store import Store, SurfaceRow, surface_rows
 from workers.artifacts.artifacts import Artifacts
 from workers.errors import ArtifactError
 from workers.spec.defence import is_randomised
+
+if TYPE_CHECKING:
+    from orchestrator.figures import Surface
 
 SURFACE_FILE = "surface.safetensors"
 
@@ -93,3 +97,22 @@ def _by_direction(relatives: Sequence[SurfaceGrid]) -> list[list[SurfaceGrid]]:
 def _is_either(row: SurfaceRow) -> bool:
     """Return whether the direction of theta = 1 is the model's own one."""
     return row.direction == "theta_one" and row.source_key == row.model_key and not is_randomised(row.theta, row.defence)
+
+
+def surface_draws(family: Sequence[SurfaceGrid]) -> "list[Surface]":
+    """Each draw of each net by itself: where the loss lies under one draw of the sketch says nothing of another's."""
+    from orchestrator.figures import Surface
+
+    rows = [grid.row for grid in family]
+    found = [(surface_name(grid.row, draw, rows), grid, draw) for grid in family for draw in range(grid.row.draws)]
+    alike = Counter(label for label, _, _ in found)
+    return [
+        Surface(
+            label=label if alike[label] == 1 else f"{label}, job {grid.row.job_key[:8]}",
+            losses=grid.losses[draw : draw + 1],
+            right=grid.predictions[draw : draw + 1] == grid.row.label,
+            axis=grid.coordinates,
+            ball=None if grid.row.norm == "l2" else grid.ball(1.0),
+        )
+        for label, grid, draw in sorted(found, key=lambda one: one[2])
+    ]

@@ -1,35 +1,25 @@
 """`robustsweep surfaces`: one self-contained page with a contour plot of every loss surface of a sweep (figures 2 to 4 of the paper)."""
 
-from collections.abc import Sequence
-from html import escape
-from importlib.util import find_spec
-from itertools import count
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from orchestrator.atomic_write import replace_file
+from orchestrator.names import surface_family
 from orchestrator.paths import Paths
-from orchestrator.report.surface_grids import SurfaceGrid, families, surface_grids
+from orchestrator.report.requirements import check_requirements
+from orchestrator.report.surface_grids import SurfaceGrid, families, surface_draws, surface_grids
 from orchestrator.store import SurfaceRow, open_store
-from orchestrator.store.reading.model_description import rank_in_words
+from orchestrator.tables.table import Column, Row, Table
 from workers.errors import UserError
 from workers.spec.fields import positive_fraction
 
-_STYLE = """
-:root { color-scheme: light; font: 15px/1.45 system-ui, sans-serif; color: #222; background: #fff; }
-body { max-width: 1320px; margin: 0 auto; padding: 1rem; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin: 2.5rem 0 0.3rem; } p { max-width: 60rem; margin: 0.3rem 0; }
-.panels { display: grid; grid-template-columns: repeat(auto-fill, minmax(270px, 1fr)); gap: 0.5rem; margin-top: 0.8rem; }
-figure { margin: 0; min-width: 0; } figcaption { text-align: center; font-weight: 600; }
-.scale { display: flex; align-items: center; gap: 0.6rem; margin-top: 0.8rem; font-size: 0.9rem; white-space: nowrap; }
-.scale div { flex: 0 1 20rem; height: 0.8rem; }
-.table { overflow-x: auto; } table { border-collapse: collapse; margin: 0.8rem 0; font-size: 0.9rem; }
-th, td { text-align: right; padding: 0.15rem 0.8rem 0.15rem 0; white-space: nowrap; } th { border-bottom: 1px solid #999; }
-"""
 _READING = (
     "Each panel is the loss of one net (the cross-entropy of the true class) around one test example, at (0, 0). x follows the gradient, "
     "y a random direction orthogonal to it. Red: the circle of radius {epsilon} and, dotted, the ball of that radius where the plane "
     "cuts it. Black: where the predicted class begins or ceases to be the true one. All panels under a heading have one scale of colours."
 )
+_LOSSES = ("loss at the example", "least", "greatest")
 
 
 def write_surface_page(paths: Paths, sweep: str, *, folder: Path, epsilon: str) -> tuple[Path, list[str]]:
@@ -38,8 +28,7 @@ def write_surface_page(paths: Paths, sweep: str, *, folder: Path, epsilon: str) 
     Raises:
         UserError: Plotly is not installed, there is nothing to draw, `epsilon` is invalid, or the folder cannot be written.
     """
-    if find_spec("plotly") is None:
-        raise UserError("surfaces: Plotly is not installed; pip install 'robustsweep[dashboard]'")
+    check_requirements("surfaces", images=False)
     try:
         radius = float(positive_fraction(epsilon))
     except ValueError as error:
@@ -59,45 +48,19 @@ def write_surface_page(paths: Paths, sweep: str, *, folder: Path, epsilon: str) 
 
 def surface_page(sweep: str, grids: Sequence[SurfaceGrid], *, epsilon: float, literal: str) -> str:
     """Return the page, self-contained with Plotly's script."""
-    from plotly.offline import get_plotlyjs
+    from orchestrator.figures import loss_surfaces
+    from orchestrator.report.sweep_page.page import page_html, section_bodies
+    from orchestrator.report.sweep_page.sections import Section
 
-    numbers = count()
-    sections = "".join(_section(family, numbers, epsilon) for family in families(grids))
-    return (
-        "<!DOCTYPE html>\n<html lang='en'><head><meta charset='utf-8'><meta name='viewport' content='width=device-width, initial-scale=1'>"
-        f"<title>{escape(sweep)}: loss surfaces</title><style>{_STYLE}</style><script>{get_plotlyjs()}</script></head>"
-        f"<body><h1>{escape(sweep)}: loss surfaces</h1><p>{escape(_READING.format(epsilon=literal))}</p>{sections}</body></html>\n"
-    )
+    def sections() -> Iterator[Section]:
+        for number, family in enumerate(families(grids), 1):
+            row = family[-1].row
+            pictures = loss_surfaces(surface_draws(family), radius=epsilon)
+            titled = [replace(picture, title=label) for label, picture in pictures.items()]
+            name, title, table = f"family-{number}", surface_family(row), _table(family)
+            yield Section(name=name, title=title, choices={"": titled}, fill="", notes=[_axes(row)], table=table)
 
-
-def _section(family: Sequence[SurfaceGrid], numbers: "count[int]", epsilon: float) -> str:
-    from orchestrator.report.surface_plot import gradient_css, panel
-
-    least, greatest = min(grid.row.least_loss for grid in family), max(grid.row.greatest_loss for grid in family)
-    panels = "".join(
-        f"<figure><figcaption>{escape(caption(grid.row, draw, family))}</figcaption>"
-        f"{panel(grid, draw=draw, scale=(least, greatest), epsilon=epsilon, name=f'surface-{next(numbers)}')}</figure>"
-        for draw in range(max(grid.row.draws for grid in family))
-        for grid in family
-        if draw < grid.row.draws
-    )
-    scale = f"<div class='scale'>loss {least:.3g}<div style='background: {gradient_css()}'></div>{greatest:.3g}</div>"
-    title, axes = escape(heading(family[-1].row)), escape(_axes(family[-1].row))
-    return f"<h2>{title}</h2><p>{axes}</p>{scale}<div class='panels'>{panels}</div>{_table(family)}"
-
-
-def heading(row: SurfaceRow) -> str:
-    """Describe the net, the example and the direction that the surfaces of a family have in common."""
-    rank = "dense" if row.rank_fraction is None else f"rank {rank_in_words(row.rank_fraction, row.stage_rank_fractions)} of {row.rank_kind}"
-    binary = "binary " if row.binary else ""
-    training = "" if row.adversarial_training == "none" else f", adversarial training {row.adversarial_training}"
-    settings = [f" {name}={value:g}" for name, value in (row.defence_settings or {}).items()]
-    defence = "" if row.defence == "none" else "".join([f", {row.defence}", *settings])
-    whose = "the gradient at theta 1" if row.direction == "theta_one" else "each net's own gradient"
-    return (
-        f"{row.model} width {row.width}, {binary}{rank}{training}{defence}, seed {row.seed}: "
-        f"{row.dataset} test example {row.example}, class {row.label}, along {whose}"
-    )
+    return page_html("surfaces", sweep, summary=[_READING.format(epsilon=literal)], bodies=list(section_bodies(sections())))
 
 
 def _axes(row: SurfaceRow) -> str:
@@ -109,24 +72,12 @@ def _axes(row: SurfaceRow) -> str:
     return f"{planes}. A number on an axis is {length} there, in input units{clipped}."
 
 
-def caption(row: SurfaceRow, draw: int, family: Sequence[SurfaceGrid]) -> str:
-    """Return the settings in which a panel differs from the others of its row."""
-    sketched = [grid.row for grid in family if grid.row.theta < 1]
-    words = [f"theta {row.theta:g}"]
-    if row.theta < 1 and len({other.sketch_modes for other in sketched}) > 1:
-        words.append(f"modes {row.sketch_modes}")
-    if row.theta < 1 and len({other.rescale for other in sketched}) > 1:
-        words.append("rescaled" if row.rescale else "not rescaled")
-    return ", ".join([*words, *([f"draw {draw + 1}"] if row.draws > 1 else [])])
+def _table(family: Sequence[SurfaceGrid]) -> Table:
+    numbers = [Column(name, "number") for name in ("theta", "draws", *_LOSSES)]
+    return Table(columns=(*numbers, Column("points right %", "tenths"), Column("job")), rows=tuple(map(_row, family)))
 
 
-def _table(family: Sequence[SurfaceGrid]) -> str:
-    head = "".join(f"<th>{title}</th>" for title in ("theta", "draws", "loss at the example", "least", "greatest", "points right %", "job"))
-    rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in _cells(grid))}</tr>" for grid in family)
-    return f"<div class='table'><table><tr>{head}</tr>{rows}</table></div>"
-
-
-def _cells(grid: SurfaceGrid) -> list[str]:
+def _row(grid: SurfaceGrid) -> Row:
     row, right = grid.row, float((grid.predictions == grid.row.label).mean())
-    losses = [f"{loss:.3g}" for loss in (row.clean_loss, row.least_loss, row.greatest_loss)]
-    return [f"{row.theta:g}", str(row.draws), *losses, f"{right:.1%}".rstrip("%"), row.job_key[:8]]
+    losses = [float(f"{loss:.3g}") for loss in (row.clean_loss, row.least_loss, row.greatest_loss)]
+    return (row.theta, row.draws, *losses, 100 * right, row.job_key[:8])

@@ -3,6 +3,7 @@
 from optuna.study import Study
 from optuna.trial import TrialState
 
+from orchestrator.scheduling.time_left import time_at_pace
 from orchestrator.search.trial_index import KIND, TrialIndex
 from orchestrator.search.trial_plan import Complete, Failed, TrialOutcome
 from search_spaces import Objective, SearchSection
@@ -71,8 +72,7 @@ class SearchProgress:
 
     def seconds_left(self, elapsed: float, *, running: int) -> float | None:
         """Return the estimated seconds to the end, from this launch's rate; None before its first trial is finished."""
-        left = self._section.n_trials - self._trial_index.counted + running
-        return elapsed / self._finished * max(0, left) if self._finished else None
+        return time_at_pace(elapsed, done=self._finished, left=self._section.n_trials - self._trial_index.counted + running)
 
 
 def _shown(objective: Objective, value: float) -> str:

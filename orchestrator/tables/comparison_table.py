@@ -4,26 +4,20 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Group
-from rich.text import Text
+from rich.console import RenderableType
 
-from orchestrator.escaping import markdown, visible
 from orchestrator.store.reading.counterparts import telling
-from orchestrator.store.reading.paired_results import Cell, Change, Comparison, Side
-from orchestrator.tables.generic_table import render_rows
-from orchestrator.tables.results_table import Format
-from orchestrator.tables.terminal_table import Whole, plain_table
+from orchestrator.store.reading.paired_results import Change, Comparison, PairedCell, Side
+from orchestrator.tables.table import Cell, Column, Table, shown, table_of
+from orchestrator.tables.writers import Format, render
 
-_ABSENT = "-"
 _SHORT = ("data.name", "model.name", "defence.name")
 _MOST_VALUES = 4
 _FIGURES = ("difference", "95% low", "95% high")
-Columns = Sequence[tuple[str, bool]]
-"""Titles, and whether numbers are below them."""
 
 
-def render_comparison(comparison: Comparison, form: Format, *, every_cell: bool) -> str | Group:
-    """What differs between the sweeps, and their accuracies and differences cell by cell, in percent and in percent points.
+def render_comparison(comparison: Comparison, form: Format, *, every_cell: bool) -> str | RenderableType:
+    """The differences between the sweeps, and their accuracies and differences cell by cell, in percent and in percent points.
 
     With `every_cell` the cells that only one of them has are among the rows; else they are counted. CSV is the table alone. JSON has
     every cell, and shares in [0, 1].
@@ -33,26 +27,7 @@ def render_comparison(comparison: Comparison, form: Format, *, every_cell: bool)
     cells = [cell for cell in comparison.cells if every_cell or (cell.before and cell.after)]
     names = telling([cell.side.settings for cell in cells], comparison.identity)
     cells.sort(key=lambda cell: _order(cell, names))
-    if form == "csv":
-        return str(render_rows(*_numbers(comparison, cells, names), form))
-    lines = summary(comparison, every_cell=every_cell)
-    columns, rows = _texts(comparison, cells, names)
-    return _markdown(lines, columns, rows) if form == "markdown" else _terminal(lines, columns, rows)
-
-
-def _markdown(lines: Sequence[str], columns: Columns, rows: Sequence[Sequence[str]]) -> str:
-    table = [[markdown(column) for column, _ in columns], ["---:" if numeric else "---" for _, numeric in columns]]
-    table += [[markdown(text) for text in row] for row in rows]
-    return "\n".join([*(f"- {markdown(line)}" for line in lines), "", *(f"| {' | '.join(row)} |" for row in table)])
-
-
-def _terminal(lines: Sequence[str], columns: Columns, rows: Sequence[Sequence[str]]) -> Group:
-    table = plain_table()
-    for column, numeric in columns:
-        table.add_column(Text(visible(column)), justify="right" if numeric else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*(Text(visible(text)) for text in row))
-    return Group(*(Text(visible(line)) for line in lines), Text(""), Whole(table))
+    return render(_table(comparison, cells, names, lead=summary(comparison, every_cell=every_cell)), form)
 
 
 def summary(comparison: Comparison, *, every_cell: bool) -> list[str]:
@@ -75,84 +50,81 @@ def _count(number: int) -> str:
 
 
 def _values(change: Change) -> str:
-    shown = [f"{_word(before, absent='none')} -> {_word(after, absent='none')}" for before, after in change.values[:_MOST_VALUES]]
-    return ", ".join([*shown, *(["..."] if len(change.values) > _MOST_VALUES else [])])
-
-
-def _word(value: Any, *, absent: str = _ABSENT) -> str:
-    if value is None:
-        return absent
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    pairs = [[("none" if value is None else shown(value)) for value in pair] for pair in change.values[:_MOST_VALUES]]
+    return ", ".join([*map(" -> ".join, pairs), *(["..."] if len(change.values) > _MOST_VALUES else [])])
 
 
 def _titles(names: Sequence[str]) -> list[str]:
     return [name.split(".")[0] if name in _SHORT else name.removeprefix("model.").replace("_", " ") for name in names]
 
 
-def _numbers(comparison: Comparison, cells: Sequence[Cell], names: Sequence[str]) -> tuple[list[str], list[list[Any]]]:
-    """The columns and rows for programs."""
-    columns = [*_titles(names), "examples", "jobs", f"{comparison.before} %", f"{comparison.after} %", *_FIGURES]
-    rows = [
-        [*(_setting(cell.side, name) for name in names), cell.examples, _jobs(cell, comparison), *_accuracies(cell), *_difference(cell)]
-        for cell in cells
+def _table(comparison: Comparison, cells: Sequence[PairedCell], names: Sequence[str], *, lead: Sequence[str]) -> Table:
+    """A row for each cell; people see the number of examples only where it varies."""
+    settings = [_settings(cell, names) for cell in cells]
+    several = len({cell.examples for cell in cells}) > 1
+    columns = [
+        *_setting_columns(names, settings),
+        Column("examples", "number", only="programs"),
+        Column("jobs", only="programs"),
+        Column(f"{comparison.before} %", "tenths"),
+        Column(f"{comparison.after} %", "tenths"),
+        *(Column(name, only="programs") for name in _FIGURES),
+        Column("difference", align="right", only="people"),
+        Column("95% interval", align="right", only="people"),
+        *([Column("examples", "number", only="people")] if several else []),
     ]
-    return columns, rows
+    rows = []
+    for own, cell in zip(settings, cells, strict=True):
+        measured = (*_accuracies(cell), *_difference(cell), *_shown_difference(cell), *([cell.examples] if several else []))
+        rows.append((*own, cell.examples, _jobs(cell, comparison), *measured))
+    caption = f"{comparison.after} against {comparison.before}"
+    return Table(columns=tuple(columns), rows=tuple(rows), caption=caption, lead=tuple(lead), empty="no cells to compare")
 
 
-def _texts(comparison: Comparison, cells: Sequence[Cell], names: Sequence[str]) -> tuple[list[tuple[str, bool]], list[list[str]]]:
-    """The columns, and whether they hold numbers, and the rows for people."""
-    numeric = [name == "epsilon" or all(isinstance(_setting(cell.side, name), int | float | None) for cell in cells) for name in names]
-    columns = list(zip(_titles(names), numeric, strict=True))
-    columns += [(f"{comparison.before} %", True), (f"{comparison.after} %", True), ("difference", True), ("95% interval", True)]
-    rows = [
-        [*(_word(_setting(cell.side, name)) for name in names), *map(_points, _accuracies(cell)), *_shown_difference(cell)]
-        for cell in cells
+def _setting_columns(names: Sequence[str], settings: Sequence[Sequence[Cell]]) -> list[Column]:
+    typed = table_of(_titles(names), settings).columns
+    return [
+        Column(column.name, column.kind, align="right" if name == "epsilon" else None) for column, name in zip(typed, names, strict=True)
     ]
-    if len({cell.examples for cell in cells}) > 1:
-        columns.append(("examples", True))
-        rows = [[*row, str(cell.examples)] for row, cell in zip(rows, cells, strict=True)]
-    return columns, rows
 
 
-def _order(cell: Cell, names: Sequence[str]) -> list[tuple[bool, bool, Any]]:
+def _order(cell: PairedCell, names: Sequence[str]) -> list[tuple[bool, bool, Any]]:
     """Settings in their order: numbers before words, clean accuracy before attacks, the plain net before its sketches."""
     values = [(name, cell.side.settings.get(name)) for name in names]
     plain = [-value if name == "model.theta" and value is not None else "" if value == "none" else value for name, value in values]
     return [(value is not None, isinstance(value, str), value if isinstance(value, int | float | str) else str(value)) for value in plain]
 
 
-def _setting(side: Side, name: str) -> Any:
-    """A setting for a cell of the table; an epsilon as it was written."""
+def _settings(cell: PairedCell, names: Sequence[str]) -> list[Cell]:
+    """The settings of a cell; an epsilon as it was written."""
+    return [_setting(cell.side, name) for name in names]
+
+
+def _setting(side: Side, name: str) -> Cell:
     value = side.settings.get(name)
     if name == "epsilon":
         return side.epsilon_literal if value else None
-    return value if isinstance(value, int | float | str | None) and not isinstance(value, bool) else _word(value)
+    return value if isinstance(value, int | float | str | None) and not isinstance(value, bool) else shown(value)
 
 
-def _jobs(cell: Cell, comparison: Comparison) -> str:
+def _jobs(cell: PairedCell, comparison: Comparison) -> str:
     """How the sides' jobs are related."""
     if cell.before is None or cell.after is None:
         return f"only in {comparison.before if cell.after is None else comparison.after}"
     return "same job" if cell.same_jobs else "compared"
 
 
-def _accuracies(cell: Cell) -> list[float | None]:
+def _accuracies(cell: PairedCell) -> list[float | None]:
     return [None if side is None else 100 * side.accuracy for side in (cell.before, cell.after)]
 
 
-def _difference(cell: Cell) -> list[float | None]:
+def _difference(cell: PairedCell) -> list[float | None]:
     return [None] * len(_FIGURES) if cell.difference is None else [100 * value for value in cell.difference]
 
 
-def _points(value: float | None) -> str:
-    return _ABSENT if value is None else f"{value:.1f}"
-
-
-def _shown_difference(cell: Cell) -> tuple[str, str]:
+def _shown_difference(cell: PairedCell) -> tuple[str | None, str | None]:
     if cell.difference is None:
-        return "same job" if cell.same_jobs else _ABSENT, _ABSENT
+        return "same job" if cell.same_jobs else None, None
     difference, low, high = (100 * value for value in cell.difference)
     return f"{difference:+.1f}", f"{low:+.1f} to {high:+.1f}"
 
@@ -170,7 +142,7 @@ def _json(comparison: Comparison) -> str:
     )
 
 
-def _record(cell: Cell, comparison: Comparison) -> dict[str, Any]:
+def _record(cell: PairedCell, comparison: Comparison) -> dict[str, Any]:
     difference, low, high = cell.difference or (None, None, None)
     return {
         "settings": {name: cell.side.settings[name] for name in sorted(comparison.identity) if name in cell.side.settings},

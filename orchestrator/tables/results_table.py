@@ -1,101 +1,61 @@
-"""The results table: rich on a terminal, or CSV, JSON and Markdown."""
+"""The results table: for people the columns worth their room, for programs every field."""
 
-import csv
-import io
-import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from itertools import groupby
-from typing import Any, Literal
+from typing import Any
 
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.measure import Measurement
-from rich.table import Table
-from rich.text import Text
+from rich.console import RenderableType
 
-from orchestrator.escaping import csv_cell, markdown, visible
 from orchestrator.store import ResultRow
 from orchestrator.tables.result_columns import common_values, shown_columns
-from orchestrator.tables.terminal_table import pipe_table, plain_table
+from orchestrator.tables.table import Column, Table
+from orchestrator.tables.writers import Format, render
 
-Format = Literal["table", "csv", "json", "markdown"]
-_ENDLESS = 10_000
 _INTERNAL = frozenset({"stage"})
 
 
-@dataclass(frozen=True)
-class ResultsTable:
-    """The table for a terminal, in the widest layout that fits it. Where none does it runs over the edge: digits are never cut.
-
-    Print it with `crop=False`.
-    """
-
-    rows: Sequence[ResultRow]
-    spread: bool = False
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        for narrow in (False, True):
-            table = _table(self.rows, narrow=narrow, spread=self.spread)
-            width = Measurement.get(console, options.update(width=_ENDLESS), table).maximum
-            if narrow or width <= options.max_width:
-                yield from console.render(table, options.update(width=max(width, options.max_width)))
-                return
-
-
-def render_results(rows: Sequence[ResultRow], form: Format, *, spread: bool = False) -> str | ResultsTable:
+def render_results(rows: Sequence[ResultRow], form: Format, *, spread: bool = False) -> str | RenderableType:
     """The rows in the asked format: text, or a rich table for the terminal; with `spread` tables for people have the standard errors."""
-    match form:
-        case "json":
-            return json.dumps([record(row) for row in rows], indent=1)
-        case "csv":
-            return _csv(rows)
-        case "markdown":
-            return _markdown(rows, spread=spread)
-        case "table":
-            return ResultsTable(rows, spread)
+    if form in ("csv", "json"):
+        return render(results_data(rows, flat=form == "csv"), form)
+    return render(results_table(rows, spread=spread), form)
 
 
-def record(row: ResultRow) -> dict[str, Any]:
-    """A row as JSON knows it; accuracies are shares in [0, 1]."""
-    return {name: value for name, value in asdict(row).items() if name not in _INTERNAL}
+def results_table(rows: Sequence[ResultRow], *, spread: bool = False) -> Table:
+    """The rows for people, those of one model together, with accuracies in percent."""
+    return _layout(rows, narrow=False, spread=spread, narrower=_layout(rows, narrow=True, spread=spread))
 
 
-def _csv(rows: Sequence[ResultRow]) -> str:
-    text = io.StringIO()
-    names = [name for name in ResultRow.__dataclass_fields__ if name not in _INTERNAL]
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        rank = "" if row.rank is None else ";".join(f"{layer}={'x'.join(map(str, rank))}" for layer, rank in row.rank.items())
-        settings = ";".join(f"{name}={value:g}" for name, value in (row.defence_settings or {}).items())
-        stages = "" if row.stage_rank_fractions is None else ";".join(f"{share:g}" for share in row.stage_rank_fractions)
-        joined = {"job_keys": " ".join(row.job_keys), "reasons": "; ".join(row.reasons)}
-        values = {**record(row), "rank": rank, "defence_settings": settings, "stage_rank_fractions": stages, **joined}
-        writer.writerow({name: csv_cell(value) for name, value in values.items()})
-    return text.getvalue().rstrip("\n")
-
-
-def _markdown(rows: Sequence[ResultRow], *, spread: bool) -> str:
-    columns = shown_columns(rows, spread=spread)
-    cells = [[column.text(row) for column in columns] for row in rows]
-    table = pipe_table([column.title for column in columns], cells, numeric=[column.numeric for column in columns])
-    return "\n".join([table, "", markdown(_common(rows))])
-
-
-def _table(rows: Sequence[ResultRow], *, narrow: bool, spread: bool) -> Table:
+def _layout(rows: Sequence[ResultRow], *, narrow: bool, spread: bool, narrower: Table | None = None) -> Table:
     columns = shown_columns(rows, narrow=narrow, spread=spread)
-    caption = Text(visible(_common(rows, narrow=narrow)), style="table.caption")
-    table = plain_table(caption=caption, caption_justify="left", padding=0 if narrow else (0, 1))
-    for column in columns:
-        title = column.narrow_title if narrow else column.title
-        table.add_column(title, justify="right" if column.numeric else "left", no_wrap=True)
-    for _, of_model in groupby(rows, key=lambda row: row.model_key):
-        for row in of_model:
-            table.add_row(*(Text(visible(column.text(row))) for column in columns))
-        table.add_section()
-    return table
+    return Table(
+        columns=tuple(column.column for column in columns),
+        rows=tuple(tuple(column.value(row) for column in columns) for row in rows),
+        groups=tuple(len(list(of_model)) for _, of_model in groupby(rows, key=lambda row: row.model_key)),
+        common=tuple(common_values(rows, narrow=narrow)),
+        caption="Results",
+        empty="no results yet",
+        narrow=narrower,
+    )
 
 
-def _common(rows: Sequence[ResultRow], *, narrow: bool = False) -> str:
-    """What holds for all rows, in one line."""
-    return f"All rows: {', '.join(common_values(rows, narrow=narrow))}." if rows else "no results yet"
+def results_data(rows: Sequence[ResultRow], *, flat: bool) -> Table:
+    """Every field of the rows, accuracies as shares in [0, 1]; a `flat` table has no lists and mappings in its cells, but text."""
+    names = [name for name in ResultRow.__dataclass_fields__ if name not in _INTERNAL]
+    records = [_flattened(row) if flat else asdict(row) for row in rows]
+    return Table(columns=tuple(map(Column, names)), rows=tuple(tuple(record[name] for name in names) for record in records))
+
+
+def _flattened(row: ResultRow) -> dict[str, Any]:
+    return asdict(row) | {
+        "rank": _joined({layer: "x".join(map(str, rank)) for layer, rank in (row.rank or {}).items()}),
+        "defence_settings": _joined({name: f"{value:g}" for name, value in (row.defence_settings or {}).items()}),
+        "stage_rank_fractions": ";".join(f"{share:g}" for share in row.stage_rank_fractions or ()),
+        "job_keys": " ".join(row.job_keys),
+        "reasons": "; ".join(row.reasons),
+    }
+
+
+def _joined(values: Mapping[str, str]) -> str:
+    return ";".join(f"{name}={value}" for name, value in values.items())

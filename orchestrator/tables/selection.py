@@ -2,25 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
 from orchestrator.store import ResultRow, field_name
-from orchestrator.tables.result_columns import Column, shown_columns
+from orchestrator.tables.result_columns import ResultColumn, shown_columns
+from orchestrator.tables.table import Cell, Table, table_of
 from workers.errors import UserError
 
 _MEASURED = frozenset({"clean %", "robust %", "95% interval", "repeats", "± examples", "± draws", "± seeds"})
 _PERCENT = 100
-
-
-@dataclass(frozen=True)
-class Selected:
-    """A table made of result rows: its columns' names and its rows of values, of which the last `percents` are percentages."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...]
-    percents: int
 
 
 def ordered(rows: Sequence[ResultRow], by: str) -> list[ResultRow]:
@@ -35,7 +26,7 @@ def ordered(rows: Sequence[ResultRow], by: str) -> list[ResultRow]:
     return sorted(known, key=lambda row: getattr(row, field), reverse=by.startswith("-")) + unknown
 
 
-def grouped(rows: Sequence[ResultRow], by: str) -> Selected:
+def grouped(rows: Sequence[ResultRow], by: str) -> Table:
     """One row for each combination of the fields `by` (separated by commas): how many result rows it has, their mean clean and robust
     accuracy, and the least robust one, in percent.
 
@@ -51,10 +42,10 @@ def grouped(rows: Sequence[ResultRow], by: str) -> Selected:
         clean = [row.clean_accuracy for row in members if row.clean_accuracy is not None]
         robust = [row.robust_accuracy for row in members if row.robust_accuracy is not None]
         made.append((*values, len(members), _percent(fmean, clean), _percent(fmean, robust), _percent(min, robust)))
-    return Selected((*_words(names), "rows", "clean %", "robust %", "least robust %"), tuple(made), percents=3)
+    return table_of((*_words(names), "rows", "clean %", "robust %", "least robust %"), made, tenths=3)
 
 
-def pivoted(rows: Sequence[ResultRow], by: str) -> Selected:
+def pivoted(rows: Sequence[ResultRow], by: str) -> Table:
     """Robust accuracy in percent, with a column for each combination of the fields `by` and a row for each combination of what else
     varies under one of those. Rows without attack are left out.
 
@@ -66,28 +57,20 @@ def pivoted(rows: Sequence[ResultRow], by: str) -> Selected:
     headings = list(dict.fromkeys(_heading(row, names) for row in attacked))
     kept = [column for column in shown_columns(attacked) if column.title not in _MEASURED and not _is_pivoted(column, names)]
     kept = [column for column in kept if column.title == "theta" or _varies(column, attacked, names)]
-    cells: dict[tuple[str, ...], dict[str, float | None]] = {}
+    cells: dict[tuple[Cell, ...], dict[str, float | None]] = {}
     for row in attacked:
         accuracy = None if row.robust_accuracy is None else round(_PERCENT * row.robust_accuracy, 1)
-        cells.setdefault(tuple(column.text(row) for column in kept), {})[_heading(row, names)] = accuracy
-    made = tuple((*map(_number, index), *(found.get(heading) for heading in headings)) for index, found in cells.items())
-    return Selected((*(column.title for column in kept), *headings), made, percents=len(headings))
+        cells.setdefault(tuple(column.value(row) for column in kept), {})[_heading(row, names)] = accuracy
+    made = [(*index, *(found.get(heading) for heading in headings)) for index, found in cells.items()]
+    return table_of([*(column.title for column in kept), *headings], made, tenths=len(headings))
 
 
-def _varies(column: Column, rows: Sequence[ResultRow], names: Sequence[str]) -> bool:
+def _varies(column: ResultColumn, rows: Sequence[ResultRow], names: Sequence[str]) -> bool:
     """Whether the column's values differ among rows of one heading: the number of steps, say, may hang on epsilon alone."""
     under: defaultdict[str, set[str]] = defaultdict(set)
     for row in rows:
         under[_heading(row, names)].add(column.text(row))
     return any(len(values) > 1 for values in under.values())
-
-
-def _number(text: str) -> float | str:
-    """A cell's number, for programs; its text where it is none."""
-    try:
-        return float(text)
-    except ValueError:
-        return text
 
 
 def _words(names: Sequence[str]) -> tuple[str, ...]:
@@ -110,7 +93,7 @@ def _heading(row: ResultRow, names: Sequence[str]) -> str:
     return " ".join(str(getattr(row, name)) for name in names)
 
 
-def _is_pivoted(column: Column, names: Sequence[str]) -> bool:
+def _is_pivoted(column: ResultColumn, names: Sequence[str]) -> bool:
     return column.title.replace(" ", "_") in _words(names) or (column.title == "rank" and "rank_fraction" in names)
 
 

@@ -1,45 +1,62 @@
-"""How far a sweep is, what failed, and what a plan holds, as text for the terminal."""
+"""How far a sweep is, and what failed, for people and for programs."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
-from orchestrator.driver.job_names import label
 from orchestrator.escaping import visible
-from orchestrator.planning.plan import STAGES, Plan
 from orchestrator.store import Failure, SweepStatus
 from orchestrator.store.leases.leases import age, moment
 from orchestrator.store.reading.study_trials import StudyCounts
-from orchestrator.tables.terminal_table import plain_table
-from workers.spec.job import Job, TrainSpec
+from orchestrator.tables.table import Column, Table
+from orchestrator.tables.writers import Format, render
 
 _STATES = ("done", "running", "waiting", "failed", "blocked")
-_MOST_MODELS = 40
+_COLUMNS = (Column("sweep", only="programs"), Column("stage"), *(Column(state, "number") for state in _STATES))
 
 
-def render_status(statuses: Sequence[SweepStatus]) -> RenderableType:
-    """One table per sweep: its stages by state, and who runs it."""
-    return Group(*(part for status in statuses for part in (_headline(status), _status_table(status), Text(""))))
+def render_status(statuses: Sequence[SweepStatus], form: Format = "table") -> str | RenderableType:
+    """One table per sweep: its stages by state, and who runs it; as CSV one table of all."""
+    if form == "csv":
+        return render(Table(columns=_COLUMNS, rows=tuple(row for status in statuses for row in _rows(status))), form)
+    return render([stage_table(status, title=f"sweep {status.name}: {_driver(status)}") for status in statuses], form, title="Sweeps")
 
 
-def _headline(status: SweepStatus) -> Text:
-    return Text(visible(f"sweep {status.name}: {_driver(status)}"), style="bold")
+def stage_table(status: SweepStatus, *, title: str = "") -> Table:
+    """The jobs of a sweep's space by stage and state."""
+    return Table(title=title, columns=_COLUMNS, rows=_rows(status), empty="no jobs yet").seen_by("people")
 
 
-def _status_table(status: SweepStatus) -> Table:
-    table = plain_table()
-    table.add_column("stage")
-    for state in _STATES:
-        table.add_column(state, justify="right")
-    for stage, counts in status.stages.items():
-        table.add_row(stage, *(str(getattr(counts, state)) for state in _STATES))
-    return table
+def _rows(status: SweepStatus) -> tuple[tuple[str | int, ...], ...]:
+    return tuple((status.name, stage, *(getattr(counts, state) for state in _STATES)) for stage, counts in status.stages.items())
+
+
+def render_failures(failures: Sequence[Failure], form: Format = "table") -> str | RenderableType:
+    """Each failed job with its error and, but for tables in a document, its traceback."""
+    if form != "table":
+        return render(_failure_table(failures, traceback=form == "csv"), form)
+    if not failures:
+        return Text("no job has failed")
+    parts: list[RenderableType] = []
+    for failure in failures:
+        parts.append(Text(visible(f"{failure.stage} {failure.description}, job {failure.key}"), style="bold"))
+        parts.append(Text(visible(f"failed {failure.attempts} times; the last time: {failure.error}", keep="\n\t"), style="red"))
+        traceback = failure.traceback.rstrip() or "(no traceback: the worker process died)"
+        parts += [Text(visible(traceback, keep="\n\t"), style="dim"), Text("")]
+    return Group(*parts)
+
+
+def _failure_table(failures: Sequence[Failure], *, traceback: bool) -> Table:
+    names = ("stage", "description", "key", "attempts", "error", *(("traceback",) if traceback else ()))
+    return Table(
+        columns=tuple(Column(name, "number" if name == "attempts" else "text", "job" if name == "description" else None) for name in names),
+        rows=tuple(tuple(getattr(failure, name) for name in names) for failure in failures),
+        empty="no job has failed",
+    )
 
 
 def _driver(status: SweepStatus) -> str:
@@ -64,83 +81,6 @@ def trials_line(trials: StudyCounts) -> str:
     """A search's trials in a few words; Optuna's states add up to more than were asked for where some were nothing new."""
     states = ", ".join(f"{number} {state}" for state, number in sorted(trials.states.items()))
     return f"{trials.begun} of {trials.n_trials} trials begun" + (f" ({states})" if states else "")
-
-
-def render_failures(failures: Sequence[Failure]) -> RenderableType:
-    """Each failed job with its error and traceback."""
-    if not failures:
-        return Text("no job has failed")
-    parts: list[RenderableType] = []
-    for failure in failures:
-        parts.append(Text(visible(f"{failure.stage} {failure.description}, job {failure.key}"), style="bold"))
-        parts.append(Text(visible(f"failed {failure.attempts} times; the last time: {failure.error}", keep="\n\t"), style="red"))
-        traceback = failure.traceback.rstrip() or "(no traceback: the worker process died)"
-        parts += [Text(visible(traceback, keep="\n\t"), style="dim"), Text("")]
-    return Group(*parts)
-
-
-def render_plan(name: str, plan: Plan, *, every_job: bool) -> RenderableType:
-    """A plan's jobs by stage and by model, or each by itself."""
-    parts: list[RenderableType] = [_plan_table(name, plan), Text("")]
-    parts.append(_job_table(plan) if every_job else _model_table(plan))
-    return Group(*parts)
-
-
-def _plan_table(name: str, plan: Plan) -> Table:
-    table = plain_table(title=Text(visible(f"sweep {name}: {len(plan.jobs)} jobs"), style="bold"), show_footer=True)
-    done = len(plan.jobs) - len(plan.pending)
-    table.add_column("stage", footer="all")
-    for title, total in (("jobs", len(plan.jobs)), ("done", done), ("to run", len(plan.pending))):
-        table.add_column(title, justify="right", footer=str(total))
-    for stage in STAGES:
-        if total := plan.total(stage):
-            table.add_row(stage, str(total), str(plan.done(stage)), str(total - plan.done(stage)))
-    return table
-
-
-def _state(job: Job, plan: Plan) -> str:
-    if job.key in plan.recreated:
-        return "done, files gone: again"
-    return "to run" if job.key in plan.pending else "done"
-
-
-def _model_table(plan: Plan) -> Table:
-    models = [job for job in plan.jobs if isinstance(job.spec, TrainSpec)]
-    measured = {job.key: [0, 0] for job in models}
-    for job in plan.jobs:
-        if (model := job.parents.get("model")) is not None:
-            measured[model][0] += job.key not in plan.pending
-            measured[model][1] += 1
-    caption = f"and {len(models) - _MOST_MODELS} more: --jobs lists all" if len(models) > _MOST_MODELS else None
-    table = plain_table(caption=caption, caption_justify="left")
-    table.add_column("model")
-    for title in ("key", "training"):
-        table.add_column(title, no_wrap=True)
-    table.add_column("measured", justify="right", no_wrap=True)
-    for job in models[:_MOST_MODELS]:
-        done, total = measured[job.key]
-        table.add_row(label(job), job.key[:8], _state(job, plan), f"{done} of {total}")
-    return table
-
-
-def _job_table(plan: Plan) -> Table:
-    table = plain_table()
-    for title in ("key", "stage", "job", "state"):
-        table.add_column(title)
-    for job in plan.jobs:
-        table.add_row(job.key[:8], job.stage, label(job), _state(job, plan))
-    return table
-
-
-def plan_json(name: str, plan: Plan, **also: Any) -> str:
-    """The plan for programs: counts by stage, every job with its state, and what else there is."""
-    stages = {stage: {"jobs": plan.total(stage), "done": plan.done(stage)} for stage in STAGES if plan.total(stage)}
-    return json.dumps({"sweep": name, "stages": stages, **also, "jobs": list(_job_records(plan))}, indent=1)
-
-
-def _job_records(plan: Plan) -> Iterable[dict[str, Any]]:
-    for job in plan.jobs:
-        yield {"key": job.key, "stage": job.stage, "state": _state(job, plan), "job": label(job), "parents": job.parents}
 
 
 def status_json(statuses: Sequence[SweepStatus], failures: Sequence[Failure]) -> str:

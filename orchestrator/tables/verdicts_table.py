@@ -1,42 +1,53 @@
-"""Verdicts for people, one block per model, and for programs."""
+"""Verdicts for people, one table of checks per model, and for programs."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from rich.console import Group, RenderableType
-from rich.text import Text
+from rich.console import RenderableType
 
-from orchestrator.escaping import visible
 from orchestrator.store import ModelVerdict
-from orchestrator.tables.terminal_table import plain_table
+from orchestrator.tables.table import Column, Mark, Row, Table, Tone
+from orchestrator.tables.writers import Format, render
 
 _KEY_DIGITS = 8
-_STYLES = {"sound": "green", "suspicious": "yellow", "unsound": "red"}
+_TONES: dict[str, Tone] = {"sound": "good", "suspicious": "doubtful", "unsound": "bad"}
+_COLUMNS = (
+    Column("model_key", only="programs"),
+    Column("model", only="programs"),
+    Column("verdict", only="programs"),
+    Column("check"),
+    Column("outcome"),
+    Column("reason", heading="what was found", wraps=True),
+    Column("p", align="right"),
+)
+_NONE = "no verdicts yet: no model was attacked or diagnosed"
 
 
-def render_verdicts(verdicts: Sequence[ModelVerdict]) -> RenderableType:
+def render_verdicts(verdicts: Sequence[ModelVerdict], form: Format = "table") -> str | RenderableType:
     """Each model with its verdict, and its checks with what they found."""
-    if not verdicts:
-        return Text("no verdicts yet: no model was attacked or diagnosed")
-    return Group(*(part for verdict in verdicts for part in (_heading(verdict), _checks(verdict), Text(""))))
+    if form == "json":
+        return verdicts_json(verdicts)
+    if form == "csv":
+        return render(Table(columns=_COLUMNS, rows=tuple(row for found in verdicts for row in _rows(found))), form)
+    return render([checks_table(found) for found in verdicts] or [Table(columns=(), rows=(), empty=_NONE)], form, title="Verdicts")
 
 
-def _heading(verdict: ModelVerdict) -> Text:
-    model = visible(f"{verdict.description}, model {verdict.model_key[:_KEY_DIGITS]}: ")
-    return Text.assemble(Text(model, style="bold"), Text(verdict.verdict, style=_STYLES[verdict.verdict]))
+def verdict_mark(verdict: str) -> Mark:
+    """The verdict in its colour."""
+    return Mark(verdict, _TONES[verdict])
 
 
-def _checks(verdict: ModelVerdict) -> RenderableType:
-    table = plain_table()
-    for title in ("check", "outcome"):
-        table.add_column(title, no_wrap=True)
-    table.add_column("what was found", overflow="fold")
-    table.add_column("p", justify="right", no_wrap=True)
-    for check in verdict.checks:
-        chance = f"{check.numbers['p']:.2g}" if "p" in check.numbers else "-"
-        table.add_row(check.name, check.outcome, Text(visible(check.reason)), chance)
-    return table
+def checks_table(found: ModelVerdict) -> Table:
+    """The checks of one model under its name and verdict."""
+    title = f"{found.description}, model {found.model_key[:_KEY_DIGITS]}:"
+    return Table(title=title, mark=verdict_mark(found.verdict), columns=_COLUMNS, rows=_rows(found)).seen_by("people")
+
+
+def _rows(found: ModelVerdict) -> tuple[Row, ...]:
+    model = (found.model_key, found.description, found.verdict)
+    chances = [f"{check.numbers['p']:.2g}" if "p" in check.numbers else None for check in found.checks]
+    return tuple((*model, check.name, check.outcome, check.reason, p) for check, p in zip(found.checks, chances, strict=True))
 
 
 def verdicts_json(verdicts: Sequence[ModelVerdict]) -> str:

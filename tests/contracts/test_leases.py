@@ -15,13 +15,13 @@ from sqlalchemy import select, update
 
 from orchestrator.driver import lease_wait as leasing
 from orchestrator.driver.lease_wait import this_driver, wait_for_lease
-from orchestrator.report import render_status
 from orchestrator.store import Store, end_driving, heartbeat, launch_sweep, record_failure, record_result, start_attempt, sweep_status
 from orchestrator.store.leases.leases import Driver, Lease, LeaseLost, LeaseTaken, holder_of
 from orchestrator.store.schema.base import utc_now
 from orchestrator.store.schema.sweep_tables import AttemptRecord, SweepRecord
 from orchestrator.store.writing.driver_lease import plan_again
 from orchestrator.store.writing.record import add_jobs, record_search
+from orchestrator.tables.status_table import render_status
 from tests.builders import evaluate_job, result_of, small_plan
 from tests.commands import environment
 from tests.stored import begin_driving, content, record_sweep, silence

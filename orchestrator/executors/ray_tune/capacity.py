@@ -1,4 +1,4 @@
-"""Capacity of the cluster: room for a job of the size asked for, how many run at once, and the memory of its GPUs."""
+"""Capacity of the cluster: room for a job of the requested size, the number of jobs that run at once, and the memory of its GPUs."""
 
 import time
 from collections.abc import Callable
@@ -49,9 +49,9 @@ def slots(resources: Resources, cluster: Amounts, *, growing: bool) -> int:
 
 
 def smallest_gpu(*, seconds: float = _MEMORY_SECONDS) -> int | None:
-    """The bytes of memory of the smallest of the cluster's GPUs, the first of each node; None where they do not tell in time.
+    """Return the bytes of memory of the smallest of the cluster's GPUs, the first of each node; None without an answer in time.
 
-    Every node that has one is asked, since the driver's own machine may have none.
+    Every node that has a GPU is queried, since the driver's own machine may have none.
     """
     import ray
     from ray.exceptions import GetTimeoutError, RayError
@@ -89,8 +89,8 @@ def _wrong(resources: Resources, nodes: list[Amounts]) -> str | None:
     if resources.cpus_per_job > cpus:
         return f"--cpus-per-job {resources.cpus_per_job}: no node of the cluster has more than {cpus:g} CPUs"
     if wanted.get("GPU", 0) > gpus:
-        return f"{wanted['GPU']:g} GPUs asked for a job: no node of the cluster has more than {gpus:g}"
-    return f"{wanted['GPU']:g} GPUs and {resources.cpus_per_job} CPUs asked for a job: no node of the cluster has both"
+        return f"{wanted['GPU']:g} GPUs requested for a job: no node of the cluster has more than {gpus:g}"
+    return f"{wanted['GPU']:g} GPUs and {resources.cpus_per_job} CPUs requested for a job: no node of the cluster has both"
 
 
 def _gpu_bytes() -> int:

@@ -84,7 +84,7 @@ class RayExecutor:
             sweep.slots = slots(self._resources, cluster, growing=self._wait_minutes > 0)
             most = self._most_slots(sweep.slots, cluster)
             allocator = GpuAllocator(self._resources, self._packing(cluster), gpus=cluster.get("GPU", 0), slots=sweep.slots, most=most)
-            # One waiting trial per slot: with fewer, new workers are asked for one after the other.
+            # One waiting trial per slot: with fewer, new workers are requested one after the other.
             os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(most)
             with temp_folder() as storage:
                 self._tuner(JobSearcher(sweep, self._folders, self._resources, allocator=allocator), storage).fit()
@@ -139,7 +139,7 @@ def _short_name(trial: Trial) -> str:
 
 
 class _StartCallback(TrialProgressCallback):
-    """Tells the searcher when a trial leaves the queue (Tune keeps one waiting for the next free worker).
+    """Callback that notifies the searcher when a trial leaves the queue (Tune keeps one waiting for the next free worker).
 
     It replaces Tune's own progress callback, which would print nothing here but keep every trial.
     """

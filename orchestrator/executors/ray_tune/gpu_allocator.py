@@ -12,7 +12,7 @@ _MOST_OVERTAKEN = 16
 
 
 class GpuAllocator:
-    """The shares of a cluster's GPUs: those that the user asks for, else those that `packing` finds.
+    """Shares of a cluster's GPUs: those that the user requests, else those that `packing` finds.
 
     Args:
         resources: shares that the user requests.

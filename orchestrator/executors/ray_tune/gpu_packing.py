@@ -12,8 +12,8 @@ _MARGIN = 1.2
 
 
 class GpuPacking:
-    """The share of a GPU that a job gets: what the largest like job took, a fifth more, and CUDA's own, in eighths; all of a GPU for the
-    first of its kind, which is measured so.
+    """Share of a GPU that a job gets: the memory of the largest similar job, a fifth more, and the CUDA context, rounded up to eighths; a
+    whole GPU for the first of its kind, whose memory is then measured.
 
     Jobs are similar on equal nets, or else on nets that differ only in their ranks or sketches: such an estimate may be too small, and
     the job then runs out of its share, without harm to others, and gets a whole GPU.

@@ -13,7 +13,7 @@ _TOKENS = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
 @contextmanager
 def local_ray_cluster(**settings: Any) -> Iterator[None]:
-    """Inside, a Ray of our own runs, started with these settings of `ray.init`; afterwards the environment is what it was.
+    """Run a local Ray, started with these settings of `ray.init`, inside the context; afterwards restore the environment.
 
     Its token is in the environment of its processes, which no other user can read, and in no file: Ray itself would write one that
     every user of the machine can read. A token or a mode that the user's environment sets is left unchanged.

@@ -1,5 +1,5 @@
-"""Names of Ray that have no public counterpart: each is used in one function here, and `test_ray_internals.py` fails where a release
-changes it."""
+"""Private names of Ray that have no public counterpart: each is used in one function here, and `test_ray_internals.py` fails where a
+release changes it."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -14,10 +14,10 @@ _BEYOND_LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 
 
 def head_at(address: str) -> str | None:
-    """The HOST:PORT at which `ray.init(address)` would look for a cluster's head; None where `auto` finds no cluster on this machine.
+    """Return the HOST:PORT at which `ray.init(address)` would look for a cluster's head; None where `auto` finds none on this machine.
 
-    In public only `ray.init` says so, after it has connected: too late to ask for a token, and where the cluster is gone it waits for
-    minutes and ends the process.
+    The only public function that returns it is `ray.init`, after it has connected: too late to ask for a token, and if the cluster is
+    gone it waits for minutes and ends the process.
     """
     from ray._private.services import canonicalize_bootstrap_address
 
@@ -26,9 +26,9 @@ def head_at(address: str) -> str | None:
 
 
 def reread_authentication() -> None:
-    """Have Ray look again for the mode and the token of authentication.
+    """Make Ray read the authentication mode and token again.
 
-    It reads the environment once, when it is imported, and keeps what it has found; no public function makes it forget.
+    It reads the environment once, when it is imported, and keeps the values; no public function makes it discard them.
     """
     from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
 
@@ -38,10 +38,10 @@ def reread_authentication() -> None:
 
 @contextmanager
 def loopback_alone() -> Iterator[None]:
-    """Inside, what Ray starts listens on loopback, and nowhere else.
+    """Make processes that Ray starts inside the context listen on loopback only.
 
     The variable, which is public, is for the processes that start; this one has read it when it imported Ray. `ray.init` takes no
-    address to listen on: `_node_ip_address="127.0.0.1"` it replaces by the machine's own.
+    address to listen on: it replaces `_node_ip_address="127.0.0.1"` by the machine's own.
     """
     from ray._private import ray_constants
 
@@ -58,20 +58,20 @@ def loopback_alone() -> Iterator[None]:
 
 
 def without_process(controller: Any, trials: "Iterable[Trial]") -> "Iterator[Trial]":
-    """Those of the waiting trials for which Tune's controller starts no process, since they have asked for none or it waits for CPUs or
+    """Return the waiting trials for which Tune's controller starts no process, since they have requested none or it waits for CPUs or
     GPUs.
 
-    Schedulers are shown a trial's public status alone, which is PENDING in any case.
+    Schedulers get only a trial's public status, which is PENDING in either case.
     """
     requested, not_started = controller._trial_to_actor, set(controller._actor_manager.pending_actors)
     return (trial for trial in trials if trial not in requested or requested[trial] in not_started)
 
 
 def forget_trials(controller: Any, ended: "set[Trial]") -> None:
-    """Let go of these trials, which have ended: Tune keeps every one, 27 kB each, to write a state that we never use.
+    """Remove these trials, which have ended: Tune keeps every one, 27 kB each, to write a state that is never used.
 
-    The list of all trials is public, the sets that hold them too are not. What Tune has written of a trial it keeps as well, but it
-    writes only once before the end (`TUNE_GLOBAL_CHECKPOINT_S`).
+    The list of all trials is public, the sets that also hold them are not. Tune also keeps the state that it has written of a trial,
+    but it writes only once before the end (`TUNE_GLOBAL_CHECKPOINT_S`).
     """
     trials = controller.get_trials()
     trials[:] = [trial for trial in trials if trial not in ended]

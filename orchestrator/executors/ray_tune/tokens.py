@@ -18,13 +18,17 @@ def users_token(address: str) -> str:
     Raises:
         UserError: there is none.
     """
-    named = os.environ.get("RAY_AUTH_TOKEN_PATH")
-    token = os.environ.get("RAY_AUTH_TOKEN") or _read(Path(named) if named else Path.home() / ".ray" / "auth_token")
-    if token.strip():
-        return token.strip()
-    if named and not os.environ.get("RAY_AUTH_TOKEN"):
+    given = os.environ.get("RAY_AUTH_TOKEN")
+    if token := (given or _read(token_file())).strip():
+        return token
+    if not given and (named := os.environ.get("RAY_AUTH_TOKEN_PATH")):
         raise UserError(f"--address {address}: RAY_AUTH_TOKEN_PATH is set but file cannot be opened or is empty: {named}; {_REMEDY}")
     raise UserError(f"--address {address}: the cluster asks for a token; {_REMEDY}")
+
+
+def token_file() -> Path:
+    """The file of the user's token, where `RAY_AUTH_TOKEN` gives none."""
+    return Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
 
 
 def _read(path: Path) -> str:

@@ -16,8 +16,8 @@ class AttemptFailedError(Exception):
 
 
 def run_job_trainable(config: dict[str, Any]) -> None:
-    """Run the job in `config`, reporting each training epoch and, now and then, a batch, then `{"done_key": ...}`, or the error and its
-    traceback, or that another attempt has the job.
+    """Run the job in `config`; report each training epoch and, throttled, batches, then `{"done_key": ...}`, or the error and its
+    traceback, or that another attempt has superseded this one.
 
     Raises:
         AttemptFailedError: the job failed; Ray then discards the process, whose state (such as a CUDA context) may be corrupt.

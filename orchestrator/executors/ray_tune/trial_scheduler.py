@@ -1,4 +1,4 @@
-"""Choice of the waiting trial that takes a worker which has just become free."""
+"""Choice of the waiting trial that gets a worker when one becomes free."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ _REMEMBERED = 500
 
 
 class PreferUnstartedTrials(FIFOScheduler):
-    """Gives a free worker to the oldest waiting trial for which no process is being started.
+    """Scheduler that gives a free worker to the oldest waiting trial for which no process is being started.
 
     Tune requests a new worker process for every waiting trial. Its own first-in-first-out rule gives a worker that becomes free to the
     oldest one and discards the process that was starting for it: while jobs are shorter than the start of a process (seconds, and minutes
@@ -39,7 +39,7 @@ class PreferUnstartedTrials(FIFOScheduler):
 
 
 def _forget_finished(tune_controller: Any) -> None:
-    """Once there are twice as many trials as are remembered, forget all but the latest of those that ended."""
+    """Remove ended trials except the latest, once there are twice as many trials as are kept."""
     trials = tune_controller.get_trials()
     if len(trials) >= 2 * _REMEMBERED:
         forget_trials(tune_controller, {trial for trial in trials[:-_REMEMBERED] if trial.is_finished()})

@@ -3,47 +3,34 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from orchestrator.report.paper.published import Cell, PublishedTable, published_tables
+from orchestrator.report.paper.published import PublishedFigure, PublishedTable, published_tables
 from orchestrator.report.paper.setups import Found, Parts, Setup, chosen, found, rows_of, setups_of
 from orchestrator.store import ResultRow
+from orchestrator.tables.table import Estimate
 from workers.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Figure:
-    """Our figure for a cell: percent, with the ends of its 95 % interval, all rounded as they are printed."""
+class OurFigure(Estimate):
+    """Our figure beside the published one, in percent, and the row that it is of."""
 
     row: ResultRow
-    published: float
-    accuracy: float
-    low: float
-    high: float
 
     @classmethod
-    def of(cls, cell: Cell, row: ResultRow) -> "Figure":
+    def of(cls, cell: PublishedFigure, row: ResultRow) -> "OurFigure":
         clean = cell.attack == "none"
         shares = (row.clean_accuracy, row.clean_ci_low, row.clean_ci_high) if clean else (row.robust_accuracy, row.ci_low, row.ci_high)
         accuracy, low, high = (round(100 * share, 1) for share in shares if share is not None)
-        return cls(row=row, published=cell.published, accuracy=accuracy, low=low, high=high)
-
-    @property
-    def difference(self) -> float:
-        """Ours minus the published one, in points."""
-        return round(self.accuracy - self.published, 1)
-
-    @property
-    def covers(self) -> bool:
-        """Whether the interval, as printed, covers the published figure."""
-        return self.low <= self.published <= self.high
+        return cls(value=accuracy, low=low, high=high, reference=cell.published, row=row)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lines:
+class SetupFigures:
     """The figures of one setup, by cell; `others` more models of the setup fit as well. `label` tells the setup from its neighbours."""
 
     label: str
     setup: Setup
-    figures: dict[Cell, Figure]
+    figures: dict[PublishedFigure, OurFigure]
     others: int
 
 
@@ -52,11 +39,11 @@ class ComparedTable:
     """A table of the paper, the setups shown beside it, and those that are stored but not shown."""
 
     published: PublishedTable
-    lines: tuple[Lines, ...]
+    lines: tuple[SetupFigures, ...]
     left_out: tuple[Setup, ...]
 
     @property
-    def cells(self) -> tuple[tuple[Cell, ...], ...]:
+    def cells(self) -> tuple[tuple[PublishedFigure, ...], ...]:
         return self.published.cells
 
     @property
@@ -90,12 +77,12 @@ def _compared(table: PublishedTable, rows: Sequence[ResultRow], *, every_setup: 
     lines = []
     for label, setup in zip(_labels(shown), shown, strict=True):
         rows_shown, others = chosen(candidates, parts[setup])
-        figures = {cell: Figure.of(cell, row) for cell, row in rows_shown.items()}
-        lines.append(Lines(label=label, setup=setup, figures=figures, others=others))
+        figures = {cell: OurFigure.of(cell, row) for cell, row in rows_shown.items()}
+        lines.append(SetupFigures(label=label, setup=setup, figures=figures, others=others))
     return ComparedTable(published=table, lines=tuple(lines), left_out=tuple(_unseen(candidates, parts, lines)))
 
 
-def _unseen(candidates: Found, parts: Parts, lines: Sequence[Lines]) -> Iterator[Setup]:
+def _unseen(candidates: Found, parts: Parts, lines: Sequence[SetupFigures]) -> Iterator[Setup]:
     """The setups that are not shown and hold a model that is not; sweeps share models."""
     seen = {figure.row.model_key for shown in lines for figure in shown.figures.values()}
     shown_setups = {shown.setup for shown in lines}

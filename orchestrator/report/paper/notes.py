@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from orchestrator.report.paper.beside_published import ComparedTable, Lines
+from orchestrator.report.paper.beside_published import ComparedTable, SetupFigures
 from orchestrator.report.paper.setups import TEST_EXAMPLES, Setup
 from orchestrator.store import ResultRow
 from workers.spec.compatibility import DATASET_KINDS, PAPER_WIDTHS
@@ -32,7 +32,7 @@ def _attacker(table: ComparedTable) -> str:
     return f"Attacker: {', '.join(_ATTACKERS[knowledge] for knowledge in sorted(known))}; the paper's steps, step size 1/255."
 
 
-def _described(table: ComparedTable, lines: Lines) -> str:
+def _described(table: ComparedTable, lines: SetupFigures) -> str:
     rows = [figure.row for figure in lines.figures.values()]
     return "; ".join([_size(table, lines.setup), *_of_rows(table, lines, rows)])
 
@@ -54,7 +54,7 @@ def _size(table: ComparedTable, setup: Setup) -> str:
     return "; ".join(parts)
 
 
-def _of_rows(table: ComparedTable, lines: Lines, rows: Sequence[ResultRow]) -> list[str]:
+def _of_rows(table: ComparedTable, lines: SetupFigures, rows: Sequence[ResultRow]) -> list[str]:
     """What may differ from figure to figure."""
     paper = RECIPES["paper"][DATASET_KINDS[table.cells[0][0].dataset]]["epochs"]
     scratch = _spread(row.epochs for row in rows if row.stage == "pretrain")

@@ -26,7 +26,7 @@ from workers.spec.fields import (
 Percent = Annotated[float, AfterValidator(Interval(0, 100))]
 
 
-class Cell(Frozen):
+class PublishedFigure(Frozen):
     """One published figure: accuracy in percent, clean where `attack` is `none` (then `knowledge` is too, and `epsilon` is None).
 
     `group` is what the paper prints once over several rows. `epsilon` is a literal in input units. `defence_settings` are those that
@@ -53,8 +53,13 @@ class Cell(Frozen):
     remarks: tuple[str, ...] = ()
 
     @property
+    def title(self) -> str:
+        """The row's label, under its group's."""
+        return self.row if self.group is None else f"{self.group} {self.row}"
+
+    @property
     def net(self) -> tuple[Hashable, ...]:
-        """Which net it is of, beside the table's other cells."""
+        """Which net it is of, beside the table's other figures."""
         settings = tuple(sorted(self.defence_settings.items()))
         return self.dataset, self.model, self.theta, self.binary, self.tensorized, self.defence, settings, self.adversarial_training
 
@@ -81,19 +86,19 @@ class Remark(Frozen):
     rows: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
 
-    def concerns(self, row: "Row", column: "Column") -> bool:
+    def concerns(self, row: "PublishedRow", column: "PublishedColumn") -> bool:
         named = ((self.groups, row.group), (self.rows, row.label), (self.columns, column.label))
         return all(not names or name in names for names, name in named)
 
 
-class Column(Frozen):
+class PublishedColumn(Frozen):
     """A column's label and the settings that all its cells share."""
 
     label: str
     settings: dict[str, Any]
 
 
-class Row(Column):
+class PublishedRow(PublishedColumn):
     """A row's label (under its group's), the settings that all its cells share, and its figures, one per column."""
 
     group: str | None = None
@@ -111,21 +116,21 @@ class PublishedTable(Frozen):
     caption: str
     launch: str
     settings: dict[str, Any]
-    columns: Annotated[tuple[Column, ...], Field(min_length=1)]
-    rows: Annotated[tuple[Row, ...], Field(min_length=1)]
+    columns: Annotated[tuple[PublishedColumn, ...], Field(min_length=1)]
+    rows: Annotated[tuple[PublishedRow, ...], Field(min_length=1)]
     remarks: tuple[Remark, ...] = ()
 
     @cached_property
-    def cells(self) -> tuple[tuple[Cell, ...], ...]:
-        """The cells, row by row."""
-        return tuple(tuple(self._cell(row, place) for place in range(len(self.columns))) for row in self.rows)
+    def cells(self) -> tuple[tuple[PublishedFigure, ...], ...]:
+        """The figures, row by row."""
+        return tuple(tuple(self._figure(row, place) for place in range(len(self.columns))) for row in self.rows)
 
-    def _cell(self, row: Row, place: int) -> Cell:
+    def _figure(self, row: PublishedRow, place: int) -> PublishedFigure:
         column = self.columns[place]
         remarks = tuple(remark.text for remark in self.remarks if remark.concerns(row, column))
         names: dict[str, Any] = {"table": self.number, "group": row.group, "row": row.label, "column": column.label}
         settings = self.settings | column.settings | row.settings
-        return Cell(**names, **settings, published=row.published[place], remarks=remarks)
+        return PublishedFigure(**names, **settings, published=row.published[place], remarks=remarks)
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from orchestrator.report.paper.beside_published import ComparedTable, Figure, Lines
+from orchestrator.report.paper.beside_published import ComparedTable, OurFigure, SetupFigures
 from orchestrator.report.paper.notes import notes
-from orchestrator.report.paper.published import Cell
+from orchestrator.report.paper.published import PublishedFigure
 
 
 def paper_json(tables: Sequence[ComparedTable]) -> str:
@@ -25,22 +25,27 @@ def _table(table: ComparedTable) -> dict[str, Any]:
     }
 
 
-def _setup(lines: Lines) -> dict[str, Any]:
+def _setup(lines: SetupFigures) -> dict[str, Any]:
     values = asdict(lines.setup)
     kind, fraction = values.pop("rank") or (None, None)
     modes, rescale = values.pop("sketch") or (None, None)
     return {"label": lines.label, **values, "rank_kind": kind, "rank_fraction": fraction, "sketch_modes": modes, "rescale": rescale}
 
 
-def _cell(table: ComparedTable, cell: Cell) -> dict[str, Any]:
-    ours = {lines.label: _figure(lines.figures[cell]) for lines in table.lines if cell in lines.figures}
+def _cell(table: ComparedTable, cell: PublishedFigure) -> dict[str, Any]:
+    ours = our_records(table, cell)
     launch = None if ours and len(ours) == len(table.lines) else f"robustsweep launch {table.published.launch}"
     return {**cell.model_dump(mode="json"), "ours": ours, "launch": launch}
 
 
-def _figure(figure: Figure) -> dict[str, Any]:
+def our_records(table: ComparedTable, cell: PublishedFigure) -> dict[str, dict[str, Any]]:
+    """Our figures for a cell by the label of their setup."""
+    return {lines.label: _figure(lines.figures[cell]) for lines in table.lines if cell in lines.figures}
+
+
+def _figure(figure: OurFigure) -> dict[str, Any]:
     return {
-        "accuracy": figure.accuracy,
+        "accuracy": figure.value,
         "ci_low": figure.low,
         "ci_high": figure.high,
         "difference": figure.difference,

@@ -4,7 +4,7 @@ from functools import cache
 from math import isclose
 from typing import cast
 
-from orchestrator.report.paper.published import Cell
+from orchestrator.report.paper.published import PublishedFigure
 from orchestrator.store import ResultRow
 from search_spaces import paper_steps
 from workers.spec.attack import KINDS
@@ -15,14 +15,14 @@ _USUAL = {"norm": "linf", "target": "none", "loss": "ce", "restarts": 1, "early_
 """What the paper's attacks are, all of them; whose implementation runs makes no difference."""
 
 
-def meets(cell: Cell, row: ResultRow) -> bool:
+def meets(cell: PublishedFigure, row: ResultRow) -> bool:
     """Whether the row holds what the cell is of; of which size, rank, seed and training is not asked."""
     if not _is_of_model(cell, row):
         return False
     return row.clean_accuracy is not None if cell.attack == "none" else _is_of_attack(cell, row)
 
 
-def _is_of_model(cell: Cell, row: ResultRow) -> bool:
+def _is_of_model(cell: PublishedFigure, row: ResultRow) -> bool:
     named = ("dataset", "model", "binary", "defence", "adversarial_training")
     settings = row.defence_settings or {}
     return (
@@ -33,14 +33,14 @@ def _is_of_model(cell: Cell, row: ResultRow) -> bool:
     )
 
 
-def _is_of_attack(cell: Cell, row: ResultRow) -> bool:
+def _is_of_attack(cell: PublishedFigure, row: ResultRow) -> bool:
     named = ("attack", "knowledge", "sign_gradient")
     if row.robust_accuracy is None or any(getattr(cell, name) != getattr(row, name) for name in named):
         return False
     return all(getattr(row, name) == value for name, value in _USUAL.items()) and _takes_the_papers_steps(cell, row)
 
 
-def _takes_the_papers_steps(cell: Cell, row: ResultRow) -> bool:
+def _takes_the_papers_steps(cell: PublishedFigure, row: ResultRow) -> bool:
     assert cell.epsilon is not None  # noqa: S101 (a cell with an attack has one)
     epsilon, steps, step_size = _papers_steps(cast("AttackName", cell.attack), cell.epsilon)
     return row.steps == steps and isclose(row.epsilon, epsilon, rel_tol=1e-9) and isclose(row.abs_stepsize, step_size, rel_tol=1e-9)

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import log
 
-from orchestrator.report.paper.published import Cell
+from orchestrator.report.paper.published import PublishedFigure
 from orchestrator.report.paper.row_matching import meets
 from orchestrator.store import ResultRow
 from workers.spec.compatibility import PAPER_WIDTHS
@@ -55,14 +55,14 @@ class Setup:
         return alike and other.rank in (None, self.rank) and other.sketch in (None, self.sketch)
 
 
-Found = dict[Cell, dict[Setup, list[ResultRow]]]
+Found = dict[PublishedFigure, dict[Setup, list[ResultRow]]]
 """All rows that meet a cell, by what they are themselves of."""
 
 Parts = dict[Setup, list[Setup]]
 """Setups that can be shown, those nearest to the paper's first, each with itself and what else belongs to it."""
 
 
-def found(cells: Sequence[Cell], rows: Iterable[ResultRow]) -> Found:
+def found(cells: Sequence[PublishedFigure], rows: Iterable[ResultRow]) -> Found:
     """What there is for each cell; rows are looked up by what settles most, so that a large store is gone through once."""
     nets: dict[tuple[Hashable, ...], list[tuple[Setup, ResultRow]]] = {_net(cell): [] for cell in cells}
     for row in rows:
@@ -77,7 +77,7 @@ def found(cells: Sequence[Cell], rows: Iterable[ResultRow]) -> Found:
     return candidates
 
 
-def _net(of: Cell | ResultRow) -> tuple[Hashable, ...]:
+def _net(of: PublishedFigure | ResultRow) -> tuple[Hashable, ...]:
     return of.dataset, of.model, round(of.theta, 6), of.binary, of.defence, of.adversarial_training
 
 
@@ -112,17 +112,17 @@ def rows_of(by_setup: Mapping[Setup, list[ResultRow]], members: Iterable[Setup])
     return [row for member in members for row in by_setup.get(member, ())]
 
 
-def chosen(candidates: Found, members: Sequence[Setup]) -> tuple[dict[Cell, ResultRow], int]:
+def chosen(candidates: Found, members: Sequence[Setup]) -> tuple[dict[PublishedFigure, ResultRow], int]:
     """The row of a setup, given its parts, for each cell that has one, and how many models of the setup are left out.
 
     Figures that the paper has of one net are ours of one net. Where the setup has several (they differ in their training), the one
     trained longest is shown, never the one that does best. A row is the one that was measured most often.
     """
-    by_net: dict[tuple[Hashable, ...], dict[str, dict[Cell, ResultRow]]] = defaultdict(lambda: defaultdict(dict))
+    by_net: dict[tuple[Hashable, ...], dict[str, dict[PublishedFigure, ResultRow]]] = defaultdict(lambda: defaultdict(dict))
     for cell, by_setup in candidates.items():
         for row in sorted(rows_of(by_setup, members), key=lambda row: (row.repeats * row.draws, row.job_keys)):
             by_net[cell.net][row.model_key][cell] = row
-    shown: dict[Cell, ResultRow] = {}
+    shown: dict[PublishedFigure, ResultRow] = {}
     for models in by_net.values():
         preferred = min(models.values(), key=_preference)
         shown |= preferred
@@ -130,7 +130,7 @@ def chosen(candidates: Found, members: Sequence[Setup]) -> tuple[dict[Cell, Resu
     return shown, len(every - {row.model_key for row in shown.values()})
 
 
-def _preference(figures: Mapping[Cell, ResultRow]) -> tuple[bool, int, int, str]:
+def _preference(figures: Mapping[PublishedFigure, ResultRow]) -> tuple[bool, int, int, str]:
     """What puts one of several models before the others; all that counts of its figures is how many they are."""
     cell, row = next(iter(figures.items()))
     return row.tensorized != cell.tensorized, -row.epochs, -len(figures), row.model_key

@@ -8,16 +8,25 @@ from rich.console import Console
 
 from orchestrator.atomic_write import replace_file
 from orchestrator.report.paper.beside_published import ComparedTable, compare
-from orchestrator.report.paper.rendering import PaperFormat, render_paper
+from orchestrator.report.paper.paper_tables import render_paper
 from orchestrator.store import open_store, result_rows
+from orchestrator.tables.writers import Format
 from workers.errors import UserError
 
 _FILE_WIDTH = 100
-_ENDINGS: dict[str, PaperFormat] = {".html": "html", ".htm": "html", ".json": "json", ".md": "markdown", ".tex": "latex", ".txt": "table"}
+_ENDINGS: dict[str, Format] = {
+    ".html": "html",
+    ".htm": "html",
+    ".csv": "csv",
+    ".json": "json",
+    ".md": "markdown",
+    ".tex": "latex",
+    ".txt": "table",
+}
 
 
 def report_paper(
-    store_url: str, sweeps: Sequence[str], *, tables: str | None, form: PaperFormat | None, output: Path | None, console: Console
+    store_url: str, sweeps: Sequence[str], *, tables: str | None, form: Format | None, output: Path | None, console: Console
 ) -> None:
     """Compare and write, to `output` or to the console.
 
@@ -55,7 +64,7 @@ def _numbers(text: str) -> list[int]:
     return [int(part) for part in parts]
 
 
-def _form_of(output: Path | None) -> PaperFormat:
+def _form_of(output: Path | None) -> Format:
     if output is None:
         return "table"
     if output.suffix.lower() not in _ENDINGS:
@@ -63,7 +72,7 @@ def _form_of(output: Path | None) -> PaperFormat:
     return _ENDINGS[output.suffix.lower()]
 
 
-def _write_file(path: Path, compared: list[ComparedTable], form: PaperFormat) -> None:
+def _write_file(path: Path, compared: list[ComparedTable], form: Format) -> None:
     """Written beside its place, then moved there: a report is whole or the old one."""
     text = io.StringIO()
     _write(Console(file=text, width=_FILE_WIDTH, no_color=True, force_terminal=False), compared, form)
@@ -73,7 +82,7 @@ def _write_file(path: Path, compared: list[ComparedTable], form: PaperFormat) ->
         raise UserError(f"--output '{path}': {error.strerror}") from None
 
 
-def _write(console: Console, compared: list[ComparedTable], form: PaperFormat) -> None:
+def _write(console: Console, compared: list[ComparedTable], form: Format) -> None:
     rendered = render_paper(compared, form)
     if isinstance(rendered, str):
         console.file.write(f"{rendered}\n")

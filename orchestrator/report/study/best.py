@@ -1,21 +1,17 @@
 """`robustsweep best`: the Pareto-optimal models."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
-from rich.table import Table
+from rich.console import RenderableType
 
 from orchestrator.paths import Paths
-from orchestrator.report.study.candidates import Candidate, Field, Figure, front, is_accuracy, of_grid, of_study
+from orchestrator.report.study.candidates import Candidate, Field, ObjectiveValue, front, is_accuracy, of_grid, of_study
 from orchestrator.report.study.read_study import read_study
 from orchestrator.store import open_store, result_rows
-from orchestrator.tables.generic_table import render_rows
-from orchestrator.tables.results_table import Format
+from orchestrator.tables.table import Cell, Column, Row, Table, table_of
+from orchestrator.tables.writers import Format, render
 from workers.errors import UserError
-
-_KEY_DIGITS = 8
-Printed = tuple[list[str], list[list[Any]]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +24,7 @@ class BestOptions:
     any_verdict: bool = False
 
 
-def best_of(options: BestOptions, form: Format) -> tuple[str | Table, list[str]]:
+def best_of(options: BestOptions, form: Format) -> tuple[str | RenderableType, list[str]]:
     """Return the front (with one objective, the best trial), and notes on the models that were left out.
 
     Raises:
@@ -39,8 +35,7 @@ def best_of(options: BestOptions, form: Format) -> tuple[str | Table, list[str]]
     if not field.candidates:
         raise UserError(f"best {options.sweep}: no trial of this search is complete yet")
     found = front(kept, field.goals)
-    columns, rows = (_for_programs if form in ("json", "csv") else _for_people)(field, found, is_study=is_study)
-    return render_rows(columns, rows, form), notes
+    return render(_table(field, found, is_study=is_study), form), notes
 
 
 def read_field(options: BestOptions) -> tuple[Field, bool]:
@@ -71,46 +66,44 @@ def _number(amount: int) -> str:
     return f"{amount} model{'' if amount == 1 else 's'}"
 
 
-def _for_programs(field: Field, found: Sequence[Candidate], *, is_study: bool) -> Printed:
-    """Format for programs: names as in the space, shares in [0, 1], full keys."""
-    settings = _settings(found)
-    columns = [*(["trial"] if is_study else []), *settings]
-    for objective in field.objectives:
-        columns += [objective, *([f"{objective} 95% low", f"{objective} 95% high"] if is_accuracy(objective) else [])]
-    rows: list[list[Any]] = []
-    for one in found:
-        figures = zip(field.objectives, one.figures, strict=True)
-        cells = [cell for objective, figure in figures for cell in _ends(figure)[: 3 if is_accuracy(objective) else 1]]
-        rows.append([*([one.trial] if is_study else []), *map(one.settings.get, settings), *cells, one.verdict, one.model_key])
-    return [*columns, "verdict", "model key"], rows
-
-
-def _ends(figure: Figure) -> list[float | None]:
-    return [figure.value, figure.low, figure.high]
-
-
-def _for_people(field: Field, found: Sequence[Candidate], *, is_study: bool) -> Printed:
-    """Format for people: words that a narrow table can break, percentages, the first digits of keys."""
-    settings = _settings(found)
-    columns = [*(["trial"] if is_study else []), *(name.replace(".", " ").replace("_", " ") for name in settings)]
-    for objective in field.objectives:
-        words = objective.replace("_", " ")
-        columns += [f"{words} %", "95% interval"] if is_accuracy(objective) else [words]
-    rows: list[list[Any]] = []
-    for one in found:
-        figures = zip(field.objectives, one.figures, strict=True)
-        cells = [cell for objective, figure in figures for cell in _said(objective, figure)]
-        rows.append(
-            [*([one.trial] if is_study else []), *map(one.settings.get, settings), *cells, one.verdict, one.model_key[:_KEY_DIGITS]]
+def _table(field: Field, found: Sequence[Candidate], *, is_study: bool) -> Table:
+    """Return the models: names as in the space, shares in [0, 1], full keys; people see words, percentages, first digits of keys."""
+    names = _settings(found)
+    settings = table_of(names, [[one.settings.get(name) for name in names] for one in found]).columns
+    columns = [*([Column("trial", "number")] if is_study else []), *(replace(column, heading=_words(column.name)) for column in settings)]
+    columns += [column for objective in field.objectives for column in _columns(objective)]
+    rows: list[Row] = [
+        (
+            *([one.trial] if is_study else []),
+            *(one.settings.get(name) for name in names),
+            *(cell for objective, figure in zip(field.objectives, one.figures, strict=True) for cell in _cells(objective, figure)),
+            one.verdict,
+            one.model_key,
         )
-    return [*columns, "verdict", "model key"], rows
+        for one in found
+    ]
+    return Table(columns=(*columns, Column("verdict"), Column("model key", "key")), rows=tuple(rows))
 
 
-def _said(objective: str, figure: Figure) -> list[Any]:
+def _words(name: str) -> str:
+    return name.replace(".", " ").replace("_", " ")
+
+
+def _columns(objective: str) -> list[Column]:
+    if not is_accuracy(objective):
+        return [Column(objective, "number", objective.replace("_", " "))]
+    return [
+        Column(objective, "percent", f"{objective.replace('_', ' ')} %"),
+        *(Column(f"{objective} 95% {end}", "number", only="programs") for end in ("low", "high")),
+        Column("95% interval", only="people"),
+    ]
+
+
+def _cells(objective: str, figure: ObjectiveValue) -> list[Cell]:
     if not is_accuracy(objective):
         return [figure.value]
     known = figure.low is not None and figure.high is not None
-    return [round(100 * figure.value, 1), f"{100 * (figure.low or 0):.1f}-{100 * (figure.high or 0):.1f}" if known else None]
+    return [figure.value, figure.low, figure.high, f"{100 * (figure.low or 0):.1f}-{100 * (figure.high or 0):.1f}" if known else None]
 
 
 def _settings(found: Sequence[Candidate]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import get_args
 from orchestrator.report.study.read_study import StudyRecord, Trial
 from orchestrator.store import ResultRow
 from orchestrator.tables.result_columns import model_columns
+from orchestrator.tables.table import Cell
 from search_spaces import Goal
 from workers.errors import UserError
 from workers.spec.fields import AttackName, Knowledge, positive_fraction
@@ -16,7 +17,7 @@ _ACCURACIES = frozenset({"clean_accuracy", "robust_accuracy", "worst_case_accura
 
 
 @dataclass(frozen=True, kw_only=True)
-class Figure:
+class ObjectiveValue:
     """Value of an objective; accuracies are shares with their 95 % interval, where that is known."""
 
     value: float
@@ -30,8 +31,8 @@ class Candidate:
     `verdict` is None where the model has none."""
 
     trial: int | None
-    settings: Mapping[str, object]
-    figures: tuple[Figure, ...]
+    settings: Mapping[str, Cell]
+    figures: tuple[ObjectiveValue, ...]
     verdict: str | None
     model_key: str
     is_feasible: bool = True
@@ -73,14 +74,14 @@ def _candidate(study: StudyRecord, trial: Trial, rows: Sequence[ResultRow]) -> C
     )
 
 
-def _figure(objective: str, value: float, trial: Trial, rows: Iterable[ResultRow]) -> Figure:
+def _figure(objective: str, value: float, trial: Trial, rows: Iterable[ResultRow]) -> ObjectiveValue:
     """Return the value with the interval of the row it comes from; a row with another value belongs to another measurement."""
     metric, *named = objective.split(" ")
     for row in rows:
         share, low, high = _interval(metric, row)
         if share is not None and isclose(share, value, abs_tol=1e-9) and _is_of(metric, named, trial, row):
-            return Figure(value=value, low=low, high=high)
-    return Figure(value=value)
+            return ObjectiveValue(value=value, low=low, high=high)
+    return ObjectiveValue(value=value)
 
 
 def _interval(metric: str, row: ResultRow) -> tuple[float | None, float | None, float | None]:
@@ -130,8 +131,8 @@ def of_grid(worst: Sequence[ResultRow], *, epsilon: str | None) -> Field:
                 trial=None,
                 settings={column.title: column.text(row) for column in telling if column.title not in ("model key", "sweep")},
                 figures=(
-                    Figure(value=row.clean_accuracy or 0.0, low=row.clean_ci_low, high=row.clean_ci_high),
-                    Figure(value=row.robust_accuracy or 0.0, low=row.ci_low, high=row.ci_high),
+                    ObjectiveValue(value=row.clean_accuracy or 0.0, low=row.clean_ci_low, high=row.clean_ci_high),
+                    ObjectiveValue(value=row.robust_accuracy or 0.0, low=row.ci_low, high=row.ci_high),
                 ),
                 verdict=row.verdict,
                 model_key=row.model_key,

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from orchestrator.figures import Picture
-from orchestrator.figures.picture import Cell, Table, plain
+from orchestrator.figures.picture import Record, number, plain
 from orchestrator.figures.theme import BESIDE_A_SCALE, PALETTE, SYMBOLS, drawn
-from orchestrator.report.study.candidates import Candidate, Field, Figure, is_accuracy
+from orchestrator.report.study.candidates import Candidate, Field, ObjectiveValue, is_accuracy
 from orchestrator.report.study.read_study import StudyRecord
-from search_spaces import Goal
+from orchestrator.tables.table import Value
 
 _QUIET = PALETTE[-1]
 _BEST, _OTHER, _OUT = "on the front", "dominated", "left out"
@@ -25,7 +25,7 @@ def standings(field: Field, kept: Sequence[Candidate], best: Sequence[Candidate]
     return [_BEST if id(one) in first else _OTHER if id(one) in admitted else _OUT for one in field.candidates]
 
 
-def shown(objective: str, figure: Figure) -> tuple[float, float | None, float | None]:
+def shown(objective: str, figure: ObjectiveValue) -> tuple[float, float | None, float | None]:
     """Return a figure for people: accuracies in percent."""
     scale = 100 if is_accuracy(objective) else 1
     low, high = (None if end is None else round(scale * end, 3) for end in (figure.low, figure.high))
@@ -45,77 +45,85 @@ def _front(field: Field, standing: Sequence[str], x: int, y: int) -> Picture:
     titles = unit(field.objectives[x]), unit(field.objectives[y])
     table = [_point(field, candidate, place) for candidate, place in zip(field.candidates, standing, strict=True)]
     traces = [_points(table, place, titles) for place in _STANDING if place in standing]
-    line = sorted((row for row in table if row["standing"] == _BEST), key=lambda row: _number(row[titles[0]]))
-    joined = [_steps(line, titles, (field.goals[x], field.goals[y]))] if len(field.objectives) == _FEWEST else []
+    line = sorted(_of(table, _BEST), key=lambda row: number(row[titles[0]]))
+    # Between two points of the front, what is surely reached is what the worse of the two reaches.
+    shape = "vh" if field.goals[x] == "maximize" else "hv"
+    joined = [_dotted(line, "Pareto front", titles, shape=shape)] if len(field.objectives) == _FEWEST else []
     figure = drawn([*joined, *traces], xaxis={"title": {"text": plain(titles[0])}}, yaxis={"title": {"text": plain(titles[1])}})
     towards = ["right" if field.goals[x] == "maximize" else "left", "up" if field.goals[y] == "maximize" else "down"]
     caption = f"Better is {towards[1]} and to the {towards[0]}. Bars are 95 % intervals."
     return Picture(title=f"{titles[0]} against {titles[1]}", figure=figure, table=table, caption=caption)
 
 
-def _point(field: Field, candidate: Candidate, standing: str) -> dict[str, Cell]:
-    row: dict[str, Cell] = {"trial": candidate.trial, "standing": standing}
+def _point(field: Field, candidate: Candidate, standing: str) -> Record:
+    row: Record = {"trial": candidate.trial, "standing": standing}
     for objective, figure in zip(field.objectives, candidate.figures, strict=True):
         value, low, high = shown(objective, figure)
         row |= {unit(objective): value, f"{unit(objective)} 95% low": low, f"{unit(objective)} 95% high": high}
     return row | settings_of(candidate.settings) | {"verdict": candidate.verdict, "model key": candidate.model_key[:8]}
 
 
-def settings_of(settings: Mapping[str, object]) -> dict[str, Cell]:
+def settings_of(settings: Mapping[str, object]) -> Record:
     """Return the settings as cells; numbers to five digits."""
     return {name: _cell(value) for name, value in settings.items()}
 
 
-def _cell(value: object) -> Cell:
+def _cell(value: object) -> Value:
     if isinstance(value, float):
         return float(f"{value:.5g}")
     return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
-def _points(table: Table, standing: str, titles: tuple[str, str]) -> dict[str, Any]:
-    rows = [row for row in table if row["standing"] == standing]
+def _points(table: list[Record], standing: str, titles: tuple[str, str]) -> dict[str, Any]:
+    rows = _of(table, standing)
+    bars = {"error_x": _bars(rows, titles[0]), "error_y": _bars(rows, titles[1])} if standing == _BEST else {}
+    said = np.array([[_words(row)] for row in rows], dtype=object)
+    return _markers(rows, standing, titles, "%{customdata[0]}<extra></extra>", customdata=said, **bars)
+
+
+def _markers(rows: Sequence[Record], standing: str, names: tuple[str, str], hover: str, **more: Any) -> dict[str, Any]:
+    """Points of one standing: the values of the records by the names on either axis."""
     colour, symbol, size = _STANDING[standing]
     return {
         "type": "scatter",
         "mode": "markers",
         "name": standing,
-        "x": [row[titles[0]] for row in rows],
-        "y": [row[titles[1]] for row in rows],
-        **({"error_x": _bars(rows, titles[0]), "error_y": _bars(rows, titles[1])} if standing == _BEST else {}),
+        "x": [row[names[0]] for row in rows],
+        "y": [row[names[1]] for row in rows],
         "marker": {"color": colour, "symbol": symbol, "size": size},
-        "customdata": np.array([[_words(row)] for row in rows], dtype=object),
-        "hovertemplate": "%{customdata[0]}<extra></extra>",
+        "hovertemplate": hover,
+        **more,
     }
 
 
-def _bars(rows: Sequence[dict[str, Cell]], title: str) -> dict[str, Any]:
+def _dotted(rows: Sequence[Record], name: str, names: tuple[str, str], *, shape: str) -> dict[str, Any]:
+    """A line of steps through the records."""
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": [row[names[0]] for row in rows],
+        "y": [row[names[1]] for row in rows],
+        "line": {"shape": shape, "color": _QUIET, "width": 1.5, "dash": "dot"},
+        "name": name,
+        "hoverinfo": "skip",
+    }
+
+
+def _bars(rows: Sequence[Record], title: str) -> dict[str, Any]:
     reach = {"array": 1, "arrayminus": -1}
     ends = {"array": f"{title} 95% high", "arrayminus": f"{title} 95% low"}
     found = {name: [_reach(row[ends[name]], row[title], sign) for row in rows] for name, sign in reach.items()}
     return {"type": "data", "symmetric": False, "thickness": 1, "width": 3, **found}
 
 
-def _reach(end: Cell, value: Cell, sign: int) -> float:
-    return 0.0 if end is None else max(0.0, sign * (_number(end) - _number(value)))
+def _reach(end: Value, value: Value, sign: int) -> float:
+    return 0.0 if end is None else max(0.0, sign * (number(end) - number(value)))
 
 
-def _words(row: dict[str, Cell]) -> str:
+def _words(row: Record) -> str:
     said = [f"{name}: {value}" for name, value in row.items() if value is not None and name not in ("trial", "standing")]
     head = "" if row["trial"] is None else f"<b>trial {row['trial']}</b><br>"
     return head + "<br>".join(plain(line) for line in said)
-
-
-def _steps(line: Table, titles: tuple[str, str], goals: tuple[Goal, Goal]) -> dict[str, Any]:
-    """Return the line of the front: between two points only the values of the worse of the two are certain to be reached."""
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "x": [row[titles[0]] for row in line],
-        "y": [row[titles[1]] for row in line],
-        "line": {"shape": "vh" if goals[0] == "maximize" else "hv", "color": _QUIET, "width": 1.5, "dash": "dot"},
-        "name": "Pareto front",
-        "hoverinfo": "skip",
-    }
 
 
 def histories(field: Field, standing: Sequence[str]) -> list[Picture]:
@@ -125,7 +133,7 @@ def histories(field: Field, standing: Sequence[str]) -> list[Picture]:
 
 def _history(field: Field, standing: Sequence[str], place: int) -> Picture:
     title, sign = unit(field.objectives[place]), 1 if field.goals[place] == "maximize" else -1
-    table: Table = []
+    table: list[Record] = []
     best: float | None = None
     ordered = sorted(zip(field.candidates, standing, strict=True), key=lambda pair: pair[0].trial or 0)
     for candidate, stands in ordered:
@@ -133,8 +141,11 @@ def _history(field: Field, standing: Sequence[str], place: int) -> Picture:
         if stands != _OUT and (best is None or sign * value > sign * best):
             best = value
         table.append({"trial": candidate.trial, title: value, "best so far": best, "standing": stands})
+    so_far = [row for row in table if row["best so far"] is not None]
+    hover = "trial %{x}: <b>%{y:.4~g}</b><extra></extra>"
+    tries = [_markers(_of(table, stands), stands, ("trial", title), hover) for stands in _STANDING if stands in standing]
     figure = drawn(
-        [_so_far(table), *(_tries(table, title, stands) for stands in _STANDING if stands in standing)],
+        [_dotted(so_far, "best so far", ("trial", "best so far"), shape="hv"), *tries],
         xaxis={"title": {"text": "trial"}},
         yaxis={"title": {"text": plain(title)}},
     )
@@ -142,44 +153,17 @@ def _history(field: Field, standing: Sequence[str], place: int) -> Picture:
     return Picture(title=f"History of {title}", figure=figure, table=table, caption=caption)
 
 
-def _so_far(table: Table) -> dict[str, Any]:
-    rows = [row for row in table if row["best so far"] is not None]
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "x": [row["trial"] for row in rows],
-        "y": [row["best so far"] for row in rows],
-        "line": {"shape": "hv", "color": _QUIET, "width": 1.5, "dash": "dot"},
-        "name": "best so far",
-        "hoverinfo": "skip",
-    }
-
-
-def _tries(table: Table, title: str, standing: str) -> dict[str, Any]:
-    rows = [row for row in table if row["standing"] == standing]
-    colour, symbol, size = _STANDING[standing]
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "x": [row["trial"] for row in rows],
-        "y": [row[title] for row in rows],
-        "marker": {"color": colour, "symbol": symbol, "size": size},
-        "name": standing,
-        "hovertemplate": "trial %{x}: <b>%{y:.4~g}</b><extra></extra>",
-    }
-
-
 def importances(study: StudyRecord) -> list[Picture]:
     """Draw the share of each objective's variation that each parameter explains."""
     found = []
     for objective, shares in zip(study.objectives, study.importances, strict=True):
-        table: Table = [{"parameter": name, "importance %": round(100 * share, 2)} for name, share in shares.items()]
+        table: list[Record] = [{"parameter": name, "importance %": round(100 * share, 2)} for name, share in shares.items()]
         if table:
             found.append(_importance(unit(objective), table))
     return found
 
 
-def _importance(title: str, table: Table) -> Picture:
+def _importance(title: str, table: list[Record]) -> Picture:
     rows = table[::-1]
     bar = {
         "type": "bar",
@@ -204,7 +188,7 @@ def slices(field: Field, standing: Sequence[str]) -> dict[str, list[Picture]]:
 
 def _slice(field: Field, standing: Sequence[str], name: str, place: int) -> Picture:
     title = unit(field.objectives[place])
-    table: Table = [
+    table: list[Record] = [
         {
             "trial": one.trial,
             name: settings_of(one.settings)[name],
@@ -221,25 +205,17 @@ def _slice(field: Field, standing: Sequence[str], name: str, place: int) -> Pict
     return Picture(title=f"{title} by {name}", figure=figure, table=table)
 
 
-def _sliced(table: Table, name: str, title: str, standing: str, *, numeric: bool) -> dict[str, Any]:
-    rows = [row for row in table if row["standing"] == standing]
-    colour, symbol, size = _STANDING[standing]
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "x": [row[name] if numeric else plain(str(row[name])) for row in rows],
-        "y": [row[title] for row in rows],
-        "marker": {"color": colour, "symbol": symbol, "size": size},
-        "name": standing,
-        "hovertemplate": "%{x}: <b>%{y:.4~g}</b><extra></extra>",
-    }
+def _sliced(table: list[Record], name: str, title: str, standing: str, *, numeric: bool) -> dict[str, Any]:
+    rows = _of(table, standing)
+    x = {} if numeric else {"x": [plain(str(row[name])) for row in rows]}
+    return _markers(rows, standing, (name, title), "%{x}: <b>%{y:.4~g}</b><extra></extra>", **x)
 
 
-def _log(table: Table, name: str, *, numeric: bool) -> dict[str, Any]:
+def _of(table: Sequence[Record], standing: str) -> list[Record]:
+    return [row for row in table if row["standing"] == standing]
+
+
+def _log(table: list[Record], name: str, *, numeric: bool) -> dict[str, Any]:
     """Return a logarithmic axis where values span an order of magnitude."""
-    values = [_number(row[name]) for row in table] if numeric else []
+    values = [number(row[name]) for row in table] if numeric else []
     return {"type": "log"} if values and min(values) > 0 and max(values) >= 10 * min(values) else {}
-
-
-def _number(cell: Cell) -> float:
-    return float(cell) if cell is not None else float("nan")

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 
-from orchestrator.figures.picture import Cell, Table
+from markupsafe import Markup
+
+from orchestrator.figures.picture import Record
 from orchestrator.report.study import pictures
 from orchestrator.report.study.candidates import Candidate, Field
 from orchestrator.report.study.pictures import settings_of, shown, unit
 from orchestrator.report.study.read_study import StudyRecord
-from orchestrator.report.sweep_page.page import table_html
-from orchestrator.report.sweep_page.payload import columns_of
+from orchestrator.report.sweep_page.page import packed_table
+from orchestrator.report.sweep_page.payload import table_of_records
 from orchestrator.report.sweep_page.sections import Section
 
 
@@ -32,19 +34,18 @@ def sections_of(study: StudyRecord, field: Field, kept: Sequence[Candidate], bes
     ]
 
 
-def trials_html(study: StudyRecord, field: Field) -> str:
-    table = trials_table(study, field)
-    return table_html(columns_of(table), len(table)) if table else '<p class="empty">To fill this: a trial; this search has none yet.</p>'
+def trials_html(study: StudyRecord, field: Field) -> Markup:
+    return packed_table(table_of_records(trials_table(study, field)), fill_with="a trial; this search has none yet")
 
 
-def trials_table(study: StudyRecord, field: Field) -> Table:
+def trials_table(study: StudyRecord, field: Field) -> list[Record]:
     """Return every trial as a row: its values, its objectives with their intervals, and the reason why it has none."""
     by_trial = {candidate.trial: candidate for candidate in field.candidates}
     names = list(dict.fromkeys(name for trial in study.trials for name in trial.params))
-    table: Table = []
+    table: list[Record] = []
     for trial in study.trials:
         candidate = by_trial.get(trial.number)
-        row: dict[str, Cell] = {"trial": trial.number, "state": trial.state, "kind": trial.kind.replace("_", " ") or "searched"}
+        row: Record = {"trial": trial.number, "state": trial.state, "kind": trial.kind.replace("_", " ") or "searched"}
         row |= {**dict.fromkeys(names), **settings_of(trial.params)}
         for place, objective in enumerate(study.objectives):
             value, low, high = shown(objective, candidate.figures[place]) if candidate else (None, None, None)

@@ -3,17 +3,15 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 
 from orchestrator.atomic_write import write_atomically
-from orchestrator.escaping import html
+from orchestrator.names import slug
 from orchestrator.paths import Paths
 from orchestrator.report.requirements import check_requirements
 from orchestrator.report.study.best import admitted
 from orchestrator.report.study.candidates import Candidate, front, of_study
 from orchestrator.report.study.read_study import StudyRecord, read_study
-from orchestrator.report.sweep_page.naming import slug
 from orchestrator.report.sweep_page.write_page import ImageForm
 from orchestrator.store import open_store, result_rows
 from workers.errors import UserError
@@ -42,7 +40,7 @@ def study_page(options: StudyOptions) -> tuple[list[Path], str]:
     check_requirements("study", images=options.figures is not None)
     from orchestrator.report.study.study_page import sections_of, trials_html
     from orchestrator.report.sweep_page.images import write_images
-    from orchestrator.report.sweep_page.page import page_html, section_html
+    from orchestrator.report.sweep_page.page import page_html, section_bodies
 
     with open_store(options.paths.store_url, upgrade=False) as store:
         rows, worst = (result_rows(store, options.sweep, per_repeat=False, worst=worst) for worst in (False, True))
@@ -53,13 +51,11 @@ def study_page(options: StudyOptions) -> tuple[list[Path], str]:
     kept, notes = admitted(field.candidates, any_verdict=options.any_verdict)
     best = front(kept, field.goals)
     sections = sections_of(study, field, kept, best)
-    numbers = count()
-    bodies = [(section.name, section.title, section_html(section, numbers)) for section in sections]
+    bodies = list(section_bodies(sections))
     bodies = [*bodies[:1], ("trials", "Trials", trials_html(study, field)), *bodies[1:]]
     output = (options.output or Path(f"{slug(options.sweep)}-study.html")).expanduser()
     said = summary(study, best)
-    heading = "".join(f"<p>{html(line)}</p>" for line in [*said, *notes])
-    write_atomically(output, page_html("study", study.name, summary=heading, bodies=bodies).encode())
+    write_atomically(output, page_html("study", study.name, summary=[*said, *notes], bodies=bodies).encode())
     images = [] if options.figures is None else write_images(sections, options.figures, form=options.image)
     return [output, *images], "\n".join([*said, *notes])
 

@@ -2,84 +2,57 @@
 
 import base64
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.resources import files
 from itertools import count
+from typing import Any
 
+from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from orchestrator.escaping import html
-from orchestrator.figures import CONFIG, TEMPLATES, Picture
+from orchestrator.figures import CONFIG, TEMPLATES
 from orchestrator.report.sweep_page.page_evidence import Evidence
-from orchestrator.report.sweep_page.payload import Column, column, pack, picture_payload
+from orchestrator.report.sweep_page.payload import pack, picture_payload, table_payload
 from orchestrator.report.sweep_page.provenance import provenance_html, verdicts_html
 from orchestrator.report.sweep_page.sections import Section
-from orchestrator.store import ResultRow
-from orchestrator.tables.result_columns import common_values, shown_columns
+from orchestrator.tables.results_table import results_table
+from orchestrator.tables.table import Table
+from orchestrator.tables.templates import fill
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{name}: robustsweep {kind}</title>
-<style>
-{style}</style>
-</head>
-<body>
-<header>
-<p class="kind">robustsweep {kind}</p>
-<h1>{name}</h1>
-{summary}
-<nav>{links}</nav>
-</header>
-<main>
-<noscript><p class="empty">Figures and tables are drawn by this file's own script, which is switched off here.</p></noscript>
-{sections}
-</main>
-<script type="text/plain" id="settings">{settings}</script>
-<script>{plotly}</script>
-<script>{script}</script>
-</body>
-</html>
-"""
+_PACKAGE = "orchestrator.report"
+Body = tuple[str, str, Markup]
+"""A section's name, its title and its HTML."""
 
 
 def render_page(evidence: Evidence, sections: Sequence[Section], *, written_at: datetime | None = None) -> str:
     """Return the whole file of a report."""
-    numbers = count()
+    results = packed_table(results_table(evidence.rows), fill_with="finished evaluations or attacks; this sweep has none yet")
     bodies = [
         ("verdicts", "Verdicts", verdicts_html(evidence)),
         ("provenance", "Provenance", provenance_html(evidence, written_at=written_at or datetime.now(UTC))),
-        ("results", "Results", _results_html(evidence.rows)),
-        *((section.name, section.title, section_html(section, numbers)) for section in sections),
+        ("results", "Results", results),
+        *section_bodies(sections),
     ]
-    return page_html("report", evidence.provenance.sweep, summary=_summary(evidence), bodies=bodies)
+    return page_html("report", evidence.provenance.sweep, summary=[_summary(evidence)], bodies=bodies)
 
 
-def page_html(kind: str, name: str, *, summary: str, bodies: Sequence[tuple[str, str, str]]) -> str:
-    """Return a whole file: sections by their name, title and HTML. Only its own two scripts can run: the policy in its head allows them
-    by their hashes."""
-    style, script, plotly = _asset("report.css"), _asset("report.js"), _inline(get_plotlyjs())
-    return _PAGE.format(
-        policy=_policy([plotly, script]),
+def page_html(kind: str, name: str, *, summary: Sequence[str], bodies: Sequence[Body]) -> str:
+    """Return a whole file. Only its own two scripts can run: the policy in its head allows them by their hashes."""
+    script, plotly = files(_PACKAGE).joinpath("templates", "report.js").read_text(encoding="utf-8"), _inline(get_plotlyjs())
+    return fill(
+        "report.html",
+        package=_PACKAGE,
         kind=kind,
-        name=html(name),
-        style=style,
+        title=name,
         summary=summary,
-        links=" ".join(f'<a href="#{name}">{title}</a>' for name, title, _ in bodies),
-        sections="\n".join(f'<section id="{name}">\n<h2>{title}</h2>\n{body}\n</section>' for name, title, body in bodies),
+        bodies=bodies,
+        links=[(name, heading) for name, heading, _ in bodies],
+        policy=_policy([plotly, script]),
         settings=pack({"config": CONFIG, **{ground: template.to_plotly_json() for ground, template in TEMPLATES.items()}}),
         plotly=plotly,
         script=script,
     )
-
-
-def _asset(name: str) -> str:
-    return files("orchestrator.report.sweep_page").joinpath(name).read_text(encoding="utf-8")
 
 
 def _inline(script: str) -> str:
@@ -107,52 +80,34 @@ def _summary(evidence: Evidence) -> str:
         f"{sum(jobs.values())} jobs, {jobs['done']} done",
         *(f"{jobs[state]} {state}" for state in jobs if state != "done" and jobs[state]),
     ]
-    return f"<p>{_number(models, 'model')}, {_number(len(rows), 'result')}; {', '.join(said)}.</p>"
+    return f"{_number(models, 'model')}, {_number(len(rows), 'result')}; {', '.join(said)}."
 
 
 def _number(amount: int, thing: str) -> str:
     return f"{amount} {thing}{'' if amount == 1 else 's'}"
 
 
-def _results_html(rows: Sequence[ResultRow]) -> str:
-    if not rows:
-        return '<p class="empty">To fill this: finished evaluations or attacks; this sweep has none yet.</p>'
-    table = [column(shown.title, [shown.text(row) for row in rows], numeric=shown.numeric) for shown in shown_columns(rows)]
-    return f"<p>All rows: {html(', '.join(common_values(rows)))}.</p>\n{table_html(table, len(rows))}"
+def packed_table(table: Table, *, fill_with: str) -> Markup:
+    """A table that the page's script draws when it comes into view; where it is empty, a line that says what would fill it."""
+    payload = pack({"table": table_payload(table)})
+    missing = f"To fill this: {fill_with}."
+    return fill("packed_table.html", package=_PACKAGE, rows=len(table.rows), common=table.common, payload=payload, fill=missing)
 
 
-def table_html(table: Sequence[Column], rows: int) -> str:
-    """Return a table that the page's script draws when it comes into view."""
-    return f'<div class="table" data-rows="{rows}"><script type="text/plain">{pack({"table": list(table)})}</script></div>'
+def section_bodies(sections: Iterable[Section]) -> Iterator[Body]:
+    """Yield the sections with their figures, which are numbered throughout."""
+    numbers = count()
+    for section in sections:
+        yield section.name, section.title, _section_html(section, numbers)
 
 
-def section_html(section: Section, numbers: Iterable[int]) -> str:
-    parts = [f'<p class="caption">Left out: {html(note)}</p>' for note in section.notes]
-    if not section.choices:
-        return "\n".join([*parts, f'<p class="empty">{html(section.fill)}</p>'])
-    parts += [_select(section)] if len(section.choices) > 1 else []
-    for place, (label, pictures) in enumerate(section.choices.items()):
-        hidden = "" if len(section.choices) == 1 or label == section.first else " hidden"
-        figures = "\n".join(_figure(picture, number) for picture, number in zip(pictures, numbers, strict=False))
-        parts.append(f'<div class="pictures" data-choice="{place}"{hidden}>\n{figures}\n</div>')
-    return "\n".join(parts)
-
-
-def _select(section: Section) -> str:
-    options = "".join(
-        f'<option value="{place}"{" selected" if label == section.first else ""}>{html(label)}</option>'
-        for place, label in enumerate(section.choices)
-    )
-    return f'<label class="choose">Show <select>{options}</select></label>'
-
-
-def _figure(picture: Picture, number: int) -> str:
-    title = html(picture.title)
-    rows = _number(len(picture.table), "row")
-    return (
-        f'<figure id="figure-{number}"><figcaption><h3>{title}</h3></figcaption>'
-        f'<div class="plot" role="img" aria-label="{title}"></div>'
-        f'<p class="caption">{html(picture.caption)}</p>'
-        f'<details><summary>Data table, {rows}</summary><div class="table" data-rows="{len(picture.table)}"></div></details>'
-        f'<script type="text/plain">{pack(picture_payload(picture))}</script></figure>'
-    )
+def _section_html(section: Section, numbers: Iterator[int]) -> Markup:
+    groups: list[tuple[str, bool, list[Any]]] = [
+        (
+            label,
+            len(section.choices) == 1 or label == section.first,
+            [(next(numbers), picture, pack(picture_payload(picture))) for picture in pictures],
+        )
+        for label, pictures in section.choices.items()
+    ]
+    return fill("section.html", package=_PACKAGE, section=section, groups=groups)

@@ -1,4 +1,4 @@
-"""Data of the page's script: compressed JSON, which the page unpacks when a figure comes into view."""
+"""Data of the page's script: compressed JSON, which the page unpacks when a figure or a table comes into view."""
 
 import base64
 import json
@@ -8,9 +8,8 @@ from math import isfinite
 from typing import Any
 
 from orchestrator.escaping import visible
-from orchestrator.figures.picture import Cell, Picture, Table
-
-Column = dict[str, Any]
+from orchestrator.figures.picture import Picture, Record
+from orchestrator.tables.table import Cell, Column, Table, shown, table_of
 
 
 def pack(value: object) -> str:
@@ -28,25 +27,31 @@ def picture_payload(picture: Picture) -> dict[str, Any]:
     """Return the figure for plotly.js, without a light or dark template, and its table."""
     figure = json.loads(picture.figure.to_json())
     figure["layout"].pop("template", None)
-    return {"data": figure["data"], "layout": figure["layout"], "table": columns_of(picture.table)}
+    return {"data": figure["data"], "layout": figure["layout"], "table": table_payload(table_of_records(picture.table))}
 
 
-def columns_of(table: Table) -> list[Column]:
-    """Return the table column by column; every row has the columns of the first."""
-    names = list(table[0]) if table else []
-    return [column(name, [row[name] for row in table]) for name in names]
+def table_of_records(records: Sequence[Record]) -> Table:
+    """Return records as a table; every one has the names of the first."""
+    names = list(records[0]) if records else []
+    return table_of(names, [[record[name] for name in names] for record in records])
 
 
-def column(title: str, values: Sequence[Cell], *, numeric: bool | None = None) -> Column:
-    """Return one column, aligned to the right if `numeric` (None: if all its values are numbers)."""
-    if numeric is None:
-        numeric = all(value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in values)
-    shown = [_cell(value) for value in values]
-    return {"title": visible(title), "numeric": numeric, "values": shown}
+def table_payload(table: Table) -> list[dict[str, Any]]:
+    """Return the table column by column, as the page's script takes it."""
+    return [
+        {
+            "title": visible(column.title),
+            "numeric": column.is_right,
+            "values": [_value(row[place], column) for row in table.rows],
+        }
+        for place, column in enumerate(table.columns)
+    ]
 
 
-def _cell(value: Cell) -> Cell:
-    """Return the value for JSON: a number that is not finite as text, and invisible characters escaped."""
-    if isinstance(value, float) and not isfinite(value):
-        return str(value)
-    return visible(value) if isinstance(value, str) else value
+def _value(cell: Cell, column: Column) -> Any:
+    """Return the cell for JSON: a number that is not finite as text, and invisible characters escaped."""
+    if cell is None or isinstance(cell, bool):
+        return cell
+    if isinstance(cell, int | float) and column.kind in ("text", "number"):
+        return cell if isfinite(cell) else str(cell)
+    return visible(shown(cell, column.kind))

@@ -1,38 +1,33 @@
 """Sections above the figures: verdicts on the models' reliability, and provenance."""
 
-import html as standard_html
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-from orchestrator.escaping import html, visible
-from orchestrator.report.sweep_page.page_evidence import Evidence
-from orchestrator.store import Failure, ModelVerdict
-from orchestrator.store.reading.report_evidence import UsedEnvironment
+from markupsafe import Markup
 
+from orchestrator.report.sweep_page.page_evidence import Evidence
+from orchestrator.store.reading.report_evidence import UsedEnvironment
+from orchestrator.tables.status_table import stage_table
+from orchestrator.tables.table import Column, Mark, Table
+from orchestrator.tables.templates import fill
+from orchestrator.tables.verdicts_table import checks_table, verdict_mark
+
+_PACKAGE = "orchestrator.report"
 _KEY_DIGITS = 8
 _REVISION_DIGITS = 12
 
 
-def verdicts_html(evidence: Evidence) -> str:
+def verdicts_html(evidence: Evidence) -> Markup:
     """Return the number of models with each verdict, and the checks of each model."""
-    if not evidence.verdicts:
-        return '<p class="empty">To fill this: attacked or diagnosed models (diagnosis: {} in a space); there is no verdict yet.</p>'
     counts = Counter(verdict.verdict for verdict in evidence.verdicts)
-    badges = " ".join(f'<span class="badge {html(name)}">{number} {html(name)}</span>' for name, number in counts.items())
-    found = "\n".join(_verdict(verdict) for verdict in evidence.verdicts)
-    return f'<p>{badges}</p>\n<div class="scroll">{found}</div>'
+    marks = [Mark(f"{number} {name}", verdict_mark(name).tone) for name, number in counts.items()]
+    tables = [(f"{found.description} ({found.model_key[:_KEY_DIGITS]})", checks_table(found)) for found in evidence.verdicts]
+    return fill("verdicts.html", package=_PACKAGE, counts=marks, tables=tables)
 
 
-def _verdict(verdict: ModelVerdict) -> str:
-    rows = [[check.name, check.outcome, check.reason] for check in verdict.checks]
-    badge = f'<span class="badge {html(verdict.verdict)}">{html(verdict.verdict)}</span>'
-    name = f"{verdict.description} ({verdict.model_key[:_KEY_DIGITS]})"
-    return f"<details><summary>{badge} {html(name)}</summary>{_table(['check', 'outcome', 'what was found'], rows)}</details>"
-
-
-def provenance_html(evidence: Evidence, *, written_at: datetime) -> str:
+def provenance_html(evidence: Evidence, *, written_at: datetime) -> Markup:
     """Return sweep, versions, data, dates, environments, jobs by stage, failures, and the space as it was launched."""
     source = evidence.provenance
     finished = [environment.last_finished_at for environment in source.environments]
@@ -44,20 +39,15 @@ def provenance_html(evidence: Evidence, *, written_at: datetime) -> str:
         "last result": _date(max(finished, default=None)),
         "report": f"{_date(written_at)}, robustsweep {version('robustsweep')}",
     }
-    stages = [
-        [stage, *(str(getattr(counts, state)) for state in evidence.jobs), str(counts.total)]
-        for stage, counts in evidence.status.stages.items()
-    ]
-    parts = [
-        '<dl class="facts">' + "".join(f"<dt>{name}</dt><dd>{html(value)}</dd>" for name, value in facts.items()) + "</dl>",
-        "<h3>Environments of all finished jobs, those of older spaces included</h3>",
-        _environments(source.environments),
-        "<h3>Jobs of the space</h3>",
-        _table(["stage", *evidence.jobs, "all"], stages, stacks=False),
-        *_failures(evidence.failures),
-        f"<details><summary>Space, as it was last launched</summary><pre>{_block(source.space)}</pre></details>",
-    ]
-    return "\n".join(parts)
+    return fill(
+        "provenance.html",
+        package=_PACKAGE,
+        facts=facts,
+        environments=_environments(source.environments),
+        jobs=stage_table(evidence.status),
+        failures=evidence.failures,
+        space=source.space,
+    )
 
 
 def _data(evidence: Evidence) -> str:
@@ -77,44 +67,18 @@ def _revision(revision: str | None) -> str:
     return revision if len(revision) <= _REVISION_DIGITS else revision[:_REVISION_DIGITS] + "+" * revision.endswith("+")
 
 
-def _environments(environments: Iterable[UsedEnvironment]) -> str:
+def _environments(environments: Iterable[UsedEnvironment]) -> Table:
     rows = [
-        [
+        (
             used.host,
             used.device,
-            str(used.threads),
+            used.threads,
             _revision(used.git_revision),
             ", ".join(f"{package} {number}" for package, number in used.versions.items()),
-            str(used.jobs),
+            used.jobs,
             f"{_date(used.first_finished_at)} to {_date(used.last_finished_at)}",
-        ]
+        )
         for used in environments
     ]
-    if not rows:
-        return '<p class="empty">To fill this: finished jobs; this sweep has none yet.</p>'
-    return _table(["host", "device", "threads", "git revision", "versions", "jobs", "finished"], rows)
-
-
-def _failures(failures: Iterable[Failure]) -> list[str]:
-    found = [
-        f"<details><summary>{html(failure.stage)} {html(failure.description)} ({failure.key[:_KEY_DIGITS]}), "
-        f"{failure.attempts} attempts: {html(failure.error)}</summary><pre>{_block(failure.traceback)}</pre></details>"
-        for failure in failures
-    ]
-    return [f"<h3>Failed jobs: {len(found)}</h3>", *found] if found else ["<p>No job of the space has failed.</p>"]
-
-
-def _block(text: str) -> str:
-    """Escape a text of several lines, with every character visible."""
-    return standard_html.escape(visible(text, keep="\n\t"))
-
-
-def _table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, stacks: bool = True) -> str:
-    """Return a table; if it `stacks`, a narrow screen shows its rows as blocks, each cell with its title."""
-    head = "".join(f"<th>{html(title)}</th>" for title in titles)
-    body = "".join(
-        "<tr>" + "".join(f'<td data-title="{html(title)}">{html(cell)}</td>' for title, cell in zip(titles, row, strict=True)) + "</tr>"
-        for row in rows
-    )
-    stacked = ' class="stacks"' if stacks else ""
-    return f'<div class="scroll"><table{stacked}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    names = ("host", "device", "threads", "git revision", "versions", "jobs", "finished")
+    return Table(columns=tuple(map(Column, names)), rows=tuple(rows), empty="To fill this: finished jobs; this sweep has none yet.")

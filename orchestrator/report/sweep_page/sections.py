@@ -1,13 +1,11 @@
 """Sections of a report, with their figures, in the order of the page."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from orchestrator.figures import (
     Picture,
     Pictures,
-    Surface,
     accuracy_curves,
     example_difficulty,
     loss_surfaces,
@@ -15,9 +13,10 @@ from orchestrator.figures import (
     rank_heat_maps,
     training_curves,
 )
-from orchestrator.report.surface_grids import SurfaceGrid, families
-from orchestrator.report.surface_page import caption, heading
+from orchestrator.names import surface_family
+from orchestrator.report.surface_grids import families, surface_draws
 from orchestrator.report.sweep_page.page_evidence import Evidence
+from orchestrator.tables.table import Table
 
 MOST_SIDE_BY_SIDE = 6
 _ROBUST = "robust accuracy %"
@@ -26,7 +25,7 @@ _ROBUST = "robust accuracy %"
 @dataclass(frozen=True, kw_only=True)
 class Section:
     """Section of pictures under one heading. Of several `choices` one is shown at a time, initially `first`; `fill` is the text on what
-    is missing where there are none, `notes` are further remarks."""
+    is missing where there are none, `notes` are further remarks above them, and `table` is shown below."""
 
     name: str
     title: str
@@ -34,6 +33,7 @@ class Section:
     first: str = ""
     fill: str
     notes: Sequence[str] = ()
+    table: Table | None = None
 
 
 def sections(evidence: Evidence) -> list[Section]:
@@ -108,22 +108,12 @@ def _difficulty(evidence: Evidence) -> Section:
 def _surfaces(evidence: Evidence) -> Section:
     choices: dict[str, list[Picture]] = {}
     for family in families(evidence.surfaces):
-        label = heading(family[-1].row)
-        choices.setdefault(label, []).extend(loss_surfaces(surface_draws(family)).values())
-    fill = "To fill this: a space with a section surfaces; no loss surface of this sweep is done yet."
-    first = next(iter(choices), "")
-    return Section(name="surfaces", title="Loss surfaces", choices=choices, first=first, fill=fill, notes=evidence.unread)
-
-
-def surface_draws(family: Sequence[SurfaceGrid]) -> list[Surface]:
-    """Return each draw of each net separately: the loss under one draw of the sketch says nothing about another's."""
-    found = [(caption(grid.row, draw, family), grid, draw) for grid in family for draw in range(grid.row.draws)]
-    alike = Counter(label for label, _, _ in found)
-    return [
-        Surface(
-            label=label if alike[label] == 1 else f"{label}, job {grid.row.job_key[:8]}",
-            losses=grid.losses[draw : draw + 1],
-            axis=grid.coordinates,
-        )
-        for label, grid, draw in found
-    ]
+        choices.setdefault(surface_family(family[-1].row), []).extend(loss_surfaces(surface_draws(family)).values())
+    return Section(
+        name="surfaces",
+        title="Loss surfaces",
+        choices=choices,
+        first=next(iter(choices), ""),
+        fill="To fill this: a space with a section surfaces; no loss surface of this sweep is done yet.",
+        notes=[f"Left out: {problem}" for problem in evidence.unread],
+    )

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from orchestrator.atomic_write import write_atomically
+from orchestrator.names import slug
 from orchestrator.paths import Paths
 from orchestrator.report.requirements import check_requirements
-from orchestrator.report.sweep_page.naming import slug
 from orchestrator.store import open_store
 
 ImageForm = Literal["png", "svg"]

@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import select, union_all
 
+from orchestrator.names import job_description
 from orchestrator.store.connection.lookup import chunks, sweep_id
 from orchestrator.store.connection.session import Store
 from orchestrator.store.leases.leases import living_sweeps
-from orchestrator.store.reading.model_description import describe
 from orchestrator.store.reading.report_evidence import OUTCOMES
 from orchestrator.store.schema.result_tables import CleanResultRecord, CraftedExamplesRecord, EnvironmentRecord
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobRecord, SweepRecord
@@ -99,7 +99,7 @@ def running_jobs(store: Store, sweep: str) -> list[RunningJob]:
         running = statement.where(driven, AttemptRecord.outcome == "running")
         rows = connection.execute(running.order_by(AttemptRecord.started_at, JobRecord.key)).all()
     return [
-        RunningJob(key=key, stage=stage, description=describe(spec), attempt=attempt, started_at=started)
+        RunningJob(key=key, stage=stage, description=job_description(spec), attempt=attempt, started_at=started)
         for key, stage, spec, attempt, started in rows
     ]
 
@@ -173,7 +173,7 @@ def crafted_examples(store: Store, model_key: str) -> list[Crafted]:
     with store.reading() as connection:
         rows = connection.execute(statement).all()
     found = [
-        Crafted(job_key=key, description=describe(spec), n_examples=examples, max_perturbation=largest)
+        Crafted(job_key=key, description=job_description(spec), n_examples=examples, max_perturbation=largest)
         for key, spec, examples, largest in rows
     ]
     return sorted(found, key=lambda item: (item.description, item.job_key))

@@ -10,9 +10,9 @@ from typing import Any, Literal, get_args
 import numpy as np
 from sqlalchemy import Connection, select
 
+from orchestrator.names import job_description
 from orchestrator.statistics.intervals import accuracy_interval
 from orchestrator.store.connection.session import Store
-from orchestrator.store.reading.model_description import describe
 from orchestrator.store.reading.sweep_status import blocked_jobs, running_jobs
 from orchestrator.store.schema.base import Base
 from orchestrator.store.schema.result_tables import (
@@ -176,7 +176,7 @@ def job_details(store: Store, digits: str) -> JobDetails:
             key=key,
             key_version=job.key_version,
             stage=job.stage,
-            description=describe(job.spec),
+            description=job_description(job.spec),
             state=states.of(key, job.state),
             dataset=_dataset(connection, key),
             spec=json.loads(job.spec),
@@ -233,7 +233,7 @@ def _relatives(connection: Connection, key: str, states: _States, *, parents: bo
     mine, other = (edge.child_key, edge.parent_key) if parents else (edge.parent_key, edge.child_key)
     statement = select(JobRecord.key, edge.role, JobRecord.stage, JobRecord.spec, JobRecord.state).join(edge, other == JobRecord.key)
     found = [
-        Relative(key=row.key, role=row.role, stage=row.stage, description=describe(row.spec), state=states.of(row.key, row.state))
+        Relative(key=row.key, role=row.role, stage=row.stage, description=job_description(row.spec), state=states.of(row.key, row.state))
         for row in connection.execute(statement.where(mine == key))
     ]
     if parents:

@@ -2,9 +2,9 @@
 
 from sqlalchemy import select
 
+from orchestrator.names import job_description
 from orchestrator.store.connection.lookup import sweep_id
 from orchestrator.store.connection.session import Store
-from orchestrator.store.reading.model_description import describe
 from orchestrator.store.reading.values import ModelVerdict
 from orchestrator.store.schema.result_tables import TrainedModelRecord, VerdictRecord
 from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord, SweepJobRecord
@@ -33,7 +33,7 @@ def model_verdicts(store: Store, sweep: str | None, *, rungs: bool = True) -> li
     found = [
         ModelVerdict(
             model_key=row.model_key,
-            description=describe(row.spec),
+            description=job_description(row.spec),
             verdict=row.verdict,
             checks=checks_of(row.checks),
             judged_at=row.judged_at,

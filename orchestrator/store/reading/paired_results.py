@@ -36,7 +36,7 @@ class Side:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Cell:
+class PairedCell:
     """Corresponding parts of two sweeps. `difference` is that of the accuracies, in [-1, 1], with its 95 % interval, paired over the
     first `examples` of the test examples; None where only one sweep has the cell, and where both share its jobs (`same_jobs`)."""
 
@@ -70,7 +70,7 @@ class Comparison:
     after: str
     identity: frozenset[str]
     changes: tuple[Change, ...]
-    cells: tuple[Cell, ...]
+    cells: tuple[PairedCell, ...]
 
 
 def compare_sweeps(store: Store, before: str, after: str) -> Comparison:
@@ -84,7 +84,7 @@ def compare_sweeps(store: Store, before: str, after: str) -> Comparison:
     with store.reading() as connection:
         numbers = [sweep_id(connection, name) for name in (before, after)]
         found = [(_sides(connection, CleanResultRecord, number), _sides(connection, AttackResultRecord, number)) for number in numbers]
-    cells: list[Cell] = []
+    cells: list[PairedCell] = []
     names: frozenset[str] = frozenset()
     for mine, theirs in zip(*found, strict=True):
         agreeing = identity([side.settings for side in mine], [side.settings for side in theirs])
@@ -121,21 +121,21 @@ def _side(
     )
 
 
-def _cells(before: Sequence[Side], after: Sequence[Side], names: Sequence[str]) -> list[Cell]:
+def _cells(before: Sequence[Side], after: Sequence[Side], names: Sequence[str]) -> list[PairedCell]:
     left = {key_of(side.settings, names): side for side in before}
     right = {key_of(side.settings, names): side for side in after}
     return [_cell(left.get(key), right.get(key)) for key in dict.fromkeys([*left, *right])]
 
 
-def _cell(before: Side | None, after: Side | None) -> Cell:
+def _cell(before: Side | None, after: Side | None) -> PairedCell:
     if before is None or after is None:
         side = before or after
-        return Cell(before=before, after=after, examples=0 if side is None else side.correct.shape[2])
+        return PairedCell(before=before, after=after, examples=0 if side is None else side.correct.shape[2])
     examples = min(before.correct.shape[2], after.correct.shape[2])
     before, after = _first(before, examples), _first(after, examples)
     if set(before.job_keys) & set(after.job_keys):
-        return Cell(before=before, after=after, examples=examples, same_jobs=True)
-    return Cell(before=before, after=after, examples=examples, difference=paired_difference(before.correct, after.correct))
+        return PairedCell(before=before, after=after, examples=examples, same_jobs=True)
+    return PairedCell(before=before, after=after, examples=examples, difference=paired_difference(before.correct, after.correct))
 
 
 def _first(side: Side, examples: int) -> Side:
@@ -144,7 +144,7 @@ def _first(side: Side, examples: int) -> Side:
     return replace(side, correct=correct, accuracy=float(correct.mean()))
 
 
-def _changes(cells: Iterable[Cell]) -> tuple[Change, ...]:
+def _changes(cells: Iterable[PairedCell]) -> tuple[Change, ...]:
     """Return the settings that differ within compared cells. Of a training that only one side has, only the epochs are listed."""
     found: defaultdict[str, dict[str, tuple[Any, Any]]] = defaultdict(dict)
     for cell in cells:

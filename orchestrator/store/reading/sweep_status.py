@@ -7,10 +7,10 @@ from typing import Any, get_args
 
 from sqlalchemy import Connection, Select, func, select
 
+from orchestrator.names import job_description
 from orchestrator.store.connection.lookup import chunks, sweep_id
 from orchestrator.store.connection.session import Store
 from orchestrator.store.leases.leases import database_now, is_alive, living_sweeps
-from orchestrator.store.reading.model_description import describe
 from orchestrator.store.reading.study_trials import StudyCounts, study_counts
 from orchestrator.store.reading.values import Failure, StageCounts, SweepStatus
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
@@ -134,4 +134,6 @@ def _failure(job: Any, attempts: Iterable[Any]) -> Failure:
     tried = list(attempts)
     said = [attempt for attempt in tried if attempt.outcome == "failed"]
     error, traceback = (said[-1].error, said[-1].traceback) if said else ("", "")
-    return Failure(key=job.key, stage=job.stage, description=describe(job.spec), attempts=len(tried), error=error, traceback=traceback)
+    return Failure(
+        key=job.key, stage=job.stage, description=job_description(job.spec), attempts=len(tried), error=error, traceback=traceback
+    )

@@ -1,10 +1,12 @@
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from orchestrator import cli
 from tests.commands import TINY, TINY_JOBS, attempts, environment, robustsweep, rows, stored_flags, write_space
 
 
@@ -33,6 +35,19 @@ def test_commands_that_compute_nothing_import_neither_torch_nor_ray(arguments: l
         [sys.executable, "-c", code, *arguments], cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stderr.endswith("[]")
+
+
+def test_help_shows_commands_by_group_with_whole_sentences_and_imports_little(tmp_path: Path) -> None:
+    done = robustsweep("--help", cwd=tmp_path)
+    lines = done.stdout.splitlines()
+    groups = ("Run sweeps:", "Look at them:", "Share results:", "Look after the store:")
+    assert [line for line in lines if line in groups] == list(groups)
+    assert "..." not in "".join(lines[1:])
+    modules = {path.stem for path in Path(cli.__file__).parent.glob("*.py")} - {"__init__", "app", "main", "options", "launch_options"}
+    assert {line.split()[0] for line in lines if re.match(r"  [a-z]+ {2,}[A-Z]", line)} == modules
+    code = "import orchestrator.cli.main, sys; print(sorted({'numpy', 'pandas', 'ray', 'rich', 'sqlalchemy', 'torch'} & set(sys.modules)))"
+    loaded = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
+    assert loaded.stdout == "[]\n"
 
 
 def test_version_and_spaces_say_what_there_is(tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ import pytest
 from rich.console import Console
 
 from orchestrator.console import clock
-from orchestrator.driver.job_names import label
 from orchestrator.driver.progress import progress_line, seconds_left, show_progress
 from orchestrator.driver.recorder import Recorder
 from orchestrator.driver.sweep_run import SweepRun
+from orchestrator.names import job_name
 from orchestrator.planning.job_cost import cost
 from orchestrator.scheduling.job_queue import JobQueue
 from orchestrator.store import failures, finished_keys, open_store
@@ -139,7 +139,7 @@ def test_a_log_file_gets_lines_and_a_terminal_a_table(sweep: SweepRun, tmp_path:
 
 def test_a_defence_is_named_with_the_settings_that_are_not_the_default(sweep: SweepRun) -> None:
     defended = defend_job(JOBS[0], "feature_squeezing", bit_depth=3)
-    assert label(defended) == "defend resnet18 rank=0.5 theta=1 defence=feature_squeezing bit_depth=3 seed=0"
+    assert job_name(defended) == "defend resnet18 rank=0.5 theta=1 defence=feature_squeezing bit_depth=3 seed=0"
     assert cost(defended) == 1
 
 
@@ -148,7 +148,7 @@ def test_a_training_that_goes_on_from_a_rung_counts_the_epochs_that_are_left(tmp
     rung = Job(spec=TrainSpec(**dict(whole.spec) | {"until": 3}))
     resumed = whole.model_copy(update={"resumes": Earlier(key=rung.key, epochs=3)})
     assert [cost(job) for job in (whole, rung, resumed)] == [10, 3, 7]
-    assert label(rung).endswith("seed=0 until=3 of 10")
+    assert job_name(rung).endswith("seed=0 until=3 of 10")
     store = open_store(f"sqlite:///{tmp_path}/results.db", upgrade=True)
     record_sweep(store, name="small", space_text="", jobs=[resumed])
     recorder = Recorder(store, sweep="small", artifacts=Artifacts(tmp_path))
@@ -192,7 +192,7 @@ def test_a_surface_is_summed_up_by_its_losses(tmp_path: Path) -> None:
 
 
 def test_labels_tell_jobs_of_one_model_apart() -> None:
-    labels = [(job.parents.get("model"), label(job)) for job in JOBS]
+    labels = [(job.parents.get("model"), job_name(job)) for job in JOBS]
     assert len(set(labels)) == len(JOBS)
 
 
@@ -205,14 +205,14 @@ def test_labels_tell_jobs_of_one_model_apart() -> None:
     ],
 )
 def test_a_label_names_what_is_unusual_about_an_attack(more: dict[str, object], text: str) -> None:
-    assert label(attack_job(pretrain_job(), attack=attack_settings(name="pgd", **more))) == text
+    assert job_name(attack_job(pretrain_job(), attack=attack_settings(name="pgd", **more))) == text
 
 
 def test_a_transfer_is_labelled_with_its_source_and_costs_no_more_than_an_evaluation(sweep: SweepRun) -> None:
     full, model, pgd = pretrain_job(), fine_tune_job(pretrain_job()), attack_settings(name="pgd", steps=10)
     crafted = craft_job(full, attack=pgd)
     job = transfer_job(model, attack=pgd, crafted=crafted, source=full)
-    assert label(job) == f"pgd 8/255 transfer from {full.key[:8]}, repeat 0"
+    assert job_name(job) == f"pgd 8/255 transfer from {full.key[:8]}, repeat 0"
     assert cost(job) == 1
 
 
@@ -258,7 +258,7 @@ def test_every_batch_of_a_long_attack_moves_the_estimate(attacks: SweepRun, monk
     wait(10)
     attacks.batch(job, BatchRecord(done=10, total=100))
     assert seconds_left(attacks) == pytest.approx(190)
-    assert attacks.last_event == f"{label(job)}: 10 of 100 examples"
+    assert attacks.last_event == f"{job_name(job)}: 10 of 100 examples"
     wait(10)
     attacks.batch(job, BatchRecord(done=20, total=100))
     assert seconds_left(attacks) == pytest.approx(180)

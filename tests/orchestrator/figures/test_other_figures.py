@@ -80,6 +80,21 @@ def test_loss_surfaces_share_colours_and_show_the_mean_over_draws() -> None:
     assert pictures["theta 0.9"].table[2]["mean loss"] == 2.0
 
 
+def test_a_loss_surface_shows_where_the_true_class_ends_and_the_ball_of_the_circles_radius() -> None:
+    axis = np.array([-0.5, 0.0, 0.5])
+    right = np.array([[[True, True, False]] * 3, [[True, False, False]] * 3])
+    ball = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+    (picture,) = loss_surfaces(
+        [Surface(label="theta 0.9", losses=np.ones((2, 3, 3)), axis=axis, right=right, ball=ball)], radius=0.25
+    ).values()
+    border, edge = picture.figure.data[1:3]
+    assert (border.contours.start, border.contours.end, list(border.z[0])) == (0.5, 0.5, [1.0, 0.5, 0.0])
+    assert (list(edge.x), list(edge.y)) == ([0.25, 0.0, 0.25], [0.0, 0.25, 0.0])
+    assert [point["right %"] for point in picture.table[:3]] == [100, 50, 0]
+    assert "dotted" in picture.caption
+    assert "black" in picture.caption
+
+
 def test_a_surface_of_another_shape_is_refused() -> None:
     with pytest.raises(ValueError, match=r"\(2, 3, 4\) over an axis of 3"):
         loss_surfaces([Surface(label="theta 1", losses=np.zeros((2, 3, 4)), axis=np.zeros(3))])

@@ -2,12 +2,11 @@
 
 import pytest
 
-from orchestrator.driver.job_names import label
+from orchestrator.names import job_description, job_name
 from orchestrator.planning.expand import expand_space
 from orchestrator.planning.job_cost import cost
 from orchestrator.planning.prelaunch_checks import check_sizes
 from orchestrator.scheduling.job_queue import JobQueue
-from orchestrator.store.reading.model_description import describe
 from search_spaces import Space, load_space
 from tests.builders import evaluate_job, pretrain_job, surface_job
 from workers.errors import UserError
@@ -122,5 +121,5 @@ def test_an_example_that_the_test_split_lacks_is_known_before_anything_runs():
 def test_a_surface_is_described_and_costs_as_many_passes_as_it_has_points():
     job = surface_job(pretrain_job(), example=3, draws=2, resolution=7, clip=True)
     words = "loss surface of example 3, direction own, resolution=7, draws=2, clip=True"
-    assert label(job) == describe(job.spec.model_dump_json()) == words
+    assert job_name(job) == job_description(job.spec.model_dump_json()) == words
     assert cost(job) == 2 * 7 * 7

@@ -10,9 +10,12 @@ import pytest
 from rich.console import Console
 
 from orchestrator.planning.plan import make_plan
-from orchestrator.report import Format, plan_json, render_failures, render_plan, render_results, render_status, status_json
 from orchestrator.store import Failure, ResultRow, failures, open_store, record_result, result_rows, sweep_status
+from orchestrator.tables.plan_table import plan_json, render_plan
 from orchestrator.tables.result_columns import shown_columns
+from orchestrator.tables.results_table import render_results
+from orchestrator.tables.status_table import render_failures, render_status, status_json
+from orchestrator.tables.writers import Format
 from tests.builders import defend_job, pretrain_job, result_of, small_plan
 from tests.stored import record_sweep
 from workers.spec.fields import DefenceName

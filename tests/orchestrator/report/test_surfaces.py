@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from orchestrator.paths import Paths
-from orchestrator.report import surface_page
+from orchestrator.report import requirements, surface_page
 from orchestrator.report.surface_grids import SurfaceGrid, families, surface_grids
 from orchestrator.store import SurfaceRow, open_store, record_result, surface_rows
 from tests.builders import fine_tune_job, pretrain_job, result_of, surface_job
@@ -89,7 +89,7 @@ def test_the_page_holds_every_surface_and_opens_offline(launched: Path) -> None:
     done = robustsweep("surfaces", "tiny", "--out", "pages", cwd=launched)
     assert done.returncode == 0, done.stderr
     page = (launched / done.stdout.strip()).read_text("utf-8")
-    assert len(re.findall(r'<div id="surface-\d+"', page)) == 2 * (1 + 2)  # both rows: theta 1 once, theta 0.8 under two draws
+    assert len(re.findall(r'<figure id="figure-\d+"', page)) == 2 * (1 + 2)  # both rows: theta 1 once, theta 0.8 under two draws
     assert len(re.findall(r"<h2>", page)) == 2
     assert not re.search(r"<(script|link|img)[^>]+(src|href)=", page)
     captions = re.findall(r"<figcaption>(.*?)</figcaption>", page)
@@ -114,7 +114,7 @@ def test_a_sweep_without_surfaces_and_mistakes_are_one_line(launched: Path, tmp_
 
 
 def test_without_plotly_one_line_says_how_to_get_it(launched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(surface_page, "find_spec", {"plotly": None}.get)
+    monkeypatch.setattr(requirements, "find_spec", {"plotly": None}.get)
     with pytest.raises(UserError, match=r"^surfaces: Plotly is not installed; pip install 'robustsweep\[dashboard\]'$"):
         surface_page.write_surface_page(Paths.resolve(home=launched / "sweeps", store=None), "tiny", folder=tmp_path, epsilon="8/255")
 

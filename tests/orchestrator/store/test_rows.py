@@ -1,6 +1,6 @@
 import pytest
 
-from orchestrator.store.reading.model_description import describe
+from orchestrator.names import job_description
 from orchestrator.store.writing.rows import environment_row
 from tests.builders import (
     ENVIRONMENT,
@@ -44,7 +44,7 @@ CRAFTED = craft_job(MODEL)
     ],
 )
 def test_every_stage_is_described_in_a_few_words(job: Job, words: str) -> None:
-    assert describe(job.spec.model_dump_json()) == words
+    assert job_description(job.spec.model_dump_json()) == words
 
 
 def test_an_environments_id_is_its_content() -> None:

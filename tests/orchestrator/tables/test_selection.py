@@ -4,13 +4,15 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from orchestrator.store import ResultRow, open_store, record_result, result_rows
-from orchestrator.tables.generic_table import render_rows
 from orchestrator.tables.selection import grouped, ordered, pivoted
+from orchestrator.tables.table import Table, table_of
+from orchestrator.tables.writers import Format, render
 from tests.builders import result_of, small_plan
 from tests.commands import robustsweep
 from tests.stored import record_sweep
@@ -31,6 +33,10 @@ def home(tmp_path: Path) -> Path:
 def row(home: Path) -> ResultRow:
     with open_store(f"sqlite:///{home / 'results.db'}", upgrade=False) as store:
         return result_rows(store, "small", per_repeat=False)[0]
+
+
+def names(table: Table) -> tuple[str, ...]:
+    return tuple(column.name for column in table.columns)
 
 
 @pytest.fixture
@@ -59,7 +65,7 @@ def test_rows_are_sorted_by_a_field_either_way_and_those_without_value_come_last
 
 def test_groups_have_the_means_of_their_rows_in_percent(rows: list[ResultRow]) -> None:
     table = grouped(rows, "theta,attack")
-    assert table.columns == ("theta", "attack", "rows", "clean %", "robust %", "least robust %")
+    assert names(table) == ("theta", "attack", "rows", "clean %", "robust %", "least robust %")
     assert table.rows == (
         (1.0, "bim", 2, 50.0, 5.0, 0.0),
         (1.0, "pgd", 2, 50.0, 25.0, 20.0),
@@ -70,33 +76,37 @@ def test_groups_have_the_means_of_their_rows_in_percent(rows: list[ResultRow]) -
 
 def test_a_pivot_has_a_column_for_each_combination_and_none_for_what_hangs_on_them(rows: list[ResultRow]) -> None:
     table = pivoted(rows, "attack,epsilon")
-    assert table.columns == ("theta", "bim 2/255", "bim 8/255", "pgd 2/255", "pgd 8/255")
+    assert names(table) == ("theta", "bim 2/255", "bim 8/255", "pgd 2/255", "pgd 8/255")
     assert table.rows == ((1.0, 0.0, 10.0, 20.0, 30.0), (0.8, 40.0, 50.0, 60.0, 70.0))
 
 
 def test_a_pivot_keeps_rows_apart_that_differ_in_another_setting(rows: list[ResultRow]) -> None:
     again = [replace(row, knowledge="eot", robust_accuracy=0.9) for row in rows[:2]]
     table = pivoted([*rows, *again], "attack,epsilon")
-    assert table.columns[:2] == ("theta", "knowledge")
+    assert names(table)[:2] == ("theta", "knowledge")
     assert (1.0, "eot", 90.0, 90.0, None, None) in table.rows
 
 
 def test_values_are_shown_to_people_and_kept_for_programs() -> None:
     columns, values = ("name", "n", "share %"), [("=1+1", 3, 12.345), ("<b>", None, None), (b"12", 1e-7, 0.0)]
+
+    def written(form: Format, tenths: int = 0) -> Any:
+        return render(table_of(columns, values, tenths=tenths), form)
+
     text = io.StringIO()
-    Console(file=text, width=60).print(render_rows(columns, values, "table", percents=1))
+    Console(file=text, width=60).print(written("table", 1))
     assert [line.split() for line in text.getvalue().splitlines()[2:]] == [
         ["=1+1", "3", "12.3"],
         ["<b>", "-", "-"],
         ["(2", "bytes)", "1e-07", "0.0"],
     ]
-    assert json.loads(str(render_rows(columns, values, "json")))[0] == {"name": "=1+1", "n": 3, "share %": 12.345}
-    assert list(csv.reader(io.StringIO(str(render_rows(columns, values, "csv")))))[1:] == [
+    assert json.loads(str(written("json")))[0] == {"name": "=1+1", "n": 3, "share %": 12.345}
+    assert list(csv.reader(io.StringIO(str(written("csv")))))[1:] == [
         ["'=1+1", "3", "12.345"],
         ["<b>", "", ""],
         ["(2 bytes)", "1e-07", "0.0"],
     ]
-    assert str(render_rows(columns, values, "markdown", percents=1)).splitlines()[3] == r"| \<b\> | - | - |"
+    assert str(written("markdown", 1)).splitlines()[3] == r"| \<b\> | - | - |"
 
 
 def test_the_command_filters_pivots_and_asks_in_sql(home: Path) -> None:

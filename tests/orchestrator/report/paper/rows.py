@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from orchestrator.report.paper.published import Cell, published_tables
+from orchestrator.report.paper.published import PublishedFigure, published_tables
 from orchestrator.store import ResultRow
 from search_spaces import paper_steps
 from tests.orchestrator.store.stored import stored_row
@@ -11,7 +11,7 @@ from workers.spec.compatibility import PAPER_WIDTHS
 from workers.spec.fields import epsilon_fraction
 
 
-def cell_at(number: int, row: str, column: str) -> Cell:
+def cell_at(number: int, row: str, column: str) -> PublishedFigure:
     """The cell of a table by its row's title (`FGSM 2`) and its column's label."""
     table = published_tables()[number - 1]
     titles = [row.title for row in table.rows]
@@ -19,7 +19,7 @@ def cell_at(number: int, row: str, column: str) -> Cell:
     return table.cells[titles.index(row)][labels.index(column)]
 
 
-def row_for(cell: Cell, *, accuracy: float = 0.5, half_width: float = 0.1, **changes: Any) -> ResultRow:
+def row_for(cell: PublishedFigure, *, accuracy: float = 0.5, half_width: float = 0.1, **changes: Any) -> ResultRow:
     """A row of the paper's size that meets the cell, with `changes`; its interval reaches `half_width` to both sides of `accuracy`."""
     named = ("dataset", "model", "theta", "binary", "tensorized", "defence", "adversarial_training", "sign_gradient")
     model = {name: getattr(cell, name) for name in named} | {"defence_settings": cell.defence_settings or None}
@@ -34,7 +34,7 @@ def row_for(cell: Cell, *, accuracy: float = 0.5, half_width: float = 0.1, **cha
     return replace(stored_row(), **{**model, **size, **rank, **training, **clean, **robust, **keys, **_attack(cell), **changes})
 
 
-def _attack(cell: Cell) -> dict[str, Any]:
+def _attack(cell: PublishedFigure) -> dict[str, Any]:
     usual = {"norm": "linf", "loss": "ce", "target": "none", "restarts": 1, "early_stop": False, "backend": "native"}
     if cell.epsilon is None:
         return {**usual, "attack": "fgsm", "knowledge": "randomized", "epsilon": 1 / 255, "steps": 1, "abs_stepsize": 1 / 255}

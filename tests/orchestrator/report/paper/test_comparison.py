@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.report.paper import compare
-from orchestrator.report.paper.beside_published import Figure
+from orchestrator.report.paper.beside_published import OurFigure
 from orchestrator.report.paper.notes import notes
 from orchestrator.report.paper.published import published_tables
 from orchestrator.store import ResultRow
@@ -28,15 +28,15 @@ PGD = cell_at(1, "PGD 8", "theta=0.9")  # 28.1
 def test_the_difference_and_whether_the_printed_interval_covers(
     accuracy: float, half_width: float, difference: float, covers: bool
 ) -> None:
-    figure = Figure.of(PGD, row_for(PGD, accuracy=accuracy, half_width=half_width))
+    figure = OurFigure.of(PGD, row_for(PGD, accuracy=accuracy, half_width=half_width))
     assert figure.difference == difference
     assert figure.covers is covers
 
 
 def test_a_clean_cell_takes_the_clean_interval() -> None:
     clean = cell_at(1, "clean", "theta=0.9")
-    figure = Figure.of(clean, row_for(clean, clean_accuracy=0.93, clean_ci_low=0.92, clean_ci_high=0.94, robust_accuracy=0.1))
-    assert (figure.accuracy, figure.low, figure.high, figure.difference, figure.covers) == (93.0, 92.0, 94.0, 0.0, True)
+    figure = OurFigure.of(clean, row_for(clean, clean_accuracy=0.93, clean_ci_low=0.92, clean_ci_high=0.94, robust_accuracy=0.1))
+    assert (figure.value, figure.low, figure.high, figure.difference, figure.covers) == (93.0, 92.0, 94.0, 0.0, True)
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
@@ -44,7 +44,7 @@ def test_a_full_sweep_fills_its_table(number: int) -> None:
     (table,) = compare(rows_for(number), numbers=[number], every_setup=False)
     (lines,) = table.lines
     assert table.empty == 0
-    assert all(lines.figures[cell].published == cell.published for row in table.cells for cell in row)
+    assert all(lines.figures[cell].reference == cell.published for row in table.cells for cell in row)
     assert not any("Empty" in note for note in notes(table))
 
 
@@ -59,7 +59,7 @@ def test_ranks_stand_beside_each_other() -> None:
     rows = [*rows_for(1, rank_fraction=1.0), *rows_for(1, rank_fraction=0.5, accuracy=0.4)]
     (table,) = compare(rows, numbers=[1], every_setup=False)
     assert [lines.label for lines in table.lines] == ["rank 0.5", "rank 1"]
-    assert [lines.figures[PGD].accuracy for lines in table.lines] == [40, 50]
+    assert [lines.figures[PGD].value for lines in table.lines] == [40, 50]
     assert table.left_out == ()
 
 

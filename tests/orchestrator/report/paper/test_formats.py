@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from orchestrator.escaping import html, latex, markdown, visible
-from orchestrator.report.paper import ComparedTable, PaperReport, compare, published_tables, render_paper
+from orchestrator.report.paper import ComparedTable, compare, published_tables, render_paper
 from orchestrator.store import ResultRow
 from tests.orchestrator.report.paper.rows import cell_at, row_for, rows_for
 
@@ -43,7 +43,7 @@ def two_ranks() -> list[ResultRow]:
 @pytest.mark.parametrize("rows", [[], EVERY_ROW, two_ranks(), EVERY_ROW[::3]], ids=["empty", "full", "two ranks", "gaps"])
 def test_the_terminal_tables_fit_100_columns_with_every_figure_whole(rows: list[ResultRow]) -> None:
     tables = compare(rows, every_setup=False)
-    text = printed(PaperReport(tables), width=100)
+    text = printed(render_paper(tables, "table"), width=100)
     assert max(len(line) for line in text.splitlines()) <= 100
     assert "…" not in text
     for table in tables:
@@ -58,7 +58,7 @@ def test_a_terminal_cell_has_ours_the_interval_the_papers_the_difference_and_whe
     cell = cell_at(3, "8", "PGD")  # 74.1
     near, far = row_for(cell, accuracy=0.75, half_width=0.02), row_for(cell, accuracy=0.3, half_width=0.02)
     for row, difference in ((near, "+0.9  in"), (far, "-44.1 out")):
-        text = printed(PaperReport(compare([row], numbers=[3], every_setup=False)), width=100)
+        text = printed(render_paper(compare([row], numbers=[3], every_setup=False), "table"), width=100)
         lines = [line.split() for line in text.splitlines()]
         start = next(place for place, line in enumerate(lines) if line[:2] == ["8", "paper"])
         assert "74.1" in lines[start]
@@ -72,9 +72,9 @@ def test_an_empty_cell_says_what_to_launch_in_every_format() -> None:
         text = text_of(tables, form)
         assert text.count("launch table1") >= 37
         assert text.count("launch table5") >= 32
-    wide = printed(PaperReport(tables), width=200)
+    wide = printed(render_paper(tables, "table"), width=200)
     assert wide.count("launch table1") >= 37
-    narrow = printed(PaperReport(tables), width=100)
+    narrow = printed(render_paper(tables, "table"), width=100)
     assert narrow.count("table5") >= 32
     records = json.loads(text_of(tables, "json"))
     assert [cell["launch"] for cell in records[1]["cells"]] == ["robustsweep launch table5"] * 32
@@ -175,7 +175,7 @@ def test_a_sweeps_name_is_only_text_in_every_format(name: str) -> None:
     assert {tag for tag, _ in page(text).tags} == {tag for tag, _ in plain.tags}
     assert latex(name) in text_of(tables, "latex")
     assert markdown(name) in text_of(tables, "markdown")
-    shown = printed(PaperReport(tables), width=200)
+    shown = printed(render_paper(tables, "table"), width=200)
     assert visible(name) in shown
     for form in TEXT_FORMATS:
         assert "\x1b" not in text_of(tables, form) + shown

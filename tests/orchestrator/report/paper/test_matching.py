@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.report.paper.published import Cell, published_tables
+from orchestrator.report.paper.published import PublishedFigure, published_tables
 from orchestrator.report.paper.row_matching import meets
 from tests.orchestrator.report.paper.rows import cell_at, row_for
 
@@ -11,7 +11,7 @@ EVERY_CELL = [cell for table in published_tables() for row in table.cells for ce
 
 
 def test_each_cell_is_met_by_its_row_and_by_those_of_no_other_attack_or_model() -> None:
-    def of(cell: Cell) -> tuple[Any, ...]:
+    def of(cell: PublishedFigure) -> tuple[Any, ...]:
         attack = (cell.attack, cell.knowledge, cell.epsilon, cell.sign_gradient)
         return cell.dataset, cell.binary, cell.theta, cell.defence, cell.adversarial_training, *attack
 

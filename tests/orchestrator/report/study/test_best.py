@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.paths import Paths
 from orchestrator.report.study import BestOptions, best_of
-from orchestrator.report.study.candidates import Candidate, Figure, front
+from orchestrator.report.study.candidates import Candidate, ObjectiveValue, front
 from orchestrator.store import accuracy_interval
 from search_spaces import Goal
 from tests.commands import robustsweep
@@ -103,7 +103,7 @@ def test_nothing_on_the_front_is_beaten_everything_else_is_and_equals_stay_toget
 
 
 def _candidate(trial: int, *values: float) -> Candidate:
-    return Candidate(trial=trial, settings={}, figures=tuple(Figure(value=value) for value in values), verdict=None, model_key="")
+    return Candidate(trial=trial, settings={}, figures=tuple(ObjectiveValue(value=value) for value in values), verdict=None, model_key="")
 
 
 def test_the_command_prints_in_every_format_and_says_what_is_left_out(fill_search: FillSearch, tmp_path: Path) -> None:

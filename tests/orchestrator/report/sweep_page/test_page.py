@@ -8,10 +8,10 @@ import pytest
 
 from orchestrator.escaping import html
 from orchestrator.figures import accuracy_curves
+from orchestrator.names import slug
 from orchestrator.paths import Paths
 from orchestrator.report.sweep_page import ReportOptions, report_sweep
-from orchestrator.report.sweep_page.naming import slug
-from orchestrator.report.sweep_page.payload import column, pack, unpack
+from orchestrator.report.sweep_page.payload import pack, table_of_records, table_payload, unpack
 from orchestrator.store import model_verdicts, open_store, result_rows
 from tests.orchestrator.report.sweep_page.conftest import FillStore
 from tests.stored import record_sweep
@@ -112,8 +112,9 @@ def test_tables_are_packed_to_letters_that_mean_nothing_in_html() -> None:
 
 
 def test_cells_that_json_or_the_eye_would_lose_are_written_out() -> None:
-    assert column("loss", [1.5, float("inf"), float("nan"), None])["values"] == [1.5, "inf", "nan", None]
-    assert column("name", ["a\u202eb"])["values"] == ["a\\u202eb"]
+    losses = [{"loss": value} for value in (1.5, float("inf"), float("nan"), None)]
+    assert table_payload(table_of_records(losses))[0]["values"] == [1.5, "inf", "nan", None]
+    assert table_payload(table_of_records([{"name": "a\u202eb"}]))[0]["values"] == ["a\\u202eb"]
 
 
 def test_a_sweep_that_is_not_there_leaves_no_file(fill_store: FillStore, tmp_path: Path) -> None:

@@ -1,0 +1,37 @@
+"""`robustsweep query`: the database in SQL."""
+
+from importlib.resources import files
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.app import command
+from orchestrator.cli.options import DEFAULT_HOME, Home, Output, StoreUrl, TableFormat, paths, show
+from workers.errors import UserError
+
+
+@command(group="look")
+def query(
+    statement: Annotated[
+        str | None, typer.Argument(help="One SELECT, on the views v_results, v_models, v_jobs and v_worst_case.", show_default=False)
+    ] = None,
+    *,
+    examples: Annotated[bool, typer.Option("--examples", help="Print the views' columns and a page of questions to copy.")] = False,
+    home: Home = DEFAULT_HOME,
+    store: StoreUrl = None,
+    output: Output = TableFormat.table,
+) -> None:
+    """Query the database in SQL, read-only. The views are its stable schema."""
+    if examples:
+        show(files("orchestrator.cli").joinpath("queries.sql").read_text("utf-8").rstrip())
+        return
+    if statement is None:
+        raise UserError("query: needs a statement; `robustsweep query --examples` shows some")
+    from orchestrator.store import open_store
+    from orchestrator.store.connection.read_only_sql import ask
+    from orchestrator.tables.table import table_of
+    from orchestrator.tables.writers import render
+
+    with open_store(paths(home, store).store_url, upgrade=False) as opened:
+        answer = ask(opened, statement)
+    show(render(table_of(answer.columns, answer.rows), output.value))

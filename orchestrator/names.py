@@ -1,0 +1,206 @@
+"""Names of jobs, models, results and files for people."""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from workers.artifacts.results import DiagnosisOutcome, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
+from workers.spec.attack import AttackSettings
+from workers.spec.defence import DefenceSpec
+from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, Job, SurfaceSpec, TrainSpec
+from workers.spec.surface import SurfaceSettings
+
+if TYPE_CHECKING:
+    from orchestrator.store import ResultRow, SurfaceRow
+    from orchestrator.store.reading.report_evidence import TrainingRun
+
+_KEY_DIGITS = 8
+_LONGEST_FILE_NAME = 100
+_ARCHITECTURES = {"logmel": "log-mel front-end CNN", "resnet18": "ResNet-18", "soundnet5": "SoundNet5"}
+_TELLING = ("sweep", "dataset", "model", "width", "rank_fraction", "stage_rank_fractions", "adversarial_training", "defence", "seed")
+_DISTINGUISHING = (
+    ("eot_samples", 1, "over {} samples"),
+    ("loss", "ce", "loss {}"),
+    ("target", "none", "target {}"),
+    ("restarts", 1, "{} restarts"),
+    ("sign_gradient", "identity", "sign as {}"),
+    ("backend", "native", "by {}"),
+)
+"""Settings of an attack, their usual values, and the words for other values."""
+
+
+def job_description(spec_text: str) -> str:
+    """Describe a job, from the JSON of its spec, in lists of failures and relatives: `pgd 8/255 randomized, repeat 0`.
+
+    Reads the text leniently, not as a `JobSpec`: a spec of an older version must still be describable.
+    """
+    spec = json.loads(spec_text)
+    if "model" in spec:
+        return _described_model(spec)
+    if "diagnosis" in spec:
+        return f"diagnosis at {spec['diagnosis']['epsilon_literal']}"
+    if "surface" in spec:
+        return surface_words(spec["surface"])
+    attack = spec.get("attack")
+    words = _described_attack(attack, spec.get("knowledge", "on full weights")) if attack else "clean accuracy"
+    return f"{words}, repeat {spec['repeat']}" if "repeat" in spec else words
+
+
+def surface_words(surface: dict[str, Any]) -> str:
+    """Describe a loss surface by its settings: `loss surface of example 0, direction own, draws=3`."""
+    usual = SurfaceSettings().model_dump()
+    named = ("example", "direction")
+    distinct = [f"{name}={value}" for name, value in surface.items() if name not in named and value != usual.get(name)]
+    return ", ".join([f"loss surface of example {surface['example']}", f"direction {surface['direction']}", *distinct])
+
+
+def _described_attack(attack: dict[str, Any], knowledge: str) -> str:
+    norm = "" if attack.get("norm", "linf") == "linf" else f" {attack['norm']}"
+    distinct = [words.format(attack[name]) for name, usual, words in _DISTINGUISHING if attack.get(name, usual) != usual]
+    return " ".join([f"{attack['name']}{norm}", attack["epsilon_literal"], knowledge, *distinct])
+
+
+def _described_model(spec: dict[str, Any]) -> str:
+    model = spec["model"]
+    rank = rank_in_words(model["rank_fraction"], model.get("stage_rank_fractions"))
+    sketch = f"rank {rank} theta {model['theta']:g}" if model["tensorized"] else "dense"
+    kind = "binary " if model.get("binary") else ""
+    name = spec.get("defence", {}).get("name", "none")
+    defence = "" if name == "none" else f" with {name}"
+    until = f", stopped after {spec['until']} of {spec['training']['epochs']} epochs" if spec.get("until") else ""
+    return f"{model['name']} width {model['width']} {kind}{sketch}{defence} on {spec['data']['name']}, seed {spec['seed']}{until}"
+
+
+def rank_in_words(rank_fraction: float | None, stage_rank_fractions: Sequence[float] | None) -> str:
+    """Return `0.5`, or `1/0.5/0.5/0.25` where each stage has its own; `dense` without a rank."""
+    if stage_rank_fractions:
+        return "/".join(f"{fraction:g}" for fraction in stage_rank_fractions)
+    return "dense" if rank_fraction is None else f"{rank_fraction:g}"
+
+
+def job_name(job: Job) -> str:
+    """Describe a job in a few words; a transfer attack's source model by the first digits of its key, as plans list it."""
+    match job.spec:
+        case TrainSpec() as spec:
+            return f"{spec.stage} {_named_model(spec)}"
+        case CraftSpec() as spec:
+            return f"craft {_named_attack(spec.attack)}"
+        case AttackSpec() as spec:
+            source = f" from {job.parents['source'][:_KEY_DIGITS]}" if "source" in job.parents else ""
+            return f"{_named_attack(spec.attack)} {spec.knowledge}{source}, repeat {spec.repeat}"
+        case DiagnoseSpec() as spec:
+            return f"diagnosis at {spec.diagnosis.epsilon_literal}"
+        case SurfaceSpec(surface=surface):
+            return surface_words(surface.model_dump())
+        case spec:
+            return f"clean accuracy, repeat {spec.repeat}"
+
+
+def _named_model(spec: TrainSpec) -> str:
+    rank = f"rank={rank_in_words(spec.model.rank_fraction, spec.model.stage_rank_fractions)}" if spec.model.tensorized else "dense"
+    adversarial = "" if spec.training.adversarial_training == "none" else f" adversarial={spec.training.adversarial_training}"
+    binary = "binary " if spec.model.binary else ""
+    defence = "" if spec.defence.name == "none" else " ".join([f" defence={spec.defence.name}", *_given(spec.defence)])
+    until = "" if spec.until is None else f" until={spec.until} of {spec.training.epochs}"
+    return f"{spec.model.name} {binary}{rank} theta={spec.model.theta:g}{adversarial}{defence} seed={spec.seed}{until}"
+
+
+def _given(defence: DefenceSpec) -> list[str]:
+    """Return the defence's settings that differ from the default."""
+    return [f"{name}={value:g}" for name, value in defence.settings.items() if value != DefenceSpec.model_fields[name].default]
+
+
+def _named_attack(settings: AttackSettings) -> str:
+    norm = "" if settings.norm == "linf" else f" {settings.norm}"
+    target = "" if settings.target == "none" else f" target={settings.target}"
+    sign = "" if settings.sign_gradient == "identity" else f" sign={settings.sign_gradient}"
+    return f"{settings.name}{norm} {settings.epsilon_literal}{target}{sign}"
+
+
+def result_in_words(result: Result) -> str:
+    """Describe the outcome of a finished job in a few words."""
+    match result.outcome:
+        case TrainOutcome(history=[]):
+            return "defence put around"
+        case TrainOutcome() as outcome:
+            return f"trained, training accuracy {outcome.history[-1].accuracy:.1%}"
+        case FlagsOutcome() as outcome:
+            return f"accuracy {outcome.accuracy:.1%}"
+        case DiagnosisOutcome() as outcome:
+            return f"{len(outcome.probes)} attacks compared on {outcome.n_examples} examples"
+        case SurfaceOutcome() as outcome:
+            return f"loss {outcome.least_loss:.3g} to {outcome.greatest_loss:.3g}"
+        case outcome:
+            return f"{outcome.n_examples} examples made"
+
+
+def model_names(runs: "Sequence[TrainingRun]") -> "dict[tuple[str, str], str]":
+    """Return a short name of each trained model, by its sweep and key, from the settings in which they differ (and
+    the key, where these do not tell all apart)."""
+    telling = [name for name in _TELLING if len({getattr(run, name) for run in runs}) > 1]
+    found = {(run.sweep, run.model_key): _told_apart(run, telling) for run in runs}
+    ambiguous = len(set(found.values())) < len(found)
+    return {key: f"{name}, model key {key[1][:_KEY_DIGITS]}" if ambiguous else name for key, name in found.items()}
+
+
+def _told_apart(run: "TrainingRun", telling: Sequence[str]) -> str:
+    words = {name: getattr(run, name) for name in telling if name != "stage_rank_fractions"}
+    ranks_differ = not {"rank_fraction", "stage_rank_fractions"}.isdisjoint(telling)
+    rank = {"rank_fraction": rank_in_words(run.rank_fraction, run.stage_rank_fractions)} if ranks_differ else {}
+    said = [f"{name.replace('_fraction', '').replace('_', ' ')} {value}" for name, value in (words | rank).items()]
+    return ", ".join([f"{run.stage.replace('_', '-')} theta {run.theta:g}", *said])
+
+
+def model_title(row: "ResultRow") -> str:
+    """Return the title of a model for a leaderboard: `Defensive tensorization, theta 0.9, seed 0`."""
+    kind = "Tensorized network" if row.tensorized else "Dense network"
+    words = [f"Defensive tensorization, theta {row.theta:g}" if row.theta < 1 else kind]
+    words += [] if row.defence == "none" else [row.defence.replace("_", " ")]
+    words += [] if row.adversarial_training == "none" else [f"adversarial training ({row.adversarial_training})"]
+    return ", ".join([*words, f"seed {row.seed}"])
+
+
+def architecture_in_words(row: "ResultRow") -> str:
+    """Describe the network of a model: `ResNet-18, width 64, Tucker rank 0.5 of latent`; one that we do not ship by its own name."""
+    words = [("binary " if row.binary else "") + _ARCHITECTURES.get(row.model, row.model), f"width {row.width}"]
+    words += [f"Tucker rank {rank_in_words(row.rank_fraction, row.stage_rank_fractions)} of {row.rank_kind}"] if row.tensorized else []
+    return ", ".join(words)
+
+
+def model_slug(row: "ResultRow") -> str:
+    """Return a model's file name: its settings, and the first digits of its key."""
+    rank = rank_in_words(row.rank_fraction, row.stage_rank_fractions).replace("/", "-")
+    parts = [row.model, *([f"rank{rank}", f"theta{row.theta:g}"] if row.tensorized else ["dense"])]
+    parts += [name for name in (row.defence, row.adversarial_training) if name != "none"]
+    return "_".join([*parts, row.model_key[:_KEY_DIGITS]])
+
+
+def surface_family(row: "SurfaceRow") -> str:
+    """Describe the net, the example and the direction that the surfaces of a family have in common."""
+    rank = "dense" if row.rank_fraction is None else f"rank {rank_in_words(row.rank_fraction, row.stage_rank_fractions)} of {row.rank_kind}"
+    binary = "binary " if row.binary else ""
+    training = "" if row.adversarial_training == "none" else f", adversarial training {row.adversarial_training}"
+    settings = [f" {name}={value:g}" for name, value in (row.defence_settings or {}).items()]
+    defence = "" if row.defence == "none" else "".join([f", {row.defence}", *settings])
+    whose = "the gradient at theta 1" if row.direction == "theta_one" else "each net's own gradient"
+    return (
+        f"{row.model} width {row.width}, {binary}{rank}{training}{defence}, seed {row.seed}: "
+        f"{row.dataset} test example {row.example}, class {row.label}, along {whose}"
+    )
+
+
+def surface_name(row: "SurfaceRow", draw: int, family: "Sequence[SurfaceRow]") -> str:
+    """Return the settings in which one draw of a surface differs from the others of its family."""
+    sketched = [other for other in family if other.theta < 1]
+    words = [f"theta {row.theta:g}"]
+    if row.theta < 1 and len({other.sketch_modes for other in sketched}) > 1:
+        words.append(f"modes {row.sketch_modes}")
+    if row.theta < 1 and len({other.rescale for other in sketched}) > 1:
+        words.append("rescaled" if row.rescale else "not rescaled")
+    return ", ".join([*words, *([f"draw {draw + 1}"] if row.draws > 1 else [])])
+
+
+def slug(name: str) -> str:
+    """Convert a name to a part of a file name: letters, digits, dots and dashes, no leading dot."""
+    return re.sub(r"[^\w.]+", "-", name).strip("-.")[:_LONGEST_FILE_NAME] or "sweep"

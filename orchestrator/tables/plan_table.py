@@ -1,0 +1,72 @@
+"""What a plan holds: jobs by stage, and by model or each by itself."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import RenderableType
+
+from orchestrator.names import job_name
+from orchestrator.planning.plan import STAGES, Plan
+from orchestrator.tables.table import Column, Table
+from orchestrator.tables.writers import Format, render
+from workers.spec.job import Job, TrainSpec
+
+_MOST_MODELS = 40
+
+
+def render_plan(name: str, plan: Plan, form: Format = "table", *, every_job: bool) -> str | RenderableType:
+    """A plan's jobs by stage and by model, or each by itself; as CSV each with its whole key."""
+    if form == "csv":
+        return render(_job_table(plan), form)
+    return render([_stage_table(name, plan), _job_table(plan) if every_job else _model_table(plan)], form)
+
+
+def plan_json(name: str, plan: Plan, **also: Any) -> str:
+    """The plan for programs: counts by stage, every job with its state, and what else there is."""
+    stages = {stage: {"jobs": plan.total(stage), "done": plan.done(stage)} for stage in STAGES if plan.total(stage)}
+    return json.dumps({"sweep": name, "stages": stages, **also, "jobs": list(_job_records(plan))}, indent=1)
+
+
+def _job_records(plan: Plan) -> Iterable[dict[str, Any]]:
+    for job in plan.jobs:
+        yield {"key": job.key, "stage": job.stage, "state": _state(job, plan), "job": job_name(job), "parents": job.parents}
+
+
+def _stage_table(name: str, plan: Plan) -> Table:
+    done = len(plan.jobs) - len(plan.pending)
+    stages = [(stage, plan.total(stage), plan.done(stage)) for stage in STAGES if plan.total(stage)]
+    return Table(
+        title=f"sweep {name}: {len(plan.jobs)} jobs",
+        columns=(Column("stage"), Column("jobs", "number"), Column("done", "number"), Column("to run", "number")),
+        rows=tuple((stage, total, finished, total - finished) for stage, total, finished in stages),
+        total=("all", len(plan.jobs), done, len(plan.pending)),
+    )
+
+
+def _state(job: Job, plan: Plan) -> str:
+    if job.key in plan.recreated:
+        return "done, files gone: again"
+    return "to run" if job.key in plan.pending else "done"
+
+
+def _model_table(plan: Plan) -> Table:
+    models = [job for job in plan.jobs if isinstance(job.spec, TrainSpec)]
+    measured = {job.key: [0, 0] for job in models}
+    for job in plan.jobs:
+        if (model := job.parents.get("model")) is not None:
+            measured[model][0] += job.key not in plan.pending
+            measured[model][1] += 1
+    counts = {key: f"{done} of {total}" for key, (done, total) in measured.items()}
+    return Table(
+        columns=(Column("model", wraps=True), Column("key", "key"), Column("training"), Column("measured", align="right")),
+        rows=tuple((job_name(job), job.key, _state(job, plan), counts[job.key]) for job in models[:_MOST_MODELS]),
+        notes=(f"and {len(models) - _MOST_MODELS} more: --jobs lists all",) if len(models) > _MOST_MODELS else (),
+    )
+
+
+def _job_table(plan: Plan) -> Table:
+    return Table(
+        columns=(Column("key", "key"), Column("stage"), Column("job", wraps=True), Column("state")),
+        rows=tuple((job.key, job.stage, job_name(job), _state(job, plan)) for job in plan.jobs),
+    )

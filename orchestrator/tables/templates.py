@@ -1,0 +1,56 @@
+"""HTML and LaTeX from templates: every text is escaped where it is put in, and nothing that a name holds is markup."""
+
+from collections.abc import Callable
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from orchestrator import escaping
+from orchestrator.tables.table import Code, Estimate, Mark, shown
+
+_OWN = "orchestrator.tables"
+_TYPES = {"mark": Mark, "code": Code, "estimate": Estimate}
+_LATEX_MARKS = {
+    "block_start_string": "<%",
+    "block_end_string": "%>",
+    "variable_start_string": "<<",
+    "variable_end_string": ">>",
+    "comment_start_string": "<#",
+    "comment_end_string": "#>",
+}
+
+
+def fill(template: str, *, package: str = _OWN, **values: Any) -> Markup:
+    """A template of a package (in its folder `templates`, which may build on those of the tables), filled with values.
+
+    In HTML what is put in is escaped unless it is `Markup`; in LaTeX the filter `latex` escapes.
+    """
+    return Markup(_environment(package, is_latex=template.endswith(".tex")).get_template(template).render(**values))  # noqa: S704 (escaped there)
+
+
+@cache
+def _environment(package: str, *, is_latex: bool) -> Environment:
+    loader = ChoiceLoader([PackageLoader(name) for name in dict.fromkeys([package, _OWN])])
+    marks: dict[str, Any] = _LATEX_MARKS if is_latex else {"autoescape": True, "finalize": _finalized}
+    made = Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, **marks)  # noqa: S701 (LaTeX escapes by filter)
+    made.filters |= {"shown": shown, "latex": escaping.latex, "block": _block}
+    made.tests |= {name: _tester(kind) for name, kind in _TYPES.items()}
+    made.globals["style"] = files(_OWN).joinpath("templates", "style.css").read_text(encoding="utf-8")
+    return made
+
+
+def _finalized(value: object) -> object:
+    """Plain text as HTML; what is marked as HTML stays."""
+    return escaping.html(value) if type(value) is str else value
+
+
+def _block(text: str) -> Markup:
+    """Text of several lines as it is, every character seen."""
+    return escaping.html(text, keep="\n\t")
+
+
+def _tester(kind: type) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, kind)

@@ -1,0 +1,135 @@
+"""Tables on a terminal: the one look of all of them. Digits are never cut: what fits no terminal runs over its edge."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from orchestrator.escaping import visible
+from orchestrator.tables.table import Cell, Code, Column, Estimate, Mark, Row, Table, Tone, shown
+
+_LONGEST_WHOLE = 12
+"""Letters of a word that a narrow terminal does not break."""
+
+_STYLES: dict[Tone, str] = {"good": "green", "doubtful": "yellow", "bad": "red"}
+
+
+@dataclass(frozen=True)
+class TerminalTables:
+    """Tables one after the other, each in the widest layout that fits, and the `legend` at the end. Print it with `crop=False`."""
+
+    tables: Sequence[Table]
+    legend: str = ""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for place, table in enumerate(self.tables):
+            if place:
+                yield Text("")
+            yield from _head(table)
+            yield from _body(table, console, options) if table.columns else map(Text, table.said_below)
+            if table.notes:
+                yield from (Text(""), *(Text(f"- {visible(note)}") for note in table.notes))
+        if self.legend:
+            yield from (Text(""), Text(self.legend))
+
+
+def _head(table: Table) -> Iterator[Text]:
+    if table.title:
+        mark = Text(f" {visible(table.mark.text)}", style=_STYLES[table.mark.tone]) if table.mark else Text("")
+        yield Text.assemble(Text(visible(table.title), style="bold"), mark)
+    if table.lead:
+        yield from (Text(visible(line)) for line in (*table.lead, ""))
+
+
+def _body(table: Table, console: Console, options: ConsoleOptions) -> RenderResult:
+    """The widest layout whose least width fits; the narrow one where none does."""
+    for layout in (_Layout(table, narrow=False), _Layout(table.narrow or table, narrow=True)):
+        drawn = layout.draw()
+        least = _least_width(drawn, gap=1 if layout.narrow else 2)
+        if layout.narrow or least <= options.max_width:
+            yield from console.render(drawn, options.update(width=max(least, options.max_width)))
+            return
+
+
+def _least_width(drawn: RichTable, *, gap: int) -> int:
+    return sum(column.min_width or 1 for column in drawn.columns) + gap * (len(drawn.columns) - 1)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """A table with whole titles, or as `narrow` as its cells allow."""
+
+    table: Table
+    narrow: bool
+
+    def draw(self) -> RichTable:
+        columns = self.table.columns
+        stacks = [[self._stack(row) for row in group] for group in self.table.grouped]
+        total = [] if self.table.total is None else self._stack(self.table.total)
+        said = Text("\n".join(map(visible, self.table.said_below)), style="table.caption") if self.table.said_below else None
+        drawn = RichTable(
+            box=box.SIMPLE_HEAD,
+            show_edge=False,
+            pad_edge=False,
+            collapse_padding=True,
+            padding=0 if self.narrow else (0, 1),
+            caption=said,
+            caption_justify="left",
+            show_footer=bool(total),
+        )
+        for place, column in enumerate(columns):
+            lines = [*(stack[place].plain for group in stacks for stack in group), *(text.plain for text in total[place : place + 1])]
+            self._add_column(drawn, column, lines, footer=total[place] if total else Text(""))
+        for group in stacks:
+            for stack in [_joined(group)] if columns[0].kind == "group" else group:
+                drawn.add_row(*stack)
+            if self.table.groups:
+                drawn.add_section()
+        return drawn
+
+    def _add_column(self, drawn: RichTable, column: Column, cells: Sequence[str], *, footer: Text) -> None:
+        title = visible(column.breakable_title if self.narrow else column.title, keep="\n")
+        lines = [*title.split("\n"), *(line for cell in cells for line in (_words(cell) if column.wraps else cell.split("\n")))]
+        least = max(map(len, lines), default=1)
+        drawn.add_column(
+            Text(title), footer, justify="right" if column.is_right else "left", overflow="fold", min_width=least, no_wrap=not column.wraps
+        )
+
+    def _stack(self, row: Row) -> list[Text]:
+        """The row's cells, each of as many lines as it needs here."""
+        estimated = any(isinstance(cell, Estimate) for cell in row)
+        return [self._text(cell, column, estimated=estimated) for cell, column in zip(row, self.table.columns, strict=True)]
+
+    def _text(self, cell: Cell, column: Column, *, estimated: bool) -> Text:
+        match cell:
+            case Estimate():
+                value, interval, mark = cell.parts
+                difference, word = mark.text.split()
+                first = f"{value}\n{interval}" if self.narrow else f"{value} {interval}"
+                return Text.assemble(f"{first}\n", (f"{difference} {word:>3}", _STYLES[mark.tone]))
+            case Mark():
+                return Text(visible(cell.text), style=_STYLES[cell.tone])
+            case Code():
+                return Text(visible(cell.text.replace(" ", "\n") if self.narrow else cell.text, keep="\n"))
+            case str() if estimated and column.kind == "label":
+                return Text("\n".join([visible(cell), *(["interval"] if self.narrow else []), "difference"]))
+            case _:
+                return Text(visible(shown(cell, column.kind)))
+
+
+def _joined(group: Sequence[Sequence[Text]]) -> list[Text]:
+    """The rows of a group as one, their cells below each other, so that its heading may take as many lines as all of them."""
+    heights = [max(text.plain.count("\n") for text in stack[1:]) for stack in group]
+    columns = zip(*(stack[1:] for stack in group), strict=True)
+    return [group[0][0], *(Text("\n").join(map(_padded, column, heights)) for column in columns)]
+
+
+def _padded(text: Text, height: int) -> Text:
+    return text.copy().append("\n" * (height - text.plain.count("\n")))
+
+
+def _words(cell: str) -> list[str]:
+    return [word[:_LONGEST_WHOLE] if len(word) > _LONGEST_WHOLE else word for word in cell.split()]

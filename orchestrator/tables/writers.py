@@ -1,0 +1,81 @@
+"""Tables written for a terminal, for people's documents, and for programs."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from rich.console import RenderableType
+
+from orchestrator.escaping import csv_cell, markdown
+from orchestrator.tables.table import Audience, Cell, Code, Column, Estimate, Mark, Row, Table, shown
+from orchestrator.tables.terminal import TerminalTables
+
+Format = Literal["table", "csv", "json", "markdown", "latex", "html"]
+
+
+def render(found: Table | Sequence[Table], form: Format, *, title: str = "", legend: str = "") -> str | RenderableType:
+    """The tables in the asked format: text, or what rich prints on a terminal with `crop=False`.
+
+    CSV and JSON are of a single table, and are its rows alone. `title` and `legend` are those of a document of several tables.
+    """
+    audience: Audience = "programs" if form in ("csv", "json") else "people"
+    tables = [table.seen_by(audience) for table in ([found] if isinstance(found, Table) else found)]
+    match form:
+        case "table":
+            return TerminalTables(tables, legend)
+        case "csv":
+            return "\n".join(map(_csv, tables))
+        case "json":
+            return json.dumps([record for table in tables for record in _records(table)], indent=1, default=shown)
+        case "markdown":
+            return "\n\n".join(
+                [*([f"# {markdown(title)}"] if title else []), *([markdown(legend)] if legend else []), *map(_markdown, tables)]
+            )
+        case "latex":
+            from orchestrator.tables.templates import fill
+
+            return fill("tables.tex", tables=tables, legend=legend).rstrip()
+        case "html":
+            from orchestrator.tables.templates import fill
+
+            links = [
+                (table.name or f"table-{place}", table.title.partition(":")[0]) for place, table in enumerate(tables, 1) if table.title
+            ]
+            title = title or tables[0].title or tables[0].caption or "robustsweep"
+            return fill("tables.html", tables=tables, title=title, legend=legend, links=links).rstrip()
+
+
+def _records(table: Table) -> Iterator[dict[str, Cell]]:
+    return (dict(zip((column.name for column in table.columns), row, strict=True)) for row in table.rows)
+
+
+def _csv(table: Table) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([csv_cell(column.name) for column in table.columns])
+    writer.writerows(
+        [csv_cell(shown(cell) if isinstance(cell, bytes | Mark | Code | Estimate) else cell) for cell in row] for row in table.rows
+    )
+    return text.getvalue().rstrip("\n")
+
+
+def _markdown(table: Table) -> str:
+    head = [f"## {markdown(table.heading)}", ""] if table.heading else []
+    lead = [*(f"- {markdown(line)}" for line in table.lead), ""] if table.lead else []
+    titles = [markdown(column.title) for column in table.columns]
+    rules = ["---:" if column.is_right else "---" for column in table.columns]
+    rows = [*table.rows, *([table.total] if table.total else [])]
+    lines = [f"| {' | '.join(titles)} |", f"|{'|'.join(rules)}|", *(_markdown_row(row, table.columns) for row in rows)] if titles else []
+    below = ["", *map(markdown, table.said_below)] if table.said_below else []
+    notes = ["", *(f"- {markdown(note)}" for note in table.notes)] if table.notes else []
+    return "\n".join([*head, *lead, *lines, *below, *notes])
+
+
+def _markdown_row(row: Row, columns: Sequence[Column]) -> str:
+    cells = [
+        f"`{cell.text}`" if isinstance(cell, Code) else shown(cell) if isinstance(cell, Estimate) else markdown(shown(cell, column.kind))
+        for cell, column in zip(row, columns, strict=True)
+    ]
+    return f"| {' | '.join(cells)} |"
