@@ -13,7 +13,7 @@ from orchestrator.store.schema.base import utc_now
 from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, VerdictRecord
 from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord
 from orchestrator.store.writing.rows import Row
-from orchestrator.verdict import RULES, AttackEvidence, Flags, Gradients, ModelEvidence, VerdictCheck, judge
+from orchestrator.verdict import RULES, AttackEvidence, Flags, Gradients, ModelEvidence, judge
 from workers.artifacts.results import unpack_flags
 from workers.spec.compatibility import DATASET_KINDS, HALF_RANGES
 from workers.spec.defence import is_randomised
@@ -67,11 +67,6 @@ def _verdict_row(connection: Connection, model_key: str) -> Row | None:
     judgement = judge(evidence)
     checks = [asdict(check) for check in judgement.checks]
     return {"model_key": model_key, "verdict": judgement.verdict, "checks": checks, "rules": RULES, "judged_at": utc_now()}
-
-
-def checks_of(stored: Sequence[Mapping[str, Any]]) -> tuple[VerdictCheck, ...]:
-    """Return the checks of a stored verdict."""
-    return tuple(VerdictCheck(**check) for check in stored)
 
 
 def unjudged_models(connection: Connection, job_keys: Iterable[str]) -> list[str]:
