@@ -6,7 +6,7 @@ from search_spaces.schema.attack_groups import Asked, AttackGroup, SourceName, p
 from search_spaces.schema.diagnosis_section import DiagnosisSection
 from search_spaces.schema.grid import Grid
 from search_spaces.schema.parameter import Parameter, Value
-from search_spaces.schema.search_section import Constraint, Goal, Metric, Objective, Precision, Rung, Sampler, SearchSection
+from search_spaces.schema.search_section import Constraint, Metric, Objective, ObjectiveGoal, Precision, Rung, Sampler, SearchSection
 from search_spaces.space import Space
 
 __all__ = [
@@ -14,11 +14,11 @@ __all__ = [
     "AttackGroup",
     "Constraint",
     "DiagnosisSection",
-    "Goal",
     "Grid",
     "LoadedSpace",
     "Metric",
     "Objective",
+    "ObjectiveGoal",
     "Parameter",
     "Precision",
     "Rung",

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from orchestrator.doctor.artifact_store import ADVICE, Mark, check_artifacts, check_shared
+from orchestrator.doctor.artifact_store import ADVICE, MarkerFile, check_artifacts, check_shared
 from orchestrator.doctor.check_result import CheckResult, guarded
 from orchestrator.doctor.data_sets import Needed, check_data_sets
 from orchestrator.doctor.disk import check_disk, written_places
@@ -23,7 +23,7 @@ class NodeQuestion:
     artifacts_url: str
     data_root: DataRoot
     needed: Needed = ()
-    mark: Mark | None = None
+    mark: MarkerFile | None = None
     gpus: float = 0.0
 
     def of_node(self, gpus: float) -> "NodeQuestion":
@@ -51,7 +51,7 @@ def inspect_node(question: NodeQuestion) -> NodeAnswer:
     return NodeAnswer(versions=versions_here(), lines=tuple(lines), clock=time.time())
 
 
-def _check_store(url: str, mark: Mark | None) -> list[CheckResult]:
+def _check_store(url: str, mark: MarkerFile | None) -> list[CheckResult]:
     return check_artifacts(url) if mark is None else check_shared(url, mark)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from orchestrator.doctor import authentication
-from orchestrator.doctor.artifact_store import ADVICE, Mark, check_artifacts, marked
+from orchestrator.doctor.artifact_store import ADVICE, MarkerFile, check_artifacts, marker_file
 from orchestrator.doctor.check_result import CheckResult, guarded
 from orchestrator.doctor.data_sets import check_data_sets, look_for_data, needed_data
 from orchestrator.doctor.database import REACH, check_database, database_file
@@ -141,11 +141,11 @@ class _Cluster:
             return check_nodes(question, self._here)
 
 
-def _mark(url: str, stack: ExitStack) -> Mark | None:
+def _mark(url: str, stack: ExitStack) -> MarkerFile | None:
     """Keep a mark in the store until the stack's end; None where the driver can leave none, which an earlier line says."""
     if url.startswith("memory://"):
         return None
     try:
-        return with_timeout(TIMEOUT, lambda: stack.enter_context(marked(url)), what="artifacts")
+        return with_timeout(TIMEOUT, lambda: stack.enter_context(marker_file(url)), what="artifacts")
     except UserError:
         return None

@@ -65,7 +65,7 @@ class Recorder:
         def record() -> None:
             attempt = self._attempts.get(job.key)
             try:
-                read = self._artifacts.result(job.key)  # again: a backlog of results would fill the memory
+                read = self._artifacts.result(job.key)  # again: a queue of results would fill the memory
             except StorageError:
                 raise  # it may be there later
             except ArtifactError as error:

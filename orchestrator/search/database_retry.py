@@ -1,4 +1,4 @@
-"""Patience with a database that fails: everything is tried again soon, for a limited time."""
+"""Retries after database errors: everything is repeated soon, for a limited time."""
 
 import time
 
@@ -12,7 +12,7 @@ _TIMEOUT_SECONDS = 600.0
 
 
 class DatabaseRetry:
-    """Times of a database's failures: when to try again, and for how long it has been failing without a break."""
+    """Time of the next retry, and duration of the failures so far."""
 
     def __init__(self) -> None:
         self._failing_since: float | None = None
@@ -33,6 +33,6 @@ class DatabaseRetry:
 
     @property
     def timeout(self) -> float | None:
-        """Seconds after which the failures are too long; None until they are."""
+        """Timeout in seconds once it has passed without a success; None before."""
         lasting = self._failing_since is not None and time.monotonic() - self._failing_since > _TIMEOUT_SECONDS
         return _TIMEOUT_SECONDS if lasting else None

@@ -67,7 +67,7 @@ class SearchProgress:
         if not front:
             return ""
         bests = [max(column) if sign > 0 else min(column) for sign, column in zip(self._signs, zip(*front, strict=True), strict=True)]
-        words = ", ".join(_shown(objective, value) for objective, value in zip(self._section.objectives, bests, strict=True))
+        words = ", ".join(_objective_text(objective, value) for objective, value in zip(self._section.objectives, bests, strict=True))
         return f"; best so far: {words}" if len(bests) == 1 else f"; {len(front)} on the front, best of each: {words}"
 
     def seconds_left(self, elapsed: float, *, running: int) -> float | None:
@@ -75,5 +75,5 @@ class SearchProgress:
         return time_at_pace(elapsed, done=self._finished, left=self._section.n_trials - self._trial_index.counted + running)
 
 
-def _shown(objective: Objective, value: float) -> str:
+def _objective_text(objective: Objective, value: float) -> str:
     return f"{objective.words} {value:.1%}" if objective.metric in SHARES else f"{objective.words} {value:,.6g}"

@@ -60,7 +60,7 @@ def _complete(trial: Trial, outcome: Complete) -> None:
 
 
 def tell_duplicate(study: Study, trial: Trial, original: FrozenTrial) -> None:
-    """Tell the study that a trial has the outcome of its finished twin."""
+    """Tell the study that a trial has the outcome of the finished trial that it repeats."""
     shared = {name: original.user_attrs[name] for name in (MODEL_KEY, JOB_KEYS) if name in original.user_attrs}
     attributes = {KIND: "duplicate", DUPLICATE_OF: original.number, **shared}
     if original.state == TrialState.COMPLETE:

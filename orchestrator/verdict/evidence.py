@@ -1,4 +1,4 @@
-"""Evidence on which one model is judged: every attack that was tried on it, and the findings of its diagnoses."""
+"""Evidence on which one model is judged: every attack on it, and the findings of its diagnoses."""
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
@@ -99,7 +99,7 @@ class ModelEvidence:
     Args:
         randomised: true where the model's forward passes are random.
         half_range: half of the input range, in input units: l-infinity changes of that size can erase any input.
-        tried: untargeted attacks; one whose examples or batches no other has is compared with none.
+        attacks: untargeted attacks; one whose examples or batches no other has is compared with none.
         gradients: one for each diagnosis.
     """
 

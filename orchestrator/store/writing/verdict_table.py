@@ -90,7 +90,7 @@ def _evidence(connection: Connection, model_key: str) -> ModelEvidence:
     return ModelEvidence(
         randomised=is_randomised(spec["model"]["theta"], spec.get("defence", {}).get("name", "none")),
         half_range=HALF_RANGES[DATASET_KINDS[spec["data"]["name"]]],
-        attacks=(*_attacks(connection, model_key), *(tried for row in diagnoses for tried in _probes(row))),
+        attacks=(*_attacks(connection, model_key), *(probe for row in diagnoses for probe in _probes(row))),
         gradients=tuple(_gradients(row) for row in diagnoses),
     )
 
