@@ -8,7 +8,7 @@ from functools import partial
 from orchestrator.doctor.artifact_store import ADVICE, MarkerFile, check_artifacts, check_shared
 from orchestrator.doctor.check_result import CheckResult, guarded
 from orchestrator.doctor.data_sets import Needed, check_data_sets
-from orchestrator.doctor.disk import check_disk, written_places
+from orchestrator.doctor.disk import check_disk, written_folders
 from orchestrator.doctor.gpu import check_gpus
 from orchestrator.doctor.timeout import TIMEOUT, with_timeout
 from orchestrator.doctor.versions import versions_here
@@ -45,7 +45,7 @@ def inspect_node(question: NodeQuestion) -> NodeAnswer:
     lines = [
         *guarded_with_timeout("data", partial(check_data_sets, question.needed, question.data_root)),
         *guarded_with_timeout("artifacts", store, advice=ADVICE),
-        *guarded("disk", lambda: check_disk(written_places(question.artifacts_url, question.data_root))),
+        *guarded("disk", lambda: check_disk(written_folders(question.artifacts_url, question.data_root))),
         *guarded("GPU", partial(check_gpus, expected=question.gpus)),
     ]
     return NodeAnswer(versions=versions_here(), lines=tuple(lines), clock=time.time())

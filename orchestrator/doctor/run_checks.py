@@ -11,7 +11,7 @@ from orchestrator.doctor.artifact_store import ADVICE, MarkerFile, check_artifac
 from orchestrator.doctor.check_result import CheckResult, guarded
 from orchestrator.doctor.data_sets import check_data_sets, look_for_data, needed_data
 from orchestrator.doctor.database import REACH, check_database, database_file
-from orchestrator.doctor.disk import check_disk, written_places
+from orchestrator.doctor.disk import check_disk, written_folders
 from orchestrator.doctor.gpu import check_gpus
 from orchestrator.doctor.node import NodeQuestion, guarded_with_timeout
 from orchestrator.doctor.sweep_checks import check_estimate, check_space, load
@@ -85,7 +85,7 @@ def _check_home(paths: Paths) -> list[CheckResult]:
 
 
 def _check_disk(paths: Paths) -> list[CheckResult]:
-    written = written_places(paths.artifacts_url, paths.data_root)
+    written = written_folders(paths.artifacts_url, paths.data_root)
     try:
         file = database_file(paths.store_url)
     except UserError:  # the database's own line says so
