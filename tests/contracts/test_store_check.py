@@ -14,6 +14,7 @@ from orchestrator.store.schema.base import Base
 from tests.builders import small_plan
 from tests.kept_files import kept
 from tests.stored import begin_driving, content, launch, leave_artifacts, silence
+from workers import KEY_VERSION
 from workers.artifacts.artifacts import Artifacts
 
 JOBS = small_plan()
@@ -171,6 +172,6 @@ def test_flags_are_counted_draw_by_draw(flags: bytes, n_examples: int, draws: in
 
 
 def test_every_row_inserted_by_hand_is_seen(store: Store, artifacts: Artifacts) -> None:
-    row = {"key": "f" * 64, "key_version": 1, "stage": "attack", "spec": "{}", "state": "done"}
+    row = {"key": "f" * 64, "key_version": KEY_VERSION, "stage": "attack", "spec": "{}", "state": "done"}
     change(store, insert(TABLES["jobs"]).values(row))
     assert set(wrong(store, artifacts)) == {"job keys", "parents", "done jobs", "artifacts"}

@@ -354,7 +354,7 @@ def test_an_unknown_sweep_is_not_exported_and_leaves_no_folder(store: Store, tmp
 
 
 def test_many_rows_take_several_chunks(store: Store, other: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("export", "exchange"):
+    for module in ("maintenance.export_archive", "maintenance.archive_format"):
         monkeypatch.setattr(f"orchestrator.store.{module}.CHUNK", 3)
     launch(store, JOBS)
     for _ in range(4):
