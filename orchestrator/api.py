@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from types import NoneType, TracebackType, UnionType
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from orchestrator.own_settings import own_names, value_of, varying_names
 from orchestrator.paths import DEFAULT_HOME, Paths
 from orchestrator.store import ResultRow, Store, open_store, parse_conditions, result_rows, sweep_names
 from orchestrator.store.connection.read_only_sql import ask
@@ -71,8 +73,9 @@ class Results:
     ) -> pd.DataFrame:
         """Return the results, a row for each model, attack, knowledge, epsilon and so on, in the order of `robustsweep results`.
 
-        Columns are the fields of `ResultRow`, accuracies and intervals in [0, 1]. `rank`, `defence_settings`, `job_keys` and `reasons`
-        are Python objects.
+        Columns are the fields of `ResultRow`, accuracies and intervals in [0, 1], then the own settings of components and metrics by
+        their names (`steps`, `width`, `snr_db`), and other settings of models that differ (`training.learning_rate`). Mappings of
+        settings, `rank`, `job_keys` and `reasons` are Python objects.
 
         Args:
             sweep: its name; None for all of them.
@@ -138,24 +141,26 @@ class Results:
         return frame_of_rows(answer.columns, answer.rows)
 
 
-_TYPES: dict[type, str] = {bool: "bool", int: "int64", float: "float64", str: "str"}
-_TIME = "datetime64[us, UTC]"
+_TYPES: dict[type, str] = {bool: "bool", int: "int64", float: "float64", str: "str", datetime: "datetime64[us, UTC]"}
 _WITH_NONE = {"bool": "boolean", "int64": "Int64"}
 
 
 def frame_of_results(rows: Sequence[ResultRow]) -> pd.DataFrame:
     """Return one row per result; numbers, Booleans and strings have pandas' types, other values are objects."""
     hints = get_type_hints(ResultRow)
-    names = [field.name for field in fields(ResultRow)]
-    return pd.DataFrame({name: pd.Series([getattr(row, name) for row in rows], dtype=dtype_of(hints[name])) for name in names})
+    names = dict.fromkeys([*(field.name for field in fields(ResultRow)), *own_names(rows), *varying_names(rows)])
+    values = {name: [value_of(row, name) for row in rows] for name in names}
+    types = {name: dtype_of(hints[name]) if name in hints else dtype_of_values(found) for name, found in values.items()}
+    return pd.DataFrame({name: pd.Series(found, dtype=types[name]) for name, found in values.items()})
 
 
 def frame_of_models(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
     """Return trained models as a frame, each column with the type that it has in the results."""
     hints = {**get_type_hints(ResultRow), "seconds": float, "resumed_key": str | None}
-    types = {name: dtype_of(hints[name]) if name in hints else None for name in columns}
+    hints |= {"finished_at": datetime, "randomised": bool | None}
     by_column = {name: [row[place] for row in rows] for place, name in enumerate(columns)}
-    return pd.DataFrame({name: pd.Series(values, dtype=types[name] or _TIME) for name, values in by_column.items()})
+    types = {name: dtype_of(hints[name]) if name in hints else dtype_of_values(values) for name, values in by_column.items()}
+    return pd.DataFrame({name: pd.Series(values, dtype=types[name]) for name, values in by_column.items()})
 
 
 def frame_of_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
@@ -170,6 +175,13 @@ def dtype_of(hint: Any) -> str:
     kinds = {kind for option in options if option is not NoneType for kind in _kinds(option)}
     known = _TYPES.get(kinds.pop(), "object") if len(kinds) == 1 else "object"
     return _WITH_NONE.get(known, known) if NoneType in options else known
+
+
+def dtype_of_values(values: Sequence[Any]) -> str:
+    """The pandas type of a setting, by its values: of whole and other numbers together that of numbers, and so of none."""
+    kinds = {type(value) for value in values if value is not None}
+    known = "float64" if kinds <= {int, float} and kinds != {int} else _TYPES.get(kinds.pop(), "object") if len(kinds) == 1 else "object"
+    return _WITH_NONE.get(known, known) if None in values else known
 
 
 def _kinds(hint: Any) -> set[Any]:

@@ -2,9 +2,10 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.own_settings import hashable, own_names, value_of
 from workers.artifacts.results import DiagnosisOutcome, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
 from workers.spec.attack import AttackSettings
 from workers.spec.defence import DefenceSpec
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _KEY_DIGITS = 8
 _LONGEST_FILE_NAME = 100
 _ARCHITECTURES = {"logmel": "log-mel front-end CNN", "resnet18": "ResNet-18", "soundnet5": "SoundNet5"}
-_TELLING = ("sweep", "dataset", "model", "width", "rank_fraction", "stage_rank_fractions", "adversarial_training", "defence", "seed")
+_TELLING = ("rank_fraction", "rank_fractions", "adversarial_training", "defence", "seed")
 _DISTINGUISHING = (
     ("eot_samples", 1, "over {} samples"),
     ("loss", "ce", "loss {}"),
@@ -35,7 +36,7 @@ def job_description(spec_text: str) -> str:
 
     Reads the text leniently, not as a `JobSpec`: a spec of an older version must still be describable.
     """
-    spec = json.loads(spec_text)
+    spec = {name: _flat(value) for name, value in json.loads(spec_text).items()}
     if "model" in spec:
         return _described_model(spec)
     if "diagnosis" in spec:
@@ -45,6 +46,13 @@ def job_description(spec_text: str) -> str:
     attack = spec.get("attack")
     words = _described_attack(attack, spec.get("knowledge", "on full weights")) if attack else "clean accuracy"
     return f"{words}, repeat {spec['repeat']}" if "repeat" in spec else words
+
+
+def _flat(section: Any) -> Any:
+    """Return a section of a spec with the own settings of its component among its other fields."""
+    if not isinstance(section, dict) or "settings" not in section:
+        return section
+    return {**{name: value for name, value in section.items() if name != "settings"}, **section["settings"], "own": section["settings"]}
 
 
 def surface_words(surface: dict[str, Any]) -> str:
@@ -63,19 +71,22 @@ def _described_attack(attack: dict[str, Any], knowledge: str) -> str:
 
 def _described_model(spec: dict[str, Any]) -> str:
     model = spec["model"]
-    rank = rank_in_words(model["rank_fraction"], model.get("stage_rank_fractions"))
+    rank = rank_in_words(model["rank_fraction"], model.get("rank_fractions") or model.get("stage_rank_fractions"))
     sketch = f"rank {rank} theta {model['theta']:g}" if model["tensorized"] else "dense"
     kind = "binary " if model.get("binary") else ""
     name = spec.get("defence", {}).get("name", "none")
     defence = "" if name == "none" else f" with {name}"
     until = f", stopped after {spec['until']} of {spec['training']['epochs']} epochs" if spec.get("until") else ""
-    return f"{model['name']} width {model['width']} {kind}{sketch}{defence} on {spec['data']['name']}, seed {spec['seed']}{until}"
+    own = model.get("own", {"width": model["width"]} if "width" in model else {})
+    settings = "".join(f"{name} {value} " for name, value in own.items())
+    return f"{model['name']} {settings}{kind}{sketch}{defence} on {spec['data']['name']}, seed {spec['seed']}{until}"
 
 
-def rank_in_words(rank_fraction: float | None, stage_rank_fractions: Sequence[float] | None) -> str:
-    """Return `0.5`, or `1/0.5/0.5/0.25` where each stage has its own; `dense` without a rank."""
-    if stage_rank_fractions:
-        return "/".join(f"{fraction:g}" for fraction in stage_rank_fractions)
+def rank_in_words(rank_fraction: float | None, rank_fractions: Mapping[str, float] | Sequence[float] | None) -> str:
+    """Return `0.5`, or `1/0.5/0.5/0.25` where layers have their own; `dense` without a rank."""
+    if rank_fractions:
+        shares = rank_fractions.values() if isinstance(rank_fractions, Mapping) else rank_fractions
+        return "/".join(f"{fraction:g}" for fraction in shares)
     return "dense" if rank_fraction is None else f"{rank_fraction:g}"
 
 
@@ -98,7 +109,7 @@ def job_name(job: Job) -> str:
 
 
 def _named_model(spec: TrainSpec) -> str:
-    rank = f"rank={rank_in_words(spec.model.rank_fraction, spec.model.stage_rank_fractions)}" if spec.model.tensorized else "dense"
+    rank = f"rank={rank_in_words(spec.model.rank_fraction, spec.model.rank_fractions)}" if spec.model.tensorized else "dense"
     adversarial = "" if spec.training.adversarial_training == "none" else f" adversarial={spec.training.adversarial_training}"
     binary = "binary " if spec.model.binary else ""
     defence = "" if spec.defence.name == "none" else " ".join([f" defence={spec.defence.name}", *_given(spec.defence)])
@@ -108,7 +119,8 @@ def _named_model(spec: TrainSpec) -> str:
 
 def _given(defence: DefenceSpec) -> list[str]:
     """Return the defence's settings that differ from the default."""
-    return [f"{name}={value:g}" for name, value in defence.settings.items() if value != DefenceSpec.model_fields[name].default]
+    usual = {name: field.default for name, field in type(defence.settings).model_fields.items()}
+    return [f"{name}={value}" for name, value in defence.settings if value != usual.get(name)]
 
 
 def _named_attack(settings: AttackSettings) -> str:
@@ -138,16 +150,17 @@ def result_in_words(result: Result) -> str:
 def model_names(runs: "Sequence[TrainingRun]") -> "dict[tuple[str, str], str]":
     """Return a short name of each trained model, by its sweep and key, from the settings in which they differ (and
     the key, where these do not tell all apart)."""
-    telling = [name for name in _TELLING if len({getattr(run, name) for run in runs}) > 1]
+    names = ("sweep", "dataset", "model", *own_names(runs), *_TELLING)
+    telling = [name for name in names if len({hashable(value_of(run, name)) for run in runs}) > 1]
     found = {(run.sweep, run.model_key): _told_apart(run, telling) for run in runs}
     ambiguous = len(set(found.values())) < len(found)
     return {key: f"{name}, model key {key[1][:_KEY_DIGITS]}" if ambiguous else name for key, name in found.items()}
 
 
 def _told_apart(run: "TrainingRun", telling: Sequence[str]) -> str:
-    words = {name: getattr(run, name) for name in telling if name != "stage_rank_fractions"}
-    ranks_differ = not {"rank_fraction", "stage_rank_fractions"}.isdisjoint(telling)
-    rank = {"rank_fraction": rank_in_words(run.rank_fraction, run.stage_rank_fractions)} if ranks_differ else {}
+    words = {name: value_of(run, name) for name in telling if name != "rank_fractions"}
+    ranks_differ = not {"rank_fraction", "rank_fractions"}.isdisjoint(telling)
+    rank = {"rank_fraction": rank_in_words(run.rank_fraction, run.rank_fractions)} if ranks_differ else {}
     said = [f"{name.replace('_fraction', '').replace('_', ' ')} {value}" for name, value in (words | rank).items()]
     return ", ".join([f"{run.stage.replace('_', '-')} theta {run.theta:g}", *said])
 
@@ -163,14 +176,15 @@ def model_title(row: "ResultRow") -> str:
 
 def architecture_in_words(row: "ResultRow") -> str:
     """Describe the network of a model: `ResNet-18, width 64, Tucker rank 0.5 of latent`; one that we do not ship by its own name."""
-    words = [("binary " if row.binary else "") + _ARCHITECTURES.get(row.model, row.model), f"width {row.width}"]
-    words += [f"Tucker rank {rank_in_words(row.rank_fraction, row.stage_rank_fractions)} of {row.rank_kind}"] if row.tensorized else []
+    words = [("binary " if row.binary else "") + _ARCHITECTURES.get(row.model, row.model)]
+    words += [f"{name} {value}" for name, value in row.model_settings.items()]
+    words += [f"Tucker rank {rank_in_words(row.rank_fraction, row.rank_fractions)} of {row.rank_kind}"] if row.tensorized else []
     return ", ".join(words)
 
 
 def model_slug(row: "ResultRow") -> str:
     """Return a model's file name: its settings, and the first digits of its key."""
-    rank = rank_in_words(row.rank_fraction, row.stage_rank_fractions).replace("/", "-")
+    rank = rank_in_words(row.rank_fraction, row.rank_fractions).replace("/", "-")
     parts = [row.model, *([f"rank{rank}", f"theta{row.theta:g}"] if row.tensorized else ["dense"])]
     parts += [name for name in (row.defence, row.adversarial_training) if name != "none"]
     return "_".join([*parts, row.model_key[:_KEY_DIGITS]])
@@ -178,14 +192,15 @@ def model_slug(row: "ResultRow") -> str:
 
 def surface_family(row: "SurfaceRow") -> str:
     """Describe the net, the example and the direction that the surfaces of a family have in common."""
-    rank = "dense" if row.rank_fraction is None else f"rank {rank_in_words(row.rank_fraction, row.stage_rank_fractions)} of {row.rank_kind}"
+    rank = "dense" if row.rank_fraction is None else f"rank {rank_in_words(row.rank_fraction, row.rank_fractions)} of {row.rank_kind}"
     binary = "binary " if row.binary else ""
     training = "" if row.adversarial_training == "none" else f", adversarial training {row.adversarial_training}"
-    settings = [f" {name}={value:g}" for name, value in (row.defence_settings or {}).items()]
+    settings = [f" {name}={value}" for name, value in (row.defence_settings or {}).items()]
     defence = "" if row.defence == "none" else "".join([f", {row.defence}", *settings])
+    own = "".join(f" {name} {value}" for name, value in row.model_settings.items())
     whose = "the gradient at theta 1" if row.direction == "theta_one" else "each net's own gradient"
     return (
-        f"{row.model} width {row.width}, {binary}{rank}{training}{defence}, seed {row.seed}: "
+        f"{row.model}{own}, {binary}{rank}{training}{defence}, seed {row.seed}: "
         f"{row.dataset} test example {row.example}, class {row.label}, along {whose}"
     )
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.storage import absolute
-from workers.data.remote import DataRoot, data_root
+from workers.data.loading.remote import DataRoot, data_root
 
 DEFAULT_HOME = Path("sweeps")
 

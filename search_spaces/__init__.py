@@ -2,18 +2,20 @@
 
 from search_spaces.file.loader import LoadedSpace, builtin_spaces, load_space, parse_space
 from search_spaces.file.problems import SpaceError
-from search_spaces.schema.attack_groups import Asked, AttackGroup, SourceName, paper_steps
+from search_spaces.schema.attack_groups import Asked, AttackGroup, SourceName
 from search_spaces.schema.diagnosis_section import DiagnosisSection
-from search_spaces.schema.grid import Grid
+from search_spaces.schema.grid import EvaluationSettings, Grid
 from search_spaces.schema.parameter import Parameter, Value
 from search_spaces.schema.search_section import Constraint, Metric, Objective, ObjectiveGoal, Precision, Rung, Sampler, SearchSection
 from search_spaces.space import Space
+from workers.spec.step_settings import paper_steps
 
 __all__ = [
     "Asked",
     "AttackGroup",
     "Constraint",
     "DiagnosisSection",
+    "EvaluationSettings",
     "Grid",
     "LoadedSpace",
     "Metric",

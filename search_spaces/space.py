@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, ValidationError, create_model, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from search_spaces.ranges.collect import SEARCHED, read_ranges
@@ -12,17 +12,18 @@ from search_spaces.ranges.range_errors import error, relocated
 from search_spaces.ranges.substitute import filled
 from search_spaces.ranges.written_range import WrittenRange
 from search_spaces.schema.attack_groups import Asked
-from search_spaces.schema.grid import LISTS, SECTIONS, Grid, SpaceName, SpaceTitle
+from search_spaces.schema.component_axes import ComponentAxes
+from search_spaces.schema.grid import LISTS, SECTION_NAMES, Grid, SpaceName, SpaceTitle, grid_type, sections
 from search_spaces.schema.parameter import Parameter, Value
 from search_spaces.schema.search_section import SEARCH_PARTS, Objective, SearchSection
-from workers.spec.fields import Frozen
+from workers.settings import Frozen
 
 S = TypeVar("S")
 Location = tuple[str | int, ...]
 
 SEARCH, VARIANTS = "search", "variants"
-_HEADER = ("name", "description", "method", SEARCH)
-_MERGED = SECTIONS.keys() - LISTS.keys()
+_HEADER = ("name", "description", "plugins", "method", SEARCH)
+_MERGED = frozenset(SECTION_NAMES) - LISTS.keys()
 
 
 class Space(Frozen):
@@ -36,6 +37,7 @@ class Space(Frozen):
 
     name: SpaceName
     description: SpaceTitle = ""
+    plugins: Annotated[tuple[str, ...], Field(strict=False)] = ()
     method: Literal["grid", "optuna"] = "grid"
     search: SearchSection | None = None
     grids: Annotated[tuple[Grid, ...], Field(strict=False)]
@@ -47,6 +49,7 @@ class Space(Frozen):
     def _from_a_file(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         if not isinstance(data, dict):
             return handler(data)
+        data = with_flat_settings(data)
         header = {key: value for key, value in data.items() if key in _HEADER}
         shared = {key: value for key, value in data.items() if key not in {*_HEADER, VARIANTS}}
         if _is_search(header):
@@ -68,7 +71,7 @@ class Space(Frozen):
         """
         data = filled(self.template, self.parameters, values)
         try:
-            return Grid.model_validate(data)
+            return grid_type().model_validate(data)
         except ValidationError as invalid:
             found = invalid.errors(include_url=False)[0]
             where = ".".join(map(str, found["loc"]))
@@ -207,9 +210,40 @@ def legal_keys(path: Location) -> list[str]:
     ("model", "theta") a range."""
     within, inside = divided(path)
     if not inside:
-        return list(Grid.model_fields) if within else [*_HEADER, *Grid.model_fields, VARIANTS]
+        return list(grid_type().model_fields) if within else [*_HEADER, *grid_type().model_fields, VARIANTS]
     if inside[0] == SEARCH:
         return list((SEARCH_PARTS[str(inside[1])] if len(inside) > 1 else SearchSection).model_fields)
     depth = 0 if inside[0] == "seed" else 2 if inside[0] in LISTS else 1
     is_range = len(inside) > depth and inside[0] in SEARCHED
-    return list((WrittenRange if is_range else SECTIONS[str(inside[0])]).model_fields)
+    return _keys(WrittenRange if is_range else sections()[str(inside[0])])
+
+
+def _keys(section: type[Frozen]) -> list[str]:
+    """A section's settings, those of its components next to the component's name."""
+    if not issubclass(section, ComponentAxes) or section.named_by != "name":
+        return list(section.model_fields)
+    rest = [name for name in section.model_fields if name != section.named_by and name not in section.own]
+    return [section.named_by, *sorted(section.own), *rest]
+
+
+def space_type() -> type[Space]:
+    """The type of spaces with the settings of every component that is registered now."""
+    grids: Any = (Annotated[tuple[grid_type(), ...], Field(strict=False)], ...)  # type: ignore[misc]
+    return create_model("Space", __base__=Space, __module__=Space.__module__, grids=grids)
+
+
+def with_flat_settings(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A file's data with the settings of components, which may be written in a mapping `settings`, among those of their section."""
+    flat = {key: _flat(value) if key in SECTION_NAMES else value for key, value in data.items()}
+    if isinstance(flat.get(VARIANTS), list):
+        flat[VARIANTS] = [with_flat_settings(variant) if isinstance(variant, dict) else variant for variant in flat[VARIANTS]]
+    return flat
+
+
+def _flat(section: Any) -> Any:
+    if isinstance(section, list):
+        return [_flat(item) for item in section]
+    if not isinstance(section, dict) or not isinstance(section.get("settings"), dict):
+        return section
+    nested = {name: value for name, value in section["settings"].items() if name not in section}
+    return {name: value for name, value in section.items() if name != "settings"} | nested

@@ -1,6 +1,7 @@
 """Small jobs and results for tests: each function's defaults make a legal one, its arguments are what tests vary."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,25 +17,25 @@ from workers.artifacts.results import (
     SurfaceOutcome,
     TrainOutcome,
 )
-from workers.spec.attack import settled
+from workers.registry import ATTACKS
+from workers.spec.attack import AttackSettings, settled
+from workers.spec.data import DataSpec
 from workers.spec.defence import DefenceSpec
 from workers.spec.diagnosis import DiagnosisSettings, probes
-from workers.spec.fields import AttackName, DatasetName, DefenceName, Knowledge
+from workers.spec.fields import Knowledge
 from workers.spec.job import (
-    AttackSettings,
     AttackSpec,
     CraftSpec,
-    DataSpec,
     DiagnoseSpec,
     EvaluateSpec,
     EvaluationSpec,
     Job,
     ModelSpec,
     SurfaceSpec,
-    TrainingSpec,
     TrainSpec,
 )
 from workers.spec.surface import SurfaceSettings
+from workers.spec.training import TrainingSpec
 
 ENVIRONMENT = Environment(host="localhost", device="cpu", threads=1, git_revision=None, versions={"torch": "2.11.0"})
 RANKS = {"layer1.0.conv1": [4, 4, 3, 3], "layer1.0.conv2": [4, 2, 3, 3]}
@@ -42,7 +43,7 @@ RANKS = {"layer1.0.conv1": [4, 4, 3, 3], "layer1.0.conv2": [4, 2, 3, 3]}
 
 def pretrain_job(
     *,
-    dataset: DatasetName = "digits",
+    dataset: str = "digits",
     width: int = 4,
     tensorized: bool = True,
     rank_fraction: float = 0.5,
@@ -51,7 +52,8 @@ def pretrain_job(
     epochs: int = 1,
     seed: int = 0,
 ) -> Job:
-    model = ModelSpec(width=width, tensorized=tensorized, rank_fraction=rank_fraction, theta=theta, binary=binary)
+    given = {"width": width, "tensorized": tensorized, "rank_fraction": rank_fraction, "theta": theta, "binary": binary}
+    model = ModelSpec.model_validate(given)
     training = TrainingSpec(epochs=epochs)
     return Job(spec=TrainSpec(stage="pretrain", data=DataSpec(name=dataset), model=model, training=training, seed=seed))
 
@@ -61,38 +63,39 @@ def fine_tune_job(parent: Job, *, theta: float = 0.8, epochs: int = 1) -> Job:
     assert isinstance(parent.spec, TrainSpec)
     model = parent.spec.model.model_copy(update={"theta": theta})
     spec = parent.spec.model_copy(update={"stage": "fine_tune", "model": model, "training": TrainingSpec(epochs=epochs)})
-    return Job(spec=spec, parents={"weights": parent.key})
+    return Job.of(spec, weights=parent)
 
 
-def defend_job(parent: Job, name: DefenceName = "random_resize_pad", **settings: float) -> Job:
+def defend_job(parent: Job, name: str = "random_resize_pad", **settings: float) -> Job:
     """The parent's model with a defence put around it."""
     assert isinstance(parent.spec, TrainSpec)
-    spec = {**dict(parent.spec), "stage": "defend", "defence": DefenceSpec(name=name, **settings)}
-    return Job(spec=TrainSpec(**spec), parents={"weights": parent.key})
+    spec = {**dict(parent.spec), "stage": "defend", "defence": DefenceSpec.model_validate({"name": name, **settings})}
+    return Job.of(TrainSpec(**spec), weights=parent)
 
 
 def evaluate_job(model: Job, *, repeat: int = 0, examples: int = 16, batch_size: int = 8, draws: int = 1) -> Job:
     evaluation = EvaluationSpec(examples=examples, batch_size=batch_size, draws=draws)
-    return Job(spec=EvaluateSpec(evaluation=evaluation, repeat=repeat), parents={"model": model.key})
+    return Job.of(EvaluateSpec(evaluation=evaluation, repeat=repeat), model=model)
 
 
 def attack_settings(
     *,
-    name: AttackName = "fgsm",
+    name: str = "fgsm",
     epsilon: float = 8 / 255,
     epsilon_literal: str = "8/255",
     steps: int = 1,
     **more: object,
 ) -> AttackSettings:
     """An attack whose steps reach epsilon, with `more` settings; what its name settles is as it must be."""
-    fields = {"epsilon": epsilon, "epsilon_literal": epsilon_literal, "steps": steps, "abs_stepsize": epsilon / steps}
-    given = {"name": name, **fields, **more}
-    return AttackSettings(**given | settled(AttackSettings.model_construct(**given)))
+    own = ATTACKS[name].settings.model_fields
+    stepping = {key: value for key, value in {"steps": steps, "abs_stepsize": epsilon / steps}.items() if key in own}
+    given: dict[str, Any] = {"name": name, "epsilon": epsilon, "epsilon_literal": epsilon_literal, **stepping, **more}
+    return AttackSettings.model_validate(given | settled(AttackSettings.model_construct(**given)))
 
 
 def craft_job(model: Job, *, attack: AttackSettings | None = None, examples: int = 16, batch_size: int = 8) -> Job:
     evaluation = EvaluationSpec(examples=examples, batch_size=batch_size)
-    return Job(spec=CraftSpec(attack=attack or attack_settings(), evaluation=evaluation), parents={"model": model.key})
+    return Job.of(CraftSpec(attack=attack or attack_settings(), evaluation=evaluation), model=model)
 
 
 def attack_job(
@@ -110,8 +113,7 @@ def attack_job(
     knowledge = knowledge or ("omniscient" if crafted else "randomized")
     evaluation = EvaluationSpec(examples=examples, batch_size=batch_size, draws=draws)
     spec = AttackSpec(attack=attack or attack_settings(), knowledge=knowledge, evaluation=evaluation, repeat=repeat)
-    parents = {"model": model.key} | ({"examples": crafted.key} if crafted else {})
-    return Job(spec=spec, parents=parents)
+    return Job.of(spec, model=model, **({"examples": crafted} if crafted else {}))
 
 
 def transfer_job(
@@ -120,14 +122,13 @@ def transfer_job(
     """An attack on the model with the examples that were crafted on the source."""
     evaluation = EvaluationSpec(examples=examples, batch_size=batch_size)
     spec = AttackSpec(attack=attack or attack_settings(), knowledge="transfer", evaluation=evaluation, repeat=repeat)
-    return Job(spec=spec, parents={"model": model.key, "examples": crafted.key, "source": source.key})
+    return Job.of(spec, model=model, examples=crafted, source=source)
 
 
 def surface_job(model: Job, *, source: Job | None = None, **settings: object) -> Job:
     """A loss surface in the direction of `source`, or in the model's own one."""
     fields = {"direction": "theta_one" if source else "own", "resolution": 5, **settings}
-    parents = {"model": model.key} | ({"direction": source.key} if source else {})
-    return Job(spec=SurfaceSpec(surface=SurfaceSettings(**fields)), parents=parents)
+    return Job.of(SurfaceSpec(surface=SurfaceSettings(**fields)), model=model, **({"direction": source} if source else {}))
 
 
 def train_result(job: Job, *, ranks: dict[str, list[int]] | None = None, environment: Environment = ENVIRONMENT) -> Result:
@@ -141,11 +142,13 @@ def defend_result(job: Job) -> Result:
     return Result(key=job.key, seconds=0.1, environment=ENVIRONMENT, outcome=outcome)
 
 
-def flags_result(job: Job, correct: Sequence[bool] | NDArray[np.bool_] | None = None, *, snr_db: float | None = None) -> Result:
+def flags_result(
+    job: Job, correct: Sequence[bool] | NDArray[np.bool_] | None = None, *, metrics: dict[str, float | None] | None = None
+) -> Result:
     """The result of an `evaluate` or `attack` job, from flags (examples,) or (draws, examples); by default every second of 16 examples
     is right."""
     flags = [True, False] * 8 if correct is None else correct
-    return Result(key=job.key, seconds=0.5, environment=ENVIRONMENT, outcome=FlagsOutcome.pack(flags, snr_db=snr_db))
+    return Result(key=job.key, seconds=0.5, environment=ENVIRONMENT, outcome=FlagsOutcome.pack(flags, metrics=metrics))
 
 
 def craft_result(job: Job, *, n_examples: int = 16) -> Result:
@@ -156,7 +159,7 @@ def diagnose_job(model: Job, *, examples: int = 16, **settings: object) -> Job:
     """A diagnosis at 8/255, of a deterministic model unless `draws` says otherwise."""
     still = {"eot_samples": 1, "selection_draws": 1, "draws": 1}
     given = {"examples": examples, "batch_size": 8, "epsilon": 8 / 255, "epsilon_literal": "8/255", **still, **settings}
-    return Job(spec=DiagnoseSpec(diagnosis=DiagnosisSettings(**given)), parents={"model": model.key})
+    return Job.of(DiagnoseSpec(diagnosis=DiagnosisSettings(**given)), model=model)
 
 
 def diagnosis_result(job: Job, *, zero_gradients: float = 0.0, right: Mapping[str, float] | None = None, failure: str = "") -> Result:

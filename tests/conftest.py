@@ -9,7 +9,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 from tests.faults.judging import Account, Judge, account
 from tests.faults.sweeps import Stored, Watch
 from tests.faults.table import FAILED, note
-from workers.data.array_cache import user_cache
+from workers.data.loading.array_cache import user_cache
 
 _JUDGED = pytest.StashKey[Account]()
 

@@ -9,10 +9,11 @@ from pydantic import ValidationError
 from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.results import BatchRecord, EpochRecord, FlagsOutcome
 from workers.artifacts.storage import absolute
-from workers.data.remote import data_root
+from workers.data.loading.remote import data_root
 from workers.errors import ArtifactError, JobError, SupersededError, UserError
+from workers.plugins import job_from_json
 from workers.progress import throttled
-from workers.spec.job import JOB, Job
+from workers.spec.job import Job
 
 _LINE_SECONDS = 5.0
 
@@ -62,7 +63,7 @@ def _seconds(text: str) -> float:
 
 def _read(path: Path) -> Job:
     try:
-        return JOB.validate_json(path.read_bytes())
+        return job_from_json(path.read_bytes())
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from error
     except ValidationError as error:

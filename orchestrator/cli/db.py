@@ -53,7 +53,7 @@ def check(
         typer.echo(f"schema: ok, {newest}")
         findings = check_store(opened, where.artifacts, hashes=files)
     for finding in findings:
-        typer.echo(f"{finding.subject}: " + (f"{finding.problem}\n    do: {finding.advice}" if finding.problem else "ok"))
+        typer.echo(f"{finding.subject}: " + (f"{finding.problem}\n    do: {finding.advice}" if finding.problem else finding.note or "ok"))
     raise typer.Exit(any(finding.problem for finding in findings))
 
 

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from safetensors.numpy import load
 
 from workers.artifacts.artifacts import Artifacts
-from workers.data import remote, source
-from workers.data.remote import DataRoot
-from workers.data.source import Split
-from workers.data.wav import SAMPLE_RATE
+from workers.data.loading import remote, source
+from workers.data.loading.remote import DataRoot
+from workers.data.loading.source import Split
+from workers.data.loading.wav import SAMPLE_RATE
 from workers.errors import ArtifactError
-from workers.spec.job import DataSpec, TrainSpec
+from workers.spec.data import DataSpec
+from workers.spec.job import TrainSpec
 
 EXAMPLES_FILE = "examples.safetensors"
 _PIXELS = 256
@@ -58,7 +59,7 @@ def clean_examples(data: DataSpec, count: int, *, root: DataRoot) -> tuple[Array
     Raises:
         DataError: the data set's files are not there, or not what they should be.
     """
-    dataset = source(data.name, data.split_lists)
+    dataset = source(data)
     remote.check(dataset, root)
     split = remote.load(dataset, root).test.first(count)
     return in_input_units(split), split.labels

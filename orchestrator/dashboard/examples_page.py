@@ -29,7 +29,7 @@ from orchestrator.store.reading.dashboard_queries import Crafted, crafted_exampl
 from orchestrator.store.reading.report_evidence import Flags, example_flags
 from orchestrator.tables.table import Value
 from workers.errors import ArtifactError, DataError
-from workers.spec.job import DataSpec
+from workers.spec.data import DataSpec
 
 _ORDERS = ("in the order of evaluation", "hardest first", "easiest first")
 
@@ -107,7 +107,7 @@ def outcomes(rows: Sequence[ResultRow], clean: Sequence[str], flags: dict[str, F
     for row in rows:
         if row.attack != "none":
             attack = {"attack": row.attack, "knowledge": row.knowledge, "norm": row.norm, "epsilon": row.epsilon_literal}
-            found.append(({**attack, "steps": row.steps}, row.job_keys))
+            found.append(({**attack, "steps": row.attack_settings.get("steps")}, row.job_keys))
     table: list[Record] = []
     for settings, keys in found:
         right = [flags[key][:, example] for key in keys if key in flags and flags[key].shape[1] > example]

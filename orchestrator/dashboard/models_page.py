@@ -64,9 +64,9 @@ def facts(run: TrainingRun, rows: Sequence[ResultRow]) -> list[Record]:
     found: Record = {
         "trained in stage": run.stage,
         "data set": run.dataset,
-        "network": f"{run.model}, width {run.width}",
+        "network": ", ".join([run.model, *(f"{name} {value}" for name, value in run.model_settings.items())]),
         "theta": f"{run.theta:g}",
-        "rank": rank_in_words(run.rank_fraction, run.stage_rank_fractions),
+        "rank": rank_in_words(run.rank_fraction, run.rank_fractions),
         "adversarial training": run.adversarial_training,
         "defence": run.defence,
         "training seed": str(run.seed),

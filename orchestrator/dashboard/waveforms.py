@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from orchestrator.dashboard.example_choice import Array, Perturbed
 from orchestrator.figures.theme import PALETTE, drawn
-from workers.data.wav import SAMPLE_RATE
+from workers.data.loading.wav import SAMPLE_RATE
 
 _MOST_POINTS = 4000
 

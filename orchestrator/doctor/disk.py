@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from orchestrator.doctor.check_result import CheckResult
-from workers.data.array_cache import user_cache
-from workers.data.remote import DataRoot
+from workers.data.loading.array_cache import user_cache
+from workers.data.loading.remote import DataRoot
 
 GIB = 2**30
 LITTLE, TOO_LITTLE = 5 * GIB, GIB // 2

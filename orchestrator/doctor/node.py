@@ -12,7 +12,7 @@ from orchestrator.doctor.disk import check_disk, written_folders
 from orchestrator.doctor.gpu import check_gpus
 from orchestrator.doctor.timeout import TIMEOUT, with_timeout
 from orchestrator.doctor.versions import versions_here
-from workers.data.remote import DataRoot
+from workers.data.loading.remote import DataRoot
 
 
 @dataclass(frozen=True, kw_only=True)

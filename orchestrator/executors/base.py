@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from orchestrator.driver.sweep_run import SweepRun
-from workers.data.remote import DataRoot
+from workers.data.loading.remote import DataRoot
 from workers.errors import UserError
 from workers.spec.fields import Stage
 

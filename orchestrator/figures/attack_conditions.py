@@ -4,12 +4,14 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, fields
 
+from orchestrator.own_settings import hashable, own_names, value_of
 from orchestrator.store import ResultRow
 from orchestrator.store.reading.aggregate import Setting
 from orchestrator.tables.result_columns import cells, model_columns
 
 _ALWAYS = ("attack", "knowledge", "norm", "target", "n_examples", "batch_size")
 _STEPPED = ("steps", "abs_stepsize")
+_FACTS = ("attack_settings", "takes_gradients", "random_start", "selects", "one_step")
 _SILENT = {"norm": "linf", "target": "none"}
 _WORDS = {
     "n_examples": "{} examples",
@@ -74,7 +76,8 @@ def hover_settings(rows: Sequence[ResultRow]) -> tuple[list[str], list[list[str]
 
 
 def _telling(rows: Sequence[ResultRow]) -> dict[tuple[Hashable, ...], tuple[str, ...]]:
-    others = tuple(field.name for field in fields(Setting) if field.name not in (*_ALWAYS, *_STEPPED, "epsilon", "source_key"))
+    names = dict.fromkeys([*(field.name for field in fields(Setting)), *own_names(rows, ("attacks",))])
+    others = tuple(name for name in names if name not in (*_ALWAYS, *_STEPPED, *_FACTS, "epsilon", "source_key"))
     settings: dict[tuple[Hashable, ...], dict[Hashable, list[ResultRow]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         settings[_values(row, _ALWAYS)][line_of(row)].append(row)
@@ -83,7 +86,7 @@ def _telling(rows: Sequence[ResultRow]) -> dict[tuple[Hashable, ...], tuple[str,
 
 def _differing(of_lines: Iterable[Sequence[ResultRow]], names: Sequence[str]) -> list[str]:
     groups = list(of_lines)
-    return [name for name in names if any(len({getattr(row, name) for row in rows}) > 1 for rows in groups)]
+    return [name for name in names if any(len({hashable(value_of(row, name)) for row in rows}) > 1 for rows in groups)]
 
 
 def _stepping(of_lines: Iterable[Sequence[ResultRow]], others: Sequence[str]) -> list[str]:
@@ -96,7 +99,7 @@ def _stepping(of_lines: Iterable[Sequence[ResultRow]], others: Sequence[str]) ->
 
 
 def _values(row: ResultRow, names: Sequence[str]) -> tuple[Hashable, ...]:
-    return tuple(getattr(row, name) for name in names)
+    return tuple(hashable(value_of(row, name)) for name in names)
 
 
 def _names(telling: dict[tuple[Hashable, ...], tuple[str, ...]], row: ResultRow) -> tuple[str, ...]:
@@ -105,11 +108,11 @@ def _names(telling: dict[tuple[Hashable, ...], tuple[str, ...]], row: ResultRow)
 
 def _label(row: ResultRow, shown: set[str], *, by_epsilon: bool) -> str:
     said = ["attack", "knowledge", *(name for name in sorted(shown) if name not in ("attack", "knowledge"))]
-    words = [_word(row, name) for name in said if getattr(row, name) != _SILENT.get(name)]
+    words = [_word(row, name) for name in said if value_of(row, name) != _SILENT.get(name)]
     head = f"{words[0]} {row.epsilon_literal}" if by_epsilon else words[0]
     return ", ".join([head, *words[1:]])
 
 
 def _word(row: ResultRow, name: str) -> str:
-    value = getattr(row, name)
+    value = value_of(row, name)
     return _WORDS.get(name, f"{name.replace('_', ' ')} {{}}").format(value)

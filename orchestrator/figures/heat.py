@@ -40,7 +40,7 @@ def _kinds(condition: Condition, apart: Sequence[ResultColumn]) -> dict[str, lis
 def _picture(label: str, rows: Sequence[ResultRow]) -> Picture:
     cells: dict[Place, list[ResultRow]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: (row.rank_fraction is None, row.rank_fraction or 0.0, -row.theta)):
-        cells[f"{row.theta:g}", rank_in_words(row.rank_fraction, row.stage_rank_fractions)].append(row)
+        cells[f"{row.theta:g}", rank_in_words(row.rank_fraction, row.rank_fractions)].append(row)
     table: list[Record] = [_cell(place, found) for place, found in cells.items()]
     figure = drawn(
         [_map(table)],

@@ -6,12 +6,13 @@ from pathlib import Path
 from rich.console import Console
 
 from orchestrator.console import say
-from workers.data import DATASETS
-from workers.data.download import download, lacks
-from workers.data.remote import DataRoot
+from orchestrator.planning.prelaunch_checks import needed_data
+from workers.data.loading import source
+from workers.data.loading.download import download, lacks
+from workers.data.loading.remote import DataRoot
 from workers.errors import UserError
-from workers.spec.fields import DatasetName
-from workers.spec.job import Job, TrainSpec
+from workers.spec.data import DataSpec
+from workers.spec.job import Job
 
 
 def download_folder(root: DataRoot) -> Path:
@@ -32,13 +33,13 @@ def download_data(jobs: Iterable[Job], root: Path, console: Console) -> None:
     Raises:
         DataError: one cannot be downloaded.
     """
-    for name in lacking(jobs, root):
-        say(console, f"{name}: downloading to {root}")
-        download(DATASETS[name], root)
+    for data in lacking(jobs, root):
+        say(console, f"{data.name}: downloading to {root}")
+        download(source(data), root)
 
 
-def lacking(jobs: Iterable[Job], root: Path) -> Iterator[DatasetName]:
+def lacking(jobs: Iterable[Job], root: Path) -> Iterator[DataSpec]:
     """The data sets of the jobs that are not in `root` and can be downloaded."""
-    for name in sorted({job.spec.data.name for job in jobs if isinstance(job.spec, TrainSpec)}):
-        if lacks(DATASETS[name], root):
-            yield name
+    for data in needed_data(jobs):
+        if lacks(source(data), root):
+            yield data

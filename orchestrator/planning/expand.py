@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from orchestrator.planning.training_chain import GridPoint, TrainingChain, grid_points, source_of, training_chain
-from search_spaces import Asked, DiagnosisSection, Grid, SourceName, Space
+from search_spaces import Asked, DiagnosisSection, EvaluationSettings, Grid, SourceName, Space
 from workers.spec.fields import CRAFTED, Knowledge
 from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, Job, SurfaceSpec, TrainSpec
 from workers.spec.surface import SurfaceSettings
@@ -31,7 +31,7 @@ def grid_jobs(grid: Grid) -> Iterator[Job]:
     attacks = [asked for group in grid.attacks for asked in group.resolved()]
     surfaces = [surface for group in grid.surfaces for surface in group.resolved()]
     settings = grid.evaluation
-    evaluation = EvaluationSpec(examples=settings.examples, batch_size=settings.batch_size, draws=settings.draws)
+    evaluation = _evaluation(settings, settings.examples)
     for point, trained in _models(grid):
         yield from trained
         sources = _sources(point, trained, attacks)
@@ -39,6 +39,10 @@ def grid_jobs(grid: Grid) -> Iterator[Job]:
         if grid.diagnosis is not None:
             yield _diagnosis(trained[-1], grid.diagnosis)
         yield from (_surface(trained, surface) for surface in surfaces)
+
+
+def _evaluation(settings: EvaluationSettings, examples: int | None) -> EvaluationSpec:
+    return EvaluationSpec(examples=examples, batch_size=settings.batch_size, draws=settings.draws, metrics=settings.metrics)
 
 
 def _models(grid: Grid) -> list[tuple[GridPoint, TrainingChain]]:
@@ -57,7 +61,7 @@ def grid_proxy_jobs(
     evaluated and attacked with `attacks` on at most `examples` examples, with the grid's number of repeats."""
     settings = grid.evaluation
     fewer = settings.examples if examples is None else min(examples, settings.examples or examples)
-    evaluation = EvaluationSpec(examples=fewer, batch_size=settings.batch_size, draws=settings.draws)
+    evaluation = _evaluation(settings, fewer)
     for point, whole in _models(grid):
         trained = stop(whole)
         sources = _sources(point, trained, list(attacks))
@@ -97,7 +101,7 @@ def _diagnosis(model: Job, section: DiagnosisSection) -> Job:
     if not trained.randomised:
         idle |= {"eot_samples": 1, "selection_draws": 1, "draws": 1}
     settings = section.resolved(trained.data.name).model_copy(update=idle)
-    return Job(spec=DiagnoseSpec(diagnosis=settings), parents={"model": model.key})
+    return Job.of(DiagnoseSpec(diagnosis=settings), model=model)
 
 
 def _measurements(model: Job, attacks: list[Asked], evaluation: EvaluationSpec, *, sources: Sources, repeats: int) -> Iterator[Job]:
@@ -105,23 +109,24 @@ def _measurements(model: Job, attacks: list[Asked], evaluation: EvaluationSpec, 
     else once, since the repeats would be equal. So would several draws of a model that is not random."""
     randomised = _spec(model).randomised
     single = evaluation.model_copy(update={"draws": 1})
+    clean = {"metrics": ()}
     evaluation = evaluation if randomised else single
     for repeat in range(repeats if randomised else 1):
-        yield Job(spec=EvaluateSpec(evaluation=evaluation, repeat=repeat), parents={"model": model.key})
+        yield Job.of(EvaluateSpec(evaluation=evaluation.model_copy(update=clean), repeat=repeat), model=model)
     for asked in attacks:
         *ancestors, source = sources[asked.source]
         if asked.knowledge == "transfer" and source.key == model.key:
             continue
         yield from (*ancestors, source)
         attack, knowledge, _ = attack_on_model(asked, _spec(source))
-        parents = {"model": model.key}
+        parents = {"model": model}
         if knowledge in CRAFTED:
-            craft = Job(spec=CraftSpec(attack=attack, evaluation=single), parents={"model": source.key})
+            craft = Job.of(CraftSpec(attack=attack, evaluation=single.model_copy(update=clean)), model=source)
             yield craft
-            parents |= {"examples": craft.key} | ({"source": source.key} if knowledge == "transfer" else {})
+            parents |= {"examples": craft} | ({"source": source} if knowledge == "transfer" else {})
         differ = randomised or (attack.randomised and knowledge not in CRAFTED)
         for repeat in range(repeats if differ else 1):
-            yield Job(spec=AttackSpec(attack=attack, knowledge=knowledge, evaluation=evaluation, repeat=repeat), parents=parents)
+            yield Job.of(AttackSpec(attack=attack, knowledge=knowledge, evaluation=evaluation, repeat=repeat), **parents)
 
 
 def _surface(trained: TrainingChain, surface: SurfaceSettings) -> Job:
@@ -136,8 +141,8 @@ def _surface(trained: TrainingChain, surface: SurfaceSettings) -> Job:
     if source is model and not randomised:
         idle["direction"] = "theta_one"
     settled = surface.model_copy(update=idle)
-    direction = {"direction": source.key} if settled.direction == "theta_one" else {}
-    return Job(spec=SurfaceSpec(surface=settled), parents={"model": model.key, **direction})
+    direction = {"direction": source} if settled.direction == "theta_one" else {}
+    return Job.of(SurfaceSpec(surface=settled), model=model, **direction)
 
 
 def _spec(trained: Job) -> TrainSpec:

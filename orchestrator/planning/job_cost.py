@@ -1,6 +1,6 @@
 """Relative cost of a job, so that its time can be estimated from those of similar jobs."""
 
-from workers.spec.attack import KINDS, AttackSettings
+from workers.spec.attack import AttackSettings
 from workers.spec.diagnosis import probes
 from workers.spec.fields import CRAFTED, Stage
 from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, Job, SurfaceSpec, TrainSpec
@@ -41,10 +41,10 @@ def cost(job: Job) -> int:
 def _passes(attack: AttackSettings) -> int:
     """Return how many forward passes over the examples the attack makes; a gradient counts as three. A single `selection_draws` means
     a deterministic net, on which every point is evaluated once."""
-    kind, draws = KINDS[attack.name], attack.selection_draws
+    facts, draws = attack.facts, attack.selection_draws
     compared = 1 if draws == 1 else 2 * draws
-    sought = 3 * attack.eot_samples if kind.gradient else 0
-    judged = compared if kind.selects and (draws > 1 or not kind.gradient) else 0
-    steps = attack.steps if kind.gradient or kind.steps else 0
+    sought = 3 * attack.eot_samples if facts.takes_gradients else 0
+    judged = compared if facts.selects and (draws > 1 or not facts.takes_gradients) else 0
+    steps = attack.steps or int(facts.takes_gradients)
     targets = draws if attack.target == "least_likely" else 0
     return attack.restarts * steps * (sought + judged) + (attack.restarts - 1) * compared + targets

@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from workers.data import remote, source
-from workers.data.remote import DataRoot
+from workers.data.loading import remote, source
+from workers.data.loading.remote import DataRoot
 from workers.errors import UserError
-from workers.spec.job import AttackSpec, CraftSpec, DataSpec, DiagnoseSpec, EvaluateSpec, Job, SurfaceSpec, TrainSpec
+from workers.spec.data import DataSpec
+from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, Job, SurfaceSpec, TrainSpec
 
 
 def check_sizes(jobs: Iterable[Job], root: DataRoot = None) -> None:
@@ -16,17 +17,17 @@ def check_sizes(jobs: Iterable[Job], root: DataRoot = None) -> None:
         UserError: a job requests more.
         DataError: the files in `root` are invalid.
     """
-    sizes: dict[tuple[str, str], tuple[int | None, int | None]] = {}
+    sizes: dict[DataSpec, tuple[int | None, int | None]] = {}
     trained: dict[str, DataSpec] = {}
     for job in jobs:
         spec = job.spec
         if isinstance(spec, TrainSpec):
-            data = trained[job.key] = spec.data
-            if (named := (data.name, data.split_lists)) not in sizes:
-                sizes[named] = remote.sizes(source(*named), root)
-            _check_size("data.train_examples", data.train_examples, sizes[named][0], f"{data.name}'s training split")
+            whole = trained[job.key] = spec.data.whole
+            if whole not in sizes:
+                sizes[whole] = remote.sizes(source(whole), root)
+            _check_size("data.train_examples", spec.data.train_examples, sizes[whole][0], f"{whole.name}'s training split")
         elif (model_data := trained.get(job.parents["model"])) is not None:
-            available = sizes[model_data.name, model_data.split_lists][1]
+            available = sizes[model_data][1]
             if isinstance(spec, SurfaceSpec):
                 _check_example(spec.surface.example, available, f"{model_data.name}'s test split")
                 continue
@@ -57,9 +58,14 @@ def check_data(jobs: Iterable[Job], root: DataRoot) -> None:
     Raises:
         DataError: files are missing; the message says which, where they were looked for, and how to get them.
     """
-    needed = {(job.spec.data.name, job.spec.data.split_lists) for job in jobs if isinstance(job.spec, TrainSpec)}
-    for name, lists in sorted(needed):
-        remote.check(source(name, lists), root)
+    for data in needed_data(jobs):
+        remote.check(source(data), root)
+
+
+def needed_data(jobs: Iterable[Job]) -> tuple[DataSpec, ...]:
+    """The data sets that the jobs need, all of each, in the order of their names."""
+    needed = {job.spec.data.whole for job in jobs if isinstance(job.spec, TrainSpec)}
+    return tuple(sorted(needed, key=lambda data: (data.name, str(data.settings))))
 
 
 def check_home(home: Path) -> None:

@@ -6,13 +6,13 @@ from itertools import product
 from typing import Any, Literal
 
 from search_spaces import Grid, SourceName
-from workers.spec.compatibility import PAPER_WIDTHS
-from workers.spec.defence import AROUND, UNDEFENDED, DefenceSpec
-from workers.spec.job import DataSpec, Job, ModelSpec, TrainSpec
+from workers.spec.data import DataSpec
+from workers.spec.defence import UNDEFENDED, DefenceSpec
+from workers.spec.job import Job, ModelSpec, TrainSpec
 from workers.spec.recipes import inherit_training, resolve_training
 
 _WITHOUT_SKETCH = ("sketch_modes", "rescale", "all_zero", "draws")
-_WITHOUT_TUCKER = ("rank_fraction", "rank_kind", "stage_rank_fractions", "tensorize_first", "tensorize_linear", "execution", "init")
+_WITHOUT_TUCKER = ("rank_fraction", "rank_kind", "rank_fractions", "tensorize_first", "tensorize_linear", "execution", "init")
 
 TrainingChain = tuple[Job, ...]
 """Jobs of one model, its ancestors first; the last one is the model's own."""
@@ -32,15 +32,15 @@ class GridPoint:
     @property
     def trained_in(self) -> DefenceSpec:
         """Defence that the net is trained with, as opposed to one that is put around a trained net."""
-        return UNDEFENDED if self.defence.name in AROUND else self.defence
+        return UNDEFENDED if self.defence.facts.around else self.defence
 
 
 def grid_points(grid: Grid) -> Iterator[GridPoint]:
     """Yield every point of the grid; several may define the same model, where they differ only in settings without effect on it."""
     for seed, data, settings in product(grid.seed, grid.data.points(), grid.model.points()):
-        model = _canonical(_resolved(settings))
+        model = _canonical(ModelSpec.model_validate(settings))
         for training, defence, fine_tuning in product(grid.training.points(), grid.defence.points(), grid.fine_tuning.points()):
-            yield GridPoint(seed, DataSpec(**data), model, DefenceSpec(**defence).resolved(), training, fine_tuning)
+            yield GridPoint(seed, DataSpec.model_validate(data), model, DefenceSpec.model_validate(defence), training, fine_tuning)
 
 
 def source_of(point: GridPoint, name: SourceName) -> GridPoint:
@@ -65,27 +65,23 @@ def training_chain(point: GridPoint) -> TrainingChain:
     jobs = [_train("pretrain", point, first, point.training)]
     for stage in dict.fromkeys((full, point.model)):
         if stage != first:
-            jobs.append(_train("fine_tune", point, stage, fine_tuning, weights=jobs[-1].key))
-    if point.defence.name in AROUND:
+            jobs.append(_train("fine_tune", point, stage, fine_tuning, weights=jobs[-1]))
+    if point.defence.facts.around:
         jobs.append(_defended(jobs[-1], point.defence))
     return tuple(jobs)
 
 
-def _train(stage: Literal["pretrain", "fine_tune"], point: GridPoint, model: ModelSpec, training: dict[str, Any], **parents: str) -> Job:
+def _train(stage: Literal["pretrain", "fine_tune"], point: GridPoint, model: ModelSpec, training: dict[str, Any], **parents: Job) -> Job:
     settings = resolve_training(training, dataset=point.data.name, binary=model.binary)
     spec = TrainSpec(stage=stage, data=point.data, model=model, training=settings, defence=point.trained_in, seed=point.seed)
-    return Job(spec=spec, parents=parents)
+    return Job.of(spec, **parents)
 
 
 def _defended(trained: Job, defence: DefenceSpec) -> Job:
     """Return the job that puts the defence around the trained model."""
+    assert isinstance(trained.spec, TrainSpec)  # noqa: S101 (a lineage is made of them)
     spec = trained.spec.model_copy(update={"stage": "defend", "defence": defence})
-    return Job(spec=spec, parents={"weights": trained.key})
-
-
-def _resolved(model: dict[str, Any]) -> ModelSpec:
-    """Return the model; a width that is left out is the paper's for that network."""
-    return ModelSpec(**{"width": PAPER_WIDTHS[model.get("name", ModelSpec().name)], **model})
+    return Job.of(spec, weights=trained)
 
 
 def _canonical(model: ModelSpec) -> ModelSpec:
@@ -96,10 +92,10 @@ def _canonical(model: ModelSpec) -> ModelSpec:
 
 def _with_one_rank(model: ModelSpec) -> ModelSpec:
     """Return the model with only `rank_fraction` if all its stages have that rank, and with its default if every layer is in a stage."""
-    if model.stage_rank_fractions is None:
+    if model.rank_fractions is None or tuple(model.rank_fractions) != model.facts.stages:
         return model
-    fraction, *others = dict.fromkeys(model.stage_rank_fractions)
+    fraction, *others = dict.fromkeys(model.rank_fractions.values())
     besides = model.tensorize_first or model.tensorize_linear
     if not others and (not besides or fraction == model.rank_fraction):
-        return model.model_copy(update={"rank_fraction": fraction, "stage_rank_fractions": None})
+        return model.model_copy(update={"rank_fraction": fraction, "rank_fractions": None})
     return model if besides else model.model_copy(update={"rank_fraction": ModelSpec.model_fields["rank_fraction"].default})

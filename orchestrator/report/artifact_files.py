@@ -9,9 +9,7 @@ from orchestrator.paths import Paths
 from orchestrator.store.reading.job_details import JobDetails
 from workers.artifacts.artifacts import JOB_FILE, RESULT_FILE, Artifacts, stored_name
 from workers.errors import ArtifactError
-from workers.spec.fields import DatasetName
-
-_MADE_WITHOUT_FILES: frozenset[DatasetName] = frozenset({"digits", "tones"})
+from workers.registry import DATASETS
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ def rerun(job: JobDetails, paths: Paths) -> Rerun:
     """Return the command that computes the job again on the same device, CPU or GPU, and with the same number of threads."""
     artifacts = paths.artifacts
     here = artifact_of(job, artifacts)
-    needs_data = job.dataset not in _MADE_WITHOUT_FILES
+    needs_data = (data := DATASETS.find(job.dataset)) is None or bool(data.facts.folder)
     before = [*_missing(job, here, paths)]
     if needs_data and paths.data_root is None:
         before.append(f"# add --data DIR: where {job.dataset} is")

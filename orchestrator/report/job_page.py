@@ -10,6 +10,7 @@ from orchestrator.escaping import visible
 from orchestrator.report.artifact_files import ArtifactListing, Rerun
 from orchestrator.store.reading.job_details import Attempt, JobDetails, RecordedResult, Relative
 from workers.errors import UserError
+from workers.plugins import job_from_json
 from workers.spec.job import JOB, Job
 
 _KEY_DIGITS = 12
@@ -46,9 +47,9 @@ def job_file(job: JobDetails) -> str:
     Raises:
         UserError: the key of the spec is different in this version of the program.
     """
-    rebuilt = {"spec": dict(job.spec), "parents": {parent.role: parent.key for parent in job.parents}}
+    made_of = {"parents": {parent.role: parent.key for parent in job.parents}, "parent_seeds": job.parent_seeds, "digests": job.digests}
     try:
-        found: Job | None = JOB.validate_json(json.dumps(rebuilt))
+        found: Job | None = job_from_json(json.dumps({"spec": dict(job.spec), **made_of, "plugins": job.plugins}))
     except ValueError:
         found = None
     if found is None or found.key != job.key:

@@ -10,13 +10,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from math import isclose
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from orchestrator.names import architecture_in_words, model_slug, model_title
 from orchestrator.store import ResultRow
 from workers.errors import UserError
-from workers.spec.defence import is_randomised
-from workers.spec.fields import DefenceName, NormName, epsilon_fraction, positive_fraction
+from workers.spec.fields import NormName, epsilon_fraction, positive_fraction
 
 _THREAT_MODELS: dict[NormName, str] = {"linf": "Linf", "l2": "L2"}
 _SAME = 1e-9
@@ -109,7 +108,7 @@ def _footnote(row: ResultRow, rows: Iterable[ResultRow]) -> Iterable[str]:
         interval = f"95% interval {100 * row.ci_low:.2f} to {100 * row.ci_high:.2f}"
         yield f"Reported is the worst case for each example, {over} ({interval}), of these attacks: {', '.join(attacks)}."
     yield "No AutoAttack accuracy: AutoAttack includes FAB, which was not run."
-    if is_randomised(row.theta, cast("DefenceName", row.defence)):
+    if row.randomised:
         yield f"Every prediction is randomised; accuracies are means over {row.repeats} x {row.draws} evaluations of each example."
     if row.train_examples is not None:
         yield f"Trained on {row.train_examples} of the training examples."
@@ -127,9 +126,10 @@ def _belongs(other: ResultRow, row: ResultRow) -> bool:
 
 
 def _attack(row: ResultRow) -> str:
-    more = [f"{row.steps} step{'' if row.steps == 1 else 's'}"]
+    steps = 1 if row.one_step else row.attack_settings.get("steps")
+    more = [] if steps is None else [f"{steps} step{'' if steps == 1 else 's'}"]
     more += [f"{row.restarts} restarts"] if row.restarts > 1 else []
     more += [f"target {row.target}"] if row.target != "none" else []
-    more += [f"loss {row.loss}"] if row.loss not in ("ce", "none") and row.attack not in ("apgd_dlr", "square") else []
+    more += [f"loss {row.loss}"] if row.attack_settings.get("loss", "ce") != "ce" else []
     more += [f"gradients over {row.eot_samples} draws"] if row.eot_samples > 1 else []
-    return f"{row.attack} {row.knowledge} ({', '.join(more)})"
+    return " ".join([row.attack, row.knowledge, *([f"({', '.join(more)})"] if more else [])])

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from safetensors.numpy import load
 
 from orchestrator.names import surface_name
+from orchestrator.own_settings import hashable
 from orchestrator.store import Store, SurfaceRow, surface_rows
 from workers.artifacts.artifacts import Artifacts
 from workers.errors import ArtifactError
-from workers.spec.defence import is_randomised
 
 if TYPE_CHECKING:
     from orchestrator.figures import Surface
@@ -82,9 +82,9 @@ def families(grids: Sequence[SurfaceGrid]) -> list[list[SurfaceGrid]]:
 
 
 def _family(row: SurfaceRow) -> tuple[Hashable, ...]:
-    rank = (row.rank_fraction, row.rank_kind, tuple(row.stage_rank_fractions or ()))
-    model = (row.dataset, row.train_examples, row.model, row.width, row.tensorized, *rank, row.binary)
-    training = (row.adversarial_training, row.defence, tuple(sorted((row.defence_settings or {}).items())), row.seed)
+    rank = (row.rank_fraction, row.rank_kind, hashable(row.rank_fractions))
+    model = (row.dataset, row.train_examples, row.model, hashable(row.model_settings), row.tensorized, *rank, row.binary)
+    training = (row.adversarial_training, row.defence, hashable(row.defence_settings), row.seed)
     return (row.sweep, *model, *training, row.example, row.extent, row.resolution, row.norm, row.clip)
 
 
@@ -96,7 +96,7 @@ def _by_direction(relatives: Sequence[SurfaceGrid]) -> list[list[SurfaceGrid]]:
 
 def _is_either(row: SurfaceRow) -> bool:
     """Return whether the direction of theta = 1 is the model's own one."""
-    return row.direction == "theta_one" and row.source_key == row.model_key and not is_randomised(row.theta, row.defence)
+    return row.direction == "theta_one" and row.source_key == row.model_key and not row.randomised
 
 
 def surface_draws(family: Sequence[SurfaceGrid]) -> "list[Surface]":

@@ -10,10 +10,11 @@ from orchestrator.planning.job_cost import SIMILAR_STAGES, cost
 from orchestrator.planning.plan import Plan
 from orchestrator.scheduling.critical_path import CriticalPathQueue
 from orchestrator.store.reading.timings import Timing
-from workers.data import remote, source
-from workers.data.remote import DataRoot
+from workers.data.loading import remote, source
+from workers.data.loading.remote import DataRoot
+from workers.spec.data import DataSpec
 from workers.spec.fields import Stage
-from workers.spec.job import DataSpec, DiagnoseSpec, Job, JobSpec, SurfaceSpec, TrainSpec
+from workers.spec.job import DiagnoseSpec, Job, JobSpec, SurfaceSpec, TrainSpec
 
 _UNKNOWN_EXAMPLES = 10_000
 JobClass = tuple[object, ...]
@@ -107,7 +108,7 @@ class Rates:
     def _examples(self, data: DataSpec) -> tuple[int, int]:
         """Return the sizes of the splits; where they depend on files that are not available, the same default is assumed for all."""
         if data not in self._sizes:
-            train, test = remote.sizes(source(data.name, data.split_lists), self._root)
+            train, test = remote.sizes(source(data), self._root)
             self._sizes[data] = (train or _UNKNOWN_EXAMPLES, test or _UNKNOWN_EXAMPLES)
         return self._sizes[data]
 
@@ -116,9 +117,9 @@ def _classes(stage: Stage, model: TrainSpec) -> Iterator[JobClass]:
     """Yield the classes of similar jobs for a stage and a model, the most similar first."""
     network, data = model.model, model.data.name
     adversarial = model.training.adversarial_training if stage in ("pretrain", "fine_tune") else "none"
-    form = (network.width, network.tensorized, network.rank_fraction, network.binary)
+    form = (network.settings, network.tensorized, network.rank_fraction, network.binary)
     yield stage, data, network.name, adversarial, *form
-    yield stage, data, network.name, adversarial, network.width
+    yield stage, data, network.name, adversarial, network.settings
     yield stage, data, network.name, adversarial
     yield stage, data, network.name
 

@@ -9,7 +9,6 @@ from orchestrator.planning.partial_training import stop_early, total_epochs
 from orchestrator.planning.training_chain import TrainingChain
 from orchestrator.search.objectives import TrialEvidence
 from search_spaces import Asked, Grid, Objective, Rung, Space
-from workers.spec.attack import KINDS
 from workers.spec.job import Job
 
 
@@ -39,10 +38,10 @@ def rung_epochs(asked: float, schedule: int) -> int:
 def with_fewer_steps(asked: Asked, steps: int | None) -> Asked:
     """Return the attack with at most `steps` steps, their size scaled up so that the total distance stays the same."""
     attack = asked.attack
-    if steps is None or attack.steps <= steps or not KINDS[attack.name].steps:
+    if steps is None or attack.steps is None or attack.steps <= steps:
         return asked
-    longer = {"abs_stepsize": attack.abs_stepsize * attack.steps / steps} if KINDS[attack.name].stepsize is None else {}
-    return asked._replace(attack=attack.model_copy(update={"steps": steps, **longer}))
+    longer = getattr(attack.settings, "abs_stepsize", 0.0) * attack.steps / steps
+    return asked._replace(attack=attack.with_settings(steps=steps, abs_stepsize=longer))
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,19 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, cast
+from typing import Literal
 
 from orchestrator.names import rank_in_words
+from orchestrator.own_settings import own_names, value_of, varying_names
 from orchestrator.store import ResultRow
 from orchestrator.tables.table import ABSENT, Cell, Column, Kind, shown
-from workers.spec.attack import KINDS, AttackKind, selects
-from workers.spec.defence import is_randomised
-from workers.spec.fields import CRAFTED, AttackName, DefenceName, TargetName
+from workers.registry import METRICS
+from workers.spec.fields import CRAFTED
 
 _KEY_DIGITS = 8
+_NO_ATTACKS = ("none", "worst_case")
+_PLACED = frozenset({"abs_stepsize", "loss", "steps"})
+_DECIMALS: dict[int, Kind] = {1: "tenths", 2: "hundredths"}
 _FOUND = frozenset({"clean %", "robust %", "95% interval"})
 
 
@@ -56,13 +59,13 @@ class ResultColumn:
 
 def shown_columns(rows: Sequence[ResultRow], *, narrow: bool = False, spread: bool = False) -> list[ResultColumn]:
     """The columns worth their room, with the model's key where they do not tell all models apart, and standard errors if asked for."""
-    attack_columns = (*_ATTACK_COLUMNS, *(_SPREAD_COLUMNS if spread else ()), *_COUNT_COLUMNS)
+    attack_columns = (*_attack_columns(rows), *(_SPREAD_COLUMNS if spread else ()), *_COUNT_COLUMNS)
     return model_columns(rows, narrow=narrow) + [column for column in attack_columns if column.is_shown(rows, narrow=narrow)]
 
 
 def model_columns(rows: Sequence[ResultRow], *, narrow: bool = False) -> list[ResultColumn]:
     """Those of the shown columns that say which model a row is of."""
-    kept = [column for column in _MODEL_COLUMNS if column.is_shown(rows, narrow=narrow)]
+    kept = [column for column in _model_columns(rows) if column.is_shown(rows, narrow=narrow)]
     by_name: dict[tuple[str, ...], set[str]] = {}
     for row in rows:
         by_name.setdefault(tuple(column.text(row) for column in kept), set()).add(row.model_key)
@@ -73,14 +76,14 @@ def model_columns(rows: Sequence[ResultRow], *, narrow: bool = False) -> list[Re
 
 def cells(row: ResultRow) -> list[str]:
     """Everything that the row was measured with, as `title value`; what it came to is left out."""
-    columns = (*_MODEL_COLUMNS, _MODEL_KEY, *_ATTACK_COLUMNS, *_COUNT_COLUMNS)
+    columns = (*_model_columns([row]), _MODEL_KEY, *_attack_columns([row]), *_COUNT_COLUMNS)
     found = [(column, column.text(row)) for column in columns if column.title not in _FOUND]
     return [f"{column.title} {value}" for column, value in found if value not in (ABSENT, column.unsaid)]
 
 
 def common_values(rows: Sequence[ResultRow], *, narrow: bool = False) -> list[str]:
     """What all rows that have it share, as `title value`."""
-    columns = (*_MODEL_COLUMNS, *_ATTACK_COLUMNS, *_COUNT_COLUMNS)
+    columns = (*_model_columns(rows), *_attack_columns(rows), *_COUNT_COLUMNS)
     hidden = [column for column in columns if not column.is_shown(rows, narrow=narrow)]
     return [f"{column.title} {value}" for column in hidden for value in column.values(rows) if value != column.unsaid]
 
@@ -94,8 +97,8 @@ def _interval(row: ResultRow) -> str | None:
 
 
 def _rank(row: ResultRow) -> float | str:
-    if row.rank_fraction is None or row.stage_rank_fractions:
-        return rank_in_words(row.rank_fraction, row.stage_rank_fractions)
+    if row.rank_fraction is None or row.rank_fractions:
+        return rank_in_words(row.rank_fraction, row.rank_fractions)
     return row.rank_fraction
 
 
@@ -120,7 +123,7 @@ def _setting(
     """A setting of the attack, without value where there is no attack, or are several, or the attack is not one `of` those that have it."""
 
     def cell(row: ResultRow) -> Cell:
-        return value(row) if row.attack in KINDS and of(row) else None
+        return value(row) if row.attack not in _NO_ATTACKS and of(row) else None
 
     return ResultColumn(heading, cell, kind, optional=True, unsaid=unsaid)
 
@@ -130,32 +133,61 @@ def _shared(name: str) -> Callable[[ResultRow], Cell]:
     return lambda row: None if row.attack == "none" else getattr(row, name)
 
 
-def _kind(row: ResultRow) -> AttackKind:
-    return KINDS[cast("AttackName", row.attack)]
-
-
-def _is_random(row: ResultRow) -> bool:
-    return is_randomised(row.theta, cast("DefenceName", row.defence))
-
-
 def _meets_draws(row: ResultRow) -> bool:
-    return _is_random(row) and row.knowledge not in CRAFTED
+    return row.randomised and row.knowledge not in CRAFTED
 
 
 def _can_leave(row: ResultRow) -> bool:
-    """Whether an example could leave early: there are steps to save, and nothing is random where it is made."""
-    return (_kind(row).steps or row.restarts > 1) and (row.knowledge == "transfer" or not _is_random(row))
+    """Return whether an example could leave early: there are steps to save, and nothing is random where it is made."""
+    return (not row.one_step or row.restarts > 1) and (row.knowledge == "transfer" or not row.randomised)
 
 
 def _selects(row: ResultRow) -> bool:
-    return selects(cast("AttackName", row.attack), target=cast("TargetName", row.target), restarts=row.restarts)
+    return row.selects is not False or row.restarts > 1 or row.target == "least_likely"
 
 
-_MODEL_COLUMNS = (
+def _own(name: str, heading: str | None = None, *, unsaid: str | None = None) -> ResultColumn:
+    """An own setting of a component."""
+
+    def value(row: ResultRow) -> Cell:
+        found = value_of(row, name)
+        if isinstance(found, float):
+            return float(f"{found:.4g}")
+        return found if found is None or isinstance(found, bool | int | str) else str(found)
+
+    return ResultColumn(heading or name.replace("_", " "), value, "number", optional=True, unsaid=unsaid)
+
+
+def _metric(name: str) -> ResultColumn:
+    found = METRICS.find(name)
+    heading, decimals = (name, 2) if found is None else (found.facts.heading, found.facts.decimals)
+    return ResultColumn(heading, lambda row: row.metrics.get(name), _DECIMALS.get(decimals, "number"), where_known=True)
+
+
+def _model_columns(rows: Sequence[ResultRow]) -> tuple[ResultColumn, ...]:
+    """The columns of models, with a column for each setting of their components, and for each other one that differs."""
+    names = (*own_names(rows, ("model", "data", "defence")), *varying_names(rows))
+    return (*_NETWORK_COLUMNS, *map(_own, names), *_MODEL_COLUMNS)
+
+
+def _attack_columns(rows: Sequence[ResultRow]) -> tuple[ResultColumn, ...]:
+    """The columns of attacks, with a column for each setting of theirs, and for each metric."""
+    names = [name for name in own_names(rows, ("attacks",)) if name not in _PLACED]
+    return (
+        *_WHICH_COLUMNS,
+        *(_own(f"attacks.{name}", name.replace("_", " "), unsaid="1" if name == "momentum" else None) for name in names),
+        *_BALL_COLUMNS,
+        *map(_metric, own_names(rows, ("metrics",))),
+        *_ATTACK_COLUMNS,
+    )
+
+
+_NETWORK_COLUMNS = (
     ResultColumn("sweep", lambda row: row.sweep, optional=True),
     ResultColumn("dataset", lambda row: row.dataset, optional=True),
     ResultColumn("model", lambda row: row.model, optional=True),
-    ResultColumn("width", lambda row: row.width, "number", optional=True),
+)
+_MODEL_COLUMNS = (
     ResultColumn("rank", _rank, "number", optional=True),
     ResultColumn("rank kind", lambda row: row.rank_kind, optional=True),
     ResultColumn("theta", lambda row: row.theta, "number"),
@@ -168,23 +200,23 @@ _MODEL_COLUMNS = (
     ResultColumn("until epoch", lambda row: None if row.until is None else f"{row.until} of {row.epochs}", where_known=True, align="right"),
 )
 _MODEL_KEY = ResultColumn("model key", lambda row: row.model_key[:_KEY_DIGITS])
-_ATTACK_COLUMNS = (
+_WHICH_COLUMNS = (
     ResultColumn("attack", lambda row: row.attack.replace("_case", " case")),
     ResultColumn("attacks", lambda row: row.attacks if row.attack == "worst_case" else None, "number", where_known=True),
     ResultColumn("knowledge", _shared("knowledge"), optional=True),
     _setting("source", lambda row: row.source, of=lambda row: row.knowledge == "transfer"),
-    _setting("loss", lambda row: row.loss, of=lambda row: _kind(row).loss is None, unsaid="ce"),
-    _setting("momen~tum", lambda row: row.momentum, "number", of=lambda row: row.attack == "mi_fgsm", unsaid="1"),
+    _setting("loss", lambda row: row.attack_settings.get("loss"), unsaid="ce"),
+)
+_BALL_COLUMNS = (
     _setting("target", lambda row: row.target, unsaid="none"),
     ResultColumn("norm", _shared("norm"), optional=True, unsaid="linf"),
     ResultColumn("epsilon", lambda row: row.epsilon_literal, align="right"),
-    ResultColumn("SNR dB", lambda row: row.snr_db, "tenths", where_known=True),
-    _setting("sign gradient", lambda row: row.sign_gradient, of=lambda row: row.binary and _kind(row).gradient),
-    ResultColumn("steps", lambda row: row.steps if row.attack in KINDS else None, "number", where_known=True),
-    _setting(
-        "step size", lambda row: float(f"{row.abs_stepsize:.4g}"), "number", of=lambda row: _kind(row).stepsize is None, unsaid="0.003922"
-    ),
-    _setting("restarts", lambda row: row.restarts, "number", of=lambda row: _kind(row).random_start, unsaid="1"),
+)
+_ATTACK_COLUMNS = (
+    _setting("sign gradient", lambda row: row.sign_gradient, of=lambda row: row.binary and row.takes_gradients is not False),
+    ResultColumn("steps", lambda row: row.attack_settings.get("steps"), "number", where_known=True),
+    _own("attacks.abs_stepsize", "step size", unsaid="0.003922"),
+    _setting("restarts", lambda row: row.restarts, "number", of=lambda row: row.random_start is not False, unsaid="1"),
     _setting("eot samples", lambda row: row.eot_samples, "number", of=lambda row: _meets_draws(row) and row.knowledge == "eot"),
     _setting("selec~tion draws", lambda row: row.selection_draws, "number", of=lambda row: _meets_draws(row) and _selects(row)),
     _setting("early stop", lambda row: row.early_stop, of=_can_leave, unsaid="false"),
@@ -204,7 +236,7 @@ _COUNT_COLUMNS = (
     ResultColumn("repeat", lambda row: "all" if row.repeat is None else row.repeat, "number", optional=True),
     ResultColumn("seeds", lambda row: None if row.seed is not None else row.seeds, "number", optional=True),
     ResultColumn("repeats", lambda row: row.repeats, "number", optional=True),
-    ResultColumn("draws", lambda row: row.draws if _is_random(row) else None, "number", optional=True, unsaid="1"),
+    ResultColumn("draws", lambda row: row.draws if row.randomised else None, "number", optional=True, unsaid="1"),
     ResultColumn("examples", lambda row: row.n_examples, "number", optional=True),
     ResultColumn("examples a draw", lambda row: row.batch_size, "number", optional=True),
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import RenderableType
 
+from orchestrator.own_settings import own_names, value_of, varying_names
 from orchestrator.store import ResultRow
 from orchestrator.tables.result_columns import common_values, shown_columns
 from orchestrator.tables.table import Column, Table
@@ -41,21 +42,30 @@ def _layout(rows: Sequence[ResultRow], *, narrow: bool, spread: bool, narrower: 
 
 
 def results_data(rows: Sequence[ResultRow], *, flat: bool) -> Table:
-    """Every field of the rows, accuracies as shares in [0, 1]; a `flat` table has no lists and mappings in its cells, but text."""
-    names = [name for name in ResultRow.__dataclass_fields__ if name not in _INTERNAL]
-    records = [_flattened(row) if flat else asdict(row) for row in rows]
-    return Table(columns=tuple(map(Column, names)), rows=tuple(tuple(record[name] for name in names) for record in records))
+    """Every field of the rows, the own settings of components and the metrics by their names, accuracies as shares in [0, 1]; a `flat`
+    table has no lists and mappings in its cells, but text, and a column for every setting of models that differs."""
+    fields = [name for name in ResultRow.__dataclass_fields__ if name not in _INTERNAL]
+    varying = varying_names(rows) if flat else ()
+    names = list(dict.fromkeys([*fields, *own_names(rows), *varying]))
+    records = [_flattened(row, names) if flat else record(row, names) for row in rows]
+    return Table(columns=tuple(map(Column, names)), rows=tuple(tuple(found[name] for name in names) for found in records))
 
 
-def _flattened(row: ResultRow) -> dict[str, Any]:
-    return asdict(row) | {
+def record(row: ResultRow, names: Sequence[str]) -> dict[str, Any]:
+    """The fields and settings of a row by name."""
+    fields = asdict(row)
+    return {name: fields[name] if name in fields else value_of(row, name) for name in names}
+
+
+def _flattened(row: ResultRow, names: Sequence[str]) -> dict[str, Any]:
+    found = {name: _joined(value) if isinstance(value, Mapping) else value for name, value in record(row, names).items()}
+    return found | {
         "rank": _joined({layer: "x".join(map(str, rank)) for layer, rank in (row.rank or {}).items()}),
-        "defence_settings": _joined({name: f"{value:g}" for name, value in (row.defence_settings or {}).items()}),
-        "stage_rank_fractions": ";".join(f"{share:g}" for share in row.stage_rank_fractions or ()),
         "job_keys": " ".join(row.job_keys),
         "reasons": "; ".join(row.reasons),
     }
 
 
-def _joined(values: Mapping[str, str]) -> str:
-    return ";".join(f"{name}={value}" for name, value in values.items())
+def _joined(values: Mapping[str, Any]) -> str:
+    """Settings as `name=value;...`."""
+    return ";".join(f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in values.items())

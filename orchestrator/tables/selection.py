@@ -5,6 +5,7 @@ from collections.abc import Hashable, Sequence
 from statistics import fmean
 from typing import Any
 
+from orchestrator.own_settings import hashable, sortable, value_of
 from orchestrator.store import ResultRow, field_name
 from orchestrator.tables.result_columns import ResultColumn, shown_columns
 from orchestrator.tables.table import Cell, Table, table_of
@@ -20,10 +21,10 @@ def ordered(rows: Sequence[ResultRow], by: str) -> list[ResultRow]:
     Raises:
         UserError: there is no such field.
     """
-    field = field_name(by.removeprefix("-"))
-    known = [row for row in rows if getattr(row, field) is not None]
-    unknown = [row for row in rows if getattr(row, field) is None]
-    return sorted(known, key=lambda row: getattr(row, field), reverse=by.startswith("-")) + unknown
+    field = field_name(by.removeprefix("-"), rows)
+    known = [row for row in rows if value_of(row, field) is not None]
+    unknown = [row for row in rows if value_of(row, field) is None]
+    return sorted(known, key=lambda row: sortable(value_of(row, field)), reverse=by.startswith("-")) + unknown
 
 
 def grouped(rows: Sequence[ResultRow], by: str) -> Table:
@@ -33,7 +34,7 @@ def grouped(rows: Sequence[ResultRow], by: str) -> Table:
     Raises:
         UserError: there is no such field.
     """
-    names = _fields(by)
+    names = _fields(by, rows)
     groups: defaultdict[tuple[Hashable, ...], list[ResultRow]] = defaultdict(list)
     for row in rows:
         groups[tuple(_value(row, name) for name in names)].append(row)
@@ -52,7 +53,7 @@ def pivoted(rows: Sequence[ResultRow], by: str) -> Table:
     Raises:
         UserError: there is no such field.
     """
-    names = _fields(by)
+    names = _fields(by, rows)
     attacked = [row for row in rows if row.attack != "none"]
     headings = list(dict.fromkeys(_heading(row, names) for row in attacked))
     kept = [column for column in shown_columns(attacked) if column.title not in _MEASURED and not _is_pivoted(column, names)]
@@ -77,20 +78,19 @@ def _words(names: Sequence[str]) -> tuple[str, ...]:
     return tuple("epsilon" if name == "epsilon_literal" else name for name in names)
 
 
-def _fields(by: str) -> tuple[str, ...]:
-    names = tuple(field_name(name.strip()) for name in by.split(",") if name.strip())
+def _fields(by: str, rows: Sequence[ResultRow]) -> tuple[str, ...]:
+    names = tuple(field_name(name.strip(), rows) for name in by.split(",") if name.strip())
     if not names:
         raise UserError(f"'{by}': must name one or more fields, separated by commas")
     return tuple("epsilon_literal" if name == "epsilon" else name for name in names)
 
 
 def _value(row: ResultRow, name: str) -> Hashable:
-    value: Hashable = getattr(row, name)
-    return value
+    return hashable(value_of(row, name))
 
 
 def _heading(row: ResultRow, names: Sequence[str]) -> str:
-    return " ".join(str(getattr(row, name)) for name in names)
+    return " ".join(str(value_of(row, name)) for name in names)
 
 
 def _is_pivoted(column: ResultColumn, names: Sequence[str]) -> bool:

@@ -98,10 +98,8 @@ def grouped(items: Iterable[AttackEvidence], key: Callable[[AttackEvidence], Has
 
 
 def is_thorough(item: AttackEvidence) -> bool:
-    """True for an iterative white-box attack that can reach any point of its ball from its start."""
-    diameter = 2 if item.random_start else 1
-    reaches = item.steps * item.abs_stepsize >= diameter * item.epsilon - EPSILON_TOLERANCE
-    return item.takes_gradients and item.attack != "fgsm" and item.steps >= FEWEST_STEPS and reaches
+    """Tell if it is an iterative white-box attack that can get to any point of its ball from where it starts."""
+    return item.takes_gradients and not item.one_step and item.steps >= FEWEST_STEPS and item.reaches_all
 
 
 def against_the_strongest(references: list[AttackEvidence], challengers: list[AttackEvidence]) -> list[AttackPair]:

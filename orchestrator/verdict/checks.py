@@ -27,9 +27,6 @@ from orchestrator.verdict.attack_comparison import (
 )
 from orchestrator.verdict.evidence import EPSILON_TOLERANCE, AttackEvidence, ModelEvidence
 
-CHANCE = 0.1
-"""Accuracy of guessing, with the ten or twelve classes that there are; an attack without bounds that leaves a higher one has failed."""
-
 _PairsIn = Callable[[list[AttackEvidence]], Iterable[AttackPair]]
 _MASKED = GainOutcomes(small="failed", large="failed")
 _UNFINISHED = GainOutcomes(small="suspicious", large="failed")
@@ -55,7 +52,7 @@ def check_single_step(evidence: ModelEvidence) -> VerdictCheck:
     """Check whether one step does better than many: the loss is then shattered, or flat where iterative attacks look."""
 
     def pairs_in(group: list[AttackEvidence]) -> Iterable[AttackPair]:
-        return against_the_strongest(_thorough(group), [item for item in group if item.takes_gradients and item.attack == "fgsm"])
+        return against_the_strongest(_thorough(group), [item for item in group if item.takes_gradients and item.one_step])
 
     return _worst("single_step", evidence, pairs_in, _MASKED, needed="fgsm and an iterative attack")
 
@@ -100,7 +97,7 @@ def check_eot(evidence: ModelEvidence) -> VerdictCheck | None:
 
     def pairs_in(group: list[AttackEvidence]) -> Iterable[AttackPair]:
         informed = ("eot", "omniscient")
-        for alike in grouped(group, lambda item: (item.attack, item.loss, item.effort, item.abs_stepsize, item.sign_gradient)):
+        for alike in grouped(group, lambda item: (item.attack, item.loss, item.effort, item.other_settings("steps"), item.sign_gradient)):
             plain = [item for item in alike if item.knowledge == "randomized"]
             yield from (AttackPair(*pair) for pair in product(plain, [item for item in alike if item.knowledge in informed]))
 
@@ -108,17 +105,17 @@ def check_eot(evidence: ModelEvidence) -> VerdictCheck | None:
 
 
 def check_unbounded(evidence: ModelEvidence) -> VerdictCheck:
-    """Check that an attack that may erase the input leaves at most CHANCE right (failed otherwise) and at most MARGIN (else suspicious)."""
-    name = "unbounded"
-    able = [
-        item for item in _thorough(comparable(evidence)) if item.norm == "linf" and item.epsilon >= evidence.half_range - EPSILON_TOLERANCE
-    ]
+    """Whether an attack that may erase the input leaves no more right than guessing does, and hardly that."""
+    name, half_range = "unbounded", evidence.half_range
+    if half_range is None or evidence.n_classes is None:
+        return VerdictCheck(name, "not made", "the input range and the number of classes of the data set are not known", {})
+    able = [item for item in _thorough(comparable(evidence)) if item.norm == "linf" and item.epsilon >= half_range - EPSILON_TOLERANCE]
     if not able:
         return not_made(name, "an iterative attack that may change values by half of the input range")
     strongest = min(able, key=lambda item: item.accuracy)
     left = strongest.accuracy
     numbers = {"accuracy": left, "examples": float(strongest.n_examples)}
-    outcome: Outcome = "failed" if left > CHANCE else "suspicious" if left > MARGIN else "passed"
+    outcome: Outcome = "failed" if left > 1 / evidence.n_classes else "suspicious" if left > MARGIN else "passed"
     return VerdictCheck(name, outcome, f"{strongest.title}, leaves {percent(left)} right", numbers)
 
 
@@ -144,12 +141,12 @@ def _thorough(items: list[AttackEvidence]) -> list[AttackEvidence]:
 
 
 def _family(item: AttackEvidence) -> str:
-    """Return the attack's name; Auto-PGD's two losses, two names of one attack, share one."""
-    return "apgd" if item.attack.startswith("apgd") else item.attack
+    """The attack's name without its loss: Auto-PGD's two losses are two names of one attack."""
+    return item.attack.removesuffix(f"_{item.loss}")
 
 
 def _circumstances(item: AttackEvidence) -> tuple[Hashable, ...]:
-    return item.momentum, item.eot_samples, item.sign_gradient
+    return item.other_settings("steps", "abs_stepsize", "loss"), item.eot_samples, item.sign_gradient
 
 
 def _all_but_epsilon(item: AttackEvidence) -> Hashable:

@@ -1,15 +1,13 @@
 """Evidence on which one model is judged: every attack on it, and the findings of its diagnoses."""
 
-from collections.abc import Callable, Hashable
+import json
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from workers.spec.attack import KINDS
-from workers.spec.fields import AttackName
 
 Flags = NDArray[np.bool_]
 EPSILON_TOLERANCE = 1e-9
@@ -21,12 +19,13 @@ class AttackEvidence:
     """One attack on the model, over all its repeats and draws.
 
     Args:
-        place: the examples and the batch size; only attacks with the same place can be compared.
-        attack, knowledge, norm, epsilon, steps, ...: as in `AttackSettings` and `AttackSpec`.
-        n_examples: number of attacked examples.
-        rows: number of evaluations of each of them: repeats times draws.
-        n_correct: number of these `rows * n_examples` evaluations that were right.
-        load: fetches the flags, (rows, n_examples); called only where the totals do not settle a comparison.
+        place: which examples, in batches of which size; only what has the same place can be compared.
+        attack, knowledge, norm, epsilon, settings, ...: as in `AttackSettings` and `AttackSpec`; `settings` are the attack's own.
+        loss, random_start, gradients, one_step: facts of the attack, None where they are not known: nothing then rests on them.
+        n_examples: how many examples were attacked.
+        rows: how often each of them was evaluated: repeats times draws.
+        n_correct: how many of these `rows * n_examples` evaluations were right.
+        load: fetches the flags, (rows, n_examples); asked only where the totals do not settle a comparison.
     """
 
     place: Hashable
@@ -35,13 +34,13 @@ class AttackEvidence:
     norm: str
     epsilon: float
     epsilon_literal: str
-    steps: int
-    abs_stepsize: float
-    random_start: bool
-    loss: str
+    settings: Mapping[str, Any]
+    loss: str | None
+    random_start: bool | None
+    gradients: bool | None
+    one_step: bool | None
     target: str
     restarts: int
-    momentum: float = 0.0
     eot_samples: int = 1
     sign_gradient: str = "identity"
     source: str | None = None
@@ -62,24 +61,41 @@ class AttackEvidence:
     @property
     def takes_gradients(self) -> bool:
         """True where the attacker saw gradients of the very net that was evaluated, its sketch included."""
-        return self.knowledge in ("eot", "randomized") and KINDS[cast("AttackName", self.attack)].gradient
+        return self.knowledge in ("eot", "randomized") and self.gradients is True
 
     @property
     def is_black_box(self) -> bool:
-        """True where the attacker saw no gradients of it: queries, noise, or examples made on another net."""
-        return self.knowledge == "transfer" or not KINDS[cast("AttackName", self.attack)].gradient
+        """True where the attacker saw none: queries, noise, or examples made on another net."""
+        return self.knowledge == "transfer" or self.gradients is False
+
+    @property
+    def steps(self) -> int:
+        """Its number of steps; 1 where it has no such setting."""
+        return int(self.settings.get("steps", 1))
 
     @property
     def effort(self) -> int:
-        """Number of steps over all restarts."""
+        """The number of its steps in all restarts."""
         return self.steps * self.restarts
+
+    @property
+    def reaches_all(self) -> bool:
+        """True where its steps lead from its start to any point of its ball, or it chooses their length itself."""
+        diameter = 2 if self.random_start else 1
+        stepsize = self.settings.get("abs_stepsize")
+        return stepsize is None or self.steps * stepsize >= diameter * self.epsilon - EPSILON_TOLERANCE
+
+    def other_settings(self, *but: str) -> Hashable:
+        """Its own settings, without some."""
+        return json.dumps({name: value for name, value in self.settings.items() if name not in but}, sort_keys=True)
 
     @property
     def title(self) -> str:
         """Short description of the attack, for reasons."""
         knowledge = "" if self.knowledge == "randomized" else f"{self.knowledge} "
-        loss = "" if self.loss == "ce" or KINDS[cast("AttackName", self.attack)].loss is not None else f" ({self.loss})"
-        return f"{knowledge}{self.attack}{loss} {self.epsilon_literal}, {self.steps} step{'s' if self.steps > 1 else ''}"
+        loss = "" if self.settings.get("loss", "ce") == "ce" else f" ({self.loss})"
+        steps = f", {self.steps} step{'s' if self.steps > 1 else ''}" if self.one_step or "steps" in self.settings else ""
+        return f"{knowledge}{self.attack}{loss} {self.epsilon_literal}{steps}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,13 +113,15 @@ class ModelEvidence:
     """Everything that a verdict depends on.
 
     Args:
-        randomised: true where the model's forward passes are random.
-        half_range: half of the input range, in input units: l-infinity changes of that size can erase any input.
+        randomised: True where the model's forward passes are random, or may be.
+        half_range: half of the input range, in input units: l-infinity changes of that size can erase any input. None if not known.
+        n_classes: of the data set; None if not known.
         attacks: untargeted attacks; one whose examples or batches no other has is compared with none.
         gradients: one for each diagnosis.
     """
 
     randomised: bool
-    half_range: float
+    half_range: float | None
+    n_classes: int | None
     attacks: tuple[AttackEvidence, ...]
     gradients: tuple[Gradients, ...]

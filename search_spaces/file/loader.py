@@ -14,8 +14,9 @@ from search_spaces.file.overrides import overridden
 from search_spaces.file.problems import Problem, described, dotted, joined
 from search_spaces.file.yaml_document import UNREADABLE, Document, read_document
 from search_spaces.schema.wording import did_you_mean, listed, shown
-from search_spaces.space import VARIANTS, Location, Space, origin, usable
+from search_spaces.space import VARIANTS, Location, Space, origin, space_type, usable
 from workers.errors import UserError
+from workers.plugins import load_plugins, named_in_environment
 
 MAX_BYTES = 1_000_000
 
@@ -50,27 +51,39 @@ def load_space(name_or_path: str, overrides: Sequence[str] = ()) -> LoadedSpace:
         label, stem, text = f"{name_or_path}.yaml", name_or_path, _builtin_texts()[name_or_path]
         return LoadedSpace(parse_space(text, label=label, stem=stem, overrides=overrides), text, f"built-in:{stem}", tuple(overrides))
     text = _read(name_or_path)
-    space = parse_space(text, label=name_or_path, stem=Path(name_or_path).stem, overrides=overrides)
+    path = Path(name_or_path)
+    space = parse_space(text, label=name_or_path, stem=path.stem, overrides=overrides, folder=path.absolute().parent)
     return LoadedSpace(space, text, name_or_path, tuple(overrides))
 
 
-def parse_space(text: str, *, label: str, stem: str, overrides: Sequence[str] = ()) -> Space:
+def parse_space(text: str, *, label: str, stem: str, overrides: Sequence[str] = (), folder: Path | None = None) -> Space:
     """Return the space that a YAML text describes; `label` names the text in errors, `stem` is the space's name where it gives none.
 
     Raises:
         SpaceError: the text or an override is wrong; the message has one line per problem.
     """
     document = read_document(text)
+    _load_plugins(document, label, folder)
     if not isinstance(document.data, dict):
         raise joined(document.problems or [_no_mapping(document)], label)
     data, overridden_at = overridden({"name": stem, **document.data}, overrides, document.problems)
     try:
-        space = Space.model_validate(data)
+        space = space_type().model_validate(data)
     except ValidationError as invalid:
         raise joined([*document.problems, *_problems(invalid, data, document, overridden_at)], label) from None
     if document.problems:
         raise joined(document.problems, label)
     return space
+
+
+def _load_plugins(document: Document, label: str, folder: Path | None) -> None:
+    """Load the plugins that the environment and the file name; the file's are relative to its folder."""
+    load_plugins(named_in_environment())
+    named = document.data.get("plugins") if isinstance(document.data, dict) else None
+    try:
+        load_plugins(Path(folder or "", name).absolute() for name in named or () if isinstance(name, str))
+    except UserError as error:
+        raise joined([Problem(f"plugins: {error}", line=document.line(("plugins",)))], label) from None
 
 
 def _no_mapping(document: Document) -> Problem:

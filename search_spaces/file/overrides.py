@@ -6,7 +6,7 @@ from typing import Any
 
 from search_spaces.file.problems import Problem, dotted, unknown_key
 from search_spaces.file.yaml_document import read_document
-from search_spaces.schema.grid import LISTS, SECTIONS
+from search_spaces.schema.grid import LISTS, SECTION_NAMES
 from search_spaces.schema.wording import listed, shown
 from search_spaces.space import SEARCH, VARIANTS, Location, divided, legal_keys, sets
 
@@ -54,9 +54,9 @@ def _objection_within(within: Location, path: Location, data: object) -> str:
         if message := _no_such(LISTS[name], data.get(name) if isinstance(data, dict) else None, whole, len(within) + 1):
             return message
         section, inside = path[:2], path[2:]
-    if inside and (path[0] in SECTIONS or path[0] == SEARCH) and inside[0] not in legal_keys(section):
+    if inside and (path[0] in SECTION_NAMES or path[0] == SEARCH) and inside[0] not in legal_keys(section):
         return unknown_key((*within, *section), str(inside[0]))
-    depth = 1 if path[0] in SECTIONS or path[0] == SEARCH else 0
+    depth = 1 if path[0] in SECTION_NAMES or path[0] == SEARCH else 0
     return f"{dotted(whole)}: unknown path; a setting has no parts" if len(inside) > depth else ""
 
 
@@ -83,7 +83,7 @@ def _unreached(applied: dict[Location, object], data: dict[str, Any]) -> Iterato
 
 def _settings(path: Location, value: object) -> list[Location]:
     """Return the settings that an override of `path` sets: those in a whole section, otherwise `path` itself."""
-    if len(path) == 1 and path[0] in SECTIONS and isinstance(value, dict):
+    if len(path) == 1 and path[0] in SECTION_NAMES and isinstance(value, dict):
         return [(*path, key) for key in value]
     return [path]
 

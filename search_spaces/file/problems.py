@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydantic_core import ErrorDetails
 
-from search_spaces.schema.grid import LISTS, SECTIONS
+from search_spaces.schema.grid import LISTS, SECTION_NAMES
 from search_spaces.schema.wording import did_you_mean, shown
 from search_spaces.space import SEARCH, Location, divided, legal_keys
 from workers.errors import UserError
@@ -56,7 +56,7 @@ def setting(path: Location) -> Location:
     depth = 1
     if inside and inside[0] == SEARCH:
         depth = len(inside)
-    elif inside and inside[0] in SECTIONS:
+    elif inside and inside[0] in SECTION_NAMES:
         depth = 3 if inside[0] in LISTS else 2
     return within + inside[:depth]
 
@@ -68,8 +68,8 @@ def described(error: ErrorDetails, path: Location) -> str:
     if error["type"] == "missing":
         return f"{dotted(path)}: missing; it is required"
     _, inside = divided(path)
-    if error["type"] == "value_error" and inside in {(section,) for section in (*SECTIONS, SEARCH)}:
-        # Two incompatible sections: the message names the setting, which the section's other values would hide.
+    if error["type"] == "value_error" and inside in {(section,) for section in (*SECTION_NAMES, SEARCH)}:
+        # Two sections that do not go together: the message names the setting, the section's other values would hide it.
         return f"{dotted(path)}.{_complaint(error)}"
     if error["type"] == "value_error" and len(inside) == _GROUP_DEPTH and inside[0] in LISTS:
         return f"{dotted(path)}.{_complaint(error)}"

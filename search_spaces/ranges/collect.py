@@ -13,7 +13,7 @@ from search_spaces.ranges.range_errors import error, relocated
 from search_spaces.ranges.substitute import ABSENT, Data, held, put
 from search_spaces.ranges.written_range import Place, WrittenRange, categorical, is_categorical, parameter, place
 from search_spaces.schema.axes import Axes
-from search_spaces.schema.grid import LISTS, SECTIONS, Grid
+from search_spaces.schema.grid import LISTS, grid_type, sections
 from search_spaces.schema.parameter import Parameter, Path
 from search_spaces.schema.wording import did_you_mean, listed, word
 
@@ -63,12 +63,12 @@ def _places(data: Data) -> Iterator[tuple[Place, object]]:
     """Yield every axis of the file that may be a range, in the file's order."""
     for name in (name for name in data if name in SEARCHED):
         if name == "seed":
-            yield place((name,), Grid), data[name]
+            yield place((name,), grid_type()), data[name]
         elif name == "attacks":
             groups = data[name] if isinstance(data[name], list) else []
-            yield from chain.from_iterable(_axes((name, number), group, SECTIONS[name]) for number, group in enumerate(groups))
+            yield from chain.from_iterable(_axes((name, number), group, sections()[name]) for number, group in enumerate(groups))
         else:
-            yield from _axes((name,), data[name], SECTIONS[name])
+            yield from _axes((name,), data[name], sections()[name])
 
 
 def _axes(path: Path, held: object, section: type[BaseModel]) -> Iterator[tuple[Place, object]]:

@@ -9,7 +9,7 @@ from pydantic_core import InitErrorDetails
 
 from search_spaces.ranges.range_errors import error, relocated
 from search_spaces.ranges.substitute import ABSENT, Data, as_written, filled, held, options, put
-from search_spaces.schema.grid import Grid
+from search_spaces.schema.grid import grid_type
 from search_spaces.schema.parameter import Parameter, Path, Value
 from search_spaces.schema.wording import word
 
@@ -34,7 +34,7 @@ def axis_errors(data: Data, parameters: tuple[Parameter, ...]) -> list[InitError
 
 def _errors_of(data: Any) -> list[InitErrorDetails]:
     try:
-        Grid.model_validate(data)
+        grid_type().model_validate(data)
     except ValidationError as invalid:
         return relocated(invalid, ())
     return []

@@ -10,7 +10,7 @@ from pydantic_core import InitErrorDetails
 from search_spaces.ranges.range_errors import error
 from search_spaces.ranges.substitute import Data, filled
 from search_spaces.schema.attack_groups import Asked
-from search_spaces.schema.grid import Grid
+from search_spaces.schema.grid import Grid, grid_type
 from search_spaces.schema.parameter import Parameter, Value
 from search_spaces.schema.search_section import OF_AN_ATTACK, WITHOUT_ATTACKS, Objective, SearchSection
 from workers.spec.fields import positive_fraction
@@ -50,7 +50,7 @@ def objective_errors(section: object, data: Data, parameters: tuple[Parameter, .
     """Return the errors of a search's objectives, given the space's attacks; none where the section itself is invalid."""
     try:
         search = SearchSection.model_validate(section)
-        grid = Grid.model_validate(filled(data, parameters, _first(parameters)))
+        grid = grid_type().model_validate(filled(data, parameters, _first(parameters)))
     except ValidationError:
         return []
     return [

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from search_spaces.ranges.written_range import Place, place, shown_choice
-from search_spaces.schema.grid import SECTIONS, Grid
+from search_spaces.schema.grid import grid_type, sections
 from search_spaces.schema.parameter import Parameter, Path, Value
 
 Data = Mapping[str, Any]
@@ -50,9 +50,9 @@ def _same(option: Value, value: Value) -> bool:
 
 def _place_of(path: Path) -> Place:
     if path[0] == "seed":
-        return place(path, Grid)
+        return place(path, grid_type())
     inside = 2 if path[0] == "attacks" else 1
-    return place(path[: inside + 1], SECTIONS[str(path[0])])
+    return place(path[: inside + 1], sections()[str(path[0])])
 
 
 def held(data: Any, path: Path) -> Any:

@@ -6,10 +6,11 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, PlainValidator
 
-from search_spaces.schema.axes import written
 from search_spaces.schema.axis_kinds import AxisKind, axis_kind
 from search_spaces.schema.parameter import Parameter, Path, Value
-from workers.spec.fields import Frozen, Positive, positive_fraction
+from workers.settings import Frozen
+from workers.spec.fields import Positive, positive_fraction
+from workers.spec.step_settings import written
 
 
 def _bound(value: object) -> int | float | str:

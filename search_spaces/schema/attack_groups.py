@@ -1,21 +1,20 @@
 """Attack groups of a space, and the rules that turn one combination of settings into a resolved attack."""
 
-from collections.abc import Callable, Iterator
-from fractions import Fraction
-from math import floor
-from typing import Any, Literal, NamedTuple, Self
+from collections.abc import Iterator
+from itertools import product
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, ValidationError, ValidationInfo, field_validator, model_validator
 
-from search_spaces.schema.axes import Axes, Axis, PositiveLiteral, Steps
-from workers.spec.attack import KINDS, AttackKind, AttackSettings, require_foolbox_form, settled
+from search_spaces.schema.axes import Axis, PositiveLiteral
+from search_spaces.schema.component_axes import ComponentAxes, known
+from workers.facts import AttackFacts
+from workers.registry import ATTACKS, Component
+from workers.spec.attack import AttackSettings, require_foolbox_form, settled
 from workers.spec.fields import (
-    AttackName,
     BackendName,
     Count,
     Knowledge,
-    LossName,
-    NonNegative,
     NormName,
     SignGradientName,
     TargetName,
@@ -28,27 +27,6 @@ SourceName = Literal["dense", "parent", "undefended"]
 way and without a defence around it; `undefended`, that net trained neither adversarially nor with a defence; `dense`, the undefended net
 of the same architecture with ordinary convolutions."""
 
-OWN_STEPS: dict[AttackName, int] = {"apgd_ce": 100, "apgd_dlr": 100, "square": 5000}
-"""What `steps: paper` means where it is not the paper's rule: the numbers of AutoAttack (Croce & Hein, 2020)."""
-
-
-def paper_steps(epsilon: Fraction) -> int:
-    """The paper's number of steps for an exact `epsilon` in input units, (0, 1]: floor(min(e + 4, 1.25 e)), e = 255 epsilon; at least 1.
-
-    Source: Kurakin et al. 2017 (BIM), as used by the paper for BIM and PGD: 2/255 -> 2, 8/255 -> 10, 16/255 -> 20.
-    """
-    e = 255 * epsilon
-    return max(1, floor(min(e + 4, e * Fraction(5, 4))))
-
-
-_USERS: dict[str, Callable[[AttackKind], bool]] = {
-    "steps": lambda kind: kind.steps,
-    "abs_stepsize": lambda kind: kind.stepsize is None,
-    "loss": lambda kind: kind.loss is None,
-    "momentum": lambda kind: kind is KINDS["mi_fgsm"],
-    "restarts": lambda kind: kind.random_start,
-}
-
 
 class Asked(NamedTuple):
     """One attack of a group, with what its attacker knows; `source` is None where nothing is transferred."""
@@ -58,7 +36,7 @@ class Asked(NamedTuple):
     source: SourceName | None
 
 
-class AttackGroup(Axes):
+class AttackGroup(ComponentAxes):
     """Attacks that share settings; every combination of its axes is one attack.
 
     A setting that an attack does not have applies to the others of the group; one that no attack of the group has is a mistake.
@@ -66,15 +44,14 @@ class AttackGroup(Axes):
     is randomised, `eot_samples` and `selection_draws` where it is not. Nothing is transferred from a model to itself.
     """
 
-    attack: Axis[AttackName]
+    registry: ClassVar = ATTACKS
+    named_by: ClassVar = "attack"
+
+    attack: Axis[Annotated[str, AfterValidator(known(ATTACKS))]]
     norm: Axis[NormName] = ("linf",)
     epsilon: Axis[PositiveLiteral]
     knowledge: Axis[Knowledge] = ("randomized",)
     source: Axis[SourceName] = ("parent",)
-    steps: Axis[Steps] = ("paper",)
-    abs_stepsize: Axis[PositiveLiteral] = ("1/255",)
-    loss: Axis[LossName] = ("ce",)
-    momentum: Axis[NonNegative] = (1.0,)
     target: Axis[TargetName] = ("none",)
     restarts: Axis[Count] = (1,)
     eot_samples: Axis[Count] = (10,)
@@ -95,7 +72,7 @@ class AttackGroup(Axes):
     @classmethod
     def _has_gradients_to_average(cls, values: tuple[Knowledge, ...], info: ValidationInfo) -> tuple[Knowledge, ...]:
         for attack in info.data.get("attack", ()):
-            if "eot" in values and not KINDS[attack].gradient:
+            if "eot" in values and not ATTACKS[attack].facts.takes_gradients:
                 raise ValueError(f"attack {attack} takes no gradient to average; give it a group without eot")
         return values
 
@@ -106,12 +83,20 @@ class AttackGroup(Axes):
             raise ValueError("only knowledge transfer has a source; leave source out")
         return values
 
-    @field_validator(*_USERS)
+    @field_validator("restarts")
     @classmethod
-    def _is_used(cls, values: tuple[object, ...], info: ValidationInfo) -> tuple[object, ...]:
-        attacks, name = info.data.get("attack", ()), info.field_name
-        if name is not None and attacks and not any(_USERS[name](KINDS[attack]) for attack in attacks):
-            raise ValueError(f"{_without(attacks[0], name)}; leave {name} out")
+    def _starts_at_random(cls, values: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
+        attacks = info.data.get("attack", ())
+        if attacks and not any(ATTACKS[attack].facts.random_start for attack in attacks):
+            raise ValueError(f"attack {attacks[0]} has no random start; leave restarts out")
+        return values
+
+    @field_validator("norm")
+    @classmethod
+    def _attacks_have_the_norm(cls, values: tuple[NormName, ...], info: ValidationInfo) -> tuple[NormName, ...]:
+        for attack, norm in product(info.data.get("attack", ()), values):
+            if norm not in (norms := ATTACKS[attack].facts.norms):
+                raise ValueError(f"attack {attack} has norm {', '.join(norms)}")
         return values
 
     @field_validator("eot_samples")
@@ -121,25 +106,27 @@ class AttackGroup(Axes):
             raise ValueError("only knowledge eot averages gradients; leave eot_samples out")
         return values
 
-    @field_validator("backend")
-    @classmethod
-    def _has_the_attacks(cls, values: tuple[BackendName, ...], info: ValidationInfo) -> tuple[BackendName, ...]:
-        if "foolbox" in values:
-            eot, early_stop = "eot" in info.data.get("knowledge", ()), True in info.data.get("early_stop", ())
-            for attack in info.data.get("attack", ()):
-                for loss in info.data.get("loss", ()):
-                    require_foolbox_form(attack, loss=loss, eot=eot, early_stop=early_stop)
-        return values
-
     @model_validator(mode="after")
-    def _steps_of_l2_are_known(self) -> Self:
-        if "l2" in self.norm:
-            for name, kind in ((name, KINDS[name]) for name in self.attack if KINDS[name].stepsize is None):
-                if "paper" in self.steps and kind.steps:
-                    raise ValueError(f"steps=paper: there is no such rule under norm l2; give {name} a number of steps")
-                if "abs_stepsize" not in self.model_fields_set:
-                    raise ValueError(f"abs_stepsize: missing; under norm l2 {name} has no default")
+    def _resolves(self) -> Self:
+        """Check what depends on several settings: the backend, and settings that depend on epsilon and norm."""
+        if "foolbox" in self.backend:
+            losses, eot, early_stop = getattr(self, "loss", ()) or ("ce",), "eot" in self.knowledge, True in self.early_stop
+            for attack, loss in product(self.attack, losses):
+                require_foolbox_form(attack, loss=loss, eot=eot, early_stop=early_stop)
+        for component, norm in product(self.components, self.norm):
+            own = {name: getattr(self, name, ()) for name in component.settings.model_fields}
+            self._require(component, norm, {name: values for name, values in own.items() if values})
         return self
+
+    def _require(self, component: Component[AttackFacts], norm: NormName, own: dict[str, tuple[Any, ...]]) -> None:
+        context = {"epsilon": positive_fraction(self.epsilon[0]), "norm": norm}
+        for name, values in [("", ((),)), *own.items()]:
+            first = {other: chosen[0] for other, chosen in own.items()}
+            for value in values:
+                try:
+                    component.settings.model_validate(first | ({name: value} if name else {}), context=context)
+                except ValidationError as invalid:
+                    raise ValueError(_complaint(component, invalid)) from None
 
     def resolved(self) -> Iterator[Asked]:
         """Every attack of the group with what its attacker knows, for a randomised model; equal ones may come again."""
@@ -149,30 +136,15 @@ class AttackGroup(Axes):
             yield Asked(attack, knowledge, source if knowledge == "transfer" else None)
 
 
-def _without(attack: AttackName, setting: str) -> str:
-    """Why an attack has no such setting."""
-    kind = KINDS[attack]
-    match setting:
-        case "steps" | "abs_stepsize" if attack == "fgsm":
-            return "attack fgsm is one step of size epsilon"
-        case "loss":
-            return f"attack {attack} climbs {kind.loss}"
-        case "restarts":
-            return f"attack {attack} has no random start"
-        case _:
-            return f"attack {attack} has no {setting}"
+def _complaint(component: Component[AttackFacts], invalid: ValidationError) -> str:
+    found = invalid.errors(include_url=False)[0]
+    setting, message = ".".join(map(str, found["loc"])), found["msg"].removeprefix("Value error, ")
+    value = "" if found["input"] is None else f"={found['input']}"
+    return f"{setting}{value}: {message} (attack {component.name})"
 
 
-def _settings(*, attack: AttackName, epsilon: str, steps: int | str, abs_stepsize: str, eot: bool, **given: Any) -> AttackSettings:
-    exact = positive_fraction(epsilon)
-    values = {
-        "name": attack,
-        "epsilon": float(exact),
-        "epsilon_literal": epsilon,
-        "steps": OWN_STEPS.get(attack) or paper_steps(exact) if steps == "paper" else steps,
-        "abs_stepsize": float(positive_fraction(abs_stepsize)),
-        **given,
-    }
+def _settings(*, attack: str, epsilon: str, eot: bool, **given: Any) -> AttackSettings:
+    values = {"name": attack, "epsilon": float(positive_fraction(epsilon)), "epsilon_literal": epsilon, **given}
     if not eot:
         values["eot_samples"] = 1
-    return AttackSettings(**{**values, **settled(AttackSettings.model_construct(**values))})
+    return AttackSettings.model_validate({**values, **settled(AttackSettings.model_construct(**values))})

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from itertools import product
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, PlainValidator
 
-from workers.spec.fields import Frozen, positive_fraction
+from workers.settings import Frozen
+from workers.spec.fields import positive_fraction
+from workers.spec.step_settings import IsNumber, written
 
 T = TypeVar("T")
 RANGE_KEYS = frozenset({"min", "max", "step", "log", "values", "when"})
@@ -36,27 +38,14 @@ def merged(values: tuple[T, ...]) -> tuple[T, ...]:
     return tuple(dict.fromkeys(values))
 
 
-def written(value: object) -> str:
-    """Return a number or a literal as it was written, without spaces; empty for anything else."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return "".join(str(value).split()) if is_number or isinstance(value, str) else ""
-
-
 def _literal(value: object) -> str:
     literal = written(value)
     positive_fraction(literal)
     return literal
 
 
-def _steps(value: object) -> object:
-    if value != "paper" and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-        raise ValueError("must be a whole number >= 1, or paper")
-    return value
-
-
 Axis = Annotated[tuple[T, ...], BeforeValidator(_as_tuple), AfterValidator(merged)]
-PositiveLiteral = Annotated[str, PlainValidator(_literal)]
-Steps = Annotated[int | Literal["paper"], PlainValidator(_steps)]
+PositiveLiteral = Annotated[str, PlainValidator(_literal), IsNumber("literal")]
 
 
 class Axes(Frozen):

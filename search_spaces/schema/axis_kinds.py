@@ -1,15 +1,12 @@
 """Kind of one value of an axis, as its annotation says: a kind of number, or a list of such numbers."""
 
 from types import UnionType
-from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator
 
-from search_spaces.schema.axes import PositiveLiteral
 from search_spaces.schema.training_axes import CountRange, EpsilonRange, lists
-
-NumberKind = Literal["float", "int", "literal"]
-"""A `literal` is a number that is kept as written: an epsilon or a step size."""
+from workers.spec.step_settings import IsNumber, NumberKind
 
 
 class AxisKind(NamedTuple):
@@ -28,7 +25,11 @@ def axis_kind(section: type[BaseModel], field: str) -> AxisKind:
 
 
 def _number(annotation: Any) -> NumberKind | None:
-    if annotation in (PositiveLiteral, EpsilonRange):
+    if get_origin(annotation) is Annotated:
+        marked = next((part.kind for part in get_args(annotation)[1:] if isinstance(part, IsNumber)), None)
+        if marked is not None:
+            return marked
+    if annotation == EpsilonRange:
         return "literal"
     if annotation is float or annotation is int:
         return "float" if annotation is float else "int"

@@ -1,17 +1,18 @@
 """The axes of the defence."""
 
-from search_spaces.schema.axes import Axes, Axis
-from workers.spec.fields import Bits, DefenceName, Enlargement, NonNegative, OpenShare, Positive, WindowSize
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator
+
+from search_spaces.schema.axes import Axis
+from search_spaces.schema.component_axes import ComponentAxes, known
+from workers.registry import DEFENCES
 
 
-class DefenceAxes(Axes):
+class DefenceAxes(ComponentAxes):
     """The axes of `DefenceSpec`; a setting has an effect, and makes jobs, with its own defence only."""
 
-    name: Axis[DefenceName] = ()
-    bit_depth: Axis[Bits] = ()
-    median_size: Axis[WindowSize] = ()
-    activation_bits: Axis[Bits] = ()
-    lipschitz_beta: Axis[NonNegative] = ()
-    pruning_samples: Axis[Positive] = ()
-    dropout: Axis[OpenShare] = ()
-    pad_factor: Axis[Enlargement] = ()
+    registry: ClassVar = DEFENCES
+    default: ClassVar = "none"
+
+    name: Axis[Annotated[str, AfterValidator(known(DEFENCES))]] = ()

@@ -5,11 +5,13 @@ from typing import Any, Self
 from pydantic import field_validator, model_validator
 
 from search_spaces.schema.axes import PositiveLiteral
-from workers.spec.compatibility import DATASET_KINDS, Kind
+from workers.facts import Modality
+from workers.registry import DATASETS
+from workers.settings import Frozen
 from workers.spec.diagnosis import DiagnosisSettings, require_more
-from workers.spec.fields import Count, DatasetName, Frozen, SignGradientName, epsilon_fraction, positive_fraction
+from workers.spec.fields import Count, SignGradientName, epsilon_fraction, positive_fraction
 
-EPSILONS: dict[Kind, str] = {"image": "8/255", "audio": "0.032"}
+EPSILONS: dict[Modality, str] = {"image": "8/255", "audio": "0.032"}
 """Default epsilon of a diagnosis: the middle one of the paper's tables."""
 
 
@@ -50,8 +52,8 @@ class DiagnosisSection(Frozen):
         require_more(self.steps, self.more_steps)
         return self
 
-    def resolved(self, dataset: DatasetName) -> DiagnosisSettings:
+    def resolved(self, dataset: str) -> DiagnosisSettings:
         """Return the diagnosis of a randomised binary model for that data."""
-        literal = self.epsilon or EPSILONS[DATASET_KINDS[dataset]]
+        literal = self.epsilon or EPSILONS[DATASETS[dataset].facts.modality]
         given = self.model_dump(exclude={"epsilon"})
         return DiagnosisSettings(epsilon=float(positive_fraction(literal)), epsilon_literal=literal, **given)

@@ -1,40 +1,41 @@
 """The typed schema of space files: what may vary, with which legal values."""
 
 import re
+from collections.abc import Iterator
+from functools import lru_cache
 from itertools import product
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, create_model, field_validator
 
 from search_spaces.schema.attack_groups import AttackGroup
-from search_spaces.schema.axes import Axes, Axis
+from search_spaces.schema.axes import Axis
+from search_spaces.schema.component_axes import ComponentAxes, known, with_own_settings
 from search_spaces.schema.defence_axes import DefenceAxes
 from search_spaces.schema.diagnosis_section import DiagnosisSection
 from search_spaces.schema.surface_groups import SurfaceGroup
 from search_spaces.schema.training_axes import FineTuningAxes, ListAxis, TrainingAxes, needs_epochs
+from workers.registry import DATASETS, MODELS, REGISTRIES
+from workers.settings import Frozen
 from workers.spec.compatibility import (
     require_augmentable,
     require_binary_draws,
+    require_binary_form,
     require_binary_init,
     require_defensible,
     require_fitting,
-    require_lists,
 )
 from workers.spec.fields import (
     AllZero,
     Count,
-    DatasetName,
     Draws,
     ExecutionChoice,
-    Frozen,
     Index,
     Initialisation,
-    ModelName,
     RankFraction,
+    RankFractions,
     RankKind,
     SketchModes,
-    SplitLists,
-    StageRankFractions,
     Theta,
 )
 from workers.spec.job import EvaluationSpec, ModelSpec
@@ -68,32 +69,31 @@ def _groups(value: object) -> object:
 
 SpaceName = Annotated[str, AfterValidator(_space_name)]
 SpaceTitle = Annotated[str, AfterValidator(_one_line)]
-Fractions = Annotated[StageRankFractions, BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)]
+Fractions = Annotated[tuple[RankFraction, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)]
 Section = Annotated[T, BeforeValidator(_mapping)]
 
 
-class DataAxes(Axes):
+class DataAxes(ComponentAxes):
     """The axes of `DataSpec`."""
 
-    name: Axis[DatasetName]
+    registry: ClassVar = DATASETS
+
+    name: Axis[Annotated[str, AfterValidator(known(DATASETS))]]
     train_examples: Axis[Count | None] = ()
-    split_lists: Axis[SplitLists] = ()
-
-    @field_validator("split_lists")
-    @classmethod
-    def _there_are_such_lists(cls, values: tuple[SplitLists, ...], info: ValidationInfo) -> tuple[SplitLists, ...]:
-        require_lists(info.data.get("name", ()), values)
-        return values
 
 
-class ModelAxes(Axes):
-    """The axes of `ModelSpec`."""
+class ModelAxes(ComponentAxes):
+    """The axes of `ModelSpec`. `stage_rank_fractions`, one for each stage after the first convolution, are a short way to write
+    `rank_fractions` for networks that have such stages."""
 
-    name: Axis[ModelName] = ()
-    width: Axis[Count] = ()
+    registry: ClassVar = MODELS
+    default: ClassVar = ModelSpec().name
+
+    name: Axis[Annotated[str, AfterValidator(known(MODELS))]] = ()
     tensorized: Axis[bool] = ()
     rank_fraction: Axis[RankFraction] = ()
     rank_kind: Axis[RankKind] = ()
+    rank_fractions: Axis[RankFractions | None] = ()
     stage_rank_fractions: ListAxis[Fractions | None] = ()
     tensorize_first: Axis[bool] = ()
     tensorize_linear: Axis[bool] = ()
@@ -105,6 +105,17 @@ class ModelAxes(Axes):
     draws: Axis[Draws] = ()
     binary: Axis[bool] = ()
     init: Axis[Initialisation] = ()
+
+    @field_validator("stage_rank_fractions")
+    @classmethod
+    def _there_are_such_stages(cls, values: Any, info: ValidationInfo) -> Any:
+        for name in info.data.get("name") or (cls.default,):
+            stages = MODELS[name].facts.stages
+            for fractions in values:
+                if fractions is not None and len(fractions) != len(stages):
+                    count = f"must be {len(stages)} numbers, one for each stage after the first convolution of {name}"
+                    raise ValueError(count if stages else f"model {name} names no stages; use rank_fractions, by patterns of layer names")
+        return values
 
     @field_validator("theta")
     @classmethod
@@ -129,6 +140,14 @@ class ModelAxes(Axes):
                 require_binary_draws(draws)
         return values
 
+    @field_validator("binary")
+    @classmethod
+    def _there_is_a_binary_form(cls, values: tuple[bool, ...], info: ValidationInfo) -> tuple[bool, ...]:
+        if True in values:
+            for name in info.data.get("name") or (cls.default,):
+                require_binary_form(name)
+        return values
+
     @field_validator("init")
     @classmethod
     def _signs_are_not_decomposed(cls, values: tuple[Initialisation, ...], info: ValidationInfo) -> tuple[Initialisation, ...]:
@@ -136,6 +155,12 @@ class ModelAxes(Axes):
             for init in values:
                 require_binary_init(init)
         return values
+
+    def points(self) -> Iterator[dict[str, Any]]:
+        for point in super().points():
+            by_stage = point.pop("stage_rank_fractions", None)
+            stages = MODELS[point.get("name", ModelSpec().name)].facts.stages
+            yield point if by_stage is None else {**point, "rank_fractions": dict(zip(stages, by_stage, strict=True))}
 
 
 class EvaluationSettings(EvaluationSpec):
@@ -190,12 +215,12 @@ class Grid(Frozen):
         return axes
 
 
-def _datasets(info: ValidationInfo) -> tuple[DatasetName, ...]:
+def _datasets(info: ValidationInfo) -> tuple[str, ...]:
     """The space's data sets; none where that section is wrong itself."""
     return info.data["data"].name if "data" in info.data else ()
 
 
-SECTIONS: dict[str, type[Frozen]] = {
+_SECTIONS: dict[str, type[Frozen]] = {
     "data": DataAxes,
     "model": ModelAxes,
     "defence": DefenceAxes,
@@ -206,5 +231,42 @@ SECTIONS: dict[str, type[Frozen]] = {
     "diagnosis": DiagnosisSection,
     "surfaces": SurfaceGroup,
 }
+SECTION_NAMES = tuple(_SECTIONS)
 LISTS: dict[str, str] = {"attacks": "attack group", "surfaces": "surface group"}
 """The sections that are lists, and what they are lists of."""
+
+
+def sections() -> dict[str, type[Frozen]]:
+    """The sections of a space with the settings of every component that is registered now."""
+    return _sections(_registered())
+
+
+def grid_type() -> type[Grid]:
+    """The type of grids with the settings of every component that is registered now."""
+    return _grid_type(_registered())
+
+
+def _registered() -> tuple[int, ...]:
+    return tuple(registry.version for registry in REGISTRIES.values())
+
+
+@lru_cache(maxsize=2)
+def _sections(registered: tuple[int, ...]) -> dict[str, type[Frozen]]:  # noqa: ARG001 (the cache's key)
+    return {name: with_own_settings(section) if issubclass(section, ComponentAxes) else section for name, section in _SECTIONS.items()}
+
+
+@lru_cache(maxsize=2)
+def _grid_type(registered: tuple[int, ...]) -> type[Grid]:
+    found: dict[str, Any] = dict(_sections(registered))
+    group: Any = found["attacks"]
+    section: Any = Section
+    optional = {name: (section[found[name]], found[name]()) for name in ("defence", "fine_tuning")}
+    fields: dict[str, Any] = {
+        "data": (found["data"], ...),
+        "model": (section[found["model"]], Field(default=found["model"](), validate_default=True)),
+        "training": (found["training"], ...),
+        "attacks": (Annotated[tuple[group, ...], BeforeValidator(_groups)], ()),
+        **optional,
+    }
+    ordered = {name: fields[name] for name in Grid.model_fields if name in fields}
+    return create_model("Grid", __base__=Grid, __module__=Grid.__module__, **ordered)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Literal
 
-from workers.spec.fields import Frozen
+from workers.settings import Frozen
 
 Value = bool | int | float | str | None
 """Value that a parameter may be set to; a choice that is a list is written as text, `[2/255, 8/255]`."""

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from search_spaces.schema.axes import PositiveLiteral
-from workers.spec.fields import AttackName, Count, Frozen, Index, Interval, Knowledge, Positive, positive_fraction
+from workers.settings import Frozen
+from workers.spec.fields import Count, Index, Interval, Knowledge, Positive, positive_fraction
 
 Metric = Literal["attack_seconds", "clean_accuracy", "parameters", "robust_accuracy", "worst_case_accuracy"]
 ObjectiveGoal = Literal["maximize", "minimize"]
@@ -49,7 +50,7 @@ class Objective(Frozen):
     """
 
     metric: Metric
-    attack: AttackName | None = None
+    attack: str | None = None
     epsilon: PositiveLiteral | None = None
     knowledge: Knowledge | None = None
     goal: ObjectiveGoal = "maximize"

@@ -1,7 +1,7 @@
 """The axes of training and fine-tuning."""
 
 from fractions import Fraction
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import (
     AfterValidator,
@@ -14,7 +14,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticKnownError
 
-from search_spaces.schema.axes import Axes, Axis, T, merged, no_range, written
+from search_spaces.schema.axes import Axis, T, merged, no_range
+from search_spaces.schema.component_axes import ComponentAxes, known
+from workers.registry import LOSSES
 from workers.spec.fields import (
     AdversarialTraining,
     Count,
@@ -31,6 +33,7 @@ from workers.spec.fields import (
     fraction,
 )
 from workers.spec.recipes import RECIPES
+from workers.spec.step_settings import written
 
 _PAIR = 2
 
@@ -89,9 +92,13 @@ EpsilonRange = Annotated[tuple[str, str], PlainValidator(_epsilon_range)]
 CountRange = Annotated[tuple[int, int], PlainValidator(_count_range)]
 
 
-class FineTuningAxes(Axes):
+class FineTuningAxes(ComponentAxes):
     """The axes of `TrainingSpec` for theta < 1; one that is left out takes the value of `training`."""
 
+    registry: ClassVar = LOSSES
+    named_by: ClassVar = "loss"
+
+    loss: Axis[Annotated[str, AfterValidator(known(LOSSES))]] = ()
     recipe: Axis[Recipe] = ()
     epochs: Axis[Count] = ()
     batch_size: Axis[Count] = ()
@@ -103,7 +110,6 @@ class FineTuningAxes(Axes):
     schedule: Axis[Schedule] = ()
     milestones: ListAxis[Milestones] = ()
     gamma: Axis[Factor] = ()
-    label_smoothing: Axis[ShareBelowOne] = ()
     clip_norm: Axis[Positive | None] = ()
     precision: Axis[Precision] = ()
     channels_last: Axis[bool] = ()
@@ -127,6 +133,8 @@ class FineTuningAxes(Axes):
 
 class TrainingAxes(FineTuningAxes):
     """The axes of `TrainingSpec`; one that is left out is the recipe's. The recipe custom has no number of epochs: it must be given."""
+
+    default: ClassVar = "cross_entropy"
 
     epochs: Axis[Count] = Field(default=(), validate_default=True)
 

@@ -12,11 +12,11 @@ from tests.benchmarks.conftest import Record
 from tests.benchmarks.test_layers import Work, batch, input_gradient, network, seconds, two_threads
 from tests.builders import attack_settings
 from workers.artifacts.artifacts import Artifacts
-from workers.attacks import ATTACKS, Memory
-from workers.data import DATASETS
-from workers.data.device_split import DeviceSplit
+from workers.attacks.engine import ATTACKS, Memory
+from workers.data.loading.device_split import DeviceSplit
 from workers.measure.evaluate import attacker, correct_flags
-from workers.models import Network, build
+from workers.models.network import Network, build
+from workers.registry import DATASETS
 from workers.spec.fields import Draws, Randomness
 from workers.spec.job import ModelSpec, TrainingSpec
 from workers.train import Checkpoint, train

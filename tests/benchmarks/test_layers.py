@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from tests.benchmarks.conftest import Record
-from workers.data import DATASETS
 from workers.layers import LatentSketch, TuckerLayer, cheaper_execution
-from workers.models import Network, build
+from workers.models.network import Network, build
+from workers.registry import DATASETS
 from workers.spec.fields import ExecutionChoice
 from workers.spec.job import ModelSpec
 

@@ -16,8 +16,8 @@ import json, re, sys
 from pathlib import Path
 import torch
 from torch.nn import functional as F
-from workers.data import DATASETS
-from workers.models import build
+from workers.models.network import build
+from workers.registry import DATASETS
 from workers.spec.job import ModelSpec
 
 def peak():  # not ru_maxrss: a process inherits the largest one of the process that started it

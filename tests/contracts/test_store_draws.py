@@ -147,5 +147,5 @@ def test_how_loud_waveforms_are_over_their_perturbations_is_stored_and_averaged_
     record_sweep(store, name="small", space_text="", jobs=[model, *attacks])
     record_result(store, model, result_of(model), attempt_id=None)
     for job, snr_db in zip(attacks, (30.0, 32.0, None, None), strict=True):
-        record_result(store, job, flags_result(job, snr_db=snr_db), attempt_id=None)
-    assert [row.snr_db for row in result_rows(store, "small", per_repeat=False)] == [31.0, None]
+        record_result(store, job, flags_result(job, metrics={"snr_db": snr_db}), attempt_id=None)
+    assert [row.metrics["snr_db"] for row in result_rows(store, "small", per_repeat=False)] == [31.0, None]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sqlalchemy import event
 
+from orchestrator.own_settings import value_of
 from orchestrator.store import ResultRow, Store, accuracy_interval, record_result, result_rows, standard_errors
 from orchestrator.store.connection.read_only_sql import ask
 from orchestrator.store.reading.aggregate import Setting
@@ -24,8 +25,9 @@ from tests.builders import (
 )
 from tests.stored import record_sweep
 from workers.errors import UserError
+from workers.registry import ATTACKS
 from workers.spec.attack import AttackSettings
-from workers.spec.fields import AttackName, SignGradientName
+from workers.spec.fields import SignGradientName
 from workers.spec.job import Job, TrainSpec
 
 
@@ -79,16 +81,33 @@ def test_repeats_are_aggregated_into_one_row_with_the_clean_accuracy_beside(stor
         stage="fine_tune",
         dataset="digits",
         train_examples=None,
+        data_settings={},
+        modality="image",
+        n_classes=10,
+        low=0.0,
+        high=1.0,
         model="resnet18",
-        width=4,
+        model_settings={"width": 4},
+        model_options={
+            "tensorize_first": False,
+            "tensorize_linear": False,
+            "execution": "auto",
+            "all_zero": "keep",
+            "draws": "batch",
+            "init": "random",
+        },
         tensorized=True,
         theta=0.8,
         rank=RANKS,
         rank_fraction=0.5,
         rank_kind="channels",
+        rank_fractions=None,
         sketch_modes="channels",
         rescale=True,
         binary=False,
+        randomised=True,
+        training=row.training,
+        fine_tuning=row.fine_tuning,
         adversarial_training="none",
         defence="none",
         defence_settings=None,
@@ -102,11 +121,12 @@ def test_repeats_are_aggregated_into_one_row_with_the_clean_accuracy_beside(stor
         norm="linf",
         epsilon=8 / 255,
         epsilon_literal="8/255",
-        steps=1,
-        abs_stepsize=8 / 255,
+        attack_settings={"loss": "ce"},
+        takes_gradients=True,
         random_start=False,
+        selects=False,
+        one_step=True,
         loss="ce",
-        momentum=0.0,
         target="none",
         restarts=1,
         eot_samples=1,
@@ -127,7 +147,7 @@ def test_repeats_are_aggregated_into_one_row_with_the_clean_accuracy_beside(stor
         robust_accuracy=robust[0],
         ci_low=robust[1],
         ci_high=robust[2],
-        snr_db=None,
+        metrics={},
         se_examples=parts.se_examples,
         se_draws=0.125,
         se_seeds=None,
@@ -135,6 +155,8 @@ def test_repeats_are_aggregated_into_one_row_with_the_clean_accuracy_beside(stor
         reasons=row.reasons,
     )
     assert (row.robust_accuracy, row.clean_accuracy) == (0.375, 0.875)
+    assert (row.training["epochs"], row.training["loss"], row.training["label_smoothing"]) == (1, "cross_entropy", 0.0)
+    assert row.fine_tuning == row.training
 
 
 def test_attacks_that_differ_in_the_signs_gradient_alone_have_rows_of_their_own(store: Store) -> None:
@@ -148,7 +170,7 @@ def test_attacks_that_differ_in_the_signs_gradient_alone_have_rows_of_their_own(
 
 
 # An attack that has the setting, and two values of it.
-TWO_VALUES: dict[str, tuple[AttackName, tuple[object, object]]] = {
+TWO_VALUES: dict[str, tuple[str, tuple[object, object]]] = {
     "norm": ("pgd", ("linf", "l2")),
     "epsilon": ("pgd", (4 / 255, 8 / 255)),
     "steps": ("pgd", (10, 20)),
@@ -166,11 +188,12 @@ TWO_VALUES: dict[str, tuple[AttackName, tuple[object, object]]] = {
 
 
 def test_every_setting_of_an_attack_is_stored_tells_rows_apart_and_is_reported() -> None:
-    settings = set(AttackSettings.model_fields) - {"name"}
+    settings = set(AttackSettings.model_fields) - {"name", "settings"}
     assert settings <= set(AttackResultRecord.__table__.columns.keys())
     assert settings - {"epsilon_literal"} <= {field.name for field in fields(Setting)}
     assert settings <= {field.name for field in fields(ResultRow)}
-    assert settings - {"epsilon_literal", "random_start"} == set(TWO_VALUES)  # the name settles the random start
+    own = {name for attack in ATTACKS for name in attack.settings.model_fields}
+    assert (settings - {"epsilon_literal"}) | own == set(TWO_VALUES)
 
 
 @pytest.mark.parametrize("setting", TWO_VALUES)
@@ -184,7 +207,7 @@ def test_attacks_that_differ_in_one_setting_alone_have_rows_of_their_own(setting
     ]
     finish(store, model, *reversed(attacks))
     rows = result_rows(store, "small", per_repeat=False)
-    assert [(getattr(row, setting), row.repeats) for row in rows] == [(value, 2) for value in values]
+    assert [(value_of(row, setting), row.repeats) for row in rows] == [(value, 2) for value in values]
 
 
 def test_per_repeat_gives_one_row_a_repeat_with_the_same_repeats_clean_accuracy(store: Store) -> None:
@@ -286,7 +309,7 @@ def test_rows_come_in_the_promised_order(store: Store) -> None:
         wide,
     ]
     crafted = craft_job(full)
-    names: list[AttackName] = ["fgsm", "bim", "pgd"]
+    names: list[str] = ["fgsm", "bim", "pgd"]
     settings = [attack_settings(name=name, epsilon=e) for name in names for e in (2 / 255, 8 / 255)]
     attacks = [attack_job(full, attack=attack) for attack in settings]
     omniscient = attack_job(full, crafted=crafted)
@@ -297,11 +320,12 @@ def test_rows_come_in_the_promised_order(store: Store) -> None:
     finish(store, *reversed([*models, crafted, theirs, *attacked, *(evaluate_job(model) for model in models)]))
     rows = result_rows(store, "small", per_repeat=False)
     undefended = [row for row in rows if row.attack == "none" and not row.binary and row.defence == "none"]
-    seen = [(row.width, row.rank_fraction, row.theta, row.seed) for row in undefended]
+    seen = [(value_of(row, "width"), row.rank_fraction, row.theta, row.seed) for row in undefended]
     assert seen == [(4, None, 1.0, 0), (4, 0.25, 1.0, 0), (4, 0.5, 1.0, 1), (4, 0.5, 0.9, 0), (4, 0.5, 0.5, 0), (8, 0.5, 1.0, 0)]
-    assert [row.width for row in rows if row.binary] == [4]
-    assert [row.binary for row in rows if row.width == 4] == [*[False] * (len(rows) - 2), True]
-    defences = [row.defence_settings for row in rows if (row.width, row.rank_fraction, row.theta, row.binary) == (4, 0.5, 1.0, False)]
+    assert [value_of(row, "width") for row in rows if row.binary] == [4]
+    assert [row.binary for row in rows if value_of(row, "width") == 4] == [*[False] * (len(rows) - 2), True]
+    alike = {"model_settings": {"width": 4}, "rank_fraction": 0.5, "theta": 1.0, "binary": False}
+    defences = [row.defence_settings for row in rows if all(getattr(row, name) == value for name, value in alike.items())]
     squeezed = [{"bit_depth": bits, "median_size": 2} for bits in (3, 5)]
     assert defences == [*[None] * (len(attacked) + 1), *squeezed, {"pad_factor": 1.107}]
     of_full = [row.job_keys[0] for row in rows if row.model_key == full.key]

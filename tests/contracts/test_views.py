@@ -13,23 +13,31 @@ from tests.builders import result_of, small_plan
 from tests.stored import record_sweep
 from workers.errors import UserError
 
+_MODEL = (
+    "dataset train_examples model tensorized rank_fraction rank_kind theta sketch_modes rescale binary defence adversarial_training seed "
+    "epochs n_parameters"
+)
+_MODEL_MORE = "until rank_fractions modality n_classes randomised data_settings model_settings model_options defence_settings training"
+_MODEL_OWN = (
+    "width split_lists dropout activation_bits lipschitz_beta bit_depth median_size pad_factor pruning_samples model_tensorize_first "
+    "model_tensorize_linear model_execution model_all_zero model_draws model_init training_loss training_epochs training_batch_size "
+    "training_optimizer training_learning_rate training_momentum training_nesterov training_weight_decay training_schedule "
+    "training_milestones training_gamma training_clip_norm training_precision training_channels_last training_horizontal_flip "
+    "training_crop_padding training_adversarial_training training_adversarial_epsilon training_adversarial_steps "
+    "training_adversarial_stepsize training_adversarial_alpha training_label_smoothing"
+)
 PUBLIC = {
     "v_jobs": "sweep in_space job_key stage state attempts error spec",
-    "v_models": (
-        "model_key stage dataset train_examples model width tensorized rank_fraction rank_kind theta sketch_modes rescale binary defence "
-        "adversarial_training seed epochs n_parameters clean_accuracy verdict seconds finished_at until resumed_key stage_rank_fractions"
-    ),
+    "v_models": f"model_key stage {_MODEL} clean_accuracy verdict seconds finished_at resumed_key {_MODEL_MORE} {_MODEL_OWN}",
     "v_results": (
-        "sweep in_space model_key job_key dataset train_examples model width tensorized rank_fraction rank_kind theta sketch_modes rescale "
-        "binary defence adversarial_training seed epochs n_parameters attack knowledge norm epsilon epsilon_literal steps abs_stepsize "
-        "random_start loss momentum target restarts eot_samples selection_draws early_stop backend sign_gradient source_key snr_db "
-        "n_examples batch_size repeat draws n_correct robust_accuracy clean_accuracy verdict seconds finished_at until "
-        "stage_rank_fractions"
+        f"sweep in_space model_key job_key {_MODEL} attack knowledge norm epsilon epsilon_literal random_start loss target restarts "
+        "eot_samples selection_draws early_stop backend sign_gradient source_key n_examples batch_size repeat draws n_correct "
+        f"robust_accuracy clean_accuracy verdict seconds finished_at {_MODEL_MORE} takes_gradients selects one_step attack_settings "
+        f"metrics steps abs_stepsize momentum snr_db {_MODEL_OWN}"
     ),
     "v_worst_case": (
-        "model_key dataset train_examples model width tensorized rank_fraction rank_kind theta sketch_modes rescale binary defence "
-        "adversarial_training seed epochs n_parameters knowledge norm epsilon epsilon_literal n_examples batch_size draws attacks accuracy "
-        "ci_low ci_high verdict until stage_rank_fractions"
+        f"model_key {_MODEL} knowledge norm epsilon epsilon_literal n_examples batch_size draws attacks accuracy ci_low ci_high verdict "
+        f"{_MODEL_MORE} {_MODEL_OWN}"
     ),
 }
 """The columns that users' queries rely on: they may grow, at the end, and none may go."""

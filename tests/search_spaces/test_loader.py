@@ -98,7 +98,7 @@ def loaded(text, *overrides):
         (
             "attack: pgd",
             "attack: pdg",
-            "x.yaml:11: attacks.0.attack='pdg': one of apgd_ce, apgd_dlr, bim, fgsm, mi_fgsm, noise, pgd, square",
+            "x.yaml:11: attacks.0.attack='pdg': one of apgd_ce, apgd_dlr, bim, fgsm, mi_fgsm, noise, pgd, square (did you mean pgd?)",
         ),
         ("8/255", "8", "x.yaml:12: attacks.0.epsilon=8: must be in (0, 1] (input units: 8/255, not 8)"),
         ("digits", "mnist", "x.yaml:4: data.name='mnist': one of cifar10, digits, speech_commands, tones"),
@@ -110,7 +110,7 @@ def loaded(text, *overrides):
         (
             "attack: pgd",
             "norm: l2\n    attack: pgd",
-            "x.yaml:11: attacks.0.steps=paper: there is no such rule under norm l2; give pgd a number of steps",
+            "x.yaml:11: attacks.0.steps=paper: there is no such rule under norm l2; give a number of steps (attack pgd)",
         ),
         (
             "attack: pgd",
@@ -134,7 +134,7 @@ def loaded(text, *overrides):
             "training:",
             "defence:\n  name: squeezing\ntraining:",
             "x.yaml:8: defence.name='squeezing': one of none, defensive_dropout, defensive_quantization, feature_squeezing, "
-            "random_resize_pad, stochastic_activation_pruning",
+            "random_resize_pad, stochastic_activation_pruning (did you mean feature_squeezing?)",
         ),
         ("training:", "defence:\n  bit_depth: 9\ntraining:", "x.yaml:8: defence.bit_depth=9: must be in [1, 8]"),
         ("training:", "defence:\n  dropout: [0.5, 1]\ntraining:", "x.yaml:8: defence.dropout=1: must be in (0, 1)"),
@@ -154,7 +154,7 @@ def loaded(text, *overrides):
         (
             "digits",
             "digits\n  split_lists: resplit",
-            "x.yaml:5: data.split_lists='resplit': digits has one split; only speech_commands takes split_lists=resplit",
+            "x.yaml:5: data.split_lists='resplit': dataset digits has no split_lists; leave split_lists out",
         ),
     ],
 )

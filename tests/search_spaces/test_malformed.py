@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search_spaces import Space, SpaceError, parse_space
-from search_spaces.schema.grid import SECTIONS
+from search_spaces.schema.grid import sections
 from search_spaces.space import legal_keys
+
+SECTIONS = sections()
 
 KEYS = [*legal_keys(()), *(key for section in SECTIONS.values() for key in section.model_fields)]
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["8/255", "pgd", "digits", "paper", "1e-3"])

@@ -6,12 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from search_spaces import AttackGroup, Space, builtin_spaces, load_space, paper_steps
-from search_spaces.schema.defence_axes import DefenceAxes
-from search_spaces.schema.grid import DataAxes, EvaluationSettings, FineTuningAxes, ModelAxes, TrainingAxes
+from search_spaces import builtin_spaces, load_space, paper_steps
+from search_spaces.schema.grid import EvaluationSettings, sections
+from search_spaces.space import space_type
+from workers.spec.data import DataSpec
 from workers.spec.defence import DefenceSpec
-from workers.spec.job import DataSpec, EvaluationSpec, ModelSpec, TrainingSpec
+from workers.spec.job import EvaluationSpec, ModelSpec
+from workers.spec.training import TrainingSpec
 
+AttackGroup, Space = sections()["attacks"], space_type()
 SMALLEST = {"name": "x", "data": {"name": "digits"}, "training": {"epochs": 1}}
 
 
@@ -23,15 +26,19 @@ def grid(**sections):
 @pytest.mark.parametrize(
     ("axes", "spec"),
     [
-        (DataAxes, DataSpec),
-        (ModelAxes, ModelSpec),
-        (DefenceAxes, DefenceSpec),
-        (TrainingAxes, TrainingSpec),
-        (FineTuningAxes, TrainingSpec),
+        ("data", DataSpec),
+        ("model", ModelSpec),
+        ("defence", DefenceSpec),
+        ("training", TrainingSpec),
+        ("fine_tuning", TrainingSpec),
     ],
 )
-def test_every_setting_of_a_spec_is_an_axis_in_the_same_order(axes, spec):
-    assert list(axes.model_fields) == list(spec.model_fields)
+def test_every_setting_of_a_spec_and_of_its_components_is_an_axis(axes, spec):
+    declared = [name for name in spec.model_fields if name != "settings"]
+    own = {name for component in spec.registry for name in component.settings.model_fields}
+    fields = list(sections()[axes].model_fields)
+    assert [name for name in fields if name in declared] == declared
+    assert set(fields) - set(declared) == own | ({"stage_rank_fractions"} if axes == "model" else set())
 
 
 def test_every_evaluation_setting_can_be_set():
@@ -99,10 +106,10 @@ def test_an_epsilon_keeps_how_it_was_written_without_spaces():
 def test_fgsm_is_one_step_of_size_epsilon_bim_and_pgd_follow_the_paper():
     group = AttackGroup.model_validate({"attack": ["fgsm", "bim", "pgd"], "epsilon": "8/255"})
     settings = [asked.attack for asked in group.resolved()]
-    assert [(s.name, s.steps, s.abs_stepsize, s.random_start) for s in settings] == [
-        ("fgsm", 1, 8 / 255, False),
-        ("bim", 10, 1 / 255, False),
-        ("pgd", 10, 1 / 255, True),
+    assert [(s.name, dict(s.settings), s.facts.random_start) for s in settings] == [
+        ("fgsm", {"loss": "ce"}, False),
+        ("bim", {"steps": 10, "abs_stepsize": 1 / 255, "loss": "ce"}, False),
+        ("pgd", {"steps": 10, "abs_stepsize": 1 / 255, "loss": "ce"}, True),
     ]
     assert {(s.epsilon, s.epsilon_literal, s.norm) for s in settings} == {(8 / 255, "8/255", "linf")}
 
@@ -115,7 +122,7 @@ def test_steps_for_fgsm_alone_are_refused_by_name(setting):
 
 def test_steps_in_a_group_with_fgsm_apply_to_the_others():
     group = AttackGroup.model_validate({"attack": ["fgsm", "pgd"], "epsilon": "8/255", "steps": 40, "abs_stepsize": 0.01})
-    assert [(a.steps, a.abs_stepsize) for a, *_ in group.resolved()] == [(1, 8 / 255), (40, 0.01)]
+    assert [dict(a.settings) for a, *_ in group.resolved()] == [{"loss": "ce"}, {"steps": 40, "abs_stepsize": 0.01, "loss": "ce"}]
 
 
 def resolved(**group):
@@ -123,19 +130,19 @@ def resolved(**group):
 
 
 @pytest.mark.parametrize(
-    ("attack", "steps", "stepsize", "loss", "random_start"),
+    ("attack", "own", "loss", "random_start"),
     [
-        ("apgd_ce", 100, 16 / 255, "ce", True),
-        ("apgd_dlr", 100, 16 / 255, "dlr", True),
-        ("mi_fgsm", 10, 1 / 255, "ce", False),
-        ("noise", 1, 8 / 255, "ce", True),
-        ("square", 5000, 8 / 255, "margin", True),
+        ("apgd_ce", {"steps": 100}, "ce", True),
+        ("apgd_dlr", {"steps": 100}, "dlr", True),
+        ("mi_fgsm", {"steps": 10, "abs_stepsize": 1 / 255, "loss": "ce", "momentum": 1.0}, "ce", False),
+        ("noise", {}, "ce", True),
+        ("square", {"steps": 5000}, "margin", True),
     ],
 )
-def test_what_an_attack_settles_itself_is_filled_in(attack, steps, stepsize, loss, random_start):
+def test_what_an_attack_settles_itself_is_filled_in(attack, own, loss, random_start):
     (found,) = resolved(attack=attack)
-    assert (found.steps, found.abs_stepsize, found.loss, found.random_start) == (steps, stepsize, loss, random_start)
-    assert (found.momentum, found.restarts, found.eot_samples) == (1.0 if attack == "mi_fgsm" else 0.0, 1, 1)
+    assert (dict(found.settings), found.loss, found.facts.random_start) == (own, loss, random_start)
+    assert (found.restarts, found.eot_samples) == (1, 1)
 
 
 def test_a_setting_in_a_group_applies_to_the_attacks_that_have_it():
@@ -147,7 +154,7 @@ def test_a_setting_in_a_group_applies_to_the_attacks_that_have_it():
     assert {name: attack.restarts for name, attack in found.items() if attack.restarts > 1} == dict.fromkeys(
         ("pgd", "apgd_ce", "square", "noise"), 3
     )
-    assert {name for name, attack in found.items() if attack.momentum} == {"mi_fgsm"}
+    assert {name for name, attack in found.items() if getattr(attack.settings, "momentum", None) == 0.5} == {"mi_fgsm"}
     assert {name for name, attack in found.items() if not attack.early_stop} == {"fgsm"}
     assert {name for name, attack in found.items() if attack.selection_draws == 1} == {"fgsm", "mi_fgsm"}
 
@@ -172,8 +179,8 @@ def test_a_targeted_square_attack_climbs_the_targets_cross_entropy():
 
 def test_an_epsilon_of_l2_may_exceed_one():
     (found,) = resolved(attack="pgd", norm="l2", epsilon=3, steps=20, abs_stepsize="0.5")
-    assert (found.norm, found.epsilon, found.epsilon_literal, found.steps, found.abs_stepsize) == ("l2", 3.0, "3", 20, 0.5)
-    assert [attack.abs_stepsize for attack in resolved(attack=["fgsm", "apgd_ce"], norm="l2", epsilon="0.5")] == [0.5, 1.0]
+    assert (found.norm, found.epsilon, found.epsilon_literal, found.steps, found.settings.abs_stepsize) == ("l2", 3.0, "3", 20, 0.5)
+    assert [attack.epsilon for attack in resolved(attack=["fgsm", "apgd_ce"], norm="l2", epsilon="0.5")] == [0.5, 0.5]
 
 
 @pytest.mark.parametrize(
@@ -181,10 +188,10 @@ def test_an_epsilon_of_l2_may_exceed_one():
     [
         ({"attack": "pgd", "norm": ["l2", "linf"], "epsilon": 3, "steps": 5, "abs_stepsize": 1}, r"must be in \(0, 1\]"),
         ({"attack": "pgd", "norm": "l2", "epsilon": 0}, "must be > 0"),
-        ({"attack": "pgd", "norm": "l2"}, "steps=paper: there is no such rule under norm l2; give pgd a number of steps"),
-        ({"attack": "pgd", "norm": "l2", "steps": 5}, "abs_stepsize: missing; under norm l2 pgd has no default"),
+        ({"attack": "pgd", "norm": "l2"}, "steps=paper: there is no such rule under norm l2; give a number of steps .attack pgd"),
+        ({"attack": "pgd", "norm": "l2", "steps": 5}, "abs_stepsize: missing; under norm l2 it has no default .attack pgd"),
         ({"attack": ["pgd", "square"], "knowledge": "eot"}, "attack square takes no gradient to average; give it a group without eot"),
-        ({"attack": ["apgd_ce", "noise"], "loss": "dlr"}, "attack apgd_ce climbs ce; leave loss out"),
+        ({"attack": ["apgd_ce", "noise"], "loss": "dlr"}, "attack apgd_ce has no loss; leave loss out"),
         ({"attack": "pgd", "momentum": 1.0}, "attack pgd has no momentum; leave momentum out"),
         ({"attack": ["bim", "fgsm"], "restarts": 2}, "attack bim has no random start; leave restarts out"),
         ({"attack": "square", "abs_stepsize": "1/255"}, "attack square has no abs_stepsize; leave abs_stepsize out"),

@@ -132,7 +132,7 @@ def test_steps_end_in_the_numbers_that_a_person_would_write():
 def test_a_list_in_a_group_of_attacks_is_no_choice_all_of_them_are_run():
     searched = space()
     (meant,) = searched.attacks_of(searched.search.objectives[1], searched.at(VALUES))
-    assert (meant.attack.name, meant.attack.abs_stepsize, meant.knowledge) == ("pgd", 0.01, "randomized")
+    assert (meant.attack.name, meant.attack.settings.abs_stepsize, meant.knowledge) == ("pgd", 0.01, "randomized")
     assert searched.at(VALUES).attacks[0].attack == ("pgd", "bim")
 
 
@@ -179,11 +179,11 @@ def test_attack_ranges_take_what_their_numbers_are_written_as():
             "10: model.tensorized={...}: when: model.theta is a range of numbers; only a setting with values can be a condition",
         ),
         (", when: {model.tensorized: true}", "", "9: model.theta=[0.8, 1.0]: theta=0.8 with tensorized=false: ..."),
-        ("[pgd, bim]", "fgsm", "19: attacks.0.abs_stepsize=...: attack fgsm is one step of size epsilon; leave abs_stepsize out"),
+        ("[pgd, bim]", "fgsm", "19: attacks.0.abs_stepsize=...: attack fgsm has no abs_stepsize; leave abs_stepsize out"),
         (
             "[pgd, bim]",
             "{values: [pgd, fgsm]}",
-            "19: attacks.0.abs_stepsize=...: attack fgsm is one step of size epsilon; leave abs_stepsize out "
+            "19: attacks.0.abs_stepsize=...: attack fgsm has no abs_stepsize; leave abs_stepsize out "
             "(tried with attacks.0.attack=fgsm; `when:` says where a range applies)",
         ),
         ("attack: pgd, ", "", "4: search.objectives.1='robust_accuracy 8/255': means 2 of the space's attacks, it must ..."),

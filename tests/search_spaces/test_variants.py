@@ -80,7 +80,11 @@ def test_a_setting_that_every_variant_replaces_is_not_looked_at():
     [
         ("  theta: 1.0", "  theta: 1.3", "x.yaml:15: variants.1.model.theta=1.3: must be in (0, 1]"),
         ("  theta: 1.0", "  theta: [1.0,\n        0.8]", "x.yaml:15: variants.1.model.theta=[1.0, 0.8]: theta=0.8 with tensorized=false: "),
-        ("fgsm", "fsgm", "x.yaml:18: variants.1.attacks.0.attack='fsgm': one of apgd_ce, apgd_dlr, bim, fgsm, mi_fgsm, noise, pgd, square"),
+        (
+            "fgsm",
+            "fsgm",
+            "x.yaml:18: variants.1.attacks.0.attack='fsgm': one of apgd_ce, apgd_dlr, bim, fgsm, mi_fgsm, ",
+        ),
         (
             "attack: fgsm\n",
             "attack: fgsm\n        epsilno: 2\n",
@@ -119,7 +123,7 @@ def test_a_mistake_in_a_variant_is_one_line_that_points_into_the_variant(old, ne
         (
             "data:\n",
             "modle:\ndata:\n",
-            "x.yaml:1: modle: unknown key; did you mean 'model'? legal: name, description, method, ",
+            "x.yaml:1: modle: unknown key; did you mean 'model'? legal: name, description, plugins, method, ",
         ),
         ("data:\n  name: digits\n", "", "x.yaml:1: data: missing; it is required"),
         ("model:\n  width: 2\n  theta: [1.0, 0.9]\n", "model: 3\n", "x.yaml:3: model=3: must be a mapping (key: value)"),
@@ -140,7 +144,8 @@ def test_a_mistake_that_every_variant_inherits_is_reported_once_where_it_stands(
         (
             "pgd",
             "pdg",
-            "x.yaml:9: attacks.0.attack='pdg': one of apgd_ce, apgd_dlr, bim, fgsm, mi_fgsm, noise, pgd, square (in variants.0)",
+            "x.yaml:9: attacks.0.attack='pdg': one of apgd_ce, apgd_dlr, bim, fgsm, mi_fgsm, noise, "
+            "pgd, square (did you mean pgd?) (in variants.0)",
         ),
         (
             "      theta: 1.0\n",

@@ -2,14 +2,28 @@
 
 import torch
 
-from workers.data import DATASETS
-from workers.data.device_split import DeviceSplit
-from workers.models import Network, build
+from workers.attacks.engine import attack_of
+from workers.data.loading import Source, source
+from workers.data.loading.device_split import DeviceSplit
+from workers.models.network import Network, build
+from workers.spec.data import DataSpec
 from workers.spec.defence import UNDEFENDED, DefenceSpec
 from workers.spec.job import ModelSpec
 
-DIGITS = DATASETS["digits"]
 CPU = torch.device("cpu")
+
+
+def data_set(name: str, **settings: object) -> Source:
+    """A data set with its settings."""
+    return source(DataSpec.model_validate({"name": name, **settings}))
+
+
+DIGITS = data_set("digits")
+
+
+def run_attack(logits, inputs, labels, *, settings, **given):
+    """The points of the attack that the settings ask for."""
+    return attack_of(settings)(logits, inputs, labels, settings=settings, **given)
 
 
 def network(*, seed: int = 0, width: int = 2, defence: DefenceSpec = UNDEFENDED, **fields: object) -> Network:

@@ -19,7 +19,10 @@ from workers.artifacts.results import RESULT, Result
 from workers.artifacts.storage import open_storage
 from workers.artifacts.storage.base import TEMPORARY, Storage
 from workers.errors import ArtifactError, StorageError, SupersededError
+from workers.plugins import job_from_json
+from workers.spec.component import STORED
 from workers.spec.job import JOB, Job, TrainSpec
+from workers.spec.keys import KEY_VERSION
 
 RESULT_FILE, JOB_FILE = "result.json", "job.json"
 CHECKPOINT = "checkpoint"
@@ -211,10 +214,10 @@ class Artifacts:
         """
         where = self.where(key, JOB_FILE)
         try:
-            job = JOB.validate_json(self._storage.read(f"{key}/{JOB_FILE}"))
+            job = job_from_json(self._storage.read(f"{key}/{JOB_FILE}"), stored=True)
         except (FileNotFoundError, ValidationError) as error:
             raise ArtifactError(f"job {key}: {where} is unreadable: {_first_line(error)}", key=key) from error
-        if job.key != key:
+        if job.key_version == KEY_VERSION and job.key != key:
             raise ArtifactError(f"job {key}: {where} holds job {job.key}", key=key)
         return job
 
@@ -285,7 +288,7 @@ def _read_result(storage: Storage, key: str) -> Result:
     try:
         fields = json.loads(storage.read(f"{key}/{RESULT_FILE}"))
         checksum = fields.pop(_CHECKSUM, None)
-        result = RESULT.validate_json(json.dumps(fields))
+        result = RESULT.validate_json(json.dumps(fields), context=STORED)
     except FileNotFoundError:
         raise ArtifactError(f"job {key}: no result in {storage.where(key)}", key=key) from None
     except (ValueError, AttributeError, TypeError) as error:  # not JSON, not a result (pydantic raises ValueError), or not an object

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter
 
+from workers.settings import Frozen
 from workers.spec.attack import AttackSettings
 from workers.spec.diagnosis import ProbeKnowledge, ProbeName
-from workers.spec.fields import Frozen
 
 
 class Environment(Frozen):
@@ -55,23 +55,23 @@ class TrainOutcome(Frozen):
 class FlagsOutcome(Frozen):
     """One flag per draw and evaluated test example, in the data set's fixed order: classified correctly (after the attack, if any).
 
-    `flags` is base64 of `numpy.packbits`, draw by draw; the accuracy is over all evaluated examples and draws. `snr_db` is the
-    median signal-to-noise ratio of waveforms to their perturbations; None for images, for clean examples, and without any change.
+    `flags` is base64 of `numpy.packbits`, draw by draw; the accuracy is over all evaluated examples and draws. `metrics` are those of
+    attacked examples by name; None where no example has a value.
     """
 
     kind: Literal["flags"] = "flags"
     n_examples: int
     draws: int = 1
     flags: str
-    snr_db: float | None = None
+    metrics: dict[str, float | None] = {}
 
     @classmethod
-    def pack(cls, correct: Sequence[bool] | NDArray[np.bool_], *, snr_db: float | None = None) -> "FlagsOutcome":
+    def pack(cls, correct: Sequence[bool] | NDArray[np.bool_], *, metrics: dict[str, float | None] | None = None) -> "FlagsOutcome":
         """Return the outcome of flags (draws, n_examples), or (n_examples,) of a single draw."""
         bits = np.atleast_2d(np.asarray(correct, dtype=bool))
         draws, n_examples = bits.shape
         packed = base64.b64encode(np.packbits(bits, axis=1).tobytes()).decode()
-        return cls(n_examples=n_examples, draws=draws, flags=packed, snr_db=snr_db)
+        return cls(n_examples=n_examples, draws=draws, flags=packed, metrics=metrics or {})
 
     def packed(self) -> bytes:
         """Return the flags as packed bits, most significant bit first, each draw's padded with zeros to whole bytes."""

@@ -1,116 +1,34 @@
-"""Auto-PGD (Croce & Hein, 2020): projected gradient ascent with momentum that chooses its own step size."""
+"""Auto-PGD (Croce & Hein, 2020) on the cross-entropy and on the difference of logits ratio."""
 
-from dataclasses import dataclass, fields
+from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Annotated, Any
 
-from workers.attacks.problem import Problem, Standing
-from workers.attacks.queries import Verdict, chosen_per_example, gradient, judge, verdict
+from pydantic import PlainValidator
 
-_MOMENTUM = 0.75
-_RHO = 0.75
-_FIRST_CHECK, _LESS_EACH_TIME, _LEAST = 0.22, 0.03, 0.06
+from workers.registry import attack
+from workers.spec.step_settings import IsNumber, steps_or_paper
 
+if TYPE_CHECKING:
+    from torch import Tensor
 
-def auto_ascend(problem: Problem) -> Tensor:
-    """Return the best point found, (batch, *shape), in the ball.
+    from workers.attacks.engine.problem import Problem
 
-    On a deterministic net the best point is one that reaches the goal, and among equals the one with the highest loss. On a
-    randomised net success is never tracked: each new point is compared with the best one anew, by their mean losses over the same
-    `selection_draws` fresh draws, so that a point that was lucky once is replaced. Those means also decide when the step is
-    halved; the draws of the gradients (`eot_samples` a step) are not used to compare points.
-    """
-    settings = problem.settings
-    climb = _start(problem)
-    standing = Standing.all_of(problem, climb.points) if settings.early_stop else None
-    checks = _checks(settings.steps)
-    for done in range(1, settings.steps + 1):
-        climb.move(problem, momentum=_MOMENTUM if done > 1 else 1.0)
-        slopes, logits = gradient(problem, climb.points)
-        now, best = _compared(problem, climb, logits)
-        climb.note(slopes, now, best)
-        if done in checks:
-            climb.check(since=checks[done])
-        if standing is not None:
-            stay = standing.drop(climb.best, climb.best_reached)
-            if len(stay) == 0:
-                return standing.examples
-            problem, climb = standing.problem, climb.of(stay)
-    return climb.best if standing is None else standing.finished(climb.best)
+Steps = Annotated[Any, PlainValidator(steps_or_paper(100)), IsNumber("int")]
+"""A number of steps; `paper` is AutoAttack's."""
 
 
-@dataclass
-class Climb:
-    """Current point of each example, and the best point of its search: points and slopes (batch, *shape), the rest (batch,)."""
+@attack(norms=("l2", "linf"), random_start=True, selects=True)
+def apgd_ce(problem: Problem, *, steps: Steps = "paper") -> Tensor:
+    """Auto-PGD on the cross-entropy."""
+    from workers.attacks.engine.apgd import auto_pgd
 
-    points: Tensor
-    previous: Tensor
-    slopes: Tensor
-    losses: Tensor
-    stepsizes: Tensor
-    best: Tensor
-    best_slopes: Tensor
-    best_losses: Tensor
-    best_reached: Tensor
-    rises: Tensor
-    improved: Tensor
-    halved: Tensor
-
-    def of(self, chosen: Tensor) -> "Climb":
-        return Climb(**{field.name: getattr(self, field.name)[chosen] for field in fields(self)})
-
-    def move(self, problem: Problem, *, momentum: float) -> None:
-        """Take one step along the gradient, then repeat a part of the last step; both are projected (section 3.1)."""
-        ball = problem.ball
-        ahead = ball.project_(self.points + self.stepsizes * ball.direction(self.slopes))
-        mixed = self.points + momentum * (ahead - self.points) + (1 - momentum) * (self.points - self.previous)
-        self.previous, self.points = self.points, ball.project_(mixed)
-
-    def note(self, slopes: Tensor, now: Verdict, best: Verdict) -> None:
-        """Record the slopes and verdicts of the new points, and update the best ones by comparison with them."""
-        better = now.better_than(best)
-        self.rises = self.rises + (now.losses > self.losses)
-        self.slopes, self.losses = slopes, now.losses
-        self.best = chosen_per_example(better, self.points, self.best)
-        self.best_slopes = chosen_per_example(better, slopes, self.best_slopes)
-        self.best_losses = torch.where(better, now.losses, best.losses)
-        self.best_reached = torch.where(better, now.reached, best.reached)
-        self.improved = self.improved | better
-
-    def check(self, *, since: int) -> None:
-        """Halve the step and go back to the best point where too few of the last `since` steps rose, or none found a better point
-        although the step was not halved the last time (section 3.2, conditions 1 and 2)."""
-        halve = (self.rises < _RHO * since) | ~(self.improved | self.halved)
-        self.stepsizes = chosen_per_example(halve, self.stepsizes / 2, self.stepsizes)
-        self.points = chosen_per_example(halve, self.best, self.points)
-        self.slopes = chosen_per_example(halve, self.best_slopes, self.slopes)
-        self.losses = torch.where(halve, self.best_losses, self.losses)
-        self.rises, self.improved, self.halved = torch.zeros_like(self.rises), torch.zeros_like(halve), halve
+    return auto_pgd(problem, steps=steps)
 
 
-def _start(problem: Problem) -> Climb:
-    points = problem.ball.random(problem.generator)
-    slopes, logits = gradient(problem, points)
-    found = verdict(problem, logits) if problem.deterministic else judge(problem, points)[0]
-    none = torch.zeros_like(found.reached)
-    stepsizes = torch.full_like(found.losses, problem.settings.abs_stepsize).view(-1, *[1] * (points.ndim - 1))
-    best = (points, slopes, found.losses, found.reached)
-    return Climb(points, points, slopes, found.losses, stepsizes, *best, rises=none.long(), improved=none, halved=~none)
+@attack(norms=("l2", "linf"), random_start=True, selects=True, loss="dlr")
+def apgd_dlr(problem: Problem, *, steps: Steps = "paper") -> Tensor:
+    """Auto-PGD on the difference of logits ratio."""
+    from workers.attacks.engine.apgd import auto_pgd
 
-
-def _compared(problem: Problem, climb: Climb, logits: Tensor) -> list[Verdict]:
-    """Return the verdicts on the new points and on the best ones."""
-    if problem.deterministic:
-        return [verdict(problem, logits), Verdict(climb.best_losses, climb.best_reached)]
-    return judge(problem, climb.points, climb.best)
-
-
-def _checks(steps: int) -> dict[int, int]:
-    """Map the steps after which the step size is checked to the number of steps since the last check (section 3.2)."""
-    checks, done, gap = {}, 0, max(1, int(_FIRST_CHECK * steps))
-    while done + gap <= steps:
-        done += gap
-        checks[done] = gap
-        gap = max(gap - max(1, int(_LESS_EACH_TIME * steps)), int(_LEAST * steps), 1)
-    return checks
+    return auto_pgd(problem, steps=steps)

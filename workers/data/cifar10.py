@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from workers.data.source import GET_IT, Dataset, DatasetInfo, Source, Split
+from workers.data.loading.source import GET_IT, Dataset, Split
 from workers.errors import DataError
+from workers.facts import DatasetInfo
+from workers.registry import dataset
 
 _FOLDER = "cifar-10-batches-py"
 # Named here too, since planning asks for them: torchvision's own table is one import of torch away.
@@ -25,17 +27,6 @@ def _check(root: Path | None) -> None:
     missing = [name for name in _FILES if not (folder / name).is_file()]
     if missing:
         raise DataError(f"cifar10: looked for {', '.join(missing)} in {folder}: not there; {GET_IT}")
-
-
-@cache
-def _load(root: Path | None) -> Dataset:
-    _check(root)
-    folder = _folder(root)
-    try:
-        return Dataset(train=_split(folder.parent, train=True), test=_split(folder.parent, train=False))
-    except RuntimeError:
-        _name_the_corrupt_file(folder)
-        raise
 
 
 def _split(root: Path, *, train: bool) -> Split:
@@ -74,12 +65,22 @@ def _download(root: Path) -> None:
     download_and_extract_archive(published.url, root, filename=published.filename, md5=published.tgz_md5)
 
 
-CIFAR10 = Source(
+@dataset(
     info=DatasetInfo(n_classes=10, shape=(3, 32, 32), mean=(0.4914, 0.4822, 0.4465), std=(0.2470, 0.2435, 0.2616)),
     n_train=50_000,
     n_test=10_000,
-    check=_check,
-    load=_load,
     folder=_FOLDER,
+    photographs=True,
+    check=_check,
     download=_download,
 )
+@cache
+def cifar10(root: Path | None) -> Dataset:
+    """CIFAR-10, all of it."""
+    _check(root)
+    folder = _folder(root)
+    try:
+        return Dataset(train=_split(folder.parent, train=True), test=_split(folder.parent, train=False))
+    except RuntimeError:
+        _name_the_corrupt_file(folder)
+        raise

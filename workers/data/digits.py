@@ -6,13 +6,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.data.source import Dataset, DatasetInfo, Source, Split
+from workers.data.loading.source import Dataset, Split
+from workers.facts import DatasetInfo
+from workers.registry import dataset
 
 _SIZE, _TEST_EXAMPLES, _LEVELS = 32, 400, 16
 
 
+@dataset(info=DatasetInfo(n_classes=10, shape=(3, _SIZE, _SIZE), mean=(0.305,) * 3, std=(0.324,) * 3), n_train=1397, n_test=_TEST_EXAMPLES)
 @cache
-def _load(root: Path | None) -> Dataset:  # noqa: ARG001 (bundled: no folder is needed)
+def digits(root: Path | None) -> Dataset:  # noqa: ARG001 (bundled: no folder is needed)
+    """scikit-learn's handwritten digits, in colour and 32 pixels wide."""
     from sklearn.datasets import load_digits
 
     scans, labels = load_digits(return_X_y=True)
@@ -31,12 +35,3 @@ def _enlarge(scans: NDArray[np.float64]) -> NDArray[np.float32]:
     weights = np.stack([np.interp(centres, np.arange(small), row) for row in np.eye(small)], axis=1)
     images = np.einsum("ab,nbc,dc->nad", weights, scans, weights).astype(np.float32)
     return np.repeat(images[:, None], 3, axis=1)
-
-
-DIGITS = Source(
-    info=DatasetInfo(n_classes=10, shape=(3, _SIZE, _SIZE), mean=(0.305,) * 3, std=(0.324,) * 3),
-    n_train=1397,
-    n_test=_TEST_EXAMPLES,
-    check=lambda root: None,  # noqa: ARG005
-    load=_load,
-)

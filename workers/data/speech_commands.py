@@ -1,24 +1,27 @@
 """Speech Commands v0.02 (Warden, 2018) with 12 classes, from torchaudio's layout `ROOT/SpeechCommands/speech_commands_v0.02/WORD/*.wav`.
 
 Training is what neither list file names, testing is the testing list; the validation list is used for neither. Which pair of list files
-divides the data is a setting (`DataSpec.split_lists`). Official clips of silence for testing are taken from
-`ROOT/SpeechCommands/silence_test_v0.02/` where that is there. Decoded clips are cached (`workers.data.array_cache`).
+divides the data is the setting `split_lists`. Official clips of silence for testing are taken from
+`ROOT/SpeechCommands/silence_test_v0.02/` where that is there. Decoded clips are cached (`workers.data.loading.array_cache`).
 
 torchaudio downloads the data. Its walk is not used: it finds the same files in the same time (0.018 s for 2,309 clips, ours 0.020 s), but
 planning needs them too, and must not wait for an import of torch (1.2 s); nor does it know of other lists, of silence, or of absent clips.
 """
 
 from collections.abc import Iterator
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
+from typing import Literal
 
-from workers.data.array_cache import cache_folder, cached_rows, stat_key
-from workers.data.source import GET_IT, Dataset, DatasetInfo, Source, Split
-from workers.data.speech_clips import CLASSES, LENGTH, WORDS, Clip, examples, labels_of
-from workers.data.wav import Samples
+from workers.data.loading.array_cache import cache_folder, cached_rows, stat_key
+from workers.data.loading.source import GET_IT, Dataset, Split
+from workers.data.loading.speech_clips import CLASSES, LENGTH, WORDS, Clip, examples, labels_of
+from workers.data.loading.wav import Samples
 from workers.errors import DataError
-from workers.spec.fields import SplitLists
+from workers.facts import DatasetInfo
+from workers.registry import dataset
 
+SplitLists = Literal["official", "resplit"]
 _FOLDER = Path("SpeechCommands", "speech_commands_v0.02")
 _SILENCE = "silence_test_v0.02"
 _NOISE = "_background_noise_"
@@ -36,24 +39,24 @@ def _folder(root: Path | None) -> Path:
     return root / _FOLDER
 
 
-def _check(root: Path | None, *, lists: SplitLists) -> None:
+def _check(root: Path | None, *, split_lists: SplitLists) -> None:
     folder = _folder(root)
     missing = [name for name in (*WORDS, _NOISE) if not (folder / name).is_dir()]
-    missing += [name for name in _LISTS[lists] if not (folder / name).is_file()]
+    missing += [name for name in _LISTS[split_lists] if not (folder / name).is_file()]
     if missing:
-        advice = "split_lists=official needs no such files" if lists == "resplit" and missing == list(_LISTS[lists]) else GET_IT
+        advice = "split_lists=official needs no such files" if split_lists == "resplit" and missing == list(_LISTS[split_lists]) else GET_IT
         raise DataError(f"speech_commands: looked for {', '.join(missing)} in {folder}: not there; {advice}")
 
 
-def _catalogue(root: Path | None, *, lists: SplitLists) -> tuple[list[Clip], list[Clip]]:
+def _catalogue(root: Path | None, *, split_lists: SplitLists) -> tuple[list[Clip], list[Clip]]:
     """The training and the test examples, found by listing folders; no sound file is opened."""
-    _check(root, lists=lists)
+    _check(root, split_lists=split_lists)
     folder = _folder(root)
     clips = {path.name: list(path.glob("*_nohash_*.wav")) for path in folder.iterdir() if path.is_dir() and not path.name.startswith("_")}
     present = {f"{word}/{path.name}" for word, paths in clips.items() for path in paths}
-    validation, testing = (_names(folder / name, present) for name in _LISTS[lists])
+    validation, testing = (_names(folder / name, present) for name in _LISTS[split_lists])
     if both := sorted(validation & testing):
-        raise DataError(f"speech_commands: {both[0]} is in both {' and '.join(_LISTS[lists])} of {folder}")
+        raise DataError(f"speech_commands: {both[0]} is in both {' and '.join(_LISTS[split_lists])} of {folder}")
     noise = list((folder / _NOISE).glob("*.wav"))
     if not noise:
         raise DataError(f"speech_commands: looked for *.wav in {folder / _NOISE}: none there; {GET_IT}")
@@ -73,8 +76,8 @@ def _chosen(clips: dict[str, list[Path]], names: set[str]) -> dict[str, list[Pat
     return {word: [path for path in paths if f"{word}/{path.name}" in names] for word, paths in clips.items()}
 
 
-def _count(root: Path, *, lists: SplitLists) -> tuple[int, int]:
-    train, test = _catalogue(root, lists=lists)
+def _count(root: Path, *, split_lists: SplitLists) -> tuple[int, int]:
+    train, test = _catalogue(root, split_lists=split_lists)
     return len(train), len(test)
 
 
@@ -84,9 +87,21 @@ def _download(root: Path) -> None:
     SPEECHCOMMANDS(root, download=True)
 
 
+@dataset(
+    info=DatasetInfo(n_classes=len(CLASSES), shape=(1, LENGTH), mean=(0.0,), std=(0.08,), low=-1.0, high=1.0),
+    folder=_FOLDER.parts[0],
+    check=_check,
+    count=_count,
+    download=_download,
+)
 @cache
-def _load(root: Path | None, *, lists: SplitLists) -> Dataset:
-    train, test = _catalogue(root, lists=lists)
+def speech_commands(root: Path | None, *, split_lists: SplitLists = "official") -> Dataset:
+    """Speech Commands, twelve classes.
+
+    `split_lists` says which pair of list files divides it: `official`, `validation_list.txt` and `testing_list.txt`, or `resplit`,
+    a second pair for subsets in which the official one leaves some words nearly no training clips.
+    """
+    train, test = _catalogue(root, split_lists=split_lists)
     clips = [*train, *test]
     recipe = "\n".join(f"{clip.path.parent.name}/{clip.path.name}/{clip.cut}" for clip in clips)
     key = stat_key(f"speech_commands {_FORMAT}\n{recipe}", (clip.path for clip in clips))
@@ -98,17 +113,3 @@ def _load(root: Path | None, *, lists: SplitLists) -> Dataset:
 
 def _decoded(clips: list[Clip]) -> Iterator[Samples]:
     return (clip.samples() for clip in clips)
-
-
-def _source(lists: SplitLists) -> Source:
-    return Source(
-        info=DatasetInfo(n_classes=len(CLASSES), shape=(1, LENGTH), mean=(0.0,), std=(0.08,), low=-1.0, high=1.0),
-        check=partial(_check, lists=lists),
-        load=partial(_load, lists=lists),
-        count=partial(_count, lists=lists),
-        folder=_FOLDER.parts[0],
-        download=_download,
-    )
-
-
-SPEECH_COMMANDS, RESPLIT = _source("official"), _source("resplit")

@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.data.source import Dataset, DatasetInfo, Source, Split
-from workers.data.wav import FULL_SCALE, SAMPLE_RATE
+from workers.data.loading.source import Dataset, Split
+from workers.data.loading.wav import FULL_SCALE, SAMPLE_RATE
+from workers.facts import DatasetInfo
+from workers.registry import dataset
 
 FREQUENCIES = np.geomspace(200, 4000, 12)
 """In Hz, by class."""
@@ -16,8 +18,14 @@ _LENGTH, _N_TRAIN, _N_TEST = 16_000, 960, 240
 _AMPLITUDE, _SECONDS, _NOISE = (0.05, 0.5), (0.3, 1.0), 0.02
 
 
+@dataset(
+    info=DatasetInfo(n_classes=len(FREQUENCIES), shape=(1, _LENGTH), mean=(0.0,), std=(0.17,), low=-1.0, high=1.0),
+    n_train=_N_TRAIN,
+    n_test=_N_TEST,
+)
 @cache
-def _load(root: Path | None) -> Dataset:  # noqa: ARG001 (made here: no folder is needed)
+def tones(root: Path | None) -> Dataset:  # noqa: ARG001 (made here: no folder is needed)
+    """Twelve synthetic tones in noise."""
     return Dataset(train=_split(_N_TRAIN, seed=0), test=_split(_N_TEST, seed=1))
 
 
@@ -36,12 +44,3 @@ def _tone(frequency: float, random: np.random.Generator) -> NDArray[np.int16]:
     wave = random.uniform(*_AMPLITUDE) * np.sin(2 * np.pi * (frequency * seconds + random.uniform())) * heard
     noisy = wave + _NOISE * random.standard_normal(_LENGTH)
     return np.round(noisy * (FULL_SCALE - 1)).astype(np.int16)
-
-
-TONES = Source(
-    info=DatasetInfo(n_classes=len(FREQUENCIES), shape=(1, _LENGTH), mean=(0.0,), std=(0.17,), low=-1.0, high=1.0),
-    n_train=_N_TRAIN,
-    n_test=_N_TEST,
-    check=lambda root: None,  # noqa: ARG005
-    load=_load,
-)

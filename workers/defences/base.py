@@ -1,40 +1,45 @@
-"""Base classes of defences: a change of the inputs, of the layers, or of the training loss."""
+"""The base of every defence: a change of the inputs, of the layers, or of the training loss. Importing it imports no torch."""
 
-from collections.abc import Hashable, Iterator, Sequence
+from __future__ import annotations
+
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor, nn
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterator, Sequence
 
-from workers.layers.microbatch import Part
-from workers.spec.defence import DefenceSpec
+    import torch
+    from torch import Tensor, nn
+
+    from workers.layers.microbatch import Part
 
 
 class Defence:
-    """A defence of one network; the base class is `none`, which changes nothing.
+    """A defence of one network; this one changes nothing.
 
-    It acts in train and eval mode alike. A `randomised` one draws anew, for each example, at every forward pass.
+    It acts in train and eval mode alike. One that is `randomised` draws anew, for each example, at every forward pass, through
+    `uniform` alone. A defence's settings are the typed keyword-only parameters of its `__init__`, which need not call this class's.
 
-    Args:
-        settings: the defence's settings.
+    Attributes:
+        name: under which it is registered.
+        randomised: as it is registered.
         bounds: the smallest and the largest legal input value.
+        generator: of everything that it draws.
+        part: the part of a batch that goes through the network now, where passes are divided.
     """
 
-    randomised: ClassVar[bool] = False
-
-    def __init__(self, settings: DefenceSpec, *, bounds: tuple[float, float]) -> None:
-        self.settings = settings
-        self.bounds = bounds
-        self.generator: torch.Generator | None = None
-        self._derandomised = False
-        self._held: dict[Hashable, Tensor] | None = None
-        self.part: Part | None = None
+    name = "none"
+    randomised = False
+    bounds: tuple[float, float] = (0.0, 1.0)
+    generator: torch.Generator | None = None
+    part: Part | None = None
+    _derandomised = False
+    _held: dict[Hashable, Tensor] | None = None
 
     @property
     def label(self) -> str:
         """Suffix for messages about its network: ` defence=NAME`, or empty."""
-        return "" if self.settings.name == "none" else f" defence={self.settings.name}"
+        return "" if self.name == "none" else f" defence={self.name}"
 
     @property
     def live(self) -> bool:
@@ -94,7 +99,9 @@ class Defence:
 
     def _drawn(self, shape: Sequence[int], device: torch.device) -> Tensor:
         if self.generator is None:
-            raise RuntimeError(f"{self.settings.name}: a randomised defence needs a generator (seed the network before its forward pass)")
+            raise RuntimeError(f"{self.name}: a randomised defence needs a generator (seed the network before its forward pass)")
+        import torch
+
         return torch.rand(tuple(shape), generator=self.generator, device=device)
 
 
@@ -111,34 +118,14 @@ class ActivationDefence(Defence):
         Raises:
             ValueError: there are none.
         """
+        from torch import nn
+
         relus = [module for module in body.modules() if isinstance(module, nn.ReLU)]
         if not relus:
-            raise ValueError(f"{self.settings.name}: acts on nn.ReLU modules, and {type(body).__name__} has none")
+            raise ValueError(f"{self.name}: acts on nn.ReLU modules, and {type(body).__name__} has none")
         for relu in relus:
             relu.register_forward_hook(self._hook)
 
     # A method, not a closure: a deep copy of the network gets the copied defence's.
     def _hook(self, module: nn.Module, inputs: Any, outputs: Tensor) -> Tensor:  # noqa: ARG002
         return self.activations(outputs, owner=module)
-
-
-class StraightThrough(torch.autograd.Function):
-    """`apply(inputs, outputs)` gives `outputs`, of the shape of `inputs`; its gradient is passed to `inputs` unchanged.
-
-    The straight-through estimator (Bengio, Leonard & Courville, 2013); for an attacker, backward-pass differentiable approximation
-    by the identity (BPDA; Athalye, Carlini & Wagner, 2018, section 4.1).
-    """
-
-    @staticmethod
-    def forward(ctx: Any, inputs: Tensor, outputs: Tensor) -> Tensor:  # noqa: ARG004
-        return outputs.view_as(outputs)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # noqa: ARG004
-        return gradient, None
-
-
-def straight_through(inputs: Tensor, outputs: Tensor) -> Tensor:
-    """Return `outputs`, differentiated as if they were `inputs`; see `StraightThrough`."""
-    passed: Tensor = StraightThrough.apply(inputs, outputs)  # type: ignore[no-untyped-call]
-    return passed

@@ -1,26 +1,36 @@
 """Defensive dropout (Wang et al., 2018): dropout that stays active at inference."""
 
-from typing import Any
+from __future__ import annotations
 
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any
 
 from workers.defences.base import Defence
-from workers.layers import TuckerLayer
+from workers.registry import defence
+from workers.spec.fields import OpenShare
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 _LINEAR_ORDER = 2
 
 
+@defence(randomised=True, around=False)
 class DefensiveDropout(Defence):
-    """Dropout before every linear layer: each feature is dropped with probability `dropout`, in training and test alike; kept ones are
-    divided by 1 - `dropout`, so that the expected features are the full ones.
+    """Before every linear layer each feature is DROPPED with probability `dropout`, in training and test alike; kept ones are divided
+    by 1 - `dropout`, so that the expected features are the full ones.
 
     Trained in, from the first epoch on. The paper chooses training and test rate separately; here they are one setting.
     Gradients are exact: an attacker differentiates under a fresh draw.
     """
 
-    randomised = True
+    def __init__(self, *, dropout: OpenShare = 0.3) -> None:
+        self._dropout = dropout
 
     def install(self, body: nn.Module) -> None:
+        from torch import nn
+
+        from workers.layers import TuckerLayer
+
         for module in body.modules():
             if isinstance(module, nn.Linear) or (isinstance(module, TuckerLayer) and len(module.kernel.shape) == _LINEAR_ORDER):
                 module.register_forward_pre_hook(self._hook)
@@ -33,5 +43,5 @@ class DefensiveDropout(Defence):
         """Return the features (batch, ...) that `owner`, a linear layer, receives, under a fresh draw."""
         if not self.live:
             return features
-        kept = self.uniform(features.shape, features.device, owner=owner) >= self.settings.dropout
-        return features * (kept.to(features.dtype) / (1 - self.settings.dropout))
+        kept = self.uniform(features.shape, features.device, owner=owner) >= self._dropout
+        return features * (kept.to(features.dtype) / (1 - self._dropout))

@@ -1,13 +1,18 @@
 """Stochastic activation pruning (Dhillon et al., 2018): small activations are dropped at random, the kept ones scaled up."""
 
-import torch
-from torch import Tensor
+from __future__ import annotations
 
-from workers.defences.base import ActivationDefence, straight_through
+from typing import TYPE_CHECKING
 
-_TINY = torch.finfo(torch.float32).tiny
+from workers.defences.base import ActivationDefence
+from workers.registry import defence
+from workers.spec.fields import Positive
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
+@defence(randomised=True, acts_on_relus=True)
 class StochasticActivationPruning(ActivationDefence):
     """Pruning after every ReLU: of each example's n activations r = `pruning_samples` * n are drawn with replacement, activation a_i with
     probability p_i = |a_i| / sum |a|; those drawn at least once are kept and divided by 1 - (1 - p_i)^r, the rest are zero, so that
@@ -23,20 +28,24 @@ class StochasticActivationPruning(ActivationDefence):
     constant scales, 84 % with the exact gradient, and 34 % with the identity.
     """
 
-    randomised = True
+    def __init__(self, *, pruning_samples: Positive = 1.0) -> None:
+        self._samples = pruning_samples
 
     def activations(self, activations: Tensor, *, owner: object = None) -> Tensor:
         if not self.live:
             return activations
+        from workers.layers.straight_through import straight_through
+
         return straight_through(activations, activations.detach() * self.scales(activations, owner=owner))
 
-    @torch.no_grad()
     def scales(self, activations: Tensor, *, owner: object = None) -> Tensor:
         """One draw: 0 (pruned) or 1 / (1 - (1 - p)^r) (kept) for each activation (batch, ...) of `owner`, a ReLU.
 
         `frozen` holds the random numbers; the choice of activations to keep still depends on the activations.
         """
-        kept_with = keep_probabilities(activations.float(), samples=self.settings.pruning_samples)
+        import torch
+
+        kept_with = keep_probabilities(activations.detach().float(), samples=self._samples)
         kept = self.uniform(kept_with.shape, kept_with.device, owner=owner) < kept_with
         return torch.where(kept, 1 / kept_with, 0.0).to(activations.dtype)
 
@@ -44,8 +53,10 @@ class StochasticActivationPruning(ActivationDefence):
 def keep_probabilities(activations: Tensor, *, samples: float) -> Tensor:
     """Return 1 - (1 - p)^r for each activation (batch, ...), p being its share of the example's sum of magnitudes, and r the number of an
     example's activations times `samples`, rounded, at least 1; 0 for an example without activation."""
+    import torch
+
     magnitudes = activations.abs().flatten(1)
     draws = max(1, round(samples * magnitudes.shape[1]))
-    shares = magnitudes / magnitudes.sum(dim=1, keepdim=True).clamp_min(_TINY)
-    # Not 1 - (1 - p) ** r: for a small p that is dominated by rounding error.
+    shares = magnitudes / magnitudes.sum(dim=1, keepdim=True).clamp_min(torch.finfo(torch.float32).tiny)
+    # Not 1 - (1 - p) ** r: for a small p that is all rounding error.
     return -torch.expm1(draws * torch.log1p(-shares.clamp(max=1))).view_as(activations)

@@ -1,16 +1,22 @@
 """Defensive quantization (Lin, Gan & Han, 2019): quantised activations in a network whose layers amplify noise little."""
 
-from collections.abc import Iterator
+from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING
 
-from workers.defences.base import ActivationDefence, straight_through
-from workers.layers import TuckerLayer
+from workers.defences.base import ActivationDefence
+from workers.registry import defence
+from workers.spec.fields import Bits, NonNegative
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor, nn
 
 _LARGEST = 6.0
 
 
+@defence(around=False, acts_on_relus=True)
 class DefensiveQuantization(ActivationDefence):
     """Replacement of every ReLU by a ReLU6 rounded to `activation_bits` bits, with a training penalty towards orthogonal kernel rows.
 
@@ -18,9 +24,12 @@ class DefensiveQuantization(ActivationDefence):
     straight-through estimator) and while attacking (BPDA); clipping at 6 is differentiated as it is.
     """
 
+    def __init__(self, *, activation_bits: Bits = 4, lipschitz_beta: NonNegative = 3e-4) -> None:
+        self._bits, self._beta = activation_bits, lipschitz_beta
+
     def activations(self, activations: Tensor, *, owner: object = None) -> Tensor:  # noqa: ARG002
         """Round activations >= 0, of any shape, to one of 2^bits evenly spaced values in [0, 6]."""
-        return quantised(activations, bits=self.settings.activation_bits)
+        return quantised(activations, bits=self._bits)
 
     def penalty(self, body: nn.Module) -> Tensor | None:
         """Return beta/2 times the sum over all layers of ||W^T W - I||^2 (section 4.2, equation 8), minus a constant.
@@ -28,13 +37,17 @@ class DefensiveQuantization(ActivationDefence):
         W is the layer's matrix (filters, everything else); a Tucker layer's is its reconstructed kernel, under a fresh draw of the
         sketch where that is live, since noise passes through that one.
         """
-        if self.settings.lipschitz_beta == 0:
+        if self._beta == 0:
             return None
-        return self.settings.lipschitz_beta / 2 * torch.stack([deviation(kernel) for kernel in _kernels(body)]).sum()
+        import torch
+
+        return self._beta / 2 * torch.stack([deviation(kernel) for kernel in _kernels(body)]).sum()
 
 
 def quantised(activations: Tensor, *, bits: int) -> Tensor:
     """Return round(min(a, 6) (2^bits - 1)/6) 6/(2^bits - 1), of the shape of `activations` >= 0."""
+    from workers.layers.straight_through import straight_through
+
     step = _LARGEST / (2**bits - 1)
     clipped = activations.clamp(max=_LARGEST)
     return straight_through(clipped, (clipped / step).round() * step)
@@ -43,6 +56,8 @@ def quantised(activations: Tensor, *, bits: int) -> Tensor:
 def deviation(kernel: Tensor) -> Tensor:
     """Deviation of a kernel (filters, ...), as a matrix W (filters, rest), from orthonormality: ||W W^T - I||^2 or ||W^T W - I||^2
     (squared Frobenius norms), with the smaller of the two products. The two differ by the constant |filters - rest|."""
+    import torch
+
     matrix = kernel.flatten(1)
     if matrix.shape[0] > matrix.shape[1]:
         matrix = matrix.t()
@@ -51,6 +66,10 @@ def deviation(kernel: Tensor) -> Tensor:
 
 
 def _kernels(body: nn.Module) -> Iterator[Tensor]:
+    from torch import nn
+
+    from workers.layers import TuckerLayer
+
     for module in body.modules():
         if isinstance(module, TuckerLayer):
             yield module.kernel()

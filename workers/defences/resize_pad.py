@@ -4,14 +4,24 @@ Not by torchvision.transforms.v2.functional, whose resize and pad take one side 
 images/s, this 42,300 (with the gradient 9,500 and 20,800; 128 images of side 32, one core). Its nearest pixel differs for some sides.
 """
 
-import math
+from __future__ import annotations
 
-import torch
-from torch import Tensor
+import math
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import AfterValidator
 
 from workers.defences.base import Defence
+from workers.registry import defence
+from workers.spec.fields import Interval
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Enlargement = Annotated[float, AfterValidator(Interval(1, 2, low_open=True))]
 
 
+@defence(randomised=True, modalities=("image",))
 class RandomResizePad(Defence):
     """Random resizing: images of side n are resized to a random side in [n, m), m = `pad_factor` * n rounded up, and padded with
     zeros on all four sides at random, to side m. Put around a trained network, which must take images of that side.
@@ -22,16 +32,19 @@ class RandomResizePad(Defence):
     Gradients are exact: an attacker differentiates under a fresh draw.
     """
 
-    randomised = True
+    def __init__(self, *, pad_factor: Enlargement = 1.107) -> None:
+        self._factor = pad_factor
 
     def transform(self, inputs: Tensor) -> Tensor:
         """Resize square images (batch, channels, n, n) to (batch, channels, m, m)."""
         if not self.live:
             return inputs
         side = inputs.shape[-1]
-        return self._placed(inputs, largest=math.ceil(self.settings.pad_factor * side))
+        return self._placed(inputs, largest=math.ceil(self._factor * side))
 
     def _placed(self, inputs: Tensor, *, largest: int) -> Tensor:
+        import torch
+
         batch, side = len(inputs), inputs.shape[-1]
         chance = self.uniform((batch, 3), inputs.device, owner=self).t()[..., None]
         # A share of almost 1 may round up to the number of choices.
@@ -54,6 +67,8 @@ def _source(offsets: Tensor, sides: Tensor, *, side: int, largest: int) -> tuple
         side: the original image's side.
         largest: the canvas's.
     """
+    import torch
+
     places = torch.arange(largest, device=offsets.device) - offsets
     inside = (places >= 0) & (places < sides)
     return (places * side // sides).clamp(0, side - 1), inside

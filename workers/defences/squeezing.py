@@ -4,12 +4,24 @@ Not by torchvision.transforms.v2.functional: its `posterize` rounds down (98 % o
 median filter.
 """
 
-import torch
-from torch import Tensor
+from __future__ import annotations
 
-from workers.defences.base import Defence, straight_through
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import AfterValidator
+
+from workers.defences.base import Defence
+from workers.registry import defence
+from workers.spec.fields import Bits, Interval
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+WindowSize = Annotated[int, AfterValidator(Interval(1, 9))]
 
 
+@defence(modalities=("image",))
 class FeatureSqueezing(Defence):
     """Images reduced to `bit_depth` bits per colour and smoothed by a `median_size` x `median_size` median filter.
 
@@ -17,12 +29,17 @@ class FeatureSqueezing(Defence):
     goes to the pixel that is the median.
     """
 
+    def __init__(self, *, bit_depth: Bits = 5, median_size: WindowSize = 2) -> None:
+        self._depth, self._size = bit_depth, median_size
+
     def transform(self, inputs: Tensor) -> Tensor:
         """Squeeze images (batch, channels, height, width) within the bounds."""
+        from workers.layers.straight_through import straight_through
+
         low, high = self.bounds
-        levels = (2**self.settings.bit_depth - 1) / (high - low)
+        levels = (2**self._depth - 1) / (high - low)
         reduced = ((inputs - low) * levels).round() / levels + low
-        return median(straight_through(inputs, reduced), size=self.settings.median_size)
+        return median(straight_through(inputs, reduced), size=self._size)
 
 
 def median(images: Tensor, *, size: int) -> Tensor:
@@ -40,5 +57,7 @@ def median(images: Tensor, *, size: int) -> Tensor:
 
 def _mirrored(length: int, *, size: int, device: torch.device) -> Tensor:
     """Return the places to read along one side, (length + size - 1,): ... 1 0 | 0 1 2 ..."""
+    import torch
+
     places = torch.arange(-(size // 2), length + (size - 1) // 2, device=device) % (2 * length)
     return torch.minimum(places, 2 * length - 1 - places)

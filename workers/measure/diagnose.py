@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from workers.artifacts.results import DiagnosisOutcome, FlagsOutcome, ProbeOutcome
-from workers.attacks import input_gradient
-from workers.attacks.norms import LinfBall
-from workers.data.device_split import DeviceSplit
+from workers.attacks.engine import input_gradient
+from workers.attacks.engine.norms import LinfBall
+from workers.data.loading.device_split import DeviceSplit
 from workers.errors import NonFiniteError
 from workers.measure.evaluate import attacker, batches, correct_flags
-from workers.models import Network
+from workers.models.network import Network
 from workers.spec.diagnosis import DiagnosisSettings, Probe, probes
 
 Seeds = Callable[[str], int]

@@ -1,19 +1,20 @@
 """Accuracy, example by example, of a network under fresh sketches: clean, attacked, or on stored adversarial examples."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from workers.attacks import UNIT, Bounds, Memory, can_be_remembered, check_examples, chosen_attack, pose, remembered_step
-from workers.data.device_split import DeviceSplit
+from workers.attacks.engine import UNIT, Bounds, Memory, attack_of, can_be_remembered, check_examples, pose, remembered_step
+from workers.data.loading.device_split import DeviceSplit
 from workers.errors import JobError
+from workers.facts import MetricFacts
 from workers.measure.resumable_loop import Course, Found
-from workers.measure.snr import median_snr, snr_db
-from workers.models import Network
+from workers.models.network import Network
+from workers.registry import Component
 from workers.spec.attack import AttackSettings
 from workers.spec.fields import NormName
 
@@ -23,11 +24,11 @@ Perturb = Callable[[slice, Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Flags of the examples classified correctly in each draw, (draws, examples), and the signal-to-noise ratio of waveforms to their
-    perturbations (median, in dB; None where it was not measured)."""
+    """Flags of the examples that were classified right in each draw, (draws, examples), and metrics of attacked examples by name
+    (None: of no example had it a value)."""
 
     correct: NDArray[np.bool_]
-    snr_db: float | None = None
+    metrics: dict[str, float | None] = field(default_factory=dict)
 
 
 def evaluated(
@@ -37,7 +38,7 @@ def evaluated(
     batch_size: int,
     draws: int = 1,
     perturb: Perturb | None = None,
-    loudness: bool = False,
+    metrics: Sequence[Component[MetricFacts]] = (),
     course: Course = Course(),  # noqa: B008 (a frozen value)
 ) -> Evaluated:
     """Evaluate `network` on each example in each of `draws` forward passes.
@@ -50,17 +51,26 @@ def evaluated(
         batch_size: examples that share a draw; part of the result's meaning for a randomised net.
         draws: how often each example is evaluated.
         perturb: makes adversarial examples of (the batch's place, inputs, labels); None evaluates clean examples.
-        loudness: true to measure the signal-to-noise ratio of inputs to their perturbations.
-        course: the loop over the examples, which reports and saves progress.
+        metrics: what is measured of attacked examples.
+        course: whom to tell, and where to save, how far it is.
     """
 
     def compute(place: slice, inputs: Tensor, labels: Tensor) -> Found:
         examples = inputs if perturb is None else perturb(place, inputs, labels)
         found = {"correct": _judged(network, examples, labels, draws=draws).cpu()}
-        return found | {"snr_db": snr_db(examples, inputs).cpu()} if loudness else found
+        return found | {f"metric {metric.name}": metric.create(inputs, examples, labels).cpu() for metric in metrics}
 
     found = course.through(data, compute, batch_size=batch_size)
-    return Evaluated(found["correct"].T.numpy(), median_snr(found["snr_db"]) if loudness else None)
+    values = {metric.name: over_examples(metric.facts, found[f"metric {metric.name}"]) for metric in metrics}
+    return Evaluated(found["correct"].T.numpy(), values)
+
+
+def over_examples(facts: MetricFacts, values: Tensor) -> float | None:
+    """One value for all examples, over those that have one; None where none has."""
+    known = values[~values.isnan()].double()
+    if len(known) == 0:
+        return None
+    return float(known.quantile(0.5) if facts.over_examples == "median" else known.mean())
 
 
 def correct_flags(
@@ -89,7 +99,7 @@ def attacker(network: Network, settings: AttackSettings, *, generator: torch.Gen
     Raises:
         UserError: the settings do not apply to such a network (when the function is called).
     """
-    attack = chosen_attack(settings)
+    attack = attack_of(settings)
 
     def perturb(place: slice, inputs: Tensor, labels: Tensor) -> Tensor:
         randomness = network.randomness

@@ -17,9 +17,9 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the name that every PyTorch user knows)
 
 from workers.artifacts.results import SurfaceOutcome
-from workers.attacks import input_gradient
+from workers.attacks.engine import input_gradient
 from workers.errors import JobError
-from workers.models import Network
+from workers.models.network import Network
 from workers.spec.batch_size import POINTS_PER_PASS
 from workers.spec.fields import NormName
 from workers.spec.surface import SurfaceSettings

@@ -1,5 +1,7 @@
 """Checks that adversarial examples made beforehand fit an attack's spec. Reads specs, no tensors."""
 
+from typing import Any
+
 from workers.artifacts.artifacts import Artifacts
 from workers.errors import ArtifactError
 from workers.spec.attack import AttackSettings
@@ -38,8 +40,12 @@ def require_fitting_examples(artifacts: Artifacts, spec: AttackSpec, *, model: s
 
 def _settings(attack: AttackSettings, other: AttackSettings) -> str:
     """Format the attack's settings that differ from the other one's, except for the notation of epsilon."""
-    values = attack.model_dump(exclude={"epsilon_literal"}).items()
-    return " ".join(f"{name}={value}" for name, value in values if value != getattr(other, name))
+    mine, theirs = (_flat(settings) for settings in (attack, other))
+    return " ".join(f"{name}={value}" for name, value in mine.items() if value != theirs.get(name))
+
+
+def _flat(attack: AttackSettings) -> dict[str, Any]:
+    return attack.model_dump(exclude={"epsilon_literal", "settings"}) | dict(attack.settings)
 
 
 def _first(spec: CraftSpec | AttackSpec) -> str:
@@ -50,4 +56,5 @@ def _first(spec: CraftSpec | AttackSpec) -> str:
 def _data(artifacts: Artifacts, model: str) -> str:
     """Format the name and split lists of a model's data set, which determine its test split."""
     data = artifacts.model(model).data
-    return f"{data.name} ({data.split_lists} lists)"
+    own = ", ".join(f"{name} {value}" for name, value in data.settings)
+    return f"{data.name} ({own})" if own else data.name

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from workers.artifacts.artifacts import PROGRESS, JobFolder
 from workers.artifacts.results import BatchRecord
-from workers.data.device_split import DeviceSplit
+from workers.data.loading.device_split import DeviceSplit
 from workers.progress import Report, say_nothing
 
 SAVE_SECONDS = 5.0

@@ -1,6 +1,1 @@
-"""Networks from inputs in the data set's units to logits, normalisation included."""
-
-from workers.models.network import MODELS, Network, build, decomposed
-from workers.models.tensorize import Tensorization, tensorize
-
-__all__ = ["MODELS", "Network", "Tensorization", "build", "decomposed", "tensorize"]
+"""Networks: one file each, which imports its architecture when it is asked for one."""

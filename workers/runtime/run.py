@@ -10,7 +10,7 @@ import torch
 
 from workers.artifacts.artifacts import Artifacts, JobFolder
 from workers.artifacts.results import Result
-from workers.data.remote import DataRoot
+from workers.data.loading.remote import DataRoot
 from workers.errors import ArtifactError, ShortOfMemoryError, SupersededError, UserError
 from workers.measure.resumable_loop import SAVE_SECONDS, ProgressFile
 from workers.progress import Report, say_nothing
@@ -25,9 +25,9 @@ from workers.train import Checkpoint
 class Settings:
     """Paths and compute resources of a worker; they do not change a result's meaning.
 
-    `artifacts` is a folder or a URL of fsspec, `data_root` too (a URL's files are cached on this machine, see `workers.data.remote`).
-    Unfinished evaluations, attacks and craftings are saved after a batch, at most every `save_seconds`. A job takes no more of a
-    GPU's memory than its `gpu_share`; where that is too little, `examples_per_pass` divides forward passes, except in training.
+    `artifacts` is a folder or a URL of fsspec, `data_root` too (a URL's files are kept on this machine, see `workers.data.loading.remote`).
+    Unfinished evaluations, attacks and craftings are saved after a batch, at most every `save_seconds`. Of a GPU a job takes no more
+    memory than its `gpu_share`; where that is short, `examples_per_pass` divides passes through the net, but no training's.
     """
 
     artifacts: str | Path

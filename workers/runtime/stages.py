@@ -10,23 +10,25 @@ from torch import Tensor
 
 from workers.artifacts.artifacts import Artifacts, JobFolder
 from workers.artifacts.results import CraftOutcome, DiagnosisOutcome, EpochRecord, FlagsOutcome, SurfaceOutcome, TrainOutcome
-from workers.attacks import Memory
-from workers.data import DATASETS, source
-from workers.data.device_split import DeviceSplit
-from workers.data.remote import DataRoot
-from workers.data.remote import load as load_data
+from workers.attacks.engine import Memory
+from workers.data.loading import source
+from workers.data.loading.device_split import DeviceSplit
+from workers.data.loading.remote import DataRoot
+from workers.data.loading.remote import load as load_data
 from workers.errors import JobError, UserError
+from workers.facts import MetricFacts
 from workers.measure.diagnose import diagnose
 from workers.measure.evaluate import attacker, craft, evaluated, replayer, require_sketch
 from workers.measure.loss_surface import drawn_gradient, explore, full_gradient, plane
 from workers.measure.replayed_examples import require_fitting_examples
 from workers.measure.resumable_loop import SAVE_SECONDS, Course, ProgressFile
-from workers.models import Network, build, decomposed
+from workers.models.network import Network, build, decomposed
 from workers.progress import Report
+from workers.registry import METRICS, Component
 from workers.runtime.seeding import derive_seed
-from workers.spec.compatibility import DATASET_KINDS, Kind
-from workers.spec.fields import CRAFTED, DatasetName, SplitLists
-from workers.spec.job import AttackSpec, CraftSpec, DataSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, Job, SurfaceSpec, TrainSpec
+from workers.spec.data import DataSpec
+from workers.spec.fields import CRAFTED
+from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, Job, SurfaceSpec, TrainSpec
 from workers.train import Checkpoint, train
 
 _MODEL, _EXAMPLES, _SURFACE = "model.safetensors", "examples.safetensors", "surface.safetensors"
@@ -63,7 +65,7 @@ class Room:
     examples_per_pass: int | None = None
 
     def seed(self, purpose: str) -> int:
-        return derive_seed(self.job.trunk_key, purpose)
+        return derive_seed(self.job.seed_key, purpose)
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -77,6 +79,10 @@ class Room:
             raise UserError(f"job {self.job.key}: its stage {self.job.stage} needs a parent in role {role!r}, and it has none")
         return self.job.parents[role]
 
+    def parent_seed(self, role: str) -> str:
+        """The seed key of the parent in this role."""
+        return self.job.parent_seeds.get(role, self.parent(role))
+
     def generator(self, purpose: str) -> torch.Generator:
         return torch.Generator(self.device).manual_seed(self.seed(purpose))
 
@@ -84,7 +90,7 @@ class Room:
         """Return the parent model, frozen, in eval mode and freshly seeded for this job, and the examples to evaluate."""
         network, data = self.network(self.parent("model"))
         network.seed(self.seed("sketch"))
-        split = _load_split(data.name, data.split_lists, "test", evaluation.examples, self.data_root, self.device)
+        split = _load_split(data.whole, "test", evaluation.examples, self.data_root, self.device)
         require_sketch(network, split)
         network.seed(self.seed("sketch"))
         return network, split
@@ -99,11 +105,12 @@ class Room:
         """Return the SHA-256 of a trained model's weights: a model that was lost and trained again on a GPU may differ in its last bits."""
         return self.artifacts.result(key).files.get(_MODEL, "")
 
-    @property
-    def kind(self) -> Kind:
-        """Kind of data of the parent model."""
+    def metrics(self, evaluation: EvaluationSpec) -> tuple[Component[MetricFacts], ...]:
+        """What is measured of attacked examples: what always is of the model's modality, and what the evaluation asks for."""
         _, data = self.network(self.parent("model"))
-        return DATASET_KINDS[data.name]
+        modality = data.component.facts.modality
+        fitting = (found for found in METRICS if modality in found.facts.modalities)
+        return tuple(found for found in fitting if found.facts.always or found.name in evaluation.metrics)
 
     def course(self, network: Network, report: Report, **generators: torch.Generator) -> Course:
         """Return the loop over the job's examples, resumed from an earlier attempt; the network's own generator is among its generators."""
@@ -118,7 +125,7 @@ class Room:
 
 
 def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
-    split = _load_split(spec.data.name, spec.data.split_lists, "train", spec.data.train_examples, room.data_root, room.device)
+    split = _load_split(spec.data, "train", spec.data.train_examples, room.data_root, room.device)
     network = _untrained(room, spec)
     network.to(room.device).seed(room.seed("sketch"))
     attack = None if spec.training.adversarial_training == "none" else room.generator("attack")
@@ -142,7 +149,7 @@ def _trained(network: Network, history: list[EpochRecord], *, resumed: str | Non
 
 def _untrained(room: Room, spec: TrainSpec) -> Network:
     """Return the network at the start of its training, on the CPU."""
-    info = DATASETS[spec.data.name].info
+    info = source(spec.data).info
     if spec.stage == "pretrain":
         return build(spec.model, info, seed=room.seed("weights"), defence=spec.defence)
     parent, weights = _stored(room.artifacts, room.parent("weights"))
@@ -187,10 +194,10 @@ def _attack(room: Room, spec: AttackSpec, report: Report) -> Computed:
         batch_size=spec.evaluation.batch_size,
         draws=spec.evaluation.draws,
         perturb=perturb,
-        loudness=room.kind == "audio",
+        metrics=room.metrics(spec.evaluation),
         course=room.course(network, report, start=start),
     )
-    return FlagsOutcome.pack(found.correct, snr_db=found.snr_db), {}
+    return FlagsOutcome.pack(found.correct, metrics=found.metrics), {}
 
 
 def _crafted(room: Room, spec: AttackSpec) -> Tensor:
@@ -220,13 +227,14 @@ def _surface(room: Room, spec: SurfaceSpec) -> Computed:
     network, split = room.trained(EvaluationSpec(examples=settings.example + 1))
     example, label = split.batch(slice(settings.example, None))
     seeds = [room.seed(f"draw {draw}") for draw in range(settings.draws)]
-    source = room.parent("direction" if settings.direction == "theta_one" else "model")
+    role = "direction" if settings.direction == "theta_one" else "model"
+    source = room.parent(role)
     if settings.direction == "theta_one":
         gradient = full_gradient(room.network(source)[0], example, label)
     else:
         gradient = drawn_gradient(network, example, label, seeds=seeds)
-    # The y axis depends only on the net that gives the x axis: every theta has the same plane.
-    generator = torch.Generator().manual_seed(derive_seed(source, f"plane {settings.example}"))
+    # The y axis hangs on the net that gives the x axis, and on nothing else: every theta has the same plane.
+    generator = torch.Generator().manual_seed(derive_seed(room.parent_seed(role), f"plane {settings.example}"))
     directions = plane(gradient, norm=settings.norm, generator=generator)
     found = explore(network, example, label, directions=directions, settings=settings, seeds=seeds)
     return found.outcome(), {_SURFACE: save(found.tensors())}
@@ -236,7 +244,7 @@ def _surface(room: Room, spec: SurfaceSpec) -> Computed:
 def _load_network(url: str, key: str, digest: str, device: torch.device) -> tuple[Network, DataSpec]:  # noqa: ARG001 (of the cache's key)
     """Return a trained model by its job key; the last few are cached in this process, which Ray reuses for many jobs."""
     spec, weights = _stored(Artifacts(url), key)
-    network = build(spec.model, DATASETS[spec.data.name].info, seed=0, defence=spec.defence)
+    network = build(spec.model, source(spec.data).info, seed=0, defence=spec.defence)
     network.load_state_dict(weights)
     return network.to(device).eval().requires_grad_(False), spec.data
 
@@ -248,9 +256,9 @@ def _clean_gradients(owner: tuple[Hashable, ...]) -> Memory:  # noqa: ARG001 (th
 
 
 @lru_cache(maxsize=4)
-def _load_split(name: DatasetName, lists: SplitLists, split: str, count: int | None, root: DataRoot, device: torch.device) -> DeviceSplit:
-    dataset = load_data(source(name, lists), root)
+def _load_split(data: DataSpec, split: str, count: int | None, root: DataRoot, device: torch.device) -> DeviceSplit:
+    dataset = load_data(source(data), root)
     chosen = dataset.train if split == "train" else dataset.test
     if count is not None and count > len(chosen):
-        raise UserError(f"{name}: {count} {split} examples asked for: there are {len(chosen)}")
+        raise UserError(f"{data.name}: {count} {split} examples asked for: there are {len(chosen)}")
     return DeviceSplit.put(chosen.first(count), device)

@@ -1,64 +1,23 @@
-"""One attack, every setting resolved, and what an attack's name settles. Imports neither torch nor Ray."""
+"""One attack, every setting resolved. Imports neither torch nor Ray."""
 
-from dataclasses import dataclass
-from typing import Any, Self
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any, ClassVar, Self
 
 from pydantic import model_validator
 
-from workers.spec.fields import (
-    AttackName,
-    BackendName,
-    Count,
-    Frozen,
-    LossName,
-    NonNegative,
-    NormName,
-    Positive,
-    SignGradientName,
-    TargetName,
-)
+from workers.facts import AttackFacts
+from workers.registry import ATTACKS
+from workers.spec.component import ComponentSpec
+from workers.spec.fields import BackendName, Count, NormName, Positive, SignGradientName, TargetName, fraction
 
 
-@dataclass(frozen=True)
-class AttackKind:
-    """What an attack's name says of it.
-
-    Args:
-        random_start: whether it starts at a random point of the ball (or, like noise, is one); only such an attack has restarts.
-        gradient: whether it takes gradients; the others only ask for logits.
-        steps: whether the number of its steps is a choice.
-        stepsize: its step as a multiple of epsilon; None where `abs_stepsize` is a choice.
-        loss: what it climbs; None where that is a choice. Square climbs `ce` when it is targeted.
-        selects: whether it compares points while it runs.
-    """
-
-    random_start: bool = False
-    gradient: bool = True
-    steps: bool = True
-    stepsize: float | None = None
-    loss: LossName | None = None
-    selects: bool = False
-
-
-KINDS: dict[AttackName, AttackKind] = {
-    "apgd_ce": AttackKind(random_start=True, stepsize=2, loss="ce", selects=True),
-    "apgd_dlr": AttackKind(random_start=True, stepsize=2, loss="dlr", selects=True),
-    "bim": AttackKind(),
-    "fgsm": AttackKind(steps=False, stepsize=1),
-    "mi_fgsm": AttackKind(),
-    "noise": AttackKind(random_start=True, gradient=False, steps=False, stepsize=1, loss="ce"),
-    "pgd": AttackKind(random_start=True),
-    "square": AttackKind(random_start=True, gradient=False, stepsize=1, loss="margin", selects=True),
-}
-FOOLBOX_ATTACKS: frozenset[AttackName] = frozenset({"bim", "fgsm", "pgd"})
-
-
-class AttackSettings(Frozen):
+class AttackSettings(ComponentSpec):
     """One attack, resolved. A setting that does nothing under the others has its default (see `settled`).
 
-    `epsilon` and `abs_stepsize` are in input units; `epsilon_literal` is how the user wrote epsilon and is no part of the job key.
-    `steps` are gradient steps, for Square queries. `momentum` is MI-FGSM's decay factor. A `target` other than `none` makes the
-    attack targeted; robust accuracy then still counts the examples that are classified right. `restarts` run the attack that often.
+    `epsilon` is in input units; `epsilon_literal` is how the user wrote it and is no part of the job key. A `target` other than `none`
+    makes the attack targeted; robust accuracy then still counts the examples that are classified right. `restarts` run the attack
+    that often. `settings` are the attack's own, such as `steps` (for Square queries) or `loss`.
 
     On a randomised net, `eot_samples` fresh draws are averaged in each gradient, and points are compared by their losses over
     `selection_draws` fresh draws, never by a single evaluation; on a deterministic net both are 1. `early_stop`, for deterministic
@@ -66,15 +25,12 @@ class AttackSettings(Frozen):
     `sign_gradient` is what a binary net's sign is differentiated as; other nets have `identity`.
     """
 
-    name: AttackName
+    registry: ClassVar = ATTACKS
+
+    name: str
     norm: NormName = "linf"
     epsilon: Positive
     epsilon_literal: str
-    steps: Count
-    abs_stepsize: Positive
-    random_start: bool
-    loss: LossName = "ce"
-    momentum: NonNegative = 0.0
     target: TargetName = "none"
     restarts: Count = 1
     eot_samples: Count = 1
@@ -83,18 +39,47 @@ class AttackSettings(Frozen):
     backend: BackendName = "native"
     sign_gradient: SignGradientName = "identity"
 
+    @classmethod
+    def _context(cls, data: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            epsilon = fraction(str(data.get("epsilon_literal", "")))
+        except ValueError:  # as it was written by no person
+            epsilon = Fraction(str(data.get("epsilon", 0)))
+        return {"epsilon": epsilon, "norm": data.get("norm", "linf")}
+
+    @property
+    def facts(self) -> AttackFacts:
+        facts: AttackFacts = self.component.facts
+        return facts
+
+    @property
+    def steps(self) -> int | None:
+        """Its number of steps, where that is a setting."""
+        return getattr(self.settings, "steps", None)
+
+    @property
+    def loss(self) -> str:
+        """The loss by which its outcomes are compared."""
+        by_name = self.facts.loss if self.target == "none" else self.facts.targeted_loss
+        chosen: str = getattr(self.settings, "loss", by_name)
+        return chosen
+
     @property
     def randomised(self) -> bool:
-        """Whether the attack itself draws: two runs on one deterministic net differ."""
-        return self.random_start or self.target == "random"
+        """True where the attack itself draws: two runs on one deterministic net differ."""
+        return self.facts.random_start or self.target == "random"
 
     @property
     def selects(self) -> bool:
-        """Whether the attack's outcome depends on which of several points is the better one."""
-        return selects(self.name, target=self.target, restarts=self.restarts)
+        """True where the attack's outcome depends on which of several points is the better one."""
+        return selects(self.facts, target=self.target, restarts=self.restarts)
 
     @model_validator(mode="after")
     def _as_named(self) -> Self:
+        if self.registry.find(self.name) is None:
+            return self
+        if self.norm not in self.facts.norms:
+            raise ValueError(f"norm={self.norm}: {self.name} has {', '.join(self.facts.norms)}")
         for name, value in settled(self).items():
             if getattr(self, name) != value:
                 raise ValueError(f"{self.name}: {name} must be {str(value).lower()}")
@@ -104,40 +89,32 @@ class AttackSettings(Frozen):
 
 
 def settled(attack: AttackSettings) -> dict[str, Any]:
-    """The settings that an attack has no choice about, given its name, epsilon, target and restarts, with their values."""
-    kind = KINDS[attack.name]
-    restarts = attack.restarts if kind.random_start else 1
-    values: dict[str, Any] = {"random_start": kind.random_start, "restarts": restarts}
-    if not kind.steps:
-        values["steps"] = 1
-    if kind.stepsize is not None:
-        values["abs_stepsize"] = kind.stepsize * attack.epsilon
-    if kind.loss is not None:
-        values["loss"] = "ce" if attack.name == "square" and attack.target != "none" else kind.loss
-    if attack.name != "mi_fgsm":
-        values["momentum"] = 0.0
-    if not kind.gradient:
+    """The settings that an attack has no choice about, given its name, target and restarts, with their values."""
+    facts: AttackFacts = ATTACKS[attack.name].facts
+    restarts = attack.restarts if facts.random_start else 1
+    values: dict[str, Any] = {"restarts": restarts}
+    if not facts.takes_gradients:
         values |= {"eot_samples": 1, "sign_gradient": "identity"}
-    if not selects(attack.name, target=attack.target, restarts=restarts):
+    if not selects(facts, target=attack.target, restarts=restarts):
         values["selection_draws"] = 1
-    if not kind.steps and restarts == 1:
+    if facts.one_step and restarts == 1:
         values["early_stop"] = False
     return values
 
 
-def selects(name: AttackName, *, target: TargetName, restarts: int) -> bool:
-    """Whether an attack's outcome depends on which of several points, or targets, is the better one."""
-    return KINDS[name].selects or restarts > 1 or target == "least_likely"
+def selects(facts: AttackFacts, *, target: TargetName, restarts: int) -> bool:
+    """Tell whether an attack's outcome depends on which of several points, or targets, is the better one."""
+    return facts.selects or restarts > 1 or target == "least_likely"
 
 
-def require_foolbox_form(name: AttackName, *, loss: LossName, eot: bool, early_stop: bool) -> None:
+def require_foolbox_form(name: str, *, loss: str, eot: bool, early_stop: bool) -> None:
     """Check that Foolbox has this attack as we mean it.
 
     Raises:
         ValueError: it does not.
     """
-    if name not in FOOLBOX_ATTACKS:
-        raise ValueError(f"backend=foolbox: not for {name}; one of {', '.join(sorted(FOOLBOX_ATTACKS))}")
+    if not ATTACKS[name].facts.foolbox:
+        raise ValueError(f"backend=foolbox: not for {name}; one of {', '.join(found.name for found in ATTACKS if found.facts.foolbox)}")
     if loss != "ce":
         raise ValueError(f"backend=foolbox with loss={loss}: Foolbox climbs ce")
     if eot:

@@ -1,37 +1,32 @@
-"""Which data sets and networks go together, known without torch, so that a space file can be refused before anything runs."""
+"""Rules on which components go together, by their facts and without torch, so that a space file can be refused before anything runs."""
 
-from collections.abc import Iterable
-from typing import Literal, get_args
+from workers.registry import DATASETS, DEFENCES, MODELS
+from workers.spec.fields import Draws, Initialisation
 
-from workers.spec.fields import DatasetName, DefenceName, Draws, Initialisation, ModelName
-
-Kind = Literal["audio", "image"]
-
-DATASET_KINDS: dict[DatasetName, Kind] = {"cifar10": "image", "digits": "image", "speech_commands": "audio", "tones": "audio"}
-MODEL_KINDS: dict[ModelName, Kind] = {"logmel": "audio", "resnet18": "image", "soundnet5": "audio"}
-HALF_RANGES: dict[Kind, float] = {"audio": 1.0, "image": 0.5}
-"""Half of the input range, in input units: images are in [0, 1], waveforms in [-1, 1]."""
-IMAGE_SIDE = 32
-"""Height and width of every data set's images, in pixels."""
-PAPER_WIDTHS: dict[ModelName, int] = {"logmel": 16, "resnet18": 64, "soundnet5": 16}
-"""The `width` that gives the paper's network (`logmel`: one of about soundnet5's size)."""
-
-RESPLIT_DATASETS: frozenset[DatasetName] = frozenset({"speech_commands"})
-IMAGE_DEFENCES: frozenset[DefenceName] = frozenset({"feature_squeezing", "random_resize_pad"})
-RELU_DEFENCES: frozenset[DefenceName] = frozenset({"defensive_quantization", "stochastic_activation_pruning"})
-"""The defences that act on the outputs of ReLUs."""
+_IMAGE_DIMENSIONS = 3
 
 
-def require_fitting(dataset: DatasetName, model: ModelName) -> None:
+def require_fitting(dataset: str, model: str) -> None:
     """Check that the model takes what the data set holds.
 
     Raises:
         ValueError: it does not; the message names the models that do.
     """
-    kind = DATASET_KINDS[dataset]
-    if MODEL_KINDS[model] != kind:
-        fitting = ", ".join(sorted(name for name in MODEL_KINDS if MODEL_KINDS[name] == kind))
-        raise ValueError(f"name={model}: takes {MODEL_KINDS[model]} inputs, and {dataset} is {kind}; one of {fitting}")
+    kind, taken = DATASETS[dataset].facts.modality, MODELS[model].facts.modality
+    if taken != kind:
+        fitting = ", ".join(found.name for found in MODELS if found.facts.modality == kind)
+        raise ValueError(f"name={model}: takes {taken} inputs, and {dataset} is {kind}; one of {fitting}")
+
+
+def require_binary_form(model: str) -> None:
+    """Check that the network has a binary form.
+
+    Raises:
+        ValueError: it has none; the message names those that have one.
+    """
+    if not MODELS[model].facts.binary:
+        having = ", ".join(found.name for found in MODELS if found.facts.binary)
+        raise ValueError(f"binary=true: model {model} has no binary form (a parameter binary of its factory); one of {having}")
 
 
 def require_binary_draws(draws: Draws) -> None:
@@ -54,45 +49,34 @@ def require_binary_init(init: Initialisation) -> None:
         raise ValueError("binary=true with init=decompose: the signs of a dense net survive no decomposition; must be random")
 
 
-def require_augmentable(dataset: DatasetName, *, horizontal_flip: bool, crop_padding: int | None) -> None:
+def require_augmentable(dataset: str, *, horizontal_flip: bool, crop_padding: int | None) -> None:
     """Check that examples are mirrored and cropped only where they are images, and that a crop leaves something to see.
 
     Raises:
         ValueError: waveforms would be mirrored in time or cropped, or a crop could miss the image altogether.
     """
-    kind = DATASET_KINDS[dataset]
-    if horizontal_flip and kind != "image":
-        raise ValueError(f"horizontal_flip=true: {dataset} is {kind}, and only images are flipped; must be false")
+    facts = DATASETS[dataset].facts
+    if horizontal_flip and facts.modality != "image":
+        raise ValueError(f"horizontal_flip=true: {dataset} is {facts.modality}, and only images are flipped; must be false")
     if crop_padding is None:
         return
-    if kind != "image":
-        raise ValueError(f"crop_padding={crop_padding}: {dataset} is {kind}, and only images are cropped; must be null")
-    if crop_padding >= IMAGE_SIDE:
-        raise ValueError(f"crop_padding={crop_padding}: sides are of {IMAGE_SIDE} pixels; must be in [1, {IMAGE_SIDE - 1}], or null")
+    if facts.modality != "image":
+        raise ValueError(f"crop_padding={crop_padding}: {dataset} is {facts.modality}, and only images are cropped; must be null")
+    side = min(facts.info.shape[1:])
+    if crop_padding >= side:
+        raise ValueError(f"crop_padding={crop_padding}: sides are of {side} pixels; must be in [1, {side - 1}], or null")
 
 
-def require_defensible(defence: DefenceName, dataset: DatasetName, *, binary: bool) -> None:
-    """Check that the defence has something to act on: images, or the ReLUs that a binary network lacks.
+def require_defensible(defence: str, dataset: str, *, binary: bool) -> None:
+    """Check that the defence has something to act on: inputs that it takes, or the ReLUs that a binary network lacks.
 
     Raises:
         ValueError: it has not.
     """
-    if defence in IMAGE_DEFENCES and DATASET_KINDS[dataset] != "image":
-        raise ValueError(f"name={defence}: changes images, and {dataset} is {DATASET_KINDS[dataset]}; {_others(IMAGE_DEFENCES)}")
-    if defence in RELU_DEFENCES and binary:
-        raise ValueError(f"name={defence} with binary=true: acts on ReLUs, and signs have taken their place; {_others(RELU_DEFENCES)}")
-
-
-def _others(excluded: frozenset[DefenceName]) -> str:
-    return f"one of {', '.join(name for name in get_args(DefenceName) if name not in excluded)}"
-
-
-def require_lists(datasets: Iterable[DatasetName], lists: Iterable[str]) -> None:
-    """Check that another pair of split lists is asked for only where there is one.
-
-    Raises:
-        ValueError: a data set has its official split only.
-    """
-    single = sorted(set(datasets) - RESPLIT_DATASETS)
-    if single and "resplit" in lists:
-        raise ValueError(f"{single[0]} has one split; only {', '.join(sorted(RESPLIT_DATASETS))} takes split_lists=resplit")
+    facts, modality = DEFENCES[defence].facts, DATASETS[dataset].facts.modality
+    if modality not in facts.modalities:
+        fitting = ", ".join(found.name for found in DEFENCES if modality in found.facts.modalities)
+        raise ValueError(f"name={defence}: changes {' and '.join(facts.modalities)}s, and {dataset} is {modality}; one of {fitting}")
+    if facts.acts_on_relus and binary:
+        fitting = ", ".join(found.name for found in DEFENCES if not found.facts.acts_on_relus)
+        raise ValueError(f"name={defence} with binary=true: acts on ReLUs, and signs have taken their place; one of {fitting}")

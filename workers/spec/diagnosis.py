@@ -4,8 +4,10 @@ from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import model_validator
 
+from workers.registry import ATTACKS
+from workers.settings import Frozen
 from workers.spec.attack import AttackSettings, settled
-from workers.spec.fields import AttackName, Count, Frozen, Positive, SignGradientName
+from workers.spec.fields import Count, Positive, SignGradientName
 
 ProbeName = Literal["noise", "fgsm", "pgd", "pgd_longer", "pgd_margin", "eot_pgd", "square", "unbounded"]
 ProbeKnowledge = Literal["eot", "randomized"]
@@ -86,14 +88,16 @@ class _Maker:
             "epsilon": settings.epsilon,
             "epsilon_literal": settings.epsilon_literal,
             "steps": settings.steps,
-            "random_start": False,
             "selection_draws": settings.selection_draws,
             "eot_samples": settings.eot_samples if eot else 1,
             "sign_gradient": settings.sign_gradient,
         }
 
-    def __call__(self, name: ProbeName, attack: AttackName | None = None, **given: Any) -> Probe:
+    def __call__(self, name: ProbeName, attack: str | None = None, **given: Any) -> Probe:
         values = {"name": attack or name, **self._given, **given}
-        values["abs_stepsize"] = STRIDE * values["epsilon"] / values["steps"]
+        own = {"steps": values.pop("steps"), "loss": values.pop("loss", "ce")}
+        own["abs_stepsize"] = STRIDE * values["epsilon"] / own["steps"]
+        has = ATTACKS[values["name"]].settings.model_fields
+        values["settings"] = {name: value for name, value in own.items() if name in has}
         chosen = AttackSettings(**values | settled(AttackSettings.model_construct(**values)))
         return Probe(name, chosen, self._knowledge)

@@ -3,16 +3,13 @@
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator
 
 Stage = Literal["pretrain", "fine_tune", "defend", "evaluate", "craft", "attack", "diagnose", "surface"]
 TrainingStage = Literal["pretrain", "fine_tune", "defend"]
 """The stages that end with a model."""
-DatasetName = Literal["cifar10", "digits", "speech_commands", "tones"]
-ModelName = Literal["logmel", "resnet18", "soundnet5"]
-AttackName = Literal["apgd_ce", "apgd_dlr", "bim", "fgsm", "mi_fgsm", "noise", "pgd", "square"]
 NormName = Literal["l2", "linf"]
 LossName = Literal["ce", "dlr", "margin"]
 TargetName = Literal["least_likely", "next", "none", "random"]
@@ -29,22 +26,12 @@ Randomness = Literal["batch", "example", "none"]
 """How an attacked net is random: one draw per forward pass, one per example of it, or not at all."""
 ExecutionChoice = Literal["auto", "factorized", "reconstruct"]
 Initialisation = Literal["decompose", "random"]
-SplitLists = Literal["official", "resplit"]
 SignGradientName = Literal["identity", "tanh", "tanh075"]
 Schedule = Literal["one_cycle", "step"]
 Optimizer = Literal["adam", "sgd"]
 Precision = Literal["auto", "bf16", "float32"]
 AdversarialTraining = Literal["none", "pgd", "r_fgsm"]
 Recipe = Literal["custom", "fast", "paper"]
-DefenceName = Literal[
-    "none", "defensive_dropout", "defensive_quantization", "feature_squeezing", "random_resize_pad", "stochastic_activation_pruning"
-]
-
-
-class Frozen(BaseModel):
-    """A closed, immutable value: an unknown key, a wrong type or a number out of range is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True)
@@ -72,17 +59,26 @@ class Interval:
 
 Theta = Annotated[float, AfterValidator(Interval(0, 1, low_open=True))]
 RankFraction = Annotated[float, AfterValidator(Interval(0, 1, low_open=True))]
-STAGES = 4
-"""The stages that every network has after its first convolution."""
 
 
-def _one_for_each_stage(values: tuple[float, ...]) -> tuple[float, ...]:
-    if len(values) != STAGES:
-        raise ValueError(f"must be {STAGES} numbers, one for each stage after the first convolution")
-    return values
+class FrozenMapping(dict[str, Any]):
+    """A mapping that can be hashed; nothing changes it once it is part of a spec."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(tuple(self.items()))
 
 
-StageRankFractions = Annotated[tuple[RankFraction, ...], AfterValidator(_one_for_each_stage)]
+def _patterns(values: dict[str, float]) -> FrozenMapping:
+    for pattern in values:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"{pattern!r}: is no regular expression ({error})") from None
+    return FrozenMapping(values)
+
+
+RankFractions = Annotated[dict[str, RankFraction], AfterValidator(_patterns)]
+"""Rank fractions by regular expressions that the beginning of a layer's name must match; the first one that does counts."""
 Share = Annotated[float, AfterValidator(Interval(0, 1))]
 ShareBelowOne = Annotated[float, AfterValidator(Interval(0, 1, high_open=True))]
 Factor = Annotated[float, AfterValidator(Interval(0, 1, low_open=True))]
@@ -90,10 +86,8 @@ OpenShare = Annotated[float, AfterValidator(Interval(0, 1, low_open=True, high_o
 Positive = Annotated[float, AfterValidator(Interval(0, low_open=True))]
 NonNegative = Annotated[float, AfterValidator(Interval(0))]
 Count = Annotated[int, AfterValidator(Interval(1))]
-Index = Annotated[int, AfterValidator(Interval(0))]
 Bits = Annotated[int, AfterValidator(Interval(1, 8))]
-WindowSize = Annotated[int, AfterValidator(Interval(1, 9))]
-Enlargement = Annotated[float, AfterValidator(Interval(1, 2, low_open=True))]
+Index = Annotated[int, AfterValidator(Interval(0))]
 
 
 # Fraction("1e999999999") would fill the memory before it could be found out of range.

@@ -1,78 +1,63 @@
 """Job specs: everything that determines a job's result, closed and with every default filled in. Imports neither torch nor Ray."""
 
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, TypeAdapter, ValidationInfo, field_validator, model_validator
 
-from workers.spec.attack import KINDS, AttackSettings
+from workers.facts import ModelFacts
+from workers.registry import DATASETS, DEFENCES, METRICS, MODELS, Component
+from workers.settings import Frozen
+from workers.spec.attack import AttackSettings
 from workers.spec.compatibility import (
     require_augmentable,
     require_binary_draws,
+    require_binary_form,
     require_binary_init,
     require_defensible,
     require_fitting,
-    require_lists,
 )
-from workers.spec.defence import AROUND, UNDEFENDED, DefenceSpec, is_randomised
+from workers.spec.component import ComponentSpec
+from workers.spec.data import DataSpec
+from workers.spec.defence import UNDEFENDED, DefenceSpec
 from workers.spec.diagnosis import DiagnosisSettings
 from workers.spec.fields import (
     AllZero,
     Count,
-    DatasetName,
     Draws,
     ExecutionChoice,
-    Frozen,
     Index,
     Initialisation,
     Knowledge,
-    ModelName,
     RankFraction,
+    RankFractions,
     RankKind,
     SketchModes,
-    SplitLists,
     Stage,
-    StageRankFractions,
     Theta,
     TrainingStage,
 )
-from workers.spec.keys import job_key
+from workers.spec.keys import KEY_VERSION, job_key, seed_key
 from workers.spec.surface import SurfaceSettings
 from workers.spec.training import TrainingSpec
 
 
-class DataSpec(Frozen):
-    """A data set and the fixed, class-balanced subset of its training split (None: all of it).
+class ModelSpec(ComponentSpec):
+    """A network and its latent sketch.
 
-    `split_lists` says which pair of list files divides speech_commands: `official`, `validation_list.txt` and `testing_list.txt`,
-    or `resplit`, a second pair for subsets in which the official one leaves some words nearly no training clips.
-    """
-
-    name: DatasetName
-    train_examples: Count | None = None
-    split_lists: SplitLists = "official"
-
-    @model_validator(mode="after")
-    def _has_these_lists(self) -> Self:
-        require_lists([self.name], [self.split_lists])
-        return self
-
-
-class ModelSpec(Frozen):
-    """A network and its latent sketch; `width` is the channels of the first stage (in the paper 64 for resnet18, 16 for soundnet5).
-
-    `stage_rank_fractions` are in place of `rank_fraction` for the four stages after the first convolution: those of resnet18, or the other
-    convolutions of soundnet5 and logmel.
+    `rank_fractions`, by patterns of layer names, are in place of `rank_fraction` for the layers that they match.
     A `binary` one has binary convolutions (XNOR-Net), the first excepted. `init` is where Tucker layers come from: `random` weights, or
     the decomposition of a trained dense net of the same architecture (`decompose`).
     """
 
-    name: ModelName = "resnet18"
-    width: Count = 64
+    registry: ClassVar = MODELS
+
+    name: str = "resnet18"
     tensorized: bool = True
     rank_fraction: RankFraction = 0.5
     rank_kind: RankKind = "channels"
-    stage_rank_fractions: StageRankFractions | None = None
+    rank_fractions: RankFractions | None = None
     tensorize_first: bool = False
     tensorize_linear: bool = False
     execution: ExecutionChoice = "auto"
@@ -93,16 +78,40 @@ class ModelSpec(Frozen):
         if self.binary:
             require_binary_draws(self.draws)
             require_binary_init(self.init)
+            if self.name in MODELS:
+                require_binary_form(self.name)
         return self
+
+    @classmethod
+    def _as_today(cls, component: Component[Any] | None, data: Mapping[str, Any]) -> dict[str, Any]:
+        today, by_stage = super()._as_today(component, data), data.get("stage_rank_fractions")
+        if by_stage and component is not None:
+            today["rank_fractions"] = dict(zip(component.facts.stages, by_stage, strict=False))
+        return today
+
+    @property
+    def facts(self) -> ModelFacts:
+        facts: ModelFacts = self.component.facts
+        return facts
 
 
 class EvaluationSpec(Frozen):
     """Which test examples (the first `examples` of a fixed class-balanced order; None: all), how many share one sketch draw, and how
-    many fresh forward draws evaluate each clean or adversarial example; where nothing is random `draws` is 1."""
+    many fresh forward draws evaluate each clean or adversarial example; where nothing is random `draws` is 1. `metrics` are measured of
+    attacked examples besides those that always are."""
 
     examples: Count | None = None
     batch_size: Count = 256
     draws: Count = 1
+    metrics: Annotated[tuple[str, ...], Field(strict=False)] = ()
+
+    @field_validator("metrics")
+    @classmethod
+    def _are_known(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        for name in names:
+            if not (info.context or {}).get("stored"):
+                METRICS[name]
+        return names
 
 
 class TrainSpec(Frozen):
@@ -147,18 +156,21 @@ class TrainSpec(Frozen):
 
     @property
     def randomised(self) -> bool:
-        """Whether the trained model's forward passes are random: under a live sketch, or by its defence."""
-        return is_randomised(self.model.theta, self.defence.name)
+        """True where the trained model's forward passes are random: under a live sketch, by its defence, or by itself."""
+        return self.model.theta < 1 or self.defence.facts.randomised or self.model.facts.randomised
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
+        if self.data.name not in DATASETS or self.model.name not in MODELS or self.defence.name not in DEFENCES:
+            return self  # read from a store, with components that are not installed here
         require_fitting(self.data.name, self.model.name)
         if self.stage == "pretrain" and self.model.init == "decompose" and self.model.tensorized:
             raise ValueError("stage pretrain with init=decompose: there is nothing to decompose yet; a dense parent is fine-tuned")
         require_augmentable(self.data.name, horizontal_flip=self.training.horizontal_flip, crop_padding=self.training.crop_padding)
         require_defensible(self.defence.name, self.data.name, binary=self.model.binary)
-        if (self.stage == "defend") != (self.defence.name in AROUND):
-            raise ValueError(f"stage={self.stage} with defence={self.defence.name}: only {', '.join(sorted(AROUND))} are put around")
+        if (self.stage == "defend") != self.defence.facts.around:
+            around = ", ".join(found.name for found in DEFENCES if found.facts.around)
+            raise ValueError(f"stage={self.stage} with defence={self.defence.name}: only {around} are put around")
         return self
 
 
@@ -204,7 +216,7 @@ class AttackSpec(Frozen):
     def _only_eot_averages_gradients(self) -> Self:
         if self.knowledge != "eot" and self.attack.eot_samples > 1:
             raise ValueError(f"eot_samples={self.attack.eot_samples} with knowledge={self.knowledge}: must be 1; only eot averages")
-        if self.knowledge == "eot" and not KINDS[self.attack.name].gradient:
+        if self.knowledge == "eot" and self.attack.name in self.attack.registry and not self.attack.facts.takes_gradients:
             raise ValueError(f"knowledge=eot: {self.attack.name} takes no gradient; one of omniscient, randomized, transfer")
         return self
 
@@ -234,40 +246,92 @@ class Earlier(Frozen):
     epochs: Count
 
 
+class PluginFile(Frozen):
+    """A plugin's file, and the SHA-256 of its content."""
+
+    path: str
+    digest: str
+
+
 class Job(Frozen):
     """A node of the plan: a spec and its parents' job keys by role (`weights`, `model`, `examples`, `source`, `direction`).
 
-    `resumes` is a rung of the same trunk whose training the job may go on with: a hint, which changes nothing but the work that is
-    left, and is no part of the key.
+    `parent_seeds` are the parents' seed keys by role: randomness derives from settings alone. `digests` are those of foreign code by
+    component, part of the key. `resumes` is a rung of the same trunk whose training the job may go on with: a hint, which changes
+    nothing but the work that is left, and is no part of the key. `plugins` are the files that register the foreign components.
     """
 
     spec: JobSpec
     parents: dict[str, str] = {}
+    parent_seeds: dict[str, str] = {}
+    digests: dict[str, str] = {}
+    plugins: Annotated[tuple[PluginFile, ...], Field(strict=False)] = ()
+    key_version: int = KEY_VERSION
     resumes: Earlier | None = None
+
+    @classmethod
+    def of(cls, spec: JobSpec, **parents: "Job") -> "Job":
+        """The job of a spec and of its parents by role, with the digests of the foreign code that it runs."""
+        return cls(
+            spec=spec,
+            parents={role: parent.key for role, parent in parents.items()},
+            parent_seeds={role: parent.seed_key for role, parent in parents.items()},
+            digests=foreign_digests(spec),
+            plugins=_plugins(spec, parents.values()),
+        )
 
     @cached_property
     def key(self) -> str:
-        """The job key: SHA-256 over the key version, the resolved spec and the parents' keys (64 hex digits)."""
-        return job_key(self.spec.model_dump(mode="json"), self.parents)
+        """The job key (see `workers.spec.keys.job_key`)."""
+        return job_key(self.spec, self.parents, self.digests)
+
+    @cached_property
+    def seed_key(self) -> str:
+        """The key that the job's seeds derive from; a rung draws all that the training draws which is carried to its end."""
+        return seed_key(self._trunk, self.parent_seeds or self.parents)
 
     @cached_property
     def trunk_key(self) -> str:
-        """The key of the same training carried to its end, from which a rung draws all that it draws; of any other job its own."""
-        return job_key({**self.spec.model_dump(mode="json"), "until": None}, self.parents) if self._is_rung else self.key
+        """The key of the same training carried to its end; of any other job its own."""
+        return job_key(self._trunk, self.parents, self.digests) if self._trunk is not self.spec else self.key
 
     @property
-    def _is_rung(self) -> bool:
-        return isinstance(self.spec, TrainSpec) and self.spec.is_rung
+    def _trunk(self) -> JobSpec:
+        if isinstance(self.spec, TrainSpec) and self.spec.is_rung:
+            return self.spec.model_copy(update={"until": None})
+        return self.spec
 
     def __copy__(self) -> "Job":
         copied = super().__copy__()
-        for name in ("key", "trunk_key"):  # `model_copy` may change what they were made of
+        for name in ("key", "seed_key", "trunk_key"):  # `model_copy` may change what they were made of
             copied.__dict__.pop(name, None)
         return copied
 
     @property
     def stage(self) -> Stage:
         return self.spec.stage
+
+
+def components_of(value: Any) -> Iterator[ComponentSpec]:
+    """Every component that a spec names."""
+    if isinstance(value, ComponentSpec):
+        yield value
+    if isinstance(value, Frozen):
+        for _, item in value:
+            yield from components_of(item)
+
+
+def foreign_digests(spec: JobSpec) -> dict[str, str]:
+    """The digests of the plugins' files whose components the spec names, by kind and name."""
+    found = {part.component.kind + " " + part.component.name: part.component.source.digest for part in components_of(spec)}
+    return {name: digest for name, digest in found.items() if digest is not None}
+
+
+def _plugins(spec: JobSpec, parents: Iterable[Job]) -> tuple[PluginFile, ...]:
+    """The plugins of the spec's components and of the parents."""
+    sources = (part.component.source for part in components_of(spec))
+    own = [PluginFile(path=str(found.path), digest=found.digest) for found in sources if found.path is not None and found.digest]
+    return tuple(dict.fromkeys([*own, *(plugin for parent in parents for plugin in parent.plugins)]))
 
 
 JOB = TypeAdapter(Job)

@@ -1,28 +1,58 @@
-"""Job keys: a job's content address."""
+"""Job keys: a job's content address; and seed keys, from which its randomness derives."""
 
 import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
 
-KEY_VERSION = 1
-"""Raise it when the same spec comes to mean another computation: every old result is then left behind, none reused wrongly."""
+from pydantic import BaseModel
+
+from workers.settings import Frozen
+from workers.spec.fields import FrozenMapping
+
+KEY_VERSION = 2
+"""Raise it when the same spec comes to mean another computation, as where a default changes: every old result is then left behind, none
+reused wrongly."""
 
 _PRESENTATION = frozenset({"epsilon_literal", "recipe"})
-_LATER = frozenset({"crop_padding", "stage_rank_fractions", "until"})
-"""Settings that came to the specs after results were stored: where they are not used, keys are what they were without them."""
 
 
-def job_key(spec: Mapping[str, Any], parents: Mapping[str, str]) -> str:
-    """SHA-256, as 64 hex digits, of the canonical JSON of `KEY_VERSION`, the complete spec and the parents' keys by role."""
-    payload = {"key_version": KEY_VERSION, "spec": _meaning(spec), "parents": dict(parents)}
+def job_key(spec: Frozen, parents: Mapping[str, str], digests: Mapping[str, str] | None = None) -> str:
+    """Return the job key, 64 hex digits.
+
+    It is the SHA-256 of the canonical JSON of `KEY_VERSION`, the spec without what is at its declared default, the parents' keys by role,
+    and where there are any the digests of foreign code, weights and data.
+    """
+    payload = {"key_version": KEY_VERSION, "spec": meaning(spec), "parents": dict(parents)}
+    return _digest({**payload, "digests": dict(digests)} if digests else payload)
+
+
+def seed_key(spec: Frozen, parents: Mapping[str, str]) -> str:
+    """Return the key that seeds derive from: the settings and those of the parents (their seed keys by role), whatever the code."""
+    return _digest({"spec": meaning(spec), "parents": dict(parents)})
+
+
+def meaning(value: Any) -> Any:
+    """A spec as plain data, without the fields that only say how something was written and those that equal their declared default.
+
+    A new field with a default therefore changes no key.
+    """
+    if isinstance(value, BaseModel):
+        return {name: meaning(item) for name, item in value if name not in _PRESENTATION and not _is_default(value, name, item)}
+    if isinstance(value, FrozenMapping):
+        return [[name, meaning(item)] for name, item in value.items()]  # its order counts
+    if isinstance(value, Mapping):
+        return {str(name): meaning(item) for name, item in value.items()}
+    return [meaning(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _is_default(model: BaseModel, name: str, item: Any) -> bool:
+    field = type(model).model_fields.get(name)
+    if field is None or field.is_required() or name == "stage":
+        return False
+    return bool(item == field.default) or (isinstance(item, BaseModel) and meaning(item) == {} and name == "settings")
+
+
+def _digest(payload: Any) -> str:
     text = json.dumps(payload, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _meaning(value: Any) -> Any:
-    """The spec without the fields that only say how something was written, and without those that are not used."""
-    if isinstance(value, Mapping):
-        unused = {name for name in _LATER if value.get(name, _LATER) is None}
-        return {name: _meaning(item) for name, item in value.items() if name not in _PRESENTATION | unused}
-    return value

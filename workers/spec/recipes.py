@@ -4,18 +4,19 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from workers.spec.compatibility import DATASET_KINDS, Kind
-from workers.spec.fields import DatasetName, Recipe
+from workers.facts import Modality
+from workers.registry import DATASETS, LOSSES
+from workers.spec.fields import Recipe
 from workers.spec.training import TrainingSpec
 
-AUGMENTATION: dict[Recipe, dict[DatasetName, dict[str, Any]]] = {
-    "custom": {"cifar10": {"horizontal_flip": True}},
-    "paper": {"cifar10": {"horizontal_flip": True}},
-    "fast": {"cifar10": {"horizontal_flip": True, "crop_padding": 4}},
+AUGMENTATION: dict[Recipe, dict[str, Any]] = {
+    "custom": {"horizontal_flip": True},
+    "paper": {"horizontal_flip": True},
+    "fast": {"horizontal_flip": True, "crop_padding": 4},
 }
 """Augmentation by recipe. Mirroring keeps the class of a photograph, but not of a digit or a sound. The paper does not crop."""
 
-RECIPES: dict[Recipe, dict[Kind, dict[str, Any]]] = {
+RECIPES: dict[Recipe, dict[Modality, dict[str, Any]]] = {
     # The specs' own defaults; the number of epochs is the space's.
     "custom": {"image": {}, "audio": {}},
     # The values that the paper states. It states neither a batch size nor, for audio, a weight decay.
@@ -64,8 +65,8 @@ RECIPES: dict[Recipe, dict[Kind, dict[str, Any]]] = {
     },
 }
 
-BINARY: dict[Recipe, dict[Kind, dict[str, Any]]] = {
-    # Adam, which XNOR-Net's authors use. No weight decay, as in Bi-Real Net (Liu et al., 2018).
+BINARY: dict[Recipe, dict[Modality, dict[str, Any]]] = {
+    # Adam, with which XNOR-Net's authors train it. No weight decay, as in Bi-Real Net (Liu et al., 2018).
     "fast": {
         "image": {"optimizer": "adam", "learning_rate": 0.005, "weight_decay": 0.0},
         "audio": {"optimizer": "adam", "learning_rate": 0.003, "weight_decay": 0.0},
@@ -76,8 +77,8 @@ BINARY: dict[Recipe, dict[Kind, dict[str, Any]]] = {
 _IDLE_WITHOUT_ATTACK = ("adversarial_epsilon", "adversarial_steps", "adversarial_stepsize", "adversarial_alpha")
 
 
-def resolve_training(given: Mapping[str, Any], *, dataset: DatasetName, binary: bool) -> TrainingSpec:
-    """Resolve one training's settings: those given, then the recipe's (for a binary network `BINARY`'s first), then the defaults.
+def resolve_training(given: Mapping[str, Any], *, dataset: str, binary: bool) -> TrainingSpec:
+    """The complete settings of one training: those given, then the recipe's (for a binary network `BINARY`'s first), then the defaults.
 
     Settings without effect given the others (gamma without a step schedule) take their defaults, so that equal trainings have
     equal keys. Milestones may be whole epochs or shares of all epochs; the spec has shares, without those that are never reached.
@@ -91,7 +92,7 @@ def resolve_training(given: Mapping[str, Any], *, dataset: DatasetName, binary: 
     return spec.model_copy(update={name: TrainingSpec.model_fields[name].default for name in _idle(spec)})
 
 
-def inherit_training(training: Mapping[str, Any], given: Mapping[str, Any], *, dataset: DatasetName, binary: bool) -> dict[str, Any]:
+def inherit_training(training: Mapping[str, Any], given: Mapping[str, Any], *, dataset: str, binary: bool) -> dict[str, Any]:
     """Merge the settings given for fine-tuning over those given for training, unresolved; milestones keep their shares of the epochs."""
     inherited = dict(training)
     if "milestones" in training:
@@ -99,15 +100,21 @@ def inherit_training(training: Mapping[str, Any], given: Mapping[str, Any], *, d
     return inherited | dict(given)
 
 
-def _values(given: Mapping[str, Any], dataset: DatasetName, binary: bool) -> dict[str, Any]:
-    name, kind = given.get("recipe", "custom"), DATASET_KINDS[dataset]
-    recipe = RECIPES[name][kind] | (BINARY[name][kind] if binary and name in BINARY else {})
-    values = {**AUGMENTATION[name].get(dataset, {}), **recipe, **given}
+def _values(given: Mapping[str, Any], dataset: str, binary: bool) -> dict[str, Any]:
+    name, facts = given.get("recipe", "custom"), DATASETS[dataset].facts
+    recipe = RECIPES[name][facts.modality] | (BINARY[name][facts.modality] if binary and name in BINARY else {})
+    values = {**(AUGMENTATION[name] if facts.photographs else {}), **_of_the_loss(recipe, given), **given}
     # A recipe's milestones are epochs of its own number of epochs; they keep their shares when a space trains for longer or shorter.
     of_epochs = values["epochs"] if "milestones" in given else recipe.get("epochs", values["epochs"])
     if "milestones" in values:
         values["milestones"] = _shares(values["milestones"], epochs=of_epochs)
     return values
+
+
+def _of_the_loss(recipe: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The recipe's settings without those of losses other than the one that is trained with."""
+    own = LOSSES[given.get("loss", "cross_entropy")].settings.model_fields
+    return {name: value for name, value in recipe.items() if name in TrainingSpec.model_fields or name in own}
 
 
 def _shares(milestones: tuple[float | int | str, ...], *, epochs: int) -> tuple[float, ...]:

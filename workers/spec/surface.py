@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from workers.spec.fields import Count, Frozen, Index, NormName, Positive, SurfaceDirection
+from workers.settings import Frozen
+from workers.spec.fields import Count, Index, NormName, Positive, SurfaceDirection
 
 _SMALLEST = 3
 

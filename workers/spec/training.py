@@ -1,14 +1,15 @@
 """Settings of a training, all resolved. Imports neither torch nor Ray."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
+from workers.registry import LOSSES
+from workers.spec.component import ComponentSpec
 from workers.spec.fields import (
     AdversarialTraining,
     Count,
     Factor,
-    Frozen,
     NonNegative,
     Optimizer,
     Positive,
@@ -49,8 +50,8 @@ CountRange = Annotated[tuple[Count, Count], Field(strict=False), AfterValidator(
 Milestones = Annotated[tuple[ShareBelowOne, ...], Field(strict=False)]
 
 
-class TrainingSpec(Frozen):
-    """Training on cross-entropy with SGD or Adam; the defaults are the recipe `custom`.
+class TrainingSpec(ComponentSpec):
+    """A training loss under SGD or Adam, with its own `settings`; the defaults are the recipe `custom`.
 
     `recipe` names the source of the values; it is not part of the job key. `momentum` and `nesterov` are SGD's; `weight_decay` is an L2
     penalty under both optimisers. The learning rate follows `schedule` (see `workers.train.schedule`): `step` multiplies it by `gamma` at
@@ -66,6 +67,10 @@ class TrainingSpec(Frozen):
     The default ranges end at the paper's attacks with epsilon 2/255 (2 steps) and 8/255 (10 steps).
     """
 
+    registry: ClassVar = LOSSES
+    named_by: ClassVar = "loss"
+
+    loss: str = "cross_entropy"
     recipe: Recipe = "custom"
     epochs: Count
     batch_size: Count = 128
@@ -77,7 +82,6 @@ class TrainingSpec(Frozen):
     schedule: Schedule = "one_cycle"
     milestones: Milestones = (150 / 350, 250 / 350)
     gamma: Factor = 0.1
-    label_smoothing: ShareBelowOne = 0.0
     clip_norm: Positive | None = None
     precision: Precision = "float32"
     channels_last: bool = True

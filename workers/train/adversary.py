@@ -1,16 +1,26 @@
 """The attacker inside adversarial training: replaces a batch by adversarial examples for the current network."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from workers.attacks import ATTACKS, Logits
+from workers.attacks.engine import Logits, attack_of
+from workers.registry import ATTACKS
 from workers.spec.attack import AttackSettings
 from workers.spec.training import TrainingSpec
+
+Perturb = Callable[[Tensor, Tensor], Tensor]
+"""Adversarial examples of (inputs, labels)."""
+
+
+def unchanged(inputs: Tensor, labels: Tensor) -> Tensor:  # noqa: ARG001 (an adversary's)
+    """The inputs themselves, where training is not adversarial."""
+    return inputs
 
 
 @dataclass(frozen=True)
@@ -47,10 +57,9 @@ class Adversary:
     settings: TrainingSpec
     generator: torch.Generator
 
-    def replaced(self, batches: Iterator[tuple[Tensor, Tensor]], *, count: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the next `count` batches, (inputs, labels), their inputs replaced by adversarial examples."""
-        for drawn, (inputs, labels) in zip(self.draw(count), batches, strict=True):
-            yield self.perturb(inputs, labels, drawn=drawn), labels
+    def one_a_batch(self, count: int) -> Iterator[Perturb]:
+        """What makes the adversarial examples of each of the next `count` batches."""
+        return (partial(self.perturb, drawn=drawn) for drawn in self.draw(count))
 
     def draw(self, batches: int) -> list[Drawn]:
         """Draw epsilon and steps of the next so many batches: all at once, since each transfer from a GPU synchronises it."""
@@ -72,17 +81,16 @@ class Adversary:
             return self._ascend((inputs + alpha * noise.sign()).clamp(*self.bounds), labels, _fgsm(drawn.epsilon - alpha))
 
     def _ascend(self, start: Tensor, labels: Tensor, attack: AttackSettings) -> Tensor:
-        return ATTACKS[attack.name](self.logits, start, labels, settings=attack, generator=self.generator, bounds=self.bounds)
+        return attack_of(attack)(self.logits, start, labels, settings=attack, generator=self.generator, bounds=self.bounds)
 
 
 def _pgd(epsilon: float, *, steps: int, stepsize: float) -> AttackSettings:
-    return AttackSettings(
-        name="pgd", epsilon=epsilon, epsilon_literal=f"{epsilon:g}", steps=steps, abs_stepsize=stepsize, random_start=True
-    )
+    own = ATTACKS["pgd"].settings.model_validate({"steps": steps, "abs_stepsize": stepsize})
+    return AttackSettings(name="pgd", epsilon=epsilon, epsilon_literal=f"{epsilon:g}", settings=own)
 
 
 def _fgsm(epsilon: float) -> AttackSettings:
-    return AttackSettings(name="fgsm", epsilon=epsilon, epsilon_literal=f"{epsilon:g}", steps=1, abs_stepsize=epsilon, random_start=False)
+    return AttackSettings(name="fgsm", epsilon=epsilon, epsilon_literal=f"{epsilon:g}")
 
 
 @contextmanager

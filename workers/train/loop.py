@@ -4,18 +4,18 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import repeat
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 (the name that every PyTorch user knows)
 
 from workers.artifacts.results import EpochRecord
-from workers.data.device_split import DeviceSplit
+from workers.data.loading.device_split import DeviceSplit
 from workers.errors import JobError
-from workers.models import Network
+from workers.models.network import Network
 from workers.spec.fields import Precision
 from workers.spec.training import TrainingSpec
-from workers.train.adversary import Adversary
+from workers.train.adversary import Adversary, Perturb, unchanged
 from workers.train.augment import augmented
 from workers.train.checkpoint import Checkpoint, TrainingState
 from workers.train.optimizer import build_optimizer
@@ -97,9 +97,9 @@ class _Trainer:
         # Sums stay on the device: one synchronisation an epoch, not one a step.
         loss_sum, correct = torch.zeros(2, device=self.data.device)
         rate, seen = 0.0, 0
-        for step, (inputs, labels) in enumerate(self._seen()):
+        for step, (inputs, labels, adversary) in enumerate(self._seen()):
             rate = self._set_rate((epoch - 1) * self.steps + step)
-            batch_loss, hits = self._step(inputs, labels)
+            batch_loss, hits = self._step(inputs, labels, adversary)
             loss_sum += batch_loss * len(labels)
             correct += hits
             seen += len(labels)
@@ -131,9 +131,9 @@ class _Trainer:
             group["lr"] = rate
         return rate
 
-    def _step(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        logits = self.logits(inputs)
-        loss = F.cross_entropy(logits, labels, label_smoothing=self.settings.label_smoothing)
+    def _step(self, inputs: Tensor, labels: Tensor, adversary: Perturb) -> tuple[Tensor, Tensor]:
+        network = _Listening(self.logits)
+        loss: Tensor = self.settings.component.create(network, inputs, labels, adversary, **dict(self.settings.settings))
         if (penalty := self.network.penalty()) is not None:
             loss = loss + penalty
         self.optimizer.zero_grad()
@@ -141,11 +141,13 @@ class _Trainer:
         if self.settings.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_norm)
         self.optimizer.step()
-        return loss.detach(), (logits.detach().argmax(dim=1) == labels).sum()
+        return loss.detach(), (network.first.argmax(dim=1) == labels).sum()
 
-    def _seen(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Return the batches that the network is trained on."""
-        return self._batches() if self.adversary is None else self.adversary.replaced(self._batches(), count=self.steps)
+    def _seen(self) -> Iterator[tuple[Tensor, Tensor, Perturb]]:
+        """The batches that the network learns from, each with its adversary."""
+        adversaries = repeat(unchanged) if self.adversary is None else self.adversary.one_a_batch(self.steps)
+        for (inputs, labels), adversary in zip(self._batches(), adversaries, strict=False):
+            yield inputs, labels, adversary
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         permutation = torch.randperm(len(self.data), generator=self.order, device=self.data.device)
@@ -156,3 +158,28 @@ class _Trainer:
     def _laid_out(self, inputs: Tensor) -> Tensor:
         is_image = inputs.dim() == _IMAGE_BATCH_DIMENSIONS
         return inputs.contiguous(memory_format=torch.channels_last) if self.settings.channels_last and is_image else inputs
+
+
+class _Listening:
+    """A network that keeps the first logits that it gave: what training accuracy is counted on."""
+
+    def __init__(self, logits: Callable[[Tensor], Tensor]) -> None:
+        self._logits = logits
+        self._first: Tensor | None = None
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        found = self._logits(inputs)
+        if self._first is None:
+            self._first = found.detach()
+        return found
+
+    @property
+    def first(self) -> Tensor:
+        """The first logits, (batch, n_classes).
+
+        Raises:
+            JobError: the loss never asked for any.
+        """
+        if self._first is None:
+            raise JobError("the training loss never called the network")
+        return self._first

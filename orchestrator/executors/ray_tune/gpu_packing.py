@@ -49,7 +49,7 @@ def _kinds(spec: JobSpec, model: TrainSpec) -> tuple[Hashable, Hashable]:
     and numbers of steps do not matter."""
     net = model.model.model_copy(update={"theta": 1.0 if model.model.theta == 1 else 0.5})
     rest = (spec.stage, model.data, model.defence.name, batch_size(spec), *_work(spec))
-    return (net, *rest), ((net.name, net.width, net.binary), *rest)
+    return (net, *rest), ((net.name, net.settings, net.binary), *rest)
 
 
 def _work(spec: JobSpec) -> tuple[Hashable, ...]:

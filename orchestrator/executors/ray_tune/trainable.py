@@ -5,8 +5,8 @@ from typing import Any
 
 from workers.artifacts.results import BatchRecord, EpochRecord
 from workers.errors import ShortOfMemoryError, SupersededError, damaged, describe
+from workers.plugins import job_from_json
 from workers.progress import throttled
-from workers.spec.job import JOB
 
 _REPORT_SECONDS = 0.5
 
@@ -24,7 +24,7 @@ def run_job_trainable(config: dict[str, Any]) -> None:
     """
     from ray import tune
 
-    from workers.data.remote import data_root
+    from workers.data.loading.remote import data_root
     from workers.runtime.run import Settings, run
 
     settings = Settings(
@@ -36,7 +36,7 @@ def run_job_trainable(config: dict[str, Any]) -> None:
         examples_per_pass=config["examples_per_pass"],
     )
 
-    job = JOB.validate_json(config["job"])
+    job = job_from_json(config["job"])
     try:
         result = run(job, settings, attempt=tune.get_context().get_trial_id(), report=throttled(_report, seconds=_REPORT_SECONDS))
     except SupersededError as error:

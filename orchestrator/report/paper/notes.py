@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 
 from orchestrator.report.paper.beside_published import ComparedTable, SetupFigures
-from orchestrator.report.paper.setups import TEST_EXAMPLES, Setup
+from orchestrator.report.paper.setups import PAPER_WIDTHS, TEST_EXAMPLES, Setup
 from orchestrator.store import ResultRow
-from workers.spec.compatibility import DATASET_KINDS, PAPER_WIDTHS
+from workers.registry import DATASETS
 from workers.spec.recipes import RECIPES
 
 LEGEND = (
@@ -56,7 +56,7 @@ def _size(table: ComparedTable, setup: Setup) -> str:
 
 def _of_rows(table: ComparedTable, lines: SetupFigures, rows: Sequence[ResultRow]) -> list[str]:
     """What may differ from figure to figure."""
-    paper = RECIPES["paper"][DATASET_KINDS[table.cells[0][0].dataset]]["epochs"]
+    paper = RECIPES["paper"][DATASETS[table.cells[0][0].dataset].facts.modality]["epochs"]
     scratch = _spread(row.epochs for row in rows if row.stage == "pretrain")
     tuned = _spread(row.epochs for row in rows if row.stage == "fine_tune")
     defended = _spread(row.epochs for row in rows if row.stage == "defend")

@@ -9,19 +9,10 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import AfterValidator, Field, TypeAdapter, model_validator
 
-from workers.spec.fields import (
-    AdversarialTraining,
-    AttackName,
-    DatasetName,
-    DefenceName,
-    Frozen,
-    Interval,
-    Knowledge,
-    ModelName,
-    SignGradientName,
-    Theta,
-    epsilon_fraction,
-)
+from search_spaces.schema.component_axes import known
+from workers.registry import ATTACKS, DATASETS, DEFENCES, MODELS
+from workers.settings import Frozen
+from workers.spec.fields import AdversarialTraining, Interval, Knowledge, SignGradientName, Theta, epsilon_fraction
 
 Percent = Annotated[float, AfterValidator(Interval(0, 100))]
 
@@ -37,16 +28,16 @@ class PublishedFigure(Frozen):
     group: str | None
     row: str
     column: str
-    dataset: DatasetName
-    model: ModelName
+    dataset: Annotated[str, AfterValidator(known(DATASETS))]
+    model: Annotated[str, AfterValidator(known(MODELS))]
     theta: Theta
     binary: bool
     tensorized: bool
-    defence: DefenceName
+    defence: Annotated[str, AfterValidator(known(DEFENCES))]
     defence_settings: dict[str, float] = {}
     adversarial_training: AdversarialTraining
     sign_gradient: SignGradientName
-    attack: AttackName | Literal["none"]
+    attack: Literal["none"] | Annotated[str, AfterValidator(known(ATTACKS))]
     knowledge: Knowledge | Literal["none"]
     epsilon: str | None
     published: Percent

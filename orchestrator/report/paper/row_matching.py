@@ -2,13 +2,12 @@
 
 from functools import cache
 from math import isclose
-from typing import cast
 
 from orchestrator.report.paper.published import PublishedFigure
 from orchestrator.store import ResultRow
 from search_spaces import paper_steps
-from workers.spec.attack import KINDS
-from workers.spec.fields import AttackName, epsilon_fraction
+from workers.registry import ATTACKS
+from workers.spec.fields import epsilon_fraction
 
 _STEP_SIZE = 1 / 255
 _USUAL = {"norm": "linf", "target": "none", "loss": "ce", "restarts": 1, "early_stop": False}
@@ -26,7 +25,7 @@ def _is_of_model(cell: PublishedFigure, row: ResultRow) -> bool:
     named = ("dataset", "model", "binary", "defence", "adversarial_training")
     settings = row.defence_settings or {}
     return (
-        row.stage_rank_fractions is None  # the paper's nets have one rank
+        row.rank_fractions is None  # the paper's nets have one rank
         and all(getattr(cell, name) == getattr(row, name) for name in named)
         and isclose(cell.theta, row.theta)
         and all(name in settings and isclose(settings[name], value) for name, value in cell.defence_settings.items())
@@ -42,13 +41,16 @@ def _is_of_attack(cell: PublishedFigure, row: ResultRow) -> bool:
 
 def _takes_the_papers_steps(cell: PublishedFigure, row: ResultRow) -> bool:
     assert cell.epsilon is not None  # noqa: S101 (a cell with an attack has one)
-    epsilon, steps, step_size = _papers_steps(cast("AttackName", cell.attack), cell.epsilon)
-    return row.steps == steps and isclose(row.epsilon, epsilon, rel_tol=1e-9) and isclose(row.abs_stepsize, step_size, rel_tol=1e-9)
+    epsilon, settings = _papers_settings(cell.attack, cell.epsilon)
+    found = row.attack_settings
+    return isclose(row.epsilon, epsilon, rel_tol=1e-9) and all(
+        name in found and isclose(found[name], value, rel_tol=1e-9) for name, value in settings.items()
+    )
 
 
 @cache
-def _papers_steps(attack: AttackName, literal: str) -> tuple[float, int, float]:
-    """Epsilon, the number of steps and their size, in input units."""
-    epsilon, kind = epsilon_fraction(literal), KINDS[attack]
-    steps = paper_steps(epsilon) if kind.steps else 1
-    return float(epsilon), steps, _STEP_SIZE if kind.stepsize is None else kind.stepsize * float(epsilon)
+def _papers_settings(attack: str, literal: str) -> tuple[float, dict[str, float]]:
+    """Epsilon, and those of the number of steps and their size that the attack has, in input units."""
+    epsilon = epsilon_fraction(literal)
+    papers = {"steps": paper_steps(epsilon), "abs_stepsize": _STEP_SIZE}
+    return float(epsilon), {name: value for name, value in papers.items() if name in ATTACKS[attack].settings.model_fields}

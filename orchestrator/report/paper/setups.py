@@ -5,13 +5,14 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import log
 
+from orchestrator.own_settings import value_of
 from orchestrator.report.paper.published import PublishedFigure
 from orchestrator.report.paper.row_matching import meets
 from orchestrator.store import ResultRow
-from workers.spec.compatibility import PAPER_WIDTHS
-from workers.spec.fields import DatasetName, ModelName
 
-TEST_EXAMPLES: dict[DatasetName, int] = {"cifar10": 10_000}
+PAPER_WIDTHS = {"resnet18": 64, "soundnet5": 16}
+"""The `width` of the paper's networks."""
+TEST_EXAMPLES = {"cifar10": 10_000}
 """All there are, where that is one number: the lists of Speech Commands' subsets differ."""
 
 Rank = tuple[str, float]
@@ -36,7 +37,7 @@ class Setup:
     def of(cls, row: ResultRow) -> "Setup":
         return cls(
             sweep=row.sweep,
-            width=row.width,
+            width=value_of(row, "model.width"),
             train_examples=row.train_examples,
             seed=row.seed,
             n_examples=row.n_examples,
@@ -136,7 +137,7 @@ def _preference(figures: Mapping[PublishedFigure, ResultRow]) -> tuple[bool, int
     return row.tensorized != cell.tensorized, -row.epochs, -len(figures), row.model_key
 
 
-def _distance(setup: Setup, model: ModelName, dataset: DatasetName, *, filled: int) -> tuple[object, ...]:
+def _distance(setup: Setup, model: str, dataset: str, *, filled: int) -> tuple[object, ...]:
     """How far it is from the paper's: size first, then how much of the table it fills; ranks of one line-up stay together."""
     full_width = PAPER_WIDTHS[model]
     size = (setup.width != full_width, setup.train_examples is not None, setup.n_examples < TEST_EXAMPLES.get(dataset, 0))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from math import isclose
 from typing import get_args
 
@@ -11,7 +12,7 @@ from orchestrator.tables.result_columns import model_columns
 from orchestrator.tables.table import Cell
 from search_spaces import ObjectiveGoal
 from workers.errors import UserError
-from workers.spec.fields import AttackName, Knowledge, positive_fraction
+from workers.spec.fields import Knowledge, positive_fraction
 
 _ACCURACIES = frozenset({"clean_accuracy", "robust_accuracy", "worst_case_accuracy"})
 
@@ -99,14 +100,21 @@ def _is_of(metric: str, named: Sequence[str], trial: Trial, row: ResultRow) -> b
         return True
     if trial.job_keys and not trial.job_keys.issuperset(row.job_keys):
         return False
-    words = {"attack": get_args(AttackName), "knowledge": get_args(Knowledge)}
     for word in named:
-        field = next((name for name, legal in words.items() if word in legal), None)
-        if field is None and positive_fraction(word) != positive_fraction(row.epsilon_literal):
-            return False
-        if field is not None and metric == "worst_case_accuracy" and getattr(row, field) != word:
+        if (epsilon := _number(word)) is not None:
+            if epsilon != positive_fraction(row.epsilon_literal):
+                return False
+        elif metric == "worst_case_accuracy" and word != (row.knowledge if word in get_args(Knowledge) else row.attack):
             return False
     return True
+
+
+def _number(word: str) -> Fraction | None:
+    """The epsilon that a word is; None for the name of an attack or of a knowledge."""
+    try:
+        return positive_fraction(word)
+    except ValueError:
+        return None
 
 
 def of_grid(worst: Sequence[ResultRow], *, epsilon: str | None) -> Field:

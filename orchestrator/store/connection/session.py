@@ -128,6 +128,8 @@ def _check_schema(engine: Engine, address: URL, *, upgrade: bool) -> None:
         found = _revision(connection)
     newest = migrations.REVISIONS[-1]
     if found == newest:
+        if upgrade:
+            _renew_views(engine)
         return
     if found is not None and found not in migrations.REVISIONS:
         raise UserError(f"store '{shown(address)}': its schema is {found}, this robustsweep knows up to {newest}; use a newer robustsweep")
@@ -153,3 +155,17 @@ def _upgrade(engine: Engine) -> None:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _SCHEMA_LOCK})
         migrations.upgrade(connection)
+
+
+def _renew_views(engine: Engine) -> None:
+    """Make the views anew where components were registered since that they have no columns for."""
+    from orchestrator.store.schema.views import are_current, create_views, drop_views
+
+    with engine.connect() as connection:
+        if are_current(connection):
+            return
+    with engine.execution_options(writes=True).begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _SCHEMA_LOCK})
+        drop_views(connection)
+        create_views(connection)

@@ -17,11 +17,12 @@ from sqlalchemy import JSON, Boolean, Column, Double, Integer, LargeBinary, Stri
 from sqlalchemy.types import TypeEngine
 
 from orchestrator.store import migrations
+from orchestrator.store.migrations.key_version_1 import RETIRED
 from orchestrator.store.schema.base import UtcDateTime
 from workers.errors import UserError
-from workers.spec.fields import Frozen
+from workers.settings import Frozen
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Raise it when folders of the new kind cannot be read by an older robustsweep. New tables and columns come with the schema's revision."""
 
 MANIFEST = "manifest.json"
@@ -127,7 +128,8 @@ def sha256_of(path: Path) -> str:
 
 
 def read_rows(path: Path, table: Table) -> Iterator[list[Row]]:
-    """Yield the file's rows, `CHUNK` at a time. Columns that an older schema did not have are left out: the database sets their defaults.
+    """The file's rows, `CHUNK` at a time. Columns that an older schema did not have are left out: the database fills in their defaults.
+    Columns that only an older one had are there.
 
     Raises:
         UserError: the file is no table of ours.
@@ -144,6 +146,8 @@ def read_rows(path: Path, table: Table) -> Iterator[list[Row]]:
 def _check_columns(path: Path, table: Table, found: pa.Schema) -> None:
     expected = arrow_schema(table)
     for field in found:
+        if field.name in RETIRED.get(table.name, ()):
+            continue
         if field.name not in expected.names or not field.type.equals(expected.field(field.name).type):
             raise UserError(f"import {path}: column {field.name} of type {field.type}: {table.name} has no such column")
     for column in table.columns:
@@ -152,4 +156,5 @@ def _check_columns(path: Path, table: Table, found: pa.Schema) -> None:
 
 
 def _as_values(table: Table, row: Row) -> Row:
-    return {name: json.loads(value) if value is not None and _is_json(table.columns[name]) else value for name, value in row.items()}
+    names = {column.name for column in table.columns if _is_json(column)} | {"stage_rank_fractions"}
+    return {name: json.loads(value) if value is not None and name in names else value for name, value in row.items()}

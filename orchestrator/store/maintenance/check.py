@@ -1,8 +1,7 @@
 """Checks of a store's consistency, with the problems found and advice. Reads only."""
 
-import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, exists, func, or_, select
@@ -10,6 +9,7 @@ from sqlalchemy import Connection, exists, func, or_, select
 from orchestrator.store.connection.session import Store
 from orchestrator.store.leases.leases import age, database_now, find_holder, is_alive, living_sweeps
 from orchestrator.store.maintenance.references import result_tables
+from orchestrator.store.reading.stored_specs import missing_components, stored_spec
 from orchestrator.store.schema.base import Base
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobParentRecord, JobRecord, SweepRecord
 from workers.artifacts.artifacts import Artifacts, stored_name
@@ -25,11 +25,13 @@ REMOVE = "`DELETE` the row with that job_key, then " + PLAN_AGAIN
 
 @dataclass(frozen=True)
 class Finding:
-    """Result of one check: `problem` is None where there is none, else one line; `advice` says what to do."""
+    """One check: `problem` is None where all is well, else one line; `advice` says what to do. A `note` is no problem, but should be
+    known."""
 
     subject: str
     problem: str | None = None
     advice: str = ""
+    note: str | None = None
 
 
 def check_store(store: Store, artifacts: Artifacts, *, hashes: bool) -> list[Finding]:
@@ -51,6 +53,7 @@ def check_store(store: Store, artifacts: Artifacts, *, hashes: bool) -> list[Fin
     )
     with store.one_line(), store.reading() as connection:
         findings = [_finding(subject, check(connection), advice) for subject, check, advice in checks]
+        findings += [Finding("job keys", note=note) for note in _unchecked_keys(connection)]
         done = sorted(connection.execute(select(JobRecord.key).where(JobRecord.state == "done")).scalars())
     advice = "copy the folders from where the jobs ran; else a launch computes again what it needs of them. Their results stay valid"
     return [*findings, _finding("artifacts", _artifacts(artifacts, done, hashes=hashes), advice)]
@@ -88,17 +91,28 @@ def _keys(connection: Connection) -> Iterator[str]:
     parents: dict[str, dict[str, str]] = defaultdict(dict)
     for edge in connection.execute(select(JobParentRecord.__table__)):
         parents[edge.child_key][edge.role] = edge.parent_key
-    jobs = select(JobRecord.key, JobRecord.spec).where(JobRecord.key_version == KEY_VERSION).order_by(JobRecord.key)
-    for job in connection.execution_options(yield_per=_CHUNK).execute(jobs):
-        if not _is_key(job.key, job.spec, parents[job.key]):
-            yield f"job {job.key}: its key is not that of its spec and parents"
+    for key, text, digests in _of_today(connection):
+        spec = stored_spec(text)
+        if spec is None or (not missing_components(spec) and job_key(spec, parents[key], digests) != key):
+            yield f"job {key}: its key is not that of its spec and parents"
 
 
-def _is_key(key: str, spec: str, parents: Mapping[str, str]) -> bool:
-    try:
-        return job_key(json.loads(spec), parents) == key
-    except ValueError:
-        return False
+def _unchecked_keys(connection: Connection) -> Iterator[str]:
+    """The components without which the keys of some jobs cannot be computed."""
+    needed: defaultdict[str, int] = defaultdict(int)
+    for _, text, _ in _of_today(connection):
+        for name in () if (spec := stored_spec(text)) is None else missing_components(spec):
+            needed[name] += 1
+    for name, jobs in sorted(needed.items()):
+        yield f"{jobs} jobs cannot be checked here: needs {name}"
+
+
+def _of_today(connection: Connection) -> Iterator[tuple[str, str, dict[str, str]]]:
+    """Key, spec and digests of each job with a key of today's version."""
+    job = JobRecord
+    jobs = select(job.key, job.spec, job.digests).where(job.key_version == KEY_VERSION).order_by(job.key)
+    for key, text, digests in connection.execution_options(yield_per=_CHUNK).execute(jobs):
+        yield key, text, digests or {}
 
 
 def _parents(connection: Connection) -> Iterator[str]:

@@ -15,8 +15,9 @@ from sqlalchemy import Connection, RowMapping, Table, case, func, select, text, 
 from orchestrator.store.connection.session import Store
 from orchestrator.store.leases.leases import refuse_driven
 from orchestrator.store.maintenance.archive_format import Row, read_manifest, read_rows
+from orchestrator.store.migrations.key_version_1 import LAST_REVISION, attack_result, diagnosis, trained_model
 from orchestrator.store.schema.base import Base, table_of
-from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, VerdictRecord, WorstCaseRecord
+from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, TrainedModelRecord, VerdictRecord, WorstCaseRecord
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobRecord, SweepJobRecord, SweepRecord
 from orchestrator.store.writing.record import insert_ignoring, insert_or_ignore
 from orchestrator.store.writing.verdict_table import refresh_verdict
@@ -48,7 +49,7 @@ def import_folder(store: Store, folder: Path) -> list[Merged]:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _IMPORT_LOCK})
         attacked = frozenset(connection.execute(select(AttackResultRecord.model_key).distinct()).scalars())
         judged = frozenset(connection.execute(select(VerdictRecord.model_key)).scalars())
-        merge = _Merge(connection, attacked, judged)
+        merge = _Merge(connection, attacked, judged, of_key_version_1=manifest.schema_revision <= LAST_REVISION)
         merged = [
             merge.table(table, folder / manifest.tables[table.name].file)
             for table in Base.metadata.sorted_tables
@@ -68,6 +69,7 @@ class _Merge:
     connection: Connection
     attacked: frozenset[str]
     judged: frozenset[str]
+    of_key_version_1: bool = False
     widened: set[str] = field(default_factory=set)
     measured: set[str] = field(default_factory=set)
     sweeps: dict[int, int] = field(default_factory=dict)
@@ -84,13 +86,30 @@ class _Merge:
             WorstCaseRecord.__tablename__: self._worst_cases,
         }
         before, rows = self._count(table), 0
-        for chunk in read_rows(path, table):
+        for chunk in map(self._as_today(table), read_rows(path, table)):
             if (merge := special.get(table.name)) is not None:
                 merge(chunk)
             else:
                 insert_or_ignore(self.connection, table, chunk)
             rows += len(chunk)
         return Merged(table.name, rows, self._count(table) - before)
+
+    def _as_today(self, table: Table) -> Callable[[list[Row]], list[Row]]:
+        """How rows of the folder become rows of today's table; their jobs are there already."""
+        if not self.of_key_version_1:
+            return lambda rows: rows
+        if table.name == TrainedModelRecord.__tablename__:
+            return self._trained_models
+        one: Callable[[Row], Row] = {AttackResultRecord.__tablename__: attack_result, DiagnosisRecord.__tablename__: diagnosis}.get(
+            table.name, lambda row: row
+        )
+        return lambda rows: list(map(one, rows))
+
+    def _trained_models(self, rows: list[Row]) -> list[Row]:
+        keys = [row["job_key"] for row in rows]
+        found = self.connection.execute(select(JobRecord.key, JobRecord.spec).where(JobRecord.key.in_(keys)))
+        specs = {row.key: row.spec for row in found}
+        return [trained_model(row, specs[row["job_key"]]) for row in rows]
 
     def _count(self, table: Table) -> int:
         return self.connection.execute(select(func.count()).select_from(table)).scalar_one()

@@ -2,36 +2,41 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, get_args
+from dataclasses import asdict, dataclass, field, fields, replace
+from statistics import fmean
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from orchestrator.own_settings import in_order, sortable
 from orchestrator.statistics.intervals import Correct, interval_over_seeds
 from orchestrator.statistics.spread import Spread, standard_errors
 from orchestrator.statistics.worst_case import worst_case
 from orchestrator.store.reading.transfer_sources import source_in_words
-from orchestrator.store.reading.values import ResultRow
+from orchestrator.store.reading.values import MeasuredModel, ResultRow
 from workers.artifacts.results import unpack_flags
-from workers.spec.defence import is_randomised
-from workers.spec.fields import CRAFTED, AdversarialTraining, DefenceName
+from workers.spec.fields import CRAFTED
+
+Own = tuple[tuple[str, Any], ...]
+"""An attack's own settings, sorted by name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Setting:
-    """Setting of a measurement: the attack (all defaults: none), the number of examples, the batch size, the number of draws."""
+    """The attack that was measured (all defaults: none), its facts, the number of examples and draws, and the size of batches."""
 
     attack: str = "none"
     knowledge: str = "none"
     source_key: str | None = None
     norm: str = "none"
     epsilon: float = 0.0
-    steps: int = 0
-    abs_stepsize: float = 0.0
-    random_start: bool = False
-    loss: str = "none"
-    momentum: float = 0.0
+    attack_settings: Own = ()
+    takes_gradients: bool | None = False
+    random_start: bool | None = False
+    selects: bool | None = False
+    one_step: bool | None = False
+    loss: str | None = "none"
     target: str = "none"
     restarts: int = 0
     eot_samples: int = 0
@@ -45,8 +50,8 @@ class Setting:
 
     @property
     def randomised(self) -> bool:
-        """True where the attack itself draws each time it is measured: crafted examples were made once."""
-        return (self.random_start or self.target == "random") and self.knowledge not in CRAFTED
+        """True where the attack itself draws each time it is measured (crafted examples were made once), and where that is not known."""
+        return (self.random_start is not False or self.target == "random") and self.knowledge not in CRAFTED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,7 +65,7 @@ class Measurement:
     epsilon_literal: str = "0"
     repeat: int
     flags: bytes
-    snr_db: float | None = None
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
 
     @property
     def correct(self) -> NDArray[np.bool_]:
@@ -76,11 +81,7 @@ Accuracy = tuple[float, float, float] | tuple[None, None, None]
 _UNKNOWN: Accuracy = (None, None, None)
 _SETTING_FIELDS = tuple(field.name for field in fields(Setting))
 _KNOWLEDGE_ORDER = {"none": -1, "transfer": 0, "randomized": 1, "eot": 2, "omniscient": 3, ANY: 9}
-_DEFENCE_ORDER = {name: place for place, name in enumerate(get_args(DefenceName))}
-_TRAINING_ORDER = {name: place for place, name in enumerate(get_args(AdversarialTraining))}
 _NORM_ORDER = {"none": -1, "linf": 0, "l2": 1}
-_ATTACKS = ("none", "noise", "fgsm", "bim", "mi_fgsm", "pgd", "apgd_ce", "apgd_dlr", "square", WORST_CASE)
-_ATTACK_ORDER = {name: place for place, name in enumerate(_ATTACKS)}
 
 
 def result_table(
@@ -143,7 +144,7 @@ def _ensembles(groups: Mapping[Group, Sequence[Measurement]]) -> dict[Group, lis
 def _clean_group(group: Group, model: Mapping[str, Any]) -> Group:
     """Return the group with the clean accuracy for an attack: in the same repeat, or the only one of a model without randomness."""
     sweep, model_key, setting, repeat = group
-    if repeat is not None and not is_randomised(model["theta"], model["defence"]):
+    if repeat is not None and not model["randomised"]:
         repeat = 0
     return sweep, model_key, Setting(n_examples=setting.n_examples, batch_size=setting.batch_size, draws=setting.draws), repeat
 
@@ -170,14 +171,18 @@ def _accuracy(items: Sequence[Measurement]) -> Accuracy:
     return interval_over_seeds(_by_seed(items))
 
 
-def _loudness(items: Sequence[Measurement]) -> float | None:
-    known = [item.snr_db for item in items if item.snr_db is not None]
-    return sum(known) / len(known) if known else None
+def _metrics(items: Sequence[Measurement]) -> dict[str, float | None]:
+    """The mean of each metric over the measurements that have a value of it."""
+    known: dict[str, list[float]] = {name: [] for item in items for name in item.metrics}
+    for item in items:
+        for name, value in item.metrics.items():
+            known[name] += [] if value is None else [value]
+    return {name: fmean(values) if values else None for name, values in known.items()}
 
 
 def _row(group: Group, items: Sequence[Measurement], models: Mapping[str, Mapping[str, Any]], clean: Accuracy) -> ResultRow:
     sweep, model_key, setting, repeat = group
-    random = is_randomised(models[model_key]["theta"], models[model_key]["defence"])
+    random = models[model_key]["randomised"]
     by_seed = _worst_by_seed(items, randomised=random) if setting.attack == WORST_CASE else _by_seed(items)
     robust = _UNKNOWN if setting.attack == "none" or by_seed is None else interval_over_seeds(by_seed)
     spread = Spread() if by_seed is None else standard_errors(by_seed, random=random or setting.randomised)
@@ -196,24 +201,38 @@ def _row(group: Group, items: Sequence[Measurement], models: Mapping[str, Mappin
         robust_accuracy=robust[0],
         ci_low=robust[1],
         ci_high=robust[2],
-        snr_db=None if setting.attack == WORST_CASE else _loudness(items),
+        metrics={} if setting.attack == WORST_CASE else _metrics(items),
         attacks=max(attacks.values()) if setting.attack != "none" else 0,
         source=None if setting.source_key is None else source_in_words(models, of=model_key, source=setting.source_key),
         **asdict(spread),
-        **{name: getattr(setting, name) for name in _SETTING_FIELDS},
+        **{name: getattr(setting, name) for name in _SETTING_FIELDS} | {"attack_settings": dict(setting.attack_settings)},
         **models[model_key],
     )
 
 
-def _order(row: ResultRow) -> tuple[Hashable, ...]:
+def _order(row: ResultRow) -> tuple[Any, ...]:
     """Return the sort key of a row: models from the simplest sketch to the strongest, a dense one first, an undefended one before defended
     ones, one without adversarial training before those with it, binary ones last; attackers from the one who knows least, and of other
     models from the nearest; attacks from the weakest to the strongest."""
-    sketch = (row.rank_fraction or 0.0, -row.theta)
-    defence = (_DEFENCE_ORDER[row.defence], tuple(sorted((row.defence_settings or {}).items())))
-    model = (row.dataset, row.model, row.width, row.binary, *sketch, *defence, _TRAINING_ORDER[row.adversarial_training])
     words = (row.source or "").split()
     source = ("dense" in words, len(words), words, row.source_key or "")
-    attack = (_KNOWLEDGE_ORDER[row.knowledge], source, _ATTACK_ORDER[row.attack], _NORM_ORDER[row.norm], row.epsilon)
-    settings = tuple(getattr(row, name) for name in _SETTING_FIELDS if name != "source_key")
-    return (row.sweep, *model, row.seed or 0, row.model_key, *attack, *settings, -1 if row.repeat is None else row.repeat)
+    norm = (_NORM_ORDER.get(row.norm, len(_NORM_ORDER)), row.norm)
+    attack = (_KNOWLEDGE_ORDER.get(row.knowledge, len(_KNOWLEDGE_ORDER)), source, _strength(row), norm, row.epsilon)
+    names = [name for name in _SETTING_FIELDS if name not in ("source_key", "attack_settings")]
+    settings = (in_order(row.attack_settings), *(sortable(getattr(row, name)) for name in names))
+    return (row.sweep, *model_order(row), row.seed or 0, row.model_key, *attack, *settings, -1 if row.repeat is None else row.repeat)
+
+
+def model_order(row: MeasuredModel) -> tuple[Any, ...]:
+    """A key that sorts models from the simplest to the strongest, whatever they are called; see `_order`."""
+    sketch = (row.rank_fraction or 0.0, -row.theta)
+    defence = (row.defence != "none", row.defence, in_order(row.defence_settings))
+    training = (row.adversarial_training != "none", row.adversarial_training)
+    return (row.dataset, row.model, in_order(row.model_settings), row.binary, *sketch, *defence, *training)
+
+
+def _strength(row: ResultRow) -> tuple[Hashable, ...]:
+    """A key that sorts attacks by their facts: none, noise, one step, many, from a random start, that compare points, without gradients;
+    then by name, and several together last."""
+    several, one_step, gradients = row.attack == WORST_CASE, bool(row.one_step), row.takes_gradients is not False
+    return (several, row.attack != "none", not one_step, gradients == one_step, bool(row.selects), bool(row.random_start), row.attack)

@@ -2,26 +2,24 @@
 
 import operator
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Any, get_args, get_type_hints
 
-from sqlalchemy import ColumnElement, not_, or_
+from sqlalchemy import ColumnElement, Connection, not_, or_, select
 
+from orchestrator.own_settings import setting_names, value_of
 from orchestrator.store.reading.aggregate import ANY, WORST_CASE
 from orchestrator.store.reading.values import ResultRow
+from orchestrator.store.schema.result_tables import AttackResultRecord, TrainedModelRecord
 from orchestrator.verdict import VERDICTS
 from workers.errors import UserError
+from workers.registry import ATTACKS, DATASETS, DEFENCES, MODELS, Registry
 from workers.spec.fields import (
     AdversarialTraining,
-    AttackName,
     BackendName,
-    DatasetName,
-    DefenceName,
     Knowledge,
-    LossName,
-    ModelName,
     NormName,
     RankKind,
     SignGradientName,
@@ -38,29 +36,40 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-_CONDITION = re.compile(r"\s*(\w+)\s*(!=|<=|>=|=|<|>)\s*(.*?)\s*")
-_ALIASES = {"rank": "rank_fraction", "epsilon_literal": "epsilon"}
+_CONDITION = re.compile(r"\s*([\w.]+)\s*(!=|<=|>=|=|<|>)\s*(.*?)\s*")
+_ALIASES = {
+    "rank": "rank_fraction",
+    "epsilon_literal": "epsilon",
+    "data.name": "dataset",
+    "model.name": "model",
+    "defence.name": "defence",
+    "evaluation.examples": "n_examples",
+}
+_IN_SECTIONS = ("attacks.", "data.", "defence.", "evaluation.", "model.")
 _EQUALITIES = ("=", "!=")
 _KEYS = ("model_key", "source_key")
-_UNASKED = {"job_keys", "rank", "defence_settings", "reasons", "stage_rank_fractions"}
+_UNASKED = {"job_keys", "reasons"}
 _WORDS: dict[str, tuple[str, ...]] = {
     "adversarial_training": get_args(AdversarialTraining),
-    "attack": ("none", *get_args(AttackName), WORST_CASE),
     "backend": get_args(BackendName),
-    "dataset": get_args(DatasetName),
-    "defence": get_args(DefenceName),
     "knowledge": ("none", *get_args(Knowledge), ANY),
-    "loss": get_args(LossName),
-    "model": get_args(ModelName),
-    "norm": get_args(NormName),
+    "norm": ("none", *get_args(NormName)),
     "rank_kind": get_args(RankKind),
     "sign_gradient": get_args(SignGradientName),
     "sketch_modes": get_args(SketchModes),
     "target": get_args(TargetName),
     "verdict": VERDICTS,
 }
+"""The values of fields that have no others, whatever components there are."""
+_COMPONENTS: dict[str, tuple[Registry[Any], Any, tuple[str, ...]]] = {
+    "attack": (ATTACKS, AttackResultRecord.attack, ("none", WORST_CASE)),
+    "dataset": (DATASETS, TrainedModelRecord.dataset, ()),
+    "defence": (DEFENCES, TrainedModelRecord.defence, ()),
+    "model": (MODELS, TrainedModelRecord.model, ()),
+}
+"""For each field that names components, those that are installed, the column with those that have results, and what else it may say."""
 _TRUTH = {"true": True, "false": False}
-_TYPES = {name: hint for name, hint in get_type_hints(ResultRow).items() if name not in _UNASKED}
+_TYPES = {name: hint for name, hint in get_type_hints(ResultRow).items() if name not in _UNASKED and "dict" not in str(hint)}
 
 
 @dataclass(frozen=True)
@@ -71,12 +80,23 @@ class Condition:
     symbol: str
     values: tuple[Any, ...]
 
+    def __str__(self) -> str:
+        return f"{self.field}{self.symbol}{','.join(map(str, self.values))}"
+
     def holds(self, row: ResultRow) -> bool:
-        """True where the row meets it; a field without value meets no comparison of size. Keys may be given by their first digits."""
-        found = getattr(row, self.field)
+        """Tell if the row meets it; see `holds_for`."""
+        return self.holds_for(value_of(row, self.field))
+
+    def holds_for(self, found: Any) -> bool:
+        """Tell if a value meets it; no value meets no comparison of size. Keys may be given by their first digits."""
         if self.symbol in _EQUALITIES:
             return any(self._is(found, value) for value in self.values) == (self.symbol == "=")
-        return found is not None and bool(_OPERATORS[self.symbol](found, self.values[0]))
+        return isinstance(found, int | float) and bool(_OPERATORS[self.symbol](found, self.values[0]))
+
+    @property
+    def is_of_setting(self) -> bool:
+        """True where it is on a setting of a component, or a metric: the rows alone have them."""
+        return self.field not in _TYPES
 
     def _is(self, found: Any, value: Any) -> bool:
         return bool(found.startswith(value)) if self.field in _KEYS and found and value else bool(found == value)
@@ -106,16 +126,45 @@ def parse_conditions(texts: Sequence[str]) -> tuple[Condition, ...]:
     return tuple(_parsed(text) for text in texts)
 
 
-def field_name(name: str) -> str:
-    """Return the field of a result row for the name that users give it.
+def field_name(name: str, rows: Iterable[Any] = ()) -> str:
+    """The field of a result row, or the setting of a component, that users call so.
+
+    Args:
+        name: a field's, `steps`, or with its section `model.width`.
+        rows: which may have settings of components that are not installed here.
 
     Raises:
         UserError: there is none.
     """
-    field = _ALIASES.get(name, name)
-    if field not in _TYPES:
-        raise UserError(f"'{name}': no field of the results; one of {', '.join(sorted(_TYPES))}")
+    field = _field(name)
+    if field not in _TYPES and field not in (names := setting_names(rows)):
+        known = {*_TYPES, *(name for name in names if "." not in name)}
+        raise UserError(f"'{name}': no field of the results; one of {', '.join(sorted(known))}")
     return field
+
+
+def require_known_words(connection: Connection, where: Sequence[Condition]) -> None:
+    """Check that the components that conditions name are installed, or that the store has results of them.
+
+    Raises:
+        UserError: a name is unknown.
+    """
+    for condition in where:
+        registry, column, others = _COMPONENTS.get(condition.field, (None, None, ()))
+        if registry is None or column is None:
+            continue
+        known = {*others, *registry.names()}
+        if not known.issuperset(condition.values):
+            known |= set(connection.execute(select(column).distinct()).scalars())
+        for word in condition.values:
+            if word not in known:
+                raise UserError(f"--where '{condition}': '{word}' is no {condition.field}; one of {', '.join(sorted(known))}")
+
+
+def _field(name: str) -> str:
+    """A name as rows have it, whether or not they do."""
+    bare = name.rpartition(".")[2]
+    return _ALIASES.get(name) or (bare if name.startswith(_IN_SECTIONS) and bare in _TYPES else name)
 
 
 def _parsed(text: str) -> Condition:
@@ -123,7 +172,7 @@ def _parsed(text: str) -> Condition:
     if match is None:
         raise UserError(f"--where '{text}': must be FIELD=VALUE[,VALUE...], or with !=, <, <=, > or >=")
     name, symbol, given = match.groups()
-    field = field_name(name)
+    field = _field(name)
     words = given.split(",") if symbol in _EQUALITIES else [given]
     values = tuple(_value(field, word.strip(), text) for word in words)
     if symbol not in _EQUALITIES and isinstance(values[0], str | bool | NoneType):
@@ -132,7 +181,8 @@ def _parsed(text: str) -> Condition:
 
 
 def _value(field: str, word: str, text: str) -> Any:
-    hint = _TYPES[field]
+    if (hint := _TYPES.get(field)) is None:
+        return _literal(word)
     kinds = get_args(hint) if isinstance(hint, UnionType) else (hint,)
     if NoneType in kinds and word in ("none", "null", ""):
         return None
@@ -148,3 +198,15 @@ def _value(field: str, word: str, text: str) -> Any:
     if word not in _WORDS.get(field, (word,)):
         raise UserError(f"--where '{text}': '{word}' is no {field}; one of {', '.join(_WORDS[field])}")
     return word
+
+
+def _literal(word: str) -> Any:
+    """The value of a setting whose type is its component's: nothing, a truth value, a number, or else a word."""
+    if word in ("none", "null", ""):
+        return None
+    if word in _TRUTH:
+        return _TRUTH[word]
+    try:
+        return float(fraction(word))
+    except ValueError:
+        return word

@@ -8,6 +8,8 @@ compare. All that varies within a sweep identifies its cells.
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
+from orchestrator.own_settings import hashable
+
 Settings = Mapping[str, Any]
 
 _SAME_EXAMPLES = frozenset({"data.name", "data.split_lists"})
@@ -38,7 +40,7 @@ def _is_detail(name: str) -> bool:
 
 
 def _values(cells: Iterable[Settings], name: str) -> set[Hashable]:
-    return {_hashable(cell[name]) for cell in cells if name in cell}
+    return {hashable(cell[name]) for cell in cells if name in cell}
 
 
 def _tells_apart(names: Iterable[str], cells: Sequence[Settings]) -> bool:
@@ -48,11 +50,7 @@ def _tells_apart(names: Iterable[str], cells: Sequence[Settings]) -> bool:
 
 def key_of(cell: Settings, names: Iterable[str]) -> tuple[Hashable, ...]:
     """Return the values of these settings, None where the cell has no such setting."""
-    return tuple(_hashable(cell.get(name)) for name in names)
-
-
-def _hashable(value: Any) -> Hashable:
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(hashable(cell.get(name)) for name in names)
 
 
 _FIRST = (

@@ -96,7 +96,8 @@ class StoredVerdict:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobDetails:
-    """Everything that the store holds of one job. `spec` is its complete spec; `dataset` that of the model that it trains or measures;
+    """Everything that the store holds of one job. `spec` is its complete spec; `parent_seeds`, `digests` and `plugins` are as in `Job`;
+    `dataset` that of the model that it trains or measures;
     `verdict` that on the model, for jobs that train one."""
 
     key: str
@@ -108,6 +109,9 @@ class JobDetails:
     spec: Mapping[str, Any]
     sweeps: tuple[Holder, ...]
     parents: tuple[Relative, ...]
+    parent_seeds: Mapping[str, str]
+    digests: Mapping[str, str]
+    plugins: tuple[Mapping[str, str], ...]
     children: tuple[Relative, ...]
     attempts: tuple[Attempt, ...]
     result: RecordedResult | None
@@ -121,7 +125,7 @@ _LIST_THEM = "`robustsweep plan SPACE --jobs` and `robustsweep results -f json` 
 _MEASURED: dict[type[Base], tuple[str, ...]] = {
     TrainedModelRecord: ("n_parameters", "rank", "history"),
     CleanResultRecord: ("n_examples", "draws", "n_correct"),
-    AttackResultRecord: ("n_examples", "draws", "n_correct", "snr_db"),
+    AttackResultRecord: ("n_examples", "draws", "n_correct", "metrics"),
     CraftedExamplesRecord: ("n_examples", "max_perturbation"),
     DiagnosisRecord: ("n_examples", "draws", "zero_gradients", "nonfinite_gradients", "probes"),
     SurfaceRecord: ("source_key", "label", "clean_loss", "least_loss", "greatest_loss"),
@@ -181,6 +185,9 @@ def job_details(store: Store, digits: str) -> JobDetails:
             spec=json.loads(job.spec),
             sweeps=_holders(connection, key),
             parents=_relatives(connection, key, states, parents=True),
+            parent_seeds=_parent_seeds(connection, key),
+            digests=job.digests or {},
+            plugins=tuple(job.plugins or ()),
             children=_relatives(connection, key, states, parents=False),
             attempts=_attempts(connection, key),
             result=_result(connection, key),
@@ -238,6 +245,13 @@ def _relatives(connection: Connection, key: str, states: _States, *, parents: bo
     if parents:
         return tuple(sorted(found, key=lambda item: item.role))
     return tuple(sorted(found, key=lambda item: (_STAGES.index(item.stage), item.description, item.key)))
+
+
+def _parent_seeds(connection: Connection, key: str) -> dict[str, str]:
+    """The parents' seed keys by role; jobs of earlier key versions have none."""
+    edge = JobParentRecord
+    statement = select(edge.role, JobRecord.seed_key).join(JobRecord, JobRecord.key == edge.parent_key).where(edge.child_key == key)
+    return {row.role: row.seed_key for row in connection.execute(statement) if row.seed_key is not None}
 
 
 def _attempts(connection: Connection, key: str) -> tuple[Attempt, ...]:

@@ -34,7 +34,7 @@ class TrainingRun:
     stage: str
     dataset: str
     model: str
-    width: int
+    model_settings: Mapping[str, Any]
     theta: float
     rank_fraction: float | None
     adversarial_training: str
@@ -42,7 +42,7 @@ class TrainingRun:
     seed: int
     history: tuple[Mapping[str, float], ...]
     seconds: float
-    stage_rank_fractions: tuple[float, ...] | None = None
+    rank_fractions: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,7 +123,7 @@ def training_runs(store: Store, sweep: str | None) -> list[TrainingRun]:
         UserError: no such sweep.
     """
     record = TrainedModelRecord
-    network = ("dataset", "model", "width", "theta", "rank_fraction", "stage_rank_fractions")
+    network = ("dataset", "model", "model_settings", "theta", "rank_fraction", "rank_fractions")
     named = (*network, "adversarial_training", "defence", "seed", "history", "seconds")
     columns = [
         SweepRecord.name.label("sweep"),

@@ -6,10 +6,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, select, union
 
+from orchestrator.own_settings import setting_names
 from orchestrator.store.connection.lookup import of_sweep, sweep_id
 from orchestrator.store.connection.session import Store
 from orchestrator.store.reading.aggregate import Measurement, Setting, result_table
-from orchestrator.store.reading.conditions import Condition
+from orchestrator.store.reading.conditions import Condition, field_name, require_known_words
 from orchestrator.store.reading.measurements import as_measurements, described_models, measured_in
 from orchestrator.store.reading.seed_pools import seed_pools
 from orchestrator.store.reading.values import ResultRow
@@ -69,17 +70,48 @@ def result_rows(
     """
     with store.reading() as connection:
         number = None if sweep is None else sweep_id(connection, sweep)
+        require_known_words(connection, where)
         asked = where if rungs or any(condition.field == "until" for condition in where) else (*where, _WHOLE)
         clean = _measurements(connection, CleanResultRecord, number, asked)
         attacks = _measurements(connection, AttackResultRecord, number, asked)
         models = _models(connection, number)
         pools = seed_pools(connection, models) if over_seeds else None
+    _require_known_settings(where, models, attacks)
+    of_attacks = [condition for condition in where if condition.is_of_setting and _is_of_attacks(condition, attacks)]
+    attacks = [item for item in attacks if all(_holds(condition, item) for condition in of_attacks)]
     if pools is not None:
         models = _pooled(models, pools)
     rows = result_table(models, clean, attacks, per_repeat=per_repeat, pools=pools, worst=worst)
     settled = (_ATTACK_FIELDS if worst else frozenset()) | ({"seed"} if over_seeds else frozenset())
-    left = [condition for condition in where if condition.field not in settled]
+    left = [condition for condition in where if condition.field not in settled and not (worst and condition in of_attacks)]
     return [row for row in rows if all(condition.holds(row) for condition in left)]
+
+
+def _require_known_settings(where: Sequence[Condition], models: Mapping[str, Mapping[str, Any]], attacks: Sequence[Measurement]) -> None:
+    """Check that every setting that a condition names is registered, or one of these models or attacks has it.
+
+    Raises:
+        UserError: it is not, and none has.
+    """
+    asked = [condition.field for condition in where if condition.is_of_setting]
+    if not setting_names().issuperset(asked):
+        held = [*models.values(), *({"attack_settings": _own(item), "metrics": item.metrics} for item in attacks)]
+        for name in asked:
+            field_name(name, held)
+
+
+def _own(item: Measurement) -> dict[str, Any]:
+    return dict(item.setting.attack_settings)
+
+
+def _is_of_attacks(condition: Condition, attacks: Sequence[Measurement]) -> bool:
+    """Tell if a condition on a setting is on one of attacks, which a bare name is where any attack has it."""
+    name = condition.field.removeprefix("attacks.")
+    return f"attacks.{name}" in setting_names() or any(name in _own(item) for item in attacks)
+
+
+def _holds(condition: Condition, item: Measurement) -> bool:
+    return condition.holds_for(_own(item).get(condition.field.removeprefix("attacks.")))
 
 
 def _measurements(

@@ -1,14 +1,15 @@
 """Groups of trained models that were made alike except for their training seed."""
 
-import json
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any, get_args
 
 from sqlalchemy import Connection, select
 
+from orchestrator.store.reading.stored_specs import stored_spec
 from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord
 from workers.spec.fields import TrainingStage
+from workers.spec.job import TrainSpec
 from workers.spec.keys import job_key
 
 _TRAINED = get_args(TrainingStage)
@@ -28,9 +29,10 @@ def seed_pools(connection: Connection, models: Mapping[str, Mapping[str, Any]]) 
 
 
 def _recipes(connection: Connection, keys: Iterable[str]) -> dict[str, str]:
-    """Return the job key that each model would have if no spec had a seed."""
-    trained = select(JobRecord.key, JobRecord.spec).where(JobRecord.stage.in_(_TRAINED))
-    specs = {key: spec for key, spec in connection.execute(trained)}  # noqa: C416 (rows, not tuples, to a type checker)
+    """A key for each model that only models have in common whose jobs differ in their seeds at most."""
+    job = JobRecord
+    columns = job.key, job.spec, job.digests, job.key_version
+    jobs = {row.key: row for row in connection.execute(select(*columns).where(job.stage.in_(_TRAINED)))}
     edges = select(JobParentRecord.child_key, JobParentRecord.role, JobParentRecord.parent_key).join(
         JobRecord, JobRecord.key == JobParentRecord.child_key
     )
@@ -40,7 +42,11 @@ def _recipes(connection: Connection, keys: Iterable[str]) -> dict[str, str]:
 
     @cache
     def recipe(key: str) -> str:
-        spec = {name: value for name, value in json.loads(specs[key]).items() if name != "seed"}
-        return job_key(spec, {role: recipe(parent) for role, parent in parents.get(key, {}).items()})
+        row = jobs[key]
+        if not isinstance(spec := stored_spec(row.spec), TrainSpec):
+            return key
+        digests = {**(row.digests or {}), "key version": str(row.key_version)}
+        of_parents = {role: recipe(parent) for role, parent in parents.get(key, {}).items()}
+        return job_key(spec.model_copy(update={"seed": 0}), of_parents, digests)
 
     return {key: recipe(key) for key in keys}

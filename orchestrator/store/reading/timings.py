@@ -3,18 +3,17 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pydantic import TypeAdapter
 from sqlalchemy import Connection, select
 
 from orchestrator.store.connection.lookup import chunks
 from orchestrator.store.connection.session import Store
 from orchestrator.store.reading.report_evidence import OUTCOMES
+from orchestrator.store.reading.stored_specs import runnable_spec
 from orchestrator.store.schema.result_tables import EnvironmentRecord, TrainedModelRecord
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobParentRecord, JobRecord
 from workers.spec.job import JobSpec, TrainSpec
 
 _MOST, _MOST_TRAINED = 3000, 500
-_SPEC: TypeAdapter[JobSpec] = TypeAdapter(JobSpec)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,11 +39,12 @@ def recent_timings(store: Store) -> list[Timing]:
 
 
 def on_models(connection: Connection, keys: Iterable[str]) -> dict[str, tuple[JobSpec, TrainSpec]]:
-    """Return the specs of the jobs, and those of the training of the models that they measured, or did themselves; by key."""
+    """What the jobs are, and the training of the models that they measured, or did themselves, by key; those whose components are not
+    installed here are left out."""
     wanted = sorted(keys)
     models = _models(connection, wanted)
     specs = _specs(connection, sorted({*wanted, *models.values()}))
-    return {key: (specs[key], model) for key in wanted if isinstance(model := specs.get(models.get(key, key)), TrainSpec)}
+    return {key: (specs[key], model) for key in wanted if key in specs and isinstance(model := specs.get(models.get(key, key)), TrainSpec)}
 
 
 def _models(connection: Connection, keys: Sequence[str]) -> dict[str, str]:
@@ -61,7 +61,7 @@ def _specs(connection: Connection, keys: Sequence[str]) -> dict[str, JobSpec]:
     found: dict[str, JobSpec] = {}
     for chunk in chunks(keys):
         rows = connection.execute(select(JobRecord.key, JobRecord.spec).where(JobRecord.key.in_(chunk)))
-        found.update((key, _SPEC.validate_json(spec)) for key, spec in rows)
+        found.update((key, spec) for key, text in rows if (spec := runnable_spec(text)) is not None)
     return found
 
 

@@ -8,12 +8,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Double, cast, func, select
 
+from orchestrator.own_settings import own_names, value_of, varying_names
 from orchestrator.store.connection.read_only_sql import Answer
 from orchestrator.store.connection.session import Store
 from orchestrator.store.reading.job_details import find_key
+from orchestrator.store.reading.stored_specs import flat_spec
 from orchestrator.store.schema.result_tables import CleanResultRecord, TrainedModelRecord, VerdictRecord
 from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord
 from workers.errors import UserError
+from workers.spec.keys import KEY_VERSION
 
 EPOCH_COLUMNS = {"epoch": "int64", "loss": "float64", "accuracy": "float64", "learning_rate": "float64"}
 """Fields of `EpochRecord`, and their NumPy types."""
@@ -21,8 +24,9 @@ _LEFT_OUT = {"job_key", "history", "environment_id"}
 
 
 def trained_models(store: Store) -> Answer:
-    """Return every trained model, sorted by data set, network, theta and key, with its mean clean accuracy over all evaluations (None where
-    there is none) and its verdict (None where it was neither attacked nor diagnosed)."""
+    """Every trained model, sorted by data set, network, theta and key, with its mean clean accuracy over all that was evaluated (None where
+    nothing was) and its verdict (None where it was neither attacked nor diagnosed); then the own settings of its components by their names,
+    and other settings that differ."""
     model, clean = TrainedModelRecord.__table__, CleanResultRecord
     share = cast(func.sum(clean.n_correct), Double) / func.sum(clean.n_examples * clean.draws)
     accuracy = select(share).where(clean.model_key == model.c.job_key).scalar_subquery()
@@ -40,8 +44,10 @@ def trained_models(store: Store) -> Answer:
         .order_by(model.c.dataset, model.c.model, model.c.theta, model.c.job_key)
     )
     with store.reading() as connection:
-        result = connection.execute(statement)
-        return Answer(tuple(result.keys()), tuple(tuple(row) for row in result))
+        rows = connection.execute(statement).mappings().all()
+    named = [str(column.name) for column in statement.selected_columns]
+    names = dict.fromkeys([*named, *own_names(rows, ("model", "data", "defence")), *varying_names(rows)])
+    return Answer(tuple(names), tuple(tuple(value_of(row, name) for name in names) for row in rows))
 
 
 def history(store: Store, digits: str) -> tuple[Mapping[str, Any], ...]:
@@ -65,8 +71,8 @@ Spec = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class TrainedSpec:
-    """Model whose clean accuracy is known: its own spec, that of the ancestor that was trained from scratch, and the distinct attacks
-    on it."""
+    """A model whose clean accuracy is known: its own spec, that of the ancestor that was trained from scratch, and the distinct attacks
+    on it; all with the own settings of components among their other fields."""
 
     key: str
     spec: Spec
@@ -75,7 +81,7 @@ class TrainedSpec:
 
 
 def trained_specs(store: Store) -> list[TrainedSpec]:
-    """Return the models that were measured, by key."""
+    """The models that were measured, by key, but for those of an earlier key version."""
     with store.reading() as connection:
         measured = sorted(connection.execute(select(CleanResultRecord.model_key).distinct()).scalars())
         trained = _specs(connection, ("pretrain", "fine_tune", "defend"))
@@ -93,7 +99,8 @@ def trained_specs(store: Store) -> list[TrainedSpec]:
 
 def _specs(connection: Connection, stages: tuple[str, ...]) -> dict[str, Spec]:
     statement = select(JobRecord.key, JobRecord.spec).where(JobRecord.stage.in_(stages), JobRecord.state == "done")
-    return {row.key: json.loads(row.spec) for row in connection.execute(statement)}
+    rows = connection.execute(statement.where(JobRecord.key_version == KEY_VERSION))
+    return {row.key: flat_spec(row.spec) for row in rows}
 
 
 def _attacks(connection: Connection) -> dict[str, tuple[Spec, ...]]:
@@ -102,7 +109,7 @@ def _attacks(connection: Connection) -> dict[str, tuple[Spec, ...]]:
     rows = connection.execute(statement.where(JobParentRecord.role == "model", JobRecord.stage == "attack", JobRecord.state == "done"))
     found: defaultdict[str, dict[str, Spec]] = defaultdict(dict)
     for model, text in rows:
-        spec = json.loads(text)
+        spec = flat_spec(text)
         settings = {**spec["attack"], "attack": spec["attack"]["name"], "epsilon": spec["attack"]["epsilon_literal"]}
         settings["knowledge"] = spec["knowledge"]
         found[model].setdefault(json.dumps(settings, sort_keys=True), settings)

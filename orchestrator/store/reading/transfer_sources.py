@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from orchestrator.names import rank_in_words
+
 _KEY_DIGITS = 8
-_NAMED = ("model", "width", "binary", "rank_fraction", "stage_rank_fractions", "theta", "seed")
+_NAMED = ("binary", "rank_fraction", "rank_fractions", "theta", "seed")
 
 
 def source_in_words(models: Mapping[str, Mapping[str, Any]], *, of: str, source: str) -> str:
@@ -23,8 +25,10 @@ def source_in_words(models: Mapping[str, Mapping[str, Any]], *, of: str, source:
 def _differences(model: Mapping[str, Any], source: Mapping[str, Any]) -> list[str]:
     changed = {name for name in source if source[name] != model[name]}
     if dense := "tensorized" in changed and not source["tensorized"]:
-        changed -= {"rank_fraction", "stage_rank_fractions", "theta"}  # a dense net has neither rank nor sketch
+        changed -= {"rank_fraction", "rank_fractions", "theta"}  # a dense net has neither rank nor sketch
     words = ["dense"] if dense else []
+    words += [f"model={source['model']}"] if "model" in changed else []
+    words += [f"{name}={_word(value)}" for name, value in source["model_settings"].items() if model["model_settings"].get(name) != value]
     words += [f"{name.removesuffix('_fraction')}={_word(source[name])}" for name in _NAMED if name in changed]
     return words + _defences(changed, source)
 
@@ -39,4 +43,6 @@ def _defences(changed: set[str], source: Mapping[str, Any]) -> list[str]:
 
 
 def _word(value: object) -> str:
+    if isinstance(value, dict):
+        return rank_in_words(None, value)
     return f"{value:g}" if isinstance(value, float) else str(value).lower()

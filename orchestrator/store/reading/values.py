@@ -2,14 +2,65 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from orchestrator.store.reading.study_trials import StudyCounts
 from orchestrator.verdict import Verdict, VerdictCheck
-from workers.spec.fields import AdversarialTraining, DefenceName, Stage
+from workers.spec.fields import Stage
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ResultRow:
+class MeasuredModel:
+    """A trained model of a sweep as rows describe it.
+
+    `model_settings`, `data_settings` and `defence_settings` are its components' own settings (the last None where there is no defence),
+    `model_options` further fields of `ModelSpec`, `training` and `fine_tuning` the settings of its trainings as far as they are recorded
+    (the second None where there was none); see `own_settings.value_of`. `rank` maps each tensorized layer to its Tucker rank, None for a
+    dense model; `rank_fractions` are those of single layers, by patterns of their names.
+    `verdict` is that on it, `reasons` why it is not sound; None where it was neither attacked nor diagnosed. `until` is the epoch, of the
+    `epochs` of its schedule, after which its training was stopped (a rung); None at the end.
+    `modality`, `n_classes`, `low` and `high` are facts of the data, None where they are not known. `randomised` is True where forward
+    passes are random, and where that is not known.
+    """
+
+    sweep: str
+    model_key: str
+    stage: Stage
+    dataset: str
+    train_examples: int | None
+    data_settings: dict[str, Any]
+    modality: str | None
+    n_classes: int | None
+    low: float | None
+    high: float | None
+    model: str
+    model_settings: dict[str, Any]
+    model_options: dict[str, Any]
+    tensorized: bool
+    theta: float
+    rank: dict[str, list[int]] | None
+    rank_fraction: float | None
+    rank_kind: str
+    rank_fractions: dict[str, float] | None
+    sketch_modes: str
+    rescale: bool
+    binary: bool
+    randomised: bool
+    training: dict[str, Any]
+    fine_tuning: dict[str, Any] | None
+    adversarial_training: str
+    defence: str
+    defence_settings: dict[str, Any] | None
+    seed: int | None
+    epochs: int
+    n_parameters: int
+    verdict: Verdict | None = None
+    reasons: tuple[str, ...] = ()
+    until: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResultRow(MeasuredModel):
     """One trained model under one attack, over its repeats (`repeat` is None) or in one of them.
 
     Accuracies and their 95 % intervals are shares in [0, 1] of all `n_examples`, means over `draws` evaluations of each in each of
@@ -18,56 +69,33 @@ class ResultRow:
     `se_examples`, `se_draws` and `se_seeds` are the standard errors, in the same unit, that the choice of examples, the draws (of
     sketches and attack) and the training seeds leave in the robust accuracy, in a row without attack in the clean one; see `Spread`.
     In a row over models that differ in their training seed alone `seed` is None, `seeds` their number, `model_key` that of the lowest
-    seed and `repeats` the least number that one of them has; its intervals cover the choice of seeds. Elsewhere `seeds` is 1.
-    `snr_db` is the level of waveforms above their perturbations in dB: the median over examples, the mean over repeats; None for images.
-    `epsilon` and `abs_stepsize` are in input units. `rank` maps each tensorized layer to its Tucker rank; None for a dense model.
-    `defence_settings` holds the settings of `defence` by name; None where that is `none`.
-    `source_key` is the model on which transferred examples were made, `source` describes its differences from the attacked one; both
-    are None for other knowledges.
-    `sign_gradient` is the derivative that the attacker used for the sign of a binary model; `identity` where there is none.
+    seed and `repeats` how many each of them has at least; its intervals cover the choice of seeds. Elsewhere `seeds` is 1.
+    `metrics` are those of the attacked examples, means over repeats; None where no example has a value.
+    `epsilon` is in input units. `attack_settings` are the attack's own, `loss` the one by which its outcomes are compared;
+    `takes_gradients`, `random_start`, `selects` and `one_step` are facts of the attack, None where they are not known.
+    `source_key` is the model on which transferred examples were made, `source` how that differs from the attacked one, in a few words;
+    both are None for other knowledges.
+    `sign_gradient` is how the attacker differentiated the sign of a binary model; `identity` where there is none.
     `attacks` counts the attacks of the row: 1, or 0 in one without. In a row over several (attack `worst_case`) what they do not share
     is `none` or 0, `knowledge` is `any` where they differ in it, and the robust accuracy is None for a randomised model that was
     evaluated only once.
     `job_keys` are the jobs that the row is computed from: attacks, or evaluations in a row without attack.
-    `verdict` is that on the model, `reasons` say why it is not sound; None where it was neither attacked nor diagnosed.
-    `until` is the epoch, of the `epochs` of its schedule, after which the model's training was stopped (a rung); None at the end.
     """
 
-    sweep: str
-    model_key: str
     job_keys: tuple[str, ...]
-    stage: Stage
-    dataset: str
-    train_examples: int | None
-    model: str
-    width: int
-    tensorized: bool
-    theta: float
-    rank: dict[str, list[int]] | None
-    rank_fraction: float | None
-    rank_kind: str
-    stage_rank_fractions: list[float] | None = None
-    sketch_modes: str
-    rescale: bool
-    binary: bool
-    adversarial_training: str
-    defence: str
-    defence_settings: dict[str, float] | None
-    seed: int | None
-    epochs: int
-    n_parameters: int
     attack: str
+    attack_settings: dict[str, Any]
+    takes_gradients: bool | None
+    random_start: bool | None
+    selects: bool | None
+    one_step: bool | None
     knowledge: str
     source_key: str | None
     source: str | None
     norm: str
     epsilon: float
     epsilon_literal: str
-    steps: int
-    abs_stepsize: float
-    random_start: bool
-    loss: str
-    momentum: float
+    loss: str | None
     target: str
     restarts: int
     eot_samples: int
@@ -88,13 +116,10 @@ class ResultRow:
     robust_accuracy: float | None
     ci_low: float | None
     ci_high: float | None
-    snr_db: float | None
+    metrics: dict[str, float | None]
     se_examples: float | None
     se_draws: float | None
     se_seeds: float | None
-    verdict: Verdict | None = None
-    reasons: tuple[str, ...] = ()
-    until: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,34 +134,15 @@ class ModelVerdict:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SurfaceRow:
+class SurfaceRow(MeasuredModel):
     """Summary of a grid of losses of one trained model around one test example; the grid itself is in the artifact of `job_key`.
 
     `source_key` is the model that gave the x axis its direction. `extent` is half the square's side in input units, as `norm`
     measures the axes. `clean_loss` is the loss at the example, the mean over the draws; the other two are over all points and draws.
     """
 
-    sweep: str
     job_key: str
-    model_key: str
     source_key: str
-    stage: Stage
-    dataset: str
-    train_examples: int | None
-    model: str
-    width: int
-    tensorized: bool
-    theta: float
-    rank_fraction: float | None
-    rank_kind: str
-    stage_rank_fractions: list[float] | None = None
-    sketch_modes: str
-    rescale: bool
-    binary: bool
-    adversarial_training: AdversarialTraining
-    defence: DefenceName
-    defence_settings: dict[str, float] | None
-    seed: int
     example: int
     direction: str
     extent: float

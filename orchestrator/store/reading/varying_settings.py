@@ -1,6 +1,5 @@
 """Settings of a trained model and of its measurements, under the names that a space file has for them."""
 
-import json
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import asdict
 from typing import Any
@@ -8,9 +7,11 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from orchestrator.store.reading.aggregate import Setting
+from orchestrator.store.reading.stored_specs import flat_spec
 from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord
 
 _SECTIONS = {"pretrain": "training", "fine_tune": "fine_tuning"}
+_UNSET = frozenset({"source_key", "attack_settings", "takes_gradients", "random_start", "selects", "one_step"})
 _EVALUATION = {"n_examples": "evaluation.examples", "batch_size": "evaluation.batch_size", "draws": "evaluation.draws"}
 
 
@@ -36,16 +37,16 @@ def _lineages(connection: Connection, keys: Iterable[str]) -> tuple[dict[str, st
 
 
 def _settings(key: str, specs: Mapping[str, str], parents: Mapping[str, str]) -> dict[str, Any]:
-    spec = json.loads(specs[key])
+    spec = flat_spec(specs[key])
     found: dict[str, Any] = {"seed": spec["seed"]}
     for section in ("data", "model", "defence"):
-        found |= {f"{section}.{name}": value for name, value in spec[section].items() if name != "stage_rank_fractions" or value}
+        found |= {f"{section}.{name}": value for name, value in spec[section].items() if name != "rank_fractions" or value}
     return _training(key, specs, parents) | found
 
 
 def _training(key: str, specs: Mapping[str, str], parents: Mapping[str, str]) -> dict[str, Any]:
     """Return the training settings of the model and its ancestors, those of the nearest of two fine-tunings."""
-    spec = json.loads(specs[key])
+    spec = flat_spec(specs[key])
     found = _training(parents[key], specs, parents) if key in parents else {}
     section = _SECTIONS.get(spec["stage"])
     if section is None:  # a defence was put around a trained model, whose settings it repeats
@@ -55,5 +56,6 @@ def _training(key: str, specs: Mapping[str, str], parents: Mapping[str, str]) ->
 
 def measured_settings(setting: Setting, *, source: str | None) -> dict[str, Any]:
     """Return the attack and the evaluation; `source` describes how the model of transferred examples differs from the attacked one."""
-    named = {_EVALUATION.get(name, name): value for name, value in asdict(setting).items() if name != "source_key"}
-    return named | {"source": source}
+    settings = {name: value for name, value in asdict(setting).items() if name not in _UNSET}
+    named = {_EVALUATION.get(name, name): value for name, value in settings.items()}
+    return {**named, **dict(setting.attack_settings), "source": source}

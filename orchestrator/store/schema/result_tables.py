@@ -26,7 +26,10 @@ class TrainedModelRecord(Base):
     """Trained model; a dense one has neither rank nor `rank_fraction`, an undefended one no `defence_settings`. `until` is the epoch
     of its schedule after which it was stopped, null at the end; `seconds` are those of the epochs after the rung `resumed_key`, if any.
 
-    Where the stages of the net have ranks of their own, these are its `stage_rank_fractions`, and `rank_fraction` is their mean.
+    Where layers have ranks of their own, these are its `rank_fractions` by patterns of names, and `rank_fraction` is their mean.
+    `modality`, `n_classes`, `low`, `high` (bounds of legal inputs) and `randomised` (forward passes draw) are facts of its components,
+    null where none is known. `model_settings`, `data_settings` and `defence_settings` are its components' own; `training` is all of its
+    own training, `model_options` the fields of `ModelSpec` that have no column.
 
     Columns that a migration added come last, in the order in which the database has them.
     """
@@ -34,10 +37,9 @@ class TrainedModelRecord(Base):
     __tablename__ = "trained_models"
 
     job_key: Mapped[PrimaryJobKey]
-    dataset: Mapped[Word]
+    dataset: Mapped[Name]
     train_examples: Mapped[int | None]
-    model: Mapped[Word]
-    width: Mapped[int]
+    model: Mapped[Name]
     tensorized: Mapped[bool]
     theta: Mapped[float]
     rank_fraction: Mapped[float | None]
@@ -54,11 +56,20 @@ class TrainedModelRecord(Base):
     seconds: Mapped[float]
     environment_id: Mapped[EnvironmentId]
     finished_at: Mapped[datetime]
-    defence: Mapped[Word] = mapped_column(server_default="none")
+    defence: Mapped[Name] = mapped_column(server_default="none")
     defence_settings: Mapped[dict[str, Any] | None]
     until: Mapped[int | None]
     resumed_key: Mapped[Key | None]
-    stage_rank_fractions: Mapped[list[float] | None]
+    rank_fractions: Mapped[dict[str, Any] | None]
+    model_settings: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    model_options: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    data_settings: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    training: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    modality: Mapped[Word | None]
+    n_classes: Mapped[int | None]
+    low: Mapped[float | None]
+    high: Mapped[float | None]
+    randomised: Mapped[bool | None]
 
 
 class CleanResultRecord(Base):
@@ -97,9 +108,12 @@ class CraftedExamplesRecord(Base):
 
 
 class AttackResultRecord(Base):
-    """Robust accuracy of a model under one attack in one repeat, with every field of `AttackSettings`; `epsilon` and `abs_stepsize`
-    in input units. `source_key` is the model on which transferred examples were made, `snr_db` the level of waveforms above their
-    perturbations in dB.
+    """Robust accuracy of a model under one attack in one repeat, with every field of `AttackSettings`; `epsilon` in input units.
+    `settings` are the attack's own. `source_key` is the model on which transferred examples were made, `metrics` are measured of the
+    attacked examples.
+
+    `loss` (by which outcomes are compared), `random_start`, `takes_gradients`, `selects` and `one_step` are facts of the attack, null
+    where they are not known.
 
     Columns that a migration added come last, in the order in which the database has them.
     """
@@ -109,14 +123,12 @@ class AttackResultRecord(Base):
 
     job_key: Mapped[PrimaryJobKey]
     model_key: Mapped[ModelKey]
-    attack: Mapped[Word]
+    attack: Mapped[Name]
     knowledge: Mapped[Word]
     norm: Mapped[Word]
     epsilon: Mapped[float]
     epsilon_literal: Mapped[Name]
-    steps: Mapped[int]
-    abs_stepsize: Mapped[float]
-    random_start: Mapped[bool]
+    random_start: Mapped[bool | None]
     repeat: Mapped[int]
     n_examples: Mapped[int]
     batch_size: Mapped[int]
@@ -126,8 +138,7 @@ class AttackResultRecord(Base):
     environment_id: Mapped[EnvironmentId]
     finished_at: Mapped[datetime]
     sign_gradient: Mapped[Word] = mapped_column(server_default="identity")
-    loss: Mapped[Word] = mapped_column(server_default="ce")
-    momentum: Mapped[float] = mapped_column(server_default="0")
+    loss: Mapped[Name | None]
     target: Mapped[Word] = mapped_column(server_default="none")
     restarts: Mapped[int] = mapped_column(server_default="1")
     eot_samples: Mapped[int] = mapped_column(server_default="1")
@@ -136,13 +147,18 @@ class AttackResultRecord(Base):
     backend: Mapped[Word] = mapped_column(server_default="native")
     draws: Mapped[int] = mapped_column(server_default="1")
     source_key: Mapped[Key | None]
-    snr_db: Mapped[float | None]
+    settings: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    metrics: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    takes_gradients: Mapped[bool | None]
+    selects: Mapped[bool | None]
+    one_step: Mapped[bool | None]
 
 
 class DiagnosisRecord(Base):
     """Measurements of a model's gradients, and results of standard attacks on the same few examples.
 
-    `zero_gradients` and `nonfinite_gradients` are shares in [0, 1], and `probes` the attacks, as in `DiagnosisOutcome`.
+    `zero_gradients` and `nonfinite_gradients` are shares in [0, 1], and `probes` are, as in `DiagnosisOutcome`; the attack of each is as
+    `AttackResultRecord` has it, its facts included.
     """
 
     __tablename__ = "diagnoses"

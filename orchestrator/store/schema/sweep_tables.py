@@ -1,11 +1,12 @@
 """Tables of a sweep: sweeps, their jobs and the attempts to run them. Rows never leave the store."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from orchestrator.store.schema.base import Base, JobKey, Name, Word
+from orchestrator.store.schema.base import Base, JobKey, Key, Name, Word
 
 
 class SweepRecord(Base):
@@ -28,7 +29,8 @@ class SweepRecord(Base):
 
 
 class JobRecord(Base):
-    """Job of any number of sweeps; `spec` is the JSON of `Job.spec`."""
+    """A job of any number of sweeps; `spec` is the JSON of `Job.spec`, `seed_key`, `digests` and `plugins` are as in `Job` (null in jobs
+    of earlier key versions)."""
 
     __tablename__ = "jobs"
     __table_args__ = (
@@ -41,6 +43,9 @@ class JobRecord(Base):
     stage: Mapped[Word]
     spec: Mapped[str] = mapped_column(Text)
     state: Mapped[Word]
+    seed_key: Mapped[Key | None]
+    digests: Mapped[dict[str, Any] | None]
+    plugins: Mapped[list[dict[str, Any]] | None]
 
 
 class JobParentRecord(Base):

@@ -1,8 +1,12 @@
-"""Public schema: four views in SQL, whose names and columns stay while the tables behind them change."""
+"""The public schema: four views in SQL, whose names and columns stay while the tables behind them change.
 
+Settings of components and metrics are columns by their names, as the registry has them; where a name is taken, in the JSON columns alone.
+"""
+
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Float, Select, case, cast, func, select, text
+from sqlalchemy import BigInteger, Boolean, Connection, Double, Float, Select, case, cast, func, inspect, select, text
 from sqlalchemy.sql.elements import ColumnElement
 
 from orchestrator.store.schema.result_tables import (
@@ -12,13 +16,17 @@ from orchestrator.store.schema.result_tables import (
     VerdictRecord,
     WorstCaseRecord,
 )
+from orchestrator.store.schema.setting_kinds import Kind, kinds, kinds_of_components
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobRecord, SweepJobRecord, SweepRecord
+from workers.registry import ATTACKS, DATASETS, DEFENCES, LOSSES, METRICS, MODELS
+from workers.spec.job import ModelSpec
+from workers.spec.training import TrainingSpec
 
+_TRAINED = TrainedModelRecord.__table__.columns
 _MODEL = (
     "dataset",
     "train_examples",
     "model",
-    "width",
     "tensorized",
     "rank_fraction",
     "rank_kind",
@@ -32,17 +40,18 @@ _MODEL = (
     "epochs",
     "n_parameters",
 )
+_MODEL_MORE = (
+    *("until", "rank_fractions", "modality", "n_classes", "randomised"),
+    *("data_settings", "model_settings", "model_options", "defence_settings", "training"),
+)
 _ATTACK = (
     "attack",
     "knowledge",
     "norm",
     "epsilon",
     "epsilon_literal",
-    "steps",
-    "abs_stepsize",
     "random_start",
     "loss",
-    "momentum",
     "target",
     "restarts",
     "eot_samples",
@@ -51,13 +60,13 @@ _ATTACK = (
     "backend",
     "sign_gradient",
     "source_key",
-    "snr_db",
     "n_examples",
     "batch_size",
     "repeat",
     "draws",
     "n_correct",
 )
+_ATTACK_MORE = ("takes_gradients", "selects", "one_step")
 AnySelect = Select[*tuple[Any, ...]]
 
 
@@ -69,10 +78,54 @@ def _accuracy(record: type[AttackResultRecord | CleanResultRecord]) -> ColumnEle
     return cast(record.n_correct, Float) / (record.n_examples * record.draws)
 
 
-def _models() -> AnySelect:
+Source = tuple[Any, Mapping[str, Kind], str]
+"""A JSON column, the kinds of the settings in it by name, and what their columns' names begin with."""
+
+
+def _model_sources() -> list[Source]:
+    model, training = TrainedModelRecord, {**kinds(TrainingSpec), **kinds_of_components(LOSSES)}
+    options = {name: kind for name, kind in kinds(ModelSpec).items() if name not in _TRAINED}
+    return [
+        (model.model_settings, kinds_of_components(MODELS), ""),
+        (model.data_settings, kinds_of_components(DATASETS), ""),
+        (model.defence_settings, kinds_of_components(DEFENCES), ""),
+        (model.model_options, options, "model_"),
+        (model.training, {name: kind for name, kind in training.items() if name != "recipe"}, "training_"),
+    ]
+
+
+def _attack_sources() -> list[Source]:
+    metrics: dict[str, Kind] = dict.fromkeys(METRICS.names(), "number")
+    return [(AttackResultRecord.settings, kinds_of_components(ATTACKS), ""), (AttackResultRecord.metrics, metrics, "")]
+
+
+def _with_settings(selected: AnySelect, sources: Iterable[Source], dialect: str) -> AnySelect:
+    """The query with a column for each setting whose name is free."""
+    taken = {column.name for column in selected.selected_columns}
+    for column, found, prefix in sources:
+        for name, kind in found.items():
+            if (title := prefix + name) not in taken:
+                taken.add(title)
+                selected = selected.add_columns(_extracted(column, name, kind, dialect).label(title))
+    return selected
+
+
+def _extracted(column: ColumnElement[Any], name: str, kind: Kind, dialect: str) -> ColumnElement[Any]:
+    """A setting out of a JSON column; what is not of its kind is null on PostgreSQL, whose columns have one type."""
+    if dialect == "sqlite":
+        return func.json_extract(column, f'$."{name}"')
+    text_of = func.json_extract_path_text(column, name)
+    if kind == "text":
+        return text_of
+    is_one = func.json_typeof(func.json_extract_path(column, name)) == ("boolean" if kind == "boolean" else "number")
+    value = cast(text_of, Boolean if kind == "boolean" else Double)
+    return case((is_one, cast(value, BigInteger) if kind == "whole" else value))
+
+
+def _models(dialect: str) -> AnySelect:
     training = TrainedModelRecord
     clean = select(func.avg(_accuracy(CleanResultRecord))).where(CleanResultRecord.model_key == training.job_key).scalar_subquery()
-    return (
+    selected = (
         select(
             training.job_key.label("model_key"),
             JobRecord.stage,
@@ -81,21 +134,21 @@ def _models() -> AnySelect:
             VerdictRecord.verdict,
             training.seconds,
             training.finished_at,
-            training.until,
             training.resumed_key,
-            training.stage_rank_fractions,
+            *_columns(training, _MODEL_MORE),
         )
         .join(JobRecord, JobRecord.key == training.job_key)
         .outerjoin(VerdictRecord, VerdictRecord.model_key == training.job_key)
     )
+    return _with_settings(selected, _model_sources(), dialect)
 
 
-def _results() -> AnySelect:
+def _results(dialect: str) -> AnySelect:
     attack, clean = AttackResultRecord, CleanResultRecord
     beside = select(func.avg(_accuracy(clean))).where(
         clean.model_key == attack.model_key, clean.n_examples == attack.n_examples, clean.batch_size == attack.batch_size
     )
-    return (
+    selected = (
         select(
             SweepRecord.name.label("sweep"),
             SweepJobRecord.in_space,
@@ -108,8 +161,10 @@ def _results() -> AnySelect:
             VerdictRecord.verdict,
             attack.seconds,
             attack.finished_at,
-            TrainedModelRecord.until,
-            TrainedModelRecord.stage_rank_fractions,
+            *_columns(TrainedModelRecord, _MODEL_MORE),
+            *_columns(attack, _ATTACK_MORE),
+            attack.settings.label("attack_settings"),
+            attack.metrics,
         )
         .select_from(SweepRecord)
         .join(SweepJobRecord, SweepJobRecord.sweep_id == SweepRecord.id)
@@ -117,9 +172,10 @@ def _results() -> AnySelect:
         .join(TrainedModelRecord, TrainedModelRecord.job_key == attack.model_key)
         .outerjoin(VerdictRecord, VerdictRecord.model_key == attack.model_key)
     )
+    return _with_settings(selected, [*_attack_sources(), *_model_sources()], dialect)
 
 
-def _jobs() -> AnySelect:
+def _jobs(_: str) -> AnySelect:
     attempts = select(func.count()).where(AttemptRecord.job_key == JobRecord.key).scalar_subquery()
     failure = (
         select(AttemptRecord.error)
@@ -145,32 +201,32 @@ def _jobs() -> AnySelect:
     )
 
 
-def _worst_cases() -> AnySelect:
+def _worst_cases(dialect: str) -> AnySelect:
     worst = WorstCaseRecord
     of_attackers = ("knowledge", "norm", "epsilon", "epsilon_literal", "n_examples", "batch_size", "draws", "attacks")
     accuracies = ("accuracy", "ci_low", "ci_high")
-    return (
+    selected = (
         select(
             worst.model_key,
             *_columns(TrainedModelRecord, _MODEL),
             *_columns(worst, of_attackers + accuracies),
             VerdictRecord.verdict,
-            TrainedModelRecord.until,
-            TrainedModelRecord.stage_rank_fractions,
+            *_columns(TrainedModelRecord, _MODEL_MORE),
         )
         .join(TrainedModelRecord, TrainedModelRecord.job_key == worst.model_key)
         .outerjoin(VerdictRecord, VerdictRecord.model_key == worst.model_key)
     )
+    return _with_settings(selected, _model_sources(), dialect)
 
 
 VIEWS = {"v_jobs": _jobs, "v_models": _models, "v_results": _results, "v_worst_case": _worst_cases}
-"""Select of each view, by its name. A change of one needs a new revision of the schema: views are made when that is upgraded."""
+"""The query of each view, by its name, for a dialect. Views are made when the schema is upgraded, and when their columns change."""
 
 
 def create_views(connection: Connection) -> None:
     """Make all views; there are none of them yet."""
     for name, selected in VIEWS.items():
-        query = selected().compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
+        query = selected(connection.dialect.name).compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
         connection.execute(text(f"CREATE VIEW {name} AS {query}"))
 
 
@@ -178,3 +234,12 @@ def drop_views(connection: Connection) -> None:
     """Remove the views that there are, so that the tables behind them can change."""
     for name in VIEWS:
         connection.execute(text(f"DROP VIEW IF EXISTS {name}"))
+
+
+def are_current(connection: Connection) -> bool:
+    """Tell if the views have a column for every setting and metric that is registered now."""
+    there, dialect = inspect(connection), connection.dialect.name
+    return all(
+        {column.name for column in selected(dialect).selected_columns} <= {column["name"] for column in there.get_columns(name)}
+        for name, selected in VIEWS.items()
+    )

@@ -152,10 +152,10 @@ def _derive(connection: Connection, record: type[Base], row: Row) -> None:
     """Bring up to date what is derived from the results of the row's model."""
     if record is AttackResultRecord:
         refresh_worst_cases(connection, row["model_key"], ball=row)
-    elif record is TrainedModelRecord:  # its attacks may have been recorded before it was
+    if record is TrainedModelRecord:  # its attacks may have been recorded before it was
         refresh_worst_cases(connection, row["job_key"])
-    if record in (AttackResultRecord, DiagnosisRecord):
-        refresh_verdict(connection, row["model_key"])
+    if record in (AttackResultRecord, DiagnosisRecord, TrainedModelRecord):
+        refresh_verdict(connection, str(row.get("model_key", row["job_key"])))
 
 
 def insert_or_ignore(connection: Connection, table: Table, rows: Sequence[Row]) -> None:

@@ -16,14 +16,19 @@ from orchestrator.store.schema.result_tables import (
     TrainedModelRecord,
 )
 from workers.artifacts.results import CraftOutcome, DiagnosisOutcome, Environment, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
+from workers.registry import DATASETS
+from workers.spec.attack import AttackSettings
 from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, Job, ModelSpec, SurfaceSpec, TrainSpec
 from workers.spec.keys import KEY_VERSION
 
 Row = dict[str, Any]
+_MODEL_COLUMNS = frozenset(column.name for column in TrainedModelRecord.__table__.columns)
 
 
 def job_row(job: Job) -> Row:
-    return {"key": job.key, "key_version": KEY_VERSION, "stage": job.stage, "spec": job.spec.model_dump_json(), "state": "planned"}
+    plugins = [plugin.model_dump() for plugin in job.plugins]
+    known = {"seed_key": job.seed_key, "digests": job.digests, "plugins": plugins}
+    return {"key": job.key, "key_version": KEY_VERSION, "stage": job.stage, "spec": job.spec.model_dump_json(), "state": "planned", **known}
 
 
 def parent_rows(job: Job) -> list[Row]:
@@ -51,7 +56,7 @@ def outcome_row(job: Job, result: Result, *, environment_id: str, finished_at: d
         case EvaluateSpec() as evaluate, FlagsOutcome() as flags:
             return CleanResultRecord, common | _flags(job, evaluate, flags)
         case AttackSpec() as attack, FlagsOutcome() as flags:
-            return AttackResultRecord, common | _flags(job, attack, flags) | _attack(job, attack) | {"snr_db": flags.snr_db}
+            return AttackResultRecord, common | _flags(job, attack, flags) | _attack(job, attack) | {"metrics": flags.metrics}
         case CraftSpec(), CraftOutcome() as crafted:
             sizes = {"n_examples": crafted.n_examples, "max_perturbation": crafted.max_perturbation}
             return CraftedExamplesRecord, common | {"model_key": job.parents["model"]} | sizes
@@ -63,19 +68,22 @@ def outcome_row(job: Job, result: Result, *, environment_id: str, finished_at: d
 
 
 def _trained_model(spec: TrainSpec, outcome: TrainOutcome) -> Row:
-    model = spec.model.model_dump(
-        include={"width", "tensorized", "theta", "rank_kind", "sketch_modes", "rescale", "binary"},
-    )
+    model = spec.model.model_dump(mode="json", exclude={"settings", "name"})
     return {
-        **model,
+        **{name: value for name, value in model.items() if name in _MODEL_COLUMNS},
         **_ranks(spec.model),
+        **_model_facts(spec),
+        "model_options": {name: value for name, value in model.items() if name not in _MODEL_COLUMNS},
         "dataset": spec.data.name,
         "train_examples": spec.data.train_examples,
+        "data_settings": spec.data.own,
         "model": spec.model.name,
+        "model_settings": spec.model.own,
         "rank": outcome.ranks if spec.model.tensorized else None,
+        "training": {name: value for name, value in spec.training.flat.items() if name != "recipe"},
         "adversarial_training": spec.training.adversarial_training,
         "defence": spec.defence.name,
-        "defence_settings": spec.defence.settings or None,
+        "defence_settings": spec.defence.own or None,
         "seed": spec.seed,
         "epochs": spec.training.epochs,
         "n_parameters": outcome.n_parameters,
@@ -86,10 +94,21 @@ def _trained_model(spec: TrainSpec, outcome: TrainOutcome) -> Row:
 
 
 def _ranks(model: ModelSpec) -> Row:
-    """Return the rank fractions as columns; those of the stages together with their mean, by which nets are sorted and drawn."""
-    by_stage = model.stage_rank_fractions
-    fraction = fmean(by_stage) if by_stage else model.rank_fraction
-    return {"rank_fraction": fraction if model.tensorized else None, "stage_rank_fractions": list(by_stage) if by_stage else None}
+    """The rank fractions as columns; beside those of single layers stands their mean, by which nets are sorted and drawn."""
+    by_layer = model.rank_fractions
+    fraction = fmean(by_layer.values()) if by_layer else model.rank_fraction
+    return {"rank_fraction": fraction if model.tensorized else None, "rank_fractions": dict(by_layer) if by_layer else None}
+
+
+def _model_facts(spec: TrainSpec) -> Row:
+    """The facts of a model's components; those of components that are not installed here are unknown."""
+    facts: Row = {"modality": None, "n_classes": None, "low": None, "high": None, "randomised": None}
+    if (data := DATASETS.find(spec.data.name)) is not None:
+        info = data.facts.info
+        facts |= {"modality": info.modality, "n_classes": info.n_classes, "low": info.low, "high": info.high}
+    if spec.model.is_installed and spec.defence.is_installed:
+        facts["randomised"] = spec.randomised
+    return facts
 
 
 def _flags(job: Job, spec: EvaluateSpec | AttackSpec, outcome: FlagsOutcome) -> Row:
@@ -109,14 +128,22 @@ def _diagnosis(job: Job, spec: DiagnoseSpec, outcome: DiagnosisOutcome) -> Row:
         "model_key": job.parents["model"],
         "epsilon": spec.diagnosis.epsilon,
         "epsilon_literal": spec.diagnosis.epsilon_literal,
-        "probes": [probe.model_dump(mode="json") for probe in outcome.probes],
+        "probes": [{**probe.model_dump(mode="json"), "attack": _attack_columns(probe.attack)} for probe in outcome.probes],
         **outcome.model_dump(include={"n_examples", "draws", "zero_gradients", "nonfinite_gradients"}),
     }
 
 
 def _attack(job: Job, spec: AttackSpec) -> Row:
     made = {"knowledge": spec.knowledge, "source_key": job.parents.get("source")}
-    return {"attack": spec.attack.name, **made, **spec.attack.model_dump(exclude={"name"})}
+    return {**made, **_attack_columns(spec.attack)}
+
+
+def _attack_columns(attack: AttackSettings) -> Row:
+    """An attack's settings, and its facts; those of one that is not installed here are unknown."""
+    facts: Row = dict.fromkeys(("loss", "random_start", "takes_gradients", "selects", "one_step"))
+    if attack.is_installed:
+        facts = {name: getattr(attack.facts, name) for name in facts} | {"loss": attack.loss}
+    return {"attack": attack.name, **attack.model_dump(exclude={"name", "settings"}), "settings": attack.own, **facts}
 
 
 def _surface(job: Job, spec: SurfaceSpec, outcome: SurfaceOutcome) -> Row:

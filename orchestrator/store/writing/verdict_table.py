@@ -7,16 +7,14 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, Text, cast, delete, func, insert, select
 
 from orchestrator.store.schema.base import utc_now
-from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, VerdictRecord
-from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord
+from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, TrainedModelRecord, VerdictRecord
+from orchestrator.store.schema.sweep_tables import JobParentRecord
 from orchestrator.store.writing.rows import Row
 from orchestrator.verdict import RULES, AttackEvidence, Flags, Gradients, ModelEvidence, judge
 from workers.artifacts.results import unpack_flags
-from workers.spec.compatibility import DATASET_KINDS, HALF_RANGES
-from workers.spec.defence import is_randomised
 
 _ATTACK = (
     "attack",
@@ -24,31 +22,32 @@ _ATTACK = (
     "norm",
     "epsilon",
     "epsilon_literal",
-    "steps",
-    "abs_stepsize",
-    "random_start",
     "loss",
+    "random_start",
+    "one_step",
     "target",
     "restarts",
-    "momentum",
     "eot_samples",
     "sign_gradient",
 )
-_SETTING = (*_ATTACK, "source_key", "selection_draws", "early_stop", "backend", "n_examples", "batch_size")
+_SETTING = (*_ATTACK, "takes_gradients", "source_key", "selection_draws", "early_stop", "backend", "n_examples", "batch_size")
 _COLUMNS = AttackResultRecord.__table__.columns
 _SETTINGS = tuple(_COLUMNS[name] for name in _SETTING)
-# Added up by the database: with every attack that is recorded, all the others of its model are read.
+_OWN = cast(_COLUMNS["settings"], Text).label("own")  # PostgreSQL compares no JSON
+# Added up by the database: with every attack that comes in, all the others of its model are looked at.
 _TOTALS = (
     select(
         func.aggregate_strings(AttackResultRecord.job_key, ",").label("job_keys"),
         func.sum(AttackResultRecord.draws).label("rows"),
         func.sum(AttackResultRecord.n_correct).label("n_correct"),
+        _OWN,
         *_SETTINGS,
     )
-    .group_by(*_SETTINGS)
+    .group_by(_OWN, *_SETTINGS)
     .order_by(func.min(AttackResultRecord.job_key))
 )
 _FOUND = select(DiagnosisRecord.__table__)
+_FACTS = TrainedModelRecord.randomised, TrainedModelRecord.low, TrainedModelRecord.high, TrainedModelRecord.n_classes
 
 
 def refresh_verdict(connection: Connection, model_key: str) -> None:
@@ -86,10 +85,12 @@ def unjudged_models(connection: Connection, job_keys: Iterable[str]) -> list[str
 
 def _evidence(connection: Connection, model_key: str) -> ModelEvidence:
     diagnoses = connection.execute(_FOUND.where(DiagnosisRecord.model_key == model_key).order_by(DiagnosisRecord.job_key)).mappings().all()
-    spec = json.loads(connection.execute(select(JobRecord.spec).where(JobRecord.key == model_key)).scalar_one())
+    found = connection.execute(select(*_FACTS).where(TrainedModelRecord.job_key == model_key)).one_or_none()
+    randomised, low, high, n_classes = found or (None,) * len(_FACTS)
     return ModelEvidence(
-        randomised=is_randomised(spec["model"]["theta"], spec.get("defence", {}).get("name", "none")),
-        half_range=HALF_RANGES[DATASET_KINDS[spec["data"]["name"]]],
+        randomised=randomised is not False,
+        half_range=None if low is None or high is None else (high - low) / 2,
+        n_classes=n_classes,
         attacks=(*_attacks(connection, model_key), *(probe for row in diagnoses for probe in _probes(row))),
         gradients=tuple(_gradients(row) for row in diagnoses),
     )
@@ -105,6 +106,8 @@ def _attacks(connection: Connection, model_key: str) -> Iterable[AttackEvidence]
             rows=row["rows"],
             n_correct=row["n_correct"],
             load=_loader(connection, row["job_keys"].split(",")),
+            settings=json.loads(row["own"]),
+            gradients=row["takes_gradients"],
             **{name: row[name] for name in _ATTACK},
         )
 
@@ -124,13 +127,15 @@ def _probes(diagnosis: Mapping[Any, Any]) -> Iterable[AttackEvidence]:
     for probe in diagnosis["probes"]:
         if probe["failure"]:
             continue
-        attack = {**probe["attack"], "attack": probe["attack"]["name"], "knowledge": probe["knowledge"]}
+        attack = {**probe["attack"], "knowledge": probe["knowledge"]}
         yield AttackEvidence(
             place=("diagnosis", diagnosis["job_key"]),
             n_examples=diagnosis["n_examples"],
             rows=probe["draws"],
             n_correct=probe["n_correct"],
             load=_probe_loader(probe, n_examples=diagnosis["n_examples"]),
+            settings=attack["settings"],
+            gradients=attack["takes_gradients"],
             **{name: attack[name] for name in _ATTACK},
         )
 

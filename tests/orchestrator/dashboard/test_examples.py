@@ -6,7 +6,7 @@ import numpy as np
 from orchestrator.dashboard.example_choice import Perturbed, as_image, as_wav, in_input_units, is_image, loudness_of, perturbation_image
 from orchestrator.dashboard.examples_page import ordered, right_shares
 from orchestrator.dashboard.waveforms import extremes, waveform_figure
-from workers.data.source import Split
+from workers.data.loading.source import Split
 
 
 def test_an_image_keeps_its_colours_and_its_difference_is_grey_where_nothing_changed() -> None:

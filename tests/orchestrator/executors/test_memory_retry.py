@@ -18,7 +18,7 @@ from orchestrator.paths import Paths
 from orchestrator.store import ResultRow, failures, open_store, result_rows
 from tests.builders import attack_job, diagnose_job, evaluate_job, pretrain_job, surface_job
 from tests.commands import attempts, write_space
-from workers.models import Network
+from workers.models.network import Network
 from workers.spec.job import Job
 
 FULL = pretrain_job()

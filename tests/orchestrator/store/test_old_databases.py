@@ -51,7 +51,7 @@ def test_a_database_of_every_revision_is_upgraded_and_used(revision: str, tmp_pa
 
 @pytest.mark.parametrize(
     ("revision", "sign_gradient"),
-    [("0001", "identity"), ("0002", "tanh"), *((later, "identity") for later in ("0003", "0004", "0005", "0006"))],
+    [("0001", "identity"), ("0002", "tanh"), *((later, "identity") for later in ("0003", "0004", "0005", "0006", "0007"))],
 )
 def test_attacks_of_an_old_database_keep_the_gradient_that_they_were_made_with(revision: str, sign_gradient: str, tmp_path: Path) -> None:
     with open_store(restored(DATABASES / f"{revision}.sql", tmp_path), upgrade=True) as store:
@@ -64,7 +64,7 @@ def test_attacks_of_an_old_database_keep_the_gradient_that_they_were_made_with(r
     [
         ("0001", "none", None),
         ("0002", "none", None),
-        *((later, "random_resize_pad", {"pad_factor": 1.107}) for later in ("0003", "0004", "0005", "0006")),
+        *((later, "random_resize_pad", {"pad_factor": 1.107}) for later in ("0003", "0004", "0005", "0006", "0007")),
     ],
 )
 def test_models_of_an_old_database_keep_the_defence_that_they_had(revision: str, defence: str, settings: object, tmp_path: Path) -> None:
@@ -73,12 +73,13 @@ def test_models_of_an_old_database_keep_the_defence_that_they_had(revision: str,
     assert (row.defence, row.defence_settings) == (defence, settings)
 
 
-USUAL = ("linf", "ce", 0.0, "none", 1, 1, 1, False, "native")
+USUAL = ("linf", {"loss": "ce"}, "none", 1, 1, 1, False, "native")
 
 
 def attacked(store: Store) -> tuple[object, ...]:
     (row,) = result_rows(store, "old", per_repeat=False)
-    choices = (row.norm, row.loss, row.momentum, row.target, row.restarts, row.eot_samples, row.selection_draws)
+    assert row.loss == row.attack_settings["loss"]
+    choices = (row.norm, row.attack_settings, row.target, row.restarts, row.eot_samples, row.selection_draws)
     return (*choices, row.early_stop, row.backend)
 
 
@@ -86,7 +87,7 @@ def attacked(store: Store) -> tuple[object, ...]:
     ("revision", "settings"),
     [
         *((old, USUAL) for old in ("0001", "0002", "0003")),
-        *((later, ("l2", "dlr", 0.0, "least_likely", 1, 4, 8, False, "native")) for later in ("0004", "0005", "0006")),
+        *((later, ("l2", {"loss": "dlr"}, "least_likely", 1, 4, 8, False, "native")) for later in ("0004", "0005", "0006", "0007")),
     ],
 )
 def test_attacks_of_an_old_database_keep_the_settings_that_they_had(revision: str, settings: object, tmp_path: Path) -> None:
@@ -99,7 +100,7 @@ def test_attacks_stored_before_their_settings_had_columns_take_them_from_their_s
     given = '"loss":"margin","target":"next","restarts":5,"early_stop":true,"sign_gradient":"identity"'
     dump.write_text(old.replace('"sign_gradient":"identity"', given))
     with open_store(restored(dump, tmp_path), upgrade=True) as store:
-        assert attacked(store) == ("linf", "margin", 0.0, "next", 5, 1, 1, True, "native")
+        assert attacked(store) == ("linf", {"loss": "margin"}, "next", 5, 1, 1, True, "native")
 
 
 def test_the_revisions_listed_are_those_there_are(config: Config) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from orchestrator.verdict import AttackEvidence, Gradients, ModelEvidence
+from workers.registry import ATTACKS
 
 N = 100
 
@@ -23,16 +24,21 @@ def attack_evidence(
     n: int = N,
     **more: object,
 ) -> AttackEvidence:
+    """An attack that is registered, with its facts, unless `more` says otherwise."""
     flags = right if isinstance(right, np.ndarray) else leaving(right, rows=rows, n=n)
-    steps = steps or (1 if attack in ("fgsm", "noise") else 20)
-    start = attack in ("pgd", "square", "noise", "apgd_ce", "apgd_dlr")
+    facts = ATTACKS[attack].facts
+    steps = steps or (1 if facts.one_step else 20)
+    loss = more.pop("loss", facts.loss)
+    choices = {"steps": steps, "abs_stepsize": more.pop("abs_stepsize", 2.5 * epsilon / steps), "loss": loss, "momentum": 1.0}
     fields = {
         "knowledge": "randomized",
         "norm": "linf",
         "epsilon_literal": f"{255 * epsilon:g}/255",
-        "abs_stepsize": 2.5 * epsilon / steps,
-        "random_start": start,
-        "loss": {"square": "margin", "apgd_dlr": "dlr"}.get(attack, "ce"),
+        "settings": {name: value for name, value in choices.items() if name in ATTACKS[attack].settings.model_fields},
+        "loss": loss,
+        "random_start": facts.random_start,
+        "gradients": facts.takes_gradients,
+        "one_step": facts.one_step,
         "target": "none",
         "restarts": 1,
         "load": lambda: flags,
@@ -41,7 +47,6 @@ def attack_evidence(
         place=place,
         attack=attack,
         epsilon=epsilon,
-        steps=steps,
         n_examples=flags.shape[1],
         rows=len(flags),
         n_correct=int(flags.sum()),
@@ -50,7 +55,13 @@ def attack_evidence(
 
 
 def evidence(
-    *attacks: AttackEvidence, randomised: bool = False, zero: float | None = 0.0, nonfinite: float = 0.0, failures=()
+    *attacks: AttackEvidence,
+    randomised: bool = False,
+    zero: float | None = 0.0,
+    nonfinite: float = 0.0,
+    failures=(),
+    half_range: float | None = 0.5,
+    n_classes: int | None = 10,
 ) -> ModelEvidence:
     found = () if zero is None else (Gradients(n_examples=N, zero=zero, nonfinite=nonfinite, failures=failures),)
-    return ModelEvidence(randomised=randomised, half_range=0.5, attacks=attacks, gradients=found)
+    return ModelEvidence(randomised=randomised, half_range=half_range, n_classes=n_classes, attacks=attacks, gradients=found)

@@ -7,11 +7,10 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from tests.builders import attack_settings
-from tests.workers.small import generator, split
-from workers.attacks import ATTACKS
-from workers.spec.attack import KINDS
+from tests.workers.small import generator, run_attack, split
+from workers.registry import ATTACKS
 
-NAMES = sorted(ATTACKS)
+NAMES = list(ATTACKS.names())
 LOOP = ["bim", "fgsm", "mi_fgsm", "pgd"]
 NORMS = ["l2", "linf"]
 EPSILON = {"l2": 0.8, "linf": 0.06}
@@ -44,14 +43,13 @@ class Noisy:
 
 def settings(name, *, norm="linf", epsilon=None, steps=5, **more):
     """An attack of a few steps that can leave the clean point far behind."""
-    more.setdefault("momentum", 1.0 if name == "mi_fgsm" else 0.0)
-    return attack_settings(name=name, norm=norm, epsilon=epsilon or EPSILON[norm], steps=steps if KINDS[name].steps else 1, **more)
+    return attack_settings(name=name, norm=norm, epsilon=epsilon or EPSILON[norm], steps=steps, **more)
 
 
 def attacked(name, *, net=NET, inputs=INPUTS, labels=LABELS, seed=0, bounds=(0, 1), randomness="none", **fields):
     chosen = settings(name, **fields)
     random = generator(seed)
-    return ATTACKS[name](net, inputs, labels, settings=chosen, generator=random, bounds=bounds, randomness=randomness)
+    return run_attack(net, inputs, labels, settings=chosen, generator=random, bounds=bounds, randomness=randomness)
 
 
 def digits(count, *, part="test"):

@@ -8,8 +8,8 @@ from scipy import stats
 from torch import nn
 
 from tests.workers.attacks.attacked import INPUTS, LABELS, LOOP, NET, NORMS, accuracy, attacked, digits, digits_net, settings
-from tests.workers.small import generator, network, split
-from workers.attacks import ATTACKS, input_gradient
+from tests.workers.small import generator, network, run_attack, split
+from workers.attacks.engine import input_gradient
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ class FromOurStart:
     def __new__(cls, base, **fields):
         class Started(base):
             def get_random_start(self, x0, epsilon):
-                from workers.attacks.norms import BALLS
+                from workers.attacks.engine.norms import BALLS
 
                 norm = "linf" if base.__name__.startswith("Linf") else "l2"
                 ball = BALLS[norm](x0.raw, epsilon=epsilon, bounds=(0, 1))
@@ -175,13 +175,13 @@ def test_the_random_start_comes_from_the_given_generator_alone():
 @pytest.mark.parametrize("name", ["fgsm", "bim", "mi_fgsm"])
 def test_attacks_without_a_random_start_draw_nothing(name):
     random = generator(4)
-    ATTACKS[name](NET, INPUTS, LABELS, settings=settings(name), generator=random)
+    run_attack(NET, INPUTS, LABELS, settings=settings(name), generator=random)
     assert torch.equal(random.get_state(), generator(4).get_state())
 
 
 @pytest.mark.parametrize("loss", ["dlr", "margin"])
 def test_the_loop_climbs_the_loss_that_is_asked_for(loss):
-    from workers.attacks.losses import LOSSES
+    from workers.attacks.engine.losses import LOSSES
 
     def mean(points):
         return float(LOSSES[loss](NET(points), LABELS, None).mean())

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from torch import nn
 
 from tests.workers.attacks.attacked import INPUTS, LABELS, NAMES, NET, NORMS, Noisy, attacked, digits, digits_net, settings
-from tests.workers.small import generator, network, same_state, split
-from workers.attacks import ATTACKS, check_examples
+from tests.workers.small import generator, network, run_attack, same_state, split
+from workers.attacks.engine import check_examples
 from workers.errors import JobError, UserError
-from workers.spec.attack import KINDS
+from workers.registry import ATTACKS
 
 GUIDED = [name for name in NAMES if name != "noise"]
 each_attack = pytest.mark.parametrize("name", NAMES)
@@ -46,7 +46,7 @@ def test_examples_stay_in_the_ball_and_in_the_input_range(name, size, place, dra
     epsilon = size if more["norm"] == "linf" else 6 * size
     fields = settings(name, epsilon=epsilon, **more)
     given = {"settings": fields, "generator": generator(seed), "bounds": bounds, "randomness": draws}
-    examples = ATTACKS[name](net, inputs, LABELS[:3], **given)
+    examples = run_attack(net, inputs, LABELS[:3], **given)
     lengths = (examples - inputs).flatten(1).norm(dim=1, p={"linf": torch.inf, "l2": 2}[fields.norm])
     assert float(lengths.max()) <= epsilon * (1 + 1e-12) + 1e-15
     assert bounds[0] <= float(examples.min()) <= float(examples.max()) <= bounds[1]
@@ -133,7 +133,7 @@ def test_a_targeted_attack_reaches_its_targets_more_often_than_an_untargeted_one
 
 @pytest.mark.parametrize("target", ["next", "random", "least_likely"])
 def test_a_target_is_never_the_true_class(target):
-    from workers.attacks import pose
+    from workers.attacks.engine import pose
 
     for seed in range(20):
         posed = pose(NET, INPUTS, LABELS, settings=settings("pgd", target=target), generator=generator(seed))
@@ -141,7 +141,7 @@ def test_a_target_is_never_the_true_class(target):
         assert 0 <= int(posed.goal.targets.min()) <= int(posed.goal.targets.max()) < 5
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if KINDS[name].random_start])
+@pytest.mark.parametrize("name", [name for name in NAMES if ATTACKS[name].facts.random_start])
 @each_norm
 @pytest.mark.parametrize("early_stop", [False, True])
 def test_more_restarts_are_never_weaker_on_a_deterministic_net(name, norm, early_stop):
@@ -155,10 +155,10 @@ def test_more_restarts_are_never_weaker_on_a_deterministic_net(name, norm, early
 def test_restarts_keep_the_highest_loss_among_points_that_fool_alike(name):
     runs, random = [], generator(5)
     for _ in range(3):
-        runs.append(ATTACKS[name](NET, INPUTS, LABELS, settings=settings(name), generator=random))
+        runs.append(run_attack(NET, INPUTS, LABELS, settings=settings(name), generator=random))
     losses = torch.stack([nn.functional.cross_entropy(NET(points), LABELS, reduction="none") for points in runs])
     fooled = torch.stack([NET(points).argmax(dim=1) != LABELS for points in runs])
-    best = ATTACKS[name](NET, INPUTS, LABELS, settings=settings(name, restarts=3), generator=generator(5))
+    best = run_attack(NET, INPUTS, LABELS, settings=settings(name, restarts=3), generator=generator(5))
     chosen = (losses + 100 * fooled).argmax(dim=0)
     assert torch.equal(best, torch.stack(runs)[chosen, torch.arange(12)])
 

@@ -7,8 +7,7 @@ import torch
 
 from tests.builders import attack_settings
 from tests.workers.attacks.attacked import INPUTS, LABELS, NET, NORMS, Noisy, attacked, settings
-from tests.workers.small import generator, network, split
-from workers.attacks import chosen_attack
+from tests.workers.small import generator, network, run_attack, split
 from workers.errors import JobError
 from workers.measure.evaluate import attacker, correct_flags, craft
 
@@ -97,7 +96,7 @@ def quiet():
 
 def by_foolbox(name, *, net=NET, **fields):
     chosen = settings(name, backend="foolbox", **fields)
-    return chosen_attack(chosen)(net, INPUTS, LABELS, settings=chosen, generator=generator())
+    return run_attack(net, INPUTS, LABELS, settings=chosen, generator=generator())
 
 
 @pytest.mark.parametrize("name", ["fgsm", "bim"])

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from workers.data.speech_clips import WORDS
+from workers.data.loading.speech_clips import WORDS
 
 OTHERS = ("bed", "cat", "dog")
 LISTS = ("validation_list.txt", "testing_list.txt")

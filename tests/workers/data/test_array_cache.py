@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from workers.data.array_cache import cache_folder, cached_rows, stat_key
+from workers.data.loading.array_cache import cache_folder, cached_rows, stat_key
 from workers.errors import DataError
 
 ROWS = np.arange(12, dtype=np.int16).reshape(3, 1, 4)
@@ -88,7 +88,7 @@ WORKER = """
 import fcntl, sys
 from pathlib import Path
 import numpy as np
-from workers.data.array_cache import cached_rows
+from workers.data.loading.array_cache import cached_rows
 lock = fcntl.flock
 def told(*given):
     print("locking", flush=True)

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from workers.data import DATASETS
+from tests.workers.small import data_set
 from workers.errors import DataError
 
-CIFAR10 = DATASETS["cifar10"]
+CIFAR10 = data_set("cifar10")
 BATCHES = [*(f"data_batch_{n}" for n in range(1, 6)), "test_batch", "batches.meta"]
 ROOT = os.environ.get("ROBUSTSWEEP_DATA")
 needs_data = pytest.mark.skipif(ROOT is None, reason="ROBUSTSWEEP_DATA is unset: it names the folder that holds cifar-10-batches-py/")

@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from tests.workers.small import CPU
-from workers.data import Split
-from workers.data.device_split import DeviceSplit
+from workers.data.loading import Split
+from workers.data.loading.device_split import DeviceSplit
 
 BYTES = np.array([0, 51, 255], dtype=np.uint8).reshape(3, 1, 1, 1)
 LABELS = np.array([0, 1, 2])

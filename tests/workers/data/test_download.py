@@ -9,11 +9,11 @@ import pytest
 
 from tests.workers.data.published import CIFAR_ARCHIVE, SPEECH_ARCHIVE, Website, publish
 from tests.workers.data.speech_root import clip_name
-from workers.data import DATASETS, source
-from workers.data.download import download, lacks
+from tests.workers.small import data_set
+from workers.data.loading.download import download, lacks
 from workers.errors import DataError
 
-CIFAR10, SPEECH = DATASETS["cifar10"], DATASETS["speech_commands"]
+CIFAR10, SPEECH = data_set("cifar10"), data_set("speech_commands")
 ARCHIVES = {"cifar10": CIFAR_ARCHIVE, "speech_commands": SPEECH_ARCHIVE}
 BOTH = pytest.mark.parametrize("name", sorted(ARCHIVES))
 
@@ -37,15 +37,15 @@ def files(root: Path) -> set[str]:
 
 @BOTH
 def test_a_data_set_is_downloaded_once_and_can_then_be_read(name: str, website: Website, root: Path) -> None:
-    assert lacks(DATASETS[name], root)
-    download(DATASETS[name], root)
+    assert lacks(data_set(name), root)
+    download(data_set(name), root)
     assert set(website.asked) == {ARCHIVES[name]}
     website.asked.clear()
-    download(DATASETS[name], root)
+    download(data_set(name), root)
     assert website.asked == []
-    assert not lacks(DATASETS[name], root)
-    assert files(root) == {found for found in files(root.parents[1] / "made") if found.startswith(DATASETS[name].folder)}
-    assert len(DATASETS[name].load(root).test) == {"cifar10": 10, "speech_commands": 12}[name]
+    assert not lacks(data_set(name), root)
+    assert files(root) == {found for found in files(root.parents[1] / "made") if found.startswith(data_set(name).folder)}
+    assert len(data_set(name).load(root).test) == {"cifar10": 10, "speech_commands": 12}[name]
 
 
 def test_cifar10s_images_are_those_of_the_archive(website: Website, root: Path) -> None:
@@ -84,8 +84,8 @@ def test_a_lost_clip_comes_back_and_lists_and_silence_of_ones_own_stay(website: 
 def test_an_archive_that_is_not_the_published_one_leaves_nothing(name: str, website: Website, root: Path) -> None:
     archive = website.folder / ARCHIVES[name]
     archive.write_bytes(archive.read_bytes()[:-1] + b"?")
-    with pytest.raises(DataError, match=f"^{DATASETS[name].folder}: cannot be downloaded to {root}: .*(corrupted|hash)") as caught:
-        download(DATASETS[name], root)
+    with pytest.raises(DataError, match=f"^{data_set(name).folder}: cannot be downloaded to {root}: .*(corrupted|hash)") as caught:
+        download(data_set(name), root)
     assert "\n" not in str(caught.value)
     assert files(root) == set()
 
@@ -94,7 +94,7 @@ def test_an_archive_that_is_not_the_published_one_leaves_nothing(name: str, webs
 def test_a_server_that_has_no_such_file_is_one_line(name: str, website: Website, root: Path) -> None:
     (website.folder / ARCHIVES[name]).unlink()
     with pytest.raises(DataError, match=f"cannot be downloaded to {root}: HTTP Error 404"):
-        download(DATASETS[name], root)
+        download(data_set(name), root)
     assert files(root) == set()
 
 
@@ -114,5 +114,5 @@ def test_what_a_killed_download_left_is_cleared(website: Website, root: Path) ->
 
 @pytest.mark.parametrize("name", ["digits", "tones"])
 def test_a_set_that_is_made_here_lacks_nothing(name: str, root: Path) -> None:
-    assert not lacks(source(name, "official"), root)
-    download(source(name, "official"), root)
+    assert not lacks(data_set(name), root)
+    download(data_set(name), root)

@@ -7,8 +7,9 @@ import fsspec
 import numpy as np
 import pytest
 
-from workers.data import DATASETS, remote
-from workers.data.source import Dataset, Source, Split
+from tests.workers.small import data_set
+from workers.data.loading import remote
+from workers.data.loading.source import Dataset, Source, Split
 from workers.errors import DataError, UserError
 
 CONTENT = b"published"
@@ -30,7 +31,7 @@ class Counted:
 
     @property
     def source(self) -> Source:
-        return Source(info=DATASETS["digits"].info, check=bool, load=self.load, n_train=7, n_test=8, folder="set")
+        return Source(info=data_set("digits").info, check=bool, load=self.load, n_train=7, n_test=8, folder="set")
 
 
 @pytest.fixture
@@ -99,15 +100,15 @@ def test_processes_that_need_it_at_once_get_it_whole(url):
 
 def test_a_folder_that_is_not_there_is_named_before_anything_runs(url):
     with pytest.raises(DataError, match=f"^{url}: looked for cifar-10-batches-py/ in it: not there$"):
-        remote.check(DATASETS["cifar10"], url)
+        remote.check(data_set("cifar10"), url)
     remote.check(Counted().source, url)
-    remote.check(DATASETS["digits"], url)
+    remote.check(data_set("digits"), url)
     assert remote.sizes(Counted().source, url) == (7, 8)
-    assert remote.sizes(DATASETS["speech_commands"], url) == (None, None)
+    assert remote.sizes(data_set("speech_commands"), url) == (None, None)
 
 
 def test_a_set_that_is_made_without_files_needs_no_url(url, tmp_path):
-    assert len(remote.load(DATASETS["digits"], url).test) == 400
+    assert len(remote.load(data_set("digits"), url).test) == 400
     assert cache(tmp_path) == []
 
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.data import Split, balanced_subset
+from workers.data.loading import Split, balanced_subset
 
 LABELS = st.lists(st.integers(0, 4), min_size=1, max_size=40).map(lambda labels: np.array(labels, dtype=np.int64))
 

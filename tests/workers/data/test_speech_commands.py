@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from workers.data import source
-from workers.data.speech_clips import CLASSES, WORDS
+from workers.data.loading import source
+from workers.data.loading.speech_clips import CLASSES, WORDS
 from workers.data.speech_commands import _catalogue
 
 ROOT = Path(os.environ.get("ROBUSTSWEEP_DATA", "/nonexistent"))

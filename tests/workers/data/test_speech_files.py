@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from tests.workers.data.speech_root import LISTS, OTHERS, clip_name, make_root, write_wav
-from workers.data import DATASETS, source
-from workers.data.speech_clips import CLASSES, WORDS, examples
+from tests.workers.small import data_set
+from workers.data.loading.speech_clips import CLASSES, WORDS, examples
 from workers.errors import DataError
 
-SPEECH = DATASETS["speech_commands"]
+SPEECH = data_set("speech_commands")
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_missing_resplit_lists_are_named_with_the_alternative(root):
     with pytest.raises(
         DataError, match=r"resplit_validation_list\.txt, resplit_testing_list\.txt in .* split_lists=official needs no such"
     ):
-        source("speech_commands", "resplit").check(root)
+        data_set("speech_commands", split_lists="resplit").check(root)
 
 
 def test_no_data_root_is_an_error_that_says_how_to_give_one():

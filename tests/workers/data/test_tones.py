@@ -3,14 +3,13 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from tests.workers.small import CPU
-from workers.data import DATASETS
-from workers.data.device_split import DeviceSplit
+from tests.workers.small import CPU, data_set
+from workers.data.loading.device_split import DeviceSplit
 from workers.data.tones import FREQUENCIES
-from workers.models import build
+from workers.models.network import build
 from workers.spec.job import ModelSpec
 
-TONES = DATASETS["tones"]
+TONES = data_set("tones")
 DATA = TONES.load(None)
 
 

@@ -3,7 +3,7 @@ import pytest
 import soundfile
 
 from tests.workers.data.speech_root import write_wav
-from workers.data.wav import read_clip, read_samples
+from workers.data.loading.wav import read_clip, read_samples
 from workers.errors import DataError
 
 

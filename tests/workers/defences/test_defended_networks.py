@@ -1,7 +1,5 @@
 """Every defence in a network: attacked through, switched off where nothing may be random, evaluated as what it is."""
 
-from typing import get_args
-
 import numpy as np
 import pytest
 import torch
@@ -10,23 +8,21 @@ from safetensors.torch import load_file
 from tests.builders import attack_job, attack_settings, craft_job, defend_job, evaluate_job
 from tests.kept_files import kept
 from tests.workers.runtime.chain import FULL, MODEL, PGD, run_all, train_job
-from tests.workers.small import CPU, DIGITS, generator, network, same_state, split
+from tests.workers.small import CPU, DIGITS, data_set, generator, network, same_state, split
 from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.results import TrainOutcome
-from workers.attacks import input_gradient
-from workers.data import DATASETS
-from workers.data.device_split import DeviceSplit
-from workers.defences import DEFENCES
+from workers.attacks.engine import input_gradient
+from workers.data.loading.device_split import DeviceSplit
 from workers.errors import ArtifactError, JobError, UserError
 from workers.measure.evaluate import attacker, correct_flags, craft, replayer, require_sketch
-from workers.models import build
+from workers.models.network import build
+from workers.registry import DEFENCES
 from workers.runtime.run import Settings, run
-from workers.spec.defence import AROUND, DefenceSpec
-from workers.spec.fields import DefenceName
+from workers.spec.defence import DefenceSpec
 from workers.spec.job import Job, ModelSpec, TrainingSpec
 from workers.train import Checkpoint, train
 
-NAMES = [name for name in get_args(DefenceName) if name != "none"]
+NAMES = [name for name in DEFENCES.names() if name != "none"]
 RANDOMISED = ["defensive_dropout", "random_resize_pad", "stochastic_activation_pruning"]
 DATA = split(20)
 TEST = split(60)
@@ -50,8 +46,7 @@ def weights(tmp_path_factory):
 
 
 def test_every_defence_is_registered_under_its_name():
-    assert set(DEFENCES) == set(get_args(DefenceName))
-    assert {name for name in NAMES if DEFENCES[name].randomised} == set(RANDOMISED)
+    assert {name for name in NAMES if DEFENCES[name].facts.randomised} == set(RANDOMISED)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -151,7 +146,7 @@ def test_a_deterministic_defence_that_draws_is_an_error():
 @pytest.mark.parametrize("model", ["logmel", "soundnet5"])
 @pytest.mark.parametrize("name", ["defensive_dropout", "defensive_quantization", "stochastic_activation_pruning"])
 def test_activation_defences_work_on_audio_networks(name, model):
-    info = DATASETS["tones"].info
+    info = data_set("tones").info
     waves = 0.2 * torch.randn(3, 1, 16_000, generator=generator())
     logits = []
     for defence in (DefenceSpec(), DefenceSpec(name=name)):
@@ -168,7 +163,7 @@ def test_dropout_works_on_a_binary_network():
 
 
 @pytest.mark.parametrize("trained", [FULL, MODEL], ids=["pretrain", "fine_tune"])
-@pytest.mark.parametrize("name", sorted(AROUND))
+@pytest.mark.parametrize("name", [found.name for found in DEFENCES if found.facts.around])
 def test_a_defence_put_around_a_net_has_its_weights_and_trains_nothing(tmp_path, name, trained):
     job = defend_job(trained, name)
     done = run_all([FULL, trained, job], tmp_path)

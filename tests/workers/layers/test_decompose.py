@@ -7,7 +7,7 @@ from torch import nn
 
 from tests.workers.small import generator
 from workers.layers import LatentSketch, TuckerLayer, hosvd
-from workers.models import Tensorization, tensorize
+from workers.models.network import Tensorization, tensorize
 
 
 def rebuilt(core, factors):

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from tests.workers.small import network, split
-from workers.spec.defence import RANDOMISED, DefenceSpec
+from workers.registry import DEFENCES
+from workers.spec.defence import DefenceSpec
 
 INPUTS = split(12).batch(slice(12))[0]
 NETS = {
@@ -14,7 +15,7 @@ NETS = {
     "a draw per example": {"theta": 0.7, "draws": "example"},
     "all modes, redrawn": {"theta": 0.7, "sketch_modes": "all", "all_zero": "redraw"},
     "a binary net": {"theta": 0.7, "binary": True},
-    **{name: {"defence": DefenceSpec(name=name)} for name in sorted(RANDOMISED)},
+    **{name: {"defence": DefenceSpec(name=name)} for name in (found.name for found in DEFENCES if found.facts.randomised)},
     "sketch and defence": {"theta": 0.8, "draws": "example", "defence": DefenceSpec(name="stochastic_activation_pruning")},
 }
 RANDOM_NETS = pytest.mark.parametrize("settings", NETS.values(), ids=NETS)

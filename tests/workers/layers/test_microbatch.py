@@ -6,7 +6,7 @@ import torch
 from tests.builders import attack_settings
 from tests.workers.layers.test_frozen import NETS
 from tests.workers.small import generator, network, split
-from workers.attacks import input_gradient
+from workers.attacks.engine import input_gradient
 from workers.measure.evaluate import attacker, correct_flags
 
 INPUTS, LABELS = split(12).batch(slice(12))

@@ -6,11 +6,10 @@ from tests.builders import diagnose_job
 from tests.workers.runtime.chain import FULL, MODEL, Done, run_all
 from tests.workers.small import network, split
 from workers.artifacts.results import DiagnosisOutcome
-from workers.data import DATASETS
 from workers.errors import JobError
 from workers.measure.diagnose import diagnose
+from workers.registry import DATASETS
 from workers.runtime.seeding import derive_seed
-from workers.spec.compatibility import DATASET_KINDS, HALF_RANGES
 from workers.spec.diagnosis import DiagnosisSettings, probes
 
 SMALL = {"examples": 20, "steps": 2, "more_steps": 3, "queries": 4}
@@ -120,14 +119,14 @@ def test_gradients_that_are_not_finite_are_counted_and_stop_nothing(value):
 
 
 def test_an_attack_that_ends_at_no_point_at_all_is_recorded_with_its_reason(monkeypatch):
-    monkeypatch.setattr("workers.measure.evaluate.chosen_attack", lambda _: lambda *given, **_: given[1] * float("nan"))
+    monkeypatch.setattr("workers.measure.evaluate.attack_of", lambda _: lambda *given, **_: given[1] * float("nan"))
     outcome = diagnosed(network(width=2))
     assert all("not finite" in probe.failure for probe in outcome.probes)
     assert all((probe.draws, probe.n_correct, probe.flags) == (0, 0, "") for probe in outcome.probes)
 
 
 def test_an_attack_that_leaves_its_ball_still_fails_the_job(monkeypatch):
-    monkeypatch.setattr("workers.measure.evaluate.chosen_attack", lambda _: lambda *given, **_: 1 - given[1])
+    monkeypatch.setattr("workers.measure.evaluate.attack_of", lambda _: lambda *given, **_: 1 - given[1])
     with pytest.raises(JobError, match="outside the ball"):
         diagnosed(network(width=2))
 
@@ -136,17 +135,17 @@ def test_an_attack_that_leaves_its_ball_still_fails_the_job(monkeypatch):
 def test_iterative_probes_can_cross_their_ball_and_the_unbounded_one_the_input_range(randomised):
     found = {probe.name: probe.attack for probe in probes(settings(), half_range=0.5, randomised=randomised)}
     for name in ("pgd", "pgd_longer", "pgd_margin", "unbounded"):
-        assert found[name].steps * found[name].abs_stepsize >= 2 * found[name].epsilon
+        assert found[name].steps * found[name].settings.abs_stepsize >= 2 * found[name].epsilon
     assert (found["unbounded"].epsilon, found["unbounded"].epsilon_literal) == (0.5, "0.5")
     assert (found["pgd"].steps, found["pgd_longer"].steps, found["square"].steps) == (2, 3, 4)
     assert found["pgd_margin"].loss == "margin"
     assert ("eot_pgd" in found) == randomised
 
 
-@pytest.mark.parametrize("name", sorted(DATASETS))
-def test_half_of_the_input_range_is_what_the_data_sets_have(name):
-    info = DATASETS[name].info
-    assert HALF_RANGES[DATASET_KINDS[name]] == (info.high - info.low) / 2
+@pytest.mark.parametrize("name", DATASETS.names())
+def test_half_of_the_input_range_reaches_the_middle_from_every_input(name):
+    info = DATASETS[name].facts.info
+    assert info.half_range == (info.high - info.low) / 2
 
 
 def test_a_binary_nets_signs_are_differentiated_as_asked():

@@ -5,12 +5,11 @@ import pytest
 import torch
 
 from tests.builders import attack_settings
-from tests.workers.small import generator, network, same_state, split
-from workers.attacks import ATTACKS
+from tests.workers.small import generator, network, run_attack, same_state, split
 from workers.errors import JobError
 from workers.layers import LatentSketch, TuckerKernel
 from workers.measure.evaluate import attacker, correct_flags, craft, replayer, require_sketch
-from workers.models import Network
+from workers.models.network import Network
 from workers.spec.defence import DefenceSpec
 
 DATA = split(20)
@@ -58,7 +57,7 @@ def test_the_examples_of_a_batch_are_made_once_and_evaluated_under_draws_that_th
     before, after = states
     assert not torch.equal(before, after)
     other = sketched()
-    examples = ATTACKS["pgd"](other, DATA.inputs, DATA.labels, settings=PGD, generator=generator(1))
+    examples = run_attack(other, DATA.inputs, DATA.labels, settings=PGD, generator=generator(1))
     other.sketch.generator.set_state(after)
     expected = torch.stack([predicted(other, examples, batch_size=20) for _ in range(4)]) == DATA.labels
     assert flags.tolist() == expected.tolist()
@@ -85,7 +84,7 @@ def test_attacked_flags_are_those_of_attacking_and_then_classifying_batch_by_bat
     flags = correct_flags(net, DATA, batch_size=8, perturb=attacker(net, PGD, generator=generator(1)))
     expected = []
     for inputs, labels in zip(DATA.inputs.split(8), DATA.labels.split(8), strict=True):
-        examples = ATTACKS["pgd"](other, inputs, labels, settings=PGD, generator=random)
+        examples = run_attack(other, inputs, labels, settings=PGD, generator=random)
         expected += (predicted(other, examples, batch_size=8) == labels).tolist()
     assert flags.tolist() == [expected]
 

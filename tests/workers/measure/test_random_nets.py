@@ -6,10 +6,10 @@ from torch import nn
 
 from tests.builders import attack_settings
 from tests.workers.attacks.attacked import INPUTS, LABELS, NAMES, NET, NORMS, Noisy, attacked, settings
-from tests.workers.small import generator, network, split
-from workers.attacks import ATTACKS, Problem, input_gradient
-from workers.attacks.losses import LOSSES, Goal
-from workers.attacks.queries import gradient, judge
+from tests.workers.small import generator, network, run_attack, split
+from workers.attacks.engine import Problem, input_gradient
+from workers.attacks.engine.losses import LOSSES, Goal
+from workers.attacks.engine.queries import gradient, judge
 from workers.errors import UserError
 from workers.measure.evaluate import attacker, correct_flags, craft
 
@@ -43,7 +43,7 @@ def test_draws_per_example_take_one_batched_pass_and_draws_per_batch_one_each(dr
 
 
 def test_copies_that_would_not_fit_go_in_several_passes(monkeypatch):
-    from workers.attacks import queries as views
+    from workers.attacks.engine import queries as views
 
     monkeypatch.setattr(views, "_EXAMPLES_PER_PASS", {"cpu": 30})
     net = Noisy(draws="example")
@@ -155,7 +155,7 @@ def test_leaving_early_is_refused_on_a_random_net(name):
     chosen = settings(name, restarts=2, early_stop=True)
     if chosen.early_stop:
         with pytest.raises(UserError, match=r"^early_stop=true: the net is randomised"):
-            ATTACKS[name](Noisy(), INPUTS, LABELS, settings=chosen, generator=generator(), randomness="batch")
+            run_attack(Noisy(), INPUTS, LABELS, settings=chosen, generator=generator(), randomness="batch")
 
 
 @pytest.mark.parametrize(

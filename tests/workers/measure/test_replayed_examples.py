@@ -101,7 +101,7 @@ MISMATCHED = [
     ),
     (
         transfer_job(MODEL, attack=OTHER_STEPS, crafted=ON_FULL, source=FULL, examples=EXAMPLES),
-        f"by steps=2 abs_stepsize={PGD.abs_stepsize}, not steps=4 abs_stepsize={OTHER_STEPS.abs_stepsize}",
+        f"by steps=2 abs_stepsize={PGD.settings.abs_stepsize}, not steps=4 abs_stepsize={OTHER_STEPS.settings.abs_stepsize}",
     ),
     (transfer_job(MODEL, attack=PGD, crafted=FULL, source=FULL, examples=EXAMPLES), "a pretrain job has no examples"),
     (transfer_job(MODEL, attack=PGD, crafted=ON_FULL, source=CRAFT, examples=EXAMPLES), "a craft job has no model"),

@@ -3,15 +3,14 @@ import torch
 import torchaudio
 from torch import nn
 
-from tests.workers.small import generator
-from workers.attacks import input_gradient
-from workers.data import DATASETS
+from tests.workers.small import data_set, generator
+from workers.attacks.engine import input_gradient
 from workers.layers import TuckerLayer
-from workers.models import build
-from workers.models.logmel import LogMelFrontEnd
+from workers.models.architectures.logmel import LogMelFrontEnd
+from workers.models.network import build
 from workers.spec.job import ModelSpec
 
-TONES = DATASETS["tones"]
+TONES = data_set("tones")
 MODELS = ["soundnet5", "logmel"]
 WAVES = 0.2 * torch.randn(3, 1, 16_000, generator=generator())
 

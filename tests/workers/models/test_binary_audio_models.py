@@ -4,19 +4,18 @@ from torch import nn
 
 from tests.builders import attack_settings
 from tests.workers.models.xnor import formula
-from tests.workers.small import CPU, generator
+from tests.workers.small import CPU, data_set, generator
 from workers.artifacts.artifacts import Artifacts
-from workers.attacks import input_gradient
-from workers.data import DATASETS
-from workers.data.device_split import DeviceSplit
+from workers.attacks.engine import input_gradient
+from workers.data.loading.device_split import DeviceSplit
 from workers.layers import BinaryConv, DenseKernel, TuckerKernel
 from workers.measure.evaluate import attacker, correct_flags
-from workers.models import build
+from workers.models.network import build
 from workers.spec.job import ModelSpec, TrainingSpec
 from workers.spec.recipes import BINARY
 from workers.train import Checkpoint, train
 
-TONES = DATASETS["tones"]
+TONES = data_set("tones")
 MODELS = ["soundnet5", "logmel"]
 FORMS = [{"tensorized": False}, {"tensorized": True}, {"tensorized": True, "theta": 0.8}]
 GRADIENTS = ["identity", "tanh", "tanh075"]

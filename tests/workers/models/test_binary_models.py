@@ -8,15 +8,15 @@ from torch import nn
 from tests.builders import attack_job, attack_settings, craft_job, evaluate_job
 from tests.kept_files import kept
 from tests.workers.runtime.chain import run_all, train_job
-from tests.workers.small import generator, network, split
+from tests.workers.small import generator, network, run_attack, split
 from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.results import FlagsOutcome
-from workers.attacks import ATTACKS, input_gradient
+from workers.attacks.engine import input_gradient
 from workers.errors import UserError
 from workers.layers import BinaryConv, DenseKernel, LatentSketch, SignGradient, TuckerKernel, TuckerLayer
 from workers.measure.evaluate import attacker, correct_flags
-from workers.models import Network, Tensorization, tensorize
-from workers.models.binarize import binarize
+from workers.models.network import Network, Tensorization, tensorize
+from workers.models.network.binarize import binarize
 from workers.runtime.run import Settings, run
 from workers.spec.job import TrainingSpec
 from workers.spec.recipes import BINARY
@@ -135,7 +135,7 @@ def test_an_attack_that_is_not_told_otherwise_uses_the_identity():
     net = network(width=4, binary=True)
     inputs, labels = split(4).batch(slice(4))
     told = attacker(net, COARSE, generator=generator())(slice(4), inputs, labels)
-    assert torch.equal(told, ATTACKS["pgd"](net, inputs, labels, settings=COARSE, generator=generator()))
+    assert torch.equal(told, run_attack(net, inputs, labels, settings=COARSE, generator=generator()))
 
 
 def test_another_gradient_for_a_net_that_is_not_binary_is_refused():

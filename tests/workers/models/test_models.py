@@ -2,11 +2,11 @@ import pytest
 import torch
 from torch import nn
 
-from tests.workers.small import DIGITS, generator, network, same_state, split
-from workers.data import DATASETS
+from tests.workers.small import DIGITS, data_set, generator, network, same_state, split
 from workers.layers import LatentSketch, TuckerKernel, TuckerLayer, resolve_rank
-from workers.models import MODELS, build
-from workers.models.tensorize import Tensorization, tensorize
+from workers.models.network import build
+from workers.models.network.tensorize import Tensorization, tensorize
+from workers.registry import MODELS
 from workers.spec.job import ModelSpec
 
 
@@ -27,7 +27,7 @@ def with_dense_kernels(net):
 
 def test_resnet18_has_the_published_number_of_parameters():
     with torch.device("meta"):
-        body = MODELS["resnet18"](width=64, n_classes=10)
+        body = MODELS["resnet18"].create(data_set("cifar10").info, width=64)
     assert sum(parameter.numel() for parameter in body.parameters()) == 11_173_962
 
 
@@ -84,7 +84,7 @@ def test_logits_have_one_row_per_image_and_one_column_per_class(theta, size):
 
 
 def test_images_are_normalised_inside_the_network():
-    net = build(ModelSpec(width=2), DATASETS["cifar10"].info, seed=0).eval()
+    net = build(ModelSpec(width=2), data_set("cifar10").info, seed=0).eval()
     images = torch.rand(2, 3, 32, 32, generator=generator())
     planes = [(images[:, k] - mean) / std for k, (mean, std) in enumerate([(0.4914, 0.2470), (0.4822, 0.2435), (0.4465, 0.2616)])]
     torch.testing.assert_close(net(images), net.body(torch.stack(planes, dim=1)))

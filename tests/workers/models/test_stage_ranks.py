@@ -3,19 +3,19 @@
 import pytest
 from pydantic import ValidationError
 
-from tests.workers.spec.test_keys import FINE_TUNE, PRETRAIN
-from workers.data import DATASETS
-from workers.models import build
-from workers.models.network import MODELS
-from workers.spec.fields import STAGES
+from tests.workers.small import data_set
+from workers.models.network import build
+from workers.registry import MODELS
 from workers.spec.job import ModelSpec
-from workers.spec.keys import job_key
 
 FRACTIONS = (1.0, 0.5, 0.75, 0.25)
-INFO = {"resnet18": DATASETS["digits"].info, "soundnet5": DATASETS["tones"].info, "logmel": DATASETS["tones"].info}
+INFO = {"resnet18": data_set("digits").info, "soundnet5": data_set("tones").info, "logmel": data_set("tones").info}
 
 
-def ranks(**model):
+def ranks(*, stage_rank_fractions=None, **model):
+    if stage_rank_fractions is not None:
+        stages = MODELS[model.get("name", "resnet18")].facts.stages
+        model["rank_fractions"] = dict(zip(stages, stage_rank_fractions, strict=True))
     return build(ModelSpec(width=4, **model), INFO[model.get("name", "resnet18")], seed=0).ranks()
 
 
@@ -26,11 +26,11 @@ def stage_of(name, layer):
     return list(ranks(name=name, rank_fraction=1.0)).index(layer)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", MODELS.names())
 def test_every_layer_of_a_stage_has_the_rank_that_the_whole_net_would_have_at_the_stages_fraction(name):
     mixed = ranks(name=name, rank_fraction=0.1, stage_rank_fractions=FRACTIONS)
     uniform = {fraction: ranks(name=name, rank_fraction=fraction) for fraction in FRACTIONS}
-    assert {stage_of(name, layer) for layer in mixed} == set(range(STAGES))
+    assert {stage_of(name, layer) for layer in mixed} == set(range(4))
     assert mixed == {layer: uniform[FRACTIONS[stage_of(name, layer)]][layer] for layer in uniform[1.0]}
 
 
@@ -43,21 +43,22 @@ def test_what_is_in_no_stage_keeps_the_rank_of_the_whole_net(name, first):
     assert mixed != uniform
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", MODELS.names())
 def test_a_binary_net_has_the_same_stages(name):
     assert list(ranks(name=name, binary=True, stage_rank_fractions=FRACTIONS).values()) == list(
         ranks(name=name, stage_rank_fractions=FRACTIONS).values()
     )
 
 
-@pytest.mark.parametrize("fractions", [(1.0, 0.5), (1.0, 0.5, 0.5, 0.0), ()])
-def test_there_is_one_legal_fraction_for_each_stage(fractions):
-    with pytest.raises(ValidationError, match="must be"):
-        ModelSpec(stage_rank_fractions=fractions)
+def test_the_first_pattern_that_matches_the_beginning_of_a_name_counts():
+    mixed = ranks(rank_fraction=0.5, rank_fractions={r"blocks\.0\.conv1": 0.25, r"blocks\.0\.": 1.0})
+    quarter, whole, half = (ranks(rank_fraction=fraction) for fraction in (0.25, 1.0, 0.5))
+    assert mixed["blocks.0.conv1"] == quarter["blocks.0.conv1"]
+    assert mixed["blocks.0.conv2"] == whole["blocks.0.conv2"]
+    assert mixed["blocks.1.conv1"] == half["blocks.1.conv1"]
 
 
-@pytest.mark.parametrize("job", [PRETRAIN, FINE_TUNE], ids=["pretrain", "fine_tune"])
-def test_a_net_without_such_ranks_keeps_the_key_it_had_before_there_were_any(job):
-    spec = job.spec.model_dump(mode="json")
-    assert spec["model"].pop("stage_rank_fractions") is None
-    assert job_key(spec, job.parents) == job.key
+@pytest.mark.parametrize(("fractions", "message"), [({"blocks": 0.0}, "must be in"), ({"(": 0.5}, "no regular expression")])
+def test_fractions_are_legal_and_patterns_are_regular_expressions(fractions, message):
+    with pytest.raises(ValidationError, match=message):
+        ModelSpec(rank_fractions=fractions)

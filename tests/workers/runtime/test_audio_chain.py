@@ -5,7 +5,7 @@ from safetensors.numpy import load_file
 from tests.builders import attack_job, attack_settings, craft_job, evaluate_job
 from tests.kept_files import kept
 from tests.workers.runtime.chain import run_all
-from workers.data import DATASETS
+from tests.workers.small import data_set
 from workers.spec.job import DataSpec, Job, ModelSpec, TrainingSpec, TrainSpec
 
 FGSM = attack_settings(epsilon=0.032, epsilon_literal="0.032")
@@ -41,9 +41,9 @@ def test_a_sketched_soundnet5_is_trained_crafted_for_and_attacked(done):
 
 def test_an_attack_on_waveforms_says_how_loud_they_are_over_their_perturbations(done):
     examples = load_file(kept(done.root, CRAFT.key, "examples.safetensors"))["examples"]
-    clean = DATASETS["tones"].load(None).test.first(24).inputs / np.float32(32_768)
+    clean = data_set("tones").load(None).test.first(24).inputs / np.float32(32_768)
     lengths = [np.linalg.norm(waveforms[:, 0].astype(np.float64), axis=1) for waveforms in (clean, examples - clean)]
-    evaluated, randomized, omniscient = (done[job].outcome.snr_db for job in MEASURED)
+    evaluated, randomized, omniscient = (done[job].outcome.metrics.get("snr_db") for job in MEASURED)
     assert evaluated is None
     assert omniscient == pytest.approx(np.median(20 * np.log10(lengths[0] / lengths[1])), abs=1e-3)
     assert randomized == pytest.approx(omniscient, abs=1.0)
@@ -51,7 +51,7 @@ def test_an_attack_on_waveforms_says_how_loud_they_are_over_their_perturbations(
 
 def test_crafted_waveforms_lie_in_the_ball_and_are_not_cut_off_at_zero(done):
     examples = load_file(kept(done.root, CRAFT.key, "examples.safetensors"))["examples"]
-    clean = DATASETS["tones"].load(None).test.first(24).inputs / np.float32(32_768)
+    clean = data_set("tones").load(None).test.first(24).inputs / np.float32(32_768)
     assert examples.shape == (24, 1, 16_000)
     assert np.abs(examples - clean).max() == pytest.approx(0.032, abs=1e-6)
     assert examples.min() < -0.1

@@ -30,15 +30,18 @@ def test_looking_for_data_sets_and_counting_their_examples_imports_no_torch(tmp_
     batches.mkdir()
     for name in (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch", "batches.meta"):
         (batches / name).touch()
-    asked = f"root = Path({str(tmp_path)!r}); [(found.check(root), found.sizes(root), lacks(found, root)) for found in DATASETS.values()]"
-    loaded = imported_by(f"from pathlib import Path; from workers.data import DATASETS; from workers.data.download import lacks; {asked}")
+    sources = "from workers.registry import DATASETS; from workers.data.loading import Source; "
+    sources += "sources = [Source(found, found.settings()) for found in DATASETS]"
+    asked = f"root = Path({str(tmp_path)!r}); [(found.check(root), found.sizes(root), lacks(found, root)) for found in sources]"
+    loaded = imported_by(f"from pathlib import Path; from workers.data.loading.download import lacks; {sources}; {asked}")
     assert "workers" in loaded
     assert loaded.isdisjoint({"torch", "torchvision", "torchaudio"})
 
 
 def test_running_a_job_needs_neither_ray_nor_a_database():
     loaded = imported_by(
-        "import workers.runtime.run, workers.runtime.stages, workers.attacks, workers.models, workers.train, workers.measure.evaluate"
+        "import workers.runtime.run, workers.runtime.stages, workers.attacks.engine, workers.models.network, workers.train, "
+        "workers.measure.evaluate"
     )
     assert "torch" in loaded
     assert loaded.isdisjoint({"ray", "sqlalchemy", "alembic", "optuna", "orchestrator", "search_spaces"})

@@ -1,7 +1,6 @@
 import pytest
 
-from workers.spec.compatibility import DATASET_KINDS
-from workers.spec.fields import DatasetName
+from workers.registry import DATASETS
 from workers.spec.recipes import AUGMENTATION, BINARY, RECIPES, inherit_training, resolve_training
 from workers.spec.training import TrainingSpec
 
@@ -181,6 +180,6 @@ def test_inherited_milestones_keep_their_shares_of_the_epochs():
 
 
 def test_every_data_set_has_its_kind_and_every_recipe_settings_for_it():
-    assert set(DATASET_KINDS) >= set(DatasetName.__args__) >= {name for augmented in AUGMENTATION.values() for name in augmented}
+    modalities = {found.facts.modality for found in DATASETS}
     assert set(AUGMENTATION) == set(RECIPES)
-    assert all(set(settings) == set(DATASET_KINDS.values()) for settings in (*RECIPES.values(), *BINARY.values()))
+    assert all(set(settings) == modalities for settings in (*RECIPES.values(), *BINARY.values()))

@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tests.builders import attack_job, attack_settings, craft_job, evaluate_job, fine_tune_job, pretrain_job
-from workers.spec.defence import SETTINGS, DefenceSpec
+from workers.spec.attack import AttackSettings
+from workers.spec.data import DataSpec
+from workers.spec.defence import DefenceSpec
 from workers.spec.job import (
     JOB,
-    AttackSettings,
     AttackSpec,
     CraftSpec,
-    DataSpec,
     EvaluateSpec,
     EvaluationSpec,
     Job,
@@ -35,7 +35,6 @@ ATTACKS = st.builds(
         epsilon_literal=literal,
         steps=steps,
         abs_stepsize=stepsize,
-        random_start=name == "pgd",
         sign_gradient=sign,
     ),
     st.sampled_from(["bim", "pgd"]),
@@ -45,9 +44,7 @@ ATTACKS = st.builds(
     POSITIVE,
     st.sampled_from(["identity", "tanh", "tanh075"]),
 ) | st.builds(
-    lambda epsilon, literal: AttackSettings(
-        name="fgsm", epsilon=epsilon, epsilon_literal=literal, steps=1, abs_stepsize=epsilon, random_start=False
-    ),
+    lambda epsilon, literal: AttackSettings(name="fgsm", epsilon=epsilon, epsilon_literal=literal),
     POSITIVE,
     LITERALS,
 )
@@ -82,7 +79,7 @@ SPECS = (
         data=st.builds(DataSpec, name=st.sampled_from(["cifar10", "digits"]), train_examples=st.none() | COUNTS),
         model=MODELS,
         training=TRAININGS,
-        defence=st.builds(DefenceSpec, name=st.sampled_from(["none", "defensive_dropout"]), dropout=st.sampled_from([0.1, 0.5])),
+        defence=st.just(DefenceSpec()) | st.builds(DefenceSpec, name=st.just("defensive_dropout"), dropout=st.sampled_from([0.1, 0.5])),
         seed=st.integers(0, 10**6),
     )
     | st.builds(EvaluateSpec, evaluation=EVALUATIONS, repeat=st.integers(0, 9))
@@ -122,11 +119,12 @@ def test_a_job_survives_json_with_its_key(job):
         (ModelSpec, {"width": 2.5}, "integer"),
         (ModelSpec, {"width": "64"}, "integer"),
         (ModelSpec, {"rescale": 1}, "boolean"),
-        (ModelSpec, {"name": "resnet50"}, "'resnet18'"),
+        (ModelSpec, {"name": "resnet50"}, "model 'resnet50': one of logmel, resnet18, soundnet5 .did you mean resnet18"),
         (ModelSpec, {"rank_kind": "rows"}, "'channels', 'dimensions' or 'parameters'"),
         (ModelSpec, {"binary": 1}, "boolean"),
-        (DataSpec, {"name": "mnist"}, "'cifar10', 'digits', 'speech_commands' or 'tones'"),
-        (DataSpec, {"name": "digits", "split_lists": "resplit"}, "digits has one split; only speech_commands"),
+        (DataSpec, {"name": "mnist"}, "dataset 'mnist': one of cifar10, digits, speech_commands, tones"),
+        (DataSpec, {"name": "digits", "split_lists": "resplit"}, "split_lists"),
+        (DataSpec, {"name": "speech_commands", "split_lists": "mine"}, "split_lists=mine: Input should be 'official' or 'resplit'"),
         (DataSpec, {"name": "digits", "train_examples": 0}, "must be >= 1"),
         (TrainingSpec, {"epochs": 0}, "must be >= 1"),
         (TrainingSpec, {"epochs": 1, "learning_rate": 0.0}, "must be > 0"),
@@ -145,15 +143,15 @@ def test_a_job_survives_json_with_its_key(job):
         (TrainingSpec, {"epochs": 1, "clip_norm": 0.0}, "must be > 0"),
         (TrainingSpec, {"epochs": 1, "optimizer": "lion"}, "'adam' or 'sgd'"),
         (TrainingSpec, {"epochs": 1, "precision": "fp16"}, "'auto', 'bf16' or 'float32'"),
-        (DefenceSpec, {"name": "squeeze"}, "'feature_squeezing'"),
-        (DefenceSpec, {"bit_depth": 0}, r"must be in \[1, 8\]"),
-        (DefenceSpec, {"bit_depth": 9}, r"must be in \[1, 8\]"),
-        (DefenceSpec, {"median_size": 0}, r"must be in \[1, 9\]"),
-        (DefenceSpec, {"lipschitz_beta": -1.0}, "must be >= 0"),
-        (DefenceSpec, {"pruning_samples": 0.0}, "must be > 0"),
-        (DefenceSpec, {"dropout": 0.0}, r"must be in \(0, 1\)"),
-        (DefenceSpec, {"dropout": 1.0}, r"must be in \(0, 1\)"),
-        (DefenceSpec, {"pad_factor": 1.0}, r"must be in \(1, 2\]"),
+        (DefenceSpec, {"name": "squeeze"}, "defence 'squeeze': one of .*feature_squeezing"),
+        (DefenceSpec, {"name": "feature_squeezing", "bit_depth": 0}, r"must be in \[1, 8\]"),
+        (DefenceSpec, {"name": "feature_squeezing", "bit_depth": 9}, r"must be in \[1, 8\]"),
+        (DefenceSpec, {"name": "feature_squeezing", "median_size": 0}, r"must be in \[1, 9\]"),
+        (DefenceSpec, {"name": "defensive_quantization", "lipschitz_beta": -1.0}, "must be >= 0"),
+        (DefenceSpec, {"name": "stochastic_activation_pruning", "pruning_samples": 0.0}, "must be > 0"),
+        (DefenceSpec, {"name": "defensive_dropout", "dropout": 0.0}, r"must be in \(0, 1\)"),
+        (DefenceSpec, {"name": "defensive_dropout", "dropout": 1.0}, r"must be in \(0, 1\)"),
+        (DefenceSpec, {"name": "random_resize_pad", "pad_factor": 1.0}, r"must be in \(1, 2\]"),
         (EvaluationSpec, {"examples": 0}, "must be >= 1"),
         (EvaluationSpec, {"batch_size": 0}, "must be >= 1"),
         (EvaluationSpec, {"draws": 0}, "must be >= 1"),
@@ -162,12 +160,22 @@ def test_a_job_survives_json_with_its_key(job):
         (
             AttackSettings,
             {**attack_settings().model_dump(), "name": "pdg"},
-            "'apgd_ce', 'apgd_dlr', 'bim', 'fgsm', 'mi_fgsm', 'noise', 'pgd' or 'square'",
+            "attack 'pdg': one of apgd_ce, apgd_dlr, bim, fgsm, mi_fgsm, noise, pgd, square",
         ),
         (AttackSettings, {**attack_settings().model_dump(), "norm": "l1"}, "'l2' or 'linf'"),
         (AttackSettings, {**attack_settings().model_dump(), "sign_gradient": "tahn"}, "'identity', 'tanh' or 'tanh075'"),
         (AttackSettings, {**attack_settings().model_dump(), "epsilon": 0.0}, "must be > 0"),
-        (AttackSettings, {**attack_settings().model_dump(), "steps": 0}, "must be >= 1"),
+        (
+            AttackSettings,
+            {**attack_settings(name="pgd").model_dump(), "settings": {"steps": 0}},
+            "steps=0: must be a whole number >= 1, or paper",
+        ),
+        (AttackSettings, {**attack_settings(name="pgd").model_dump(), "steps": 2}, "settings.steps: given twice"),
+        (
+            AttackSettings,
+            {**attack_settings().model_dump(), "settings": {"steps": 2}},
+            "attack fgsm has no such setting; its settings: loss",
+        ),
     ],
 )
 def test_values_out_of_range_are_refused_with_the_legal_ones(kind, fields, message):
@@ -220,55 +228,55 @@ def test_a_defence_is_put_around_by_the_stage_defend_and_by_no_other(stage, defe
 
 def test_a_defence_without_anything_to_act_on_is_refused():
     audio = {"data": DataSpec(name="tones"), "model": ModelSpec(name="logmel")}
-    with pytest.raises(ValidationError, match="name=feature_squeezing: changes images, and tones is audio; one of none, defensive_dropout"):
+    with pytest.raises(
+        ValidationError,
+        match="name=feature_squeezing: changes images, and tones is audio; one of defensive_dropout, defensive_quantization, none",
+    ):
         TrainSpec(**{**dict(PRETRAIN.spec), **audio, "stage": "defend", "defence": DefenceSpec(name="feature_squeezing")})
     with pytest.raises(ValidationError, match="name=defensive_quantization with binary=true: acts on ReLUs"):
         TrainSpec(**{**dict(PRETRAIN.spec), "model": ModelSpec(binary=True), "defence": DefenceSpec(name="defensive_quantization")})
 
 
-def test_the_settings_of_other_defences_are_no_part_of_a_resolved_one():
-    given_all = DefenceSpec(name="feature_squeezing", bit_depth=3, dropout=0.9, pad_factor=2.0)
-    assert given_all.settings == {"bit_depth": 3, "median_size": 2}
-    assert given_all.resolved() == DefenceSpec(name="feature_squeezing", bit_depth=3)
-    assert {name for names in SETTINGS.values() for name in names} == set(DefenceSpec.model_fields) - {"name"}
+@pytest.mark.parametrize("defence", ["none", "defensive_dropout"])
+def test_a_defence_has_its_own_settings_and_no_others(defence):
+    with pytest.raises(ValidationError, match="bit_depth"):
+        DefenceSpec(name=defence, bit_depth=3)
+    assert dict(DefenceSpec(name="feature_squeezing", bit_depth=3).settings) == {"bit_depth": 3, "median_size": 2}
 
 
-@pytest.mark.parametrize(
-    ("name", "steps", "stepsize", "random_start"),
-    [
-        ("fgsm", 2, 0.1, False),
-        ("fgsm", 1, 0.05, False),
-        ("fgsm", 1, 0.1, True),
-        ("bim", 2, 0.1, True),
-        ("pgd", 2, 0.1, False),
-        ("apgd_ce", 9, 0.1, True),
-        ("noise", 2, 0.1, True),
-        ("square", 9, 0.1, True),  # its loss is margin
-    ],
-)
-def test_an_attack_is_what_its_name_says(name, steps, stepsize, random_start):
-    with pytest.raises(ValidationError, match=name):
-        AttackSettings(name=name, epsilon=0.1, epsilon_literal="0.1", steps=steps, abs_stepsize=stepsize, random_start=random_start)
+@pytest.mark.parametrize(("name", "steps"), [("fgsm", None), ("noise", None), ("bim", 10), ("pgd", 10), ("apgd_ce", 100), ("square", 5000)])
+def test_an_attack_without_a_number_of_steps_has_the_papers(name, steps):
+    found = AttackSettings(name=name, epsilon=8 / 255, epsilon_literal="8/255")
+    assert found.steps == steps
+    assert AttackSettings.model_validate(found.model_dump()) == found
+
+
+def test_under_l2_steps_and_step_size_must_be_given():
+    with pytest.raises(ValidationError, match="steps=paper: there is no such rule under norm l2; give a number of steps"):
+        AttackSettings(name="pgd", norm="l2", epsilon=0.5, epsilon_literal="0.5")
+    with pytest.raises(ValidationError, match="abs_stepsize=None: missing; under norm l2 it has no default"):
+        AttackSettings(name="pgd", norm="l2", epsilon=0.5, epsilon_literal="0.5", steps=3)
 
 
 @pytest.mark.parametrize(
     ("name", "more", "message"),
     [
-        ("pgd", {"momentum": 0.5}, "pgd: momentum must be 0.0"),
+        ("pgd", {"momentum": 0.5}, "momentum"),
+        ("fgsm", {"abs_stepsize": 0.05}, "abs_stepsize"),
+        ("noise", {"steps": 2}, "steps"),
         ("bim", {"restarts": 2}, "bim: restarts must be 1"),
-        ("apgd_ce", {"loss": "dlr", "abs_stepsize": 0.2}, "apgd_ce: loss must be ce"),
+        ("apgd_ce", {"loss": "dlr"}, "loss"),
         ("fgsm", {"early_stop": True}, "fgsm: early_stop must be false"),
         ("pgd", {"selection_draws": 4}, "pgd: selection_draws must be 1"),
-        ("square", {"loss": "margin", "eot_samples": 2}, "square: eot_samples must be 1"),
+        ("square", {"eot_samples": 2}, "square: eot_samples must be 1"),
         ("mi_fgsm", {"backend": "foolbox"}, "backend=foolbox: not for mi_fgsm; one of bim, fgsm, pgd"),
         ("pgd", {"backend": "foolbox", "loss": "dlr"}, "backend=foolbox with loss=dlr"),
         ("pgd", {"backend": "foolbox", "eot_samples": 2}, "backend=foolbox: Foolbox averages no gradients"),
     ],
 )
-def test_a_setting_that_an_attack_does_not_have_is_at_its_default(name, more, message):
-    fields = {"name": name, "epsilon": 0.1, "epsilon_literal": "0.1", "steps": 1, "abs_stepsize": 0.1}
+def test_a_setting_that_an_attack_does_not_have_is_refused(name, more, message):
     with pytest.raises(ValidationError, match=message):
-        AttackSettings(**{**fields, "random_start": name in ("apgd_ce", "pgd", "square"), **more})
+        AttackSettings(name=name, epsilon=0.1, epsilon_literal="0.1", **more)
 
 
 def test_only_an_attack_with_knowledge_eot_averages_gradients():

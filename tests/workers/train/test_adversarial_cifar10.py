@@ -3,20 +3,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.workers.small import CPU, generator
+from tests.workers.small import CPU, data_set, generator
 from workers.artifacts.artifacts import Artifacts
-from workers.data import DATASETS
-from workers.data.device_split import DeviceSplit
+from workers.data.loading.device_split import DeviceSplit
 from workers.measure.evaluate import attacker, correct_flags
-from workers.models import build
+from workers.models.network import build
 from workers.spec.job import AttackSettings, ModelSpec
 from workers.spec.training import TrainingSpec
 from workers.train import Checkpoint, train
 
 DATA = os.environ.get("ROBUSTSWEEP_DATA")
 EPSILON = 8 / 255
-ATTACK = AttackSettings(name="pgd", epsilon=EPSILON, epsilon_literal="8/255", steps=10, abs_stepsize=1 / 255, random_start=True)
-CIFAR10 = DATASETS["cifar10"]
+ATTACK = AttackSettings(name="pgd", epsilon=EPSILON, epsilon_literal="8/255", steps=10, abs_stepsize=1 / 255)
+CIFAR10 = data_set("cifar10")
 
 
 def accuracies(folder: Path, kind: str) -> tuple[float, float]:

@@ -3,10 +3,10 @@ import torch
 
 from tests.workers.small import DIGITS, generator, split
 from workers.artifacts.artifacts import Artifacts
-from workers.attacks import check_examples
-from workers.data.device_split import DeviceSplit
+from workers.attacks.engine import check_examples
+from workers.data.loading.device_split import DeviceSplit
 from workers.measure.evaluate import attacker, correct_flags
-from workers.models import Network, build
+from workers.models.network import Network, build
 from workers.spec.job import AttackSettings, ModelSpec
 from workers.spec.training import TrainingSpec
 from workers.train import Checkpoint, train
@@ -130,7 +130,7 @@ def trained(folder, data: DeviceSplit, kind: str) -> Network:
 
 def test_adversarial_training_makes_a_net_more_robust(tmp_path):
     data, test = split(600, part="train"), split(200)
-    settings = AttackSettings(name="pgd", epsilon=24 / 255, epsilon_literal="24/255", steps=10, abs_stepsize=6 / 255, random_start=True)
+    settings = AttackSettings(name="pgd", epsilon=24 / 255, epsilon_literal="24/255", steps=10, abs_stepsize=6 / 255)
     robust = {}
     for kind in ("none", "pgd", "r_fgsm"):
         net = trained(tmp_path / kind, data, kind)

@@ -3,8 +3,6 @@ from collections import Counter
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from workers.data import DATASETS
-from workers.spec.compatibility import DATASET_KINDS, IMAGE_SIDE
 from workers.spec.training import TrainingSpec
 from workers.train.augment import augmented
 
@@ -58,8 +56,3 @@ def test_equal_generators_give_equal_images_and_others_do_not():
     first, again, other = (changed(images, crop_padding=2, seed=seed) for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
-
-
-def test_all_images_have_the_side_that_padding_is_measured_by():
-    sides = {DATASETS[name].info.shape[1:] for name, kind in DATASET_KINDS.items() if kind == "image"}
-    assert sides == {(IMAGE_SIDE, IMAGE_SIDE)}

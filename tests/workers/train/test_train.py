@@ -7,11 +7,11 @@ import torch
 from tests.workers.small import DIGITS, generator, same_state, split
 from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.results import EpochRecord
-from workers.data.device_split import DeviceSplit
+from workers.data.loading.device_split import DeviceSplit
 from workers.defences.quantization import deviation
 from workers.errors import JobError
 from workers.layers import TuckerLayer
-from workers.models import Network, build
+from workers.models.network import Network, build
 from workers.spec.defence import UNDEFENDED, DefenceSpec
 from workers.spec.fields import Schedule
 from workers.spec.job import ModelSpec, TrainingSpec

@@ -1,0 +1,44 @@
+"""Job specs as the store has them: of any version, of components that may not be installed here."""
+
+import json
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from workers.spec.component import STORED, ComponentSpec
+from workers.spec.job import JobSpec, components_of
+
+_SPEC: TypeAdapter[JobSpec] = TypeAdapter(JobSpec)
+
+
+def stored_spec(text: str) -> JobSpec | None:
+    """The spec in a stored JSON text; None where it is none of today's."""
+    try:
+        return _SPEC.validate_json(text, context=STORED)
+    except ValidationError:
+        return None
+
+
+def missing_components(spec: JobSpec) -> tuple[str, ...]:
+    """The components of a spec that are not installed here, as `attack 'mine'`."""
+    parts = [part for part in components_of(spec) if not part.is_installed]
+    return tuple(dict.fromkeys(f"{part.registry.kind} '{getattr(part, part.named_by)}'" for part in parts))
+
+
+def runnable_spec(text: str) -> JobSpec | None:
+    """The spec in a stored JSON text; None where it names components that are not installed here."""
+    spec = stored_spec(text)
+    return None if spec is None or missing_components(spec) else spec
+
+
+def flat_spec(text: str) -> dict[str, Any]:
+    """A stored spec as plain data, the own settings of each component among its other fields, as a space file has them.
+
+    One that is none of today's is as it is stored.
+    """
+    spec = stored_spec(text)
+    if spec is None:
+        found: dict[str, Any] = json.loads(text)
+        return found
+    plain = spec.model_dump(mode="json")
+    return {**plain, **{name: part.flat for name, part in spec if isinstance(part, ComponentSpec)}}

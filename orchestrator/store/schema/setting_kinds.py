@@ -1,0 +1,49 @@
+"""Kinds of settings, as their declarations say them: what a column of them is of."""
+
+from collections.abc import Iterator
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel
+
+from workers.registry import Registry
+from workers.spec.step_settings import IsNumber
+
+Kind = Literal["boolean", "number", "text", "whole"]
+_KINDS: dict[Any, Kind] = {bool: "boolean", int: "whole", float: "number"}
+
+
+def kinds(model: type[BaseModel]) -> dict[str, Kind]:
+    """The kind of each field of a model, but for the name and the settings of a component."""
+    fields = {name: field for name, field in model.model_fields.items() if name not in ("name", "settings")}
+    return {name: _kind({*_parts(field.annotation), *_marked(field.metadata)}) for name, field in fields.items()}
+
+
+def kinds_of_components(registry: Registry[Any]) -> dict[str, Kind]:
+    """The kinds of the own settings of all components of a registry; a name that has several kinds is text."""
+    found: dict[str, set[Kind]] = {}
+    for component in registry:
+        for name, kind in kinds(component.settings).items():
+            found.setdefault(name, set()).add(kind)
+    return {name: (kinds_of_it.pop() if len(kinds_of_it) == 1 else "text") for name, kinds_of_it in found.items()}
+
+
+def _kind(parts: set[Any]) -> Kind:
+    known = {_KINDS[part] for part in parts if part in _KINDS}
+    return known.pop() if len(known) == 1 and not parts - set(_KINDS) - {type(None), Any} else "text"
+
+
+def _parts(annotation: Any) -> Iterator[Any]:
+    """The types in an annotation, those of a union one by one."""
+    parts = get_args(annotation)
+    if not parts or (isinstance(get_origin(annotation), type) and get_origin(annotation) is not UnionType):
+        yield annotation
+        return
+    for part in parts if getattr(annotation, "__metadata__", None) is None else parts[:1]:
+        yield from _parts(part)
+    yield from _marked(getattr(annotation, "__metadata__", ()))
+
+
+def _marked(metadata: Any) -> Iterator[Any]:
+    """The numbers that a type hides; a `literal` is stored as a number."""
+    return (int if mark.kind == "int" else float for mark in metadata if isinstance(mark, IsNumber))

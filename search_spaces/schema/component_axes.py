@@ -1,0 +1,96 @@
+"""Sections that name components: their own settings are axes too, taken from the registry."""
+
+from collections.abc import Callable, Iterator
+from itertools import product
+from typing import Annotated, Any, ClassVar, TypeVar, Union
+
+from pydantic import ValidationInfo, create_model, field_validator
+from pydantic.fields import FieldInfo
+
+from search_spaces.schema.axes import Axes, Axis
+from workers.errors import UserError
+from workers.registry import Component, Registry
+
+A = TypeVar("A", bound="ComponentAxes")
+
+
+def known(registry: Registry[Any]) -> Callable[[str], str]:
+    """Return a validator of names of components."""
+
+    def check(name: str) -> str:
+        try:
+            return registry[name].name
+        except ValueError as error:
+            raise ValueError(str(error).partition(": ")[2]) from None
+
+    return check
+
+
+class ComponentAxes(Axes):
+    """The axes of a section that names components in the axis `named_by`: its own, and those that the components declare.
+
+    A setting that a component does not have applies to the others of the section; one that none of them has is a mistake.
+    """
+
+    registry: ClassVar[Registry[Any]]
+    named_by: ClassVar[str] = "name"
+    default: ClassVar[str | None] = None
+    own: ClassVar[frozenset[str]] = frozenset()
+
+    @field_validator("*")
+    @classmethod
+    def _is_used(cls, values: Any, info: ValidationInfo) -> Any:
+        if info.field_name in cls.own and values != ():
+            names = info.data.get(cls.named_by) or (() if cls.default is None else (cls.default,))
+            if names and not any(info.field_name in cls.registry[name].settings.model_fields for name in names):
+                raise ValueError(f"{cls.registry.kind} {names[0]} has no {info.field_name}; leave {info.field_name} out")
+        return values
+
+    @property
+    def components(self) -> tuple[Component[Any], ...]:
+        """The components that the section names."""
+        names = getattr(self, self.named_by) or (() if self.default is None else (self.default,))
+        return tuple(self.registry[name] for name in names)
+
+    def points(self) -> Iterator[dict[str, Any]]:
+        """Every combination of the axes that are given, as keyword arguments for a spec; a setting only with components that have it."""
+        given = {name: values for name, values in self if values and name != self.named_by}
+        for component in self.components or (None,):
+            named = {self.named_by: component.name} if component is not None and getattr(self, self.named_by) else {}
+            axes = {name: values for name, values in given.items() if component is None or self._applies(name, component)}
+            for combination in product(*axes.values()):
+                yield {**named, **dict(zip(axes, combination, strict=True))}
+
+    def _applies(self, name: str, component: Component[Any]) -> bool:
+        return name not in self.own or name in component.settings.model_fields
+
+
+def with_own_settings(section: type[A]) -> type[A]:
+    """The section with an axis for every setting of every component of its registry.
+
+    Raises:
+        UserError: a component's setting has the name of one that the section has anyway.
+    """
+    types: dict[str, list[Any]] = {}
+    for component in section.registry:
+        for name, field in component.settings.model_fields.items():
+            if name in section.model_fields:
+                raise UserError(f"{section.registry.kind} {component.name}: every {section.registry.kind} has a setting {name}; rename it")
+            declared = _declared(field)
+            types[name] = [*types.get(name, []), *([] if declared in types.get(name, []) else [declared])]
+    fields: dict[str, Any] = {name: (_axis(found), ()) for name, found in types.items()}
+    made = create_model(section.__name__, __base__=section, __module__=section.__module__, **fields)
+    made.own = frozenset(types)
+    return made
+
+
+def _axis(types: list[Any]) -> Any:
+    """The type of an axis whose values have one of several types."""
+    of_any: Any = Axis
+    return of_any[Union[tuple(types)]]  # noqa: UP007 (made at run time)
+
+
+def _declared(field: FieldInfo) -> Any:
+    """A field's type with its validators."""
+    annotated: Any = Annotated
+    return annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation

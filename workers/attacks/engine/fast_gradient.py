@@ -1,0 +1,44 @@
+"""FGSM at many epsilons with one gradient: it is taken at the clean inputs, where it does not depend on epsilon."""
+
+from collections.abc import Hashable
+
+import torch
+from torch import Tensor
+
+from workers.attacks.engine.problem import Problem
+from workers.attacks.engine.queries import gradient
+from workers.errors import NonFiniteError
+from workers.spec.attack import AttackSettings
+
+Memory = dict[Hashable, Tensor]
+"""Steps of length 1 computed for one net and one batching of its examples, keyed by everything they depend on."""
+
+
+def can_be_remembered(settings: AttackSettings) -> bool:
+    """Tell whether the attack is one step whose direction does not depend on epsilon (random targets are drawn per job)."""
+    facts = settings.facts
+    plain = facts.one_step and facts.takes_gradients and not facts.random_start
+    return plain and settings.backend == "native" and settings.target != "random"
+
+
+def remembered_step(problem: Problem, memory: Memory, *, place: slice) -> Tensor:
+    """FGSM's points of the batch, bit for bit, from `memory` where that has the direction.
+
+    Args:
+        problem: FGSM on a deterministic net.
+        memory: of this net; an entry is added where one is missing. Signs take a byte a value.
+        place: position of the batch among the net's examples.
+
+    Raises:
+        NonFiniteError: a gradient is not finite.
+    """
+    settings = problem.settings
+    key = (place.start, place.stop, settings.norm, settings.loss, settings.target, settings.sign_gradient)
+    if key not in memory:
+        slopes, _ = gradient(problem, problem.inputs)
+        if not slopes.isfinite().all():
+            raise NonFiniteError("the gradient of a clean example is not finite")
+        directions = problem.ball.direction(slopes)
+        memory[key] = directions.to(torch.int8) if settings.norm == "linf" else directions
+    direction = memory[key].to(problem.inputs.dtype)
+    return problem.ball.project_(problem.inputs.add(direction, alpha=settings.epsilon))

@@ -1,0 +1,55 @@
+"""FGSM, BIM, MI-FGSM and PGD as settings of one loop of projected gradient ascent."""
+
+import torch
+from torch import Tensor
+
+from workers.attacks.engine.foolbox_backend import foolbox_attack
+from workers.attacks.engine.problem import Problem, Standing
+from workers.attacks.engine.queries import gradient
+
+
+def gradient_attack(problem: Problem, *, steps: int, stepsize: float, momentum: float = 0.0) -> Tensor:
+    """Points of the loop, or where the settings say so of Foolbox's, (batch, *shape), in the ball.
+
+    Args:
+        problem: the batch; it starts at random where the attack does.
+        steps: how many.
+        stepsize: of each, in input units.
+        momentum: the decay factor of accumulated gradients; 0 accumulates none.
+    """
+    if problem.settings.backend == "foolbox":
+        return foolbox_attack(problem, steps=steps, stepsize=stepsize)
+    return projected_gradient_ascent(problem, steps=steps, stepsize=stepsize, momentum=momentum)
+
+
+def projected_gradient_ascent(problem: Problem, *, steps: int, stepsize: float, momentum: float) -> Tensor:
+    """The loop's final iterate, (batch, *shape), in the ball.
+
+    FGSM is one step of epsilon (Goodfellow et al., 2015), BIM several smaller ones (Kurakin et al., 2017), PGD starts at random
+    (Madry et al., 2018), MI-FGSM accumulates gradients (Dong et al., 2018). A step is the gradient's sign under l-infinity, and the
+    gradient divided by its length under l2. No points are tracked or compared: on a randomised net each step uses fresh draws,
+    which affect that step only.
+
+    With `early_stop`, for deterministic nets, an example leaves the batch at its first point that reaches the goal.
+    """
+    settings, ball = problem.settings, problem.ball
+    current = ball.random(problem.generator) if settings.facts.random_start else problem.inputs.clone()
+    velocity = torch.zeros_like(current) if momentum else None
+    standing = Standing.all_of(problem, current) if settings.early_stop else None
+    for _ in range(steps):
+        slope, logits = gradient(problem, current)
+        if standing is not None:
+            stay = standing.drop(current, problem.goal.reached(logits))
+            if len(stay) == 0:
+                return standing.examples
+            problem, current, slope = standing.problem, current[stay], slope[stay]
+            velocity = None if velocity is None else velocity[stay]
+        if velocity is not None:
+            slope = velocity.mul_(momentum).add_(_unit_l1(slope))
+        current = problem.ball.project_(current.add_(ball.direction(slope), alpha=stepsize))
+    return current if standing is None else standing.finished(current)
+
+
+def _unit_l1(slopes: Tensor) -> Tensor:
+    lengths = slopes.abs().flatten(1).sum(dim=1).clamp_min_(torch.finfo(slopes.dtype).tiny)
+    return slopes / lengths.view(-1, *[1] * (slopes.ndim - 1))

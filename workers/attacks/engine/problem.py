@@ -1,0 +1,91 @@
+"""Input of an attack: one batch, the net as a function that returns logits, and the attacker's goal."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from workers.attacks.engine.losses import Goal
+from workers.attacks.engine.norms import BALLS, UNIT, Ball, Bounds
+from workers.spec.attack import AttackSettings
+from workers.spec.fields import Randomness
+
+Logits = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One batch under attack.
+
+    Args:
+        logits: the attacked net, (batch, *shape) within `bounds` to (batch, n_classes).
+        inputs: clean examples, (batch, *shape); never changed.
+        goal: the attacker's goal for each example.
+        settings: the attack.
+        generator: of everything that the attack draws, on the inputs' device.
+        bounds: the smallest and the largest legal input value.
+        randomness: kind of randomness of `logits`.
+    """
+
+    logits: Logits
+    inputs: Tensor
+    goal: Goal
+    settings: AttackSettings
+    generator: torch.Generator
+    bounds: Bounds = UNIT
+    randomness: Randomness = "none"
+
+    @property
+    def deterministic(self) -> bool:
+        return self.randomness == "none"
+
+    @cached_property
+    def ball(self) -> Ball:
+        """The legal points around `inputs`."""
+        return BALLS[self.settings.norm](self.inputs, epsilon=self.settings.epsilon, bounds=self.bounds)
+
+    def of(self, chosen: Tensor) -> "Problem":
+        """Return the same attack on some of the examples, given by their indices."""
+        return replace(self, inputs=self.inputs[chosen], goal=self.goal.of(chosen))
+
+    def aimed(self, targets: Tensor) -> "Problem":
+        """Return the same attack, made targeted: each example is to be classified as its class in `targets`, (batch,)."""
+        return replace(self, goal=replace(self.goal, targets=targets))
+
+
+Search = Callable[[Problem], Tensor]
+"""One run of an attack: points within the ball, (batch, *shape)."""
+
+
+@dataclass
+class Standing:
+    """The active examples of an attack with `early_stop`; the others keep the point at which they reached the goal.
+
+    Args:
+        problem: the attack on the active examples.
+        examples: the last point of every example of the whole batch.
+        places: indices of the active examples in the whole batch.
+    """
+
+    problem: Problem
+    examples: Tensor
+    places: Tensor
+
+    @classmethod
+    def all_of(cls, problem: Problem, points: Tensor) -> "Standing":
+        return cls(problem, points.clone(), torch.arange(len(points), device=points.device))
+
+    def drop(self, points: Tensor, reached: Tensor) -> Tensor:
+        """Record the points of the active examples; return the indices, among these, of those that stay active."""
+        self.examples[self.places] = points
+        stay = (~reached).nonzero().squeeze(1)
+        self.places = self.places[stay]
+        self.problem = self.problem.of(stay)
+        return stay
+
+    def finished(self, points: Tensor) -> Tensor:
+        """Return every example's point, with the active ones at `points`."""
+        self.examples[self.places] = points
+        return self.examples

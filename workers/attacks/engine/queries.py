@@ -1,0 +1,94 @@
+"""Queries of attacks to a net: gradients, averaged over fresh draws on request, and losses over several draws."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from workers.attacks.engine.losses import Goal
+from workers.attacks.engine.problem import Logits, Problem
+
+_EXAMPLES_PER_PASS = {"cpu": 64, "cuda": 1024}
+"""Copies of a batch go through the net together up to so many examples; more would exceed a CPU's cache, or a GPU's memory."""
+
+
+def input_gradient(logits: Logits, inputs: Tensor, labels: Tensor) -> Tensor:
+    """Return the gradient of the summed cross-entropy with respect to `inputs`, of their shape."""
+    return _differentiated(logits, inputs, Goal(labels))[0]
+
+
+def gradient(problem: Problem, points: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the gradient of each example's loss at its point, (batch, *shape), and the logits of the last draw.
+
+    On a randomised net `eot_samples` fresh draws are averaged (expectation over transformation, Athalye et al., 2018): one pass
+    over copies of the batch where draws are per example, else one pass for each draw. No draw is used twice.
+    """
+    samples = 1 if problem.deterministic else problem.settings.eot_samples
+    most = max(1, _EXAMPLES_PER_PASS[points.device.type] // len(points))
+    at_once = min(samples, most) if problem.randomness == "example" else 1
+    total, logits = _differentiated(problem.logits, points, problem.goal, copies=at_once)
+    for done in range(at_once, samples, at_once):
+        more, logits = _differentiated(problem.logits, points, problem.goal, copies=min(at_once, samples - done))
+        total = total + more
+    return (total if samples == 1 else total / samples), logits
+
+
+def _differentiated(logits: Logits, points: Tensor, goal: Goal, *, copies: int = 1) -> tuple[Tensor, Tensor]:
+    """Return the gradient summed over `copies` of the batch in one pass, and the last copy's logits."""
+    leaf = points.detach().requires_grad_()
+    with torch.enable_grad():
+        if copies == 1:
+            found = logits(leaf)
+            loss = goal.losses(found).sum()
+        else:
+            found = logits(leaf.repeat(copies, *[1] * (leaf.ndim - 1)))
+            loss = goal.repeated(copies).losses(found).sum()
+    (slope,) = torch.autograd.grad(loss, leaf)
+    return slope, found.detach()[-len(points) :]
+
+
+@dataclass
+class Verdict:
+    """Quality of points for the attacker: their losses, and flags of whether the goal is reached, (batch,) each.
+
+    On a randomised net the losses are means over fresh draws, and `reached` is False throughout: one draw proves nothing.
+    """
+
+    losses: Tensor
+    reached: Tensor
+
+    def of(self, chosen: Tensor) -> "Verdict":
+        return Verdict(self.losses[chosen], self.reached[chosen])
+
+    def better_than(self, other: "Verdict") -> Tensor:
+        """Flag the points that are better than the other's: the goal counts first, then the loss, (batch,)."""
+        return torch.where(self.reached == other.reached, self.losses > other.losses, self.reached)
+
+    def where(self, chosen: Tensor, other: "Verdict") -> "Verdict":
+        """Return this verdict where `chosen`, elsewhere the other."""
+        return Verdict(torch.where(chosen, self.losses, other.losses), torch.where(chosen, self.reached, other.reached))
+
+
+def verdict(problem: Problem, logits: Tensor) -> Verdict:
+    """Return the verdict on points, from a deterministic net's logits for them."""
+    return Verdict(problem.goal.losses(logits), problem.goal.reached(logits))
+
+
+def judge(problem: Problem, *candidates: Tensor) -> list[Verdict]:
+    """Return the verdict on each set of points, (batch, *shape).
+
+    A deterministic net sees each set once. A randomised one sees all sets together, in each of `selection_draws` calls: a draw per
+    call is then common to all of them, so that their difference comes from the points and not from the draws.
+    """
+    with torch.no_grad():
+        if problem.deterministic:
+            return [verdict(problem, problem.logits(points)) for points in candidates]
+        together, goal = torch.cat(candidates), problem.goal.repeated(len(candidates))
+        draws = problem.settings.selection_draws
+        losses = torch.stack([goal.losses(problem.logits(together)) for _ in range(draws)]).mean(dim=0)
+    return [Verdict(part, torch.zeros_like(part, dtype=torch.bool)) for part in losses.chunk(len(candidates))]
+
+
+def chosen_per_example(flags: Tensor, points: Tensor, others: Tensor) -> Tensor:
+    """Return `points` where an example's flag is set, else `others`."""
+    return torch.where(flags.view(-1, *[1] * (points.ndim - 1)), points, others)

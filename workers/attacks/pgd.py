@@ -1,0 +1,22 @@
+"""PGD (Madry et al., 2018): BIM from a random point of the ball."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workers.registry import attack
+from workers.spec.fields import LossName
+from workers.spec.step_settings import PaperSteps, Stepsize
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from workers.attacks.engine.problem import Problem
+
+
+@attack(norms=("l2", "linf"), random_start=True, foolbox=True)
+def pgd(problem: Problem, *, steps: PaperSteps = "paper", abs_stepsize: Stepsize = None, loss: LossName = "ce") -> Tensor:  # noqa: ARG001
+    """Several steps of length `abs_stepsize` along the gradient, from a random point of the ball on."""
+    from workers.attacks.engine.gradient import gradient_attack
+
+    return gradient_attack(problem, steps=steps, stepsize=abs_stepsize)

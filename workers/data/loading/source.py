@@ -1,0 +1,111 @@
+"""What every data set offers, and the fixed order in which its subsets are taken."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.facts import DatasetFacts, DatasetInfo
+from workers.registry import Component
+from workers.settings import Settings
+from workers.spec.data import DataSpec
+
+GET_IT = "get it with: robustsweep launch SPACE --data DIR --download"
+
+
+@dataclass(frozen=True)
+class Split:
+    """Inputs (examples, *shape) and labels (examples,) of type int64. Inputs are float32 in input units, or coded: uint8 images
+    stand for [0, 1] (divide by 255), int16 waveforms for [-1, 1) (divide by 32,768)."""
+
+    inputs: NDArray[Any]
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def first(self, count: int | None) -> "Split":
+        """The first `count` examples of the fixed class-balanced order; all, in file order, where `count` is None."""
+        if count is None:
+            return self
+        chosen = balanced_subset(self.labels, count)
+        return Split(self.inputs[chosen], self.labels[chosen])
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A training and a test split."""
+
+    train: Split
+    test: Split
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set with its settings, to be checked, counted and loaded from a data root."""
+
+    component: Component[DatasetFacts]
+    settings: Settings
+
+    @property
+    def info(self) -> DatasetInfo:
+        return self.component.facts.info
+
+    @property
+    def folder(self) -> str:
+        """What it needs of a data root; empty for a set that is made without files."""
+        return self.component.facts.folder
+
+    def check(self, root: Path | None) -> None:
+        """Look for its files, quickly and without reading them.
+
+        Raises:
+            DataError: some are missing.
+        """
+        if self.component.facts.check is not None:
+            self.component.facts.check(root, **dict(self.settings))
+
+    @property
+    def download(self) -> Callable[[Path], None] | None:
+        """Puts the published files into an empty data root, after their checksum (see `workers.data.loading.download`)."""
+        return self.component.facts.download
+
+    def load(self, root: Path | None) -> Dataset:
+        """Read and verify it.
+
+        Raises:
+            DataError: files are missing or damaged.
+        """
+        loaded: Dataset = self.component.create(root, **dict(self.settings))
+        return loaded
+
+    def sizes(self, root: Path | None) -> tuple[int | None, int | None]:
+        """The numbers of training and test examples; None where they depend on the files and no root is given."""
+        facts = self.component.facts
+        if facts.count is None or root is None:
+            return facts.n_train, facts.n_test
+        counted: tuple[int, int] = facts.count(root, **dict(self.settings))
+        return counted
+
+
+def source(spec: DataSpec) -> Source:
+    """The data set that a spec names."""
+    return Source(spec.component, spec.settings)
+
+
+def balanced_subset(labels: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Indices of `count` examples, the classes taking turns, each class in file order; a longer subset starts with the shorter one.
+
+    Raises:
+        ValueError: there are fewer than `count` examples.
+    """
+    if count > len(labels):
+        raise ValueError(f"{count} examples asked for: the split has {len(labels)}")
+    by_class = np.argsort(labels, kind="stable")
+    starts = np.searchsorted(labels[by_class], labels[by_class])
+    turn = np.empty(len(labels), dtype=np.int64)
+    turn[by_class] = np.arange(len(labels)) - starts
+    return np.lexsort((labels, turn))[:count]

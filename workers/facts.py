@@ -1,0 +1,121 @@
+"""Facts of components: stated where one is registered, stored with its results, never inferred from its name."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+Modality = Literal["audio", "image"]
+Loader = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """Everything that networks and attacks must know of a data set.
+
+    `shape` is an example's, (channels, height, width) or (channels, samples); `mean` and `std` are per channel, in input units;
+    `low` and `high` bound every legal input: [0, 1] for images, [-1, 1] for waveforms.
+    """
+
+    n_classes: int
+    shape: tuple[int, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    low: float = 0.0
+    high: float = 1.0
+
+    @property
+    def modality(self) -> Modality:
+        """`image` for (channels, height, width), `audio` for (channels, samples)."""
+        return "image" if len(self.shape) > 2 else "audio"  # noqa: PLR2004
+
+    @property
+    def half_range(self) -> float:
+        """Half of the input range, in input units: any input can be made the range's middle, in which there is nothing to see."""
+        return (self.high - self.low) / 2
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """A network: the inputs that it takes, if it has a binary form, if its forward pass is random, and the patterns of the layer
+    names of its stages after the first convolution (for `stage_rank_fractions` of old spaces)."""
+
+    modality: Modality
+    binary: bool = False
+    randomised: bool = False
+    stages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """A data set: its info, its sizes (None where they depend on files, which `count(root)` then counts), the folder that it needs
+    of a data root (empty: none), and if its images may be mirrored and cropped without becoming others (`photographs`).
+
+    `check(root, **settings)` raises DataError where files are missing, quickly and without reading them; `download(root)` puts the
+    published files into an empty root.
+    """
+
+    info: DatasetInfo
+    n_train: int | None = None
+    n_test: int | None = None
+    folder: str = ""
+    photographs: bool = False
+    check: Loader | None = None
+    count: Loader | None = None
+    download: Loader | None = None
+
+    @property
+    def modality(self) -> Modality:
+        return self.info.modality
+
+
+@dataclass(frozen=True)
+class AttackFacts:
+    """An attack: its norms, if it takes gradients, if it starts at a random point (only such an attack has restarts), if it compares
+    points while it runs (`selects`), the loss by which outcomes are compared (a setting `loss` takes its place; `targeted_loss` where
+    there is a target), if Foolbox has it too, and if it is `one_step`, in the same direction whatever epsilon is."""
+
+    norms: tuple[str, ...] = ("linf",)
+    takes_gradients: bool = True
+    random_start: bool = False
+    selects: bool = False
+    loss: str = "ce"
+    targeted_loss: str = ""
+    foolbox: bool = False
+    one_step: bool = False
+
+
+@dataclass(frozen=True)
+class DefenceFacts:
+    """A defence: if it draws at every forward pass, if it is put `around` a trained network (the others are trained in), the
+    modalities that it takes, and if it acts on ReLUs (which a binary network lacks)."""
+
+    randomised: bool = False
+    around: bool = False
+    modalities: tuple[Modality, ...] = ("audio", "image")
+    acts_on_relus: bool = False
+
+
+@dataclass(frozen=True)
+class LossFacts:
+    """A training loss."""
+
+
+@dataclass(frozen=True)
+class MetricFacts:
+    """A metric of attacked examples: its heading in tables, its decimals, the modalities that it takes (`always` there for them, or
+    only where a space asks for it), and how the values of all examples become one."""
+
+    heading: str = ""
+    decimals: int = 2
+    modalities: tuple[Modality, ...] = ("audio", "image")
+    always: bool = False
+    over_examples: Literal["mean", "median"] = "mean"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a component's code is: the file, and its digest where it is a plugin's (None: ours)."""
+
+    path: Path | None = None
+    digest: str | None = field(default=None)

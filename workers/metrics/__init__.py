@@ -1,0 +1,1 @@
+"""Metrics of attacked examples: one file each."""

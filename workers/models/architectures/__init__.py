@@ -1,0 +1,1 @@
+"""The architectures of our networks, as PyTorch modules."""

@@ -1,0 +1,39 @@
+"""SoundNet5 on raw waveforms: five 1-d convolutions, then two linear layers (defensive tensorization; after Aytar et al., 2016)."""
+
+from torch import Tensor, nn
+
+from workers.models.architectures.convolution_stage import binary_head, binary_stage, real_stage
+
+_KERNELS, _POOLS = (64, 32, 16, 8, 4), (8, 4, 2, 2, 2)
+_LAST_LENGTH = 2
+
+
+class SoundNet5(nn.Module):
+    """Network from waveforms (batch, channels_in, 16000) to logits (batch, n_classes).
+
+    The convolutions have kernels of 64, 32, 16, 8 and 4 samples, stride 2, padding half the kernel, and `width` times 1, 2, 4, 8 and 16
+    filters (16 gives the paper's), no bias; each is followed by batch norm, ReLU and max-pooling. The paper gives no pool sizes: pools of
+    8, 4, 2, 2 and 2 (the early ones large, as in SoundNet) leave two steps of 256 channels, its 512 features.
+
+    With `binary` the stages after the first are in the order that binary convolutions need, with a batch norm and a ReLU after the last;
+    the convolutions themselves are still real.
+    """
+
+    def __init__(self, *, width: int, n_classes: int, channels_in: int = 1, binary: bool = False) -> None:
+        super().__init__()
+        stages: list[nn.Module] = []
+        for stage, (kernel, pool) in enumerate(zip(_KERNELS, _POOLS, strict=True)):
+            channels = width * 2**stage
+            before = channels_in if stage == 0 else channels // 2
+            convolution = nn.Conv1d(before, channels, kernel, stride=2, padding=kernel // 2, bias=False)
+            ordered = binary_stage if binary and stage > 0 else real_stage
+            stages += ordered(convolution, pool=nn.MaxPool1d(pool))
+        self.features = nn.Sequential(*stages, *(binary_head(convolution) if binary else []))
+        self.hidden = nn.Linear(_LAST_LENGTH * width * 16, width * 16)
+        self.relu = nn.ReLU()
+        self.classifier = nn.Linear(width * 16, n_classes)
+
+    def forward(self, waveforms: Tensor) -> Tensor:
+        features = self.features(waveforms).flatten(1)
+        logits: Tensor = self.classifier(self.relu(self.hidden(features)))
+        return logits

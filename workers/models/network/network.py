@@ -1,0 +1,228 @@
+"""Network interface for the rest of the library: built from a spec, with normalisation, sketch and defence."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from workers.defences.base import Defence
+from workers.errors import UserError
+from workers.facts import DatasetInfo
+from workers.layers import DenseKernel, LatentSketch, SignGradient, TuckerKernel
+from workers.layers.microbatch import Part
+from workers.models.network.binarize import binarize
+from workers.models.network.tensorize import Tensorization, tensorize
+from workers.spec.defence import UNDEFENDED, DefenceSpec
+from workers.spec.fields import Initialisation, Randomness, SignGradientName
+from workers.spec.job import ModelSpec
+
+
+class Network(nn.Module):
+    """Network from inputs (batch, *shape) in the data set's units and bounds to logits (batch, n_classes).
+
+    Every forward pass of a net with theta < 1 draws a fresh sketch per layer from the generator made by `seed`; so does a randomised
+    defence. Both do so in train and eval mode alike.
+
+    In eval mode at most `examples_at_once` go through the layers together (None: all): less memory, under the same draws, and with the
+    same logits up to rounding. The backward pass recomputes each part when it needs it.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        body: nn.Module,
+        *,
+        sketch: LatentSketch,
+        info: DatasetInfo,
+        signs: SignGradient | None = None,
+        defence: DefenceSpec = UNDEFENDED,
+        randomised_body: bool = False,
+    ) -> None:
+        super().__init__()
+        self.body = body
+        self.sketch = sketch
+        self.signs = signs
+        self.defence = _defence(defence, info)
+        self.defence.install(body)
+        self.bounds = (info.low, info.high)
+        self.examples_at_once: int | None = None
+        self.randomised_body = randomised_body
+        per_channel = (1, -1, *[1] * (len(info.shape) - 1))
+        self.register_buffer("mean", torch.tensor(info.mean).view(per_channel), persistent=False)
+        self.register_buffer("std", torch.tensor(info.std).view(per_channel), persistent=False)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        most = self.examples_at_once
+        if self.training or most is None or len(inputs) <= most:
+            return self._pass(inputs)
+        places = [slice(start, start + most) for start in range(0, len(inputs), most)]
+        first = Part(len(inputs), places[0])
+        return torch.cat([self._divided(inputs[place], first.at(place)) for place in places])
+
+    def _divided(self, inputs: Tensor, part: Part) -> Tensor:
+        """Return the logits of a part of a pass; only its inputs and its random draws are kept for the gradient."""
+        # All randomness is explicit, and `part` holds it: PyTorch's own generators need not be saved.
+        logits: Tensor = checkpoint(self._of_part, inputs, part, use_reentrant=False, preserve_rng_state=False)
+        return logits
+
+    def _of_part(self, inputs: Tensor, part: Part) -> Tensor:
+        before = self.sketch.part
+        self.sketch.part = self.defence.part = part
+        try:
+            return self._pass(inputs)
+        finally:
+            self.sketch.part = self.defence.part = before
+
+    def _pass(self, inputs: Tensor) -> Tensor:
+        logits: Tensor = self.body((self.defence.transform(inputs) - self.mean) / self.std)
+        return logits
+
+    def seed(self, seed: int) -> torch.Generator:
+        """Set one fresh generator for sketch and defence, on the network's device, and return it; equal seeds give equal draws."""
+        generator = torch.Generator(self.mean.device).manual_seed(seed)
+        self.sketch.generator = self.defence.generator = generator
+        return generator
+
+    @property
+    def randomised(self) -> bool:
+        """True where two forward passes on equal inputs may differ (outside `full_weights`)."""
+        return self.sketch.theta < 1 or self.defence.randomised or self.randomised_body
+
+    @property
+    def randomness(self) -> Randomness:
+        """Scope of a draw in the next forward pass: a `batch`, an `example` (as a defence's draws), or `none`: nothing is drawn."""
+        if self.sketch.live:
+            return self.sketch.draws
+        return "example" if self.defence.live else "none"
+
+    def penalty(self) -> Tensor | None:
+        """Return the defence's term of the training loss, a scalar; None for none."""
+        return self.defence.penalty(self.body)
+
+    @contextmanager
+    def full_weights(self) -> Iterator[None]:
+        """Switch all randomness off: the network computes with its full weights, and a randomised defence is off; a deterministic
+        defence stays active."""
+        with self.sketch.full_weights(), self.defence.derandomised():
+            yield
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Hold one draw: inside, the draw of the first forward pass, for one example where draws are per example, is used for every
+        example of this and of all later passes, independent of their batches."""
+        with self.sketch.frozen(), self.defence.frozen():
+            yield
+
+    @contextmanager
+    def sign_gradient(self, name: SignGradientName) -> Iterator[None]:
+        """Differentiate the sign of a binary network's activations as `name`; the forward pass is unchanged.
+
+        Raises:
+            UserError: the network is not binary, and `name` is not `identity`.
+            ValueError: there is no such gradient.
+        """
+        if self.signs is None:
+            if name != "identity":
+                raise UserError(f"sign_gradient '{name}': the model is not binary, it must be identity")
+            yield
+            return
+        with self.signs.using(name):
+            yield
+
+    def ranks(self) -> dict[str, list[int]]:
+        """Return the resolved Tucker rank of each tensorized layer by its name."""
+        kernels = ((name, module) for name, module in self.body.named_modules() if isinstance(module, TuckerKernel))
+        return {name.removesuffix(".kernel"): list(kernel.rank) for name, kernel in kernels}
+
+
+def build(spec: ModelSpec, info: DatasetInfo, *, seed: int, defence: DefenceSpec = UNDEFENDED) -> Network:
+    """Return a freshly initialised network for one data set, on the CPU, in training mode.
+
+    Args:
+        spec: architecture, rank, sketch, and binary or real weights.
+        info: number of classes, shape and bounds of the inputs, the normalisation's mean and standard deviation.
+        seed: of the initial weights.
+        defence: the defence around or inside it; it does not affect the initial weights.
+    """
+    body, sketch = _body(spec, info), _sketch(spec)
+    if spec.tensorized:
+        tensorize(body, _tensorization(spec, "random", body), sketch=sketch, input_shape=info.shape)
+    signs = SignGradient() if spec.binary else None
+    if signs is not None:
+        binarize(body, signs=signs)
+    _initialise(body, torch.Generator().manual_seed(seed))
+    return Network(body, sketch=sketch, info=info, signs=signs, defence=defence, randomised_body=spec.facts.randomised)
+
+
+def decomposed(dense: Network, spec: ModelSpec, info: DatasetInfo, *, defence: DefenceSpec = UNDEFENDED) -> Network:
+    """Return the tensorized network of `spec`, made from a trained dense one by decomposing its kernels; all else is unchanged.
+
+    With the full rank and theta 1 its outputs equal those of `dense`, up to rounding. `dense` must not be used afterwards: its layers
+    become the new network's.
+
+    Args:
+        dense: on the CPU, of the same architecture and width, without a defence.
+        spec: of the new network.
+        info: the data set's.
+        defence: of the new network.
+    """
+    sketch = _sketch(spec)
+    tensorize(dense.body, _tensorization(spec, "decompose", dense.body), sketch=sketch, input_shape=info.shape)
+    return Network(dense.body, sketch=sketch, info=info, defence=defence, randomised_body=spec.facts.randomised)
+
+
+def _sketch(spec: ModelSpec) -> LatentSketch:
+    return LatentSketch(theta=spec.theta, modes=spec.sketch_modes, rescale=spec.rescale, all_zero=spec.all_zero, draws=spec.draws)
+
+
+def _tensorization(spec: ModelSpec, init: Initialisation, body: nn.Module) -> Tensorization:
+    return Tensorization(
+        rank_fraction=spec.rank_fraction,
+        fractions={} if spec.rank_fractions is None else _fractions(body, spec.rank_fractions),
+        rank_kind=spec.rank_kind,
+        first=spec.tensorize_first,
+        linear=spec.tensorize_linear,
+        execution=spec.execution,
+        init=init,
+    )
+
+
+def _fractions(body: nn.Module, by_pattern: Mapping[str, float]) -> dict[str, float]:
+    """The rank fraction of each layer that a pattern matches, by the layer's name; the first pattern that matches counts."""
+    patterns = [(re.compile(pattern), fraction) for pattern, fraction in by_pattern.items()]
+    found: dict[str, float] = {}
+    for name, _ in body.named_modules():
+        found |= next(({name: fraction} for pattern, fraction in patterns if pattern.match(name)), {})
+    return found
+
+
+def _body(spec: ModelSpec, info: DatasetInfo) -> nn.Module:
+    component = spec.component
+    binary = {"binary": spec.binary} if component.accepts("binary") else {}
+    body: nn.Module = component.create(info, **dict(spec.settings), **binary)
+    return body
+
+
+def _defence(spec: DefenceSpec, info: DatasetInfo) -> Defence:
+    defence: Defence = spec.component.create(**dict(spec.settings))
+    defence.name, defence.randomised, defence.bounds = spec.name, spec.facts.randomised, (info.low, info.high)
+    return defence
+
+
+@torch.no_grad()
+def _initialise(body: nn.Module, generator: torch.Generator) -> None:
+    """Draw every random parameter anew from the explicit generator (PyTorch's constructors use the global one)."""
+    for module in body.modules():
+        if isinstance(module, TuckerKernel | DenseKernel):
+            module.initialise(generator)
+        elif isinstance(module, nn.Conv1d | nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
+        elif isinstance(module, nn.Linear):
+            nn.init.kaiming_uniform_(module.weight, a=5**0.5, generator=generator)
+        if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Linear) and module.bias is not None:
+            nn.init.zeros_(module.bias)

@@ -1,0 +1,110 @@
+"""A component in a spec: its name and its own settings, resolved and checked against what it declares."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ModelWrapValidatorHandler, SerializeAsAny, ValidationError, ValidationInfo, model_validator
+
+from workers.registry import Component, Registry
+from workers.settings import Frozen, OpaqueSettings, Settings
+
+STORED = {"stored": True}
+"""The validation context of specs that are read from a store: components that are not installed here are no error there."""
+
+
+class ComponentSpec(Frozen):
+    """The base of specs that name a component in the field `named_by`; its own settings, `settings`, may also be given flat.
+
+    Raises:
+        ValueError: there is no such component, or it has no such setting or value.
+    """
+
+    registry: ClassVar[Registry[Any]]
+    named_by: ClassVar[str] = "name"
+
+    settings: SerializeAsAny[Settings] = Settings()
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _with_own_settings(cls, data: Any, handler: ModelWrapValidatorHandler[Any], info: ValidationInfo) -> Any:
+        if not isinstance(data, Mapping):
+            return handler(data)
+        name = data.get(cls.named_by, cls.model_fields[cls.named_by].default)
+        if not isinstance(name, str):
+            return handler(data)
+        context = info.context or {}
+        component = cls.registry.find(name)
+        if context.get("stored"):
+            data = cls._as_today(component, data)
+        if component is None and context.get("stored"):
+            return handler({**data, "settings": OpaqueSettings.model_validate(_mapping(data.get("settings")))})
+        component = cls.registry[name] if component is None else component
+        own, others = cls._divided(component, data)
+        return handler({**others, "settings": _validated(component, own, {**context, **cls._context(data)})})
+
+    @classmethod
+    def _as_today(cls, component: Component[Any] | None, data: Mapping[str, Any]) -> dict[str, Any]:
+        """A stored spec, perhaps of an earlier version, without the settings that are none of its component's any more."""
+        own = () if component is None else component.settings.model_fields
+        return {key: value for key, value in data.items() if key in cls.model_fields or key in own}
+
+    @classmethod
+    def _context(cls, data: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG003 (of those that have one)
+        """What the component's settings may depend on."""
+        return {}
+
+    @classmethod
+    def _divided(cls, component: Component[Any], data: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The component's own settings, and the other fields."""
+        flat = {key: value for key, value in data.items() if key in component.settings.model_fields and key not in cls.model_fields}
+        nested = _mapping(data.get("settings"))
+        if both := sorted(flat.keys() & nested.keys()):
+            raise ValueError(f"settings.{both[0]}: given twice, in settings and beside them")
+        return flat | nested, {key: value for key, value in data.items() if key not in flat and key != "settings"}
+
+    @property
+    def component(self) -> Component[Any]:
+        """The component.
+
+        Raises:
+            ValueError: it is not installed here.
+        """
+        return self.registry[getattr(self, self.named_by)]
+
+    @property
+    def is_installed(self) -> bool:
+        """True where the component is installed here."""
+        return getattr(self, self.named_by) in self.registry
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """The component's own settings as plain data."""
+        return self.settings.model_dump(mode="json")
+
+    @property
+    def flat(self) -> dict[str, Any]:
+        """All fields as plain data, the component's own settings among them, as a space file has them."""
+        return {**self.model_dump(mode="json", exclude={"settings"}), **self.own}
+
+    def with_settings(self, **changes: Any) -> Any:
+        """The same with other values of some of its component's settings; those that it does not have are left out."""
+        own = {name: value for name, value in changes.items() if name in type(self.settings).model_fields}
+        return self.model_copy(update={"settings": self.settings.model_copy(update=own)}) if own else self
+
+
+def _mapping(settings: Any) -> dict[str, Any]:
+    if isinstance(settings, BaseModel):
+        return dict(settings)
+    return dict(settings or {})
+
+
+def _validated(component: Component[Any], own: dict[str, Any], context: dict[str, Any]) -> Settings:
+    try:
+        return component.settings.model_validate(own, context=context)
+    except ValidationError as invalid:
+        found = invalid.errors(include_url=False)[0]
+        where = ".".join(map(str, found["loc"]))
+        legal = ", ".join(component.settings.model_fields) or "none"
+        if found["type"] == "extra_forbidden":
+            raise ValueError(f"{where}: {component.kind} {component.name} has no such setting; its settings: {legal}") from None
+        raise ValueError(f"{where}={found['input']}: {found['msg'].removeprefix('Value error, ')}") from None
