@@ -47,7 +47,7 @@ _OPTIONS = {
 }
 
 
-def trained_model(row: Mapping[str, Any], spec_text: str) -> Row:
+def trained_model(row: Mapping[Any, Any], spec_text: str) -> Row:
     """A row of trained models in today's columns, given the JSON of its job's spec."""
     spec = json.loads(spec_text)
     model, data, training = spec["model"], spec["data"], spec["training"]
@@ -69,14 +69,14 @@ def _by_pattern(model: str, fractions: list[float] | None) -> Row | None:
     return {place(stage): share for stage, share in enumerate(fractions)} if fractions and place else None
 
 
-def attack_result(row: Mapping[str, Any]) -> Row:
+def attack_result(row: Mapping[Any, Any]) -> Row:
     """A row of attack results in today's columns."""
     others = {name: value for name, value in row.items() if name not in (*_OWN, "snr_db", "random_start")}
     metrics = {} if row.get("snr_db") is None else {"snr_db": row["snr_db"]}
     return {**others, **_attack(row["attack"], row), "metrics": metrics}
 
 
-def diagnosis(row: Mapping[str, Any]) -> Row:
+def diagnosis(row: Mapping[Any, Any]) -> Row:
     """A row of diagnoses with the attacks of its probes in today's form."""
     return {**row, "probes": list(map(_probe, row["probes"]))}
 
@@ -87,7 +87,7 @@ def _probe(row: Mapping[str, Any]) -> Row:
     return {**row, "attack": {"attack": attack["name"], **others, **_attack(attack["name"], attack)}}
 
 
-def _attack(name: str, row: Mapping[str, Any]) -> Row:
+def _attack(name: str, row: Mapping[Any, Any]) -> Row:
     """The own settings of an attack, and its facts; those of an unknown one are unknown."""
     own, facts = _ATTACKS.get(name, (tuple(_OWN), None))
     known = {fact: None if facts is None else fact in facts.split() for fact in _FACTS}

@@ -14,8 +14,8 @@ import pytest
 from sqlalchemy import select
 
 from orchestrator.own_settings import value_of
-from orchestrator.paths import Places
-from orchestrator.planning.expand import expand
+from orchestrator.paths import Paths
+from orchestrator.planning.expand import expand_space
 from orchestrator.report.sweep_page.write_page import ReportOptions, report_sweep
 from orchestrator.store import Store, finished_keys, job_keys, model_verdicts, open_store, result_rows, surface_rows
 from orchestrator.store.connection.read_only_sql import ask
@@ -116,8 +116,8 @@ def test_everything_else_reads_them_too(upgraded: Store, tmp_path: Path) -> None
     assert {"data.name", "model.theta", "attack"} <= compared.identity
     findings = check_store(upgraded, Artifacts(tmp_path), hashes=False)
     assert {finding.subject for finding in findings if finding.problem} == {"artifacts"}
-    places = Places.resolve(home=tmp_path, store=f"sqlite:///{str(upgraded.engine.url.database).removeprefix('file:')}")
-    (page,) = report_sweep(ReportOptions(places=places, sweep="images", output=tmp_path / "page.html"))
+    paths = Paths.resolve(home=tmp_path, store=f"sqlite:///{str(upgraded.engine.url.database).removeprefix('file:')}")
+    (page,) = report_sweep(ReportOptions(paths=paths, sweep="images", output=tmp_path / "page.html"))
     assert "apgd_dlr" in page.read_text()
 
 
@@ -125,7 +125,7 @@ def test_new_launches_leave_them_behind(upgraded: Store) -> None:
     with upgraded.reading() as connection:
         space = ask(upgraded, "SELECT space FROM sweeps WHERE name = 'images'").rows[0][0]
         trained = set(connection.execute(select(TrainedModelRecord.job_key)).scalars())
-    planned = {job.key for job in expand(parse_space(space, label="images", stem="images"))}
+    planned = {job.key for job in expand_space(parse_space(space, label="images", stem="images"))}
     assert trained
     assert not planned & job_keys(upgraded)
 
