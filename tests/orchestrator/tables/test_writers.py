@@ -14,11 +14,12 @@ from typer.testing import CliRunner
 
 from orchestrator.cli.main import app
 from orchestrator.escaping import html, latex, markdown, visible
-from orchestrator.store import open_store, record_result, record_sweep
+from orchestrator.store import open_store, record_result
 from orchestrator.tables.table import Code, Column, Estimate, Mark, Table
 from orchestrator.tables.writers import Format, render
 from tests.builders import result_of, small_plan
 from tests.commands import write_space
+from tests.stored import record_sweep
 
 HOSTILE = "<script>\x1b[31m$a_b$ & 100 % \\input{x} | [l](http://h)"
 TABLE = Table(
