@@ -59,13 +59,19 @@ def own_names(rows: Iterable[Any] = (), sections: Iterable[str] = ("attacks", "m
 
 
 def varying_names(rows: Sequence[Any]) -> tuple[str, ...]:
-    """The settings of models that differ among rows, under their names in a space file: `training.learning_rate`, `model.execution`."""
+    """The settings of models that differ among rows, under their names in a space file: `training.learning_rate`, `model.execution`.
+
+    What a field of the rows says too is left out.
+    """
     found: dict[str, set[Hashable]] = {}
+    told: dict[str, bool] = {}
     for row in rows:
         for section, field in (("model", "model_options"), ("training", "training"), ("fine_tuning", "fine_tuning")):
-            for name, value in _held(row, field).items():
-                found.setdefault(f"{section}.{name}", set()).add(hashable(value))
-    return tuple(name for name, values in found.items() if len(values) > 1)
+            for setting, value in _held(row, field).items():
+                name = f"{section}.{setting}"
+                found.setdefault(name, set()).add(hashable(value))
+                told[name] = told.get(name, True) and getattr(row, setting, found) == value
+    return tuple(name for name, values in found.items() if len(values) > 1 and not told[name])
 
 
 def setting_names(rows: Iterable[Any] = ()) -> frozenset[str]:

@@ -90,9 +90,9 @@ def test_a_worst_case_is_over_the_attacks_that_meet_the_conditions(filled: Store
         ("job_keys=x", r"'job_keys': no field of the results"),
     ],
 )
-def test_a_condition_that_cannot_be_is_refused_with_the_legal_ones(text: str, message: str) -> None:
+def test_a_condition_that_cannot_be_is_refused_with_the_legal_ones(text: str, message: str, filled: Store) -> None:
     with pytest.raises(UserError, match=message):
-        parse_conditions([text])
+        selected(filled, text)
 
 
 def test_a_field_without_value_meets_no_comparison_of_size(filled: Store) -> None:

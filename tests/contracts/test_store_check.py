@@ -16,6 +16,7 @@ from tests.kept_files import kept
 from tests.stored import begin_driving, content, launch, leave_artifacts, silence
 from workers import KEY_VERSION
 from workers.artifacts.artifacts import Artifacts
+from workers.spec.keys import KEY_VERSION
 
 JOBS = small_plan()
 FULL, MODEL, CRAFTED, EVALUATION, ATTACK = JOBS[:5]

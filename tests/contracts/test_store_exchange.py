@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import Integer, func, select, update
@@ -67,15 +68,22 @@ def attempts(store: Store) -> list[tuple[int, str]]:
         return [(row.number, row.outcome) for row in rows]
 
 
+FACTS_OF_ATTACKS = ("takes_gradients", "selects", "one_step", "random_start")
+FACTS_OF_DATA = ("modality", "n_classes", "low", "high")
+
+
 def tamper(folder: Path, **changes: object) -> None:
     path = folder / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
-def rewrite(folder: Path, table: str, drop: list[str]) -> None:
-    """Take columns out of a table's file, as a store of an older schema would have written it."""
+def rewrite(folder: Path, table: str, drop: list[str], **added: pa.Scalar) -> None:
+    """Take columns out of a table's file, and put others in, as a store of an older schema would have written it."""
     path = folder / f"{table}.parquet"
-    pq.write_table(pq.read_table(path).drop_columns(drop), path)
+    changed = pq.read_table(path).drop_columns(drop)
+    for name, value in added.items():
+        changed = changed.append_column(name, pa.repeat(value, changed.num_rows))
+    pq.write_table(changed, path)
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["tables"][table]["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
     (folder / "manifest.json").write_text(json.dumps(manifest))
@@ -225,7 +233,8 @@ def test_a_driver_that_was_running_when_the_store_was_exported_is_not_running_th
 KILLED_HALF_WAY = """
 import os, signal, sys
 from pathlib import Path
-from orchestrator.store import merge, open_store
+from orchestrator.store import open_store
+from orchestrator.store.maintenance import import_archive as merge
 count = merge._Merge._count
 def killed(self, table):
     if table.name == "attack_results":
@@ -252,13 +261,16 @@ def test_an_import_killed_half_way_leaves_nothing_behind(store: Store, other_url
 def test_columns_that_an_older_schema_had_not_get_their_defaults(store: Store, other: Store, tmp_path: Path) -> None:
     launch(store, JOBS)
     folder = exported(store, tmp_path / "export")
-    rewrite(folder, "attack_results", ["draws", "source_key", "snr_db", "restarts", "backend"])
+    rewrite(folder, "attack_results", ["draws", "source_key", "metrics", "settings", *FACTS_OF_ATTACKS, "restarts", "backend"])
+    rewrite(folder, "trained_models", [*FACTS_OF_DATA, "model_settings", "randomised"], width=pa.scalar(4, pa.int64()))
     tables = json.loads((folder / "manifest.json").read_text())["tables"]
     tamper(folder, schema_revision="0003", tables={name: entry for name, entry in tables.items() if name not in ("verdicts", "diagnoses")})
     import_folder(other, folder)
     found, expected = content(other), content(store)
     for rows in (found["verdicts"], expected["verdicts"]):
         assert all(row.pop("judged_at") for row in rows)  # judged anew: the export had no verdicts
+    for row in (*found["trained_models"], *expected["trained_models"]):
+        del row["training"], row["model_options"]  # from the jobs' specs, which were flat then
     assert found == expected
 
 
@@ -354,8 +366,8 @@ def test_an_unknown_sweep_is_not_exported_and_leaves_no_folder(store: Store, tmp
 
 
 def test_many_rows_take_several_chunks(store: Store, other: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("maintenance.export_archive", "maintenance.archive_format"):
-        monkeypatch.setattr(f"orchestrator.store.{module}.CHUNK", 3)
+    for module in ("export_archive", "archive_format"):
+        monkeypatch.setattr(f"orchestrator.store.maintenance.{module}.CHUNK", 3)
     launch(store, JOBS)
     for _ in range(4):
         start_attempt(store, "small", JOBS[0].key)

@@ -153,12 +153,13 @@ def require_known_words(connection: Connection, where: Sequence[Condition]) -> N
         registry, column, others = _COMPONENTS.get(condition.field, (None, None, ()))
         if registry is None or column is None:
             continue
-        known = {*others, *registry.names()}
-        if not known.issuperset(condition.values):
+        known = {*registry.names()}
+        if not {*known, *others}.issuperset(condition.values):
             known |= set(connection.execute(select(column).distinct()).scalars())
+        legal = [*others[:1], *sorted(known), *others[1:]]
         for word in condition.values:
-            if word not in known:
-                raise UserError(f"--where '{condition}': '{word}' is no {condition.field}; one of {', '.join(sorted(known))}")
+            if word not in legal:
+                raise UserError(f"--where '{condition}': '{word}' is no {condition.field}; one of {', '.join(legal)}")
 
 
 def _field(name: str) -> str:

@@ -86,16 +86,24 @@ def test_components_keep_their_own_settings_and_get_the_facts_that_their_names_s
     assert isclose(audio.metrics["snr_db"] or 0, 27.986083943911122)
 
 
+def found_by_checks(store: Store) -> dict[str, tuple[str, list[tuple[str, str, dict[str, float]]]]]:
+    """The verdict on each model, and what each check found, in numbers."""
+    return {
+        verdict.model_key: (verdict.verdict, [(check.name, check.outcome, check.numbers) for check in verdict.checks])
+        for verdict in model_verdicts(store, None)
+    }
+
+
 def test_diagnoses_and_verdicts_are_what_they_were_and_are_judged_again_alike(upgraded: Store, tmp_path: Path) -> None:
-    before = [(verdict.model_key, verdict.verdict, verdict.checks) for verdict in model_verdicts(upgraded, None)]
+    before = found_by_checks(upgraded)
     assert len(before) == 7
     path = tmp_path / "copy.db"
     shutil.copy(str(upgraded.engine.url.database).removeprefix("file:"), path)
     with open_store(f"sqlite:///{path}", upgrade=True) as store:
         with store.writing() as connection:
-            for key, _, _ in before:
+            for key in before:
                 refresh_verdict(connection, key)
-        assert [(verdict.model_key, verdict.verdict, verdict.checks) for verdict in model_verdicts(store, None)] == before
+        assert found_by_checks(store) == before
     with upgraded.reading() as connection:
         probes = [probe for found in connection.execute(select(DiagnosisRecord.probes)).scalars() for probe in found]
     assert {(probe["attack"]["attack"], tuple(probe["attack"]["settings"])) for probe in probes} >= {("noise", ()), ("square", ("steps",))}
