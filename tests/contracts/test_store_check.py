@@ -14,7 +14,6 @@ from orchestrator.store.schema.base import Base
 from tests.builders import small_plan
 from tests.kept_files import kept
 from tests.stored import begin_driving, content, launch, leave_artifacts, silence
-from workers import KEY_VERSION
 from workers.artifacts.artifacts import Artifacts
 from workers.spec.keys import KEY_VERSION
 
