@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from orchestrator.own_settings import own_names, value_of, varying_names
 from orchestrator.paths import DEFAULT_HOME, Paths
+from orchestrator.setting_kinds import Kind, declared_kind
 from orchestrator.store import ResultRow, Store, open_store, parse_conditions, result_rows, sweep_names
 from orchestrator.store.connection.read_only_sql import ask
 from orchestrator.store.reading.example_outcomes import outcomes
@@ -142,6 +143,7 @@ class Results:
 
 
 _TYPES: dict[type, str] = {bool: "bool", int: "int64", float: "float64", str: "str", datetime: "datetime64[us, UTC]"}
+_KINDS: dict[Kind, str] = {"boolean": "boolean", "number": "float64", "whole": "Int64"}
 _WITH_NONE = {"bool": "boolean", "int64": "Int64"}
 
 
@@ -150,7 +152,7 @@ def frame_of_results(rows: Sequence[ResultRow]) -> pd.DataFrame:
     hints = get_type_hints(ResultRow)
     names = dict.fromkeys([*(field.name for field in fields(ResultRow)), *own_names(rows), *varying_names(rows)])
     values = {name: [value_of(row, name) for row in rows] for name in names}
-    types = {name: dtype_of(hints[name]) if name in hints else dtype_of_values(found) for name, found in values.items()}
+    types = {name: dtype_of(hints[name]) if name in hints else dtype_of_setting(name, found) for name, found in values.items()}
     return pd.DataFrame({name: pd.Series(found, dtype=types[name]) for name, found in values.items()})
 
 
@@ -159,7 +161,7 @@ def frame_of_models(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> pd
     hints = {**get_type_hints(ResultRow), "seconds": float, "resumed_key": str | None}
     hints |= {"finished_at": datetime, "randomised": bool | None}
     by_column = {name: [row[place] for row in rows] for place, name in enumerate(columns)}
-    types = {name: dtype_of(hints[name]) if name in hints else dtype_of_values(values) for name, values in by_column.items()}
+    types = {name: dtype_of(hints[name]) if name in hints else dtype_of_setting(name, values) for name, values in by_column.items()}
     return pd.DataFrame({name: pd.Series(values, dtype=types[name]) for name, values in by_column.items()})
 
 
@@ -177,11 +179,13 @@ def dtype_of(hint: Any) -> str:
     return _WITH_NONE.get(known, known) if NoneType in options else known
 
 
-def dtype_of_values(values: Sequence[Any]) -> str:
-    """The pandas type of a setting, by its values: of whole and other numbers together that of numbers, and so of none."""
+def dtype_of_setting(name: str, values: Sequence[Any]) -> str:
+    """The pandas type of a setting or metric, as it is registered, or else of its values; `object` for what is no number or truth value."""
+    if (kind := declared_kind(name)) is not None:
+        return _KINDS.get(kind, "object")
     kinds = {type(value) for value in values if value is not None}
-    known = "float64" if kinds <= {int, float} and kinds != {int} else _TYPES.get(kinds.pop(), "object") if len(kinds) == 1 else "object"
-    return _WITH_NONE.get(known, known) if None in values else known
+    known = "float64" if kinds == {int, float} else _TYPES.get(kinds.pop(), "object") if len(kinds) == 1 else "object"
+    return _WITH_NONE.get(known, known)
 
 
 def _kinds(hint: Any) -> set[Any]:

@@ -27,8 +27,8 @@ def stop_early(trained: TrainingChain, *, until: int) -> TrainingChain:
     place = _last_training(trained)
     jobs = list(trained[:place])
     for job in trained[place:]:
-        parents = dict.fromkeys(job.parents, jobs[-1].key) if jobs else {}
-        jobs.append(Job(spec=TrainSpec(**dict(job.spec) | {"until": until}), parents=parents))
+        parents = dict.fromkeys(job.parents, jobs[-1]) if jobs else {}
+        jobs.append(Job.of(TrainSpec(**dict(job.spec) | {"until": until}), **parents))
     return tuple(jobs)
 
 

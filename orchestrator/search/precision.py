@@ -26,4 +26,4 @@ def _repeat(job: Job) -> int:
 
 
 def _next(job: Job) -> Job:
-    return Job(spec=job.spec.model_copy(update={"repeat": _repeat(job) + 1}), parents=job.parents)
+    return job.model_copy(update={"spec": job.spec.model_copy(update={"repeat": _repeat(job) + 1})})

@@ -52,7 +52,11 @@ def test_a_diagnosis_is_stored_column_by_column(store: Store) -> None:
         row = connection.execute(select(DiagnosisRecord.__table__)).mappings().one()
     assert (row["model_key"], row["epsilon"], row["epsilon_literal"]) == (FULL.key, 8 / 255, "8/255")
     assert (row["n_examples"], row["draws"], row["zero_gradients"], row["nonfinite_gradients"]) == (40, 1, 0.25, 0.0)
-    assert row["probes"] == [probe.model_dump(mode="json") for probe in result.outcome.probes]  # type: ignore[union-attr]
+    for stored, probe in zip(row["probes"], result.outcome.probes, strict=True):  # type: ignore[union-attr]
+        expected, attack = probe.model_dump(mode="json", exclude={"attack"}), probe.attack.model_dump(mode="json")
+        assert {name: value for name, value in stored.items() if name != "attack"} == expected
+        facts = {name: getattr(probe.attack.facts, name) for name in ("random_start", "takes_gradients", "selects", "one_step")}
+        assert stored["attack"] == {"attack": attack.pop("name"), **attack, "loss": probe.attack.loss, **facts}
 
 
 def test_a_model_that_was_neither_attacked_nor_diagnosed_has_no_verdict(store: Store) -> None:

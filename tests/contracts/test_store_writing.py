@@ -71,8 +71,21 @@ def test_a_sweep_is_recorded_with_its_jobs_and_their_parents(store: Store, plan:
         parents: dict[str, dict[str, str]] = {key: {} for key in specs}
         for row in connection.execute(select(JobParentRecord.__table__)):
             parents[row.child_key][row.role] = row.parent_key
-    stored = {key: JOB.validate_python({"spec": json.loads(spec), "parents": parents[key]}) for key, spec in specs.items()}
+        seeds = {row.key: row.seed_key for row in connection.execute(select(JobRecord.key, JobRecord.seed_key))}
+    stored = {
+        key: JOB.validate_json(
+            json.dumps(
+                {
+                    "spec": json.loads(spec),
+                    "parents": parents[key],
+                    "parent_seeds": {role: seeds[parent] for role, parent in parents[key].items()},
+                }
+            )
+        )
+        for key, spec in specs.items()
+    }
     assert stored == {job.key: job for job in plan}
+    assert seeds == {job.key: job.seed_key for job in plan}
 
 
 def test_recording_a_sweep_again_changes_nothing_and_forgets_no_result(store: Store, plan: list[Job]) -> None:
@@ -134,16 +147,32 @@ def test_a_trained_model_is_stored_column_by_column(store: Store, plan: list[Job
     assert isinstance(finished, datetime)
     assert finished.utcoffset() == timedelta(0)
     assert before <= finished <= datetime.now(UTC)
+    training = plan[0].spec.training  # type: ignore[union-attr]
+    assert row.pop("training") == {name: value for name, value in training.flat.items() if name != "recipe"}
     assert row == {
         "job_key": plan[0].key,
         "dataset": "digits",
         "train_examples": None,
         "model": "resnet18",
-        "width": 4,
+        "model_settings": {"width": 4},
+        "model_options": {
+            "tensorize_first": False,
+            "tensorize_linear": False,
+            "execution": "auto",
+            "all_zero": "keep",
+            "draws": "batch",
+            "init": "random",
+        },
+        "data_settings": {},
+        "modality": "image",
+        "n_classes": 10,
+        "low": 0.0,
+        "high": 1.0,
+        "randomised": False,
         "tensorized": True,
         "theta": 1.0,
         "rank_fraction": 0.5,
-        "stage_rank_fractions": None,
+        "rank_fractions": None,
         "until": None,
         "resumed_key": None,
         "rank_kind": "channels",
@@ -171,14 +200,15 @@ def test_a_defended_model_is_stored_with_the_settings_that_its_defence_has(store
     assert row["history"] == []
 
 
-def test_a_model_whose_stages_have_ranks_of_their_own_is_stored_with_them_and_their_mean(store: Store) -> None:
+def test_a_model_whose_layers_have_ranks_of_their_own_is_stored_with_them_and_their_mean(store: Store) -> None:
     plain = pretrain_job().spec
-    model = ModelSpec(width=4, stage_rank_fractions=(1.0, 0.5, 0.5, 0.25))
+    ranks = {r"blocks\.[01]\.": 1.0, r"blocks\.[2-5]\.": 0.5, r"blocks\.6\.": 0.5, r"blocks\.7\.": 0.25}
+    model = ModelSpec.model_validate({"width": 4, "rank_fractions": ranks})
     mixed = Job(spec=plain.model_copy(update={"model": model}))
     record_sweep(store, name="mixed", space_text="", jobs=[mixed])
     record_result(store, mixed, train_result(mixed), attempt_id=None)
     row = only_row(store, TrainedModelRecord)
-    assert (row["rank_fraction"], row["stage_rank_fractions"]) == (0.5625, [1.0, 0.5, 0.5, 0.25])
+    assert (row["rank_fraction"], row["rank_fractions"]) == (0.5625, ranks)
 
 
 def test_a_dense_model_has_no_rank(store: Store) -> None:
@@ -202,9 +232,13 @@ def test_an_attack_result_is_stored_column_by_column(store: Store, plan: list[Jo
         "norm": "linf",
         "epsilon": 8 / 255,
         "epsilon_literal": "8/255",
-        "steps": 1,
-        "abs_stepsize": 8 / 255,
+        "settings": {"loss": "ce"},
+        "loss": "ce",
+        "takes_gradients": True,
         "random_start": False,
+        "selects": False,
+        "one_step": True,
+        "metrics": {},
         "repeat": 0,
         "n_examples": 16,
         "batch_size": 8,

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Boolean, Connection, Double, Float, Select, case, cast, func, inspect, select, text
 from sqlalchemy.sql.elements import ColumnElement
 
+from orchestrator.setting_kinds import Kind, kinds, kinds_of_components, training_kinds
 from orchestrator.store.schema.result_tables import (
     AttackResultRecord,
     CleanResultRecord,
@@ -16,11 +17,9 @@ from orchestrator.store.schema.result_tables import (
     VerdictRecord,
     WorstCaseRecord,
 )
-from orchestrator.store.schema.setting_kinds import Kind, kinds, kinds_of_components
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobRecord, SweepJobRecord, SweepRecord
-from workers.registry import ATTACKS, DATASETS, DEFENCES, LOSSES, METRICS, MODELS
+from workers.registry import ATTACKS, DATASETS, DEFENCES, METRICS, MODELS
 from workers.spec.job import ModelSpec
-from workers.spec.training import TrainingSpec
 
 _TRAINED = TrainedModelRecord.__table__.columns
 _MODEL = (
@@ -83,14 +82,14 @@ Source = tuple[Any, Mapping[str, Kind], str]
 
 
 def _model_sources() -> list[Source]:
-    model, training = TrainedModelRecord, {**kinds(TrainingSpec), **kinds_of_components(LOSSES)}
+    model = TrainedModelRecord
     options = {name: kind for name, kind in kinds(ModelSpec).items() if name not in _TRAINED}
     return [
         (model.model_settings, kinds_of_components(MODELS), ""),
         (model.data_settings, kinds_of_components(DATASETS), ""),
         (model.defence_settings, kinds_of_components(DEFENCES), ""),
         (model.model_options, options, "model_"),
-        (model.training, {name: kind for name, kind in training.items() if name != "recipe"}, "training_"),
+        (model.training, {name: kind for name, kind in training_kinds().items() if name != "recipe"}, "training_"),
     ]
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -126,6 +128,29 @@ def test_on_a_randomised_model_the_adaptive_attacker_is_a_white_box_one():
 @pytest.mark.parametrize(("left", "outcome"), [(0.0, "passed"), (0.08, "suspicious"), (0.2, "failed")])
 def test_an_attack_that_may_erase_the_input_must_leave_next_to_nothing(left, outcome):
     assert check_unbounded(evidence(PGD, attack_evidence("pgd", left, epsilon=0.5))).outcome == outcome
+
+
+@pytest.mark.parametrize(("n_classes", "outcome"), [(2, "suspicious"), (10, "failed"), (100, "failed"), (None, "not made")])
+def test_what_guessing_leaves_right_depends_on_the_number_of_classes(n_classes, outcome):
+    found = evidence(PGD, attack_evidence("pgd", 0.4, epsilon=0.5), n_classes=n_classes)
+    assert check_unbounded(found).outcome == outcome
+
+
+def test_an_unknown_input_range_leaves_the_check_without_bounds_unmade():
+    found = evidence(PGD, attack_evidence("pgd", 0.0, epsilon=0.5), half_range=None)
+    assert check_unbounded(found).outcome == "not made"
+    assert judge(found).verdict == "suspicious"
+
+
+def test_attacks_are_told_apart_by_their_facts_whatever_they_are_called():
+    renamed = {"attack": "mine", "settings": {}, "random_start": False}
+    single = replace(attack_evidence("fgsm", 0.3), **renamed, one_step=True, gradients=True)
+    blind = replace(attack_evidence("noise", 0.3), **renamed, one_step=False, gradients=False)
+    unknown = replace(attack_evidence("noise", 0.1), **renamed, one_step=None, gradients=None, loss=None)
+    assert check_single_step(evidence(PGD, single)).outcome == "failed"
+    assert check_black_box(evidence(PGD, blind)).outcome == "failed"
+    for check in (check_single_step, check_black_box):
+        assert check(evidence(PGD, unknown)).outcome == "not made"
 
 
 def test_a_larger_epsilon_must_not_leave_more_right():

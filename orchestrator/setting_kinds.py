@@ -1,13 +1,15 @@
 """Kinds of settings, as their declarations say them: what a column of them is of."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
-from workers.registry import Registry
+from workers.registry import ATTACKS, DATASETS, DEFENCES, LOSSES, METRICS, MODELS, Registry
+from workers.spec.job import ModelSpec
 from workers.spec.step_settings import IsNumber
+from workers.spec.training import TrainingSpec
 
 Kind = Literal["boolean", "number", "text", "whole"]
 _KINDS: dict[Any, Kind] = {bool: "boolean", int: "whole", float: "number"}
@@ -26,6 +28,31 @@ def kinds_of_components(registry: Registry[Any]) -> dict[str, Kind]:
         for name, kind in kinds(component.settings).items():
             found.setdefault(name, set()).add(kind)
     return {name: (kinds_of_it.pop() if len(kinds_of_it) == 1 else "text") for name, kinds_of_it in found.items()}
+
+
+def declared_kind(name: str) -> Kind | None:
+    """The kind of a setting or metric by its name, as `value_of` finds it; None where it is not registered."""
+    section, _, setting = name.rpartition(".")
+    for of_section in [section] if section else _DECLARED:
+        if setting in (found := _DECLARED[of_section]() if of_section in _DECLARED else {}):
+            return found[setting]
+    return None
+
+
+def training_kinds() -> dict[str, Kind]:
+    """The kinds of the settings of a training, those of all losses included."""
+    return {**kinds(TrainingSpec), **kinds_of_components(LOSSES)}
+
+
+_DECLARED: dict[str, Callable[[], dict[str, Kind]]] = {
+    "attacks": lambda: kinds_of_components(ATTACKS),
+    "model": lambda: {**kinds_of_components(MODELS), **kinds(ModelSpec)},
+    "data": lambda: kinds_of_components(DATASETS),
+    "defence": lambda: kinds_of_components(DEFENCES),
+    "metrics": lambda: dict.fromkeys(METRICS.names(), "number"),
+    "training": training_kinds,
+    "fine_tuning": training_kinds,
+}
 
 
 def _kind(parts: set[Any]) -> Kind:
