@@ -21,7 +21,7 @@ from workers.errors import UserError
 if TYPE_CHECKING:
     from ray.job_submission import JobSubmissionClient
 
-_PACKAGES = ("orchestrator", "search_spaces", "workers")
+_PACKAGES = ("orchestrator", "robustsweep", "search_spaces", "workers")
 
 
 @dataclass(frozen=True)
