@@ -266,9 +266,17 @@ def as_written(path: Location, data: Any) -> Location:
     """Return a setting's path as the file has it, in `settings` where it is there."""
     written: list[str | int] = []
     for part in path:
-        if isinstance(data, dict) and part not in data and isinstance(data.get("settings"), dict) and part in data["settings"]:
+        nested = data.get("settings") if isinstance(data, dict) and part not in data else None
+        if isinstance(nested, dict) and part in nested:
             written.append("settings")
-            data = data["settings"]
+            data = nested
         written.append(part)
-        data = data[part] if (isinstance(data, dict) and part in data) or (isinstance(data, list) and part in range(len(data))) else None
+        data = _inside(data, part)
     return tuple(written)
+
+
+def _inside(data: Any, part: str | int) -> Any:
+    """Return the item of a mapping or a list, or None."""
+    if isinstance(data, dict):
+        return data.get(part)
+    return data[part] if isinstance(data, list) and isinstance(part, int) and part < len(data) else None

@@ -48,7 +48,7 @@ app = typer.Typer(
 
 
 def command(*, group: CommandGroup, name: str | None = None) -> Callable[[Function], Function]:
-    """Register a function as a command under its name; what its docstring says first stands beside it in the help."""
+    """Register a function as a command under its name; the first paragraph of its docstring follows the name in the help."""
     return _registrar(app, name=name, rich_help_panel=group)
 
 

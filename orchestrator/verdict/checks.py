@@ -105,7 +105,8 @@ def check_eot(evidence: ModelEvidence) -> VerdictCheck | None:
 
 
 def check_unbounded(evidence: ModelEvidence) -> VerdictCheck:
-    """Whether an attack that may erase the input leaves no more right than guessing does, and hardly that."""
+    """Check whether an attack that may erase the input leaves no more right than guessing does: more fails, and more than a margin is in
+    doubt."""
     name, half_range = "unbounded", evidence.half_range
     if half_range is None or evidence.n_classes is None:
         return VerdictCheck(name, "not made", "the input range and the number of classes of the data set are not known", {})
