@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.planning.expand import expand_space
-from search_spaces import Space, load_space, parse_space
+from search_spaces import load_space, parse_space
 from search_spaces.schema.grid import EvaluationSettings
+from search_spaces.space import space_type
 from workers.spec.job import ModelSpec
 from workers.spec.recipes import resolve_training
 
@@ -78,12 +79,12 @@ def alone(data, variant):
 
 
 def keys(data):
-    return [job.key for job in expand_space(Space.model_validate(data))]
+    return [job.key for job in expand_space(space_type().model_validate(data))]
 
 
 def small(*, attacks=(), evaluation=None, **sections):
     data = {"name": "x", "data": {"name": "digits"}, "training": {"epochs": 2}, "attacks": list(attacks), "evaluation": evaluation}
-    return Space.model_validate({**data, **sections})
+    return space_type().model_validate({**data, **sections})
 
 
 def trained(space):
@@ -99,7 +100,7 @@ def reordered(data):
 @given(SPACES)
 def test_no_key_comes_twice_and_parents_come_before_their_children(data):
     seen = set()
-    for job in expand_space(Space.model_validate(data)):
+    for job in expand_space(space_type().model_validate(data)):
         assert job.key not in seen
         assert seen >= set(job.parents.values())
         seen.add(job.key)

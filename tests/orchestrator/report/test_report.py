@@ -4,7 +4,6 @@ import json
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from typing import get_args
 
 import pytest
 from rich.console import Console
@@ -18,7 +17,7 @@ from orchestrator.tables.status_table import render_failures, render_status, sta
 from orchestrator.tables.writers import Format
 from tests.builders import defend_job, pretrain_job, result_of, small_plan
 from tests.stored import record_sweep
-from workers.spec.fields import DefenceName
+from workers.registry import DEFENCES
 
 ISSUE_FIELDS = [
     "sweep",
@@ -265,7 +264,7 @@ def test_what_an_attack_has_no_choice_about_makes_no_column(rows: list[ResultRow
 
 def test_defences_have_a_column_where_they_vary_and_the_table_still_fits_80_columns(rows: list[ResultRow]) -> None:
     assert "defence none" in " ".join(printed(render_results(rows, "table")).split())
-    names = [name for name in get_args(DefenceName) if name != "none"]
+    names = [name for name in DEFENCES.names() if name != "none"]
     defended = [replace(row, defence=name, defence_settings={"x": 1}, model_key=name[-1] * 64) for name in names for row in rows]
     text = printed(render_results([*rows, *defended], "table"), width=80)
     assert "…" not in text

@@ -4,10 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 from orchestrator.report.paper.published import PublishedFigure, published_tables
+from orchestrator.report.paper.setups import PAPER_WIDTHS
 from orchestrator.store import ResultRow
 from search_spaces import paper_steps
 from tests.orchestrator.store.stored import stored_row
-from workers.spec.compatibility import PAPER_WIDTHS
 from workers.spec.fields import epsilon_fraction
 
 
