@@ -1,11 +1,11 @@
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from orchestrator.store import ResultRow, open_store, record_result, result_rows
 from tests.builders import result_of, small_plan
+from tests.orchestrator.changed_rows import changed
 from tests.stored import record_sweep
 
 MakeRow = Callable[..., ResultRow]
@@ -30,6 +30,6 @@ def make_row(stored_row: ResultRow) -> MakeRow:
         found = {"model_key": key, "epsilon": eighths / 255, "epsilon_literal": f"{eighths}/255"}
         clean_figures = {"clean_accuracy": clean, "clean_ci_low": clean - 0.05, "clean_ci_high": clean + 0.05}
         robust_figures = {"robust_accuracy": robust, "ci_low": robust - 0.05, "ci_high": robust + 0.05}
-        return replace(stored_row, **found | clean_figures | robust_figures | changes)
+        return changed(stored_row, **found | clean_figures | robust_figures | changes)
 
     return make

@@ -36,7 +36,9 @@ def test_what_one_model_has_under_different_settings_is_never_one_line(make_row:
 
 
 def test_steps_that_go_along_with_epsilon_stay_in_one_line(make_row: MakeRow) -> None:
-    (picture,) = accuracy_curves([make_row("a", eighths=2, steps=2), make_row("a", eighths=8, steps=10)]).values()
+    (picture,) = accuracy_curves(
+        [make_row("a", attack="pgd", eighths=2, steps=2), make_row("a", attack="pgd", eighths=8, steps=10)]
+    ).values()
     assert len(picture.table) == 3
 
 
@@ -58,11 +60,11 @@ def test_models_of_one_theta_differ_in_name_dash_and_symbol_and_share_its_colour
 
 
 def test_hover_texts_say_every_setting_and_what_models_share_only_once(make_row: MakeRow) -> None:
-    rows = [make_row("a", theta=1.0, seed=3), make_row("b", theta=0.9, seed=3)]
+    rows = [make_row(key, theta=theta, seed=3, attack="pgd", steps=1) for key, theta in (("a", 1.0), ("b", 0.9))]
     (picture,) = accuracy_curves(rows).values()
     line = picture.figure.data[1]
     said = line.hovertemplate + line.text[1]
-    for words in ("dataset digits", "width 4", "theta 1", "seed 3", "attack fgsm", "knowledge randomized", "steps 1", "examples 16"):
+    for words in ("dataset digits", "width 4", "theta 1", "seed 3", "attack pgd", "knowledge randomized", "steps 1", "examples 16"):
         assert said.count(words) == 1, words
 
 

@@ -15,7 +15,7 @@ def run(key: str, *, theta: float = 1.0, epochs: int = 3, seed: int = 0) -> Trai
         stage="pretrain",
         dataset="digits",
         model="resnet18",
-        width=4,
+        model_settings={"width": 4},
         theta=theta,
         rank_fraction=1.0,
         adversarial_training="none",

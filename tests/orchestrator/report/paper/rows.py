@@ -1,13 +1,14 @@
 """Result rows that a published figure is met by, made from one that the store has returned."""
 
-from dataclasses import replace
 from typing import Any
 
 from orchestrator.report.paper.published import PublishedFigure, published_tables
 from orchestrator.report.paper.setups import PAPER_WIDTHS
 from orchestrator.store import ResultRow
 from search_spaces import paper_steps
+from tests.orchestrator.changed_rows import changed
 from tests.orchestrator.store.stored import stored_row
+from workers.registry import ATTACKS
 from workers.spec.fields import epsilon_fraction
 
 
@@ -31,24 +32,23 @@ def row_for(cell: PublishedFigure, *, accuracy: float = 0.5, half_width: float =
     robust = dict(zip(("robust_accuracy", "ci_low", "ci_high"), interval, strict=True))
     key = f"{cell.theta}{cell.binary}{cell.defence}{cell.adversarial_training}{changes.get('rank_fraction', 0.5)}"
     keys = {"model_key": key, "job_keys": (f"{key}{cell.group}{cell.row}{cell.column}",), "repeats": 10, "repeat": None}
-    return replace(stored_row(), **{**model, **size, **rank, **training, **clean, **robust, **keys, **_attack(cell), **changes})
+    papers = changed(stored_row(), **model, **size, **rank, **training, **clean, **robust, **keys, **_attack(cell))
+    return changed(papers, **changes)
 
 
 def _attack(cell: PublishedFigure) -> dict[str, Any]:
     usual = {"norm": "linf", "loss": "ce", "target": "none", "restarts": 1, "early_stop": False, "backend": "native"}
     if cell.epsilon is None:
-        return {**usual, "attack": "fgsm", "knowledge": "randomized", "epsilon": 1 / 255, "steps": 1, "abs_stepsize": 1 / 255}
+        return {**usual, "attack": "fgsm", "knowledge": "randomized", "epsilon": 1 / 255}
     epsilon = epsilon_fraction(cell.epsilon)
-    one_step = cell.attack == "fgsm"
+    steps = {"steps": paper_steps(epsilon), "abs_stepsize": 1 / 255}
     return {
         **usual,
         "attack": cell.attack,
         "knowledge": cell.knowledge,
         "epsilon": float(epsilon),
         "epsilon_literal": cell.epsilon,
-        "steps": 1 if one_step else paper_steps(epsilon),
-        "abs_stepsize": float(epsilon) if one_step else 1 / 255,
-        "random_start": cell.attack == "pgd",
+        **{name: value for name, value in steps.items() if name in ATTACKS[cell.attack].settings.model_fields},
     }
 
 
