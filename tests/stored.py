@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from orchestrator.store import Store, end_driving, record_failure, record_result, start_attempt
-from orchestrator.store.leases.leases import Driver, Lease, holder_of
+from orchestrator.store.leases.leases import Driver, Lease, LeaseLost, LeaseTaken, holder_of
 from orchestrator.store.schema.base import Base
 from orchestrator.store.schema.sweep_tables import SweepRecord
 from orchestrator.store.writing.driver_lease import plan_again, take_sweep
@@ -27,10 +27,14 @@ def record_sweep(store: Store, *, name: str, space_text: str, jobs: Sequence[Job
 
 def begin_driving(store: Store, sweep: str, host: str, pid: int) -> Lease:
     """A driver takes the sweep from whoever has it: attempts that were left running are interrupted, failed jobs planned again."""
-    seen, _ = holder_of(store, sweep)
-    lease = take_sweep(store, name=sweep, space_text="", driver=Driver(host=host, pid=pid), seen=seen)
-    plan_again(store, lease)
-    return lease
+    while True:
+        seen, _ = holder_of(store, sweep)
+        try:
+            lease = take_sweep(store, name=sweep, space_text="", driver=Driver(host=host, pid=pid), seen=seen)
+            plan_again(store, lease)
+        except (LeaseLost, LeaseTaken):
+            continue  # another driver was faster
+        return lease
 
 
 def launch(store: Store, jobs: Sequence[Job], *, name: str = "small", space: str = "space: 1", failing: Sequence[Job] = ()) -> None:
