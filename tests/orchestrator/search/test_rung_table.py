@@ -177,7 +177,7 @@ def test_a_rung_measures_only_what_its_objectives_need_and_cheaply() -> None:
     assert {(spec.attack.name, spec.attack.epsilon_literal, spec.attack.steps, spec.evaluation.examples) for spec in attacks} == {
         ("pgd", "8/255", 1, 10)
     }
-    assert {spec.attack.abs_stepsize for spec in attacks} == {2 * (1 / 255)}
+    assert {spec.attack.settings.abs_stepsize for spec in attacks} == {2 * (1 / 255)}
     assert len(attacks) == len([job for job in jobs if isinstance(job.spec, EvaluateSpec)]) == 2
     assert {job.parents["model"] for job in jobs if isinstance(job.spec, EvaluateSpec | AttackSpec)} == {jobs[1].key}
 
@@ -207,11 +207,11 @@ def test_a_share_of_the_epochs_is_rounded_up_and_a_number_is_at_most_all(asked: 
 def test_an_attack_of_fewer_steps_comes_as_far_and_one_that_has_none_stays() -> None:
     pgd, fgsm = (Asked(attack_settings(name=name, steps=steps), "randomized", None) for name, steps in (("pgd", 10), ("fgsm", 1)))
     cheap = with_fewer_steps(pgd, 2).attack
-    assert (cheap.steps, cheap.steps * cheap.abs_stepsize) == (2, pytest.approx(10 * pgd.attack.abs_stepsize))
+    assert (cheap.steps, cheap.steps * cheap.settings.abs_stepsize) == (2, pytest.approx(10 * pgd.attack.settings.abs_stepsize))
     assert with_fewer_steps(pgd, 10) == with_fewer_steps(pgd, None) == pgd
     assert with_fewer_steps(fgsm, 1) == fgsm
     square = Asked(attack_settings(name="square", steps=100), "randomized", None)
-    assert with_fewer_steps(square, 20).attack == square.attack.model_copy(update={"steps": 20})
+    assert with_fewer_steps(square, 20).attack == square.attack.with_settings(steps=20)
 
 
 def test_a_search_without_rungs_is_as_it_was(laboratory: Laboratory) -> None:
