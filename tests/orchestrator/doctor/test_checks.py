@@ -30,6 +30,7 @@ from orchestrator.store import launch_sweep, open_store
 from orchestrator.store.leases.leases import Driver
 from tests.builders import small_plan
 from workers.errors import UserError
+from workers.spec.data import DataSpec
 
 DATABASES = Path(__file__).parent.parent / "store" / "databases"
 Usage = namedtuple("Usage", "total used free")
@@ -154,7 +155,7 @@ def test_a_folder_of_the_same_name_that_is_another_one_on_a_node_is_found(tmp_pa
 
 
 def test_missing_data_are_named_with_how_to_get_them(tmp_path: Path) -> None:
-    digits, cifar10 = check_data_sets((("digits", "official"), ("cifar10", "official")), tmp_path)
+    digits, cifar10 = check_data_sets((DataSpec(name="digits"), DataSpec(name="cifar10")), tmp_path)
     assert (digits.status, cifar10.status) == ("ok", "wrong")
     assert "data_batch_1" in cifar10.found
     assert only(look_for_data(tmp_path / "nowhere")).status == "wrong"
