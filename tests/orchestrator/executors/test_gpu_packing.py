@@ -62,7 +62,7 @@ def test_seeds_epsilons_and_steps_make_no_other_kind_but_the_attack_and_the_widt
     alike = attack_job(FULL, attack=attack_settings(epsilon=2 / 255, epsilon_literal="2/255"))
     assert found.share(alike.spec, MODEL.model_copy(update={"seed": 5})) == 0.125
     assert found.share(attack_job(FULL, attack=attack_settings(name="apgd_ce", steps=3)).spec, MODEL) == 1
-    wider = MODEL.model_copy(update={"model": MODEL.model.model_copy(update={"width": 64})})
+    wider = MODEL.model_copy(update={"model": MODEL.model.with_settings(width=64)})
     assert found.share(ATTACK.spec, wider) == 1
 
 
