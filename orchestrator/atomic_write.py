@@ -7,7 +7,7 @@ from workers.errors import UserError
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write to a temporary file beside `path`, then rename: a reader sees the old file or the new one, whole.
+    """Write to a temporary file next to `path`, then rename: a reader sees the old file or the new one, whole.
 
     Raises:
         OSError: it cannot be written there.

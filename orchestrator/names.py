@@ -149,7 +149,7 @@ def result_in_words(result: Result) -> str:
 
 def model_names(runs: "Sequence[TrainingRun]") -> "dict[tuple[str, str], str]":
     """Return a short name of each trained model, by its sweep and key, from the settings in which they differ (and
-    the key, where these do not tell all apart)."""
+    the key, where these do not make all names distinct)."""
     names = ("sweep", "dataset", "model", *own_names(runs), *_TELLING)
     telling = [name for name in names if len({hashable(value_of(run, name)) for run in runs}) > 1]
     found = {(run.sweep, run.model_key): _told_apart(run, telling) for run in runs}

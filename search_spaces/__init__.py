@@ -6,7 +6,7 @@ from search_spaces.schema.attack_groups import Asked, AttackGroup, SourceName
 from search_spaces.schema.diagnosis_section import DiagnosisSection
 from search_spaces.schema.grid import EvaluationSettings, Grid
 from search_spaces.schema.parameter import Parameter, Value
-from search_spaces.schema.search_section import Constraint, Goal, Metric, Objective, Precision, Rung, Sampler, SearchSection
+from search_spaces.schema.search_section import Constraint, Metric, Objective, ObjectiveGoal, Precision, Rung, Sampler, SearchSection
 from search_spaces.space import Space
 from workers.spec.step_settings import paper_steps
 
@@ -16,11 +16,11 @@ __all__ = [
     "Constraint",
     "DiagnosisSection",
     "EvaluationSettings",
-    "Goal",
     "Grid",
     "LoadedSpace",
     "Metric",
     "Objective",
+    "ObjectiveGoal",
     "Parameter",
     "Precision",
     "Rung",

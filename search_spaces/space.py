@@ -1,6 +1,6 @@
 """A space, as one file describes it: one grid, or with variants one for each of them, or a search."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import Field, ModelWrapValidatorHandler, ValidationError, create_model, model_validator
@@ -247,3 +247,36 @@ def _flat(section: Any) -> Any:
         return section
     nested = {name: value for name, value in section["settings"].items() if name not in section}
     return {name: value for name, value in section.items() if name != "settings"} | nested
+
+
+def given_twice(data: Mapping[str, Any], within: Location = ()) -> Iterator[Location]:
+    """Yield where a file has a component's setting both in `settings` and next to them."""
+    for name, value in data.items():
+        if name == VARIANTS and isinstance(value, list):
+            for number, variant in enumerate(value):
+                yield from given_twice(variant, (VARIANTS, number)) if isinstance(variant, dict) else ()
+        elif name in SECTION_NAMES:
+            numbered = [((name, number), item) for number, item in enumerate(value)] if isinstance(value, list) else [((name,), value)]
+            for path, section in numbered:
+                nested = section.get("settings") if isinstance(section, dict) else None
+                yield from ((*within, *path, key) for key in nested if key in section) if isinstance(nested, dict) else ()
+
+
+def as_written(path: Location, data: Any) -> Location:
+    """Return a setting's path as the file has it, in `settings` where it is there."""
+    written: list[str | int] = []
+    for part in path:
+        nested = data.get("settings") if isinstance(data, dict) and part not in data else None
+        if isinstance(nested, dict) and part in nested:
+            written.append("settings")
+            data = nested
+        written.append(part)
+        data = _inside(data, part)
+    return tuple(written)
+
+
+def _inside(data: Any, part: str | int) -> Any:
+    """Return the item of a mapping or a list, or None."""
+    if isinstance(data, dict):
+        return data.get(part)
+    return data[part] if isinstance(data, list) and isinstance(part, int) and part < len(data) else None

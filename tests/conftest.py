@@ -23,7 +23,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 # The files that take longest begin first: one of them at the end would keep one process at work while the others have nothing left.
 _LONG = (
     "test_killed_on_ray", "test_drivers_killed", "test_workers_killed", "test_driver_faults", "test_nodes", "test_cluster", "test_cli",
-    "test_submission", "test_course", "test_damaged_files", "test_database_faults", "test_db_commands", "test_adversary",
+    "test_submission", "test_resumable_loop", "test_damaged_files", "test_database_faults", "test_db_commands", "test_adversary",
     "test_decompose", "test_doctor", "test_main", "test_train", "test_command", "test_executors", "test_bad_jobs", "test_clock",
 )  # fmt: skip
 

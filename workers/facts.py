@@ -115,7 +115,7 @@ class MetricFacts:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a component's code is: the file, and its digest where it is a plugin's (None: ours)."""
+    """Place of a component's code: the file, and its digest where it is a plugin's (None: ours)."""
 
     path: Path | None = None
     digest: str | None = field(default=None)

@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-Group = Literal["run", "look", "share", "look after"]
+CommandGroup = Literal["run", "look", "share", "look after"]
 _GROUPS: dict[str, str] = {
     "run": "Run sweeps",
     "look": "Look at them",
@@ -47,12 +47,12 @@ app = typer.Typer(
 )
 
 
-def command(*, group: Group, name: str | None = None) -> Callable[[Function], Function]:
-    """Register a function as a command under its name; what its docstring says first stands beside it in the help."""
+def command(*, group: CommandGroup, name: str | None = None) -> Callable[[Function], Function]:
+    """Register a function as a command under its name; the first paragraph of its docstring follows the name in the help."""
     return _registrar(app, name=name, rich_help_panel=group)
 
 
-def subcommands(name: str, *, group: Group, about: str) -> Callable[..., Callable[[Function], Function]]:
+def subcommands(name: str, *, group: CommandGroup, about: str) -> Callable[..., Callable[[Function], Function]]:
     """A command that has commands of its own; the result registers one of them, as `command` does."""
     nested = typer.Typer(help=about, cls=GroupedCommands, **_PLAIN)
     app.add_typer(nested, name=name, rich_help_panel=group, short_help=about)

@@ -1,4 +1,4 @@
-"""The `robustsweep` command. Every module beside this one may hold a command, which registers itself as it is imported; what is heavy is
+"""The `robustsweep` command. Every module next to this one may hold a command, which registers itself as it is imported; what is heavy is
 imported inside of commands, so that `--help` answers at once."""
 
 import pkgutil

@@ -3,7 +3,7 @@
 -- The views and their columns stay as they are; the tables behind them change.
 --
 --   v_results     a row per finished attack job and sweep: the model's settings, the attack's, robust_accuracy (of n_examples in `draws` forward
---                 passes each), clean_accuracy beside it, the model's verdict, seconds, finished_at
+--                 passes each), clean_accuracy of the same model on as many examples, the model's verdict, seconds, finished_at
 --   v_models      a row per trained model: its settings, n_parameters, clean_accuracy, verdict, seconds of training, finished_at
 --   v_worst_case  a row per model, knowledge (and `any` for all of them) and epsilon: accuracy under the attack that harms each example most, of
 --                 all attacks stored; ci_low, ci_high, attacks (how many)

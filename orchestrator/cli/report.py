@@ -1,4 +1,4 @@
-"""`robustsweep report`: a sweep as a page, or the paper's tables beside ours."""
+"""`robustsweep report`: a sweep as a page, or the paper's tables together with ours."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated

@@ -16,7 +16,7 @@ ADVICE = "check the path or URL, its permissions and credentials (--artifacts)"
 
 
 @dataclass(frozen=True)
-class Mark:
+class MarkerFile:
     """A small file that the driver has left in the store, for the nodes to find."""
 
     path: str
@@ -24,7 +24,7 @@ class Mark:
 
 
 @contextmanager
-def marked(url: str) -> Iterator[Mark]:
+def marker_file(url: str) -> Iterator[MarkerFile]:
     """Keep a mark in the store while the context is open; afterwards the store is as it was, after an error too.
 
     Raises:
@@ -33,7 +33,7 @@ def marked(url: str) -> Iterator[Mark]:
     storage = open_storage(url)
     # The name is unlike that of a job's folder, so that no other command mistakes it for one.
     folder = f"doctor-{secrets.token_hex(8)}"
-    mark = Mark(f"{folder}/mark", secrets.token_bytes(16))
+    mark = MarkerFile(f"{folder}/mark", secrets.token_bytes(16))
     with _unmade(local_folder(url)):
         try:
             _leave(storage, mark)
@@ -43,7 +43,7 @@ def marked(url: str) -> Iterator[Mark]:
                 storage.remove_folder(folder)
 
 
-def _leave(storage: Storage, mark: Mark) -> None:
+def _leave(storage: Storage, mark: MarkerFile) -> None:
     try:
         storage.write(mark.path, mark.content, attempt="doctor")
     except StorageError as error:  # without the mark's random name, so that nodes with the same problem give the same message
@@ -64,7 +64,7 @@ def _unmade(folder: Path | None) -> Iterator[None]:
 
 def check_artifacts(url: str) -> list[CheckResult]:
     """Write, read back and remove a small file."""
-    with marked(url) as mark:
+    with marker_file(url) as mark:
         if open_storage(url).read(mark.path) != mark.content:
             return [CheckResult("wrong", "artifacts", f"{url}: what is read is not what was written", "use another store")]
     if url.startswith("memory://"):
@@ -74,7 +74,7 @@ def check_artifacts(url: str) -> list[CheckResult]:
     return [CheckResult("ok", "artifacts", f"written, read and removed in {url}")]
 
 
-def check_shared(url: str, mark: Mark) -> list[CheckResult]:
+def check_shared(url: str, mark: MarkerFile) -> list[CheckResult]:
     """Check that the driver's mark is found here: a folder of the same name may be another one on each machine."""
     advice = "mount the same folder on all nodes at this path, or give a URL (--artifacts s3://BUCKET/PREFIX)"
     try:

@@ -20,17 +20,17 @@ def local_folder(url: str) -> Path | None:
     return None if "://" in url else Path(url)
 
 
-def written_places(artifacts_url: str, data_root: DataRoot) -> dict[str, Path]:
+def written_folders(artifacts_url: str, data_root: DataRoot) -> dict[str, Path]:
     """Return the folders that a worker writes to, by their purpose."""
     found = {"artifacts": local_folder(artifacts_url), "temporary files": Path(tempfile.gettempdir())}
     found["copies of the data"] = user_cache() if isinstance(data_root, str) else None
     return {name: folder for name, folder in found.items() if folder is not None}
 
 
-def check_disk(places: Mapping[str, Path]) -> list[CheckResult]:
+def check_disk(folders: Mapping[str, Path]) -> list[CheckResult]:
     """Check the free space of each file system, in one line each; the folders need not exist yet."""
     systems: dict[int, tuple[Path, list[str]]] = {}
-    for name, folder in places.items():
+    for name, folder in folders.items():
         there = nearest(folder)
         systems.setdefault(there.stat().st_dev, (there, []))[1].append(name)
     return [_line(folder, names) for folder, names in systems.values()]

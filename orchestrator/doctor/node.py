@@ -5,10 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from orchestrator.doctor.artifact_store import ADVICE, Mark, check_artifacts, check_shared
+from orchestrator.doctor.artifact_store import ADVICE, MarkerFile, check_artifacts, check_shared
 from orchestrator.doctor.check_result import CheckResult, guarded
 from orchestrator.doctor.data_sets import Needed, check_data_sets
-from orchestrator.doctor.disk import check_disk, written_places
+from orchestrator.doctor.disk import check_disk, written_folders
 from orchestrator.doctor.gpu import check_gpus
 from orchestrator.doctor.timeout import TIMEOUT, with_timeout
 from orchestrator.doctor.versions import versions_here
@@ -23,7 +23,7 @@ class NodeQuestion:
     artifacts_url: str
     data_root: DataRoot
     needed: Needed = ()
-    mark: Mark | None = None
+    mark: MarkerFile | None = None
     gpus: float = 0.0
 
     def of_node(self, gpus: float) -> "NodeQuestion":
@@ -45,13 +45,13 @@ def inspect_node(question: NodeQuestion) -> NodeAnswer:
     lines = [
         *guarded_with_timeout("data", partial(check_data_sets, question.needed, question.data_root)),
         *guarded_with_timeout("artifacts", store, advice=ADVICE),
-        *guarded("disk", lambda: check_disk(written_places(question.artifacts_url, question.data_root))),
+        *guarded("disk", lambda: check_disk(written_folders(question.artifacts_url, question.data_root))),
         *guarded("GPU", partial(check_gpus, expected=question.gpus)),
     ]
     return NodeAnswer(versions=versions_here(), lines=tuple(lines), clock=time.time())
 
 
-def _check_store(url: str, mark: Mark | None) -> list[CheckResult]:
+def _check_store(url: str, mark: MarkerFile | None) -> list[CheckResult]:
     return check_artifacts(url) if mark is None else check_shared(url, mark)
 
 

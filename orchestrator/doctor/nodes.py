@@ -22,7 +22,7 @@ def check_nodes(question: NodeQuestion, here: Mapping[str, str], *, seconds: flo
     import ray
 
     nodes = _named(node for node in ray.nodes() if node["Alive"])
-    lines = dict(_asked(question, here, nodes, seconds))
+    lines = dict(_ask(question, here, nodes, seconds))
     return [_room(nodes.values()), *merge_results(lines)]
 
 
@@ -46,7 +46,7 @@ def _room(nodes: Iterable[dict[str, Any]]) -> CheckResult:
     return CheckResult("ok", "cluster", found)
 
 
-def _asked(
+def _ask(
     question: NodeQuestion, here: Mapping[str, str], nodes: Mapping[str, Any], seconds: float
 ) -> Iterator[tuple[str, list[CheckResult]]]:
     import ray

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from orchestrator.doctor import authentication
-from orchestrator.doctor.artifact_store import ADVICE, Mark, check_artifacts, marked
+from orchestrator.doctor.artifact_store import ADVICE, MarkerFile, check_artifacts, marker_file
 from orchestrator.doctor.check_result import CheckResult, guarded
 from orchestrator.doctor.data_sets import check_data_sets, look_for_data, needed_data
 from orchestrator.doctor.database import REACH, check_database, database_file
-from orchestrator.doctor.disk import check_disk, written_places
+from orchestrator.doctor.disk import check_disk, written_folders
 from orchestrator.doctor.gpu import check_gpus
 from orchestrator.doctor.node import NodeQuestion, guarded_with_timeout
 from orchestrator.doctor.sweep_checks import check_estimate, check_space, load
@@ -85,7 +85,7 @@ def _check_home(paths: Paths) -> list[CheckResult]:
 
 
 def _check_disk(paths: Paths) -> list[CheckResult]:
-    written = written_places(paths.artifacts_url, paths.data_root)
+    written = written_folders(paths.artifacts_url, paths.data_root)
     try:
         file = database_file(paths.store_url)
     except UserError:  # the database's own line says so
@@ -141,11 +141,11 @@ class _Cluster:
             return check_nodes(question, self._here)
 
 
-def _mark(url: str, stack: ExitStack) -> Mark | None:
+def _mark(url: str, stack: ExitStack) -> MarkerFile | None:
     """Keep a mark in the store until the stack's end; None where the driver can leave none, which an earlier line says."""
     if url.startswith("memory://"):
         return None
     try:
-        return with_timeout(TIMEOUT, lambda: stack.enter_context(marked(url)), what="artifacts")
+        return with_timeout(TIMEOUT, lambda: stack.enter_context(marker_file(url)), what="artifacts")
     except UserError:
         return None

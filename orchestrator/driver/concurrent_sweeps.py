@@ -23,7 +23,7 @@ class ConcurrentSweeps:
         self._store, self._sweep = store, sweep
         self._running: frozenset[str] = frozenset()
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="neighbours", daemon=True)
+        self._thread = threading.Thread(target=self._watch, name="concurrent-sweeps", daemon=True)
 
     def __enter__(self) -> Self:
         self._look()

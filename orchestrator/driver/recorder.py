@@ -65,7 +65,7 @@ class Recorder:
         def record() -> None:
             attempt = self._attempts.get(job.key)
             try:
-                read = self._artifacts.result(job.key)  # again: a backlog of results would fill the memory
+                read = self._artifacts.result(job.key)  # again: a queue of results would fill the memory
             except StorageError:
                 raise  # it may be there later
             except ArtifactError as error:
@@ -122,7 +122,7 @@ class Recorder:
         self.close()
 
     def close(self) -> None:
-        """Write what is left, and that nobody drives the sweep any more."""
+        """Write what is left, and that the sweep has no driver any more."""
         if (lease := self.lease) is not None:
             self._write_queue.put(Write(lambda: end_driving(self._store, lease)))
         self._write_queue.close()

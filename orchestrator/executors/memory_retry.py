@@ -12,7 +12,7 @@ _DIVIDED_BY = (4, 16, 64)
 
 @dataclass(frozen=True)
 class RetryLimits:
-    """How an attempt at a job is to run; nothing here changes its result. `whole` is a GPU that it shares with nobody."""
+    """Limits under which an attempt at a job runs; nothing here changes its result. `whole` is a GPU that it shares with no other job."""
 
     whole: bool = False
     examples_per_pass: int | None = None

@@ -8,7 +8,7 @@ from orchestrator.paths import Paths
 from orchestrator.planning.expand import expand_space
 from orchestrator.planning.plan import Plan, damaged_jobs, make_plan
 from orchestrator.planning.prelaunch_checks import check_data, check_sizes
-from orchestrator.scheduling.estimate import Estimate, estimate
+from orchestrator.scheduling.estimate import TimeEstimate, estimate
 from orchestrator.store import StoreMissing, finished_keys, open_store
 from orchestrator.store.reading.timings import recent_timings
 from search_spaces import load_space
@@ -31,7 +31,7 @@ def preview_plan(space: str, overrides: Sequence[str], paths: Paths) -> tuple[st
     return loaded.name, make_plan(jobs, recorded=recorded, finished=finished, damaged=damaged)
 
 
-def estimate_plan(plan: Plan, paths: Paths, *, workers: int | None) -> Estimate:
+def estimate_plan(plan: Plan, paths: Paths, *, workers: int | None) -> TimeEstimate:
     """Estimate how long the plan will take with `workers` jobs at once (None: one for each core of this machine)."""
     try:
         with open_store(paths.store_url, upgrade=False) as store, store.one_line():

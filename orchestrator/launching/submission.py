@@ -21,7 +21,7 @@ from workers.errors import UserError
 if TYPE_CHECKING:
     from ray.job_submission import JobSubmissionClient
 
-_PACKAGES = ("orchestrator", "search_spaces", "workers")
+_PACKAGES = ("orchestrator", "robustsweep", "search_spaces", "workers")
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class Submission:
         """Return the command that the cluster's head runs, in a folder with the space's file."""
         program = ["python", "-m", "orchestrator.cli.main"] if self.ship_code else ["robustsweep"]
         words = [*program, "launch", file_name, "--address", "auto"]
-        places = (("--home", self.home), ("--store", self.store), ("--artifacts", self.artifacts), ("--data", self.data))
-        for option, value in places:
+        options = (("--home", self.home), ("--store", self.store), ("--artifacts", self.artifacts), ("--data", self.data))
+        for option, value in options:
             words += [option, str(value)] if value is not None else []
         return shlex.join([*words, *(word for override in self.overrides for word in ("--set", override)), *self.words])
 
@@ -59,7 +59,7 @@ def submit(submission: Submission, *, wait: bool, say: Callable[[str], None], wr
     """
     loaded = load_space(submission.space, submission.overrides)
     check_sizes(expand_space(loaded.space))
-    _check_places(submission)
+    _check_paths(submission)
     client = jobs_client(submission.address, warn=say)
     job = _submitted(client, submission, loaded)
     command = f"ray job {{}} {job} --address {submission.address}"
@@ -76,7 +76,7 @@ def submit(submission: Submission, *, wait: bool, say: Callable[[str], None], wr
         return EXIT_INCOMPLETE
 
 
-def _check_places(submission: Submission) -> None:
+def _check_paths(submission: Submission) -> None:
     """Check the cluster's paths and store URL as far as possible from here.
 
     Raises:

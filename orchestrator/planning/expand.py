@@ -76,7 +76,7 @@ def _sources(point: GridPoint, trained: TrainingChain, attacks: list[Asked]) -> 
     return {name: trained if name is None else training_chain(source_of(point, name)) for name in names}
 
 
-def applicable(attack: Asked, source: TrainSpec) -> Asked:
+def attack_on_model(attack: Asked, source: TrainSpec) -> Asked:
     """Return the attack with every setting that has no effect on its source model at its default."""
     return attack._replace(attack=attack.attack.model_copy(update=_unused_settings(source, attack.knowledge)))
 
@@ -118,7 +118,7 @@ def _measurements(model: Job, attacks: list[Asked], evaluation: EvaluationSpec, 
         if asked.knowledge == "transfer" and source.key == model.key:
             continue
         yield from (*ancestors, source)
-        attack, knowledge, _ = applicable(asked, _spec(source))
+        attack, knowledge, _ = attack_on_model(asked, _spec(source))
         parents = {"model": model}
         if knowledge in CRAFTED:
             craft = Job.of(CraftSpec(attack=attack, evaluation=single.model_copy(update=clean)), model=source)
@@ -130,9 +130,9 @@ def _measurements(model: Job, attacks: list[Asked], evaluation: EvaluationSpec, 
 
 
 def _surface(trained: TrainingChain, surface: SurfaceSettings) -> Job:
-    """Return the loss-surface job of a lineage's model; settings without effect on it are at their defaults.
+    """Return the loss-surface job of the model of a training chain; settings without effect on it are at their defaults.
 
-    `theta_one` is the last net of the lineage that was trained without a sketch. Where that is the model itself, and nothing about it
+    `theta_one` is the last net of the chain that was trained without a sketch. Where that is the model itself, and nothing about it
     is random, its own gradient is that net's.
     """
     model, randomised = trained[-1], _spec(trained[-1]).randomised
@@ -147,5 +147,5 @@ def _surface(trained: TrainingChain, surface: SurfaceSettings) -> Job:
 
 def _spec(trained: Job) -> TrainSpec:
     """Return the training spec of a model."""
-    assert isinstance(trained.spec, TrainSpec)  # noqa: S101 (a lineage is made of them)
+    assert isinstance(trained.spec, TrainSpec)  # noqa: S101 (a chain is made of them)
     return trained.spec

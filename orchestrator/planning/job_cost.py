@@ -23,15 +23,15 @@ def cost(job: Job) -> int:
     a surface's points."""
     match job.spec:
         case TrainSpec() as spec:
-            taken_up = 0 if job.resumes is None else job.resumes.epochs
-            return 1 if spec.stage == "defend" else max(0, spec.last_epoch - taken_up)
+            resumed = 0 if job.resumes is None else job.resumes.epochs
+            return 1 if spec.stage == "defend" else max(0, spec.last_epoch - resumed)
         case AttackSpec() as spec:
             return spec.evaluation.draws + (0 if spec.knowledge in CRAFTED else _passes(spec.attack))
         case CraftSpec() as spec:
             return max(1, _passes(spec.attack))
         case DiagnoseSpec(diagnosis=settings):
-            tried = probes(settings, half_range=1.0, randomised=settings.draws > 1)
-            return sum(_passes(probe.attack) + settings.draws for probe in tried)
+            chosen = probes(settings, half_range=1.0, randomised=settings.draws > 1)
+            return sum(_passes(probe.attack) + settings.draws for probe in chosen)
         case SurfaceSpec() as spec:
             return spec.surface.draws * spec.surface.resolution**2
         case spec:

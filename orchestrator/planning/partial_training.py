@@ -12,14 +12,14 @@ from workers.spec.job import Earlier, Job, TrainSpec
 def total_epochs(trained: TrainingChain) -> int:
     """Return the total number of epochs of the model's last training."""
     spec = trained[_last_training(trained)].spec
-    assert isinstance(spec, TrainSpec)  # noqa: S101 (a lineage is made of them)
+    assert isinstance(spec, TrainSpec)  # noqa: S101 (a chain is made of them)
     return spec.training.epochs
 
 
 def stop_early(trained: TrainingChain, *, until: int) -> TrainingChain:
     """Return a model's jobs with its last training stopped after `until` epochs; its ancestors, shared with other models, train to the end.
 
-    If `until` is the schedule's number of epochs, the lineage is unchanged.
+    If `until` is the schedule's number of epochs, the chain is unchanged.
 
     Raises:
         ValueError: the schedule has fewer epochs.

@@ -95,7 +95,7 @@ def _with_one_rank(model: ModelSpec) -> ModelSpec:
     if model.rank_fractions is None or tuple(model.rank_fractions) != model.facts.stages:
         return model
     fraction, *others = dict.fromkeys(model.rank_fractions.values())
-    besides = model.tensorize_first or model.tensorize_linear
-    if not others and (not besides or fraction == model.rank_fraction):
+    other_layers = model.tensorize_first or model.tensorize_linear
+    if not others and (not other_layers or fraction == model.rank_fraction):
         return model.model_copy(update={"rank_fraction": fraction, "rank_fractions": None})
-    return model if besides else model.model_copy(update={"rank_fraction": ModelSpec.model_fields["rank_fraction"].default})
+    return model if other_layers else model.model_copy(update={"rank_fraction": ModelSpec.model_fields["rank_fraction"].default})

@@ -1,4 +1,4 @@
-"""What pages and pictures need, asked before anything is read: a missing package or browser costs nobody a minute."""
+"""Requirements of pages and pictures, checked before anything is read, so that a missing package or browser is reported at once."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-sta
 
 
 def check_requirements(command: str, *, images: bool) -> None:
-    """Whether a page can be made, and its figures as images if they are wanted.
+    """Check that a page can be made, and its figures as images if they are wanted.
 
     Raises:
         UserError: Plotly, or for images Kaleido or a browser, is missing.

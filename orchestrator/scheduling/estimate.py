@@ -21,7 +21,7 @@ JobClass = tuple[object, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Estimate:
+class TimeEstimate:
     """Duration of a plan: `work` is the seconds of all jobs one after the other, `wall` those to the end with `workers` at once.
 
     `by_stage` has each stage's seconds of work. `unknown` counts the jobs without similar finished ones: they are estimated to take no
@@ -37,7 +37,7 @@ class Estimate:
     device: str | None
 
 
-def estimate(plan: Plan, timings: Iterable[Timing], *, workers: int, root: DataRoot = None, device: str | None = None) -> Estimate:
+def estimate(plan: Plan, timings: Iterable[Timing], *, workers: int, root: DataRoot = None, device: str | None = None) -> TimeEstimate:
     """Estimate how long the plan's jobs to run will take.
 
     Args:
@@ -57,7 +57,7 @@ def estimate(plan: Plan, timings: Iterable[Timing], *, workers: int, root: DataR
     for job in plan.to_run:
         if (took := seconds[job.key]) is not None:
             by_stage[job.stage] = by_stage.get(job.stage, 0.0) + took
-    return Estimate(
+    return TimeEstimate(
         work=sum(by_stage.values()),
         wall=_wall(plan.to_run, {key: took or 0.0 for key, took in seconds.items()}, workers=workers),
         workers=workers,
@@ -84,9 +84,9 @@ class Rates:
 
     def seconds(self, spec: JobSpec, model: TrainSpec) -> float | None:
         """Return how long a job will take; None where no finished one is similar."""
-        ladders = [list(_classes(stage, model)) for stage in SIMILAR_STAGES[spec.stage]]
-        for rung in zip(*ladders, strict=True):
-            for alike in rung:
+        classes = [list(_classes(stage, model)) for stage in SIMILAR_STAGES[spec.stage]]
+        for equally_alike in zip(*classes, strict=True):
+            for alike in equally_alike:
                 if self._units.get(alike):
                     return self._work(spec, model) * self._seconds[alike] / self._units[alike]
         return None

@@ -6,10 +6,10 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from orchestrator.console import clock
-from orchestrator.scheduling.estimate import Estimate
+from orchestrator.scheduling.estimate import TimeEstimate
 
 
-def render_estimate(found: Estimate, *, price: float | None) -> RenderableType:
+def render_estimate(found: TimeEstimate, *, price: float | None) -> RenderableType:
     """Return the estimate as text; `price` is that of one worker for an hour."""
     if found.device is None:
         return Text("\nestimate: none, since the database holds no finished job; a small sweep of the same networks gives the rates")
@@ -27,12 +27,12 @@ def render_estimate(found: Estimate, *, price: float | None) -> RenderableType:
     return Text("\n".join(lines))
 
 
-def cost_of(found: Estimate, *, price: float) -> float:
+def cost_of(found: TimeEstimate, *, price: float) -> float:
     """Return the cost of the workers until the last job is done, `price` an hour each."""
     return found.wall * found.workers * price / 3600
 
 
-def estimate_record(found: Estimate, *, price: float | None) -> dict[str, Any]:
+def estimate_record(found: TimeEstimate, *, price: float | None) -> dict[str, Any]:
     """Return the estimate for programs, in seconds."""
     record: dict[str, Any] = {
         "wall_seconds": found.wall,

@@ -19,9 +19,9 @@ _READ = frozenset({"pretrain", "fine_tune", "defend", "evaluate", "craft", "atta
 
 
 class AshaTrialPlan:
-    """Course over the rungs: on each the model is trained that far and measured cheaply, and its trial is pruned unless among the best.
+    """Plan over the rungs: on each the model is trained that far and measured cheaply, and its trial is pruned unless among the best.
 
-    Recorded decisions are read, not made again: started again after a kill or for a promotion, the course returns from the recorded
+    Recorded decisions are read, not made again: started again after a kill or for a promotion, the plan returns from the recorded
     results to its last state.
     """
 

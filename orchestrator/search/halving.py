@@ -7,12 +7,12 @@ only on the order of arrival: of the same n trials the same ones are among the b
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-Goal = Literal["maximize", "minimize"]
+from search_spaces import ObjectiveGoal
+
 Losses = NDArray[np.float64]
 """Losses, shape (trials, objectives); lower is better."""
 
@@ -26,13 +26,13 @@ class RungResult:
     violation: float = 0.0
 
 
-def best(results: Sequence[RungResult], *, goals: Sequence[Goal], factor: int) -> list[RungResult]:
+def best(results: Sequence[RungResult], *, goals: Sequence[ObjectiveGoal], factor: int) -> list[RungResult]:
     """Return the trials that continue, the best first: a share of 1 / `factor`, rounded down."""
     return ranked(results, goals=goals)[: len(results) // factor]
 
 
-def ranked(results: Sequence[RungResult], *, goals: Sequence[Goal]) -> list[RungResult]:
-    """Return the standings, the best first.
+def ranked(results: Sequence[RungResult], *, goals: Sequence[ObjectiveGoal]) -> list[RungResult]:
+    """Return the results, the best first.
 
     Feasible trials come before those that violate constraints, which are sorted by their violation. With several objectives the
     non-dominated trials come first, then those that only these dominate, and so on; within a front the order is by descending crowding
@@ -46,7 +46,7 @@ def ranked(results: Sequence[RungResult], *, goals: Sequence[Goal]) -> list[Rung
     return [feasible[place] for front in _fronts(losses) for place in _by_crowding_distance(front, losses)] + violating
 
 
-def _losses(result: RungResult, goals: Sequence[Goal]) -> list[float]:
+def _losses(result: RungResult, goals: Sequence[ObjectiveGoal]) -> list[float]:
     return [value if goal == "minimize" else -value for value, goal in zip(result.values, goals, strict=True)]
 
 

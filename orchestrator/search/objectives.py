@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from orchestrator.planning.expand import applicable
+from orchestrator.planning.expand import attack_on_model
 from orchestrator.statistics.intervals import Correct
 from orchestrator.statistics.worst_case import worst_case
 from orchestrator.store import interval_over_seeds
@@ -108,7 +108,7 @@ class TrialEvidence:
         """Return whether the job is the attack as it applies to this model."""
         assert isinstance(job.spec, AttackSpec)  # noqa: S101 (`_attacks` yields such)
         source = self._trained(job.parents.get("source", job.parents["model"]))
-        return job.spec.knowledge == asked.knowledge and job.spec.attack == applicable(asked, source).attack
+        return job.spec.knowledge == asked.knowledge and job.spec.attack == attack_on_model(asked, source).attack
 
     def _flags(self, jobs: Sequence[Job]) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
         """Return the correctness in an evaluation's or attack's repeats, shape (repeats, draws, examples)."""

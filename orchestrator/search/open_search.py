@@ -11,6 +11,7 @@ from orchestrator.search.asha_trial_plan import AshaTrialPlan
 from orchestrator.search.optuna_storage import study_storage
 from orchestrator.search.rung_table import RungTable
 from orchestrator.search.search import Search
+from orchestrator.search.search_state import SearchState
 from orchestrator.search.studies import open_study
 from orchestrator.search.trial_index import KIND, PARENT
 from orchestrator.search.trial_plan import FullTrialPlan, TrialPlan, TrialPlans
@@ -30,20 +31,13 @@ def open_search(store: Store, space: Space, *, recorder: Recorder, artifacts: Ar
     assert space.search is not None  # noqa: S101 (method optuna has the section)
     with study_storage(store) as storage:
         study = open_study(storage, space)
-        yield Search(
-            study,
-            space,
-            store,
-            storage=storage,
-            recorder=recorder,
-            artifacts=artifacts,
-            trial_plans=trial_plans(space, store, study=study, artifacts=artifacts),
-            warm_start=warm_start if space.search.warm_start else None,
-        )
+        state = SearchState(study, space, store, storage=storage, recorder=recorder, artifacts=artifacts)
+        plans = trial_plans(space, store, study=study, artifacts=artifacts)
+        yield Search(state, trial_plans=plans, warm_start=warm_start if space.search.warm_start else None)
 
 
 def trial_plans(space: Space, store: Store, *, study: Study, artifacts: Artifacts) -> TrialPlans:
-    """Return the factory of the courses of the space's trials.
+    """Return the factory of the plans of the space's trials.
 
     Raises:
         UserError: the study's trials were measured on other rungs.

@@ -19,8 +19,8 @@ class SearchProgress:
         self._section, self._trial_index = section, trial_index
         self._signs = [1 if objective.goal == "maximize" else -1 for objective in section.objectives]
         self._front: list[ObjectiveValues] = []
-        self._told = 0
-        self._trouble = ""
+        self._finished = 0
+        self._error = ""
         finished = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
         self.failed = sum(
             trial.state == TrialState.FAIL and trial.user_attrs.get(KIND) not in ("illegal", "duplicate") for trial in finished
@@ -29,22 +29,22 @@ class SearchProgress:
             if trial.state == TrialState.COMPLETE and all(violation <= 0 for violation in trial.constraints.values()):
                 self._enter(tuple(trial.values))
 
-    def told(self, verdict: TrialOutcome, *, counts: bool = True) -> None:
+    def add_outcome(self, outcome: TrialOutcome, *, counts: bool = True) -> None:
         """Record a finished trial of this launch; `counts` towards `n_trials` or not."""
-        self._told += counts
-        self._trouble = ""
-        self.failed += isinstance(verdict, Failed)
-        if isinstance(verdict, Complete):
-            self.found(verdict)
+        self._finished += counts
+        self._error = ""
+        self.failed += isinstance(outcome, Failed)
+        if isinstance(outcome, Complete):
+            self.add_result(outcome)
 
-    def found(self, verdict: Complete) -> None:
+    def add_result(self, outcome: Complete) -> None:
         """Record a complete trial, also one whose results existed before the search suggested it."""
-        if all(violation <= 0 for violation in verdict.violations.values()):
-            self._enter(verdict.values)
+        if all(violation <= 0 for violation in outcome.violations.values()):
+            self._enter(outcome.values)
 
-    def record_error(self, said: str) -> None:
+    def record_error(self, reason: str) -> None:
         """Record that the database is failing."""
-        self._trouble = f"; the database fails: {said}"
+        self._error = f"; the database fails: {reason}"
 
     def _enter(self, values: ObjectiveValues) -> None:
         """Add the values to the front unless dominated, and remove those that they dominate."""
@@ -54,12 +54,12 @@ class SearchProgress:
     def _no_worse(self, one: ObjectiveValues, other: ObjectiveValues) -> bool:
         return all(sign * a >= sign * b for sign, a, b in zip(self._signs, one, other, strict=True))
 
-    def summary(self, *, running: int, beside: int = 0) -> str:
-        """Return the trials by state, the number `beside` them that run without counting, and the best so far, as text."""
+    def summary(self, *, running: int, uncounted: int = 0) -> str:
+        """Return the trials by state, the number of those that run `uncounted`, and the best so far, as text."""
         finished = self._trial_index.counted - running
-        states = f"{running} running" + (f" and {beside} of their parents" if beside else "")
+        states = f"{running} running" + (f" and {uncounted} of their parents" if uncounted else "")
         states += f", {self.failed} failed" if self.failed else ""
-        return f"{finished} of {self._section.n_trials} trials, {states}{self.best()}{self._trouble}"
+        return f"{finished} of {self._section.n_trials} trials, {states}{self.best()}{self._error}"
 
     def best(self) -> str:
         """Return the best so far, after a separator; with several objectives, the size of the front and the best of each."""
@@ -67,13 +67,13 @@ class SearchProgress:
         if not front:
             return ""
         bests = [max(column) if sign > 0 else min(column) for sign, column in zip(self._signs, zip(*front, strict=True), strict=True)]
-        words = ", ".join(_shown(objective, value) for objective, value in zip(self._section.objectives, bests, strict=True))
+        words = ", ".join(_objective_text(objective, value) for objective, value in zip(self._section.objectives, bests, strict=True))
         return f"; best so far: {words}" if len(bests) == 1 else f"; {len(front)} on the front, best of each: {words}"
 
     def seconds_left(self, elapsed: float, *, running: int) -> float | None:
         """Return the estimated seconds to the end, from this launch's rate; None before its first trial is finished."""
-        return time_at_pace(elapsed, done=self._told, left=self._section.n_trials - self._trial_index.counted + running)
+        return time_at_pace(elapsed, done=self._finished, left=self._section.n_trials - self._trial_index.counted + running)
 
 
-def _shown(objective: Objective, value: float) -> str:
+def _objective_text(objective: Objective, value: float) -> str:
     return f"{objective.words} {value:.1%}" if objective.metric in SHARES else f"{objective.words} {value:,.6g}"

@@ -57,11 +57,11 @@ class TrialPlan(Protocol):
 
 
 TrialPlans = Callable[[Trial, Grid], TrialPlan]
-"""Factory of a trial's course, from the trial, whose identity is set, and the grid of its values."""
+"""Factory of a trial's plan, from the trial, whose identity is set, and the grid of its values."""
 
 
 class FullTrialPlan:
-    """Course with all of the space's jobs in one stage, then repeats where an objective is not precise enough."""
+    """Plan with all of the space's jobs in one stage, then repeats where an objective is not precise enough."""
 
     def __init__(self, space: Space, grid: Grid, store: Store, *, repeats: bool = True) -> None:
         """Measure the grid of a trial's values; without `repeats`, with the space's own jobs only."""

@@ -25,19 +25,19 @@ class LiveTrial:
     pending: set[str] = field(default_factory=set)
     jobs: Sequence[Job] = ()
     stage: Sequence[Job] = ()
-    verdict: TrialOutcome | None = None
+    outcome: TrialOutcome | None = None
     duplicates: list[Trial] = field(default_factory=list)
     counts: bool = True
 
 
-def tell(study: Study, trial: Trial, verdict: TrialOutcome, **attributes: object) -> None:
+def tell(study: Study, trial: Trial, outcome: TrialOutcome, **attributes: object) -> None:
     """Tell the study the trial's outcome, with these user attributes. A trial that was told already is left unchanged."""
     try:
         for name, value in attributes.items():
             trial.set_user_attr(name, value)
-        match verdict:
+        match outcome:
             case Complete():
-                _complete(trial, verdict)
+                _complete(trial, outcome)
             case Failed(reason):
                 trial.set_user_attr(REASON, reason)
                 study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
@@ -48,19 +48,19 @@ def tell(study: Study, trial: Trial, verdict: TrialOutcome, **attributes: object
         return
 
 
-def _complete(trial: Trial, verdict: Complete) -> None:
+def _complete(trial: Trial, outcome: Complete) -> None:
     """Store values and constraints as `Study.tell` and `Trial.set_constraint` do for a sampler that has nothing to add.
 
     Those two read the whole trial before each write: 24 statements to the database where these are 7.
     """
     storage, key = trial.storage, trial_id(trial.storage, trial.study, trial.number)
-    for name, value in create_trial(values=list(verdict.values), constraints=dict(verdict.violations)).system_attrs.items():
+    for name, value in create_trial(values=list(outcome.values), constraints=dict(outcome.violations)).system_attrs.items():
         storage.set_trial_system_attr(key, name, value)
-    storage.set_trial_state_values(key, TrialState.COMPLETE, list(verdict.values))
+    storage.set_trial_state_values(key, TrialState.COMPLETE, list(outcome.values))
 
 
 def tell_duplicate(study: Study, trial: Trial, original: FrozenTrial) -> None:
-    """Tell the study that a trial has the outcome of its finished twin."""
+    """Tell the study that a trial has the outcome of the finished trial that it repeats."""
     shared = {name: original.user_attrs[name] for name in (MODEL_KEY, JOB_KEYS) if name in original.user_attrs}
     attributes = {KIND: "duplicate", DUPLICATE_OF: original.number, **shared}
     if original.state == TrialState.COMPLETE:

@@ -2,11 +2,12 @@
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from optuna.trial import TrialState, create_trial
 
 from orchestrator.planning.expand import deduplicate, grid_jobs
+from orchestrator.search.search_state import SearchState
 from orchestrator.search.suggest import distribution, values_of
 from orchestrator.search.trial_index import IDENTITY, JOB_KEYS, KIND, MODEL_KEY, WARM_START, evaluated, identity_of
 from orchestrator.search.trial_plan import Complete, FullTrialPlan
@@ -14,66 +15,63 @@ from orchestrator.store.reading.trained_models import TrainedSpec, trained_specs
 from orchestrator.store.writing import record as write
 from search_spaces import Grid, Parameter, Space, Value
 
-if TYPE_CHECKING:
-    from orchestrator.search.search import Search
-
 _Specs = Mapping[str, Any]
 
 
-def warm_start(search: "Search") -> None:
+def warm_start(state: SearchState) -> None:
     """Add a finished trial for each configuration of the space that has all its results in the store and no trial in the study."""
     tried: set[tuple[tuple[str, Value], ...]] = set()
-    under_way = _under_way(search)
-    for model in trained_specs(search.store):
-        for values in _values(search.space, model):
+    under_way = _under_way(state)
+    for model in trained_specs(state.store):
+        for values in _values(state.space, model):
             if (known := tuple(sorted(values.items()))) not in tried:
                 tried.add(known)
-                _add(search, values, but=under_way)
+                _add(state, values, but=under_way)
 
 
-def _under_way(search: "Search") -> set[str]:
+def _under_way(state: SearchState) -> set[str]:
     """Return the configurations of trials that a killed driver left running: the search will continue these trials itself."""
     found = set()
-    for trial in search.study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING)):
+    for trial in state.trials(TrialState.RUNNING, TrialState.WAITING):
         try:
-            found.add(identity_of(deduplicate(grid_jobs(search.space.at(values_of(trial.params, search.space.parameters))))))
+            found.add(identity_of(deduplicate(grid_jobs(state.space.at(values_of(trial.params, state.space.parameters))))))
         except ValueError:  # killed before it had all of its values
             continue
     return found
 
 
-def _add(search: "Search", values: dict[str, Value], *, but: set[str]) -> None:
+def _add(state: SearchState, values: dict[str, Value], *, but: set[str]) -> None:
     try:
-        grid = search.space.at(values)
+        grid = state.space.at(values)
         jobs = deduplicate(grid_jobs(grid))
     except ValueError:
         return  # values of a model that the space does not have
     identity = identity_of(jobs)
-    if identity in but or search.trial_index.knows(identity) or any(job.key not in search.recorded for job in jobs):
+    if identity in but or state.trial_index.knows(identity) or any(job.key not in state.recorded for job in jobs):
         return
-    verdict = _come_to(search, grid)
-    if verdict is None:
+    outcome = _known_outcome(state, grid)
+    if outcome is None:
         return
-    write.add_jobs(search.store, search.space.name, jobs)
-    distributions = {parameter.name: distribution(parameter) for parameter in search.space.parameters if parameter.name in values}
+    write.add_jobs(state.store, state.space.name, jobs)
+    distributions = {parameter.name: distribution(parameter) for parameter in state.space.parameters if parameter.name in values}
     with warnings.catch_warnings(action="ignore"):
         trial = create_trial(
             state=TrialState.COMPLETE,
             params=values,
             distributions=distributions,
-            values=list(verdict.values),
+            values=list(outcome.values),
             user_attrs={KIND: WARM_START, IDENTITY: identity, MODEL_KEY: evaluated(jobs)[0], JOB_KEYS: [job.key for job in jobs]},
-            constraints=dict(verdict.violations) or None,
+            constraints=dict(outcome.violations) or None,
         )
-    search.study.add_trial(trial)
-    search.trial_index.begin(identity, len(search.study.get_trials(deepcopy=False)) - 1, kind=WARM_START)
-    search.progress.found(verdict)
+    state.study.add_trial(trial)
+    state.trial_index.begin(identity, len(state.study.get_trials(deepcopy=False)) - 1, kind=WARM_START)
+    state.progress.add_result(outcome)
 
 
-def _come_to(search: "Search", grid: Grid) -> Complete | None:
+def _known_outcome(state: SearchState, grid: Grid) -> Complete | None:
     """Return the values of a configuration from the space's own jobs; a too wide interval gets no further repeats."""
-    verdict = FullTrialPlan(search.space, grid, search.store, repeats=False).conclude()
-    return verdict if isinstance(verdict, Complete) else None
+    outcome = FullTrialPlan(state.space, grid, state.store, repeats=False).conclude()
+    return outcome if isinstance(outcome, Complete) else None
 
 
 def _values(space: Space, model: TrainedSpec) -> Iterator[dict[str, Value]]:

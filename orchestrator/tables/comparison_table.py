@@ -31,7 +31,7 @@ def render_comparison(comparison: Comparison, form: Format, *, every_cell: bool)
 
 
 def summary(comparison: Comparison, *, every_cell: bool) -> list[str]:
-    """What was compared, what differs between the sides, and how many cells were not compared, one line each."""
+    """Describe what was compared, what differs between the sides, and how many cells were not compared, one line each."""
     before, after = comparison.before, comparison.after
     compared = sum(cell.difference is not None for cell in comparison.cells)
     lines = [f"{after} against {before}: {_count(compared)} compared; differences are percent points, {after} minus {before}"]
@@ -108,7 +108,7 @@ def _setting(side: Side, name: str) -> Cell:
 
 
 def _jobs(cell: PairedCell, comparison: Comparison) -> str:
-    """How the sides' jobs are related."""
+    """Describe how the sides' jobs are related."""
     if cell.before is None or cell.after is None:
         return f"only in {comparison.before if cell.after is None else comparison.after}"
     return "same job" if cell.same_jobs else "compared"

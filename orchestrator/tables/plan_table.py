@@ -1,4 +1,4 @@
-"""What a plan holds: jobs by stage, and by model or each by itself."""
+"""Contents of a plan: jobs by stage, and by model or each by itself."""
 
 import json
 from collections.abc import Iterable

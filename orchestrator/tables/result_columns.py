@@ -58,7 +58,7 @@ class ResultColumn:
 
 
 def shown_columns(rows: Sequence[ResultRow], *, narrow: bool = False, spread: bool = False) -> list[ResultColumn]:
-    """The columns worth their room, with the model's key where they do not tell all models apart, and standard errors if asked for."""
+    """The columns worth their room, with the model's key where they do not identify every model, and standard errors if asked for."""
     attack_columns = (*_attack_columns(rows), *(_SPREAD_COLUMNS if spread else ()), *_COUNT_COLUMNS)
     return model_columns(rows, narrow=narrow) + [column for column in attack_columns if column.is_shown(rows, narrow=narrow)]
 
@@ -82,7 +82,7 @@ def cells(row: ResultRow) -> list[str]:
 
 
 def common_values(rows: Sequence[ResultRow], *, narrow: bool = False) -> list[str]:
-    """What all rows that have it share, as `title value`."""
+    """Return the values that all rows that have one share, as `title value`."""
     columns = (*_model_columns(rows), *_attack_columns(rows), *_COUNT_COLUMNS)
     hidden = [column for column in columns if not column.is_shown(rows, narrow=narrow)]
     return [f"{column.title} {value}" for column in hidden for value in column.values(rows) if value != column.unsaid]
@@ -129,7 +129,7 @@ def _setting(
 
 
 def _shared(name: str) -> Callable[[ResultRow], Cell]:
-    """What the attacks of a row have in common, without value where there is none."""
+    """Return the reader of an attribute that the attacks of a row have in common; it gives None where there is no attack."""
     return lambda row: None if row.attack == "none" else getattr(row, name)
 
 

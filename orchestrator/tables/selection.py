@@ -67,7 +67,7 @@ def pivoted(rows: Sequence[ResultRow], by: str) -> Table:
 
 
 def _varies(column: ResultColumn, rows: Sequence[ResultRow], names: Sequence[str]) -> bool:
-    """Whether the column's values differ among rows of one heading: the number of steps, say, may hang on epsilon alone."""
+    """Tell whether the column's values differ among rows of one heading: the number of steps, say, may depend on epsilon alone."""
     under: defaultdict[str, set[str]] = defaultdict(set)
     for row in rows:
         under[_heading(row, names)].add(column.text(row))

@@ -1,4 +1,4 @@
-"""How far a sweep is, and what failed, for people and for programs."""
+"""Progress of a sweep, and its failures, for people and for programs."""
 
 import json
 from collections.abc import Sequence

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 Kind = Literal["text", "number", "tenths", "hundredths", "percent", "key", "group", "label"]
-"""How people see cells: numbers to six digits, or to one or two decimals, shares in percent, keys by their first digits. A `group` heads
-the lines of a group of rows, a `label` the lines of one row."""
+"""Form in which people see cells: numbers to six digits, or to one or two decimals, shares in percent, keys by their first digits. A
+`group` heads the lines of a group of rows, a `label` the lines of one row."""
 
 Audience = Literal["people", "programs"]
 
@@ -35,7 +35,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A measured figure with its 95 % interval beside a reference, all four rounded as they are printed, to one decimal."""
+    """A measured figure with its 95 % interval next to a reference, all four rounded as they are printed, to one decimal."""
 
     value: float
     low: float
@@ -61,7 +61,7 @@ class Estimate:
 
 
 Value = str | int | float | bool | None
-"""What figures are drawn from."""
+"""Values from which figures are drawn."""
 
 Cell = Value | bytes | Mark | Code | Estimate | Mapping[str, Any] | Sequence[Any]
 """The last two are for JSON alone."""

@@ -2,7 +2,7 @@
 
 from orchestrator.verdict.attack_comparison import VerdictCheck
 from orchestrator.verdict.evidence import AttackEvidence, Flags, Gradients, ModelEvidence
-from orchestrator.verdict.judge import GRAVEST_FIRST, RULES, VERDICTS, Judgement, Verdict, judge, reasons
+from orchestrator.verdict.judge import GRAVEST_FIRST, RULES, VERDICTS, Judgement, Verdict, checks_of, judge, reasons
 
 __all__ = [
     "GRAVEST_FIRST",
@@ -15,6 +15,7 @@ __all__ = [
     "ModelEvidence",
     "Verdict",
     "VerdictCheck",
+    "checks_of",
     "judge",
     "reasons",
 ]

@@ -27,6 +27,7 @@ from orchestrator.verdict.attack_comparison import (
 )
 from orchestrator.verdict.evidence import EPSILON_TOLERANCE, AttackEvidence, ModelEvidence
 
+_PairsIn = Callable[[list[AttackEvidence]], Iterable[AttackPair]]
 _MASKED = GainOutcomes(small="failed", large="failed")
 _UNFINISHED = GainOutcomes(small="suspicious", large="failed")
 _MISLEADING = GainOutcomes(small="suspicious", large="suspicious")
@@ -50,42 +51,42 @@ def check_gradients(evidence: ModelEvidence) -> VerdictCheck:
 def check_single_step(evidence: ModelEvidence) -> VerdictCheck:
     """Check whether one step does better than many: the loss is then shattered, or flat where iterative attacks look."""
 
-    def duels(group: list[AttackEvidence]) -> Iterable[AttackPair]:
+    def pairs_in(group: list[AttackEvidence]) -> Iterable[AttackPair]:
         return against_the_strongest(_thorough(group), [item for item in group if item.takes_gradients and item.one_step])
 
-    return _worst("single_step", evidence, duels, _MASKED, needed="fgsm and an iterative attack")
+    return _worst("single_step", evidence, pairs_in, _MASKED, needed="fgsm and an iterative attack")
 
 
 def check_black_box(evidence: ModelEvidence) -> VerdictCheck:
     """Check whether an attacker without gradients does better than one with them: the gradients are then misleading."""
 
-    def duels(group: list[AttackEvidence]) -> Iterable[AttackPair]:
+    def pairs_in(group: list[AttackEvidence]) -> Iterable[AttackPair]:
         return against_the_strongest(_thorough(group), [item for item in group if item.is_black_box])
 
-    return _worst("black_box", evidence, duels, _MASKED, needed="square, noise or transfer, and an iterative attack")
+    return _worst("black_box", evidence, pairs_in, _MASKED, needed="square, noise or transfer, and an iterative attack")
 
 
 def check_more_steps(evidence: ModelEvidence) -> VerdictCheck:
     """Check whether the longest attack still gains on the next shorter one: the figures are then too high."""
 
-    def duels(group: list[AttackEvidence]) -> Iterable[AttackPair]:
+    def pairs_in(group: list[AttackEvidence]) -> Iterable[AttackPair]:
         for alike in grouped(_thorough(group), lambda item: (item.attack, item.knowledge, item.loss, *_circumstances(item))):
             by_effort = sorted(alike, key=lambda item: item.effort)
             shorter = [item for item in by_effort if item.effort < by_effort[-1].effort]
             yield from (AttackPair(shorter[-1], item) for item in by_effort if shorter and item.effort == by_effort[-1].effort)
 
-    return _worst("more_steps", evidence, duels, _UNFINISHED, needed="one attack with few and with more steps or restarts")
+    return _worst("more_steps", evidence, pairs_in, _UNFINISHED, needed="one attack with few and with more steps or restarts")
 
 
 def check_other_loss(evidence: ModelEvidence) -> VerdictCheck:
     """Check whether a loss of the logits' differences finds what the cross-entropy does not: the latter is then saturated."""
 
-    def duels(group: list[AttackEvidence]) -> Iterable[AttackPair]:
+    def pairs_in(group: list[AttackEvidence]) -> Iterable[AttackPair]:
         for alike in grouped(_thorough(group), lambda item: (_family(item), item.knowledge, item.effort, *_circumstances(item))):
             plain = [item for item in alike if item.loss == "ce"]
             yield from (AttackPair(*pair) for pair in product(plain, [item for item in alike if item.loss != "ce"]))
 
-    return _worst("other_loss", evidence, duels, _UNFINISHED, needed="one attack on ce and on margin or dlr")
+    return _worst("other_loss", evidence, pairs_in, _UNFINISHED, needed="one attack on ce and on margin or dlr")
 
 
 def check_eot(evidence: ModelEvidence) -> VerdictCheck | None:
@@ -94,17 +95,18 @@ def check_eot(evidence: ModelEvidence) -> VerdictCheck | None:
     if not evidence.randomised:
         return None
 
-    def duels(group: list[AttackEvidence]) -> Iterable[AttackPair]:
+    def pairs_in(group: list[AttackEvidence]) -> Iterable[AttackPair]:
         informed = ("eot", "omniscient")
         for alike in grouped(group, lambda item: (item.attack, item.loss, item.effort, item.other_settings("steps"), item.sign_gradient)):
             plain = [item for item in alike if item.knowledge == "randomized"]
             yield from (AttackPair(*pair) for pair in product(plain, [item for item in alike if item.knowledge in informed]))
 
-    return _worst("eot", evidence, duels, _MISLEADING, needed="one attack with knowledge randomized and eot")
+    return _worst("eot", evidence, pairs_in, _MISLEADING, needed="one attack with knowledge randomized and eot")
 
 
 def check_unbounded(evidence: ModelEvidence) -> VerdictCheck:
-    """Whether an attack that may erase the input leaves no more right than guessing does, and hardly that."""
+    """Check whether an attack that may erase the input leaves no more right than guessing does: more fails, and more than a margin is in
+    doubt."""
     name, half_range = "unbounded", evidence.half_range
     if half_range is None or evidence.n_classes is None:
         return VerdictCheck(name, "not made", "the input range and the number of classes of the data set are not known", {})
@@ -129,11 +131,9 @@ def check_epsilons(evidence: ModelEvidence) -> VerdictCheck | None:
     return check_gains("epsilons", pairs, _MASKED) if pairs else None
 
 
-def _worst(
-    name: str, evidence: ModelEvidence, duels: Callable[[list[AttackEvidence]], Iterable[AttackPair]], weight: GainOutcomes, *, needed: str
-) -> VerdictCheck:
-    """Return the check by all duels between attacks on the same examples at the same epsilon."""
-    pairs = [duel for group in at_one_epsilon(evidence) for duel in duels(group)]
+def _worst(name: str, evidence: ModelEvidence, pairs_in: _PairsIn, weight: GainOutcomes, *, needed: str) -> VerdictCheck:
+    """Return the check by all pairs of attacks on the same examples at the same epsilon."""
+    pairs = [pair for group in at_one_epsilon(evidence) for pair in pairs_in(group)]
     return check_gains(name, pairs, weight) if pairs else not_made(name, needed)
 
 

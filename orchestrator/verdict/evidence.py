@@ -1,4 +1,4 @@
-"""ModelEvidence on which one model is judged: every attack that was tried on it, and the findings of its diagnoses."""
+"""Evidence on which one model is judged: every attack on it, and the findings of its diagnoses."""
 
 import json
 from collections.abc import Callable, Hashable, Mapping
@@ -116,7 +116,7 @@ class ModelEvidence:
         randomised: True where the model's forward passes are random, or may be.
         half_range: half of the input range, in input units: l-infinity changes of that size can erase any input. None if not known.
         n_classes: of the data set; None if not known.
-        attacks: untargeted attacks; one whose examples or batches nobody else has is compared with nothing.
+        attacks: untargeted attacks; one whose examples or batches no other has is compared with none.
         gradients: one for each diagnosis.
     """
 

@@ -1,7 +1,8 @@
 """Derivation of a verdict from evidence."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from orchestrator.verdict.attack_comparison import VerdictCheck
 from orchestrator.verdict.checks import (
@@ -49,6 +50,11 @@ def judge(evidence: ModelEvidence) -> Judgement:
     if "failed" in outcomes:
         return Judgement("unsound", checks)
     return Judgement("sound" if outcomes == {"passed"} else "suspicious", checks)
+
+
+def checks_of(stored: Iterable[Mapping[str, Any]]) -> tuple[VerdictCheck, ...]:
+    """Return the checks of a stored verdict, from their fields by name."""
+    return tuple(VerdictCheck(**check) for check in stored)
 
 
 def reasons(checks: tuple[VerdictCheck, ...]) -> tuple[str, ...]:

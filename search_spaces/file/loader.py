@@ -14,7 +14,7 @@ from search_spaces.file.overrides import overridden
 from search_spaces.file.problems import Problem, described, dotted, joined
 from search_spaces.file.yaml_document import UNREADABLE, Document, read_document
 from search_spaces.schema.wording import did_you_mean, listed, shown
-from search_spaces.space import VARIANTS, Location, Space, origin, space_type, usable
+from search_spaces.space import VARIANTS, Location, Space, as_written, given_twice, origin, space_type, usable, with_flat_settings
 from workers.errors import UserError
 from workers.plugins import load_plugins, named_in_environment
 
@@ -66,7 +66,11 @@ def parse_space(text: str, *, label: str, stem: str, overrides: Sequence[str] = 
     _load_plugins(document, label, folder)
     if not isinstance(document.data, dict):
         raise joined(document.problems or [_no_mapping(document)], label)
-    data, overridden_at = overridden({"name": stem, **document.data}, overrides, document.problems)
+    document.problems.extend(
+        Problem(f"{dotted(path)}: given twice, in settings and next to them", document.line(path)) for path in given_twice(document.data)
+    )
+    flat = with_flat_settings({"name": stem, **document.data})
+    data, overridden_at = overridden(flat, overrides, document.problems)
     try:
         space = space_type().model_validate(data)
     except ValidationError as invalid:
@@ -99,7 +103,9 @@ def _problems(invalid: ValidationError, data: dict[str, Any], document: Document
     for error in errors:
         path = origin(error["loc"], data, everywhere=grids_with[error["loc"][2:], error["msg"]] == usable(data))
         by_override = any(path[:end] in overridden_at for end in range(len(path) + 1))
-        inheriting = found.setdefault(Problem(described(error, path), line=0 if by_override else document.line(path)), [])
+        inheriting = found.setdefault(
+            Problem(described(error, path), line=0 if by_override else document.line(as_written(path, document.data))), []
+        )
         if error["loc"][0] == "grids" and path[0] != VARIANTS:
             inheriting.append(dotted((VARIANTS, *error["loc"][1:2])))
     for problem, inheriting in found.items():

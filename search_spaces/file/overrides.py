@@ -31,8 +31,11 @@ def overridden(data: dict[str, Any], overrides: Iterable[str], problems: list[Pr
 
 
 def _path(text: str) -> Location:
-    """Parse `attacks.0.epsilon` to ("attacks", 0, "epsilon"); only groups and variants are numbered."""
-    return tuple(int(part) if re.fullmatch(r"[0-9]{1,6}", part) else part for part in text.split("."))
+    """Parse `attacks.0.epsilon` to ("attacks", 0, "epsilon"); only groups and variants are numbered. A component's setting may be
+    written with `settings`, as in a file: `model.settings.width`."""
+    named = text.split(".")
+    parts = [part for place, part in enumerate(named) if part != "settings" or place in (0, len(named) - 1)]
+    return tuple(int(part) if re.fullmatch(r"[0-9]{1,6}", part) else part for part in parts)
 
 
 def _objection(path: Location, data: dict[str, Any]) -> str:

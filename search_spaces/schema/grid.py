@@ -164,14 +164,14 @@ class ModelAxes(ComponentAxes):
 
 
 class EvaluationSettings(EvaluationSpec):
-    """How every model is measured; none of it is an axis. Several draws are for models that have something random about them."""
+    """Settings by which every model is measured; none of them is an axis. Several draws are for models with randomness."""
 
     draws: Count = 4
     repeats: Count = 1
 
 
 class Grid(Frozen):
-    """What varies in a grid: every axis a tuple, every combination of their values a computation."""
+    """Axes of a grid: every axis a tuple, every combination of their values a computation."""
 
     seed: Axis[Index] = (0,)
     data: DataAxes

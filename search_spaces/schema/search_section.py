@@ -11,10 +11,10 @@ from workers.settings import Frozen
 from workers.spec.fields import Count, Index, Interval, Knowledge, Positive, positive_fraction
 
 Metric = Literal["attack_seconds", "clean_accuracy", "parameters", "robust_accuracy", "worst_case_accuracy"]
-Goal = Literal["maximize", "minimize"]
+ObjectiveGoal = Literal["maximize", "minimize"]
 Sampler = Literal["gp", "nsga2", "nsga3", "qmc", "random", "tpe"]
 
-GOALS: dict[Metric, Goal] = {
+GOALS: dict[Metric, ObjectiveGoal] = {
     "attack_seconds": "minimize",
     "clean_accuracy": "maximize",
     "parameters": "minimize",
@@ -53,7 +53,7 @@ class Objective(Frozen):
     attack: str | None = None
     epsilon: PositiveLiteral | None = None
     knowledge: Knowledge | None = None
-    goal: Goal = "maximize"
+    goal: ObjectiveGoal = "maximize"
 
     @model_validator(mode="before")
     @classmethod

@@ -12,7 +12,7 @@ from tests.benchmarks.conftest import Record
 from tests.benchmarks.test_layers import Work, batch, input_gradient, network, seconds, two_threads
 from tests.builders import attack_settings
 from workers.artifacts.artifacts import Artifacts
-from workers.attacks.engine import ATTACKS, Memory
+from workers.attacks.engine import Memory, attack_of
 from workers.data.loading.device_split import DeviceSplit
 from workers.measure.evaluate import attacker, correct_flags
 from workers.models.network import Network, build
@@ -39,7 +39,7 @@ def attack(net: Network, images: Tensor, labels: Tensor, *, randomness: Randomne
     chosen = attack_settings(**settings)  # type: ignore[arg-type]
     generator = torch.Generator().manual_seed(0)
     net.eval().requires_grad_(False)
-    return lambda: ATTACKS[chosen.name](net, images, labels, settings=chosen, generator=generator, randomness=randomness)
+    return lambda: attack_of(chosen)(net, images, labels, settings=chosen, generator=generator, randomness=randomness)
 
 
 @pytest.mark.parametrize(("theta", "asked"), [(1.0, "<= 1.03"), (0.9, "<= 1.10")])

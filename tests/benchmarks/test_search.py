@@ -77,7 +77,7 @@ def test_a_trial_costs_little_beside_its_jobs(sampler: str, laboratory: tuple[st
     constraints = ["clean_accuracy >= 0.6"]
     space = searched(space_text(n_trials=TRIALS + MEASURED, sampler=sampler, n_parallel=1, constraints=constraints, warm_start=False))
     with place.open(space) as (_, search, _sweep):
-        fill(search.study, space)
+        fill(search.state.study, space)
     with place.open(space) as (_, search, sweep):
         sweep.source = watched = Watched(search)
         while not sweep.drained:

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import make_url, text
 
-from orchestrator.doctor.artifact_store import check_artifacts, check_shared, marked
+from orchestrator.doctor.artifact_store import check_artifacts, check_shared, marker_file
 from orchestrator.doctor.check_result import guarded
 from orchestrator.doctor.database import check_database
 from orchestrator.store import Store, open_store
@@ -47,7 +47,7 @@ def test_a_user_who_may_only_read_is_found(postgres_url: str) -> None:
 def test_an_object_store_is_tried_out_and_left_as_it_was(s3: dict[str, str]) -> None:
     url = f"s3://{BUCKET}/doctored"
     assert [line.status for line in check_artifacts(url)] == ["ok"]
-    with marked(url) as mark:
+    with marker_file(url) as mark:
         assert [line.status for line in check_shared(url, mark)] == ["ok"]
         assert [line.status for line in check_shared(f"{url}/elsewhere", mark)] == ["wrong"]
     assert open_storage(url).folders() == frozenset()

@@ -106,7 +106,8 @@ class Room:
         return self.artifacts.result(key).files.get(_MODEL, "")
 
     def metrics(self, evaluation: EvaluationSpec) -> tuple[Component[MetricFacts], ...]:
-        """What is measured of attacked examples: what always is of the model's modality, and what the evaluation asks for."""
+        """Return the metrics of attacked examples: those that are always measured for the model's modality, and those that the evaluation
+        asks for."""
         _, data = self.network(self.parent("model"))
         modality = data.component.facts.modality
         fitting = (found for found in METRICS if modality in found.facts.modalities)
@@ -233,7 +234,7 @@ def _surface(room: Room, spec: SurfaceSpec) -> Computed:
         gradient = full_gradient(room.network(source)[0], example, label)
     else:
         gradient = drawn_gradient(network, example, label, seeds=seeds)
-    # The y axis hangs on the net that gives the x axis, and on nothing else: every theta has the same plane.
+    # The y axis depends on the net that gives the x axis, and on nothing else: every theta has the same plane.
     generator = torch.Generator().manual_seed(derive_seed(room.parent_seed(role), f"plane {settings.example}"))
     directions = plane(gradient, norm=settings.norm, generator=generator)
     found = explore(network, example, label, directions=directions, settings=settings, seeds=seeds)

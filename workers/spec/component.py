@@ -50,7 +50,7 @@ class ComponentSpec(Frozen):
 
     @classmethod
     def _context(cls, data: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG003 (of those that have one)
-        """What the component's settings may depend on."""
+        """Return the values on which the validation of the component's settings may depend."""
         return {}
 
     @classmethod
@@ -59,7 +59,7 @@ class ComponentSpec(Frozen):
         flat = {key: value for key, value in data.items() if key in component.settings.model_fields and key not in cls.model_fields}
         nested = _mapping(data.get("settings"))
         if both := sorted(flat.keys() & nested.keys()):
-            raise ValueError(f"settings.{both[0]}: given twice, in settings and beside them")
+            raise ValueError(f"settings.{both[0]}: given twice, in settings and next to them")
         return flat | nested, {key: value for key, value in data.items() if key not in flat and key != "settings"}
 
     @property

@@ -16,14 +16,14 @@ TargetName = Literal["least_likely", "next", "none", "random"]
 BackendName = Literal["foolbox", "native"]
 Knowledge = Literal["eot", "omniscient", "randomized", "transfer"]
 CRAFTED: frozenset[Knowledge] = frozenset({"omniscient", "transfer"})
-"""What those attackers know whose examples are made once, beforehand, and then tried in every repeat."""
+"""Knowledge of those attackers whose examples are made once, beforehand, and then tried in every repeat."""
 SurfaceDirection = Literal["own", "theta_one"]
 RankKind = Literal["channels", "dimensions", "parameters"]
 SketchModes = Literal["all", "channels"]
 AllZero = Literal["keep", "redraw"]
 Draws = Literal["batch", "example"]
 Randomness = Literal["batch", "example", "none"]
-"""How an attacked net is random: one draw per forward pass, one per example of it, or not at all."""
+"""Randomness of an attacked net: one draw per forward pass, one per example of it, or not at all."""
 ExecutionChoice = Literal["auto", "factorized", "reconstruct"]
 Initialisation = Literal["decompose", "random"]
 SignGradientName = Literal["identity", "tanh", "tanh075"]

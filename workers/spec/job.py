@@ -96,9 +96,9 @@ class ModelSpec(ComponentSpec):
 
 
 class EvaluationSpec(Frozen):
-    """Which test examples (the first `examples` of a fixed class-balanced order; None: all), how many share one sketch draw, and how
-    many fresh forward draws evaluate each clean or adversarial example; where nothing is random `draws` is 1. `metrics` are measured of
-    attacked examples besides those that always are."""
+    """Test examples (the first `examples` of a fixed class-balanced order; None: all), the number of them that share one sketch draw,
+    and the number of fresh forward draws that evaluate each clean or adversarial example; where nothing is random `draws` is 1. `metrics`
+    are measured of attacked examples in addition to those that always are."""
 
     examples: Count | None = None
     batch_size: Count = 256
@@ -151,7 +151,7 @@ class TrainSpec(Frozen):
 
     @property
     def is_rung(self) -> bool:
-        """Whether the job trains, and stops before its schedule ends."""
+        """True where the job trains, and stops before its schedule ends."""
         return self.until is not None and self.stage != "defend"
 
     @property

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from math import floor
+from math import floor, inf
 from typing import Annotated, Any, Literal
 
 from pydantic import PlainValidator, ValidationInfo
@@ -56,7 +56,11 @@ def _stepsize(value: Any, info: ValidationInfo) -> Any:
     context = info.context or {}
     if value is None and context.get("norm", "linf") != "linf":
         raise ValueError(f"missing; under norm {context['norm']} it has no default")
-    if "epsilon" in context or isinstance(value, float):
+    if isinstance(value, float):
+        if not 0 < value < inf:
+            raise ValueError("must be > 0")
+        return value
+    if "epsilon" in context:
         return float(positive_fraction(written(DEFAULT_STEPSIZE if value is None else value)))
     if value is not None:
         positive_fraction(written(value))

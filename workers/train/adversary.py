@@ -58,7 +58,7 @@ class Adversary:
     generator: torch.Generator
 
     def one_a_batch(self, count: int) -> Iterator[Perturb]:
-        """What makes the adversarial examples of each of the next `count` batches."""
+        """Return the functions that make the adversarial examples, one for each of the next `count` batches."""
         return (partial(self.perturb, drawn=drawn) for drawn in self.draw(count))
 
     def draw(self, batches: int) -> list[Drawn]:

@@ -1,4 +1,4 @@
-"""The paper's tables 1 to 5 beside what the store holds."""
+"""The paper's tables 1 to 5 together with what the store holds."""
 
 from orchestrator.report.paper.beside_published import ComparedTable, compare
 from orchestrator.report.paper.paper_tables import render_paper

@@ -1,4 +1,4 @@
-"""The paper's tables with what the store holds beside them."""
+"""The paper's tables together with what the store holds."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from workers.errors import UserError
 
 @dataclass(frozen=True, kw_only=True)
 class OurFigure(Estimate):
-    """Our figure beside the published one, in percent, and the row that it is of."""
+    """Our figure next to the published one, in percent, and the row that it is of."""
 
     row: ResultRow
 
@@ -36,7 +36,7 @@ class SetupFigures:
 
 @dataclass(frozen=True, kw_only=True)
 class ComparedTable:
-    """A table of the paper, the setups shown beside it, and those that are stored but not shown."""
+    """A table of the paper, the setups shown next to it, and those that are stored but not shown."""
 
     published: PublishedTable
     lines: tuple[SetupFigures, ...]
@@ -48,7 +48,7 @@ class ComparedTable:
 
     @property
     def empty(self) -> int:
-        """How many cells have no figure of ours, over all setups shown."""
+        """Number of cells that have no figure of ours, over all setups shown."""
         cells = [cell for row in self.cells for cell in row]
         return sum(cell not in lines.figures for lines in self.lines for cell in cells) if self.lines else len(cells)
 
@@ -93,7 +93,7 @@ def _unseen(candidates: Found, parts: Parts, lines: Sequence[SetupFigures]) -> I
 
 
 def _labels(setups: Sequence[Setup]) -> list[str]:
-    """`ours` alone; the ranks, where they tell setups apart; else numbers."""
+    """`ours` alone; the ranks, where they differ from setup to setup; else numbers."""
     if len(setups) == 1:
         return ["ours"]
     ranks = [f"rank {setup.rank[1]:g}" for setup in setups if setup.rank is not None]

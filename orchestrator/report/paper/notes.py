@@ -1,4 +1,4 @@
-"""What a reader has to know of a table: what the shown models are, where they are not the paper's, and what is still to be run."""
+"""Notes that a reader of a table needs: what the shown models are, where they are not the paper's, and what is still to be run."""
 
 from collections.abc import Iterable, Sequence
 
@@ -21,7 +21,7 @@ _MOST_LEFT_OUT = 5
 
 
 def notes(table: ComparedTable) -> list[str]:
-    """Sentences, as they are: whoever shows them escapes them."""
+    """Sentences, as they are: the caller that shows them escapes them."""
     said = [_attacker(table), *(f"{lines.label}: {_described(table, lines)}." for lines in table.lines)]
     said += dict.fromkeys(remark for row in table.cells for cell in row for remark in cell.remarks)
     return said + _left_out(table) + _to_run(table)
@@ -55,7 +55,7 @@ def _size(table: ComparedTable, setup: Setup) -> str:
 
 
 def _of_rows(table: ComparedTable, lines: SetupFigures, rows: Sequence[ResultRow]) -> list[str]:
-    """What may differ from figure to figure."""
+    """Describe what may differ from figure to figure."""
     paper = RECIPES["paper"][DATASETS[table.cells[0][0].dataset].facts.modality]["epochs"]
     scratch = _spread(row.epochs for row in rows if row.stage == "pretrain")
     tuned = _spread(row.epochs for row in rows if row.stage == "fine_tune")

@@ -50,7 +50,7 @@ class PublishedFigure(Frozen):
 
     @property
     def net(self) -> tuple[Hashable, ...]:
-        """Which net it is of, beside the table's other figures."""
+        """Identity of the net that it is of, among the nets of the table's other figures."""
         settings = tuple(sorted(self.defence_settings.items()))
         return self.dataset, self.model, self.theta, self.binary, self.tensorized, self.defence, settings, self.adversarial_training
 
@@ -70,7 +70,7 @@ class PublishedFigure(Frozen):
 
 
 class Remark(Frozen):
-    """What is to be known of some cells: those in all of the named groups, rows and columns; what is not named is all of them."""
+    """A remark on some cells: those in all of the named groups, rows and columns; what is not named is all of them."""
 
     text: str
     groups: tuple[str, ...] = ()

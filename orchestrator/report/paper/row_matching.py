@@ -1,4 +1,4 @@
-"""Which stored results are of what a published figure is of."""
+"""Match of stored results with published figures: tells which rows hold what a figure is of."""
 
 from functools import cache
 from math import isclose
@@ -11,11 +11,11 @@ from workers.spec.fields import epsilon_fraction
 
 _STEP_SIZE = 1 / 255
 _USUAL = {"norm": "linf", "target": "none", "loss": "ce", "restarts": 1, "early_stop": False}
-"""What the paper's attacks are, all of them; whose implementation runs makes no difference."""
+"""Settings that all of the paper's attacks have; whose implementation runs makes no difference."""
 
 
 def meets(cell: PublishedFigure, row: ResultRow) -> bool:
-    """Whether the row holds what the cell is of; of which size, rank, seed and training is not asked."""
+    """Tell whether the row holds what the cell is of, whatever its size, rank, seed and training."""
     if not _is_of_model(cell, row):
         return False
     return row.clean_accuracy is not None if cell.attack == "none" else _is_of_attack(cell, row)

@@ -1,4 +1,4 @@
-"""Which of the stored models a table shows: what has to be one and the same in all figures that are read beside each other."""
+"""Choice of the stored models that a table shows: settings that have to be the same in all figures that are read next to each other."""
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -21,8 +21,8 @@ Rank = tuple[str, float]
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """What the models of a table have in common. A dense model has no `rank` and one at theta 1 no `sketch`: they belong to every setup
-    that is like theirs in all else."""
+    """Settings that the models of a table have in common. A dense model has no `rank` and one at theta 1 no `sketch`: they belong to every
+    setup that is like theirs in all else."""
 
     sweep: str
     width: int
@@ -48,7 +48,7 @@ class Setup:
 
     @property
     def line_up(self) -> "Setup":
-        """The setup without its rank, which the paper does not state: setups of one line-up are shown beside each other."""
+        """The setup without its rank, which the paper does not state: setups of one line-up are shown next to each other."""
         return replace(self, rank=None)
 
     def admits(self, other: "Setup") -> bool:
@@ -64,7 +64,7 @@ Parts = dict[Setup, list[Setup]]
 
 
 def found(cells: Sequence[PublishedFigure], rows: Iterable[ResultRow]) -> Found:
-    """What there is for each cell; rows are looked up by what settles most, so that a large store is gone through once."""
+    """Find the rows that meet each cell; rows are looked up by what settles most, so that a large store is gone through once."""
     nets: dict[tuple[Hashable, ...], list[tuple[Setup, ResultRow]]] = {_net(cell): [] for cell in cells}
     for row in rows:
         if (net := _net(row)) in nets:
@@ -100,7 +100,7 @@ def setups_of(candidates: Found) -> Parts:
 
 
 def _filled(candidates: Found, parts: Parts) -> dict[Setup, int]:
-    """How many cells each line-up fills, in the rank in which it fills most."""
+    """Count the cells that each line-up fills, in the rank in which it fills most."""
     most: dict[Setup, int] = defaultdict(int)
     for setup, members in parts.items():
         filled = sum(any(member in by_setup for member in members) for by_setup in candidates.values())
@@ -132,13 +132,14 @@ def chosen(candidates: Found, members: Sequence[Setup]) -> tuple[dict[PublishedF
 
 
 def _preference(figures: Mapping[PublishedFigure, ResultRow]) -> tuple[bool, int, int, str]:
-    """What puts one of several models before the others; all that counts of its figures is how many they are."""
+    """Return the sort key by which one of several models is preferred; all that counts of its figures is how many they are."""
     cell, row = next(iter(figures.items()))
     return row.tensorized != cell.tensorized, -row.epochs, -len(figures), row.model_key
 
 
 def _distance(setup: Setup, model: str, dataset: str, *, filled: int) -> tuple[object, ...]:
-    """How far it is from the paper's: size first, then how much of the table it fills; ranks of one line-up stay together."""
+    """Return the sort key of its distance from the paper's: size first, then how much of the table it fills; ranks of one line-up stay
+    together."""
     full_width = PAPER_WIDTHS[model]
     size = (setup.width != full_width, setup.train_examples is not None, setup.n_examples < TEST_EXAMPLES.get(dataset, 0))
     smaller = (abs(log(setup.width / full_width)), -(setup.train_examples or 0), -setup.n_examples)

@@ -1,4 +1,4 @@
-"""What `robustsweep report --paper` does."""
+"""Implementation of `robustsweep report --paper`."""
 
 import io
 from collections.abc import Sequence
@@ -73,7 +73,7 @@ def _form_of(output: Path | None) -> Format:
 
 
 def _write_file(path: Path, compared: list[ComparedTable], form: Format) -> None:
-    """Written beside its place, then moved there: a report is whole or the old one."""
+    """Write the report next to its place, then move it there: a report is whole or the old one."""
     text = io.StringIO()
     _write(Console(file=text, width=_FILE_WIDTH, no_color=True, force_terminal=False), compared, form)
     try:

@@ -10,7 +10,7 @@ from orchestrator.report.study.read_study import StudyRecord, Trial
 from orchestrator.store import ResultRow
 from orchestrator.tables.result_columns import model_columns
 from orchestrator.tables.table import Cell
-from search_spaces import Goal
+from search_spaces import ObjectiveGoal
 from workers.errors import UserError
 from workers.spec.fields import Knowledge, positive_fraction
 
@@ -44,7 +44,7 @@ class Field:
     """All candidates, with their objectives and goals."""
 
     objectives: tuple[str, ...]
-    goals: tuple[Goal, ...]
+    goals: tuple[ObjectiveGoal, ...]
     candidates: tuple[Candidate, ...]
 
 
@@ -167,14 +167,14 @@ def _epsilon(rows: Sequence[ResultRow], asked: str | None) -> str:
     return asked
 
 
-def front(candidates: Iterable[Candidate], goals: Sequence[Goal]) -> list[Candidate]:
+def front(candidates: Iterable[Candidate], goals: Sequence[ObjectiveGoal]) -> list[Candidate]:
     """Return the candidates that no other dominates, sorted by the first objective, best first."""
     points = [(candidate, _gains(candidate, goals)) for candidate in candidates]
     kept = [(candidate, own) for candidate, own in points if not any(_beats(other, own) for _, other in points)]
     return [candidate for candidate, _ in sorted(kept, key=lambda point: point[1], reverse=True)]
 
 
-def _gains(candidate: Candidate, goals: Sequence[Goal]) -> tuple[float, ...]:
+def _gains(candidate: Candidate, goals: Sequence[ObjectiveGoal]) -> tuple[float, ...]:
     signs = [1 if goal == "maximize" else -1 for goal in goals]
     return tuple(sign * figure.value for sign, figure in zip(signs, candidate.figures, strict=True))
 

@@ -15,7 +15,7 @@ from sqlalchemy import inspect
 
 from orchestrator.search.trial_index import JOB_KEYS, KIND, MODEL_KEY, REASON
 from orchestrator.store import Store
-from search_spaces import Goal, Value
+from search_spaces import ObjectiveGoal, Value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ class StudyRecord:
 
     name: str
     objectives: tuple[str, ...]
-    goals: tuple[Goal, ...]
+    goals: tuple[ObjectiveGoal, ...]
     trials: tuple[Trial, ...]
     importances: tuple[Mapping[str, float], ...] = field(default=())
 
@@ -87,7 +87,7 @@ def _storage(store: Store) -> Iterator[RDBStorage]:
         storage.engine.dispose()
 
 
-def _goal(direction: StudyDirection) -> Goal:
+def _goal(direction: StudyDirection) -> ObjectiveGoal:
     return "minimize" if direction == StudyDirection.MINIMIZE else "maximize"
 
 

@@ -63,7 +63,7 @@ class Holder:
         return f"process {self.pid} on {self.host}"
 
 
-NOBODY = Holder(token=None, host=None, pid=None, process=None, launched_at=None, heartbeat_at=None)
+NO_HOLDER = Holder(token=None, host=None, pid=None, process=None, launched_at=None, heartbeat_at=None)
 """Holder of a sweep that was never launched."""
 
 

@@ -95,7 +95,7 @@ class _Merge:
         return Merged(table.name, rows, self._count(table) - before)
 
     def _as_today(self, table: Table) -> Callable[[list[Row]], list[Row]]:
-        """How rows of the folder become rows of today's table; their jobs are there already."""
+        """Return the function that makes rows of today's table from rows of the folder; their jobs are there already."""
         if not self.of_key_version_1:
             return lambda rows: rows
         if table.name == TrainedModelRecord.__tablename__:

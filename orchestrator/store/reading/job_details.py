@@ -26,8 +26,7 @@ from orchestrator.store.schema.result_tables import (
     VerdictRecord,
 )
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
-from orchestrator.store.writing.verdict_table import checks_of
-from orchestrator.verdict import reasons
+from orchestrator.verdict import checks_of, reasons
 from workers.artifacts.results import unpack_flags
 from workers.errors import UserError
 from workers.spec.fields import Stage

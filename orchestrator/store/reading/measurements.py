@@ -11,8 +11,7 @@ from orchestrator.store.connection.lookup import chunks, of_sweep
 from orchestrator.store.reading.aggregate import Measurement, Setting
 from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord, TrainedModelRecord, VerdictRecord
 from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
-from orchestrator.store.writing.verdict_table import checks_of
-from orchestrator.verdict import reasons
+from orchestrator.verdict import checks_of, reasons
 
 _UNREPORTED = {"job_key", "history", "seconds", "environment_id", "finished_at", "resumed_key"}
 _MODEL_COLUMNS = [column for column in TrainedModelRecord.__table__.columns if column.name not in _UNREPORTED]

@@ -8,8 +8,7 @@ from orchestrator.store.connection.session import Store
 from orchestrator.store.reading.values import ModelVerdict
 from orchestrator.store.schema.result_tables import TrainedModelRecord, VerdictRecord
 from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord, SweepJobRecord
-from orchestrator.store.writing.verdict_table import checks_of
-from orchestrator.verdict import GRAVEST_FIRST
+from orchestrator.verdict import GRAVEST_FIRST, checks_of
 
 
 def model_verdicts(store: Store, sweep: str | None, *, rungs: bool = True) -> list[ModelVerdict]:

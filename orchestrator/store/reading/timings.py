@@ -39,7 +39,7 @@ def recent_timings(store: Store) -> list[Timing]:
 
 
 def on_models(connection: Connection, keys: Iterable[str]) -> dict[str, tuple[JobSpec, TrainSpec]]:
-    """What the jobs are, and the training of the models that they measured, or did themselves, by key; those whose components are not
+    """Return the jobs' specs, and the training of the models that they measured, or did themselves, by key; those whose components are not
     installed here are left out."""
     wanted = sorted(keys)
     models = _models(connection, wanted)

@@ -144,7 +144,7 @@ def _models(dialect: str) -> AnySelect:
 
 def _results(dialect: str) -> AnySelect:
     attack, clean = AttackResultRecord, CleanResultRecord
-    beside = select(func.avg(_accuracy(clean))).where(
+    clean_accuracy = select(func.avg(_accuracy(clean))).where(
         clean.model_key == attack.model_key, clean.n_examples == attack.n_examples, clean.batch_size == attack.batch_size
     )
     selected = (
@@ -156,7 +156,7 @@ def _results(dialect: str) -> AnySelect:
             *_columns(TrainedModelRecord, _MODEL),
             *_columns(attack, _ATTACK),
             _accuracy(attack).label("robust_accuracy"),
-            beside.scalar_subquery().label("clean_accuracy"),
+            clean_accuracy.scalar_subquery().label("clean_accuracy"),
             VerdictRecord.verdict,
             attack.seconds,
             attack.finished_at,

@@ -8,7 +8,18 @@ from sqlalchemy import Connection, case, select, update
 
 from orchestrator.store.connection.lookup import sweep_id
 from orchestrator.store.connection.session import Store
-from orchestrator.store.leases.leases import NOBODY, Driver, Holder, Lease, LeaseLost, LeaseTaken, database_clock, fence, find_holder, told
+from orchestrator.store.leases.leases import (
+    NO_HOLDER,
+    Driver,
+    Holder,
+    Lease,
+    LeaseLost,
+    LeaseTaken,
+    database_clock,
+    fence,
+    find_holder,
+    told,
+)
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobRecord, SweepJobRecord, SweepRecord
 from orchestrator.store.writing.record import make_sweep, set_sweep
 from workers.spec.job import Job
@@ -39,7 +50,7 @@ def take_sweep(store: Store, *, name: str, space_text: str, driver: Driver, seen
 
 def _take_if_as_seen(connection: Connection, name: str, space_text: str, driver: Driver, seen: Holder | None) -> Lease:
     make_sweep(connection, name, space_text)
-    if find_holder(connection, name, lock=True) != (seen or NOBODY):
+    if find_holder(connection, name, lock=True) != (seen or NO_HOLDER):
         raise LeaseTaken(name)
     return _take(connection, name, driver)
 

@@ -94,7 +94,7 @@ def _trained_model(spec: TrainSpec, outcome: TrainOutcome) -> Row:
 
 
 def _ranks(model: ModelSpec) -> Row:
-    """The rank fractions as columns; beside those of single layers stands their mean, by which nets are sorted and drawn."""
+    """The rank fractions as columns; those of single layers are accompanied by their mean, by which nets are sorted and drawn."""
     by_layer = model.rank_fractions
     fraction = fmean(by_layer.values()) if by_layer else model.rank_fraction
     return {"rank_fraction": fraction if model.tensorized else None, "rank_fractions": dict(by_layer) if by_layer else None}

@@ -13,7 +13,7 @@ from orchestrator.store.schema.base import utc_now
 from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, TrainedModelRecord, VerdictRecord
 from orchestrator.store.schema.sweep_tables import JobParentRecord
 from orchestrator.store.writing.rows import Row
-from orchestrator.verdict import RULES, AttackEvidence, Flags, Gradients, ModelEvidence, VerdictCheck, judge
+from orchestrator.verdict import RULES, AttackEvidence, Flags, Gradients, ModelEvidence, judge
 from workers.artifacts.results import unpack_flags
 
 _ATTACK = (
@@ -68,11 +68,6 @@ def _verdict_row(connection: Connection, model_key: str) -> Row | None:
     return {"model_key": model_key, "verdict": judgement.verdict, "checks": checks, "rules": RULES, "judged_at": utc_now()}
 
 
-def checks_of(stored: Sequence[Mapping[str, Any]]) -> tuple[VerdictCheck, ...]:
-    """Return the checks of a stored verdict."""
-    return tuple(VerdictCheck(**check) for check in stored)
-
-
 def unjudged_models(connection: Connection, job_keys: Iterable[str]) -> list[str]:
     """Return the models, sorted, that these jobs measure, and that have no verdict by the current rules though they have results."""
     jobs = set(job_keys)
@@ -96,7 +91,7 @@ def _evidence(connection: Connection, model_key: str) -> ModelEvidence:
         randomised=randomised is not False,
         half_range=None if low is None or high is None else (high - low) / 2,
         n_classes=n_classes,
-        attacks=(*_attacks(connection, model_key), *(tried for row in diagnoses for tried in _probes(row))),
+        attacks=(*_attacks(connection, model_key), *(probe for row in diagnoses for probe in _probes(row))),
         gradients=tuple(_gradients(row) for row in diagnoses),
     )
 

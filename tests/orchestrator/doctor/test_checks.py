@@ -12,9 +12,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from orchestrator.doctor import gpu
-from orchestrator.doctor import timeout as patience
-from orchestrator.doctor.artifact_store import check_artifacts, check_shared, marked
+from orchestrator.doctor import gpu, timeout
+from orchestrator.doctor.artifact_store import check_artifacts, check_shared, marker_file
 from orchestrator.doctor.authentication import check_cluster, check_own_ray, check_token_file
 from orchestrator.doctor.check_result import CheckResult, guarded
 from orchestrator.doctor.clock import compare_clocks
@@ -31,6 +30,7 @@ from orchestrator.store import launch_sweep, open_store
 from orchestrator.store.leases.leases import Driver
 from tests.builders import small_plan
 from workers.errors import UserError
+from workers.spec.data import DataSpec
 
 DATABASES = Path(__file__).parent.parent / "store" / "databases"
 Usage = namedtuple("Usage", "total used free")
@@ -146,7 +146,7 @@ def test_a_store_that_cannot_be_written_is_wrong(tmp_path: Path) -> None:
 
 def test_a_folder_of_the_same_name_that_is_another_one_on_a_node_is_found(tmp_path: Path) -> None:
     url = str(tmp_path / "artifacts")
-    with marked(url) as mark:
+    with marker_file(url) as mark:
         assert only(check_shared(url, mark)).status == "ok"
         elsewhere = only(check_shared(str(tmp_path / "other"), mark))
     assert elsewhere.status == "wrong"
@@ -155,7 +155,7 @@ def test_a_folder_of_the_same_name_that_is_another_one_on_a_node_is_found(tmp_pa
 
 
 def test_missing_data_are_named_with_how_to_get_them(tmp_path: Path) -> None:
-    digits, cifar10 = check_data_sets((("digits", "official"), ("cifar10", "official")), tmp_path)
+    digits, cifar10 = check_data_sets((DataSpec(name="digits"), DataSpec(name="cifar10")), tmp_path)
     assert (digits.status, cifar10.status) == ("ok", "wrong")
     assert "data_batch_1" in cifar10.found
     assert only(look_for_data(tmp_path / "nowhere")).status == "wrong"
@@ -221,7 +221,7 @@ def test_what_never_answers_is_given_up() -> None:
     with pytest.raises(UserError, match=r"^artifacts: no answer within 0\.05 s"):
         with_timeout(0.05, answered.wait, what="artifacts")
     answered.set()
-    assert patience.TIMEOUT < 60
+    assert timeout.TIMEOUT < 60
     assert only(guarded("data", lambda: with_timeout(5.0, lambda: [1].index(2), what="data"))).found.startswith("ValueError: ")
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from orchestrator.store import ResultRow, open_store, record_result, result_rows
 from tests.builders import result_of, small_plan
-from tests.orchestrator.store.stored import changed
+from tests.orchestrator.changed_rows import changed
 from tests.stored import record_sweep
 
 MakeRow = Callable[..., ResultRow]

@@ -60,9 +60,10 @@ def kept(folder: Path, root: Path | None = None) -> Kept:
 
 
 def job_of(folder: Path, stage: str) -> Job:
-    """A job of this stage: the first one by its settings."""
+    """A job of this stage: the first one by its settings and its parents', so that of two models' it is the randomised one's."""
     found = artifacts(folder)
-    return min((job for key in found.all_keys() if (job := found.job(key)).stage == stage), key=lambda job: job.spec.model_dump_json())
+    jobs = [job for key in found.all_keys() if (job := found.job(key)).stage == stage]
+    return min(jobs, key=lambda job: [one.spec.model_dump_json() for one in (job, *map(found.job, job.parents.values()))])
 
 
 def flip(path: Path) -> None:

@@ -1,15 +1,16 @@
 from collections import Counter
 from pathlib import Path
-from typing import get_args
+
+import pytest
+from pydantic import ValidationError
 
 from orchestrator.planning.expand import expand_space
-from search_spaces import Space
+from search_spaces.space import space_type
 from tests.commands import robustsweep, rows, write_space
-from workers.spec.defence import AROUND, RANDOMISED, SETTINGS
-from workers.spec.fields import DefenceName
+from workers.registry import DEFENCES
 from workers.spec.job import Job
 
-NAMES = list(get_args(DefenceName))
+NAMES = list(DEFENCES.names())
 SPACE = f"""
 data: {{name: digits, train_examples: 64}}
 model: {{width: 2}}
@@ -30,9 +31,9 @@ def test_a_sweep_over_all_defences_has_rows_of_each_and_is_launched_once(tmp_pat
     for row in found:
         settings = row["defence_settings"]
         assert (settings is None) == (row["defence"] == "none")
-        assert tuple(settings or ()) == SETTINGS[row["defence"]]
+        assert set(settings or ()) == set(DEFENCES[row["defence"]].settings.model_fields)
         assert (row["epochs"], row["n_examples"]) == (1, 12)
-        assert row["repeats"] == (2 if row["defence"] in RANDOMISED else 1)
+        assert row["repeats"] == (2 if DEFENCES[row["defence"]].facts.randomised else 1)
     assert {row["defence_settings"]["bit_depth"] for row in found if row["defence"] == "feature_squeezing"} == {4}
     again = robustsweep("launch", space, "--executor", "inline", cwd=tmp_path)
     assert "nothing to do" in again.stdout
@@ -42,7 +43,7 @@ def test_a_sweep_over_all_defences_has_rows_of_each_and_is_launched_once(tmp_pat
 
 def planned(**sections: object) -> list[Job]:
     """The jobs of a space of one small model on the digits."""
-    return expand_space(Space.model_validate({"name": "x", "data": {"name": "digits"}, "training": {"epochs": 2}, **sections}))
+    return expand_space(space_type().model_validate({"name": "x", "data": {"name": "digits"}, "training": {"epochs": 2}, **sections}))
 
 
 def test_the_undefended_net_is_trained_once_and_three_defences_are_put_around_it() -> None:
@@ -51,7 +52,7 @@ def test_the_undefended_net_is_trained_once_and_three_defences_are_put_around_it
     trained_in = {job.spec.defence.name: job for job in jobs if job.stage == "pretrain"}
     assert set(trained_in) == {"none", "defensive_dropout", "defensive_quantization"}
     around = [job for job in jobs if job.stage == "defend"]
-    assert {job.spec.defence.name for job in around} == AROUND
+    assert {job.spec.defence.name for job in around} == {found.name for found in DEFENCES if found.facts.around}
     full = trained_in["none"]
     for job in around:
         assert job.parents == {"weights": full.key}
@@ -95,4 +96,5 @@ def test_settings_of_another_defence_make_no_jobs() -> None:
         "random_resize_pad": 2,
         "stochastic_activation_pruning": 1,
     }
-    assert [job.key for job in planned(defence={"name": "none", **settings})] == [job.key for job in planned()]
+    with pytest.raises(ValidationError, match="defence none has no bit_depth; leave bit_depth out"):
+        planned(defence={"name": "none", **settings})

@@ -7,7 +7,8 @@ from orchestrator.planning.expand import expand_space
 from orchestrator.planning.job_cost import cost
 from orchestrator.planning.prelaunch_checks import check_sizes
 from orchestrator.scheduling.job_queue import JobQueue
-from search_spaces import Space, load_space
+from search_spaces import load_space
+from search_spaces.space import space_type
 from tests.builders import evaluate_job, pretrain_job, surface_job
 from workers.errors import UserError
 
@@ -15,7 +16,7 @@ from workers.errors import UserError
 def planned(*surfaces, **sections):
     """The space's jobs by key, and its surfaces."""
     data = {"name": "x", "data": {"name": "digits"}, "training": {"epochs": 1}, "surfaces": list(surfaces), **sections}
-    jobs = {job.key: job for job in expand_space(Space.model_validate(data))}
+    jobs = {job.key: job for job in expand_space(space_type().model_validate(data))}
     return jobs, [job for job in jobs.values() if job.stage == "surface"]
 
 

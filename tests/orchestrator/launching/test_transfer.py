@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from orchestrator.planning.expand import expand_space
 from orchestrator.planning.plan import make_plan
 from orchestrator.planning.prelaunch_checks import check_data, check_sizes
-from search_spaces import Space
+from search_spaces.space import space_type
 from workers.errors import UserError
 
 SOURCES = ["parent", "undefended", "dense"]
@@ -20,7 +20,7 @@ PGD = {"attack": "pgd", "epsilon": "8/255", "knowledge": "transfer"}
 def jobs_of(*, group=None, **sections):
     """A space's jobs by key; its one attack group transfers PGD."""
     data = {"name": "x", "data": {"name": "digits"}, "training": {"epochs": 2}, "attacks": [{**PGD, **(group or {})}]}
-    return {job.key: job for job in expand_space(Space.model_validate({**data, **sections}))}
+    return {job.key: job for job in expand_space(space_type().model_validate({**data, **sections}))}
 
 
 def transfers(jobs):

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.planning.expand import expand_space
-from search_spaces import Space, load_space, parse_space
+from search_spaces import load_space, parse_space
 from search_spaces.schema.grid import EvaluationSettings
+from search_spaces.space import space_type
 from workers.spec.job import ModelSpec
 from workers.spec.recipes import resolve_training
 
@@ -22,14 +23,21 @@ MODELS = st.fixed_dictionaries(
         "binary": st.sampled_from([True, [True, False]]),
     },
 )
-DEFENCES = st.fixed_dictionaries(
-    {},
-    optional={
-        "name": st.lists(st.sampled_from(["none", "defensive_dropout", "feature_squeezing", "random_resize_pad"]), min_size=1, max_size=3),
-        "bit_depth": st.sampled_from([4, [4, 5]]),
-        "dropout": st.sampled_from([0.3, [0.3, 0.5]]),
-    },
-)
+OWN_SETTINGS = {
+    "feature_squeezing": {"bit_depth": st.sampled_from([4, [4, 5]])},
+    "defensive_dropout": {"dropout": st.sampled_from([0.3, [0.3, 0.5]])},
+}
+
+
+def defences_named(names):
+    """Defences of these names, with settings that one of them has."""
+    own = {setting: values for name in names for setting, values in OWN_SETTINGS.get(name, {}).items()}
+    return st.fixed_dictionaries({"name": st.just(names)}, optional=own)
+
+
+DEFENCES = st.just({}) | st.lists(
+    st.sampled_from(["none", "defensive_dropout", "feature_squeezing", "random_resize_pad"]), min_size=1, max_size=3
+).flatmap(defences_named)
 GROUPS = st.fixed_dictionaries(
     {
         "attack": st.lists(st.sampled_from(["fgsm", "bim", "pgd", "mi_fgsm", "apgd_ce"]), min_size=1, max_size=2),
@@ -78,12 +86,12 @@ def alone(data, variant):
 
 
 def keys(data):
-    return [job.key for job in expand_space(Space.model_validate(data))]
+    return [job.key for job in expand_space(space_type().model_validate(data))]
 
 
 def small(*, attacks=(), evaluation=None, **sections):
     data = {"name": "x", "data": {"name": "digits"}, "training": {"epochs": 2}, "attacks": list(attacks), "evaluation": evaluation}
-    return Space.model_validate({**data, **sections})
+    return space_type().model_validate({**data, **sections})
 
 
 def trained(space):
@@ -99,7 +107,7 @@ def reordered(data):
 @given(SPACES)
 def test_no_key_comes_twice_and_parents_come_before_their_children(data):
     seen = set()
-    for job in expand_space(Space.model_validate(data)):
+    for job in expand_space(space_type().model_validate(data)):
         assert job.key not in seen
         assert seen >= set(job.parents.values())
         seen.add(job.key)
@@ -310,12 +318,12 @@ def test_images_are_flipped_by_data_set_unless_the_space_says_otherwise(given, f
 @pytest.mark.parametrize(("model", "width"), [("soundnet5", 16), ("logmel", 16)])
 def test_audio_is_not_flipped_and_a_width_that_is_left_out_is_the_papers(model, width):
     space = small(data={"name": ["speech_commands", "tones"]}, model={"name": model, "theta": 0.9})
-    assert {(job.spec.training.horizontal_flip, job.spec.model.width) for job in trained(space)} == {(False, width)}
+    assert {(job.spec.training.horizontal_flip, job.spec.model.settings.width) for job in trained(space)} == {(False, width)}
 
 
 def test_another_pair_of_lists_is_another_model():
     one, other = trained(small(data={"name": "speech_commands", "split_lists": ["official", "resplit"]}, model={"name": "logmel"}))
-    assert (one.spec.data.split_lists, other.spec.data.split_lists) == ("official", "resplit")
+    assert (one.spec.data.settings.split_lists, other.spec.data.settings.split_lists) == ("official", "resplit")
     assert one.key != other.key
 
 

@@ -16,7 +16,7 @@ from orchestrator.tables.results_table import render_results
 from orchestrator.tables.status_table import render_failures, render_status, status_json
 from orchestrator.tables.writers import Format
 from tests.builders import defend_job, pretrain_job, result_of, small_plan
-from tests.orchestrator.store.stored import changed
+from tests.orchestrator.changed_rows import changed
 from tests.stored import record_sweep
 from workers.registry import DEFENCES
 
@@ -124,7 +124,7 @@ def grid(row: ResultRow) -> list[ResultRow]:
             defence=defence,
             attack=attack,
             epsilon_literal=epsilon,
-            steps=100,
+            **({"steps": 100} if attack == "apgd_dlr" else {}),
             repeats=1 if theta == 1 else 3,
             model_key=f"{theta}{training}{defence}",
             clean_accuracy=1.0,
@@ -173,7 +173,7 @@ def test_standard_errors_are_columns_in_percent_points_when_they_are_asked_for(r
 
 def test_how_loud_waveforms_are_has_a_column_where_it_is_known(rows: list[ResultRow]) -> None:
     assert "SNR" not in str(render_results(rows, "markdown"))
-    (heading, _, first, *_) = str(render_results([changed(rows[0], snr_db=31.46), *rows[1:]], "markdown")).splitlines()
+    (heading, _, first, *_) = str(render_results([replace(rows[0], metrics={"snr_db": 31.46}), *rows[1:]], "markdown")).splitlines()
     assert "| epsilon | SNR dB |" in heading
     assert "| 31.5 |" in first
 
@@ -240,23 +240,23 @@ def test_an_attacks_setting_has_a_column_where_it_varies_and_no_word_where_it_is
     setting: str, usual: object, other: object, title: str, rows: list[ResultRow]
 ) -> None:
     attacked = changed(rows[0], attack="pgd", knowledge="eot", **{"abs_stepsize": 1 / 255, setting: usual})
-    different = changed(attacked, **{setting: other})
-    (heading, *_, common) = str(render_results([attacked, different], "markdown")).splitlines()
+    varied = changed(attacked, **{setting: other})
+    (heading, *_, common) = str(render_results([attacked, varied], "markdown")).splitlines()
     assert f"| {title} |" in heading
     assert title not in common
     (heading, *_, common) = str(render_results([attacked], "markdown")).splitlines()
     assert title not in heading
     assert (title in common) == (setting == "eot_samples")
-    (*_, common) = str(render_results([different], "markdown")).splitlines()
+    (*_, common) = str(render_results([varied], "markdown")).splitlines()
     assert f"{title} {other:.4g}" in common if isinstance(other, float) else f"{title} {other}" in common
 
 
 def test_what_an_attack_has_no_choice_about_makes_no_column(rows: list[ResultRow]) -> None:
-    pgd = changed(rows[0], attack="pgd", abs_stepsize=1 / 255, steps=10)
+    pgd = changed(rows[0], attack="pgd", steps=1, abs_stepsize=1 / 255)
     settled_ones = [
-        changed(rows[0], attack="apgd_dlr", loss="dlr", selection_draws=8, steps=10),
-        changed(rows[0], attack="mi_fgsm", abs_stepsize=1 / 255, momentum=1.0, steps=10),
-        changed(rows[0], attack="square", loss="margin", selection_draws=8, steps=10),
+        changed(rows[0], attack="apgd_dlr", steps=1, loss="dlr", selection_draws=8),
+        changed(rows[0], attack="mi_fgsm", steps=1, abs_stepsize=1 / 255, momentum=1.0),
+        changed(rows[0], attack="square", steps=1, loss="margin", selection_draws=8),
     ]
     (heading, *_, common) = str(render_results([pgd, *settled_ones], "markdown")).splitlines()
     assert heading == "| theta | attack | epsilon | steps | clean % | robust % | 95% interval | verdict |"

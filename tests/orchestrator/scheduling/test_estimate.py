@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.planning.plan import make_plan
-from orchestrator.scheduling.estimate import Estimate, estimate
+from orchestrator.scheduling.estimate import TimeEstimate, estimate
 from orchestrator.scheduling.estimate_text import cost_of
 from orchestrator.store import open_store
 from orchestrator.store.reading.timings import Timing, recent_timings
@@ -21,7 +21,7 @@ def timing(job: Job, seconds: float, *, model: Job | None = None, device: str = 
     return Timing(spec=job.spec, model=trained, seconds=seconds, device=device)
 
 
-def estimated(jobs: list[Job], timings: list[Timing], *, workers: int = 1) -> Estimate:
+def estimated(jobs: list[Job], timings: list[Timing], *, workers: int = 1) -> TimeEstimate:
     return estimate(make_plan(jobs, recorded=frozenset(), finished=frozenset()), timings, workers=workers)
 
 

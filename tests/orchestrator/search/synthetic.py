@@ -88,7 +88,7 @@ class Laboratory:
         with open_store(self.url, upgrade=True) as store:
             recorder = Recorder(store, sweep=space.name, artifacts=self.artifacts)
             with open_search(store, space, recorder=recorder, artifacts=self.artifacts) as search:
-                record_search(store, name=space.name, space_text="", keys=search.trial_index.job_keys())
+                record_search(store, name=space.name, space_text="", keys=search.state.trial_index.job_keys())
                 lease = begin_driving(store, space.name, "host", 1)
                 yield store, search, SweepRun(JobQueue([], max_failures=0), recorder, (), source=search)
                 end_driving(store, lease)

@@ -121,8 +121,8 @@ def test_a_trial_that_somebody_else_asked_for_meanwhile_is_done_too(laboratory: 
             if (job := sweep.take()) is not None:
                 laboratory.run(job, sweep)
             if foreign is None and len(laboratory.models) == 2:
-                foreign = search.study.ask()
-        assert not search.live
+                foreign = search.state.study.ask()
+        assert not search.state.live
     found = trials(laboratory)
     assert foreign is not None
     assert [trial.state for trial in found] == [TrialState.COMPLETE] * len(found)
@@ -138,7 +138,7 @@ def test_a_driver_that_was_succeeded_asks_and_tells_nothing_more(laboratory: Lab
         recorder = Recorder(store, sweep="small", artifacts=laboratory.artifacts, lease=lease)
         with open_search(store, space, recorder=recorder, artifacts=laboratory.artifacts) as search:
             sweep = SweepRun(JobQueue([], max_failures=0), recorder, (), source=search)
-            while not search.live or any(live.pending for live in search.live.values()):
+            while not search.state.live or any(live.pending for live in search.state.live.values()):
                 job = sweep.take()
                 assert job is not None
                 laboratory.run(job, sweep)

@@ -15,7 +15,7 @@ from orchestrator.tables.table import Table, table_of
 from orchestrator.tables.writers import Format, render
 from tests.builders import result_of, small_plan
 from tests.commands import robustsweep
-from tests.orchestrator.store.stored import changed
+from tests.orchestrator.changed_rows import changed
 from tests.stored import record_sweep
 from workers.errors import UserError
 
@@ -49,9 +49,8 @@ def rows(row: ResultRow) -> list[ResultRow]:
 def _rows(row: ResultRow) -> Iterator[ResultRow]:
     for place, (theta, attack, epsilon) in enumerate((t, a, e) for t in (1.0, 0.8) for a in ("bim", "pgd") for e in (2, 8)):
         model = {"theta": theta, "model_key": f"{theta}"}
-        yield changed(
-            row, attack=attack, epsilon=epsilon / 255, epsilon_literal=f"{epsilon}/255", steps=epsilon, robust_accuracy=place / 10, **model
-        )
+        ball = {"epsilon": epsilon / 255, "epsilon_literal": f"{epsilon}/255", "steps": epsilon}
+        yield changed(row, attack=attack, **ball, robust_accuracy=place / 10, **model)
 
 
 def test_rows_are_sorted_by_a_field_either_way_and_those_without_value_come_last(rows: list[ResultRow]) -> None:

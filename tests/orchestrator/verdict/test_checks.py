@@ -194,10 +194,10 @@ def test_a_gain_that_chance_explains_is_let_pass_and_said():
 def test_many_comparisons_ask_for_stronger_proof():
     reference, challenger = leaving(0.4), leaving(0.4)
     challenger[:, 33:40] = False
-    duel = attack_evidence("pgd", reference), attack_evidence("square", challenger)
-    assert check_black_box(evidence(*duel)).outcome == "failed"
+    pair = attack_evidence("pgd", reference), attack_evidence("square", challenger)
+    assert check_black_box(evidence(*pair)).outcome == "failed"
     others = [attack_evidence(name, 0.5, place=place) for place in range(9) for name in ("pgd", "square")]
-    assert check_black_box(evidence(*duel, *others)).outcome == "passed"
+    assert check_black_box(evidence(*pair, *others)).outcome == "passed"
 
 
 def test_flags_stay_where_they_are_unless_a_gain_is_worth_a_test():

@@ -13,6 +13,7 @@ from workers.registry import ATTACKS
 NAMES = list(ATTACKS.names())
 LOOP = ["bim", "fgsm", "mi_fgsm", "pgd"]
 NORMS = ["l2", "linf"]
+_OWN = {"steps", "abs_stepsize", "loss", "momentum"}
 EPSILON = {"l2": 0.8, "linf": 0.06}
 
 
@@ -42,7 +43,9 @@ class Noisy:
 
 
 def settings(name, *, norm="linf", epsilon=None, steps=5, **more):
-    """An attack of a few steps that can leave the clean point far behind."""
+    """An attack of a few steps that can leave the clean point far behind; own settings that the attack does not have are left out."""
+    others = _OWN - set(ATTACKS[name].settings.model_fields)
+    more = {setting: value for setting, value in more.items() if setting not in others}
     return attack_settings(name=name, norm=norm, epsilon=epsilon or EPSILON[norm], steps=steps, **more)
 
 

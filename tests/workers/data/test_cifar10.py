@@ -62,8 +62,8 @@ def test_images_are_planes_of_red_green_and_blue_in_the_files_order():
 @needs_data
 def test_both_splits_have_the_announced_sizes():
     data = CIFAR10.load(Path(ROOT))
-    assert data.train.inputs.shape == (CIFAR10.n_train, *CIFAR10.info.shape)
-    assert data.test.inputs.shape == (CIFAR10.n_test, *CIFAR10.info.shape)
+    assert data.train.inputs.shape == (CIFAR10.sizes(None)[0], *CIFAR10.info.shape)
+    assert data.test.inputs.shape == (CIFAR10.sizes(None)[1], *CIFAR10.info.shape)
     assert np.bincount(data.test.labels).tolist() == [1000] * 10
 
 

@@ -9,7 +9,7 @@ DATA = DIGITS.load(None)
 
 
 def test_both_splits_have_the_announced_sizes_and_kinds():
-    for part, count in ((DATA.train, DIGITS.n_train), (DATA.test, DIGITS.n_test)):
+    for part, count in zip((DATA.train, DATA.test), DIGITS.sizes(None), strict=True):
         assert part.inputs.shape == (count, *DIGITS.info.shape) == (count, 3, 32, 32)
         assert part.labels.shape == (count,)
         assert (part.inputs.dtype, part.labels.dtype) == (np.float32, np.int64)

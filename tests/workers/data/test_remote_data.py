@@ -11,6 +11,10 @@ from tests.workers.small import data_set
 from workers.data.loading import remote
 from workers.data.loading.source import Dataset, Source, Split
 from workers.errors import DataError, UserError
+from workers.facts import DatasetFacts
+from workers.facts import Source as Provenance
+from workers.registry import Component
+from workers.settings import Settings
 
 CONTENT = b"published"
 
@@ -31,7 +35,8 @@ class Counted:
 
     @property
     def source(self) -> Source:
-        return Source(info=data_set("digits").info, check=bool, load=self.load, n_train=7, n_test=8, folder="set")
+        facts = DatasetFacts(data_set("digits").info, n_train=7, n_test=8, folder="set", check=bool)
+        return Source(Component("dataset", "counted", self.load, facts, Settings, Provenance()), Settings())
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from workers.data.loading import source
+from tests.workers.small import data_set
 from workers.data.loading.speech_clips import CLASSES, WORDS
 from workers.data.speech_commands import _catalogue
 
@@ -24,7 +24,7 @@ def listed(lists, kind):
 
 
 def catalogue(lists):
-    return dict(zip(("train", "test"), _catalogue(ROOT, lists=lists), strict=True))
+    return dict(zip(("train", "test"), _catalogue(ROOT, split_lists=lists), strict=True))
 
 
 def counts(clips):
@@ -81,7 +81,7 @@ def test_unknown_takes_equally_many_of_every_other_word(lists):
 @pytest.mark.parametrize("lists", PAIRS)
 @pytest.mark.parametrize("part", ["train", "test"])
 def test_samples_are_those_that_soundfile_reads_padded_with_zeros(lists, part):
-    split, clips = getattr(source("speech_commands", lists).load(ROOT), part), catalogue(lists)[part]
+    split, clips = getattr(data_set("speech_commands", split_lists=lists).load(ROOT), part), catalogue(lists)[part]
     assert split.inputs.shape == (len(clips), 1, 16_000)
     assert split.inputs.dtype == np.int16
     for row in np.random.default_rng(0).permutation(len(clips))[:200]:
@@ -111,7 +111,7 @@ def test_the_files_are_those_that_torchaudio_finds():
 
 @pytest.mark.parametrize("lists", PAIRS)
 def test_the_normalisation_is_the_training_splits_mean_and_deviation(lists):
-    found = source("speech_commands", lists)
+    found = data_set("speech_commands", split_lists=lists)
     inputs = found.load(ROOT).train.inputs / 32_768
     np.testing.assert_allclose(inputs.mean(), found.info.mean[0], atol=5e-3)
     np.testing.assert_allclose(inputs.std(), found.info.std[0], atol=5e-3)

@@ -59,7 +59,7 @@ def test_a_copy_elsewhere_gives_the_same_examples(made, root):
 def test_silence_for_testing_is_the_official_clips_where_there_are_any(root):
     cut = SPEECH.load(root).test.inputs[-1]
     make_root(root, silence=3)
-    SPEECH.load.func.cache_clear()
+    SPEECH.component.create.cache_clear()
     official = SPEECH.load(root).test.inputs[-1]
     assert counts(SPEECH.load(root).test) == [1] * 12
     assert not np.array_equal(cut, official)
@@ -70,7 +70,7 @@ def test_decoded_clips_are_cached_and_a_changed_clip_is_decoded_again(root):
     (cached,) = (root / ".robustsweep-cache").glob("*.npy")
     path = folder(root) / clip_name("yes", 0)
     write_wav(path, 12_345)
-    SPEECH.load.func.cache_clear()
+    SPEECH.component.create.cache_clear()
     after = SPEECH.load(root).train.inputs
     assert len(list((root / ".robustsweep-cache").glob("*.npy"))) == 2
     changed = (before != after).any(axis=(1, 2))

@@ -7,8 +7,8 @@ from scipy.ndimage import median_filter
 from torch import nn
 
 from tests.workers.small import generator
-from workers.defences.resize_pad import RandomResizePad
-from workers.defences.squeezing import FeatureSqueezing, median
+from workers.defences.squeezing import median
+from workers.models.network import build_defence
 from workers.spec.defence import DefenceSpec
 
 UNIT = (0.0, 1.0)
@@ -16,11 +16,11 @@ IMAGES = torch.rand(5, 3, 12, 12, generator=generator())
 
 
 def squeezing(**settings):
-    return FeatureSqueezing(DefenceSpec(name="feature_squeezing", **settings), bounds=UNIT)
+    return build_defence(DefenceSpec(name="feature_squeezing", **settings), bounds=UNIT)
 
 
 def resizing(*, seed=0, pad_factor=1.5):
-    defence = RandomResizePad(DefenceSpec(name="random_resize_pad", pad_factor=pad_factor), bounds=UNIT)
+    defence = build_defence(DefenceSpec(name="random_resize_pad", pad_factor=pad_factor), bounds=UNIT)
     defence.generator = generator(seed)
     return defence
 

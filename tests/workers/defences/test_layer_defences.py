@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 from tests.workers.small import generator, network, split
-from workers.defences.dropout import DefensiveDropout
-from workers.defences.pruning import StochasticActivationPruning, keep_probabilities
-from workers.defences.quantization import DefensiveQuantization, deviation, quantised
+from workers.defences.pruning import keep_probabilities
+from workers.defences.quantization import deviation, quantised
 from workers.layers import TuckerLayer
+from workers.models.network import build_defence
 from workers.spec.defence import DefenceSpec
 
 UNIT = (0.0, 1.0)
@@ -19,13 +19,13 @@ DRAWS = 4000
 
 
 def pruning(samples=1.0, *, seed=0):
-    defence = StochasticActivationPruning(DefenceSpec(name="stochastic_activation_pruning", pruning_samples=samples), bounds=UNIT)
+    defence = build_defence(DefenceSpec(name="stochastic_activation_pruning", pruning_samples=samples), bounds=UNIT)
     defence.generator = generator(seed)
     return defence
 
 
 def dropout(rate=0.3, *, seed=0):
-    defence = DefensiveDropout(DefenceSpec(name="defensive_dropout", dropout=rate), bounds=UNIT)
+    defence = build_defence(DefenceSpec(name="defensive_dropout", dropout=rate), bounds=UNIT)
     defence.generator = generator(seed)
     return defence
 
@@ -193,7 +193,7 @@ def test_a_randomised_defence_without_a_generator_is_an_error(make):
 
 def test_an_activation_defence_on_a_net_without_relus_is_refused():
     with pytest.raises(ValueError, match=r"defensive_quantization: acts on nn\.ReLU modules, and Linear has none"):
-        DefensiveQuantization(DefenceSpec(name="defensive_quantization"), bounds=UNIT).install(nn.Linear(2, 2))
+        build_defence(DefenceSpec(name="defensive_quantization"), bounds=UNIT).install(nn.Linear(2, 2))
 
 
 @pytest.mark.parametrize("name", ["defensive_dropout", "stochastic_activation_pruning"])

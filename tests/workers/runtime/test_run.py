@@ -275,7 +275,7 @@ def by_hand(done: Done, job: Job, *, perturb=None):
     """The flags of a job, with the random numbers that its key stands for."""
     net = network(width=4, theta=0.8)
     net.load_state_dict(load_tensors(kept(done.root, MODEL.key, "model.safetensors")))
-    net.seed(derive_seed(job.key, "sketch"))
+    net.seed(derive_seed(job.seed_key, "sketch"))
     evaluation = job.spec.evaluation
     perturb = perturb and perturb(net)
     return correct_flags(
@@ -291,7 +291,7 @@ def test_an_evaluation_draws_its_sketches_from_the_seed_of_its_key_alone(done, j
 def test_a_randomized_attack_draws_sketches_and_start_from_the_seeds_of_its_key_alone(done, parents):
     wide = attack_settings(name="pgd", epsilon=0.2, steps=1).model_copy(update={"abs_stepsize": 0.01})
     job = attack_job(MODEL, attack=wide, examples=200, batch_size=50)
-    start = generator(derive_seed(job.key, "start"))
+    start = generator(derive_seed(job.seed_key, "start"))
     flags = run(job, Settings(parents)).outcome.correct().tolist()
     assert flags == by_hand(done, job, perturb=lambda net: attacker(net, wide, generator=start))
 
@@ -305,7 +305,7 @@ def test_an_omniscient_attack_replays_the_crafted_examples_under_sketches_of_its
 def test_crafted_examples_start_from_the_seed_of_their_key(done):
     net = network(width=4, theta=1.0)
     net.load_state_dict(load_tensors(kept(done.root, MODEL.key, "model.safetensors")))
-    expected, _ = craft(net, split(20), PGD, batch_size=8, generator=generator(derive_seed(CRAFT.key, "start")))
+    expected, _ = craft(net, split(20), PGD, batch_size=8, generator=generator(derive_seed(CRAFT.seed_key, "start")))
     assert np.array_equal(load_file(kept(done.root, CRAFT.key, "examples.safetensors"))["examples"], expected.numpy())
 
 

@@ -26,7 +26,7 @@ def random_search(problem: Problem, *, queries: int) -> Tensor:
     a stretch: the same share of its length as a square has of an image's area. Each example has windows of its own.
 
     On a deterministic net a query is one evaluation, and a point that is better (see `Verdict`) is kept. On a randomised net nothing
-    is kept by one evaluation: in each query the point found so far is judged again, beside the new one, over the same
+    is kept by one evaluation: in each query the point found so far is judged again, together with the new one, over the same
     `selection_draws` fresh draws; a query is then so many passes over both.
 
     Raises:

@@ -1,4 +1,4 @@
-"""How data sets are kept, fetched, read, cached and put onto a device."""
+"""Data sets: storing, fetching, reading and caching them, and putting them onto a device."""
 
 from workers.data.loading.source import Dataset, Source, Split, balanced_subset, source
 

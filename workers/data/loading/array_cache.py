@@ -22,10 +22,10 @@ Rows = NDArray[np.int16]
 
 
 def cache_folder(root: Path) -> Path:
-    """Where arrays made from the data in `root` are kept: `root/.robustsweep-cache`, or the user's cache where that is read-only."""
-    beside = root / ".robustsweep-cache"
-    if os.access(beside if beside.is_dir() else root, os.W_OK):
-        return beside
+    """Return the folder of arrays made from the data in `root`: `root/.robustsweep-cache`, or the user's cache where that is read-only."""
+    cache = root / ".robustsweep-cache"
+    if os.access(cache if cache.is_dir() else root, os.W_OK):
+        return cache
     return user_cache()
 
 

@@ -13,7 +13,7 @@ _TEMPORARY = ".tmp"
 
 
 def lacks(source: Source, root: Path) -> bool:
-    """Whether a data set that can be downloaded is not in `root`, or not whole, as far as names of files tell."""
+    """Tell whether a data set that can be downloaded is not in `root`, or not whole, as far as names of files show."""
     if source.download is None:
         return False
     try:

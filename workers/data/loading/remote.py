@@ -13,11 +13,11 @@ from workers.data.loading.source import Dataset, Source
 from workers.errors import DataError, UserError
 
 DataRoot = Path | str | None
-"""Where data sets are: a folder, or (a text with `://` in it) a URL of fsspec."""
+"""Place of data sets: a folder, or (a text with `://` in it) a URL of fsspec."""
 
 
 def data_root(place: str | None) -> DataRoot:
-    """What a person gave as the place of the data.
+    """Return the data root from what a person gave as the place of the data.
 
     Raises:
         UserError: a file:// URL that is no absolute path.

@@ -1,4 +1,4 @@
-"""What every data set offers, and the fixed order in which its subsets are taken."""
+"""Interface of every data set, and the fixed order in which its subsets are taken."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ class Source:
 
     @property
     def folder(self) -> str:
-        """What it needs of a data root; empty for a set that is made without files."""
+        """Folder that it needs in a data root; empty for a set that is made without files."""
         return self.component.facts.folder
 
     def check(self, root: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""Which clips of Speech Commands make which examples: ten words, `unknown` drawn evenly from the others, `silence` cut from the noise.
+"""Choice of the clips of Speech Commands for examples: ten words, `unknown` drawn evenly from the others, `silence` cut from the noise.
 
 Every choice follows from the clips' names alone (their SHA-256), so it is the same on every machine, and a clip more or less elsewhere
 in the data does not shuffle the rest.

@@ -47,7 +47,7 @@ class Network(nn.Module):
         self.body = body
         self.sketch = sketch
         self.signs = signs
-        self.defence = _defence(defence, info)
+        self.defence = build_defence(defence, bounds=(info.low, info.high))
         self.defence.install(body)
         self.bounds = (info.low, info.high)
         self.examples_at_once: int | None = None
@@ -208,9 +208,10 @@ def _body(spec: ModelSpec, info: DatasetInfo) -> nn.Module:
     return body
 
 
-def _defence(spec: DefenceSpec, info: DatasetInfo) -> Defence:
+def build_defence(spec: DefenceSpec, *, bounds: tuple[float, float]) -> Defence:
+    """Return the defence of a spec for inputs within `bounds`; nothing is installed yet."""
     defence: Defence = spec.component.create(**dict(spec.settings))
-    defence.name, defence.randomised, defence.bounds = spec.name, spec.facts.randomised, (info.low, info.high)
+    defence.name, defence.randomised, defence.bounds = spec.name, spec.facts.randomised, bounds
     return defence
 
 

@@ -6,8 +6,9 @@ from orchestrator.report.paper.published import PublishedFigure, published_table
 from orchestrator.report.paper.setups import PAPER_WIDTHS
 from orchestrator.store import ResultRow
 from search_spaces import paper_steps
-from tests.orchestrator.store.stored import changed, stored_row
-from workers.registry import DEFENCES
+from tests.orchestrator.changed_rows import changed
+from tests.orchestrator.store.stored import stored_row
+from workers.registry import ATTACKS
 from workers.spec.fields import epsilon_fraction
 
 
@@ -31,9 +32,8 @@ def row_for(cell: PublishedFigure, *, accuracy: float = 0.5, half_width: float =
     robust = dict(zip(("robust_accuracy", "ci_low", "ci_high"), interval, strict=True))
     key = f"{cell.theta}{cell.binary}{cell.defence}{cell.adversarial_training}{changes.get('rank_fraction', 0.5)}"
     keys = {"model_key": key, "job_keys": (f"{key}{cell.group}{cell.row}{cell.column}",), "repeats": 10, "repeat": None}
-    fields = {**model, **size, **rank, **training, **clean, **robust, **keys, **_attack(cell), **changes}
-    random = fields["theta"] < 1 or DEFENCES[fields["defence"]].facts.randomised
-    return changed(stored_row(), **{"randomised": random, **fields})
+    papers = changed(stored_row(), **model, **size, **rank, **training, **clean, **robust, **keys, **_attack(cell))
+    return changed(papers, **changes)
 
 
 def _attack(cell: PublishedFigure) -> dict[str, Any]:
@@ -41,14 +41,14 @@ def _attack(cell: PublishedFigure) -> dict[str, Any]:
     if cell.epsilon is None:
         return {**usual, "attack": "fgsm", "knowledge": "randomized", "epsilon": 1 / 255}
     epsilon = epsilon_fraction(cell.epsilon)
+    steps = {"steps": paper_steps(epsilon), "abs_stepsize": 1 / 255}
     return {
         **usual,
         "attack": cell.attack,
         "knowledge": cell.knowledge,
         "epsilon": float(epsilon),
         "epsilon_literal": cell.epsilon,
-        "steps": paper_steps(epsilon),
-        "abs_stepsize": 1 / 255,
+        **{name: value for name, value in steps.items() if name in ATTACKS[cell.attack].settings.model_fields},
     }
 
 

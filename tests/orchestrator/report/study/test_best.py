@@ -12,7 +12,7 @@ from orchestrator.paths import Paths
 from orchestrator.report.study import BestOptions, best_of
 from orchestrator.report.study.candidates import Candidate, ObjectiveValue, front
 from orchestrator.store import accuracy_interval
-from search_spaces import Goal
+from search_spaces import ObjectiveGoal
 from tests.commands import robustsweep
 from tests.orchestrator.report.study.conftest import TRIES, FillSearch, without_trap
 from workers.errors import UserError
@@ -96,7 +96,9 @@ def test_a_search_without_a_complete_trial_has_no_best(fill_search: FillSearch) 
         (("minimize", "maximize"), [0]),
     ],
 )
-def test_nothing_on_the_front_is_beaten_everything_else_is_and_equals_stay_together(goals: tuple[Goal, Goal], best: list[int]) -> None:
+def test_nothing_on_the_front_is_beaten_everything_else_is_and_equals_stay_together(
+    goals: tuple[ObjectiveGoal, ObjectiveGoal], best: list[int]
+) -> None:
     places = [(1, 9), (2, 8), (2, 8), (3, 3), (1, 3), (3, 6)]
     candidates = [_candidate(number, *place) for number, place in enumerate(places)]
     assert [one.trial for one in front(candidates, goals)] == best
