@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.own_settings import hashable, own_names, value_of
 from workers.artifacts.results import DiagnosisOutcome, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
 from workers.spec.attack import AttackSettings
-from workers.spec.defence import DefenceSpec
+from workers.spec.component import DefenceSpec
 from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, Job, SurfaceSpec, TrainSpec
 from workers.spec.surface import SurfaceSettings
 

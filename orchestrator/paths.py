@@ -1,11 +1,13 @@
 """Locations of a sweep's files: the home folder, the store, the artifacts, the data."""
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.storage import absolute
 from workers.data.loading.remote import DataRoot, data_root
+from workers.errors import UserError
 
 DEFAULT_HOME = Path("sweeps")
 
@@ -33,3 +35,30 @@ class Paths:
             UserError: the URL's kind is not supported.
         """
         return Artifacts(self.artifacts_url)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write to a temporary file next to `path`, then rename: a reader sees the old file or the new one, whole.
+
+    Raises:
+        OSError: it cannot be written there.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write the file, and the folders that it is to lie in, as `replace_file` does.
+
+    Raises:
+        UserError: it cannot be written there.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, content)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror}") from None

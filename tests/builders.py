@@ -19,8 +19,7 @@ from workers.artifacts.results import (
 )
 from workers.registry import ATTACKS
 from workers.spec.attack import AttackSettings, settled
-from workers.spec.data import DataSpec
-from workers.spec.defence import DefenceSpec
+from workers.spec.component import DataSpec, DefenceSpec
 from workers.spec.diagnosis import DiagnosisSettings, probes
 from workers.spec.fields import Knowledge
 from workers.spec.job import (

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from orchestrator.planning.effort import effort
+from orchestrator.planning.job_cost import effort
 from orchestrator.scheduling.job_queue import JobQueue
 from workers.spec.job import Job
 

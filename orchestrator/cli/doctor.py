@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
-from orchestrator.cli.launch_options import Overrides
+from orchestrator.cli.launch import Overrides
 from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, DataFolder, Home, Output, StoreUrl, TableFormat, console, paths, show
 from workers.errors import UserError
 
@@ -39,8 +39,7 @@ def doctor(  # noqa: PLR0913 (each is an option of the command)
     """
     if space is None and (overrides, workers, price) != (None, None, None):
         raise UserError("--set, --workers, --price: only with a SPACE")
-    from orchestrator.doctor.check_result import exit_code
-    from orchestrator.doctor.render import render_counts, render_result, render_results
+    from orchestrator.doctor.check_result import exit_code, render_counts, render_result, render_results
     from orchestrator.doctor.run_checks import DoctorOptions, run_checks
 
     asked = DoctorOptions(

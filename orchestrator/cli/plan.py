@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
-from orchestrator.cli.launch_options import Overrides, SpaceArgument
+from orchestrator.cli.launch import Overrides, SpaceArgument
 from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, DataFolder, Home, Output, StoreUrl, TableFormat, show
 from orchestrator.cli.options import console as _console
 from orchestrator.cli.options import paths as _paths
@@ -42,7 +42,7 @@ def plan(  # noqa: PLR0913 (each is an option of the command)
     """Show what `launch SPACE` would run: jobs by stage and model, and which are done. Runs nothing."""
     from orchestrator.console import say
     from orchestrator.launching.preview import estimate_plan, missing_data, preview_plan, write_job_files
-    from orchestrator.scheduling.estimate_text import estimate_record, render_estimate
+    from orchestrator.scheduling.estimate import estimate_record, render_estimate
     from orchestrator.search.preview_search import plan_search
     from orchestrator.tables.plan_table import plan_json, render_plan
 

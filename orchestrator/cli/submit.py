@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
-from orchestrator.cli.launch_options import (
+from orchestrator.cli.launch import (
     ClusterHome,
     CpusPerJob,
     Download,

@@ -14,7 +14,7 @@ from workers.data.loading.remote import DataRoot
 from workers.data.loading.source import Split
 from workers.data.loading.wav import SAMPLE_RATE
 from workers.errors import ArtifactError
-from workers.spec.data import DataSpec
+from workers.spec.component import DataSpec
 from workers.spec.job import TrainSpec
 
 EXAMPLES_FILE = "examples.safetensors"

@@ -29,7 +29,7 @@ from orchestrator.store.reading.dashboard_queries import Crafted, crafted_exampl
 from orchestrator.store.reading.report_evidence import Flags, example_flags
 from orchestrator.tables.table import Value
 from workers.errors import ArtifactError, DataError
-from workers.spec.data import DataSpec
+from workers.spec.component import DataSpec
 
 _ORDERS = ("in the order of evaluation", "hardest first", "easiest first")
 

@@ -3,7 +3,7 @@
 import os
 
 from orchestrator.doctor.check_result import CheckResult
-from orchestrator.executors.ray_tune.tokens import UNPROTECTED, token_file
+from orchestrator.executors.ray_tune.local_ray import UNPROTECTED, token_file
 
 _OTHERS = 0o077
 

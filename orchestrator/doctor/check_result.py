@@ -1,10 +1,19 @@
 """Result of one check."""
 
+import json
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from queue import Empty, Queue
+from threading import Thread
+from typing import Literal, TypeVar
 
+from rich.console import RenderableType
+from rich.text import Text
+
+from orchestrator.escaping import visible
+from orchestrator.tables.table import Column, Mark, Table, Tone
+from orchestrator.tables.writers import Format, render
 from workers.errors import UserError
 
 Status = Literal["ok", "warning", "wrong"]
@@ -47,3 +56,63 @@ def guarded(what: str, check: Callable[[], list[CheckResult]], *, advice: str = 
 
 def first_line(error: BaseException) -> str:
     return next(iter(str(error).strip().splitlines()), "no reason given")
+
+
+_WORDS: dict[Status, tuple[str, Tone, str]] = {
+    "ok": ("ok", "good", "green"),
+    "warning": ("look", "doubtful", "yellow"),
+    "wrong": ("WRONG", "bad", "bold red"),
+}
+_WIDTH = len("authentication")
+
+
+def render_result(line: CheckResult) -> Text:
+    """Render one check in one line: its status, what was found, and what to do, if anything."""
+    word, _, style = _WORDS[line.status]
+    found = Text.assemble((f"{word:<5}", style), f"  {line.what:<{_WIDTH}}  {visible(line.found)}")
+    return found.append(f" -> {visible(line.advice)}") if line.status != "ok" and line.advice else found
+
+
+def render_counts(lines: Sequence[CheckResult]) -> Text:
+    """Render the last line."""
+    found = counts(lines)
+    return Text(f"{found['ok']} ok, {found['warning']} to look at, {found['wrong']} wrong")
+
+
+def render_results(lines: Sequence[CheckResult], form: Format) -> str | RenderableType:
+    """Render all lines for documents or programs; as JSON with their counts."""
+    if form == "json":
+        return json.dumps({"lines": [asdict(line) for line in lines], "counts": counts(lines)}, indent=1)
+    columns = (Column("status"), Column("what"), Column("found", wraps=True), Column("advice", wraps=True))
+    rows = tuple((line.status if form == "csv" else Mark(*_WORDS[line.status][:2]), line.what, line.found, line.advice) for line in lines)
+    return render(Table(columns=columns, rows=rows, title="Pre-flight"), form)
+
+
+TIMEOUT = 30.0
+"""Time limit of one check in seconds; nothing that a sweep can work with takes longer."""
+
+T = TypeVar("T")
+
+
+def with_timeout(seconds: float, check: Callable[[], T], *, what: str) -> T:
+    """Return what the check returns, or raise what it raises; it is left running if that takes longer.
+
+    Raises:
+        UserError: it took longer.
+    """
+    answers: Queue[tuple[T | None, BaseException | None]] = Queue()
+
+    def run() -> None:
+        try:
+            answers.put((check(), None))
+        except BaseException as error:
+            answers.put((None, error))
+
+    Thread(target=run, daemon=True).start()
+    try:
+        found, error = answers.get(timeout=seconds)
+    except Empty:
+        raise UserError(f"{what}: no answer within {seconds:g} s") from None
+    if error is not None:
+        raise error
+    return found  # type: ignore[return-value]

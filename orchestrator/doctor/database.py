@@ -8,12 +8,24 @@ from pathlib import Path
 from sqlalchemy import false, select, update
 
 from orchestrator.doctor.check_result import CheckResult
-from orchestrator.doctor.clock import compare_clocks
 from orchestrator.doctor.disk import nearest
 from orchestrator.store import Store, StoreMissing, migrations, open_store, schema_revision
 from orchestrator.store.connection.urls import parse_url, shown
 from orchestrator.store.leases.leases import Holder, age, database_now, find_holder, is_alive, living_sweeps, refusal
 from orchestrator.store.schema.sweep_tables import SweepRecord
+
+ALLOWED = 5.0
+"""Largest difference without a warning, in seconds."""
+
+
+def compare_clocks(there: float, here: float, *, whose: str) -> list[CheckResult]:
+    """Compare two clocks in one line; both are seconds of the epoch, read at the same moment."""
+    difference = there - here
+    if abs(difference) <= ALLOWED:
+        return [CheckResult("ok", "clock", f"{whose} is that of this machine to within {ALLOWED:g} s")]
+    found = f"{whose} is {abs(difference):,.0f} s {'ahead of' if difference > 0 else 'behind'} this machine's"
+    return [CheckResult("warning", "clock", found, "set both by a time server (NTP): recorded times would be inconsistent")]
+
 
 REACH = "check --store (or ROBUSTSWEEP_STORE), that the server runs and accepts this user (PGPASSWORD, ~/.pgpass)"
 _WRITABLE = "give the database's user the rights to write, or another --store"

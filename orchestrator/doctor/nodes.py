@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from orchestrator.doctor.check_result import CheckResult, first_line
-from orchestrator.doctor.clock import compare_clocks
+from orchestrator.doctor.database import compare_clocks
 from orchestrator.doctor.node import NodeAnswer, NodeQuestion, inspect_node
 from orchestrator.doctor.versions import compare_versions
 

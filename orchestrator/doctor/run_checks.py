@@ -6,16 +6,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
-from orchestrator.doctor import authentication
 from orchestrator.doctor.artifact_store import ADVICE, MarkerFile, check_artifacts, marker_file
-from orchestrator.doctor.check_result import CheckResult, guarded
-from orchestrator.doctor.data_sets import check_data_sets, look_for_data, needed_data
+from orchestrator.doctor.authentication import check_cluster, check_own_ray
+from orchestrator.doctor.check_result import TIMEOUT, CheckResult, guarded, with_timeout
 from orchestrator.doctor.database import REACH, check_database, database_file
 from orchestrator.doctor.disk import check_disk, written_folders
-from orchestrator.doctor.gpu import check_gpus
-from orchestrator.doctor.node import NodeQuestion, guarded_with_timeout
+from orchestrator.doctor.node import NodeQuestion, check_data_sets, check_gpus, guarded_with_timeout, look_for_data, needed_data
 from orchestrator.doctor.sweep_checks import check_estimate, check_space, load
-from orchestrator.doctor.timeout import TIMEOUT, with_timeout
 from orchestrator.doctor.versions import check_versions, versions_here
 from orchestrator.paths import Paths
 from orchestrator.planning.prelaunch_checks import check_home
@@ -53,7 +50,7 @@ def _lines(options: DoctorOptions, loaded: LoadedSpace | None, jobs: list[Job]) 
         unhealthy = unhealthy or (line.status == "wrong" and line.what in ("database", "artifacts"))
         yield line
     if options.address is None:
-        yield from guarded("authentication", authentication.check_own_ray)
+        yield from guarded("authentication", check_own_ray)
         yield from guarded("GPU", check_gpus)
     else:
         cluster = _Cluster(options.address, options.paths, jobs, here)
@@ -118,7 +115,7 @@ class _Cluster:
         said: list[str] = []
         join_cluster(self._address, warn=said.append, log_to_driver=False, logging_level=logging.CRITICAL)
         try:
-            return [*authentication.check_cluster(said), *self._nodes()]
+            return [*check_cluster(said), *self._nodes()]
         finally:
             ray.shutdown()
 

@@ -8,7 +8,7 @@ from orchestrator.launching.preview import estimate_plan, preview_plan
 from orchestrator.paths import Paths
 from orchestrator.planning.expand import expand_space
 from orchestrator.planning.prelaunch_checks import check_sizes
-from orchestrator.scheduling.estimate_text import cost_of
+from orchestrator.scheduling.estimate import cost_of
 from orchestrator.search.possible_jobs import possible_jobs
 from search_spaces import LoadedSpace, load_space
 from workers.errors import UserError

@@ -1,11 +1,18 @@
 """Supply of jobs for idle workers: from the queue and from a source that adds more, except those that another sweep is computing."""
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import Self
 
+from sqlalchemy.exc import SQLAlchemyError
+
+from orchestrator.driver.recorder import Recorder
 from orchestrator.driver.work_meter import WorkMeter
 from orchestrator.names import job_name
-from orchestrator.scheduling.job_queue import JobQueue
-from orchestrator.scheduling.job_source import JobSource
+from orchestrator.scheduling.job_queue import JobQueue, JobSource
+from orchestrator.store import Store
+from orchestrator.store.reading.dashboard_queries import running_elsewhere
 from workers.spec.job import Job, TrainSpec
 
 
@@ -68,3 +75,60 @@ class JobSupply:
         """Return the training of the model that the job measures or trains; None where the sweep does not have it."""
         model = self.find(job.parents.get("model", job.key))
         return model.spec if model is not None and isinstance(model.spec, TrainSpec) else None
+
+
+_ALONE_SECONDS, _TOGETHER_SECONDS = 2.0, 0.5
+
+
+class ConcurrentSweeps:
+    """Jobs that workers of the store's other sweeps are running.
+
+    A context manager: inside, a thread polls, more often while there are such jobs, so that the sweep itself never waits for the
+    database. While that is unreachable no such job is known: two attempts at a job then fence each other, and one result is kept.
+    """
+
+    def __init__(self, store: Store, *, sweep: str) -> None:
+        self._store, self._sweep = store, sweep
+        self._running: frozenset[str] = frozenset()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="concurrent-sweeps", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._look()
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._ended.set()
+        self._thread.join(timeout=_ALONE_SECONDS)
+
+    def running(self) -> frozenset[str]:
+        """Return the keys of these jobs, as of the last poll."""
+        return self._running
+
+    def _watch(self) -> None:
+        while not self._ended.wait(_TOGETHER_SECONDS if self._running else _ALONE_SECONDS):
+            self._look()
+
+    def _look(self) -> None:
+        try:
+            self._running = running_elsewhere(self._store, sweep=self._sweep)
+        except SQLAlchemyError:
+            self._running = frozenset()
+
+
+def no_other_sweeps() -> frozenset[str]:
+    """Return no keys: for a sweep that has the store to itself."""
+    return frozenset()
+
+
+def recreate_parent(parent: Job, *, child: Job, queue: JobQueue, recorder: Recorder, meter: WorkMeter) -> bool:
+    """Have a parent computed again if its files are really damaged, and let the child wait for it; return whether the child waits."""
+    done = queue.is_done(parent.key)
+    if done and not recorder.discard_damaged(parent):
+        return False
+    if not queue.recreate(parent, child=child.key):
+        return False
+    if done:
+        meter.expect_again(parent)
+    return True

@@ -2,6 +2,8 @@
 
 import os
 import socket
+from collections.abc import Callable
+from threading import Lock
 from time import monotonic, sleep
 
 from rich.console import Console
@@ -49,3 +51,26 @@ def _watched(store: Store, sweep: str, holder: Holder) -> Holder | None:
         if found is None or found.heartbeat_at is None:
             return found
     return holder
+
+
+class LeaseLoss:
+    """Loss of a lease: `reason` is None while it is held. A callback is called at the loss, in the thread that notices it."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._callback: Callable[[], None] | None = None
+        self.reason: str | None = None
+
+    def call(self, callback: Callable[[], None] | None) -> None:
+        """Set the function to call once the lease is lost, or now if it is lost already; after `call(None)` has returned none is called."""
+        with self._lock:
+            self._callback = callback
+            if callback is not None and self.reason is not None:
+                callback()
+
+    def notice(self, error: Exception) -> None:
+        """Record the loss."""
+        with self._lock:
+            self.reason = str(error)
+            if self._callback is not None:
+                self._callback()

@@ -4,15 +4,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import NoReturn
 
-from orchestrator.driver.concurrent_sweeps import no_other_sweeps
-from orchestrator.driver.damaged_parents import recreate_parent
-from orchestrator.driver.job_supply import JobSupply
+from orchestrator.driver.job_supply import JobSupply, no_other_sweeps, recreate_parent
 from orchestrator.driver.recorder import Recorder
 from orchestrator.driver.work_meter import WorkMeter
 from orchestrator.names import job_name, result_in_words
 from orchestrator.planning.job_cost import cost
-from orchestrator.scheduling.job_queue import JobQueue
-from orchestrator.scheduling.job_source import JobSource
+from orchestrator.scheduling.job_queue import JobQueue, JobSource
 from workers.artifacts.results import BatchRecord, Result
 from workers.errors import ArtifactError, describe
 from workers.spec.job import Job

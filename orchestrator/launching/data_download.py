@@ -11,7 +11,7 @@ from workers.data.loading import source
 from workers.data.loading.download import download, lacks
 from workers.data.loading.remote import DataRoot
 from workers.errors import UserError
-from workers.spec.data import DataSpec
+from workers.spec.component import DataSpec
 from workers.spec.job import Job
 
 

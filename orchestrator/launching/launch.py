@@ -10,7 +10,7 @@ from typing import Literal
 from rich.console import Console
 
 from orchestrator.console import clock, say
-from orchestrator.driver.concurrent_sweeps import ConcurrentSweeps
+from orchestrator.driver.job_supply import ConcurrentSweeps
 from orchestrator.driver.lease_wait import wait_for_lease
 from orchestrator.driver.recorder import Recorder
 from orchestrator.driver.sweep_run import SweepRun
@@ -18,9 +18,7 @@ from orchestrator.executors.base import Executor, Folders, Resources
 from orchestrator.executors.inline import InlineExecutor
 from orchestrator.launching.data_download import download_data, download_folder
 from orchestrator.launching.drive import drive
-from orchestrator.launching.grid_launch import GridLaunch
-from orchestrator.launching.search_launch import SearchLaunch
-from orchestrator.launching.sweep_work import SweepKind, SweepWork
+from orchestrator.launching.sweep_work import GridLaunch, SearchLaunch, SweepKind, SweepWork
 from orchestrator.paths import DEFAULT_HOME, Paths
 from orchestrator.planning.prelaunch_checks import check_data, check_home, check_sizes
 from orchestrator.store import Store, open_store

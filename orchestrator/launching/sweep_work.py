@@ -1,15 +1,27 @@
 """Kinds of sweeps, grids and searches, as the launch uses them: the steps in which they differ."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+from orchestrator.driver.lease_wait import this_driver
 from orchestrator.driver.recorder import Recorder
-from orchestrator.scheduling.job_queue import JobQueue
-from orchestrator.scheduling.job_source import JobSource
-from orchestrator.store import Store
+from orchestrator.paths import Paths
+from orchestrator.planning.expand import expand_space
+from orchestrator.planning.job_cost import effort
+from orchestrator.planning.plan import STAGES, Plan, damaged_jobs, make_plan
+from orchestrator.planning.prelaunch_checks import check_sizes
+from orchestrator.planning.training_chain import with_resume_points
+from orchestrator.scheduling.critical_path import CriticalPathQueue
+from orchestrator.scheduling.job_queue import JobQueue, JobSource
+from orchestrator.search.possible_jobs import possible_jobs
+from orchestrator.store import Store, finished_keys, launch_sweep
 from orchestrator.store.leases.leases import Holder, Lease
+from orchestrator.store.reading.study_trials import finished_rungs
+from orchestrator.store.writing.driver_lease import plan_again, take_sweep
+from orchestrator.store.writing.record import record_search
+from search_spaces import LoadedSpace
 from workers.spec.job import Job
 
 
@@ -54,3 +66,101 @@ class SweepKind(Protocol):
 
     def open_work(self, store: Store, recorder: Recorder) -> AbstractContextManager[SweepWork]:
         """Enter the recorder, and yield the work inside it."""
+
+
+class GridLaunch:
+    """`SweepKind` of a space without a search."""
+
+    _plan: Plan  # made by `prepare`
+    _damaged: frozenset[str]
+
+    def __init__(self, loaded: LoadedSpace, paths: Paths, *, max_failures: int) -> None:
+        """Resolve the space into jobs.
+
+        Raises:
+            UserError: one asks for more examples than there are.
+        """
+        self._loaded, self._paths, self._max_failures = loaded, paths, max_failures
+        self._jobs = expand_space(loaded.space)
+        check_sizes(self._jobs)
+
+    def prepare(self, store: Store) -> Sequence[Job]:
+        recorded, finished = finished_keys(store), self._paths.artifacts.finished()
+        self._damaged = damaged_jobs(self._paths.artifacts, self._jobs, recorded=recorded, finished=finished)
+        self._plan = make_plan(self._jobs, recorded=recorded, finished=finished, damaged=self._damaged)
+        return self._plan.to_run
+
+    def take_lease(self, store: Store, seen: Holder | None) -> Lease:
+        loaded = self._loaded
+        lease = launch_sweep(store, name=loaded.name, space_text=loaded.recorded_text, jobs=self._jobs, driver=this_driver(), seen=seen)
+        for key in self._damaged:
+            self._paths.artifacts.discard(key)
+        return lease
+
+    @contextmanager
+    def open_work(self, store: Store, recorder: Recorder) -> Iterator[SweepWork]:
+        plan = self._plan
+        self._record_found_results(recorder)
+        to_run = with_resume_points(plan.to_run, finished_rungs(store), self._paths.artifacts)
+        queue = CriticalPathQueue(to_run, max_failures=self._max_failures, effort=effort)
+        with recorder:
+            yield SweepWork(
+                needed=bool(to_run),
+                summary=plan_summary(plan),
+                nothing_to_do=f"nothing to do, all {len(plan.jobs)} jobs are done",
+                queue=queue,
+                jobs=to_run,
+                known=plan.jobs,
+            )
+
+    def _record_found_results(self, recorder: Recorder) -> None:
+        """Record results on disk that the database does not have: at once, since the recorder's thread has not started."""
+        for job in self._plan.jobs:
+            if job.key in self._plan.unrecorded:
+                recorder.finished(job)
+                recorder.tidy(job)
+
+
+def plan_summary(plan: Plan) -> str:
+    """Describe a plan in one line."""
+    left = {stage: plan.total(stage) - plan.done(stage) for stage in STAGES}
+    to_run = ", ".join(f"{stage} {number}" for stage, number in left.items() if number)
+    again = f"; {len(plan.recreated)} more again, since their files are gone or damaged" if plan.recreated else ""
+    return f"{len(plan.jobs)} jobs, {len(plan.jobs) - len(plan.pending)} done, {len(plan.pending)} to run ({to_run}){again}"
+
+
+class SearchLaunch:
+    """`SweepKind` of a space with method optuna."""
+
+    def __init__(self, loaded: LoadedSpace, paths: Paths, *, max_failures: int) -> None:
+        self._loaded, self._paths, self._max_failures = loaded, paths, max_failures
+
+    def prepare(self, store: Store) -> Sequence[Job]:  # noqa: ARG002 (no trial is asked for yet)
+        """Return the jobs of a few configurations."""
+        jobs = possible_jobs(self._loaded.space)
+        check_sizes(jobs)
+        return jobs
+
+    def take_lease(self, store: Store, seen: Holder | None) -> Lease:
+        loaded = self._loaded
+        return take_sweep(store, name=loaded.name, space_text=loaded.recorded_text, driver=this_driver(), seen=seen)
+
+    @contextmanager
+    def open_work(self, store: Store, recorder: Recorder) -> Iterator[SweepWork]:
+        from orchestrator.search.open_search import open_search  # with Optuna, which grids do not need
+
+        loaded, lease = self._loaded, recorder.lease
+        assert lease is not None  # noqa: S101 (a launch has taken it)
+        with recorder, open_search(store, loaded.space, recorder=recorder, artifacts=self._paths.artifacts) as search:
+            keys = search.state.trial_index.job_keys()
+            record_search(store, name=loaded.name, space_text=loaded.recorded_text, keys=keys, lease=lease)
+            plan_again(store, lease)
+            summary = search.summary()
+            yield SweepWork(
+                needed=not search.nothing_to_do,
+                summary=summary,
+                nothing_to_do=f"nothing to do: {summary}",
+                queue=JobQueue([], max_failures=self._max_failures),
+                source=search,
+                conclusion=search.conclusion,
+            )

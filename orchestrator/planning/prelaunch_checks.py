@@ -6,7 +6,7 @@ from pathlib import Path
 from workers.data.loading import remote, source
 from workers.data.loading.remote import DataRoot
 from workers.errors import UserError
-from workers.spec.data import DataSpec
+from workers.spec.component import DataSpec
 from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, Job, SurfaceSpec, TrainSpec
 
 

@@ -2,7 +2,11 @@
 
 import os
 import shutil
+from collections.abc import Sequence
 from importlib.util import find_spec
+from typing import Any
+
+from choreographer.browsers import Chromium
 
 from workers.errors import UserError
 
@@ -37,3 +41,26 @@ def find_browser() -> str:
         reason = f"{BROWSER_VARIABLE}={named} is no program" if named else absent
         raise UserError(f"images need Chromium or Chrome: {reason}")
     return found
+
+
+_LOOSE = {"--disable-web-security", "--allow-file-access-from-files"}  # pages hold names that anybody may have chosen
+_QUIET = ("--disable-background-networking", "--disable-default-apps")
+
+
+class StrictChromium(Chromium):
+    """A Chromium in which a page reads no other file."""
+
+    def get_cli(self) -> Sequence[str]:
+        return [*(option for option in super().get_cli() if option not in _LOOSE), *_QUIET]
+
+
+def browser_options() -> dict[str, Any]:
+    """The keyword arguments of a `Kaleido`, or of a `choreographer.Browser`, on the browser that `find_browser` finds.
+
+    As root Chromium does not start with its sandbox; the only pages that it opens here are ours.
+
+    Raises:
+        UserError: there is no browser.
+    """
+    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    return {"path": find_browser(), "browser_cls": StrictChromium, "enable_sandbox": not is_root, "enable_extensions": False}

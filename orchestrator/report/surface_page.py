@@ -4,9 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from orchestrator.atomic_write import replace_file
 from orchestrator.names import surface_family
-from orchestrator.paths import Paths
+from orchestrator.paths import Paths, replace_file
 from orchestrator.report.requirements import check_requirements
 from orchestrator.report.surface_grids import SurfaceGrid, families, surface_draws, surface_grids
 from orchestrator.store import SurfaceRow, open_store

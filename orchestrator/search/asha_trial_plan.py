@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 from optuna import Trial
 
-from orchestrator.planning.partial_training import with_resume_points
+from orchestrator.planning.training_chain import with_resume_points
 from orchestrator.search.rung_jobs import RungEvidence, proxy_jobs
 from orchestrator.search.rung_table import RungTable
 from orchestrator.search.trial_plan import Failed, FullTrialPlan, Pruned, TrialOutcome, read_objectives
 from orchestrator.store import Store
-from orchestrator.store.reading.sweep_outcomes import job_outcomes
+from orchestrator.store.reading.study_trials import job_outcomes
 from search_spaces import Grid, Objective, Rung, Space
 from workers.artifacts.artifacts import Artifacts
 from workers.spec.job import Earlier, Job, TrainSpec

@@ -9,7 +9,7 @@ from orchestrator.planning.expand import attack_on_model
 from orchestrator.statistics.intervals import Correct
 from orchestrator.statistics.worst_case import worst_case
 from orchestrator.store import interval_over_seeds
-from orchestrator.store.reading.sweep_outcomes import JobOutcome
+from orchestrator.store.reading.study_trials import JobOutcome
 from search_spaces import Asked, Grid, Objective, Space
 from workers.spec.fields import CRAFTED
 from workers.spec.job import AttackSpec, EvaluateSpec, Job, TrainSpec

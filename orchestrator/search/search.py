@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from orchestrator.search.database_retry import DATABASE_ERRORS, DatabaseRetry
 from orchestrator.search.live_trials import LiveTrials
+from orchestrator.search.optuna_storage import DATABASE_ERRORS, DatabaseRetry
 from orchestrator.search.search_state import SearchState
 from orchestrator.search.trial_plan import TrialPlans
 from orchestrator.search.trial_starter import TrialStarter

@@ -11,7 +11,7 @@ from optuna.distributions import BaseDistribution, check_distribution_compatibil
 from optuna.storages import BaseStorage
 from optuna.study import Study
 
-from orchestrator.search.suggest import distribution
+from orchestrator.search.samplers import distribution
 from search_spaces import Parameter, Space
 from search_spaces.ranges.substitute import ABSENT, put
 from workers.errors import UserError

@@ -9,9 +9,9 @@ from optuna import Trial
 
 from orchestrator.planning.expand import deduplicate, grid_jobs
 from orchestrator.search.objectives import Reading, TrialEvidence
-from orchestrator.search.precision import further_repeats
+from orchestrator.search.rung_jobs import further_repeats
 from orchestrator.store import Store
-from orchestrator.store.reading.sweep_outcomes import job_outcomes
+from orchestrator.store.reading.study_trials import job_outcomes
 from search_spaces import Grid, Objective, Space
 from workers.spec.job import Job
 

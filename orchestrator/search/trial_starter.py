@@ -9,16 +9,15 @@ from optuna.trial import TrialState
 
 from orchestrator.planning.expand import deduplicate, grid_jobs
 from orchestrator.planning.prelaunch_checks import check_sizes
-from orchestrator.search.baseline_trials import baseline_of
 from orchestrator.search.optuna_storage import trial_id
 from orchestrator.search.rung_table import PROMOTES, inherited
-from orchestrator.search.samplers import random_sampler, sampler_of
+from orchestrator.search.samplers import ParameterValues, random_sampler, sampler_of, suggest
 from orchestrator.search.search_state import SearchState
 from orchestrator.search.studies import is_exhausted, mark_exhausted
-from orchestrator.search.suggest import ParameterValues, suggest
 from orchestrator.search.trial_index import FAILED_PARENT, IDENTITY, KIND, PARENT, RETRY_OF, UNCOUNTED, identity_of
 from orchestrator.search.trial_plan import Failed, TrialPlans
 from orchestrator.search.trials import LiveTrial, tell, tell_duplicate
+from orchestrator.search.warm_start import baseline_of
 from search_spaces import Grid
 from workers.errors import UserError
 from workers.spec.job import Job

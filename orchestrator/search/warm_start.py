@@ -2,18 +2,21 @@
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from optuna.trial import TrialState, create_trial
 
 from orchestrator.planning.expand import deduplicate, grid_jobs
+from orchestrator.search.samplers import ParameterValues, distribution, values_of
 from orchestrator.search.search_state import SearchState
-from orchestrator.search.suggest import distribution, values_of
 from orchestrator.search.trial_index import IDENTITY, JOB_KEYS, KIND, MODEL_KEY, WARM_START, evaluated, identity_of
 from orchestrator.search.trial_plan import Complete, FullTrialPlan
 from orchestrator.store.reading.trained_models import TrainedSpec, trained_specs
 from orchestrator.store.writing import record as write
 from search_spaces import Grid, Parameter, Space, Value
+from workers.errors import UserError
+from workers.spec.job import Job
 
 _Specs = Mapping[str, Any]
 
@@ -119,3 +122,31 @@ def _legal(parameter: Parameter, said: Any) -> Value:
     except (ValueError, TypeError):
         return parameter.ends[0]
     return parameter.exact(said)
+
+
+_THETA = "model.theta"
+
+
+@dataclass(frozen=True)
+class BaselineTrial:
+    """Configuration of the space: its values, and the identity of its jobs (`identity_of`)."""
+
+    values: ParameterValues
+    identity: str
+
+
+def baseline_of(space: Space, values: ParameterValues, jobs: Sequence[Job]) -> BaselineTrial | None:
+    """Return the configuration with theta 1 where `values` are below, if the space has it and its model is trained among their `jobs`."""
+    theta = next((parameter for parameter in space.parameters if parameter.name == _THETA), None)
+    if theta is None or values.get(_THETA) in (None, 1):
+        return None
+    at_one = {**values, _THETA: theta.exact(1.0)}
+    if any(parameter.applies(values) != parameter.applies(at_one) for parameter in space.parameters):
+        return None
+    try:
+        theta.require(1.0)
+        found = deduplicate(grid_jobs(space.at(at_one)))
+    except (ValueError, UserError):
+        return None
+    trained = {job.key for job in jobs}
+    return BaselineTrial(at_one, identity_of(found)) if trained.issuperset(evaluated(found)) else None

@@ -8,8 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import InitErrorDetails
 
-from search_spaces.ranges.legality import axis_errors, grid_errors
-from search_spaces.ranges.range_errors import error, relocated
+from search_spaces.ranges.legality import axis_errors, error, grid_errors, relocated
 from search_spaces.ranges.substitute import ABSENT, Data, held, put
 from search_spaces.ranges.written_range import Place, WrittenRange, categorical, is_categorical, parameter, place
 from search_spaces.schema.axes import Axes

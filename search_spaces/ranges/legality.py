@@ -7,11 +7,24 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails
 
-from search_spaces.ranges.range_errors import error, relocated
 from search_spaces.ranges.substitute import ABSENT, Data, as_written, filled, held, options, put
 from search_spaces.schema.grid import grid_type
 from search_spaces.schema.parameter import Parameter, Path, Value
 from search_spaces.schema.wording import word
+
+
+def error(path: Path, value: object, message: str) -> InitErrorDetails:
+    """Return a problem with the value at a path of the file."""
+    return InitErrorDetails(type="value_error", loc=path, input=value, ctx={"error": ValueError(message)})
+
+
+def relocated(invalid: ValidationError, path: Path) -> list[InitErrorDetails]:
+    """Return a validation's errors, moved below `path`."""
+    return [
+        InitErrorDetails(type=found["type"], loc=(*path, *found["loc"]), input=found["input"], ctx=found.get("ctx", {}))
+        for found in invalid.errors(include_url=False)
+    ]
+
 
 _MOST_POINTS, _MOST_LISTS, _MOST_BRANCHES = 2000, 64, 256
 

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails
 
-from search_spaces.ranges.range_errors import error
+from search_spaces.ranges.legality import error
 from search_spaces.ranges.substitute import Data, filled
 from search_spaces.schema.attack_groups import Asked
 from search_spaces.schema.grid import Grid, grid_type

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Annotated, Any, ClassVar, TypeVar, Union
 
-from pydantic import ValidationInfo, create_model, field_validator
+from pydantic import AfterValidator, ValidationInfo, create_model, field_validator
 from pydantic.fields import FieldInfo
 
 from search_spaces.schema.axes import Axes, Axis
 from workers.errors import UserError
-from workers.registry import Component, Registry
+from workers.registry import DEFENCES, Component, Registry
 
 A = TypeVar("A", bound="ComponentAxes")
 
@@ -94,3 +94,12 @@ def _declared(field: FieldInfo) -> Any:
     """A field's type with its validators."""
     annotated: Any = Annotated
     return annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+
+
+class DefenceAxes(ComponentAxes):
+    """The axes of `DefenceSpec`; a setting has an effect, and makes jobs, with its own defence only."""
+
+    registry: ClassVar = DEFENCES
+    default: ClassVar = "none"
+
+    name: Axis[Annotated[str, AfterValidator(known(DEFENCES))]] = ()

@@ -10,8 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, cre
 
 from search_spaces.schema.attack_groups import AttackGroup
 from search_spaces.schema.axes import Axis
-from search_spaces.schema.component_axes import ComponentAxes, known, with_own_settings
-from search_spaces.schema.defence_axes import DefenceAxes
+from search_spaces.schema.component_axes import ComponentAxes, DefenceAxes, known, with_own_settings
 from search_spaces.schema.diagnosis_section import DiagnosisSection
 from search_spaces.schema.surface_groups import SurfaceGroup
 from search_spaces.schema.training_axes import FineTuningAxes, ListAxis, TrainingAxes, needs_epochs

@@ -17,7 +17,7 @@ from orchestrator.driver.recorder import Recorder
 from orchestrator.driver.sweep_run import SweepRun
 from orchestrator.executors.base import Folders, Resources
 from orchestrator.executors.ray_tune.executor import RayExecutor
-from orchestrator.planning.effort import effort
+from orchestrator.planning.job_cost import effort
 from orchestrator.scheduling.critical_path import CriticalPathQueue
 from orchestrator.store import Store
 from tests.builders import result_of

@@ -13,10 +13,9 @@ import optuna
 import pytest
 
 from orchestrator.planning.expand import deduplicate, grid_jobs
-from orchestrator.search.baseline_trials import baseline_of
-from orchestrator.search.samplers import sampler_of
-from orchestrator.search.suggest import ParameterValues, suggest
+from orchestrator.search.samplers import ParameterValues, sampler_of, suggest
 from orchestrator.search.trial_index import KIND, PARENT
+from orchestrator.search.warm_start import baseline_of
 from search_spaces import Space, parse_space
 from tests.benchmarks.conftest import Record
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.planning.effort import effort
 from orchestrator.planning.expand import expand_space
+from orchestrator.planning.job_cost import effort
 from orchestrator.scheduling.critical_path import CriticalPathQueue
 from orchestrator.scheduling.job_queue import JobQueue
 from orchestrator.store import open_store
@@ -131,7 +131,7 @@ _DRIVER_OF_10_000_JOBS = (
     + """
 import orchestrator.executors.ray_tune.executor
 from orchestrator.scheduling.critical_path import CriticalPathQueue
-from orchestrator.planning.effort import effort
+from orchestrator.planning.job_cost import effort
 from orchestrator.planning.expand import expand_space
 from search_spaces import load_space
 jobs = expand_space(load_space("table1", [f"seed={list(range(44))}", "evaluation.repeats=3"]).space)

@@ -10,8 +10,8 @@ import optuna
 import pytest
 from optuna.trial import create_trial
 
+from orchestrator.search.samplers import distribution
 from orchestrator.search.search import Search
-from orchestrator.search.suggest import distribution
 from orchestrator.search.trial_index import IDENTITY, JOB_KEYS, MODEL_KEY
 from search_spaces import Space
 from tests.benchmarks.conftest import Record

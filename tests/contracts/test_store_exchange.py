@@ -32,7 +32,7 @@ from orchestrator.store.maintenance.import_archive import import_folder
 from orchestrator.store.migrations import REVISIONS
 from orchestrator.store.schema.base import Base, utc_now
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobRecord, SweepJobRecord, SweepRecord
-from orchestrator.store.writing.worst_case_table import refresh_worst_cases
+from orchestrator.store.writing.verdict_table import refresh_worst_cases
 from tests.builders import attack_job, attack_settings, fine_tune_job, flags_result, pretrain_job, result_of, small_plan
 from tests.commands import environment
 from tests.stored import begin_driving, content, launch, record_sweep

@@ -28,8 +28,7 @@ from workers.errors import UserError
 from workers.facts import DatasetInfo, Source
 from workers.registry import REGISTRIES, attack, dataset, defence, loading, metric, model
 from workers.spec.attack import AttackSettings
-from workers.spec.data import DataSpec
-from workers.spec.defence import DefenceSpec
+from workers.spec.component import DataSpec, DefenceSpec
 from workers.spec.job import Job, ModelSpec, TrainSpec
 
 KINDS = ("model", "dataset", "attack", "defence", "metric")

@@ -9,7 +9,7 @@ from orchestrator.store import Store, failures, finished_keys, job_keys, open_st
 from orchestrator.store.maintenance.prune import Wanted, prune
 from orchestrator.store.schema.base import Base
 from orchestrator.store.schema.sweep_tables import AttemptRecord, SweepJobRecord
-from orchestrator.store.writing.worst_case_table import refresh_worst_cases
+from orchestrator.store.writing.verdict_table import refresh_worst_cases
 from tests.builders import attack_job, small_plan
 from tests.stored import begin_driving, content, launch, leave_artifacts, record_sweep
 from workers.artifacts.artifacts import Artifacts

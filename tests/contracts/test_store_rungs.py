@@ -5,14 +5,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from orchestrator.planning.partial_training import stop_early, with_resume_points
-from orchestrator.planning.training_chain import TrainingChain
+from orchestrator.planning.training_chain import TrainingChain, stop_early, with_resume_points
 from orchestrator.store import Store, model_verdicts, parse_conditions, record_result, result_rows
 from orchestrator.store.connection.read_only_sql import ask
 from orchestrator.store.maintenance.prune import Wanted, prune
-from orchestrator.store.reading.finished_rungs import finished_rungs
 from orchestrator.store.reading.paired_results import compare_sweeps
 from orchestrator.store.reading.report_evidence import example_scores, job_costs, training_runs
+from orchestrator.store.reading.study_trials import finished_rungs
 from orchestrator.store.reading.surface_rows import surface_rows
 from orchestrator.store.reading.trained_models import trained_models
 from tests.builders import (

@@ -9,8 +9,7 @@ from pydantic import ValidationError
 from search_spaces import builtin_spaces, load_space, paper_steps
 from search_spaces.schema.grid import EvaluationSettings, sections
 from search_spaces.space import space_type
-from workers.spec.data import DataSpec
-from workers.spec.defence import DefenceSpec
+from workers.spec.component import DataSpec, DefenceSpec
 from workers.spec.job import EvaluationSpec, ModelSpec
 from workers.spec.training import TrainingSpec
 

@@ -6,8 +6,7 @@ from workers.attacks.engine import attack_of
 from workers.data.loading import Source, source
 from workers.data.loading.device_split import DeviceSplit
 from workers.models.network import Network, build
-from workers.spec.data import DataSpec
-from workers.spec.defence import UNDEFENDED, DefenceSpec
+from workers.spec.component import UNDEFENDED, DataSpec, DefenceSpec
 from workers.spec.job import ModelSpec
 
 CPU = torch.device("cpu")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from workers.layers.microbatch import Part
+    from workers.layers.recompute import Part
 
 
 class Defence:

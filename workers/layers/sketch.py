@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from workers.layers.microbatch import Part
+from workers.layers.recompute import Part
 from workers.spec.fields import AllZero, Draws, SketchModes
 
 _CHANNEL_MODES = 2

@@ -25,10 +25,10 @@ from workers.measure.resumable_loop import SAVE_SECONDS, Course, ProgressFile
 from workers.models.network import Network, build, decomposed
 from workers.progress import Report
 from workers.registry import METRICS, Component
-from workers.runtime.seeding import derive_seed
-from workers.spec.data import DataSpec
+from workers.spec.component import DataSpec
 from workers.spec.fields import CRAFTED
 from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, Job, SurfaceSpec, TrainSpec
+from workers.spec.keys import derive_seed
 from workers.train import Checkpoint, train
 
 _MODEL, _EXAMPLES, _SURFACE = "model.safetensors", "examples.safetensors", "surface.safetensors"

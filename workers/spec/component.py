@@ -5,8 +5,10 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ModelWrapValidatorHandler, SerializeAsAny, ValidationError, ValidationInfo, model_validator
 
-from workers.registry import Component, Registry
+from workers.facts import DefenceFacts
+from workers.registry import DATASETS, DEFENCES, Component, Registry
 from workers.settings import Frozen, OpaqueSettings, Settings
+from workers.spec.fields import Count
 
 STORED = {"stored": True}
 """The validation context of specs that are read from a store: components that are not installed here are no error there."""
@@ -108,3 +110,33 @@ def _validated(component: Component[Any], own: dict[str, Any], context: dict[str
         if found["type"] == "extra_forbidden":
             raise ValueError(f"{where}: {component.kind} {component.name} has no such setting; its settings: {legal}") from None
         raise ValueError(f"{where}={found['input']}: {found['msg'].removeprefix('Value error, ')}") from None
+
+
+class DefenceSpec(ComponentSpec):
+    """A defence and its settings (see the files of `workers.defences`)."""
+
+    registry: ClassVar = DEFENCES
+
+    name: str = "none"
+
+    @property
+    def facts(self) -> DefenceFacts:
+        facts: DefenceFacts = self.component.facts
+        return facts
+
+
+UNDEFENDED = DefenceSpec()
+
+
+class DataSpec(ComponentSpec):
+    """A data set and the fixed, class-balanced subset of its training split (None: all of it)."""
+
+    registry: ClassVar = DATASETS
+
+    name: str
+    train_examples: Count | None = None
+
+    @property
+    def whole(self) -> "DataSpec":
+        """The same data set without a limit to its training examples."""
+        return self.model_copy(update={"train_examples": None})

@@ -18,9 +18,7 @@ from workers.spec.compatibility import (
     require_defensible,
     require_fitting,
 )
-from workers.spec.component import ComponentSpec
-from workers.spec.data import DataSpec
-from workers.spec.defence import UNDEFENDED, DefenceSpec
+from workers.spec.component import UNDEFENDED, ComponentSpec, DataSpec, DefenceSpec
 from workers.spec.diagnosis import DiagnosisSettings
 from workers.spec.fields import (
     AllZero,

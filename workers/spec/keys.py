@@ -56,3 +56,9 @@ def _is_default(model: BaseModel, name: str, item: Any) -> bool:
 def _digest(payload: Any) -> str:
     text = json.dumps(payload, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def derive_seed(key: str, purpose: str) -> int:
+    """Return a 63-bit seed for one purpose of one job (`sketch`, `start`, `order`, ...): independent streams from one key."""
+    digest = hashlib.sha256(f"{key}/{purpose}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1

@@ -54,7 +54,7 @@ class TrainingSpec(ComponentSpec):
     """A training loss under SGD or Adam, with its own `settings`; the defaults are the recipe `custom`.
 
     `recipe` names the source of the values; it is not part of the job key. `momentum` and `nesterov` are SGD's; `weight_decay` is an L2
-    penalty under both optimisers. The learning rate follows `schedule` (see `workers.train.schedule`): `step` multiplies it by `gamma` at
+    penalty under both optimisers. The learning rate follows `schedule` (see `workers.train.optimizer`): `step` multiplies it by `gamma` at
     each of `milestones`, shares of all epochs. `clip_norm` is the largest l2 norm of all gradients together (null: not clipped).
     `precision` bf16 is autocast of the forward pass, on a GPU or a CPU (where it is rarely faster); auto is bf16 on a GPU that supports it,
     and float32 elsewhere. `channels_last` is the memory layout of image batches: the same computation with other rounding, so it is part of

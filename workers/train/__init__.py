@@ -2,6 +2,6 @@
 
 from workers.train.checkpoint import Checkpoint
 from workers.train.loop import train
-from workers.train.schedule import learning_rate
+from workers.train.optimizer import learning_rate
 
 __all__ = ["Checkpoint", "learning_rate", "train"]

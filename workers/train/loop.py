@@ -18,8 +18,7 @@ from workers.spec.training import TrainingSpec
 from workers.train.adversary import Adversary, Perturb, unchanged
 from workers.train.augment import augmented
 from workers.train.checkpoint import Checkpoint, TrainingState
-from workers.train.optimizer import build_optimizer
-from workers.train.schedule import learning_rate
+from workers.train.optimizer import build_optimizer, learning_rate
 
 _IMAGE_BATCH_DIMENSIONS = 4
 

@@ -5,8 +5,8 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from orchestrator.executors.ray_tune.local_ray import UNPROTECTED, send_users_token, users_token, wrong_token
 from orchestrator.executors.ray_tune.ray_internals import head_at
-from orchestrator.executors.ray_tune.tokens import UNPROTECTED, send_users_token, users_token, wrong_token
 from workers.errors import UserError
 
 _CONNECT_SECONDS = 5.0

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from orchestrator.executors.ray_tune.tokens import UNPROTECTED, send_users_token, users_token, wrong_token
+from orchestrator.executors.ray_tune.local_ray import UNPROTECTED, send_users_token, users_token, wrong_token
 from workers.errors import UserError
 
 if TYPE_CHECKING:

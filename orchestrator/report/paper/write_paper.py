@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from orchestrator.atomic_write import replace_file
+from orchestrator.paths import replace_file
 from orchestrator.report.paper.beside_published import ComparedTable, compare
 from orchestrator.report.paper.paper_tables import render_paper
 from orchestrator.store import open_store, result_rows

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.atomic_write import write_atomically
 from orchestrator.names import slug
-from orchestrator.paths import Paths
+from orchestrator.paths import Paths, write_atomically
 from orchestrator.report.requirements import check_requirements
 from orchestrator.report.study.best import admitted
 from orchestrator.report.study.candidates import Candidate, front, of_study

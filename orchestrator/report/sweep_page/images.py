@@ -10,10 +10,10 @@ from choreographer.errors import BrowserFailedError, ChannelClosedError, Devtool
 from kaleido import Kaleido
 from kaleido.errors import JavascriptError, KaleidoError
 
-from orchestrator.atomic_write import write_atomically
 from orchestrator.figures import TEMPLATES, Picture, plain
 from orchestrator.names import slug
-from orchestrator.report.chromium import browser_options
+from orchestrator.paths import write_atomically
+from orchestrator.report.requirements import browser_options
 from orchestrator.report.sweep_page.sections import Section
 from workers.errors import UserError
 

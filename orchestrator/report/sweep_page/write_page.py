@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from orchestrator.atomic_write import write_atomically
 from orchestrator.names import slug
-from orchestrator.paths import Paths
+from orchestrator.paths import Paths, write_atomically
 from orchestrator.report.requirements import check_requirements
 from orchestrator.store import open_store
 

@@ -1,18 +1,19 @@
 """Opening of a store, and check of its schema's revision."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, inspect, text
+from sqlalchemy import URL, Connection, Engine, Select, inspect, select, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from orchestrator.store import migrations
 from orchestrator.store.connection.engines import READ_OPTIONS, make_engine
 from orchestrator.store.connection.urls import parse_url, scrubbed, shown
+from orchestrator.store.schema.sweep_tables import SweepJobRecord, SweepRecord
 from workers.errors import UserError
 
 _SCHEMA_LOCK = 0x726F627573747377  # "robustsw": any number that no other program locks
@@ -169,3 +170,32 @@ def _renew_views(engine: Engine) -> None:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _SCHEMA_LOCK})
         drop_views(connection)
         create_views(connection)
+
+
+T = TypeVar("T")
+_CHUNK = 500  # SQLite takes only so many values in one statement
+
+
+def sweep_id(connection: Connection, name: str) -> int:
+    """Return the id of the sweep of that name.
+
+    Raises:
+        UserError: no such sweep; names the ones there are.
+    """
+    found = connection.execute(select(SweepRecord.id).where(SweepRecord.name == name)).scalar()
+    if found is None:
+        names = connection.execute(select(SweepRecord.name).order_by(SweepRecord.name)).scalars().all()
+        raise UserError(f"sweep '{name}': " + (f"one of {', '.join(names)}" if names else "the store holds no sweeps yet"))
+    return found
+
+
+def of_sweep(statement: Select[*tuple[Any, ...]], key: Any, sweep: int | None) -> Select[*tuple[Any, ...]]:
+    """Restrict the statement to the jobs of the sweep, `key` being the column of their keys; for None: to those of each sweep."""
+    joined = statement.join(SweepJobRecord, SweepJobRecord.job_key == key)
+    return joined if sweep is None else joined.where(SweepJobRecord.sweep_id == sweep)
+
+
+def chunks(keys: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Yield the keys in parts that one statement takes, in their order."""
+    for start in range(0, len(keys), _CHUNK):
+        yield keys[start : start + _CHUNK]

@@ -15,8 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import Column, ColumnElement, Connection, Select, Table, case, null, select, union
 
-from orchestrator.store.connection.lookup import sweep_id
-from orchestrator.store.connection.session import Store
+from orchestrator.store.connection.session import Store, sweep_id
 from orchestrator.store.maintenance.archive_format import (
     CHUNK,
     FORMAT_VERSION,

@@ -20,8 +20,7 @@ from orchestrator.store.schema.base import Base, table_of
 from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, TrainedModelRecord, VerdictRecord, WorstCaseRecord
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobRecord, SweepJobRecord, SweepRecord
 from orchestrator.store.writing.record import insert_ignoring, insert_or_ignore
-from orchestrator.store.writing.verdict_table import refresh_verdict
-from orchestrator.store.writing.worst_case_table import refresh_worst_cases
+from orchestrator.store.writing.verdict_table import refresh_verdict, refresh_worst_cases
 
 _IMPORT_LOCK = 0x726F62696D706F72  # "robimpor"
 _PROGRESS = {"planned": 0, "failed": 1, "done": 2}

@@ -25,16 +25,14 @@ from sqlalchemy import (
     update,
 )
 
-from orchestrator.store.connection.lookup import chunks, sweep_id
-from orchestrator.store.connection.session import Store
+from orchestrator.store.connection.session import Store, chunks, sweep_id
 from orchestrator.store.leases.leases import living_sweeps, refuse_driven
 from orchestrator.store.maintenance.references import descendants_of, keys_of, owner, referring
-from orchestrator.store.reading.finished_rungs import spare_states
+from orchestrator.store.reading.study_trials import spare_states
 from orchestrator.store.schema.base import Base, table_of
 from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, EnvironmentRecord
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobRecord, SweepJobRecord, SweepRecord
-from orchestrator.store.writing.verdict_table import refresh_verdict
-from orchestrator.store.writing.worst_case_table import refresh_worst_cases
+from orchestrator.store.writing.verdict_table import refresh_verdict, refresh_worst_cases
 from workers.artifacts.artifacts import Artifacts
 
 Keys = Sequence[str] | Sequence[int]

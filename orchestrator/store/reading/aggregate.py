@@ -13,7 +13,7 @@ from orchestrator.own_settings import in_order, sortable
 from orchestrator.statistics.intervals import Correct, interval_over_seeds
 from orchestrator.statistics.spread import Spread, standard_errors
 from orchestrator.statistics.worst_case import worst_case
-from orchestrator.store.reading.transfer_sources import source_in_words
+from orchestrator.store.reading.counterparts import source_in_words
 from orchestrator.store.reading.values import MeasuredModel, ResultRow
 from workers.artifacts.results import unpack_flags
 from workers.spec.fields import CRAFTED

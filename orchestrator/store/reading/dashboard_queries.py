@@ -10,8 +10,7 @@ from typing import Any
 from sqlalchemy import select, union_all
 
 from orchestrator.names import job_description
-from orchestrator.store.connection.lookup import chunks, sweep_id
-from orchestrator.store.connection.session import Store
+from orchestrator.store.connection.session import Store, chunks, sweep_id
 from orchestrator.store.leases.leases import living_sweeps
 from orchestrator.store.reading.report_evidence import OUTCOMES
 from orchestrator.store.schema.result_tables import CleanResultRecord, CraftedExamplesRecord, EnvironmentRecord

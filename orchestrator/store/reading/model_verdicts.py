@@ -3,8 +3,7 @@
 from sqlalchemy import select
 
 from orchestrator.names import job_description
-from orchestrator.store.connection.lookup import sweep_id
-from orchestrator.store.connection.session import Store
+from orchestrator.store.connection.session import Store, sweep_id
 from orchestrator.store.reading.values import ModelVerdict
 from orchestrator.store.schema.result_tables import TrainedModelRecord, VerdictRecord
 from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord, SweepJobRecord

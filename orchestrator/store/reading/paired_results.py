@@ -10,12 +10,10 @@ from sqlalchemy import Connection
 
 from orchestrator.statistics.differences import paired_difference
 from orchestrator.statistics.intervals import ConfidenceInterval, Correct
-from orchestrator.store.connection.lookup import sweep_id
-from orchestrator.store.connection.session import Store
+from orchestrator.store.connection.session import Store, sweep_id
 from orchestrator.store.reading.aggregate import Measurement, Setting
-from orchestrator.store.reading.counterparts import identity, key_of
+from orchestrator.store.reading.counterparts import identity, key_of, source_in_words
 from orchestrator.store.reading.measurements import as_measurements, described_models, measured_in
-from orchestrator.store.reading.transfer_sources import source_in_words
 from orchestrator.store.reading.varying_settings import measured_settings, model_settings
 from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord
 from orchestrator.store.schema.sweep_tables import SweepJobRecord

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Select, func, literal, or_, select
 
-from orchestrator.store.connection.lookup import of_sweep, sweep_id
-from orchestrator.store.connection.session import Store
+from orchestrator.store.connection.session import Store, of_sweep, sweep_id
 from orchestrator.store.schema.result_tables import (
     AttackResultRecord,
     CleanResultRecord,

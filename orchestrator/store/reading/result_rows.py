@@ -7,12 +7,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, select, union
 
 from orchestrator.own_settings import setting_names
-from orchestrator.store.connection.lookup import of_sweep, sweep_id
-from orchestrator.store.connection.session import Store
+from orchestrator.store.connection.session import Store, of_sweep, sweep_id
 from orchestrator.store.reading.aggregate import Measurement, Setting, result_table
 from orchestrator.store.reading.conditions import Condition, field_name, require_known_words
-from orchestrator.store.reading.measurements import as_measurements, described_models, measured_in
-from orchestrator.store.reading.seed_pools import seed_pools
+from orchestrator.store.reading.measurements import as_measurements, described_models, measured_in, seed_pools
 from orchestrator.store.reading.values import ResultRow
 from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord, TrainedModelRecord
 from orchestrator.store.schema.sweep_tables import JobRecord, SweepRecord

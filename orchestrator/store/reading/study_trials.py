@@ -2,10 +2,23 @@
 
 import json
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection, Select, Text, and_, cast, column, func, inspect, select, table
+
+from orchestrator.store.connection.session import Store, chunks
+from orchestrator.store.leases.leases import living_sweeps
+from orchestrator.store.reading.stored_specs import runnable_spec
+from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord, CraftedExamplesRecord, TrainedModelRecord
+from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord, SweepJobRecord
+from workers.artifacts.artifacts import Artifacts
+from workers.artifacts.results import unpack_flags
+from workers.spec.job import Earlier, Job
+from workers.spec.keys import KEY_VERSION
 
 _STUDIES = table("studies", column("study_id"), column("study_name"))
 _TRIALS = table("trials", column("trial_id"), column("study_id"), column("state"))
@@ -53,3 +66,81 @@ def _counted() -> Select[*tuple[Any, ...]]:
     for attribute, key in ((kind, "kind"), (retry, "retry_of"), (promotes, "promotes")):
         joined = joined.outerjoin(attribute, and_(attribute.c.trial_id == _TRIALS.c.trial_id, attribute.c.key == key))
     return select(*columns, func.count()).select_from(joined).group_by(*columns)
+
+
+FinishedRungs = Mapping[str, Sequence[Earlier]]
+"""Finished rungs of each trunk, by its key, the furthest first."""
+
+
+def finished_rungs(store: Store) -> FinishedRungs:
+    """Return all rungs that the store has."""
+    with store.reading() as connection:
+        return _finished(connection)
+
+
+def _finished(connection: Connection) -> FinishedRungs:
+    job = JobRecord
+    stopped = select(job.key, job.spec, job.digests, TrainedModelRecord.until)
+    stopped = stopped.join(TrainedModelRecord, TrainedModelRecord.job_key == job.key)
+    stopped = stopped.where(TrainedModelRecord.until.is_not(None), job.stage != "defend", job.key_version == KEY_VERSION)
+    edges = select(JobParentRecord.child_key, JobParentRecord.role, JobParentRecord.parent_key)
+    edges = edges.join(TrainedModelRecord, TrainedModelRecord.job_key == JobParentRecord.child_key)
+    parents: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for child, role, parent in connection.execute(edges.where(TrainedModelRecord.until.is_not(None))):
+        parents[child][role] = parent
+    found: defaultdict[str, list[Earlier]] = defaultdict(list)
+    for key, text, digests, until in connection.execute(stopped.order_by(TrainedModelRecord.until.desc(), job.key)):
+        if (spec := runnable_spec(text)) is not None and until is not None:
+            trunk = Job(spec=spec, parents=parents[key], digests=digests or {}).trunk_key
+            found[trunk].append(Earlier(key=key, epochs=until))
+    return found
+
+
+def spare_states(connection: Connection, artifacts: Artifacts) -> list[str]:
+    """The rungs, sorted, whose kept training nothing will go on with: a further rung has kept its own, the trunk is trained to the end, or
+    their keys are of an earlier version.
+
+    Those that a running driver's sweep holds are not among them.
+    """
+    held = select(SweepJobRecord.job_key).where(SweepJobRecord.sweep_id.in_(living_sweeps(connection)))
+    driven = frozenset(connection.execute(held).scalars())
+    done = frozenset(connection.execute(select(JobRecord.key).where(JobRecord.state == "done")).scalars())
+    rungs_of_old = select(JobRecord.key).join(TrainedModelRecord, TrainedModelRecord.job_key == JobRecord.key)
+    rungs_of_old = rungs_of_old.where(TrainedModelRecord.until.is_not(None), JobRecord.key_version != KEY_VERSION)
+    spare = [key for key in connection.execute(rungs_of_old).scalars() if artifacts.checkpoint_size(key)]
+    for trunk, rungs in _finished(connection).items():
+        kept = [rung.key for rung in rungs if artifacts.checkpoint_size(rung.key)]
+        spare += kept if trunk in done else kept[1:]
+    return sorted(set(spare) - driven)
+
+
+@dataclass(frozen=True, slots=True)
+class JobOutcome:
+    """Result of a job: its wall time, the parameters of a trained model, the flags (draws, examples) of an evaluation or attack."""
+
+    seconds: float
+    n_parameters: int | None = None
+    correct: NDArray[np.bool_] | None = None
+
+
+def job_outcomes(store: Store, keys: Iterable[str]) -> dict[str, JobOutcome]:
+    """Return the outcomes of those of the jobs that train, evaluate, craft or attack, and whose results are recorded, by key."""
+    asked = sorted(set(keys))
+    with store.reading() as connection:
+        return {key: outcome for chunk in chunks(asked) for key, outcome in _read(connection, chunk)}
+
+
+def _read(connection: Connection, keys: Sequence[str]) -> Iterator[tuple[str, JobOutcome]]:
+    for record in (CleanResultRecord, AttackResultRecord):
+        flags = select(record.job_key, record.seconds, record.flags, record.n_examples, record.draws)
+        for row in connection.execute(flags.where(record.job_key.in_(keys))):
+            yield row.job_key, JobOutcome(row.seconds, correct=unpack_flags(row.flags, n_examples=row.n_examples, draws=row.draws))
+    crafted = select(CraftedExamplesRecord.job_key, CraftedExamplesRecord.seconds).where(CraftedExamplesRecord.job_key.in_(keys))
+    yield from ((key, JobOutcome(seconds)) for key, seconds in connection.execute(crafted))
+    yield from _trained(connection, keys)
+
+
+def _trained(connection: Connection, keys: Sequence[str]) -> Iterator[tuple[str, JobOutcome]]:
+    columns: tuple[Any, ...] = TrainedModelRecord.job_key, TrainedModelRecord.seconds, TrainedModelRecord.n_parameters
+    for row in connection.execute(select(*columns).where(TrainedModelRecord.job_key.in_(keys))):
+        yield row.job_key, JobOutcome(row.seconds, n_parameters=row.n_parameters)

@@ -8,8 +8,7 @@ from typing import Any, get_args
 from sqlalchemy import Connection, Select, func, select
 
 from orchestrator.names import job_description
-from orchestrator.store.connection.lookup import chunks, sweep_id
-from orchestrator.store.connection.session import Store
+from orchestrator.store.connection.session import Store, chunks, sweep_id
 from orchestrator.store.leases.leases import database_now, is_alive, living_sweeps
 from orchestrator.store.reading.study_trials import StudyCounts, study_counts
 from orchestrator.store.reading.values import Failure, StageCounts, SweepStatus

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from orchestrator.store.connection.lookup import chunks
-from orchestrator.store.connection.session import Store
+from orchestrator.store.connection.session import Store, chunks
 from orchestrator.store.reading.report_evidence import OUTCOMES
 from orchestrator.store.reading.stored_specs import runnable_spec
 from orchestrator.store.schema.result_tables import EnvironmentRecord, TrainedModelRecord

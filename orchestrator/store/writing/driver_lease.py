@@ -6,8 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, case, select, update
 
-from orchestrator.store.connection.lookup import sweep_id
-from orchestrator.store.connection.session import Store
+from orchestrator.store.connection.session import Store, sweep_id
 from orchestrator.store.leases.leases import (
     NO_HOLDER,
     Driver,

@@ -10,15 +10,13 @@ from typing import Any, Literal
 from sqlalchemy import BindParameter, Connection, Table, bindparam, case, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from orchestrator.store.connection.lookup import chunks, sweep_id
-from orchestrator.store.connection.session import Store
+from orchestrator.store.connection.session import Store, chunks, sweep_id
 from orchestrator.store.leases.leases import Lease, fence
 from orchestrator.store.schema.base import Base, table_of, utc_now
 from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, EnvironmentRecord, TrainedModelRecord
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
 from orchestrator.store.writing.rows import Row, environment_row, job_row, outcome_row, parent_rows
-from orchestrator.store.writing.verdict_table import refresh_verdict, unjudged_models
-from orchestrator.store.writing.worst_case_table import refresh_worst_cases
+from orchestrator.store.writing.verdict_table import refresh_verdict, refresh_worst_cases, unjudged_models
 from workers.artifacts.results import Result
 from workers.spec.job import Job
 

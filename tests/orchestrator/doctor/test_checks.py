@@ -12,25 +12,22 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from orchestrator.doctor import gpu, timeout
+from orchestrator.doctor import check_result, node
 from orchestrator.doctor.artifact_store import check_artifacts, check_shared, marker_file
 from orchestrator.doctor.authentication import check_cluster, check_own_ray, check_token_file
-from orchestrator.doctor.check_result import CheckResult, guarded
-from orchestrator.doctor.clock import compare_clocks
-from orchestrator.doctor.data_sets import check_data_sets, look_for_data
-from orchestrator.doctor.database import check_database
+from orchestrator.doctor.check_result import CheckResult, guarded, with_timeout
+from orchestrator.doctor.database import check_database, compare_clocks
 from orchestrator.doctor.disk import GIB, check_disk
-from orchestrator.doctor.gpu import check_gpus
+from orchestrator.doctor.node import check_data_sets, check_gpus, look_for_data
 from orchestrator.doctor.nodes import merge_results
-from orchestrator.doctor.timeout import with_timeout
 from orchestrator.doctor.versions import SOURCE, check_versions, compare_versions, versions_here
 from orchestrator.driver.lease_wait import this_driver
-from orchestrator.executors.ray_tune.tokens import UNPROTECTED
+from orchestrator.executors.ray_tune.local_ray import UNPROTECTED
 from orchestrator.store import launch_sweep, open_store
 from orchestrator.store.leases.leases import Driver
 from tests.builders import small_plan
 from workers.errors import UserError
-from workers.spec.data import DataSpec
+from workers.spec.component import DataSpec
 
 DATABASES = Path(__file__).parent.parent / "store" / "databases"
 Usage = namedtuple("Usage", "total used free")
@@ -206,13 +203,13 @@ def test_gpus_that_torch_and_ray_do_not_both_see_are_found(
     properties = SimpleNamespace(name="NVIDIA H200", total_memory=139 * GIB)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: seen)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: properties)
-    monkeypatch.setattr(gpu, "_DEVICE", tmp_path / "nvidia0")
+    monkeypatch.setattr(node, "_DEVICE", tmp_path / "nvidia0")
     assert only(check_gpus(expected=expected)).status == status
 
 
 def test_a_gpu_that_torch_cannot_use_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    monkeypatch.setattr(gpu, "_DEVICE", tmp_path)
+    monkeypatch.setattr(node, "_DEVICE", tmp_path)
     assert only(check_gpus()).status == "warning"
 
 
@@ -221,7 +218,7 @@ def test_what_never_answers_is_given_up() -> None:
     with pytest.raises(UserError, match=r"^artifacts: no answer within 0\.05 s"):
         with_timeout(0.05, answered.wait, what="artifacts")
     answered.set()
-    assert timeout.TIMEOUT < 60
+    assert check_result.TIMEOUT < 60
     assert only(guarded("data", lambda: with_timeout(5.0, lambda: [1].index(2), what="data"))).found.startswith("ValueError: ")
 
 

@@ -11,8 +11,8 @@ import pytest
 import ray
 from ray._raylet import AuthenticationMode, AuthenticationTokenLoader, get_authentication_mode
 
+from orchestrator.executors.ray_tune.local_ray import users_token
 from orchestrator.executors.ray_tune.ray_internals import head_at, loopback_alone, reread_authentication
-from orchestrator.executors.ray_tune.tokens import users_token
 from tests.commands import environment
 from workers.errors import UserError
 

@@ -18,7 +18,7 @@ from orchestrator.cli.main import app
 from orchestrator.cli.submit import _handed_on as handed_on
 from orchestrator.executors.ray_tune.cluster import join_cluster
 from orchestrator.executors.ray_tune.jobs_api import jobs_client
-from orchestrator.executors.ray_tune.tokens import UNPROTECTED
+from orchestrator.executors.ray_tune.local_ray import UNPROTECTED
 from orchestrator.launching.submission import Submission, submit
 from orchestrator.planning.prelaunch_checks import check_home
 from workers.errors import UserError

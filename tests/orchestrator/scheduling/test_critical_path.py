@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.planning.effort import effort
 from orchestrator.planning.expand import expand_space
+from orchestrator.planning.job_cost import effort
 from orchestrator.scheduling.critical_path import CriticalPathQueue
 from orchestrator.scheduling.job_queue import JobQueue
 from search_spaces import load_space

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.planning.plan import make_plan
-from orchestrator.scheduling.estimate import TimeEstimate, estimate
-from orchestrator.scheduling.estimate_text import cost_of
+from orchestrator.scheduling.estimate import TimeEstimate, cost_of, estimate
 from orchestrator.store import open_store
 from orchestrator.store.reading.timings import Timing, recent_timings
 from tests.builders import attack_job, attack_settings, evaluate_job, fine_tune_job, pretrain_job, small_plan

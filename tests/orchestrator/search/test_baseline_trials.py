@@ -8,7 +8,7 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from orchestrator.planning.expand import deduplicate, grid_jobs
-from orchestrator.search.baseline_trials import baseline_of
+from orchestrator.search.warm_start import baseline_of
 from orchestrator.store import open_store
 from orchestrator.store.reading.study_trials import study_counts
 from tests.orchestrator.search.synthetic import THETA, Laboratory, never, searched, space_text

@@ -101,7 +101,7 @@ def test_a_database_that_fails_for_a_moment_stops_nothing(
         whole(*arguments, **named)
 
     monkeypatch.setattr(RDBStorage, "set_trial_user_attr", flaky)
-    monkeypatch.setattr("orchestrator.search.database_retry._RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("orchestrator.search.optuna_storage._RETRY_SECONDS", 0.0)
     laboratory.launch(searched(SPACE))
     assert writes["count"] > 9
     assert study(laboratory) == study(undisturbed)

@@ -18,7 +18,7 @@ from workers.measure.evaluate import attacker, correct_flags, craft, replayer, r
 from workers.models.network import build
 from workers.registry import DEFENCES
 from workers.runtime.run import Settings, run
-from workers.spec.defence import DefenceSpec
+from workers.spec.component import DefenceSpec
 from workers.spec.job import Job, ModelSpec, TrainingSpec
 from workers.train import Checkpoint, train
 

@@ -9,7 +9,7 @@ from torch import nn
 from tests.workers.small import generator
 from workers.defences.squeezing import median
 from workers.models.network import build_defence
-from workers.spec.defence import DefenceSpec
+from workers.spec.component import DefenceSpec
 
 UNIT = (0.0, 1.0)
 IMAGES = torch.rand(5, 3, 12, 12, generator=generator())

@@ -11,7 +11,7 @@ from workers.defences.pruning import keep_probabilities
 from workers.defences.quantization import deviation, quantised
 from workers.layers import TuckerLayer
 from workers.models.network import build_defence
-from workers.spec.defence import DefenceSpec
+from workers.spec.component import DefenceSpec
 
 UNIT = (0.0, 1.0)
 ACTIVATIONS = torch.randn(4, 6, 5, 5, generator=generator()).relu() * 3

@@ -7,7 +7,7 @@ import torch
 
 from tests.workers.small import network, split
 from workers.registry import DEFENCES
-from workers.spec.defence import DefenceSpec
+from workers.spec.component import DefenceSpec
 
 INPUTS = split(12).batch(slice(12))[0]
 NETS = {

@@ -9,8 +9,8 @@ from workers.artifacts.results import DiagnosisOutcome
 from workers.errors import JobError
 from workers.measure.diagnose import diagnose
 from workers.registry import DATASETS
-from workers.runtime.seeding import derive_seed
 from workers.spec.diagnosis import DiagnosisSettings, probes
+from workers.spec.keys import derive_seed
 
 SMALL = {"examples": 20, "steps": 2, "more_steps": 3, "queries": 4}
 STILL = diagnose_job(FULL, **SMALL)

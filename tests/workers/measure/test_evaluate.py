@@ -10,7 +10,7 @@ from workers.errors import JobError
 from workers.layers import LatentSketch, TuckerKernel
 from workers.measure.evaluate import attacker, correct_flags, craft, replayer, require_sketch
 from workers.models.network import Network
-from workers.spec.defence import DefenceSpec
+from workers.spec.component import DefenceSpec
 
 DATA = split(20)
 PGD = attack_settings(name="pgd", epsilon=0.1, steps=3)

@@ -13,7 +13,7 @@ from tests.workers.small import DIGITS, generator, network, split
 from workers.errors import JobError, UserError
 from workers.measure.loss_surface import coordinates, drawn_gradient, explore, full_gradient, plane
 from workers.runtime.run import Settings, run
-from workers.spec.defence import DefenceSpec
+from workers.spec.component import DefenceSpec
 from workers.spec.job import Job
 from workers.spec.surface import SurfaceSettings
 

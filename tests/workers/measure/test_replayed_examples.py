@@ -18,8 +18,8 @@ from workers.artifacts.artifacts import Artifacts
 from workers.errors import ArtifactError, UserError
 from workers.measure.evaluate import correct_flags, replayer
 from workers.runtime.run import Settings, run
-from workers.runtime.seeding import derive_seed
 from workers.spec.job import JOB, DataSpec, Job, TrainingSpec
+from workers.spec.keys import derive_seed
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = 20

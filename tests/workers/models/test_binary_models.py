@@ -16,7 +16,7 @@ from workers.errors import UserError
 from workers.layers import BinaryConv, DenseKernel, LatentSketch, SignGradient, TuckerKernel, TuckerLayer
 from workers.measure.evaluate import attacker, correct_flags
 from workers.models.network import Network, Tensorization, tensorize
-from workers.models.network.binarize import binarize
+from workers.models.network.tensorize import binarize
 from workers.runtime.run import Settings, run
 from workers.spec.job import TrainingSpec
 from workers.spec.recipes import BINARY

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.builders import attack_job, attack_settings, craft_job, evaluate_job
 from workers.artifacts.results import Result
 from workers.runtime.run import Settings, run
-from workers.spec.defence import UNDEFENDED, DefenceSpec
+from workers.spec.component import UNDEFENDED, DefenceSpec
 from workers.spec.job import DataSpec, Job, ModelSpec, TrainingSpec, TrainSpec
 
 TRAINING = TrainingSpec(epochs=2, batch_size=20)

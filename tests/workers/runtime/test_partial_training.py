@@ -11,7 +11,7 @@ from tests.workers.runtime.chain import train_job
 from workers.artifacts.artifacts import CHECKPOINT, Artifacts
 from workers.artifacts.results import EpochRecord, Result, TrainOutcome
 from workers.runtime.run import Settings, run
-from workers.spec.defence import UNDEFENDED, DefenceSpec
+from workers.spec.component import UNDEFENDED, DefenceSpec
 from workers.spec.job import JOB, Earlier, Job, TrainingSpec, TrainSpec
 
 EPOCHS = 3

@@ -34,8 +34,8 @@ from workers.measure.evaluate import attacker, correct_flags, craft, replayer
 from workers.registry import ATTACKS
 from workers.runtime import stages
 from workers.runtime.run import Settings, run
-from workers.runtime.seeding import derive_seed
 from workers.spec.job import DataSpec, EvaluateSpec, EvaluationSpec, Job, TrainingSpec
+from workers.spec.keys import derive_seed
 
 KIND = {"pretrain": TrainOutcome, "fine_tune": TrainOutcome, "craft": CraftOutcome}
 

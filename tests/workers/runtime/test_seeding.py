@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.runtime.seeding import derive_seed
+from workers.spec.keys import derive_seed
 
 KEYS = st.text("0123456789abcdef", min_size=64, max_size=64)
 

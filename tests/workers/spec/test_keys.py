@@ -4,8 +4,7 @@ from pydantic import BaseModel
 from workers.registry import REGISTRIES
 from workers.spec import keys
 from workers.spec.attack import AttackSettings
-from workers.spec.data import DataSpec
-from workers.spec.defence import UNDEFENDED, DefenceSpec
+from workers.spec.component import UNDEFENDED, DataSpec, DefenceSpec
 from workers.spec.diagnosis import DiagnosisSettings
 from workers.spec.job import (
     AttackSpec,

@@ -7,8 +7,7 @@ from pydantic import ValidationError
 
 from tests.builders import attack_job, attack_settings, craft_job, evaluate_job, fine_tune_job, pretrain_job
 from workers.spec.attack import AttackSettings
-from workers.spec.data import DataSpec
-from workers.spec.defence import DefenceSpec
+from workers.spec.component import DataSpec, DefenceSpec
 from workers.spec.job import (
     JOB,
     AttackSpec,

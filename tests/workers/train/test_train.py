@@ -12,7 +12,7 @@ from workers.defences.quantization import deviation
 from workers.errors import JobError
 from workers.layers import TuckerLayer
 from workers.models.network import Network, build
-from workers.spec.defence import UNDEFENDED, DefenceSpec
+from workers.spec.component import UNDEFENDED, DefenceSpec
 from workers.spec.fields import Schedule
 from workers.spec.job import ModelSpec, TrainingSpec
 from workers.train import Checkpoint, learning_rate, train

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from workers.facts import DatasetFacts, DatasetInfo
 from workers.registry import Component
 from workers.settings import Settings
-from workers.spec.data import DataSpec
+from workers.spec.component import DataSpec
 
 GET_IT = "get it with: robustsweep launch SPACE --data DIR --download"
 

@@ -12,10 +12,9 @@ from workers.defences.base import Defence
 from workers.errors import UserError
 from workers.facts import DatasetInfo
 from workers.layers import DenseKernel, LatentSketch, SignGradient, TuckerKernel
-from workers.layers.microbatch import Part
-from workers.models.network.binarize import binarize
-from workers.models.network.tensorize import Tensorization, tensorize
-from workers.spec.defence import UNDEFENDED, DefenceSpec
+from workers.layers.recompute import Part
+from workers.models.network.tensorize import Tensorization, binarize, tensorize
+from workers.spec.component import UNDEFENDED, DefenceSpec
 from workers.spec.fields import Initialisation, Randomness, SignGradientName
 from workers.spec.job import ModelSpec
 
