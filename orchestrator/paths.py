@@ -4,8 +4,10 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sqlalchemy import URL
+
 from workers.artifacts.artifacts import Artifacts
-from workers.artifacts.storage import absolute
+from workers.artifacts.storage import absolute, absolute_path
 from workers.data.loading.remote import DataRoot, data_root
 from workers.errors import UserError
 
@@ -23,9 +25,15 @@ class Paths:
 
     @classmethod
     def resolve(cls, *, home: Path, store: str | None, data: str | Path | None = None, artifacts: str | None = None) -> "Paths":
-        home = home.expanduser().absolute()
+        """Return the locations that the options, or their defaults, name.
+
+        Raises:
+            UserError: one of them cannot be a path, or the data's is no absolute one.
+        """
+        home = absolute_path(home)
         place = absolute(artifacts or home / "artifacts")
-        return cls(home, store or f"sqlite:///{home / 'results.db'}", data_root(str(data) if data else None), place)
+        own = URL.create("sqlite", database=str(home / "results.db")).render_as_string()
+        return cls(home, store or own, data_root(str(data) if data else None), place)
 
     @property
     def artifacts(self) -> Artifacts:

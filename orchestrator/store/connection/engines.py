@@ -5,7 +5,6 @@ import sqlite3
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
-from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
@@ -47,7 +46,7 @@ def make_engine(address: URL, *, writable: bool) -> Engine:
 def _sqlite_engine(address: URL, *, writable: bool) -> Engine:
     path = Path(address.database or "").absolute()
     mode = {"mode": "rwc"} if writable else _reading_mode(path)
-    address = address.set(database="file:" + quote(str(path))).update_query_dict({"uri": "true", **mode})
+    address = address.set(database=path.as_uri()).update_query_dict({"uri": "true", **mode})
     # The driver would start transactions late and only for some statements: `_begin` starts them all.
     engine = create_engine(address, connect_args={"isolation_level": None, "timeout": _BUSY_SECONDS})
     event.listen(engine, "connect", _set_up_writable if writable else _set_up)

@@ -22,6 +22,7 @@ def parse_url(text: str) -> URL:
         UserError: malformed, a database that is not supported, or an SQLite URL that names no file.
     """
     try:
+        text.encode()  # what is not UTF-8 could not be shown either
         url = make_url(text)
     except (ArgumentError, ValueError):
         raise UserError(f"store '{_masked(text)}': {_LEGAL}") from None
@@ -29,6 +30,10 @@ def parse_url(text: str) -> URL:
         raise UserError(f"store '{shown(url)}': {_LEGAL}")
     if url.drivername.startswith("sqlite") and (url.database or ":memory:").startswith((":memory:", "file:")):
         raise UserError(f"store '{shown(url)}': must name a file, as sqlite:///PATH")
+    if url.drivername.startswith("sqlite") and "?" in text:
+        raise UserError(f"store '{shown(url)}': takes no options: write %3F for a question mark in a path")
+    if "\0" in (url.database or ""):
+        raise UserError(f"store '{shown(url)}': no path has a NUL")
     return url.set(drivername=_DRIVERS[url.drivername])
 
 

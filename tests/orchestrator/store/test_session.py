@@ -1,11 +1,18 @@
+import re
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from optuna import create_study
 from sqlalchemy import make_url
 
+from orchestrator.api import open_results
+from orchestrator.doctor.database import check_database, database_file
+from orchestrator.paths import Paths
+from orchestrator.report.study.read_study import read_study
+from orchestrator.search.optuna_storage import study_storage
 from orchestrator.store import StoreMissing, open_store, sweep_names
 from orchestrator.store.connection.urls import scrubbed
 from tests.stored import record_sweep
@@ -21,7 +28,16 @@ def refusal(url: str, *, upgrade: bool = False) -> str:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "results.db", "sqlite:", "postgresql://host:port/database", "mysql://host/database", "postgresql+psycopg2://h/d"]
+    "url",
+    [
+        "",
+        "results.db",
+        "sqlite:",
+        "postgresql://host:port/database",
+        "mysql://host/database",
+        "postgresql+psycopg2://h/d",
+        "sqlite:///a\udcffb",
+    ],
 )
 def test_a_url_that_names_no_store_of_ours_is_told_what_one_looks_like(url: str) -> None:
     assert refusal(url).startswith("store '")
@@ -75,14 +91,36 @@ def test_reading_makes_neither_file_nor_folder(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_launch_makes_the_folder_whatever_its_name(tmp_path: Path) -> None:
-    path = tmp_path / "a b#c?d%20é" / "store.db"
-    url = f"sqlite:///{str(path).replace('%', '%25').replace('?', '%3F').replace('#', '%23')}"
-    with open_store(url, upgrade=True) as store:
+ODD_NAMES = ["eps%3D8%2F255", "a?b", "a?c", "a#b", "100%", "a b", "a:b", "a@b:c", "x&mode=ro", "é\u202e", "a\nb", "file:x", "sqlite:"]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_a_home_of_any_name_holds_its_own_database_for_everybody(tmp_path: Path, name: str) -> None:
+    """Its writer, its readers, Optuna, the dashboard's child, `doctor`: each gets the address as a text, and opens the same file."""
+    paths = Paths.resolve(home=tmp_path / name, store=None)
+    with open_store(paths.store_url, upgrade=True) as store, study_storage(store) as studies:
         record_sweep(store, name="small", space_text="", jobs=[])
-    assert path.exists()
-    with open_store(url, upgrade=False) as store:
+        create_study(storage=studies, study_name="small")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert database_file(paths.store_url) == tmp_path / name / "results.db"
+    with open_store(Paths.resolve(home=tmp_path / "elsewhere", store=paths.store_url).store_url, upgrade=False) as store:
         assert sweep_names(store) == ["small"]
+        assert read_study(store, "small", importances=False) is not None
+    with open_results(tmp_path / name) as results:
+        assert results.sweeps() == ["small"]
+    assert [check.status for check in check_database(paths.store_url, "small")] == ["ok", "ok"]
+
+
+@pytest.mark.parametrize("url", ["sqlite:///a?b/results.db", "sqlite:///results.db?mode=ro"])
+def test_an_sqlite_url_with_a_question_mark_would_name_another_file(url: str) -> None:
+    assert "takes no options: write %3F for a question mark in a path" in refusal(url, upgrade=True)
+
+
+@pytest.mark.parametrize("name", ["~nobody-of-that-name/x", "a\0b", "a\udcffb"])
+def test_a_path_that_cannot_be_is_one_line(name: str) -> None:
+    for places in ({"home": Path(name)}, {"home": Path(), "artifacts": name}, {"home": Path(), "data": name}):
+        with pytest.raises(UserError, match=re.escape(name)):
+            Paths.resolve(store=None, **places)
 
 
 def test_a_relative_path_is_under_the_folder_of_opening_even_after_leaving_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from workers.artifacts.storage.base import TEMPORARY, Check, Storage, nothing
 from workers.artifacts.storage.local import LocalStorage
 from workers.errors import UserError
 
-__all__ = ["TEMPORARY", "Check", "LocalStorage", "Storage", "absolute", "nothing", "open_storage"]
+__all__ = ["TEMPORARY", "Check", "LocalStorage", "Storage", "absolute", "absolute_path", "nothing", "open_storage"]
 
 
 def open_storage(place: str | Path) -> Storage:
@@ -29,4 +29,20 @@ def open_storage(place: str | Path) -> Storage:
 
 def absolute(place: str | Path) -> str:
     """Return the place as a path that does not depend on the working directory; a URL unchanged."""
-    return str(place) if "://" in str(place) else str(Path(place).expanduser().absolute())
+    return str(place) if "://" in str(place) else str(absolute_path(place))
+
+
+def absolute_path(place: str | Path) -> Path:
+    """Return the path with its `~` and the working directory filled in.
+
+    Raises:
+        UserError: it has a NUL or is not UTF-8, or there is no such user.
+    """
+    try:
+        if b"\0" in str(place).encode():
+            raise UserError(f"{place}: no path has a NUL")
+        return Path(place).expanduser().absolute()
+    except UnicodeEncodeError:
+        raise UserError(f"{place}: a path must be UTF-8") from None
+    except RuntimeError:
+        raise UserError(f"{place}: there is no such user; write ./~ for a folder that begins with ~") from None

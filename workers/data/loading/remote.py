@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+from workers.artifacts.storage import absolute_path
 from workers.data.loading.array_cache import one_at_a_time, user_cache
 from workers.data.loading.source import Dataset, Source
 from workers.errors import DataError, UserError
@@ -20,14 +21,14 @@ def data_root(place: str | None) -> DataRoot:
     """Return the data root from what a person gave as the place of the data.
 
     Raises:
-        UserError: a file:// URL that is no absolute path.
+        UserError: a file:// URL that is no absolute path, or what no path can be.
     """
     if place is None or ("://" in place and not place.startswith("file://")):
         return place or None
     path = place.removeprefix("file://")
     if path != place and not path.startswith("/"):
         raise UserError(f"{place}: must be file:///ABSOLUTE/PATH")
-    return Path(path).expanduser().absolute()
+    return absolute_path(path)
 
 
 def load(source: Source, root: DataRoot) -> Dataset:
