@@ -153,7 +153,7 @@ def origin(location: Location, data: Mapping[str, Any], *, everywhere: bool) -> 
         data: the file's data.
         everywhere: true where every grid has it; what is missing from the sections of the file and of a variant alike is then the file's.
     """
-    if location[0] != "grids":
+    if location[:1] != ("grids",):
         return location
     variants = data.get(VARIANTS)
     if len(location) == 1 or variants is None:

@@ -3,15 +3,17 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from orchestrator.store.reading.study_trials import FinishedRungs
 from search_spaces import Grid, SourceName
 from workers.artifacts.artifacts import Artifacts
 from workers.errors import StorageError
 from workers.spec.component import UNDEFENDED, DataSpec, DefenceSpec
 from workers.spec.job import Earlier, Job, ModelSpec, TrainSpec
 from workers.spec.recipes import inherit_training, resolve_training
+
+if TYPE_CHECKING:
+    from orchestrator.store.reading.study_trials import FinishedRungs
 
 _WITHOUT_SKETCH = ("sketch_modes", "rescale", "all_zero", "draws")
 _WITHOUT_TUCKER = ("rank_fraction", "rank_kind", "rank_fractions", "tensorize_first", "tensorize_linear", "execution", "init")
@@ -130,12 +132,12 @@ def _last_training(trained: TrainingChain) -> int:
     return max(number for number, job in enumerate(trained) if job.stage != "defend")
 
 
-def with_resume_points(jobs: Iterable[Job], rungs: FinishedRungs, artifacts: Artifacts) -> tuple[Job, ...]:
+def with_resume_points(jobs: Iterable[Job], rungs: "FinishedRungs", artifacts: Artifacts) -> tuple[Job, ...]:
     """Return the jobs, each training with the furthest finished rung that it can resume from, if one has kept its checkpoint."""
     return tuple(_with_resume_point(job, rungs, artifacts) for job in jobs)
 
 
-def _with_resume_point(job: Job, rungs: FinishedRungs, artifacts: Artifacts) -> Job:
+def _with_resume_point(job: Job, rungs: "FinishedRungs", artifacts: Artifacts) -> Job:
     if not (isinstance(job.spec, TrainSpec) and rungs):
         return job
     before = (rung for rung in rungs.get(job.trunk_key, ()) if _is_before(rung, job.spec))

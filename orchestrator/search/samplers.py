@@ -4,6 +4,7 @@ import hashlib
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 
 from optuna import Trial
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -83,7 +84,25 @@ def distribution(parameter: Parameter) -> BaseDistribution:
     if parameter.kind == "int":
         step = 1 if parameter.step is None else int(parameter.step)
         return IntDistribution(int(parameter.low), int(parameter.high), log=parameter.log, step=step)
-    return FloatDistribution(parameter.low, parameter.high, log=parameter.log, step=parameter.step)
+    if not parameter.steps:
+        return FloatDistribution(parameter.low, parameter.high, log=parameter.log)
+    low, high = Decimal(repr(parameter.low)), Decimal(repr(parameter.high))
+    # Optuna shortens a range that is not exactly so many steps long, in decimals, each time that it reads it; not one of 14 digits.
+    last_digit = Decimal(1).scaleb(max(abs(low), abs(high)).adjusted() - 13)
+    start, width = low.quantize(last_digit), ((high - low) / parameter.steps).quantize(last_digit)
+    return FloatDistribution(float(start), float(start + width * parameter.steps), step=float(width))
+
+
+def suggested(values: Mapping[str, Value], parameters: Sequence[Parameter]) -> ParameterValues:
+    """Return the values of a configuration as Optuna would suggest them: those of stepped ranges on its grid of rounded numbers."""
+    return {made.name: _on_grid(made, values[made.name]) for made in parameters if made.name in values}
+
+
+def _on_grid(parameter: Parameter, value: Value) -> Value:
+    asked = distribution(parameter)
+    if not isinstance(asked, FloatDistribution) or asked.step is None or not isinstance(value, int | float):
+        return value
+    return float(Decimal(repr(asked.low)) + parameter.place(value) * Decimal(repr(asked.step)))
 
 
 def suggest(trial: Trial, parameters: Sequence[Parameter]) -> ParameterValues:

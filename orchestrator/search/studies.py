@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution, check_distribution_compatibility
+from optuna.distributions import BaseDistribution, check_distribution_compatibility, distribution_to_json
 from optuna.storages import BaseStorage
 from optuna.study import Study
 
@@ -83,7 +83,7 @@ def is_exhausted(study: Study, space: Space) -> bool:
 
 
 def _ranges(space: Space) -> str:
-    return _digest([parameter.model_dump(mode="json") for parameter in space.parameters])
+    return _digest([(made.model_dump(mode="json"), distribution_to_json(distribution(made))) for made in space.parameters])
 
 
 def _fixed_settings(space: Space) -> str:

@@ -11,7 +11,7 @@ from orchestrator.planning.expand import deduplicate, grid_jobs
 from orchestrator.planning.prelaunch_checks import check_sizes
 from orchestrator.search.optuna_storage import trial_id
 from orchestrator.search.rung_table import PROMOTES, inherited
-from orchestrator.search.samplers import ParameterValues, random_sampler, sampler_of, suggest
+from orchestrator.search.samplers import ParameterValues, random_sampler, sampler_of, suggest, suggested
 from orchestrator.search.search_state import SearchState
 from orchestrator.search.studies import is_exhausted, mark_exhausted
 from orchestrator.search.trial_index import FAILED_PARENT, IDENTITY, KIND, PARENT, RETRY_OF, UNCOUNTED, identity_of
@@ -138,7 +138,9 @@ class TrialStarter:
             return
         unfinished = state.trials(TrialState.WAITING, TrialState.RUNNING)
         if all(trial.user_attrs.get(IDENTITY) != baseline.identity for trial in unfinished):
-            state.study.enqueue_trial(dict(baseline.values), user_attrs={KIND: PARENT, IDENTITY: baseline.identity})
+            state.study.enqueue_trial(
+                suggested(baseline.values, state.space.parameters), user_attrs={KIND: PARENT, IDENTITY: baseline.identity}
+            )
 
     def _count_repetition(self) -> None:
         self._repeated += 1

@@ -8,7 +8,7 @@ from typing import Any
 from optuna.trial import TrialState, create_trial
 
 from orchestrator.planning.expand import deduplicate, grid_jobs
-from orchestrator.search.samplers import ParameterValues, distribution, values_of
+from orchestrator.search.samplers import ParameterValues, distribution, suggested, values_of
 from orchestrator.search.search_state import SearchState
 from orchestrator.search.trial_index import IDENTITY, JOB_KEYS, KIND, MODEL_KEY, WARM_START, evaluated, identity_of
 from orchestrator.search.trial_plan import Complete, FullTrialPlan
@@ -60,7 +60,7 @@ def _add(state: SearchState, values: dict[str, Value], *, but: set[str]) -> None
     with warnings.catch_warnings(action="ignore"):
         trial = create_trial(
             state=TrialState.COMPLETE,
-            params=values,
+            params=suggested(values, state.space.parameters),
             distributions=distributions,
             values=list(outcome.values),
             user_attrs={KIND: WARM_START, IDENTITY: identity, MODEL_KEY: evaluated(jobs)[0], JOB_KEYS: [job.key for job in jobs]},

@@ -73,7 +73,7 @@ def described(error: ErrorDetails, path: Location) -> str:
         return f"{dotted(path)}.{_complaint(error)}"
     if error["type"] == "value_error" and len(inside) == _GROUP_DEPTH and inside[0] in LISTS:
         return f"{dotted(path)}.{_complaint(error)}"
-    return f"{dotted(setting(path))}={shown(error['input'])}: {_complaint(error)}"
+    return f"{dotted(setting(path))}={shown(error['input'])}: {_complaint(error)}" if path else _complaint(error)
 
 
 def unknown_key(parents: Location, key: str) -> str:

@@ -87,12 +87,18 @@ def _made(where: Place, value: object, errors: list[InitErrorDetails]) -> Parame
     if not isinstance(value, dict):
         return None
     try:
-        return parameter(WrittenRange.model_validate(value), where)
+        return _with_legal_ends(parameter(WrittenRange.model_validate(value), where))
     except ValidationError as invalid:
         errors += relocated(invalid, where.path)
     except ValueError as complaint:
         errors.append(error(where.path, value, str(complaint)))
     return None
+
+
+def _with_legal_ends(made: Parameter) -> Parameter:
+    for end in made.ends:
+        made.require(end)
+    return made
 
 
 def _ordered(found: list[Parameter]) -> tuple[Parameter, ...]:

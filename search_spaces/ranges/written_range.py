@@ -1,6 +1,7 @@
 """Ranges as a space file writes them, `{min: 0.8, max: 1.0}` or `{values: [a, b]}`, and the parameters they define."""
 
 from collections.abc import Sequence
+from fractions import Fraction
 from math import isfinite
 from typing import Annotated, Any, NamedTuple
 
@@ -31,6 +32,7 @@ def _values(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
+_FINEST, _ROUNDING = 10**6, Fraction(1, 10**6)
 Bound = Annotated[int | float | str, PlainValidator(_bound)]
 
 
@@ -96,8 +98,8 @@ def _numeric(range_: WrittenRange, where: Place) -> Parameter:
     low, high = (_number(name, value, kind) for name, value in (("min", range_.min), ("max", range_.max)))
     _require_range(low, high, range_)
     step = None if range_.step is None else _step(range_.step, kind)
-    if step is not None and not _fits(low, high, step):
-        raise ValueError(f"step={step:g}: max must be min plus a whole number of steps")
+    if step is not None:
+        _require_steps(low, high, step)
     return Parameter(name=_dotted(where.path), kind="int" if kind == "int" else "float", low=low, high=high, step=step, log=range_.log)
 
 
@@ -127,10 +129,13 @@ def _step(step: float, kind: str) -> int | float:
     return int(step) if kind == "int" else step
 
 
-def _fits(low: float, high: float, step: float) -> bool:
-    """Tell whether the range is a whole number of steps long, up to rounding: 0.8 to 1 are four steps of 0.05."""
-    steps = (high - low) / step
-    return abs(steps - round(steps)) < 1e-6  # noqa: PLR2004 (rounding, nothing to tune)
+def _require_steps(low: float, high: float, step: float) -> None:
+    """Check that a range is a whole number of steps long; of floats up to rounding: 0.8 to 1 are twelve steps of 0.016666667."""
+    steps = (Fraction(repr(high)) - Fraction(repr(low))) / Fraction(repr(step))
+    if max(abs(low), abs(high)) > _FINEST * step:
+        raise ValueError(f"step={step:g}: must be at least a millionth of the range's larger end")
+    if abs(steps - round(steps)) > (0 if isinstance(step, int) else _ROUNDING) or (steps and not round(steps)):
+        raise ValueError(f"step={step:g}: max must be min plus a whole number of steps")
 
 
 def _choices(values: Sequence[object]) -> tuple[Value, ...]:

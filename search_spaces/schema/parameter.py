@@ -1,7 +1,7 @@
 """Parameters of a search: one for each range of a space file."""
 
 from collections.abc import Mapping
-from decimal import Decimal
+from fractions import Fraction
 from typing import Literal
 
 from workers.settings import Frozen
@@ -15,9 +15,9 @@ Path = tuple[str | int, ...]
 class Parameter(Frozen):
     """One setting that is searched, by its dotted path: `model.theta`, `attacks.0.abs_stepsize`, `model.stage_rank_fractions.2`.
 
-    A number lies in [`low`, `high`], with a `step` on the grid low, low + step, ..., with `log` drawn by its logarithm; a categorical
-    one is among `choices`. It is only chosen where every parameter in `when` has one of the values named there; elsewhere its setting
-    is absent from the space and has its default.
+    A number lies in [`low`, `high`], with a `step` on a grid of about that step from `low` to `high`, with `log` drawn by its logarithm;
+    a categorical one is among `choices`. It is only chosen where every parameter in `when` has one of the values named there; elsewhere its
+    setting is absent from the space and has its default.
     """
 
     name: str
@@ -43,12 +43,22 @@ class Parameter(Frozen):
         """Tell whether it is chosen, given the values of the parameters it depends on; an absent one satisfies no condition."""
         return all(name in values and values[name] in allowed for name, allowed in self.when.items())
 
+    @property
+    def steps(self) -> int:
+        """Number of steps from `low` to `high`. All are equally wide, also where `step` is a rounded number."""
+        return 0 if self.step is None else round((_fraction(self.high) - _fraction(self.low)) / _fraction(self.step))
+
+    def place(self, value: float) -> int:
+        """Return the number of steps from `low` to the value of the grid that is next to `value`."""
+        low, high = _fraction(self.low), _fraction(self.high)
+        return round((_fraction(value) - low) * self.steps / (high - low)) if self.steps else 0
+
     def exact(self, value: Value) -> Value:
         """Return the value as a person would write it: 0.95, not the 0.9500000000000001 that counting steps of 0.05 from 0.8 gives."""
-        if self.kind != "float" or self.step is None or not isinstance(value, int | float) or self.low is None:
+        if self.kind != "float" or not self.steps or not isinstance(value, int | float):
             return value
-        low, step = Decimal(repr(self.low)), Decimal(repr(self.step))
-        return float(low + step * round((Decimal(repr(value)) - low) / step))
+        low, high = _fraction(self.low), _fraction(self.high)
+        return float(low + (high - low) * self.place(value) / self.steps)
 
     def require(self, value: Value) -> None:
         """Check that the value can be chosen.
@@ -68,4 +78,12 @@ class Parameter(Frozen):
 
     def _is_within(self, value: Value) -> bool:
         exact = self.exact(value)
-        return isinstance(exact, int | float) and self.low is not None and self.high is not None and self.low <= exact <= self.high
+        if not isinstance(exact, int | float) or self.low is None or self.high is None:
+            return False
+        between = self.kind == "int" and self.step is not None and (exact - self.low) % self.step
+        return self.low <= exact <= self.high and not between
+
+
+def _fraction(number: Value) -> Fraction:
+    """Return the number that a float's digits say."""
+    return Fraction(repr(number))

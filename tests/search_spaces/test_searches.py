@@ -124,6 +124,18 @@ def test_conditions_say_when_a_parameter_is_chosen():
     assert not theta.applies({})
 
 
+STEPPED = "method: optuna\nsearch: {n_trials: 3, objectives: [clean_accuracy]}\ndata: {name: digits}\ntraining: {epochs: 1}\n"
+
+
+@pytest.mark.parametrize(("low", "high", "step", "count"), [(0.2, 1.0, 1 / 15, 13), (0.166666667, 1, 0.166666667, 6), (0.1, 1.0, 0.1, 10)])
+def test_a_stepped_range_has_every_value_up_to_its_top(low, high, step, count):
+    (theta,) = space(STEPPED + f"model: {{theta: {{min: {low}, max: {high}, step: {step}}}}}\n").parameters
+    values = [theta.exact(low + place * step) for place in range(count)]
+    assert (values[0], values[-1], len(set(values))) == (low, high, count)
+    for value in values:
+        theta.require(value)
+
+
 def test_steps_end_in_the_numbers_that_a_person_would_write():
     theta = space().parameters[1]
     assert [theta.exact(0.8 + 0.05 * step) for step in range(5)] == [0.8, 0.85, 0.9, 0.95, 1.0]
@@ -161,6 +173,8 @@ def test_attack_ranges_take_what_their_numbers_are_written_as():
         ("max: 1.0,", "mx: 1.0,", "9: model.theta.mx: unknown key; did you mean 'max'? legal: min, max, step, log, values, when"),
         ("min: 0.8", "min: 1.8", "9: model.theta={'max': 1.0, 'min': 1.8, ...}: min=1.8 is above max=1.0"),
         ("step: 0.05", "step: 0.3", "9: model.theta={...}: step=0.3: max must be min plus a whole number of steps"),
+        ("step: 0.05", "step: 1e-9", "9: model.theta={...}: step=1e-09: must be at least a millionth of the range's larger end"),
+        ("step: 0.05", "step: 1e6", "9: model.theta={...}: step=1e+06: max must be min plus a whole number of steps"),
         ("epochs: {min: 2,", "epochs: {min: 2.5,", "13: training.epochs={'max': 5, 'min': 2.5}: min=2.5: must be a whole number"),
         ("{min: 2, max: 5}", "{min: -1, max: 5, log: true}", "13: training.epochs={...}: log with min=-1: must be > 0"),
         ("{min: 2, max: 5}", "{min: 2}", "13: training.epochs={'min': 2}: a range has min and max, or values"),
