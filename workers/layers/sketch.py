@@ -1,5 +1,6 @@
 """The latent sketch: a random choice of a Tucker core's components (defensive tensorization, section 3, equations 3 and 4)."""
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -17,15 +18,15 @@ class LatentSketch:
     """The latent sketch that all Tucker layers of one network share.
 
     At every forward pass, train and eval alike, each layer draws for each sketched mode a vector of i.i.d. Bernoulli(`theta`) flags
-    of that mode's rank; `theta` is the KEEP probability. With `rescale` a kept component is multiplied by 1/theta per sketched
-    mode, so that the expected kernel is the full kernel (under `all_zero` keep).
+    of that mode's rank; `theta` is the KEEP probability. With `rescale` a kept component is divided by the probability of being kept per
+    sketched mode, so that the expected kernel is the full kernel: by theta, or theta / (1 - (1 - theta)^rank) under `all_zero` redraw.
 
     Args:
         theta: keep probability in (0, 1]; 1 means that nothing is drawn and the layer is the plain Tucker layer, bit for bit.
         modes: `channels` sketches the filter and channel modes only, `all` the spatial modes too.
         rescale: true for E[sketched kernel] = full kernel.
         all_zero: treatment of a draw that drops every component of a mode: `keep` it (the kernel is then zero), or
-            `redraw` that mode until a component is kept (the flags are then Bernoulli given that not all are 0).
+            `redraw` that mode so that a component is kept (the flags are then Bernoulli given that not all are 0).
         draws: one draw per layer and `batch` (the paper's), or one per layer and `example`.
 
     Raises:
@@ -74,7 +75,7 @@ class LatentSketch:
             self._held = before
 
     def scales(self, rank: Sequence[int], *, device: torch.device, batch: int = 1, owner: object = None) -> Scales:
-        """Return one draw: for each mode k a vector holding 0 (dropped) or 1, or 1/theta (kept); None where nothing is drawn.
+        """Return one draw: for each mode k a vector holding 0 (dropped) or 1, or with `rescale` more (kept); None where nothing is drawn.
 
         Args:
             rank: the layer's Tucker rank.
@@ -105,17 +106,26 @@ class LatentSketch:
         if self.generator is None:
             raise RuntimeError(f"theta={self.theta}: a live sketch needs a generator (seed it before the forward pass)")
         sizes = list(rank if self.modes == "all" else rank[:_CHANNEL_MODES])
-        kept = self._flags((batch, sum(sizes)) if self.draws == "example" else (sum(sizes),), device)
-        by_mode = list(kept.split(sizes, dim=-1))
+        shape = (batch, sum(sizes)) if self.draws == "example" else (sum(sizes),)
+        chances = torch.rand(shape, generator=self.generator, device=device).split(sizes, dim=-1)
+        return [*map(self._mode_scales, chances), *[None] * (len(rank) - len(sizes))]
+
+    def _mode_scales(self, chances: Tensor) -> Tensor:
+        """Return the scales of one mode, (..., rank), from as many uniform random numbers."""
+        kept, probability = chances < self.theta, self.theta
         if self.all_zero == "redraw":
-            by_mode = [self._redrawn(flags, device) for flags in by_mode]
-        factor = 1 / self.theta if self.rescale else 1.0
-        return [*(flags * factor for flags in by_mode), *[None] * (len(rank) - len(sizes))]
+            some = -math.expm1(chances.shape[-1] * math.log1p(-self.theta))
+            kept = torch.where(kept.any(dim=-1, keepdim=True), kept, self._some_kept(chances, some))
+            probability = self.theta / some
+        return kept.to(torch.float32) * (1 / probability if self.rescale else 1.0)
 
-    def _flags(self, shape: tuple[int, ...], device: torch.device) -> Tensor:
-        return (torch.rand(shape, generator=self.generator, device=device) < self.theta).to(torch.float32)
+    def _some_kept(self, chances: Tensor, some: float) -> Tensor:
+        """Return flags given that one is set, which has the probability `some`, from numbers that are all uniform on [theta, 1).
 
-    def _redrawn(self, flags: Tensor, device: torch.device) -> Tensor:
-        while not (some := flags.any(dim=-1, keepdim=True)).all():
-            flags = torch.where(some, flags, self._flags(tuple(flags.shape), device))
-        return flags
+        The first kept place is drawn from the geometric distribution cut off at the rank, by the first number, the flags after it
+        by the other numbers: no further draws, and no loop that a small theta would make endless.
+        """
+        anew = (chances.double() - self.theta) / (1 - self.theta)
+        first = (torch.log1p(-some * anew[..., :1]) / math.log1p(-self.theta)).floor().clamp(0, chances.shape[-1] - 1)
+        places = torch.arange(chances.shape[-1], device=chances.device)
+        return (places == first) | ((places > first) & (anew < self.theta))

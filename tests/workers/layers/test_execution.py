@@ -103,19 +103,22 @@ def test_a_frozen_draw_stays_the_same_per_layer_and_ends_with_its_context():
     assert any(not torch.equal(first(inputs), held) for _ in range(8))
 
 
-def test_redrawn_modes_keep_something_and_have_the_conditional_distribution():
-    theta, rank = 0.3, (3, 2, 3)
-    sketch = seeded(theta, all_zero="redraw", rescale=False)
-    counts = torch.zeros(2, 4)
-    for _ in range(4000):
-        for mode, flags in enumerate(sketch.scales(rank, device=torch.device("cpu"))[:2]):
-            counts[mode, int(flags.sum())] += 1
-    assert counts[:, 0].tolist() == [0, 0]
-    for mode, r in enumerate(rank[:2]):
-        binomial = torch.distributions.Binomial(r, torch.tensor(theta)).log_prob(torch.arange(r + 1.0)).exp()
-        expected = binomial[1:] / binomial[1:].sum()
-        found = counts[mode, 1 : r + 1] / counts[mode].sum()
-        assert (found - expected).abs().max() < 4 * (0.25 / 4000) ** 0.5
+@pytest.mark.parametrize("theta", [0.3, 0.7, 0.05, 1e-6, 1e-300])
+@pytest.mark.parametrize("draws", ["batch", "example"])
+def test_redrawn_modes_keep_something_and_have_the_conditional_distribution(theta, draws):
+    """Every pattern of flags but the empty one has its Bernoulli probability over that of not being empty, however small theta is."""
+    rank, count = 4, 3000
+    sketch = seeded(theta, all_zero="redraw", rescale=False, draws=draws)
+    passes = 1 if draws == "example" else count
+    flags = torch.cat([sketch.scales((rank, 1), device=torch.device("cpu"), batch=count)[0].view(-1, rank) for _ in range(passes)])
+    patterns = torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * rank)
+    found = torch.bincount((flags @ (2.0 ** torch.arange(rank).flip(0))).long(), minlength=2**rank) / count
+    kept = patterns.sum(dim=1).double()
+    weights = theta ** (kept - 1) * (1 - theta) ** (rank - kept)  # over theta: there is no smaller double
+    weights[0] = 0
+    expected = weights / weights.sum()
+    assert found[0] == 0
+    assert ((found - expected).abs() <= 4.5 * (expected * (1 - expected) / count).sqrt() + 1e-12).all()
 
 
 def test_an_all_zero_draw_is_kept_by_default():

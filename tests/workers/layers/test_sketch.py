@@ -30,17 +30,18 @@ def draws(made, rank, count):
 
 
 @torch.no_grad()
-def sampled(modes, *, rescale):
+def sampled(modes, *, theta=0.7, **settings):
     """The mean and the standard error of sketched kernels, and the full kernel."""
-    built = kernel(sketch(0.7, modes=modes, rescale=rescale))
+    built = kernel(sketch(theta, modes=modes, **settings))
     kernels = torch.stack([built() for _ in range(DRAWS)])
     with built.sketch.full_weights():
         return kernels.mean(dim=0), kernels.std(dim=0) / DRAWS**0.5, built()
 
 
 @pytest.mark.parametrize("modes", ["channels", "all"])
-def test_the_expected_sketched_kernel_is_the_full_kernel(modes):
-    mean, error, full = sampled(modes, rescale=True)
+@pytest.mark.parametrize(("all_zero", "theta"), [("keep", 0.7), ("redraw", 0.7), ("redraw", 0.5), ("redraw", 0.2)])
+def test_the_expected_sketched_kernel_is_the_full_kernel(modes, all_zero, theta):
+    mean, error, full = sampled(modes, rescale=True, all_zero=all_zero, theta=theta)
     assert ((mean - full).abs() <= 4 * error).all()
 
 
