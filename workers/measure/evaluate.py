@@ -168,21 +168,32 @@ def _require_equal_passes(network: Network, data: DeviceSplit) -> None:
         raise JobError(f"{_named(network)}: repeated forward passes with full weights differ; the sketch or the defence is still live")
 
 
+@torch.no_grad()
 def require_sketch(network: Network, data: DeviceSplit) -> None:
-    """Check that the network is random where it should be, theta < 1 or a randomised defence, and nowhere else: forward passes on
-    equal inputs must differ, or be equal.
+    """Check that the network is random where it should be, theta < 1 or a randomised defence, and nowhere else: forward passes must draw
+    random numbers, or be equal.
+
+    Draws may well drop nothing, or nothing that counts: equal logits alone are no fault of a network that should be random. A body that
+    is randomised itself is believed to be so.
 
     Raises:
         JobError: they are not as required, or not finite (NaN would look like a live sketch).
     """
     inputs, _ = data.batch(slice(0, _CHECKED))
-    random = network.randomised
-    with torch.no_grad():
-        first = _finite(network(inputs))
-        # Two draws of a small net may well be equal; nine are not.
-        differ = any(not torch.equal(network(inputs), first) for _ in range(_DRAWS if random else 1))
-    if differ != random:
-        raise JobError(f"{_named(network)}: repeated forward passes {'differ' if differ else 'are all equal'}")
+    before = _drawn(network)
+    first = _finite(network(inputs))
+    differ = not torch.equal(network(inputs), first)
+    drawn = network.randomised_body or not torch.equal(before, _drawn(network))
+    if network.randomised and not (differ or drawn):
+        raise JobError(f"{_named(network)}: repeated forward passes are all equal: they draw nothing")
+    if differ and not network.randomised:
+        raise JobError(f"{_named(network)}: repeated forward passes differ")
+
+
+def _drawn(network: Network) -> Tensor:
+    """Return the state of the network's generator, which every draw changes."""
+    generator = network.sketch.generator
+    return torch.empty(0) if generator is None else generator.get_state()
 
 
 def _finite(logits: Tensor) -> Tensor:

@@ -192,9 +192,29 @@ def test_a_sketch_that_is_live_at_theta_one_is_an_error():
         require_sketch(with_sketch(sketched(1.0), AlwaysLive(theta=1.0)), DATA)
 
 
-@pytest.mark.parametrize("theta", [1.0, 0.95, 0.5])
-def test_a_sketch_that_does_what_theta_says_passes(theta):
-    require_sketch(sketched(theta), DATA)
+@pytest.mark.parametrize(
+    ("theta", "settings"),
+    [
+        (1.0, {}),
+        (0.95, {}),
+        (0.5, {}),
+        (0.9999, {}),  # no draw drops anything
+        (1e-6, {}),  # every draw drops everything
+        (0.9999, {"draws": "example"}),
+        (0.9999, {"binary": True}),
+        (1e-6, {"all_zero": "redraw", "width": 2, "rank_fraction": 0.01}),  # of one component, the same each time
+    ],
+)
+def test_a_sketch_that_does_what_theta_says_passes_whatever_it_happens_to_draw(theta, settings):
+    for seed in range(3):
+        net = network(**{"width": 4, "theta": theta, **settings})
+        net.seed(seed)
+        require_sketch(net, DATA)
+
+
+def test_a_defence_whose_draws_change_nothing_passes():
+    defence = DefenceSpec.model_validate({"name": "defensive_dropout", "dropout": 1e-9})
+    require_sketch(network(width=4, defence=defence), DATA)
 
 
 @pytest.mark.parametrize("theta", [1.0, 0.8])
