@@ -14,8 +14,8 @@ _ENOUGH, _ROUNDING = 1e-6, 1e-13
 def hosvd(kernel: Tensor, rank: Sequence[int]) -> tuple[Tensor, list[Tensor]]:
     """Return the core (rank) and the orthonormal factors (shape[k], rank[k]) of the best Tucker approximation found, in the kernel's type.
 
-    Higher-order SVD (De Lathauwer, De Moor & Vandewalle, 2000a) improved by higher-order orthogonal iteration (2000b) until the error hardly
-    falls any more, in float64. With the full rank it is exact.
+    Higher-order SVD (De Lathauwer, De Moor & Vandewalle, 2000a) improved by higher-order orthogonal iteration (2000b) until the error
+    hardly falls, in float64. With the full rank it is exact.
     """
     tensor = kernel.detach().double()
     factors = [_leading(tensor, mode, r) for mode, r in enumerate(rank)]
@@ -45,7 +45,7 @@ def _iterate(tensor: Tensor, factors: list[Tensor]) -> None:
 
 
 def _leading(tensor: Tensor, mode: int, rank: int) -> Tensor:
-    """Return the leading left singular vectors of the tensor's unfolding along a mode: its Gram matrix's eigenvectors, much sooner found."""
+    """Return the leading left singular vectors of the tensor's unfolding along a mode: its Gram matrix's eigenvectors, found sooner."""
     unfolding = tensor.movedim(mode, 0).flatten(1)
     vectors: Tensor = torch.linalg.eigh(unfolding @ unfolding.t())[1]
     return vectors[:, -rank:].flip(1)
