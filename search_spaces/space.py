@@ -23,6 +23,7 @@ Location = tuple[str | int, ...]
 
 SEARCH, VARIANTS = "search", "variants"
 _HEADER = ("name", "description", "plugins", "method", SEARCH)
+_MOST_VARIANTS = 10_000
 _MERGED = frozenset(SECTION_NAMES) - LISTS.keys()
 
 
@@ -55,9 +56,12 @@ class Space(Frozen):
         if _is_search(header):
             return _search(header, shared, data.get(VARIANTS), handler)
         errors = [_no_search(data[SEARCH])] if SEARCH in data else []
-        if data.get(VARIANTS) == []:
-            errors.append(error((VARIANTS,), [], "must name at least one variant"))
-        grids = {key: value for key, value in header.items() if key != SEARCH} | {"grids": _grids(shared, data.get(VARIANTS))}
+        variants = data.get(VARIANTS)
+        if isinstance(variants, list) and not 1 <= len(variants) <= _MOST_VARIANTS:
+            message = f"{len(variants):,} variants; must be at most {_MOST_VARIANTS:,}" if variants else "must name at least one variant"
+            errors.append(error((VARIANTS,), variants, message))
+            variants = variants[:1]
+        grids = {key: value for key, value in header.items() if key != SEARCH} | {"grids": _grids(shared, variants)}
         return _handled(grids, errors, handler)
 
     def at(self, values: Mapping[str, Value]) -> Grid:

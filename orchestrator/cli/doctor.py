@@ -5,8 +5,9 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
-from orchestrator.cli.launch import Overrides
+from orchestrator.cli.launch import MaxJobs, Overrides
 from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, DataFolder, Home, Output, StoreUrl, TableFormat, console, paths, show
+from orchestrator.planning import MAX_JOBS
 from workers.errors import UserError
 
 
@@ -31,6 +32,7 @@ def doctor(  # noqa: PLR0913 (each is an option of the command)
     price: Annotated[
         float | None, typer.Option(min=0, help="For the estimate: what one worker costs an hour, in any currency.", show_default=False)
     ] = None,
+    max_jobs: MaxJobs = MAX_JOBS,
     output: Output = TableFormat.table,
 ) -> None:
     """Check before a launch what would prevent it: versions, disk, database, artifacts, data, GPUs, tokens, every node of a cluster.
@@ -49,6 +51,7 @@ def doctor(  # noqa: PLR0913 (each is an option of the command)
         address=address,
         workers=workers,
         price=price,
+        max_jobs=max_jobs,
     )
     lines, shown = [], console()
     for line in run_checks(asked):

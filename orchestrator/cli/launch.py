@@ -10,6 +10,7 @@ from orchestrator.cli.app import command
 from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, DataFolder, Home, StoreUrl
 from orchestrator.cli.options import console as _console
 from orchestrator.cli.options import paths as _paths
+from orchestrator.planning import MAX_JOBS
 from workers.errors import UserError
 
 SpaceArgument = Annotated[str, typer.Argument(help="A built-in space's name (see `robustsweep spaces`), or the path of a YAML file.")]
@@ -36,6 +37,9 @@ GpusPerAttack = Annotated[
     ),
 ]
 MaxFailures = Annotated[int, typer.Option(help="Number of failures after which a job is still retried.")]
+MaxJobs = Annotated[
+    int, typer.Option(min=1, help="Refuse a space of more jobs, before any is made; a plan of 100,000 takes some 7 s and 0.3 GB.")
+]
 WaitForNodes = Annotated[
     float,
     typer.Option(
@@ -84,6 +88,7 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
     gpus_per_train: GpusPerTrain = None,
     gpus_per_attack: GpusPerAttack = None,
     max_failures: MaxFailures = 2,
+    max_jobs: MaxJobs = MAX_JOBS,
     wait_for_nodes: WaitForNodes = 0.0,
 ) -> None:
     """Run every job of SPACE that has no result yet. The same command continues after any interruption."""
@@ -101,6 +106,7 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
         address=address,
         resources=Resources(cpus_per_job, gpus_per_train, gpus_per_attack, workers),
         max_failures=max_failures,
+        max_jobs=max_jobs,
         wait_for_nodes=wait_for_nodes,
         download=download,
     )

@@ -6,11 +6,12 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
-from orchestrator.cli.launch import Overrides, SpaceArgument
+from orchestrator.cli.launch import MaxJobs, Overrides, SpaceArgument
 from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, DataFolder, Home, Output, StoreUrl, TableFormat, show
 from orchestrator.cli.options import console as _console
 from orchestrator.cli.options import paths as _paths
 from orchestrator.escaping import visible
+from orchestrator.planning import MAX_JOBS
 from workers.errors import UserError
 
 
@@ -37,6 +38,7 @@ def plan(  # noqa: PLR0913 (each is an option of the command)
     price: Annotated[
         float | None, typer.Option(min=0, help="With --estimate: what one worker costs an hour, in any currency.", show_default=False)
     ] = None,
+    max_jobs: MaxJobs = MAX_JOBS,
     output: Output = TableFormat.table,
 ) -> None:
     """Show what `launch SPACE` would run: jobs by stage and model, and which are done. Runs nothing."""
@@ -49,13 +51,13 @@ def plan(  # noqa: PLR0913 (each is an option of the command)
     if not estimate and (workers, price) != (None, None):
         raise UserError("--workers, --price: only with --estimate")
     where = _paths(home, store, data, artifacts=artifacts)
-    if (searched := plan_search(space, tuple(overrides or ()), where)) is not None:
+    if (searched := plan_search(space, tuple(overrides or ()), where, max_jobs=max_jobs)) is not None:
         refused = next((name for name, given in (("--jobs", jobs), ("--write-jobs", write_jobs), ("--estimate", estimate)) if given), None)
         if refused is not None:
             raise UserError(f"{refused}: not of a search, whose jobs come one trial after the other")
         typer.echo(searched.json() if output is TableFormat.json else visible(searched.text(), keep="\n"))
         return
-    name, found = preview_plan(space, tuple(overrides or ()), where)
+    name, found = preview_plan(space, tuple(overrides or ()), where, max_jobs=max_jobs)
     if write_jobs is not None:
         write_job_files(found, write_jobs)
     if output.value == "json":

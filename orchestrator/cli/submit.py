@@ -12,12 +12,14 @@ from orchestrator.cli.launch import (
     GpusPerAttack,
     GpusPerTrain,
     MaxFailures,
+    MaxJobs,
     Overrides,
     SpaceArgument,
     WaitForNodes,
     Workers,
 )
 from orchestrator.cli.options import ArtifactsUrl, DataFolder, StoreUrl, console
+from orchestrator.planning import MAX_JOBS
 
 
 @command(group="run")
@@ -37,6 +39,7 @@ def submit(  # noqa: PLR0913 (each is an option of the command)
     gpus_per_train: GpusPerTrain = None,
     gpus_per_attack: GpusPerAttack = None,
     max_failures: MaxFailures = 2,  # noqa: ARG001
+    max_jobs: MaxJobs = MAX_JOBS,
     wait_for_nodes: WaitForNodes = 0.0,  # noqa: ARG001
     wait: Annotated[bool, typer.Option(help="Show the sweep's output until its end, and exit as `launch` does.")] = True,
     ship_code: Annotated[
@@ -64,6 +67,7 @@ def submit(  # noqa: PLR0913 (each is an option of the command)
         data=data,
         words=_handed_on(context),
         ship_code=ship_code,
+        max_jobs=max_jobs,
     )
     shown = console()
     code = run_submit(

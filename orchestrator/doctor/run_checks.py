@@ -14,7 +14,9 @@ from orchestrator.doctor.disk import check_disk, written_folders
 from orchestrator.doctor.node import NodeQuestion, check_data_sets, check_gpus, guarded_with_timeout, look_for_data, needed_data
 from orchestrator.doctor.sweep_checks import check_estimate, check_space, load
 from orchestrator.doctor.versions import check_versions, versions_here
+from orchestrator.launching.preview import preview_plan
 from orchestrator.paths import Paths
+from orchestrator.planning import MAX_JOBS
 from orchestrator.planning.prelaunch_checks import check_home
 from search_spaces import LoadedSpace
 from workers.errors import UserError
@@ -31,6 +33,7 @@ class DoctorOptions:
     address: str | None = None
     workers: int | None = None
     price: float | None = None
+    max_jobs: int = MAX_JOBS
 
 
 def run_checks(options: DoctorOptions) -> Iterator[CheckResult]:
@@ -39,7 +42,7 @@ def run_checks(options: DoctorOptions) -> Iterator[CheckResult]:
     Raises:
         UserError: there is no such space, or it is wrong.
     """
-    loaded, jobs = load(options.space, options.overrides) if options.space is not None else (None, [])
+    loaded, jobs = load(options.space, options.overrides, max_jobs=options.max_jobs) if options.space is not None else (None, [])
     return _lines(options, loaded, jobs)
 
 
@@ -62,8 +65,8 @@ def _lines(options: DoctorOptions, loaded: LoadedSpace | None, jobs: list[Job]) 
     if unhealthy:
         yield CheckResult("warning", "estimate", "none without database and artifacts", "first correct what is wrong above")
         return
-    given = (options.space, *options.overrides)
-    yield from guarded("estimate", partial(check_estimate, loaded, given, options.paths, workers=workers, price=options.price))
+    planned = partial(preview_plan, options.space, options.overrides, options.paths, max_jobs=options.max_jobs)
+    yield from guarded("estimate", partial(check_estimate, loaded, planned, options.paths, workers=workers, price=options.price))
 
 
 def _here(paths: Paths, loaded: LoadedSpace | None, jobs: list[Job], here: dict[str, str]) -> Iterator[CheckResult]:

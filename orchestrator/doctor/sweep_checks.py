@@ -1,28 +1,28 @@
 """Checks of the sweep itself: whether its space can be computed, and how long that takes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from orchestrator.console import clock
 from orchestrator.doctor.check_result import CheckResult
-from orchestrator.launching.preview import estimate_plan, preview_plan
+from orchestrator.launching.preview import estimate_plan
 from orchestrator.paths import Paths
-from orchestrator.planning.expand import expand_space
+from orchestrator.planning.plan import Plan
 from orchestrator.planning.prelaunch_checks import check_sizes
 from orchestrator.scheduling.estimate import cost_of
-from orchestrator.search.possible_jobs import possible_jobs
+from orchestrator.search.possible_jobs import jobs_of
 from search_spaces import LoadedSpace, load_space
 from workers.errors import UserError
 from workers.spec.job import Job
 
 
-def load(space: str, overrides: Sequence[str]) -> tuple[LoadedSpace, list[Job]]:
+def load(space: str, overrides: Sequence[str], *, max_jobs: int) -> tuple[LoadedSpace, list[Job]]:
     """Load a space and its jobs; of a search, those of a few configurations.
 
     Raises:
         UserError: the space is wrong.
     """
     loaded = load_space(space, overrides)
-    return loaded, list(possible_jobs(loaded.space) if is_search(loaded) else expand_space(loaded.space))
+    return loaded, jobs_of(loaded.space, max_jobs=max_jobs)
 
 
 def is_search(loaded: LoadedSpace) -> bool:
@@ -39,13 +39,13 @@ def check_space(loaded: LoadedSpace, jobs: Sequence[Job], paths: Paths) -> list[
 
 
 def check_estimate(
-    loaded: LoadedSpace, asked: Sequence[str], paths: Paths, *, workers: int | None, price: float | None
+    loaded: LoadedSpace, planned: Callable[[], tuple[str, Plan]], paths: Paths, *, workers: int | None, price: float | None
 ) -> list[CheckResult]:
-    """Estimate the duration of the sweep. `asked` is the space as it was given, and its overrides."""
+    """Estimate the duration of the sweep. `planned` compares it with the results there are."""
     if is_search(loaded):
         return [CheckResult("ok", "estimate", "none for a search, whose jobs come one trial after the other")]
     try:
-        _, plan = preview_plan(asked[0], asked[1:], paths)
+        _, plan = planned()
         found = estimate_plan(plan, paths, workers=workers)
     except UserError as error:
         return [CheckResult("warning", "estimate", f"none: {error}", "first correct what is wrong above")]

@@ -20,6 +20,7 @@ from orchestrator.launching.data_download import download_data, download_folder
 from orchestrator.launching.drive import drive
 from orchestrator.launching.sweep_work import GridLaunch, SearchLaunch, SweepKind, SweepWork
 from orchestrator.paths import DEFAULT_HOME, Paths
+from orchestrator.planning import MAX_JOBS
 from orchestrator.planning.prelaunch_checks import check_data, check_home, check_sizes
 from orchestrator.store import Store, open_store
 from orchestrator.store.connection.urls import parse_url
@@ -46,6 +47,7 @@ class LaunchOptions:
     address: str | None = None
     resources: Resources = field(default_factory=Resources)
     max_failures: int = 2
+    max_jobs: int = MAX_JOBS
     wait_for_nodes: float = 0.0  # minutes
     download: bool = False
 
@@ -57,6 +59,8 @@ class LaunchOptions:
         """
         if self.max_failures < 0:
             raise UserError(f"--max-failures {self.max_failures}: must be at least 0")
+        if self.max_jobs < 1:
+            raise UserError(f"--max-jobs {self.max_jobs}: must be at least 1")
         if self.executor == "ray" and self.paths.artifacts_url.startswith("memory://"):
             raise UserError("--artifacts memory://: not visible to other processes; only with --executor inline")
         if not 0 <= self.wait_for_nodes < float("inf"):
@@ -90,7 +94,7 @@ def launch(options: LaunchOptions, console: Console) -> int:
     options.check()
     loaded = load_space(options.space, options.overrides)
     make_kind: Callable[..., SweepKind] = SearchLaunch if loaded.space.method == "optuna" else GridLaunch
-    kind = make_kind(loaded, options.paths, max_failures=options.max_failures)
+    kind = make_kind(loaded, options.paths, max_failures=options.max_failures, max_jobs=options.max_jobs)
     with open_store(options.paths.store_url, upgrade=True) as store, store.one_line():
         return Launch(options, loaded.name, kind, store, console).run()
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrator.paths import Paths
+from orchestrator.planning import MAX_JOBS
 from orchestrator.planning.expand import expand_space
 from orchestrator.planning.plan import Plan, damaged_jobs, make_plan
 from orchestrator.planning.prelaunch_checks import check_data, check_sizes
@@ -16,10 +17,10 @@ from workers.errors import DataError, UserError
 from workers.spec.job import JOB
 
 
-def preview_plan(space: str, overrides: Sequence[str], paths: Paths) -> tuple[str, Plan]:
+def preview_plan(space: str, overrides: Sequence[str], paths: Paths, *, max_jobs: int = MAX_JOBS) -> tuple[str, Plan]:
     """Return the sweep's name and its plan; a store that does not exist yet counts as empty, and is not made."""
     loaded = load_space(space, overrides)
-    jobs = expand_space(loaded.space)
+    jobs = expand_space(loaded.space, max_jobs=max_jobs)
     check_sizes(jobs)
     try:
         with open_store(paths.store_url, upgrade=False) as store:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.executors.ray_tune.jobs_api import first_line, follow_job, jobs_client
 from orchestrator.launching.launch import EXIT_INCOMPLETE, EXIT_INTERRUPTED
-from orchestrator.planning.expand import expand_space
+from orchestrator.planning import MAX_JOBS
 from orchestrator.planning.prelaunch_checks import check_sizes
+from orchestrator.search.possible_jobs import jobs_of
 from orchestrator.store.connection.urls import parse_url
 from search_spaces import LoadedSpace, load_space
 from workers.errors import UserError
@@ -40,6 +41,7 @@ class Submission:
     data: str | None = None
     words: tuple[str, ...] = ()
     ship_code: bool = False
+    max_jobs: int = MAX_JOBS
 
     def entrypoint(self, file_name: str) -> str:
         """Return the command that the cluster's head runs, in a folder with the space's file."""
@@ -58,7 +60,7 @@ def submit(submission: Submission, *, wait: bool, say: Callable[[str], None], wr
         UserError: nothing was submitted, for a reason that the user can fix.
     """
     loaded = load_space(submission.space, submission.overrides)
-    check_sizes(expand_space(loaded.space))
+    check_sizes(jobs_of(loaded.space, max_jobs=submission.max_jobs))
     _check_paths(submission)
     client = jobs_client(submission.address, warn=say)
     job = _submitted(client, submission, loaded)

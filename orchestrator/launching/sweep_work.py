@@ -74,14 +74,14 @@ class GridLaunch:
     _plan: Plan  # made by `prepare`
     _damaged: frozenset[str]
 
-    def __init__(self, loaded: LoadedSpace, paths: Paths, *, max_failures: int) -> None:
+    def __init__(self, loaded: LoadedSpace, paths: Paths, *, max_failures: int, max_jobs: int) -> None:
         """Resolve the space into jobs.
 
         Raises:
-            UserError: one asks for more examples than there are.
+            UserError: there are more than `max_jobs`, or one asks for more examples than there are.
         """
         self._loaded, self._paths, self._max_failures = loaded, paths, max_failures
-        self._jobs = expand_space(loaded.space)
+        self._jobs = expand_space(loaded.space, max_jobs=max_jobs)
         check_sizes(self._jobs)
 
     def prepare(self, store: Store) -> Sequence[Job]:
@@ -132,12 +132,12 @@ def plan_summary(plan: Plan) -> str:
 class SearchLaunch:
     """`SweepKind` of a space with method optuna."""
 
-    def __init__(self, loaded: LoadedSpace, paths: Paths, *, max_failures: int) -> None:
-        self._loaded, self._paths, self._max_failures = loaded, paths, max_failures
+    def __init__(self, loaded: LoadedSpace, paths: Paths, *, max_failures: int, max_jobs: int) -> None:
+        self._loaded, self._paths, self._max_failures, self._max_jobs = loaded, paths, max_failures, max_jobs
 
     def prepare(self, store: Store) -> Sequence[Job]:  # noqa: ARG002 (no trial is asked for yet)
         """Return the jobs of a few configurations."""
-        jobs = possible_jobs(self._loaded.space)
+        jobs = possible_jobs(self._loaded.space, max_jobs=self._max_jobs)
         check_sizes(jobs)
         return jobs
 

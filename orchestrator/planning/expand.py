@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from orchestrator.planning import MAX_JOBS
+from orchestrator.planning.job_count import check_count
 from orchestrator.planning.training_chain import GridPoint, TrainingChain, grid_points, source_of, training_chain
 from search_spaces import Asked, DiagnosisSection, EvaluationSettings, Grid, SourceName, Space
 from workers.spec.fields import CRAFTED, Knowledge
@@ -12,8 +14,13 @@ from workers.spec.surface import SurfaceSettings
 Sources = Mapping[SourceName | None, TrainingChain]
 
 
-def expand_space(space: Space) -> list[Job]:
-    """Return all jobs of a space, parents before their children, equal keys merged; the same space always gives the same list."""
+def expand_space(space: Space, *, max_jobs: int = MAX_JOBS) -> list[Job]:
+    """Return all jobs of a space, parents before their children, equal keys merged; the same space always gives the same list.
+
+    Raises:
+        UserError: there are more than `max_jobs`; found before any is made.
+    """
+    check_count(space.grids, max_jobs)
     jobs: dict[str, Job] = {}
     for grid in space.grids:
         for job in grid_jobs(grid):

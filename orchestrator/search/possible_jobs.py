@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from random import Random
 
-from orchestrator.planning.expand import deduplicate, grid_jobs
+from orchestrator.planning import MAX_JOBS
+from orchestrator.planning.expand import deduplicate, expand_space, grid_jobs
+from orchestrator.planning.job_count import check_count
 from search_spaces import Parameter, Space, Value
 from workers.errors import UserError
 from workers.spec.job import Job
@@ -13,18 +15,29 @@ _TRIES = 200
 _WANTED = 3
 
 
-def possible_jobs(space: Space) -> list[Job]:
+def jobs_of(space: Space, *, max_jobs: int) -> list[Job]:
+    """Return the jobs of a grid, or of a search those of a few configurations.
+
+    Raises:
+        UserError: there are more than `max_jobs`, or no configuration was found that is legal.
+    """
+    return expand_space(space, max_jobs=max_jobs) if space.method == "grid" else possible_jobs(space, max_jobs=max_jobs)
+
+
+def possible_jobs(space: Space, *, max_jobs: int = MAX_JOBS) -> list[Job]:
     """Return the jobs of a few configurations: of the ends of all ranges, and of random ones.
 
     Raises:
-        UserError: no configuration was found that is legal.
+        UserError: no configuration was found that is legal, or one has more than `max_jobs`.
     """
     jobs: list[Job] = []
     complaint = ""
     legal = 0
     for values in islice(_choices(space), _TRIES):
         try:
-            jobs += grid_jobs(space.at(values))
+            grid = space.at(values)
+            check_count([grid], max_jobs)
+            jobs += grid_jobs(grid)
         except ValueError as error:
             complaint = str(error)
             continue

@@ -46,13 +46,13 @@ class SearchPlan:
         return json.dumps({**content, "jobs_of_a_trial": self.jobs_of_a_trial}, indent=1)
 
 
-def plan_search(space: str, overrides: Sequence[str], paths: Paths) -> SearchPlan | None:
+def plan_search(space: str, overrides: Sequence[str], paths: Paths, *, max_jobs: int) -> SearchPlan | None:
     """Return the plan of a space with method optuna; None for a grid. A store that does not exist yet holds no trials, and is not made."""
     loaded = load_space(space, overrides)
     section = loaded.space.search
     if section is None:
         return None
-    check_sizes(possible_jobs(loaded.space))
+    check_sizes(possible_jobs(loaded.space, max_jobs=max_jobs))
     try:
         with open_store(paths.store_url, upgrade=False) as store, store.reading() as connection:
             found = study_counts(connection).get(loaded.name)

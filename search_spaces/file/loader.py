@@ -18,7 +18,7 @@ from search_spaces.space import VARIANTS, Location, Space, as_written, given_twi
 from workers.errors import UserError
 from workers.plugins import load_plugins, named_in_environment
 
-MAX_BYTES = 1_000_000
+MAX_BYTES = 200_000
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import product
+from math import prod
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, PlainValidator
@@ -51,8 +52,22 @@ PositiveLiteral = Annotated[str, PlainValidator(_literal), IsNumber("literal")]
 class Axes(Frozen):
     """A section of axes. An axis that is left out is `()`: it does not vary and keeps its spec's default."""
 
+    @property
+    def axes(self) -> dict[str, tuple[Any, ...]]:
+        """The values of the axes that are given."""
+        return {name: values for name, values in self if values}
+
+    @property
+    def size(self) -> int:
+        """Number of `points`."""
+        return sum(prod(map(len, axes.values())) for axes in self._products())
+
     def points(self) -> Iterator[dict[str, Any]]:
         """Every combination of the axes that are given, as keyword arguments for a spec."""
-        given = {name: values for name, values in self if values}
-        for combination in product(*given.values()):
-            yield dict(zip(given, combination, strict=True))
+        for axes in self._products():
+            for combination in product(*axes.values()):
+                yield dict(zip(axes, combination, strict=True))
+
+    def _products(self) -> Iterator[dict[str, tuple[Any, ...]]]:
+        """Yield axes all of whose combinations are points."""
+        yield self.axes

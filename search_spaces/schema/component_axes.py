@@ -1,7 +1,6 @@
 """Sections that name components: their own settings are axes too, taken from the registry."""
 
 from collections.abc import Callable, Iterator
-from itertools import product
 from typing import Annotated, Any, ClassVar, TypeVar, Union
 
 from pydantic import AfterValidator, ValidationInfo, create_model, field_validator
@@ -52,14 +51,12 @@ class ComponentAxes(Axes):
         names = getattr(self, self.named_by) or (() if self.default is None else (self.default,))
         return tuple(self.registry[name] for name in names)
 
-    def points(self) -> Iterator[dict[str, Any]]:
-        """Every combination of the axes that are given, as keyword arguments for a spec; a setting only with components that have it."""
-        given = {name: values for name, values in self if values and name != self.named_by}
+    def _products(self) -> Iterator[dict[str, tuple[Any, ...]]]:
+        """Yield the axes of each component: a setting only with components that have it."""
+        given = {name: values for name, values in self.axes.items() if name != self.named_by}
         for component in self.components or (None,):
-            named = {self.named_by: component.name} if component is not None and getattr(self, self.named_by) else {}
-            axes = {name: values for name, values in given.items() if component is None or self._applies(name, component)}
-            for combination in product(*axes.values()):
-                yield {**named, **dict(zip(axes, combination, strict=True))}
+            named = {self.named_by: (component.name,)} if component is not None and getattr(self, self.named_by) else {}
+            yield named | {name: values for name, values in given.items() if component is None or self._applies(name, component)}
 
     def _applies(self, name: str, component: Component[Any]) -> bool:
         return name not in self.own or name in component.settings.model_fields

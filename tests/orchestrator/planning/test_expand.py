@@ -1,3 +1,4 @@
+import re
 from collections import Counter
 
 import pytest
@@ -6,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.planning.expand import expand_space
+from orchestrator.planning.job_count import count
 from search_spaces import load_space, parse_space
 from search_spaces.schema.grid import EvaluationSettings
 from search_spaces.space import space_type
+from workers.errors import UserError
 from workers.spec.job import ModelSpec
 from workers.spec.recipes import resolve_training
 
@@ -27,6 +30,39 @@ OWN_SETTINGS = {
     "feature_squeezing": {"bit_depth": st.sampled_from([4, [4, 5]])},
     "defensive_dropout": {"dropout": st.sampled_from([0.3, [0.3, 0.5]])},
 }
+
+
+HUGE = """
+data: {name: digits}
+model: {theta: [1.0, 0.9], width: [2, 3]}
+training: {epochs: 1}
+attacks: [{attack: [fgsm, pgd], epsilon: [1/255, 2/255, 3/255], steps: [1, 2]}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        (
+            "evaluation.repeats=1000000000",
+            "evaluation.repeats 1,000,000,000, attacks.0.epsilon 3, model.width 2, model.theta 2, attacks.0.steps 2",
+        ),
+        (f"seed={[*range(5_000)]}", "seed 5,000, attacks.0.epsilon 3"),
+        ("attacks.0.restarts=" + str([*range(1, 9_000)]), "attacks.0.restarts 8,999, attacks.0.epsilon 3"),
+        ("variants=" + str([{"seed": seed} for seed in range(5_000)]).replace("'", ""), "variants 5,000, attacks.0.epsilon 3"),
+    ],
+)
+def test_a_space_of_too_many_jobs_is_refused_by_their_number_before_any_is_made(override, said, monkeypatch):
+    monkeypatch.setattr("orchestrator.planning.expand.grid_jobs", pytest.fail)
+    with pytest.raises(UserError, match=re.escape(f"more than --max-jobs 200,000; values by axis: {said}")):
+        expand_space(parse_space(HUGE, label="x", stem="x", overrides=[override]))
+
+
+@pytest.mark.parametrize("name", ["quickstart", "table3", "table4", "surfaces-small"])
+def test_no_more_measurements_are_made_than_were_counted(name):
+    space = load_space(name).space
+    measured = [job for job in expand_space(space) if job.stage not in {"pretrain", "fine_tune", "defend", "craft"}]
+    assert sum(map(count, space.grids)) >= len(measured)
 
 
 def defences_named(names):

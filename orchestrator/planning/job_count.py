@@ -1,0 +1,43 @@
+"""Number of a space's jobs, found before any of them is made."""
+
+from collections.abc import Iterable, Iterator
+
+from orchestrator.planning import MAX_JOBS
+from search_spaces import Grid
+from search_spaces.schema.axes import Axes
+from search_spaces.schema.wording import listed
+from workers.errors import UserError
+
+
+def check_count(grids: Iterable[Grid], max_jobs: int = MAX_JOBS) -> None:
+    """Check that grids have at most `max_jobs` jobs. Equal jobs are counted as often as they come, every model as a randomised one.
+
+    Raises:
+        UserError: they have more; the message names the axes and their numbers of values.
+    """
+    counted = [(count(grid), grid) for grid in grids]
+    total = sum(number for number, _ in counted)
+    if total > max_jobs:
+        axes = dict(_axes(max(counted, key=lambda pair: pair[0])[1])) | {"variants": len(counted)}
+        several = sorted(((number, name) for name, number in axes.items() if number > 1), reverse=True)
+        named = listed(f"{name} {number:,}" for number, name in several)
+        raise UserError(f"about {total:,} jobs, more than --max-jobs {max_jobs:,}; values by axis: {named}")
+
+
+def count(grid: Grid) -> int:
+    """Return at least as many as the grid's measurements of models are, equal ones counted as often as they come."""
+    models = len(grid.seed)
+    for section in (grid.data, grid.model, grid.training, grid.defence, grid.fine_tuning):
+        models *= section.size
+    attacks, surfaces = (sum(group.size for group in groups) for groups in (grid.attacks, grid.surfaces))
+    return models * (1 + grid.evaluation.repeats * (1 + attacks) + (grid.diagnosis is not None) + surfaces)
+
+
+def _axes(grid: Grid) -> Iterator[tuple[str, int]]:
+    """Yield the number of values of each axis."""
+    yield from (("seed", len(grid.seed)), ("evaluation.repeats", grid.evaluation.repeats))
+    sections: dict[str, object] = {name: getattr(grid, name) for name in ("data", "model", "defence", "training", "fine_tuning")}
+    sections |= {f"{name}.{number}": group for name in ("attacks", "surfaces") for number, group in enumerate(getattr(grid, name))}
+    for place, section in sections.items():
+        assert isinstance(section, Axes)  # noqa: S101 (the others are no axes)
+        yield from ((f"{place}.{name}", len(values)) for name, values in section.axes.items())
