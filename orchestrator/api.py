@@ -132,13 +132,18 @@ class Results:
             return outcomes(self._store, list(of["job_keys"]))
         return outcomes(self._store, of)
 
-    def query(self, statement: str) -> pd.DataFrame:
+    def query(self, statement: str, *, timeout: float = 60.0, force: bool = False) -> pd.DataFrame:
         """Return the rows of one SELECT on the views `v_results`, `v_models`, `v_jobs` and `v_worst_case`. Other statements are refused.
 
+        Args:
+            statement: the SELECT, which may use WITH, the tables behind the views, and functions that compute.
+            timeout: seconds after which it is stopped.
+            force: ask PostgreSQL even with a role that may run programs or read files there, and is no superuser.
+
         Raises:
-            UserError: the statement is wrong, or does more than read.
+            UserError: the statement is wrong, does more than read, or takes longer.
         """
-        answer = ask(self._store, statement)
+        answer = ask(self._store, statement, timeout=timeout, force=force)
         return frame_of_rows(answer.columns, answer.rows)
 
 

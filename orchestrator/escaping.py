@@ -3,7 +3,12 @@
 Each function takes plain text and returns text that shows the same characters in its format, without any other effect.
 """
 
+import json
+import math
 import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
 
 from markupsafe import Markup, escape
 
@@ -66,3 +71,18 @@ def csv_cell(value: object) -> object:
         return value
     shown = visible(value)
     return f"'{shown}" if value.lstrip(" ").startswith(_FORMULA_STARTS) else shown
+
+
+def json_text(value: Any, *, indent: int | None = None, default: Callable[[Any], Any] | None = None) -> str:
+    """Write JSON. It has no infinities and no NaN: they are the texts "Infinity", "-Infinity" and "NaN", as PostgreSQL writes them."""
+    return json.dumps(_finite(value), indent=indent, default=default, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if not isinstance(value, float | Decimal) or math.isfinite(value):
+        return float(value) if isinstance(value, Decimal) else value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"

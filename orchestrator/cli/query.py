@@ -19,9 +19,11 @@ def query(
     examples: Annotated[bool, typer.Option("--examples", help="Print the views' columns and a page of questions to copy.")] = False,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
+    timeout: Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="Stop the statement after so long.")] = 60.0,
+    force: Annotated[bool, typer.Option("--force", help="Ask PostgreSQL even with a role that may do more than read.")] = False,
     output: Output = TableFormat.table,
 ) -> None:
-    """Query the database in SQL, read-only. The views are its stable schema."""
+    """Query the database in SQL, read-only. The views are its stable schema. In JSON infinities and NaN are texts."""
     if examples:
         show(files("orchestrator.cli").joinpath("queries.sql").read_text("utf-8").rstrip())
         return
@@ -33,5 +35,5 @@ def query(
     from orchestrator.tables.writers import render
 
     with open_store(paths(home, store).store_url, upgrade=False) as opened:
-        answer = ask(opened, statement)
+        answer = ask(opened, statement, timeout=timeout, force=force)
     show(render(table_of(answer.columns, answer.rows), output.value))

@@ -1,6 +1,5 @@
 """Result of one check."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -11,7 +10,7 @@ from typing import Literal, TypeVar
 from rich.console import RenderableType
 from rich.text import Text
 
-from orchestrator.escaping import visible
+from orchestrator.escaping import json_text, visible
 from orchestrator.tables.table import Column, Mark, Table, Tone
 from orchestrator.tables.writers import Format, render
 from workers.errors import UserError
@@ -82,7 +81,7 @@ def render_counts(lines: Sequence[CheckResult]) -> Text:
 def render_results(lines: Sequence[CheckResult], form: Format) -> str | RenderableType:
     """Render all lines for documents or programs; as JSON with their counts."""
     if form == "json":
-        return json.dumps({"lines": [asdict(line) for line in lines], "counts": counts(lines)}, indent=1)
+        return json_text({"lines": [asdict(line) for line in lines], "counts": counts(lines)}, indent=1)
     columns = (Column("status"), Column("what"), Column("found", wraps=True), Column("advice", wraps=True))
     rows = tuple((line.status if form == "csv" else Mark(*_WORDS[line.status][:2]), line.what, line.found, line.advice) for line in lines)
     return render(Table(columns=columns, rows=rows, title="Pre-flight"), form)

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from orchestrator.escaping import visible
+from orchestrator.escaping import json_text, visible
 from orchestrator.report.artifact_files import ArtifactListing, Rerun
 from orchestrator.store.reading.job_details import Attempt, JobDetails, RecordedResult, Relative
 from workers.errors import UserError
@@ -38,7 +38,7 @@ def render_job(job: JobDetails, artifact: ArtifactListing, again: Rerun) -> str:
 def job_json(job: JobDetails, artifact: ArtifactListing, again: Rerun) -> str:
     """Return the job as JSON: times in ISO 8601, accuracies in [0, 1], sizes in bytes (null for a missing file)."""
     files = {"folder": artifact.folder, "files": {file.name: file.size for file in artifact.files}}
-    return json.dumps({**asdict(job), "artifact": files, "run_alone": asdict(again)}, indent=1, default=datetime.isoformat)
+    return json_text({**asdict(job), "artifact": files, "run_alone": asdict(again)}, indent=1, default=datetime.isoformat)
 
 
 def job_file(job: JobDetails) -> str:

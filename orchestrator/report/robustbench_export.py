@@ -5,13 +5,13 @@ Unknown values (`link`, `authors`, `venue`) are null, as in the files that Robus
 and `footnote` describes the attacks behind it.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from math import isclose
 from pathlib import Path
 from typing import Any
 
+from orchestrator.escaping import json_text
 from orchestrator.names import architecture_in_words, model_slug, model_title
 from orchestrator.store import ResultRow
 from workers.errors import UserError
@@ -58,7 +58,7 @@ def write_models(records: dict[Path, dict[str, Any]], folder: Path) -> None:
     try:
         for path, record in records.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_text(json.dumps(record, indent=2) + "\n")
+            (folder / path).write_text(json_text(record, indent=2) + "\n")
     except OSError as error:
         raise UserError(f"--out {folder}: {error.strerror}") from error
 

@@ -1,9 +1,9 @@
 """`robustsweep plan` of a search: preview of trials that have not been suggested yet. Without Optuna, and without writing."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from orchestrator.escaping import json_text
 from orchestrator.paths import Paths
 from orchestrator.planning.plan import STAGES, make_plan
 from orchestrator.planning.prelaunch_checks import check_sizes
@@ -43,7 +43,7 @@ class SearchPlan:
         """Return the plan for programs."""
         parameters = [parameter.model_dump(mode="json") for parameter in self.space.parameters]
         content = {"sweep": self.space.name, "trials": asdict(self.trials) | {"left": self.trials.left}, "parameters": parameters}
-        return json.dumps({**content, "jobs_of_a_trial": self.jobs_of_a_trial}, indent=1)
+        return json_text({**content, "jobs_of_a_trial": self.jobs_of_a_trial}, indent=1)
 
 
 def plan_search(space: str, overrides: Sequence[str], paths: Paths, *, max_jobs: int) -> SearchPlan | None:

@@ -1,11 +1,11 @@
 """Two sweeps side by side, for people and for programs."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from rich.console import RenderableType
 
+from orchestrator.escaping import json_text
 from orchestrator.store.reading.counterparts import telling
 from orchestrator.store.reading.paired_results import Change, Comparison, PairedCell, Side
 from orchestrator.tables.table import Cell, Column, Table, shown, table_of
@@ -131,7 +131,7 @@ def _shown_difference(cell: PairedCell) -> tuple[str | None, str | None]:
 
 def _json(comparison: Comparison) -> str:
     """Everything, accuracies and differences in [-1, 1]."""
-    return json.dumps(
+    return json_text(
         {
             "before": comparison.before,
             "after": comparison.after,

@@ -1,11 +1,11 @@
 """Contents of a plan: jobs by stage, and by model or each by itself."""
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
 from rich.console import RenderableType
 
+from orchestrator.escaping import json_text
 from orchestrator.names import job_name
 from orchestrator.planning.plan import STAGES, Plan
 from orchestrator.tables.table import Column, Table
@@ -25,7 +25,7 @@ def render_plan(name: str, plan: Plan, form: Format = "table", *, every_job: boo
 def plan_json(name: str, plan: Plan, **also: Any) -> str:
     """The plan for programs: counts by stage, every job with its state, and what else there is."""
     stages = {stage: {"jobs": plan.total(stage), "done": plan.done(stage)} for stage in STAGES if plan.total(stage)}
-    return json.dumps({"sweep": name, "stages": stages, **also, "jobs": list(_job_records(plan))}, indent=1)
+    return json_text({"sweep": name, "stages": stages, **also, "jobs": list(_job_records(plan))}, indent=1)
 
 
 def _job_records(plan: Plan) -> Iterable[dict[str, Any]]:

@@ -1,6 +1,5 @@
 """Progress of a sweep, and its failures, for people and for programs."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
@@ -8,7 +7,7 @@ from datetime import timedelta
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from orchestrator.escaping import visible
+from orchestrator.escaping import json_text, visible
 from orchestrator.store import Failure, SweepStatus
 from orchestrator.store.leases.leases import age, moment
 from orchestrator.store.reading.study_trials import StudyCounts
@@ -86,6 +85,6 @@ def trials_line(trials: StudyCounts) -> str:
 def status_json(statuses: Sequence[SweepStatus], failures: Sequence[Failure]) -> str:
     """The status for programs, times in ISO 8601."""
     sweeps = [asdict(status) for status in statuses]
-    return json.dumps(
+    return json_text(
         {"sweeps": sweeps, "failures": [asdict(failure) for failure in failures]}, indent=1, default=lambda time: time.isoformat()
     )

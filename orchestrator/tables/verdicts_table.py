@@ -1,11 +1,11 @@
 """Verdicts for people, one table of checks per model, and for programs."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
 from rich.console import RenderableType
 
+from orchestrator.escaping import json_text
 from orchestrator.store import ModelVerdict
 from orchestrator.tables.table import Column, Mark, Row, Table, Tone
 from orchestrator.tables.writers import Format, render
@@ -52,4 +52,4 @@ def _rows(found: ModelVerdict) -> tuple[Row, ...]:
 
 def verdicts_json(verdicts: Sequence[ModelVerdict]) -> str:
     """The verdicts with the numbers of every check; shares are in [0, 1], times in ISO 8601."""
-    return json.dumps([asdict(verdict) for verdict in verdicts], indent=1, default=lambda time: time.isoformat())
+    return json_text([asdict(verdict) for verdict in verdicts], indent=1, default=lambda time: time.isoformat())

@@ -2,13 +2,12 @@
 
 import csv
 import io
-import json
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from rich.console import RenderableType
 
-from orchestrator.escaping import csv_cell, markdown
+from orchestrator.escaping import csv_cell, json_text, markdown
 from orchestrator.tables.table import Audience, Cell, Code, Column, Estimate, Mark, Row, Table, shown
 from orchestrator.tables.terminal import TerminalTables
 
@@ -28,7 +27,7 @@ def render(found: Table | Sequence[Table], form: Format, *, title: str = "", leg
         case "csv":
             return "\n".join(map(_csv, tables))
         case "json":
-            return json.dumps([record for table in tables for record in _records(table)], indent=1, default=shown)
+            return json_text([record for table in tables for record in _records(table)], indent=1, default=shown)
         case "markdown":
             return "\n\n".join(
                 [*([f"# {markdown(title)}"] if title else []), *([markdown(legend)] if legend else []), *map(_markdown, tables)]

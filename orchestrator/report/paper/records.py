@@ -1,10 +1,10 @@
 """The comparison for programs."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from orchestrator.escaping import json_text
 from orchestrator.report.paper.beside_published import ComparedTable, OurFigure, SetupFigures
 from orchestrator.report.paper.notes import notes
 from orchestrator.report.paper.published import PublishedFigure
@@ -12,7 +12,7 @@ from orchestrator.report.paper.published import PublishedFigure
 
 def paper_json(tables: Sequence[ComparedTable]) -> str:
     """Every cell with all that it is of, what the paper printed and what is stored; accuracies in percent, differences in points."""
-    return json.dumps([_table(table) for table in tables], indent=1)
+    return json_text([_table(table) for table in tables], indent=1)
 
 
 def _table(table: ComparedTable) -> dict[str, Any]:

@@ -1,51 +1,157 @@
-"""Queries in SQL: one statement that reads, and nothing else."""
+"""Queries in SQL: one statement that reads, and nothing else, within its time."""
 
 import sqlite3
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from itertools import count
+from threading import TIMEOUT_MAX
+from time import monotonic
 from typing import Any
 
+from orchestrator.store.connection.admitted_sql import admit, authorizer
 from orchestrator.store.connection.session import Store
 from orchestrator.store.connection.urls import scrubbed
 from workers.errors import UserError
 
-_READS = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
+TIMEOUT = 60.0
+_MOST_ROWS = 1_000_000
+_AT_ONCE = 1000
+_LONGEST_VALUE = 100_000_000  # bytes, in SQLite: `zeroblob` and `printf` would make what memory does not hold
+_PAUSE = 0.05
+_TIMED_OUT = "57014"
+_READER = "pg_read_all_data"
+_MIGHTY = "pg_execute_server_program pg_write_server_files pg_read_server_files pg_signal_backend pg_checkpoint pg_maintain"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Result of a statement: the columns' names, and rows of values as the database has them (SQLite's timestamps are texts and its
-    booleans 0 or 1)."""
+    """Result of a statement: the columns' names, of which no two are equal, and rows of values as the database has them (SQLite's
+    timestamps are texts and its booleans 0 or 1)."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
 
 
-def ask(store: Store, statement: str) -> Answer:
+def ask(store: Store, statement: str, *, timeout: float = TIMEOUT, force: bool = False) -> Answer:
     """Run one statement that only reads; see `orchestrator.store.schema.views` for what to ask.
 
+    Args:
+        store: where.
+        statement: a SELECT, WITH, VALUES or EXPLAIN of one, of our views, tables and functions that compute.
+        timeout: seconds after which it is stopped.
+        force: ask PostgreSQL even with a role that may run programs or read and write files, and is no superuser. (A superuser asks
+            as `pg_read_all_data`.)
+
     Raises:
-        UserError: the statement is wrong, is more than one, or does more than read; the message is the database's own.
+        UserError: the statement is wrong, is more than one, does more than read, takes longer, or has more than a million rows.
     """
+    if not 0 < timeout < TIMEOUT_MAX / 1000:
+        raise UserError(f"query: timeout {timeout:g}: must be more than 0, in seconds")
+    text = _plain(statement)
     with store.reading() as connection:
         driver: Any = connection.connection.driver_connection
         try:
-            cursor = _on_sqlite(driver, statement) if isinstance(driver, sqlite3.Connection) else _on_postgresql(driver, statement)
-            if cursor.description is None:
-                raise UserError("query: the statement returns nothing; SELECT something")
-            return Answer(tuple(column[0] for column in cursor.description), tuple(map(tuple, cursor.fetchall())))
+            if isinstance(driver, sqlite3.Connection):
+                return _ask_sqlite(driver, text, timeout)
+            return _ask_postgresql(driver, text, timeout, force=force)
         except store.engine.dialect.loaded_dbapi.Error as error:
             raise UserError(f"query: {scrubbed(str(error), store.engine.url)}") from None
 
 
-def _on_sqlite(driver: sqlite3.Connection, statement: str) -> sqlite3.Cursor:
-    """Allow only reads: a read-only file is not enough, since other files could be attached, or written by VACUUM INTO."""
-    driver.set_authorizer(lambda action, *_: sqlite3.SQLITE_OK if action in _READS else sqlite3.SQLITE_DENY)
+def _plain(statement: str) -> str:
+    """Return the statement with one kind of line ends, so that everybody agrees on where a comment ends."""
+    if "\0" in statement or statement != statement.encode(errors="replace").decode():
+        raise UserError("query: the statement must be UTF-8 without NULs")
+    return statement.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _ask_sqlite(driver: sqlite3.Connection, statement: str, timeout: float) -> Answer:
+    """Ask in a thread: what stops this one, such as Ctrl-C or the timeout, interrupts the statement."""
+    refused: list[str] = []
+    longest = driver.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
+    driver.execute("SELECT 1 FROM json_each('[]'), json_tree('[]')").close()  # their first use looks like a change of the schema
+    driver.set_authorizer(authorizer(refused.append))
+    with ThreadPoolExecutor(1) as thread:
+        asked = thread.submit(lambda: _fetched(driver.execute(statement)))
+        try:
+            return asked.result(timeout)
+        except TimeoutError:
+            raise _too_long(timeout) from None
+        except sqlite3.DatabaseError:
+            if refused:
+                raise UserError(f"query: {refused[0]}") from None
+            raise
+        finally:
+            while not asked.done():  # one interruption may come before the statement has begun
+                driver.interrupt()
+                wait([asked], _PAUSE)
+            driver.set_authorizer(None)
+            driver.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest)
+
+
+def _ask_postgresql(driver: Any, statement: str, timeout: float, *, force: bool) -> Answer:
+    """Declare a cursor, which PostgreSQL makes for a single query alone; the transaction is a reading one already."""
+    is_explain = admit(statement)
+    _take_reading_role(driver, force=force)
+    driver.execute(f"SET LOCAL statement_timeout = {max(1, round(1000 * timeout))}")
+    driver.execute("SET LOCAL cursor_tuple_fraction = 1")  # all rows are wanted, not the first ones soon
     try:
-        return driver.execute(statement)
-    finally:
-        driver.set_authorizer(None)
+        if is_explain:  # prepared: the text can hold no second statement
+            return _fetched(driver.execute(statement, prepare=True))
+        with driver.cursor("query") as cursor:
+            return _fetched(cursor.execute(statement), until=monotonic() + timeout)
+    except TimeoutError:
+        raise _too_long(timeout) from None
+    except Exception as error:
+        if getattr(error, "sqlstate", None) == _TIMED_OUT:
+            raise _too_long(timeout) from None
+        raise
 
 
-def _on_postgresql(driver: Any, statement: str) -> Any:
-    """Prepare the statement: a prepared text cannot hold a second statement that ends the read-only transaction."""
-    return driver.execute(statement, prepare=True)
+def _take_reading_role(driver: Any, *, force: bool) -> None:
+    """Let a superuser ask as a role that only reads; refuse others who may do to the server what no owner of a database needs."""
+    (superuser,) = driver.execute("SELECT rolsuper FROM pg_roles WHERE rolname = session_user").fetchone()
+    if superuser:
+        driver.execute(f"SET LOCAL ROLE {_READER}")
+        return
+    member = "SELECT rolname FROM pg_roles WHERE rolname = ANY(%s) AND pg_has_role(session_user, oid, 'MEMBER') ORDER BY rolname"
+    mighty = [name for (name,) in driver.execute(member, [_MIGHTY.split()])]
+    if mighty and not force:
+        advice = f"`CREATE ROLE reader LOGIN IN ROLE {_READER}` makes one that only reads, --force asks all the same"
+        raise UserError(f"query: this role may do more than read ({', '.join(mighty)}); {advice}")
+
+
+def _fetched(cursor: Any, *, until: float | None = None) -> Answer:
+    """Return all rows.
+
+    Raises:
+        TimeoutError: that takes longer than `until`.
+        UserError: there are none of any kind, or too many.
+    """
+    if cursor.description is None:
+        raise UserError("query: the statement returns nothing; SELECT something")
+    rows: list[tuple[Any, ...]] = []
+    while found := cursor.fetchmany(_AT_ONCE):
+        rows += map(tuple, found)
+        if len(rows) > _MOST_ROWS:
+            raise UserError(f"query: more than {_MOST_ROWS:,} rows; add a LIMIT, or aggregate")
+        if until is not None and monotonic() > until:
+            raise TimeoutError
+    return Answer(tuple(_told_apart([column[0] for column in cursor.description])), tuple(rows))
+
+
+def _told_apart(names: Sequence[str]) -> Iterator[str]:
+    """Yield the names, numbered from the second of each: `n`, `n_2`."""
+    taken = set(names)
+    seen: set[str] = set()
+    for name in names:
+        numbered = (f"{name}_{number}" for number in count(2))
+        found = name if name not in seen else next(other for other in numbered if other not in taken)
+        seen.add(found)
+        taken.add(found)
+        yield found
+
+
+def _too_long(timeout: float) -> UserError:
+    return UserError(f"query: stopped after {timeout:g} s (--timeout)")
