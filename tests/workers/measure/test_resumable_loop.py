@@ -37,7 +37,7 @@ JOBS = {
     "foolbox": attack_job(MODEL, attack=attack_settings(name="pgd", epsilon=0.1, steps=2, backend="foolbox"), examples=20),
     "theta 1": attack_job(FULL, attack=attack_settings(), examples=20),
 }
-LONG = attack_job(MODEL, attack=attack_settings(name="pgd", epsilon=0.1, steps=40), examples=400, batch_size=4, draws=2)
+LONG = attack_job(MODEL, attack=attack_settings(name="pgd", epsilon=0.1, steps=10), examples=80, batch_size=4, draws=2)
 
 
 class KilledError(Exception):
