@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from orchestrator.own_settings import own_names, value_of, varying_names
+from orchestrator.axes import column_names
+from orchestrator.own_settings import value_of
 from orchestrator.paths import DEFAULT_HOME, Paths
 from orchestrator.setting_kinds import Kind, declared_kind
 from orchestrator.store import ResultRow, Store, open_store, parse_conditions, result_rows, sweep_names
@@ -155,7 +156,7 @@ _WITH_NONE = {"bool": "boolean", "int64": "Int64"}
 def frame_of_results(rows: Sequence[ResultRow]) -> pd.DataFrame:
     """Return one row per result; numbers, Booleans and strings have pandas' types, other values are objects."""
     hints = get_type_hints(ResultRow)
-    names = dict.fromkeys([*(field.name for field in fields(ResultRow)), *own_names(rows), *varying_names(rows)])
+    names = dict.fromkeys([*(field.name for field in fields(ResultRow)), *column_names(rows)])
     values = {name: [value_of(row, name) for row in rows] for name in names}
     types = {name: dtype_of(hints[name]) if name in hints else dtype_of_setting(name, found) for name, found in values.items()}
     return pd.DataFrame({name: pd.Series(found, dtype=types[name]) for name, found in values.items()})

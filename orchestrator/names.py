@@ -2,10 +2,10 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.own_settings import hashable, own_names, value_of
+from orchestrator.axes import Axes, job_settings, rank_in_words
 from workers.artifacts.results import DiagnosisOutcome, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
 from workers.spec.attack import AttackSettings
 from workers.spec.component import DefenceSpec
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 _KEY_DIGITS = 8
 _LONGEST_FILE_NAME = 100
 _ARCHITECTURES = {"logmel": "log-mel front-end CNN", "resnet18": "ResNet-18", "soundnet5": "SoundNet5"}
-_TELLING = ("rank_fraction", "rank_fractions", "adversarial_training", "defence", "seed")
 _DISTINGUISHING = (
     ("eot_samples", 1, "over {} samples"),
     ("loss", "ce", "loss {}"),
@@ -82,14 +81,6 @@ def _described_model(spec: dict[str, Any]) -> str:
     return f"{model['name']} {settings}{kind}{sketch}{defence} on {spec['data']['name']}, seed {spec['seed']}{until}"
 
 
-def rank_in_words(rank_fraction: float | None, rank_fractions: Mapping[str, float] | Sequence[float] | None) -> str:
-    """Return `0.5`, or `1/0.5/0.5/0.25` where layers have their own; `dense` without a rank."""
-    if rank_fractions:
-        shares = rank_fractions.values() if isinstance(rank_fractions, Mapping) else rank_fractions
-        return "/".join(f"{fraction:g}" for fraction in shares)
-    return "dense" if rank_fraction is None else f"{rank_fraction:g}"
-
-
 def job_name(job: Job) -> str:
     """Describe a job in a few words; a transfer attack's source model by the first digits of its key, as plans list it."""
     match job.spec:
@@ -130,6 +121,35 @@ def _named_attack(settings: AttackSettings) -> str:
     return f"{settings.name}{norm} {settings.epsilon_literal}{target}{sign}"
 
 
+class JobNames:
+    """Names of a sweep's jobs, of which more may come: a model is named by the settings in which the sweep's models differ."""
+
+    def __init__(self, jobs: Iterable[Job]) -> None:
+        self._models: dict[str, Job] = {}
+        self._settings: dict[str, dict[str, Any]] = {}
+        self.axes = Axes.of(())
+        self.add(jobs)
+
+    def add(self, jobs: Iterable[Job]) -> None:
+        """Know these jobs too."""
+        if new := {job.key: job for job in jobs if isinstance(job.spec, TrainSpec)}:
+            self._models |= new
+            self._settings = job_settings(self._models.values())
+            self.axes = Axes.of(self._settings.values())
+
+    def settings(self, job: Job) -> dict[str, Any]:
+        """The settings of the model that a job trains or measures; nothing where that is not known."""
+        return self._settings.get(job.parents.get("model", job.key), {})
+
+    def __call__(self, job: Job) -> str:
+        """`pretrain theta 0.9, learning_rate 0.1`, or `fgsm 8/255 randomized, repeat 0, on theta 0.9, learning_rate 0.1`."""
+        if not self.axes or not (model := self.settings(job)):
+            return job_name(job)
+        if isinstance(job.spec, TrainSpec):
+            return f"{job.spec.stage} {self.axes.label(model)}"
+        return f"{job_name(job)}, on {self.axes.label(model)}"
+
+
 def result_in_words(result: Result) -> str:
     """Describe the outcome of a finished job in a few words."""
     match result.outcome:
@@ -150,19 +170,13 @@ def result_in_words(result: Result) -> str:
 def model_names(runs: "Sequence[TrainingRun]") -> "dict[tuple[str, str], str]":
     """Return a short name of each trained model, by its sweep and key, from the settings in which they differ (and
     the key, where these do not make all names distinct)."""
-    names = ("sweep", "dataset", "model", *own_names(runs), *_TELLING)
-    telling = [name for name in names if len({hashable(value_of(run, name)) for run in runs}) > 1]
-    found = {(run.sweep, run.model_key): _told_apart(run, telling) for run in runs}
+    settings = [{"sweep": run.sweep, **run.settings} for run in runs]
+    axes = Axes.of(settings)
+    found = {
+        (run.sweep, run.model_key): f"{run.stage.replace('_', '-')} {axes.label(model)}" for run, model in zip(runs, settings, strict=True)
+    }
     ambiguous = len(set(found.values())) < len(found)
     return {key: f"{name}, model key {key[1][:_KEY_DIGITS]}" if ambiguous else name for key, name in found.items()}
-
-
-def _told_apart(run: "TrainingRun", telling: Sequence[str]) -> str:
-    words = {name: value_of(run, name) for name in telling if name != "rank_fractions"}
-    ranks_differ = not {"rank_fraction", "rank_fractions"}.isdisjoint(telling)
-    rank = {"rank_fraction": rank_in_words(run.rank_fraction, run.rank_fractions)} if ranks_differ else {}
-    said = [f"{name.replace('_fraction', '').replace('_', ' ')} {value}" for name, value in (words | rank).items()]
-    return ", ".join([f"{run.stage.replace('_', '-')} theta {run.theta:g}", *said])
 
 
 def model_title(row: "ResultRow") -> str:

@@ -1,11 +1,12 @@
 """Settings by the names that a space file has for them: `steps` or `attacks.steps`, `width`, `training.learning_rate`; and metrics.
 
-A bare name is looked up section by section, in the order of `SECTIONS`. What there is comes from the rows and from the registry, so that
-components that are not installed here are found too.
+A bare name is that of the one section that has such a setting. What there is comes from the rows and from the registry, so that components
+that are not installed here are found too.
 """
 
 import json
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -24,6 +25,21 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "fine_tuning": ("fine_tuning",),
 }
 """The fields of a row that hold the settings of each section of a space file."""
+FIELDS: dict[str, str] = {
+    "data.name": "dataset",
+    "data.train_examples": "train_examples",
+    "model.name": "model",
+    **{f"model.{name}": name for name in ("tensorized", "rank_fraction", "rank_kind", "rank_fractions", "theta")},
+    **{f"model.{name}": name for name in ("sketch_modes", "rescale", "binary")},
+    "defence.name": "defence",
+    "attacks.attack": "attack",
+    **{f"attacks.{name}": name for name in ("knowledge", "source", "norm", "epsilon", "target", "restarts", "eot_samples")},
+    **{f"attacks.{name}": name for name in ("selection_draws", "early_stop", "backend", "sign_gradient", "loss")},
+    "evaluation.examples": "n_examples",
+    **{f"evaluation.{name}": name for name in ("draws", "repeats")},
+    "evaluation.batch_size": "evaluation_batch_size",
+}
+"""The fields of a row that are settings, by the names of those in a space file."""
 _OWN: dict[str, Registry[Any]] = {"attacks": ATTACKS, "model": MODELS, "data": DATASETS, "defence": DEFENCES}
 _IN_FULL: dict[str, type[ComponentSpec]] = {"model": ModelSpec, "training": TrainingSpec, "fine_tuning": TrainingSpec}
 
@@ -37,54 +53,57 @@ def value_of(row: Any, name: str) -> Any:
         return getattr(row, name)
     section, _, setting = name.rpartition(".")
     for of_section in [section] if section else SECTIONS:
-        for held in SECTIONS.get(of_section, ()):
-            if setting in (found := _held(row, held)):
+        for field in SECTIONS.get(of_section, ()):
+            if setting in (found := held(row, field)):
                 return found[setting]
     return None
 
 
-def _held(row: Any, field: str) -> Mapping[str, Any]:
+def held(row: Any, field: str) -> Mapping[str, Any]:
     """The settings in a field of a row, which may be a mapping of its fields."""
     return (row.get(field) if isinstance(row, Mapping) else getattr(row, field, None)) or {}
 
 
 def own_names(rows: Iterable[Any] = (), sections: Iterable[str] = ("attacks", "model", "data", "defence", "metrics")) -> tuple[str, ...]:
-    """The names of the own settings of components, and of metrics: those that are registered, then others that rows have."""
-    wanted, registered = tuple(sections), _registered()
-    found = dict.fromkeys(name for section in wanted for name in registered[section])
+    """The names of the own settings of components, and of metrics: those that are registered, then others that rows have; with the section
+    where another one, or a field of the rows, has the same name."""
+    found = {section: dict.fromkeys(names) for section, names in _registered().items()}
     for row in rows:
-        for section in wanted:
-            found |= dict.fromkeys(_held(row, SECTIONS[section][0]))
-    return tuple(found)
+        for section in found:
+            found[section] |= dict.fromkeys(held(row, SECTIONS[section][0]))
+    times = Counter(name for names in found.values() for name in names) + Counter(set(FIELDS.values()) - found["attacks"].keys())
+    return tuple(name if times[name] == 1 else f"{section}.{name}" for section in sections for name in found[section])
 
 
-def varying_names(rows: Sequence[Any]) -> tuple[str, ...]:
-    """The settings of models that differ among rows, under their names in a space file: `training.learning_rate`, `model.execution`.
+def named_settings(name: str, rows: Iterable[Any] = ()) -> tuple[str, ...]:
+    """The settings that users may mean by a name, with their sections: those that the rows have, or else those that are registered.
 
-    What a field of the rows says too is left out.
+    The setting of a fine-tuning is not another one where it is that of the training throughout.
     """
-    found: dict[str, set[Hashable]] = {}
-    told: dict[str, bool] = {}
-    for row in rows:
-        for section, field in (("model", "model_options"), ("training", "training"), ("fine_tuning", "fine_tuning")):
-            for setting, value in _held(row, field).items():
-                name = f"{section}.{setting}"
-                found.setdefault(name, set()).add(hashable(value))
-                told[name] = told.get(name, True) and getattr(row, setting, found) == value
-    return tuple(name for name, values in found.items() if len(values) > 1 and not told[name])
+    section, _, setting = name.rpartition(".")
+    places = [place for place in SECTIONS if section in ("", place)]
+    known = list(rows)
+    found = [place for place in places if any(setting in held(row, field) for row in known for field in SECTIONS[place])]
+    if not section and {"training", "fine_tuning"}.issubset(found) and all(_is_inherited(row, setting) for row in known):
+        found.remove("fine_tuning")
+    return tuple(f"{place}.{setting}" for place in found or [place for place in places if setting in _declared(place)][:1])
 
 
-def setting_names(rows: Iterable[Any] = ()) -> frozenset[str]:
-    """Every name that `value_of` finds a setting by: in what is registered, or in the rows."""
-    found = {section: set(names) for section, names in _registered().items()}
-    for section, spec in _IN_FULL.items():
-        own = () if section == "model" else _own_of(LOSSES)
-        found.setdefault(section, set()).update(set(spec.model_fields) - {"name", "settings"}, own)
-    for row in rows:
-        for section, fields in SECTIONS.items():
-            found[section].update(*(_held(row, field) for field in fields))
-    bare = {name for names in found.values() for name in names}
-    return frozenset(bare | {f"{section}.{name}" for section, names in found.items() for name in names})
+def _is_inherited(row: Any, setting: str) -> bool:
+    trained, tuned = held(row, "training"), held(row, "fine_tuning")
+    return setting not in tuned or tuned[setting] == trained.get(setting)
+
+
+def declared_names() -> frozenset[str]:
+    """The bare names of all settings that are registered."""
+    return frozenset(name for section in SECTIONS for name in _declared(section))
+
+
+def _declared(section: str) -> set[str]:
+    if section not in _IN_FULL:
+        return set(_registered()[section])
+    own = _registered()["model"] if section == "model" else _own_of(LOSSES)
+    return (set(_IN_FULL[section].model_fields) - {"name", "settings"}) | set(own)
 
 
 @cache

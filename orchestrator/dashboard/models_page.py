@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from orchestrator.axes import rank_in_words
 from orchestrator.dashboard.cached_reads import model_names, read_rows, read_runs
 from orchestrator.dashboard.context import opened
 from orchestrator.dashboard.elements import choose, choose_sweep, frame, show_picture, show_table
@@ -11,7 +12,6 @@ from orchestrator.dashboard.navigation import go_to
 from orchestrator.dashboard.results_page import PERCENT, results_frame
 from orchestrator.figures import accuracy_curves, training_curves
 from orchestrator.figures.picture import Record
-from orchestrator.names import rank_in_words
 from orchestrator.store import ResultRow, model_verdicts
 from orchestrator.store.reading.dashboard_queries import places_of
 from orchestrator.store.reading.report_evidence import TrainingRun

@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.driver.recorder import Recorder
 from orchestrator.driver.work_meter import WorkMeter
-from orchestrator.names import job_name
+from orchestrator.names import JobNames
 from orchestrator.scheduling.job_queue import JobQueue, JobSource
 from orchestrator.store import Store
 from orchestrator.store.reading.dashboard_queries import running_elsewhere
@@ -32,6 +32,7 @@ class JobSupply:
         """Take jobs off the `queue` and from the `source`; jobs with a key in `elsewhere()` are parked, which `note` is called with."""
         self._queue, self._meter, self._source = queue, meter, source
         self._known = {job.key: job for job in known}
+        self.names = JobNames(self._known.values())
         self._elsewhere, self._note = elsewhere, note
         self._parked: dict[str, Job] = {}
 
@@ -47,7 +48,7 @@ class JobSupply:
         """Return the next job in the queue that no other sweep is computing."""
         while (job := self._queue.take(slots=slots)) is not None and job.key in self._elsewhere():
             self._parked[job.key] = job
-            self._note(f"{job_name(job)}: another sweep is computing it")
+            self._note(f"{self.names(job)}: another sweep is computing it")
         return job
 
     def _fetch(self, *, idle: bool) -> bool:
@@ -55,6 +56,7 @@ class JobSupply:
         new = self._queue.add(self._source.more(idle=idle)) if self._source is not None else []
         self._known.update((job.key, job) for job in new)
         self._meter.expect(new)
+        self.names.add(new)
         return bool(new)
 
     def unpark(self) -> Iterator[Job]:

@@ -7,7 +7,7 @@ from typing import NoReturn
 from orchestrator.driver.job_supply import JobSupply, no_other_sweeps, recreate_parent
 from orchestrator.driver.recorder import Recorder
 from orchestrator.driver.work_meter import WorkMeter
-from orchestrator.names import job_name, result_in_words
+from orchestrator.names import result_in_words
 from orchestrator.planning.job_cost import cost
 from orchestrator.scheduling.job_queue import JobQueue, JobSource
 from workers.artifacts.results import BatchRecord, Result
@@ -76,13 +76,13 @@ class SweepRun:
         """Record that a training job has finished an epoch."""
         resumed = 0 if job.resumes is None else job.resumes.epochs
         self.meter.advance(job, max(0, epoch - resumed), before=max(0, epoch - resumed - 1))
-        self._note(f"{job_name(job)}: epoch {epoch}, loss {loss:.3f}, training accuracy {accuracy:.1%}")
+        self._note(f"{self.supply.names(job)}: epoch {epoch}, loss {loss:.3f}, training accuracy {accuracy:.1%}")
 
     def batch(self, job: Job, record: BatchRecord) -> None:
         """Record that a job has processed more of its examples."""
         share = cost(job) / record.total
         self.meter.advance(job, record.done * share, before=record.before * share)
-        self._note(f"{job_name(job)}: {record.done:,} of {record.total:,} examples")
+        self._note(f"{self.supply.names(job)}: {record.done:,} of {record.total:,} examples")
 
     def succeed(self, job: Job) -> None:
         """Record a job that a worker reports as done; without a readable result it has failed."""
@@ -100,13 +100,13 @@ class SweepRun:
         parent = self.supply.find(damaged) if damaged is not None and damaged in job.parents.values() else None
         if parent is not None and recreate_parent(parent, child=job, queue=self.queue, recorder=self.recorder, meter=self.meter):
             self.recorder.failed(job, error=error, traceback=traceback, final=False)
-            self._note(f"{job_name(job)}: waits until that is computed again: {error}")
+            self._note(f"{self.supply.names(job)}: waits until that is computed again: {error}")
             return
         final = self.queue.fail(job.key, counted=counted)
         self.recorder.failed(job, error=error, traceback=traceback, final=final)
         if final and self.source is not None:
             self.source.failed(job)
-        self._note(f"{job_name(job)}: {'failed' if final else 'failed, will be tried again'}: {error}")
+        self._note(f"{self.supply.names(job)}: {'failed' if final else 'failed, will be tried again'}: {error}")
 
     def superseded(self, job: Job, *, error: str) -> None:
         """Record an attempt that was superseded by another one: the job is done if its result exists, else it is handed out again."""
@@ -150,7 +150,7 @@ class SweepRun:
         self.queue.succeed(job.key)
         if self.source is not None:
             self.source.succeeded(job)
-        self._note(f"{job_name(job)}: {result_in_words(result)}")
+        self._note(f"{self.supply.names(job)}: {result_in_words(result)}")
 
     def _note(self, event: str) -> None:
         self.last_event = event

@@ -9,13 +9,13 @@ from orchestrator.store import ResultRow
 from orchestrator.store.reading.aggregate import Setting
 from orchestrator.tables.result_columns import cells, model_columns
 
-_ALWAYS = ("attack", "knowledge", "norm", "target", "n_examples", "batch_size")
+_ALWAYS = ("attack", "knowledge", "norm", "target", "n_examples", "evaluation_batch_size")
 _STEPPED = ("steps", "abs_stepsize")
 _FACTS = ("attack_settings", "takes_gradients", "random_start", "selects", "one_step")
 _SILENT = {"norm": "linf", "target": "none"}
 _WORDS = {
     "n_examples": "{} examples",
-    "batch_size": "{} examples a draw",
+    "evaluation_batch_size": "{} examples a draw",
     "abs_stepsize": "step size {:.4g}",
     "eot_samples": "{} EOT samples",
     "steps": "{} steps",
@@ -69,7 +69,7 @@ def line_names(rows: Sequence[ResultRow]) -> dict[Line, str]:
 
 def hover_settings(rows: Sequence[ResultRow]) -> tuple[list[str], list[list[str]]]:
     """Return the settings in words: those that all rows share, and for each row the others."""
-    each = [cells(row) for row in rows]
+    each = cells(rows)
     shared = set(each[0]).intersection(*each) if each else set()
     common = [cell for cell in each[0] if cell in shared] if each else []
     return common, [[cell for cell in found if cell not in shared] for found in each]

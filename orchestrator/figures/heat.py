@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
+from orchestrator.axes import rank_in_words
 from orchestrator.figures.attack_conditions import Condition, conditions
 from orchestrator.figures.picture import Picture, Pictures, Record, percent, plain
 from orchestrator.figures.theme import BESIDE_A_SCALE, SEQUENTIAL, drawn
-from orchestrator.names import rank_in_words
 from orchestrator.store import ResultRow
 from orchestrator.tables.result_columns import ResultColumn, model_columns
 

@@ -58,7 +58,7 @@ def job_file(job: JobDetails) -> str:
 
 
 def _held(job: JobDetails) -> Iterable[str]:
-    return (f"in sweep {held.sweep}" + ("" if held.in_space else " (no longer in its space)") for held in job.sweeps)
+    return (f"in sweep {held.sweep}" + ("" if held.in_space else " (no longer in its space)") + f": {held.label}" for held in job.sweeps)
 
 
 def _tree(values: Mapping[str, Any], *, shares: bool = False, indent: str = "") -> Iterable[str]:

@@ -120,7 +120,7 @@ def _footnote(row: ResultRow, rows: Iterable[ResultRow]) -> Iterable[str]:
 
 def _belongs(other: ResultRow, row: ResultRow) -> bool:
     """Return whether an attack's row is among those that the worst case covers."""
-    same = ("model_key", "norm", "n_examples", "batch_size", "draws")
+    same = ("model_key", "norm", "n_examples", "evaluation_batch_size", "draws")
     alike = all(getattr(other, name) == getattr(row, name) for name in same) and isclose(other.epsilon, row.epsilon, abs_tol=_SAME)
     return alike and other.attack != "none" and row.knowledge in ("any", other.knowledge)
 

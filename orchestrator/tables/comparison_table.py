@@ -5,13 +5,13 @@ from typing import Any
 
 from rich.console import RenderableType
 
+from orchestrator.axes import title
 from orchestrator.escaping import json_text
 from orchestrator.store.reading.counterparts import telling
 from orchestrator.store.reading.paired_results import Change, Comparison, PairedCell, Side
 from orchestrator.tables.table import Cell, Column, Table, shown, table_of
 from orchestrator.tables.writers import Format, render
 
-_SHORT = ("data.name", "model.name", "defence.name")
 _MOST_VALUES = 4
 _FIGURES = ("difference", "95% low", "95% high")
 
@@ -55,7 +55,7 @@ def _values(change: Change) -> str:
 
 
 def _titles(names: Sequence[str]) -> list[str]:
-    return [name.split(".")[0] if name in _SHORT else name.removeprefix("model.").replace("_", " ") for name in names]
+    return [title(name, names) if "." in name else name.replace("_", " ") for name in names]
 
 
 def _table(comparison: Comparison, cells: Sequence[PairedCell], names: Sequence[str], *, lead: Sequence[str]) -> Table:

@@ -5,10 +5,11 @@ from typing import Any
 
 from rich.console import RenderableType
 
+from orchestrator.axes import Settings, in_words
 from orchestrator.escaping import json_text
-from orchestrator.names import job_name
+from orchestrator.names import JobNames
 from orchestrator.planning.plan import STAGES, Plan
-from orchestrator.tables.table import Column, Table
+from orchestrator.tables.table import ABSENT, Cell, Column, Table, table_of
 from orchestrator.tables.writers import Format, render
 from workers.spec.job import Job, TrainSpec
 
@@ -29,8 +30,14 @@ def plan_json(name: str, plan: Plan, **also: Any) -> str:
 
 
 def _job_records(plan: Plan) -> Iterable[dict[str, Any]]:
+    names = JobNames(plan.jobs)
     for job in plan.jobs:
-        yield {"key": job.key, "stage": job.stage, "state": _state(job, plan), "job": job_name(job), "parents": job.parents}
+        settings = names.settings(job)
+        varying = {name: settings[name] for name in names.axes.titles if name in settings}
+        yield {
+            **{"key": job.key, "stage": job.stage, "state": _state(job, plan), "job": names(job)},
+            **{"settings": varying, "parents": job.parents},
+        }
 
 
 def _stage_table(name: str, plan: Plan) -> Table:
@@ -57,16 +64,31 @@ def _model_table(plan: Plan) -> Table:
         if (model := job.parents.get("model")) is not None:
             measured[model][0] += job.key not in plan.pending
             measured[model][1] += 1
-    counts = {key: f"{done} of {total}" for key, (done, total) in measured.items()}
+    names = JobNames(plan.jobs)
+    settings = [names.settings(job) for job in models]
+    common = names.axes.common(settings[0]) if settings else []
+    rows = [
+        (job.stage, *(_cell(model, name) for name in names.axes.titles), job.key, _state(job, plan), "{} of {}".format(*measured[job.key]))
+        for job, model in zip(models[:_MOST_MODELS], settings, strict=False)
+    ]
+    varying = table_of(list(names.axes.titles.values()), [row[1:-3] for row in rows]).columns
     return Table(
-        columns=(Column("model", wraps=True), Column("key", "key"), Column("training"), Column("measured", align="right")),
-        rows=tuple((job_name(job), job.key, _state(job, plan), counts[job.key]) for job in models[:_MOST_MODELS]),
+        lead=(f"All models: {', '.join(common)}.",) if common else (),
+        columns=(Column("model"), *varying, Column("key", "key"), Column("training"), Column("measured", align="right")),
+        rows=tuple(rows),
         notes=(f"and {len(models) - _MOST_MODELS} more: --jobs lists all",) if len(models) > _MOST_MODELS else (),
     )
 
 
+def _cell(model: Settings, name: str) -> Cell:
+    """A setting of a model, blank where it has none."""
+    value = model.get(name, ABSENT)
+    return value if isinstance(value, str | int | float) and not isinstance(value, bool) else in_words(value)
+
+
 def _job_table(plan: Plan) -> Table:
+    names = JobNames(plan.jobs)
     return Table(
         columns=(Column("key", "key"), Column("stage"), Column("job", wraps=True), Column("state")),
-        rows=tuple((job.key, job.stage, job_name(job), _state(job, plan)) for job in plan.jobs),
+        rows=tuple((job.key, job.stage, names(job), _state(job, plan)) for job in plan.jobs),
     )

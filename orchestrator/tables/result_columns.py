@@ -1,12 +1,12 @@
 """The columns of the results table for people, one registration each: titles, cells, and when a column is worth its room."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
-from orchestrator.names import rank_in_words
-from orchestrator.own_settings import own_names, value_of, varying_names
+from orchestrator.axes import Axes, Settings, in_words, rank_in_words, settings_of
+from orchestrator.own_settings import FIELDS, SECTIONS, held, own_names, value_of
 from orchestrator.store import ResultRow
 from orchestrator.tables.table import ABSENT, Cell, Column, Kind, shown
 from workers.registry import METRICS
@@ -14,6 +14,9 @@ from workers.spec.fields import CRAFTED
 
 _KEY_DIGITS = 8
 _NO_ATTACKS = ("none", "worst_case")
+_PARTS = ("data", "model", "defence")
+_FIRST = ("data.", "model.")
+_COLUMNED = frozenset({*FIELDS, "sweep", "seed", "until", "training.adversarial_training"}) - {"data.train_examples"}
 _PLACED = frozenset({"abs_stepsize", "loss", "steps"})
 _DECIMALS: dict[int, Kind] = {1: "tenths", 2: "hundredths"}
 _FOUND = frozenset({"clean %", "robust %", "95% interval"})
@@ -74,11 +77,11 @@ def model_columns(rows: Sequence[ResultRow], *, narrow: bool = False) -> list[Re
     return kept
 
 
-def cells(row: ResultRow) -> list[str]:
-    """Everything that the row was measured with, as `title value`; what it came to is left out."""
-    columns = (*_model_columns([row]), _MODEL_KEY, *_attack_columns([row]), *_COUNT_COLUMNS)
-    found = [(column, column.text(row)) for column in columns if column.title not in _FOUND]
-    return [f"{column.title} {value}" for column, value in found if value not in (ABSENT, column.unsaid)]
+def cells(rows: Sequence[ResultRow]) -> list[list[str]]:
+    """Everything that each row was measured with, as `title value`; what it came to is left out."""
+    columns = (*_model_columns(rows), _MODEL_KEY, *_attack_columns(rows), *_COUNT_COLUMNS)
+    found = [[(column, column.text(row)) for column in columns if column.title not in _FOUND] for row in rows]
+    return [[f"{column.title} {value}" for column, value in of_row if value not in (ABSENT, column.unsaid)] for of_row in found]
 
 
 def common_values(rows: Sequence[ResultRow], *, narrow: bool = False) -> list[str]:
@@ -147,15 +150,24 @@ def _selects(row: ResultRow) -> bool:
 
 
 def _own(name: str, heading: str | None = None, *, unsaid: str | None = None) -> ResultColumn:
-    """An own setting of a component."""
+    """An own setting of an attack."""
+    return ResultColumn(heading or name.replace("_", " "), lambda row: _cell(value_of(row, name)), "number", optional=True, unsaid=unsaid)
+
+
+def _cell(found: Any) -> Cell:
+    if isinstance(found, float):
+        return float(f"{found:.4g}")
+    return found if found is None or isinstance(found, bool | int | str) else in_words(found)
+
+
+def _of_model(name: str, heading: str, settings: Mapping[tuple[str, str], Settings]) -> ResultColumn:
+    """A setting of models, by its name in a space; blank where a model has none, which is not the same as `none`."""
 
     def value(row: ResultRow) -> Cell:
-        found = value_of(row, name)
-        if isinstance(found, float):
-            return float(f"{found:.4g}")
-        return found if found is None or isinstance(found, bool | int | str) else str(found)
+        found = settings[row.sweep, row.model_key]
+        return _cell("none" if found[name] is None else found[name]) if name in found else None
 
-    return ResultColumn(heading or name.replace("_", " "), value, "number", optional=True, unsaid=unsaid)
+    return ResultColumn(heading, value, "number", optional=True)
 
 
 def _metric(name: str) -> ResultColumn:
@@ -165,17 +177,27 @@ def _metric(name: str) -> ResultColumn:
 
 
 def _model_columns(rows: Sequence[ResultRow]) -> tuple[ResultColumn, ...]:
-    """The columns of models, with a column for each setting of their components, and for each other one that differs."""
-    names = (*own_names(rows, ("model", "data", "defence")), *varying_names(rows))
-    return (*_NETWORK_COLUMNS, *map(_own, names), *_MODEL_COLUMNS)
+    """The columns of models, with a column for each own setting of their components, and for each other setting that differs."""
+    models = {(row.sweep, row.model_key): row for row in rows}
+    settings = {key: settings_of(row) for key, row in models.items()}
+    axes = Axes.of(settings.values())
+    own = {f"{part}.{name}" for row in models.values() for part in _PARTS for name in held(row, SECTIONS[part][0])}
+    titles = {**{name: title for name, title in axes.constant.items() if name in own}, **axes.titles}
+    columns = {name: _of_model(name, title, settings) for name, title in titles.items() if name not in _COLUMNED}
+    first = [column for name, column in columns.items() if name.startswith(_FIRST)]
+    return (*_NETWORK_COLUMNS, *first, *_MODEL_COLUMNS, *(column for column in columns.values() if column not in first), *_LAST_COLUMNS)
 
 
 def _attack_columns(rows: Sequence[ResultRow]) -> tuple[ResultColumn, ...]:
     """The columns of attacks, with a column for each setting of theirs, and for each metric."""
-    names = [name for name in own_names(rows, ("attacks",)) if name not in _PLACED]
+    names = [name.removeprefix("attacks.") for name in own_names(rows, ("attacks",))]
     return (
         *_WHICH_COLUMNS,
-        *(_own(f"attacks.{name}", name.replace("_", " "), unsaid="1" if name == "momentum" else None) for name in names),
+        *(
+            _own(f"attacks.{name}", name.replace("_", " "), unsaid="1" if name == "momentum" else None)
+            for name in names
+            if name not in _PLACED
+        ),
         *_BALL_COLUMNS,
         *map(_metric, own_names(rows, ("metrics",))),
         *_ATTACK_COLUMNS,
@@ -196,6 +218,8 @@ _MODEL_COLUMNS = (
     ResultColumn("binary", lambda row: row.binary, optional=True),
     ResultColumn("defence", lambda row: _DEFENCES.get(row.defence, row.defence), optional=True),
     ResultColumn("adver~sarial training", lambda row: row.adversarial_training, optional=True),
+)
+_LAST_COLUMNS = (
     ResultColumn("seed", lambda row: row.seed, "number", optional=True),
     ResultColumn("until epoch", lambda row: None if row.until is None else f"{row.until} of {row.epochs}", where_known=True, align="right"),
 )
@@ -238,5 +262,5 @@ _COUNT_COLUMNS = (
     ResultColumn("repeats", lambda row: row.repeats, "number", optional=True),
     ResultColumn("draws", lambda row: row.draws if row.randomised else None, "number", optional=True, unsaid="1"),
     ResultColumn("examples", lambda row: row.n_examples, "number", optional=True),
-    ResultColumn("examples a draw", lambda row: row.batch_size, "number", optional=True),
+    ResultColumn("examples a draw", lambda row: row.evaluation_batch_size, "number", optional=True),
 )

@@ -7,7 +7,8 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from orchestrator.own_settings import own_names, value_of, varying_names
+from orchestrator.axes import column_names
+from orchestrator.own_settings import own_names, value_of
 from orchestrator.store import ResultRow
 from orchestrator.tables.result_columns import common_values, shown_columns
 from orchestrator.tables.table import Column, Table
@@ -45,8 +46,7 @@ def results_data(rows: Sequence[ResultRow], *, flat: bool) -> Table:
     """Every field of the rows, the own settings of components and the metrics by their names, accuracies as shares in [0, 1]; a `flat`
     table has no lists and mappings in its cells, but text, and a column for every setting of models that differs."""
     fields = [name for name in ResultRow.__dataclass_fields__ if name not in _INTERNAL]
-    varying = varying_names(rows) if flat else ()
-    names = list(dict.fromkeys([*fields, *own_names(rows), *varying]))
+    names = list(dict.fromkeys([*fields, *(column_names(rows) if flat else own_names(rows))]))
     records = [_flattened(row, names) if flat else record(row, names) for row in rows]
     return Table(columns=tuple(map(Column, names)), rows=tuple(tuple(found[name] for name in names) for found in records))
 

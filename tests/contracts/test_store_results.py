@@ -43,7 +43,7 @@ def correct(n: int) -> list[bool]:
 
 def attacked_and_clean(store: Store) -> list[tuple[str, int, float | None]]:
     """Each row's attack, batch size and clean accuracy."""
-    return [(row.attack, row.batch_size, row.clean_accuracy) for row in result_rows(store, "small", per_repeat=False)]
+    return [(row.attack, row.evaluation_batch_size, row.clean_accuracy) for row in result_rows(store, "small", per_repeat=False)]
 
 
 def test_no_results_no_rows(store: Store) -> None:
@@ -135,7 +135,7 @@ def test_repeats_are_aggregated_into_one_row_with_the_clean_accuracy_beside(stor
         backend="native",
         sign_gradient="identity",
         n_examples=16,
-        batch_size=8,
+        evaluation_batch_size=8,
         draws=1,
         repeat=None,
         repeats=2,

@@ -70,9 +70,9 @@ def test_reports_leave_rungs_out_and_results_show_them_when_asked(store: Store):
     assert {row.model_key for row in surface_rows(store, "small")} == {SKETCHED.key}
     assert {found.model_key for found in model_verdicts(store, "small", rungs=False)} == {SKETCHED.key}
     assert {found.description.split(", ")[-1] for found in model_verdicts(store, "small")} == {
-        "seed 0",
-        "stopped after 1 of 6 epochs",
-        "stopped after 3 of 6 epochs",
+        "theta 0.8",
+        "until epoch 1",
+        "until epoch 3",
     }
 
 

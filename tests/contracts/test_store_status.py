@@ -114,8 +114,8 @@ def test_failures_are_told_by_stage_with_their_last_error(store: Store, plan: li
     found = failures(store, "small")
     assert [failure.key for failure in found] == [evaluation.key, attack.key]
     assert [(failure.description, failure.attempts, failure.error) for failure in found] == [
-        ("clean accuracy, repeat 0", 3, "last"),
-        ("fgsm 8/255 omniscient, repeat 0", 1, "boom"),
+        ("clean accuracy, repeat 0, on theta 0.8", 3, "last"),
+        ("fgsm 8/255 omniscient, repeat 0, on theta 0.8", 1, "boom"),
     ]
     assert failures(store, None) == found
 

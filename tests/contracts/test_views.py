@@ -31,12 +31,13 @@ PUBLIC = {
     "v_models": f"model_key stage {_MODEL} clean_accuracy verdict seconds finished_at resumed_key {_MODEL_MORE} {_MODEL_OWN}",
     "v_results": (
         f"sweep in_space model_key job_key {_MODEL} attack knowledge norm epsilon epsilon_literal random_start loss target restarts "
-        "eot_samples selection_draws early_stop backend sign_gradient source_key n_examples batch_size repeat draws n_correct "
+        "eot_samples selection_draws early_stop backend sign_gradient source_key n_examples evaluation_batch_size repeat draws n_correct "
         f"robust_accuracy clean_accuracy verdict seconds finished_at {_MODEL_MORE} takes_gradients selects one_step attack_settings "
         f"metrics steps abs_stepsize momentum snr_db {_MODEL_OWN}"
     ),
     "v_worst_case": (
-        f"model_key {_MODEL} knowledge norm epsilon epsilon_literal n_examples batch_size draws attacks accuracy ci_low ci_high verdict "
+        f"model_key {_MODEL} knowledge norm epsilon epsilon_literal n_examples evaluation_batch_size draws "
+        "attacks accuracy ci_low ci_high verdict "
         f"{_MODEL_MORE} {_MODEL_OWN}"
     ),
 }

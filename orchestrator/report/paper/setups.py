@@ -41,7 +41,7 @@ class Setup:
             train_examples=row.train_examples,
             seed=row.seed,
             n_examples=row.n_examples,
-            batch_size=row.batch_size,
+            batch_size=row.evaluation_batch_size,
             rank=(row.rank_kind, row.rank_fraction) if row.rank_fraction is not None else None,
             sketch=(row.sketch_modes, row.rescale) if row.theta < 1 else None,
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from rich.console import RenderableType
 
+from orchestrator.axes import title
 from orchestrator.paths import Paths
 from orchestrator.report.study.candidates import Candidate, Field, ObjectiveValue, front, is_accuracy, of_grid, of_study
 from orchestrator.report.study.read_study import read_study
@@ -70,7 +71,8 @@ def _table(field: Field, found: Sequence[Candidate], *, is_study: bool) -> Table
     """Return the models: names as in the space, shares in [0, 1], full keys; people see words, percentages, first digits of keys."""
     names = _settings(found)
     settings = table_of(names, [[one.settings.get(name) for name in names] for one in found]).columns
-    columns = [*([Column("trial", "number")] if is_study else []), *(replace(column, heading=_words(column.name)) for column in settings)]
+    named = [replace(column, heading=title(column.name, names)) for column in settings]
+    columns = [*([Column("trial", "number")] if is_study else []), *named]
     columns += [column for objective in field.objectives for column in _columns(objective)]
     rows: list[Row] = [
         (
@@ -83,10 +85,6 @@ def _table(field: Field, found: Sequence[Candidate], *, is_study: bool) -> Table
         for one in found
     ]
     return Table(columns=(*columns, Column("verdict"), Column("model key", "key")), rows=tuple(rows))
-
-
-def _words(name: str) -> str:
-    return name.replace(".", " ").replace("_", " ")
 
 
 def _columns(objective: str) -> list[Column]:

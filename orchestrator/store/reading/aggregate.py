@@ -45,7 +45,7 @@ class Setting:
     backend: str = "none"
     sign_gradient: str = "identity"
     n_examples: int
-    batch_size: int
+    evaluation_batch_size: int
     draws: int = 1
 
     @property
@@ -80,6 +80,7 @@ Group = tuple[str, str, Setting, int | None]
 Accuracy = tuple[float, float, float] | tuple[None, None, None]
 _UNKNOWN: Accuracy = (None, None, None)
 _SETTING_FIELDS = tuple(field.name for field in fields(Setting))
+_EVALUATION = ("n_examples", "evaluation_batch_size", "draws")
 _KNOWLEDGE_ORDER = {"none": -1, "transfer": 0, "randomized": 1, "eot": 2, "omniscient": 3, ANY: 9}
 _NORM_ORDER = {"none": -1, "linf": 0, "l2": 1}
 
@@ -132,7 +133,7 @@ def _ensembles(groups: Mapping[Group, Sequence[Measurement]]) -> dict[Group, lis
     ensembles: defaultdict[Group, list[Measurement]] = defaultdict(list)
     knowledges: defaultdict[Group, set[str]] = defaultdict(set)
     for (sweep, model_key, setting, repeat), items in groups.items():
-        evaluation = {name: getattr(setting, name) for name in ("norm", "epsilon", "n_examples", "batch_size", "draws")}
+        evaluation = {name: getattr(setting, name) for name in ("norm", "epsilon", *_EVALUATION)}
         every = (sweep, model_key, Setting(attack=WORST_CASE, knowledge=ANY, **evaluation), repeat)
         one = (sweep, model_key, Setting(attack=WORST_CASE, knowledge=setting.knowledge, **evaluation), repeat)
         knowledges[every].add(setting.knowledge)
@@ -146,7 +147,7 @@ def _clean_group(group: Group, model: Mapping[str, Any]) -> Group:
     sweep, model_key, setting, repeat = group
     if repeat is not None and not model["randomised"]:
         repeat = 0
-    return sweep, model_key, Setting(n_examples=setting.n_examples, batch_size=setting.batch_size, draws=setting.draws), repeat
+    return sweep, model_key, Setting(**{name: getattr(setting, name) for name in _EVALUATION}), repeat
 
 
 def _by_seed(items: Sequence[Measurement]) -> list[Correct]:
@@ -228,7 +229,8 @@ def model_order(row: MeasuredModel) -> tuple[Any, ...]:
     sketch = (row.rank_fraction or 0.0, -row.theta)
     defence = (row.defence != "none", row.defence, in_order(row.defence_settings))
     training = (row.adversarial_training != "none", row.adversarial_training)
-    return (row.dataset, row.model, in_order(row.model_settings), row.binary, *sketch, *defence, *training)
+    settings = tuple(sortable(value) for found in (row.training, row.fine_tuning) for value in (found or {}).values())
+    return (row.dataset, row.model, in_order(row.model_settings), row.binary, *sketch, *defence, *training, settings)
 
 
 def _strength(row: ResultRow) -> tuple[Hashable, ...]:

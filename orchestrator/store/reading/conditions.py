@@ -3,13 +3,13 @@
 import operator
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import NoneType, UnionType
 from typing import Any, get_args, get_type_hints
 
 from sqlalchemy import ColumnElement, Connection, not_, or_, select
 
-from orchestrator.own_settings import setting_names, value_of
+from orchestrator.own_settings import FIELDS, declared_names, named_settings, value_of
 from orchestrator.store.reading.aggregate import ANY, WORST_CASE
 from orchestrator.store.reading.values import ResultRow
 from orchestrator.store.schema.result_tables import AttackResultRecord, TrainedModelRecord
@@ -37,15 +37,7 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     ">=": operator.ge,
 }
 _CONDITION = re.compile(r"\s*([\w.]+)\s*(!=|<=|>=|=|<|>)\s*(.*?)\s*")
-_ALIASES = {
-    "rank": "rank_fraction",
-    "epsilon_literal": "epsilon",
-    "data.name": "dataset",
-    "model.name": "model",
-    "defence.name": "defence",
-    "evaluation.examples": "n_examples",
-}
-_IN_SECTIONS = ("attacks.", "data.", "defence.", "evaluation.", "model.")
+_ALIASES = {**FIELDS, "rank": "rank_fraction", "epsilon_literal": "epsilon"}
 _EQUALITIES = ("=", "!=")
 _KEYS = ("model_key", "source_key")
 _UNASKED = {"job_keys", "reasons"}
@@ -93,10 +85,14 @@ class Condition:
             return any(self._is(found, value) for value in self.values) == (self.symbol == "=")
         return isinstance(found, int | float) and bool(_OPERATORS[self.symbol](found, self.values[0]))
 
+    def among(self, rows: Iterable[Any]) -> "Condition":
+        """The same on a field, or on the one setting that these rows call so; see `field_name`."""
+        return self if self.is_of_field else replace(self, field=field_name(self.field, rows))
+
     @property
-    def is_of_setting(self) -> bool:
-        """True where it is on a setting of a component, or a metric: the rows alone have them."""
-        return self.field not in _TYPES
+    def is_of_field(self) -> bool:
+        """True where it is on a field that every row has."""
+        return self.field in _TYPES
 
     def _is(self, found: Any, value: Any) -> bool:
         return bool(found.startswith(value)) if self.field in _KEYS and found and value else bool(found == value)
@@ -127,20 +123,24 @@ def parse_conditions(texts: Sequence[str]) -> tuple[Condition, ...]:
 
 
 def field_name(name: str, rows: Iterable[Any] = ()) -> str:
-    """The field of a result row, or the setting of a component, that users call so.
+    """The field of a result row, or the setting with its section, that users call so.
 
     Args:
-        name: a field's, `steps`, or with its section `model.width`.
+        name: a field's, or a setting's as a space has it, `training.learning_rate`, or without its section where only one has it.
         rows: which may have settings of components that are not installed here.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none, or there are several.
     """
     field = _field(name)
-    if field not in _TYPES and field not in (names := setting_names(rows)):
-        known = {*_TYPES, *(name for name in names if "." not in name)}
-        raise UserError(f"'{name}': no field of the results; one of {', '.join(sorted(known))}")
-    return field
+    if field in _TYPES:
+        return field
+    found = named_settings(field, rows)
+    if len(found) > 1:
+        raise UserError(f"'{name}': several settings are called so; one of {', '.join(found)}")
+    if not found:
+        raise UserError(f"'{name}': no field of the results; one of {', '.join(sorted({*_TYPES, *declared_names()}))}")
+    return found[0]
 
 
 def require_known_words(connection: Connection, where: Sequence[Condition]) -> None:
@@ -163,9 +163,9 @@ def require_known_words(connection: Connection, where: Sequence[Condition]) -> N
 
 
 def _field(name: str) -> str:
-    """A name as rows have it, whether or not they do."""
-    bare = name.rpartition(".")[2]
-    return _ALIASES.get(name) or (bare if name.startswith(_IN_SECTIONS) and bare in _TYPES else name)
+    """The field of rows of that name; a name that is none as it is, with the section that a space has."""
+    said = f"attacks.{name.removeprefix('attack.')}" if name.startswith("attack.") else name
+    return _ALIASES.get(said, said)
 
 
 def _parsed(text: str) -> Condition:

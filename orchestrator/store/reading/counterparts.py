@@ -8,7 +8,7 @@ compare. All that varies within a sweep identifies its cells.
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
-from orchestrator.names import rank_in_words
+from orchestrator.axes import rank_in_words
 from orchestrator.own_settings import hashable, own_names
 
 Settings = Mapping[str, Any]

@@ -14,6 +14,7 @@ from orchestrator.names import job_description
 from orchestrator.statistics.intervals import accuracy_interval
 from orchestrator.store.connection.session import Store
 from orchestrator.store.reading.sweep_status import blocked_jobs, running_jobs
+from orchestrator.store.reading.varying_settings import job_labels
 from orchestrator.store.schema.base import Base
 from orchestrator.store.schema.result_tables import (
     AttackResultRecord,
@@ -48,10 +49,11 @@ class Relative:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Holder:
-    """Sweep that holds a job; not `in_space` where its space no longer contains it."""
+    """Sweep that holds a job; not `in_space` where its space no longer contains it. `label` is the job's name among the others there."""
 
     sweep: str
     in_space: bool
+    label: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -229,9 +231,11 @@ def _dataset(connection: Connection, key: str) -> str:
 
 
 def _holders(connection: Connection, key: str) -> tuple[Holder, ...]:
-    statement = select(SweepRecord.name, SweepJobRecord.in_space).join(SweepJobRecord, SweepJobRecord.sweep_id == SweepRecord.id)
-    rows = connection.execute(statement.where(SweepJobRecord.job_key == key).order_by(SweepRecord.name))
-    return tuple(Holder(sweep=row.name, in_space=row.in_space) for row in rows)
+    columns = SweepRecord.id, SweepRecord.name, SweepJobRecord.in_space
+    statement = select(*columns).join(SweepJobRecord, SweepJobRecord.sweep_id == SweepRecord.id)
+    rows = connection.execute(statement.where(SweepJobRecord.job_key == key).order_by(SweepRecord.name)).all()
+    specs = {key: connection.execute(select(JobRecord.spec).where(JobRecord.key == key)).scalar_one()}
+    return tuple(Holder(sweep=row.name, in_space=row.in_space, label=job_labels(connection, specs, [row.id])[key]) for row in rows)
 
 
 def _relatives(connection: Connection, key: str, states: _States, *, parents: bool) -> tuple[Relative, ...]:

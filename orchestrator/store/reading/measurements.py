@@ -26,7 +26,8 @@ _MEASURED = tuple(field.name for field in fields(Setting) if field.name != "atta
 def measured_columns(record: type[CleanResultRecord | AttackResultRecord]) -> list[Any]:
     """Return the columns of a table of results that make a `Measurement`, except its sweep."""
     named = ("job_key", "model_key", "repeat", "flags", "epsilon_literal", "settings", "metrics", *_MEASURED)
-    return [column for column in record.__table__.columns if column.name in named]
+    found = [column for column in record.__table__.columns if column.name in named]
+    return [*found, record.batch_size.label("evaluation_batch_size")]
 
 
 def measured_in(record: type[CleanResultRecord | AttackResultRecord], sweep: int | None) -> Select[*tuple[Any, ...]]:

@@ -2,9 +2,11 @@
 
 from sqlalchemy import select
 
+from orchestrator.axes import Axes
 from orchestrator.names import job_description
 from orchestrator.store.connection.session import Store, sweep_id
 from orchestrator.store.reading.values import ModelVerdict
+from orchestrator.store.reading.varying_settings import model_settings
 from orchestrator.store.schema.result_tables import TrainedModelRecord, VerdictRecord
 from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord, SweepJobRecord
 from orchestrator.verdict import GRAVEST_FIRST, checks_of
@@ -28,10 +30,12 @@ def model_verdicts(store: Store, sweep: str | None, *, rungs: bool = True) -> li
             statement = statement.join(TrainedModelRecord, TrainedModelRecord.job_key == VerdictRecord.model_key)
             statement = statement.where(TrainedModelRecord.until.is_(None))
         rows = connection.execute(statement.where(VerdictRecord.model_key.in_(measuring))).all()
+        settings = model_settings(connection, [row.model_key for row in rows])
+    axes = Axes.of(settings.values())
     found = [
         ModelVerdict(
             model_key=row.model_key,
-            description=job_description(row.spec),
+            description=axes.label(settings[row.model_key]) if axes else job_description(row.spec),
             verdict=row.verdict,
             checks=checks_of(row.checks),
             judged_at=row.judged_at,

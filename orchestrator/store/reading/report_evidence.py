@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Select, func, literal, or_, select
 
 from orchestrator.store.connection.session import Store, of_sweep, sweep_id
+from orchestrator.store.reading.varying_settings import model_settings
 from orchestrator.store.schema.result_tables import (
     AttackResultRecord,
     CleanResultRecord,
@@ -26,7 +27,8 @@ from workers.artifacts.results import unpack_flags
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingRun:
-    """Training of a model: one entry of `history` for each epoch, as `EpochRecord`; none where only a defence was put around it."""
+    """Training of a model: one entry of `history` for each epoch, as `EpochRecord`; none where only a defence was put around it.
+    `settings` are all of its own and of its ancestors' trainings, by their names in a space; see `axes.Axes`."""
 
     sweep: str
     model_key: str
@@ -42,6 +44,7 @@ class TrainingRun:
     history: tuple[Mapping[str, float], ...]
     seconds: float
     rank_fractions: Mapping[str, float] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,7 +138,8 @@ def training_runs(store: Store, sweep: str | None) -> list[TrainingRun]:
         statement = of_sweep(select(*columns).select_from(record).where(record.until.is_(None)), record.job_key, number)
         statement = statement.join(JobRecord, JobRecord.key == record.job_key).join(SweepRecord, SweepRecord.id == SweepJobRecord.sweep_id)
         rows = connection.execute(statement).mappings().all()
-    found = [TrainingRun(**_frozen(row)) for row in rows]
+        settings = model_settings(connection, {row["model_key"] for row in rows})
+    found = [TrainingRun(**_frozen(row), settings=settings[row["model_key"]]) for row in rows]
     return sorted(found, key=lambda run: (run.sweep, -run.theta, run.rank_fraction or 0.0, run.stage, run.model_key))
 
 

@@ -6,10 +6,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, select, union
 
-from orchestrator.own_settings import setting_names
 from orchestrator.store.connection.session import Store, of_sweep, sweep_id
 from orchestrator.store.reading.aggregate import Measurement, Setting, result_table
-from orchestrator.store.reading.conditions import Condition, field_name, require_known_words
+from orchestrator.store.reading.conditions import Condition, require_known_words
 from orchestrator.store.reading.measurements import as_measurements, described_models, measured_in, seed_pools
 from orchestrator.store.reading.values import ResultRow
 from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord, TrainedModelRecord
@@ -18,6 +17,7 @@ from orchestrator.verdict import GRAVEST_FIRST
 
 _ATTACK_FIELDS = frozenset(field.name for field in fields(Setting)) - {"source"}
 _MODEL_FIELDS = frozenset(column.name for column in TrainedModelRecord.__table__.columns) - {"job_key", "seconds"}
+_OF_ATTACKS = "attacks."
 _WHOLE = Condition("until", "=", (None,))
 AnySelect = Select[*tuple[Any, ...]]
 
@@ -74,8 +74,8 @@ def result_rows(
         attacks = _measurements(connection, AttackResultRecord, number, asked)
         models = _models(connection, number)
         pools = seed_pools(connection, models) if over_seeds else None
-    _require_known_settings(where, models, attacks)
-    of_attacks = [condition for condition in where if condition.is_of_setting and _is_of_attacks(condition, attacks)]
+    where = _named(where, models, attacks)
+    of_attacks = [condition for condition in where if condition.field.startswith(_OF_ATTACKS)]
     attacks = [item for item in attacks if all(_holds(condition, item) for condition in of_attacks)]
     if pools is not None:
         models = _pooled(models, pools)
@@ -85,31 +85,21 @@ def result_rows(
     return [row for row in rows if all(condition.holds(row) for condition in left)]
 
 
-def _require_known_settings(where: Sequence[Condition], models: Mapping[str, Mapping[str, Any]], attacks: Sequence[Measurement]) -> None:
-    """Check that every setting that a condition names is registered, or one of these models or attacks has it.
-
-    Raises:
-        UserError: it is not, and none has.
-    """
-    asked = [condition.field for condition in where if condition.is_of_setting]
-    if not setting_names().issuperset(asked):
-        held = [*models.values(), *({"attack_settings": _own(item), "metrics": item.metrics} for item in attacks)]
-        for name in asked:
-            field_name(name, held)
+def _named(where: Sequence[Condition], models: Mapping[str, Any], attacks: Sequence[Measurement]) -> list[Condition]:
+    """Return the conditions with the settings of these models and attacks that they are on."""
+    if all(condition.is_of_field for condition in where):
+        return list(where)
+    measured = {(item.setting.attack_settings, tuple(item.metrics)): item for item in attacks}.values()
+    held = [*models.values(), *({"attack_settings": _own(item), "metrics": item.metrics} for item in measured)]
+    return [condition.among(held) for condition in where]
 
 
 def _own(item: Measurement) -> dict[str, Any]:
     return dict(item.setting.attack_settings)
 
 
-def _is_of_attacks(condition: Condition, attacks: Sequence[Measurement]) -> bool:
-    """Tell if a condition on a setting is on one of attacks, which a bare name is where any attack has it."""
-    name = condition.field.removeprefix("attacks.")
-    return f"attacks.{name}" in setting_names() or any(name in _own(item) for item in attacks)
-
-
 def _holds(condition: Condition, item: Measurement) -> bool:
-    return condition.holds_for(_own(item).get(condition.field.removeprefix("attacks.")))
+    return condition.holds_for(_own(item).get(condition.field.removeprefix(_OF_ATTACKS)))
 
 
 def _measurements(
@@ -124,6 +114,7 @@ def _clauses(record: type[CleanResultRecord | AttackResultRecord], where: Sequen
     """Return the conditions that the database can evaluate before rows are read; a clean accuracy has no columns of an attack."""
     tables = {name: column for name, column in TrainedModelRecord.__table__.columns.items() if name in _MODEL_FIELDS}
     tables |= {name: column for name, column in record.__table__.columns.items() if name in _ATTACK_FIELDS or name == "model_key"}
+    tables["evaluation_batch_size"] = record.__table__.c.batch_size
     return [condition.clause(tables[condition.field]) for condition in where if condition.field in tables]
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from workers.spec.component import STORED, ComponentSpec
+from orchestrator.axes import plain
+from workers.spec.component import STORED
 from workers.spec.job import JobSpec, components_of
 
 _SPEC: TypeAdapter[JobSpec] = TypeAdapter(JobSpec)
@@ -40,5 +41,4 @@ def flat_spec(text: str) -> dict[str, Any]:
     if spec is None:
         found: dict[str, Any] = json.loads(text)
         return found
-    plain = spec.model_dump(mode="json")
-    return {**plain, **{name: part.flat for name, part in spec if isinstance(part, ComponentSpec)}}
+    return plain(spec)

@@ -7,11 +7,11 @@ from typing import Any, get_args
 
 from sqlalchemy import Connection, Select, func, select
 
-from orchestrator.names import job_description
 from orchestrator.store.connection.session import Store, chunks, sweep_id
 from orchestrator.store.leases.leases import database_now, is_alive, living_sweeps
 from orchestrator.store.reading.study_trials import StudyCounts, study_counts
 from orchestrator.store.reading.values import Failure, StageCounts, SweepStatus
+from orchestrator.store.reading.varying_settings import job_labels
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
 from workers.spec.fields import Stage
 
@@ -53,7 +53,8 @@ def failures(store: Store, sweep: str | None) -> list[Failure]:
             statement = select(*columns).where(AttemptRecord.job_key.in_(keys)).order_by(AttemptRecord.number)
             for row in connection.execute(statement):
                 attempts[row.job_key].append(row)
-    found = [_failure(job, attempts[job.key]) for job in jobs]
+        labels = job_labels(connection, {job.key: job.spec for job in jobs}, None if number is None else [number])
+    found = [_failure(job, labels[job.key], attempts[job.key]) for job in jobs]
     return sorted(found, key=lambda failure: (_STAGES.index(failure.stage), failure.key))
 
 
@@ -129,10 +130,8 @@ def _status(row: Any, counts: dict[Stage, Counter[str]], now: datetime, trials: 
     )
 
 
-def _failure(job: Any, attempts: Iterable[Any]) -> Failure:
+def _failure(job: Any, label: str, attempts: Iterable[Any]) -> Failure:
     tried = list(attempts)
     said = [attempt for attempt in tried if attempt.outcome == "failed"]
     error, traceback = (said[-1].error, said[-1].traceback) if said else ("", "")
-    return Failure(
-        key=job.key, stage=job.stage, description=job_description(job.spec), attempts=len(tried), error=error, traceback=traceback
-    )
+    return Failure(key=job.key, stage=job.stage, description=label, attempts=len(tried), error=error, traceback=traceback)

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Double, cast, func, select
 
-from orchestrator.own_settings import own_names, value_of, varying_names
+from orchestrator.axes import column_names
+from orchestrator.own_settings import value_of
 from orchestrator.store.connection.read_only_sql import Answer
 from orchestrator.store.connection.session import Store
 from orchestrator.store.reading.job_details import find_key
@@ -46,7 +47,7 @@ def trained_models(store: Store) -> Answer:
     with store.reading() as connection:
         rows = connection.execute(statement).mappings().all()
     named = [str(column.name) for column in statement.selected_columns]
-    names = dict.fromkeys([*named, *own_names(rows, ("model", "data", "defence")), *varying_names(rows)])
+    names = dict.fromkeys([*named, *column_names(rows)])
     return Answer(tuple(names), tuple(tuple(value_of(row, name) for name in names) for row in rows))
 
 

@@ -104,7 +104,7 @@ class ResultRow(MeasuredModel):
     backend: str
     sign_gradient: str
     n_examples: int
-    batch_size: int
+    evaluation_batch_size: int
     draws: int
     repeat: int | None
     repeats: int

@@ -1,57 +1,73 @@
 """Settings of a trained model and of its measurements, under the names that a space file has for them."""
 
-from collections.abc import Iterable, Mapping, Set
+import json
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, get_args
 
 from sqlalchemy import Connection, select
 
+from orchestrator.axes import Axes, lineages
+from orchestrator.names import job_description
+from orchestrator.store.connection.session import chunks
 from orchestrator.store.reading.aggregate import Setting
 from orchestrator.store.reading.stored_specs import flat_spec
-from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord
+from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord, SweepJobRecord
+from workers.spec.fields import TrainingStage
 
-_SECTIONS = {"pretrain": "training", "fine_tune": "fine_tuning"}
 _UNSET = frozenset({"source_key", "attack_settings", "takes_gradients", "random_start", "selects", "one_step"})
-_EVALUATION = {"n_examples": "evaluation.examples", "batch_size": "evaluation.batch_size", "draws": "evaluation.draws"}
+_EVALUATION = {"n_examples": "evaluation.examples", "evaluation_batch_size": "evaluation.batch_size", "draws": "evaluation.draws"}
 
 
-def model_settings(connection: Connection, keys: Set[str]) -> dict[str, dict[str, Any]]:
+def model_settings(connection: Connection, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Return for each model its data, architecture, defence and seed, and the training of it and its ancestors: `model.theta`,
     `fine_tuning.epochs`. A model that comes from no fine-tuning has no setting of that."""
-    specs, parents = _lineages(connection, keys)
-    return {key: _settings(key, specs, parents) for key in keys}
-
-
-def _lineages(connection: Connection, keys: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the specs, as JSON, of the models and their ancestors, and for each the model whose weights it started from, by key."""
-    specs: dict[str, str] = {}
+    wanted = list(keys)
+    specs: dict[str, Mapping[str, Any]] = {}
     parents: dict[str, str] = {}
-    frontier = set(keys)
+    frontier = set(wanted)
+    edges = select(JobParentRecord.child_key, JobParentRecord.parent_key).where(JobParentRecord.role == "weights")
     while frontier:
-        specs |= {row.key: row.spec for row in connection.execute(select(JobRecord.key, JobRecord.spec).where(JobRecord.key.in_(frontier)))}
-        edges = select(JobParentRecord.child_key, JobParentRecord.parent_key).where(JobParentRecord.role == "weights")
-        found = {row.child_key: row.parent_key for row in connection.execute(edges.where(JobParentRecord.child_key.in_(frontier)))}
+        found: dict[str, str] = {}
+        for chunk in chunks(sorted(frontier)):
+            jobs = connection.execute(select(JobRecord.key, JobRecord.spec).where(JobRecord.key.in_(chunk)))
+            specs |= {row.key: flat_spec(row.spec) for row in jobs}
+            found |= {row.child_key: row.parent_key for row in connection.execute(edges.where(JobParentRecord.child_key.in_(chunk)))}
         parents |= found
         frontier = set(found.values()) - set(specs)
-    return specs, parents
+    described = lineages(specs, parents)
+    return {key: described[key] for key in wanted}
 
 
-def _settings(key: str, specs: Mapping[str, str], parents: Mapping[str, str]) -> dict[str, Any]:
-    spec = flat_spec(specs[key])
-    found: dict[str, Any] = {"seed": spec["seed"]}
-    for section in ("data", "model", "defence"):
-        found |= {f"{section}.{name}": value for name, value in spec[section].items() if name != "rank_fractions" or value}
-    return _training(key, specs, parents) | found
+def sweep_models(connection: Connection, sweeps: Collection[int] | None) -> dict[str, dict[str, Any]]:
+    """Return the settings of the models in the spaces of these sweeps (None: of all), by key."""
+    held = select(SweepJobRecord.job_key).where(SweepJobRecord.in_space, SweepJobRecord.stage.in_(get_args(TrainingStage)))
+    held = held if sweeps is None else held.where(SweepJobRecord.sweep_id.in_(sweeps))
+    return model_settings(connection, connection.execute(held.distinct()).scalars())
 
 
-def _training(key: str, specs: Mapping[str, str], parents: Mapping[str, str]) -> dict[str, Any]:
-    """Return the training settings of the model and its ancestors, those of the nearest of two fine-tunings."""
-    spec = flat_spec(specs[key])
-    found = _training(parents[key], specs, parents) if key in parents else {}
-    section = _SECTIONS.get(spec["stage"])
-    if section is None:  # a defence was put around a trained model, whose settings it repeats
-        return found
-    return found | {f"{section}.{name}": value for name, value in spec["training"].items() if name != "recipe"}
+def job_labels(connection: Connection, specs: Mapping[str, str], sweeps: Collection[int] | None) -> dict[str, str]:
+    """Describe jobs, given the JSON of their specs by key: models by the settings in which those of these sweeps differ,
+    `theta 0.9, learning_rate 0.1`, or in full where they do not; a measurement with its model."""
+    if not specs:
+        return {}
+    edges = select(JobParentRecord.child_key, JobParentRecord.parent_key).where(JobParentRecord.role == "model")
+    of_models = {
+        row.child_key: row.parent_key
+        for chunk in chunks(sorted(specs))
+        for row in connection.execute(edges.where(JobParentRecord.child_key.in_(chunk)))
+    }
+    models = sweep_models(connection, sweeps)
+    trained = {key for key, text in specs.items() if json.loads(text)["stage"] in get_args(TrainingStage)}
+    models |= model_settings(connection, {*of_models.values(), *trained} - set(models))
+    axes = Axes.of(models.values())
+    return {key: _job_label(text, axes, models.get(of_models.get(key, key)), is_model=key in trained) for key, text in specs.items()}
+
+
+def _job_label(text: str, axes: Axes, model: Mapping[str, Any] | None, *, is_model: bool) -> str:
+    if model is None or not axes:
+        return job_description(text)
+    return axes.label(model) if is_model else f"{job_description(text)}, on {axes.label(model)}"
 
 
 def measured_settings(setting: Setting, *, source: str | None) -> dict[str, Any]:

@@ -60,17 +60,18 @@ _ATTACK = (
     "sign_gradient",
     "source_key",
     "n_examples",
-    "batch_size",
+    "evaluation_batch_size",
     "repeat",
     "draws",
     "n_correct",
 )
 _ATTACK_MORE = ("takes_gradients", "selects", "one_step")
+_RENAMED = {"evaluation_batch_size": "batch_size"}
 AnySelect = Select[*tuple[Any, ...]]
 
 
 def _columns(record: type[object], names: tuple[str, ...]) -> list[ColumnElement[Any]]:
-    return [getattr(record, name) for name in names]
+    return [getattr(record, _RENAMED.get(name, name)).label(name) for name in names]
 
 
 def _accuracy(record: type[AttackResultRecord | CleanResultRecord]) -> ColumnElement[Any]:
@@ -202,7 +203,7 @@ def _jobs(_: str) -> AnySelect:
 
 def _worst_cases(dialect: str) -> AnySelect:
     worst = WorstCaseRecord
-    of_attackers = ("knowledge", "norm", "epsilon", "epsilon_literal", "n_examples", "batch_size", "draws", "attacks")
+    of_attackers = ("knowledge", "norm", "epsilon", "epsilon_literal", "n_examples", "evaluation_batch_size", "draws", "attacks")
     accuracies = ("accuracy", "ci_low", "ci_high")
     selected = (
         select(

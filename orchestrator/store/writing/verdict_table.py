@@ -157,6 +157,7 @@ def _gradients(diagnosis: Mapping[Any, Any]) -> Gradients:
     )
 
 
+_FIELDS = {"accuracy": "robust_accuracy", "batch_size": "evaluation_batch_size"}
 _BALL = ("norm", "epsilon", "n_examples", "batch_size", "draws")
 _WORST_CASE_COLUMNS = tuple(column.name for column in WorstCaseRecord.__table__.columns)
 
@@ -180,4 +181,4 @@ def _within(record: type[AttackResultRecord | WorstCaseRecord], model_key: str, 
 
 def _kept(rows: Sequence[ResultRow]) -> list[dict[str, Any]]:
     worst = [row for row in rows if row.attack == WORST_CASE and row.robust_accuracy is not None]
-    return [{name: row.robust_accuracy if name == "accuracy" else getattr(row, name) for name in _WORST_CASE_COLUMNS} for row in worst]
+    return [{name: getattr(row, _FIELDS.get(name, name)) for name in _WORST_CASE_COLUMNS} for row in worst]

@@ -175,7 +175,7 @@ def test_a_defence_that_was_put_around_has_no_training_accuracy_to_show(tmp_path
         sweep = SweepRun(JobQueue(jobs, max_failures=1), recorder, jobs)
         for _ in jobs:
             run_next(sweep, tmp_path)
-    assert sweep.last_event.endswith("defence=random_resize_pad seed=0: defence put around")
+    assert sweep.last_event == "defend defence random_resize_pad: defence put around"
     assert seconds_left(sweep) == 0
 
 

@@ -23,6 +23,7 @@ def run(key: str, *, theta: float = 1.0, epochs: int = 3, seed: int = 0) -> Trai
         seed=seed,
         history=history,
         seconds=1.0,
+        settings={"model.theta": theta, "seed": seed},
     )
 
 
@@ -40,7 +41,7 @@ def test_too_many_epochs_are_thinned_evenly_and_keep_both_ends() -> None:
     runs = [run(f"{place}", epochs=1000, seed=place) for place in range(50)]
     picture = training_curves(runs)["loss"]
     assert len(picture.table) <= MOST_POINTS + 50
-    epochs = [point["epoch"] for point in picture.table if point["model"] == "pretrain theta 1, seed 7"]
+    epochs = [point["epoch"] for point in picture.table if point["model"] == "pretrain seed 7"]
     assert (epochs[0], epochs[1], epochs[-1]) == (1, 4, 1000)
     assert "One epoch in 3" in picture.caption
 

@@ -24,7 +24,14 @@ def row_for(cell: PublishedFigure, *, accuracy: float = 0.5, half_width: float =
     """A row of the paper's size that meets the cell, with `changes`; its interval reaches `half_width` to both sides of `accuracy`."""
     named = ("dataset", "model", "theta", "binary", "tensorized", "defence", "adversarial_training", "sign_gradient")
     model = {name: getattr(cell, name) for name in named} | {"defence_settings": cell.defence_settings or None}
-    size = {"sweep": "full", "width": PAPER_WIDTHS[cell.model], "train_examples": None, "seed": 0, "n_examples": 10_000, "batch_size": 256}
+    size = {
+        "sweep": "full",
+        "width": PAPER_WIDTHS[cell.model],
+        "train_examples": None,
+        "seed": 0,
+        "n_examples": 10_000,
+        "evaluation_batch_size": 256,
+    }
     rank = {"rank_fraction": 0.5 if cell.tensorized else None, "rank_kind": "channels", "sketch_modes": "channels", "rescale": True}
     training = {"epochs": 30, "stage": "pretrain" if cell.theta == 1 else "fine_tune"}
     interval = (accuracy, max(0.0, accuracy - half_width), min(1.0, accuracy + half_width))

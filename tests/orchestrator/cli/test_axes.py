@@ -1,0 +1,175 @@
+"""A sweep over settings of the training, looked at by every command: models are told apart by what varies."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from orchestrator.api import Results, open_results
+from orchestrator.axes import Axes, settings_of
+from orchestrator.cli.main import app
+from orchestrator.planning.expand import expand_space
+from orchestrator.store import Store, open_store, result_rows
+from orchestrator.store.reading.varying_settings import sweep_models
+from search_spaces.file.loader import parse_space
+from tests.stored import launch
+from workers.errors import UserError
+from workers.spec.job import Job
+
+SPACE = """
+data: {name: digits, train_examples: 64}
+model: {width: 2, theta: [1.0, 0.9]}
+training: {epochs: 1, learning_rate: [0.05, 0.2], batch_size: [32, 64], clip_norm: [null, 1.0]}
+fine_tuning: {learning_rate: 0.01}
+evaluation: {examples: 16, batch_size: 8, repeats: 1}
+attacks:
+  - {attack: fgsm, epsilon: [8/255]}
+  - {attack: pgd, steps: 2, epsilon: [8/255], knowledge: [randomized, omniscient]}
+"""
+
+
+def jobs_of(text: str, name: str = "grid") -> list[Job]:
+    return expand_space(parse_space(text, label=name, stem=name))
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sweep `grid`, of which one training has failed, and `other`, of the half of it."""
+    folder = tmp_path_factory.mktemp("axes")
+    (folder / "grid.yaml").write_text(SPACE)
+    with open_store(f"sqlite:///{folder / 'results.db'}", upgrade=True) as store:
+        jobs = jobs_of(SPACE)
+        lost = next(job for job in jobs if job.stage == "pretrain")
+        gone = {lost.key}
+        for job in jobs:
+            gone |= {job.key} if gone.intersection(job.parents.values()) else set()
+        launch(store, [job for job in jobs if job.key not in gone or job is lost], name="grid", failing=[lost])
+        launch(store, jobs_of(SPACE.replace("[32, 64]", "64"), "other"), name="other")
+    return folder
+
+
+@pytest.fixture
+def store(home: Path) -> Iterator[Store]:
+    with open_store(f"sqlite:///{home / 'results.db'}", upgrade=False) as opened:
+        yield opened
+
+
+@pytest.fixture
+def frames(home: Path) -> Iterator[Results]:
+    with open_results(home) as opened:
+        yield opened
+
+
+def run(home: Path, *arguments: str, code: int = 0) -> str:
+    done = CliRunner().invoke(app, [*arguments, "--home", str(home)], env={"COLUMNS": "160"})
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+def refused(home: Path, *arguments: str) -> str:
+    done = CliRunner().invoke(app, [*arguments, "--home", str(home)])
+    assert isinstance(done.exception, UserError)
+    assert "\n" not in str(done.exception)
+    return str(done.exception)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("results", "grid"),
+        ("results", "grid", "-f", "csv"),
+        ("results", "grid", "-f", "json"),
+        ("results", "grid", "-f", "markdown"),
+        ("results", "grid", "--worst-case"),
+        ("results", "grid", "--pivot", "attack,knowledge"),
+        ("verdicts", "grid"),
+        ("verdicts", "grid", "-f", "csv"),
+        ("best", "grid"),
+        ("compare", "grid", "other"),
+        ("status", "grid", "--failed"),
+        ("plan", "SPACE"),
+        ("plan", "SPACE", "--jobs"),
+        ("plan", "SPACE", "-f", "json"),
+        ("show", "KEY"),
+        ("query", "SELECT training_learning_rate FROM v_models LIMIT 1"),
+    ],
+    ids=" ".join,
+)
+def test_every_command_shows_a_varied_training_setting(home: Path, store: Store, arguments: tuple[str, ...]) -> None:
+    key = result_rows(store, "grid", per_repeat=False)[0].job_keys[0]
+    shown = run(home, *(str(home / "grid.yaml") if word == "SPACE" else key if word == "KEY" else word for word in arguments))
+    assert "learning_rate" in shown
+    assert "0.05" in shown or "0.2" in shown
+
+
+def test_what_all_models_have_in_common_is_one_line(home: Path) -> None:
+    assert run(home, "results", "grid").count("width 2") == 1
+    assert "All models: dataset digits, train_examples 64" in run(home, "plan", str(home / "grid.yaml"))
+
+
+def test_a_failed_training_is_named_by_what_varies(home: Path) -> None:
+    shown = run(home, "status", "grid", "--failed")
+    assert "pretrain theta 1, batch_size 32, training.learning_rate 0.05, clip_norm none, job " in shown
+
+
+@pytest.mark.parametrize(
+    ("condition", "values"),
+    [
+        ("training.learning_rate=0.2", {0.2}),
+        ("batch_size=32", {0.05, 0.2}),
+        ("training.batch_size=32", {0.05, 0.2}),
+        ("evaluation.batch_size=8", {0.05, 0.2}),
+        ("evaluation_batch_size=32", set()),
+        ("fine_tuning.learning_rate=0.01", {0.05, 0.2}),
+        ("clip_norm=none", {0.05, 0.2}),
+        ("model.width=2", {0.05, 0.2}),
+        ("model.draws=example", set()),
+        ("attack.steps=2", {0.05, 0.2}),
+        ("data.train_examples=64", {0.05, 0.2}),
+    ],
+)
+def test_conditions_take_any_setting_by_its_name_in_the_space(frames: Results, condition: str, values: set[float]) -> None:
+    assert set(frames.frame("grid", where=[condition])["training.learning_rate" if len(values) > 1 else "theta"]) == (
+        values if len(values) > 1 else {1.0, 0.9} if values else set()
+    )
+
+
+@pytest.mark.parametrize("option", ["--where=learning_rate=0.2", "--sort=learning_rate", "--pivot=learning_rate"])
+def test_an_ambiguous_name_names_the_settings_that_it_may_be(home: Path, option: str) -> None:
+    assert "'learning_rate': several settings are called so; one of training.learning_rate, fine_tuning.learning_rate" in refused(
+        home, "results", "grid", option
+    )
+
+
+def test_a_column_for_programs_is_called_as_in_the_space(home: Path, frames: Results) -> None:
+    (first, *_) = csv.DictReader(io.StringIO(run(home, "results", "grid", "-f", "csv")))
+    assert {"training.learning_rate", "training.batch_size", "training.clip_norm", "evaluation_batch_size", "width"} <= first.keys()
+    assert "batch_size" not in first
+    assert {"training.learning_rate", "training.batch_size"} <= {*frames.frame("grid").columns} & {*frames.models().columns}
+    (job, *_) = json.loads(run(home, "plan", str(home / "grid.yaml"), "-f", "json"))["jobs"]
+    assert job["settings"]["training.learning_rate"] == 0.05
+
+
+def test_rows_and_jobs_say_the_same_settings_of_a_model(store: Store) -> None:
+    with store.reading() as connection:
+        of_jobs = sweep_models(connection, None)
+    for row in result_rows(store, "grid", per_repeat=False):
+        said = settings_of(row)
+        assert {name: value for name, value in said.items() if name != "sweep"} == of_jobs[row.model_key]
+
+
+def test_axes_are_what_varies_among_the_models_that_have_it() -> None:
+    dense = {"model.name": "a", "model.width": 4, "training.learning_rate": 0.1, "seed": 0}
+    other = {"model.name": "b", "training.learning_rate": 0.1, "fine_tuning.learning_rate": 0.1, "seed": 0}
+    assert Axes.of([dense, other]).titles == {"model.name": "model"}
+    assert Axes.of([dense, {**other, "fine_tuning.learning_rate": 0.2, "training.learning_rate": 0.2}]).titles == {
+        "model.name": "model",
+        "training.learning_rate": "learning_rate",
+    }
+    apart = Axes.of([dense, {**other, "training.learning_rate": 1e30}])
+    assert apart.label(dense) == "model a, training.learning_rate 0.1"
+    assert apart.label({**other, "training.learning_rate": 1e30}) == "model b, training.learning_rate 1e30"
