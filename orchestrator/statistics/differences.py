@@ -2,7 +2,6 @@
 
 from math import sqrt
 
-from scipy.special import stdtrit
 
 from orchestrator.statistics.intervals import ConfidenceInterval, Correct, Shares, cluster_shares, variance_of_mean
 
@@ -59,4 +58,6 @@ def _quantile(variance: float, by_cluster: list[float], sides: tuple[Shares, Sha
     """Return Student's 97.5 % quantile: each side's draws have clusters - 1 degrees of freedom; the examples' part, which the two added
     examples make wide enough for few, is assumed to be known."""
     uncertainty = sum(part**2 / (len(side) - 1) for part, side in zip(by_cluster, sides, strict=True) if len(side) > 1)
+    from scipy.special import stdtrit  # here: a plan does without SciPy
+
     return float(stdtrit(variance**2 / uncertainty, 0.975)) if uncertainty > 0 else _NORMAL

@@ -5,7 +5,6 @@ from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 _NORMAL = 1.959963984540054  # the standard normal's 97.5 % quantile
 _DIMENSIONS = 3
@@ -93,6 +92,8 @@ def _interval(shares: Shares, *, flags: int) -> ConfidenceInterval:
         return mean, *_wilson(mean, size=examples, quantile=_NORMAL)
     # Satterthwaite: the clusters' part of V has clusters - 1 degrees of freedom, the rest examples - 1.
     uncertainty = by_cluster**2 / max(clusters - 1, 1) + (variance - by_cluster) ** 2 / max(examples - 1, 1)
+    from scipy.special import stdtrit  # here: a plan does without SciPy
+
     quantile = float(stdtrit(variance**2 / uncertainty, 0.975))
     return mean, *_wilson(mean, size=min(mean * (1 - mean) / variance, flags), quantile=quantile)
 

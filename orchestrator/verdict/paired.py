@@ -4,7 +4,6 @@ from math import erfc, lcm, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtr
 
 from orchestrator.verdict.evidence import Flags
 
@@ -63,4 +62,6 @@ def _by_rows(gains: NDArray[np.float64], *sides: Flags) -> float:
     if variance == 0:
         return 0.0 if gains.mean() > 0 else 1.0
     freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts)
+    from scipy.special import stdtr  # here: a plan does without SciPy
+
     return float(stdtr(freedom, -gains.mean() / sqrt(variance)))

@@ -3,12 +3,12 @@
 The only other modules that write are `driver_lease.py`, and in `maintenance` `import_archive.py` and `prune.py`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from importlib import import_module
 from typing import Any, Literal
 
 from sqlalchemy import BindParameter, Connection, Table, bindparam, case, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from orchestrator.store.connection.session import Store, chunks, sweep_id
 from orchestrator.store.leases.leases import Lease, fence
@@ -37,8 +37,7 @@ def set_sweep(connection: Connection, *, name: str, space_text: str, jobs: Seque
     # All writers insert in the order of the keys, so that two of them on PostgreSQL cannot wait for each other.
     by_key = dict(sorted({job.key: job for job in jobs}.items()))
     connection.execute(update(SweepRecord).where(SweepRecord.name == name).values(space=space_text))
-    _insert_or_ignore(connection, JobRecord, [job_row(job) for job in by_key.values()])
-    _insert_or_ignore(connection, JobParentRecord, [row for job in by_key.values() for row in parent_rows(job)])
+    _insert_jobs(connection, by_key)
     _set_space(connection, sweep_id(connection, name), by_key)
     # Results from before there were verdicts, or before the rules changed.
     for model in unjudged_models(connection, by_key):
@@ -68,8 +67,7 @@ def add_jobs(store: Store, sweep_name: str, jobs: Sequence[Job], *, lease: Lease
     with store.writing() as connection:
         fence(connection, lease)
         sweep = sweep_id(connection, sweep_name)
-        _insert_or_ignore(connection, JobRecord, [job_row(job) for job in by_key.values()])
-        _insert_or_ignore(connection, JobParentRecord, [row for job in by_key.values() for row in parent_rows(job)])
+        _insert_jobs(connection, by_key)
         _hold(connection, sweep, by_key)
 
 
@@ -164,11 +162,21 @@ def insert_or_ignore(connection: Connection, table: Table, rows: Sequence[Row]) 
 
 def insert_ignoring(connection: Connection, table: Table) -> Any:
     """Return the database's own insert, which supports `on_conflict_do_...`."""
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+    dialect = import_module(f"sqlalchemy.dialects.{connection.dialect.name}")  # the other one takes its time to import
+    return dialect.insert(table)
 
 
 def _insert_or_ignore(connection: Connection, record: type[Base], rows: Sequence[Row]) -> None:
     insert_or_ignore(connection, table_of(record), rows)
+
+
+def _insert_jobs(connection: Connection, by_key: Mapping[str, Job]) -> None:
+    """Insert the jobs that the table does not have: of a finished sweep there are none, and their rows need not be made."""
+    asked = (select(JobRecord.key).where(JobRecord.key.in_(chunk)) for chunk in chunks(list(by_key)))
+    known = {key for statement in asked for key in connection.execute(statement).scalars()}
+    new = [job for key, job in by_key.items() if key not in known]
+    _insert_or_ignore(connection, JobRecord, [job_row(job) for job in new])
+    _insert_or_ignore(connection, JobParentRecord, [row for job in new for row in parent_rows(job)])
 
 
 def _set_space(connection: Connection, sweep: int, keys: Iterable[str]) -> None:
