@@ -54,7 +54,7 @@ class Results:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
+        self._store.__exit__(kind, error, trace)
 
     def close(self) -> None:
         self._store.close()

@@ -2,7 +2,9 @@
 
 
 class UserError(Exception):
-    """A user's request cannot be met; the message names the value and the legal ones (exit code 2)."""
+    """A user's request cannot be met; the message names the value and the legal ones. `exit_code` is that of the command."""
+
+    exit_code = 2
 
 
 class DataError(UserError):

@@ -21,15 +21,20 @@ for _module in pkgutil.iter_modules(cli.__path__):
 
 
 def main() -> None:
-    """Run the program: a user error gets one line (or one per problem) and exit code 2, never a traceback."""
+    """Run the program: a user error gets one line (or one per problem) and exit code 2, and so does a file or database that fails, with
+    exit code 1; never a traceback."""
     try:
         hide_arguments()
         app()
     except UserError as error:
         typer.echo(visible(f"robustsweep: {error}", keep="\n"), err=True)
-        sys.exit(2)
+        sys.exit(error.exit_code)
     except BrokenPipeError:  # `robustsweep results | head`
         sys.stderr.close()
+        sys.exit(1)
+    except OSError as error:  # a full disk, a folder that vanished
+        where = f"{error.filename}: " if error.filename else ""
+        typer.echo(visible(f"robustsweep: {where}{error.strerror or error}"), err=True)
         sys.exit(1)
 
 

@@ -1,9 +1,12 @@
 """Checks that results can be written: the database is there, of the right schema, writable, and no other driver runs the sweep."""
 
 import os
+import sqlite3
 import time
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sqlalchemy import false, select, update
 
@@ -28,6 +31,10 @@ def compare_clocks(there: float, here: float, *, whose: str) -> list[CheckResult
 
 
 REACH = "check --store (or ROBUSTSWEEP_STORE), that the server runs and accepts this user (PGPASSWORD, ~/.pgpass)"
+_LOCKABLE = (
+    "stop what holds it; a folder that cannot lock files (some network file systems) needs another --home, or --store postgresql://..."
+)
+_PATIENCE = 2.0  # seconds: a driver holds the lock for a moment at a time
 _WRITABLE = "give the database's user the rights to write, or another --store"
 
 
@@ -60,7 +67,7 @@ def check_database(url: str, sweep: str | None) -> list[CheckResult]:
     if revision != newest:
         found = f"{place}: its schema is {revision}, older than {newest}"
         return [CheckResult("warning", "database", found, "`robustsweep db upgrade`, or the next launch, upgrades it; back it up before")]
-    with open_store(url, upgrade=False) as store, store.one_line():
+    with open_store(url, upgrade=False) as store:
         return [_writable(store, place, revision), *_clock(store), *_driven(store, sweep)]
 
 
@@ -70,6 +77,9 @@ def _absent(url: str) -> CheckResult:
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         found = f"{place} cannot be made: {folder} is no folder that can be written"
         return CheckResult("wrong", "database", found, "give another --home or --store")
+    with TemporaryDirectory(prefix=".doctor", dir=folder) as trial:
+        if refused := _unlockable(Path(trial) / "results.db"):
+            return CheckResult("wrong", "database", f"{place} could not be used: {folder}: {refused}", _LOCKABLE)
     return CheckResult("ok", "database", f"{place} is not there yet: `launch` makes it")
 
 
@@ -77,12 +87,24 @@ def _writable(store: Store, place: str, revision: str) -> CheckResult:
     if (file := database_file(store.address.render_as_string(hide_password=False))) is not None:
         writable = all(os.access(path, os.W_OK) for path in (file, file.parent))
         reason = "it, or its folder, cannot be written"
+        if writable and (refused := _unlockable(file)):
+            return CheckResult("wrong", "database", f"{place}: {refused}", _LOCKABLE)
     else:
         reason = _refused(store)
         writable = not reason
     if not writable:
         return CheckResult("wrong", "database", f"{place}: {reason}", _WRITABLE)
     return CheckResult("ok", "database", f"{place}, schema {revision}, can be written")
+
+
+def _unlockable(path: Path) -> str:
+    """Return why an SQLite file cannot be locked for writing; empty where it can. Its content stays as it is."""
+    try:
+        with closing(sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE").connection.execute("ROLLBACK")
+    except sqlite3.Error as error:
+        return str(error)
+    return ""
 
 
 def _refused(store: Store) -> str:

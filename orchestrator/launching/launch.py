@@ -95,7 +95,7 @@ def launch(options: LaunchOptions, console: Console) -> int:
     loaded = load_space(options.space, options.overrides)
     make_kind: Callable[..., SweepKind] = SearchLaunch if loaded.space.method == "optuna" else GridLaunch
     kind = make_kind(loaded, options.paths, max_failures=options.max_failures, max_jobs=options.max_jobs)
-    with open_store(options.paths.store_url, upgrade=True) as store, store.one_line():
+    with open_store(options.paths.store_url, upgrade=True) as store:
         return Launch(options, loaded.name, kind, store, console).run()
 
 

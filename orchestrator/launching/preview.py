@@ -35,7 +35,7 @@ def preview_plan(space: str, overrides: Sequence[str], paths: Paths, *, max_jobs
 def estimate_plan(plan: Plan, paths: Paths, *, workers: int | None) -> TimeEstimate:
     """Estimate how long the plan will take with `workers` jobs at once (None: one for each core of this machine)."""
     try:
-        with open_store(paths.store_url, upgrade=False) as store, store.one_line():
+        with open_store(paths.store_url, upgrade=False) as store:
             timings = recent_timings(store)
     except StoreMissing:
         timings = []

@@ -2,7 +2,6 @@
 
 from math import sqrt
 
-
 from orchestrator.statistics.intervals import ConfidenceInterval, Correct, Shares, cluster_shares, variance_of_mean
 
 _NORMAL = 1.959963984540054  # the standard normal's 97.5 % quantile

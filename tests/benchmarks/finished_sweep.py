@@ -70,7 +70,7 @@ def _result(job: Job, generator: np.random.Generator) -> Result:
     if not isinstance(job.spec, EvaluateSpec | AttackSpec):
         return result_of(job)
     evaluation = job.spec.evaluation
-    return flags_result(job, generator.random((evaluation.draws, evaluation.examples or 0)) < 0.5)  # noqa: PLR2004
+    return flags_result(job, generator.random((evaluation.draws, evaluation.examples or 0)) < 0.5)
 
 
 def _leave_artifacts(paths: Paths, jobs: list[Job], results: dict[str, Result]) -> None:

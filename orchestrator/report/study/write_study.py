@@ -37,7 +37,7 @@ def study_page(options: StudyOptions) -> tuple[list[Path], str]:
         UserError: no such sweep or store, the sweep is no search, a package or a browser is missing, or a file cannot be written.
     """
     check_requirements("study", images=options.figures is not None)
-    from orchestrator.report.study.study_page import sections_of, trials_html
+    from orchestrator.report.study.study_sections import sections_of, trials_html
     from orchestrator.report.sweep_page.images import write_images
     from orchestrator.report.sweep_page.page import page_html, section_bodies
 

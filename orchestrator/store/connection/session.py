@@ -19,36 +19,58 @@ from workers.errors import UserError
 _SCHEMA_LOCK = 0x726F627573747377  # "robustsw": any number that no other program locks
 
 
+_LONGEST = 200
+_LOCKED = (
+    "another process holds it, or its folder cannot lock files, as some network file systems cannot; wait, or put it on a local disk "
+    "(--home), or use PostgreSQL (--store)"
+)
+
+
 class StoreMissing(UserError):  # noqa: N818 (it reads as what it says)
     """Error: no store at the URL yet."""
 
 
+class StoreFailed(UserError):  # noqa: N818
+    """Error: the database fails, or holds what cannot be read, which no other command line would mend."""
+
+    exit_code = 1
+
+
 @dataclass(frozen=True)
 class Store:
-    """Open store, a context manager: leaving it closes every connection."""
+    """Open store, a context manager: leaving it closes every connection, and tells an error of the database inside it in one line."""
 
     engine: Engine = field(repr=False)
     read_options: Mapping[str, Any]
     address: URL = field(repr=False)
+    writable: bool = False
 
     def __enter__(self) -> "Store":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
+        try:
+            with _one_line(self.engine, self.address):
+                if isinstance(error, SQLAlchemyError):
+                    raise error
+                if isinstance(error, Exception) and not isinstance(error, UserError):
+                    self._refuse_damaged(error)
+        finally:
+            self.close()
+
+    def _refuse_damaged(self, error: Exception) -> None:
+        """Raise an error that comes of what the database holds as one line; not a fault of this program."""
+        damaged = False
+        if self.engine.dialect.name == "sqlite":
+            with self.reading() as connection:
+                damaged = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar() != "ok"
+        if damaged or (isinstance(error, ValueError) and not self.writable):
+            said = " ".join(str(error).split())[:_LONGEST] or type(error).__name__
+            advice = "`robustsweep db check` says what is damaged"
+            raise StoreFailed(f"store '{shown(self.address)}': holds what cannot be read: {said}; {advice}") from error
 
     def close(self) -> None:
         self.engine.dispose()
-
-    @contextmanager
-    def one_line(self) -> Iterator[None]:
-        """Turn an error of the database inside the context into one line without passwords, for the user to correct.
-
-        Raises:
-            UserError: the database's message.
-        """
-        with _one_line(self.engine, self.address):
-            yield
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -71,7 +93,8 @@ def open_store(url: str, *, upgrade: bool) -> Store:
 
     Raises:
         StoreMissing: no such SQLite file, or no tables of ours (only without `upgrade`).
-        UserError: a malformed URL, an unreachable database, a missing driver, or a schema of another revision.
+        StoreFailed: the database cannot be reached or read.
+        UserError: a malformed URL, a missing driver, or a schema of another revision.
     """
     address = parse_url(url)
     if address.get_backend_name() == "sqlite":
@@ -83,7 +106,7 @@ def open_store(url: str, *, upgrade: bool) -> Store:
     except BaseException:
         engine.dispose()
         raise
-    return Store(engine, READ_OPTIONS[engine.dialect.name], address)
+    return Store(engine, READ_OPTIONS[engine.dialect.name], address, upgrade)
 
 
 def schema_revision(url: str) -> str | None:
@@ -91,7 +114,8 @@ def schema_revision(url: str) -> str | None:
 
     Raises:
         StoreMissing: no such SQLite file.
-        UserError: a malformed URL, an unreachable database, or a missing driver.
+        StoreFailed: the database cannot be reached or read.
+        UserError: a malformed URL, or a missing driver.
     """
     address = parse_url(url)
     if address.get_backend_name() == "sqlite":
@@ -110,13 +134,16 @@ def _one_line(engine: Engine, address: URL) -> Iterator[None]:
         yield
     except SQLAlchemyError as error:
         said = error.orig if isinstance(error, DBAPIError) else error.__cause__ or error
-        raise UserError(f"store '{shown(address)}': {scrubbed(str(said), engine.url)}") from None
+        line = scrubbed(str(said), engine.url)
+        raise StoreFailed(f"store '{shown(address)}': {line}" + (f": {_LOCKED}" if "is locked" in line else "")) from None
 
 
 def _prepare_file(address: URL, *, create: bool) -> None:
     path = Path(address.database or "")
     if not create and not path.exists():
         raise StoreMissing(f"store '{shown(address)}': no such file; `robustsweep launch` makes it")
+    if path.exists() and not path.is_file():
+        raise UserError(f"store '{shown(address)}': is no file; give the database's own path")
     if create:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -35,11 +35,7 @@ class Finding:
 
 
 def check_store(store: Store, artifacts: Artifacts, *, hashes: bool) -> list[Finding]:
-    """Check the whole store and its jobs' files; with `hashes` each file's content too (reads everything).
-
-    Raises:
-        UserError: the database fails.
-    """
+    """Check the whole store and its jobs' files; with `hashes` each file's content too (reads everything)."""
     checks: tuple[tuple[str, Callable[[Connection], Iterable[str]], str], ...] = (
         ("file", _integrity, RESTORE),
         ("references", _references, RESTORE),
@@ -51,7 +47,7 @@ def check_store(store: Store, artifacts: Artifacts, *, hashes: bool) -> list[Fin
         ("drivers", _stale_leases, "launch the sweep again: it takes it over; or leave it, if it is not to go on"),
         ("attempts", _left_running, "launch the sweep again: it notes them as interrupted"),
     )
-    with store.one_line(), store.reading() as connection:
+    with store.reading() as connection:
         findings = [_finding(subject, check(connection), advice) for subject, check, advice in checks]
         findings += [Finding("job keys", note=note) for note in _unchecked_keys(connection)]
         done = sorted(connection.execute(select(JobRecord.key).where(JobRecord.state == "done")).scalars())

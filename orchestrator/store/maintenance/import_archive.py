@@ -43,7 +43,7 @@ def import_folder(store: Store, folder: Path) -> list[Merged]:
         UserError: a damaged or newer folder, or a driver is running one of its sweeps; nothing is changed.
     """
     manifest = read_manifest(folder)
-    with store.one_line(), store.writing() as connection:
+    with store.writing() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _IMPORT_LOCK})
         attacked = frozenset(connection.execute(select(AttackResultRecord.model_key).distinct()).scalars())

@@ -67,7 +67,7 @@ def prune(store: Store, artifacts: Artifacts, wanted: Wanted, *, kept: frozenset
     Raises:
         UserError: no such sweep, or a driver is running it; nothing is removed.
     """
-    with store.one_line(), store.writing() if really else store.reading() as connection:
+    with store.writing() if really else store.reading() as connection:
         going = _Going.find(connection, wanted)
         before = _all_keys(connection)
         pruned = [found for column, keys in going.rows() if (found := _size(connection, column, keys)).number]
@@ -76,7 +76,7 @@ def prune(store: Store, artifacts: Artifacts, wanted: Wanted, *, kept: frozenset
             going.remove(connection)
     stay = kept
     if really:
-        with store.one_line(), store.reading() as connection:
+        with store.reading() as connection:
             stay |= _all_keys(connection)  # what was launched meanwhile is not to be lost
     gone = frozenset(going.jobs)
     folders = [key for key in artifacts.all_keys() if key not in stay and (key in gone or (wanted.orphans and key not in before))]
