@@ -1,8 +1,27 @@
-"""Unformatted console output, and the format of durations."""
+"""The one console of all commands, unformatted output on it, and the format of durations."""
 
-from rich.console import Console
+import sys
+from collections.abc import Iterable
+from typing import IO, Any
 
-from orchestrator.escaping import visible
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+
+from workers.visible_text import unfiltered, visible
+
+
+class Terminal(Console):
+    """A console on which a text is only a text: its control characters are shown, and it holds neither markup nor emoji codes.
+
+    The colours and movements of its own go to the standard output around the filter that everything else passes.
+    """
+
+    def __init__(self, file: IO[str] | None = None, **options: Any) -> None:
+        super().__init__(file=file or unfiltered(sys.stdout), markup=False, emoji=False, highlight=False, **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(visible(segment.text, keep="\n"), segment.style)
 
 
 def say(console: Console, text: str) -> None:

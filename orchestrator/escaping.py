@@ -12,6 +12,10 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from workers.visible_text import visible
+
+__all__ = ["csv_cell", "html", "json_text", "latex", "markdown", "visible"]
+
 # The last four are the first four in full width.
 _FORMULA_STARTS = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 _MARKDOWN = re.compile(r"[\\`*\[\]<>|~$!@#&]|(?<![^\W_])_|_(?![^\W_])|:(?=//)|(?<=www)\.")
@@ -34,20 +38,6 @@ _LATEX = {
     "`": r"\textasciigrave{}",
 }
 _LIGATURES = re.compile(r"([-,])(?=\1)")
-
-
-def visible(text: str, *, keep: str = "") -> str:
-    r"""Replace control characters (ANSI escapes, line ends, changes of writing direction) with escape sequences such as `\x1b`.
-
-    Those in `keep` stay, such as line ends and tabs in a traceback.
-    """
-    if text.isprintable():
-        return text
-    return "".join(letter if letter.isprintable() or letter in keep else _code(letter) for letter in text)
-
-
-def _code(letter: str) -> str:
-    return letter.encode("unicode_escape").decode("ascii")
 
 
 def html(text: str, *, keep: str = "") -> Markup:

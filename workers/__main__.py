@@ -14,12 +14,14 @@ from workers.errors import ArtifactError, JobError, SupersededError, UserError
 from workers.plugins import job_from_json
 from workers.progress import throttled
 from workers.spec.job import Job
+from workers.visible_text import show_control_characters
 
 _LINE_SECONDS = 5.0
 
 
 def main() -> int:
     """Run the job and return the exit code: 0 done, 1 the job failed, 2 it could not be started as requested."""
+    show_control_characters()
     arguments = _parser().parse_args()
     try:
         job = _read(arguments.job)

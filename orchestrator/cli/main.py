@@ -9,9 +9,9 @@ import typer
 
 from orchestrator import cli
 from orchestrator.cli.app import app
-from orchestrator.escaping import visible
 from orchestrator.passwords import hide_arguments
 from workers.errors import UserError
+from workers.visible_text import show_control_characters, visible
 
 __all__ = ["app", "main"]
 
@@ -23,11 +23,12 @@ for _module in pkgutil.iter_modules(cli.__path__):
 def main() -> None:
     """Run the program: a user error gets one line (or one per problem) and exit code 2, and so does a file or database that fails, with
     exit code 1; never a traceback."""
+    show_control_characters()
     try:
         hide_arguments()
         app()
     except UserError as error:
-        typer.echo(visible(f"robustsweep: {error}", keep="\n"), err=True)
+        typer.echo(f"robustsweep: {error}", err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:  # `robustsweep results | head`
         sys.stderr.close()

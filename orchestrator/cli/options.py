@@ -81,9 +81,9 @@ def paths(home: Path, store: str | None, data: str | None = None, *, artifacts: 
 
 
 def console() -> "Console":
-    from rich.console import Console
+    from orchestrator.console import Terminal
 
-    return Console()
+    return Terminal()
 
 
 def say_written(files: "Sequence[Path]", figures: Path | None) -> None:

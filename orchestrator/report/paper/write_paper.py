@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from orchestrator.console import Terminal
 from orchestrator.paths import replace_file
 from orchestrator.report.paper.beside_published import ComparedTable, compare
 from orchestrator.report.paper.paper_tables import render_paper
@@ -75,7 +76,7 @@ def _form_of(output: Path | None) -> Format:
 def _write_file(path: Path, compared: list[ComparedTable], form: Format) -> None:
     """Write the report next to its place, then move it there: a report is whole or the old one."""
     text = io.StringIO()
-    _write(Console(file=text, width=_FILE_WIDTH, no_color=True, force_terminal=False), compared, form)
+    _write(Terminal(file=text, width=_FILE_WIDTH, no_color=True, force_terminal=False), compared, form)
     try:
         replace_file(path, text.getvalue().encode())
     except OSError as error:
