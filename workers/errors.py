@@ -44,6 +44,11 @@ def damaged(error: Exception) -> str | None:
     return error.key if isinstance(error, ArtifactError) and not isinstance(error, StorageError) else None
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, or its kind where it has none."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 def describe(error: Exception) -> str:
     """Format an error in one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}"

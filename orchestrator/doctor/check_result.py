@@ -13,7 +13,7 @@ from rich.text import Text
 from orchestrator.escaping import json_text, visible
 from orchestrator.tables.table import Column, Mark, Table, Tone
 from orchestrator.tables.writers import Format, render
-from workers.errors import UserError
+from workers.errors import UserError, first_line
 
 Status = Literal["ok", "warning", "wrong"]
 STATUSES: tuple[Status, ...] = ("ok", "warning", "wrong")
@@ -51,10 +51,6 @@ def guarded(what: str, check: Callable[[], list[CheckResult]], *, advice: str = 
         return [CheckResult("wrong", what, str(error), advice)]
     except Exception as error:  # file systems, networks and drivers have errors of their own, and the other checks must go on
         return [CheckResult("wrong", what, f"{type(error).__name__}: {first_line(error)}", advice)]
-
-
-def first_line(error: BaseException) -> str:
-    return next(iter(str(error).strip().splitlines()), "no reason given")
 
 
 _WORDS: dict[Status, tuple[str, Tone, str]] = {

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from orchestrator.doctor.check_result import CheckResult, first_line
+from orchestrator.doctor.check_result import CheckResult
 from orchestrator.doctor.database import compare_clocks
 from orchestrator.doctor.node import NodeAnswer, NodeQuestion, inspect_node
 from orchestrator.doctor.versions import compare_versions
+from workers.errors import first_line
 
 ANSWER_SECONDS = 120.0
 """Time limit for an answer; starting a process on the node takes most of it."""

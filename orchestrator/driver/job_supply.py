@@ -59,6 +59,10 @@ class JobSupply:
         self.names.add(new)
         return bool(new)
 
+    def is_parked(self, job: Job) -> bool:
+        """Return whether the job was taken and waits for another sweep's attempt at it."""
+        return job.key in self._parked
+
     def unpark(self) -> Iterator[Job]:
         """Yield the parked jobs that no other sweep is computing any longer."""
         for key in [key for key in self._parked if key not in self._elsewhere()]:

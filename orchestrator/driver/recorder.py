@@ -1,7 +1,9 @@
 """All database writes of the driver: attempts, results, failures and heartbeats."""
 
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from time import monotonic
 from types import TracebackType
 from typing import Self
@@ -17,6 +19,9 @@ from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.results import Result
 from workers.errors import ArtifactError, StorageError
 from workers.spec.job import Job
+
+_TOGETHER = 500  # results in a transaction, which no heartbeat interrupts
+_SAY_SECONDS = 2.0
 
 
 class AttemptTimes:
@@ -104,8 +109,26 @@ class Recorder:
             write.record_result(self._store, job, read, attempt_id=attempt, finished_at=at, lease=self.lease)
             self._attempts.pop(job.key, None)
 
-        self._write_queue.put(Write(record, result=True))
+        self._write_queue.put(Write(record, results=1))
         return result
+
+    def record_found(self, jobs: Sequence[Job], *, say: Callable[[str], None]) -> None:
+        """Have results recorded that were found on disk, many in one transaction; say how far that is, until it is done or cannot be."""
+        ordered = sorted(jobs, key=lambda job: job.parents.get("model", job.key))
+        for start in range(0, len(ordered), _TOGETHER):
+            chunk = ordered[start : start + _TOGETHER]
+            self._write_queue.put(Write(partial(self._record_chunk, chunk, self._times.end("")), results=len(chunk)))
+        while not self._write_queue.wait(seconds=_SAY_SECONDS):
+            say(f"recording {len(jobs) - self.unrecorded:,} of {len(jobs):,} found results")
+
+    def _record_chunk(self, jobs: Sequence[Job], at: datetime) -> None:
+        found = []
+        for job in jobs:
+            try:
+                found.append((job, self._artifacts.tidy(job)))
+            except ArtifactError as error:
+                self.last_error = f"{error} (it was there before)"
+        write.record_found(self._store, found, finished_at=at, lease=self.lease)
 
     def tidy(self, job: Job) -> None:
         """Clear away what the attempts at a done job left, of which the last one died before it could."""

@@ -130,6 +130,14 @@ class SweepRun:
         else:
             self.fail(job, error=error, traceback=traceback, counted=not self.meter.got_further(job))
 
+    def lose_all(self, *, error: str) -> None:
+        """Record that all workers ended without a report; a job that none had begun is handed out again."""
+        for job, begun in self.queue.under_way():
+            if begun:
+                self.lost(job, error=error, traceback="")
+            elif not self.supply.is_parked(job):
+                self.queue.postpone(job.key)
+
     def harvest(self) -> None:
         """Record the results of jobs that finished while the run was being stopped."""
         for job in self.meter.running:

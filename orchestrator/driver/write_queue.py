@@ -21,10 +21,10 @@ _LAST_SECONDS = 90.0  # longer than two waits for a lock: a database that does n
 
 @dataclass(frozen=True)
 class Write:
-    """One transaction; `result` is true where it records a result, which is on disk too."""
+    """One transaction, and the number of results that it records, which are on disk too."""
 
     carry_out: Callable[[], None]
-    result: bool = False
+    results: int = 0
 
 
 class WriteQueue:
@@ -46,7 +46,7 @@ class WriteQueue:
     def results(self) -> int:
         """Number of results that are not in the database yet."""
         with self._changed:
-            return sum(write.result for write in (*self._writes, *self._refused))
+            return sum(write.results for write in (*self._writes, *self._refused))
 
     def put(self, write: Write) -> None:
         """Append a write to the queue; discard it if the lease is lost."""
@@ -54,7 +54,7 @@ class WriteQueue:
             if self._dead:
                 return
             self._writes.append(write)
-            self._changed.notify()
+            self._changed.notify_all()
         if self._thread is None:
             self.flush()
 
@@ -83,7 +83,13 @@ class WriteQueue:
             self.failing = False
         with self._changed:
             self._writes.popleft()
+            self._changed.notify_all()
         return True
+
+    def wait(self, *, seconds: float) -> bool:
+        """Wait until all is written, the database fails or the time is over; return True if there is nothing more to wait for."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._writes or self.failing, timeout=seconds)
 
     def _abandon(self, error: LeaseLost) -> None:
         with self._changed:
@@ -105,11 +111,11 @@ class WriteQueue:
             self._writes.extendleft(reversed(self._refused))
             self._refused.clear()
             self._over = True
-            self._changed.notify()
+            self._changed.notify_all()
         self._thread.join(timeout=_LAST_SECONDS)
 
     def _work(self) -> None:
-        due = monotonic() + leases.HEARTBEAT.total_seconds()
+        due = monotonic()  # at once: a large sweep takes long to be taken
         while not (self._over or self._dead):
             if monotonic() >= due:
                 self._try_beat()

@@ -58,6 +58,10 @@ class Folders:
     data_root: DataRoot
 
 
+class ExecutorLostError(Exception):
+    """The place where jobs run is gone, and no fault of theirs."""
+
+
 class Executor(Protocol):
     """Interface that runs a sweep's jobs until its queue is drained, and reports every attempt to the sweep."""
 

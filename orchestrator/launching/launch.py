@@ -17,7 +17,7 @@ from orchestrator.driver.sweep_run import SweepRun
 from orchestrator.executors.base import Executor, Folders, Resources
 from orchestrator.executors.inline import InlineExecutor
 from orchestrator.launching.data_download import download_data, download_folder
-from orchestrator.launching.drive import drive
+from orchestrator.launching.drive import Stopped, StopSignals, drive
 from orchestrator.launching.sweep_work import GridLaunch, SearchLaunch, SweepKind, SweepWork
 from orchestrator.paths import DEFAULT_HOME, Paths
 from orchestrator.planning import MAX_JOBS
@@ -33,7 +33,7 @@ from workers.spec.job import Job
 
 ExecutorName = Literal["ray", "inline"]
 MakeExecutor = Callable[[Folders, Resources], Executor]
-EXIT_INCOMPLETE, EXIT_INTERRUPTED = 1, 130
+EXIT_INCOMPLETE = 1
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class LaunchOptions:
 
 
 def launch(options: LaunchOptions, console: Console) -> int:
-    """Run the sweep to its end; return the exit code: 0 all done, 1 something failed, 130 interrupted.
+    """Run the sweep to its end; return the exit code: 0 all done, 1 something failed, 130, 143 or 129 stopped by Ctrl-C, SIGTERM or SIGHUP.
 
     Raises:
         UserError: nothing was started, for a reason that the user can fix.
@@ -95,26 +95,31 @@ def launch(options: LaunchOptions, console: Console) -> int:
     loaded = load_space(options.space, options.overrides)
     make_kind: Callable[..., SweepKind] = SearchLaunch if loaded.space.method == "optuna" else GridLaunch
     kind = make_kind(loaded, options.paths, max_failures=options.max_failures, max_jobs=options.max_jobs)
-    with open_store(options.paths.store_url, upgrade=True) as store:
-        return Launch(options, loaded.name, kind, store, console).run()
+    with open_store(options.paths.store_url, upgrade=True) as store, (signals := StopSignals()).handled():
+        try:
+            return Launch(options, loaded.name, kind, store, console, signals).run()
+        except KeyboardInterrupt:
+            say(console, f"sweep {loaded.name}: stopped before its jobs; continue with: {options.command('launch', options.space)}")
+            return signals.code
 
 
 class Launch:
     """One launch of a sweep, in steps that are the same for both kinds: take the lease, open the work, drive it, report."""
 
-    def __init__(self, options: LaunchOptions, name: str, kind: SweepKind, store: Store, console: Console) -> None:
+    def __init__(self, options: LaunchOptions, name: str, kind: SweepKind, store: Store, console: Console, signals: StopSignals) -> None:
         self._options, self._name, self._kind, self._store, self._console = options, name, kind, store, console
+        self._signals = signals
 
     def run(self) -> int:
         """Run the sweep to its end; return the exit code."""
         lease = self._take_lease()
         recorder = Recorder(self._store, sweep=self._name, artifacts=self._options.paths.artifacts, lease=lease)
-        sweep, interrupted = None, False
-        with self._kind.open_work(self._store, recorder) as work:
+        sweep, stopped = None, None
+        with self._kind.open_work(self._store, recorder, self._say) as work:
             if work.needed:
                 self._say(work.summary)
-                sweep, interrupted = self._drive(work, recorder)
-        return self._report(work, recorder, sweep, interrupted=interrupted)
+                sweep, stopped = self._drive(work, recorder)
+        return self._report(work, recorder, sweep, stopped)
 
     def _take_lease(self) -> Lease:
         """Plan and check, then take the sweep's lease; repeat if another driver has held it meanwhile.
@@ -140,14 +145,14 @@ class Launch:
         check_data(jobs, root)
         check_sizes(jobs, root)
 
-    def _drive(self, work: SweepWork, recorder: Recorder) -> tuple[SweepRun, bool]:
-        """Run the work; return the sweep after that, and whether it was interrupted."""
+    def _drive(self, work: SweepWork, recorder: Recorder) -> tuple[SweepRun, Stopped | None]:
+        """Run the work; return the sweep after that, and what stopped it before its end."""
         with ConcurrentSweeps(self._store, sweep=self._name) as others:
             sweep = SweepRun(work.queue, recorder, work.jobs, source=work.source, known=work.known, elsewhere=others.running)
-            interrupted = drive(sweep, self._make_executor, name=self._name, console=self._console)
+            stopped = drive(sweep, self._make_executor, name=self._name, console=self._console, signals=self._signals)
         if (conclusion := work.conclusion()) is not None:
             self._say(conclusion)
-        return sweep, interrupted
+        return sweep, stopped
 
     def _make_executor(self) -> Executor:
         options = self._options
@@ -166,7 +171,7 @@ class Launch:
             footprints=partial(recent_footprints, self._store),
         )
 
-    def _report(self, work: SweepWork, recorder: Recorder, sweep: SweepRun | None, *, interrupted: bool) -> int:
+    def _report(self, work: SweepWork, recorder: Recorder, sweep: SweepRun | None, stopped: Stopped | None) -> int:
         """Report how the launch ended; return the exit code."""
         if recorder.lease_loss.reason is not None:
             say(self._console, f"{recorder.lease_loss.reason}; stopped here, and nothing more is written")
@@ -179,16 +184,17 @@ class Launch:
         if sweep is None:
             self._say(f"{work.nothing_to_do}; {self._options.command('results', self._name)}")
             return done
-        return self._report_jobs(sweep, interrupted=interrupted) or done
+        return self._report_jobs(sweep, stopped) or done
 
-    def _report_jobs(self, sweep: SweepRun, *, interrupted: bool) -> int:
+    def _report_jobs(self, sweep: SweepRun, stopped: Stopped | None) -> int:
         """Report what became of the jobs; return their exit code."""
         queue, options = sweep.queue, self._options
         done, failed, blocked = queue.total("done"), queue.total("failed"), queue.total("blocked")
         total = sum(sum(counts.values()) for counts in queue.counts().values())
-        if interrupted:
-            self._say(f"stopped after {done} of {total} jobs; continue with: {options.command('launch', options.space)}")
-            return EXIT_INTERRUPTED
+        if stopped is not None:
+            continued = options.command("launch", options.space)
+            self._say(f"{stopped.reason}stopped after {done} of {total} jobs; continue with: {continued}")
+            return stopped.code
         if failed or blocked:
             reasons = f"{options.command('status', self._name)} --failed"
             self._say(f"{done} of {total} jobs done, {failed} failed, {blocked} blocked; see: {reasons}")

@@ -10,18 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.executors.ray_tune.jobs_api import first_line, follow_job, jobs_client
-from orchestrator.launching.launch import EXIT_INCOMPLETE, EXIT_INTERRUPTED
+from orchestrator.executors.ray_tune.jobs_api import follow_job, jobs_client
+from orchestrator.launching.launch import EXIT_INCOMPLETE
 from orchestrator.planning import MAX_JOBS
 from orchestrator.planning.prelaunch_checks import check_sizes
 from orchestrator.search.possible_jobs import jobs_of
 from orchestrator.store.connection.urls import parse_url
 from search_spaces import LoadedSpace, load_space
-from workers.errors import UserError
+from workers.errors import UserError, first_line
 
 if TYPE_CHECKING:
     from ray.job_submission import JobSubmissionClient
 
+_EXIT_INTERRUPTED = 130
 _PACKAGES = ("orchestrator", "robustsweep", "search_spaces", "workers")
 
 
@@ -72,7 +73,7 @@ def submit(submission: Submission, *, wait: bool, say: Callable[[str], None], wr
         return asyncio.run(follow_job(client, job, write))
     except KeyboardInterrupt:
         say(f"sweep {loaded.name}: goes on without being watched")
-        return EXIT_INTERRUPTED
+        return _EXIT_INTERRUPTED
     except (OSError, RuntimeError) as error:
         say(f"sweep {loaded.name}: the connection is lost, the sweep goes on: {first_line(error)}")
         return EXIT_INCOMPLETE

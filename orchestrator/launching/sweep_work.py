@@ -64,8 +64,8 @@ class SweepKind(Protocol):
             LeaseTaken: one has.
         """
 
-    def open_work(self, store: Store, recorder: Recorder) -> AbstractContextManager[SweepWork]:
-        """Enter the recorder, and yield the work inside it."""
+    def open_work(self, store: Store, recorder: Recorder, say: Callable[[str], None]) -> AbstractContextManager[SweepWork]:
+        """Enter the recorder, and yield the work inside it; `say` shows a line to the user."""
 
 
 class GridLaunch:
@@ -92,18 +92,17 @@ class GridLaunch:
 
     def take_lease(self, store: Store, seen: Holder | None) -> Lease:
         loaded = self._loaded
-        lease = launch_sweep(store, name=loaded.name, space_text=loaded.recorded_text, jobs=self._jobs, driver=this_driver(), seen=seen)
-        for key in self._damaged:
-            self._paths.artifacts.discard(key)
-        return lease
+        return launch_sweep(store, name=loaded.name, space_text=loaded.recorded_text, jobs=self._jobs, driver=this_driver(), seen=seen)
 
     @contextmanager
-    def open_work(self, store: Store, recorder: Recorder) -> Iterator[SweepWork]:
+    def open_work(self, store: Store, recorder: Recorder, say: Callable[[str], None]) -> Iterator[SweepWork]:
         plan = self._plan
-        self._record_found_results(recorder)
-        to_run = with_resume_points(plan.to_run, finished_rungs(store), self._paths.artifacts)
-        queue = CriticalPathQueue(to_run, max_failures=self._max_failures, effort=effort)
         with recorder:
+            for key in self._damaged:
+                self._paths.artifacts.discard(key)
+            recorder.record_found([job for job in plan.jobs if job.key in plan.unrecorded], say=say)
+            to_run = with_resume_points(plan.to_run, finished_rungs(store), self._paths.artifacts)
+            queue = CriticalPathQueue(to_run, max_failures=self._max_failures, effort=effort)
             yield SweepWork(
                 needed=bool(to_run),
                 summary=plan_summary(plan),
@@ -112,13 +111,6 @@ class GridLaunch:
                 jobs=to_run,
                 known=plan.jobs,
             )
-
-    def _record_found_results(self, recorder: Recorder) -> None:
-        """Record results on disk that the database does not have: at once, since the recorder's thread has not started."""
-        for job in self._plan.jobs:
-            if job.key in self._plan.unrecorded:
-                recorder.finished(job)
-                recorder.tidy(job)
 
 
 def plan_summary(plan: Plan) -> str:
@@ -146,7 +138,7 @@ class SearchLaunch:
         return take_sweep(store, name=loaded.name, space_text=loaded.recorded_text, driver=this_driver(), seen=seen)
 
     @contextmanager
-    def open_work(self, store: Store, recorder: Recorder) -> Iterator[SweepWork]:
+    def open_work(self, store: Store, recorder: Recorder, say: Callable[[str], None]) -> Iterator[SweepWork]:  # noqa: ARG002
         from orchestrator.search.open_search import open_search  # with Optuna, which grids do not need
 
         loaded, lease = self._loaded, recorder.lease

@@ -87,6 +87,10 @@ class JobQueue:
         """Record that a worker has started the job."""
         self._move(key, "running")
 
+    def under_way(self) -> list[tuple[Job, bool]]:
+        """Return the jobs that were handed out and have not ended, and whether a worker has started them."""
+        return [(self._jobs[key], state == "running") for key, state in self._states.items() if state in ("queued", "running")]
+
     @property
     def drained(self) -> bool:
         """True where no job will ever be handed out again: none is ready, and none is under way that could make another ready."""

@@ -9,6 +9,7 @@ written last, once: the first attempt that has written everything makes the job 
 import hashlib
 import json
 import re
+from collections.abc import Set
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from pydantic import ValidationError
 from workers.artifacts.results import RESULT, Result
 from workers.artifacts.storage import open_storage
 from workers.artifacts.storage.base import TEMPORARY, Storage
-from workers.errors import ArtifactError, StorageError, SupersededError
+from workers.errors import ArtifactError, StorageError, SupersededError, first_line
 from workers.plugins import job_from_json
 from workers.spec.component import STORED
 from workers.spec.job import JOB, Job, TrainSpec
@@ -122,12 +123,12 @@ class JobFolder:
         self.tidy(first)
         return first
 
-    def tidy(self, result: Result) -> None:
-        """Remove leftovers of the done job's attempts: half-written files, and kept files that the result does not name."""
+    def tidy(self, result: Result, *, saved: Set[str] = frozenset()) -> None:
+        """Remove leftovers of the done job's attempts: half-written files, those of `saved`, kept ones that the result does not name."""
         named = {stored_name(name, digest) for name, digest in result.files.items()}
         for name in self._storage.files(self.key):
             is_temporary = name.startswith(".") and name.endswith(TEMPORARY)
-            if name == _ATTEMPT or is_temporary or (_KEPT.fullmatch(name) and name not in named):
+            if name in {_ATTEMPT, *saved} or is_temporary or (_KEPT.fullmatch(name) and name not in named):
                 self.remove(name)
 
 
@@ -181,17 +182,16 @@ class Artifacts:
         """Delete the checkpoint that a finished rung has kept; its result and its model stay."""
         self.folder(key).remove(CHECKPOINT)
 
-    def tidy(self, job: Job) -> None:
-        """Remove leftovers of a done job's attempts, where the last one ended before it could do so.
+    def tidy(self, job: Job) -> Result:
+        """Remove leftovers of a done job's attempts, where the last one ended before it could do so; return its result.
 
         Raises:
             ArtifactError: the job is not done.
         """
-        folder = self.folder(job.key)
-        folder.tidy(self.result(job.key))
-        folder.remove(PROGRESS)
-        if not (isinstance(job.spec, TrainSpec) and job.spec.is_rung):
-            folder.remove(CHECKPOINT)
+        result = self.result(job.key)
+        kept = (CHECKPOINT,) if isinstance(job.spec, TrainSpec) and job.spec.is_rung else ()
+        self.folder(job.key).tidy(result, saved={PROGRESS, CHECKPOINT}.difference(kept))
+        return result
 
     def discard(self, key: str) -> None:
         """Delete the job's files; the result goes first, so that a job is never done without its files."""
@@ -216,7 +216,7 @@ class Artifacts:
         try:
             job = job_from_json(self._storage.read(f"{key}/{JOB_FILE}"), stored=True)
         except (FileNotFoundError, ValidationError) as error:
-            raise ArtifactError(f"job {key}: {where} is unreadable: {_first_line(error)}", key=key) from error
+            raise ArtifactError(f"job {key}: {where} is unreadable: {first_line(error)}", key=key) from error
         if job.key_version == KEY_VERSION and job.key != key:
             raise ArtifactError(f"job {key}: {where} holds job {job.key}", key=key)
         return job
@@ -292,13 +292,9 @@ def _read_result(storage: Storage, key: str) -> Result:
     except FileNotFoundError:
         raise ArtifactError(f"job {key}: no result in {storage.where(key)}", key=key) from None
     except (ValueError, AttributeError, TypeError) as error:  # not JSON, not a result (pydantic raises ValueError), or not an object
-        raise ArtifactError(f"job {key}: {where} is unreadable: {_first_line(error)}", key=key) from error
+        raise ArtifactError(f"job {key}: {where} is unreadable: {first_line(error)}", key=key) from error
     if checksum != _checksum(fields):
         raise ArtifactError(f"job {key}: {where} is corrupt: its SHA-256 is not the recorded one", key=key)
     if result.key != key:
         raise ArtifactError(f"job {key}: {where} holds the result of job {result.key}", key=key)
     return result
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]

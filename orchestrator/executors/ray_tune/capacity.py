@@ -21,7 +21,7 @@ def wait_for_room(resources: Resources, *, minutes: float, say: Callable[[str], 
     import ray
     from ray.autoscaler.sdk import request_resources
 
-    if (wrong := _wrong(resources, _nodes())) is None:
+    if (wrong := lacking(resources)) is None:
         return dict(ray.cluster_resources())
     if minutes <= 0:
         raise UserError(wrong)
@@ -29,7 +29,7 @@ def wait_for_room(resources: Resources, *, minutes: float, say: Callable[[str], 
     deadline = time.monotonic() + 60 * minutes
     request_resources(bundles=[_largest(resources)])
     try:
-        while (wrong := _wrong(resources, _nodes())) is not None:
+        while (wrong := lacking(resources)) is not None:
             if time.monotonic() > deadline:
                 raise UserError(f"{wrong}, after {minutes:g} minutes of --wait-for-nodes")
             time.sleep(_LOOK_SECONDS)
@@ -68,20 +68,17 @@ def smallest_gpu(*, seconds: float = _MEMORY_SECONDS) -> int | None:
         return None
 
 
-def _nodes() -> list[Amounts]:
-    import ray
-
-    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
-
-
 def _largest(resources: Resources) -> Amounts:
     """Return the resources that the largest job needs on its node."""
     gpus = max(resources.gpus_per_train or 0, resources.gpus_per_attack or 0)
     return {"CPU": resources.cpus_per_job} | ({"GPU": gpus} if gpus else {})
 
 
-def _wrong(resources: Resources, nodes: list[Amounts]) -> str | None:
-    """Return the reason that no node can hold a job; None where one can."""
+def lacking(resources: Resources) -> str | None:
+    """Return the reason that no living node can hold a job; None where one can."""
+    import ray
+
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     wanted = _largest(resources)
     if any(all(node.get(name, 0) >= amount for name, amount in wanted.items()) for node in nodes):
         return None

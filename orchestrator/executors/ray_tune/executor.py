@@ -26,21 +26,24 @@ from ray.tune.progress_reporter import TrialProgressCallback  # noqa: E402
 from ray.tune.search import Searcher  # noqa: E402
 
 from orchestrator.driver.sweep_run import SweepRun  # noqa: E402
-from orchestrator.executors.base import Folders, Resources  # noqa: E402
+from orchestrator.executors.base import ExecutorLostError, Folders, Resources  # noqa: E402
 from orchestrator.executors.memory_retry import OutOfMemoryRetry  # noqa: E402
 from orchestrator.executors.ray_tune.capacity import Amounts, slots, smallest_gpu, wait_for_room  # noqa: E402
 from orchestrator.executors.ray_tune.cluster import join_cluster  # noqa: E402
 from orchestrator.executors.ray_tune.gpu_allocator import GpuAllocator  # noqa: E402
 from orchestrator.executors.ray_tune.gpu_packing import SMALLEST_SHARE, GpuPacking  # noqa: E402
 from orchestrator.executors.ray_tune.local_ray import local_ray_cluster  # noqa: E402
+from orchestrator.executors.ray_tune.ray_internals import unobtrusive  # noqa: E402
 from orchestrator.executors.ray_tune.temp_folder import temp_folder  # noqa: E402
 from orchestrator.executors.ray_tune.trainable import run_job_trainable  # noqa: E402
 from orchestrator.executors.ray_tune.trial_scheduler import PreferUnstartedTrials  # noqa: E402
+from orchestrator.executors.ray_tune.watch import ClusterLoss, RayDied, RayWatch, local_loss, local_refusals  # noqa: E402
 from orchestrator.store.reading.timings import Footprint  # noqa: E402
 from workers.artifacts.results import BatchRecord  # noqa: E402
 from workers.spec.job import JOB, Job  # noqa: E402
 
 Work = Callable[[dict[str, Any]], None]
+_DEATHS = 3  # of our own Ray in a row, without a job done in between
 
 
 class RayExecutor:
@@ -73,13 +76,27 @@ class RayExecutor:
         self._footprints = footprints
 
     def execute(self, sweep: SweepRun) -> None:
-        """Run until the job queue is drained.
+        """Run until the job queue is drained. Our own Ray is started again where it has died.
 
         Raises:
             UserError: the cluster cannot be reached, or no node can ever hold a job of the requested size.
+            ExecutorLostError: Ray does not start or dies again and again, or the cluster has died.
         """
         logging.getLogger("ray").setLevel(logging.CRITICAL)
-        with self._connected():
+        deaths = 0
+        while True:
+            done = sweep.queue.total("done")
+            try:
+                return self._run(sweep)
+            except RayDied as death:
+                sweep.lose_all(error=str(death))
+                deaths = 1 if sweep.queue.total("done") > done else deaths + 1
+                if self._address is not None or deaths == _DEATHS:
+                    raise ExecutorLostError(str(death)) from death
+                self._say(f"{death}; it is started again")
+
+    def _run(self, sweep: SweepRun) -> None:
+        with self._connected() as watch:
             cluster = wait_for_room(self._resources, minutes=self._wait_minutes, say=self._say)
             sweep.slots = slots(self._resources, cluster, growing=self._wait_minutes > 0)
             most = self._most_slots(sweep.slots, cluster)
@@ -87,7 +104,7 @@ class RayExecutor:
             # One waiting trial per slot: with fewer, new workers are requested one after the other.
             os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(most)
             with temp_folder() as storage:
-                self._tuner(JobSearcher(sweep, self._folders, self._resources, allocator=allocator), storage).fit()
+                self._tuner(JobSearcher(sweep, self._folders, self._resources, allocator=allocator), storage, watch).fit()
 
     def _most_slots(self, whole: int, cluster: Amounts) -> int:
         """Return how many jobs run at once if they share GPUs; `whole` if they do not, or if the cluster grows to hold those."""
@@ -102,20 +119,22 @@ class RayExecutor:
         return GpuPacking(gpu_memory=smallest_gpu(), footprints=self._footprints())
 
     @contextmanager
-    def _connected(self) -> Iterator[None]:
-        """Connect this process to the cluster at the address, or to a local Ray that is shut down at the end."""
+    def _connected(self) -> Iterator[RayWatch]:
+        """Connect this process to the cluster at the address, or to a local Ray that is shut down at the end, and watch over it."""
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
         if self._address is None:
-            with local_ray_cluster(**quiet):
-                yield
+            with local_ray_cluster(**quiet), RayWatch(local_loss, refusing=local_refusals) as watch:
+                yield watch
             return
-        join_cluster(self._address, warn=self._say, **quiet)
-        try:
-            yield
-        finally:
-            ray.shutdown()
+        with unobtrusive():
+            join_cluster(self._address, warn=self._say, **quiet)
+            try:
+                with ClusterLoss(self._resources, wait_minutes=self._wait_minutes) as lost, RayWatch(lost) as watch:
+                    yield watch
+            finally:
+                ray.shutdown()
 
-    def _tuner(self, searcher: "JobSearcher", storage: Path) -> Tuner:
+    def _tuner(self, searcher: "JobSearcher", storage: Path, watch: RayWatch) -> Tuner:
         def request(config: dict[str, Any]) -> PlacementGroupFactory:
             return PlacementGroupFactory([{"CPU": config["threads"], "GPU": config["gpus"]}])
 
@@ -129,7 +148,7 @@ class RayExecutor:
                 trial_name_creator=_short_name,
                 trial_dirname_creator=_short_name,
             ),
-            run_config=RunConfig(name="sweep", storage_path=str(storage), verbose=0, callbacks=[_StartCallback(searcher)]),
+            run_config=RunConfig(name="sweep", storage_path=str(storage), verbose=0, callbacks=[_StartCallback(searcher, watch.check)]),
         )
 
 
@@ -139,14 +158,18 @@ def _short_name(trial: Trial) -> str:
 
 
 class _StartCallback(TrialProgressCallback):
-    """Callback that notifies the searcher when a trial leaves the queue (Tune keeps one waiting for the next free worker).
+    """Callback that notifies the searcher when a trial leaves the queue (Tune keeps one waiting for the next free worker), and calls
+    `check` between Tune's steps.
 
     It replaces Tune's own progress callback, which would print nothing here but keep every trial.
     """
 
-    def __init__(self, searcher: "JobSearcher") -> None:
+    def __init__(self, searcher: "JobSearcher", check: Callable[[], None]) -> None:
         super().__init__()
-        self._searcher = searcher
+        self._searcher, self._check = searcher, check
+
+    def on_step_begin(self, *what: Any, **which: Any) -> None:  # noqa: ARG002
+        self._check()
 
     def log_result(self, *what: Any, **which: Any) -> None:
         """Do nothing: no progress is printed or kept."""

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from orchestrator.executors.ray_tune.local_ray import UNPROTECTED, send_users_token, users_token, wrong_token
-from workers.errors import UserError
+from workers.errors import UserError, first_line
 
 if TYPE_CHECKING:
     from ray.job_submission import JobSubmissionClient
@@ -79,8 +79,3 @@ async def follow_job(client: "JobSubmissionClient", job: str, write: Callable[[s
         write(f"{info.message}\n" if info.message else "")
         return 0 if info.status == "SUCCEEDED" else _FAILED
     return int(info.driver_exit_code)
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of an error's message."""
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from orchestrator.executors.ray_tune.ray_internals import loopback_alone, reread_authentication
-from workers.errors import UserError
+from orchestrator.executors.base import ExecutorLostError
+from orchestrator.executors.ray_tune.ray_internals import loopback_alone, reclaim_sigterm, reread_authentication, unobtrusive
+from orchestrator.executors.ray_tune.temp_folder import temp_folder
+from workers.errors import UserError, first_line
 
 _TOKENS = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
@@ -18,24 +20,38 @@ def local_ray_cluster(**settings: Any) -> Iterator[None]:
     """Run a local Ray, started with these settings of `ray.init`, inside the context; afterwards restore the environment.
 
     Its token is in the environment of its processes, which no other user can read, and in no file: Ray itself would write one that
-    every user of the machine can read. A token or a mode that the user's environment sets is left unchanged.
+    every user of the machine can read. A token or a mode that the user's environment sets is left unchanged. Its files and its sockets,
+    which Ray lets everybody use, are in a folder of ours that nobody else can enter and that is removed.
+
+    Raises:
+        ExecutorLostError: it does not start.
     """
     import ray
 
     before = dict(os.environ)
-    with loopback_alone():
+    with temp_folder() as folder, loopback_alone(), unobtrusive():
         try:
             os.environ["RAY_AUTH_MODE"] = os.environ.get("RAY_AUTH_MODE", "token")
             if not any(os.environ.get(name) for name in _TOKENS):
                 os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
             reread_authentication()
-            # `local` explicitly: otherwise Ray attaches to any cluster that an earlier program left behind.
-            ray.init(address="local", include_dashboard=False, **settings)
+            _start(_temp_dir=str(folder / "r"), **settings)
             yield
         finally:
-            ray.shutdown()
+            ray.shutdown(wait_for_processes=True)
             _restore(before, ("RAY_AUTH_MODE", *_TOKENS))
             reread_authentication()
+
+
+def _start(**settings: Any) -> None:
+    import ray
+
+    try:
+        # `local` explicitly: otherwise Ray attaches to any cluster that an earlier program left behind.
+        ray.init(address="local", include_dashboard=False, **settings)
+        reclaim_sigterm()
+    except Exception as error:
+        raise ExecutorLostError(f"Ray did not start on this machine: {first_line(error).rstrip('.')}") from error
 
 
 def _restore(before: dict[str, str], names: tuple[str, ...]) -> None:

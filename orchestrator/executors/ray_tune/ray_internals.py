@@ -2,7 +2,9 @@
 release changes it."""
 
 import os
+import signal
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +57,62 @@ def loopback_alone() -> Iterator[None]:
         os.environ.pop(_BEYOND_LOOPBACK)
         if before is not None:
             os.environ[_BEYOND_LOOPBACK] = before
+
+
+@contextmanager
+def unobtrusive() -> Iterator[None]:
+    """Keep Ray, inside the context, from handling SIGTERM in this process in Python and from printing pages of a dead process's log;
+    `log_to_driver` and `logging_level`, which are public, leave both as they are."""
+    from ray._private import utils, worker
+
+    replaced = (utils, "set_sigterm_handler"), (worker, "print_to_stdstream")
+    before = [getattr(module, name) for module, name in replaced]
+    try:
+        for module, name in replaced:
+            setattr(module, name, lambda *_, **__: None)
+        yield
+    finally:
+        for (module, name), function in zip(replaced, before, strict=True):
+            setattr(module, name, function)
+
+
+def reclaim_sigterm() -> None:
+    """Give SIGTERM back to this process's own handler: as Ray connects, its C++ code takes the signal to print its stack and abort."""
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
+
+
+def dead_processes() -> list[str]:
+    """Return the names of those processes of a local Ray, started by this one, without which no job can run and that have ended."""
+    from ray._private import worker
+
+    node = worker._global_node
+    return [] if node is None else [name for name, _ in node.dead_processes() if name in ("raylet", "gcs_server")]
+
+
+_WAITED_FOR = ("InternalKVGcsService", "PlacementGroupInfoGcsService", "ActorInfoGcsService")
+
+
+@contextmanager
+def dead_head_answers(address: str) -> Iterator[None]:
+    """Answer, inside the context, in the place of a dead head of this machine: what Tune waits for is refused, which raises an error there.
+
+    Ray itself would go on asking for a minute, in C++ code that no signal interrupts, and then abort this process.
+    """
+    import grpc
+
+    class Refusal(grpc.GenericRpcHandler):  # type: ignore[misc]
+        def service(self, call: Any) -> Any:
+            waited_for = any(service in call.method for service in _WAITED_FOR)
+            code = grpc.StatusCode.UNIMPLEMENTED if waited_for else grpc.StatusCode.UNAVAILABLE  # the latter is asked again
+            return grpc.unary_unary_rpc_method_handler(lambda _, context: context.abort(code, "the head has died"))
+
+    server = grpc.server(ThreadPoolExecutor(max_workers=4), handlers=[Refusal()])
+    server.add_insecure_port(address)
+    server.start()
+    try:
+        yield
+    finally:
+        server.stop(None)
 
 
 def without_process(controller: Any, trials: "Iterable[Trial]") -> "Iterator[Trial]":

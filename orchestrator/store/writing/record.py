@@ -3,6 +3,7 @@
 The only other modules that write are `driver_lease.py`, and in `maintenance` `import_archive.py` and `prune.py`.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from importlib import import_module
@@ -16,7 +17,7 @@ from orchestrator.store.schema.base import Base, table_of, utc_now
 from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, EnvironmentRecord, TrainedModelRecord
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
 from orchestrator.store.writing.rows import Row, environment_row, job_row, outcome_row, parent_rows
-from orchestrator.store.writing.verdict_table import refresh_verdict, refresh_worst_cases, unjudged_models
+from orchestrator.store.writing.verdict_table import BALL, refresh_verdict, refresh_worst_cases, unjudged_models
 from workers.artifacts.results import Result
 from workers.spec.job import Job
 
@@ -103,17 +104,22 @@ def record_result(
         ValueError: the result is not one of this job.
     """
     at = finished_at or utc_now()
-    environment = environment_row(result.environment)
-    record, row = outcome_row(job, result, environment_id=environment["id"], finished_at=at)
     with store.writing() as connection:
         fence(connection, lease)
-        _lock(connection, job.parents.get("model", job.key))
-        _insert_or_ignore(connection, EnvironmentRecord, [environment])
-        _insert_or_ignore(connection, record, [row])
-        connection.execute(update(JobRecord).where(JobRecord.key == job.key).values(state="done"))
-        _derive(connection, record, row)
+        _insert_results(connection, [(job, result)], at)
         if attempt_id is not None:
             _finish_attempt(connection, attempt_id, {"outcome": "done", "finished_at": at, "peak_memory": result.peak_memory})
+
+
+def record_found(store: Store, found: Sequence[tuple[Job, Result]], *, finished_at: datetime, lease: Lease | None = None) -> None:
+    """Record results that were found by their artifacts; see `record_result`. Quickest if those of a model are together.
+
+    Raises:
+        ValueError: a result is not one of its job.
+    """
+    with store.writing() as connection:
+        fence(connection, lease)
+        _insert_results(connection, found, finished_at)
 
 
 def record_failure(  # noqa: PLR0913 (each is recorded of a failure)
@@ -139,19 +145,40 @@ def record_failure(  # noqa: PLR0913 (each is recorded of a failure)
             connection.execute(update(JobRecord).where(JobRecord.key == job_key, JobRecord.state != "done").values(state="failed"))
 
 
+def _insert_results(connection: Connection, found: Sequence[tuple[Job, Result]], at: datetime) -> None:
+    environments: dict[str, Row] = {}
+    tables: defaultdict[type[Base], list[Row]] = defaultdict(list)
+    for job, result in found:
+        environment = environment_row(result.environment)
+        environments[environment["id"]] = environment
+        record, row = outcome_row(job, result, environment_id=environment["id"], finished_at=at)
+        tables[record].append(row)
+    for model in sorted({job.parents.get("model", job.key) for job, _ in found}):
+        _lock(connection, model)
+    _insert_or_ignore(connection, EnvironmentRecord, [environments[key] for key in sorted(environments)])
+    for record, rows in tables.items():
+        _insert_or_ignore(connection, record, rows)
+    done = update(table_of(JobRecord)).where(JobRecord.key == bindparam("done")).values(state="done")
+    connection.execute(done, [{"done": key} for key in sorted(job.key for job, _ in found)])
+    _derive(connection, tables)
+
+
 def _lock(connection: Connection, model: str) -> None:
     """Lock the model on PostgreSQL: others that record a result of it wait, so that derived rows are from all results."""
     connection.execute(select(JobRecord.key).where(JobRecord.key == model).with_for_update(key_share=True))
 
 
-def _derive(connection: Connection, record: type[Base], row: Row) -> None:
-    """Bring up to date what is derived from the results of the row's model."""
-    if record is AttackResultRecord:
-        refresh_worst_cases(connection, row["model_key"], ball=row)
-    if record is TrainedModelRecord:  # its attacks may have been recorded before it was
-        refresh_worst_cases(connection, row["job_key"])
-    if record in (AttackResultRecord, DiagnosisRecord, TrainedModelRecord):
-        refresh_verdict(connection, str(row.get("model_key", row["job_key"])))
+def _derive(connection: Connection, tables: Mapping[type[Base], Sequence[Row]]) -> None:
+    """Bring up to date what is derived from the results of the rows' models."""
+    trained = {row["job_key"] for row in tables.get(TrainedModelRecord, ())}  # their attacks may have been recorded before they were
+    attacked = tables.get(AttackResultRecord, ())
+    for model in sorted(trained):
+        refresh_worst_cases(connection, model)
+    for (model, *_), ball in {(row["model_key"], *(row[name] for name in BALL)): row for row in attacked}.items():
+        if model not in trained:
+            refresh_worst_cases(connection, model, ball=ball)
+    for model in sorted(trained | {row["model_key"] for row in (*attacked, *tables.get(DiagnosisRecord, ()))}):
+        refresh_verdict(connection, model)
 
 
 def insert_or_ignore(connection: Connection, table: Table, rows: Sequence[Row]) -> None:

@@ -158,7 +158,7 @@ def _gradients(diagnosis: Mapping[Any, Any]) -> Gradients:
 
 
 _FIELDS = {"accuracy": "robust_accuracy", "batch_size": "evaluation_batch_size"}
-_BALL = ("norm", "epsilon", "n_examples", "batch_size", "draws")
+BALL = ("norm", "epsilon", "n_examples", "batch_size", "draws")
 _WORST_CASE_COLUMNS = tuple(column.name for column in WorstCaseRecord.__table__.columns)
 
 
@@ -175,7 +175,7 @@ def refresh_worst_cases(connection: Connection, model_key: str, *, ball: dict[st
 
 
 def _within(record: type[AttackResultRecord | WorstCaseRecord], model_key: str, ball: dict[str, Any] | None) -> list[Any]:
-    of_ball = [] if ball is None else [getattr(record, name) == ball[name] for name in _BALL]
+    of_ball = [] if ball is None else [getattr(record, name) == ball[name] for name in BALL]
     return [record.model_key == model_key, *of_ball]
 
 

@@ -5,15 +5,16 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select, text
 
 from orchestrator.driver.recorder import Recorder
-from orchestrator.store import Store, finished_keys, open_store, sweep_status
+from orchestrator.store import Store, finished_keys, open_store, record_result, sweep_status
 from orchestrator.store.schema.sweep_tables import AttemptRecord
 from tests.builders import pretrain_job, result_of, small_plan
-from tests.stored import begin_driving, record_sweep
+from tests.stored import begin_driving, content, record_sweep
 from workers.artifacts.artifacts import Artifacts
 from workers.errors import ArtifactError
 from workers.spec.job import Job
@@ -81,8 +82,11 @@ def test_closing_says_that_nobody_drives_the_sweep(store: Store, recorder: Recor
     assert not sweep_status(store, "small")[0].driver_alive
 
 
-def test_the_heartbeat_moves_while_the_context_lasts(store: Store, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestrator.store.leases.leases.HEARTBEAT", timedelta(seconds=0.01))
+@pytest.mark.parametrize("seconds", [0.01, 3600])
+def test_the_heartbeat_moves_at_once_and_while_the_context_lasts(
+    seconds: float, store: Store, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.store.leases.leases.HEARTBEAT", timedelta(seconds=seconds))
     before = sweep_status(store, "small")[0].heartbeat_at
     assert before is not None
     with recorder:
@@ -90,6 +94,53 @@ def test_the_heartbeat_moves_while_the_context_lasts(store: Store, recorder: Rec
         while sweep_status(store, "small")[0].heartbeat_at == before:
             assert time.monotonic() < end, "no heartbeat came"
             time.sleep(0.01)
+
+
+def test_results_that_were_found_are_recorded_together_as_one_by_one(store: Store, recorder: Recorder, tmp_path: Path) -> None:
+    damaged, *others = JOBS
+    for job in JOBS:
+        leave_artifact(job, tmp_path)
+        (tmp_path / "artifacts" / job.key / "attempt").write_text("of a killed worker")
+    (tmp_path / "artifacts" / damaged.key / "result.json").write_text("{")
+    said: list[str] = []
+    with recorder:
+        recorder.record_found(JOBS, say=said.append)
+        assert recorder.unrecorded == 0
+        assert finished_keys(store) == {job.key for job in others}
+    assert f"job {damaged.key}" in (recorder.last_error or "")
+    assert [path.parent.name for path in (tmp_path / "artifacts").glob("*/attempt")] == [damaged.key]
+    with open_store(f"sqlite:///{tmp_path / 'one.db'}", upgrade=True) as single:
+        record_sweep(single, name="small", space_text="", jobs=JOBS)
+        for job in others:
+            record_result(single, job, result_of(job), attempt_id=None)
+        found, expected = (
+            {table: _undated(rows) for table, rows in content(each).items() if table != "sweeps"} for each in (store, single)
+        )
+    assert found == expected
+
+
+def _undated(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{name: value for name, value in row.items() if not name.endswith("_at")} for row in rows]
+
+
+def test_results_that_are_being_recorded_are_counted_aloud(
+    store: Store, recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.driver.recorder._TOGETHER", 2)
+    monkeypatch.setattr("orchestrator.driver.recorder._SAY_SECONDS", 0.01)
+    for job in JOBS:
+        leave_artifact(job, tmp_path)
+    with recorder, closing(sqlite3.connect(tmp_path / "results.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        said: list[str] = []
+
+        def say(line: str) -> None:
+            said.append(line)
+            other.execute("ROLLBACK") if len(said) == 1 else None
+
+        recorder.record_found(JOBS, say=say)
+    assert said[0] == f"recording 0 of {len(JOBS)} found results"
+    assert finished_keys(store) == {job.key for job in JOBS}
 
 
 def test_failures_and_starts_wait_for_the_database_too_and_keep_their_order_and_times(

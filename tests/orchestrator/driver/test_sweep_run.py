@@ -99,6 +99,24 @@ def test_an_attempt_that_died_before_it_began_is_a_failed_attempt(sweep: SweepRu
     assert sweep.take() == job
 
 
+def test_jobs_of_which_all_workers_were_lost_are_handed_out_again_except_one_that_had_its_result(sweep: SweepRun, tmp_path: Path) -> None:
+    for _ in range(2):
+        run_next(sweep, tmp_path)
+    done, begun, queued = (sweep.take() for _ in range(3))
+    assert done is not None
+    assert begun is not None
+    assert queued is not None
+    for job in (done, begun):
+        sweep.begin(job)
+    folder = Artifacts(tmp_path / "artifacts").folder(done.key)
+    folder.begin(done)
+    folder.commit(result_of(done))
+    sweep.lose_all(error="Ray has died")
+    assert sweep.queue.is_done(done.key)
+    again = [sweep.take(), sweep.take()]
+    assert again in ([begun, queued], [queued, begun])
+
+
 def test_a_job_that_gets_on_outlives_any_number_of_workers(sweep: SweepRun) -> None:
     training = JOBS[0]
     for epoch in range(1, 8):

@@ -53,7 +53,7 @@ with local_ray_cluster(log_to_driver=False, num_cpus=1):
     Tuner(
         tune.with_resources(lambda config: tune.report({{"one": 1}}), {{"CPU": 1}}),
         tune_config=TuneConfig(num_samples={TRIALS}, scheduler=scheduler, reuse_actors=True),
-        run_config=RunConfig(storage_path=sys.argv[1], verbose=0, callbacks=[_StartCallback(searcher)]),
+        run_config=RunConfig(storage_path=sys.argv[1], verbose=0, callbacks=[_StartCallback(searcher, lambda: None)]),
     ).fit()
 print(json.dumps({{"snapshots": scheduler.snapshots, "listed": scheduler.listed, "alive": scheduler.alive}}))
 """

@@ -2,11 +2,13 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from orchestrator.executors.ray_tune.temp_folder import temp_folder
+from workers.errors import UserError
 
 _HOLD = """
 import sys
@@ -22,10 +24,38 @@ def _aged(folder: Path) -> Path:
     return folder
 
 
-def test_the_folder_of_a_killed_process_goes_with_the_next_and_a_living_ones_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+@pytest.fixture
+def parent(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of temporary files, with a path that is short enough."""
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="") as path:
+        short = Path("/tmp", Path(path).name[:7])
+        short.symlink_to(path)
+        monkeypatch.setattr(tempfile, "tempdir", str(short))
+        yield short
+        short.unlink()
+
+
+def test_a_folder_is_this_users_alone_and_short_enough_for_sockets_whatever_tmpdir_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / ("long" * 18)))
+    with temp_folder() as folder:
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert len(str(folder / "r/session_2026-11-28_21-44-50_418075_4194304/sockets/plasma_store")) <= 103
+
+
+def test_no_folder_for_sockets_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/a/very/long/path")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(UserError, match="TMPDIR /a/very/long/path: its path must have at most 12 bytes"), temp_folder():
+        pass
+
+
+def test_the_folder_of_a_killed_process_goes_with_the_next_and_a_living_ones_stays(parent: Path) -> None:
+    (other := parent / "robustsweep-tmp-results").mkdir()
+    _aged(other)
     holder = subprocess.Popen(
-        [sys.executable, "-c", _HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | {"TMPDIR": str(tmp_path)}
+        [sys.executable, "-c", _HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | {"TMPDIR": str(parent)}
     )
     assert holder.stdout is not None
     assert holder.stdin is not None
@@ -38,6 +68,6 @@ def test_the_folder_of_a_killed_process_goes_with_the_next_and_a_living_ones_sta
     with temp_folder() as ours:
         assert not theirs.exists()
         assert ours.is_dir()
-    assert list(tmp_path.iterdir()) == []
+    assert list(parent.iterdir()) == [other]
     holder.stdin.close()
     holder.stdout.close()

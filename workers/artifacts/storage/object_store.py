@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from workers.artifacts.storage.base import TEMPORARY, Check, nothing
-from workers.errors import StorageError, UserError
+from workers.errors import StorageError, UserError, first_line
 
 # In these an object appears complete; elsewhere a file is written under a temporary name and then renamed.
 _OBJECT_STORES = frozenset({"abfs", "abfss", "adl", "az", "gcs", "gs", "memory", "oci", "oss", "r2", "s3", "s3a"})
@@ -29,7 +29,7 @@ def open_filesystem(url: str) -> tuple[Any, str]:
         raise UserError(f"{url}: the package for {scheme}:// is not installed: {wanted}") from error
     except ValueError as error:
         legal = "give a path, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, or another URL that fsspec supports"
-        raise UserError(f"{url}: {_first_line(error)}; {legal}") from error
+        raise UserError(f"{url}: {first_line(error)}; {legal}") from error
     return filesystem, str(root).rstrip("/")
 
 
@@ -116,8 +116,4 @@ class FsspecStorage:
         except Exception as error:
             if isinstance(error, passed):
                 raise
-            raise StorageError(f"{self.where(path)}: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).strip().splitlines()[0]
+            raise StorageError(f"{self.where(path)}: {first_line(error)}") from error

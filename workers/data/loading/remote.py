@@ -11,7 +11,7 @@ from typing import Any
 from workers.artifacts.storage import absolute_path
 from workers.data.loading.array_cache import one_at_a_time, user_cache
 from workers.data.loading.source import Dataset, Source
-from workers.errors import DataError, UserError
+from workers.errors import DataError, UserError, first_line
 
 DataRoot = Path | str | None
 """Place of data sets: a folder, or (a text with `://` in it) a URL of fsspec."""
@@ -109,7 +109,7 @@ def _copy(url: str, folder: str, target: Path) -> None:
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise
-        raise DataError(f"{url}: cannot be fetched: {_first_line(error)}") from error
+        raise DataError(f"{url}: cannot be fetched: {first_line(error)}") from error
     for (path, (_, size)), copy in zip(files.items(), copies, strict=True):
         if copy.stat().st_size != size:
             raise DataError(f"{url}: {path} was not fetched whole: {copy.stat().st_size} of {size} bytes")
@@ -124,7 +124,7 @@ def _listing(url: str, folder: str) -> dict[str, tuple[str, int]]:
     except FileNotFoundError:
         found = {}
     except Exception as error:  # every file system and network has its own
-        raise DataError(f"{url}: {_first_line(error)}") from error
+        raise DataError(f"{url}: {first_line(error)}") from error
     if not found:
         raise DataError(f"{url}: looked for {folder}/ in it: not there")
     return found
@@ -135,7 +135,3 @@ def _filesystem(url: str) -> tuple[Any, str]:
     from workers.artifacts.storage.object_store import open_filesystem
 
     return open_filesystem(url)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
