@@ -1,6 +1,12 @@
 """Planning, Ray driver, results store, reports and command line. Programs begin with `open_results`."""
 
-from typing import TYPE_CHECKING, Any
+import sys
+
+_STARTED = sys.argv[:1] == ["-m"] and "orchestrator.cli.main" in sys.orig_argv and not sys.flags.safe_path
+if _STARTED and __file__ != f"{sys.path[0]}/orchestrator/__init__.py":
+    del sys.path[0]  # the current folder, which `python -m` puts before the installed code and Python's own
+
+from typing import TYPE_CHECKING, Any  # noqa: E402
 
 if TYPE_CHECKING:
     from orchestrator.api import Results, open_results

@@ -165,6 +165,8 @@ def test_an_edited_comment_makes_a_new_key_and_the_same_bits(folder: Path) -> No
     try:
         plan = robustsweep("plan", "space.yaml", "-f", "json", cwd=folder)
         assert plan.returncode == 0, plan.stderr
+        found = json.loads(plan.stdout)
+        assert found["changed"] == {"nets.py": sum(job["state"] == "to run" for job in found["jobs"])}
         launched = robustsweep("launch", "space.yaml", "--executor", "inline", cwd=folder)
         assert launched.returncode == 0, launched.stdout + launched.stderr
         after = rows(folder)

@@ -1,7 +1,13 @@
 """Computation of one job: tensors only, neither Ray nor SQL. `workers.runtime.run` computes it; importing `workers` imports no torch."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+import sys
+
+_STARTED = sys.argv[:1] == ["-m"] and "workers" in sys.orig_argv and not sys.flags.safe_path
+if _STARTED and __file__ != f"{sys.path[0]}/workers/__init__.py":
+    del sys.path[0]  # the current folder, which `python -m` puts before the installed code and Python's own
+
+from importlib import import_module  # noqa: E402
+from typing import TYPE_CHECKING, Any  # noqa: E402
 
 if TYPE_CHECKING:
     from workers.artifacts.results import Result

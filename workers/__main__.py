@@ -1,7 +1,9 @@
 """`python -m workers JOB.json --artifacts DIR`: run one job with neither Ray nor SQL, for a batch scheduler or a debugger."""
 
 import argparse
+import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -9,6 +11,7 @@ from pydantic import ValidationError
 from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.results import BatchRecord, EpochRecord, FlagsOutcome
 from workers.artifacts.storage import absolute
+from workers.code import Code, require_code
 from workers.data.loading.remote import data_root
 from workers.errors import ArtifactError, JobError, SupersededError, UserError
 from workers.plugins import job_from_json
@@ -65,13 +68,27 @@ def _seconds(text: str) -> float:
 
 def _read(path: Path) -> Job:
     try:
-        return job_from_json(path.read_bytes())
+        return job_from_json(_checked(path.read_bytes()))
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from error
     except ValidationError as error:
         problem = error.errors()[0]
         place = ".".join(map(str, problem["loc"]))
         raise UserError(f"{path}: not a job: {place}{': ' if place else ''}{problem['msg']}") from error
+
+
+def _checked(text: bytes) -> bytes:
+    """The text of a job file without the code that the job was planned with, which an artifact's does not hold.
+
+    Raises:
+        UserError: this is not that code.
+    """
+    with suppress(ValueError):  # what is no job is found out when it is read
+        found = json.loads(text)
+        if isinstance(found, dict) and (planned := found.pop("code", None)):
+            require_code(Code(*map(str, planned)))
+            return json.dumps(found).encode()
+    return text
 
 
 def _run(job: Job, arguments: argparse.Namespace) -> None:

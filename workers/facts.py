@@ -1,9 +1,11 @@
 """Facts of components: stated where one is registered, stored with its results, never inferred from its name."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+
+from workers.settings import Frozen
 
 Modality = Literal["audio", "image"]
 Loader = Callable[..., Any]
@@ -113,9 +115,19 @@ class MetricFacts:
     over_examples: Literal["mean", "median"] = "mean"
 
 
+class PluginVersion(Frozen):
+    """A plugin, by its path or as an installed distribution by its name, and the SHA-256 of its content; `files` are the digests of those
+    of its files that matter here, by name."""
+
+    path: str
+    digest: str
+    files: dict[str, str] = {}
+
+
 @dataclass(frozen=True)
 class Source:
-    """Place of a component's code: the file, and its digest where it is a plugin's (None: ours)."""
+    """Place of a component's code: the file, and where it is a plugin's (None: ours) the digest of what it reaches there."""
 
     path: Path | None = None
-    digest: str | None = field(default=None)
+    digest: str | None = None
+    plugin: PluginVersion | None = None

@@ -3,6 +3,7 @@
 Ours are found by listing their packages: adding one is adding one file. A user's come from plugins (`workers.plugins`).
 """
 
+import hashlib
 import inspect
 import pkgutil
 import re
@@ -48,6 +49,12 @@ class Component(Generic[F]):
     def summary(self) -> str:
         """The first line of its docstring."""
         return (inspect.getdoc(self.create) or "").partition("\n")[0]
+
+    @property
+    def digest(self) -> str | None:
+        """The digest of foreign code: of the files that it reaches, and of the qualified name; None for ours."""
+        own = self.source.digest
+        return own and hashlib.sha256(f"{own} {self.create.__qualname__}".encode()).hexdigest()
 
     def accepts(self, parameter: str) -> bool:
         """True where its factory has this parameter."""

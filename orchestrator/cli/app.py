@@ -1,12 +1,24 @@
 """The Typer app, and how commands enter it: each registers itself, in one of the groups that `--help` shows."""
 
 from collections.abc import Callable
-from inspect import getdoc
-from typing import Annotated, Any, Literal, TypeVar
+from functools import wraps
+from inspect import Parameter, getdoc, signature
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
 import typer
 from typer.core import TyperGroup
 
+Plugins = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--plugin",
+        envvar="ROBUSTSWEEP_PLUGINS",
+        metavar="FILE",
+        help="A file or an installed distribution that registers components of your own; may be repeated.",
+        show_default=False,
+    ),
+]
 Function = TypeVar("Function", bound=Callable[..., Any])
 CommandGroup = Literal["run", "look", "share", "look after"]
 _GROUPS: dict[str, str] = {
@@ -62,9 +74,27 @@ def subcommands(name: str, *, group: CommandGroup, about: str) -> Callable[..., 
 def _registrar(where: typer.Typer, **more: Any) -> Callable[[Function], Function]:
     def register(function: Function) -> Function:
         first = " ".join((getdoc(function) or "").partition("\n\n")[0].split())
-        return where.command(short_help=first, **more)(function)
+        where.command(short_help=first, **more)(_with_plugins(function))
+        return function
 
     return register
+
+
+def _with_plugins(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A command with the option `--plugin`, whose files are loaded before it runs."""
+
+    @wraps(function)
+    def run(*arguments: Any, plugins: list[Path] | None = None, **options: Any) -> Any:
+        from workers.plugins import load_plugins
+
+        load_plugins(plugins or ())
+        return function(*arguments, **options)
+
+    own = signature(function, eval_str=True)
+    added = Parameter("plugins", Parameter.KEYWORD_ONLY, default=None, annotation=Plugins)
+    run.__signature__ = own.replace(parameters=[*own.parameters.values(), added])  # type: ignore[attr-defined]
+    run.__annotations__ = {**get_type_hints(function, include_extras=True), "plugins": Plugins}
+    return run
 
 
 def _version(asked: bool) -> None:

@@ -48,7 +48,8 @@ def submit(  # noqa: PLR0913 (each is an option of the command)
 ) -> None:
     """Have a Ray cluster `launch` SPACE: its head drives the sweep, also after this machine has gone.
 
-    Paths are the cluster's. Without --home, --store, --artifacts and --data the environment of the cluster's head gives their values.
+    Files of your own components travel with SPACE: those of --plugin, and those that SPACE names by relative paths. Other paths are the
+    cluster's. Without --home, --store, --artifacts and --data the environment of the cluster's head gives their values.
     """
     from orchestrator.console import say
     from orchestrator.escaping import visible
@@ -79,7 +80,7 @@ def submit(  # noqa: PLR0913 (each is an option of the command)
     raise typer.Exit(code)
 
 
-_HERE = {"space", "address", "home", "store", "artifacts", "data", "overrides", "wait", "ship_code"}
+_HERE = {"space", "address", "home", "store", "artifacts", "data", "overrides", "plugins", "wait", "ship_code"}
 
 
 def _handed_on(context: typer.Context) -> tuple[str, ...]:

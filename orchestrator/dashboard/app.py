@@ -5,10 +5,12 @@ import streamlit as st
 from orchestrator.dashboard import pages
 from orchestrator.dashboard.elements import problem
 from workers.errors import ArtifactError, DataError, UserError
+from workers.plugins import load_plugins, named_in_environment
 
 
 def main() -> None:
     st.set_page_config(page_title="robustsweep", layout="wide")
+    load_plugins(named_in_environment())
     page = st.navigation(pages.all_pages(), position="top")
     try:
         page.run()

@@ -14,6 +14,7 @@ from typing import NoReturn
 from orchestrator.paths import Paths
 from orchestrator.store import open_store
 from workers.errors import UserError
+from workers.plugins import VARIABLE, loaded
 
 ADDRESS = "127.0.0.1"
 INTERRUPTED = 130
@@ -60,7 +61,7 @@ def serve(paths: Paths, *, port: int, say: Callable[[str], None]) -> int:
 def _command(port: int) -> list[str]:
     app = Path(__file__).with_name("app.py")
     options = [f"--{name}={value}" for name, value in _OPTIONS]
-    return [sys.executable, "-m", "streamlit", "run", str(app), f"--server.port={port}", *options]
+    return [sys.executable, "-P", "-m", "streamlit", "run", str(app), f"--server.port={port}", *options]
 
 
 def _environment(paths: Paths) -> dict[str, str]:
@@ -68,7 +69,8 @@ def _environment(paths: Paths) -> dict[str, str]:
     found = {"ROBUSTSWEEP_HOME": str(paths.home), "ROBUSTSWEEP_STORE": paths.store_url, "ROBUSTSWEEP_ARTIFACTS": paths.artifacts_url}
     if paths.data_root is not None:
         found["ROBUSTSWEEP_DATA"] = str(paths.data_root)
-    return {**os.environ, **found}
+    plugins = os.pathsep.join(str(plugin.path) for plugin in loaded())
+    return {**os.environ, **found, VARIABLE: plugins}
 
 
 def _require_free(port: int) -> None:

@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from packaging.requirements import Requirement
 
 from orchestrator.doctor.check_result import CheckResult
+from workers.code import code_here
 from workers.runtime.environment import package_versions, source_revision
 
 _SHOWN = ("python", "robustsweep", "torch", "ray", "numpy")
@@ -16,7 +17,7 @@ SOURCE = "source revision"
 
 def versions_here() -> dict[str, str]:
     """Return the versions on this machine."""
-    return package_versions() | ({SOURCE: revision} if (revision := source_revision()) else {})
+    return package_versions() | {"code": code_here().digest[:12]} | ({SOURCE: revision} if (revision := source_revision()) else {})
 
 
 def check_versions(found: Mapping[str, str], needs: Iterable[str] | None = None) -> list[CheckResult]:

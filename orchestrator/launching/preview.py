@@ -1,18 +1,23 @@
 """`robustsweep plan`: preview of a launch, without torch and without Ray."""
 
+import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from orchestrator.paths import Paths
 from orchestrator.planning import MAX_JOBS
+from orchestrator.planning.changed_code import changed_code
 from orchestrator.planning.expand import expand_space
 from orchestrator.planning.plan import Plan, damaged_jobs, make_plan
 from orchestrator.planning.prelaunch_checks import check_data, check_sizes
 from orchestrator.scheduling.estimate import TimeEstimate, estimate
 from orchestrator.store import StoreMissing, finished_keys, open_store
+from orchestrator.store.reading.result_rows import earlier_plugins
 from orchestrator.store.reading.timings import recent_timings
 from search_spaces import load_space
+from workers.code import code_here
 from workers.errors import DataError, UserError
 from workers.spec.job import JOB
 
@@ -25,11 +30,14 @@ def preview_plan(space: str, overrides: Sequence[str], paths: Paths, *, max_jobs
     try:
         with open_store(paths.store_url, upgrade=False) as store:
             recorded = finished_keys(store)
+            earlier = earlier_plugins(store) if any(job.plugins for job in jobs) else {}
     except StoreMissing:
-        recorded = frozenset()
+        recorded, earlier = frozenset(), {}
     finished = paths.artifacts.finished()
     damaged = damaged_jobs(paths.artifacts, jobs, recorded=recorded, finished=finished)
-    return loaded.name, make_plan(jobs, recorded=recorded, finished=finished, damaged=damaged)
+    plan = make_plan(jobs, recorded=recorded, finished=finished, damaged=damaged)
+    new = (job for job in jobs if job.key in plan.pending)
+    return loaded.name, replace(plan, changed=changed_code(new, earlier))
 
 
 def estimate_plan(plan: Plan, paths: Paths, *, workers: int | None) -> TimeEstimate:
@@ -54,7 +62,8 @@ def missing_data(plan: Plan, paths: Paths) -> str | None:
 
 
 def write_job_files(plan: Plan, folder: Path) -> None:
-    """Write `KEY.json` for each job to run; a batch scheduler runs them, parents first, with `python -m workers`.
+    """Write `KEY.json` for each job to run; a batch scheduler runs them, parents first, with `python -m workers`, which checks
+    that it has this code.
 
     Raises:
         UserError: the folder cannot be written.
@@ -62,6 +71,7 @@ def write_job_files(plan: Plan, folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for job in plan.to_run:
-            (folder / f"{job.key}.json").write_bytes(JOB.dump_json(job, indent=1))
+            text = json.dumps({**JOB.dump_python(job, mode="json"), "code": code_here()}, indent=1)
+            (folder / f"{job.key}.json").write_text(text)
     except OSError as error:
         raise UserError(f"--write-jobs {folder}: {error.strerror}") from error

@@ -1,11 +1,12 @@
 """`robustsweep submit`: run the driver of a sweep as a job of a Ray cluster, through Ray's Jobs API."""
 
 import asyncio
+import os
 import re
 import secrets
 import shlex
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -18,10 +19,13 @@ from orchestrator.search.possible_jobs import jobs_of
 from orchestrator.store.connection.urls import parse_url
 from search_spaces import LoadedSpace, load_space
 from workers.errors import UserError, first_line
+from workers.plugins import FilePlugin, Plugin, find_plugin
+from workers.plugins import loaded as plugins_here
 
 if TYPE_CHECKING:
     from ray.job_submission import JobSubmissionClient
 
+_BESIDE = Path("launched")
 _EXIT_INTERRUPTED = 130
 _PACKAGES = ("orchestrator", "robustsweep", "search_spaces", "workers")
 
@@ -44,13 +48,14 @@ class Submission:
     ship_code: bool = False
     max_jobs: int = MAX_JOBS
 
-    def entrypoint(self, file_name: str) -> str:
-        """Return the command that the cluster's head runs, in a folder with the space's file."""
-        program = ["python", "-m", "orchestrator.cli.main"] if self.ship_code else ["robustsweep"]
+    def entrypoint(self, file_name: str, plugins: Sequence[str] = ()) -> str:
+        """Return the command that the cluster's head runs, in a folder with the space's file and the plugins."""
+        program = ["python", "-P", "-m", "orchestrator.cli.main"] if self.ship_code else ["robustsweep"]
         words = [*program, "launch", file_name, "--address", "auto"]
         options = (("--home", self.home), ("--store", self.store), ("--artifacts", self.artifacts), ("--data", self.data))
         for option, value in options:
             words += [option, str(value)] if value is not None else []
+        words += [word for plugin in plugins for word in ("--plugin", plugin)]
         return shlex.join([*words, *(word for override in self.overrides for word in ("--set", override)), *self.words])
 
 
@@ -100,18 +105,49 @@ def _check_paths(submission: Submission) -> None:
         raise UserError(f"--store {submission.store}: must name an absolute path, of the cluster's head, as sqlite:////PATH")
 
 
+def write_files(folder: Path, loaded: LoadedSpace) -> tuple[str, list[str]]:
+    """Write the space's file and the plugins into a folder; return the file's path there, and what `--plugin` is to name.
+
+    Plugins that the space names by relative paths are then at these paths; those that it names by absolute ones are the cluster's.
+    """
+    file = Path(os.path.normpath(Path(loaded.label.removeprefix("built-in:")).with_suffix(".yaml").absolute()))
+    named = {find_plugin(name, file.parent).path: Path(name).expanduser().is_absolute() for name in loaded.space.plugins}
+    beside = [plugin for plugin in plugins_here() if isinstance(plugin, FilePlugin) and named.get(plugin.path) is False]
+    top = os.path.commonpath([file.parent, *(plugin.folder for plugin in beside)])
+    for plugin in beside:
+        _write_plugin(plugin, folder / _BESIDE / plugin.folder.relative_to(top))
+    space = _BESIDE / file.parent.relative_to(top) / file.name if beside else Path(file.name)
+    (folder / space).parent.mkdir(parents=True, exist_ok=True)
+    (folder / space).write_text(loaded.text, encoding="utf-8")
+    return str(space), [_named(plugin, folder) for plugin in plugins_here() if plugin.path not in named]
+
+
+def _named(plugin: Plugin, folder: Path) -> str:
+    """What `--plugin` is to name for a plugin; its files, if it has any, are written into a folder of their own in `folder`."""
+    if not isinstance(plugin, FilePlugin):
+        return plugin.path
+    own = Path("plugins", plugin.digest[:16], plugin.path.name)
+    _write_plugin(plugin, folder / (own.parent if plugin.folder != plugin.path else own))
+    return str(own)
+
+
+def _write_plugin(plugin: FilePlugin, folder: Path) -> None:
+    for name, content in plugin.files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+
+
 def _submitted(client: "JobSubmissionClient", submission: Submission, loaded: LoadedSpace) -> str:
     """Submit the job with its space file in its working folder; return its id."""
     name = re.sub(r"[^\w.-]", "-", loaded.name, flags=re.ASCII)
-    file_name = Path(loaded.label.removeprefix("built-in:")).with_suffix(".yaml").name
     with tempfile.TemporaryDirectory(prefix="robustsweep-submit-") as folder:
-        Path(folder, file_name).write_text(loaded.text, encoding="utf-8")
+        file_name, plugins = write_files(Path(folder), loaded)
         environment: dict[str, Any] = {"working_dir": folder}
         if submission.ship_code:
             environment["py_modules"] = [str(Path(__file__).parents[2] / package) for package in _PACKAGES]
         try:
             return client.submit_job(
-                entrypoint=submission.entrypoint(file_name),
+                entrypoint=submission.entrypoint(file_name, plugins),
                 submission_id=f"{name}-{secrets.token_hex(4)}",
                 runtime_env=environment,
                 metadata={"sweep": loaded.name},

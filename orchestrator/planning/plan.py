@@ -1,7 +1,7 @@
 """Plan of a sweep: its jobs compared with the results that exist."""
 
-from collections.abc import Iterable, Set
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, field
 
 from workers.artifacts.artifacts import Artifacts
 from workers.spec.fields import Stage
@@ -18,6 +18,8 @@ class Plan:
     pending: frozenset[str]
     unrecorded: frozenset[str]
     recreated: frozenset[str]
+    changed: Mapping[str, int] = field(default_factory=dict)
+    """The number of jobs to run that are new because files of plugins have changed, by these files."""
 
     @property
     def to_run(self) -> tuple[Job, ...]:

@@ -85,7 +85,7 @@ def _load_plugins(document: Document, label: str, folder: Path | None) -> None:
     load_plugins(named_in_environment())
     named = document.data.get("plugins") if isinstance(document.data, dict) else None
     try:
-        load_plugins(Path(folder or "", name).absolute() for name in named or () if isinstance(name, str))
+        load_plugins((name for name in named or () if isinstance(name, str)), folder=folder)
     except UserError as error:
         raise joined([Problem(f"plugins: {error}", line=document.line(("plugins",)))], label) from None
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, TypeAdapter, ValidationInfo, field_validator, model_validator
 
-from workers.facts import ModelFacts
+from workers.facts import ModelFacts, PluginVersion
 from workers.registry import DATASETS, DEFENCES, METRICS, MODELS, Component
 from workers.settings import Frozen
 from workers.spec.attack import AttackSettings
@@ -244,26 +244,19 @@ class Earlier(Frozen):
     epochs: Count
 
 
-class PluginFile(Frozen):
-    """A plugin's file, and the SHA-256 of its content."""
-
-    path: str
-    digest: str
-
-
 class Job(Frozen):
     """A node of the plan: a spec and its parents' job keys by role (`weights`, `model`, `examples`, `source`, `direction`).
 
     `parent_seeds` are the parents' seed keys by role: randomness derives from settings alone. `digests` are those of foreign code by
     component, part of the key. `resumes` is a rung of the same trunk whose training the job may go on with: a hint, which changes
-    nothing but the work that is left, and is no part of the key. `plugins` are the files that register the foreign components.
+    nothing but the work that is left, and is no part of the key. `plugins` register the foreign components.
     """
 
     spec: JobSpec
     parents: dict[str, str] = {}
     parent_seeds: dict[str, str] = {}
     digests: dict[str, str] = {}
-    plugins: Annotated[tuple[PluginFile, ...], Field(strict=False)] = ()
+    plugins: Annotated[tuple[PluginVersion, ...], Field(strict=False)] = ()
     key_version: int = KEY_VERSION
     resumes: Earlier | None = None
 
@@ -321,15 +314,18 @@ def components_of(value: Any) -> Iterator[ComponentSpec]:
 
 def foreign_digests(spec: JobSpec) -> dict[str, str]:
     """The digests of the plugins' files whose components the spec names, by kind and name."""
-    found = {part.component.kind + " " + part.component.name: part.component.source.digest for part in components_of(spec)}
+    found = {part.component.kind + " " + part.component.name: part.component.digest for part in components_of(spec)}
     return {name: digest for name, digest in found.items() if digest is not None}
 
 
-def _plugins(spec: JobSpec, parents: Iterable[Job]) -> tuple[PluginFile, ...]:
-    """The plugins of the spec's components and of the parents."""
-    sources = (part.component.source for part in components_of(spec))
-    own = [PluginFile(path=str(found.path), digest=found.digest) for found in sources if found.path is not None and found.digest]
-    return tuple(dict.fromkeys([*own, *(plugin for parent in parents for plugin in parent.plugins)]))
+def _plugins(spec: JobSpec, parents: Iterable[Job]) -> tuple[PluginVersion, ...]:
+    """The plugins of the spec's components and of the parents, each with the files that these reach."""
+    own = [part.component.source.plugin for part in components_of(spec)]
+    found: dict[tuple[str, str], PluginVersion] = {}
+    for plugin in [*(plugin for parent in parents for plugin in parent.plugins), *filter(None, own)]:
+        before = found.get((plugin.path, plugin.digest), plugin)
+        found[plugin.path, plugin.digest] = plugin.model_copy(update={"files": before.files | plugin.files})
+    return tuple(found.values())
 
 
 JOB = TypeAdapter(Job)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from orchestrator.executors.ray_tune.local_ray import UNPROTECTED, send_users_token, users_token, wrong_token
-from orchestrator.executors.ray_tune.ray_internals import head_at, reclaim_sigterm
+from orchestrator.executors.ray_tune.ray_internals import head_at, job_of_this_code, reclaim_sigterm
 from workers.errors import UserError
 
 _CONNECT_SECONDS = 5.0
@@ -28,7 +28,7 @@ def join_cluster(address: str, *, warn: Callable[[str], None], **settings: Any) 
         _check_port_open(found)
         if not _uses_tls() and not _authenticate(found, address):
             warn(f"warning: --address {address}: {UNPROTECTED}")
-        ray.init(address=found, **settings)
+        ray.init(address=found, job_config=job_of_this_code(), **settings)
         reclaim_sigterm()
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(f"--address {address}: no Ray cluster there: {str(error).splitlines()[0]}") from error

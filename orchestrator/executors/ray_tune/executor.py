@@ -40,9 +40,11 @@ from orchestrator.executors.ray_tune.trial_scheduler import PreferUnstartedTrial
 from orchestrator.executors.ray_tune.watch import ClusterLoss, RayDied, RayWatch, local_loss, local_refusals  # noqa: E402
 from orchestrator.store.reading.timings import Footprint  # noqa: E402
 from workers.artifacts.results import BatchRecord  # noqa: E402
+from workers.code import code_here  # noqa: E402
+from workers.plugins import archives  # noqa: E402
 from workers.spec.job import JOB, Job  # noqa: E402
 
-Work = Callable[[dict[str, Any]], None]
+Work = Callable[..., None]
 _DEATHS = 3  # of our own Ray in a row, without a job done in between
 
 
@@ -138,8 +140,10 @@ class RayExecutor:
         def request(config: dict[str, Any]) -> PlacementGroupFactory:
             return PlacementGroupFactory([{"CPU": config["threads"], "GPU": config["gpus"]}])
 
+        plugins = archives()
+        work = tune.with_parameters(self._work, plugins=plugins) if plugins else self._work
         return Tuner(
-            tune.with_resources(self._work, request),
+            tune.with_resources(work, request),
             tune_config=TuneConfig(
                 search_alg=searcher,
                 scheduler=PreferUnstartedTrials(),
@@ -214,6 +218,7 @@ class JobSearcher(Searcher):
         share = self._allocator.share(job, self._sweep.supply.model_of(job), limits)
         return {
             "job": JOB.dump_json(job).decode(),
+            "code": tuple(code_here()),
             "artifacts": self._folders.artifacts,
             "data_root": str(self._folders.data_root) if self._folders.data_root else None,
             "device": self._allocator.device(share),

@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.executors.base import ExecutorLostError
-from orchestrator.executors.ray_tune.ray_internals import loopback_alone, reclaim_sigterm, reread_authentication, unobtrusive
+from orchestrator.executors.ray_tune.ray_internals import (
+    job_of_this_code,
+    loopback_alone,
+    reclaim_sigterm,
+    reread_authentication,
+    unobtrusive,
+)
 from orchestrator.executors.ray_tune.temp_folder import temp_folder
 from workers.errors import UserError, first_line
 
@@ -48,7 +54,7 @@ def _start(**settings: Any) -> None:
 
     try:
         # `local` explicitly: otherwise Ray attaches to any cluster that an earlier program left behind.
-        ray.init(address="local", include_dashboard=False, **settings)
+        ray.init(address="local", include_dashboard=False, job_config=job_of_this_code(), **settings)
         reclaim_sigterm()
     except Exception as error:
         raise ExecutorLostError(f"Ray did not start on this machine: {first_line(error).rstrip('.')}") from error

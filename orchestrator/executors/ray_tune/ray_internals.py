@@ -3,12 +3,16 @@ release changes it."""
 
 import os
 import signal
+import site
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from workers.code import FOLDER
+
 if TYPE_CHECKING:
+    from ray.job_config import JobConfig
     from ray.tune.experiment import Trial
 
 # Ray's switch for "this machine alone", which it turns on by itself on two systems; elsewhere its processes listen on every interface.
@@ -113,6 +117,22 @@ def dead_head_answers(address: str) -> Iterator[None]:
         yield
     finally:
         server.stop(None)
+
+
+def job_of_this_code() -> "JobConfig":
+    """Return the settings of a Ray job whose workers import the code that this process runs.
+
+    Ray would put this process's current folder, and that of its script, before all else on their path. Public ways to prevent that are a
+    working folder, which makes each process start later, and another current folder, which all threads of this process would share.
+    """
+    from ray.job_config import JobConfig
+
+    class OwnCode(JobConfig):
+        def _runtime_env_has_working_dir(self) -> bool:
+            return True  # so that no folder is added
+
+    installed = str(FOLDER.parent) in site.getsitepackages()  # the path ends with these; first, they would hide Python's own modules
+    return OwnCode(_py_driver_sys_path=[] if installed else [str(FOLDER.parent)])
 
 
 def without_process(controller: Any, trials: "Iterable[Trial]") -> "Iterator[Trial]":

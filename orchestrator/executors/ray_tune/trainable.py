@@ -4,8 +4,9 @@ import traceback
 from typing import Any
 
 from workers.artifacts.results import BatchRecord, EpochRecord
+from workers.code import Code, require_code
 from workers.errors import ShortOfMemoryError, SupersededError, damaged, describe
-from workers.plugins import job_from_json
+from workers.plugins import Archives, job_from_json, receive
 from workers.progress import throttled
 
 _REPORT_SECONDS = 0.5
@@ -15,8 +16,10 @@ class AttemptFailedError(Exception):
     """Failure of a job whose error was reported before."""
 
 
-def run_job_trainable(config: dict[str, Any]) -> None:
-    """Run the job in `config`; report each training epoch and, throttled, batches, then `{"done_key": ...}`, or the error and its
+def run_job_trainable(config: dict[str, Any], plugins: Archives | None = None) -> None:
+    """Run the job in `config` with the driver's plugins.
+
+    Reports each training epoch and, throttled, batches, then `{"done_key": ...}`, or the error and its
     traceback, or that another attempt has superseded this one.
 
     Raises:
@@ -35,9 +38,10 @@ def run_job_trainable(config: dict[str, Any]) -> None:
         gpu_share=config["gpus"] or 1.0,
         examples_per_pass=config["examples_per_pass"],
     )
-
-    job = job_from_json(config["job"])
     try:
+        require_code(Code(*config["code"]))
+        receive(plugins or {})
+        job = job_from_json(config["job"])
         result = run(job, settings, attempt=tune.get_context().get_trial_id(), report=throttled(_report, seconds=_REPORT_SECONDS))
     except SupersededError as error:
         tune.report({"superseded": describe(error)})
@@ -45,7 +49,7 @@ def run_job_trainable(config: dict[str, Any]) -> None:
     except Exception as error:
         short = isinstance(error, ShortOfMemoryError)
         tune.report({"error": describe(error), "traceback": traceback.format_exc(), "damaged": damaged(error), "short_of_memory": short})
-        raise AttemptFailedError(job.key) from error
+        raise AttemptFailedError from error
     tune.report({"done_key": job.key, "peak_memory": result.peak_memory})
 
 

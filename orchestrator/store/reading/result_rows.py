@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, select, union
+from sqlalchemy import ColumnElement, Connection, Select, String, cast, select, union
 
 from orchestrator.store.connection.session import Store, of_sweep, sweep_id
 from orchestrator.store.reading.aggregate import Measurement, Setting, result_table
@@ -14,6 +14,7 @@ from orchestrator.store.reading.values import ResultRow
 from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord, TrainedModelRecord
 from orchestrator.store.schema.sweep_tables import JobRecord, SweepRecord
 from orchestrator.verdict import GRAVEST_FIRST
+from workers.facts import PluginVersion
 
 _ATTACK_FIELDS = frozenset(field.name for field in fields(Setting)) - {"source"}
 _MODEL_FIELDS = frozenset(column.name for column in TrainedModelRecord.__table__.columns) - {"job_key", "seconds"}
@@ -26,6 +27,16 @@ def finished_keys(store: Store) -> frozenset[str]:
     """Return the keys of all jobs that have a result."""
     with store.reading() as connection:
         return frozenset(connection.execute(select(JobRecord.key).where(JobRecord.state == "done")).scalars())
+
+
+def earlier_plugins(store: Store) -> dict[str, list[tuple[PluginVersion, ...]]]:
+    """Return the plugins of all jobs that have a result and ran any, by their seed keys."""
+    statement = select(JobRecord.seed_key, JobRecord.plugins).where(JobRecord.state == "done", cast(JobRecord.plugins, String) != "[]")
+    found: dict[str, list[tuple[PluginVersion, ...]]] = {}
+    with store.reading() as connection:
+        for seed_key, plugins in connection.execute(statement):
+            found.setdefault(seed_key, []).append(tuple(PluginVersion(**plugin) for plugin in plugins or ()))
+    return found
 
 
 def job_keys(store: Store) -> frozenset[str]:

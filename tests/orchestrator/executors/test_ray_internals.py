@@ -12,8 +12,9 @@ import ray
 from ray._raylet import AuthenticationMode, AuthenticationTokenLoader, get_authentication_mode
 
 from orchestrator.executors.ray_tune.local_ray import users_token
-from orchestrator.executors.ray_tune.ray_internals import head_at, loopback_alone, reread_authentication
+from orchestrator.executors.ray_tune.ray_internals import head_at, job_of_this_code, loopback_alone, reread_authentication
 from tests.commands import environment
+from workers.code import FOLDER
 from workers.errors import UserError
 
 RELEASE = f"ray {ray.__version__}"
@@ -117,3 +118,11 @@ def test_no_token_is_one_line(environment: dict[str, str], no_token: Path, monke
         monkeypatch.setenv(name, value)
     with pytest.raises(UserError, match=r"--address auto: .*; put the cluster's token into ~/\.ray/auth_token"):
         users_token("auto")
+
+
+def test_workers_get_neither_the_current_folder_nor_the_scripts(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = job_of_this_code()
+    assert config._runtime_env_has_working_dir(), RELEASE
+    assert list(config._get_proto_job_config().py_driver_sys_path) == [str(FOLDER.parent)], RELEASE
+    monkeypatch.setattr("site.getsitepackages", lambda: [str(FOLDER.parent)])
+    assert not job_of_this_code()._get_proto_job_config().py_driver_sys_path, RELEASE

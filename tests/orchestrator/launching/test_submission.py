@@ -19,9 +19,11 @@ from orchestrator.cli.submit import _handed_on as handed_on
 from orchestrator.executors.ray_tune.cluster import join_cluster
 from orchestrator.executors.ray_tune.jobs_api import jobs_client
 from orchestrator.executors.ray_tune.local_ray import UNPROTECTED
-from orchestrator.launching.submission import Submission, submit
+from orchestrator.launching.submission import Submission, submit, write_files
 from orchestrator.planning.prelaunch_checks import check_home
+from search_spaces import load_space
 from workers.errors import UserError
+from workers.plugins import load_plugins
 
 ADDRESS = "http://127.0.0.1:1"
 
@@ -74,10 +76,41 @@ def test_the_command_on_the_cluster_says_only_what_was_asked_for() -> None:
         ship_code=True,
     )
     assert full.entrypoint("a space.yaml") == (
-        "python -m orchestrator.cli.main launch 'a space.yaml' --address auto --home /shared/sweeps "
+        "python -P -m orchestrator.cli.main launch 'a space.yaml' --address auto --home /shared/sweeps "
         "--store postgresql://user@host/database "
         "--data /shared/data --set 'model.theta=[1.0, 0.8]' --workers 8"
     )
+
+
+NOTHING = "import robustsweep as rs"
+
+
+@pytest.mark.parametrize("place", ["space.yaml", "spaces/space.yaml"])
+def test_plugins_travel_to_where_the_space_names_them(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    for name, text in {
+        "mine.py": f"{NOTHING}\nimport helpers_of_mine",
+        "helpers_of_mine.py": "",
+        "lab/__init__.py": "",
+        "other.py": NOTHING,
+    }.items():
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / name).write_text(text)
+    (here / place).parent.mkdir(exist_ok=True)
+    up = "../" * place.count("/")
+    (here / place).write_text(f"plugins: [{up}mine.py, {up}lab]\ndata: {{name: digits}}\ntraining: {{epochs: 1}}\n")
+    monkeypatch.chdir(here)
+    monkeypatch.setattr("workers.plugins._loaded", {})
+    load_plugins(["other.py"])
+    space, given = write_files(there, load_space(place))
+    assert load_space(str(there / space)).text == load_space(place).text
+    assert sorted(str(path.relative_to(there / "launched")) for path in (there / "launched").rglob("*.py")) == [
+        "helpers_of_mine.py",
+        "lab/__init__.py",
+        "mine.py",
+    ]
+    assert [(there / path).read_text() for path in given] == [NOTHING]
+    assert Submission(space="s", address=ADDRESS).entrypoint("s.yaml", given).endswith(f" --plugin {given[0]}")
 
 
 def test_every_option_of_launch_can_be_given_to_submit() -> None:
@@ -153,12 +186,12 @@ def open_head() -> Iterator[str]:
 
 
 def test_joining_an_open_cluster_warns(open_head: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    joined: list[dict[str, str]] = []
+    joined: list[dict[str, Any]] = []
     said: list[str] = []
     monkeypatch.setattr("ray.init", lambda **settings: joined.append(settings))
     monkeypatch.setattr("ray._private.ray_constants.ENABLE_RAY_CLUSTER", False)
     join_cluster(open_head, warn=said.append)
-    assert joined == [{"address": open_head}]
+    assert [settings["address"] for settings in joined] == [open_head]
     assert said == [f"warning: --address {open_head}: {UNPROTECTED}"]
 
 

@@ -1,0 +1,122 @@
+"""Import of plugins from the files that were read, whatever is on disk by then, and whatever else is on Python's path."""
+
+import ast
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.abc import ExecutionLoader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import decode_source, spec_from_loader
+from pathlib import Path
+from types import CodeType, ModuleType
+
+from workers.errors import UserError
+from workers.plugins.files import FilePlugin, Parts
+from workers.registry import loading
+
+_current: dict[Path, str] = {}
+
+
+def run_once(plugin: FilePlugin) -> None:
+    """Run a plugin, unless it was the last one that was read from its path.
+
+    Raises:
+        UserError: it raises an error; the message says where.
+    """
+    if _current.get(plugin.path, plugin.digest) == plugin.digest and plugin.digest in _current.values():
+        return
+    importer = _Importer(plugin)
+    _forget(importer.name)
+    sys.meta_path.insert(0, importer)
+    try:
+        import_module(importer.name)
+    except (Exception, SystemExit) as error:
+        sys.meta_path.remove(importer)
+        _forget(importer.name)
+        raise UserError(f"plugin {plugin.path}: {_first_line(error, plugin)}") from error
+    _current[plugin.path] = plugin.digest
+
+
+def _forget(name: str) -> None:
+    for module in [module for module in sys.modules if module == name or module.startswith(f"{name}.")]:
+        del sys.modules[module]
+
+
+class _Importer(MetaPathFinder, ExecutionLoader):
+    """Finder and loader of one plugin's modules: `robustsweep_plugin_DIGEST`, and `.NAME` for each further file."""
+
+    def __init__(self, plugin: FilePlugin) -> None:
+        self.plugin, self.name = plugin, f"robustsweep_plugin_{plugin.digest[:16]}"
+
+    def find_spec(self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:  # noqa: ARG002
+        if (fullname != self.name and not fullname.startswith(f"{self.name}.")) or self._file(fullname) is None:
+            return None
+        spec = spec_from_loader(fullname, self)
+        if spec is not None and spec.submodule_search_locations is not None:
+            spec.submodule_search_locations = []  # only what was read
+        return spec
+
+    def is_package(self, fullname: str) -> bool:
+        return fullname == self.name or (self._file(fullname) or "").endswith("/__init__.py")
+
+    def get_filename(self, fullname: str) -> str:
+        return str(self.plugin.folder / (self._file(fullname) or ""))
+
+    def get_source(self, fullname: str) -> str:
+        return decode_source(self.plugin.files[self._file(fullname) or ""])
+
+    def get_code(self, fullname: str) -> CodeType:
+        name = self._file(fullname) or ""
+        tree = _OwnNames(self).visit(self.plugin.parsed(name))
+        return compile(ast.fix_missing_locations(tree), self.get_filename(fullname), "exec", dont_inherit=True)
+
+    def exec_module(self, module: ModuleType) -> None:
+        with loading(self.plugin.source(self._file(module.__name__) or "")):
+            super().exec_module(module)
+
+    def full_name(self, module: str) -> str | None:
+        """The name here of a module that a plugin imports by a full one; None where that is not the plugin's."""
+        own = self.plugin.own(module)
+        return None if own is None else ".".join((self.name, *own))
+
+    def _file(self, fullname: str) -> str | None:
+        parts: Parts = tuple(fullname.split(".")[1:])
+        return self.plugin.file_of(parts)
+
+
+class _OwnNames(ast.NodeTransformer):
+    """Gives the plugin's modules, where they are imported by full names, the names that they have here."""
+
+    def __init__(self, importer: _Importer) -> None:
+        self._importer = importer
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom:
+        if not node.level and (name := self._importer.full_name(node.module or "")) is not None:
+            node.module = name
+        return node
+
+    def visit_Import(self, node: ast.Import) -> list[ast.stmt]:
+        return [statement for alias in node.names for statement in self._import(node, alias)]
+
+    def _import(self, node: ast.Import, alias: ast.alias) -> list[ast.stmt]:
+        """`import a.b` as `import NAME.a.b`, and the first of them, `a`, by its own name."""
+        if (name := self._importer.full_name(alias.name)) is None:
+            return [ast.copy_location(ast.Import([alias]), node)]
+        first = alias.name.partition(".")[0]
+        bound = (
+            [ast.alias(name, alias.asname)] if alias.asname else [ast.alias(name), ast.alias(self._importer.full_name(first) or "", first)]
+        )
+        return [ast.copy_location(ast.Import([one]), node) for one in bound]
+
+
+def _first_line(error: BaseException, plugin: FilePlugin) -> str:
+    """One line for an error: where in the plugin it was raised, and what it says."""
+    if isinstance(error, UserError):
+        return str(error).removeprefix(f"plugin {plugin.path}: ")
+    files = {str(plugin.folder / name): name for name in plugin.files}
+    places = [(files[frame.filename], frame.lineno) for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
+    message = next(iter(str(error).splitlines()), "") or type(error).__name__
+    kind = "" if isinstance(error, ValueError | TypeError) else f"{type(error).__name__}: "
+    where = "".join(f"{'' if name == plugin.root else f'{name}, '}line {line}: " for name, line in places[-1:])
+    return f"{where}{kind}{message}"
