@@ -9,6 +9,7 @@ from orchestrator.axes import Axes, job_settings, rank_in_words
 from workers.artifacts.results import DiagnosisOutcome, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
 from workers.spec.attack import AttackSettings
 from workers.spec.component import DefenceSpec
+from workers.spec.fields import spelled
 from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, Job, SurfaceSpec, TrainSpec
 from workers.spec.surface import SurfaceSettings
 
@@ -39,7 +40,7 @@ def job_description(spec_text: str) -> str:
     if "model" in spec:
         return _described_model(spec)
     if "diagnosis" in spec:
-        return f"diagnosis at {spec['diagnosis']['epsilon_literal']}"
+        return f"diagnosis at {spelled(spec['diagnosis']['epsilon'])}"
     if "surface" in spec:
         return surface_words(spec["surface"])
     attack = spec.get("attack")
@@ -65,7 +66,7 @@ def surface_words(surface: dict[str, Any]) -> str:
 def _described_attack(attack: dict[str, Any], knowledge: str) -> str:
     norm = "" if attack.get("norm", "linf") == "linf" else f" {attack['norm']}"
     distinct = [words.format(attack[name]) for name, usual, words in _DISTINGUISHING if attack.get(name, usual) != usual]
-    return " ".join([f"{attack['name']}{norm}", attack["epsilon_literal"], knowledge, *distinct])
+    return " ".join([f"{attack['name']}{norm}", spelled(attack["epsilon"]), knowledge, *distinct])
 
 
 def _described_model(spec: dict[str, Any]) -> str:

@@ -13,31 +13,31 @@
 -- with training_), made when the store is next written after they were registered. Where a name is taken, or a component is not installed
 -- here, they are in the JSON columns alone: attack_settings, metrics, model_settings, model_options, data_settings, defence_settings, training.
 --
--- Accuracies are shares in [0, 1]; epsilon is in input units (2/255 = 0.00784...), epsilon_literal as it was written; seconds are those of the
+-- Accuracies are shares in [0, 1]; epsilon is in input units (2/255 = 0.00784...), epsilon_literal as the sweep writes it; seconds are those of the
 -- attempt that finished. A randomised model has a row for each repeat: average over them.
 
 -- Robust accuracy by theta and rank, mean over repeats and seeds.
 SELECT theta, rank_fraction, avg(robust_accuracy) AS robust, count(*) AS jobs
 FROM v_results
-WHERE sweep = 'quickstart' AND attack = 'pgd' AND epsilon_literal = '8/255' AND knowledge = 'randomized'
+WHERE sweep = 'quickstart' AND attack = 'pgd' AND epsilon = 8/255.0 AND knowledge = 'randomized'
 GROUP BY theta, rank_fraction
 ORDER BY theta DESC, rank_fraction DESC;
 
 -- What the attacker's knowledge is worth: the same attack, side by side.
-SELECT theta, epsilon_literal,
+SELECT theta, min(epsilon_literal) AS written,
        avg(CASE WHEN knowledge = 'transfer' THEN robust_accuracy END) AS transfer,
        avg(CASE WHEN knowledge = 'randomized' THEN robust_accuracy END) AS randomized,
        avg(CASE WHEN knowledge = 'eot' THEN robust_accuracy END) AS eot,
        avg(CASE WHEN knowledge = 'omniscient' THEN robust_accuracy END) AS omniscient
 FROM v_results
 WHERE attack = 'pgd' AND dataset = 'digits'
-GROUP BY theta, epsilon, epsilon_literal
+GROUP BY theta, epsilon
 ORDER BY theta DESC, epsilon;
 
 -- The most robust models that can be believed, by the worst case over all attacks at one epsilon.
 SELECT model_key, theta, rank_fraction, adversarial_training, accuracy, ci_low, ci_high, attacks
 FROM v_worst_case
-WHERE knowledge = 'any' AND epsilon_literal = '8/255' AND verdict = 'sound'
+WHERE knowledge = 'any' AND epsilon = 8/255.0 AND verdict = 'sound'
 ORDER BY accuracy DESC
 LIMIT 10;
 
@@ -45,7 +45,7 @@ LIMIT 10;
 WITH candidates AS (
   SELECT worst.model_key, worst.theta, worst.rank_fraction, models.clean_accuracy, worst.accuracy AS robust_accuracy
   FROM v_worst_case AS worst JOIN v_models AS models ON models.model_key = worst.model_key
-  WHERE worst.knowledge = 'any' AND worst.epsilon_literal = '8/255' AND models.dataset = 'digits'
+  WHERE worst.knowledge = 'any' AND worst.epsilon = 8/255.0 AND models.dataset = 'digits'
 )
 SELECT * FROM candidates
 WHERE NOT EXISTS (

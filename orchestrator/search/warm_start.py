@@ -16,6 +16,7 @@ from orchestrator.store.reading.trained_models import TrainedSpec, trained_specs
 from orchestrator.store.writing import record as write
 from search_spaces import Grid, Parameter, Space, Value
 from workers.errors import UserError
+from workers.spec.fields import positive_fraction
 from workers.spec.job import Job
 
 _Specs = Mapping[str, Any]
@@ -118,10 +119,18 @@ def _inside(held: Any, path: Sequence[str | int]) -> Any:
 
 def _legal(parameter: Parameter, said: Any) -> Value:
     try:
+        if parameter.path[-1] == "epsilon":
+            said = _same_epsilon(parameter, said)
         parameter.require(said)
     except (ValueError, TypeError):
         return parameter.ends[0]
     return parameter.exact(said)
+
+
+def _same_epsilon(parameter: Parameter, said: Any) -> Value:
+    """Return an epsilon as the parameter has it: a number, or the choice that has the same value."""
+    value = positive_fraction(str(said))
+    return next((choice for choice in parameter.choices if positive_fraction(str(choice)) == value), float(value))
 
 
 _THETA = "model.theta"

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
@@ -34,7 +35,7 @@ def grouped(rows: Sequence[ResultRow], by: str) -> Table:
     Raises:
         UserError: there is no such field.
     """
-    names = _fields(by, rows)
+    names, rows = _fields(by, rows), _written_alike(rows)
     groups: defaultdict[tuple[Hashable, ...], list[ResultRow]] = defaultdict(list)
     for row in rows:
         groups[tuple(_value(row, name) for name in names)].append(row)
@@ -54,7 +55,7 @@ def pivoted(rows: Sequence[ResultRow], by: str) -> Table:
         UserError: there is no such field.
     """
     names = _fields(by, rows)
-    attacked = [row for row in rows if row.attack != "none"]
+    attacked = [row for row in _written_alike(rows) if row.attack != "none"]
     headings = list(dict.fromkeys(_heading(row, names) for row in attacked))
     kept = [column for column in shown_columns(attacked) if column.title not in _MEASURED and not _is_pivoted(column, names)]
     kept = [column for column in kept if column.title == "theta" or _varies(column, attacked, names)]
@@ -83,6 +84,12 @@ def _fields(by: str, rows: Sequence[ResultRow]) -> tuple[str, ...]:
     if not names:
         raise UserError(f"'{by}': must name one or more fields, separated by commas")
     return tuple("epsilon_literal" if name == "epsilon" else name for name in names)
+
+
+def _written_alike(rows: Sequence[ResultRow]) -> list[ResultRow]:
+    """Return the rows with one literal for one epsilon: sweeps write it in several ways."""
+    first: dict[float, str] = {}
+    return [replace(row, epsilon_literal=first.setdefault(row.epsilon, row.epsilon_literal)) for row in rows]
 
 
 def _value(row: ResultRow, name: str) -> Hashable:

@@ -6,6 +6,7 @@ from typing import Any
 from search_spaces.ranges.written_range import Place, place, shown_choice
 from search_spaces.schema.grid import grid_type, sections
 from search_spaces.schema.parameter import Parameter, Path, Value
+from workers.spec.fields import spelled
 
 Data = Mapping[str, Any]
 ABSENT = object()
@@ -36,7 +37,7 @@ def as_written(template: Data, made: Parameter, value: Value) -> object:
     if made.kind == "categorical":
         return next(option for option in options(held(template, made.path)) if _same(shown_choice(option), value))
     exact = made.exact(value)
-    return repr(exact) if _place_of(made.path).kind.number == "literal" else exact
+    return spelled(exact) if isinstance(exact, float) and _place_of(made.path).kind.number == "literal" else exact
 
 
 def options(written: Any) -> list[Any]:

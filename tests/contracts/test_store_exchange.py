@@ -379,7 +379,9 @@ def test_many_rows_take_several_chunks(store: Store, other: Store, tmp_path: Pat
 
 def test_every_table_with_a_number_for_a_key_is_merged_by_something_better() -> None:
     numbered_tables = {table.name for table in Base.metadata.sorted_tables if isinstance(next(iter(table.primary_key)).type, Integer)}
-    assert numbered_tables == {"sweeps", "attempts", "sweep_jobs"}, "merge.py must say when two rows of a new table are the same"
+    assert numbered_tables == {"sweeps", "attempts", "sweep_jobs", "sweep_epsilons"}, (
+        "merge.py must say when two rows of a new table are the same"
+    )
 
 
 def test_a_job_of_the_store_is_never_changed_but_for_its_state(store: Store, other: Store, tmp_path: Path) -> None:

@@ -5,10 +5,11 @@ import pytest
 from sqlalchemy import event
 
 from orchestrator.own_settings import value_of
-from orchestrator.store import ResultRow, Store, accuracy_interval, record_result, result_rows, standard_errors
+from orchestrator.store import ResultRow, Store, accuracy_interval, parse_conditions, record_result, result_rows, standard_errors
 from orchestrator.store.connection.read_only_sql import ask
 from orchestrator.store.reading.aggregate import Setting
 from orchestrator.store.schema.result_tables import AttackResultRecord
+from orchestrator.tables.selection import pivoted
 from tests.builders import (
     RANKS,
     attack_job,
@@ -50,6 +51,27 @@ def test_no_results_no_rows(store: Store) -> None:
     assert result_rows(store, None, per_repeat=False) == []
     record_sweep(store, name="small", space_text="", jobs=small_plan())
     assert result_rows(store, "small", per_repeat=False) == []
+
+
+def test_an_epsilon_is_shown_as_each_sweep_writes_it_and_found_by_its_value(store: Store) -> None:
+    model = pretrain_job()
+    attacks = {
+        literal: attack_job(model, attack=attack_settings(epsilon_literal=literal)) for literal in ("16/510", "8/255", repr(8 / 255))
+    }
+    assert len({job.key for job in attacks.values()}) == 1
+    for sweep, literal in (("theirs", "16/510"), ("mine", "8/255"), ("floats", repr(8 / 255)), ("changed", "8/255"), ("changed", "16/510")):
+        finish(store, model, attacks[literal], sweep=sweep)
+    twice = attack_job(model, attack=attack_settings(name="noise", epsilon_literal="16/510"))
+    finish(store, model, attacks[repr(8 / 255)], twice, sweep="both")
+    expected = {"mine": "8/255", "theirs": "16/510", "floats": repr(8 / 255), "changed": "16/510", "both": "8/255"}
+    for where in ("epsilon=8/255", "epsilon=16/510", f"epsilon={8 / 255}"):
+        found = result_rows(store, None, per_repeat=False, where=parse_conditions([where]))
+        assert {row.sweep: row.epsilon_literal for row in found} == expected
+    statement = "SELECT DISTINCT sweep, epsilon_literal FROM v_results WHERE epsilon = 8/255.0"
+    assert dict(ask(store, statement).rows) == expected
+    assert set(ask(store, "SELECT DISTINCT epsilon_literal FROM v_worst_case").rows) == {("8/255",)}
+    table = pivoted(result_rows(store, None, per_repeat=False), "epsilon")
+    assert sum(column.name in attacks for column in table.columns) == 1
 
 
 def test_an_unknown_sweep_is_an_error_that_names_the_known_ones(store: Store) -> None:

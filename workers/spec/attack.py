@@ -9,7 +9,7 @@ from pydantic import model_validator
 from workers.facts import AttackFacts
 from workers.registry import ATTACKS
 from workers.spec.component import ComponentSpec
-from workers.spec.fields import BackendName, Count, NormName, Positive, SignGradientName, TargetName, fraction
+from workers.spec.fields import BackendName, Count, NormName, Positive, SignGradientName, TargetName, positive_fraction
 
 
 class AttackSettings(ComponentSpec):
@@ -42,7 +42,7 @@ class AttackSettings(ComponentSpec):
     @classmethod
     def _context(cls, data: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            epsilon = fraction(str(data.get("epsilon_literal", "")))
+            epsilon = positive_fraction(str(data.get("epsilon_literal", "")))
         except ValueError:  # as it was written by no person
             epsilon = Fraction(str(data.get("epsilon", 0)))
         return {"epsilon": epsilon, "norm": data.get("norm", "linf")}

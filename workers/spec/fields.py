@@ -95,12 +95,12 @@ _LITERAL = re.compile(r"(?!.*e[+-]?\d{3}).{1,40}", re.IGNORECASE)
 
 
 def epsilon_fraction(literal: str) -> Fraction:
-    """The exact value of an epsilon literal in input units: `8/255`, `0.031`, `1e-2`.
+    """The exact value of an epsilon literal in input units: `8/255`, `0.031`, `1e-2`; see `positive_fraction`.
 
     Raises:
         ValueError: the literal is no number of at most 40 characters with an exponent of at most two digits, or not in (0, 1].
     """
-    value = fraction(literal)
+    value = _as_meant(fraction(literal))
     if not 0 < value <= 1:
         raise ValueError("must be in (0, 1] (input units: 8/255, not 8)")
     return value
@@ -109,13 +109,30 @@ def epsilon_fraction(literal: str) -> Fraction:
 def positive_fraction(literal: str) -> Fraction:
     """The exact value of a literal that may exceed 1: an l2 epsilon, `0.5` or `3`, in input units.
 
+    The digits of a floating-point number mean the fraction that it is next to: 0.03137254901960784 is 8/255.
+
     Raises:
         ValueError: the literal is no number of at most 40 characters with an exponent of at most two digits, or not positive.
     """
-    value = fraction(literal)
+    value = _as_meant(fraction(literal))
     if not value > 0:
         raise ValueError("must be > 0")
     return value
+
+
+_LARGEST_DENOMINATOR, _FLOAT_ACCURACY = 1020, Fraction(1, 2**50)
+
+
+def _as_meant(value: Fraction) -> Fraction:
+    """Return the fraction of a small denominator, such as 255, that equals the value within the accuracy of floats, else the value."""
+    meant = value.limit_denominator(_LARGEST_DENOMINATOR)
+    return meant if abs(value - meant) <= abs(value) * _FLOAT_ACCURACY else value
+
+
+def spelled(epsilon: float) -> str:
+    """Return an epsilon as one writes it where no sweep says how: `8/255` for whole steps of 8-bit pixels, else its digits."""
+    steps = 255 * _as_meant(Fraction(repr(epsilon)))
+    return f"{steps}/255" if steps.denominator == 1 and 0 < epsilon < 1 else repr(epsilon).removesuffix(".0")
 
 
 def fraction(literal: str) -> Fraction:

@@ -13,6 +13,8 @@ from workers.spec.fields import positive_fraction
 NumberKind = Literal["float", "int", "literal"]
 """A `literal` is a number that is kept as written: an epsilon or a step size."""
 DEFAULT_STEPSIZE = "1/255"
+_ROUNDED = Fraction(1, 10**6)
+"""What an epsilon, in steps of 8-bit pixels, may lack of a whole number that it means: 0.031372549 is 8/255."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ def paper_steps(epsilon: Fraction) -> int:
 
     Source: Kurakin et al. 2017 (BIM), as used by the paper for BIM and PGD: 2/255 -> 2, 8/255 -> 10, 16/255 -> 20.
     """
-    e = 255 * epsilon
+    e = 255 * epsilon + _ROUNDED
     return max(1, floor(min(e + 4, e * Fraction(5, 4))))
 
 

@@ -102,7 +102,7 @@ def _is_of(metric: str, named: Sequence[str], trial: Trial, row: ResultRow) -> b
         return False
     for word in named:
         if (epsilon := _number(word)) is not None:
-            if epsilon != positive_fraction(row.epsilon_literal):
+            if float(epsilon) != row.epsilon:
                 return False
         elif metric == "worst_case_accuracy" and word != (row.knowledge if word in get_args(Knowledge) else row.attack):
             return False
@@ -124,15 +124,15 @@ def of_grid(worst: Sequence[ResultRow], *, epsilon: str | None) -> Field:
         UserError: no model was attacked, at that epsilon or at all, or at several and none is named.
     """
     attacked = [row for row in worst if row.attack == "worst_case" and row.clean_accuracy is not None and row.robust_accuracy is not None]
-    chosen = _epsilon(attacked, epsilon)
+    chosen, written = _epsilon(attacked, epsilon)
     by_model: dict[str, ResultRow] = {}
-    for row in (row for row in attacked if positive_fraction(row.epsilon_literal) == positive_fraction(chosen)):
+    for row in (row for row in attacked if row.epsilon == chosen):
         if row.model_key not in by_model or _widest(row) > _widest(by_model[row.model_key]):
             by_model[row.model_key] = row
     rows = list(by_model.values())
     telling = model_columns(rows)
     return Field(
-        objectives=("clean_accuracy", f"worst_case_accuracy {chosen}"),
+        objectives=("clean_accuracy", f"worst_case_accuracy {written}"),
         goals=("maximize", "maximize"),
         candidates=tuple(
             Candidate(
@@ -154,17 +154,21 @@ def _widest(row: ResultRow) -> tuple[bool, int, int]:
     return row.knowledge == "any", row.attacks, row.n_examples
 
 
-def _epsilon(rows: Sequence[ResultRow], asked: str | None) -> str:
-    there = list(dict.fromkeys(row.epsilon_literal for row in sorted(rows, key=lambda row: row.epsilon)))
+def _epsilon(rows: Sequence[ResultRow], asked: str | None) -> tuple[float, str]:
+    """Return the epsilon that is asked for, or the only one, and how the sweep writes it."""
+    there = {row.epsilon: row.epsilon_literal for row in sorted(rows, key=lambda row: row.epsilon)}
+    try:
+        value = None if asked is None else float(positive_fraction(asked))
+    except ValueError as error:
+        raise UserError(f"--epsilon {asked!r}: {error}") from None
     if not there:
         raise UserError("best: no model of this sweep has a worst case; it takes finished attacks, on randomised models in two repeats")
-    if asked is None:
-        if len(there) > 1:
-            raise UserError(f"--epsilon: which one? one of {', '.join(there)}")
-        return there[0]
-    if positive_fraction(asked) not in map(positive_fraction, there):
-        raise UserError(f"--epsilon {asked}: no attack of this sweep was made at it; one of {', '.join(there)}")
-    return asked
+    if value is None and len(there) > 1:
+        raise UserError(f"--epsilon: which one? one of {', '.join(there.values())}")
+    if value is not None and value not in there:
+        raise UserError(f"--epsilon {asked}: no attack of this sweep was made at it; one of {', '.join(there.values())}")
+    chosen = next(iter(there)) if value is None else value
+    return chosen, there[chosen]
 
 
 def front(candidates: Iterable[Candidate], goals: Sequence[ObjectiveGoal]) -> list[Candidate]:

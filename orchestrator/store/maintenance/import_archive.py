@@ -18,7 +18,7 @@ from orchestrator.store.maintenance.archive_format import Row, read_manifest, re
 from orchestrator.store.migrations.key_version_1 import LAST_REVISION, attack_result, diagnosis, trained_model
 from orchestrator.store.schema.base import Base, table_of
 from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, TrainedModelRecord, VerdictRecord, WorstCaseRecord
-from orchestrator.store.schema.sweep_tables import AttemptRecord, JobRecord, SweepJobRecord, SweepRecord
+from orchestrator.store.schema.sweep_tables import AttemptRecord, JobRecord, SweepEpsilonRecord, SweepJobRecord, SweepRecord
 from orchestrator.store.writing.record import insert_ignoring, insert_or_ignore
 from orchestrator.store.writing.verdict_table import refresh_verdict, refresh_worst_cases
 
@@ -79,6 +79,7 @@ class _Merge:
             SweepRecord.__tablename__: self._sweeps,
             JobRecord.__tablename__: self._jobs,
             SweepJobRecord.__tablename__: self._sweep_jobs,
+            SweepEpsilonRecord.__tablename__: self._sweep_epsilons,
             AttemptRecord.__tablename__: self._attempts,
             AttackResultRecord.__tablename__: self._attack_results,
             DiagnosisRecord.__tablename__: self._diagnoses,
@@ -153,6 +154,16 @@ class _Merge:
             statement = insert_ignoring(self.connection, table_of(SweepJobRecord))
             changed = {"in_space": statement.excluded.in_space}
             self.connection.execute(statement.on_conflict_do_update(index_elements=["sweep_id", "job_key"], set_=changed), theirs)
+
+    def _sweep_epsilons(self, rows: list[Row]) -> None:
+        """Insert how sweeps write epsilons; where both stores do, as the side does whose space counts."""
+        statement = insert_ignoring(self.connection, table_of(SweepEpsilonRecord))
+        changed = {"literal": statement.excluded.literal}
+        replacing = statement.on_conflict_do_update(index_elements=["sweep_id", "epsilon"], set_=changed)
+        for row in rows:
+            theirs = self.spaces[row["sweep_id"]] == "theirs"
+            mapped = row | {"sweep_id": self.sweeps[row["sweep_id"]]}
+            self.connection.execute(replacing if theirs else statement.on_conflict_do_nothing(), [mapped])
 
     def _attack_results(self, rows: list[Row]) -> None:
         insert_or_ignore(self.connection, table_of(AttackResultRecord), rows)

@@ -26,6 +26,7 @@ from workers.spec.fields import (
     SketchModes,
     TargetName,
     fraction,
+    positive_fraction,
 )
 
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
@@ -193,7 +194,7 @@ def _value(field: str, word: str, text: str) -> Any:
         return _TRUTH[word]
     if int in kinds or float in kinds:
         try:
-            return float(fraction(word))
+            return float(positive_fraction(word) if field == "epsilon" and fraction(word) > 0 else fraction(word))
         except ValueError as error:
             raise UserError(f"--where '{text}': {field} {error}") from None
     if word not in _WORDS.get(field, (word,)):

@@ -5,14 +5,14 @@ from dataclasses import fields
 from functools import cache
 from typing import Any, get_args
 
-from sqlalchemy import Connection, Select, and_, select
+from sqlalchemy import Connection, Select, and_, func, select
 
 from orchestrator.own_settings import hashable
 from orchestrator.store.connection.session import chunks, of_sweep
 from orchestrator.store.reading.aggregate import Measurement, Setting
 from orchestrator.store.reading.stored_specs import stored_spec
 from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord, TrainedModelRecord, VerdictRecord
-from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
+from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord, SweepEpsilonRecord, SweepJobRecord, SweepRecord
 from orchestrator.verdict import checks_of, reasons
 from workers.spec.fields import TrainingStage
 from workers.spec.job import TrainSpec
@@ -32,8 +32,16 @@ def measured_columns(record: type[CleanResultRecord | AttackResultRecord]) -> li
 
 def measured_in(record: type[CleanResultRecord | AttackResultRecord], sweep: int | None) -> Select[*tuple[Any, ...]]:
     """Select the rows for `as_measurements`, of a sweep or of each, one row for each sweep that holds the job."""
-    statement = select(SweepRecord.name.label("sweep"), *measured_columns(record)).select_from(record)
-    return of_sweep(statement, record.job_key, sweep).join(SweepRecord, SweepRecord.id == SweepJobRecord.sweep_id)
+    columns = measured_columns(record)
+    if record is AttackResultRecord:  # an epsilon is shown as the sweep writes it
+        written = func.coalesce(SweepEpsilonRecord.literal, record.epsilon_literal).label("epsilon_literal")
+        columns = [written if column.name == "epsilon_literal" else column for column in columns]
+    statement = of_sweep(select(SweepRecord.name.label("sweep"), *columns).select_from(record), record.job_key, sweep)
+    statement = statement.join(SweepRecord, SweepRecord.id == SweepJobRecord.sweep_id)
+    if record is AttackResultRecord:
+        same = and_(SweepEpsilonRecord.sweep_id == SweepRecord.id, SweepEpsilonRecord.epsilon == record.epsilon)
+        statement = statement.outerjoin(SweepEpsilonRecord, same)
+    return statement
 
 
 def as_measurements(rows: Iterable[Mapping[Any, Any]]) -> Iterable[Measurement]:

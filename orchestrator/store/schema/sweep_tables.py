@@ -28,6 +28,16 @@ class SweepRecord(Base):
     driver_process: Mapped[str | None] = mapped_column(String(200))
 
 
+class SweepEpsilonRecord(Base):
+    """How a sweep writes an epsilon, by its last launch: jobs are shared by sweeps that write it otherwise."""
+
+    __tablename__ = "sweep_epsilons"
+
+    sweep_id: Mapped[int] = mapped_column(ForeignKey("sweeps.id"), primary_key=True)
+    epsilon: Mapped[float] = mapped_column(primary_key=True)
+    literal: Mapped[Name]
+
+
 class JobRecord(Base):
     """A job of any number of sweeps; `spec` is the JSON of `Job.spec`, `seed_key`, `digests` and `plugins` are as in `Job` (null in jobs
     of earlier key versions)."""

@@ -6,7 +6,7 @@ Settings of components and metrics are columns by their names, as the registry h
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Connection, Double, Float, Select, case, cast, func, inspect, select, text
+from sqlalchemy import BigInteger, Boolean, Connection, Double, Float, Select, and_, case, cast, func, inspect, select, text
 from sqlalchemy.sql.elements import ColumnElement
 
 from orchestrator.setting_kinds import Kind, kinds, kinds_of_components, training_kinds
@@ -17,7 +17,7 @@ from orchestrator.store.schema.result_tables import (
     VerdictRecord,
     WorstCaseRecord,
 )
-from orchestrator.store.schema.sweep_tables import AttemptRecord, JobRecord, SweepJobRecord, SweepRecord
+from orchestrator.store.schema.sweep_tables import AttemptRecord, JobRecord, SweepEpsilonRecord, SweepJobRecord, SweepRecord
 from workers.registry import ATTACKS, DATASETS, DEFENCES, METRICS, MODELS
 from workers.spec.job import ModelSpec
 
@@ -72,6 +72,12 @@ AnySelect = Select[*tuple[Any, ...]]
 
 def _columns(record: type[object], names: tuple[str, ...]) -> list[ColumnElement[Any]]:
     return [getattr(record, _RENAMED.get(name, name)).label(name) for name in names]
+
+
+def _attack_columns() -> list[ColumnElement[Any]]:
+    """The columns of an attack, its epsilon as the sweep writes it."""
+    written = func.coalesce(SweepEpsilonRecord.literal, AttackResultRecord.epsilon_literal).label("epsilon_literal")
+    return [written if name == "epsilon_literal" else getattr(AttackResultRecord, name) for name in _ATTACK]
 
 
 def _accuracy(record: type[AttackResultRecord | CleanResultRecord]) -> ColumnElement[Any]:
@@ -155,7 +161,7 @@ def _results(dialect: str) -> AnySelect:
             attack.model_key,
             attack.job_key,
             *_columns(TrainedModelRecord, _MODEL),
-            *_columns(attack, _ATTACK),
+            *_attack_columns(),
             _accuracy(attack).label("robust_accuracy"),
             clean_accuracy.scalar_subquery().label("clean_accuracy"),
             VerdictRecord.verdict,
@@ -171,6 +177,7 @@ def _results(dialect: str) -> AnySelect:
         .join(attack, attack.job_key == SweepJobRecord.job_key)
         .join(TrainedModelRecord, TrainedModelRecord.job_key == attack.model_key)
         .outerjoin(VerdictRecord, VerdictRecord.model_key == attack.model_key)
+        .outerjoin(SweepEpsilonRecord, and_(SweepEpsilonRecord.sweep_id == SweepRecord.id, SweepEpsilonRecord.epsilon == attack.epsilon))
     )
     return _with_settings(selected, [*_attack_sources(), *_model_sources()], dialect)
 

@@ -15,10 +15,18 @@ from orchestrator.store.connection.session import Store, chunks, sweep_id
 from orchestrator.store.leases.leases import Lease, fence
 from orchestrator.store.schema.base import Base, table_of, utc_now
 from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, EnvironmentRecord, TrainedModelRecord
-from orchestrator.store.schema.sweep_tables import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
+from orchestrator.store.schema.sweep_tables import (
+    AttemptRecord,
+    JobParentRecord,
+    JobRecord,
+    SweepEpsilonRecord,
+    SweepJobRecord,
+    SweepRecord,
+)
 from orchestrator.store.writing.rows import Row, environment_row, job_row, outcome_row, parent_rows
 from orchestrator.store.writing.verdict_table import BALL, refresh_verdict, refresh_worst_cases, unjudged_models
 from workers.artifacts.results import Result
+from workers.spec.fields import spelled
 from workers.spec.job import Job
 
 Ending = Literal["failed", "interrupted"]
@@ -39,7 +47,9 @@ def set_sweep(connection: Connection, *, name: str, space_text: str, jobs: Seque
     by_key = dict(sorted({job.key: job for job in jobs}.items()))
     connection.execute(update(SweepRecord).where(SweepRecord.name == name).values(space=space_text))
     _insert_jobs(connection, by_key)
-    _set_space(connection, sweep_id(connection, name), by_key)
+    sweep = sweep_id(connection, name)
+    _set_space(connection, sweep, by_key)
+    _spell_epsilons(connection, sweep, by_key.values())
     # Results from before there were verdicts, or before the rules changed.
     for model in unjudged_models(connection, by_key):
         refresh_verdict(connection, model)
@@ -70,6 +80,7 @@ def add_jobs(store: Store, sweep_name: str, jobs: Sequence[Job], *, lease: Lease
         sweep = sweep_id(connection, sweep_name)
         _insert_jobs(connection, by_key)
         _hold(connection, sweep, by_key)
+        _spell_epsilons(connection, sweep, by_key.values())
 
 
 def start_attempt(
@@ -209,6 +220,20 @@ def _insert_jobs(connection: Connection, by_key: Mapping[str, Job]) -> None:
 def _set_space(connection: Connection, sweep: int, keys: Iterable[str]) -> None:
     connection.execute(update(SweepJobRecord).where(SweepJobRecord.sweep_id == sweep).values(in_space=False))
     _hold(connection, sweep, keys)
+
+
+def _spell_epsilons(connection: Connection, sweep: int, jobs: Iterable[Job]) -> None:
+    """Keep how the sweep writes the epsilons of its jobs now; one that it writes in two ways is written in the usual one."""
+    literals: defaultdict[float, set[str]] = defaultdict(set)
+    for job in jobs:
+        for attack in (getattr(job.spec, name, None) for name in ("attack", "diagnosis")):
+            if attack is not None:
+                literals[attack.epsilon].add(attack.epsilon_literal)
+    chosen = {epsilon: min(found) if len(found) == 1 else spelled(epsilon) for epsilon, found in sorted(literals.items())}
+    if rows := [{"sweep_id": sweep, "epsilon": epsilon, "literal": literal} for epsilon, literal in chosen.items()]:
+        statement = insert_ignoring(connection, table_of(SweepEpsilonRecord))
+        changed = {"literal": statement.excluded.literal}
+        connection.execute(statement.on_conflict_do_update(index_elements=["sweep_id", "epsilon"], set_=changed), rows)
 
 
 def _hold(connection: Connection, sweep: int, keys: Iterable[str]) -> None:

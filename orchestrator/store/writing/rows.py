@@ -18,6 +18,7 @@ from orchestrator.store.schema.result_tables import (
 from workers.artifacts.results import CraftOutcome, DiagnosisOutcome, Environment, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
 from workers.registry import DATASETS
 from workers.spec.attack import AttackSettings
+from workers.spec.fields import spelled
 from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, Job, ModelSpec, SurfaceSpec, TrainSpec
 from workers.spec.keys import KEY_VERSION
 
@@ -127,7 +128,7 @@ def _diagnosis(job: Job, spec: DiagnoseSpec, outcome: DiagnosisOutcome) -> Row:
     return {
         "model_key": job.parents["model"],
         "epsilon": spec.diagnosis.epsilon,
-        "epsilon_literal": spec.diagnosis.epsilon_literal,
+        "epsilon_literal": spelled(spec.diagnosis.epsilon),
         "probes": [{**probe.model_dump(mode="json"), "attack": _attack_columns(probe.attack)} for probe in outcome.probes],
         **outcome.model_dump(include={"n_examples", "draws", "zero_gradients", "nonfinite_gradients"}),
     }
@@ -143,7 +144,8 @@ def _attack_columns(attack: AttackSettings) -> Row:
     facts: Row = dict.fromkeys(("loss", "random_start", "takes_gradients", "selects", "one_step"))
     if attack.is_installed:
         facts = {name: getattr(attack.facts, name) for name in facts} | {"loss": attack.loss}
-    return {"attack": attack.name, **attack.model_dump(exclude={"name", "settings"}), "settings": attack.own, **facts}
+    fields = attack.model_dump(exclude={"name", "settings"}) | {"epsilon_literal": spelled(attack.epsilon)}
+    return {"attack": attack.name, **fields, "settings": attack.own, **facts}
 
 
 def _surface(job: Job, spec: SurfaceSpec, outcome: SurfaceOutcome) -> Row:

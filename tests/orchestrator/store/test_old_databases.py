@@ -49,9 +49,20 @@ def test_a_database_of_every_revision_is_upgraded_and_used(revision: str, tmp_pa
         use(store)
 
 
+def test_an_epsilon_of_an_old_database_is_written_as_its_sweeps_space_does_else_in_the_usual_way(tmp_path: Path) -> None:
+    url = restored(DATABASES / "0007.sql", tmp_path)
+    with closing(sqlite3.connect(tmp_path / "store.db")) as connection, connection:
+        connection.execute("UPDATE attack_results SET epsilon_literal = '16/510'")
+        connection.execute("UPDATE sweeps SET space = 'epsilon: 16/510'")
+        connection.execute("INSERT INTO sweeps (name, space, created_at) VALUES ('other', 'epsilon: 8/255', '2026-01-01')")
+        connection.execute("INSERT INTO sweep_jobs (sweep_id, job_key, in_space, stage) SELECT 2, job_key, in_space, stage FROM sweep_jobs")
+    with open_store(url, upgrade=True) as store:
+        assert {row.sweep: row.epsilon_literal for row in result_rows(store, None, per_repeat=False)} == {"old": "16/510", "other": "8/255"}
+
+
 @pytest.mark.parametrize(
     ("revision", "sign_gradient"),
-    [("0001", "identity"), ("0002", "tanh"), *((later, "identity") for later in ("0003", "0004", "0005", "0006", "0007"))],
+    [("0001", "identity"), ("0002", "tanh"), *((later, "identity") for later in ("0003", "0004", "0005", "0006", "0007", "0008"))],
 )
 def test_attacks_of_an_old_database_keep_the_gradient_that_they_were_made_with(revision: str, sign_gradient: str, tmp_path: Path) -> None:
     with open_store(restored(DATABASES / f"{revision}.sql", tmp_path), upgrade=True) as store:
@@ -64,7 +75,7 @@ def test_attacks_of_an_old_database_keep_the_gradient_that_they_were_made_with(r
     [
         ("0001", "none", None),
         ("0002", "none", None),
-        *((later, "random_resize_pad", {"pad_factor": 1.107}) for later in ("0003", "0004", "0005", "0006", "0007")),
+        *((later, "random_resize_pad", {"pad_factor": 1.107}) for later in ("0003", "0004", "0005", "0006", "0007", "0008")),
     ],
 )
 def test_models_of_an_old_database_keep_the_defence_that_they_had(revision: str, defence: str, settings: object, tmp_path: Path) -> None:
@@ -87,7 +98,7 @@ def attacked(store: Store) -> tuple[object, ...]:
     ("revision", "settings"),
     [
         *((old, USUAL) for old in ("0001", "0002", "0003")),
-        *((later, ("l2", {"loss": "dlr"}, "least_likely", 1, 4, 8, False, "native")) for later in ("0004", "0005", "0006", "0007")),
+        *((later, ("l2", {"loss": "dlr"}, "least_likely", 1, 4, 8, False, "native")) for later in ("0004", "0005", "0006", "0007", "0008")),
     ],
 )
 def test_attacks_of_an_old_database_keep_the_settings_that_they_had(revision: str, settings: object, tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import json
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from pydantic import ValidationError
 from tests.builders import attack_job, attack_settings, craft_job, evaluate_job, fine_tune_job, pretrain_job
 from workers.spec.attack import AttackSettings
 from workers.spec.component import DataSpec, DefenceSpec
+from workers.spec.fields import positive_fraction, spelled
 from workers.spec.job import (
     JOB,
     AttackSpec,
@@ -19,6 +21,8 @@ from workers.spec.job import (
     TrainingSpec,
     TrainSpec,
 )
+from workers.spec.step_settings import paper_steps
+from workers.spec.training import canonical_epsilon
 
 COUNTS = st.integers(1, 10**6)
 SHARES = st.floats(0, 1)
@@ -248,6 +252,16 @@ def test_an_attack_without_a_number_of_steps_has_the_papers(name, steps):
     found = AttackSettings(name=name, epsilon=8 / 255, epsilon_literal="8/255")
     assert found.steps == steps
     assert AttackSettings.model_validate(found.model_dump()) == found
+
+
+@pytest.mark.parametrize("k", range(1, 33))
+def test_the_papers_steps_of_a_float_are_those_of_the_fraction_it_means(k):
+    exact = paper_steps(Fraction(k, 255))
+    for literal in (repr(k / 255), repr(k * (1 / 255)), f"{k / 255:.17f}", f"{k / 255:.9g}", f"{2 * k}/510"):
+        found = AttackSettings(name="pgd", epsilon=float(positive_fraction(literal)), epsilon_literal=literal)
+        assert found.steps == exact
+    assert canonical_epsilon(repr(k / 255)) == str(Fraction(k, 255))
+    assert (spelled(k / 255), spelled(0.5), spelled(3.0), spelled(0.0005)) == (f"{k}/255", "0.5", "3", "0.0005")
 
 
 def test_under_l2_steps_and_step_size_must_be_given():
