@@ -77,7 +77,7 @@ def _columns(record: type[object], names: tuple[str, ...]) -> list[ColumnElement
 def _attack_columns() -> list[ColumnElement[Any]]:
     """The columns of an attack, its epsilon as the sweep writes it."""
     written = func.coalesce(SweepEpsilonRecord.literal, AttackResultRecord.epsilon_literal).label("epsilon_literal")
-    return [written if name == "epsilon_literal" else getattr(AttackResultRecord, name) for name in _ATTACK]
+    return [written if column.name == "epsilon_literal" else column for column in _columns(AttackResultRecord, _ATTACK)]
 
 
 def _accuracy(record: type[AttackResultRecord | CleanResultRecord]) -> ColumnElement[Any]:
