@@ -202,7 +202,7 @@ def model_slug(row: "ResultRow") -> str:
     rank = rank_in_words(row.rank_fraction, row.rank_fractions).replace("/", "-")
     parts = [row.model, *([f"rank{rank}", f"theta{row.theta:g}"] if row.tensorized else ["dense"])]
     parts += [name for name in (row.defence, row.adversarial_training) if name != "none"]
-    return "_".join([*parts, row.model_key[:_KEY_DIGITS]])
+    return f"{slug('_'.join(parts))}_{slug(row.model_key[:_KEY_DIGITS])}"
 
 
 def surface_family(row: "SurfaceRow") -> str:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.escaping import json_text
-from orchestrator.names import architecture_in_words, model_slug, model_title
+from orchestrator.names import architecture_in_words, model_slug, model_title, slug
+from orchestrator.paths import write_atomically
 from orchestrator.store import ResultRow
 from workers.errors import UserError
 from workers.spec.fields import NormName, epsilon_fraction, positive_fraction
@@ -46,7 +47,7 @@ def robustbench_models(
     for row in attacked:
         by_model[row.model_key].append(row)
     chosen = [max(of_model, key=_widest) for of_model in by_model.values()]
-    return {Path(row.dataset, _THREAT_MODELS[norm], f"{model_slug(row)}.json"): _record(row, rows, epsilon) for row in chosen}
+    return {Path(slug(row.dataset), _THREAT_MODELS[norm], f"{model_slug(row)}.json"): _record(row, rows, epsilon) for row in chosen}
 
 
 def write_models(records: dict[Path, dict[str, Any]], folder: Path) -> None:
@@ -55,12 +56,8 @@ def write_models(records: dict[Path, dict[str, Any]], folder: Path) -> None:
     Raises:
         UserError: they cannot be written.
     """
-    try:
-        for path, record in records.items():
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_text(json_text(record, indent=2) + "\n")
-    except OSError as error:
-        raise UserError(f"--out {folder}: {error.strerror}") from error
+    for path, record in records.items():
+        write_atomically(folder / path, f"{json_text(record, indent=2)}\n".encode())
 
 
 def _value(epsilon: str, norm: NormName) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from orchestrator.names import surface_family
+from orchestrator.names import slug, surface_family
 from orchestrator.paths import Paths, replace_file
 from orchestrator.report.requirements import check_requirements
 from orchestrator.report.surface_grids import SurfaceGrid, families, surface_draws, surface_grids
@@ -36,7 +36,7 @@ def write_surface_page(paths: Paths, sweep: str, *, folder: Path, epsilon: str) 
         grids, problems = surface_grids(store, paths.artifacts, sweep)
     if not grids:
         raise UserError(problems[0] if problems else f"sweep '{sweep}': has no loss surfaces yet; a space's section surfaces asks for them")
-    path = folder / f"{sweep}-surfaces.html"
+    path = folder / f"{slug(sweep)}-surfaces.html"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         replace_file(path, surface_page(sweep, grids, epsilon=radius, literal=epsilon).encode())

@@ -7,7 +7,7 @@ import pytest
 
 from tests.builders import evaluate_job, flags_result, pretrain_job, train_result
 from workers.artifacts.artifacts import Artifacts, JobFolder, stored_name
-from workers.errors import ArtifactError, SupersededError
+from workers.errors import ArtifactError, StorageError, SupersededError
 
 JOB = pretrain_job()
 MODEL = "model.safetensors"
@@ -269,3 +269,45 @@ def test_flags_come_back_bit_for_bit(artifacts):
     folder = artifacts.folder(job.key, attempt="a1")
     folder.begin(job)
     assert folder.commit(flags_result(job)) == artifacts.result(job.key) == flags_result(job)
+
+
+LEADING_ELSEWHERE = ["../" + "a" * 61, "..", "", ".", "/etc", f"{JOB.key}/..", f"{JOB.key}/../../x", f"{JOB.key}\\x", "a\0"]
+
+
+@pytest.mark.parametrize("key", LEADING_ELSEWHERE)
+def test_a_key_from_elsewhere_leads_nowhere_else(artifacts, key):
+    for harmful in (artifacts.discard, artifacts.files, artifacts.size, artifacts.result, artifacts.where, artifacts.job, artifacts.folder):
+        with pytest.raises(StorageError, match="neither of them a path"):
+            harmful(key)
+
+
+@pytest.mark.parametrize("name", ["../x", "..", "a/b", "/etc/passwd", "a\\b", "x\0"])
+def test_a_file_s_name_from_elsewhere_leads_nowhere_else(artifacts, name):
+    folder = begun(artifacts, "a1")
+    for harmful in (
+        lambda: folder.save(name, b""),
+        lambda: folder.remove(name),
+        lambda: folder.saved(name),
+        lambda: artifacts.where(JOB.key, name),
+    ):
+        with pytest.raises(StorageError, match="neither of them a path"):
+            harmful()
+
+
+def test_nothing_is_written_or_removed_through_a_folder_that_is_a_link(tmp_path):
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "result.json").write_text("precious")
+    artifacts = Artifacts(tmp_path / "artifacts")
+    (tmp_path / "artifacts").mkdir()
+    (tmp_path / "artifacts" / JOB.key).symlink_to(theirs)
+    folder = artifacts.folder(JOB.key, attempt="a1")
+    for harmful in (
+        lambda: folder.begin(JOB),
+        lambda: folder.commit(train_result(JOB)),
+        lambda: folder.remove("result.json"),
+        lambda: artifacts.discard(JOB.key),
+    ):
+        with pytest.raises(StorageError, match="symbolic link"):
+            harmful()
+    assert {path.name: path.read_text() for path in theirs.iterdir()} == {"result.json": "precious"}

@@ -33,6 +33,7 @@ _ATTEMPT = "attempt"
 _CHECKSUM = "sha256"
 _KEY = re.compile("[0-9a-f]{64}")
 _DIGITS = 16
+_NAME = re.compile(r"(?!\.\.?$)[^/\\\0]*")
 _KEPT = re.compile(rf".+\.[0-9a-f]{{{_DIGITS}}}(\.[^.]+)?")
 
 
@@ -40,11 +41,11 @@ class JobFolder:
     """One job's artifact, for one attempt. After `begin`, `save` is refused as soon as the job belongs to another attempt."""
 
     def __init__(self, storage: Storage, key: str, attempt: str) -> None:
-        self._storage, self.key, self._attempt = storage, key, attempt
+        self._storage, self.key, self._attempt = storage, _place(key), attempt
         self._begun = False
 
     def _path(self, name: str) -> str:
-        return f"{self.key}/{name}"
+        return _place(self.key, name)
 
     def begin(self, job: Job) -> None:
         """Assign the job to this attempt: write `job.json`, and remove half-written files of earlier attempts and a damaged result.
@@ -152,7 +153,7 @@ class Artifacts:
 
     def where(self, key: str, name: str = "") -> str:
         """Return the path or URL of a job's folder, or of a file there."""
-        return self._storage.where(f"{key}/{name}" if name else key)
+        return self._storage.where(_place(key, name))
 
     def folder(self, key: str, *, attempt: str = "read") -> JobFolder:
         """Return the job's folder for one attempt, whose id is unique."""
@@ -160,7 +161,7 @@ class Artifacts:
 
     def files(self, key: str) -> dict[str, int]:
         """Return the names of the job's files, except half-written ones, and their sizes in bytes."""
-        return {name: size for name, size in self._storage.files(key).items() if not name.startswith(".")}
+        return {name: size for name, size in self._storage.files(_place(key)).items() if not name.startswith(".")}
 
     def finished(self) -> frozenset[str]:
         """Return the keys of all jobs with a result."""
@@ -172,11 +173,11 @@ class Artifacts:
 
     def size(self, key: str) -> int:
         """Return the total size of the job's files in bytes."""
-        return sum(self._storage.files(key).values())
+        return sum(self._storage.files(_place(key)).values())
 
     def checkpoint_size(self, key: str) -> int:
         """Return the size of the job's checkpoint in bytes; 0 where it has none."""
-        return self._storage.files(key).get(CHECKPOINT, 0)
+        return self._storage.files(_place(key)).get(CHECKPOINT, 0)
 
     def drop_checkpoint(self, key: str) -> None:
         """Delete the checkpoint that a finished rung has kept; its result and its model stay."""
@@ -195,8 +196,8 @@ class Artifacts:
 
     def discard(self, key: str) -> None:
         """Delete the job's files; the result goes first, so that a job is never done without its files."""
-        self._storage.remove(f"{key}/{RESULT_FILE}")
-        self._storage.remove_folder(key)
+        self._storage.remove(_place(key, RESULT_FILE))
+        self._storage.remove_folder(_place(key))
 
     def result(self, key: str) -> Result:
         """Return the result of a finished job.
@@ -214,7 +215,7 @@ class Artifacts:
         """
         where = self.where(key, JOB_FILE)
         try:
-            job = job_from_json(self._storage.read(f"{key}/{JOB_FILE}"), stored=True)
+            job = job_from_json(self._storage.read(_place(key, JOB_FILE)), stored=True)
         except (FileNotFoundError, ValidationError) as error:
             raise ArtifactError(f"job {key}: {where} is unreadable: {first_line(error)}", key=key) from error
         if job.key_version == KEY_VERSION and job.key != key:
@@ -243,7 +244,7 @@ class Artifacts:
             raise ArtifactError(f"job {key}: its result names no {name}", key=key)
         stored = stored_name(name, digest)
         try:
-            content = self._storage.read(f"{key}/{stored}")
+            content = self._storage.read(_place(key, stored))
         except FileNotFoundError:
             raise ArtifactError(f"job {key}: {self.where(key, stored)} is missing", key=key) from None
         if hashlib.sha256(content).hexdigest() != digest:
@@ -267,6 +268,17 @@ class Artifacts:
         return None
 
 
+def _place(key: str, name: str = "") -> str:
+    """Return the path of a job's folder below the root, or of a file in it.
+
+    Raises:
+        StorageError: the key or the name, which a database or a damaged result may have given, leads elsewhere.
+    """
+    if not key or not _NAME.fullmatch(key) or not _NAME.fullmatch(name):
+        raise StorageError(f"artifact {key}{name and '/'}{name}: must be a job's key and a file's name, neither of them a path")
+    return f"{key}/{name}" if name else key
+
+
 def stored_name(name: str, digest: str) -> str:
     """Return the name under which a kept file is stored: with the first digits of its content's SHA-256."""
     stem, dot, ending = name.rpartition(".")
@@ -284,9 +296,9 @@ def _checksum(fields: dict[str, Any]) -> str:
 
 
 def _read_result(storage: Storage, key: str) -> Result:
-    where = storage.where(f"{key}/{RESULT_FILE}")
+    where = storage.where(_place(key, RESULT_FILE))
     try:
-        fields = json.loads(storage.read(f"{key}/{RESULT_FILE}"))
+        fields = json.loads(storage.read(_place(key, RESULT_FILE)))
         checksum = fields.pop(_CHECKSUM, None)
         result = RESULT.validate_json(json.dumps(fields), context=STORED)
     except FileNotFoundError:

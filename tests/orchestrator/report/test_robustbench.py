@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from orchestrator.store import Store, open_store, record_result
+from orchestrator.store.schema.result_tables import TrainedModelRecord
 from tests.builders import attack_job, attack_settings, craft_job, evaluate_job, flags_result, pretrain_job, result_of, small_plan
 from tests.commands import robustsweep
 from tests.stored import launch, record_sweep
@@ -111,3 +113,17 @@ def test_mistakes_get_one_line(tmp_path: Path, options: tuple[str, ...], expecte
     assert (done.returncode, done.stdout) == (2, "")
     assert expected in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_what_a_colleagues_database_says_leads_to_no_other_folder(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    with store_in(tmp_path) as store:
+        recorded(store, (FGSM, [True] * 16))
+        with store.writing() as connection:
+            hostile = {"dataset": "../../outside", "model": f"{outside}/../x", "adversarial_training": "../../y", "defence": "a/../../z"}
+            connection.execute(update(TrainedModelRecord).values(hostile))
+    before = {path.name for path in tmp_path.iterdir()}
+    ((path, _),) = written(tmp_path, "--epsilon", "8/255").items()
+    assert len(Path(path).parts) == 3
+    assert path.startswith("outside/Linf/")
+    assert {path.name for path in tmp_path.iterdir()} - before == {"out"}

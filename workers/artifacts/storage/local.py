@@ -66,7 +66,7 @@ class LocalStorage:
     @contextmanager
     def _written(self, path: str, content: bytes, attempt: str) -> Iterator[Path]:
         """Write the content under a temporary name, removed afterwards."""
-        target = self._root / path
+        target = self._own(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.{attempt}{TEMPORARY}")
         try:
@@ -76,9 +76,16 @@ class LocalStorage:
             with suppress(OSError):
                 temporary.unlink()
 
+    def _own(self, path: str) -> Path:
+        """Return the path of a file to be changed, whose folder must be no link to another place."""
+        target = self._root / path
+        if target.parent != self._root and target.parent.is_symlink():
+            raise OSError(errno.ELOOP, "its folder is a symbolic link, through which nothing is written")
+        return target
+
     def remove(self, path: str) -> None:
         with self._failing(path):
-            (self._root / path).unlink(missing_ok=True)
+            self._own(path).unlink(missing_ok=True)
 
     def files(self, folder: str) -> dict[str, int]:
         with self._failing(folder):
