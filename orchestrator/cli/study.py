@@ -1,4 +1,4 @@
-"""`robustsweep study`: a search as a page."""
+"""`robustsweep study`: what mattered in a sweep, as a page."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +11,7 @@ from orchestrator.cli.options import DEFAULT_HOME, AnyVerdict, FigureFolder, Hom
 
 @command(group="look")
 def study(
-    sweep: Annotated[str, typer.Argument(help="The name of a sweep with method optuna.")],
+    sweep: Annotated[str, typer.Argument(help="The name of a sweep, a search or a grid.")],
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
@@ -21,12 +21,21 @@ def study(
     figures: FigureFolder = None,
     image: Image = ImageFormat.svg,
     any_verdict: AnyVerdict = False,
+    epsilon: Annotated[
+        str | None,
+        typer.Option(
+            "--epsilon", help="Of a grid's robust accuracy, e.g. 8/255.  [default: the largest that separates models]", show_default=False
+        ),
+    ] = None,
 ) -> None:
-    """Write the search of SWEEP as one HTML file that opens offline: trials, front, history, parameter importance (needs Plotly)."""
+    """Write what mattered in SWEEP as one HTML file that opens offline (needs Plotly).
+
+    Front, parameter importance, partial dependence, the best at each value, seed luck; of a search also its trials and history.
+    """
     from orchestrator.report.study import StudyOptions, study_page
 
     options = StudyOptions(
-        paths=paths(home, store), sweep=sweep, output=output, figures=figures, image=image.value, any_verdict=any_verdict
+        paths=paths(home, store), sweep=sweep, output=output, figures=figures, image=image.value, any_verdict=any_verdict, epsilon=epsilon
     )
     files, said = study_page(options)
     typer.echo(said)

@@ -3,10 +3,14 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 
 PALETTE = ("#0078b8", "#d55e00", "#009368", "#c069a0", "#8a7a00", "#7568c4", "#7a7a7a")
 """Colours after Okabe & Ito (2008, "Color Universal Design"), each darkened or lightened until it contrasts 3:1 with both `GROUNDS`."""
+
+_ORDERED = ("#5f5fd3", "#0078b8", "#008577", "#80800f", "#d55e00")
+"""Stops of a scale for ordered values, from blue to orange as Cividis goes, with the palette's contrast to both grounds throughout."""
 
 GROUNDS = {"light": "#ffffff", "dark": "#14171c"}
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
@@ -30,6 +34,14 @@ def faded(colour: str, opacity: float) -> str:
     """Return the `#rrggbb` colour with an opacity."""
     red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity})"
+
+
+def ordered_colours(count: int) -> list[str]:
+    """Return so many colours of the scale for ordered values, from the lowest to the highest."""
+    stops = np.array([[int(colour[start : start + 2], 16) for start in (1, 3, 5)] for colour in _ORDERED], dtype=np.float64)
+    places = np.linspace(0, len(stops) - 1, count)
+    mixed = np.stack([np.interp(places, np.arange(len(stops)), channel) for channel in stops.T], axis=1).round().astype(int).tolist()
+    return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in mixed]
 
 
 def template(ground: str) -> go.layout.Template:

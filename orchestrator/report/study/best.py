@@ -56,14 +56,14 @@ def admitted(candidates: Sequence[Candidate], *, any_verdict: bool) -> tuple[lis
     feasible = [candidate for candidate in candidates if candidate.is_feasible]
     kept = [candidate for candidate in feasible if any_verdict or candidate.verdict != "unsound"]
     violating, unsound = len(candidates) - len(feasible), len(feasible) - len(kept)
-    notes = [f"left out: {_number(violating)} beyond a constraint"] if violating else []
-    notes += [f"left out: {_number(unsound)} whose verdict is unsound; --any-verdict admits them"] if unsound else []
+    notes = [f"left out: {number_of(violating)} beyond a constraint"] if violating else []
+    notes += [f"left out: {number_of(unsound)} whose verdict is unsound; --any-verdict admits them"] if unsound else []
     unjudged = sum(candidate.verdict is None for candidate in kept)
-    notes += [f"{_number(unjudged)} without a verdict; a section diagnosis in the space gives one"] if unjudged else []
+    notes += [f"{number_of(unjudged)} without a verdict; a section diagnosis in the space gives one"] if unjudged else []
     return kept, notes
 
 
-def _number(amount: int) -> str:
+def number_of(amount: int) -> str:
     return f"{amount} model{'' if amount == 1 else 's'}"
 
 

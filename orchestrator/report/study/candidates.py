@@ -4,11 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import isclose
-from typing import get_args
+from statistics import fmean
+from typing import Any, get_args
 
+from orchestrator.axes import Axes, in_words, settings_of
+from orchestrator.figures.attack_conditions import Condition, conditions
 from orchestrator.report.study.read_study import StudyRecord, Trial
 from orchestrator.store import ResultRow
-from orchestrator.tables.result_columns import model_columns
 from orchestrator.tables.table import Cell
 from search_spaces import ObjectiveGoal
 from workers.errors import UserError
@@ -37,6 +39,15 @@ class Candidate:
     verdict: str | None
     model_key: str
     is_feasible: bool = True
+
+    @property
+    def name(self) -> str:
+        """Its trial, or the settings in which it differs."""
+        return (
+            f"trial {self.trial}"
+            if self.trial is not None
+            else ", ".join(f"{name} {in_words(value)}" for name, value in self.settings.items())
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,58 +128,117 @@ def _number(word: str) -> Fraction | None:
         return None
 
 
-def of_grid(worst: Sequence[ResultRow], *, epsilon: str | None) -> Field:
-    """Return the models of a sweep by clean and worst-case accuracy at one epsilon, over attackers of every knowledge if there are several.
+def of_grid(rows: Sequence[ResultRow], *, epsilon: str | None, choose: bool = False) -> Field:
+    """Return the models of a grid by clean and worst-case accuracy at one epsilon, over attackers of every knowledge if there are several.
+
+    Args:
+        rows: results, and worst cases over attacks.
+        epsilon: the one of the worst case; None for the only one.
+        choose: of several epsilons take the largest that still separates models; and where there is no worst case the attack that most
+            models met and that leaves the least, or else clean accuracy alone.
 
     Raises:
         UserError: no model was attacked, at that epsilon or at all, or at several and none is named.
     """
-    attacked = [row for row in worst if row.attack == "worst_case" and row.clean_accuracy is not None and row.robust_accuracy is not None]
-    chosen, written = _epsilon(attacked, epsilon)
-    by_model: dict[str, ResultRow] = {}
-    for row in (row for row in attacked if row.epsilon == chosen):
-        if row.model_key not in by_model or _widest(row) > _widest(by_model[row.model_key]):
-            by_model[row.model_key] = row
-    rows = list(by_model.values())
-    telling = model_columns(rows)
-    return Field(
-        objectives=("clean_accuracy", f"worst_case_accuracy {written}"),
-        goals=("maximize", "maximize"),
-        candidates=tuple(
-            Candidate(
-                trial=None,
-                settings={column.title: column.text(row) for column in telling if column.title not in ("model key", "sweep")},
-                figures=(
-                    ObjectiveValue(value=row.clean_accuracy or 0.0, low=row.clean_ci_low, high=row.clean_ci_high),
-                    ObjectiveValue(value=row.robust_accuracy or 0.0, low=row.ci_low, high=row.ci_high),
-                ),
-                verdict=row.verdict,
-                model_key=row.model_key,
-            )
-            for row in rows
-        ),
+    clean = {row.model_key: row for row in rows if row.clean_accuracy is not None}
+    found = _worst_cases(rows) or (_strongest(rows) if choose else {})
+    if not found and choose and epsilon is None:
+        return _of_models({key: (row,) for key, row in clean.items()}, ("clean_accuracy",))
+    objective = _objective(found, epsilon, choose=choose)
+    models = {key: (row, row) for key, row in found[objective].items()}
+    return _of_models(models, ("clean_accuracy", objective))
+
+
+Attacked = Mapping[str, Mapping[str, ResultRow]]
+"""Rows of models by their keys, under each objective: `worst_case_accuracy 8/255`."""
+
+
+def _worst_cases(rows: Iterable[ResultRow]) -> Attacked:
+    found: dict[float, dict[str, ResultRow]] = {}
+    literals: dict[float, str] = {}
+    for row in rows:
+        if row.attack == "worst_case" and row.clean_accuracy is not None and row.robust_accuracy is not None:
+            literals[row.epsilon] = row.epsilon_literal
+            of_epsilon = found.setdefault(row.epsilon, {})
+            if row.model_key not in of_epsilon or _widest(row) > _widest(of_epsilon[row.model_key]):
+                of_epsilon[row.model_key] = row
+    return {f"worst_case_accuracy {literals[epsilon]}": found[epsilon] for epsilon in sorted(found)}
+
+
+def _strongest(rows: Sequence[ResultRow]) -> Attacked:
+    """Of each epsilon the rows of one attack, which most models met; of several that which leaves the least."""
+    found: dict[float, Condition] = {}
+    for one in conditions([row for row in rows if row.attack != "worst_case" and row.clean_accuracy is not None], by_epsilon=True):
+        epsilon = one.rows[0].epsilon
+        if epsilon not in found or _strength(one) > _strength(found[epsilon]):
+            found[epsilon] = one
+    return {f"robust_accuracy {found[epsilon].label}": {row.model_key: row for row in found[epsilon].rows} for epsilon in sorted(found)}
+
+
+def _strength(condition: Condition) -> tuple[int, float]:
+    return len({row.model_key for row in condition.rows}), -fmean(row.robust_accuracy or 0.0 for row in condition.rows)
+
+
+def _of_models(models: Mapping[str, tuple[ResultRow, ...]], objectives: tuple[str, ...]) -> Field:
+    settings = {key: settings_of(rows[0]) for key, rows in models.items()}
+    axes = Axes.of(settings.values())
+    found = tuple(
+        Candidate(
+            trial=None,
+            settings={title: _cell(settings[key][name]) for name, title in axes.titles.items() if name in settings[key]},
+            figures=(_clean_figure(rows[0]), *(_robust_figure(row) for row in rows[1:])),
+            verdict=rows[0].verdict,
+            model_key=key,
+        )
+        for key, rows in models.items()
     )
+    goals: tuple[ObjectiveGoal, ...] = tuple("maximize" for _ in objectives)
+    return Field(objectives=objectives, goals=goals, candidates=found)
+
+
+def _cell(value: Any) -> Cell:
+    return value if isinstance(value, bool | int | float | str) else in_words(value)
+
+
+def _clean_figure(row: ResultRow) -> ObjectiveValue:
+    return ObjectiveValue(value=row.clean_accuracy or 0.0, low=row.clean_ci_low, high=row.clean_ci_high)
+
+
+def _robust_figure(row: ResultRow) -> ObjectiveValue:
+    return ObjectiveValue(value=row.robust_accuracy or 0.0, low=row.ci_low, high=row.ci_high)
 
 
 def _widest(row: ResultRow) -> tuple[bool, int, int]:
     return row.knowledge == "any", row.attacks, row.n_examples
 
 
-def _epsilon(rows: Sequence[ResultRow], asked: str | None) -> tuple[float, str]:
-    """Return the epsilon that is asked for, or the only one, and how the sweep writes it."""
-    there = {row.epsilon: row.epsilon_literal for row in sorted(rows, key=lambda row: row.epsilon)}
+def _objective(found: Attacked, asked: str | None, *, choose: bool) -> str:
+    """The objective at the epsilon that is asked for; else at the only one, or the largest that separates."""
+    first = {objective: next(iter(rows.values())) for objective, rows in found.items()}
+    there = {objective: row.epsilon_literal for objective, row in first.items()}
     try:
         value = None if asked is None else float(positive_fraction(asked))
     except ValueError as error:
         raise UserError(f"--epsilon {asked!r}: {error}") from None
     if not there:
         raise UserError("best: no model of this sweep has a worst case; it takes finished attacks, on randomised models in two repeats")
-    if value is None and len(there) > 1:
+    if value is not None:
+        named = [objective for objective, row in first.items() if row.epsilon == value]
+        if not named:
+            raise UserError(f"--epsilon {asked}: no attack of this sweep was made at it; one of {', '.join(there.values())}")
+        return named[0]
+    if len(there) > 1 and not choose:
         raise UserError(f"--epsilon: which one? one of {', '.join(there.values())}")
-    if value is not None and value not in there:
-        raise UserError(f"--epsilon {asked}: no attack of this sweep was made at it; one of {', '.join(there.values())}")
-    chosen = next(iter(there)) if value is None else value
-    return chosen, there[chosen]
+    return max(there, key=lambda objective: _separation(list(found[objective].values())))
+
+
+def _separation(rows: Sequence[ResultRow]) -> tuple[int, float]:
+    """2 where the intervals of some two rows do not meet, 1 where their values differ, else 0; then the epsilon."""
+    figures = [_robust_figure(row) for row in rows]
+    lows, highs = zip(
+        *((one.value if one.low is None else one.low, one.value if one.high is None else one.high) for one in figures), strict=True
+    )
+    return 2 if max(lows) > min(highs) else int(len({one.value for one in figures}) > 1), rows[0].epsilon
 
 
 def front(candidates: Iterable[Candidate], goals: Sequence[ObjectiveGoal]) -> list[Candidate]:

@@ -1,4 +1,4 @@
-"""Pictures of a search: its front, its history, the effect of each parameter and its importance."""
+"""Pictures of a search or a grid: its front, its history, and every model by each parameter."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -8,21 +8,20 @@ import numpy as np
 
 from orchestrator.figures import Picture
 from orchestrator.figures.picture import Record, number, plain
-from orchestrator.figures.theme import BESIDE_A_SCALE, PALETTE, SYMBOLS, drawn
+from orchestrator.figures.theme import PALETTE, SYMBOLS, drawn
 from orchestrator.report.study.candidates import Candidate, Field, ObjectiveValue, is_accuracy
-from orchestrator.report.study.read_study import StudyRecord
 from orchestrator.tables.table import Value
 
 _QUIET = PALETTE[-1]
-_BEST, _OTHER, _OUT = "on the front", "dominated", "left out"
-_STANDING = {_BEST: (PALETTE[1], SYMBOLS[0], 11), _OTHER: (PALETTE[0], SYMBOLS[1], 7), _OUT: (_QUIET, SYMBOLS[6], 7)}
+BEST, _OTHER, _OUT = "on the front", "dominated", "left out"
+_STANDING = {BEST: (PALETTE[1], SYMBOLS[0], 11), _OTHER: (PALETTE[0], SYMBOLS[1], 7), _OUT: (_QUIET, SYMBOLS[6], 7)}
 _FEWEST = 2
 
 
 def standings(field: Field, kept: Sequence[Candidate], best: Sequence[Candidate]) -> list[str]:
     """Return the standing of each candidate: on the front, dominated, or left out."""
     admitted, first = {id(one) for one in kept}, {id(one) for one in best}
-    return [_BEST if id(one) in first else _OTHER if id(one) in admitted else _OUT for one in field.candidates]
+    return [BEST if id(one) in first else _OTHER if id(one) in admitted else _OUT for one in field.candidates]
 
 
 def shown(objective: str, figure: ObjectiveValue) -> tuple[float, float | None, float | None]:
@@ -43,9 +42,9 @@ def fronts(field: Field, standing: Sequence[str]) -> list[Picture]:
 
 def _front(field: Field, standing: Sequence[str], x: int, y: int) -> Picture:
     titles = unit(field.objectives[x]), unit(field.objectives[y])
-    table = [_point(field, candidate, place) for candidate, place in zip(field.candidates, standing, strict=True)]
+    table = points(field, standing)
     traces = [_points(table, place, titles) for place in _STANDING if place in standing]
-    line = sorted(_of(table, _BEST), key=lambda row: number(row[titles[0]]))
+    line = sorted(_of(table, BEST), key=lambda row: number(row[titles[0]]))
     # Between two points of the front, what is surely reached is what the worse of the two reaches.
     shape = "vh" if field.goals[x] == "maximize" else "hv"
     joined = [_dotted(line, "Pareto front", titles, shape=shape)] if len(field.objectives) == _FEWEST else []
@@ -55,12 +54,21 @@ def _front(field: Field, standing: Sequence[str], x: int, y: int) -> Picture:
     return Picture(title=f"{titles[0]} against {titles[1]}", figure=figure, table=table, caption=caption)
 
 
+def points(field: Field, standing: Sequence[str]) -> list[Record]:
+    """Return every candidate as a row: its standing, its figures with their intervals, its settings."""
+    return [_point(field, candidate, place) for candidate, place in zip(field.candidates, standing, strict=True)]
+
+
 def _point(field: Field, candidate: Candidate, standing: str) -> Record:
-    row: Record = {"trial": candidate.trial, "standing": standing}
+    row: Record = {**_trial(candidate), "standing": standing}
     for objective, figure in zip(field.objectives, candidate.figures, strict=True):
         value, low, high = shown(objective, figure)
         row |= {unit(objective): value, f"{unit(objective)} 95% low": low, f"{unit(objective)} 95% high": high}
     return row | settings_of(candidate.settings) | {"verdict": candidate.verdict, "model key": candidate.model_key[:8]}
+
+
+def _trial(candidate: Candidate) -> Record:
+    return {} if candidate.trial is None else {"trial": candidate.trial}
 
 
 def settings_of(settings: Mapping[str, object]) -> Record:
@@ -76,7 +84,7 @@ def _cell(value: object) -> Value:
 
 def _points(table: list[Record], standing: str, titles: tuple[str, str]) -> dict[str, Any]:
     rows = _of(table, standing)
-    bars = {"error_x": _bars(rows, titles[0]), "error_y": _bars(rows, titles[1])} if standing == _BEST else {}
+    bars = {"error_x": _bars(rows, titles[0]), "error_y": _bars(rows, titles[1])} if standing == BEST else {}
     said = np.array([[_words(row)] for row in rows], dtype=object)
     return _markers(rows, standing, titles, "%{customdata[0]}<extra></extra>", customdata=said, **bars)
 
@@ -122,7 +130,7 @@ def _reach(end: Value, value: Value, sign: int) -> float:
 
 def _words(row: Record) -> str:
     said = [f"{name}: {value}" for name, value in row.items() if value is not None and name not in ("trial", "standing")]
-    head = "" if row["trial"] is None else f"<b>trial {row['trial']}</b><br>"
+    head = f"<b>trial {row['trial']}</b><br>" if "trial" in row else ""
     return head + "<br>".join(plain(line) for line in said)
 
 
@@ -153,33 +161,6 @@ def _history(field: Field, standing: Sequence[str], place: int) -> Picture:
     return Picture(title=f"History of {title}", figure=figure, table=table, caption=caption)
 
 
-def importances(study: StudyRecord) -> list[Picture]:
-    """Draw the share of each objective's variation that each parameter explains."""
-    found = []
-    for objective, shares in zip(study.objectives, study.importances, strict=True):
-        table: list[Record] = [{"parameter": name, "importance %": round(100 * share, 2)} for name, share in shares.items()]
-        if table:
-            found.append(_importance(unit(objective), table))
-    return found
-
-
-def _importance(title: str, table: list[Record]) -> Picture:
-    rows = table[::-1]
-    bar = {
-        "type": "bar",
-        "orientation": "h",
-        "x": [row["importance %"] for row in rows],
-        "y": [plain(str(row["parameter"])) for row in rows],
-        "width": 0.5,
-        "marker": {"color": PALETTE[0]},
-        "hovertemplate": "%{y}: <b>%{x:.1f} %</b><extra></extra>",
-    }
-    axes = {"xaxis": {"title": {"text": "importance (%)"}, "range": [0, 100]}, "yaxis": {"type": "category"}}
-    figure = drawn([bar], **axes, margin=BESIDE_A_SCALE)
-    caption = "Functional ANOVA of the complete trials, over the parameters that all of them have. From few trials it is a rough estimate."
-    return Picture(title=f"Parameter importance for {title}", figure=figure, table=table, caption=caption)
-
-
 def slices(field: Field, standing: Sequence[str]) -> dict[str, list[Picture]]:
     """Draw each objective against each parameter."""
     names = dict.fromkeys(name for candidate in field.candidates for name in candidate.settings)
@@ -190,7 +171,7 @@ def _slice(field: Field, standing: Sequence[str], name: str, place: int) -> Pict
     title = unit(field.objectives[place])
     table: list[Record] = [
         {
-            "trial": one.trial,
+            **_trial(one),
             name: settings_of(one.settings)[name],
             title: shown(field.objectives[place], one.figures[place])[0],
             "standing": stands,

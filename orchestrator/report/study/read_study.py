@@ -3,11 +3,10 @@
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import cast
 
 import optuna
-from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.storages import RDBStorage
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
@@ -40,14 +39,12 @@ class Trial:
 
 @dataclass(frozen=True, kw_only=True)
 class StudyRecord:
-    """Study: its objectives in words with their goals, its trials by number, and for each objective the importance of each parameter
-    (shares that add up to 1; empty with too few trials)."""
+    """Study: its objectives in words with their goals, and its trials by number."""
 
     name: str
     objectives: tuple[str, ...]
     goals: tuple[ObjectiveGoal, ...]
     trials: tuple[Trial, ...]
-    importances: tuple[Mapping[str, float], ...] = field(default=())
 
     @property
     def complete(self) -> list[Trial]:
@@ -55,7 +52,7 @@ class StudyRecord:
         return [trial for trial in self.trials if trial.values is not None and trial.state == "complete" and trial.kind != "duplicate"]
 
 
-def read_study(store: Store, sweep: str, *, importances: bool = False) -> StudyRecord | None:
+def read_study(store: Store, sweep: str) -> StudyRecord | None:
     """Return the study of that name, or None where the database has none."""
     if not inspect(store.engine).has_table("studies"):
         return None
@@ -65,13 +62,11 @@ def read_study(store: Store, sweep: str, *, importances: bool = False) -> StudyR
         study = optuna.load_study(study_name=sweep, storage=storage)
         goals = tuple(_goal(direction) for direction in study.directions)
         trials = study.get_trials(deepcopy=False)
-        found = tuple(_importance(study, place) for place in range(len(goals))) if importances else ()
         return StudyRecord(
             name=sweep,
             objectives=_objectives(study, len(goals)),
             goals=goals,
             trials=tuple(_trial(trial) for trial in trials),
-            importances=found,
         )
 
 
@@ -110,16 +105,3 @@ def _trial(trial: FrozenTrial) -> Trial:
         job_keys=frozenset(attributes.get(JOB_KEYS, ())),
         reason=str(attributes.get(REASON, "")),
     )
-
-
-def _importance(study: Study, place: int) -> Mapping[str, float]:
-    """Return the importance of each parameter that every trial has, for an objective (functional ANOVA, Hutter et al., 2014)."""
-
-    def value(trial: FrozenTrial) -> Any:
-        return trial.values[place]
-
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            return get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0), target=value)
-    except (ValueError, RuntimeError):  # too few trials, or all of one value
-        return {}

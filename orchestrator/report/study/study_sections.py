@@ -1,41 +1,80 @@
-"""Sections of a search's page: its pictures, and a table of every trial."""
+"""Sections of the page of a search or a grid: its pictures, and a table of every trial or model."""
 
 from collections.abc import Sequence
 
-from markupsafe import Markup
-
 from orchestrator.figures.picture import Record
-from orchestrator.report.study import pictures
+from orchestrator.report.study import effect_pictures, pictures
 from orchestrator.report.study.candidates import Candidate, Field
+from orchestrator.report.study.effects import Importance, seed_luck
 from orchestrator.report.study.pictures import settings_of, shown, unit
 from orchestrator.report.study.read_study import StudyRecord
-from orchestrator.report.sweep_page.page import packed_table
-from orchestrator.report.sweep_page.payload import table_of_records
 from orchestrator.report.sweep_page.sections import Section
+from orchestrator.statistics.seed_share import SeedShare
+
+Importances = Sequence[Sequence[Importance] | str]
 
 
-def sections_of(study: StudyRecord, field: Field, kept: Sequence[Candidate], best: Sequence[Candidate]) -> list[Section]:
+def sections_of(
+    field: Field, kept: Sequence[Candidate], best: Sequence[Candidate], important: Importances, *, is_search: bool
+) -> list[Section]:
     standing = pictures.standings(field, kept, best)
-    fill = "To fill this: a complete trial; this search has none yet."
+    fill = "To fill this: a complete trial; this search has none yet." if is_search else "To fill this: a finished evaluation of a model."
     there = bool(field.candidates)
-    fronts, histories = pictures.fronts(field, standing), pictures.histories(field, standing)
-    important, slices = pictures.importances(study), pictures.slices(field, standing)
-    of_one = [] if fronts or not there else histories
+    fronts, histories = pictures.fronts(field, standing), pictures.histories(field, standing) if is_search else []
+    weighed = [
+        effect_pictures.importance(unit(name), found)
+        for name, found in zip(field.objectives, important, strict=True)
+        if not isinstance(found, str)
+    ]
+    along, slices = effect_pictures.effects(field, kept), pictures.slices(field, standing)
+    of_each = {name: [*along.get(name, []), *slices[name]] for name in slices}
+    at_once = effect_pictures.parallel(field, standing) if there else []
+    best_first = fronts or histories or (next(iter(slices.values()), []))
     return [
-        Section(name="front", title="Front" if fronts else "Best", choices={"": fronts or of_one} if there else {}, fill=fill),
-        *([Section(name="history", title="History", choices={"": histories} if there else {}, fill=fill)] if not of_one else []),
+        Section(name="front", title="Front" if fronts else "Best", choices={"": best_first} if there else {}, fill=fill),
+        *([Section(name="history", title="History", choices={"": histories} if there else {}, fill=fill)] if fronts and is_search else []),
         Section(
             name="importance",
             title="Parameter importance",
-            choices={"": important} if important else {},
-            fill="To fill this: more complete trials, with different results.",
+            choices={"": weighed} if weighed else {},
+            fill="To fill this: more models, with different results.",
+            notes=[f"{unit(name)}: {found}." for name, found in zip(field.objectives, important, strict=True) if isinstance(found, str)],
         ),
-        Section(name="slices", title="By parameter", choices=slices, first=next(iter(slices), ""), fill=fill),
+        Section(name="slices", title="By parameter", choices=of_each, first=next(iter(of_each), ""), fill=fill),
+        Section(name="parallel", title="All parameters", choices={"": at_once} if at_once else {}, fill=fill),
     ]
 
 
-def trials_html(study: StudyRecord, field: Field) -> Markup:
-    return packed_table(table_of_records(trials_table(study, field)), fill_with="a trial; this search has none yet")
+def luck(field: Field) -> list[str]:
+    """Say how much of each objective's spread is between training seeds of equal settings."""
+    found = {name: seed_luck(field.candidates, effect_pictures.values_of(field, place)) for place, name in enumerate(field.objectives)}
+    return [_luck(unit(name), one) for name, one in found.items() if one is not None]
+
+
+def _luck(title: str, found: SeedShare) -> str:
+    known = found.low is not None and found.high is not None
+    interval = f" (95 % interval {100 * (found.low or 0):.0f} to {100 * (found.high or 0):.0f})" if known else ""
+    luck = f"seed luck is {100 * found.share:.0f} % of the variance between models{interval}"
+    return f"{title}: {luck}; models that differ in their seed alone deviate by {found.deviation:.3g}."
+
+
+def models_table(field: Field, standing: Sequence[str]) -> list[Record]:
+    """Return every model of a grid as a row, the best in the last objective first."""
+    ordered = sorted(zip(field.candidates, standing, strict=True), key=lambda pair: -pair[0].figures[-1].value)
+    names = dict.fromkeys(name for candidate in field.candidates for name in candidate.settings)
+    return [
+        {**dict.fromkeys(names), **settings_of(one.settings), **_figures(field.objectives, one), "standing": stands, "verdict": one.verdict}
+        | {"model key": one.model_key[:8]}
+        for one, stands in ordered
+    ]
+
+
+def _figures(objectives: Sequence[str], candidate: Candidate | None) -> Record:
+    row: Record = {}
+    for place, objective in enumerate(objectives):
+        value, low, high = shown(objective, candidate.figures[place]) if candidate else (None, None, None)
+        row |= {unit(objective): value, f"{unit(objective)} 95% interval": None if low is None else f"{low:.1f}-{high:.1f}"}
+    return row
 
 
 def trials_table(study: StudyRecord, field: Field) -> list[Record]:
@@ -47,9 +86,7 @@ def trials_table(study: StudyRecord, field: Field) -> list[Record]:
         candidate = by_trial.get(trial.number)
         row: Record = {"trial": trial.number, "state": trial.state, "kind": trial.kind.replace("_", " ") or "searched"}
         row |= {**dict.fromkeys(names), **settings_of(trial.params)}
-        for place, objective in enumerate(study.objectives):
-            value, low, high = shown(objective, candidate.figures[place]) if candidate else (None, None, None)
-            row |= {unit(objective): value, f"{unit(objective)} 95% interval": None if low is None else f"{low:.1f}-{high:.1f}"}
+        row |= _figures(study.objectives, candidate)
         violated = ", ".join(name for name, violation in trial.violations.items() if violation > 0)
         row |= {"verdict": candidate.verdict if candidate else None, "violates": violated or None, "model key": (trial.model_key or "")[:8]}
         table.append({**row, "reason": trial.reason or None})

@@ -1,26 +1,32 @@
-"""`robustsweep study SWEEP`: a search as one page, and as a short summary."""
+"""`robustsweep study SWEEP`: what mattered in a search or a grid, as one page, and as a short summary."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orchestrator.names import slug
 from orchestrator.paths import Paths, write_atomically
 from orchestrator.report.requirements import check_requirements
-from orchestrator.report.study.best import admitted
-from orchestrator.report.study.candidates import Candidate, front, of_study
+from orchestrator.report.study.best import admitted, number_of
+from orchestrator.report.study.candidates import Candidate, Field, front, of_grid, of_study
 from orchestrator.report.study.read_study import StudyRecord, read_study
 from orchestrator.report.sweep_page.write_page import ImageForm
 from orchestrator.store import open_store, result_rows
 from workers.errors import UserError
 
+if TYPE_CHECKING:
+    from orchestrator.report.study.effects import Importance
+
+_MOST_NAMED = 8
 _TOLD_BY_KIND = ("warm_start", "parent", "duplicate", "illegal", "failed")
 
 
 @dataclass(frozen=True, kw_only=True)
 class StudyOptions:
-    """Options of `study`: `output` is the page's file (None: `SWEEP-study.html` here), `figures` a folder for all figures as images."""
+    """Options of `study`: `output` is the page's file (None: `SWEEP-study.html` here), `figures` a folder for all figures as images,
+    `epsilon` that of a grid's robust accuracy (None: the largest at which models still differ)."""
 
     paths: Paths
     sweep: str
@@ -28,35 +34,72 @@ class StudyOptions:
     figures: Path | None = None
     image: ImageForm = "svg"
     any_verdict: bool = False
+    epsilon: str | None = None
 
 
 def study_page(options: StudyOptions) -> tuple[list[Path], str]:
-    """Write the page; return the files that were written, the page first, and a short summary of the search.
+    """Write the page; return the files that were written, the page first, and a short summary of the search or the grid.
 
     Raises:
-        UserError: no such sweep or store, the sweep is no search, a package or a browser is missing, or a file cannot be written.
+        UserError: no such sweep or store, no result at the epsilon, a package or a browser is missing, or a file cannot be written.
     """
     check_requirements("study", images=options.figures is not None)
-    from orchestrator.report.study.study_sections import sections_of, trials_html
+    from orchestrator.report.study.effect_pictures import importances_of
+    from orchestrator.report.study.pictures import standings, unit
+    from orchestrator.report.study.study_sections import luck, models_table, sections_of, trials_table
     from orchestrator.report.sweep_page.images import write_images
-    from orchestrator.report.sweep_page.page import page_html, section_bodies
+    from orchestrator.report.sweep_page.page import packed_table, page_html, section_bodies
+    from orchestrator.report.sweep_page.payload import table_of_records
 
+    study, field, left_out = _read(options)
+    kept, notes = admitted(field.candidates, any_verdict=options.any_verdict)
+    best, important = front(kept, field.goals), importances_of(field)
+    sections = sections_of(field, kept, best, important, is_search=study is not None)
+    bodies = list(section_bodies(sections))
+    if study is None:
+        heading, thing = "Models", "a finished evaluation or attack; this sweep has none yet"
+        table, said = models_table(field, standings(field, kept, best)), _of_grid(field, best)
+    else:
+        heading, thing = "Trials", "a trial; this search has none yet"
+        table, said = trials_table(study, field), summary(study, best)
+    listed = (heading.lower(), heading, packed_table(table_of_records(table), fill_with=thing))
+    said += [f"{unit(name)}: {_explained(found)}." for name, found in zip(field.objectives, important, strict=True) if field.candidates]
+    said += luck(field)
+    output = (options.output or Path(f"{slug(options.sweep)}-study.html")).expanduser()
+    lines = [*said, *left_out, *notes]
+    write_atomically(output, page_html("study", options.sweep, summary=lines, bodies=[*bodies[:1], listed, *bodies[1:]]).encode())
+    images = [] if options.figures is None else write_images(sections, options.figures, form=options.image)
+    return [output, *images], "\n".join(lines)
+
+
+def _read(options: StudyOptions) -> tuple[StudyRecord | None, Field, list[str]]:
+    """Return the study of a search (None of a grid), what is compared, and a note on models that are not among it."""
     with open_store(options.paths.store_url, upgrade=False) as store:
         rows, worst = (result_rows(store, options.sweep, per_repeat=False, worst=worst) for worst in (False, True))
-        study = read_study(store, options.sweep, importances=True)
-    if study is None:
-        raise UserError(f"study {options.sweep}: is no search; `robustsweep best {options.sweep}` and `robustsweep report` are for grids")
-    field = of_study(study, rows, worst)
-    kept, notes = admitted(field.candidates, any_verdict=options.any_verdict)
-    best = front(kept, field.goals)
-    sections = sections_of(study, field, kept, best)
-    bodies = list(section_bodies(sections))
-    bodies = [*bodies[:1], ("trials", "Trials", trials_html(study, field)), *bodies[1:]]
-    output = (options.output or Path(f"{slug(options.sweep)}-study.html")).expanduser()
-    said = summary(study, best)
-    write_atomically(output, page_html("study", study.name, summary=[*said, *notes], bodies=bodies).encode())
-    images = [] if options.figures is None else write_images(sections, options.figures, form=options.image)
-    return [output, *images], "\n".join([*said, *notes])
+        study = read_study(store, options.sweep)
+    if study is not None:
+        if options.epsilon is not None:
+            raise UserError(f"--epsilon: sweep {options.sweep} is a search, and its objectives say at which epsilon")
+        return study, of_study(study, rows, worst), []
+    field = of_grid([*rows, *worst], epsilon=options.epsilon, choose=True)
+    missing = len({row.model_key for row in rows}) - len(field.candidates)
+    return None, field, [f"left out: {number_of(missing)} without {' or '.join(field.objectives)}"] if missing else []
+
+
+def _of_grid(field: Field, best: Sequence[Candidate]) -> list[str]:
+    found = f"; {len(best)} on the front: {_named([one.name for one in best], '; ')}" if best else ""
+    return [f"{number_of(len(field.candidates))} by {' and '.join(field.objectives)}{found}."]
+
+
+def _named(names: Sequence[str], between: str) -> str:
+    return between.join(names[:_MOST_NAMED]) + (" ..." if len(names) > _MOST_NAMED else "")
+
+
+def _explained(found: "Sequence[Importance] | str") -> str:
+    """Say what each axis explains of an objective, or why that is not known."""
+    if isinstance(found, str):
+        return found
+    return ", ".join(f"{one.axis} explains {100 * one.share:.0f} % ({100 * one.low:.0f}-{100 * one.high:.0f})" for one in found)
 
 
 def summary(study: StudyRecord, best: Sequence[Candidate]) -> list[str]:
@@ -65,6 +108,5 @@ def summary(study: StudyRecord, best: Sequence[Candidate]) -> list[str]:
     counted = ", ".join(f"{number} {state.replace('_', ' ')}" for state, number in states.most_common())
     wanted = ", ".join(f"{goal} {objective}" for goal, objective in zip(study.goals, study.objectives, strict=True))
     first = "the best is" if len(study.objectives) == 1 else f"{len(best)} on the front:"
-    named = ", ".join(f"trial {candidate.trial}" for candidate in best[:8]) + (" ..." if len(best) > 8 else "")  # noqa: PLR2004 (one line)
-    found = f"; {first} {named}" if best else "; none is complete and admitted yet"
+    found = f"; {first} {_named([one.name for one in best], ', ')}" if best else "; none is complete and admitted yet"
     return [f"{wanted}.", f"{len(study.trials)} trials: {counted}{found}."]

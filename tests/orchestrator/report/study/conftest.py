@@ -1,10 +1,13 @@
 """A database with a search in it, as a launch leaves it: models with their results, and Optuna's study of the trials beside them."""
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import product
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,9 +17,20 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import TrialState
 
 from orchestrator.store import open_store, record_result
-from tests.builders import attack_job, diagnose_job, diagnosis_result, evaluate_job, flags_result, pretrain_job, train_result
+from tests.builders import (
+    attack_job,
+    attack_settings,
+    diagnose_job,
+    diagnosis_result,
+    evaluate_job,
+    flags_result,
+    pretrain_job,
+    train_result,
+)
 from tests.contracts.conftest import fresh_database, postgres_server
 from tests.stored import record_sweep
+from workers.spec.job import Job
+from workers.spec.training import TrainingSpec
 
 server = postgres_server
 EXAMPLES = 100
@@ -48,6 +62,7 @@ TRIES = (
     Try(0.1, state=TrialState.FAIL, reason="JobError: boom"),
 )
 FillSearch = Callable[..., str]
+FillGrid = Callable[..., str]
 
 
 @contextmanager
@@ -83,6 +98,38 @@ def fill_search(tmp_path: Path) -> FillSearch:
         if names:
             with storage(url) as opened:
                 _study(opened, found, sweep=sweep, names=names)
+        return url
+
+    return fill
+
+
+@pytest.fixture
+def fill_grid(tmp_path: Path) -> FillGrid:
+    """Makes a database with a grid of trained, evaluated and attacked models, better the higher their rate, epochs and seed; its URL.
+    `robust` are the examples of 100 that the best leaves right at each epsilon."""
+
+    def fill(
+        *,
+        learning_rates: Sequence[float] = (0.01, 0.1),
+        epochs: Sequence[int] = (1,),
+        seeds: Sequence[int] = (0,),
+        robust: Mapping[str, int] = MappingProxyType({"8/255": 60}),
+    ) -> str:
+        found: list[tuple[Any, Any]] = []
+        for rate, epoch, seed in product(learning_rates, epochs, seeds):
+            loss = round(100 * (max(learning_rates) - rate)) * 3 + 5 * (max(epochs) - epoch) + 2 * (max(seeds) - seed)
+            model = Job(spec=pretrain_job(seed=seed).spec.model_copy(update={"training": TrainingSpec(epochs=epoch, learning_rate=rate)}))
+            clean = evaluate_job(model, examples=EXAMPLES)
+            found += [(model, train_result(model)), (clean, flags_result(clean, np.arange(EXAMPLES) < 90 - loss))]
+            for literal, right in robust.items():
+                attack = attack_settings(epsilon=float(Fraction(literal)), epsilon_literal=literal)
+                attacked = attack_job(model, attack=attack, examples=EXAMPLES)
+                found.append((attacked, flags_result(attacked, np.arange(EXAMPLES) < right - loss)))
+        url = f"sqlite:///{tmp_path / 'results.db'}"
+        with open_store(url, upgrade=True) as store:
+            record_sweep(store, name="grid", space_text="", jobs=[job for job, _ in found])
+            for job, result in found:
+                record_result(store, job, result, attempt_id=None)
         return url
 
     return fill
