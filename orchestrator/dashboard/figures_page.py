@@ -12,8 +12,8 @@ from orchestrator.figures import (
     accuracy_curves,
     cost_plots,
     example_difficulty,
+    heat_maps,
     pareto_fronts,
-    rank_heat_maps,
     training_curves,
 )
 from orchestrator.figures.scatter import Cost
@@ -40,7 +40,7 @@ def _difficulty(sweep: str, _models: Sequence[str] | None) -> Pictures:
 KINDS: dict[str, Draw] = {
     "Pareto front: clean against robust accuracy": lambda sweep, models: pareto_fronts(read_rows(sweep, models=models)),
     "Accuracy against epsilon": lambda sweep, models: accuracy_curves(read_rows(sweep, models=models)),
-    "Robust accuracy over theta and rank": lambda sweep, models: rank_heat_maps(read_rows(sweep, models=models)),
+    "Robust accuracy over two axes": lambda sweep, models: heat_maps(read_rows(sweep, models=models)),
     "Training seconds against robust accuracy": _costs("training seconds"),
     "Attack seconds against robust accuracy": _costs("attack seconds"),
     "Parameters against robust accuracy": _costs("parameters"),

@@ -2,7 +2,7 @@
 
 from orchestrator.figures.curves import accuracy_curves
 from orchestrator.figures.difficulty import example_difficulty
-from orchestrator.figures.heat import rank_heat_maps
+from orchestrator.figures.heat import heat_maps
 from orchestrator.figures.picture import Picture, Pictures, plain
 from orchestrator.figures.scatter import cost_plots, model_points, pareto_fronts
 from orchestrator.figures.surface_contours import Surface, loss_surfaces
@@ -18,10 +18,10 @@ __all__ = [
     "accuracy_curves",
     "cost_plots",
     "example_difficulty",
+    "heat_maps",
     "loss_surfaces",
     "model_points",
     "pareto_fronts",
     "plain",
-    "rank_heat_maps",
     "training_curves",
 ]

@@ -3,11 +3,14 @@
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, fields
+from statistics import fmean
 
+from orchestrator.axes import settings_of
+from orchestrator.figures.looks import Look, looks
 from orchestrator.own_settings import hashable, own_names, value_of
 from orchestrator.store import ResultRow
 from orchestrator.store.reading.aggregate import Setting
-from orchestrator.tables.result_columns import cells, model_columns
+from orchestrator.tables.result_columns import cells
 
 _ALWAYS = ("attack", "knowledge", "norm", "target", "n_examples", "evaluation_batch_size")
 _STEPPED = ("steps", "abs_stepsize")
@@ -59,12 +62,22 @@ def line_of(row: ResultRow) -> Line:
     return row.sweep, row.model_key, row.source_key or ""
 
 
-def line_names(rows: Sequence[ResultRow]) -> dict[Line, str]:
-    """Return a short name of each line, from the settings in which the models differ: `theta 0.9, rank 0.5`."""
-    columns = model_columns(rows)
-    names = {line_of(row): ", ".join(f"{column.title} {column.text(row)}" for column in columns) for row in rows}
-    sources = {line_of(row): row.source or row.source_key[:_KEY_DIGITS] for row in rows if row.source_key}
-    return {line: f"{name}, examples of {sources[line]}" if line in sources else name for line, name in names.items()}
+def line_looks(rows: Sequence[ResultRow]) -> dict[Line, Look]:
+    """Return the look of each line, by the settings in which the models, and the sources of transferred examples, differ."""
+    found = {
+        line_of(row): settings_of(row) | ({"attacks.source": row.source or row.source_key[:_KEY_DIGITS]} if row.source_key else {})
+        for row in rows
+    }
+    return looks(found)
+
+
+def best_models(rows: Sequence[ResultRow], *, most: int = 6) -> list[str]:
+    """Return the keys of the models that are most accurate on average under all attacks, the best first."""
+    shares: dict[str, list[float]] = defaultdict(list)
+    for row in rows:
+        if row.robust_accuracy is not None:
+            shares[row.model_key].append(row.robust_accuracy)
+    return sorted(shares, key=lambda key: -fmean(shares[key]))[:most]
 
 
 def hover_settings(rows: Sequence[ResultRow]) -> tuple[list[str], list[list[str]]]:

@@ -1,49 +1,54 @@
 """Curves of accuracy against epsilon: the paper's figure 1, one figure for each attack and knowledge."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import log2
 from typing import Any
 
 import numpy as np
 
-from orchestrator.figures.attack_conditions import Condition, Line, conditions, hover_settings, line_names, line_of
+from orchestrator.figures.attack_conditions import Condition, Line, best_models, conditions, hover_settings, line_looks, line_of
+from orchestrator.figures.looks import Look
 from orchestrator.figures.picture import Picture, Pictures, Record, lines, percent, plain
-from orchestrator.figures.theme import Marks, drawn, faded, percent_axis
+from orchestrator.figures.theme import drawn, faded, percent_axis
 from orchestrator.store import ResultRow
 
 MOST_BANDS = 8
-MOST_LINES = 24
+MOST_LINES = 16
 _CLEAN = "0"
 _INTERVAL = ("95% low", "95% high")
 Points = list[tuple[dict[str, Any], list[str]]]
 
 
-def accuracy_curves(rows: Sequence[ResultRow]) -> Pictures:
+def accuracy_curves(rows: Sequence[ResultRow], *, chosen: Collection[str] = ()) -> Pictures:
     """Draw accuracy against epsilon with 95 % bands, one line for each model; epsilon 0 is the clean accuracy.
 
     The epsilon axis is logarithmic, labelled with the epsilons as the users wrote them. More than `MOST_BANDS` lines have no bands; of
-    more than `MOST_LINES` those of one theta share a legend entry.
+    more than `MOST_LINES` only the `chosen` models (their keys) and the best are named, and the others are faint.
     """
-    marks, names = Marks(row.theta for row in rows), line_names(rows)
-    return {found.label: _picture(found, marks, names) for found in conditions(rows, by_epsilon=False)}
+    found = line_looks(rows)
+    return {one.label: _picture(one, found, chosen) for one in conditions(rows, by_epsilon=False)}
 
 
-def _picture(condition: Condition, marks: Marks, names: Mapping[Line, str]) -> Picture:
+def _picture(condition: Condition, found: Mapping[Line, Look], chosen: Collection[str]) -> Picture:
     places = epsilon_places(condition.rows)
     common, each = hover_settings(condition.rows)
     points: dict[Line, Points] = defaultdict(list)
     for row, differing in sorted(zip(condition.rows, each, strict=True), key=lambda pair: pair[0].epsilon):
         line = line_of(row)
         if line not in points:
-            points[line] += _clean(row, names[line])
-        points[line].append((_point(row, names[line]), differing))
-    ordered = sorted(points.values(), key=lambda found: (-found[0][0]["theta"], found[0][0]["model"]))
+            points[line] += _clean(row, found[line])
+        points[line].append((_point(row, found[line]), differing))
+    named = set(points)
+    if len(points) > MOST_LINES:
+        named = {line for line in points if line[1] in {*chosen, *best_models(condition.rows)}}
     hover = _hover(common)
-    if len(ordered) > MOST_LINES:
-        traces = [trace for theta in _thetas(ordered) for trace in _bundle(theta, ordered, places, marks, hover)]
-    else:
-        traces = [trace for found in ordered for trace in _line(found, places, marks, hover, band=len(ordered) <= MOST_BANDS)]
+    groups: dict[tuple[str, str], list[Points]] = defaultdict(list)
+    for line in (line for line in points if line not in named):
+        groups[found[line].group, found[line].colour].append(points[line])
+    traces = [_faint(*group, of_group, places, hover) for group, of_group in groups.items()]
+    for line in (line for line in points if line in named):
+        traces += _line(points[line], found[line], places, hover, band=len(points) <= MOST_BANDS)
     figure = drawn(
         traces,
         xaxis={
@@ -54,8 +59,8 @@ def _picture(condition: Condition, marks: Marks, names: Mapping[Line, str]) -> P
         },
         yaxis=percent_axis("accuracy (%)"),
     )
-    table: list[Record] = [point for found in ordered for point, _ in found]
-    return Picture(title=f"Accuracy against epsilon: {condition.label}", figure=figure, table=table, caption=_caption(len(ordered)))
+    table: list[Record] = [point for of_line in points.values() for point, _ in of_line]
+    return Picture(title=f"Accuracy against epsilon: {condition.label}", figure=figure, table=table, caption=_caption(len(points)))
 
 
 def epsilon_places(rows: Sequence[ResultRow]) -> dict[float, float]:
@@ -69,25 +74,26 @@ def _ticks(rows: Sequence[ResultRow], places: Mapping[float, float]) -> list[str
     return [literals[epsilon] for epsilon in places]
 
 
-def _point(row: ResultRow, name: str) -> dict[str, Any]:
+def _point(row: ResultRow, look: Look) -> dict[str, Any]:
     return {
-        "model": name,
-        "theta": row.theta,
+        "model": look.name,
+        **look.cells,
         "epsilon": row.epsilon_literal,
         "epsilon (input units)": row.epsilon,
         "accuracy %": percent(row.robust_accuracy),
         "95% low": percent(row.ci_low),
         "95% high": percent(row.ci_high),
         "repeats": row.repeats,
+        "model key": row.model_key[:8],
     }
 
 
-def _clean(row: ResultRow, name: str) -> Points:
+def _clean(row: ResultRow, look: Look) -> Points:
     """Return the point at epsilon 0, if the clean accuracy is known."""
     if row.clean_accuracy is None:
         return []
     accuracies = {"accuracy %": row.clean_accuracy, "95% low": row.clean_ci_low, "95% high": row.clean_ci_high}
-    clean = _point(row, name) | {"epsilon": _CLEAN, "epsilon (input units)": 0.0, "repeats": None}
+    clean = _point(row, look) | {"epsilon": _CLEAN, "epsilon (input units)": 0.0, "repeats": None}
     return [(clean | {quantity: percent(share) for quantity, share in accuracies.items()}, ["no attack"])]
 
 
@@ -110,21 +116,18 @@ def _coordinates(found: Points, places: Mapping[float, float]) -> dict[str, Any]
     }
 
 
-def _line(found: Points, places: Mapping[float, float], marks: Marks, hover: str, *, band: bool) -> list[dict[str, Any]]:
-    name, theta = found[0][0]["model"], found[0][0]["theta"]
-    colour = marks.colour(theta)
-    style = {"color": colour, "dash": marks.dash(theta, name), "width": 2}
+def _line(found: Points, look: Look, places: Mapping[float, float], hover: str, *, band: bool) -> list[dict[str, Any]]:
     curve = {
         **_coordinates(found, places),
         "type": "scatter",
         "mode": "lines+markers",
-        "name": plain(name),
-        "legendgroup": plain(name),
-        "line": style,
-        "marker": {"symbol": marks.symbol(theta, name), "size": 7},
+        "name": plain(look.name),
+        "legendgroup": plain(look.name),
+        "line": {"color": look.colour, "dash": look.dash, "width": 2},
+        "marker": {"symbol": look.symbol, "size": 7},
         "hovertemplate": hover,
     }
-    return [*([_band(found, curve, colour)] if band else []), curve]
+    return [*([_band(found, curve, look.colour)] if band else []), curve]
 
 
 def _band(found: Points, curve: Mapping[str, Any], colour: str) -> dict[str, Any]:
@@ -143,24 +146,19 @@ def _band(found: Points, curve: Mapping[str, Any], colour: str) -> dict[str, Any
     }
 
 
-def _thetas(ordered: Sequence[Points]) -> list[float]:
-    return list(dict.fromkeys(found[0][0]["theta"] for found in ordered))
-
-
-def _bundle(theta: float, ordered: Sequence[Points], places: Mapping[float, float], marks: Marks, hover: str) -> list[dict[str, Any]]:
-    """Return all lines of one theta as one trace, each line ended by a gap."""
+def _faint(group: str, colour: str, lines_of_group: Sequence[Points], places: Mapping[float, float], hover: str) -> dict[str, Any]:
+    """Return all other lines of one colour as one trace, each line ended by a gap."""
     joined: dict[str, list[Any]] = defaultdict(list)
-    for found in ordered:
-        if found[0][0]["theta"] == theta:
-            for name, values in _coordinates(found, places).items():
-                joined[name] += [*values, [None] * len(values[0]) if name == "customdata" else None]
+    for found in lines_of_group:
+        for name, values in _coordinates(found, places).items():
+            joined[name] += [*values, [None] * len(values[0]) if name == "customdata" else None]
     joined["customdata"] = np.array(joined["customdata"], dtype=object)  # type: ignore[assignment]
-    style = {"color": faded(marks.colour(theta), 0.45), "width": 1}
-    return [{**joined, "type": "scatter", "mode": "lines", "name": f"theta {theta:g}", "line": style, "hovertemplate": hover}]
+    style = {"color": faded(colour, 0.3), "width": 1}
+    return {**joined, "type": "scatter", "mode": "lines", "name": plain(group), "line": style, "hovertemplate": hover}
 
 
 def _caption(count: int) -> str:
     if count <= MOST_BANDS:
         return "Bands are 95 % intervals."
     without = "Bands are left out, the table has the 95 % intervals."
-    return without if count <= MOST_LINES else f"{count} models, coloured by theta. {without}"
+    return without if count <= MOST_LINES else f"{count} models: the best, and those chosen, by name, the others faint. {without}"

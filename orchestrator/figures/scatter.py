@@ -1,15 +1,16 @@
 """Scatter plots of models: clean and cost against robust accuracy, with the Pareto front."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
 
-from orchestrator.figures.attack_conditions import Condition, Line, conditions, hover_settings, line_names, line_of
+from orchestrator.figures.attack_conditions import Condition, Line, conditions, hover_settings, line_looks, line_of
+from orchestrator.figures.looks import Look
 from orchestrator.figures.picture import Picture, Pictures, Record, lines, number, percent, plain
-from orchestrator.figures.theme import Marks, drawn, percent_axis
+from orchestrator.figures.theme import drawn, percent_axis
 from orchestrator.store import ResultRow
 from orchestrator.store.reading.report_evidence import JobCosts
 from orchestrator.tables.table import Value
@@ -31,15 +32,16 @@ class _Axis:
     more_is_better: bool
 
 
-def pareto_fronts(rows: Sequence[ResultRow]) -> Pictures:
-    """Draw clean against robust accuracy for each attack, epsilon and knowledge, with the Pareto front of the models."""
-    return {label: pictures[0] for label, pictures in _pictures(rows, [_CLEAN]).items()}
+def pareto_fronts(rows: Sequence[ResultRow], *, chosen: Collection[str] = ()) -> Pictures:
+    """Draw clean against robust accuracy for each attack, epsilon and knowledge, with the Pareto front of the models. Of more than
+    `MOST_NAMED` models only those on the front and the `chosen` ones (their keys) are named, and the others are faint."""
+    return {label: pictures[0] for label, pictures in _pictures(rows, [_CLEAN], chosen).items()}
 
 
-def cost_plots(rows: Sequence[ResultRow], costs: JobCosts, *, cost: Cost) -> Pictures:
+def cost_plots(rows: Sequence[ResultRow], costs: JobCosts, *, cost: Cost, chosen: Collection[str] = ()) -> Pictures:
     """Draw robust accuracy against a cost for each attack, epsilon and knowledge: seconds of training (from the first ancestor on), seconds
     of the attack over its repeats, or the number of parameters. Models whose cost is not in the store are left out."""
-    return {label: pictures[0] for label, pictures in _pictures(rows, [_cost(costs, cost)]).items()}
+    return {label: pictures[0] for label, pictures in _pictures(rows, [_cost(costs, cost)], chosen).items()}
 
 
 def model_points(rows: Sequence[ResultRow], costs: JobCosts) -> dict[str, list[Picture]]:
@@ -59,37 +61,37 @@ def _cost(costs: JobCosts, cost: Cost) -> _Axis:
     return _Axis(title=cost, value=values[cost], more_is_better=False)
 
 
-def _pictures(rows: Sequence[ResultRow], axes: Sequence[_Axis]) -> dict[str, list[Picture]]:
-    marks, names = Marks(row.theta for row in rows), line_names(rows)
-    found: dict[str, list[Picture]] = {}
+def _pictures(rows: Sequence[ResultRow], axes: Sequence[_Axis], chosen: Collection[str] = ()) -> dict[str, list[Picture]]:
+    found = line_looks(rows)
+    pictures: dict[str, list[Picture]] = {}
     for condition in conditions(rows, by_epsilon=True):
         common, each = hover_settings(condition.rows)
         texts = [lines(differing) for differing in each]
-        pictures = [_picture(condition, axis, marks, names, common, texts) for axis in axes]
-        if any(picture.table for picture in pictures):
-            found[condition.label] = [picture for picture in pictures if picture.table]
-    return found
+        of_condition = [_picture(condition, axis, found, common, texts, chosen) for axis in axes]
+        if any(picture.table for picture in of_condition):
+            pictures[condition.label] = [picture for picture in of_condition if picture.table]
+    return pictures
 
 
 def _picture(
-    condition: Condition, axis: _Axis, marks: Marks, names: Mapping[Line, str], common: Sequence[str], texts: Sequence[str]
+    condition: Condition, axis: _Axis, found: Mapping[Line, Look], common: Sequence[str], texts: Sequence[str], chosen: Collection[str]
 ) -> Picture:
     known = [(row, value, text) for row, text in zip(condition.rows, texts, strict=True) if (value := axis.value(row)) is not None]
-    table = [_point(row, {axis.title: value}, names[line_of(row)]) for row, value, _ in known]
+    table = [_point(row, {axis.title: value}, found[line_of(row)]) for row, value, _ in known]
     _mark_front(table, axis)
     few = len(known) <= MOST_NAMED
-    groups: dict[tuple[float, str], list[tuple[dict[str, Any], str]]] = defaultdict(list)
+    groups: dict[_Style, list[tuple[Record, str]]] = defaultdict(list)
     for point, (row, _, text) in zip(table, known, strict=True):
-        groups[row.theta, names[line_of(row)] if few else f"theta {row.theta:g}"].append((point, text))
-    hover = _hover(common, axis)
-    traces = [_points(key, found, axis, marks, hover, error_bars=few) for key, found in groups.items()]
+        groups[_style(found[line_of(row)], is_named=few or bool(point[_FRONT]) or row.model_key in chosen)].append((point, text))
+    ordered = sorted(groups.items(), key=lambda item: item[0].is_named)
+    traces = [_points(style, of_style, axis, _hover(common, axis)) for style, of_style in ordered]
     figure = drawn(
         [_front(table, axis), *traces],
         xaxis={"title": {"text": axis.title.replace(" %", " (%)")}, **_scale(table, axis)},
         yaxis=percent_axis("robust accuracy (%)"),
     )
     better = "right" if axis.more_is_better else "left"
-    bars = "Bars are 95 % intervals." if few else "95 % intervals are in the table."
+    bars = "Bars are 95 % intervals." if few else "The others are faint; their 95 % intervals are in the table."
     return Picture(
         title=f"{axis.title.removesuffix(' %').capitalize()} against robust accuracy: {condition.label}",
         figure=figure,
@@ -98,9 +100,23 @@ def _picture(
     )
 
 
-def _point(row: ResultRow, value: Record, name: str) -> Record:
+@dataclass(frozen=True)
+class _Style:
+    """How points that share a trace are drawn: those of a model that is named, or faint ones of one colour."""
+
+    name: str
+    colour: str
+    marker: str
+    is_named: bool
+
+
+def _style(look: Look, *, is_named: bool) -> _Style:
+    return _Style(look.name, look.colour, look.marker, True) if is_named else _Style(look.group, look.colour, "circle", False)
+
+
+def _point(row: ResultRow, value: Record, look: Look) -> Record:
     robust = {_ROBUST: percent(row.robust_accuracy), "95% low": percent(row.ci_low), "95% high": percent(row.ci_high)}
-    return {"model": name, "theta": row.theta, **value, **robust, _FRONT: False}
+    return {"model": look.name, **look.cells, **value, **robust, _FRONT: False, "model key": row.model_key[:8]}
 
 
 def _scale(table: list[Record], axis: _Axis) -> dict[str, Any]:
@@ -149,23 +165,22 @@ def _hover(common: Sequence[str], axis: _Axis) -> str:
     return f"<b>%{{customdata[0]}}</b><br>{figures}<br>%{{text}}<br>{settings}<extra></extra>"
 
 
-def _points(
-    key: tuple[float, str], found: Sequence[tuple[dict[str, Any], str]], axis: _Axis, marks: Marks, hover: str, *, error_bars: bool
-) -> dict[str, Any]:
-    theta, name = key
+def _points(style: _Style, found: Sequence[tuple[Record, str]], axis: _Axis, hover: str) -> dict[str, Any]:
     points = [point for point, _ in found]
     error = {"type": "data", "symmetric": False, "thickness": 1, "width": 3}
-    error["array"] = [point["95% high"] - point[_ROBUST] for point in points]
-    error["arrayminus"] = [point[_ROBUST] - point["95% low"] for point in points]
+    reach = {"array": ("95% high", 1), "arrayminus": ("95% low", -1)}
+    ends = {name: [sign * (number(point[end]) - number(point[_ROBUST])) for point in points] for name, (end, sign) in reach.items()}
     return {
         "type": "scatter",
         "mode": "markers",
         "x": [point[axis.title] for point in points],
         "y": [point[_ROBUST] for point in points],
-        **({"error_y": error} if error_bars else {}),
-        "marker": {"color": marks.colour(theta), "symbol": marks.symbol(theta, name), "size": 9 if error_bars else 7},
-        "name": plain(name),
+        **({"error_y": {**error, **ends}} if style.is_named else {"opacity": 0.4}),
+        "marker": {"color": style.colour, "symbol": style.marker, "size": 9 if style.is_named else 6},
+        "name": plain(style.name),
         "text": [text for _, text in found],
-        "customdata": np.array([[plain(point["model"]), *(f"{point[end]:.1f}" for end in _INTERVAL)] for point in points], dtype=object),
+        "customdata": np.array(
+            [[plain(str(point["model"])), *(f"{number(point[end]):.1f}" for end in _INTERVAL)] for point in points], dtype=object
+        ),
         "hovertemplate": hover,
     }

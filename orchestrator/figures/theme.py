@@ -1,6 +1,6 @@
 """Colours, marks and axes that all figures share; distinguishable without colour vision, on white and on near-black."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -65,30 +65,6 @@ def template(ground: str) -> go.layout.Template:
 
 
 TEMPLATES = {ground: template(ground) for ground in GROUNDS}
-
-
-class Marks:
-    """Colour, dash and symbol of each line: colour and first symbol encode theta, dash and further symbols the other differences."""
-
-    def __init__(self, thetas: Iterable[float]) -> None:
-        self._order = sorted(set(thetas), reverse=True)
-        self._seen: dict[float, list[str]] = {}
-
-    def colour(self, theta: float) -> str:
-        return PALETTE[self._order.index(theta) % len(PALETTE)]
-
-    def place(self, theta: float, name: str) -> int:
-        """Return how many other lines of that theta came before the one of that name."""
-        names = self._seen.setdefault(theta, [])
-        if name not in names:
-            names.append(name)
-        return names.index(name)
-
-    def dash(self, theta: float, name: str) -> str:
-        return DASHES[self.place(theta, name) % len(DASHES)]
-
-    def symbol(self, theta: float, name: str) -> str:
-        return SYMBOLS[(self._order.index(theta) + self.place(theta, name)) % len(SYMBOLS)]
 
 
 def drawn(traces: Sequence[dict[str, Any]], **layout: Any) -> go.Figure:

@@ -1,69 +1,81 @@
 """Curves of training: loss and accuracy over the epochs, one line for each model."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from typing import Any
 
 from orchestrator.figures.curves import MOST_LINES
+from orchestrator.figures.looks import Look, looks
 from orchestrator.figures.picture import Picture, Pictures, Record, plain
-from orchestrator.figures.theme import Marks, drawn, faded, percent_axis
+from orchestrator.figures.theme import drawn, faded, percent_axis
 from orchestrator.names import model_names
 from orchestrator.store.reading.report_evidence import TrainingRun
 
 MOST_POINTS = 20_000
+_MOST_NAMED = 6
+_Key = tuple[str, str]
 _QUANTITIES = {"loss": "training loss", "accuracy %": "training accuracy (%)"}
 
 
-def training_curves(runs: Sequence[TrainingRun]) -> Pictures:
+def training_curves(runs: Sequence[TrainingRun], *, chosen: Collection[str] = ()) -> Pictures:
     """Draw loss and accuracy on the training examples after each epoch. More than `MOST_POINTS` points are thinned out, evenly, but each
-    run keeps its first and its last epoch; of more than `MOST_LINES` lines those of one theta share a legend entry."""
-    trained = [run for run in runs if run.history]
+    run keeps its first and its last epoch; of more than `MOST_LINES` lines only those of the `chosen` models (their keys), or else of
+    those that were most accurate at the end, are named, and the others are faint."""
+    trained = {(run.sweep, run.model_key): run for run in runs if run.history}
     if not trained:
         return {}
-    marks, names = Marks(run.theta for run in trained), model_names(trained)
-    every = -(-sum(len(run.history) for run in trained) // MOST_POINTS)
-    points = {names[run.sweep, run.model_key]: (run.theta, _points(run, names[run.sweep, run.model_key], every)) for run in trained}
-    return {name: _picture(name, title, points, marks, every) for name, title in _QUANTITIES.items()}
+    found = looks({key: run.settings for key, run in trained.items()}, model_names(list(trained.values())))
+    named = set(trained)
+    if len(trained) > MOST_LINES:
+        last = sorted(trained, key=lambda key: -trained[key].history[-1]["accuracy"])
+        named = {key for key in trained if key[1] in chosen} or set(last[:_MOST_NAMED])
+    every = -(-sum(len(run.history) for run in trained.values()) // MOST_POINTS)
+    points = {key: _points(run, found[key], every) for key, run in trained.items()}
+    return {name: _picture(name, title, points, found, named, every) for name, title in _QUANTITIES.items()}
 
 
-def _points(run: TrainingRun, name: str, every: int) -> list[Record]:
+def _points(run: TrainingRun, look: Look, every: int) -> list[Record]:
     last = len(run.history) - 1
     kept = [epoch for place, epoch in enumerate(run.history) if place % every == 0 or place == last]
-    return [_point(epoch, name) for epoch in kept]
+    return [_point(epoch, look, run.model_key) for epoch in kept]
 
 
-def _point(epoch: Mapping[str, float], name: str) -> Record:
+def _point(epoch: Mapping[str, float], look: Look, key: str) -> Record:
     return {
-        "model": name,
+        "model": look.name,
+        **look.cells,
         "epoch": int(epoch["epoch"]),
         "loss": round(epoch["loss"], 5),
         "accuracy %": round(100 * epoch["accuracy"], 3),
         "learning rate": float(f"{epoch['learning_rate']:.4g}"),
+        "model key": key[:8],
     }
 
 
-def _picture(quantity: str, title: str, points: Mapping[str, tuple[float, list[Record]]], marks: Marks, every: int) -> Picture:
-    bundled = len(points) > MOST_LINES
+def _picture(
+    quantity: str, title: str, points: Mapping[_Key, list[Record]], found: Mapping[_Key, Look], named: Set[_Key], every: int
+) -> Picture:
     axis = percent_axis(title) if quantity.endswith("%") else {"title": {"text": title}, "rangemode": "tozero"}
+    faint = _faint(quantity, {key: of_run for key, of_run in points.items() if key not in named}, found)
     figure = drawn(
-        _bundles(quantity, points, marks) if bundled else [_line(quantity, name, *found, marks) for name, found in points.items()],
+        [*faint, *(_line(quantity, found[key], of_run) for key, of_run in points.items() if key in named)],
         xaxis={"title": {"text": "epoch"}, "rangemode": "tozero"},
         yaxis=axis,
     )
     thinned = f" One epoch in {every} is shown." if every > 1 else ""
-    table = [point for _, found in points.values() for point in found]
+    table = [point for of_run in points.values() for point in of_run]
     return Picture(
         title=f"{title.capitalize()}", figure=figure, table=table, caption=f"On the training examples, measured while training.{thinned}"
     )
 
 
-def _line(quantity: str, name: str, theta: float, points: list[Record], marks: Marks) -> dict[str, Any]:
+def _line(quantity: str, look: Look, points: list[Record]) -> dict[str, Any]:
     return {
         **_trace(quantity, points),
         "mode": "lines+markers" if len(points) <= MOST_LINES else "lines",
-        "name": plain(name),
-        "line": {"color": marks.colour(theta), "dash": marks.dash(theta, name), "width": 2},
-        "marker": {"symbol": marks.symbol(theta, name), "size": 6},
+        "name": plain(look.name),
+        "line": {"color": look.colour, "dash": look.dash, "width": 2},
+        "marker": {"symbol": look.symbol, "size": 6},
     }
 
 
@@ -79,17 +91,13 @@ def _trace(quantity: str, points: list[Record]) -> dict[str, Any]:
     }
 
 
-def _bundles(quantity: str, points: Mapping[str, tuple[float, list[Record]]], marks: Marks) -> list[dict[str, Any]]:
+def _faint(quantity: str, points: Mapping[_Key, list[Record]], found: Mapping[_Key, Look]) -> list[dict[str, Any]]:
+    """Return the lines of each colour as one trace, each line ended by a gap."""
     gap: Record = {"model": "", "epoch": None, "learning rate": None, quantity: None}
-    joined: dict[float, list[Record]] = defaultdict(list)
-    for theta, found in points.values():
-        joined[theta] += [*found, gap]
+    joined: dict[tuple[str, str], list[Record]] = defaultdict(list)
+    for key, of_run in points.items():
+        joined[found[key].group, found[key].colour] += [*of_run, gap]
     return [
-        {
-            **_trace(quantity, found),
-            "mode": "lines",
-            "name": f"theta {theta:g}",
-            "line": {"color": faded(marks.colour(theta), 0.45), "width": 1},
-        }
-        for theta, found in joined.items()
+        {**_trace(quantity, of_group), "mode": "lines", "name": plain(group), "line": {"color": faded(colour, 0.3), "width": 1}}
+        for (group, colour), of_group in joined.items()
     ]

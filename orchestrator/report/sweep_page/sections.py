@@ -8,11 +8,12 @@ from orchestrator.figures import (
     Pictures,
     accuracy_curves,
     example_difficulty,
+    heat_maps,
     loss_surfaces,
     model_points,
-    rank_heat_maps,
     training_curves,
 )
+from orchestrator.figures.attack_conditions import best_models
 from orchestrator.names import surface_family
 from orchestrator.report.surface_grids import families, surface_draws
 from orchestrator.report.sweep_page.page_evidence import Evidence
@@ -40,6 +41,7 @@ def sections(evidence: Evidence) -> list[Section]:
     """Return every section, including empty ones."""
     rows = evidence.rows
     points = model_points(rows, evidence.costs)
+    trained = training_curves(evidence.runs, chosen=best_models(rows))
     return [
         _side_by_side(
             "accuracy", "Accuracy against epsilon", accuracy_curves(rows), _attacked("a space with attacks over several epsilons")
@@ -52,9 +54,9 @@ def sections(evidence: Evidence) -> list[Section]:
         ),
         _chosen(
             "rank",
-            "Robust accuracy over theta and rank",
-            {label: [picture] for label, picture in rank_heat_maps(rows).items()},
-            "To fill this: a space with several model.theta and several model.rank_fraction, under attack.",
+            "Robust accuracy over two axes",
+            {label: [picture] for label, picture in heat_maps(rows).items()},
+            "To fill this: a space in which two settings have several values, such as theta and learning_rate, under attack.",
         ),
         _chosen(
             "cost",
@@ -62,9 +64,7 @@ def sections(evidence: Evidence) -> list[Section]:
             _of(points, lambda title: not title.startswith("Clean")),
             _attacked("any finished attack"),
         ),
-        _side_by_side(
-            "training", "Training", training_curves(evidence.runs), "To fill this: a trained model; no training job is done yet."
-        ),
+        _side_by_side("training", "Training", trained, "To fill this: a trained model; no training job is done yet."),
         _difficulty(evidence),
         _surfaces(evidence),
     ]

@@ -1,7 +1,8 @@
 import pytest
 
-from orchestrator.figures import accuracy_curves
+from orchestrator.figures import accuracy_curves, pareto_fronts
 from orchestrator.figures.curves import MOST_BANDS, MOST_LINES
+from orchestrator.figures.theme import PALETTE, ordered_colours
 from tests.orchestrator.figures.conftest import MakeRow
 
 
@@ -75,8 +76,49 @@ def test_many_models_lose_their_bands_and_then_their_own_traces_but_never_their_
     assert len(picture.table) == 3 * count
     assert sum(trace.fill == "toself" for trace in picture.figure.data) == (count if count <= MOST_BANDS else 0)
     lines = [trace for trace in picture.figure.data if trace.fill is None]
-    assert len(lines) == (count if count <= MOST_LINES else 2)
+    assert len(lines) == (count if count <= MOST_LINES else 2 + 6)  # a faint trace for each theta, and the six best by name
     assert sum(value is not None for line in lines for value in line.y) == 3 * count
+
+
+def test_of_many_models_the_best_and_the_chosen_are_named_and_the_rest_faint(make_row: MakeRow) -> None:
+    rows = [make_row(f"{place:04}", theta=0.5 + place / 200, robust=place / 100) for place in range(100)]
+    (picture,) = accuracy_curves(rows, chosen=["0003"]).values()
+    named = {line.name for line in picture.figure.data if "markers" in line.mode}
+    assert named == {"theta 0.515", "theta 0.97", "theta 0.975", "theta 0.98", "theta 0.985", "theta 0.99", "theta 0.995"}
+    faint = [line for line in picture.figure.data if line.mode == "lines"]
+    assert faint[0].name == "theta 0.5 to 0.58"
+    assert len({line.line.color for line in faint}) == len(faint) == 6
+    assert all(line.line.color.endswith("0.3)") for line in faint)
+
+
+def test_the_eight_models_of_three_axes_look_unlike_and_are_named_by_what_varies(make_row: MakeRow) -> None:
+    """The first axis by colour, an ordered scale; the second by dash; the third by symbol; keys in tooltip and table alone."""
+    grid = [(rate, size, decay) for rate in (0.01, 0.1) for size in (32, 64) for decay in (0.0, 0.001)]
+    names = ("learning_rate", "batch_size", "weight_decay")
+    rows = [
+        make_row(f"{place:064}", training=dict(zip(names, setting, strict=True)), fine_tuning=None) for place, setting in enumerate(grid)
+    ]
+    (picture,) = accuracy_curves(rows).values()
+    lines = [line for line in picture.figure.data if line.fill is None]
+    looks = {(line.line.color, line.line.dash, line.marker.symbol) for line in lines}
+    assert [len(looks), *(len({look[place] for look in looks}) for place in range(3))] == [8, 2, 2, 2]
+    assert lines[0].name == "learning_rate 0.01, batch_size 32, weight_decay 0"
+    assert not any("00000000" in line.name for line in lines)
+    assert all("model key 00000000" in line.text[1] for line in lines)
+    assert picture.table[0]["learning_rate"] == 0.01
+    assert {point["model key"] for point in picture.table} == {"00000000"}
+    (points,) = pareto_fronts(rows).values()
+    marks = {(trace.marker.color, trace.marker.symbol) for trace in points.figure.data if trace.mode == "markers"}
+    assert len(marks) == 8
+
+
+def test_an_axis_of_words_has_colours_of_its_own_and_an_ordered_one_a_scale(make_row: MakeRow) -> None:
+    by_words = accuracy_curves([make_row(name, defence=name) for name in ("none", "feature_squeezing", "random_resize_pad")])
+    by_numbers = accuracy_curves([make_row(f"{theta}", theta=theta) for theta in (0.9, 0.8, 1.0)])
+    ordered = dict(zip((0.8, 0.9, 1.0), ordered_colours(3), strict=True))
+    (words,), (numbers,) = by_words.values(), by_numbers.values()
+    assert {line.line.color for line in words.figure.data if line.fill is None} == set(PALETTE[:3])
+    assert [line.line.color for line in numbers.figure.data if line.fill is None] == [ordered[theta] for theta in (0.9, 0.8, 1.0)]
 
 
 def test_names_with_markup_are_shown_letter_by_letter(make_row: MakeRow) -> None:

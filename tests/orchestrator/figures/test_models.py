@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.figures import cost_plots, pareto_fronts, rank_heat_maps
+from orchestrator.figures import cost_plots, heat_maps, pareto_fronts
 from orchestrator.store.reading.report_evidence import JobCosts
 from tests.orchestrator.figures.conftest import MakeRow
 
@@ -52,7 +52,7 @@ def test_models_whose_cost_is_unknown_are_left_out(make_row: MakeRow) -> None:
 def test_the_heat_map_has_theta_across_rank_upwards_and_the_mean_over_seeds(make_row: MakeRow) -> None:
     cells = [(1.0, 0.5, 0, 0.2), (0.9, 0.5, 0, 0.4), (0.9, 0.5, 1, 0.5), (1.0, 1.0, 0, 0.3)]
     rows = [make_row(f"{cell}", theta=cell[0], rank_fraction=cell[1], seed=cell[2], robust=cell[3]) for cell in cells]
-    (picture,) = rank_heat_maps(rows).values()
+    (picture,) = heat_maps(rows).values()
     (trace,) = picture.figure.data
     assert list(trace.x) == ["1", "0.9"]
     assert list(trace.y) == ["0.5", "1"]
@@ -62,10 +62,30 @@ def test_the_heat_map_has_theta_across_rank_upwards_and_the_mean_over_seeds(make
 
 def test_models_that_differ_in_more_than_theta_rank_and_seed_have_maps_of_their_own(make_row: MakeRow) -> None:
     grid = [(theta, rank, width) for theta in (1.0, 0.9) for rank in (0.5, 1.0) for width in (4, 8)]
-    pictures = rank_heat_maps([make_row(f"{place}", theta=t, rank_fraction=r, width=w) for place, (t, r, w) in enumerate(grid)])
+    pictures = heat_maps([make_row(f"{place}", theta=t, rank_fraction=r, width=w) for place, (t, r, w) in enumerate(grid)])
     assert list(pictures) == ["fgsm 8/255, randomized, width 4", "fgsm 8/255, randomized, width 8"]
+
+
+def test_any_two_axes_make_a_heat_map_those_of_most_values_first(make_row: MakeRow) -> None:
+    grid = [(rate, size, decay) for rate in (0.01, 0.1, 1.0) for size in (32, 64) for decay in (0.0, 0.001)]
+    names = ("learning_rate", "batch_size", "weight_decay")
+    pictures = heat_maps(
+        [make_row(f"{place}", training=dict(zip(names, setting, strict=True)), fine_tuning=None) for place, setting in enumerate(grid)]
+    )
+    assert list(pictures) == [f"fgsm 8/255, randomized, weight_decay {decay}" for decay in ("0", "0.001")]
+    picture = next(iter(pictures.values()))
+    assert picture.title.startswith("Robust accuracy over learning_rate and batch_size: ")
+    assert (list(picture.figure.data[0].x), list(picture.figure.data[0].y)) == (["0.01", "0.1", "1"], ["32", "64"])
+
+
+def test_of_many_models_those_on_the_front_and_the_chosen_are_named(make_row: MakeRow) -> None:
+    rows = [make_row(f"{place:02}", theta=0.5 + place / 100, clean=0.5 + place / 100, robust=place / 100) for place in range(40)]
+    (picture,) = pareto_fronts(rows, chosen=["05"]).values()
+    bold = [trace.name for trace in picture.figure.data if trace.mode == "markers" and trace.opacity is None]
+    assert bold == ["theta 0.55", "theta 0.89"]
+    assert sum(len(trace.x) for trace in picture.figure.data if trace.mode == "markers") == 40
 
 
 @pytest.mark.parametrize("varied", ["theta", "rank_fraction"])
 def test_one_axis_alone_makes_no_heat_map(make_row: MakeRow, varied: str) -> None:
-    assert rank_heat_maps([make_row("a"), make_row("b", **{varied: 0.25})]) == {}
+    assert heat_maps([make_row("a"), make_row("b", **{varied: 0.25})]) == {}

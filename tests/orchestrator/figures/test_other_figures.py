@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from orchestrator.figures import Surface, example_difficulty, loss_surfaces, training_curves
-from orchestrator.figures.theme import GROUNDS, PALETTE
+from orchestrator.figures.theme import GROUNDS, PALETTE, ordered_colours
 from orchestrator.figures.training_curves import MOST_POINTS
 from orchestrator.store.reading.report_evidence import ExampleScores, TrainingRun
 
@@ -108,7 +108,7 @@ def luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-@pytest.mark.parametrize("colour", PALETTE)
+@pytest.mark.parametrize("colour", [*PALETTE, *ordered_colours(9)])
 @pytest.mark.parametrize("ground", list(GROUNDS.values()))
 def test_every_colour_is_seen_on_the_light_and_on_the_dark_ground(colour: str, ground: str) -> None:
     lighter, darker = sorted((luminance(colour), luminance(ground)), reverse=True)
