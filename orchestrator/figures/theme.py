@@ -24,6 +24,9 @@ CONFIG: dict[str, Any] = {
 }
 """Configuration of plotly.js: without its default button that uploads the figure to a server."""
 
+_LETTERS_BELOW = 80
+"""Letters of legend that fit below a figure in one line."""
+
 BESIDE_A_SCALE = {"l": 56, "r": 16, "t": 36, "b": 48}
 """Margins of a figure with a colour scale, which would otherwise overlap the buttons."""
 
@@ -68,13 +71,16 @@ TEMPLATES = {ground: template(ground) for ground in GROUNDS}
 
 
 def drawn(traces: Sequence[dict[str, Any]], **layout: Any) -> go.Figure:
-    """Return the figure of these traces: legend below, space for titles, no template."""
+    """Return the figure of these traces: legend below, space for it and for titles, no template."""
+    names = [str(trace["name"]) for trace in traces if trace.get("name") and trace.get("showlegend") is not False]
+    longest = max(map(len, names), default=0)
+    lines = -(-len(names) // max(1, _LETTERS_BELOW // (longest + 8)))
     settings: dict[str, Any] = {
         "template": "none",
         "margin": {"l": 56, "r": 16, "t": 16, "b": 48},
         "hovermode": "closest",
-        "legend": {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0},
-        "height": 420,
+        "legend": {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "maxheight": 24 * lines + 24},
+        "height": max(420, 340 + 20 * lines),
     }
     return go.Figure(data=list(traces), layout={**settings, **layout})
 

@@ -41,12 +41,14 @@ def write_images(sections: Sequence[Section], folder: Path, *, form: Literal["pn
 async def _write_images(sections: Sequence[Section], folder: Path, *, form: Literal["png", "svg"]) -> list[Path]:
     written = []
     browser = Kaleido(mathjax=False, timeout=_SECONDS, **browser_options())
-    options = {"format": form, "width": WIDTH, "height": HEIGHT, "scale": _SCALE[form]}
+    options = {"format": form, "width": WIDTH, "scale": _SCALE[form]}
     try:
         await asyncio.wait_for(browser.open(), _SECONDS)
         for name, picture in named(sections):
             path = folder / f"{name}.{form}"
-            write_atomically(path, await browser.calc_fig(_on_white(picture), options))
+            write_atomically(
+                path, await browser.calc_fig(_on_white(picture), {**options, "height": max(HEIGHT, picture.figure.layout.height)})
+            )
             written.append(path)
     finally:
         await browser.close()

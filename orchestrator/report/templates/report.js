@@ -2,6 +2,7 @@
 // Draws each figure when it comes into view and fills each table when it is opened. Names reach the page as text only.
 (() => {
   const FIRST_ROWS = 100;
+  const FEW_ROWS = 10;
   const NARROW = 560;
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const touched = matchMedia("(pointer: coarse)");
@@ -38,9 +39,13 @@
     return made;
   }
 
-  function addRows(body, columns, from, to) {
+  function text(value) {
+    return value === null ? "" : String(value).toLowerCase();
+  }
+
+  function addRows(body, columns, places) {
     const rows = document.createDocumentFragment();
-    for (let place = from; place < to; place++) {
+    for (const place of places) {
       const row = document.createElement("tr");
       row.append(...columns.map((column) => cell("td", column.values[place], column.numeric)));
       rows.append(row);
@@ -48,28 +53,73 @@
     body.append(rows);
   }
 
+  // A number by which to sort, 2/255 and 83.5-90.1 by their beginning; NaN where a cell is none.
+  function size(value) {
+    const found = typeof value === "string" ? /^([-+]?[\d.]+(?:e[-+]?\d+)?)(?:\/([\d.]+))?/i.exec(value) : [value, value, 1];
+    return value === null || !found ? NaN : Number(found[1]) / Number(found[2] ?? 1);
+  }
+
+  function compared(one, other) {
+    const [first, second] = [size(one), size(other)];
+    return isNaN(first) || isNaN(second) ? isNaN(first) - isNaN(second) || text(one).localeCompare(text(other)) : first - second;
+  }
+
+  // A word is in some cell; `theta=0.9` is the whole cell of a column of that name.
+  function holds(columns, place, word) {
+    const [name, value] = word.split("=");
+    return columns.some((column) =>
+      value ? column.title.toLowerCase().replaceAll(" ", "_").includes(name) && text(column.values[place]) === value : text(column.values[place]).includes(name),
+    );
+  }
+
   function fill(holder, columns) {
     const table = document.createElement("table");
     const count = columns.length ? columns[0].values.length : 0;
-    const head = table.createTHead().insertRow();
-    head.append(...columns.map((column) => cell("th", column.title, column.numeric)));
+    const all = [...Array(count).keys()];
     const body = table.createTBody();
-    addRows(body, columns, 0, Math.min(FIRST_ROWS, count));
+    const more = document.createElement("button");
+    const search = document.createElement("input");
+    const shown = { sorted: null, down: false, most: FIRST_ROWS };
+    const show = () => {
+      const words = search.value.toLowerCase().split(/\s+/);
+      const found = all.filter((place) => words.every((word) => holds(columns, place, word)));
+      const sign = shown.down ? -1 : 1;
+      if (shown.sorted) found.sort((one, other) => sign * compared(shown.sorted.values[one], shown.sorted.values[other]) || one - other);
+      body.replaceChildren();
+      addRows(body, columns, found.slice(0, shown.most));
+      more.textContent = `Show all ${found.length} rows`;
+      more.hidden = found.length <= shown.most;
+    };
+    const head = columns.map((column) => {
+      const made = cell("th", column.title, column.numeric);
+      made.tabIndex = 0;
+      made.ariaSort = "none";
+      const sort = () => {
+        shown.down = shown.sorted === column && !shown.down;
+        shown.sorted = column;
+        head.forEach((other) => (other.ariaSort = "none"));
+        made.ariaSort = shown.down ? "descending" : "ascending";
+        show();
+      };
+      made.addEventListener("click", sort);
+      made.addEventListener("keydown", (event) => event.key === "Enter" && sort());
+      return made;
+    });
+    table.createTHead().insertRow().append(...head);
+    search.type = "search";
+    search.placeholder = "Search, such as bim theta=0.9";
+    search.ariaLabel = "Search these rows";
+    search.hidden = count <= FEW_ROWS;
+    search.addEventListener("input", show);
+    more.addEventListener("click", () => {
+      shown.most = Infinity;
+      show();
+    });
     const scroll = document.createElement("div");
     scroll.className = "scroll";
     scroll.append(table);
-    holder.replaceChildren(scroll);
-    if (count > FIRST_ROWS) holder.append(more(body, columns, count));
-  }
-
-  function more(body, columns, count) {
-    const button = document.createElement("button");
-    button.textContent = `Show all ${count} rows`;
-    button.addEventListener("click", () => {
-      addRows(body, columns, FIRST_ROWS, count);
-      button.remove();
-    });
-    return button;
+    holder.replaceChildren(search, scroll, more);
+    show();
   }
 
   const seen = new IntersectionObserver(

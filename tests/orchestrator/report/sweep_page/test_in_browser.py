@@ -51,7 +51,7 @@ def test_a_phone_needs_no_sideways_scrolling(page: Path) -> None:
 def test_an_opened_table_and_another_choice_are_shown(page: Path) -> None:
     with opened(page) as browser:
         opening = "(async (d) => {d.open = true; await new Promise((r) => setTimeout(r, 500)); return d.querySelectorAll('td').length})"
-        assert browser.evaluate(f"{opening}(document.querySelector('#figure-0 details'))") == (4 * 4) * 8
+        assert browser.evaluate(f"{opening}(document.querySelector('#figure-0 details'))") == (4 * 4) * 10
         choosing = (
             "((s) => {s.value = '0'; s.dispatchEvent(new Event('change')); "
             "return [...s.closest('section').querySelectorAll('.pictures')].map((p) => p.hidden)})"
@@ -136,3 +136,30 @@ def test_the_browser_listens_on_no_port(page: Path) -> None:
         family = psutil.Process().children(recursive=True)
         assert any("--remote-debugging-pipe" in process.cmdline() for process in family)
         assert [at for process in family for at in process.net_connections("inet") if at.status == psutil.CONN_LISTEN] == []
+
+
+def test_the_results_are_sorted_by_a_click_as_numbers_and_searched_by_words(page: Path) -> None:
+    with opened(page) as browser:
+
+        def column(title: str) -> list[str]:
+            head = f"[...document.querySelectorAll('#results th')].findIndex((head) => head.textContent === '{title}')"
+            cells = f"[...document.querySelectorAll('#results tbody tr')].map((row) => row.cells[{head}].textContent)"
+            found: list[str] = browser.evaluate(cells)
+            return found
+
+        def click(title: str) -> None:
+            browser.evaluate(f"[...document.querySelectorAll('#results th')].find((head) => head.textContent === '{title}').click()")
+
+        def search(words: str) -> None:
+            typed = f"((box) => {{box.value = '{words}'; box.dispatchEvent(new Event('input'))}})"
+            browser.evaluate(f"{typed}(document.querySelector('#results input'))")
+
+        before = column("epsilon")
+        click("epsilon")
+        assert column("epsilon") == sorted(before, key=lambda epsilon: int(epsilon.split("/")[0]))
+        click("epsilon")
+        assert column("epsilon") == sorted(before, key=lambda epsilon: -int(epsilon.split("/")[0]))
+        search("FGSM epsilon=8/255")
+        assert (set(column("attack")), set(column("epsilon"))) == ({"fgsm"}, {"8/255"})
+        search("nothing like it")
+        assert column("epsilon") == []
