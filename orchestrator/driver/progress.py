@@ -12,7 +12,7 @@ from rich.text import Text
 from orchestrator.console import clock, say
 from orchestrator.driver.sweep_run import SweepRun
 from orchestrator.escaping import visible
-from orchestrator.scheduling.job_queue import State
+from orchestrator.scheduling.job_graph import State
 
 _STATES: tuple[State, ...] = ("done", "running", "waiting", "failed", "blocked")
 _STYLES: dict[State, str] = {"done": "green", "running": "cyan", "waiting": "dim", "failed": "bold red", "blocked": "red"}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from orchestrator.planning.job_cost import cost
 from orchestrator.planning.plan import STAGES
-from orchestrator.scheduling.job_queue import State
+from orchestrator.scheduling.job_graph import State
 from orchestrator.scheduling.time_left import StageRates, StageWork, time_to_end
 from workers.spec.fields import Stage
 from workers.spec.job import Job

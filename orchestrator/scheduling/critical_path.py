@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from orchestrator.scheduling.job_queue import JobQueue, State
+from orchestrator.scheduling.job_queue import JobQueue
 from workers.spec.job import Job
 
 _ALLOWANCE = 2
@@ -25,11 +25,10 @@ class CriticalPathQueue(JobQueue):
 
     def __init__(self, jobs: Sequence[Job], *, max_failures: int, effort: Callable[[Job], float]) -> None:
         """Create the queue as `JobQueue` does; `effort` is how long a job takes, in any unit. Jobs that are added later have no chain."""
-        self._efforts = {job.key: effort(job) for job in jobs}
-        self._lengths = _chain_lengths(jobs, self._efforts)
-        self._left = sum(self._efforts.values())
+        efforts = {job.key: effort(job) for job in jobs}
+        self._lengths = _chain_lengths(jobs, efforts)
         self._longest: list[tuple[float, int, str]] = []
-        super().__init__(jobs, max_failures=max_failures)
+        super().__init__(jobs, max_failures=max_failures, efforts=efforts)
 
     def _push(self, key: str) -> None:
         super()._push(key)
@@ -38,34 +37,22 @@ class CriticalPathQueue(JobQueue):
     def take(self, *, slots: int = 1) -> Job | None:
         """Return the next ready job, now queued for a worker; None while there is none. `slots` is the number of jobs that run at once."""
         self._forget_unready()
-        if self._stopped or not self._longest or not self._presses(slots):
-            job = super().take(slots=slots)
-        else:
-            key = heapq.heappop(self._longest)[-1]
-            self._move(key, "queued")
-            job = self._jobs[key]
+        pressing = self._longest and not self._stopped and self._presses(slots)
+        job = self._hand_out(heapq.heappop(self._longest)[-1]) if pressing else super().take(slots=slots)
         self._forget_unready()
         return job
 
     def _presses(self, slots: int) -> bool:
         """Return whether the longest chain might determine the end of the sweep; a single slot takes as long in any order."""
-        return slots > 1 and _ALLOWANCE * slots * -self._longest[0][0] >= self._left
+        return slots > 1 and _ALLOWANCE * slots * -self._longest[0][0] >= self._graph.effort_left
 
     def _forget_unready(self) -> None:
-        """Remove jobs that are not ready from the top of each heap: a ready job is on two heaps, and is taken from only one of them."""
+        """Remove jobs that are not ready from the top of each heap: a ready job is on two heaps, and is taken from only one of them.
+        One that waits is not ready either, if it was under way and found a parent's files damaged."""
         heaps: tuple[list[Any], ...] = self._measuring, self._training, self._longest
         for heap in heaps:
-            while heap and not self._is_ready(heap[0][-1]):
+            while heap and not self._graph.is_ready(heap[0][-1]):
                 heapq.heappop(heap)
-
-    def _is_ready(self, key: str) -> bool:
-        """Return whether the job is ready; one that waits is not, if it was under way and found a parent's files damaged."""
-        return self._states[key] == "waiting" and not self._missing[key]
-
-    def _move(self, key: str, state: State) -> None:
-        waited = self._states[key] == "waiting"
-        super()._move(key, state)
-        self._left += self._efforts.get(key, 0.0) * ((state == "waiting") - waited)
 
 
 def _chain_lengths(jobs: Sequence[Job], efforts: dict[str, float]) -> dict[str, float]:

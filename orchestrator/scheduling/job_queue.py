@@ -1,15 +1,14 @@
-"""Job queue of a running plan: each job is ready, running, done, failed or blocked. Independent of Ray and SQL."""
+"""Job queue of a running plan: each job is ready, running, done, failed or blocked."""
 
 import heapq
-from collections import Counter, defaultdict
-from collections.abc import Sequence
-from typing import Literal, Protocol
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
-from orchestrator.planning.plan import STAGES
+from orchestrator.scheduling.job_graph import JobGraph
 from workers.spec.fields import Stage
 from workers.spec.job import Job
 
-State = Literal["done", "running", "queued", "waiting", "failed", "blocked"]
 # A defence takes almost no time, and the measurements of the defended model wait for it. A diagnosis checks figures that exist already.
 _MEASURING: dict[Stage, int] = {"defend": 0, "evaluate": 1, "attack": 2, "craft": 3, "diagnose": 4, "surface": 5}
 _TRAINING: dict[Stage, int] = {"fine_tune": 0, "pretrain": 1}
@@ -22,74 +21,51 @@ class JobQueue:
     otherwise the last models are trained at the end, while the other workers have nothing left to do.
     """
 
-    def __init__(self, jobs: Sequence[Job], *, max_failures: int) -> None:
+    def __init__(self, jobs: Sequence[Job], *, max_failures: int, efforts: Mapping[str, float] | None = None) -> None:
         """Add the jobs to run, parents first; a parent that is not among them is done already. A job is retried after each of its first
-        `max_failures` failures; the next failure is final."""
-        self._jobs: dict[str, Job] = {}
+        `max_failures` failures; the next failure is final. `efforts` are how long jobs take, by key."""
+        self._graph = JobGraph(efforts or {})
+        self.is_done, self.under_way = self._graph.is_done, self._graph.under_way
+        self.counts, self.total = self._graph.counts, self._graph.total
         self._order: dict[str, int] = {}
         self._max_failures = max_failures
-        self._states: dict[str, State] = {}
-        self._counts: dict[Stage, Counter[State]] = {stage: Counter() for stage in STAGES}
         self._failures: Counter[str] = Counter()
-        self._missing: dict[str, set[str]] = {}
-        self._children: defaultdict[str, list[str]] = defaultdict(list)
+        self._recreated: Counter[str] = Counter()
         self._measuring: list[tuple[int, int, str]] = []
         self._training: list[tuple[int, int, str]] = []
         self._stopped = False
-        self._recreated: Counter[str] = Counter()
         self.add(jobs)
 
     def add(self, jobs: Sequence[Job]) -> list[Job]:
         """Add more jobs, as the constructor does, and return the new ones. A job that is in the queue already stays as it is, and one whose
         parent has failed is blocked."""
-        new = list({job.key: job for job in jobs if job.key not in self._jobs}.values())
+        new = list({job.key: job for job in jobs if job.key not in self._graph.jobs}.values())
         for job in new:
-            self._jobs[job.key] = job
             self._order[job.key] = len(self._order)
-            self._states[job.key] = "waiting"
-            self._counts[job.stage]["waiting"] += 1
-        for job in new:
-            self._place(job)
+            if not self._graph.add(job):
+                self._push(job.key)
+            elif any(map(self._graph.has_failed, job.parents.values())):
+                self._graph.move(job.key, "blocked")
         return new
 
-    def _place(self, job: Job) -> None:
-        """Make the job ready if its parents are done, else let it wait for them, or block it if one has failed."""
-        missing = {parent for parent in job.parents.values() if self._states.get(parent, "done") != "done"}
-        self._missing[job.key] = missing
-        for parent in missing:
-            self._children[parent].append(job.key)
-        if not missing:
-            self._push(job.key)
-        elif any(self._states[parent] in ("failed", "blocked") for parent in missing):
-            self._move(job.key, "blocked")
-
     def _push(self, key: str) -> None:
-        stage = self._jobs[key].stage
+        stage = self._graph.jobs[key].stage
         heap, priority = (self._training, _TRAINING) if stage in _TRAINING else (self._measuring, _MEASURING)
         heapq.heappush(heap, (priority[stage], self._order[key], key))
 
     def take(self, *, slots: int = 1) -> Job | None:
         """Return the next ready job, now queued for a worker; None while there is none. `slots` is the number of jobs that run at once."""
-        if self._stopped:
-            return None
-        train = self._training and (not self._measuring or self._trainings_under_way() < slots // 2)
+        train = self._training and (not self._measuring or sum(map(self._graph.number_under_way, _TRAINING)) < slots // 2)
         heap = self._training if train else self._measuring
-        if not heap:
-            return None
-        key = heapq.heappop(heap)[-1]
-        self._move(key, "queued")
-        return self._jobs[key]
+        return self._hand_out(heapq.heappop(heap)[-1]) if heap and not self._stopped else None
 
-    def _trainings_under_way(self) -> int:
-        return sum(self._counts[stage]["queued"] + self._counts[stage]["running"] for stage in _TRAINING)
+    def _hand_out(self, key: str) -> Job:
+        self._graph.move(key, "queued")
+        return self._graph.jobs[key]
 
     def begin(self, key: str) -> None:
         """Record that a worker has started the job."""
-        self._move(key, "running")
-
-    def under_way(self) -> list[tuple[Job, bool]]:
-        """Return the jobs that were handed out and have not ended, and whether a worker has started them."""
-        return [(self._jobs[key], state == "running") for key, state in self._states.items() if state in ("queued", "running")]
+        self._graph.move(key, "running")
 
     @property
     def drained(self) -> bool:
@@ -101,34 +77,25 @@ class JobQueue:
         self._stopped = True
 
     def succeed(self, key: str) -> None:
-        self._move(key, "done")
-        for child in self._children[key]:
-            if key not in self._missing[child]:  # the child did not wait: the job was done before, and was computed again
-                continue
-            self._missing[child].discard(key)
-            if not self._missing[child]:
-                self._push(child)
+        self._graph.move(key, "done")
+        for child in self._graph.released(key):
+            self._push(child)
 
     def fail(self, key: str, *, counted: bool = True) -> bool:
         """Record a failed attempt, `counted` if the job caused it; return whether it was the last: the job has then failed and its
         descendants are blocked."""
         self._failures[key] += counted
         if self._failures[key] <= self._max_failures:
-            self._move(key, "waiting")
-            self._push(key)
+            self.postpone(key)
             return False
-        self._move(key, "failed")
-        self._block(key)
+        self._graph.move(key, "failed")
+        self._graph.block_children(key)
         return True
 
     def postpone(self, key: str) -> None:
         """Hand the job out again later, without counting a failure."""
-        self._move(key, "waiting")
+        self._graph.move(key, "waiting")
         self._push(key)
-
-    def is_done(self, key: str) -> bool:
-        """Return whether the job is done, before this run or in it."""
-        return self._states.get(key, "done") == "done"
 
     def recreate(self, parent: Job, *, child: str) -> bool:
         """Compute a done parent again whose files are lost, and let its child, which was under way, wait for that.
@@ -139,47 +106,14 @@ class JobQueue:
             if self._recreated[parent.key] > self._max_failures:
                 return False
             self._recreated[parent.key] += 1
-            self._add_again(parent, before=child)
-        if self._states[parent.key] in ("failed", "blocked"):
+            self._order[parent.key] = self._order[child]
+            if not self._graph.add(parent):
+                self._push(parent.key)
+        if self._graph.has_failed(parent.key):
             return False
-        self._missing[child].add(parent.key)
-        if child not in self._children[parent.key]:
-            self._children[parent.key].append(child)
-        self._move(child, "waiting")
+        self._graph.wait_for(child, parent.key)
+        self._graph.move(child, "waiting")
         return True
-
-    def _add_again(self, job: Job, *, before: str) -> None:
-        """Queue a done job again, at the position of the one that needs it."""
-        if job.key not in self._states:
-            self._states[job.key] = "done"
-            self._counts[job.stage]["done"] += 1
-        self._jobs[job.key] = job
-        self._move(job.key, "waiting")
-        self._order[job.key] = self._order[before]
-        self._missing[job.key] = waited = {parent for parent in job.parents.values() if self._states.get(parent, "done") != "done"}
-        for parent in waited:
-            self._children[parent].append(job.key)
-        if not waited:
-            self._push(job.key)
-
-    def _block(self, key: str) -> None:
-        for child in self._children[key]:
-            if self._states[child] != "blocked" and key in self._missing[child]:
-                self._move(child, "blocked")
-                self._block(child)
-
-    def _move(self, key: str, state: State) -> None:
-        counts = self._counts[self._jobs[key].stage]
-        counts[self._states[key]] -= 1
-        counts[state] += 1
-        self._states[key] = state
-
-    def counts(self) -> dict[Stage, Counter[State]]:
-        """Return the number of jobs of each stage in each state."""
-        return {stage: Counter(counts) for stage, counts in self._counts.items()}
-
-    def total(self, state: State) -> int:
-        return sum(counts[state] for counts in self._counts.values())
 
 
 class JobSource(Protocol):

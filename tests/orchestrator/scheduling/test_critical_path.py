@@ -124,8 +124,7 @@ class Watched(CriticalPathQueue):
     def take(self, *, slots: int = 1) -> Job | None:
         job = super().take(slots=slots)
         if job is None:
-            ready = [key for key, state in self._states.items() if state == "waiting" and not self._missing[key]]
-            assert ready == []
+            assert not [key for key in self._graph.jobs if self._graph.is_ready(key)]
         return job
 
 

@@ -273,7 +273,7 @@ CREATE TABLE environments (
 	versions JSON NOT NULL, 
 	CONSTRAINT pk_environments PRIMARY KEY (id)
 );
-INSERT INTO "environments" VALUES('8eb70a04fcdb3ef13036762503fa73b82d92ab8f3cbffad5d1f815ed5f55560e','vm','cpu: x86_64',1,NULL,'{"python": "3.11.7", "robustsweep": "0.1.0", "torch": "2.11.0", "numpy": "2.4.6", "ray": "2.60.0", "safetensors": "0.8.0", "scikit-learn": "1.9.1", "tensorly": "0.10.0"}');
+INSERT INTO "environments" VALUES('8eb70a04fcdb3ef13036762503fa73b82d92ab8f3cbffad5d1f815ed5f55560e','node-1','cpu: x86_64',1,NULL,'{"python": "3.11.7", "robustsweep": "0.1.0", "torch": "2.11.0", "numpy": "2.4.6", "ray": "2.60.0", "safetensors": "0.8.0", "scikit-learn": "1.9.1", "tensorly": "0.10.0"}');
 CREATE TABLE job_parents (
 	child_key VARCHAR(64) NOT NULL, 
 	role VARCHAR(32) NOT NULL, 
@@ -693,13 +693,13 @@ attacks:
   - {attack: pgd, epsilon: 8/255, knowledge: [omniscient, transfer]}
 diagnosis: {examples: 4, batch_size: 4, steps: 2, more_steps: 3, eot_samples: 2, selection_draws: 2, queries: 3, draws: 2}
 surfaces: [{example: 0, resolution: 3}]
-','2026-11-28 18:01:54.870315','2026-11-28 18:01:54.888996','vm',14330,NULL,NULL,'664a712b-7d8b-4900-ad3c-3a37f6ebb390:4026531836:14330:263112');
+','2026-11-28 18:01:54.870315','2026-11-28 18:01:54.888996','node-1',14330,NULL,NULL,'664a712b-7d8b-4900-ad3c-3a37f6ebb390:4026531836:14330:263112');
 INSERT INTO "sweeps" VALUES(2,'audio','data: {name: tones, train_examples: 24}
 model: {name: soundnet5, width: 2, theta: 0.9, stage_rank_fractions: [1.0, 0.5, 0.5, 0.25]}
 training: {epochs: 1, batch_size: 12}
 evaluation: {examples: 6, batch_size: 6}
 attacks: [{attack: bim, epsilon: 0.01, steps: 2}]
-','2026-11-28 18:03:52.850091','2026-11-28 18:03:52.864586','vm',14330,NULL,NULL,'664a712b-7d8b-4900-ad3c-3a37f6ebb390:4026531836:14330:263112');
+','2026-11-28 18:03:52.850091','2026-11-28 18:03:52.864586','node-1',14330,NULL,NULL,'664a712b-7d8b-4900-ad3c-3a37f6ebb390:4026531836:14330:263112');
 INSERT INTO "sweeps" VALUES(3,'searched','method: optuna
 search:
   n_trials: 2
@@ -710,7 +710,7 @@ training: {epochs: 1, batch_size: 16}
 fine_tuning: {epochs: 1}
 evaluation: {examples: 8, batch_size: 8}
 attacks: [{attack: pgd, epsilon: 8/255, steps: 2}]
-','2026-11-28 18:03:57.735117','2026-11-28 18:03:57.742480','vm',14330,NULL,NULL,'664a712b-7d8b-4900-ad3c-3a37f6ebb390:4026531836:14330:263112');
+','2026-11-28 18:03:57.735117','2026-11-28 18:03:57.742480','node-1',14330,NULL,NULL,'664a712b-7d8b-4900-ad3c-3a37f6ebb390:4026531836:14330:263112');
 CREATE TABLE trained_models (
 	job_key VARCHAR(64) NOT NULL, 
 	dataset VARCHAR(32) NOT NULL, 
