@@ -16,6 +16,7 @@ from workers.data.loading.remote import data_root
 from workers.errors import ArtifactError, JobError, SupersededError, UserError
 from workers.plugins import job_from_json
 from workers.progress import throttled
+from workers.regular_files import read_regular
 from workers.spec.job import Job
 from workers.visible_text import show_control_characters
 
@@ -68,7 +69,7 @@ def _seconds(text: str) -> float:
 
 def _read(path: Path) -> Job:
     try:
-        return job_from_json(_checked(path.read_bytes()))
+        return job_from_json(_checked(read_regular(path)))
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from error
     except ValidationError as error:

@@ -17,7 +17,13 @@ from workers.errors import UserError
 from workers.plugins import VARIABLE, loaded
 
 ADDRESS = "127.0.0.1"
-INTERRUPTED = 130
+# The server ends with its standard input, which is this process's end of a pipe: this process may be killed.
+_SERVER = """
+import os, sys, threading
+threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+from streamlit.web.cli import main
+main()
+"""
 _NEEDED = ("streamlit", "plotly", "psutil")
 _SECONDS = 10.0
 _OPTIONS = (
@@ -46,22 +52,24 @@ def serve(paths: Paths, *, port: int, say: Callable[[str], None]) -> int:
         raise UserError(f"dashboard: needs the package {missing[0]}: pip install 'robustsweep[dashboard]'")
     open_store(paths.store_url, upgrade=False).close()
     _require_free(port)
-    process = subprocess.Popen(_command(port), env=_environment(paths))  # noqa: S603 (this Python, our own application)
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    stopping = [number for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, _stop) for number in stopping}
+    process = subprocess.Popen(_command(port), env=_environment(paths), stdin=subprocess.PIPE)  # noqa: S603 (this Python, our own application)
     try:
         say(f"dashboard: http://{ADDRESS}:{port} (Ctrl-C ends it)")
         return 0 if process.wait() == 0 else 1
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    except _Stopped as stopped:
+        return 128 + stopped.number
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         _end(process)
 
 
 def _command(port: int) -> list[str]:
     app = Path(__file__).with_name("app.py")
     options = [f"--{name}={value}" for name, value in _OPTIONS]
-    return [sys.executable, "-P", "-m", "streamlit", "run", str(app), f"--server.port={port}", *options]
+    return [sys.executable, "-P", "-c", _SERVER, "run", str(app), f"--server.port={port}", *options]
 
 
 def _environment(paths: Paths) -> dict[str, str]:
@@ -82,8 +90,14 @@ def _require_free(port: int) -> None:
             raise UserError(f"--port {port}: {error.strerror}; choose another") from None
 
 
-def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
+class _Stopped(BaseException):
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def _stop(number: int, _frame: FrameType | None) -> NoReturn:
+    raise _Stopped(number)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

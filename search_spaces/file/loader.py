@@ -17,6 +17,7 @@ from search_spaces.schema.wording import did_you_mean, listed, shown
 from search_spaces.space import VARIANTS, Location, Space, as_written, given_twice, origin, space_type, usable, with_flat_settings
 from workers.errors import UserError
 from workers.plugins import load_plugins, named_in_environment
+from workers.regular_files import open_regular
 
 MAX_BYTES = 200_000
 
@@ -127,7 +128,7 @@ def _builtin_texts() -> dict[str, str]:
 def _read(path: str) -> str:
     """Return the text of a space file; any failure to read it is reported to the user in one line."""
     try:
-        with Path(path).open("rb") as file:
+        with open_regular(Path(path)) as file:
             content = file.read(MAX_BYTES + 1)
     except (FileNotFoundError, ValueError):
         names = list(_builtin_texts())

@@ -197,6 +197,7 @@ def test_a_done_job_is_not_begun_again(artifacts):
     commit(begun(artifacts, "a1"))
     with pytest.raises(SupersededError, match="done already"):
         begun(artifacts, "a2")
+    assert names(artifacts) == sorted(["job.json", STORED, "result.json"])
     assert artifacts.damage(JOB.key) is None
 
 

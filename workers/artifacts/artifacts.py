@@ -59,7 +59,11 @@ class JobFolder:
         # Only earlier files: if this process is suspended here, an attempt that begins meanwhile must keep its own.
         for name in leftovers:
             self._storage.remove(self._path(name))
-        self._remove_damaged_result()
+        try:
+            self._remove_damaged_result()
+        except SupersededError:
+            self.remove(_ATTEMPT)
+            raise
         self._storage.write(self._path(JOB_FILE), JOB.dump_json(job, indent=1), attempt=self._attempt)
 
     def _remove_damaged_result(self) -> None:

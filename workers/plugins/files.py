@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from workers.errors import UserError
 from workers.facts import PluginVersion, Source
+from workers.regular_files import read_regular
 
 Parts = tuple[str, ...]
 _PACKAGE = "__init__.py"
@@ -128,7 +129,7 @@ class _Folder(dict[str, bytes]):
         return super().__contains__(name) or (self._folder / str(name)).is_file()
 
     def __missing__(self, name: str) -> bytes:
-        return self.setdefault(name, (self._folder / name).read_bytes())
+        return self.setdefault(name, read_regular(self._folder / name))
 
 
 def read_plugin(path: Path) -> FilePlugin:

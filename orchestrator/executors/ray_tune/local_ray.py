@@ -17,6 +17,7 @@ from orchestrator.executors.ray_tune.ray_internals import (
 )
 from orchestrator.executors.ray_tune.temp_folder import temp_folder
 from workers.errors import UserError, first_line
+from workers.regular_files import read_regular
 
 _TOKENS = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
@@ -94,7 +95,7 @@ def token_file() -> Path:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text()
+        return read_regular(path).decode()
     except (OSError, UnicodeDecodeError):
         return ""
 

@@ -20,6 +20,7 @@ from orchestrator.store import migrations
 from orchestrator.store.migrations.key_version_1 import RETIRED
 from orchestrator.store.schema.base import UtcDateTime
 from workers.errors import UserError
+from workers.regular_files import open_regular, read_regular
 from workers.settings import Frozen
 
 FORMAT_VERSION = 2
@@ -87,7 +88,7 @@ def read_manifest(folder: Path) -> Manifest:
         UserError: no export, one that a newer robustsweep made, or one that is damaged.
     """
     try:
-        content = (folder / MANIFEST).read_bytes()
+        content = read_regular(folder / MANIFEST)
         _refuse_newer(folder, json.loads(content))
         manifest = Manifest.model_validate_json(content)
     except OSError as error:
@@ -123,7 +124,7 @@ def _check_file(path: Path, entry: TableFile) -> None:
 
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, as 64 hex digits."""
-    with path.open("rb") as opened:
+    with open_regular(path) as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 

@@ -40,18 +40,29 @@ def test_every_page_is_drawn_and_a_filter_changes_the_table(swept: Path) -> None
         assert viewer.hosts() == {address.removeprefix("http://")}, "a page asked somebody else"
 
 
-def test_it_listens_on_this_machine_alone_tells_no_password_and_ends_with_ctrl_c(swept: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (signal.SIGINT, 130),
+        (signal.SIGKILL, -signal.SIGKILL),
+        pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, 129, marks=pytest.mark.slow),
+    ],
+)
+def test_it_listens_on_this_machine_alone_tells_no_password_and_its_server_ends_with_it(
+    number: signal.Signals, code: int, swept: Path
+) -> None:
     with dashboard(swept, "--home", "sweeps") as (process, address):
         family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
         server = next(child for child in family if "streamlit" in " ".join(child.cmdline()))
         assert "results.db" not in " ".join(server.cmdline()), "the store's URL may hold a password"
         assert {connection.laddr.ip for connection in server.net_connections() if connection.status == "LISTEN"} == {"127.0.0.1"}
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         said, _ = process.communicate(timeout=60)
-        assert process.returncode == 130
+        assert process.returncode == code
         assert said.startswith(f"dashboard: {address}")
         assert "Traceback" not in said
-        assert not server.is_running()
+        server.wait(timeout=60)
 
 
 def test_a_taken_port_and_a_missing_store_are_one_line(swept: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from workers.artifacts.storage.base import TEMPORARY, Check, nothing
 from workers.errors import StorageError, SupersededError
+from workers.regular_files import read_regular
 
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 
@@ -24,7 +25,7 @@ class LocalStorage:
 
     def read(self, path: str) -> bytes:
         with self._failing(path, FileNotFoundError):
-            return (self._root / path).read_bytes()
+            return read_regular(self._root / path)
 
     def write(self, path: str, content: bytes, *, attempt: str, check: Check = nothing) -> None:
         with self._failing(path), self._written(path, content, attempt) as temporary:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.errors import DataError
+from workers.regular_files import open_regular
 
 SAMPLE_RATE = 16_000
 FULL_SCALE = 32_768
@@ -24,7 +25,7 @@ def read_samples(path: Path) -> Samples:
     import soundfile
 
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             _require_whole(path, file.read(8))
             file.seek(0)
             with soundfile.SoundFile(file) as sound:
