@@ -6,7 +6,6 @@ import time
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from sqlalchemy import false, select, update
 
@@ -16,6 +15,7 @@ from orchestrator.store import Store, StoreMissing, migrations, open_store, sche
 from orchestrator.store.connection.urls import parse_url, shown
 from orchestrator.store.leases.leases import Holder, age, database_now, find_holder, is_alive, living_sweeps, refusal
 from orchestrator.store.schema.sweep_tables import SweepRecord
+from orchestrator.temp_folder import temp_folder
 
 ALLOWED = 5.0
 """Largest difference without a warning, in seconds."""
@@ -77,7 +77,7 @@ def _absent(url: str) -> CheckResult:
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         found = f"{place} cannot be made: {folder} is no folder that can be written"
         return CheckResult("wrong", "database", found, "give another --home or --store")
-    with TemporaryDirectory(prefix=".doctor", dir=folder) as trial:
+    with temp_folder(folder, prefix=".robustsweep-doctor-") as trial:
         if refused := _unlockable(Path(trial) / "results.db"):
             return CheckResult("wrong", "database", f"{place} could not be used: {folder}: {refused}", _LOCKABLE)
     return CheckResult("ok", "database", f"{place} is not there yet: `launch` makes it")

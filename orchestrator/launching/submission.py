@@ -5,7 +5,6 @@ import os
 import re
 import secrets
 import shlex
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -17,6 +16,7 @@ from orchestrator.planning import MAX_JOBS
 from orchestrator.planning.prelaunch_checks import check_sizes
 from orchestrator.search.possible_jobs import jobs_of
 from orchestrator.store.connection.urls import parse_url
+from orchestrator.temp_folder import temp_folder
 from search_spaces import LoadedSpace, load_space
 from workers.errors import UserError, first_line
 from workers.plugins import FilePlugin, Plugin, find_plugin
@@ -140,9 +140,9 @@ def _write_plugin(plugin: FilePlugin, folder: Path) -> None:
 def _submitted(client: "JobSubmissionClient", submission: Submission, loaded: LoadedSpace) -> str:
     """Submit the job with its space file in its working folder; return its id."""
     name = re.sub(r"[^\w.-]", "-", loaded.name, flags=re.ASCII)
-    with tempfile.TemporaryDirectory(prefix="robustsweep-submit-") as folder:
-        file_name, plugins = write_files(Path(folder), loaded)
-        environment: dict[str, Any] = {"working_dir": folder}
+    with temp_folder() as folder:
+        file_name, plugins = write_files(folder, loaded)
+        environment: dict[str, Any] = {"working_dir": str(folder)}
         if submission.ship_code:
             environment["py_modules"] = [str(Path(__file__).parents[2] / package) for package in _PACKAGES]
         try:

@@ -348,8 +348,10 @@ def test_an_export_appears_whole_and_replaces_only_an_export(store: Store, tmp_p
         with pytest.raises(ZeroDivisionError):
             export_store(store, folder, sweeps=(), force=True)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
+    for left in ("of_aaaaa/new", "killed_1/new", "killed_1/old"):  # one of which has the only copy of an export
+        (folder.parent / f".robustsweep-export-{left}").mkdir(parents=True)
     export_store(store, folder, sweeps=(), force=True)
-    assert [path.name for path in folder.parent.iterdir()] == ["export"]
+    assert sorted(path.name for path in folder.parent.iterdir()) == [".robustsweep-export-killed_1", "export"]
     precious = tmp_path / "precious"
     precious.mkdir()
     (precious / "thesis.tex").touch()

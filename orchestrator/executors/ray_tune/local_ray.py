@@ -15,7 +15,7 @@ from orchestrator.executors.ray_tune.ray_internals import (
     reread_authentication,
     unobtrusive,
 )
-from orchestrator.executors.ray_tune.temp_folder import temp_folder
+from orchestrator.temp_folder import temp_folder
 from workers.errors import UserError, first_line
 from workers.regular_files import read_regular
 

@@ -1,8 +1,6 @@
 """Export of a store, or of some of its sweeps, to a folder that `import_archive.py` reads into another store."""
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +28,7 @@ from orchestrator.store.maintenance.references import keys_of, owner, referring
 from orchestrator.store.migrations import REVISIONS
 from orchestrator.store.schema.base import Base, utc_now
 from orchestrator.store.schema.sweep_tables import SweepRecord
+from orchestrator.temp_folder import TO_KEEP, temp_folder
 from workers.errors import UserError
 
 AnySelect = Select[*tuple[Any, ...]]
@@ -66,8 +65,8 @@ def _replaced(folder: Path) -> Iterator[Path]:
     """Make a temporary folder next to `folder` that takes its place in the end."""
     folder = folder.absolute()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as made:
-        fresh, old = Path(made, "new"), Path(made, "old")
+    with temp_folder(folder.parent, prefix=".robustsweep-export-") as made:
+        fresh, old = made / "new", made / TO_KEEP
         fresh.mkdir()
         yield fresh
         if folder.exists():
@@ -78,7 +77,8 @@ def _replaced(folder: Path) -> Iterator[Path]:
             if old.exists():
                 old.rename(folder)
             raise
-        shutil.rmtree(old, ignore_errors=True)
+        if old.exists():
+            old.rename(made / "replaced")
 
 
 def _write(store: Store, folder: Path, sweeps: Sequence[str]) -> Manifest:
