@@ -36,7 +36,7 @@ class ShortOfMemoryError(JobError):
 
 
 class NonFiniteError(JobError):
-    """An attack's gradient or one of its points is not finite."""
+    """A gradient, logits or a point of an attack are not finite."""
 
 
 def damaged(error: Exception) -> str | None:

@@ -26,6 +26,7 @@ class Defence:
         bounds: the smallest and the largest legal input value.
         generator: of everything that it draws.
         part: the part of a batch that goes through the network now, where passes are divided.
+        copies: the number of concatenated copies of a smaller batch that share their draws (see `Network.draws_shared`).
     """
 
     name = "none"
@@ -33,6 +34,7 @@ class Defence:
     bounds: tuple[float, float] = (0.0, 1.0)
     generator: torch.Generator | None = None
     part: Part | None = None
+    copies = 1
     _derandomised = False
     _held: dict[Hashable, Tensor] | None = None
 
@@ -100,9 +102,9 @@ class Defence:
     def _drawn(self, shape: Sequence[int], device: torch.device) -> Tensor:
         if self.generator is None:
             raise RuntimeError(f"{self.name}: a randomised defence needs a generator (seed the network before its forward pass)")
-        import torch
+        from workers.layers.sketch import uniform_per_example
 
-        return torch.rand(tuple(shape), generator=self.generator, device=device)
+        return uniform_per_example(shape, self.generator, device, copies=self.copies)
 
 
 class ActivationDefence(Defence):

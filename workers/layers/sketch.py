@@ -49,6 +49,7 @@ class LatentSketch:
         self._full = False
         self._held: dict[int, Scales] | None = None
         self.part: Part | None = None
+        self.copies = 1
 
     @property
     def live(self) -> bool:
@@ -106,9 +107,11 @@ class LatentSketch:
         if self.generator is None:
             raise RuntimeError(f"theta={self.theta}: a live sketch needs a generator (seed it before the forward pass)")
         sizes = list(rank if self.modes == "all" else rank[:_CHANNEL_MODES])
-        shape = (batch, sum(sizes)) if self.draws == "example" else (sum(sizes),)
-        chances = torch.rand(shape, generator=self.generator, device=device).split(sizes, dim=-1)
-        return [*map(self._mode_scales, chances), *[None] * (len(rank) - len(sizes))]
+        if self.draws == "example":
+            chances = uniform_per_example((batch, sum(sizes)), self.generator, device, copies=self.copies)
+        else:
+            chances = torch.rand(sum(sizes), generator=self.generator, device=device)
+        return [*map(self._mode_scales, chances.split(sizes, dim=-1)), *[None] * (len(rank) - len(sizes))]
 
     def _mode_scales(self, chances: Tensor) -> Tensor:
         """Return the scales of one mode, (..., rank), from as many uniform random numbers."""
@@ -129,3 +132,11 @@ class LatentSketch:
         first = (torch.log1p(-some * anew[..., :1]) / math.log1p(-self.theta)).floor().clamp(0, chances.shape[-1] - 1)
         places = torch.arange(chances.shape[-1], device=chances.device)
         return (places == first) | ((places > first) & (anew < self.theta))
+
+
+def uniform_per_example(shape: Sequence[int], generator: torch.Generator, device: torch.device, *, copies: int) -> Tensor:
+    """Return numbers in [0, 1), (batch, ...); those of concatenated `copies` of a smaller batch are alike (see `Network.draws_shared`)."""
+    count, *others = shape
+    copies = 1 if count % copies else copies  # `frozen` draws for a single example
+    drawn = torch.rand((count // copies, *others), generator=generator, device=device)
+    return drawn if copies == 1 else drawn.repeat(copies, *[1] * len(others))

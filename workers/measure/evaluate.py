@@ -82,8 +82,9 @@ def correct_flags(
 
 @torch.no_grad()
 def _judged(network: Network, examples: Tensor, labels: Tensor, *, draws: int) -> Tensor:
-    """Flag the examples that are classified correctly, draw by draw, (batch, draws)."""
-    return torch.stack([network(examples).argmax(dim=1) == labels for _ in range(draws)], dim=1)
+    """Flag the examples that are classified correctly, draw by draw, (batch, draws); none is whose logits are not finite."""
+    passes = (network(examples) for _ in range(draws))
+    return torch.stack([(logits.argmax(dim=1) == labels) & logits.isfinite().all(dim=1) for logits in passes], dim=1)
 
 
 def attacker(network: Network, settings: AttackSettings, *, generator: torch.Generator, memory: Memory | None = None) -> Perturb:

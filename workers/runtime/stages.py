@@ -15,7 +15,7 @@ from workers.data.loading import source
 from workers.data.loading.device_split import DeviceSplit
 from workers.data.loading.remote import DataRoot
 from workers.data.loading.remote import load as load_data
-from workers.errors import JobError, UserError
+from workers.errors import UserError
 from workers.facts import MetricFacts
 from workers.measure.diagnose import diagnose
 from workers.measure.evaluate import attacker, craft, evaluated, replayer, require_sketch
@@ -132,8 +132,6 @@ def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
     attack = None if spec.training.adversarial_training == "none" else room.generator("attack")
     order, checkpoint = room.generator("order"), room.checkpoint
     history = train(network, split, spec.training, order=order, checkpoint=checkpoint, report=report, attack=attack, until=spec.until)
-    if not all(tensor.isfinite().all() for tensor in network.state_dict().values()):
-        raise JobError("the last epoch left weights that are not finite; try a smaller learning_rate")
     return _trained(network, history, resumed=checkpoint.resumed)
 
 

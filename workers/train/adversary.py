@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from workers.attacks.engine import Logits, attack_of
+from workers.attacks.engine import Logits, Watched, attack_of
+from workers.errors import NonFiniteError
 from workers.registry import ATTACKS
 from workers.spec.attack import AttackSettings
 from workers.spec.training import TrainingSpec
@@ -56,6 +57,18 @@ class Adversary:
     bounds: tuple[float, float]
     settings: TrainingSpec
     generator: torch.Generator
+    _missed: list[Tensor] = field(default_factory=list)
+
+    def require_all_attacked(self) -> None:
+        """Check that no example was left as it was since the last call, for want of a finite gradient.
+
+        Raises:
+            NonFiniteError: some were.
+        """
+        missed, seen = int(sum(flags.sum() for flags in self._missed)), sum(map(len, self._missed))
+        self._missed.clear()
+        if missed:
+            raise NonFiniteError(f"{missed} of {seen} examples could not be attacked: the gradient or the logits are not finite")
 
     def one_a_batch(self, count: int) -> Iterator[Perturb]:
         """Return the functions that make the adversarial examples, one for each of the next `count` batches."""
@@ -81,7 +94,9 @@ class Adversary:
             return self._ascend((inputs + alpha * noise.sign()).clamp(*self.bounds), labels, _fgsm(drawn.epsilon - alpha))
 
     def _ascend(self, start: Tensor, labels: Tensor, attack: AttackSettings) -> Tensor:
-        return attack_of(attack)(self.logits, start, labels, settings=attack, generator=self.generator, bounds=self.bounds)
+        watched = Watched.all_of(self.logits, labels)
+        self._missed.append(watched.flags)  # looked at once an epoch: each look waits for a GPU
+        return attack_of(attack)(watched, start, labels, settings=attack, generator=self.generator, bounds=self.bounds)
 
 
 def _pgd(epsilon: float, *, steps: int, stepsize: float) -> AttackSettings:

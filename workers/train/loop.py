@@ -47,7 +47,8 @@ def train(
         until: stop after so many of the schedule's epochs (None: after all).
 
     Raises:
-        JobError: the loss became NaN or infinite; the last good epoch stays in the checkpoint, no model is stored.
+        JobError: the loss, a weight or a statistic became NaN or infinite, or examples could not be attacked for want of a finite
+            gradient; the last good epoch stays in the checkpoint, no model is stored.
         ValueError: adversarial training without the generator `attack`, or the generator without adversarial training.
     """
     if (attack is None) != (settings.adversarial_training == "none"):
@@ -60,13 +61,24 @@ def train(
     state = TrainingState(model=network, optimizer=trainer.optimizer, generators=present, history=[])
     last = settings.epochs if until is None else until
     checkpoint.restore(state, last=last)
+    _require_finite(network, settings, epoch=len(state.history))
     network.train()
     for epoch in range(len(state.history) + 1, last + 1):
         record = trainer.epoch(epoch)
+        _require_finite(network, settings, epoch=epoch)
         state.history.append(record)
         checkpoint.save(state)
         report(record)
     return state.history
+
+
+def _require_finite(network: Network, settings: TrainingSpec, *, epoch: int) -> None:
+    tensors = network.state_dict()
+    finite = torch.stack([tensor.isfinite().all() for tensor in tensors.values()]).tolist()
+    bad = [name.removeprefix("body.") for name, is_finite in zip(tensors, finite, strict=True) if not is_finite]
+    if bad:
+        advice = f"try a learning_rate below {settings.learning_rate:g}"
+        raise JobError(f"epoch {epoch}: {len(bad)} of {len(tensors)} weights and statistics are not finite, first {bad[0]}; {advice}")
 
 
 def in_bf16(precision: Precision, device: torch.device) -> bool:
@@ -105,6 +117,8 @@ class _Trainer:
         loss = float(loss_sum) / seen
         if not math.isfinite(loss):
             raise JobError(f"epoch {epoch}: the training loss is {loss}; try a learning_rate below {self.settings.learning_rate:g}")
+        if self.adversary is not None:
+            self.adversary.require_all_attacked()
         return EpochRecord(epoch=epoch, loss=loss, accuracy=float(correct) / seen, learning_rate=rate)
 
     @property

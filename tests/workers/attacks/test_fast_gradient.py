@@ -76,7 +76,7 @@ def test_random_targets_and_other_attacks_are_not_remembered():
 def test_a_gradient_that_is_not_finite_is_an_error():
     net = network(width=4)
     net.body.register_full_backward_hook(lambda _module, slopes, _: tuple(slope * float("nan") for slope in slopes))
-    with pytest.raises(JobError, match="gradient of a clean example is not finite"):
+    with pytest.raises(JobError, match=r"^20 of 20 examples cannot be attacked: the gradient or the logits are not finite"):
         craft(net, DATA, attack_settings(), batch_size=20, generator=generator(), memory={})
 
 

@@ -185,3 +185,11 @@ def test_a_sketched_net_tells_the_attack_that_it_is_random_and_its_full_weights_
     with pytest.raises(UserError, match="selection_draws=1"):
         correct_flags(net, DATA, batch_size=8, perturb=attacker(net, chosen, generator=generator()))
     craft(net, DATA, chosen, batch_size=8, generator=generator())
+
+
+def test_a_net_whose_body_draws_is_no_deterministic_one_to_an_attack():
+    net = network(width=2)
+    assert net.randomness == "none"
+    net.randomised_body = True
+    with net.full_weights():
+        assert net.randomness == "batch"

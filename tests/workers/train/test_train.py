@@ -16,6 +16,7 @@ from workers.spec.component import UNDEFENDED, DefenceSpec
 from workers.spec.fields import Schedule
 from workers.spec.job import ModelSpec, TrainingSpec
 from workers.train import Checkpoint, learning_rate, train
+from workers.train.loop import _Trainer
 
 EPOCHS = 3
 CHECKPOINT = "job/checkpoint"
@@ -201,6 +202,28 @@ def nan_data():
 def test_a_loss_that_is_not_finite_is_an_error_that_names_epoch_and_learning_rate(tmp_path, fields):
     with pytest.raises(JobError, match=r"epoch [12]: the training loss is (nan|inf); try a learning_rate below (1e\+30|0\.1)"):
         Attempt(tmp_path, **fields).train()
+
+
+@pytest.mark.parametrize("kind", ["weight", "running_var", "running_mean"])
+@pytest.mark.parametrize("epoch", [1, 2, EPOCHS])
+def test_weights_or_statistics_that_are_not_finite_fail_their_epoch_though_its_loss_is(tmp_path, monkeypatch, kind, epoch):
+    whole_epoch = _Trainer.epoch
+
+    def spoilt(trainer, number):
+        record = whole_epoch(trainer, number)
+        if number == epoch:
+            next(tensor for name, tensor in trainer.network.state_dict().items() if name.endswith(kind)).view(-1)[0] = float("nan")
+        return record
+
+    monkeypatch.setattr(_Trainer, "epoch", spoilt)
+    attempt = Attempt(tmp_path)
+    with pytest.raises(
+        JobError, match=rf"^epoch {epoch}: 1 of \d+ weights and statistics are not finite, first \S*{kind}; try a learning_rate"
+    ):
+        attempt.train()
+    assert [record.epoch for record in attempt.reported] == list(range(1, epoch))
+    monkeypatch.undo()
+    assert len(Attempt(tmp_path).train()[1]) == EPOCHS  # the last good epoch was kept
 
 
 def test_a_diverging_epoch_is_neither_checkpointed_nor_reported(tmp_path):

@@ -7,7 +7,6 @@ from torch import Tensor
 
 from workers.attacks.engine.problem import Problem
 from workers.attacks.engine.queries import gradient
-from workers.errors import NonFiniteError
 from workers.spec.attack import AttackSettings
 
 Memory = dict[Hashable, Tensor]
@@ -30,14 +29,13 @@ def remembered_step(problem: Problem, memory: Memory, *, place: slice) -> Tensor
         place: position of the batch among the net's examples.
 
     Raises:
-        NonFiniteError: a gradient is not finite.
+        NonFiniteError: a gradient, or logits, are not finite.
     """
     settings = problem.settings
     key = (place.start, place.stop, settings.norm, settings.loss, settings.target, settings.sign_gradient)
     if key not in memory:
         slopes, _ = gradient(problem, problem.inputs)
-        if not slopes.isfinite().all():
-            raise NonFiniteError("the gradient of a clean example is not finite")
+        problem.watched.require_finite()
         directions = problem.ball.direction(slopes)
         memory[key] = directions.to(torch.int8) if settings.norm == "linf" else directions
     direction = memory[key].to(problem.inputs.dtype)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from workers.attacks.engine.foolbox_backend import foolbox_attack
+from workers.attacks.engine.norms import scaled_exactly
 from workers.attacks.engine.problem import Problem, Standing
 from workers.attacks.engine.queries import gradient
 
@@ -51,5 +52,6 @@ def projected_gradient_ascent(problem: Problem, *, steps: int, stepsize: float, 
 
 
 def _unit_l1(slopes: Tensor) -> Tensor:
-    lengths = slopes.abs().flatten(1).sum(dim=1).clamp_min_(torch.finfo(slopes.dtype).tiny)
-    return slopes / lengths.view(-1, *[1] * (slopes.ndim - 1))
+    scaled = scaled_exactly(slopes)
+    lengths = scaled.abs().flatten(1).sum(dim=1).clamp_min_(torch.finfo(slopes.dtype).tiny)
+    return scaled / lengths.view(-1, *[1] * (slopes.ndim - 1))

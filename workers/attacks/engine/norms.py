@@ -93,7 +93,8 @@ class L2Ball(Ball):
 
     @staticmethod
     def direction(gradient: Tensor) -> Tensor:
-        return gradient / _lengths(gradient)
+        scaled = scaled_exactly(gradient)
+        return scaled / _lengths(scaled)
 
     @staticmethod
     def distances(offsets: Tensor) -> Tensor:
@@ -102,6 +103,18 @@ class L2Ball(Ball):
 
 
 BALLS: dict[NormName, type[Ball]] = {"l2": L2Ball, "linf": LinfBall}
+
+
+def largest(values: Tensor) -> Tensor:
+    """Return the largest magnitude of each example's values, NaN where one is NaN, shaped to divide by."""
+    magnitudes: Tensor = torch.linalg.vector_norm(values, ord=torch.inf, dim=tuple(range(1, values.ndim)), keepdim=True)
+    return magnitudes
+
+
+def scaled_exactly(values: Tensor) -> Tensor:
+    """Return each example's values over a power of two near the largest: their squares neither vanish nor overflow, and no bit is lost."""
+    most = largest(values)
+    return values / torch.where(most > 0, most / most.frexp().mantissa, 1.0)
 
 
 def _lengths(offsets: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Input of an attack: one batch, the net as a function that returns logits, and the attacker's goal."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -8,7 +9,8 @@ import torch
 from torch import Tensor
 
 from workers.attacks.engine.losses import Goal
-from workers.attacks.engine.norms import BALLS, UNIT, Ball, Bounds
+from workers.attacks.engine.norms import BALLS, UNIT, Ball, Bounds, largest
+from workers.errors import NonFiniteError
 from workers.spec.attack import AttackSettings
 from workers.spec.fields import Randomness
 
@@ -16,11 +18,62 @@ Logits = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
+class Watched:
+    """A net as a function that flags, on the device, the examples for which it ever gave logits or a gradient that is not finite.
+
+    Every attack asks the net through one, whoever wrote it: an attack would take NaN for a gradient of 0, or for the lower loss.
+
+    Args:
+        net: the function.
+        flags: of the whole batch.
+        places: indices in it of the examples that the function is called with (several copies of them, one after the other).
+    """
+
+    net: Logits
+    flags: Tensor
+    places: Tensor
+
+    @classmethod
+    def all_of(cls, net: Logits, labels: Tensor) -> "Watched":
+        return cls(net, torch.zeros_like(labels, dtype=torch.bool), torch.arange(len(labels), device=labels.device))
+
+    def __call__(self, points: Tensor) -> Tensor:
+        if points.requires_grad:
+            points.register_hook(self._look)
+        logits = self.net(points)
+        self._look(logits.detach())
+        return logits
+
+    def of(self, chosen: Tensor) -> "Watched":
+        return replace(self, places=self.places[chosen])
+
+    def draws_shared(self, copies: int) -> AbstractContextManager[None]:
+        """Inside, the copies of an example in one call have one draw, if the net can do that (see `Network.draws_shared`)."""
+        share = getattr(self.net, "draws_shared", None)
+        return nullcontext() if share is None else share(copies)
+
+    def _look(self, values: Tensor) -> None:
+        bad = ~largest(values).flatten().isfinite()
+        places = self.places[: len(bad)]  # an attack may also ask about the first examples only
+        whole = len(bad) // len(places) * len(places)
+        self.flags[places] |= bad[:whole].view(-1, len(places)).any(dim=0)
+
+    def require_finite(self) -> None:
+        """Check what was seen so far.
+
+        Raises:
+            NonFiniteError: the net gave values that are not finite.
+        """
+        if count := int(self.flags.sum()):
+            raise NonFiniteError(f"{count} of {len(self.flags)} examples cannot be attacked: the gradient or the logits are not finite")
+
+
+@dataclass(frozen=True)
 class Problem:
     """One batch under attack.
 
     Args:
-        logits: the attacked net, (batch, *shape) within `bounds` to (batch, n_classes).
+        logits: the attacked net, (batch, *shape) within `bounds` to (batch, n_classes); it is watched.
         inputs: clean examples, (batch, *shape); never changed.
         goal: the attacker's goal for each example.
         settings: the attack.
@@ -37,6 +90,13 @@ class Problem:
     bounds: Bounds = UNIT
     randomness: Randomness = "none"
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "logits", self.watched)
+
+    @property
+    def watched(self) -> Watched:
+        return self.logits if isinstance(self.logits, Watched) else Watched.all_of(self.logits, self.goal.labels)
+
     @property
     def deterministic(self) -> bool:
         return self.randomness == "none"
@@ -48,7 +108,7 @@ class Problem:
 
     def of(self, chosen: Tensor) -> "Problem":
         """Return the same attack on some of the examples, given by their indices."""
-        return replace(self, inputs=self.inputs[chosen], goal=self.goal.of(chosen))
+        return replace(self, logits=self.watched.of(chosen), inputs=self.inputs[chosen], goal=self.goal.of(chosen))
 
     def aimed(self, targets: Tensor) -> "Problem":
         """Return the same attack, made targeted: each example is to be classified as its class in `targets`, (batch,)."""

@@ -78,14 +78,16 @@ def judge(problem: Problem, *candidates: Tensor) -> list[Verdict]:
     """Return the verdict on each set of points, (batch, *shape).
 
     A deterministic net sees each set once. A randomised one sees all sets together, in each of `selection_draws` calls: a draw per
-    call is then common to all of them, so that their difference comes from the points and not from the draws.
+    call is then common to all of them, one per example to that example's points, so that their difference comes from the points
+    and not from the draws.
     """
     with torch.no_grad():
         if problem.deterministic:
             return [verdict(problem, problem.logits(points)) for points in candidates]
         together, goal = torch.cat(candidates), problem.goal.repeated(len(candidates))
         draws = problem.settings.selection_draws
-        losses = torch.stack([goal.losses(problem.logits(together)) for _ in range(draws)]).mean(dim=0)
+        with problem.watched.draws_shared(len(candidates)):
+            losses = torch.stack([goal.losses(problem.logits(together)) for _ in range(draws)]).mean(dim=0)
     return [Verdict(part, torch.zeros_like(part, dtype=torch.bool)) for part in losses.chunk(len(candidates))]
 
 

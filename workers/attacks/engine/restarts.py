@@ -20,7 +20,8 @@ class Attack(Protocol):
     """Adversarial examples of one batch.
 
     Args:
-        logits: the attacked net, (batch, *shape) within `bounds` to (batch, n_classes); its parameters are best frozen.
+        logits: the attacked net, (batch, *shape) within `bounds` to (batch, n_classes); its parameters are best frozen. Of one that
+            is watched already, the caller has to ask what was seen.
         inputs: clean examples; not changed.
         labels: true classes, (batch,).
         settings: the attack, epsilon and step sizes in input units.
@@ -35,6 +36,7 @@ class Attack(Protocol):
 
     Raises:
         UserError: the settings do not apply to such a net.
+        NonFiniteError: the net gave some examples a gradient or logits that are not finite.
     """
 
     def __call__(
@@ -95,6 +97,8 @@ def restarted(search: Search) -> Attack:
         best = search(posed)
         for _ in range(settings.restarts - 1):
             best = _improved(posed, best, search)
+        if posed.logits is not logits:
+            posed.watched.require_finite()
         return best
 
     return attack

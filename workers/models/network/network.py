@@ -94,7 +94,10 @@ class Network(nn.Module):
 
     @property
     def randomness(self) -> Randomness:
-        """Scope of a draw in the next forward pass: a `batch`, an `example` (as a defence's draws), or `none`: nothing is drawn."""
+        """Scope of a draw in the next forward pass: a `batch` (also where the body draws, which is taken for the larger scope), an
+        `example` (as a defence's draws), or `none`: nothing is drawn."""
+        if self.randomised_body:
+            return "batch"
         if self.sketch.live:
             return self.sketch.draws
         return "example" if self.defence.live else "none"
@@ -116,6 +119,15 @@ class Network(nn.Module):
         example of this and of all later passes, independent of their batches."""
         with self.sketch.frozen(), self.defence.frozen():
             yield
+
+    @contextmanager
+    def draws_shared(self, copies: int) -> Iterator[None]:
+        """Inside, a batch is so many copies of a smaller one, one after the other, and all copies of an example have its one draw."""
+        self.sketch.copies = self.defence.copies = copies
+        try:
+            yield
+        finally:
+            self.sketch.copies = self.defence.copies = 1
 
     @contextmanager
     def sign_gradient(self, name: SignGradientName) -> Iterator[None]:
