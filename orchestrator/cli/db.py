@@ -38,8 +38,10 @@ def check(
     store: StoreUrl = None,
     artifacts: ArtifactsUrl = None,
     files: Annotated[bool, typer.Option("--files", help="Also compare every file of every job with its checksum.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Mend what the jobs' artifacts can, and check again.")] = False,
 ) -> None:
-    """Report what is wrong with the store and the artifacts, and what to do. Changes nothing. Exit code 1 if anything is wrong."""
+    """Report what is wrong with the store and the artifacts, and what to do. Changes nothing unless --repair is given. Exit code 1 if
+    anything is (still) wrong."""
     from orchestrator.store import open_store, schema_revision
     from orchestrator.store.maintenance.check import check_store
     from orchestrator.store.migrations import REVISIONS
@@ -49,9 +51,14 @@ def check(
     if revision in REVISIONS[:-1]:
         typer.echo(f"schema: {revision}, older than {newest}\n    do: `robustsweep db upgrade`, then check again")
         raise typer.Exit(1)
-    with open_store(where.store_url, upgrade=False) as opened:
+    with open_store(where.store_url, upgrade=repair) as opened:
         typer.echo(f"schema: ok, {newest}")
         findings = check_store(opened, where.artifacts, hashes=files)
+        if repair and any(finding.problem for finding in findings):
+            from orchestrator.store.maintenance.repair import repair_store
+
+            typer.echo("\n".join(f"repaired: {line}" for line in repair_store(opened, where.artifacts, findings)) or "repaired: nothing")
+            findings = check_store(opened, where.artifacts, hashes=files)
     for finding in findings:
         typer.echo(f"{finding.subject}: " + (f"{finding.problem}\n    do: {finding.advice}" if finding.problem else finding.note or "ok"))
     raise typer.Exit(any(finding.problem for finding in findings))

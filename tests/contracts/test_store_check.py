@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import delete, insert, update
 
 from orchestrator.planning.plan import make_plan
-from orchestrator.store import Store, end_driving, finished_keys, record_result, start_attempt
+from orchestrator.store import Store, end_driving, finished_keys, start_attempt
 from orchestrator.store.maintenance.check import check_store, flags_problem
+from orchestrator.store.maintenance.repair import repair_store
 from orchestrator.store.schema.base import Base
 from tests.builders import small_plan
 from tests.kept_files import kept
@@ -56,18 +57,66 @@ def test_a_sound_store_has_nothing_wrong_and_is_not_changed(store: Store, artifa
     ],
 )
 def test_flags_that_are_not_what_they_should_be(store: Store, artifacts: Artifacts, values: dict[str, object], said: str) -> None:
-    table = TABLES["attack_results"]
+    before, table = figures(store), TABLES["attack_results"]
     change(store, update(table).where(table.c.job_key == ATTACK.key).values(values))
-    assert wrong(store, artifacts) == {"flags": f"attack_results, job {ATTACK.key}: {said}"}
+    found = wrong(store, artifacts)
+    assert found["flags"] == f"attack_results, job {ATTACK.key}: {said}"
+    assert f"attack_results, job {ATTACK.key}: " in found["rows"]
+    assert repair(store, artifacts)[0] == "1 jobs and results restored from their artifacts"
+    assert (wrong(store, artifacts), figures(store)) == ({}, before)
 
 
-def test_the_advice_for_a_wrong_row_has_the_next_launch_record_it_from_its_artifact(store: Store, artifacts: Artifacts) -> None:
-    results, jobs = TABLES["attack_results"], TABLES["jobs"]
-    change(store, delete(results).where(results.c.job_key == ATTACK.key))
-    change(store, update(jobs).where(jobs.c.key == ATTACK.key).values(state="planned"))
+def figures(store: Store) -> dict[str, list[dict[str, object]]]:
+    """What the store holds, except when it was written."""
+    found = content(store)
+    return {name: [{key: row[key] for key in row if not key.endswith("_at")} for row in rows] for name, rows in found.items()}
+
+
+def repair(store: Store, artifacts: Artifacts) -> list[str]:
+    return repair_store(store, artifacts, check_store(store, artifacts, hashes=False))
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "subject"),
+    [
+        ("attack_results", {"n_correct": 0, "flags": b"\0\0"}, "rows"),
+        ("clean_results", {"seconds": 99.0}, "rows"),
+        ("trained_models", {"history": []}, "rows"),
+        ("worst_cases", {"accuracy": 0.0625}, "verdicts"),
+        ("verdicts", {"verdict": "unsound"}, "verdicts"),
+        ("jobs", {"spec": "{"}, "job keys"),
+        ("jobs", {"state": "failed"}, "results"),
+        ("job_parents", None, "parents"),
+        ("attack_results", None, "done jobs"),
+        ("trained_models", None, "done jobs"),
+        ("crafted_examples", None, "done jobs"),
+        ("verdicts", None, "verdicts"),
+        ("worst_cases", None, "verdicts"),
+    ],
+)
+def test_what_differs_from_the_artifacts_is_noticed_and_mended_by_them(
+    store: Store, artifacts: Artifacts, name: str, values: dict[str, object] | None, subject: str
+) -> None:
+    before, table = figures(store), TABLES[name]
+    change(store, delete(table) if values is None else update(table).values(values))
+    assert subject in wrong(store, artifacts)
+    assert repair(store, artifacts)
+    assert (wrong(store, artifacts), figures(store)) == ({}, before)
+    assert repair(store, artifacts) == []
+
+
+def test_a_done_job_without_result_is_recorded_or_run_by_the_next_launch(store: Store, artifacts: Artifacts) -> None:
+    for table in (TABLES["attack_results"], TABLES["clean_results"]):
+        change(store, delete(table).where(table.c.job_key.in_([ATTACK.key, EVALUATION.key])))
+    artifacts.discard(EVALUATION.key)
     plan = make_plan(JOBS, recorded=finished_keys(store), finished=artifacts.finished())
-    assert (plan.unrecorded, plan.to_run) == ({ATTACK.key}, ())
-    record_result(store, ATTACK, artifacts.result(ATTACK.key), attempt_id=None)
+    assert (plan.unrecorded, plan.to_run) == ({ATTACK.key}, (EVALUATION,))
+    end_driving(store, begin_driving(store, "small", "host", 1))
+    states = {row["key"]: row["state"] for row in content(store)["jobs"]}
+    assert {key for key, state in states.items() if state == "planned"} == {ATTACK.key, EVALUATION.key}
+    change(store, update(TABLES["jobs"]).values(state="done"))
+    said = ["1 jobs and results restored from their artifacts", "1 done jobs without result or artifact, planned again"]
+    assert repair(store, artifacts)[:2] == said
     assert wrong(store, artifacts) == {}
 
 
@@ -101,6 +150,8 @@ def test_rows_that_refer_to_nothing(store: Store, artifacts: Artifacts) -> None:
         connection.invalidate()
     found = wrong(store, artifacts)
     assert "4 rows of attack_results whose model_key is not in jobs; 1 rows of attempts whose job_key is not in jobs" in found["references"]
+    assert repair(store, artifacts)
+    assert wrong(store, artifacts) == {}
 
 
 def test_attempts_left_by_a_dead_driver_are_told_from_those_of_a_living_one(store: Store, artifacts: Artifacts) -> None:

@@ -1,17 +1,20 @@
-"""Checks of a store's consistency, with the problems found and advice. Reads only."""
+"""Checks of a store's consistency, with the problems found and advice. Reads only; `repair.py` mends what artifacts can."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from sqlalchemy import Connection, exists, func, or_, select
+from sqlalchemy import Connection, Table, exists, func, or_, select, union
 
 from orchestrator.store.connection.session import Store
 from orchestrator.store.leases.leases import age, database_now, find_holder, is_alive, living_sweeps
-from orchestrator.store.maintenance.references import result_tables
 from orchestrator.store.reading.stored_specs import missing_components, stored_spec
-from orchestrator.store.schema.base import Base
+from orchestrator.store.schema.base import Base, table_of, utc_now
+from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, VerdictRecord, WorstCaseRecord, result_tables
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobParentRecord, JobRecord, SweepRecord
+from orchestrator.store.writing.rows import outcome_row
+from orchestrator.store.writing.verdict_table import is_current
 from workers.artifacts.artifacts import Artifacts, stored_name
 from workers.errors import ArtifactError
 from workers.spec.keys import KEY_VERSION, job_key
@@ -19,31 +22,40 @@ from workers.spec.keys import KEY_VERSION, job_key
 _SHOWN = 3
 _CHUNK = 5000
 RESTORE = "restore a backup, or import an export of it into a new store"
-PLAN_AGAIN = "`UPDATE jobs SET state = 'planned' WHERE key = KEY`: the next launch records the result that is on disk, or computes it"
-REMOVE = "`DELETE` the row with that job_key, then " + PLAN_AGAIN
+REPAIR = "`robustsweep db check --repair` restores it from the job's artifact"
+LAUNCH = "launch the sweep again, which records the result that is on disk, or computes it; `robustsweep db check --repair` does the former"
+
+
+class Problem(NamedTuple):
+    """One line, and the jobs that it is about."""
+
+    line: str
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One check: `problem` is None where all is well, else one line; `advice` says what to do. A `note` is no problem, but should be
-    known."""
+    """One check: `problem` is None where all is well, else one line; `advice` says what to do, `keys` are the jobs concerned. A `note` is
+    no problem, but should be known."""
 
     subject: str
     problem: str | None = None
     advice: str = ""
     note: str | None = None
+    keys: tuple[str, ...] = ()
 
 
 def check_store(store: Store, artifacts: Artifacts, *, hashes: bool) -> list[Finding]:
     """Check the whole store and its jobs' files; with `hashes` each file's content too (reads everything)."""
-    checks: tuple[tuple[str, Callable[[Connection], Iterable[str]], str], ...] = (
+    checks: tuple[tuple[str, Callable[[Connection], Iterable[Problem]], str], ...] = (
         ("file", _integrity, RESTORE),
-        ("references", _references, RESTORE),
-        ("job keys", _keys, RESTORE),
-        ("parents", _parents, RESTORE),
-        ("flags", _flags, REMOVE),
-        ("done jobs", _without_result, PLAN_AGAIN),
-        ("results", _of_unfinished_jobs, "launch the sweep again: the jobs are recorded as done, or computed"),
+        ("references", _references, f"{REPAIR}; else {RESTORE}"),
+        ("job keys", _keys, f"{REPAIR}; else {RESTORE}"),
+        ("parents", _parents, f"{REPAIR}; else {RESTORE}"),
+        ("flags", _flags, f"{REPAIR}; else {RESTORE}"),
+        ("done jobs", _without_result, LAUNCH),
+        ("results", _of_unfinished_jobs, "launch the sweep again, or `robustsweep db check --repair`: the jobs are recorded as done"),
+        ("verdicts", _outdated, "`robustsweep db check --repair` derives them anew"),
         ("drivers", _stale_leases, "launch the sweep again: it takes it over; or leave it, if it is not to go on"),
         ("attempts", _left_running, "launch the sweep again: it notes them as interrupted"),
     )
@@ -51,38 +63,41 @@ def check_store(store: Store, artifacts: Artifacts, *, hashes: bool) -> list[Fin
         findings = [_finding(subject, check(connection), advice) for subject, check, advice in checks]
         findings += [Finding("job keys", note=note) for note in _unchecked_keys(connection)]
         done = sorted(connection.execute(select(JobRecord.key).where(JobRecord.state == "done")).scalars())
+        findings.append(_finding("rows", _differing(connection, artifacts), f"{REPAIR}; else {RESTORE}"))
     advice = "copy the folders from where the jobs ran; else a launch computes again what it needs of them. Their results stay valid"
     return [*findings, _finding("artifacts", _artifacts(artifacts, done, hashes=hashes), advice)]
 
 
-def _finding(subject: str, problems: Iterable[str], advice: str) -> Finding:
+def _finding(subject: str, problems: Iterable[Problem], advice: str) -> Finding:
     found = list(problems)
     if not found:
         return Finding(subject)
     more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return Finding(subject, "; ".join(found[:_SHOWN]) + more, advice)
+    line = "; ".join(problem.line for problem in found[:_SHOWN]) + more
+    return Finding(subject, line, advice, keys=tuple(key for problem in found for key in problem.keys))
 
 
-def _integrity(connection: Connection) -> Iterable[str]:
+def _integrity(connection: Connection) -> Iterable[Problem]:
     """Run SQLite's own check of its file (PostgreSQL checks its files by itself)."""
     if connection.dialect.name != "sqlite":
         return []
     said = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
-    return [] if said == ["ok"] else [" ".join(str(line).split()) for line in said]
+    return [] if said == ["ok"] else [Problem(" ".join(str(line).split())) for line in said]
 
 
-def _references(connection: Connection) -> Iterator[str]:
+def _references(connection: Connection) -> Iterator[Problem]:
     """Find references to rows that do not exist: results of missing jobs, jobs of missing parents."""
     for table in Base.metadata.sorted_tables:
         for key in sorted(table.foreign_keys, key=lambda key: key.parent.name):
             target = key.column.table.alias()
             there = exists().where(target.c[key.column.name] == key.parent)
-            lost = select(func.count()).select_from(table).where(key.parent.is_not(None), ~there)
-            if number := connection.execute(lost).scalar_one():
-                yield f"{number} rows of {table.name} whose {key.parent.name} is not in {key.column.table.name}"
+            lost = select(key.parent, func.count()).where(key.parent.is_not(None), ~there).group_by(key.parent)
+            if rows := connection.execute(lost).all():
+                line = f"{sum(row[1] for row in rows)} rows of {table.name} whose {key.parent.name} is not in {key.column.table.name}"
+                yield Problem(line, tuple(row[0] for row in rows) if key.column.table is table_of(JobRecord) else ())
 
 
-def _keys(connection: Connection) -> Iterator[str]:
+def _keys(connection: Connection) -> Iterator[Problem]:
     """Find jobs whose spec and parents do not give their key: they were changed."""
     parents: dict[str, dict[str, str]] = defaultdict(dict)
     for edge in connection.execute(select(JobParentRecord.__table__)):
@@ -90,7 +105,7 @@ def _keys(connection: Connection) -> Iterator[str]:
     for key, text, digests in _of_today(connection):
         spec = stored_spec(text)
         if spec is None or (not missing_components(spec) and job_key(spec, parents[key], digests) != key):
-            yield f"job {key}: its key is not that of its spec and parents"
+            yield Problem(f"job {key}: its key is not that of its spec and parents", (key,))
 
 
 def _unchecked_keys(connection: Connection) -> Iterator[str]:
@@ -111,22 +126,22 @@ def _of_today(connection: Connection) -> Iterator[tuple[str, str, dict[str, str]
         yield key, text, digests or {}
 
 
-def _parents(connection: Connection) -> Iterator[str]:
+def _parents(connection: Connection) -> Iterator[Problem]:
     """Find jobs without any parent, except those that need none."""
     orphan = ~exists().where(JobParentRecord.child_key == JobRecord.key)
     found = select(JobRecord.key, JobRecord.stage).where(JobRecord.stage != "pretrain", orphan).order_by(JobRecord.key)
     for job in connection.execute(found):
-        yield f"{job.stage} job {job.key}: its parents are missing"
+        yield Problem(f"{job.stage} job {job.key}: its parents are missing", (job.key,))
 
 
-def _flags(connection: Connection) -> Iterator[str]:
+def _flags(connection: Connection) -> Iterator[Problem]:
     for table in result_tables():
         if "flags" not in table.c:
             continue
         columns = [table.c[name] for name in ("job_key", "n_examples", "draws", "n_correct", "flags")]
         for row in connection.execution_options(yield_per=_CHUNK).execute(select(*columns).order_by(table.c.job_key)):
             if problem := flags_problem(row.flags, n_examples=row.n_examples, draws=row.draws, n_correct=row.n_correct):
-                yield f"{table.name}, job {row.job_key}: {problem}"
+                yield Problem(f"{table.name}, job {row.job_key}: {problem}", (row.job_key,))
 
 
 def flags_problem(flags: bytes, *, n_examples: int, draws: int, n_correct: int) -> str | None:
@@ -141,42 +156,81 @@ def flags_problem(flags: bytes, *, n_examples: int, draws: int, n_correct: int) 
     return None if counted == n_correct else f"n_correct is {n_correct}, its flags count {counted}"
 
 
-def _without_result(connection: Connection) -> Iterator[str]:
+def _without_result(connection: Connection) -> Iterator[Problem]:
     recorded = [~exists().where(table.c.job_key == JobRecord.key) for table in result_tables()]
     for job in connection.execute(
         select(JobRecord.key, JobRecord.stage).where(JobRecord.state == "done", *recorded).order_by(JobRecord.key)
     ):
-        yield f"{job.stage} job {job.key}: is done, and has no result"
+        yield Problem(f"{job.stage} job {job.key}: is done, and has no result", (job.key,))
 
 
-def _of_unfinished_jobs(connection: Connection) -> Iterator[str]:
+def _of_unfinished_jobs(connection: Connection) -> Iterator[Problem]:
     for table in result_tables():
         found = select(table.c.job_key, JobRecord.state).join(JobRecord, JobRecord.key == table.c.job_key)
         for row in connection.execute(found.where(JobRecord.state != "done").order_by(table.c.job_key)):
-            yield f"{table.name}, job {row.job_key}: has a result, and is {row.state}"
+            yield Problem(f"{table.name}, job {row.job_key}: has a result, and is {row.state}", (row.job_key,))
 
 
-def _stale_leases(connection: Connection) -> Iterator[str]:
+def _outdated(connection: Connection) -> Iterator[Problem]:
+    """Find models whose verdict and worst cases, which are derived from their results, are not those of these."""
+    records = AttackResultRecord, DiagnosisRecord, VerdictRecord, WorstCaseRecord
+    for key in sorted(connection.execute(union(*(select(record.model_key) for record in records))).scalars()):
+        try:
+            current = is_current(connection, key)
+        except ValueError:  # such flags are a finding of their own
+            current = True
+        if not current:
+            yield Problem(f"model {key}: its verdict or worst cases are not those of its results", (key,))
+
+
+_MEASURED = frozenset(
+    {
+        *("seconds", "n_examples", "draws", "n_correct", "flags", "metrics", "history", "n_parameters", "max_perturbation"),
+        *("zero_gradients", "nonfinite_gradients", "label", "clean_loss", "least_loss", "greatest_loss"),
+    }
+)
+
+
+def _differing(connection: Connection, artifacts: Artifacts) -> Iterator[Problem]:
+    """Find rows whose figures are not those of the job's artifact, where that can be read."""
+    finished = artifacts.finished()
+    for table in result_tables():
+        columns = [table.c.job_key, *(column for column in table.columns if column.name in _MEASURED)]
+        for row in connection.execution_options(yield_per=_CHUNK).execute(select(*columns)).mappings():
+            if (key := row["job_key"]) in finished and (names := _differences(artifacts, table, key, dict(row))):
+                yield Problem(f"{table.name}, job {key}: {', '.join(names)} not as in {artifacts.where(key)}", (key,))
+
+
+def _differences(artifacts: Artifacts, table: Table, key: str, stored: dict[str, object]) -> list[str]:
+    try:
+        record, row = outcome_row(artifacts.job(key), artifacts.result(key), environment_id="", finished_at=utc_now())
+    except (ArtifactError, ValueError):  # damaged: a finding of its own
+        return []
+    return [name for name, value in stored.items() if table_of(record) is table and row[name] != value]
+
+
+def _stale_leases(connection: Connection) -> Iterator[Problem]:
     """Find sweeps that a dead driver took and never left."""
     for name in connection.execute(
         select(SweepRecord.name).where(SweepRecord.heartbeat_at.is_not(None)).order_by(SweepRecord.name)
     ).scalars():
         holder, now = find_holder(connection, name), database_now(connection)
         if holder is not None and holder.heartbeat_at is not None and not is_alive(holder.heartbeat_at, holder.process, now=now):
-            yield f"sweep {name}: {holder.who} never left it and is dead (last heartbeat {age(now - holder.heartbeat_at)} ago)"
+            silence = age(now - holder.heartbeat_at)
+            yield Problem(f"sweep {name}: {holder.who} never left it and is dead (last heartbeat {silence} ago)")
 
 
-def _left_running(connection: Connection) -> Iterator[str]:
+def _left_running(connection: Connection) -> Iterator[Problem]:
     dead = or_(AttemptRecord.sweep_id.is_(None), AttemptRecord.sweep_id.not_in(living_sweeps(connection)))
     columns = AttemptRecord.job_key, AttemptRecord.number, SweepRecord.name
     found = (
         select(*columns).outerjoin(SweepRecord, SweepRecord.id == AttemptRecord.sweep_id).where(AttemptRecord.outcome == "running", dead)
     )
     for row in connection.execute(found.order_by(AttemptRecord.id)):
-        yield f"attempt {row.number} at job {row.job_key} of sweep {row.name}: is recorded as running, its driver is dead"
+        yield Problem(f"attempt {row.number} at job {row.job_key} of sweep {row.name}: is recorded as running, its driver is dead")
 
 
-def _artifacts(artifacts: Artifacts, done: Iterable[str], *, hashes: bool) -> Iterator[str]:
+def _artifacts(artifacts: Artifacts, done: Iterable[str], *, hashes: bool) -> Iterator[Problem]:
     for key in done:
         try:
             files = artifacts.result(key).files
@@ -185,6 +239,6 @@ def _artifacts(artifacts: Artifacts, done: Iterable[str], *, hashes: bool) -> It
                 if hashes:
                     artifacts.read(key, name)
                 elif (stored := stored_name(name, digest)) not in there:
-                    yield f"job {key}: {stored} is missing"
+                    yield Problem(f"job {key}: {stored} is missing")
         except ArtifactError as error:
-            yield str(error)
+            yield Problem(str(error))

@@ -36,8 +36,3 @@ def referring(table: Table) -> list[Column[Any]]:
     """Return the columns of other tables that refer to this one's key."""
     (target,) = (f"{table.name}.{column.name}" for column in table.primary_key)
     return [column for other in Base.metadata.sorted_tables if (column := owner(other, target)) is not None]
-
-
-def result_tables() -> list[Table]:
-    """Return the tables with a row per finished job."""
-    return [table for table in Base.metadata.sorted_tables if [column.name for column in table.primary_key] == ["job_key"]]

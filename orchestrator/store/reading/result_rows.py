@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, String, cast, select, union
+from sqlalchemy import ColumnElement, Connection, Select, String, cast, select, union, union_all
 
 from orchestrator.store.connection.session import Store, of_sweep, sweep_id
 from orchestrator.store.reading.aggregate import Measurement, Setting, result_table
 from orchestrator.store.reading.conditions import Condition, require_known_words
 from orchestrator.store.reading.measurements import as_measurements, described_models, measured_in, seed_pools
 from orchestrator.store.reading.values import ResultRow
-from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord, TrainedModelRecord
+from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord, TrainedModelRecord, result_tables
 from orchestrator.store.schema.sweep_tables import JobRecord, SweepRecord
 from orchestrator.verdict import GRAVEST_FIRST
 from workers.facts import PluginVersion
@@ -24,9 +24,9 @@ AnySelect = Select[*tuple[Any, ...]]
 
 
 def finished_keys(store: Store) -> frozenset[str]:
-    """Return the keys of all jobs that have a result."""
+    """Return the keys of all jobs that have a result: its row, whatever the state of the job."""
     with store.reading() as connection:
-        return frozenset(connection.execute(select(JobRecord.key).where(JobRecord.state == "done")).scalars())
+        return frozenset(connection.execute(union_all(*(select(table.c.job_key) for table in result_tables()))).scalars())
 
 
 def earlier_plugins(store: Store) -> dict[str, list[tuple[PluginVersion, ...]]]:

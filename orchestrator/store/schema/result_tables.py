@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, false
+from sqlalchemy import BigInteger, Index, Table, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from orchestrator.store.schema.base import Base, EnvironmentId, Key, ModelKey, Name, PrimaryJobKey, Word
@@ -238,3 +238,8 @@ class WorstCaseRecord(Base):
     accuracy: Mapped[float]
     ci_low: Mapped[float]
     ci_high: Mapped[float]
+
+
+def result_tables() -> list[Table]:
+    """Return the tables with a row per finished job."""
+    return [table for table in Base.metadata.sorted_tables if [column.name for column in table.primary_key] == ["job_key"]]

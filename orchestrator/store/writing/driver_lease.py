@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, case, select, update
+from sqlalchemy import Connection, and_, case, exists, or_, select, update
 
 from orchestrator.store.connection.session import Store, sweep_id
 from orchestrator.store.leases.leases import (
@@ -19,6 +19,7 @@ from orchestrator.store.leases.leases import (
     find_holder,
     told,
 )
+from orchestrator.store.schema.result_tables import result_tables
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobRecord, SweepJobRecord, SweepRecord
 from orchestrator.store.writing.record import make_sweep, set_sweep
 from workers.spec.job import Job
@@ -76,9 +77,13 @@ def _take(connection: Connection, name: str, driver: Driver) -> Lease:
 
 
 def _plan_again(connection: Connection, sweep: int) -> None:
-    """Plan the failed jobs in the sweep's space again."""
+    """Plan the failed jobs in the sweep's space again, and those that are done without a result; one that has a result is done."""
     mine = select(SweepJobRecord.job_key).where(SweepJobRecord.sweep_id == sweep, SweepJobRecord.in_space)
-    connection.execute(update(JobRecord).where(JobRecord.state == "failed", JobRecord.key.in_(mine)).values(state="planned"))
+    has_result = or_(*(exists().where(table.c.job_key == JobRecord.key) for table in result_tables()))
+    of_mine = update(JobRecord).where(JobRecord.key.in_(mine))
+    connection.execute(of_mine.where(JobRecord.state != "done", has_result).values(state="done"))
+    to_run = or_(JobRecord.state == "failed", and_(JobRecord.state == "done", ~has_result))
+    connection.execute(of_mine.where(to_run).values(state="planned"))
 
 
 def heartbeat(store: Store, lease: Lease) -> datetime:

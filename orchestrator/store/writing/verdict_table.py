@@ -165,13 +165,30 @@ _WORST_CASE_COLUMNS = tuple(column.name for column in WorstCaseRecord.__table__.
 def refresh_worst_cases(connection: Connection, model_key: str, *, ball: dict[str, Any] | None = None) -> None:
     """Compute a model's worst cases anew, all of them or those of one `ball`, which is a row that has the columns norm, epsilon,
     n_examples, batch_size and draws. A model whose training is not recorded yet has none."""
+    kept = _worst_cases(connection, model_key, ball=ball)
+    connection.execute(delete(WorstCaseRecord).where(and_(*_within(WorstCaseRecord, model_key, ball))))
+    if kept:
+        connection.execute(insert(WorstCaseRecord), kept)
+
+
+def _worst_cases(connection: Connection, model_key: str, *, ball: dict[str, Any] | None = None) -> list[Row]:
     described = described_models(connection, [model_key])
     attacks = select(*measured_columns(AttackResultRecord)).where(*_within(AttackResultRecord, model_key, ball))
     measurements = as_measurements({"sweep": "", **row} for row in connection.execute(attacks).mappings())
-    rows = result_table(described, [], measurements, per_repeat=False, worst=True)
-    connection.execute(delete(WorstCaseRecord).where(and_(*_within(WorstCaseRecord, model_key, ball))))
-    if kept := _kept(rows):
-        connection.execute(insert(WorstCaseRecord), kept)
+    return _kept(result_table(described, [], measurements, per_repeat=False, worst=True))
+
+
+def is_current(connection: Connection, model_key: str) -> bool:
+    """Tell if a model's verdict and worst cases are those of its results, by the rules of today."""
+    judged = select(VerdictRecord.__table__).where(VerdictRecord.model_key == model_key)
+    worst = select(WorstCaseRecord.__table__).where(WorstCaseRecord.model_key == model_key)
+    stored = [dict(row) for statement in (judged, worst) for row in connection.execute(statement).mappings()]
+    row = _verdict_row(connection, model_key)
+    return _plain(stored) == _plain([*([] if row is None else [row]), *_worst_cases(connection, model_key)])
+
+
+def _plain(rows: Sequence[Row]) -> list[str]:
+    return sorted(json.dumps({name: value for name, value in row.items() if name != "judged_at"}, sort_keys=True) for row in rows)
 
 
 def _within(record: type[AttackResultRecord | WorstCaseRecord], model_key: str, ball: dict[str, Any] | None) -> list[Any]:
