@@ -149,3 +149,9 @@ def test_a_full_disk_is_one_line(run: Run, tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr("orchestrator.store.open_store", full)
     assert run("results small", "sqlite:///store.db") == (1, f"robustsweep: {tmp_path}: No space left on device\n")
+
+
+def test_a_server_that_does_not_answer_is_one_line(run: Run) -> None:
+    code, said = run("db check", "postgresql://u@127.0.0.1:9/x")
+    assert_one_line(code, said, of="db check")
+    assert "refused" in said
