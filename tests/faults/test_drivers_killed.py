@@ -54,17 +54,21 @@ def test_all_processes_of_a_killed_driver_end_by_themselves(sweep: Sweep) -> Non
         wait_for(lambda: not in_session(launch.session), seconds=300, what="the end of what Ray left behind")
 
 
-@pytest.mark.fault("Ctrl-C", outcome="stops within seconds; the same command goes on")
-@pytest.mark.slow
-def test_ctrl_c_stops_cleanly_and_says_how_to_continue(sweep: Sweep, quiet: Sweep, watch: Watch, judge: Judge) -> None:
+@pytest.mark.fault("Ctrl-C, SIGTERM, SIGHUP", outcome="stops within seconds; the same command goes on")
+@pytest.mark.slow  # quicker: tests/orchestrator/launching/test_drive.py
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_stops_cleanly_and_says_how_to_continue(
+    number: signal.Signals, code: int, sweep: Sweep, quiet: Sweep, watch: Watch, judge: Judge
+) -> None:
     with sweep.launched() as launch:
         wait_for_results(sweep, launch, 3)
-        os.killpg(launch.session, signal.SIGINT)
-        assert launch.finish() == 130
+        (os.killpg if number == signal.SIGINT else os.kill)(launch.session, number)
+        assert launch.finish() == code
         wait_for(lambda: not in_session(launch.session), what="the end of all processes")
     printed = launch.log.read_text()
     assert "continue with: robustsweep launch tiny.yaml" in printed
     assert "Traceback" not in printed
+    assert "***" not in printed, "the stack of Ray's C++ code"
     assert "sweep tiny: not running" in robustsweep("status", cwd=sweep.folder).stdout
     sweep.run_quietly()
     judge(sweep, quiet, watch)
