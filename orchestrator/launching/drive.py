@@ -1,10 +1,13 @@
 """Run of a sweep's executor, with a progress display, ended cleanly by signals."""
 
+import os
 import signal
+import stat
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
@@ -67,10 +70,19 @@ class StopSignals:
         for each in (signal.SIGINT, signal.SIGTERM):  # even if it waits in C code, where no handler of Python's is called
             signal.signal(each, signal.SIG_DFL)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that closes sends several
+        _leave_closed_terminal()
         if self._sweep is None:
             raise KeyboardInterrupt
         if not self._sweep.drained:
             self._sweep.interrupt()
+
+
+def _leave_closed_terminal() -> None:
+    """Write to nowhere what would be written to a terminal that is closed, where every line is an error."""
+    for output in (1, 2):
+        if stat.S_ISCHR(os.fstat(output).st_mode) and not os.isatty(output):
+            with Path(os.devnull).open("wb") as nowhere:
+                os.dup2(nowhere.fileno(), output)
 
 
 def drive(sweep: SweepRun, make_executor: Callable[[], Executor], *, name: str, console: Console, signals: StopSignals) -> Stopped | None:

@@ -2,7 +2,9 @@
 
 import io
 import os
+import pty
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -93,3 +95,15 @@ def test_a_launch_under_nohup_outlives_its_terminal() -> None:
             assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_launch_whose_terminal_closes_stops_as_one_that_is_stopped(tmp_path: Path) -> None:
+    space = write_space(tmp_path)
+    process, terminal = pty.fork()
+    if process == 0:
+        os.execv(sys.executable, [sys.executable, "-m", "tests.sleeping", str(space), "--home", str(tmp_path), "--seconds", "600"])
+    shown = b""
+    while b"sweep tiny" not in shown:
+        shown += os.read(terminal, 4096)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 129
