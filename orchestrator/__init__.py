@@ -9,9 +9,9 @@ if _STARTED and __file__ != f"{sys.path[0]}/orchestrator/__init__.py":
 from typing import TYPE_CHECKING, Any  # noqa: E402
 
 if TYPE_CHECKING:
-    from orchestrator.api import Results, open_results
+    from orchestrator.api import Results, open_results, pivot
 
-__all__ = ["Results", "open_results"]
+__all__ = ["Results", "open_results", "pivot"]
 
 
 def __getattr__(name: str) -> Any:

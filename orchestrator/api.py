@@ -21,6 +21,7 @@ from orchestrator.store import ResultRow, Store, open_store, parse_conditions, r
 from orchestrator.store.connection.read_only_sql import ask
 from orchestrator.store.reading.example_outcomes import outcomes
 from orchestrator.store.reading.trained_models import EPOCH_COLUMNS, history, trained_models
+from orchestrator.tables.selection import apart, refuse_mixed
 from workers.errors import UserError
 
 _HOME_VARIABLE, _STORE_VARIABLE = "ROBUSTSWEEP_HOME", "ROBUSTSWEEP_STORE"
@@ -146,6 +147,32 @@ class Results:
         """
         answer = ask(self._store, statement, timeout=timeout, force=force)
         return frame_of_rows(answer.columns, answer.rows)
+
+
+def pivot(
+    frame: pd.DataFrame, *, index: str | Sequence[str], columns: str | Sequence[str], values: str = "robust_accuracy", across: str = ""
+) -> pd.DataFrame:
+    """Return means of a frame of results, as pandas' `pivot_table`, but never over what is not to be mixed.
+
+    Args:
+        frame: of `Results.frame`; rows without attack are left out.
+        index: columns of the frame that make the rows.
+        columns: those that make the columns.
+        values: the column that is averaged.
+        across: fields, separated by commas, which are averaged over though rows differ in them: `"knowledge"`.
+
+    Raises:
+        UserError: the frame has no such column, or a mean would mix sweeps, data sets, attacks, knowledge, norms or epsilons.
+    """
+    down, along = ([names] if isinstance(names, str) else list(names) for names in (index, columns))
+    for name in (*down, *along, values):
+        if name not in frame.columns:
+            raise UserError(f"'{name}': no column of the frame; one of {', '.join(map(str, frame.columns))}")
+    attacked = frame[frame["attack"] != "none"]
+    groups = [members for _, members in attacked.groupby([*down, *along], dropna=False)]
+    kept = [name for name in apart([*down, *along], across) if name in frame.columns]
+    refuse_mixed(((name, members[name]) for members in groups for name in kept), ",".join([*down, *along]))
+    return attacked.pivot_table(values, index=down, columns=along, aggfunc="mean", sort=False)
 
 
 _TYPES: dict[type, str] = {bool: "bool", int: "int64", float: "float64", str: "str", datetime: "datetime64[us, UTC]"}

@@ -7,7 +7,7 @@ from workers.facts import DatasetInfo
 from workers.registry import attack, dataset, defence, loss, metric, model
 
 if TYPE_CHECKING:
-    from orchestrator.api import Results, open_results
+    from orchestrator.api import Results, open_results, pivot
     from workers.data.loading.source import Dataset, Split
     from workers.defences.base import ActivationDefence, Defence
 
@@ -25,6 +25,7 @@ __all__ = [
     "metric",
     "model",
     "open_results",
+    "pivot",
 ]
 
 _PLACES = {
@@ -34,6 +35,7 @@ _PLACES = {
     "Results": "orchestrator.api",
     "Split": "workers.data.loading.source",
     "open_results": "orchestrator.api",
+    "pivot": "orchestrator.api",
 }
 
 

@@ -14,13 +14,14 @@
 -- here, they are in the JSON columns alone: attack_settings, metrics, model_settings, model_options, data_settings, defence_settings, training.
 --
 -- Accuracies are shares in [0, 1]; epsilon is in input units (2/255 = 0.00784...), epsilon_literal as the sweep writes it; seconds are those of the
--- attempt that finished. A randomised model has a row for each repeat: average over them.
+-- attempt that finished. A randomised model has a row for each repeat: average over them, never over knowledge, epsilon, attack, norm, dataset or
+-- sweep. `in_space` leaves out what only earlier versions of a sweep's space asked for.
 
 -- Robust accuracy by theta and rank, mean over repeats and seeds.
-SELECT theta, rank_fraction, avg(robust_accuracy) AS robust, count(*) AS jobs
+SELECT dataset, theta, rank_fraction, avg(robust_accuracy) AS robust, count(*) AS jobs
 FROM v_results
-WHERE sweep = 'quickstart' AND attack = 'pgd' AND epsilon = 8/255.0 AND knowledge = 'randomized'
-GROUP BY theta, rank_fraction
+WHERE sweep = 'quickstart' AND in_space AND attack = 'pgd' AND norm = 'linf' AND epsilon = 8/255.0 AND knowledge = 'randomized'
+GROUP BY dataset, theta, rank_fraction
 ORDER BY theta DESC, rank_fraction DESC;
 
 -- What the attacker's knowledge is worth: the same attack, side by side.
@@ -30,7 +31,7 @@ SELECT theta, min(epsilon_literal) AS written,
        avg(CASE WHEN knowledge = 'eot' THEN robust_accuracy END) AS eot,
        avg(CASE WHEN knowledge = 'omniscient' THEN robust_accuracy END) AS omniscient
 FROM v_results
-WHERE attack = 'pgd' AND dataset = 'digits'
+WHERE sweep = 'quickstart' AND in_space AND dataset = 'digits' AND attack = 'pgd' AND norm = 'linf'
 GROUP BY theta, epsilon
 ORDER BY theta DESC, epsilon;
 
@@ -56,33 +57,34 @@ WHERE NOT EXISTS (
 ORDER BY clean_accuracy DESC;
 
 -- Which attack is the strongest, at each epsilon, and what it costs.
-SELECT epsilon_literal, attack, knowledge, avg(robust_accuracy) AS robust, avg(seconds) AS seconds
+SELECT dataset, norm, epsilon_literal, attack, knowledge, avg(robust_accuracy) AS robust, avg(seconds) AS seconds
 FROM v_results
-WHERE sweep = 'quickstart'
-GROUP BY epsilon, epsilon_literal, attack, knowledge
+WHERE sweep = 'quickstart' AND in_space
+GROUP BY dataset, norm, epsilon, epsilon_literal, attack, knowledge
 ORDER BY epsilon, robust;
 
 -- How much the luck of the sketches moves a figure: the least and the greatest of the repeats.
 SELECT model_key, attack, knowledge, epsilon_literal, min(robust_accuracy) AS least, max(robust_accuracy) AS most, count(*) AS repeats
 FROM v_results
-WHERE sweep = 'quickstart' AND theta < 1
+WHERE sweep = 'quickstart' AND in_space AND norm = 'linf' AND theta < 1
 GROUP BY model_key, attack, knowledge, epsilon, epsilon_literal
 HAVING count(*) > 1
 ORDER BY max(robust_accuracy) - min(robust_accuracy) DESC
 LIMIT 10;
 
 -- Training seeds: mean and range of clean accuracy over them.
-SELECT dataset, model, theta, rank_fraction, epochs, count(*) AS seeds, avg(clean_accuracy) AS mean, min(clean_accuracy) AS least,
-       max(clean_accuracy) AS most
+SELECT dataset, model, width, theta, rank_fraction, defence, adversarial_training, epochs, training_learning_rate, training_batch_size,
+       count(*) AS seeds, avg(clean_accuracy) AS mean, min(clean_accuracy) AS least, max(clean_accuracy) AS most
 FROM v_models
-GROUP BY dataset, model, theta, rank_fraction, epochs
+WHERE until IS NULL
+GROUP BY dataset, model, width, theta, rank_fraction, defence, adversarial_training, epochs, training_learning_rate, training_batch_size
 ORDER BY mean DESC;
 
 -- Compression: parameters against clean accuracy.
-SELECT rank_fraction, tensorized, n_parameters, avg(clean_accuracy) AS clean
+SELECT dataset, model, rank_fraction, tensorized, n_parameters, avg(clean_accuracy) AS clean
 FROM v_models
 WHERE theta = 1 AND defence = 'none'
-GROUP BY rank_fraction, tensorized, n_parameters
+GROUP BY dataset, model, rank_fraction, tensorized, n_parameters
 ORDER BY n_parameters;
 
 -- Models whose figures cannot be believed, and how robust they seemed.

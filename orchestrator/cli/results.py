@@ -46,7 +46,8 @@ def results(  # noqa: PLR0913 (each is an option of the command)
         bool, typer.Option("--spread", help="Show standard errors, in percent points: of examples, of draws, of training seeds.")
     ] = False,
     group_by: Annotated[
-        str | None, typer.Option(help="Means over FIELD[,FIELD...], e.g. theta,attack.", metavar="FIELDS", show_default=False)
+        str | None,
+        typer.Option(help="Means over FIELD[,FIELD...], e.g. theta,attack,knowledge,epsilon.", metavar="FIELDS", show_default=False),
     ] = None,
     pivot: Annotated[
         str | None,
@@ -54,6 +55,9 @@ def results(  # noqa: PLR0913 (each is an option of the command)
             help="Robust accuracy, a column for each FIELD[,FIELD...], e.g. attack,epsilon.", metavar="FIELDS", show_default=False
         ),
     ] = None,
+    across: Annotated[
+        str, typer.Option(help="With --group-by or --pivot: average over these too, e.g. knowledge.", metavar="FIELDS", show_default=False)
+    ] = "",
     sort: Annotated[
         str | None, typer.Option(help="Sort by a field; -FIELD from the greatest to the least.", metavar="FIELD", show_default=False)
     ] = None,
@@ -68,13 +72,16 @@ def results(  # noqa: PLR0913 (each is an option of the command)
 
     _refuse_together({"--per-repeat": per_repeat, "--worst-case": worst_case}, "the worst attack is chosen by the other repeats")
     _refuse_together({"--group-by": group_by, "--pivot": pivot}, "each makes a table of its own")
+    if across and not (group_by or pivot):
+        raise UserError(f"--across {across}: only with --group-by or --pivot")
     conditions = parse_conditions([*(where or ()), *(_verdict(only) if only is not None else ())])
     with open_store(paths(home, store).store_url, upgrade=False) as opened:
         form = {"per_repeat": per_repeat, "over_seeds": over_seeds, "worst": worst_case, "rungs": rungs}
         rows = result_rows(opened, sweep, **form, where=conditions)
     rows = (ordered(rows, sort) if sort else rows)[:limit]
     if group_by or pivot:
-        show(render(grouped(rows, group_by) if group_by else pivoted(rows, pivot or ""), output.value))
+        made = grouped(rows, group_by, across=across) if group_by else pivoted(rows, pivot or "", across=across)
+        show(render(made, output.value))
     else:
         show(render_results(rows, output.value, spread=spread))
 

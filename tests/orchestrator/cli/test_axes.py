@@ -4,12 +4,13 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from orchestrator.api import Results, open_results
+from orchestrator.api import Results, open_results, pivot
 from orchestrator.axes import Axes, settings_of
 from orchestrator.cli.main import app
 from orchestrator.planning.expand import expand_space
@@ -143,6 +144,18 @@ def test_an_ambiguous_name_names_the_settings_that_it_may_be(home: Path, option:
     assert "'learning_rate': several settings are called so; one of training.learning_rate, fine_tuning.learning_rate" in refused(
         home, "results", "grid", option
     )
+
+
+def test_no_mean_of_a_frame_or_of_our_own_examples_is_over_what_is_not_to_be_mixed(home: Path, frames: Results) -> None:
+    assert "'theta': a mean would mix attack fgsm, pgd (and knowledge)" in refused(home, "results", "grid", "--group-by", "theta")
+    assert "theta" in run(home, "results", "grid", "--group-by", "theta,training.learning_rate,attack", "--across", "knowledge")
+    frame = frames.frame("grid")
+    with pytest.raises(UserError, match="would mix knowledge omniscient, randomized"):
+        pivot(frame, index="training.learning_rate", columns="attack")
+    assert pivot(frame, index="training.learning_rate", columns="attack", across="knowledge").shape == (2, 2)
+    queries = files("orchestrator.cli").joinpath("queries.sql").read_text("utf-8").split(";")
+    for query in [query for query in queries if "avg(robust_accuracy)" in query]:
+        assert all(name in query for name in ("sweep =", "in_space", "dataset", "attack", "knowledge", "norm", "epsilon")), query
 
 
 def test_a_column_for_programs_is_called_as_in_the_space(home: Path, frames: Results) -> None:

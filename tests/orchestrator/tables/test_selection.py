@@ -64,7 +64,7 @@ def test_rows_are_sorted_by_a_field_either_way_and_those_without_value_come_last
 
 
 def test_groups_have_the_means_of_their_rows_in_percent(rows: list[ResultRow]) -> None:
-    table = grouped(rows, "theta,attack")
+    table = grouped(rows, "theta,attack", across="epsilon")
     assert names(table) == ("theta", "attack", "rows", "clean %", "robust %", "least robust %")
     assert table.rows == (
         (1.0, "bim", 2, 50.0, 5.0, 0.0),
@@ -72,6 +72,22 @@ def test_groups_have_the_means_of_their_rows_in_percent(rows: list[ResultRow]) -
         (0.8, "bim", 2, 50.0, 45.0, 40.0),
         (0.8, "pgd", 2, 50.0, 65.0, 60.0),
     )
+
+
+def test_a_mean_over_what_is_not_to_be_mixed_is_refused_unless_it_is_asked_for(rows: list[ResultRow]) -> None:
+    with pytest.raises(UserError, match=r"'theta': a mean would mix attack bim, pgd \(and epsilon\); .* --across attack,epsilon$"):
+        grouped(rows, "theta")
+    assert grouped(rows, "theta", across="attack, epsilon").rows == ((1.0, 4, 50.0, 15.0, 0.0), (0.8, 4, 50.0, 55.0, 40.0))
+    unattacked = replace(rows[0], attack="none", knowledge="none", norm="none", epsilon_literal="0", robust_accuracy=None)
+    assert len(grouped([unattacked, *rows[:1]], "theta").rows) == 1
+    with pytest.raises(UserError, match="'beauty' is none of sweep, dataset, split, attack, knowledge, norm, epsilon"):
+        grouped(rows, "theta", across="beauty")
+
+
+def test_a_pivot_averages_over_what_it_is_asked_to_and_else_keeps_it_apart(rows: list[ResultRow]) -> None:
+    every = [replace(row, knowledge=knowledge) for row in rows for knowledge in ("randomized", "eot")]
+    assert names(pivoted(every, "attack,epsilon"))[:2] == ("theta", "knowledge")
+    assert names(pivoted(every, "attack,epsilon", across="knowledge"))[:2] == ("theta", "bim 2/255")
 
 
 def test_a_pivot_has_a_column_for_each_combination_and_none_for_what_hangs_on_them(rows: list[ResultRow]) -> None:
