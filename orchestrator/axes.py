@@ -11,6 +11,7 @@ from typing import Any
 from orchestrator.own_settings import FIELDS, SECTIONS, hashable, held, own_names, value_of
 from workers.spec.component import ComponentSpec
 from workers.spec.job import Job, JobSpec, ModelSpec, TrainSpec
+from workers.spec.training import TrainingSpec
 
 Settings = Mapping[str, Any]
 
@@ -60,16 +61,22 @@ class Axes:
     def __bool__(self) -> bool:
         return bool(self.titles)
 
-    def common(self, model: Settings) -> list[str]:
-        """What these models are, as far as it is the same for all and best known."""
-        own = {name for name in self.constant if name.startswith("model.") and name.removeprefix("model.") not in ModelSpec.model_fields}
-        said = [name for name in self.constant if model.get(name) is not None and (name in own or name in _BEST_KNOWN)]
-        return [f"{self.constant[name]} {in_words(model[name])}" for name in said]
+    def notable(self, model: Settings) -> list[str]:
+        """The names of what all these models have alike, as far as it is best known, a component's own, or not the usual value."""
+        return [name for name in self.constant if model.get(name) is not None and _is_notable(name, model[name])]
 
     def label(self, model: Settings) -> str:
         """The name of a model by what varies: `theta 0.9, learning_rate 0.1`; its theta where nothing does."""
         said = [f"{self.titles[name]} {in_words(model[name])}" for name in self.titles if name in model]
         return ", ".join(said) or (f"theta {in_words(model['model.theta'])}" if "model.theta" in model else "")
+
+
+def _is_notable(name: str, value: Any) -> bool:
+    section, _, short = name.rpartition(".")
+    if section == "model" and short not in ModelSpec.model_fields:
+        return True
+    usual = TrainingSpec.model_fields.get(short) if section in ("training", "fine_tuning") else None
+    return name in _BEST_KNOWN or (usual is not None and hashable(value) != hashable(usual.default))
 
 
 def title(name: str, among: Iterable[str]) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
-from orchestrator.cli.options import DEFAULT_HOME, AnyVerdict, Home, Output, StoreUrl, TableFormat, paths, show
+from orchestrator.cli.options import DEFAULT_HOME, AnyVerdict, EverySpace, Home, Output, StoreUrl, TableFormat, paths, show
 
 
 @command(group="look")
@@ -19,6 +19,7 @@ def best(
         typer.Option("--epsilon", help="Of a grid: where the worst case is taken, e.g. 8/255.  [default: if only one]", show_default=False),
     ] = None,
     any_verdict: AnyVerdict = False,
+    every_space: EverySpace = False,
     output: Output = TableFormat.table,
 ) -> None:
     """Print the Pareto-optimal models of SWEEP: in a search's objectives, or in a grid's clean and worst-case accuracy.
@@ -27,7 +28,7 @@ def best(
     """
     from orchestrator.report.study import BestOptions, best_of
 
-    options = BestOptions(paths=paths(home, store), sweep=sweep, epsilon=epsilon, any_verdict=any_verdict)
+    options = BestOptions(paths=paths(home, store), sweep=sweep, epsilon=epsilon, any_verdict=any_verdict, every_space=every_space)
     rendered, notes = best_of(options, output.value)
     show(rendered)
     for note in notes:

@@ -21,13 +21,15 @@ def compare(
 ) -> None:
     """Compare two sweeps, model by model and attack by attack: both accuracies and the difference, paired over the examples."""
     from orchestrator.store import open_store
+    from orchestrator.store.reading.gaps import missing
     from orchestrator.store.reading.paired_results import compare_sweeps
     from orchestrator.tables.comparison_table import render_comparison, summary
 
     with open_store(options.paths(home, store).store_url, upgrade=False) as opened:
         comparison = compare_sweeps(opened, before, after)
+        notes = [f"{name}: {note}" for name in (before, after) for note in missing(opened, name, earlier=False)]
     if output is TableFormat.csv:
         from orchestrator.escaping import visible
 
         typer.echo("\n".join(visible(line) for line in summary(comparison, every_cell=every_cell)), err=True)
-    options.show(render_comparison(comparison, output.value, every_cell=every_cell))
+    options.show(render_comparison(comparison, output.value, every_cell=every_cell, notes=options.tell(notes, output)))

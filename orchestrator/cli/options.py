@@ -66,6 +66,7 @@ class ImageFormat(StrEnum):
 
 
 Output = Annotated[TableFormat, typer.Option("--format", "-f", help="How to print.")]
+EverySpace = Annotated[bool, typer.Option("--all", help="With models of earlier versions of the sweep's space.")]
 AnyVerdict = Annotated[bool, typer.Option("--any-verdict", help="Admit models whose verdict is unsound: their robustness is not real.")]
 FigureFolder = Annotated[
     Path | None,
@@ -90,6 +91,15 @@ def say_written(files: "Sequence[Path]", figures: Path | None) -> None:
     """Print the page that was written, and how many figures."""
     page, *images = files
     typer.echo(f"{page}" + (f" and {len(images)} figures in {figures}" if figures else ""))
+
+
+def tell(notes: "Sequence[str]", output: TableFormat) -> "tuple[str, ...]":
+    """Return the notes that stand below a table for people; where programs read it, print them as errors are."""
+    if output not in (TableFormat.csv, TableFormat.json):
+        return tuple(notes)
+    for note in notes:
+        typer.echo(note, err=True)
+    return ()
 
 
 def show(rendered: "str | RenderableType") -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
-from orchestrator.cli.options import DEFAULT_HOME, Home, Output, StoreUrl, SweepName, TableFormat, paths, show
+from orchestrator.cli.options import DEFAULT_HOME, EverySpace, Home, Output, StoreUrl, SweepName, TableFormat, paths, show, tell
 from workers.errors import UserError
 
 Where = Annotated[
@@ -61,11 +61,15 @@ def results(  # noqa: PLR0913 (each is an option of the command)
     sort: Annotated[
         str | None, typer.Option(help="Sort by a field; -FIELD from the greatest to the least.", metavar="FIELD", show_default=False)
     ] = None,
+    every_space: EverySpace = False,
     limit: Annotated[int | None, typer.Option(help="At most so many rows.", min=1, show_default=False)] = None,
     output: Output = TableFormat.table,
 ) -> None:
     """Print clean and robust accuracy with 95 % intervals, one row per model, attack, knowledge and epsilon."""
+    from dataclasses import replace
+
     from orchestrator.store import open_store, parse_conditions, result_rows
+    from orchestrator.store.reading.gaps import missing
     from orchestrator.tables.results_table import render_results
     from orchestrator.tables.selection import grouped, ordered, pivoted
     from orchestrator.tables.writers import render
@@ -76,14 +80,15 @@ def results(  # noqa: PLR0913 (each is an option of the command)
         raise UserError(f"--across {across}: only with --group-by or --pivot")
     conditions = parse_conditions([*(where or ()), *(_verdict(only) if only is not None else ())])
     with open_store(paths(home, store).store_url, upgrade=False) as opened:
-        form = {"per_repeat": per_repeat, "over_seeds": over_seeds, "worst": worst_case, "rungs": rungs}
+        form = {"per_repeat": per_repeat, "over_seeds": over_seeds, "worst": worst_case, "rungs": rungs, "every_space": every_space}
         rows = result_rows(opened, sweep, **form, where=conditions)
+        notes = tell(missing(opened, sweep, earlier=not every_space), output)
     rows = (ordered(rows, sort) if sort else rows)[:limit]
     if group_by or pivot:
         made = grouped(rows, group_by, across=across) if group_by else pivoted(rows, pivot or "", across=across)
-        show(render(made, output.value))
+        show(render(replace(made, notes=notes), output.value))
     else:
-        show(render_results(rows, output.value, spread=spread))
+        show(render_results(rows, output.value, spread=spread, notes=notes))
 
 
 def _verdict(only: str) -> list[str]:

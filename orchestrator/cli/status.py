@@ -19,8 +19,9 @@ def status(
     output: Output = TableFormat.table,
 ) -> None:
     """Show how far sweeps are: jobs by stage, done, running, waiting, failed, blocked."""
+    from orchestrator.escaping import visible
     from orchestrator.store import failures, open_store, sweep_status
-    from orchestrator.tables.status_table import render_failures, render_status, status_json
+    from orchestrator.tables.status_table import launched_by, render_failures, render_status, status_json
 
     with open_store(_paths(home, store).store_url, upgrade=False) as opened:
         statuses, failed_jobs = sweep_status(opened, sweep), failures(opened, sweep)
@@ -28,3 +29,6 @@ def status(
         show(status_json(statuses, failed_jobs))
     else:
         show(render_failures(failed_jobs, output.value) if failed else render_status(statuses, output.value))
+    if output.value == "table" and not failed:
+        for said in filter(None, map(launched_by, statuses)):
+            typer.echo(visible(said))

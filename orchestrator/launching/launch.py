@@ -3,9 +3,9 @@
 import shlex
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 from rich.console import Console
 
@@ -27,6 +27,7 @@ from orchestrator.store.connection.urls import parse_url
 from orchestrator.store.connection.urls import shown as shown_url
 from orchestrator.store.leases.leases import Lease, LeaseTaken
 from orchestrator.store.reading.timings import recent_footprints
+from orchestrator.store.writing.driver_lease import record_command
 from search_spaces import load_space
 from workers.errors import UserError
 from workers.spec.job import Job
@@ -82,7 +83,17 @@ class LaunchOptions:
         if verb == "launch":
             words += [word for override in self.overrides for word in ("--set", override)]
             words += ["--data", str(self.paths.data_root)] if self.paths.data_root else []
+            words += self._unusual(("executor", "address", "max_failures", "max_jobs", "wait_for_nodes"), of=self)
+            words += self._unusual([field.name for field in fields(Resources)], of=self.resources)
+            words += ["--download"] if self.download else []
         return shlex.join(words)
+
+    @staticmethod
+    def _unusual(names: Sequence[str], *, of: Any) -> list[str]:
+        """The options, as words, whose values are not the default ones."""
+        usual = {found.name: found.default for found in fields(of)}
+        found = {name: getattr(of, name) for name in names if getattr(of, name) != usual[name] and not callable(getattr(of, name))}
+        return [word for name, value in found.items() for word in (f"--{name.replace('_', '-')}", f"{value}")]
 
 
 def launch(options: LaunchOptions, console: Console) -> int:
@@ -131,7 +142,9 @@ class Launch:
             seen = wait_for_lease(self._store, self._name, self._console)
             self._provide_data(self._kind.prepare(self._store))
             with suppress(LeaseTaken):
-                return self._kind.take_lease(self._store, seen)
+                lease = self._kind.take_lease(self._store, seen)
+                record_command(self._store, lease, self._options.command("launch", self._options.space))
+                return lease
 
     def _provide_data(self, jobs: Sequence[Job]) -> None:
         """Check the data that jobs need; download them first where that is asked for.

@@ -1,6 +1,7 @@
 """Two sweeps side by side, for people and for programs."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from rich.console import RenderableType
@@ -16,7 +17,7 @@ _MOST_VALUES = 4
 _FIGURES = ("difference", "95% low", "95% high")
 
 
-def render_comparison(comparison: Comparison, form: Format, *, every_cell: bool) -> str | RenderableType:
+def render_comparison(comparison: Comparison, form: Format, *, every_cell: bool, notes: tuple[str, ...] = ()) -> str | RenderableType:
     """The differences between the sweeps, and their accuracies and differences cell by cell, in percent and in percent points.
 
     With `every_cell` the cells that only one of them has are among the rows; else they are counted. CSV is the table alone. JSON has
@@ -27,7 +28,7 @@ def render_comparison(comparison: Comparison, form: Format, *, every_cell: bool)
     cells = [cell for cell in comparison.cells if every_cell or (cell.before and cell.after)]
     names = telling([cell.side.settings for cell in cells], comparison.identity)
     cells.sort(key=lambda cell: _order(cell, names))
-    return render(_table(comparison, cells, names, lead=summary(comparison, every_cell=every_cell)), form)
+    return render(replace(_table(comparison, cells, names, lead=summary(comparison, every_cell=every_cell)), notes=notes), form)
 
 
 def summary(comparison: Comparison, *, every_cell: bool) -> list[str]:

@@ -67,7 +67,7 @@ def _model_table(plan: Plan) -> Table:
             measured[model][1] += 1
     names = JobNames(plan.jobs)
     settings = [names.settings(job) for job in models]
-    common = names.axes.common(settings[0]) if settings else []
+    common = [f"{names.axes.constant[name]} {in_words(settings[0][name])}" for name in names.axes.notable(settings[0])] if settings else []
     rows = [
         (job.stage, *(_cell(model, name) for name in names.axes.titles), job.key, _state(job, plan), "{} of {}".format(*measured[job.key]))
         for job, model in zip(models[:_MOST_MODELS], settings, strict=False)

@@ -182,6 +182,7 @@ def _model_columns(rows: Sequence[ResultRow]) -> tuple[ResultColumn, ...]:
     settings = {key: settings_of(row) for key, row in models.items()}
     axes = Axes.of(settings.values())
     own = {f"{part}.{name}" for row in models.values() for part in _PARTS for name in held(row, SECTIONS[part][0])}
+    own |= {name for model in settings.values() for name in axes.notable(model)}
     titles = {**{name: title for name, title in axes.constant.items() if name in own}, **axes.titles}
     columns = {name: _of_model(name, title, settings) for name, title in titles.items() if name not in _COLUMNED}
     first = [column for name, column in columns.items() if name.startswith(_FIRST)]

@@ -1,7 +1,7 @@
 """The results table: for people the columns worth their room, for programs every field."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import groupby
 from typing import Any
 
@@ -17,11 +17,12 @@ from orchestrator.tables.writers import Format, render
 _INTERNAL = frozenset({"stage"})
 
 
-def render_results(rows: Sequence[ResultRow], form: Format, *, spread: bool = False) -> str | RenderableType:
-    """The rows in the asked format: text, or a rich table for the terminal; with `spread` tables for people have the standard errors."""
+def render_results(rows: Sequence[ResultRow], form: Format, *, spread: bool = False, notes: tuple[str, ...] = ()) -> str | RenderableType:
+    """The rows in the asked format: text, or a rich table for the terminal; with `spread` tables for people have the standard errors,
+    and the `notes` below."""
     if form in ("csv", "json"):
         return render(results_data(rows, flat=form == "csv"), form)
-    return render(results_table(rows, spread=spread), form)
+    return render(replace(results_table(rows, spread=spread), notes=notes), form)
 
 
 def results_table(rows: Sequence[ResultRow], *, spread: bool = False) -> Table:

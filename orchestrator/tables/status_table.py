@@ -1,5 +1,6 @@
 """Progress of a sweep, and its failures, for people and for programs."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
@@ -23,6 +24,14 @@ def render_status(statuses: Sequence[SweepStatus], form: Format = "table") -> st
     if form == "csv":
         return render(Table(columns=_COLUMNS, rows=tuple(row for status in statuses for row in _rows(status))), form)
     return render([stage_table(status, title=f"sweep {status.name}: {_driver(status)}") for status in statuses], form, title="Sweeps")
+
+
+def launched_by(status: SweepStatus) -> str | None:
+    """The command that launched the space as it is now, to paste into a shell; where an older version did, its `--set`."""
+    if status.command is None and not status.overrides:
+        return None
+    words = [word for override in status.overrides for word in ("--set", override)]
+    return f"sweep {status.name} was launched by: {status.command or f'robustsweep launch ... {shlex.join(words)}'}"
 
 
 def stage_table(status: SweepStatus, *, title: str = "") -> Table:

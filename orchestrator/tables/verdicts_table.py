@@ -1,7 +1,7 @@
 """Verdicts for people, one table of checks per model, and for programs."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from rich.console import RenderableType
 
@@ -9,8 +9,10 @@ from orchestrator.escaping import json_text
 from orchestrator.store import ModelVerdict
 from orchestrator.tables.table import Column, Mark, Row, Table, Tone
 from orchestrator.tables.writers import Format, render
+from orchestrator.verdict import reasons
 
 _KEY_DIGITS = 8
+_MOST_IN_FULL = 20
 _TONES: dict[str, Tone] = {"sound": "good", "suspicious": "doubtful", "unsound": "bad"}
 _COLUMNS = (
     Column("model_key", only="programs"),
@@ -24,13 +26,27 @@ _COLUMNS = (
 _NONE = "no verdicts yet: no model was attacked or diagnosed"
 
 
-def render_verdicts(verdicts: Sequence[ModelVerdict], form: Format = "table") -> str | RenderableType:
-    """Each model with its verdict, and its checks with what they found."""
+def render_verdicts(verdicts: Sequence[ModelVerdict], form: Format = "table", *, notes: tuple[str, ...] = ()) -> str | RenderableType:
+    """Each model with its verdict, and its checks with what they found; of many models the verdicts alone. The `notes` stand below."""
     if form == "json":
         return verdicts_json(verdicts)
     if form == "csv":
         return render(Table(columns=_COLUMNS, rows=tuple(row for found in verdicts for row in _rows(found))), form)
-    return render([checks_table(found) for found in verdicts] or [Table(columns=(), rows=(), empty=_NONE)], form, title="Verdicts")
+    tables = [*map(checks_table, verdicts)] if len(verdicts) <= _MOST_IN_FULL else [_summary(verdicts)]
+    tables = tables or [Table(columns=(), rows=(), empty=_NONE)]
+    return render([*tables[:-1], replace(tables[-1], notes=(*tables[-1].notes, *notes))], form, title="Verdicts")
+
+
+def _summary(verdicts: Sequence[ModelVerdict]) -> Table:
+    """A line for each of many models: its verdict, and the gravest reason for it."""
+    why = [(reasons(found.checks) or (None,))[0] for found in verdicts]
+    return Table(
+        columns=(Column("model", wraps=True), Column("verdict"), Column("why", wraps=True), Column("key", "key")),
+        rows=tuple(
+            (found.description, verdict_mark(found.verdict), reason, found.model_key) for found, reason in zip(verdicts, why, strict=True)
+        ),
+        notes=("the checks of each model, with their numbers: -f csv or -f json",),
+    )
 
 
 def verdict_mark(verdict: str) -> Mark:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from rich.console import RenderableType
 
@@ -10,6 +11,7 @@ from orchestrator.paths import Paths
 from orchestrator.report.study.candidates import Candidate, Field, ObjectiveValue, front, is_accuracy, of_grid, of_study
 from orchestrator.report.study.read_study import read_study
 from orchestrator.store import open_store, result_rows
+from orchestrator.store.reading.gaps import missing
 from orchestrator.tables.table import Cell, Column, Row, Table, table_of
 from orchestrator.tables.writers import Format, render
 from workers.errors import UserError
@@ -23,6 +25,7 @@ class BestOptions:
     sweep: str
     epsilon: str | None = None
     any_verdict: bool = False
+    every_space: bool = False
 
 
 def best_of(options: BestOptions, form: Format) -> tuple[str | RenderableType, list[str]]:
@@ -36,19 +39,22 @@ def best_of(options: BestOptions, form: Format) -> tuple[str | RenderableType, l
     if not field.candidates:
         raise UserError(f"best {options.sweep}: no trial of this search is complete yet")
     found = front(kept, field.goals)
+    with open_store(options.paths.store_url, upgrade=False) as store:
+        notes += missing(store, options.sweep, earlier=not options.every_space)
     return render(_table(field, found, is_study=is_study), form), notes
 
 
 def read_field(options: BestOptions) -> tuple[Field, bool]:
     """Return the candidates of a sweep, and whether it is a search."""
     with open_store(options.paths.store_url, upgrade=False) as store:
-        worst = result_rows(store, options.sweep, per_repeat=False, worst=True)
+        rows = partial(result_rows, store, options.sweep, per_repeat=False, every_space=options.every_space)
+        worst = rows(worst=True)
         study = read_study(store, options.sweep)
         if study is None:
             return of_grid(worst, epsilon=options.epsilon), False
         if options.epsilon is not None:
             raise UserError(f"--epsilon: sweep {options.sweep} is a search, and its objectives say at which epsilon")
-        return of_study(study, result_rows(store, options.sweep, per_repeat=False), worst), True
+        return of_study(study, rows(), worst), True
 
 
 def admitted(candidates: Sequence[Candidate], *, any_verdict: bool) -> tuple[list[Candidate], list[str]]:
@@ -71,7 +77,7 @@ def _table(field: Field, found: Sequence[Candidate], *, is_study: bool) -> Table
     """Return the models: names as in the space, shares in [0, 1], full keys; people see words, percentages, first digits of keys."""
     names = _settings(found)
     settings = table_of(names, [[one.settings.get(name) for name in names] for one in found]).columns
-    named = [replace(column, heading=title(column.name, names)) for column in settings]
+    named = [replace(column, heading=title(column.name, names) if is_study else None) for column in settings]
     columns = [*([Column("trial", "number")] if is_study else []), *named]
     columns += [column for objective in field.objectives for column in _columns(objective)]
     rows: list[Row] = [

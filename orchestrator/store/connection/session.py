@@ -216,9 +216,11 @@ def sweep_id(connection: Connection, name: str) -> int:
     return found
 
 
-def of_sweep(statement: Select[*tuple[Any, ...]], key: Any, sweep: int | None) -> Select[*tuple[Any, ...]]:
-    """Restrict the statement to the jobs of the sweep, `key` being the column of their keys; for None: to those of each sweep."""
+def of_sweep(statement: Select[*tuple[Any, ...]], key: Any, sweep: int | None, *, every_space: bool = False) -> Select[*tuple[Any, ...]]:
+    """Restrict the statement to the jobs of the sweep as it was last launched, or of `every_space` that it has had; `key` is the column of
+    their keys. For None: to the jobs of each sweep."""
     joined = statement.join(SweepJobRecord, SweepJobRecord.job_key == key)
+    joined = joined if every_space else joined.where(SweepJobRecord.in_space)
     return joined if sweep is None else joined.where(SweepJobRecord.sweep_id == sweep)
 
 

@@ -117,6 +117,7 @@ class _Merge:
     def _sweeps(self, rows: list[Row]) -> None:
         for row in rows:
             number = row.pop("id")
+            row.setdefault("command", None)  # archives of earlier versions have none
             row.update(dict.fromkeys(("heartbeat_at", "driver_token", "driver_process")))  # its driver does not drive it here
             known = self.connection.execute(select(table_of(SweepRecord)).where(SweepRecord.name == row["name"])).mappings().one_or_none()
             if known is None:

@@ -30,13 +30,17 @@ def measured_columns(record: type[CleanResultRecord | AttackResultRecord]) -> li
     return [*found, record.batch_size.label("evaluation_batch_size")]
 
 
-def measured_in(record: type[CleanResultRecord | AttackResultRecord], sweep: int | None) -> Select[*tuple[Any, ...]]:
+def measured_in(
+    record: type[CleanResultRecord | AttackResultRecord], sweep: int | None, *, every_space: bool = False
+) -> Select[*tuple[Any, ...]]:
     """Select the rows for `as_measurements`, of a sweep or of each, one row for each sweep that holds the job."""
     columns = measured_columns(record)
     if record is AttackResultRecord:  # an epsilon is shown as the sweep writes it
         written = func.coalesce(SweepEpsilonRecord.literal, record.epsilon_literal).label("epsilon_literal")
         columns = [written if column.name == "epsilon_literal" else column for column in columns]
-    statement = of_sweep(select(SweepRecord.name.label("sweep"), *columns).select_from(record), record.job_key, sweep)
+    statement = of_sweep(
+        select(SweepRecord.name.label("sweep"), *columns).select_from(record), record.job_key, sweep, every_space=every_space
+    )
     statement = statement.join(SweepRecord, SweepRecord.id == SweepJobRecord.sweep_id)
     if record is AttackResultRecord:
         same = and_(SweepEpsilonRecord.sweep_id == SweepRecord.id, SweepEpsilonRecord.epsilon == record.epsilon)

@@ -1,6 +1,6 @@
 """Reads of verdicts, with their checks."""
 
-from sqlalchemy import select
+from sqlalchemy import literal, or_, select
 
 from orchestrator.axes import Axes
 from orchestrator.names import job_description
@@ -12,16 +12,16 @@ from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord, S
 from orchestrator.verdict import GRAVEST_FIRST, checks_of
 
 
-def model_verdicts(store: Store, sweep: str | None, *, rungs: bool = True) -> list[ModelVerdict]:
-    """Return the verdicts on the models that a sweep has measured (None: any has), the gravest first, then by description and key;
-    without `rungs` only on those that were trained to the end.
+def model_verdicts(store: Store, sweep: str | None, *, rungs: bool = True, every_space: bool = False) -> list[ModelVerdict]:
+    """Return the verdicts on the models that a sweep has measured (None: any has), in its space as it was last launched or in
+    `every_space`, the gravest first, then by description and key; without `rungs` only on those that were trained to the end.
 
     Raises:
         UserError: no such sweep.
     """
     with store.reading() as connection:
         measuring = select(JobParentRecord.parent_key).join(SweepJobRecord, SweepJobRecord.job_key == JobParentRecord.child_key)
-        measuring = measuring.where(JobParentRecord.role == "model")
+        measuring = measuring.where(JobParentRecord.role == "model", or_(literal(every_space), SweepJobRecord.in_space))
         if sweep is not None:
             measuring = measuring.where(SweepJobRecord.sweep_id == sweep_id(connection, sweep))
         columns = VerdictRecord.model_key, VerdictRecord.verdict, VerdictRecord.checks, VerdictRecord.judged_at, JobRecord.spec

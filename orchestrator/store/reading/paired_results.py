@@ -16,7 +16,6 @@ from orchestrator.store.reading.counterparts import identity, key_of, source_in_
 from orchestrator.store.reading.measurements import as_measurements, described_models, measured_in
 from orchestrator.store.reading.varying_settings import measured_settings, model_settings
 from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord
-from orchestrator.store.schema.sweep_tables import SweepJobRecord
 from workers.errors import UserError
 
 
@@ -93,7 +92,7 @@ def compare_sweeps(store: Store, before: str, after: str) -> Comparison:
 
 def _sides(connection: Connection, record: type[CleanResultRecord | AttackResultRecord], sweep: int) -> list[Side]:
     """Return the measurements in the sweep's space, one side for each model and setting, of models that were trained to the end."""
-    rows = connection.execute(measured_in(record, sweep).where(SweepJobRecord.in_space)).mappings()
+    rows = connection.execute(measured_in(record, sweep)).mappings()
     groups: defaultdict[tuple[str, Setting], list[Measurement]] = defaultdict(list)
     for item in sorted(as_measurements(rows), key=lambda item: (item.repeat, item.job_key)):
         groups[item.model_key, item.setting].append(item)

@@ -60,8 +60,10 @@ def result_rows(
     worst: bool = False,
     where: Sequence[Condition] = (),
     rungs: bool = False,
+    every_space: bool = False,
 ) -> list[ResultRow]:
-    """Return the results of a sweep, or of all (then one row per sweep that holds the jobs), older spaces of a sweep included.
+    """Return the results of a sweep, or of all (then one row per sweep that holds the jobs), of its space as it was last launched, or of
+    `every_space` that it has had.
 
     A row is one trained model under one attack, knowledge, epsilon and so on, over its repeats or, with `per_repeat`, in one of
     them; with `over_seeds` it is all models that were made alike except for the training seed; with `worst` it is the worst case over
@@ -81,9 +83,9 @@ def result_rows(
         number = None if sweep is None else sweep_id(connection, sweep)
         require_known_words(connection, where)
         asked = where if rungs or any(condition.field == "until" for condition in where) else (*where, _WHOLE)
-        clean = _measurements(connection, CleanResultRecord, number, asked)
-        attacks = _measurements(connection, AttackResultRecord, number, asked)
-        models = _models(connection, number)
+        clean = _measurements(connection, CleanResultRecord, number, asked, every_space=every_space)
+        attacks = _measurements(connection, AttackResultRecord, number, asked, every_space=every_space)
+        models = _models(connection, number, every_space=every_space)
         pools = seed_pools(connection, models) if over_seeds else None
     where = _named(where, models, attacks)
     of_attacks = [condition for condition in where if condition.field.startswith(_OF_ATTACKS)]
@@ -114,9 +116,16 @@ def _holds(condition: Condition, item: Measurement) -> bool:
 
 
 def _measurements(
-    connection: Connection, record: type[CleanResultRecord | AttackResultRecord], sweep: int | None, where: Sequence[Condition]
+    connection: Connection,
+    record: type[CleanResultRecord | AttackResultRecord],
+    sweep: int | None,
+    where: Sequence[Condition],
+    *,
+    every_space: bool,
 ) -> list[Measurement]:
-    statement = measured_in(record, sweep).outerjoin(TrainedModelRecord, TrainedModelRecord.job_key == record.model_key)
+    statement = measured_in(record, sweep, every_space=every_space).outerjoin(
+        TrainedModelRecord, TrainedModelRecord.job_key == record.model_key
+    )
     rows = connection.execute(statement.where(*_clauses(record, where))).mappings()
     return list(as_measurements(rows))
 
@@ -129,13 +138,14 @@ def _clauses(record: type[CleanResultRecord | AttackResultRecord], where: Sequen
     return [condition.clause(tables[condition.field]) for condition in where if condition.field in tables]
 
 
-def _models(connection: Connection, sweep: int | None) -> dict[str, dict[str, Any]]:
+def _models(connection: Connection, sweep: int | None, *, every_space: bool) -> dict[str, dict[str, Any]]:
     """Describe every model that the sweep has measured, or transferred examples from, by key."""
     clean, attack = CleanResultRecord, AttackResultRecord
-    sources = of_sweep(select(attack.source_key), attack.job_key, sweep).where(attack.source_key.is_not(None))
-    return described_models(
-        connection, union(*(of_sweep(select(record.model_key), record.job_key, sweep) for record in (clean, attack)), sources)
+    columns = (clean, clean.model_key), (attack, attack.model_key), (attack, attack.source_key)
+    keys = union(
+        *(of_sweep(select(key), record.job_key, sweep, every_space=every_space).where(key.is_not(None)) for record, key in columns)
     )
+    return described_models(connection, keys)
 
 
 def _pooled(models: Mapping[str, Mapping[str, Any]], pools: Mapping[str, str]) -> dict[str, dict[str, Any]]:

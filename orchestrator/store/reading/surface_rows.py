@@ -17,8 +17,8 @@ _OWN = [field.name for field in fields(SurfaceRow) if field.name in SurfaceRecor
 
 
 def surface_rows(store: Store, sweep: str | None) -> list[SurfaceRow]:
-    """Return the loss surfaces of a sweep, or of all (then one row per sweep that holds the job), older spaces of a sweep included, models
-    that were stopped at a rung left out.
+    """Return the loss surfaces of a sweep, or of all (then one row per sweep that holds the job), of its space as it was last launched;
+    models that were stopped at a rung are left out.
 
     Sorted by sweep, data set, model, its settings from the simplest to the strongest (theta last, 1 first), then by the surface's
     (direction theta_one first).
@@ -34,7 +34,7 @@ def surface_rows(store: Store, sweep: str | None) -> list[SurfaceRow]:
         .join(TrainedModelRecord, TrainedModelRecord.job_key == SurfaceRecord.model_key)
         .join(SweepJobRecord, SweepJobRecord.job_key == SurfaceRecord.job_key)
         .join(SweepRecord, SweepRecord.id == SweepJobRecord.sweep_id)
-        .where(TrainedModelRecord.until.is_(None))
+        .where(TrainedModelRecord.until.is_(None), SweepJobRecord.in_space)
     )
     with store.reading() as connection:
         if sweep is not None:

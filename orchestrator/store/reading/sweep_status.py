@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from itertools import takewhile
 from typing import Any, get_args
 
 from sqlalchemy import Connection, Select, func, select
@@ -15,6 +16,7 @@ from orchestrator.store.reading.varying_settings import job_labels
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
 from workers.spec.fields import Stage
 
+_SET = "# --set "
 _STAGES: tuple[Stage, ...] = get_args(Stage)
 AnySelect = Select[*tuple[Any, ...]]
 Counts = dict[int, dict[Stage, Counter[str]]]
@@ -127,7 +129,15 @@ def _status(row: Any, counts: dict[Stage, Counter[str]], now: datetime, trials: 
         driver_pid=row.driver_pid,
         stages={stage: StageCounts(**counts[stage]) for stage in _STAGES if stage in counts},
         trials=trials,
+        command=row.command,
+        overrides=_overrides(row.space),
     )
+
+
+def _overrides(space: str) -> tuple[str, ...]:
+    """The overrides that end the recorded text of a space; see `LoadedSpace.recorded_text`."""
+    lines = reversed(space.splitlines())
+    return tuple(line.removeprefix(_SET) for line in takewhile(lambda line: line.startswith(_SET), lines))[::-1]
 
 
 def _failure(job: Any, label: str, attempts: Iterable[Any]) -> Failure:

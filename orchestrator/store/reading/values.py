@@ -175,7 +175,7 @@ class StageCounts:
 class SweepStatus:
     """Progress of a sweep, over the jobs of its space; `stages` holds the stages it has, in the order they are run. A search's `trials`
     add further jobs; None for a grid. `silent_seconds` is the age of the last heartbeat, by the database's clock; None once the driver
-    has left."""
+    has left. `command` launched the space as it is now, None where that was not recorded yet; `overrides` are its `--set`."""
 
     name: str
     launched_at: datetime | None
@@ -186,6 +186,8 @@ class SweepStatus:
     stages: dict[Stage, StageCounts]
     trials: StudyCounts | None = None
     silent_seconds: float | None = None
+    command: str | None = None
+    overrides: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,7 +11,7 @@ from orchestrator.store.schema.base import Base, JobKey, Key, Name, Word
 
 class SweepRecord(Base):
     """Sweep; `heartbeat_at` is null while no driver runs it. `driver_token` is known to its driver alone,
-    `driver_process` is the name of the process (see `leases/processes.py`)."""
+    `driver_process` is the name of the process (see `leases/processes.py`), `command` the one by which it was last launched."""
 
     __tablename__ = "sweeps"
     __table_args__ = (UniqueConstraint("name"),)
@@ -26,6 +26,7 @@ class SweepRecord(Base):
     heartbeat_at: Mapped[datetime | None]
     driver_token: Mapped[str | None] = mapped_column(String(64))
     driver_process: Mapped[str | None] = mapped_column(String(200))
+    command: Mapped[str | None] = mapped_column(Text)
 
 
 class SweepEpsilonRecord(Base):

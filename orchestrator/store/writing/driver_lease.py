@@ -86,6 +86,17 @@ def _plan_again(connection: Connection, sweep: int) -> None:
     connection.execute(of_mine.where(to_run).values(state="planned"))
 
 
+def record_command(store: Store, lease: Lease, command: str) -> None:
+    """Record the command that launched the sweep.
+
+    Raises:
+        LeaseLost: the sweep is not the driver's any more.
+    """
+    with store.writing() as connection:
+        fence(connection, lease)
+        connection.execute(update(SweepRecord).where(SweepRecord.name == lease.sweep).values(command=command))
+
+
 def heartbeat(store: Store, lease: Lease) -> datetime:
     """Record that the driver is alive, and return the database's time.
 

@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -14,10 +16,13 @@ from orchestrator.api import Results, open_results, pivot
 from orchestrator.axes import Axes, settings_of
 from orchestrator.cli.main import app
 from orchestrator.planning.expand import expand_space
-from orchestrator.store import Store, open_store, result_rows
+from orchestrator.store import Store, model_verdicts, open_store, result_rows
+from orchestrator.store.reading.report_evidence import training_runs
 from orchestrator.store.reading.varying_settings import sweep_models
-from search_spaces.file.loader import parse_space
-from tests.stored import launch
+from orchestrator.tables.results_table import render_results
+from orchestrator.tables.verdicts_table import render_verdicts
+from search_spaces.file.loader import LoadedSpace, parse_space
+from tests.stored import launch, record_sweep
 from workers.errors import UserError
 from workers.spec.job import Job
 
@@ -49,6 +54,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for job in jobs:
             gone |= {job.key} if gone.intersection(job.parents.values()) else set()
         launch(store, [job for job in jobs if job.key not in gone or job is lost], name="grid", failing=[lost])
+        record_sweep(store, name="grid", space_text=SPACE, jobs=jobs)
         launch(store, jobs_of(SPACE.replace("[32, 64]", "64"), "other"), name="other")
     return folder
 
@@ -112,6 +118,57 @@ def test_what_all_models_have_in_common_is_one_line(home: Path) -> None:
     assert "All models: dataset digits, train_examples 64" in run(home, "plan", str(home / "grid.yaml"))
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("results", "grid"),
+        ("results", "grid", "-f", "csv"),
+        ("results", "grid", "--pivot", "attack"),
+        ("verdicts", "grid"),
+        ("best", "grid"),
+        ("compare", "other", "grid"),
+    ],
+    ids=" ".join,
+)
+def test_every_table_says_which_models_have_no_results_and_why(home: Path, arguments: tuple[str, ...]) -> None:
+    shown = " ".join(run(home, *arguments).split())
+    assert "2 of 16 models have no results: training failed (boom) at batch_size 32, training.learning_rate 0.05, clip_norm none" in shown
+    assert "see `robustsweep status grid --failed`" in shown
+
+
+def test_commands_show_the_space_as_it_was_last_launched_and_how_many_models_it_had_before(home: Path, tmp_path: Path) -> None:
+    shutil.copy(home / "results.db", tmp_path / "results.db")
+    with open_store(f"sqlite:///{tmp_path / 'results.db'}", upgrade=True) as store:
+        before = len(result_rows(store, "other", per_repeat=False))
+        narrower = SPACE.replace("[32, 64]", "64").replace("[0.05, 0.2]", "0.2").replace("[1.0, 0.9]", "1.0")
+        text = LoadedSpace(
+            parse_space(narrower, label="other", stem="other"), narrower, "other", ("model.theta=1.0", "seed=0")
+        ).recorded_text
+        launch(store, jobs_of(narrower, "other"), name="other", space=text)
+        assert {row.training["learning_rate"] for row in result_rows(store, "other", per_repeat=False)} == {0.2}
+        assert len(result_rows(store, "other", per_repeat=False, every_space=True)) == before
+        assert {run.settings["training.learning_rate"] for run in training_runs(store, "other")} == {0.2}
+    for command in ("results", "verdicts", "best"):
+        assert "6 models of earlier versions of this space: --all" in run(tmp_path, command, "other")
+        assert "earlier versions" not in run(tmp_path, command, "other", "--all")
+    assert "was launched by: robustsweep launch ... --set model.theta=1.0 --set seed=0" in run(tmp_path, "status", "other")
+
+
+def test_many_models_stay_readable(home: Path, store: Store) -> None:
+    """A grid of 200 models: a line each, by their varying settings, and everything else said once."""
+    (row, *_) = result_rows(store, "grid", per_repeat=False)
+    rates = [f"{0.001 * (1 + place):g}" for place in range(200)]
+    rows = [replace(row, model_key=rate, training={**row.training, "learning_rate": float(rate)}) for rate in rates]
+    lines = str(render_results(rows, "markdown")).splitlines()
+    assert [line.count("|") for line in lines[:202]] == [lines[0].count("|")] * 202
+    assert "learning_rate" in lines[0]
+    assert "model key" not in lines[0]
+    assert len(lines) < 206
+    (verdict, *_) = model_verdicts(store, "grid")
+    many = [replace(verdict, model_key=rate * 64, description=f"learning_rate {rate}") for rate in rates]
+    assert len(str(render_verdicts(many, "markdown")).splitlines()) < 210
+
+
 def test_a_failed_training_is_named_by_what_varies(home: Path) -> None:
     shown = run(home, "status", "grid", "--failed")
     assert "pretrain theta 1, batch_size 32, training.learning_rate 0.05, clip_norm none, job " in shown
@@ -159,8 +216,8 @@ def test_no_mean_of_a_frame_or_of_our_own_examples_is_over_what_is_not_to_be_mix
 
 
 def test_a_column_for_programs_is_called_as_in_the_space(home: Path, frames: Results) -> None:
-    (first, *_) = csv.DictReader(io.StringIO(run(home, "results", "grid", "-f", "csv")))
-    assert {"training.learning_rate", "training.batch_size", "training.clip_norm", "evaluation_batch_size", "width"} <= first.keys()
+    (first, *_) = csv.DictReader(io.StringIO(run(home, "results", "other", "-f", "csv")))
+    assert {"training.learning_rate", "training.clip_norm", "evaluation_batch_size", "width"} <= first.keys()
     assert "batch_size" not in first
     assert {"training.learning_rate", "training.batch_size"} <= {*frames.frame("grid").columns} & {*frames.models().columns}
     (job, *_) = json.loads(run(home, "plan", str(home / "grid.yaml"), "-f", "json"))["jobs"]
