@@ -63,6 +63,7 @@ def _check(data: DataSpec, root: DataRoot) -> CheckResult:
     found = source(data)
     try:
         remote.check(found, root)
+        remote.sizes(found, root)
     except DataError as error:
         return CheckResult("wrong", "data", str(error), "" if root else "say where it is, or is to be, with --data, or ROBUSTSWEEP_DATA")
     return CheckResult("ok", "data", f"{data.name} is in {root}" if found.folder else f"{data.name} needs no files")

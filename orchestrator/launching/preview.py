@@ -18,7 +18,7 @@ from orchestrator.store.reading.result_rows import earlier_plugins
 from orchestrator.store.reading.timings import recent_timings
 from search_spaces import load_space
 from workers.code import code_here
-from workers.errors import DataError, UserError
+from workers.errors import UserError
 from workers.spec.job import JOB
 
 
@@ -55,8 +55,9 @@ def missing_data(plan: Plan, paths: Paths) -> str | None:
     if isinstance(paths.data_root, str):
         return None
     try:
-        check_data(plan.to_run, paths.data_root)
-    except DataError as error:
+        check_data(plan.using_data, paths.data_root)
+        check_sizes(plan.using_data, paths.data_root)
+    except UserError as error:
         return str(error)
     return None
 

@@ -88,7 +88,7 @@ class GridLaunch:
         recorded, finished = finished_keys(store), self._paths.artifacts.finished()
         self._damaged = damaged_jobs(self._paths.artifacts, self._jobs, recorded=recorded, finished=finished)
         self._plan = make_plan(self._jobs, recorded=recorded, finished=finished, damaged=self._damaged)
-        return self._plan.to_run
+        return self._plan.using_data
 
     def take_lease(self, store: Store, seen: Holder | None) -> Lease:
         loaded = self._loaded

@@ -27,6 +27,12 @@ class Plan:
         wanted = self.pending | self.recreated
         return tuple(job for job in self.jobs if job.key in wanted)
 
+    @property
+    def using_data(self) -> tuple[Job, ...]:
+        """Jobs to run and their parents, finished or not: a model's job names the data that its evaluations read, too."""
+        wanted = {key for job in self.to_run for key in (job.key, *job.parents.values())}
+        return tuple(job for job in self.jobs if job.key in wanted)
+
     def done(self, stage: Stage) -> int:
         return sum(job.stage == stage and job.key not in self.pending for job in self.jobs)
 

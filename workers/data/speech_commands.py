@@ -8,6 +8,7 @@ torchaudio downloads the data. Its walk is not used: it finds the same files in 
 planning needs them too, and must not wait for an import of torch (1.2 s); nor does it know of other lists, of silence, or of absent clips.
 """
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -30,6 +31,12 @@ _LISTS: dict[SplitLists, tuple[str, str]] = {
     "resplit": ("resplit_validation_list.txt", "resplit_testing_list.txt"),
 }
 _FORMAT = 1
+_CLIP = re.compile(r"[0-9a-f]{8}_nohash_[0-9]+\.wav")
+_PUBLISHED = {
+    *WORDS,
+    *("backward", "bed", "bird", "cat", "dog", "eight", "five", "follow", "forward", "four", "happy", "house", "learn"),
+    *("marvin", "nine", "one", "seven", "sheila", "six", "three", "tree", "two", "visual", "wow", "zero"),
+}
 
 
 def _folder(root: Path | None) -> Path:
@@ -52,21 +59,47 @@ def _catalogue(root: Path | None, *, split_lists: SplitLists) -> tuple[list[Clip
     """The training and the test examples, found by listing folders; no sound file is opened."""
     _check(root, split_lists=split_lists)
     folder = _folder(root)
-    clips = {path.name: list(path.glob("*_nohash_*.wav")) for path in folder.iterdir() if path.is_dir() and not path.name.startswith("_")}
+    clips = {path.name: _clips(path) for path in _shown(folder, "[!_]*") if path.is_dir()}
     present = {f"{word}/{path.name}" for word, paths in clips.items() for path in paths}
     validation, testing = (_names(folder / name, present) for name in _LISTS[split_lists])
     if both := sorted(validation & testing):
         raise DataError(f"speech_commands: {both[0]} is in both {' and '.join(_LISTS[split_lists])} of {folder}")
-    noise = list((folder / _NOISE).glob("*.wav"))
+    noise = _shown(folder / _NOISE, "*.wav")
     if not noise:
         raise DataError(f"speech_commands: looked for *.wav in {folder / _NOISE}: none there; {GET_IT}")
-    train = examples(_chosen(clips, present - validation - testing), noise, [], "train")
-    silence = list((folder.parent / _SILENCE).glob("*.wav"))
+    if not (training := present - validation - testing):
+        raise DataError(f"speech_commands: the lists {' and '.join(_LISTS[split_lists])} of {folder} leave no clip for training; {GET_IT}")
+    train = examples(_chosen(clips, training), noise, [], "train")
+    silence = _shown(folder.parent / _SILENCE, "*.wav")
     return train, examples(_chosen(clips, testing), noise, silence, "test")
 
 
+def _shown(folder: Path, pattern: str) -> list[Path]:
+    """What is in the folder and not hidden: editors, notebooks and file managers leave hidden files behind."""
+    return [path for path in folder.glob(pattern) if not path.name.startswith(".")]
+
+
+def _clips(folder: Path) -> list[Path]:
+    """The clips of a word.
+
+    Raises:
+        DataError: the folder, or a clip in it, is none of the data set's.
+    """
+    clips = _shown(folder, "*_nohash_*.wav")
+    strange = [path for path in clips if not _CLIP.fullmatch(path.name)]
+    if strange or (clips and folder.name not in _PUBLISHED):
+        raise DataError(f"speech_commands: {strange[0] if strange else folder} is not of the data set; move it elsewhere")
+    return clips
+
+
 def _names(path: Path, present: set[str]) -> set[str]:
-    names = set(path.read_text("utf-8").split())
+    try:
+        names = set(path.read_text("utf-8").split())
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise DataError(f"speech_commands: {path} cannot be read: {reason}; {GET_IT}") from error
+    if not names:
+        raise DataError(f"speech_commands: {path} names no clip; {GET_IT}")
     if absent := sorted(names - present):
         raise DataError(f"speech_commands: {path} names {len(absent)} clips that are not there, first {absent[0]}; {GET_IT}")
     return names

@@ -1,14 +1,18 @@
+import re
 import shutil
 
 import numpy as np
 import pytest
 
+from orchestrator.doctor.node import check_data_sets
 from tests.workers.data.speech_root import LISTS, OTHERS, clip_name, make_root, write_wav
 from tests.workers.small import data_set
 from workers.data.loading.speech_clips import CLASSES, WORDS, examples
 from workers.errors import DataError
+from workers.spec.component import DataSpec
 
 SPEECH = data_set("speech_commands")
+SPEECH_SPEC = DataSpec.model_validate({"name": "speech_commands"})
 
 
 @pytest.fixture(scope="module")
@@ -119,3 +123,51 @@ def test_a_damaged_file_is_named_and_nothing_is_cached(root, word):
     with pytest.raises(DataError, match=f"{path} is truncated"):
         SPEECH.load(root)
     assert not list((root / ".robustsweep-cache").glob("*.npy"))
+
+
+@pytest.mark.parametrize(
+    "name", [".ipynb_checkpoints/00000001_nohash_0.wav", "yes/._00000001_nohash_0.wav", "yes/.ipynb_checkpoints/00000001_nohash_0.wav",
+             "_background_noise_/.hum.wav", "../silence_test_v0.02/.1.wav", "notes/readme.wav"],
+)  # fmt: skip
+def test_what_is_hidden_or_has_no_clips_is_no_data(made, root, name):
+    before = SPEECH.load(made)
+    write_wav(folder(root) / name)
+    after = SPEECH.load(root)
+    assert SPEECH.sizes(root) == SPEECH.sizes(made)
+    assert np.array_equal(after.train.inputs, before.train.inputs)
+    assert np.array_equal(after.test.inputs, before.test.inputs)
+
+
+@pytest.mark.parametrize(
+    ("name", "strange"),
+    [
+        ("yes copy/00000001_nohash_0.wav", "yes copy"),
+        ("augmented/00000001_nohash_0.wav", "augmented"),
+        ("yes/00000001_nohash_0 (1).wav", "yes/00000001_nohash_0 (1).wav"),
+        ("cat/copy_nohash_1.wav", "cat/copy_nohash_1.wav"),
+    ],
+)
+def test_clips_that_are_not_of_the_data_set_are_refused_by_name(root, name, strange):
+    write_wav(folder(root) / name)
+    with pytest.raises(DataError, match=f"{re.escape(str(folder(root) / strange))} is not of the data set; move it elsewhere$"):
+        SPEECH.sizes(root)
+
+
+@pytest.mark.parametrize(
+    ("which", "content", "said"), [(0, b"", "names no clip"), (1, b" \n\n", "names no clip"), (1, b"\xff\xfe\x00", "it is no text")]
+)
+def test_a_list_without_clips_is_refused_before_a_launch(root, which, content, said):
+    (folder(root) / LISTS[which]).write_bytes(content)
+    with pytest.raises(DataError, match=rf"{LISTS[which]} .*{said}"):
+        SPEECH.sizes(root)
+    (line,) = check_data_sets((SPEECH_SPEC,), root)
+    assert line.status == "wrong"
+    assert said in line.found
+
+
+def test_lists_that_leave_nothing_for_training_are_refused(root):
+    names = [clip_name(word, speaker) for word in (*WORDS, *OTHERS) for speaker in range(4)]
+    with (folder(root) / LISTS[0]).open("a") as file:
+        file.write("\n".join(names))
+    with pytest.raises(DataError, match="leave no clip for training"):
+        SPEECH.sizes(root)
