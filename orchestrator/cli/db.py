@@ -78,11 +78,15 @@ def export(
     """Write the store to DIR as Parquet and JSON, to be read by `db import` or any other program. Artifacts are not exported."""
     from orchestrator.store import open_store
     from orchestrator.store.maintenance.export_archive import export_store
+    from orchestrator.store.reading.study_trials import searches
 
     with open_store(paths(home, store).store_url, upgrade=False) as opened:
         manifest = export_store(opened, folder, sweeps=tuple(sweeps or ()), force=force)
+        searched = searches(opened, manifest.sweeps)
     size = sum(path.stat().st_size for path in folder.iterdir())
     typer.echo(f"{folder}: {_numbers((name, entry.rows) for name, entry in manifest.tables.items())}; {human_size(size)}")
+    if searched:
+        typer.echo(f"not exported: the studies of searches, {', '.join(searched)}; their trials' results are", err=True)
 
 
 @subcommand("import")
@@ -96,12 +100,18 @@ def import_(
     from orchestrator.store import open_store
     from orchestrator.store.maintenance.archive_format import read_manifest
     from orchestrator.store.maintenance.import_archive import import_folder
+    from orchestrator.store.reading.study_trials import searches
 
-    read_manifest(folder)  # before a store is made without need
+    sweeps = read_manifest(folder).sweeps  # before a store is made without need
     with open_store(paths(home, store).store_url, upgrade=True) as opened:
         merged = import_folder(opened, folder)
+        searched = searches(opened, sweeps)
     new = [(table.table, table.new) for table in merged if table.new]
     typer.echo(f"imported: {_numbers(new)}" if new else "nothing new: the store has it all")
+    if searched:
+        typer.echo(
+            f"not in an export: the studies of searches, {', '.join(searched)}; launched here, they begin with these results", err=True
+        )
 
 
 @subcommand()

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import optuna
+from alembic.util.exc import CommandError
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, RDBStorage, get_storage
 from optuna.study import Study
@@ -15,8 +16,10 @@ from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.store import Store
+from workers.errors import UserError
 
 BUSY_SECONDS = 30
+_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
 
 
 @contextmanager
@@ -33,7 +36,7 @@ def study_storage(store: Store) -> Iterator[BaseStorage]:
     sqlite = store.engine.dialect.name == "sqlite"
     options: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS}} if sqlite else {}
     with warnings.catch_warnings(action="ignore"):
-        backend = RDBStorage(store.engine.url.render_as_string(hide_password=False), engine_kwargs=options)
+        backend = open_tables(store, engine_kwargs=options)
     try:
         if sqlite:
             event.listen(backend.engine, "connect", _set_up)
@@ -42,6 +45,26 @@ def study_storage(store: Store) -> Iterator[BaseStorage]:
     finally:
         backend.remove_session()
         backend.engine.dispose()
+
+
+def open_tables(store: Store, **options: Any) -> RDBStorage:
+    """Open Optuna's tables in the store's database. Searches that make them at the same time fail at what the other has just made: all but
+    one try again.
+
+    Raises:
+        UserError: the tables are of another Optuna.
+        SQLAlchemyError: the database fails, again and again.
+    """
+    for pause in (*_PAUSES, None):
+        try:
+            return RDBStorage(store.engine.url.render_as_string(hide_password=False), **options)
+        except SQLAlchemyError:
+            if pause is None:
+                raise
+            time.sleep(pause)
+        except (CommandError, RuntimeError) as error:  # a revision that is not Optuna's, or not that of the one installed
+            raise UserError(f"the searches' tables in the database: {' '.join(str(error).split())}") from None
+    raise AssertionError("the last try has raised or returned")
 
 
 def trial_id(storage: BaseStorage, study: Study, number: int) -> int:

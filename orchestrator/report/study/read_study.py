@@ -10,10 +10,13 @@ import optuna
 from optuna.storages import RDBStorage
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import inspect
+from sqlalchemy import inspect, select
 
+from orchestrator.search.optuna_storage import open_tables
 from orchestrator.search.trial_index import JOB_KEYS, KIND, MODEL_KEY, REASON
 from orchestrator.store import Store
+from orchestrator.store.reading.study_trials import is_grid
+from orchestrator.store.schema.sweep_tables import SweepRecord
 from search_spaces import ObjectiveGoal, Value
 
 
@@ -53,9 +56,15 @@ class StudyRecord:
 
 
 def read_study(store: Store, sweep: str) -> StudyRecord | None:
-    """Return the study of that name, or None where the database has none."""
-    if not inspect(store.engine).has_table("studies"):
-        return None
+    """Return the study of that name, or None where the database has none, or the sweep is a grid now.
+
+    Raises:
+        UserError: the study's tables are of another Optuna.
+    """
+    with store.reading() as connection:
+        space = connection.execute(select(SweepRecord.space).where(SweepRecord.name == sweep)).scalar()
+        if not inspect(connection).has_table("studies") or is_grid(space or ""):
+            return None
     with _storage(store) as storage:
         if sweep not in optuna.get_all_study_names(storage):
             return None
@@ -73,8 +82,7 @@ def read_study(store: Store, sweep: str) -> StudyRecord | None:
 @contextmanager
 def _storage(store: Store) -> Iterator[RDBStorage]:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    url = store.engine.url.render_as_string(hide_password=False)
-    storage = RDBStorage(url, skip_table_creation=True)
+    storage = open_tables(store, skip_table_creation=True)
     try:
         yield storage
     finally:

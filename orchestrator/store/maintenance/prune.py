@@ -28,6 +28,7 @@ from sqlalchemy import (
 from orchestrator.store.connection.session import Store, chunks, sweep_id
 from orchestrator.store.leases.leases import living_sweeps, refuse_driven
 from orchestrator.store.maintenance.references import descendants_of, keys_of, owner, referring
+from orchestrator.store.maintenance.studies import count_trials, drop_studies, studies_of
 from orchestrator.store.reading.study_trials import spare_states
 from orchestrator.store.schema.base import Base, table_of
 from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, EnvironmentRecord
@@ -41,8 +42,8 @@ Keys = Sequence[str] | Sequence[int]
 @dataclass(frozen=True)
 class Wanted:
     """Items to remove: sweeps by name, with the jobs that no other sweep holds and what was made from them; attempts that failed or were
-    interrupted, except those of jobs that are failed now; `orphans`: jobs in no sweep, environments of no result, artifacts of no job;
-    `rung_states`: checkpoints that rungs have kept, and that no training will resume from (see `spare_states`)."""
+    interrupted, except those of jobs that are failed now; `orphans`: jobs and studies in no sweep, environments of no result,
+    artifacts of no job; `rung_states`: checkpoints that rungs have kept, and that no training will resume from (see `spare_states`)."""
 
     sweeps: Sequence[str] = ()
     failed_attempts: bool = False
@@ -71,6 +72,8 @@ def prune(store: Store, artifacts: Artifacts, wanted: Wanted, *, kept: frozenset
         going = _Going.find(connection, wanted)
         before = _all_keys(connection)
         pruned = [found for column, keys in going.rows() if (found := _size(connection, column, keys)).number]
+        if going.studies:
+            pruned.append(PruneResult("trials of searches", *count_trials(connection, going.studies)))
         spare = spare_states(connection, artifacts) if wanted.rung_states else []
         if really:
             going.remove(connection)
@@ -103,6 +106,7 @@ class _Going:
     jobs: Sequence[str]
     attempts: Sequence[int]
     environments: Sequence[str]
+    studies: Sequence[str]
 
     @classmethod
     def find(cls, connection: Connection, wanted: Wanted) -> "_Going":
@@ -111,7 +115,7 @@ class _Going:
         attempts = _failed_attempts(jobs, living_sweeps(connection)) if wanted.failed_attempts else select(AttemptRecord.id).where(false())
         environments = _unused(jobs) if wanted.orphans or sweeps else select(EnvironmentRecord.id).where(false())
         found = (connection.execute(statement.order_by(*statement.selected_columns)) for statement in (jobs, attempts, environments))
-        return cls(sweeps, *([row[0] for row in rows] for rows in found))
+        return cls(sweeps, *([row[0] for row in rows] for rows in found), studies_of(connection, sweeps, orphans=wanted.orphans))
 
     def rows(self) -> Iterator[tuple[Column[Any], Keys]]:
         """Yield the columns by whose values rows are removed, references before what they refer to."""
@@ -127,6 +131,7 @@ class _Going:
 
     def remove(self, connection: Connection) -> None:
         connection.execute(update(AttemptRecord).where(AttemptRecord.sweep_id.in_(self.sweeps)).values(sweep_id=None))
+        drop_studies(connection, self.studies)
         models = self._models(connection)
         for column, keys in self.rows():
             for chunk in chunks(keys):

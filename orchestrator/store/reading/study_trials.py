@@ -1,6 +1,7 @@
 """Reads of the progress of searches, from Optuna's tables next to ours: without Optuna, which would write to them when it opens them."""
 
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from orchestrator.store.connection.session import Store, chunks
 from orchestrator.store.leases.leases import living_sweeps
 from orchestrator.store.reading.stored_specs import runnable_spec
 from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord, CraftedExamplesRecord, TrainedModelRecord
-from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord, SweepJobRecord
+from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
 from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.results import unpack_flags
 from workers.spec.job import Earlier, Job
@@ -39,6 +40,26 @@ class StudyCounts:
     def left(self) -> int:
         """Number of trials that are not finished, or not begun."""
         return max(0, self.n_trials - self.begun) + self.states.get("running", 0) + self.states.get("waiting", 0)
+
+
+_SEARCH, _DATA = re.compile(r"^(?:# --set )?method *[:=] *[\"']?optuna", re.MULTILINE), re.compile(r"^data *:", re.MULTILINE)
+
+
+def is_grid(space: str) -> bool:
+    """Tell whether the text of a sweep's space is that of a grid, though a study may have the sweep's name."""
+    return bool(_DATA.search(space)) and not _SEARCH.search(space)
+
+
+def searches(store: Store, sweeps: Sequence[str]) -> list[str]:
+    """Return those of the sweeps whose spaces are searches, sorted."""
+    columns = SweepRecord.name, SweepRecord.space
+    with store.reading() as connection:
+        return sorted(row.name for row in connection.execute(select(*columns)) if row.name in sweeps and _SEARCH.search(row.space))
+
+
+def study_names(connection: Connection) -> list[str]:
+    """Return the names of all studies of searches, sorted."""
+    return sorted(study_counts(connection))
 
 
 def study_counts(connection: Connection) -> dict[str, StudyCounts]:

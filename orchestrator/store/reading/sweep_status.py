@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, func, select
 
 from orchestrator.store.connection.session import Store, chunks, sweep_id
 from orchestrator.store.leases.leases import database_now, is_alive, living_sweeps
-from orchestrator.store.reading.study_trials import StudyCounts, study_counts
+from orchestrator.store.reading.study_trials import StudyCounts, is_grid, study_counts
 from orchestrator.store.reading.values import Failure, StageCounts, SweepStatus
 from orchestrator.store.reading.varying_settings import job_labels
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
@@ -35,7 +35,7 @@ def sweep_status(store: Store, sweep: str | None) -> list[SweepStatus]:
         rows = connection.execute(records if number is None else records.where(SweepRecord.id == number)).all()
         trials = study_counts(connection)
         now = database_now(connection)
-    return [_status(row, counts.get(row.id, {}), now, trials.get(row.name)) for row in rows]
+    return [_status(row, counts.get(row.id, {}), now, None if is_grid(row.space) else trials.get(row.name)) for row in rows]
 
 
 def failures(store: Store, sweep: str | None) -> list[Failure]:

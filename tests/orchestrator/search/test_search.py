@@ -1,20 +1,28 @@
 """What a search asks, brings and tells, with jobs whose results follow from their specs."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import text as statement
+from sqlalchemy import update
 
 from orchestrator.driver.recorder import Recorder
 from orchestrator.driver.sweep_run import SweepRun
 from orchestrator.planning.expand import expand_space
+from orchestrator.report.study.read_study import read_study
 from orchestrator.scheduling.job_queue import JobQueue
 from orchestrator.search.open_search import open_search
-from orchestrator.store import finished_keys, open_store, record_result, sweep_status
+from orchestrator.search.optuna_storage import study_storage
+from orchestrator.store import finished_keys, open_store, record_result, sweep_names, sweep_status
 from orchestrator.store.leases.leases import LeaseLost
+from orchestrator.store.maintenance.prune import Wanted, prune
+from orchestrator.store.schema.sweep_tables import SweepRecord
 from orchestrator.store.writing.record import record_search
 from search_spaces import parse_space
 from tests.orchestrator.search.synthetic import ROBUST, THETA, Laboratory, never, searched, space_text
@@ -295,3 +303,65 @@ def test_jobs_of_a_search_belong_to_its_sweep(laboratory: Laboratory) -> None:
         (status,) = sweep_status(store, "small")
     assert sum(counts.done for counts in status.stages.values()) == len(laboratory.ran)
     assert all(counts.total == counts.done for counts in status.stages.values())
+
+
+def test_a_search_that_was_pruned_begins_anew(laboratory: Laboratory) -> None:
+    space = searched(space_text(n_trials=3))
+    laboratory.launch(space)
+    first = [trial.params for trial in trials(laboratory)]
+    with open_store(laboratory.url, upgrade=True) as store:
+        wanted = Wanted(sweeps=["small"])
+        listed = {found.kind: found.number for found in prune(store, laboratory.artifacts, wanted, really=False)}
+        assert (listed["trials of searches"], len(trials(laboratory))) == (3, 3)
+        prune(store, laboratory.artifacts, wanted, really=True)
+        assert sweep_names(store) == []
+        assert prune(store, laboratory.artifacts, Wanted(orphans=True), really=False) == []
+    laboratory.ran.clear()
+    laboratory.launch(space)
+    assert ([trial.params for trial in trials(laboratory)], bool(laboratory.ran)) == (first, True)
+
+
+def test_studies_of_no_sweep_are_orphans(laboratory: Laboratory) -> None:
+    laboratory.launch(searched(space_text(n_trials=2)))
+    with open_store(laboratory.url, upgrade=True) as store:
+        with store.writing() as connection:
+            connection.execute(update(SweepRecord).values(name="renamed"))
+        prune(store, laboratory.artifacts, Wanted(orphans=True), really=True)
+        assert read_study(store, "small") is None
+
+
+def test_a_grid_under_a_searchs_name_is_shown_as_a_grid_until_the_search_is_launched_again(laboratory: Laboratory) -> None:
+    space = searched(space_text(n_trials=2))
+    laboratory.launch(space)
+    for written, is_search in (("data: {name: digits}", False), (space_text(n_trials=2), True), ("data: {}\n# --set method=optuna", True)):
+        with open_store(laboratory.url, upgrade=True) as store:
+            record_sweep(store, name="small", space_text=written, jobs=[])
+            (status,) = sweep_status(store, "small")
+            assert (status.trials is not None, read_study(store, "small") is not None) == (is_search, is_search)
+
+
+def test_searches_that_make_their_tables_at_once_all_open_them(laboratory: Laboratory) -> None:
+    together = Barrier(4)
+
+    def opened(_: int) -> bool:
+        with open_store(laboratory.url, upgrade=True) as store:
+            together.wait()
+            with study_storage(store):
+                return True
+
+    open_store(laboratory.url, upgrade=True).close()
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(opened, range(4)))
+
+
+def test_tables_of_another_optuna_are_one_line(laboratory: Laboratory) -> None:
+    space = searched(space_text(n_trials=1))
+    laboratory.launch(space)
+    with open_store(laboratory.url, upgrade=True) as store:
+        with store.writing() as connection:
+            connection.execute(statement("UPDATE alembic_version SET version_num = 'foreign'"))
+        with pytest.raises(UserError, match=r"searches' tables in the database: .*no longer compatible") as refused, study_storage(store):
+            pass
+        assert "\n" not in str(refused.value)
+        with pytest.raises(UserError, match="searches' tables"):
+            read_study(store, "small")
