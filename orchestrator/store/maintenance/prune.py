@@ -114,8 +114,9 @@ class _Going:
         jobs = _jobs(sweeps, orphans=wanted.orphans)
         attempts = _failed_attempts(jobs, living_sweeps(connection)) if wanted.failed_attempts else select(AttemptRecord.id).where(false())
         environments = _unused(jobs) if wanted.orphans or sweeps else select(EnvironmentRecord.id).where(false())
-        found = (connection.execute(statement.order_by(*statement.selected_columns)) for statement in (jobs, attempts, environments))
-        return cls(sweeps, *([row[0] for row in rows] for rows in found), studies=studies_of(connection, sweeps, orphans=wanted.orphans))
+        statements = (jobs, attempts, environments)
+        keys = [[row[0] for row in connection.execute(one.order_by(*one.selected_columns))] for one in statements]
+        return cls(sweeps, keys[0], keys[1], keys[2], studies_of(connection, sweeps, orphans=wanted.orphans))
 
     def rows(self) -> Iterator[tuple[Column[Any], Keys]]:
         """Yield the columns by whose values rows are removed, references before what they refer to."""
