@@ -115,7 +115,7 @@ def import_(
 
 
 @subcommand()
-def prune(
+def prune(  # noqa: PLR0913 (each is an option of the command)
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
@@ -133,6 +133,9 @@ def prune(
         bool,
         typer.Option("--rung-states", help="Drop checkpoints of models stopped early that were trained further since; not the models."),
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also artifacts that may be another database's, which cannot be read from here.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do it; without, only list what would be removed.")] = False,
 ) -> None:
     """Remove rows and artifacts that are no longer needed; nothing that a running sweep uses."""
@@ -146,7 +149,7 @@ def prune(
     where = paths(home, store, artifacts=artifacts)
     open_store(where.store_url, upgrade=False).close()  # fails where there is no store, instead of making one
     with open_store(where.store_url, upgrade=yes) as opened:
-        pruned = remove(opened, where.artifacts, wanted, kept=_kept_at_home(where), really=yes)
+        pruned = remove(opened, where.artifacts, wanted, kept=_kept_at_home(where), force=force, really=yes)
     _report(pruned, done=yes)
 
 

@@ -26,6 +26,7 @@ from orchestrator.store import Store, open_store
 from orchestrator.store.connection.urls import parse_url
 from orchestrator.store.connection.urls import shown as shown_url
 from orchestrator.store.leases.leases import Lease, LeaseTaken
+from orchestrator.store.maintenance.owners import mark_owner
 from orchestrator.store.reading.timings import recent_footprints
 from orchestrator.store.writing.driver_lease import record_command
 from search_spaces import load_space
@@ -124,6 +125,7 @@ class Launch:
     def run(self) -> int:
         """Run the sweep to its end; return the exit code."""
         lease = self._take_lease()
+        mark_owner(self._options.paths.artifacts, self._store)
         recorder = Recorder(self._store, sweep=self._name, artifacts=self._options.paths.artifacts, lease=lease)
         sweep, stopped = None, None
         with self._kind.open_work(self._store, recorder, self._say) as work:

@@ -312,3 +312,11 @@ def test_nothing_is_written_or_removed_through_a_folder_that_is_a_link(tmp_path)
         with pytest.raises(StorageError, match="symbolic link"):
             harmful()
     assert {path.name: path.read_text() for path in theirs.iterdir()} == {"result.json": "precious"}
+
+
+def test_markers_of_databases_are_no_jobs(artifacts: Artifacts) -> None:
+    assert artifacts.owners() == {}
+    for content in (b"1", b"2"):
+        artifacts.add_owner("a" * 64, content)
+    assert artifacts.owners() == {"a" * 64: b"2"}
+    assert (artifacts.all_keys(), artifacts.finished()) == ([], frozenset())

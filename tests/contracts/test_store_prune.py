@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from orchestrator.store import Store, failures, finished_keys, job_keys, open_store, record_failure, result_rows, start_attempt, sweep_names
+from orchestrator.store.maintenance.owners import mark_owner, owners_of
 from orchestrator.store.maintenance.prune import Wanted, prune
 from orchestrator.store.schema.base import Base
 from orchestrator.store.schema.sweep_tables import AttemptRecord, SweepJobRecord
@@ -26,9 +27,10 @@ def artifacts(tmp_path: Path) -> Artifacts:
 
 
 @pytest.fixture
-def two(store: Store) -> Store:
+def two(store: Store, artifacts: Artifacts) -> Store:
     launch(store, JOBS)
     launch(store, OTHERS, name="other")
+    mark_owner(artifacts, store)
     return store
 
 
@@ -144,3 +146,39 @@ def test_an_unknown_sweep_is_named_and_nothing_goes(two: Store, artifacts: Artif
     with pytest.raises(UserError, match="sweep 'smal': one of other, small"):
         prune(two, artifacts, Wanted(sweeps=["other", "smal"], orphans=True), really=True)
     assert content(two) == before
+
+
+ORPHANS = Wanted(orphans=True)
+
+
+def test_artifacts_of_another_database_that_can_be_read_stay(two: Store, other: Store, artifacts: Artifacts) -> None:
+    """Whichever of the two is pruned, with its sweeps or with what is in none of them, and even by force."""
+    record_sweep(other, name="theirs", space_text="", jobs=JOBS)
+    mark_owner(artifacts, other)
+    before = artifacts.all_keys()
+    assert prune(other, artifacts, ORPHANS, force=True, really=True) == []
+    prune(two, artifacts, EVERYTHING, force=True, really=True)
+    prune(two, artifacts, Wanted(sweeps=["other"]), really=True)
+    assert set(artifacts.all_keys()) == {job.key for job in JOBS} < set(before)
+
+
+@pytest.mark.parametrize("content", [b'{"url": "../gone.db", "host": "elsewhere", "launched_at": "2026-01-02T03:04"}', b"{", b"[]"])
+def test_artifacts_that_may_be_of_a_database_out_of_reach_are_left_unless_forced(two: Store, artifacts: Artifacts, content: bytes) -> None:
+    strange = attack_job(FULL, repeat=9)
+    leave_artifacts([strange], Path(artifacts.url))
+    artifacts.add_owner("f" * 64, content)
+    for really in (False, True):
+        (left,) = prune(two, artifacts, ORPHANS, really=really)
+        assert left.kind.startswith("left, since only --force removes artifacts of unknown owners (perhaps of ")
+    prune(two, artifacts, Wanted(sweeps=["small"]), really=True)
+    assert set(artifacts.all_keys()) == {job.key for job in (*JOBS, *OTHERS, strange)}
+    prune(two, artifacts, ORPHANS, force=True, really=True)
+    assert set(artifacts.all_keys()) == {job.key for job in OTHERS}
+
+
+def test_a_database_that_never_marked_the_place_removes_no_orphans_unless_forced(other: Store, artifacts: Artifacts) -> None:
+    assert owners_of(artifacts, other).marked is False
+    (left,) = prune(other, artifacts, ORPHANS, really=True)
+    assert (left.number, len(artifacts.all_keys())) == (len({job.key for job in (*JOBS, *OTHERS)}),) * 2
+    (gone,) = prune(other, artifacts, ORPHANS, force=True, really=True)
+    assert (gone.kind, artifacts.all_keys()) == ("artifacts", [])

@@ -30,6 +30,7 @@ CHECKPOINT = "checkpoint"
 """State of a training: removed once it has its result, except after a training that was stopped at a rung."""
 PROGRESS = "progress"
 _ATTEMPT = "attempt"
+_OWNERS = ".databases"
 _CHECKSUM = "sha256"
 _KEY = re.compile("[0-9a-f]{64}")
 _DIGITS = 16
@@ -174,6 +175,14 @@ class Artifacts:
     def all_keys(self) -> list[str]:
         """Return the keys of all jobs with any files, finished or not, sorted."""
         return sorted(filter(_KEY.fullmatch, self._storage.folders()))
+
+    def add_owner(self, name: str, content: bytes) -> None:
+        """Leave a marker of a database whose jobs have their files here; it replaces the one of that name."""
+        self._storage.write(f"{_OWNERS}/{name}", content, attempt=name)
+
+    def owners(self) -> dict[str, bytes]:
+        """Return the markers of databases by name."""
+        return {name: self._storage.read(f"{_OWNERS}/{name}") for name in self._storage.files(_OWNERS) if _KEY.fullmatch(name)}
 
     def size(self, key: str) -> int:
         """Return the total size of the job's files in bytes."""

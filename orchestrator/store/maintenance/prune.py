@@ -27,6 +27,7 @@ from sqlalchemy import (
 
 from orchestrator.store.connection.session import Store, chunks, sweep_id
 from orchestrator.store.leases.leases import living_sweeps, refuse_driven
+from orchestrator.store.maintenance.owners import owners_of
 from orchestrator.store.maintenance.references import descendants_of, keys_of, owner, referring
 from orchestrator.store.maintenance.studies import count_trials, drop_studies, studies_of
 from orchestrator.store.reading.study_trials import spare_states
@@ -60,10 +61,14 @@ class PruneResult:
     size: int
 
 
-def prune(store: Store, artifacts: Artifacts, wanted: Wanted, *, kept: frozenset[str] = frozenset(), really: bool) -> list[PruneResult]:
+def prune(
+    store: Store, artifacts: Artifacts, wanted: Wanted, *, kept: frozenset[str] = frozenset(), force: bool = False, really: bool
+) -> list[PruneResult]:
     """List what would be removed or, `really`, remove it: the rows in one transaction, then the artifacts.
 
-    Artifacts of the jobs `kept` (by another store, which shares the folder) stay.
+    Artifacts of the jobs `kept` (by another store, which shares the folder) stay, and so do those of databases that a marker names (see
+    `owners.py`). Where one of these cannot be read, or this database has no marker, artifacts without a known owner are removed only by
+    `force`; they are listed as of another kind.
 
     Raises:
         UserError: no such sweep, or a driver is running it; nothing is removed.
@@ -77,15 +82,21 @@ def prune(store: Store, artifacts: Artifacts, wanted: Wanted, *, kept: frozenset
         spare = spare_states(connection, artifacts) if wanted.rung_states else []
         if really:
             going.remove(connection)
-    stay = kept
+    owners = owners_of(artifacts, store)
+    stay = kept | owners.kept
     if really:
         with store.reading() as connection:
             stay |= _all_keys(connection)  # what was launched meanwhile is not to be lost
     gone = frozenset(going.jobs)
-    folders = [key for key in artifacts.all_keys() if key not in stay and (key in gone or (wanted.orphans and key not in before))]
+    orphans = [key for key in artifacts.all_keys() if key not in stay and (key in gone or (wanted.orphans and key not in before))]
+    folders = [key for key in orphans if force or (not owners.unread and (owners.marked or key in gone))]
     if folders:
         pruned.append(PruneResult("artifacts", len(folders), sum(map(artifacts.size, folders))))
-    if spare := [key for key in spare if key not in kept and key not in folders]:
+    if left := sorted({*orphans} - {*folders}):
+        whose = f" (perhaps of {', '.join(owners.unread)})" if owners.unread else ""
+        kind = f"left, since only --force removes artifacts of unknown owners{whose}"
+        pruned.append(PruneResult(kind, len(left), sum(map(artifacts.size, left))))
+    if spare := [key for key in spare if key not in kept | owners.kept and key not in orphans and (force or not owners.unread)]:
         pruned.append(PruneResult("checkpoints of rungs", len(spare), sum(map(artifacts.checkpoint_size, spare))))
     for key in folders if really else ():
         artifacts.discard(key)
