@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--data", type=data_root, metavar="DIR", help="data root (holds cifar-10-batches-py/), a folder or a URL")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
+    parser.add_argument("--threads", type=_threads, default=1, help="CPU threads; other numbers give other last bits (default: 1)")
     parser.add_argument(
         "--save-seconds",
         type=_seconds,
@@ -58,6 +58,13 @@ def _parser() -> argparse.ArgumentParser:
         help="least time between two saves of an unfinished attack or evaluation, which resumes from the last one (default: 5)",
     )
     return parser
+
+
+def _threads(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text}: must be >= 1")
+    return value
 
 
 def _seconds(text: str) -> float:
@@ -69,7 +76,7 @@ def _seconds(text: str) -> float:
 
 def _read(path: Path) -> Job:
     try:
-        return job_from_json(_checked(read_regular(path)))
+        return job_from_json(_checked(path, read_regular(path)))
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from error
     except ValidationError as error:
@@ -78,15 +85,17 @@ def _read(path: Path) -> Job:
         raise UserError(f"{path}: not a job: {place}{': ' if place else ''}{problem['msg']}") from error
 
 
-def _checked(text: bytes) -> bytes:
+def _checked(path: Path, text: bytes) -> bytes:
     """The text of a job file without the code that the job was planned with, which an artifact's does not hold.
 
     Raises:
-        UserError: this is not that code.
+        UserError: this is not that code, or the text names none.
     """
-    with suppress(ValueError):  # what is no job is found out when it is read
+    with suppress(ValueError, RecursionError):  # what is no job is found out when it is read
         found = json.loads(text)
         if isinstance(found, dict) and (planned := found.pop("code", None)):
+            if not isinstance(planned, list) or len(planned) != len(Code._fields):
+                raise UserError(f"{path}: not a job: code: must be a list of {' and '.join(Code._fields)}")
             require_code(Code(*map(str, planned)))
             return json.dumps(found).encode()
     return text

@@ -26,7 +26,7 @@ Download = Annotated[
 Workers = Annotated[
     int | None, typer.Option(envvar="ROBUSTSWEEP_WORKERS", help="Most jobs at once.  [default: as many as fit]", show_default=False)
 ]
-CpusPerJob = Annotated[int, typer.Option(help="CPU cores, and threads, of a job.")]
+CpusPerJob = Annotated[int, typer.Option(help="CPU cores, and threads, of a job; other numbers give other last bits.")]
 GpusPerTrain = Annotated[
     float | None, typer.Option(help="GPUs of a training job.  [default: as similar jobs took, else 1, if there is one]", show_default=False)
 ]

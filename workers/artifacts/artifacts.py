@@ -316,7 +316,7 @@ def _read_result(storage: Storage, key: str) -> Result:
         result = RESULT.validate_json(json.dumps(fields), context=STORED)
     except FileNotFoundError:
         raise ArtifactError(f"job {key}: no result in {storage.where(key)}", key=key) from None
-    except (ValueError, AttributeError, TypeError) as error:  # not JSON, not a result (pydantic raises ValueError), or not an object
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:  # no JSON, no result (pydantic: ValueError), or no object
         raise ArtifactError(f"job {key}: {where} is unreadable: {first_line(error)}", key=key) from error
     if checksum != _checksum(fields):
         raise ArtifactError(f"job {key}: {where} is corrupt: its SHA-256 is not the recorded one", key=key)

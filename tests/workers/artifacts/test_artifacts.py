@@ -11,8 +11,9 @@ import pytest
 
 from tests.builders import evaluate_job, flags_result, pretrain_job, train_result
 from workers.artifacts.artifacts import Artifacts, stored_name
+from workers.artifacts.storage import local
 from workers.artifacts.storage.local import LocalStorage
-from workers.errors import StorageError, SupersededError, UserError
+from workers.errors import ArtifactError, StorageError, SupersededError, UserError
 
 JOB = pretrain_job()
 CONTENT = b"weights" * 1000
@@ -161,3 +162,26 @@ def test_a_missing_package_is_one_line_that_says_what_to_install(url, advice):
     )
     ended = subprocess.run([sys.executable, "-c", hidden, url], capture_output=True, text=True, check=False)
     assert ended.stderr.splitlines()[-1].endswith(f"{url}: the package for {url[:2]}:// is not installed: pip install {advice}")
+
+
+def test_a_file_that_vanishes_while_a_folder_is_listed_is_left_out(tmp_path, monkeypatch):
+    """Two sweeps share a job: one attempt's temporary file goes while the other lists them."""
+    for name in ("stays", ".result.json.other.tmp"):
+        (tmp_path / name).write_bytes(b"12")
+    storage, entries = LocalStorage(tmp_path.parent), local._entries
+
+    def vanishing(folder):
+        found = entries(folder)
+        (folder / ".result.json.other.tmp").unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(local, "_entries", vanishing)
+    assert storage.files(tmp_path.name) == {"stays": 2}
+
+
+def test_a_result_of_endless_brackets_is_damaged(tmp_path):
+    path = tmp_path / ("0" * 64) / "result.json"
+    path.parent.mkdir()
+    path.write_bytes(b"[" * 100_000)
+    with pytest.raises(ArtifactError, match="is unreadable"):
+        Artifacts(tmp_path).result("0" * 64)

@@ -7,6 +7,7 @@ import pytest
 from tests.builders import evaluate_job, pretrain_job
 from tests.kept_files import kept
 from tests.workers.runtime.chain import FULL, MODEL, run_all, train_job
+from workers.__main__ import main
 from workers.artifacts.artifacts import Artifacts
 from workers.spec.job import JOB, TrainingSpec
 
@@ -98,6 +99,9 @@ def test_a_data_set_that_is_not_there_exits_with_2_and_one_line(tmp_path):
             JOB.dump_json(FULL).replace(b'"theta":1.0', b'"theta":1.3'),
             r"not a job: spec.pretrain.model.theta: Value error, must be in (0, 1]",
         ),
+        (b'{"a":' * 5000, "not a job: Invalid JSON"),
+        (b'{"code": 3}', "not a job: code: must be a list of digest and place"),
+        (b'{"code": {"x": 1}}', "not a job: code: must be a list of digest and place"),
         (JOB.dump_json(FULL).replace(b'"theta"', b'"thetta"'), "not a job: spec.pretrain.model.thetta: Extra inputs"),
     ],
 )
@@ -114,3 +118,20 @@ def test_what_is_no_job_exits_with_2_and_one_line_that_names_file_and_field(tmp_
 def test_an_unreadable_job_file_exits_with_2_and_one_line(tmp_path, name, reason):
     ended = workers(tmp_path / name, "--artifacts", tmp_path)
     assert (ended.returncode, ended.stderr) == (2, f"workers: {tmp_path / name}: {reason}\n")
+
+
+@pytest.mark.parametrize("parent", ["\0", "../job", "", "no key", "a" * 5000])
+def test_a_parent_that_is_no_key_exits_with_2_and_one_line(tmp_path, parent, capsys, monkeypatch):
+    path = tmp_path / "job.json"
+    path.write_bytes(JOB.dump_json(EVALUATE.model_copy(update={"parents": {"model": parent}})))
+    monkeypatch.setattr(sys, "argv", ["workers", str(path), "--artifacts", str(tmp_path / "artifacts")])
+    assert main() == 2
+    assert one_line(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("threads", ["0", "-1", "many"])
+def test_a_number_of_threads_that_is_none_exits_with_2(threads, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["workers", "job.json", "--artifacts", "artifacts", "--threads", threads])
+    with pytest.raises(SystemExit, match=r"^2$"):
+        main()
+    assert "--threads" in capsys.readouterr().err

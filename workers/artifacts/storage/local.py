@@ -3,7 +3,7 @@
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -90,7 +90,7 @@ class LocalStorage:
 
     def files(self, folder: str) -> dict[str, int]:
         with self._failing(folder):
-            return {entry.name: entry.stat().st_size for entry in _entries(self._root / folder) if entry.is_file()}
+            return dict(_sizes(_entries(self._root / folder)))
 
     def folders(self, *, having: str | None = None) -> frozenset[str]:
         with self._failing(""):
@@ -119,6 +119,14 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
             return list(entries)
     except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+def _sizes(entries: Iterable[os.DirEntry[str]]) -> Iterator[tuple[str, int]]:
+    """Yield the names and sizes of files, except those that were removed meanwhile, as temporary ones of another attempt."""
+    for entry in entries:
+        with suppress(FileNotFoundError):
+            if entry.is_file():
+                yield entry.name, entry.stat().st_size
 
 
 def _write_through(path: Path, content: bytes, *, mode: str) -> None:
