@@ -9,9 +9,10 @@
 --                 all attacks stored; ci_low, ci_high, attacks (how many)
 --   v_jobs        a row per job and sweep: stage, state (planned, done, failed), attempts, error (of the last failed attempt), spec (JSON)
 --
--- Settings that components declare, and metrics, are columns by their names (steps, abs_stepsize, width, snr_db; those of a training begin
--- with training_), made when the store is next written after they were registered. Where a name is taken, or a component is not installed
--- here, they are in the JSON columns alone: attack_settings, metrics, model_settings, model_options, data_settings, defence_settings, training.
+-- Settings that components declare, and metrics, are columns by their names (steps, abs_stepsize, width, snr_db), made when the store is next
+-- written after they were registered; where a name is taken, with their section (model_steps). Those of trainings are training_learning_rate,
+-- fine_tuning_learning_rate and so on, as in the space with _ for the dot. Of components that are not installed here they are in the JSON
+-- columns alone: attack_settings, metrics, model_settings, model_options, data_settings, defence_settings, training, fine_tuning.
 --
 -- Accuracies are shares in [0, 1]; epsilon is in input units (2/255 = 0.00784...), epsilon_literal as the sweep writes it; seconds are those of the
 -- attempt that finished. A randomised model has a row for each repeat: average over them, never over knowledge, epsilon, attack, norm, dataset or

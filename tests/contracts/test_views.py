@@ -17,14 +17,18 @@ _MODEL = (
     "dataset train_examples model tensorized rank_fraction rank_kind theta sketch_modes rescale binary defence adversarial_training seed "
     "epochs n_parameters"
 )
-_MODEL_MORE = "until rank_fractions modality n_classes randomised data_settings model_settings model_options defence_settings training"
-_MODEL_OWN = (
-    "width split_lists dropout activation_bits lipschitz_beta bit_depth median_size pad_factor pruning_samples model_tensorize_first "
-    "model_tensorize_linear model_execution model_all_zero model_draws model_init training_loss training_epochs training_batch_size "
-    "training_optimizer training_learning_rate training_momentum training_nesterov training_weight_decay training_schedule "
-    "training_milestones training_gamma training_clip_norm training_precision training_channels_last training_horizontal_flip "
-    "training_crop_padding training_adversarial_training training_adversarial_epsilon training_adversarial_steps "
-    "training_adversarial_stepsize training_adversarial_alpha training_label_smoothing"
+_MODEL_MORE = "until rank_fractions modality n_classes randomised data_settings model_settings model_options defence_settings"
+_TRAINING = (
+    "loss epochs batch_size optimizer learning_rate momentum nesterov weight_decay schedule milestones gamma clip_norm "
+    "precision channels_last horizontal_flip crop_padding adversarial_training adversarial_epsilon adversarial_steps "
+    "adversarial_stepsize adversarial_alpha label_smoothing"
+)
+_MODEL_OWN = " ".join(
+    [
+        "training fine_tuning width split_lists dropout activation_bits lipschitz_beta bit_depth median_size pad_factor pruning_samples",
+        "model_tensorize_first model_tensorize_linear model_execution model_all_zero model_draws model_init",
+        *(f"{section}_{name}" for section in ("training", "fine_tuning") for name in _TRAINING.split()),
+    ]
 )
 PUBLIC = {
     "v_jobs": "sweep in_space job_key stage state attempts error spec",
@@ -33,7 +37,7 @@ PUBLIC = {
         f"sweep in_space model_key job_key {_MODEL} attack knowledge norm epsilon epsilon_literal random_start loss target restarts "
         "eot_samples selection_draws early_stop backend sign_gradient source_key n_examples evaluation_batch_size repeat draws n_correct "
         f"robust_accuracy clean_accuracy verdict seconds finished_at {_MODEL_MORE} takes_gradients selects one_step attack_settings "
-        f"metrics steps abs_stepsize momentum snr_db {_MODEL_OWN}"
+        f"metrics training fine_tuning steps abs_stepsize attacks_loss momentum snr_db {_MODEL_OWN.removeprefix('training fine_tuning ')}"
     ),
     "v_worst_case": (
         f"model_key {_MODEL} knowledge norm epsilon epsilon_literal n_examples evaluation_batch_size draws "

@@ -64,7 +64,7 @@ def described_models(connection: Connection, keys: Any) -> dict[str, dict[str, A
     statement = _of_models(TrainedModelRecord.job_key, JobRecord.stage, *_MODEL_COLUMNS, *judged)
     joined = statement.outerjoin(VerdictRecord, VerdictRecord.model_key == TrainedModelRecord.job_key)
     rows = connection.execute(joined.where(TrainedModelRecord.job_key.in_(keys))).mappings().all()
-    trainings = _trainings(connection, {row["job_key"]: (row["stage"], row["training"], row["parent_key"]) for row in rows})
+    trainings = trainings_of(connection, {row["job_key"]: (row["stage"], row["training"], row["parent_key"]) for row in rows})
     return {row["job_key"]: {**_described(row), **trainings[row["job_key"]]} for row in rows}
 
 
@@ -85,7 +85,7 @@ _Trained = tuple[str, dict[str, Any], str | None]
 """The stage of a model, the settings of its own training, and the model whose weights it started from."""
 
 
-def _trainings(connection: Connection, models: Mapping[str, _Trained]) -> dict[str, dict[str, Any]]:
+def trainings_of(connection: Connection, models: Mapping[str, _Trained]) -> dict[str, dict[str, Any]]:
     """For each model the settings of its training from scratch and of the last fine-tuning, as far as they are recorded."""
     trained = dict(models)
     while missing := sorted({parent for _, _, parent in trained.values() if parent is not None} - set(trained)):

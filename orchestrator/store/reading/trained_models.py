@@ -13,6 +13,7 @@ from orchestrator.own_settings import value_of
 from orchestrator.store.connection.read_only_sql import Answer
 from orchestrator.store.connection.session import Store
 from orchestrator.store.reading.job_details import find_key
+from orchestrator.store.reading.measurements import trainings_of
 from orchestrator.store.reading.stored_specs import flat_spec
 from orchestrator.store.schema.result_tables import CleanResultRecord, TrainedModelRecord, VerdictRecord
 from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord
@@ -45,8 +46,13 @@ def trained_models(store: Store) -> Answer:
         .order_by(model.c.dataset, model.c.model, model.c.theta, model.c.job_key)
     )
     with store.reading() as connection:
-        rows = connection.execute(statement).mappings().all()
-    named = [str(column.name) for column in statement.selected_columns]
+        found = connection.execute(statement).mappings().all()
+        edges = select(JobParentRecord.child_key, JobParentRecord.parent_key).where(JobParentRecord.role == "weights")
+        parents = {row.child_key: row.parent_key for row in connection.execute(edges)}
+        trained = {row["model_key"]: (row["stage"], row["training"], parents.get(row["model_key"])) for row in found}
+        trainings = trainings_of(connection, trained)
+    rows = [{**row, **trainings[row["model_key"]]} for row in found]
+    named = [*(str(column.name) for column in statement.selected_columns), "fine_tuning"]
     names = dict.fromkeys([*named, *column_names(rows)])
     return Answer(tuple(names), tuple(tuple(value_of(row, name) for name in names) for row in rows))
 

@@ -1,12 +1,13 @@
 """The public schema: four views in SQL, whose names and columns stay while the tables behind them change.
 
-Settings of components and metrics are columns by their names, as the registry has them; where a name is taken, in the JSON columns alone.
+Settings of components and metrics are columns by their names, as the registry has them; where a name is taken, with their section.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Connection, Double, Float, Select, and_, case, cast, func, inspect, select, text
+from sqlalchemy import BigInteger, Boolean, Connection, Double, Float, Select, and_, case, cast, func, inspect, or_, select, text
+from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 
 from orchestrator.setting_kinds import Kind, kinds, kinds_of_components, training_kinds
@@ -17,7 +18,14 @@ from orchestrator.store.schema.result_tables import (
     VerdictRecord,
     WorstCaseRecord,
 )
-from orchestrator.store.schema.sweep_tables import AttemptRecord, JobRecord, SweepEpsilonRecord, SweepJobRecord, SweepRecord
+from orchestrator.store.schema.sweep_tables import (
+    AttemptRecord,
+    JobParentRecord,
+    JobRecord,
+    SweepEpsilonRecord,
+    SweepJobRecord,
+    SweepRecord,
+)
 from workers.registry import ATTACKS, DATASETS, DEFENCES, METRICS, MODELS
 from workers.spec.job import ModelSpec
 
@@ -41,7 +49,7 @@ _MODEL = (
 )
 _MODEL_MORE = (
     *("until", "rank_fractions", "modality", "n_classes", "randomised"),
-    *("data_settings", "model_settings", "model_options", "defence_settings", "training"),
+    *("data_settings", "model_settings", "model_options", "defence_settings"),
 )
 _ATTACK = (
     "attack",
@@ -84,33 +92,58 @@ def _accuracy(record: type[AttackResultRecord | CleanResultRecord]) -> ColumnEle
     return cast(record.n_correct, Float) / (record.n_examples * record.draws)
 
 
-Source = tuple[Any, Mapping[str, Kind], str]
-"""A JSON column, the kinds of the settings in it by name, and what their columns' names begin with."""
+Source = tuple[Any, Mapping[str, Kind], str, str]
+"""A JSON column, the kinds of the settings in it by name, what their columns' names begin with, and do where those are taken."""
+
+_OWN_JOB, _PARENT_JOB = aliased(JobRecord), aliased(JobRecord)
+_EDGES = [aliased(JobParentRecord) for _ in range(3)]
+_ANCESTORS = [aliased(TrainedModelRecord) for _ in _EDGES]
+"""A model's ancestors, the nearest first: no chain of trainings is longer (see `planning/training_chain.py`)."""
+_TRAINING = func.coalesce(*(model.training for model in reversed(_ANCESTORS)), TrainedModelRecord.training)
+_FINE_TUNING = case((or_(_OWN_JOB.stage == "fine_tune", _PARENT_JOB.stage == "fine_tune"), TrainedModelRecord.training))
+
+
+def _with_trainings(selected: AnySelect) -> AnySelect:
+    """The query with each model's training from scratch, which may be an ancestor's, and its last fine-tuning: its own training or, of a
+    defence around a fine-tuned model, that one's, which it repeats."""
+    child: Any = TrainedModelRecord.job_key
+    for edge, ancestor in zip(_EDGES, _ANCESTORS, strict=True):
+        selected = selected.outerjoin(edge, and_(edge.child_key == child, edge.role == "weights"))
+        selected = selected.outerjoin(ancestor, ancestor.job_key == edge.parent_key)
+        child = edge.parent_key
+    selected = selected.outerjoin(_OWN_JOB, _OWN_JOB.key == TrainedModelRecord.job_key)
+    selected = selected.outerjoin(_PARENT_JOB, _PARENT_JOB.key == _EDGES[0].parent_key)
+    return selected.add_columns(_TRAINING.label("training"), _FINE_TUNING.label("fine_tuning"))
 
 
 def _model_sources() -> list[Source]:
     model = TrainedModelRecord
+    trained = {name: kind for name, kind in training_kinds().items() if name != "recipe"}
     options = {name: kind for name, kind in kinds(ModelSpec).items() if name not in _TRAINED}
     return [
-        (model.model_settings, kinds_of_components(MODELS), ""),
-        (model.data_settings, kinds_of_components(DATASETS), ""),
-        (model.defence_settings, kinds_of_components(DEFENCES), ""),
-        (model.model_options, options, "model_"),
-        (model.training, {name: kind for name, kind in training_kinds().items() if name != "recipe"}, "training_"),
+        (model.model_settings, kinds_of_components(MODELS), "", "model_"),
+        (model.data_settings, kinds_of_components(DATASETS), "", "data_"),
+        (model.defence_settings, kinds_of_components(DEFENCES), "", "defence_"),
+        (model.model_options, options, "model_", ""),
+        (_TRAINING, trained, "training_", ""),
+        (_FINE_TUNING, trained, "fine_tuning_", ""),
     ]
 
 
 def _attack_sources() -> list[Source]:
     metrics: dict[str, Kind] = dict.fromkeys(METRICS.names(), "number")
-    return [(AttackResultRecord.settings, kinds_of_components(ATTACKS), ""), (AttackResultRecord.metrics, metrics, "")]
+    return [
+        (AttackResultRecord.settings, kinds_of_components(ATTACKS), "", "attacks_"),
+        (AttackResultRecord.metrics, metrics, "", "metrics_"),
+    ]
 
 
 def _with_settings(selected: AnySelect, sources: Iterable[Source], dialect: str) -> AnySelect:
-    """The query with a column for each setting whose name is free."""
+    """The query with a column for each setting: by its name, or with its section where that is taken."""
     taken = {column.name for column in selected.selected_columns}
-    for column, found, prefix in sources:
+    for column, found, prefix, otherwise in sources:
         for name, kind in found.items():
-            if (title := prefix + name) not in taken:
+            if (title := otherwise + name if prefix + name in taken else prefix + name) not in taken:
                 taken.add(title)
                 selected = selected.add_columns(_extracted(column, name, kind, dialect).label(title))
     return selected
@@ -146,7 +179,7 @@ def _models(dialect: str) -> AnySelect:
         .join(JobRecord, JobRecord.key == training.job_key)
         .outerjoin(VerdictRecord, VerdictRecord.model_key == training.job_key)
     )
-    return _with_settings(selected, _model_sources(), dialect)
+    return _with_settings(_with_trainings(selected), _model_sources(), dialect)
 
 
 def _results(dialect: str) -> AnySelect:
@@ -179,7 +212,7 @@ def _results(dialect: str) -> AnySelect:
         .outerjoin(VerdictRecord, VerdictRecord.model_key == attack.model_key)
         .outerjoin(SweepEpsilonRecord, and_(SweepEpsilonRecord.sweep_id == SweepRecord.id, SweepEpsilonRecord.epsilon == attack.epsilon))
     )
-    return _with_settings(selected, [*_attack_sources(), *_model_sources()], dialect)
+    return _with_settings(_with_trainings(selected), [*_attack_sources(), *_model_sources()], dialect)
 
 
 def _jobs(_: str) -> AnySelect:
@@ -223,7 +256,7 @@ def _worst_cases(dialect: str) -> AnySelect:
         .join(TrainedModelRecord, TrainedModelRecord.job_key == worst.model_key)
         .outerjoin(VerdictRecord, VerdictRecord.model_key == worst.model_key)
     )
-    return _with_settings(selected, _model_sources(), dialect)
+    return _with_settings(_with_trainings(selected), _model_sources(), dialect)
 
 
 VIEWS = {"v_jobs": _jobs, "v_models": _models, "v_results": _results, "v_worst_case": _worst_cases}

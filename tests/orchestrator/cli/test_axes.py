@@ -224,6 +224,13 @@ def test_a_column_for_programs_is_called_as_in_the_space(home: Path, frames: Res
     assert job["settings"]["training.learning_rate"] == 0.05
 
 
+def test_a_fine_tuned_model_has_the_training_that_the_space_calls_so(frames: Results) -> None:
+    asked = frames.query("SELECT DISTINCT training_learning_rate, fine_tuning_learning_rate FROM v_models WHERE theta < 1 ORDER BY 1")
+    assert asked.to_numpy().tolist() == [[0.05, 0.01], [0.2, 0.01]]
+    models = frames.models()
+    assert set(models[models["theta"] < 1]["training.learning_rate"]) == {0.05, 0.2}
+
+
 def test_rows_and_jobs_say_the_same_settings_of_a_model(store: Store) -> None:
     with store.reading() as connection:
         of_jobs = sweep_models(connection, None)
