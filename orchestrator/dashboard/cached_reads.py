@@ -50,8 +50,8 @@ def read_runs(sweep: str) -> list[TrainingRun]:
 
 
 def model_names(runs: Sequence[TrainingRun]) -> dict[str, str]:
-    """Return names of the models by their keys: the settings in which they differ, and the beginning of the key."""
-    return {key: f"{name} ({key[:8]})" for (_, key), name in names.model_names(runs).items()}
+    """Return names of the models by their keys: the settings in which they differ."""
+    return {key: name for (_, key), name in names.model_names(runs).items()}
 
 
 def read_rows(sweep: str, *, form: str = "a row for each model", models: Sequence[str] | None = None) -> list[ResultRow]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from orchestrator.axes import rank_in_words
+from orchestrator.axes import in_words
 from orchestrator.dashboard.cached_reads import model_names, read_rows, read_runs
 from orchestrator.dashboard.context import opened
 from orchestrator.dashboard.elements import choose, choose_sweep, frame, show_picture, show_table
@@ -61,20 +61,9 @@ def _curves(rows: Sequence[ResultRow]) -> None:
 
 def facts(run: TrainingRun, rows: Sequence[ResultRow]) -> list[Record]:
     """Return the settings and sizes of the model, one a row."""
-    found: Record = {
-        "trained in stage": run.stage,
-        "data set": run.dataset,
-        "network": ", ".join([run.model, *(f"{name} {value}" for name, value in run.model_settings.items())]),
-        "theta": f"{run.theta:g}",
-        "rank": rank_in_words(run.rank_fraction, run.rank_fractions),
-        "adversarial training": run.adversarial_training,
-        "defence": run.defence,
-        "training seed": str(run.seed),
-        "epochs": str(len(run.history)),
-        "training seconds": f"{run.seconds:.1f}",
-    }
-    if rows:
-        found |= {"parameters": f"{rows[0].n_parameters:,}", "binary": "yes" if rows[0].binary else "no"}
+    found: Record = {"trained in stage": run.stage, **{name: in_words(value) for name, value in run.settings.items()}}
+    found |= {"epochs trained": str(len(run.history)), "training seconds": f"{run.seconds:.1f}"}
+    found |= {"parameters": f"{rows[0].n_parameters:,}"} if rows else {}
     with opened() as store:
         places = places_of(store, [run.model_key])
     if place := places.get(run.model_key):

@@ -36,7 +36,8 @@ def page() -> None:
 
 
 def _filtered(rows: Sequence[ResultRow], columns: Sequence[ResultColumn]) -> list[ResultRow]:
-    kept = list(rows)
+    words = st.text_input("Search", key="search", placeholder="such as bim 0.9").lower().split()
+    kept = [row for row in rows if all(any(word in column.text(row).lower() for column in columns) for word in words)]
     with st.container(horizontal=True):
         for column in columns:
             values = list(dict.fromkeys(column.text(row) for row in rows))

@@ -9,6 +9,7 @@ from orchestrator.escaping import visible
 from orchestrator.tables.table import Value
 
 Record = dict[str, Value]
+ROBUST = "robust accuracy %"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,12 @@ class Picture:
     figure: go.Figure
     table: list[Record]
     caption: str = ""
+
+    @property
+    def spread(self) -> float:
+        """Range of the models' robust accuracies, in percent points; of several pictures the one with the widest is shown first."""
+        shares = [float(row[ROBUST] or 0) for row in self.table if ROBUST in row]
+        return max(shares) - min(shares) if shares else 0.0
 
 
 Pictures = dict[str, Picture]

@@ -9,7 +9,7 @@ import numpy as np
 
 from orchestrator.figures.attack_conditions import Condition, Line, conditions, hover_settings, line_looks, line_of
 from orchestrator.figures.looks import Look
-from orchestrator.figures.picture import Picture, Pictures, Record, lines, number, percent, plain
+from orchestrator.figures.picture import ROBUST, Picture, Pictures, Record, lines, number, percent, plain
 from orchestrator.figures.theme import drawn, percent_axis
 from orchestrator.store import ResultRow
 from orchestrator.store.reading.report_evidence import JobCosts
@@ -19,7 +19,6 @@ Cost = Literal["training seconds", "attack seconds", "parameters"]
 MOST_NAMED = 16
 _ORDER = 10
 _FRONT = "on the front"
-_ROBUST = "robust accuracy %"
 _INTERVAL = ("95% low", "95% high")
 
 
@@ -115,7 +114,7 @@ def _style(look: Look, *, is_named: bool) -> _Style:
 
 
 def _point(row: ResultRow, value: Record, look: Look) -> Record:
-    robust = {_ROBUST: percent(row.robust_accuracy), "95% low": percent(row.ci_low), "95% high": percent(row.ci_high)}
+    robust = {ROBUST: percent(row.robust_accuracy), "95% low": percent(row.ci_low), "95% high": percent(row.ci_high)}
     return {"model": look.name, **look.cells, **value, **robust, _FRONT: False, "model key": row.model_key[:8]}
 
 
@@ -133,11 +132,11 @@ def _mark_front(table: list[Record], axis: _Axis) -> None:
     """Mark the points that no other point dominates (is at least as good in both and better in one)."""
     sign = -1 if axis.more_is_better else 1
     best = float("-inf")
-    ordered = sorted(table, key=lambda point: (sign * number(point[axis.title]), -number(point[_ROBUST])))
+    ordered = sorted(table, key=lambda point: (sign * number(point[axis.title]), -number(point[ROBUST])))
     for point in ordered:
-        equal = [number(point[name]) for name in (axis.title, _ROBUST)]
-        if number(point[_ROBUST]) > best:
-            best, last = number(point[_ROBUST]), equal
+        equal = [number(point[name]) for name in (axis.title, ROBUST)]
+        if number(point[ROBUST]) > best:
+            best, last = number(point[ROBUST]), equal
             point[_FRONT] = True
         elif equal == last:
             point[_FRONT] = True
@@ -149,7 +148,7 @@ def _front(table: list[Record], axis: _Axis) -> dict[str, Any]:
         "type": "scatter",
         "mode": "lines",
         "x": [point[axis.title] for point in front],
-        "y": [point[_ROBUST] for point in front],
+        "y": [point[ROBUST] for point in front],
         # Between two points of the front, only the values of the worse of the two are certain to be reached.
         "line": {"shape": "vh" if axis.more_is_better else "hv", "color": "#7a7a7a", "width": 1.5, "dash": "dot"},
         "name": "Pareto front",
@@ -169,12 +168,12 @@ def _points(style: _Style, found: Sequence[tuple[Record, str]], axis: _Axis, hov
     points = [point for point, _ in found]
     error = {"type": "data", "symmetric": False, "thickness": 1, "width": 3}
     reach = {"array": ("95% high", 1), "arrayminus": ("95% low", -1)}
-    ends = {name: [sign * (number(point[end]) - number(point[_ROBUST])) for point in points] for name, (end, sign) in reach.items()}
+    ends = {name: [sign * (number(point[end]) - number(point[ROBUST])) for point in points] for name, (end, sign) in reach.items()}
     return {
         "type": "scatter",
         "mode": "markers",
         "x": [point[axis.title] for point in points],
-        "y": [point[_ROBUST] for point in points],
+        "y": [point[ROBUST] for point in points],
         **({"error_y": {**error, **ends}} if style.is_named else {"opacity": 0.4}),
         "marker": {"color": style.colour, "symbol": style.marker, "size": 9 if style.is_named else 6},
         "name": plain(style.name),

@@ -20,7 +20,6 @@ from orchestrator.report.sweep_page.page_evidence import Evidence
 from orchestrator.tables.table import Table
 
 MOST_SIDE_BY_SIDE = 6
-_ROBUST = "robust accuracy %"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,14 +80,8 @@ def _side_by_side(name: str, title: str, pictures: Pictures, fill: str) -> Secti
 
 
 def _chosen(name: str, title: str, choices: dict[str, list[Picture]], fill: str) -> Section:
-    first = max(choices, key=lambda label: _spread(choices[label])) if choices else ""
+    first = max(choices, key=lambda label: choices[label][0].spread) if choices else ""
     return Section(name=name, title=title, choices=choices, first=first, fill=fill)
-
-
-def _spread(pictures: Sequence[Picture]) -> float:
-    """Return the range of the models' robust accuracies: the choice with the widest is shown first."""
-    shares = [float(row[_ROBUST] or 0) for row in pictures[0].table if _ROBUST in row]
-    return max(shares) - min(shares) if shares else 0.0
 
 
 def _of(points: dict[str, list[Picture]], wanted: Callable[[str], bool]) -> dict[str, list[Picture]]:
