@@ -30,7 +30,7 @@ from orchestrator.store.maintenance.owners import mark_owner
 from orchestrator.store.reading.timings import recent_footprints
 from orchestrator.store.writing.driver_lease import record_command
 from search_spaces import load_space
-from workers.errors import UserError
+from workers.errors import StorageError, UserError
 from workers.spec.job import Job
 
 ExecutorName = Literal["ray", "inline"]
@@ -125,7 +125,8 @@ class Launch:
     def run(self) -> int:
         """Run the sweep to its end; return the exit code."""
         lease = self._take_lease()
-        mark_owner(self._options.paths.artifacts, self._store)
+        with suppress(StorageError):  # the jobs say so, each for itself
+            mark_owner(self._options.paths.artifacts, self._store)
         recorder = Recorder(self._store, sweep=self._name, artifacts=self._options.paths.artifacts, lease=lease)
         sweep, stopped = None, None
         with self._kind.open_work(self._store, recorder, self._say) as work:
