@@ -7,6 +7,7 @@ from orchestrator.planning import MAX_JOBS
 from orchestrator.planning.job_count import check_count
 from orchestrator.planning.training_chain import GridPoint, TrainingChain, grid_points, source_of, training_chain
 from search_spaces import Asked, DiagnosisSection, EvaluationSettings, Grid, SourceName, Space
+from workers.registry import METRICS
 from workers.spec.fields import CRAFTED, Knowledge
 from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, Job, SurfaceSpec, TrainSpec
 from workers.spec.surface import SurfaceSettings
@@ -117,7 +118,10 @@ def _measurements(model: Job, attacks: list[Asked], evaluation: EvaluationSpec, 
     randomised = _spec(model).randomised
     single = evaluation.model_copy(update={"draws": 1})
     clean = {"metrics": ()}
-    evaluation = evaluation if randomised else single
+    modality = _spec(model).data.component.facts.modality
+    foreign = (found for found in METRICS if found.digest and found.facts.always and modality in found.facts.modalities)
+    measured = {"metrics": tuple(dict.fromkeys([*evaluation.metrics, *(found.name for found in foreign)]))}
+    evaluation = (evaluation if randomised else single).model_copy(update=measured)
     for repeat in range(repeats if randomised else 1):
         yield Job.of(EvaluateSpec(evaluation=evaluation.model_copy(update=clean), repeat=repeat), model=model)
     for asked in attacks:

@@ -106,12 +106,12 @@ class Room:
         return self.artifacts.result(key).files.get(_MODEL, "")
 
     def metrics(self, evaluation: EvaluationSpec) -> tuple[Component[MetricFacts], ...]:
-        """Return the metrics of attacked examples: those that are always measured for the model's modality, and those that the evaluation
-        asks for."""
+        """Return the metrics of attacked examples: ours that are always measured for the model's modality, and those that the evaluation
+        asks for, plugins' that are always measured among them."""
         _, data = self.network(self.parent("model"))
         modality = data.component.facts.modality
         fitting = (found for found in METRICS if modality in found.facts.modalities)
-        return tuple(found for found in fitting if found.facts.always or found.name in evaluation.metrics)
+        return tuple(found for found in fitting if (found.facts.always and not found.digest) or found.name in evaluation.metrics)
 
     def course(self, network: Network, report: Report, **generators: torch.Generator) -> Course:
         """Return the loop over the job's examples, resumed from an earlier attempt; the network's own generator is among its generators."""

@@ -96,7 +96,7 @@ class ModelSpec(ComponentSpec):
 class EvaluationSpec(Frozen):
     """Test examples (the first `examples` of a fixed class-balanced order; None: all), the number of them that share one sketch draw,
     and the number of fresh forward draws that evaluate each clean or adversarial example; where nothing is random `draws` is 1. `metrics`
-    are measured of attacked examples in addition to those that always are."""
+    are measured of attacked examples in addition to those of ours that always are."""
 
     examples: Count | None = None
     batch_size: Count = 256
@@ -314,13 +314,18 @@ def components_of(value: Any) -> Iterator[ComponentSpec]:
 
 def foreign_digests(spec: JobSpec) -> dict[str, str]:
     """The digests of the plugins' files whose components the spec names, by kind and name."""
-    found = {part.component.kind + " " + part.component.name: part.component.digest for part in components_of(spec)}
-    return {name: digest for name, digest in found.items() if digest is not None}
+    return {f"{found.kind} {found.name}": found.digest for found in _components(spec) if found.digest is not None}
+
+
+def _components(spec: JobSpec) -> list[Component[Any]]:
+    """The components that a spec names, metrics included."""
+    metrics = spec.evaluation.metrics if isinstance(spec, AttackSpec) else ()
+    return [*(part.component for part in components_of(spec)), *(METRICS[name] for name in metrics)]
 
 
 def _plugins(spec: JobSpec, parents: Iterable[Job]) -> tuple[PluginVersion, ...]:
     """The plugins of the spec's components and of the parents, each with the files that these reach."""
-    own = [part.component.source.plugin for part in components_of(spec)]
+    own = [found.source.plugin for found in _components(spec)]
     found: dict[tuple[str, str], PluginVersion] = {}
     for plugin in [*(plugin for parent in parents for plugin in parent.plugins), *filter(None, own)]:
         before = found.get((plugin.path, plugin.digest), plugin)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import attempts, environment
+from tests.commands import attempts, environment, rows
 from workers.code import FOLDER, Code, code_here, require_code
 from workers.errors import UserError
 
@@ -26,6 +26,10 @@ from helpers_of_mine import moved
 @rs.attack(takes_gradients=False)
 def still(logits, inputs, labels, *, epsilon):
     return moved(inputs)
+
+@rs.metric(always=True)
+def unmoved(clean, attacked, labels):
+    return (clean == attacked).flatten(1).double().mean(dim=1)
 """
 RAISES = "raise SystemExit('imported from the current folder')\n"
 SHADOWS = ("orchestrator", "search_spaces", "robustsweep", "pprint", "random", "torch", "numpy", "ray", "streamlit", "tempfile")
@@ -55,6 +59,7 @@ def test_nothing_in_the_folder_of_the_launch_is_imported(folder: Path) -> None:
     launched = run(folder, *main, "launch", "s.yaml", "--workers", "1")
     assert launched.returncode == 0, launched.stdout + launched.stderr
     assert list(attempts(folder).values()) == [["done"]] * 3
+    assert [row["unmoved"] for row in rows(folder, "s")] == [1.0]
 
 
 def test_python_m_does_not_import_from_the_current_folder_what_is_no_package_of_ours(folder: Path) -> None:
