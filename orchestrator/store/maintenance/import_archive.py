@@ -11,16 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Table, case, func, select, text, update
+from sqlalchemy.exc import DataError, IntegrityError
 
 from orchestrator.store.connection.session import Store
 from orchestrator.store.leases.leases import refuse_driven
 from orchestrator.store.maintenance.archive_format import Row, read_manifest, read_rows
+from orchestrator.store.maintenance.row_checks import check_rows
 from orchestrator.store.migrations.key_version_1 import LAST_REVISION, attack_result, diagnosis, trained_model
 from orchestrator.store.schema.base import Base, table_of
 from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, TrainedModelRecord, VerdictRecord, WorstCaseRecord
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobRecord, SweepEpsilonRecord, SweepJobRecord, SweepRecord
 from orchestrator.store.writing.record import insert_ignoring, insert_or_ignore
 from orchestrator.store.writing.verdict_table import refresh_verdict, refresh_worst_cases
+from workers.errors import UserError, describe
 
 _IMPORT_LOCK = 0x726F62696D706F72  # "robimpor"
 _PROGRESS = {"planned": 0, "failed": 1, "done": 2}
@@ -50,7 +53,7 @@ def import_folder(store: Store, folder: Path) -> list[Merged]:
         judged = frozenset(connection.execute(select(VerdictRecord.model_key)).scalars())
         merge = _Merge(connection, attacked, judged, of_key_version_1=manifest.schema_revision <= LAST_REVISION)
         merged = [
-            merge.table(table, folder / manifest.tables[table.name].file)
+            merge.checked(table, folder / manifest.tables[table.name].file)
             for table in Base.metadata.sorted_tables
             if table.name in manifest.tables
         ]
@@ -74,6 +77,19 @@ class _Merge:
     sweeps: dict[int, int] = field(default_factory=dict)
     spaces: dict[int, str] = field(default_factory=dict)
 
+    def checked(self, table: Table, path: Path) -> Merged:
+        """Merge a table.
+
+        Raises:
+            UserError: it refers to rows that are not there, or holds what cannot be read; nothing is changed.
+        """
+        try:
+            return self.table(table, path)
+        except (IntegrityError, DataError) as error:
+            raise UserError(f"import {path}: {describe(error.orig or error)}") from None
+        except (KeyError, ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+            raise UserError(f"import {path}: its rows do not go together: {describe(error)}") from None
+
     def table(self, table: Table, path: Path) -> Merged:
         special: Mapping[str, Callable[[list[Row]], None]] = {
             SweepRecord.__tablename__: self._sweeps,
@@ -87,6 +103,7 @@ class _Merge:
         }
         before, rows = self._count(table), 0
         for chunk in map(self._as_today(table), read_rows(path, table)):
+            check_rows(str(path), table, chunk)
             if (merge := special.get(table.name)) is not None:
                 merge(chunk)
             else:
