@@ -16,7 +16,7 @@ from orchestrator.executors.ray_tune.ray_internals import dead_head_answers, dea
 
 _LOOK_SECONDS = 0.5
 _STEP_SECONDS = 5.0  # Tune's step takes a moment, unless it waits for what is dead
-_LAST_SECONDS = 25.0
+_LAST_SECONDS = 20.0
 HEAD_SECONDS = 25.0  # after 60 Ray itself would abort this process, with pages of its C++ code
 ROOM_SECONDS = 15.0  # on top of the half minute after which Ray says that a node is dead
 
@@ -107,11 +107,10 @@ class ClusterLoss:
 
     def __call__(self) -> str | None:
         """Return the reason; None while there is none."""
-        now = monotonic()
-        if now - self._answered > HEAD_SECONDS:
+        if monotonic() - self._answered > HEAD_SECONDS:
             return f"the head of the Ray cluster has not answered for {HEAD_SECONDS:.0f} s"
-        if now - self._room > self._room_seconds:
-            return f"the Ray cluster has had no node for a job for {now - self._room:.0f} s: {self._lacking}"
+        if (without := self._answered - self._room) > self._room_seconds:
+            return f"the Ray cluster has had no node for a job for {without:.0f} s: {self._lacking}"
         return None
 
     def _ask(self) -> None:

@@ -24,7 +24,7 @@ from orchestrator.store.schema.sweep_tables import (
     SweepRecord,
 )
 from orchestrator.store.writing.rows import Row, environment_row, job_row, outcome_row, parent_rows
-from orchestrator.store.writing.verdict_table import BALL, refresh_verdict, refresh_worst_cases, unjudged_models
+from orchestrator.store.writing.verdict_table import refresh_verdict, refresh_worst_cases, unjudged_models
 from workers.artifacts.results import Result
 from workers.spec.fields import spelled
 from workers.spec.job import Job
@@ -183,11 +183,8 @@ def _derive(connection: Connection, tables: Mapping[type[Base], Sequence[Row]]) 
     """Bring up to date what is derived from the results of the rows' models."""
     trained = {row["job_key"] for row in tables.get(TrainedModelRecord, ())}  # their attacks may have been recorded before they were
     attacked = tables.get(AttackResultRecord, ())
-    for model in sorted(trained):
-        refresh_worst_cases(connection, model)
-    for (model, *_), ball in {(row["model_key"], *(row[name] for name in BALL)): row for row in attacked}.items():
-        if model not in trained:
-            refresh_worst_cases(connection, model, ball=ball)
+    if models := sorted(trained | {row["model_key"] for row in attacked}):
+        refresh_worst_cases(connection, *models, ball=attacked[0] if len(attacked) == 1 and not trained else None)
     for model in sorted(trained | {row["model_key"] for row in (*attacked, *tables.get(DiagnosisRecord, ()))}):
         refresh_verdict(connection, model)
 

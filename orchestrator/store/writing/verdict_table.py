@@ -158,22 +158,22 @@ def _gradients(diagnosis: Mapping[Any, Any]) -> Gradients:
 
 
 _FIELDS = {"accuracy": "robust_accuracy", "batch_size": "evaluation_batch_size"}
-BALL = ("norm", "epsilon", "n_examples", "batch_size", "draws")
+_BALL = ("norm", "epsilon", "n_examples", "batch_size", "draws")
 _WORST_CASE_COLUMNS = tuple(column.name for column in WorstCaseRecord.__table__.columns)
 
 
-def refresh_worst_cases(connection: Connection, model_key: str, *, ball: dict[str, Any] | None = None) -> None:
-    """Compute a model's worst cases anew, all of them or those of one `ball`, which is a row that has the columns norm, epsilon,
+def refresh_worst_cases(connection: Connection, *models: str, ball: Row | None = None) -> None:
+    """Compute models' worst cases anew, all of them or those of one `ball`, which is a row that has the columns norm, epsilon,
     n_examples, batch_size and draws. A model whose training is not recorded yet has none."""
-    kept = _worst_cases(connection, model_key, ball=ball)
-    connection.execute(delete(WorstCaseRecord).where(and_(*_within(WorstCaseRecord, model_key, ball))))
+    kept = _worst_cases(connection, *models, ball=ball)
+    connection.execute(delete(WorstCaseRecord).where(and_(*_within(WorstCaseRecord, models, ball))))
     if kept:
         connection.execute(insert(WorstCaseRecord), kept)
 
 
-def _worst_cases(connection: Connection, model_key: str, *, ball: dict[str, Any] | None = None) -> list[Row]:
-    described = described_models(connection, [model_key])
-    attacks = select(*measured_columns(AttackResultRecord)).where(*_within(AttackResultRecord, model_key, ball))
+def _worst_cases(connection: Connection, *models: str, ball: Row | None = None) -> list[Row]:
+    described = described_models(connection, models)
+    attacks = select(*measured_columns(AttackResultRecord)).where(*_within(AttackResultRecord, models, ball))
     measurements = as_measurements({"sweep": "", **row} for row in connection.execute(attacks).mappings())
     return _kept(result_table(described, [], measurements, per_repeat=False, worst=True))
 
@@ -191,9 +191,9 @@ def _plain(rows: Sequence[Row]) -> list[str]:
     return sorted(json.dumps({name: value for name, value in row.items() if name != "judged_at"}, sort_keys=True) for row in rows)
 
 
-def _within(record: type[AttackResultRecord | WorstCaseRecord], model_key: str, ball: dict[str, Any] | None) -> list[Any]:
-    of_ball = [] if ball is None else [getattr(record, name) == ball[name] for name in BALL]
-    return [record.model_key == model_key, *of_ball]
+def _within(record: type[AttackResultRecord | WorstCaseRecord], models: Sequence[str], ball: Row | None) -> list[Any]:
+    of_ball = [] if ball is None else [getattr(record, name) == ball[name] for name in _BALL]
+    return [record.model_key.in_(models), *of_ball]
 
 
 def _kept(rows: Sequence[ResultRow]) -> list[dict[str, Any]]:

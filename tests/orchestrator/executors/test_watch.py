@@ -51,7 +51,8 @@ def test_a_cluster_that_stays_without_nodes_or_a_head_is_lost(limit: str, said: 
         return "no node has 1 CPU"
 
     monkeypatch.setattr(watch, "lacking", answer)
-    monkeypatch.setattr(watch, limit, 0.05)
+    monkeypatch.setattr(watch, "ROOM_SECONDS", 0.05)
+    monkeypatch.setattr(watch, limit, 0.1)
     with ClusterLoss(Resources(), wait_minutes=0) as loss:
         while (reason := loss()) is None:
             threading.Event().wait(0.01)
