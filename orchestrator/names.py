@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.axes import Axes, job_settings, rank_in_words
+from orchestrator.axes import Axes, job_settings, rank_in_words, settings_of
 from workers.artifacts.results import DiagnosisOutcome, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
 from workers.spec.attack import AttackSettings
 from workers.spec.component import DefenceSpec
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from orchestrator.store.reading.report_evidence import TrainingRun
 
 _KEY_DIGITS = 8
+_TOLD = frozenset({"training.adversarial_training"})
 _LONGEST_FILE_NAME = 100
 _ARCHITECTURES = {"logmel": "log-mel front-end CNN", "resnet18": "ResNet-18", "soundnet5": "SoundNet5"}
 _DISTINGUISHING = (
@@ -205,30 +206,29 @@ def model_slug(row: "ResultRow") -> str:
     return f"{slug('_'.join(parts))}_{slug(row.model_key[:_KEY_DIGITS])}"
 
 
-def surface_family(row: "SurfaceRow") -> str:
-    """Describe the net, the example and the direction that the surfaces of a family have in common."""
+def surface_family(row: "SurfaceRow", among: "Sequence[SurfaceRow]") -> str:
+    """Describe the net, the example and the direction that the surfaces of a family have in common; its training where that varies among
+    the surfaces of a sweep."""
     rank = "dense" if row.rank_fraction is None else f"rank {rank_in_words(row.rank_fraction, row.rank_fractions)} of {row.rank_kind}"
     binary = "binary " if row.binary else ""
     training = "" if row.adversarial_training == "none" else f", adversarial training {row.adversarial_training}"
     settings = [f" {name}={value}" for name, value in (row.defence_settings or {}).items()]
     defence = "" if row.defence == "none" else "".join([f", {row.defence}", *settings])
     own = "".join(f" {name} {value}" for name, value in row.model_settings.items())
+    axes = Axes.of(map(settings_of, among))
+    trained = Axes({name: title for name, title in axes.titles.items() if name.startswith("training.") and name not in _TOLD}, {})
+    varied = f", {trained.label(settings_of(row))}" if trained.titles else ""
     whose = "the gradient at theta 1" if row.direction == "theta_one" else "each net's own gradient"
     return (
-        f"{row.model}{own}, {binary}{rank}{training}{defence}, seed {row.seed}: "
+        f"{row.model}{own}, {binary}{rank}{training}{defence}{varied}, seed {row.seed}: "
         f"{row.dataset} test example {row.example}, class {row.label}, along {whose}"
     )
 
 
 def surface_name(row: "SurfaceRow", draw: int, family: "Sequence[SurfaceRow]") -> str:
     """Return the settings in which one draw of a surface differs from the others of its family."""
-    sketched = [other for other in family if other.theta < 1]
-    words = [f"theta {row.theta:g}"]
-    if row.theta < 1 and len({other.sketch_modes for other in sketched}) > 1:
-        words.append(f"modes {row.sketch_modes}")
-    if row.theta < 1 and len({other.rescale for other in sketched}) > 1:
-        words.append("rescaled" if row.rescale else "not rescaled")
-    return ", ".join([*words, *([f"draw {draw + 1}"] if row.draws > 1 else [])])
+    name = Axes.of(map(settings_of, family)).label(settings_of(row))
+    return f"{name}, draw {draw + 1}" if row.draws > 1 else name
 
 
 def slug(name: str) -> str:

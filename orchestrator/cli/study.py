@@ -6,11 +6,22 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
-from orchestrator.cli.options import DEFAULT_HOME, AnyVerdict, FigureFolder, Home, Image, ImageFormat, StoreUrl, paths, say_written
+from orchestrator.cli.options import (
+    DEFAULT_HOME,
+    AnyVerdict,
+    EverySpace,
+    FigureFolder,
+    Home,
+    Image,
+    ImageFormat,
+    StoreUrl,
+    paths,
+    say_written,
+)
 
 
 @command(group="look")
-def study(
+def study(  # noqa: PLR0913 (each is an option of the command)
     sweep: Annotated[str, typer.Argument(help="The name of a sweep, a search or a grid.")],
     *,
     home: Home = DEFAULT_HOME,
@@ -21,6 +32,7 @@ def study(
     figures: FigureFolder = None,
     image: Image = ImageFormat.svg,
     any_verdict: AnyVerdict = False,
+    every_space: EverySpace = False,
     epsilon: Annotated[
         str | None,
         typer.Option(
@@ -35,7 +47,14 @@ def study(
     from orchestrator.report.study import StudyOptions, study_page
 
     options = StudyOptions(
-        paths=paths(home, store), sweep=sweep, output=output, figures=figures, image=image.value, any_verdict=any_verdict, epsilon=epsilon
+        paths=paths(home, store),
+        sweep=sweep,
+        output=output,
+        figures=figures,
+        image=image.value,
+        any_verdict=any_verdict,
+        epsilon=epsilon,
+        every_space=every_space,
     )
     files, said = study_page(options)
     typer.echo(said)

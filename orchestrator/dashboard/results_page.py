@@ -7,10 +7,12 @@ import pandas as pd
 import streamlit as st
 
 from orchestrator.dashboard.cached_reads import FORMS, choose_models, read_rows
+from orchestrator.dashboard.context import opened
 from orchestrator.dashboard.elements import TILE, choose_sweep, keep
 from orchestrator.dashboard.navigation import go_to
 from orchestrator.names import slug
 from orchestrator.store import ResultRow
+from orchestrator.store.reading.gaps import missing
 from orchestrator.tables.result_columns import ResultColumn, common_values, shown_columns
 from orchestrator.tables.results_table import render_results
 
@@ -33,6 +35,9 @@ def page() -> None:
     selected = _table(chosen, columns, key=f"results of {sweep} {form}")
     _actions(sweep, chosen, selected)
     st.text(f"All rows: {', '.join(common_values(rows))}.")
+    with opened() as store:
+        for gap in missing(store, sweep, earlier=False):
+            st.text(gap)
 
 
 def _filtered(rows: Sequence[ResultRow], columns: Sequence[ResultColumn]) -> list[ResultRow]:

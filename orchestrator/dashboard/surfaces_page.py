@@ -19,7 +19,8 @@ def page() -> None:
     if not grids:
         st.info("This sweep has no loss surfaces; a space's section `surfaces` asks for them.")
         return
-    found = {f"{number}. {surface_family(family[-1].row)}": family for number, family in enumerate(families(grids), 1)}
+    rows = [grid.row for grid in grids]
+    found = {f"{number}. {surface_family(family[-1].row, rows)}": family for number, family in enumerate(families(grids), 1)}
     label = st.selectbox("Around", list(found), key="surfaces")
     columns = st.columns(2)
     for place, (title, picture) in enumerate(loss_surfaces(surface_draws(found[label])).items()):

@@ -84,7 +84,7 @@ def families(grids: Sequence[SurfaceGrid]) -> list[list[SurfaceGrid]]:
 def _family(row: SurfaceRow) -> tuple[Hashable, ...]:
     rank = (row.rank_fraction, row.rank_kind, hashable(row.rank_fractions))
     model = (row.dataset, row.train_examples, row.model, hashable(row.model_settings), row.tensorized, *rank, row.binary)
-    training = (row.adversarial_training, row.defence, hashable(row.defence_settings), row.seed)
+    training = (hashable(row.training), row.adversarial_training, row.defence, hashable(row.defence_settings), row.seed)
     return (row.sweep, *model, *training, row.example, row.extent, row.resolution, row.norm, row.clip)
 
 

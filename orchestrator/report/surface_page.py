@@ -51,12 +51,14 @@ def surface_page(sweep: str, grids: Sequence[SurfaceGrid], *, epsilon: float, li
     from orchestrator.report.sweep_page.page import page_html, section_bodies
     from orchestrator.report.sweep_page.sections import Section
 
+    rows = [grid.row for grid in grids]
+
     def sections() -> Iterator[Section]:
         for number, family in enumerate(families(grids), 1):
             row = family[-1].row
             pictures = loss_surfaces(surface_draws(family), radius=epsilon)
             titled = [replace(picture, title=label) for label, picture in pictures.items()]
-            name, title, table = f"family-{number}", surface_family(row), _table(family)
+            name, title, table = f"family-{number}", surface_family(row, rows), _table(family)
             yield Section(name=name, title=title, choices={"": titled}, fill="", notes=[_axes(row)], table=table)
 
     return page_html("surfaces", sweep, summary=[_READING.format(epsilon=literal)], bodies=list(section_bodies(sections())))

@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from orchestrator.axes import title
 from orchestrator.paths import Paths
 from orchestrator.report.study.candidates import Candidate, Field, ObjectiveValue, front, is_accuracy, of_grid, of_study
-from orchestrator.report.study.read_study import read_study
+from orchestrator.report.study.read_study import StudyRecord, read_study
 from orchestrator.store import open_store, result_rows
 from orchestrator.store.reading.gaps import missing
 from orchestrator.tables.table import Cell, Column, Row, Table, table_of
@@ -34,27 +34,27 @@ def best_of(options: BestOptions, form: Format) -> tuple[str | RenderableType, l
     Raises:
         UserError: no such sweep or store, or nothing has been measured.
     """
-    field, is_study = read_field(options)
+    field, study, gaps = read_field(options)
     kept, notes = admitted(field.candidates, any_verdict=options.any_verdict)
     if not field.candidates:
         raise UserError(f"best {options.sweep}: no trial of this search is complete yet")
     found = front(kept, field.goals)
-    with open_store(options.paths.store_url, upgrade=False) as store:
-        notes += missing(store, options.sweep, earlier=not options.every_space)
-    return render(_table(field, found, is_study=is_study), form), notes
+    return render(_table(field, found, is_study=study is not None), form), [*notes, *gaps]
 
 
-def read_field(options: BestOptions) -> tuple[Field, bool]:
-    """Return the candidates of a sweep, and whether it is a search."""
+def read_field(options: BestOptions, *, choose: bool = False) -> tuple[Field, StudyRecord | None, list[str]]:
+    """Return what is compared, the study of a search (None of a grid), and notes on models that are not among it; `choose` as `of_grid`."""
     with open_store(options.paths.store_url, upgrade=False) as store:
-        rows = partial(result_rows, store, options.sweep, per_repeat=False, every_space=options.every_space)
-        worst = rows(worst=True)
-        study = read_study(store, options.sweep)
-        if study is None:
-            return of_grid(worst, epsilon=options.epsilon), False
+        read = partial(result_rows, store, options.sweep, per_repeat=False, every_space=options.every_space)
+        rows, worst = read(), read(worst=True)
+        study, gaps = read_study(store, options.sweep), missing(store, options.sweep, earlier=not options.every_space)
+    if study is not None:
         if options.epsilon is not None:
             raise UserError(f"--epsilon: sweep {options.sweep} is a search, and its objectives say at which epsilon")
-        return of_study(study, rows(), worst), True
+        return of_study(study, rows, worst), study, [*gaps]
+    field = of_grid([*rows, *worst], epsilon=options.epsilon, choose=choose)
+    lacking = len({row.model_key for row in rows}) - len(field.candidates)
+    return field, None, [*([f"left out: {number_of(lacking)} without {' or '.join(field.objectives)}"] if lacking else []), *gaps]
 
 
 def admitted(candidates: Sequence[Candidate], *, any_verdict: bool) -> tuple[list[Candidate], list[str]]:

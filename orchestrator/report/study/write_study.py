@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.names import slug
-from orchestrator.paths import Paths, write_atomically
+from orchestrator.paths import write_atomically
 from orchestrator.report.requirements import check_requirements
-from orchestrator.report.study.best import admitted, number_of
-from orchestrator.report.study.candidates import Candidate, Field, front, of_grid, of_study
-from orchestrator.report.study.read_study import StudyRecord, read_study
+from orchestrator.report.study.best import BestOptions, admitted, number_of, read_field
+from orchestrator.report.study.candidates import Candidate, Field, front
+from orchestrator.report.study.read_study import StudyRecord
 from orchestrator.report.sweep_page.write_page import ImageForm
-from orchestrator.store import open_store, result_rows
-from workers.errors import UserError
 
 if TYPE_CHECKING:
     from orchestrator.report.study.effects import Importance
@@ -24,17 +22,13 @@ _TOLD_BY_KIND = ("warm_start", "parent", "duplicate", "illegal", "failed")
 
 
 @dataclass(frozen=True, kw_only=True)
-class StudyOptions:
-    """Options of `study`: `output` is the page's file (None: `SWEEP-study.html` here), `figures` a folder for all figures as images,
-    `epsilon` that of a grid's robust accuracy (None: the largest at which models still differ)."""
+class StudyOptions(BestOptions):
+    """Options of `study`: `output` is the page's file (None: `SWEEP-study.html` here), `figures` a folder for all figures as images;
+    the `epsilon` of a grid is, where None, the largest at which models still differ."""
 
-    paths: Paths
-    sweep: str
     output: Path | None = None
     figures: Path | None = None
     image: ImageForm = "svg"
-    any_verdict: bool = False
-    epsilon: str | None = None
 
 
 def study_page(options: StudyOptions) -> tuple[list[Path], str]:
@@ -51,7 +45,7 @@ def study_page(options: StudyOptions) -> tuple[list[Path], str]:
     from orchestrator.report.sweep_page.page import packed_table, page_html, section_bodies
     from orchestrator.report.sweep_page.payload import table_of_records
 
-    study, field, left_out = _read(options)
+    field, study, left_out = read_field(options, choose=True)
     kept, notes = admitted(field.candidates, any_verdict=options.any_verdict)
     best, important = front(kept, field.goals), importances_of(field)
     sections = sections_of(field, kept, best, important, is_search=study is not None)
@@ -70,20 +64,6 @@ def study_page(options: StudyOptions) -> tuple[list[Path], str]:
     write_atomically(output, page_html("study", options.sweep, summary=lines, bodies=[*bodies[:1], listed, *bodies[1:]]).encode())
     images = [] if options.figures is None else write_images(sections, options.figures, form=options.image)
     return [output, *images], "\n".join(lines)
-
-
-def _read(options: StudyOptions) -> tuple[StudyRecord | None, Field, list[str]]:
-    """Return the study of a search (None of a grid), what is compared, and a note on models that are not among it."""
-    with open_store(options.paths.store_url, upgrade=False) as store:
-        rows, worst = (result_rows(store, options.sweep, per_repeat=False, worst=worst) for worst in (False, True))
-        study = read_study(store, options.sweep)
-    if study is not None:
-        if options.epsilon is not None:
-            raise UserError(f"--epsilon: sweep {options.sweep} is a search, and its objectives say at which epsilon")
-        return study, of_study(study, rows, worst), []
-    field = of_grid([*rows, *worst], epsilon=options.epsilon, choose=True)
-    missing = len({row.model_key for row in rows}) - len(field.candidates)
-    return None, field, [f"left out: {number_of(missing)} without {' or '.join(field.objectives)}"] if missing else []
 
 
 def _of_grid(field: Field, best: Sequence[Candidate]) -> list[str]:

@@ -34,7 +34,7 @@ def render_page(evidence: Evidence, sections: Sequence[Section], *, written_at: 
         ("results", "Results", results),
         *section_bodies(sections),
     ]
-    return page_html("report", evidence.provenance.sweep, summary=[_summary(evidence)], bodies=bodies)
+    return page_html("report", evidence.provenance.sweep, summary=[_summary(evidence), *evidence.gaps], bodies=bodies)
 
 
 def page_html(kind: str, name: str, *, summary: Sequence[str], bodies: Sequence[Body]) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from orchestrator.report.surface_grids import SurfaceGrid, surface_grids
 from orchestrator.store import Failure, ModelVerdict, ResultRow, Store, SweepStatus, failures, model_verdicts, result_rows, sweep_status
+from orchestrator.store.reading.gaps import missing
 from orchestrator.store.reading.report_evidence import (
     ExampleScores,
     JobCosts,
@@ -20,7 +21,7 @@ from workers.artifacts.artifacts import Artifacts
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """Frozen data of one sweep; `unread` has a line for each artifact that could not be read."""
+    """Frozen data of one sweep; `unread` has a line for each artifact that could not be read, `gaps` one for what has no results."""
 
     rows: list[ResultRow]
     runs: list[TrainingRun]
@@ -32,6 +33,7 @@ class Evidence:
     failures: list[Failure]
     surfaces: list[SurfaceGrid]
     unread: list[str]
+    gaps: tuple[str, ...]
 
     @property
     def jobs(self) -> Mapping[str, int]:
@@ -58,4 +60,5 @@ def gather(store: Store, artifacts: Artifacts, sweep: str) -> Evidence:
         provenance=provenance(store, sweep),
         status=sweep_status(store, sweep)[0],
         failures=failures(store, sweep),
+        gaps=missing(store, sweep, earlier=False),
     )

@@ -15,7 +15,6 @@ from orchestrator.tables.templates import fill
 from orchestrator.tables.verdicts_table import checks_table, verdict_mark
 
 _PACKAGE = "orchestrator.report"
-_KEY_DIGITS = 8
 _REVISION_DIGITS = 12
 
 
@@ -23,7 +22,7 @@ def verdicts_html(evidence: Evidence) -> Markup:
     """Return the number of models with each verdict, and the checks of each model."""
     counts = Counter(verdict.verdict for verdict in evidence.verdicts)
     marks = [Mark(f"{number} {name}", verdict_mark(name).tone) for name, number in counts.items()]
-    tables = [(f"{found.description} ({found.model_key[:_KEY_DIGITS]})", checks_table(found)) for found in evidence.verdicts]
+    tables = [(found.description, found.model_key, checks_table(found)) for found in evidence.verdicts]
     return fill("verdicts.html", package=_PACKAGE, counts=marks, tables=tables)
 
 

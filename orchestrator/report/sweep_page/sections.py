@@ -100,8 +100,9 @@ def _difficulty(evidence: Evidence) -> Section:
 
 def _surfaces(evidence: Evidence) -> Section:
     choices: dict[str, list[Picture]] = {}
+    rows = [grid.row for grid in evidence.surfaces]
     for family in families(evidence.surfaces):
-        choices.setdefault(surface_family(family[-1].row), []).extend(loss_surfaces(surface_draws(family)).values())
+        choices.setdefault(surface_family(family[-1].row, rows), []).extend(loss_surfaces(surface_draws(family)).values())
     return Section(
         name="surfaces",
         title="Loss surfaces",

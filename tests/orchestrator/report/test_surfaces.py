@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from orchestrator.names import surface_family
 from orchestrator.paths import Paths
 from orchestrator.report import requirements, surface_page
-from orchestrator.report.surface_grids import SurfaceGrid, families, surface_grids
+from orchestrator.report.surface_grids import SurfaceGrid, families, surface_draws, surface_grids
 from orchestrator.store import SurfaceRow, open_store, record_result, surface_rows
 from tests.builders import fine_tune_job, pretrain_job, result_of, surface_job
 from tests.commands import environment, robustsweep, write_space
@@ -158,6 +159,18 @@ def test_thetas_of_one_direction_are_side_by_side_and_theta_one_is_in_both(tmp_p
         [(1.0, "theta_one", 0), (0.9, "own", 0), (0.8, "own", 0)],
         [(1.0, "theta_one", 1)],
     ]
+
+
+def test_nets_of_unlike_training_have_families_of_their_own_that_name_it(row: SurfaceRow) -> None:
+    rows = [replace(row, training={**row.training, "learning_rate": rate}, model_key=f"{rate}") for rate in (0.01, 0.1)]
+    rows += [
+        replace(one, theta=0.9, fine_tuning=one.training, randomised=True, draws=2, model_key=f"{one.model_key} sketched") for one in rows
+    ]
+    found = families([flat(one) for one in rows])
+    assert [[grid.row.theta for grid in family] for family in found] == [[1.0, 0.9]] * 2
+    for rate, family in zip((0.01, 0.1), found, strict=True):
+        assert f"learning_rate {rate}, seed 0" in surface_family(family[0].row, rows)
+    assert [surface.label for surface in surface_draws(found[0])] == ["theta 1", "theta 0.9, draw 1", "theta 0.9, draw 2"]
 
 
 def test_a_randomised_net_at_theta_one_is_in_the_family_of_its_direction_alone(row: SurfaceRow) -> None:
