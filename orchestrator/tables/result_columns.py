@@ -52,7 +52,8 @@ class ResultColumn:
         return shown(self.value(row), self.kind)
 
     def values(self, rows: Sequence[ResultRow]) -> set[str]:
-        return {self.text(row) for row in rows} - {ABSENT}
+        found = {(type(value), value) for row in rows if (value := self.value(row)) is not None}  # few, of many rows
+        return {shown(value, self.kind) for _, value in found} - {ABSENT}
 
     def is_shown(self, rows: Sequence[ResultRow], *, narrow: bool) -> bool:
         if self.where_known and not (self.optional and narrow):

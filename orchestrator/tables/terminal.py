@@ -84,8 +84,13 @@ class _Layout:
             lines = [*(stack[place].plain for group in stacks for stack in group), *(text.plain for text in total[place : place + 1])]
             self._add_column(drawn, column, lines, footer=total[place] if total else Text(""))
         for group in stacks:
-            for stack in [_joined(group)] if columns[0].kind == "group" else group:
-                drawn.add_row(*stack)
+            if columns[0].kind == "group":
+                drawn.add_row(*_joined(group))
+            elif any(column.wraps for column in columns) or any("\n" in text.plain for stack in group for text in stack):
+                for stack in group:
+                    drawn.add_row(*stack)
+            else:  # the same lines, in a fraction of the time
+                drawn.add_row(*map(Text("\n").join, zip(*group, strict=True)))
             if self.table.groups:
                 drawn.add_section()
         return drawn
