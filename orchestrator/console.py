@@ -21,7 +21,8 @@ class Terminal(Console):
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         for segment in super().render(renderable, options):
-            yield segment if segment.control else Segment(visible(segment.text, keep="\n"), segment.style)
+            shown = segment.text if segment.control else visible(segment.text, keep="\n")
+            yield segment if shown is segment.text else Segment(shown, segment.style)
 
 
 def say(console: Console, text: str) -> None:

@@ -143,7 +143,9 @@ def sortable(value: Any) -> tuple[int, float, str]:
     """A key by which JSON values of any kind can be sorted: nothing, numbers, all else."""
     if value is None:
         return (0, 0.0, "")
-    return (1, float(value), "") if isinstance(value, int | float) else (2, 0.0, json.dumps(value, sort_keys=True))
+    if isinstance(value, int | float):
+        return (1, float(value), "")
+    return (2, 0.0, value if isinstance(value, str) else json.dumps(value, sort_keys=True))
 
 
 def in_order(settings: Mapping[str, Any] | None) -> tuple[Hashable, ...]:

@@ -15,7 +15,10 @@ def visible(text: str, *, keep: str = "") -> str:
 
     Those in `keep` stay, such as line ends and tabs in a traceback.
     """
-    if text.isprintable() and (text.isascii() or not _BLANK.search(text)):
+    plain = text
+    for letter in keep:
+        plain = plain.replace(letter, "")
+    if plain.isprintable() and (plain.isascii() or not _BLANK.search(plain)):
         return text
     return "".join(letter if _is_seen(letter) or letter in keep else _code(letter) for letter in text)
 

@@ -10,7 +10,7 @@ from orchestrator.paths import Paths
 from orchestrator.planning import MAX_JOBS
 from orchestrator.planning.changed_code import changed_code
 from orchestrator.planning.expand import expand_space
-from orchestrator.planning.plan import Plan, damaged_jobs, make_plan
+from orchestrator.planning.plan import Plan, damaged_jobs, finished_jobs, make_plan
 from orchestrator.planning.prelaunch_checks import check_data, check_sizes
 from orchestrator.scheduling.estimate import TimeEstimate, estimate
 from orchestrator.store import StoreMissing, finished_keys, open_store
@@ -33,7 +33,7 @@ def preview_plan(space: str, overrides: Sequence[str], paths: Paths, *, max_jobs
             earlier = earlier_plugins(store) if any(job.plugins for job in jobs) else {}
     except StoreMissing:
         recorded, earlier = frozenset(), {}
-    finished = paths.artifacts.finished()
+    finished = finished_jobs(paths.artifacts, jobs, recorded=recorded)
     damaged = damaged_jobs(paths.artifacts, jobs, recorded=recorded, finished=finished)
     plan = make_plan(jobs, recorded=recorded, finished=finished, damaged=damaged)
     new = (job for job in jobs if job.key in plan.pending)

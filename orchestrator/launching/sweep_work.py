@@ -10,7 +10,7 @@ from orchestrator.driver.recorder import Recorder
 from orchestrator.paths import Paths
 from orchestrator.planning.expand import expand_space
 from orchestrator.planning.job_cost import effort
-from orchestrator.planning.plan import STAGES, Plan, damaged_jobs, make_plan
+from orchestrator.planning.plan import STAGES, Plan, damaged_jobs, finished_jobs, make_plan
 from orchestrator.planning.prelaunch_checks import check_sizes
 from orchestrator.planning.training_chain import with_resume_points
 from orchestrator.scheduling.critical_path import CriticalPathQueue
@@ -85,7 +85,8 @@ class GridLaunch:
         check_sizes(self._jobs)
 
     def prepare(self, store: Store) -> Sequence[Job]:
-        recorded, finished = finished_keys(store), self._paths.artifacts.finished()
+        recorded = finished_keys(store)
+        finished = finished_jobs(self._paths.artifacts, self._jobs, recorded=recorded)
         self._damaged = damaged_jobs(self._paths.artifacts, self._jobs, recorded=recorded, finished=finished)
         self._plan = make_plan(self._jobs, recorded=recorded, finished=finished, damaged=self._damaged)
         return self._plan.using_data

@@ -1,6 +1,6 @@
 """Plan of a sweep: its jobs compared with the results that exist."""
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from workers.artifacts.artifacts import Artifacts
@@ -38,6 +38,19 @@ class Plan:
 
     def total(self, stage: Stage) -> int:
         return sum(job.stage == stage for job in self.jobs)
+
+
+def finished_jobs(artifacts: Artifacts, jobs: Sequence[Job], *, recorded: Set[str]) -> frozenset[str]:
+    """Return those jobs with files of which a plan depends on them: loss surfaces, what is not recorded yet, and their ancestors.
+
+    Raises:
+        StorageError: the artifacts cannot be read.
+    """
+    asked: set[str] = set()
+    for job in reversed(jobs):
+        if job.key in asked or job.key not in recorded or job.stage == "surface":
+            asked.update((job.key, *job.parents.values()))
+    return artifacts.finished(asked)
 
 
 def damaged_jobs(artifacts: Artifacts, jobs: Iterable[Job], *, recorded: Set[str], finished: Set[str]) -> frozenset[str]:

@@ -57,6 +57,14 @@ def test_a_done_job_has_its_spec_its_files_and_its_result_and_nothing_else(artif
     assert result.files == {MODEL: hashlib.sha256(CONTENT).hexdigest()}
 
 
+def test_those_finished_among_some_are_found_without_the_others(artifacts: Artifacts) -> None:
+    commit(begun(artifacts, "a1"))
+    begun_only = evaluate_job(JOB)
+    artifacts.folder(begun_only.key, attempt="a2").begin(begun_only)
+    assert artifacts.finished({JOB.key, begun_only.key, "f" * 64}) == {JOB.key}
+    assert artifacts.finished({begun_only.key}) == artifacts.finished(()) == frozenset()
+
+
 def test_finished_are_the_folders_with_a_result_and_no_others(artifacts):
     assert artifacts.finished() == frozenset()
     commit(begun(artifacts, "a1"))

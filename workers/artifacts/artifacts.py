@@ -9,7 +9,7 @@ written last, once: the first attempt that has written everything makes the job 
 import hashlib
 import json
 import re
-from collections.abc import Set
+from collections.abc import Collection, Set
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -168,9 +168,9 @@ class Artifacts:
         """Return the names of the job's files, except half-written ones, and their sizes in bytes."""
         return {name: size for name, size in self._storage.files(_place(key)).items() if not name.startswith(".")}
 
-    def finished(self) -> frozenset[str]:
-        """Return the keys of all jobs with a result."""
-        return self._storage.folders(having=RESULT_FILE)
+    def finished(self, among: Collection[str] | None = None) -> frozenset[str]:
+        """Return the keys of all jobs with a result, or of those of them that are `among` these."""
+        return self._storage.folders(having=RESULT_FILE, among=among)
 
     def all_keys(self) -> list[str]:
         """Return the keys of all jobs with any files, finished or not, sorted."""

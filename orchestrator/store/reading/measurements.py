@@ -1,6 +1,6 @@
 """Conversion of table rows into what the aggregation works on: measurements and described models."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import fields
 from functools import cache
 from typing import Any, get_args
@@ -50,10 +50,13 @@ def measured_in(
 
 def as_measurements(rows: Iterable[Mapping[Any, Any]]) -> Iterable[Measurement]:
     """Convert rows with `sweep` and the `measured_columns`."""
+    settings: dict[Hashable, Setting] = {}  # few, of many rows
     for row in rows:
         values = {str(name): value for name, value in row.items()}
         own = tuple((name, hashable(value)) for name, value in sorted((values.pop("settings", None) or {}).items()))
-        setting = Setting(attack_settings=own, **{name: values.pop(name) for name in _MEASURED if name in values})
+        known = tuple((name, values.pop(name)) for name in _MEASURED if name in values)
+        if (setting := settings.get((own, known))) is None:
+            setting = settings[own, known] = Setting(attack_settings=own, **dict(known))
         yield Measurement(setting=setting, **values)
 
 

@@ -3,7 +3,7 @@
 Paths are `FOLDER/NAME`, relative to the storage's root. A file appears complete or not at all.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 TEMPORARY = ".tmp"
@@ -49,8 +49,8 @@ class Storage(Protocol):
         """Return the names of a folder's files, hidden ones too, and their sizes in bytes; none where there is no such folder."""
         ...
 
-    def folders(self, *, having: str | None = None) -> frozenset[str]:
-        """Return the names of all folders, or of those that have a file of this name."""
+    def folders(self, *, having: str | None = None, among: Collection[str] | None = None) -> frozenset[str]:
+        """Return the names of all folders, or of those that have a file of this name, or of those of them that are `among` these."""
         ...
 
     def remove_folder(self, folder: str) -> None:

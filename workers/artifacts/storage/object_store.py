@@ -1,6 +1,6 @@
 """Artifacts in any store that fsspec supports: `s3://BUCKET/PREFIX`, `gs://`, `memory://`, ..."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -92,9 +92,12 @@ class FsspecStorage:
     def files(self, folder: str) -> dict[str, int]:
         return {name: size for name, size in self._found(folder).items() if "/" not in name}
 
-    def folders(self, *, having: str | None = None) -> frozenset[str]:
+    def folders(self, *, having: str | None = None, among: Collection[str] | None = None) -> frozenset[str]:
+        if among is not None and not among:
+            return frozenset()
         found = (path.split("/") for path in self._found(""))
-        return frozenset(parts[0] for parts in found if len(parts) == 2 and having in (None, parts[1]))  # noqa: PLR2004 (FOLDER/NAME)
+        names = frozenset(parts[0] for parts in found if len(parts) == 2 and having in (None, parts[1]))  # noqa: PLR2004 (FOLDER/NAME)
+        return names if among is None else names & frozenset(among)
 
     def remove_folder(self, folder: str) -> None:
         with self._failing(folder, FileNotFoundError), suppress(FileNotFoundError):
