@@ -9,6 +9,7 @@ from workers.errors import StorageError, UserError, first_line
 
 # In these an object appears complete; elsewhere a file is written under a temporary name and then renamed.
 _OBJECT_STORES = frozenset({"abfs", "abfss", "adl", "az", "gcs", "gs", "memory", "oci", "oss", "r2", "s3", "s3a"})
+_READ_ONLY = frozenset({"data", "ftp", "git", "github", "http", "https", "libarchive", "reference", "tar", "zip"})
 _PACKAGES = {"s3": "'robustsweep[s3]'", "s3a": "'robustsweep[s3]'", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
 
 
@@ -20,14 +21,16 @@ def open_filesystem(url: str) -> tuple[Any, str]:
     """
     from fsspec.core import url_to_fs
 
-    scheme = url.partition("://")[0]
+    scheme, _, rest = url.partition("://")
+    if scheme != "memory" and not rest.strip("/"):
+        raise UserError(f"{url}: names no host, bucket or path; write {scheme}://NAME/PATH")
     try:
         # Other processes write there too: a cached listing would be outdated.
         filesystem, root = url_to_fs(url, use_listings_cache=False)
     except ImportError as error:
         wanted = f"pip install {_PACKAGES[scheme]}" if scheme in _PACKAGES else str(error)
         raise UserError(f"{url}: the package for {scheme}:// is not installed: {wanted}") from error
-    except ValueError as error:
+    except Exception as error:  # file systems refuse a URL in whatever way their makers chose
         legal = "give a path, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, or another URL that fsspec supports"
         raise UserError(f"{url}: {first_line(error)}; {legal}") from error
     return filesystem, str(root).rstrip("/")
@@ -38,6 +41,10 @@ class FsspecStorage:
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
+        if (scheme := url.partition("://")[0]) in _READ_ONLY:
+            raise UserError(
+                f"{url}: artifacts are written, and {scheme}:// is only read; give a path, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX"
+            )
         self._filesystem, self._root = open_filesystem(url)
         self._appears_whole = url.partition("://")[0] in _OBJECT_STORES
 
