@@ -30,6 +30,7 @@ def _killed_then_finished(sweep: Sweep, moments: list[tuple[int, float]]) -> Non
 
 
 @pytest.mark.fault(_FAULT, outcome=_OUTCOME, tries=_KILLS)
+@pytest.mark.slow  # quicker: tests/contracts/test_driver_faults.py
 def test_a_driver_killed_thrice_in_one_sweep_loses_and_repeats_nothing(sweep: Sweep, quiet: Sweep, watch: Watch, judge: Judge) -> None:
     moments = sorted(random_moments(_KILLS, jobs=len(quiet.finished()), seed=_SEED))
     _killed_then_finished(sweep, moments)
