@@ -1,5 +1,6 @@
 """Locations of a sweep's files: the home folder, the store, the artifacts, the data."""
 
+import errno
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,6 +52,8 @@ def replace_file(path: Path, content: bytes) -> None:
     Raises:
         OSError: it cannot be written there.
     """
+    if not path.name:
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         temporary.write_bytes(content)

@@ -214,7 +214,7 @@ def _too_long(*_: object) -> None:
     raise AssertionError(f"more than {SECONDS} s")
 
 
-def check(words: Sequence[str], home: Path, space: bytes | None = None) -> None:
+def check(words: Sequence[str], home: Path, space: bytes | None = None) -> tuple[int, str]:
     here = home.parent / "now"
     shutil.rmtree(here, ignore_errors=True)
     shutil.copytree(home, here)
@@ -231,6 +231,24 @@ def check(words: Sequence[str], home: Path, space: bytes | None = None) -> None:
     assert code in (0, 1, 2), said
     assert "Traceback" not in said, said
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < KILOBYTES
+    return code, said
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["best", "small", "--epsilon", epsilon] for epsilon in ("0", "-1", "abc", "", "nan", "inf")),
+        *(["status", "--home", home] for home in ("x" * 300, "x/" * 3000, "\udcff", "file", "/proc/none")),
+        *(["report", "small", "-o", page] for page in ("", ".", "/", "folder", "x" * 300, "file/below", "/proc/none/x")),
+        *(["plan", "space.yaml", "--artifacts", f"{scheme}://x"] for scheme in ("zip", "tar", "ftp", "reference", "http")),
+        *(["plan", "space.yaml", "--artifacts", url] for url in ("s3://", "sftp://", "x" * 300)),
+        *(["plan", space] for space in ("fifo", "folder", "\udcff", "\0", "x" * 300)),
+    ],
+    ids=lambda words: f"{words[0]}-{words[-1][:8]!r}",
+)
+def test_a_wrong_number_or_place_is_one_line_and_exit_code_2(words: list[str], home: Path) -> None:
+    code, said = check(words, home, b"data: {name: digits}\ntraining: {epochs: 1}\n")
+    assert (code, said.count("\n"), said.startswith("robustsweep: ")) == (2, 1, True), said
 
 
 @settings(max_examples=EXAMPLES)

@@ -9,7 +9,7 @@ from workers.errors import StorageError, UserError, first_line
 
 # In these an object appears complete; elsewhere a file is written under a temporary name and then renamed.
 _OBJECT_STORES = frozenset({"abfs", "abfss", "adl", "az", "gcs", "gs", "memory", "oci", "oss", "r2", "s3", "s3a"})
-_READ_ONLY = frozenset({"data", "ftp", "git", "github", "http", "https", "libarchive", "reference", "tar", "zip"})
+_NO_PLACES = frozenset({"data", "ftp", "git", "github", "http", "https", "libarchive", "reference", "tar", "zip"})
 _PACKAGES = {"s3": "'robustsweep[s3]'", "s3a": "'robustsweep[s3]'", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
 
 
@@ -41,10 +41,8 @@ class FsspecStorage:
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
-        if (scheme := url.partition("://")[0]) in _READ_ONLY:
-            raise UserError(
-                f"{url}: artifacts are written, and {scheme}:// is only read; give a path, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX"
-            )
+        if (scheme := url.partition("://")[0]) in _NO_PLACES:
+            raise UserError(f"{url}: {scheme}:// is no place for artifacts; give a path, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX")
         self._filesystem, self._root = open_filesystem(url)
         self._appears_whole = url.partition("://")[0] in _OBJECT_STORES
 
