@@ -141,7 +141,7 @@ def test_settings_and_metrics_of_ones_own_components_are_columns_of_the_results(
 
 def test_settings_of_ones_own_components_select_and_group(folder: Path) -> None:
     assert {row["tries"] for row in rows(folder, "--where", "tries=4")} == {"4"}
-    grouped = robustsweep("results", "space", "--group-by", "filters", "-f", "json", cwd=folder)
+    grouped = robustsweep("results", "space", "--group-by", "filters,attack,knowledge,epsilon", "-f", "json", cwd=folder)
     assert {row["filters"] for row in json.loads(grouped.stdout)} == {2, 4}
 
 

@@ -135,7 +135,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 COMMANDS = {
     "results": ["results", "small"],
-    "groups": ["results", "--group-by", "theta"],
+    "groups": ["results", "--group-by", "theta", "--across", "sweep,attack,knowledge,epsilon"],
     "pivot": ["results", "--pivot", "attack"],
     "compare": ["compare", "small", "other", "--all"],
     "status": ["status"],
