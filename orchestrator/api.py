@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from orchestrator.axes import column_names
 from orchestrator.own_settings import value_of
 from orchestrator.paths import DEFAULT_HOME, Paths
-from orchestrator.setting_kinds import Kind, declared_kind
+from orchestrator.setting_kinds import SettingKind, declared_kind
 from orchestrator.store import ResultRow, Store, open_store, parse_conditions, result_rows, sweep_names
 from orchestrator.store.connection.read_only_sql import ask
 from orchestrator.store.reading.example_outcomes import outcomes
@@ -178,7 +178,7 @@ def pivot(
 
 
 _TYPES: dict[type, str] = {bool: "bool", int: "int64", float: "float64", str: "str", datetime: "datetime64[us, UTC]"}
-_KINDS: dict[Kind, str] = {"boolean": "boolean", "number": "float64", "whole": "Int64"}
+_KINDS: dict[SettingKind, str] = {"boolean": "boolean", "number": "float64", "whole": "Int64"}
 _WITH_NONE = {"bool": "boolean", "int64": "Int64"}
 
 

@@ -11,26 +11,26 @@ from workers.spec.job import ModelSpec
 from workers.spec.step_settings import IsNumber
 from workers.spec.training import TrainingSpec
 
-Kind = Literal["boolean", "number", "text", "whole"]
-_KINDS: dict[Any, Kind] = {bool: "boolean", int: "whole", float: "number"}
+SettingKind = Literal["boolean", "number", "text", "whole"]
+_KINDS: dict[Any, SettingKind] = {bool: "boolean", int: "whole", float: "number"}
 
 
-def kinds(model: type[BaseModel]) -> dict[str, Kind]:
+def kinds(model: type[BaseModel]) -> dict[str, SettingKind]:
     """The kind of each field of a model, but for the name and the settings of a component."""
     fields = {name: field for name, field in model.model_fields.items() if name not in ("name", "settings")}
     return {name: _kind({*_parts(field.annotation), *_marked(field.metadata)}) for name, field in fields.items()}
 
 
-def kinds_of_components(registry: Registry[Any]) -> dict[str, Kind]:
+def kinds_of_components(registry: Registry[Any]) -> dict[str, SettingKind]:
     """The kinds of the own settings of all components of a registry; a name that has several kinds is text."""
-    found: dict[str, set[Kind]] = {}
+    found: dict[str, set[SettingKind]] = {}
     for component in registry:
         for name, kind in kinds(component.settings).items():
             found.setdefault(name, set()).add(kind)
     return {name: (kinds_of_it.pop() if len(kinds_of_it) == 1 else "text") for name, kinds_of_it in found.items()}
 
 
-def declared_kind(name: str) -> Kind | None:
+def declared_kind(name: str) -> SettingKind | None:
     """The kind of a setting or metric by its name, as `value_of` finds it; None where it is not registered."""
     section, _, setting = name.rpartition(".")
     for of_section in [section] if section else _DECLARED:
@@ -39,12 +39,12 @@ def declared_kind(name: str) -> Kind | None:
     return None
 
 
-def training_kinds() -> dict[str, Kind]:
+def training_kinds() -> dict[str, SettingKind]:
     """The kinds of the settings of a training, those of all losses included."""
     return {**kinds(TrainingSpec), **kinds_of_components(LOSSES)}
 
 
-_DECLARED: dict[str, Callable[[], dict[str, Kind]]] = {
+_DECLARED: dict[str, Callable[[], dict[str, SettingKind]]] = {
     "attacks": lambda: kinds_of_components(ATTACKS),
     "model": lambda: {**kinds_of_components(MODELS), **kinds(ModelSpec)},
     "data": lambda: kinds_of_components(DATASETS),
@@ -55,7 +55,7 @@ _DECLARED: dict[str, Callable[[], dict[str, Kind]]] = {
 }
 
 
-def _kind(parts: set[Any]) -> Kind:
+def _kind(parts: set[Any]) -> SettingKind:
     known = {_KINDS[part] for part in parts if part in _KINDS}
     return known.pop() if len(known) == 1 and not parts - set(_KINDS) - {type(None), Any} else "text"
 

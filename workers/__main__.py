@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.results import BatchRecord, EpochRecord, FlagsOutcome
 from workers.artifacts.storage import absolute
-from workers.code import Code, require_code
+from workers.code import CodeVersion, require_code
 from workers.data.loading.remote import data_root
 from workers.errors import ArtifactError, JobError, SupersededError, UserError
 from workers.plugins import job_from_json
@@ -94,18 +94,18 @@ def _checked(path: Path, text: bytes) -> bytes:
     with suppress(ValueError, RecursionError):  # what is no job is found out when it is read
         found = json.loads(text)
         if isinstance(found, dict) and (planned := found.pop("code", None)):
-            if not isinstance(planned, list) or len(planned) != len(Code._fields):
-                raise UserError(f"{path}: not a job: code: must be a list of {' and '.join(Code._fields)}")
-            require_code(Code(*map(str, planned)))
+            if not isinstance(planned, list) or len(planned) != len(CodeVersion._fields):
+                raise UserError(f"{path}: not a job: code: must be a list of {' and '.join(CodeVersion._fields)}")
+            require_code(CodeVersion(*map(str, planned)))
             return json.dumps(found).encode()
     return text
 
 
 def _run(job: Job, arguments: argparse.Namespace) -> None:
-    from workers.runtime.run import Settings, run
+    from workers.runtime.run import RunSettings, run
 
     artifacts = Artifacts(absolute(arguments.artifacts))
-    settings = Settings(
+    settings = RunSettings(
         artifacts.url,
         arguments.data,
         device=arguments.device,

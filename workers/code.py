@@ -11,7 +11,7 @@ from workers.errors import UserError
 FOLDER = Path(__file__).parent
 
 
-class Code(NamedTuple):
+class CodeVersion(NamedTuple):
     """A version of the package: its digest, and the folder that it was read from."""
 
     digest: str
@@ -22,15 +22,15 @@ class Code(NamedTuple):
 
 
 @cache
-def code_here() -> Code:
+def code_here() -> CodeVersion:
     """Return the code of this process: SHA-256 over the names and the contents of the package's files."""
     found = hashlib.sha256()
     for path in sorted(FOLDER.rglob("*.py")):
         found.update(f"{path.relative_to(FOLDER).as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    return Code(found.hexdigest(), f"{FOLDER} on {socket.gethostname()}")
+    return CodeVersion(found.hexdigest(), f"{FOLDER} on {socket.gethostname()}")
 
 
-def require_code(planned: Code) -> None:
+def require_code(planned: CodeVersion) -> None:
     """Check that this process runs the code that a job was planned with.
 
     Raises:

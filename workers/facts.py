@@ -125,7 +125,7 @@ class PluginVersion(Frozen):
 
 
 @dataclass(frozen=True)
-class Source:
+class CodeSource:
     """Place of a component's code: the file, and where it is a plugin's (None: ours) the digest of what it reaches there."""
 
     path: Path | None = None

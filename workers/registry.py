@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 
 from workers.facts import (
     AttackFacts,
+    CodeSource,
     DatasetFacts,
     DatasetInfo,
     DefenceFacts,
@@ -25,7 +26,6 @@ from workers.facts import (
     MetricFacts,
     Modality,
     ModelFacts,
-    Source,
 )
 from workers.settings import Settings, settings_of
 
@@ -43,7 +43,7 @@ class Component(Generic[F]):
     create: Callable[..., Any]
     facts: F
     settings: type[Settings]
-    source: Source
+    source: CodeSource
 
     @property
     def summary(self) -> str:
@@ -83,7 +83,7 @@ class Registry(Generic[F]):
             ValueError: another one has this name.
             TypeError: its parameters cannot be settings.
         """
-        source = _loading or Source()
+        source = _loading or CodeSource()
         held = (self._components if source.path is None else self._all()).get(name)
         if held is not None and (held.source.path != source.path or held.create.__qualname__ != create.__qualname__):
             raise ValueError(f"{self.kind} '{name}': {_place(source)} registers it, and {_place(held.source)} has registered it already")
@@ -127,11 +127,11 @@ class Registry(Generic[F]):
         return self._components
 
 
-_loading: Source | None = None
+_loading: CodeSource | None = None
 
 
 @contextmanager
-def loading(source: Source | None) -> Iterator[None]:
+def loading(source: CodeSource | None) -> Iterator[None]:
     """Inside, what is registered comes from `source` (None: ours)."""
     global _loading  # noqa: PLW0603 (modules register while they are imported, and an import takes no argument)
     before, _loading = _loading, source
@@ -141,7 +141,7 @@ def loading(source: Source | None) -> Iterator[None]:
         _loading = before
 
 
-def _place(source: Source) -> str:
+def _place(source: CodeSource) -> str:
     return "robustsweep" if source.path is None else str(source.path)
 
 

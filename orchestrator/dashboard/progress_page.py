@@ -17,7 +17,7 @@ from orchestrator.store import Failure, Store, SweepStatus, failures, sweep_stat
 from orchestrator.store.leases.leases import age
 from orchestrator.store.reading.dashboard_queries import (
     FinishedJob,
-    Place,
+    MachinePlace,
     RunningJob,
     finished_jobs,
     mean_seconds,
@@ -33,14 +33,14 @@ _MOST_PLACED = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Watched:
+class WatchedSweep:
     """State of a sweep at one moment; `finished` are the jobs since the launch, `recent` those in the `WINDOW` up to `until`."""
 
     status: SweepStatus
     running: list[RunningJob]
     finished: list[FinishedJob]
     recent: list[FinishedJob]
-    places: dict[str, Place]
+    places: dict[str, MachinePlace]
     failed: list[Failure]
     left: TimeLeft
     since: datetime
@@ -68,7 +68,7 @@ def _live(sweep: str) -> None:
     _failures(watched.failed)
 
 
-def watch(store: Store, sweep: str) -> Watched:
+def watch(store: Store, sweep: str) -> WatchedSweep:
     """Read the state that the page shows.
 
     Raises:
@@ -81,7 +81,7 @@ def watch(store: Store, sweep: str) -> Watched:
     until = now if status.driver_alive else max((job.finished_at for job in finished), default=now)
     since = max(until - WINDOW, min(status.launched_at or until, until - timedelta(seconds=1)))
     recent = [job for job in finished if since <= job.finished_at]
-    return Watched(
+    return WatchedSweep(
         status=status,
         running=running,
         finished=mine or finished,
@@ -104,7 +104,7 @@ def _seconds(store: Store, status: SweepStatus, finished: list[FinishedJob], min
     return seconds
 
 
-def _headline(watched: Watched) -> None:
+def _headline(watched: WatchedSweep) -> None:
     counts = totals(watched.status)
     total = sum(counts.values())
     st.text(_who(watched.status, total - counts["done"]))
@@ -134,7 +134,7 @@ def _who(status: SweepStatus, left: int) -> str:
     return f"{'Finished' if left == 0 else f'Not running, {left} jobs left'}.{died} Last launched: {at(status.launched_at)}."
 
 
-def _end(watched: Watched) -> str:
+def _end(watched: WatchedSweep) -> str:
     if watched.left.seconds is not None:
         return clock(watched.left.seconds)
     return "?" if watched.status.driver_alive else "-"
@@ -159,7 +159,7 @@ def _stages(status: SweepStatus) -> None:
     st.dataframe(frame(rows), hide_index=True, height="content", column_config={"progress": bar, "done": "jobs done"})
 
 
-def _now(watched: Watched) -> None:
+def _now(watched: WatchedSweep) -> None:
     if not watched.running:
         return
     st.subheader("Running now")
@@ -172,8 +172,8 @@ def _now(watched: Watched) -> None:
     )
 
 
-def _places(watched: Watched) -> None:
-    by_place: dict[Place, list[FinishedJob]] = {}
+def _places(watched: WatchedSweep) -> None:
+    by_place: dict[MachinePlace, list[FinishedJob]] = {}
     for job in watched.recent[:_MOST_PLACED]:
         if job.key in watched.places:
             by_place.setdefault(watched.places[job.key], []).append(job)

@@ -13,7 +13,7 @@ from orchestrator.doctor.check_result import CheckResult
 from orchestrator.doctor.disk import nearest
 from orchestrator.store import Store, StoreMissing, migrations, open_store, schema_revision
 from orchestrator.store.connection.urls import parse_url, shown
-from orchestrator.store.leases.leases import Holder, age, database_now, find_holder, is_alive, living_sweeps, refusal
+from orchestrator.store.leases.leases import LeaseHolder, age, database_now, find_holder, is_alive, living_sweeps, refusal
 from orchestrator.store.schema.sweep_tables import SweepRecord
 from orchestrator.temp_folder import temp_folder
 
@@ -144,5 +144,5 @@ def _driven(store: Store, sweep: str | None) -> list[CheckResult]:
     return [CheckResult("ok", "driver", _silent(sweep, holder, now - holder.heartbeat_at))]
 
 
-def _silent(sweep: str, holder: Holder, silence: timedelta) -> str:
+def _silent(sweep: str, holder: LeaseHolder, silence: timedelta) -> str:
     return f"sweep {sweep}: {holder.who} has been silent for {age(silence)} and will be considered dead: `launch` takes over"

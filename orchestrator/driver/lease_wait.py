@@ -10,7 +10,7 @@ from rich.console import Console
 
 from orchestrator.console import say
 from orchestrator.store import Store
-from orchestrator.store.leases.leases import Driver, Holder, age, holder_of, is_alive, moment, refusal
+from orchestrator.store.leases.leases import Driver, LeaseHolder, age, holder_of, is_alive, moment, refusal
 from orchestrator.store.leases.processes import is_gone, this_process
 from workers.errors import UserError
 
@@ -24,7 +24,7 @@ def this_driver() -> Driver:
     return Driver(host=socket.gethostname(), pid=os.getpid(), process=this_process())
 
 
-def wait_for_lease(store: Store, sweep: str, console: Console) -> Holder | None:
+def wait_for_lease(store: Store, sweep: str, console: Console) -> LeaseHolder | None:
     """Return the last holder of the sweep's lease once the lease is free: released, its holder known to be dead, or without heartbeats.
 
     Raises:
@@ -41,7 +41,7 @@ def wait_for_lease(store: Store, sweep: str, console: Console) -> Holder | None:
     return _watched(store, sweep, holder)
 
 
-def _watched(store: Store, sweep: str, holder: Holder) -> Holder | None:
+def _watched(store: Store, sweep: str, holder: LeaseHolder) -> LeaseHolder | None:
     end = monotonic() + WATCH_SECONDS
     while monotonic() < end:
         sleep(_LOOK_SECONDS)

@@ -31,7 +31,7 @@ class InlineExecutor:
                 time.sleep(_PAUSE_SECONDS)
 
     def _attempt(self, job: Job, sweep: SweepRun, *, device: str) -> None:
-        from workers.runtime.run import Settings, run
+        from workers.runtime.run import RunSettings, run
 
         def report(record: EpochRecord | BatchRecord) -> None:
             if isinstance(record, EpochRecord):
@@ -40,7 +40,7 @@ class InlineExecutor:
                 sweep.batch(job, record)
 
         sweep.begin(job)
-        settings = Settings(
+        settings = RunSettings(
             self._folders.artifacts,
             self._folders.data_root,
             device=device,

@@ -5,7 +5,7 @@ from orchestrator.figures.difficulty import example_difficulty
 from orchestrator.figures.heat import heat_maps
 from orchestrator.figures.picture import Picture, Pictures, plain
 from orchestrator.figures.scatter import cost_plots, model_points, pareto_fronts
-from orchestrator.figures.surface_contours import Surface, loss_surfaces
+from orchestrator.figures.surface_contours import SurfacePlot, loss_surfaces
 from orchestrator.figures.theme import CONFIG, TEMPLATES
 from orchestrator.figures.training_curves import training_curves
 
@@ -14,7 +14,7 @@ __all__ = [
     "TEMPLATES",
     "Picture",
     "Pictures",
-    "Surface",
+    "SurfacePlot",
     "accuracy_curves",
     "cost_plots",
     "example_difficulty",

@@ -32,14 +32,14 @@ Line = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
-class Condition:
+class AttackCondition:
     """Group of rows with the same attack, knowledge and so on; within it a model has one row for each epsilon."""
 
     label: str
     rows: list[ResultRow]
 
 
-def conditions(rows: Iterable[ResultRow], *, by_epsilon: bool) -> list[Condition]:
+def conditions(rows: Iterable[ResultRow], *, by_epsilon: bool) -> list[AttackCondition]:
     """Group the rows with a robust accuracy by condition (and epsilon, `by_epsilon`), in the order in which they come.
 
     Attack, knowledge, norm, target and the examples always distinguish conditions. Any other setting does if one model has rows that
@@ -54,7 +54,9 @@ def conditions(rows: Iterable[ResultRow], *, by_epsilon: bool) -> list[Condition
         epsilon = row.epsilon if by_epsilon else None
         groups[(*_values(row, _ALWAYS), *_values(row, names), epsilon)].append(row)
     shown = {name for name in _ALWAYS if len({getattr(row, name) for row in attacked}) > 1}
-    return [Condition(_label(found[0], shown | set(_names(telling, found[0])), by_epsilon=by_epsilon), found) for found in groups.values()]
+    return [
+        AttackCondition(_label(found[0], shown | set(_names(telling, found[0])), by_epsilon=by_epsilon), found) for found in groups.values()
+    ]
 
 
 def line_of(row: ResultRow) -> Line:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from orchestrator.figures.attack_conditions import Condition, Line, best_models, conditions, hover_settings, line_looks, line_of
+from orchestrator.figures.attack_conditions import AttackCondition, Line, best_models, conditions, hover_settings, line_looks, line_of
 from orchestrator.figures.looks import Look
 from orchestrator.figures.picture import Picture, Pictures, Record, lines, percent, plain
 from orchestrator.figures.theme import drawn, faded, percent_axis
@@ -30,7 +30,7 @@ def accuracy_curves(rows: Sequence[ResultRow], *, chosen: Collection[str] = ()) 
     return {one.label: _picture(one, found, chosen) for one in conditions(rows, by_epsilon=False)}
 
 
-def _picture(condition: Condition, found: Mapping[Line, Look], chosen: Collection[str]) -> Picture:
+def _picture(condition: AttackCondition, found: Mapping[Line, Look], chosen: Collection[str]) -> Picture:
     places = epsilon_places(condition.rows)
     common, each = hover_settings(condition.rows)
     points: dict[Line, Points] = defaultdict(list)

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from orchestrator.figures.attack_conditions import Condition, Line, conditions, hover_settings, line_looks, line_of
+from orchestrator.figures.attack_conditions import AttackCondition, Line, conditions, hover_settings, line_looks, line_of
 from orchestrator.figures.looks import Look
 from orchestrator.figures.picture import ROBUST, Picture, Pictures, Record, lines, number, percent, plain
 from orchestrator.figures.theme import drawn, percent_axis
@@ -73,7 +73,12 @@ def _pictures(rows: Sequence[ResultRow], axes: Sequence[_Axis], chosen: Collecti
 
 
 def _picture(
-    condition: Condition, axis: _Axis, found: Mapping[Line, Look], common: Sequence[str], texts: Sequence[str], chosen: Collection[str]
+    condition: AttackCondition,
+    axis: _Axis,
+    found: Mapping[Line, Look],
+    common: Sequence[str],
+    texts: Sequence[str],
+    chosen: Collection[str],
 ) -> Picture:
     known = [(row, value, text) for row, text in zip(condition.rows, texts, strict=True) if (value := axis.value(row)) is not None]
     table = [_point(row, {axis.title: value}, found[line_of(row)]) for row, value, _ in known]

@@ -18,7 +18,7 @@ _RED = "#e8112d"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Surface:
+class SurfacePlot:
     """Losses around one example: `losses` (draws, n, n), row by row along the second direction, at the steps `axis` (n,), in input
     units, along both. `label` names the model, such as `theta 0.9`.
 
@@ -43,7 +43,7 @@ class Surface:
             raise ValueError(f"losses of shape {self.losses.shape} over an axis of {count}: must be (draws, {count}, {count})")
 
 
-def loss_surfaces(surfaces: Sequence[Surface], *, radius: float = RADIUS) -> Pictures:
+def loss_surfaces(surfaces: Sequence[SurfacePlot], *, radius: float = RADIUS) -> Pictures:
     """Draw contours of the mean loss over the draws, one figure for each surface, with one colour scale, a circle of `radius`, the ball of
     that radius where it differs, and the border of the true class."""
     means = [np.round(surface.losses.mean(axis=0), 5) for surface in surfaces]
@@ -51,7 +51,7 @@ def loss_surfaces(surfaces: Sequence[Surface], *, radius: float = RADIUS) -> Pic
     return {surface.label: _picture(surface, mean, low, high, radius) for surface, mean in zip(surfaces, means, strict=True)}
 
 
-def _picture(surface: Surface, mean: NDArray[np.floating], low: float, high: float, radius: float) -> Picture:
+def _picture(surface: SurfacePlot, mean: NDArray[np.floating], low: float, high: float, radius: float) -> Picture:
     table = _records(surface, mean)
     border = [] if surface.right is None else [_border(surface, surface.right)]
     ball = [] if surface.ball is None else [_ball(surface.ball * radius)]
@@ -69,7 +69,7 @@ def _picture(surface: Surface, mean: NDArray[np.floating], low: float, high: flo
     return Picture(title=f"Loss surface: {surface.label}", figure=figure, table=table, caption=_caption(surface, radius))
 
 
-def _records(surface: Surface, mean: NDArray[np.floating]) -> list[Record]:
+def _records(surface: SurfacePlot, mean: NDArray[np.floating]) -> list[Record]:
     steps = [round(float(step), 5) for step in surface.axis]
     spread = np.round(surface.losses.std(axis=0), 5)
     right = None if surface.right is None else np.round(100 * surface.right.mean(axis=0), 2)
@@ -86,7 +86,7 @@ def _records(surface: Surface, mean: NDArray[np.floating]) -> list[Record]:
     ]
 
 
-def _contours(surface: Surface, table: Sequence[Record], low: float, high: float) -> dict[str, Any]:
+def _contours(surface: SurfacePlot, table: Sequence[Record], low: float, high: float) -> dict[str, Any]:
     count = surface.axis.size
     steps = [record["gradient"] for record in table[:count]]
     return {
@@ -101,7 +101,7 @@ def _contours(surface: Surface, table: Sequence[Record], low: float, high: float
     }
 
 
-def _border(surface: Surface, right: NDArray[np.bool_]) -> dict[str, Any]:
+def _border(surface: SurfacePlot, right: NDArray[np.bool_]) -> dict[str, Any]:
     """The line where the predicted class begins or ceases to be the true one, in half of the draws."""
     steps = surface.axis.tolist()
     return {
@@ -121,7 +121,7 @@ def _ball(edge: NDArray[np.floating]) -> dict[str, Any]:
     return {"type": "scatter", "x": x, "y": y, "mode": "lines", "line": {"color": _RED, "dash": "dot", "width": 2}, "hoverinfo": "skip"}
 
 
-def _caption(surface: Surface, radius: float) -> str:
+def _caption(surface: SurfacePlot, radius: float) -> str:
     draws = surface.losses.shape[0]
     said = [f"{f'Mean over {draws} draws; the' if draws > 1 else 'The'} circle is at {radius:.3f} ({255 * radius:g}/255)"]
     said += ["dotted: the ball of that radius where the plane cuts it"] if surface.ball is not None else []

@@ -17,7 +17,7 @@ from orchestrator.scheduling.critical_path import CriticalPathQueue
 from orchestrator.scheduling.job_queue import JobQueue, JobSource
 from orchestrator.search.possible_jobs import possible_jobs
 from orchestrator.store import Store, finished_keys, launch_sweep
-from orchestrator.store.leases.leases import Holder, Lease
+from orchestrator.store.leases.leases import Lease, LeaseHolder
 from orchestrator.store.reading.study_trials import finished_rungs
 from orchestrator.store.writing.driver_lease import plan_again, take_sweep
 from orchestrator.store.writing.record import record_search
@@ -57,7 +57,7 @@ class SweepKind(Protocol):
             UserError: the space asks for what cannot be.
         """
 
-    def take_lease(self, store: Store, seen: Holder | None) -> Lease:
+    def take_lease(self, store: Store, seen: LeaseHolder | None) -> Lease:
         """Take the sweep, if no other driver has taken it since `seen`.
 
         Raises:
@@ -91,7 +91,7 @@ class GridLaunch:
         self._plan = make_plan(self._jobs, recorded=recorded, finished=finished, damaged=self._damaged)
         return self._plan.using_data
 
-    def take_lease(self, store: Store, seen: Holder | None) -> Lease:
+    def take_lease(self, store: Store, seen: LeaseHolder | None) -> Lease:
         loaded = self._loaded
         return launch_sweep(store, name=loaded.name, space_text=loaded.recorded_text, jobs=self._jobs, driver=this_driver(), seen=seen)
 
@@ -134,7 +134,7 @@ class SearchLaunch:
         check_sizes(jobs)
         return jobs
 
-    def take_lease(self, store: Store, seen: Holder | None) -> Lease:
+    def take_lease(self, store: Store, seen: LeaseHolder | None) -> Lease:
         loaded = self._loaded
         return take_sweep(store, name=loaded.name, space_text=loaded.recorded_text, driver=this_driver(), seen=seen)
 

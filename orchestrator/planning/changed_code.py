@@ -7,11 +7,11 @@ from pathlib import Path
 from workers.facts import PluginVersion
 from workers.spec.job import Job
 
-Earlier = Mapping[str, Sequence[Sequence[PluginVersion]]]
+EarlierPlugins = Mapping[str, Sequence[Sequence[PluginVersion]]]
 """The plugins that finished jobs ran, by their seed keys, which code does not change."""
 
 
-def changed_code(jobs: Iterable[Job], earlier: Earlier) -> dict[str, int]:
+def changed_code(jobs: Iterable[Job], earlier: EarlierPlugins) -> dict[str, int]:
     """Return the number of the jobs that are new because files have changed, by these files' names."""
     found: Counter[str] = Counter()
     for job in jobs:

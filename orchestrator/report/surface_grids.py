@@ -16,7 +16,7 @@ from workers.artifacts.artifacts import Artifacts
 from workers.errors import ArtifactError
 
 if TYPE_CHECKING:
-    from orchestrator.figures import Surface
+    from orchestrator.figures import SurfacePlot
 
 SURFACE_FILE = "surface.safetensors"
 
@@ -99,15 +99,15 @@ def _is_either(row: SurfaceRow) -> bool:
     return row.direction == "theta_one" and row.source_key == row.model_key and not row.randomised
 
 
-def surface_draws(family: Sequence[SurfaceGrid]) -> "list[Surface]":
+def surface_draws(family: Sequence[SurfaceGrid]) -> "list[SurfacePlot]":
     """Each draw of each net by itself: where the loss lies under one draw of the sketch says nothing of another's."""
-    from orchestrator.figures import Surface
+    from orchestrator.figures import SurfacePlot
 
     rows = [grid.row for grid in family]
     found = [(surface_name(grid.row, draw, rows), grid, draw) for grid in family for draw in range(grid.row.draws)]
     alike = Counter(label for label, _, _ in found)
     return [
-        Surface(
+        SurfacePlot(
             label=label if alike[label] == 1 else f"{label}, job {grid.row.job_key[:8]}",
             losses=grid.losses[draw : draw + 1],
             right=grid.predictions[draw : draw + 1] == grid.row.label,

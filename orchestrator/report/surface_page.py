@@ -9,7 +9,7 @@ from orchestrator.paths import Paths, replace_file
 from orchestrator.report.requirements import check_requirements
 from orchestrator.report.surface_grids import SurfaceGrid, families, surface_draws, surface_grids
 from orchestrator.store import SurfaceRow, open_store
-from orchestrator.tables.table import Column, Row, Table
+from orchestrator.tables.table import Column, Table, TableRow
 from workers.errors import UserError
 from workers.spec.fields import positive_fraction
 
@@ -49,17 +49,17 @@ def surface_page(sweep: str, grids: Sequence[SurfaceGrid], *, epsilon: float, li
     """Return the page, self-contained with Plotly's script."""
     from orchestrator.figures import loss_surfaces
     from orchestrator.report.sweep_page.page import page_html, section_bodies
-    from orchestrator.report.sweep_page.sections import Section
+    from orchestrator.report.sweep_page.sections import PageSection
 
     rows = [grid.row for grid in grids]
 
-    def sections() -> Iterator[Section]:
+    def sections() -> Iterator[PageSection]:
         for number, family in enumerate(families(grids), 1):
             row = family[-1].row
             pictures = loss_surfaces(surface_draws(family), radius=epsilon)
             titled = [replace(picture, title=label) for label, picture in pictures.items()]
             name, title, table = f"family-{number}", surface_family(row, rows), _table(family)
-            yield Section(name=name, title=title, choices={"": titled}, fill="", notes=[_axes(row)], table=table)
+            yield PageSection(name=name, title=title, choices={"": titled}, fill="", notes=[_axes(row)], table=table)
 
     return page_html("surfaces", sweep, summary=[_READING.format(epsilon=literal)], bodies=list(section_bodies(sections())))
 
@@ -78,7 +78,7 @@ def _table(family: Sequence[SurfaceGrid]) -> Table:
     return Table(columns=(*numbers, Column("points right %", "tenths"), Column("job")), rows=tuple(map(_row, family)))
 
 
-def _row(grid: SurfaceGrid) -> Row:
+def _row(grid: SurfaceGrid) -> TableRow:
     row, right = grid.row, float((grid.predictions == grid.row.label).mean())
     losses = [float(f"{loss:.3g}") for loss in (row.clean_loss, row.least_loss, row.greatest_loss)]
     return (row.theta, row.draws, *losses, 100 * right, row.job_key[:8])

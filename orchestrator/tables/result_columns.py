@@ -8,7 +8,7 @@ from typing import Any, Literal
 from orchestrator.axes import Axes, Settings, in_words, rank_in_words, settings_of
 from orchestrator.own_settings import FIELDS, SECTIONS, held, own_names, value_of
 from orchestrator.store import ResultRow
-from orchestrator.tables.table import ABSENT, Cell, Column, Kind, shown
+from orchestrator.tables.table import ABSENT, Cell, Column, ColumnKind, shown
 from workers.registry import METRICS
 from workers.spec.fields import CRAFTED
 
@@ -18,7 +18,7 @@ _PARTS = ("data", "model", "defence")
 _FIRST = ("data.", "model.")
 _COLUMNED = frozenset({*FIELDS, "sweep", "seed", "until", "training.adversarial_training"}) - {"data.train_examples"}
 _PLACED = frozenset({"abs_stepsize", "loss", "steps"})
-_DECIMALS: dict[int, Kind] = {1: "tenths", 2: "hundredths"}
+_DECIMALS: dict[int, ColumnKind] = {1: "tenths", 2: "hundredths"}
 _FOUND = frozenset({"clean %", "robust %", "95% interval"})
 
 
@@ -33,7 +33,7 @@ class ResultColumn:
 
     heading: str
     value: Callable[[ResultRow], Cell]
-    kind: Kind = "text"
+    kind: ColumnKind = "text"
     optional: bool = False
     where_known: bool = False
     align: Literal["left", "right"] | None = None
@@ -119,7 +119,7 @@ _DEFENCES = {
 def _setting(
     heading: str,
     value: Callable[[ResultRow], Cell],
-    kind: Kind = "text",
+    kind: ColumnKind = "text",
     *,
     of: Callable[[ResultRow], bool] = lambda _: True,
     unsaid: str | None = None,

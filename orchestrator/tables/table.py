@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-Kind = Literal["text", "number", "tenths", "hundredths", "percent", "key", "group", "label"]
+ColumnKind = Literal["text", "number", "tenths", "hundredths", "percent", "key", "group", "label"]
 """Form in which people see cells: numbers to six digits, or to one or two decimals, shares in percent, keys by their first digits. A
 `group` heads the lines of a group of rows, a `label` the lines of one row."""
 
@@ -15,7 +15,7 @@ Tone = Literal["good", "doubtful", "bad"]
 ABSENT = "-"
 _HYPHEN = "~"
 _KEY_DIGITS = 8
-_RIGHT: frozenset[Kind] = frozenset({"number", "tenths", "hundredths", "percent"})
+_RIGHT: frozenset[ColumnKind] = frozenset({"number", "tenths", "hundredths", "percent"})
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ Value = str | int | float | bool | None
 Cell = Value | bytes | Mark | Code | Estimate | Mapping[str, Any] | Sequence[Any]
 """The last two are for JSON alone."""
 
-Row = tuple[Cell, ...]
+TableRow = tuple[Cell, ...]
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Column:
     """
 
     name: str
-    kind: Kind = "text"
+    kind: ColumnKind = "text"
     heading: str | None = None
     align: Literal["left", "right"] | None = None
     wraps: bool = False
@@ -109,7 +109,7 @@ class Table:
     """
 
     columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
     name: str = ""
     title: str = ""
     caption: str = ""
@@ -119,7 +119,7 @@ class Table:
     notes: tuple[str, ...] = ()
     empty: str = "nothing found"
     groups: tuple[int, ...] = ()
-    total: Row | None = None
+    total: TableRow | None = None
     narrow: "Table | None" = None
 
     def seen_by(self, audience: Audience) -> "Table":
@@ -136,7 +136,7 @@ class Table:
         return self.title + (f" {self.mark.text}" if self.mark else "")
 
     @property
-    def grouped(self) -> Iterator[tuple[Row, ...]]:
+    def grouped(self) -> Iterator[tuple[TableRow, ...]]:
         """The rows, group by group."""
         start = 0
         for size in self.groups or ((len(self.rows),) if self.rows else ()):
@@ -158,12 +158,12 @@ def table_of(names: Sequence[str], rows: Sequence[Sequence[Any]], *, tenths: int
     return Table(columns=columns, rows=tuple(map(tuple, rows)), **more)
 
 
-def _kind(values: Sequence[Any], *, tenths: bool) -> Kind:
+def _kind(values: Sequence[Any], *, tenths: bool) -> ColumnKind:
     numeric = all(isinstance(value, int | float | None) and not isinstance(value, bool) for value in values)
     return "tenths" if tenths else "number" if numeric else "text"
 
 
-def shown(cell: Cell, kind: Kind = "text") -> str:
+def shown(cell: Cell, kind: ColumnKind = "text") -> str:
     """A cell as people read it; it is not escaped."""
     match cell:
         case None:

@@ -9,7 +9,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from orchestrator.escaping import visible
-from orchestrator.tables.table import Cell, Code, Column, Estimate, Mark, Row, Table, Tone, shown
+from orchestrator.tables.table import Cell, Code, Column, Estimate, Mark, Table, TableRow, Tone, shown
 
 _LONGEST_WHOLE = 12
 """Letters of a word that a narrow terminal does not break."""
@@ -103,7 +103,7 @@ class _Layout:
             Text(title), footer, justify="right" if column.is_right else "left", overflow="fold", min_width=least, no_wrap=not column.wraps
         )
 
-    def _stack(self, row: Row) -> list[Text]:
+    def _stack(self, row: TableRow) -> list[Text]:
         """The row's cells, each of as many lines as it needs here."""
         estimated = any(isinstance(cell, Estimate) for cell in row)
         return [self._text(cell, column, estimated=estimated) for cell, column in zip(row, self.table.columns, strict=True)]

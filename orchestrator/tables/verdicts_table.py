@@ -7,7 +7,7 @@ from rich.console import RenderableType
 
 from orchestrator.escaping import json_text
 from orchestrator.store import ModelVerdict
-from orchestrator.tables.table import Column, Mark, Row, Table, Tone
+from orchestrator.tables.table import Column, Mark, Table, TableRow, Tone
 from orchestrator.tables.writers import Format, render
 from orchestrator.verdict import reasons
 
@@ -60,7 +60,7 @@ def checks_table(found: ModelVerdict) -> Table:
     return Table(title=title, mark=verdict_mark(found.verdict), columns=_COLUMNS, rows=_rows(found)).seen_by("people")
 
 
-def _rows(found: ModelVerdict) -> tuple[Row, ...]:
+def _rows(found: ModelVerdict) -> tuple[TableRow, ...]:
     model = (found.model_key, found.description, found.verdict)
     chances = [f"{check.numbers['p']:.2g}" if "p" in check.numbers else None for check in found.checks]
     return tuple((*model, check.name, check.outcome, check.reason, p) for check, p in zip(found.checks, chances, strict=True))

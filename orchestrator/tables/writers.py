@@ -8,7 +8,7 @@ from typing import Literal
 from rich.console import RenderableType
 
 from orchestrator.escaping import csv_cell, json_text, markdown
-from orchestrator.tables.table import Audience, Cell, Code, Column, Estimate, Mark, Row, Table, shown
+from orchestrator.tables.table import Audience, Cell, Code, Column, Estimate, Mark, Table, TableRow, shown
 from orchestrator.tables.terminal import TerminalTables
 
 Format = Literal["table", "csv", "json", "markdown", "latex", "html"]
@@ -72,7 +72,7 @@ def _markdown(table: Table) -> str:
     return "\n".join([*head, *lead, *lines, *below, *notes])
 
 
-def _markdown_row(row: Row, columns: Sequence[Column]) -> str:
+def _markdown_row(row: TableRow, columns: Sequence[Column]) -> str:
     cells = [
         f"`{cell.text}`" if isinstance(cell, Code) else shown(cell) if isinstance(cell, Estimate) else markdown(shown(cell, column.kind))
         for cell, column in zip(row, columns, strict=True)

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from search_spaces.file.overrides import overridden
-from search_spaces.file.problems import Problem, described, dotted, joined
+from search_spaces.file.problems import SpaceProblem, described, dotted, joined
 from search_spaces.file.yaml_document import UNREADABLE, Document, read_document
 from search_spaces.schema.wording import did_you_mean, listed, shown
 from search_spaces.space import VARIANTS, Location, Space, as_written, given_twice, origin, space_type, usable, with_flat_settings
@@ -68,7 +68,8 @@ def parse_space(text: str, *, label: str, stem: str, overrides: Sequence[str] = 
     if not isinstance(document.data, dict):
         raise joined(document.problems or [_no_mapping(document)], label)
     document.problems.extend(
-        Problem(f"{dotted(path)}: given twice, in settings and next to them", document.line(path)) for path in given_twice(document.data)
+        SpaceProblem(f"{dotted(path)}: given twice, in settings and next to them", document.line(path))
+        for path in given_twice(document.data)
     )
     flat = with_flat_settings({"name": stem, **document.data})
     data, overridden_at = overridden(flat, overrides, document.problems)
@@ -88,24 +89,24 @@ def _load_plugins(document: Document, label: str, folder: Path | None) -> None:
     try:
         load_plugins((name for name in named or () if isinstance(name, str)), folder=folder)
     except UserError as error:
-        raise joined([Problem(f"plugins: {error}", line=document.line(("plugins",)))], label) from None
+        raise joined([SpaceProblem(f"plugins: {error}", line=document.line(("plugins",)))], label) from None
 
 
-def _no_mapping(document: Document) -> Problem:
+def _no_mapping(document: Document) -> SpaceProblem:
     found = "the file is empty" if document.root is None else f"found {shown(document.data)}"
-    return Problem(f"a space file is a mapping (key: value); {found}", line=1)
+    return SpaceProblem(f"a space file is a mapping (key: value); {found}", line=1)
 
 
-def _problems(invalid: ValidationError, data: dict[str, Any], document: Document, overridden_at: set[Location]) -> Iterator[Problem]:
+def _problems(invalid: ValidationError, data: dict[str, Any], document: Document, overridden_at: set[Location]) -> Iterator[SpaceProblem]:
     """Yield every problem once, with its line; a problem of the file's own settings that only some of the variants have names these."""
     errors = [error for error in invalid.errors(include_url=False) if error["input"] is not UNREADABLE]
     grids_with = Counter((error["loc"][2:], error["msg"]) for error in errors)
-    found: dict[Problem, list[str]] = {}
+    found: dict[SpaceProblem, list[str]] = {}
     for error in errors:
         path = origin(error["loc"], data, everywhere=grids_with[error["loc"][2:], error["msg"]] == usable(data))
         by_override = any(path[:end] in overridden_at for end in range(len(path) + 1))
         inheriting = found.setdefault(
-            Problem(described(error, path), line=0 if by_override else document.line(as_written(path, document.data))), []
+            SpaceProblem(described(error, path), line=0 if by_override else document.line(as_written(path, document.data))), []
         )
         if error["loc"][0] == "grids" and path[0] != VARIANTS:
             inheriting.append(dotted((VARIANTS, *error["loc"][1:2])))
@@ -146,4 +147,4 @@ def _decoded(content: bytes, path: str) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise joined([Problem(f"not UTF-8 text: byte 0x{error.object[error.start]:02x}", line=line)], path) from None
+        raise joined([SpaceProblem(f"not UTF-8 text: byte 0x{error.object[error.start]:02x}", line=line)], path) from None

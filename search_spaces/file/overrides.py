@@ -4,14 +4,14 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from search_spaces.file.problems import Problem, dotted, unknown_key
+from search_spaces.file.problems import SpaceProblem, dotted, unknown_key
 from search_spaces.file.yaml_document import read_document
 from search_spaces.schema.grid import LISTS, SECTION_NAMES
 from search_spaces.schema.wording import listed, shown
 from search_spaces.space import SEARCH, VARIANTS, Location, divided, legal_keys, sets
 
 
-def overridden(data: dict[str, Any], overrides: Iterable[str], problems: list[Problem]) -> tuple[dict[str, Any], set[Location]]:
+def overridden(data: dict[str, Any], overrides: Iterable[str], problems: list[SpaceProblem]) -> tuple[dict[str, Any], set[Location]]:
     """Return `data` with the overrides applied, and their paths; an override that cannot be applied is added to `problems`."""
     applied: dict[Location, object] = {}
     for override in overrides:
@@ -22,7 +22,7 @@ def overridden(data: dict[str, Any], overrides: Iterable[str], problems: list[Pr
         if not message and value.problems:
             message = f"{dotted(path)}={shown(text)}: {value.problems[0].message}"
         if message:
-            problems.append(Problem(message))
+            problems.append(SpaceProblem(message))
             continue
         data = _replaced(data, path, value.data)
         applied[path] = value.data
@@ -72,7 +72,7 @@ def _no_such(kind: str, items: object, path: Location, position: int) -> str:
     return f"{dotted(path)}: no such {kind}; legal: {legal or 'none'}"
 
 
-def _unreached(applied: dict[Location, object], data: dict[str, Any]) -> Iterator[Problem]:
+def _unreached(applied: dict[Location, object], data: dict[str, Any]) -> Iterator[SpaceProblem]:
     """Yield overrides that would silently have no effect on some variants, which set their own value that no override replaces."""
     variants = data.get(VARIANTS)
     numbered = [((VARIANTS, index), variant) for index, variant in enumerate(variants if isinstance(variants, list) else [])]
@@ -81,7 +81,7 @@ def _unreached(applied: dict[Location, object], data: dict[str, Any]) -> Iterato
         if having:
             theirs = listed(dotted((*within, *setting)) for within in having)
             names = listed(dotted(within) for within in having)
-            yield Problem(f"{dotted(setting)}: not for {names}, which set their own; override {theirs} as well, or instead")
+            yield SpaceProblem(f"{dotted(setting)}: not for {names}, which set their own; override {theirs} as well, or instead")
 
 
 def _settings(path: Location, value: object) -> list[Location]:

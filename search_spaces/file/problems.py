@@ -17,7 +17,7 @@ class SpaceError(UserError):
 
 
 @dataclass(frozen=True)
-class Problem:
+class SpaceProblem:
     """One problem; `line` counts from 1, and 0 means that it comes from an override."""
 
     message: str
@@ -44,7 +44,7 @@ def dotted(path: Location) -> str:
     return ".".join(str(part) if re.fullmatch(r"[\w-]{1,40}", str(part)) else shown(part) for part in path)
 
 
-def joined(problems: Iterable[Problem], label: str) -> SpaceError:
+def joined(problems: Iterable[SpaceProblem], label: str) -> SpaceError:
     """All problems as one error, in the order of their lines, overrides last."""
     ordered = sorted(problems, key=lambda problem: (problem.line == 0, problem.line))
     return SpaceError("\n".join(dict.fromkeys(problem.located(label) for problem in ordered)))

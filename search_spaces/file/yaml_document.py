@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from yaml.reader import ReaderError
 
-from search_spaces.file.problems import Problem
+from search_spaces.file.problems import SpaceProblem
 from search_spaces.schema.wording import shown
 from search_spaces.space import Location
 
@@ -66,7 +66,7 @@ class Document:
 
     root: yaml.Node | None = None
     data: Any = None
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[SpaceProblem] = field(default_factory=list)
 
     def line(self, path: Location) -> int:
         """Return the line of the key or list item at `path`; where there is none, that of the nearest enclosing one."""
@@ -91,7 +91,7 @@ def read_document(text: str) -> Document:
         loader = _Loader(text)
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        return Document(problems=[Problem(f"not valid YAML: character {shown(chr(error.character))} is not allowed", line=line)])
+        return Document(problems=[SpaceProblem(f"not valid YAML: character {shown(chr(error.character))} is not allowed", line=line)])
     try:
         root = loader.get_single_node()
         if root is not None:
@@ -100,17 +100,17 @@ def read_document(text: str) -> Document:
     except yaml.MarkedYAMLError as error:
         document.problems.append(_syntax_problem(error))
     except RecursionError:
-        document.problems.append(Problem("not valid YAML: nested too deeply", line=loader.line + 1))
+        document.problems.append(SpaceProblem("not valid YAML: nested too deeply", line=loader.line + 1))
     except (ValueError, OverflowError):
         # PyYAML does not catch the errors of int() and chr(): "\UFFFFFFFF", %YAML 9999...
-        document.problems.append(Problem("not valid YAML: a number or an escape is out of range", line=loader.line + 1))
+        document.problems.append(SpaceProblem("not valid YAML: a number or an escape is out of range", line=loader.line + 1))
     return document
 
 
-def _syntax_problem(error: yaml.MarkedYAMLError) -> Problem:
+def _syntax_problem(error: yaml.MarkedYAMLError) -> SpaceProblem:
     mark = error.problem_mark or error.context_mark
     complaint = ", ".join(part for part in (error.context, error.problem) if part)
-    return Problem(f"not valid YAML: {complaint[:200]}", line=mark.line + 1 if mark else 1)
+    return SpaceProblem(f"not valid YAML: {complaint[:200]}", line=mark.line + 1 if mark else 1)
 
 
 def _line(node: yaml.Node) -> int:
@@ -120,7 +120,7 @@ def _line(node: yaml.Node) -> int:
 class _Reader:
     """Turns nodes into plain data. A node is read once: aliases share their value, so an alias bomb stays small."""
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: list[SpaceProblem]) -> None:
         self._problems = problems
         self._values: dict[int, object] = {}
         self._open: set[int] = set()
@@ -165,5 +165,5 @@ class _Reader:
         return values
 
     def _problem(self, node: yaml.Node, message: str) -> object:
-        self._problems.append(Problem(message, line=_line(node)))
+        self._problems.append(SpaceProblem(message, line=_line(node)))
         return UNREADABLE

@@ -10,7 +10,7 @@ from pydantic_core import InitErrorDetails
 
 from search_spaces.ranges.legality import axis_errors, error, grid_errors, relocated
 from search_spaces.ranges.substitute import ABSENT, Data, held, put
-from search_spaces.ranges.written_range import Place, WrittenRange, categorical, is_categorical, parameter, place
+from search_spaces.ranges.written_range import RangePlace, WrittenRange, categorical, is_categorical, parameter, place
 from search_spaces.schema.axes import Axes
 from search_spaces.schema.grid import LISTS, grid_type, sections
 from search_spaces.schema.parameter import Parameter, Path
@@ -58,7 +58,7 @@ def _setting(path: Path) -> Path:
     return path[: 1 if path[0] == "seed" else 3 if path[0] in LISTS else 2]
 
 
-def _places(data: Data) -> Iterator[tuple[Place, object]]:
+def _places(data: Data) -> Iterator[tuple[RangePlace, object]]:
     """Yield every axis of the file that may be a range, in the file's order."""
     for name in (name for name in data if name in SEARCHED):
         if name == "seed":
@@ -70,7 +70,7 @@ def _places(data: Data) -> Iterator[tuple[Place, object]]:
             yield from _axes((name,), data[name], sections()[name])
 
 
-def _axes(path: Path, held: object, section: type[BaseModel]) -> Iterator[tuple[Place, object]]:
+def _axes(path: Path, held: object, section: type[BaseModel]) -> Iterator[tuple[RangePlace, object]]:
     assert issubclass(section, Axes)  # noqa: S101 (SEARCHED names only such)
     for name, value in held.items() if isinstance(held, dict) else ():
         if name in section.model_fields:
@@ -80,7 +80,7 @@ def _axes(path: Path, held: object, section: type[BaseModel]) -> Iterator[tuple[
                 yield from ((place((*path, name), section, item=i), item) for i, item in enumerate(value) if isinstance(item, dict))
 
 
-def _made(where: Place, value: object, errors: list[InitErrorDetails]) -> Parameter | None:
+def _made(where: RangePlace, value: object, errors: list[InitErrorDetails]) -> Parameter | None:
     if isinstance(value, list):
         is_choice = not where.item and where.path[0] != "attacks" and is_categorical(value, where.kind)
         return categorical(value, where) if is_choice else None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from search_spaces.ranges.written_range import Place, place, shown_choice
+from search_spaces.ranges.written_range import RangePlace, place, shown_choice
 from search_spaces.schema.grid import grid_type, sections
 from search_spaces.schema.parameter import Parameter, Path, Value
 from workers.spec.fields import spelled
@@ -49,7 +49,7 @@ def _same(option: Value, value: Value) -> bool:
     return option == value and isinstance(option, bool) == isinstance(value, bool)
 
 
-def _place_of(path: Path) -> Place:
+def _place_of(path: Path) -> RangePlace:
     if path[0] == "seed":
         return place(path, grid_type())
     inside = 2 if path[0] == "attacks" else 1

@@ -47,7 +47,7 @@ class WrittenRange(Frozen):
     when: dict[str, Annotated[tuple[Any, ...], PlainValidator(_allowed)]] = {}
 
 
-class Place(NamedTuple):
+class RangePlace(NamedTuple):
     """Position of a range: its path in the file, and the kind of one value of that axis, or of one item of such a value."""
 
     path: Path
@@ -55,10 +55,10 @@ class Place(NamedTuple):
     item: bool = False
 
 
-def place(path: Path, section: type[BaseModel], *, item: int | None = None) -> Place:
+def place(path: Path, section: type[BaseModel], *, item: int | None = None) -> RangePlace:
     """Return the place of the axis at `path`, a field of `section`, or of an item of its one value."""
     kind = axis_kind(section, str(path[-1]))
-    return Place(path, kind) if item is None else Place((*path, item), kind, item=True)
+    return RangePlace(path, kind) if item is None else RangePlace((*path, item), kind, item=True)
 
 
 def is_categorical(value: object, kind: AxisKind) -> bool:
@@ -68,12 +68,12 @@ def is_categorical(value: object, kind: AxisKind) -> bool:
     return not kind.is_list or (len(value) > 1 and all(item is None or isinstance(item, list) for item in value))
 
 
-def categorical(values: Sequence[object], where: Place) -> Parameter:
+def categorical(values: Sequence[object], where: RangePlace) -> Parameter:
     """Return the parameter of a plain list."""
     return Parameter(name=_dotted(where.path), kind="categorical", choices=_choices(values))
 
 
-def parameter(range_: WrittenRange, where: Place) -> Parameter:
+def parameter(range_: WrittenRange, where: RangePlace) -> Parameter:
     """Return the parameter that a range at that place defines.
 
     Raises:
@@ -91,7 +91,7 @@ def parameter(range_: WrittenRange, where: Place) -> Parameter:
     return _numeric(range_, where).model_copy(update={"when": conditions})
 
 
-def _numeric(range_: WrittenRange, where: Place) -> Parameter:
+def _numeric(range_: WrittenRange, where: RangePlace) -> Parameter:
     kind = where.kind.number
     if kind is None or (where.kind.is_list and not where.item):
         raise ValueError("is not a number, it has no min and max; give it values: [...]")

@@ -25,7 +25,7 @@ from tests.builders import ENVIRONMENT, attack_job, evaluate_job, flags_result, 
 from tests.stored import content, record_sweep
 from workers.artifacts.artifacts import Artifacts
 from workers.errors import UserError
-from workers.facts import DatasetInfo, Source
+from workers.facts import CodeSource, DatasetInfo
 from workers.registry import REGISTRIES, attack, dataset, defence, loading, metric, model
 from workers.spec.attack import AttackSettings
 from workers.spec.component import DataSpec, DefenceSpec
@@ -51,7 +51,7 @@ def foreign() -> Iterator[None]:
 
     def flipped(clean: Any, attacked: Any, labels: Any) -> Any: ...
 
-    with loading(Source(Path("/plugins/mine.py"), "d" * 64)):
+    with loading(CodeSource(Path("/plugins/mine.py"), "d" * 64)):
         model(modality="image")(spiky)
         dataset(info=DatasetInfo(n_classes=3, shape=(1, 8, 8), mean=(0.5,), std=(0.3,), low=-2.0, high=2.0))(blobs)
         attack(norms=("linf",), takes_gradients=False, random_start=True)(prod)

@@ -3,7 +3,7 @@
 import torch
 
 from workers.attacks.engine import attack_of
-from workers.data.loading import Source, source
+from workers.data.loading import DataSource, source
 from workers.data.loading.device_split import DeviceSplit
 from workers.models.network import Network, build
 from workers.spec.component import UNDEFENDED, DataSpec, DefenceSpec
@@ -12,7 +12,7 @@ from workers.spec.job import ModelSpec
 CPU = torch.device("cpu")
 
 
-def data_set(name: str, **settings: object) -> Source:
+def data_set(name: str, **settings: object) -> DataSource:
     """A data set with its settings."""
     return source(DataSpec.model_validate({"name": name, **settings}))
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from workers.layers.recompute import Part
+    from workers.layers.recompute import NetworkPart
 
 
 class Defence:
@@ -33,7 +33,7 @@ class Defence:
     randomised = False
     bounds: tuple[float, float] = (0.0, 1.0)
     generator: torch.Generator | None = None
-    part: Part | None = None
+    part: NetworkPart | None = None
     copies = 1
     _derandomised = False
     _held: dict[Hashable, Tensor] | None = None
@@ -96,7 +96,7 @@ class Defence:
             self._held[place] = self._drawn((1, *shape[1:]), device)
         return self._held[place].expand(tuple(shape))
 
-    def _of_part(self, part: Part, owner: Hashable, shape: Sequence[int], device: torch.device) -> Tensor:
+    def _of_part(self, part: NetworkPart, owner: Hashable, shape: Sequence[int], device: torch.device) -> Tensor:
         return part.drawn((id(self), owner), lambda: self._drawn((part.count, *shape[1:]), device))[part.place]
 
     def _drawn(self, shape: Sequence[int], device: torch.device) -> Tensor:

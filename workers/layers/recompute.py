@@ -61,7 +61,7 @@ Drawn = TypeVar("Drawn")
 
 
 @dataclass(frozen=True)
-class Part:
+class NetworkPart:
     """Part of a forward pass over `count` examples.
 
     All parts of a pass share their random draws: each owner draws once, for all examples, at the first part. That is the order in which
@@ -72,7 +72,7 @@ class Part:
     place: slice
     _drawn: dict[Hashable, Any] = field(default_factory=dict)
 
-    def at(self, place: slice) -> "Part":
+    def at(self, place: slice) -> "NetworkPart":
         """Return another part of the same pass."""
         return replace(self, place=place)
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from workers.layers.recompute import Part
+from workers.layers.recompute import NetworkPart
 from workers.spec.fields import AllZero, Draws, SketchModes
 
 _CHANNEL_MODES = 2
@@ -48,7 +48,7 @@ class LatentSketch:
         self.generator: torch.Generator | None = None
         self._full = False
         self._held: dict[int, Scales] | None = None
-        self.part: Part | None = None
+        self.part: NetworkPart | None = None
         self.copies = 1
 
     @property
@@ -98,7 +98,7 @@ class LatentSketch:
             self._held[id(owner)] = self._draw(rank, device=device, batch=1)
         return self._held[id(owner)]
 
-    def _of_part(self, part: Part, rank: Sequence[int], device: torch.device, owner: object) -> Scales:
+    def _of_part(self, part: NetworkPart, rank: Sequence[int], device: torch.device, owner: object) -> Scales:
         """Return the part's rows of the layer's draw for the whole pass."""
         drawn = part.drawn((id(self), id(owner)), lambda: self._draw(rank, device=device, batch=part.count))
         return [flags if flags is None or flags.ndim == 1 else flags[part.place] for flags in drawn]

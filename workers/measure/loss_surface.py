@@ -28,7 +28,7 @@ _ORDERS: dict[NormName, float] = {"l2": 2.0, "linf": float("inf")}
 
 
 @dataclass(frozen=True)
-class Surface:
+class LossSurface:
     """Result of a job; see the module for the tensors. `label` is the example's true class."""
 
     losses: Tensor
@@ -97,7 +97,7 @@ def coordinates(settings: SurfaceSettings) -> Tensor:
 
 def explore(
     network: Network, example: Tensor, label: Tensor, *, directions: Tensor, settings: SurfaceSettings, seeds: Sequence[int]
-) -> Surface:
+) -> LossSurface:
     """Compute the losses at example + x * directions[0] + y * directions[1] for all x, y of the grid, under one draw for each seed.
 
     Args:
@@ -116,7 +116,7 @@ def explore(
     bad = int((~losses.isfinite()).sum())
     if bad:
         raise JobError(f"the loss is not finite at {bad} of {losses.numel()} points: the net overflows there; try a smaller extent")
-    return Surface(losses, predictions, coordinates(settings), directions, example[0], int(label))
+    return LossSurface(losses, predictions, coordinates(settings), directions, example[0], int(label))
 
 
 def _under_one_draw(

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from workers.errors import UserError
-from workers.facts import PluginVersion, Source
+from workers.facts import CodeSource, PluginVersion
 from workers.registry import loading
 
 GROUP = "robustsweep.plugins"
@@ -49,7 +49,7 @@ class Distribution:
         """
         for point in self.entry_points:
             try:
-                with loading(Source(Path(self.path), self.digest, PluginVersion(path=self.path, digest=self.digest))):
+                with loading(CodeSource(Path(self.path), self.digest, PluginVersion(path=self.path, digest=self.digest))):
                     point.load()
             except (Exception, SystemExit) as error:
                 message = next(iter(str(error).splitlines()), "")

@@ -10,10 +10,10 @@ from importlib.util import decode_source, find_spec
 from pathlib import Path, PurePosixPath
 
 from workers.errors import UserError
-from workers.facts import PluginVersion, Source
+from workers.facts import CodeSource, PluginVersion
 from workers.regular_files import read_regular
 
-Parts = tuple[str, ...]
+ModuleParts = tuple[str, ...]
 _PACKAGE = "__init__.py"
 
 
@@ -44,19 +44,19 @@ class FilePlugin:
         """SHA-256 over the names and contents of all files."""
         return _digest_of(self.digests)
 
-    def source(self, name: str) -> Source:
+    def source(self, name: str) -> CodeSource:
         """The source of components in one file: the digest is that of the files that this one reaches."""
         files = {found: self.digests[found] for found in sorted(self.reached(name))}
-        return Source(self.folder / name, _digest_of(files), PluginVersion(path=str(self.path), digest=self.digest, files=files))
+        return CodeSource(self.folder / name, _digest_of(files), PluginVersion(path=str(self.path), digest=self.digest, files=files))
 
-    def file_of(self, module: Parts) -> str | None:
+    def file_of(self, module: ModuleParts) -> str | None:
         """The name of a module's file; None where it is not the plugin's."""
         if not module:
             return self.root
         names = (f"{'/'.join(module)}/{_PACKAGE}", f"{'/'.join(module)}.py")
         return next((name for name in names if name in self.files), None)
 
-    def own(self, module: str) -> Parts | None:
+    def own(self, module: str) -> ModuleParts | None:
         """The parts of a module that is imported by its full name; None where it is not the plugin's."""
         parts = tuple(module.split("."))
         if self.root == _PACKAGE:
@@ -89,10 +89,10 @@ class FilePlugin:
             where = f"line {error.lineno}: {error.msg}" if isinstance(error, SyntaxError) else str(error)
             raise UserError(f"plugin {self.path}: {'' if name == self.root else f'{name}, '}{where}") from None
 
-    def _imports(self, name: str) -> Iterator[Parts]:
+    def _imports(self, name: str) -> Iterator[ModuleParts]:
         """The modules that a file imports and that the plugin may have; packages before what is in them, the plugin itself excepted."""
         for node in ast.walk(self.parsed(name)):
-            found: list[Parts | None] = []
+            found: list[ModuleParts | None] = []
             if isinstance(node, ast.Import):
                 found = [self.own(alias.name) for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and (base := self._base(name, node)) is not None:
@@ -102,7 +102,7 @@ class FilePlugin:
                 if module is not None:
                     yield from [module[:end] for end in range(1, len(module) + 1)] or [module]
 
-    def _base(self, name: str, node: ast.ImportFrom) -> Parts | None:
+    def _base(self, name: str, node: ast.ImportFrom) -> ModuleParts | None:
         """The module that a file imports names from, if it may be the plugin's."""
         if not node.level:
             return self.own(node.module or "")
@@ -114,7 +114,7 @@ class FilePlugin:
 class _Unread(FilePlugin):
     """A plugin on disk, of whose files it is not known yet which belong to it."""
 
-    def own(self, module: str) -> Parts | None:
+    def own(self, module: str) -> ModuleParts | None:
         return None if _is_installed(module.partition(".")[0], self.folder) else super().own(module)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 from workers.errors import UserError
-from workers.plugins.files import FilePlugin, Parts
+from workers.plugins.files import FilePlugin, ModuleParts
 from workers.registry import loading
 
 _current: dict[Path, str] = {}
@@ -81,7 +81,7 @@ class _Importer(MetaPathFinder, ExecutionLoader):
         return None if own is None else ".".join((self.name, *own))
 
     def _file(self, fullname: str) -> str | None:
-        parts: Parts = tuple(fullname.split(".")[1:])
+        parts: ModuleParts = tuple(fullname.split(".")[1:])
         return self.plugin.file_of(parts)
 
 

@@ -22,7 +22,7 @@ from workers.train import Checkpoint
 
 
 @dataclass(frozen=True)
-class Settings:
+class RunSettings:
     """Paths and compute resources of a worker; they do not change a result's meaning.
 
     `artifacts` is a folder or a URL of fsspec, `data_root` too (a URL's files are kept on this machine, see `workers.data.loading.remote`).
@@ -39,7 +39,7 @@ class Settings:
     examples_per_pass: int | None = None
 
 
-def run(job: Job, settings: Settings, *, attempt: str = "local", report: Report = say_nothing) -> Result:
+def run(job: Job, settings: RunSettings, *, attempt: str = "local", report: Report = say_nothing) -> Result:
     """Run `job` and write its artifact; a job that already has a result is not computed again.
 
     Args:
@@ -74,7 +74,7 @@ def _device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _compute(job: Job, settings: Settings, artifacts: Artifacts, folder: JobFolder, report: Report) -> Result:
+def _compute(job: Job, settings: RunSettings, artifacts: Artifacts, folder: JobFolder, report: Report) -> Result:
     torch.set_num_threads(settings.threads)
     device = _device(settings.device)
     started = time.perf_counter()
@@ -94,7 +94,7 @@ def _compute(job: Job, settings: Settings, artifacts: Artifacts, folder: JobFold
     return first
 
 
-def _computed(room: Room, settings: Settings, report: Report) -> Computed:
+def _computed(room: Room, settings: RunSettings, report: Report) -> Computed:
     try:
         return compute(room, report)
     except (MemoryError, RuntimeError) as error:

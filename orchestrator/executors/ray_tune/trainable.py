@@ -4,7 +4,7 @@ import traceback
 from typing import Any
 
 from workers.artifacts.results import BatchRecord, EpochRecord
-from workers.code import Code, require_code
+from workers.code import CodeVersion, require_code
 from workers.errors import ShortOfMemoryError, SupersededError, damaged, describe
 from workers.plugins import Archives, job_from_json, receive
 from workers.progress import throttled
@@ -28,9 +28,9 @@ def run_job_trainable(config: dict[str, Any], plugins: Archives | None = None) -
     from ray import tune
 
     from workers.data.loading.remote import data_root
-    from workers.runtime.run import Settings, run
+    from workers.runtime.run import RunSettings, run
 
-    settings = Settings(
+    settings = RunSettings(
         artifacts=config["artifacts"],
         data_root=data_root(config["data_root"]),
         device=config["device"],
@@ -39,7 +39,7 @@ def run_job_trainable(config: dict[str, Any], plugins: Archives | None = None) -
         examples_per_pass=config["examples_per_pass"],
     )
     try:
-        require_code(Code(*config["code"]))
+        require_code(CodeVersion(*config["code"]))
         receive(plugins or {})
         job = job_from_json(config["job"])
         result = run(job, settings, attempt=tune.get_context().get_trial_id(), report=throttled(_report, seconds=_REPORT_SECONDS))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from orchestrator.report.paper.published import PublishedFigure, PublishedTable, published_tables
-from orchestrator.report.paper.setups import Found, Parts, Setup, chosen, found, rows_of, setups_of
+from orchestrator.report.paper.setups import FoundRows, Setup, SetupParts, chosen, found, rows_of, setups_of
 from orchestrator.store import ResultRow
 from orchestrator.tables.table import Estimate
 from workers.errors import UserError
@@ -82,7 +82,7 @@ def _compared(table: PublishedTable, rows: Sequence[ResultRow], *, every_setup: 
     return ComparedTable(published=table, lines=tuple(lines), left_out=tuple(_unseen(candidates, parts, lines)))
 
 
-def _unseen(candidates: Found, parts: Parts, lines: Sequence[SetupFigures]) -> Iterator[Setup]:
+def _unseen(candidates: FoundRows, parts: SetupParts, lines: Sequence[SetupFigures]) -> Iterator[Setup]:
     """The setups that are not shown and hold a model that is not; sweeps share models."""
     seen = {figure.row.model_key for shown in lines for figure in shown.figures.values()}
     shown_setups = {shown.setup for shown in lines}

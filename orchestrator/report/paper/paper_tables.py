@@ -10,7 +10,7 @@ from orchestrator.report.paper.beside_published import ComparedTable, OurFigure
 from orchestrator.report.paper.notes import LEGEND, notes
 from orchestrator.report.paper.published import PublishedFigure, PublishedRow
 from orchestrator.report.paper.records import our_records, paper_json
-from orchestrator.tables.table import Code, Column, Row, Table
+from orchestrator.tables.table import Code, Column, Table, TableRow
 from orchestrator.tables.writers import Format, render
 
 _TITLE = "The paper's tables"
@@ -49,7 +49,7 @@ def _table(table: ComparedTable) -> Table:
     )
 
 
-def _block(table: ComparedTable, row: PublishedRow, published: Sequence[PublishedFigure]) -> list[Row]:
+def _block(table: ComparedTable, row: PublishedRow, published: Sequence[PublishedFigure]) -> list[TableRow]:
     """A row of the paper's table and our lines under it, at least one; an empty cell has the command that fills it."""
     found = [_SetupLine(lines.label, tuple(lines.figures.get(figure) for figure in published)) for lines in table.lines]
     launch = Code(f"launch {table.published.launch}")

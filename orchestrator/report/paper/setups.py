@@ -56,20 +56,20 @@ class Setup:
         return alike and other.rank in (None, self.rank) and other.sketch in (None, self.sketch)
 
 
-Found = dict[PublishedFigure, dict[Setup, list[ResultRow]]]
+FoundRows = dict[PublishedFigure, dict[Setup, list[ResultRow]]]
 """All rows that meet a cell, by what they are themselves of."""
 
-Parts = dict[Setup, list[Setup]]
+SetupParts = dict[Setup, list[Setup]]
 """Setups that can be shown, those nearest to the paper's first, each with itself and what else belongs to it."""
 
 
-def found(cells: Sequence[PublishedFigure], rows: Iterable[ResultRow]) -> Found:
+def found(cells: Sequence[PublishedFigure], rows: Iterable[ResultRow]) -> FoundRows:
     """Find the rows that meet each cell; rows are looked up by what settles most, so that a large store is gone through once."""
     nets: dict[tuple[Hashable, ...], list[tuple[Setup, ResultRow]]] = {_net(cell): [] for cell in cells}
     for row in rows:
         if (net := _net(row)) in nets:
             nets[net].append((Setup.of(row), row))
-    candidates: Found = {}
+    candidates: FoundRows = {}
     for cell in cells:
         candidates[cell] = defaultdict(list)
         for setup, row in nets[_net(cell)]:
@@ -82,12 +82,12 @@ def _net(of: PublishedFigure | ResultRow) -> tuple[Hashable, ...]:
     return of.dataset, of.model, round(of.theta, 6), of.binary, of.defence, of.adversarial_training
 
 
-def setups_of(candidates: Found) -> Parts:
+def setups_of(candidates: FoundRows) -> SetupParts:
     """Every setup in which something was found and that is no part of another."""
     alike = defaultdict(list)
     for setup in dict.fromkeys(setup for by_setup in candidates.values() for setup in by_setup):
         alike[replace(setup, rank=None, sketch=None)].append(setup)
-    parts: Parts = {}
+    parts: SetupParts = {}
     for setups in alike.values():
         for setup in setups:
             if not any(other != setup and other.admits(setup) for other in setups):
@@ -99,7 +99,7 @@ def setups_of(candidates: Found) -> Parts:
     }
 
 
-def _filled(candidates: Found, parts: Parts) -> dict[Setup, int]:
+def _filled(candidates: FoundRows, parts: SetupParts) -> dict[Setup, int]:
     """Count the cells that each line-up fills, in the rank in which it fills most."""
     most: dict[Setup, int] = defaultdict(int)
     for setup, members in parts.items():
@@ -113,7 +113,7 @@ def rows_of(by_setup: Mapping[Setup, list[ResultRow]], members: Iterable[Setup])
     return [row for member in members for row in by_setup.get(member, ())]
 
 
-def chosen(candidates: Found, members: Sequence[Setup]) -> tuple[dict[PublishedFigure, ResultRow], int]:
+def chosen(candidates: FoundRows, members: Sequence[Setup]) -> tuple[dict[PublishedFigure, ResultRow], int]:
     """The row of a setup, given its parts, for each cell that has one, and how many models of the setup are left out.
 
     Figures that the paper has of one net are ours of one net. Where the setup has several (they differ in their training), the one

@@ -12,7 +12,7 @@ from orchestrator.report.study.candidates import Candidate, Field, ObjectiveValu
 from orchestrator.report.study.read_study import StudyRecord, read_study
 from orchestrator.store import open_store, result_rows
 from orchestrator.store.reading.gaps import missing
-from orchestrator.tables.table import Cell, Column, Row, Table, table_of
+from orchestrator.tables.table import Cell, Column, Table, TableRow, table_of
 from orchestrator.tables.writers import Format, render
 from workers.errors import UserError
 
@@ -80,7 +80,7 @@ def _table(field: Field, found: Sequence[Candidate], *, is_study: bool) -> Table
     named = [replace(column, heading=title(column.name, names) if is_study else None) for column in settings]
     columns = [*([Column("trial", "number")] if is_study else []), *named]
     columns += [column for objective in field.objectives for column in _columns(objective)]
-    rows: list[Row] = [
+    rows: list[TableRow] = [
         (
             *([one.trial] if is_study else []),
             *(one.settings.get(name) for name in names),

@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any, get_args
 
 from orchestrator.axes import Axes, in_words, settings_of
-from orchestrator.figures.attack_conditions import Condition, conditions
+from orchestrator.figures.attack_conditions import AttackCondition, conditions
 from orchestrator.report.study.read_study import StudyRecord, Trial
 from orchestrator.store import ResultRow
 from orchestrator.tables.table import Cell
@@ -167,7 +167,7 @@ def _worst_cases(rows: Iterable[ResultRow]) -> Attacked:
 
 def _strongest(rows: Sequence[ResultRow]) -> Attacked:
     """Of each epsilon the rows of one attack, which most models met; of several that which leaves the least."""
-    found: dict[float, Condition] = {}
+    found: dict[float, AttackCondition] = {}
     for one in conditions([row for row in rows if row.attack != "worst_case" and row.clean_accuracy is not None], by_epsilon=True):
         epsilon = one.rows[0].epsilon
         if epsilon not in found or _strength(one) > _strength(found[epsilon]):
@@ -175,7 +175,7 @@ def _strongest(rows: Sequence[ResultRow]) -> Attacked:
     return {f"robust_accuracy {found[epsilon].label}": {row.model_key: row for row in found[epsilon].rows} for epsilon in sorted(found)}
 
 
-def _strength(condition: Condition) -> tuple[int, float]:
+def _strength(condition: AttackCondition) -> tuple[int, float]:
     return len({row.model_key for row in condition.rows}), -fmean(row.robust_accuracy or 0.0 for row in condition.rows)
 
 

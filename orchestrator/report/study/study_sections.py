@@ -8,7 +8,7 @@ from orchestrator.report.study.candidates import Candidate, Field
 from orchestrator.report.study.effects import Importance, seed_luck
 from orchestrator.report.study.pictures import settings_of, shown, unit
 from orchestrator.report.study.read_study import StudyRecord
-from orchestrator.report.sweep_page.sections import Section
+from orchestrator.report.sweep_page.sections import PageSection
 from orchestrator.statistics.seed_share import SeedShare
 
 Importances = Sequence[Sequence[Importance] | str]
@@ -16,7 +16,7 @@ Importances = Sequence[Sequence[Importance] | str]
 
 def sections_of(
     field: Field, kept: Sequence[Candidate], best: Sequence[Candidate], important: Importances, *, is_search: bool
-) -> list[Section]:
+) -> list[PageSection]:
     standing = pictures.standings(field, kept, best)
     fill = "To fill this: a complete trial; this search has none yet." if is_search else "To fill this: a finished evaluation of a model."
     there = bool(field.candidates)
@@ -31,17 +31,21 @@ def sections_of(
     at_once = effect_pictures.parallel(field, standing) if there else []
     best_first = fronts or histories or (next(iter(slices.values()), []))
     return [
-        Section(name="front", title="Front" if fronts else "Best", choices={"": best_first} if there else {}, fill=fill),
-        *([Section(name="history", title="History", choices={"": histories} if there else {}, fill=fill)] if fronts and is_search else []),
-        Section(
+        PageSection(name="front", title="Front" if fronts else "Best", choices={"": best_first} if there else {}, fill=fill),
+        *(
+            [PageSection(name="history", title="History", choices={"": histories} if there else {}, fill=fill)]
+            if fronts and is_search
+            else []
+        ),
+        PageSection(
             name="importance",
             title="Parameter importance",
             choices={"": weighed} if weighed else {},
             fill="To fill this: more models, with different results.",
             notes=[f"{unit(name)}: {found}." for name, found in zip(field.objectives, important, strict=True) if isinstance(found, str)],
         ),
-        Section(name="slices", title="By parameter", choices=of_each, first=next(iter(of_each), ""), fill=fill),
-        Section(name="parallel", title="All parameters", choices={"": at_once} if at_once else {}, fill=fill),
+        PageSection(name="slices", title="By parameter", choices=of_each, first=next(iter(of_each), ""), fill=fill),
+        PageSection(name="parallel", title="All parameters", choices={"": at_once} if at_once else {}, fill=fill),
     ]
 
 

@@ -14,7 +14,7 @@ from orchestrator.figures import TEMPLATES, Picture, plain
 from orchestrator.names import slug
 from orchestrator.paths import write_atomically
 from orchestrator.report.requirements import browser_options
-from orchestrator.report.sweep_page.sections import Section
+from orchestrator.report.sweep_page.sections import PageSection
 from workers.errors import UserError
 
 WIDTH, HEIGHT = 640, 440
@@ -22,7 +22,7 @@ _SCALE = {"png": 3, "svg": 1}
 _SECONDS = 60.0
 
 
-def write_images(sections: Sequence[Section], folder: Path, *, form: Literal["png", "svg"]) -> list[Path]:
+def write_images(sections: Sequence[PageSection], folder: Path, *, form: Literal["png", "svg"]) -> list[Path]:
     """Write each picture to `folder`, named after its title, on white; return the files.
 
     PNG files have three times the figure's resolution, enough for print at a column's width.
@@ -38,7 +38,7 @@ def write_images(sections: Sequence[Section], folder: Path, *, form: Literal["pn
         raise UserError(f"browser: it ended or did not answer within {_SECONDS:g} s") from error
 
 
-async def _write_images(sections: Sequence[Section], folder: Path, *, form: Literal["png", "svg"]) -> list[Path]:
+async def _write_images(sections: Sequence[PageSection], folder: Path, *, form: Literal["png", "svg"]) -> list[Path]:
     written = []
     browser = Kaleido(mathjax=False, timeout=_SECONDS, **browser_options())
     options = {"format": form, "width": WIDTH, "scale": _SCALE[form]}
@@ -55,7 +55,7 @@ async def _write_images(sections: Sequence[Section], folder: Path, *, form: Lite
     return written
 
 
-def named(sections: Sequence[Section]) -> Iterator[tuple[str, Picture]]:
+def named(sections: Sequence[PageSection]) -> Iterator[tuple[str, Picture]]:
     """Yield each picture with a name for its file; equal names are numbered."""
     taken: dict[str, int] = {}
     for section in sections:

@@ -15,7 +15,7 @@ from orchestrator.figures import CONFIG, TEMPLATES
 from orchestrator.report.sweep_page.page_evidence import Evidence
 from orchestrator.report.sweep_page.payload import pack, picture_payload, table_payload
 from orchestrator.report.sweep_page.provenance import provenance_html, verdicts_html
-from orchestrator.report.sweep_page.sections import Section
+from orchestrator.report.sweep_page.sections import PageSection
 from orchestrator.tables.results_table import results_table
 from orchestrator.tables.table import Table
 from orchestrator.tables.templates import fill
@@ -25,7 +25,7 @@ Body = tuple[str, str, Markup]
 """A section's name, its title and its HTML."""
 
 
-def render_page(evidence: Evidence, sections: Sequence[Section], *, written_at: datetime | None = None) -> str:
+def render_page(evidence: Evidence, sections: Sequence[PageSection], *, written_at: datetime | None = None) -> str:
     """Return the whole file of a report."""
     results = packed_table(results_table(evidence.rows), fill_with="finished evaluations or attacks; this sweep has none yet")
     bodies = [
@@ -94,14 +94,14 @@ def packed_table(table: Table, *, fill_with: str) -> Markup:
     return fill("packed_table.html", package=_PACKAGE, rows=len(table.rows), common=table.common, payload=payload, fill=missing)
 
 
-def section_bodies(sections: Iterable[Section]) -> Iterator[Body]:
+def section_bodies(sections: Iterable[PageSection]) -> Iterator[Body]:
     """Yield the sections with their figures, which are numbered throughout."""
     numbers = count()
     for section in sections:
         yield section.name, section.title, _section_html(section, numbers)
 
 
-def _section_html(section: Section, numbers: Iterator[int]) -> Markup:
+def _section_html(section: PageSection, numbers: Iterator[int]) -> Markup:
     groups: list[tuple[str, bool, list[Any]]] = [
         (
             label,

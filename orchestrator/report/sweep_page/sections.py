@@ -23,7 +23,7 @@ MOST_SIDE_BY_SIDE = 6
 
 
 @dataclass(frozen=True, kw_only=True)
-class Section:
+class PageSection:
     """Section of pictures under one heading. Of several `choices` one is shown at a time, initially `first`; `fill` is the text on what
     is missing where there are none, `notes` are further remarks above them, and `table` is shown below."""
 
@@ -36,7 +36,7 @@ class Section:
     table: Table | None = None
 
 
-def sections(evidence: Evidence) -> list[Section]:
+def sections(evidence: Evidence) -> list[PageSection]:
     """Return every section, including empty ones."""
     rows = evidence.rows
     points = model_points(rows, evidence.costs)
@@ -73,15 +73,15 @@ def _attacked(what: str) -> str:
     return f"To fill this: {what}; no attack of this sweep is done yet."
 
 
-def _side_by_side(name: str, title: str, pictures: Pictures, fill: str) -> Section:
+def _side_by_side(name: str, title: str, pictures: Pictures, fill: str) -> PageSection:
     if len(pictures) > MOST_SIDE_BY_SIDE:
         return _chosen(name, title, {label: [picture] for label, picture in pictures.items()}, fill)
-    return Section(name=name, title=title, choices={"": list(pictures.values())} if pictures else {}, fill=fill)
+    return PageSection(name=name, title=title, choices={"": list(pictures.values())} if pictures else {}, fill=fill)
 
 
-def _chosen(name: str, title: str, choices: dict[str, list[Picture]], fill: str) -> Section:
+def _chosen(name: str, title: str, choices: dict[str, list[Picture]], fill: str) -> PageSection:
     first = max(choices, key=lambda label: choices[label][0].spread) if choices else ""
-    return Section(name=name, title=title, choices=choices, first=first, fill=fill)
+    return PageSection(name=name, title=title, choices=choices, first=first, fill=fill)
 
 
 def _of(points: dict[str, list[Picture]], wanted: Callable[[str], bool]) -> dict[str, list[Picture]]:
@@ -89,7 +89,7 @@ def _of(points: dict[str, list[Picture]], wanted: Callable[[str], bool]) -> dict
     return {label: pictures for label, pictures in found.items() if pictures}
 
 
-def _difficulty(evidence: Evidence) -> Section:
+def _difficulty(evidence: Evidence) -> PageSection:
     pictures = example_difficulty(evidence.scores)
     choices: dict[str, list[Picture]] = {}
     for label, picture in pictures.items():
@@ -98,12 +98,12 @@ def _difficulty(evidence: Evidence) -> Section:
     return _chosen("examples", "How hard the examples are", choices, fill)
 
 
-def _surfaces(evidence: Evidence) -> Section:
+def _surfaces(evidence: Evidence) -> PageSection:
     choices: dict[str, list[Picture]] = {}
     rows = [grid.row for grid in evidence.surfaces]
     for family in families(evidence.surfaces):
         choices.setdefault(surface_family(family[-1].row, rows), []).extend(loss_surfaces(surface_draws(family)).values())
-    return Section(
+    return PageSection(
         name="surfaces",
         title="Loss surfaces",
         choices=choices,

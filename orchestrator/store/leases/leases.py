@@ -48,7 +48,7 @@ class Lease:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Holder:
+class LeaseHolder:
     """Driver of a sweep, or the last one that it had; `token` and `heartbeat_at` are None once it has left."""
 
     token: str | None
@@ -63,21 +63,21 @@ class Holder:
         return f"process {self.pid} on {self.host}"
 
 
-NO_HOLDER = Holder(token=None, host=None, pid=None, process=None, launched_at=None, heartbeat_at=None)
+NO_HOLDER = LeaseHolder(token=None, host=None, pid=None, process=None, launched_at=None, heartbeat_at=None)
 """Holder of a sweep that was never launched."""
 
 
-def holder_of(store: Store, sweep: str) -> tuple[Holder | None, datetime]:
+def holder_of(store: Store, sweep: str) -> tuple[LeaseHolder | None, datetime]:
     """Return the holder of the sweep (None: there is no such sweep yet), and the database's time."""
     with store.reading() as connection:
         return find_holder(connection, sweep), database_now(connection)
 
 
-def find_holder(connection: Connection, sweep: str, *, lock: bool = False) -> Holder | None:
+def find_holder(connection: Connection, sweep: str, *, lock: bool = False) -> LeaseHolder | None:
     """Return the holder of the sweep (None: there is no such sweep); with `lock` no other takes it before the transaction's end."""
     statement = select(*_COLUMNS, *_TIMES).where(SweepRecord.name == sweep)
     row = connection.execute(statement.with_for_update(key_share=True) if lock else statement).one_or_none()
-    return None if row is None else Holder(**{name.removeprefix("driver_"): value for name, value in row._mapping.items()})
+    return None if row is None else LeaseHolder(**{name.removeprefix("driver_"): value for name, value in row._mapping.items()})
 
 
 def fence(connection: Connection, lease: Lease | None) -> None:
@@ -116,7 +116,7 @@ def told(connection: Connection, lease: Lease) -> str:
     return f"sweep {lease.sweep}: {holder.who} took it over at {moment(holder.launched_at)}, while this driver was silent"
 
 
-def refusal(sweep: str, holder: Holder, *, now: datetime) -> str:
+def refusal(sweep: str, holder: LeaseHolder, *, now: datetime) -> str:
     """Describe in one line the driver because of which the sweep is refused."""
     beat = "" if holder.heartbeat_at is None else f" (last heartbeat {age(now - holder.heartbeat_at)} ago)"
     return f"sweep {sweep}: {holder.who} has been running it since {moment(holder.launched_at)}{beat}; wait for it, or stop it"

@@ -26,7 +26,7 @@ REPAIR = "`robustsweep db check --repair` restores it from the job's artifact"
 LAUNCH = "launch the sweep again, which records the result that is on disk, or computes it; `robustsweep db check --repair` does the former"
 
 
-class Problem(NamedTuple):
+class StoreProblem(NamedTuple):
     """One line, and the jobs that it is about."""
 
     line: str
@@ -47,7 +47,7 @@ class Finding:
 
 def check_store(store: Store, artifacts: Artifacts, *, hashes: bool) -> list[Finding]:
     """Check the whole store and its jobs' files; with `hashes` each file's content too (reads everything)."""
-    checks: tuple[tuple[str, Callable[[Connection], Iterable[Problem]], str], ...] = (
+    checks: tuple[tuple[str, Callable[[Connection], Iterable[StoreProblem]], str], ...] = (
         ("file", _integrity, RESTORE),
         ("references", _references, f"{REPAIR}; else {RESTORE}"),
         ("job keys", _keys, f"{REPAIR}; else {RESTORE}"),
@@ -68,7 +68,7 @@ def check_store(store: Store, artifacts: Artifacts, *, hashes: bool) -> list[Fin
     return [*findings, _finding("artifacts", _artifacts(artifacts, done, hashes=hashes), advice)]
 
 
-def _finding(subject: str, problems: Iterable[Problem], advice: str) -> Finding:
+def _finding(subject: str, problems: Iterable[StoreProblem], advice: str) -> Finding:
     found = list(problems)
     if not found:
         return Finding(subject)
@@ -77,15 +77,15 @@ def _finding(subject: str, problems: Iterable[Problem], advice: str) -> Finding:
     return Finding(subject, line, advice, keys=tuple(key for problem in found for key in problem.keys))
 
 
-def _integrity(connection: Connection) -> Iterable[Problem]:
+def _integrity(connection: Connection) -> Iterable[StoreProblem]:
     """Run SQLite's own check of its file (PostgreSQL checks its files by itself)."""
     if connection.dialect.name != "sqlite":
         return []
     said = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
-    return [] if said == ["ok"] else [Problem(" ".join(str(line).split())) for line in said]
+    return [] if said == ["ok"] else [StoreProblem(" ".join(str(line).split())) for line in said]
 
 
-def _references(connection: Connection) -> Iterator[Problem]:
+def _references(connection: Connection) -> Iterator[StoreProblem]:
     """Find references to rows that do not exist: results of missing jobs, jobs of missing parents."""
     for table in Base.metadata.sorted_tables:
         for key in sorted(table.foreign_keys, key=lambda key: key.parent.name):
@@ -94,10 +94,10 @@ def _references(connection: Connection) -> Iterator[Problem]:
             lost = select(key.parent, func.count()).where(key.parent.is_not(None), ~there).group_by(key.parent)
             if rows := connection.execute(lost).all():
                 line = f"{sum(row[1] for row in rows)} rows of {table.name} whose {key.parent.name} is not in {key.column.table.name}"
-                yield Problem(line, tuple(row[0] for row in rows) if key.column.table is table_of(JobRecord) else ())
+                yield StoreProblem(line, tuple(row[0] for row in rows) if key.column.table is table_of(JobRecord) else ())
 
 
-def _keys(connection: Connection) -> Iterator[Problem]:
+def _keys(connection: Connection) -> Iterator[StoreProblem]:
     """Find jobs whose spec and parents do not give their key: they were changed."""
     parents: dict[str, dict[str, str]] = defaultdict(dict)
     for edge in connection.execute(select(JobParentRecord.__table__)):
@@ -105,7 +105,7 @@ def _keys(connection: Connection) -> Iterator[Problem]:
     for key, text, digests in _of_today(connection):
         spec = stored_spec(text)
         if spec is None or (not missing_components(spec) and job_key(spec, parents[key], digests) != key):
-            yield Problem(f"job {key}: its key is not that of its spec and parents", (key,))
+            yield StoreProblem(f"job {key}: its key is not that of its spec and parents", (key,))
 
 
 def _unchecked_keys(connection: Connection) -> Iterator[str]:
@@ -126,22 +126,22 @@ def _of_today(connection: Connection) -> Iterator[tuple[str, str, dict[str, str]
         yield key, text, digests or {}
 
 
-def _parents(connection: Connection) -> Iterator[Problem]:
+def _parents(connection: Connection) -> Iterator[StoreProblem]:
     """Find jobs without any parent, except those that need none."""
     orphan = ~exists().where(JobParentRecord.child_key == JobRecord.key)
     found = select(JobRecord.key, JobRecord.stage).where(JobRecord.stage != "pretrain", orphan).order_by(JobRecord.key)
     for job in connection.execute(found):
-        yield Problem(f"{job.stage} job {job.key}: its parents are missing", (job.key,))
+        yield StoreProblem(f"{job.stage} job {job.key}: its parents are missing", (job.key,))
 
 
-def _flags(connection: Connection) -> Iterator[Problem]:
+def _flags(connection: Connection) -> Iterator[StoreProblem]:
     for table in result_tables():
         if "flags" not in table.c:
             continue
         columns = [table.c[name] for name in ("job_key", "n_examples", "draws", "n_correct", "flags")]
         for row in connection.execution_options(yield_per=_CHUNK).execute(select(*columns).order_by(table.c.job_key)):
             if problem := flags_problem(row.flags, n_examples=row.n_examples, draws=row.draws, n_correct=row.n_correct):
-                yield Problem(f"{table.name}, job {row.job_key}: {problem}", (row.job_key,))
+                yield StoreProblem(f"{table.name}, job {row.job_key}: {problem}", (row.job_key,))
 
 
 def flags_problem(flags: bytes, *, n_examples: int, draws: int, n_correct: int) -> str | None:
@@ -156,22 +156,22 @@ def flags_problem(flags: bytes, *, n_examples: int, draws: int, n_correct: int) 
     return None if counted == n_correct else f"n_correct is {n_correct}, its flags count {counted}"
 
 
-def _without_result(connection: Connection) -> Iterator[Problem]:
+def _without_result(connection: Connection) -> Iterator[StoreProblem]:
     recorded = [~exists().where(table.c.job_key == JobRecord.key) for table in result_tables()]
     for job in connection.execute(
         select(JobRecord.key, JobRecord.stage).where(JobRecord.state == "done", *recorded).order_by(JobRecord.key)
     ):
-        yield Problem(f"{job.stage} job {job.key}: is done, and has no result", (job.key,))
+        yield StoreProblem(f"{job.stage} job {job.key}: is done, and has no result", (job.key,))
 
 
-def _of_unfinished_jobs(connection: Connection) -> Iterator[Problem]:
+def _of_unfinished_jobs(connection: Connection) -> Iterator[StoreProblem]:
     for table in result_tables():
         found = select(table.c.job_key, JobRecord.state).join(JobRecord, JobRecord.key == table.c.job_key)
         for row in connection.execute(found.where(JobRecord.state != "done").order_by(table.c.job_key)):
-            yield Problem(f"{table.name}, job {row.job_key}: has a result, and is {row.state}", (row.job_key,))
+            yield StoreProblem(f"{table.name}, job {row.job_key}: has a result, and is {row.state}", (row.job_key,))
 
 
-def _outdated(connection: Connection) -> Iterator[Problem]:
+def _outdated(connection: Connection) -> Iterator[StoreProblem]:
     """Find models whose verdict and worst cases, which are derived from their results, are not those of these."""
     records = AttackResultRecord, DiagnosisRecord, VerdictRecord, WorstCaseRecord
     for key in sorted(connection.execute(union(*(select(record.model_key) for record in records))).scalars()):
@@ -180,7 +180,7 @@ def _outdated(connection: Connection) -> Iterator[Problem]:
         except ValueError:  # such flags are a finding of their own
             current = True
         if not current:
-            yield Problem(f"model {key}: its verdict or worst cases are not those of its results", (key,))
+            yield StoreProblem(f"model {key}: its verdict or worst cases are not those of its results", (key,))
 
 
 _MEASURED = frozenset(
@@ -191,14 +191,14 @@ _MEASURED = frozenset(
 )
 
 
-def _differing(connection: Connection, artifacts: Artifacts) -> Iterator[Problem]:
+def _differing(connection: Connection, artifacts: Artifacts) -> Iterator[StoreProblem]:
     """Find rows whose figures are not those of the job's artifact, where that can be read."""
     finished = artifacts.finished()
     for table in result_tables():
         columns = [table.c.job_key, *(column for column in table.columns if column.name in _MEASURED)]
         for row in connection.execution_options(yield_per=_CHUNK).execute(select(*columns)).mappings():
             if (key := row["job_key"]) in finished and (names := _differences(artifacts, table, key, dict(row))):
-                yield Problem(f"{table.name}, job {key}: {', '.join(names)} not as in {artifacts.where(key)}", (key,))
+                yield StoreProblem(f"{table.name}, job {key}: {', '.join(names)} not as in {artifacts.where(key)}", (key,))
 
 
 def _differences(artifacts: Artifacts, table: Table, key: str, stored: dict[str, object]) -> list[str]:
@@ -209,7 +209,7 @@ def _differences(artifacts: Artifacts, table: Table, key: str, stored: dict[str,
     return [name for name, value in stored.items() if table_of(record) is table and row[name] != value]
 
 
-def _stale_leases(connection: Connection) -> Iterator[Problem]:
+def _stale_leases(connection: Connection) -> Iterator[StoreProblem]:
     """Find sweeps that a dead driver took and never left."""
     for name in connection.execute(
         select(SweepRecord.name).where(SweepRecord.heartbeat_at.is_not(None)).order_by(SweepRecord.name)
@@ -217,20 +217,20 @@ def _stale_leases(connection: Connection) -> Iterator[Problem]:
         holder, now = find_holder(connection, name), database_now(connection)
         if holder is not None and holder.heartbeat_at is not None and not is_alive(holder.heartbeat_at, holder.process, now=now):
             silence = age(now - holder.heartbeat_at)
-            yield Problem(f"sweep {name}: {holder.who} never left it and is dead (last heartbeat {silence} ago)")
+            yield StoreProblem(f"sweep {name}: {holder.who} never left it and is dead (last heartbeat {silence} ago)")
 
 
-def _left_running(connection: Connection) -> Iterator[Problem]:
+def _left_running(connection: Connection) -> Iterator[StoreProblem]:
     dead = or_(AttemptRecord.sweep_id.is_(None), AttemptRecord.sweep_id.not_in(living_sweeps(connection)))
     columns = AttemptRecord.job_key, AttemptRecord.number, SweepRecord.name
     found = (
         select(*columns).outerjoin(SweepRecord, SweepRecord.id == AttemptRecord.sweep_id).where(AttemptRecord.outcome == "running", dead)
     )
     for row in connection.execute(found.order_by(AttemptRecord.id)):
-        yield Problem(f"attempt {row.number} at job {row.job_key} of sweep {row.name}: is recorded as running, its driver is dead")
+        yield StoreProblem(f"attempt {row.number} at job {row.job_key} of sweep {row.name}: is recorded as running, its driver is dead")
 
 
-def _artifacts(artifacts: Artifacts, done: Iterable[str], *, hashes: bool) -> Iterator[Problem]:
+def _artifacts(artifacts: Artifacts, done: Iterable[str], *, hashes: bool) -> Iterator[StoreProblem]:
     for key in done:
         try:
             files = artifacts.result(key).files
@@ -239,6 +239,6 @@ def _artifacts(artifacts: Artifacts, done: Iterable[str], *, hashes: bool) -> It
                 if hashes:
                     artifacts.read(key, name)
                 elif (stored := stored_name(name, digest)) not in there:
-                    yield Problem(f"job {key}: {stored} is missing")
+                    yield StoreProblem(f"job {key}: {stored} is missing")
         except ArtifactError as error:
-            yield Problem(str(error))
+            yield StoreProblem(str(error))

@@ -56,7 +56,7 @@ class FinishedJob:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class MachinePlace:
     """Host and device that jobs ran on."""
 
     host: str
@@ -132,11 +132,11 @@ def running_elsewhere(store: Store, *, sweep: str) -> frozenset[str]:
         return frozenset(connection.execute(running).scalars())
 
 
-def places_of(store: Store, keys: Collection[str]) -> dict[str, Place]:
+def places_of(store: Store, keys: Collection[str]) -> dict[str, MachinePlace]:
     """Return the hosts and devices of finished jobs, by their keys; jobs without result are left out."""
     environment = EnvironmentRecord
     columns = environment.host, environment.device, environment.threads
-    found: dict[str, Place] = {}
+    found: dict[str, MachinePlace] = {}
     with store.reading() as connection:
         for chunk in chunks(sorted(keys)):
             ran = union_all(*(select(record.job_key, record.environment_id).where(record.job_key.in_(chunk)) for record in OUTCOMES))
@@ -144,7 +144,7 @@ def places_of(store: Store, keys: Collection[str]) -> dict[str, Place]:
             for key, host, device, threads in connection.execute(
                 select(jobs.c.job_key, *columns).join(environment, environment.id == jobs.c.environment_id)
             ):
-                found[key] = Place(host=host, device=device, threads=threads)
+                found[key] = MachinePlace(host=host, device=device, threads=threads)
     return found
 
 

@@ -48,7 +48,7 @@ class Relative:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Holder:
+class SweepMembership:
     """Sweep that holds a job; not `in_space` where its space no longer contains it. `label` is the job's name among the others there."""
 
     sweep: str
@@ -109,7 +109,7 @@ class JobDetails:
     state: JobState
     dataset: str
     spec: Mapping[str, Any]
-    sweeps: tuple[Holder, ...]
+    sweeps: tuple[SweepMembership, ...]
     parents: tuple[Relative, ...]
     parent_seeds: Mapping[str, str]
     digests: Mapping[str, str]
@@ -230,12 +230,12 @@ def _dataset(connection: Connection, key: str) -> str:
     return _dataset(connection, connection.execute(model).scalar_one())
 
 
-def _holders(connection: Connection, key: str) -> tuple[Holder, ...]:
+def _holders(connection: Connection, key: str) -> tuple[SweepMembership, ...]:
     columns = SweepRecord.id, SweepRecord.name, SweepJobRecord.in_space
     statement = select(*columns).join(SweepJobRecord, SweepJobRecord.sweep_id == SweepRecord.id)
     rows = connection.execute(statement.where(SweepJobRecord.job_key == key).order_by(SweepRecord.name)).all()
     specs = {key: connection.execute(select(JobRecord.spec).where(JobRecord.key == key)).scalar_one()}
-    return tuple(Holder(sweep=row.name, in_space=row.in_space, label=job_labels(connection, specs, [row.id])[key]) for row in rows)
+    return tuple(SweepMembership(sweep=row.name, in_space=row.in_space, label=job_labels(connection, specs, [row.id])[key]) for row in rows)
 
 
 def _relatives(connection: Connection, key: str, states: _States, *, parents: bool) -> tuple[Relative, ...]:

@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Boolean, Connection, Double, Float, Select, a
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 
-from orchestrator.setting_kinds import Kind, kinds, kinds_of_components, training_kinds
+from orchestrator.setting_kinds import SettingKind, kinds, kinds_of_components, training_kinds
 from orchestrator.store.schema.result_tables import (
     AttackResultRecord,
     CleanResultRecord,
@@ -92,7 +92,7 @@ def _accuracy(record: type[AttackResultRecord | CleanResultRecord]) -> ColumnEle
     return cast(record.n_correct, Float) / (record.n_examples * record.draws)
 
 
-Source = tuple[Any, Mapping[str, Kind], str, str]
+SettingsColumn = tuple[Any, Mapping[str, SettingKind], str, str]
 """A JSON column, the kinds of the settings in it by name, what their columns' names begin with, and do where those are taken."""
 
 _OWN_JOB, _PARENT_JOB = aliased(JobRecord), aliased(JobRecord)
@@ -116,7 +116,7 @@ def _with_trainings(selected: AnySelect) -> AnySelect:
     return selected.add_columns(_TRAINING.label("training"), _FINE_TUNING.label("fine_tuning"))
 
 
-def _model_sources() -> list[Source]:
+def _model_sources() -> list[SettingsColumn]:
     model = TrainedModelRecord
     trained = {name: kind for name, kind in training_kinds().items() if name != "recipe"}
     options = {name: kind for name, kind in kinds(ModelSpec).items() if name not in _TRAINED}
@@ -130,15 +130,15 @@ def _model_sources() -> list[Source]:
     ]
 
 
-def _attack_sources() -> list[Source]:
-    metrics: dict[str, Kind] = dict.fromkeys(METRICS.names(), "number")
+def _attack_sources() -> list[SettingsColumn]:
+    metrics: dict[str, SettingKind] = dict.fromkeys(METRICS.names(), "number")
     return [
         (AttackResultRecord.settings, kinds_of_components(ATTACKS), "", "attacks_"),
         (AttackResultRecord.metrics, metrics, "", "metrics_"),
     ]
 
 
-def _with_settings(selected: AnySelect, sources: Iterable[Source], dialect: str) -> AnySelect:
+def _with_settings(selected: AnySelect, sources: Iterable[SettingsColumn], dialect: str) -> AnySelect:
     """The query with a column for each setting: by its name, or with its section where that is taken."""
     taken = {column.name for column in selected.selected_columns}
     for column, found, prefix, otherwise in sources:
@@ -149,7 +149,7 @@ def _with_settings(selected: AnySelect, sources: Iterable[Source], dialect: str)
     return selected
 
 
-def _extracted(column: ColumnElement[Any], name: str, kind: Kind, dialect: str) -> ColumnElement[Any]:
+def _extracted(column: ColumnElement[Any], name: str, kind: SettingKind, dialect: str) -> ColumnElement[Any]:
     """A setting out of a JSON column; what is not of its kind is null on PostgreSQL, whose columns have one type."""
     if dialect == "sqlite":
         return func.json_extract(column, f'$."{name}"')

@@ -10,8 +10,8 @@ from orchestrator.store.connection.session import Store, sweep_id
 from orchestrator.store.leases.leases import (
     NO_HOLDER,
     Driver,
-    Holder,
     Lease,
+    LeaseHolder,
     LeaseLost,
     LeaseTaken,
     database_clock,
@@ -25,7 +25,7 @@ from orchestrator.store.writing.record import make_sweep, set_sweep
 from workers.spec.job import Job
 
 
-def launch_sweep(store: Store, *, name: str, space_text: str, jobs: Sequence[Job], driver: Driver, seen: Holder | None) -> Lease:
+def launch_sweep(store: Store, *, name: str, space_text: str, jobs: Sequence[Job], driver: Driver, seen: LeaseHolder | None) -> Lease:
     """Take the sweep, made if necessary, if no driver has had it since it was `seen`, and give it its space: all of it or nothing.
 
     Raises:
@@ -38,7 +38,7 @@ def launch_sweep(store: Store, *, name: str, space_text: str, jobs: Sequence[Job
     return lease
 
 
-def take_sweep(store: Store, *, name: str, space_text: str, driver: Driver, seen: Holder | None) -> Lease:
+def take_sweep(store: Store, *, name: str, space_text: str, driver: Driver, seen: LeaseHolder | None) -> Lease:
     """Take the sweep, made if necessary, if no driver has had it since it was `seen`; its space and jobs stay as they are.
 
     Raises:
@@ -48,7 +48,7 @@ def take_sweep(store: Store, *, name: str, space_text: str, driver: Driver, seen
         return _take_if_as_seen(connection, name, space_text, driver, seen)
 
 
-def _take_if_as_seen(connection: Connection, name: str, space_text: str, driver: Driver, seen: Holder | None) -> Lease:
+def _take_if_as_seen(connection: Connection, name: str, space_text: str, driver: Driver, seen: LeaseHolder | None) -> Lease:
     make_sweep(connection, name, space_text)
     if find_holder(connection, name, lock=True) != (seen or NO_HOLDER):
         raise LeaseTaken(name)

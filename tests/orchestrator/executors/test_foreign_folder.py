@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands import attempts, environment, rows
-from workers.code import FOLDER, Code, code_here, require_code
+from workers.code import FOLDER, CodeVersion, code_here, require_code
 from workers.errors import UserError
 
 SPACE = """
@@ -93,4 +93,4 @@ def test_other_code_is_refused_with_the_names_of_both() -> None:
     with pytest.raises(
         UserError, match=rf"this worker's code \({code_here().digest[:12]} in .*\) differs from the driver's \(0+ in /there\)"
     ):
-        require_code(Code("0" * 64, "/there"))
+        require_code(CodeVersion("0" * 64, "/there"))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from orchestrator.figures import Surface, example_difficulty, loss_surfaces, training_curves
+from orchestrator.figures import SurfacePlot, example_difficulty, loss_surfaces, training_curves
 from orchestrator.figures.theme import GROUNDS, PALETTE, ordered_colours
 from orchestrator.figures.training_curves import MOST_POINTS
 from orchestrator.store.reading.report_evidence import ExampleScores, TrainingRun
@@ -73,7 +73,7 @@ def test_loss_surfaces_share_colours_and_show_the_mean_over_draws() -> None:
     axis = np.array([-0.5, 0.0, 0.5])
     low, high = np.zeros((2, 3, 3)), np.zeros((2, 3, 3))
     high[1, 0, 2] = 4.0
-    pictures = loss_surfaces([Surface(label="theta 1", losses=low, axis=axis), Surface(label="theta 0.9", losses=high, axis=axis)])
+    pictures = loss_surfaces([SurfacePlot(label="theta 1", losses=low, axis=axis), SurfacePlot(label="theta 0.9", losses=high, axis=axis)])
     figure = pictures["theta 0.9"].figure
     assert figure.data[0].z[0][2] == 2.0
     assert {picture.figure.layout.coloraxis.cmax for picture in pictures.values()} == {2.0}
@@ -86,7 +86,7 @@ def test_a_loss_surface_shows_where_the_true_class_ends_and_the_ball_of_the_circ
     right = np.array([[[True, True, False]] * 3, [[True, False, False]] * 3])
     ball = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
     (picture,) = loss_surfaces(
-        [Surface(label="theta 0.9", losses=np.ones((2, 3, 3)), axis=axis, right=right, ball=ball)], radius=0.25
+        [SurfacePlot(label="theta 0.9", losses=np.ones((2, 3, 3)), axis=axis, right=right, ball=ball)], radius=0.25
     ).values()
     border, edge = picture.figure.data[1:3]
     assert (border.contours.start, border.contours.end, list(border.z[0])) == (0.5, 0.5, [1.0, 0.5, 0.0])
@@ -98,7 +98,7 @@ def test_a_loss_surface_shows_where_the_true_class_ends_and_the_ball_of_the_circ
 
 def test_a_surface_of_another_shape_is_refused() -> None:
     with pytest.raises(ValueError, match=r"\(2, 3, 4\) over an axis of 3"):
-        loss_surfaces([Surface(label="theta 1", losses=np.zeros((2, 3, 4)), axis=np.zeros(3))])
+        loss_surfaces([SurfacePlot(label="theta 1", losses=np.zeros((2, 3, 4)), axis=np.zeros(3))])
 
 
 def luminance(colour: str) -> float:

@@ -11,7 +11,7 @@ from orchestrator.store import ModelVerdict, Store, model_verdicts, open_store, 
 from tests.builders import attack_job, attack_settings
 from tests.stored import record_sweep
 from workers.artifacts.artifacts import Artifacts
-from workers.runtime.run import Settings, run
+from workers.runtime.run import RunSettings, run
 from workers.spec.diagnosis import DiagnosisSettings
 from workers.spec.job import DataSpec, DiagnoseSpec, Job, ModelSpec, TrainSpec
 from workers.spec.recipes import resolve_training
@@ -81,7 +81,7 @@ def judged(store: Store, root: Path, jobs: Sequence[Job]) -> ModelVerdict:
     """Run the jobs, parents first, record them, and read the verdict on the last one's model."""
     record_sweep(store, name="nets", space_text="", jobs=jobs)
     for job in jobs:
-        record_result(store, job, run(job, Settings(root)), attempt_id=None)
+        record_result(store, job, run(job, RunSettings(root)), attempt_id=None)
     return {item.model_key: item for item in model_verdicts(store, "nets")}[jobs[-1].parents["model"]]
 
 
@@ -105,7 +105,7 @@ def test_an_undefended_net_is_sound_for_its_weakness_is_shown(store: Store, root
 
 def test_a_net_with_saturated_logits_is_unsound_for_its_gradients_and_for_what_they_hide(store: Store, root: Path) -> None:
     net = train_job()
-    run(net, Settings(root))
+    run(net, RunSettings(root))
     hidden = masked(net, root, factor=1000)
     verdict = judged(store, root, [net, hidden, diagnosis(hidden, **STILL)])
     assert verdict.verdict == "unsound"
@@ -120,7 +120,7 @@ def test_a_net_with_saturated_logits_is_unsound_for_its_gradients_and_for_what_t
 def test_stored_attacks_alone_unmask_it_too(store: Store, root: Path) -> None:
     """Without a diagnosis: a black-box attack and another loss find what PGD on the cross-entropy does not."""
     net = train_job()
-    run(net, Settings(root))
+    run(net, RunSettings(root))
     hidden = masked(net, root, factor=1000)
     given = {"epsilon": 16 / 255, "epsilon_literal": "16/255", "steps": 20, "abs_stepsize": 2 / 255}
     attacks = [attack_settings(name="pgd", **given, loss=loss) for loss in ("ce", "margin")]

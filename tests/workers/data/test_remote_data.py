@@ -9,10 +9,10 @@ import pytest
 
 from tests.workers.small import data_set
 from workers.data.loading import remote
-from workers.data.loading.source import Dataset, Source, Split
+from workers.data.loading.source import Dataset, DataSource, Split
 from workers.errors import DataError, UserError
+from workers.facts import CodeSource as Provenance
 from workers.facts import DatasetFacts
-from workers.facts import Source as Provenance
 from workers.registry import Component
 from workers.settings import Settings
 
@@ -34,9 +34,9 @@ class Counted:
         return Dataset(split, split)
 
     @property
-    def source(self) -> Source:
+    def source(self) -> DataSource:
         facts = DatasetFacts(data_set("digits").info, n_train=7, n_test=8, folder="set", check=bool)
-        return Source(Component("dataset", "counted", self.load, facts, Settings, Provenance()), Settings())
+        return DataSource(Component("dataset", "counted", self.load, facts, Settings, Provenance()), Settings())
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from workers.errors import ArtifactError, JobError, UserError
 from workers.measure.evaluate import attacker, correct_flags, craft, replayer, require_sketch
 from workers.models.network import build
 from workers.registry import DEFENCES
-from workers.runtime.run import Settings, run
+from workers.runtime.run import RunSettings, run
 from workers.spec.component import DefenceSpec
 from workers.spec.job import Job, ModelSpec, TrainingSpec
 from workers.train import Checkpoint, train
@@ -195,6 +195,6 @@ def test_what_is_measured_is_the_defended_net(tmp_path):
 def test_a_defence_needs_a_net_to_be_put_around(tmp_path):
     job = defend_job(FULL, "feature_squeezing")
     with pytest.raises(ArtifactError, match=FULL.key):
-        run(job, Settings(tmp_path))
+        run(job, RunSettings(tmp_path))
     with pytest.raises(UserError, match="stage defend needs a parent in role 'weights'"):
-        run(Job(spec=job.spec), Settings(tmp_path))
+        run(Job(spec=job.spec), RunSettings(tmp_path))

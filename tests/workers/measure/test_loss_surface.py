@@ -12,7 +12,7 @@ from tests.workers.runtime.chain import FULL, MODEL, run_all
 from tests.workers.small import DIGITS, generator, network, split
 from workers.errors import JobError, UserError
 from workers.measure.loss_surface import coordinates, drawn_gradient, explore, full_gradient, plane
-from workers.runtime.run import Settings, run
+from workers.runtime.run import RunSettings, run
 from workers.spec.component import DefenceSpec
 from workers.spec.job import Job
 from workers.spec.surface import SurfaceSettings
@@ -212,7 +212,7 @@ def test_a_longer_list_of_draws_begins_with_other_draws_but_the_same_plane(done,
 def test_a_job_without_its_direction_says_so(done):
     job = Job(spec=SHARED.spec, parents={"model": MODEL.key})
     with pytest.raises(UserError, match="stage surface needs a parent in role 'direction'"):
-        run(job, Settings(done.root))
+        run(job, RunSettings(done.root))
 
 
 @pytest.mark.parametrize("resolution", [1, 0, 40, -3])

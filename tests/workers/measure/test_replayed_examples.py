@@ -17,7 +17,7 @@ from tests.workers.small import network, split
 from workers.artifacts.artifacts import Artifacts
 from workers.errors import ArtifactError, UserError
 from workers.measure.evaluate import correct_flags, replayer
-from workers.runtime.run import Settings, run
+from workers.runtime.run import RunSettings, run
 from workers.spec.job import JOB, DataSpec, Job, TrainingSpec
 from workers.spec.keys import derive_seed
 
@@ -87,13 +87,13 @@ def without(job, role):
 @pytest.mark.parametrize("role", ["examples", "source"])
 def test_a_transfer_without_one_of_its_parents_is_refused(parents, role):
     with pytest.raises(UserError, match=f"stage attack needs a parent in role '{role}'"):
-        run(without(TRANSFER, role), Settings(parents))
+        run(without(TRANSFER, role), RunSettings(parents))
 
 
 def test_a_transfer_from_the_attacked_model_itself_is_refused_since_it_is_none(parents):
     job = transfer_job(MODEL, attack=PGD, crafted=CRAFT, source=MODEL, examples=EXAMPLES)
     with pytest.raises(UserError, match=r"knowledge=transfer: its source is the attacked model itself, which is knowledge=omniscient"):
-        run(job, Settings(parents))
+        run(job, RunSettings(parents))
 
 
 OTHER_STEPS = attack_settings(name="pgd", epsilon=8 / 255, steps=4)
@@ -116,7 +116,7 @@ MISMATCHED = [
 @pytest.mark.parametrize(("job", "message"), MISMATCHED, ids=["other model", "omniscient", "examples", "attack", "stage", "source"])
 def test_examples_that_were_not_made_for_the_attack_are_refused_in_one_line(parents, job, message):
     with pytest.raises(ArtifactError) as raised:
-        run(job, Settings(parents))
+        run(job, RunSettings(parents))
     assert message in str(raised.value)
     assert str(raised.value).startswith(tuple(f"job {parent}: " for parent in job.parents.values()))
     assert "\n" not in str(raised.value)
@@ -141,7 +141,7 @@ def test_examples_of_another_data_set_are_refused_before_they_are_compared(paren
     (parents / crafted.key / "job.json").write_bytes(JOB.dump_json(crafted))
     job = transfer_job(MODEL, attack=PGD, crafted=crafted, source=source, examples=EXAMPLES)
     with pytest.raises(ArtifactError, match=r"from cifar10, not digits$"):
-        run(job, Settings(parents))
+        run(job, RunSettings(parents))
 
 
 def test_how_an_epsilon_was_written_does_not_part_examples_and_attack(parents):

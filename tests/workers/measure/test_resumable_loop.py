@@ -20,7 +20,7 @@ from workers.artifacts.results import BatchRecord, EpochRecord
 from workers.measure import resumable_loop as course
 from workers.measure.resumable_loop import Course, ProgressFile
 from workers.progress import throttled
-from workers.runtime.run import Settings, run
+from workers.runtime.run import RunSettings, run
 from workers.spec.job import JOB
 
 ROOT = Path(__file__).parents[3]
@@ -70,13 +70,13 @@ def kill(job, root, *, after, save_seconds=0.0):
             raise KilledError
 
     with pytest.raises(KilledError):
-        run(job, Settings(root, save_seconds=save_seconds), attempt="a1", report=report)
+        run(job, RunSettings(root, save_seconds=save_seconds), attempt="a1", report=report)
     return reported
 
 
 def finish(job, root):
     reported = []
-    result = run(job, Settings(root, save_seconds=0.0), attempt="a2", report=reported.append)
+    result = run(job, RunSettings(root, save_seconds=0.0), attempt="a2", report=reported.append)
     return result, [(record.done, record.before) for record in reported]
 
 
@@ -169,7 +169,7 @@ def test_batches_are_reported_at_most_so_often_and_epochs_always(monkeypatch):
 
 
 def test_an_attack_killed_by_the_system_goes_on_to_the_same_result(parents, tmp_path):
-    whole = run(LONG, Settings(parents))
+    whole = run(LONG, RunSettings(parents))
     shutil.rmtree(parents / LONG.key)
     path = tmp_path / "job.json"
     path.write_bytes(JOB.dump_json(LONG))

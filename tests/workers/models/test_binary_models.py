@@ -17,7 +17,7 @@ from workers.layers import BinaryConv, DenseKernel, LatentSketch, SignGradient, 
 from workers.measure.evaluate import attacker, correct_flags
 from workers.models.network import Network, Tensorization, tensorize
 from workers.models.network.tensorize import binarize
-from workers.runtime.run import Settings, run
+from workers.runtime.run import RunSettings, run
 from workers.spec.job import TrainingSpec
 from workers.spec.recipes import BINARY
 from workers.train import Checkpoint, train
@@ -194,12 +194,12 @@ def test_fine_tuning_starts_from_the_parents_weights_as_they_are(tmp_path):
 
 
 def test_the_gradient_while_attacking_does_not_change_what_is_trained_or_measured_clean(tmp_path):
-    run(FULL, Settings(tmp_path))
+    run(FULL, RunSettings(tmp_path))
     clean, attack = evaluate_job(FULL, examples=20), attack_job(FULL, attack=TANH, examples=20)
-    before = run(clean, Settings(tmp_path)).outcome
-    run(attack, Settings(tmp_path))
+    before = run(clean, RunSettings(tmp_path)).outcome
+    run(attack, RunSettings(tmp_path))
     again = evaluate_job(FULL, examples=20, batch_size=20)
-    assert run(again, Settings(tmp_path)).outcome == before
+    assert run(again, RunSettings(tmp_path)).outcome == before
 
 
 def test_a_tensorized_classifier_of_a_binary_net_stays_real():

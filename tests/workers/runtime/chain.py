@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.builders import attack_job, attack_settings, craft_job, evaluate_job
 from workers.artifacts.results import Result
-from workers.runtime.run import Settings, run
+from workers.runtime.run import RunSettings, run
 from workers.spec.component import UNDEFENDED, DefenceSpec
 from workers.spec.job import DataSpec, Job, ModelSpec, TrainingSpec, TrainSpec
 
@@ -55,4 +55,4 @@ class Done:
 
 
 def run_all(jobs: Iterable[Job], root: Path) -> Done:
-    return Done(root, {job.key: run(job, Settings(root)) for job in jobs})
+    return Done(root, {job.key: run(job, RunSettings(root)) for job in jobs})

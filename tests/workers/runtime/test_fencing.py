@@ -11,7 +11,7 @@ import pytest
 from tests.workers.runtime.chain import FULL, train_job
 from workers.artifacts.artifacts import Artifacts
 from workers.errors import SupersededError
-from workers.runtime.run import Settings, run
+from workers.runtime.run import RunSettings, run
 from workers.spec.job import JOB, TrainingSpec
 
 ROOT = Path(__file__).parents[3]
@@ -27,9 +27,9 @@ def test_a_training_that_is_done_by_another_attempt_meanwhile_ends_with_that_one
 
     def frozen(record):
         if not second:
-            second.append(run(FULL, Settings(tmp_path), attempt="new"))
+            second.append(run(FULL, RunSettings(tmp_path), attempt="new"))
 
-    first = run(FULL, Settings(tmp_path), attempt="old", report=frozen)
+    first = run(FULL, RunSettings(tmp_path), attempt="old", report=frozen)
     assert first == second[0] == Artifacts(tmp_path).result(FULL.key)
     assert "checkpoint" not in names(tmp_path, FULL)
     assert Artifacts(tmp_path).damage(FULL.key) is None
@@ -44,7 +44,7 @@ def test_a_training_that_was_given_to_another_attempt_stops_at_its_next_epoch_an
         newer.save("checkpoint", b"a newer one")
 
     with pytest.raises(SupersededError, match="another attempt"):
-        run(FULL, Settings(tmp_path), attempt="old", report=frozen)
+        run(FULL, RunSettings(tmp_path), attempt="old", report=frozen)
     assert newer.saved("checkpoint") == b"a newer one"
     assert names(tmp_path, FULL) == ["attempt", "checkpoint", "job.json"]
 
@@ -61,7 +61,7 @@ def test_a_process_frozen_and_thawed_after_another_one_did_its_job_changes_nothi
             assert process.poll() is None
             time.sleep(0.01)
         process.send_signal(signal.SIGSTOP)
-        result = run(LONG, Settings(root))
+        result = run(LONG, RunSettings(root))
         before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in (root / LONG.key).iterdir()}
         process.send_signal(signal.SIGCONT)
         assert process.wait(timeout=120) == 0, process.stderr.read()

@@ -30,8 +30,8 @@ def test_looking_for_data_sets_and_counting_their_examples_imports_no_torch(tmp_
     batches.mkdir()
     for name in (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch", "batches.meta"):
         (batches / name).touch()
-    sources = "from workers.registry import DATASETS; from workers.data.loading import Source; "
-    sources += "sources = [Source(found, found.settings()) for found in DATASETS]"
+    sources = "from workers.registry import DATASETS; from workers.data.loading import DataSource; "
+    sources += "sources = [DataSource(found, found.settings()) for found in DATASETS]"
     asked = f"root = Path({str(tmp_path)!r}); [(found.check(root), found.sizes(root), lacks(found, root)) for found in sources]"
     loaded = imported_by(f"from pathlib import Path; from workers.data.loading.download import lacks; {sources}; {asked}")
     assert "workers" in loaded

@@ -10,7 +10,7 @@ from tests.builders import defend_job, evaluate_job
 from tests.workers.runtime.chain import train_job
 from workers.artifacts.artifacts import CHECKPOINT, Artifacts
 from workers.artifacts.results import EpochRecord, Result, TrainOutcome
-from workers.runtime.run import Settings, run
+from workers.runtime.run import RunSettings, run
 from workers.spec.component import UNDEFENDED, DefenceSpec
 from workers.spec.job import JOB, Earlier, Job, TrainingSpec, TrainSpec
 
@@ -51,7 +51,7 @@ def weights(root: Path, job: Job) -> bytes:
 def epochs_of(job: Job, root: Path) -> list[int]:
     """The epochs that running the job trains."""
     reported: list[int] = []
-    run(job, Settings(root), report=lambda record: reported.append(record.epoch) if isinstance(record, EpochRecord) else None)
+    run(job, RunSettings(root), report=lambda record: reported.append(record.epoch) if isinstance(record, EpochRecord) else None)
     return reported
 
 
@@ -70,13 +70,13 @@ def test_a_training_that_goes_on_from_rungs_ends_bit_for_bit_as_the_uninterrupte
     whole, stepwise = tmp_path / "whole", tmp_path / "stepwise"
     for root in (whole, stepwise):
         if parent is not None:
-            run(parent, Settings(root))
+            run(parent, RunSettings(root))
     first = rung(job, 1)
     second = rung(job, 2, resumes=after(first))
     last = rung(job, None, resumes=after(second))
     assert last.key == job.key
     assert [epochs_of(step, stepwise) for step in (first, second, last)] == [[1], [2], [3]]
-    result = run(job, Settings(whole))
+    result = run(job, RunSettings(whole))
     again = Artifacts(stepwise).result(job.key)
     assert trained(again).history == trained(result).history
     assert len(trained(again).history) == EPOCHS
@@ -87,11 +87,11 @@ def test_a_training_that_goes_on_from_rungs_ends_bit_for_bit_as_the_uninterrupte
 
 def test_a_rung_is_the_first_epochs_of_the_whole_training_with_or_without_a_hint(tmp_path):
     job = train_job(training=training())
-    history = trained(run(job, Settings(tmp_path / "whole"))).history
+    history = trained(run(job, RunSettings(tmp_path / "whole"))).history
     alone = rung(job, 2)
-    assert trained(run(alone, Settings(tmp_path / "alone"))).history == history[:2]
+    assert trained(run(alone, RunSettings(tmp_path / "alone"))).history == history[:2]
     first = rung(job, 1)
-    run(first, Settings(tmp_path / "rungs"))
+    run(first, RunSettings(tmp_path / "rungs"))
     assert epochs_of(rung(job, 2, resumes=after(first)), tmp_path / "rungs") == [2]
     assert weights(tmp_path / "rungs", alone) == weights(tmp_path / "alone", alone)
     assert weights(tmp_path / "alone", alone) != weights(tmp_path / "whole", job)
@@ -101,12 +101,12 @@ def test_only_a_rung_keeps_its_checkpoint_and_its_model_is_evaluated_as_any(tmp_
     job = train_job(training=training(epochs=2))
     first = rung(job, 1)
     for done in (first, job):
-        run(done, Settings(tmp_path))
+        run(done, RunSettings(tmp_path))
     assert (Artifacts(tmp_path).checkpoint_size(first.key) > 0, Artifacts(tmp_path).checkpoint_size(job.key)) == (True, 0)
-    assert run(evaluate_job(first, examples=20), Settings(tmp_path)).outcome.n_examples == 20
+    assert run(evaluate_job(first, examples=20), RunSettings(tmp_path)).outcome.n_examples == 20
     defended = defend_job(first)
     assert defended.spec.until == 1
-    run(defended, Settings(tmp_path))
+    run(defended, RunSettings(tmp_path))
     assert weights(tmp_path, defended) == weights(tmp_path, first)
 
 
@@ -116,32 +116,32 @@ def test_a_hint_that_leads_nowhere_changes_nothing(tmp_path, spoilt):
     hinted = rung(train_job(training=training(epochs=2, learning_rate=0.05)) if spoilt == "of another training" else job, 1)
     wanted, resumes = job, after(hinted)
     if spoilt != "missing":
-        run(hinted, Settings(tmp_path))
+        run(hinted, RunSettings(tmp_path))
     if spoilt == "corrupt":
         path = tmp_path / hinted.key / CHECKPOINT
         path.write_bytes(path.read_bytes()[:-1] + b"x")
     if spoilt == "too far":
         long = train_job(training=training(epochs=3))
         hinted, wanted = rung(long, 2), rung(long, 1)
-        run(hinted, Settings(tmp_path))
+        run(hinted, RunSettings(tmp_path))
         resumes = after(hinted)
-    result = run(wanted.model_copy(update={"resumes": resumes}), Settings(tmp_path))
+    result = run(wanted.model_copy(update={"resumes": resumes}), RunSettings(tmp_path))
     assert trained(result).resumed is None
-    assert trained(result).history == trained(run(wanted, Settings(tmp_path / "plain"))).history
+    assert trained(result).history == trained(run(wanted, RunSettings(tmp_path / "plain"))).history
     assert weights(tmp_path, wanted) == weights(tmp_path / "plain", wanted)
 
 
 def test_a_killed_training_goes_on_from_its_own_last_epoch_and_remembers_the_rung(tmp_path):
     job = train_job(training=training())
     first = rung(job, 1)
-    run(first, Settings(tmp_path))
+    run(first, RunSettings(tmp_path))
     resumed = job.model_copy(update={"resumes": after(first)})
 
     def kill(record: object) -> None:
         raise KilledError
 
     with pytest.raises(KilledError):
-        run(resumed, Settings(tmp_path), report=kill)
+        run(resumed, RunSettings(tmp_path), report=kill)
     shutil.rmtree(tmp_path / first.key)
     assert epochs_of(job, tmp_path) == [3]
     assert trained(Artifacts(tmp_path).result(job.key)).resumed == first.key
@@ -149,7 +149,7 @@ def test_a_killed_training_goes_on_from_its_own_last_epoch_and_remembers_the_run
 
 def test_a_rung_that_lost_its_checkpoint_is_done_all_the_same(tmp_path):
     first = rung(train_job(training=training(epochs=2)), 1)
-    run(first, Settings(tmp_path))
+    run(first, RunSettings(tmp_path))
     Artifacts(tmp_path).drop_checkpoint(first.key)
     assert epochs_of(first, tmp_path) == []
     assert weights(tmp_path, first)

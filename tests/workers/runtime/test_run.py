@@ -33,7 +33,7 @@ from workers.errors import ArtifactError, DataError, JobError, StorageError, Use
 from workers.measure.evaluate import attacker, correct_flags, craft, replayer
 from workers.registry import ATTACKS
 from workers.runtime import stages
-from workers.runtime.run import Settings, run
+from workers.runtime.run import RunSettings, run
 from workers.spec.job import DataSpec, EvaluateSpec, EvaluationSpec, Job, TrainingSpec
 from workers.spec.keys import derive_seed
 
@@ -129,7 +129,7 @@ def test_a_job_with_a_result_is_not_computed_again(done, job):
 
     before = stamps()
     reported = []
-    assert run(job, Settings(done.root), report=reported.append) == done[job]
+    assert run(job, RunSettings(done.root), report=reported.append) == done[job]
     assert stamps() == before
     assert reported == []
 
@@ -151,14 +151,14 @@ def test_another_jobs_result_in_its_place_is_computed_again(done, parents):
 def test_a_missing_parent_is_an_error_that_names_it_and_leaves_no_result(tmp_path, job):
     missing = job.parents.get("weights") or job.parents["model"]
     with pytest.raises(ArtifactError, match=missing):
-        run(job, Settings(tmp_path))
+        run(job, RunSettings(tmp_path))
     assert Artifacts(tmp_path).finished() == frozenset()
 
 
 def test_missing_crafted_examples_are_an_error_that_names_their_job(parents):
     shutil.rmtree(parents / CRAFT.key)
     with pytest.raises(ArtifactError, match=CRAFT.key):
-        run(OMNISCIENT[0], Settings(parents))
+        run(OMNISCIENT[0], RunSettings(parents))
 
 
 @pytest.mark.parametrize(
@@ -171,24 +171,24 @@ def test_a_parents_changed_file_is_refused(parents, job, parent, name):
     path.write_bytes(content)
     shutil.rmtree(parents / job.key, ignore_errors=True)
     with pytest.raises(ArtifactError, match=f"{path} is corrupt"):
-        run(job, Settings(parents))
+        run(job, RunSettings(parents))
 
 
 @pytest.mark.parametrize(("job", "role"), [(MODEL, "weights"), (EVALUATES[0], "model"), (CRAFT, "model"), (RANDOMIZED[0], "model")])
 def test_a_job_without_the_parent_that_its_stage_needs_is_refused(tmp_path, job, role):
     with pytest.raises(UserError, match=f"stage {job.stage} needs a parent in role '{role}'"):
-        run(Job(spec=job.spec), Settings(tmp_path))
+        run(Job(spec=job.spec), RunSettings(tmp_path))
 
 
 def test_an_omniscient_attack_without_examples_does_not_fall_back_to_another(parents):
     job = Job(spec=OMNISCIENT[0].spec, parents={"model": MODEL.key})
     with pytest.raises(UserError, match="role 'examples'"):
-        run(job, Settings(parents))
+        run(job, RunSettings(parents))
 
 
 def test_a_parent_of_the_wrong_stage_is_refused(parents):
     with pytest.raises(ArtifactError, match="a craft job has no model"):
-        run(evaluate_job(CRAFT, examples=20), Settings(parents))
+        run(evaluate_job(CRAFT, examples=20), RunSettings(parents))
 
 
 @pytest.mark.parametrize("job", [train_job(), evaluate_job(MODEL, examples=401)], ids=lambda job: job.stage)
@@ -196,20 +196,20 @@ def test_more_examples_than_there_are_is_an_error_with_both_numbers(parents, job
     if job.stage == "pretrain":
         job = Job(spec=job.spec.model_copy(update={"data": DataSpec(name="digits", train_examples=1398)}))
     with pytest.raises(UserError, match=r"digits: (1398 train|401 test) examples asked for: there are (1397|400)"):
-        run(job, Settings(parents))
+        run(job, RunSettings(parents))
 
 
 def test_a_missing_data_set_is_an_error_that_leaves_no_result(tmp_path):
     job = Job(spec=FULL.spec.model_copy(update={"data": DataSpec(name="cifar10")}))
     with pytest.raises(DataError, match="no data folder given"):
-        run(job, Settings(tmp_path))
+        run(job, RunSettings(tmp_path))
     assert Artifacts(tmp_path).finished() == frozenset()
 
 
 def test_a_diverging_training_leaves_neither_a_model_nor_a_result(tmp_path):
     job = train_job(training=TrainingSpec(epochs=2, batch_size=20, learning_rate=1e30))
     with pytest.raises(JobError, match="the training loss is nan"):
-        run(job, Settings(tmp_path))
+        run(job, RunSettings(tmp_path))
     assert "model.safetensors" not in names(tmp_path, job)
     assert Artifacts(tmp_path).finished() == frozenset()
 
@@ -218,7 +218,7 @@ def test_a_job_whose_files_could_not_be_written_has_no_result(done, tmp_path):
     path = tmp_path / FULL.key / kept(done.root, FULL.key, "model.safetensors").name
     path.mkdir(parents=True)
     with pytest.raises(StorageError, match=f"{path}: is a directory"):
-        run(FULL, Settings(tmp_path))
+        run(FULL, RunSettings(tmp_path))
     assert Artifacts(tmp_path).finished() == frozenset()
 
 
@@ -228,7 +228,7 @@ def test_the_result_is_written_after_all_files_that_it_vouches_for(done, tmp_pat
 
     monkeypatch.setattr(JobFolder, "commit", die)
     with pytest.raises(KilledError):
-        run(FULL, Settings(tmp_path))
+        run(FULL, RunSettings(tmp_path))
     assert not (tmp_path / FULL.key / "result.json").exists()
     model = kept(done.root, FULL.key, "model.safetensors")
     assert (tmp_path / FULL.key / model.name).read_bytes() == model.read_bytes()
@@ -243,9 +243,9 @@ def test_a_job_killed_in_training_goes_on_where_it_was_to_the_same_model(done, t
         raise KilledError
 
     with pytest.raises(KilledError):
-        run(FULL, Settings(tmp_path), attempt="a1", report=kill)
+        run(FULL, RunSettings(tmp_path), attempt="a1", report=kill)
     reported = []
-    result = run(FULL, Settings(tmp_path), attempt="a2", report=reported.append)
+    result = run(FULL, RunSettings(tmp_path), attempt="a2", report=reported.append)
     assert [record.epoch for record in reported] == [2]
     assert (result.outcome, result.files) == (done[FULL].outcome, done[FULL].files)
     assert names(tmp_path, FULL) == names(done.root, FULL)
@@ -253,7 +253,7 @@ def test_a_job_killed_in_training_goes_on_where_it_was_to_the_same_model(done, t
 
 def test_a_fine_tuned_model_starts_from_its_parents_weights(parents):
     still = train_job(theta=0.8, parent=FULL, training=TrainingSpec(epochs=1, batch_size=20, learning_rate=1e-30, weight_decay=0.0))
-    run(still, Settings(parents))
+    run(still, RunSettings(parents))
     before, after = (load_file(kept(parents, job.key, "model.safetensors")) for job in (FULL, still))
     trained = [name for name in before if "running" not in name and "num_batches" not in name]
     assert trained
@@ -292,7 +292,7 @@ def test_a_randomized_attack_draws_sketches_and_start_from_the_seeds_of_its_key_
     wide = attack_settings(name="pgd", epsilon=0.2, steps=1).model_copy(update={"abs_stepsize": 0.01})
     job = attack_job(MODEL, attack=wide, examples=200, batch_size=50)
     start = generator(derive_seed(job.seed_key, "start"))
-    flags = run(job, Settings(parents)).outcome.correct().tolist()
+    flags = run(job, RunSettings(parents)).outcome.correct().tolist()
     assert flags == by_hand(done, job, perturb=lambda net: attacker(net, wide, generator=start))
 
 

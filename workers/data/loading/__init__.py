@@ -1,5 +1,5 @@
 """Data sets: storing, fetching, reading and caching them, and putting them onto a device."""
 
-from workers.data.loading.source import Dataset, Source, Split, balanced_subset, source
+from workers.data.loading.source import Dataset, DataSource, Split, balanced_subset, source
 
-__all__ = ["Dataset", "Source", "Split", "balanced_subset", "source"]
+__all__ = ["DataSource", "Dataset", "Split", "balanced_subset", "source"]

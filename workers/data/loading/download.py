@@ -6,13 +6,13 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from workers.data.loading.array_cache import one_at_a_time
-from workers.data.loading.source import Source
+from workers.data.loading.source import DataSource
 from workers.errors import DataError
 
 _TEMPORARY = ".tmp"
 
 
-def lacks(source: Source, root: Path) -> bool:
+def lacks(source: DataSource, root: Path) -> bool:
     """Tell whether a data set that can be downloaded is not in `root`, or not whole, as far as names of files show."""
     if source.download is None:
         return False
@@ -24,7 +24,7 @@ def lacks(source: Source, root: Path) -> bool:
     return False
 
 
-def download(source: Source, root: Path) -> None:
+def download(source: DataSource, root: Path) -> None:
     """Download what a data set lacks. `root` is made where it does not exist; files in it that were not published stay as they are.
 
     Everything is unpacked in a temporary folder of `root` and then moved: a folder that was not there before appears whole.
@@ -43,7 +43,7 @@ def download(source: Source, root: Path) -> None:
         raise DataError(f"{source.folder}: cannot be downloaded to {root}: {' '.join(str(error).split())}") from error
 
 
-def _clear_leftovers(source: Source, root: Path) -> None:
+def _clear_leftovers(source: DataSource, root: Path) -> None:
     for leftover in root.glob(f".{source.folder}.*{_TEMPORARY}"):
         shutil.rmtree(leftover, ignore_errors=True)
 

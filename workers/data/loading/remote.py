@@ -10,7 +10,7 @@ from typing import Any
 
 from workers.artifacts.storage import absolute_path
 from workers.data.loading.array_cache import one_at_a_time, user_cache
-from workers.data.loading.source import Dataset, Source
+from workers.data.loading.source import Dataset, DataSource
 from workers.errors import DataError, UserError, first_line
 
 DataRoot = Path | str | None
@@ -31,7 +31,7 @@ def data_root(place: str | None) -> DataRoot:
     return absolute_path(path)
 
 
-def load(source: Source, root: DataRoot) -> Dataset:
+def load(source: DataSource, root: DataRoot) -> Dataset:
     """Read a data set and verify it as `source.load` does; a fetched copy that is damaged is fetched again.
 
     Raises:
@@ -45,7 +45,7 @@ def load(source: Source, root: DataRoot) -> Dataset:
         return source.load(_fetched(source, root, again=True))
 
 
-def check(source: Source, root: DataRoot) -> None:
+def check(source: DataSource, root: DataRoot) -> None:
     """Check that a data set's files are in place; of a URL, that its folder is there.
 
     Raises:
@@ -57,12 +57,12 @@ def check(source: Source, root: DataRoot) -> None:
         _listing(root, source.folder)
 
 
-def sizes(source: Source, root: DataRoot) -> tuple[int | None, int | None]:
+def sizes(source: DataSource, root: DataRoot) -> tuple[int | None, int | None]:
     """The numbers of training and test examples; None where they depend on files that are not on this machine."""
     return source.sizes(None if isinstance(root, str) else root)
 
 
-def _fetched(source: Source, url: str, *, again: bool) -> Path | None:
+def _fetched(source: DataSource, url: str, *, again: bool) -> Path | None:
     """The local data root with the data set of `url` in it."""
     if not source.folder:
         return None

@@ -44,7 +44,7 @@ class Dataset:
 
 
 @dataclass(frozen=True)
-class Source:
+class DataSource:
     """A data set with its settings, to be checked, counted and loaded from a data root."""
 
     component: Component[DatasetFacts]
@@ -91,9 +91,9 @@ class Source:
         return counted
 
 
-def source(spec: DataSpec) -> Source:
+def source(spec: DataSpec) -> DataSource:
     """The data set that a spec names."""
-    return Source(spec.component, spec.settings)
+    return DataSource(spec.component, spec.settings)
 
 
 def balanced_subset(labels: NDArray[np.int64], count: int) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ from workers.defences.base import Defence
 from workers.errors import UserError
 from workers.facts import DatasetInfo
 from workers.layers import DenseKernel, LatentSketch, SignGradient, TuckerKernel
-from workers.layers.recompute import Part
+from workers.layers.recompute import NetworkPart
 from workers.models.network.tensorize import Tensorization, binarize, tensorize
 from workers.spec.component import UNDEFENDED, DefenceSpec
 from workers.spec.fields import Initialisation, Randomness, SignGradientName
@@ -60,16 +60,16 @@ class Network(nn.Module):
         if self.training or most is None or len(inputs) <= most:
             return self._pass(inputs)
         places = [slice(start, start + most) for start in range(0, len(inputs), most)]
-        first = Part(len(inputs), places[0])
+        first = NetworkPart(len(inputs), places[0])
         return torch.cat([self._divided(inputs[place], first.at(place)) for place in places])
 
-    def _divided(self, inputs: Tensor, part: Part) -> Tensor:
+    def _divided(self, inputs: Tensor, part: NetworkPart) -> Tensor:
         """Return the logits of a part of a pass; only its inputs and its random draws are kept for the gradient."""
         # All randomness is explicit, and `part` holds it: PyTorch's own generators need not be saved.
         logits: Tensor = checkpoint(self._of_part, inputs, part, use_reentrant=False, preserve_rng_state=False)
         return logits
 
-    def _of_part(self, inputs: Tensor, part: Part) -> Tensor:
+    def _of_part(self, inputs: Tensor, part: NetworkPart) -> Tensor:
         before = self.sketch.part
         self.sketch.part = self.defence.part = part
         try:
