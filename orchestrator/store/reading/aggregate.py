@@ -112,7 +112,8 @@ def result_table(
         _row(group, items, models, clean_accuracies.get(_clean_group(group, models[group[1]]), _UNKNOWN))
         for group, items in (attack_groups | unattacked).items()
     ]
-    return sorted(rows, key=_order)
+    of_models = {row.model_key: model_order(row) for row in {row.model_key: row for row in rows}.values()}
+    return sorted(rows, key=lambda row: _order(row, of_models[row.model_key]))
 
 
 def _grouped(measurements: Iterable[Measurement], pools: Mapping[str, str], *, per_repeat: bool) -> dict[Group, list[Measurement]]:
@@ -211,17 +212,17 @@ def _row(group: Group, items: Sequence[Measurement], models: Mapping[str, Mappin
     )
 
 
-def _order(row: ResultRow) -> tuple[Any, ...]:
-    """Return the sort key of a row: models from the simplest sketch to the strongest, a dense one first, an undefended one before defended
-    ones, one without adversarial training before those with it, binary ones last; attackers from the one who knows least, and of other
-    models from the nearest; attacks from the weakest to the strongest."""
+def _order(row: ResultRow, of_model: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the sort key of a row, which begins with its model's: models from the simplest sketch to the strongest, a dense one first, an
+    undefended one before defended ones, one without adversarial training before those with it, binary ones last; attackers from the one who
+    knows least, and of other models from the nearest; attacks from the weakest to the strongest."""
     words = (row.source or "").split()
     source = ("dense" in words, len(words), words, row.source_key or "")
     norm = (_NORM_ORDER.get(row.norm, len(_NORM_ORDER)), row.norm)
     attack = (_KNOWLEDGE_ORDER.get(row.knowledge, len(_KNOWLEDGE_ORDER)), source, _strength(row), norm, row.epsilon)
     names = [name for name in _SETTING_FIELDS if name not in ("source_key", "attack_settings")]
     settings = (in_order(row.attack_settings), *(sortable(getattr(row, name)) for name in names))
-    return (row.sweep, *model_order(row), row.seed or 0, row.model_key, *attack, *settings, -1 if row.repeat is None else row.repeat)
+    return (row.sweep, *of_model, row.seed or 0, row.model_key, *attack, *settings, -1 if row.repeat is None else row.repeat)
 
 
 def model_order(row: MeasuredModel) -> tuple[Any, ...]:
