@@ -28,7 +28,7 @@ def main() -> None:
         hide_arguments()
         app()
     except UserError as error:
-        typer.echo(f"robustsweep: {error}", err=True)
+        typer.echo(visible(f"robustsweep: {error}", keep="\n"), err=True)  # else Click leaves out what it shows on a terminal
         sys.exit(error.exit_code)
     except BrokenPipeError:  # `robustsweep results | head`
         sys.stderr.close()
