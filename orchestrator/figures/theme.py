@@ -79,7 +79,15 @@ def drawn(traces: Sequence[dict[str, Any]], **layout: Any) -> go.Figure:
         "template": "none",
         "margin": {"l": 56, "r": 16, "t": 16, "b": 48},
         "hovermode": "closest",
-        "legend": {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "maxheight": 24 * lines + 24},
+        "legend": {
+            "orientation": "h",
+            "yref": "container",
+            "y": 0,
+            "yanchor": "bottom",
+            "x": 0,
+            "maxheight": 24 * lines + 24,
+            "tracegroupgap": 0,
+        },
         "height": max(420, 340 + 20 * lines),
     }
     return go.Figure(data=list(traces), layout={**settings, **layout})

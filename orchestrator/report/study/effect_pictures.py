@@ -156,7 +156,8 @@ def parallel(field: Field, standing: Sequence[str]) -> list[Picture]:
     names = [*(axis.name for axis in axes), *map(unit, field.objectives)]
     heights = np.stack(places, axis=1)
     first = [number for number, stands in enumerate(standing) if stands == BEST]
-    parts = [part.tolist() for part in np.array_split(np.argsort(values[-1], kind="stable"), min(_PARTS, len(heights)))]
+    known = np.unique(values[-1])
+    parts = [np.flatnonzero(np.isin(values[-1], part)).tolist() for part in np.array_split(known, min(_PARTS, len(known)))]
     texts = [plain(one.name) for one in field.candidates]
     traces = [_lines(heights, part, texts, colour, values[-1]) for part, colour in zip(parts, ordered_colours(len(parts)), strict=True)]
     top = {"name": BEST, "opacity": 1, "line": {"color": PALETTE[1], "width": 3}}
@@ -172,7 +173,11 @@ def parallel(field: Field, standing: Sequence[str]) -> list[Picture]:
     ]
     figure = drawn(
         traces,
-        xaxis={"tickvals": list(range(len(names))), "ticktext": [plain(name) for name in names], "range": [-0.1, len(names) - 0.5]},
+        xaxis={
+            "tickvals": list(range(len(names))),
+            "ticktext": [plain(name).replace(" ", "<br>") for name in names],
+            "range": [-0.1, len(names) - 0.5],
+        },
         yaxis={"visible": False, "range": [-0.05, 1.05]},
         annotations=ticks,
         shapes=bars,
