@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestrator.axes import Axes, job_settings, rank_in_words, settings_of
 from workers.artifacts.results import DiagnosisOutcome, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
@@ -16,6 +17,9 @@ from workers.spec.surface import SurfaceSettings
 if TYPE_CHECKING:
     from orchestrator.store import ResultRow, SurfaceRow
     from orchestrator.store.reading.report_evidence import TrainingRun
+
+Model = TypeVar("Model", bound=tuple[str, ...])
+"""A sweep and a model's key, and what else tells its results apart."""
 
 _KEY_DIGITS = 8
 _TOLD = frozenset({"training.adversarial_training"})
@@ -170,15 +174,19 @@ def result_in_words(result: Result) -> str:
 
 
 def model_names(runs: "Sequence[TrainingRun]") -> "dict[tuple[str, str], str]":
-    """Return a short name of each trained model, by its sweep and key, from the settings in which they differ (and
-    the key, where these do not make all names distinct)."""
-    settings = [{"sweep": run.sweep, **run.settings} for run in runs]
-    axes = Axes.of(settings)
-    found = {
-        (run.sweep, run.model_key): f"{run.stage.replace('_', '-')} {axes.label(model)}" for run, model in zip(runs, settings, strict=True)
+    """Return a short name of each trained model, by its sweep and key, from the settings in which they differ."""
+    settings = {(run.sweep, run.model_key): {"sweep": run.sweep, **run.settings} for run in runs}
+    axes, stages = Axes.of(settings.values()), {(run.sweep, run.model_key): run.stage.replace("_", "-") for run in runs}
+    return told_apart({key: f"{stages[key]} {axes.label(model)}" for key, model in settings.items()})
+
+
+def told_apart(names: Mapping[Model, str]) -> dict[Model, str]:
+    """Return the names, with the first digits of a model's key where nothing else tells it from another."""
+    times = Counter(names.values())
+    return {
+        key: name if times[name] == 1 else ", ".join([*([name] if name else []), f"model key {key[1][:_KEY_DIGITS]}"])
+        for key, name in names.items()
     }
-    ambiguous = len(set(found.values())) < len(found)
-    return {key: f"{name}, model key {key[1][:_KEY_DIGITS]}" if ambiguous else name for key, name in found.items()}
 
 
 def model_title(row: "ResultRow") -> str:

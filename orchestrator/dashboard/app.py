@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from orchestrator.dashboard import pages
+from orchestrator.dashboard import examples_page, figures_page, models_page, progress_page, results_page, surfaces_page
 from orchestrator.dashboard.elements import problem
+from orchestrator.dashboard.navigation import page
 from workers.errors import ArtifactError, DataError, UserError
 from workers.plugins import load_plugins, named_in_environment
 
@@ -11,9 +12,16 @@ from workers.plugins import load_plugins, named_in_environment
 def main() -> None:
     st.set_page_config(page_title="robustsweep", layout="wide")
     load_plugins(named_in_environment())
-    page = st.navigation(pages.all_pages(), position="top")
+    pages = [
+        page("Progress", progress_page.page, default=True),
+        page("Results", results_page.page),
+        page("Figures", figures_page.page),
+        page("Models", models_page.page),
+        page("Examples", examples_page.page),
+        page("Surfaces", surfaces_page.page),
+    ]
     try:
-        page.run()
+        st.navigation(pages, position="top").run()
     except (UserError, ArtifactError, DataError) as error:
         problem("This cannot be shown:", str(error))
 

@@ -2,20 +2,17 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from orchestrator.axes import Axes, Settings, in_words
 from orchestrator.figures.picture import Record
 from orchestrator.figures.theme import DASHES, PALETTE, SYMBOLS, ordered_colours
+from orchestrator.names import Model, told_apart
 from orchestrator.own_settings import hashable, sortable
-
-Key = TypeVar("Key", bound=tuple[str, ...])
-"""A sweep and a model's key, and what else tells its lines apart."""
 
 _FIRST, _LAST = "model.theta", ("seed", "attacks.source")
 _NONE = PALETTE[-1]
 _MOST_COLOURS = 6
-_KEY_DIGITS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +29,11 @@ class Look:
     marker: str
 
 
-def looks(models: Mapping[Key, Settings], names: Mapping[Key, str] | None = None) -> dict[Key, Look]:
+def looks(models: Mapping[Model, Settings], names: Mapping[Model, str] | None = None) -> dict[Model, Look]:
     """Return the look of each of these models, which are named by what varies among them where they have no other `names`."""
     axes = Axes.of(models.values())
     scales = sorted((_Scale(name, title, list(models.values())) for name, title in axes.titles.items()), key=lambda scale: scale.rank)
-    labels = names or _names({key: axes.label(model) for key, model in models.items()})
+    labels = names or told_apart({key: axes.label(model) for key, model in models.items()})
     further = [tuple(scale.place(model) for scale in scales[2:]) for model in models.values()]
     known = sorted(set(further))
     found = {}
@@ -53,15 +50,6 @@ def looks(models: Mapping[Key, Settings], names: Mapping[Key, str] | None = None
             marker=SYMBOLS[(second if len(scales) > 1 else hue) % len(SYMBOLS)] + ("-open" if other % 2 else ""),
         )
     return found
-
-
-def _names(labels: Mapping[Key, str]) -> dict[Key, str]:
-    """The labels, with the digits of a model's key where nothing else tells it from another."""
-    said = list(labels.values())
-    return {
-        key: label if said.count(label) == 1 else f"{label}, model key {key[1][:_KEY_DIGITS]}".removeprefix(", ")
-        for key, label in labels.items()
-    }
 
 
 def _cell(value: Any) -> Any:
