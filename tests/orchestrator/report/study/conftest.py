@@ -117,7 +117,7 @@ def fill_grid(tmp_path: Path) -> FillGrid:
     ) -> str:
         found: list[tuple[Any, Any]] = []
         for rate, epoch, seed in product(learning_rates, epochs, seeds):
-            loss = round(100 * (max(learning_rates) - rate)) * 3 + 5 * (max(epochs) - epoch) + 2 * (max(seeds) - seed)
+            loss = round(100 * (max(learning_rates, default=0) - rate)) * 3 + 5 * (max(epochs) - epoch) + 2 * (max(seeds) - seed)
             model = Job(spec=pretrain_job(seed=seed).spec.model_copy(update={"training": TrainingSpec(epochs=epoch, learning_rate=rate)}))
             clean = evaluate_job(model, examples=EXAMPLES)
             found += [(model, train_result(model)), (clean, flags_result(clean, np.arange(EXAMPLES) < 90 - loss))]

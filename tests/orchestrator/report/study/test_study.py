@@ -114,6 +114,7 @@ def test_the_epsilon_of_a_grid_is_the_largest_that_separates_models_unless_one_i
         ({"learning_rates": (0.1,)}, "clean accuracy (%): no setting but the seed varies."),
         ({"learning_rates": (0.1,), "seeds": (0, 1, 2)}, "clean accuracy (%): seed luck is 100 % of the variance between models;"),
         ({"robust": {}}, "2 models by clean_accuracy; 1 on the front: learning_rate 0.1."),
+        ({"learning_rates": ()}, "0 models by clean_accuracy."),
     ],
 )
 def test_a_grid_too_small_to_weigh_axes_says_so_in_a_line_and_has_its_page(
@@ -121,6 +122,21 @@ def test_a_grid_too_small_to_weigh_axes_says_so_in_a_line_and_has_its_page(
 ) -> None:
     assert said in write(fill_grid(**changes), tmp_path / "page.html", "grid")
     assert (tmp_path / "page.html").exists()
+
+
+def test_words_truth_values_and_settings_that_only_some_models_have_are_weighed_too() -> None:
+    settings: list[dict[str, Any]] = [{"optimizer": name, "nesterov": on} for name in ("sgd", "adam") for on in (True, False)]
+    settings = [{**one, **({"momentum": 0.9} if one["optimizer"] == "sgd" else {})} for one in settings]
+    models = [Candidate(trial=None, settings=one, figures=(), verdict=None, model_key="") for one in settings]
+    axes, values = axes_of(models), np.array([80.0, 81, 60, 61])
+    assert {axis.name: list(axis.levels) for axis in axes} == {
+        "optimizer": ["adam", "sgd"],
+        "nesterov": ["false", "true"],
+        "momentum": ["0.9", "none"],
+    }
+    shares = {one.axis: one.share for one in importances(axes, values, maximize=True)}
+    assert shares["optimizer"] + shares["momentum"] > shares["nesterov"]
+    assert [level.label for level in dependence(axes, 0, values)] == ["adam", "sgd"]
 
 
 def test_the_effects_of_a_grid_are_those_it_was_made_with() -> None:
