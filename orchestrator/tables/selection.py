@@ -47,7 +47,8 @@ def grouped(rows: Sequence[ResultRow], by: str, *, across: str = "") -> Table:
         clean = [row.clean_accuracy for row in members if row.clean_accuracy is not None]
         robust = [row.robust_accuracy for row in members if row.robust_accuracy is not None]
         made.append((*values, len(members), _percent(fmean, clean), _percent(fmean, robust), _percent(min, robust)))
-    return table_of((*_words(names), "rows", "clean %", "robust %", "least robust %"), made, tenths=3)
+    asked = [name.strip() for name in by.split(",") if name.strip()]
+    return table_of((*_words(asked), "rows", "clean %", "robust %", "least robust %"), made, tenths=3)
 
 
 def apart(names: Sequence[str], across: str) -> list[str]:
