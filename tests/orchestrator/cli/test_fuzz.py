@@ -23,7 +23,7 @@ from orchestrator.store import open_store
 from tests.builders import small_plan
 from tests.stored import launch
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "40"))
 SECONDS, KILOBYTES = 20, 1_000_000
 PLACES = (
     *("", " ", ".", "..", "~", "~nobody", "file", "folder", "fifo", "file/below", "/dev/null", "/proc/none", "x" * 300, "x/" * 3000, "\0"),
@@ -192,7 +192,7 @@ def run(words: Sequence[str], folder: Path) -> tuple[int, str]:
     with contextlib.ExitStack() as stack:
         for name in ("drive.drive", "launch.drive", "submission.jobs_client"):
             stack.enter_context(mock.patch(f"orchestrator.launching.{name}", stopped))
-        stack.enter_context(mock.patch("orchestrator.report.sweep_page.images.asyncio.run", lambda browser: browser.close()))
+        stack.enter_context(mock.patch("orchestrator.report.sweep_page.images.asyncio.run", lambda browser: browser.close() or []))
         for name in ("orchestrator.dashboard.server.serve", "orchestrator.doctor.run_checks.check_gpus", "os.execve"):
             stack.enter_context(mock.patch(name, stopped))
         stack.enter_context(mock.patch.dict(os.environ, {"HOME": str(folder), "COLUMNS": "100"}))
@@ -222,12 +222,15 @@ def check(words: Sequence[str], home: Path, space: bytes | None = None) -> tuple
     if space is not None:
         (here / "space.yaml").write_bytes(space)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    signal.signal(signal.SIGALRM, _too_long)
-    signal.alarm(SECONDS)
+    for number in (signal.SIGALRM, signal.SIGPROF):
+        signal.signal(number, _too_long)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)  # of the processor, which others use too
+    signal.alarm(6 * SECONDS)
     try:
         code, said = run(words, here)
     finally:
         signal.alarm(0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
     assert code in (0, 1, 2), said
     assert "Traceback" not in said, said
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < KILOBYTES
