@@ -51,7 +51,8 @@ def shown_json(folder: Path, key: str, *options: str) -> dict[str, Any]:
 def test_a_job_is_shown_whole_by_the_first_digits_of_its_key(folder: Path) -> None:
     text = shown(folder, ATTACK.key[:6])
     assert text.startswith(
-        f"attack job {ATTACK.key}\n  fgsm 8/255 randomized, repeat 0: done\n  in sweep small: fgsm 8/255 randomized, repeat 0, on theta 0.8\n"
+        f"attack job {ATTACK.key}\n  fgsm 8/255 randomized, repeat 0: done\n"
+        "  in sweep small: fgsm 8/255 randomized, repeat 0, on theta 0.8\n"
     )
     for expected in (
         "    epsilon_literal: 8/255\n",
