@@ -20,6 +20,7 @@ _AT_ONCE = 1000
 _LONGEST_VALUE = 100_000_000  # bytes, in SQLite: `zeroblob` and `printf` would make what memory does not hold
 _PAUSE = 0.05
 _TIMED_OUT = "57014"
+_WATCHES_CLIENTS = 140_000
 _READER = "pg_read_all_data"
 _MIGHTY = "pg_execute_server_program pg_write_server_files pg_read_server_files pg_signal_backend pg_checkpoint pg_maintain"
 
@@ -96,6 +97,8 @@ def _ask_postgresql(driver: Any, statement: str, timeout: float, *, force: bool)
     _take_reading_role(driver, force=force)
     driver.execute(f"SET LOCAL statement_timeout = {max(1, round(1000 * timeout))}")
     driver.execute("SET LOCAL cursor_tuple_fraction = 1")  # all rows are wanted, not the first ones soon
+    if driver.info.server_version >= _WATCHES_CLIENTS:
+        driver.execute("SET LOCAL client_connection_check_interval = 1000")  # a client that was killed takes its statement along
     try:
         if is_explain:  # prepared: the text can hold no second statement
             return _fetched(driver.execute(statement, prepare=True))
