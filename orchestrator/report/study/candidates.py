@@ -134,14 +134,14 @@ def of_grid(rows: Sequence[ResultRow], *, epsilon: str | None, choose: bool = Fa
     Args:
         rows: results, and worst cases over attacks.
         epsilon: the one of the worst case; None for the only one.
-        choose: of several epsilons take the largest that still separates models; and where there is no worst case the attack that most
-            models met and that leaves the least, or else clean accuracy alone.
+        choose: of several epsilons take the largest that still separates models; and where more models met one attack than have a worst
+            case the attack that most met and that leaves the least, or without any clean accuracy alone.
 
     Raises:
         UserError: no model was attacked, at that epsilon or at all, or at several and none is named.
     """
     clean = {row.model_key: row for row in rows if row.clean_accuracy is not None}
-    found = _worst_cases(rows) or (_strongest(rows) if choose else {})
+    found = {**(_strongest(rows) if choose else {}), **_worst_cases(rows)}
     if not found and choose and epsilon is None:
         return _of_models({key: (row,) for key, row in clean.items()}, ("clean_accuracy",))
     objective = _objective(found, epsilon, choose=choose)
@@ -220,16 +220,18 @@ def _objective(found: Attacked, asked: str | None, *, choose: bool) -> str:
         value = None if asked is None else float(positive_fraction(asked))
     except ValueError as error:
         raise UserError(f"--epsilon {asked!r}: {error}") from None
+    if not there and choose:
+        raise UserError(f"--epsilon {asked}: no attack of this sweep is done yet")
     if not there:
         raise UserError("best: no model of this sweep has a worst case; it takes finished attacks, on randomised models in two repeats")
-    if value is not None:
-        named = [objective for objective, row in first.items() if row.epsilon == value]
-        if not named:
-            raise UserError(f"--epsilon {asked}: no attack of this sweep was made at it; one of {', '.join(there.values())}")
-        return named[0]
-    if len(there) > 1 and not choose:
+    named = [objective for objective, row in first.items() if value in (None, row.epsilon)]
+    if not named:
+        raise UserError(f"--epsilon {asked}: no attack of this sweep was made at it; one of {', '.join(dict.fromkeys(there.values()))}")
+    if len(named) > 1 and not choose:
         raise UserError(f"--epsilon: which one? one of {', '.join(there.values())}")
-    return max(there, key=lambda objective: _separation(list(found[objective].values())))
+    return max(
+        named, key=lambda objective: (len(found[objective]), objective.startswith("worst"), *_separation(list(found[objective].values())))
+    )
 
 
 def _separation(rows: Sequence[ResultRow]) -> tuple[int, float]:

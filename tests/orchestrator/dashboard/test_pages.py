@@ -53,6 +53,9 @@ def test_a_filter_changes_the_table(home: Path) -> None:
     assert after["robust %"].tolist() == before[before["attack"] == "fgsm"]["robust %"].tolist()
     page.multiselect(key="filter attack").unselect("fgsm").run()
     assert len(page.dataframe[0].value) == len(before)
+    page.text_input(key="search").set_value("PGD 8/255").run()
+    found = page.dataframe[0].value
+    assert (set(found["attack"]), set(found["epsilon"])) == ({"pgd"}, {"8/255"})
 
 
 def test_the_download_is_the_results_command_s_csv_of_the_chosen_rows(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

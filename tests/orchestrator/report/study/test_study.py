@@ -9,10 +9,10 @@ import pytest
 
 from orchestrator.paths import Paths
 from orchestrator.report.study import StudyOptions, study_page
-from orchestrator.report.study.candidates import Candidate
+from orchestrator.report.study.candidates import Candidate, of_grid
 from orchestrator.report.study.effects import Axis, axes_of, dependence, importances
 from orchestrator.report.study.read_study import read_study
-from orchestrator.store import open_store
+from orchestrator.store import open_store, result_rows
 from tests.browsers import complaints, opened, requests
 from tests.commands import robustsweep
 from tests.orchestrator.report.study.conftest import TRIES, FillGrid, FillSearch
@@ -122,6 +122,16 @@ def test_a_grid_too_small_to_weigh_axes_says_so_in_a_line_and_has_its_page(
 ) -> None:
     assert said in write(fill_grid(**changes), tmp_path / "page.html", "grid")
     assert (tmp_path / "page.html").exists()
+
+
+def test_an_attack_that_all_models_met_goes_before_a_worst_case_that_some_have(fill_grid: FillGrid) -> None:
+    with open_store(fill_grid(), upgrade=False) as store:
+        rows, worst = (result_rows(store, "grid", per_repeat=False, worst=worst) for worst in (False, True))
+    assert of_grid([*rows, *worst], epsilon=None, choose=True).objectives[1] == "worst_case_accuracy 8/255"
+    some = of_grid([*rows, *(row for row in worst if row.model_key == worst[0].model_key)], epsilon="8/255", choose=True)
+    assert (some.objectives[1], len(some.candidates)) == ("robust_accuracy fgsm 8/255, randomized", 2)
+    with pytest.raises(UserError, match="--epsilon 8/255: no attack of this sweep is done yet"):
+        of_grid([], epsilon="8/255", choose=True)
 
 
 def test_words_truth_values_and_settings_that_only_some_models_have_are_weighed_too() -> None:
