@@ -179,12 +179,16 @@ def _worst_cases(connection: Connection, *models: str, ball: Row | None = None) 
 
 
 def is_current(connection: Connection, model_key: str) -> bool:
-    """Tell if a model's verdict and worst cases are those of its results, by the rules of today."""
-    judged = select(VerdictRecord.__table__).where(VerdictRecord.model_key == model_key)
-    worst = select(WorstCaseRecord.__table__).where(WorstCaseRecord.model_key == model_key)
-    stored = [dict(row) for statement in (judged, worst) for row in connection.execute(statement).mappings()]
+    """Tell if a model's verdict and worst cases are those of its results; one by earlier rules is, and the next launch judges again."""
+    judged, worst = (
+        [dict(row) for row in connection.execute(select(record.__table__).where(record.model_key == model_key)).mappings()]
+        for record in (VerdictRecord, WorstCaseRecord)
+    )
     row = _verdict_row(connection, model_key)
-    return _plain(stored) == _plain([*([] if row is None else [row]), *_worst_cases(connection, model_key)])
+    of_today = all(stored["rules"] == RULES for stored in judged)
+    return _plain(worst) == _plain(_worst_cases(connection, model_key)) and (
+        not of_today or _plain(judged) == _plain([] if row is None else [row])
+    )
 
 
 def _plain(rows: Sequence[Row]) -> list[str]:
