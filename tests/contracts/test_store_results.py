@@ -44,7 +44,7 @@ def correct(n: int) -> list[bool]:
 
 def attacked_and_clean(store: Store) -> list[tuple[str, int, float | None]]:
     """Each row's attack, batch size and clean accuracy."""
-    return [(row.attack, row.evaluation_batch_size, row.clean_accuracy) for row in result_rows(store, "small", per_repeat=False)]
+    return [(row.attack, row.evaluation_batch_size, row.clean_accuracy) for row in result_rows(store, "small", per_repeat=False, every_space=True)]
 
 
 def test_no_results_no_rows(store: Store) -> None:
@@ -307,11 +307,12 @@ def test_all_sweeps_have_a_row_each_for_a_shared_job_with_their_own_clean_accura
     assert [row.sweep for row in result_rows(store, "b", per_repeat=False)] == ["b"]
 
 
-def test_results_of_an_older_space_are_still_shown(store: Store) -> None:
+def test_results_of_an_older_space_are_shown_when_asked_for(store: Store) -> None:
     model = pretrain_job()
     finish(store, model, attack_job(model))
     record_sweep(store, name="small", space_text="", jobs=[])
-    assert len(result_rows(store, "small", per_repeat=False)) == 1
+    assert result_rows(store, "small", per_repeat=False) == []
+    assert len(result_rows(store, "small", per_repeat=False, every_space=True)) == 1
 
 
 def test_rows_come_in_the_promised_order(store: Store) -> None:
@@ -455,7 +456,7 @@ def test_the_worst_case_of_a_deterministic_model_counts_what_any_attack_fooled(s
     record_sweep(store, name="small", space_text="", jobs=[job for job, _ in attacked])
     for job, flags in attacked:
         record_result(store, job, flags_result(job, flags), attempt_id=None)
-    rows = result_rows(store, "small", per_repeat=False, worst=True)
+    rows = result_rows(store, "small", per_repeat=False, worst=True, every_space=True)
     found = [(row.knowledge, row.epsilon_literal, row.attacks, row.repeats, row.robust_accuracy) for row in rows]
     assert found == [
         ("randomized", "8/255", 2, 1, 12 / 16),
