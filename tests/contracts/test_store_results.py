@@ -44,7 +44,8 @@ def correct(n: int) -> list[bool]:
 
 def attacked_and_clean(store: Store) -> list[tuple[str, int, float | None]]:
     """Each row's attack, batch size and clean accuracy."""
-    return [(row.attack, row.evaluation_batch_size, row.clean_accuracy) for row in result_rows(store, "small", per_repeat=False, every_space=True)]
+    rows = result_rows(store, "small", per_repeat=False, every_space=True)
+    return [(row.attack, row.evaluation_batch_size, row.clean_accuracy) for row in rows]
 
 
 def test_no_results_no_rows(store: Store) -> None:
