@@ -30,11 +30,11 @@ def page() -> None:
         st.info("No results yet: no evaluation or attack is done.")
         return
     columns = shown_columns(rows)
+    st.text(f"All rows: {', '.join(common_values(rows))}.")
     chosen = _filtered(rows, columns)
     st.caption(f"{len(chosen)} of {len(rows)} rows. Select a row to look closer.")
     selected = _table(chosen, columns, key=f"results of {sweep} {form}")
     _actions(sweep, chosen, selected)
-    st.text(f"All rows: {', '.join(common_values(rows))}.")
     with opened() as store:
         for gap in missing(store, sweep, earlier=False):
             st.text(gap)

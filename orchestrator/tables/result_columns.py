@@ -27,7 +27,7 @@ class ResultColumn:
     """A column of the human table; one that is `optional` is shown only where its values differ, one `where_known` where there are any.
     One that is both yields where the table has to be narrow: it is then shown only where its values differ.
 
-    `heading` is the title with a `~` where it may be hyphenated. What all rows have in common is said below the table, unless it
+    `heading` is the title with a `~` where it may be hyphenated. What all rows have in common is said above the table, unless it
     is `unsaid`. A cell of None has no value: it neither differs from others nor is it common to all.
     """
 

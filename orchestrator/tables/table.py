@@ -102,7 +102,7 @@ class Column:
 class Table:
     """A table as it is, whatever it will be written as; writers escape what they show.
 
-    `lead` stands above, a line each, `notes` below; `common` is what all rows share, and `empty` what is said where there are no rows.
+    `lead` stands above, a line each, then `common`, what all rows share; `notes` stand below, and `empty` is said where there are no rows.
     `name` is what others refer to it by, `caption` its title where a document numbers its tables itself.
     `groups` are the numbers of rows that belong together, in order; without them all rows do. `total` is a last row, set off. `narrow` is
     what a terminal shows that this table does not fit. The `mark` ends the title.
@@ -144,11 +144,14 @@ class Table:
             start += size
 
     @property
+    def said_above(self) -> list[str]:
+        """The lines above the rows: the lead, and what all rows share."""
+        return [*self.lead, *([f"All rows: {', '.join(self.common)}."] if self.rows and self.common else [])]
+
+    @property
     def said_below(self) -> list[str]:
-        """The lines below the rows that are no notes: what they share, or that there are none."""
-        if not self.rows:
-            return [self.empty]
-        return [f"All rows: {', '.join(self.common)}."] if self.common else []
+        """The line that stands for rows where there are none."""
+        return [] if self.rows else [self.empty]
 
 
 def table_of(names: Sequence[str], rows: Sequence[Sequence[Any]], *, tenths: int = 0, **more: Any) -> Table:

@@ -1,7 +1,7 @@
 """Tables on a terminal: the one look of all of them. Digits are never cut: what fits no terminal runs over its edge."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich import box
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -29,7 +29,7 @@ class TerminalTables:
             if place:
                 yield Text("")
             yield from _head(table)
-            yield from _body(table, console, options) if table.columns else map(Text, table.said_below)
+            yield from _body(table, console, options) if table.columns else (*_above(table.said_above), *map(Text, table.said_below))
             if table.notes:
                 yield from (Text(""), *(Text(f"- {visible(note)}") for note in table.notes))
         if self.legend:
@@ -40,8 +40,10 @@ def _head(table: Table) -> Iterator[Text]:
     if table.title:
         mark = Text(f" {visible(table.mark.text)}", style=_STYLES[table.mark.tone]) if table.mark else Text("")
         yield Text.assemble(Text(visible(table.title), style="bold"), mark)
-    if table.lead:
-        yield from (Text(visible(line)) for line in (*table.lead, ""))
+
+
+def _above(lines: Sequence[str]) -> Iterator[Text]:
+    return (Text(visible(line)) for line in (*lines, "")) if lines else iter(())
 
 
 def _body(table: Table, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -50,6 +52,7 @@ def _body(table: Table, console: Console, options: ConsoleOptions) -> RenderResu
         drawn = layout.draw()
         least = _least_width(drawn, gap=1 if layout.narrow else 2)
         if layout.narrow or least <= options.max_width:
+            yield from _above(replace(layout.table, lead=table.lead).said_above)
             yield from console.render(drawn, options.update(width=max(least, options.max_width)))
             return
 

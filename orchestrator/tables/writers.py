@@ -62,7 +62,7 @@ def _csv(table: Table) -> str:
 
 def _markdown(table: Table) -> str:
     head = [f"## {markdown(table.heading)}", ""] if table.heading else []
-    lead = [*(f"- {markdown(line)}" for line in table.lead), ""] if table.lead else []
+    lead = [*(f"- {markdown(line)}" for line in table.said_above), ""] if table.said_above else []
     titles = [markdown(column.title) for column in table.columns]
     rules = ["---:" if column.is_right else "---" for column in table.columns]
     rows = [*table.rows, *([table.total] if table.total else [])]
