@@ -43,7 +43,7 @@ def test_running_jobs_are_those_of_a_living_driver(store: Store, plan: list[Job]
     start_attempt(store, "small", first.key)
     (job,) = running_jobs(store, "small")
     assert (job.key, job.stage, job.attempt) == (first.key, "pretrain", 2)
-    assert "resnet18" in job.description
+    assert job.description == "theta 1"
     silence(store, "small", seconds=60)
     assert running_jobs(store, "small") == []
     with pytest.raises(UserError, match="sweep 'other'"):

@@ -1,5 +1,5 @@
 """Reads for watching a sweep: running jobs, finished jobs, their machines. Each reads a bounded number of rows, however large the store
-is."""
+is, but for the settings of the sweep's models, by which running jobs are named."""
 
 from collections import defaultdict
 from collections.abc import Collection
@@ -13,6 +13,7 @@ from orchestrator.names import job_description
 from orchestrator.store.connection.session import Store, chunks, sweep_id
 from orchestrator.store.leases.leases import living_sweeps
 from orchestrator.store.reading.report_evidence import OUTCOMES
+from orchestrator.store.reading.varying_settings import job_labels
 from orchestrator.store.schema.result_tables import CleanResultRecord, CraftedExamplesRecord, EnvironmentRecord
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobRecord, SweepRecord
 from workers.spec.fields import Stage
@@ -97,9 +98,10 @@ def running_jobs(store: Store, sweep: str) -> list[RunningJob]:
         driven = AttemptRecord.sweep_id.in_({number} & living_sweeps(connection))
         running = statement.where(driven, AttemptRecord.outcome == "running")
         rows = connection.execute(running.order_by(AttemptRecord.started_at, JobRecord.key)).all()
+        labels = job_labels(connection, {row.key: row.spec for row in rows}, [number])
     return [
-        RunningJob(key=key, stage=stage, description=job_description(spec), attempt=attempt, started_at=started)
-        for key, stage, spec, attempt, started in rows
+        RunningJob(key=key, stage=stage, description=labels[key], attempt=attempt, started_at=started)
+        for key, stage, _, attempt, started in rows
     ]
 
 
