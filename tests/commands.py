@@ -42,10 +42,10 @@ def robustsweep(*arguments: str | Path, cwd: Path, env: dict[str, str] | None = 
     """Run the program in `cwd` (whose `sweeps` is its home) and return what it printed.
 
     Its process is forked from one that has imported the program, which saves seconds of imports. What starts Ray or Streamlit, which do
-    not survive a fork, gets a process of its own.
+    not survive a fork, gets a process of its own; so does what hides a password among the arguments of its process.
     """
     said = [*map(str, arguments)]
-    if not said or said[0] in _NEVER_FORKED or (said[0] == "launch" and "inline" not in said):
+    if not said or said[0] in _NEVER_FORKED or (said[0] == "launch" and "inline" not in said) or any("://" in one for one in said):
         return subprocess.run([*PROGRAM, *said], cwd=cwd, env=environment(env), capture_output=True, text=True, timeout=240, check=False)
     with TemporaryDirectory() as folder:
         outputs = [Path(folder) / name for name in ("stdout", "stderr")]

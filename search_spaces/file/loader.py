@@ -87,7 +87,7 @@ def _load_plugins(document: Document, label: str, folder: Path | None) -> None:
     load_plugins(named_in_environment())
     named = document.data.get("plugins") if isinstance(document.data, dict) else None
     try:
-        load_plugins((name for name in named or () if isinstance(name, str)), folder=folder)
+        load_plugins((name for name in (named if isinstance(named, list) else ()) if isinstance(name, str)), folder=folder)
     except UserError as error:
         raise joined([SpaceProblem(f"plugins: {error}", line=document.line(("plugins",)))], label) from None
 

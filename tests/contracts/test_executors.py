@@ -46,7 +46,7 @@ def test_results_are_the_same_to_the_last_bit(finished: tuple[Path, subprocess.C
 def test_nothing_but_artifacts_is_left(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     folder, _ = finished
     assert {path.name for path in (folder / "sweeps").iterdir()} <= {"artifacts", "results.db", "results.db-wal", "results.db-shm"}
-    names = {re.sub(r"\.[0-9a-f]{16}\.", ".", path.name) for path in folder.glob("sweeps/artifacts/*/*")}
+    names = {re.sub(r"\.[0-9a-f]{16}\.", ".", path.name) for path in folder.glob("sweeps/artifacts/[!.]*/*")}
     assert names == {"job.json", "result.json", "model.safetensors", "examples.safetensors"}
 
 

@@ -37,7 +37,7 @@ def copied(source: str, url: str) -> None:
         theirs, ours = MetaData(), MetaData()
         theirs.reflect(reading)
         ours.reflect(writing)
-        for name in [table.name for table in Base.metadata.sorted_tables]:
+        for name in [table.name for table in Base.metadata.sorted_tables if table.name in ours.tables]:
             rows = [dict(row) for row in reading.execute(theirs.tables[name].select()).mappings()]
             if rows:
                 writing.execute(ours.tables[name].insert(), rows)

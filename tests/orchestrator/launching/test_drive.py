@@ -5,7 +5,7 @@ import os
 import pty
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,14 @@ from tests.commands import TINY_JOBS, write_space
 
 JOBS = sum(TINY_JOBS.values())
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+
+
+@pytest.fixture(autouse=True)
+def of_a_terminal() -> Iterator[None]:
+    """Signals as a process of a terminal has them, though the tests may run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 def killed_by(number: signal.Signals) -> Callable[[], None]:

@@ -105,7 +105,7 @@ def test_a_home_of_any_name_holds_its_own_database_for_everybody(tmp_path: Path,
     assert database_file(paths.store_url) == tmp_path / name / "results.db"
     with open_store(Paths.resolve(home=tmp_path / "elsewhere", store=paths.store_url).store_url, upgrade=False) as store:
         assert sweep_names(store) == ["small"]
-        assert read_study(store, "small", importances=False) is not None
+        assert read_study(store, "small") is not None
     with open_results(tmp_path / name) as results:
         assert results.sweeps() == ["small"]
     assert [check.status for check in check_database(paths.store_url, "small")] == ["ok", "ok"]
@@ -141,7 +141,7 @@ def test_a_file_that_is_no_database_is_one_line(tmp_path: Path, upgrade: bool) -
 def test_a_path_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert "cannot make the folder" in refusal(f"sqlite:///{tmp_path}/file/folder/store.db", upgrade=True)
-    assert "unable to open database file" in refusal(f"sqlite:///{tmp_path}", upgrade=True)
+    assert "is no file; give the database's own path" in refusal(f"sqlite:///{tmp_path}", upgrade=True)
 
 
 def test_an_empty_file_is_a_missing_store(tmp_path: Path) -> None:
