@@ -303,12 +303,12 @@ class Job(Frozen):
         return self.spec.stage
 
 
-def components_of(value: Any) -> Iterator[ComponentSpec]:
+def components_of(value: Frozen) -> Iterator[ComponentSpec]:
     """Every component that a spec names."""
     if isinstance(value, ComponentSpec):
         yield value
-    if isinstance(value, Frozen):
-        for _, item in value:
+    for item in value.__dict__.values():
+        if isinstance(item, Frozen):
             yield from components_of(item)
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -38,7 +39,12 @@ def meaning(value: Any) -> Any:
     A new field with a default therefore changes no key.
     """
     if isinstance(value, BaseModel):
-        return {name: meaning(item) for name, item in value if name not in _PRESENTATION and not _is_default(value, name, item)}
+        defaults = _defaults(type(value))
+        return {
+            name: meaning(item)
+            for name, item in (value if value.model_extra else value.__dict__.items())
+            if name not in _PRESENTATION and not (name in defaults and _is_default(name, item, defaults[name]))
+        }
     if isinstance(value, FrozenMapping):
         return [[name, meaning(item)] for name, item in value.items()]  # its order counts
     if isinstance(value, Mapping):
@@ -46,11 +52,14 @@ def meaning(value: Any) -> Any:
     return [meaning(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _is_default(model: BaseModel, name: str, item: Any) -> bool:
-    field = type(model).model_fields.get(name)
-    if field is None or field.is_required() or name == "stage":
-        return False
-    return bool(item == field.default) or (isinstance(item, BaseModel) and meaning(item) == {} and name == "settings")
+@cache
+def _defaults(kind: type[BaseModel]) -> dict[str, Any]:
+    """The declared defaults of a model's fields, but for its stage, which is always told."""
+    return {name: field.default for name, field in kind.model_fields.items() if not field.is_required() and name != "stage"}
+
+
+def _is_default(name: str, item: Any, default: Any) -> bool:
+    return bool(item == default) or (name == "settings" and isinstance(item, BaseModel) and meaning(item) == {})
 
 
 def _digest(payload: Any) -> str:
