@@ -128,6 +128,7 @@ def trained(folder, data: DeviceSplit, kind: str) -> Network:
     return net.eval().requires_grad_(False)
 
 
+@pytest.mark.slow  # a minute; `test_an_adversarially_trained_net_is_sound` sees the same sooner
 def test_adversarial_training_makes_a_net_more_robust(tmp_path):
     data, test = split(600, part="train"), split(200)
     settings = AttackSettings(name="pgd", epsilon=24 / 255, epsilon_literal="24/255", steps=10, abs_stepsize=6 / 255)
