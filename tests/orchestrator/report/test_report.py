@@ -61,6 +61,12 @@ def printed(renderable: object, *, width: int = 100) -> str:
     return text
 
 
+def markdown_of(rows: list[ResultRow]) -> list[str]:
+    """The lines of the table, and at the end what all rows share."""
+    lines = str(render_results(rows, "markdown")).splitlines()
+    return sorted(filter(None, lines), key=lambda line: not line.startswith("|"))
+
+
 def test_json_rows_have_the_published_fields(rows: list[ResultRow]) -> None:
     text = render_results(rows, "json")
     assert isinstance(text, str)
@@ -100,7 +106,7 @@ def test_the_signs_gradient_has_a_column_where_it_varies(rows: list[ResultRow]) 
     binary = [replace(row, binary=True) for row in rows]
     assert "sign gradient identity" in " ".join(printed(render_results(binary, "table")).split())
     tanh = [replace(row, sign_gradient="tanh") for row in binary]
-    (heading, *_) = str(render_results([*binary, *tanh], "markdown")).splitlines()
+    (heading, *_) = markdown_of([*binary, *tanh])
     assert "| sign gradient |" in heading
 
 
@@ -173,7 +179,7 @@ def test_standard_errors_are_columns_in_percent_points_when_they_are_asked_for(r
 
 def test_how_loud_waveforms_are_has_a_column_where_it_is_known(rows: list[ResultRow]) -> None:
     assert "SNR" not in str(render_results(rows, "markdown"))
-    (heading, _, first, *_) = str(render_results([replace(rows[0], metrics={"snr_db": 31.46}), *rows[1:]], "markdown")).splitlines()
+    (heading, _, first, *_) = markdown_of([replace(rows[0], metrics={"snr_db": 31.46}), *rows[1:]])
     assert "| epsilon | SNR dB |" in heading
     assert "| 31.5 |" in first
 
@@ -188,20 +194,20 @@ def test_a_model_stopped_at_a_rung_always_has_a_column_that_says_so(rows: list[R
 
 def test_draws_have_a_column_where_random_models_differ_in_them(rows: list[ResultRow]) -> None:
     still = replace(rows[0], theta=1.0, randomised=False, draws=1)
-    (heading, *_, common) = str(render_results([still, *(replace(row, draws=4) for row in rows)], "markdown")).splitlines()
+    (heading, *_, common) = markdown_of([still, *(replace(row, draws=4) for row in rows)])
     assert "draws" not in heading
     assert "draws 4" in common
-    (heading, *_) = str(render_results([rows[0], replace(rows[0], draws=4)], "markdown")).splitlines()
+    (heading, *_) = markdown_of([rows[0], replace(rows[0], draws=4)])
     assert heading.endswith("| draws |")
 
 
 def test_what_the_attacker_knows_is_always_stated_in_a_column_only_where_it_varies(rows: list[ResultRow]) -> None:
     assert {row.knowledge for row in rows} == {"randomized", "omniscient"}
-    (heading, *_) = str(render_results(rows, "markdown")).splitlines()
+    (heading, *_) = markdown_of(rows)
     assert "| knowledge |" in heading
     randomized = [replace(row, knowledge="randomized") for row in rows]
     clean = replace(rows[0], attack="none", knowledge="none", norm="none")
-    (heading, *_, common) = str(render_results([clean, *randomized], "markdown")).splitlines()
+    (heading, *_, common) = markdown_of([clean, *randomized])
     assert "knowledge" not in heading
     assert "knowledge randomized" in common
     assert "none" not in common.replace("adversarial training none, ", "").replace("defence none, ", "")
@@ -209,13 +215,13 @@ def test_what_the_attacker_knows_is_always_stated_in_a_column_only_where_it_vari
 
 def test_the_source_of_transferred_examples_has_a_column_where_it_varies(rows: list[ResultRow]) -> None:
     parent = changed(rows[0], attack="pgd", knowledge="transfer", source_key="a" * 64, source="theta=1", abs_stepsize=1 / 255)
-    (heading, *_, common) = str(render_results([parent, rows[0]], "markdown")).splitlines()
+    (heading, *_, common) = markdown_of([parent, rows[0]])
     assert "| source |" not in heading
     assert "source theta=1" in common
     dense = replace(parent, source_key="b" * 64, source="dense undefended")
     text = str(render_results([parent, dense, rows[0]], "markdown"))
     assert "| knowledge | source |" in text
-    assert [line.split(" | ")[3] for line in text.splitlines()[2:5]] == ["theta=1", "dense undefended", "-"]
+    assert [line.split(" | ")[3] for line in text.splitlines()[4:7]] == ["theta=1", "dense undefended", "-"]
     assert "early stop" not in text
     assert "early stop true" in str(render_results([replace(parent, early_stop=True)], "markdown"))
     records = json.loads(str(render_results([dense, rows[0]], "json")))
@@ -241,13 +247,13 @@ def test_an_attacks_setting_has_a_column_where_it_varies_and_no_word_where_it_is
 ) -> None:
     attacked = changed(rows[0], attack="pgd", knowledge="eot", **{"abs_stepsize": 1 / 255, setting: usual})
     varied = changed(attacked, **{setting: other})
-    (heading, *_, common) = str(render_results([attacked, varied], "markdown")).splitlines()
+    (heading, *_, common) = markdown_of([attacked, varied])
     assert f"| {title} |" in heading
     assert title not in common
-    (heading, *_, common) = str(render_results([attacked], "markdown")).splitlines()
+    (heading, *_, common) = markdown_of([attacked])
     assert title not in heading
     assert (title in common) == (setting == "eot_samples")
-    (*_, common) = str(render_results([varied], "markdown")).splitlines()
+    (*_, common) = markdown_of([varied])
     assert f"{title} {other:.4g}" in common if isinstance(other, float) else f"{title} {other}" in common
 
 
@@ -258,7 +264,7 @@ def test_what_an_attack_has_no_choice_about_makes_no_column(rows: list[ResultRow
         changed(rows[0], attack="mi_fgsm", steps=1, abs_stepsize=1 / 255, momentum=1.0),
         changed(rows[0], attack="square", steps=1, loss="margin", selection_draws=8),
     ]
-    (heading, *_, common) = str(render_results([pgd, *settled_ones], "markdown")).splitlines()
+    (heading, *_, common) = markdown_of([pgd, *settled_ones])
     assert heading == "| theta | attack | epsilon | steps | clean % | robust % | 95% interval | verdict |"
     assert "selection draws 8" in common
 
