@@ -263,12 +263,13 @@ class Job(Frozen):
     @classmethod
     def of(cls, spec: JobSpec, **parents: "Job") -> "Job":
         """The job of a spec and of its parents by role, with the digests of the foreign code that it runs."""
+        components = _components(spec)
         return cls(
             spec=spec,
             parents={role: parent.key for role, parent in parents.items()},
             parent_seeds={role: parent.seed_key for role, parent in parents.items()},
-            digests=foreign_digests(spec),
-            plugins=_plugins(spec, parents.values()),
+            digests={f"{found.kind} {found.name}": found.digest for found in components if found.digest is not None},
+            plugins=_plugins(components, parents.values()),
         )
 
     @cached_property
@@ -312,20 +313,15 @@ def components_of(value: Frozen) -> Iterator[ComponentSpec]:
             yield from components_of(item)
 
 
-def foreign_digests(spec: JobSpec) -> dict[str, str]:
-    """The digests of the plugins' files whose components the spec names, by kind and name."""
-    return {f"{found.kind} {found.name}": found.digest for found in _components(spec) if found.digest is not None}
-
-
 def _components(spec: JobSpec) -> list[Component[Any]]:
     """The components that a spec names, metrics included."""
     metrics = spec.evaluation.metrics if isinstance(spec, AttackSpec) else ()
     return [*(part.component for part in components_of(spec)), *(METRICS[name] for name in metrics)]
 
 
-def _plugins(spec: JobSpec, parents: Iterable[Job]) -> tuple[PluginVersion, ...]:
-    """The plugins of the spec's components and of the parents, each with the files that these reach."""
-    own = [found.source.plugin for found in _components(spec)]
+def _plugins(components: Iterable[Component[Any]], parents: Iterable[Job]) -> tuple[PluginVersion, ...]:
+    """The plugins of a spec's components and of the parents, each with the files that these reach."""
+    own = [found.source.plugin for found in components]
     found: dict[tuple[str, str], PluginVersion] = {}
     for plugin in [*(plugin for parent in parents for plugin in parent.plugins), *filter(None, own)]:
         before = found.get((plugin.path, plugin.digest), plugin)

@@ -1,6 +1,6 @@
-"""Opening of a store, and check of its schema's revision."""
+"""Opening of a store, check of its schema's revision, and look-ups of sweeps and parents."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from orchestrator.store import migrations
 from orchestrator.store.connection.engines import READ_OPTIONS, make_engine
 from orchestrator.store.connection.urls import parse_url, scrubbed, shown
-from orchestrator.store.schema.sweep_tables import SweepJobRecord, SweepRecord
+from orchestrator.store.schema.sweep_tables import JobParentRecord, SweepJobRecord, SweepRecord
 from workers.errors import UserError
 
 _SCHEMA_LOCK = 0x726F627573747377  # "robustsw": any number that no other program locks
@@ -222,6 +222,13 @@ def of_sweep(statement: Select[*tuple[Any, ...]], key: Any, sweep: int | None, *
     joined = statement.join(SweepJobRecord, SweepJobRecord.job_key == key)
     joined = joined if every_space else joined.where(SweepJobRecord.in_space)
     return joined if sweep is None else joined.where(SweepJobRecord.sweep_id == sweep)
+
+
+def parents_of(connection: Connection, keys: Iterable[str], *, role: str) -> dict[str, str]:
+    """Return the parents that these jobs have in a role, by the children's keys."""
+    edges = select(JobParentRecord.child_key, JobParentRecord.parent_key).where(JobParentRecord.role == role)
+    asked = (edges.where(JobParentRecord.child_key.in_(chunk)) for chunk in chunks(sorted(keys)))
+    return {row.child_key: row.parent_key for statement in asked for row in connection.execute(statement)}
 
 
 def chunks(keys: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, select, union
 from orchestrator.axes import Axes, Settings, in_words
 from orchestrator.own_settings import hashable
 from orchestrator.store.connection.session import Store, chunks, sweep_id
-from orchestrator.store.reading.varying_settings import sweep_models
+from orchestrator.store.reading.varying_settings import sweep_models, weights_parents
 from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord
 
@@ -100,14 +100,8 @@ def _open_jobs(connection: Connection, number: int) -> dict[str, _Open]:
 
 def _ancestors(connection: Connection, models: Iterable[str]) -> dict[str, list[str]]:
     """Each model with those that its weights come from."""
-    parents: dict[str, str] = {}
-    frontier = set(models)
-    found = {model: [model] for model in frontier}
-    while frontier:
-        statement = select(_EDGE.child_key, _EDGE.parent_key).where(_EDGE.role == "weights")
-        rows = [row for chunk in chunks(sorted(frontier)) for row in connection.execute(statement.where(_EDGE.child_key.in_(chunk)))]
-        parents |= {row.child_key: row.parent_key for row in rows}
-        frontier = {row.parent_key for row in rows} - set(parents)
+    found = {model: [model] for model in models}
+    parents = weights_parents(connection, found)
     for chain in found.values():
         while chain[-1] in parents:
             chain.append(parents[chain[-1]])

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from orchestrator.store.connection.session import Store, chunks
+from orchestrator.store.connection.session import Store, chunks, parents_of
 from orchestrator.store.reading.report_evidence import OUTCOMES
 from orchestrator.store.reading.stored_specs import runnable_spec
 from orchestrator.store.schema.result_tables import EnvironmentRecord, TrainedModelRecord
-from orchestrator.store.schema.sweep_tables import AttemptRecord, JobParentRecord, JobRecord
+from orchestrator.store.schema.sweep_tables import AttemptRecord, JobRecord
 from workers.spec.job import JobSpec, TrainSpec
 
 _MOST, _MOST_TRAINED = 3000, 500
@@ -41,19 +41,9 @@ def on_models(connection: Connection, keys: Iterable[str]) -> dict[str, tuple[Jo
     """Return the jobs' specs, and the training of the models that they measured, or did themselves, by key; those whose components are not
     installed here are left out."""
     wanted = sorted(keys)
-    models = _models(connection, wanted)
+    models = parents_of(connection, wanted, role="model")
     specs = _specs(connection, sorted({*wanted, *models.values()}))
     return {key: (specs[key], model) for key in wanted if key in specs and isinstance(model := specs.get(models.get(key, key)), TrainSpec)}
-
-
-def _models(connection: Connection, keys: Sequence[str]) -> dict[str, str]:
-    """Return the models that the jobs measured."""
-    edge = JobParentRecord
-    found: dict[str, str] = {}
-    for chunk in chunks(keys):
-        statement = select(edge.child_key, edge.parent_key).where(edge.child_key.in_(chunk), edge.role == "model")
-        found.update((child, parent) for child, parent in connection.execute(statement))
-    return found
 
 
 def _specs(connection: Connection, keys: Sequence[str]) -> dict[str, JobSpec]:

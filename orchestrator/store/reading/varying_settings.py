@@ -9,10 +9,10 @@ from sqlalchemy import Connection, select
 
 from orchestrator.axes import Axes, lineages
 from orchestrator.names import job_description
-from orchestrator.store.connection.session import chunks
+from orchestrator.store.connection.session import chunks, parents_of
 from orchestrator.store.reading.aggregate import Setting
 from orchestrator.store.reading.stored_specs import flat_spec
-from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord, SweepJobRecord
+from orchestrator.store.schema.sweep_tables import JobRecord, SweepJobRecord
 from workers.spec.fields import TrainingStage
 
 _UNSET = frozenset({"source_key", "attack_settings", "takes_gradients", "random_start", "selects", "one_step"})
@@ -23,20 +23,23 @@ def model_settings(connection: Connection, keys: Iterable[str]) -> dict[str, dic
     """Return for each model its data, architecture, defence and seed, and the training of it and its ancestors: `model.theta`,
     `fine_tuning.epochs`. A model that comes from no fine-tuning has no setting of that."""
     wanted = list(keys)
-    specs: dict[str, Mapping[str, Any]] = {}
-    parents: dict[str, str] = {}
-    frontier = set(wanted)
-    edges = select(JobParentRecord.child_key, JobParentRecord.parent_key).where(JobParentRecord.role == "weights")
-    while frontier:
-        found: dict[str, str] = {}
-        for chunk in chunks(sorted(frontier)):
-            jobs = connection.execute(select(JobRecord.key, JobRecord.spec).where(JobRecord.key.in_(chunk)))
-            specs |= {row.key: flat_spec(row.spec) for row in jobs}
-            found |= {row.child_key: row.parent_key for row in connection.execute(edges.where(JobParentRecord.child_key.in_(chunk)))}
-        parents |= found
-        frontier = set(found.values()) - set(specs)
-    described = lineages(specs, parents)
+    parents = weights_parents(connection, wanted)
+    asked = (
+        select(JobRecord.key, JobRecord.spec).where(JobRecord.key.in_(chunk)) for chunk in chunks(sorted({*wanted, *parents.values()}))
+    )
+    described = lineages({row.key: flat_spec(row.spec) for statement in asked for row in connection.execute(statement)}, parents)
     return {key: described[key] for key in wanted}
+
+
+def weights_parents(connection: Connection, models: Iterable[str]) -> dict[str, str]:
+    """Return, for each model that started from another's weights, that one: of these models and of all their ancestors."""
+    parents: dict[str, str] = {}
+    frontier = set(models)
+    while frontier:
+        found = parents_of(connection, frontier, role="weights")
+        parents |= found
+        frontier = set(found.values()) - set(parents)
+    return parents
 
 
 def sweep_models(connection: Connection, sweeps: Collection[int] | None) -> dict[str, dict[str, Any]]:
@@ -51,12 +54,7 @@ def job_labels(connection: Connection, specs: Mapping[str, str], sweeps: Collect
     `theta 0.9, learning_rate 0.1`, or in full where they do not; a measurement with its model."""
     if not specs:
         return {}
-    edges = select(JobParentRecord.child_key, JobParentRecord.parent_key).where(JobParentRecord.role == "model")
-    of_models = {
-        row.child_key: row.parent_key
-        for chunk in chunks(sorted(specs))
-        for row in connection.execute(edges.where(JobParentRecord.child_key.in_(chunk)))
-    }
+    of_models = parents_of(connection, specs, role="model")
     models = sweep_models(connection, sweeps)
     trained = {key for key, text in specs.items() if json.loads(text)["stage"] in get_args(TrainingStage)}
     models |= model_settings(connection, {*of_models.values(), *trained} - set(models))
