@@ -1,4 +1,4 @@
-"""Locations of a sweep's files: the home folder, the store, the artifacts, the data."""
+"""Locations of a sweep's files, the home folder, the store, the artifacts, the data, and files that are whole or not there."""
 
 import errno
 import os

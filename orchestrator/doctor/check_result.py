@@ -1,4 +1,4 @@
-"""Result of one check."""
+"""Result of one check: made within a time limit, and rendered for people and for programs."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence

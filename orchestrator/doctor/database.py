@@ -1,4 +1,5 @@
-"""Checks that results can be written: the database is there, of the right schema, writable, and no other driver runs the sweep."""
+"""Checks that results can be written: the database is there, of the right schema, writable, its clock
+agrees, and no other driver runs the sweep."""
 
 import os
 import sqlite3

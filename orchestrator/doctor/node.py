@@ -1,4 +1,4 @@
-"""Checks that run on every node of a cluster. Imports neither database modules nor Ray."""
+"""Checks that run on every node of a cluster, of its GPUs and data sets too. Imports neither database modules nor Ray."""
 
 import time
 from collections.abc import Callable

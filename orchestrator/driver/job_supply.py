@@ -1,4 +1,5 @@
-"""Supply of jobs for idle workers: from the queue and from a source that adds more, except those that another sweep is computing."""
+"""Supply of jobs for idle workers: from the queue and from a source that adds more, except those that another sweep
+is computing, and with done ones whose files are damaged."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator

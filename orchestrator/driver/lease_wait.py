@@ -1,4 +1,5 @@
-"""Check of a sweep's lease before it is taken: one driver at a time, and a silent one gets time to send a heartbeat."""
+"""Check of a sweep's lease before it is taken: one driver at a time, and a silent one gets time to send a heartbeat;
+and its loss afterwards."""
 
 import os
 import socket

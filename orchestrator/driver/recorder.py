@@ -1,4 +1,4 @@
-"""All database writes of the driver: attempts, results, failures and heartbeats."""
+"""All database writes of the driver: attempts with their times, results, failures and heartbeats."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Relative cost of a job, so that its time can be estimated from those of similar jobs."""
+"""Relative cost of a job, so that its time can be estimated from those of similar jobs; a rougher one before anything was measured."""
 
 from workers.spec.attack import AttackSettings
 from workers.spec.diagnosis import probes

@@ -1,4 +1,5 @@
-"""Training chains of a grid's models: from a point of the grid to the jobs that train its model and the model's ancestors."""
+"""Training chains of a grid's models: from a point of the grid to the jobs that train its model and the model's ancestors,
+also where trainings stop early and are resumed."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace

@@ -1,4 +1,5 @@
-"""Requirements of pages and pictures, checked before anything is read, so that a missing package or browser is reported at once."""
+"""Requirements of pages and pictures, checked before anything is read, so that a missing package or browser is reported at once;
+and the browser that draws the pictures."""
 
 import os
 import shutil

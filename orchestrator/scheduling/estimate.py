@@ -1,4 +1,5 @@
-"""Estimate of a plan's duration from the measured rates of similar jobs, in the order in which the driver hands jobs out."""
+"""Estimate of a plan's duration from the measured rates of similar jobs, in the order in which the driver hands jobs out; as
+text and as a record too."""
 
 import heapq
 from collections import Counter, defaultdict

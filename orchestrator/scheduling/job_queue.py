@@ -1,4 +1,4 @@
-"""Job queue of a running plan: each job is ready, running, done, failed or blocked."""
+"""Job queue of a running plan: each job is ready, running, done, failed or blocked. And the interface to sources of further jobs."""
 
 import heapq
 from collections import Counter

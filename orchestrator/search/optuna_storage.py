@@ -1,4 +1,5 @@
-"""Optuna's storage in the results store: its tables are in the same database as ours, under other names."""
+"""Optuna's storage in the results store: its tables are in the same database as ours, under other names. What a database error
+interrupts is repeated, for a limited time."""
 
 import sqlite3
 import time

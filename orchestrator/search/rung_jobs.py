@@ -1,4 +1,5 @@
-"""Jobs of a search's rung: the same models trained for fewer epochs, measured on fewer examples and by attacks of fewer steps."""
+"""Jobs of a search's rung: the same models trained for fewer epochs, measured on fewer examples and by attacks of fewer steps;
+and further repeats of what is not precise enough."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

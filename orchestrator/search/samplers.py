@@ -1,4 +1,5 @@
-"""Choice of the sampler: one of Optuna's, created for every trial, so that an interrupted search continues as it would have."""
+"""Choice of the sampler: one of Optuna's, created for every trial, so that an interrupted search continues as it would have;
+and Optuna's distributions of a space's parameters."""
 
 import hashlib
 import math

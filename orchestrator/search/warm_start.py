@@ -1,4 +1,5 @@
-"""Warm start of a search: existing results enter the study, so that the sampler can use them."""
+"""Warm start of a search: existing results enter the study, so that the sampler can use them; so do parent models,
+which are trained anyway."""
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence

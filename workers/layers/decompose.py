@@ -1,4 +1,4 @@
-"""A dense kernel's Tucker decomposition."""
+"""A dense kernel's Tucker decomposition, and the kernel of a core and factors, with a backward pass that keeps no products."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

@@ -1,4 +1,5 @@
-"""Recomputation in the backward pass of tensors that are not kept (activation checkpointing)."""
+"""Recomputation in the backward pass of tensors that are not kept (activation checkpointing), and
+forward passes in parts: less memory for the same result."""
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager

@@ -1,4 +1,5 @@
-"""A component in a spec: its name and its own settings, resolved and checked against what it declares."""
+"""A component in a spec: its name and its own settings, resolved and checked against what it declares; among them the
+data set and the defence."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar

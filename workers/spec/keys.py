@@ -1,4 +1,4 @@
-"""Job keys: a job's content address; and seed keys, from which its randomness derives."""
+"""Job keys: a job's content address; and seed keys, from which the seeds of its randomness derive."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Optimisers of a training spec."""
+"""Optimisers and learning-rate schedules of a training spec."""
 
 import math
 from collections.abc import Iterable, Sequence

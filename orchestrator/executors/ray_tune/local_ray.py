@@ -1,4 +1,5 @@
-"""Local Ray on this machine: it listens on loopback alone, and needs a token that only its own processes have."""
+"""Local Ray on this machine: it listens on loopback alone, and needs a token that only its own processes have. And the user's own token,
+for a cluster that asks for one."""
 
 import os
 import secrets

@@ -1,4 +1,5 @@
-"""Conversion of table rows into what the aggregation works on: measurements and described models."""
+"""Conversion of table rows into what the aggregation works on: measurements, described models, and
+groups of models that differ in their training seed alone."""
 
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import fields

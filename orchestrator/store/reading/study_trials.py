@@ -1,4 +1,5 @@
-"""Reads of the progress of searches, from Optuna's tables next to ours: without Optuna, which would write to them when it opens them."""
+"""Reads of the progress of searches, from Optuna's tables next to ours: without Optuna, which would write to them when it opens them;
+of their finished rungs, and of the outcomes of single jobs."""
 
 import json
 import re

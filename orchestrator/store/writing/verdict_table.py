@@ -1,4 +1,5 @@
-"""Table of verdicts: derived from a model's attacks and diagnoses in the transaction that changes them, so that it is always up to date."""
+"""Tables of verdicts and of worst cases: derived from a model's attacks and diagnoses in the transaction that changes them, so that they
+are always up to date."""
 
 import base64
 import json

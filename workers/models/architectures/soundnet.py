@@ -1,4 +1,5 @@
-"""SoundNet5 on raw waveforms: five 1-d convolutions, then two linear layers (defensive tensorization; after Aytar et al., 2016)."""
+"""SoundNet5 on raw waveforms: five 1-d convolutions, then two linear layers (defensive tensorization; after Aytar et al., 2016).
+Its stages, real and binary, serve other audio networks too."""
 
 from torch import Tensor, nn
 

@@ -1,4 +1,5 @@
-"""Conversion of a network's convolutions and linear layers to Tucker form."""
+"""Conversion of a network's convolutions and linear layers to Tucker form, and of
+convolutions to binary ones."""
 
 import copy
 import math
