@@ -211,6 +211,9 @@ def attack(  # noqa: PLR0913 (each is a fact)
     targeted_loss: str = "",
     foolbox: bool = False,
     one_step: bool = False,
+    minimises: bool = False,
+    untargeted: bool = False,
+    restarts: bool = False,
     name: str | None = None,
 ) -> Callable[[C], C]:
     """Register an attack; the arguments are those of `AttackFacts`.
@@ -218,7 +221,9 @@ def attack(  # noqa: PLR0913 (each is a fact)
     `attack(logits, inputs, labels, *, epsilon, norm, bounds, generator, ...) -> Tensor` returns points in the ball; those of
     the parameters after the `*` that it does not name it is not given. Ours may be `attack(problem, *, ...)` instead.
     """
-    facts = AttackFacts(norms, takes_gradients, random_start, selects, loss, targeted_loss or loss, foolbox, one_step)
+    facts = AttackFacts(
+        norms, takes_gradients, random_start, selects, loss, targeted_loss or loss, foolbox, one_step, minimises, untargeted, restarts
+    )
     return _registering(ATTACKS, facts, name)
 
 

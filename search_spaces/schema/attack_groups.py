@@ -87,8 +87,16 @@ class AttackGroup(ComponentAxes):
     @classmethod
     def _starts_at_random(cls, values: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
         attacks = info.data.get("attack", ())
-        if attacks and not any(ATTACKS[attack].facts.random_start for attack in attacks):
+        if attacks and not any(ATTACKS[attack].facts.has_restarts for attack in attacks):
             raise ValueError(f"attack {attacks[0]} has no random start; leave restarts out")
+        return values
+
+    @field_validator("target")
+    @classmethod
+    def _can_be_aimed(cls, values: tuple[TargetName, ...], info: ValidationInfo) -> tuple[TargetName, ...]:
+        attacks = info.data.get("attack", ())
+        if values != ("none",) and attacks and all(ATTACKS[attack].facts.untargeted for attack in attacks):
+            raise ValueError(f"attack {attacks[0]} is untargeted; leave target out")
         return values
 
     @field_validator("norm")
