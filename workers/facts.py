@@ -78,7 +78,8 @@ class AttackFacts:
     there is a target), if Foolbox has it too, and if it is `one_step`, in the same direction whatever epsilon is.
 
     One that `minimises` looks for the smallest perturbation, whatever epsilon is, and succeeds where that is within epsilon. One that is
-    `untargeted` takes no target. One that `restarts` starts at the clean example, and at random points in its later runs alone."""
+    `untargeted` takes no target. One that `restarts` starts at the clean example, and at random points in its later runs alone. A `suite`
+    consists of other attacks (see `workers.spec.suite`)."""
 
     norms: tuple[str, ...] = ("linf",)
     takes_gradients: bool = True
@@ -91,11 +92,12 @@ class AttackFacts:
     minimises: bool = False
     untargeted: bool = False
     restarts: bool = False
+    suite: bool = False
 
     @property
     def has_restarts(self) -> bool:
         """True where a second run may differ from the first."""
-        return self.random_start or self.restarts
+        return (self.random_start or self.restarts) and not self.suite
 
 
 @dataclass(frozen=True)

@@ -240,6 +240,7 @@ def attack(  # noqa: PLR0913 (each is a fact)
     minimises: bool = False,
     untargeted: bool = False,
     restarts: bool = False,
+    suite: bool = False,
     name: str | None = None,
 ) -> Callable[[C], C]:
     """Register an attack; the arguments are those of `AttackFacts`.
@@ -247,8 +248,9 @@ def attack(  # noqa: PLR0913 (each is a fact)
     `attack(logits, inputs, labels, *, epsilon, norm, bounds, generator, ...) -> Tensor` returns points in the ball; those of
     the parameters after the `*` that it does not name it is not given. Ours may be `attack(problem, *, ...)` instead.
     """
+    aimed = targeted_loss or loss
     facts = AttackFacts(
-        norms, takes_gradients, random_start, selects, loss, targeted_loss or loss, foolbox, one_step, minimises, untargeted, restarts
+        norms, takes_gradients, random_start, selects, loss, aimed, foolbox, one_step, minimises, untargeted, restarts, suite
     )
     return _registering(ATTACKS, facts, name)
 

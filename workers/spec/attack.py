@@ -99,7 +99,7 @@ def settled(attack: AttackSettings) -> dict[str, Any]:
         values |= {"eot_samples": 1, "sign_gradient": "identity"}
     if not selects(facts, target=values.get("target", attack.target), restarts=restarts):
         values["selection_draws"] = 1
-    if facts.one_step and restarts == 1:
+    if facts.suite or (facts.one_step and restarts == 1):
         values["early_stop"] = False
     return values
 

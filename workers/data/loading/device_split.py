@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from workers.data.loading.source import Split
@@ -27,6 +29,11 @@ class DeviceSplit:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def of(self, chosen: NDArray[np.bool_]) -> "DeviceSplit":
+        """Return the examples whose flag is set, in their order."""
+        places = torch.from_numpy(chosen.nonzero()[0]).to(self.device)
+        return DeviceSplit(self.inputs[places], self.labels[places])
 
     def batch(self, chosen: Tensor | slice) -> tuple[Tensor, Tensor]:
         """Return inputs as float32 in input units (images in [0, 1], waveforms in [-1, 1]), and labels, of the chosen examples."""
