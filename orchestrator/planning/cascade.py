@@ -21,9 +21,7 @@ def cascade_jobs(
         UserError: the model is randomised, and there is a single draw to choose by and to score on.
     """
     if randomised and evaluation.draws == 1:
-        raise UserError(
-            f"attack {suite.name} on a randomised model: evaluation.draws=1: attacks are chosen by draws that do not score; 2 or more"
-        )
+        raise UserError(f"evaluation.draws=1 with attack {suite.name} on a randomised model: some draws choose, others score; 2 or more")
     found: list[Job] = []
     for part in parts(suite, early_stop=not randomised):
         before = found if not randomised else []

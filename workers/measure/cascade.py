@@ -21,9 +21,6 @@ def worst_attack(correct: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
     """
     flags = np.stack(correct)
     draws = flags.shape[1]
-    if draws == 1:
-        worst: NDArray[np.bool_] = flags.all(axis=0)
-        return worst
     others = flags.sum(axis=1, keepdims=True) - flags
-    chosen = others.argmin(axis=0)
-    return np.take_along_axis(flags, chosen[None], axis=0)[0]
+    worst: NDArray[np.bool_] = np.take_along_axis(flags, others.argmin(axis=0)[None], axis=0)[0]
+    return worst if draws > 1 else np.logical_and.reduce(flags, axis=0)
