@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, overload
 
 from workers.facts import (
     AttackFacts,
@@ -28,6 +28,7 @@ from workers.facts import (
     ModelFacts,
 )
 from workers.settings import Settings, settings_of
+from workers.signatures import require_signature
 
 F = TypeVar("F")
 C = TypeVar("C", bound=Callable[..., Any])
@@ -67,13 +68,15 @@ class Registry(Generic[F]):
     Args:
         kind: as messages call it.
         package: the package whose modules register ours.
-        given: the factory's parameters that are no settings of the component.
+        called: what a factory may be called with by position, one of these.
+        given: its keyword-only parameters that are no settings of the component.
     """
 
-    def __init__(self, kind: str, package: str, *, given: frozenset[str] = frozenset()) -> None:
+    def __init__(self, kind: str, package: str, *, called: tuple[tuple[str, ...], ...], given: frozenset[str] = frozenset()) -> None:
         self.kind = kind
         self.version = 0
-        self._package, self._given, self._listed = package, given, False
+        self._package, self._called, self._listed = package, called, False
+        self._given = given.union(*called)
         self._components: dict[str, Component[F]] = {}
 
     def add(self, name: str, create: Callable[..., Any], facts: F) -> None:
@@ -81,12 +84,13 @@ class Registry(Generic[F]):
 
         Raises:
             ValueError: another one has this name.
-            TypeError: its parameters cannot be settings.
+            TypeError: it cannot be called as we call it, or its parameters cannot be settings.
         """
         source = _loading or CodeSource()
         held = (self._components if source.path is None else self._all()).get(name)
         if held is not None and (held.source.path != source.path or held.create.__qualname__ != create.__qualname__):
             raise ValueError(f"{self.kind} '{name}': {_place(source)} registers it, and {_place(held.source)} has registered it already")
+        require_signature(create, name=f"{self.kind} {name}", given=self._called)
         settings = settings_of(create, name=name, given_by_us=self._given)
         self.version += 1
         self._components[name] = Component(self.kind, name, create, facts, settings, source)
@@ -145,14 +149,17 @@ def _place(source: CodeSource) -> str:
     return "robustsweep" if source.path is None else str(source.path)
 
 
-MODELS: Registry[ModelFacts] = Registry("model", "workers.models", given=frozenset({"info", "binary"}))
-DATASETS: Registry[DatasetFacts] = Registry("dataset", "workers.data", given=frozenset({"root"}))
+MODELS: Registry[ModelFacts] = Registry("model", "workers.models", called=(("info",),), given=frozenset({"binary"}))
+DATASETS: Registry[DatasetFacts] = Registry("dataset", "workers.data", called=(("root",),))
 ATTACKS: Registry[AttackFacts] = Registry(
-    "attack", "workers.attacks", given=frozenset({"logits", "inputs", "labels", "epsilon", "norm", "bounds", "generator", "problem"})
+    "attack",
+    "workers.attacks",
+    called=(("problem",), ("logits", "inputs", "labels")),
+    given=frozenset({"epsilon", "norm", "bounds", "generator"}),
 )
-DEFENCES: Registry[DefenceFacts] = Registry("defence", "workers.defences")
-LOSSES: Registry[LossFacts] = Registry("loss", "workers.losses", given=frozenset({"network", "inputs", "labels", "adversary"}))
-METRICS: Registry[MetricFacts] = Registry("metric", "workers.metrics", given=frozenset({"clean", "attacked", "labels"}))
+DEFENCES: Registry[DefenceFacts] = Registry("defence", "workers.defences", called=((),))
+LOSSES: Registry[LossFacts] = Registry("loss", "workers.losses", called=(("network", "inputs", "labels", "adversary"),))
+METRICS: Registry[MetricFacts] = Registry("metric", "workers.metrics", called=(("clean", "attacked", "labels"),))
 REGISTRIES: dict[str, Registry[Any]] = {registry.kind: registry for registry in (MODELS, DATASETS, ATTACKS, DEFENCES, LOSSES, METRICS)}
 
 
@@ -168,26 +175,47 @@ def _snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
-def model(*, modality: Modality, randomised: bool = False, stages: tuple[str, ...] = (), name: str | None = None) -> Callable[[C], C]:
-    """Register a network: `factory(info, *, ...) -> nn.Module`, inputs (batch, *shape) normalised by us, logits (batch, n_classes).
+@overload
+def model(create: C, /) -> C: ...
+@overload
+def model(
+    *,
+    modality: Modality = "image",
+    randomised: bool = False,
+    stages: tuple[str, ...] = (),
+    normalised: bool = False,
+    name: str | None = None,
+) -> Callable[[C], C]: ...
+def model(create: Any = None, /, **facts: Any) -> Any:
+    """Register a network: `factory(info, *, ...) -> nn.Module`, which maps inputs (batch, *shape) to logits (batch, n_classes).
+
+    Like all of these decorators it is used bare, `@model`, or with facts, `@model(modality="audio")`; the typed keyword-only parameters
+    are settings, and axes of a space. `info` is a `DatasetInfo`: classes, shape and bounds of what the network is to take.
 
     Args:
-        modality: of the inputs that it takes.
+        modality: of the inputs that it takes, `image` (batch, channels, height, width) or `audio` (batch, channels, samples).
         randomised: True where its own forward pass draws in eval mode.
         stages: see `ModelFacts`.
+        normalised: True where it takes inputs in the data set's units and normalises them itself; else we normalise them before.
         name: the function's, by default.
     """
+    return _model(**facts) if create is None else _model(**facts)(create)
 
+
+def _model(*, modality: Modality = "image", name: str | None = None, **facts: Any) -> Callable[[C], C]:
     def register(create: C) -> C:
         binary = "binary" in inspect.signature(create).parameters
-        return _registering(MODELS, ModelFacts(modality, binary=binary, randomised=randomised, stages=stages), name)(create)
+        return _registering(MODELS, ModelFacts(modality, binary=binary, **facts), name)(create)
 
     return register
 
 
-def dataset(  # noqa: PLR0913 (each is a fact)
+@overload
+def dataset(create: C, /) -> C: ...
+@overload
+def dataset(
     *,
-    info: DatasetInfo,
+    info: DatasetInfo | None = None,
     n_train: int | None = None,
     n_test: int | None = None,
     folder: str = "",
@@ -195,13 +223,23 @@ def dataset(  # noqa: PLR0913 (each is a fact)
     check: Loader | None = None,
     count: Loader | None = None,
     download: Loader | None = None,
+    modality: Modality = "image",
     name: str | None = None,
-) -> Callable[[C], C]:
-    """Register a data set: `factory(root, *, ...) -> Dataset`; the arguments are those of `DatasetFacts`."""
-    return _registering(DATASETS, DatasetFacts(info, n_train, n_test, folder, photographs, check, count, download), name)
+) -> Callable[[C], C]: ...
+def dataset(create: Any = None, /, *, modality: Modality = "image", name: str | None = None, **facts: Any) -> Any:
+    """Register a data set: `factory(root, *, ...) -> Dataset`, of arrays or map-style data sets of PyTorch; a pair (train, test) will do.
+
+    `root` is the folder that `--data` names, or None. Without an `info` it is derived from the examples when they are read, and
+    `modality` says what they are. The other arguments are those of `DatasetFacts`.
+    """
+    register = _registering(DATASETS, DatasetFacts(**facts, examples_are=modality), name)
+    return register if create is None else register(create)
 
 
-def attack(  # noqa: PLR0913 (each is a fact)
+@overload
+def attack(create: C, /) -> C: ...
+@overload
+def attack(
     *,
     norms: tuple[str, ...] = ("linf",),
     takes_gradients: bool = True,
@@ -212,16 +250,22 @@ def attack(  # noqa: PLR0913 (each is a fact)
     foolbox: bool = False,
     one_step: bool = False,
     name: str | None = None,
-) -> Callable[[C], C]:
+) -> Callable[[C], C]: ...
+def attack(create: Any = None, /, *, name: str | None = None, **facts: Any) -> Any:
     """Register an attack; the arguments are those of `AttackFacts`.
 
     `attack(logits, inputs, labels, *, epsilon, norm, bounds, generator, ...) -> Tensor` returns points in the ball; those of
-    the parameters after the `*` that it does not name it is not given. Ours may be `attack(problem, *, ...)` instead.
+    the parameters after the `*` that it does not name it is not given. All that it draws is drawn from `generator`, and then
+    `random_start` is True. Ours may be `attack(problem, *, ...)` instead.
     """
-    facts = AttackFacts(norms, takes_gradients, random_start, selects, loss, targeted_loss or loss, foolbox, one_step)
-    return _registering(ATTACKS, facts, name)
+    loss = facts.get("loss", AttackFacts.loss)
+    register = _registering(ATTACKS, AttackFacts(**{**facts, "targeted_loss": facts.get("targeted_loss") or loss}), name)
+    return register if create is None else register(create)
 
 
+@overload
+def defence(create: C, /) -> C: ...
+@overload
 def defence(
     *,
     randomised: bool = False,
@@ -229,20 +273,34 @@ def defence(
     modalities: tuple[Modality, ...] = ("audio", "image"),
     acts_on_relus: bool = False,
     name: str | None = None,
-) -> Callable[[C], C]:
-    """Register a defence, a class `Defence` whose keyword-only parameters are its settings; the arguments are those of `DefenceFacts`."""
-    return _registering(DEFENCES, DefenceFacts(randomised, around, modalities, acts_on_relus), name)
+) -> Callable[[C], C]: ...
+def defence(create: Any = None, /, *, name: str | None = None, around: bool = True, **facts: Any) -> Any:
+    """Register a defence, a class `Defence` whose keyword-only parameters are its settings; the arguments are those of `DefenceFacts`.
+
+    It changes inputs (`transform`), layers (`install`) or the training loss (`penalty`). Where its gradient is of no use to an attacker,
+    `backward_approximation` states the one that is to be used instead (BPDA).
+    """
+    register = _registering(DEFENCES, DefenceFacts(around=around, **facts), name)
+    return register if create is None else register(create)
 
 
-def loss(*, name: str | None = None) -> Callable[[C], C]:
+@overload
+def loss(create: C, /) -> C: ...
+@overload
+def loss(*, name: str | None = None) -> Callable[[C], C]: ...
+def loss(create: Any = None, /, *, name: str | None = None) -> Any:
     """Register a training loss: `loss(network, inputs, labels, adversary, *, ...) -> Tensor`, a scalar.
 
     `network` gives logits (batch, n_classes), `adversary(inputs, labels)` the examples to train on: adversarial ones under
     adversarial training, else the inputs themselves.
     """
-    return _registering(LOSSES, LossFacts(), name)
+    register = _registering(LOSSES, LossFacts(), name)
+    return register if create is None else register(create)
 
 
+@overload
+def metric(create: C, /) -> C: ...
+@overload
 def metric(
     *,
     heading: str = "",
@@ -251,14 +309,14 @@ def metric(
     always: bool = False,
     over_examples: str = "mean",
     name: str | None = None,
-) -> Callable[[C], C]:
+) -> Callable[[C], C]: ...
+def metric(create: Any = None, /, *, heading: str = "", name: str | None = None, **facts: Any) -> Any:
     """Register a metric of attacked examples: `metric(clean, attacked, labels) -> Tensor`, (batch,), NaN where it has no value."""
 
     def register(create: C) -> C:
-        facts = MetricFacts(heading or create.__name__, decimals, modalities, always, over_examples)  # type: ignore[arg-type]
-        return _registering(METRICS, facts, name)(create)
+        return _registering(METRICS, MetricFacts(heading or create.__name__, **facts), name)(create)
 
-    return register
+    return register if create is None else register(create)
 
 
 def code_path(create: Callable[..., Any]) -> Path | None:
