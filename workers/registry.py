@@ -1,6 +1,7 @@
 """Components by name: models, data sets, attacks, defences, training losses and metrics, ours and a user's alike. Imports no torch.
 
-Ours are found by listing their packages: adding one is adding one file. A user's come from plugins (`workers.plugins`).
+Ours are found by listing their packages: adding one is adding one file. A user's come from plugins (`workers.plugins`), those of
+libraries and folders by reference, `scheme:NAME` (`workers.references`).
 """
 
 import hashlib
@@ -27,8 +28,10 @@ from workers.facts import (
     Modality,
     ModelFacts,
 )
+from workers.references import resolved, scheme_of, schemes
 from workers.settings import Settings, settings_of
 from workers.signatures import require_signature
+from workers.undecorated import undecorated
 
 F = TypeVar("F")
 C = TypeVar("C", bound=Callable[..., Any])
@@ -68,16 +71,17 @@ class Registry(Generic[F]):
     Args:
         kind: as messages call it.
         package: the package whose modules register ours.
-        called: what a factory may be called with by position, one of these.
+        called: what a factory may be called with by position, one of these; unchecked where there are none.
         given: its keyword-only parameters that are no settings of the component.
     """
 
-    def __init__(self, kind: str, package: str, *, called: tuple[tuple[str, ...], ...], given: frozenset[str] = frozenset()) -> None:
+    def __init__(self, kind: str, package: str, *, called: tuple[tuple[str, ...], ...] = (), given: frozenset[str] = frozenset()) -> None:
         self.kind = kind
         self.version = 0
         self._package, self._called, self._listed = package, called, False
         self._given = given.union(*called)
         self._components: dict[str, Component[F]] = {}
+        self._by_reference: dict[str, Component[F]] = {}
 
     def add(self, name: str, create: Callable[..., Any], facts: F) -> None:
         """Register a component.
@@ -90,7 +94,8 @@ class Registry(Generic[F]):
         held = (self._components if source.path is None else self._all()).get(name)
         if held is not None and (held.source.path != source.path or held.create.__qualname__ != create.__qualname__):
             raise ValueError(f"{self.kind} '{name}': {_place(source)} registers it, and {_place(held.source)} has registered it already")
-        require_signature(create, name=f"{self.kind} {name}", given=self._called)
+        if self._called:
+            require_signature(create, name=f"{self.kind} {name}", given=self._called)
         settings = settings_of(create, name=name, given_by_us=self._given)
         self.version += 1
         self._components[name] = Component(self.kind, name, create, facts, settings, source)
@@ -101,25 +106,77 @@ class Registry(Generic[F]):
         Raises:
             ValueError: there is none; the message names those that there are.
         """
-        if (found := self.find(name)) is None:
-            close = get_close_matches(str(name), self.names(), n=1)
-            meant = f" (did you mean {close[0]}?)" if close else ""
-            raise ValueError(f"{self.kind} '{name}': one of {', '.join(self.names())}{meant}")
-        return found
+        if (found := self._all().get(name)) is not None:
+            return found
+        if scheme_of(name) in schemes(self._package):
+            return self._referenced(name)
+        if scheme_of(name) in _modules:
+            return self._attribute(name)
+        close = get_close_matches(str(name), self.names(), n=1)
+        meant = f" (did you mean {close[0]}?)" if close else ""
+        legal = (*self.names(), *(f"{scheme}:NAME" for scheme in [*schemes(self._package), *_modules]))
+        raise ValueError(f"{self.kind} '{name}': one of {', '.join(legal)}{meant}")
 
     def find(self, name: str) -> Component[F] | None:
-        """The component of that name, if it is installed here."""
-        return self._all().get(name)
+        """The component of that name or reference, if it is installed here."""
+        if not scheme_of(name):
+            return self._all().get(name)
+        try:
+            return self[name]
+        except ValueError:
+            return None
 
     def names(self) -> tuple[str, ...]:
-        """The names of all components that are installed here, sorted, `none` first."""
+        """The names of all components that are registered here, sorted, `none` first; without those by reference."""
         return tuple(sorted(self._all(), key=lambda name: (name != "none", name)))
 
     def __iter__(self) -> Iterator[Component[F]]:
         return iter([self._all()[name] for name in self.names()])
 
+    def known(self) -> Iterator[Component[F]]:
+        """The registered components, and those by reference that were asked for."""
+        yield from self
+        yield from list(self._by_reference.values())
+
     def __contains__(self, name: object) -> bool:
-        return name in self._all()
+        return isinstance(name, str) and self.find(name) is not None
+
+    def _referenced(self, reference: str) -> Component[F]:
+        """The component of a reference, the same object each time.
+
+        Raises:
+            ValueError: there is none of that name; the message begins with the kind and the reference.
+        """
+        if reference not in self._by_reference:
+            try:
+                found = resolved(self._package, reference)
+            except ValueError as error:
+                raise ValueError(f"{self.kind} '{reference}': {error}") from error
+            self._keep(reference, found.create, found.facts, CodeSource())
+        return self._by_reference[reference]
+
+    def _attribute(self, reference: str) -> Component[F]:
+        """The component that a plugin's module holds under a name, whether it is registered or not.
+
+        Raises:
+            ValueError: there is none, or it is no component of this kind; the message begins with the kind and the reference.
+        """
+        module, _, name = reference.partition(":")
+        try:
+            found, source = _modules[module](name)
+            held = self._by_reference.get(reference)
+            if held is None or held.source != source:
+                known = next((one for one in self if one.create is found), None)
+                asked = known or undecorated(self.kind, found, called=self._called[-1] if self._called else ())
+                self._keep(reference, asked.create, asked.facts, source)
+        except (TypeError, ValueError, NameError) as error:
+            raise ValueError(f"{self.kind} '{reference}': {error}") from error
+        return self._by_reference[reference]
+
+    def _keep(self, reference: str, create: Callable[..., Any], facts: F, source: CodeSource) -> None:
+        settings = settings_of(create, name=re.sub(r"\W", "_", reference), given_by_us=self._given)
+        self.version += 1
+        self._by_reference[reference] = Component(self.kind, reference, create, facts, settings, source)
 
     def _all(self) -> dict[str, Component[F]]:
         if not self._listed:
@@ -132,6 +189,17 @@ class Registry(Generic[F]):
 
 
 _loading: CodeSource | None = None
+_modules: dict[str, Callable[[str], tuple[Any, CodeSource]]] = {}
+
+
+def declare_module(name: str, look_up: Callable[[str], tuple[Any, CodeSource]]) -> None:
+    """Let `NAME:attribute` mean what a plugin's module holds.
+
+    Args:
+        name: of the module, in references.
+        look_up: returns an attribute's value and its source; raises ValueError where there is none of that name.
+    """
+    _modules[name] = look_up
 
 
 @contextmanager

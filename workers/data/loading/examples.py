@@ -1,7 +1,7 @@
 """Examples as a data set's author gives them: arrays, or a map-style data set of PyTorch; and what networks must know of them."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 from workers.errors import DataError
 from workers.facts import DatasetInfo
 
-if TYPE_CHECKING:
-    from workers.data.loading.source import Split
-
+Arrays = tuple[NDArray[Any], NDArray[np.int64]]
 _EXACT: dict[str, tuple[float, int]] = {"uint8": (0.0, 255), "int16": (-1.0, 32_768)}
 """Coded values: the lower bound of what they stand for, and the number to divide by."""
 _FEWEST_DIMENSIONS, _MOST_DIMENSIONS, _PAIR = 3, 4, 2
@@ -25,50 +23,47 @@ class MapStyle(Protocol):
     def __getitem__(self, index: int, /) -> Any: ...
 
 
-def as_split(given: Any) -> "Split":
-    """The split that its author gave as arrays or as a map-style data set, whose items are tensors, arrays or Pillow's images.
+def as_arrays(given: Any) -> Arrays:
+    """The inputs (examples, *shape) and the labels (examples,) of what an author gives: a pair (inputs, labels) of arrays or tensors, or a
+    map-style data set, whose items are pairs of a tensor, an array or one of Pillow's images, and a label.
 
     Raises:
         DataError: these are no examples with one label each.
     """
-    from workers.data.loading.source import Split
-
-    if isinstance(given, Split):
-        return given
     inputs, labels = given if isinstance(given, tuple) and len(given) == _PAIR else _gathered(given)
-    return checked(Split(_inputs(inputs), _labels(labels)))
+    return checked((_inputs(inputs), _labels(labels)))
 
 
-def checked(split: "Split") -> "Split":
-    """The split, if its arrays have the shapes that we need.
+def checked(arrays: Arrays) -> Arrays:
+    """The inputs and the labels, if they have the shapes that we need.
 
     Raises:
         DataError: they have not; the message says what is wrong.
     """
-    shape = split.inputs.shape
-    if not _FEWEST_DIMENSIONS <= len(shape) <= _MOST_DIMENSIONS:
-        raise DataError(f"inputs of shape {shape}: must be (examples, channels, height, width) or (examples, channels, samples)")
-    if split.labels.shape != shape[:1]:
-        raise DataError(f"labels of shape {split.labels.shape} for inputs of shape {shape}: must be one for each example")
-    if not len(split):
+    inputs, labels = arrays
+    if not _FEWEST_DIMENSIONS <= inputs.ndim <= _MOST_DIMENSIONS:
+        raise DataError(f"inputs of shape {inputs.shape}: must be (examples, channels, height, width) or (examples, channels, samples)")
+    if labels.shape != inputs.shape[:1]:
+        raise DataError(f"labels of shape {labels.shape} for inputs of shape {inputs.shape}: must be one for each example")
+    if not len(labels):
         raise DataError("a split has no examples")
-    if split.labels.min() < 0:
-        raise DataError(f"label {split.labels.min()}: must be 0 or more")
-    return split
+    if labels.min() < 0:
+        raise DataError(f"label {labels.min()}: must be 0 or more")
+    return arrays
 
 
-def derived_info(train: "Split", test: "Split") -> DatasetInfo:
+def derived_info(train: Arrays, test: Arrays) -> DatasetInfo:
     """Info of a data set whose author states none: classes up to the largest label, the bounds [0, 1] or [-1, 1], whichever its values
     lie in, and the normalisation of its training examples.
 
     Raises:
         DataError: its values lie in neither, or the two splits differ in shape.
     """
-    if train.inputs.shape[1:] != test.inputs.shape[1:]:
-        raise DataError(f"training examples of shape {train.inputs.shape[1:]}, test examples of {test.inputs.shape[1:]}: must be alike")
-    n_classes = int(max(train.labels.max(), test.labels.max())) + 1
-    mean, std = _moments(train.inputs)
-    return DatasetInfo(n_classes, train.inputs.shape[1:], mean, std, *_bounds(train.inputs, test.inputs))
+    (inputs, labels), (test_inputs, test_labels) = train, test
+    if inputs.shape[1:] != test_inputs.shape[1:]:
+        raise DataError(f"training examples of shape {inputs.shape[1:]}, test examples of {test_inputs.shape[1:]}: must be alike")
+    n_classes = int(max(labels.max(), test_labels.max())) + 1
+    return DatasetInfo(n_classes, inputs.shape[1:], *_moments(inputs), *_bounds(inputs, test_inputs))
 
 
 def _moments(inputs: NDArray[Any]) -> tuple[tuple[float, ...], tuple[float, ...]]:

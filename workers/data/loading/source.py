@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.data.loading.examples import MapStyle, as_split, checked, derived_info
+from workers.data.loading.examples import Arrays, MapStyle, as_arrays, checked, derived_info
 from workers.errors import DataError
 from workers.facts import DatasetFacts, DatasetInfo
 from workers.registry import Component
@@ -28,6 +28,10 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def arrays(self) -> Arrays:
+        return self.inputs, self.labels
 
     def first(self, count: int | None) -> "Split":
         """The first `count` examples of the fixed class-balanced order; all, in file order, where `count` is None."""
@@ -57,8 +61,12 @@ class Dataset:
     info: DatasetInfo | None
 
     def __init__(self, train: Examples, test: Examples, *, info: DatasetInfo | None = None) -> None:
-        for name, value in (("train", as_split(train)), ("test", as_split(test)), ("info", info)):
+        for name, value in (("train", _split(train)), ("test", _split(test)), ("info", info)):
             object.__setattr__(self, name, value)
+
+
+def _split(given: Examples) -> Split:
+    return given if isinstance(given, Split) else Split(*as_arrays(given))
 
 
 @dataclass(frozen=True)
@@ -80,7 +88,7 @@ class DataSource:
             DataError: they imply none.
         """
         stated = self.info or loaded.info
-        return derived_info(loaded.train, loaded.test) if stated is None else stated
+        return derived_info(loaded.train.arrays, loaded.test.arrays) if stated is None else stated
 
     @property
     def folder(self) -> str:
@@ -117,11 +125,11 @@ class DataSource:
         if not isinstance(loaded, Dataset):
             raise DataError(f"dataset {self.component.name}: returned {type(loaded).__name__}, must be a Dataset or a pair (train, test)")
         info = self.info_of(loaded)
-        for split in map(checked, (loaded.train, loaded.test)):
-            if split.inputs.shape[1:] != info.shape:
-                raise DataError(f"dataset {self.component.name}: examples of shape {split.inputs.shape[1:]}, its info says {info.shape}")
-            if split.labels.max() >= info.n_classes:
-                raise DataError(f"dataset {self.component.name}: label {split.labels.max()}, its info says {info.n_classes} classes")
+        for inputs, labels in (checked(loaded.train.arrays), checked(loaded.test.arrays)):
+            if inputs.shape[1:] != info.shape:
+                raise DataError(f"dataset {self.component.name}: examples of shape {inputs.shape[1:]}, its info says {info.shape}")
+            if labels.max() >= info.n_classes:
+                raise DataError(f"dataset {self.component.name}: label {labels.max()}, its info says {info.n_classes} classes")
         return Dataset(loaded.train, loaded.test, info=info)
 
     def sizes(self, root: Path | None) -> tuple[int | None, int | None]:
