@@ -208,7 +208,7 @@ def _attack(room: Room, spec: AttackSpec, report: Report) -> Computed:
         perturb = replayer(_crafted(room, spec), epsilon=spec.attack.epsilon, bounds=network.bounds, norm=spec.attack.norm)
     else:
         perturb = attacker(network, spec.attack, generator=start, memory=room.memory(spec.evaluation))
-    left = room.flags("survivors").all(axis=0) if "survivors" in room.job.parents else None
+    left = np.logical_and.reduce(room.flags("survivors"), axis=0) if "survivors" in room.job.parents else None
     if left is not None and not left.any():
         return FlagsOutcome.pack(left), {}
     found = evaluated(

@@ -121,7 +121,7 @@ def likeliest(problem: Problem, count: int) -> Tensor:
     The mean is over `selection_draws` fresh draws of a randomised net.
     """
     draws = 1 if problem.deterministic else problem.settings.selection_draws
-    logits = sum(problem.logits(problem.inputs) for _ in range(draws)) / draws
+    logits = torch.stack([problem.logits(problem.inputs) for _ in range(draws)]).mean(dim=0)
     others = logits.scatter(1, problem.goal.labels[:, None], -torch.inf)
     return others.topk(min(count, logits.shape[1] - 1), dim=1).indices
 
