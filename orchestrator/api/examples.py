@@ -86,7 +86,7 @@ def adversarial_examples(artifacts: Artifacts, job_key: str) -> Array:
 
 
 def attacked_examples(artifacts: Artifacts, job_key: str, *, root: DataRoot) -> AttackedExamples:
-    """Load the examples that a craft job keeps, beside the clean ones.
+    """Load the examples that a craft job keeps, or on which an attack job measured, beside the clean ones.
 
     Raises:
         UserError: the job keeps none.
@@ -94,8 +94,10 @@ def attacked_examples(artifacts: Artifacts, job_key: str, *, root: DataRoot) -> 
         DataError: the data set's files are not there.
     """
     job = artifacts.job(job_key)
+    if (crafted := job.parents.get("examples")) is not None:
+        job_key, job = crafted, artifacts.job(crafted)
     if not isinstance(job.spec, CraftSpec):
-        raise UserError(f"examples of {job_key}: a {job.stage} job keeps none; craft jobs do (knowledge omniscient or transfer)")
+        raise UserError(f"examples of {job_key}: this {job.stage} job keeps none; attacks of knowledge omniscient or transfer do")
     adversarial = adversarial_examples(artifacts, job_key)
     clean, labels = clean_examples(data_of(artifacts, job.parents["model"]), len(adversarial), root=root)
     return AttackedExamples(clean, adversarial, labels)

@@ -266,17 +266,19 @@ class Sweep:
         network.seed(seed)
         return network
 
-    def examples(self, key: str) -> AttackedExamples:
-        """Return the adversarial examples that a craft job keeps, beside the clean ones and their labels.
+    def examples(self, of: Mapping[str, Any] | pd.Series | str) -> AttackedExamples:
+        """Return the adversarial examples of an attack, beside the clean ones and their labels.
 
         Args:
-            key: of the craft job, or the first four or more digits; attacks of knowledge omniscient or transfer have one.
+            of: a row of `results`, or the key of an attack or craft job or its first four or more digits. Attacks of knowledge
+                omniscient or transfer keep their examples.
 
         Raises:
             UserError: no such job, or it keeps none.
             DataError: the data set's files are not there; `sweep(..., data=DIR)` says where they are.
         """
-        return attacked_examples(self._paths.artifacts, self._key(key), root=self._paths.data_root)
+        key = self._key(of) if isinstance(of, str) else of["job_keys"][0]
+        return attacked_examples(self._paths.artifacts, key, root=self._paths.data_root)
 
     def _key(self, digits: str) -> str:
         with self.opened() as store:

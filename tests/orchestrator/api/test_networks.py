@@ -55,7 +55,8 @@ def test_attacks_find_worse_points_in_the_ball(net: nn.Module, inputs: Tensor, a
 
 
 def _loss(net: nn.Module, points: Tensor, labels: Tensor) -> float:
-    return float(nn.functional.cross_entropy(net(points), labels))
+    with torch.no_grad():
+        return float(nn.functional.cross_entropy(net(points), labels))
 
 
 def test_the_network_is_afterwards_as_before(net: nn.Module, inputs: Tensor) -> None:
