@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from workers.attacks.engine.problem import Problem
 
 
-@attack(norms=("l2",), selects=True, loss="margin", minimises=True)
+@attack(norms=("l2", "linf"), selects=True, loss="margin", minimises=True)
 def carlini_wagner(
     problem: Problem, *, steps: Count = 200, searches: Count = 6, stepsize: Positive = 0.01, first_weight: Positive = 0.1
 ) -> Tensor:

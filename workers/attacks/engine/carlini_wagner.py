@@ -12,14 +12,15 @@ from workers.attacks.engine.queries import chosen_per_example, gradient
 _WITHIN = 0.999
 _DECAYS, _TINY = (0.9, 0.999), 1e-8
 _MOST, _FASTER = 1e10, 10.0
+_SHRINK = 0.9
 
 
 def carlini_wagner(problem: Problem, *, steps: int, searches: int, stepsize: float, first_weight: float) -> Tensor:
     """Return the nearest points found, (batch, *shape), in the ball.
 
-    The point is the tanh of free variables, within the bounds whatever these are. Adam lowers the squared length of the change, less
-    the margin times a weight while that is negative (section 5, with f6). After each of `searches` runs of `steps` steps the weight is
-    lowered where the run reached the goal and raised where it did not, by bisection.
+    The point is the tanh of free variables, within the bounds whatever these are. Adam lowers the size of the change,
+    less the margin times a weight while that is negative (section 5, with f6). After each of `searches` runs of `steps` steps the
+    weight is lowered where the run reached the goal and raised where it did not, by bisection.
     """
     nearest = Nearest(problem)
     weights = _Weights.first(nearest.sizes, first_weight)
@@ -69,7 +70,7 @@ def _descended(nearest: Nearest, weights: Tensor, *, steps: int, stepsize: float
         reached = reached | nearest.offer(points, logits if nearest.problem.deterministic else None)
         short = nearest.problem.goal.losses(logits) <= 0
         pull = chosen_per_example(short, slopes * weights.view(-1, *[1] * (slopes.ndim - 1)), torch.zeros_like(slopes))
-        descent = (2 * (points - nearest.problem.inputs) - pull) * half * (1 - flat * flat)
+        descent = (_longer(points - nearest.problem.inputs, nearest) - pull) * half * (1 - flat * flat)
         first = _DECAYS[0] * first + (1 - _DECAYS[0]) * descent
         second = _DECAYS[1] * second + (1 - _DECAYS[1]) * descent * descent
         unbiased = (second / (1 - _DECAYS[1] ** step)).sqrt_().add_(_TINY)
@@ -79,3 +80,12 @@ def _descended(nearest: Nearest, weights: Tensor, *, steps: int, stepsize: float
             if len(stay) == 0:
                 break
     return reached, left
+
+
+def _longer(offsets: Tensor, nearest: Nearest) -> Tensor:
+    """Return the gradient of a change's size: of its squared length, or under l-infinity of what exceeds nine tenths of the nearest one
+    (section 5, "L-infinity")."""
+    if nearest.problem.settings.norm == "l2":
+        return 2 * offsets
+    most = _SHRINK * nearest.sizes.view(-1, *[1] * (offsets.ndim - 1))
+    return offsets.sign() * (offsets.abs() > most)
