@@ -13,7 +13,7 @@ from workers.attacks.engine.norms import L2Ball
 from workers.attacks.engine.queries import judge
 from workers.errors import NonFiniteError
 from workers.measure.evaluate import correct_flags
-from workers.registry import DEFENCES
+from workers.registry import ATTACKS, DEFENCES
 from workers.spec.component import DefenceSpec
 from workers.spec.training import TrainingSpec
 from workers.train.adversary import Adversary
@@ -106,7 +106,7 @@ def test_an_example_whose_logits_are_not_finite_is_never_counted_as_right():
     assert not correct_flags(net, data, batch_size=10).any()
 
 
-@pytest.mark.parametrize("name", CLIMBING)
+@pytest.mark.parametrize("name", [name for name in CLIMBING if not ATTACKS[name].facts.minimises])  # those weigh it against the logits
 @pytest.mark.parametrize("size", [1e-15, 1e-25, 1e-37, 1e-42, 1e25])
 def test_steps_under_l2_are_as_long_whatever_the_gradients_size(name, size):
     points = attacked(name, net=lambda x: NET(x.double()).float(), inputs=INPUTS.float(), norm="l2", steps=1, epsilon=0.1)
