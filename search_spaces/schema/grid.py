@@ -202,7 +202,8 @@ class Grid(Frozen):
     @classmethod
     def _only_images_are_augmented(cls, training: FineTuningAxes, info: ValidationInfo) -> FineTuningAxes:
         for dataset, flip, padding in product(_datasets(info), training.horizontal_flip or (False,), training.crop_padding or (None,)):
-            require_augmentable(dataset, horizontal_flip=flip, crop_padding=padding)
+            known = DATASETS[dataset].facts.info
+            require_augmentable(dataset, horizontal_flip=flip, crop_padding=padding, shape=known and known.shape)
         return training
 
     @field_validator("fine_tuning")

@@ -15,8 +15,8 @@ from workers.data.loading import source
 from workers.data.loading.device_split import DeviceSplit
 from workers.data.loading.remote import DataRoot
 from workers.data.loading.remote import load as load_data
-from workers.errors import UserError
-from workers.facts import MetricFacts
+from workers.errors import ArtifactError, UserError
+from workers.facts import DatasetInfo, MetricFacts
 from workers.measure.diagnose import diagnose
 from workers.measure.evaluate import attacker, craft, evaluated, replayer, require_sketch
 from workers.measure.loss_surface import drawn_gradient, explore, full_gradient, plane
@@ -26,6 +26,7 @@ from workers.models.network import Network, build, decomposed
 from workers.progress import Report
 from workers.registry import METRICS, Component
 from workers.spec.component import DataSpec
+from workers.spec.data_digests import data_digest_name
 from workers.spec.fields import CRAFTED
 from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, Job, SurfaceSpec, TrainSpec
 from workers.spec.keys import derive_seed
@@ -90,10 +91,14 @@ class Room:
         """Return the parent model, frozen, in eval mode and freshly seeded for this job, and the examples to evaluate."""
         network, data = self.network(self.parent("model"))
         network.seed(self.seed("sketch"))
-        split = _load_split(data.whole, "test", evaluation.examples, self.data_root, self.device)
+        split = self.split("test", data.whole, evaluation.examples, self.artifacts.job(self.parent("model")))
         require_sketch(network, split)
         network.seed(self.seed("sketch"))
         return network, split
+
+    def split(self, name: str, data: DataSpec, count: int | None, trained: Job) -> DeviceSplit:
+        """Return the first `count` examples of a split, of the files that the job `trained` was planned with."""
+        return _load_split(data, name, count, self.data_root, self.device, trained.digests.get(data_digest_name(data)))
 
     def network(self, key: str) -> tuple[Network, DataSpec]:
         """Return a trained model, frozen and in eval mode, by its job key, and the data that it was trained on."""
@@ -126,29 +131,41 @@ class Room:
 
 
 def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
-    split = _load_split(spec.data, "train", spec.data.train_examples, room.data_root, room.device)
-    network = _untrained(room, spec)
+    split = room.split("train", spec.data, spec.data.train_examples, room.job)
+    info = source(spec.data).info_of(load_data(source(spec.data), room.data_root))
+    network = _untrained(room, spec, info)
     network.to(room.device).seed(room.seed("sketch"))
     attack = None if spec.training.adversarial_training == "none" else room.generator("attack")
     order, checkpoint = room.generator("order"), room.checkpoint
     history = train(network, split, spec.training, order=order, checkpoint=checkpoint, report=report, attack=attack, until=spec.until)
-    return _trained(network, history, resumed=checkpoint.resumed)
+    return _trained(network, history, info, resumed=checkpoint.resumed)
 
 
 def _defend(room: Room, spec: TrainSpec) -> Computed:
     """Return the parent's weights unchanged: only the defence in the spec is new, which loading this job's model adds."""
-    return _trained(_untrained(room, spec), [])
+    info = _info(room.artifacts, room.parent("weights"), spec)
+    return _trained(_untrained(room, spec, info), [], info)
 
 
-def _trained(network: Network, history: list[EpochRecord], *, resumed: str | None = None) -> Computed:
+def _info(artifacts: Artifacts, key: str, spec: TrainSpec) -> DatasetInfo:
+    """Return the info of the data set that a model was trained on, by its job key and its spec."""
+    outcome = artifacts.result(key).outcome
+    stored = outcome.info if isinstance(outcome, TrainOutcome) else None
+    info: DatasetInfo | None = stored or spec.data.component.facts.info
+    if info is None:
+        raise ArtifactError(f"job {key}: its result has no info of its data set", key=key)
+    return info
+
+
+def _trained(network: Network, history: list[EpochRecord], info: DatasetInfo, *, resumed: str | None = None) -> Computed:
     n_parameters = sum(parameter.numel() for parameter in network.parameters())
     weights = save({name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()})
-    return TrainOutcome(history=history, ranks=network.ranks(), n_parameters=n_parameters, resumed=resumed), {_MODEL: weights}
+    outcome = TrainOutcome(history=history, ranks=network.ranks(), n_parameters=n_parameters, resumed=resumed, info=info)
+    return outcome, {_MODEL: weights}
 
 
-def _untrained(room: Room, spec: TrainSpec) -> Network:
+def _untrained(room: Room, spec: TrainSpec, info: DatasetInfo) -> Network:
     """Return the network at the start of its training, on the CPU."""
-    info = source(spec.data).info
     if spec.stage == "pretrain":
         return build(spec.model, info, seed=room.seed("weights"), defence=spec.defence)
     parent, weights = _stored(room.artifacts, room.parent("weights"))
@@ -243,7 +260,7 @@ def _surface(room: Room, spec: SurfaceSpec) -> Computed:
 def _load_network(url: str, key: str, digest: str, device: torch.device) -> tuple[Network, DataSpec]:  # noqa: ARG001 (of the cache's key)
     """Return a trained model by its job key; the last few are cached in this process, which Ray reuses for many jobs."""
     spec, weights = _stored(Artifacts(url), key)
-    network = build(spec.model, source(spec.data).info, seed=0, defence=spec.defence)
+    network = build(spec.model, _info(Artifacts(url), key, spec), seed=0, defence=spec.defence)
     network.load_state_dict(weights)
     return network.to(device).eval().requires_grad_(False), spec.data
 
@@ -255,9 +272,9 @@ def _clean_gradients(owner: tuple[Hashable, ...]) -> Memory:  # noqa: ARG001 (th
 
 
 @lru_cache(maxsize=4)
-def _load_split(data: DataSpec, split: str, count: int | None, root: DataRoot, device: torch.device) -> DeviceSplit:
-    dataset = load_data(source(data), root)
+def _load_split(data: DataSpec, split: str, count: int | None, root: DataRoot, device: torch.device, digest: str | None) -> DeviceSplit:
+    dataset = load_data(source(data), root, digest=digest)
     chosen = dataset.train if split == "train" else dataset.test
     if count is not None and count > len(chosen):
         raise UserError(f"{data.name}: {count} {split} examples asked for: there are {len(chosen)}")
-    return DeviceSplit.put(chosen.first(count), device)
+    return DeviceSplit.put(chosen, device, count=count)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.data.loading.file_digests import files_digest
+from workers.errors import DataError
 from workers.facts import DatasetFacts, DatasetInfo
 from workers.registry import Component
 from workers.settings import Settings
@@ -34,13 +36,19 @@ class Split:
         chosen = balanced_subset(self.labels, count)
         return Split(self.inputs[chosen], self.labels[chosen])
 
+    @property
+    def is_mapped(self) -> bool:
+        """True where the inputs are those of a memory-mapped file."""
+        return isinstance(self.inputs, np.memmap)
+
 
 @dataclass(frozen=True)
 class Dataset:
-    """A training and a test split."""
+    """A training and a test split; the info of a set whose facts have none, since it follows from its files."""
 
     train: Split
     test: Split
+    info: DatasetInfo | None = None
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,25 @@ class DataSource:
 
     @property
     def info(self) -> DatasetInfo:
+        """Its info, of a set whose info does not depend on its files.
+
+        Raises:
+            DataError: it does.
+        """
+        if self.component.facts.info is None:
+            raise DataError(f"{self.component.name}: its info depends on its files")
         return self.component.facts.info
+
+    def info_of(self, loaded: Dataset) -> DatasetInfo:
+        """Its info, which may follow from the files.
+
+        Raises:
+            DataError: it has none, neither where it is registered nor in what was loaded.
+        """
+        found = self.component.facts.info or loaded.info
+        if found is None:
+            raise DataError(f"{self.component.name}: has no info, neither where it is registered nor in what was loaded")
+        return found
 
     @property
     def folder(self) -> str:
@@ -67,6 +93,27 @@ class DataSource:
         """
         if self.component.facts.check is not None:
             self.component.facts.check(root, **dict(self.settings))
+
+    def verify(self, root: Path | None) -> None:
+        """Read all files that nobody has read yet, and check that they can be used.
+
+        Raises:
+            DataError: some are missing, or one cannot be used.
+        """
+        self.check(root)
+        if self.component.facts.verify is not None:
+            self.component.facts.verify(root, **dict(self.settings))
+
+    def digest(self, root: Path | None) -> str | None:
+        """The digest of its files, where they are part of a job's key; None where they are not.
+
+        Raises:
+            DataError: they are, and some are missing or cannot be read.
+        """
+        if self.component.facts.files is None or root is None:
+            return None
+        self.check(root)
+        return files_digest(root, self.component.facts.files(root, **dict(self.settings)), name=self.component.name)
 
     @property
     def download(self) -> Callable[[Path], None] | None:
