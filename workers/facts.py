@@ -57,8 +57,8 @@ class DatasetFacts:
 
     `check(root, **settings)` raises DataError where files are missing, quickly and without reading them, `verify` where one of them cannot
     be used, by reading all; `download(root)` puts the published files into an empty root. `files(root, **settings)` names the files whose
-    content is part of a job's key (None: published files that are checked by their checksums, or none). Without an info, `kind` is the
-    modality and `shape(**settings)` an example's shape.
+    content is part of a job's key (None: published files that are checked by their checksums, or none). Without an info,
+    `examples_are` is the modality and `shape(**settings)` an example's shape.
     """
 
     info: DatasetInfo | None = None
@@ -71,12 +71,12 @@ class DatasetFacts:
     download: Loader | None = None
     verify: Loader | None = None
     files: Loader | None = None
-    kind: Modality = "image"
+    examples_are: Modality = "image"
     shape: Loader | None = None
 
     @property
     def modality(self) -> Modality:
-        return self.kind if self.info is None else self.info.modality
+        return self.examples_are if self.info is None else self.info.modality
 
 
 @dataclass(frozen=True)

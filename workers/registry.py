@@ -28,7 +28,7 @@ from workers.facts import (
     Modality,
     ModelFacts,
 )
-from workers.references import resolved, scheme_of, schemes
+from workers.references import examples, resolved, scheme_of, schemes
 from workers.settings import Settings, settings_of
 
 F = TypeVar("F")
@@ -124,6 +124,12 @@ class Registry(Generic[F]):
 
     def __iter__(self) -> Iterator[Component[F]]:
         return iter([self._all()[name] for name in self.names()])
+
+    def with_settings(self) -> Iterator[Component[F]]:
+        """The components whose settings are known here: all that are registered, and an example of each scheme that names one."""
+        yield from self
+        for reference in examples(self._package):
+            yield self[reference]
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self.find(name) is not None

@@ -44,10 +44,9 @@ def download_keyed_data(space: Space, root: Path, console: Console) -> None:
     Raises:
         DataError: one cannot be downloaded.
     """
+    named: Iterable[DataSpec] = needed_data(possible_jobs(space)) if space.method == "optuna" else ()
     if space.method == "grid":
         named = (DataSpec.model_validate(point) for grid in space.grids for point in grid.data.points())
-    else:
-        named = iter(needed_data(possible_jobs(space)))
     _download(dict.fromkeys(data.whole for data in named if data.facts.files is not None), root, console)
 
 

@@ -69,7 +69,7 @@ def with_own_settings(section: type[A]) -> type[A]:
         UserError: a component's setting has the name of one that the section has anyway.
     """
     types: dict[str, list[Any]] = {}
-    for component in section.registry:
+    for component in section.registry.with_settings():
         for name, field in component.settings.model_fields.items():
             if name in section.model_fields:
                 raise UserError(f"{section.registry.kind} {component.name}: every {section.registry.kind} has a setting {name}; rename it")

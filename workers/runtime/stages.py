@@ -150,7 +150,7 @@ def _defend(room: Room, spec: TrainSpec) -> Computed:
 def _info(artifacts: Artifacts, key: str, spec: TrainSpec) -> DatasetInfo:
     """Return the info of the data set that a model was trained on, by its job key and its spec."""
     outcome = artifacts.result(key).outcome
-    stored = outcome.info if isinstance(outcome, TrainOutcome) else None
+    stored = outcome.data_info if isinstance(outcome, TrainOutcome) else None
     info: DatasetInfo | None = stored or spec.data.component.facts.info
     if info is None:
         raise ArtifactError(f"job {key}: its result has no info of its data set", key=key)
@@ -160,7 +160,7 @@ def _info(artifacts: Artifacts, key: str, spec: TrainSpec) -> DatasetInfo:
 def _trained(network: Network, history: list[EpochRecord], info: DatasetInfo, *, resumed: str | None = None) -> Computed:
     n_parameters = sum(parameter.numel() for parameter in network.parameters())
     weights = save({name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()})
-    outcome = TrainOutcome(history=history, ranks=network.ranks(), n_parameters=n_parameters, resumed=resumed, info=info)
+    outcome = TrainOutcome(history=history, ranks=network.ranks(), n_parameters=n_parameters, resumed=resumed, data_info=info)
     return outcome, {_MODEL: weights}
 
 

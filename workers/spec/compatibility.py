@@ -49,9 +49,7 @@ def require_binary_init(init: Initialisation) -> None:
         raise ValueError("binary=true with init=decompose: the signs of a dense net survive no decomposition; must be random")
 
 
-def require_augmentable(
-    dataset: str, *, horizontal_flip: bool, crop_padding: int | None, shape: tuple[int, ...] | None = None
-) -> None:
+def require_augmentable(dataset: str, *, horizontal_flip: bool, crop_padding: int | None, shape: tuple[int, ...] | None = None) -> None:
     """Check that examples are mirrored and cropped only where they are images, and that a crop leaves something to see.
 
     Args:

@@ -28,7 +28,7 @@ def digests_by(digest_of: DigestOf) -> Iterator[None]:
 
 
 def data_digests(data: DataSpec) -> dict[str, str]:
-    """The digest of a data set's files by its name in `Job.digests`; none where they are not there, or their content is no part of a key."""
+    """The digest of a data set's files by its name in `Job.digests`; none where they are missing, or no part of a key."""
     found = _digest_of(data)
     return {} if found is None else {data_digest_name(data): found}
 

@@ -251,8 +251,8 @@ class Job(Frozen):
     """A node of the plan: a spec and its parents' job keys by role (`weights`, `model`, `examples`, `source`, `direction`).
 
     `parent_seeds` are the parents' seed keys by role: randomness derives from settings alone. `digests` are those of foreign code by
-    component, and of data sets' files, part of the key. `resumes` is a rung of the same trunk whose training the job may go on with: a hint, which changes
-    nothing but the work that is left, and is no part of the key. `plugins` register the foreign components.
+    component and of data sets' files, part of the key. `resumes` is a rung of the same trunk whose training the job may go on with: a hint,
+    which changes nothing but the work that is left, and is no part of the key. `plugins` register the foreign components.
     """
 
     spec: JobSpec

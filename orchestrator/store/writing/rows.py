@@ -105,7 +105,7 @@ def _model_facts(spec: TrainSpec, outcome: TrainOutcome) -> Row:
     """The facts of a model's components; those that no result has, of components that are not installed here, are unknown."""
     facts: Row = {"modality": None, "n_classes": None, "low": None, "high": None, "randomised": None}
     data = DATASETS.find(spec.data.name)
-    if (info := outcome.info or (data and data.facts.info)) is not None:
+    if (info := outcome.data_info or (None if data is None else data.facts.info)) is not None:
         facts |= {"modality": info.modality, "n_classes": info.n_classes, "low": info.low, "high": info.high}
     if spec.model.is_installed and spec.defence.is_installed:
         facts["randomised"] = spec.randomised

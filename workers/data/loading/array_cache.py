@@ -51,7 +51,9 @@ def stat_key(description: str, paths: Iterable[Path]) -> str:
 def cached_rows(folder: Path, name: str, shape: tuple[int, ...], rows: Iterable[Rows], *, kind: str = "<i2") -> Rows:
     """The array of this shape and name: memory-mapped where it exists whole, else made of `rows` first.
 
-    `kind` is NumPy's name of its values' type, `<i2` or `|u1`. The map is private: writing into it changes neither the file nor what other processes see.
+    `kind` is NumPy's name of its values' type, `<i2` or `|u1`.
+
+    The map is private: writing into it changes neither the file nor what other processes see.
 
     Raises:
         DataError: the folder cannot be written.

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -42,7 +41,7 @@ def files_digest(root: Path, files: Iterable[str], *, name: str) -> str:
 def _known_or_read(root: Path, file: str, known: tuple[int, int, str] | None) -> tuple[int, int, str]:
     path = root / file
     try:
-        stat = os.stat(path)
+        stat = path.stat()
         if known is not None and known[:2] == (stat.st_size, stat.st_mtime_ns):
             return known
         now = time.time_ns()

@@ -1,4 +1,4 @@
-"""Data sets of images of any number: decoded once into a memory-mapped array of bytes, from which batches are gathered. Imports no torch."""
+"""Data sets of any number of images: decoded once into a memory-mapped array of bytes, whence batches are gathered. Imports no torch."""
 
 import hashlib
 import json
@@ -50,7 +50,7 @@ def decoded(root: Path, name: str, content: str, listing: Listing, images: Itera
     rows = cached_rows(folder, stem, (border + len(listing.test), *shape), images, kind="|u1")
     mean, std = json.loads(cached_text(folder / f"{stem}.json", lambda: json.dumps(_statistics(rows[:border]))))
     info = DatasetInfo(len(listing.classes), shape, tuple(mean), tuple(std), classes=listing.classes)
-    return Dataset(Split(rows[:border], listing.train), Split(rows[border:], listing.test), info)
+    return Dataset(Split(rows[:border], listing.train), Split(rows[border:], listing.test), info=info)
 
 
 def _stem(name: str, content: str) -> str:

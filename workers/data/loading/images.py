@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
+import PIL
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
-from PIL import __version__ as PILLOW
 from pydantic import Field
 
 from workers.errors import DataError, first_line
@@ -15,7 +15,7 @@ from workers.regular_files import open_regular
 ImageSize = Annotated[int, Field(ge=4, le=1024)]
 Channels = Literal[1, 3]
 Pixels = NDArray[np.uint8]
-DECODING = f"1, Pillow {PILLOW}"
+DECODING = f"1, Pillow {PIL.__version__}"
 """Version of what is made of an image here."""
 _MODES: dict[int, str] = {1: "L", 3: "RGB"}
 _UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError, UnidentifiedImageError)

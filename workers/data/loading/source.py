@@ -59,25 +59,19 @@ class DataSource:
     settings: Settings
 
     @property
-    def info(self) -> DatasetInfo:
-        """Its info, of a set whose info does not depend on its files.
-
-        Raises:
-            DataError: it does.
-        """
-        if self.component.facts.info is None:
-            raise DataError(f"{self.component.name}: its info depends on its files")
+    def info(self) -> DatasetInfo | None:
+        """Info that is a fact of its component; None where it is known once the data are read (see `info_of`)."""
         return self.component.facts.info
 
     def info_of(self, loaded: Dataset) -> DatasetInfo:
-        """Its info, which may follow from the files.
+        """Info of the data set as it was read.
 
         Raises:
-            DataError: it has none, neither where it is registered nor in what was loaded.
+            DataError: it has none, neither where it is registered nor in what was read.
         """
-        found = self.component.facts.info or loaded.info
+        found = self.info or loaded.info
         if found is None:
-            raise DataError(f"{self.component.name}: has no info, neither where it is registered nor in what was loaded")
+            raise DataError(f"{self.component.name}: has no info, neither where it is registered nor in what was read")
         return found
 
     @property

@@ -19,6 +19,7 @@ from workers.facts import DatasetFacts
 from workers.references import Referenced
 
 Evaluated = Literal["test", "val"]
+EXAMPLE = "NAME"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._ -]*")
 
 
@@ -91,7 +92,9 @@ class _Folder:
             if absent := sorted(here.keys() - there.keys()):
                 raise DataError(f"folder:{self.name}: {root / self.name / split} lacks class {absent[0]}, which the other split has")
         if len(train) < 2:  # noqa: PLR2004 (nothing to tell apart)
-            raise DataError(f"folder:{self.name}: {root / self.name / 'train'} has {len(train)} class, {next(iter(train))}: must be at least 2")
+            raise DataError(
+                f"folder:{self.name}: {root / self.name / 'train'} has {len(train)} class, {next(iter(train))}: must be at least 2"
+            )
         return _Files(root, self.name, tuple(train), _paired(train), _paired(test))
 
     def _split(self, root: Path, split: str) -> dict[str, list[str]]:
