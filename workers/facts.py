@@ -3,12 +3,22 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from workers.settings import Frozen
 
 Modality = Literal["audio", "image"]
 Loader = Callable[..., Any]
+
+
+def _require_known(fact: str, values: object, legal: tuple[str, ...]) -> None:
+    """Check a fact whose values are names.
+
+    Raises:
+        TypeError: they are no tuple, as `norms="linf"` is not, or one is unknown.
+    """
+    if not isinstance(values, tuple) or not values or not set(values) <= set(legal):
+        raise TypeError(f"{fact}={values!r}: must be a tuple of {', '.join(legal)}, such as {legal[:1]}")
 
 
 @dataclass(frozen=True)
@@ -40,13 +50,18 @@ class DatasetInfo:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """A network: the inputs that it takes, if it has a binary form, if its forward pass is random, and the patterns of the layer
-    names of its stages after the first convolution (for `stage_rank_fractions` of old spaces)."""
+    """A network: the inputs that it takes, if it has a binary form, if its forward pass is random, the patterns of the layer names of
+    its stages after the first convolution (for `stage_rank_fractions` of old spaces), and if it is `normalised`: takes inputs in the
+    data set's units and normalises them itself, where we would do so for others."""
 
     modality: Modality
     binary: bool = False
     randomised: bool = False
     stages: tuple[str, ...] = ()
+    normalised: bool = False
+
+    def __post_init__(self) -> None:
+        _require_known("modality", (self.modality,), get_args(Modality))
 
 
 @dataclass(frozen=True)
@@ -55,10 +70,12 @@ class DatasetFacts:
     files, which `count(root)` then counts), the folder that it needs of a data root (empty: none), and if its images may be mirrored and
     cropped without becoming others (`photographs`).
 
+    Without an info, that is derived from the examples when they are read; what they are (`examples_are`) is known before, and their shape
+    where `shape(**settings)` says it.
+
     `check(root, **settings)` raises DataError where files are missing, quickly and without reading them, `verify` where one of them cannot
     be used, by reading all; `download(root)` puts the published files into an empty root. `files(root, **settings)` names the files whose
-    content is part of a job's key (None: published files that are checked by their checksums, or none). Without an info,
-    `examples_are` is the modality and `shape(**settings)` an example's shape.
+    content is part of a job's key (None: published files that are checked by their checksums, or none).
     """
 
     info: DatasetInfo | None = None
@@ -71,8 +88,11 @@ class DatasetFacts:
     download: Loader | None = None
     verify: Loader | None = None
     files: Loader | None = None
-    examples_are: Modality = "image"
     shape: Loader | None = None
+    examples_are: Modality = "image"
+
+    def __post_init__(self) -> None:
+        _require_known("modality", (self.examples_are,), get_args(Modality))
 
     @property
     def modality(self) -> Modality:
@@ -94,6 +114,9 @@ class AttackFacts:
     foolbox: bool = False
     one_step: bool = False
 
+    def __post_init__(self) -> None:
+        _require_known("norms", self.norms, ("l2", "linf"))
+
 
 @dataclass(frozen=True)
 class DefenceFacts:
@@ -104,6 +127,9 @@ class DefenceFacts:
     around: bool = False
     modalities: tuple[Modality, ...] = ("audio", "image")
     acts_on_relus: bool = False
+
+    def __post_init__(self) -> None:
+        _require_known("modalities", self.modalities, get_args(Modality))
 
 
 @dataclass(frozen=True)
@@ -121,6 +147,9 @@ class MetricFacts:
     modalities: tuple[Modality, ...] = ("audio", "image")
     always: bool = False
     over_examples: Literal["mean", "median"] = "mean"
+
+    def __post_init__(self) -> None:
+        _require_known("modalities", self.modalities, get_args(Modality))
 
 
 class PluginVersion(Frozen):

@@ -11,7 +11,7 @@ from torch import Tensor
 from workers.artifacts.artifacts import Artifacts, JobFolder
 from workers.artifacts.results import CraftOutcome, DiagnosisOutcome, EpochRecord, FlagsOutcome, SurfaceOutcome, TrainOutcome
 from workers.attacks.engine import Memory
-from workers.data.loading import source
+from workers.data.loading import Dataset, source
 from workers.data.loading.device_split import DeviceSplit
 from workers.data.loading.remote import DataRoot
 from workers.data.loading.remote import load as load_data
@@ -91,20 +91,28 @@ class Room:
         """Return the parent model, frozen, in eval mode and freshly seeded for this job, and the examples to evaluate."""
         network, data = self.network(self.parent("model"))
         network.seed(self.seed("sketch"))
-        split = self.split("test", data.whole, evaluation.examples, self.artifacts.job(self.parent("model")))
+        split = self.split(data.whole, "test", evaluation.examples, self.artifacts.job(self.parent("model")))
         require_sketch(network, split)
         network.seed(self.seed("sketch"))
         return network, split
-
-    def split(self, name: str, data: DataSpec, count: int | None, trained: Job) -> DeviceSplit:
-        """Return the first `count` examples of a split, of the files that the job `trained` was planned with."""
-        return _load_split(data, name, count, self.data_root, self.device, trained.digests.get(data_digest_name(data)))
 
     def network(self, key: str) -> tuple[Network, DataSpec]:
         """Return a trained model, frozen and in eval mode, by its job key, and the data that it was trained on."""
         network, data = _load_network(self.artifacts.url, key, self._weights(key), self.device)
         network.examples_at_once = self.examples_per_pass  # for every job that reuses it in this process
         return network, data
+
+    def split(self, data: DataSpec, part: str, count: int | None, trained: Job) -> DeviceSplit:
+        """Return the first `count` examples (None: all) of a split, `train` or `test`, on the device; of the files that the job `trained`
+        was planned with."""
+        files = trained.digests.get(data_digest_name(data))
+        return _load_split(data, data.component.digest, part, count, self.data_root, self.device, files)
+
+    def info(self, data: DataSpec) -> DatasetInfo:
+        """Return what networks must know of the data set of this training, which is read where its component does not state it."""
+        found = source(data)
+        files = self.job.digests.get(data_digest_name(data))
+        return found.info or found.info_of(_load(data.whole, data.component.digest, self.data_root, files))
 
     def _weights(self, key: str) -> str:
         """Return the SHA-256 of a trained model's weights: a model that was lost and trained again on a GPU may differ in its last bits."""
@@ -131,8 +139,8 @@ class Room:
 
 
 def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
-    split = room.split("train", spec.data, spec.data.train_examples, room.job)
-    info = source(spec.data).info_of(load_data(source(spec.data), room.data_root))
+    split = room.split(spec.data, "train", spec.data.train_examples, room.job)
+    info = room.info(spec.data)
     network = _untrained(room, spec, info)
     network.to(room.device).seed(room.seed("sketch"))
     attack = None if spec.training.adversarial_training == "none" else room.generator("attack")
@@ -150,9 +158,8 @@ def _defend(room: Room, spec: TrainSpec) -> Computed:
 def _info(artifacts: Artifacts, key: str, spec: TrainSpec) -> DatasetInfo:
     """Return the info of the data set that a model was trained on, by its job key and its spec."""
     outcome = artifacts.result(key).outcome
-    stored = outcome.data_info if isinstance(outcome, TrainOutcome) else None
-    info: DatasetInfo | None = stored or spec.data.component.facts.info
-    if info is None:
+    read = outcome.data_info if isinstance(outcome, TrainOutcome) else None
+    if (info := read or source(spec.data).info) is None:
         raise ArtifactError(f"job {key}: its result has no info of its data set", key=key)
     return info
 
@@ -271,9 +278,21 @@ def _clean_gradients(owner: tuple[Hashable, ...]) -> Memory:  # noqa: ARG001 (th
     return {}
 
 
+def _load(data: DataSpec, code: str | None, root: DataRoot, files: str | None) -> Dataset:
+    """Return a data set; the last one whose info is not stated is cached: it is needed for that and for its examples."""
+    return load_data(source(data), root, digest=files) if source(data).info is not None else _cached(data, code, root, files)
+
+
+@lru_cache(maxsize=1)
+def _cached(data: DataSpec, code: str | None, root: DataRoot, files: str | None) -> Dataset:  # noqa: ARG001 (of the cache's key)
+    return load_data(source(data), root, digest=files)
+
+
 @lru_cache(maxsize=4)
-def _load_split(data: DataSpec, split: str, count: int | None, root: DataRoot, device: torch.device, digest: str | None) -> DeviceSplit:
-    dataset = load_data(source(data), root, digest=digest)
+def _load_split(
+    data: DataSpec, code: str | None, split: str, count: int | None, root: DataRoot, device: torch.device, files: str | None
+) -> DeviceSplit:
+    dataset = _load(data.whole, code, root, files)
     chosen = dataset.train if split == "train" else dataset.test
     if count is not None and count > len(chosen):
         raise UserError(f"{data.name}: {count} {split} examples asked for: there are {len(chosen)}")
