@@ -293,6 +293,9 @@ def dataset(
     check: Loader | None = None,
     count: Loader | None = None,
     download: Loader | None = None,
+    verify: Loader | None = None,
+    files: Loader | None = None,
+    shape: Loader | None = None,
     modality: Modality = "image",
     name: str | None = None,
 ) -> Callable[[C], C]: ...

@@ -35,7 +35,8 @@ def test_a_sweep_over_a_folder_of_images_and_a_change_in_it(folder: Path) -> Non
     launch = ("launch", "own.yaml", "--executor", "inline", "--data", "data")
     assert "all 4 jobs done" in said(folder, *launch)
     assert "nothing to do" in said(folder, *launch)
-    facts = "SELECT n_classes, modality, low, high, m.dataset, image_size FROM trained_models JOIN v_models m ON model_key = job_key"
+    columns = "t.n_classes, t.modality, t.low, t.high, v.dataset, v.image_size"
+    facts = f"SELECT {columns} FROM trained_models t JOIN v_models v ON v.model_key = t.job_key"
     assert said(folder, "query", facts, "-f", "csv").splitlines()[1] == "4,image,0.0,1.0,folder:birds,16"
     assert "folder:birds" in said(folder, "results", "own", "--where", "dataset=folder:birds", "--where", "image_size=16")
     assert "unbounded" in said(folder, "verdicts", "own")
