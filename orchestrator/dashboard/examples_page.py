@@ -15,6 +15,7 @@ from orchestrator.dashboard.example_choice import (
     adversarial_examples,
     as_image,
     as_wav,
+    class_named,
     clean_examples,
     data_of,
     is_image,
@@ -23,6 +24,7 @@ from orchestrator.dashboard.example_choice import (
 )
 from orchestrator.dashboard.models_page import choose_model
 from orchestrator.dashboard.waveforms import waveform_figure
+from orchestrator.escaping import markdown
 from orchestrator.figures.picture import Record
 from orchestrator.store import ResultRow
 from orchestrator.store.reading.dashboard_queries import Crafted, crafted_examples, evaluation_keys
@@ -54,7 +56,7 @@ def page() -> None:
     except (DataError, ArtifactError) as error:
         problem("The data set cannot be read here:", str(error))
     else:
-        st.caption(f"Its class is number {label}.")
+        st.caption(f"Its class is {markdown(class_named(paths().artifacts, key, label))}.")
         _pictures(inputs, crafted, example)
 
 

@@ -104,8 +104,14 @@ class Room:
 
     def split(self, data: DataSpec, part: str, count: int | None, trained: Job) -> DeviceSplit:
         """Return the first `count` examples (None: all) of a split, `train` or `test`, on the device; of the files that the job `trained`
-        was planned with."""
+        was planned with.
+
+        Raises:
+            UserError: it was planned without files, though their content is part of its key.
+        """
         files = trained.digests.get(data_digest_name(data))
+        if files is None and data.facts.files is not None:
+            raise UserError(f"{data.name}: job {trained.key} was planned without its files; plan again where they are in the data root")
         return _load_split(data, data.component.digest, part, count, self.data_root, self.device, files)
 
     def info(self, data: DataSpec) -> DatasetInfo:

@@ -1,8 +1,10 @@
 """A folder of images through the commands: facts stored with the model, keys that follow the files, one line for what is wrong."""
 
+import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.commands import robustsweep, write_space
@@ -75,3 +77,29 @@ def test_settings_that_cannot_be_are_one_line(folder: Path, override: str, expec
     refused = said(folder, "plan", "own.yaml", "--data", "data", "--set", override, code=2)
     assert expected in refused
     assert len(refused.splitlines()) == 1
+
+
+PLUGIN = """
+from pathlib import Path
+import numpy as np
+import robustsweep as rs
+
+@rs.dataset(files=lambda root: ("arrays.npz",))
+def arrays(root: Path | None):
+    '''Arrays of NumPy, in one file.'''
+    found = np.load(root / "arrays.npz")
+    return (found["x"][:8], found["y"][:8]), (found["x"][8:], found["y"][8:])
+"""
+
+
+def test_files_that_a_plugins_data_set_names_are_part_of_the_keys_too(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "mine.py").write_text(PLUGIN)
+    write_space(tmp_path, SPACE.replace('"folder:birds", image_size: 16, channels: 1', "arrays") + "plugins: [mine.py]\n", name="own")
+    keys = []
+    for value in (0, 0, 1):
+        images = np.full((12, 3, 16, 16), value, dtype=np.uint8)
+        np.savez(tmp_path / "data" / "arrays.npz", x=images, y=np.arange(12) % 2)
+        keys.append({job["key"] for job in json.loads(said(tmp_path, "plan", "own.yaml", "--data", "data", "-f", "json"))["jobs"]})
+    assert keys[0] == keys[1]
+    assert not keys[0] & keys[2]
