@@ -150,8 +150,7 @@ def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
     network = _untrained(room, spec, info)
     network.to(room.device).seed(room.seed("sketch"))
     if (component := spec.model.component).place:
-        n_classes = info_of(spec.data, room.data_root).n_classes
-        require_logits(network, split, n_classes=n_classes, named=f"model {component.name} ({component.place})")
+        require_logits(network, split, n_classes=info.n_classes, named=f"model {component.name} ({component.place})")
     attack = None if spec.training.adversarial_training == "none" else room.generator("attack")
     order, checkpoint = room.generator("order"), room.checkpoint
     history = train(network, split, spec.training, order=order, checkpoint=checkpoint, report=report, attack=attack, until=spec.until)
