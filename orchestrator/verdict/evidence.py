@@ -65,8 +65,19 @@ class AttackEvidence:
 
     @property
     def is_black_box(self) -> bool:
-        """True where the attacker saw none: queries, noise, or examples made on another net."""
-        return self.knowledge == "transfer" or self.gradients is False
+        """True where the attacker saw none of the net's own: queries, noise, examples made on another net, or another function's in place
+        of the defence's (BPDA)."""
+        return self.knowledge in ("bpda", "transfer") or self.gradients is False
+
+    @property
+    def queries(self) -> int:
+        """The number of times that it asked for logits; 0 where it took gradients, or asked nothing."""
+        return self.effort if self.gradients is False and "steps" in self.settings else 0
+
+    @property
+    def smoothed(self) -> bool:
+        """True where it averages each gradient over noisy inputs, as large as its setting `sigma` says: it then sees another loss."""
+        return "sigma" in self.settings
 
     @property
     def steps(self) -> int:

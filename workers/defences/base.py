@@ -71,6 +71,12 @@ class Defence:
         """Transform inputs (batch, *shape) in the data set's units, before they are normalised."""
         return inputs
 
+    def approximation(self, inputs: Tensor) -> Tensor:
+        """Return what an attacker differentiates in place of `transform`, of its outputs' shape: backward-pass differentiable approximation
+        (BPDA; Athalye et al., 2018). A defence whose own gradient is of no use states one here, and a full diagnosis attacks through it.
+        """
+        return self.transform(inputs)
+
     def install(self, body: nn.Module) -> None:
         """Modify the network's layers, once, when the network is complete."""
 

@@ -6,6 +6,8 @@ from tests.builders import diagnose_job
 from tests.workers.runtime.chain import FULL, MODEL, Done, run_all
 from tests.workers.small import network, split
 from workers.artifacts.results import DiagnosisOutcome
+from workers.attacks.engine import input_gradient
+from workers.defences.base import Defence
 from workers.errors import JobError
 from workers.measure.diagnose import diagnose
 from workers.registry import DATASETS
@@ -24,7 +26,7 @@ def settings(**given):
 
 
 def diagnosed(net, **given):
-    return diagnose(net, split(8), settings(**given), seeds=lambda purpose: derive_seed("key", purpose))
+    return diagnose(net, split(8), settings(**given), seeds=lambda purpose: derive_seed("key", purpose), surrogate=lambda: network(width=2))
 
 
 class Broken(nn.Module):
@@ -157,6 +159,67 @@ def test_a_binary_nets_signs_are_differentiated_as_asked():
     assert set(asked) == {"tanh", "identity"}
     by_gradient = {probe.attack.sign_gradient for probe in outcome.probes if probe.name not in ("noise", "square")}
     assert by_gradient == {"tanh"}
+
+
+THOROUGH = ["noise", "fgsm", "pgd", "pgd_longer", "pgd_margin", "apgd_ce", "apgd_dlr", "smoothed_pgd", "transfer", "square_half", "square"]
+
+
+def test_a_full_diagnosis_tries_more_and_square_goes_on_with_those_that_stand():
+    outcome = diagnosed(network(width=2), depth="full", queries=8)
+    found = {probe.name: probe for probe in outcome.probes}
+    assert [name for name in found if not name.startswith("square_")] == [*(n for n in THOROUGH if n != "square_half"), "unbounded"]
+    assert found["transfer"].knowledge == "transfer"
+    assert all(found[name].attack.early_stop for name in ("apgd_ce", "apgd_dlr", "smoothed_pgd", "square"))
+    assert (found["square_half"].attack.steps, found["square"].attack.steps) == (4, 8)
+    assert found["square"].n_correct <= found["square_half"].n_correct
+
+
+def test_a_randomised_net_has_no_example_leave_early():
+    outcome = diagnosed(network(width=2, theta=0.8), depth="full", draws=2, selection_draws=2, eot_samples=2)
+    found = {probe.name: probe for probe in outcome.probes}
+    assert list(found) == [*THOROUGH[:7], "eot_pgd", "smoothed_pgd", "transfer", "square", "unbounded"]
+    assert not any(probe.attack.early_stop for probe in outcome.probes)
+
+
+class Rounded(Defence):
+    """Levels without a gradient, which states the identity's."""
+
+    def transform(self, inputs):
+        return (inputs * 8).round() / 8
+
+    def approximation(self, inputs):
+        return inputs
+
+
+def test_a_defence_is_attacked_through_the_approximation_that_it_states():
+    net = network(width=2)
+    net.defence = Rounded()
+    outcome = diagnosed(net, depth="full")
+    assert outcome.zero_gradients == 1
+    (found,) = [probe for probe in outcome.probes if probe.knowledge == "bpda"]
+    assert found.name == "bpda_pgd"
+    inputs, labels = split(8).batch(slice(8))
+    assert not input_gradient(net, inputs, labels).any()
+    with net.approximated():
+        assert input_gradient(net, inputs, labels).any()
+        approximated = net(inputs)
+    assert torch.equal(approximated, net(inputs))
+
+
+def test_logits_that_are_clipped_have_no_margin_to_climb():
+    """The cross-entropy still has a gradient where another logit than the two largest moves it."""
+    net = network(width=2)
+    net.body = nn.Sequential(net.body, Clipped())
+    assert diagnosed(net).zero_gradients == 0
+    assert diagnosed(net, depth="full").zero_gradients == 1
+
+
+class Clipped(nn.Module):
+    """Each logit but the smallest is what it was; of the two largest the gradient is lost."""
+
+    def forward(self, logits):
+        top = logits >= logits.topk(2, dim=1).values[:, 1:]
+        return torch.where(top, logits.detach(), logits)
 
 
 def test_the_longer_attack_must_be_longer():

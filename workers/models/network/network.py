@@ -13,6 +13,7 @@ from workers.errors import UserError
 from workers.facts import DatasetInfo
 from workers.layers import DenseKernel, LatentSketch, SignGradient, TuckerKernel
 from workers.layers.recompute import NetworkPart
+from workers.layers.straight_through import straight_through
 from workers.models.network.tensorize import Tensorization, binarize, tensorize
 from workers.spec.component import UNDEFENDED, DefenceSpec
 from workers.spec.fields import Initialisation, Randomness, SignGradientName
@@ -51,6 +52,7 @@ class Network(nn.Module):
         self.bounds = (info.low, info.high)
         self.examples_at_once: int | None = None
         self.randomised_body = randomised_body
+        self._approximated = False
         per_channel = (1, -1, *[1] * (len(info.shape) - 1))
         self.register_buffer("mean", torch.tensor(info.mean).view(per_channel), persistent=False)
         self.register_buffer("std", torch.tensor(info.std).view(per_channel), persistent=False)
@@ -78,7 +80,10 @@ class Network(nn.Module):
             self.sketch.part = self.defence.part = before
 
     def _pass(self, inputs: Tensor) -> Tensor:
-        logits: Tensor = self.body((self.defence.transform(inputs) - self.mean) / self.std)
+        transformed = self.defence.transform(inputs)
+        if self._approximated:
+            transformed = straight_through(self.defence.approximation(inputs), transformed)
+        logits: Tensor = self.body((transformed - self.mean) / self.std)
         return logits
 
     def seed(self, seed: int) -> torch.Generator:
@@ -145,6 +150,20 @@ class Network(nn.Module):
         with self.signs.using(name):
             yield
 
+    @property
+    def states_approximation(self) -> bool:
+        """True where the defence states how an attacker is to differentiate it."""
+        return type(self.defence).approximation is not Defence.approximation
+
+    @contextmanager
+    def approximated(self) -> Iterator[None]:
+        """Differentiate the defence's transformation as the defence states (BPDA); the forward pass is unchanged."""
+        self._approximated = True
+        try:
+            yield
+        finally:
+            self._approximated = False
+
     def ranks(self) -> dict[str, list[int]]:
         """Return the resolved Tucker rank of each tensorized layer by its name."""
         kernels = ((name, module) for name, module in self.body.named_modules() if isinstance(module, TuckerKernel))
@@ -166,7 +185,7 @@ def build(spec: ModelSpec, info: DatasetInfo, *, seed: int, defence: DefenceSpec
     signs = SignGradient() if spec.binary else None
     if signs is not None:
         binarize(body, signs=signs)
-    _initialise(body, torch.Generator().manual_seed(seed))
+    initialise(body, torch.Generator().manual_seed(seed))
     return Network(body, sketch=sketch, info=info, signs=signs, defence=defence, randomised_body=spec.facts.randomised)
 
 
@@ -227,7 +246,7 @@ def build_defence(spec: DefenceSpec, *, bounds: tuple[float, float]) -> Defence:
 
 
 @torch.no_grad()
-def _initialise(body: nn.Module, generator: torch.Generator) -> None:
+def initialise(body: nn.Module, generator: torch.Generator) -> None:
     """Draw every random parameter anew from the explicit generator (PyTorch's constructors use the global one)."""
     for module in body.modules():
         if isinstance(module, TuckerKernel | DenseKernel):
