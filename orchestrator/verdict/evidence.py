@@ -65,9 +65,8 @@ class AttackEvidence:
 
     @property
     def is_black_box(self) -> bool:
-        """True where the attacker saw none of the net's own: queries, noise, examples made on another net, or another function's in place
-        of the defence's (BPDA)."""
-        return self.knowledge in ("bpda", "transfer") or self.gradients is False
+        """True where the attacker saw none: queries, noise, or examples made on another net."""
+        return self.knowledge == "transfer" or self.gradients is False
 
     @property
     def queries(self) -> int:

@@ -257,19 +257,6 @@ class InputNoise(rs.Defence):
         return inputs + self._noise * (2 * self.uniform(inputs.shape, inputs.device, owner=self) - 1) if self.live else inputs
 
 
-@rs.defence()
-class StatedLevels(rs.Defence):
-    """Rounds inputs without a gradient, and states that the identity is to be differentiated."""
-
-    def transform(self, inputs):
-        """Round to one of seventeen levels."""
-        return (inputs * 16).round() / 16
-
-    def approximation(self, inputs):
-        """Leave the inputs as they are."""
-        return inputs
-
-
 @rs.defence(randomised=True)
 class RandomShift(rs.Defence):
     """Moves each image at random by at most so many pixels, black ones coming in."""

@@ -38,7 +38,6 @@ MASKED = {
     "another net's gradient": "model: {name: decoy}",
     "ensemble switched by a hash": "model: {name: switched}",
     "k winners take all": "model: {name: winners}",
-    "rounded inputs, stated as such": "defence: {name: stated_levels}",
     "input noise": "defence: {name: input_noise}",
     "random shift": "defence: {name: random_shift}",
     "dropout at test time": "defence: {name: defensive_dropout, dropout: 0.7}",

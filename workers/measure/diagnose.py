@@ -1,7 +1,6 @@
 """Measurements that distinguish a robust network from one with masked gradients: the gradients, and a comparison of attacks."""
 
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +16,7 @@ from workers.data.loading.device_split import DeviceSplit
 from workers.errors import NonFiniteError
 from workers.measure.evaluate import Perturb, attacker, batches, correct_flags
 from workers.models.network import Network
-from workers.spec.diagnosis import SETTLED, DiagnosisSettings, Probe, bpda, more_queries, probes
+from workers.spec.diagnosis import SETTLED, DiagnosisSettings, Probe, more_queries, probes
 
 Seeds = Callable[[str], int]
 Surrogate = Callable[[], Network]
@@ -84,7 +83,7 @@ class _Probing:
     surrogate: Surrogate
 
     def outcomes(self) -> Iterator[ProbeOutcome]:
-        """Yield the outcome of each probe, in order, those that depend on others' outcomes after them."""
+        """Yield the outcome of each probe, in order, more of Square as long as it gains."""
         settings, low, high = self.settings, *self.network.bounds
         standing: Flags | None = None
         guided = 1.0
@@ -102,8 +101,6 @@ class _Probing:
                 before, standing = standing, self._flags(found)
                 if probe.name == "square" and before is not None and guided > SETTLED:
                     yield from self._until_settled(before, standing)
-        if settings.depth == "full" and self.network.states_approximation:
-            yield self._outcome(bpda(settings))
 
     def _until_settled(self, before: Flags, standing: Flags) -> Iterator[ProbeOutcome]:
         """Yield runs of Square with twice as many queries as the run before, until a run gains no more than `SETTLED`."""
@@ -121,8 +118,7 @@ class _Probing:
         named = ProbeOutcome(name=probe.name, attack=probe.attack, knowledge=probe.knowledge)
         perturb = self._perturb(probe, torch.Generator(self.data.device).manual_seed(self.seeds(f"start {probe.name}")))
         try:
-            with self.network.approximated() if probe.knowledge == "bpda" else nullcontext():
-                flags = self._attacked(perturb) if standing is None else self._attacked_again(perturb, standing)
+            flags = self._attacked(perturb) if standing is None else self._attacked_again(perturb, standing)
         except NonFiniteError as error:
             return named.model_copy(update={"failure": str(error)})
         found = FlagsOutcome.pack(flags)

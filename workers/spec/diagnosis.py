@@ -20,14 +20,13 @@ ProbeName = Literal[
     "eot_pgd",
     "smoothed_pgd",
     "transfer",
-    "bpda_pgd",
     "square_half",
     "square",
     "square_double",
     "square_quadruple",
     "unbounded",
 ]
-ProbeKnowledge = Literal["bpda", "eot", "randomized", "transfer"]
+ProbeKnowledge = Literal["eot", "randomized", "transfer"]
 Depth = Literal["full", "quick"]
 FULL_QUERIES = 1000
 """Default queries of a full diagnosis: some masked nets withstand a few hundred and not a thousand."""
@@ -42,7 +41,8 @@ class DiagnosisSettings(Frozen):
     """A diagnosis: the first `examples` of the fixed balanced order, attacked at `epsilon` in ways whose outcomes differ for a sound net.
 
     A `full` one also looks for what hides from PGD and a short search: Auto-PGD on two losses, gradients smoothed over input noise,
-    examples that transfer from a surrogate, a defence differentiated as it states (BPDA), and Square with more queries until it settles.
+    examples that transfer from a surrogate, and Square with more queries until it settles. (A defence that states its backward
+    approximation is differentiated through that by every attack.)
     `epsilon` is an l-infinity one in input units. `steps` are PGD's, `more_steps` those of the PGD that must not gain any more, and
     `queries` Square's. On a randomised net `eot_samples` fresh draws are averaged in each gradient of the adaptive attacker, points
     are compared over `selection_draws`, and adversarial examples are evaluated on `draws` fresh draws; on a deterministic net all three
@@ -87,7 +87,7 @@ class Probe(NamedTuple):
 
 
 def probes(settings: DiagnosisSettings, *, half_range: float, randomised: bool, n_classes: int | None = None) -> list[Probe]:
-    """Return the attacks of a diagnosis that are made on every net, the weakest first (see `more_queries` and `bpda` for others).
+    """Return the attacks of a diagnosis that are made on every net, the weakest first (see `more_queries` for others).
 
     The `unbounded` one may change every value by `half_range`, half of the input range: any input can be changed to the range's
     middle, which holds no information. It is the same PGD as at `epsilon`, adaptive on a randomised net. Auto-PGD's second loss needs
@@ -119,11 +119,6 @@ def more_queries(settings: DiagnosisSettings) -> list[Probe]:
         plain("square_double", "square", steps=2 * settings.queries),
         plain("square_quadruple", "square", steps=4 * settings.queries),
     ]
-
-
-def bpda(settings: DiagnosisSettings) -> Probe:
-    """Return PGD on a net whose defence states how it is to be differentiated."""
-    return _Maker(settings)("bpda_pgd", "pgd")._replace(knowledge="bpda")
 
 
 class _Maker:

@@ -6,8 +6,6 @@ from tests.builders import diagnose_job
 from tests.workers.runtime.chain import FULL, MODEL, Done, run_all
 from tests.workers.small import network, split
 from workers.artifacts.results import DiagnosisOutcome
-from workers.attacks.engine import input_gradient
-from workers.defences.base import Defence
 from workers.errors import JobError
 from workers.measure.diagnose import diagnose
 from workers.registry import DATASETS
@@ -179,31 +177,6 @@ def test_a_randomised_net_has_no_example_leave_early():
     found = {probe.name: probe for probe in outcome.probes}
     assert list(found) == [*THOROUGH[:7], "eot_pgd", "smoothed_pgd", "transfer", "square", "unbounded"]
     assert not any(probe.attack.early_stop for probe in outcome.probes)
-
-
-class Rounded(Defence):
-    """Levels without a gradient, which states the identity's."""
-
-    def transform(self, inputs):
-        return (inputs * 8).round() / 8
-
-    def approximation(self, inputs):
-        return inputs
-
-
-def test_a_defence_is_attacked_through_the_approximation_that_it_states():
-    net = network(width=2)
-    net.defence = Rounded()
-    outcome = diagnosed(net, depth="full")
-    assert outcome.zero_gradients == 1
-    (found,) = [probe for probe in outcome.probes if probe.knowledge == "bpda"]
-    assert found.name == "bpda_pgd"
-    inputs, labels = split(8).batch(slice(8))
-    assert not input_gradient(net, inputs, labels).any()
-    with net.approximated():
-        assert input_gradient(net, inputs, labels).any()
-        approximated = net(inputs)
-    assert torch.equal(approximated, net(inputs))
 
 
 def test_logits_that_are_clipped_have_no_margin_to_climb():

@@ -10,10 +10,9 @@ from torch.utils.checkpoint import checkpoint
 
 from workers.defences.base import Defence
 from workers.errors import UserError
-from workers.facts import DatasetInfo
+from workers.facts import DatasetInfo, ModelFacts
 from workers.layers import DenseKernel, LatentSketch, SignGradient, TuckerKernel
 from workers.layers.recompute import NetworkPart
-from workers.layers.straight_through import straight_through
 from workers.models.network.tensorize import Tensorization, binarize, tensorize
 from workers.spec.component import UNDEFENDED, DefenceSpec
 from workers.spec.fields import Initialisation, Randomness, SignGradientName
@@ -41,7 +40,7 @@ class Network(nn.Module):
         info: DatasetInfo,
         signs: SignGradient | None = None,
         defence: DefenceSpec = UNDEFENDED,
-        randomised_body: bool = False,
+        body_facts: ModelFacts | None = None,
     ) -> None:
         super().__init__()
         self.body = body
@@ -51,8 +50,8 @@ class Network(nn.Module):
         self.defence.install(body)
         self.bounds = (info.low, info.high)
         self.examples_at_once: int | None = None
-        self.randomised_body = randomised_body
-        self._approximated = False
+        self.randomised_body = body_facts is not None and body_facts.randomised
+        self.normalises_itself = body_facts is not None and body_facts.normalised
         per_channel = (1, -1, *[1] * (len(info.shape) - 1))
         self.register_buffer("mean", torch.tensor(info.mean).view(per_channel), persistent=False)
         self.register_buffer("std", torch.tensor(info.std).view(per_channel), persistent=False)
@@ -80,10 +79,8 @@ class Network(nn.Module):
             self.sketch.part = self.defence.part = before
 
     def _pass(self, inputs: Tensor) -> Tensor:
-        transformed = self.defence.transform(inputs)
-        if self._approximated:
-            transformed = straight_through(self.defence.approximation(inputs), transformed)
-        logits: Tensor = self.body((transformed - self.mean) / self.std)
+        seen = self.defence.transformed(inputs)
+        logits: Tensor = self.body(seen if self.normalises_itself else (seen - self.mean) / self.std)
         return logits
 
     def seed(self, seed: int) -> torch.Generator:
@@ -150,20 +147,6 @@ class Network(nn.Module):
         with self.signs.using(name):
             yield
 
-    @property
-    def states_approximation(self) -> bool:
-        """True where the defence states how an attacker is to differentiate it."""
-        return type(self.defence).approximation is not Defence.approximation
-
-    @contextmanager
-    def approximated(self) -> Iterator[None]:
-        """Differentiate the defence's transformation as the defence states (BPDA); the forward pass is unchanged."""
-        self._approximated = True
-        try:
-            yield
-        finally:
-            self._approximated = False
-
     def ranks(self) -> dict[str, list[int]]:
         """Return the resolved Tucker rank of each tensorized layer by its name."""
         kernels = ((name, module) for name, module in self.body.named_modules() if isinstance(module, TuckerKernel))
@@ -186,7 +169,7 @@ def build(spec: ModelSpec, info: DatasetInfo, *, seed: int, defence: DefenceSpec
     if signs is not None:
         binarize(body, signs=signs)
     initialise(body, torch.Generator().manual_seed(seed))
-    return Network(body, sketch=sketch, info=info, signs=signs, defence=defence, randomised_body=spec.facts.randomised)
+    return Network(body, sketch=sketch, info=info, signs=signs, defence=defence, body_facts=spec.facts)
 
 
 def decomposed(dense: Network, spec: ModelSpec, info: DatasetInfo, *, defence: DefenceSpec = UNDEFENDED) -> Network:
@@ -203,7 +186,7 @@ def decomposed(dense: Network, spec: ModelSpec, info: DatasetInfo, *, defence: D
     """
     sketch = _sketch(spec)
     tensorize(dense.body, _tensorization(spec, "decompose", dense.body), sketch=sketch, input_shape=info.shape)
-    return Network(dense.body, sketch=sketch, info=info, defence=defence, randomised_body=spec.facts.randomised)
+    return Network(dense.body, sketch=sketch, info=info, defence=defence, body_facts=spec.facts)
 
 
 def _sketch(spec: ModelSpec) -> LatentSketch:
