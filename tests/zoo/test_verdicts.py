@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ data: {{name: scans}}
 model: {{name: plain, tensorized: false}}
 training: {{epochs: 12, batch_size: 64, learning_rate: 0.1}}
 evaluation: {{examples: 100, batch_size: 50}}
-diagnosis: {{epsilon: 0.2}}
+diagnosis: {{epsilon: 0.2, eot_samples: 5, selection_draws: 2, draws: 5}}
 variants:
 {variants}
 """
@@ -53,10 +54,10 @@ HONEST = {
     "tensorized": "model: {tensorized: true, rank_fraction: 1.0}",
     "theta 0.9": "model: {tensorized: true, rank_fraction: 1.0, theta: 0.9}, fine_tuning: {epochs: 8, learning_rate: 0.05}",
 }
-QUICKEST = ("smooth staircase", "gradient turned in two pixels of three", "undefended", "PGD-trained")
+QUICKEST = ("smooth staircase", "PGD-trained")
 
 
-def judged(folder: Path, names: list[str]) -> dict[str, dict[str, Any]]:
+def judged(folder: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Launch the nets, each a sweep of its own, and return their verdicts by name."""
     shutil.copy(Path(__file__).with_name("components.py"), folder)
     return {name: _judged(folder, f"net{number}", (MASKED | HONEST)[name]) for number, name in enumerate(names)}
@@ -66,15 +67,15 @@ def _judged(folder: Path, sweep: str, variant: str) -> dict[str, Any]:
     (folder / f"{sweep}.yaml").write_text(SPACE.format(variants=f"  - {{{variant}}}"))
     launched = robustsweep("launch", f"{sweep}.yaml", "--executor", "inline", cwd=folder)
     assert launched.returncode == 0, launched.stdout + launched.stderr
-    found = json.loads(robustsweep("verdicts", sweep, "-f", "json", cwd=folder).stdout)
-    return found[-1] if len(found) == 1 else next(item for item in found if "theta 0.9" in item["description"])
+    (found,) = json.loads(robustsweep("verdicts", sweep, "-f", "json", cwd=folder).stdout)
+    return dict(found)
 
 
 def table(found: dict[str, dict[str, Any]]) -> str:
-    return "\n".join(f"{item['verdict']:10} {name}: {_failed(item)}" for name, item in found.items())
+    return "\n".join(f"{item['verdict']:10} {name}: {_doubts(item)}" for name, item in found.items())
 
 
-def _failed(item: dict[str, Any]) -> str:
+def _doubts(item: dict[str, Any]) -> str:
     return "; ".join(f"{check['name']} {check['outcome']}: {check['reason']}" for check in item["checks"] if check["outcome"] != "passed")
 
 
@@ -83,22 +84,17 @@ def check(found: dict[str, dict[str, Any]]) -> None:
     wrong = {name: item for name, item in found.items() if item["verdict"] == ("sound" if name in MASKED else "unsound")}
     assert not wrong, table(wrong)
     for name, item in found.items():
-        assert all(check["outcome"] != "not made" for check in item["checks"]), (name, _failed(item))
+        assert all(check["outcome"] != "not made" for check in item["checks"]), (name, _doubts(item))
 
 
-@pytest.fixture(scope="module")
-def few(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    return judged(tmp_path_factory.mktemp("few"), list(QUICKEST))
-
-
-def test_masks_that_pgd_and_a_short_search_do_not_see_are_found(few: dict[str, dict[str, Any]]) -> None:
-    check(few)
-    assert {name: few[name]["verdict"] for name in QUICKEST} == {name: "unsound" if name in MASKED else "sound" for name in QUICKEST}, (
-        table(few)
-    )
+def test_a_net_that_pgd_cannot_fool_is_sound_where_it_is_robust_and_unsound_behind_a_smooth_staircase(tmp_path: Path) -> None:
+    found = judged(tmp_path, QUICKEST)
+    check(found)
+    assert [found[name]["verdict"] for name in QUICKEST] == ["unsound", "sound"], table(found)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_no_masked_net_is_sound_and_no_honest_one_unsound(tmp_path: Path) -> None:
     found = judged(tmp_path, [*MASKED, *HONEST])
     print(table(found))

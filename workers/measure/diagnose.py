@@ -156,4 +156,5 @@ class _Probing:
     @torch.no_grad()
     def _n_classes(self) -> int:
         self.network.seed(self.seeds("sketch classes"))
-        return self.network(self.data.batch(slice(0, 1))[0]).shape[1]
+        logits: Tensor = self.network(self.data.batch(slice(0, 1))[0])
+        return logits.shape[1]

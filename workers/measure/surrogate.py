@@ -43,14 +43,15 @@ def train_surrogate(network: Network, data: DeviceSplit, info: DatasetInfo, *, e
                 points = _outwards(surrogate, points, inputs, epsilon=epsilon)
             loss = F.cross_entropy(surrogate(points), _answers(network, points))
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
     return surrogate.eval().requires_grad_(False)
 
 
 @torch.no_grad()
 def _answers(network: Network, points: Tensor) -> Tensor:
-    return network(points).argmax(dim=1)
+    logits: Tensor = network(points)
+    return logits.argmax(dim=1)
 
 
 def _outwards(surrogate: Network, points: Tensor, inputs: Tensor, *, epsilon: float) -> Tensor:

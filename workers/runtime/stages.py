@@ -239,9 +239,10 @@ def _surrogate(room: Room, diagnosis: DiagnosisSettings) -> Network:
     if source_key is not None:
         return room.network(source_key)[0]
     network, data = room.network(key)
-    count = min(EXAMPLES, len(load_data(source(data), room.data_root).train))
-    examples = _load_split(data, "train", count, room.data_root, room.device)
-    return train_surrogate(network, examples, source(data).info, epsilon=diagnosis.epsilon, seed=room.seed("surrogate"))
+    count = min(EXAMPLES, len(_load(data.whole, data.component.digest, room.data_root).train))
+    examples = _load_split(data.whole, data.component.digest, "train", count, room.data_root, room.device)
+    info = info_of(data, room.data_root)
+    return train_surrogate(network, examples, info, epsilon=diagnosis.epsilon, seed=room.seed("surrogate"))
 
 
 def _surface(room: Room, spec: SurfaceSpec) -> Computed:

@@ -180,19 +180,18 @@ def test_a_randomised_net_has_no_example_leave_early():
 
 
 def test_logits_that_are_clipped_have_no_margin_to_climb():
-    """The cross-entropy still has a gradient where another logit than the two largest moves it."""
+    """The cross-entropy still has a gradient, through the smallest logit; the margin has one only where that is the label's."""
     net = network(width=2)
     net.body = nn.Sequential(net.body, Clipped())
     assert diagnosed(net).zero_gradients == 0
-    assert diagnosed(net, depth="full").zero_gradients == 1
+    assert 0.5 < diagnosed(net, depth="full").zero_gradients <= 1
 
 
 class Clipped(nn.Module):
-    """Each logit but the smallest is what it was; of the two largest the gradient is lost."""
+    """Logits as they were, of which the smallest alone has a gradient."""
 
     def forward(self, logits):
-        top = logits >= logits.topk(2, dim=1).values[:, 1:]
-        return torch.where(top, logits.detach(), logits)
+        return torch.where(logits > logits.amin(dim=1, keepdim=True), logits.detach(), logits)
 
 
 def test_the_longer_attack_must_be_longer():
