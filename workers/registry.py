@@ -29,7 +29,7 @@ from workers.facts import (
     Modality,
     ModelFacts,
 )
-from workers.references import resolved, scheme_of, schemes
+from workers.references import examples, resolved, scheme_of, schemes
 from workers.settings import Settings, settings_of
 from workers.signatures import require_signature
 from workers.undecorated import undecorated
@@ -136,8 +136,10 @@ class Registry(Generic[F]):
         return iter([self._all()[name] for name in self.names()])
 
     def known(self) -> Iterator[Component[F]]:
-        """The registered components, and those by reference that were asked for."""
+        """The registered components, an example of each scheme that names one, and those by reference that were asked for."""
         yield from self
+        for reference in examples(self._package):
+            self.find(reference)
         yield from list(self._by_reference.values())
 
     def __contains__(self, name: object) -> bool:
@@ -293,6 +295,9 @@ def dataset(
     check: Loader | None = None,
     count: Loader | None = None,
     download: Loader | None = None,
+    verify: Loader | None = None,
+    files: Loader | None = None,
+    shape: Loader | None = None,
     modality: Modality = "image",
     name: str | None = None,
 ) -> Callable[[C], C]: ...

@@ -17,7 +17,7 @@ _EPOCHS, _BATCH, _RATE = 16, 50, 2e-3
 _WIDTH, _SIDE = 16, 4
 
 
-def train_surrogate(network: Network, data: DeviceSplit, info: DatasetInfo, *, epsilon: float, seed: int) -> Network:
+def train_surrogate(network: Network, data: DeviceSplit, *, epsilon: float, seed: int) -> Network:
     """Return a small convolutional net, frozen and in eval mode, that gives the answers of `network` around the examples.
 
     In every epoch it learns the classes that the net gives to points in the balls around the examples: random ones, and in every other
@@ -27,12 +27,11 @@ def train_surrogate(network: Network, data: DeviceSplit, info: DatasetInfo, *, e
     Args:
         network: in eval mode.
         data: training examples, on the network's device.
-        info: of their data set.
         epsilon: radius of the balls (l-infinity), in input units.
         seed: of the surrogate's weights, and of all that its training draws.
     """
     generator = torch.Generator().manual_seed(seed)
-    surrogate = _untrained(info, generator).to(data.device)
+    surrogate = _untrained(_info(network, data), generator).to(data.device)
     random = torch.Generator(data.device).manual_seed(seed)
     optimizer = torch.optim.Adam(surrogate.parameters(), lr=_RATE)
     for epoch in range(_EPOCHS):
@@ -59,6 +58,15 @@ def _outwards(surrogate: Network, points: Tensor, inputs: Tensor, *, epsilon: fl
     ball = LinfBall(inputs, epsilon=epsilon, bounds=surrogate.bounds)
     slopes = input_gradient(surrogate, points, _answers(surrogate, points))
     return ball.project_(points + epsilon * ball.direction(slopes))
+
+
+@torch.no_grad()
+def _info(network: Network, data: DeviceSplit) -> DatasetInfo:
+    """Return what a net on these examples must know, from the network itself."""
+    inputs, _ = data.batch(slice(0, 1))
+    mean, std = (tuple(values.flatten().tolist()) for values in (network.mean, network.std))
+    low, high = network.bounds
+    return DatasetInfo(n_classes=network(inputs).shape[1], shape=tuple(inputs.shape[1:]), mean=mean, std=std, low=low, high=high)
 
 
 def _untrained(info: DatasetInfo, generator: torch.Generator) -> Network:
