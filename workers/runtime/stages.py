@@ -18,7 +18,7 @@ from workers.data.loading.remote import load as load_data
 from workers.errors import ArtifactError, UserError
 from workers.facts import DatasetInfo, MetricFacts
 from workers.measure.diagnose import diagnose
-from workers.measure.evaluate import attacker, craft, evaluated, replayer, require_sketch
+from workers.measure.evaluate import attacker, craft, evaluated, replayer, require_logits, require_sketch
 from workers.measure.loss_surface import drawn_gradient, explore, full_gradient, plane
 from workers.measure.replayed_examples import require_fitting_examples
 from workers.measure.resumable_loop import SAVE_SECONDS, Course, ProgressFile
@@ -151,6 +151,8 @@ def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
     info = room.info(spec.data)
     network = _untrained(room, spec, info)
     network.to(room.device).seed(room.seed("sketch"))
+    if (component := spec.model.component).place:
+        require_logits(network, split, n_classes=info.n_classes, named=f"model {component.name} ({component.place})")
     attack = None if spec.training.adversarial_training == "none" else room.generator("attack")
     order, checkpoint = room.generator("order"), room.checkpoint
     history = train(network, split, spec.training, order=order, checkpoint=checkpoint, report=report, attack=attack, until=spec.until)
