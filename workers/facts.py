@@ -39,13 +39,15 @@ class DatasetInfo:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """A network: the inputs that it takes, if it has a binary form, if its forward pass is random, and the patterns of the layer
-    names of its stages after the first convolution (for `stage_rank_fractions` of old spaces)."""
+    """A network: the inputs that it takes, if it has a binary form, if its forward pass is random, the patterns of the layer
+    names of its stages after the first convolution (for `stage_rank_fractions` of old spaces), and if it keeps the initial weights that
+    its factory draws from PyTorch's global generator, which is seeded (`initialised`; the others' are drawn by us)."""
 
     modality: Modality
     binary: bool = False
     randomised: bool = False
     stages: tuple[str, ...] = ()
+    initialised: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from orchestrator.paths import Paths
 from orchestrator.planning import MAX_JOBS
+from orchestrator.planning.adopted import load_sweep
 from orchestrator.planning.changed_code import changed_code
 from orchestrator.planning.expand import expand_space
 from orchestrator.planning.plan import Plan, damaged_jobs, finished_jobs, make_plan
@@ -16,7 +17,6 @@ from orchestrator.scheduling.estimate import TimeEstimate, estimate
 from orchestrator.store import StoreMissing, finished_keys, open_store
 from orchestrator.store.reading.result_rows import earlier_plugins
 from orchestrator.store.reading.timings import recent_timings
-from search_spaces import load_space
 from workers.code import code_here
 from workers.errors import UserError
 from workers.spec.job import JOB
@@ -24,7 +24,7 @@ from workers.spec.job import JOB
 
 def preview_plan(space: str, overrides: Sequence[str], paths: Paths, *, max_jobs: int = MAX_JOBS) -> tuple[str, Plan]:
     """Return the sweep's name and its plan; a store that does not exist yet counts as empty, and is not made."""
-    loaded = load_space(space, overrides)
+    loaded = load_sweep(space, overrides, paths.artifacts)
     jobs = expand_space(loaded.space, max_jobs=max_jobs)
     check_sizes(jobs)
     try:

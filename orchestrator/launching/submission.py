@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.executors.ray_tune.jobs_api import follow_job, jobs_client
 from orchestrator.launching.launch import EXIT_INCOMPLETE
 from orchestrator.planning import MAX_JOBS
+from orchestrator.planning.adopted import load_sweep
 from orchestrator.planning.prelaunch_checks import check_sizes
 from orchestrator.search.possible_jobs import jobs_of
 from orchestrator.store.connection.urls import parse_url
 from orchestrator.temp_folder import temp_folder
-from search_spaces import LoadedSpace, load_space
+from search_spaces import LoadedSpace
 from workers.errors import UserError, first_line
 from workers.plugins import FilePlugin, Plugin, find_plugin
 from workers.plugins import loaded as plugins_here
@@ -65,7 +66,7 @@ def submit(submission: Submission, *, wait: bool, say: Callable[[str], None], wr
     Raises:
         UserError: nothing was submitted, for a reason that the user can fix.
     """
-    loaded = load_space(submission.space, submission.overrides)
+    loaded = load_sweep(submission.space, submission.overrides)
     check_sizes(jobs_of(loaded.space, max_jobs=submission.max_jobs))
     _check_paths(submission)
     client = jobs_client(submission.address, warn=say)

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from workers.artifacts.artifacts import Artifacts, JobFolder
+from workers.artifacts.artifacts import MODEL_FILE, Artifacts, JobFolder
 from workers.artifacts.results import CraftOutcome, DiagnosisOutcome, EpochRecord, FlagsOutcome, SurfaceOutcome, TrainOutcome
 from workers.attacks.engine import Memory
 from workers.data.loading import source
@@ -16,13 +16,14 @@ from workers.data.loading.device_split import DeviceSplit
 from workers.data.loading.remote import DataRoot
 from workers.data.loading.remote import load as load_data
 from workers.errors import UserError
-from workers.facts import MetricFacts
+from workers.facts import DatasetInfo, MetricFacts
 from workers.measure.diagnose import diagnose
 from workers.measure.evaluate import attacker, craft, evaluated, replayer, require_sketch
 from workers.measure.loss_surface import drawn_gradient, explore, full_gradient, plane
 from workers.measure.replayed_examples import require_fitting_examples
 from workers.measure.resumable_loop import SAVE_SECONDS, Course, ProgressFile
 from workers.models.network import Network, build, decomposed
+from workers.models.network.behaviour import require_sound
 from workers.progress import Report
 from workers.registry import METRICS, Component
 from workers.spec.component import DataSpec
@@ -30,8 +31,9 @@ from workers.spec.fields import CRAFTED
 from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, Job, SurfaceSpec, TrainSpec
 from workers.spec.keys import derive_seed
 from workers.train import Checkpoint, train
+from workers.weights.tensors import from_safetensors, load_into
 
-_MODEL, _EXAMPLES, _SURFACE = "model.safetensors", "examples.safetensors", "surface.safetensors"
+_MODEL, _EXAMPLES, _SURFACE = MODEL_FILE, "examples.safetensors", "surface.safetensors"
 Computed = tuple[TrainOutcome | FlagsOutcome | CraftOutcome | DiagnosisOutcome | SurfaceOutcome, dict[str, bytes]]
 
 
@@ -39,7 +41,7 @@ def compute(room: "Room", report: Report) -> Computed:
     """Return the job's outcome, and the content of its files by name."""
     match room.job.spec:
         case TrainSpec() as spec:
-            return _defend(room, spec) if spec.stage == "defend" else _train(room, spec, report)
+            return _take(room, spec) if spec.stage in ("adopt", "defend") else _train(room, spec, report)
         case EvaluateSpec() as spec:
             return _evaluate(room, spec, report)
         case CraftSpec() as spec:
@@ -128,6 +130,8 @@ class Room:
 def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
     split = _load_split(spec.data, "train", spec.data.train_examples, room.data_root, room.device)
     network = _untrained(room, spec)
+    if spec.stage == "pretrain" and spec.model.is_foreign:
+        require_sound(network, source(spec.data).info, name=spec.model.name)
     network.to(room.device).seed(room.seed("sketch"))
     attack = None if spec.training.adversarial_training == "none" else room.generator("attack")
     order, checkpoint = room.generator("order"), room.checkpoint
@@ -135,14 +139,26 @@ def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
     return _trained(network, history, resumed=checkpoint.resumed)
 
 
-def _defend(room: Room, spec: TrainSpec) -> Computed:
-    """Return the parent's weights unchanged: only the defence in the spec is new, which loading this job's model adds."""
+def _take(room: Room, spec: TrainSpec) -> Computed:
+    """Return weights unchanged: adopted ones, or the parent's, to which loading this job's model adds the defence in the spec."""
     return _trained(_untrained(room, spec), [])
+
+
+def _adopted(room: Room, spec: TrainSpec, info: DatasetInfo) -> Network:
+    """Return a network with the weights of the job's digest, once it has been found to behave as measurements suppose."""
+    digest = room.job.digests.get("weights")
+    if digest is None:
+        raise UserError(f"job {room.job.key}: its stage adopt needs the digest of weights, and it has none")
+    network = build(spec.model, info, seed=0, defence=spec.defence)
+    tensors = from_safetensors(room.artifacts.weights(digest), digest=digest)
+    load_into(network.body, tensors, renamed=spec.model.weights_map, name=spec.model.name)
+    require_sound(network, info, name=spec.model.name)
+    return network
 
 
 def _trained(network: Network, history: list[EpochRecord], *, resumed: str | None = None) -> Computed:
     n_parameters = sum(parameter.numel() for parameter in network.parameters())
-    weights = save({name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()})
+    weights = save({name: tensor.cpu().clone(memory_format=torch.contiguous_format) for name, tensor in network.state_dict().items()})
     return TrainOutcome(history=history, ranks=network.ranks(), n_parameters=n_parameters, resumed=resumed), {_MODEL: weights}
 
 
@@ -151,6 +167,8 @@ def _untrained(room: Room, spec: TrainSpec) -> Network:
     info = source(spec.data).info
     if spec.stage == "pretrain":
         return build(spec.model, info, seed=room.seed("weights"), defence=spec.defence)
+    if spec.stage == "adopt":
+        return _adopted(room, spec, info)
     parent, weights = _stored(room.artifacts, room.parent("weights"))
     dense = spec.model.tensorized and not parent.model.tensorized
     network = build(parent.model, info, seed=0) if dense else build(spec.model, info, seed=0, defence=spec.defence)
