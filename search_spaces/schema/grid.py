@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from itertools import product
-from typing import Annotated, Any, ClassVar, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar, cast
 
 from pydantic import (
     AfterValidator,
@@ -212,7 +212,7 @@ class Grid(Frozen):
     data: DataAxes
     model: Section[ModelAxes] = Field(default=ModelAxes(), validate_default=True)
     defence: Section[DefenceAxes] = DefenceAxes()
-    training: TrainingAxes = Field(default=None, validate_default=True)  # type: ignore[assignment]
+    training: TrainingAxes = Field(default=None, validate_default=True)
     fine_tuning: Section[FineTuningAxes] = FineTuningAxes()
     evaluation: Section[EvaluationSettings] = EvaluationSettings()
     attacks: Annotated[tuple[AttackGroup, ...], BeforeValidator(_groups)] = ()
@@ -240,7 +240,7 @@ class Grid(Frozen):
         weights = info.data["model"].weights if "model" in info.data else (None,)
         if not weights or None in weights:
             raise PydanticKnownError("missing")
-        return handler(cls.model_fields["training"].annotation.model_construct())
+        return handler(cast("type[TrainingAxes]", cls.model_fields["training"].annotation).model_construct())
 
     @field_validator("model")
     @classmethod

@@ -6,6 +6,7 @@ from torch import nn
 
 from tests.workers.small import DIGITS, network, same_state
 from workers.errors import JobError
+from workers.facts import ModelFacts
 from workers.layers import LatentSketch
 from workers.models.network import Network
 from workers.models.network.behaviour import require_sound
@@ -71,7 +72,7 @@ class NotFinite(Head):
         return super().forward(inputs).log()
 
 
-def wrapped(body: nn.Module, **more: bool) -> Network:
+def wrapped(body: nn.Module, **more: ModelFacts) -> Network:
     return Network(body, sketch=LatentSketch(theta=1.0), info=INFO, **more)
 
 
@@ -96,7 +97,7 @@ def test_what_is_wrong_is_one_line(body: nn.Module, message: str) -> None:
 
 
 def test_one_that_is_declared_randomised_may_draw() -> None:
-    require_sound(wrapped(OwnGenerator(), randomised_body=True), INFO, name="net")
+    require_sound(wrapped(OwnGenerator(), body_facts=ModelFacts("image", randomised=True)), INFO, name="net")
 
 
 @pytest.mark.parametrize("theta", [1.0, 0.5])

@@ -11,7 +11,7 @@ from torch.utils.checkpoint import checkpoint
 
 from workers.defences.base import Defence
 from workers.errors import UserError
-from workers.facts import DatasetInfo
+from workers.facts import DatasetInfo, ModelFacts
 from workers.layers import DenseKernel, LatentSketch, SignGradient, TuckerKernel
 from workers.layers.recompute import NetworkPart
 from workers.models.network.tensorize import Tensorization, binarize, tensorize
@@ -43,7 +43,7 @@ class Network(nn.Module):
         info: DatasetInfo,
         signs: SignGradient | None = None,
         defence: DefenceSpec = UNDEFENDED,
-        randomised_body: bool = False,
+        body_facts: ModelFacts | None = None,
         normalisation: Normalisation = "data",
     ) -> None:
         super().__init__()
@@ -54,7 +54,8 @@ class Network(nn.Module):
         self.defence.install(body)
         self.bounds = (info.low, info.high)
         self.examples_at_once: int | None = None
-        self.randomised_body = randomised_body
+        self.randomised_body = body_facts is not None and body_facts.randomised
+        self.normalises_itself = body_facts is not None and body_facts.normalised
         per_channel = (1, -1, *[1] * (len(info.shape) - 1))
         mean, std = _moments(info, normalisation)
         self.register_buffer("mean", torch.tensor(mean).view(per_channel), persistent=False)
@@ -83,7 +84,8 @@ class Network(nn.Module):
             self.sketch.part = self.defence.part = before
 
     def _pass(self, inputs: Tensor) -> Tensor:
-        logits: Tensor = self.body((self.defence.transform(inputs) - self.mean) / self.std)
+        seen = self.defence.transformed(inputs)
+        logits: Tensor = self.body(seen if self.normalises_itself else (seen - self.mean) / self.std)
         return logits
 
     def seed(self, seed: int) -> torch.Generator:
@@ -194,7 +196,7 @@ def decomposed(dense: Network, spec: ModelSpec, info: DatasetInfo, *, defence: D
 
 def _around(spec: ModelSpec, sketch: LatentSketch, info: DatasetInfo, defence: DefenceSpec) -> dict[str, Any]:
     """The arguments of `Network` that its spec says."""
-    said = {"randomised_body": spec.facts.randomised, "normalisation": spec.normalisation}
+    said = {"body_facts": spec.facts, "normalisation": spec.normalisation}
     return {"sketch": sketch, "info": info, "defence": defence, **said}
 
 
