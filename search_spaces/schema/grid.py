@@ -212,7 +212,7 @@ class Grid(Frozen):
     data: DataAxes
     model: Section[ModelAxes] = Field(default=ModelAxes(), validate_default=True)
     defence: Section[DefenceAxes] = DefenceAxes()
-    training: TrainingAxes = Field(default=None, validate_default=True)
+    training: TrainingAxes = Field(default=(), validate_default=True)  # type: ignore[assignment]
     fine_tuning: Section[FineTuningAxes] = FineTuningAxes()
     evaluation: Section[EvaluationSettings] = EvaluationSettings()
     attacks: Annotated[tuple[AttackGroup, ...], BeforeValidator(_groups)] = ()
@@ -235,7 +235,7 @@ class Grid(Frozen):
     @field_validator("training", mode="wrap")
     @classmethod
     def _is_given_where_a_model_is_trained(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
-        if value is not None:
+        if value != ():
             return handler(value)
         weights = info.data["model"].weights if "model" in info.data else (None,)
         if not weights or None in weights:
@@ -322,7 +322,7 @@ def _grid_type(registered: tuple[int, ...]) -> type[Grid]:
     fields: dict[str, Any] = {
         "data": (found["data"], ...),
         "model": (section[found["model"]], Field(default=found["model"](), validate_default=True)),
-        "training": (found["training"], Field(default=None, validate_default=True)),
+        "training": (found["training"], Field(default=(), validate_default=True)),
         "attacks": (Annotated[tuple[group, ...], BeforeValidator(_groups)], ()),
         **optional,
     }
