@@ -122,7 +122,11 @@ def test_a_job_survives_json_with_its_key(job):
         (ModelSpec, {"width": 2.5}, "integer"),
         (ModelSpec, {"width": "64"}, "integer"),
         (ModelSpec, {"rescale": 1}, "boolean"),
-        (ModelSpec, {"name": "resnet50"}, "model 'resnet50': one of logmel, resnet18, soundnet5, .*torchvision:NAME .did you mean resnet18"),
+        (
+            ModelSpec,
+            {"name": "resnet50"},
+            "model 'resnet50': one of logmel, resnet18, .*torchvision:NAME .did you mean resnet18",
+        ),
         (ModelSpec, {"rank_kind": "rows"}, "'channels', 'dimensions' or 'parameters'"),
         (ModelSpec, {"binary": 1}, "boolean"),
         (DataSpec, {"name": "mnist"}, "dataset 'mnist': one of cifar10, digits, speech_commands, tones"),

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from workers.defences.base import Defence
-from workers.errors import UserError
+from workers.errors import JobError, UserError
 from workers.facts import DatasetInfo, ModelFacts
 from workers.layers import DenseKernel, LatentSketch, SignGradient, TuckerKernel
 from workers.layers.recompute import NetworkPart
@@ -247,7 +247,10 @@ def _body(spec: ModelSpec, info: DatasetInfo, *, seed: int) -> nn.Module:
     binary = {"binary": spec.binary} if component.accepts("binary") else {}
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        body: nn.Module = component.create(info, **dict(spec.settings), **binary)
+        made = component.create(info, **dict(spec.settings), **binary)
+    if not isinstance(made, nn.Module):
+        raise JobError(f"model {component.name} ({component.place}): returned {type(made).__name__}, must be a torch.nn.Module")
+    body: nn.Module = made
     while isinstance(body, nn.DataParallel):
         body = body.module
     return body
