@@ -8,7 +8,7 @@ from pathlib import Path
 
 from orchestrator.paths import Paths
 from orchestrator.planning import MAX_JOBS
-from orchestrator.planning.adopted import load_sweep
+from orchestrator.planning.adopted import keep_weights, load_sweep
 from orchestrator.planning.changed_code import changed_code, changed_data
 from orchestrator.planning.data_digests import digests_of_files
 from orchestrator.planning.expand import expand_space
@@ -64,6 +64,12 @@ def missing_data(plan: Plan, paths: Paths) -> str | None:
     except UserError as error:
         return str(error)
     return None
+
+
+def keep_weights_of(space: str, overrides: Sequence[str], paths: Paths) -> None:
+    """Copy the weights that a space's networks adopt into the artifact store, where `python -m workers` finds them."""
+    loaded = load_sweep(space, overrides, paths.artifacts)
+    keep_weights(loaded, loaded.space.weights, paths.artifacts)
 
 
 def write_job_files(plan: Plan, folder: Path, *, root: DataRoot) -> None:

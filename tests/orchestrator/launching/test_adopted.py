@@ -7,9 +7,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from orchestrator.launching.submission import write_files
+from search_spaces import load_space
 from tests.commands import robustsweep
 from workers.facts import DatasetInfo
 from workers.models.network import build
+from workers.plugins import load_plugins
 from workers.spec.job import ModelSpec
 
 INFO = DatasetInfo(n_classes=3, shape=(3, 64, 64), mean=(0.5,) * 3, std=(0.25,) * 3)
@@ -136,3 +139,18 @@ def test_a_mistake_is_one_line_before_anything_runs(folder: Path, override: str,
     assert done.returncode == (0 if message is None else 2), done.stdout + done.stderr
     assert message is None or message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_submit_sends_weights_beside_the_space(folder: Path, tmp_path: Path) -> None:
+    load_plugins([folder / "patterns.py"])
+    file, _ = write_files(tmp_path, load_space(str(folder / "space.yaml")))
+    assert {path.name for path in (tmp_path / file).parent.iterdir()} >= {"space.yaml", "mobile.pt", "vit.safetensors"}
+
+
+def test_written_jobs_find_the_weights_among_the_artifacts(folder: Path, tmp_path: Path) -> None:
+    done = robustsweep("plan", "space.yaml", "--write-jobs", str(tmp_path / "jobs"), "--home", str(tmp_path), cwd=folder)
+    assert done.returncode == 0, done.stderr
+    jobs = [json.loads(path.read_text()) for path in (tmp_path / "jobs").glob("*.json")]
+    digests = {job["digests"]["weights"] for job in jobs if job["spec"]["stage"] == "adopt"}
+    assert {path.stem for path in (tmp_path / "artifacts" / ".weights").iterdir()} == digests
+    assert len(digests) == 2
