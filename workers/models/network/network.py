@@ -173,7 +173,7 @@ def build(spec: ModelSpec, info: DatasetInfo, *, seed: int, defence: DefenceSpec
     signs = SignGradient() if spec.binary else None
     if signs is not None:
         binarize(body, signs=signs)
-    _initialise(body, torch.Generator().manual_seed(seed), kept=spec.facts.initialised)
+    initialise(body, torch.Generator().manual_seed(seed), kept=spec.facts.initialised)
     return Network(body, signs=signs, **_around(spec, sketch, info, defence))
 
 
@@ -264,7 +264,7 @@ def build_defence(spec: DefenceSpec, *, bounds: tuple[float, float]) -> Defence:
 
 
 @torch.no_grad()
-def _initialise(body: nn.Module, generator: torch.Generator, *, kept: bool) -> None:
+def initialise(body: nn.Module, generator: torch.Generator, *, kept: bool = False) -> None:
     """Draw every random parameter anew from the explicit generator; with `kept` only those of Tucker layers, whose dense ones are gone."""
     for module in body.modules():
         if isinstance(module, TuckerKernel | DenseKernel):
