@@ -158,7 +158,7 @@ def pivot(
 
     Args:
         frame: of `Results.frame`; rows without attack are left out.
-        index: columns of the frame that make the rows.
+        index: columns of the frame that make the rows; of a setting's name the last part, `learning_rate`, where no other ends so.
         columns: those that make the columns.
         values: the column that is averaged.
         across: fields, separated by commas, which are averaged over though rows differ in them: `"knowledge"`.
@@ -166,15 +166,25 @@ def pivot(
     Raises:
         UserError: the frame has no such column, or a mean would mix sweeps, data sets, attacks, knowledge, norms or epsilons.
     """
-    down, along = ([names] if isinstance(names, str) else list(names) for names in (index, columns))
-    for name in (*down, *along, values):
-        if name not in frame.columns:
-            raise UserError(f"'{name}': no column of the frame; one of {', '.join(map(str, frame.columns))}")
+    down, along = ([_column(frame, name) for name in ([names] if isinstance(names, str) else names)] for names in (index, columns))
+    values = _column(frame, values)
     attacked = frame[frame["attack"] != "none"]
     groups = [members for _, members in attacked.groupby([*down, *along], dropna=False)]
     kept = [name for name in apart([*down, *along], across) if name in frame.columns]
     refuse_mixed(((name, members[name]) for members in groups for name in kept), ",".join([*down, *along]))
     return attacked.pivot_table(values, index=down, columns=along, aggfunc="mean", sort=False)
+
+
+def _column(frame: pd.DataFrame, name: str) -> str:
+    """The column of a name, or the only one that ends so."""
+    if name in frame.columns:
+        return name
+    found = [str(column) for column in frame.columns if str(column).rpartition(".")[2] == name]
+    if len(found) > 1:
+        raise UserError(f"'{name}': several columns are called so; one of {', '.join(found)}")
+    if not found:
+        raise UserError(f"'{name}': no column of the frame; one of {', '.join(map(str, frame.columns))}")
+    return found[0]
 
 
 _TYPES: dict[type, str] = {bool: "bool", int: "int64", float: "float64", str: "str", datetime: "datetime64[us, UTC]"}

@@ -103,6 +103,7 @@ def refused(home: Path, *arguments: str) -> str:
         ("plan", "SPACE", "-f", "json"),
         ("show", "KEY"),
         ("query", "SELECT training_learning_rate FROM v_models LIMIT 1"),
+        ("query", "SELECT training.learning_rate FROM v_models LIMIT 1"),
     ],
     ids=" ".join,
 )
@@ -210,6 +211,7 @@ def test_no_mean_of_a_frame_or_of_our_own_examples_is_over_what_is_not_to_be_mix
     with pytest.raises(UserError, match="would mix knowledge omniscient, randomized"):
         pivot(frame, index="training.learning_rate", columns="attack")
     assert pivot(frame, index="training.learning_rate", columns="attack", across="knowledge").shape == (2, 2)
+    assert pivot(frames.frame("other"), index="clip_norm", columns="attack", across="knowledge").shape == (2, 2)
     queries = files("orchestrator.cli").joinpath("queries.sql").read_text("utf-8").split(";")
     for query in [query for query in queries if "avg(robust_accuracy)" in query]:
         assert all(name in query for name in ("sweep =", "in_space", "dataset", "attack", "knowledge", "norm", "epsilon")), query
