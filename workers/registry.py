@@ -1,6 +1,7 @@
 """Components by name: models, data sets, attacks, defences, training losses and metrics, ours and a user's alike. Imports no torch.
 
-Ours are found by listing their packages: adding one is adding one file. A user's come from plugins (`workers.plugins`).
+Ours are found by listing their packages: adding one is adding one file. A user's come from plugins (`workers.plugins`), those of
+libraries and folders by reference, `scheme:NAME` (`workers.references`).
 """
 
 import hashlib
@@ -27,6 +28,7 @@ from workers.facts import (
     Modality,
     ModelFacts,
 )
+from workers.references import resolved, scheme_of, schemes
 from workers.settings import Settings, settings_of
 
 F = TypeVar("F")
@@ -75,6 +77,7 @@ class Registry(Generic[F]):
         self.version = 0
         self._package, self._given, self._listed = package, given, False
         self._components: dict[str, Component[F]] = {}
+        self._by_reference: dict[str, Component[F]] = {}
 
     def add(self, name: str, create: Callable[..., Any], facts: F) -> None:
         """Register a component.
@@ -97,25 +100,48 @@ class Registry(Generic[F]):
         Raises:
             ValueError: there is none; the message names those that there are.
         """
-        if (found := self.find(name)) is None:
-            close = get_close_matches(str(name), self.names(), n=1)
-            meant = f" (did you mean {close[0]}?)" if close else ""
-            raise ValueError(f"{self.kind} '{name}': one of {', '.join(self.names())}{meant}")
-        return found
+        if (found := self._all().get(name)) is not None:
+            return found
+        if scheme_of(name) in schemes(self._package):
+            return self._referenced(name)
+        close = get_close_matches(str(name), self.names(), n=1)
+        meant = f" (did you mean {close[0]}?)" if close else ""
+        legal = (*self.names(), *(f"{scheme}:NAME" for scheme in schemes(self._package)))
+        raise ValueError(f"{self.kind} '{name}': one of {', '.join(legal)}{meant}")
 
     def find(self, name: str) -> Component[F] | None:
-        """The component of that name, if it is installed here."""
-        return self._all().get(name)
+        """The component of that name or reference, if it is installed here."""
+        if not scheme_of(name):
+            return self._all().get(name)
+        try:
+            return self[name]
+        except ValueError:
+            return None
 
     def names(self) -> tuple[str, ...]:
-        """The names of all components that are installed here, sorted, `none` first."""
+        """The names of all components that are registered here, sorted, `none` first; without those by reference."""
         return tuple(sorted(self._all(), key=lambda name: (name != "none", name)))
 
     def __iter__(self) -> Iterator[Component[F]]:
         return iter([self._all()[name] for name in self.names()])
 
     def __contains__(self, name: object) -> bool:
-        return name in self._all()
+        return isinstance(name, str) and self.find(name) is not None
+
+    def _referenced(self, reference: str) -> Component[F]:
+        """The component of a reference, the same object each time.
+
+        Raises:
+            ValueError: there is none of that name; the message begins with the kind and the reference.
+        """
+        if reference not in self._by_reference:
+            try:
+                found = resolved(self._package, reference)
+            except ValueError as error:
+                raise ValueError(f"{self.kind} '{reference}': {error}") from error
+            settings = settings_of(found.create, name=re.sub(r"\W", "_", reference), given_by_us=self._given)
+            self._by_reference[reference] = Component(self.kind, reference, found.create, found.facts, settings, CodeSource())
+        return self._by_reference[reference]
 
     def _all(self) -> dict[str, Component[F]]:
         if not self._listed:
