@@ -154,7 +154,8 @@ class Results:
 def pivot(
     frame: pd.DataFrame, *, index: str | Sequence[str], columns: str | Sequence[str], values: str = "robust_accuracy", across: str = ""
 ) -> pd.DataFrame:
-    """Return means of a frame of results, as pandas' `pivot_table`, but never over what is not to be mixed.
+    """Return means of a frame of results, as pandas' `pivot_table`, but never over what is not to be mixed; a setting that is empty
+    (`clip_norm: null`) has a row like others.
 
     Args:
         frame: of `Results.frame`; rows without attack are left out.
@@ -172,7 +173,8 @@ def pivot(
     groups = [members for _, members in attacked.groupby([*down, *along], dropna=False)]
     kept = [name for name in apart([*down, *along], across) if name in frame.columns]
     refuse_mixed(((name, members[name]) for members in groups for name in kept), ",".join([*down, *along]))
-    return attacked.pivot_table(values, index=down, columns=along, aggfunc="mean", sort=False)
+    means = attacked.groupby([*down, *along], sort=False, dropna=False)[values].mean()
+    return means.unstack(along, sort=False)
 
 
 def _column(frame: pd.DataFrame, name: str) -> str:

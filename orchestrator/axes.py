@@ -75,7 +75,8 @@ def _is_notable(name: str, value: Any) -> bool:
     section, _, short = name.rpartition(".")
     if section == "model" and short not in ModelSpec.model_fields:
         return True
-    usual = TrainingSpec.model_fields.get(short) if section in ("training", "fine_tuning") else None
+    declared = {"model": ModelSpec, "training": TrainingSpec, "fine_tuning": TrainingSpec}.get(section)
+    usual = None if declared is None else declared.model_fields.get(short)
     return name in _BEST_KNOWN or (usual is not None and hashable(value) != hashable(usual.default))
 
 
