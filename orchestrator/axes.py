@@ -8,6 +8,8 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import BaseModel
+
 from orchestrator.own_settings import FIELDS, SECTIONS, hashable, held, own_names, value_of
 from workers.spec.component import ComponentSpec
 from workers.spec.job import Job, JobSpec, ModelSpec, TrainSpec
@@ -75,7 +77,7 @@ def _is_notable(name: str, value: Any) -> bool:
     section, _, short = name.rpartition(".")
     if section == "model" and short not in ModelSpec.model_fields:
         return True
-    declared = {"model": ModelSpec, "training": TrainingSpec, "fine_tuning": TrainingSpec}.get(section)
+    declared: type[BaseModel] | None = {"model": ModelSpec, "training": TrainingSpec, "fine_tuning": TrainingSpec}.get(section)
     usual = None if declared is None else declared.model_fields.get(short)
     return name in _BEST_KNOWN or (usual is not None and hashable(value) != hashable(usual.default))
 

@@ -154,7 +154,7 @@ def test_models_that_differ_in_what_the_table_does_not_compare_are_not_pooled_in
     assert any("other models that fit: 1, which differ in init (decompose or random)" in note for note in notes(table))
     rows = [replace(row, training={**row.training, "batch_size": 64 if row.theta == 1 else 32}) for row in rows_for(1)]
     (table,) = compare(rows, numbers=[1], every_setup=False)
-    assert any("the models shown also differ in batch_size (32 or 64)" in note for note in notes(table))
+    assert any("the models shown also differ in training.batch_size (32 or 64)" in note for note in notes(table))
 
 
 def test_each_deviation_from_the_paper_is_named_with_its_reason_and_none_where_there_is_none() -> None:
@@ -168,7 +168,12 @@ def test_each_deviation_from_the_paper_is_named_with_its_reason_and_none_where_t
     ]
     (table,) = compare([row], numbers=[1], every_setup=False)
     (said,) = [note for note in notes(table) if note.startswith("Unlike")]
-    for deviation in ("first convolution is dense (paper: every", "channel modes alone (paper: all", "rescaled (paper: they are not", "(1e-06)"):
+    for deviation in (
+        "first convolution is dense (paper: every",
+        "channel modes alone (paper: all",
+        "rescaled (paper: they are not",
+        "(1e-06)",
+    ):
         assert deviation in said
     assert "ours: so that the expected kernel is the full one" in said
 
