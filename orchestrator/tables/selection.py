@@ -9,7 +9,7 @@ from typing import Any
 from orchestrator.axes import in_words
 from orchestrator.own_settings import hashable, sortable, value_of
 from orchestrator.store import ResultRow, field_name
-from orchestrator.tables.result_columns import ResultColumn, common_values, shown_columns
+from orchestrator.tables.result_columns import ResultColumn, ResultColumns, shown_columns
 from orchestrator.tables.table import Cell, Table, table_of
 from workers.errors import UserError
 
@@ -50,7 +50,7 @@ def grouped(rows: Sequence[ResultRow], by: str, *, across: str = "") -> Table:
         made.append((*values, len(members), _percent(fmean, clean), _percent(fmean, robust), _percent(min, robust)))
     asked = [name.strip() for name in by.split(",") if name.strip()]
     table = table_of((*_words(asked), "rows", "clean %", "robust %", "least robust %"), made, tenths=3)
-    return replace(table, common=tuple(common_values(rows)))
+    return replace(table, common=tuple(ResultColumns(rows).common()))
 
 
 def apart(names: Sequence[str], across: str) -> list[str]:
@@ -109,7 +109,7 @@ def pivoted(rows: Sequence[ResultRow], by: str, *, across: str = "") -> Table:
         found[_heading(row, names)] += [] if row.robust_accuracy is None else [row.robust_accuracy]
     made = [(*index, *(_percent(fmean, found[heading]) for heading in headings)) for index, found in cells.items()]
     table = table_of([*(column.title for column in kept), *headings], made, tenths=len(headings))
-    return replace(table, common=tuple(common_values(attacked)))
+    return replace(table, common=tuple(ResultColumns(attacked).common()))
 
 
 def _varies(column: ResultColumn, rows: Sequence[ResultRow], names: Sequence[str]) -> bool:

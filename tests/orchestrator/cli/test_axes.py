@@ -233,6 +233,14 @@ def test_a_fine_tuned_model_has_the_training_that_the_space_calls_so(frames: Res
     assert set(models[models["theta"] < 1]["training.learning_rate"]) == {0.05, 0.2}
 
 
+def test_models_are_listed_by_their_settings_and_idle_settings_are_not_said(home: Path, store: Store) -> None:
+    names = ("training.batch_size", "training.learning_rate")
+    listed = [[run.settings[name] for name in names] for run in training_runs(store, "grid") if run.stage == "pretrain"]
+    assert listed == sorted(listed)
+    assert "sketch modes" in run(home, "results", "grid")
+    assert "sketch modes" not in run(home, "results", "grid", "--where", "theta=1")
+
+
 def test_rows_and_jobs_say_the_same_settings_of_a_model(store: Store) -> None:
     with store.reading() as connection:
         of_jobs = sweep_models(connection, None)

@@ -26,7 +26,7 @@ def measured(model: Job, *, shift: int) -> list[tuple[Job, Result]]:
 
 @pytest.fixture
 def fill_store(tmp_path: Path) -> FillStore:
-    """Makes a database with two models of each of some ranks (two by default), attacked at three epsilons, and one job that failed; its URL."""
+    """Makes a database with two models of each of some ranks, attacked at three epsilons, and one job that failed; its URL."""
 
     def fill(
         *,
