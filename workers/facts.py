@@ -1,7 +1,7 @@
 """Facts of components: stated where one is registered, stored with its results, never inferred from its name."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -156,8 +156,10 @@ class PluginVersion(Frozen):
 
 @dataclass(frozen=True)
 class CodeSource:
-    """Place of a component's code: the file, and where it is a plugin's (None: ours) the digest of what it reaches there."""
+    """Place of a component's code: the file, and where it is a plugin's (None: ours) the digest of what that reaches there, and a function
+    that gives the digest of one definition in it by its qualified name (None: only all of it has one)."""
 
     path: Path | None = None
     digest: str | None = None
     plugin: PluginVersion | None = None
+    digest_of: Callable[[str], str] | None = field(default=None, compare=False)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
@@ -54,11 +55,12 @@ class Component(Generic[F]):
         """The first line of its docstring."""
         return (inspect.getdoc(self.create) or "").partition("\n")[0]
 
-    @property
+    @cached_property
     def digest(self) -> str | None:
-        """The digest of foreign code: of the files that it reaches, and of the qualified name; None for ours."""
-        own = self.source.digest
-        return own and hashlib.sha256(f"{own} {self.create.__qualname__}".encode()).hexdigest()
+        """The digest of foreign code: of its definition and what that reaches, and of the qualified name; None for ours."""
+        name, source = self.create.__qualname__, self.source
+        own = source.digest if source.digest_of is None else source.digest_of(name)
+        return own and hashlib.sha256(f"{own} {name}".encode()).hexdigest()
 
     def accepts(self, parameter: str) -> bool:
         """True where its factory has this parameter."""

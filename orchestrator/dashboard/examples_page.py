@@ -6,17 +6,13 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from orchestrator.api.examples import Array, Perturbed, adversarial_examples, clean_examples, data_of
 from orchestrator.dashboard.cached_reads import read_rows
 from orchestrator.dashboard.context import opened, paths
 from orchestrator.dashboard.elements import choose_sweep, draw, problem
 from orchestrator.dashboard.example_choice import (
-    Array,
-    Perturbed,
-    adversarial_examples,
     as_image,
     as_wav,
-    clean_examples,
-    data_of,
     is_image,
     loudness_of,
     perturbation_image,

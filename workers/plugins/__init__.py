@@ -94,13 +94,17 @@ def job_from_json(text: str | bytes, *, stored: bool = False) -> Job:
 
     Args:
         text: JSON.
-        stored: True for a text from a store or an artifact, where components that are not installed here, as they were then, are no error.
+        stored: True for a text from a store or an artifact, where components that are not installed here, as they were then, are no error;
+            a plugin of which another version is loaded stays as it is: what a job ran then does not change what jobs run now.
 
     Raises:
         ValidationError: the text is no job.
         UserError: a plugin cannot be loaded.
     """
+    here = {str(plugin.path) for plugin in loaded()} if stored else set()
     for plugin in _plugins_in(text):
+        if plugin.path in here:
+            continue
         try:
             load_plugins_of([plugin])
         except UserError:

@@ -16,7 +16,8 @@ from typing import Any
 
 from workers.errors import UserError
 from workers.facts import CodeSource
-from workers.plugins.files import FilePlugin, ModuleParts
+from workers.plugins.definitions import ModuleParts
+from workers.plugins.files import FilePlugin
 from workers.registry import declare_module, loading
 
 _current: dict[Path, str] = {}

@@ -250,10 +250,20 @@ def _surface(room: Room, spec: SurfaceSpec) -> Computed:
 @lru_cache(maxsize=4)
 def _load_network(url: str, key: str, digest: str, root: DataRoot, device: torch.device) -> tuple[Network, DataSpec]:  # noqa: ARG001 (of the cache's key)
     """Return a trained model by its job key; the last few are cached in this process, which Ray reuses for many jobs."""
-    spec, weights = _stored(Artifacts(url), key)
+    network, data = load_model(Artifacts(url), key, root)
+    return network.to(device), data
+
+
+def load_model(artifacts: Artifacts, key: str, root: DataRoot) -> tuple[Network, DataSpec]:
+    """Return a trained model, on the CPU, frozen and in eval mode, by its job key, and the data that it was trained on.
+
+    Raises:
+        ArtifactError: its files cannot be read, or it is the job of no model.
+    """
+    spec, weights = _stored(artifacts, key)
     network = build(spec.model, info_of(spec.data, root), seed=0, defence=spec.defence)
     network.load_state_dict(weights)
-    return network.to(device).eval().requires_grad_(False), spec.data
+    return network.eval().requires_grad_(False), spec.data
 
 
 @lru_cache(maxsize=1)
