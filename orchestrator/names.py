@@ -10,7 +10,7 @@ from orchestrator.axes import Axes, job_settings, rank_in_words, settings_of
 from workers.artifacts.results import DiagnosisOutcome, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
 from workers.spec.attack import AttackSettings
 from workers.spec.component import DefenceSpec
-from workers.spec.fields import spelled
+from workers.spec.fields import Stage, spelled
 from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, Job, SurfaceSpec, TrainSpec
 from workers.spec.surface import SurfaceSettings
 
@@ -158,11 +158,11 @@ class JobNames:
         return f"{job_name(job)}, on {self.axes.label(model)}"
 
 
-def result_in_words(result: Result) -> str:
+def result_in_words(result: Result, *, stage: Stage) -> str:
     """Describe the outcome of a finished job in a few words."""
     match result.outcome:
         case TrainOutcome(history=[]):
-            return "defence put around"
+            return "defence put around" if stage == "defend" else "weights taken over"
         case TrainOutcome() as outcome:
             return f"trained, training accuracy {outcome.history[-1].accuracy:.1%}"
         case FlagsOutcome() as outcome:

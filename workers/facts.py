@@ -51,14 +51,16 @@ class DatasetInfo:
 @dataclass(frozen=True)
 class ModelFacts:
     """A network: the inputs that it takes, if it has a binary form, if its forward pass is random, the patterns of the layer names of
-    its stages after the first convolution (for `stage_rank_fractions` of old spaces), and if it is `normalised`: takes inputs in the
-    data set's units and normalises them itself, where we would do so for others."""
+    its stages after the first convolution (for `stage_rank_fractions` of old spaces), if it is `normalised`: takes inputs in the
+    data set's units and normalises them itself, where we would do so for others, and if it keeps the initial weights that its factory
+    draws from PyTorch's global generator, which is seeded (`initialised`; the others' are drawn by us)."""
 
     modality: Modality
     binary: bool = False
     randomised: bool = False
     stages: tuple[str, ...] = ()
     normalised: bool = False
+    initialised: bool = False
 
     def __post_init__(self) -> None:
         _require_known("modality", (self.modality,), get_args(Modality))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load, save
 from torch import Tensor
 
-from workers.artifacts.artifacts import Artifacts, JobFolder
+from workers.artifacts.artifacts import MODEL_FILE, Artifacts, JobFolder
 from workers.artifacts.results import CraftOutcome, DiagnosisOutcome, EpochRecord, FlagsOutcome, SurfaceOutcome, TrainOutcome
 from workers.attacks.engine import Memory
 from workers.data.loading import Dataset, source
@@ -27,6 +27,7 @@ from workers.measure.replayed_examples import require_fitting_examples
 from workers.measure.resumable_loop import SAVE_SECONDS, Course, ProgressFile
 from workers.measure.surrogate import EXAMPLES, train_surrogate
 from workers.models.network import Network, build, decomposed
+from workers.models.network.behaviour import require_sound
 from workers.progress import Report
 from workers.registry import METRICS, Component
 from workers.spec.component import DataSpec
@@ -36,8 +37,9 @@ from workers.spec.fields import CRAFTED
 from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, Job, SurfaceSpec, TrainSpec
 from workers.spec.keys import derive_seed
 from workers.train import Checkpoint, train
+from workers.weights.tensors import from_safetensors, load_into
 
-_MODEL, _EXAMPLES, _SURFACE = "model.safetensors", "examples.safetensors", "surface.safetensors"
+_MODEL, _EXAMPLES, _SURFACE = MODEL_FILE, "examples.safetensors", "surface.safetensors"
 Computed = tuple[TrainOutcome | FlagsOutcome | CraftOutcome | DiagnosisOutcome | SurfaceOutcome, dict[str, bytes]]
 
 
@@ -45,7 +47,7 @@ def compute(room: "Room", report: Report) -> Computed:
     """Return the job's outcome, and the content of its files by name."""
     match room.job.spec:
         case TrainSpec() as spec:
-            return _defend(room, spec) if spec.stage == "defend" else _train(room, spec, report)
+            return _take(room, spec) if spec.stage in ("adopt", "defend") else _train(room, spec, report)
         case EvaluateSpec() as spec:
             return _evaluate(room, spec, report)
         case CraftSpec() as spec:
@@ -163,16 +165,30 @@ def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
     network.to(room.device).seed(room.seed("sketch"))
     if (component := spec.model.component).place:
         require_logits(network, split, n_classes=info.n_classes, named=f"model {component.name} ({component.place})")
+    if spec.stage == "pretrain" and spec.model.is_foreign:
+        require_sound(network, info, name=spec.model.name)
     attack = None if spec.training.adversarial_training == "none" else room.generator("attack")
     order, checkpoint = room.generator("order"), room.checkpoint
     history = train(network, split, spec.training, order=order, checkpoint=checkpoint, report=report, attack=attack, until=spec.until)
     return _trained(network, history, info, resumed=checkpoint.resumed)
 
 
-def _defend(room: Room, spec: TrainSpec) -> Computed:
-    """Return the parent's weights unchanged: only the defence in the spec is new, which loading this job's model adds."""
-    info = _info(room.artifacts, room.parent("weights"), spec)
+def _take(room: Room, spec: TrainSpec) -> Computed:
+    """Return weights unchanged: adopted ones, or the parent's, to which loading this job's model adds the defence in the spec."""
+    info = room.info(spec.data) if spec.stage == "adopt" else _info(room.artifacts, room.parent("weights"), spec)
     return _trained(_untrained(room, spec, info), [], info)
+
+
+def _adopted(room: Room, spec: TrainSpec, info: DatasetInfo) -> Network:
+    """Return a network with the weights of the job's digest, once it has been found to behave as measurements suppose."""
+    digest = room.job.digests.get("weights")
+    if digest is None:
+        raise UserError(f"job {room.job.key}: its stage adopt needs the digest of weights, and it has none")
+    network = build(spec.model, info, seed=0, defence=spec.defence)
+    tensors = from_safetensors(room.artifacts.weights(digest), digest=digest)
+    load_into(network.body, tensors, renamed=spec.model.weights_map, name=spec.model.name)
+    require_sound(network, info, name=spec.model.name)
+    return network
 
 
 def _info(artifacts: Artifacts, key: str, spec: TrainSpec) -> DatasetInfo:
@@ -186,7 +202,7 @@ def _info(artifacts: Artifacts, key: str, spec: TrainSpec) -> DatasetInfo:
 
 def _trained(network: Network, history: list[EpochRecord], info: DatasetInfo, *, resumed: str | None = None) -> Computed:
     n_parameters = sum(parameter.numel() for parameter in network.parameters())
-    weights = save({name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()})
+    weights = save({name: tensor.cpu().clone(memory_format=torch.contiguous_format) for name, tensor in network.state_dict().items()})
     outcome = TrainOutcome(history=history, ranks=network.ranks(), n_parameters=n_parameters, resumed=resumed, data_info=info)
     return outcome, {_MODEL: weights}
 
@@ -195,6 +211,8 @@ def _untrained(room: Room, spec: TrainSpec, info: DatasetInfo) -> Network:
     """Return the network at the start of its training, on the CPU."""
     if spec.stage == "pretrain":
         return build(spec.model, info, seed=room.seed("weights"), defence=spec.defence)
+    if spec.stage == "adopt":
+        return _adopted(room, spec, info)
     parent, weights = _stored(room.artifacts, room.parent("weights"))
     dense = spec.model.tensorized and not parent.model.tensorized
     network = build(parent.model, info, seed=0) if dense else build(spec.model, info, seed=0, defence=spec.defence)

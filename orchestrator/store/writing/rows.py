@@ -83,7 +83,7 @@ def _trained_model(spec: TrainSpec, outcome: TrainOutcome) -> Row:
         "model": spec.model.name,
         "model_settings": spec.model.own,
         "rank": outcome.ranks if spec.model.tensorized else None,
-        "training": {name: value for name, value in spec.training.flat.items() if name != "recipe"},
+        "training": {name: value for name, value in spec.training.flat.items() if name != "recipe"} if spec.training.epochs else {},
         "adversarial_training": spec.training.adversarial_training,
         "defence": spec.defence.name,
         "defence_settings": spec.defence.own or None,

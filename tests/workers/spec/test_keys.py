@@ -70,7 +70,7 @@ MEANING = [
     pytest.param(job, path, id=f"{job.stage}-{'.'.join(path)}")
     for job in JOBS
     for path in leaves(job.spec)
-    if path[-1] not in {"epsilon_literal", "recipe", "stage", "knowledge"}
+    if path[-1] not in {"epsilon_literal", "recipe", "stage", "knowledge", "weights"}
 ]
 
 
@@ -120,6 +120,9 @@ DEFAULTS = {
         "draws": "batch",
         "binary": False,
         "init": "random",
+        "normalisation": "data",
+        "weights": None,
+        "weights_map": None,
     },
     "SurfaceSettings": {"example": 0, "direction": "theta_one", "extent": 0.5, "resolution": 41, "draws": 1, "norm": "linf", "clip": False},
     "SurfaceSpec": {},
