@@ -180,16 +180,15 @@ def _worst_cases(connection: Connection, *models: str, ball: Row | None = None) 
 
 
 def is_current(connection: Connection, model_key: str) -> bool:
-    """Tell if a model's verdict and worst cases are those of its results; one by earlier rules is, and the next launch judges again."""
+    """Tell if a model's verdict and worst cases are those of its results; those by earlier rules are, and the next launch judges again."""
     judged, worst = (
         [dict(row) for row in connection.execute(select(record.__table__).where(record.model_key == model_key)).mappings()]
         for record in (VerdictRecord, WorstCaseRecord)
     )
+    if any(stored["rules"] != RULES for stored in judged):
+        return True
     row = _verdict_row(connection, model_key)
-    of_today = all(stored["rules"] == RULES for stored in judged)
-    return _plain(worst) == _plain(_worst_cases(connection, model_key)) and (
-        not of_today or _plain(judged) == _plain([] if row is None else [row])
-    )
+    return _plain(worst) == _plain(_worst_cases(connection, model_key)) and _plain(judged) == _plain([] if row is None else [row])
 
 
 def _plain(rows: Sequence[Row]) -> list[str]:
