@@ -17,7 +17,8 @@ _ROUNDING = 1e-9
 
 
 def worst_case(attacks: Sequence[Flags], *, randomised: bool) -> Scores | None:
-    """Return the probability that each example is classified right under the attack that harms it most, (folds, 1, examples), in [0, 1].
+    """Return the probability that each example is classified right under the attack that harms it most, in [0, 1], by repeats and draws:
+    (folds, 1, examples), or (1, folds, examples) where folds are the draws of one repeat.
 
     A deterministic net is fooled by an example that fools it once: what counts is whether any attack, in any repeat, did (one fold).
 
@@ -51,9 +52,12 @@ def worst_case(attacks: Sequence[Flags], *, randomised: bool) -> Scores | None:
     split = [_by_fold(flags, folds, by_repeat=by_repeat) for flags in attacks]
     right, counts = np.stack([right for right, _ in split]), np.stack([counts for _, counts in split])
     if len(attacks) == 1:
-        alone: Scores = (right[0] / counts[0, :, None]).astype(np.float64)[:, None]
-        return alone
-    return None if folds < FEWEST_FOLDS else _cross_fitted(right, counts)[:, None]
+        scores: Scores = (right[0] / counts[0, :, None]).astype(np.float64)
+    elif folds < FEWEST_FOLDS:
+        return None
+    else:
+        scores = _cross_fitted(right, counts)
+    return scores[:, None] if by_repeat else scores[None]
 
 
 def ordered_scores(whole: Scores, parts: Mapping[str, tuple[Scores, int]]) -> tuple[Scores, dict[str, Scores]]:

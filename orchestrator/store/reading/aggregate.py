@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from orchestrator.own_settings import in_order, sortable
 from orchestrator.statistics.intervals import Correct, interval_over_seeds
+from orchestrator.statistics.shared_luck import SharedDraws
 from orchestrator.statistics.spread import Spread, standard_errors
 from orchestrator.statistics.worst_case import Scores, ordered_scores, worst_case
 from orchestrator.store.reading.counterparts import source_in_words
@@ -52,6 +53,11 @@ class Setting:
     def randomised(self) -> bool:
         """True where the attack itself draws each time it is measured (crafted examples were made once), and where that is not known."""
         return (self.random_start is not False or self.target == "random") and self.knowledge not in CRAFTED
+
+    @property
+    def shared_draws(self) -> SharedDraws:
+        """What shares a draw of a randomised model: a batch, also while it is attacked by one who does not craft on full weights."""
+        return SharedDraws(batch=self.evaluation_batch_size, crafted=self.attack != "none" and self.knowledge not in CRAFTED)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,7 +111,7 @@ def result_table(
     attack_groups = _grouped((item for item in attacks if item.model_key in models), pools, per_repeat=per_repeat)
     if worst:
         attack_groups = _ensembles(attack_groups)
-    clean_accuracies = {group: _accuracy(items) for group, items in clean_groups.items()}
+    clean_accuracies = {group: interval_over_seeds(_by_seed(items), group[2].shared_draws) for group, items in clean_groups.items()}
     attacked = {_clean_group(group, models[group[1]])[:3] for group in attack_groups}
     unattacked = {group: items for group, items in clean_groups.items() if group[:3] not in attacked}
     measured = _worst_by_seed(attack_groups, models) if worst else {group: _by_seed(items) for group, items in attack_groups.items()}
@@ -163,7 +169,7 @@ def _by_seed(items: Sequence[Measurement]) -> list[Correct]:
 def _worst_by_seed(
     groups: Mapping[Group, Sequence[Measurement]], models: Mapping[str, Mapping[str, Any]]
 ) -> dict[Group, list[Correct] | None]:
-    """Return the scores of each of a group's models under its worst attacks, (folds, 1, n_examples); None where one was evaluated too
+    """Return the scores of each of a group's models under its worst attacks, by repeats and draws; None where one was evaluated too
     rarely. No knowledge alone leaves fewer right than all of them together."""
     found = {group: _worst_cases(items, randomised=models[group[1]]["randomised"]) for group, items in groups.items()}
     for group in groups:
@@ -201,10 +207,6 @@ def _put_in_order(found: dict[Group, _Scored], every: Group) -> None:
             alone[word][key] = scores, parts[word][1]
 
 
-def _accuracy(items: Sequence[Measurement]) -> Accuracy:
-    return interval_over_seeds(_by_seed(items))
-
-
 def _metrics(items: Sequence[Measurement]) -> dict[str, float | None]:
     """The mean of each metric over the measurements that have a value of it."""
     known: dict[str, list[float]] = {name: [] for item in items for name in item.metrics}
@@ -224,7 +226,7 @@ def _row(
     """Return the row of a group from its measurements under the attack, by seed: None without attack, or without a score."""
     sweep, model_key, setting, repeat = group
     random = models[model_key]["randomised"]
-    robust = _UNKNOWN if by_seed is None else interval_over_seeds(by_seed)
+    robust = _UNKNOWN if by_seed is None else interval_over_seeds(by_seed, setting.shared_draws)
     if setting.attack == "none":
         by_seed = _by_seed(items)
     spread = Spread() if by_seed is None else standard_errors(by_seed, random=random or setting.randomised)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
 from sqlalchemy import Connection, Text, and_, cast, delete, func, insert, select
 
 from orchestrator.store.reading.aggregate import WORST_CASE, result_table
@@ -17,7 +16,7 @@ from orchestrator.store.schema.base import utc_now
 from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, TrainedModelRecord, VerdictRecord, WorstCaseRecord
 from orchestrator.store.schema.sweep_tables import JobParentRecord
 from orchestrator.store.writing.rows import Row
-from orchestrator.verdict import RULES, AttackEvidence, Flags, Gradients, ModelEvidence, judge
+from orchestrator.verdict import RULES, AttackEvidence, Gradients, ModelEvidence, Repeats, judge
 from workers.artifacts.results import unpack_flags
 
 _ATTACK = (
@@ -107,6 +106,7 @@ def _attacks(connection: Connection, model_key: str) -> Iterable[AttackEvidence]
             place=("results", row["batch_size"], row["n_examples"]),
             source=row["source_key"],
             n_examples=row["n_examples"],
+            batch_size=row["batch_size"],
             rows=row["rows"],
             n_correct=row["n_correct"],
             load=_loader(connection, row["job_keys"].split(",")),
@@ -116,12 +116,12 @@ def _attacks(connection: Connection, model_key: str) -> Iterable[AttackEvidence]
         )
 
 
-def _loader(connection: Connection, job_keys: Sequence[str]) -> Callable[[], Flags]:
+def _loader(connection: Connection, job_keys: Sequence[str]) -> Callable[[], Repeats]:
     columns = AttackResultRecord.flags, AttackResultRecord.draws, AttackResultRecord.n_examples
 
-    def load() -> Flags:
+    def load() -> Repeats:
         rows = connection.execute(select(*columns).where(AttackResultRecord.job_key.in_(job_keys)).order_by(AttackResultRecord.job_key))
-        return np.concatenate([unpack_flags(row.flags, draws=row.draws, n_examples=row.n_examples) for row in rows])
+        return [unpack_flags(row.flags, draws=row.draws, n_examples=row.n_examples) for row in rows]
 
     return load
 
@@ -144,8 +144,8 @@ def _probes(diagnosis: Mapping[Any, Any]) -> Iterable[AttackEvidence]:
         )
 
 
-def _probe_loader(probe: Mapping[str, Any], *, n_examples: int) -> Callable[[], Flags]:
-    return lambda: unpack_flags(base64.b64decode(probe["flags"]), draws=probe["draws"], n_examples=n_examples)
+def _probe_loader(probe: Mapping[str, Any], *, n_examples: int) -> Callable[[], Repeats]:
+    return lambda: [unpack_flags(base64.b64decode(probe["flags"]), draws=probe["draws"], n_examples=n_examples)]
 
 
 def _gradients(diagnosis: Mapping[Any, Any]) -> Gradients:

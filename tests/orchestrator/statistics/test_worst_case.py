@@ -36,7 +36,7 @@ def test_complementary_attacks_together_find_what_each_alone_misses(repeats, dra
     """One attack breaks the first half of the examples, the other the second half."""
     one, other = [0.05] * 1000 + [0.95] * 1000, [0.95] * 1000 + [0.05] * 1000
     found = worst_case([flags(one, repeats=repeats, draws=draws), flags(other, repeats=repeats, draws=draws, seed=1)], randomised=True)
-    assert found.shape == (repeats if repeats > 1 else draws, 1, 2000)
+    assert found.shape == ((repeats, 1, 2000) if repeats > 1 else (1, draws, 2000))
     assert found.mean() == pytest.approx(0.05, abs=0.02)
 
 
