@@ -129,7 +129,7 @@ def _versions() -> tuple[int, ...]:
 
 
 def _own_of(registry: Registry[Any]) -> dict[str, None]:
-    return {name: None for component in registry for name in component.settings.model_fields}
+    return {name: None for component in registry.known() for name in component.settings.model_fields}
 
 
 def hashable(value: Any) -> Hashable:

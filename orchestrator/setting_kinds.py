@@ -24,7 +24,7 @@ def kinds(model: type[BaseModel]) -> dict[str, SettingKind]:
 def kinds_of_components(registry: Registry[Any]) -> dict[str, SettingKind]:
     """The kinds of the own settings of all components of a registry; a name that has several kinds is text."""
     found: dict[str, set[SettingKind]] = {}
-    for component in registry:
+    for component in registry.known():
         for name, kind in kinds(component.settings).items():
             found.setdefault(name, set()).add(kind)
     return {name: (kinds_of_it.pop() if len(kinds_of_it) == 1 else "text") for name, kinds_of_it in found.items()}

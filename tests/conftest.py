@@ -1,5 +1,5 @@
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
@@ -9,7 +9,9 @@ from hypothesis.configuration import set_hypothesis_home_dir
 from tests.faults.judging import Account, Judge, account
 from tests.faults.sweeps import Stored, Watch
 from tests.faults.table import FAILED, note
+from workers import plugins, registry
 from workers.data.loading.array_cache import user_cache
+from workers.plugins import importer
 
 _JUDGED = pytest.StashKey[Account]()
 
@@ -58,3 +60,17 @@ def judge(request: pytest.FixtureRequest) -> Judge:
         return found
 
     return judged
+
+
+@pytest.fixture
+def forgotten() -> Iterator[None]:
+    """What a test registers, loads or receives as plugins is gone afterwards."""
+    before = {kind: set(found.names()) for kind, found in registry.REGISTRIES.items()}
+    yield
+    for kind, found in registry.REGISTRIES.items():
+        for name in set(found.names()) - before[kind]:
+            del found._components[name]
+        found._by_reference.clear()
+        found.version += 1
+    for kept in (registry._modules, plugins._received, plugins._loaded, importer._current):
+        kept.clear()

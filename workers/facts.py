@@ -3,12 +3,22 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from workers.settings import Frozen
 
 Modality = Literal["audio", "image"]
 Loader = Callable[..., Any]
+
+
+def _require_known(fact: str, values: object, legal: tuple[str, ...]) -> None:
+    """Check a fact whose values are names.
+
+    Raises:
+        TypeError: they are no tuple, as `norms="linf"` is not, or one is unknown.
+    """
+    if not isinstance(values, tuple) or not values or not set(values) <= set(legal):
+        raise TypeError(f"{fact}={values!r}: must be a tuple of {', '.join(legal)}, such as {legal[:1]}")
 
 
 @dataclass(frozen=True)
@@ -39,13 +49,18 @@ class DatasetInfo:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """A network: the inputs that it takes, if it has a binary form, if its forward pass is random, and the patterns of the layer
-    names of its stages after the first convolution (for `stage_rank_fractions` of old spaces)."""
+    """A network: the inputs that it takes, if it has a binary form, if its forward pass is random, the patterns of the layer names of
+    its stages after the first convolution (for `stage_rank_fractions` of old spaces), and if it is `normalised`: takes inputs in the
+    data set's units and normalises them itself, where we would do so for others."""
 
     modality: Modality
     binary: bool = False
     randomised: bool = False
     stages: tuple[str, ...] = ()
+    normalised: bool = False
+
+    def __post_init__(self) -> None:
+        _require_known("modality", (self.modality,), get_args(Modality))
 
 
 @dataclass(frozen=True)
@@ -53,11 +68,13 @@ class DatasetFacts:
     """A data set: its info, its sizes (None where they depend on files, which `count(root)` then counts), the folder that it needs
     of a data root (empty: none), and if its images may be mirrored and cropped without becoming others (`photographs`).
 
+    Without an info, that is derived from the examples when they are read; what they are (`examples_are`) is known before.
+
     `check(root, **settings)` raises DataError where files are missing, quickly and without reading them; `download(root)` puts the
     published files into an empty root.
     """
 
-    info: DatasetInfo
+    info: DatasetInfo | None = None
     n_train: int | None = None
     n_test: int | None = None
     folder: str = ""
@@ -65,10 +82,14 @@ class DatasetFacts:
     check: Loader | None = None
     count: Loader | None = None
     download: Loader | None = None
+    examples_are: Modality = "image"
+
+    def __post_init__(self) -> None:
+        _require_known("modality", (self.examples_are,), get_args(Modality))
 
     @property
     def modality(self) -> Modality:
-        return self.info.modality
+        return self.examples_are if self.info is None else self.info.modality
 
 
 @dataclass(frozen=True)
@@ -86,6 +107,9 @@ class AttackFacts:
     foolbox: bool = False
     one_step: bool = False
 
+    def __post_init__(self) -> None:
+        _require_known("norms", self.norms, ("l2", "linf"))
+
 
 @dataclass(frozen=True)
 class DefenceFacts:
@@ -96,6 +120,9 @@ class DefenceFacts:
     around: bool = False
     modalities: tuple[Modality, ...] = ("audio", "image")
     acts_on_relus: bool = False
+
+    def __post_init__(self) -> None:
+        _require_known("modalities", self.modalities, get_args(Modality))
 
 
 @dataclass(frozen=True)
@@ -113,6 +140,9 @@ class MetricFacts:
     modalities: tuple[Modality, ...] = ("audio", "image")
     always: bool = False
     over_examples: Literal["mean", "median"] = "mean"
+
+    def __post_init__(self) -> None:
+        _require_known("modalities", self.modalities, get_args(Modality))
 
 
 class PluginVersion(Frozen):

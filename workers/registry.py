@@ -1,6 +1,7 @@
 """Components by name: models, data sets, attacks, defences, training losses and metrics, ours and a user's alike. Imports no torch.
 
-Ours are found by listing their packages: adding one is adding one file. A user's come from plugins (`workers.plugins`).
+Ours are found by listing their packages: adding one is adding one file. A user's come from plugins (`workers.plugins`), those of
+libraries and folders by reference, `scheme:NAME` (`workers.references`).
 """
 
 import hashlib
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, overload
 
 from workers.facts import (
     AttackFacts,
@@ -27,7 +28,10 @@ from workers.facts import (
     Modality,
     ModelFacts,
 )
+from workers.references import resolved, scheme_of, schemes
 from workers.settings import Settings, settings_of
+from workers.signatures import require_signature
+from workers.undecorated import undecorated
 
 F = TypeVar("F")
 C = TypeVar("C", bound=Callable[..., Any])
@@ -67,26 +71,31 @@ class Registry(Generic[F]):
     Args:
         kind: as messages call it.
         package: the package whose modules register ours.
-        given: the factory's parameters that are no settings of the component.
+        called: what a factory may be called with by position, one of these; unchecked where there are none.
+        given: its keyword-only parameters that are no settings of the component.
     """
 
-    def __init__(self, kind: str, package: str, *, given: frozenset[str] = frozenset()) -> None:
+    def __init__(self, kind: str, package: str, *, called: tuple[tuple[str, ...], ...] = (), given: frozenset[str] = frozenset()) -> None:
         self.kind = kind
         self.version = 0
-        self._package, self._given, self._listed = package, given, False
+        self._package, self._called, self._listed = package, called, False
+        self._given = given.union(*called)
         self._components: dict[str, Component[F]] = {}
+        self._by_reference: dict[str, Component[F]] = {}
 
     def add(self, name: str, create: Callable[..., Any], facts: F) -> None:
         """Register a component.
 
         Raises:
             ValueError: another one has this name.
-            TypeError: its parameters cannot be settings.
+            TypeError: it cannot be called as we call it, or its parameters cannot be settings.
         """
         source = _loading or CodeSource()
         held = (self._components if source.path is None else self._all()).get(name)
         if held is not None and (held.source.path != source.path or held.create.__qualname__ != create.__qualname__):
             raise ValueError(f"{self.kind} '{name}': {_place(source)} registers it, and {_place(held.source)} has registered it already")
+        if self._called:
+            require_signature(create, name=f"{self.kind} {name}", given=self._called)
         settings = settings_of(create, name=name, given_by_us=self._given)
         self.version += 1
         self._components[name] = Component(self.kind, name, create, facts, settings, source)
@@ -97,25 +106,77 @@ class Registry(Generic[F]):
         Raises:
             ValueError: there is none; the message names those that there are.
         """
-        if (found := self.find(name)) is None:
-            close = get_close_matches(str(name), self.names(), n=1)
-            meant = f" (did you mean {close[0]}?)" if close else ""
-            raise ValueError(f"{self.kind} '{name}': one of {', '.join(self.names())}{meant}")
-        return found
+        if (found := self._all().get(name)) is not None:
+            return found
+        if scheme_of(name) in schemes(self._package):
+            return self._referenced(name)
+        if scheme_of(name) in _modules:
+            return self._attribute(name)
+        close = get_close_matches(str(name), self.names(), n=1)
+        meant = f" (did you mean {close[0]}?)" if close else ""
+        legal = (*self.names(), *(f"{scheme}:NAME" for scheme in [*schemes(self._package), *_modules]))
+        raise ValueError(f"{self.kind} '{name}': one of {', '.join(legal)}{meant}")
 
     def find(self, name: str) -> Component[F] | None:
-        """The component of that name, if it is installed here."""
-        return self._all().get(name)
+        """The component of that name or reference, if it is installed here."""
+        if not scheme_of(name):
+            return self._all().get(name)
+        try:
+            return self[name]
+        except ValueError:
+            return None
 
     def names(self) -> tuple[str, ...]:
-        """The names of all components that are installed here, sorted, `none` first."""
+        """The names of all components that are registered here, sorted, `none` first; without those by reference."""
         return tuple(sorted(self._all(), key=lambda name: (name != "none", name)))
 
     def __iter__(self) -> Iterator[Component[F]]:
         return iter([self._all()[name] for name in self.names()])
 
+    def known(self) -> Iterator[Component[F]]:
+        """The registered components, and those by reference that were asked for."""
+        yield from self
+        yield from list(self._by_reference.values())
+
     def __contains__(self, name: object) -> bool:
-        return name in self._all()
+        return isinstance(name, str) and self.find(name) is not None
+
+    def _referenced(self, reference: str) -> Component[F]:
+        """The component of a reference, the same object each time.
+
+        Raises:
+            ValueError: there is none of that name; the message begins with the kind and the reference.
+        """
+        if reference not in self._by_reference:
+            try:
+                found = resolved(self._package, reference)
+            except ValueError as error:
+                raise ValueError(f"{self.kind} '{reference}': {error}") from error
+            self._keep(reference, found.create, found.facts, CodeSource())
+        return self._by_reference[reference]
+
+    def _attribute(self, reference: str) -> Component[F]:
+        """The component that a plugin's module holds under a name, whether it is registered or not.
+
+        Raises:
+            ValueError: there is none, or it is no component of this kind; the message begins with the kind and the reference.
+        """
+        module, _, name = reference.partition(":")
+        try:
+            found, source = _modules[module](name)
+            held = self._by_reference.get(reference)
+            if held is None or held.source != source:
+                known = next((one for one in self if one.create is found), None)
+                asked = known or undecorated(self.kind, found, called=self._called[-1] if self._called else ())
+                self._keep(reference, asked.create, asked.facts, source)
+        except (TypeError, ValueError, NameError) as error:
+            raise ValueError(f"{self.kind} '{reference}': {error}") from error
+        return self._by_reference[reference]
+
+    def _keep(self, reference: str, create: Callable[..., Any], facts: F, source: CodeSource) -> None:
+        settings = settings_of(create, name=re.sub(r"\W", "_", reference), given_by_us=self._given)
+        self.version += 1
+        self._by_reference[reference] = Component(self.kind, reference, create, facts, settings, source)
 
     def _all(self) -> dict[str, Component[F]]:
         if not self._listed:
@@ -128,6 +189,17 @@ class Registry(Generic[F]):
 
 
 _loading: CodeSource | None = None
+_modules: dict[str, Callable[[str], tuple[Any, CodeSource]]] = {}
+
+
+def declare_module(name: str, look_up: Callable[[str], tuple[Any, CodeSource]]) -> None:
+    """Let `NAME:attribute` mean what a plugin's module holds.
+
+    Args:
+        name: of the module, in references.
+        look_up: returns an attribute's value and its source; raises ValueError where there is none of that name.
+    """
+    _modules[name] = look_up
 
 
 @contextmanager
@@ -145,14 +217,17 @@ def _place(source: CodeSource) -> str:
     return "robustsweep" if source.path is None else str(source.path)
 
 
-MODELS: Registry[ModelFacts] = Registry("model", "workers.models", given=frozenset({"info", "binary"}))
-DATASETS: Registry[DatasetFacts] = Registry("dataset", "workers.data", given=frozenset({"root"}))
+MODELS: Registry[ModelFacts] = Registry("model", "workers.models", called=(("info",),), given=frozenset({"binary"}))
+DATASETS: Registry[DatasetFacts] = Registry("dataset", "workers.data", called=(("root",),))
 ATTACKS: Registry[AttackFacts] = Registry(
-    "attack", "workers.attacks", given=frozenset({"logits", "inputs", "labels", "epsilon", "norm", "bounds", "generator", "problem"})
+    "attack",
+    "workers.attacks",
+    called=(("problem",), ("logits", "inputs", "labels")),
+    given=frozenset({"epsilon", "norm", "bounds", "generator"}),
 )
-DEFENCES: Registry[DefenceFacts] = Registry("defence", "workers.defences")
-LOSSES: Registry[LossFacts] = Registry("loss", "workers.losses", given=frozenset({"network", "inputs", "labels", "adversary"}))
-METRICS: Registry[MetricFacts] = Registry("metric", "workers.metrics", given=frozenset({"clean", "attacked", "labels"}))
+DEFENCES: Registry[DefenceFacts] = Registry("defence", "workers.defences", called=((),))
+LOSSES: Registry[LossFacts] = Registry("loss", "workers.losses", called=(("network", "inputs", "labels", "adversary"),))
+METRICS: Registry[MetricFacts] = Registry("metric", "workers.metrics", called=(("clean", "attacked", "labels"),))
 REGISTRIES: dict[str, Registry[Any]] = {registry.kind: registry for registry in (MODELS, DATASETS, ATTACKS, DEFENCES, LOSSES, METRICS)}
 
 
@@ -168,26 +243,47 @@ def _snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
-def model(*, modality: Modality, randomised: bool = False, stages: tuple[str, ...] = (), name: str | None = None) -> Callable[[C], C]:
-    """Register a network: `factory(info, *, ...) -> nn.Module`, inputs (batch, *shape) normalised by us, logits (batch, n_classes).
+@overload
+def model(create: C, /) -> C: ...
+@overload
+def model(
+    *,
+    modality: Modality = "image",
+    randomised: bool = False,
+    stages: tuple[str, ...] = (),
+    normalised: bool = False,
+    name: str | None = None,
+) -> Callable[[C], C]: ...
+def model(create: Any = None, /, **facts: Any) -> Any:
+    """Register a network: `factory(info, *, ...) -> nn.Module`, which maps inputs (batch, *shape) to logits (batch, n_classes).
+
+    Like all of these decorators it is used bare, `@model`, or with facts, `@model(modality="audio")`; the typed keyword-only parameters
+    are settings, and axes of a space. `info` is a `DatasetInfo`: classes, shape and bounds of what the network is to take.
 
     Args:
-        modality: of the inputs that it takes.
+        modality: of the inputs that it takes, `image` (batch, channels, height, width) or `audio` (batch, channels, samples).
         randomised: True where its own forward pass draws in eval mode.
         stages: see `ModelFacts`.
+        normalised: True where it takes inputs in the data set's units and normalises them itself; else we normalise them before.
         name: the function's, by default.
     """
+    return _model(**facts) if create is None else _model(**facts)(create)
 
+
+def _model(*, modality: Modality = "image", name: str | None = None, **facts: Any) -> Callable[[C], C]:
     def register(create: C) -> C:
         binary = "binary" in inspect.signature(create).parameters
-        return _registering(MODELS, ModelFacts(modality, binary=binary, randomised=randomised, stages=stages), name)(create)
+        return _registering(MODELS, ModelFacts(modality, binary=binary, **facts), name)(create)
 
     return register
 
 
-def dataset(  # noqa: PLR0913 (each is a fact)
+@overload
+def dataset(create: C, /) -> C: ...
+@overload
+def dataset(
     *,
-    info: DatasetInfo,
+    info: DatasetInfo | None = None,
     n_train: int | None = None,
     n_test: int | None = None,
     folder: str = "",
@@ -195,13 +291,23 @@ def dataset(  # noqa: PLR0913 (each is a fact)
     check: Loader | None = None,
     count: Loader | None = None,
     download: Loader | None = None,
+    modality: Modality = "image",
     name: str | None = None,
-) -> Callable[[C], C]:
-    """Register a data set: `factory(root, *, ...) -> Dataset`; the arguments are those of `DatasetFacts`."""
-    return _registering(DATASETS, DatasetFacts(info, n_train, n_test, folder, photographs, check, count, download), name)
+) -> Callable[[C], C]: ...
+def dataset(create: Any = None, /, *, modality: Modality = "image", name: str | None = None, **facts: Any) -> Any:
+    """Register a data set: `factory(root, *, ...) -> Dataset`, of arrays or map-style data sets of PyTorch; a pair (train, test) will do.
+
+    `root` is the folder that `--data` names, or None. Without an `info` it is derived from the examples when they are read, and
+    `modality` says what they are. The other arguments are those of `DatasetFacts`.
+    """
+    register = _registering(DATASETS, DatasetFacts(**facts, examples_are=modality), name)
+    return register if create is None else register(create)
 
 
-def attack(  # noqa: PLR0913 (each is a fact)
+@overload
+def attack(create: C, /) -> C: ...
+@overload
+def attack(
     *,
     norms: tuple[str, ...] = ("linf",),
     takes_gradients: bool = True,
@@ -212,16 +318,22 @@ def attack(  # noqa: PLR0913 (each is a fact)
     foolbox: bool = False,
     one_step: bool = False,
     name: str | None = None,
-) -> Callable[[C], C]:
+) -> Callable[[C], C]: ...
+def attack(create: Any = None, /, *, name: str | None = None, **facts: Any) -> Any:
     """Register an attack; the arguments are those of `AttackFacts`.
 
     `attack(logits, inputs, labels, *, epsilon, norm, bounds, generator, ...) -> Tensor` returns points in the ball; those of
-    the parameters after the `*` that it does not name it is not given. Ours may be `attack(problem, *, ...)` instead.
+    the parameters after the `*` that it does not name it is not given. All that it draws is drawn from `generator`, and then
+    `random_start` is True. Ours may be `attack(problem, *, ...)` instead.
     """
-    facts = AttackFacts(norms, takes_gradients, random_start, selects, loss, targeted_loss or loss, foolbox, one_step)
-    return _registering(ATTACKS, facts, name)
+    loss = facts.get("loss", AttackFacts.loss)
+    register = _registering(ATTACKS, AttackFacts(**{**facts, "targeted_loss": facts.get("targeted_loss") or loss}), name)
+    return register if create is None else register(create)
 
 
+@overload
+def defence(create: C, /) -> C: ...
+@overload
 def defence(
     *,
     randomised: bool = False,
@@ -229,20 +341,34 @@ def defence(
     modalities: tuple[Modality, ...] = ("audio", "image"),
     acts_on_relus: bool = False,
     name: str | None = None,
-) -> Callable[[C], C]:
-    """Register a defence, a class `Defence` whose keyword-only parameters are its settings; the arguments are those of `DefenceFacts`."""
-    return _registering(DEFENCES, DefenceFacts(randomised, around, modalities, acts_on_relus), name)
+) -> Callable[[C], C]: ...
+def defence(create: Any = None, /, *, name: str | None = None, around: bool = True, **facts: Any) -> Any:
+    """Register a defence, a class `Defence` whose keyword-only parameters are its settings; the arguments are those of `DefenceFacts`.
+
+    It changes inputs (`transform`), layers (`install`) or the training loss (`penalty`). Where its gradient is of no use to an attacker,
+    `backward_approximation` states the one that is to be used instead (BPDA).
+    """
+    register = _registering(DEFENCES, DefenceFacts(around=around, **facts), name)
+    return register if create is None else register(create)
 
 
-def loss(*, name: str | None = None) -> Callable[[C], C]:
+@overload
+def loss(create: C, /) -> C: ...
+@overload
+def loss(*, name: str | None = None) -> Callable[[C], C]: ...
+def loss(create: Any = None, /, *, name: str | None = None) -> Any:
     """Register a training loss: `loss(network, inputs, labels, adversary, *, ...) -> Tensor`, a scalar.
 
     `network` gives logits (batch, n_classes), `adversary(inputs, labels)` the examples to train on: adversarial ones under
     adversarial training, else the inputs themselves.
     """
-    return _registering(LOSSES, LossFacts(), name)
+    register = _registering(LOSSES, LossFacts(), name)
+    return register if create is None else register(create)
 
 
+@overload
+def metric(create: C, /) -> C: ...
+@overload
 def metric(
     *,
     heading: str = "",
@@ -251,14 +377,14 @@ def metric(
     always: bool = False,
     over_examples: str = "mean",
     name: str | None = None,
-) -> Callable[[C], C]:
+) -> Callable[[C], C]: ...
+def metric(create: Any = None, /, *, heading: str = "", name: str | None = None, **facts: Any) -> Any:
     """Register a metric of attacked examples: `metric(clean, attacked, labels) -> Tensor`, (batch,), NaN where it has no value."""
 
     def register(create: C) -> C:
-        facts = MetricFacts(heading or create.__name__, decimals, modalities, always, over_examples)  # type: ignore[arg-type]
-        return _registering(METRICS, facts, name)(create)
+        return _registering(METRICS, MetricFacts(heading or create.__name__, **facts), name)(create)
 
-    return register
+    return register if create is None else register(create)
 
 
 def code_path(create: Callable[..., Any]) -> Path | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from search_spaces.file.named_references import look_up_references
 from search_spaces.file.overrides import overridden
 from search_spaces.file.problems import SpaceProblem, described, dotted, joined
 from search_spaces.file.yaml_document import UNREADABLE, Document, read_document
@@ -72,6 +73,7 @@ def parse_space(text: str, *, label: str, stem: str, overrides: Sequence[str] = 
         for path in given_twice(document.data)
     )
     flat = with_flat_settings({"name": stem, **document.data})
+    look_up_references(flat, overrides)
     data, overridden_at = overridden(flat, overrides, document.problems)
     try:
         space = space_type().model_validate(data)

@@ -63,13 +63,13 @@ class ComponentAxes(Axes):
 
 
 def with_own_settings(section: type[A]) -> type[A]:
-    """The section with an axis for every setting of every component of its registry.
+    """The section with an axis for every setting of every component of its registry, those by reference that were asked for included.
 
     Raises:
         UserError: a component's setting has the name of one that the section has anyway.
     """
     types: dict[str, list[Any]] = {}
-    for component in section.registry:
+    for component in section.registry.known():
         for name, field in component.settings.model_fields.items():
             if name in section.model_fields:
                 raise UserError(f"{section.registry.kind} {component.name}: every {section.registry.kind} has a setting {name}; rename it")

@@ -126,7 +126,7 @@ def files_with_it(folder: Path) -> list[Path]:
 @pytest.mark.parametrize(
     ("given", "executor"),
     [
-        ("url", "inline"),
+        pytest.param("url", "inline", marks=pytest.mark.slow),
         ("variable", "inline"),
         ("libpq", "inline"),
         ("url", "ray"),  # the hardest: the others are in no command line

@@ -1,12 +1,10 @@
 """Plugins of one file, of several, and installed ones: what they may import, what their digests cover, what is said of broken ones."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from workers import plugins
 from workers.errors import UserError
 from workers.facts import PluginVersion
 from workers.plugins import archives, load_plugins, load_plugins_of, receive
@@ -21,16 +19,7 @@ def {name}(clean, attacked, labels):
 """
 
 
-@pytest.fixture(autouse=True)
-def forgotten() -> Iterator[None]:
-    """What a test registers, and what it received, is gone afterwards."""
-    before = set(METRICS.names())
-    yield
-    for name in set(METRICS.names()) - before:
-        del METRICS._components[name]
-        METRICS.version += 1
-    plugins._received.clear()
-    plugins._loaded.clear()
+pytestmark = pytest.mark.usefixtures("forgotten")
 
 
 def write(folder: Path, **files: str) -> Path:

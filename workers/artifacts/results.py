@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter
 
+from workers.facts import DatasetInfo
 from workers.settings import Frozen
 from workers.spec.attack import AttackSettings
 from workers.spec.diagnosis import ProbeKnowledge, ProbeName
@@ -43,13 +44,14 @@ class BatchRecord(Frozen):
 class TrainOutcome(Frozen):
     """A trained model: its history (empty where only a defence was put around it), the Tucker rank of each tensorized layer and its
     number of trainable parameters. `resumed` is the key of the rung whose training it continued, if any: the first epochs of the
-    history are then that rung's."""
+    history are then that rung's. `data_info` is that of the data set as it was read, where its component states none."""
 
     kind: Literal["train"] = "train"
     history: list[EpochRecord]
     ranks: dict[str, list[int]]
     n_parameters: int
     resumed: str | None = None
+    data_info: DatasetInfo | None = None
 
 
 class FlagsOutcome(Frozen):

@@ -71,6 +71,21 @@ class Defence:
         """Transform inputs (batch, *shape) in the data set's units, before they are normalised."""
         return inputs
 
+    def backward_approximation(self, inputs: Tensor) -> Tensor | None:  # noqa: ARG002
+        """Return what `transform` is differentiated as, of the shape of its result; None: as it is.
+
+        Backward-pass differentiable approximation (BPDA; Athalye, Carlini & Wagner, 2018, section 4): return `inputs` for the identity.
+        """
+        return None
+
+    def transformed(self, inputs: Tensor) -> Tensor:
+        """Return the transformed inputs, with the gradient of the approximation where the defence states one."""
+        if (approximation := self.backward_approximation(inputs)) is None:
+            return self.transform(inputs)
+        from workers.layers.straight_through import straight_through
+
+        return straight_through(approximation, self.transform(inputs.detach()))
+
     def install(self, body: nn.Module) -> None:
         """Modify the network's layers, once, when the network is complete."""
 

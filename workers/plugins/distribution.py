@@ -3,13 +3,15 @@
 import hashlib
 import json
 from dataclasses import dataclass
-from importlib import metadata
+from functools import partial
+from importlib import import_module, metadata
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from workers.errors import UserError
 from workers.facts import CodeSource, PluginVersion
-from workers.registry import loading
+from workers.registry import declare_module, loading
 
 GROUP = "robustsweep.plugins"
 
@@ -48,12 +50,21 @@ class Distribution:
             UserError: that raises an error.
         """
         for point in self.entry_points:
+            source = CodeSource(Path(self.path), self.digest, PluginVersion(path=self.path, digest=self.digest))
             try:
-                with loading(CodeSource(Path(self.path), self.digest, PluginVersion(path=self.path, digest=self.digest))):
+                with loading(source):
                     point.load()
+                declare_module(point.module, partial(_attribute, point.module, source))
             except (Exception, SystemExit) as error:
                 message = next(iter(str(error).splitlines()), "")
                 raise UserError(f"plugin {self.path}: {point.value}: {type(error).__name__}: {message}") from error
+
+
+def _attribute(module: str, source: CodeSource, name: str) -> tuple[Any, CodeSource]:
+    """What a module of a distribution holds under a name."""
+    if not hasattr(found := import_module(module), name):
+        raise ValueError(f"module {module} of {source.path} has no {name}")
+    return getattr(found, name), source
 
 
 def _digest(found: metadata.Distribution, points: tuple[metadata.EntryPoint, ...]) -> str:

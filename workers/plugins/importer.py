@@ -4,16 +4,20 @@ import ast
 import sys
 import traceback
 from collections.abc import Sequence
+from difflib import get_close_matches
+from functools import partial
 from importlib import import_module
 from importlib.abc import ExecutionLoader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import decode_source, spec_from_loader
 from pathlib import Path
 from types import CodeType, ModuleType
+from typing import Any
 
 from workers.errors import UserError
+from workers.facts import CodeSource
 from workers.plugins.files import FilePlugin, ModuleParts
-from workers.registry import loading
+from workers.registry import declare_module, loading
 
 _current: dict[Path, str] = {}
 
@@ -36,6 +40,16 @@ def run_once(plugin: FilePlugin) -> None:
         _forget(importer.name)
         raise UserError(f"plugin {plugin.path}: {_first_line(error, plugin)}") from error
     _current[plugin.path] = plugin.digest
+    declare_module(plugin.path.stem, partial(_attribute, plugin, importer))
+
+
+def _attribute(plugin: FilePlugin, importer: "_Importer", name: str) -> tuple[Any, CodeSource]:
+    """What the plugin's first module holds under a name, and the source of that."""
+    module = import_module(importer.name)
+    if name.startswith("_") or not hasattr(module, name):
+        close = get_close_matches(name, [found for found in vars(module) if not found.startswith("_")], n=1)
+        raise ValueError(f"plugin {plugin.path} has no {name}{f' (did you mean {close[0]}?)' if close else ''}")
+    return getattr(module, name), plugin.source(plugin.root)
 
 
 def _forget(name: str) -> None:

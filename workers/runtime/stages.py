@@ -11,12 +11,12 @@ from torch import Tensor
 from workers.artifacts.artifacts import Artifacts, JobFolder
 from workers.artifacts.results import CraftOutcome, DiagnosisOutcome, EpochRecord, FlagsOutcome, SurfaceOutcome, TrainOutcome
 from workers.attacks.engine import Memory
-from workers.data.loading import source
+from workers.data.loading import Dataset, source
 from workers.data.loading.device_split import DeviceSplit
 from workers.data.loading.remote import DataRoot
 from workers.data.loading.remote import load as load_data
 from workers.errors import UserError
-from workers.facts import MetricFacts
+from workers.facts import DatasetInfo, MetricFacts
 from workers.measure.diagnose import diagnose
 from workers.measure.evaluate import attacker, craft, evaluated, replayer, require_sketch
 from workers.measure.loss_surface import drawn_gradient, explore, full_gradient, plane
@@ -90,16 +90,20 @@ class Room:
         """Return the parent model, frozen, in eval mode and freshly seeded for this job, and the examples to evaluate."""
         network, data = self.network(self.parent("model"))
         network.seed(self.seed("sketch"))
-        split = _load_split(data.whole, "test", evaluation.examples, self.data_root, self.device)
+        split = self.split(data.whole, "test", evaluation.examples)
         require_sketch(network, split)
         network.seed(self.seed("sketch"))
         return network, split
 
     def network(self, key: str) -> tuple[Network, DataSpec]:
         """Return a trained model, frozen and in eval mode, by its job key, and the data that it was trained on."""
-        network, data = _load_network(self.artifacts.url, key, self._weights(key), self.device)
+        network, data = _load_network(self.artifacts.url, key, self._weights(key), self.data_root, self.device)
         network.examples_at_once = self.examples_per_pass  # for every job that reuses it in this process
         return network, data
+
+    def split(self, data: DataSpec, part: str, count: int | None) -> DeviceSplit:
+        """Return the first `count` examples (None: all) of a split, `train` or `test`, on the device."""
+        return _load_split(data, data.component.digest, part, count, self.data_root, self.device)
 
     def _weights(self, key: str) -> str:
         """Return the SHA-256 of a trained model's weights: a model that was lost and trained again on a GPU may differ in its last bits."""
@@ -126,29 +130,33 @@ class Room:
 
 
 def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
-    split = _load_split(spec.data, "train", spec.data.train_examples, room.data_root, room.device)
+    split = room.split(spec.data, "train", spec.data.train_examples)
     network = _untrained(room, spec)
     network.to(room.device).seed(room.seed("sketch"))
     attack = None if spec.training.adversarial_training == "none" else room.generator("attack")
     order, checkpoint = room.generator("order"), room.checkpoint
     history = train(network, split, spec.training, order=order, checkpoint=checkpoint, report=report, attack=attack, until=spec.until)
-    return _trained(network, history, resumed=checkpoint.resumed)
+    return _trained(room, network, history, resumed=checkpoint.resumed)
 
 
 def _defend(room: Room, spec: TrainSpec) -> Computed:
     """Return the parent's weights unchanged: only the defence in the spec is new, which loading this job's model adds."""
-    return _trained(_untrained(room, spec), [])
+    return _trained(room, _untrained(room, spec), [])
 
 
-def _trained(network: Network, history: list[EpochRecord], *, resumed: str | None = None) -> Computed:
+def _trained(room: Room, network: Network, history: list[EpochRecord], *, resumed: str | None = None) -> Computed:
+    assert isinstance(room.job.spec, TrainSpec)  # noqa: S101 (of the stages that end with a model)
     n_parameters = sum(parameter.numel() for parameter in network.parameters())
     weights = save({name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()})
-    return TrainOutcome(history=history, ranks=network.ranks(), n_parameters=n_parameters, resumed=resumed), {_MODEL: weights}
+    data = room.job.spec.data
+    info = info_of(data, room.data_root) if source(data).info is None else None
+    outcome = TrainOutcome(history=history, ranks=network.ranks(), n_parameters=n_parameters, resumed=resumed, data_info=info)
+    return outcome, {_MODEL: weights}
 
 
 def _untrained(room: Room, spec: TrainSpec) -> Network:
     """Return the network at the start of its training, on the CPU."""
-    info = source(spec.data).info
+    info = info_of(spec.data, room.data_root)
     if spec.stage == "pretrain":
         return build(spec.model, info, seed=room.seed("weights"), defence=spec.defence)
     parent, weights = _stored(room.artifacts, room.parent("weights"))
@@ -240,10 +248,10 @@ def _surface(room: Room, spec: SurfaceSpec) -> Computed:
 
 
 @lru_cache(maxsize=4)
-def _load_network(url: str, key: str, digest: str, device: torch.device) -> tuple[Network, DataSpec]:  # noqa: ARG001 (of the cache's key)
+def _load_network(url: str, key: str, digest: str, root: DataRoot, device: torch.device) -> tuple[Network, DataSpec]:  # noqa: ARG001 (of the cache's key)
     """Return a trained model by its job key; the last few are cached in this process, which Ray reuses for many jobs."""
     spec, weights = _stored(Artifacts(url), key)
-    network = build(spec.model, source(spec.data).info, seed=0, defence=spec.defence)
+    network = build(spec.model, info_of(spec.data, root), seed=0, defence=spec.defence)
     network.load_state_dict(weights)
     return network.to(device).eval().requires_grad_(False), spec.data
 
@@ -254,9 +262,25 @@ def _clean_gradients(owner: tuple[Hashable, ...]) -> Memory:  # noqa: ARG001 (th
     return {}
 
 
+def info_of(data: DataSpec, root: DataRoot) -> DatasetInfo:
+    """Return what networks must know of a data set, which is read where its component does not state it."""
+    found = source(data)
+    return found.info_of(_load(data.whole, data.component.digest, root)) if found.info is None else found.info
+
+
+def _load(data: DataSpec, digest: str | None, root: DataRoot) -> Dataset:
+    """Return a data set; the last one whose info is not stated is cached: it is needed for that and for its examples."""
+    return load_data(source(data), root) if source(data).info is not None else _cached(data, digest, root)
+
+
+@lru_cache(maxsize=1)
+def _cached(data: DataSpec, digest: str | None, root: DataRoot) -> Dataset:  # noqa: ARG001 (of the cache's key)
+    return load_data(source(data), root)
+
+
 @lru_cache(maxsize=4)
-def _load_split(data: DataSpec, split: str, count: int | None, root: DataRoot, device: torch.device) -> DeviceSplit:
-    dataset = load_data(source(data), root)
+def _load_split(data: DataSpec, digest: str | None, split: str, count: int | None, root: DataRoot, device: torch.device) -> DeviceSplit:
+    dataset = _load(data.whole, digest, root)
     chosen = dataset.train if split == "train" else dataset.test
     if count is not None and count > len(chosen):
         raise UserError(f"{data.name}: {count} {split} examples asked for: there are {len(chosen)}")

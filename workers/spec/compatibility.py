@@ -62,7 +62,7 @@ def require_augmentable(dataset: str, *, horizontal_flip: bool, crop_padding: in
         return
     if facts.modality != "image":
         raise ValueError(f"crop_padding={crop_padding}: {dataset} is {facts.modality}, and only images are cropped; must be null")
-    side = min(facts.info.shape[1:])
+    side = crop_padding + 1 if facts.info is None else min(facts.info.shape[1:])
     if crop_padding >= side:
         raise ValueError(f"crop_padding={crop_padding}: sides are of {side} pixels; must be in [1, {side - 1}], or null")
 

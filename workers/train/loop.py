@@ -19,6 +19,7 @@ from workers.train.adversary import Adversary, Perturb, unchanged
 from workers.train.augment import augmented
 from workers.train.checkpoint import Checkpoint, TrainingState
 from workers.train.optimizer import build_optimizer, learning_rate
+from workers.train.safe_convolutions import safe_convolutions
 
 _IMAGE_BATCH_DIMENSIONS = 4
 
@@ -64,7 +65,8 @@ def train(
     _require_finite(network, settings, epoch=len(state.history))
     network.train()
     for epoch in range(len(state.history) + 1, last + 1):
-        record = trainer.epoch(epoch)
+        with safe_convolutions(network, data.device):
+            record = trainer.epoch(epoch)
         _require_finite(network, settings, epoch=epoch)
         state.history.append(record)
         checkpoint.save(state)

@@ -16,6 +16,7 @@ from orchestrator.store.schema.result_tables import (
     TrainedModelRecord,
 )
 from workers.artifacts.results import CraftOutcome, DiagnosisOutcome, Environment, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
+from workers.facts import DatasetInfo
 from workers.registry import DATASETS
 from workers.spec.attack import AttackSettings
 from workers.spec.fields import spelled
@@ -73,7 +74,7 @@ def _trained_model(spec: TrainSpec, outcome: TrainOutcome) -> Row:
     return {
         **{name: value for name, value in model.items() if name in _MODEL_COLUMNS},
         **_ranks(spec.model),
-        **_model_facts(spec),
+        **_model_facts(spec, outcome.data_info),
         "model_options": {name: value for name, value in model.items() if name not in _MODEL_COLUMNS},
         "dataset": spec.data.name,
         "train_examples": spec.data.train_examples,
@@ -101,11 +102,11 @@ def _ranks(model: ModelSpec) -> Row:
     return {"rank_fraction": fraction if model.tensorized else None, "rank_fractions": dict(by_layer) if by_layer else None}
 
 
-def _model_facts(spec: TrainSpec) -> Row:
-    """The facts of a model's components; those of components that are not installed here are unknown."""
+def _model_facts(spec: TrainSpec, read: DatasetInfo | None) -> Row:
+    """The facts of a model's components; those of components that are not installed here are unknown, but for what was read of the data."""
     facts: Row = {"modality": None, "n_classes": None, "low": None, "high": None, "randomised": None}
-    if (data := DATASETS.find(spec.data.name)) is not None:
-        info = data.facts.info
+    data = DATASETS.find(spec.data.name)
+    if (info := data.facts.info if read is None and data is not None else read) is not None:
         facts |= {"modality": info.modality, "n_classes": info.n_classes, "low": info.low, "high": info.high}
     if spec.model.is_installed and spec.defence.is_installed:
         facts["randomised"] = spec.randomised

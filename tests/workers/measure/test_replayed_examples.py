@@ -62,6 +62,7 @@ def test_repeats_of_a_transfer_see_the_same_examples_under_fresh_sketches(parent
     assert len({results[job].outcome.flags for job in jobs}) == len(jobs)
 
 
+@pytest.mark.slow  # eight trainings; what is replayed on what is seen by the tests above
 def test_transferred_examples_fool_undefended_nets_more_often_than_noise(tmp_path):
     """On average over nets: a single pair may be unlike."""
     training, data = TrainingSpec(epochs=5, batch_size=15), DataSpec(name="digits", train_examples=300)

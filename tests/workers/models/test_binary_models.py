@@ -158,7 +158,9 @@ DENSE, TENSORIZED = {"tensorized": False}, {"tensorized": True, "rank_fraction":
 
 
 @pytest.mark.parametrize(
-    ("form", "training"), [(DENSE, {}), (DENSE, ADAM), (TENSORIZED, ADAM)], ids=["dense", "dense-adam", "tensorized-adam"]
+    ("form", "training"),
+    [(DENSE, {}), pytest.param(DENSE, ADAM, marks=pytest.mark.slow), (TENSORIZED, ADAM)],
+    ids=["dense", "dense-adam", "tensorized-adam"],
 )
 def test_a_binary_resnet_learns_the_digits_in_a_few_epochs(tmp_path, form, training):
     net = trained(tmp_path, form=form, **training)

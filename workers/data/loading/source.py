@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.data.loading.examples import Arrays, MapStyle, as_arrays, checked, derived_info
+from workers.errors import DataError
 from workers.facts import DatasetFacts, DatasetInfo
 from workers.registry import Component
 from workers.settings import Settings
@@ -27,6 +29,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def arrays(self) -> Arrays:
+        return self.inputs, self.labels
+
     def first(self, count: int | None) -> "Split":
         """The first `count` examples of the fixed class-balanced order; all, in file order, where `count` is None."""
         if count is None:
@@ -35,12 +41,32 @@ class Split:
         return Split(self.inputs[chosen], self.labels[chosen])
 
 
-@dataclass(frozen=True)
+Examples = Split | tuple[Any, Any] | MapStyle
+"""A split, a pair (inputs, labels) of arrays or tensors, or a map-style data set of PyTorch."""
+
+
+@dataclass(frozen=True, init=False)
 class Dataset:
-    """A training and a test split."""
+    """A training and a test split, and its info where that is no fact of its component.
+
+    Each split may be given as a `Split`, as a pair (inputs, labels) of arrays or tensors, or as a map-style data set of PyTorch, of
+    pairs of an example and a label. Without an info, the component's counts, or else the one that its examples imply.
+
+    Raises:
+        DataError: these are no examples with one label each.
+    """
 
     train: Split
     test: Split
+    info: DatasetInfo | None
+
+    def __init__(self, train: Examples, test: Examples, *, info: DatasetInfo | None = None) -> None:
+        for name, value in (("train", _split(train)), ("test", _split(test)), ("info", info)):
+            object.__setattr__(self, name, value)
+
+
+def _split(given: Examples) -> Split:
+    return given if isinstance(given, Split) else Split(*as_arrays(given))
 
 
 @dataclass(frozen=True)
@@ -51,8 +77,18 @@ class DataSource:
     settings: Settings
 
     @property
-    def info(self) -> DatasetInfo:
+    def info(self) -> DatasetInfo | None:
+        """Info that is a fact of its component; None where it is known once the data are read (see `info_of`)."""
         return self.component.facts.info
+
+    def info_of(self, loaded: Dataset) -> DatasetInfo:
+        """Info of the data set as it was read: as stated, else as its examples imply.
+
+        Raises:
+            DataError: they imply none.
+        """
+        stated = self.info or loaded.info
+        return derived_info(loaded.train.arrays, loaded.test.arrays) if stated is None else stated
 
     @property
     def folder(self) -> str:
@@ -79,8 +115,22 @@ class DataSource:
         Raises:
             DataError: files are missing or damaged.
         """
-        loaded: Dataset = self.component.create(root, **dict(self.settings))
-        return loaded
+        loaded = self.component.create(root, **dict(self.settings))
+        return loaded if self.component.digest is None else self._of_a_plugin(loaded)
+
+    def _of_a_plugin(self, loaded: Any) -> Dataset:
+        """What a user's component has returned: a data set, or a pair of splits."""
+        if isinstance(loaded, tuple) and len(loaded) == 2:  # noqa: PLR2004
+            loaded = Dataset(*loaded)
+        if not isinstance(loaded, Dataset):
+            raise DataError(f"dataset {self.component.name}: returned {type(loaded).__name__}, must be a Dataset or a pair (train, test)")
+        info = self.info_of(loaded)
+        for inputs, labels in (checked(loaded.train.arrays), checked(loaded.test.arrays)):
+            if inputs.shape[1:] != info.shape:
+                raise DataError(f"dataset {self.component.name}: examples of shape {inputs.shape[1:]}, its info says {info.shape}")
+            if labels.max() >= info.n_classes:
+                raise DataError(f"dataset {self.component.name}: label {labels.max()}, its info says {info.n_classes} classes")
+        return Dataset(loaded.train, loaded.test, info=info)
 
     def sizes(self, root: Path | None) -> tuple[int | None, int | None]:
         """The numbers of training and test examples; None where they depend on the files and no root is given."""

@@ -10,7 +10,7 @@ from torch.utils.checkpoint import checkpoint
 
 from workers.defences.base import Defence
 from workers.errors import UserError
-from workers.facts import DatasetInfo
+from workers.facts import DatasetInfo, ModelFacts
 from workers.layers import DenseKernel, LatentSketch, SignGradient, TuckerKernel
 from workers.layers.recompute import NetworkPart
 from workers.models.network.tensorize import Tensorization, binarize, tensorize
@@ -40,7 +40,7 @@ class Network(nn.Module):
         info: DatasetInfo,
         signs: SignGradient | None = None,
         defence: DefenceSpec = UNDEFENDED,
-        randomised_body: bool = False,
+        body_facts: ModelFacts | None = None,
     ) -> None:
         super().__init__()
         self.body = body
@@ -50,7 +50,8 @@ class Network(nn.Module):
         self.defence.install(body)
         self.bounds = (info.low, info.high)
         self.examples_at_once: int | None = None
-        self.randomised_body = randomised_body
+        self.randomised_body = body_facts is not None and body_facts.randomised
+        self.normalises_itself = body_facts is not None and body_facts.normalised
         per_channel = (1, -1, *[1] * (len(info.shape) - 1))
         self.register_buffer("mean", torch.tensor(info.mean).view(per_channel), persistent=False)
         self.register_buffer("std", torch.tensor(info.std).view(per_channel), persistent=False)
@@ -78,7 +79,8 @@ class Network(nn.Module):
             self.sketch.part = self.defence.part = before
 
     def _pass(self, inputs: Tensor) -> Tensor:
-        logits: Tensor = self.body((self.defence.transform(inputs) - self.mean) / self.std)
+        seen = self.defence.transformed(inputs)
+        logits: Tensor = self.body(seen if self.normalises_itself else (seen - self.mean) / self.std)
         return logits
 
     def seed(self, seed: int) -> torch.Generator:
@@ -167,7 +169,7 @@ def build(spec: ModelSpec, info: DatasetInfo, *, seed: int, defence: DefenceSpec
     if signs is not None:
         binarize(body, signs=signs)
     _initialise(body, torch.Generator().manual_seed(seed))
-    return Network(body, sketch=sketch, info=info, signs=signs, defence=defence, randomised_body=spec.facts.randomised)
+    return Network(body, sketch=sketch, info=info, signs=signs, defence=defence, body_facts=spec.facts)
 
 
 def decomposed(dense: Network, spec: ModelSpec, info: DatasetInfo, *, defence: DefenceSpec = UNDEFENDED) -> Network:
@@ -184,7 +186,7 @@ def decomposed(dense: Network, spec: ModelSpec, info: DatasetInfo, *, defence: D
     """
     sketch = _sketch(spec)
     tensorize(dense.body, _tensorization(spec, "decompose", dense.body), sketch=sketch, input_shape=info.shape)
-    return Network(dense.body, sketch=sketch, info=info, defence=defence, randomised_body=spec.facts.randomised)
+    return Network(dense.body, sketch=sketch, info=info, defence=defence, body_facts=spec.facts)
 
 
 def _sketch(spec: ModelSpec) -> LatentSketch:
