@@ -5,6 +5,7 @@ import pytest
 from sqlalchemy import event
 
 from orchestrator.own_settings import value_of
+from orchestrator.statistics.shared_luck import SharedDraws
 from orchestrator.store import ResultRow, Store, accuracy_interval, parse_conditions, record_result, result_rows, standard_errors
 from orchestrator.store.connection.read_only_sql import ask
 from orchestrator.store.reading.aggregate import Setting
@@ -95,8 +96,9 @@ def test_repeats_are_aggregated_into_one_row_with_the_clean_accuracy_beside(stor
     for job, right in zip(clean + attacks, (16, 12, 8, 4), strict=True):
         record_result(store, job, flags_result(job, correct(right)), attempt_id=None)
     (row,) = result_rows(store, "small", per_repeat=False)
-    robust = accuracy_interval(np.array([[correct(8)], [correct(4)]]))
-    natural = accuracy_interval(np.array([[correct(16)], [correct(12)]]))
+    draws = SharedDraws(batch=row.evaluation_batch_size, crafted=True)
+    robust = accuracy_interval(np.array([[correct(8)], [correct(4)]]), draws)
+    natural = accuracy_interval(np.array([[correct(16)], [correct(12)]]), draws)
     parts = standard_errors([np.array([[correct(8)], [correct(4)]])], random=True)
     assert row == ResultRow(
         sweep="small",
@@ -171,6 +173,9 @@ def test_repeats_are_aggregated_into_one_row_with_the_clean_accuracy_beside(stor
         robust_accuracy=robust[0],
         ci_low=robust[1],
         ci_high=robust[2],
+        forward_passes=None,
+        backward_passes=None,
+        queries=None,
         metrics={},
         se_examples=parts.se_examples,
         se_draws=0.125,

@@ -72,6 +72,9 @@ class Measurement:
     repeat: int
     flags: bytes
     metrics: Mapping[str, float | None] = field(default_factory=dict)
+    forward_passes: int | None = None
+    backward_passes: int | None = None
+    queries: int | None = None
 
     @property
     def correct(self) -> NDArray[np.bool_]:
@@ -79,6 +82,8 @@ class Measurement:
         return unpack_flags(self.flags, n_examples=self.setting.n_examples, draws=self.setting.draws)
 
 
+SPENT = ("forward_passes", "backward_passes", "queries")
+"""Costs of an attack; see `Spent`."""
 WORST_CASE, ANY = "worst_case", "any"
 """The attack and the knowledge of a row over several attacks, and over attacks of more than one knowledge."""
 
@@ -216,6 +221,15 @@ def _metrics(items: Sequence[Measurement]) -> dict[str, float | None]:
     return {name: fmean(values) if values else None for name, values in known.items()}
 
 
+def _spent(items: Sequence[Measurement]) -> dict[str, Any]:
+    """The means of an attack's costs over its measurements; None where one is not known."""
+    found: dict[str, Any] = {}
+    for name in SPENT:
+        known = [getattr(item, name) for item in items]
+        found[name] = None if None in known else fmean(known)
+    return found
+
+
 def _row(
     group: Group,
     items: Sequence[Measurement],
@@ -246,6 +260,7 @@ def _row(
         ci_low=robust[1],
         ci_high=robust[2],
         metrics={} if setting.attack == WORST_CASE else _metrics(items),
+        **(_spent(items) if setting.attack != WORST_CASE else dict.fromkeys(SPENT)),
         attacks=max(attacks.values()) if setting.attack != "none" else 0,
         source=None if setting.source_key is None else source_in_words(models, of=model_key, source=setting.source_key),
         **asdict(spread),
