@@ -9,7 +9,7 @@ if _STARTED and __file__ != f"{sys.path[0]}/orchestrator/__init__.py":
 from typing import TYPE_CHECKING, Any  # noqa: E402
 
 if TYPE_CHECKING:
-    from orchestrator.api import Results, open_results, pivot
+    from orchestrator.api.results import Results, open_results, pivot
 
 __all__ = ["Results", "open_results", "pivot"]
 
@@ -18,6 +18,6 @@ def __getattr__(name: str) -> Any:
     """Import the API on first use: pandas and SQLAlchemy take a second to import."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from orchestrator import api
+    from orchestrator.api import results
 
-    return getattr(api, name)
+    return getattr(results, name)

@@ -7,35 +7,54 @@ from workers.facts import DatasetInfo
 from workers.registry import attack, dataset, defence, loss, metric, model
 
 if TYPE_CHECKING:
-    from orchestrator.api import Results, open_results, pivot
+    from orchestrator.api.examples import AttackedExamples
+    from orchestrator.api.networks import attacked, tensorize
+    from orchestrator.api.results import Results, open_results, pivot
+    from orchestrator.api.sweeps import Sweep, SweepPlan, launch, plan, sweep
     from workers.data.loading.source import Dataset, Split
     from workers.defences.base import ActivationDefence, Defence
 
 __all__ = [
     "ActivationDefence",
+    "AttackedExamples",
     "Dataset",
     "DatasetInfo",
     "Defence",
     "Results",
     "Split",
+    "Sweep",
+    "SweepPlan",
     "attack",
+    "attacked",
     "dataset",
     "defence",
+    "launch",
     "loss",
     "metric",
     "model",
     "open_results",
     "pivot",
+    "plan",
+    "sweep",
+    "tensorize",
 ]
 
 _PLACES = {
     "ActivationDefence": "workers.defences.base",
+    "AttackedExamples": "orchestrator.api.examples",
     "Dataset": "workers.data.loading.source",
     "Defence": "workers.defences.base",
-    "Results": "orchestrator.api",
+    "Results": "orchestrator.api.results",
     "Split": "workers.data.loading.source",
-    "open_results": "orchestrator.api",
-    "pivot": "orchestrator.api",
+    "Sweep": "orchestrator.api.sweeps",
+    "SweepPlan": "orchestrator.api.sweeps",
+    "attacked": "orchestrator.api.networks",
+    "launch": "orchestrator.api.sweeps",
+    "open_results": "orchestrator.api.results",
+    "pivot": "orchestrator.api.results",
+    "plan": "orchestrator.api.sweeps",
+    "sweep": "orchestrator.api.sweeps",
+    "tensorize": "orchestrator.api.networks",
 }
 
 

@@ -159,10 +159,13 @@ def test_commands_know_ones_own_components(folder: Path, command: list[str]) -> 
         assert "filters" in done.stdout
 
 
-def test_an_edited_comment_makes_a_new_key_and_the_same_bits(folder: Path) -> None:
+def test_an_edited_comment_makes_no_job_and_edited_code_a_new_key_and_the_same_bits(folder: Path) -> None:
     before = rows(folder)
-    (folder / "nets.py").write_text("# edited\n" + FILES["nets.py"])
     try:
+        (folder / "nets.py").write_text("# edited\n" + FILES["nets.py"].replace("convolution, or two", "convolution or two"))
+        plan = robustsweep("plan", "space.yaml", "-f", "json", cwd=folder)
+        assert [job for job in json.loads(plan.stdout)["jobs"] if job["state"] == "to run"] == []
+        (folder / "nets.py").write_text(FILES["nets.py"].replace("if deep else []", "if deep is True else []"))
         plan = robustsweep("plan", "space.yaml", "-f", "json", cwd=folder)
         assert plan.returncode == 0, plan.stderr
         found = json.loads(plan.stdout)

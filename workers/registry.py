@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
@@ -28,7 +29,7 @@ from workers.facts import (
     Modality,
     ModelFacts,
 )
-from workers.references import resolved, scheme_of, schemes
+from workers.references import examples, resolved, scheme_of, schemes
 from workers.settings import Settings, settings_of
 from workers.signatures import require_signature
 from workers.undecorated import undecorated
@@ -54,11 +55,22 @@ class Component(Generic[F]):
         """The first line of its docstring."""
         return (inspect.getdoc(self.create) or "").partition("\n")[0]
 
-    @property
+    @cached_property
     def digest(self) -> str | None:
-        """The digest of foreign code: of the files that it reaches, and of the qualified name; None for ours."""
-        own = self.source.digest
-        return own and hashlib.sha256(f"{own} {self.create.__qualname__}".encode()).hexdigest()
+        """The digest of foreign code: of its definition and what that reaches, and of the qualified name; None for ours."""
+        name, source = self.create.__qualname__, self.source
+        own = source.digest if source.digest_of is None else source.digest_of(name)
+        return own and hashlib.sha256(f"{own} {name}".encode()).hexdigest()
+
+    @property
+    def place(self) -> str:
+        """Its file and line where it is a plugin's, `mine.py, line 12`, of a class that of its first method; empty for ours."""
+        if self.source.path is None:
+            return ""
+        found = inspect.unwrap(self.create)
+        parts = vars(found).values() if inspect.isclass(found) else (found,)
+        lines = [part.__code__.co_firstlineno for part in parts if hasattr(part, "__code__")]
+        return f"{self.source.path.name}, line {min(lines)}" if lines else self.source.path.name
 
     def accepts(self, parameter: str) -> bool:
         """True where its factory has this parameter."""
@@ -134,8 +146,10 @@ class Registry(Generic[F]):
         return iter([self._all()[name] for name in self.names()])
 
     def known(self) -> Iterator[Component[F]]:
-        """The registered components, and those by reference that were asked for."""
+        """The registered components, an example of each scheme that names one, and those by reference that were asked for."""
         yield from self
+        for reference in examples(self._package):
+            self.find(reference)
         yield from list(self._by_reference.values())
 
     def __contains__(self, name: object) -> bool:
@@ -291,6 +305,9 @@ def dataset(
     check: Loader | None = None,
     count: Loader | None = None,
     download: Loader | None = None,
+    verify: Loader | None = None,
+    files: Loader | None = None,
+    shape: Loader | None = None,
     modality: Modality = "image",
     name: str | None = None,
 ) -> Callable[[C], C]: ...

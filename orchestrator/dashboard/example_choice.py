@@ -1,83 +1,17 @@
-"""One test example as arrays: clean, adversarial, and the difference. Imports neither Streamlit nor torch."""
+"""One test example as an image or a sound. Imports neither Streamlit nor torch."""
 
 import io
 import wave
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load
 
-from workers.artifacts.artifacts import Artifacts
-from workers.data.loading import remote, source
-from workers.data.loading.remote import DataRoot
-from workers.data.loading.source import Split
+from orchestrator.api.examples import Array
 from workers.data.loading.wav import SAMPLE_RATE
-from workers.errors import ArtifactError
-from workers.spec.component import DataSpec
-from workers.spec.job import TrainSpec
 
-EXAMPLES_FILE = "examples.safetensors"
 _PIXELS = 256
 _CHANNELS, _IMAGE_AXES = 3, 3
 _LEVELS, _FULL_SCALE = 255, 32_767
-Array = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Perturbed:
-    """Example, its adversarial version, and their difference, each (*shape), in input units."""
-
-    clean: Array
-    adversarial: Array
-
-    @property
-    def perturbation(self) -> Array:
-        return self.adversarial - self.clean
-
-    @property
-    def largest(self) -> float:
-        """Largest change of any input value."""
-        return float(np.abs(self.perturbation).max())
-
-
-def data_of(artifacts: Artifacts, model_key: str) -> DataSpec:
-    """Return the data set that the model was trained on, by its artifact.
-
-    Raises:
-        ArtifactError: the artifact cannot be read, or is not one of a model.
-    """
-    spec = artifacts.job(model_key).spec
-    if not isinstance(spec, TrainSpec):
-        raise ArtifactError(f"job {model_key}: a {spec.stage} job has no model")
-    return spec.data
-
-
-def clean_examples(data: DataSpec, count: int, *, root: DataRoot) -> tuple[Array, NDArray[np.int64]]:
-    """Load the first `count` test examples, in the fixed order of evaluation, (count, *shape) in input units, and their labels.
-
-    Raises:
-        DataError: the data set's files are not there, or not what they should be.
-    """
-    dataset = source(data)
-    remote.check(dataset, root)
-    split = remote.load(dataset, root).test.first(count)
-    return in_input_units(split), split.labels
-
-
-def in_input_units(split: Split) -> Array:
-    """Return the inputs as floats; see `Split` for their encodings."""
-    scale = {"uint8": _LEVELS, "int16": _FULL_SCALE + 1}.get(split.inputs.dtype.name, 1)
-    return np.asarray(split.inputs, dtype=np.float32) / np.float32(scale)
-
-
-def adversarial_examples(artifacts: Artifacts, job_key: str) -> Array:
-    """Load the examples that a craft job keeps, (examples, *shape) in input units.
-
-    Raises:
-        ArtifactError: they are not there, or have changed.
-    """
-    return np.asarray(load(artifacts.read(job_key, EXAMPLES_FILE))["examples"], dtype=np.float32)
 
 
 def is_image(array: Array) -> bool:

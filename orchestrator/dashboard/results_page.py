@@ -13,7 +13,7 @@ from orchestrator.dashboard.navigation import go_to
 from orchestrator.names import slug
 from orchestrator.store import ResultRow
 from orchestrator.store.reading.gaps import missing
-from orchestrator.tables.result_columns import ResultColumn, common_values, shown_columns
+from orchestrator.tables.result_columns import ResultColumn, ResultColumns
 from orchestrator.tables.results_table import render_results
 
 _MEASURED = frozenset({"clean %", "robust %", "95% interval", "se examples", "se draws", "se seeds"})
@@ -29,8 +29,9 @@ def page() -> None:
     if not rows:
         st.info("No results yet: no evaluation or attack is done.")
         return
-    columns = shown_columns(rows)
-    st.text(f"All rows: {', '.join(common_values(rows))}.")
+    found = ResultColumns(rows)
+    columns = found.shown()
+    st.text(f"All rows: {', '.join(found.common())}.")
     chosen = _filtered(rows, columns)
     st.caption(f"{len(chosen)} of {len(rows)} rows. Select a row to look closer.")
     selected = _table(chosen, columns, key=f"results of {sweep} {form}")

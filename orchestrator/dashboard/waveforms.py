@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from orchestrator.dashboard.example_choice import Array, Perturbed
+from orchestrator.api.examples import Array, Perturbed
 from orchestrator.figures.theme import PALETTE, drawn
 from workers.data.loading.wav import SAMPLE_RATE
 

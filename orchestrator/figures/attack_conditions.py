@@ -10,7 +10,7 @@ from orchestrator.figures.looks import Look, looks
 from orchestrator.own_settings import hashable, own_names, value_of
 from orchestrator.store import ResultRow
 from orchestrator.store.reading.aggregate import Setting
-from orchestrator.tables.result_columns import cells
+from orchestrator.tables.result_columns import ResultColumns
 
 _ALWAYS = ("attack", "knowledge", "norm", "target", "n_examples", "evaluation_batch_size")
 _STEPPED = ("steps", "abs_stepsize")
@@ -84,7 +84,7 @@ def best_models(rows: Sequence[ResultRow], *, most: int = 6) -> list[str]:
 
 def hover_settings(rows: Sequence[ResultRow]) -> tuple[list[str], list[list[str]]]:
     """Return the settings in words: those that all rows share, and for each row the others."""
-    each = cells(rows)
+    each = ResultColumns(rows).measured_with()
     shared = set(each[0]).intersection(*each) if each else set()
     common = [cell for cell in each[0] if cell in shared] if each else []
     return common, [[cell for cell in found if cell not in shared] for found in each]

@@ -51,45 +51,78 @@ class ResultColumn:
         """The cell as people read it."""
         return shown(self.value(row), self.kind)
 
-    def values(self, rows: Sequence[ResultRow]) -> set[str]:
-        found = {(type(value), value) for row in rows if (value := self.value(row)) is not None}  # few, of many rows
-        return {shown(value, self.kind) for _, value in found} - {ABSENT}
 
-    def is_shown(self, rows: Sequence[ResultRow], *, narrow: bool) -> bool:
-        if self.where_known and not (self.optional and narrow):
-            return bool(self.values(rows))
-        return not self.optional or len(self.values(rows)) > 1
+class ResultColumns:
+    """The columns of some rows; each cell is looked at once, whatever is asked of it."""
+
+    def __init__(self, rows: Sequence[ResultRow]) -> None:
+        self._rows = rows
+        self._cells: dict[int, list[Cell]] = {}
+        self._texts: dict[int, list[str]] = {}
+        self._values: dict[int, set[str]] = {}
+        self._of_models, self._of_attacks = _model_columns(rows), _attack_columns(rows)
+
+    def cells(self, column: ResultColumn) -> list[Cell]:
+        """The cells of a column, one a row."""
+        if id(column) not in self._cells:
+            self._cells[id(column)] = [column.value(row) for row in self._rows]
+        return self._cells[id(column)]
+
+    def texts(self, column: ResultColumn) -> list[str]:
+        """The cells of a column as people read them."""
+        if id(column) not in self._texts:
+            self._texts[id(column)] = [shown(cell, column.kind) for cell in self.cells(column)]
+        return self._texts[id(column)]
+
+    def values(self, column: ResultColumn) -> set[str]:
+        """What is in a column, as people read it."""
+        if id(column) not in self._values:
+            found = {(type(cell), cell) for cell in self.cells(column) if cell is not None}  # few, of many rows
+            self._values[id(column)] = {shown(cell, column.kind) for _, cell in found} - {ABSENT}
+        return self._values[id(column)]
+
+    def is_shown(self, column: ResultColumn, *, narrow: bool) -> bool:
+        """True for a column that is worth its room."""
+        if not (column.optional or column.where_known):
+            return True
+        if column.where_known and not (column.optional and narrow):
+            return bool(self.values(column))
+        return len(self.values(column)) > 1
+
+    def shown(self, *, narrow: bool = False, spread: bool = False) -> list[ResultColumn]:
+        """The columns worth their room, with the model's key where they do not identify every model, and standard errors if asked for."""
+        attack_columns = (*self._of_attacks, *(_SPREAD_COLUMNS if spread else ()), *_COUNT_COLUMNS)
+        return self._naming(narrow=narrow) + [column for column in attack_columns if self.is_shown(column, narrow=narrow)]
+
+    def _naming(self, *, narrow: bool) -> list[ResultColumn]:
+        """Those of the shown columns that say which model a row is of."""
+        kept = [column for column in self._of_models if self.is_shown(column, narrow=narrow)]
+        models = [row.model_key for row in self._rows]
+        names = zip(*map(self.texts, kept), strict=True)
+        pairs = set(zip(names, models, strict=True))
+        return kept if len({name for name, _ in pairs}) == len(pairs) else [*kept, _MODEL_KEY]
+
+    def common(self, *, narrow: bool = False) -> list[str]:
+        """Return the values that all rows that have one share, as `title value`."""
+        columns = (*self._of_models, *self._of_attacks, *_COUNT_COLUMNS)
+        hidden = [column for column in columns if not self.is_shown(column, narrow=narrow)]
+        return [f"{column.title} {value}" for column in hidden for value in self.values(column) if value != column.unsaid]
+
+    def measured_with(self) -> list[list[str]]:
+        """Everything that each row was measured with, as `title value`; what it came to is left out."""
+        columns = (*self._of_models, _MODEL_KEY, *self._of_attacks, *_COUNT_COLUMNS)
+        said: list[list[str]] = [[] for _ in self._rows]
+        for column in (column for column in columns if column.title not in _FOUND):
+            titled = {text: f"{column.title} {text}" for text in set(self.texts(column)) - {ABSENT, column.unsaid}}
+            for of_row, text in zip(said if titled else (), self.texts(column) if titled else (), strict=True):
+                if text in titled:
+                    of_row.append(titled[text])
+        return said
 
 
-def shown_columns(rows: Sequence[ResultRow], *, narrow: bool = False, spread: bool = False) -> list[ResultColumn]:
-    """The columns worth their room, with the model's key where they do not identify every model, and standard errors if asked for."""
-    attack_columns = (*_attack_columns(rows), *(_SPREAD_COLUMNS if spread else ()), *_COUNT_COLUMNS)
-    return model_columns(rows, narrow=narrow) + [column for column in attack_columns if column.is_shown(rows, narrow=narrow)]
-
-
-def model_columns(rows: Sequence[ResultRow], *, narrow: bool = False) -> list[ResultColumn]:
-    """Those of the shown columns that say which model a row is of."""
-    kept = [column for column in _model_columns(rows) if column.is_shown(rows, narrow=narrow)]
-    by_name: dict[tuple[str, ...], set[str]] = {}
-    for row in rows:
-        by_name.setdefault(tuple(column.text(row) for column in kept), set()).add(row.model_key)
-    if any(len(keys) > 1 for keys in by_name.values()):
-        kept.append(_MODEL_KEY)
-    return kept
-
-
-def cells(rows: Sequence[ResultRow]) -> list[list[str]]:
-    """Everything that each row was measured with, as `title value`; what it came to is left out."""
-    columns = (*_model_columns(rows), _MODEL_KEY, *_attack_columns(rows), *_COUNT_COLUMNS)
-    found = [[(column, column.text(row)) for column in columns if column.title not in _FOUND] for row in rows]
-    return [[f"{column.title} {value}" for column, value in of_row if value not in (ABSENT, column.unsaid)] for of_row in found]
-
-
-def common_values(rows: Sequence[ResultRow], *, narrow: bool = False) -> list[str]:
-    """Return the values that all rows that have one share, as `title value`."""
-    columns = (*_model_columns(rows), *_attack_columns(rows), *_COUNT_COLUMNS)
-    hidden = [column for column in columns if not column.is_shown(rows, narrow=narrow)]
-    return [f"{column.title} {value}" for column in hidden for value in column.values(rows) if value != column.unsaid]
+def shown_columns(rows: Sequence[ResultRow]) -> list[ResultColumn]:
+    """The columns worth their room, with the model's key where they do not identify every model."""
+    return ResultColumns(rows).shown()
 
 
 def _percent(share: float | None) -> float | None:

@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from orchestrator.axes import column_names
 from orchestrator.own_settings import own_names, value_of
 from orchestrator.store import ResultRow
-from orchestrator.tables.result_columns import common_values, shown_columns
+from orchestrator.tables.result_columns import ResultColumns
 from orchestrator.tables.table import Column, Table
 from orchestrator.tables.writers import Format, render
 
@@ -27,19 +27,21 @@ def render_results(rows: Sequence[ResultRow], form: Format, *, spread: bool = Fa
 
 def results_table(rows: Sequence[ResultRow], *, spread: bool = False) -> Table:
     """The rows for people, those of one model together, with accuracies in percent."""
-    return _layout(rows, narrow=False, spread=spread, narrower=_layout(rows, narrow=True, spread=spread))
+    found = ResultColumns(rows)
+    groups = tuple(len(list(of_model)) for _, of_model in groupby(rows, key=lambda row: row.model_key))
+    table = _layout(found, groups, narrow=False, spread=spread)
+    return replace(table, narrow=_layout(found, groups, narrow=True, spread=spread))
 
 
-def _layout(rows: Sequence[ResultRow], *, narrow: bool, spread: bool, narrower: Table | None = None) -> Table:
-    columns = shown_columns(rows, narrow=narrow, spread=spread)
+def _layout(found: ResultColumns, groups: tuple[int, ...], *, narrow: bool, spread: bool) -> Table:
+    columns = found.shown(narrow=narrow, spread=spread)
     return Table(
         columns=tuple(column.column for column in columns),
-        rows=tuple(tuple(column.value(row) for column in columns) for row in rows),
-        groups=tuple(len(list(of_model)) for _, of_model in groupby(rows, key=lambda row: row.model_key)),
-        common=tuple(common_values(rows, narrow=narrow)),
+        rows=tuple(zip(*map(found.cells, columns), strict=True)),
+        groups=groups,
+        common=tuple(found.common(narrow=narrow)),
         caption="Results",
         empty="no results yet",
-        narrow=narrower,
     )
 
 

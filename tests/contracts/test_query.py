@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
-from orchestrator.api import Results
+from orchestrator.api.results import Results
 from orchestrator.store import Store, open_store
 from orchestrator.store.connection.read_only_sql import ask
 from orchestrator.tables.table import table_of

@@ -11,7 +11,7 @@ from workers.errors import UserError
 from workers.facts import PluginVersion
 from workers.plugins.distribution import Distribution
 from workers.plugins.files import FilePlugin, read_plugin
-from workers.plugins.importer import run_once
+from workers.plugins.importer import raised_at, run_once
 from workers.spec.component import STORED
 from workers.spec.job import JOB, Job
 
@@ -28,6 +28,7 @@ __all__ = [
     "load_plugins_of",
     "loaded",
     "named_in_environment",
+    "raised_at",
     "receive",
 ]
 
@@ -94,13 +95,17 @@ def job_from_json(text: str | bytes, *, stored: bool = False) -> Job:
 
     Args:
         text: JSON.
-        stored: True for a text from a store or an artifact, where components that are not installed here, as they were then, are no error.
+        stored: True for a text from a store or an artifact, where components that are not installed here, as they were then, are no error;
+            a plugin of which another version is loaded stays as it is: what a job ran then does not change what jobs run now.
 
     Raises:
         ValidationError: the text is no job.
         UserError: a plugin cannot be loaded.
     """
+    here = {str(plugin.path) for plugin in loaded()} if stored else set()
     for plugin in _plugins_in(text):
+        if plugin.path in here:
+            continue
         try:
             load_plugins_of([plugin])
         except UserError:

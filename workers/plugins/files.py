@@ -1,19 +1,19 @@
-"""Plugins as they are read: the files that belong to one, which of them a component reaches by import, and their digests. Runs nothing."""
+"""Plugins as they are read: the files that belong to one, which of them a file reaches by import, and their digests. Runs nothing."""
 
 import ast
 import hashlib
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.util import decode_source, find_spec
 from pathlib import Path, PurePosixPath
 
 from workers.errors import UserError
 from workers.facts import CodeSource, PluginVersion
+from workers.plugins.definitions import Definitions, ModuleParts
 from workers.regular_files import read_regular
 
-ModuleParts = tuple[str, ...]
 _PACKAGE = "__init__.py"
 
 
@@ -45,9 +45,14 @@ class FilePlugin:
         return _digest_of(self.digests)
 
     def source(self, name: str) -> CodeSource:
-        """The source of components in one file: the digest is that of the files that this one reaches."""
-        files = {found: self.digests[found] for found in sorted(self.reached(name))}
-        return CodeSource(self.folder / name, _digest_of(files), PluginVersion(path=str(self.path), digest=self.digest, files=files))
+        """The source of components in one file: the digest is that of the files that this one reaches, without comments and layout."""
+        files = {found: self._definitions.whole(found) for found in sorted(self.reached(name))}
+        version = PluginVersion(path=str(self.path), digest=self.digest, files=files)
+        return CodeSource(self.folder / name, _digest_of(files), version, partial(self._definitions.digest, name))
+
+    @cached_property
+    def _definitions(self) -> Definitions:
+        return Definitions(self)
 
     def file_of(self, module: ModuleParts) -> str | None:
         """The name of a module's file; None where it is not the plugin's."""
@@ -74,7 +79,8 @@ class FilePlugin:
         while left:
             if (one := left.pop()) not in found:
                 found.add(one)
-                left += filter(None, map(self.file_of, self._imports(one)))
+                imports = (node for node in ast.walk(self.parsed(one)) if isinstance(node, ast.Import | ast.ImportFrom))
+                left += [file for node in imports for file, _ in self.imported(one, node)]
         return found
 
     def parsed(self, name: str) -> ast.Module:
@@ -89,18 +95,25 @@ class FilePlugin:
             where = f"line {error.lineno}: {error.msg}" if isinstance(error, SyntaxError) else str(error)
             raise UserError(f"plugin {self.path}: {'' if name == self.root else f'{name}, '}{where}") from None
 
-    def _imports(self, name: str) -> Iterator[ModuleParts]:
-        """The modules that a file imports and that the plugin may have; packages before what is in them, the plugin itself excepted."""
-        for node in ast.walk(self.parsed(name)):
-            found: list[ModuleParts | None] = []
-            if isinstance(node, ast.Import):
-                found = [self.own(alias.name) for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and (base := self._base(name, node)) is not None:
-                inside = [(*base, alias.name) for alias in node.names]
-                found = [base if self.file_of(module) is None else module for module in inside]
-            for module in found:
-                if module is not None:
-                    yield from [module[:end] for end in range(1, len(module) + 1)] or [module]
+    def imported(self, name: str, node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
+        """Yield what an import in a file takes from the plugin: a file, and the name in that (empty: all of it); with packages, what
+        they run when they are imported, the plugin itself excepted."""
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield from self._whole(self.own(alias.name))
+        elif (base := self._base(name, node)) is not None:
+            for alias in node.names:
+                if self.file_of((*base, alias.name)) is not None:
+                    yield from self._whole((*base, alias.name))
+                elif (file := self.file_of(base)) is not None:
+                    yield from self._whole(base[:-1] or None)
+                    yield file, "" if alias.name == "*" else alias.name
+
+    def _whole(self, module: ModuleParts | None) -> Iterator[tuple[str, str]]:
+        """All of a module and of the packages that it is in."""
+        if module is not None:
+            modules = [module[:end] for end in range(1, len(module) + 1)] or [module]
+            yield from ((file, "") for file in map(self.file_of, modules) if file is not None)
 
     def _base(self, name: str, node: ast.ImportFrom) -> ModuleParts | None:
         """The module that a file imports names from, if it may be the plugin's."""

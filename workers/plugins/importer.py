@@ -16,7 +16,8 @@ from typing import Any
 
 from workers.errors import UserError
 from workers.facts import CodeSource
-from workers.plugins.files import FilePlugin, ModuleParts
+from workers.plugins.definitions import ModuleParts
+from workers.plugins.files import FilePlugin
 from workers.registry import declare_module, loading
 
 _current: dict[Path, str] = {}
@@ -55,6 +56,14 @@ def _attribute(plugin: FilePlugin, importer: "_Importer", name: str) -> tuple[An
 def _forget(name: str) -> None:
     for module in [module for module in sys.modules if module == name or module.startswith(f"{name}.")]:
         del sys.modules[module]
+
+
+def raised_at(error: BaseException) -> str:
+    """The place in a plugin where an error was raised, `mine.py, line 12`; empty where that is in no plugin."""
+    names = {f"robustsweep_plugin_{digest[:16]}" for digest in _current.values()}
+    files = {module.__file__ for name, module in list(sys.modules.items()) if name.partition(".")[0] in names}
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
+    return f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
 
 
 class _Importer(MetaPathFinder, ExecutionLoader):

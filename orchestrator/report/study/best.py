@@ -29,6 +29,12 @@ class BestOptions:
 
 
 def best_of(options: BestOptions, form: Format) -> tuple[str | RenderableType, list[str]]:
+    """Return the table of `best_table` in the asked format, and its notes."""
+    table, notes = best_table(options)
+    return render(table, form), notes
+
+
+def best_table(options: BestOptions) -> tuple[Table, list[str]]:
     """Return the front (with one objective, the best trial), and notes on the models that were left out.
 
     Raises:
@@ -39,7 +45,7 @@ def best_of(options: BestOptions, form: Format) -> tuple[str | RenderableType, l
     if not field.candidates:
         raise UserError(f"best {options.sweep}: no trial of this search is complete yet")
     found = front(kept, field.goals)
-    return render(_table(field, found, is_study=study is not None), form), [*notes, *gaps]
+    return _table(field, found, is_study=study is not None), [*notes, *gaps]
 
 
 def read_field(options: BestOptions, *, choose: bool = False) -> tuple[Field, StudyRecord | None, list[str]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from orchestrator.api import Results, open_results, pivot
+from orchestrator.api.results import Results, open_results, pivot
 from orchestrator.axes import Axes, settings_of
 from orchestrator.cli.main import app
 from orchestrator.planning.expand import expand_space

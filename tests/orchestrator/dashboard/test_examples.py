@@ -3,7 +3,8 @@ import wave
 
 import numpy as np
 
-from orchestrator.dashboard.example_choice import Perturbed, as_image, as_wav, in_input_units, is_image, loudness_of, perturbation_image
+from orchestrator.api.examples import Perturbed, in_input_units
+from orchestrator.dashboard.example_choice import as_image, as_wav, is_image, loudness_of, perturbation_image
 from orchestrator.dashboard.examples_page import ordered, right_shares
 from orchestrator.dashboard.waveforms import extremes, waveform_figure
 from workers.data.loading.source import Split

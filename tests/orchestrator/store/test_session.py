@@ -8,7 +8,7 @@ import pytest
 from optuna import create_study
 from sqlalchemy import make_url
 
-from orchestrator.api import open_results
+from orchestrator.api.results import open_results
 from orchestrator.doctor.database import check_database, database_file
 from orchestrator.paths import Paths
 from orchestrator.report.study.read_study import read_study

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from workers.defences.base import Defence
-from workers.errors import UserError
+from workers.errors import JobError, UserError
 from workers.facts import DatasetInfo, ModelFacts
 from workers.layers import DenseKernel, LatentSketch, SignGradient, TuckerKernel
 from workers.layers.recompute import NetworkPart
@@ -217,7 +217,9 @@ def _fractions(body: nn.Module, by_pattern: Mapping[str, float]) -> dict[str, fl
 def _body(spec: ModelSpec, info: DatasetInfo) -> nn.Module:
     component = spec.component
     binary = {"binary": spec.binary} if component.accepts("binary") else {}
-    body: nn.Module = component.create(info, **dict(spec.settings), **binary)
+    body = component.create(info, **dict(spec.settings), **binary)
+    if not isinstance(body, nn.Module):
+        raise JobError(f"model {component.name} ({component.place}): returned {type(body).__name__}, must be a torch.nn.Module")
     return body
 
 

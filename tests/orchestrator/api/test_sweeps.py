@@ -1,0 +1,113 @@
+"""A sweep from Python, as in a notebook: planned, launched, and looked at."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+import robustsweep as rs
+from workers.errors import UserError
+
+SPACE: dict[str, Any] = {
+    "name": "by-hand",
+    "data": {"name": "digits", "train_examples": 128},
+    "model": {"name": "resnet18", "width": 4, "rank_fraction": 0.5, "theta": [0.9, 1.0]},
+    "training": {"recipe": "custom", "epochs": 1},
+    "evaluation": {"examples": 30, "batch_size": 30, "repeats": 1},
+    "attacks": [{"attack": ["fgsm", "pgd"], "epsilon": ["4/255", "8/255"], "steps": 2, "knowledge": "omniscient"}],
+}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("by-hand")
+
+
+@pytest.fixture(scope="module")
+def swept(home: Path) -> rs.Sweep:
+    return rs.launch(SPACE, home=home, executor="inline")
+
+
+def test_a_plan_is_a_table_and_writes_nothing(tmp_path: Path) -> None:
+    planned = rs.plan(SPACE, home=tmp_path, set={"model.theta": 0.9})
+    assert planned.name == "by-hand"
+    assert len(planned) > 3
+    assert repr(planned).startswith(f"sweep by-hand: {len(planned)} jobs")
+    assert f"sweep by-hand: {len(planned)} jobs" in planned._repr_html_()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_launched_sweep_has_nothing_left_to_run(swept: rs.Sweep, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert len(rs.plan(SPACE, home=home)) == 0
+    assert yaml.safe_load((home / "spaces" / "by-hand.yaml").read_text()) == SPACE
+    again = rs.launch(home / "spaces" / "by-hand.yaml", home=home, executor="inline")
+    assert "nothing to do" in capsys.readouterr().out
+    assert again.results().equals(swept.results())
+
+
+def test_frames_of_a_sweep(swept: rs.Sweep, home: Path) -> None:
+    found = swept.results(where=["attack=pgd", "epsilon=8/255", "theta=0.9"])
+    assert len(found) == 1
+    assert found.iloc[0]["robust_accuracy"] == swept.outcomes(found.iloc[0]).mean()
+    assert set(swept.verdicts()["model_key"]) == set(swept.results()["model_key"])
+    assert swept.failures().empty
+    best = swept.best(epsilon="8/255")
+    assert {"theta", "clean_accuracy", "verdict", "model key"} <= set(best.columns)
+    assert len(best) in (1, 2)
+    assert rs.sweep("by-hand", home=home).results().equals(swept.results())
+
+
+def test_a_model_and_its_examples_give_the_measured_figures(swept: rs.Sweep) -> None:
+    row = swept.results(where=["attack=pgd", "epsilon=8/255", "theta=1"]).iloc[0]
+    network = swept.model(row["model_key"][:8])
+    kept = swept.examples(row)
+    assert abs(kept.adversarial - kept.clean).max() <= 8 / 255 + 1e-6
+    with torch.no_grad():
+        right = (network(torch.from_numpy(kept.adversarial)).argmax(1) == torch.from_numpy(kept.labels)).numpy()
+    assert (right == swept.outcomes(row)[0, 0]).all()
+
+
+def test_a_job_without_examples_says_so(swept: rs.Sweep) -> None:
+    model = swept.results().iloc[0]["model_key"]
+    with pytest.raises(UserError, match=r"job keeps none; attacks of knowledge omniscient or transfer do$"):
+        swept.examples(model)
+
+
+def test_figures_by_name(swept: rs.Sweep) -> None:
+    figure = swept.figure("accuracy_epsilon", of="pgd")
+    assert "pgd" in figure.layout.title.text
+    assert len(figure.data) >= 2
+    with pytest.raises(UserError, match=r"^figure 'acuracy': one of accuracy_epsilon, pareto"):
+        swept.figure("acuracy")
+    with pytest.raises(UserError, match=r"^of='bim': no figure 'accuracy_epsilon' has it in its title; one of "):
+        swept.figure(of="bim")
+    with pytest.raises(UserError, match=r"^figure 'surfaces': To fill this: a space with a section surfaces"):
+        swept.figure("surfaces")
+
+
+def test_a_sweep_shows_its_status(swept: rs.Sweep) -> None:
+    assert "by-hand" in repr(swept)
+    assert swept._repr_html_().startswith("<pre")
+
+
+@pytest.mark.parametrize(
+    ("space", "overrides", "message"),
+    [
+        ({"data": {"name": "digits"}}, (), "^space: a mapping needs a name"),
+        ({**SPACE, "name": "x", "model": {"theta": 1.3}}, (), r"theta=1.3: must be in \(0, 1\]"),
+        ("quickstart", "model.theta=1", "^set='model.theta=1': a list of PATH=VALUE"),
+        ("quickstrt", (), "^space 'quickstrt': neither a file nor a built-in space"),
+    ],
+)
+def test_wrong_spaces_say_so(tmp_path: Path, space: Any, overrides: Any, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        rs.plan(space, home=tmp_path, set=overrides)
+
+
+def test_a_sweep_that_is_not_there_says_so(swept: rs.Sweep, home: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="by-foot"):
+        rs.sweep("by-foot", home=home)
+    with pytest.raises(UserError, match="no such file; `robustsweep launch` makes it"):
+        rs.sweep("by-hand", home=tmp_path)
