@@ -168,7 +168,7 @@ def build(spec: ModelSpec, info: DatasetInfo, *, seed: int, defence: DefenceSpec
     signs = SignGradient() if spec.binary else None
     if signs is not None:
         binarize(body, signs=signs)
-    _initialise(body, torch.Generator().manual_seed(seed))
+    initialise(body, torch.Generator().manual_seed(seed))
     return Network(body, sketch=sketch, info=info, signs=signs, defence=defence, body_facts=spec.facts)
 
 
@@ -231,7 +231,7 @@ def build_defence(spec: DefenceSpec, *, bounds: tuple[float, float]) -> Defence:
 
 
 @torch.no_grad()
-def _initialise(body: nn.Module, generator: torch.Generator) -> None:
+def initialise(body: nn.Module, generator: torch.Generator) -> None:
     """Draw every random parameter anew from the explicit generator (PyTorch's constructors use the global one)."""
     for module in body.modules():
         if isinstance(module, TuckerKernel | DenseKernel):
