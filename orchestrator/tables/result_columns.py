@@ -246,10 +246,10 @@ _NETWORK_COLUMNS = (
 )
 _MODEL_COLUMNS = (
     ResultColumn("rank", _rank, "number", optional=True),
-    ResultColumn("rank kind", lambda row: row.rank_kind, optional=True),
+    ResultColumn("rank kind", lambda row: row.rank_kind if row.tensorized else None, optional=True),
     ResultColumn("theta", lambda row: row.theta, "number"),
-    ResultColumn("sketch modes", lambda row: row.sketch_modes, optional=True),
-    ResultColumn("rescale", lambda row: row.rescale, optional=True),
+    ResultColumn("sketch modes", lambda row: row.sketch_modes if row.theta < 1 else None, optional=True),
+    ResultColumn("rescale", lambda row: row.rescale if row.theta < 1 else None, optional=True),
     ResultColumn("binary", lambda row: row.binary, optional=True),
     ResultColumn("defence", lambda row: _DEFENCES.get(row.defence, row.defence), optional=True),
     ResultColumn("adver~sarial training", lambda row: row.adversarial_training, optional=True),
