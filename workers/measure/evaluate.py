@@ -151,7 +151,7 @@ def attacker(
                 )
         watched.require_finite()
         if ledger is not None:
-            ledger.note(watched, minimises=getattr(settings.facts, "minimises", False))
+            ledger.note(watched, minimises=settings.facts.minimises)
         with _said_of(settings):
             check_examples(examples, inputs, epsilon=settings.epsilon, bounds=network.bounds, norm=settings.norm)
         return examples

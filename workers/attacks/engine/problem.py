@@ -108,6 +108,7 @@ class Problem:
         generator: of everything that the attack draws, on the inputs' device.
         bounds: the smallest and the largest legal input value.
         randomness: kind of randomness of `logits`.
+        run: number of the restart, from 0.
     """
 
     logits: Logits
@@ -117,6 +118,7 @@ class Problem:
     generator: torch.Generator
     bounds: Bounds = UNIT
     randomness: Randomness = "none"
+    run: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "logits", self.watched)
@@ -141,6 +143,10 @@ class Problem:
     def aimed(self, targets: Tensor) -> "Problem":
         """Return the same attack, made targeted: each example is to be classified as its class in `targets`, (batch,)."""
         return replace(self, goal=replace(self.goal, targets=targets))
+
+    def towards(self, classes: Tensor) -> "Problem":
+        """Return the same attack with its loss aimed at one of `classes` for each example, (batch,); any class but the label will do."""
+        return replace(self, goal=replace(self.goal, towards=classes))
 
 
 Search = Callable[[Problem], Tensor]
