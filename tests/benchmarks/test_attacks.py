@@ -103,7 +103,7 @@ def test_fgsm_over_eight_epsilons(record: Record) -> None:
 @pytest.mark.parametrize("draws", ["batch", "example"])
 def test_eot_against_as_many_single_gradients(draws: Draws, record: Record) -> None:
     (images, labels), samples = batch(16), 8
-    net = build(ModelSpec(rank_fraction=0.5, theta=0.9, draws=draws), DATASETS["cifar10"].info, seed=0)
+    net = build(ModelSpec(rank_fraction=0.5, theta=0.9, draws=draws), DATASETS["cifar10"].facts.info, seed=0)
     net.to(memory_format=torch.channels_last).seed(0)  # type: ignore[call-overload]
     single, averaged = (attack(net, images, labels, name="bim", randomness=draws, eot_samples=n) for n in (1, samples))
     found = seconds({"one": single, "averaged": averaged}, repeats=3)
@@ -113,7 +113,7 @@ def test_eot_against_as_many_single_gradients(draws: Draws, record: Record) -> N
 
 def undefended(folder: Path) -> tuple[Network, DeviceSplit]:
     dataset = DATASETS["cifar10"].load(Path(str(DATA)))
-    net = build(ModelSpec(width=8, tensorized=False), DATASETS["cifar10"].info, seed=1)
+    net = build(ModelSpec(width=8, tensorized=False), DATASETS["cifar10"].facts.info, seed=1)
     settings = TrainingSpec(epochs=4, batch_size=100, horizontal_flip=True)
     torch.set_num_threads(1)  # small convolutions: more threads than free cores make them many times slower
     given = {"order": torch.Generator().manual_seed(0), "checkpoint": Checkpoint(Artifacts(folder).folder("job")), "report": [].append}
@@ -138,7 +138,7 @@ def test_leaving_early_on_an_undefended_net(tmp_path: Path, record: Record) -> N
 def test_the_loop_itself_is_small(record: Record) -> None:
     """The tensors that PGD touches besides the net's, against one gradient of a narrow dense net."""
     images, labels = batch(64)
-    net = build(ModelSpec(width=16, tensorized=False), DATASETS["cifar10"].info, seed=0).eval().requires_grad_(False)
+    net = build(ModelSpec(width=16, tensorized=False), DATASETS["cifar10"].facts.info, seed=0).eval().requires_grad_(False)
     leaf = images.clone()
 
     def gradient() -> Tensor:
@@ -148,3 +148,23 @@ def test_the_loop_itself_is_small(record: Record) -> None:
 
     found = seconds({"bare": repeated(gradient, 10), "pgd": attack(net, images, labels, name="pgd", steps=10)}, repeats=9)
     record("PGD, 10 steps, dense ResNet-18 of width 16", found["pgd"] / found["bare"], asked="<= 1.03", reference="10 bare input gradients")
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_fab_against_its_bare_passes(norm: str, record: Record) -> None:
+    """One gradient of a difference of logits and one query a step: what FAB computes beside them should be small."""
+    (images, labels), steps = batch(64), 10
+    net = build(ModelSpec(width=16, tensorized=False), DATASETS["cifar10"].facts.info, seed=0).eval().requires_grad_(False)
+    labels = net(images).argmax(dim=1)  # all are attacked
+
+    def passes() -> Tensor:
+        points = images.detach().clone().requires_grad_()
+        (found,) = torch.autograd.grad(net(points)[:, 0].sum(), points)
+        with torch.no_grad():
+            net(images)
+        return found
+
+    fab = attack(net, images, labels, name="fab_t", norm=norm, epsilon=1e-6, steps=steps, classes=1)
+    found = seconds({"bare": repeated(passes, steps), "fab": fab}, repeats=5)
+    name = f"FAB, {steps} steps to one class, {norm}, dense ResNet-18 of width 16, batch 64"
+    record(name, found["fab"] / found["bare"], asked="<= 1.05", reference=f"{steps} gradients and queries (FAB has 4 more queries)")
