@@ -26,7 +26,7 @@ class DatasetInfo:
     """Everything that networks and attacks must know of a data set.
 
     `shape` is an example's, (channels, height, width) or (channels, samples); `mean` and `std` are per channel, in input units;
-    `low` and `high` bound every legal input: [0, 1] for images, [-1, 1] for waveforms.
+    `low` and `high` bound every legal input: [0, 1] for images, [-1, 1] for waveforms. `classes` are the classes' names, if they have any.
     """
 
     n_classes: int
@@ -35,6 +35,7 @@ class DatasetInfo:
     std: tuple[float, ...]
     low: float = 0.0
     high: float = 1.0
+    classes: tuple[str, ...] = ()
 
     @property
     def modality(self) -> Modality:
@@ -65,13 +66,16 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class DatasetFacts:
-    """A data set: its info, its sizes (None where they depend on files, which `count(root)` then counts), the folder that it needs
-    of a data root (empty: none), and if its images may be mirrored and cropped without becoming others (`photographs`).
+    """A data set: its info (None where it depends on files: the loaded `Dataset` has it then), its sizes (None where they depend on
+    files, which `count(root)` then counts), the folder that it needs of a data root (empty: none), and if its images may be mirrored and
+    cropped without becoming others (`photographs`).
 
-    Without an info, that is derived from the examples when they are read; what they are (`examples_are`) is known before.
+    Without an info, that is derived from the examples when they are read; what they are (`examples_are`) is known before, and their shape
+    where `shape(**settings)` says it.
 
-    `check(root, **settings)` raises DataError where files are missing, quickly and without reading them; `download(root)` puts the
-    published files into an empty root.
+    `check(root, **settings)` raises DataError where files are missing, quickly and without reading them, `verify` where one of them cannot
+    be used, by reading all; `download(root)` puts the published files into an empty root. `files(root, **settings)` names the files whose
+    content is part of a job's key (None: published files that are checked by their checksums, or none).
     """
 
     info: DatasetInfo | None = None
@@ -82,6 +86,9 @@ class DatasetFacts:
     check: Loader | None = None
     count: Loader | None = None
     download: Loader | None = None
+    verify: Loader | None = None
+    files: Loader | None = None
+    shape: Loader | None = None
     examples_are: Modality = "image"
 
     def __post_init__(self) -> None:

@@ -1,7 +1,8 @@
 """Components by reference, `scheme:NAME`: those of a library or a folder, which are not registered one by one. Imports no torch.
 
 A scheme is one module, `workers/<kind>/schemes/<scheme>.py`, with two functions: `names()`, the names after the colon that it knows here
-(empty where what it needs is missing, or where any name may do), and `resolve(name)`, the component of that name.
+(empty where what it needs is missing, or where any name may do), and `resolve(name)`, the component of that name. A scheme whose components
+all have the same settings names one of them in `EXAMPLE`, so that these settings are known before any component is asked for.
 """
 
 import pkgutil
@@ -51,6 +52,12 @@ def schemes(package: str) -> dict[str, Scheme]:
         return {}
     listed = sorted(module.name for module in pkgutil.iter_modules(import_module(f"{package}.schemes").__path__) if not module.ispkg)
     return {name: cast("Scheme", import_module(f"{package}.schemes.{name}")) for name in listed if not name.startswith("_")}
+
+
+def examples(package: str) -> tuple[str, ...]:
+    """References to one component of each scheme that names an example."""
+    named = ((name, getattr(scheme, "EXAMPLE", "")) for name, scheme in schemes(package).items())
+    return tuple(f"{name}:{example}" for name, example in named if example)
 
 
 def resolved(package: str, reference: str) -> Referenced[Any]:

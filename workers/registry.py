@@ -29,7 +29,7 @@ from workers.facts import (
     Modality,
     ModelFacts,
 )
-from workers.references import resolved, scheme_of, schemes
+from workers.references import examples, resolved, scheme_of, schemes
 from workers.settings import Settings, settings_of
 from workers.signatures import require_signature
 from workers.undecorated import undecorated
@@ -61,6 +61,16 @@ class Component(Generic[F]):
         name, source = self.create.__qualname__, self.source
         own = source.digest if source.digest_of is None else source.digest_of(name)
         return own and hashlib.sha256(f"{own} {name}".encode()).hexdigest()
+
+    @property
+    def place(self) -> str:
+        """Its file and line where it is a plugin's, `mine.py, line 12`, of a class that of its first method; empty for ours."""
+        if self.source.path is None:
+            return ""
+        found = inspect.unwrap(self.create)
+        parts = vars(found).values() if inspect.isclass(found) else (found,)
+        lines = [part.__code__.co_firstlineno for part in parts if hasattr(part, "__code__")]
+        return f"{self.source.path.name}, line {min(lines)}" if lines else self.source.path.name
 
     def accepts(self, parameter: str) -> bool:
         """True where its factory has this parameter."""
@@ -136,8 +146,10 @@ class Registry(Generic[F]):
         return iter([self._all()[name] for name in self.names()])
 
     def known(self) -> Iterator[Component[F]]:
-        """The registered components, and those by reference that were asked for."""
+        """The registered components, an example of each scheme that names one, and those by reference that were asked for."""
         yield from self
+        for reference in examples(self._package):
+            self.find(reference)
         yield from list(self._by_reference.values())
 
     def __contains__(self, name: object) -> bool:
@@ -293,6 +305,9 @@ def dataset(
     check: Loader | None = None,
     count: Loader | None = None,
     download: Loader | None = None,
+    verify: Loader | None = None,
+    files: Loader | None = None,
+    shape: Loader | None = None,
     modality: Modality = "image",
     name: str | None = None,
 ) -> Callable[[C], C]: ...

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load
 
 from workers.artifacts.artifacts import Artifacts
+from workers.artifacts.results import TrainOutcome
 from workers.data.loading import remote, source
 from workers.data.loading.remote import DataRoot
 from workers.data.loading.source import Split
@@ -56,6 +57,17 @@ def data_of(artifacts: Artifacts, model_key: str) -> DataSpec:
     if not isinstance(spec, TrainSpec):
         raise ArtifactError(f"job {model_key}: a {spec.stage} job has no model")
     return spec.data
+
+
+def class_named(artifacts: Artifacts, model_key: str, label: int) -> str:
+    """Return a class's number, with its name where the model's data set gives its classes names.
+
+    Raises:
+        ArtifactError: the model's artifact cannot be read.
+    """
+    outcome = artifacts.result(model_key).outcome
+    info = outcome.data_info if isinstance(outcome, TrainOutcome) else None
+    return f"number {label}" if info is None or not info.classes else f"number {label}, {info.classes[label]}"
 
 
 def clean_examples(data: DataSpec, count: int, *, root: DataRoot) -> tuple[Array, NDArray[np.int64]]:

@@ -262,7 +262,7 @@ class Sweep:
         """
         from workers.runtime.stages import load_model
 
-        network, _ = load_model(self._paths.artifacts, self._key(key), self._paths.data_root)
+        network, _ = load_model(self._paths.artifacts, self._key(key))
         network.seed(seed)
         return network
 

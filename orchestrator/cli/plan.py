@@ -59,7 +59,7 @@ def plan(  # noqa: PLR0913 (each is an option of the command)
         return
     name, found = preview_plan(space, tuple(overrides or ()), where, max_jobs=max_jobs)
     if write_jobs is not None:
-        write_job_files(found, write_jobs)
+        write_job_files(found, write_jobs, root=where.data_root)
     if output.value == "json":
         also = {"estimate": estimate_record(estimate_plan(found, where, workers=workers), price=price)} if estimate else {}
         typer.echo(plan_json(name, found, **also))

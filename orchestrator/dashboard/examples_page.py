@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from orchestrator.api.examples import Array, Perturbed, adversarial_examples, clean_examples, data_of
+from orchestrator.api.examples import Array, Perturbed, adversarial_examples, class_named, clean_examples, data_of
 from orchestrator.dashboard.cached_reads import read_rows
 from orchestrator.dashboard.context import opened, paths
 from orchestrator.dashboard.elements import choose_sweep, draw, problem
@@ -19,6 +19,7 @@ from orchestrator.dashboard.example_choice import (
 )
 from orchestrator.dashboard.models_page import choose_model
 from orchestrator.dashboard.waveforms import waveform_figure
+from orchestrator.escaping import markdown
 from orchestrator.figures.picture import Record
 from orchestrator.store import ResultRow
 from orchestrator.store.reading.dashboard_queries import Crafted, crafted_examples, evaluation_keys
@@ -50,7 +51,7 @@ def page() -> None:
     except (DataError, ArtifactError) as error:
         problem("The data set cannot be read here:", str(error))
     else:
-        st.caption(f"Its class is number {label}.")
+        st.caption(f"Its class is {markdown(class_named(paths().artifacts, key, label))}.")
         _pictures(inputs, crafted, example)
 
 

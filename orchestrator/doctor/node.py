@@ -62,7 +62,7 @@ def check_data_sets(needed: Needed, root: DataRoot) -> list[CheckResult]:
 def _check(data: DataSpec, root: DataRoot) -> CheckResult:
     found = source(data)
     try:
-        remote.check(found, root)
+        remote.verify(found, root)
         remote.sizes(found, root)
     except DataError as error:
         return CheckResult("wrong", "data", str(error), "" if root else "say where it is, or is to be, with --data, or ROBUSTSWEEP_DATA")

@@ -1,12 +1,14 @@
 """The option `--download` of `launch`: published data sets, got before the first job runs."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Console
 
 from orchestrator.console import say
 from orchestrator.planning.prelaunch_checks import needed_data
+from orchestrator.search.possible_jobs import possible_jobs
+from search_spaces import Space
 from workers.data.loading import source
 from workers.data.loading.download import download, lacks
 from workers.data.loading.remote import DataRoot
@@ -33,13 +35,23 @@ def download_data(jobs: Iterable[Job], root: Path, console: Console) -> None:
     Raises:
         DataError: one cannot be downloaded.
     """
-    for data in lacking(jobs, root):
-        say(console, f"{data.name}: downloading to {root}")
-        download(source(data), root)
+    _download(needed_data(jobs), root, console)
 
 
-def lacking(jobs: Iterable[Job], root: Path) -> Iterator[DataSpec]:
-    """The data sets of the jobs that are not in `root` and can be downloaded."""
-    for data in needed_data(jobs):
+def download_keyed_data(space: Space, root: Path, console: Console) -> None:
+    """Download those data sets of a space that `root` lacks and whose files' content is part of the jobs' keys.
+
+    Raises:
+        DataError: one cannot be downloaded.
+    """
+    named: Iterable[DataSpec] = needed_data(possible_jobs(space)) if space.method == "optuna" else ()
+    if space.method == "grid":
+        named = (DataSpec.model_validate(point) for grid in space.grids for point in grid.data.points())
+    _download(dict.fromkeys(data.whole for data in named if data.facts.files is not None), root, console)
+
+
+def _download(needed: Iterable[DataSpec], root: Path, console: Console) -> None:
+    for data in needed:
         if lacks(source(data), root):
-            yield data
+            say(console, f"{data.name}: downloading to {root}")
+            download(source(data), root)

@@ -16,12 +16,13 @@ from orchestrator.driver.recorder import Recorder
 from orchestrator.driver.sweep_run import SweepRun
 from orchestrator.executors.base import Executor, Folders, Resources
 from orchestrator.executors.inline import InlineExecutor
-from orchestrator.launching.data_download import download_data, download_folder
+from orchestrator.launching.data_download import download_data, download_folder, download_keyed_data
 from orchestrator.launching.drive import Stopped, StopSignals, drive
 from orchestrator.launching.sweep_work import GridLaunch, SearchLaunch, SweepKind, SweepWork
 from orchestrator.paths import DEFAULT_HOME, Paths
 from orchestrator.planning import MAX_JOBS
-from orchestrator.planning.prelaunch_checks import check_data, check_home, check_sizes
+from orchestrator.planning.data_digests import digests_of_files
+from orchestrator.planning.prelaunch_checks import check_home, check_sizes, verify_data
 from orchestrator.store import Store, open_store
 from orchestrator.store.connection.urls import parse_url
 from orchestrator.store.connection.urls import shown as shown_url
@@ -29,7 +30,7 @@ from orchestrator.store.leases.leases import Lease, LeaseTaken
 from orchestrator.store.maintenance.owners import mark_owner
 from orchestrator.store.reading.timings import recent_footprints
 from orchestrator.store.writing.driver_lease import record_command
-from search_spaces import load_space
+from search_spaces import LoadedSpace, load_space
 from workers.errors import StorageError, UserError
 from workers.spec.job import Job
 
@@ -105,6 +106,13 @@ def launch(options: LaunchOptions, console: Console) -> int:
     """
     options.check()
     loaded = load_space(options.space, options.overrides)
+    if options.download:  # before the jobs: what is in some data sets' files is part of their keys
+        download_keyed_data(loaded.space, download_folder(options.paths.data_root), console)
+    with digests_of_files(options.paths.data_root):
+        return _launched(options, loaded, console)
+
+
+def _launched(options: LaunchOptions, loaded: LoadedSpace, console: Console) -> int:
     make_kind: Callable[..., SweepKind] = SearchLaunch if loaded.space.method == "optuna" else GridLaunch
     kind = make_kind(loaded, options.paths, max_failures=options.max_failures, max_jobs=options.max_jobs)
     with open_store(options.paths.store_url, upgrade=True) as store, (signals := StopSignals()).handled():
@@ -158,7 +166,7 @@ class Launch:
         root = self._options.paths.data_root
         if self._options.download:
             download_data(jobs, download_folder(root), self._console)
-        check_data(jobs, root)
+        verify_data(jobs, root)
         check_sizes(jobs, root)
 
     def _drive(self, work: SweepWork, recorder: Recorder) -> tuple[SweepRun, Stopped | None]:

@@ -8,36 +8,40 @@ from pathlib import Path
 
 from orchestrator.paths import Paths
 from orchestrator.planning import MAX_JOBS
-from orchestrator.planning.changed_code import changed_code
+from orchestrator.planning.changed_code import changed_code, changed_data
+from orchestrator.planning.data_digests import digests_of_files
 from orchestrator.planning.expand import expand_space
 from orchestrator.planning.plan import Plan, damaged_jobs, finished_jobs, make_plan
 from orchestrator.planning.prelaunch_checks import check_data, check_sizes
 from orchestrator.scheduling.estimate import TimeEstimate, estimate
 from orchestrator.store import StoreMissing, finished_keys, open_store
-from orchestrator.store.reading.result_rows import earlier_plugins
+from orchestrator.store.reading.result_rows import earlier_digests, earlier_plugins
 from orchestrator.store.reading.timings import recent_timings
 from search_spaces import load_space
 from workers.code import code_here
+from workers.data.loading.remote import DataRoot
 from workers.errors import UserError
-from workers.spec.job import JOB
+from workers.spec.job import JOB, TrainSpec
 
 
 def preview_plan(space: str, overrides: Sequence[str], paths: Paths, *, max_jobs: int = MAX_JOBS) -> tuple[str, Plan]:
     """Return the sweep's name and its plan; a store that does not exist yet counts as empty, and is not made."""
     loaded = load_space(space, overrides)
-    jobs = expand_space(loaded.space, max_jobs=max_jobs)
+    with digests_of_files(paths.data_root):
+        jobs = expand_space(loaded.space, max_jobs=max_jobs)
     check_sizes(jobs)
     try:
         with open_store(paths.store_url, upgrade=False) as store:
             recorded = finished_keys(store)
             earlier = earlier_plugins(store) if any(job.plugins for job in jobs) else {}
+            digests = earlier_digests(store) if any(job.digests for job in jobs) else {}
     except StoreMissing:
-        recorded, earlier = frozenset(), {}
+        recorded, earlier, digests = frozenset(), {}, {}
     finished = finished_jobs(paths.artifacts, jobs, recorded=recorded)
     damaged = damaged_jobs(paths.artifacts, jobs, recorded=recorded, finished=finished)
     plan = make_plan(jobs, recorded=recorded, finished=finished, damaged=damaged)
     new = (job for job in jobs if job.key in plan.pending)
-    return loaded.name, replace(plan, changed=changed_code(new, earlier))
+    return loaded.name, replace(plan, changed=changed_code(new, earlier) | changed_data(jobs, plan.pending, digests))
 
 
 def estimate_plan(plan: Plan, paths: Paths, *, workers: int | None) -> TimeEstimate:
@@ -62,13 +66,14 @@ def missing_data(plan: Plan, paths: Paths) -> str | None:
     return None
 
 
-def write_job_files(plan: Plan, folder: Path) -> None:
+def write_job_files(plan: Plan, folder: Path, *, root: DataRoot) -> None:
     """Write `KEY.json` for each job to run; a batch scheduler runs them, parents first, with `python -m workers`, which checks
     that it has this code.
 
     Raises:
-        UserError: the folder cannot be written.
+        UserError: the folder cannot be written, or files are missing whose content is part of a job's key.
     """
+    check_data((job for job in plan.using_data if isinstance(job.spec, TrainSpec) and job.spec.data.facts.files), root)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for job in plan.to_run:

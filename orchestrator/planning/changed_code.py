@@ -1,12 +1,15 @@
-"""Files of plugins whose change makes jobs new that have results with an earlier version."""
+"""Files of plugins and data sets whose change makes jobs new that have results with an earlier version."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from workers.facts import PluginVersion
+from workers.spec.data_digests import data_set_of
 from workers.spec.job import Job
 
+EarlierDigests = Mapping[str, Sequence[Mapping[str, str]]]
+"""The digests of finished jobs by their seed keys."""
 EarlierPlugins = Mapping[str, Sequence[Sequence[PluginVersion]]]
 """The plugins that finished jobs ran, by their seed keys, which code does not change."""
 
@@ -33,3 +36,29 @@ def _files(plugins: Iterable[PluginVersion]) -> dict[str, str]:
         inside = "" if path.name in plugin.files else f"{path.name}/"
         found |= {f"{inside}{name}": digest for name, digest in plugin.files.items()} or {path.name: plugin.digest}
     return found
+
+
+def changed_data(jobs: Iterable[Job], new: Container[str], earlier: EarlierDigests) -> dict[str, int]:
+    """Return the number of the jobs that are new because files of data sets have changed, by these data sets.
+
+    Args:
+        jobs: all jobs of the sweep, parents before their children.
+        new: the keys of those that have no result.
+        earlier: the digests of jobs that have one.
+    """
+    found: Counter[str] = Counter()
+    changed: dict[str, frozenset[str]] = {}
+    for job in jobs:
+        inherited = (changed.get(parent, frozenset()) for parent in job.parents.values())
+        changed[job.key] = frozenset(_other_data(job, earlier.get(job.seed_key, ()))).union(*inherited)
+        if changed[job.key] and job.key in new:
+            found[", ".join(f"dataset {name}" for name in sorted(changed[job.key]))] += 1
+    return dict(found)
+
+
+def _other_data(job: Job, earlier: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    """Yield the data sets whose files the job was run with earlier, and only with others than now."""
+    for name, digest in job.digests.items():
+        before = {digests[name] for digests in earlier if name in digests}
+        if (data := data_set_of(name)) is not None and before and digest not in before:
+            yield data

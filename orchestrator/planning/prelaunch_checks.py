@@ -62,6 +62,16 @@ def check_data(jobs: Iterable[Job], root: DataRoot) -> None:
         remote.check(source(data), root)
 
 
+def verify_data(jobs: Iterable[Job], root: DataRoot) -> None:
+    """Check that the files of every data set that the jobs need can be used, by reading those that nobody has read yet.
+
+    Raises:
+        DataError: some are missing or cannot be used; the message says which.
+    """
+    for data in needed_data(jobs):
+        remote.verify(source(data), root)
+
+
 def needed_data(jobs: Iterable[Job]) -> tuple[DataSpec, ...]:
     """The data sets that the jobs need, all of each, in the order of their names."""
     needed = {job.spec.data.whole for job in jobs if isinstance(job.spec, TrainSpec)}

@@ -24,6 +24,7 @@ from workers.spec.compatibility import (
     require_defensible,
     require_fitting,
 )
+from workers.spec.component import DataSpec
 from workers.spec.fields import (
     AllZero,
     Count,
@@ -201,8 +202,8 @@ class Grid(Frozen):
     @field_validator("training", "fine_tuning")
     @classmethod
     def _only_images_are_augmented(cls, training: FineTuningAxes, info: ValidationInfo) -> FineTuningAxes:
-        for dataset, flip, padding in product(_datasets(info), training.horizontal_flip or (False,), training.crop_padding or (None,)):
-            require_augmentable(dataset, horizontal_flip=flip, crop_padding=padding)
+        for data, flip, padding in product(_data(info), training.horizontal_flip or (False,), training.crop_padding or (None,)):
+            require_augmentable(data.name, horizontal_flip=flip, crop_padding=padding, shape=data.shape)
         return training
 
     @field_validator("fine_tuning")
@@ -217,6 +218,11 @@ class Grid(Frozen):
 def _datasets(info: ValidationInfo) -> tuple[str, ...]:
     """The space's data sets; none where that section is wrong itself."""
     return info.data["data"].name if "data" in info.data else ()
+
+
+def _data(info: ValidationInfo) -> list[DataSpec]:
+    """The space's data sets with their settings; none where that section is wrong itself."""
+    return [DataSpec.model_validate(point) for point in info.data["data"].points()] if "data" in info.data else []
 
 
 _SECTIONS: dict[str, type[Frozen]] = {

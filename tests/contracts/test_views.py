@@ -25,7 +25,8 @@ _TRAINING = (
 )
 _MODEL_OWN = " ".join(
     [
-        "training fine_tuning width split_lists dropout activation_bits lipschitz_beta bit_depth median_size pad_factor pruning_samples",
+        "training fine_tuning width split_lists image_size channels evaluated",
+        "dropout activation_bits lipschitz_beta bit_depth median_size pad_factor pruning_samples",
         "model_tensorize_first model_tensorize_linear model_execution model_all_zero model_draws model_init",
         *(f"{section}_{name}" for section in ("training", "fine_tuning") for name in _TRAINING.split()),
     ]

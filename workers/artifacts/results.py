@@ -44,7 +44,7 @@ class BatchRecord(Frozen):
 class TrainOutcome(Frozen):
     """A trained model: its history (empty where only a defence was put around it), the Tucker rank of each tensorized layer and its
     number of trainable parameters. `resumed` is the key of the rung whose training it continued, if any: the first epochs of the
-    history are then that rung's. `data_info` is that of the data set as it was read, where its component states none."""
+    history are then that rung's. `data_info` is that of its data set (None in results of earlier versions)."""
 
     kind: Literal["train"] = "train"
     history: list[EpochRecord]

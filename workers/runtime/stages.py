@@ -15,17 +15,20 @@ from workers.data.loading import Dataset, source
 from workers.data.loading.device_split import DeviceSplit
 from workers.data.loading.remote import DataRoot
 from workers.data.loading.remote import load as load_data
-from workers.errors import UserError
+from workers.errors import ArtifactError, UserError
 from workers.facts import DatasetInfo, MetricFacts
 from workers.measure.diagnose import diagnose
-from workers.measure.evaluate import attacker, craft, evaluated, replayer, require_sketch
+from workers.measure.evaluate import attacker, craft, evaluated, replayer, require_logits, require_sketch
 from workers.measure.loss_surface import drawn_gradient, explore, full_gradient, plane
 from workers.measure.replayed_examples import require_fitting_examples
 from workers.measure.resumable_loop import SAVE_SECONDS, Course, ProgressFile
+from workers.measure.surrogate import EXAMPLES, train_surrogate
 from workers.models.network import Network, build, decomposed
 from workers.progress import Report
 from workers.registry import METRICS, Component
 from workers.spec.component import DataSpec
+from workers.spec.data_digests import data_digest_name
+from workers.spec.diagnosis import DiagnosisSettings
 from workers.spec.fields import CRAFTED
 from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, Job, SurfaceSpec, TrainSpec
 from workers.spec.keys import derive_seed
@@ -90,20 +93,34 @@ class Room:
         """Return the parent model, frozen, in eval mode and freshly seeded for this job, and the examples to evaluate."""
         network, data = self.network(self.parent("model"))
         network.seed(self.seed("sketch"))
-        split = self.split(data.whole, "test", evaluation.examples)
+        split = self.split(data.whole, "test", evaluation.examples, self.artifacts.job(self.parent("model")))
         require_sketch(network, split)
         network.seed(self.seed("sketch"))
         return network, split
 
     def network(self, key: str) -> tuple[Network, DataSpec]:
         """Return a trained model, frozen and in eval mode, by its job key, and the data that it was trained on."""
-        network, data = _load_network(self.artifacts.url, key, self._weights(key), self.data_root, self.device)
+        network, data = _load_network(self.artifacts.url, key, self._weights(key), self.device)
         network.examples_at_once = self.examples_per_pass  # for every job that reuses it in this process
         return network, data
 
-    def split(self, data: DataSpec, part: str, count: int | None) -> DeviceSplit:
-        """Return the first `count` examples (None: all) of a split, `train` or `test`, on the device."""
-        return _load_split(data, data.component.digest, part, count, self.data_root, self.device)
+    def split(self, data: DataSpec, part: str, count: int | None, trained: Job) -> DeviceSplit:
+        """Return the first `count` examples (None: all) of a split, `train` or `test`, on the device; of the files that the job `trained`
+        was planned with.
+
+        Raises:
+            UserError: it was planned without files, though their content is part of its key.
+        """
+        files = trained.digests.get(data_digest_name(data))
+        if files is None and data.facts.files is not None:
+            raise UserError(f"{data.name}: job {trained.key} was planned without its files; plan again where they are in the data root")
+        return _load_split(data, data.component.digest, part, count, self.data_root, self.device, files)
+
+    def info(self, data: DataSpec) -> DatasetInfo:
+        """Return what networks must know of the data set of this training, which is read where its component does not state it."""
+        found = source(data)
+        files = self.job.digests.get(data_digest_name(data))
+        return found.info or found.info_of(_load(data.whole, data.component.digest, self.data_root, files))
 
     def _weights(self, key: str) -> str:
         """Return the SHA-256 of a trained model's weights: a model that was lost and trained again on a GPU may differ in its last bits."""
@@ -130,33 +147,42 @@ class Room:
 
 
 def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
-    split = room.split(spec.data, "train", spec.data.train_examples)
-    network = _untrained(room, spec)
+    split = room.split(spec.data, "train", spec.data.train_examples, room.job)
+    info = room.info(spec.data)
+    network = _untrained(room, spec, info)
     network.to(room.device).seed(room.seed("sketch"))
+    if (component := spec.model.component).place:
+        require_logits(network, split, n_classes=info.n_classes, named=f"model {component.name} ({component.place})")
     attack = None if spec.training.adversarial_training == "none" else room.generator("attack")
     order, checkpoint = room.generator("order"), room.checkpoint
     history = train(network, split, spec.training, order=order, checkpoint=checkpoint, report=report, attack=attack, until=spec.until)
-    return _trained(room, network, history, resumed=checkpoint.resumed)
+    return _trained(network, history, info, resumed=checkpoint.resumed)
 
 
 def _defend(room: Room, spec: TrainSpec) -> Computed:
     """Return the parent's weights unchanged: only the defence in the spec is new, which loading this job's model adds."""
-    return _trained(room, _untrained(room, spec), [])
+    info = _info(room.artifacts, room.parent("weights"), spec)
+    return _trained(_untrained(room, spec, info), [], info)
 
 
-def _trained(room: Room, network: Network, history: list[EpochRecord], *, resumed: str | None = None) -> Computed:
-    assert isinstance(room.job.spec, TrainSpec)  # noqa: S101 (of the stages that end with a model)
+def _info(artifacts: Artifacts, key: str, spec: TrainSpec) -> DatasetInfo:
+    """Return the info of the data set that a model was trained on, by its job key and its spec."""
+    outcome = artifacts.result(key).outcome
+    read = outcome.data_info if isinstance(outcome, TrainOutcome) else None
+    if (info := read or source(spec.data).info) is None:
+        raise ArtifactError(f"job {key}: its result has no info of its data set", key=key)
+    return info
+
+
+def _trained(network: Network, history: list[EpochRecord], info: DatasetInfo, *, resumed: str | None = None) -> Computed:
     n_parameters = sum(parameter.numel() for parameter in network.parameters())
     weights = save({name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()})
-    data = room.job.spec.data
-    info = info_of(data, room.data_root) if source(data).info is None else None
     outcome = TrainOutcome(history=history, ranks=network.ranks(), n_parameters=n_parameters, resumed=resumed, data_info=info)
     return outcome, {_MODEL: weights}
 
 
-def _untrained(room: Room, spec: TrainSpec) -> Network:
+def _untrained(room: Room, spec: TrainSpec, info: DatasetInfo) -> Network:
     """Return the network at the start of its training, on the CPU."""
-    info = info_of(spec.data, room.data_root)
     if spec.stage == "pretrain":
         return build(spec.model, info, seed=room.seed("weights"), defence=spec.defence)
     parent, weights = _stored(room.artifacts, room.parent("weights"))
@@ -226,7 +252,21 @@ def _source(room: Room, spec: AttackSpec) -> str:
 
 def _diagnose(room: Room, spec: DiagnoseSpec) -> Computed:
     network, split = room.trained(EvaluationSpec(examples=spec.diagnosis.examples))
-    return diagnose(network, split, spec.diagnosis, seeds=room.seed), {}
+    return diagnose(network, split, spec.diagnosis, seeds=room.seed, surrogate=lambda: _surrogate(room, spec.diagnosis)), {}
+
+
+def _surrogate(room: Room, diagnosis: DiagnosisSettings) -> Network:
+    """Return a net whose adversarial examples may fool the diagnosed model: the one that it was made of (without its defence, sketch or
+    Tucker form), else one that is trained on its answers."""
+    trained = room.artifacts.job(room.parent("model"))
+    if "weights" in trained.parents:
+        return room.network(trained.parents["weights"])[0]
+    network, data = room.network(trained.key)
+    try:
+        examples = room.split(data.whole, "train", EXAMPLES, trained)
+    except UserError:  # there are fewer
+        examples = room.split(data.whole, "train", None, trained)
+    return train_surrogate(network, examples, epsilon=diagnosis.epsilon, seed=room.seed("surrogate"))
 
 
 def _surface(room: Room, spec: SurfaceSpec) -> Computed:
@@ -248,20 +288,20 @@ def _surface(room: Room, spec: SurfaceSpec) -> Computed:
 
 
 @lru_cache(maxsize=4)
-def _load_network(url: str, key: str, digest: str, root: DataRoot, device: torch.device) -> tuple[Network, DataSpec]:  # noqa: ARG001 (of the cache's key)
+def _load_network(url: str, key: str, digest: str, device: torch.device) -> tuple[Network, DataSpec]:  # noqa: ARG001 (of the cache's key)
     """Return a trained model by its job key; the last few are cached in this process, which Ray reuses for many jobs."""
-    network, data = load_model(Artifacts(url), key, root)
+    network, data = load_model(Artifacts(url), key)
     return network.to(device), data
 
 
-def load_model(artifacts: Artifacts, key: str, root: DataRoot) -> tuple[Network, DataSpec]:
+def load_model(artifacts: Artifacts, key: str) -> tuple[Network, DataSpec]:
     """Return a trained model, on the CPU, frozen and in eval mode, by its job key, and the data that it was trained on.
 
     Raises:
         ArtifactError: its files cannot be read, or it is the job of no model.
     """
     spec, weights = _stored(artifacts, key)
-    network = build(spec.model, info_of(spec.data, root), seed=0, defence=spec.defence)
+    network = build(spec.model, _info(artifacts, key, spec), seed=0, defence=spec.defence)
     network.load_state_dict(weights)
     return network.eval().requires_grad_(False), spec.data
 
@@ -272,26 +312,22 @@ def _clean_gradients(owner: tuple[Hashable, ...]) -> Memory:  # noqa: ARG001 (th
     return {}
 
 
-def info_of(data: DataSpec, root: DataRoot) -> DatasetInfo:
-    """Return what networks must know of a data set, which is read where its component does not state it."""
-    found = source(data)
-    return found.info_of(_load(data.whole, data.component.digest, root)) if found.info is None else found.info
-
-
-def _load(data: DataSpec, digest: str | None, root: DataRoot) -> Dataset:
+def _load(data: DataSpec, code: str | None, root: DataRoot, files: str | None) -> Dataset:
     """Return a data set; the last one whose info is not stated is cached: it is needed for that and for its examples."""
-    return load_data(source(data), root) if source(data).info is not None else _cached(data, digest, root)
+    return load_data(source(data), root, digest=files) if source(data).info is not None else _cached(data, code, root, files)
 
 
 @lru_cache(maxsize=1)
-def _cached(data: DataSpec, digest: str | None, root: DataRoot) -> Dataset:  # noqa: ARG001 (of the cache's key)
-    return load_data(source(data), root)
+def _cached(data: DataSpec, code: str | None, root: DataRoot, files: str | None) -> Dataset:  # noqa: ARG001 (of the cache's key)
+    return load_data(source(data), root, digest=files)
 
 
 @lru_cache(maxsize=4)
-def _load_split(data: DataSpec, digest: str | None, split: str, count: int | None, root: DataRoot, device: torch.device) -> DeviceSplit:
-    dataset = _load(data.whole, digest, root)
+def _load_split(
+    data: DataSpec, code: str | None, split: str, count: int | None, root: DataRoot, device: torch.device, files: str | None
+) -> DeviceSplit:
+    dataset = _load(data.whole, code, root, files)
     chosen = dataset.train if split == "train" else dataset.test
     if count is not None and count > len(chosen):
         raise UserError(f"{data.name}: {count} {split} examples asked for: there are {len(chosen)}")
-    return DeviceSplit.put(chosen.first(count), device)
+    return DeviceSplit.put(chosen, device, count=count)

@@ -49,8 +49,14 @@ def require_binary_init(init: Initialisation) -> None:
         raise ValueError("binary=true with init=decompose: the signs of a dense net survive no decomposition; must be random")
 
 
-def require_augmentable(dataset: str, *, horizontal_flip: bool, crop_padding: int | None) -> None:
+def require_augmentable(dataset: str, *, horizontal_flip: bool, crop_padding: int | None, shape: tuple[int, ...] | None = None) -> None:
     """Check that examples are mirrored and cropped only where they are images, and that a crop leaves something to see.
+
+    Args:
+        dataset: the name of the data set.
+        horizontal_flip: whether half of the examples are mirrored.
+        crop_padding: the pixels by which crops are moved at most; None for no crops.
+        shape: of an example, where it is known.
 
     Raises:
         ValueError: waveforms would be mirrored in time or cropped, or a crop could miss the image altogether.
@@ -62,8 +68,7 @@ def require_augmentable(dataset: str, *, horizontal_flip: bool, crop_padding: in
         return
     if facts.modality != "image":
         raise ValueError(f"crop_padding={crop_padding}: {dataset} is {facts.modality}, and only images are cropped; must be null")
-    side = crop_padding + 1 if facts.info is None else min(facts.info.shape[1:])
-    if crop_padding >= side:
+    if shape is not None and crop_padding >= (side := min(shape[1:])):
         raise ValueError(f"crop_padding={crop_padding}: sides are of {side} pixels; must be in [1, {side - 1}], or null")
 
 

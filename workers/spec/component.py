@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ModelWrapValidatorHandler, SerializeAsAny, ValidationError, ValidationInfo, model_validator
 
-from workers.facts import DefenceFacts
+from workers.facts import DatasetFacts, DefenceFacts
 from workers.registry import DATASETS, DEFENCES, Component, Registry
 from workers.settings import Frozen, OpaqueSettings, Settings
 from workers.spec.fields import Count
@@ -136,6 +136,19 @@ class DataSpec(ComponentSpec):
 
     name: str
     train_examples: Count | None = None
+
+    @property
+    def facts(self) -> DatasetFacts:
+        facts: DatasetFacts = self.component.facts
+        return facts
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """An example's shape; None where only the files tell."""
+        if self.facts.info is not None:
+            return self.facts.info.shape
+        found: tuple[int, ...] | None = self.facts.shape and self.facts.shape(**dict(self.settings))
+        return found
 
     @property
     def whole(self) -> "DataSpec":

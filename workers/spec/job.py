@@ -19,6 +19,7 @@ from workers.spec.compatibility import (
     require_fitting,
 )
 from workers.spec.component import UNDEFENDED, ComponentSpec, DataSpec, DefenceSpec
+from workers.spec.data_digests import data_digests
 from workers.spec.diagnosis import DiagnosisSettings
 from workers.spec.fields import (
     AllZero,
@@ -164,7 +165,9 @@ class TrainSpec(Frozen):
         require_fitting(self.data.name, self.model.name)
         if self.stage == "pretrain" and self.model.init == "decompose" and self.model.tensorized:
             raise ValueError("stage pretrain with init=decompose: there is nothing to decompose yet; a dense parent is fine-tuned")
-        require_augmentable(self.data.name, horizontal_flip=self.training.horizontal_flip, crop_padding=self.training.crop_padding)
+        training = self.training
+        flip, padding = training.horizontal_flip, training.crop_padding
+        require_augmentable(self.data.name, horizontal_flip=flip, crop_padding=padding, shape=self.data.shape)
         require_defensible(self.defence.name, self.data.name, binary=self.model.binary)
         if (self.stage == "defend") != self.defence.facts.around:
             around = ", ".join(found.name for found in DEFENCES if found.facts.around)
@@ -248,8 +251,8 @@ class Job(Frozen):
     """A node of the plan: a spec and its parents' job keys by role (`weights`, `model`, `examples`, `source`, `direction`).
 
     `parent_seeds` are the parents' seed keys by role: randomness derives from settings alone. `digests` are those of foreign code by
-    component, part of the key. `resumes` is a rung of the same trunk whose training the job may go on with: a hint, which changes
-    nothing but the work that is left, and is no part of the key. `plugins` register the foreign components.
+    component and of data sets' files, part of the key. `resumes` is a rung of the same trunk whose training the job may go on with: a hint,
+    which changes nothing but the work that is left, and is no part of the key. `plugins` register the foreign components.
     """
 
     spec: JobSpec
@@ -262,13 +265,13 @@ class Job(Frozen):
 
     @classmethod
     def of(cls, spec: JobSpec, **parents: "Job") -> "Job":
-        """The job of a spec and of its parents by role, with the digests of the foreign code that it runs."""
+        """The job of a spec and of its parents by role, with the digests of the foreign code that it runs and of its data's files."""
         components = _components(spec)
         return cls(
             spec=spec,
             parents={role: parent.key for role, parent in parents.items()},
             parent_seeds={role: parent.seed_key for role, parent in parents.items()},
-            digests={f"{found.kind} {found.name}": found.digest for found in components if found.digest is not None},
+            digests={f"{found.kind} {found.name}": found.digest for found in components if found.digest is not None} | _data_digests(spec),
             plugins=_plugins(components, parents.values()),
         )
 
@@ -311,6 +314,10 @@ def components_of(value: Frozen) -> Iterator[ComponentSpec]:
     for item in value.__dict__.values():
         if isinstance(item, Frozen):
             yield from components_of(item)
+
+
+def _data_digests(spec: JobSpec) -> dict[str, str]:
+    return data_digests(spec.data.whole) if isinstance(spec, TrainSpec) else {}
 
 
 def _components(spec: JobSpec) -> list[Component[Any]]:

@@ -166,8 +166,7 @@ class _Trainer:
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         permutation = torch.randperm(len(self.data), generator=self.order, device=self.data.device)
-        for chosen in permutation[: self.steps * self.batch_size].split(self.batch_size):
-            inputs, labels = self.data.batch(chosen)
+        for inputs, labels in self.data.batches(permutation[: self.steps * self.batch_size], self.batch_size):
             yield self._laid_out(augmented(inputs, self.settings, self.order)), labels
 
     def _laid_out(self, inputs: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, column, select, table
+from sqlalchemy import ColumnElement, Connection, column, inspect, select, table
 
 from orchestrator.own_settings import FIELDS, SECTIONS
 from orchestrator.store.schema.views import VIEWS, setting_columns
@@ -24,6 +24,7 @@ _WORD = re.compile(r"\w+")
 _TUNED, _TRAINED = "fine_tuning", "training"
 _SHORT = {"rank": "model.rank_fraction"}
 _AS_IT_IS = ""
+_FOREIGN = ("attacks", "data", "defence", "metrics", "model")
 Replacement = tuple[int, int, str]
 """From where to where in the text, and what is written there."""
 
@@ -42,7 +43,7 @@ def with_columns(statement: str, connection: Connection) -> str:
     parsed = _parsed(statement[start:], "postgres" if dialect == "postgresql" else dialect)
     if parsed is None:
         return statement  # the database says what is wrong
-    found = _Names(lambda name: _tunes_apart(connection, name)).replacements(parsed)
+    found = _Names(connection).replacements(parsed)
     for begin, end, text in sorted(found, reverse=True):
         statement = statement[: start + begin] + text + statement[start + end :]
     return statement
@@ -81,10 +82,10 @@ def _tunes_apart(connection: Connection, name: str) -> bool:
 class _Names:
     """The look-up of names in one query."""
 
-    def __init__(self, tunes_apart: Callable[[str], bool]) -> None:
-        self._tunes_apart = tunes_apart
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._settings = cache(setting_columns)
-        self._columns = cache(lambda view: {found.name for found in VIEWS[view]("sqlite").selected_columns})
+        self._columns = cache(lambda view: {found["name"] for found in inspect(connection).get_columns(view)})
 
     def replacements(self, query: "exp.Expr") -> Iterator[Replacement]:
         """Yield what is to be written in place of the settings, inner queries' first.
@@ -129,28 +130,35 @@ class _Names:
         views = [view for view in map(_view, sources.values()) if view is not None]
         if len(parts) == 1 and any(_has_column(source, name, self._columns) for source in sources.values()):
             return _AS_IT_IS
-        found = {setting: self._settings(view)[setting] for view in views for setting in self._named(name, view)}
+        found = {setting: title for view in views for setting, title in self._named(name, view).items()}
         if len(found) > 1:
             found = self._without_inherited(found)
         if len({*found.values()}) > 1:
             raise UserError(f"query: '{name}': several settings are called so; one of {', '.join(found)}")
         return next(iter(found.values()), None)
 
-    def _named(self, name: str, view: str) -> list[str]:
-        """The settings of a view that users may mean by a name."""
+    def _named(self, name: str, view: str) -> dict[str, str]:
+        """The settings of a view that users may mean by a name, with their columns."""
         settings = self._settings(view)
         section, _, short = name.lower().replace(".settings.", ".").rpartition(".")
         if not section:
             found = [setting for setting in settings if setting.rpartition(".")[2] == short and FIELDS.get(setting, short) == short]
-            return [_SHORT[short]] if short in _SHORT else found
-        full = f"{'attacks' if section == 'attack' else section}.{short}"
-        return [full] if full in settings else []
+            return {setting: settings[setting] for setting in ([_SHORT[short]] if short in _SHORT else found)}
+        section = "attacks" if section == "attack" else section
+        title = settings.get(f"{section}.{short}") or self._foreign(section, short, view)
+        return {f"{section}.{short}": title} if title else {}
+
+    def _foreign(self, section: str, short: str, view: str) -> str | None:
+        """The column of a setting of a component that is not installed here: one that no setting which is known here has."""
+        others = self._columns(view) - {known.name for known in VIEWS[view](self._connection.dialect.name).selected_columns}
+        titles = (f"{section}_{short}", short) if section in _FOREIGN else ()
+        return next((title for title in titles if title in others), None)
 
     def _without_inherited(self, found: dict[str, str]) -> dict[str, str]:
         """The settings without that of a fine-tuning, where it is the training's throughout."""
         tuned = next((setting for setting in found if setting.startswith(f"{_TUNED}.")), "")
         short = tuned.removeprefix(f"{_TUNED}.")
-        if not tuned or f"{_TRAINED}.{short}" not in found or self._tunes_apart(short):
+        if not tuned or f"{_TRAINED}.{short}" not in found or _tunes_apart(self._connection, short):
             return found
         return {setting: title for setting, title in found.items() if setting != tuned}
 

@@ -39,6 +39,18 @@ def earlier_plugins(store: Store) -> dict[str, list[tuple[PluginVersion, ...]]]:
     return found
 
 
+def earlier_digests(store: Store) -> dict[str, list[dict[str, str]]]:
+    """Return the digests of all trainings that have a result and whose keys hold any, by their seed keys."""
+    trained = JobRecord.stage.in_(("pretrain", "fine_tune", "defend"))
+    statement = select(JobRecord.seed_key, JobRecord.digests).where(JobRecord.state == "done", trained)
+    found: dict[str, list[dict[str, str]]] = {}
+    with store.reading() as connection:
+        for seed_key, digests in connection.execute(statement):
+            if digests:
+                found.setdefault(seed_key, []).append(dict(digests))
+    return found
+
+
 def job_keys(store: Store) -> frozenset[str]:
     """Return the keys of all jobs."""
     with store.reading() as connection:

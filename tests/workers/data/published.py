@@ -68,14 +68,14 @@ def _publish_cifar10(site: Website, folder: Path, patch: pytest.MonkeyPatch) -> 
         images = np.random.default_rng(number).integers(256, size=(10, 3072), dtype=np.uint8)
         _pickle(batches / name, {"data": images, "labels": list(range(10))})
     _pickle(batches / "batches.meta", {"label_names": list("abcdefghij")})
-    md5s = [[name, _digest(batches / name, "md5")] for name in _BATCHES]
+    md5s = [[name, digest_of(batches / name, "md5")] for name in _BATCHES]
     archive = _archive(batches, site.folder / CIFAR_ARCHIVE, name=batches.name)
     published = torchvision.datasets.CIFAR10
     patch.setattr(published, "url", f"{site.address}/{CIFAR_ARCHIVE}")
-    patch.setattr(published, "tgz_md5", _digest(archive, "md5"))
+    patch.setattr(published, "tgz_md5", digest_of(archive, "md5"))
     patch.setattr(published, "train_list", md5s[:-1])
     patch.setattr(published, "test_list", md5s[-1:])
-    patch.setattr(published, "meta", published.meta | {"md5": _digest(batches / "batches.meta", "md5")})
+    patch.setattr(published, "meta", published.meta | {"md5": digest_of(batches / "batches.meta", "md5")})
 
 
 def _publish_speech_commands(site: Website, folder: Path, patch: pytest.MonkeyPatch) -> None:
@@ -83,7 +83,7 @@ def _publish_speech_commands(site: Website, folder: Path, patch: pytest.MonkeyPa
     archive = _archive(made, site.folder / SPEECH_ARCHIVE, name=".")
     # torchaudio's URL is fixed, so the server plays the proxy on the way to it.
     patch.setattr(urllib.request, "_opener", urllib.request.build_opener(urllib.request.ProxyHandler({"http": site.address})))
-    patch.setitem(speechcommands._CHECKSUMS, _SPEECH_URL, _digest(archive, "sha256"))
+    patch.setitem(speechcommands._CHECKSUMS, _SPEECH_URL, digest_of(archive, "sha256"))
 
 
 def _pickle(path: Path, content: object) -> None:
@@ -97,5 +97,5 @@ def _archive(folder: Path, path: Path, *, name: str) -> Path:
     return path
 
 
-def _digest(path: Path, algorithm: str) -> str:
+def digest_of(path: Path, algorithm: str) -> str:
     return hashlib.new(algorithm, path.read_bytes()).hexdigest()

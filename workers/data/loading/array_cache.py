@@ -6,11 +6,13 @@ process makes it while the others wait. Any file in the folder may be deleted at
 
 import fcntl
 import hashlib
+import mmap
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +20,7 @@ from numpy.typing import NDArray
 from workers.errors import DataError
 
 _TEMPORARY = ".tmp"
-Rows = NDArray[np.int16]
+Rows = NDArray[Any]
 
 
 def cache_folder(root: Path) -> Path:
@@ -46,8 +48,10 @@ def stat_key(description: str, paths: Iterable[Path]) -> str:
     return digest.hexdigest()[:32]
 
 
-def cached_rows(folder: Path, name: str, shape: tuple[int, ...], rows: Iterable[Rows]) -> Rows:
-    """The int16 array of this shape and name: memory-mapped where it exists whole, else made of `rows` first.
+def cached_rows(folder: Path, name: str, shape: tuple[int, ...], rows: Iterable[Rows], *, kind: str = "<i2") -> Rows:
+    """The array of this shape and name: memory-mapped where it exists whole, else made of `rows` first.
+
+    `kind` is NumPy's name of its values' type, `<i2` or `|u1`.
 
     The map is private: writing into it changes neither the file nor what other processes see.
 
@@ -55,40 +59,77 @@ def cached_rows(folder: Path, name: str, shape: tuple[int, ...], rows: Iterable[
         DataError: the folder cannot be written.
     """
     path = folder / f"{name}.npy"
-    if (found := _mapped(path, shape)) is not None:
+    if (found := _mapped(path, shape, kind)) is not None:
         return found
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with one_at_a_time(folder / f"{name}.lock") as alone:
-            if (found := _mapped(path, shape)) is None:
+            if (found := _mapped(path, shape, kind)) is None:
                 if alone:
                     _clear_leftovers(path)
-                _write(path, shape, rows)
+                _write(path, shape, rows, kind)
     except OSError as error:
         raise DataError(f"cache {path}: {(error.strerror or str(error)).lower()}") from error
-    found = _mapped(path, shape)
+    found = _mapped(path, shape, kind)
     if found is None:
         raise DataError(f"cache {path}: it was written and cannot be read back")
     return found
 
 
-def _mapped(path: Path, shape: tuple[int, ...]) -> Rows | None:
+def cached_text(path: Path, make: Callable[[], str]) -> str:
+    """The text in a file of the cache; where it is not there, the one that is made, and kept if that is possible."""
+    try:
+        return path.read_text("utf-8")
+    except OSError:
+        text = make()
+    with suppress(OSError):
+        write_text(path, text)
+    return text
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text under a temporary name, then rename it.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.stem}.", suffix=_TEMPORARY, delete=False, encoding="utf-8") as file:
+        temporary = Path(file.name)
+        try:
+            file.write(text)
+            file.close()
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def release(rows: Rows) -> None:
+    """Give the memory back that a memory-mapped array, unchanged since, has taken; what is read again comes from the file."""
+    base: Any = rows
+    while base is not None and not isinstance(base, mmap.mmap):
+        base = getattr(base, "base", None)
+    if base is not None:
+        base.madvise(mmap.MADV_DONTNEED)
+
+
+def _mapped(path: Path, shape: tuple[int, ...], kind: str) -> Rows | None:
     """The array, or None where the file is absent, truncated or of another shape."""
     try:
         array = np.load(path, mmap_mode="c", allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
-    return array if array.shape == shape and array.dtype == np.int16 else None
+    return array if array.shape == shape and array.dtype == np.dtype(kind) else None
 
 
-def _write(path: Path, shape: tuple[int, ...], rows: Iterable[Rows]) -> None:
+def _write(path: Path, shape: tuple[int, ...], rows: Iterable[Rows], kind: str) -> None:
     # Written, not mapped: on a full disk a write is an error, a store into a map kills the process.
     with NamedTemporaryFile(dir=path.parent, prefix=f".{path.stem}.", suffix=_TEMPORARY, delete=False) as file:
         temporary = Path(file.name)
         try:
-            np.lib.format.write_array_header_1_0(file, {"descr": "<i2", "fortran_order": False, "shape": shape})
+            np.lib.format.write_array_header_1_0(file, {"descr": kind, "fortran_order": False, "shape": shape})
             for row in rows:
-                file.write(row.astype("<i2").tobytes())
+                file.write(row.astype(kind).tobytes())
             file.flush()
             os.fsync(file.fileno())
             temporary.chmod(0o644)

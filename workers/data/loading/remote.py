@@ -31,18 +31,54 @@ def data_root(place: str | None) -> DataRoot:
     return absolute_path(path)
 
 
-def load(source: DataSource, root: DataRoot) -> Dataset:
+def load(source: DataSource, root: DataRoot, *, digest: str | None = None) -> Dataset:
     """Read a data set and verify it as `source.load` does; a fetched copy that is damaged is fetched again.
 
+    Args:
+        source: the data set.
+        root: where it is.
+        digest: that which its files must have; None for any.
+
     Raises:
-        DataError: the files are missing or damaged, where they come from too.
+        DataError: the files are missing or damaged, where they come from too, or others than they were.
     """
     if not isinstance(root, str):
-        return source.load(root)
+        return _unchanged(source, root, digest)
     try:
-        return source.load(_fetched(source, root, again=False))
+        return _unchanged(source, _fetched(source, root, again=False), digest)
     except DataError:
-        return source.load(_fetched(source, root, again=True))
+        return _unchanged(source, _fetched(source, root, again=True), digest)
+
+
+def _unchanged(source: DataSource, root: Path | None, digest: str | None) -> Dataset:
+    found = None if digest is None else source.digest(root)
+    if found != digest:
+        name = source.component.name
+        raise DataError(f"{name}: its files in {root} ({found or 'none'}) are not those of the plan ({digest}); launch again")
+    return source.load(root)
+
+
+def digest(source: DataSource, root: DataRoot) -> str | None:
+    """The digest of a data set's files, where they are part of a job's key.
+
+    Raises:
+        DataError: they are, and some are missing or cannot be read.
+    """
+    if source.component.facts.files is None:
+        return None
+    return source.digest(_fetched(source, root, again=False) if isinstance(root, str) else root)
+
+
+def verify(source: DataSource, root: DataRoot) -> None:
+    """Check that a data set's files can be used, by reading those that nobody has read yet; of a URL, that its folder is there.
+
+    Raises:
+        DataError: they cannot.
+    """
+    if isinstance(root, str):
+        check(source, root)
+    else:
+        source.verify(root)
 
 
 def check(source: DataSource, root: DataRoot) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.data.loading.examples import Arrays, MapStyle, as_arrays, checked, derived_info
+from workers.data.loading.file_digests import files_digest
 from workers.errors import DataError
 from workers.facts import DatasetFacts, DatasetInfo
 from workers.registry import Component
@@ -39,6 +40,11 @@ class Split:
             return self
         chosen = balanced_subset(self.labels, count)
         return Split(self.inputs[chosen], self.labels[chosen])
+
+    @property
+    def is_mapped(self) -> bool:
+        """True where the inputs are those of a memory-mapped file."""
+        return isinstance(self.inputs, np.memmap)
 
 
 Examples = Split | tuple[Any, Any] | MapStyle
@@ -103,6 +109,27 @@ class DataSource:
         """
         if self.component.facts.check is not None:
             self.component.facts.check(root, **dict(self.settings))
+
+    def verify(self, root: Path | None) -> None:
+        """Read all files that nobody has read yet, and check that they can be used.
+
+        Raises:
+            DataError: some are missing, or one cannot be used.
+        """
+        self.check(root)
+        if self.component.facts.verify is not None:
+            self.component.facts.verify(root, **dict(self.settings))
+
+    def digest(self, root: Path | None) -> str | None:
+        """The digest of its files, where they are part of a job's key; None where they are not.
+
+        Raises:
+            DataError: they are, and some are missing or cannot be read.
+        """
+        if self.component.facts.files is None or root is None:
+            return None
+        self.check(root)
+        return files_digest(root, self.component.facts.files(root, **dict(self.settings)), name=self.component.name)
 
     @property
     def download(self) -> Callable[[Path], None] | None:
