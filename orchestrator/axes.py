@@ -104,6 +104,8 @@ def in_words(value: Any) -> str:
             return str(value).lower()
         case float():
             return f"{value:g}".replace("e+", "e")
+        case Mapping() if all(isinstance(item, str) for item in value.values()):
+            return ", ".join(f"{name} -> {item}" for name, item in value.items()) or "none"
         case Mapping():
             return rank_in_words(None, value)
     return str(value)
