@@ -50,6 +50,7 @@ def job_description(spec_text: str) -> str:
         return surface_words(spec["surface"])
     attack = spec.get("attack")
     words = _described_attack(attack, spec.get("knowledge", "on full weights")) if attack else "clean accuracy"
+    words += f" after {spec['after']}" if spec.get("after") else ""
     return f"{words}, repeat {spec['repeat']}" if "repeat" in spec else words
 
 
@@ -96,7 +97,8 @@ def job_name(job: Job) -> str:
             return f"craft {_named_attack(spec.attack)}"
         case AttackSpec() as spec:
             source = f" from {job.parents['source'][:_KEY_DIGITS]}" if "source" in job.parents else ""
-            return f"{_named_attack(spec.attack)} {spec.knowledge}{source}, repeat {spec.repeat}"
+            after = f" after {spec.after}" if spec.after else ""
+            return f"{_named_attack(spec.attack)} {spec.knowledge}{source}{after}, repeat {spec.repeat}"
         case DiagnoseSpec() as spec:
             return f"diagnosis at {spec.diagnosis.epsilon_literal}"
         case SurfaceSpec(surface=surface):

@@ -4,7 +4,9 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load, save
 from torch import Tensor
 
@@ -17,6 +19,7 @@ from workers.data.loading.remote import DataRoot
 from workers.data.loading.remote import load as load_data
 from workers.errors import ArtifactError, UserError
 from workers.facts import DatasetInfo, MetricFacts
+from workers.measure.cascade import among_all, worst_attack
 from workers.measure.diagnose import diagnose
 from workers.measure.evaluate import attacker, craft, evaluated, replayer, require_logits, require_sketch
 from workers.measure.loss_surface import drawn_gradient, explore, full_gradient, plane
@@ -128,6 +131,13 @@ class Room:
         """Return the SHA-256 of a trained model's weights: a model that was lost and trained again on a GPU may differ in its last bits."""
         return self.artifacts.result(key).files.get(_MODEL, "")
 
+    def flags(self, role: str) -> NDArray[np.bool_]:
+        """Return the flags of the parent in this role, (draws, examples)."""
+        outcome = self.artifacts.result(self.parent(role)).outcome
+        if not isinstance(outcome, FlagsOutcome):
+            raise UserError(f"job {self.job.key}: its parent in role {role!r} has no flags: it is no evaluation and no attack")
+        return outcome.correct()
+
     def metrics(self, evaluation: EvaluationSpec) -> tuple[Component[MetricFacts], ...]:
         """Return the metrics of attacked examples: ours that are always measured for the model's modality, and those that the evaluation
         asks for, plugins' that are always measured among them."""
@@ -233,22 +243,28 @@ def _craft(room: Room, spec: CraftSpec, report: Report) -> Computed:
 
 
 def _attack(room: Room, spec: AttackSpec, report: Report) -> Computed:
+    if spec.attack.facts.suite and spec.knowledge not in CRAFTED:
+        before = [room.flags(role) for role in room.job.parents if role != "model"]
+        return FlagsOutcome.pack(worst_attack(before)), {}
     network, split = room.trained(spec.evaluation)
     start = room.generator("start")
     if spec.knowledge in CRAFTED:
         perturb = replayer(_crafted(room, spec), epsilon=spec.attack.epsilon, bounds=network.bounds, norm=spec.attack.norm)
     else:
         perturb = attacker(network, spec.attack, generator=start, memory=room.memory(spec.evaluation))
+    left = np.logical_and.reduce(room.flags("survivors"), axis=0) if "survivors" in room.job.parents else None
+    if left is not None and not left.any():
+        return FlagsOutcome.pack(left), {}
     found = evaluated(
         network,
-        split,
+        split if left is None else split.of(left),
         batch_size=spec.evaluation.batch_size,
         draws=spec.evaluation.draws,
         perturb=perturb,
-        metrics=room.metrics(spec.evaluation),
+        metrics=room.metrics(spec.evaluation) if left is None else (),
         course=room.course(network, report, start=start),
     )
-    return FlagsOutcome.pack(found.correct, metrics=found.metrics), {}
+    return FlagsOutcome.pack(found.correct if left is None else among_all(found.correct, left), metrics=found.metrics), {}
 
 
 def _crafted(room: Room, spec: AttackSpec) -> Tensor:

@@ -221,6 +221,10 @@ class AttackSpec(Frozen):
 
     An `omniscient` attack takes its examples, made on the same model, from the parent in role `examples`; a `transfer` attack too,
     and there they were made on another model, the parent in role `source`. `attack` is then how they were made.
+
+    With a parent in role `survivors` it attacks those examples alone that this attack left right, and has the others for fooled; `after`
+    names the attacks before it. A suite that is not crafted attacks nothing itself: its other parents are its last attack in that role,
+    or on a randomised model all of its attacks, by name.
     """
 
     stage: Literal["attack"] = "attack"
@@ -228,6 +232,7 @@ class AttackSpec(Frozen):
     knowledge: Knowledge
     evaluation: EvaluationSpec
     repeat: Index
+    after: str = ""
 
     @model_validator(mode="after")
     def _only_eot_averages_gradients(self) -> Self:
@@ -264,7 +269,7 @@ class Earlier(Frozen):
 
 
 class Job(Frozen):
-    """A node of the plan: a spec and its parents' job keys by role (`weights`, `model`, `examples`, `source`, `direction`).
+    """A node of the plan: a spec and its parents' job keys by role (`weights`, `model`, `examples`, `source`, `survivors`, `direction`).
 
     `parent_seeds` are the parents' seed keys by role: randomness derives from settings alone. `digests` are those of foreign code by
     component, of data sets' files and of adopted `weights`, part of the key. `resumes` is a rung of the same trunk whose training the job
