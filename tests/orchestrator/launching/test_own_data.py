@@ -49,6 +49,12 @@ def test_a_sweep_over_a_folder_of_images_and_a_change_in_it(folder: Path) -> Non
     assert "new, because" not in said(folder, "plan", "own.yaml", "--data", "data")
 
 
+@pytest.mark.slow
+def test_two_workers_of_ray_train_on_the_same_folder(folder: Path) -> None:
+    write_space(folder, SPACE.replace("width: 2", "width: [2, 3]"), name="own")
+    assert "all 8 jobs done" in said(folder, "launch", "own.yaml", "--data", "data")
+
+
 def test_an_image_that_cannot_be_read_stops_a_launch_in_one_line_and_doctor_says_it_too(folder: Path) -> None:
     (broken := next((folder / "data/birds/test/d2").iterdir())).write_text("no image")
     stopped = said(folder, "launch", "own.yaml", "--executor", "inline", "--data", "data", code=2)
