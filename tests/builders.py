@@ -154,6 +154,10 @@ def craft_result(job: Job, *, n_examples: int = 16) -> Result:
     return Result(key=job.key, seconds=0.5, environment=ENVIRONMENT, outcome=CraftOutcome(n_examples=n_examples, max_perturbation=8 / 255))
 
 
+THOROUGH = {"examples": 100, "depth": "full", "queries": 1000}
+"""Settings of the smallest diagnosis by which a model can be sound."""
+
+
 def diagnose_job(model: Job, *, examples: int = 16, **settings: object) -> Job:
     """A diagnosis at 8/255, of a deterministic model unless `draws` says otherwise."""
     still = {"eot_samples": 1, "selection_draws": 1, "draws": 1}

@@ -108,7 +108,7 @@ evaluation: {batch_size: 10, draws: 2}
 attacks:
   - {attack: best_of_many, epsilon: 32/255, settings: {tries: [1, 4]}, shrink: 0.9}
   - {attack: fgsm, epsilon: 32/255}
-diagnosis: {examples: 10, steps: 3, more_steps: 4, queries: 4, draws: 2, selection_draws: 2, eot_samples: 2}
+diagnosis: {depth: quick, examples: 10, steps: 3, more_steps: 4, queries: 4, draws: 2, selection_draws: 2, eot_samples: 2}
 """,
 }
 

@@ -62,6 +62,16 @@ class Component(Generic[F]):
         own = source.digest if source.digest_of is None else source.digest_of(name)
         return own and hashlib.sha256(f"{own} {name}".encode()).hexdigest()
 
+    @property
+    def place(self) -> str:
+        """Its file and line where it is a plugin's, `mine.py, line 12`, of a class that of its first method; empty for ours."""
+        if self.source.path is None:
+            return ""
+        found = inspect.unwrap(self.create)
+        parts = vars(found).values() if inspect.isclass(found) else (found,)
+        lines = [part.__code__.co_firstlineno for part in parts if hasattr(part, "__code__")]
+        return f"{self.source.path.name}, line {min(lines)}" if lines else self.source.path.name
+
     def accepts(self, parameter: str) -> bool:
         """True where its factory has this parameter."""
         return parameter in inspect.signature(self.create).parameters

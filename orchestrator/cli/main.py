@@ -21,12 +21,12 @@ for _module in pkgutil.iter_modules(cli.__path__):
 
 
 def main() -> None:
-    """Run the program: a user error gets one line (or one per problem) and exit code 2, and so does a file or database that fails, with
-    exit code 1; never a traceback."""
+    """Run the program: a user error gets one line (or one per problem) and exit code 2, and so does a file or database that fails, or holds
+    what it should not, with exit code 1; never a traceback."""
     show_control_characters()
     try:
         hide_arguments()
-        app()
+        _run()
     except UserError as error:
         typer.echo(visible(f"robustsweep: {error}", keep="\n"), err=True)  # else Click leaves out what it shows on a terminal
         sys.exit(error.exit_code)
@@ -37,6 +37,20 @@ def main() -> None:
         where = f"{error.filename}: " if error.filename else ""
         typer.echo(visible(f"robustsweep: {where}{error.strerror or error}"), err=True)
         sys.exit(1)
+
+
+def _run() -> None:
+    """Run the command; an error that comes of a wrong value in a database names that."""
+    try:
+        app()
+    except OSError:
+        raise
+    except Exception as error:
+        from orchestrator.store.maintenance.wrong_values import explained
+
+        if (reason := explained(error)) is None:
+            raise
+        raise reason from error
 
 
 if __name__ == "__main__":

@@ -43,7 +43,8 @@ def _passes(attack: AttackSettings) -> int:
     a deterministic net, on which every point is evaluated once."""
     facts, draws = attack.facts, attack.selection_draws
     compared = 1 if draws == 1 else 2 * draws
-    sought = 3 * attack.eot_samples if facts.takes_gradients else 0
+    gradients = attack.eot_samples * getattr(attack.settings, "samples", 1)
+    sought = 3 * gradients if facts.takes_gradients else 0
     judged = compared if facts.selects and (draws > 1 or not facts.takes_gradients) else 0
     steps = attack.steps or int(facts.takes_gradients)
     targets = draws if attack.target == "least_likely" else 0

@@ -21,6 +21,9 @@ FEWEST_EXAMPLES = 35
 (0.5^7 < ALPHA) must be within LARGE."""
 FEWEST_ROWS = 3
 """Fewest evaluations of a randomised model: a figure from fewer may be the luck of one draw, which a whole batch shares."""
+SOUND_EXAMPLES, SOUND_QUERIES = 100, 1000
+"""Fewest examples, and queries to the net for each, on which a model can be called sound: a net whose loss is a smooth staircase withstands
+PGD and a few hundred queries of Square, and hardly any example is left after some thousand."""
 FEWEST_STEPS = 10
 """Fewest steps of an iterative attack that others are compared with: the paper's rule gives two at epsilon 2/255."""
 
@@ -98,8 +101,8 @@ def grouped(items: Iterable[AttackEvidence], key: Callable[[AttackEvidence], Has
 
 
 def is_thorough(item: AttackEvidence) -> bool:
-    """Tell if it is an iterative white-box attack that can get to any point of its ball from where it starts."""
-    return item.takes_gradients and not item.one_step and item.steps >= FEWEST_STEPS and item.reaches_all
+    """Tell if it is an iterative white-box attack, on the loss as it is, that can get to any point of its ball from where it starts."""
+    return item.takes_gradients and not (item.one_step or item.smoothed) and item.steps >= FEWEST_STEPS and item.reaches_all
 
 
 def against_the_strongest(references: list[AttackEvidence], challengers: list[AttackEvidence]) -> list[AttackPair]:

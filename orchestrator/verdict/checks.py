@@ -3,7 +3,8 @@
 Sources: Athalye, Carlini & Wagner (2018), "Obfuscated gradients give a false sense of security", sections 3.1 (one-step against
 iterative, black-box against white-box, unbounded, random sampling, growing bounds) and 4 (expectation over transformation); Carlini et
 al. (2019), "On evaluating adversarial robustness" (more steps must not gain); the checks of AutoAttack (Croce & Hein, 2020: zero
-gradients, Square below white-box); Pintor et al. (2022), "Indicators of attack failure" (useless gradients, another loss, incomplete
+gradients, Square below white-box); Uesato et al. (2018), "Adversarial risk and the dangers of evaluating against weak attacks"
+(gradients from noisy inputs); Pintor et al. (2022), "Indicators of attack failure" (useless gradients, another loss, incomplete
 optimisation, failure of the unconstrained attack).
 """
 
@@ -12,6 +13,8 @@ from itertools import product
 
 from orchestrator.verdict.attack_comparison import (
     MARGIN,
+    SOUND_EXAMPLES,
+    SOUND_QUERIES,
     AttackPair,
     GainOutcomes,
     Outcome,
@@ -30,7 +33,7 @@ from orchestrator.verdict.evidence import EPSILON_TOLERANCE, AttackEvidence, Mod
 _PairsIn = Callable[[list[AttackEvidence]], Iterable[AttackPair]]
 _MASKED = GainOutcomes(small="failed", large="failed")
 _UNFINISHED = GainOutcomes(small="suspicious", large="failed")
-_MISLEADING = GainOutcomes(small="suspicious", large="suspicious")
+_UNSETTLED = GainOutcomes(small="suspicious", large="suspicious")
 
 
 def check_gradients(evidence: ModelEvidence) -> VerdictCheck:
@@ -66,6 +69,40 @@ def check_black_box(evidence: ModelEvidence) -> VerdictCheck:
     return _worst("black_box", evidence, pairs_in, _MASKED, needed="square, noise or transfer, and an iterative attack")
 
 
+def check_smoothed(evidence: ModelEvidence) -> VerdictCheck:
+    """Check whether gradients averaged over noisy inputs do better than exact ones: the loss is then shattered, in steps or ripples."""
+
+    def pairs_in(group: list[AttackEvidence]) -> Iterable[AttackPair]:
+        return against_the_strongest(_thorough(group), [item for item in group if item.takes_gradients and item.smoothed])
+
+    return _worst("smoothed", evidence, pairs_in, _UNFINISHED, needed="smoothed_pgd and an iterative attack")
+
+
+def check_queries(evidence: ModelEvidence) -> VerdictCheck | None:
+    """Check whether Square still gains by more queries while it leaves more right than attacks by gradients do: it may yet overtake them.
+    None where there are no two numbers of queries, and where attacks by gradients leave next to nothing."""
+    pairs = []
+    for group in at_one_epsilon(evidence):
+        searches = sorted((item for item in group if item.queries), key=lambda item: item.queries)
+        if len(searches) > 1 and min((item.accuracy for item in _thorough(group)), default=0.0) > MARGIN:
+            pairs.append(AttackPair(searches[-2], searches[-1]))
+    return check_gains("queries", pairs, _UNSETTLED) if pairs else None
+
+
+def check_enough(evidence: ModelEvidence) -> VerdictCheck:
+    """Check whether enough was looked at to call a model sound: so many queries to it, on so many examples."""
+    name = "enough"
+    searched = [item for item in comparable(evidence) if item.queries]
+    best = max(searched, key=lambda item: (item.n_examples >= SOUND_EXAMPLES, item.queries, item.n_examples), default=None)
+    examples, queries = (best.n_examples, best.queries) if best else (0, 0)
+    numbers = {"examples": float(examples), "queries": float(queries)}
+    said = f"{queries:,} queries on {examples:,} examples"
+    if examples >= SOUND_EXAMPLES and queries >= SOUND_QUERIES:
+        return VerdictCheck(name, "passed", said, numbers)
+    wanted = f"sound takes {SOUND_QUERIES:,} on {SOUND_EXAMPLES:,} or more: `diagnosis: {{}}`"
+    return VerdictCheck(name, "not made", f"too little looked at: {said}; {wanted}", numbers)
+
+
 def check_more_steps(evidence: ModelEvidence) -> VerdictCheck:
     """Check whether the longest attack still gains on the next shorter one: the figures are then too high."""
 
@@ -76,6 +113,16 @@ def check_more_steps(evidence: ModelEvidence) -> VerdictCheck:
             yield from (AttackPair(shorter[-1], item) for item in by_effort if shorter and item.effort == by_effort[-1].effort)
 
     return _worst("more_steps", evidence, pairs_in, _UNFINISHED, needed="one attack with few and with more steps or restarts")
+
+
+def check_step_sizes(evidence: ModelEvidence) -> VerdictCheck | None:
+    """Check whether an attack that chooses its own step sizes does better than those with a fixed one: the loss is then hard to climb, and
+    the figures are too high. None where there are no two such attacks."""
+    pairs = []
+    for group in at_one_epsilon(evidence):
+        fixed = [item for item in _thorough(group) if "abs_stepsize" in item.settings]
+        pairs += against_the_strongest(fixed, [item for item in _thorough(group) if "abs_stepsize" not in item.settings])
+    return check_gains("step_sizes", pairs, _UNFINISHED) if pairs else None
 
 
 def check_other_loss(evidence: ModelEvidence) -> VerdictCheck:
@@ -91,7 +138,7 @@ def check_other_loss(evidence: ModelEvidence) -> VerdictCheck:
 
 def check_eot(evidence: ModelEvidence) -> VerdictCheck | None:
     """Check whether an attacker who averages over draws, or knows the full weights, is stronger than one who does neither: the
-    `randomized` figures of a randomised model are then misleading. None for a deterministic model."""
+    `randomized` figures of a randomised model are then misleading, and by a large gain worthless. None for a deterministic model."""
     if not evidence.randomised:
         return None
 
@@ -101,7 +148,7 @@ def check_eot(evidence: ModelEvidence) -> VerdictCheck | None:
             plain = [item for item in alike if item.knowledge == "randomized"]
             yield from (AttackPair(*pair) for pair in product(plain, [item for item in alike if item.knowledge in informed]))
 
-    return _worst("eot", evidence, pairs_in, _MISLEADING, needed="one attack with knowledge randomized and eot")
+    return _worst("eot", evidence, pairs_in, _UNFINISHED, needed="one attack with knowledge randomized and eot")
 
 
 def check_unbounded(evidence: ModelEvidence) -> VerdictCheck:

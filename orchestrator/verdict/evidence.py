@@ -69,6 +69,16 @@ class AttackEvidence:
         return self.knowledge == "transfer" or self.gradients is False
 
     @property
+    def queries(self) -> int:
+        """The number of times that it asked for logits; 0 where it took gradients, or asked nothing."""
+        return self.effort if self.gradients is False and "steps" in self.settings else 0
+
+    @property
+    def smoothed(self) -> bool:
+        """True where it averages each gradient over noisy inputs, as large as its setting `sigma` says: it then sees another loss."""
+        return "sigma" in self.settings
+
+    @property
     def steps(self) -> int:
         """Its number of steps; 1 where it has no such setting."""
         return int(self.settings.get("steps", 1))

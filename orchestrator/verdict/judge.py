@@ -7,12 +7,16 @@ from typing import Any, Literal, get_args
 from orchestrator.verdict.attack_comparison import VerdictCheck
 from orchestrator.verdict.checks import (
     check_black_box,
+    check_enough,
     check_eot,
     check_epsilons,
     check_gradients,
     check_more_steps,
     check_other_loss,
+    check_queries,
     check_single_step,
+    check_smoothed,
+    check_step_sizes,
     check_unbounded,
 )
 from orchestrator.verdict.evidence import ModelEvidence
@@ -20,7 +24,7 @@ from orchestrator.verdict.evidence import ModelEvidence
 Verdict = Literal["sound", "suspicious", "unsound"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 GRAVEST_FIRST: tuple[Verdict, ...] = ("unsound", "suspicious", "sound")
-RULES = 2
+RULES = 3
 """Version of the rules. Raise it when the same evidence leads to another verdict: models are then judged again at the next launch."""
 
 _CHECKS = (
@@ -28,10 +32,14 @@ _CHECKS = (
     check_unbounded,
     check_single_step,
     check_black_box,
+    check_smoothed,
+    check_queries,
     check_more_steps,
+    check_step_sizes,
     check_other_loss,
     check_eot,
     check_epsilons,
+    check_enough,
 )
 
 

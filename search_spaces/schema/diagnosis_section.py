@@ -8,7 +8,7 @@ from search_spaces.schema.axes import PositiveLiteral
 from workers.facts import Modality
 from workers.registry import DATASETS
 from workers.settings import Frozen
-from workers.spec.diagnosis import DiagnosisSettings, require_more
+from workers.spec.diagnosis import FULL_QUERIES, Depth, DiagnosisSettings, require_more
 from workers.spec.fields import Count, SignGradientName, epsilon_fraction, positive_fraction
 
 EPSILONS: dict[Modality, str] = {"image": "8/255", "audio": "0.032"}
@@ -20,8 +20,9 @@ def _default(name: str) -> Any:
 
 
 class DiagnosisSection(Frozen):
-    """Settings of the diagnosis, for a randomised binary model; none is an axis. `{}` is a diagnosis with these defaults."""
+    """Settings of the diagnosis, for a randomised binary model; none is an axis. `{}` is a full diagnosis with these defaults."""
 
+    depth: Depth = "full"
     examples: Count = _default("examples")
     batch_size: Count = _default("batch_size")
     epsilon: PositiveLiteral | None = None
@@ -29,7 +30,7 @@ class DiagnosisSection(Frozen):
     more_steps: Count = _default("more_steps")
     eot_samples: Count = _default("eot_samples")
     selection_draws: Count = _default("selection_draws")
-    queries: Count = _default("queries")
+    queries: Count | None = None
     draws: Count = _default("draws")
     sign_gradient: SignGradientName = "tanh"
 
@@ -55,5 +56,6 @@ class DiagnosisSection(Frozen):
     def resolved(self, dataset: str) -> DiagnosisSettings:
         """Return the diagnosis of a randomised binary model for that data."""
         literal = self.epsilon or EPSILONS[DATASETS[dataset].facts.modality]
-        given = self.model_dump(exclude={"epsilon"})
-        return DiagnosisSettings(epsilon=float(positive_fraction(literal)), epsilon_literal=literal, **given)
+        given = self.model_dump(exclude={"epsilon", "queries"})
+        queries = self.queries or (FULL_QUERIES if self.depth == "full" else _default("queries"))
+        return DiagnosisSettings(epsilon=float(positive_fraction(literal)), epsilon_literal=literal, queries=queries, **given)

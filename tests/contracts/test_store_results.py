@@ -200,6 +200,8 @@ TWO_VALUES: dict[str, tuple[str, tuple[object, object]]] = {
     "abs_stepsize": ("pgd", (1 / 255, 2 / 255)),
     "loss": ("pgd", ("ce", "margin")),
     "momentum": ("mi_fgsm", (0.5, 1.0)),
+    "samples": ("smoothed_pgd", (5, 10)),
+    "sigma": ("smoothed_pgd", (0.25, 0.5)),
     "target": ("pgd", ("next", "none")),
     "restarts": ("pgd", (1, 3)),
     "eot_samples": ("pgd", (1, 4)),

@@ -6,6 +6,7 @@ from sqlalchemy import delete, select, update
 from orchestrator.store import ModelVerdict, Store, model_verdicts, record_result, result_rows
 from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, VerdictRecord
 from tests.builders import (
+    THOROUGH,
     attack_job,
     attack_settings,
     diagnose_job,
@@ -22,11 +23,13 @@ from workers.spec.job import Job
 
 FULL = pretrain_job()
 MODEL = fine_tune_job(FULL)
-DIAGNOSIS = diagnose_job(FULL, examples=40)
+DIAGNOSIS = diagnose_job(FULL, **THOROUGH)
 PGD = attack_settings(name="pgd", steps=20, abs_stepsize=1 / 255)
 SQUARE = attack_settings(name="square", steps=100)
 ATTACKS = [attack_job(FULL, attack=attack, examples=40) for attack in (PGD, SQUARE)]
-SOUND = {"noise": 0.9, "fgsm": 0.6, "pgd": 0.5, "pgd_longer": 0.5, "pgd_margin": 0.5, "square": 0.7}
+SOUND = {"noise": 0.9, "fgsm": 0.6, "transfer": 0.8, "square_half": 0.72, "square": 0.7} | dict.fromkeys(
+    ("pgd", "pgd_longer", "pgd_margin", "apgd_ce", "apgd_dlr", "smoothed_pgd"), 0.5
+)
 
 
 def right(n: int) -> list[bool]:
@@ -51,7 +54,7 @@ def test_a_diagnosis_is_stored_column_by_column(store: Store) -> None:
     with store.reading() as connection:
         row = connection.execute(select(DiagnosisRecord.__table__)).mappings().one()
     assert (row["model_key"], row["epsilon"], row["epsilon_literal"]) == (FULL.key, 8 / 255, "8/255")
-    assert (row["n_examples"], row["draws"], row["zero_gradients"], row["nonfinite_gradients"]) == (40, 1, 0.25, 0.0)
+    assert (row["n_examples"], row["draws"], row["zero_gradients"], row["nonfinite_gradients"]) == (100, 1, 0.25, 0.0)
     for stored, probe in zip(row["probes"], result.outcome.probes, strict=True):  # type: ignore[union-attr]
         expected, attack = probe.model_dump(mode="json", exclude={"attack"}), probe.attack.model_dump(mode="json")
         assert {name: value for name, value in stored.items() if name != "attack"} == expected
@@ -107,7 +110,7 @@ def test_repeats_are_judged_together(store: Store) -> None:
     for job in [*plain, *adaptive]:
         record_result(store, job, flags_result(job, right(30 if job in plain else 10)), attempt_id=None)
         outcomes.append(next(check.outcome for check in only(store).checks if check.name == "eot"))
-    assert outcomes == ["not made"] * 5 + ["suspicious"]
+    assert outcomes == ["not made"] * 5 + ["failed"]
 
 
 def test_an_attack_that_came_to_nothing_is_stored_with_its_reason(store: Store) -> None:

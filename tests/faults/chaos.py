@@ -31,7 +31,7 @@ evaluation: {examples: 12, batch_size: 6, repeats: 3}
 attacks:
   - {attack: [fgsm, pgd], epsilon: [2/255, 4/255, 8/255]}
   - {attack: [bim, pgd], epsilon: [4/255, 8/255], knowledge: [omniscient, transfer]}
-diagnosis: {examples: 4, batch_size: 4, steps: 2, more_steps: 4, queries: 4, eot_samples: 2, selection_draws: 2, draws: 2}
+diagnosis: {depth: quick, examples: 4, batch_size: 4, steps: 2, more_steps: 4, queries: 4, eot_samples: 2, selection_draws: 2, draws: 2}
 surfaces: [{resolution: 3}]
 """
 # A kill comes after some more results and a moment more, so that a slow machine gets as far between two of them as a fast one.

@@ -27,7 +27,7 @@ evaluation: {examples: 12, batch_size: 6, repeats: 2}
 attacks:
   - {attack: [fgsm, pgd], epsilon: [2/255, 8/255]}
   - {attack: pgd, epsilon: 8/255, knowledge: [omniscient, transfer]}
-diagnosis: {examples: 4, batch_size: 4, steps: 2, more_steps: 4, queries: 4, eot_samples: 2, selection_draws: 2, draws: 2}
+diagnosis: {depth: quick, examples: 4, batch_size: 4, steps: 2, more_steps: 4, queries: 4, eot_samples: 2, selection_draws: 2, draws: 2}
 surfaces: [{resolution: 3}]
 """
 Stamp = tuple[int, int]

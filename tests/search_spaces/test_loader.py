@@ -98,7 +98,8 @@ def loaded(text, *overrides):
         (
             "attack: pgd",
             "attack: pdg",
-            "x.yaml:11: attacks.0.attack='pdg': one of apgd_ce, apgd_dlr, bim, fgsm, mi_fgsm, noise, pgd, square (did you mean pgd?)",
+            "x.yaml:11: attacks.0.attack='pdg': one of apgd_ce, apgd_dlr, bim, fgsm, mi_fgsm, noise, pgd, smoothed_pgd, "
+            "square (did you mean pgd?)",
         ),
         ("8/255", "8", "x.yaml:12: attacks.0.epsilon=8: must be in (0, 1] (input units: 8/255, not 8)"),
         ("digits", "mnist", "x.yaml:4: data.name='mnist': one of cifar10, digits, speech_commands, tones, folder:NAME, torchvision:NAME"),

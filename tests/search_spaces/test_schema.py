@@ -135,6 +135,7 @@ def resolved(**group):
         ("apgd_dlr", {"steps": 100}, "dlr", True),
         ("mi_fgsm", {"steps": 10, "abs_stepsize": 1 / 255, "loss": "ce", "momentum": 1.0}, "ce", False),
         ("noise", {}, "ce", True),
+        ("smoothed_pgd", {"steps": 10, "abs_stepsize": 1 / 255, "loss": "ce", "samples": 10, "sigma": 0.5}, "ce", True),
         ("square", {"steps": 5000}, "margin", True),
     ],
 )

@@ -1,6 +1,7 @@
 """Accuracy, example by example, of a network under fresh sketches: clean, attacked, or on stored adversarial examples."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -58,11 +59,21 @@ def evaluated(
     def compute(place: slice, inputs: Tensor, labels: Tensor) -> Found:
         examples = inputs if perturb is None else perturb(place, inputs, labels)
         found = {"correct": _judged(network, examples, labels, draws=draws).cpu()}
-        return found | {f"metric {metric.name}": metric.create(inputs, examples, labels).cpu() for metric in metrics}
+        return found | {f"metric {metric.name}": _measured(metric, inputs, examples, labels) for metric in metrics}
 
     found = course.through(data, compute, batch_size=batch_size)
     values = {metric.name: over_examples(metric.facts, found[f"metric {metric.name}"]) for metric in metrics}
     return Evaluated(found["correct"].T.numpy(), values)
+
+
+def _measured(metric: Component[MetricFacts], inputs: Tensor, examples: Tensor, labels: Tensor) -> Tensor:
+    values = metric.create(inputs, examples, labels)
+    if not isinstance(values, Tensor) or values.shape != labels.shape:
+        found = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
+        raise JobError(
+            f"metric {metric.name} ({metric.place}): returned {found}, must be one number for each example, {tuple(labels.shape)}"
+        )
+    return values.cpu()
 
 
 def over_examples(facts: MetricFacts, values: Tensor) -> float | None:
@@ -112,10 +123,40 @@ def attacker(network: Network, settings: AttackSettings, *, generator: torch.Gen
                 examples = attack(
                     network, inputs, labels, settings=settings, generator=generator, bounds=network.bounds, randomness=randomness
                 )
-        check_examples(examples, inputs, epsilon=settings.epsilon, bounds=network.bounds, norm=settings.norm)
+        with _said_of(settings):
+            check_examples(examples, inputs, epsilon=settings.epsilon, bounds=network.bounds, norm=settings.norm)
         return examples
 
     return perturb
+
+
+@contextmanager
+def _said_of(attack: AttackSettings) -> Iterator[None]:
+    """Inside, an error that a user's attack makes names it and its place."""
+    try:
+        yield
+    except JobError as error:
+        if not (place := attack.component.place):
+            raise
+        raise type(error)(f"attack {attack.name} ({place}): {error}") from error
+
+
+def require_logits(network: Network, data: DeviceSplit, *, n_classes: int, named: str) -> None:
+    """Check what a network of a user's own gives before it is trained, with its randomness off: logits for each class, finite ones.
+
+    Raises:
+        JobError: it does not; the message names it.
+    """
+    inputs, _ = data.batch(slice(0, _CHECKED))
+    training = network.training
+    with torch.no_grad(), network.full_weights():
+        logits = network.eval()(inputs)
+    network.train(training)
+    found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+    if found != (len(inputs), n_classes):
+        raise JobError(f"{named}: logits of shape {found}: must be {(len(inputs), n_classes)}, one for each of the {n_classes} classes")
+    if not logits.isfinite().all():
+        raise JobError(f"{named}: its logits are not finite, before any training")
 
 
 def replayer(examples: Tensor, *, epsilon: float, bounds: Bounds = UNIT, norm: NormName = "linf") -> Perturb:

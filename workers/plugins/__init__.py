@@ -11,7 +11,7 @@ from workers.errors import UserError
 from workers.facts import PluginVersion
 from workers.plugins.distribution import Distribution
 from workers.plugins.files import FilePlugin, read_plugin
-from workers.plugins.importer import run_once
+from workers.plugins.importer import raised_at, run_once
 from workers.spec.component import STORED
 from workers.spec.job import JOB, Job
 
@@ -28,6 +28,7 @@ __all__ = [
     "load_plugins_of",
     "loaded",
     "named_in_environment",
+    "raised_at",
     "receive",
 ]
 

@@ -58,6 +58,14 @@ def _forget(name: str) -> None:
         del sys.modules[module]
 
 
+def raised_at(error: BaseException) -> str:
+    """The place in a plugin where an error was raised, `mine.py, line 12`; empty where that is in no plugin."""
+    names = {f"robustsweep_plugin_{digest[:16]}" for digest in _current.values()}
+    files = {module.__file__ for name, module in list(sys.modules.items()) if name.partition(".")[0] in names}
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
+    return f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+
+
 class _Importer(MetaPathFinder, ExecutionLoader):
     """Finder and loader of one plugin's modules: `robustsweep_plugin_DIGEST`, and `.NAME` for each further file."""
 

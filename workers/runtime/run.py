@@ -11,8 +11,9 @@ import torch
 from workers.artifacts.artifacts import Artifacts, JobFolder
 from workers.artifacts.results import Result
 from workers.data.loading.remote import DataRoot
-from workers.errors import ArtifactError, ShortOfMemoryError, SupersededError, UserError
+from workers.errors import ArtifactError, JobError, ShortOfMemoryError, SupersededError, UserError, describe
 from workers.measure.resumable_loop import SAVE_SECONDS, ProgressFile
+from workers.plugins import raised_at
 from workers.progress import Report, say_nothing
 from workers.runtime.environment import record_environment
 from workers.runtime.memory import is_shortage, keep_within, most_taken, shortage
@@ -97,8 +98,12 @@ def _compute(job: Job, settings: RunSettings, artifacts: Artifacts, folder: JobF
 def _computed(room: Room, settings: RunSettings, report: Report) -> Computed:
     try:
         return compute(room, report)
-    except (MemoryError, RuntimeError) as error:
+    except (ArtifactError, JobError, SupersededError, UserError):
+        raise
+    except Exception as error:
         if not is_shortage(error):
+            if place := raised_at(error):
+                raise JobError(f"{place}: {describe(error)}") from error
             raise
         said = shortage(room.job, room.device, share=settings.gpu_share, examples_per_pass=settings.examples_per_pass)
         raise ShortOfMemoryError(said) from error

@@ -18,15 +18,17 @@ from workers.data.loading.remote import load as load_data
 from workers.errors import ArtifactError, UserError
 from workers.facts import DatasetInfo, MetricFacts
 from workers.measure.diagnose import diagnose
-from workers.measure.evaluate import attacker, craft, evaluated, replayer, require_sketch
+from workers.measure.evaluate import attacker, craft, evaluated, replayer, require_logits, require_sketch
 from workers.measure.loss_surface import drawn_gradient, explore, full_gradient, plane
 from workers.measure.replayed_examples import require_fitting_examples
 from workers.measure.resumable_loop import SAVE_SECONDS, Course, ProgressFile
+from workers.measure.surrogate import EXAMPLES, train_surrogate
 from workers.models.network import Network, build, decomposed
 from workers.progress import Report
 from workers.registry import METRICS, Component
 from workers.spec.component import DataSpec
 from workers.spec.data_digests import data_digest_name
+from workers.spec.diagnosis import DiagnosisSettings
 from workers.spec.fields import CRAFTED
 from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, Job, SurfaceSpec, TrainSpec
 from workers.spec.keys import derive_seed
@@ -149,6 +151,8 @@ def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
     info = room.info(spec.data)
     network = _untrained(room, spec, info)
     network.to(room.device).seed(room.seed("sketch"))
+    if (component := spec.model.component).place:
+        require_logits(network, split, n_classes=info.n_classes, named=f"model {component.name} ({component.place})")
     attack = None if spec.training.adversarial_training == "none" else room.generator("attack")
     order, checkpoint = room.generator("order"), room.checkpoint
     history = train(network, split, spec.training, order=order, checkpoint=checkpoint, report=report, attack=attack, until=spec.until)
@@ -248,7 +252,21 @@ def _source(room: Room, spec: AttackSpec) -> str:
 
 def _diagnose(room: Room, spec: DiagnoseSpec) -> Computed:
     network, split = room.trained(EvaluationSpec(examples=spec.diagnosis.examples))
-    return diagnose(network, split, spec.diagnosis, seeds=room.seed), {}
+    return diagnose(network, split, spec.diagnosis, seeds=room.seed, surrogate=lambda: _surrogate(room, spec.diagnosis)), {}
+
+
+def _surrogate(room: Room, diagnosis: DiagnosisSettings) -> Network:
+    """Return a net whose adversarial examples may fool the diagnosed model: the one that it was made of (without its defence, sketch or
+    Tucker form), else one that is trained on its answers."""
+    trained = room.artifacts.job(room.parent("model"))
+    if "weights" in trained.parents:
+        return room.network(trained.parents["weights"])[0]
+    network, data = room.network(trained.key)
+    try:
+        examples = room.split(data.whole, "train", EXAMPLES, trained)
+    except UserError:  # there are fewer
+        examples = room.split(data.whole, "train", None, trained)
+    return train_surrogate(network, examples, epsilon=diagnosis.epsilon, seed=room.seed("surrogate"))
 
 
 def _surface(room: Room, spec: SurfaceSpec) -> Computed:

@@ -26,6 +26,10 @@ _LOCKED = (
 )
 
 
+opened_stores: list[URL] = []
+"""The stores that this process has opened, for those who have to explain an error."""
+
+
 class StoreMissing(UserError):  # noqa: N818 (it reads as what it says)
     """Error: no store at the URL yet."""
 
@@ -106,6 +110,7 @@ def open_store(url: str, *, upgrade: bool) -> Store:
     except BaseException:
         engine.dispose()
         raise
+    opened_stores.append(address)
     return Store(engine, READ_OPTIONS[engine.dialect.name], address, upgrade)
 
 
@@ -135,7 +140,9 @@ def _one_line(engine: Engine, address: URL) -> Iterator[None]:
     except SQLAlchemyError as error:
         said = error.orig if isinstance(error, DBAPIError) else error.__cause__ or error
         line = scrubbed(str(said), engine.url)
-        raise StoreFailed(f"store '{shown(address)}': {line}" + (f": {_LOCKED}" if "is locked" in line else "")) from None
+        raise StoreFailed(f"store '{shown(address)}': {line}" + (f": {_LOCKED}" if "is locked" in line else "")) from (
+            None if isinstance(error, DBAPIError) else error
+        )
 
 
 def _prepare_file(address: URL, *, create: bool) -> None:

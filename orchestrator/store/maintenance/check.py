@@ -3,12 +3,15 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Table, exists, func, or_, select, union
 
 from orchestrator.store.connection.session import Store
 from orchestrator.store.leases.leases import age, database_now, find_holder, is_alive, living_sweeps
+from orchestrator.store.maintenance.row_checks import flags_problem
+from orchestrator.store.maintenance.wrong_values import wrong_values
 from orchestrator.store.reading.stored_specs import missing_components, stored_spec
 from orchestrator.store.schema.base import Base, table_of, utc_now
 from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, VerdictRecord, WorstCaseRecord, result_tables
@@ -60,10 +63,12 @@ def check_store(store: Store, artifacts: Artifacts, *, hashes: bool) -> list[Fin
         ("attempts", _left_running, "launch the sweep again: it notes them as interrupted"),
     )
     with store.reading() as connection:
-        findings = [_finding(subject, check(connection), advice) for subject, check, advice in checks]
+        values = _finding("values", (StoreProblem(*found) for found in wrong_values(connection)), f"{REPAIR}; else {RESTORE}")
+        findings = [_checked(subject, partial(check, connection), advice, values) for subject, check, advice in checks]
+        findings.insert(1, values)
         findings += [Finding("job keys", note=note) for note in _unchecked_keys(connection)]
         done = sorted(connection.execute(select(JobRecord.key).where(JobRecord.state == "done")).scalars())
-        findings.append(_finding("rows", _differing(connection, artifacts), f"{REPAIR}; else {RESTORE}"))
+        findings.append(_checked("rows", partial(_differing, connection, artifacts), f"{REPAIR}; else {RESTORE}", values))
     advice = "copy the folders from where the jobs ran; else a launch computes again what it needs of them. Their results stay valid"
     return [*findings, _finding("artifacts", _artifacts(artifacts, done, hashes=hashes), advice)]
 
@@ -75,6 +80,16 @@ def _finding(subject: str, problems: Iterable[StoreProblem], advice: str) -> Fin
     more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     line = "; ".join(problem.line for problem in found[:_SHOWN]) + more
     return Finding(subject, line, advice, keys=tuple(key for problem in found for key in problem.keys))
+
+
+def _checked(subject: str, check: Callable[[], Iterable[StoreProblem]], advice: str, values: Finding) -> Finding:
+    """Run a check; where values are wrong, it need not come to its end."""
+    try:
+        return _finding(subject, check(), advice)
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+        if values.problem is None:
+            raise
+        return Finding(subject, note="not checked to the end: values are wrong")
 
 
 def _integrity(connection: Connection) -> Iterable[StoreProblem]:
@@ -142,18 +157,6 @@ def _flags(connection: Connection) -> Iterator[StoreProblem]:
         for row in connection.execution_options(yield_per=_CHUNK).execute(select(*columns).order_by(table.c.job_key)):
             if problem := flags_problem(row.flags, n_examples=row.n_examples, draws=row.draws, n_correct=row.n_correct):
                 yield StoreProblem(f"{table.name}, job {row.job_key}: {problem}", (row.job_key,))
-
-
-def flags_problem(flags: bytes, *, n_examples: int, draws: int, n_correct: int) -> str | None:
-    """Describe the error in packed flags, each draw's padded with zeros to whole bytes; None if there is none."""
-    a_draw = -(-n_examples // 8)
-    if len(flags) != draws * a_draw:
-        return f"{len(flags)} bytes of flags for {n_examples} examples in {draws} draws: must be {draws * a_draw}"
-    padding = (1 << (8 * a_draw - n_examples)) - 1
-    if any(flags[end - 1] & padding for end in range(a_draw, len(flags) + 1, a_draw)):
-        return f"flags are set beyond the last of {n_examples} examples"
-    counted = int.from_bytes(flags).bit_count()
-    return None if counted == n_correct else f"n_correct is {n_correct}, its flags count {counted}"
 
 
 def _without_result(connection: Connection) -> Iterator[StoreProblem]:

@@ -11,7 +11,6 @@ from pydantic import AfterValidator, BaseModel, Field, FiniteFloat, JsonValue, T
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Double, Integer, LargeBinary, String, Table
 
 from orchestrator.names import job_description
-from orchestrator.store.maintenance.check import flags_problem
 from orchestrator.store.reading.stored_specs import stored_spec
 from orchestrator.store.schema.base import UtcDateTime
 from orchestrator.verdict import Verdict
@@ -122,13 +121,14 @@ def check_rows(place: str, table: Table, rows: Iterable[Mapping[str, Any]]) -> N
     """
     for row in rows:
         for name, value in row.items():
-            if problem := _problem(table.columns[name], value):
+            if problem := value_problem(table.columns[name], value):
                 raise UserError(f"import {place}: {name} {json.dumps(value, default=str)[:_SHOWN]}: {problem}")
-        if problem := _contradiction(row):
+        if problem := contradiction(row):
             raise UserError(f"import {place}: {problem}")
 
 
-def _problem(column: Column[Any], value: Any) -> str | None:
+def value_problem(column: Column[Any], value: Any) -> str | None:
+    """Describe why the column's readers do not take a value; None where they do."""
     try:
         _adapter(column).validate_python(value)
     except ValidationError as error:
@@ -142,12 +142,12 @@ def _adapter(column: Column[Any]) -> TypeAdapter[Any]:
     kind = _SHAPES.get(column.name) or next(kind for of, kind in _KINDS if isinstance(column.type, of))
     if isinstance(column.type, String) and column.type.length:
         kind = Annotated[kind, Field(max_length=column.type.length)]
-    if isinstance(column.type, JSON):
+    if isinstance(column.type, JSON | LargeBinary):
         kind = Annotated[kind, Field(strict=True)]
     return TypeAdapter(kind | None if column.nullable else kind)
 
 
-def _contradiction(row: Mapping[str, Any]) -> str | None:
+def contradiction(row: Mapping[str, Any]) -> str | None:
     """Describe what does not go together in a row; None where all does."""
     if "spec" in row:
         return _wrong_spec(row)
@@ -163,6 +163,18 @@ def _contradiction(row: Mapping[str, Any]) -> str | None:
         if problem and not probe["failure"]:
             return f"probe {probe['name']}: {problem}"
     return None
+
+
+def flags_problem(flags: bytes, *, n_examples: int, draws: int, n_correct: int) -> str | None:
+    """Describe the error in packed flags, each draw's padded with zeros to whole bytes; None if there is none."""
+    a_draw = -(-n_examples // 8)
+    if len(flags) != draws * a_draw:
+        return f"{len(flags)} bytes of flags for {n_examples} examples in {draws} draws: must be {draws * a_draw}"
+    padding = (1 << (8 * a_draw - n_examples)) - 1
+    if any(flags[end - 1] & padding for end in range(a_draw, len(flags) + 1, a_draw)):
+        return f"flags are set beyond the last of {n_examples} examples"
+    counted = int.from_bytes(flags).bit_count()
+    return None if counted == n_correct else f"n_correct is {n_correct}, its flags count {counted}"
 
 
 def _wrong_spec(job: Mapping[str, Any]) -> str | None:

@@ -155,7 +155,10 @@ def test_a_job_that_cannot_succeed_is_retried_failed_and_shown_and_blocks_only_i
 MISTAKES = [
     (["launch", "quikstart"], "did you mean 'quickstart'"),
     (["launch", "quickstart", "--set", "model.theta=1.3"], "model.theta=1.3: must be in (0, 1]"),
-    (["plan", "quickstart", "--set", "attacks.0.attack=pdg"], "'pdg': one of apgd_ce, apgd_dlr, bim, fgsm, mi_fgsm, noise, pgd, square"),
+    (
+        ["plan", "quickstart", "--set", "attacks.0.attack=pdg"],
+        "'pdg': one of apgd_ce, apgd_dlr, bim, fgsm, mi_fgsm, noise, pgd, smoothed_pgd, square",
+    ),
     (["plan", "quickstart", "--set", "data.train_examples=5000"], "data.train_examples=5000: must be at most 1397"),
     (["plan", "quickstart", "--set", "evaluation.examples=401"], "evaluation.examples=401: must be at most 400"),
     (["launch", "cifar10-smoke"], "cifar10: no data folder given"),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.store import open_store, record_result
-from tests.builders import attack_job, diagnose_job, diagnosis_result, evaluate_job, pretrain_job, result_of
+from tests.builders import THOROUGH, attack_job, diagnose_job, diagnosis_result, evaluate_job, pretrain_job, result_of
 from tests.commands import robustsweep, rows
 from tests.stored import record_sweep
 
@@ -20,7 +20,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("home")
     (folder / "sweeps").mkdir()
     with open_store(f"sqlite:///{folder / 'sweeps' / 'results.db'}", upgrade=True) as store:
-        diagnoses = [diagnose_job(model, examples=40) for model in (SOUND, UNSOUND)]
+        diagnoses = [diagnose_job(model, **THOROUGH) for model in (SOUND, UNSOUND)]
         jobs = [SOUND, UNSOUND, UNDIAGNOSED, pretrain_job(seed=3), CLEAN, *diagnoses]
         jobs += [attack_job(model) for model in (SOUND, UNSOUND, UNDIAGNOSED)]
         record_sweep(store, name="tiny", space_text="", jobs=jobs)
@@ -71,7 +71,7 @@ def test_verdicts_are_machine_readable_with_all_numbers(home: Path) -> None:
     assert [item["verdict"] for item in found] == ["unsound", "suspicious", "sound"]
     gradients = found[0]["checks"][0]
     assert gradients["name"] == "gradients"
-    assert gradients["numbers"] == {"zero": 0.9, "nonfinite": 0.0, "examples": 40.0}
+    assert gradients["numbers"] == {"zero": 0.9, "nonfinite": 0.0, "examples": 100.0}
 
 
 def test_an_unknown_sweep_is_one_line(home: Path) -> None:

@@ -29,7 +29,14 @@ def attack_evidence(
     facts = ATTACKS[attack].facts
     steps = steps or (1 if facts.one_step else 20)
     loss = more.pop("loss", facts.loss)
-    choices = {"steps": steps, "abs_stepsize": more.pop("abs_stepsize", 2.5 * epsilon / steps), "loss": loss, "momentum": 1.0}
+    choices = {
+        "steps": steps,
+        "abs_stepsize": more.pop("abs_stepsize", 2.5 * epsilon / steps),
+        "loss": loss,
+        "momentum": 1.0,
+        "samples": 10,
+        "sigma": 0.5,
+    }
     fields = {
         "knowledge": "randomized",
         "norm": "linf",

@@ -6,12 +6,16 @@ import pytest
 from orchestrator.verdict import judge, reasons
 from orchestrator.verdict.checks import (
     check_black_box,
+    check_enough,
     check_eot,
     check_epsilons,
     check_gradients,
     check_more_steps,
     check_other_loss,
+    check_queries,
     check_single_step,
+    check_smoothed,
+    check_step_sizes,
     check_unbounded,
 )
 from tests.orchestrator.verdict.evidence import attack_evidence, evidence, leaving
@@ -23,7 +27,10 @@ SOUND = (
     PGD,
     attack_evidence("pgd", 0.39, steps=60),
     attack_evidence("pgd", 0.4, loss="margin"),
-    attack_evidence("square", 0.6, steps=200),
+    attack_evidence("apgd_ce", 0.38, steps=60),
+    attack_evidence("smoothed_pgd", 0.42),
+    attack_evidence("square", 0.62, steps=500),
+    attack_evidence("square", 0.6, steps=1000),
     attack_evidence("pgd", 0.0, epsilon=0.5),
 )
 
@@ -37,8 +44,8 @@ def test_a_model_that_passes_every_check_is_sound():
 def test_a_model_without_diagnosis_is_suspicious_and_the_reasons_say_what_to_add():
     judgement = judge(evidence(attack_evidence("pgd", 0.4), zero=None))
     assert judgement.verdict == "suspicious"
-    assert all("not made" in reason and "add `diagnosis: {}`" in reason for reason in reasons(judgement.checks))
-    assert len(reasons(judgement.checks)) == 6
+    assert all("not made" in reason and "`diagnosis: {}`" in reason for reason in reasons(judgement.checks))
+    assert len(reasons(judgement.checks)) == 8
 
 
 def test_one_failed_check_is_enough_and_comes_first_among_the_reasons():
@@ -104,7 +111,7 @@ def test_another_loss_must_not_find_what_the_cross_entropy_does_not(left, outcom
     assert check_other_loss(evidence(attack_evidence("apgd_ce", 0.4), attack_evidence("apgd_dlr", left))).outcome == outcome
 
 
-@pytest.mark.parametrize(("left", "outcome"), [(0.38, "passed"), (0.3, "suspicious"), (0.1, "suspicious")])
+@pytest.mark.parametrize(("left", "outcome"), [(0.38, "passed"), (0.3, "suspicious"), (0.1, "failed")])
 @pytest.mark.parametrize("knowledge", ["eot", "omniscient"])
 def test_figures_of_an_attacker_who_does_not_average_mislead_where_one_who_does_is_stronger(knowledge, left, outcome):
     attacks = attack_evidence("pgd", 0.4, rows=10), attack_evidence("pgd", left, knowledge=knowledge, eot_samples=10, rows=10)
@@ -221,3 +228,46 @@ def test_a_check_says_what_it_rests_on():
         "p": pytest.approx(0.5**30),
     }
     assert check.reason == "square 8/255, 200 steps, leaves 10.0 % right; pgd 8/255, 20 steps, 40.0 %"
+
+
+@pytest.mark.parametrize(("left", "outcome"), [(0.38, "passed"), (0.3, "suspicious"), (0.1, "failed")])
+def test_gradients_smoothed_over_noise_must_not_beat_exact_ones(left, outcome):
+    assert check_smoothed(evidence(PGD, attack_evidence("smoothed_pgd", left))).outcome == outcome
+
+
+def test_a_smoothed_attack_is_no_measure_of_what_gradients_find():
+    """Else the attack that unmasks a net would hide that the others were fooled."""
+    smoothed, square = attack_evidence("smoothed_pgd", 0.1), attack_evidence("square", 0.1)
+    assert check_black_box(evidence(PGD, smoothed, square)).outcome == "failed"
+
+
+@pytest.mark.parametrize(("left", "outcome"), [(0.38, "passed"), (0.3, "suspicious"), (0.1, "failed")])
+def test_an_attack_that_chooses_its_step_sizes_must_not_beat_those_of_a_fixed_one(left, outcome):
+    assert check_step_sizes(evidence(PGD, attack_evidence("apgd_ce", left))).outcome == outcome
+    assert check_step_sizes(evidence(PGD)) is None
+
+
+@pytest.mark.parametrize(("longer", "outcome"), [(0.88, "passed"), (0.8, "suspicious"), (0.6, "suspicious")])
+def test_square_that_still_gains_by_more_queries_may_yet_overtake_the_others(longer, outcome):
+    searches = attack_evidence("square", 0.9, steps=500), attack_evidence("square", longer, steps=1000)
+    assert check_queries(evidence(PGD, *searches)).outcome == outcome
+
+
+def test_where_gradients_leave_next_to_nothing_there_is_nothing_that_square_could_find():
+    searches = attack_evidence("square", 0.9, steps=500), attack_evidence("square", 0.3, steps=1000)
+    assert check_queries(evidence(attack_evidence("pgd", 0.03), *searches)) is None
+    assert check_queries(evidence(PGD, searches[0])) is None
+
+
+@pytest.mark.parametrize(("n", "queries", "outcome"), [(100, 1000, "passed"), (99, 5000, "not made"), (400, 999, "not made")])
+def test_a_model_is_sound_only_where_enough_was_looked_at(n, queries, outcome):
+    check = check_enough(evidence(attack_evidence("square", 0.6, steps=queries, n=n)))
+    assert (check.outcome, check.numbers) == (outcome, {"examples": n, "queries": queries})
+
+
+def test_too_little_looked_at_is_said_with_its_numbers():
+    check = check_enough(evidence(attack_evidence("square", 0.6, steps=50, n=40)))
+    assert check.reason == "too little looked at: 50 queries on 40 examples; sound takes 1,000 on 100 or more: `diagnosis: {}`"
+    few = [item for item in SOUND if item.attack != "square"]
+    judgement = judge(evidence(*few, attack_evidence("square", 0.6, steps=50)))
+    assert (judgement.verdict, {check.name for check in judgement.checks if check.outcome == "not made"}) == ("suspicious", {"enough"})

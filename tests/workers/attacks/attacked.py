@@ -13,7 +13,7 @@ from workers.registry import ATTACKS
 NAMES = list(ATTACKS.names())
 LOOP = ["bim", "fgsm", "mi_fgsm", "pgd"]
 NORMS = ["l2", "linf"]
-_OWN = {"steps", "abs_stepsize", "loss", "momentum"}
+_OWN = {"steps", "abs_stepsize", "loss", "momentum", "samples", "sigma"}
 EPSILON = {"l2": 0.8, "linf": 0.06}
 
 

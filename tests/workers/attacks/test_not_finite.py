@@ -54,8 +54,8 @@ def test_an_attack_says_how_many_examples_it_could_not_attack(name, norm, value)
     kinds = [True, False] if name in CLIMBING else [True]
     for logits in kinds:
         with pytest.raises(NonFiniteError, match=r"^2 of 12 examples cannot be attacked: the gradient or the logits are not finite$"):
-            attacked(name, net=Spoilt(value, logits=logits), inputs=marked(3, 7), norm=norm, steps=3, epsilon=0.05)
-        attacked(name, net=Spoilt(value, logits=logits), inputs=marked(), norm=norm, steps=3, epsilon=0.05)
+            attacked(name, net=Spoilt(value, logits=logits), inputs=marked(3, 7), norm=norm, steps=3, epsilon=0.05, sigma=0.01)
+        attacked(name, net=Spoilt(value, logits=logits), inputs=marked(), norm=norm, steps=3, epsilon=0.05, sigma=0.01)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +69,7 @@ def test_an_attack_says_how_many_examples_it_could_not_attack(name, norm, value)
         {"name": "pgd", "backend": "foolbox"},
         {"name": "pgd", "eot_samples": 5, "randomness": "example"},
         {"name": "pgd", "eot_samples": 3, "randomness": "batch"},
+        {"name": "smoothed_pgd", "early_stop": True, "sigma": 0.01},
         {"name": "apgd_dlr", "selection_draws": 2, "randomness": "example"},
     ],
 )

@@ -24,7 +24,7 @@ def settings(**given):
 
 
 def diagnosed(net, **given):
-    return diagnose(net, split(8), settings(**given), seeds=lambda purpose: derive_seed("key", purpose))
+    return diagnose(net, split(8), settings(**given), seeds=lambda purpose: derive_seed("key", purpose), surrogate=lambda: network(width=2))
 
 
 class Broken(nn.Module):
@@ -157,6 +157,41 @@ def test_a_binary_nets_signs_are_differentiated_as_asked():
     assert set(asked) == {"tanh", "identity"}
     by_gradient = {probe.attack.sign_gradient for probe in outcome.probes if probe.name not in ("noise", "square")}
     assert by_gradient == {"tanh"}
+
+
+THOROUGH = ["noise", "fgsm", "pgd", "pgd_longer", "pgd_margin", "apgd_ce", "apgd_dlr", "smoothed_pgd", "transfer", "square_half", "square"]
+
+
+def test_a_full_diagnosis_tries_more_and_square_goes_on_with_those_that_stand():
+    outcome = diagnosed(network(width=2), depth="full", queries=8)
+    found = {probe.name: probe for probe in outcome.probes}
+    assert [name for name in found if not name.startswith("square_")] == [*(n for n in THOROUGH if n != "square_half"), "unbounded"]
+    assert found["transfer"].knowledge == "transfer"
+    assert all(found[name].attack.early_stop for name in ("apgd_ce", "apgd_dlr", "smoothed_pgd", "square"))
+    assert (found["square_half"].attack.steps, found["square"].attack.steps) == (4, 8)
+    assert found["square"].n_correct <= found["square_half"].n_correct
+
+
+def test_a_randomised_net_has_no_example_leave_early():
+    outcome = diagnosed(network(width=2, theta=0.8), depth="full", draws=2, selection_draws=2, eot_samples=2)
+    found = {probe.name: probe for probe in outcome.probes}
+    assert list(found) == [*THOROUGH[:7], "eot_pgd", "smoothed_pgd", "transfer", "square", "unbounded"]
+    assert not any(probe.attack.early_stop for probe in outcome.probes)
+
+
+def test_logits_that_are_clipped_have_no_margin_to_climb():
+    """The cross-entropy still has a gradient, through the smallest logit; the margin has one only where that is the label's."""
+    net = network(width=2)
+    net.body = nn.Sequential(net.body, Clipped())
+    assert diagnosed(net).zero_gradients == 0
+    assert 0.5 < diagnosed(net, depth="full").zero_gradients <= 1
+
+
+class Clipped(nn.Module):
+    """Logits as they were, of which the smallest alone has a gradient."""
+
+    def forward(self, logits):
+        return torch.where(logits > logits.amin(dim=1, keepdim=True), logits.detach(), logits)
 
 
 def test_the_longer_attack_must_be_longer():

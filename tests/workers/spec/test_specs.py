@@ -163,7 +163,7 @@ def test_a_job_survives_json_with_its_key(job):
         (
             AttackSettings,
             {**attack_settings().model_dump(), "name": "pdg"},
-            "attack 'pdg': one of apgd_ce, apgd_dlr, bim, fgsm, mi_fgsm, noise, pgd, square",
+            "attack 'pdg': one of apgd_ce, apgd_dlr, bim, fgsm, mi_fgsm, noise, pgd, smoothed_pgd, square",
         ),
         (AttackSettings, {**attack_settings().model_dump(), "norm": "l1"}, "'l2' or 'linf'"),
         (AttackSettings, {**attack_settings().model_dump(), "sign_gradient": "tahn"}, "'identity', 'tanh' or 'tanh075'"),

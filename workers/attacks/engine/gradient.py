@@ -1,4 +1,6 @@
-"""FGSM, BIM, MI-FGSM and PGD as settings of one loop of projected gradient ascent."""
+"""FGSM, BIM, MI-FGSM, PGD and smoothed PGD as settings of one loop of projected gradient ascent."""
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -6,7 +8,7 @@ from torch import Tensor
 from workers.attacks.engine.foolbox_backend import foolbox_attack
 from workers.attacks.engine.norms import scaled_exactly
 from workers.attacks.engine.problem import Problem, Standing
-from workers.attacks.engine.queries import gradient
+from workers.attacks.engine.queries import gradient, judge, smoothed_gradient
 
 
 def gradient_attack(problem: Problem, *, steps: int, stepsize: float, momentum: float = 0.0) -> Tensor:
@@ -23,13 +25,23 @@ def gradient_attack(problem: Problem, *, steps: int, stepsize: float, momentum: 
     return projected_gradient_ascent(problem, steps=steps, stepsize=stepsize, momentum=momentum)
 
 
-def projected_gradient_ascent(problem: Problem, *, steps: int, stepsize: float, momentum: float) -> Tensor:
+@dataclass(frozen=True)
+class Smoothing:
+    """Gradients averaged over `samples` noisy inputs; the noise is `sigma` times epsilon large (see `smoothed_gradient`)."""
+
+    samples: int
+    sigma: float
+
+
+def projected_gradient_ascent(
+    problem: Problem, *, steps: int, stepsize: float, momentum: float = 0.0, smoothing: Smoothing | None = None
+) -> Tensor:
     """The loop's final iterate, (batch, *shape), in the ball.
 
     FGSM is one step of epsilon (Goodfellow et al., 2015), BIM several smaller ones (Kurakin et al., 2017), PGD starts at random
     (Madry et al., 2018), MI-FGSM accumulates gradients (Dong et al., 2018). A step is the gradient's sign under l-infinity, and the
     gradient divided by its length under l2. No points are tracked or compared: on a randomised net each step uses fresh draws,
-    which affect that step only.
+    which affect that step only. With `smoothing` a step follows the gradient of the loss convolved with noise.
 
     With `early_stop`, for deterministic nets, an example leaves the batch at its first point that reaches the goal.
     """
@@ -38,9 +50,9 @@ def projected_gradient_ascent(problem: Problem, *, steps: int, stepsize: float, 
     velocity = torch.zeros_like(current) if momentum else None
     standing = Standing.all_of(problem, current) if settings.early_stop else None
     for _ in range(steps):
-        slope, logits = gradient(problem, current)
+        slope, reached = _slope(problem, current, smoothing)
         if standing is not None:
-            stay = standing.drop(current, problem.goal.reached(logits))
+            stay = standing.drop(current, reached)
             if len(stay) == 0:
                 return standing.examples
             problem, current, slope = standing.problem, current[stay], slope[stay]
@@ -49,6 +61,17 @@ def projected_gradient_ascent(problem: Problem, *, steps: int, stepsize: float, 
             slope = velocity.mul_(momentum).add_(_unit_l1(slope))
         current = problem.ball.project_(current.add_(ball.direction(slope), alpha=stepsize))
     return current if standing is None else standing.finished(current)
+
+
+def _slope(problem: Problem, points: Tensor, smoothing: Smoothing | None) -> tuple[Tensor, Tensor]:
+    """Return the gradients, (batch, *shape), and flags of the points that reach the goal, (batch,), which only `early_stop` asks for."""
+    if smoothing is None:
+        slope, logits = gradient(problem, points)
+        return slope, problem.goal.reached(logits)
+    slope = smoothed_gradient(problem, points, samples=smoothing.samples, noise=smoothing.sigma * problem.settings.epsilon)
+    if not problem.settings.early_stop:
+        return slope, torch.zeros_like(problem.goal.labels, dtype=torch.bool)
+    return slope, judge(problem, points)[0].reached
 
 
 def _unit_l1(slopes: Tensor) -> Tensor:

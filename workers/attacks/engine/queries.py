@@ -14,7 +14,12 @@ _EXAMPLES_PER_PASS = {"cpu": 64, "cuda": 1024}
 
 def input_gradient(logits: Logits, inputs: Tensor, labels: Tensor) -> Tensor:
     """Return the gradient of the summed cross-entropy with respect to `inputs`, of their shape."""
-    return _differentiated(logits, inputs, Goal(labels))[0]
+    return loss_gradient(logits, inputs, Goal(labels))
+
+
+def loss_gradient(logits: Logits, inputs: Tensor, goal: Goal) -> Tensor:
+    """Return the gradient of the goal's summed loss with respect to `inputs`, of their shape."""
+    return _differentiated(logits, inputs, goal)[0]
 
 
 def gradient(problem: Problem, points: Tensor) -> tuple[Tensor, Tensor]:
@@ -33,8 +38,27 @@ def gradient(problem: Problem, points: Tensor) -> tuple[Tensor, Tensor]:
     return (total if samples == 1 else total / samples), logits
 
 
+def smoothed_gradient(problem: Problem, points: Tensor, *, samples: int, noise: float) -> Tensor:
+    """Return the mean gradient of each example's loss over `samples` points near its point, (batch, *shape).
+
+    It is an estimate of the gradient of the loss convolved with Gaussian noise, which jumps, plateaus and ripples finer than the noise do
+    not reach. The noise has the standard deviation `noise` (l-infinity), or the root mean square length `noise` (l2); noisy points may
+    leave the ball, and are clipped to the input range. On a randomised net the gradient at each is itself a mean over `eot_samples` draws.
+    """
+    deviation = noise if problem.settings.norm == "linf" else noise / points[0].numel() ** 0.5
+    total = torch.zeros_like(points)
+    for _ in range(samples):
+        drawn = torch.randn(points.shape, generator=problem.generator, device=points.device, dtype=points.dtype)
+        nearby = torch.empty_like(points).copy_(drawn.mul_(deviation)).add_(points).clamp_(*problem.bounds)
+        total += gradient(problem, nearby)[0]
+    return total / samples
+
+
 def _differentiated(logits: Logits, points: Tensor, goal: Goal, *, copies: int = 1) -> tuple[Tensor, Tensor]:
-    """Return the gradient summed over `copies` of the batch in one pass, and the last copy's logits."""
+    """Return the gradient summed over `copies` of the batch in one pass, and the last copy's logits.
+
+    A net whose logits cannot be differentiated at all, for it computes without a graph, has the gradient 0.
+    """
     leaf = points.detach().requires_grad_()
     with torch.enable_grad():
         if copies == 1:
@@ -43,7 +67,7 @@ def _differentiated(logits: Logits, points: Tensor, goal: Goal, *, copies: int =
         else:
             found = logits(leaf.repeat(copies, *[1] * (leaf.ndim - 1)))
             loss = goal.repeated(copies).losses(found).sum()
-    (slope,) = torch.autograd.grad(loss, leaf)
+    slope = torch.autograd.grad(loss, leaf)[0] if loss.requires_grad else torch.zeros_like(leaf)
     return slope, found.detach()[-len(points) :]
 
 

@@ -1,6 +1,6 @@
 """Attacks as the library calls them: a search on one batch, with targets and restarts, of which the best outcome is kept."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ from workers.attacks.engine.losses import Goal
 from workers.attacks.engine.norms import UNIT, Bounds
 from workers.attacks.engine.problem import Logits, Problem, Search
 from workers.attacks.engine.queries import chosen_per_example, judge
-from workers.errors import UserError
+from workers.errors import JobError, UserError
 from workers.facts import AttackFacts
 from workers.registry import Component
 from workers.spec.attack import AttackSettings
@@ -71,8 +71,24 @@ def _of_a_function(component: Component[AttackFacts], problem: Problem, own: dic
     labels = problem.goal.labels
     if problem.goal.targets is not None:
         raise UserError(f"target={problem.settings.target}: attack {component.name} is untargeted; must be none")
-    points: Tensor = component.create(problem.logits, problem.inputs, labels, **wanted, **own)
-    return points.detach()
+    # Copies: what it does to them in place must not change the examples.
+    points = component.create(problem.logits, problem.inputs.clone(), labels.clone(), **wanted, **own)
+    _require_alike(points, problem.inputs, component)
+    return cast("Tensor", points).detach()
+
+
+def _require_alike(points: Any, inputs: Tensor, component: Component[AttackFacts]) -> None:
+    """Check what a user's attack has returned.
+
+    Raises:
+        JobError: it is no tensor like the inputs.
+    """
+    made, wanted = (
+        f"{tuple(found.shape)}, {found.dtype}, {found.device}" if isinstance(found, Tensor) else type(found).__name__
+        for found in (points, inputs)
+    )
+    if made != wanted:
+        raise JobError(f"attack {component.name} ({component.place}): returned {made}; must be like its inputs, {wanted}")
 
 
 def restarted(search: Search) -> Attack:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from workers.defences.base import Defence
-from workers.errors import UserError
+from workers.errors import JobError, UserError
 from workers.facts import DatasetInfo, ModelFacts
 from workers.layers import DenseKernel, LatentSketch, SignGradient, TuckerKernel
 from workers.layers.recompute import NetworkPart
@@ -168,7 +168,7 @@ def build(spec: ModelSpec, info: DatasetInfo, *, seed: int, defence: DefenceSpec
     signs = SignGradient() if spec.binary else None
     if signs is not None:
         binarize(body, signs=signs)
-    _initialise(body, torch.Generator().manual_seed(seed))
+    initialise(body, torch.Generator().manual_seed(seed))
     return Network(body, sketch=sketch, info=info, signs=signs, defence=defence, body_facts=spec.facts)
 
 
@@ -217,7 +217,9 @@ def _fractions(body: nn.Module, by_pattern: Mapping[str, float]) -> dict[str, fl
 def _body(spec: ModelSpec, info: DatasetInfo) -> nn.Module:
     component = spec.component
     binary = {"binary": spec.binary} if component.accepts("binary") else {}
-    body: nn.Module = component.create(info, **dict(spec.settings), **binary)
+    body = component.create(info, **dict(spec.settings), **binary)
+    if not isinstance(body, nn.Module):
+        raise JobError(f"model {component.name} ({component.place}): returned {type(body).__name__}, must be a torch.nn.Module")
     return body
 
 
@@ -229,7 +231,7 @@ def build_defence(spec: DefenceSpec, *, bounds: tuple[float, float]) -> Defence:
 
 
 @torch.no_grad()
-def _initialise(body: nn.Module, generator: torch.Generator) -> None:
+def initialise(body: nn.Module, generator: torch.Generator) -> None:
     """Draw every random parameter anew from the explicit generator (PyTorch's constructors use the global one)."""
     for module in body.modules():
         if isinstance(module, TuckerKernel | DenseKernel):

@@ -18,6 +18,7 @@ from optuna.trial import TrialState
 
 from orchestrator.store import open_store, record_result
 from tests.builders import (
+    THOROUGH,
     attack_job,
     attack_settings,
     diagnose_job,
@@ -140,7 +141,7 @@ def _results(one: Try) -> list[tuple[Any, Any]]:
     if one.state != TrialState.COMPLETE:
         return [(model, train_result(model))]
     clean, attack = evaluate_job(model, examples=EXAMPLES), attack_job(model, examples=EXAMPLES)
-    looked = diagnose_job(model, examples=40)
+    looked = diagnose_job(model, **THOROUGH)
     diagnosis = diagnosis_result(looked, zero_gradients=0.0 if one.is_sound else 1.0)
     right = [(clean, one.clean), (attack, one.robust)]
     measured = [(job, flags_result(job, np.arange(EXAMPLES) < number)) for job, number in right]

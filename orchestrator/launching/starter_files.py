@@ -1,0 +1,30 @@
+"""Files of `robustsweep init`: a space and a plugin to begin with."""
+
+import re
+from importlib.resources import files
+from pathlib import Path
+
+from workers.errors import UserError
+
+_STARTER = files("orchestrator.launching") / "starter"
+_TEMPLATES = {".py": "plugin.py.txt", ".yaml": "space.yaml.txt"}
+
+
+def write_starter(name: str, folder: Path) -> list[Path]:
+    """Write NAME.py and NAME.yaml into a folder and return their paths.
+
+    Raises:
+        UserError: this is no name of a Python module, one of the files is there already, or cannot be written.
+    """
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,60}", name):
+        raise UserError(f"init {name!r}: must be a letter, then letters, digits or _: NAME.py is a Python file")
+    texts = {folder / f"{name}{suffix}": (_STARTER / file).read_text("utf-8") for suffix, file in _TEMPLATES.items()}
+    if there := [path.name for path in texts if path.exists()]:
+        raise UserError(f"init {name}: {' and '.join(there)} {'is' if len(there) == 1 else 'are'} there already; give another name")
+    try:
+        for path, text in texts.items():
+            with path.open("x", encoding="utf-8") as file:
+                file.write(text.replace("NAME", name))
+    except OSError as error:
+        raise UserError(f"init {name}: {path.name}: {(error.strerror or str(error)).lower()}") from error
+    return list(texts)

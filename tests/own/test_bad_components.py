@@ -1,0 +1,192 @@
+"""Components that break their contract: what checks say of them, and what a sweep with one of them among good ones comes to."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from robustsweep import testing
+from tests.commands import robustsweep
+
+BAD = """
+import torch
+from torch import nn
+import robustsweep as rs
+
+def linear(info, n_classes):
+    return nn.Sequential(nn.Flatten(), nn.Linear(info.shape[0] * info.shape[1] * info.shape[2], n_classes))
+
+@rs.model
+def good_net(info):
+    return linear(info, info.n_classes)
+
+@rs.model
+def ten_classes(info):
+    return linear(info, 10)
+
+class Noise(nn.Module):
+    def forward(self, logits):
+        return logits + torch.randn(1)
+
+@rs.model
+def global_noise(info):
+    return nn.Sequential(linear(info, info.n_classes), Noise())
+
+class Nan(nn.Module):
+    def forward(self, logits):
+        return logits * float("nan")
+
+@rs.model
+def nan_net(info):
+    return nn.Sequential(linear(info, info.n_classes), Nan())
+
+@rs.model
+def no_module(info):
+    return "a net"
+
+@rs.attack
+def outside(logits, inputs, labels, *, epsilon):
+    return inputs + 2 * epsilon
+
+@rs.attack
+def double(logits, inputs, labels, *, epsilon):
+    return inputs.double()
+
+@rs.attack
+def draws(logits, inputs, labels, *, epsilon, bounds, generator):
+    return (inputs + epsilon * torch.rand(inputs.shape, generator=generator)).clamp(*bounds)
+
+@rs.attack(random_start=True)
+def global_draws(logits, inputs, labels, *, epsilon, bounds):
+    return (inputs + epsilon * torch.rand(inputs.shape)).clamp(*bounds)
+
+@rs.attack
+def in_place(logits, inputs, labels, *, epsilon, bounds):
+    return inputs.add_(epsilon).clamp_(*bounds)
+
+@rs.attack
+def raises(logits, inputs, labels, *, epsilon):
+    return inputs / {}["epsilon"]
+
+@rs.defence
+class Unsaid(rs.Defence):
+    def transform(self, inputs):
+        return inputs + torch.rand(inputs.shape)
+
+@rs.defence(randomised=True)
+class Said(rs.Defence):
+    def transform(self, inputs):
+        return inputs + (self.uniform(inputs.shape, inputs.device, owner=self) if self.live else 0)
+
+@rs.loss
+def pair(network, inputs, labels, adversary):
+    return network(inputs)
+
+@rs.metric
+def one(clean, attacked, labels):
+    return torch.zeros(())
+
+@rs.dataset
+def other_each_time(root):
+    return ((torch.rand(4, 3, 8, 8), torch.arange(4)),) * 2
+
+@rs.dataset
+def three(root):
+    labels = torch.arange(48) % 3
+    images = torch.rand(48, 1, 6, 6, generator=torch.Generator().manual_seed(0)) / 2 + labels.view(-1, 1, 1, 1) / 6
+    return (images[:32], labels[:32]), (images[32:], labels[32:])
+"""
+SPACE = """
+plugins: [bad.py]
+data: {name: three}
+model: {name: [good_net, ten_classes, nan_net, no_module], tensorized: false}
+training: {epochs: 1, batch_size: 16}
+evaluation: {batch_size: 16}
+attacks:
+  - {attack: [outside, double, raises, in_place, fgsm], epsilon: 8/255}
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "said"),
+    [
+        ("model", "good_net", ""),
+        ("model", "ten_classes", "logits are of shape (4, 10) where there are 7 classes: must be of shape (4, 7)"),
+        ("model", "global_noise", "two passes in eval mode differ, and it is not `randomised`"),
+        ("model", "nan_net", "logits are not finite"),
+        ("model", "no_module", "returned str, must be a torch.nn.Module"),
+        ("attack", "outside", "lies 0.2"),
+        ("attack", "double", "must be like its inputs, (4, 3, 32, 32), torch.float32, cpu"),
+        ("attack", "draws", "it draws, and does not say random_start=True"),
+        ("attack", "global_draws", "equal generators give other points: draw everything from `generator`"),
+        ("attack", "in_place", ""),
+        ("attack", "raises", "KeyError: 'epsilon'"),
+        ("defence", "unsaid", "two passes in eval mode differ, and it is not `randomised`"),
+        ("defence", "said", ""),
+        ("loss", "pair", "the loss is of shape (4, 7): must be a finite scalar"),
+        ("loss", "cross_entropy", ""),
+        ("metric", "one", "returned of shape () for 4 examples"),
+        ("dataset", "other_each_time", "read twice it holds other examples"),
+        ("dataset", "three", ""),
+    ],
+)
+@pytest.mark.usefixtures("forgotten")
+def test_checks_say_what_is_broken_and_where(tmp_path: Path, kind: str, name: str, said: str) -> None:
+    (tmp_path / "bad.py").write_text(BAD)
+    testing.load(tmp_path / "bad.py")
+    check = getattr(testing, f"check_{kind}")
+    if not said:
+        check(name)
+        return
+    with pytest.raises(testing.ContractError) as caught:
+        check(name)
+    message = str(caught.value)
+    assert message.startswith(f"{kind} {name} (bad.py, line ")
+    assert said in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"), [("fgsm", {}), ("pgd", {"steps": 3, "abs_stepsize": 0.05}), ("noise", {}), ("square", {"steps": 3})]
+)
+def test_our_own_attacks_keep_the_contract(name: str, settings: dict[str, float]) -> None:
+    testing.check_attack(name, **settings)
+
+
+def test_a_plugin_is_checked_by_a_command(tmp_path: Path) -> None:
+    (tmp_path / "bad.py").write_text(BAD)
+    (tmp_path / "none.py").write_text("x = 1\n")
+    done = robustsweep("check-plugin", "bad.py", "-f", "csv", cwd=tmp_path)
+    assert done.returncode == 2
+    assert re.search('model,good_net,"bad.py, line [0-9]+",keeps the contract', done.stdout)
+    assert re.search('attack,outside,"bad.py, line [0-9]+",an adversarial example lies', done.stdout)
+    done = robustsweep("check-plugin", "none.py", cwd=tmp_path)
+    assert (done.returncode, "none.py: registers nothing" in done.stderr) == (2, True)
+    listed = robustsweep("components", "attacks", "--plugin", "bad.py", "-f", "json", cwd=tmp_path)
+    rows = {row["name"]: row for row in json.loads(listed.stdout)}
+    assert rows["outside"]["source"] == str(tmp_path / "bad.py")
+    assert len(rows["outside"]["digest"]) == 12
+    assert (rows["pgd"]["source"], rows["pgd"]["settings"]) == ("robustsweep", "steps=paper, abs_stepsize=none, loss=ce")
+    wrong = robustsweep("components", "nets", cwd=tmp_path)
+    assert (wrong.returncode, "one of model, dataset" in wrong.stderr) == (2, True)
+
+
+def test_what_is_bad_fails_with_its_reason_and_the_rest_of_the_sweep_is_done(tmp_path: Path) -> None:
+    (tmp_path / "bad.py").write_text(BAD)
+    (tmp_path / "space.yaml").write_text(SPACE)
+    launched = robustsweep("launch", "space.yaml", "--executor", "inline", cwd=tmp_path)
+    assert launched.returncode == 1, launched.stdout + launched.stderr
+    said = robustsweep("status", "space", "--failed", cwd=tmp_path).stdout
+    for reason in (
+        "model ten_classes (bad.py, line N): logits of shape (8, 10): must be (8, 3), one for each of the 3 classes",
+        "model nan_net (bad.py, line N): its logits are not finite, before any training",
+        "model no_module (bad.py, line N): returned str, must be a torch.nn.Module",
+        "attack outside (bad.py, line N): an adversarial example lies 0.06",
+        "attack double (bad.py, line N): returned (16, 1, 6, 6), torch.float64, cpu; must be like its inputs",
+        "bad.py, line N: KeyError: 'epsilon'",
+    ):
+        assert reason in re.sub("line [0-9]+", "line N", " ".join(said.split()))
+    results = robustsweep("results", "space", "-f", "json", cwd=tmp_path)
+    done = {(row["attack"], row["model"]) for row in json.loads(results.stdout)}
+    assert {("in_place", "good_net"), ("fgsm", "good_net")} <= done
