@@ -149,11 +149,12 @@ class Results:
 def pivot(
     frame: pd.DataFrame, *, index: str | Sequence[str], columns: str | Sequence[str], values: str = "robust_accuracy", across: str = ""
 ) -> pd.DataFrame:
-    """Return means of a frame of results, as pandas' `pivot_table`, but never over what is not to be mixed.
+    """Return means of a frame of results, as pandas' `pivot_table`, but never over what is not to be mixed; a setting that is empty
+    (`clip_norm: null`) has a row like others.
 
     Args:
         frame: of `Results.frame`; rows without attack are left out.
-        index: columns of the frame that make the rows.
+        index: columns of the frame that make the rows; of a setting's name the last part, `learning_rate`, where no other ends so.
         columns: those that make the columns.
         values: the column that is averaged.
         across: fields, separated by commas, which are averaged over though rows differ in them: `"knowledge"`.
@@ -161,12 +162,23 @@ def pivot(
     Raises:
         UserError: the frame has no such column, or a mean would mix sweeps, data sets, attacks, knowledge, norms or epsilons.
     """
-    down, along = ([names] if isinstance(names, str) else list(names) for names in (index, columns))
-    for name in (*down, *along, values):
-        if name not in frame.columns:
-            raise UserError(f"'{name}': no column of the frame; one of {', '.join(map(str, frame.columns))}")
+    down, along = ([_column(frame, name) for name in ([names] if isinstance(names, str) else names)] for names in (index, columns))
+    values = _column(frame, values)
     attacked = frame[frame["attack"] != "none"]
     groups = [members for _, members in attacked.groupby([*down, *along], dropna=False)]
     kept = [name for name in apart([*down, *along], across) if name in frame.columns]
     refuse_mixed(((name, members[name]) for members in groups for name in kept), ",".join([*down, *along]))
-    return attacked.pivot_table(values, index=down, columns=along, aggfunc="mean", sort=False)
+    means = attacked.groupby([*down, *along], sort=False, dropna=False)[values].mean()
+    return means.unstack(along, sort=False)
+
+
+def _column(frame: pd.DataFrame, name: str) -> str:
+    """The column of a name, or the only one that ends so."""
+    if name in frame.columns:
+        return name
+    found = [str(column) for column in frame.columns if str(column).rpartition(".")[2] == name]
+    if len(found) > 1:
+        raise UserError(f"'{name}': several columns are called so; one of {', '.join(found)}")
+    if not found:
+        raise UserError(f"'{name}': no column of the frame; one of {', '.join(map(str, frame.columns))}")
+    return found[0]

@@ -43,7 +43,7 @@ def plan(  # noqa: PLR0913 (each is an option of the command)
 ) -> None:
     """Show what `launch SPACE` would run: jobs by stage and model, and which are done. Runs nothing."""
     from orchestrator.console import say
-    from orchestrator.launching.preview import estimate_plan, missing_data, preview_plan, write_job_files
+    from orchestrator.launching.preview import estimate_plan, keep_weights_of, missing_data, preview_plan, write_job_files
     from orchestrator.scheduling.estimate import estimate_record, render_estimate
     from orchestrator.search.preview_search import plan_search
     from orchestrator.tables.plan_table import plan_json, render_plan
@@ -60,6 +60,7 @@ def plan(  # noqa: PLR0913 (each is an option of the command)
     name, found = preview_plan(space, tuple(overrides or ()), where, max_jobs=max_jobs)
     if write_jobs is not None:
         write_job_files(found, write_jobs, root=where.data_root)
+        keep_weights_of(space, tuple(overrides or ()), where)
     if output.value == "json":
         also = {"estimate": estimate_record(estimate_plan(found, where, workers=workers), price=price)} if estimate else {}
         typer.echo(plan_json(name, found, **also))

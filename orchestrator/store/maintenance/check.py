@@ -144,7 +144,7 @@ def _of_today(connection: Connection) -> Iterator[tuple[str, str, dict[str, str]
 def _parents(connection: Connection) -> Iterator[StoreProblem]:
     """Find jobs without any parent, except those that need none."""
     orphan = ~exists().where(JobParentRecord.child_key == JobRecord.key)
-    found = select(JobRecord.key, JobRecord.stage).where(JobRecord.stage != "pretrain", orphan).order_by(JobRecord.key)
+    found = select(JobRecord.key, JobRecord.stage).where(JobRecord.stage.not_in(("pretrain", "adopt")), orphan).order_by(JobRecord.key)
     for job in connection.execute(found):
         yield StoreProblem(f"{job.stage} job {job.key}: its parents are missing", (job.key,))
 

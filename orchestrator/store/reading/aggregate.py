@@ -51,7 +51,7 @@ class Setting:
     @property
     def randomised(self) -> bool:
         """True where the attack itself draws each time it is measured (crafted examples were made once), and where that is not known."""
-        return (self.random_start is not False or self.target == "random") and self.knowledge not in CRAFTED
+        return (self.random_start is not False or self.restarts > 1 or self.target == "random") and self.knowledge not in CRAFTED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

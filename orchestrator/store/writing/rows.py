@@ -22,6 +22,7 @@ from workers.spec.attack import AttackSettings
 from workers.spec.fields import spelled
 from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, Job, ModelSpec, SurfaceSpec, TrainSpec
 from workers.spec.keys import KEY_VERSION
+from workers.spec.suite import AFTER
 
 Row = dict[str, Any]
 _MODEL_COLUMNS = frozenset(column.name for column in TrainedModelRecord.__table__.columns)
@@ -82,7 +83,7 @@ def _trained_model(spec: TrainSpec, outcome: TrainOutcome) -> Row:
         "model": spec.model.name,
         "model_settings": spec.model.own,
         "rank": outcome.ranks if spec.model.tensorized else None,
-        "training": {name: value for name, value in spec.training.flat.items() if name != "recipe"},
+        "training": {name: value for name, value in spec.training.flat.items() if name != "recipe"} if spec.training.epochs else {},
         "adversarial_training": spec.training.adversarial_training,
         "defence": spec.defence.name,
         "defence_settings": spec.defence.own or None,
@@ -137,7 +138,8 @@ def _diagnosis(job: Job, spec: DiagnoseSpec, outcome: DiagnosisOutcome) -> Row:
 
 def _attack(job: Job, spec: AttackSpec) -> Row:
     made = {"knowledge": spec.knowledge, "source_key": job.parents.get("source")}
-    return {**made, **_attack_columns(spec.attack)}
+    row = {**made, **_attack_columns(spec.attack)}
+    return row | {"settings": row["settings"] | {AFTER: spec.after}} if spec.after else row
 
 
 def _attack_columns(attack: AttackSettings) -> Row:

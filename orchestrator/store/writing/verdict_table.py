@@ -19,6 +19,7 @@ from orchestrator.store.schema.sweep_tables import JobParentRecord
 from orchestrator.store.writing.rows import Row
 from orchestrator.verdict import RULES, AttackEvidence, Flags, Gradients, ModelEvidence, judge
 from workers.artifacts.results import unpack_flags
+from workers.spec.suite import AFTER
 
 _ATTACK = (
     "attack",
@@ -103,6 +104,9 @@ def _evidence(connection: Connection, model_key: str) -> ModelEvidence:
 def _attacks(connection: Connection, model_key: str) -> Iterable[AttackEvidence]:
     """Yield the model's attacks in all sweeps, all repeats of one together. Flags stay in the database until they are loaded."""
     for row in connection.execute(_TOTALS.where(AttackResultRecord.model_key == model_key)).mappings().all():
+        settings = json.loads(row["own"])
+        if AFTER in settings:  # it was given what others had left: to be weaker on the rest is no wonder
+            continue
         yield AttackEvidence(
             place=("results", row["batch_size"], row["n_examples"]),
             source=row["source_key"],
@@ -110,7 +114,7 @@ def _attacks(connection: Connection, model_key: str) -> Iterable[AttackEvidence]
             rows=row["rows"],
             n_correct=row["n_correct"],
             load=_loader(connection, row["job_keys"].split(",")),
-            settings=json.loads(row["own"]),
+            settings=settings,
             gradients=row["takes_gradients"],
             **{name: row[name] for name in _ATTACK},
         )
