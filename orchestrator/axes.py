@@ -8,6 +8,8 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic.fields import FieldInfo
+
 from orchestrator.own_settings import FIELDS, SECTIONS, hashable, held, own_names, value_of
 from workers.spec.component import ComponentSpec
 from workers.spec.job import Job, JobSpec, ModelSpec, TrainSpec
@@ -29,6 +31,11 @@ _BEST_KNOWN = frozenset(
         *(f"training.{name}" for name in ("epochs", "batch_size", "optimizer", "learning_rate")),
     }
 )
+_FIELDS_OF: dict[str, dict[str, FieldInfo]] = {
+    "model": ModelSpec.model_fields,
+    "training": TrainingSpec.model_fields,
+    "fine_tuning": TrainingSpec.model_fields,
+}
 _OF_TUCKER = ("rank_fraction", "rank_kind", "rank_fractions", "tensorize_first", "tensorize_linear", "execution", "init")
 _OF_SKETCH = ("sketch_modes", "rescale", "all_zero", "draws")
 _SECTION_OF_STAGE = {"pretrain": "training", "fine_tune": "fine_tuning"}
@@ -75,7 +82,7 @@ def _is_notable(name: str, value: Any) -> bool:
     section, _, short = name.rpartition(".")
     if section == "model" and short not in ModelSpec.model_fields:
         return True
-    usual = TrainingSpec.model_fields.get(short) if section in ("training", "fine_tuning") else None
+    usual = _FIELDS_OF.get(section, {}).get(short)
     return name in _BEST_KNOWN or (usual is not None and hashable(value) != hashable(usual.default))
 
 
@@ -97,6 +104,8 @@ def in_words(value: Any) -> str:
             return str(value).lower()
         case float():
             return f"{value:g}".replace("e+", "e")
+        case Mapping() if all(isinstance(item, str) for item in value.values()):
+            return ", ".join(f"{name} -> {item}" for name, item in value.items()) or "none"
         case Mapping():
             return rank_in_words(None, value)
     return str(value)

@@ -10,7 +10,7 @@ from orchestrator.axes import Axes, job_settings, rank_in_words, settings_of
 from workers.artifacts.results import DiagnosisOutcome, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
 from workers.spec.attack import AttackSettings
 from workers.spec.component import DefenceSpec
-from workers.spec.fields import spelled
+from workers.spec.fields import Stage, spelled
 from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, Job, SurfaceSpec, TrainSpec
 from workers.spec.surface import SurfaceSettings
 
@@ -50,6 +50,7 @@ def job_description(spec_text: str) -> str:
         return surface_words(spec["surface"])
     attack = spec.get("attack")
     words = _described_attack(attack, spec.get("knowledge", "on full weights")) if attack else "clean accuracy"
+    words += f" after {spec['after']}" if spec.get("after") else ""
     return f"{words}, repeat {spec['repeat']}" if "repeat" in spec else words
 
 
@@ -96,7 +97,8 @@ def job_name(job: Job) -> str:
             return f"craft {_named_attack(spec.attack)}"
         case AttackSpec() as spec:
             source = f" from {job.parents['source'][:_KEY_DIGITS]}" if "source" in job.parents else ""
-            return f"{_named_attack(spec.attack)} {spec.knowledge}{source}, repeat {spec.repeat}"
+            after = f" after {spec.after}" if spec.after else ""
+            return f"{_named_attack(spec.attack)} {spec.knowledge}{source}{after}, repeat {spec.repeat}"
         case DiagnoseSpec() as spec:
             return f"diagnosis at {spec.diagnosis.epsilon_literal}"
         case SurfaceSpec(surface=surface):
@@ -156,11 +158,11 @@ class JobNames:
         return f"{job_name(job)}, on {self.axes.label(model)}"
 
 
-def result_in_words(result: Result) -> str:
+def result_in_words(result: Result, *, stage: Stage) -> str:
     """Describe the outcome of a finished job in a few words."""
     match result.outcome:
         case TrainOutcome(history=[]):
-            return "defence put around"
+            return "defence put around" if stage == "defend" else "weights taken over"
         case TrainOutcome() as outcome:
             return f"trained, training accuracy {outcome.history[-1].accuracy:.1%}"
         case FlagsOutcome() as outcome:

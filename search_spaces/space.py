@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import Field, ModelWrapValidatorHandler, ValidationError, create_model, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, ValidationError, create_model, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from search_spaces.ranges.collect import SEARCHED, read_ranges
@@ -44,6 +44,7 @@ class Space(Frozen):
     grids: Annotated[tuple[Grid, ...], Field(strict=False)]
     parameters: tuple[Parameter, ...] = ()
     template: dict[str, Any] = Field(default={}, repr=False)
+    _weights: Mapping[str, str] = PrivateAttr(default={})
 
     @model_validator(mode="wrap")
     @classmethod
@@ -75,11 +76,31 @@ class Space(Frozen):
         """
         data = filled(self.template, self.parameters, values)
         try:
-            return grid_type().model_validate(data)
+            return grid_type().model_validate(data).with_weights(self._weights)
         except ValidationError as invalid:
             found = invalid.errors(include_url=False)[0]
             where = ".".join(map(str, found["loc"]))
             raise ValueError(f"{where}: {found['msg'].removeprefix('Value error, ')}") from None
+
+    @property
+    def named_weights(self) -> tuple[str, ...]:
+        """The weights of adopted networks that the space, or any choice of its search, has, as they are written there."""
+        chosen = [parameter.choices for parameter in self.parameters if parameter.name == "model.weights"]
+        given = (self.template.get("model") or {}).get("weights")
+        fixed = given if isinstance(given, list) else [given]
+        found = [*(name for grid in self.grids for name in grid.model.weights), *(name for choices in chosen for name in choices), *fixed]
+        return tuple(dict.fromkeys(name for name in found if isinstance(name, str)))
+
+    @property
+    def weights(self) -> Mapping[str, str]:
+        """The digests of the weights that it names, by how they are written."""
+        return self._weights
+
+    def with_weights(self, digests: Mapping[str, str]) -> Self:
+        """The same space, whose grids know these digests of adopted weights, by how they are written."""
+        known = self.model_copy(update={"grids": tuple(grid.with_weights(digests) for grid in self.grids)})
+        known._weights = digests
+        return known
 
     def attacks_of(self, objective: Objective, grid: Grid) -> tuple[Asked, ...]:
         """Return the attacks of the grid of a choice by which an objective is measured: one for `robust_accuracy`, for the others all

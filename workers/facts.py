@@ -51,14 +51,16 @@ class DatasetInfo:
 @dataclass(frozen=True)
 class ModelFacts:
     """A network: the inputs that it takes, if it has a binary form, if its forward pass is random, the patterns of the layer names of
-    its stages after the first convolution (for `stage_rank_fractions` of old spaces), and if it is `normalised`: takes inputs in the
-    data set's units and normalises them itself, where we would do so for others."""
+    its stages after the first convolution (for `stage_rank_fractions` of old spaces), if it is `normalised`: takes inputs in the
+    data set's units and normalises them itself, where we would do so for others, and if it keeps the initial weights that its factory
+    draws from PyTorch's global generator, which is seeded (`initialised`; the others' are drawn by us)."""
 
     modality: Modality
     binary: bool = False
     randomised: bool = False
     stages: tuple[str, ...] = ()
     normalised: bool = False
+    initialised: bool = False
 
     def __post_init__(self) -> None:
         _require_known("modality", (self.modality,), get_args(Modality))
@@ -103,7 +105,11 @@ class DatasetFacts:
 class AttackFacts:
     """An attack: its norms, if it takes gradients, if it starts at a random point (only such an attack has restarts), if it compares
     points while it runs (`selects`), the loss by which outcomes are compared (a setting `loss` takes its place; `targeted_loss` where
-    there is a target), if Foolbox has it too, and if it is `one_step`, in the same direction whatever epsilon is."""
+    there is a target), if Foolbox has it too, and if it is `one_step`, in the same direction whatever epsilon is.
+
+    One that `minimises` looks for the smallest perturbation, whatever epsilon is, and succeeds where that is within epsilon. One that is
+    `untargeted` takes no target. One that `restarts` starts at the clean example, and at random points in its later runs alone. A `suite`
+    consists of other attacks (see `workers.spec.suite`)."""
 
     norms: tuple[str, ...] = ("linf",)
     takes_gradients: bool = True
@@ -113,6 +119,15 @@ class AttackFacts:
     targeted_loss: str = ""
     foolbox: bool = False
     one_step: bool = False
+    minimises: bool = False
+    untargeted: bool = False
+    restarts: bool = False
+    suite: bool = False
+
+    @property
+    def has_restarts(self) -> bool:
+        """True where a second run may differ from the first."""
+        return (self.random_start or self.restarts) and not self.suite
 
     def __post_init__(self) -> None:
         _require_known("norms", self.norms, ("l2", "linf"))

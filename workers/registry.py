@@ -334,6 +334,10 @@ def attack(
     targeted_loss: str = "",
     foolbox: bool = False,
     one_step: bool = False,
+    minimises: bool = False,
+    untargeted: bool = False,
+    restarts: bool = False,
+    suite: bool = False,
     name: str | None = None,
 ) -> Callable[[C], C]: ...
 def attack(create: Any = None, /, *, name: str | None = None, **facts: Any) -> Any:

@@ -14,7 +14,7 @@ from orchestrator.api.frames import frame_of_models, frame_of_results, frame_of_
 from orchestrator.paths import DEFAULT_HOME, Paths
 from orchestrator.store import ResultRow, Store, open_store, parse_conditions, result_rows, sweep_names
 from orchestrator.store.connection.read_only_sql import ask
-from orchestrator.store.reading.example_outcomes import outcomes
+from orchestrator.store.reading.example_outcomes import example_numbers, outcomes
 from orchestrator.store.reading.trained_models import EPOCH_COLUMNS, history, trained_models
 from orchestrator.tables.selection import apart, refuse_mixed
 from workers.errors import UserError
@@ -131,6 +131,22 @@ class Results:
             return outcomes(self._store, list(of["job_keys"]))
         return outcomes(self._store, of)
 
+    def per_example(self, job_key: str) -> pd.DataFrame:
+        """Return what one evaluation or attack says of each test example, a row each, in the data set's fixed order.
+
+        Columns: `right`, the share of its draws in which the example was classified right; `predicted`, the class of the mean logits;
+        `margin`, the mean of the true class's logit less the largest other one; `size` of the perturbation in the attack's norm and
+        input units, of a minimum-norm attack the smallest that succeeded (infinite where none did). What a result of an older version
+        does not have is NaN.
+
+        Raises:
+            UserError: the job has no evaluations in the store.
+        """
+        right, numbers = outcomes(self._store, [job_key])[0].mean(axis=0), example_numbers(self._store, job_key)
+        kinds = {"predicted": (numbers.classes, "Int64"), "margin": (numbers.margins, "float64"), "size": (numbers.sizes, "float64")}
+        known = {name: pd.Series(found, index=range(len(right)), dtype=kind) for name, (found, kind) in kinds.items()}
+        return pd.DataFrame({"right": right, **known}, index=pd.RangeIndex(len(right), name="example"))
+
     def query(self, statement: str, *, timeout: float = 60.0, force: bool = False) -> pd.DataFrame:
         """Return the rows of one SELECT on the views `v_results`, `v_models`, `v_jobs` and `v_worst_case`. Other statements are refused.
 
@@ -149,11 +165,12 @@ class Results:
 def pivot(
     frame: pd.DataFrame, *, index: str | Sequence[str], columns: str | Sequence[str], values: str = "robust_accuracy", across: str = ""
 ) -> pd.DataFrame:
-    """Return means of a frame of results, as pandas' `pivot_table`, but never over what is not to be mixed.
+    """Return means of a frame of results, as pandas' `pivot_table`, but never over what is not to be mixed; a setting that is empty
+    (`clip_norm: null`) has a row like others.
 
     Args:
         frame: of `Results.frame`; rows without attack are left out.
-        index: columns of the frame that make the rows.
+        index: columns of the frame that make the rows; of a setting's name the last part, `learning_rate`, where no other ends so.
         columns: those that make the columns.
         values: the column that is averaged.
         across: fields, separated by commas, which are averaged over though rows differ in them: `"knowledge"`.
@@ -161,12 +178,23 @@ def pivot(
     Raises:
         UserError: the frame has no such column, or a mean would mix sweeps, data sets, attacks, knowledge, norms or epsilons.
     """
-    down, along = ([names] if isinstance(names, str) else list(names) for names in (index, columns))
-    for name in (*down, *along, values):
-        if name not in frame.columns:
-            raise UserError(f"'{name}': no column of the frame; one of {', '.join(map(str, frame.columns))}")
+    down, along = ([_column(frame, name) for name in ([names] if isinstance(names, str) else names)] for names in (index, columns))
+    values = _column(frame, values)
     attacked = frame[frame["attack"] != "none"]
     groups = [members for _, members in attacked.groupby([*down, *along], dropna=False)]
     kept = [name for name in apart([*down, *along], across) if name in frame.columns]
     refuse_mixed(((name, members[name]) for members in groups for name in kept), ",".join([*down, *along]))
-    return attacked.pivot_table(values, index=down, columns=along, aggfunc="mean", sort=False)
+    means = attacked.groupby([*down, *along], sort=False, dropna=False)[values].mean()
+    return means.unstack(along, sort=False)
+
+
+def _column(frame: pd.DataFrame, name: str) -> str:
+    """The column of a name, or the only one that ends so."""
+    if name in frame.columns:
+        return name
+    found = [str(column) for column in frame.columns if str(column).rpartition(".")[2] == name]
+    if len(found) > 1:
+        raise UserError(f"'{name}': several columns are called so; one of {', '.join(found)}")
+    if not found:
+        raise UserError(f"'{name}': no column of the frame; one of {', '.join(map(str, frame.columns))}")
+    return found[0]

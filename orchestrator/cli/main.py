@@ -4,6 +4,7 @@ imported inside of commands, so that `--help` answers at once."""
 import pkgutil
 import sys
 from importlib import import_module
+from itertools import pairwise
 
 import typer
 
@@ -15,6 +16,8 @@ from workers.visible_text import show_control_characters, visible
 
 __all__ = ["app", "main"]
 
+_PLACES = ("--home", "--store", "--data", "--artifacts", "--output", "-o", "--out", "--figures", "--plugin")
+
 for _module in pkgutil.iter_modules(cli.__path__):
     if _module.name != "main":
         import_module(f"{cli.__name__}.{_module.name}")
@@ -25,6 +28,7 @@ def main() -> None:
     what it should not, with exit code 1; never a traceback."""
     show_control_characters()
     try:
+        _refuse_empty_paths(sys.argv[1:])
         hide_arguments()
         _run()
     except UserError as error:
@@ -37,6 +41,18 @@ def main() -> None:
         where = f"{error.filename}: " if error.filename else ""
         typer.echo(visible(f"robustsweep: {where}{error.strerror or error}"), err=True)
         sys.exit(1)
+
+
+def _refuse_empty_paths(arguments: list[str]) -> None:
+    """Refuse an option of a place that is empty, as an unset variable of a script makes it; it would be the current folder or the default.
+
+    Raises:
+        UserError: there is one.
+    """
+    for option, value in pairwise([*arguments, ""]):
+        name, equals, own = option.partition("=")
+        if name in _PLACES and not (own if equals else value):
+            raise UserError(f"{name} '': must name a place; leave it out for the default")
 
 
 def _run() -> None:

@@ -11,7 +11,8 @@
 --
 -- Settings that components declare, and metrics, are columns by their names (steps, abs_stepsize, width, snr_db), made when the store is next
 -- written after they were registered; where a name is taken, with their section (model_steps). Those of trainings are training_learning_rate,
--- fine_tuning_learning_rate and so on, as in the space with _ for the dot. Of components that are not installed here they are in the JSON
+-- fine_tuning_learning_rate and so on, as in the space with _ for the dot. `robustsweep query` takes the space's own names too: training.learning_rate,
+-- model.settings.width, and learning_rate alone where no model was fine-tuned with another one. Of components that are not installed here they are in the JSON
 -- columns alone: attack_settings, metrics, model_settings, model_options, data_settings, defence_settings, training, fine_tuning.
 --
 -- Accuracies are shares in [0, 1]; epsilon is in input units (2/255 = 0.00784...), epsilon_literal as the sweep writes it; seconds are those of the

@@ -70,6 +70,7 @@ def results(  # noqa: PLR0913 (each is an option of the command)
 
     from orchestrator.store import open_store, parse_conditions, result_rows
     from orchestrator.store.reading.gaps import missing
+    from orchestrator.store.reading.worst_case_rows import with_single_attacks
     from orchestrator.tables.results_table import render_results
     from orchestrator.tables.selection import grouped, ordered, pivoted
     from orchestrator.tables.writers import render
@@ -82,13 +83,19 @@ def results(  # noqa: PLR0913 (each is an option of the command)
     with open_store(paths(home, store).store_url, upgrade=False) as opened:
         form = {"per_repeat": per_repeat, "over_seeds": over_seeds, "worst": worst_case, "rungs": rungs, "every_space": every_space}
         rows = result_rows(opened, sweep, **form, where=conditions)
-        notes = tell(missing(opened, sweep, earlier=not every_space), output)
-    rows = (ordered(rows, sort) if sort else rows)[:limit]
+        rows, unscored = with_single_attacks(rows, lambda: result_rows(opened, sweep, **form | {"worst": False}, where=conditions))
+        notes = tell((*unscored, *missing(opened, sweep, earlier=not every_space)), output)
+    rows = ordered(rows, sort) if sort else rows
     if group_by or pivot:
         made = grouped(rows, group_by, across=across) if group_by else pivoted(rows, pivot or "", across=across)
-        show(render(replace(made, notes=notes), output.value))
+        said = (*notes, *_cut(len(made.rows), limit))
+        show(render(replace(made, rows=made.rows[:limit], notes=said), output.value))
     else:
-        show(render_results(rows, output.value, spread=spread, notes=notes))
+        show(render_results(rows[:limit], output.value, spread=spread, notes=(*notes, *_cut(len(rows), limit))))
+
+
+def _cut(count: int, limit: int | None) -> list[str]:
+    return [f"{limit} of {count} rows: --limit {limit}"] if limit is not None and limit < count else []
 
 
 def _verdict(only: str) -> list[str]:

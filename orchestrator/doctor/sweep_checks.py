@@ -6,11 +6,12 @@ from orchestrator.console import clock
 from orchestrator.doctor.check_result import CheckResult
 from orchestrator.launching.preview import estimate_plan
 from orchestrator.paths import Paths
+from orchestrator.planning.adopted import load_sweep
 from orchestrator.planning.plan import Plan
 from orchestrator.planning.prelaunch_checks import check_sizes
 from orchestrator.scheduling.estimate import cost_of
 from orchestrator.search.possible_jobs import jobs_of
-from search_spaces import LoadedSpace, load_space
+from search_spaces import LoadedSpace
 from workers.errors import UserError
 from workers.spec.job import Job
 
@@ -21,7 +22,7 @@ def load(space: str, overrides: Sequence[str], *, max_jobs: int) -> tuple[Loaded
     Raises:
         UserError: the space is wrong.
     """
-    loaded = load_space(space, overrides)
+    loaded = load_sweep(space, overrides)
     return loaded, jobs_of(loaded.space, max_jobs=max_jobs)
 
 

@@ -158,7 +158,7 @@ class SweepRun:
         self.queue.succeed(job.key)
         if self.source is not None:
             self.source.succeeded(job)
-        self._note(f"{self.supply.names(job)}: {result_in_words(result)}")
+        self._note(f"{self.supply.names(job)}: {result_in_words(result, stage=job.stage)}")
 
     def _note(self, event: str) -> None:
         self.last_event = event

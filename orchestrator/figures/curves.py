@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from orchestrator.figures.attack_conditions import AttackCondition, Line, best_models, conditions, hover_settings, line_looks, line_of
-from orchestrator.figures.looks import Look
-from orchestrator.figures.picture import Picture, Pictures, Record, lines, percent, plain
+from orchestrator.figures.looks import Look, line_style, line_to_the_fore
+from orchestrator.figures.picture import FAINT, Picture, Pictures, Record, lines, percent, plain
 from orchestrator.figures.theme import drawn, faded, percent_axis
 from orchestrator.store import ResultRow
 
@@ -60,7 +60,13 @@ def _picture(condition: AttackCondition, found: Mapping[Line, Look], chosen: Col
         yaxis=percent_axis("accuracy (%)"),
     )
     table: list[Record] = [point for of_line in points.values() for point, _ in of_line]
-    return Picture(title=f"Accuracy against epsilon: {condition.label}", figure=figure, table=table, caption=_caption(len(points)))
+    return Picture(
+        title=f"Accuracy against epsilon: {condition.label}",
+        figure=figure,
+        table=table,
+        caption=_caption(len(points)),
+        faint={plain(found[line].name): line_to_the_fore(found[line]) for line in points if line not in named},
+    )
 
 
 def epsilon_places(rows: Sequence[ResultRow]) -> dict[float, float]:
@@ -123,8 +129,7 @@ def _line(found: Points, look: Look, places: Mapping[float, float], hover: str, 
         "mode": "lines+markers",
         "name": plain(look.name),
         "legendgroup": plain(look.name),
-        "line": {"color": look.colour, "dash": look.dash, "width": 2},
-        "marker": {"symbol": look.symbol, "size": 7},
+        **line_style(look),
         "hovertemplate": hover,
     }
     return [*([_band(found, curve, look.colour)] if band else []), curve]
@@ -154,7 +159,7 @@ def _faint(group: str, colour: str, lines_of_group: Sequence[Points], places: Ma
             joined[name] += [*values, [None] * len(values[0]) if name == "customdata" else None]
     joined["customdata"] = np.array(joined["customdata"], dtype=object)  # type: ignore[assignment]
     style = {"color": faded(colour, 0.3), "width": 1}
-    return {**joined, "type": "scatter", "mode": "lines", "name": plain(group), "line": style, "hovertemplate": hover}
+    return {**joined, "type": "scatter", "mode": "lines", "name": plain(group), "line": style, "hovertemplate": hover, "meta": FAINT}
 
 
 def _caption(count: int) -> str:

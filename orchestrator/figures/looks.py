@@ -29,6 +29,23 @@ class Look:
     marker: str
 
 
+def line_style(look: Look) -> dict[str, Any]:
+    """Return how the line of a model that is named is drawn."""
+    return {"line": {"color": look.colour, "dash": look.dash, "width": 2}, "marker": {"symbol": look.symbol, "size": 7}}
+
+
+def line_to_the_fore(look: Look) -> dict[str, Any]:
+    """Return what sets a line apart from others that are named: wider, with larger marks."""
+    style = line_style(look)
+    return {"mode": "lines+markers", "line": {**style["line"], "width": 4}, "marker": {**style["marker"], "size": 9, "color": look.colour}}
+
+
+def point_to_the_fore(look: Look) -> dict[str, Any]:
+    """Return what sets a point apart from others that are named: larger, with a rim."""
+    rim = {"width": 2, "color": PALETTE[-1]}
+    return {"opacity": 1, "marker": {"color": look.colour, "symbol": look.marker, "size": 14, "line": rim}}
+
+
 def looks(models: Mapping[Model, Settings], names: Mapping[Model, str] | None = None) -> dict[Model, Look]:
     """Return the look of each of these models, which are named by what varies among them where they have no other `names`."""
     axes = Axes.of(models.values())

@@ -1,7 +1,8 @@
 """Figure together with the table that it is drawn from."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -10,6 +11,7 @@ from orchestrator.tables.table import Value
 
 Record = dict[str, Value]
 ROBUST = "robust accuracy %"
+FAINT = "faint"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,12 +20,16 @@ class Picture:
 
     The figure has no template and no background colours: `theme.TEMPLATES` has a template for light and one for dark. The cells of
     `table` are as they are in the store; the code that prints them must escape them. `caption` explains how to read the figure.
+
+    Models that are drawn faintly, several in a trace of `meta: "faint"` whose `customdata` begin with their names as plain texts, are in
+    `faint` by these names: what a trace of such a model alone has otherwise, for a page on which models can be chosen.
     """
 
     title: str
     figure: go.Figure
     table: list[Record]
     caption: str = ""
+    faint: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def spread(self) -> float:

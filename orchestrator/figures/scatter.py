@@ -8,8 +8,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from orchestrator.figures.attack_conditions import AttackCondition, Line, conditions, hover_settings, line_looks, line_of
-from orchestrator.figures.looks import Look
-from orchestrator.figures.picture import ROBUST, Picture, Pictures, Record, lines, number, percent, plain
+from orchestrator.figures.looks import Look, point_to_the_fore
+from orchestrator.figures.picture import FAINT, ROBUST, Picture, Pictures, Record, lines, number, percent, plain
 from orchestrator.figures.theme import drawn, percent_axis
 from orchestrator.store import ResultRow
 from orchestrator.store.reading.report_evidence import JobCosts
@@ -101,6 +101,7 @@ def _picture(
         figure=figure,
         table=table,
         caption=f"Better is up and to the {better}; the dotted line joins the models that no other dominates. {bars}",
+        faint={} if few else _faint(table, known, found),
     )
 
 
@@ -116,6 +117,12 @@ class _Style:
 
 def _style(look: Look, *, is_named: bool) -> _Style:
     return _Style(look.name, look.colour, look.marker, True) if is_named else _Style(look.group, look.colour, "circle", False)
+
+
+def _faint(table: Sequence[Record], known: Sequence[tuple[ResultRow, Value, str]], found: Mapping[Line, Look]) -> dict[str, dict[str, Any]]:
+    """Return how faint models look once they are chosen."""
+    of_table = [found[line_of(row)] for row, *_ in known]
+    return {plain(look.name): point_to_the_fore(look) for point, look in zip(table, of_table, strict=True) if not point[_FRONT]}
 
 
 def _point(row: ResultRow, value: Record, look: Look) -> Record:
@@ -179,7 +186,7 @@ def _points(style: _Style, found: Sequence[tuple[Record, str]], axis: _Axis, hov
         "mode": "markers",
         "x": [point[axis.title] for point in points],
         "y": [point[ROBUST] for point in points],
-        **({"error_y": {**error, **ends}} if style.is_named else {"opacity": 0.4}),
+        **({"error_y": {**error, **ends}} if style.is_named else {"opacity": 0.4, "meta": FAINT}),
         "marker": {"color": style.colour, "symbol": style.marker, "size": 9 if style.is_named else 6},
         "name": plain(style.name),
         "text": [text for _, text in found],

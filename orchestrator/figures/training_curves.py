@@ -5,8 +5,8 @@ from collections.abc import Collection, Mapping, Sequence, Set
 from typing import Any
 
 from orchestrator.figures.curves import MOST_LINES
-from orchestrator.figures.looks import Look, looks
-from orchestrator.figures.picture import Picture, Pictures, Record, plain
+from orchestrator.figures.looks import Look, line_style, line_to_the_fore, looks
+from orchestrator.figures.picture import FAINT, Picture, Pictures, Record, plain
 from orchestrator.figures.theme import drawn, faded, percent_axis
 from orchestrator.names import model_names
 from orchestrator.store.reading.report_evidence import TrainingRun
@@ -65,7 +65,11 @@ def _picture(
     thinned = f" One epoch in {every} is shown." if every > 1 else ""
     table = [point for of_run in points.values() for point in of_run]
     return Picture(
-        title=f"{title.capitalize()}", figure=figure, table=table, caption=f"On the training examples, measured while training.{thinned}"
+        title=f"{title.capitalize()}",
+        figure=figure,
+        table=table,
+        caption=f"On the training examples, measured while training.{thinned}",
+        faint={plain(found[key].name): line_to_the_fore(found[key]) for key in points if key not in named},
     )
 
 
@@ -74,8 +78,7 @@ def _line(quantity: str, look: Look, points: list[Record]) -> dict[str, Any]:
         **_trace(quantity, points),
         "mode": "lines+markers" if len(points) <= MOST_LINES else "lines",
         "name": plain(look.name),
-        "line": {"color": look.colour, "dash": look.dash, "width": 2},
-        "marker": {"symbol": look.symbol, "size": 6},
+        **line_style(look),
     }
 
 
@@ -85,9 +88,8 @@ def _trace(quantity: str, points: list[Record]) -> dict[str, Any]:
         "type": "scatter",
         "x": [point["epoch"] for point in points],
         "y": [point[quantity] for point in points],
-        "text": [plain(str(point["model"])) for point in points],
-        "customdata": [point["learning rate"] for point in points],
-        "hovertemplate": f"<b>%{{text}}</b><br>epoch %{{x}}: <b>{value}</b><br>learning rate %{{customdata}}<extra></extra>",
+        "customdata": [[plain(str(point["model"])), point["learning rate"]] for point in points],
+        "hovertemplate": f"<b>%{{customdata[0]}}</b><br>epoch %{{x}}: <b>{value}</b><br>learning rate %{{customdata[1]}}<extra></extra>",
     }
 
 
@@ -98,6 +100,12 @@ def _faint(quantity: str, points: Mapping[_Key, list[Record]], found: Mapping[_K
     for key, of_run in points.items():
         joined[found[key].group, found[key].colour] += [*of_run, gap]
     return [
-        {**_trace(quantity, of_group), "mode": "lines", "name": plain(group), "line": {"color": faded(colour, 0.3), "width": 1}}
+        {
+            **_trace(quantity, of_group),
+            "mode": "lines",
+            "name": plain(group),
+            "line": {"color": faded(colour, 0.3), "width": 1},
+            "meta": FAINT,
+        }
         for (group, colour), of_group in joined.items()
     ]

@@ -21,6 +21,7 @@ from orchestrator.launching.drive import Stopped, StopSignals, drive
 from orchestrator.launching.sweep_work import GridLaunch, SearchLaunch, SweepKind, SweepWork
 from orchestrator.paths import DEFAULT_HOME, Paths
 from orchestrator.planning import MAX_JOBS
+from orchestrator.planning.adopted import keep_weights, load_sweep
 from orchestrator.planning.data_digests import digests_of_files
 from orchestrator.planning.prelaunch_checks import check_home, check_sizes, verify_data
 from orchestrator.store import Store, open_store
@@ -30,7 +31,7 @@ from orchestrator.store.leases.leases import Lease, LeaseTaken
 from orchestrator.store.maintenance.owners import mark_owner
 from orchestrator.store.reading.timings import recent_footprints
 from orchestrator.store.writing.driver_lease import record_command
-from search_spaces import LoadedSpace, load_space
+from search_spaces import LoadedSpace
 from workers.errors import StorageError, UserError
 from workers.spec.job import Job
 
@@ -105,7 +106,7 @@ def launch(options: LaunchOptions, console: Console) -> int:
         UserError: nothing was started, for a reason that the user can fix.
     """
     options.check()
-    loaded = load_space(options.space, options.overrides)
+    loaded = load_sweep(options.space, options.overrides, options.paths.artifacts)
     if options.download:  # before the jobs: what is in some data sets' files is part of their keys
         download_keyed_data(loaded.space, download_folder(options.paths.data_root), console)
     with digests_of_files(options.paths.data_root):
@@ -117,6 +118,7 @@ def _launched(options: LaunchOptions, loaded: LoadedSpace, console: Console) -> 
     kind = make_kind(loaded, options.paths, max_failures=options.max_failures, max_jobs=options.max_jobs)
     with open_store(options.paths.store_url, upgrade=True) as store, (signals := StopSignals()).handled():
         try:
+            keep_weights(loaded, loaded.space.weights, options.paths.artifacts)
             return Launch(options, loaded.name, kind, store, console, signals).run()
         except KeyboardInterrupt:
             say(console, f"sweep {loaded.name}: stopped before its jobs; continue with: {options.command('launch', options.space)}")

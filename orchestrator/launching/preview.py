@@ -8,6 +8,7 @@ from pathlib import Path
 
 from orchestrator.paths import Paths
 from orchestrator.planning import MAX_JOBS
+from orchestrator.planning.adopted import keep_weights, load_sweep
 from orchestrator.planning.changed_code import changed_code, changed_data
 from orchestrator.planning.data_digests import digests_of_files
 from orchestrator.planning.expand import expand_space
@@ -17,7 +18,6 @@ from orchestrator.scheduling.estimate import TimeEstimate, estimate
 from orchestrator.store import StoreMissing, finished_keys, open_store
 from orchestrator.store.reading.result_rows import earlier_digests, earlier_plugins
 from orchestrator.store.reading.timings import recent_timings
-from search_spaces import load_space
 from workers.code import code_here
 from workers.data.loading.remote import DataRoot
 from workers.errors import UserError
@@ -26,7 +26,7 @@ from workers.spec.job import JOB, TrainSpec
 
 def preview_plan(space: str, overrides: Sequence[str], paths: Paths, *, max_jobs: int = MAX_JOBS) -> tuple[str, Plan]:
     """Return the sweep's name and its plan; a store that does not exist yet counts as empty, and is not made."""
-    loaded = load_space(space, overrides)
+    loaded = load_sweep(space, overrides, paths.artifacts)
     with digests_of_files(paths.data_root):
         jobs = expand_space(loaded.space, max_jobs=max_jobs)
     check_sizes(jobs)
@@ -64,6 +64,12 @@ def missing_data(plan: Plan, paths: Paths) -> str | None:
     except UserError as error:
         return str(error)
     return None
+
+
+def keep_weights_of(space: str, overrides: Sequence[str], paths: Paths) -> None:
+    """Copy the weights that a space's networks adopt into the artifact store, where `python -m workers` finds them."""
+    loaded = load_sweep(space, overrides, paths.artifacts)
+    keep_weights(loaded, loaded.space.weights, paths.artifacts)
 
 
 def write_job_files(plan: Plan, folder: Path, *, root: DataRoot) -> None:

@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 import shlex
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -13,14 +14,16 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.executors.ray_tune.jobs_api import follow_job, jobs_client
 from orchestrator.launching.launch import EXIT_INCOMPLETE
 from orchestrator.planning import MAX_JOBS
+from orchestrator.planning.adopted import load_sweep
 from orchestrator.planning.prelaunch_checks import check_sizes
 from orchestrator.search.possible_jobs import jobs_of
 from orchestrator.store.connection.urls import parse_url
 from orchestrator.temp_folder import temp_folder
-from search_spaces import LoadedSpace, load_space
+from search_spaces import LoadedSpace
 from workers.errors import UserError, first_line
 from workers.plugins import FilePlugin, Plugin, find_plugin
 from workers.plugins import loaded as plugins_here
+from workers.weights.place import WeightsPlace
 
 if TYPE_CHECKING:
     from ray.job_submission import JobSubmissionClient
@@ -65,7 +68,7 @@ def submit(submission: Submission, *, wait: bool, say: Callable[[str], None], wr
     Raises:
         UserError: nothing was submitted, for a reason that the user can fix.
     """
-    loaded = load_space(submission.space, submission.overrides)
+    loaded = load_sweep(submission.space, submission.overrides)
     check_sizes(jobs_of(loaded.space, max_jobs=submission.max_jobs))
     _check_paths(submission)
     client = jobs_client(submission.address, warn=say)
@@ -106,17 +109,24 @@ def _check_paths(submission: Submission) -> None:
 
 
 def write_files(folder: Path, loaded: LoadedSpace) -> tuple[str, list[str]]:
-    """Write the space's file and the plugins into a folder; return the file's path there, and what `--plugin` is to name.
+    """Write the space's file, the plugins and the weights into a folder; return the file's path there, and what `--plugin` is to name.
 
-    Plugins that the space names by relative paths are then at these paths; those that it names by absolute ones are the cluster's.
+    Plugins and weights that the space names by relative paths are then at these paths; those that it names by absolute ones are the
+    cluster's.
     """
     file = Path(os.path.normpath(Path(loaded.label.removeprefix("built-in:")).with_suffix(".yaml").absolute()))
     named = {find_plugin(name, file.parent).path: Path(name).expanduser().is_absolute() for name in loaded.space.plugins}
     beside = [plugin for plugin in plugins_here() if isinstance(plugin, FilePlugin) and named.get(plugin.path) is False]
-    top = os.path.commonpath([file.parent, *(plugin.folder for plugin in beside)])
+    weights = [WeightsPlace(written, file.parent) for written in loaded.space.named_weights]
+    carried = [place.path for place in weights if not (place.is_key or Path(place.written).expanduser().is_absolute())]
+    top = os.path.commonpath([file.parent, *(plugin.folder for plugin in beside), *(path.parent for path in carried)])
+    for path in carried:
+        copy = folder / _BESIDE / path.relative_to(top)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
     for plugin in beside:
         _write_plugin(plugin, folder / _BESIDE / plugin.folder.relative_to(top))
-    space = _BESIDE / file.parent.relative_to(top) / file.name if beside else Path(file.name)
+    space = _BESIDE / file.parent.relative_to(top) / file.name if beside or carried else Path(file.name)
     (folder / space).parent.mkdir(parents=True, exist_ok=True)
     (folder / space).write_text(loaded.text, encoding="utf-8")
     return str(space), [_named(plugin, folder) for plugin in plugins_here() if plugin.path not in named]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from orchestrator.planning import MAX_JOBS
+from orchestrator.planning.cascade import cascade_jobs
 from orchestrator.planning.job_count import check_count
 from orchestrator.planning.training_chain import GridPoint, TrainingChain, grid_points, source_of, training_chain
 from search_spaces import Asked, DiagnosisSection, EvaluationSettings, Grid, SourceName, Space
@@ -137,7 +138,10 @@ def _measurements(model: Job, attacks: list[Asked], evaluation: EvaluationSpec, 
             parents |= {"examples": craft} | ({"source": source} if knowledge == "transfer" else {})
         differ = randomised or (attack.randomised and knowledge not in CRAFTED)
         for repeat in range(repeats if differ else 1):
-            yield Job.of(AttackSpec(attack=attack, knowledge=knowledge, evaluation=evaluation, repeat=repeat), **parents)
+            if attack.facts.suite and knowledge not in CRAFTED:
+                yield from cascade_jobs(model, attack, knowledge, evaluation, repeat=repeat, randomised=randomised)
+            else:
+                yield Job.of(AttackSpec(attack=attack, knowledge=knowledge, evaluation=evaluation, repeat=repeat), **parents)
 
 
 def _surface(trained: TrainingChain, surface: SurfaceSettings) -> Job:

@@ -7,6 +7,7 @@ from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, Job, SurfaceSp
 
 SIMILAR_STAGES: dict[Stage, tuple[Stage, ...]] = {
     "pretrain": ("pretrain", "fine_tune"),
+    "adopt": ("adopt", "defend"),
     "fine_tune": ("fine_tune", "pretrain"),
     "defend": ("defend", "evaluate", "attack", "craft"),
     "evaluate": ("evaluate", "attack", "craft"),
@@ -24,7 +25,7 @@ def cost(job: Job) -> int:
     match job.spec:
         case TrainSpec() as spec:
             resumed = 0 if job.resumes is None else job.resumes.epochs
-            return 1 if spec.stage == "defend" else max(0, spec.last_epoch - resumed)
+            return 1 if spec.stage == "defend" or spec.training.epochs == 0 else max(0, spec.last_epoch - resumed)
         case AttackSpec() as spec:
             return spec.evaluation.draws + (0 if spec.knowledge in CRAFTED else _passes(spec.attack))
         case CraftSpec() as spec:
@@ -63,7 +64,7 @@ def effort(job: Job) -> float:
     Where a spec says `all` for the examples, CIFAR-10's number is assumed.
     """
     match job.spec:
-        case TrainSpec(stage="defend") | SurfaceSpec():
+        case TrainSpec(stage="defend" | "adopt") | SurfaceSpec():
             return _BEGIN + cost(job)
         case TrainSpec() as spec:
             examples = spec.data.train_examples or _TRAINING_EXAMPLES

@@ -29,7 +29,7 @@ def count(grid: Grid) -> int:
     models = len(grid.seed)
     for section in (grid.data, grid.model, grid.training, grid.defence, grid.fine_tuning):
         models *= section.size
-    attacks, surfaces = (sum(group.size for group in groups) for groups in (grid.attacks, grid.surfaces))
+    attacks, surfaces = sum(group.size * group.jobs_each for group in grid.attacks), sum(group.size for group in grid.surfaces)
     return models * (1 + grid.evaluation.repeats * (1 + attacks) + (grid.diagnosis is not None) + surfaces)
 
 

@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from search_spaces import Grid, SourceName
 from workers.artifacts.artifacts import Artifacts
-from workers.errors import StorageError
+from workers.errors import StorageError, UserError
 from workers.spec.component import UNDEFENDED, DataSpec, DefenceSpec
+from workers.spec.fields import Stage
 from workers.spec.job import Earlier, Job, ModelSpec, TrainSpec
 from workers.spec.recipes import inherit_training, resolve_training
+from workers.spec.training import UNTRAINED
 
 if TYPE_CHECKING:
     from orchestrator.store.reading.study_trials import FinishedRungs
 
 _WITHOUT_SKETCH = ("sketch_modes", "rescale", "all_zero", "draws")
 _WITHOUT_TUCKER = ("rank_fraction", "rank_kind", "rank_fractions", "tensorize_first", "tensorize_linear", "execution", "init")
+
+_UNTRAINED: frozenset[Stage] = frozenset({"adopt", "defend"})
 
 TrainingChain = tuple[Job, ...]
 """Jobs of one model, its ancestors first; the last one is the model's own."""
@@ -33,6 +37,8 @@ class GridPoint:
     defence: DefenceSpec
     training: dict[str, Any]
     fine_tuning: dict[str, Any]
+    weights: str | None = None
+    """The digest of the weights that its model adopts."""
 
     @property
     def trained_in(self) -> DefenceSpec:
@@ -45,13 +51,29 @@ def grid_points(grid: Grid) -> Iterator[GridPoint]:
     for seed, data, settings in product(grid.seed, grid.data.points(), grid.model.points()):
         model = _canonical(ModelSpec.model_validate(settings))
         for training, defence, fine_tuning in product(grid.training.points(), grid.defence.points(), grid.fine_tuning.points()):
-            yield GridPoint(seed, DataSpec.model_validate(data), model, DefenceSpec.model_validate(defence), training, fine_tuning)
+            parts = DataSpec.model_validate(data), model, DefenceSpec.model_validate(defence), training, fine_tuning
+            yield GridPoint(seed, *parts, weights=_digest(grid, model.weights))
+
+
+def _digest(grid: Grid, written: str | None) -> str | None:
+    """The digest of the weights that a grid has written so.
+
+    Raises:
+        UserError: it was never computed.
+    """
+    if written is None:
+        return None
+    if written not in grid.weights:
+        raise UserError(f"model.weights={written}: must be a file's or a model's, found when the space is loaded for a plan")
+    return grid.weights[written]
 
 
 def source_of(point: GridPoint, name: SourceName) -> GridPoint:
     """Return the point of the model on which adversarial examples for the point's model are made; it may be the same model."""
     plain = {} if name == "parent" else {"adversarial_training": "none"}
-    without = {"theta": 1.0} | ({"tensorized": False} if name == "dense" else {})
+    without: dict[str, Any] = {"theta": 1.0} | ({"tensorized": False} if name == "dense" else {})
+    if name == "dense" and point.model.tensorized and point.model.init != "decompose":
+        without |= {"weights": None, "weights_map": None}  # they are Tucker layers': the dense net has to be trained
     return replace(
         point,
         model=_canonical(point.model.model_copy(update=without)),
@@ -62,12 +84,16 @@ def source_of(point: GridPoint, name: SourceName) -> GridPoint:
 
 
 def training_chain(point: GridPoint) -> TrainingChain:
-    """Return the jobs of the point's model: without a sketch, trained from scratch or by decomposing the trained dense net; with a sketch,
-    from the net without one; then with a defence put around it, if it has one of that kind."""
+    """Return the jobs of the point's model: without a sketch, trained from scratch, adopted, or by decomposing the dense net; with a
+    sketch, from the net without one; then with a defence put around it, if it has one of that kind.
+
+    Raises:
+        UserError: a network has to be trained, and the space says not for how many epochs.
+    """
     full = _canonical(point.model.model_copy(update={"theta": 1.0}))
     first = _canonical(full.model_copy(update={"tensorized": False})) if full.init == "decompose" else full
     fine_tuning = inherit_training(point.training, point.fine_tuning, dataset=point.data.name, binary=point.model.binary)
-    jobs = [_train("pretrain", point, first, point.training)]
+    jobs = [_train("pretrain", point, first, point.training) if first.weights is None else _adopted(point, first)]
     for stage in dict.fromkeys((full, point.model)):
         if stage != first:
             jobs.append(_train("fine_tune", point, stage, fine_tuning, weights=jobs[-1]))
@@ -77,9 +103,19 @@ def training_chain(point: GridPoint) -> TrainingChain:
 
 
 def _train(stage: Literal["pretrain", "fine_tune"], point: GridPoint, model: ModelSpec, training: dict[str, Any], **parents: Job) -> Job:
+    if training.get("recipe", "custom") == "custom" and "epochs" not in training:
+        section = "training" if stage == "pretrain" else "fine_tuning"
+        raise UserError(f"{section}.epochs: missing: a network has to be trained here; 0 leaves a decomposed one as it is")
     settings = resolve_training(training, dataset=point.data.name, binary=model.binary)
     spec = TrainSpec(stage=stage, data=point.data, model=model, training=settings, defence=point.trained_in, seed=point.seed)
     return Job.of(spec, **parents)
+
+
+def _adopted(point: GridPoint, model: ModelSpec) -> Job:
+    """Return the job that takes the weights of a network trained elsewhere; nothing is random about it, whatever the point's seed."""
+    spec = TrainSpec(stage="adopt", data=point.data.whole, model=model, training=UNTRAINED, defence=point.trained_in)
+    job = Job.of(spec)
+    return job.model_copy(update={"digests": {**job.digests, "weights": point.weights}})
 
 
 def _defended(trained: Job, defence: DefenceSpec) -> Job:
@@ -107,8 +143,10 @@ def _with_one_rank(model: ModelSpec) -> ModelSpec:
 
 
 def total_epochs(trained: TrainingChain) -> int:
-    """Return the total number of epochs of the model's last training."""
-    spec = trained[_last_training(trained)].spec
+    """Return the total number of epochs of the model's last training; 0 where it is adopted."""
+    if (place := _last_training(trained)) is None:
+        return 0
+    spec = trained[place].spec
     assert isinstance(spec, TrainSpec)  # noqa: S101 (a chain is made of them)
     return spec.training.epochs
 
@@ -122,6 +160,8 @@ def stop_early(trained: TrainingChain, *, until: int) -> TrainingChain:
         ValueError: the schedule has fewer epochs.
     """
     place = _last_training(trained)
+    if place is None or until == total_epochs(trained):
+        return trained
     jobs = list(trained[:place])
     for job in trained[place:]:
         parents = dict.fromkeys(job.parents, jobs[-1]) if jobs else {}
@@ -129,8 +169,8 @@ def stop_early(trained: TrainingChain, *, until: int) -> TrainingChain:
     return tuple(jobs)
 
 
-def _last_training(trained: TrainingChain) -> int:
-    return max(number for number, job in enumerate(trained) if job.stage != "defend")
+def _last_training(trained: TrainingChain) -> int | None:
+    return max((number for number, job in enumerate(trained) if job.stage not in _UNTRAINED), default=None)
 
 
 def with_resume_points(jobs: Iterable[Job], rungs: "FinishedRungs", artifacts: Artifacts) -> tuple[Job, ...]:

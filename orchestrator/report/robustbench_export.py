@@ -1,8 +1,7 @@
 """Export of models in RobustBench's format: one JSON file each, with the keys of its `model_info` files and README ("Adding a new model").
 
 Unknown values (`link`, `authors`, `venue`) are null, as in the files that RobustBench's own `benchmark` writes. So is
-`autoattack_acc`: AutoAttack is APGD-CE, targeted APGD-DLR, FAB and Square together, and there is no FAB here. Our accuracy is `reported`,
-and `footnote` describes the attacks behind it.
+`autoattack_acc` where the attack `autoattack` was not run. Our accuracy is `reported`, and `footnote` describes the attacks behind it.
 """
 
 from collections import defaultdict
@@ -17,6 +16,7 @@ from orchestrator.paths import write_atomically
 from orchestrator.store import ResultRow
 from workers.errors import UserError
 from workers.spec.fields import NormName, epsilon_fraction, positive_fraction
+from workers.spec.suite import AFTER
 
 _THREAT_MODELS: dict[NormName, str] = {"linf": "Linf", "l2": "L2"}
 _SAME = 1e-9
@@ -73,6 +73,7 @@ def _widest(row: ResultRow) -> tuple[int, int, bool, int]:
 
 
 def _record(row: ResultRow, rows: Sequence[ResultRow], epsilon: str) -> dict[str, Any]:
+    suite = _suite(row, rows)
     return {
         "link": None,
         "name": model_title(row),
@@ -85,7 +86,7 @@ def _record(row: ResultRow, rows: Sequence[ResultRow], epsilon: str) -> dict[str
         "eps": epsilon,
         "clean_acc": _percent(row.clean_accuracy),
         "reported": _percent(row.robust_accuracy),
-        "autoattack_acc": None,
+        "autoattack_acc": None if suite is None else _percent(suite.robust_accuracy),
         "footnote": " ".join(_footnote(row, rows)),
         "unreliable": None if row.verdict is None else row.verdict != "sound",
     }
@@ -104,7 +105,11 @@ def _footnote(row: ResultRow, rows: Iterable[ResultRow]) -> Iterable[str]:
     else:
         interval = f"95% interval {100 * row.ci_low:.2f} to {100 * row.ci_high:.2f}"
         yield f"Reported is the worst case for each example, {over} ({interval}), of these attacks: {', '.join(attacks)}."
-    yield "No AutoAttack accuracy: AutoAttack includes FAB, which was not run."
+    suite = _suite(row, rows)
+    if suite is None:
+        yield "No AutoAttack accuracy: the suite was not run (attack: autoattack)."
+    else:
+        yield f"The AutoAttack accuracy is that of version {suite.attack_settings['version']}, in this implementation."
     if row.randomised:
         yield f"Every prediction is randomised; accuracies are means over {row.repeats} x {row.draws} evaluations of each example."
     if row.train_examples is not None:
@@ -117,14 +122,25 @@ def _footnote(row: ResultRow, rows: Iterable[ResultRow]) -> Iterable[str]:
 
 def _belongs(other: ResultRow, row: ResultRow) -> bool:
     """Return whether an attack's row is among those that the worst case covers."""
+    return _same_examples(other, row) and other.attack != "none" and row.knowledge in ("any", other.knowledge)
+
+
+def _same_examples(other: ResultRow, row: ResultRow) -> bool:
     same = ("model_key", "norm", "n_examples", "evaluation_batch_size", "draws")
-    alike = all(getattr(other, name) == getattr(row, name) for name in same) and isclose(other.epsilon, row.epsilon, abs_tol=_SAME)
-    return alike and other.attack != "none" and row.knowledge in ("any", other.knowledge)
+    return all(getattr(other, name) == getattr(row, name) for name in same) and isclose(other.epsilon, row.epsilon, abs_tol=_SAME)
+
+
+def _suite(row: ResultRow, rows: Iterable[ResultRow]) -> ResultRow | None:
+    """Return the model's row of AutoAttack in this ball: of the version that is meant for it, else of the one that leaves the least."""
+    found = [other for other in rows if _same_examples(other, row) and other.attack == "autoattack" and other.robust_accuracy is not None]
+    meant = "rand" if row.randomised else "standard"
+    return min(found, key=lambda other: (other.attack_settings["version"] != meant, other.robust_accuracy), default=None)
 
 
 def _attack(row: ResultRow) -> str:
     steps = 1 if row.one_step else row.attack_settings.get("steps")
     more = [] if steps is None else [f"{steps} step{'' if steps == 1 else 's'}"]
+    more += [f"after {row.attack_settings[AFTER]}"] if AFTER in row.attack_settings else []
     more += [f"{row.restarts} restarts"] if row.restarts > 1 else []
     more += [f"target {row.target}"] if row.target != "none" else []
     more += [f"loss {row.loss}"] if row.attack_settings.get("loss", "ce") != "ce" else []

@@ -5,12 +5,13 @@ from dataclasses import asdict, dataclass
 
 from orchestrator.escaping import json_text
 from orchestrator.paths import Paths
+from orchestrator.planning.adopted import load_sweep
 from orchestrator.planning.plan import STAGES, make_plan
 from orchestrator.planning.prelaunch_checks import check_sizes
 from orchestrator.search.possible_jobs import possible_jobs, typical_jobs
 from orchestrator.store import StoreMissing, open_store
 from orchestrator.store.reading.study_trials import StudyCounts, study_counts
-from search_spaces import Parameter, Space, load_space
+from search_spaces import Parameter, Space
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class SearchPlan:
 
 def plan_search(space: str, overrides: Sequence[str], paths: Paths, *, max_jobs: int) -> SearchPlan | None:
     """Return the plan of a space with method optuna; None for a grid. A store that does not exist yet holds no trials, and is not made."""
-    loaded = load_space(space, overrides)
+    loaded = load_sweep(space, overrides, paths.artifacts)
     section = loaded.space.search
     if section is None:
         return None

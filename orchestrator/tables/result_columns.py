@@ -246,10 +246,10 @@ _NETWORK_COLUMNS = (
 )
 _MODEL_COLUMNS = (
     ResultColumn("rank", _rank, "number", optional=True),
-    ResultColumn("rank kind", lambda row: row.rank_kind, optional=True),
+    ResultColumn("rank kind", lambda row: row.rank_kind if row.tensorized else None, optional=True),
     ResultColumn("theta", lambda row: row.theta, "number"),
-    ResultColumn("sketch modes", lambda row: row.sketch_modes, optional=True),
-    ResultColumn("rescale", lambda row: row.rescale, optional=True),
+    ResultColumn("sketch modes", lambda row: row.sketch_modes if row.theta < 1 else None, optional=True),
+    ResultColumn("rescale", lambda row: row.rescale if row.theta < 1 else None, optional=True),
     ResultColumn("binary", lambda row: row.binary, optional=True),
     ResultColumn("defence", lambda row: _DEFENCES.get(row.defence, row.defence), optional=True),
     ResultColumn("adver~sarial training", lambda row: row.adversarial_training, optional=True),
@@ -275,7 +275,7 @@ _ATTACK_COLUMNS = (
     _setting("sign gradient", lambda row: row.sign_gradient, of=lambda row: row.binary and row.takes_gradients is not False),
     ResultColumn("steps", lambda row: row.attack_settings.get("steps"), "number", where_known=True),
     _own("attacks.abs_stepsize", "step size", unsaid="0.003922"),
-    _setting("restarts", lambda row: row.restarts, "number", of=lambda row: row.random_start is not False, unsaid="1"),
+    _setting("restarts", lambda row: row.restarts, "number", of=lambda row: row.random_start is not False or row.restarts > 1, unsaid="1"),
     _setting("eot samples", lambda row: row.eot_samples, "number", of=lambda row: _meets_draws(row) and row.knowledge == "eot"),
     _setting("selec~tion draws", lambda row: row.selection_draws, "number", of=lambda row: _meets_draws(row) and _selects(row)),
     _setting("early stop", lambda row: row.early_stop, of=_can_leave, unsaid="false"),

@@ -6,9 +6,10 @@ from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
+from orchestrator.axes import in_words
 from orchestrator.own_settings import hashable, sortable, value_of
 from orchestrator.store import ResultRow, field_name
-from orchestrator.tables.result_columns import ResultColumn, shown_columns
+from orchestrator.tables.result_columns import ResultColumn, ResultColumns, shown_columns
 from orchestrator.tables.table import Cell, Table, table_of
 from workers.errors import UserError
 
@@ -48,7 +49,8 @@ def grouped(rows: Sequence[ResultRow], by: str, *, across: str = "") -> Table:
         robust = [row.robust_accuracy for row in members if row.robust_accuracy is not None]
         made.append((*values, len(members), _percent(fmean, clean), _percent(fmean, robust), _percent(min, robust)))
     asked = [name.strip() for name in by.split(",") if name.strip()]
-    return table_of((*_words(asked), "rows", "clean %", "robust %", "least robust %"), made, tenths=3)
+    table = table_of((*_words(asked), "rows", "clean %", "robust %", "least robust %"), made, tenths=3)
+    return replace(table, common=tuple(ResultColumns(rows).common()))
 
 
 def apart(names: Sequence[str], across: str) -> list[str]:
@@ -106,7 +108,8 @@ def pivoted(rows: Sequence[ResultRow], by: str, *, across: str = "") -> Table:
         found = cells.setdefault(tuple(column.value(row) for column in kept), defaultdict(list))
         found[_heading(row, names)] += [] if row.robust_accuracy is None else [row.robust_accuracy]
     made = [(*index, *(_percent(fmean, found[heading]) for heading in headings)) for index, found in cells.items()]
-    return table_of([*(column.title for column in kept), *headings], made, tenths=len(headings))
+    table = table_of([*(column.title for column in kept), *headings], made, tenths=len(headings))
+    return replace(table, common=tuple(ResultColumns(attacked).common()))
 
 
 def _varies(column: ResultColumn, rows: Sequence[ResultRow], names: Sequence[str]) -> bool:
@@ -139,7 +142,9 @@ def _value(row: ResultRow, name: str) -> Hashable:
 
 
 def _heading(row: ResultRow, names: Sequence[str]) -> str:
-    return " ".join(str(value_of(row, name)) for name in names)
+    """The values in words, with the names of those that are no words themselves: `learning_rate 0.1 pgd 8/255`."""
+    values = [(name, value_of(row, name)) for name in names]
+    return " ".join(value if isinstance(value, str) else f"{name.rpartition('.')[2]} {in_words(value)}" for name, value in values)
 
 
 def _is_pivoted(column: ResultColumn, names: Sequence[str]) -> bool:

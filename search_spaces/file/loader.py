@@ -25,12 +25,14 @@ MAX_BYTES = 200_000
 
 @dataclass(frozen=True)
 class LoadedSpace:
-    """A space with the text it was read from; `label` is the file's path as it was given, or `built-in:quickstart`."""
+    """A space with the text it was read from; `label` is the file's path as it was given, or `built-in:quickstart`, `folder` the one that
+    its relative paths are relative to."""
 
     space: Space
     text: str
     label: str
     overrides: tuple[str, ...] = ()
+    folder: Path = Path()
 
     @property
     def name(self) -> str:
@@ -55,7 +57,7 @@ def load_space(name_or_path: str, overrides: Sequence[str] = ()) -> LoadedSpace:
     text = _read(name_or_path)
     path = Path(name_or_path)
     space = parse_space(text, label=name_or_path, stem=path.stem, overrides=overrides, folder=path.absolute().parent)
-    return LoadedSpace(space, text, name_or_path, tuple(overrides))
+    return LoadedSpace(space, text, name_or_path, tuple(overrides), path.absolute().parent)
 
 
 def parse_space(text: str, *, label: str, stem: str, overrides: Sequence[str] = (), folder: Path | None = None) -> Space:
@@ -76,7 +78,7 @@ def parse_space(text: str, *, label: str, stem: str, overrides: Sequence[str] = 
     look_up_references(flat, overrides)
     data, overridden_at = overridden(flat, overrides, document.problems)
     try:
-        space = space_type().model_validate(data)
+        space = space_type().model_validate(data, context={"folder": folder})
     except ValidationError as invalid:
         raise joined([*document.problems, *_problems(invalid, data, document, overridden_at)], label) from None
     if document.problems:

@@ -21,6 +21,7 @@ from workers.spec.fields import (
     epsilon_fraction,
     positive_fraction,
 )
+from workers.spec.suite import MOST_PARTS
 
 SourceName = Literal["dense", "parent", "undefended"]
 """On which other model transferred examples are made: `parent`, the theta = 1 net from which the attacked one comes, trained in the same
@@ -87,8 +88,16 @@ class AttackGroup(ComponentAxes):
     @classmethod
     def _starts_at_random(cls, values: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
         attacks = info.data.get("attack", ())
-        if attacks and not any(ATTACKS[attack].facts.random_start for attack in attacks):
+        if attacks and not any(ATTACKS[attack].facts.has_restarts for attack in attacks):
             raise ValueError(f"attack {attacks[0]} has no random start; leave restarts out")
+        return values
+
+    @field_validator("target")
+    @classmethod
+    def _can_be_aimed(cls, values: tuple[TargetName, ...], info: ValidationInfo) -> tuple[TargetName, ...]:
+        attacks = info.data.get("attack", ())
+        if values != ("none",) and attacks and all(ATTACKS[attack].facts.untargeted for attack in attacks):
+            raise ValueError(f"attack {attacks[0]} is untargeted; leave target out")
         return values
 
     @field_validator("norm")
@@ -113,10 +122,21 @@ class AttackGroup(ComponentAxes):
             losses, eot, early_stop = getattr(self, "loss", ()) or ("ce",), "eot" in self.knowledge, True in self.early_stop
             for attack, loss in product(self.attack, losses):
                 require_foolbox_form(attack, loss=loss, eot=eot, early_stop=early_stop)
+        if others := [knowledge for knowledge in self.knowledge if knowledge != "eot" and self._averages_always]:
+            raise ValueError(f"version=rand with knowledge={others[0]}: it averages gradients over draws; knowledge must be eot")
         for component, norm in product(self.components, self.norm):
             own = {name: getattr(self, name, ()) for name in component.settings.model_fields}
             self._require(component, norm, {name: values for name, values in own.items() if values})
         return self
+
+    @property
+    def _averages_always(self) -> bool:
+        return "rand" in getattr(self, "version", ()) and any(component.facts.suite for component in self.components)
+
+    @property
+    def jobs_each(self) -> int:
+        """The most jobs that one of its attacks may be."""
+        return MOST_PARTS + 1 if any(component.facts.suite for component in self.components) else 1
 
     def _require(self, component: Component[AttackFacts], norm: NormName, own: dict[str, tuple[Any, ...]]) -> None:
         context = {"epsilon": positive_fraction(self.epsilon[0]), "norm": norm}

@@ -1,12 +1,22 @@
 """The typed schema of space files: what may vary, with which legal values."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from itertools import product
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar, cast
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, create_model, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    create_model,
+    field_validator,
+)
+from pydantic_core import PydanticKnownError
 
 from search_spaces.schema.attack_groups import AttackGroup
 from search_spaces.schema.axes import Axis
@@ -32,6 +42,8 @@ from workers.spec.fields import (
     ExecutionChoice,
     Index,
     Initialisation,
+    Normalisation,
+    Prefixes,
     RankFraction,
     RankFractions,
     RankKind,
@@ -39,6 +51,7 @@ from workers.spec.fields import (
     Theta,
 )
 from workers.spec.job import EvaluationSpec, ModelSpec
+from workers.weights.place import WeightsPlace
 
 T = TypeVar("T")
 
@@ -105,6 +118,29 @@ class ModelAxes(ComponentAxes):
     draws: Axis[Draws] = ()
     binary: Axis[bool] = ()
     init: Axis[Initialisation] = ()
+    normalisation: Axis[Normalisation] = ()
+    weights: Axis[str | None] = ()
+    weights_map: Axis[Prefixes | None] = ()
+
+    @field_validator("weights")
+    @classmethod
+    def _are_there(cls, values: tuple[str | None, ...], info: ValidationInfo) -> tuple[str | None, ...]:
+        """Look for the files, relative to the folder in the validation's context; without one nothing is looked for."""
+        folder = (info.context or {}).get("folder")
+        for written in values:
+            if written is not None and folder is not None:
+                try:
+                    WeightsPlace(written, folder).check()
+                except ValueError as error:
+                    raise ValueError(f"{written}: {error}") from None
+        return values
+
+    @field_validator("weights_map")
+    @classmethod
+    def _there_are_weights(cls, values: Any, info: ValidationInfo) -> Any:
+        if any(values) and not any(info.data.get("weights", ())):
+            raise ValueError("has no effect without weights")
+        return values
 
     @field_validator("stage_rank_fractions")
     @classmethod
@@ -177,12 +213,35 @@ class Grid(Frozen):
     data: DataAxes
     model: Section[ModelAxes] = Field(default=ModelAxes(), validate_default=True)
     defence: Section[DefenceAxes] = DefenceAxes()
-    training: TrainingAxes
+    training: TrainingAxes = Field(default=(), validate_default=True)
     fine_tuning: Section[FineTuningAxes] = FineTuningAxes()
     evaluation: Section[EvaluationSettings] = EvaluationSettings()
     attacks: Annotated[tuple[AttackGroup, ...], BeforeValidator(_groups)] = ()
     diagnosis: DiagnosisSection | None = None
     surfaces: Annotated[tuple[SurfaceGroup, ...], BeforeValidator(_groups)] = ()
+
+    _weights: Mapping[str, str] = PrivateAttr(default={})
+
+    @property
+    def weights(self) -> Mapping[str, str]:
+        """The digests of adopted weights, by how the space has them written."""
+        return self._weights
+
+    def with_weights(self, digests: Mapping[str, str]) -> Self:
+        """The same grid, which knows these digests of adopted weights."""
+        known = self.model_copy()
+        known._weights = digests
+        return known
+
+    @field_validator("training", mode="wrap")
+    @classmethod
+    def _is_given_where_a_model_is_trained(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        if value != ():
+            return handler(value)
+        weights = info.data["model"].weights if "model" in info.data else (None,)
+        if not weights or None in weights:
+            raise PydanticKnownError("missing")
+        return handler(cast("type[TrainingAxes]", cls.model_fields["training"].annotation).model_construct())
 
     @field_validator("model")
     @classmethod
@@ -269,7 +328,7 @@ def _grid_type(registered: tuple[int, ...]) -> type[Grid]:
     fields: dict[str, Any] = {
         "data": (found["data"], ...),
         "model": (section[found["model"]], Field(default=found["model"](), validate_default=True)),
-        "training": (found["training"], ...),
+        "training": (found["training"], Field(default=(), validate_default=True)),
         "attacks": (Annotated[tuple[group, ...], BeforeValidator(_groups)], ()),
         **optional,
     }

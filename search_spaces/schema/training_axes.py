@@ -21,6 +21,7 @@ from workers.spec.fields import (
     AdversarialTraining,
     Count,
     Factor,
+    Index,
     NonNegative,
     Optimizer,
     Positive,
@@ -100,7 +101,7 @@ class FineTuningAxes(ComponentAxes):
 
     loss: Axis[Annotated[str, AfterValidator(known(LOSSES))]] = ()
     recipe: Axis[Recipe] = ()
-    epochs: Axis[Count] = ()
+    epochs: Axis[Index] = ()
     batch_size: Axis[Count] = ()
     optimizer: Axis[Optimizer] = ()
     learning_rate: Axis[Positive] = ()

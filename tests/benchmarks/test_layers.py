@@ -29,14 +29,14 @@ def two_threads() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def seconds(works: dict[str, Work], *, repeats: int = REPEATS) -> dict[str, float]:
+def seconds(works: dict[str, Work], *, repeats: int = REPEATS, clock: Callable[[], float] = time.perf_counter) -> dict[str, float]:
     """The median time of each piece of work, the pieces taking turns, after one untimed round."""
     times: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(repeats + 1):
         for name, work in works.items():
-            start = time.perf_counter()
+            start = clock()
             work()
-            times[name].append(time.perf_counter() - start)
+            times[name].append(clock() - start)
     return {name: statistics.median(found[1:]) for name, found in times.items()}
 
 

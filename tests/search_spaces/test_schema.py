@@ -136,7 +136,9 @@ def resolved(**group):
         ("mi_fgsm", {"steps": 10, "abs_stepsize": 1 / 255, "loss": "ce", "momentum": 1.0}, "ce", False),
         ("noise", {}, "ce", True),
         ("smoothed_pgd", {"steps": 10, "abs_stepsize": 1 / 255, "loss": "ce", "samples": 10, "sigma": 0.5}, "ce", True),
-        ("square", {"steps": 5000}, "margin", True),
+        ("square", {"steps": 5000, "schedule": "scaled"}, "margin", True),
+        ("apgd_t", {"steps": 100, "classes": 9}, "dlr", True),
+        ("fab_t", {"steps": 100, "classes": 9}, "margin", False),
     ],
 )
 def test_what_an_attack_settles_itself_is_filled_in(attack, own, loss, random_start):

@@ -31,6 +31,9 @@ CHECKPOINT = "checkpoint"
 PROGRESS = "progress"
 _ATTEMPT = "attempt"
 _OWNERS = ".databases"
+_WEIGHTS = ".weights"
+MODEL_FILE = "model.safetensors"
+"""File of a trained model's weights."""
 _CHECKSUM = "sha256"
 _KEY = re.compile("[0-9a-f]{64}")
 _DIGITS = 16
@@ -183,6 +186,25 @@ class Artifacts:
     def owners(self) -> dict[str, bytes]:
         """Return the markers of databases by name."""
         return {name: self._storage.read(f"{_OWNERS}/{name}") for name in self._storage.files(_OWNERS) if _KEY.fullmatch(name)}
+
+    def has_weights(self, digest: str) -> bool:
+        """Tell whether there is a copy of adopted weights of this digest."""
+        return f"{digest}.safetensors" in self._storage.files(_WEIGHTS)
+
+    def add_weights(self, digest: str, content: bytes) -> None:
+        """Keep a copy of adopted weights, a safetensors file, under the digest of its tensors."""
+        self._storage.write(f"{_WEIGHTS}/{_place(digest)}.safetensors", content, attempt=digest)
+
+    def weights(self, digest: str) -> bytes:
+        """Return the copy of adopted weights of this digest.
+
+        Raises:
+            ArtifactError: there is none.
+        """
+        try:
+            return self._storage.read(f"{_WEIGHTS}/{_place(digest)}.safetensors")
+        except FileNotFoundError:
+            raise ArtifactError(f"weights {digest[:12]}: no copy in {self._storage.where(_WEIGHTS)}; launch the sweep again") from None
 
     def size(self, key: str) -> int:
         """Return the total size of the job's files in bytes."""

@@ -1,4 +1,4 @@
-"""Auto-PGD (Croce & Hein, 2020) on the cross-entropy and on the difference of logits ratio."""
+"""Auto-PGD (Croce & Hein, 2020) on the cross-entropy, on the difference of logits ratio, and on its targeted form."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import PlainValidator
 
 from workers.registry import attack
+from workers.spec.fields import Count
 from workers.spec.step_settings import IsNumber, steps_or_paper
 
 if TYPE_CHECKING:
@@ -28,7 +29,16 @@ def apgd_ce(problem: Problem, *, steps: Steps = "paper") -> Tensor:
 
 @attack(norms=("l2", "linf"), random_start=True, selects=True, loss="dlr")
 def apgd_dlr(problem: Problem, *, steps: Steps = "paper") -> Tensor:
-    """Auto-PGD on the difference of logits ratio."""
+    """Auto-PGD on the difference of logits ratio; below three classes on the margin."""
     from workers.attacks.engine.apgd import auto_pgd
 
     return auto_pgd(problem, steps=steps)
+
+
+@attack(norms=("l2", "linf"), random_start=True, selects=True, loss="dlr", untargeted=True)
+def apgd_t(problem: Problem, *, steps: Steps = "paper", classes: Count = 9) -> Tensor:
+    """Auto-PGD on the targeted difference of logits ratio, aimed at each of the likeliest other `classes`; below four on the margin."""
+    from workers.attacks.engine.apgd import auto_pgd
+    from workers.attacks.engine.target_classes import over_likeliest
+
+    return over_likeliest(problem, lambda aimed: auto_pgd(aimed, steps=steps), classes=classes)

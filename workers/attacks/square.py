@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import PlainValidator
 
@@ -19,8 +19,8 @@ Queries = Annotated[Any, PlainValidator(steps_or_paper(5000)), IsNumber("int")]
 
 
 @attack(norms=("l2", "linf"), takes_gradients=False, random_start=True, selects=True, loss="margin", targeted_loss="ce")
-def square(problem: Problem, *, steps: Queries = "paper") -> Tensor:
-    """Random search in `steps` queries."""
+def square(problem: Problem, *, steps: Queries = "paper", schedule: Literal["paper", "scaled"] = "scaled") -> Tensor:
+    """Random search in `steps` queries; windows shrink after the paper's numbers of queries, or scaled: after these shares of `steps`."""
     from workers.attacks.engine.square import random_search
 
-    return random_search(problem, queries=steps)
+    return random_search(problem, queries=steps, scaled=schedule == "scaled")

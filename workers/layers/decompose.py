@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 _ITERATIONS = 500
-_ENOUGH, _ROUNDING = 1e-6, 1e-13
+_ENOUGH, _ROUNDING = 1e-5, 1e-13
 
 
 def hosvd(kernel: Tensor, rank: Sequence[int]) -> tuple[Tensor, list[Tensor]]:
@@ -18,7 +18,7 @@ def hosvd(kernel: Tensor, rank: Sequence[int]) -> tuple[Tensor, list[Tensor]]:
     hardly falls, in float64. With the full rank it is exact.
     """
     tensor = kernel.detach().double()
-    factors = [_leading(tensor, mode, r) for mode, r in enumerate(rank)]
+    factors = [_leading(tensor, mode, r)[0] for mode, r in enumerate(rank)]
     _iterate(tensor, factors)
     core = _project(tensor, factors, range(len(factors)))
     return core.to(kernel.dtype), [factor.to(kernel.dtype) for factor in factors]
@@ -33,22 +33,22 @@ def mode_product(tensor: Tensor, matrix: Tensor, *, mode: int) -> Tensor:
 def _iterate(tensor: Tensor, factors: list[Tensor]) -> None:
     """Improve the factors of modes that are not of full rank (those of full rank only rotate the tensor)."""
     modes = [mode for mode, factor in enumerate(factors) if factor.shape[0] != factor.shape[1]]
-    whole, before = float(tensor.square().sum()), 0.0
+    whole, before, kept = float(tensor.square().sum()), 0.0, 0.0
     for _ in range(_ITERATIONS if modes else 0):
         for mode in modes:
             projected = _project(tensor, factors, [other for other in modes if other != mode])
-            factors[mode] = _leading(projected, mode, factors[mode].shape[1])
-        kept = float(_project(tensor, factors, modes).square().sum())
+            factors[mode], kept = _leading(projected, mode, factors[mode].shape[1])
         if kept - before <= max(_ENOUGH * (whole - kept), _ROUNDING * whole):
             return
         before = kept
 
 
-def _leading(tensor: Tensor, mode: int, rank: int) -> Tensor:
-    """Return the leading left singular vectors of the tensor's unfolding along a mode: its Gram matrix's eigenvectors, found sooner."""
+def _leading(tensor: Tensor, mode: int, rank: int) -> tuple[Tensor, float]:
+    """Return the leading left singular vectors of the tensor's unfolding along a mode, its Gram matrix's eigenvectors, which are found
+    sooner; and the sum of squares of the tensor's projection on them."""
     unfolding = tensor.movedim(mode, 0).flatten(1)
-    vectors: Tensor = torch.linalg.eigh(unfolding @ unfolding.t())[1]
-    return vectors[:, -rank:].flip(1)
+    squares, vectors = torch.linalg.eigh(unfolding @ unfolding.t())
+    return vectors[:, -rank:].flip(1), float(squares[-rank:].sum())
 
 
 def _project(tensor: Tensor, factors: list[Tensor], modes: Iterable[int]) -> Tensor:

@@ -4,11 +4,14 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load, save
 from torch import Tensor
 
-from workers.artifacts.artifacts import Artifacts, JobFolder
+from workers.artifacts.artifacts import MODEL_FILE, Artifacts, JobFolder
+from workers.artifacts.per_example import PerExample, Spent, packed_numbers
 from workers.artifacts.results import CraftOutcome, DiagnosisOutcome, EpochRecord, FlagsOutcome, SurfaceOutcome, TrainOutcome
 from workers.attacks.engine import Memory
 from workers.data.loading import Dataset, source
@@ -17,13 +20,16 @@ from workers.data.loading.remote import DataRoot
 from workers.data.loading.remote import load as load_data
 from workers.errors import ArtifactError, UserError
 from workers.facts import DatasetInfo, MetricFacts
+from workers.measure.cascade import among_all, worst_attack
 from workers.measure.diagnose import diagnose
 from workers.measure.evaluate import attacker, craft, evaluated, replayer, require_logits, require_sketch
+from workers.measure.ledger import Ledger
 from workers.measure.loss_surface import drawn_gradient, explore, full_gradient, plane
 from workers.measure.replayed_examples import require_fitting_examples
 from workers.measure.resumable_loop import SAVE_SECONDS, Course, ProgressFile
 from workers.measure.surrogate import EXAMPLES, train_surrogate
 from workers.models.network import Network, build, decomposed
+from workers.models.network.behaviour import require_sound
 from workers.progress import Report
 from workers.registry import METRICS, Component
 from workers.spec.component import DataSpec
@@ -33,8 +39,9 @@ from workers.spec.fields import CRAFTED
 from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, Job, SurfaceSpec, TrainSpec
 from workers.spec.keys import derive_seed
 from workers.train import Checkpoint, train
+from workers.weights.tensors import from_safetensors, load_into
 
-_MODEL, _EXAMPLES, _SURFACE = "model.safetensors", "examples.safetensors", "surface.safetensors"
+_MODEL, _EXAMPLES, _SURFACE = MODEL_FILE, "examples.safetensors", "surface.safetensors"
 Computed = tuple[TrainOutcome | FlagsOutcome | CraftOutcome | DiagnosisOutcome | SurfaceOutcome, dict[str, bytes]]
 
 
@@ -42,7 +49,7 @@ def compute(room: "Room", report: Report) -> Computed:
     """Return the job's outcome, and the content of its files by name."""
     match room.job.spec:
         case TrainSpec() as spec:
-            return _defend(room, spec) if spec.stage == "defend" else _train(room, spec, report)
+            return _take(room, spec) if spec.stage in ("adopt", "defend") else _train(room, spec, report)
         case EvaluateSpec() as spec:
             return _evaluate(room, spec, report)
         case CraftSpec() as spec:
@@ -126,6 +133,13 @@ class Room:
         """Return the SHA-256 of a trained model's weights: a model that was lost and trained again on a GPU may differ in its last bits."""
         return self.artifacts.result(key).files.get(_MODEL, "")
 
+    def flags(self, role: str) -> NDArray[np.bool_]:
+        """Return the flags of the parent in this role, (draws, examples)."""
+        outcome = self.artifacts.result(self.parent(role)).outcome
+        if not isinstance(outcome, FlagsOutcome):
+            raise UserError(f"job {self.job.key}: its parent in role {role!r} has no flags: it is no evaluation and no attack")
+        return outcome.correct()
+
     def metrics(self, evaluation: EvaluationSpec) -> tuple[Component[MetricFacts], ...]:
         """Return the metrics of attacked examples: ours that are always measured for the model's modality, and those that the evaluation
         asks for, plugins' that are always measured among them."""
@@ -153,16 +167,30 @@ def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
     network.to(room.device).seed(room.seed("sketch"))
     if (component := spec.model.component).place:
         require_logits(network, split, n_classes=info.n_classes, named=f"model {component.name} ({component.place})")
+    if spec.stage == "pretrain" and spec.model.is_foreign:
+        require_sound(network, info, name=spec.model.name)
     attack = None if spec.training.adversarial_training == "none" else room.generator("attack")
     order, checkpoint = room.generator("order"), room.checkpoint
     history = train(network, split, spec.training, order=order, checkpoint=checkpoint, report=report, attack=attack, until=spec.until)
     return _trained(network, history, info, resumed=checkpoint.resumed)
 
 
-def _defend(room: Room, spec: TrainSpec) -> Computed:
-    """Return the parent's weights unchanged: only the defence in the spec is new, which loading this job's model adds."""
-    info = _info(room.artifacts, room.parent("weights"), spec)
+def _take(room: Room, spec: TrainSpec) -> Computed:
+    """Return weights unchanged: adopted ones, or the parent's, to which loading this job's model adds the defence in the spec."""
+    info = room.info(spec.data) if spec.stage == "adopt" else _info(room.artifacts, room.parent("weights"), spec)
     return _trained(_untrained(room, spec, info), [], info)
+
+
+def _adopted(room: Room, spec: TrainSpec, info: DatasetInfo) -> Network:
+    """Return a network with the weights of the job's digest, once it has been found to behave as measurements suppose."""
+    digest = room.job.digests.get("weights")
+    if digest is None:
+        raise UserError(f"job {room.job.key}: its stage adopt needs the digest of weights, and it has none")
+    network = build(spec.model, info, seed=0, defence=spec.defence)
+    tensors = from_safetensors(room.artifacts.weights(digest), digest=digest)
+    load_into(network.body, tensors, renamed=spec.model.weights_map, name=spec.model.name)
+    require_sound(network, info, name=spec.model.name)
+    return network
 
 
 def _info(artifacts: Artifacts, key: str, spec: TrainSpec) -> DatasetInfo:
@@ -176,7 +204,7 @@ def _info(artifacts: Artifacts, key: str, spec: TrainSpec) -> DatasetInfo:
 
 def _trained(network: Network, history: list[EpochRecord], info: DatasetInfo, *, resumed: str | None = None) -> Computed:
     n_parameters = sum(parameter.numel() for parameter in network.parameters())
-    weights = save({name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()})
+    weights = save({name: tensor.cpu().clone(memory_format=torch.contiguous_format) for name, tensor in network.state_dict().items()})
     outcome = TrainOutcome(history=history, ranks=network.ranks(), n_parameters=n_parameters, resumed=resumed, data_info=info)
     return outcome, {_MODEL: weights}
 
@@ -185,6 +213,8 @@ def _untrained(room: Room, spec: TrainSpec, info: DatasetInfo) -> Network:
     """Return the network at the start of its training, on the CPU."""
     if spec.stage == "pretrain":
         return build(spec.model, info, seed=room.seed("weights"), defence=spec.defence)
+    if spec.stage == "adopt":
+        return _adopted(room, spec, info)
     parent, weights = _stored(room.artifacts, room.parent("weights"))
     dense = spec.model.tensorized and not parent.model.tensorized
     network = build(parent.model, info, seed=0) if dense else build(spec.model, info, seed=0, defence=spec.defence)
@@ -201,36 +231,54 @@ def _evaluate(room: Room, spec: EvaluateSpec, report: Report) -> Computed:
     network, split = room.trained(spec.evaluation)
     course = room.course(network, report)
     found = evaluated(network, split, batch_size=spec.evaluation.batch_size, draws=spec.evaluation.draws, course=course)
-    return FlagsOutcome.pack(found.correct), {}
+    return FlagsOutcome.pack(found.correct, examples=found.examples), {}
 
 
 def _craft(room: Room, spec: CraftSpec, report: Report) -> Computed:
     network, split = room.trained(spec.evaluation)
     start, memory = room.generator("start"), room.memory(spec.evaluation)
-    course = room.course(network, report, start=start)
-    examples, distance = craft(
-        network, split, spec.attack, batch_size=spec.evaluation.batch_size, generator=start, memory=memory, course=course
-    )
-    return CraftOutcome(n_examples=len(split), max_perturbation=distance), {_EXAMPLES: save({"examples": examples})}
+    course, ledger = room.course(network, report, start=start), Ledger()
+    size = spec.evaluation.batch_size
+    examples, distance = craft(network, split, spec.attack, batch_size=size, generator=start, memory=memory, ledger=ledger, course=course)
+    sizes = "" if ledger.sizes is None else packed_numbers(ledger.sizes.numpy())
+    outcome = CraftOutcome(n_examples=len(split), max_perturbation=distance, sizes=sizes, spent=ledger.spent)
+    return outcome, {_EXAMPLES: save({"examples": examples})}
 
 
 def _attack(room: Room, spec: AttackSpec, report: Report) -> Computed:
+    if spec.attack.facts.suite and spec.knowledge not in CRAFTED:
+        before = [room.flags(role) for role in room.job.parents if role != "model"]
+        return FlagsOutcome.pack(worst_attack(before)), {}
     network, split = room.trained(spec.evaluation)
-    start = room.generator("start")
+    start, ledger = room.generator("start"), Ledger(spec.attack.norm)
     if spec.knowledge in CRAFTED:
         perturb = replayer(_crafted(room, spec), epsilon=spec.attack.epsilon, bounds=network.bounds, norm=spec.attack.norm)
     else:
-        perturb = attacker(network, spec.attack, generator=start, memory=room.memory(spec.evaluation))
+        perturb = attacker(network, spec.attack, generator=start, memory=room.memory(spec.evaluation), ledger=ledger)
+    left = np.logical_and.reduce(room.flags("survivors"), axis=0) if "survivors" in room.job.parents else None
+    if left is not None and not left.any():
+        return FlagsOutcome.pack(left), {}
     found = evaluated(
         network,
-        split,
+        split if left is None else split.of(left),
         batch_size=spec.evaluation.batch_size,
         draws=spec.evaluation.draws,
         perturb=perturb,
-        metrics=room.metrics(spec.evaluation),
+        metrics=room.metrics(spec.evaluation) if left is None else (),
+        ledger=ledger,
         course=room.course(network, report, start=start),
     )
-    return FlagsOutcome.pack(found.correct, metrics=found.metrics), {}
+    if left is not None:  # the numbers of the survivors alone would not be those of all examples
+        return FlagsOutcome.pack(among_all(found.correct, left), metrics=found.metrics, spent=ledger.spent), {}
+    examples, spent = (found.examples, ledger.spent) if spec.knowledge not in CRAFTED else _of_crafting(room, found.examples)
+    return FlagsOutcome.pack(found.correct, metrics=found.metrics, examples=examples, spent=spent), {}
+
+
+def _of_crafting(room: Room, examples: PerExample) -> tuple[PerExample, Spent | None]:
+    """Return the numbers of replayed examples with a minimum-norm attack's sizes, and what they cost to make."""
+    outcome = room.artifacts.result(room.parent("examples")).outcome
+    assert isinstance(outcome, CraftOutcome)  # noqa: S101 (`require_fitting_examples` has seen to it)
+    return examples.model_copy(update={"sizes": outcome.sizes or examples.sizes}), outcome.spent
 
 
 def _crafted(room: Room, spec: AttackSpec) -> Tensor:

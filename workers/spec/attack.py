@@ -67,7 +67,7 @@ class AttackSettings(ComponentSpec):
     @property
     def randomised(self) -> bool:
         """True where the attack itself draws: two runs on one deterministic net differ."""
-        return self.facts.random_start or self.target == "random"
+        return self.facts.random_start or self.restarts > 1 or self.target == "random"
 
     @property
     def selects(self) -> bool:
@@ -91,13 +91,15 @@ class AttackSettings(ComponentSpec):
 def settled(attack: AttackSettings) -> dict[str, Any]:
     """The settings that an attack has no choice about, given its name, target and restarts, with their values."""
     facts: AttackFacts = ATTACKS[attack.name].facts
-    restarts = attack.restarts if facts.random_start else 1
+    restarts = attack.restarts if facts.has_restarts else 1
     values: dict[str, Any] = {"restarts": restarts}
+    if facts.untargeted:
+        values["target"] = "none"
     if not facts.takes_gradients:
         values |= {"eot_samples": 1, "sign_gradient": "identity"}
-    if not selects(facts, target=attack.target, restarts=restarts):
+    if not selects(facts, target=values.get("target", attack.target), restarts=restarts):
         values["selection_draws"] = 1
-    if facts.one_step and restarts == 1:
+    if facts.suite or (facts.one_step and restarts == 1):
         values["early_stop"] = False
     return values
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator
 
-Stage = Literal["pretrain", "fine_tune", "defend", "evaluate", "craft", "attack", "diagnose", "surface"]
-TrainingStage = Literal["pretrain", "fine_tune", "defend"]
+Stage = Literal["pretrain", "adopt", "fine_tune", "defend", "evaluate", "craft", "attack", "diagnose", "surface"]
+TrainingStage = Literal["pretrain", "adopt", "fine_tune", "defend"]
 """The stages that end with a model."""
 NormName = Literal["l2", "linf"]
 LossName = Literal["ce", "dlr", "margin"]
@@ -79,6 +79,10 @@ def _patterns(values: dict[str, float]) -> FrozenMapping:
 
 RankFractions = Annotated[dict[str, RankFraction], AfterValidator(_patterns)]
 """Rank fractions by regular expressions that the beginning of a layer's name must match; the first one that does counts."""
+Normalisation = Literal["data", "imagenet", "none"]
+"""Mean and standard deviation by which inputs are normalised: the data set's, ImageNet's, or not at all (a net that does it itself)."""
+Prefixes = Annotated[dict[str, str], AfterValidator(FrozenMapping)]
+"""Beginnings of the names of weights, and what a network has instead; the first one that matches counts."""
 Share = Annotated[float, AfterValidator(Interval(0, 1))]
 ShareBelowOne = Annotated[float, AfterValidator(Interval(0, 1, high_open=True))]
 Factor = Annotated[float, AfterValidator(Interval(0, 1, low_open=True))]

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, TypeAdapter, ValidationInfo, field_validator, model_validator
 
 from workers.facts import ModelFacts, PluginVersion
+from workers.references import scheme_of
 from workers.registry import DATASETS, DEFENCES, METRICS, MODELS, Component
 from workers.settings import Frozen
 from workers.spec.attack import AttackSettings
@@ -29,6 +30,8 @@ from workers.spec.fields import (
     Index,
     Initialisation,
     Knowledge,
+    Normalisation,
+    Prefixes,
     RankFraction,
     RankFractions,
     RankKind,
@@ -46,7 +49,9 @@ class ModelSpec(ComponentSpec):
     """A network and its latent sketch.
 
     `rank_fractions`, by patterns of layer names, are in place of `rank_fraction` for the layers that they match.
-    A `binary` one has binary convolutions (XNOR-Net), the first excepted. `init` is where Tucker layers come from: `random` weights, or
+    A `binary` one has binary convolutions (XNOR-Net), the first excepted. `weights` say where those of an adopted network come from, as a
+    space has it (None: it is trained here); they count by their digest, in the job that adopts it. `weights_map` renames them.
+    `init` is where Tucker layers come from: `random` weights, or
     the decomposition of a trained dense net of the same architecture (`decompose`).
     """
 
@@ -67,6 +72,9 @@ class ModelSpec(ComponentSpec):
     draws: Draws = "batch"
     binary: bool = False
     init: Initialisation = "random"
+    normalisation: Normalisation = "data"
+    weights: str | None = None
+    weights_map: Prefixes | None = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -87,6 +95,11 @@ class ModelSpec(ComponentSpec):
         if by_stage and component is not None:
             today["rank_fractions"] = dict(zip(component.facts.stages, by_stage, strict=False))
         return today
+
+    @property
+    def is_foreign(self) -> bool:
+        """True where the network is not ours: a plugin's, or a library's by reference."""
+        return self.component.digest is not None or bool(scheme_of(self.name))
 
     @property
     def facts(self) -> ModelFacts:
@@ -114,11 +127,12 @@ class EvaluationSpec(Frozen):
 
 
 class TrainSpec(Frozen):
-    """Train a model: from scratch (`pretrain`), or from the weights of the parent in role `weights` (`fine_tune`).
+    """Make a model: train it from scratch (`pretrain`), or from the weights of the parent in role `weights` (`fine_tune`).
 
     The parent of a tensorized model has its Tucker layers, or is dense and is decomposed (`init` decompose).
 
-    Stage `defend` trains nothing: it puts a defence around the parent in role `weights`, whose weights it takes and whose settings
+    Stage `adopt` trains nothing: it takes the weights of a network trained elsewhere, those of the digest `weights` of the job.
+    Stage `defend` trains nothing either: it puts a defence around the parent in role `weights`, whose weights it takes and whose settings
     it repeats. Defences that are trained in are there from `pretrain` on.
 
     A *rung* stops after `until` epochs of the schedule (None: after all of them, and so does the number of all of them). It is bit for
@@ -139,7 +153,7 @@ class TrainSpec(Frozen):
         if until is None or "training" not in info.data:
             return until
         epochs: int = info.data["training"].epochs
-        if until > epochs:
+        if not 0 < until <= epochs:
             raise ValueError(f"until={until}: must be in [1, {epochs}], the epochs of the training's schedule")
         return None if until == epochs else until
 
@@ -151,7 +165,7 @@ class TrainSpec(Frozen):
     @property
     def is_rung(self) -> bool:
         """True where the job trains, and stops before its schedule ends."""
-        return self.until is not None and self.stage != "defend"
+        return self.until is not None and self.stage not in ("adopt", "defend")
 
     @property
     def randomised(self) -> bool:
@@ -163,8 +177,10 @@ class TrainSpec(Frozen):
         if self.data.name not in DATASETS or self.model.name not in MODELS or self.defence.name not in DEFENCES:
             return self  # read from a store, with components that are not installed here
         require_fitting(self.data.name, self.model.name)
-        if self.stage == "pretrain" and self.model.init == "decompose" and self.model.tensorized:
-            raise ValueError("stage pretrain with init=decompose: there is nothing to decompose yet; a dense parent is fine-tuned")
+        if self.stage in ("pretrain", "adopt") and self.model.init == "decompose" and self.model.tensorized:
+            raise ValueError(f"stage {self.stage} with init=decompose: there is nothing to decompose yet; a dense parent is fine-tuned")
+        if self.stage == "pretrain" and self.training.epochs == 0:
+            raise ValueError("epochs=0: a network is trained from scratch; must be >= 1")
         training = self.training
         flip, padding = training.horizontal_flip, training.crop_padding
         require_augmentable(self.data.name, horizontal_flip=flip, crop_padding=padding, shape=self.data.shape)
@@ -205,6 +221,10 @@ class AttackSpec(Frozen):
 
     An `omniscient` attack takes its examples, made on the same model, from the parent in role `examples`; a `transfer` attack too,
     and there they were made on another model, the parent in role `source`. `attack` is then how they were made.
+
+    With a parent in role `survivors` it attacks those examples alone that this attack left right, and has the others for fooled; `after`
+    names the attacks before it. A suite that is not crafted attacks nothing itself: its other parents are its last attack in that role,
+    or on a randomised model all of its attacks, by name.
     """
 
     stage: Literal["attack"] = "attack"
@@ -212,6 +232,7 @@ class AttackSpec(Frozen):
     knowledge: Knowledge
     evaluation: EvaluationSpec
     repeat: Index
+    after: str = ""
 
     @model_validator(mode="after")
     def _only_eot_averages_gradients(self) -> Self:
@@ -248,11 +269,12 @@ class Earlier(Frozen):
 
 
 class Job(Frozen):
-    """A node of the plan: a spec and its parents' job keys by role (`weights`, `model`, `examples`, `source`, `direction`).
+    """A node of the plan: a spec and its parents' job keys by role (`weights`, `model`, `examples`, `source`, `survivors`, `direction`).
 
     `parent_seeds` are the parents' seed keys by role: randomness derives from settings alone. `digests` are those of foreign code by
-    component and of data sets' files, part of the key. `resumes` is a rung of the same trunk whose training the job may go on with: a hint,
-    which changes nothing but the work that is left, and is no part of the key. `plugins` register the foreign components.
+    component, of data sets' files and of adopted `weights`, part of the key. `resumes` is a rung of the same trunk whose training the job
+    may go on with: a hint, which changes nothing but the work that is left, and is no part of the key. `plugins` register the foreign
+    components.
     """
 
     spec: JobSpec

@@ -15,7 +15,7 @@ KEY_VERSION = 2
 """Raise it when the same spec comes to mean another computation, as where a default changes: every old result is then left behind, none
 reused wrongly."""
 
-_PRESENTATION = frozenset({"epsilon_literal", "recipe"})
+_PRESENTATION = frozenset({"epsilon_literal", "recipe", "weights"})
 
 
 def job_key(spec: Frozen, parents: Mapping[str, str], digests: Mapping[str, str] | None = None) -> str:

@@ -10,6 +10,7 @@ from workers.spec.fields import (
     AdversarialTraining,
     Count,
     Factor,
+    Index,
     NonNegative,
     Optimizer,
     Positive,
@@ -53,8 +54,9 @@ Milestones = Annotated[tuple[ShareBelowOne, ...], Field(strict=False)]
 class TrainingSpec(ComponentSpec):
     """A training loss under SGD or Adam, with its own `settings`; the defaults are the recipe `custom`.
 
-    `recipe` names the source of the values; it is not part of the job key. `momentum` and `nesterov` are SGD's; `weight_decay` is an L2
-    penalty under both optimisers. The learning rate follows `schedule` (see `workers.train.optimizer`): `step` multiplies it by `gamma` at
+    With 0 `epochs` the weights stay as they are. `recipe` names the source of the values; it is not part of the job key. `momentum`
+    and `nesterov` are SGD's; `weight_decay` is an L2 penalty under both optimisers. The learning rate follows `schedule` (see
+    `workers.train.optimizer`): `step` multiplies it by `gamma` at
     each of `milestones`, shares of all epochs. `clip_norm` is the largest l2 norm of all gradients together (null: not clipped).
     `precision` bf16 is autocast of the forward pass, on a GPU or a CPU (where it is rarely faster); auto is bf16 on a GPU that supports it,
     and float32 elsewhere. `channels_last` is the memory layout of image batches: the same computation with other rounding, so it is part of
@@ -72,7 +74,7 @@ class TrainingSpec(ComponentSpec):
 
     loss: str = "cross_entropy"
     recipe: Recipe = "custom"
-    epochs: Count
+    epochs: Index
     batch_size: Count = 128
     optimizer: Optimizer = "sgd"
     learning_rate: Positive = 0.1
@@ -92,3 +94,7 @@ class TrainingSpec(ComponentSpec):
     adversarial_steps: CountRange = (2, 10)
     adversarial_stepsize: Positive = 2.5
     adversarial_alpha: ShareBelowOne = 0.5
+
+
+UNTRAINED = TrainingSpec(epochs=0)
+"""The training of a network whose weights come from elsewhere."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from orchestrator.report.paper.deviations import differing
 from orchestrator.report.paper.published import PublishedFigure, PublishedTable, published_tables
 from orchestrator.report.paper.setups import FoundRows, Setup, SetupParts, chosen, found, rows_of, setups_of
 from orchestrator.store import ResultRow
@@ -26,12 +27,14 @@ class OurFigure(Estimate):
 
 @dataclass(frozen=True, kw_only=True)
 class SetupFigures:
-    """The figures of one setup, by cell; `others` more models of the setup fit as well. `label` tells the setup from its neighbours."""
+    """The figures of one setup, by cell; `others` more models of the setup fit as well, and differ from those shown in the settings
+    `others_differ`. `label` tells the setup from its neighbours."""
 
     label: str
     setup: Setup
     figures: dict[PublishedFigure, OurFigure]
     others: int
+    others_differ: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,9 +79,11 @@ def _compared(table: PublishedTable, rows: Sequence[ResultRow], *, every_setup: 
     shown = [setup for setup in parts if every_setup or setup.line_up == nearest]
     lines = []
     for label, setup in zip(_labels(shown), shown, strict=True):
-        rows_shown, others = chosen(candidates, parts[setup])
+        rows_shown, pooled = chosen(candidates, parts[setup])
         figures = {cell: OurFigure.of(cell, row) for cell, row in rows_shown.items()}
-        lines.append(SetupFigures(label=label, setup=setup, figures=figures, others=others))
+        others = {row.model_key for models in pooled for row in models} - {row.model_key for row in rows_shown.values()}
+        differ = dict.fromkeys(said for models in pooled for said in differing(models))
+        lines.append(SetupFigures(label=label, setup=setup, figures=figures, others=len(others), others_differ=tuple(differ)))
     return ComparedTable(published=table, lines=tuple(lines), left_out=tuple(_unseen(candidates, parts, lines)))
 
 

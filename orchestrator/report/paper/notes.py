@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from orchestrator.report.paper.beside_published import ComparedTable, SetupFigures
+from orchestrator.report.paper.deviations import deviations, differing
 from orchestrator.report.paper.setups import PAPER_WIDTHS, TEST_EXAMPLES, Setup
 from orchestrator.store import ResultRow
 from workers.registry import DATASETS
@@ -22,7 +23,7 @@ _MOST_LEFT_OUT = 5
 
 def notes(table: ComparedTable) -> list[str]:
     """Sentences, as they are: the caller that shows them escapes them."""
-    said = [_attacker(table), *(f"{lines.label}: {_described(table, lines)}." for lines in table.lines)]
+    said = [_attacker(table), *(f"{lines.label}: {_described(table, lines)}." for lines in table.lines), *_deviations(table)]
     said += dict.fromkeys(remark for row in table.cells for cell in row for remark in cell.remarks)
     return said + _left_out(table) + _to_run(table)
 
@@ -35,6 +36,14 @@ def _attacker(table: ComparedTable) -> str:
 def _described(table: ComparedTable, lines: SetupFigures) -> str:
     rows = [figure.row for figure in lines.figures.values()]
     return "; ".join([_size(table, lines.setup), *_of_rows(table, lines, rows)])
+
+
+def _deviations(table: ComparedTable) -> list[str]:
+    """One sentence for all setups that differ alike."""
+    found = {lines.label: deviations([figure.row for figure in lines.figures.values()]) for lines in table.lines}
+    alike = len({*map(tuple, found.values())}) == 1
+    named = {"": next(iter(found.values()))} if alike and found else {f" {label}": said for label, said in found.items()}
+    return [f"Unlike the paper's models{label and ' in'}{label}: {'; '.join(said)}." for label, said in named.items() if said]
 
 
 def _size(table: ComparedTable, setup: Setup) -> str:
@@ -65,14 +74,17 @@ def _of_rows(table: ComparedTable, lines: SetupFigures, rows: Sequence[ResultRow
     said = [f"epochs {epochs} (paper: {paper})", _repeats(rows)]
     if strangers := sorted({cell.column for cell, figure in lines.figures.items() if figure.row.tensorized != cell.tensorized}):
         said.append(f"a net of the other kind (dense for Tucker, or the reverse) stands in at {', '.join(strangers)}")
+    if shown := differing(rows):
+        said.append(f"the models shown also differ in {', '.join(shown)}")
     if lines.others:
-        said.append(f"other models that fit: {lines.others} (of each net the one trained longest is shown)")
+        apart = f", which differ in {', '.join(lines.others_differ)}" if lines.others_differ else ""
+        said.append(f"other models that fit: {lines.others}{apart} (of each net the one trained longest is shown)")
     return said
 
 
 def _repeats(rows: Sequence[ResultRow]) -> str:
     draws = _spread(row.draws for row in rows)
-    each = "" if draws == "1" else f" of {draws} draws each"
+    each = "" if draws == "1" else f" of {draws} draws each, for a narrower interval"
     return f"repeats {_spread(row.repeats for row in rows)}{each} (paper: {_PAPER_REPEATS})"
 
 

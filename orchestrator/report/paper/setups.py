@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from math import log
 
 from orchestrator.own_settings import value_of
+from orchestrator.report.paper.deviations import distance
 from orchestrator.report.paper.published import PublishedFigure
 from orchestrator.report.paper.row_matching import meets
 from orchestrator.store import ResultRow
@@ -113,11 +114,13 @@ def rows_of(by_setup: Mapping[Setup, list[ResultRow]], members: Iterable[Setup])
     return [row for member in members for row in by_setup.get(member, ())]
 
 
-def chosen(candidates: FoundRows, members: Sequence[Setup]) -> tuple[dict[PublishedFigure, ResultRow], int]:
-    """The row of a setup, given its parts, for each cell that has one, and how many models of the setup are left out.
+def chosen(candidates: FoundRows, members: Sequence[Setup]) -> tuple[dict[PublishedFigure, ResultRow], list[list[ResultRow]]]:
+    """The row of a setup, given its parts, for each cell that has one; and for each net of which other models of the setup are left out
+    a row of each of its models.
 
-    Figures that the paper has of one net are ours of one net. Where the setup has several (they differ in their training), the one
-    trained longest is shown, never the one that does best. A row is the one that was measured most often.
+    Figures that the paper has of one net are ours of one net. Where the setup has several (they differ in their training or in settings
+    that the paper does not name), the one trained longest is shown, of these the one nearest to what the paper states, never the one that
+    does best. A row is the one that was measured most often.
     """
     by_net: dict[tuple[Hashable, ...], dict[str, dict[PublishedFigure, ResultRow]]] = defaultdict(lambda: defaultdict(dict))
     for cell, by_setup in candidates.items():
@@ -127,14 +130,15 @@ def chosen(candidates: FoundRows, members: Sequence[Setup]) -> tuple[dict[Publis
     for models in by_net.values():
         preferred = min(models.values(), key=_preference)
         shown |= preferred
-    every = {key for models in by_net.values() for key in models}
-    return shown, len(every - {row.model_key for row in shown.values()})
+    keys = {row.model_key for row in shown.values()}
+    of_nets = [[next(iter(figures.values())) for figures in models.values()] for models in by_net.values()]
+    return shown, [models for models in of_nets if any(row.model_key not in keys for row in models)]
 
 
-def _preference(figures: Mapping[PublishedFigure, ResultRow]) -> tuple[bool, int, int, str]:
+def _preference(figures: Mapping[PublishedFigure, ResultRow]) -> tuple[bool, int, int, int, str]:
     """Return the sort key by which one of several models is preferred; all that counts of its figures is how many they are."""
     cell, row = next(iter(figures.items()))
-    return row.tensorized != cell.tensorized, -row.epochs, -len(figures), row.model_key
+    return row.tensorized != cell.tensorized, -row.epochs, -len(figures), distance(row), row.model_key
 
 
 def _distance(setup: Setup, model: str, dataset: str, *, filled: int) -> tuple[object, ...]:

@@ -110,4 +110,5 @@ def _section_html(section: PageSection, numbers: Iterator[int]) -> Markup:
         )
         for label, pictures in section.choices.items()
     ]
-    return fill("section.html", package=_PACKAGE, section=section, groups=groups)
+    chooses = any(picture.faint for pictures in section.choices.values() for picture in pictures)
+    return fill("section.html", package=_PACKAGE, section=section, groups=groups, chooses=chooses)

@@ -27,7 +27,8 @@ def picture_payload(picture: Picture) -> dict[str, Any]:
     """Return the figure for plotly.js, without a light or dark template, and its table."""
     figure = json.loads(picture.figure.to_json())
     figure["layout"].pop("template", None)
-    return {"data": figure["data"], "layout": figure["layout"], "table": table_payload(table_of_records(picture.table))}
+    table = table_payload(table_of_records(picture.table))
+    return {"data": figure["data"], "layout": figure["layout"], "table": table, "faint": picture.faint}
 
 
 def table_of_records(records: Sequence[Record]) -> Table:

@@ -5,6 +5,8 @@
   const FEW_ROWS = 10;
   const NARROW = 560;
   const dark = matchMedia("(prefers-color-scheme: dark)");
+  const MORE_NAMES = 24; // height of a line of a legend
+  const chosen = new Set(); // keys of models, on all figures
   const touched = matchMedia("(pointer: coarse)");
   const settings = unpacked(document.getElementById("settings"));
 
@@ -21,15 +23,97 @@
   async function draw(figure) {
     if (figure.dataset.drawn) return;
     figure.dataset.drawn = "yes";
-    const { data, layout } = await unpacked(figure.querySelector(":scope > script"));
+    const { data, layout, table, faint } = await unpacked(figure.querySelector(":scope > script"));
     const plot = figure.querySelector(".plot");
-    const entries = data.filter((trace) => trace.name && trace.showlegend !== false).length;
-    const narrow = plot.clientWidth < NARROW ? { height: 340 + 20 * entries } : {}; // one below the other, they take of the figure's height
+    const apart = toTheFore(data, faint, chosenNames(table));
+    const entries = [...data, ...apart].filter((trace) => trace.name && trace.showlegend !== false).length;
+    const more = MORE_NAMES * apart.length;
+    const legend = layout.legend && { ...layout.legend, maxheight: layout.legend.maxheight + more };
+    const height = plot.clientWidth < NARROW ? 340 + 20 * entries : layout.height + more; // narrow: one below the other
     const { config } = await settings;
     const still = touched.matches ? { dragmode: false } : {}; // a finger on a figure scrolls the page
     const quiet = touched.matches ? { displayModeBar: false } : {};
-    await Plotly.newPlot(plot, data, { ...layout, ...narrow, ...still, template: await theme() }, { ...config, ...quiet });
+    const whole = { ...layout, legend, height, ...still, template: await theme() };
+    await Plotly.react(plot, [...data, ...apart], whole, { ...config, ...quiet });
     figure.dataset.drawn = "done";
+  }
+
+  // The names of the chosen models in a figure's table.
+  function chosenNames(table) {
+    const [names, keys] = ["model", "model key"].map((title) => table.find((column) => column.title === title)?.values ?? []);
+    return new Set(names.filter((_, place) => chosen.has(keys[place])));
+  }
+
+  // A trace for each chosen model that is one of many in a faint one.
+  function toTheFore(data, faint, names) {
+    const made = [];
+    for (const trace of data.filter((one) => one.meta === "faint")) {
+      const places = new Map();
+      trace.customdata.forEach((point, place) => point?.[0] && (places.get(point[0]) ?? places.set(point[0], []).get(point[0])).push(place));
+      for (const [name, own] of places) {
+        if (!faint[name] || !names.has(unescaped(name))) continue;
+        const picked = Object.fromEntries(["x", "y", "text", "customdata"].map((part) => [part, trace[part] && own.map((place) => trace[part][place])]));
+        made.push({ ...trace, ...picked, ...faint[name], name, meta: "chosen" });
+      }
+    }
+    return made;
+  }
+
+  function unescaped(name) {
+    return name.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
+  }
+
+  // The list of a section's models, made when it is opened; what is chosen counts on all figures of the page.
+  async function listModels(details) {
+    const figures = [...details.closest("section").querySelectorAll("figure")];
+    const models = new Map();
+    for (const figure of figures) {
+      const { table } = await unpacked(figure.querySelector(":scope > script"));
+      const [names, keys] = ["model", "model key"].map((title) => table.find((column) => column.title === title)?.values ?? []);
+      keys.forEach((key, place) => models.has(key) || models.set(key, names[place]));
+    }
+    const search = document.createElement("input");
+    const none = document.createElement("button");
+    const list = document.createElement("div");
+    search.type = "search";
+    search.placeholder = "Search, such as learning_rate 0.1";
+    search.ariaLabel = "Search models";
+    none.textContent = "Choose none";
+    list.className = "list";
+    for (const [key, name] of [...models].sort(([, one], [, other]) => one.localeCompare(other, undefined, { numeric: true }))) {
+      const label = document.createElement("label");
+      const box = document.createElement("input");
+      box.type = "checkbox";
+      box.value = key;
+      box.checked = chosen.has(key);
+      label.append(box, ` ${name}`);
+      list.append(label);
+    }
+    search.addEventListener("input", () => {
+      const words = search.value.toLowerCase().split(/[\s,]+/);
+      for (const label of list.children) label.hidden = !words.every((word) => label.textContent.toLowerCase().includes(word));
+    });
+    list.addEventListener("change", ({ target }) => {
+      if (target.checked) chosen.add(target.value);
+      else chosen.delete(target.value);
+      chosenChanged();
+    });
+    none.addEventListener("click", () => {
+      chosen.clear();
+      chosenChanged();
+    });
+    details.append(search, none, list);
+  }
+
+  function chosenChanged() {
+    const said = chosen.size ? `${chosen.size} chosen` : "none chosen, the best are named";
+    document.querySelectorAll(".models summary span").forEach((span) => (span.textContent = said));
+    document.querySelectorAll(".models input[type=checkbox]").forEach((box) => (box.checked = chosen.has(box.value)));
+    document.querySelectorAll('section:has(.models) figure[data-drawn="done"]').forEach((figure) => {
+      delete figure.dataset.drawn;
+      if (figure.offsetParent) draw(figure);
+      else seen.observe(figure);
+    });
   }
 
   function cell(kind, value, numeric) {
@@ -133,6 +217,7 @@
       once: true,
     });
   });
+  document.querySelectorAll(".models").forEach((details) => details.addEventListener("toggle", () => listModels(details), { once: true }));
   document.querySelectorAll("section > .table").forEach(async (holder) => fill(holder, (await unpacked(holder.querySelector("script"))).table));
   document.querySelectorAll(".choose select").forEach((select) => {
     const pictures = select.closest("section").querySelectorAll(".pictures");

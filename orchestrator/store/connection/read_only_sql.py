@@ -11,6 +11,7 @@ from typing import Any
 
 from orchestrator.store.connection.admitted_sql import admit, authorizer
 from orchestrator.store.connection.session import Store
+from orchestrator.store.connection.setting_names import with_columns
 from orchestrator.store.connection.urls import scrubbed
 from workers.errors import UserError
 
@@ -39,7 +40,8 @@ def ask(store: Store, statement: str, *, timeout: float = TIMEOUT, force: bool =
 
     Args:
         store: where.
-        statement: a SELECT, WITH, VALUES or EXPLAIN of one, of our views, tables and functions that compute.
+        statement: a SELECT, WITH, VALUES or EXPLAIN of one, of our views, tables and functions that compute. Settings may have their
+            names in a space (`training.learning_rate`, or `learning_rate` where that is only one).
         timeout: seconds after which it is stopped.
         force: ask PostgreSQL even with a role that may run programs or read and write files, and is no superuser. (A superuser asks
             as `pg_read_all_data`.)
@@ -52,6 +54,7 @@ def ask(store: Store, statement: str, *, timeout: float = TIMEOUT, force: bool =
     text = _plain(statement)
     with store.reading() as connection:
         driver: Any = connection.connection.driver_connection
+        text = with_columns(text, connection)
         try:
             if isinstance(driver, sqlite3.Connection):
                 return _ask_sqlite(driver, text, timeout)

@@ -144,7 +144,7 @@ def _of_today(connection: Connection) -> Iterator[tuple[str, str, dict[str, str]
 def _parents(connection: Connection) -> Iterator[StoreProblem]:
     """Find jobs without any parent, except those that need none."""
     orphan = ~exists().where(JobParentRecord.child_key == JobRecord.key)
-    found = select(JobRecord.key, JobRecord.stage).where(JobRecord.stage != "pretrain", orphan).order_by(JobRecord.key)
+    found = select(JobRecord.key, JobRecord.stage).where(JobRecord.stage.not_in(("pretrain", "adopt")), orphan).order_by(JobRecord.key)
     for job in connection.execute(found):
         yield StoreProblem(f"{job.stage} job {job.key}: its parents are missing", (job.key,))
 
@@ -188,7 +188,20 @@ def _outdated(connection: Connection) -> Iterator[StoreProblem]:
 
 _MEASURED = frozenset(
     {
-        *("seconds", "n_examples", "draws", "n_correct", "flags", "metrics", "history", "n_parameters", "max_perturbation"),
+        *(
+            "seconds",
+            "n_examples",
+            "draws",
+            "n_correct",
+            "flags",
+            "metrics",
+            "classes",
+            "margins",
+            "sizes",
+            "history",
+            "n_parameters",
+            "max_perturbation",
+        ),
         *("zero_gradients", "nonfinite_gradients", "label", "clean_loss", "least_loss", "greatest_loss"),
     }
 )

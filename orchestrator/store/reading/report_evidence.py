@@ -1,7 +1,7 @@
 """Reads of what result rows leave out: training histories, costs of jobs, scores of examples, provenance of a sweep."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Select, func, literal, or_, select
 
+from orchestrator.axes import Axes
+from orchestrator.own_settings import sortable
 from orchestrator.store.connection.session import Store, of_sweep, sweep_id
 from orchestrator.store.reading.varying_settings import model_settings
 from orchestrator.store.schema.result_tables import (
@@ -118,8 +120,8 @@ Flags = NDArray[np.bool_]
 
 
 def training_runs(store: Store, sweep: str | None) -> list[TrainingRun]:
-    """Return the training of every model of the sweep (None: of each), by theta (1 first), rank, stage and key; those that were stopped
-    at a rung are left out.
+    """Return the training of every model of the sweep (None: of each), by theta (1 first), rank, stage and what else varies; those that
+    were stopped at a rung are left out.
 
     Raises:
         UserError: no such sweep.
@@ -140,7 +142,12 @@ def training_runs(store: Store, sweep: str | None) -> list[TrainingRun]:
         rows = connection.execute(statement).mappings().all()
         settings = model_settings(connection, {row["model_key"] for row in rows})
     found = [TrainingRun(**_frozen(row), settings=settings[row["model_key"]]) for row in rows]
-    return sorted(found, key=lambda run: (run.sweep, -run.theta, run.rank_fraction or 0.0, run.stage, run.model_key))
+    varying = Axes.of(run.settings for run in found).titles
+    return sorted(found, key=lambda run: (run.sweep, -run.theta, run.rank_fraction or 0.0, run.stage, *_place(run, varying), run.model_key))
+
+
+def _place(run: TrainingRun, names: Iterable[str]) -> Iterator[tuple[int, float, str]]:
+    return (sortable(run.settings.get(name)) for name in names)
 
 
 def job_costs(store: Store, sweep: str | None) -> JobCosts:

@@ -3,13 +3,15 @@
 Settings of components and metrics are columns by their names, as the registry has them; where a name is taken, with their section.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Connection, Double, Float, Select, and_, case, cast, func, inspect, or_, select, text
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 
+from orchestrator.own_settings import FIELDS
 from orchestrator.setting_kinds import SettingKind, kinds, kinds_of_components, training_kinds
 from orchestrator.store.schema.result_tables import (
     AttackResultRecord,
@@ -92,8 +94,9 @@ def _accuracy(record: type[AttackResultRecord | CleanResultRecord]) -> ColumnEle
     return cast(record.n_correct, Float) / (record.n_examples * record.draws)
 
 
-SettingsColumn = tuple[Any, Mapping[str, SettingKind], str, str]
-"""A JSON column, the kinds of the settings in it by name, what their columns' names begin with, and do where those are taken."""
+SettingsColumn = tuple[str, Any, Mapping[str, SettingKind], str, str]
+"""A section of a space, the JSON column of its settings, their kinds by name, what their columns' names begin with, and do where those are
+taken."""
 
 _OWN_JOB, _PARENT_JOB = aliased(JobRecord), aliased(JobRecord)
 _EDGES = [aliased(JobParentRecord) for _ in range(3)]
@@ -121,32 +124,38 @@ def _model_sources() -> list[SettingsColumn]:
     trained = {name: kind for name, kind in training_kinds().items() if name != "recipe"}
     options = {name: kind for name, kind in kinds(ModelSpec).items() if name not in _TRAINED}
     return [
-        (model.model_settings, kinds_of_components(MODELS), "", "model_"),
-        (model.data_settings, kinds_of_components(DATASETS), "", "data_"),
-        (model.defence_settings, kinds_of_components(DEFENCES), "", "defence_"),
-        (model.model_options, options, "model_", ""),
-        (_TRAINING, trained, "training_", ""),
-        (_FINE_TUNING, trained, "fine_tuning_", ""),
+        ("model", model.model_settings, kinds_of_components(MODELS), "", "model_"),
+        ("data", model.data_settings, kinds_of_components(DATASETS), "", "data_"),
+        ("defence", model.defence_settings, kinds_of_components(DEFENCES), "", "defence_"),
+        ("model", model.model_options, options, "model_", ""),
+        ("training", _TRAINING, trained, "training_", ""),
+        ("fine_tuning", _FINE_TUNING, trained, "fine_tuning_", ""),
     ]
 
 
-def _attack_sources() -> list[SettingsColumn]:
+def _all_sources() -> list[SettingsColumn]:
     metrics: dict[str, SettingKind] = dict.fromkeys(METRICS.names(), "number")
     return [
-        (AttackResultRecord.settings, kinds_of_components(ATTACKS), "", "attacks_"),
-        (AttackResultRecord.metrics, metrics, "", "metrics_"),
+        ("attacks", AttackResultRecord.settings, kinds_of_components(ATTACKS), "", "attacks_"),
+        ("metrics", AttackResultRecord.metrics, metrics, "", "metrics_"),
+        *_model_sources(),
     ]
+
+
+def _titled(taken: Iterable[str], sources: Iterable[SettingsColumn]) -> Iterator[tuple[str, str, str, Any, SettingKind]]:
+    """Yield section, name, column's title, JSON column and kind of each setting: by its name, or with its section where that is taken."""
+    titles = {*taken}
+    for section, column, found, prefix, otherwise in sources:
+        for name, kind in found.items():
+            if (title := otherwise + name if prefix + name in titles else prefix + name) not in titles:
+                titles.add(title)
+                yield section, name, title, column, kind
 
 
 def _with_settings(selected: AnySelect, sources: Iterable[SettingsColumn], dialect: str) -> AnySelect:
-    """The query with a column for each setting: by its name, or with its section where that is taken."""
-    taken = {column.name for column in selected.selected_columns}
-    for column, found, prefix, otherwise in sources:
-        for name, kind in found.items():
-            if (title := otherwise + name if prefix + name in taken else prefix + name) not in taken:
-                taken.add(title)
-                selected = selected.add_columns(_extracted(column, name, kind, dialect).label(title))
-    return selected
+    """The query with a column for each setting."""
+    own = _titled([column.name for column in selected.selected_columns], sources)
+    return selected.add_columns(*(_extracted(column, name, kind, dialect).label(title) for _, name, title, column, kind in own))
 
 
 def _extracted(column: ColumnElement[Any], name: str, kind: SettingKind, dialect: str) -> ColumnElement[Any]:
@@ -161,7 +170,7 @@ def _extracted(column: ColumnElement[Any], name: str, kind: SettingKind, dialect
     return case((is_one, cast(value, BigInteger) if kind == "whole" else value))
 
 
-def _models(dialect: str) -> AnySelect:
+def _models() -> AnySelect:
     training = TrainedModelRecord
     clean = select(func.avg(_accuracy(CleanResultRecord))).where(CleanResultRecord.model_key == training.job_key).scalar_subquery()
     selected = (
@@ -179,10 +188,10 @@ def _models(dialect: str) -> AnySelect:
         .join(JobRecord, JobRecord.key == training.job_key)
         .outerjoin(VerdictRecord, VerdictRecord.model_key == training.job_key)
     )
-    return _with_settings(_with_trainings(selected), _model_sources(), dialect)
+    return _with_trainings(selected)
 
 
-def _results(dialect: str) -> AnySelect:
+def _results() -> AnySelect:
     attack, clean = AttackResultRecord, CleanResultRecord
     clean_accuracy = select(func.avg(_accuracy(clean))).where(
         clean.model_key == attack.model_key, clean.n_examples == attack.n_examples, clean.batch_size == attack.batch_size
@@ -204,6 +213,9 @@ def _results(dialect: str) -> AnySelect:
             *_columns(attack, _ATTACK_MORE),
             attack.settings.label("attack_settings"),
             attack.metrics,
+            attack.forward_passes,
+            attack.backward_passes,
+            attack.queries,
         )
         .select_from(SweepRecord)
         .join(SweepJobRecord, SweepJobRecord.sweep_id == SweepRecord.id)
@@ -212,7 +224,7 @@ def _results(dialect: str) -> AnySelect:
         .outerjoin(VerdictRecord, VerdictRecord.model_key == attack.model_key)
         .outerjoin(SweepEpsilonRecord, and_(SweepEpsilonRecord.sweep_id == SweepRecord.id, SweepEpsilonRecord.epsilon == attack.epsilon))
     )
-    return _with_settings(_with_trainings(selected), [*_attack_sources(), *_model_sources()], dialect)
+    return _with_trainings(selected)
 
 
 def _jobs(_: str) -> AnySelect:
@@ -241,7 +253,7 @@ def _jobs(_: str) -> AnySelect:
     )
 
 
-def _worst_cases(dialect: str) -> AnySelect:
+def _worst_cases() -> AnySelect:
     worst = WorstCaseRecord
     of_attackers = ("knowledge", "norm", "epsilon", "epsilon_literal", "n_examples", "evaluation_batch_size", "draws", "attacks")
     accuracies = ("accuracy", "ci_low", "ci_high")
@@ -256,11 +268,34 @@ def _worst_cases(dialect: str) -> AnySelect:
         .join(TrainedModelRecord, TrainedModelRecord.job_key == worst.model_key)
         .outerjoin(VerdictRecord, VerdictRecord.model_key == worst.model_key)
     )
-    return _with_settings(_with_trainings(selected), _model_sources(), dialect)
+    return _with_trainings(selected)
 
 
-VIEWS = {"v_jobs": _jobs, "v_models": _models, "v_results": _results, "v_worst_case": _worst_cases}
+_WITH_SETTINGS: dict[str, tuple[Callable[[], AnySelect], Callable[[], list[SettingsColumn]]]] = {
+    "v_models": (_models, _model_sources),
+    "v_results": (_results, _all_sources),
+    "v_worst_case": (_worst_cases, _model_sources),
+}
+"""The query of each view before the settings of components, and those settings."""
+
+
+def _whole(view: str, dialect: str) -> AnySelect:
+    selected, sources = _WITH_SETTINGS[view]
+    return _with_settings(selected(), sources(), dialect)
+
+
+VIEWS: dict[str, Callable[[str], AnySelect]] = {"v_jobs": _jobs, **{view: partial(_whole, view) for view in _WITH_SETTINGS}}
 """The query of each view, by its name, for a dialect. Views are made when the schema is upgraded, and when their columns change."""
+
+
+def setting_columns(view: str) -> dict[str, str]:
+    """The columns of a view that are settings, by the names of those in a space: `training.learning_rate`; none of `v_jobs`."""
+    if view not in _WITH_SETTINGS:
+        return {}
+    selected, sources = _WITH_SETTINGS[view]
+    plain = [column.name for column in selected().selected_columns]
+    own = {f"{section}.{name}": title for section, name, title, *_ in _titled(plain, sources())}
+    return own | {name: field for name, field in FIELDS.items() if field in plain}
 
 
 def create_views(connection: Connection) -> None:

@@ -15,6 +15,7 @@ from orchestrator.store.schema.result_tables import (
     SurfaceRecord,
     TrainedModelRecord,
 )
+from workers.artifacts.per_example import as_bytes
 from workers.artifacts.results import CraftOutcome, DiagnosisOutcome, Environment, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
 from workers.facts import DatasetInfo
 from workers.registry import DATASETS
@@ -22,6 +23,7 @@ from workers.spec.attack import AttackSettings
 from workers.spec.fields import spelled
 from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, Job, ModelSpec, SurfaceSpec, TrainSpec
 from workers.spec.keys import KEY_VERSION
+from workers.spec.suite import AFTER
 
 Row = dict[str, Any]
 _MODEL_COLUMNS = frozenset(column.name for column in TrainedModelRecord.__table__.columns)
@@ -58,7 +60,7 @@ def outcome_row(job: Job, result: Result, *, environment_id: str, finished_at: d
         case EvaluateSpec() as evaluate, FlagsOutcome() as flags:
             return CleanResultRecord, common | _flags(job, evaluate, flags)
         case AttackSpec() as attack, FlagsOutcome() as flags:
-            return AttackResultRecord, common | _flags(job, attack, flags) | _attack(job, attack) | {"metrics": flags.metrics}
+            return AttackResultRecord, common | _flags(job, attack, flags) | _attack(job, attack) | _measured(flags)
         case CraftSpec(), CraftOutcome() as crafted:
             sizes = {"n_examples": crafted.n_examples, "max_perturbation": crafted.max_perturbation}
             return CraftedExamplesRecord, common | {"model_key": job.parents["model"]} | sizes
@@ -82,7 +84,7 @@ def _trained_model(spec: TrainSpec, outcome: TrainOutcome) -> Row:
         "model": spec.model.name,
         "model_settings": spec.model.own,
         "rank": outcome.ranks if spec.model.tensorized else None,
-        "training": {name: value for name, value in spec.training.flat.items() if name != "recipe"},
+        "training": {name: value for name, value in spec.training.flat.items() if name != "recipe"} if spec.training.epochs else {},
         "adversarial_training": spec.training.adversarial_training,
         "defence": spec.defence.name,
         "defence_settings": spec.defence.own or None,
@@ -122,6 +124,20 @@ def _flags(job: Job, spec: EvaluateSpec | AttackSpec, outcome: FlagsOutcome) -> 
         "batch_size": spec.evaluation.batch_size,
         "n_correct": outcome.n_correct,
         "flags": outcome.packed(),
+        "classes": None if outcome.examples is None else as_bytes(outcome.examples.classes),
+        "margins": None if outcome.examples is None else as_bytes(outcome.examples.margins),
+    }
+
+
+def _measured(outcome: FlagsOutcome) -> Row:
+    """The metrics of attacked examples, the sizes of their perturbations, and what the attack cost."""
+    spent = {"forward": None, "backward": None, "queries": None} if outcome.spent is None else outcome.spent.model_dump()
+    return {
+        "metrics": outcome.metrics,
+        "sizes": None if outcome.examples is None else as_bytes(outcome.examples.sizes),
+        "forward_passes": spent["forward"],
+        "backward_passes": spent["backward"],
+        "queries": spent["queries"],
     }
 
 
@@ -137,7 +153,8 @@ def _diagnosis(job: Job, spec: DiagnoseSpec, outcome: DiagnosisOutcome) -> Row:
 
 def _attack(job: Job, spec: AttackSpec) -> Row:
     made = {"knowledge": spec.knowledge, "source_key": job.parents.get("source")}
-    return {**made, **_attack_columns(spec.attack)}
+    row = {**made, **_attack_columns(spec.attack)}
+    return row | {"settings": row["settings"] | {AFTER: spec.after}} if spec.after else row
 
 
 def _attack_columns(attack: AttackSettings) -> Row:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
 from sqlalchemy import Connection, Text, and_, cast, delete, func, insert, select
 
 from orchestrator.store.reading.aggregate import WORST_CASE, result_table
@@ -17,8 +16,9 @@ from orchestrator.store.schema.base import utc_now
 from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, TrainedModelRecord, VerdictRecord, WorstCaseRecord
 from orchestrator.store.schema.sweep_tables import JobParentRecord
 from orchestrator.store.writing.rows import Row
-from orchestrator.verdict import RULES, AttackEvidence, Flags, Gradients, ModelEvidence, judge
+from orchestrator.verdict import RULES, AttackEvidence, Gradients, ModelEvidence, Repeats, judge
 from workers.artifacts.results import unpack_flags
+from workers.spec.suite import AFTER
 
 _ATTACK = (
     "attack",
@@ -103,25 +103,29 @@ def _evidence(connection: Connection, model_key: str) -> ModelEvidence:
 def _attacks(connection: Connection, model_key: str) -> Iterable[AttackEvidence]:
     """Yield the model's attacks in all sweeps, all repeats of one together. Flags stay in the database until they are loaded."""
     for row in connection.execute(_TOTALS.where(AttackResultRecord.model_key == model_key)).mappings().all():
+        settings = json.loads(row["own"])
+        if AFTER in settings:  # it was given what others had left: to be weaker on the rest is no wonder
+            continue
         yield AttackEvidence(
             place=("results", row["batch_size"], row["n_examples"]),
             source=row["source_key"],
             n_examples=row["n_examples"],
+            batch_size=row["batch_size"],
             rows=row["rows"],
             n_correct=row["n_correct"],
             load=_loader(connection, row["job_keys"].split(",")),
-            settings=json.loads(row["own"]),
+            settings=settings,
             gradients=row["takes_gradients"],
             **{name: row[name] for name in _ATTACK},
         )
 
 
-def _loader(connection: Connection, job_keys: Sequence[str]) -> Callable[[], Flags]:
+def _loader(connection: Connection, job_keys: Sequence[str]) -> Callable[[], Repeats]:
     columns = AttackResultRecord.flags, AttackResultRecord.draws, AttackResultRecord.n_examples
 
-    def load() -> Flags:
+    def load() -> Repeats:
         rows = connection.execute(select(*columns).where(AttackResultRecord.job_key.in_(job_keys)).order_by(AttackResultRecord.job_key))
-        return np.concatenate([unpack_flags(row.flags, draws=row.draws, n_examples=row.n_examples) for row in rows])
+        return [unpack_flags(row.flags, draws=row.draws, n_examples=row.n_examples) for row in rows]
 
     return load
 
@@ -144,8 +148,8 @@ def _probes(diagnosis: Mapping[Any, Any]) -> Iterable[AttackEvidence]:
         )
 
 
-def _probe_loader(probe: Mapping[str, Any], *, n_examples: int) -> Callable[[], Flags]:
-    return lambda: unpack_flags(base64.b64decode(probe["flags"]), draws=probe["draws"], n_examples=n_examples)
+def _probe_loader(probe: Mapping[str, Any], *, n_examples: int) -> Callable[[], Repeats]:
+    return lambda: [unpack_flags(base64.b64decode(probe["flags"]), draws=probe["draws"], n_examples=n_examples)]
 
 
 def _gradients(diagnosis: Mapping[Any, Any]) -> Gradients:
@@ -180,16 +184,15 @@ def _worst_cases(connection: Connection, *models: str, ball: Row | None = None) 
 
 
 def is_current(connection: Connection, model_key: str) -> bool:
-    """Tell if a model's verdict and worst cases are those of its results; one by earlier rules is, and the next launch judges again."""
+    """Tell if a model's verdict and worst cases are those of its results; those by earlier rules are, and the next launch judges again."""
     judged, worst = (
         [dict(row) for row in connection.execute(select(record.__table__).where(record.model_key == model_key)).mappings()]
         for record in (VerdictRecord, WorstCaseRecord)
     )
+    if any(stored["rules"] != RULES for stored in judged):
+        return True
     row = _verdict_row(connection, model_key)
-    of_today = all(stored["rules"] == RULES for stored in judged)
-    return _plain(worst) == _plain(_worst_cases(connection, model_key)) and (
-        not of_today or _plain(judged) == _plain([] if row is None else [row])
-    )
+    return _plain(worst) == _plain(_worst_cases(connection, model_key)) and _plain(judged) == _plain([] if row is None else [row])
 
 
 def _plain(rows: Sequence[Row]) -> list[str]:

@@ -103,6 +103,7 @@ def refused(home: Path, *arguments: str) -> str:
         ("plan", "SPACE", "-f", "json"),
         ("show", "KEY"),
         ("query", "SELECT training_learning_rate FROM v_models LIMIT 1"),
+        ("query", "SELECT training.learning_rate FROM v_models LIMIT 1"),
     ],
     ids=" ".join,
 )
@@ -210,6 +211,7 @@ def test_no_mean_of_a_frame_or_of_our_own_examples_is_over_what_is_not_to_be_mix
     with pytest.raises(UserError, match="would mix knowledge omniscient, randomized"):
         pivot(frame, index="training.learning_rate", columns="attack")
     assert pivot(frame, index="training.learning_rate", columns="attack", across="knowledge").shape == (2, 2)
+    assert pivot(frames.frame("other"), index="clip_norm", columns="attack", across="knowledge").shape == (2, 2)
     queries = files("orchestrator.cli").joinpath("queries.sql").read_text("utf-8").split(";")
     for query in [query for query in queries if "avg(robust_accuracy)" in query]:
         assert all(name in query for name in ("sweep =", "in_space", "dataset", "attack", "knowledge", "norm", "epsilon")), query
@@ -229,6 +231,14 @@ def test_a_fine_tuned_model_has_the_training_that_the_space_calls_so(frames: Res
     assert asked.to_numpy().tolist() == [[0.05, 0.01], [0.2, 0.01]]
     models = frames.models()
     assert set(models[models["theta"] < 1]["training.learning_rate"]) == {0.05, 0.2}
+
+
+def test_models_are_listed_by_their_settings_and_idle_settings_are_not_said(home: Path, store: Store) -> None:
+    names = ("training.batch_size", "training.learning_rate")
+    listed = [[run.settings[name] for name in names] for run in training_runs(store, "grid") if run.stage == "pretrain"]
+    assert listed == sorted(listed)
+    assert "sketch modes" in run(home, "results", "grid")
+    assert "sketch modes" not in run(home, "results", "grid", "--where", "theta=1")
 
 
 def test_rows_and_jobs_say_the_same_settings_of_a_model(store: Store) -> None:

@@ -56,7 +56,7 @@ def test_a_model_has_robustbench_s_keys_in_its_order_and_what_we_cannot_know_is_
     # 12 examples survive FGSM, 12 PGD, but only 8 both.
     assert (found["clean_acc"], found["reported"]) == ("87.50", "50.00")
     assert "of these attacks: fgsm randomized (1 step), pgd randomized (4 steps)." in found["footnote"]
-    assert "AutoAttack includes FAB, which was not run" in found["footnote"]
+    assert "the suite was not run (attack: autoattack)" in found["footnote"]
     assert "first 16 test examples" in found["footnote"]
 
 
@@ -127,3 +127,13 @@ def test_what_a_colleagues_database_says_leads_to_no_other_folder(tmp_path: Path
     assert len(Path(path).parts) == 3
     assert path.startswith("outside/Linf/")
     assert {path.name for path in tmp_path.iterdir()} - before == {"out"}
+
+
+def test_the_autoattack_accuracy_is_that_of_the_version_that_is_meant_for_the_model(tmp_path: Path) -> None:
+    suites = {version: attack_job(NET, attack=attack_settings(name="autoattack", version=version)) for version in ("plus", "standard")}
+    with store_in(tmp_path) as store:
+        plus, standard = (suites["plus"], [True] * 4 + [False] * 12), (suites["standard"], [True] * 5 + [False] * 11)
+        recorded(store, (PGD, [True] * 8 + [False] * 8), plus, standard)
+    (found,) = written(tmp_path, "--epsilon", "8/255").values()
+    assert found["autoattack_acc"] == "31.25"
+    assert "The AutoAttack accuracy is that of version standard" in found["footnote"]

@@ -103,6 +103,17 @@ def test_a_pivot_keeps_rows_apart_that_differ_in_another_setting(rows: list[Resu
     assert (1.0, "eot", 90.0, 90.0, None, None) in table.rows
 
 
+def test_a_column_of_a_pivot_says_what_its_number_is(rows: list[ResultRow]) -> None:
+    trained = [replace(row, training={**row.training, "learning_rate": 0.1, "clip_norm": None}) for row in rows]
+    assert names(pivoted(trained, "training.learning_rate,attack,epsilon"))[1] == "learning_rate 0.1 bim 2/255"
+    assert names(pivoted(trained, "clip_norm,attack,epsilon"))[1] == "clip_norm none bim 2/255"
+
+
+def test_what_all_rows_of_a_mean_have_in_common_is_one_line(rows: list[ResultRow]) -> None:
+    for table in (pivoted(rows, "attack,epsilon"), grouped(rows, "theta,attack,epsilon")):
+        assert {"sweep small", "dataset digits"} <= {*table.common}
+
+
 def test_values_are_shown_to_people_and_kept_for_programs() -> None:
     columns, values = ("name", "n", "share %"), [("=1+1", 3, 12.345), ("<b>", None, None), (b"12", 1e-7, 0.0)]
 
@@ -131,6 +142,10 @@ def test_the_command_filters_pivots_and_asks_in_sql(home: Path) -> None:
     assert [row["knowledge"] for row in json.loads(found.stdout)] == ["omniscient"]
     pivot = robustsweep("results", "small", "--pivot", "knowledge", "--where", "theta=0.8", *place, cwd=home)
     assert json.loads(pivot.stdout) == [{"theta": 0.8, "randomized": 50.0, "omniscient": 50.0}]
+    for making, rows in (("--pivot", "attack"), ("--group-by", "theta,knowledge,attack,epsilon")):
+        cut = robustsweep("results", "small", making, rows, "--limit", "1", "--home", str(home), cwd=home).stdout
+        whole = robustsweep("results", "small", making, rows, *place, cwd=home).stdout
+        assert f"1 of {len(json.loads(whole))} rows: --limit 1" in cut  # means are over all rows
     asked = robustsweep("query", "SELECT knowledge, count(*) AS n FROM v_results GROUP BY 1 ORDER BY 1", *place, cwd=home)
     assert json.loads(asked.stdout) == [{"knowledge": "omniscient", "n": 2}, {"knowledge": "randomized", "n": 2}]
 

@@ -10,10 +10,10 @@ from tests.builders import attack_settings
 from tests.workers.small import generator, run_attack, split
 from workers.registry import ATTACKS
 
-NAMES = list(ATTACKS.names())
+NAMES = [found.name for found in ATTACKS if not found.facts.suite]
 LOOP = ["bim", "fgsm", "mi_fgsm", "pgd"]
 NORMS = ["l2", "linf"]
-_OWN = {"steps", "abs_stepsize", "loss", "momentum", "samples", "sigma"}
+_OWN = {"steps", "abs_stepsize", "loss", "momentum", "classes", "samples", "sigma"}
 EPSILON = {"l2": 0.8, "linf": 0.06}
 
 

@@ -13,7 +13,7 @@ from workers.attacks.engine.norms import L2Ball
 from workers.attacks.engine.queries import judge
 from workers.errors import NonFiniteError
 from workers.measure.evaluate import correct_flags
-from workers.registry import DEFENCES
+from workers.registry import ATTACKS, DEFENCES
 from workers.spec.component import DefenceSpec
 from workers.spec.training import TrainingSpec
 from workers.train.adversary import Adversary
@@ -53,8 +53,10 @@ class Spoilt:
 def test_an_attack_says_how_many_examples_it_could_not_attack(name, norm, value):
     kinds = [True, False] if name in CLIMBING else [True]
     for logits in kinds:
+        inputs = marked(3, 7)
+        labels = NET(inputs).argmax(dim=1)  # who is misclassified as it is needs no gradient
         with pytest.raises(NonFiniteError, match=r"^2 of 12 examples cannot be attacked: the gradient or the logits are not finite$"):
-            attacked(name, net=Spoilt(value, logits=logits), inputs=marked(3, 7), norm=norm, steps=3, epsilon=0.05, sigma=0.01)
+            attacked(name, net=Spoilt(value, logits=logits), inputs=inputs, labels=labels, norm=norm, steps=3, epsilon=0.05, sigma=0.01)
         attacked(name, net=Spoilt(value, logits=logits), inputs=marked(), norm=norm, steps=3, epsilon=0.05, sigma=0.01)
 
 
@@ -105,7 +107,7 @@ def test_an_example_whose_logits_are_not_finite_is_never_counted_as_right():
     assert not correct_flags(net, data, batch_size=10).any()
 
 
-@pytest.mark.parametrize("name", CLIMBING)
+@pytest.mark.parametrize("name", [name for name in CLIMBING if not ATTACKS[name].facts.minimises])  # those weigh it against the logits
 @pytest.mark.parametrize("size", [1e-15, 1e-25, 1e-37, 1e-42, 1e25])
 def test_steps_under_l2_are_as_long_whatever_the_gradients_size(name, size):
     points = attacked(name, net=lambda x: NET(x.double()).float(), inputs=INPUTS.float(), norm="l2", steps=1, epsilon=0.1)

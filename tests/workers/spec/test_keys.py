@@ -70,7 +70,7 @@ MEANING = [
     pytest.param(job, path, id=f"{job.stage}-{'.'.join(path)}")
     for job in JOBS
     for path in leaves(job.spec)
-    if path[-1] not in {"epsilon_literal", "recipe", "stage", "knowledge"}
+    if path[-1] not in {"epsilon_literal", "recipe", "stage", "knowledge", "weights"}
 ]
 
 
@@ -85,7 +85,7 @@ DEFAULTS = {
         "backend": "native",
         "sign_gradient": "identity",
     },
-    "AttackSpec": {},
+    "AttackSpec": {"after": ""},
     "CraftSpec": {},
     "DataSpec": {"train_examples": None},
     "DefenceSpec": {"name": "none"},
@@ -120,6 +120,9 @@ DEFAULTS = {
         "draws": "batch",
         "binary": False,
         "init": "random",
+        "normalisation": "data",
+        "weights": None,
+        "weights_map": None,
     },
     "SurfaceSettings": {"example": 0, "direction": "theta_one", "extent": 0.5, "resolution": 41, "draws": 1, "norm": "linf", "clip": False},
     "SurfaceSpec": {},
@@ -155,12 +158,19 @@ COMPONENT_DEFAULTS = {
     "dataset speech_commands": {"split_lists": "official"},
     "attack apgd_ce": {"steps": "paper"},
     "attack apgd_dlr": {"steps": "paper"},
+    "attack apgd_t": {"steps": "paper", "classes": 9},
+    "attack autoattack": {"version": "standard"},
     "attack bim": {"steps": "paper", "abs_stepsize": None, "loss": "ce"},
+    "attack carlini_wagner": {"steps": 200, "searches": 6, "stepsize": 0.01, "first_weight": 0.1},
+    "attack deepfool": {"steps": 50, "classes": 9},
+    "attack fab": {"steps": "paper", "classes": 9},
+    "attack fab_t": {"steps": "paper", "classes": 9},
     "attack fgsm": {"loss": "ce"},
+    "attack fmn": {"steps": 100},
     "attack mi_fgsm": {"steps": "paper", "abs_stepsize": None, "loss": "ce", "momentum": 1.0},
     "attack pgd": {"steps": "paper", "abs_stepsize": None, "loss": "ce"},
     "attack smoothed_pgd": {"steps": "paper", "abs_stepsize": None, "loss": "ce", "samples": 10, "sigma": 0.5},
-    "attack square": {"steps": "paper"},
+    "attack square": {"steps": "paper", "schedule": "scaled"},
     "defence defensive_dropout": {"dropout": 0.3},
     "defence defensive_quantization": {"activation_bits": 4, "lipschitz_beta": 0.0003},
     "defence feature_squeezing": {"bit_depth": 5, "median_size": 2},

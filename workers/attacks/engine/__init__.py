@@ -2,7 +2,7 @@
 
 from workers.attacks.engine.fast_gradient import Memory, can_be_remembered, remembered_step
 from workers.attacks.engine.norms import UNIT, Bounds, check_examples
-from workers.attacks.engine.problem import Logits, Problem, Watched
+from workers.attacks.engine.problem import Logits, Passes, Problem, Watched
 from workers.attacks.engine.queries import input_gradient
 from workers.attacks.engine.restarts import Attack, attack_of, pose
 
@@ -12,6 +12,7 @@ __all__ = [
     "Bounds",
     "Logits",
     "Memory",
+    "Passes",
     "Problem",
     "Watched",
     "attack_of",

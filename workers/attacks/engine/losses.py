@@ -7,8 +7,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the name that every PyTorch user knows)
 
-from workers.errors import UserError
-
 _TINY = 1e-12
 _FEWEST_CLASSES, _FEWEST_CLASSES_TARGETED = 3, 4
 
@@ -21,19 +19,17 @@ class Goal:
         labels: true classes, (batch,).
         targets: the wanted classes, (batch,), or None for an untargeted attack.
         loss: name of the loss to maximise.
+        towards: the classes at which the loss of an untargeted attack aims, (batch,), though any other class than the label will do.
     """
 
     labels: Tensor
     targets: Tensor | None = None
     loss: str = "ce"
+    towards: Tensor | None = None
 
     def losses(self, logits: Tensor) -> Tensor:
-        """Return the loss that the attacker maximises, (batch,), from logits (batch, n_classes).
-
-        Raises:
-            UserError: `dlr` has fewer classes than it needs.
-        """
-        return LOSSES[self.loss](logits, self.labels, self.targets)
+        """Return the loss that the attacker maximises, (batch,), from logits (batch, n_classes)."""
+        return LOSSES[self.loss](logits, self.labels, self.targets if self.towards is None else self.towards)
 
     def reached(self, logits: Tensor) -> Tensor:
         """Flag the examples for which the attacker's goal is reached, (batch,)."""
@@ -42,11 +38,15 @@ class Goal:
 
     def of(self, chosen: Tensor) -> "Goal":
         """Return the goal for some of the examples, given by their indices."""
-        return Goal(self.labels[chosen], None if self.targets is None else self.targets[chosen], self.loss)
+        return self._each(lambda classes: classes[chosen])
 
     def repeated(self, times: int) -> "Goal":
         """Return the goal for so many concatenated copies of the batch."""
-        return Goal(self.labels.repeat(times), None if self.targets is None else self.targets.repeat(times), self.loss)
+        return self._each(lambda classes: classes.repeat(times))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Goal":
+        targets, towards = (None if classes is None else change(classes) for classes in (self.targets, self.towards))
+        return Goal(change(self.labels), targets, self.loss, towards)
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
@@ -64,14 +64,17 @@ def margin(logits: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
 
 
 def logits_ratio(logits: Tensor, labels: Tensor, targets: Tensor | None) -> Tensor:
-    """Return the difference of logits ratio, invariant to the logits' shift and scale (Croce & Hein, 2020, equations 6 and 7)."""
+    """Return the difference of logits ratio, invariant to the logits' shift and scale (Croce & Hein, 2020, equations 6 and 7).
+
+    Its denominator needs three classes, with targets four. With fewer it is the margin: a numerator without a denominator.
+    """
     fewest = _FEWEST_CLASSES if targets is None else _FEWEST_CLASSES_TARGETED
+    over = margin(logits, labels, None) if targets is None else _at(logits, targets) - _at(logits, labels)
     if logits.shape[1] < fewest:
-        raise UserError(f"loss 'dlr': needs {fewest} classes or more, there are {logits.shape[1]}; use ce")
+        return over
     top = logits.topk(fewest, dim=1).values
-    if targets is None:
-        return margin(logits, labels, None) / (top[:, 0] - top[:, 2] + _TINY)
-    return (_at(logits, targets) - _at(logits, labels)) / (top[:, 0] - (top[:, 2] + top[:, 3]) / 2 + _TINY)
+    least = top[:, 2] if targets is None else (top[:, 2] + top[:, 3]) / 2
+    return over / (top[:, 0] - least + _TINY)
 
 
 LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor | None], Tensor]] = {

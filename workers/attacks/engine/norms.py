@@ -14,12 +14,15 @@ UNIT: Bounds = (0.0, 1.0)
 
 
 class Ball(ABC):
-    """The points within `epsilon` of each of `inputs`, (batch, *shape), and within `bounds`, in which the inputs themselves lie."""
+    """The points within `epsilon` of each of `inputs`, (batch, *shape), and within `bounds`, in which the inputs themselves lie.
+
+    `epsilon` is a number, or one for each input, (batch, 1, ...).
+    """
 
     tolerance: float
     """Largest excess over epsilon that float32 arithmetic may cause."""
 
-    def __init__(self, inputs: Tensor, *, epsilon: float, bounds: Bounds) -> None:
+    def __init__(self, inputs: Tensor, *, epsilon: float | Tensor, bounds: Bounds) -> None:
         self.inputs, self.epsilon, self.bounds = inputs, epsilon, bounds
 
     @abstractmethod
@@ -50,7 +53,7 @@ class LinfBall(Ball):
 
     tolerance = 1e-6
 
-    def __init__(self, inputs: Tensor, *, epsilon: float, bounds: Bounds) -> None:
+    def __init__(self, inputs: Tensor, *, epsilon: float | Tensor, bounds: Bounds) -> None:
         super().__init__(inputs, epsilon=epsilon, bounds=bounds)
         self.low, self.high = (inputs - epsilon).clamp_(*bounds), (inputs + epsilon).clamp_(*bounds)
 

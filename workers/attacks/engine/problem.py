@@ -17,9 +17,20 @@ from workers.spec.fields import Randomness
 Logits = Callable[[Tensor], Tensor]
 
 
+@dataclass
+class Passes:
+    """Cost of an attack in examples: those that went `forward` through the net, the `queries` among these for which no gradient was to
+    follow, and those for which one was taken (`backward`)."""
+
+    forward: int = 0
+    backward: int = 0
+    queries: int = 0
+
+
 @dataclass(frozen=True)
 class Watched:
-    """A net as a function that flags, on the device, the examples for which it ever gave logits or a gradient that is not finite.
+    """A net as a function that counts what it is asked, and flags, on the device, the examples for which it ever gave logits or a
+    gradient that is not finite.
 
     Every attack asks the net through one, whoever wrote it: an attack would take NaN for a gradient of 0, or for the lower loss.
 
@@ -27,19 +38,28 @@ class Watched:
         net: the function.
         flags: of the whole batch.
         places: indices in it of the examples that the function is called with (several copies of them, one after the other).
+        sizes: of the smallest perturbation of each example of the batch with which a minimum-norm attack reached the goal, in the
+            attack's norm and input units; infinite where there is none.
+        passes: what the net was asked, for the whole batch.
     """
 
     net: Logits
     flags: Tensor
     places: Tensor
+    sizes: Tensor
+    passes: Passes
 
     @classmethod
     def all_of(cls, net: Logits, labels: Tensor) -> "Watched":
-        return cls(net, torch.zeros_like(labels, dtype=torch.bool), torch.arange(len(labels), device=labels.device))
+        flags, places = torch.zeros_like(labels, dtype=torch.bool), torch.arange(len(labels), device=labels.device)
+        return cls(net, flags, places, torch.full_like(labels, torch.inf, dtype=torch.float32), Passes())
 
     def __call__(self, points: Tensor) -> Tensor:
+        self.passes.forward += len(points)
         if points.requires_grad:
-            points.register_hook(self._look)
+            points.register_hook(self._look_back)
+        else:
+            self.passes.queries += len(points)
         logits = self.net(points)
         self._look(logits.detach())
         return logits
@@ -51,6 +71,14 @@ class Watched:
         """Inside, the copies of an example in one call have one draw, if the net can do that (see `Network.draws_shared`)."""
         share = getattr(self.net, "draws_shared", None)
         return nullcontext() if share is None else share(copies)
+
+    def note_sizes(self, sizes: Tensor) -> None:
+        """Record the sizes of perturbations that reach the goal, (examples at `places`,), infinite where there is none."""
+        self.sizes[self.places] = torch.minimum(self.sizes[self.places], sizes.to(self.sizes.dtype))
+
+    def _look_back(self, slopes: Tensor) -> None:
+        self.passes.backward += len(slopes)
+        self._look(slopes)
 
     def _look(self, values: Tensor) -> None:
         bad = ~largest(values).flatten().isfinite()
@@ -80,6 +108,7 @@ class Problem:
         generator: of everything that the attack draws, on the inputs' device.
         bounds: the smallest and the largest legal input value.
         randomness: kind of randomness of `logits`.
+        run: number of the restart, from 0.
     """
 
     logits: Logits
@@ -89,6 +118,7 @@ class Problem:
     generator: torch.Generator
     bounds: Bounds = UNIT
     randomness: Randomness = "none"
+    run: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "logits", self.watched)
@@ -113,6 +143,10 @@ class Problem:
     def aimed(self, targets: Tensor) -> "Problem":
         """Return the same attack, made targeted: each example is to be classified as its class in `targets`, (batch,)."""
         return replace(self, goal=replace(self.goal, targets=targets))
+
+    def towards(self, classes: Tensor) -> "Problem":
+        """Return the same attack with its loss aimed at one of `classes` for each example, (batch,); any class but the label will do."""
+        return replace(self, goal=replace(self.goal, towards=classes))
 
 
 Search = Callable[[Problem], Tensor]

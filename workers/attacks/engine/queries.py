@@ -1,5 +1,6 @@
 """Queries of attacks to a net: gradients, averaged over fresh draws on request, and losses over several draws."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -113,6 +114,61 @@ def judge(problem: Problem, *candidates: Tensor) -> list[Verdict]:
         with problem.watched.draws_shared(len(candidates)):
             losses = torch.stack([goal.losses(problem.logits(together)) for _ in range(draws)]).mean(dim=0)
     return [Verdict(part, torch.zeros_like(part, dtype=torch.bool)) for part in losses.chunk(len(candidates))]
+
+
+def improved(problem: Problem, best: Tensor, search: Callable[[Tensor | None], Tensor], *, drop: bool) -> Tensor:
+    """Return the better of `best` and the points of one more search, example by example; `best` may be changed.
+
+    Args:
+        problem: by whose goal they are judged.
+        best: the best points so far, (batch, *shape).
+        search: gives the points of the examples with these indices; None for all of them.
+        drop: whether only those examples are searched again that have not reached the goal.
+    """
+    if not drop:
+        challenger = search(None)
+        old, new = judge(problem, best, challenger)
+        return chosen_per_example(new.better_than(old), challenger, best)
+    (found,) = judge(problem, best)
+    again = (~found.reached).nonzero().squeeze(1)
+    if len(again):
+        challenger = search(again)
+        (new,) = judge(problem.of(again), challenger)
+        best[again] = chosen_per_example(new.better_than(found.of(again)), challenger, best[again])
+    return best
+
+
+@torch.no_grad()
+def likeliest(problem: Problem, count: int) -> Tensor:
+    """Return the classes other than the label by their mean logits at the inputs, the likeliest first, (batch, at most `count`).
+
+    The mean is over `selection_draws` fresh draws of a randomised net.
+    """
+    draws = 1 if problem.deterministic else problem.settings.selection_draws
+    logits = torch.stack([problem.logits(problem.inputs) for _ in range(draws)]).mean(dim=0)
+    others = logits.scatter(1, problem.goal.labels[:, None], -torch.inf)
+    return others.topk(min(count, logits.shape[1] - 1), dim=1).indices
+
+
+def linearised(problem: Problem, points: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the differences of the logits of `classes`, (batch, k), and of the label at the points, (batch, k), and their gradients,
+    (batch, k, *shape). On a randomised net both are means over `eot_samples` fresh draws."""
+    draws = 1 if problem.deterministic else problem.settings.eot_samples
+    values, slopes = _jacobian(problem, points, classes)
+    for _ in range(draws - 1):
+        more, steeper = _jacobian(problem, points, classes)
+        values, slopes = values + more, slopes + steeper
+    return values / draws, slopes / draws
+
+
+def _jacobian(problem: Problem, points: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
+    leaf, last = points.detach().requires_grad_(), classes.shape[1] - 1
+    with torch.enable_grad():
+        logits = problem.logits(leaf)
+        differences = logits.gather(1, classes) - logits.gather(1, problem.goal.labels[:, None])
+        totals = differences.sum(dim=0).unbind()
+    slopes = [torch.autograd.grad(total, leaf, retain_graph=k < last)[0] for k, total in enumerate(totals)]
+    return differences.detach(), torch.stack(slopes, dim=1)
 
 
 def chosen_per_example(flags: Tensor, points: Tensor, others: Tensor) -> Tensor:

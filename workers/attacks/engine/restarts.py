@@ -1,5 +1,7 @@
 """Attacks as the library calls them: a search on one batch, with targets and restarts, of which the best outcome is kept."""
 
+from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol, cast
 
 import torch
@@ -8,7 +10,7 @@ from torch import Tensor
 from workers.attacks.engine.losses import Goal
 from workers.attacks.engine.norms import UNIT, Bounds
 from workers.attacks.engine.problem import Logits, Problem, Search
-from workers.attacks.engine.queries import chosen_per_example, judge
+from workers.attacks.engine.queries import improved
 from workers.errors import JobError, UserError
 from workers.facts import AttackFacts
 from workers.registry import Component
@@ -111,8 +113,9 @@ def restarted(search: Search) -> Attack:
     ) -> Tensor:
         posed = pose(logits, inputs, labels, settings=settings, generator=generator, bounds=bounds, randomness=randomness)
         best = search(posed)
-        for _ in range(settings.restarts - 1):
-            best = _improved(posed, best, search)
+        for run in range(1, settings.restarts):
+            again = replace(posed, run=run)
+            best = improved(again, best, partial(_searched, again, search), drop=settings.early_stop)
         if posed.logits is not logits:
             posed.watched.require_finite()
         return best
@@ -120,19 +123,8 @@ def restarted(search: Search) -> Attack:
     return attack
 
 
-def _improved(problem: Problem, best: Tensor, search: Search) -> Tensor:
-    """Return the better of `best` and one more run, example by example."""
-    if not problem.settings.early_stop:
-        challenger = search(problem)
-        old, new = judge(problem, best, challenger)
-        return chosen_per_example(new.better_than(old), challenger, best)
-    (found,) = judge(problem, best)
-    again = (~found.reached).nonzero().squeeze(1)
-    if len(again):
-        challenger = search(problem.of(again))
-        (new,) = judge(problem.of(again), challenger)
-        best[again] = chosen_per_example(new.better_than(found.of(again)), challenger, best[again])
-    return best
+def _searched(problem: Problem, search: Search, chosen: Tensor | None) -> Tensor:
+    return search(problem if chosen is None else problem.of(chosen))
 
 
 def pose(

@@ -18,11 +18,12 @@ _TILES = 5
 _SMALLEST_BUMP = 3
 
 
-def random_search(problem: Problem, *, queries: int) -> Tensor:
+def random_search(problem: Problem, *, queries: int, scaled: bool = True) -> Tensor:
     """The best point found, (batch, *shape), in the ball, with so many queries; the first asks about stripes (l-infinity) or bumps (l2).
 
     Each further query asks whether one window of each example is better at a corner of the ball (l-infinity), or with a bump of
-    mass taken from another window (l2); windows shrink as the paper's schedule says. An image's window is a square. A waveform's is
+    mass taken from another window (l2); windows shrink as the paper's schedule for 10,000 queries says, `scaled` to so many or as it
+    is. An image's window is a square. A waveform's is
     a stretch: the same share of its length as a square has of an image's area. Each example has windows of its own.
 
     On a deterministic net a query is one evaluation, and a point that is better (see `Verdict`) is kept. On a randomised net nothing
@@ -47,7 +48,7 @@ def random_search(problem: Problem, *, queries: int) -> Tensor:
             if len(stay) == 0:
                 return standing.examples
             problem, best, found = standing.problem, best[stay], found.of(stay)
-        candidates = propose(draws, problem, best, standing.places, window_share(query, queries=queries))
+        candidates = propose(draws, problem, best, standing.places, window_share(query, queries=queries if scaled else _SCHEDULE))
         if problem.deterministic:
             (new,) = judge(problem, candidates)
         else:

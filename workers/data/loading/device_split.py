@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from workers.data.loading.array_cache import Rows, release
@@ -51,6 +53,14 @@ class DeviceSplit:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def of(self, chosen: NDArray[np.bool_]) -> "DeviceSplit":
+        """Return the examples whose flag is set, in their order."""
+        places = torch.from_numpy(chosen.nonzero()[0])
+        labels = self.labels[places.to(self.device)]
+        if self.stream is not None:
+            return replace(self, labels=labels, stream=self.stream.of(places))
+        return replace(self, inputs=self.inputs[places.to(self.device)], labels=labels)
+
     def batch(self, chosen: Tensor | slice) -> Batch:
         """Return inputs as float32 in input units (images in [0, 1], waveforms in [-1, 1]), and labels, of the chosen examples."""
         return self._scaled(self.inputs[chosen] if self.stream is None else self.stream.read(chosen)), self.labels[chosen]
@@ -82,6 +92,10 @@ class _Stream:
     order: Tensor | None
     device: torch.device
     taken: list[int] = field(default_factory=lambda: [0])
+
+    def of(self, places: Tensor) -> "_Stream":
+        """Return the stream of the inputs at these places, on the CPU, alone."""
+        return replace(self, order=places if self.order is None else self.order[places])
 
     def read(self, chosen: Tensor | slice) -> Tensor:
         """Return the chosen inputs, as they are in the file, on the device."""

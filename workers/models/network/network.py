@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,12 +13,15 @@ from torch.utils.checkpoint import checkpoint
 from workers.defences.base import Defence
 from workers.errors import JobError, UserError
 from workers.facts import DatasetInfo, ModelFacts
-from workers.layers import DenseKernel, LatentSketch, SignGradient, TuckerKernel
+from workers.layers import DenseKernel, LatentSketch, SignGradient, TuckerKernel, resolve_rank
 from workers.layers.recompute import NetworkPart
+from workers.models.network.layer_choice import layer_choices
 from workers.models.network.tensorize import Tensorization, binarize, tensorize
 from workers.spec.component import UNDEFENDED, DefenceSpec
-from workers.spec.fields import Initialisation, Randomness, SignGradientName
+from workers.spec.fields import Initialisation, Normalisation, Randomness, SignGradientName
 from workers.spec.job import ModelSpec
+
+_IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Network(nn.Module):
@@ -41,6 +46,7 @@ class Network(nn.Module):
         signs: SignGradient | None = None,
         defence: DefenceSpec = UNDEFENDED,
         body_facts: ModelFacts | None = None,
+        normalisation: Normalisation = "data",
     ) -> None:
         super().__init__()
         self.body = body
@@ -53,8 +59,9 @@ class Network(nn.Module):
         self.randomised_body = body_facts is not None and body_facts.randomised
         self.normalises_itself = body_facts is not None and body_facts.normalised
         per_channel = (1, -1, *[1] * (len(info.shape) - 1))
-        self.register_buffer("mean", torch.tensor(info.mean).view(per_channel), persistent=False)
-        self.register_buffer("std", torch.tensor(info.std).view(per_channel), persistent=False)
+        mean, std = _moments(info, normalisation)
+        self.register_buffer("mean", torch.tensor(mean).view(per_channel), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(per_channel), persistent=False)
 
     def forward(self, inputs: Tensor) -> Tensor:
         most = self.examples_at_once
@@ -162,14 +169,14 @@ def build(spec: ModelSpec, info: DatasetInfo, *, seed: int, defence: DefenceSpec
         seed: of the initial weights.
         defence: the defence around or inside it; it does not affect the initial weights.
     """
-    body, sketch = _body(spec, info), _sketch(spec)
+    body, sketch = _body(spec, info, seed=seed), _sketch(spec)
     if spec.tensorized:
         tensorize(body, _tensorization(spec, "random", body), sketch=sketch, input_shape=info.shape)
     signs = SignGradient() if spec.binary else None
     if signs is not None:
         binarize(body, signs=signs)
-    initialise(body, torch.Generator().manual_seed(seed))
-    return Network(body, sketch=sketch, info=info, signs=signs, defence=defence, body_facts=spec.facts)
+    initialise(body, torch.Generator().manual_seed(seed), kept=spec.facts.initialised)
+    return Network(body, signs=signs, **_around(spec, sketch, info, defence))
 
 
 def decomposed(dense: Network, spec: ModelSpec, info: DatasetInfo, *, defence: DefenceSpec = UNDEFENDED) -> Network:
@@ -186,7 +193,51 @@ def decomposed(dense: Network, spec: ModelSpec, info: DatasetInfo, *, defence: D
     """
     sketch = _sketch(spec)
     tensorize(dense.body, _tensorization(spec, "decompose", dense.body), sketch=sketch, input_shape=info.shape)
-    return Network(dense.body, sketch=sketch, info=info, defence=defence, body_facts=spec.facts)
+    return Network(dense.body, **_around(spec, sketch, info, defence))
+
+
+def _around(spec: ModelSpec, sketch: LatentSketch, info: DatasetInfo, defence: DefenceSpec) -> dict[str, Any]:
+    """The arguments of `Network` that its spec says."""
+    said = {"body_facts": spec.facts, "normalisation": spec.normalisation}
+    return {"sketch": sketch, "info": info, "defence": defence, **said}
+
+
+def _moments(info: DatasetInfo, normalisation: Normalisation) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The mean and the standard deviation of each channel by which inputs are normalised.
+
+    Raises:
+        UserError: ImageNet's, and the inputs have not its three channels.
+    """
+    if normalisation == "data":
+        return info.mean, info.std
+    if normalisation == "none":
+        return (0.0,) * len(info.mean), (1.0,) * len(info.std)
+    if info.shape[0] != len(_IMAGENET[0]):
+        raise UserError(f"normalisation=imagenet: is of 3 channels, and the data set has {info.shape[0]}; one of data, none")
+    return _IMAGENET
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """What becomes of one layer: its kernel's shape, and its Tucker rank or the reason why it stays dense."""
+
+    name: str
+    shape: tuple[int, ...] | None
+    rank: tuple[int, ...] | None
+    reason: str
+
+
+def planned_layers(spec: ModelSpec, info: DatasetInfo) -> list[LayerPlan]:
+    """Return what becomes of each convolution, linear layer and attention of a spec's network; its weights are drawn, none is kept."""
+    body = _body(spec, info, seed=0)
+    settings = _tensorization(spec, "random", body)
+    plans = []
+    for choice in layer_choices(body, first=settings.first, linear=settings.linear):
+        fraction, shape = settings.fractions.get(choice.name, settings.rank_fraction), choice.shape
+        reason = choice.reason if spec.tensorized else "tensorized: false"
+        rank = None if reason or shape is None else resolve_rank(shape, fraction, kind=settings.rank_kind)
+        plans.append(LayerPlan(", ".join(choice.names), shape, rank, reason))
+    return plans
 
 
 def _sketch(spec: ModelSpec) -> LatentSketch:
@@ -200,6 +251,7 @@ def _tensorization(spec: ModelSpec, init: Initialisation, body: nn.Module) -> Te
         rank_kind=spec.rank_kind,
         first=spec.tensorize_first,
         linear=spec.tensorize_linear,
+        grouped="keep",
         execution=spec.execution,
         init=init,
     )
@@ -214,12 +266,18 @@ def _fractions(body: nn.Module, by_pattern: Mapping[str, float]) -> dict[str, fl
     return found
 
 
-def _body(spec: ModelSpec, info: DatasetInfo) -> nn.Module:
+def _body(spec: ModelSpec, info: DatasetInfo, *, seed: int) -> nn.Module:
+    """The bare network of a spec, whatever it draws while it is made drawn from the seed; PyTorch's global generator is left as it was."""
     component = spec.component
     binary = {"binary": spec.binary} if component.accepts("binary") else {}
-    body = component.create(info, **dict(spec.settings), **binary)
-    if not isinstance(body, nn.Module):
-        raise JobError(f"model {component.name} ({component.place}): returned {type(body).__name__}, must be a torch.nn.Module")
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        made = component.create(info, **dict(spec.settings), **binary)
+    if not isinstance(made, nn.Module):
+        raise JobError(f"model {component.name} ({component.place}): returned {type(made).__name__}, must be a torch.nn.Module")
+    body: nn.Module = made
+    while isinstance(body, nn.DataParallel):
+        body = body.module
     return body
 
 
@@ -231,14 +289,19 @@ def build_defence(spec: DefenceSpec, *, bounds: tuple[float, float]) -> Defence:
 
 
 @torch.no_grad()
-def initialise(body: nn.Module, generator: torch.Generator) -> None:
-    """Draw every random parameter anew from the explicit generator (PyTorch's constructors use the global one)."""
+def initialise(body: nn.Module, generator: torch.Generator, *, kept: bool = False) -> None:
+    """Draw every random parameter anew from the explicit generator; with `kept` only those of Tucker layers, whose dense ones are gone."""
     for module in body.modules():
         if isinstance(module, TuckerKernel | DenseKernel):
             module.initialise(generator)
-        elif isinstance(module, nn.Conv1d | nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
-        elif isinstance(module, nn.Linear):
-            nn.init.kaiming_uniform_(module.weight, a=5**0.5, generator=generator)
-        if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Linear) and module.bias is not None:
-            nn.init.zeros_(module.bias)
+        elif not kept:
+            _initialise_dense(module, generator)
+
+
+def _initialise_dense(module: nn.Module, generator: torch.Generator) -> None:
+    if isinstance(module, nn.Conv1d | nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
+    elif isinstance(module, nn.Linear):
+        nn.init.kaiming_uniform_(module.weight, a=5**0.5, generator=generator)
+    if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Linear) and module.bias is not None:
+        nn.init.zeros_(module.bias)

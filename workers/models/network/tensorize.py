@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from workers.layers import BinaryConv, DenseKernel, Execution, LatentSketch, SignGradient, TuckerLayer, cheaper_execution, resolve_rank
+from workers.models.network.layer_choice import TAKES_THE_INPUT, LayerChoice, layer_choices, unfit
 from workers.spec.fields import ExecutionChoice, Initialisation, RankKind
 
 Dense = nn.Conv1d | nn.Conv2d | nn.Linear
@@ -26,8 +27,7 @@ class Tensorization:
         fractions: the shares of layers that have one of their own, by name.
         first: true to replace the first convolution, which takes the input, too.
         linear: true to replace linear layers too.
-        grouped: treatment of a convolution that cannot be tensorized (grouped, or padded with anything but zeros): `refuse`, or
-            `keep` it dense.
+        grouped: treatment of a 1-d or 2-d convolution that cannot be tensorized (grouped, say, see `unfit`): `refuse`, or `keep` it dense.
         execution: `auto` takes the cheaper one for each layer (see `cheaper_execution`).
         init: `decompose` starts from the dense layer's weights, `random` from new ones, which the caller must draw.
     """
@@ -47,6 +47,8 @@ def tensorize(
 ) -> dict[str, TuckerLayer]:
     """Replace the convolutions of `network`, in place, by Tucker layers of the same geometry; return the new layers by name.
 
+    A layer that the network has in several places becomes one Tucker layer in all of them.
+
     Args:
         network: any network of PyTorch's own layers.
         settings: ranks, choice of layers, execution, initial weights.
@@ -56,36 +58,29 @@ def tensorize(
     Raises:
         ValueError: a convolution cannot be tensorized and `settings.grouped` is `refuse`; the message names it.
     """
+    chosen = layer_choices(network, first=settings.first, linear=settings.linear)
+    if settings.grouped == "refuse":
+        _require_all_fit(chosen)
     positions = {} if input_shape is None else _positions(network, input_shape)
     layers = {}
-    for name, dense in _chosen(network, settings):
-        fraction = settings.fractions.get(name, settings.rank_fraction)
-        layer = _tucker_like(dense, settings, fraction=fraction, sketch=sketch, positions=positions.get(name))
-        parent, _, child = name.rpartition(".")
-        setattr(network.get_submodule(parent), child, layer)
-        layers[name] = layer
+    for choice in chosen:
+        if choice.reason:
+            continue
+        fraction = settings.fractions.get(choice.name, settings.rank_fraction)
+        layer = _tucker_like(choice.layer, settings, fraction=fraction, sketch=sketch, positions=positions.get(choice.name))  # type: ignore[arg-type]
+        for name in choice.names:
+            parent, _, child = name.rpartition(".")
+            setattr(network.get_submodule(parent), child, layer)
+        layers[choice.name] = layer
     return layers
 
 
-def _chosen(network: nn.Module, settings: Tensorization) -> list[tuple[str, Dense]]:
-    modules = list(network.named_modules())
-    convolutions: list[tuple[str, Dense]] = [(name, module) for name, module in modules if isinstance(module, nn.Conv1d | nn.Conv2d)]
-    chosen = convolutions if settings.first else convolutions[1:]
-    refused = {name: reason for name, module in chosen if (reason := unfit(module)) is not None}
-    if refused and settings.grouped == "refuse":
-        name, reason = next(iter(refused.items()))
+def _require_all_fit(chosen: Sequence[LayerChoice]) -> None:
+    refused = [choice for choice in chosen if isinstance(choice.layer, nn.Conv1d | nn.Conv2d) and unfit(choice.layer)]
+    refused = [choice for choice in refused if choice.reason != TAKES_THE_INPUT]
+    if refused:
+        name, reason = refused[0].name, refused[0].reason
         raise ValueError(f"{name}: {reason} cannot be tensorized ({len(refused)} such layers; grouped='keep' leaves them dense)")
-    linear = [(name, module) for name, module in modules if isinstance(module, nn.Linear)] if settings.linear else []
-    return [(name, module) for name, module in [*chosen, *linear] if name not in refused]
-
-
-def unfit(layer: nn.Module) -> str | None:
-    """Return the reason why a layer cannot be stored in Tucker form; None where it can."""
-    if not isinstance(layer, nn.Conv1d | nn.Conv2d):
-        return None
-    if layer.groups != 1:
-        return f"a convolution with groups={layer.groups}"
-    return None if layer.padding_mode == "zeros" else f"a convolution with padding_mode={layer.padding_mode!r}"
 
 
 def _tucker_like(dense: Dense, settings: Tensorization, *, fraction: float, sketch: LatentSketch, positions: int | None) -> TuckerLayer:
@@ -110,13 +105,17 @@ def _execution(shape: Sequence[int], rank: Sequence[int], settings: Tensorizatio
 
 
 def _positions(network: nn.Module, input_shape: Sequence[int]) -> dict[str, int]:
-    """Return each convolution's number of input positions (height times width), found on the meta device, without computation."""
+    """Return each convolution's number of input positions (height times width), found on the meta device, without computation; nothing
+    of a network that cannot be run there (one whose forward pass looks at values)."""
     ghost = copy.deepcopy(network).to("meta").eval()
     found: dict[str, int] = {}
     for name, module in ghost.named_modules():
         if isinstance(module, nn.Conv1d | nn.Conv2d):
             module.register_forward_pre_hook(_noting(name, found))
-    ghost(torch.empty((1, *input_shape), device="meta"))
+    try:
+        ghost(torch.empty((1, *input_shape), device="meta"))
+    except Exception:  # of any net: what is wrong with it is found out when it runs
+        return {}
     return found
 
 

@@ -9,6 +9,7 @@ from orchestrator.report.paper.published import published_tables
 from orchestrator.store import ResultRow
 from tests.orchestrator.report.paper.rows import cell_at, row_for, rows_for
 from workers.errors import UserError
+from workers.spec.recipes import RECIPES
 
 PGD = cell_at(1, "PGD 8", "theta=0.9")  # 28.1
 
@@ -97,7 +98,7 @@ def test_draws_are_said_and_count_where_one_of_several_measurements_is_shown() -
     once, often = row_for(PGD, repeats=3, draws=1, accuracy=0.9), row_for(PGD, repeats=2, draws=4)
     (table,) = compare([often, once], numbers=[1], every_setup=False)
     assert table.lines[0].figures[PGD].row is often
-    assert any("repeats 2 of 4 draws each (paper: 10)" in note for note in notes(table))
+    assert any("repeats 2 of 4 draws each, for a narrower interval (paper: 10)" in note for note in notes(table))
 
 
 def test_a_paper_sized_model_has_nothing_to_say_of_its_size() -> None:
@@ -144,6 +145,44 @@ def test_of_two_trainings_the_longer_is_shown_and_never_the_better() -> None:
     assert table.lines[0].figures[PGD].row is long
     assert table.lines[0].others == 1
     assert any("other models that fit: 1 " in note for note in notes(table))
+
+
+def test_models_that_differ_in_what_the_table_does_not_compare_are_not_pooled_in_silence() -> None:
+    row = row_for(PGD)
+    other = replace(row, model_key="0", model_options={**row.model_options, "init": "decompose"})
+    (table,) = compare([row, other], numbers=[1], every_setup=False)
+    assert any("other models that fit: 1, which differ in init (decompose or random)" in note for note in notes(table))
+    rows = [replace(row, training={**row.training, "batch_size": 64 if row.theta == 1 else 32}) for row in rows_for(1)]
+    (table,) = compare(rows, numbers=[1], every_setup=False)
+    assert any("the models shown also differ in training.batch_size (32 or 64)" in note for note in notes(table))
+
+
+def test_each_deviation_from_the_paper_is_named_with_its_reason_and_none_where_there_is_none() -> None:
+    row = row_for(PGD)
+    paper = {**row.training, **RECIPES["paper"]["image"], "batch_size": 128}
+    options = {**row.model_options, "tensorize_first": True}
+    letter = replace(row, model_key="z", epochs=350, training=paper, model_options=options, sketch_modes="all", rescale=False)
+    (table,) = compare([letter], numbers=[1], every_setup=False)
+    assert [note for note in notes(table) if note.startswith("Unlike")] == [
+        "Unlike the paper's models: the paper states no batch_size, here 128."
+    ]
+    (table,) = compare([row], numbers=[1], every_setup=False)
+    (said,) = [note for note in notes(table) if note.startswith("Unlike")]
+    for deviation in (
+        "first convolution is dense (paper: every",
+        "channel modes alone (paper: all",
+        "rescaled (paper: they are not",
+        "(1e-06)",
+    ):
+        assert deviation in said
+    assert "ours: so that the expected kernel is the full one" in said
+
+
+def test_of_models_that_differ_the_one_nearest_to_the_paper_is_shown() -> None:
+    row = row_for(PGD, model_key="a")
+    near = replace(row, model_key="b", model_options={**row.model_options, "tensorize_first": True})
+    (table,) = compare([row, near], numbers=[1], every_setup=False)
+    assert table.lines[0].figures[PGD].row is near
 
 
 def test_one_nets_figures_are_never_made_up_of_two() -> None:

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,17 +20,24 @@ def measured(model: Job, *, shift: int) -> list[tuple[Job, Result]]:
     found = [(clean, flags_result(clean, np.arange(16) < 15))]
     for place, size in enumerate(EPSILONS):
         attack = attack_job(model, attack=attack_settings(epsilon=size / 255, epsilon_literal=f"{size}/255"))
-        found.append((attack, flags_result(attack, np.arange(16) < 14 - shift * (place + 1))))
+        found.append((attack, flags_result(attack, np.arange(16) < 14 - shift % 8 * (place + 1))))
     return found
 
 
 @pytest.fixture
 def fill_store(tmp_path: Path) -> FillStore:
-    """Makes a database with two models of two ranks each, attacked at three epsilons, and one job that failed; its URL."""
+    """Makes a database with two models of each of some ranks, attacked at three epsilons, and one job that failed; its URL."""
 
-    def fill(*, sweep: str = "small", space: str = "model: {width: 4}", environment: Environment = ENVIRONMENT, error: str = "boom") -> str:
+    def fill(
+        *,
+        sweep: str = "small",
+        space: str = "model: {width: 4}",
+        environment: Environment = ENVIRONMENT,
+        error: str = "boom",
+        ranks: Sequence[float] = (0.5, 1.0),
+    ) -> str:
         url = f"sqlite:///{tmp_path / 'results.db'}"
-        full = [pretrain_job(rank_fraction=rank) for rank in (0.5, 1.0)]
+        full = [pretrain_job(rank_fraction=rank) for rank in ranks]
         models = [*full, *(fine_tune_job(parent, theta=0.9) for parent in full)]
         results = [(model, train_result(model, environment=environment)) for model in models]
         results += [found for place, model in enumerate(models) for found in measured(model, shift=1 + place)]

@@ -59,6 +59,35 @@ def test_an_opened_table_and_another_choice_are_shown(page: Path) -> None:
         assert browser.evaluate(f"{choosing}(document.querySelector('#pareto select'))") == [False, True, True]
 
 
+def test_of_many_models_those_that_are_chosen_come_to_the_fore_on_all_figures(fill_store: FillStore, tmp_path: Path) -> None:
+    url = fill_store(ranks=[0.1 * (place + 1) for place in range(9)])
+    (page,) = report_sweep(ReportOptions(paths=Paths.resolve(home=tmp_path, store=url), sweep="small", output=tmp_path / "report.html"))
+    choosing = """(async (details) => {
+        const until = async (holds) => { while (!holds()) await new Promise((done) => setTimeout(done, 50)); };
+        details.open = true;
+        await until(() => details.querySelectorAll("label").length);
+        const search = details.querySelector("[type=search]");
+        search.value = "THETA 0.9, rank 0.3";
+        search.dispatchEvent(new Event("input"));
+        const found = [...details.querySelectorAll("label:not([hidden])")];
+        found[0].querySelector("input").click();
+        const plots = [...document.querySelectorAll("section:has(.models) figure .plot")].filter((plot) => plot.offsetParent);
+        const chosen = () => plots.map((plot) => plot.data.filter((trace) => trace.meta === "chosen").map((trace) => trace.name));
+        const all = (holds) => plots.every((plot) => plot.closest("figure").dataset.drawn === "done") && chosen().every(holds);
+        await until(() => all((names) => names.length));
+        const drawn = chosen();
+        details.querySelector("button").click();
+        await until(() => all((names) => !names.length));
+        return [details.querySelectorAll("label").length, found.map((label) => label.textContent.trim()), drawn];
+    })"""
+    with opened(page) as browser:
+        models, found, drawn = browser.evaluate(f"{choosing}(document.querySelector('#accuracy .models'))")
+        assert (models, found) == (18, ["rank 0.3, theta 0.9"])
+        assert len(drawn) >= 3
+        assert all(name.endswith(found[0]) for (name,) in drawn)  # a training has its stage before that
+        assert complaints(browser) == []
+
+
 def test_the_ground_follows_the_screen_while_the_page_is_open(page: Path) -> None:
     with opened(page) as browser:
         browser.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])

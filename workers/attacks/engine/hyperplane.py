@@ -1,0 +1,58 @@
+"""Smallest steps to a hyperplane within the input range, under each norm (Croce & Hein, 2020, "Minimally distorted", section 3.1)."""
+
+import torch
+from torch import Tensor
+
+from workers.attacks.engine.norms import Bounds, largest
+from workers.spec.fields import NormName
+
+_ROUNDS = 40
+_CLOSE = 1e-6
+
+
+def steepness(slopes: Tensor, *, norm: NormName) -> Tensor:
+    """Return the most that a linear function with these slopes, (..., values), rises in a step of length 1: the dual norm, (...)."""
+    found: Tensor = torch.linalg.vector_norm(slopes, ord=1 if norm == "linf" else 2, dim=-1)
+    return found
+
+
+def step_to_plane(points: Tensor, values: Tensor, slopes: Tensor, *, norm: NormName, bounds: Bounds) -> Tensor:
+    """Return the shortest step of each point after which a linear function is 0, or as near to 0 as the bounds let it come.
+
+    A value's step is min(t g, room): g is 1 under l-infinity and the slope's magnitude under l2, room the way to the bound. What all
+    steps gain is concave and piecewise linear in t, so that Newton's method finds t from below, exactly and in a few rounds.
+
+    Args:
+        points: within `bounds`, (batch, *shape).
+        values: of the function at the points, (batch,).
+        slopes: of the function, (batch, *shape).
+        norm: in which the step is shortest.
+        bounds: the smallest and the largest legal input value.
+    """
+    scale = largest(slopes).clamp_min_(torch.finfo(slopes.dtype).tiny)
+    slopes, target = (slopes / scale).flatten(1), (values.abs() / scale.flatten())[:, None]
+    signs = slopes.sign() * -values.sign()[:, None]
+    flat = points.flatten(1)
+    room = torch.where(signs > 0, bounds[1] - flat, flat - bounds[0])
+    steps = _lengths(slopes.abs(), target, room, norm=norm)
+    return (signs * steps).view_as(points)
+
+
+def _lengths(weights: Tensor, target: Tensor, room: Tensor, *, norm: NormName) -> Tensor:
+    """Return the lengths of the step's values, (batch, values): together they gain `target`, (batch, 1), or all that there is room for."""
+    gauge = torch.ones_like(weights) if norm == "linf" else weights
+    gains = weights * gauge
+    reach = _divided(target, gains.sum(dim=1, keepdim=True))
+    lengths = torch.minimum(reach * gauge, room)
+    for _ in range(_ROUNDS):
+        missing = target - (weights * lengths).sum(dim=1, keepdim=True)
+        rate = gains.masked_fill(lengths >= room, 0).sum(dim=1, keepdim=True)
+        if not bool(((missing > _CLOSE * target) & (rate > 0)).any()):
+            break
+        reach = reach + _divided(missing.clamp_min(0), rate)
+        lengths = torch.minimum(reach * gauge, room)
+    return lengths
+
+
+def _divided(values: Tensor, by: Tensor) -> Tensor:
+    return torch.where(by > 0, values / by.clamp_min(torch.finfo(by.dtype).tiny), 0.0)

@@ -1,0 +1,74 @@
+"""Bookkeeping of minimum-norm attacks: the nearest point that reaches the goal, example by example."""
+
+import torch
+from torch import Tensor
+
+from workers.attacks.engine.problem import Problem, Standing
+from workers.attacks.engine.queries import Verdict, chosen_per_example, judge, verdict
+
+
+class Nearest:
+    """The nearest point that reaches the goal, of each example that is still searched for.
+
+    On a deterministic net an example leaves once nothing can be gained: it is misclassified as it is; or, with `early_stop`, its point
+    lies within epsilon; or, with `at_first`, it has any point. On a randomised net a point reaches the goal if its mean loss (a margin)
+    over `selection_draws` fresh draws is positive; the nearest one so far is judged again with each new one, over the same draws, so
+    that one that was lucky once is dropped. There all examples are searched for to the end.
+
+    `problem` is the attack on the examples that are left; `sizes` of their nearest points, (examples,), are infinite where there is none.
+    """
+
+    def __init__(self, problem: Problem, *, at_first: bool = False) -> None:
+        self._standing = Standing.all_of(problem, problem.inputs)
+        self._enough = torch.inf if at_first else problem.settings.epsilon if problem.settings.early_stop else 0.0
+        self.points, self._last = problem.inputs, problem.inputs
+        self.sizes = torch.full_like(problem.goal.labels, torch.inf, dtype=problem.inputs.dtype)
+        self.offer(problem.inputs)
+
+    @property
+    def problem(self) -> Problem:
+        return self._standing.problem
+
+    def offer(self, points: Tensor, logits: Tensor | None = None) -> Tensor:
+        """Keep the points that reach the goal nearer to the inputs than any before; flag all those that reach it, (examples,).
+
+        Args:
+            points: one for each example that is left.
+            logits: a deterministic net's for the points, where they are known; else it is asked.
+        """
+        reached = self._reached(points, logits)
+        sizes = self.problem.ball.distances(points - self.problem.inputs).to(self.sizes.dtype)
+        nearer = reached & (sizes < self.sizes)
+        self.points = chosen_per_example(nearer, points, self.points)
+        self.sizes = torch.where(nearer, sizes, self.sizes)
+        self._last = points
+        return reached
+
+    def _reached(self, points: Tensor, logits: Tensor | None) -> Tensor:
+        if self.problem.deterministic:
+            found: Verdict = judge(self.problem, points)[0] if logits is None else verdict(self.problem, logits)
+            return found.reached
+        new, old = judge(self.problem, points, self.points)
+        self.sizes = torch.where(old.losses > 0, self.sizes, torch.inf)
+        return new.losses > 0
+
+    def leave(self) -> Tensor | None:
+        """Take out the examples that are done; return the indices of those that are left, or None where all are."""
+        done = (self.sizes <= self._enough) & self.sizes.isfinite()
+        if not self.problem.deterministic or not bool(done.any()):
+            return None
+        self.problem.watched.note_sizes(self.sizes)
+        stay = self._standing.drop(self._legal(), done)
+        self.points, self.sizes, self._last = self.points[stay], self.sizes[stay], self._last[stay]
+        return stay
+
+    def finished(self) -> Tensor:
+        """Return a point in the ball for each example of the whole batch: the nearest one if it lies there, else its projection, or that
+        of the last point where none reaches the goal."""
+        self.problem.watched.note_sizes(self.sizes)
+        return self._standing.finished(self._legal())
+
+    def _legal(self) -> Tensor:
+        ball, epsilon = self.problem.ball, self.problem.settings.epsilon
+        chosen = chosen_per_example(self.sizes.isfinite(), self.points, self._last)
+        return chosen_per_example(self.sizes <= epsilon, self.points, ball.project_(chosen.clone()))

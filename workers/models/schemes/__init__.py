@@ -1,0 +1,1 @@
+"""Networks of libraries by reference, one module a library. Importing them imports no torch."""
