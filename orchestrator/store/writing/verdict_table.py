@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
 from sqlalchemy import Connection, Text, and_, cast, delete, func, insert, select
 
 from orchestrator.store.reading.aggregate import WORST_CASE, result_table
@@ -17,7 +16,7 @@ from orchestrator.store.schema.base import utc_now
 from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, TrainedModelRecord, VerdictRecord, WorstCaseRecord
 from orchestrator.store.schema.sweep_tables import JobParentRecord
 from orchestrator.store.writing.rows import Row
-from orchestrator.verdict import RULES, AttackEvidence, Flags, Gradients, ModelEvidence, judge
+from orchestrator.verdict import RULES, AttackEvidence, Gradients, ModelEvidence, Repeats, judge
 from workers.artifacts.results import unpack_flags
 from workers.spec.suite import AFTER
 
@@ -111,6 +110,7 @@ def _attacks(connection: Connection, model_key: str) -> Iterable[AttackEvidence]
             place=("results", row["batch_size"], row["n_examples"]),
             source=row["source_key"],
             n_examples=row["n_examples"],
+            batch_size=row["batch_size"],
             rows=row["rows"],
             n_correct=row["n_correct"],
             load=_loader(connection, row["job_keys"].split(",")),
@@ -120,12 +120,12 @@ def _attacks(connection: Connection, model_key: str) -> Iterable[AttackEvidence]
         )
 
 
-def _loader(connection: Connection, job_keys: Sequence[str]) -> Callable[[], Flags]:
+def _loader(connection: Connection, job_keys: Sequence[str]) -> Callable[[], Repeats]:
     columns = AttackResultRecord.flags, AttackResultRecord.draws, AttackResultRecord.n_examples
 
-    def load() -> Flags:
+    def load() -> Repeats:
         rows = connection.execute(select(*columns).where(AttackResultRecord.job_key.in_(job_keys)).order_by(AttackResultRecord.job_key))
-        return np.concatenate([unpack_flags(row.flags, draws=row.draws, n_examples=row.n_examples) for row in rows])
+        return [unpack_flags(row.flags, draws=row.draws, n_examples=row.n_examples) for row in rows]
 
     return load
 
@@ -148,8 +148,8 @@ def _probes(diagnosis: Mapping[Any, Any]) -> Iterable[AttackEvidence]:
         )
 
 
-def _probe_loader(probe: Mapping[str, Any], *, n_examples: int) -> Callable[[], Flags]:
-    return lambda: unpack_flags(base64.b64decode(probe["flags"]), draws=probe["draws"], n_examples=n_examples)
+def _probe_loader(probe: Mapping[str, Any], *, n_examples: int) -> Callable[[], Repeats]:
+    return lambda: [unpack_flags(base64.b64decode(probe["flags"]), draws=probe["draws"], n_examples=n_examples)]
 
 
 def _gradients(diagnosis: Mapping[Any, Any]) -> Gradients:
@@ -184,16 +184,15 @@ def _worst_cases(connection: Connection, *models: str, ball: Row | None = None) 
 
 
 def is_current(connection: Connection, model_key: str) -> bool:
-    """Tell if a model's verdict and worst cases are those of its results; one by earlier rules is, and the next launch judges again."""
+    """Tell if a model's verdict and worst cases are those of its results; those by earlier rules are, and the next launch judges again."""
     judged, worst = (
         [dict(row) for row in connection.execute(select(record.__table__).where(record.model_key == model_key)).mappings()]
         for record in (VerdictRecord, WorstCaseRecord)
     )
+    if any(stored["rules"] != RULES for stored in judged):
+        return True
     row = _verdict_row(connection, model_key)
-    of_today = all(stored["rules"] == RULES for stored in judged)
-    return _plain(worst) == _plain(_worst_cases(connection, model_key)) and (
-        not of_today or _plain(judged) == _plain([] if row is None else [row])
-    )
+    return _plain(worst) == _plain(_worst_cases(connection, model_key)) and _plain(judged) == _plain([] if row is None else [row])
 
 
 def _plain(rows: Sequence[Row]) -> list[str]:
