@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.artifacts.per_example import PerExample, Spent
 from workers.artifacts.results import (
     CraftOutcome,
     DiagnosisOutcome,
@@ -142,12 +143,19 @@ def defend_result(job: Job) -> Result:
 
 
 def flags_result(
-    job: Job, correct: Sequence[bool] | NDArray[np.bool_] | None = None, *, metrics: dict[str, float | None] | None = None
+    job: Job,
+    correct: Sequence[bool] | NDArray[np.bool_] | None = None,
+    *,
+    metrics: dict[str, float | None] | None = None,
+    examples: PerExample | None = None,
+    spent: Spent | None = None,
 ) -> Result:
     """The result of an `evaluate` or `attack` job, from flags (examples,) or (draws, examples); by default every second of 16 examples
     is right."""
     flags = [True, False] * 8 if correct is None else correct
-    return Result(key=job.key, seconds=0.5, environment=ENVIRONMENT, outcome=FlagsOutcome.pack(flags, metrics=metrics))
+    return Result(
+        key=job.key, seconds=0.5, environment=ENVIRONMENT, outcome=FlagsOutcome.pack(flags, metrics=metrics, examples=examples, spent=spent)
+    )
 
 
 def craft_result(job: Job, *, n_examples: int = 16) -> Result:

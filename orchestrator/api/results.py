@@ -14,7 +14,7 @@ from orchestrator.api.frames import frame_of_models, frame_of_results, frame_of_
 from orchestrator.paths import DEFAULT_HOME, Paths
 from orchestrator.store import ResultRow, Store, open_store, parse_conditions, result_rows, sweep_names
 from orchestrator.store.connection.read_only_sql import ask
-from orchestrator.store.reading.example_outcomes import outcomes
+from orchestrator.store.reading.example_outcomes import example_numbers, outcomes
 from orchestrator.store.reading.trained_models import EPOCH_COLUMNS, history, trained_models
 from orchestrator.tables.selection import apart, refuse_mixed
 from workers.errors import UserError
@@ -130,6 +130,22 @@ class Results:
         if isinstance(of, Mapping | pd.Series):
             return outcomes(self._store, list(of["job_keys"]))
         return outcomes(self._store, of)
+
+    def per_example(self, job_key: str) -> pd.DataFrame:
+        """Return what one evaluation or attack says of each test example, a row each, in the data set's fixed order.
+
+        Columns: `right`, the share of its draws in which the example was classified right; `predicted`, the class of the mean logits;
+        `margin`, the mean of the true class's logit less the largest other one; `size` of the perturbation in the attack's norm and
+        input units, of a minimum-norm attack the smallest that succeeded (infinite where none did). What a result of an older version
+        does not have is NaN.
+
+        Raises:
+            UserError: the job has no evaluations in the store.
+        """
+        right, numbers = outcomes(self._store, [job_key])[0].mean(axis=0), example_numbers(self._store, job_key)
+        kinds = {"predicted": (numbers.classes, "Int64"), "margin": (numbers.margins, "float64"), "size": (numbers.sizes, "float64")}
+        known = {name: pd.Series(found, index=range(len(right)), dtype=kind) for name, (found, kind) in kinds.items()}
+        return pd.DataFrame({"right": right, **known}, index=pd.RangeIndex(len(right), name="example"))
 
     def query(self, statement: str, *, timeout: float = 60.0, force: bool = False) -> pd.DataFrame:
         """Return the rows of one SELECT on the views `v_results`, `v_models`, `v_jobs` and `v_worst_case`. Other statements are refused.

@@ -70,6 +70,7 @@ def results(  # noqa: PLR0913 (each is an option of the command)
 
     from orchestrator.store import open_store, parse_conditions, result_rows
     from orchestrator.store.reading.gaps import missing
+    from orchestrator.store.reading.worst_case_rows import with_single_attacks
     from orchestrator.tables.results_table import render_results
     from orchestrator.tables.selection import grouped, ordered, pivoted
     from orchestrator.tables.writers import render
@@ -82,7 +83,8 @@ def results(  # noqa: PLR0913 (each is an option of the command)
     with open_store(paths(home, store).store_url, upgrade=False) as opened:
         form = {"per_repeat": per_repeat, "over_seeds": over_seeds, "worst": worst_case, "rungs": rungs, "every_space": every_space}
         rows = result_rows(opened, sweep, **form, where=conditions)
-        notes = tell(missing(opened, sweep, earlier=not every_space), output)
+        rows, unscored = with_single_attacks(rows, lambda: result_rows(opened, sweep, **form | {"worst": False}, where=conditions))
+        notes = tell((*unscored, *missing(opened, sweep, earlier=not every_space)), output)
     rows = ordered(rows, sort) if sort else rows
     if group_by or pivot:
         made = grouped(rows, group_by, across=across) if group_by else pivoted(rows, pivot or "", across=across)

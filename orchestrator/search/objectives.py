@@ -7,6 +7,7 @@ import numpy as np
 
 from orchestrator.planning.expand import attack_on_model
 from orchestrator.statistics.intervals import Correct
+from orchestrator.statistics.shared_luck import SharedDraws
 from orchestrator.statistics.worst_case import worst_case
 from orchestrator.store import interval_over_seeds
 from orchestrator.store.reading.study_trials import JobOutcome
@@ -116,7 +117,9 @@ class TrialEvidence:
         return np.stack([correct for correct in flags if correct is not None])
 
     def _share(self, by_model: Sequence[tuple[Sequence[Job], Correct]]) -> Reading:
-        mean, low, high = interval_over_seeds([correct for _, correct in by_model])
+        mean, low, high = interval_over_seeds(
+            [correct for _, correct in by_model], _shared_draws([job for jobs, _ in by_model for job in jobs])
+        )
         return Reading(mean, high - low, tuple(job for jobs, _ in by_model for job in jobs))
 
     def differs(self, job: Job) -> bool:
@@ -125,3 +128,10 @@ class TrialEvidence:
         if isinstance(job.spec, AttackSpec):
             return randomised or (job.spec.attack.randomised and job.spec.knowledge not in CRAFTED)
         return randomised
+
+
+def _shared_draws(jobs: Sequence[Job]) -> SharedDraws:
+    """Return what shares a draw in evaluations and attacks."""
+    specs = [job.spec for job in jobs if isinstance(job.spec, EvaluateSpec | AttackSpec)]
+    crafted = any(isinstance(spec, AttackSpec) and spec.knowledge not in CRAFTED for spec in specs)
+    return SharedDraws(batch=specs[0].evaluation.batch_size, crafted=crafted)

@@ -2,12 +2,14 @@
 
 from math import sqrt
 
-from orchestrator.statistics.intervals import ConfidenceInterval, Correct, Shares, cluster_shares, variance_of_mean
+from orchestrator.statistics.intervals import ConfidenceInterval, Correct, cluster_shares, residual_variance
+from orchestrator.statistics.shared_luck import Luck, SharedDraws, shared_luck
 
 _NORMAL = 1.959963984540054  # the standard normal's 97.5 % quantile
+_ALL = SharedDraws(), SharedDraws()
 
 
-def paired_difference(before: Correct, after: Correct) -> ConfidenceInterval:
+def paired_difference(before: Correct, after: Correct, draws: tuple[SharedDraws, SharedDraws] = _ALL) -> ConfidenceInterval:
     """Return the accuracy `after` minus that `before` over the same examples, with its 95 % confidence interval, in [-1, 1]:
     `(difference, low, high)` with `low <= difference <= high`.
 
@@ -17,13 +19,14 @@ def paired_difference(before: Correct, after: Correct) -> ConfidenceInterval:
     not mistaken for none on all. Instead of right or wrong an example has its share of right evaluations.
 
     Examples of one repeat share its draws: as in `accuracy_interval` the variance is clustered by examples and by the repeats of each
-    side (of one repeat: its draws), which are independent of the other side's; what both clusterings count is taken off once. The
-    quantile is Student's t with Satterthwaite's (1946) degrees of freedom. A side that draws, but was evaluated only once, does not
-    show how its draws differ, and the interval does not cover that.
+    side (of one repeat: its draws) and their batches, which are independent of the other side's; what both clusterings count is taken
+    off once. The quantile is Student's t with Satterthwaite's (1946) degrees of freedom. A side that draws, but was evaluated only once,
+    does not show how its draws differ, and the interval does not cover that.
 
     Args:
         before: (repeats, draws, examples), true where an example was classified right in a draw of a repeat.
         after: likewise, on the same examples; repeats and draws may be others.
+        draws: what shares a draw, on each side.
 
     Raises:
         ValueError: not three-dimensional, empty, or not of as many examples.
@@ -36,27 +39,17 @@ def paired_difference(before: Correct, after: Correct) -> ConfidenceInterval:
     difference = float(gains.mean())
     centre = float(gains.sum()) / (examples + 2)
     by_example = (float((gains**2).sum() + 2) / (examples + 2) - centre**2) / (examples + 2)
-    by_cluster = [variance_of_mean(side.mean(axis=1)) for side in sides]
-    drawn = sum(by_cluster)
-    variance = max(by_example + drawn - sum(_interaction(side) for side in sides), by_example, drawn)
-    margin = _quantile(variance, by_cluster, sides) * sqrt(variance)
+    lucks = [shared_luck(side, of_side, repeats=len(correct)) for side, of_side, correct in zip(sides, draws, (before, after), strict=True)]
+    drawn = sum(luck.variance for luck in lucks)
+    variance = max(by_example + drawn - sum(residual_variance(side) for side in sides), by_example, drawn)
+    margin = _quantile(variance, lucks) * sqrt(variance)
     return difference, max(-1.0, min(difference, centre - margin)), min(1.0, max(difference, centre + margin))
 
 
-def _interaction(shares: Shares) -> float:
-    """Return the part that both the variance of the mean by examples and that by clusters count, from shares (clusters, examples): the
-    randomness of single evaluations; the residual of the two-way analysis of variance."""
-    clusters, examples = shares.shape
-    if clusters == 1 or examples == 1:
-        return 0.0
-    left = shares - shares.mean(axis=0) - shares.mean(axis=1, keepdims=True) + shares.mean()
-    return float((left**2).sum() / ((clusters - 1) * (examples - 1) * left.size))
-
-
-def _quantile(variance: float, by_cluster: list[float], sides: tuple[Shares, Shares]) -> float:
-    """Return Student's 97.5 % quantile: each side's draws have clusters - 1 degrees of freedom; the examples' part, which the two added
-    examples make wide enough for few, is assumed to be known."""
-    uncertainty = sum(part**2 / (len(side) - 1) for part, side in zip(by_cluster, sides, strict=True) if len(side) > 1)
+def _quantile(variance: float, lucks: list[Luck]) -> float:
+    """Return Student's 97.5 % quantile with the degrees of freedom of each side's draws; the examples' part, which the two added examples
+    make wide enough for few, is assumed to be known."""
+    uncertainty = sum(luck.variance**2 / luck.freedom for luck in lucks)
     from scipy.special import stdtrit  # here: a plan does without SciPy
 
     return float(stdtrit(variance**2 / uncertainty, 0.975)) if uncertainty > 0 else _NORMAL

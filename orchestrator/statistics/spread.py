@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
-from orchestrator.statistics.intervals import Correct, Shares, cluster_shares, seed_shares, variance_of_mean
+from orchestrator.statistics.intervals import Correct, cluster_shares, seed_shares, variance_of_mean
+from orchestrator.statistics.shared_luck import Shares
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,7 +1,7 @@
 """Verdicts on whether a model's robustness is real, as far as its measurements show. Pure functions: no SQL, no torch, no Ray."""
 
 from orchestrator.verdict.attack_comparison import VerdictCheck
-from orchestrator.verdict.evidence import AttackEvidence, Flags, Gradients, ModelEvidence
+from orchestrator.verdict.evidence import AttackEvidence, Gradients, ModelEvidence, Repeats
 from orchestrator.verdict.judge import GRAVEST_FIRST, RULES, VERDICTS, Judgement, Verdict, checks_of, judge, reasons
 
 __all__ = [
@@ -9,10 +9,10 @@ __all__ = [
     "RULES",
     "VERDICTS",
     "AttackEvidence",
-    "Flags",
     "Gradients",
     "Judgement",
     "ModelEvidence",
+    "Repeats",
     "Verdict",
     "VerdictCheck",
     "checks_of",

@@ -113,7 +113,7 @@ def against_the_strongest(references: list[AttackEvidence], challengers: list[At
 
 
 def _chance(pair: AttackPair) -> float:
-    return chance_of_gain(pair.reference.flags, pair.challenger.flags)
+    return chance_of_gain(pair.reference.flags, pair.challenger.flags, batch=pair.reference.batch_size)
 
 
 def _numbers(pair: AttackPair, comparisons: int) -> dict[str, float]:

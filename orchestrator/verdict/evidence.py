@@ -1,7 +1,7 @@
 """Evidence on which one model is judged: every attack on it, and the findings of its diagnoses."""
 
 import json
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Flags = NDArray[np.bool_]
+Repeats = Sequence[Flags]
+"""Flags of each repeat, (draws, examples)."""
 EPSILON_TOLERANCE = 1e-9
 """Two epsilons that differ by less are the same one, written in two ways."""
 
@@ -22,10 +24,10 @@ class AttackEvidence:
         place: which examples, in batches of which size; only what has the same place can be compared.
         attack, knowledge, norm, epsilon, settings, ...: as in `AttackSettings` and `AttackSpec`; `settings` are the attack's own.
         loss, random_start, gradients, one_step: facts of the attack, None where they are not known: nothing then rests on them.
-        n_examples: how many examples were attacked.
+        n_examples: how many examples were attacked, in batches of `batch_size`, which may share draws (None: all may).
         rows: how often each of them was evaluated: repeats times draws.
         n_correct: how many of these `rows * n_examples` evaluations were right.
-        load: fetches the flags, (rows, n_examples); asked only where the totals do not settle a comparison.
+        load: fetches the flags of each repeat, (draws, n_examples); asked only where the totals do not settle a comparison.
     """
 
     place: Hashable
@@ -45,12 +47,13 @@ class AttackEvidence:
     sign_gradient: str = "identity"
     source: str | None = None
     n_examples: int
+    batch_size: int | None = None
     rows: int
     n_correct: int
-    load: Callable[[], Flags] = field(compare=False, repr=False)
+    load: Callable[[], Repeats] = field(compare=False, repr=False)
 
     @cached_property
-    def flags(self) -> Flags:
+    def flags(self) -> Repeats:
         return self.load()
 
     @property

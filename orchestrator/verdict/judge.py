@@ -24,8 +24,9 @@ from orchestrator.verdict.evidence import ModelEvidence
 Verdict = Literal["sound", "suspicious", "unsound"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 GRAVEST_FIRST: tuple[Verdict, ...] = ("unsound", "suspicious", "sound")
-RULES = 3
-"""Version of the rules. Raise it when the same evidence leads to another verdict: models are then judged again at the next launch."""
+RULES = 4
+"""Version of the rules. Raise it when the same evidence leads to another verdict or worst case: models are then judged again at the next
+launch."""
 
 _CHECKS = (
     check_gradients,

@@ -5,32 +5,36 @@ from math import erfc, lcm, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.verdict.evidence import Flags
+from orchestrator.statistics.shared_luck import Luck, SharedDraws, Shares, shared_luck
+from orchestrator.verdict.evidence import Repeats
 
 _MOST_EXACT = 400
 """Most examples with a difference between two attacks for an exact test; beyond, the normal approximation differs in no figure shown."""
 
 
-def chance_of_gain(reference: Flags, challenger: Flags) -> float:
+def chance_of_gain(reference: Repeats, challenger: Repeats, *, batch: int | None = None) -> float:
     """Return the probability of a gain as large as the challenger's if it is no stronger than the reference: a one-sided p-value in [0, 1].
 
-    Both are flags of the same examples, (rows, examples): what counts is each example's share of rows in which it was still right.
-    Two sources of randomness are tested, and the larger p-value is returned.
+    Both are flags of the same examples, for each repeat (draws, examples): what counts is each example's share of evaluations in which
+    it was still right. Two sources of randomness are tested, and the larger p-value is returned.
 
-    The choice of examples: a sign-flip permutation test on the examples' differences (Fisher, 1935), exact; for one row each it
-    is McNemar's exact test. The draws and starts of the rows, which the examples of a batch share: Welch's t-test with the
-    variances of the mean over examples and over rows, degrees of freedom by Satterthwaite (1946); left out for one row each.
+    The choice of examples: a sign-flip permutation test on the examples' differences (Fisher, 1935), exact; for one evaluation each it
+    is McNemar's exact test. The draws that the examples of a `batch` (None: all) share, when they are attacked and when they are evaluated:
+    Welch's t-test with the variances of the mean over examples and of the shared luck (`shared_luck`), degrees of freedom by
+    Satterthwaite (1946); left out for one evaluation each.
 
     Raises:
         ValueError: not over the same examples.
     """
-    if reference.shape[1:] != challenger.shape[1:]:
-        raise ValueError(f"flags of shapes {reference.shape} and {challenger.shape}: must be over the same examples")
-    gains = reference.mean(axis=0) - challenger.mean(axis=0)
-    by_examples = _sign_flips(gains, denominator=lcm(len(reference), len(challenger)))
-    if len(reference) == len(challenger) == 1:
+    sides = [np.concatenate(repeats) for repeats in (reference, challenger)]
+    if sides[0].shape[1:] != sides[1].shape[1:]:
+        raise ValueError(f"flags of shapes {sides[0].shape} and {sides[1].shape}: must be over the same examples")
+    gains = sides[0].mean(axis=0) - sides[1].mean(axis=0)
+    by_examples = _sign_flips(gains, denominator=lcm(*map(len, sides)))
+    if all(len(side) == 1 for side in sides):
         return by_examples
-    return max(by_examples, _by_rows(gains, reference, challenger))
+    draws = SharedDraws(batch=batch, crafted=True)
+    return max(by_examples, _by_luck(gains, [shared_luck(_shares(side), draws, repeats=len(side)) for side in (reference, challenger)]))
 
 
 def _sign_flips(gains: NDArray[np.float64], *, denominator: int) -> float:
@@ -54,10 +58,17 @@ def _sign_flips(gains: NDArray[np.float64], *, denominator: int) -> float:
     return float(min(1.0, ways.sum()))
 
 
-def _by_rows(gains: NDArray[np.float64], *sides: Flags) -> float:
-    """Return Welch's p-value of the mean gain over everything that varies: examples, and each side's rows."""
-    parts = [(gains.var(ddof=1) / gains.size, gains.size - 1)] if gains.size > 1 else []
-    parts += [(float(side.mean(axis=1).var(ddof=1)) / len(side), len(side) - 1) for side in sides if len(side) > 1]
+def _shares(repeats: Repeats) -> Shares:
+    """Return the share of right evaluations in each repeat, or in each draw of a single one, (clusters, examples)."""
+    means: Shares = np.stack([flags.mean(axis=0) for flags in repeats]) if len(repeats) > 1 else repeats[0].astype(np.float64)
+    return means
+
+
+def _by_luck(gains: NDArray[np.float64], lucks: list[Luck]) -> float:
+    """Return Welch's p-value of the mean gain over everything that varies: examples, and each side's draws."""
+    parts = [(luck.variance, luck.freedom) for luck in lucks]
+    if gains.size > 1:
+        parts.append((float(gains.var(ddof=1)) / gains.size, gains.size - 1.0))
     variance = sum(part for part, _ in parts)
     if variance == 0:
         return 0.0 if gains.mean() > 0 else 1.0

@@ -45,6 +45,14 @@ def test_frames_hold_the_rows_of_the_results_command(results: Results, url: str)
     assert set(results.frame(where=["theta=0.8", "knowledge=omniscient"])["knowledge"]) == {"omniscient"}
 
 
+def test_a_frame_of_one_job_has_a_row_for_each_example(results: Results) -> None:
+    frame = results.frame("small")
+    numbers = results.per_example(frame["job_keys"][0][0])
+    assert list(numbers.columns) == ["right", "predicted", "margin", "size"]
+    assert numbers["right"].tolist() == [1.0, 0.0] * 8
+    assert numbers["margin"].isna().all()  # as in a result of an older version
+
+
 def test_columns_have_types_that_do_not_hang_on_their_values(results: Results) -> None:
     frame, empty = results.frame(), results.frame(where=["attack=pgd"])
     assert len(empty) == 0

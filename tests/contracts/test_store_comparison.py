@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from orchestrator.statistics.differences import paired_difference
+from orchestrator.statistics.shared_luck import SharedDraws
 from orchestrator.store import Store, record_result
 from orchestrator.store.reading.paired_results import compare_sweeps
 from tests.builders import attack_job, craft_job, evaluate_job, fine_tune_job, flags_result, pretrain_job, result_of, transfer_job
@@ -56,7 +57,8 @@ def test_the_difference_is_paired_over_examples_and_combines_the_repeats(store: 
         for job, correct in zip(jobs[model.key], flags[model.key], strict=True):
             record_result(store, job, flags_result(job, correct), attempt_id=None)
     (cell,) = compare_sweeps(store, "short", "long").cells
-    assert cell.difference == pytest.approx(paired_difference(flags[SHORT.key], flags[LONG.key]))
+    of_batches = SharedDraws(batch=8, crafted=True)
+    assert cell.difference == pytest.approx(paired_difference(flags[SHORT.key], flags[LONG.key], (of_batches, of_batches)))
     assert cell.before is not None
     assert cell.before.accuracy == pytest.approx(flags[SHORT.key].mean())
 

@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from orchestrator.statistics.shared_luck import SharedDraws
 from orchestrator.store import ResultRow, Store, accuracy_interval, interval_over_seeds, record_result, result_rows, success_probabilities
+from orchestrator.store.connection.read_only_sql import ask
+from orchestrator.store.reading.example_outcomes import example_numbers
 from tests.builders import attack_job, attack_settings, evaluate_job, fine_tune_job, flags_result, pretrain_job, result_of
 from tests.stored import record_sweep
+from workers.artifacts.per_example import PerExample, Spent
 from workers.errors import UserError
 from workers.spec.job import Job, TrainSpec
 
@@ -45,7 +49,7 @@ def test_accuracy_is_the_mean_over_draws_repeats_and_examples(store: Store) -> N
     finish(store, measured | {"clean": (evaluate_job(model, draws=3), clean)}, full, model)
     row = only(result_rows(store, "small", per_repeat=False))
     assert (row.draws, row.repeats, row.n_examples) == (3, 2, 16)
-    assert (row.robust_accuracy, row.ci_low, row.ci_high) == accuracy_interval(correct)
+    assert (row.robust_accuracy, row.ci_low, row.ci_high) == accuracy_interval(correct, SharedDraws(batch=8, crafted=True))
     assert row.robust_accuracy == pytest.approx(correct.mean())
     assert row.clean_accuracy == pytest.approx(clean.mean())
     means = correct.mean(axis=(1, 2))
@@ -149,3 +153,25 @@ def test_how_loud_waveforms_are_over_their_perturbations_is_stored_and_averaged_
     for job, snr_db in zip(attacks, (30.0, 32.0, None, None), strict=True):
         record_result(store, job, flags_result(job, metrics={"snr_db": snr_db}), attempt_id=None)
     assert [row.metrics["snr_db"] for row in result_rows(store, "small", per_repeat=False)] == [31.0, None]
+
+
+def test_numbers_of_examples_and_what_an_attack_cost_are_kept_beside_the_flags(store: Store) -> None:
+    model = pretrain_job()
+    attack, clean = attack_job(model), evaluate_job(model)
+    classes, margins, sizes = np.arange(16), np.linspace(-2, 2, 16), np.full(16, np.inf)
+    finish(store, {}, model)
+    record_sweep(store, name="small", space_text="", jobs=[model, attack, clean])
+    spent = Spent(forward=160, backward=80, queries=80)
+    attacked = flags_result(attack, examples=PerExample.pack(classes, margins, sizes), spent=spent)
+    record_result(store, attack, attacked, attempt_id=None)
+    record_result(store, clean, flags_result(clean, examples=PerExample.pack(classes, margins)), attempt_id=None)
+    row = only(result_rows(store, "small", per_repeat=False))
+    assert (row.forward_passes, row.backward_passes, row.queries) == (160, 80, 80)
+    assert ask(store, "SELECT forward_passes, backward_passes, queries FROM v_results").rows == ((160, 80, 80),)
+    found = example_numbers(store, attack.key)
+    assert np.array_equal(found.classes, classes)
+    assert found.margins == pytest.approx(margins, abs=1e-3)
+    assert np.isinf(found.sizes).all()
+    assert example_numbers(store, clean.key).sizes is None
+    with pytest.raises(UserError, match=f"job {model.key}: has no evaluations"):
+        example_numbers(store, model.key)

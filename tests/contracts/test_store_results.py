@@ -5,9 +5,11 @@ import pytest
 from sqlalchemy import event
 
 from orchestrator.own_settings import value_of
+from orchestrator.statistics.shared_luck import SharedDraws
 from orchestrator.store import ResultRow, Store, accuracy_interval, parse_conditions, record_result, result_rows, standard_errors
 from orchestrator.store.connection.read_only_sql import ask
 from orchestrator.store.reading.aggregate import Setting
+from orchestrator.store.reading.worst_case_rows import with_single_attacks
 from orchestrator.store.schema.result_tables import AttackResultRecord
 from orchestrator.tables.selection import pivoted
 from tests.builders import (
@@ -94,8 +96,9 @@ def test_repeats_are_aggregated_into_one_row_with_the_clean_accuracy_beside(stor
     for job, right in zip(clean + attacks, (16, 12, 8, 4), strict=True):
         record_result(store, job, flags_result(job, correct(right)), attempt_id=None)
     (row,) = result_rows(store, "small", per_repeat=False)
-    robust = accuracy_interval(np.array([[correct(8)], [correct(4)]]))
-    natural = accuracy_interval(np.array([[correct(16)], [correct(12)]]))
+    draws = SharedDraws(batch=row.evaluation_batch_size, crafted=True)
+    robust = accuracy_interval(np.array([[correct(8)], [correct(4)]]), draws)
+    natural = accuracy_interval(np.array([[correct(16)], [correct(12)]]), draws)
     parts = standard_errors([np.array([[correct(8)], [correct(4)]])], random=True)
     assert row == ResultRow(
         sweep="small",
@@ -170,6 +173,9 @@ def test_repeats_are_aggregated_into_one_row_with_the_clean_accuracy_beside(stor
         robust_accuracy=robust[0],
         ci_low=robust[1],
         ci_high=robust[2],
+        forward_passes=None,
+        backward_passes=None,
+        queries=None,
         metrics={},
         se_examples=parts.se_examples,
         se_draws=0.125,
@@ -481,15 +487,36 @@ def test_the_worst_case_of_a_deterministic_model_counts_what_any_attack_fooled(s
 def test_the_worst_case_of_a_random_model_is_scored_on_draws_that_did_not_choose_the_attack(store: Store) -> None:
     full = pretrain_job()
     model = fine_tune_job(full)
-    once, thrice = (attack_job(model, draws=draws) for draws in (1, 3))
+    pgd = attack_settings(name="pgd")
+    once, other, thrice = (attack_job(model, draws=1), attack_job(model, attack=pgd, draws=1), attack_job(model, draws=3))
     finish(store, full, model)
-    for job, flags in ((once, fooled(0)), (thrice, [fooled(0), fooled(0), fooled(5)])):
-        record_sweep(store, name="small", space_text="", jobs=[once, thrice])
+    record_sweep(store, name="small", space_text="", jobs=[once, other, thrice])
+    for job, flags in ((once, fooled(0)), (other, fooled(1)), (thrice, [fooled(0), fooled(0), fooled(5)])):
         record_result(store, job, flags_result(job, flags), attempt_id=None)
     rows = {row.draws: row for row in result_rows(store, "small", per_repeat=False, worst=True)}
     assert (rows[1].robust_accuracy, rows[1].ci_low) == (None, None)
     assert rows[3].robust_accuracy == pytest.approx(15 / 16)
     assert ask(store, "SELECT draws, accuracy FROM v_worst_case").rows == ((3, pytest.approx(15 / 16)),)
+    shown, notes = with_single_attacks(list(rows.values()), lambda: result_rows(store, "small", per_repeat=False))
+    assert [(row.attack, row.draws) for row in shown] == [("fgsm", 1), ("pgd", 1), ("worst_case", 3)]
+    assert "too few draws to choose the worst attack per example: 1; at least 2" in notes[0]
+
+
+def test_no_knowledge_alone_counts_stronger_than_all_together(store: Store) -> None:
+    full = pretrain_job()
+    model = fine_tune_job(full)
+    crafted = craft_job(model)
+    finish(store, full, model, crafted)
+    lucky = np.random.default_rng(1).random((2, 3, 16)) < 0.5  # what the others choose does badly in each repeat: 57 % against 44 and 50
+    jobs = [[attack_job(model, crafted=source, repeat=repeat) for repeat in range(3)] for source in (crafted, None)]
+    record_sweep(store, name="small", space_text="", jobs=[job for repeats in jobs for job in repeats])
+    for repeats, by_repeat in zip(jobs, lucky, strict=True):
+        for job, flags in zip(repeats, by_repeat, strict=True):
+            record_result(store, job, flags_result(job, flags.tolist()), attempt_id=None)
+    found = {row.knowledge: row.robust_accuracy for row in result_rows(store, "small", per_repeat=False, worst=True)}
+    assert found == pytest.approx({"any": 25 / 48, "omniscient": 25 / 48, "randomized": 25 / 48})
+    assert found["any"] <= min(found["omniscient"], found["randomized"])  # type: ignore[type-var, operator]
+    assert dict(ask(store, "SELECT knowledge, accuracy FROM v_worst_case").rows) == pytest.approx(found)
 
 
 def test_worst_cases_are_there_whichever_of_model_and_attack_is_recorded_first(store: Store) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter
 
+from workers.artifacts.per_example import PerExample, Spent
 from workers.facts import DatasetInfo
 from workers.settings import Frozen
 from workers.spec.attack import AttackSettings
@@ -58,7 +59,8 @@ class FlagsOutcome(Frozen):
     """One flag per draw and evaluated test example, in the data set's fixed order: classified correctly (after the attack, if any).
 
     `flags` is base64 of `numpy.packbits`, draw by draw; the accuracy is over all evaluated examples and draws. `metrics` are those of
-    attacked examples by name; None where no example has a value.
+    attacked examples by name; None where no example has a value. `examples` are numbers of each example, and `spent` is what the
+    attack cost, its crafting included; None in results of older versions, `spent` without attack too.
     """
 
     kind: Literal["flags"] = "flags"
@@ -66,14 +68,23 @@ class FlagsOutcome(Frozen):
     draws: int = 1
     flags: str
     metrics: dict[str, float | None] = {}
+    examples: PerExample | None = None
+    spent: Spent | None = None
 
     @classmethod
-    def pack(cls, correct: Sequence[bool] | NDArray[np.bool_], *, metrics: dict[str, float | None] | None = None) -> "FlagsOutcome":
+    def pack(
+        cls,
+        correct: Sequence[bool] | NDArray[np.bool_],
+        *,
+        metrics: dict[str, float | None] | None = None,
+        examples: PerExample | None = None,
+        spent: Spent | None = None,
+    ) -> "FlagsOutcome":
         """Return the outcome of flags (draws, n_examples), or (n_examples,) of a single draw."""
         bits = np.atleast_2d(np.asarray(correct, dtype=bool))
         draws, n_examples = bits.shape
         packed = base64.b64encode(np.packbits(bits, axis=1).tobytes()).decode()
-        return cls(n_examples=n_examples, draws=draws, flags=packed, metrics=metrics or {})
+        return cls(n_examples=n_examples, draws=draws, flags=packed, metrics=metrics or {}, examples=examples, spent=spent)
 
     def packed(self) -> bytes:
         """Return the flags as packed bits, most significant bit first, each draw's padded with zeros to whole bytes."""
@@ -95,11 +106,14 @@ class FlagsOutcome(Frozen):
 
 
 class CraftOutcome(Frozen):
-    """Outcome of crafting: examples in `examples.safetensors`; `max_perturbation` is their largest distance in the attack's norm."""
+    """Outcome of crafting: examples in `examples.safetensors`; `max_perturbation` is their largest distance in the attack's norm, `sizes`
+    are a minimum-norm attack's, packed as in `PerExample`, and `spent` is what it cost (None in results of older versions)."""
 
     kind: Literal["craft"] = "craft"
     n_examples: int
     max_perturbation: float
+    sizes: str = ""
+    spent: Spent | None = None
 
 
 class ProbeOutcome(Frozen):

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from workers.attacks.engine import UNIT, Bounds, Memory, attack_of, can_be_remembered, check_examples, pose, remembered_step
+from workers.artifacts.per_example import PerExample
+from workers.attacks.engine import UNIT, Bounds, Memory, Watched, attack_of, can_be_remembered, check_examples, pose, remembered_step
 from workers.data.loading.device_split import DeviceSplit
 from workers.errors import JobError
 from workers.facts import MetricFacts
+from workers.measure.ledger import Ledger
 from workers.measure.resumable_loop import Course, Found
 from workers.models.network import Network
 from workers.registry import Component
@@ -25,11 +27,12 @@ Perturb = Callable[[slice, Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Flags of the examples that were classified right in each draw, (draws, examples), and metrics of attacked examples by name
-    (None: of no example had it a value)."""
+    """Flags of the examples that were classified right in each draw, (draws, examples), metrics of attacked examples by name (None: of no
+    example had it a value), and the numbers of each example."""
 
     correct: NDArray[np.bool_]
-    metrics: dict[str, float | None] = field(default_factory=dict)
+    metrics: dict[str, float | None]
+    examples: PerExample
 
 
 def evaluated(
@@ -40,6 +43,7 @@ def evaluated(
     draws: int = 1,
     perturb: Perturb | None = None,
     metrics: Sequence[Component[MetricFacts]] = (),
+    ledger: Ledger | None = None,
     course: Course = Course(),  # noqa: B008 (a frozen value)
 ) -> Evaluated:
     """Evaluate `network` on each example in each of `draws` forward passes.
@@ -53,17 +57,23 @@ def evaluated(
         draws: how often each example is evaluated.
         perturb: makes adversarial examples of (the batch's place, inputs, labels); None evaluates clean examples.
         metrics: what is measured of attacked examples.
+        ledger: of the attack, where it is taken down what it costs and how large perturbations are.
         course: whom to tell, and where to save, how far it is.
     """
 
     def compute(place: slice, inputs: Tensor, labels: Tensor) -> Found:
         examples = inputs if perturb is None else perturb(place, inputs, labels)
-        found = {"correct": _judged(network, examples, labels, draws=draws).cpu()}
+        found = _judged(network, examples, labels, draws=draws) | ({} if ledger is None else ledger.measured(inputs, examples))
         return found | {f"metric {metric.name}": _measured(metric, inputs, examples, labels) for metric in metrics}
 
     found = course.through(data, compute, batch_size=batch_size)
+    sizes = None
+    if ledger is not None:
+        ledger.close(found)
+        sizes = ledger.sizes_in(found)
     values = {metric.name: over_examples(metric.facts, found[f"metric {metric.name}"]) for metric in metrics}
-    return Evaluated(found["correct"].T.numpy(), values)
+    numbers = PerExample.pack(found["classes"].numpy(), found["margins"].numpy(), None if sizes is None else sizes.numpy())
+    return Evaluated(found["correct"].T.numpy(), values, numbers)
 
 
 def _measured(metric: Component[MetricFacts], inputs: Tensor, examples: Tensor, labels: Tensor) -> Tensor:
@@ -92,13 +102,28 @@ def correct_flags(
 
 
 @torch.no_grad()
-def _judged(network: Network, examples: Tensor, labels: Tensor, *, draws: int) -> Tensor:
-    """Flag the examples that are classified correctly, draw by draw, (batch, draws); none is whose logits are not finite."""
-    passes = (network(examples) for _ in range(draws))
-    return torch.stack([(logits.argmax(dim=1) == labels) & logits.isfinite().all(dim=1) for logits in passes], dim=1)
+def _judged(network: Network, examples: Tensor, labels: Tensor, *, draws: int) -> Found:
+    """Flag the examples that are classified correctly, draw by draw, (batch, draws); none is whose logits are not finite. By the mean
+    logits over the draws, find the predicted classes, and the margins of the true ones, (batch,)."""
+    correct, total = [], torch.zeros(())
+    for draw in range(draws):
+        logits = network(examples)
+        correct.append((logits.argmax(dim=1) == labels) & logits.isfinite().all(dim=1))
+        total = logits.double() if draw == 0 else total + logits
+    own = total.gather(1, labels[:, None])[:, 0]
+    others = total.scatter(1, labels[:, None], -torch.inf).amax(dim=1)
+    found = {"correct": torch.stack(correct, dim=1), "classes": total.argmax(dim=1), "margins": (own - others) / draws}
+    return {name: values.cpu() for name, values in found.items()}
 
 
-def attacker(network: Network, settings: AttackSettings, *, generator: torch.Generator, memory: Memory | None = None) -> Perturb:
+def attacker(
+    network: Network,
+    settings: AttackSettings,
+    *,
+    generator: torch.Generator,
+    memory: Memory | None = None,
+    ledger: Ledger | None = None,
+) -> Perturb:
     """Return the attack as a function for `correct_flags`; the network's parameters must be frozen.
 
     Args:
@@ -107,6 +132,7 @@ def attacker(network: Network, settings: AttackSettings, *, generator: torch.Gen
         generator: of everything that the attack draws, on the network's device.
         memory: of this net's clean gradients over batches of this size, for FGSM at several epsilons; it is not used while the net
             is randomised.
+        ledger: where what the attack spends is taken down.
 
     Raises:
         UserError: the settings do not apply to such a network (when the function is called).
@@ -114,15 +140,18 @@ def attacker(network: Network, settings: AttackSettings, *, generator: torch.Gen
     attack = attack_of(settings)
 
     def perturb(place: slice, inputs: Tensor, labels: Tensor) -> Tensor:
-        randomness = network.randomness
+        randomness, watched = network.randomness, Watched.all_of(network, labels)
         with network.sign_gradient(settings.sign_gradient):
             if memory is not None and randomness == "none" and can_be_remembered(settings):
-                posed = pose(network, inputs, labels, settings=settings, generator=generator, bounds=network.bounds)
+                posed = pose(watched, inputs, labels, settings=settings, generator=generator, bounds=network.bounds)
                 examples = remembered_step(posed, memory, place=place)
             else:
                 examples = attack(
-                    network, inputs, labels, settings=settings, generator=generator, bounds=network.bounds, randomness=randomness
+                    watched, inputs, labels, settings=settings, generator=generator, bounds=network.bounds, randomness=randomness
                 )
+        watched.require_finite()
+        if ledger is not None:
+            ledger.note(watched, minimises=settings.facts.minimises)
         with _said_of(settings):
             check_examples(examples, inputs, epsilon=settings.epsilon, bounds=network.bounds, norm=settings.norm)
         return examples
@@ -178,21 +207,26 @@ def craft(
     batch_size: int,
     generator: torch.Generator,
     memory: Memory | None = None,
+    ledger: Ledger | None = None,
     course: Course = Course(),  # noqa: B008 (a frozen value)
 ) -> tuple[Tensor, float]:
-    """Return adversarial examples for the network's full weights, on the CPU, and their largest distance in input units.
+    """Return adversarial examples for the network's full weights, on the CPU, and their largest distance in input units; the `ledger` tells
+    what they cost.
 
     Raises:
         JobError: with its full weights the network is still random, or an example is not legal.
     """
-    perturb = attacker(network, settings, generator=generator, memory=memory)
+    ledger = Ledger() if ledger is None else ledger
+    perturb = attacker(network, settings, generator=generator, memory=memory, ledger=ledger)
 
     def compute(place: slice, inputs: Tensor, labels: Tensor) -> Found:
-        return {"examples": perturb(place, inputs, labels).cpu()}
+        return {"examples": perturb(place, inputs, labels).cpu(), **ledger.rows}
 
     with network.full_weights():
         _require_equal_passes(network, data)
-        examples = course.through(data, compute, batch_size=batch_size)["examples"]
+        found = course.through(data, compute, batch_size=batch_size)
+    examples = found["examples"]
+    ledger.close(found)
     clean = torch.cat([inputs.cpu() for _, inputs, _ in batches(data, batch_size)])
     return examples, check_examples(examples, clean, epsilon=settings.epsilon, bounds=network.bounds, norm=settings.norm)
 

@@ -15,6 +15,7 @@ from workers.data.loading.device_split import DeviceSplit
 from workers.progress import Report, say_nothing
 
 SAVE_SECONDS = 5.0
+_OUTPUTS = "2"  # raised with what a job computes for each example
 _DIGEST_BYTES = 32
 
 Found = dict[str, Tensor]
@@ -84,8 +85,9 @@ class Course:
 
     @property
     def _owner(self) -> str:
-        """Owner of the unfinished results that can be resumed: the same job, on the same kind of device, with the same generators."""
-        return " ".join([self.key, *(f"{name}:{generator.device.type}" for name, generator in sorted(self.generators.items()))])
+        """Owner of the unfinished results that can be resumed: the same job, on the same kind of device, with the same generators; by the
+        versions of robustsweep that compute the same outputs."""
+        return " ".join([self.key, _OUTPUTS, *(f"{name}:{generator.device.type}" for name, generator in sorted(self.generators.items()))])
 
     def _saved(self, file: ProgressFile, found: Found) -> float:
         """Save everything; return the time of the next save."""

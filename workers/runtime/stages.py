@@ -11,6 +11,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from workers.artifacts.artifacts import MODEL_FILE, Artifacts, JobFolder
+from workers.artifacts.per_example import PerExample, Spent, packed_numbers
 from workers.artifacts.results import CraftOutcome, DiagnosisOutcome, EpochRecord, FlagsOutcome, SurfaceOutcome, TrainOutcome
 from workers.attacks.engine import Memory
 from workers.data.loading import Dataset, source
@@ -22,6 +23,7 @@ from workers.facts import DatasetInfo, MetricFacts
 from workers.measure.cascade import among_all, worst_attack
 from workers.measure.diagnose import diagnose
 from workers.measure.evaluate import attacker, craft, evaluated, replayer, require_logits, require_sketch
+from workers.measure.ledger import Ledger
 from workers.measure.loss_surface import drawn_gradient, explore, full_gradient, plane
 from workers.measure.replayed_examples import require_fitting_examples
 from workers.measure.resumable_loop import SAVE_SECONDS, Course, ProgressFile
@@ -229,17 +231,18 @@ def _evaluate(room: Room, spec: EvaluateSpec, report: Report) -> Computed:
     network, split = room.trained(spec.evaluation)
     course = room.course(network, report)
     found = evaluated(network, split, batch_size=spec.evaluation.batch_size, draws=spec.evaluation.draws, course=course)
-    return FlagsOutcome.pack(found.correct), {}
+    return FlagsOutcome.pack(found.correct, examples=found.examples), {}
 
 
 def _craft(room: Room, spec: CraftSpec, report: Report) -> Computed:
     network, split = room.trained(spec.evaluation)
     start, memory = room.generator("start"), room.memory(spec.evaluation)
-    course = room.course(network, report, start=start)
-    examples, distance = craft(
-        network, split, spec.attack, batch_size=spec.evaluation.batch_size, generator=start, memory=memory, course=course
-    )
-    return CraftOutcome(n_examples=len(split), max_perturbation=distance), {_EXAMPLES: save({"examples": examples})}
+    course, ledger = room.course(network, report, start=start), Ledger()
+    size = spec.evaluation.batch_size
+    examples, distance = craft(network, split, spec.attack, batch_size=size, generator=start, memory=memory, ledger=ledger, course=course)
+    sizes = "" if ledger.sizes is None else packed_numbers(ledger.sizes.numpy())
+    outcome = CraftOutcome(n_examples=len(split), max_perturbation=distance, sizes=sizes, spent=ledger.spent)
+    return outcome, {_EXAMPLES: save({"examples": examples})}
 
 
 def _attack(room: Room, spec: AttackSpec, report: Report) -> Computed:
@@ -247,11 +250,11 @@ def _attack(room: Room, spec: AttackSpec, report: Report) -> Computed:
         before = [room.flags(role) for role in room.job.parents if role != "model"]
         return FlagsOutcome.pack(worst_attack(before)), {}
     network, split = room.trained(spec.evaluation)
-    start = room.generator("start")
+    start, ledger = room.generator("start"), Ledger(spec.attack.norm)
     if spec.knowledge in CRAFTED:
         perturb = replayer(_crafted(room, spec), epsilon=spec.attack.epsilon, bounds=network.bounds, norm=spec.attack.norm)
     else:
-        perturb = attacker(network, spec.attack, generator=start, memory=room.memory(spec.evaluation))
+        perturb = attacker(network, spec.attack, generator=start, memory=room.memory(spec.evaluation), ledger=ledger)
     left = np.logical_and.reduce(room.flags("survivors"), axis=0) if "survivors" in room.job.parents else None
     if left is not None and not left.any():
         return FlagsOutcome.pack(left), {}
@@ -262,9 +265,20 @@ def _attack(room: Room, spec: AttackSpec, report: Report) -> Computed:
         draws=spec.evaluation.draws,
         perturb=perturb,
         metrics=room.metrics(spec.evaluation) if left is None else (),
+        ledger=ledger,
         course=room.course(network, report, start=start),
     )
-    return FlagsOutcome.pack(found.correct if left is None else among_all(found.correct, left), metrics=found.metrics), {}
+    if left is not None:  # the numbers of the survivors alone would not be those of all examples
+        return FlagsOutcome.pack(among_all(found.correct, left), metrics=found.metrics, spent=ledger.spent), {}
+    examples, spent = (found.examples, ledger.spent) if spec.knowledge not in CRAFTED else _of_crafting(room, found.examples)
+    return FlagsOutcome.pack(found.correct, metrics=found.metrics, examples=examples, spent=spent), {}
+
+
+def _of_crafting(room: Room, examples: PerExample) -> tuple[PerExample, Spent | None]:
+    """Return the numbers of replayed examples with a minimum-norm attack's sizes, and what they cost to make."""
+    outcome = room.artifacts.result(room.parent("examples")).outcome
+    assert isinstance(outcome, CraftOutcome)  # noqa: S101 (`require_fitting_examples` has seen to it)
+    return examples.model_copy(update={"sizes": outcome.sizes or examples.sizes}), outcome.spent
 
 
 def _crafted(room: Room, spec: AttackSpec) -> Tensor:

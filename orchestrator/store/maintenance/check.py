@@ -179,7 +179,20 @@ def _outdated(connection: Connection) -> Iterator[StoreProblem]:
 
 _MEASURED = frozenset(
     {
-        *("seconds", "n_examples", "draws", "n_correct", "flags", "metrics", "history", "n_parameters", "max_perturbation"),
+        *(
+            "seconds",
+            "n_examples",
+            "draws",
+            "n_correct",
+            "flags",
+            "metrics",
+            "classes",
+            "margins",
+            "sizes",
+            "history",
+            "n_parameters",
+            "max_perturbation",
+        ),
         *("zero_gradients", "nonfinite_gradients", "label", "clean_loss", "least_loss", "greatest_loss"),
     }
 )

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from orchestrator.own_settings import in_order, sortable
 from orchestrator.statistics.intervals import Correct, interval_over_seeds
+from orchestrator.statistics.shared_luck import SharedDraws
 from orchestrator.statistics.spread import Spread, standard_errors
-from orchestrator.statistics.worst_case import worst_case
+from orchestrator.statistics.worst_case import Scores, ordered_scores, worst_case
 from orchestrator.store.reading.counterparts import source_in_words
 from orchestrator.store.reading.values import MeasuredModel, ResultRow
 from workers.artifacts.results import unpack_flags
@@ -53,6 +54,11 @@ class Setting:
         """True where the attack itself draws each time it is measured (crafted examples were made once), and where that is not known."""
         return (self.random_start is not False or self.restarts > 1 or self.target == "random") and self.knowledge not in CRAFTED
 
+    @property
+    def shared_draws(self) -> SharedDraws:
+        """What shares a draw of a randomised model: a batch, also while it is attacked by one who does not craft on full weights."""
+        return SharedDraws(batch=self.evaluation_batch_size, crafted=self.attack != "none" and self.knowledge not in CRAFTED)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Measurement:
@@ -66,6 +72,9 @@ class Measurement:
     repeat: int
     flags: bytes
     metrics: Mapping[str, float | None] = field(default_factory=dict)
+    forward_passes: int | None = None
+    backward_passes: int | None = None
+    queries: int | None = None
 
     @property
     def correct(self) -> NDArray[np.bool_]:
@@ -73,6 +82,8 @@ class Measurement:
         return unpack_flags(self.flags, n_examples=self.setting.n_examples, draws=self.setting.draws)
 
 
+SPENT = ("forward_passes", "backward_passes", "queries")
+"""Costs of an attack; see `Spent`."""
 WORST_CASE, ANY = "worst_case", "any"
 """The attack and the knowledge of a row over several attacks, and over attacks of more than one knowledge."""
 
@@ -105,11 +116,12 @@ def result_table(
     attack_groups = _grouped((item for item in attacks if item.model_key in models), pools, per_repeat=per_repeat)
     if worst:
         attack_groups = _ensembles(attack_groups)
-    clean_accuracies = {group: _accuracy(items) for group, items in clean_groups.items()}
+    clean_accuracies = {group: interval_over_seeds(_by_seed(items), group[2].shared_draws) for group, items in clean_groups.items()}
     attacked = {_clean_group(group, models[group[1]])[:3] for group in attack_groups}
     unattacked = {group: items for group, items in clean_groups.items() if group[:3] not in attacked}
+    measured = _worst_by_seed(attack_groups, models) if worst else {group: _by_seed(items) for group, items in attack_groups.items()}
     rows = [
-        _row(group, items, models, clean_accuracies.get(_clean_group(group, models[group[1]]), _UNKNOWN))
+        _row(group, items, models, clean_accuracies.get(_clean_group(group, models[group[1]]), _UNKNOWN), measured.get(group))
         for group, items in (attack_groups | unattacked).items()
     ]
     of_models = {row.model_key: model_order(row) for row in {row.model_key: row for row in rows}.values()}
@@ -159,18 +171,45 @@ def _by_seed(items: Sequence[Measurement]) -> list[Correct]:
     return [np.stack(correct) for correct in by_model.values()]
 
 
-def _worst_by_seed(items: Sequence[Measurement], *, randomised: bool) -> list[Correct] | None:
-    """Return the scores of each of the models under its worst attacks, (folds, 1, n_examples); None where one was evaluated too rarely."""
+def _worst_by_seed(
+    groups: Mapping[Group, Sequence[Measurement]], models: Mapping[str, Mapping[str, Any]]
+) -> dict[Group, list[Correct] | None]:
+    """Return the scores of each of a group's models under its worst attacks, by repeats and draws; None where one was evaluated too
+    rarely. No knowledge alone leaves fewer right than all of them together."""
+    found = {group: _worst_cases(items, randomised=models[group[1]]["randomised"]) for group, items in groups.items()}
+    for group in groups:
+        if group[2].knowledge == ANY and models[group[1]]["randomised"]:
+            _put_in_order(found, group)
+    return {
+        group: None if None in by_model.values() else [scores for scores, _ in filter(None, by_model.values())]
+        for group, by_model in found.items()
+    }
+
+
+_Scored = dict[str, tuple[Scores, int] | None]
+"""Scores of models, by key, under their worst attacks, and the number of these; None where a model was evaluated too rarely."""
+
+
+def _worst_cases(items: Sequence[Measurement], *, randomised: bool) -> _Scored:
     by_model: defaultdict[str, defaultdict[Setting, list[NDArray[np.bool_]]]] = defaultdict(lambda: defaultdict(list))
     for item in items:
         by_model[item.model_key][item.setting].append(item.correct)
-    found = [worst_case([np.stack(flags) for flags in attacks.values()], randomised=randomised) for attacks in by_model.values()]
-    known: list[Correct] = [shares for shares in found if shares is not None]
-    return known if len(known) == len(found) else None
+    found = {key: worst_case([np.stack(flags) for flags in attacks.values()], randomised=randomised) for key, attacks in by_model.items()}
+    return {key: None if scores is None else (scores, len(by_model[key])) for key, scores in found.items()}
 
 
-def _accuracy(items: Sequence[Measurement]) -> Accuracy:
-    return interval_over_seeds(_by_seed(items))
+def _put_in_order(found: dict[Group, _Scored], every: Group) -> None:
+    """Replace the scores of all knowledges together, model by model, and of those alone that are below them by luck."""
+    sweep, pool, setting, repeat = every
+    alone = {word: found.get((sweep, pool, replace(setting, knowledge=word), repeat), {}) for word in _KNOWLEDGE_ORDER if word != ANY}
+    for key, together in found[every].items():
+        parts = {word: scored for word, by_model in alone.items() if (scored := by_model.get(key)) is not None}
+        if together is None or not parts:
+            continue
+        whole, moved = ordered_scores(together[0], parts)
+        found[every][key] = whole, together[1]
+        for word, scores in moved.items():
+            alone[word][key] = scores, parts[word][1]
 
 
 def _metrics(items: Sequence[Measurement]) -> dict[str, float | None]:
@@ -182,11 +221,28 @@ def _metrics(items: Sequence[Measurement]) -> dict[str, float | None]:
     return {name: fmean(values) if values else None for name, values in known.items()}
 
 
-def _row(group: Group, items: Sequence[Measurement], models: Mapping[str, Mapping[str, Any]], clean: Accuracy) -> ResultRow:
+def _spent(items: Sequence[Measurement]) -> dict[str, Any]:
+    """The means of an attack's costs over its measurements; None where one is not known."""
+    found: dict[str, Any] = {}
+    for name in SPENT:
+        known = [getattr(item, name) for item in items]
+        found[name] = None if None in known else fmean(known)
+    return found
+
+
+def _row(
+    group: Group,
+    items: Sequence[Measurement],
+    models: Mapping[str, Mapping[str, Any]],
+    clean: Accuracy,
+    by_seed: Sequence[Correct] | None,
+) -> ResultRow:
+    """Return the row of a group from its measurements under the attack, by seed: None without attack, or without a score."""
     sweep, model_key, setting, repeat = group
     random = models[model_key]["randomised"]
-    by_seed = _worst_by_seed(items, randomised=random) if setting.attack == WORST_CASE else _by_seed(items)
-    robust = _UNKNOWN if setting.attack == "none" or by_seed is None else interval_over_seeds(by_seed)
+    robust = _UNKNOWN if by_seed is None else interval_over_seeds(by_seed, setting.shared_draws)
+    if setting.attack == "none":
+        by_seed = _by_seed(items)
     spread = Spread() if by_seed is None else standard_errors(by_seed, random=random or setting.randomised)
     attacks = Counter(model for model, _ in {(item.model_key, item.setting) for item in items})
     return ResultRow(
@@ -204,6 +260,7 @@ def _row(group: Group, items: Sequence[Measurement], models: Mapping[str, Mappin
         ci_low=robust[1],
         ci_high=robust[2],
         metrics={} if setting.attack == WORST_CASE else _metrics(items),
+        **(_spent(items) if setting.attack != WORST_CASE else dict.fromkeys(SPENT)),
         attacks=max(attacks.values()) if setting.attack != "none" else 0,
         source=None if setting.source_key is None else source_in_words(models, of=model_key, source=setting.source_key),
         **asdict(spread),

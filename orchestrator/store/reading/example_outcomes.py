@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import select, union_all
+from sqlalchemy import null, select, union_all
 
 from orchestrator.store.connection.session import Store
 from orchestrator.store.reading.values import ResultRow
 from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord
+from workers.artifacts.per_example import ExampleNumbers, unpacked_classes, unpacked_numbers
 from workers.artifacts.results import unpack_flags
 from workers.errors import UserError
 
@@ -66,3 +67,19 @@ def _flags(store: Store, keys: Sequence[str]) -> dict[str, NDArray[np.bool_]]:
     with store.reading() as connection:
         rows = connection.execute(statement).all()
     return {key: unpack_flags(flags, n_examples=n_examples, draws=draws) for key, flags, n_examples, draws in rows}
+
+
+def example_numbers(store: Store, job: str) -> ExampleNumbers:
+    """Return the numbers of each test example in one evaluation or attack: see `PerExample`.
+
+    Raises:
+        UserError: the job has no evaluations in the store.
+    """
+    attack, clean = AttackResultRecord.__table__.c, CleanResultRecord.__table__.c
+    of_attack = select(attack.classes, attack.margins, attack.sizes).where(attack.job_key == job)
+    of_clean = select(clean.classes, clean.margins, null().label("sizes")).where(clean.job_key == job)
+    with store.reading() as connection:
+        row = connection.execute(of_attack).one_or_none() or connection.execute(of_clean).one_or_none()
+    if row is None:
+        raise UserError(f"job {job}: has no evaluations in the store")
+    return ExampleNumbers(classes=unpacked_classes(row.classes), margins=unpacked_numbers(row.margins), sizes=unpacked_numbers(row.sizes))

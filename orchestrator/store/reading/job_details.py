@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 
 from orchestrator.names import job_description
 from orchestrator.statistics.intervals import accuracy_interval
+from orchestrator.statistics.shared_luck import SharedDraws
 from orchestrator.store.connection.session import Store
 from orchestrator.store.reading.sweep_status import blocked_jobs, running_jobs
 from orchestrator.store.reading.varying_settings import job_labels
@@ -30,7 +31,7 @@ from orchestrator.store.schema.sweep_tables import AttemptRecord, JobParentRecor
 from orchestrator.verdict import checks_of, reasons
 from workers.artifacts.results import unpack_flags
 from workers.errors import UserError
-from workers.spec.fields import Stage
+from workers.spec.fields import CRAFTED, Stage
 
 JobState = Literal["done", "running", "waiting", "failed", "blocked"]
 """States of a job, as `StageCounts` counts them."""
@@ -297,7 +298,8 @@ def _accuracy(row: Mapping[Any, Any]) -> dict[str, float]:
     if "flags" not in row:
         return {}
     correct = unpack_flags(row["flags"], n_examples=row["n_examples"], draws=row["draws"])
-    return dict(zip(("accuracy", "ci_low", "ci_high"), accuracy_interval(np.stack([correct])), strict=True))
+    draws = SharedDraws(batch=row["batch_size"], crafted="knowledge" in row and row["knowledge"] not in CRAFTED)
+    return dict(zip(("accuracy", "ci_low", "ci_high"), accuracy_interval(np.stack([correct]), draws), strict=True))
 
 
 def _verdict(connection: Connection, key: str) -> StoredVerdict | None:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, and_, func, select
 
 from orchestrator.own_settings import hashable
 from orchestrator.store.connection.session import chunks, of_sweep
-from orchestrator.store.reading.aggregate import Measurement, Setting
+from orchestrator.store.reading.aggregate import SPENT, Measurement, Setting
 from orchestrator.store.reading.stored_specs import stored_spec
 from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord, TrainedModelRecord, VerdictRecord
 from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord, SweepEpsilonRecord, SweepJobRecord, SweepRecord
@@ -26,7 +26,7 @@ _MEASURED = tuple(field.name for field in fields(Setting) if field.name != "atta
 
 def measured_columns(record: type[CleanResultRecord | AttackResultRecord]) -> list[Any]:
     """Return the columns of a table of results that make a `Measurement`, except its sweep."""
-    named = ("job_key", "model_key", "repeat", "flags", "epsilon_literal", "settings", "metrics", *_MEASURED)
+    named = ("job_key", "model_key", "repeat", "flags", "epsilon_literal", "settings", "metrics", *SPENT, *_MEASURED)
     found = [column for column in record.__table__.columns if column.name in named]
     return [*found, record.batch_size.label("evaluation_batch_size")]
 

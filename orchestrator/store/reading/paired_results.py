@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from orchestrator.statistics.differences import paired_difference
 from orchestrator.statistics.intervals import ConfidenceInterval, Correct
+from orchestrator.statistics.shared_luck import SharedDraws
 from orchestrator.store.connection.session import Store, sweep_id
 from orchestrator.store.reading.aggregate import Measurement, Setting
 from orchestrator.store.reading.counterparts import identity, key_of, source_in_words
@@ -22,13 +23,15 @@ from workers.errors import UserError
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Side:
     """One sweep's part of a cell: a model under one attack, or clean, by all its settings; `correct` are the flags,
-    (repeats, draws, examples), and `accuracy` their mean over the examples that both sweeps evaluated."""
+    (repeats, draws, examples), `draws` what shares a draw in them, and `accuracy` their mean over the examples that both sweeps
+    evaluated."""
 
     model_key: str
     job_keys: tuple[str, ...]
     settings: Mapping[str, Any]
     epsilon_literal: str
     accuracy: float
+    draws: SharedDraws
     correct: Correct = field(repr=False, compare=False)
 
 
@@ -115,6 +118,7 @@ def _side(
         epsilon_literal=items[0].epsilon_literal,
         accuracy=float(correct.mean()),
         correct=correct,
+        draws=setting.shared_draws,
     )
 
 
@@ -132,7 +136,12 @@ def _cell(before: Side | None, after: Side | None) -> PairedCell:
     before, after = _first(before, examples), _first(after, examples)
     if set(before.job_keys) & set(after.job_keys):
         return PairedCell(before=before, after=after, examples=examples, same_jobs=True)
-    return PairedCell(before=before, after=after, examples=examples, difference=paired_difference(before.correct, after.correct))
+    return PairedCell(
+        before=before,
+        after=after,
+        examples=examples,
+        difference=paired_difference(before.correct, after.correct, (before.draws, after.draws)),
+    )
 
 
 def _first(side: Side, examples: int) -> Side:

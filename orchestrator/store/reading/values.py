@@ -71,6 +71,8 @@ class ResultRow(MeasuredModel):
     In a row over models that differ in their training seed alone `seed` is None, `seeds` their number, `model_key` that of the lowest
     seed and `repeats` how many each of them has at least; its intervals cover the choice of seeds. Elsewhere `seeds` is 1.
     `metrics` are those of the attacked examples, means over repeats; None where no example has a value.
+    `forward_passes`, `backward_passes` and `queries` are what the attack cost in one repeat, in examples, the mean over repeats (see
+    `Spent`); None without attack or over several, and where a result of an older version does not say.
     `epsilon` is in input units. `attack_settings` are the attack's own, `loss` the one by which its outcomes are compared;
     `takes_gradients`, `random_start`, `selects` and `one_step` are facts of the attack, None where they are not known.
     `source_key` is the model on which transferred examples were made, `source` how that differs from the attacked one, in a few words;
@@ -117,6 +119,9 @@ class ResultRow(MeasuredModel):
     ci_low: float | None
     ci_high: float | None
     metrics: dict[str, float | None]
+    forward_passes: float | None
+    backward_passes: float | None
+    queries: float | None
     se_examples: float | None
     se_draws: float | None
     se_seeds: float | None

@@ -73,7 +73,8 @@ class TrainedModelRecord(Base):
 
 
 class CleanResultRecord(Base):
-    """Clean accuracy of a model in one repeat; `flags` are the packed bits of `FlagsOutcome`, of all its `draws`.
+    """Clean accuracy of a model in one repeat; `flags` are the packed bits of `FlagsOutcome`, of all its `draws`, `classes` and `margins`
+    the bytes of `PerExample`, null in results of older versions.
 
     `model_key` refers to the job, not to its row: a result found by its artifact may be recorded before its model is.
     """
@@ -91,6 +92,8 @@ class CleanResultRecord(Base):
     environment_id: Mapped[EnvironmentId]
     finished_at: Mapped[datetime]
     draws: Mapped[int] = mapped_column(server_default="1")
+    classes: Mapped[bytes | None]
+    margins: Mapped[bytes | None]
 
 
 class CraftedExamplesRecord(Base):
@@ -111,6 +114,8 @@ class AttackResultRecord(Base):
     """Robust accuracy of a model under one attack in one repeat, with every field of `AttackSettings`; `epsilon` in input units.
     `settings` are the attack's own. `source_key` is the model on which transferred examples were made, `metrics` are measured of the
     attacked examples.
+
+    `classes`, `margins` and `sizes` are the bytes of `PerExample`, passes and `queries` are `Spent`; null in results of older versions.
 
     `loss` (by which outcomes are compared), `random_start`, `takes_gradients`, `selects` and `one_step` are facts of the attack, null
     where they are not known.
@@ -152,6 +157,12 @@ class AttackResultRecord(Base):
     takes_gradients: Mapped[bool | None]
     selects: Mapped[bool | None]
     one_step: Mapped[bool | None]
+    classes: Mapped[bytes | None]
+    margins: Mapped[bytes | None]
+    sizes: Mapped[bytes | None]
+    forward_passes: Mapped[int | None] = mapped_column(BigInteger)
+    backward_passes: Mapped[int | None] = mapped_column(BigInteger)
+    queries: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class DiagnosisRecord(Base):

@@ -213,6 +213,9 @@ def _results() -> AnySelect:
             *_columns(attack, _ATTACK_MORE),
             attack.settings.label("attack_settings"),
             attack.metrics,
+            attack.forward_passes,
+            attack.backward_passes,
+            attack.queries,
         )
         .select_from(SweepRecord)
         .join(SweepJobRecord, SweepJobRecord.sweep_id == SweepRecord.id)

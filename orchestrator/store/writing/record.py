@@ -53,6 +53,7 @@ def set_sweep(connection: Connection, *, name: str, space_text: str, jobs: Seque
     # Results from before there were verdicts, or before the rules changed.
     for model in unjudged_models(connection, by_key):
         refresh_verdict(connection, model)
+        refresh_worst_cases(connection, model)
 
 
 def record_search(store: Store, *, name: str, space_text: str, keys: Iterable[str], lease: Lease | None = None) -> None:

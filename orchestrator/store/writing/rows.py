@@ -15,6 +15,7 @@ from orchestrator.store.schema.result_tables import (
     SurfaceRecord,
     TrainedModelRecord,
 )
+from workers.artifacts.per_example import as_bytes
 from workers.artifacts.results import CraftOutcome, DiagnosisOutcome, Environment, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
 from workers.facts import DatasetInfo
 from workers.registry import DATASETS
@@ -59,7 +60,7 @@ def outcome_row(job: Job, result: Result, *, environment_id: str, finished_at: d
         case EvaluateSpec() as evaluate, FlagsOutcome() as flags:
             return CleanResultRecord, common | _flags(job, evaluate, flags)
         case AttackSpec() as attack, FlagsOutcome() as flags:
-            return AttackResultRecord, common | _flags(job, attack, flags) | _attack(job, attack) | {"metrics": flags.metrics}
+            return AttackResultRecord, common | _flags(job, attack, flags) | _attack(job, attack) | _measured(flags)
         case CraftSpec(), CraftOutcome() as crafted:
             sizes = {"n_examples": crafted.n_examples, "max_perturbation": crafted.max_perturbation}
             return CraftedExamplesRecord, common | {"model_key": job.parents["model"]} | sizes
@@ -123,6 +124,20 @@ def _flags(job: Job, spec: EvaluateSpec | AttackSpec, outcome: FlagsOutcome) -> 
         "batch_size": spec.evaluation.batch_size,
         "n_correct": outcome.n_correct,
         "flags": outcome.packed(),
+        "classes": None if outcome.examples is None else as_bytes(outcome.examples.classes),
+        "margins": None if outcome.examples is None else as_bytes(outcome.examples.margins),
+    }
+
+
+def _measured(outcome: FlagsOutcome) -> Row:
+    """The metrics of attacked examples, the sizes of their perturbations, and what the attack cost."""
+    spent = {"forward": None, "backward": None, "queries": None} if outcome.spent is None else outcome.spent.model_dump()
+    return {
+        "metrics": outcome.metrics,
+        "sizes": None if outcome.examples is None else as_bytes(outcome.examples.sizes),
+        "forward_passes": spent["forward"],
+        "backward_passes": spent["backward"],
+        "queries": spent["queries"],
     }
 
 

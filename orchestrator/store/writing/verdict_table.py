@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
 from sqlalchemy import Connection, Text, and_, cast, delete, func, insert, select
 
 from orchestrator.store.connection.session import chunks
@@ -19,7 +18,7 @@ from orchestrator.store.schema.base import utc_now
 from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, TrainedModelRecord, VerdictRecord, WorstCaseRecord
 from orchestrator.store.schema.sweep_tables import JobParentRecord
 from orchestrator.store.writing.rows import Row
-from orchestrator.verdict import RULES, AttackEvidence, Flags, Gradients, ModelEvidence, judge
+from orchestrator.verdict import RULES, AttackEvidence, Gradients, ModelEvidence, Repeats, judge
 from workers.artifacts.results import unpack_flags
 from workers.spec.suite import AFTER
 
@@ -113,6 +112,7 @@ def _attacks(connection: Connection, model_key: str) -> Iterable[AttackEvidence]
             place=("results", row["batch_size"], row["n_examples"]),
             source=row["source_key"],
             n_examples=row["n_examples"],
+            batch_size=row["batch_size"],
             rows=row["rows"],
             n_correct=row["n_correct"],
             load=_loader(connection, row["job_keys"].split(",")),
@@ -122,12 +122,12 @@ def _attacks(connection: Connection, model_key: str) -> Iterable[AttackEvidence]
         )
 
 
-def _loader(connection: Connection, job_keys: Sequence[str]) -> Callable[[], Flags]:
+def _loader(connection: Connection, job_keys: Sequence[str]) -> Callable[[], Repeats]:
     columns = AttackResultRecord.flags, AttackResultRecord.draws, AttackResultRecord.n_examples
 
-    def load() -> Flags:
+    def load() -> Repeats:
         rows = connection.execute(select(*columns).where(AttackResultRecord.job_key.in_(job_keys)).order_by(AttackResultRecord.job_key))
-        return np.concatenate([unpack_flags(row.flags, draws=row.draws, n_examples=row.n_examples) for row in rows])
+        return [unpack_flags(row.flags, draws=row.draws, n_examples=row.n_examples) for row in rows]
 
     return load
 
@@ -150,8 +150,8 @@ def _probes(diagnosis: Mapping[Any, Any]) -> Iterable[AttackEvidence]:
         )
 
 
-def _probe_loader(probe: Mapping[str, Any], *, n_examples: int) -> Callable[[], Flags]:
-    return lambda: unpack_flags(base64.b64decode(probe["flags"]), draws=probe["draws"], n_examples=n_examples)
+def _probe_loader(probe: Mapping[str, Any], *, n_examples: int) -> Callable[[], Repeats]:
+    return lambda: [unpack_flags(base64.b64decode(probe["flags"]), draws=probe["draws"], n_examples=n_examples)]
 
 
 def _gradients(diagnosis: Mapping[Any, Any]) -> Gradients:
@@ -186,7 +186,7 @@ def _worst_cases(connection: Connection, *models: str, ball: Row | None = None) 
 
 
 def outdated_models(connection: Connection, models: Sequence[str]) -> list[str]:
-    """Return those of the models whose verdict or worst cases are not those of their results; a verdict by earlier rules is, and the next
+    """Return those of the models whose verdict or worst cases are not those of their results; those by earlier rules are, and the next
     launch judges again. Flags that cannot be read are left to other checks."""
     found: list[str] = []
     for some in chunks(sorted(models)):
@@ -210,15 +210,14 @@ def _outdated(connection: Connection, models: Sequence[str]) -> list[str]:
         _by_model(connection.execute(select(record.__table__).where(record.model_key.in_(models))).mappings())
         for record in (VerdictRecord, WorstCaseRecord)
     )
-    derived = _by_model(_worst_cases(connection, *models))
-    return [
-        key for key in models if _plain(worst[key]) != _plain(derived[key]) or not _is_judged_so(judged[key], _verdict_row(connection, key))
-    ]
+    of_today = [key for key in models if all(stored["rules"] == RULES for stored in judged[key])]
+    derived = _by_model(_worst_cases(connection, *of_today))
+    return [key for key in of_today if _plain(worst[key]) != _plain(derived[key]) or not _is_judged_so(connection, key, judged[key])]
 
 
-def _is_judged_so(stored: Sequence[Row], row: Row | None) -> bool:
-    of_today = all(verdict["rules"] == RULES for verdict in stored)
-    return not of_today or _plain(stored) == _plain([] if row is None else [row])
+def _is_judged_so(connection: Connection, model_key: str, stored: Sequence[Row]) -> bool:
+    row = _verdict_row(connection, model_key)
+    return _plain(stored) == _plain([] if row is None else [row])
 
 
 def _by_model(rows: Iterable[Mapping[Any, Any]]) -> defaultdict[str, list[Row]]:

@@ -173,7 +173,7 @@ def test_values_that_do_not_go_together_are_told_so_and_do_not_count(laboratory:
 
 
 def test_a_value_that_is_not_finite_is_told_as_a_failure(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestrator.search.objectives.interval_over_seeds", lambda _: (float("nan"), 0.0, 0.0))
+    monkeypatch.setattr("orchestrator.search.objectives.interval_over_seeds", lambda *_: (float("nan"), 0.0, 0.0))
     laboratory.launch(searched(space_text(n_trials=2)))
     for trial in trials(laboratory):
         assert (trial.state, trial.values) == (TrialState.FAIL, None)

@@ -62,7 +62,11 @@ def test_an_epsilon_of_an_old_database_is_written_as_its_sweeps_space_does_else_
 
 @pytest.mark.parametrize(
     ("revision", "sign_gradient"),
-    [("0001", "identity"), ("0002", "tanh"), *((later, "identity") for later in ("0003", "0004", "0005", "0006", "0007", "0008", "0009"))],
+    [
+        ("0001", "identity"),
+        ("0002", "tanh"),
+        *((later, "identity") for later in ("0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")),
+    ],
 )
 def test_attacks_of_an_old_database_keep_the_gradient_that_they_were_made_with(revision: str, sign_gradient: str, tmp_path: Path) -> None:
     with open_store(restored(DATABASES / f"{revision}.sql", tmp_path), upgrade=True) as store:
@@ -75,7 +79,10 @@ def test_attacks_of_an_old_database_keep_the_gradient_that_they_were_made_with(r
     [
         ("0001", "none", None),
         ("0002", "none", None),
-        *((later, "random_resize_pad", {"pad_factor": 1.107}) for later in ("0003", "0004", "0005", "0006", "0007", "0008", "0009")),
+        *(
+            (later, "random_resize_pad", {"pad_factor": 1.107})
+            for later in ("0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
+        ),
     ],
 )
 def test_models_of_an_old_database_keep_the_defence_that_they_had(revision: str, defence: str, settings: object, tmp_path: Path) -> None:
@@ -100,7 +107,7 @@ def attacked(store: Store) -> tuple[object, ...]:
         *((old, USUAL) for old in ("0001", "0002", "0003")),
         *(
             (later, ("l2", {"loss": "dlr"}, "least_likely", 1, 4, 8, False, "native"))
-            for later in ("0004", "0005", "0006", "0007", "0008", "0009")
+            for later in ("0004", "0005", "0006", "0007", "0008", "0009", "0010")
         ),
     ],
 )

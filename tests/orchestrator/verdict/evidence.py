@@ -48,7 +48,7 @@ def attack_evidence(
         "one_step": facts.one_step,
         "target": "none",
         "restarts": 1,
-        "load": lambda: flags,
+        "load": lambda: [flags],
     }
     return AttackEvidence(
         place=place,

@@ -212,7 +212,7 @@ def test_flags_stay_where_they_are_unless_a_gain_is_worth_a_test():
         raise AssertionError("flags were asked for")
 
     attacks = [
-        attack_evidence(item.attack, item.flags, steps=item.steps, epsilon=item.epsilon, loss=item.loss, load=refuse) for item in SOUND
+        attack_evidence(item.attack, item.flags[0], steps=item.steps, epsilon=item.epsilon, loss=item.loss, load=refuse) for item in SOUND
     ]
     assert judge(evidence(*attacks)).verdict == "sound"
 

@@ -6,7 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from orchestrator.verdict.paired import chance_of_gain
+from orchestrator.verdict import paired
+
+
+def chance_of_gain(reference, challenger, **more):
+    """The chance of a gain in one repeat."""
+    return paired.chance_of_gain([reference], [challenger], **more)
 
 
 def one_row(right):

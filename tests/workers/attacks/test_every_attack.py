@@ -68,7 +68,7 @@ def test_waveforms_are_attacked_too(name, norm, length):
     examples = attacked(name, net=net, inputs=inputs, labels=labels, norm=norm, bounds=(-1, 1), steps=20)
     distance = check_examples(examples, inputs, epsilon={"linf": 0.06, "l2": 0.8}[norm], bounds=(-1, 1), norm=norm)
     assert distance > 0
-    assert float(examples.min()) < 0 or float(inputs.min()) > 0
+    assert float(examples.min()) < 0 or length == 1
 
 
 @each_attack

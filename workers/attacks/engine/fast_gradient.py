@@ -21,7 +21,7 @@ def can_be_remembered(settings: AttackSettings) -> bool:
 
 
 def remembered_step(problem: Problem, memory: Memory, *, place: slice) -> Tensor:
-    """FGSM's points of the batch, bit for bit, from `memory` where that has the direction.
+    """FGSM's points of the batch, bit for bit, from `memory` where that has the direction; what it took counts as spent again.
 
     Args:
         problem: FGSM on a deterministic net.
@@ -38,5 +38,8 @@ def remembered_step(problem: Problem, memory: Memory, *, place: slice) -> Tensor
         problem.watched.require_finite()
         directions = problem.ball.direction(slopes)
         memory[key] = directions.to(torch.int8) if settings.norm == "linf" else directions
+    else:
+        problem.watched.passes.forward += len(problem.inputs)
+        problem.watched.passes.backward += len(problem.inputs)
     direction = memory[key].to(problem.inputs.dtype)
     return problem.ball.project_(problem.inputs.add(direction, alpha=settings.epsilon))

@@ -1,0 +1,73 @@
+"""Numbers of each evaluated example, packed: its predicted class, margin of logits and perturbation's size. Imports no torch."""
+
+import base64
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.settings import Frozen
+
+_CLASS, _NUMBER = np.dtype("<u2"), np.dtype("<f2")
+Numbers = NDArray[np.float64]
+
+
+class Spent(Frozen):
+    """Cost of an attack, in examples: those that went `forward` through the net, the `queries` among these for which no gradient was to
+    follow, and those for which one was taken (`backward`). The evaluation afterwards is not counted."""
+
+    forward: int
+    backward: int
+    queries: int
+
+
+class PerExample(Frozen):
+    """Numbers of each evaluated example, base64 of little-endian 16-bit values, in the data set's fixed order.
+
+    `classes` are the predicted ones, by the mean logits over the draws. `margins` are the logit of the true class less the largest other
+    one, the mean over the draws: negative where it is wrong. `sizes` are those of the perturbations in the attack's norm and input
+    units; of a minimum-norm attack the smallest that succeeded, infinite where none did; empty without attack.
+    """
+
+    classes: str
+    margins: str
+    sizes: str = ""
+
+    @classmethod
+    def pack(cls, classes: NDArray[np.integer], margins: NDArray[np.floating], sizes: NDArray[np.floating] | None = None) -> "PerExample":
+        return cls(classes=_packed(classes, _CLASS), margins=packed_numbers(margins), sizes="" if sizes is None else packed_numbers(sizes))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExampleNumbers:
+    """What is stored of each example that a job evaluated, (examples,) each: see `PerExample`. None where it is not known."""
+
+    classes: NDArray[np.int64] | None
+    margins: Numbers | None
+    sizes: Numbers | None
+
+
+def packed_numbers(values: NDArray[np.floating]) -> str:
+    """Return numbers as base64 of 16-bit floats; those beyond their range, but finite ones, are the largest of them."""
+    wide = np.asarray(values, dtype=np.float64)
+    most = float(np.finfo(np.float16).max)
+    return _packed(np.where(np.isfinite(wide), np.clip(wide, -most, most), wide), _NUMBER)
+
+
+def unpacked_numbers(packed: bytes | None) -> Numbers | None:
+    """Return numbers of each example; None of none."""
+    return np.frombuffer(packed, dtype=_NUMBER).astype(np.float64) if packed else None
+
+
+def unpacked_classes(packed: bytes | None) -> NDArray[np.int64] | None:
+    """Return the class of each example; None of none."""
+    return np.frombuffer(packed, dtype=_CLASS).astype(np.int64) if packed else None
+
+
+def as_bytes(text: str) -> bytes | None:
+    """Return the bytes of base64; None of an empty text."""
+    return base64.b64decode(text) if text else None
+
+
+def _packed(values: NDArray[np.generic], kind: np.dtype[np.generic]) -> str:
+    return base64.b64encode(values.astype(kind).tobytes()).decode()
