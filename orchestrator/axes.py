@@ -15,7 +15,7 @@ from workers.spec.component import ComponentSpec
 from workers.spec.job import Job, JobSpec, ModelSpec, TrainSpec
 from workers.spec.training import TrainingSpec
 
-Settings = Mapping[str, Any]
+ModelSettings = Mapping[str, Any]
 
 _OF_MODELS = ("data", "model", "training", "fine_tuning", "defence")
 _TITLES = {
@@ -50,7 +50,7 @@ class Axes:
     constant: Mapping[str, str]
 
     @classmethod
-    def of(cls, models: Iterable[Settings]) -> "Axes":
+    def of(cls, models: Iterable[ModelSettings]) -> "Axes":
         """The axes of these models. One that does not have a setting does not vary in it, and a fine-tuning that takes a setting from the
         training tells nothing more."""
         known = list(models)
@@ -68,11 +68,11 @@ class Axes:
     def __bool__(self) -> bool:
         return bool(self.titles)
 
-    def notable(self, model: Settings) -> list[str]:
+    def notable(self, model: ModelSettings) -> list[str]:
         """The names of what all these models have alike, as far as it is best known, a component's own, or not the usual value."""
         return [name for name in self.constant if model.get(name) is not None and _is_notable(name, model[name])]
 
-    def label(self, model: Settings) -> str:
+    def label(self, model: ModelSettings) -> str:
         """The name of a model by what varies: `theta 0.9, learning_rate 0.1`; its theta where nothing does."""
         said = [f"{self.titles[name]} {in_words(model[name])}" for name in self.titles if name in model]
         return ", ".join(said) or (f"theta {in_words(model['model.theta'])}" if "model.theta" in model else "")
@@ -184,7 +184,7 @@ def _applicable(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if name not in idle}
 
 
-def _is_told(name: str, models: Sequence[Settings]) -> bool:
+def _is_told(name: str, models: Sequence[ModelSettings]) -> bool:
     """Tell if a setting of a fine-tuning is that of the training in every model that has it."""
     section, _, short = name.rpartition(".")
     if section != "fine_tuning":

@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     from orchestrator.api.networks import attacked, tensorize
     from orchestrator.api.results import Results, open_results, pivot
     from orchestrator.api.sweeps import Sweep, SweepPlan, launch, plan, sweep
+    from orchestrator.audit.notebook import Audit, audit
     from workers.data.loading.source import Dataset, Split
     from workers.defences.base import ActivationDefence, Defence
 
 __all__ = [
     "ActivationDefence",
     "AttackedExamples",
+    "Audit",
     "Dataset",
     "DatasetInfo",
     "Defence",
@@ -26,6 +28,7 @@ __all__ = [
     "SweepPlan",
     "attack",
     "attacked",
+    "audit",
     "dataset",
     "defence",
     "launch",
@@ -42,6 +45,7 @@ __all__ = [
 _PLACES = {
     "ActivationDefence": "workers.defences.base",
     "AttackedExamples": "orchestrator.api.examples",
+    "Audit": "orchestrator.audit.notebook",
     "Dataset": "workers.data.loading.source",
     "Defence": "workers.defences.base",
     "Results": "orchestrator.api.results",
@@ -49,6 +53,7 @@ _PLACES = {
     "Sweep": "orchestrator.api.sweeps",
     "SweepPlan": "orchestrator.api.sweeps",
     "attacked": "orchestrator.api.networks",
+    "audit": "orchestrator.audit.notebook",
     "launch": "orchestrator.api.sweeps",
     "open_results": "orchestrator.api.results",
     "pivot": "orchestrator.api.results",

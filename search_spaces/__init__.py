@@ -5,8 +5,17 @@ from search_spaces.file.problems import SpaceError
 from search_spaces.schema.attack_groups import Asked, AttackGroup, SourceName
 from search_spaces.schema.diagnosis_section import DiagnosisSection
 from search_spaces.schema.grid import EvaluationSettings, Grid
-from search_spaces.schema.parameter import Parameter, Value
-from search_spaces.schema.search_section import Constraint, Metric, Objective, ObjectiveGoal, Precision, Rung, Sampler, SearchSection
+from search_spaces.schema.parameter import Parameter, ParameterValue
+from search_spaces.schema.search_section import (
+    Constraint,
+    MeasuringPrecision,
+    Metric,
+    Objective,
+    ObjectiveGoal,
+    Rung,
+    Sampler,
+    SearchSection,
+)
 from search_spaces.space import Space
 from workers.spec.step_settings import paper_steps
 
@@ -18,18 +27,18 @@ __all__ = [
     "EvaluationSettings",
     "Grid",
     "LoadedSpace",
+    "MeasuringPrecision",
     "Metric",
     "Objective",
     "ObjectiveGoal",
     "Parameter",
-    "Precision",
+    "ParameterValue",
     "Rung",
     "Sampler",
     "SearchSection",
     "SourceName",
     "Space",
     "SpaceError",
-    "Value",
     "builtin_spaces",
     "load_space",
     "paper_steps",

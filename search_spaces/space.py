@@ -14,7 +14,7 @@ from search_spaces.ranges.written_range import WrittenRange
 from search_spaces.schema.attack_groups import Asked
 from search_spaces.schema.component_axes import ComponentAxes
 from search_spaces.schema.grid import LISTS, SECTION_NAMES, Grid, SpaceName, SpaceTitle, grid_type, sections
-from search_spaces.schema.parameter import Parameter, Value
+from search_spaces.schema.parameter import Parameter, ParameterValue
 from search_spaces.schema.search_section import SEARCH_PARTS, Objective, SearchSection
 from workers.settings import Frozen
 
@@ -65,7 +65,7 @@ class Space(Frozen):
         grids = {key: value for key, value in header.items() if key != SEARCH} | {"grids": _grids(shared, variants)}
         return _handled(grids, errors, handler)
 
-    def at(self, values: Mapping[str, Value]) -> Grid:
+    def at(self, values: Mapping[str, ParameterValue]) -> Grid:
         """Return the grid of one choice, which is the same as that of a file that names these values instead of ranges.
 
         Args:

@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from orchestrator.report.requirements import browser_options, find_browser
+from orchestrator.report.browser import browser_options, find_browser
 from workers.errors import UserError
 
 _COMPLAINTS = {"Runtime.exceptionThrown", "Log.entryAdded"}

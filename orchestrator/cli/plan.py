@@ -25,6 +25,9 @@ def plan(  # noqa: PLR0913 (each is an option of the command)
     data: DataFolder = None,
     overrides: Overrides = None,
     jobs: Annotated[bool, typer.Option("--jobs", help="List every job.")] = False,
+    layers: Annotated[
+        bool, typer.Option("--layers", help="List what becomes of each layer of the networks: its Tucker rank, or why it stays dense.")
+    ] = False,
     write_jobs: Annotated[
         Path | None,
         typer.Option(help="Write each job still to run to this folder as KEY.json, for `python -m workers`.", show_default=False),
@@ -52,7 +55,14 @@ def plan(  # noqa: PLR0913 (each is an option of the command)
         raise UserError("--workers, --price: only with --estimate")
     where = _paths(home, store, data, artifacts=artifacts)
     if (searched := plan_search(space, tuple(overrides or ()), where, max_jobs=max_jobs)) is not None:
-        refused = next((name for name, given in (("--jobs", jobs), ("--write-jobs", write_jobs), ("--estimate", estimate)) if given), None)
+        refused = next(
+            (
+                name
+                for name, given in (("--jobs", jobs), ("--layers", layers), ("--write-jobs", write_jobs), ("--estimate", estimate))
+                if given
+            ),
+            None,
+        )
         if refused is not None:
             raise UserError(f"{refused}: not of a search, whose jobs come one trial after the other")
         typer.echo(searched.json() if output is TableFormat.json else visible(searched.text(), keep="\n"))
@@ -61,6 +71,12 @@ def plan(  # noqa: PLR0913 (each is an option of the command)
     if write_jobs is not None:
         write_job_files(found, write_jobs, root=where.data_root)
         keep_weights_of(space, tuple(overrides or ()), where)
+    if layers:
+        from orchestrator.tables.layers_table import layer_tables
+        from orchestrator.tables.writers import render
+
+        show(render(list(layer_tables(found)), output.value))
+        return
     if output.value == "json":
         also = {"estimate": estimate_record(estimate_plan(found, where, workers=workers), price=price)} if estimate else {}
         typer.echo(plan_json(name, found, **also))

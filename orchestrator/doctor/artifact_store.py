@@ -6,8 +6,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.doctor.check_result import CheckResult
 from orchestrator.doctor.disk import local_folder
+from orchestrator.doctor.results_of_checks import CheckResult
 from workers.artifacts.storage import open_storage
 from workers.artifacts.storage.base import Storage
 from workers.errors import StorageError

@@ -2,7 +2,7 @@
 
 import os
 
-from orchestrator.doctor.check_result import CheckResult
+from orchestrator.doctor.results_of_checks import CheckResult
 from orchestrator.executors.ray_tune.local_ray import UNPROTECTED, token_file
 
 _OTHERS = 0o077

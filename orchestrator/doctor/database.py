@@ -10,8 +10,8 @@ from pathlib import Path
 
 from sqlalchemy import false, select, update
 
-from orchestrator.doctor.check_result import CheckResult
 from orchestrator.doctor.disk import nearest
+from orchestrator.doctor.results_of_checks import CheckResult
 from orchestrator.store import Store, StoreMissing, migrations, open_store, schema_revision
 from orchestrator.store.connection.urls import parse_url, shown
 from orchestrator.store.leases.leases import LeaseHolder, age, database_now, find_holder, is_alive, living_sweeps, refusal

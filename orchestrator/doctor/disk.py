@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from orchestrator.doctor.check_result import CheckResult
+from orchestrator.doctor.results_of_checks import CheckResult
 from workers.data.loading.array_cache import user_cache
 from workers.data.loading.remote import DataRoot
 

@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from orchestrator.doctor.artifact_store import ADVICE, MarkerFile, check_artifacts, check_shared
-from orchestrator.doctor.check_result import TIMEOUT, CheckResult, guarded, with_timeout
 from orchestrator.doctor.disk import GIB, check_disk, written_folders
+from orchestrator.doctor.results_of_checks import TIMEOUT, CheckResult, guarded, with_timeout
 from orchestrator.doctor.versions import versions_here
 from orchestrator.planning.prelaunch_checks import needed_data
 from workers.data.loading import remote, source

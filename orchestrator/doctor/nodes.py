@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from orchestrator.doctor.check_result import CheckResult
 from orchestrator.doctor.database import compare_clocks
 from orchestrator.doctor.node import NodeAnswer, NodeQuestion, inspect_node
+from orchestrator.doctor.results_of_checks import CheckResult
 from orchestrator.doctor.versions import compare_versions
 from workers.errors import first_line
 

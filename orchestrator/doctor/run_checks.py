@@ -8,10 +8,10 @@ from functools import partial
 
 from orchestrator.doctor.artifact_store import ADVICE, MarkerFile, check_artifacts, marker_file
 from orchestrator.doctor.authentication import check_cluster, check_own_ray
-from orchestrator.doctor.check_result import TIMEOUT, CheckResult, guarded, with_timeout
 from orchestrator.doctor.database import REACH, check_database, database_file
 from orchestrator.doctor.disk import check_disk, written_folders
 from orchestrator.doctor.node import NodeQuestion, check_data_sets, check_gpus, guarded_with_timeout, look_for_data, needed_data
+from orchestrator.doctor.results_of_checks import TIMEOUT, CheckResult, guarded, with_timeout
 from orchestrator.doctor.sweep_checks import check_estimate, check_space, load
 from orchestrator.doctor.versions import check_versions, versions_here
 from orchestrator.launching.preview import preview_plan

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from orchestrator.console import clock
-from orchestrator.doctor.check_result import CheckResult
+from orchestrator.doctor.results_of_checks import CheckResult
 from orchestrator.launching.preview import estimate_plan
 from orchestrator.paths import Paths
 from orchestrator.planning.adopted import load_sweep

@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 
 from packaging.requirements import Requirement
 
-from orchestrator.doctor.check_result import CheckResult
+from orchestrator.doctor.results_of_checks import CheckResult
 from workers.code import code_here
 from workers.runtime.environment import package_versions, source_revision
 

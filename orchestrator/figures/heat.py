@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from orchestrator.axes import Axes, Settings, in_words, rank_in_words, settings_of
+from orchestrator.axes import Axes, ModelSettings, in_words, rank_in_words, settings_of
 from orchestrator.figures.attack_conditions import conditions
 from orchestrator.figures.picture import Picture, Pictures, Record, percent, plain
 from orchestrator.figures.theme import BESIDE_A_SCALE, SEQUENTIAL, drawn
@@ -16,7 +16,7 @@ _THETA, _RANK, _RANKS = "model.theta", "model.rank_fraction", "model.rank_fracti
 _NEVER_AN_AXIS = frozenset({"seed", "sweep", "data.name", "model.tensorized", _RANKS})
 _TOLD_BY_RANK = frozenset({"model.tensorized", _RANKS})
 _FEWEST = 2
-Models = Mapping[str, Settings]
+Models = Mapping[str, ModelSettings]
 
 
 def heat_maps(rows: Sequence[ResultRow]) -> Pictures:
@@ -41,7 +41,7 @@ def heat_maps(rows: Sequence[ResultRow]) -> Pictures:
     return found
 
 
-def _pair(axes: Axes, models: Sequence[Settings]) -> list[str]:
+def _pair(axes: Axes, models: Sequence[ModelSettings]) -> list[str]:
     """Return the names of the axes across and upwards: theta, rank, and then those of most values."""
     varying = {_RANK if name in _TOLD_BY_RANK else name for name in axes.titles}
     values = {name: len({hashable(_value(model, name)) for model in models}) for name in varying - _NEVER_AN_AXIS}
@@ -52,7 +52,7 @@ def _pair(axes: Axes, models: Sequence[Settings]) -> list[str]:
     )[:_FEWEST]
 
 
-def _value(model: Settings, name: str) -> str:
+def _value(model: ModelSettings, name: str) -> str:
     return rank_in_words(model.get(_RANK), model.get(_RANKS)) if name == _RANK else in_words(model.get(name))
 
 
@@ -85,7 +85,7 @@ def _across(rows: Sequence[ResultRow], models: Models, name: str) -> list[str]:
     return list(dict.fromkeys(_value(model, name) for model in found))
 
 
-def _order(model: Settings, name: str) -> tuple[int, float, str]:
+def _order(model: ModelSettings, name: str) -> tuple[int, float, str]:
     """Sort values as numbers, theta from 1 down, dense nets after all ranks."""
     value = model.get(name)
     if name == _THETA:

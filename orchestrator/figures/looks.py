@@ -4,7 +4,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.axes import Axes, Settings, in_words
+from orchestrator.axes import Axes, ModelSettings, in_words
 from orchestrator.figures.picture import Record
 from orchestrator.figures.theme import DASHES, PALETTE, SYMBOLS, ordered_colours
 from orchestrator.names import Model, told_apart
@@ -46,7 +46,7 @@ def point_to_the_fore(look: Look) -> dict[str, Any]:
     return {"opacity": 1, "marker": {"color": look.colour, "symbol": look.marker, "size": 14, "line": rim}}
 
 
-def looks(models: Mapping[Model, Settings], names: Mapping[Model, str] | None = None) -> dict[Model, Look]:
+def looks(models: Mapping[Model, ModelSettings], names: Mapping[Model, str] | None = None) -> dict[Model, Look]:
     """Return the look of each of these models, which are named by what varies among them where they have no other `names`."""
     axes = Axes.of(models.values())
     scales = sorted((_Scale(name, title, list(models.values())) for name, title in axes.titles.items()), key=lambda scale: scale.rank)
@@ -76,7 +76,7 @@ def _cell(value: Any) -> Any:
 class _Scale:
     """The values of one axis in order, each with a place; numbers have ordered colours, and neighbours share one where they are many."""
 
-    def __init__(self, name: str, title: str, models: Sequence[Settings]) -> None:
+    def __init__(self, name: str, title: str, models: Sequence[ModelSettings]) -> None:
         self._name, self._title = name, title
         values = {hashable(model[name]): model[name] for model in models if name in model}
         self._values = sorted(values.values(), key=sortable)
@@ -88,18 +88,18 @@ class _Scale:
         """What sorts axes by how much they are to be seen: theta first, then those of most values, seeds last."""
         return self._name in _LAST, self._name != _FIRST, -len(self._values)
 
-    def place(self, model: Settings) -> int:
+    def place(self, model: ModelSettings) -> int:
         """Return the value's place; that of a model without the setting is after all others."""
         return self._place[hashable(model[self._name])] if self._name in model else len(self._values)
 
-    def colour(self, model: Settings) -> str:
+    def colour(self, model: ModelSettings) -> str:
         if self._name not in model:
             return _NONE
         if self._is_ordered or self._parts > _MOST_COLOURS:
             return ordered_colours(self._parts)[self._part(model)]
         return PALETTE[self._part(model)]
 
-    def group(self, model: Settings) -> str:
+    def group(self, model: ModelSettings) -> str:
         """Return what models of one colour have in common: `learning_rate 0.1`, `learning_rate 0.01 to 0.03`."""
         if self._name not in model:
             return f"no {self._title}"
@@ -110,5 +110,5 @@ class _Scale:
     def _parts(self) -> int:
         return min(len(self._values), _MOST_COLOURS) if self._is_ordered else len(self._values)
 
-    def _part(self, model: Settings) -> int:
+    def _part(self, model: ModelSettings) -> int:
         return self.place(model) * self._parts // len(self._values)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from orchestrator.planning import MAX_JOBS
 from search_spaces import Grid
-from search_spaces.schema.axes import Axes
+from search_spaces.schema.axes import AxisSection
 from search_spaces.schema.wording import listed
 from workers.errors import UserError
 
@@ -39,5 +39,5 @@ def _axes(grid: Grid) -> Iterator[tuple[str, int]]:
     sections: dict[str, object] = {name: getattr(grid, name) for name in ("data", "model", "defence", "training", "fine_tuning")}
     sections |= {f"{name}.{number}": group for name in ("attacks", "surfaces") for number, group in enumerate(getattr(grid, name))}
     for place, section in sections.items():
-        assert isinstance(section, Axes)  # noqa: S101 (the others are no axes)
+        assert isinstance(section, AxisSection)  # noqa: S101 (the others are no axes)
         yield from ((f"{place}.{name}", len(values)) for name, values in section.axes.items())

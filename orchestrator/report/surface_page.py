@@ -6,7 +6,7 @@ from pathlib import Path
 
 from orchestrator.names import slug, surface_family
 from orchestrator.paths import Paths, replace_file
-from orchestrator.report.requirements import check_requirements
+from orchestrator.report.browser import check_requirements
 from orchestrator.report.surface_grids import SurfaceGrid, families, surface_draws, surface_grids
 from orchestrator.store import SurfaceRow, open_store
 from orchestrator.tables.table import Column, Table, TableRow

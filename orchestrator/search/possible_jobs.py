@@ -7,7 +7,7 @@ from random import Random
 from orchestrator.planning import MAX_JOBS
 from orchestrator.planning.expand import deduplicate, expand_space, grid_jobs
 from orchestrator.planning.job_count import check_count
-from search_spaces import Parameter, Space, Value
+from search_spaces import Parameter, ParameterValue, Space
 from workers.errors import UserError
 from workers.spec.job import Job
 
@@ -59,7 +59,7 @@ def typical_jobs(space: Space) -> list[Job]:
     return []
 
 
-def _choices(space: Space) -> Iterator[dict[str, Value]]:
+def _choices(space: Space) -> Iterator[dict[str, ParameterValue]]:
     yield _chosen(space, lambda parameter: parameter.ends[0])
     yield _chosen(space, lambda parameter: parameter.ends[-1])
     random = Random(0)  # noqa: S311 (no secret)
@@ -67,8 +67,8 @@ def _choices(space: Space) -> Iterator[dict[str, Value]]:
         yield _chosen(space, lambda parameter: random.choice(parameter.ends))
 
 
-def _chosen(space: Space, choose: Callable[[Parameter], Value]) -> dict[str, Value]:
-    values: dict[str, Value] = {}
+def _chosen(space: Space, choose: Callable[[Parameter], ParameterValue]) -> dict[str, ParameterValue]:
+    values: dict[str, ParameterValue] = {}
     for parameter in space.parameters:
         if parameter.applies(values):
             values[parameter.name] = choose(parameter)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from orchestrator.planning.expand import deduplicate, grid_proxy_jobs
 from orchestrator.planning.training_chain import TrainingChain, stop_early, total_epochs
 from orchestrator.search.objectives import Reading, TrialEvidence
-from search_spaces import Asked, Grid, Objective, Precision, Rung, Space
+from search_spaces import Asked, Grid, MeasuringPrecision, Objective, Rung, Space
 from workers.spec.job import AttackSpec, EvaluateSpec, Job
 
 
@@ -54,7 +54,7 @@ class RungEvidence(TrialEvidence):
         return [with_fewer_steps(asked, self.steps) for asked in super().measuring_attacks(objective)]
 
 
-def further_repeats(precision: Precision, evidence: TrialEvidence, readings: Sequence[Reading]) -> list[Job]:
+def further_repeats(precision: MeasuringPrecision, evidence: TrialEvidence, readings: Sequence[Reading]) -> list[Job]:
     """Return one more repeat of every evaluation and attack behind a reading with too wide an interval, unless the repeat would be equal,
     or the number of repeats is at its limit. The interval includes the choice of examples, which no repeat narrows."""
     wide = {job.key: job for reading in readings if reading.width > precision.width for job in reading.measured}

@@ -11,7 +11,7 @@ from optuna import Trial
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import BaseSampler, GPSampler, NSGAIIISampler, NSGAIISampler, QMCSampler, RandomSampler, TPESampler
 
-from search_spaces import Parameter, SearchSection, Value
+from search_spaces import Parameter, ParameterValue, SearchSection
 
 
 def sampler_of(section: SearchSection, *, trial: int, tried: int, conditional: bool) -> BaseSampler:
@@ -73,7 +73,7 @@ def trial_seed(seed: int, trial: int) -> int:
     return int.from_bytes(digest[:4], "big")
 
 
-ParameterValues = dict[str, Value]
+ParameterValues = dict[str, ParameterValue]
 
 
 def distribution(parameter: Parameter) -> BaseDistribution:
@@ -94,12 +94,12 @@ def distribution(parameter: Parameter) -> BaseDistribution:
     return FloatDistribution(float(start), float(start + width * parameter.steps), step=float(width))
 
 
-def suggested(values: Mapping[str, Value], parameters: Sequence[Parameter]) -> ParameterValues:
+def suggested(values: Mapping[str, ParameterValue], parameters: Sequence[Parameter]) -> ParameterValues:
     """Return the values of a configuration as Optuna would suggest them: those of stepped ranges on its grid of rounded numbers."""
     return {made.name: _on_grid(made, values[made.name]) for made in parameters if made.name in values}
 
 
-def _on_grid(parameter: Parameter, value: Value) -> Value:
+def _on_grid(parameter: Parameter, value: ParameterValue) -> ParameterValue:
     asked = distribution(parameter)
     if not isinstance(asked, FloatDistribution) or asked.step is None or not isinstance(value, int | float):
         return value
@@ -116,7 +116,7 @@ def suggest(trial: Trial, parameters: Sequence[Parameter]) -> ParameterValues:
     return values
 
 
-def _value(trial: Trial, name: str, asked: BaseDistribution) -> Value:
+def _value(trial: Trial, name: str, asked: BaseDistribution) -> ParameterValue:
     match asked:
         case CategoricalDistribution():
             return trial.suggest_categorical(name, asked.choices)
@@ -127,7 +127,7 @@ def _value(trial: Trial, name: str, asked: BaseDistribution) -> Value:
     raise TypeError(f"{name}: {asked} is not a parameter's distribution")
 
 
-def values_of(params: Mapping[str, Value], parameters: Sequence[Parameter]) -> ParameterValues:
+def values_of(params: Mapping[str, ParameterValue], parameters: Sequence[Parameter]) -> ParameterValues:
     """Convert a finished trial's parameters to the space's values."""
     by_name = {parameter.name: parameter for parameter in parameters}
     return {name: by_name[name].exact(value) for name, value in params.items() if name in by_name}

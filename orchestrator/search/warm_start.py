@@ -15,7 +15,7 @@ from orchestrator.search.trial_index import IDENTITY, JOB_KEYS, KIND, MODEL_KEY,
 from orchestrator.search.trial_plan import Complete, FullTrialPlan
 from orchestrator.store.reading.trained_models import TrainedSpec, trained_specs
 from orchestrator.store.writing import record as write
-from search_spaces import Grid, Parameter, Space, Value
+from search_spaces import Grid, Parameter, ParameterValue, Space
 from workers.errors import UserError
 from workers.spec.fields import positive_fraction
 from workers.spec.job import Job
@@ -25,7 +25,7 @@ _Specs = Mapping[str, Any]
 
 def warm_start(state: SearchState) -> None:
     """Add a finished trial for each configuration of the space that has all its results in the store and no trial in the study."""
-    tried: set[tuple[tuple[str, Value], ...]] = set()
+    tried: set[tuple[tuple[str, ParameterValue], ...]] = set()
     under_way = _under_way(state)
     for model in trained_specs(state.store):
         for values in _values(state.space, model):
@@ -45,7 +45,7 @@ def _under_way(state: SearchState) -> set[str]:
     return found
 
 
-def _add(state: SearchState, values: dict[str, Value], *, but: set[str]) -> None:
+def _add(state: SearchState, values: dict[str, ParameterValue], *, but: set[str]) -> None:
     try:
         grid = state.space.at(values)
         jobs = deduplicate(grid_jobs(grid))
@@ -79,14 +79,14 @@ def _known_outcome(state: SearchState, grid: Grid) -> Complete | None:
     return outcome if isinstance(outcome, Complete) else None
 
 
-def _values(space: Space, model: TrainedSpec) -> Iterator[dict[str, Value]]:
+def _values(space: Space, model: TrainedSpec) -> Iterator[dict[str, ParameterValue]]:
     """Yield the values under which the space might have this model: from its spec where given, else any legal one, since the parameter
     may have no effect here. A comparison of the keys then shows whether the model is the same.
 
     Parameters of attacks take the values of each attack on the model.
     """
     for attack in model.attacks or ({},):
-        values: dict[str, Value] = {}
+        values: dict[str, ParameterValue] = {}
         for parameter in space.parameters:
             if parameter.applies(values):
                 values[parameter.name] = _legal(parameter, _said(parameter, model, attack))
@@ -118,7 +118,7 @@ def _inside(held: Any, path: Sequence[str | int]) -> Any:
     return held
 
 
-def _legal(parameter: Parameter, said: Any) -> Value:
+def _legal(parameter: Parameter, said: Any) -> ParameterValue:
     try:
         if parameter.path[-1] == "epsilon":
             said = _same_epsilon(parameter, said)
@@ -128,7 +128,7 @@ def _legal(parameter: Parameter, said: Any) -> Value:
     return parameter.exact(said)
 
 
-def _same_epsilon(parameter: Parameter, said: Any) -> Value:
+def _same_epsilon(parameter: Parameter, said: Any) -> ParameterValue:
     """Return an epsilon as the parameter has it: a number, or the choice that has the same value."""
     value = positive_fraction(str(said))
     return next((choice for choice in parameter.choices if positive_fraction(str(choice)) == value), float(value))

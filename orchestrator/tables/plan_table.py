@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from orchestrator.axes import Settings, in_words
+from orchestrator.axes import ModelSettings, in_words
 from orchestrator.escaping import json_text
 from orchestrator.names import JobNames
 from orchestrator.planning.plan import STAGES, Plan
@@ -81,7 +81,7 @@ def _model_table(plan: Plan) -> Table:
     )
 
 
-def _cell(model: Settings, name: str) -> Cell:
+def _cell(model: ModelSettings, name: str) -> Cell:
     """A setting of a model, blank where it has none."""
     value = model.get(name, ABSENT)
     return value if isinstance(value, str | int | float) and not isinstance(value, bool) else in_words(value)

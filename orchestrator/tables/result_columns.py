@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from orchestrator.axes import Axes, Settings, in_words, rank_in_words, settings_of
+from orchestrator.axes import Axes, ModelSettings, in_words, rank_in_words, settings_of
 from orchestrator.own_settings import FIELDS, SECTIONS, held, own_names, value_of
 from orchestrator.store import ResultRow
 from orchestrator.tables.table import ABSENT, Cell, Column, ColumnKind, shown
@@ -194,7 +194,7 @@ def _cell(found: Any) -> Cell:
     return found if found is None or isinstance(found, bool | int | str) else in_words(found)
 
 
-def _of_model(name: str, heading: str, settings: Mapping[tuple[str, str], Settings]) -> ResultColumn:
+def _of_model(name: str, heading: str, settings: Mapping[tuple[str, str], ModelSettings]) -> ResultColumn:
     """A setting of models, by its name in a space; blank where a model has none, which is not the same as `none`."""
 
     def value(row: ResultRow) -> Cell:

@@ -9,7 +9,7 @@ from pydantic_core import InitErrorDetails
 
 from search_spaces.ranges.substitute import ABSENT, Data, as_written, filled, held, options, put
 from search_spaces.schema.grid import grid_type
-from search_spaces.schema.parameter import Parameter, Path, Value
+from search_spaces.schema.parameter import Parameter, ParameterValue, Path
 from search_spaces.schema.wording import word
 
 
@@ -60,10 +60,10 @@ def _distinct(errors: Iterator[InitErrorDetails]) -> list[InitErrorDetails]:
     return list(found.values())
 
 
-def _branches(parameters: tuple[Parameter, ...]) -> Iterator[dict[str, Value]]:
+def _branches(parameters: tuple[Parameter, ...]) -> Iterator[dict[str, ParameterValue]]:
     """Yield every combination of values of the parameters that others depend on."""
     parents = [made for made in parameters if any(made.name in other.when for other in parameters)]
-    branches: list[dict[str, Value]] = [{}]
+    branches: list[dict[str, ParameterValue]] = [{}]
     for parent in parents:
         branches = [
             {**branch, **chosen}
@@ -73,7 +73,7 @@ def _branches(parameters: tuple[Parameter, ...]) -> Iterator[dict[str, Value]]:
     yield from branches
 
 
-def _with_axes(data: Data, parameters: tuple[Parameter, ...], branch: Mapping[str, Value]) -> Any:
+def _with_axes(data: Data, parameters: tuple[Parameter, ...], branch: Mapping[str, ParameterValue]) -> Any:
     """Return the file as a grid: each range an axis of its ends, each choice one of all its values, in one branch of the conditions."""
     axes: Any = data
     lists: dict[Path, list[Parameter]] = {}
@@ -105,10 +105,10 @@ def _lists(data: Data, path: Path, items: list[Parameter]) -> Iterator[list[Any]
         yield value
 
 
-Point = tuple[dict[str, Value], tuple[str, ...]]
+Point = tuple[dict[str, ParameterValue], tuple[str, ...]]
 
 
-def _points(parameters: tuple[Parameter, ...], branch: Mapping[str, Value]) -> Iterator[Point]:
+def _points(parameters: tuple[Parameter, ...], branch: Mapping[str, ParameterValue]) -> Iterator[Point]:
     """Yield combinations of values in which any two parameters have any two of their extreme values, and the names of these two."""
     free = [made for made in parameters if made.name not in branch and made.applies(branch)]
     values = {**branch, **{made.name: made.ends[0] for made in free}}
@@ -130,7 +130,7 @@ def _at_points(data: Data, parameters: tuple[Parameter, ...], points: Iterator[P
     return list(found.values())
 
 
-def _tried(found: InitErrorDetails, values: Mapping[str, Value]) -> InitErrorDetails:
+def _tried(found: InitErrorDetails, values: Mapping[str, ParameterValue]) -> InitErrorDetails:
     if not values:
         return found
     tried = ", ".join(f"{name}={word(value)}" for name, value in values.items())

@@ -11,7 +11,7 @@ from search_spaces.ranges.legality import error
 from search_spaces.ranges.substitute import Data, filled
 from search_spaces.schema.attack_groups import Asked
 from search_spaces.schema.grid import Grid, grid_type
-from search_spaces.schema.parameter import Parameter, Value
+from search_spaces.schema.parameter import Parameter, ParameterValue
 from search_spaces.schema.search_section import OF_AN_ATTACK, WITHOUT_ATTACKS, Objective, SearchSection
 from workers.spec.fields import positive_fraction
 
@@ -60,9 +60,9 @@ def objective_errors(section: object, data: Data, parameters: tuple[Parameter, .
     ]
 
 
-def _first(parameters: tuple[Parameter, ...]) -> dict[str, Value]:
+def _first(parameters: tuple[Parameter, ...]) -> dict[str, ParameterValue]:
     """Return the first value of each parameter that applies under the others' first values."""
-    values: dict[str, Value] = {}
+    values: dict[str, ParameterValue] = {}
     for made in parameters:
         if made.applies(values):
             values[made.name] = made.ends[0]

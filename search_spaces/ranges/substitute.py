@@ -5,14 +5,14 @@ from typing import Any
 
 from search_spaces.ranges.written_range import RangePlace, place, shown_choice
 from search_spaces.schema.grid import grid_type, sections
-from search_spaces.schema.parameter import Parameter, Path, Value
+from search_spaces.schema.parameter import Parameter, ParameterValue, Path
 from workers.spec.fields import spelled
 
 Data = Mapping[str, Any]
 ABSENT = object()
 
 
-def filled(template: Data, parameters: tuple[Parameter, ...], values: Mapping[str, Value]) -> Any:
+def filled(template: Data, parameters: tuple[Parameter, ...], values: Mapping[str, ParameterValue]) -> Any:
     """Return the file with its ranges replaced by these values; a range that does not apply is left out.
 
     Raises:
@@ -32,7 +32,7 @@ def filled(template: Data, parameters: tuple[Parameter, ...], values: Mapping[st
     return data
 
 
-def as_written(template: Data, made: Parameter, value: Value) -> object:
+def as_written(template: Data, made: Parameter, value: ParameterValue) -> object:
     """Return the value as a file writes it: a list instead of the text that represents it, a number of a literal setting as text."""
     if made.kind == "categorical":
         return next(option for option in options(held(template, made.path)) if _same(shown_choice(option), value))
@@ -45,7 +45,7 @@ def options(written: Any) -> list[Any]:
     return list(written["values"] if isinstance(written, dict) else written)
 
 
-def _same(option: Value, value: Value) -> bool:
+def _same(option: ParameterValue, value: ParameterValue) -> bool:
     return option == value and isinstance(option, bool) == isinstance(value, bool)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BaseModel, BeforeValidator, PlainValidator
 
 from search_spaces.schema.axis_kinds import AxisKind, axis_kind
-from search_spaces.schema.parameter import Parameter, Path, Value
+from search_spaces.schema.parameter import Parameter, ParameterValue, Path
 from workers.settings import Frozen
 from workers.spec.fields import Positive, positive_fraction
 from workers.spec.step_settings import written
@@ -138,11 +138,11 @@ def _require_steps(low: float, high: float, step: float) -> None:
         raise ValueError(f"step={step:g}: max must be min plus a whole number of steps")
 
 
-def _choices(values: Sequence[object]) -> tuple[Value, ...]:
+def _choices(values: Sequence[object]) -> tuple[ParameterValue, ...]:
     return tuple(dict.fromkeys(map(shown_choice, values)))
 
 
-def shown_choice(value: object) -> Value:
+def shown_choice(value: object) -> ParameterValue:
     """Return a choice as a sampler stores it: anything but a scalar is written as text."""
     if value is None or isinstance(value, bool | int | float | str):
         return value

@@ -49,7 +49,7 @@ Axis = Annotated[tuple[T, ...], BeforeValidator(_as_tuple), AfterValidator(merge
 PositiveLiteral = Annotated[str, PlainValidator(_literal), IsNumber("literal")]
 
 
-class Axes(Frozen):
+class AxisSection(Frozen):
     """A section of axes. An axis that is left out is `()`: it does not vary and keeps its spec's default."""
 
     @property

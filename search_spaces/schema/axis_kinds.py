@@ -5,7 +5,7 @@ from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator
 
-from search_spaces.schema.training_axes import CountRange, EpsilonRange, lists
+from search_spaces.schema.training_axes import WrittenCountRange, WrittenEpsilonRange, lists
 from workers.spec.step_settings import IsNumber, NumberKind
 
 
@@ -29,11 +29,11 @@ def _number(annotation: Any) -> NumberKind | None:
         marked = next((part.kind for part in get_args(annotation)[1:] if isinstance(part, IsNumber)), None)
         if marked is not None:
             return marked
-    if annotation == EpsilonRange:
+    if annotation == WrittenEpsilonRange:
         return "literal"
     if annotation is float or annotation is int:
         return "float" if annotation is float else "int"
-    if annotation == CountRange:
+    if annotation == WrittenCountRange:
         return "int"
     return _inside(annotation)
 

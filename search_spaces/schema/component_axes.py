@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, TypeVar, Union
 from pydantic import AfterValidator, ValidationInfo, create_model, field_validator
 from pydantic.fields import FieldInfo
 
-from search_spaces.schema.axes import Axes, Axis
+from search_spaces.schema.axes import Axis, AxisSection
 from workers.errors import UserError
 from workers.registry import DEFENCES, Component, Registry
 
@@ -25,7 +25,7 @@ def known(registry: Registry[Any]) -> Callable[[str], str]:
     return check
 
 
-class ComponentAxes(Axes):
+class ComponentAxes(AxisSection):
     """The axes of a section that names components in the axis `named_by`: its own, and those that the components declare.
 
     A setting that a component does not have applies to the others of the section; one that none of them has is a mistake.

@@ -6,7 +6,7 @@ from typing import Literal
 
 from workers.settings import Frozen
 
-Value = bool | int | float | str | None
+ParameterValue = bool | int | float | str | None
 """Value that a parameter may be set to; a choice that is a list is written as text, `[2/255, 8/255]`."""
 
 Path = tuple[str | int, ...]
@@ -26,8 +26,8 @@ class Parameter(Frozen):
     high: int | float | None = None
     step: int | float | None = None
     log: bool = False
-    choices: tuple[Value, ...] = ()
-    when: dict[str, tuple[Value, ...]] = {}
+    choices: tuple[ParameterValue, ...] = ()
+    when: dict[str, tuple[ParameterValue, ...]] = {}
 
     @property
     def path(self) -> Path:
@@ -35,11 +35,11 @@ class Parameter(Frozen):
         return tuple(int(part) if part.isdigit() else part for part in self.name.split("."))
 
     @property
-    def ends(self) -> tuple[Value, ...]:
+    def ends(self) -> tuple[ParameterValue, ...]:
         """The extreme values: both ends of a range, or every choice."""
         return self.choices if self.kind == "categorical" else tuple(dict.fromkeys((self.low, self.high)))
 
-    def applies(self, values: Mapping[str, Value]) -> bool:
+    def applies(self, values: Mapping[str, ParameterValue]) -> bool:
         """Tell whether it is chosen, given the values of the parameters it depends on; an absent one satisfies no condition."""
         return all(name in values and values[name] in allowed for name, allowed in self.when.items())
 
@@ -53,14 +53,14 @@ class Parameter(Frozen):
         low, high = _fraction(self.low), _fraction(self.high)
         return round((_fraction(value) - low) * self.steps / (high - low)) if self.steps else 0
 
-    def exact(self, value: Value) -> Value:
+    def exact(self, value: ParameterValue) -> ParameterValue:
         """Return the value as a person would write it: 0.95, not the 0.9500000000000001 that counting steps of 0.05 from 0.8 gives."""
         if self.kind != "float" or not self.steps or not isinstance(value, int | float):
             return value
         low, high = _fraction(self.low), _fraction(self.high)
         return float(low + (high - low) * self.place(value) / self.steps)
 
-    def require(self, value: Value) -> None:
+    def require(self, value: ParameterValue) -> None:
         """Check that the value can be chosen.
 
         Raises:
@@ -73,10 +73,10 @@ class Parameter(Frozen):
             whole = "a whole number " if self.kind == "int" else ""
             raise ValueError(f"{self.name}={value!r}: must be {whole}in [{self.low}, {self.high}]")
 
-    def _is_number(self, value: Value) -> bool:
+    def _is_number(self, value: ParameterValue) -> bool:
         return isinstance(value, int if self.kind == "int" else int | float) and not isinstance(value, bool)
 
-    def _is_within(self, value: Value) -> bool:
+    def _is_within(self, value: ParameterValue) -> bool:
         exact = self.exact(value)
         if not isinstance(exact, int | float) or self.low is None or self.high is None:
             return False
@@ -84,6 +84,6 @@ class Parameter(Frozen):
         return self.low <= exact <= self.high and not between
 
 
-def _fraction(number: Value) -> Fraction:
+def _fraction(number: ParameterValue) -> Fraction:
     """Return the number that a float's digits say."""
     return Fraction(repr(number))

@@ -116,7 +116,7 @@ class Constraint(Frozen):
         return value - self.bound if self.direction == "<=" else self.bound - value
 
 
-class Precision(Frozen):
+class MeasuringPrecision(Frozen):
     """Repeats are added to an evaluation until its 95 % interval is narrower than `width` (a share), or there are `max_repeats`."""
 
     width: Annotated[float, AfterValidator(Interval(0, 1, low_open=True, high_open=True))]
@@ -164,7 +164,7 @@ class SearchSection(Frozen):
     parents: bool = True
     objectives: Annotated[tuple[Annotated[Objective, BeforeValidator(_word)], ...], BeforeValidator(_tuple), AfterValidator(_at_least_one)]
     constraints: Annotated[tuple[Constraint, ...], BeforeValidator(_tuple)] = ()
-    precision: Precision | None = None
+    precision: MeasuringPrecision | None = None
     rungs: Annotated[tuple[Rung, ...], BeforeValidator(lambda value: () if value is None else _tuple(value))] = ()
     reduction_factor: Annotated[int, AfterValidator(Interval(2))] = 3
 
@@ -199,7 +199,7 @@ def _meaning(objective: Objective) -> tuple[object, ...]:
 SEARCH_PARTS: dict[str, type[Frozen]] = {
     "constraints": Constraint,
     "objectives": Objective,
-    "precision": Precision,
+    "precision": MeasuringPrecision,
     "rungs": Rung,
 }
 """Settings of the section that have fields of their own."""

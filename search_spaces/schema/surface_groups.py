@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from search_spaces.schema.axes import Axes, Axis
+from search_spaces.schema.axes import Axis, AxisSection
 from workers.spec.fields import Count, Index, NormName, Positive, SurfaceDirection
 from workers.spec.surface import Resolution, SurfaceSettings
 
 
-class SurfaceGroup(Axes):
+class SurfaceGroup(AxisSection):
     """The axes of `SurfaceSettings`; every combination is one surface of every model.
 
     A setting without effect on a model makes no jobs: `draws` where it is not randomised, `own` where the model is itself the net

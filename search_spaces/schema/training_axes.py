@@ -88,9 +88,9 @@ def _ascending(low: Fraction | int, high: Fraction | int, ends: tuple[T, T]) -> 
 
 
 ListAxis = Annotated[tuple[T, ...], BeforeValidator(lists), AfterValidator(merged)]
-Milestones = Annotated[tuple[int | str, ...], PlainValidator(_milestones)]
-EpsilonRange = Annotated[tuple[str, str], PlainValidator(_epsilon_range)]
-CountRange = Annotated[tuple[int, int], PlainValidator(_count_range)]
+WrittenMilestones = Annotated[tuple[int | str, ...], PlainValidator(_milestones)]
+WrittenEpsilonRange = Annotated[tuple[str, str], PlainValidator(_epsilon_range)]
+WrittenCountRange = Annotated[tuple[int, int], PlainValidator(_count_range)]
 
 
 class FineTuningAxes(ComponentAxes):
@@ -109,7 +109,7 @@ class FineTuningAxes(ComponentAxes):
     nesterov: Axis[bool] = ()
     weight_decay: Axis[NonNegative] = ()
     schedule: Axis[Schedule] = ()
-    milestones: ListAxis[Milestones] = ()
+    milestones: ListAxis[WrittenMilestones] = ()
     gamma: Axis[Factor] = ()
     clip_norm: Axis[Positive | None] = ()
     precision: Axis[Precision] = ()
@@ -117,8 +117,8 @@ class FineTuningAxes(ComponentAxes):
     horizontal_flip: Axis[bool] = ()
     crop_padding: Axis[Count | None] = ()
     adversarial_training: Axis[AdversarialTraining] = ()
-    adversarial_epsilon: ListAxis[EpsilonRange] = ()
-    adversarial_steps: ListAxis[CountRange] = ()
+    adversarial_epsilon: ListAxis[WrittenEpsilonRange] = ()
+    adversarial_steps: ListAxis[WrittenCountRange] = ()
     adversarial_stepsize: Axis[Positive] = ()
     adversarial_alpha: Axis[ShareBelowOne] = ()
 

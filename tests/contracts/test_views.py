@@ -28,6 +28,7 @@ _MODEL_OWN = " ".join(
         "training fine_tuning width split_lists image_size channels evaluated",
         "dropout activation_bits lipschitz_beta bit_depth median_size pad_factor pruning_samples",
         "model_tensorize_first model_tensorize_linear model_execution model_all_zero model_draws model_init",
+        "model_normalisation model_weights model_weights_map",
         *(f"{section}_{name}" for section in ("training", "fine_tuning") for name in _TRAINING.split()),
     ]
 )
@@ -39,7 +40,8 @@ PUBLIC = {
         "eot_samples selection_draws early_stop backend sign_gradient source_key n_examples evaluation_batch_size repeat draws n_correct "
         f"robust_accuracy clean_accuracy verdict seconds finished_at {_MODEL_MORE} takes_gradients selects one_step attack_settings "
         "metrics forward_passes backward_passes queries "
-        f"training fine_tuning steps abs_stepsize attacks_loss momentum snr_db {_MODEL_OWN.removeprefix('training fine_tuning ')}"
+        "training fine_tuning steps classes version abs_stepsize attacks_loss searches stepsize first_weight momentum samples sigma "
+        f"schedule snr_db {_MODEL_OWN.removeprefix('training fine_tuning ')}"
     ),
     "v_worst_case": (
         f"model_key {_MODEL} knowledge norm epsilon epsilon_literal n_examples evaluation_batch_size draws "

@@ -5,6 +5,7 @@ import pytest
 
 from search_spaces import SpaceError, builtin_spaces, load_space, parse_space
 from workers.errors import UserError
+from workers.registry import ATTACKS
 
 GOOD = """\
 # a comment
@@ -98,8 +99,7 @@ def loaded(text, *overrides):
         (
             "attack: pgd",
             "attack: pdg",
-            "x.yaml:11: attacks.0.attack='pdg': one of apgd_ce, apgd_dlr, bim, fgsm, mi_fgsm, noise, pgd, smoothed_pgd, "
-            "square (did you mean pgd?)",
+            f"x.yaml:11: attacks.0.attack='pdg': one of {', '.join(ATTACKS.names())} (did you mean pgd?)",
         ),
         ("8/255", "8", "x.yaml:12: attacks.0.epsilon=8: must be in (0, 1] (input units: 8/255, not 8)"),
         ("digits", "mnist", "x.yaml:4: data.name='mnist': one of cifar10, digits, speech_commands, tones, folder:NAME, torchvision:NAME"),

@@ -39,13 +39,13 @@ MASKED = {
     "another net's gradient": "model: {name: decoy}",
     "ensemble switched by a hash": "model: {name: switched}",
     "k winners take all": "model: {name: winners}",
-    "dropout at test time": "defence: {name: defensive_dropout, dropout: 0.7}",
 }
-# What hides nothing, however it looks: attackers by gradients find what there is. Noise and shifts alone mask nothing.
+# What hides nothing, however it looks: attackers by gradients find what there is. Noise, shifts and dropout alone mask nothing.
 HONEST = {
     "undefended": "",
     "input noise": "defence: {name: input_noise}",
     "random shift": "defence: {name: random_shift}",
+    "dropout at test time": "defence: {name: defensive_dropout, dropout: 0.7}",
     "PGD-trained": f"training: {{{ADVERSARIAL}, adversarial_steps: [4, 7]}}",
     "TRADES": "training: {loss: trades, adversarial_training: pgd, adversarial_epsilon: [0.2, 0.2], adversarial_steps: [5, 5]}",
     "Gaussian noise": "training: {loss: noisy}",

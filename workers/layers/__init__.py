@@ -2,7 +2,7 @@
 
 from workers.layers.binary import BinaryConv, DenseKernel, SignGradient, binary_kernel
 from workers.layers.cost import Execution, cheaper_execution
-from workers.layers.decompose import hosvd, mode_product
+from workers.layers.kernel import hosvd, mode_product
 from workers.layers.rank import resolve_rank
 from workers.layers.sketch import LatentSketch, Scales
 from workers.layers.tucker import TuckerKernel, TuckerLayer

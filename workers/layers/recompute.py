@@ -58,7 +58,7 @@ def computed_again(*spared: Spared) -> Iterator[None]:
     sought.clear()  # PyTorch holds `pack` as long as its outputs
 
 
-Drawn = TypeVar("Drawn")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,9 @@ class NetworkPart:
         """Return another part of the same pass."""
         return replace(self, place=place)
 
-    def drawn(self, owner: Hashable, draw: Callable[[], Drawn]) -> Drawn:
+    def drawn(self, owner: Hashable, draw: Callable[[], T]) -> T:
         """Return the draw of `owner` for all examples of the pass."""
         if owner not in self._drawn:
             self._drawn[owner] = draw()
-        found: Drawn = self._drawn[owner]
+        found: T = self._drawn[owner]
         return found

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the name that every PyTorch user knows)
 
 from workers.layers.cost import Execution
-from workers.layers.decompose import hosvd, kernel_of, over_taps
+from workers.layers.kernel import hosvd, kernel_of, over_taps
 from workers.layers.recompute import Spared, computed_again
 from workers.layers.sketch import LatentSketch, Scales
 

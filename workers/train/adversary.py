@@ -15,7 +15,7 @@ from workers.registry import ATTACKS
 from workers.spec.attack import AttackSettings
 from workers.spec.training import TrainingSpec
 
-Perturb = Callable[[Tensor, Tensor], Tensor]
+BatchAdversary = Callable[[Tensor, Tensor], Tensor]
 """Adversarial examples of (inputs, labels)."""
 
 
@@ -25,7 +25,7 @@ def unchanged(inputs: Tensor, labels: Tensor) -> Tensor:  # noqa: ARG001 (an adv
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnAttack:
     """Settings drawn for one batch: epsilon in input units and the number of gradient steps."""
 
     epsilon: float
@@ -70,19 +70,21 @@ class Adversary:
         if missed:
             raise NonFiniteError(f"{missed} of {seen} examples could not be attacked: the gradient or the logits are not finite")
 
-    def one_a_batch(self, count: int) -> Iterator[Perturb]:
+    def one_a_batch(self, count: int) -> Iterator[BatchAdversary]:
         """Return the functions that make the adversarial examples, one for each of the next `count` batches."""
         return (partial(self.perturb, drawn=drawn) for drawn in self.draw(count))
 
-    def draw(self, batches: int) -> list[Drawn]:
+    def draw(self, batches: int) -> list[DrawnAttack]:
         """Draw epsilon and steps of the next so many batches: all at once, since each transfer from a GPU synchronises it."""
         shares = torch.rand(batches, 2, generator=self.generator, device=self.generator.device).tolist()
         low, high = (float(Fraction(end)) for end in self.settings.adversarial_epsilon)
         fewest, most = self.settings.adversarial_steps
         # A float32 share may round to 1 when scaled: the largest number of steps is then used.
-        return [Drawn(low + (high - low) * epsilon, min(most, fewest + int((most - fewest + 1) * steps))) for epsilon, steps in shares]
+        return [
+            DrawnAttack(low + (high - low) * epsilon, min(most, fewest + int((most - fewest + 1) * steps))) for epsilon, steps in shares
+        ]
 
-    def perturb(self, inputs: Tensor, labels: Tensor, *, drawn: Drawn) -> Tensor:
+    def perturb(self, inputs: Tensor, labels: Tensor, *, drawn: DrawnAttack) -> Tensor:
         """Return adversarial examples within `drawn.epsilon` of `inputs` and within the bounds, of their shape; `inputs` are unchanged."""
         with _evaluating(self.module):
             if self.settings.adversarial_training == "pgd":

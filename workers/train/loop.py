@@ -15,7 +15,7 @@ from workers.errors import JobError
 from workers.models.network import Network
 from workers.spec.fields import Precision
 from workers.spec.training import TrainingSpec
-from workers.train.adversary import Adversary, Perturb, unchanged
+from workers.train.adversary import Adversary, BatchAdversary, unchanged
 from workers.train.augment import augmented
 from workers.train.checkpoint import Checkpoint, TrainingState
 from workers.train.optimizer import build_optimizer, learning_rate
@@ -146,7 +146,7 @@ class _Trainer:
             group["lr"] = rate
         return rate
 
-    def _step(self, inputs: Tensor, labels: Tensor, adversary: Perturb) -> tuple[Tensor, Tensor]:
+    def _step(self, inputs: Tensor, labels: Tensor, adversary: BatchAdversary) -> tuple[Tensor, Tensor]:
         network = _Listening(self.logits)
         loss: Tensor = self.settings.component.create(network, inputs, labels, adversary, **dict(self.settings.settings))
         if (penalty := self.network.penalty()) is not None:
@@ -158,7 +158,7 @@ class _Trainer:
         self.optimizer.step()
         return loss.detach(), (network.first.argmax(dim=1) == labels).sum()
 
-    def _seen(self) -> Iterator[tuple[Tensor, Tensor, Perturb]]:
+    def _seen(self) -> Iterator[tuple[Tensor, Tensor, BatchAdversary]]:
         """The batches that the network learns from, each with its adversary."""
         adversaries = repeat(unchanged) if self.adversary is None else self.adversary.one_a_batch(self.steps)
         for (inputs, labels), adversary in zip(self._batches(), adversaries, strict=False):

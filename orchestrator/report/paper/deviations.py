@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.axes import Axes, Settings, in_words, settings_of
+from orchestrator.axes import Axes, ModelSettings, in_words, settings_of
 from orchestrator.own_settings import hashable, sortable
 from orchestrator.store import ResultRow
 from workers.registry import DATASETS
@@ -69,20 +69,20 @@ def distance(row: ResultRow) -> int:
     return sum(_differs(choice, model) for choice in _CHOICES) + len(_trained_otherwise(row, model))
 
 
-def _models(rows: Iterable[ResultRow]) -> list[Settings]:
+def _models(rows: Iterable[ResultRow]) -> list[ModelSettings]:
     return list({row.model_key: settings_of(row) for row in rows}.values())
 
 
-def _differs(choice: _Choice, model: Settings) -> bool:
+def _differs(choice: _Choice, model: ModelSettings) -> bool:
     return choice.name in model and model[choice.name] != choice.papers
 
 
-def _said(choice: _Choice, models: Sequence[Settings]) -> str:
+def _said(choice: _Choice, models: Sequence[ModelSettings]) -> str:
     alike = all(_differs(choice, model) for model in models if choice.name in model)
     return f"{'' if alike else 'of some models '}{choice.ours} (paper: {choice.stated}; ours: {choice.reason})"
 
 
-def _training(rows: Sequence[ResultRow], models: Sequence[Settings]) -> str:
+def _training(rows: Sequence[ResultRow], models: Sequence[ModelSettings]) -> str:
     """Say in which settings the trainings are not the paper's; the number of epochs is said elsewhere."""
     if not rows:
         return ""
@@ -96,7 +96,7 @@ def _training(rows: Sequence[ResultRow], models: Sequence[Settings]) -> str:
     return "; ".join(filter(None, parts))
 
 
-def _is_used(name: str, model: Settings) -> bool:
+def _is_used(name: str, model: ModelSettings) -> bool:
     return f"training.{name}" in model and (name == "batch_size" or model.get("training.adversarial_training") == "pgd")
 
 
@@ -106,14 +106,14 @@ def _stated(row: ResultRow) -> Mapping[str, Any]:
     return {**unstated, **RECIPES["paper"][DATASETS[row.dataset].facts.modality]}
 
 
-def _trained_otherwise(row: ResultRow, model: Settings) -> list[str]:
+def _trained_otherwise(row: ResultRow, model: ModelSettings) -> list[str]:
     stated = _stated(row).items()
     idle = ("milestones", "gamma") if model.get("training.schedule") != "step" else ()
     known = [(name, value, model.get(f"training.{name}", value)) for name, value in stated if name not in idle]
     return [name for name, value, ours in known if hashable(ours) != hashable(value)]
 
 
-def _values(name: str, models: Iterable[Settings]) -> str:
+def _values(name: str, models: Iterable[ModelSettings]) -> str:
     values = {hashable(model[name]): model[name] for model in models if name in model}
     return " or ".join(map(_range, sorted(values.values(), key=sortable)))
 

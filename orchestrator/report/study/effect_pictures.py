@@ -9,7 +9,17 @@ from orchestrator.figures import Picture
 from orchestrator.figures.picture import Record, number, plain
 from orchestrator.figures.theme import BESIDE_A_SCALE, PALETTE, drawn, faded, ordered_colours
 from orchestrator.report.study.candidates import Candidate, Field
-from orchestrator.report.study.effects import RESAMPLES, Axis, Importance, Level, Values, axes_of, dependence, importances, is_balanced
+from orchestrator.report.study.effects import (
+    RESAMPLES,
+    Importance,
+    Level,
+    StudiedAxis,
+    Values,
+    axes_of,
+    dependence,
+    importances,
+    is_balanced,
+)
 from orchestrator.report.study.pictures import BEST, points, shown, unit
 
 _IMPORTANCE, _OF_BEST = "importance %", "of the best %"
@@ -82,7 +92,7 @@ def effects(field: Field, kept: Sequence[Candidate]) -> dict[str, list[Picture]]
     }
 
 
-def _effect(field: Field, kept: Sequence[Candidate], axes: Sequence[Axis], place: int, objective: int) -> Picture:
+def _effect(field: Field, kept: Sequence[Candidate], axes: Sequence[StudiedAxis], place: int, objective: int) -> Picture:
     name, title = axes[place].name, unit(field.objectives[objective])
     levels = dependence(axes, place, values_of(field, objective))
     table = [_level(field, kept, name, level, objective) for level in levels]
@@ -210,7 +220,7 @@ def _place(values: Values) -> Values:
     return found
 
 
-def _ticks(axis: Axis) -> dict[str, float]:
+def _ticks(axis: StudiedAxis) -> dict[str, float]:
     return {label: float(_place(axis.scaled)[models].mean()) for label, models in axis.levels.items()}
 
 

@@ -32,7 +32,7 @@ Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Axis:
+class StudiedAxis:
     """A setting that varies, with the value of each model; None where one has no such setting."""
 
     name: str
@@ -78,10 +78,10 @@ class Axis:
         return float(self.numbers[model]) if self.is_numeric else in_words(self.values[model])
 
 
-def axes_of(models: Sequence[Candidate]) -> list[Axis]:
+def axes_of(models: Sequence[Candidate]) -> list[StudiedAxis]:
     """Return what varies besides the seed. A number that some models do not have is left out where it has too many values."""
     names = dict.fromkeys(name for model in models for name in model.settings if name != SEED)
-    found = [Axis(name, tuple(model.settings.get(name) for model in models)) for name in names]
+    found = [StudiedAxis(name, tuple(model.settings.get(name) for model in models)) for name in names]
     return [
         axis
         for axis in found
@@ -101,7 +101,7 @@ class Importance:
     of_best: float | None
 
 
-def importances(axes: Sequence[Axis], values: Values, *, maximize: bool) -> list[Importance]:
+def importances(axes: Sequence[StudiedAxis], values: Values, *, maximize: bool) -> list[Importance]:
     """Return the importance of each axis, the greatest first: functional ANOVA (Hutter et al., 2014) and PED-ANOVA (Watanabe et al., 2023).
 
     Raises:
@@ -137,7 +137,7 @@ def importances(axes: Sequence[Axis], values: Values, *, maximize: bool) -> list
     return sorted(found, key=lambda one: -one.share)
 
 
-def _of_best(axes: Sequence[Axis], values: Values, models: NDArray[np.int64], *, maximize: bool) -> Mapping[str, float]:
+def _of_best(axes: Sequence[StudiedAxis], values: Values, models: NDArray[np.int64], *, maximize: bool) -> Mapping[str, float]:
     if len(models) < _FEWEST_FOR_BEST:
         return {}
     found = _shares(PedAnovaImportanceEvaluator(target_quantile=_BEST), axes, values, models, maximize=maximize)
@@ -146,7 +146,7 @@ def _of_best(axes: Sequence[Axis], values: Values, models: NDArray[np.int64], *,
 
 
 def _shares(
-    evaluator: BaseImportanceEvaluator, axes: Sequence[Axis], values: Values, models: NDArray[np.int64], *, maximize: bool
+    evaluator: BaseImportanceEvaluator, axes: Sequence[StudiedAxis], values: Values, models: NDArray[np.int64], *, maximize: bool
 ) -> Mapping[str, float]:
     """Return what Optuna's evaluator says of a study, in memory, of these models."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -175,13 +175,13 @@ class Level:
     deviation: float
 
 
-def is_balanced(axes: Sequence[Axis]) -> bool:
+def is_balanced(axes: Sequence[StudiedAxis]) -> bool:
     """Tell if the models are a whole grid: every combination of the axes' values, each as often."""
     times = Counter(zip(*(axis.values for axis in axes), strict=True))
     return len(times) == prod(len(set(axis.values)) for axis in axes) and len(set(times.values())) == 1
 
 
-def dependence(axes: Sequence[Axis], place: int, values: Values) -> list[Level]:
+def dependence(axes: Sequence[StudiedAxis], place: int, values: Values) -> list[Level]:
     """Return the partial dependence of the objective on an axis (Friedman, 2001): of a whole grid it is the mean over the models of each
     value; otherwise a random forest's prediction at each value, for all models, so that what varies along with the axis does not count."""
     axis = axes[place]

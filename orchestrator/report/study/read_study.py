@@ -17,7 +17,7 @@ from orchestrator.search.trial_index import JOB_KEYS, KIND, MODEL_KEY, REASON
 from orchestrator.store import Store
 from orchestrator.store.reading.study_trials import is_grid
 from orchestrator.store.schema.sweep_tables import SweepRecord
-from search_spaces import ObjectiveGoal, Value
+from search_spaces import ObjectiveGoal, ParameterValue
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class Trial:
     number: int
     state: str
     kind: str
-    params: Mapping[str, Value]
+    params: Mapping[str, ParameterValue]
     values: tuple[float, ...] | None
     violations: Mapping[str, float]
     model_key: str | None
@@ -106,7 +106,7 @@ def _trial(trial: FrozenTrial) -> Trial:
         number=trial.number,
         state=trial.state.name.lower(),
         kind=str(attributes.get(KIND, "")),
-        params=cast("Mapping[str, Value]", dict(trial.params)),
+        params=cast("Mapping[str, ParameterValue]", dict(trial.params)),
         values=None if trial.state != TrialState.COMPLETE or trial.values is None else tuple(trial.values),
         violations=dict(trial.constraints),
         model_key=attributes.get(MODEL_KEY),

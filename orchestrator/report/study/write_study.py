@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.names import slug
 from orchestrator.paths import write_atomically
-from orchestrator.report.requirements import check_requirements
+from orchestrator.report.browser import check_requirements
 from orchestrator.report.study.best import BestOptions, admitted, number_of, read_field
 from orchestrator.report.study.candidates import Candidate, Field, front
 from orchestrator.report.study.read_study import StudyRecord

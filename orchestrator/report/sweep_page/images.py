@@ -13,7 +13,7 @@ from kaleido.errors import JavascriptError, KaleidoError
 from orchestrator.figures import TEMPLATES, Picture, plain
 from orchestrator.names import slug
 from orchestrator.paths import write_atomically
-from orchestrator.report.requirements import browser_options
+from orchestrator.report.browser import browser_options
 from orchestrator.report.sweep_page.sections import PageSection
 from workers.errors import UserError
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from orchestrator.names import slug
 from orchestrator.paths import Paths, write_atomically
-from orchestrator.report.requirements import check_requirements
+from orchestrator.report.browser import check_requirements
 from orchestrator.store import open_store
 
 ImageForm = Literal["png", "svg"]

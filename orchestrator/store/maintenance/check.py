@@ -1,6 +1,6 @@
 """Checks of a store's consistency, with the problems found and advice. Reads only; `repair.py` mends what artifacts can."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +17,7 @@ from orchestrator.store.schema.base import Base, table_of, utc_now
 from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, VerdictRecord, WorstCaseRecord, result_tables
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobParentRecord, JobRecord, SweepRecord
 from orchestrator.store.writing.rows import outcome_row
-from orchestrator.store.writing.verdict_table import is_current
+from orchestrator.store.writing.verdict_table import outdated_models
 from workers.artifacts.artifacts import Artifacts, stored_name
 from workers.errors import ArtifactError
 from workers.spec.keys import KEY_VERSION, job_key
@@ -50,10 +50,11 @@ class Finding:
 
 def check_store(store: Store, artifacts: Artifacts, *, hashes: bool) -> list[Finding]:
     """Check the whole store and its jobs' files; with `hashes` each file's content too (reads everything)."""
+    needed: Counter[str] = Counter()
     checks: tuple[tuple[str, Callable[[Connection], Iterable[StoreProblem]], str], ...] = (
         ("file", _integrity, RESTORE),
         ("references", _references, f"{REPAIR}; else {RESTORE}"),
-        ("job keys", _keys, f"{REPAIR}; else {RESTORE}"),
+        ("job keys", partial(_keys, needed=needed), f"{REPAIR}; else {RESTORE}"),
         ("parents", _parents, f"{REPAIR}; else {RESTORE}"),
         ("flags", _flags, f"{REPAIR}; else {RESTORE}"),
         ("done jobs", _without_result, LAUNCH),
@@ -66,7 +67,8 @@ def check_store(store: Store, artifacts: Artifacts, *, hashes: bool) -> list[Fin
         values = _finding("values", (StoreProblem(*found) for found in wrong_values(connection)), f"{REPAIR}; else {RESTORE}")
         findings = [_checked(subject, partial(check, connection), advice, values) for subject, check, advice in checks]
         findings.insert(1, values)
-        findings += [Finding("job keys", note=note) for note in _unchecked_keys(connection)]
+        notes = [f"{jobs} jobs cannot be checked here: needs {name}" for name, jobs in sorted(needed.items())]
+        findings += [Finding("job keys", note=note) for note in notes]
         done = sorted(connection.execute(select(JobRecord.key).where(JobRecord.state == "done")).scalars())
         findings.append(_checked("rows", partial(_differing, connection, artifacts), f"{REPAIR}; else {RESTORE}", values))
     advice = "copy the folders from where the jobs ran; else a launch computes again what it needs of them. Their results stay valid"
@@ -112,25 +114,18 @@ def _references(connection: Connection) -> Iterator[StoreProblem]:
                 yield StoreProblem(line, tuple(row[0] for row in rows) if key.column.table is table_of(JobRecord) else ())
 
 
-def _keys(connection: Connection) -> Iterator[StoreProblem]:
-    """Find jobs whose spec and parents do not give their key: they were changed."""
+def _keys(connection: Connection, needed: Counter[str]) -> Iterator[StoreProblem]:
+    """Find jobs whose spec and parents do not give their key: they were changed. Count in `needed` the jobs that cannot be checked, by the
+    component that is not installed here."""
     parents: dict[str, dict[str, str]] = defaultdict(dict)
     for edge in connection.execute(select(JobParentRecord.__table__)):
         parents[edge.child_key][edge.role] = edge.parent_key
     for key, text, digests in _of_today(connection):
         spec = stored_spec(text)
-        if spec is None or (not missing_components(spec) and job_key(spec, parents[key], digests) != key):
+        missing = () if spec is None else missing_components(spec)
+        needed.update(missing)
+        if spec is None or (not missing and job_key(spec, parents[key], digests) != key):
             yield StoreProblem(f"job {key}: its key is not that of its spec and parents", (key,))
-
-
-def _unchecked_keys(connection: Connection) -> Iterator[str]:
-    """The components without which the keys of some jobs cannot be computed."""
-    needed: defaultdict[str, int] = defaultdict(int)
-    for _, text, _ in _of_today(connection):
-        for name in () if (spec := stored_spec(text)) is None else missing_components(spec):
-            needed[name] += 1
-    for name, jobs in sorted(needed.items()):
-        yield f"{jobs} jobs cannot be checked here: needs {name}"
 
 
 def _of_today(connection: Connection) -> Iterator[tuple[str, str, dict[str, str]]]:
@@ -177,13 +172,9 @@ def _of_unfinished_jobs(connection: Connection) -> Iterator[StoreProblem]:
 def _outdated(connection: Connection) -> Iterator[StoreProblem]:
     """Find models whose verdict and worst cases, which are derived from their results, are not those of these."""
     records = AttackResultRecord, DiagnosisRecord, VerdictRecord, WorstCaseRecord
-    for key in sorted(connection.execute(union(*(select(record.model_key) for record in records))).scalars()):
-        try:
-            current = is_current(connection, key)
-        except ValueError:  # such flags are a finding of their own
-            current = True
-        if not current:
-            yield StoreProblem(f"model {key}: its verdict or worst cases are not those of its results", (key,))
+    models = connection.execute(union(*(select(record.model_key) for record in records))).scalars().all()
+    for key in outdated_models(connection, models):
+        yield StoreProblem(f"model {key}: its verdict or worst cases are not those of its results", (key,))
 
 
 _MEASURED = frozenset(

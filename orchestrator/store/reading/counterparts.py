@@ -11,7 +11,7 @@ from typing import Any
 from orchestrator.axes import rank_in_words
 from orchestrator.own_settings import hashable, own_names
 
-Settings = Mapping[str, Any]
+CellSettings = Mapping[str, Any]
 
 _SAME_EXAMPLES = frozenset({"data.name", "data.split_lists"})
 """Settings on which the test examples depend; models that were not evaluated on the same ones cannot be compared."""
@@ -20,7 +20,7 @@ _IDENTITY = _SAME_EXAMPLES | {"seed", "attack", "knowledge", "norm", "epsilon", 
 _IDENTIFYING_SECTIONS = ("model.", "defence.")
 
 
-def identity(before: Sequence[Settings], after: Sequence[Settings]) -> frozenset[str]:
+def identity(before: Sequence[CellSettings], after: Sequence[CellSettings]) -> frozenset[str]:
     """Return the names of the settings in which cells of both sweeps must agree to be compared.
 
     Left out are those that have a single value in each sweep, and one that differs. Left out are also those that take other values in
@@ -40,16 +40,16 @@ def _is_detail(name: str) -> bool:
     return name not in _IDENTITY and not name.startswith(_IDENTIFYING_SECTIONS)
 
 
-def _values(cells: Iterable[Settings], name: str) -> set[Hashable]:
+def _values(cells: Iterable[CellSettings], name: str) -> set[Hashable]:
     return {hashable(cell[name]) for cell in cells if name in cell}
 
 
-def _tells_apart(names: Iterable[str], cells: Sequence[Settings]) -> bool:
+def _tells_apart(names: Iterable[str], cells: Sequence[CellSettings]) -> bool:
     names = sorted(names)
     return len({key_of(cell, names) for cell in cells}) == len(cells)
 
 
-def key_of(cell: Settings, names: Iterable[str]) -> tuple[Hashable, ...]:
+def key_of(cell: CellSettings, names: Iterable[str]) -> tuple[Hashable, ...]:
     """Return the values of these settings, None where the cell has no such setting."""
     return tuple(hashable(cell.get(name)) for name in names)
 
@@ -64,7 +64,7 @@ def _best_known() -> list[str]:
     ]
 
 
-def telling(cells: Sequence[Settings], names: Iterable[str]) -> list[str]:
+def telling(cells: Sequence[CellSettings], names: Iterable[str]) -> list[str]:
     """Return the fewest of the settings, the best known first, that distinguish all of the cells that can be distinguished."""
     given, first = set(names), _best_known()
     chosen: list[str] = []

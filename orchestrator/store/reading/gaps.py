@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, union
 
-from orchestrator.axes import Axes, Settings, in_words
+from orchestrator.axes import Axes, ModelSettings, in_words
 from orchestrator.own_settings import hashable
 from orchestrator.store.connection.session import Store, chunks, sweep_id
 from orchestrator.store.reading.varying_settings import sweep_models, weights_parents
@@ -85,7 +85,7 @@ def _unfinished(connection: Connection, number: int, sweep: str) -> list[str]:
     return lines[:_MOST_LINES] + ([f"and for {len(lines) - _MOST_LINES} further reasons"] if len(lines) > _MOST_LINES else [])
 
 
-def _line(models: Sequence[str], asked: Collection[str], reason: str, settings: Mapping[str, Settings], *, partly: bool) -> str:
+def _line(models: Sequence[str], asked: Collection[str], reason: str, settings: Mapping[str, ModelSettings], *, partly: bool) -> str:
     where = _where(models, {key: settings[key] for key in asked if key in settings}) if _FAILED in reason else ""
     return f"{len(models)} of {len(asked)} models {'lack some results' if partly else 'have no results'}: {reason}{where}"
 
@@ -127,7 +127,7 @@ def _reason(trainings: Sequence[_Open], measurements: Sequence[_Open], errors: M
     return "not trained yet" if trainings else "not measured yet"
 
 
-def _where(models: Collection[str], among: Mapping[str, Settings]) -> str:
+def _where(models: Collection[str], among: Mapping[str, ModelSettings]) -> str:
     """What distinguishes some models from the others: the settings that they alone share, else the first of their names."""
     mine, others = ([settings for key, settings in among.items() if (key in models) is wanted] for wanted in (True, False))
     axes = Axes.of(among.values())
@@ -143,5 +143,5 @@ def _where(models: Collection[str], among: Mapping[str, Settings]) -> str:
     return f" at {'; '.join([*names[:_MOST_NAMED], *([f'{len(names) - _MOST_NAMED} more'] if len(names) > _MOST_NAMED else [])])}"
 
 
-def _values(models: Iterable[Settings], name: str) -> set[Any]:
+def _values(models: Iterable[ModelSettings], name: str) -> set[Any]:
     return {hashable(settings.get(name)) for settings in models}

@@ -3,12 +3,14 @@ are always up to date."""
 
 import base64
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, Text, and_, cast, delete, func, insert, select
 
+from orchestrator.store.connection.session import chunks
 from orchestrator.store.reading.aggregate import WORST_CASE, result_table
 from orchestrator.store.reading.measurements import as_measurements, described_models, measured_columns
 from orchestrator.store.reading.values import ResultRow
@@ -183,16 +185,46 @@ def _worst_cases(connection: Connection, *models: str, ball: Row | None = None) 
     return _kept(result_table(described, [], measurements, per_repeat=False, worst=True))
 
 
-def is_current(connection: Connection, model_key: str) -> bool:
-    """Tell if a model's verdict and worst cases are those of its results; those by earlier rules are, and the next launch judges again."""
+def outdated_models(connection: Connection, models: Sequence[str]) -> list[str]:
+    """Return those of the models whose verdict or worst cases are not those of their results; those by earlier rules are, and the next
+    launch judges again. Flags that cannot be read are left to other checks."""
+    found: list[str] = []
+    for some in chunks(sorted(models)):
+        try:
+            found += _outdated(connection, some)
+        except ValueError:
+            found += [key for key in some if _outdated_alone(connection, key)]
+    return found
+
+
+def _outdated_alone(connection: Connection, model_key: str) -> bool:
+    try:
+        return bool(_outdated(connection, [model_key]))
+    except ValueError:
+        return False
+
+
+def _outdated(connection: Connection, models: Sequence[str]) -> list[str]:
+    """Compare what is stored of all these models with what follows from their results, which is read at once."""
     judged, worst = (
-        [dict(row) for row in connection.execute(select(record.__table__).where(record.model_key == model_key)).mappings()]
+        _by_model(connection.execute(select(record.__table__).where(record.model_key.in_(models))).mappings())
         for record in (VerdictRecord, WorstCaseRecord)
     )
-    if any(stored["rules"] != RULES for stored in judged):
-        return True
+    of_today = [key for key in models if all(stored["rules"] == RULES for stored in judged[key])]
+    derived = _by_model(_worst_cases(connection, *of_today))
+    return [key for key in of_today if _plain(worst[key]) != _plain(derived[key]) or not _is_judged_so(connection, key, judged[key])]
+
+
+def _is_judged_so(connection: Connection, model_key: str, stored: Sequence[Row]) -> bool:
     row = _verdict_row(connection, model_key)
-    return _plain(worst) == _plain(_worst_cases(connection, model_key)) and _plain(judged) == _plain([] if row is None else [row])
+    return _plain(stored) == _plain([] if row is None else [row])
+
+
+def _by_model(rows: Iterable[Mapping[Any, Any]]) -> defaultdict[str, list[Row]]:
+    found: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[row["model_key"]].append({str(name): value for name, value in row.items()})
+    return found
 
 
 def _plain(rows: Sequence[Row]) -> list[str]:

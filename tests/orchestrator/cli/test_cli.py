@@ -8,6 +8,7 @@ import pytest
 
 from orchestrator import cli
 from tests.commands import TINY, TINY_JOBS, attempts, environment, robustsweep, rows, stored_flags, write_space
+from workers.registry import ATTACKS
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +158,7 @@ MISTAKES = [
     (["launch", "quickstart", "--set", "model.theta=1.3"], "model.theta=1.3: must be in (0, 1]"),
     (
         ["plan", "quickstart", "--set", "attacks.0.attack=pdg"],
-        "'pdg': one of apgd_ce, apgd_dlr, bim, fgsm, mi_fgsm, noise, pgd, smoothed_pgd, square",
+        f"'pdg': one of {', '.join(ATTACKS.names())}",
     ),
     (["plan", "quickstart", "--set", "data.train_examples=5000"], "data.train_examples=5000: must be at most 1397"),
     (["plan", "quickstart", "--set", "evaluation.examples=401"], "evaluation.examples=401: must be at most 400"),

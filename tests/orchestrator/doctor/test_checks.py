@@ -12,14 +12,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from orchestrator.doctor import check_result, node
+from orchestrator.doctor import node, results_of_checks
 from orchestrator.doctor.artifact_store import check_artifacts, check_shared, marker_file
 from orchestrator.doctor.authentication import check_cluster, check_own_ray, check_token_file
-from orchestrator.doctor.check_result import CheckResult, guarded, with_timeout
 from orchestrator.doctor.database import check_database, compare_clocks
 from orchestrator.doctor.disk import GIB, check_disk
 from orchestrator.doctor.node import check_data_sets, check_gpus, look_for_data
 from orchestrator.doctor.nodes import merge_results
+from orchestrator.doctor.results_of_checks import CheckResult, guarded, with_timeout
 from orchestrator.doctor.versions import SOURCE, check_versions, compare_versions, versions_here
 from orchestrator.driver.lease_wait import this_driver
 from orchestrator.executors.ray_tune.local_ray import UNPROTECTED
@@ -218,7 +218,7 @@ def test_what_never_answers_is_given_up() -> None:
     with pytest.raises(UserError, match=r"^artifacts: no answer within 0\.05 s"):
         with_timeout(0.05, answered.wait, what="artifacts")
     answered.set()
-    assert check_result.TIMEOUT < 60
+    assert results_of_checks.TIMEOUT < 60
     assert only(guarded("data", lambda: with_timeout(5.0, lambda: [1].index(2), what="data"))).found.startswith("ValueError: ")
 
 

@@ -115,6 +115,15 @@ def test_show_says_what_became_of_each_layer(folder: Path) -> None:
     assert "blocks.0.attn.qkv: [48, 16]" in shown
 
 
+def test_the_plan_says_what_becomes_of_each_layer_and_why(folder: Path) -> None:
+    done = robustsweep("plan", "space.yaml", "--layers", "-f", "csv", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    rows = {line.partition(",")[0]: line for line in done.stdout.splitlines()}
+    assert rows["blocks.0.attn.qkv"].startswith("blocks.0.attn.qkv,192x64,48x16,")
+    assert "takes the input" in rows["patch_embed.proj"]
+    assert "tensorized: false" in rows["classifier.3"]
+
+
 def test_weights_that_do_not_fit_fail_their_own_model_alone(folder: Path) -> None:
     (folder / "wrong.yaml").write_text(SPACE.replace("weights: vit.safetensors", "weights: mobile.pt"))
     launched = robustsweep("launch", "wrong.yaml", "--executor", "inline", "--max-failures", "0", cwd=folder)

@@ -10,6 +10,7 @@ from orchestrator.launching.launch import LaunchOptions, launch
 from orchestrator.paths import Paths
 from tests.commands import robustsweep, write_space
 from tests.workers.data.published import CIFAR_ARCHIVE, SPEECH_ARCHIVE, Website, publish
+from tests.workers.data.published_torchvision import publish_fashion_mnist
 from workers.errors import DataError, UserError
 
 SPEECH = """
@@ -20,6 +21,12 @@ evaluation: {examples: 12}
 """
 CIFAR10 = """
 data: {name: cifar10, train_examples: 20}
+model: {width: 1, tensorized: false}
+training: {epochs: 1, batch_size: 10}
+evaluation: {examples: 10}
+"""
+FASHION = """
+data: {name: "torchvision:FashionMNIST", image_size: 16}
 model: {width: 1, tensorized: false}
 training: {epochs: 1, batch_size: 10}
 evaluation: {examples: 10}
@@ -53,6 +60,20 @@ def test_a_launch_gets_the_data_and_trains_on_them(text: str, archive: str, webs
     website.asked.clear()
     code, said = launched(tmp_path, text, data=str(root))
     assert (code, website.asked, "downloading" in said) == (0, [], False)
+
+
+def test_a_set_of_torchvision_is_got_before_its_digest_becomes_part_of_the_keys(
+    website: Website, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_fashion_mnist(website, monkeypatch)
+    root = str(tmp_path / "data")
+    with pytest.raises(DataError, match=rf"torchvision:FashionMNIST: looked for files in .*; {GET_IT}"):
+        launched(tmp_path, FASHION, data=root, download=False)
+    code, said = launched(tmp_path, FASHION, data=root)
+    assert (code, f": downloading to {root}" in said) == (0, True)
+    website.asked.clear()
+    code, said = launched(tmp_path, FASHION, data=root, download=False)
+    assert (code, website.asked, "nothing to do" in said) == (0, [], True)
 
 
 def test_without_the_option_nothing_is_fetched_and_the_message_names_it(website: Website, tmp_path: Path) -> None:

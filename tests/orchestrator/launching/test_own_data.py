@@ -45,8 +45,12 @@ def test_a_sweep_over_a_folder_of_images_and_a_change_in_it(folder: Path) -> Non
 
     shutil.copy(next((folder / "data/birds/train/d0").iterdir()), next((folder / "data/birds/train/d1").iterdir()))
     assert "4 new, because dataset folder:birds changed" in said(folder, "plan", "own.yaml", "--data", "data")
-    assert "all 4 jobs done" in said(folder, *launch)
-    assert "new, because" not in said(folder, "plan", "own.yaml", "--data", "data")
+
+
+@pytest.mark.slow
+def test_two_workers_of_ray_train_on_the_same_folder(folder: Path) -> None:
+    write_space(folder, SPACE.replace("width: 2", "width: [2, 3]"), name="own")
+    assert "all 8 jobs done" in said(folder, "launch", "own.yaml", "--data", "data")
 
 
 def test_an_image_that_cannot_be_read_stops_a_launch_in_one_line_and_doctor_says_it_too(folder: Path) -> None:

@@ -7,6 +7,7 @@ import fsspec
 import numpy as np
 import pytest
 
+from tests.workers.data.picture_folder import make_folder
 from tests.workers.small import data_set
 from workers.data.loading import remote
 from workers.data.loading.source import Dataset, DataSource, Split
@@ -125,3 +126,19 @@ def test_places_of_data_are_folders_or_urls(tmp_path, monkeypatch):
     assert remote.data_root("s3://bucket/data") == "s3://bucket/data"
     with pytest.raises(UserError, match="file://data: must be file:///ABSOLUTE/PATH"):
         remote.data_root("file://data")
+
+
+def test_a_folder_of_images_at_a_url_is_fetched_and_digested_and_fetched_again_when_it_has_changed(url, tmp_path):
+    memory = fsspec.filesystem("memory")
+    made = make_folder(tmp_path / "made")
+    memory.put(str(made), f"/{tmp_path.name}/birds", recursive=True)
+    birds = data_set("folder:birds", image_size=16)
+    planned = remote.digest(birds, url)
+    assert planned == birds.digest(tmp_path / "made")
+    assert len(remote.load(birds, url, digest=planned).train) == 40
+    memory.rm(memory.find(f"/{tmp_path.name}/birds/train/d0")[0])
+    changed = remote.digest(birds, url)
+    assert changed != planned
+    assert len(remote.load(birds, url, digest=changed).train) == 39
+    with pytest.raises(DataError, match="are not those of the plan"):
+        remote.load(birds, url, digest=planned)

@@ -11,7 +11,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from tests.workers.small import CPU, generator
 from workers.layers import LatentSketch, TuckerKernel, TuckerLayer, mode_product, resolve_rank
-from workers.layers.decompose import kernel_of
+from workers.layers.kernel import kernel_of
 
 KERNELS = [((7, 5), (3, 4)), ((7, 5, 4), (3, 5, 2)), ((7, 5, 3, 3), (4, 2, 3, 2))]
 SHAPES = st.lists(st.integers(1, 12), min_size=2, max_size=4)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tests.builders import attack_job, attack_settings, craft_job, evaluate_job, fine_tune_job, pretrain_job
+from workers.registry import ATTACKS as REGISTERED
 from workers.spec.attack import AttackSettings
 from workers.spec.component import DataSpec, DefenceSpec
 from workers.spec.fields import positive_fraction, spelled
@@ -167,7 +168,7 @@ def test_a_job_survives_json_with_its_key(job):
         (
             AttackSettings,
             {**attack_settings().model_dump(), "name": "pdg"},
-            "attack 'pdg': one of apgd_ce, apgd_dlr, bim, fgsm, mi_fgsm, noise, pgd, smoothed_pgd, square",
+            f"attack 'pdg': one of {', '.join(REGISTERED.names())}",
         ),
         (AttackSettings, {**attack_settings().model_dump(), "norm": "l1"}, "'l2' or 'linf'"),
         (AttackSettings, {**attack_settings().model_dump(), "sign_gradient": "tahn"}, "'identity', 'tanh' or 'tanh075'"),

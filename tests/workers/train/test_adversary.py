@@ -10,7 +10,7 @@ from workers.models.network import Network, build
 from workers.spec.job import AttackSettings, ModelSpec
 from workers.spec.training import TrainingSpec
 from workers.train import Checkpoint, train
-from workers.train.adversary import Adversary, Drawn
+from workers.train.adversary import Adversary, DrawnAttack
 
 LOW, HIGH = 4 / 255, 16 / 255
 RANGES = {"adversarial_epsilon": ("4/255", "16/255"), "adversarial_steps": (2, 5)}
@@ -42,13 +42,13 @@ def test_epsilons_are_uniform_over_their_range_and_steps_over_theirs():
 
 def test_a_range_of_one_value_is_that_value():
     drawn = adversary(adversarial_epsilon=("8/255", "8/255"), adversarial_steps=(3, 3)).draw(50)
-    assert set(drawn) == {Drawn(8 / 255, 3)}
+    assert set(drawn) == {DrawnAttack(8 / 255, 3)}
 
 
 @pytest.mark.parametrize("kind", ["pgd", "r_fgsm"])
 @pytest.mark.parametrize("epsilon", [1 / 255, 8 / 255, 64 / 255])
 def test_examples_lie_in_the_drawn_ball_and_reach_its_border(kind, epsilon):
-    examples = adversary(kind=kind).perturb(DATA.inputs, DATA.labels, drawn=Drawn(epsilon, 3))
+    examples = adversary(kind=kind).perturb(DATA.inputs, DATA.labels, drawn=DrawnAttack(epsilon, 3))
     assert check_examples(examples, DATA.inputs, epsilon=epsilon) == pytest.approx(epsilon, abs=1e-6)
 
 
@@ -81,7 +81,7 @@ def test_every_gradient_step_sees_a_fresh_sketch_in_eval_mode(kind, passes):
         draws.append((net.sketch.generator.get_state(), net.training, net.sketch.live))
         return net(inputs)
 
-    adversary(net, kind=kind, logits=logits).perturb(DATA.inputs, DATA.labels, drawn=Drawn(0.1, 3))
+    adversary(net, kind=kind, logits=logits).perturb(DATA.inputs, DATA.labels, drawn=DrawnAttack(0.1, 3))
     assert len(draws) == passes
     assert len({state.numpy().tobytes() for state, _, _ in draws}) == passes
     assert all((training, live) == (False, True) for _, training, live in draws)
@@ -90,7 +90,7 @@ def test_every_gradient_step_sees_a_fresh_sketch_in_eval_mode(kind, passes):
 def test_the_attacker_leaves_batch_statistics_gradients_mode_and_inputs_alone():
     net, inputs = trainee(), DATA.inputs.clone()
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
-    adversary(net).perturb(inputs, DATA.labels, drawn=Drawn(0.1, 2))
+    adversary(net).perturb(inputs, DATA.labels, drawn=DrawnAttack(0.1, 2))
     assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
     assert all(parameter.grad is None for parameter in net.parameters())
     assert net.training
@@ -103,7 +103,7 @@ def test_the_step_size_is_in_units_of_epsilon_over_steps(stepsize, expected):
         return torch.cat([-inputs.sum(dim=(1, 2, 3))[:, None], torch.zeros(len(inputs), 1)], dim=1)
 
     middle, labels = torch.full((2, 1, 2, 2), 0.5), torch.zeros(2, dtype=torch.int64)
-    one = adversary(logits=upwards, adversarial_stepsize=stepsize).perturb(middle, labels, drawn=Drawn(0.1, 5))
+    one = adversary(logits=upwards, adversarial_stepsize=stepsize).perturb(middle, labels, drawn=DrawnAttack(0.1, 5))
     noise = torch.rand(middle.shape, generator=generator(0))
     start = middle + (2 * noise - 1) * 0.1
     assert torch.allclose(one, torch.clamp(start + 5 * expected, 0.4, 0.6), atol=1e-6)
@@ -114,7 +114,7 @@ def test_r_fgsm_is_a_random_step_of_alpha_and_a_gradient_step_of_the_rest():
         return torch.cat([-inputs.sum(dim=(1, 2, 3))[:, None], torch.zeros(len(inputs), 1)], dim=1)
 
     middle, labels = torch.full((2, 1, 2, 2), 0.5), torch.zeros(2, dtype=torch.int64)
-    found = adversary(kind="r_fgsm", logits=upwards, adversarial_alpha=0.25).perturb(middle, labels, drawn=Drawn(0.1, 1))
+    found = adversary(kind="r_fgsm", logits=upwards, adversarial_alpha=0.25).perturb(middle, labels, drawn=DrawnAttack(0.1, 1))
     signs = torch.randn(middle.shape, generator=generator(0)).sign()
     assert torch.allclose(found, 0.5 + 0.025 * signs + 0.075)
 

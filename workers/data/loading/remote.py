@@ -59,14 +59,24 @@ def _unchanged(source: DataSource, root: Path | None, digest: str | None) -> Dat
 
 
 def digest(source: DataSource, root: DataRoot) -> str | None:
-    """The digest of a data set's files, where they are part of a job's key.
+    """The digest of a data set's files, where they are part of a job's key. Those at a URL are fetched, and again where names or sizes
+    there are no longer those of the copy.
 
     Raises:
         DataError: they are, and some are missing or cannot be read.
     """
     if source.component.facts.files is None:
         return None
-    return source.digest(_fetched(source, root, again=False) if isinstance(root, str) else root)
+    if not isinstance(root, str):
+        return source.digest(root)
+    here = _fetched(source, root, again=False)
+    return source.digest(here if here is None or _is_copy(root, here / source.folder) else _fetched(source, root, again=True))
+
+
+def _is_copy(url: str, copy: Path) -> bool:
+    """Tell whether the folder at `url` has the files of its copy, by their names and sizes."""
+    here = {path.relative_to(copy).as_posix(): path.stat().st_size for path in copy.rglob("*") if path.is_file()}
+    return dict(_listing(url, copy.name).values()) == here
 
 
 def verify(source: DataSource, root: DataRoot) -> None:

@@ -101,7 +101,8 @@ class _Folder:
         """The images of a split by class, all sorted, as paths relative to the data root."""
         folder = root / self.name / split
         try:
-            classes = {entry.name: self._images(root, entry.path) for entry in _shown(folder) if entry.is_dir()}
+            named = [entry.name for entry in _shown(folder) if entry.is_dir()]
+            classes = {name: self._images(root, f"{self.name}/{split}/{name}") for name in named}
         except (FileNotFoundError, NotADirectoryError):
             others = [name for name in ("train", "val", "test") if (root / self.name / name).is_dir()]
             there = f"; there are {', '.join(others)}" if others else ""
@@ -113,13 +114,14 @@ class _Folder:
             raise DataError(f"folder:{self.name}: looked for classes in {folder}: none there")
         return classes
 
-    def _images(self, root: Path, folder: str) -> list[str]:
-        found = _shown(Path(folder))
+    def _images(self, root: Path, where: str) -> list[str]:
+        """The images of a class, as paths relative to the data root; `where` is its folder's."""
+        found = _shown(root / where)
         if strange := next((entry.path for entry in found if entry.is_dir()), None):
             raise DataError(f"folder:{self.name}: {strange} is a folder; images stand in their class's folder itself")
         if not found:
-            raise DataError(f"folder:{self.name}: {folder} has no image")
-        return [os.path.relpath(entry.path, root) for entry in found]
+            raise DataError(f"folder:{self.name}: {root / where} has no image")
+        return [f"{where}/{entry.name}" for entry in found]
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,8 +13,9 @@ from torch.utils.checkpoint import checkpoint
 from workers.defences.base import Defence
 from workers.errors import JobError, UserError
 from workers.facts import DatasetInfo, ModelFacts
-from workers.layers import DenseKernel, LatentSketch, SignGradient, TuckerKernel
+from workers.layers import DenseKernel, LatentSketch, SignGradient, TuckerKernel, resolve_rank
 from workers.layers.recompute import NetworkPart
+from workers.models.network.layer_choice import layer_choices
 from workers.models.network.tensorize import Tensorization, binarize, tensorize
 from workers.spec.component import UNDEFENDED, DefenceSpec
 from workers.spec.fields import Initialisation, Normalisation, Randomness, SignGradientName
@@ -213,6 +215,29 @@ def _moments(info: DatasetInfo, normalisation: Normalisation) -> tuple[tuple[flo
     if info.shape[0] != len(_IMAGENET[0]):
         raise UserError(f"normalisation=imagenet: is of 3 channels, and the data set has {info.shape[0]}; one of data, none")
     return _IMAGENET
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """What becomes of one layer: its kernel's shape, and its Tucker rank or the reason why it stays dense."""
+
+    name: str
+    shape: tuple[int, ...] | None
+    rank: tuple[int, ...] | None
+    reason: str
+
+
+def planned_layers(spec: ModelSpec, info: DatasetInfo) -> list[LayerPlan]:
+    """Return what becomes of each convolution, linear layer and attention of a spec's network; its weights are drawn, none is kept."""
+    body = _body(spec, info, seed=0)
+    settings = _tensorization(spec, "random", body)
+    plans = []
+    for choice in layer_choices(body, first=settings.first, linear=settings.linear):
+        fraction, shape = settings.fractions.get(choice.name, settings.rank_fraction), choice.shape
+        reason = choice.reason if spec.tensorized else "tensorized: false"
+        rank = None if reason or shape is None else resolve_rank(shape, fraction, kind=settings.rank_kind)
+        plans.append(LayerPlan(", ".join(choice.names), shape, rank, reason))
+    return plans
 
 
 def _sketch(spec: ModelSpec) -> LatentSketch:

@@ -10,7 +10,7 @@ import pytest
 from orchestrator.paths import Paths
 from orchestrator.report.study import StudyOptions, study_page
 from orchestrator.report.study.candidates import Candidate, of_grid
-from orchestrator.report.study.effects import Axis, axes_of, dependence, importances
+from orchestrator.report.study.effects import StudiedAxis, axes_of, dependence, importances
 from orchestrator.report.study.read_study import read_study
 from orchestrator.store import open_store, result_rows
 from tests.browsers import complaints, opened, requests
@@ -160,7 +160,7 @@ def test_the_effects_of_a_grid_are_those_it_was_made_with() -> None:
     assert all(one.low <= one.share <= one.high for one in (first, second))
     levels = dependence(axes, 0, values)
     assert [(level.label, level.mean, level.deviation) for level in levels] == [("0.01", 61, 1), ("0.1", 81, 1), ("1", 71, 1)]
-    missing = dependence([Axis(axis.name, axis.values[:-1]) for axis in axes], 0, values[:-1])
+    missing = dependence([StudiedAxis(axis.name, axis.values[:-1]) for axis in axes], 0, values[:-1])
     assert [level.mean for level in missing] == pytest.approx([61, 81, 71], abs=4)  # a forest's, of what is no whole grid
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from orchestrator.paths import Paths
-from orchestrator.report.requirements import BROWSER_VARIABLE
+from orchestrator.report.browser import BROWSER_VARIABLE
 from orchestrator.report.sweep_page import ReportOptions, report_sweep
 from tests.browsers import complaints, opened, pixels, requests, skip_without_browser
 from tests.orchestrator.report.sweep_page.conftest import FillStore
@@ -141,7 +141,7 @@ def test_without_a_browser_images_fail_in_one_line_before_anything_is_written(
 
 
 def test_without_kaleido_images_fail_in_one_line(monkeypatch: pytest.MonkeyPatch, fill_store: FillStore, tmp_path: Path) -> None:
-    monkeypatch.setattr("orchestrator.report.requirements.find_spec", lambda name: None if name == "kaleido" else object())
+    monkeypatch.setattr("orchestrator.report.browser.find_spec", lambda name: None if name == "kaleido" else object())
     options = ReportOptions(
         paths=Paths.resolve(home=tmp_path, store=fill_store()), sweep="small", output=tmp_path / "r.html", figures=tmp_path / "figures"
     )

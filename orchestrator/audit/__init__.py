@@ -1,0 +1,1 @@
+"""Audits: one network under every attack that decides, until its verdict settles."""

@@ -1,0 +1,188 @@
+"""An audit: launched round by round as one sweep, until its verdict is sound or unsound, or nothing is left to try."""
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+
+from orchestrator.audit.budget import Budget
+from orchestrator.audit.rounds import Round, rounds, space_of
+from orchestrator.console import say
+from orchestrator.launching.launch import LaunchOptions
+from orchestrator.launching.launch import launch as run_launch
+from orchestrator.names import slug
+from orchestrator.paths import write_atomically
+from orchestrator.planning.adopted import load_sweep
+from orchestrator.planning.expand import expand_space
+from orchestrator.store import ModelVerdict, ResultRow, Store, model_verdicts, open_store, result_rows
+from orchestrator.store.reading.report_evidence import job_costs
+from workers.errors import UserError
+from workers.registry import ATTACKS, DATASETS
+from workers.spec.fields import NormName, positive_fraction
+from workers.spec.job import Job, TrainSpec
+
+_DOUBTFUL = "suspicious"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditOptions:
+    """Options of an audit; `launch` holds those of its launches, whose space the audit makes.
+
+    `weights` is a file of a state dict, or the first digits of a trained model's key; `examples` None: a thousand, or all of a smaller
+    test split.
+    """
+
+    network: str
+    weights: str
+    data: str
+    epsilon: str
+    norm: NormName = "linf"
+    examples: int | None = None
+    seed: int = 0
+    plugins: Sequence[str] = ()
+    budget: Budget = field(default_factory=lambda: Budget(None))
+    launch: LaunchOptions
+
+    @property
+    def name(self) -> str:
+        """Name of the audit's sweep: equal audits continue each other."""
+        parts = (self.network, Path(self.weights).stem, self.data, self.norm, self.epsilon.replace("/", "-"))
+        return slug(f"audit-{'-'.join(parts)}")
+
+    @property
+    def _counts(self) -> tuple[int, int]:
+        """Numbers of examples under attack, and of those that are diagnosed."""
+        data = DATASETS.find(self.data)
+        there = _MOST if data is None or data.facts.n_test is None else data.facts.n_test
+        chosen = self.examples or min(_MOST, there)
+        return chosen, min(chosen, _DIAGNOSED)
+
+    @property
+    def common(self) -> dict[str, Any]:
+        """The sections of the space but for the attacks."""
+        given = Path(self.weights)
+        examples, diagnosed = self._counts
+        diagnosis = {"epsilon": self.epsilon} if self.norm == "linf" else {}
+        return {
+            "name": self.name,
+            "description": f"Audit of {self.network} on {self.data}, {self.norm} {self.epsilon}",
+            **({"plugins": [str(Path(name).absolute()) if Path(name).exists() else name for name in self.plugins]} if self.plugins else {}),
+            "seed": self.seed,
+            "data": {"name": self.data},
+            "model": {"name": self.network, "weights": str(given.absolute()) if given.exists() else self.weights, "tensorized": False},
+            "evaluation": {"examples": examples},
+            "diagnosis": {**diagnosis, "examples": diagnosed},
+        }
+
+
+_MOST, _DIAGNOSED = 1000, 200
+
+
+@dataclass(frozen=True)
+class AuditOutcome:
+    """What an audit found: its rows, the worst case last; its verdict; seconds of all its jobs; what it would try next (None: nothing)."""
+
+    name: str
+    rows: tuple[ResultRow, ...]
+    verdict: ModelVerdict | None
+    seconds: float
+    jobs: int
+    tried: tuple[str, ...]
+    following: str | None
+
+    @property
+    def worst(self) -> ResultRow | None:
+        """The result of the most harmful attack on each example, of all."""
+        return next((row for row in reversed(self.rows) if row.attack == "worst_case"), None)
+
+    @property
+    def strongest(self) -> ResultRow | None:
+        """The single attack under which the fewest examples stay right."""
+        attacked = [row for row in self.rows if row.attack not in ("none", "worst_case") and row.robust_accuracy is not None]
+        return min(attacked, key=lambda row: (row.robust_accuracy or 0.0, row.attack != "autoattack"), default=None)
+
+
+def run_audit(options: AuditOptions, console: Console) -> tuple[AuditOutcome, int]:
+    """Run an audit to its end, or continue it; return what was found and the exit code of its last launch.
+
+    Raises:
+        UserError: the network, weights, data or an option are wrong.
+    """
+    file = options.launch.paths.home / "audits" / f"{options.name}.yaml"
+    all_rounds = _rounds(options)
+    launched = max(1, _launched_before(options, file, all_rounds)) - 1
+    while True:
+        launched += 1
+        _write(file, space_of(options.common, all_rounds[:launched]))
+        code = run_launch(replace(options.launch, space=str(file)), console)
+        found = _found(options, all_rounds, launched)
+        is_settled = found.verdict is not None and found.verdict.verdict != _DOUBTFUL
+        if code or is_settled or launched == len(all_rounds) or options.budget.is_spent:
+            return (replace(found, following=None) if is_settled else found), code
+        say(console, f"audit: the verdict is in doubt; next: {all_rounds[launched].purpose}")
+
+
+def _launched_before(options: AuditOptions, file: Path, all_rounds: list[Round]) -> int:
+    """Return the number of rounds of the same audit that was launched before; 0 for none."""
+    try:
+        before = yaml.safe_load(file.read_text())
+    except (OSError, yaml.YAMLError):
+        return 0
+    return next((count for count in range(len(all_rounds), 0, -1) if space_of(options.common, all_rounds[:count]) == before), 0)
+
+
+def _rounds(options: AuditOptions) -> list[Round]:
+    try:
+        positive_fraction(options.epsilon)
+    except ValueError as error:
+        raise UserError(f"--epsilon {options.epsilon}: {error}") from None
+    make: Callable[..., list[Round]] = rounds
+    ball: Mapping[str, Any] = {"epsilon": options.epsilon, "norm": options.norm, "smoothed": "smoothed_pgd" in ATTACKS}
+    randomised = _is_randomised(options, make(randomised=False, **ball))
+    return make(randomised=randomised, **ball)
+
+
+def _is_randomised(options: AuditOptions, some: list[Round]) -> bool:
+    """Tell if the audited network draws.
+
+    Raises:
+        UserError: the space is wrong, or of several models.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"{options.name}.yaml"
+        _write(file, space_of(options.common, some[:1]))
+        jobs = expand_space(load_sweep(str(file), options.launch.overrides, options.launch.paths.artifacts).space)
+    parents = {parent for job in jobs if isinstance(job.spec, TrainSpec) for parent in job.parents.values()}
+    models: list[Job] = [job for job in jobs if isinstance(job.spec, TrainSpec) and job.key not in parents]
+    if len(models) != 1:
+        raise UserError(f"audit: {len(models)} models; --set may give each setting one value here")
+    spec = models[0].spec
+    return isinstance(spec, TrainSpec) and spec.randomised
+
+
+def _write(file: Path, space: Mapping[str, Any]) -> None:
+    write_atomically(file, yaml.safe_dump(dict(space), sort_keys=False, allow_unicode=True).encode())
+
+
+def _found(options: AuditOptions, all_rounds: list[Round], launched: int) -> AuditOutcome:
+    with open_store(options.launch.paths.store_url, upgrade=False) as store:
+        verdicts = model_verdicts(store, options.name, rungs=False)
+        rows = (*_rows(store, options.name), *_rows(store, options.name, worst=True))
+        costs = job_costs(store, options.name)
+    return AuditOutcome(
+        name=options.name,
+        rows=rows,
+        verdict=verdicts[0] if verdicts else None,
+        seconds=sum(costs.seconds.values()),
+        jobs=len(costs.seconds),
+        tried=tuple(found.purpose for found in all_rounds[:launched]),
+        following=all_rounds[launched].purpose if launched < len(all_rounds) else None,
+    )
+
+
+def _rows(store: Store, sweep: str, *, worst: bool = False) -> list[ResultRow]:
+    return result_rows(store, sweep, per_repeat=False, worst=worst)

@@ -1,0 +1,56 @@
+"""Attacks of an audit, round by round: the suite that the field trusts, then what would refute or confirm a verdict that is in doubt."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from workers.spec.fields import NormName, positive_fraction
+
+Group = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Round:
+    """Further attacks, with what they are to find out."""
+
+    purpose: str
+    groups: tuple[Group, ...]
+
+
+def rounds(*, epsilon: str, norm: NormName, randomised: bool, smoothed: bool) -> list[Round]:
+    """Return the rounds, the first of which is always run; each later one only while the verdict is in doubt.
+
+    Args:
+        epsilon: in input units, as it was written.
+        norm: of the ball.
+        randomised: the network draws; then gradients are averaged over draws, and attacks on the full weights are made too.
+        smoothed: gradients can be averaged over noisy inputs: no network hides the loss from them by being steep.
+    """
+    ball = {"epsilon": epsilon, "norm": norm}
+    adaptive: Group = {"knowledge": "eot", "eot_samples": 10} if randomised else {}
+    patient: Group = {"knowledge": "eot", "eot_samples": 40} if randomised else {}
+    first = [
+        {"attack": "autoattack", "version": "rand" if randomised else "standard", **ball, **adaptive},
+        *([{"attack": "square", **ball}] if randomised else []),
+        *([{"attack": "apgd_ce", "knowledge": "omniscient", **ball}] if randomised else []),
+    ]
+    steps: Group = {"attack": ["apgd_ce", "apgd_dlr"], "steps": 300, "restarts": 3, **ball}
+    noisy: Group = {"attack": "smoothed_pgd", "steps": 50, "samples": 20, "abs_stepsize": _step(epsilon), **ball}
+    suite: Group = {"attack": "autoattack", "version": "plus", **ball}
+    return [
+        Round("the suite", tuple(first)),
+        *([Round("gradients averaged over noisy inputs", (noisy | adaptive,))] if smoothed else []),
+        Round("more steps, restarts and draws", (steps | patient,)),
+        Round("twenty thousand queries", ({"attack": "square", "steps": 20_000, **ball},)),
+        *([] if randomised else [Round("every attack of the suite", (suite,))]),
+    ]
+
+
+def _step(epsilon: str) -> float:
+    """Step size of fifty steps that together cross the ball two and a half times."""
+    return float(positive_fraction(epsilon) / 20)
+
+
+def space_of(common: Mapping[str, Any], chosen: list[Round]) -> dict[str, Any]:
+    """Return the space of some rounds: the common sections, and the attacks of each."""
+    return {**common, "attacks": [group for found in chosen for group in found.groups]}

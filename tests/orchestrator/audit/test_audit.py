@@ -1,0 +1,139 @@
+"""Audits of networks whose robustness is known in closed form, or whose gradients are masked."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import robustsweep as rs
+from orchestrator.audit.budget import Budget, read_budget
+from orchestrator.audit.rounds import rounds
+from tests.commands import robustsweep
+from workers.errors import UserError
+
+N, EPSILON = 40, 0.01
+
+
+def _linear() -> nn.Module:
+    torch.manual_seed(1)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(48, 4)).eval()
+    net[1].bias.data = -0.5 * net[1].weight.data.sum(dim=1)
+    return net
+
+
+def _examples(net: nn.Module) -> tuple[Tensor, Tensor]:
+    """Examples so far from the bounds that no attack is clipped, classified right."""
+    inputs = 0.3 + 0.4 * torch.rand((N, 3, 4, 4), generator=torch.Generator().manual_seed(2))
+    return inputs, net(inputs).argmax(dim=1)
+
+
+def _exactly_robust(net: nn.Module, inputs: Tensor, labels: Tensor) -> float:
+    """Share of the examples that no point of the linf ball changes: the margins beyond epsilon times the l1 norms of weight differences."""
+    layer = net[1]
+    weight, logits = layer.weight.detach(), net(inputs).detach()  # type: ignore[union-attr, operator]
+    margins = logits.gather(1, labels[:, None]) - logits
+    needed = EPSILON * (weight[labels][:, None] - weight[None]).abs().sum(dim=2)
+    return float(((margins > needed) | (torch.arange(4) == labels[:, None])).all(dim=1).float().mean())
+
+
+class Stairs(nn.Module):
+    """A network behind coarse steps, through which no gradient comes."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.net((inputs * 50).round() / 50)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("audits")
+
+
+def test_an_audit_finds_the_exact_robust_accuracy_of_a_linear_network(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    net = _linear()
+    inputs, labels = _examples(net)
+    exact = _exactly_robust(net, inputs, labels)
+    assert 0.1 < exact < 0.9
+    found = rs.audit(net, (inputs, labels), epsilon=str(EPSILON), home=home, budget="1s")
+    assert found.robust_accuracy == pytest.approx(exact, abs=1e-6)
+    assert found.verdict != "unsound"
+    assert set(found.results()["attack"]) >= {"autoattack", "apgd_ce", "worst_case"}
+    assert f"of {N} examples 100.0 % are right, {100 * exact:.1f} % (95 % interval" in repr(found)
+    capsys.readouterr()
+    again = rs.audit(net, (inputs, labels), epsilon=str(EPSILON), home=home, budget="1s")
+    assert "nothing to do" in capsys.readouterr().out
+    assert again.results().equals(found.results())
+
+
+@pytest.mark.slow  # the zoo of masked networks is judged by default, in tests/zoo
+def test_an_audit_calls_masked_gradients_unsound(home: Path) -> None:
+    net = _linear()
+    inputs, labels = _examples(net)
+    found = rs.audit(Stairs(net).eval(), (inputs, labels), epsilon=str(EPSILON), home=home, name="stairs", budget="1s")
+    assert found.verdict == "unsound"
+    assert found.outcome.following is None
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"epsilon": "0.01", "norm": "l7"}, "norm"),
+        ({"epsilon": "0.01", "budget": "5 days"}, "^--budget '5 days': a number of seconds, minutes or hours"),
+        ({"epsilon": "-1"}, "-1"),
+        ({"epsilon": "0.01", "bounds": (0.0, 0.5)}, r"^examples: from .*; must be within bounds=\(0.0, 0.5\)$"),
+    ],
+)
+def test_wrong_arguments_say_so(tmp_path: Path, given: dict[str, Any], message: str) -> None:
+    net = _linear()
+    with pytest.raises(UserError, match=message):
+        rs.audit(net, _examples(net), home=tmp_path, **given)
+
+
+def test_the_command_audits_weights_of_a_plugin_network(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from torch import nn\nimport robustsweep as rs\n\n\n"
+        '@rs.model(modality="image")\ndef mine(info: rs.DatasetInfo) -> nn.Module:\n'
+        "    channels, height, width = info.shape\n"
+        "    return nn.Sequential(nn.AvgPool2d(height // 4), nn.Flatten(), nn.Linear(16 * channels, info.n_classes))\n"
+    )
+    torch.manual_seed(0)
+    torch.save(nn.Sequential(nn.AvgPool2d(8), nn.Flatten(), nn.Linear(48, 10)).state_dict(), tmp_path / "mine.pt")
+    call = ["audit", "mine", "--plugin", "mine.py", "--weights", "mine.pt", "--data", "digits", "--epsilon", "8/255", "--examples", "35"]
+    call += ["--executor", "inline", "--budget", "1s", "--home", "home"]
+    done = robustsweep(*call, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "verdict: " in done.stdout
+    assert "cost: " in done.stdout
+    assert "page: audit-mine-mine-digits-linf-8-255.html" in done.stdout
+    assert (tmp_path / "audit-mine-mine-digits-linf-8-255.html").stat().st_size > 10_000
+    as_json = robustsweep(*call, "-f", "json", cwd=tmp_path)
+    record = json.loads(as_json.stdout[as_json.stdout.index("{") :])
+    assert record["worst_case"]["accuracy"] <= min(found["robust_accuracy"] for found in record["attacks"])
+    missing = robustsweep(*call, "--weights", "other.pt", cwd=tmp_path)
+    assert missing.returncode == 2
+    assert "other.pt" in missing.stderr
+    assert "Traceback" not in missing.stderr
+
+
+def test_rounds_of_a_randomised_network_average_over_draws() -> None:
+    first, *others = rounds(epsilon="8/255", norm="linf", randomised=True, smoothed=True)
+    suite = first.groups[0]
+    assert (suite["version"], suite["knowledge"]) == ("rand", "eot")
+    assert all(group.get("knowledge") != "randomized" for found in [first, *others] for group in found.groups)
+    assert len({found.purpose for found in [first, *others]}) == len(others) + 1
+
+
+def test_a_budget_is_spent_by_the_clock() -> None:
+    now = [10.0]
+    budget = Budget(60.0, clock=lambda: now[0])
+    assert not budget.is_spent
+    now[0] = 70.0
+    assert budget.is_spent
+    assert read_budget("1.5h").seconds == 5400
+    assert not read_budget(None).is_spent
