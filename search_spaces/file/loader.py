@@ -102,12 +102,19 @@ def _no_mapping(document: Document) -> SpaceProblem:
 
 
 def _problems(invalid: ValidationError, data: dict[str, Any], document: Document, overridden_at: set[Location]) -> Iterator[SpaceProblem]:
-    """Yield every problem once, with its line; a problem of the file's own settings that only some of the variants have names these."""
+    """Yield every problem once, with its line; a problem of the file's own settings that only some of the variants have names these.
+
+    A value that is of none of several types is one problem: what the first of them says.
+    """
     errors = [error for error in invalid.errors(include_url=False) if error["input"] is not UNREADABLE]
     grids_with = Counter((error["loc"][2:], error["msg"]) for error in errors)
     found: dict[SpaceProblem, list[str]] = {}
+    said: dict[tuple[Location, Location], str] = {}
     for error in errors:
         path = origin(error["loc"], data, everywhere=grids_with[error["loc"][2:], error["msg"]] == usable(data))
+        value = tuple(part for part in path if not str(part).startswith(_ONE_TYPE))
+        if said.setdefault((error["loc"][:2], value), error["msg"]) != error["msg"]:
+            continue
         by_override = any(path[:end] in overridden_at for end in range(len(path) + 1))
         inheriting = found.setdefault(
             SpaceProblem(described(error, path), line=0 if by_override else document.line(as_written(path, document.data))), []
@@ -117,6 +124,9 @@ def _problems(invalid: ValidationError, data: dict[str, Any], document: Document
     for problem, inheriting in found.items():
         named = dict.fromkeys(inheriting)
         yield replace(problem, message=f"{problem.message} (in {listed(named)})") if 0 < len(named) < usable(data) else problem
+
+
+_ONE_TYPE = "function-"  # what pydantic puts behind a value's place, for each type that it tried
 
 
 def builtin_spaces() -> list[tuple[str, str]]:

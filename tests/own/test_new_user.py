@@ -26,6 +26,9 @@ attacks:
 MODELS, STEPS = 6, 2
 
 
+pytestmark = pytest.mark.slow  # the default sibling is tests/test_extending.py
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the plugin, a space, and the digits as images by class."""
@@ -96,7 +99,6 @@ def test_without_the_plugin_an_import_shows_the_results_and_says_what_going_on_n
     assert (done.returncode, "space.yaml:2: plugins: plugin" in done.stderr, "mine.py" in done.stderr) == (2, True, True), done.stderr
 
 
-@pytest.mark.slow
 def test_on_ray_with_two_workers_it_comes_to_the_same(folder: Path) -> None:
     shutil.copy(MINE, folder / "mine.py")
     run(folder, "launch", "space.yaml", "--data", "data", "--home", "on-ray", "--workers", "2")

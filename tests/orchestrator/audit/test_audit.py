@@ -95,6 +95,7 @@ def test_wrong_arguments_say_so(tmp_path: Path, given: dict[str, Any], message: 
         rs.audit(net, _examples(net), home=tmp_path, **given)
 
 
+@pytest.mark.slow  # the same code as the notebook's, tested above
 def test_the_command_audits_weights_of_a_plugin_network(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
         "from torch import nn\nimport robustsweep as rs\n\n\n"
