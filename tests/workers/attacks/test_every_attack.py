@@ -166,13 +166,6 @@ def test_restarts_keep_the_highest_loss_among_points_that_fool_alike(name):
     assert torch.equal(best, torch.stack(runs)[chosen, torch.arange(12)])
 
 
-@pytest.mark.parametrize("loss", ["dlr"])
-def test_dlr_with_too_few_classes_is_one_line(loss):
-    net = nn.Sequential(nn.Flatten(), nn.Linear(128, 2)).double().requires_grad_(False)
-    with pytest.raises(UserError, match=r"^loss 'dlr': needs 3 classes or more, there are 2; use ce$"):
-        attacked("pgd", net=net, labels=LABELS % 2, loss=loss)
-
-
 def test_square_says_which_examples_it_takes():
     with pytest.raises(UserError, match=r"^attack 'square' on examples of shape \(128,\): they must be \(channels, length\) or"):
         attacked("square", net=nn.Linear(128, 5).double(), inputs=INPUTS.flatten(1))
