@@ -1,4 +1,5 @@
 import itertools
+import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -29,31 +30,53 @@ def postgres_server() -> Iterator[str]:
 
 
 @contextmanager
-def fresh_database(server_url: str, name: str) -> Iterator[str]:
-    """The URL of a new PostgreSQL database, dropped afterwards."""
+def fresh_database(server_url: str, name: str, *, template: str = "") -> Iterator[str]:
+    """The URL of a new PostgreSQL database, empty or a copy of `template`, dropped afterwards."""
     server = create_engine(make_url(server_url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
     with server.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
+        connection.execute(text(f"CREATE DATABASE {name}{f' TEMPLATE {template}' if template else ''}"))
     yield make_url(server_url).set(drivername="postgresql", database=name).render_as_string(hide_password=False)
     with server.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     server.dispose()
 
 
+@pytest.fixture(scope="session")
+def upgraded_database(postgres_server: str) -> Iterator[str]:
+    """The name of a PostgreSQL database with today's tables, to make copies of: the migrations take longer than most tests."""
+    with fresh_database(postgres_server, "upgraded") as url:
+        with open_store(url, upgrade=True):
+            pass
+        yield "upgraded"
+
+
+@pytest.fixture(scope="session")
+def upgraded_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite database with today's tables, to make copies of."""
+    path = tmp_path_factory.mktemp("upgraded") / "store.db"
+    with open_store(f"sqlite:///{path}", upgrade=True):
+        pass
+    return path
+
+
 @pytest.fixture
-def postgres_url(postgres_server: str) -> Iterator[str]:
-    """The URL of a fresh PostgreSQL database."""
-    with fresh_database(postgres_server, f"test_{next(_NUMBERS)}") as url:
+def postgres_url(request: pytest.FixtureRequest, postgres_server: str) -> Iterator[str]:
+    """The URL of a fresh PostgreSQL database, which has today's tables where the test asks for a store anyway."""
+    template: str = request.getfixturevalue("upgraded_database") if "store" in request.fixturenames else ""
+    with fresh_database(postgres_server, f"test_{next(_NUMBERS)}", template=template) as url:
         yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a fresh database on each back end."""
+    """The URL of a fresh database on each back end, which has today's tables where the test asks for a store anyway."""
     if request.param == "postgresql":
         fresh: str = request.getfixturevalue("postgres_url")
         return fresh
-    return f"sqlite:///{tmp_path / 'store.db'}"
+    path = tmp_path / "store.db"
+    if "store" in request.fixturenames:
+        shutil.copy(request.getfixturevalue("upgraded_file"), path)
+    return f"sqlite:///{path}"
 
 
 @pytest.fixture
