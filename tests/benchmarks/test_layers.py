@@ -42,7 +42,7 @@ def seconds(works: dict[str, Work], *, repeats: int = REPEATS, clock: Callable[[
 
 def network(*, tensorized: bool = True, rank: float = 0.5, theta: float = 0.9) -> Network:
     spec = ModelSpec(tensorized=tensorized, rank_fraction=rank, theta=theta if tensorized else 1.0)
-    net = build(spec, DATASETS["cifar10"].info, seed=0).to(memory_format=torch.channels_last)
+    net = build(spec, DATASETS["cifar10"].facts.info, seed=0).to(memory_format=torch.channels_last)
     net.seed(0)
     return net
 
@@ -115,7 +115,7 @@ def tensorly_torch(rank: float, implementation: str) -> nn.Module:
     import tltorch
     from tltorch.tensor_hooks import tensor_dropout
 
-    net = build(ModelSpec(tensorized=False), DATASETS["cifar10"].info, seed=0)
+    net = build(ModelSpec(tensorized=False), DATASETS["cifar10"].facts.info, seed=0)
     convolutions = [name for name, module in net.body.named_modules() if isinstance(module, nn.Conv2d)][1:]
     for name in convolutions:
         dense = net.body.get_submodule(name)

@@ -136,5 +136,4 @@ def test_a_sketched_net_gets_what_its_numbers_say(store: Store, root: Path) -> N
     assert found["gradients"] == "passed"
     assert "eot" in found
     assert {name for name, outcome in found.items() if outcome == "not made"} == {"enough", "smoothed"}
-    gravest = "unsound" if "failed" in found.values() else "suspicious" if "suspicious" in found.values() else "sound"
-    assert verdict.verdict == gravest
+    assert verdict.verdict == ("unsound" if "failed" in found.values() else "suspicious")  # a check that was not made is a doubt
