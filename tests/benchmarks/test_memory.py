@@ -36,7 +36,8 @@ def step(net, size):
         optimizer.step()
 
 def made(width):
-    net = build(ModelSpec(width=width, **json.loads(sys.argv[1])), DATASETS["cifar10"].facts.info, seed=0).to(memory_format=torch.channels_last)
+    info = DATASETS["cifar10"].facts.info
+    net = build(ModelSpec(width=width, **json.loads(sys.argv[1])), info, seed=0).to(memory_format=torch.channels_last)
     net.seed(0)
     return net
 
