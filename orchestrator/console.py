@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable
+from io import StringIO
 from typing import IO, Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -23,6 +24,13 @@ class Terminal(Console):
         for segment in super().render(renderable, options):
             shown = segment.text if segment.control else visible(segment.text, keep="\n")
             yield segment if shown is segment.text else Segment(shown, segment.style)
+
+
+def printed(renderable: RenderableType, *, width: int = 160) -> str:
+    """Return what a terminal of that width would show, without colours, as a notebook shows it."""
+    text = StringIO()
+    Terminal(text, width=width, force_terminal=False).print(renderable)
+    return text.getvalue().rstrip()
 
 
 def say(console: Console, text: str) -> None:

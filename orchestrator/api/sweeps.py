@@ -1,13 +1,11 @@
 """Sweeps from Python: launched, planned, and looked at."""
 
 import json
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,12 +13,11 @@ import numpy as np
 import pandas as pd
 import yaml
 from numpy.typing import NDArray
-from rich.console import Console
 
 from orchestrator.api.examples import AttackedExamples, attacked_examples
 from orchestrator.api.frames import frame_of_rows
 from orchestrator.api.results import Results
-from orchestrator.console import Terminal
+from orchestrator.console import Terminal, printed
 from orchestrator.executors.base import Resources
 from orchestrator.launching.launch import LaunchOptions
 from orchestrator.launching.launch import launch as run_launch
@@ -87,7 +84,7 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
         max_jobs=max_jobs,
         download=download,
     )
-    if run_launch(options, Terminal(sys.stdout)) > _SIGNALLED:
+    if run_launch(options, Terminal()) > _SIGNALLED:
         raise KeyboardInterrupt
     return Sweep(load_space(written, overrides).name, paths)
 
@@ -160,7 +157,7 @@ class SweepPlan:
         return len(self.plan.to_run)
 
     def __repr__(self) -> str:
-        return _printed(render_plan(self.name, self.plan, every_job=False))
+        return printed(render_plan(self.name, self.plan, every_job=False))
 
     def _repr_html_(self) -> str:
         return _html(repr(self))
@@ -174,7 +171,7 @@ class Sweep:
 
     def __repr__(self) -> str:
         with self.opened() as store:
-            return _printed(render_status(sweep_status(store, self.name), "table"))
+            return printed(render_status(sweep_status(store, self.name), "table"))
 
     def _repr_html_(self) -> str:
         return _html(repr(self))
@@ -302,17 +299,6 @@ def _titled(figure: "go.Figure", title: str) -> "go.Figure":
     from orchestrator.figures.theme import TEMPLATES
 
     return figure.update_layout(template=TEMPLATES["light"], title_text=plain(title), margin_t=48)
-
-
-def _printed(renderable: Any) -> str:
-    if isinstance(renderable, str):
-        return renderable
-    output = StringIO()
-    Console(file=output, width=_WIDTH, force_terminal=False, highlight=False, emoji=False, markup=False).print(renderable)
-    return output.getvalue().rstrip()
-
-
-_WIDTH = 160
 
 
 def _html(text: str) -> str:

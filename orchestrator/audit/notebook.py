@@ -2,24 +2,21 @@
 
 import copy
 import hashlib
-import sys
 from dataclasses import dataclass
 from html import escape
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from rich.console import Console
 from torch import nn
 
 from orchestrator.api.frames import frame_of_results
 from orchestrator.audit.audit import AuditOptions, AuditOutcome, run_audit
 from orchestrator.audit.budget import read_budget
 from orchestrator.audit.summary import audit_lines, render_audit, require_outcome
-from orchestrator.console import Terminal
+from orchestrator.console import Terminal, printed
 from orchestrator.launching.launch import LaunchOptions
 from orchestrator.paths import DEFAULT_HOME, Paths, write_atomically
 from workers.data.loading.source import Dataset
@@ -54,15 +51,10 @@ class Audit:
         return frame_of_results(self.outcome.rows)
 
     def __repr__(self) -> str:
-        text = StringIO()
-        Console(file=text, width=_WIDTH, force_terminal=False, highlight=False, markup=False).print(render_audit(self.outcome))
-        return "\n".join([text.getvalue().rstrip(), "", *audit_lines(self.outcome)])
+        return "\n".join([printed(render_audit(self.outcome)), "", *audit_lines(self.outcome)])
 
     def _repr_html_(self) -> str:
         return f'<pre style="line-height: 1.25">{escape(repr(self))}</pre>'
-
-
-_WIDTH = 160
 
 
 def audit(  # noqa: PLR0913 (each is an option of the command)
@@ -110,7 +102,7 @@ def audit(  # noqa: PLR0913 (each is an option of the command)
         budget=read_budget(budget),
         launch=LaunchOptions(space="", paths=paths, executor="inline"),
     )
-    found, code = run_audit(options, Terminal(sys.stdout))
+    found, code = run_audit(options, Terminal())
     if code > _SIGNALLED:
         raise KeyboardInterrupt
     require_outcome(found)
