@@ -85,8 +85,8 @@ def test_attacks_go_through_every_defence(name, weights):
     omniscient = correct_flags(net, TEST, batch_size=30, perturb=replayer(examples, epsilon=EPSILON)).mean()
     noisy = correct_flags(net, TEST, batch_size=30, perturb=noise).mean()
     assert noisy > 0.3
-    assert randomized < 0.8 * noisy
-    assert omniscient < 0.8 * noisy
+    assert randomized < 0.7 * noisy
+    assert omniscient < 0.75 * noisy
 
 
 @pytest.mark.parametrize("name", RANDOMISED)
