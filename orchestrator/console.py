@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable
+from html import escape
 from io import StringIO
 from typing import IO, Any
 
@@ -31,6 +32,11 @@ def printed(renderable: RenderableType, *, width: int = 160) -> str:
     text = StringIO()
     Terminal(text, width=width, force_terminal=False).print(renderable)
     return text.getvalue().rstrip()
+
+
+def preformatted(text: str) -> str:
+    """Return a text as HTML for a notebook's cell, its lines and columns kept."""
+    return f'<pre style="line-height: 1.25">{escape(text)}</pre>'
 
 
 def say(console: Console, text: str) -> None:

@@ -5,7 +5,6 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,8 +16,9 @@ from numpy.typing import NDArray
 from orchestrator.api.examples import AttackedExamples, attacked_examples
 from orchestrator.api.frames import frame_of_rows
 from orchestrator.api.results import Results
-from orchestrator.console import Terminal, printed
+from orchestrator.console import Terminal, preformatted, printed
 from orchestrator.executors.base import Resources
+from orchestrator.launching.drive import SIGNAL_CODE
 from orchestrator.launching.launch import LaunchOptions
 from orchestrator.launching.launch import launch as run_launch
 from orchestrator.launching.preview import preview_plan
@@ -84,12 +84,9 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
         max_jobs=max_jobs,
         download=download,
     )
-    if run_launch(options, Terminal()) > _SIGNALLED:
+    if run_launch(options, Terminal()) > SIGNAL_CODE:
         raise KeyboardInterrupt
     return Sweep(load_space(written, overrides).name, paths)
-
-
-_SIGNALLED = 128  # exit codes above it are of signals
 
 
 def plan(
@@ -160,7 +157,7 @@ class SweepPlan:
         return printed(render_plan(self.name, self.plan, every_job=False))
 
     def _repr_html_(self) -> str:
-        return _html(repr(self))
+        return preformatted(repr(self))
 
 
 class Sweep:
@@ -174,7 +171,7 @@ class Sweep:
             return printed(render_status(sweep_status(store, self.name), "table"))
 
     def _repr_html_(self) -> str:
-        return _html(repr(self))
+        return preformatted(repr(self))
 
     @contextmanager
     def opened(self) -> Iterator[Store]:
@@ -299,7 +296,3 @@ def _titled(figure: "go.Figure", title: str) -> "go.Figure":
     from orchestrator.figures.theme import TEMPLATES
 
     return figure.update_layout(template=TEMPLATES["light"], title_text=plain(title), margin_t=48)
-
-
-def _html(text: str) -> str:
-    return f'<pre style="line-height: 1.25">{escape(text)}</pre>'

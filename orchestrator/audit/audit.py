@@ -1,7 +1,7 @@
 """An audit: launched round by round as one sweep, until its verdict is sound or unsound, or nothing is left to try."""
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from orchestrator.planning.expand import expand_space
 from orchestrator.store import ModelVerdict, ResultRow, Store, model_verdicts, open_store, result_rows
 from orchestrator.store.reading.report_evidence import job_costs
 from workers.errors import UserError
-from workers.registry import ATTACKS, DATASETS
+from workers.registry import DATASETS
 from workers.spec.fields import NormName, positive_fraction
 from workers.spec.job import Job, TrainSpec
 
@@ -140,13 +140,10 @@ def _rounds(options: AuditOptions) -> list[Round]:
         positive_fraction(options.epsilon)
     except ValueError as error:
         raise UserError(f"--epsilon {options.epsilon}: {error}") from None
-    make: Callable[..., list[Round]] = rounds
-    ball: Mapping[str, Any] = {"epsilon": options.epsilon, "norm": options.norm, "smoothed": "smoothed_pgd" in ATTACKS}
-    randomised = _is_randomised(options, make(randomised=False, **ball))
-    return make(randomised=randomised, **ball)
+    return rounds(epsilon=options.epsilon, norm=options.norm, randomised=_is_randomised(options))
 
 
-def _is_randomised(options: AuditOptions, some: list[Round]) -> bool:
+def _is_randomised(options: AuditOptions) -> bool:
     """Tell if the audited network draws.
 
     Raises:
@@ -154,7 +151,7 @@ def _is_randomised(options: AuditOptions, some: list[Round]) -> bool:
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"{options.name}.yaml"
-        _write(file, space_of(options.common, some[:1]))
+        _write(file, options.common)
         jobs = expand_space(load_sweep(str(file), options.launch.overrides, options.launch.paths.artifacts).space)
     parents = {parent for job in jobs if isinstance(job.spec, TrainSpec) for parent in job.parents.values()}
     models: list[Job] = [job for job in jobs if isinstance(job.spec, TrainSpec) and job.key not in parents]

@@ -3,7 +3,6 @@
 import copy
 import hashlib
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,8 @@ from orchestrator.api.frames import frame_of_results
 from orchestrator.audit.audit import AuditOptions, AuditOutcome, run_audit
 from orchestrator.audit.budget import read_budget
 from orchestrator.audit.summary import audit_lines, render_audit, require_outcome
-from orchestrator.console import Terminal, printed
+from orchestrator.console import Terminal, preformatted, printed
+from orchestrator.launching.drive import SIGNAL_CODE
 from orchestrator.launching.launch import LaunchOptions
 from orchestrator.paths import DEFAULT_HOME, Paths, write_atomically
 from workers.data.loading.source import Dataset
@@ -54,7 +54,7 @@ class Audit:
         return "\n".join([printed(render_audit(self.outcome)), "", *audit_lines(self.outcome)])
 
     def _repr_html_(self) -> str:
-        return f'<pre style="line-height: 1.25">{escape(repr(self))}</pre>'
+        return preformatted(repr(self))
 
 
 def audit(  # noqa: PLR0913 (each is an option of the command)
@@ -103,13 +103,10 @@ def audit(  # noqa: PLR0913 (each is an option of the command)
         launch=LaunchOptions(space="", paths=paths, executor="inline"),
     )
     found, code = run_audit(options, Terminal())
-    if code > _SIGNALLED:
+    if code > SIGNAL_CODE:
         raise KeyboardInterrupt
     require_outcome(found)
     return Audit(found)
-
-
-_SIGNALLED = 128  # exit codes above it are of signals
 
 
 def _on_cpu(array: Any) -> Any:

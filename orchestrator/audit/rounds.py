@@ -17,14 +17,13 @@ class Round:
     groups: tuple[Group, ...]
 
 
-def rounds(*, epsilon: str, norm: NormName, randomised: bool, smoothed: bool) -> list[Round]:
+def rounds(*, epsilon: str, norm: NormName, randomised: bool) -> list[Round]:
     """Return the rounds, the first of which is always run; each later one only while the verdict is in doubt.
 
     Args:
         epsilon: in input units, as it was written.
         norm: of the ball.
         randomised: the network draws; then gradients are averaged over draws, and attacks on the full weights are made too.
-        smoothed: gradients can be averaged over noisy inputs: no network hides the loss from them by being steep.
     """
     ball = {"epsilon": epsilon, "norm": norm}
     adaptive: Group = {"knowledge": "eot", "eot_samples": 10} if randomised else {}
@@ -39,7 +38,7 @@ def rounds(*, epsilon: str, norm: NormName, randomised: bool, smoothed: bool) ->
     suite: Group = {"attack": "autoattack", "version": "plus", **ball}
     return [
         Round("the suite", tuple(first)),
-        *([Round("gradients averaged over noisy inputs", (noisy | adaptive,))] if smoothed else []),
+        Round("gradients averaged over noisy inputs", (noisy | adaptive,)),
         Round("more steps, restarts and draws", (steps | patient,)),
         Round("twenty thousand queries", ({"attack": "square", "steps": 20_000, **ball},)),
         *([] if randomised else [Round("every attack of the suite", (suite,))]),

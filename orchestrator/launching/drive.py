@@ -18,7 +18,8 @@ from orchestrator.executors.base import Executor, ExecutorLostError
 from orchestrator.passwords import without_secrets
 from orchestrator.store.leases.leases import LeaseLost
 
-_SIGNAL_CODE = 128  # shells add the signal's number
+SIGNAL_CODE = 128
+"""Exit codes above it are of launches that a signal stopped: shells add the signal's number."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class StopSignals:
     @property
     def code(self) -> int:
         """Exit code of a launch that was stopped: that by which shells report the signal."""
-        return _SIGNAL_CODE + (self._number or signal.SIGINT)
+        return SIGNAL_CODE + (self._number or signal.SIGINT)
 
     @contextmanager
     def handled(self) -> Iterator[None]:
