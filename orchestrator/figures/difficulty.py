@@ -18,12 +18,13 @@ def example_difficulty(scores: Sequence[ExampleScores]) -> Pictures:
     """Draw for each data set the share of evaluations (models x attacks x repeats x draws) that classify each example right, clean and
     under attacks of each knowledge: sorted, and as a histogram. The table has the hardest examples first, by their index in the order
     of evaluation."""
-    groups: dict[tuple[str, int], list[ExampleScores]] = defaultdict(list)
+    groups: dict[tuple[str, str, int], list[ExampleScores]] = defaultdict(list)
     for found in scores:
-        groups[found.dataset, found.n_examples].append(found)
+        groups[found.dataset, found.split, found.n_examples].append(found)
     pictures: Pictures = {}
-    for (dataset, count), group in groups.items():
-        pictures |= _pictures(f"{dataset}, {count} examples", group)
+    for (dataset, split, count), group in groups.items():
+        of = "" if split == "test" else f"{split} "
+        pictures |= _pictures(f"{dataset}, {count} {of}examples", group)
     return pictures
 
 

@@ -126,7 +126,7 @@ def _belongs(other: ResultRow, row: ResultRow) -> bool:
 
 
 def _same_examples(other: ResultRow, row: ResultRow) -> bool:
-    same = ("model_key", "norm", "n_examples", "evaluation_batch_size", "draws")
+    same = ("model_key", "norm", "split", "n_examples", "evaluation_batch_size", "draws")
     return all(getattr(other, name) == getattr(row, name) for name in same) and isclose(other.epsilon, row.epsilon, abs_tol=_SAME)
 
 

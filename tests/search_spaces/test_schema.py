@@ -10,7 +10,7 @@ from search_spaces import builtin_spaces, load_space, paper_steps
 from search_spaces.schema.grid import EvaluationSettings, sections
 from search_spaces.space import space_type
 from workers.spec.component import DataSpec, DefenceSpec
-from workers.spec.job import EvaluationSpec, ModelSpec
+from workers.spec.job import MeasuringSettings, ModelSpec
 from workers.spec.training import TrainingSpec
 
 AttackGroup, Space = sections()["attacks"], space_type()
@@ -41,7 +41,7 @@ def test_every_setting_of_a_spec_and_of_its_components_is_an_axis(axes, spec):
 
 
 def test_every_evaluation_setting_can_be_set():
-    assert list(EvaluationSettings.model_fields) == [*EvaluationSpec.model_fields, "repeats"]
+    assert list(EvaluationSettings.model_fields) == [*MeasuringSettings.model_fields, "repeats"]
 
 
 @pytest.mark.parametrize(("epsilon", "steps"), [(1, 1), (2, 2), (4, 5), (8, 10), (16, 20), (32, 36), (64, 68), (128, 132)])

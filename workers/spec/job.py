@@ -36,6 +36,7 @@ from workers.spec.fields import (
     RankFractions,
     RankKind,
     SketchModes,
+    SplitName,
     Stage,
     Theta,
     TrainingStage,
@@ -107,8 +108,9 @@ class ModelSpec(ComponentSpec):
         return facts
 
 
-class EvaluationSpec(Frozen):
-    """Test examples (the first `examples` of a fixed class-balanced order; None: all), the number of them that share one sketch draw,
+class MeasuringSettings(Frozen):
+    """Examples (the first `examples` of a fixed class-balanced order, where fewer are held out all of them; None: all), the number of them
+    that share one sketch draw,
     and the number of fresh forward draws that evaluate each clean or adversarial example; where nothing is random `draws` is 1. `metrics`
     are measured of attacked examples in addition to those of ours that always are."""
 
@@ -124,6 +126,12 @@ class EvaluationSpec(Frozen):
             if not (info.context or {}).get("stored"):
                 METRICS[name]
         return names
+
+
+class EvaluationSpec(MeasuringSettings):
+    """Settings of a measurement, on the test split or on the one that is held out for validation."""
+
+    split: SplitName = "test"
 
 
 class TrainSpec(Frozen):

@@ -87,6 +87,7 @@ class ExampleScores:
     knowledge: str
     right: NDArray[np.int64]
     evaluations: int
+    split: str = "test"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -177,26 +178,28 @@ def job_costs(store: Store, sweep: str | None) -> JobCosts:
 
 
 def example_scores(store: Store, sweep: str | None) -> list[ExampleScores]:
-    """Count how often each example was right, by data set, number of examples and knowledge (`none`: without attack first). Models that
-    were stopped at a rung are left out.
+    """Count how often each example was right, by data set, split, number of examples and knowledge (`none`: without attack first).
+    Models that were stopped at a rung are left out.
 
     Raises:
         UserError: no such sweep.
     """
-    right: dict[tuple[str, int, str], NDArray[np.int64]] = {}
-    evaluations: dict[tuple[str, int, str], int] = defaultdict(int)
+    right: dict[tuple[str, str, int, str], NDArray[np.int64]] = {}
+    evaluations: dict[tuple[str, str, int, str], int] = defaultdict(int)
     with store.reading() as connection:
         number = None if sweep is None else sweep_id(connection, sweep)
         for record in (CleanResultRecord, AttackResultRecord):
-            for dataset, knowledge, n_examples, draws, flags in connection.execute(_flags_of(record, number)).yield_per(1000):
-                group = dataset, n_examples, knowledge
+            for dataset, split, knowledge, n_examples, draws, flags in connection.execute(_flags_of(record, number)).yield_per(1000):
+                group = dataset, split, n_examples, knowledge
                 unpacked = unpack_flags(flags, n_examples=n_examples, draws=draws)
                 right.setdefault(group, np.zeros(n_examples, dtype=np.int64))
                 right[group] += unpacked.sum(axis=0)
                 evaluations[group] += draws
     return [
-        ExampleScores(dataset=group[0], n_examples=group[1], knowledge=group[2], right=right[group], evaluations=evaluations[group])
-        for group in sorted(right, key=lambda group: (group[0], group[1], group[2] != "none", group[2]))
+        ExampleScores(
+            dataset=group[0], split=group[1], n_examples=group[2], knowledge=group[3], right=right[group], evaluations=evaluations[group]
+        )
+        for group in sorted(right, key=lambda group: (*group[:3], group[3] != "none", group[3]))
     ]
 
 
@@ -238,7 +241,7 @@ def _frozen(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 def _flags_of(record: type[CleanResultRecord | AttackResultRecord], sweep: int | None) -> AnySelect:
     knowledge = record.knowledge if record is AttackResultRecord else literal("none")
-    statement = select(TrainedModelRecord.dataset, knowledge, record.n_examples, record.draws, record.flags)
+    statement = select(TrainedModelRecord.dataset, record.split, knowledge, record.n_examples, record.draws, record.flags)
     statement = statement.select_from(record).join(TrainedModelRecord, TrainedModelRecord.job_key == record.model_key)
     statement = statement.where(TrainedModelRecord.until.is_(None))
     return statement if sweep is None else of_sweep(statement, record.job_key, sweep)

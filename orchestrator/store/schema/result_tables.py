@@ -70,11 +70,12 @@ class TrainedModelRecord(Base):
     low: Mapped[float | None]
     high: Mapped[float | None]
     randomised: Mapped[bool | None]
+    validation_examples: Mapped[float] = mapped_column(server_default="0")
 
 
 class CleanResultRecord(Base):
-    """Clean accuracy of a model in one repeat; `flags` are the packed bits of `FlagsOutcome`, of all its `draws`, `classes` and `margins`
-    the bytes of `PerExample`, null in results of older versions.
+    """Clean accuracy of a model on a split in one repeat; `flags` are the packed bits of `FlagsOutcome`, of all its `draws`,
+    `classes` and `margins` the bytes of `PerExample`, null in results of older versions.
 
     `model_key` refers to the job, not to its row: a result found by its artifact may be recorded before its model is.
     """
@@ -94,6 +95,7 @@ class CleanResultRecord(Base):
     draws: Mapped[int] = mapped_column(server_default="1")
     classes: Mapped[bytes | None]
     margins: Mapped[bytes | None]
+    split: Mapped[Word] = mapped_column(server_default="test")
 
 
 class CraftedExamplesRecord(Base):
@@ -163,6 +165,7 @@ class AttackResultRecord(Base):
     forward_passes: Mapped[int | None] = mapped_column(BigInteger)
     backward_passes: Mapped[int | None] = mapped_column(BigInteger)
     queries: Mapped[int | None] = mapped_column(BigInteger)
+    split: Mapped[Word] = mapped_column(server_default="test")
 
 
 class DiagnosisRecord(Base):
@@ -244,6 +247,7 @@ class WorstCaseRecord(Base):
     n_examples: Mapped[int] = mapped_column(primary_key=True)
     batch_size: Mapped[int] = mapped_column(primary_key=True)
     draws: Mapped[int] = mapped_column(primary_key=True)
+    split: Mapped[Word] = mapped_column(primary_key=True, server_default="test")
     epsilon_literal: Mapped[Name]
     attacks: Mapped[int]
     accuracy: Mapped[float]

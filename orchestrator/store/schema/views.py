@@ -50,7 +50,7 @@ _MODEL = (
     "n_parameters",
 )
 _MODEL_MORE = (
-    *("until", "rank_fractions", "modality", "n_classes", "randomised"),
+    *("until", "rank_fractions", "modality", "n_classes", "randomised", "validation_examples"),
     *("data_settings", "model_settings", "model_options", "defence_settings"),
 )
 _ATTACK = (
@@ -75,7 +75,7 @@ _ATTACK = (
     "draws",
     "n_correct",
 )
-_ATTACK_MORE = ("takes_gradients", "selects", "one_step")
+_ATTACK_MORE = ("takes_gradients", "selects", "one_step", "split")
 _RENAMED = {"evaluation_batch_size": "batch_size"}
 AnySelect = Select[*tuple[Any, ...]]
 
@@ -172,7 +172,12 @@ def _extracted(column: ColumnElement[Any], name: str, kind: SettingKind, dialect
 
 def _models() -> AnySelect:
     training = TrainedModelRecord
-    clean = select(func.avg(_accuracy(CleanResultRecord))).where(CleanResultRecord.model_key == training.job_key).scalar_subquery()
+    clean, validated = (
+        select(func.avg(_accuracy(CleanResultRecord)))
+        .where(CleanResultRecord.model_key == training.job_key, CleanResultRecord.split == split)
+        .scalar_subquery()
+        for split in ("test", "validation")
+    )
     selected = (
         select(
             training.job_key.label("model_key"),
@@ -183,6 +188,7 @@ def _models() -> AnySelect:
             training.seconds,
             training.finished_at,
             training.resumed_key,
+            validated.label("validation_clean_accuracy"),
             *_columns(training, _MODEL_MORE),
         )
         .join(JobRecord, JobRecord.key == training.job_key)
@@ -194,7 +200,10 @@ def _models() -> AnySelect:
 def _results() -> AnySelect:
     attack, clean = AttackResultRecord, CleanResultRecord
     clean_accuracy = select(func.avg(_accuracy(clean))).where(
-        clean.model_key == attack.model_key, clean.n_examples == attack.n_examples, clean.batch_size == attack.batch_size
+        clean.model_key == attack.model_key,
+        clean.n_examples == attack.n_examples,
+        clean.batch_size == attack.batch_size,
+        clean.split == attack.split,
     )
     selected = (
         select(
@@ -263,6 +272,7 @@ def _worst_cases() -> AnySelect:
             *_columns(TrainedModelRecord, _MODEL),
             *_columns(worst, of_attackers + accuracies),
             VerdictRecord.verdict,
+            worst.split,
             *_columns(TrainedModelRecord, _MODEL_MORE),
         )
         .join(TrainedModelRecord, TrainedModelRecord.job_key == worst.model_key)

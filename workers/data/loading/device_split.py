@@ -31,18 +31,16 @@ class DeviceSplit:
     stream: "_Stream | None" = None
 
     @classmethod
-    def put(cls, split: Split, device: torch.device, *, count: int | None = None) -> "DeviceSplit":
-        """Return the first `count` examples of a split (see `Split.first`).
+    def put(cls, split: Split, device: torch.device, *, count: int | None = None, among: NDArray[np.int64] | None = None) -> "DeviceSplit":
+        """Return the first `count` examples of a split (see `Split.first`), or of those at the places `among` them.
 
         They are streamed where they are of a memory-mapped file and large: more than `STREAMED_BYTES`, or on a GPU than a quarter of what
         is free there. Batches are the same either way.
         """
-        size = split.inputs[:1].nbytes * (len(split) if count is None else count)
-        if not split.is_mapped or size <= _most(device):
-            chosen = split.first(count)
-            return cls(torch.from_numpy(chosen.inputs).to(device), torch.from_numpy(chosen.labels).to(device))
-        places = None if count is None else balanced_subset(split.labels, count)
+        places = among if count is None else _first(split.labels, count, among)
         labels = torch.from_numpy(split.labels if places is None else split.labels[places]).to(device)
+        if not split.is_mapped or split.inputs[:1].nbytes * len(labels) <= _most(device):
+            return cls(torch.from_numpy(split.inputs if places is None else split.inputs[places]).to(device), labels)
         order = None if places is None else torch.from_numpy(places)
         return cls(torch.empty(0, device=device), labels, _Stream(split.inputs, order, device))
 
@@ -77,6 +75,11 @@ class DeviceSplit:
     def _scaled(inputs: Tensor) -> Tensor:
         levels = _LEVELS.get(inputs.dtype)
         return inputs if levels is None else inputs.float() / levels
+
+
+def _first(labels: NDArray[np.int64], count: int, among: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    """Return the places of the first `count` examples in the class-balanced order of those that are `among`."""
+    return balanced_subset(labels, count) if among is None else among[balanced_subset(labels[among], count)]
 
 
 def _most(device: torch.device) -> int:

@@ -38,8 +38,12 @@ class Split:
         """The first `count` examples of the fixed class-balanced order; all, in file order, where `count` is None."""
         if count is None:
             return self
-        chosen = balanced_subset(self.labels, count)
+        chosen = self.first_places(count)
         return Split(self.inputs[chosen], self.labels[chosen])
+
+    def first_places(self, count: int) -> NDArray[np.int64]:
+        """The places of the first `count` examples of the fixed class-balanced order."""
+        return balanced_subset(self.labels, count)
 
     @property
     def is_mapped(self) -> bool:
@@ -53,7 +57,8 @@ Examples = Split | tuple[Any, Any] | MapStyle
 
 @dataclass(frozen=True, init=False)
 class Dataset:
-    """A training and a test split, and its info where that is no fact of its component.
+    """A training and a test split, and its info where that is no fact of its component; a validation split where it was published with one
+    (a function returns it where that takes time).
 
     Each split may be given as a `Split`, as a pair (inputs, labels) of arrays or tensors, or as a map-style data set of PyTorch, of
     pairs of an example and a label. Without an info, the component's counts, or else the one that its examples imply.
@@ -65,10 +70,24 @@ class Dataset:
     train: Split
     test: Split
     info: DatasetInfo | None
+    _validation: "Examples | Callable[[], Examples] | None"
 
-    def __init__(self, train: Examples, test: Examples, *, info: DatasetInfo | None = None) -> None:
-        for name, value in (("train", _split(train)), ("test", _split(test)), ("info", info)):
+    def __init__(
+        self,
+        train: Examples,
+        test: Examples,
+        *,
+        info: DatasetInfo | None = None,
+        validation: "Examples | Callable[[], Examples] | None" = None,
+    ) -> None:
+        for name, value in (("train", _split(train)), ("test", _split(test)), ("info", info), ("_validation", validation)):
             object.__setattr__(self, name, value)
+
+    @property
+    def validation(self) -> Split | None:
+        """The validation split that it was published with; None without one."""
+        found = self._validation() if callable(self._validation) else self._validation
+        return None if found is None else _split(found)
 
 
 def _split(given: Examples) -> Split:
@@ -152,12 +171,13 @@ class DataSource:
         if not isinstance(loaded, Dataset):
             raise DataError(f"dataset {self.component.name}: returned {type(loaded).__name__}, must be a Dataset or a pair (train, test)")
         info = self.info_of(loaded)
-        for inputs, labels in (checked(loaded.train.arrays), checked(loaded.test.arrays)):
+        splits = [split for split in (loaded.train, loaded.test, loaded.validation) if split is not None]
+        for inputs, labels in (checked(split.arrays) for split in splits):
             if inputs.shape[1:] != info.shape:
                 raise DataError(f"dataset {self.component.name}: examples of shape {inputs.shape[1:]}, its info says {info.shape}")
             if labels.max() >= info.n_classes:
                 raise DataError(f"dataset {self.component.name}: label {labels.max()}, its info says {info.n_classes} classes")
-        return Dataset(loaded.train, loaded.test, info=info)
+        return Dataset(loaded.train, loaded.test, info=info, validation=loaded.validation)
 
     def sizes(self, root: Path | None) -> tuple[int | None, int | None]:
         """The numbers of training and test examples; None where they depend on the files and no root is given."""
