@@ -18,13 +18,15 @@ def example_difficulty(scores: Sequence[ExampleScores]) -> Pictures:
     """Draw for each data set the share of evaluations (models x attacks x repeats x draws) that classify each example right, clean and
     under attacks of each knowledge: sorted, and as a histogram. The table has the hardest examples first, by their index in the order
     of evaluation."""
-    groups: dict[tuple[str, str, int], list[ExampleScores]] = defaultdict(list)
+    groups: dict[tuple[str, str, int, str], list[ExampleScores]] = defaultdict(list)
     for found in scores:
-        groups[found.dataset, found.split, found.n_examples].append(found)
+        groups[found.dataset, found.split, found.n_examples, found.order].append(found)
     pictures: Pictures = {}
-    for (dataset, split, count), group in groups.items():
+    several = {group[:3] for group in groups if (*group[:3], "file") in groups and group[3] != "file"}
+    for (dataset, split, count, order), group in groups.items():
         of = "" if split == "test" else f"{split} "
-        pictures |= _pictures(f"{dataset}, {count} {of}examples", group)
+        said = f" in {order} order" if (dataset, split, count) in several else ""
+        pictures |= _pictures(f"{dataset}, {count} {of}examples{said}", group)
     return pictures
 
 

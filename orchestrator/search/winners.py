@@ -30,7 +30,7 @@ class Winners:
     @property
     def left(self) -> bool:
         """True where a measurement has no result yet."""
-        return not self._dispatched and bool(make_plan(self.jobs(), recorded=self._state.recorded, finished=self._state.on_disk).pending)
+        return bool(make_plan(self.jobs(), recorded=self._state.recorded, finished=self._state.on_disk).pending)
 
     def dispatch(self) -> Sequence[Job]:
         """Write the jobs to the store, and return those that are to be run; none when it is called again.

@@ -87,6 +87,7 @@ SpaceName = Annotated[str, AfterValidator(_space_name)]
 SpaceTitle = Annotated[str, AfterValidator(_one_line)]
 Fractions = Annotated[tuple[RankFraction, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)]
 Section = Annotated[T, BeforeValidator(_mapping)]
+WrittenHeldOut = Annotated[HeldOut, IsNumber("float")]
 
 
 class DataAxes(ComponentAxes):
@@ -96,7 +97,7 @@ class DataAxes(ComponentAxes):
 
     name: Axis[Annotated[str, AfterValidator(known(DATASETS))]]
     train_examples: Axis[Count | None] = ()
-    validation_examples: Axis[Annotated[HeldOut, IsNumber("float")]] = ()
+    validation_examples: Axis[WrittenHeldOut] = ()
 
 
 class ModelAxes(ComponentAxes):

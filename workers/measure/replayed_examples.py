@@ -50,7 +50,8 @@ def _flat(attack: AttackSettings) -> dict[str, Any]:
 
 def _first(spec: CraftSpec | AttackSpec) -> str:
     examples, split = spec.evaluation.examples, spec.evaluation.split
-    return f"all {split} examples" if examples is None else f"the first {examples} {split} examples"
+    order = ", in file order" if spec.evaluation.order == "file" else ""
+    return f"all {split} examples" if examples is None else f"the first {examples} {split} examples{order}"
 
 
 def _data(artifacts: Artifacts, model: str, spec: CraftSpec | AttackSpec) -> str:

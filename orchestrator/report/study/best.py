@@ -57,9 +57,7 @@ def choose_best(options: BestOptions) -> Choice:
 def _on_split(field: Field, found: Sequence[Candidate]) -> list[str]:
     """Say what the models were chosen by."""
     if field.split == "test":
-        return [
-            "chosen on the test split, so what is best looks better than it is; hold out data.validation_examples to choose by"
-        ]
+        return ["chosen on the test split, so what is best looks better than it is; hold out data.validation_examples to choose by"]
     lacking = [one for one in found if not any(one.tested)]
     untested = f"; {number_of(len(lacking))} not measured on test" if lacking else ""
     return [f"chosen on the validation split; no choice has looked at the figures on test{untested}"]

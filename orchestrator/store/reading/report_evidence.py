@@ -79,11 +79,13 @@ class JobCosts:
 class ExampleScores:
     """Counts of right classifications of each of the same examples, by all models of a sweep under attacks of one knowledge.
 
-    `right` (examples,) counts the evaluations that were right, of `evaluations`: models x attacks x repeats x draws.
+    They are the first of an `order`. `right` (examples,) counts the evaluations that were right, of `evaluations`: models x attacks x
+    repeats x draws.
     """
 
     dataset: str
     n_examples: int
+    order: str
     knowledge: str
     right: NDArray[np.int64]
     evaluations: int
@@ -178,28 +180,34 @@ def job_costs(store: Store, sweep: str | None) -> JobCosts:
 
 
 def example_scores(store: Store, sweep: str | None) -> list[ExampleScores]:
-    """Count how often each example was right, by data set, split, number of examples and knowledge (`none`: without attack first).
+    """Count how often each example was right, by data set, split, number and order of examples, and knowledge (`none`: no attack, first).
     Models that were stopped at a rung are left out.
 
     Raises:
         UserError: no such sweep.
     """
-    right: dict[tuple[str, str, int, str], NDArray[np.int64]] = {}
-    evaluations: dict[tuple[str, str, int, str], int] = defaultdict(int)
+    right: dict[tuple[str, str, int, str, str], NDArray[np.int64]] = {}
+    evaluations: dict[tuple[str, str, int, str, str], int] = defaultdict(int)
     with store.reading() as connection:
         number = None if sweep is None else sweep_id(connection, sweep)
         for record in (CleanResultRecord, AttackResultRecord):
-            for dataset, split, knowledge, n_examples, draws, flags in connection.execute(_flags_of(record, number)).yield_per(1000):
-                group = dataset, split, n_examples, knowledge
+            for dataset, split, knowledge, n_examples, order, draws, flags in connection.execute(_flags_of(record, number)).yield_per(1000):
+                group = dataset, split, n_examples, order, knowledge
                 unpacked = unpack_flags(flags, n_examples=n_examples, draws=draws)
                 right.setdefault(group, np.zeros(n_examples, dtype=np.int64))
                 right[group] += unpacked.sum(axis=0)
                 evaluations[group] += draws
     return [
         ExampleScores(
-            dataset=group[0], split=group[1], n_examples=group[2], knowledge=group[3], right=right[group], evaluations=evaluations[group]
+            dataset=group[0],
+            split=group[1],
+            n_examples=group[2],
+            order=group[3],
+            knowledge=group[4],
+            right=count,
+            evaluations=evaluations[group],
         )
-        for group in sorted(right, key=lambda group: (*group[:3], group[3] != "none", group[3]))
+        for group, count in sorted(right.items(), key=lambda item: (*item[0][:4], item[0][4] != "none", item[0][4]))
     ]
 
 
@@ -241,7 +249,8 @@ def _frozen(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 def _flags_of(record: type[CleanResultRecord | AttackResultRecord], sweep: int | None) -> AnySelect:
     knowledge = record.knowledge if record is AttackResultRecord else literal("none")
-    statement = select(TrainedModelRecord.dataset, record.split, knowledge, record.n_examples, record.draws, record.flags)
+    columns = TrainedModelRecord.dataset, record.split, knowledge, record.n_examples, record.example_order, record.draws, record.flags
+    statement: AnySelect = select(*columns)
     statement = statement.select_from(record).join(TrainedModelRecord, TrainedModelRecord.job_key == record.model_key)
     statement = statement.where(TrainedModelRecord.until.is_(None))
     return statement if sweep is None else of_sweep(statement, record.job_key, sweep)

@@ -21,6 +21,7 @@ _EVALUATION = {
     "evaluation_batch_size": "evaluation.batch_size",
     "draws": "evaluation.draws",
     "split": "evaluation.split",
+    "example_order": "evaluation.order",
 }
 
 

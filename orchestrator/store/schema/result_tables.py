@@ -75,7 +75,8 @@ class TrainedModelRecord(Base):
 
 class CleanResultRecord(Base):
     """Clean accuracy of a model on a split in one repeat; `flags` are the packed bits of `FlagsOutcome`, of all its `draws`,
-    `classes` and `margins` the bytes of `PerExample`, null in results of older versions.
+    `classes` and `margins` the bytes of `PerExample`, null in results of older versions. `example_order` is that in which the first
+    `n_examples` were taken.
 
     `model_key` refers to the job, not to its row: a result found by its artifact may be recorded before its model is.
     """
@@ -95,6 +96,7 @@ class CleanResultRecord(Base):
     draws: Mapped[int] = mapped_column(server_default="1")
     classes: Mapped[bytes | None]
     margins: Mapped[bytes | None]
+    example_order: Mapped[Word] = mapped_column(server_default="balanced")
     split: Mapped[Word] = mapped_column(server_default="test")
 
 
@@ -165,6 +167,7 @@ class AttackResultRecord(Base):
     forward_passes: Mapped[int | None] = mapped_column(BigInteger)
     backward_passes: Mapped[int | None] = mapped_column(BigInteger)
     queries: Mapped[int | None] = mapped_column(BigInteger)
+    example_order: Mapped[Word] = mapped_column(server_default="balanced")
     split: Mapped[Word] = mapped_column(server_default="test")
 
 
@@ -247,12 +250,13 @@ class WorstCaseRecord(Base):
     n_examples: Mapped[int] = mapped_column(primary_key=True)
     batch_size: Mapped[int] = mapped_column(primary_key=True)
     draws: Mapped[int] = mapped_column(primary_key=True)
-    split: Mapped[Word] = mapped_column(primary_key=True, server_default="test")
     epsilon_literal: Mapped[Name]
     attacks: Mapped[int]
     accuracy: Mapped[float]
     ci_low: Mapped[float]
     ci_high: Mapped[float]
+    example_order: Mapped[Word] = mapped_column(primary_key=True, server_default="balanced")
+    split: Mapped[Word] = mapped_column(primary_key=True, server_default="test")
 
 
 def result_tables() -> list[Table]:

@@ -75,7 +75,8 @@ _ATTACK = (
     "draws",
     "n_correct",
 )
-_ATTACK_MORE = ("takes_gradients", "selects", "one_step", "split")
+_ATTACK_MORE = ("takes_gradients", "selects", "one_step")
+_EXAMPLES = ("example_order", "split")
 _RENAMED = {"evaluation_batch_size": "batch_size"}
 AnySelect = Select[*tuple[Any, ...]]
 
@@ -203,6 +204,7 @@ def _results() -> AnySelect:
         clean.model_key == attack.model_key,
         clean.n_examples == attack.n_examples,
         clean.batch_size == attack.batch_size,
+        clean.example_order == attack.example_order,
         clean.split == attack.split,
     )
     selected = (
@@ -225,6 +227,7 @@ def _results() -> AnySelect:
             attack.forward_passes,
             attack.backward_passes,
             attack.queries,
+            *_columns(attack, _EXAMPLES),
         )
         .select_from(SweepRecord)
         .join(SweepJobRecord, SweepJobRecord.sweep_id == SweepRecord.id)
@@ -272,8 +275,8 @@ def _worst_cases() -> AnySelect:
             *_columns(TrainedModelRecord, _MODEL),
             *_columns(worst, of_attackers + accuracies),
             VerdictRecord.verdict,
-            worst.split,
             *_columns(TrainedModelRecord, _MODEL_MORE),
+            *_columns(worst, _EXAMPLES),
         )
         .join(TrainedModelRecord, TrainedModelRecord.job_key == worst.model_key)
         .outerjoin(VerdictRecord, VerdictRecord.model_key == worst.model_key)

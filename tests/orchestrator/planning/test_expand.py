@@ -453,6 +453,14 @@ def test_what_is_not_random_is_measured_once():
         assert sum(job.stage == "evaluate" for job in jobs) == 3
 
 
+def test_the_order_of_examples_is_a_setting_of_every_measurement_but_where_all_are_evaluated():
+    attack = {"attack": "pgd", "epsilon": "8/255", "knowledge": ["randomized", "omniscient"]}
+    usual, other = (expand_space(small(attacks=[attack], evaluation={"examples": 9, **order})) for order in ({}, {"order": "file"}))
+    assert {job.key for job in usual} & {job.key for job in other} == {job.key for job in usual if job.stage == "pretrain"}
+    assert {job.spec.evaluation.order for job in other if job.stage != "pretrain"} == {"file"}
+    assert expand_space(small(attacks=[attack], evaluation={"order": "file"})) == expand_space(small(attacks=[attack]))
+
+
 def test_several_draws_evaluate_what_is_random_and_nothing_else():
     group = {"attack": "pgd", "epsilon": "8/255", "knowledge": ["randomized", "omniscient"]}
     jobs = expand_space(small(attacks=[group], evaluation={"draws": 3}, model={"theta": [1.0, 0.9]}))
@@ -640,3 +648,21 @@ def test_ranks_by_stage_change_nothing_about_a_dense_net_and_everything_about_an
     assert trained(small(model=dense | {"stage_rank_fractions": fractions}))[0].key == trained(small(model=dense))[0].key
     found = [job.key for job in trained(small(model={"theta": 1.0, "stage_rank_fractions": [None, fractions, fractions[::-1]]}))]
     assert len(set(found)) == len(found) == 3
+
+
+def test_a_grid_with_held_out_examples_is_measured_on_both_splits_and_its_jobs_without_are_what_they_were():
+    plain, held_out = (expand_space(parse_space(SPLIT_SPACE.format(validation), label="s", stem="s")) for validation in ("0", "0.1"))
+    assert [job.spec.evaluation.split for job in held_out if job.stage == "attack"] == ["test", "validation"]
+    assert [job.spec.evaluation.split for job in plain if job.stage == "attack"] == ["test"]
+    unsaid = expand_space(parse_space(SPLIT_SPACE.replace("  validation_examples: {}\n", "").format(), label="s", stem="s"))
+    assert [job.key for job in unsaid] == [job.key for job in plain]
+
+
+SPLIT_SPACE = """
+data:
+  name: digits
+  validation_examples: {}
+model: {{width: 2}}
+training: {{epochs: 1}}
+attacks: [{{attack: fgsm, epsilon: 8/255}}]
+"""

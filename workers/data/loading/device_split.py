@@ -11,6 +11,7 @@ from torch import Tensor
 
 from workers.data.loading.array_cache import Rows, release
 from workers.data.loading.source import Split, balanced_subset
+from workers.spec.fields import ExampleOrder
 
 STREAMED_BYTES = 2**28
 """Memory-mapped inputs of more bytes than this are streamed on the CPU."""
@@ -31,18 +32,26 @@ class DeviceSplit:
     stream: "_Stream | None" = None
 
     @classmethod
-    def put(cls, split: Split, device: torch.device, *, count: int | None = None, among: NDArray[np.int64] | None = None) -> "DeviceSplit":
+    def put(
+        cls,
+        split: Split,
+        device: torch.device,
+        *,
+        count: int | None = None,
+        order: ExampleOrder = "balanced",
+        among: NDArray[np.int64] | None = None,
+    ) -> "DeviceSplit":
         """Return the first `count` examples of a split (see `Split.first`), or of those at the places `among` them.
 
         They are streamed where they are of a memory-mapped file and large: more than `STREAMED_BYTES`, or on a GPU than a quarter of what
         is free there. Batches are the same either way.
         """
-        places = among if count is None else _first(split.labels, count, among)
+        places = split.places(count, order=order) if among is None else _first_of(split, among, count, order)
         labels = torch.from_numpy(split.labels if places is None else split.labels[places]).to(device)
         if not split.is_mapped or split.inputs[:1].nbytes * len(labels) <= _most(device):
             return cls(torch.from_numpy(split.inputs if places is None else split.inputs[places]).to(device), labels)
-        order = None if places is None else torch.from_numpy(places)
-        return cls(torch.empty(0, device=device), labels, _Stream(split.inputs, order, device))
+        rows = None if places is None else torch.from_numpy(places)
+        return cls(torch.empty(0, device=device), labels, _Stream(split.inputs, rows, device))
 
     @property
     def device(self) -> torch.device:
@@ -77,9 +86,11 @@ class DeviceSplit:
         return inputs if levels is None else inputs.float() / levels
 
 
-def _first(labels: NDArray[np.int64], count: int, among: NDArray[np.int64] | None) -> NDArray[np.int64]:
-    """Return the places of the first `count` examples in the class-balanced order of those that are `among`."""
-    return balanced_subset(labels, count) if among is None else among[balanced_subset(labels[among], count)]
+def _first_of(split: Split, among: NDArray[np.int64], count: int | None, order: ExampleOrder) -> NDArray[np.int64]:
+    """Return the places of the first `count` examples (None: all) in an order of those that are `among`."""
+    if count is None:
+        return among
+    return among[balanced_subset(split.labels[among], count)] if order == "balanced" else among[:count]
 
 
 def _most(device: torch.device) -> int:

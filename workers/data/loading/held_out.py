@@ -16,7 +16,7 @@ Places = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Division:
-    """Places in a training split: of the examples to train on, in the split's order, and of those held out, the classes taking turns."""
+    """Places in a training split, in its order: of the examples to train on, and of those held out."""
 
     train: Places
     validation: Places
@@ -44,7 +44,7 @@ def held_out_of(labels: NDArray[np.int64], asked: HeldOut, *, name: str) -> Divi
     chosen = order[balanced_subset(labels[order], count)]
     kept = np.ones(len(labels), dtype=bool)
     kept[chosen] = False
-    return Division(kept.nonzero()[0], chosen)
+    return Division(kept.nonzero()[0], np.sort(chosen))
 
 
 def number_held_out(asked: HeldOut, available: int) -> int:

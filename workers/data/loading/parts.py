@@ -40,4 +40,4 @@ def _first(own: Split, data: DataSpec) -> Places | None:
         return None
     if data.validation_examples > len(own):
         raise UserError(f"validation_examples={data.validation_examples}: {data.name}'s own validation split has {len(own)} examples")
-    return own.first_places(data.validation_examples)
+    return own.places(data.validation_examples)
