@@ -149,6 +149,15 @@ DEFAULTS = {
         "adversarial_steps": (2, 10),
         "adversarial_stepsize": 2.5,
         "adversarial_alpha": 0.5,
+        "adversarial_norm": "linf",
+        "adversarial_loss": "ce",
+        "adversarial_noise": 2.0,
+        "weight_perturbation": 0.0,
+        "weight_perturbation_from": 0.0,
+        "warm_up": None,
+        "weight_average": "none",
+        "ema_decay": 0.995,
+        "average_from": 0.5,
     },
 }
 COMPONENT_DEFAULTS = {
@@ -177,6 +186,9 @@ COMPONENT_DEFAULTS = {
     "defence random_resize_pad": {"pad_factor": 1.107},
     "defence stochastic_activation_pruning": {"pruning_samples": 1.0},
     "loss cross_entropy": {"label_smoothing": 0.0},
+    "loss logit_pairing": {"pairing": 0.5},
+    "loss mart": {"beta": 5.0},
+    "loss trades": {"beta": 6.0},
 }
 
 
