@@ -25,7 +25,7 @@ def attack(
     attack: str,
     *,
     epsilon: str | float,
-    norm: "NormName" = "linf",
+    norm: "NormName | None" = None,
     seed: int = 0,
     bounds: tuple[float, float] = (0.0, 1.0),
     batch_size: int = 256,
