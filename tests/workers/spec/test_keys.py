@@ -162,8 +162,11 @@ DEFAULTS = {
 }
 COMPONENT_DEFAULTS = {
     "model logmel": {"width": 16},
+    "model preact_resnet18": {"width": 64},
     "model resnet18": {"width": 64},
     "model soundnet5": {"width": 16},
+    "model vgg": {"layers": 16, "width": 64},
+    "model wide_resnet": {"depth": 28, "widen_factor": 10},
     "dataset speech_commands": {"split_lists": "official"},
     "attack apgd_ce": {"steps": "paper"},
     "attack apgd_dlr": {"steps": "paper"},
