@@ -127,7 +127,7 @@ def test_a_job_survives_json_with_its_key(job):
         (
             ModelSpec,
             {"name": "resnet50"},
-            "model 'resnet50': one of logmel, resnet18, .*torchvision:NAME .did you mean resnet18",
+            "model 'resnet50': one of logmel, preact_resnet18, resnet18, .*torchvision:NAME .did you mean resnet18",
         ),
         (ModelSpec, {"rank_kind": "rows"}, "'channels', 'dimensions' or 'parameters'"),
         (ModelSpec, {"binary": 1}, "boolean"),
