@@ -54,7 +54,11 @@ def loaded(text, *overrides):
         ("epochs: 2", "epochs: ten", "x.yaml:8: training.epochs='ten': must be a whole number"),
         ("  epochs: 2\n", "", "x.yaml:7: training.epochs: missing; it is required"),
         ("epochs: 2", "recipe: fats", "x.yaml:8: training.recipe='fats': one of awp, custom, fast, fast_at, madry, mart, paper, trades"),
-        ("epochs: 2", "recipe: [fast, fats]", "x.yaml:8: training.recipe='fats': one of awp, custom, fast, fast_at, madry, mart, paper, trades"),
+        (
+            "epochs: 2",
+            "recipe: [fast, fats]",
+            "x.yaml:8: training.recipe='fats': one of awp, custom, fast, fast_at, madry, mart, paper, trades",
+        ),
         ("epochs: 2", "recipe: custom", "x.yaml:7: training.epochs: missing; it is required"),
         ("epochs: 2", "recipe: [fast, custom]", "x.yaml:7: training.epochs: missing; it is required"),
         ("epochs: 2", "epochs: []", "x.yaml:8: training.epochs=[]: must name at least one value"),
@@ -63,7 +67,11 @@ def loaded(text, *overrides):
             "recipe: fast\nfine_tuning:\n  recipe: custom",
             "x.yaml:9: fine_tuning.recipe=custom: has no epochs; give fine_tuning.epochs",
         ),
-        ("epochs: 2", "epochs: 2\n  adversarial_training: pdg", "x.yaml:9: training.adversarial_training='pdg': one of n_fgsm, none, pgd, r_fgsm, rs_fgsm"),
+        (
+            "epochs: 2",
+            "epochs: 2\n  adversarial_training: pdg",
+            "x.yaml:9: training.adversarial_training='pdg': one of n_fgsm, none, pgd, r_fgsm, rs_fgsm",
+        ),
         (
             "epochs: 2",
             "epochs: 2\n  adversarial_epsilon: [2, 8]",
@@ -130,7 +138,11 @@ def loaded(text, *overrides):
         ("seed: 0", "name: a b", "x.yaml:2: name='a b': must be at most 100 letters, digits, '.', '_' or '-', a letter or digit first"),
         ("seed: 0", "? [1]\n: 2", "x.yaml:2: a key must be a word"),
         ("digits", "tones", "x.yaml:5: model.name=resnet18: takes image inputs, and tones is audio; one of logmel, soundnet5"),
-        ("theta: [1.0, 0.9]", "name: logmel", "x.yaml:5: model.name=logmel: takes audio inputs, and digits is image; one of preact_resnet18, resnet18, vgg, wide_resnet"),
+        (
+            "theta: [1.0, 0.9]",
+            "name: logmel",
+            "x.yaml:5: model.name=logmel: takes audio inputs, and digits is image; one of preact_resnet18, resnet18, vgg, wide_resnet",
+        ),
         (
             "training:",
             "defence:\n  name: squeezing\ntraining:",

@@ -1,4 +1,4 @@
-"""MART: adversarial training that is stricter about the examples that a net gets wrong anyway (Wang et al., 2020)."""
+"""MART (Wang et al., 2020): adversarial training that is stricter about the examples that a net gets wrong anyway."""
 
 from __future__ import annotations
 

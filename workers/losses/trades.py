@@ -1,4 +1,4 @@
-"""TRADES: clean cross-entropy, and how far attacks move the predictions (Zhang et al., 2019)."""
+"""TRADES (Zhang et al., 2019): clean cross-entropy, and how far attacks move the predictions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def trades(
     *,
     beta: NonNegative = 6.0,
 ) -> Tensor:
-    """The cross-entropy on the inputs, and `beta` times the divergence KL(p(inputs) || p(attacked)) (Zhang et al., 2019, equation 5)."""
+    """The cross-entropy on the inputs, and `beta` times the divergence KL(p(inputs) || p(attacked)), their equation 5."""
     from torch.nn import functional as F  # noqa: N812 (the name that every PyTorch user knows)
 
     attacked = F.log_softmax(network(adversary(inputs, labels)), dim=1)

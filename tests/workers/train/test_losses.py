@@ -13,6 +13,7 @@ from workers.models.network import build
 from workers.spec.job import ModelSpec
 from workers.spec.training import TrainingSpec
 from workers.train.adversary import Adversary, DrawnAttack, remembered
+from workers.train.safe_convolutions import safe_convolutions
 from workers.train.weight_perturbation import perturbed_weights
 
 CLEAN, ATTACKED = torch.randn(6, 4, generator=generator(1)), torch.randn(6, 4, generator=generator(2))
@@ -103,7 +104,7 @@ def test_weights_are_moved_by_their_share_uphill_and_come_back_bit_for_bit():
 
     at_rest = float(loss().detach())
     net.load_state_dict(before)
-    with perturbed_weights(net, loss, size=0.01):
+    with safe_convolutions(net, DATA.device), perturbed_weights(net, loss, size=0.01):
         moved = [(value - before[name]).norm() / before[name].norm() for name, value in net.named_parameters() if value.ndim > 1]
         assert max(float(share) for share in moved) == pytest.approx(0.01, rel=1e-3)
         assert float(loss().detach()) > at_rest
