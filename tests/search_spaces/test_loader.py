@@ -34,6 +34,11 @@ def loaded(text, *overrides):
     return grid
 
 
+RECIPES = "one of awp, custom, fast, fast_at, madry, mart, paper, trades"
+KINDS = "one of n_fgsm, none, pgd, r_fgsm, rs_fgsm"
+IMAGES = "one of preact_resnet18, resnet18, vgg, wide_resnet"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line"),
     [
@@ -53,11 +58,11 @@ def loaded(text, *overrides):
         ("attacks:", "diagnosis: true\nattacks:", "x.yaml:10: diagnosis=true: must be a mapping (key: value)"),
         ("epochs: 2", "epochs: ten", "x.yaml:8: training.epochs='ten': must be a whole number"),
         ("  epochs: 2\n", "", "x.yaml:7: training.epochs: missing; it is required"),
-        ("epochs: 2", "recipe: fats", "x.yaml:8: training.recipe='fats': one of awp, custom, fast, fast_at, madry, mart, paper, trades"),
+        ("epochs: 2", "recipe: fats", f"x.yaml:8: training.recipe='fats': {RECIPES}"),
         (
             "epochs: 2",
             "recipe: [fast, fats]",
-            "x.yaml:8: training.recipe='fats': one of awp, custom, fast, fast_at, madry, mart, paper, trades",
+            f"x.yaml:8: training.recipe='fats': {RECIPES}",
         ),
         ("epochs: 2", "recipe: custom", "x.yaml:7: training.epochs: missing; it is required"),
         ("epochs: 2", "recipe: [fast, custom]", "x.yaml:7: training.epochs: missing; it is required"),
@@ -70,7 +75,7 @@ def loaded(text, *overrides):
         (
             "epochs: 2",
             "epochs: 2\n  adversarial_training: pdg",
-            "x.yaml:9: training.adversarial_training='pdg': one of n_fgsm, none, pgd, r_fgsm, rs_fgsm",
+            "x.yaml:9: training.adversarial_training='pdg': {KINDS}",
         ),
         (
             "epochs: 2",
@@ -141,7 +146,7 @@ def loaded(text, *overrides):
         (
             "theta: [1.0, 0.9]",
             "name: logmel",
-            "x.yaml:5: model.name=logmel: takes audio inputs, and digits is image; one of preact_resnet18, resnet18, vgg, wide_resnet",
+            f"x.yaml:5: model.name=logmel: takes audio inputs, and digits is image; {IMAGES}",
         ),
         (
             "training:",

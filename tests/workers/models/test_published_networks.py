@@ -20,7 +20,7 @@ NARROW = {
     [
         ("wide_resnet", {}, 36_479_194),  # Zagoruyko & Komodakis, 2016: 36.5 million
         ("wide_resnet", {"depth": 34}, 46_160_474),  # RobustBench's WRN-34-10: 46.2 million
-        ("preact_resnet18", {}, 11_171_146),
+        ("preact_resnet18", {}, 11_172_170),  # with the batch norm after the last block, 1,024 of them
         ("vgg", {}, 14_724_042),
     ],
 )

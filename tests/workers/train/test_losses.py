@@ -105,7 +105,7 @@ def test_weights_are_moved_by_their_share_uphill_and_come_back_bit_for_bit():
     at_rest = float(loss().detach())
     net.load_state_dict(before)
     with safe_convolutions(net, DATA.device), perturbed_weights(net, loss, size=0.01):
-        moved = [(value - before[name]).norm() / before[name].norm() for name, value in net.named_parameters() if value.ndim > 1]
+        moved = [(value.detach() - before[name]).norm() / before[name].norm() for name, value in net.named_parameters() if value.ndim > 1]
         assert max(float(share) for share in moved) == pytest.approx(0.01, rel=1e-3)
         assert float(loss().detach()) > at_rest
         net.load_state_dict({name: value for name, value in before.items() if "running" in name or "tracked" in name}, strict=False)
