@@ -75,7 +75,7 @@ IMAGES = "one of preact_resnet18, resnet18, vgg, wide_resnet"
         (
             "epochs: 2",
             "epochs: 2\n  adversarial_training: pdg",
-            "x.yaml:9: training.adversarial_training='pdg': {KINDS}",
+            f"x.yaml:9: training.adversarial_training='pdg': {KINDS}",
         ),
         (
             "epochs: 2",
