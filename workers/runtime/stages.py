@@ -40,6 +40,7 @@ from workers.spec.fields import CRAFTED, ExampleOrder
 from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, Job, SurfaceSpec, TrainSpec
 from workers.spec.keys import derive_seed
 from workers.train import Checkpoint, train
+from workers.train.watch import MOST_EXAMPLES
 from workers.weights.tensors import from_safetensors, load_into
 
 _MODEL, _EXAMPLES, _SURFACE = MODEL_FILE, "examples.safetensors", "surface.safetensors"
@@ -173,7 +174,17 @@ def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
         require_sound(network, info, name=spec.model.name)
     attack = None if spec.training.adversarial_training == "none" else room.generator("attack")
     order, checkpoint = room.generator("order"), room.checkpoint
-    history = train(network, split, spec.training, order=order, checkpoint=checkpoint, report=report, attack=attack, until=spec.until)
+    history = train(
+        network,
+        split,
+        spec.training,
+        order=order,
+        checkpoint=checkpoint,
+        report=report,
+        attack=attack,
+        until=spec.until,
+        validation=room.split(spec.data.unlimited, "validation", MOST_EXAMPLES, room.job) if spec.data.validation_examples else None,
+    )
     return _trained(network, history, info, resumed=checkpoint.resumed)
 
 

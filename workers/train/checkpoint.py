@@ -48,7 +48,7 @@ class Checkpoint:
         tensors |= {f"optimizer/{name}": tensor for name, tensor in _averages(state.optimizer).items()}
         tensors |= {f"generator/{name}": generator.get_state() for name, generator in state.generators.items()}
         tensors |= {f"average/{name}": tensor for name, tensor in (state.average.tensors if state.average else {}).items()}
-        tensors[_PAST] = _as_bytes({"resumed": self.resumed, "history": [record.model_dump() for record in state.history]})
+        tensors[_PAST] = _as_bytes({"resumed": self.resumed, "history": [record.model_dump(exclude_none=True) for record in state.history]})
         content = save({name: tensor.contiguous() for name, tensor in tensors.items()})
         self._folder.save(CHECKPOINT, self._digest(content) + content)
 

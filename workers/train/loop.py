@@ -21,13 +21,14 @@ from workers.train.augment import augmented
 from workers.train.checkpoint import Checkpoint, TrainingState
 from workers.train.optimizer import build_optimizer, learning_rate
 from workers.train.safe_convolutions import safe_convolutions
+from workers.train.watch import Watch
 from workers.train.weight_average import WeightAverage
 from workers.train.weight_perturbation import perturbed_weights
 
 _IMAGE_BATCH_DIMENSIONS = 4
 
 
-def train(
+def train(  # noqa: PLR0913 (each is another part of a training)
     network: Network,
     data: DeviceSplit,
     settings: TrainingSpec,
@@ -37,6 +38,7 @@ def train(
     report: Callable[[EpochRecord], None],
     attack: torch.Generator | None = None,
     until: int | None = None,
+    validation: DeviceSplit | None = None,
 ) -> list[EpochRecord]:
     """Train `network` in place and return one record per epoch.
 
@@ -49,6 +51,7 @@ def train(
         report: called after each epoch; under adversarial training its loss and accuracy are those on adversarial examples.
         attack: generator of adversarial training, on the data's device; None without it.
         until: stop after so many of the schedule's epochs (None: after all).
+        validation: held-out examples, on the same device, that each epoch's record says the accuracy on; None for none.
 
     Raises:
         JobError: the loss, a weight or a statistic became NaN or infinite, or examples could not be attacked for want of a finite
@@ -64,6 +67,7 @@ def train(
     generators = {"order": order, "sketch": network.sketch.generator, "attack": attack}
     present = {name: generator for name, generator in generators.items() if generator is not None}
     state = TrainingState(model=network, optimizer=trainer.optimizer, generators=present, history=[], average=average)
+    watch = Watch(network, logits, settings, data, validation)
     last = settings.epochs if until is None else until
     checkpoint.restore(state, last=last)
     _require_finite(network, settings, epoch=len(state.history))
@@ -73,6 +77,7 @@ def train(
             record = trainer.epoch(epoch)
         _require_finite(network, settings, epoch=epoch)
         average.after_epoch(epoch)
+        record = record.model_copy(update=watch.after(epoch))
         state.history.append(record)
         checkpoint.save(state)
         report(record)
