@@ -182,9 +182,10 @@ def _crafted(store: Store, artifacts: Artifacts, job_key: str, job: Job, *, root
         keeping = "attacks with keep_examples do, and of knowledge omniscient or transfer"
         raise UserError(f"examples of {job_key}: this {job.stage} job {none}; {keeping}")
     adversarial, model = adversarial_examples(artifacts, made_by), job.parents["model"]
-    clean, labels = clean_examples(data_of(artifacts, made.parents["model"]), len(adversarial), root=root)
+    order = made.spec.evaluation.resolved_order
+    clean, labels = clean_examples(data_of(artifacts, made.parents["model"]), len(adversarial), order=order, root=root)
     after = _recorded(store, [job_key], len(labels)) if isinstance(job.spec, AttackSpec) else None
-    before = _recorded(store, evaluation_keys(store, model), len(labels))
+    before = _recorded(store, [job for job, of in evaluation_keys(store, model).items() if of == order], len(labels))
     places = np.arange(len(labels))
     return AttackedExamples(clean, adversarial, labels, places, class_names(artifacts, model), before, after, _title(artifacts, job))
 

@@ -14,6 +14,7 @@ from workers.data.loading.remote import DataRoot
 from workers.data.loading.source import Split
 from workers.errors import ArtifactError
 from workers.spec.component import DataSpec
+from workers.spec.fields import ExampleOrder
 from workers.spec.job import TrainSpec
 
 EXAMPLES_FILE = "examples.safetensors"
@@ -54,15 +55,15 @@ def class_named(artifacts: Artifacts, model_key: str, label: int) -> str:
     return f"number {label}, {names[label]}" if names else f"number {label}"
 
 
-def clean_examples(data: DataSpec, count: int, *, root: DataRoot) -> tuple[Array, NDArray[np.int64]]:
-    """Load the first `count` test examples, in the fixed order of evaluation, (count, *shape) in input units, and their labels.
+def clean_examples(data: DataSpec, count: int, *, order: ExampleOrder, root: DataRoot) -> tuple[Array, NDArray[np.int64]]:
+    """Load the first `count` test examples of an order, (count, *shape) in input units, and their labels.
 
     Raises:
         DataError: the data set's files are not there, or not what they should be.
     """
     dataset = source(data)
     remote.check(dataset, root)
-    split = remote.load(dataset, root).test.first(count)
+    split = remote.load(dataset, root).test.first(count, order=order)
     return in_input_units(split), split.labels
 
 

@@ -51,7 +51,8 @@ def grid_jobs(grid: Grid) -> Iterator[Job]:
 
 
 def _evaluation(settings: EvaluationSettings, examples: int | None) -> EvaluationSpec:
-    return EvaluationSpec(examples=examples, batch_size=settings.batch_size, draws=settings.draws, metrics=settings.metrics)
+    order = EvaluationSpec().order if examples is None else settings.order  # all have one order
+    return EvaluationSpec(examples=examples, order=order, batch_size=settings.batch_size, draws=settings.draws, metrics=settings.metrics)
 
 
 def _models(grid: Grid) -> list[tuple[GridPoint, TrainingChain]]:

@@ -26,6 +26,7 @@ from workers.spec.fields import (
     AllZero,
     Count,
     Draws,
+    ExampleOrder,
     ExecutionChoice,
     Index,
     Initialisation,
@@ -108,11 +109,14 @@ class ModelSpec(ComponentSpec):
 
 
 class EvaluationSpec(Frozen):
-    """Test examples (the first `examples` of a fixed class-balanced order; None: all), the number of them that share one sketch draw,
+    """Test examples (the first `examples` of an `order`; None: all, in file order), the number of them that share one sketch draw,
     and the number of fresh forward draws that evaluate each clean or adversarial example; where nothing is random `draws` is 1. `metrics`
-    are measured of attacked examples in addition to those of ours that always are."""
+    are measured of attacked examples in addition to those of ours that always are.
+
+    In the order `balanced` the classes take turns; `file` is that of the data set's files, in which others take their first examples."""
 
     examples: Count | None = None
+    order: ExampleOrder = "balanced"
     batch_size: Count = 256
     draws: Count = 1
     metrics: Annotated[tuple[str, ...], Field(strict=False)] = ()
@@ -124,6 +128,11 @@ class EvaluationSpec(Frozen):
             if not (info.context or {}).get("stored"):
                 METRICS[name]
         return names
+
+    @property
+    def resolved_order(self) -> ExampleOrder:
+        """Order in which the examples are evaluated: all of them in file order, whatever is asked."""
+        return "file" if self.examples is None else self.order
 
 
 class TrainSpec(Frozen):

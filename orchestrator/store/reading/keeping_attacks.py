@@ -10,16 +10,18 @@ from orchestrator.store.connection.session import Store, of_sweep, sweep_id
 from orchestrator.store.reading.varying_settings import job_labels
 from orchestrator.store.schema.result_tables import AttackResultRecord
 from orchestrator.store.schema.sweep_tables import JobRecord
+from workers.spec.fields import ExampleOrder
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeepingAttack:
-    """A finished attack that was asked to keep examples, at most `count`; one after others may have had fewer to attack."""
+    """A finished attack that was asked to keep examples, at most `count` in an order; one after others may have had fewer to attack."""
 
     job_key: str
     model_key: str
     description: str
     count: int
+    order: ExampleOrder
 
 
 def keeping_attacks(store: Store, sweep: str | None = None, *, model: str | None = None) -> list[KeepingAttack]:
@@ -31,7 +33,7 @@ def keeping_attacks(store: Store, sweep: str | None = None, *, model: str | None
     attack = AttackResultRecord
     with store.reading() as connection:
         number = None if sweep is None else sweep_id(connection, sweep)
-        statement = _keeping(select(JobRecord.key, JobRecord.spec, attack.model_key))
+        statement = _keeping(select(JobRecord.key, JobRecord.spec, attack.model_key, attack.example_order))
         if number is not None:
             statement = of_sweep(statement, attack.job_key, number)
         if model is not None:
@@ -39,7 +41,13 @@ def keeping_attacks(store: Store, sweep: str | None = None, *, model: str | None
         rows = connection.execute(statement).all()
         labels = job_labels(connection, {row.key: row.spec for row in rows}, None if number is None else [number])
     found = [
-        KeepingAttack(job_key=row.key, model_key=row.model_key, description=labels[row.key], count=json.loads(row.spec)["keep_examples"])
+        KeepingAttack(
+            job_key=row.key,
+            model_key=row.model_key,
+            description=labels[row.key],
+            count=json.loads(row.spec)["keep_examples"],
+            order=row.example_order,
+        )
         for row in rows
     ]
     return sorted(found, key=lambda item: (item.description, item.job_key))
