@@ -22,7 +22,7 @@ from workers.errors import ArtifactError, UserError
 from workers.facts import DatasetInfo, MetricFacts
 from workers.measure.cascade import among_all, worst_attack
 from workers.measure.diagnose import diagnose
-from workers.measure.evaluate import attacker, craft, evaluated, replayer, require_logits, require_sketch
+from workers.measure.evaluate import attacker, craft, evaluated, replayer, require_logits_before_training, require_sketch
 from workers.measure.ledger import Ledger
 from workers.measure.loss_surface import drawn_gradient, explore, full_gradient, plane
 from workers.measure.replayed_examples import require_fitting_examples
@@ -30,6 +30,7 @@ from workers.measure.resumable_loop import SAVE_SECONDS, Course, ProgressFile
 from workers.measure.surrogate import EXAMPLES, train_surrogate
 from workers.models.network import Network, build, decomposed
 from workers.models.network.behaviour import require_sound
+from workers.models.network.network import require_matched
 from workers.progress import Report
 from workers.registry import METRICS, Component
 from workers.spec.component import DataSpec
@@ -164,9 +165,10 @@ def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
     split = room.split(spec.data, "train", spec.data.train_examples, room.job)
     info = room.info(spec.data)
     network = _untrained(room, spec, info)
+    require_matched(spec.model, network.ranks())
     network.to(room.device).seed(room.seed("sketch"))
     if (component := spec.model.component).place:
-        require_logits(network, split, n_classes=info.n_classes, named=f"model {component.name} ({component.place})")
+        require_logits_before_training(network, split, n_classes=info.n_classes, named=f"model {component.name} ({component.place})")
     if spec.stage == "pretrain" and spec.model.is_foreign:
         require_sound(network, info, name=spec.model.name)
     attack = None if spec.training.adversarial_training == "none" else room.generator("attack")
