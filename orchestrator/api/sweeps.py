@@ -13,10 +13,10 @@ import pandas as pd
 import yaml
 from numpy.typing import NDArray
 
-from orchestrator.api.examples import AttackedExamples, attacked_examples
 from orchestrator.api.frames import frame_of_rows
 from orchestrator.api.results import Results
 from orchestrator.console import Terminal, preformatted, printed
+from orchestrator.examples.attacked import AttackedExamples
 from orchestrator.executors.base import Resources
 from orchestrator.launching.drive import SIGNAL_CODE
 from orchestrator.launching.launch import LaunchOptions
@@ -32,6 +32,7 @@ from orchestrator.tables.plan_table import render_plan
 from orchestrator.tables.status_table import render_status
 from search_spaces import load_space
 from workers.errors import UserError
+from workers.spec.fields import SplitName
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -194,16 +195,20 @@ class Sweep:
         ]
         return pd.DataFrame(rows, columns=list(columns))
 
-    def best(self, *, epsilon: str | None = None, any_verdict: bool = False) -> pd.DataFrame:
+    def best(self, *, epsilon: str | None = None, any_verdict: bool = False, split: SplitName | None = None) -> pd.DataFrame:
         """Return the Pareto-optimal models, as `robustsweep best` prints them: what varies, each objective with its interval, verdict, key.
+
+        A grid's are chosen on `split`, by default `validation` where there are results on it. A choice on `test` is counted.
 
         Raises:
             UserError: nothing has been measured, or `epsilon` is needed or wrong.
         """
-        from orchestrator.report.study.best import BestOptions, best_table
+        from orchestrator.launching.looks_at_test import count_looks
+        from orchestrator.report.study import BestOptions, choose_best
 
-        table, _ = best_table(BestOptions(paths=self._paths, sweep=self.name, epsilon=epsilon, any_verdict=any_verdict))
-        found = table.seen_by("programs")
+        choice = choose_best(BestOptions(paths=self._paths, sweep=self.name, epsilon=epsilon, any_verdict=any_verdict, split=split))
+        count_looks(self._paths.store_url, self.name, choice.looked_at)
+        found = choice.table.seen_by("programs")
         return frame_of_rows([column.name for column in found.columns], found.rows)
 
     def failures(self) -> pd.DataFrame:
@@ -261,18 +266,18 @@ class Sweep:
         return network
 
     def examples(self, of: Mapping[str, Any] | pd.Series | str) -> AttackedExamples:
-        """Return the adversarial examples of an attack, beside the clean ones and their labels.
+        """Return the adversarial examples of an attack, beside the clean ones and their labels; a notebook shows them as pictures.
 
         Args:
-            of: a row of `results`, or the key of an attack or craft job or its first four or more digits. Attacks of knowledge
-                omniscient or transfer keep their examples.
+            of: a row of `results`, or the key of an attack or craft job or its first four or more digits. Attacks with `keep_examples`
+                keep their first examples, those of knowledge omniscient or transfer all of them.
 
         Raises:
             UserError: no such job, or it keeps none.
             DataError: the data set's files are not there; `sweep(..., data=DIR)` says where they are.
         """
-        key = self._key(of) if isinstance(of, str) else of["job_keys"][0]
-        return attacked_examples(self._paths.artifacts, key, root=self._paths.data_root)
+        with self.opened() as store:
+            return Results(store, self._paths).examples(of)
 
     def _key(self, digits: str) -> str:
         with self.opened() as store:

@@ -10,19 +10,21 @@ from numpy.typing import NDArray
 from safetensors.torch import load, save
 from torch import Tensor
 
-from workers.artifacts.artifacts import MODEL_FILE, Artifacts, JobFolder
+from workers.artifacts.artifacts import KEPT_FILE, MODEL_FILE, Artifacts, JobFolder
 from workers.artifacts.per_example import PerExample, Spent, packed_numbers
 from workers.artifacts.results import CraftOutcome, DiagnosisOutcome, EpochRecord, FlagsOutcome, SurfaceOutcome, TrainOutcome
 from workers.attacks.engine import Memory
 from workers.data.loading import Dataset, source
 from workers.data.loading.device_split import DeviceSplit
+from workers.data.loading.parts import Part, part_of
 from workers.data.loading.remote import DataRoot
 from workers.data.loading.remote import load as load_data
 from workers.errors import ArtifactError, UserError
 from workers.facts import DatasetInfo, MetricFacts
 from workers.measure.cascade import among_all, worst_attack
 from workers.measure.diagnose import diagnose
-from workers.measure.evaluate import attacker, craft, evaluated, replayer, require_logits_before_training, require_sketch
+from workers.measure.evaluate import Evaluated, attacker, craft, evaluated, replayer, require_logits_before_training, require_sketch
+from workers.measure.kept_examples import kept_examples
 from workers.measure.ledger import Ledger
 from workers.measure.loss_surface import drawn_gradient, explore, full_gradient, plane
 from workers.measure.replayed_examples import require_fitting_examples
@@ -101,7 +103,8 @@ class Room:
         """Return the parent model, frozen, in eval mode and freshly seeded for this job, and the examples to evaluate."""
         network, data = self.network(self.parent("model"))
         network.seed(self.seed("sketch"))
-        split = self.split(data.whole, "test", evaluation.examples, self.artifacts.job(self.parent("model")), order=evaluation.order)
+        trained = self.artifacts.job(self.parent("model"))
+        split = self.split(data.unlimited, evaluation.split, evaluation.examples, trained, order=evaluation.order)
         require_sketch(network, split)
         network.seed(self.seed("sketch"))
         return network, split
@@ -112,9 +115,9 @@ class Room:
         network.examples_at_once = self.examples_per_pass  # for every job that reuses it in this process
         return network, data
 
-    def split(self, data: DataSpec, part: str, count: int | None, trained: Job, *, order: ExampleOrder = "balanced") -> DeviceSplit:
-        """Return the first `count` examples (None: all) of a split, `train` or `test`, in an order, on the device; of the files that the
-        job `trained` was planned with.
+    def split(self, data: DataSpec, part: Part, count: int | None, trained: Job, *, order: ExampleOrder = "balanced") -> DeviceSplit:
+        """Return the first `count` examples (None: all) of a split, in an order, on the device; of the files that the job `trained` was
+        planned with.
 
         Raises:
             UserError: it was planned without files, though their content is part of its key.
@@ -162,7 +165,7 @@ class Room:
 
 
 def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
-    split = room.split(spec.data, "train", spec.data.train_examples, room.job)
+    split = room.split(spec.data.unlimited, "train", spec.data.train_examples, room.job)
     info = room.info(spec.data)
     network = _untrained(room, spec, info)
     require_matched(spec.model, network.ranks())
@@ -260,20 +263,35 @@ def _attack(room: Room, spec: AttackSpec, report: Report) -> Computed:
     left = np.logical_and.reduce(room.flags("survivors"), axis=0) if "survivors" in room.job.parents else None
     if left is not None and not left.any():
         return FlagsOutcome.pack(left), {}
+    attacked = split if left is None else split.of(left)
     found = evaluated(
         network,
-        split if left is None else split.of(left),
+        attacked,
         batch_size=spec.evaluation.batch_size,
         draws=spec.evaluation.draws,
         perturb=perturb,
         metrics=room.metrics(spec.evaluation) if left is None else (),
         ledger=ledger,
+        keep=spec.keep_examples,
         course=room.course(network, report, start=start),
     )
+    kept = _kept(room, spec, network, attacked, found, left)
     if left is not None:  # the numbers of the survivors alone would not be those of all examples
-        return FlagsOutcome.pack(among_all(found.correct, left), metrics=found.metrics, spent=ledger.spent), {}
+        return FlagsOutcome.pack(among_all(found.correct, left), metrics=found.metrics, spent=ledger.spent), kept
     examples, spent = (found.examples, ledger.spent) if spec.knowledge not in CRAFTED else _of_crafting(room, found.examples)
-    return FlagsOutcome.pack(found.correct, metrics=found.metrics, examples=examples, spent=spent), {}
+    return FlagsOutcome.pack(found.correct, metrics=found.metrics, examples=examples, spent=spent), kept
+
+
+def _kept(
+    room: Room, spec: AttackSpec, network: Network, attacked: DeviceSplit, found: Evaluated, left: NDArray[np.bool_] | None
+) -> dict[str, bytes]:
+    """Return the file of the examples that the attack keeps, if it keeps any; of those that it was `left`, if others came before it."""
+    if found.kept is None:
+        return {}
+    places = torch.arange(len(attacked)) if left is None else torch.from_numpy(left.nonzero()[0])
+    evaluation, seed = spec.evaluation, room.seed("kept")
+    size, draws, places = evaluation.batch_size, evaluation.draws, places[: len(found.kept)].clone()
+    return {KEPT_FILE: save(kept_examples(network, attacked, found.kept, places=places, batch_size=size, draws=draws, seed=seed))}
 
 
 def _of_crafting(room: Room, examples: PerExample) -> tuple[PerExample, Spent | None]:
@@ -313,9 +331,9 @@ def _surrogate(room: Room, diagnosis: DiagnosisSettings) -> Network:
         return room.network(trained.parents["weights"])[0]
     network, data = room.network(trained.key)
     try:
-        examples = room.split(data.whole, "train", EXAMPLES, trained)
+        examples = room.split(data.unlimited, "train", EXAMPLES, trained)
     except UserError:  # there are fewer
-        examples = room.split(data.whole, "train", None, trained)
+        examples = room.split(data.unlimited, "train", None, trained)
     return train_surrogate(network, examples, epsilon=diagnosis.epsilon, seed=room.seed("surrogate"))
 
 
@@ -376,15 +394,17 @@ def _cached(data: DataSpec, code: str | None, root: DataRoot, files: str | None)
 def _load_split(
     data: DataSpec,
     code: str | None,
-    split: str,
+    part: Part,
     first: tuple[int | None, ExampleOrder],
     root: DataRoot,
     device: torch.device,
     files: str | None,
 ) -> DeviceSplit:
     count, order = first
-    dataset = _load(data.whole, code, root, files)
-    chosen = dataset.train if split == "train" else dataset.test
-    if count is not None and count > len(chosen):
-        raise UserError(f"{data.name}: {count} {split} examples asked for: there are {len(chosen)}")
-    return DeviceSplit.put(chosen, device, count=count, order=order)
+    found, among = part_of(_load(data.whole, code, root, files), data, part)
+    available = len(found) if among is None else len(among)
+    if part == "validation" and count is not None:  # the number is that of test examples; fewer may be held out
+        count = min(count, available)
+    if count is not None and count > available:
+        raise UserError(f"{data.name}: {count} {part} examples asked for: there are {available}")
+    return DeviceSplit.put(found, device, count=count, order=order, among=among)

@@ -37,6 +37,7 @@ from workers.spec.fields import (
     RankFractions,
     RankKind,
     SketchModes,
+    SplitName,
     Stage,
     Theta,
     TrainingStage,
@@ -108,8 +109,9 @@ class ModelSpec(ComponentSpec):
         return facts
 
 
-class EvaluationSpec(Frozen):
-    """Test examples (the first `examples` of an `order`; None: all, in file order), the number of them that share one sketch draw,
+class MeasuringSettings(Frozen):
+    """Examples (the first `examples` of an `order`, where fewer are held out all of them; None: all, in file order), the number of them
+    that share one sketch draw,
     and the number of fresh forward draws that evaluate each clean or adversarial example; where nothing is random `draws` is 1. `metrics`
     are measured of attacked examples in addition to those of ours that always are.
 
@@ -133,6 +135,12 @@ class EvaluationSpec(Frozen):
     def resolved_order(self) -> ExampleOrder:
         """Order in which the examples are evaluated: all of them in file order, whatever is asked."""
         return "file" if self.examples is None else self.order
+
+
+class EvaluationSpec(MeasuringSettings):
+    """Settings of a measurement, on the test split or on the one that is held out for validation."""
+
+    split: SplitName = "test"
 
 
 class TrainSpec(Frozen):
@@ -234,6 +242,8 @@ class AttackSpec(Frozen):
     With a parent in role `survivors` it attacks those examples alone that this attack left right, and has the others for fooled; `after`
     names the attacks before it. A suite that is not crafted attacks nothing itself: its other parents are its last attack in that role,
     or on a randomised model all of its attacks, by name.
+
+    Of the first `keep_examples` that it attacks it keeps what it made of them, to be looked at.
     """
 
     stage: Literal["attack"] = "attack"
@@ -242,6 +252,7 @@ class AttackSpec(Frozen):
     evaluation: EvaluationSpec
     repeat: Index
     after: str = ""
+    keep_examples: Index = 0
 
     @model_validator(mode="after")
     def _only_eot_averages_gradients(self) -> Self:
