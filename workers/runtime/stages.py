@@ -182,7 +182,7 @@ def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
 
 def _take(room: Room, spec: TrainSpec) -> Computed:
     """Return weights unchanged: adopted ones, or the parent's, to which loading this job's model adds the defence in the spec."""
-    info = room.info(spec.data) if spec.stage == "adopt" else _info(room.artifacts, room.parent("weights"), spec)
+    info = room.info(spec.data) if spec.stage == "adopt" else model_info(room.artifacts, room.parent("weights"), spec)
     return _trained(_untrained(room, spec, info), [], info)
 
 
@@ -198,7 +198,7 @@ def _adopted(room: Room, spec: TrainSpec, info: DatasetInfo) -> Network:
     return network
 
 
-def _info(artifacts: Artifacts, key: str, spec: TrainSpec) -> DatasetInfo:
+def model_info(artifacts: Artifacts, key: str, spec: TrainSpec) -> DatasetInfo:
     """Return the info of the data set that a model was trained on, by its job key and its spec."""
     outcome = artifacts.result(key).outcome
     read = outcome.data_info if isinstance(outcome, TrainOutcome) else None
@@ -369,7 +369,7 @@ def load_model(artifacts: Artifacts, key: str) -> tuple[Network, DataSpec]:
         ArtifactError: its files cannot be read, or it is the job of no model.
     """
     spec, weights = _stored(artifacts, key)
-    network = build(spec.model, _info(artifacts, key, spec), seed=0, defence=spec.defence)
+    network = build(spec.model, model_info(artifacts, key, spec), seed=0, defence=spec.defence)
     network.load_state_dict(weights)
     return network.eval().requires_grad_(False), spec.data
 
