@@ -23,7 +23,7 @@ from workers.errors import ArtifactError, UserError
 from workers.facts import DatasetInfo, MetricFacts
 from workers.measure.cascade import among_all, worst_attack
 from workers.measure.diagnose import diagnose
-from workers.measure.evaluate import Evaluated, attacker, craft, evaluated, replayer, require_logits, require_sketch
+from workers.measure.evaluate import Evaluated, attacker, craft, evaluated, replayer, require_logits_before_training, require_sketch
 from workers.measure.kept_examples import kept_examples
 from workers.measure.ledger import Ledger
 from workers.measure.loss_surface import drawn_gradient, explore, full_gradient, plane
@@ -32,6 +32,7 @@ from workers.measure.resumable_loop import SAVE_SECONDS, Course, ProgressFile
 from workers.measure.surrogate import EXAMPLES, train_surrogate
 from workers.models.network import Network, build, decomposed
 from workers.models.network.behaviour import require_sound
+from workers.models.network.network import require_matched
 from workers.progress import Report
 from workers.registry import METRICS, Component
 from workers.spec.component import DataSpec
@@ -168,9 +169,10 @@ def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
     split = room.split(spec.data.unlimited, "train", spec.data.train_examples, room.job)
     info = room.info(spec.data)
     network = _untrained(room, spec, info)
+    require_matched(spec.model, network.ranks())
     network.to(room.device).seed(room.seed("sketch"))
     if (component := spec.model.component).place:
-        require_logits(network, split, n_classes=info.n_classes, named=f"model {component.name} ({component.place})")
+        require_logits_before_training(network, split, n_classes=info.n_classes, named=f"model {component.name} ({component.place})")
     if spec.stage == "pretrain" and spec.model.is_foreign:
         require_sound(network, info, name=spec.model.name)
     attack = None if spec.training.adversarial_training == "none" else room.generator("attack")
@@ -191,7 +193,7 @@ def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
 
 def _take(room: Room, spec: TrainSpec) -> Computed:
     """Return weights unchanged: adopted ones, or the parent's, to which loading this job's model adds the defence in the spec."""
-    info = room.info(spec.data) if spec.stage == "adopt" else _info(room.artifacts, room.parent("weights"), spec)
+    info = room.info(spec.data) if spec.stage == "adopt" else model_info(room.artifacts, room.parent("weights"), spec)
     return _trained(_untrained(room, spec, info), [], info)
 
 
@@ -207,7 +209,7 @@ def _adopted(room: Room, spec: TrainSpec, info: DatasetInfo) -> Network:
     return network
 
 
-def _info(artifacts: Artifacts, key: str, spec: TrainSpec) -> DatasetInfo:
+def model_info(artifacts: Artifacts, key: str, spec: TrainSpec) -> DatasetInfo:
     """Return the info of the data set that a model was trained on, by its job key and its spec."""
     outcome = artifacts.result(key).outcome
     read = outcome.data_info if isinstance(outcome, TrainOutcome) else None
@@ -378,7 +380,7 @@ def load_model(artifacts: Artifacts, key: str) -> tuple[Network, DataSpec]:
         ArtifactError: its files cannot be read, or it is the job of no model.
     """
     spec, weights = _stored(artifacts, key)
-    network = build(spec.model, _info(artifacts, key, spec), seed=0, defence=spec.defence)
+    network = build(spec.model, model_info(artifacts, key, spec), seed=0, defence=spec.defence)
     network.load_state_dict(weights)
     return network.eval().requires_grad_(False), spec.data
 
