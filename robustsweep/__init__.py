@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from orchestrator.api.results import Results, open_results, pivot
     from orchestrator.api.sweeps import Sweep, SweepPlan, launch, plan, sweep
     from orchestrator.audit.notebook import Audit, audit
+    from orchestrator.bundle.verify import Verification, verify
     from workers.data.loading.source import Dataset, Split
     from workers.defences.base import ActivationDefence, Defence
 
@@ -26,6 +27,7 @@ __all__ = [
     "Split",
     "Sweep",
     "SweepPlan",
+    "Verification",
     "attack",
     "attacked",
     "audit",
@@ -40,6 +42,7 @@ __all__ = [
     "plan",
     "sweep",
     "tensorize",
+    "verify",
 ]
 
 _PLACES = {
@@ -52,6 +55,7 @@ _PLACES = {
     "Split": "workers.data.loading.source",
     "Sweep": "orchestrator.api.sweeps",
     "SweepPlan": "orchestrator.api.sweeps",
+    "Verification": "orchestrator.bundle.verify",
     "attacked": "orchestrator.api.networks",
     "audit": "orchestrator.audit.notebook",
     "launch": "orchestrator.api.sweeps",
@@ -60,6 +64,7 @@ _PLACES = {
     "plan": "orchestrator.api.sweeps",
     "sweep": "orchestrator.api.sweeps",
     "tensorize": "orchestrator.api.networks",
+    "verify": "orchestrator.bundle.verify",
 }
 
 
