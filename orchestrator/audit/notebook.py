@@ -69,6 +69,7 @@ def audit(  # noqa: PLR0913 (each is an option of the command)
     name: str = "network",
     budget: str | None = None,
     seed: int = 0,
+    bundle: str | Path | None = None,
     home: str | Path = DEFAULT_HOME,
 ) -> Audit:
     """Find out how robust a network is, as `robustsweep audit` does, in this process; the same call continues after an interruption.
@@ -83,6 +84,7 @@ def audit(  # noqa: PLR0913 (each is an option of the command)
         name: of the network in results.
         budget: no further round of attacks is begun after this time: `"30m"`.
         seed: of everything that the attacks draw.
+        bundle: file to write for reviewers, see `rs.verify`; ask for it from the beginning.
         home: folder of the results.
 
     Raises:
@@ -101,6 +103,7 @@ def audit(  # noqa: PLR0913 (each is an option of the command)
         examples=len(labels),
         seed=seed,
         budget=read_budget(budget),
+        bundle=None if bundle is None else Path(bundle).expanduser(),
         launch=LaunchOptions(space="", paths=paths, executor="inline"),
     )
     found, code = run_audit(options, Terminal())

@@ -88,7 +88,9 @@ def _attack(job: Job, artifacts: Artifacts, files: dict[str, bytes]) -> BundledA
     """Return an attack with its outcome, its examples being added to the files."""
     assert isinstance(job.spec, AttackSpec)  # noqa: S101 (the caller chose it)
     outcome = _outcome(job, artifacts)
-    made = _made(job, artifacts, outcome)
+    made = _made(job, artifacts)
+    if (given := _given(job, artifacts, outcome)) and not job.spec.attack.facts.suite and (made is None or len(made["places"]) < given):
+        raise UserError(f"bundle: {job_name(job)} has not kept its examples; audit with --bundle from the beginning")
     name = None
     if made is not None:
         name = f"attack-{len(files) + 1}-{job.spec.attack.name.replace(':', '-').lower()}.safetensors"
@@ -96,19 +98,15 @@ def _attack(job: Job, artifacts: Artifacts, files: dict[str, bytes]) -> BundledA
     return BundledAttack(key=job.key, spec=job.spec, outcome=outcome, file=name)
 
 
-def _made(job: Job, artifacts: Artifacts, outcome: FlagsOutcome) -> dict[str, NDArray[np.generic]] | None:
-    """Return what an attack made of the examples that it was given, and their places; None where it attacked none itself."""
+def _made(job: Job, artifacts: Artifacts) -> dict[str, NDArray[np.generic]] | None:
+    """Return what an attack made of the examples that it was given, and their places; None where none are kept."""
     if (crafted := job.parents.get("examples")) is not None:
         examples = np.asarray(load(artifacts.read(crafted, EXAMPLES_FILE))["examples"], dtype=np.float32)
         return {"adversarial": examples, "places": np.arange(len(examples))}
     if KEPT_FILE in artifacts.result(job.key).files:
         kept = load(artifacts.read(job.key, KEPT_FILE))
         return {"adversarial": kept["adversarial"].astype(np.float32), "places": kept["places"].astype(np.int64)}
-    assert isinstance(job.spec, AttackSpec)  # noqa: S101 (the caller chose it)
-    given = _given(job, artifacts, outcome)
-    if job.spec.attack.facts.suite or not given:
-        return None
-    raise UserError(f"bundle: {job_name(job)} has not kept its examples; audit with --bundle from the beginning")
+    return None
 
 
 def _given(job: Job, artifacts: Artifacts, outcome: FlagsOutcome) -> int:
