@@ -7,12 +7,12 @@ from workers.facts import DatasetInfo
 from workers.registry import attack, dataset, defence, loss, metric, model
 
 if TYPE_CHECKING:
-    from orchestrator.api.examples import AttackedExamples
     from orchestrator.api.networks import attacked, tensorize
     from orchestrator.api.results import Results, open_results, pivot
     from orchestrator.api.sweeps import Sweep, SweepPlan, launch, plan, sweep
     from orchestrator.audit.notebook import Audit, audit
     from orchestrator.bundle.verify import Verification, verify
+    from orchestrator.examples.attacked import AttackedExamples
     from workers.data.loading.source import Dataset, Split
     from workers.defences.base import ActivationDefence, Defence
 
@@ -47,7 +47,7 @@ __all__ = [
 
 _PLACES = {
     "ActivationDefence": "workers.defences.base",
-    "AttackedExamples": "orchestrator.api.examples",
+    "AttackedExamples": "orchestrator.examples.attacked",
     "Audit": "orchestrator.audit.notebook",
     "Dataset": "workers.data.loading.source",
     "Defence": "workers.defences.base",

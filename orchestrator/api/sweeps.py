@@ -13,10 +13,10 @@ import pandas as pd
 import yaml
 from numpy.typing import NDArray
 
-from orchestrator.api.examples import AttackedExamples, attacked_examples
 from orchestrator.api.frames import frame_of_rows
 from orchestrator.api.results import Results
 from orchestrator.console import Terminal, preformatted, printed
+from orchestrator.examples.attacked import AttackedExamples
 from orchestrator.executors.base import Resources
 from orchestrator.launching.drive import SIGNAL_CODE
 from orchestrator.launching.launch import LaunchOptions
@@ -261,18 +261,18 @@ class Sweep:
         return network
 
     def examples(self, of: Mapping[str, Any] | pd.Series | str) -> AttackedExamples:
-        """Return the adversarial examples of an attack, beside the clean ones and their labels.
+        """Return the adversarial examples of an attack, beside the clean ones and their labels; a notebook shows them as pictures.
 
         Args:
-            of: a row of `results`, or the key of an attack or craft job or its first four or more digits. Attacks of knowledge
-                omniscient or transfer keep their examples.
+            of: a row of `results`, or the key of an attack or craft job or its first four or more digits. Attacks with `keep_examples`
+                keep their first examples, those of knowledge omniscient or transfer all of them.
 
         Raises:
             UserError: no such job, or it keeps none.
             DataError: the data set's files are not there; `sweep(..., data=DIR)` says where they are.
         """
-        key = self._key(of) if isinstance(of, str) else of["job_keys"][0]
-        return attacked_examples(self._paths.artifacts, key, root=self._paths.data_root)
+        with self.opened() as store:
+            return Results(store, self._paths).examples(of)
 
     def _key(self, digits: str) -> str:
         with self.opened() as store:

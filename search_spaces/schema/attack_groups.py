@@ -14,6 +14,7 @@ from workers.spec.attack import AttackSettings, require_foolbox_form, settled
 from workers.spec.fields import (
     BackendName,
     Count,
+    Index,
     Knowledge,
     NormName,
     SignGradientName,
@@ -30,11 +31,13 @@ of the same architecture with ordinary convolutions."""
 
 
 class Asked(NamedTuple):
-    """One attack of a group, with what its attacker knows; `source` is None where nothing is transferred."""
+    """One attack of a group, with what its attacker knows; `source` is None where nothing is transferred. Of the first `keep_examples` it
+    keeps what it made of them."""
 
     attack: AttackSettings
     knowledge: Knowledge
     source: SourceName | None
+    keep_examples: int = 0
 
 
 class AttackGroup(ComponentAxes):
@@ -42,7 +45,8 @@ class AttackGroup(ComponentAxes):
 
     A setting that an attack does not have applies to the others of the group; one that no attack of the group has is a mistake.
     What depends on the model makes no jobs where it changes nothing: `sign_gradient` where it is not binary, `early_stop` where it
-    is randomised, `eot_samples` and `selection_draws` where it is not. Nothing is transferred from a model to itself.
+    is randomised, `eot_samples` and `selection_draws` where it is not. Nothing is transferred from a model to itself. `keep_examples` is
+    one number: of how many examples each attack keeps what it made of them, to be looked at.
     """
 
     registry: ClassVar = ATTACKS
@@ -60,6 +64,14 @@ class AttackGroup(ComponentAxes):
     early_stop: Axis[bool] = (False,)
     backend: Axis[BackendName] = ("native",)
     sign_gradient: Axis[SignGradientName] = ("identity",)
+    keep_examples: Axis[Index] = (0,)
+
+    @field_validator("keep_examples")
+    @classmethod
+    def _is_one_number(cls, values: tuple[int, ...]) -> tuple[int, ...]:
+        if len(values) > 1:
+            raise ValueError(f"keep_examples={list(values)}: is no axis; must be one number of examples")
+        return values
 
     @field_validator("epsilon")
     @classmethod
@@ -151,9 +163,9 @@ class AttackGroup(ComponentAxes):
     def resolved(self) -> Iterator[Asked]:
         """Every attack of the group with what its attacker knows, for a randomised model; equal ones may come again."""
         for point in self.points():
-            knowledge, source = point.pop("knowledge"), point.pop("source")
+            knowledge, source, kept = point.pop("knowledge"), point.pop("source"), point.pop("keep_examples")
             attack = _settings(**point, eot=knowledge == "eot")
-            yield Asked(attack, knowledge, source if knowledge == "transfer" else None)
+            yield Asked(attack, knowledge, source if knowledge == "transfer" else None, kept)
 
 
 def _complaint(component: Component[AttackFacts], invalid: ValidationError) -> str:

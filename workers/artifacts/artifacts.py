@@ -34,6 +34,8 @@ _OWNERS = ".databases"
 _WEIGHTS = ".weights"
 MODEL_FILE = "model.safetensors"
 """File of a trained model's weights."""
+KEPT_FILE = "kept.safetensors"
+"""File of the examples that an attack keeps to be looked at (see `workers.measure.kept_examples`)."""
 _CHECKSUM = "sha256"
 _KEY = re.compile("[0-9a-f]{64}")
 _DIGITS = 16

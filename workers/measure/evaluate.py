@@ -28,14 +28,15 @@ Perturb = Callable[[slice, Tensor, Tensor], Tensor]
 @dataclass(frozen=True)
 class Evaluated:
     """Flags of the examples that were classified right in each draw, (draws, examples), metrics of attacked examples by name (None: of no
-    example had it a value), and the numbers of each example."""
+    example had it a value), the numbers of each example, and what was made of the first of them, where these are kept."""
 
     correct: NDArray[np.bool_]
     metrics: dict[str, float | None]
     examples: PerExample
+    kept: Tensor | None = None
 
 
-def evaluated(
+def evaluated(  # noqa: PLR0913 (each belongs to an evaluation)
     network: Network,
     data: DeviceSplit,
     *,
@@ -44,6 +45,7 @@ def evaluated(
     perturb: Perturb | None = None,
     metrics: Sequence[Component[MetricFacts]] = (),
     ledger: Ledger | None = None,
+    keep: int = 0,
     course: Course = Course(),  # noqa: B008 (a frozen value)
 ) -> Evaluated:
     """Evaluate `network` on each example in each of `draws` forward passes.
@@ -58,12 +60,14 @@ def evaluated(
         perturb: makes adversarial examples of (the batch's place, inputs, labels); None evaluates clean examples.
         metrics: what is measured of attacked examples.
         ledger: of the attack, where it is taken down what it costs and how large perturbations are.
+        keep: number of examples, from the first on, that are returned as they were evaluated.
         course: whom to tell, and where to save, how far it is.
     """
 
     def compute(place: slice, inputs: Tensor, labels: Tensor) -> Found:
         examples = inputs if perturb is None else perturb(place, inputs, labels)
         found = _judged(network, examples, labels, draws=draws) | ({} if ledger is None else ledger.measured(inputs, examples))
+        found |= {"kept": examples[: max(0, keep - place.start)].cpu()} if keep else {}
         return found | {f"metric {metric.name}": _measured(metric, inputs, examples, labels) for metric in metrics}
 
     found = course.through(data, compute, batch_size=batch_size)
@@ -73,7 +77,7 @@ def evaluated(
         sizes = ledger.sizes_in(found)
     values = {metric.name: over_examples(metric.facts, found[f"metric {metric.name}"]) for metric in metrics}
     numbers = PerExample.pack(found["classes"].numpy(), found["margins"].numpy(), None if sizes is None else sizes.numpy())
-    return Evaluated(found["correct"].T.numpy(), values, numbers)
+    return Evaluated(found["correct"].T.numpy(), values, numbers, found.get("kept"))
 
 
 def _measured(metric: Component[MetricFacts], inputs: Tensor, examples: Tensor, labels: Tensor) -> Tensor:

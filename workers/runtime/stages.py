@@ -6,10 +6,11 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load, save
 from torch import Tensor
 
-from workers.artifacts.artifacts import MODEL_FILE, Artifacts, JobFolder
+from workers.artifacts.artifacts import KEPT_FILE, MODEL_FILE, Artifacts, JobFolder
 from workers.artifacts.per_example import PerExample, Spent, packed_numbers
 from workers.artifacts.results import CraftOutcome, DiagnosisOutcome, EpochRecord, FlagsOutcome, SurfaceOutcome, TrainOutcome
 from workers.attacks.engine import Memory
@@ -21,7 +22,8 @@ from workers.errors import ArtifactError, UserError
 from workers.facts import DatasetInfo, MetricFacts
 from workers.measure.cascade import among_all, numbers_among_all, worst_attack, worst_numbers
 from workers.measure.diagnose import diagnose
-from workers.measure.evaluate import attacker, craft, evaluated, replayer, require_logits, require_sketch
+from workers.measure.evaluate import Evaluated, attacker, craft, evaluated, replayer, require_logits, require_sketch
+from workers.measure.kept_examples import kept_examples
 from workers.measure.ledger import Ledger
 from workers.measure.loss_surface import drawn_gradient, explore, full_gradient, plane
 from workers.measure.replayed_examples import require_fitting_examples
@@ -257,21 +259,36 @@ def _attack(room: Room, spec: AttackSpec, report: Report) -> Computed:
     left = None if before is None else np.logical_and.reduce(before.correct(), axis=0)
     if before is not None and left is not None and not left.any():
         return FlagsOutcome.pack(left, examples=before.examples), {}
+    attacked = split if left is None else split.of(left)
     found = evaluated(
         network,
-        split if left is None else split.of(left),
+        attacked,
         batch_size=spec.evaluation.batch_size,
         draws=spec.evaluation.draws,
         perturb=perturb,
         metrics=room.metrics(spec.evaluation) if left is None else (),
         ledger=ledger,
+        keep=spec.keep_examples,
         course=room.course(network, report, start=start),
     )
+    kept = _kept(room, spec, network, attacked, found, left)
     if before is not None and left is not None:
         numbers = numbers_among_all(found.examples, before.examples, left)
-        return FlagsOutcome.pack(among_all(found.correct, left), metrics=found.metrics, examples=numbers, spent=ledger.spent), {}
+        return FlagsOutcome.pack(among_all(found.correct, left), metrics=found.metrics, examples=numbers, spent=ledger.spent), kept
     examples, spent = (found.examples, ledger.spent) if spec.knowledge not in CRAFTED else _of_crafting(room, found.examples)
-    return FlagsOutcome.pack(found.correct, metrics=found.metrics, examples=examples, spent=spent), {}
+    return FlagsOutcome.pack(found.correct, metrics=found.metrics, examples=examples, spent=spent), kept
+
+
+def _kept(
+    room: Room, spec: AttackSpec, network: Network, attacked: DeviceSplit, found: Evaluated, left: NDArray[np.bool_] | None
+) -> dict[str, bytes]:
+    """Return the file of the examples that the attack keeps, if it keeps any; of those that it was `left`, if others came before it."""
+    if found.kept is None:
+        return {}
+    places = torch.arange(len(attacked)) if left is None else torch.from_numpy(left.nonzero()[0])
+    evaluation, seed = spec.evaluation, room.seed("kept")
+    size, draws, places = evaluation.batch_size, evaluation.draws, places[: len(found.kept)].clone()
+    return {KEPT_FILE: save(kept_examples(network, attacked, found.kept, places=places, batch_size=size, draws=draws, seed=seed))}
 
 
 def _joined(parts: Sequence[FlagsOutcome]) -> FlagsOutcome:
