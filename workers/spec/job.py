@@ -10,7 +10,7 @@ from workers.facts import ModelFacts, PluginVersion
 from workers.references import scheme_of
 from workers.registry import DATASETS, DEFENCES, METRICS, MODELS, Component
 from workers.settings import Frozen
-from workers.spec.attack import AttackSettings
+from workers.spec.attack import AttackSettings, not_averaged
 from workers.spec.compatibility import (
     require_augmentable,
     require_binary_draws,
@@ -250,8 +250,8 @@ class AttackSpec(Frozen):
     def _only_eot_averages_gradients(self) -> Self:
         if self.knowledge != "eot" and self.attack.eot_samples > 1:
             raise ValueError(f"eot_samples={self.attack.eot_samples} with knowledge={self.knowledge}: must be 1; only eot averages")
-        if self.knowledge == "eot" and self.attack.name in self.attack.registry and not self.attack.facts.takes_gradients:
-            raise ValueError(f"knowledge=eot: {self.attack.name} takes no gradient; one of omniscient, randomized, transfer")
+        if self.knowledge == "eot" and self.attack.is_installed and (reason := not_averaged(self.attack.name)):
+            raise ValueError(f"knowledge=eot: {reason}; one of omniscient, randomized, transfer")
         return self
 
 
