@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from orchestrator.examples.attacked import AttackedExamples
     from workers.data.loading.source import Dataset, Split
     from workers.defences.base import ActivationDefence, Defence
+    from workers.runtime.model_file import load_model_file as load_model
 
 __all__ = [
     "ActivationDefence",
@@ -35,6 +36,7 @@ __all__ = [
     "dataset",
     "defence",
     "launch",
+    "load_model",
     "loss",
     "metric",
     "model",
@@ -60,6 +62,7 @@ _PLACES = {
     "attacked": "orchestrator.api.networks",
     "audit": "orchestrator.audit.notebook",
     "launch": "orchestrator.api.sweeps",
+    "load_model": "workers.runtime.model_file",
     "open_results": "orchestrator.api.results",
     "pivot": "orchestrator.api.results",
     "plan": "orchestrator.api.sweeps",
@@ -67,9 +70,10 @@ _PLACES = {
     "tensorize": "orchestrator.api.networks",
     "verify": "orchestrator.bundle.verify",
 }
+_CALLED_THERE = {"load_model": "load_model_file"}
 
 
 def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module 'robustsweep' has no attribute {name!r}")
-    return getattr(import_module(_PLACES[name]), name)
+    return getattr(import_module(_PLACES[name]), _CALLED_THERE.get(name, name))
