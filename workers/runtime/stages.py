@@ -23,7 +23,7 @@ from workers.errors import ArtifactError, UserError
 from workers.facts import DatasetInfo, MetricFacts
 from workers.measure.cascade import among_all, numbers_among_all, worst_attack, worst_numbers
 from workers.measure.diagnose import diagnose
-from workers.measure.evaluate import Evaluated, attacker, craft, evaluated, replayer, require_logits, require_sketch
+from workers.measure.evaluate import Evaluated, attacker, craft, evaluated, replayer, require_logits_before_training, require_sketch
 from workers.measure.kept_examples import kept_examples
 from workers.measure.ledger import Ledger
 from workers.measure.loss_surface import drawn_gradient, explore, full_gradient, plane
@@ -32,6 +32,7 @@ from workers.measure.resumable_loop import SAVE_SECONDS, Course, ProgressFile
 from workers.measure.surrogate import EXAMPLES, train_surrogate
 from workers.models.network import Network, build, decomposed
 from workers.models.network.behaviour import require_sound
+from workers.models.network.network import require_matched
 from workers.progress import Report
 from workers.registry import METRICS, Component
 from workers.spec.component import DataSpec
@@ -41,6 +42,7 @@ from workers.spec.fields import CRAFTED, ExampleOrder
 from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, Job, SurfaceSpec, TrainSpec
 from workers.spec.keys import derive_seed
 from workers.train import Checkpoint, train
+from workers.train.watch import MOST_EXAMPLES
 from workers.weights.tensors import from_safetensors, load_into
 
 _MODEL, _EXAMPLES, _SURFACE = MODEL_FILE, "examples.safetensors", "surface.safetensors"
@@ -167,14 +169,25 @@ def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
     split = room.split(spec.data.unlimited, "train", spec.data.train_examples, room.job)
     info = room.info(spec.data)
     network = _untrained(room, spec, info)
+    require_matched(spec.model, network.ranks())
     network.to(room.device).seed(room.seed("sketch"))
     if (component := spec.model.component).place:
-        require_logits(network, split, n_classes=info.n_classes, named=f"model {component.name} ({component.place})")
+        require_logits_before_training(network, split, n_classes=info.n_classes, named=f"model {component.name} ({component.place})")
     if spec.stage == "pretrain" and spec.model.is_foreign:
         require_sound(network, info, name=spec.model.name)
     attack = None if spec.training.adversarial_training == "none" else room.generator("attack")
     order, checkpoint = room.generator("order"), room.checkpoint
-    history = train(network, split, spec.training, order=order, checkpoint=checkpoint, report=report, attack=attack, until=spec.until)
+    history = train(
+        network,
+        split,
+        spec.training,
+        order=order,
+        checkpoint=checkpoint,
+        report=report,
+        attack=attack,
+        until=spec.until,
+        validation=room.split(spec.data.unlimited, "validation", MOST_EXAMPLES, room.job) if spec.data.validation_examples else None,
+    )
     return _trained(network, history, info, resumed=checkpoint.resumed)
 
 

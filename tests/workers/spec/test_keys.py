@@ -149,12 +149,24 @@ DEFAULTS = {
         "adversarial_steps": (2, 10),
         "adversarial_stepsize": 2.5,
         "adversarial_alpha": 0.5,
+        "adversarial_norm": "linf",
+        "adversarial_loss": "ce",
+        "adversarial_noise": 2.0,
+        "weight_perturbation": 0.0,
+        "weight_perturbation_from": 0.0,
+        "warm_up": None,
+        "weight_average": "none",
+        "ema_decay": 0.995,
+        "average_from": 0.5,
     },
 }
 COMPONENT_DEFAULTS = {
     "model logmel": {"width": 16},
+    "model preact_resnet18": {"width": 64},
     "model resnet18": {"width": 64},
     "model soundnet5": {"width": 16},
+    "model vgg": {"layers": 16, "width": 64},
+    "model wide_resnet": {"depth": 28, "widen_factor": 10},
     "dataset speech_commands": {"split_lists": "official"},
     "attack apgd_ce": {"steps": "paper"},
     "attack apgd_dlr": {"steps": "paper"},
@@ -177,6 +189,9 @@ COMPONENT_DEFAULTS = {
     "defence random_resize_pad": {"pad_factor": 1.107},
     "defence stochastic_activation_pruning": {"pruning_samples": 1.0},
     "loss cross_entropy": {"label_smoothing": 0.0},
+    "loss logit_pairing": {"pairing": 0.5},
+    "loss mart": {"beta": 5.0},
+    "loss trades": {"beta": 6.0},
 }
 
 
