@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from orchestrator.report.surface_grids import SurfaceGrid, surface_grids
+from orchestrator.report.sweep_page.example_grids import ExampleGrid, example_grids
 from orchestrator.store import Failure, ModelVerdict, ResultRow, Store, SweepStatus, failures, model_verdicts, result_rows, sweep_status
 from orchestrator.store.reading.gaps import missing
 from orchestrator.store.reading.report_evidence import (
@@ -16,23 +17,28 @@ from orchestrator.store.reading.report_evidence import (
     provenance,
     training_runs,
 )
+from orchestrator.store.reading.smallest_perturbations import SmallestPerturbations, smallest_perturbations
 from workers.artifacts.artifacts import Artifacts
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """Frozen data of one sweep; `unread` has a line for each artifact that could not be read, `gaps` one for what has no results."""
+    """Frozen data of one sweep; `unread` has a line for each artifact of a surface that could not be read, `gaps` one for what has no
+    results, `unshown` one for examples that are not among the `grids`."""
 
     rows: list[ResultRow]
     runs: list[TrainingRun]
     costs: JobCosts
     scores: list[ExampleScores]
+    smallest: list[SmallestPerturbations]
     verdicts: list[ModelVerdict]
     provenance: Provenance
     status: SweepStatus
     failures: list[Failure]
     surfaces: list[SurfaceGrid]
     unread: list[str]
+    grids: list[ExampleGrid]
+    unshown: list[str]
     gaps: tuple[str, ...]
 
     @property
@@ -49,10 +55,15 @@ def gather(store: Store, artifacts: Artifacts, sweep: str) -> Evidence:
         UserError: no such sweep.
     """
     surfaces, unread = surface_grids(store, artifacts, sweep)
+    rows = result_rows(store, sweep, per_repeat=False)
+    grids, unshown = example_grids(store, artifacts, sweep)
     return Evidence(
         surfaces=surfaces,
         unread=unread,
-        rows=result_rows(store, sweep, per_repeat=False),
+        grids=grids,
+        unshown=unshown,
+        rows=rows,
+        smallest=smallest_perturbations(store, rows),
         runs=training_runs(store, sweep),
         costs=job_costs(store, sweep),
         scores=example_scores(store, sweep),
