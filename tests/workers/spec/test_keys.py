@@ -296,3 +296,9 @@ def test_a_changed_copy_of_a_job_does_not_keep_the_old_key():
 def test_values_that_json_cannot_tell_apart_have_no_key():
     with pytest.raises(ValueError, match="JSON"):
         job_key({"theta": float("nan")}, {})
+
+
+def test_an_attack_that_keeps_examples_is_another_job_with_the_same_draws():
+    keeping = ATTACK.model_copy(update={"spec": ATTACK.spec.model_copy(update={"keep_examples": 5})})
+    assert keeping.key != ATTACK.key
+    assert keeping.seed_key == ATTACK.seed_key
