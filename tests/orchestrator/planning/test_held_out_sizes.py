@@ -26,7 +26,7 @@ def test_as_many_as_are_left_can_be_trained_on():
 @pytest.mark.parametrize(
     ("train", "validation", "said"),
     [
-        (1258, 0.1, "data.train_examples=1258: must be at most 1257, the size of digits's training split without the 140 that are held out"),
+        (1258, 0.1, "train_examples=1258: must be at most 1257, the size of digits's training split without the 140 that are held out"),
         ("null", 1397, "data.validation_examples=1397: must be less than 1397, digits's training split"),
     ],
 )
