@@ -5,8 +5,6 @@ from collections.abc import Collection, Mapping, Sequence
 from math import log2
 from typing import Any
 
-import numpy as np
-
 from orchestrator.figures.attack_conditions import AttackCondition, Line, best_models, conditions, hover_settings, line_looks, line_of
 from orchestrator.figures.looks import Look, line_style, line_to_the_fore
 from orchestrator.figures.picture import FAINT, Picture, Pictures, Record, lines, percent, plain
@@ -49,7 +47,7 @@ def _picture(condition: AttackCondition, found: Mapping[Line, Look], chosen: Col
     traces = [_faint(*group, of_group, places, hover) for group, of_group in groups.items()]
     for line in (line for line in points if line in named):
         traces += _line(points[line], found[line], places, hover, band=len(points) <= MOST_BANDS)
-    figure = drawn(
+    drawing = drawn(
         traces,
         xaxis={
             "title": {"text": "epsilon"},
@@ -62,7 +60,7 @@ def _picture(condition: AttackCondition, found: Mapping[Line, Look], chosen: Col
     table: list[Record] = [point for of_line in points.values() for point, _ in of_line]
     return Picture(
         title=f"Accuracy against epsilon: {condition.label}",
-        figure=figure,
+        drawing=drawing,
         table=table,
         caption=_caption(len(points)),
         faint={plain(found[line].name): line_to_the_fore(found[line]) for line in points if line not in named},
@@ -115,10 +113,7 @@ def _coordinates(found: Points, places: Mapping[float, float]) -> dict[str, Any]
         "x": [places[point["epsilon (input units)"]] for point in points],
         "y": [point["accuracy %"] for point in points],
         "text": [lines(differing) for _, differing in found],
-        "customdata": np.array(
-            [[plain(point["model"]), *(f"{point[end]:.1f}" for end in _INTERVAL), plain(point["epsilon"])] for point in points],
-            dtype=object,
-        ),
+        "customdata": [[plain(point["model"]), *(f"{point[end]:.1f}" for end in _INTERVAL), plain(point["epsilon"])] for point in points],
     }
 
 
@@ -157,7 +152,6 @@ def _faint(group: str, colour: str, lines_of_group: Sequence[Points], places: Ma
     for found in lines_of_group:
         for name, values in _coordinates(found, places).items():
             joined[name] += [*values, [None] * len(values[0]) if name == "customdata" else None]
-    joined["customdata"] = np.array(joined["customdata"], dtype=object)  # type: ignore[assignment]
     style = {"color": faded(colour, 0.3), "width": 1}
     return {**joined, "type": "scatter", "mode": "lines", "name": plain(group), "line": style, "hovertemplate": hover, "meta": FAINT}
 

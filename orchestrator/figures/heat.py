@@ -63,7 +63,7 @@ def _picture(label: str, rows: Sequence[ResultRow], models: Models, titles: Mapp
         cells[_value(models[row.model_key], across), _value(models[row.model_key], up)].append(row)
     table: list[Record] = [_cell(dict(zip(titles.values(), place, strict=True)), found) for place, found in cells.items()]
     words = {name: f"{title}, share of the full rank" if name == _RANK else title for name, title in titles.items()}
-    figure = drawn(
+    drawing = drawn(
         [_map(table, titles[across], titles[up], _across(rows, models, across))],
         xaxis={"title": {"text": plain(words[across])}, "type": "category"},
         yaxis={"title": {"text": plain(words[up])}, "type": "category"},
@@ -77,7 +77,7 @@ def _picture(label: str, rows: Sequence[ResultRow], models: Models, titles: Mapp
     )
     said = "theta is the probability of keeping a latent component. " if _THETA in titles else ""
     caption = f"{said}Numbers are in %, means over training seeds where there are several."
-    return Picture(title=f"Robust accuracy over {' and '.join(titles.values())}: {label}", figure=figure, table=table, caption=caption)
+    return Picture(title=f"Robust accuracy over {' and '.join(titles.values())}: {label}", drawing=drawing, table=table, caption=caption)
 
 
 def _across(rows: Sequence[ResultRow], models: Models, name: str) -> list[str]:
