@@ -5,7 +5,16 @@ from collections.abc import Collection, Mapping, Sequence
 from math import log2
 from typing import Any
 
-from orchestrator.figures.attack_conditions import AttackCondition, Line, best_models, conditions, hover_settings, line_looks, line_of
+from orchestrator.figures.attack_conditions import (
+    AttackCondition,
+    Hover,
+    Line,
+    best_models,
+    conditions,
+    hover_settings,
+    line_looks,
+    line_of,
+)
 from orchestrator.figures.looks import Look, line_style, line_to_the_fore
 from orchestrator.figures.picture import FAINT, Picture, Pictures, Record, lines, percent, plain
 from orchestrator.figures.theme import drawn, faded, percent_axis
@@ -25,12 +34,14 @@ def accuracy_curves(rows: Sequence[ResultRow], *, chosen: Collection[str] = ()) 
     more than `MOST_LINES` only the `chosen` models (their keys) and the best are named, and the others are faint.
     """
     found = line_looks(rows)
-    return {one.label: _picture(one, found, chosen) for one in conditions(rows, by_epsilon=False)}
+    of_conditions = conditions(rows, by_epsilon=False)
+    said = zip(of_conditions, hover_settings(of_conditions), strict=True)
+    return {one.label: _picture(one, hover, found, chosen) for one, hover in said}
 
 
-def _picture(condition: AttackCondition, found: Mapping[Line, Look], chosen: Collection[str]) -> Picture:
+def _picture(condition: AttackCondition, said: Hover, found: Mapping[Line, Look], chosen: Collection[str]) -> Picture:
     places = epsilon_places(condition.rows)
-    common, each = hover_settings(condition.rows)
+    common, each = said
     points: dict[Line, Points] = defaultdict(list)
     for row, differing in sorted(zip(condition.rows, each, strict=True), key=lambda pair: pair[0].epsilon):
         line = line_of(row)

@@ -61,8 +61,8 @@ def _cost(costs: JobCosts, cost: Cost) -> _Axis:
 def _pictures(rows: Sequence[ResultRow], axes: Sequence[_Axis], chosen: Collection[str] = ()) -> dict[str, list[Picture]]:
     found = line_looks(rows)
     pictures: dict[str, list[Picture]] = {}
-    for condition in conditions(rows, by_epsilon=True):
-        common, each = hover_settings(condition.rows)
+    of_conditions = conditions(rows, by_epsilon=True)
+    for condition, (common, each) in zip(of_conditions, hover_settings(of_conditions), strict=True):
         texts = [lines(differing) for differing in each]
         of_condition = [_picture(condition, axis, found, common, texts, chosen) for axis in axes]
         if any(picture.table for picture in of_condition):
