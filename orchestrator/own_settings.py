@@ -38,6 +38,7 @@ FIELDS: dict[str, str] = {
     "evaluation.examples": "n_examples",
     **{f"evaluation.{name}": name for name in ("draws", "repeats")},
     "evaluation.batch_size": "evaluation_batch_size",
+    "evaluation.order": "example_order",
 }
 """The fields of a row that are settings, by the names of those in a space file."""
 _OWN: dict[str, Registry[Any]] = {"attacks": ATTACKS, "model": MODELS, "data": DATASETS, "defence": DEFENCES}

@@ -22,7 +22,7 @@ from workers.registry import ATTACKS
 from workers.spec.attack import AttackSettings, settled
 from workers.spec.component import DataSpec, DefenceSpec
 from workers.spec.diagnosis import DiagnosisSettings, probes
-from workers.spec.fields import Knowledge
+from workers.spec.fields import ExampleOrder, Knowledge
 from workers.spec.job import (
     AttackSpec,
     CraftSpec,
@@ -73,8 +73,10 @@ def defend_job(parent: Job, name: str = "random_resize_pad", **settings: float) 
     return Job.of(TrainSpec(**spec), weights=parent)
 
 
-def evaluate_job(model: Job, *, repeat: int = 0, examples: int = 16, batch_size: int = 8, draws: int = 1) -> Job:
-    evaluation = EvaluationSpec(examples=examples, batch_size=batch_size, draws=draws)
+def evaluate_job(
+    model: Job, *, repeat: int = 0, examples: int | None = 16, batch_size: int = 8, draws: int = 1, order: ExampleOrder = "balanced"
+) -> Job:
+    evaluation = EvaluationSpec(examples=examples, order=order, batch_size=batch_size, draws=draws)
     return Job.of(EvaluateSpec(evaluation=evaluation, repeat=repeat), model=model)
 
 
@@ -98,20 +100,21 @@ def craft_job(model: Job, *, attack: AttackSettings | None = None, examples: int
     return Job.of(CraftSpec(attack=attack or attack_settings(), evaluation=evaluation), model=model)
 
 
-def attack_job(
+def attack_job(  # noqa: PLR0913 (each is what tests vary)
     model: Job,
     *,
     attack: AttackSettings | None = None,
     crafted: Job | None = None,
     knowledge: Knowledge | None = None,
     repeat: int = 0,
-    examples: int = 16,
+    examples: int | None = 16,
     batch_size: int = 8,
     draws: int = 1,
+    order: ExampleOrder = "balanced",
 ) -> Job:
     """A randomized attack, or an omniscient one when `crafted` is given, unless `knowledge` says otherwise."""
     knowledge = knowledge or ("omniscient" if crafted else "randomized")
-    evaluation = EvaluationSpec(examples=examples, batch_size=batch_size, draws=draws)
+    evaluation = EvaluationSpec(examples=examples, order=order, batch_size=batch_size, draws=draws)
     spec = AttackSpec(attack=attack or attack_settings(), knowledge=knowledge, evaluation=evaluation, repeat=repeat)
     return Job.of(spec, model=model, **({"examples": crafted} if crafted else {}))
 

@@ -1,5 +1,6 @@
 import os
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -62,9 +63,8 @@ def judge(request: pytest.FixtureRequest) -> Judge:
     return judged
 
 
-@pytest.fixture
-def forgotten() -> Iterator[None]:
-    """What a test registers, loads or receives as plugins is gone afterwards."""
+@contextmanager
+def _registered_for_a_while() -> Iterator[None]:
     before = {kind: set(found.names()) for kind, found in registry.REGISTRIES.items()}
     yield
     for kind, found in registry.REGISTRIES.items():
@@ -74,3 +74,17 @@ def forgotten() -> Iterator[None]:
         found.version += 1
     for kept in (registry._modules, plugins._received, plugins._loaded, importer._current):
         kept.clear()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forgotten_by_the_next_file() -> Iterator[None]:
+    """What the tests of a file register, load or receive as plugins is unknown to those of the next file in the same process."""
+    with _registered_for_a_while():
+        yield
+
+
+@pytest.fixture
+def forgotten() -> Iterator[None]:
+    """What a test registers, loads or receives as plugins is gone afterwards."""
+    with _registered_for_a_while():
+        yield

@@ -13,6 +13,7 @@ from workers.data.loading.remote import DataRoot
 from workers.data.loading.source import Split
 from workers.errors import ArtifactError, UserError
 from workers.spec.component import DataSpec
+from workers.spec.fields import ExampleOrder
 from workers.spec.job import CraftSpec, TrainSpec
 
 EXAMPLES_FILE = "examples.safetensors"
@@ -70,15 +71,15 @@ def class_named(artifacts: Artifacts, model_key: str, label: int) -> str:
     return f"number {label}" if info is None or not info.classes else f"number {label}, {info.classes[label]}"
 
 
-def clean_examples(data: DataSpec, count: int, *, root: DataRoot) -> tuple[Array, NDArray[np.int64]]:
-    """Load the first `count` test examples, in the fixed order of evaluation, (count, *shape) in input units, and their labels.
+def clean_examples(data: DataSpec, count: int, *, order: ExampleOrder, root: DataRoot) -> tuple[Array, NDArray[np.int64]]:
+    """Load the first `count` test examples of an order, (count, *shape) in input units, and their labels.
 
     Raises:
         DataError: the data set's files are not there, or not what they should be.
     """
     dataset = source(data)
     remote.check(dataset, root)
-    split = remote.load(dataset, root).test.first(count)
+    split = remote.load(dataset, root).test.first(count, order=order)
     return in_input_units(split), split.labels
 
 
@@ -111,5 +112,6 @@ def attacked_examples(artifacts: Artifacts, job_key: str, *, root: DataRoot) -> 
     if not isinstance(job.spec, CraftSpec):
         raise UserError(f"examples of {job_key}: this {job.stage} job keeps none; attacks of knowledge omniscient or transfer do")
     adversarial = adversarial_examples(artifacts, job_key)
-    clean, labels = clean_examples(data_of(artifacts, job.parents["model"]), len(adversarial), root=root)
+    data, order = data_of(artifacts, job.parents["model"]), job.spec.evaluation.resolved_order
+    clean, labels = clean_examples(data, len(adversarial), order=order, root=root)
     return AttackedExamples(clean, adversarial, labels)

@@ -21,7 +21,7 @@ Plugins = Annotated[
 ]
 Function = TypeVar("Function", bound=Callable[..., Any])
 CommandGroup = Literal["run", "look", "share", "look after"]
-_GROUPS: dict[str, str] = {
+GROUPS: dict[str, str] = {
     "run": "Run sweeps",
     "look": "Look at them",
     "share": "Share results",
@@ -36,16 +36,16 @@ class GroupedCommands(TyperGroup):
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 (Click's signature)
         found = {name: self.commands[name] for name in sorted(self.commands)}
         width = max(map(len, found), default=0)
-        for group in dict.fromkeys([*_GROUPS, ""]):
+        for group in dict.fromkeys([*GROUPS, ""]):
             rows = [(f"{name:<{width}}", one.short_help or "") for name, one in found.items() if _group_of(one) == group]
             if rows:
-                with formatter.section(_GROUPS.get(group, "Commands")):
+                with formatter.section(GROUPS.get(group, "Commands")):
                     formatter.write_dl(rows)
 
 
 def _group_of(command: Any) -> str:
     panel = getattr(command, "rich_help_panel", None)
-    return panel if panel in _GROUPS else ""
+    return panel if panel in GROUPS else ""
 
 
 app = typer.Typer(

@@ -1,6 +1,7 @@
 """Page of one test example under one model: its image or sound, its adversarial versions, and its share of right classifications."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import cast, get_args
 
 import numpy as np
 import streamlit as st
@@ -27,6 +28,7 @@ from orchestrator.store.reading.report_evidence import Flags, example_flags
 from orchestrator.tables.table import Value
 from workers.errors import ArtifactError, DataError
 from workers.spec.component import DataSpec
+from workers.spec.fields import ExampleOrder
 
 _ORDERS = ("in the order of evaluation", "hardest first", "easiest first")
 
@@ -40,19 +42,30 @@ def page() -> None:
         st.info("No evaluation or attack of this model is done yet.")
         return
     with opened() as store:
-        clean = evaluation_keys(store, key)
+        evaluations = evaluation_keys(store, key)
+        order = _choose_order({*evaluations.values(), *(row.example_order for row in rows)})
+        rows = [row for row in rows if row.example_order == order]
+        clean = [job for job, of in evaluations.items() if of == order]
         flags = example_flags(store, {*clean, *(job for row in rows for job in row.job_keys)})
-        crafted = crafted_examples(store, key)
+        crafted = [item for item in crafted_examples(store, key) if item.order == order]
     example = _choose_example(flags)
     _outcomes(outcomes(rows, clean, flags, example))
     st.subheader("The example")
     try:
-        inputs, label = _clean(key, _counted(flags), example)
+        inputs, label = _clean(key, (_counted(flags), order), example)
     except (DataError, ArtifactError) as error:
         problem("The data set cannot be read here:", str(error))
     else:
         st.caption(f"Its class is {markdown(class_named(paths().artifacts, key, label))}.")
         _pictures(inputs, crafted, example)
+
+
+def _choose_order(there: Collection[str]) -> ExampleOrder:
+    """Return the order of the test examples of which the measurements have the first ones: an example's number means another in each."""
+    orders = [order for order in get_args(ExampleOrder) if order in there]
+    if len(orders) > 1:
+        return cast("ExampleOrder", st.selectbox("Order of the test examples", orders, key="example_order"))
+    return cast("ExampleOrder", orders[0])
 
 
 def _choose_example(flags: dict[str, Flags]) -> int:
@@ -115,8 +128,8 @@ def outcomes(rows: Sequence[ResultRow], clean: Sequence[str], flags: dict[str, F
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the data set")
-def _test_split(data: DataSpec, count: int) -> tuple[Array, NDArray[np.int64]]:
-    return clean_examples(data, count, root=paths().data_root)
+def _test_split(data: DataSpec, count: int, order: ExampleOrder) -> tuple[Array, NDArray[np.int64]]:
+    return clean_examples(data, count, order=order, root=paths().data_root)
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading adversarial examples")
@@ -124,8 +137,8 @@ def _crafted(job_key: str) -> Array:
     return adversarial_examples(paths().artifacts, job_key)
 
 
-def _clean(model_key: str, count: int, example: int) -> tuple[Array, int]:
-    inputs, labels = _test_split(data_of(paths().artifacts, model_key), count)
+def _clean(model_key: str, first: tuple[int, ExampleOrder], example: int) -> tuple[Array, int]:
+    inputs, labels = _test_split(data_of(paths().artifacts, model_key), *first)
     return inputs[example], int(labels[example])
 
 

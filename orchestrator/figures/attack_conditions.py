@@ -14,13 +14,14 @@ from orchestrator.store import ResultRow
 from orchestrator.store.reading.aggregate import Setting
 from orchestrator.tables.result_columns import ResultColumns
 
-_ALWAYS = ("attack", "knowledge", "norm", "target", "n_examples", "evaluation_batch_size")
+_ALWAYS = ("attack", "knowledge", "norm", "target", "n_examples", "evaluation_batch_size", "example_order")
 _STEPPED = ("steps", "abs_stepsize")
 _FACTS = ("attack_settings", "takes_gradients", "random_start", "selects", "one_step")
 _SILENT = {"norm": "linf", "target": "none"}
 _WORDS = {
     "n_examples": "{} examples",
     "evaluation_batch_size": "{} examples a draw",
+    "example_order": "{} order",
     "abs_stepsize": "step size {:.4g}",
     "eot_samples": "{} EOT samples",
     "steps": "{} steps",

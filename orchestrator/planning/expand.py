@@ -8,7 +8,9 @@ from orchestrator.planning.cascade import cascade_jobs
 from orchestrator.planning.job_count import check_count
 from orchestrator.planning.training_chain import GridPoint, TrainingChain, grid_points, source_of, training_chain
 from search_spaces import Asked, DiagnosisSection, EvaluationSettings, Grid, SourceName, Space
+from workers.errors import UserError
 from workers.registry import METRICS
+from workers.spec.attack import not_on_draws
 from workers.spec.fields import CRAFTED, Knowledge
 from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, Job, SurfaceSpec, TrainSpec
 from workers.spec.surface import SurfaceSettings
@@ -20,7 +22,7 @@ def expand_space(space: Space, *, max_jobs: int = MAX_JOBS) -> list[Job]:
     """Return all jobs of a space, parents before their children, equal keys merged; the same space always gives the same list.
 
     Raises:
-        UserError: there are more than `max_jobs`; found before any is made.
+        UserError: there are more than `max_jobs`, found before any is made; or an attack cannot be made on a randomised model.
     """
     check_count(space.grids, max_jobs)
     jobs: dict[str, Job] = {}
@@ -51,7 +53,8 @@ def grid_jobs(grid: Grid) -> Iterator[Job]:
 
 
 def _evaluation(settings: EvaluationSettings, examples: int | None) -> EvaluationSpec:
-    return EvaluationSpec(examples=examples, batch_size=settings.batch_size, draws=settings.draws, metrics=settings.metrics)
+    order = EvaluationSpec().order if examples is None else settings.order  # all have one order
+    return EvaluationSpec(examples=examples, order=order, batch_size=settings.batch_size, draws=settings.draws, metrics=settings.metrics)
 
 
 def _models(grid: Grid) -> list[tuple[GridPoint, TrainingChain]]:
@@ -131,6 +134,8 @@ def _measurements(model: Job, attacks: list[Asked], evaluation: EvaluationSpec, 
             continue
         yield from (*ancestors, source)
         attack, knowledge, _ = attack_on_model(asked, _spec(source))
+        if randomised and knowledge not in CRAFTED and (reason := not_on_draws(attack.name)):
+            raise UserError(reason)
         parents = {"model": model}
         if knowledge in CRAFTED:
             craft = Job.of(CraftSpec(attack=attack, evaluation=single.model_copy(update=clean)), model=source)

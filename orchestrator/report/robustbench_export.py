@@ -15,15 +15,16 @@ from orchestrator.names import architecture_in_words, model_slug, model_title, s
 from orchestrator.paths import write_atomically
 from orchestrator.store import ResultRow
 from workers.errors import UserError
-from workers.spec.fields import NormName, epsilon_fraction, positive_fraction
+from workers.spec.fields import ExampleOrder, NormName, epsilon_fraction, positive_fraction
 from workers.spec.suite import AFTER
 
 _THREAT_MODELS: dict[NormName, str] = {"linf": "Linf", "l2": "L2"}
+_ORDERS = {"file": "in file order", "balanced": "of a fixed order in which the classes take turns"}
 _SAME = 1e-9
 
 
 def robustbench_models(
-    rows: Sequence[ResultRow], worst: Sequence[ResultRow], *, epsilon: str, norm: NormName
+    rows: Sequence[ResultRow], worst: Sequence[ResultRow], *, epsilon: str, norm: NormName, order: ExampleOrder | None = None
 ) -> dict[Path, dict[str, Any]]:
     """Return the record of each model of a sweep that was attacked in this ball, by path: `cifar10/Linf/NAME.json`.
 
@@ -32,12 +33,17 @@ def robustbench_models(
         worst: its worst cases.
         epsilon: as the user writes it, `8/255`, in input units.
         norm: of the ball.
+        order: that the first examples must be taken of (None: any); RobustBench itself takes the first of the `file`.
 
     Raises:
-        UserError: `epsilon` is no number, or no model was attacked there.
+        UserError: `epsilon` is no number, or no model was attacked there, or on examples in that order.
     """
     value = _value(epsilon, norm)
     attacked = [row for row in worst if row.norm == norm and isclose(row.epsilon, value, rel_tol=0, abs_tol=_SAME)]
+    if attacked and order is not None:
+        attacked = [row for row in attacked if row.example_order == order]
+        if not attacked:
+            raise UserError(f"--order {order}: no model was attacked on examples in that order; launch with --set evaluation.order={order}")
     if not attacked:
         tried = ", ".join(
             dict.fromkeys(f"{row.norm} {row.epsilon_literal}" for row in sorted(worst, key=lambda row: (row.norm, row.epsilon)))
@@ -67,9 +73,10 @@ def _value(epsilon: str, norm: NormName) -> float:
         raise UserError(f"--epsilon {epsilon}: {error}") from None
 
 
-def _widest(row: ResultRow) -> tuple[int, int, bool, int]:
-    """Return the sort key of a model's worst cases: most examples, most draws, attackers of every knowledge, most attacks."""
-    return row.n_examples, row.draws, row.knowledge == "any", row.attacks
+def _widest(row: ResultRow) -> tuple[int, bool, int, bool, int]:
+    """Return the sort key of a model's worst cases: most examples, those in file order, most draws, attackers of every knowledge, most
+    attacks."""
+    return row.n_examples, row.example_order == "file", row.draws, row.knowledge == "any", row.attacks
 
 
 def _record(row: ResultRow, rows: Sequence[ResultRow], epsilon: str) -> dict[str, Any]:
@@ -99,7 +106,7 @@ def _percent(share: float | None) -> str | None:
 def _footnote(row: ResultRow, rows: Iterable[ResultRow]) -> Iterable[str]:
     """Yield sentences that define the figures and their limits."""
     attacks = dict.fromkeys(_attack(other) for other in rows if _belongs(other, row))
-    over = f"over the first {row.n_examples} test examples of a fixed order"
+    over = f"over the first {row.n_examples} test examples {_ORDERS.get(row.example_order, 'of a fixed order')}"
     if row.robust_accuracy is None or row.ci_low is None or row.ci_high is None:
         yield f"Not reported: a randomised model must be evaluated more than once, {over}, by each of {', '.join(attacks)}."
     else:
@@ -126,7 +133,7 @@ def _belongs(other: ResultRow, row: ResultRow) -> bool:
 
 
 def _same_examples(other: ResultRow, row: ResultRow) -> bool:
-    same = ("model_key", "norm", "n_examples", "evaluation_batch_size", "draws")
+    same = ("model_key", "norm", "n_examples", "evaluation_batch_size", "draws", "example_order")
     return all(getattr(other, name) == getattr(row, name) for name in same) and isclose(other.epsilon, row.epsilon, abs_tol=_SAME)
 
 

@@ -297,5 +297,6 @@ _COUNT_COLUMNS = (
     ResultColumn("repeats", lambda row: row.repeats, "number", optional=True),
     ResultColumn("draws", lambda row: row.draws if row.randomised else None, "number", optional=True, unsaid="1"),
     ResultColumn("examples", lambda row: row.n_examples, "number", optional=True),
+    ResultColumn("order", lambda row: row.example_order, optional=True, unsaid="balanced"),
     ResultColumn("examples a draw", lambda row: row.evaluation_batch_size, "number", optional=True),
 )

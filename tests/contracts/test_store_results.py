@@ -165,6 +165,7 @@ def test_repeats_are_aggregated_into_one_row_with_the_clean_accuracy_beside(stor
         sign_gradient="identity",
         n_examples=16,
         evaluation_batch_size=8,
+        example_order="balanced",
         draws=1,
         repeat=None,
         repeats=2,
@@ -492,6 +493,25 @@ def test_the_worst_case_of_a_deterministic_model_counts_what_any_attack_fooled(s
         ("randomized", "8/255", 2, 12 / 16),
         ("randomized", "16/255", 1, 0.0),
     )
+
+
+def test_measurements_on_examples_in_another_order_are_never_taken_together(store: Store) -> None:
+    model = pretrain_job()
+    finish(store, model, evaluate_job(model))
+    jobs = [attack_job(model), attack_job(model, order="file"), evaluate_job(model, order="file"), attack_job(model, examples=None)]
+    record_sweep(store, name="small", space_text="", jobs=jobs)
+    for job, flags in zip(jobs, [fooled(0), fooled(1, 2), fooled(3), [True] * 20], strict=True):
+        record_result(store, job, flags_result(job, flags), attempt_id=None)
+    found = {}
+    for worst in (False, True):
+        rows = result_rows(store, "small", per_repeat=False, worst=worst, every_space=True)
+        found[worst] = {(row.example_order, row.n_examples): (row.clean_accuracy, row.robust_accuracy) for row in rows}
+    assert found[False] == found[True] == {("balanced", 16): (8 / 16, 15 / 16), ("file", 16): (15 / 16, 14 / 16), ("file", 20): (None, 1.0)}
+    (row,) = result_rows(store, "small", per_repeat=False, where=parse_conditions(["evaluation.order=balanced"]), every_space=True)
+    assert row.example_order == "balanced"
+    stored = ask(store, "SELECT example_order, n_examples, accuracy FROM v_worst_case ORDER BY n_examples, example_order").rows
+    assert stored == (("balanced", 16, 15 / 16), ("file", 16, 14 / 16), ("file", 20, 1.0))
+    assert ask(store, "SELECT clean_accuracy FROM v_results WHERE example_order = 'file' AND n_examples = 16").rows == ((15 / 16,),)
 
 
 def test_the_worst_case_of_a_random_model_is_scored_on_draws_that_did_not_choose_the_attack(store: Store) -> None:

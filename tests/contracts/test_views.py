@@ -39,14 +39,14 @@ PUBLIC = {
         f"sweep in_space model_key job_key {_MODEL} attack knowledge norm epsilon epsilon_literal random_start loss target restarts "
         "eot_samples selection_draws early_stop backend sign_gradient source_key n_examples evaluation_batch_size repeat draws n_correct "
         f"robust_accuracy clean_accuracy verdict seconds finished_at {_MODEL_MORE} takes_gradients selects one_step attack_settings "
-        "metrics forward_passes backward_passes queries "
+        "metrics forward_passes backward_passes queries example_order "
         "training fine_tuning steps classes version abs_stepsize attacks_loss searches stepsize first_weight momentum samples sigma "
         f"schedule snr_db {_MODEL_OWN.removeprefix('training fine_tuning ')}"
     ),
     "v_worst_case": (
         f"model_key {_MODEL} knowledge norm epsilon epsilon_literal n_examples evaluation_batch_size draws "
         "attacks accuracy ci_low ci_high verdict "
-        f"{_MODEL_MORE} {_MODEL_OWN}"
+        f"{_MODEL_MORE} example_order {_MODEL_OWN}"
     ),
 }
 """The columns that users' queries rely on: they may grow, at the end, and none may go."""

@@ -50,7 +50,8 @@ def _flat(attack: AttackSettings) -> dict[str, Any]:
 
 def _first(spec: CraftSpec | AttackSpec) -> str:
     examples = spec.evaluation.examples
-    return "all test examples" if examples is None else f"the first {examples} test examples"
+    order = ", in file order" if spec.evaluation.order == "file" else ""
+    return "all test examples" if examples is None else f"the first {examples} test examples{order}"
 
 
 def _data(artifacts: Artifacts, model: str) -> str:

@@ -35,7 +35,7 @@ from workers.registry import METRICS, Component
 from workers.spec.component import DataSpec
 from workers.spec.data_digests import data_digest_name
 from workers.spec.diagnosis import DiagnosisSettings
-from workers.spec.fields import CRAFTED
+from workers.spec.fields import CRAFTED, ExampleOrder
 from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, Job, SurfaceSpec, TrainSpec
 from workers.spec.keys import derive_seed
 from workers.train import Checkpoint, train
@@ -100,7 +100,7 @@ class Room:
         """Return the parent model, frozen, in eval mode and freshly seeded for this job, and the examples to evaluate."""
         network, data = self.network(self.parent("model"))
         network.seed(self.seed("sketch"))
-        split = self.split(data.whole, "test", evaluation.examples, self.artifacts.job(self.parent("model")))
+        split = self.split(data.whole, "test", evaluation.examples, self.artifacts.job(self.parent("model")), order=evaluation.order)
         require_sketch(network, split)
         network.seed(self.seed("sketch"))
         return network, split
@@ -111,9 +111,9 @@ class Room:
         network.examples_at_once = self.examples_per_pass  # for every job that reuses it in this process
         return network, data
 
-    def split(self, data: DataSpec, part: str, count: int | None, trained: Job) -> DeviceSplit:
-        """Return the first `count` examples (None: all) of a split, `train` or `test`, on the device; of the files that the job `trained`
-        was planned with.
+    def split(self, data: DataSpec, part: str, count: int | None, trained: Job, *, order: ExampleOrder = "balanced") -> DeviceSplit:
+        """Return the first `count` examples (None: all) of a split, `train` or `test`, in an order, on the device; of the files that the
+        job `trained` was planned with.
 
         Raises:
             UserError: it was planned without files, though their content is part of its key.
@@ -121,7 +121,7 @@ class Room:
         files = trained.digests.get(data_digest_name(data))
         if files is None and data.facts.files is not None:
             raise UserError(f"{data.name}: job {trained.key} was planned without its files; plan again where they are in the data root")
-        return _load_split(data, data.component.digest, part, count, self.data_root, self.device, files)
+        return _load_split(data, data.component.digest, part, (count, order), self.data_root, self.device, files)
 
     def info(self, data: DataSpec) -> DatasetInfo:
         """Return what networks must know of the data set of this training, which is read where its component does not state it."""
@@ -372,10 +372,17 @@ def _cached(data: DataSpec, code: str | None, root: DataRoot, files: str | None)
 
 @lru_cache(maxsize=4)
 def _load_split(
-    data: DataSpec, code: str | None, split: str, count: int | None, root: DataRoot, device: torch.device, files: str | None
+    data: DataSpec,
+    code: str | None,
+    split: str,
+    first: tuple[int | None, ExampleOrder],
+    root: DataRoot,
+    device: torch.device,
+    files: str | None,
 ) -> DeviceSplit:
+    count, order = first
     dataset = _load(data.whole, code, root, files)
     chosen = dataset.train if split == "train" else dataset.test
     if count is not None and count > len(chosen):
         raise UserError(f"{data.name}: {count} {split} examples asked for: there are {len(chosen)}")
-    return DeviceSplit.put(chosen, device, count=count)
+    return DeviceSplit.put(chosen, device, count=count, order=order)

@@ -10,7 +10,7 @@ from workers.facts import ModelFacts, PluginVersion
 from workers.references import scheme_of
 from workers.registry import DATASETS, DEFENCES, METRICS, MODELS, Component
 from workers.settings import Frozen
-from workers.spec.attack import AttackSettings
+from workers.spec.attack import AttackSettings, not_averaged
 from workers.spec.compatibility import (
     require_augmentable,
     require_binary_draws,
@@ -26,6 +26,7 @@ from workers.spec.fields import (
     AllZero,
     Count,
     Draws,
+    ExampleOrder,
     ExecutionChoice,
     Index,
     Initialisation,
@@ -108,11 +109,14 @@ class ModelSpec(ComponentSpec):
 
 
 class EvaluationSpec(Frozen):
-    """Test examples (the first `examples` of a fixed class-balanced order; None: all), the number of them that share one sketch draw,
+    """Test examples (the first `examples` of an `order`; None: all, in file order), the number of them that share one sketch draw,
     and the number of fresh forward draws that evaluate each clean or adversarial example; where nothing is random `draws` is 1. `metrics`
-    are measured of attacked examples in addition to those of ours that always are."""
+    are measured of attacked examples in addition to those of ours that always are.
+
+    In the order `balanced` the classes take turns; `file` is that of the data set's files, in which others take their first examples."""
 
     examples: Count | None = None
+    order: ExampleOrder = "balanced"
     batch_size: Count = 256
     draws: Count = 1
     metrics: Annotated[tuple[str, ...], Field(strict=False)] = ()
@@ -124,6 +128,11 @@ class EvaluationSpec(Frozen):
             if not (info.context or {}).get("stored"):
                 METRICS[name]
         return names
+
+    @property
+    def resolved_order(self) -> ExampleOrder:
+        """Order in which the examples are evaluated: all of them in file order, whatever is asked."""
+        return "file" if self.examples is None else self.order
 
 
 class TrainSpec(Frozen):
@@ -238,8 +247,8 @@ class AttackSpec(Frozen):
     def _only_eot_averages_gradients(self) -> Self:
         if self.knowledge != "eot" and self.attack.eot_samples > 1:
             raise ValueError(f"eot_samples={self.attack.eot_samples} with knowledge={self.knowledge}: must be 1; only eot averages")
-        if self.knowledge == "eot" and self.attack.name in self.attack.registry and not self.attack.facts.takes_gradients:
-            raise ValueError(f"knowledge=eot: {self.attack.name} takes no gradient; one of omniscient, randomized, transfer")
+        if self.knowledge == "eot" and self.attack.is_installed and (reason := not_averaged(self.attack.name)):
+            raise ValueError(f"knowledge=eot: {reason}; one of omniscient, randomized, transfer")
         return self
 
 

@@ -82,6 +82,7 @@ _SHAPES: dict[str, Any] = {
     "sign_gradient": fields.SignGradientName,
     "target": fields.TargetName,
     "backend": fields.BackendName,
+    "example_order": fields.ExampleOrder,
     "direction": fields.SurfaceDirection,
     "knowledge": fields.Knowledge | Literal["any"],
     "verdict": Verdict,

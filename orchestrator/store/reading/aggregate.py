@@ -48,6 +48,7 @@ class Setting:
     n_examples: int
     evaluation_batch_size: int
     draws: int = 1
+    example_order: str = "balanced"
 
     @property
     def randomised(self) -> bool:
@@ -104,7 +105,7 @@ class _Found:
 
 _NOTHING = _Found()
 _SETTING_FIELDS = tuple(field.name for field in fields(Setting))
-_EVALUATION = ("n_examples", "evaluation_batch_size", "draws")
+_EVALUATION = ("n_examples", "evaluation_batch_size", "draws", "example_order")
 _KNOWLEDGE_ORDER = {"none": -1, "transfer": 0, "randomized": 1, "eot": 2, "omniscient": 3, ANY: 9}
 _NORM_ORDER = {"none": -1, "linf": 0, "l2": 1}
 

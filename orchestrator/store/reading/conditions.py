@@ -19,6 +19,7 @@ from workers.registry import ATTACKS, DATASETS, DEFENCES, MODELS, Registry
 from workers.spec.fields import (
     AdversarialTraining,
     BackendName,
+    ExampleOrder,
     Knowledge,
     NormName,
     RankKind,
@@ -45,6 +46,7 @@ _UNASKED = {"job_keys", "reasons"}
 _WORDS: dict[str, tuple[str, ...]] = {
     "adversarial_training": get_args(AdversarialTraining),
     "backend": get_args(BackendName),
+    "example_order": get_args(ExampleOrder),
     "knowledge": ("none", *get_args(Knowledge), ANY),
     "norm": ("none", *get_args(NormName)),
     "rank_kind": get_args(RankKind),

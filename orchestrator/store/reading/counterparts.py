@@ -13,7 +13,7 @@ from orchestrator.own_settings import hashable, own_names
 
 CellSettings = Mapping[str, Any]
 
-_SAME_EXAMPLES = frozenset({"data.name", "data.split_lists"})
+_SAME_EXAMPLES = frozenset({"data.name", "data.split_lists", "evaluation.order"})
 """Settings on which the test examples depend; models that were not evaluated on the same ones cannot be compared."""
 _IDENTITY = _SAME_EXAMPLES | {"seed", "attack", "knowledge", "norm", "epsilon", "target", "source"}
 """Settings that always identify cells where they vary."""

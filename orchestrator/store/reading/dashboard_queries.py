@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import select, union_all
 
@@ -13,10 +13,12 @@ from orchestrator.names import job_description
 from orchestrator.store.connection.session import Store, chunks, sweep_id
 from orchestrator.store.leases.leases import living_sweeps
 from orchestrator.store.reading.report_evidence import OUTCOMES
+from orchestrator.store.reading.stored_specs import stored_spec
 from orchestrator.store.reading.varying_settings import job_labels
 from orchestrator.store.schema.result_tables import CleanResultRecord, CraftedExamplesRecord, EnvironmentRecord
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobRecord, SweepRecord
-from workers.spec.fields import Stage
+from workers.spec.fields import ExampleOrder, Stage
+from workers.spec.job import CraftSpec, EvaluationSpec
 
 MOST_FINISHED = 2000
 _MOST_TIMED = 200
@@ -72,6 +74,7 @@ class Crafted:
     job_key: str
     description: str
     n_examples: int
+    order: ExampleOrder
     max_perturbation: float
 
 
@@ -158,12 +161,12 @@ def mean_seconds(jobs: Collection[FinishedJob]) -> dict[Stage, float]:
     return {stage: sum(seconds) / len(seconds) for stage, seconds in taken.items()}
 
 
-def evaluation_keys(store: Store, model_key: str) -> list[str]:
-    """Return the jobs that measured the model without attack."""
+def evaluation_keys(store: Store, model_key: str) -> dict[str, ExampleOrder]:
+    """Return the jobs that measured the model without attack, and the order of their examples."""
     clean = CleanResultRecord
-    statement = select(clean.job_key).where(clean.model_key == model_key).order_by(clean.repeat, clean.job_key)
+    statement = select(clean.job_key, clean.example_order).where(clean.model_key == model_key).order_by(clean.repeat, clean.job_key)
     with store.reading() as connection:
-        return list(connection.execute(statement).scalars())
+        return {key: cast("ExampleOrder", order) for key, order in connection.execute(statement)}
 
 
 def crafted_examples(store: Store, model_key: str) -> list[Crafted]:
@@ -174,7 +177,13 @@ def crafted_examples(store: Store, model_key: str) -> list[Crafted]:
     with store.reading() as connection:
         rows = connection.execute(statement).all()
     found = [
-        Crafted(job_key=key, description=job_description(spec), n_examples=examples, max_perturbation=largest)
+        Crafted(job_key=key, description=job_description(spec), n_examples=examples, order=_order(spec), max_perturbation=largest)
         for key, spec, examples, largest in rows
     ]
     return sorted(found, key=lambda item: (item.description, item.job_key))
+
+
+def _order(text: str) -> ExampleOrder:
+    """Return the order of the examples of a craft job; jobs of older versions knew only one."""
+    spec = stored_spec(text)
+    return spec.evaluation.resolved_order if isinstance(spec, CraftSpec) else EvaluationSpec().order

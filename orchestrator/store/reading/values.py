@@ -81,6 +81,7 @@ class ResultRow(MeasuredModel):
     `attacks` counts the attacks of the row: 1, or 0 in one without. In a row over several (attack `worst_case`) what they do not share
     is `none` or 0, `knowledge` is `any` where they differ in it, and the robust accuracy is None for a randomised model that was
     evaluated only once.
+    `example_order` is that of which the examples are the first: `balanced` (the classes take turns) or that of the data set's `file`s.
     `job_keys` are the jobs that the row is computed from: attacks, or evaluations in a row without attack.
     """
 
@@ -108,6 +109,7 @@ class ResultRow(MeasuredModel):
     n_examples: int
     evaluation_batch_size: int
     draws: int
+    example_order: str
     repeat: int | None
     repeats: int
     seeds: int

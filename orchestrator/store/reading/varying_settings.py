@@ -16,7 +16,12 @@ from orchestrator.store.schema.sweep_tables import JobRecord, SweepJobRecord
 from workers.spec.fields import TrainingStage
 
 _UNSET = frozenset({"source_key", "attack_settings", "takes_gradients", "random_start", "selects", "one_step"})
-_EVALUATION = {"n_examples": "evaluation.examples", "evaluation_batch_size": "evaluation.batch_size", "draws": "evaluation.draws"}
+_EVALUATION = {
+    "n_examples": "evaluation.examples",
+    "evaluation_batch_size": "evaluation.batch_size",
+    "draws": "evaluation.draws",
+    "example_order": "evaluation.order",
+}
 
 
 def model_settings(connection: Connection, keys: Iterable[str]) -> dict[str, dict[str, Any]]:

@@ -74,7 +74,7 @@ class TrainedModelRecord(Base):
 
 class CleanResultRecord(Base):
     """Clean accuracy of a model in one repeat; `flags` are the packed bits of `FlagsOutcome`, of all its `draws`, `classes` and `margins`
-    the bytes of `PerExample`, null in results of older versions.
+    the bytes of `PerExample`, null in results of older versions. `example_order` is that in which the first `n_examples` were taken.
 
     `model_key` refers to the job, not to its row: a result found by its artifact may be recorded before its model is.
     """
@@ -94,6 +94,7 @@ class CleanResultRecord(Base):
     draws: Mapped[int] = mapped_column(server_default="1")
     classes: Mapped[bytes | None]
     margins: Mapped[bytes | None]
+    example_order: Mapped[Word] = mapped_column(server_default="balanced")
 
 
 class CraftedExamplesRecord(Base):
@@ -163,6 +164,7 @@ class AttackResultRecord(Base):
     forward_passes: Mapped[int | None] = mapped_column(BigInteger)
     backward_passes: Mapped[int | None] = mapped_column(BigInteger)
     queries: Mapped[int | None] = mapped_column(BigInteger)
+    example_order: Mapped[Word] = mapped_column(server_default="balanced")
 
 
 class DiagnosisRecord(Base):
@@ -249,6 +251,7 @@ class WorstCaseRecord(Base):
     accuracy: Mapped[float]
     ci_low: Mapped[float]
     ci_high: Mapped[float]
+    example_order: Mapped[Word] = mapped_column(primary_key=True, server_default="balanced")
 
 
 def result_tables() -> list[Table]:

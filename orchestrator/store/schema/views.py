@@ -76,6 +76,7 @@ _ATTACK = (
     "n_correct",
 )
 _ATTACK_MORE = ("takes_gradients", "selects", "one_step")
+_ORDER = ("example_order",)
 _RENAMED = {"evaluation_batch_size": "batch_size"}
 AnySelect = Select[*tuple[Any, ...]]
 
@@ -194,7 +195,10 @@ def _models() -> AnySelect:
 def _results() -> AnySelect:
     attack, clean = AttackResultRecord, CleanResultRecord
     clean_accuracy = select(func.avg(_accuracy(clean))).where(
-        clean.model_key == attack.model_key, clean.n_examples == attack.n_examples, clean.batch_size == attack.batch_size
+        clean.model_key == attack.model_key,
+        clean.n_examples == attack.n_examples,
+        clean.batch_size == attack.batch_size,
+        clean.example_order == attack.example_order,
     )
     selected = (
         select(
@@ -216,6 +220,7 @@ def _results() -> AnySelect:
             attack.forward_passes,
             attack.backward_passes,
             attack.queries,
+            *_columns(attack, _ORDER),
         )
         .select_from(SweepRecord)
         .join(SweepJobRecord, SweepJobRecord.sweep_id == SweepRecord.id)
@@ -264,6 +269,7 @@ def _worst_cases() -> AnySelect:
             *_columns(worst, of_attackers + accuracies),
             VerdictRecord.verdict,
             *_columns(TrainedModelRecord, _MODEL_MORE),
+            *_columns(worst, _ORDER),
         )
         .join(TrainedModelRecord, TrainedModelRecord.job_key == worst.model_key)
         .outerjoin(VerdictRecord, VerdictRecord.model_key == worst.model_key)

@@ -122,6 +122,7 @@ def _flags(job: Job, spec: EvaluateSpec | AttackSpec, outcome: FlagsOutcome) -> 
         "n_examples": outcome.n_examples,
         "draws": outcome.draws,
         "batch_size": spec.evaluation.batch_size,
+        "example_order": spec.evaluation.resolved_order,
         "n_correct": outcome.n_correct,
         "flags": outcome.packed(),
         "classes": None if outcome.examples is None else as_bytes(outcome.examples.classes),

@@ -52,7 +52,9 @@ def test_runs_that_nothing_tells_apart_are_told_apart_by_their_keys() -> None:
 
 
 def scores(knowledge: str, right: list[int], evaluations: int) -> ExampleScores:
-    return ExampleScores(dataset="digits", n_examples=len(right), knowledge=knowledge, right=np.array(right), evaluations=evaluations)
+    return ExampleScores(
+        dataset="digits", n_examples=len(right), order="balanced", knowledge=knowledge, right=np.array(right), evaluations=evaluations
+    )
 
 
 def test_difficulty_has_the_hardest_examples_first_and_clean_apart_from_attacked() -> None:

@@ -453,6 +453,14 @@ def test_what_is_not_random_is_measured_once():
         assert sum(job.stage == "evaluate" for job in jobs) == 3
 
 
+def test_the_order_of_examples_is_a_setting_of_every_measurement_but_where_all_are_evaluated():
+    attack = {"attack": "pgd", "epsilon": "8/255", "knowledge": ["randomized", "omniscient"]}
+    usual, other = (expand_space(small(attacks=[attack], evaluation={"examples": 9, **order})) for order in ({}, {"order": "file"}))
+    assert {job.key for job in usual} & {job.key for job in other} == {job.key for job in usual if job.stage == "pretrain"}
+    assert {job.spec.evaluation.order for job in other if job.stage != "pretrain"} == {"file"}
+    assert expand_space(small(attacks=[attack], evaluation={"order": "file"})) == expand_space(small(attacks=[attack]))
+
+
 def test_several_draws_evaluate_what_is_random_and_nothing_else():
     group = {"attack": "pgd", "epsilon": "8/255", "knowledge": ["randomized", "omniscient"]}
     jobs = expand_space(small(attacks=[group], evaluation={"draws": 3}, model={"theta": [1.0, 0.9]}))

@@ -137,3 +137,18 @@ def test_the_autoattack_accuracy_is_that_of_the_version_that_is_meant_for_the_mo
     (found,) = written(tmp_path, "--epsilon", "8/255").values()
     assert found["autoattack_acc"] == "31.25"
     assert "The AutoAttack accuracy is that of version standard" in found["footnote"]
+
+
+def test_results_on_the_first_examples_of_the_file_are_taken_alone_where_they_are_asked_for(tmp_path: Path) -> None:
+    first = attack_job(NET, attack=attack_settings(name="autoattack"), order="file")
+    with store_in(tmp_path) as store:
+        recorded(store, (PGD, [True] * 8 + [False] * 8))
+    refused = robustsweep("robustbench", "small", "--out", "out", "--epsilon", "8/255", "--order", "file", cwd=tmp_path)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "--order file: no model was attacked on examples in that order" in refused.stderr
+    with store_in(tmp_path) as store:
+        record_sweep(store, name="small", space_text="", jobs=[NET, PGD, first])
+        record_result(store, first, flags_result(first, [True] * 5 + [False] * 11), attempt_id=None)
+    (found,) = written(tmp_path, "--epsilon", "8/255", "--order", "file").values()
+    assert (found["reported"], found["autoattack_acc"]) == ("31.25", "31.25")
+    assert "over the first 16 test examples in file order" in found["footnote"]

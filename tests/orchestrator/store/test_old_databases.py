@@ -9,6 +9,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 from orchestrator.store import failures, finished_keys, migrations, open_store, record_result, result_rows, sweep_status
+from orchestrator.store.connection.read_only_sql import ask
 from orchestrator.store.connection.session import Store
 from tests.builders import result_of, small_plan
 from tests.stored import record_sweep
@@ -65,7 +66,7 @@ def test_an_epsilon_of_an_old_database_is_written_as_its_sweeps_space_does_else_
     [
         ("0001", "identity"),
         ("0002", "tanh"),
-        *((later, "identity") for later in ("0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")),
+        *((later, "identity") for later in ("0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011")),
     ],
 )
 def test_attacks_of_an_old_database_keep_the_gradient_that_they_were_made_with(revision: str, sign_gradient: str, tmp_path: Path) -> None:
@@ -81,7 +82,7 @@ def test_attacks_of_an_old_database_keep_the_gradient_that_they_were_made_with(r
         ("0002", "none", None),
         *(
             (later, "random_resize_pad", {"pad_factor": 1.107})
-            for later in ("0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
+            for later in ("0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011")
         ),
     ],
 )
@@ -107,7 +108,7 @@ def attacked(store: Store) -> tuple[object, ...]:
         *((old, USUAL) for old in ("0001", "0002", "0003")),
         *(
             (later, ("l2", {"loss": "dlr"}, "least_likely", 1, 4, 8, False, "native"))
-            for later in ("0004", "0005", "0006", "0007", "0008", "0009", "0010")
+            for later in ("0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011")
         ),
     ],
 )
@@ -140,3 +141,16 @@ def test_there_is_no_downgrade_and_trying_one_loses_nothing(config: Config, tmp_
     engine.dispose()
     with open_store(url, upgrade=False) as store:
         assert len(finished_keys(store)) == 5
+
+
+def test_results_of_an_old_database_on_all_examples_are_in_file_order(tmp_path: Path) -> None:
+    url = restored(DATABASES / "0010.sql", tmp_path)
+    with closing(sqlite3.connect(tmp_path / "store.db")) as connection, connection:
+        connection.execute("""UPDATE jobs SET spec = replace(spec, '"evaluation":{"examples":16', '"evaluation":{"examples":null')""")
+        ball = "model_key, 'eot', norm, epsilon, n_examples, batch_size, draws, epsilon_literal, 1, 0.5, 0.2, 0.8"
+        connection.execute("DELETE FROM worst_cases")
+        connection.execute(f"INSERT INTO worst_cases SELECT {ball} FROM attack_results")
+    with open_store(url, upgrade=True) as store:
+        (row,) = result_rows(store, "old", per_repeat=False)
+        assert (row.example_order, row.clean_accuracy) == ("file", 0.5)
+        assert ask(store, "SELECT example_order FROM v_worst_case").rows == (("file",),)

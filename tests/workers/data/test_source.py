@@ -60,3 +60,12 @@ def test_the_first_examples_of_a_split_keep_inputs_and_labels_together():
 def test_all_examples_come_in_file_order():
     whole = Split(np.arange(3), np.array([1, 0, 1]))
     assert whole.first(None) is whole
+
+
+def test_the_first_of_the_file_are_taken_as_they_come():
+    split = Split(np.arange(6, dtype=np.float32), np.array([0, 0, 0, 1, 1, 2]))
+    assert split.first(3).inputs.tolist() == [0, 3, 5]
+    assert split.first(3, order="file").inputs.tolist() == [0, 1, 2]
+    assert split.first(None, order="file") is split.first(None) is split
+    with pytest.raises(ValueError, match="7 examples asked for: the split has 6"):
+        split.first(7, order="file")

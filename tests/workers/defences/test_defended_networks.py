@@ -1,5 +1,7 @@
 """Every defence in a network: attacked through, switched off where nothing may be random, evaluated as what it is."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -68,9 +70,21 @@ def test_the_gradient_reaches_the_input_through_every_defence(name):
     assert (gradient != 0).flatten(1).any(dim=1).all()
 
 
+def margin(net, inputs):
+    """Mean over the examples and 8 draws of the label's logit less the largest other one."""
+    labels = TEST.labels[:, None]
+    with torch.no_grad():
+        logits = torch.stack([net(inputs) for _ in range(8)]).mean(0)
+    return (logits.gather(1, labels)[:, 0] - logits.scatter(1, labels, -math.inf).amax(1)).mean()
+
+
 @pytest.mark.parametrize("name", ["none", *NAMES])
 def test_attacks_go_through_every_defence(name, weights):
-    """PGD costs far more accuracy than noise of the same size, whether it sees fresh randomness or none."""
+    """PGD costs far more than noise of the same size, whether it sees fresh randomness or none: margin everywhere, and accuracy.
+
+    The net has learnt without defences. Behind `random_resize_pad`, whose smaller images it has never seen, it has half of the examples
+    wrong before any attack, and what accuracy is left is a matter of the last bits of its training: there the margin alone is asked.
+    """
     net = defended(name, width=8, rank_fraction=1.0)
     net.load_state_dict(weights)
     pgd = attack_settings(name="pgd", epsilon=EPSILON, steps=8)
@@ -81,12 +95,21 @@ def test_attacks_go_through_every_defence(name, weights):
         return (inputs + EPSILON * signs).clamp(0, 1)
 
     examples, _ = craft(net, TEST, pgd, batch_size=30, generator=generator())
-    randomized = correct_flags(net, TEST, batch_size=30, perturb=attacker(net, pgd, generator=generator())).mean()
-    omniscient = correct_flags(net, TEST, batch_size=30, perturb=replayer(examples, epsilon=EPSILON)).mean()
-    noisy = correct_flags(net, TEST, batch_size=30, perturb=noise).mean()
-    assert noisy > 0.3
-    assert randomized < 0.7 * noisy
-    assert omniscient < 0.75 * noisy
+    perturbed = {
+        "noise": noise,
+        "randomized": attacker(net, pgd, generator=generator()),
+        "omniscient": replayer(examples, epsilon=EPSILON),
+    }
+    margins, accuracies = {}, {}
+    for knowledge, perturb in perturbed.items():
+        margins[knowledge] = margin(net, perturb(slice(0, 60), *TEST.batch(slice(60))))
+        accuracies[knowledge] = correct_flags(net, TEST, batch_size=30, perturb=perturb).mean()
+    assert margins["randomized"] < margins["noise"] - 1
+    assert margins["omniscient"] < margins["noise"] - 0.5
+    assert accuracies["noise"] > 0.3
+    if name != "random_resize_pad":
+        assert accuracies["randomized"] < 0.7 * accuracies["noise"]
+        assert accuracies["omniscient"] < 0.75 * accuracies["noise"]
 
 
 @pytest.mark.parametrize("name", RANDOMISED)

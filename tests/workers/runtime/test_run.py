@@ -26,10 +26,11 @@ from tests.workers.runtime.chain import (
     run_all,
     train_job,
 )
-from tests.workers.small import DIGITS, generator, network, split
+from tests.workers.small import CPU, DIGITS, generator, network, split
 from workers.artifacts.artifacts import Artifacts, JobFolder
 from workers.artifacts.results import CraftOutcome, FlagsOutcome, TrainOutcome
 from workers.data.loading import balanced_subset
+from workers.data.loading.device_split import DeviceSplit
 from workers.errors import ArtifactError, DataError, JobError, StorageError, UserError
 from workers.measure.evaluate import attacker, correct_flags, craft, replayer
 from workers.runtime import stages
@@ -337,6 +338,16 @@ def test_flags_are_in_the_order_of_the_balanced_test_examples(parents):
     few, more = (result.outcome.correct()[0].tolist() for result in run_all(jobs, parents).results.values())
     assert more[:20] == few
     assert 0 < sum(more) < 60
+
+
+def test_examples_in_file_order_are_the_first_of_the_data_sets_files(parents):
+    evaluation = EvaluationSpec(examples=20, order="file", batch_size=20)
+    (found,) = run_all([Job(spec=EvaluateSpec(evaluation=evaluation, repeat=0), parents={"model": FULL.key})], parents).results.values()
+    net = network(width=4)
+    net.load_state_dict(load_tensors(kept(parents, FULL.key, "model.safetensors")))
+    first = DeviceSplit.put(DIGITS.load(None).test, CPU, count=20, order="file")
+    assert found.outcome.correct().tolist() == correct_flags(net, first, batch_size=20).tolist()
+    assert not np.array_equal(first.labels, split(20).labels)
 
 
 def test_a_result_records_its_key_time_and_environment(done):

@@ -103,7 +103,7 @@ DEFAULTS = {
         "depth": "quick",
     },
     "EvaluateSpec": {},
-    "EvaluationSpec": {"examples": None, "batch_size": 256, "draws": 1, "metrics": ()},
+    "EvaluationSpec": {"examples": None, "order": "balanced", "batch_size": 256, "draws": 1, "metrics": ()},
     "ModelSpec": {
         "name": "resnet18",
         "tensorized": True,

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from workers.data.loading.array_cache import Rows, release
-from workers.data.loading.source import Split, balanced_subset
+from workers.data.loading.source import Split
+from workers.spec.fields import ExampleOrder
 
 STREAMED_BYTES = 2**28
 """Memory-mapped inputs of more bytes than this are streamed on the CPU."""
@@ -31,7 +32,7 @@ class DeviceSplit:
     stream: "_Stream | None" = None
 
     @classmethod
-    def put(cls, split: Split, device: torch.device, *, count: int | None = None) -> "DeviceSplit":
+    def put(cls, split: Split, device: torch.device, *, count: int | None = None, order: ExampleOrder = "balanced") -> "DeviceSplit":
         """Return the first `count` examples of a split (see `Split.first`).
 
         They are streamed where they are of a memory-mapped file and large: more than `STREAMED_BYTES`, or on a GPU than a quarter of what
@@ -39,12 +40,12 @@ class DeviceSplit:
         """
         size = split.inputs[:1].nbytes * (len(split) if count is None else count)
         if not split.is_mapped or size <= _most(device):
-            chosen = split.first(count)
+            chosen = split.first(count, order=order)
             return cls(torch.from_numpy(chosen.inputs).to(device), torch.from_numpy(chosen.labels).to(device))
-        places = None if count is None else balanced_subset(split.labels, count)
+        places = split.places(count, order=order)
         labels = torch.from_numpy(split.labels if places is None else split.labels[places]).to(device)
-        order = None if places is None else torch.from_numpy(places)
-        return cls(torch.empty(0, device=device), labels, _Stream(split.inputs, order, device))
+        rows = None if places is None else torch.from_numpy(places)
+        return cls(torch.empty(0, device=device), labels, _Stream(split.inputs, rows, device))
 
     @property
     def device(self) -> torch.device:

@@ -15,6 +15,7 @@ from workers.facts import DatasetFacts, DatasetInfo
 from workers.registry import Component
 from workers.settings import Settings
 from workers.spec.component import DataSpec
+from workers.spec.fields import ExampleOrder
 
 GET_IT = "get it with: robustsweep launch SPACE --data DIR --download"
 
@@ -34,12 +35,20 @@ class Split:
     def arrays(self) -> Arrays:
         return self.inputs, self.labels
 
-    def first(self, count: int | None) -> "Split":
-        """The first `count` examples of the fixed class-balanced order; all, in file order, where `count` is None."""
+    def first(self, count: int | None, *, order: ExampleOrder = "balanced") -> "Split":
+        """The first `count` examples of the fixed class-balanced order, or of the files'; all, in file order, where `count` is None.
+
+        Raises:
+            ValueError: there are fewer.
+        """
+        chosen = self.places(count, order=order)
+        return self if chosen is None else Split(self.inputs[chosen], self.labels[chosen])
+
+    def places(self, count: int | None, *, order: ExampleOrder = "balanced") -> NDArray[np.int64] | None:
+        """The places in the files of the examples that `first` returns; None for all."""
         if count is None:
-            return self
-        chosen = balanced_subset(self.labels, count)
-        return Split(self.inputs[chosen], self.labels[chosen])
+            return None
+        return balanced_subset(self.labels, count) if order == "balanced" else _first_places(len(self), count)
 
     @property
     def is_mapped(self) -> bool:
@@ -179,10 +188,20 @@ def balanced_subset(labels: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     Raises:
         ValueError: there are fewer than `count` examples.
     """
-    if count > len(labels):
-        raise ValueError(f"{count} examples asked for: the split has {len(labels)}")
+    _first_places(len(labels), count)
     by_class = np.argsort(labels, kind="stable")
     starts = np.searchsorted(labels[by_class], labels[by_class])
     turn = np.empty(len(labels), dtype=np.int64)
     turn[by_class] = np.arange(len(labels)) - starts
     return np.lexsort((labels, turn))[:count]
+
+
+def _first_places(there: int, count: int) -> NDArray[np.int64]:
+    """Indices of the first `count` of as many examples as are there.
+
+    Raises:
+        ValueError: there are fewer.
+    """
+    if count > there:
+        raise ValueError(f"{count} examples asked for: the split has {there}")
+    return np.arange(count)
