@@ -9,11 +9,12 @@ from safetensors.numpy import load
 from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.results import TrainOutcome
 from workers.data.loading import remote, source
+from workers.data.loading.parts import part_of
 from workers.data.loading.remote import DataRoot
 from workers.data.loading.source import Split
 from workers.errors import ArtifactError, UserError
 from workers.spec.component import DataSpec
-from workers.spec.fields import ExampleOrder
+from workers.spec.fields import ExampleOrder, SplitName
 from workers.spec.job import CraftSpec, TrainSpec
 
 EXAMPLES_FILE = "examples.safetensors"
@@ -71,16 +72,19 @@ def class_named(artifacts: Artifacts, model_key: str, label: int) -> str:
     return f"number {label}" if info is None or not info.classes else f"number {label}, {info.classes[label]}"
 
 
-def clean_examples(data: DataSpec, count: int, *, order: ExampleOrder, root: DataRoot) -> tuple[Array, NDArray[np.int64]]:
-    """Load the first `count` test examples of an order, (count, *shape) in input units, and their labels.
+def clean_examples(
+    data: DataSpec, count: int, *, order: ExampleOrder, root: DataRoot, split: SplitName = "test"
+) -> tuple[Array, NDArray[np.int64]]:
+    """Load the first `count` examples of a split in an order, (count, *shape) in input units, and their labels.
 
     Raises:
         DataError: the data set's files are not there, or not what they should be.
     """
     dataset = source(data)
     remote.check(dataset, root)
-    split = remote.load(dataset, root).test.first(count, order=order)
-    return in_input_units(split), split.labels
+    found, among = part_of(remote.load(dataset, root), data, split)
+    chosen = (found if among is None else found.at(among)).first(count, order=order)
+    return in_input_units(chosen), chosen.labels
 
 
 def in_input_units(split: Split) -> Array:
@@ -112,6 +116,6 @@ def attacked_examples(artifacts: Artifacts, job_key: str, *, root: DataRoot) -> 
     if not isinstance(job.spec, CraftSpec):
         raise UserError(f"examples of {job_key}: this {job.stage} job keeps none; attacks of knowledge omniscient or transfer do")
     adversarial = adversarial_examples(artifacts, job_key)
-    data, order = data_of(artifacts, job.parents["model"]), job.spec.evaluation.resolved_order
-    clean, labels = clean_examples(data, len(adversarial), order=order, root=root)
+    data, evaluation = data_of(artifacts, job.parents["model"]), job.spec.evaluation
+    clean, labels = clean_examples(data, len(adversarial), order=evaluation.resolved_order, root=root, split=evaluation.split)
     return AttackedExamples(clean, adversarial, labels)

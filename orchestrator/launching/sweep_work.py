@@ -182,8 +182,7 @@ class SearchLaunch:
         loaded, lease = self._loaded, recorder.lease
         assert lease is not None  # noqa: S101 (a launch has taken it)
         with recorder, open_search(store, loaded.space, recorder=recorder, artifacts=self._paths.artifacts) as search:
-            keys = search.state.trial_index.job_keys()
-            record_search(store, name=loaded.name, space_text=loaded.recorded_text, keys=keys, lease=lease)
+            record_search(store, name=loaded.name, space_text=loaded.recorded_text, keys=search.job_keys, lease=lease)
             plan_again(store, lease)
             summary = search.summary()
             yield SweepWork(

@@ -46,7 +46,8 @@ def grid_jobs(grid: Grid) -> Iterator[Job]:
     for point, trained in _models(grid):
         yield from trained
         sources = _sources(point, trained, attacks)
-        yield from _measurements(trained[-1], attacks, evaluation, sources=sources, repeats=settings.repeats)
+        for measured in _on_splits(evaluation, grid, trained):
+            yield from _measurements(trained[-1], attacks, measured, sources=sources, repeats=settings.repeats)
         if grid.diagnosis is not None:
             yield _diagnosis(trained[-1], grid.diagnosis)
         yield from (_surface(trained, surface) for surface in surfaces)
@@ -55,6 +56,15 @@ def grid_jobs(grid: Grid) -> Iterator[Job]:
 def _evaluation(settings: EvaluationSettings, examples: int | None) -> EvaluationSpec:
     order = EvaluationSpec().order if examples is None else settings.order  # all have one order
     return EvaluationSpec(examples=examples, order=order, batch_size=settings.batch_size, draws=settings.draws, metrics=settings.metrics)
+
+
+def _on_splits(evaluation: EvaluationSpec, grid: Grid, trained: TrainingChain) -> Iterator[EvaluationSpec]:
+    """Yield the evaluation on each of the grid's splits that the model has. Without a validation split it is measured on test: where
+    nothing is held out, and where its weights come from elsewhere, which may have been trained on what is held out here."""
+    adopts = any(job.stage == "adopt" for job in trained)
+    held_out = not adopts and _spec(trained[-1]).data.validation_examples != 0
+    for split in grid.splits if held_out else ("test",):
+        yield evaluation.model_copy(update={"split": split})
 
 
 def _models(grid: Grid) -> list[tuple[GridPoint, TrainingChain]]:
@@ -79,7 +89,8 @@ def grid_proxy_jobs(
         sources = _sources(point, trained, list(attacks))
         others = [asked for asked in attacks if asked.source is None or sources[asked.source][-1].key != whole[-1].key]
         yield from trained
-        yield from _measurements(trained[-1], others, evaluation, sources=sources, repeats=settings.repeats)
+        for measured in _on_splits(evaluation, grid, trained):
+            yield from _measurements(trained[-1], others, measured, sources=sources, repeats=settings.repeats)
 
 
 def _sources(point: GridPoint, trained: TrainingChain, attacks: list[Asked]) -> Sources:

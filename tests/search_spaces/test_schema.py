@@ -11,7 +11,7 @@ from search_spaces.schema.axis_kinds import axis_kind
 from search_spaces.schema.grid import EvaluationSettings, sections
 from search_spaces.space import space_type
 from workers.spec.component import DataSpec, DefenceSpec
-from workers.spec.job import EvaluationSpec, ModelSpec
+from workers.spec.job import MeasuringSettings, ModelSpec
 from workers.spec.training import TrainingSpec
 
 AttackGroup, Space = sections()["attacks"], space_type()
@@ -42,7 +42,7 @@ def test_every_setting_of_a_spec_and_of_its_components_is_an_axis(axes, spec):
 
 
 def test_every_evaluation_setting_can_be_set():
-    assert list(EvaluationSettings.model_fields) == [*EvaluationSpec.model_fields, "repeats"]
+    assert list(EvaluationSettings.model_fields) == [*MeasuringSettings.model_fields, "repeats"]
 
 
 @pytest.mark.parametrize(("epsilon", "steps"), [(1, 1), (2, 2), (4, 5), (8, 10), (16, 20), (32, 36), (64, 68), (128, 132)])

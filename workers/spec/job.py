@@ -37,6 +37,7 @@ from workers.spec.fields import (
     RankFractions,
     RankKind,
     SketchModes,
+    SplitName,
     Stage,
     Theta,
     TrainingStage,
@@ -108,8 +109,9 @@ class ModelSpec(ComponentSpec):
         return facts
 
 
-class EvaluationSpec(Frozen):
-    """Test examples (the first `examples` of an `order`; None: all, in file order), the number of them that share one sketch draw,
+class MeasuringSettings(Frozen):
+    """Examples (the first `examples` of an `order`, where fewer are held out all of them; None: all, in file order), the number of them
+    that share one sketch draw,
     and the number of fresh forward draws that evaluate each clean or adversarial example; where nothing is random `draws` is 1. `metrics`
     are measured of attacked examples in addition to those of ours that always are.
 
@@ -133,6 +135,12 @@ class EvaluationSpec(Frozen):
     def resolved_order(self) -> ExampleOrder:
         """Order in which the examples are evaluated: all of them in file order, whatever is asked."""
         return "file" if self.examples is None else self.order
+
+
+class EvaluationSpec(MeasuringSettings):
+    """Settings of a measurement, on the test split or on the one that is held out for validation."""
+
+    split: SplitName = "test"
 
 
 class TrainSpec(Frozen):

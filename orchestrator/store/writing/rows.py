@@ -80,6 +80,7 @@ def _trained_model(spec: TrainSpec, outcome: TrainOutcome) -> Row:
         "model_options": {name: value for name, value in model.items() if name not in _MODEL_COLUMNS},
         "dataset": spec.data.name,
         "train_examples": spec.data.train_examples,
+        "validation_examples": spec.data.validation_examples,
         "data_settings": spec.data.own,
         "model": spec.model.name,
         "model_settings": spec.model.own,
@@ -119,6 +120,7 @@ def _flags(job: Job, spec: EvaluateSpec | AttackSpec, outcome: FlagsOutcome) -> 
     return {
         "model_key": job.parents["model"],
         "repeat": spec.repeat,
+        "split": spec.evaluation.split,
         "n_examples": outcome.n_examples,
         "draws": outcome.draws,
         "batch_size": spec.evaluation.batch_size,

@@ -87,7 +87,7 @@ DEFAULTS = {
     },
     "AttackSpec": {"after": ""},
     "CraftSpec": {},
-    "DataSpec": {"train_examples": None},
+    "DataSpec": {"train_examples": None, "validation_examples": 0},
     "DefenceSpec": {"name": "none"},
     "DiagnoseSpec": {},
     "DiagnosisSettings": {
@@ -103,7 +103,7 @@ DEFAULTS = {
         "depth": "quick",
     },
     "EvaluateSpec": {},
-    "EvaluationSpec": {"examples": None, "order": "balanced", "batch_size": 256, "draws": 1, "metrics": ()},
+    "EvaluationSpec": {"examples": None, "order": "balanced", "batch_size": 256, "draws": 1, "metrics": (), "split": "test"},
     "ModelSpec": {
         "name": "resnet18",
         "tensorized": True,
