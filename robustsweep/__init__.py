@@ -8,13 +8,14 @@ from workers.facts import DatasetInfo
 from workers.registry import dataset, defence, loss, metric, model
 
 if TYPE_CHECKING:
-    from orchestrator.api.examples import AttackedExamples
     from orchestrator.api.networks import attacked, tensorize
     from orchestrator.api.results import Results, open_results, pivot
     from orchestrator.api.sweeps import Sweep, SweepPlan, launch, plan, sweep
     from orchestrator.audit.notebook import Audit, audit
+    from orchestrator.examples.attacked import AttackedExamples
     from workers.data.loading.source import Dataset, Split
     from workers.defences.base import ActivationDefence, Defence
+    from workers.runtime.model_file import load_model_file as load_model
 
 __all__ = [
     "ActivationDefence",
@@ -33,6 +34,7 @@ __all__ = [
     "dataset",
     "defence",
     "launch",
+    "load_model",
     "loss",
     "metric",
     "model",
@@ -45,7 +47,7 @@ __all__ = [
 
 _PLACES = {
     "ActivationDefence": "workers.defences.base",
-    "AttackedExamples": "orchestrator.api.examples",
+    "AttackedExamples": "orchestrator.examples.attacked",
     "Audit": "orchestrator.audit.notebook",
     "Dataset": "workers.data.loading.source",
     "Defence": "workers.defences.base",
@@ -56,15 +58,17 @@ _PLACES = {
     "attacked": "orchestrator.api.networks",
     "audit": "orchestrator.audit.notebook",
     "launch": "orchestrator.api.sweeps",
+    "load_model": "workers.runtime.model_file",
     "open_results": "orchestrator.api.results",
     "pivot": "orchestrator.api.results",
     "plan": "orchestrator.api.sweeps",
     "sweep": "orchestrator.api.sweeps",
     "tensorize": "orchestrator.api.networks",
 }
+_CALLED_THERE = {"load_model": "load_model_file"}
 
 
 def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module 'robustsweep' has no attribute {name!r}")
-    return getattr(import_module(_PLACES[name]), name)
+    return getattr(import_module(_PLACES[name]), _CALLED_THERE.get(name, name))

@@ -11,40 +11,47 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from orchestrator.api.frames import frame_of_models, frame_of_results, frame_of_rows
+from orchestrator.examples.attacked import AttackedExamples, attacked_examples
 from orchestrator.paths import DEFAULT_HOME, Paths
 from orchestrator.store import ResultRow, Store, open_store, parse_conditions, result_rows, sweep_names
 from orchestrator.store.connection.read_only_sql import ask
 from orchestrator.store.reading.example_outcomes import example_numbers, outcomes
+from orchestrator.store.reading.job_details import find_key
 from orchestrator.store.reading.trained_models import EPOCH_COLUMNS, history, trained_models
 from orchestrator.tables.selection import apart, refuse_mixed
 from workers.errors import UserError
 
 _HOME_VARIABLE, _STORE_VARIABLE = "ROBUSTSWEEP_HOME", "ROBUSTSWEEP_STORE"
+_DATA_VARIABLE, _ARTIFACTS_VARIABLE = "ROBUSTSWEEP_DATA", "ROBUSTSWEEP_ARTIFACTS"
 
 
-def open_results(where: str | Path | None = None) -> "Results":
+def open_results(where: str | Path | None = None, *, data: str | Path | None = None, artifacts: str | None = None) -> "Results":
     """Open a store for reading.
 
     Args:
         where: a home folder (which holds `results.db`), or a store's URL (`sqlite:///...`, `postgresql://...`). None: the
             value of `ROBUSTSWEEP_STORE` or `ROBUSTSWEEP_HOME`, else `./sweeps`, as for the commands.
+        data: folder or URL of data sets; only examples that were not kept themselves are read there.
+        artifacts: folder or URL of jobs' files, for `Results.examples`. None: those of the home folder.
 
     Raises:
         UserError: there is no store, it cannot be reached, or its schema has another version.
     """
-    if where is None:
-        paths = Paths.resolve(home=Path(os.environ.get(_HOME_VARIABLE) or DEFAULT_HOME), store=os.environ.get(_STORE_VARIABLE))
-        url = paths.store_url
-    else:
-        url = where if isinstance(where, str) and "://" in where else Paths.resolve(home=Path(where), store=None).store_url
-    return Results(open_store(url, upgrade=False))
+    home, store = Path(os.environ.get(_HOME_VARIABLE) or DEFAULT_HOME), os.environ.get(_STORE_VARIABLE)
+    if isinstance(where, str) and "://" in where:
+        store = where
+    elif where is not None:
+        home, store = Path(where), None
+    data, artifacts = data or os.environ.get(_DATA_VARIABLE), artifacts or os.environ.get(_ARTIFACTS_VARIABLE)
+    paths = Paths.resolve(home=home, store=store, data=data, artifacts=artifacts)
+    return Results(open_store(paths.store_url, upgrade=False), paths)
 
 
 class Results:
     """Read access to a store's results. A context manager; `close` it when done."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, paths: Paths | None = None) -> None:
+        self._store, self._paths = store, paths
 
     def __enter__(self) -> Self:
         return self
@@ -146,6 +153,22 @@ class Results:
         kinds = {"predicted": (numbers.classes, "Int64"), "margin": (numbers.margins, "float64"), "size": (numbers.sizes, "float64")}
         known = {name: pd.Series(found, index=range(len(right)), dtype=kind) for name, (found, kind) in kinds.items()}
         return pd.DataFrame({"right": right, **known}, index=pd.RangeIndex(len(right), name="example"))
+
+    def examples(self, of: Mapping[str, Any] | pd.Series | str) -> AttackedExamples:
+        """Return the adversarial examples of an attack, beside the clean ones and with predictions; a notebook shows them as pictures.
+
+        Args:
+            of: a row of `frame`, or the key of an attack or craft job or its first four or more digits. Attacks with `keep_examples`
+                keep their first examples, those of knowledge omniscient or transfer all of them.
+
+        Raises:
+            UserError: no such job, or it keeps none, or it is not known where the jobs' files are.
+            DataError: the data set's files are not there.
+        """
+        if self._paths is None:
+            raise UserError("examples: where the jobs' files are is not known; open the results with open_results")
+        key = find_key(self._store, of) if isinstance(of, str) else of["job_keys"][0]
+        return attacked_examples(self._store, self._paths.artifacts, key, root=self._paths.data_root)
 
     def query(self, statement: str, *, timeout: float = 60.0, force: bool = False) -> pd.DataFrame:
         """Return the rows of one SELECT on the views `v_results`, `v_models`, `v_jobs` and `v_worst_case`. Other statements are refused.

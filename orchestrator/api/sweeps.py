@@ -13,10 +13,10 @@ import pandas as pd
 import yaml
 from numpy.typing import NDArray
 
-from orchestrator.api.examples import AttackedExamples, attacked_examples
 from orchestrator.api.frames import frame_of_rows
 from orchestrator.api.results import Results
 from orchestrator.console import Terminal, preformatted, printed
+from orchestrator.examples.attacked import AttackedExamples
 from orchestrator.executors.base import Resources
 from orchestrator.launching.drive import SIGNAL_CODE
 from orchestrator.launching.launch import LaunchOptions
@@ -66,7 +66,8 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
     """Run every job of a space that has no result yet; return the sweep. The same call continues after any interruption.
 
     The arguments are the options of `robustsweep launch`. A space that is a mapping is kept as `HOME/spaces/NAME.yaml`, from where the
-    command line continues it. Progress is printed as in a terminal. Jobs that fail do not raise: see `Sweep.failures`.
+    command line continues it. Progress is a bar in a notebook, else printed as in a terminal. Jobs that fail do not raise: see
+    `Sweep.failures`.
 
     Raises:
         UserError: nothing was started, for a reason that the user can fix.
@@ -266,18 +267,18 @@ class Sweep:
         return network
 
     def examples(self, of: Mapping[str, Any] | pd.Series | str) -> AttackedExamples:
-        """Return the adversarial examples of an attack, beside the clean ones and their labels.
+        """Return the adversarial examples of an attack, beside the clean ones and their labels; a notebook shows them as pictures.
 
         Args:
-            of: a row of `results`, or the key of an attack or craft job or its first four or more digits. Attacks of knowledge
-                omniscient or transfer keep their examples.
+            of: a row of `results`, or the key of an attack or craft job or its first four or more digits. Attacks with `keep_examples`
+                keep their first examples, those of knowledge omniscient or transfer all of them.
 
         Raises:
             UserError: no such job, or it keeps none.
             DataError: the data set's files are not there; `sweep(..., data=DIR)` says where they are.
         """
-        key = self._key(of) if isinstance(of, str) else of["job_keys"][0]
-        return attacked_examples(self._paths.artifacts, key, root=self._paths.data_root)
+        with self.opened() as store:
+            return Results(store, self._paths).examples(of)
 
     def _key(self, digits: str) -> str:
         with self.opened() as store:

@@ -7,26 +7,24 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from orchestrator.api.examples import Array, Perturbed, adversarial_examples, class_named, clean_examples, data_of
 from orchestrator.dashboard.cached_reads import read_rows
 from orchestrator.dashboard.context import opened, paths
 from orchestrator.dashboard.elements import choose_sweep, draw, problem
-from orchestrator.dashboard.example_choice import (
-    as_image,
-    as_wav,
-    is_image,
-    loudness_of,
-    perturbation_image,
-)
 from orchestrator.dashboard.models_page import choose_model
 from orchestrator.dashboard.waveforms import waveform_figure
 from orchestrator.escaping import markdown
+from orchestrator.examples.attacked import AttackedExamples, attacked_examples
+from orchestrator.examples.grid import Example, Guess
+from orchestrator.examples.pictures import Array, as_image, is_image, perturbation_image
+from orchestrator.examples.sounds import as_wav, loudness_of
+from orchestrator.examples.stored import class_named, clean_examples, data_of
 from orchestrator.figures.picture import Record
 from orchestrator.store import ResultRow
-from orchestrator.store.reading.dashboard_queries import Crafted, crafted_examples, evaluation_keys
+from orchestrator.store.reading.dashboard_queries import crafted_examples, evaluation_keys
+from orchestrator.store.reading.keeping_attacks import keeping_attacks
 from orchestrator.store.reading.report_evidence import Flags, example_flags
 from orchestrator.tables.table import Value
-from workers.errors import ArtifactError, DataError
+from workers.errors import ArtifactError, DataError, UserError
 from workers.spec.component import DataSpec
 from workers.spec.fields import ExampleOrder
 
@@ -47,7 +45,8 @@ def page() -> None:
         rows = [row for row in rows if row.example_order == order]
         clean = [job for job, of in evaluations.items() if of == order]
         flags = example_flags(store, {*clean, *(job for row in rows for job in row.job_keys)})
-        crafted = [item for item in crafted_examples(store, key) if item.order == order]
+        made = {one.job_key: one.description for one in crafted_examples(store, key) if one.order == order}
+        made |= {one.job_key: one.description for one in keeping_attacks(store, model=key) if one.order == order}
     example = _choose_example(flags)
     _outcomes(outcomes(rows, clean, flags, example))
     st.subheader("The example")
@@ -57,7 +56,7 @@ def page() -> None:
         problem("The data set cannot be read here:", str(error))
     else:
         st.caption(f"Its class is {markdown(class_named(paths().artifacts, key, label))}.")
-        _pictures(inputs, crafted, example)
+        _pictures(inputs, made, example)
 
 
 def _choose_order(there: Collection[str]) -> ExampleOrder:
@@ -133,8 +132,9 @@ def _test_split(data: DataSpec, count: int, order: ExampleOrder) -> tuple[Array,
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading adversarial examples")
-def _crafted(job_key: str) -> Array:
-    return adversarial_examples(paths().artifacts, job_key)
+def _attacked(job_key: str) -> AttackedExamples:
+    with opened() as store:
+        return attacked_examples(store, paths().artifacts, job_key, root=paths().data_root)
 
 
 def _clean(model_key: str, first: tuple[int, ExampleOrder], example: int) -> tuple[Array, int]:
@@ -142,24 +142,31 @@ def _clean(model_key: str, first: tuple[int, ExampleOrder], example: int) -> tup
     return inputs[example], int(labels[example])
 
 
-def _pictures(clean: Array, crafted: Sequence[Crafted], example: int) -> None:
-    held = {item.job_key: item for item in crafted if item.n_examples > example}
-    if not held:
-        st.caption("No artifact keeps adversarial examples of this model; attacks of knowledge omniscient or transfer do.")
+def _pictures(clean: Array, made: Mapping[str, str], example: int) -> None:
+    """Show the example as one of the attacks has changed it; `made` describes them by the keys of their jobs."""
+    if not made:
+        st.caption(
+            "No artifact keeps adversarial examples of this model; attacks with keep_examples do, and of knowledge omniscient or transfer."
+        )
         _show("clean", clean)
         return
-    names = {key: f"{item.description} ({key[:8]})" for key, item in held.items()}
-    job = st.selectbox("Attack", list(held), format_func=names.__getitem__, key="crafted")
+    names = {key: f"{description} ({key[:8]})" for key, description in made.items()}
+    job = st.selectbox("Attack", list(made), format_func=names.__getitem__, key="crafted")
     try:
-        perturbed = Perturbed(clean, _crafted(job)[example])
-    except ArtifactError as error:
+        found = _attacked(job)
+    except (ArtifactError, DataError, UserError) as error:
         problem("The adversarial examples cannot be read:", str(error))
         _show("clean", clean)
         return
-    _compare(perturbed)
+    place = next(iter((found.places == example).nonzero()[0]), None)
+    if place is None:
+        st.caption(f"This attack keeps {len(found)} other examples, from {found.places[0]} to {found.places[-1]}.")
+        _show("clean", clean)
+    else:
+        _compare(found.examples[place])
 
 
-def _compare(perturbed: Perturbed) -> None:
+def _compare(perturbed: Example) -> None:
     if is_image(perturbed.clean):
         with st.container(horizontal=True):
             _show("clean", perturbed.clean)
@@ -174,6 +181,14 @@ def _compare(perturbed: Perturbed) -> None:
         draw(waveform_figure(perturbed), key="waveforms")
     shown = f", which is {255 * perturbed.largest:.2f}/255" if is_image(perturbed.clean) else ""
     st.caption(f"Largest change of any input value: {perturbed.largest:.5f}{shown}.")
+    guesses = {"Without the attack": perturbed.before, "with it": perturbed.after}
+    if said := [f"{when} the network says {_guessed(guess)}" for when, guess in guesses.items() if guess is not None]:
+        st.caption(f"{', '.join(said)}.")
+
+
+def _guessed(guess: Guess) -> str:
+    share = "" if guess.confidence is None else f" ({100 * guess.confidence:.1f} %)"
+    return f"{markdown(guess.name)}{share}"
 
 
 def _show(caption: str, example: Array) -> None:

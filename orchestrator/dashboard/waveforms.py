@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from orchestrator.api.examples import Array, Perturbed
+from orchestrator.examples.grid import Perturbed
+from orchestrator.examples.pictures import Array
 from orchestrator.figures.theme import PALETTE, drawn, figure_of
 from workers.data.loading.wav import SAMPLE_RATE
 

@@ -144,7 +144,7 @@ def _measurements(model: Job, attacks: list[Asked], evaluation: EvaluationSpec, 
         if asked.knowledge == "transfer" and source.key == model.key:
             continue
         yield from (*ancestors, source)
-        attack, knowledge, _ = attack_on_model(asked, _spec(source))
+        attack, knowledge, _, kept = on_model = attack_on_model(asked, _spec(source))
         if randomised and knowledge not in CRAFTED and (reason := not_on_draws(attack.name)):
             raise UserError(reason)
         parents = {"model": model}
@@ -155,9 +155,10 @@ def _measurements(model: Job, attacks: list[Asked], evaluation: EvaluationSpec, 
         differ = randomised or (attack.randomised and knowledge not in CRAFTED)
         for repeat in range(repeats if differ else 1):
             if attack.facts.suite and knowledge not in CRAFTED:
-                yield from cascade_jobs(model, attack, knowledge, evaluation, repeat=repeat, randomised=randomised)
+                yield from cascade_jobs(model, on_model, evaluation, repeat=repeat, randomised=randomised)
             else:
-                yield Job.of(AttackSpec(attack=attack, knowledge=knowledge, evaluation=evaluation, repeat=repeat), **parents)
+                spec = AttackSpec(attack=attack, knowledge=knowledge, evaluation=evaluation, repeat=repeat, keep_examples=kept)
+                yield Job.of(spec, **parents)
 
 
 def _surface(trained: TrainingChain, surface: SurfaceSettings) -> Job:

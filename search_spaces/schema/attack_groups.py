@@ -1,10 +1,10 @@
 """Attack groups of a space, and the rules that turn one combination of settings into a resolved attack."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, ValidatorFunctionWrapHandler, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from search_spaces.schema.axes import Axis, PositiveLiteral
 from search_spaces.schema.component_axes import ComponentAxes, known
@@ -14,6 +14,7 @@ from workers.spec.attack import AttackSettings, not_averaged, require_foolbox_fo
 from workers.spec.fields import (
     BackendName,
     Count,
+    Index,
     Knowledge,
     NormName,
     SignGradientName,
@@ -30,11 +31,13 @@ of the same architecture with ordinary convolutions."""
 
 
 class Asked(NamedTuple):
-    """One attack of a group, with what its attacker knows; `source` is None where nothing is transferred."""
+    """One attack of a group, with what its attacker knows; `source` is None where nothing is transferred. Of the first `keep_examples` it
+    keeps what it made of them."""
 
     attack: AttackSettings
     knowledge: Knowledge
     source: SourceName | None
+    keep_examples: int = 0
 
 
 class AttackGroup(ComponentAxes):
@@ -42,14 +45,15 @@ class AttackGroup(ComponentAxes):
 
     A setting that an attack does not have applies to the others of the group; one that no attack of the group has is a mistake.
     What depends on the model makes no jobs where it changes nothing: `sign_gradient` where it is not binary, `early_stop` where it
-    is randomised, `eot_samples` and `selection_draws` where it is not. Nothing is transferred from a model to itself.
+    is randomised, `eot_samples` and `selection_draws` where it is not. Nothing is transferred from a model to itself. `keep_examples` is
+    one number: of how many examples each attack keeps what it made of them, to be looked at.
     """
 
     registry: ClassVar = ATTACKS
     named_by: ClassVar = "attack"
 
     attack: Axis[Annotated[str, AfterValidator(known(ATTACKS))]]
-    norm: Axis[NormName] = Field(default=(), validate_default=True)
+    norm: Axis[NormName] = Field(default=("linf",), validate_default=True)
     epsilon: Axis[PositiveLiteral]
     knowledge: Axis[Knowledge] = ("randomized",)
     source: Axis[SourceName] = ("parent",)
@@ -60,15 +64,25 @@ class AttackGroup(ComponentAxes):
     early_stop: Axis[bool] = (False,)
     backend: Axis[BackendName] = ("native",)
     sign_gradient: Axis[SignGradientName] = ("identity",)
+    keep_examples: Axis[Index] = (0,)
 
-    @field_validator("norm", mode="wrap")
+    @field_validator("keep_examples")
     @classmethod
-    def _is_said(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+    def _is_one_number(cls, values: tuple[int, ...]) -> tuple[int, ...]:
+        if len(values) > 1:
+            raise ValueError(f"keep_examples={list(values)}: is no axis; must be one number of examples")
+        return values
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_the_norm_of_all(cls, data: Any) -> Any:
         """A group that says no norm has linf, or another one where none of its attacks has that."""
-        if value != ():
-            return handler(value)
-        own = {ATTACKS[attack].facts.own_norm for attack in info.data.get("attack", ())}
-        return tuple(own) if len(own) == 1 else ("linf",)
+        if not isinstance(data, Mapping) or "norm" in data:
+            return data
+        said = data.get("attack")
+        named = [ATTACKS.find(name) for name in (said if isinstance(said, list | tuple) else [said]) if isinstance(name, str)]
+        own = {found.facts.own_norm for found in named if found is not None}
+        return data if len(own) != 1 else {**data, "norm": own.pop()}
 
     @field_validator("epsilon")
     @classmethod
@@ -160,9 +174,9 @@ class AttackGroup(ComponentAxes):
     def resolved(self) -> Iterator[Asked]:
         """Every attack of the group with what its attacker knows, for a randomised model; equal ones may come again."""
         for point in self.points():
-            knowledge, source = point.pop("knowledge"), point.pop("source")
+            knowledge, source, kept = point.pop("knowledge"), point.pop("source"), point.pop("keep_examples")
             attack = _settings(**point, eot=knowledge == "eot")
-            yield Asked(attack, knowledge, source if knowledge == "transfer" else None)
+            yield Asked(attack, knowledge, source if knowledge == "transfer" else None, kept)
 
 
 def _complaint(component: Component[AttackFacts], invalid: ValidationError) -> str:

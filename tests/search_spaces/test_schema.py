@@ -164,7 +164,7 @@ def test_a_setting_in_a_group_applies_to_the_attacks_that_have_it():
 
 def test_only_knowledge_eot_has_samples():
     group = AttackGroup.model_validate({"attack": "pgd", "epsilon": "8/255", "knowledge": ["randomized", "eot"], "eot_samples": [4, 8]})
-    assert [(knowledge, attack.eot_samples) for attack, knowledge, _ in group.resolved()] == [
+    assert [(knowledge, attack.eot_samples) for attack, knowledge, *_ in group.resolved()] == [
         ("randomized", 1), ("randomized", 1), ("eot", 4), ("eot", 8),
     ]  # fmt: skip
 

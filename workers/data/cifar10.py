@@ -11,6 +11,7 @@ from workers.errors import DataError
 from workers.facts import DatasetInfo
 from workers.registry import dataset
 
+_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 _FOLDER = "cifar-10-batches-py"
 # Named here too, since planning asks for them: torchvision's own table is one import of torch away.
 _FILES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch", "batches.meta")
@@ -66,7 +67,7 @@ def _download(root: Path) -> None:
 
 
 @dataset(
-    info=DatasetInfo(n_classes=10, shape=(3, 32, 32), mean=(0.4914, 0.4822, 0.4465), std=(0.2470, 0.2435, 0.2616)),
+    info=DatasetInfo(n_classes=10, shape=(3, 32, 32), mean=(0.4914, 0.4822, 0.4465), std=(0.2470, 0.2435, 0.2616), classes=_CLASSES),
     n_train=50_000,
     n_test=10_000,
     folder=_FOLDER,

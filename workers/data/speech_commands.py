@@ -122,7 +122,7 @@ def _download(root: Path) -> None:
 
 
 @dataset(
-    info=DatasetInfo(n_classes=len(CLASSES), shape=(1, LENGTH), mean=(0.0,), std=(0.08,), low=-1.0, high=1.0),
+    info=DatasetInfo(n_classes=len(CLASSES), shape=(1, LENGTH), mean=(0.0,), std=(0.08,), low=-1.0, high=1.0, classes=CLASSES),
     folder=_FOLDER.parts[0],
     check=_check,
     count=_count,

@@ -17,6 +17,7 @@ from workers.facts import MetricFacts
 from workers.measure.ledger import Ledger
 from workers.measure.resumable_loop import Course, Found
 from workers.models.network import Network
+from workers.models.network.behaviour import require_logits
 from workers.registry import Component
 from workers.spec.attack import AttackSettings
 from workers.spec.fields import NormName
@@ -28,14 +29,15 @@ Perturb = Callable[[slice, Tensor, Tensor], Tensor]
 @dataclass(frozen=True)
 class Evaluated:
     """Flags of the examples that were classified right in each draw, (draws, examples), metrics of attacked examples by name (None: of no
-    example had it a value), and the numbers of each example."""
+    example had it a value), the numbers of each example, and what was made of the first of them, where these are kept."""
 
     correct: NDArray[np.bool_]
     metrics: dict[str, float | None]
     examples: PerExample
+    kept: Tensor | None = None
 
 
-def evaluated(
+def evaluated(  # noqa: PLR0913 (each belongs to an evaluation)
     network: Network,
     data: DeviceSplit,
     *,
@@ -44,6 +46,7 @@ def evaluated(
     perturb: Perturb | None = None,
     metrics: Sequence[Component[MetricFacts]] = (),
     ledger: Ledger | None = None,
+    keep: int = 0,
     course: Course = Course(),  # noqa: B008 (a frozen value)
 ) -> Evaluated:
     """Evaluate `network` on each example in each of `draws` forward passes.
@@ -58,12 +61,14 @@ def evaluated(
         perturb: makes adversarial examples of (the batch's place, inputs, labels); None evaluates clean examples.
         metrics: what is measured of attacked examples.
         ledger: of the attack, where it is taken down what it costs and how large perturbations are.
+        keep: number of examples, from the first on, that are returned as they were evaluated.
         course: whom to tell, and where to save, how far it is.
     """
 
     def compute(place: slice, inputs: Tensor, labels: Tensor) -> Found:
         examples = inputs if perturb is None else perturb(place, inputs, labels)
         found = _judged(network, examples, labels, draws=draws) | ({} if ledger is None else ledger.measured(inputs, examples))
+        found |= {"kept": examples[: max(0, keep - place.start)].cpu()} if keep else {}
         return found | {f"metric {metric.name}": _measured(metric, inputs, examples, labels) for metric in metrics}
 
     found = course.through(data, compute, batch_size=batch_size)
@@ -73,7 +78,7 @@ def evaluated(
         sizes = ledger.sizes_in(found)
     values = {metric.name: over_examples(metric.facts, found[f"metric {metric.name}"]) for metric in metrics}
     numbers = PerExample.pack(found["classes"].numpy(), found["margins"].numpy(), None if sizes is None else sizes.numpy())
-    return Evaluated(found["correct"].T.numpy(), values, numbers)
+    return Evaluated(found["correct"].T.numpy(), values, numbers, found.get("kept"))
 
 
 def _measured(metric: Component[MetricFacts], inputs: Tensor, examples: Tensor, labels: Tensor) -> Tensor:
@@ -171,7 +176,7 @@ def _said_of(attack: AttackSettings) -> Iterator[None]:
         raise type(error)(f"attack {attack.name}{place}: {error}") from error
 
 
-def require_logits(network: Network, data: DeviceSplit, *, n_classes: int, named: str) -> None:
+def require_logits_before_training(network: Network, data: DeviceSplit, *, n_classes: int, named: str) -> None:
     """Check what a network of a user's own gives before it is trained, with its randomness off: logits for each class, finite ones.
 
     Raises:
@@ -182,11 +187,7 @@ def require_logits(network: Network, data: DeviceSplit, *, n_classes: int, named
     with torch.no_grad(), network.full_weights():
         logits = network.eval()(inputs)
     network.train(training)
-    found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-    if found != (len(inputs), n_classes):
-        raise JobError(f"{named}: logits of shape {found}: must be {(len(inputs), n_classes)}, one for each of the {n_classes} classes")
-    if not logits.isfinite().all():
-        raise JobError(f"{named}: its logits are not finite, before any training")
+    require_logits(logits, (len(inputs), n_classes), named=f"{named}, before its training")
 
 
 def replayer(examples: Tensor, *, epsilon: float, bounds: Bounds = UNIT, norm: NormName = "linf") -> Perturb:

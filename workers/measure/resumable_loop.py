@@ -19,7 +19,7 @@ _OUTPUTS = "2"  # raised with what a job computes for each example
 _DIGEST_BYTES = 32
 
 Found = dict[str, Tensor]
-"""Outputs computed for each example, by name: tensors (examples, ...) on the CPU."""
+"""Outputs computed for each example, by name: tensors (examples, ...) on the CPU; some may be of the first examples alone."""
 
 
 class ProgressFile:
@@ -108,7 +108,7 @@ class Course:
 
 
 def _length(found: Found) -> int:
-    return len(next(iter(found.values()))) if found else 0
+    return max(map(len, found.values()), default=0)
 
 
 def _joined(parts: list[Found]) -> Found:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load, save
 from torch import Tensor
 
-from workers.artifacts.artifacts import MODEL_FILE, Artifacts, JobFolder
+from workers.artifacts.artifacts import KEPT_FILE, MODEL_FILE, Artifacts, JobFolder
 from workers.artifacts.per_example import PerExample, Spent, packed_numbers
 from workers.artifacts.results import CraftOutcome, DiagnosisOutcome, EpochRecord, FlagsOutcome, SurfaceOutcome, TrainOutcome
 from workers.attacks.engine import Memory
@@ -23,7 +23,8 @@ from workers.errors import ArtifactError, UserError
 from workers.facts import DatasetInfo, MetricFacts
 from workers.measure.cascade import among_all, worst_attack
 from workers.measure.diagnose import diagnose
-from workers.measure.evaluate import attacker, craft, evaluated, replayer, require_logits, require_sketch
+from workers.measure.evaluate import Evaluated, attacker, craft, evaluated, replayer, require_logits_before_training, require_sketch
+from workers.measure.kept_examples import kept_examples
 from workers.measure.ledger import Ledger
 from workers.measure.loss_surface import drawn_gradient, explore, full_gradient, plane
 from workers.measure.replayed_examples import require_fitting_examples
@@ -31,6 +32,7 @@ from workers.measure.resumable_loop import SAVE_SECONDS, Course, ProgressFile
 from workers.measure.surrogate import EXAMPLES, train_surrogate
 from workers.models.network import Network, build, decomposed
 from workers.models.network.behaviour import require_sound
+from workers.models.network.network import require_matched
 from workers.progress import Report
 from workers.registry import METRICS, Component
 from workers.spec.component import DataSpec
@@ -166,9 +168,10 @@ def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
     split = room.split(spec.data.unlimited, "train", spec.data.train_examples, room.job)
     info = room.info(spec.data)
     network = _untrained(room, spec, info)
+    require_matched(spec.model, network.ranks())
     network.to(room.device).seed(room.seed("sketch"))
     if (component := spec.model.component).place:
-        require_logits(network, split, n_classes=info.n_classes, named=f"model {component.name} ({component.place})")
+        require_logits_before_training(network, split, n_classes=info.n_classes, named=f"model {component.name} ({component.place})")
     if spec.stage == "pretrain" and spec.model.is_foreign:
         require_sound(network, info, name=spec.model.name)
     attack = None if spec.training.adversarial_training == "none" else room.generator("attack")
@@ -179,7 +182,7 @@ def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
 
 def _take(room: Room, spec: TrainSpec) -> Computed:
     """Return weights unchanged: adopted ones, or the parent's, to which loading this job's model adds the defence in the spec."""
-    info = room.info(spec.data) if spec.stage == "adopt" else _info(room.artifacts, room.parent("weights"), spec)
+    info = room.info(spec.data) if spec.stage == "adopt" else model_info(room.artifacts, room.parent("weights"), spec)
     return _trained(_untrained(room, spec, info), [], info)
 
 
@@ -195,7 +198,7 @@ def _adopted(room: Room, spec: TrainSpec, info: DatasetInfo) -> Network:
     return network
 
 
-def _info(artifacts: Artifacts, key: str, spec: TrainSpec) -> DatasetInfo:
+def model_info(artifacts: Artifacts, key: str, spec: TrainSpec) -> DatasetInfo:
     """Return the info of the data set that a model was trained on, by its job key and its spec."""
     outcome = artifacts.result(key).outcome
     read = outcome.data_info if isinstance(outcome, TrainOutcome) else None
@@ -260,20 +263,35 @@ def _attack(room: Room, spec: AttackSpec, report: Report) -> Computed:
     left = np.logical_and.reduce(room.flags("survivors"), axis=0) if "survivors" in room.job.parents else None
     if left is not None and not left.any():
         return FlagsOutcome.pack(left), {}
+    attacked = split if left is None else split.of(left)
     found = evaluated(
         network,
-        split if left is None else split.of(left),
+        attacked,
         batch_size=spec.evaluation.batch_size,
         draws=spec.evaluation.draws,
         perturb=perturb,
         metrics=room.metrics(spec.evaluation) if left is None else (),
         ledger=ledger,
+        keep=spec.keep_examples,
         course=room.course(network, report, start=start),
     )
+    kept = _kept(room, spec, network, attacked, found, left)
     if left is not None:  # the numbers of the survivors alone would not be those of all examples
-        return FlagsOutcome.pack(among_all(found.correct, left), metrics=found.metrics, spent=ledger.spent), {}
+        return FlagsOutcome.pack(among_all(found.correct, left), metrics=found.metrics, spent=ledger.spent), kept
     examples, spent = (found.examples, ledger.spent) if spec.knowledge not in CRAFTED else _of_crafting(room, found.examples)
-    return FlagsOutcome.pack(found.correct, metrics=found.metrics, examples=examples, spent=spent), {}
+    return FlagsOutcome.pack(found.correct, metrics=found.metrics, examples=examples, spent=spent), kept
+
+
+def _kept(
+    room: Room, spec: AttackSpec, network: Network, attacked: DeviceSplit, found: Evaluated, left: NDArray[np.bool_] | None
+) -> dict[str, bytes]:
+    """Return the file of the examples that the attack keeps, if it keeps any; of those that it was `left`, if others came before it."""
+    if found.kept is None:
+        return {}
+    places = torch.arange(len(attacked)) if left is None else torch.from_numpy(left.nonzero()[0])
+    evaluation, seed = spec.evaluation, room.seed("kept")
+    size, draws, places = evaluation.batch_size, evaluation.draws, places[: len(found.kept)].clone()
+    return {KEPT_FILE: save(kept_examples(network, attacked, found.kept, places=places, batch_size=size, draws=draws, seed=seed))}
 
 
 def _of_crafting(room: Room, examples: PerExample) -> tuple[PerExample, Spent | None]:
@@ -351,7 +369,7 @@ def load_model(artifacts: Artifacts, key: str) -> tuple[Network, DataSpec]:
         ArtifactError: its files cannot be read, or it is the job of no model.
     """
     spec, weights = _stored(artifacts, key)
-    network = build(spec.model, _info(artifacts, key, spec), seed=0, defence=spec.defence)
+    network = build(spec.model, model_info(artifacts, key, spec), seed=0, defence=spec.defence)
     network.load_state_dict(weights)
     return network.eval().requires_grad_(False), spec.data
 

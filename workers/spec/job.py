@@ -242,6 +242,8 @@ class AttackSpec(Frozen):
     With a parent in role `survivors` it attacks those examples alone that this attack left right, and has the others for fooled; `after`
     names the attacks before it. A suite that is not crafted attacks nothing itself: its other parents are its last attack in that role,
     or on a randomised model all of its attacks, by name.
+
+    Of the first `keep_examples` that it attacks it keeps what it made of them, to be looked at.
     """
 
     stage: Literal["attack"] = "attack"
@@ -250,6 +252,7 @@ class AttackSpec(Frozen):
     evaluation: EvaluationSpec
     repeat: Index
     after: str = ""
+    keep_examples: Index = 0
 
     @model_validator(mode="after")
     def _only_eot_averages_gradients(self) -> Self:

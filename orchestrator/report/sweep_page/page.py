@@ -11,6 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from orchestrator.figures import CONFIG, TEMPLATES
+from orchestrator.report.sweep_page.example_grids import grids_html
 from orchestrator.report.sweep_page.page_evidence import Evidence
 from orchestrator.report.sweep_page.payload import pack, picture_payload, table_payload
 from orchestrator.report.sweep_page.provenance import provenance_html, verdicts_html
@@ -32,6 +33,7 @@ def render_page(evidence: Evidence, sections: Sequence[PageSection], *, written_
         ("provenance", "Provenance", provenance_html(evidence, written_at=written_at or datetime.now(UTC))),
         ("results", "Results", results),
         *section_bodies(sections),
+        ("adversarial", "Adversarial examples", grids_html(evidence.grids, evidence.unshown)),
     ]
     return page_html("report", evidence.provenance.sweep, summary=[_summary(evidence), *evidence.gaps], bodies=bodies)
 

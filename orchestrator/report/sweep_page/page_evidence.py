@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from orchestrator.report.surface_grids import SurfaceGrid, surface_grids
+from orchestrator.report.sweep_page.example_grids import ExampleGrid, example_grids
 from orchestrator.store import Failure, ModelVerdict, ResultRow, Store, SweepStatus, failures, model_verdicts, result_rows, sweep_status
 from orchestrator.store.reading.gaps import missing
 from orchestrator.store.reading.report_evidence import (
@@ -21,7 +22,8 @@ from workers.artifacts.artifacts import Artifacts
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """Frozen data of one sweep; `unread` has a line for each artifact that could not be read, `gaps` one for what has no results."""
+    """Frozen data of one sweep; `unread` has a line for each artifact of a surface that could not be read, `gaps` one for what has no
+    results, `unshown` one for examples that are not among the `grids`."""
 
     rows: list[ResultRow]
     runs: list[TrainingRun]
@@ -33,6 +35,8 @@ class Evidence:
     failures: list[Failure]
     surfaces: list[SurfaceGrid]
     unread: list[str]
+    grids: list[ExampleGrid]
+    unshown: list[str]
     gaps: tuple[str, ...]
 
     @property
@@ -49,9 +53,12 @@ def gather(store: Store, artifacts: Artifacts, sweep: str) -> Evidence:
         UserError: no such sweep.
     """
     surfaces, unread = surface_grids(store, artifacts, sweep)
+    grids, unshown = example_grids(store, artifacts, sweep)
     return Evidence(
         surfaces=surfaces,
         unread=unread,
+        grids=grids,
+        unshown=unshown,
         rows=result_rows(store, sweep, per_repeat=False),
         runs=training_runs(store, sweep),
         costs=job_costs(store, sweep),

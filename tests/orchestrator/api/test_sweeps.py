@@ -6,8 +6,15 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from safetensors.torch import save
 
 import robustsweep as rs
+from orchestrator.cli.export_model import export_model
+from orchestrator.report.sweep_page.page import render_page
+from orchestrator.report.sweep_page.page_evidence import gather
+from orchestrator.report.sweep_page.sections import sections
+from tests.commands import robustsweep
+from workers.artifacts.artifacts import Artifacts
 from workers.errors import UserError
 
 SPACE: dict[str, Any] = {
@@ -16,7 +23,10 @@ SPACE: dict[str, Any] = {
     "model": {"name": "resnet18", "width": 4, "rank_fraction": 0.5, "theta": [0.9, 1.0]},
     "training": {"recipe": "custom", "epochs": 1},
     "evaluation": {"examples": 30, "batch_size": 30, "repeats": 1},
-    "attacks": [{"attack": ["fgsm", "pgd"], "epsilon": ["4/255", "8/255"], "steps": 2, "knowledge": "omniscient"}],
+    "attacks": [
+        {"attack": ["fgsm", "pgd"], "epsilon": ["4/255", "8/255"], "steps": 2, "knowledge": "omniscient"},
+        {"attack": "fgsm", "epsilon": "16/255", "keep_examples": 5},
+    ],
 }
 
 
@@ -47,6 +57,19 @@ def test_a_launched_sweep_has_nothing_left_to_run(swept: rs.Sweep, home: Path, c
     assert again.results().equals(swept.results())
 
 
+def test_an_exported_model_is_the_model_without_store_and_artifacts(swept: rs.Sweep, home: Path, tmp_path: Path) -> None:
+    key, file = swept.results(where=["theta=0.9"]).iloc[0]["model_key"], tmp_path / "net.safetensors"
+    export_model(key[:8], file, home=home)
+    inputs = torch.rand((4, 3, 32, 32), generator=torch.Generator().manual_seed(1))
+    assert torch.equal(rs.load_model(file, seed=3)(inputs), swept.model(key, seed=3)(inputs))
+    (tmp_path / "other.safetensors").write_bytes(save({"weight": inputs}))
+    with pytest.raises(UserError, match=r"other.safetensors: names no model; must be a file of `robustsweep export-model`$"):
+        rs.load_model(tmp_path / "other.safetensors")
+    (tmp_path / "cut.safetensors").write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(UserError, match=r"cut.safetensors: cannot be read as a model: "):
+        rs.load_model(tmp_path / "cut.safetensors")
+
+
 def test_frames_of_a_sweep(swept: rs.Sweep, home: Path) -> None:
     found = swept.results(where=["attack=pgd", "epsilon=8/255", "theta=0.9"])
     assert len(found) == 1
@@ -67,11 +90,35 @@ def test_a_model_and_its_examples_give_the_measured_figures(swept: rs.Sweep) -> 
     with torch.no_grad():
         right = (network(torch.from_numpy(kept.adversarial)).argmax(1) == torch.from_numpy(kept.labels)).numpy()
     assert (right == swept.outcomes(row)[0, 0]).all()
+    assert kept.after is not None
+    assert ((kept.after.classes == kept.labels) == right).all()
+    assert "fgsm 16/255" not in kept.title
+
+
+def test_an_attack_with_keep_examples_keeps_these(swept: rs.Sweep, home: Path, tmp_path: Path) -> None:
+    row = swept.results(where=["attack=fgsm", "epsilon=16/255", "theta=0.9"]).iloc[0]
+    kept = swept.examples(row)
+    assert len(kept) == 5
+    assert kept.title.startswith("fgsm 16/255 randomized, repeat 0, on fine_tune resnet18")
+    assert kept._repr_html_().count("<figure") == 15
+    with rs.open_results(home) as results:
+        assert (results.examples(row["job_keys"][0][:8]).adversarial == kept.adversarial).all()
+    done = robustsweep("examples", row["job_keys"][0], "--home", home, "--out", "grid.png", "--count", "2", cwd=tmp_path)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "grid.png"), done.stderr
+    assert (tmp_path / "grid.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_report_shows_the_kept_examples(swept: rs.Sweep, home: Path) -> None:
+    with swept.opened() as store:
+        html = render_page(evidence := gather(store, Artifacts(home / "artifacts"), "by-hand"), sections(evidence))
+    section = html[html.index('id="adversarial"') :].partition("</section>")[0]
+    assert section.count("<h3>") == 2
+    assert section.count("data:image/png") == 2 * 4 * 3
 
 
 def test_a_job_without_examples_says_so(swept: rs.Sweep) -> None:
     model = swept.results().iloc[0]["model_key"]
-    with pytest.raises(UserError, match=r"job keeps none; attacks of knowledge omniscient or transfer do$"):
+    with pytest.raises(UserError, match=r"job keeps none; attacks with keep_examples do, and of knowledge omniscient or transfer$"):
         swept.examples(model)
 
 

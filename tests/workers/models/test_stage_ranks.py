@@ -4,7 +4,9 @@ import pytest
 from pydantic import ValidationError
 
 from tests.workers.small import data_set
+from workers.errors import UserError
 from workers.models.network import build
+from workers.models.network.network import planned_layers, require_matched
 from workers.registry import MODELS
 from workers.spec.job import ModelSpec
 
@@ -62,3 +64,19 @@ def test_the_first_pattern_that_matches_the_beginning_of_a_name_counts():
 def test_fractions_are_legal_and_patterns_are_regular_expressions(fractions, message):
     with pytest.raises(ValidationError, match=message):
         ModelSpec(rank_fractions=fractions)
+
+
+@pytest.mark.parametrize("name", MODELS.names())
+def test_the_stages_of_every_net_match_layers_of_it(name):
+    fractions = dict(zip(MODELS[name].facts.stages, FRACTIONS, strict=True))
+    require_matched(ModelSpec(name=name, width=4, rank_fractions=fractions), ranks(name=name))
+
+
+def test_a_pattern_that_matches_no_tensorized_layer_names_those_that_there_are():
+    spec = ModelSpec(width=4, rank_fractions={r"blocks\.": 0.5, r"stem": 0.25})
+    message = r"^model\.rank_fractions='stem': matches no layer of resnet18 that is tensorized; one of blocks\.0\.conv1, .*"
+    with pytest.raises(UserError, match=message):
+        require_matched(spec, ranks())
+    with pytest.raises(UserError, match=message):
+        planned_layers(spec, INFO["resnet18"])
+    require_matched(spec.model_copy(update={"tensorized": False}), [])

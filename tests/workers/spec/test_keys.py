@@ -85,7 +85,7 @@ DEFAULTS = {
         "backend": "native",
         "sign_gradient": "identity",
     },
-    "AttackSpec": {"after": ""},
+    "AttackSpec": {"after": "", "keep_examples": 0},
     "CraftSpec": {},
     "DataSpec": {"train_examples": None, "validation_examples": 0},
     "DefenceSpec": {"name": "none"},

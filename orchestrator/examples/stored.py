@@ -1,52 +1,25 @@
-"""Examples as arrays: clean ones of a data set, and those that jobs keep after an attack. Imports no torch."""
+"""Examples as files have them: clean ones of a data set, and those that jobs keep after an attack."""
 
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load
 
-from workers.artifacts.artifacts import Artifacts
+from orchestrator.examples.pictures import Array
+from workers.artifacts.artifacts import KEPT_FILE, Artifacts
 from workers.artifacts.results import TrainOutcome
 from workers.data.loading import remote, source
 from workers.data.loading.parts import part_of
 from workers.data.loading.remote import DataRoot
 from workers.data.loading.source import Split
-from workers.errors import ArtifactError, UserError
+from workers.errors import ArtifactError
 from workers.spec.component import DataSpec
 from workers.spec.fields import ExampleOrder, SplitName
-from workers.spec.job import CraftSpec, TrainSpec
+from workers.spec.job import TrainSpec
 
 EXAMPLES_FILE = "examples.safetensors"
 _LEVELS, _FULL_SCALE = 255, 32_768
-Array = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class AttackedExamples:
-    """Test examples of an attack in the fixed order of evaluation: `clean` and `adversarial`, (examples, *shape), in input units, and
-    `labels`, (examples,)."""
-
-    clean: Array
-    adversarial: Array
-    labels: NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Perturbed:
-    """Example, its adversarial version, and their difference, each (*shape), in input units."""
-
-    clean: Array
-    adversarial: Array
-
-    @property
-    def perturbation(self) -> Array:
-        return self.adversarial - self.clean
-
-    @property
-    def largest(self) -> float:
-        """Largest change of any input value."""
-        return float(np.abs(self.perturbation).max())
 
 
 def data_of(artifacts: Artifacts, model_key: str) -> DataSpec:
@@ -61,15 +34,26 @@ def data_of(artifacts: Artifacts, model_key: str) -> DataSpec:
     return spec.data
 
 
+def class_names(artifacts: Artifacts, model_key: str) -> tuple[str, ...]:
+    """Return the names of the classes of the model's data set; empty where they have none.
+
+    Raises:
+        ArtifactError: the model's artifact cannot be read.
+    """
+    outcome = artifacts.result(model_key).outcome
+    read = outcome.data_info if isinstance(outcome, TrainOutcome) else None
+    known = source(data_of(artifacts, model_key)).info
+    return next((info.classes for info in (read, known) if info is not None and info.classes), ())
+
+
 def class_named(artifacts: Artifacts, model_key: str, label: int) -> str:
     """Return a class's number, with its name where the model's data set gives its classes names.
 
     Raises:
         ArtifactError: the model's artifact cannot be read.
     """
-    outcome = artifacts.result(model_key).outcome
-    info = outcome.data_info if isinstance(outcome, TrainOutcome) else None
-    return f"number {label}" if info is None or not info.classes else f"number {label}, {info.classes[label]}"
+    names = class_names(artifacts, model_key)
+    return f"number {label}, {names[label]}" if names else f"number {label}"
 
 
 def clean_examples(
@@ -102,20 +86,12 @@ def adversarial_examples(artifacts: Artifacts, job_key: str) -> Array:
     return np.asarray(load(artifacts.read(job_key, EXAMPLES_FILE))["examples"], dtype=np.float32)
 
 
-def attacked_examples(artifacts: Artifacts, job_key: str, *, root: DataRoot) -> AttackedExamples:
-    """Load the examples that a craft job keeps, or on which an attack job measured, beside the clean ones.
+def kept_file(artifacts: Artifacts, job_key: str) -> dict[str, NDArray[Any]] | None:
+    """Load what an attack kept of its first examples, by the names of `workers.measure.kept_examples`; None where it kept none.
 
     Raises:
-        UserError: the job keeps none.
-        ArtifactError: its files are not there, or have changed.
-        DataError: the data set's files are not there.
+        ArtifactError: the job has no result here, or its file has changed.
     """
-    job = artifacts.job(job_key)
-    if (crafted := job.parents.get("examples")) is not None:
-        job_key, job = crafted, artifacts.job(crafted)
-    if not isinstance(job.spec, CraftSpec):
-        raise UserError(f"examples of {job_key}: this {job.stage} job keeps none; attacks of knowledge omniscient or transfer do")
-    adversarial = adversarial_examples(artifacts, job_key)
-    data, evaluation = data_of(artifacts, job.parents["model"]), job.spec.evaluation
-    clean, labels = clean_examples(data, len(adversarial), order=evaluation.resolved_order, root=root, split=evaluation.split)
-    return AttackedExamples(clean, adversarial, labels)
+    if KEPT_FILE not in artifacts.result(job_key).files:
+        return None
+    return load(artifacts.read(job_key, KEPT_FILE))

@@ -1,13 +1,18 @@
+"""Arrays of examples as pictures and sounds."""
+
 import io
 import wave
 
 import numpy as np
+from PIL import Image
 
-from orchestrator.api.examples import Perturbed, in_input_units
-from orchestrator.dashboard.example_choice import as_image, as_wav, is_image, loudness_of, perturbation_image
-from orchestrator.dashboard.examples_page import ordered, right_shares
-from orchestrator.dashboard.waveforms import extremes, waveform_figure
+from orchestrator.examples.grid import Perturbed
+from orchestrator.examples.pictures import as_image, is_image, perturbation_image, png_bytes, sound_pixels
+from orchestrator.examples.sounds import as_wav, loudness_of, snr_db
+from orchestrator.examples.stored import in_input_units
 from workers.data.loading.source import Split
+
+TONE = (np.sin(2 * np.pi * 2000 * np.arange(16_000) / 16_000)[None] / 2).astype(np.float32)
 
 
 def test_an_image_keeps_its_colours_and_its_difference_is_grey_where_nothing_changed() -> None:
@@ -44,20 +49,21 @@ def test_coded_inputs_are_shown_in_input_units() -> None:
     assert in_input_units(Split(np.array([[-32_768], [16_384]], dtype=np.int16), labels)).ravel().tolist() == [-1, 0.5]
 
 
-def test_a_drawn_waveform_keeps_its_peaks() -> None:
-    samples = np.zeros(16_000, dtype=np.float32)
-    samples[[1234, 9999]] = 1, -1
-    places = extremes(samples)
-    assert len(places) <= 4000
-    assert {1234, 9999} <= set(places.tolist())
-    figure = waveform_figure(Perturbed(samples[None], samples[None] / 2))
-    assert [max(trace.y) for trace in figure.data] == [1, 0.5, 0.5]
+def test_a_tone_is_a_line_of_its_spectrogram_and_fills_its_waveform():
+    pixels = sound_pixels(TONE, peak=1.0)
+    waveform, spectrogram = pixels[:72], pixels[72:].sum(axis=2, dtype=int)
+    drawn = (waveform != 255).any(axis=(1, 2)).nonzero()[0]
+    assert (drawn.min(), drawn.max()) == (17, 54)  # half of the peak
+    brightest = spectrogram.mean(axis=1).argmax()
+    assert abs((len(spectrogram) - 1 - brightest) / len(spectrogram) - 2000 / 8000) < 0.03
 
 
-def test_examples_are_ordered_by_how_often_they_were_right() -> None:
-    flags = {"a": np.array([[True, False, True], [True, False, False]]), "b": np.array([[True, True]])}
-    shares = right_shares(flags)
-    assert shares.tolist() == [1.0, 1 / 3, 0.5]
-    assert ordered(shares, "hardest first").tolist() == [1, 2, 0]
-    assert ordered(shares, "easiest first").tolist() == [0, 2, 1]
-    assert ordered(shares, "in the order of evaluation").tolist() == [0, 1, 2]
+def test_a_png_holds_the_pixels():
+    pixels = sound_pixels(TONE, peak=1.0)
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(png_bytes(pixels)))), pixels)
+
+
+def test_snr_is_twenty_log_ten_of_the_lengths():
+    assert abs(snr_db(TONE, TONE * np.float32(1.1)) - 20) < 1e-4
+    assert snr_db(TONE, TONE) is None
+    assert snr_db(np.zeros_like(TONE), TONE) is None
