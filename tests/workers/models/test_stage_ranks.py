@@ -28,7 +28,7 @@ def stage_of(name, layer):
     return list(ranks(name=name, rank_fraction=1.0)).index(layer)
 
 
-@pytest.mark.parametrize("name", MODELS.names())
+@pytest.mark.parametrize("name", INFO)
 def test_every_layer_of_a_stage_has_the_rank_that_the_whole_net_would_have_at_the_stages_fraction(name):
     mixed = ranks(name=name, rank_fraction=0.1, stage_rank_fractions=FRACTIONS)
     uniform = {fraction: ranks(name=name, rank_fraction=fraction) for fraction in FRACTIONS}
@@ -45,7 +45,7 @@ def test_what_is_in_no_stage_keeps_the_rank_of_the_whole_net(name, first):
     assert mixed != uniform
 
 
-@pytest.mark.parametrize("name", MODELS.names())
+@pytest.mark.parametrize("name", INFO)
 def test_a_binary_net_has_the_same_stages(name):
     assert list(ranks(name=name, binary=True, stage_rank_fractions=FRACTIONS).values()) == list(
         ranks(name=name, stage_rank_fractions=FRACTIONS).values()
