@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from orchestrator.api.results import Results, open_results, pivot
     from orchestrator.api.sweeps import Sweep, SweepPlan, launch, plan, sweep
     from orchestrator.audit.notebook import Audit, audit
+    from orchestrator.bundle.verify import Verification, verify
     from orchestrator.examples.attacked import AttackedExamples
     from workers.data.loading.source import Dataset, Split
     from workers.defences.base import ActivationDefence, Defence
@@ -28,6 +29,7 @@ __all__ = [
     "Split",
     "Sweep",
     "SweepPlan",
+    "Verification",
     "attack",
     "attacked",
     "audit",
@@ -43,6 +45,7 @@ __all__ = [
     "plan",
     "sweep",
     "tensorize",
+    "verify",
 ]
 
 _PLACES = {
@@ -55,6 +58,7 @@ _PLACES = {
     "Split": "workers.data.loading.source",
     "Sweep": "orchestrator.api.sweeps",
     "SweepPlan": "orchestrator.api.sweeps",
+    "Verification": "orchestrator.bundle.verify",
     "attacked": "orchestrator.api.networks",
     "audit": "orchestrator.audit.notebook",
     "launch": "orchestrator.api.sweeps",
@@ -64,6 +68,7 @@ _PLACES = {
     "plan": "orchestrator.api.sweeps",
     "sweep": "orchestrator.api.sweeps",
     "tensorize": "orchestrator.api.networks",
+    "verify": "orchestrator.bundle.verify",
 }
 _CALLED_THERE = {"load_model": "load_model_file"}
 

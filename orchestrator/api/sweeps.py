@@ -227,7 +227,8 @@ class Sweep:
         """Return a figure of the report, for Plotly.
 
         Args:
-            name: `accuracy_epsilon`, `pareto`, `heat_map`, `cost`, `training`, `difficulty` or `surfaces`.
+            name: `accuracy_epsilon`, `smallest` (curves from minimum-norm attacks), `pareto`, `heat_map`, `cost`, `training`, `difficulty`
+                or `surfaces`.
             of: which one, where there are several (an attack's, a model's): a part of its label or title. None: the first.
 
         Raises:
@@ -287,6 +288,7 @@ class Sweep:
 
 _FIGURES = {
     "accuracy_epsilon": "accuracy",
+    "smallest": "smallest",
     "pareto": "pareto",
     "heat_map": "rank",
     "cost": "cost",

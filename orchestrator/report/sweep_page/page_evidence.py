@@ -17,6 +17,7 @@ from orchestrator.store.reading.report_evidence import (
     provenance,
     training_runs,
 )
+from orchestrator.store.reading.smallest_perturbations import SmallestPerturbations, smallest_perturbations
 from workers.artifacts.artifacts import Artifacts
 
 
@@ -29,6 +30,7 @@ class Evidence:
     runs: list[TrainingRun]
     costs: JobCosts
     scores: list[ExampleScores]
+    smallest: list[SmallestPerturbations]
     verdicts: list[ModelVerdict]
     provenance: Provenance
     status: SweepStatus
@@ -53,13 +55,15 @@ def gather(store: Store, artifacts: Artifacts, sweep: str) -> Evidence:
         UserError: no such sweep.
     """
     surfaces, unread = surface_grids(store, artifacts, sweep)
+    rows = result_rows(store, sweep, per_repeat=False)
     grids, unshown = example_grids(store, artifacts, sweep)
     return Evidence(
         surfaces=surfaces,
         unread=unread,
         grids=grids,
         unshown=unshown,
-        rows=result_rows(store, sweep, per_repeat=False),
+        rows=rows,
+        smallest=smallest_perturbations(store, rows),
         runs=training_runs(store, sweep),
         costs=job_costs(store, sweep),
         scores=example_scores(store, sweep),
