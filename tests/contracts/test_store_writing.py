@@ -172,6 +172,7 @@ def test_a_trained_model_is_stored_column_by_column(store: Store, plan: list[Job
         "low": 0.0,
         "high": 1.0,
         "randomised": False,
+        "validation_examples": 0.0,
         "tensorized": True,
         "theta": 1.0,
         "rank_fraction": 0.5,
