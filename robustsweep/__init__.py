@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from workers.facts import DatasetInfo
-from workers.registry import attack, dataset, defence, loss, metric, model
+from workers.registry import attack, corruption, dataset, defence, loss, metric, model
 
 if TYPE_CHECKING:
     from orchestrator.api.networks import attacked, tensorize
@@ -29,6 +29,7 @@ __all__ = [
     "attack",
     "attacked",
     "audit",
+    "corruption",
     "dataset",
     "defence",
     "launch",

@@ -30,7 +30,8 @@ def count(grid: Grid) -> int:
     for section in (grid.data, grid.model, grid.training, grid.defence, grid.fine_tuning):
         models *= section.size
     attacks, surfaces = sum(group.size * group.jobs_each for group in grid.attacks), sum(group.size for group in grid.surfaces)
-    return models * (1 + grid.evaluation.repeats * (1 + attacks) + (grid.diagnosis is not None) + surfaces)
+    corruptions = 0 if grid.corruptions is None else grid.corruptions.size * grid.evaluation.repeats
+    return models * (1 + grid.evaluation.repeats * (1 + attacks) + (grid.diagnosis is not None) + surfaces + corruptions)
 
 
 def _axes(grid: Grid) -> Iterator[tuple[str, int]]:

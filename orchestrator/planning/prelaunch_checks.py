@@ -7,7 +7,7 @@ from workers.data.loading import remote, source
 from workers.data.loading.remote import DataRoot
 from workers.errors import UserError
 from workers.spec.component import DataSpec
-from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, Job, SurfaceSpec, TrainSpec
+from workers.spec.job import AttackSpec, CorruptSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, Job, SurfaceSpec, TrainSpec
 
 
 def check_sizes(jobs: Iterable[Job], root: DataRoot = None) -> None:
@@ -35,7 +35,7 @@ def check_sizes(jobs: Iterable[Job], root: DataRoot = None) -> None:
             _check_size(path, asked, available, f"{model_data.name}'s test split")
 
 
-def _asked(spec: AttackSpec | CraftSpec | DiagnoseSpec | EvaluateSpec) -> tuple[str, int | None]:
+def _asked(spec: AttackSpec | CorruptSpec | CraftSpec | DiagnoseSpec | EvaluateSpec) -> tuple[str, int | None]:
     """Return the setting that gives a job's number of test examples, and the number."""
     if isinstance(spec, DiagnoseSpec):
         return "diagnosis.examples", spec.diagnosis.examples

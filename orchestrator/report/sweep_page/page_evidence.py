@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from orchestrator.report.surface_grids import SurfaceGrid, surface_grids
 from orchestrator.report.sweep_page.example_grids import ExampleGrid, example_grids
 from orchestrator.store import Failure, ModelVerdict, ResultRow, Store, SweepStatus, failures, model_verdicts, result_rows, sweep_status
+from orchestrator.store.reading.corruption_rows import corruption_rows
 from orchestrator.store.reading.gaps import missing
 from orchestrator.store.reading.report_evidence import (
     ExampleScores,
@@ -17,6 +18,7 @@ from orchestrator.store.reading.report_evidence import (
     provenance,
     training_runs,
 )
+from orchestrator.store.reading.values import CorruptionRow
 from workers.artifacts.artifacts import Artifacts
 
 
@@ -36,6 +38,7 @@ class Evidence:
     surfaces: list[SurfaceGrid]
     unread: list[str]
     grids: list[ExampleGrid]
+    corruptions: list[CorruptionRow]
     unshown: list[str]
     gaps: tuple[str, ...]
 
@@ -58,6 +61,7 @@ def gather(store: Store, artifacts: Artifacts, sweep: str) -> Evidence:
         surfaces=surfaces,
         unread=unread,
         grids=grids,
+        corruptions=corruption_rows(store, sweep),
         unshown=unshown,
         rows=result_rows(store, sweep, per_repeat=False),
         runs=training_runs(store, sweep),
