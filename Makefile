@@ -3,7 +3,7 @@ PYTHON ?= python3
 TEST_PROCESSES ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
 
 .PHONY: install quickstart test test-all check docs bench chaos clean
 
@@ -13,7 +13,7 @@ quickstart: install
 	$(BIN)/robustsweep results quickstart
 
 test: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder --durations 25
 
 test-all: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m "not bench"
@@ -44,11 +44,13 @@ $(VENV)/bin/python:
 	  echo "$(PYTHON) is $$($(PYTHON) -V 2>&1): robustsweep needs Python 3.11 or newer (make PYTHON=python3.12 ...)"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 
+# Files are compiled when they are first imported: most of what is installed never is.
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "installing into $(VENV): PyTorch and Ray are large, this takes a minute or two"
 	$(PIP_INSTALL) --editable .
 	@touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "installing into $(VENV), with what tests need: PyTorch and Ray are large, this takes a minute or two"
 	$(PIP_INSTALL) --editable '.[dev,docs,postgres]'
-	@touch $@
+	@touch $(VENV)/.installed $@

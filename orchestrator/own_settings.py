@@ -28,6 +28,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
 FIELDS: dict[str, str] = {
     "data.name": "dataset",
     "data.train_examples": "train_examples",
+    "data.validation_examples": "validation_examples",
     "model.name": "model",
     **{f"model.{name}": name for name in ("tensorized", "rank_fraction", "rank_kind", "rank_fractions", "theta")},
     **{f"model.{name}": name for name in ("sketch_modes", "rescale", "binary")},
@@ -36,6 +37,7 @@ FIELDS: dict[str, str] = {
     **{f"attacks.{name}": name for name in ("knowledge", "source", "norm", "epsilon", "target", "restarts", "eot_samples")},
     **{f"attacks.{name}": name for name in ("selection_draws", "early_stop", "backend", "sign_gradient", "loss")},
     "evaluation.examples": "n_examples",
+    "evaluation.split": "split",
     **{f"evaluation.{name}": name for name in ("draws", "repeats")},
     "evaluation.batch_size": "evaluation_batch_size",
     "evaluation.order": "example_order",

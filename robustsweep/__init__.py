@@ -3,8 +3,9 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.api.attack import attack
 from workers.facts import DatasetInfo
-from workers.registry import attack, corruption, dataset, defence, loss, metric, model
+from workers.registry import corruption, dataset, defence, loss, metric, model
 
 if TYPE_CHECKING:
     from orchestrator.api.networks import attacked, tensorize

@@ -22,6 +22,8 @@ S = TypeVar("S")
 Location = tuple[str | int, ...]
 
 SEARCH, VARIANTS = "search", "variants"
+VALIDATION_SHARE = 0.1
+"""Share of the training examples that a search holds out unless its space says otherwise."""
 _HEADER = ("name", "description", "plugins", "method", SEARCH)
 _MOST_VARIANTS = 10_000
 _MERGED = frozenset(SECTION_NAMES) - LISTS.keys()
@@ -66,7 +68,8 @@ class Space(Frozen):
         return _handled(grids, errors, handler)
 
     def at(self, values: Mapping[str, ParameterValue]) -> Grid:
-        """Return the grid of one choice, which is the same as that of a file that names these values instead of ranges.
+        """Return the grid of one choice, which is the same as that of a file that names these values instead of ranges, except that its
+        models are measured on the validation split, where they have one.
 
         Args:
             values: by the parameters' names; one for each that applies under the others (`Parameter.applies`), and for no other.
@@ -76,7 +79,7 @@ class Space(Frozen):
         """
         data = filled(self.template, self.parameters, values)
         try:
-            return grid_type().model_validate(data).with_weights(self._weights)
+            return grid_type().model_validate(data).with_weights(self._weights).measured_on("validation")
         except ValidationError as invalid:
             found = invalid.errors(include_url=False)[0]
             where = ".".join(map(str, found["loc"]))
@@ -120,6 +123,7 @@ def _no_search(section: object) -> InitErrorDetails:
 
 def _search(header: dict[str, Any], shared: dict[str, Any], variants: object, handler: ModelWrapValidatorHandler[S]) -> S:
     """Return the space of a file with method optuna."""
+    shared = _with_validation(shared)
     found = read_ranges(shared)
     errors = list(found.errors)
     if variants is not None:
@@ -131,6 +135,16 @@ def _search(header: dict[str, Any], shared: dict[str, Any], variants: object, ha
         errors += objective_errors(header[SEARCH], shared, found.parameters)
     parts = {"grids": (), "parameters": found.parameters if not found.errors else (), "template": shared}
     return _handled({**header, **parts}, errors, handler)
+
+
+def _with_validation(shared: dict[str, Any]) -> dict[str, Any]:
+    """Return a search's settings with a tenth of the training examples held out, to choose by, unless they say what is; nothing where the
+    network is trained elsewhere, on what nobody knows."""
+    data, model = shared.get("data"), shared.get("model")
+    adopts = isinstance(model, dict) and model.get("weights") is not None
+    if not isinstance(data, dict) or adopts:
+        return shared
+    return {**shared, "data": {**data, "validation_examples": data.get("validation_examples", VALIDATION_SHARE)}}
 
 
 def _handled(data: dict[str, Any], errors: list[InitErrorDetails], handler: ModelWrapValidatorHandler[S]) -> S:

@@ -109,7 +109,8 @@ class AttackFacts:
 
     One that `minimises` looks for the smallest perturbation, whatever epsilon is, and succeeds where that is within epsilon. One that is
     `untargeted` takes no target. One that `restarts` starts at the clean example, and at random points in its later runs alone. A `suite`
-    consists of other attacks (see `workers.spec.suite`)."""
+    consists of other attacks (see `workers.spec.suite`). A `library`'s asks the net by itself: its gradients are averaged over no draws
+    (knowledge `eot`), and one that `selects` trusts single evaluations, which only those of a deterministic net are worth."""
 
     norms: tuple[str, ...] = ("linf",)
     takes_gradients: bool = True
@@ -123,6 +124,17 @@ class AttackFacts:
     untargeted: bool = False
     restarts: bool = False
     suite: bool = False
+    library: bool = False
+
+    @property
+    def own_norm(self) -> str:
+        """The norm where none is said: linf where it has that."""
+        return "linf" if "linf" in self.norms else self.norms[0]
+
+    @property
+    def averages(self) -> bool:
+        """True where its gradients can be averaged over draws."""
+        return self.takes_gradients and not self.library
 
     @property
     def has_restarts(self) -> bool:

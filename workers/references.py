@@ -25,6 +25,10 @@ class Referenced(Generic[F]):
     facts: F
 
 
+class RefusedError(ValueError):
+    """A library has the component, and it does not work here; no other name was meant."""
+
+
 class Scheme(Protocol):
     """Module of a scheme."""
 
@@ -70,6 +74,8 @@ def resolved(package: str, reference: str) -> Referenced[Any]:
     found = schemes(package)[scheme]
     try:
         return found.resolve(name)
+    except RefusedError:
+        raise
     except ValueError as error:
         close = get_close_matches(name, found.names(), n=1)
         meant = f" (did you mean {scheme}:{close[0]}?)" if close else ""

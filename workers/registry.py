@@ -143,6 +143,14 @@ class Registry(Generic[F]):
         """The names of all components that are registered here, sorted, `none` first; without those by reference."""
         return tuple(sorted(self._all(), key=lambda name: (name != "none", name)))
 
+    def schemes(self) -> tuple[str, ...]:
+        """The schemes of references to libraries' components of this kind."""
+        return tuple(schemes(self._package))
+
+    def referable(self, scheme: str) -> tuple[str, ...]:
+        """The references of a scheme whose names are known here."""
+        return tuple(f"{scheme}:{name}" for name in schemes(self._package)[scheme].names())
+
     def __iter__(self) -> Iterator[Component[F]]:
         return iter([self._all()[name] for name in self.names()])
 

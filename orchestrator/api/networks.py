@@ -94,7 +94,7 @@ def attacked(  # noqa: PLR0913 (each is a setting)
     attack: str,
     *,
     epsilon: str | float,
-    norm: NormName = "linf",
+    norm: NormName | None = None,
     seed: int = 0,
     bounds: tuple[float, float] = (0.0, 1.0),
     batch_size: int = 256,
@@ -111,7 +111,7 @@ def attacked(  # noqa: PLR0913 (each is a setting)
         labels: true classes, (batch,).
         attack: its name, as in a space: `pgd`.
         epsilon: in input units: `"8/255"` or a number.
-        norm: `linf` or `l2`.
+        norm: `linf` or `l2`; None is `linf` where the attack has that.
         seed: of everything that the attack, and a randomised network of ours, draws.
         bounds: smallest and largest legal input value.
         batch_size: number of examples in memory at once.
@@ -136,15 +136,15 @@ def attacked(  # noqa: PLR0913 (each is a setting)
             place = slice(start, start + batch_size)
             batch = inputs[place].detach()
             points = run(network, batch, labels[place], settings=asked, generator=generator, bounds=bounds, randomness=randomness)
-            check_examples(points, batch, epsilon=asked.epsilon, bounds=bounds, norm=norm)
+            check_examples(points, batch, epsilon=asked.epsilon, bounds=bounds, norm=asked.norm)
             found.append(points)
     return torch.cat(found) if found else inputs.clone()
 
 
-def _settings(attack: str, epsilon: str | float, norm: NormName, randomness: Randomness, given: dict[str, Any]) -> AttackSettings:
+def _settings(attack: str, epsilon: str | float, norm: NormName | None, randomness: Randomness, given: dict[str, Any]) -> AttackSettings:
     literal = str(epsilon)
     try:
-        ball = {"norm": norm, "epsilon": float(positive_fraction(literal)), "epsilon_literal": literal}
+        ball = {"norm": norm or _own_norm(attack), "epsilon": float(positive_fraction(literal)), "epsilon_literal": literal}
     except ValueError as error:
         raise UserError(f"epsilon={literal}: {error}") from None
     try:
@@ -154,6 +154,12 @@ def _settings(attack: str, epsilon: str | float, norm: NormName, randomness: Ran
     except ValidationError as error:
         raise UserError(_complaint(attack, error.errors()[0])) from None
     return asked
+
+
+def _own_norm(attack: str) -> str:
+    """The norm of an attack where none is said; linf of one that there is not, which is found out with its settings."""
+    found = ATTACKS.find(attack)
+    return "linf" if found is None else found.facts.own_norm
 
 
 def _complaint(attack: str, error: ErrorDetails) -> str:

@@ -32,6 +32,7 @@ from orchestrator.tables.plan_table import render_plan
 from orchestrator.tables.status_table import render_status
 from search_spaces import load_space
 from workers.errors import UserError
+from workers.spec.fields import SplitName
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -194,16 +195,20 @@ class Sweep:
         ]
         return pd.DataFrame(rows, columns=list(columns))
 
-    def best(self, *, epsilon: str | None = None, any_verdict: bool = False) -> pd.DataFrame:
+    def best(self, *, epsilon: str | None = None, any_verdict: bool = False, split: SplitName | None = None) -> pd.DataFrame:
         """Return the Pareto-optimal models, as `robustsweep best` prints them: what varies, each objective with its interval, verdict, key.
+
+        A grid's are chosen on `split`, by default `validation` where there are results on it. A choice on `test` is counted.
 
         Raises:
             UserError: nothing has been measured, or `epsilon` is needed or wrong.
         """
-        from orchestrator.report.study.best import BestOptions, best_table
+        from orchestrator.launching.looks_at_test import count_looks
+        from orchestrator.report.study import BestOptions, choose_best
 
-        table, _ = best_table(BestOptions(paths=self._paths, sweep=self.name, epsilon=epsilon, any_verdict=any_verdict))
-        found = table.seen_by("programs")
+        choice = choose_best(BestOptions(paths=self._paths, sweep=self.name, epsilon=epsilon, any_verdict=any_verdict, split=split))
+        count_looks(self._paths.store_url, self.name, choice.looked_at)
+        found = choice.table.seen_by("programs")
         return frame_of_rows([column.name for column in found.columns], found.rows)
 
     def failures(self) -> pd.DataFrame:

@@ -118,7 +118,7 @@ def run_audit(options: AuditOptions, console: Console) -> tuple[AuditOutcome, in
     while True:
         launched += 1
         _write(file, space_of(options.common, all_rounds[:launched]))
-        code = run_launch(replace(options.launch, space=str(file)), console)
+        code = run_launch(replace(options.launch, space=str(file), says_next=False), console)
         found = _found(options, all_rounds, launched)
         is_settled = found.verdict is not None and found.verdict.verdict != _DOUBTFUL
         if code or is_settled or launched == len(all_rounds) or options.budget.is_spent:

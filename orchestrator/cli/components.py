@@ -12,7 +12,11 @@ from orchestrator.cli.options import DataFolder, Output, TableFormat, show
 @command(group="run")
 def components(
     kind: Annotated[
-        str | None, typer.Argument(help="model, dataset, attack, defence, loss or metric; all if left out.", show_default=False)
+        str | None,
+        typer.Argument(
+            help="model, dataset, attack, defence, loss or metric; or a library, such as foolbox. All kinds if left out.",
+            show_default=False,
+        ),
     ] = None,
     *,
     output: Output = TableFormat.table,

@@ -90,6 +90,18 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
     max_failures: MaxFailures = 2,
     max_jobs: MaxJobs = MAX_JOBS,
     wait_for_nodes: WaitForNodes = 0.0,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Run this job alone, and what it still needs: the first digits of its key; may be repeated.", show_default=False),
+    ] = None,
+    notify: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COMMAND",
+            help="Run this shell command when the sweep ends; it is told ROBUSTSWEEP_SWEEP, _EXIT_CODE and _SUMMARY.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Run every job of SPACE that has no result yet. The same command continues after any interruption."""
     from orchestrator.executors.base import Resources
@@ -109,5 +121,7 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
         max_jobs=max_jobs,
         wait_for_nodes=wait_for_nodes,
         download=download,
+        only=tuple(only or ()),
+        notify=notify,
     )
     raise typer.Exit(run_launch(options, _console()))

@@ -35,9 +35,9 @@ def page() -> None:
     """Show an example, chosen by its place in an order: by number, or by its share of right classifications."""
     sweep = choose_sweep().name
     key = choose_model(sweep).model_key
-    rows = read_rows(sweep, models=[key])
+    rows = [row for row in read_rows(sweep, models=[key]) if row.split == "test"]
     if not rows:
-        st.info("No evaluation or attack of this model is done yet.")
+        st.info("No evaluation or attack of this model on test examples is done yet.")
         return
     with opened() as store:
         evaluations = evaluation_keys(store, key)

@@ -182,10 +182,12 @@ def _crafted(store: Store, artifacts: Artifacts, job_key: str, job: Job, *, root
         keeping = "attacks with keep_examples do, and of knowledge omniscient or transfer"
         raise UserError(f"examples of {job_key}: this {job.stage} job {none}; {keeping}")
     adversarial, model = adversarial_examples(artifacts, made_by), job.parents["model"]
-    order = made.spec.evaluation.resolved_order
-    clean, labels = clean_examples(data_of(artifacts, made.parents["model"]), len(adversarial), order=order, root=root)
+    data, evaluation = data_of(artifacts, made.parents["model"]), made.spec.evaluation
+    order = evaluation.resolved_order
+    clean, labels = clean_examples(data, len(adversarial), order=order, root=root, split=evaluation.split)
     after = _recorded(store, [job_key], len(labels)) if isinstance(job.spec, AttackSpec) else None
-    before = _recorded(store, [job for job, of in evaluation_keys(store, model).items() if of == order], len(labels))
+    on_test = evaluation_keys(store, model) if evaluation.split == "test" else {}
+    before = _recorded(store, [job for job, of in on_test.items() if of == order], len(labels))
     places = np.arange(len(labels))
     return AttackedExamples(clean, adversarial, labels, places, class_names(artifacts, model), before, after, _title(artifacts, job))
 

@@ -10,11 +10,12 @@ from orchestrator.examples.pictures import Array
 from workers.artifacts.artifacts import KEPT_FILE, Artifacts
 from workers.artifacts.results import TrainOutcome
 from workers.data.loading import remote, source
+from workers.data.loading.parts import part_of
 from workers.data.loading.remote import DataRoot
 from workers.data.loading.source import Split
 from workers.errors import ArtifactError
 from workers.spec.component import DataSpec
-from workers.spec.fields import ExampleOrder
+from workers.spec.fields import ExampleOrder, SplitName
 from workers.spec.job import TrainSpec
 
 EXAMPLES_FILE = "examples.safetensors"
@@ -55,16 +56,19 @@ def class_named(artifacts: Artifacts, model_key: str, label: int) -> str:
     return f"number {label}, {names[label]}" if names else f"number {label}"
 
 
-def clean_examples(data: DataSpec, count: int, *, order: ExampleOrder, root: DataRoot) -> tuple[Array, NDArray[np.int64]]:
-    """Load the first `count` test examples of an order, (count, *shape) in input units, and their labels.
+def clean_examples(
+    data: DataSpec, count: int, *, order: ExampleOrder, root: DataRoot, split: SplitName = "test"
+) -> tuple[Array, NDArray[np.int64]]:
+    """Load the first `count` examples of a split in an order, (count, *shape) in input units, and their labels.
 
     Raises:
         DataError: the data set's files are not there, or not what they should be.
     """
     dataset = source(data)
     remote.check(dataset, root)
-    split = remote.load(dataset, root).test.first(count, order=order)
-    return in_input_units(split), split.labels
+    found, among = part_of(remote.load(dataset, root), data, split)
+    chosen = (found if among is None else found.at(among)).first(count, order=order)
+    return in_input_units(chosen), chosen.labels
 
 
 def in_input_units(split: Split) -> Array:

@@ -12,7 +12,7 @@ from orchestrator.store import ResultRow
 from orchestrator.store.reading.aggregate import Setting
 from orchestrator.tables.result_columns import ResultColumns
 
-_ALWAYS = ("attack", "knowledge", "norm", "target", "n_examples", "evaluation_batch_size", "example_order")
+_ALWAYS = ("attack", "knowledge", "norm", "target", "split", "n_examples", "evaluation_batch_size", "example_order")
 _STEPPED = ("steps", "abs_stepsize")
 _FACTS = ("attack_settings", "takes_gradients", "random_start", "selects", "one_step")
 _SILENT = {"norm": "linf", "target": "none"}
@@ -25,6 +25,7 @@ _WORDS = {
     "steps": "{} steps",
     "restarts": "{} restarts",
     "norm": "{}",
+    "split": "on {}",
     "attack": "{}",
     "knowledge": "{}",
 }

@@ -18,14 +18,15 @@ def example_difficulty(scores: Sequence[ExampleScores]) -> Pictures:
     """Draw for each data set the share of evaluations (models x attacks x repeats x draws) that classify each example right, clean and
     under attacks of each knowledge: sorted, and as a histogram. The table has the hardest examples first, by their index in the order
     of evaluation."""
-    groups: dict[tuple[str, int, str], list[ExampleScores]] = defaultdict(list)
+    groups: dict[tuple[str, str, int, str], list[ExampleScores]] = defaultdict(list)
     for found in scores:
-        groups[found.dataset, found.n_examples, found.order].append(found)
+        groups[found.dataset, found.split, found.n_examples, found.order].append(found)
     pictures: Pictures = {}
-    several = {(dataset, count) for dataset, count, order in groups if (dataset, count, "file") in groups and order != "file"}
-    for (dataset, count, order), group in groups.items():
-        said = f" in {order} order" if (dataset, count) in several else ""
-        pictures |= _pictures(f"{dataset}, {count} examples{said}", group)
+    several = {group[:3] for group in groups if (*group[:3], "file") in groups and group[3] != "file"}
+    for (dataset, split, count, order), group in groups.items():
+        of = "" if split == "test" else f"{split} "
+        said = f" in {order} order" if (dataset, split, count) in several else ""
+        pictures |= _pictures(f"{dataset}, {count} {of}examples{said}", group)
     return pictures
 
 

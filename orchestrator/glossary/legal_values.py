@@ -7,6 +7,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import PlainValidator
 from pydantic.fields import FieldInfo
 
+from search_spaces.schema.grid import WrittenHeldOut
 from search_spaces.schema.training_axes import WrittenCountRange, WrittenEpsilonRange, WrittenMilestones
 from search_spaces.schema.wording import word
 from workers.settings import Frozen
@@ -19,6 +20,7 @@ _WRITTEN: tuple[tuple[Any, str], ...] = (
     (WrittenEpsilonRange, "[low, high], epsilons"),
     (WrittenMilestones, "list of epochs, or of shares such as 150/350"),
     (PaperSteps, "whole number >= 1, or paper"),
+    (WrittenHeldOut, "whole number >= 0, or share in (0, 1)"),
     (Stepsize, "number, or fraction such as 1/255"),
 )
 _LITERAL = "number > 0, or fraction such as 8/255"

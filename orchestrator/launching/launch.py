@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ from orchestrator.executors.base import Executor, Folders, Resources
 from orchestrator.executors.inline import InlineExecutor
 from orchestrator.launching.data_download import download_data, download_folder, download_keyed_data
 from orchestrator.launching.drive import Stopped, StopSignals, drive
+from orchestrator.launching.notification import notify
 from orchestrator.launching.sweep_work import GridLaunch, SearchLaunch, SweepKind, SweepWork
 from orchestrator.paths import DEFAULT_HOME, Paths
 from orchestrator.planning import MAX_JOBS
@@ -38,6 +39,12 @@ from workers.spec.job import Job
 ExecutorName = Literal["ray", "inline"]
 MakeExecutor = Callable[[Folders, Resources], Executor]
 EXIT_INCOMPLETE = 1
+_OF_A_SEARCH = {"best": "the best models, and what each objective came to", "study": "what mattered, as one HTML file"}
+_NEXT = {
+    "verdicts": "which figures can be believed, and why not",
+    "report": "everything as one HTML file",
+    "dashboard": "everything in a browser, live",
+}
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,9 @@ class LaunchOptions:
     max_jobs: int = MAX_JOBS
     wait_for_nodes: float = 0.0  # minutes
     download: bool = False
+    only: Sequence[str] = ()
+    notify: str | None = None
+    says_next: bool = True  # at the end, which commands look at the sweep
 
     def check(self) -> None:
         """Check what can be known to be wrong without reading anything.
@@ -73,9 +83,9 @@ class LaunchOptions:
         if self.download:
             download_folder(self.paths.data_root)
 
-    def command(self, verb: str, subject: str) -> str:
+    def command(self, verb: str, subject: str = "") -> str:
         """The `robustsweep` command for the same paths, to paste into a shell; a password in the store's URL is hidden."""
-        words = ["robustsweep", verb, subject]
+        words = ["robustsweep", verb, *([subject] if subject else [])]
         default = Paths.resolve(home=DEFAULT_HOME, store=None)
         if self.paths.home != default.home:
             words += ["--home", str(self.paths.home)]
@@ -86,9 +96,10 @@ class LaunchOptions:
         if verb == "launch":
             words += [word for override in self.overrides for word in ("--set", override)]
             words += ["--data", str(self.paths.data_root)] if self.paths.data_root else []
-            words += self._unusual(("executor", "address", "max_failures", "max_jobs", "wait_for_nodes"), of=self)
+            words += self._unusual(("executor", "address", "max_failures", "max_jobs", "wait_for_nodes", "notify"), of=self)
             words += self._unusual([field.name for field in fields(Resources)], of=self.resources)
             words += ["--download"] if self.download else []
+            words += [word for digits in self.only for word in ("--only", digits)]
         return shlex.join(words)
 
     @staticmethod
@@ -115,22 +126,37 @@ def launch(options: LaunchOptions, console: Console) -> int:
 
 def _launched(options: LaunchOptions, loaded: LoadedSpace, console: Console) -> int:
     make_kind: Callable[..., SweepKind] = SearchLaunch if loaded.space.method == "optuna" else GridLaunch
-    kind = make_kind(loaded, options.paths, max_failures=options.max_failures, max_jobs=options.max_jobs)
+    kind = make_kind(loaded, options.paths, max_failures=options.max_failures, max_jobs=options.max_jobs, only=options.only)
+    speaker = Speaker(console, sweep=loaded.name)
     with open_store(options.paths.store_url, upgrade=True) as store, (signals := StopSignals()).handled():
         try:
             keep_weights(loaded, loaded.space.weights, options.paths.artifacts)
-            return Launch(options, loaded.name, kind, store, console, signals).run()
+            code = Launch(options, loaded.name, kind, store, speaker, signals).run()
         except KeyboardInterrupt:
-            say(console, f"sweep {loaded.name}: stopped before its jobs; continue with: {options.command('launch', options.space)}")
-            return signals.code
+            speaker.say(f"stopped before its jobs; continue with: {options.command('launch', options.space)}")
+            code = signals.code
+    if options.notify is not None:
+        notify(options.notify, sweep=loaded.name, code=code, summary=speaker.text, say=speaker.say)
+    return code
+
+
+class Speaker:
+    """The lines that a launch says of its sweep; `text` is the last one."""
+
+    def __init__(self, console: Console, *, sweep: str) -> None:
+        self.console, self.text, self._sweep = console, "", sweep
+
+    def say(self, text: str) -> None:
+        self.text = text
+        say(self.console, f"sweep {self._sweep}: {text}")
 
 
 class Launch:
     """One launch of a sweep, in steps that are the same for both kinds: take the lease, open the work, drive it, report."""
 
-    def __init__(self, options: LaunchOptions, name: str, kind: SweepKind, store: Store, console: Console, signals: StopSignals) -> None:
-        self._options, self._name, self._kind, self._store, self._console = options, name, kind, store, console
-        self._signals = signals
+    def __init__(self, options: LaunchOptions, name: str, kind: SweepKind, store: Store, speaker: Speaker, signals: StopSignals) -> None:
+        self._options, self._name, self._kind, self._store = options, name, kind, store
+        self._console, self._say, self._signals = speaker.console, speaker.say, signals
 
     def run(self) -> int:
         """Run the sweep to its end; return the exit code."""
@@ -156,7 +182,8 @@ class Launch:
             self._provide_data(self._kind.prepare(self._store))
             with suppress(LeaseTaken):
                 lease = self._kind.take_lease(self._store, seen)
-                record_command(self._store, lease, self._options.command("launch", self._options.space))
+                told = replace(self._options, notify=None)  # it may hold an address that is a secret
+                record_command(self._store, lease, told.command("launch", told.space))
                 return lease
 
     def _provide_data(self, jobs: Sequence[Job]) -> None:
@@ -226,7 +253,13 @@ class Launch:
             self._say(f"{done} of {total} jobs done, {failed} failed, {blocked} blocked; see: {reasons}")
             return EXIT_INCOMPLETE
         self._say(f"all {total} jobs done in {clock(sweep.meter.elapsed)}; see: {options.command('results', self._name)}")
+        for shown in self._next_steps() if options.says_next else ():
+            say(self._console, f"  {shown}")
         return 0
 
-    def _say(self, text: str) -> None:
-        say(self._console, f"sweep {self._name}: {text}")
+    def _next_steps(self) -> list[str]:
+        """Commands that look at the sweep in other ways, each with what it shows."""
+        verbs = {**(_OF_A_SEARCH if self._kind.searches else {}), **_NEXT}
+        commands = {self._options.command(verb, "" if verb == "dashboard" else self._name): shows for verb, shows in verbs.items()}
+        width = max(map(len, commands))
+        return [f"{command:<{width}}  # {shows}" for command, shows in commands.items()]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from orchestrator.driver.lease_wait import this_driver
 from orchestrator.driver.recorder import Recorder
@@ -22,7 +22,10 @@ from orchestrator.store.reading.study_trials import finished_rungs
 from orchestrator.store.writing.driver_lease import plan_again, take_sweep
 from orchestrator.store.writing.record import record_search
 from search_spaces import LoadedSpace
+from workers.errors import UserError
 from workers.spec.job import Job
+
+_DIGITS = 12
 
 
 def _no_conclusion() -> None:
@@ -48,7 +51,10 @@ class SweepWork:
 
 
 class SweepKind(Protocol):
-    """Sweep to launch. Methods are called in this order, the first two again if the lease was taken meanwhile."""
+    """Sweep to launch; `searches` where its models are chosen meanwhile. Methods are called in this order, the first two again if the
+    lease was taken meanwhile."""
+
+    searches: ClassVar[bool]
 
     def prepare(self, store: Store) -> Sequence[Job]:
         """Plan; return the jobs whose data must be in place before anything runs.
@@ -71,24 +77,28 @@ class SweepKind(Protocol):
 class GridLaunch:
     """`SweepKind` of a space without a search."""
 
+    searches: ClassVar = False
+
     _plan: Plan  # made by `prepare`
     _damaged: frozenset[str]
 
-    def __init__(self, loaded: LoadedSpace, paths: Paths, *, max_failures: int, max_jobs: int) -> None:
-        """Resolve the space into jobs.
+    def __init__(self, loaded: LoadedSpace, paths: Paths, *, max_failures: int, max_jobs: int, only: Sequence[str] = ()) -> None:
+        """Resolve the space into jobs, of which those in `only` are run, by the first digits of their keys (none: all).
 
         Raises:
-            UserError: there are more than `max_jobs`, or one asks for more examples than there are.
+            UserError: there are more than `max_jobs`, one asks for more examples than there are, or none has the digits.
         """
         self._loaded, self._paths, self._max_failures = loaded, paths, max_failures
         self._jobs = expand_space(loaded.space, max_jobs=max_jobs)
+        self._only = tuple(_one_of(self._jobs, digits) for digits in only)
         check_sizes(self._jobs)
 
     def prepare(self, store: Store) -> Sequence[Job]:
         recorded = finished_keys(store)
         finished = finished_jobs(self._paths.artifacts, self._jobs, recorded=recorded)
         self._damaged = damaged_jobs(self._paths.artifacts, self._jobs, recorded=recorded, finished=finished)
-        self._plan = make_plan(self._jobs, recorded=recorded, finished=finished, damaged=self._damaged)
+        plan = make_plan(self._jobs, recorded=recorded, finished=finished, damaged=self._damaged)
+        self._plan = plan.only(self._only) if self._only else plan
         return self._plan.using_data
 
     def take_lease(self, store: Store, seen: LeaseHolder | None) -> Lease:
@@ -106,12 +116,35 @@ class GridLaunch:
             queue = CriticalPathQueue(to_run, max_failures=self._max_failures, effort=effort)
             yield SweepWork(
                 needed=bool(to_run),
-                summary=plan_summary(plan),
-                nothing_to_do=f"nothing to do, all {len(plan.jobs)} jobs are done",
+                summary=_only_summary(plan) if self._only else plan_summary(plan),
+                nothing_to_do="nothing to do, " + ("what --only names is done" if self._only else f"all {len(plan.jobs)} jobs are done"),
                 queue=queue,
                 jobs=to_run,
                 known=plan.jobs,
             )
+
+
+def _one_of(jobs: Sequence[Job], digits: str) -> str:
+    """The key of the job whose key begins with these digits.
+
+    Raises:
+        UserError: there is none, or there are several.
+    """
+    found = [job.key for job in jobs if job.key.startswith(digits.lower())]
+    if len(found) != 1 or not digits:
+        several = (
+            f"begins {len(found)} keys of this space's jobs; give more digits"
+            if digits and found
+            else "no job of this space has such a key"
+        )
+        raise UserError(f"--only {digits or repr(digits)}: {several}; `robustsweep plan SPACE --jobs` lists them")
+    return found[0]
+
+
+def _only_summary(plan: Plan) -> str:
+    """Describe in one line what is run where only some jobs are."""
+    named = ", ".join(f"{job.stage} {job.key[:_DIGITS]}" for job in plan.to_run)
+    return f"{len(plan.to_run)} of {len(plan.jobs)} jobs to run, by --only: {named}"
 
 
 def plan_summary(plan: Plan) -> str:
@@ -125,7 +158,11 @@ def plan_summary(plan: Plan) -> str:
 class SearchLaunch:
     """`SweepKind` of a space with method optuna."""
 
-    def __init__(self, loaded: LoadedSpace, paths: Paths, *, max_failures: int, max_jobs: int) -> None:
+    searches: ClassVar = True
+
+    def __init__(self, loaded: LoadedSpace, paths: Paths, *, max_failures: int, max_jobs: int, only: Sequence[str] = ()) -> None:
+        if only:
+            raise UserError(f"--only {only[0]}: only for grids; a search chooses its jobs itself")
         self._loaded, self._paths, self._max_failures, self._max_jobs = loaded, paths, max_failures, max_jobs
 
     def prepare(self, store: Store) -> Sequence[Job]:  # noqa: ARG002 (no trial is asked for yet)
@@ -145,8 +182,7 @@ class SearchLaunch:
         loaded, lease = self._loaded, recorder.lease
         assert lease is not None  # noqa: S101 (a launch has taken it)
         with recorder, open_search(store, loaded.space, recorder=recorder, artifacts=self._paths.artifacts) as search:
-            keys = search.state.trial_index.job_keys()
-            record_search(store, name=loaded.name, space_text=loaded.recorded_text, keys=keys, lease=lease)
+            record_search(store, name=loaded.name, space_text=loaded.recorded_text, keys=search.job_keys, lease=lease)
             plan_again(store, lease)
             summary = search.summary()
             yield SweepWork(

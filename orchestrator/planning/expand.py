@@ -8,7 +8,9 @@ from orchestrator.planning.cascade import cascade_jobs
 from orchestrator.planning.job_count import check_count
 from orchestrator.planning.training_chain import GridPoint, TrainingChain, grid_points, source_of, training_chain
 from search_spaces import Asked, CorruptionSection, DiagnosisSection, EvaluationSettings, Grid, SourceName, Space
+from workers.errors import UserError
 from workers.registry import METRICS
+from workers.spec.attack import not_on_draws
 from workers.spec.fields import CRAFTED, Knowledge
 from workers.spec.job import AttackSpec, CorruptSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, Job, SurfaceSpec, TrainSpec
 from workers.spec.surface import SurfaceSettings
@@ -20,7 +22,7 @@ def expand_space(space: Space, *, max_jobs: int = MAX_JOBS) -> list[Job]:
     """Return all jobs of a space, parents before their children, equal keys merged; the same space always gives the same list.
 
     Raises:
-        UserError: there are more than `max_jobs`; found before any is made.
+        UserError: there are more than `max_jobs`, found before any is made; or an attack cannot be made on a randomised model.
     """
     check_count(space.grids, max_jobs)
     jobs: dict[str, Job] = {}
@@ -44,7 +46,8 @@ def grid_jobs(grid: Grid) -> Iterator[Job]:
     for point, trained in _models(grid):
         yield from trained
         sources = _sources(point, trained, attacks)
-        yield from _measurements(trained[-1], attacks, evaluation, sources=sources, repeats=settings.repeats)
+        for measured in _on_splits(evaluation, grid, trained):
+            yield from _measurements(trained[-1], attacks, measured, sources=sources, repeats=settings.repeats)
         if grid.diagnosis is not None:
             yield _diagnosis(trained[-1], grid.diagnosis)
         yield from (_surface(trained, surface) for surface in surfaces)
@@ -55,6 +58,15 @@ def grid_jobs(grid: Grid) -> Iterator[Job]:
 def _evaluation(settings: EvaluationSettings, examples: int | None) -> EvaluationSpec:
     order = EvaluationSpec().order if examples is None else settings.order  # all have one order
     return EvaluationSpec(examples=examples, order=order, batch_size=settings.batch_size, draws=settings.draws, metrics=settings.metrics)
+
+
+def _on_splits(evaluation: EvaluationSpec, grid: Grid, trained: TrainingChain) -> Iterator[EvaluationSpec]:
+    """Yield the evaluation on each of the grid's splits that the model has. Without a validation split it is measured on test: where
+    nothing is held out, and where its weights come from elsewhere, which may have been trained on what is held out here."""
+    adopts = any(job.stage == "adopt" for job in trained)
+    held_out = not adopts and _spec(trained[-1]).data.validation_examples != 0
+    for split in grid.splits if held_out else ("test",):
+        yield evaluation.model_copy(update={"split": split})
 
 
 def _models(grid: Grid) -> list[tuple[GridPoint, TrainingChain]]:
@@ -79,7 +91,8 @@ def grid_proxy_jobs(
         sources = _sources(point, trained, list(attacks))
         others = [asked for asked in attacks if asked.source is None or sources[asked.source][-1].key != whole[-1].key]
         yield from trained
-        yield from _measurements(trained[-1], others, evaluation, sources=sources, repeats=settings.repeats)
+        for measured in _on_splits(evaluation, grid, trained):
+            yield from _measurements(trained[-1], others, measured, sources=sources, repeats=settings.repeats)
 
 
 def _sources(point: GridPoint, trained: TrainingChain, attacks: list[Asked]) -> Sources:
@@ -143,6 +156,8 @@ def _measurements(model: Job, attacks: list[Asked], evaluation: EvaluationSpec, 
             continue
         yield from (*ancestors, source)
         attack, knowledge, _, kept = on_model = attack_on_model(asked, _spec(source))
+        if randomised and knowledge not in CRAFTED and (reason := not_on_draws(attack.name)):
+            raise UserError(reason)
         parents = {"model": model}
         if knowledge in CRAFTED:
             craft = Job.of(CraftSpec(attack=attack, evaluation=single.model_copy(update=clean)), model=source)

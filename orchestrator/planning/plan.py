@@ -1,7 +1,7 @@
 """Plan of a sweep: its jobs compared with the results that exist."""
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from workers.artifacts.artifacts import Artifacts
 from workers.spec.fields import Stage
@@ -32,6 +32,13 @@ class Plan:
         """Jobs to run and their parents, finished or not: a model's job names the data that its evaluations read, too."""
         wanted = {key for job in self.to_run for key in (job.key, *job.parents.values())}
         return tuple(job for job in self.jobs if job.key in wanted)
+
+    def only(self, keys: Iterable[str]) -> "Plan":
+        """Return the plan that runs these jobs and, parents first, what they still need; the others stay as they are."""
+        wanted = set(keys)
+        for job in reversed(self.jobs):
+            wanted.update(job.parents.values() if job.key in wanted else ())
+        return replace(self, pending=self.pending & wanted, recreated=self.recreated & wanted)
 
     def done(self, stage: Stage) -> int:
         return sum(job.stage == stage and job.key not in self.pending for job in self.jobs)

@@ -39,7 +39,8 @@ def robustbench_models(
         UserError: `epsilon` is no number, or no model was attacked there, or on examples in that order.
     """
     value = _value(epsilon, norm)
-    attacked = [row for row in worst if row.norm == norm and isclose(row.epsilon, value, rel_tol=0, abs_tol=_SAME)]
+    there = (row for row in worst if row.split == "test" and row.norm == norm)
+    attacked = [row for row in there if isclose(row.epsilon, value, rel_tol=0, abs_tol=_SAME)]
     if attacked and order is not None:
         attacked = [row for row in attacked if row.example_order == order]
         if not attacked:
@@ -133,7 +134,7 @@ def _belongs(other: ResultRow, row: ResultRow) -> bool:
 
 
 def _same_examples(other: ResultRow, row: ResultRow) -> bool:
-    same = ("model_key", "norm", "n_examples", "evaluation_batch_size", "draws", "example_order")
+    same = ("model_key", "norm", "split", "n_examples", "evaluation_batch_size", "draws", "example_order")
     return all(getattr(other, name) == getattr(row, name) for name in same) and isclose(other.epsilon, row.epsilon, abs_tol=_SAME)
 
 

@@ -10,7 +10,8 @@ from orchestrator.search.trial_index import FAILED, FAILED_PARENT, JOB_KEYS, KIN
 from orchestrator.search.trial_plan import Complete, Failed, Pruned
 from orchestrator.search.trials import LiveTrial, tell, tell_duplicate
 from orchestrator.store.writing import record as write
-from workers.spec.job import Job
+from orchestrator.store.writing.looks_at_test import record_test_looks
+from workers.spec.job import EvaluateSpec, Job, TrainSpec
 
 
 class LiveTrials:
@@ -31,6 +32,10 @@ class LiveTrials:
         """Return the jobs dispatched since the last call."""
         jobs, self._outbox = self._outbox, []
         return jobs
+
+    def put(self, jobs: Sequence[Job]) -> None:
+        """Add jobs, to be taken with the trials' own, that no trial waits for."""
+        self._outbox += jobs
 
     def job_succeeded(self, job: Job) -> None:
         self._state.recorded.add(job.key)
@@ -108,12 +113,21 @@ class LiveTrials:
         state.confirm_lease()
         failed = isinstance(live.outcome, Failed) and live.outcome.by_job
         kind = {KIND: FAILED if live.counts else FAILED_PARENT} if failed else {}
+        self._record_looks(live)
         tell(state.study, live.trial, live.outcome, **kind)
         while live.duplicates:
             tell_duplicate(state.study, live.duplicates[-1], state.finished_trial(number))
             live.duplicates.pop()
         del state.live[number]
         state.progress.add_outcome(live.outcome, counts=live.counts)
+
+    def _record_looks(self, live: LiveTrial) -> None:
+        """Record that a trial without a validation split is chosen or not by its results on test."""
+        tested = {job.parents["model"] for job in live.jobs if isinstance(job.spec, EvaluateSpec) and job.spec.evaluation.split == "test"}
+        datasets = [job.spec.data.name for job in live.jobs if job.key in tested and isinstance(job.spec, TrainSpec)]
+        if datasets and isinstance(live.outcome, Complete | Pruned):
+            with self._state.store.writing() as connection:
+                record_test_looks(connection, self._state.space.name, datasets, reason="search")
 
 
 def _failed_by(job: Job) -> Failed:

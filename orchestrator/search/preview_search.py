@@ -35,6 +35,7 @@ class SearchPlan:
             f"trials in the study: {states}",
             *(f"{objective.goal} {objective.words}" for objective in section.objectives),
             *(f"subject to {constraint}" for constraint in section.constraints),
+            _split_in_words(self.space),
             *(f"  {_range(parameter)}" for parameter in self.space.parameters),
             f"jobs of a trial: {jobs}; those that have results already are not run",
         ]
@@ -62,6 +63,14 @@ def plan_search(space: str, overrides: Sequence[str], paths: Paths, *, max_jobs:
     trials = StudyCounts(section.n_trials, found.begun if found else 0, found.states if found else {})
     plan = make_plan(typical_jobs(loaded.space), recorded=frozenset(), finished=frozenset())
     return SearchPlan(loaded.space, trials, {stage: plan.total(stage) for stage in STAGES if plan.total(stage)})
+
+
+def _split_in_words(space: Space) -> str:
+    """Say what the trials are chosen by."""
+    held_out = (space.template.get("data") or {}).get("validation_examples")
+    if not held_out:
+        return "chosen on test, which makes the best look better than they are; data.validation_examples holds examples out to choose by"
+    return f"chosen on validation (data.validation_examples {held_out}); the best are measured on test at the end"
 
 
 def _range(parameter: Parameter) -> str:

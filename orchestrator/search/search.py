@@ -7,6 +7,7 @@ from orchestrator.search.optuna_storage import DATABASE_ERRORS, DatabaseRetry
 from orchestrator.search.search_state import SearchState
 from orchestrator.search.trial_plan import TrialPlans
 from orchestrator.search.trial_starter import TrialStarter
+from orchestrator.search.winners import Winners
 from orchestrator.store.connection.urls import scrubbed
 from workers.errors import UserError
 from workers.spec.job import Job
@@ -23,14 +24,19 @@ class Search:
     def __init__(self, state: SearchState, *, trial_plans: TrialPlans, warm_start: Callable[[SearchState], None] | None = None) -> None:
         """Search from this state; nothing is written before the first call of `more`, which `warm_start` is part of."""
         self.state = state
-        self._trials, self._starter = LiveTrials(state), TrialStarter(state, trial_plans)
+        self._trials, self._starter, self._winners = LiveTrials(state), TrialStarter(state, trial_plans), Winners(state)
         self._database, self._warm_start = DatabaseRetry(), warm_start
         self._prepared = self._over = False
 
     @property
     def nothing_to_do(self) -> bool:
-        """True where every trial is finished, and no other will be asked for."""
-        return self._starter.nothing_left
+        """True where every trial is finished, no other will be asked for, and the winners are measured on test."""
+        return self._starter.nothing_left and not self._winners.left
+
+    @property
+    def job_keys(self) -> frozenset[str]:
+        """Keys of all jobs of its trials, and of its winners' measurements."""
+        return frozenset({*self.state.trial_index.job_keys(), *(job.key for job in self._winners.jobs())})
 
     def more(self, *, idle: bool) -> Sequence[Job]:
         """Tell the study the outcomes that are known; if a worker is idle, ask for trials until one has jobs or enough are under way.
@@ -77,7 +83,9 @@ class Search:
         while idle and not self._trials.has_jobs and self._starter.may_start():
             self._starter.start()
             self._trials.advance()
-        self._over = idle and not (self.state.live or self._trials.has_jobs)
+        if idle and not (self.state.live or self._trials.has_jobs):
+            self._trials.put(self._winners.dispatch())
+            self._over = not self._trials.has_jobs
         self._database.succeeded()
 
     def _prepare(self) -> None:

@@ -17,6 +17,7 @@ from search_spaces.ranges.substitute import ABSENT, put
 from workers.errors import UserError
 
 _FIXED, _OBJECTIVES, _EXHAUSTED, N_TRIALS = "fixed_settings", "objectives", "exhausted", "n_trials"
+_HELD_OUT = ("data", "validation_examples")
 
 
 def open_study(storage: BaseStorage, space: Space) -> Study:
@@ -46,7 +47,8 @@ def _check(study: Study, space: Space, words: list[str]) -> None:
     if held != words:
         raise UserError(f"{_another(space)}: its objectives were: {', '.join(held)}; they are: {', '.join(words)}")
     if study.user_attrs.get(_FIXED, _fixed_settings(space)) != _fixed_settings(space):
-        raise UserError(f"{_another(space)}: a setting that is not searched has changed, and old trials would not be comparable")
+        without = "; with data.validation_examples: 0 they would, if they were measured on test" if _holds_out(space) else ""
+        raise UserError(f"{_another(space)}: a setting that is not searched has changed, and old trials would not be comparable{without}")
     for name, old, new in _incompatible(study, space.parameters):
         raise UserError(f"{_another(space)}: {name} was {old}; a study cannot hold both that and {new}")
 
@@ -91,7 +93,14 @@ def _fixed_settings(space: Space) -> str:
     data: Mapping[str, Any] = space.template
     for parameter in space.parameters:
         data = put(data, parameter.path, ABSENT)
+    if not _holds_out(space):  # as in studies from before anything was held out
+        data = put(data, _HELD_OUT, ABSENT)
     return _digest(data)
+
+
+def _holds_out(space: Space) -> bool:
+    """Return whether the space holds examples out of training, which it chooses by."""
+    return bool((space.template.get("data") or {}).get("validation_examples"))
 
 
 def _digest(content: object) -> str:

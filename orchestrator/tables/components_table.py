@@ -6,6 +6,7 @@ from typing import Any
 from orchestrator.axes import in_words
 from orchestrator.tables.table import Column, Table
 from workers.errors import UserError
+from workers.references import scheme_of
 from workers.registry import REGISTRIES, Component
 from workers.settings import Settings
 
@@ -21,14 +22,18 @@ _COLUMNS = (
 
 
 def components_table(kind: str | None) -> Table:
-    """The components that are registered here, of one kind (`model`, or `models`) or of all.
+    """The components that are registered here, of one kind (`model`, or `models`) or of all; or all that a library has (`foolbox`), in
+    whatever kinds it has a scheme.
 
     Raises:
-        UserError: there is no such kind.
+        UserError: there is no such kind or library.
     """
+    if kind is not None and (found := [registry for registry in REGISTRIES.values() if kind in registry.schemes()]):
+        return Table(columns=_COLUMNS, rows=tuple(_row(registry[name]) for registry in found for name in registry.referable(kind)))
     singular = None if kind is None else kind.removesuffix("s") if kind.removesuffix("s") in REGISTRIES else kind
     if singular is not None and singular not in REGISTRIES:
-        raise UserError(f"components {kind}: one of {', '.join(REGISTRIES)}")
+        libraries = sorted({scheme for registry in REGISTRIES.values() for scheme in registry.schemes()})
+        raise UserError(f"components {kind}: one of {', '.join([*REGISTRIES, *libraries])}")
     chosen = [registry for name, registry in REGISTRIES.items() if singular in (None, name)]
     return Table(columns=_COLUMNS, rows=tuple(_row(component) for registry in chosen for component in registry))
 
@@ -36,7 +41,7 @@ def components_table(kind: str | None) -> Table:
 def _row(component: Component[Any]) -> tuple[str | None, ...]:
     source = component.source
     own = source.plugin is not None
-    place = "robustsweep" if not own else str(source.path)
+    place = str(source.path) if own else scheme_of(component.name) or "robustsweep"
     digest = component.digest if own and component.digest else None
     return component.kind, component.name, ", ".join(_settings(component.settings)), place, digest and digest[:_DIGITS], component.summary
 

@@ -16,7 +16,10 @@ _KEY_DIGITS = 8
 _NO_ATTACKS = ("none", "worst_case")
 _PARTS = ("data", "model", "defence")
 _FIRST = ("data.", "model.")
-_COLUMNED = frozenset({*FIELDS, "sweep", "seed", "until", "training.adversarial_training"}) - {"data.train_examples"}
+_COLUMNED = frozenset({*FIELDS, "sweep", "seed", "until", "training.adversarial_training"}) - {
+    "data.train_examples",
+    "data.validation_examples",
+}
 _PLACED = frozenset({"abs_stepsize", "loss", "steps"})
 _DECIMALS: dict[int, ColumnKind] = {1: "tenths", 2: "hundredths"}
 _FOUND = frozenset({"clean %", "corrupted %", "robust %", "95% interval"})
@@ -293,6 +296,7 @@ _SPREAD_COLUMNS = (
     ResultColumn("± seeds", lambda row: _percent(row.se_seeds), "hundredths", where_known=True),
 )
 _COUNT_COLUMNS = (
+    ResultColumn("split", lambda row: row.split, optional=True, unsaid="test"),
     ResultColumn("repeat", lambda row: "all" if row.repeat is None else row.repeat, "number", optional=True),
     ResultColumn("seeds", lambda row: None if row.seed is not None else row.seeds, "number", optional=True),
     ResultColumn("repeats", lambda row: row.repeats, "number", optional=True),

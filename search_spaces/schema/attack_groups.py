@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, ValidatorFunctionWrapHandler, field_validator, model_validator
 
 from search_spaces.schema.axes import Axis, PositiveLiteral
 from search_spaces.schema.component_axes import ComponentAxes, known
 from workers.facts import AttackFacts
 from workers.registry import ATTACKS, Component
-from workers.spec.attack import AttackSettings, require_foolbox_form, settled
+from workers.spec.attack import AttackSettings, not_averaged, require_foolbox_form, settled
 from workers.spec.fields import (
     BackendName,
     Count,
@@ -53,7 +53,7 @@ class AttackGroup(ComponentAxes):
     named_by: ClassVar = "attack"
 
     attack: Axis[Annotated[str, AfterValidator(known(ATTACKS))]]
-    norm: Axis[NormName] = ("linf",)
+    norm: Axis[NormName] = Field(default=(), validate_default=True)
     epsilon: Axis[PositiveLiteral]
     knowledge: Axis[Knowledge] = ("randomized",)
     source: Axis[SourceName] = ("parent",)
@@ -73,6 +73,15 @@ class AttackGroup(ComponentAxes):
             raise ValueError(f"keep_examples={list(values)}: is no axis; must be one number of examples")
         return values
 
+    @field_validator("norm", mode="wrap")
+    @classmethod
+    def _is_said(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        """A group that says no norm has linf, or another one where none of its attacks has that."""
+        if value != ():
+            return handler(value)
+        own = {ATTACKS[attack].facts.own_norm for attack in info.data.get("attack", ())}
+        return tuple(own) if len(own) == 1 else ("linf",)
+
     @field_validator("epsilon")
     @classmethod
     def _is_in_input_units(cls, values: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
@@ -85,8 +94,8 @@ class AttackGroup(ComponentAxes):
     @classmethod
     def _has_gradients_to_average(cls, values: tuple[Knowledge, ...], info: ValidationInfo) -> tuple[Knowledge, ...]:
         for attack in info.data.get("attack", ()):
-            if "eot" in values and not ATTACKS[attack].facts.takes_gradients:
-                raise ValueError(f"attack {attack} takes no gradient to average; give it a group without eot")
+            if "eot" in values and (reason := not_averaged(attack)):
+                raise ValueError(f"attack {reason} to average; give it a group without eot")
         return values
 
     @field_validator("source")
@@ -117,7 +126,7 @@ class AttackGroup(ComponentAxes):
     def _attacks_have_the_norm(cls, values: tuple[NormName, ...], info: ValidationInfo) -> tuple[NormName, ...]:
         for attack, norm in product(info.data.get("attack", ()), values):
             if norm not in (norms := ATTACKS[attack].facts.norms):
-                raise ValueError(f"attack {attack} has norm {', '.join(norms)}")
+                raise ValueError(f"attack {attack} has norm {', '.join(norms)}, not {norm}")
         return values
 
     @field_validator("eot_samples")
@@ -171,6 +180,8 @@ class AttackGroup(ComponentAxes):
 def _complaint(component: Component[AttackFacts], invalid: ValidationError) -> str:
     found = invalid.errors(include_url=False)[0]
     setting, message = ".".join(map(str, found["loc"])), found["msg"].removeprefix("Value error, ")
+    if found["type"] == "missing":
+        return f"{setting}: missing; attack {component.name} has no default for it"
     value = "" if found["input"] is None else f"={found['input']}"
     return f"{setting}{value}: {message} (attack {component.name})"
 

@@ -42,6 +42,7 @@ from workers.spec.fields import (
     Count,
     Draws,
     ExecutionChoice,
+    HeldOut,
     Index,
     Initialisation,
     Normalisation,
@@ -50,9 +51,11 @@ from workers.spec.fields import (
     RankFractions,
     RankKind,
     SketchModes,
+    SplitName,
     Theta,
 )
-from workers.spec.job import EvaluationSpec, ModelSpec
+from workers.spec.job import MeasuringSettings, ModelSpec
+from workers.spec.step_settings import IsNumber
 from workers.weights.place import WeightsPlace
 
 T = TypeVar("T")
@@ -86,6 +89,7 @@ SpaceName = Annotated[str, AfterValidator(_space_name)]
 SpaceTitle = Annotated[str, AfterValidator(_one_line)]
 Fractions = Annotated[tuple[RankFraction, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)]
 Section = Annotated[T, BeforeValidator(_mapping)]
+WrittenHeldOut = Annotated[HeldOut, IsNumber("float")]
 
 
 class DataAxes(ComponentAxes):
@@ -95,6 +99,7 @@ class DataAxes(ComponentAxes):
 
     name: Axis[Annotated[str, AfterValidator(known(DATASETS))]]
     train_examples: Axis[Count | None] = ()
+    validation_examples: Axis[WrittenHeldOut] = ()
 
 
 class ModelAxes(ComponentAxes):
@@ -201,7 +206,7 @@ class ModelAxes(ComponentAxes):
             yield point if by_stage is None else {**point, "rank_fractions": dict(zip(stages, by_stage, strict=True))}
 
 
-class EvaluationSettings(EvaluationSpec):
+class EvaluationSettings(MeasuringSettings):
     """Settings by which every model is measured; none of them is an axis. Several draws are for models with randomness."""
 
     draws: Count = 4
@@ -224,6 +229,18 @@ class Grid(Frozen):
     corruptions: CorruptionSection | None = None
 
     _weights: Mapping[str, str] = PrivateAttr(default={})
+    _splits: tuple[SplitName, ...] = PrivateAttr(default=("test", "validation"))
+
+    @property
+    def splits(self) -> tuple[SplitName, ...]:
+        """The splits that its models are measured on, as far as they have them."""
+        return self._splits
+
+    def measured_on(self, *splits: SplitName) -> Self:
+        """The same grid, whose models are measured on these splits."""
+        measured = self.model_copy()
+        measured._splits = splits
+        return measured
 
     @property
     def weights(self) -> Mapping[str, str]:

@@ -34,6 +34,10 @@ _MODEL_OWN = " ".join(
 )
 PUBLIC = {
     "v_jobs": "sweep in_space job_key stage state attempts error spec",
+    "v_corruptions": (
+        f"sweep in_space model_key job_key {_MODEL} corruption severity corruption_seed corruption_settings n_examples "
+        "evaluation_batch_size example_order repeat draws n_correct accuracy seconds finished_at"
+    ),
     "v_models": f"model_key stage {_MODEL} clean_accuracy verdict seconds finished_at resumed_key {_MODEL_MORE} {_MODEL_OWN}",
     "v_results": (
         f"sweep in_space model_key job_key {_MODEL} attack knowledge norm epsilon epsilon_literal random_start loss target restarts "

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from search_spaces import builtin_spaces, load_space, paper_steps
+from search_spaces.schema.axis_kinds import axis_kind
 from search_spaces.schema.grid import EvaluationSettings, sections
 from search_spaces.space import space_type
 from workers.spec.component import DataSpec, DefenceSpec
-from workers.spec.job import EvaluationSpec, ModelSpec
+from workers.spec.job import MeasuringSettings, ModelSpec
 from workers.spec.training import TrainingSpec
 
 AttackGroup, Space = sections()["attacks"], space_type()
@@ -41,7 +42,7 @@ def test_every_setting_of_a_spec_and_of_its_components_is_an_axis(axes, spec):
 
 
 def test_every_evaluation_setting_can_be_set():
-    assert list(EvaluationSettings.model_fields) == [*EvaluationSpec.model_fields, "repeats"]
+    assert list(EvaluationSettings.model_fields) == [*MeasuringSettings.model_fields, "repeats"]
 
 
 @pytest.mark.parametrize(("epsilon", "steps"), [(1, 1), (2, 2), (4, 5), (8, 10), (16, 20), (32, 36), (64, 68), (128, 132)])
@@ -210,12 +211,21 @@ def test_an_epsilon_of_l2_may_exceed_one():
         ({"attack": "pgd", "knowledge": "transfer", "source": []}, "must name at least one value"),
         ({"attack": "pgd", "knowledge": "transfer", "eot_samples": 3}, "only knowledge eot averages gradients; leave eot_samples out"),
         ({"attack": "pgd", "norm": "l1"}, "'l2' or 'linf'"),
+        ({"attack": "pgd", "norm": []}, "must name at least one value"),
+        ({"attack": "pdg"}, "^1 validation error for .*\nattack.0\n  Value error, one of"),
+        ({"attack": ["foolbox:L2FMNAttack", "pgd"]}, "attack foolbox:L2FMNAttack has norm l2, not linf"),
+        ({"attack": "foolbox:L2FMNAttack", "knowledge": "eot"}, "takes its gradients itself, and gives none to average"),
         ({"attack": "pgd", "restarts": 0}, "must be >= 1"),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(group, message):
     with pytest.raises(ValidationError, match=message):
         AttackGroup.model_validate({"epsilon": "8/255", **group})
+
+
+def test_a_group_that_says_no_norm_has_linf_or_else_the_one_of_its_attacks():
+    assert [attack.norm for attack in resolved(attack=["pgd", "foolbox:LinfDeepFoolAttack"])] == ["linf", "linf"]
+    assert [attack.norm for attack in resolved(attack=["foolbox:L2FMNAttack", "foolbox:L2DeepFoolAttack"])] == ["l2", "l2"]
 
 
 @pytest.mark.parametrize("bad", [0, True, "papr", 2.0, None])
@@ -259,3 +269,16 @@ def test_every_built_in_space_loads_under_its_own_name_and_says_what_it_is_for()
     assert set(spaces) >= {"quickstart", "cifar10-smoke"}
     assert all(spaces.values())
     assert all(load_space(name).space.name == name for name in spaces)
+
+
+def test_a_librarys_step_sizes_are_written_like_ours_and_searched_like_ours():
+    (found,) = resolved(attack="foolbox:LinfBasicIterativeAttack", abs_stepsize="2/255")
+    assert found.settings.abs_stepsize == 2 / 255
+    (found,) = resolved(attack="foolbox:LinfBasicIterativeAttack")
+    assert found.settings.abs_stepsize is None
+    group = sections()["attacks"]
+    assert {name: axis_kind(group, name).number for name in ("abs_stepsize", "steps", "momentum")} == {
+        "abs_stepsize": "literal",
+        "steps": "int",
+        "momentum": "float",
+    }

@@ -93,8 +93,9 @@ def test_a_choice_has_the_keys_of_a_grid_that_names_the_same_values(values, writ
         .replace("{values: [[1, 2], [3, 4]]}", "[3, 4]")
         .replace("{min: 1/255, max: 4/255, log: true}", "0.01")
     )
-    (grid,) = space(text).grids
-    assert keys(space().at(values)) == keys(grid)
+    (grid,) = space(text.replace("{name: digits}", "{name: digits, validation_examples: 0.1}")).grids
+    assert keys(space().at(values)) == keys(grid.measured_on("validation"))
+    assert set(keys(space().at(values))) < set(keys(grid)), "a grid is measured on test too"
 
 
 @pytest.mark.parametrize(

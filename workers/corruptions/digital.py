@@ -60,7 +60,8 @@ def _affine(draws: Draws, height: int, width: int, *, reach: float) -> Tensor:
     size = min(height, width) // 3
     corners = centre + moved.new_tensor([[size, size], [size, -size], [-size, -size]])
     to = torch.cat([corners + moved, torch.ones_like(moved[..., :1])], dim=-1)
-    return torch.linalg.solve(to, corners.expand(len(moved), 3, 2))
+    undoes: Tensor = torch.linalg.solve(to, corners.expand(len(moved), 3, 2))
+    return undoes
 
 
 @corruption(published=True)

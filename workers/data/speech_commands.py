@@ -1,6 +1,6 @@
 """Speech Commands v0.02 (Warden, 2018) with 12 classes, from torchaudio's layout `ROOT/SpeechCommands/speech_commands_v0.02/WORD/*.wav`.
 
-Training is what neither list file names, testing is the testing list; the validation list is used for neither. Which pair of list files
+Training is what neither list file names, testing is the testing list, and validation the validation list. Which pair of list files
 divides the data is the setting `split_lists`. Official clips of silence for testing are taken from
 `ROOT/SpeechCommands/silence_test_v0.02/` where that is there. Decoded clips are cached (`workers.data.loading.array_cache`).
 
@@ -55,8 +55,8 @@ def _check(root: Path | None, *, split_lists: SplitLists) -> None:
         raise DataError(f"speech_commands: looked for {', '.join(missing)} in {folder}: not there; {advice}")
 
 
-def _catalogue(root: Path | None, *, split_lists: SplitLists) -> tuple[list[Clip], list[Clip]]:
-    """The training and the test examples, found by listing folders; no sound file is opened."""
+def _catalogue(root: Path | None, *, split_lists: SplitLists) -> tuple[list[Clip], list[Clip], list[Clip]]:
+    """The training, test and validation examples, found by listing folders; no sound file is opened."""
     _check(root, split_lists=split_lists)
     folder = _folder(root)
     clips = {path.name: _clips(path) for path in _shown(folder, "[!_]*") if path.is_dir()}
@@ -71,7 +71,8 @@ def _catalogue(root: Path | None, *, split_lists: SplitLists) -> tuple[list[Clip
         raise DataError(f"speech_commands: the lists {' and '.join(_LISTS[split_lists])} of {folder} leave no clip for training; {GET_IT}")
     train = examples(_chosen(clips, training), noise, [], "train")
     silence = _shown(folder.parent / _SILENCE, "*.wav")
-    return train, examples(_chosen(clips, testing), noise, silence, "test")
+    validated = examples(_chosen(clips, validation), noise, [], "validation")
+    return train, examples(_chosen(clips, testing), noise, silence, "test"), validated
 
 
 def _shown(folder: Path, pattern: str) -> list[Path]:
@@ -110,7 +111,7 @@ def _chosen(clips: dict[str, list[Path]], names: set[str]) -> dict[str, list[Pat
 
 
 def _count(root: Path, *, split_lists: SplitLists) -> tuple[int, int]:
-    train, test = _catalogue(root, split_lists=split_lists)
+    train, test, _ = _catalogue(root, split_lists=split_lists)
     return len(train), len(test)
 
 
@@ -134,15 +135,19 @@ def speech_commands(root: Path | None, *, split_lists: SplitLists = "official") 
     `split_lists` says which pair of list files divides it: `official`, `validation_list.txt` and `testing_list.txt`, or `resplit`,
     a second pair for subsets in which the official one leaves some words nearly no training clips.
     """
-    train, test = _catalogue(root, split_lists=split_lists)
-    clips = [*train, *test]
+    train, test, validation = _catalogue(root, split_lists=split_lists)
+    folder = cache_folder(_folder(root).parents[1])
+    both, border = _decoded([*train, *test], folder), len(train)
+    return Dataset(
+        train=Split(both.inputs[:border], both.labels[:border]),
+        test=Split(both.inputs[border:], both.labels[border:]),
+        validation=lambda: _decoded(validation, folder),
+    )
+
+
+def _decoded(clips: list[Clip], folder: Path) -> Split:
+    """The clips as examples, from the cache in the folder where they are there."""
     recipe = "\n".join(f"{clip.path.parent.name}/{clip.path.name}/{clip.cut}" for clip in clips)
     key = stat_key(f"speech_commands {_FORMAT}\n{recipe}", (clip.path for clip in clips))
-    folder = cache_folder(_folder(root).parents[1])
-    inputs = cached_rows(folder, f"speech_commands-{key}", (len(clips), 1, LENGTH), _decoded(clips))
-    border = len(train)
-    return Dataset(train=Split(inputs[:border], labels_of(train)), test=Split(inputs[border:], labels_of(test)))
-
-
-def _decoded(clips: list[Clip]) -> Iterator[Samples]:
-    return (clip.samples() for clip in clips)
+    samples: Iterator[Samples] = (clip.samples() for clip in clips)
+    return Split(cached_rows(folder, f"speech_commands-{key}", (len(clips), 1, LENGTH), samples), labels_of(clips))

@@ -165,13 +165,14 @@ def attacker(
 
 @contextmanager
 def _said_of(attack: AttackSettings) -> Iterator[None]:
-    """Inside, an error that a user's attack makes names it and its place."""
+    """Inside, an error that the attack of a user or a library makes names it, and its place."""
     try:
         yield
     except JobError as error:
-        if not (place := attack.component.place):
+        place = f" ({attack.component.place})" if attack.component.place else ""
+        if not (place or attack.facts.library):
             raise
-        raise type(error)(f"attack {attack.name} ({place}): {error}") from error
+        raise type(error)(f"attack {attack.name}{place}: {error}") from error
 
 
 def require_logits(network: Network, data: DeviceSplit, *, n_classes: int, named: str) -> None:

@@ -30,7 +30,7 @@ def require_fitting_examples(artifacts: Artifacts, spec: AttackSpec, *, model: s
     facts = {
         "made on": (f"model {job.parents.get('model')}", f"model {source}"),
         "of": (_first(job.spec), _first(spec)),
-        "from": (_data(artifacts, source), _data(artifacts, model)),
+        "from": (_data(artifacts, source, job.spec), _data(artifacts, model, spec)),
         "by": (_settings(job.spec.attack, spec.attack), _settings(spec.attack, job.spec.attack)),
     }
     for what, (found, expected) in facts.items():
@@ -49,13 +49,15 @@ def _flat(attack: AttackSettings) -> dict[str, Any]:
 
 
 def _first(spec: CraftSpec | AttackSpec) -> str:
-    examples = spec.evaluation.examples
+    examples, split = spec.evaluation.examples, spec.evaluation.split
     order = ", in file order" if spec.evaluation.order == "file" else ""
-    return "all test examples" if examples is None else f"the first {examples} test examples{order}"
+    return f"all {split} examples" if examples is None else f"the first {examples} {split} examples{order}"
 
 
-def _data(artifacts: Artifacts, model: str) -> str:
-    """Format the name and split lists of a model's data set, which determine its test split."""
+def _data(artifacts: Artifacts, model: str, spec: CraftSpec | AttackSpec) -> str:
+    """Format the name and split lists of a model's data set, which determine its test split, and what is held out where that is measured
+    on."""
     data = artifacts.model(model).data
-    own = ", ".join(f"{name} {value}" for name, value in data.settings)
+    held_out = [("validation_examples", data.validation_examples)] if spec.evaluation.split == "validation" else []
+    own = ", ".join(f"{name} {value}" for name, value in [*data.settings, *held_out])
     return f"{data.name} ({own})" if own else data.name

@@ -16,6 +16,7 @@ from workers.artifacts.results import CraftOutcome, DiagnosisOutcome, EpochRecor
 from workers.attacks.engine import Memory
 from workers.data.loading import Dataset, source
 from workers.data.loading.device_split import DeviceSplit
+from workers.data.loading.parts import Part, part_of
 from workers.data.loading.remote import DataRoot
 from workers.data.loading.remote import load as load_data
 from workers.errors import ArtifactError, UserError
@@ -114,7 +115,8 @@ class Room:
         """Return the parent model, frozen, in eval mode and freshly seeded for this job, and the examples to evaluate."""
         network, data = self.network(self.parent("model"))
         network.seed(self.seed("sketch"))
-        split = self.split(data.whole, "test", evaluation.examples, self.artifacts.job(self.parent("model")), order=evaluation.order)
+        trained = self.artifacts.job(self.parent("model"))
+        split = self.split(data.unlimited, evaluation.split, evaluation.examples, trained, order=evaluation.order)
         require_sketch(network, split)
         network.seed(self.seed("sketch"))
         return network, split
@@ -125,9 +127,9 @@ class Room:
         network.examples_at_once = self.examples_per_pass  # for every job that reuses it in this process
         return network, data
 
-    def split(self, data: DataSpec, part: str, count: int | None, trained: Job, *, order: ExampleOrder = "balanced") -> DeviceSplit:
-        """Return the first `count` examples (None: all) of a split, `train` or `test`, in an order, on the device; of the files that the
-        job `trained` was planned with.
+    def split(self, data: DataSpec, part: Part, count: int | None, trained: Job, *, order: ExampleOrder = "balanced") -> DeviceSplit:
+        """Return the first `count` examples (None: all) of a split, in an order, on the device; of the files that the job `trained` was
+        planned with.
 
         Raises:
             UserError: it was planned without files, though their content is part of its key.
@@ -175,7 +177,7 @@ class Room:
 
 
 def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
-    split = room.split(spec.data, "train", spec.data.train_examples, room.job)
+    split = room.split(spec.data.unlimited, "train", spec.data.train_examples, room.job)
     info = room.info(spec.data)
     network = _untrained(room, spec, info)
     network.to(room.device).seed(room.seed("sketch"))
@@ -340,9 +342,9 @@ def _surrogate(room: Room, diagnosis: DiagnosisSettings) -> Network:
         return room.network(trained.parents["weights"])[0]
     network, data = room.network(trained.key)
     try:
-        examples = room.split(data.whole, "train", EXAMPLES, trained)
+        examples = room.split(data.unlimited, "train", EXAMPLES, trained)
     except UserError:  # there are fewer
-        examples = room.split(data.whole, "train", None, trained)
+        examples = room.split(data.unlimited, "train", None, trained)
     return train_surrogate(network, examples, epsilon=diagnosis.epsilon, seed=room.seed("surrogate"))
 
 
@@ -403,15 +405,17 @@ def _cached(data: DataSpec, code: str | None, root: DataRoot, files: str | None)
 def _load_split(
     data: DataSpec,
     code: str | None,
-    split: str,
+    part: Part,
     first: tuple[int | None, ExampleOrder],
     root: DataRoot,
     device: torch.device,
     files: str | None,
 ) -> DeviceSplit:
     count, order = first
-    dataset = _load(data.whole, code, root, files)
-    chosen = dataset.train if split == "train" else dataset.test
-    if count is not None and count > len(chosen):
-        raise UserError(f"{data.name}: {count} {split} examples asked for: there are {len(chosen)}")
-    return DeviceSplit.put(chosen, device, count=count, order=order)
+    found, among = part_of(_load(data.whole, code, root, files), data, part)
+    available = len(found) if among is None else len(among)
+    if part == "validation" and count is not None:  # the number is that of test examples; fewer may be held out
+        count = min(count, available)
+    if count is not None and count > available:
+        raise UserError(f"{data.name}: {count} {part} examples asked for: there are {available}")
+    return DeviceSplit.put(found, device, count=count, order=order, among=among)

@@ -1,15 +1,16 @@
 """One attack, every setting resolved. Imports neither torch nor Ray."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, get_args
 
 from pydantic import model_validator
 
 from workers.facts import AttackFacts
 from workers.registry import ATTACKS
 from workers.spec.component import ComponentSpec
-from workers.spec.fields import BackendName, Count, NormName, Positive, SignGradientName, TargetName, positive_fraction
+from workers.spec.fields import BackendName, Count, LossName, NormName, Positive, SignGradientName, TargetName, positive_fraction
 
 
 class AttackSettings(ComponentSpec):
@@ -49,8 +50,10 @@ class AttackSettings(ComponentSpec):
 
     @property
     def facts(self) -> AttackFacts:
+        """Its component's facts; a setting `random_start` says if it starts at random."""
         facts: AttackFacts = self.component.facts
-        return facts
+        starts = getattr(self.settings, "random_start", None)
+        return replace(facts, random_start=starts) if isinstance(starts, bool) else facts
 
     @property
     def steps(self) -> int | None:
@@ -59,10 +62,10 @@ class AttackSettings(ComponentSpec):
 
     @property
     def loss(self) -> str:
-        """The loss by which its outcomes are compared."""
+        """The loss by which its outcomes are compared: its setting `loss`, where that is one of ours."""
         by_name = self.facts.loss if self.target == "none" else self.facts.targeted_loss
         chosen: str = getattr(self.settings, "loss", by_name)
-        return chosen
+        return chosen if chosen in get_args(LossName) else by_name
 
     @property
     def randomised(self) -> bool:
@@ -95,11 +98,13 @@ def settled(attack: AttackSettings) -> dict[str, Any]:
     values: dict[str, Any] = {"restarts": restarts}
     if facts.untargeted:
         values["target"] = "none"
+    if not facts.averages:
+        values["eot_samples"] = 1
     if not facts.takes_gradients:
-        values |= {"eot_samples": 1, "sign_gradient": "identity"}
+        values["sign_gradient"] = "identity"
     if not selects(facts, target=values.get("target", attack.target), restarts=restarts):
         values["selection_draws"] = 1
-    if facts.suite or (facts.one_step and restarts == 1):
+    if facts.suite or ((facts.one_step or (facts.library and not facts.minimises)) and restarts == 1):
         values["early_stop"] = False
     return values
 
@@ -107,6 +112,22 @@ def settled(attack: AttackSettings) -> dict[str, Any]:
 def selects(facts: AttackFacts, *, target: TargetName, restarts: int) -> bool:
     """Tell whether an attack's outcome depends on which of several points, or targets, is the better one."""
     return facts.selects or restarts > 1 or target == "least_likely"
+
+
+def not_averaged(name: str) -> str | None:
+    """Return the reason why an attack's gradients cannot be averaged over draws, as knowledge `eot` asks; None where they can."""
+    facts: AttackFacts = ATTACKS[name].facts
+    if facts.averages:
+        return None
+    return f"{name} takes its gradients itself, and gives none" if facts.takes_gradients else f"{name} takes no gradient"
+
+
+def not_on_draws(name: str) -> str | None:
+    """Return the reason why an attack cannot be made on a randomised net itself; None where it can."""
+    facts: AttackFacts = ATTACKS[name].facts
+    if not (facts.library and facts.selects):
+        return None
+    return f"attack {name}: compares points by single evaluations, and the net is randomised; knowledge must be omniscient or transfer"
 
 
 def require_foolbox_form(name: str, *, loss: str, eot: bool, early_stop: bool) -> None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ModelWrapValidatorHandler, SerializeAsAny, Valid
 from workers.facts import DatasetFacts, DefenceFacts
 from workers.registry import DATASETS, DEFENCES, Component, Registry
 from workers.settings import Frozen, OpaqueSettings, Settings
-from workers.spec.fields import Count
+from workers.spec.fields import Count, HeldOut
 
 STORED = {"stored": True}
 """The validation context of specs that are read from a store: components that are not installed here are no error there."""
@@ -130,12 +130,19 @@ UNDEFENDED = DefenceSpec()
 
 
 class DataSpec(ComponentSpec):
-    """A data set and the fixed, class-balanced subset of its training split (None: all of it)."""
+    """A data set, what is held out of its training split for validation, and the fixed, class-balanced subset of the rest that is trained
+    on (None: all of it).
+
+    `validation_examples` is a number or a share of the training split, 0 for none. Which ones depends on the data set alone (see
+    `workers.data.loading.held_out`). A data set with a validation split of its own has that one: all of it where a share is asked for,
+    else its first so many examples; nothing is held out then.
+    """
 
     registry: ClassVar = DATASETS
 
     name: str
     train_examples: Count | None = None
+    validation_examples: HeldOut = 0
 
     @property
     def facts(self) -> DatasetFacts:
@@ -152,5 +159,10 @@ class DataSpec(ComponentSpec):
 
     @property
     def whole(self) -> "DataSpec":
-        """The same data set without a limit to its training examples."""
+        """The same data set without a limit to its training examples, and with nothing held out of them."""
+        return self.model_copy(update={"train_examples": None, "validation_examples": 0})
+
+    @property
+    def unlimited(self) -> "DataSpec":
+        """The same data set without a limit to its training examples, but with the same ones held out of them."""
         return self.model_copy(update={"train_examples": None})

@@ -18,6 +18,8 @@ Knowledge = Literal["eot", "omniscient", "randomized", "transfer"]
 CRAFTED: frozenset[Knowledge] = frozenset({"omniscient", "transfer"})
 """Knowledge of those attackers whose examples are made once, beforehand, and then tried in every repeat."""
 SurfaceDirection = Literal["own", "theta_one"]
+SplitName = Literal["test", "validation"]
+"""Splits that models are measured on: choices are made on `validation`, and `test` is reported."""
 RankKind = Literal["channels", "dimensions", "parameters"]
 SketchModes = Literal["all", "channels"]
 AllZero = Literal["keep", "redraw"]
@@ -93,6 +95,18 @@ NonNegative = Annotated[float, AfterValidator(Interval(0))]
 Count = Annotated[int, AfterValidator(Interval(1))]
 Bits = Annotated[int, AfterValidator(Interval(1, 8))]
 Index = Annotated[int, AfterValidator(Interval(0))]
+
+
+def _held_out(value: float) -> float:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    if isinstance(value, float) and 0 < value < 1:
+        return value
+    raise ValueError("must be a whole number >= 0, or a share in (0, 1)")
+
+
+HeldOut = Annotated[int | float, AfterValidator(_held_out)]
+"""Number of examples that are held out, or their share of all."""
 
 
 # Fraction("1e999999999") would fill the memory before it could be found out of range.

@@ -10,7 +10,7 @@ from workers.facts import ModelFacts, PluginVersion
 from workers.references import scheme_of
 from workers.registry import DATASETS, DEFENCES, METRICS, MODELS, Component
 from workers.settings import Frozen
-from workers.spec.attack import AttackSettings
+from workers.spec.attack import AttackSettings, not_averaged
 from workers.spec.compatibility import (
     require_augmentable,
     require_binary_draws,
@@ -38,6 +38,7 @@ from workers.spec.fields import (
     RankFractions,
     RankKind,
     SketchModes,
+    SplitName,
     Stage,
     Theta,
     TrainingStage,
@@ -109,8 +110,9 @@ class ModelSpec(ComponentSpec):
         return facts
 
 
-class EvaluationSpec(Frozen):
-    """Test examples (the first `examples` of an `order`; None: all, in file order), the number of them that share one sketch draw,
+class MeasuringSettings(Frozen):
+    """Examples (the first `examples` of an `order`, where fewer are held out all of them; None: all, in file order), the number of them
+    that share one sketch draw,
     and the number of fresh forward draws that evaluate each clean or adversarial example; where nothing is random `draws` is 1. `metrics`
     are measured of attacked examples in addition to those of ours that always are.
 
@@ -134,6 +136,12 @@ class EvaluationSpec(Frozen):
     def resolved_order(self) -> ExampleOrder:
         """Order in which the examples are evaluated: all of them in file order, whatever is asked."""
         return "file" if self.examples is None else self.order
+
+
+class EvaluationSpec(MeasuringSettings):
+    """Settings of a measurement, on the test split or on the one that is held out for validation."""
+
+    split: SplitName = "test"
 
 
 class TrainSpec(Frozen):
@@ -251,8 +259,8 @@ class AttackSpec(Frozen):
     def _only_eot_averages_gradients(self) -> Self:
         if self.knowledge != "eot" and self.attack.eot_samples > 1:
             raise ValueError(f"eot_samples={self.attack.eot_samples} with knowledge={self.knowledge}: must be 1; only eot averages")
-        if self.knowledge == "eot" and self.attack.name in self.attack.registry and not self.attack.facts.takes_gradients:
-            raise ValueError(f"knowledge=eot: {self.attack.name} takes no gradient; one of omniscient, randomized, transfer")
+        if self.knowledge == "eot" and self.attack.is_installed and (reason := not_averaged(self.attack.name)):
+            raise ValueError(f"knowledge=eot: {reason}; one of omniscient, randomized, transfer")
         return self
 
 

@@ -69,6 +69,10 @@ def _stepsize(value: Any, info: ValidationInfo) -> Any:
     return value if value is None else written(value)
 
 
+def _stepsize_or_none(value: Any, info: ValidationInfo) -> Any:
+    return None if value is None else _stepsize(value, info)
+
+
 def written(value: object) -> str:
     """Return a number or a literal as it was written, without spaces; empty for anything else."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -79,3 +83,5 @@ PaperSteps = Annotated[Any, PlainValidator(steps_or_paper()), IsNumber("int")]
 """A number of steps >= 1, or `paper`."""
 Stepsize = Annotated[Any, PlainValidator(_stepsize), IsNumber("literal")]
 """A step size in input units, a number or a fraction such as 1/255; None is 1/255 under l-infinity and missing elsewhere."""
+OptionalStepsize = Annotated[Any, PlainValidator(_stepsize_or_none), IsNumber("literal")]
+"""A step size in input units, a number or a fraction; None leaves it to another setting."""

@@ -16,7 +16,7 @@ _USUAL = {"norm": "linf", "target": "none", "loss": "ce", "restarts": 1, "early_
 
 def meets(cell: PublishedFigure, row: ResultRow) -> bool:
     """Tell whether the row holds what the cell is of, whatever its size, rank, seed and training."""
-    if not _is_of_model(cell, row):
+    if row.split != "test" or not _is_of_model(cell, row):
         return False
     return row.clean_accuracy is not None if cell.attack == "none" else _is_of_attack(cell, row)
 

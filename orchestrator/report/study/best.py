@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from rich.console import RenderableType
-
 from orchestrator.axes import title
 from orchestrator.paths import Paths
 from orchestrator.report.study.candidates import Candidate, Field, ObjectiveValue, front, is_accuracy, of_grid, of_study
@@ -13,29 +11,35 @@ from orchestrator.report.study.read_study import StudyRecord, read_study
 from orchestrator.store import open_store, result_rows
 from orchestrator.store.reading.gaps import missing
 from orchestrator.tables.table import Cell, Column, Table, TableRow, table_of
-from orchestrator.tables.writers import Format, render
 from workers.errors import UserError
+from workers.spec.fields import SplitName
 
 
 @dataclass(frozen=True, kw_only=True)
 class BestOptions:
-    """Options of `best`: `epsilon` of a grid's worst case, and `any_verdict` to admit models whose verdict is unsound."""
+    """Options of `best`: `epsilon` of a grid's worst case, the `split` that a grid's models are chosen on (None: validation where they were
+    measured on it, else test), and `any_verdict` to admit models whose verdict is unsound."""
 
     paths: Paths
     sweep: str
     epsilon: str | None = None
     any_verdict: bool = False
     every_space: bool = False
+    split: SplitName | None = None
 
 
-def best_of(options: BestOptions, form: Format) -> tuple[str | RenderableType, list[str]]:
-    """Return the table of `best_table` in the asked format, and its notes."""
-    table, notes = best_table(options)
-    return render(table, form), notes
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Outcome of `best`: its table, notes, and the data set of each model that was chosen among by its results on test; none where the
+    choice was made on validation, or by a search, which has counted its looks itself."""
+
+    table: Table
+    notes: list[str]
+    looked_at: tuple[str, ...] = ()
 
 
-def best_table(options: BestOptions) -> tuple[Table, list[str]]:
-    """Return the front (with one objective, the best trial), and notes on the models that were left out.
+def choose_best(options: BestOptions) -> Choice:
+    """Return the front (with one objective, the best trial), and notes on the models that were left out, and on the split.
 
     Raises:
         UserError: no such sweep or store, or nothing has been measured.
@@ -45,7 +49,18 @@ def best_table(options: BestOptions) -> tuple[Table, list[str]]:
     if not field.candidates:
         raise UserError(f"best {options.sweep}: no trial of this search is complete yet")
     found = front(kept, field.goals)
-    return _table(field, found, is_study=study is not None), [*notes, *gaps]
+    table = _table(field, found, is_study=study is not None)
+    looked_at = tuple(one.dataset for one in field.candidates) if study is None and field.split == "test" else ()
+    return Choice(table=table, notes=[*notes, *gaps, *_on_split(field, found)], looked_at=looked_at)
+
+
+def _on_split(field: Field, found: Sequence[Candidate]) -> list[str]:
+    """Say what the models were chosen by."""
+    if field.split == "test":
+        return ["chosen on the test split, so what is best looks better than it is; hold out data.validation_examples to choose by"]
+    lacking = [one for one in found if not any(one.tested)]
+    untested = f"; {number_of(len(lacking))} not measured on test" if lacking else ""
+    return [f"chosen on the validation split; no choice has looked at the figures on test{untested}"]
 
 
 def read_field(options: BestOptions, *, choose: bool = False) -> tuple[Field, StudyRecord | None, list[str]]:
@@ -57,8 +72,10 @@ def read_field(options: BestOptions, *, choose: bool = False) -> tuple[Field, St
     if study is not None:
         if options.epsilon is not None:
             raise UserError(f"--epsilon: sweep {options.sweep} is a search, and its objectives say at which epsilon")
+        if options.split is not None:
+            raise UserError(f"--split: sweep {options.sweep} is a search, which has chosen already; data.validation_examples says on what")
         return of_study(study, rows, worst), study, [*gaps]
-    field = of_grid([*rows, *worst], epsilon=options.epsilon, choose=choose)
+    field = of_grid([*rows, *worst], epsilon=options.epsilon, choose=choose, split=options.split)
     lacking = len({row.model_key for row in rows}) - len(field.candidates)
     return field, None, [*([f"left out: {number_of(lacking)} without {' or '.join(field.objectives)}"] if lacking else []), *gaps]
 
@@ -86,11 +103,14 @@ def _table(field: Field, found: Sequence[Candidate], *, is_study: bool) -> Table
     named = [replace(column, heading=title(column.name, names) if is_study else None) for column in settings]
     columns = [*([Column("trial", "number")] if is_study else []), *named]
     columns += [column for objective in field.objectives for column in _columns(objective)]
+    tested = [(place, name) for place, name in enumerate(field.objectives) if any(one.tested and one.tested[place] for one in found)]
+    columns += [column for _, objective in tested for column in _columns(f"{objective} on test")]
     rows: list[TableRow] = [
         (
             *([one.trial] if is_study else []),
             *(one.settings.get(name) for name in names),
             *(cell for objective, figure in zip(field.objectives, one.figures, strict=True) for cell in _cells(objective, figure)),
+            *(cell for place, objective in tested for cell in _cells(objective, one.tested[place] if one.tested else None)),
             one.verdict,
             one.model_key,
         )
@@ -109,7 +129,9 @@ def _columns(objective: str) -> list[Column]:
     ]
 
 
-def _cells(objective: str, figure: ObjectiveValue) -> list[Cell]:
+def _cells(objective: str, figure: ObjectiveValue | None) -> list[Cell]:
+    if figure is None:
+        return [None, None, None, None]
     if not is_accuracy(objective):
         return [figure.value]
     known = figure.low is not None and figure.high is not None

@@ -1,7 +1,8 @@
 """Candidates for the best trial or model, with their results."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from math import isclose
 from statistics import fmean
@@ -11,12 +12,14 @@ from orchestrator.axes import Axes, in_words, settings_of
 from orchestrator.figures.attack_conditions import AttackCondition, conditions
 from orchestrator.report.study.read_study import StudyRecord, Trial
 from orchestrator.store import ResultRow
+from orchestrator.store.reading.aggregate import Setting
 from orchestrator.tables.table import Cell
 from search_spaces import ObjectiveGoal
 from workers.errors import UserError
-from workers.spec.fields import Knowledge, positive_fraction
+from workers.spec.fields import Knowledge, SplitName, positive_fraction
 
 _ACCURACIES = frozenset({"clean_accuracy", "robust_accuracy", "worst_case_accuracy"})
+_ATTACK = ("model_key", *(field.name for field in fields(Setting) if field.name not in ("split", "n_examples")))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +34,8 @@ class ObjectiveValue:
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
     """Trial of a study or model of a grid (`trial` None): the settings in which it differs, and its figures in the objectives' order.
-    `verdict` is None where the model has none."""
+    `verdict` is None where the model has none. `tested` are the same figures on test where the others are on validation, None where it was
+    not measured there; empty where the others are on test."""
 
     trial: int | None
     settings: Mapping[str, Cell]
@@ -39,6 +43,8 @@ class Candidate:
     verdict: str | None
     model_key: str
     is_feasible: bool = True
+    tested: tuple[ObjectiveValue | None, ...] = ()
+    dataset: str = ""
 
     @property
     def name(self) -> str:
@@ -52,11 +58,12 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """All candidates, with their objectives and goals."""
+    """All candidates, with their objectives and goals, and the split that their figures are on."""
 
     objectives: tuple[str, ...]
     goals: tuple[ObjectiveGoal, ...]
     candidates: tuple[Candidate, ...]
+    split: SplitName = "test"
 
 
 def is_accuracy(objective: str) -> bool:
@@ -69,31 +76,68 @@ def of_study(study: StudyRecord, rows: Sequence[ResultRow], worst: Sequence[Resu
     for row in (*rows, *worst):
         by_model.setdefault(row.model_key, []).append(row)
     found = tuple(_candidate(study, trial, by_model.get(trial.model_key or "", [])) for trial in study.complete)
-    return Field(objectives=study.objectives, goals=study.goals, candidates=found)
+    return Field(objectives=study.objectives, goals=study.goals, candidates=found, split=_split_of([*rows, *worst]))
 
 
 def _candidate(study: StudyRecord, trial: Trial, rows: Sequence[ResultRow]) -> Candidate:
     assert trial.values is not None  # noqa: S101 (a complete trial has them)
-    figures = [_figure(objective, value, trial, rows) for objective, value in zip(study.objectives, trial.values, strict=True)]
+    split = _split_of(rows)
+    chosen_by = [row for row in rows if row.split == split]
+    measured = [_row_of(objective, value, trial, chosen_by) for objective, value in zip(study.objectives, trial.values, strict=True)]
     verdicts = [row.verdict for row in rows if row.verdict is not None]
     return Candidate(
         trial=trial.number,
         settings=trial.params,
-        figures=tuple(figures),
+        figures=tuple(
+            _figure(objective, value, row) for objective, value, row in zip(study.objectives, trial.values, measured, strict=True)
+        ),
         verdict=verdicts[0] if verdicts else None,
         model_key=trial.model_key or "",
         is_feasible=trial.is_feasible,
+        tested=_tested(study.objectives, measured, rows) if split == "validation" else (),
+        dataset=next((row.dataset for row in rows), ""),
     )
 
 
-def _figure(objective: str, value: float, trial: Trial, rows: Iterable[ResultRow]) -> ObjectiveValue:
-    """Return the value with the interval of the row it comes from; a row with another value belongs to another measurement."""
+def _split_of(rows: Iterable[ResultRow]) -> SplitName:
+    """Return the split that is chosen by: validation where there are figures on it."""
+    return "validation" if any(row.split == "validation" for row in rows) else "test"
+
+
+def _tested(
+    objectives: Sequence[str], measured: Sequence[ResultRow | None], rows: Sequence[ResultRow]
+) -> tuple[ObjectiveValue | None, ...]:
+    """Return the figures on test that correspond to those of the rows on validation."""
+    twins = [None if row is None else _twin(row, rows) for row in measured]
+    return tuple(
+        None if twin is None else _of_row(objective.split(" ", 1)[0], twin) for objective, twin in zip(objectives, twins, strict=True)
+    )
+
+
+def _twin(row: ResultRow, rows: Iterable[ResultRow]) -> ResultRow | None:
+    """Return the row on test of the same model under the same attack."""
+    alike = (other for other in rows if other.split == "test" and all(getattr(other, name) == getattr(row, name) for name in _ATTACK))
+    return next(alike, None)
+
+
+def _of_row(metric: str, row: ResultRow) -> ObjectiveValue | None:
+    share, low, high = _interval(metric, row)
+    return None if share is None else ObjectiveValue(value=share, low=low, high=high)
+
+
+def _figure(objective: str, value: float, row: ResultRow | None) -> ObjectiveValue:
+    found = None if row is None else _of_row(objective.split(" ", 1)[0], row)
+    return ObjectiveValue(value=value) if found is None else replace(found, value=value)
+
+
+def _row_of(objective: str, value: float, trial: Trial, rows: Iterable[ResultRow]) -> ResultRow | None:
+    """Return the row that a value comes from; a row with another value belongs to another measurement."""
     metric, *named = objective.split(" ")
     for row in rows:
-        share, low, high = _interval(metric, row)
+        share, _, _ = _interval(metric, row)
         if share is not None and isclose(share, value, abs_tol=1e-9) and _is_of(metric, named, trial, row):
-            return ObjectiveValue(value=value, low=low, high=high)
-    return ObjectiveValue(value=value)
+            return row
+    return None
 
 
 def _interval(metric: str, row: ResultRow) -> tuple[float | None, float | None, float | None]:
@@ -128,7 +172,7 @@ def _number(word: str) -> Fraction | None:
         return None
 
 
-def of_grid(rows: Sequence[ResultRow], *, epsilon: str | None, choose: bool = False) -> Field:
+def of_grid(rows: Sequence[ResultRow], *, epsilon: str | None, choose: bool = False, split: SplitName | None = None) -> Field:
     """Return the models of a grid by clean and worst-case accuracy at one epsilon, over attackers of every knowledge if there are several.
 
     Args:
@@ -136,17 +180,22 @@ def of_grid(rows: Sequence[ResultRow], *, epsilon: str | None, choose: bool = Fa
         epsilon: the one of the worst case; None for the only one.
         choose: of several epsilons take the largest that still separates models; and where more models met one attack than have a worst
             case the attack that most met and that leaves the least, or without any clean accuracy alone.
+        split: the one that figures are on; None for validation where there are any on it, else test.
 
     Raises:
-        UserError: no model was attacked, at that epsilon or at all, or at several and none is named.
+        UserError: no model was attacked, at that epsilon or at all, or at several and none is named; or nothing is on that split.
     """
+    every, split = rows, _split_of(rows) if split is None else split
+    rows = [row for row in every if row.split == split]
+    if not rows and every:
+        raise UserError(f"--split {split}: nothing of this sweep was measured on it; data.validation_examples holds examples out")
     clean = {row.model_key: row for row in rows if row.clean_accuracy is not None}
     found = {**(_strongest(rows) if choose else {}), **_worst_cases(rows)}
     if not found and choose and epsilon is None:
-        return _of_models({key: (row,) for key, row in clean.items()}, ("clean_accuracy",))
+        return _of_models({key: (row,) for key, row in clean.items()}, ("clean_accuracy",), every)
     objective = _objective(found, epsilon, choose=choose)
     models = {key: (row, row) for key, row in found[objective].items()}
-    return _of_models(models, ("clean_accuracy", objective))
+    return _of_models(models, ("clean_accuracy", objective), every)
 
 
 Attacked = Mapping[str, Mapping[str, ResultRow]]
@@ -179,9 +228,12 @@ def _strength(condition: AttackCondition) -> tuple[int, float]:
     return len({row.model_key for row in condition.rows}), -fmean(row.robust_accuracy or 0.0 for row in condition.rows)
 
 
-def _of_models(models: Mapping[str, tuple[ResultRow, ...]], objectives: tuple[str, ...]) -> Field:
+def _of_models(models: Mapping[str, tuple[ResultRow, ...]], objectives: tuple[str, ...], every: Sequence[ResultRow]) -> Field:
     settings = {key: settings_of(rows[0]) for key, rows in models.items()}
     axes = Axes.of(settings.values())
+    of_model: defaultdict[str, list[ResultRow]] = defaultdict(list)
+    for row in every:
+        of_model[row.model_key].append(row)
     found = tuple(
         Candidate(
             trial=None,
@@ -189,11 +241,13 @@ def _of_models(models: Mapping[str, tuple[ResultRow, ...]], objectives: tuple[st
             figures=(_clean_figure(rows[0]), *(_robust_figure(row) for row in rows[1:])),
             verdict=rows[0].verdict,
             model_key=key,
+            tested=_tested(objectives, rows, of_model[key]) if rows[0].split == "validation" else (),
+            dataset=rows[0].dataset,
         )
         for key, rows in models.items()
     )
     goals: tuple[ObjectiveGoal, ...] = tuple("maximize" for _ in objectives)
-    return Field(objectives=objectives, goals=goals, candidates=found)
+    return Field(objectives=objectives, goals=goals, candidates=found, split=_split_of([row for rows in models.values() for row in rows]))
 
 
 def _cell(value: Any) -> Cell:

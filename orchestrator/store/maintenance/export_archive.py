@@ -27,7 +27,7 @@ from orchestrator.store.maintenance.archive_format import (
 from orchestrator.store.maintenance.references import keys_of, owner, referring
 from orchestrator.store.migrations import REVISIONS
 from orchestrator.store.schema.base import Base, utc_now
-from orchestrator.store.schema.sweep_tables import SweepRecord
+from orchestrator.store.schema.sweep_tables import SweepRecord, TestLookRecord
 from orchestrator.temp_folder import TO_KEEP, temp_folder
 from workers.errors import UserError
 
@@ -114,7 +114,7 @@ def _write_table(connection: Connection, statement: AnySelect, table: Table, fol
     return TableFile(file=path.name, rows=count, sha256=sha256_of(path))
 
 
-_SWEEPS = Base.metadata.tables[SweepRecord.__tablename__]
+_SWEEPS, _LOOKS = (Base.metadata.tables[record.__tablename__] for record in (SweepRecord, TestLookRecord))
 
 
 @dataclass(frozen=True)
@@ -130,6 +130,8 @@ class _Chosen:
     def rows(self, table: Table) -> AnySelect:
         if self.sweeps is None:
             return select(table)
+        if table is _LOOKS:  # which name their sweep
+            return select(table).where(table.c.sweep.in_(select(_SWEEPS.c.name).where(_SWEEPS.c.id.in_(self.sweeps))))
         if (sweep := owner(table, "sweeps.id")) is not None and sweep.primary_key:
             return select(table).where(sweep.in_(self.sweeps))
         return self._columns(table).where(self._kept(table))

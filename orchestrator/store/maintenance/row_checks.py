@@ -13,6 +13,7 @@ from sqlalchemy import JSON, BigInteger, Boolean, Column, Double, Integer, Large
 from orchestrator.names import job_description
 from orchestrator.store.reading.stored_specs import stored_spec
 from orchestrator.store.schema.base import UtcDateTime
+from orchestrator.store.schema.sweep_tables import LookReason
 from orchestrator.verdict import Verdict
 from orchestrator.verdict.attack_comparison import VerdictCheck
 from workers.artifacts.results import EpochRecord
@@ -75,8 +76,11 @@ _SHAPES: dict[str, Any] = {
     "stage": fields.Stage,
     "state": Literal["planned", "done", "failed"],
     "outcome": Literal["running", "done", "failed", "interrupted"],
+    "reason": LookReason,
     "rank_kind": fields.RankKind,
     "sketch_modes": fields.SketchModes,
+    "split": fields.SplitName,
+    "validation_examples": Annotated[float, Field(ge=0, allow_inf_nan=False)],
     "adversarial_training": fields.AdversarialTraining,
     "norm": fields.NormName,
     "sign_gradient": fields.SignGradientName,

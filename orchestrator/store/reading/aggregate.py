@@ -25,7 +25,7 @@ Own = tuple[tuple[str, Any], ...]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Setting:
-    """The attack that was measured (all defaults: none), its facts, the number of examples and draws, and the size of batches."""
+    """The attack that was measured (all defaults: none), its facts, the split, the numbers of examples and draws, the size of batches."""
 
     attack: str = "none"
     knowledge: str = "none"
@@ -48,6 +48,7 @@ class Setting:
     n_examples: int
     evaluation_batch_size: int
     draws: int = 1
+    split: str = "test"
     example_order: str = "balanced"
 
     @property
@@ -92,7 +93,7 @@ Group = tuple[str, str, Setting, int | None]
 Accuracy = tuple[float, float, float] | tuple[None, None, None]
 _UNKNOWN: Accuracy = (None, None, None)
 _SETTING_FIELDS = tuple(field.name for field in fields(Setting))
-_EVALUATION = ("n_examples", "evaluation_batch_size", "draws", "example_order")
+_EVALUATION = ("n_examples", "evaluation_batch_size", "draws", "split", "example_order")
 _KNOWLEDGE_ORDER = {"none": -1, "transfer": 0, "randomized": 1, "eot": 2, "omniscient": 3, ANY: 9}
 _NORM_ORDER = {"none": -1, "linf": 0, "l2": 1}
 

@@ -25,6 +25,7 @@ from workers.spec.fields import (
     RankKind,
     SignGradientName,
     SketchModes,
+    SplitName,
     TargetName,
     fraction,
     positive_fraction,
@@ -52,6 +53,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "rank_kind": get_args(RankKind),
     "sign_gradient": get_args(SignGradientName),
     "sketch_modes": get_args(SketchModes),
+    "split": get_args(SplitName),
     "target": get_args(TargetName),
     "verdict": VERDICTS,
 }

@@ -92,9 +92,9 @@ def with_corruptions(rows: Iterable[ResultRow], means: Mapping[Measured, float],
     for (sweep, model, examples, order), mean in means.items():
         pooled[sweep, (pools or {}).get(model, model), examples, order].append(mean)
     averages = {measured: fmean(found) for measured, found in pooled.items()}
-    return [
-        row
-        if (mean := averages.get((row.sweep, row.model_key, row.n_examples, row.example_order))) is None
-        else replace(row, corruption_accuracy=mean)
-        for row in rows
-    ]
+    return [replace(row, corruption_accuracy=averages.get(_measured(row))) if row.split == "test" else row for row in rows]
+
+
+def _measured(row: ResultRow) -> Measured:
+    """What a row's corruptions are found by; only test examples are corrupted."""
+    return row.sweep, row.model_key, row.n_examples, row.example_order

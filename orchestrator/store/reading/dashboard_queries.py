@@ -162,15 +162,16 @@ def mean_seconds(jobs: Collection[FinishedJob]) -> dict[Stage, float]:
 
 
 def evaluation_keys(store: Store, model_key: str) -> dict[str, ExampleOrder]:
-    """Return the jobs that measured the model without attack, and the order of their examples."""
+    """Return the jobs that measured the model on test without attack, and the order of their examples."""
     clean = CleanResultRecord
-    statement = select(clean.job_key, clean.example_order).where(clean.model_key == model_key).order_by(clean.repeat, clean.job_key)
+    on_test = clean.model_key == model_key, clean.split == "test"
+    statement = select(clean.job_key, clean.example_order).where(*on_test).order_by(clean.repeat, clean.job_key)
     with store.reading() as connection:
         return {key: cast("ExampleOrder", order) for key, order in connection.execute(statement)}
 
 
 def crafted_examples(store: Store, model_key: str) -> list[Crafted]:
-    """Return the adversarial examples that were made on the model, sorted by the description of their jobs."""
+    """Return the adversarial test examples that were made on the model, sorted by the description of their jobs."""
     crafted = CraftedExamplesRecord
     columns = crafted.job_key, JobRecord.spec, crafted.n_examples, crafted.max_perturbation
     statement = select(*columns).join(JobRecord, JobRecord.key == crafted.job_key).where(crafted.model_key == model_key)
@@ -179,8 +180,14 @@ def crafted_examples(store: Store, model_key: str) -> list[Crafted]:
     found = [
         Crafted(job_key=key, description=job_description(spec), n_examples=examples, order=_order(spec), max_perturbation=largest)
         for key, spec, examples, largest in rows
+        if _is_on_test(spec)
     ]
     return sorted(found, key=lambda item: (item.description, item.job_key))
+
+
+def _is_on_test(text: str) -> bool:
+    spec = stored_spec(text)
+    return not isinstance(spec, CraftSpec) or spec.evaluation.split == "test"
 
 
 def _order(text: str) -> ExampleOrder:

@@ -25,7 +25,7 @@ class KeepingAttack:
 
 
 def keeping_attacks(store: Store, sweep: str | None = None, *, model: str | None = None) -> list[KeepingAttack]:
-    """Return the attacks of a sweep's space (None: of all), or on one model, in their first repeat, sorted by description.
+    """Return the attacks on test examples of a sweep's space (None: of all), or on one model, in their first repeat, by description.
 
     Raises:
         UserError: no such sweep.
@@ -57,4 +57,5 @@ def _keeping(selected: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
     """Of jobs those that keep examples, by the text of their specs: few do."""
     attack = AttackResultRecord
     asks = JobRecord.spec.like('%"keep_examples":%'), JobRecord.spec.not_like('%"keep_examples":0%')
-    return selected.select_from(attack).join(JobRecord, JobRecord.key == attack.job_key).where(attack.repeat == 0, *asks)
+    joined = selected.select_from(attack).join(JobRecord, JobRecord.key == attack.job_key)
+    return joined.where(attack.repeat == 0, attack.split == "test", *asks)

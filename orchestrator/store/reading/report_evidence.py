@@ -90,6 +90,7 @@ class ExampleScores:
     knowledge: str
     right: NDArray[np.int64]
     evaluations: int
+    split: str = "test"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -188,28 +189,34 @@ def job_costs(store: Store, sweep: str | None) -> JobCosts:
 
 
 def example_scores(store: Store, sweep: str | None) -> list[ExampleScores]:
-    """Count how often each example was right, by data set, number and order of examples, and knowledge (`none`: without attack first).
+    """Count how often each example was right, by data set, split, number and order of examples, and knowledge (`none`: no attack, first).
     Models that were stopped at a rung are left out.
 
     Raises:
         UserError: no such sweep.
     """
-    right: dict[tuple[str, int, str, str], NDArray[np.int64]] = {}
-    evaluations: dict[tuple[str, int, str, str], int] = defaultdict(int)
+    right: dict[tuple[str, str, int, str, str], NDArray[np.int64]] = {}
+    evaluations: dict[tuple[str, str, int, str, str], int] = defaultdict(int)
     with store.reading() as connection:
         number = None if sweep is None else sweep_id(connection, sweep)
         for record in (CleanResultRecord, AttackResultRecord):
-            for dataset, knowledge, n_examples, order, draws, flags in connection.execute(_flags_of(record, number)).yield_per(1000):
-                group = dataset, n_examples, order, knowledge
+            for dataset, split, knowledge, n_examples, order, draws, flags in connection.execute(_flags_of(record, number)).yield_per(1000):
+                group = dataset, split, n_examples, order, knowledge
                 unpacked = unpack_flags(flags, n_examples=n_examples, draws=draws)
                 right.setdefault(group, np.zeros(n_examples, dtype=np.int64))
                 right[group] += unpacked.sum(axis=0)
                 evaluations[group] += draws
     return [
         ExampleScores(
-            dataset=group[0], n_examples=group[1], order=group[2], knowledge=group[3], right=count, evaluations=evaluations[group]
+            dataset=group[0],
+            split=group[1],
+            n_examples=group[2],
+            order=group[3],
+            knowledge=group[4],
+            right=count,
+            evaluations=evaluations[group],
         )
-        for group, count in sorted(right.items(), key=lambda item: (*item[0][:3], item[0][3] != "none", item[0][3]))
+        for group, count in sorted(right.items(), key=lambda item: (*item[0][:4], item[0][4] != "none", item[0][4]))
     ]
 
 
@@ -251,7 +258,8 @@ def _frozen(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 def _flags_of(record: type[CleanResultRecord | AttackResultRecord], sweep: int | None) -> AnySelect:
     knowledge = record.knowledge if record is AttackResultRecord else literal("none")
-    statement = select(TrainedModelRecord.dataset, knowledge, record.n_examples, record.example_order, record.draws, record.flags)
+    columns = TrainedModelRecord.dataset, record.split, knowledge, record.n_examples, record.example_order, record.draws, record.flags
+    statement: AnySelect = select(*columns)
     statement = statement.select_from(record).join(TrainedModelRecord, TrainedModelRecord.job_key == record.model_key)
     statement = statement.where(TrainedModelRecord.until.is_(None))
     return statement if sweep is None else of_sweep(statement, record.job_key, sweep)

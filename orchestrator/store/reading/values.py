@@ -28,6 +28,7 @@ class MeasuredModel:
     stage: Stage
     dataset: str
     train_examples: int | None
+    validation_examples: float = 0
     data_settings: dict[str, Any]
     modality: str | None
     n_classes: int | None
@@ -63,9 +64,9 @@ class MeasuredModel:
 class ResultRow(MeasuredModel):
     """One trained model under one attack, over its repeats (`repeat` is None) or in one of them.
 
-    Accuracies and their 95 % intervals are shares in [0, 1] of all `n_examples`, means over `draws` evaluations of each in each of
-    `repeats`. The clean ones are None until the model's clean accuracy on as many examples is recorded; the robust ones are None in a row
-    without attack, whose `attack`, `knowledge` and other names are `none` and whose counts are 0.
+    Accuracies and their 95 % intervals are shares in [0, 1] of all `n_examples` of the `split`, means over `draws` evaluations of each in
+    each of `repeats`. The clean ones are None until the model's clean accuracy on as many examples is recorded; the robust ones are None
+    in a row without attack, whose `attack`, `knowledge` and other names are `none` and whose counts are 0.
     `se_examples`, `se_draws` and `se_seeds` are the standard errors, in the same unit, that the choice of examples, the draws (of
     sketches and attack) and the training seeds leave in the robust accuracy, in a row without attack in the clean one; see `Spread`.
     In a row over models that differ in their training seed alone `seed` is None, `seeds` their number, `model_key` that of the lowest
@@ -111,6 +112,7 @@ class ResultRow(MeasuredModel):
     n_examples: int
     evaluation_batch_size: int
     draws: int
+    split: str = "test"
     example_order: str
     repeat: int | None
     repeats: int

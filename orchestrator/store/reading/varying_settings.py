@@ -20,6 +20,7 @@ _EVALUATION = {
     "n_examples": "evaluation.examples",
     "evaluation_batch_size": "evaluation.batch_size",
     "draws": "evaluation.draws",
+    "split": "evaluation.split",
     "example_order": "evaluation.order",
 }
 

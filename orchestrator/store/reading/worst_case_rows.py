@@ -7,7 +7,7 @@ from orchestrator.statistics.worst_case import FEWEST_FOLDS
 from orchestrator.store.reading.aggregate import ANY, WORST_CASE
 from orchestrator.store.reading.values import ResultRow
 
-_BALL = ("sweep", "model_key", "knowledge", "norm", "epsilon", "n_examples", "evaluation_batch_size", "draws", "example_order")
+_BALL = ("sweep", "model_key", "knowledge", "norm", "epsilon", "n_examples", "evaluation_batch_size", "draws", "split", "example_order")
 
 
 def with_single_attacks(worst: Sequence[ResultRow], read: Callable[[], Sequence[ResultRow]]) -> tuple[list[ResultRow], tuple[str, ...]]:

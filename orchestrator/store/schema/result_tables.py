@@ -70,11 +70,13 @@ class TrainedModelRecord(Base):
     low: Mapped[float | None]
     high: Mapped[float | None]
     randomised: Mapped[bool | None]
+    validation_examples: Mapped[float] = mapped_column(server_default="0")
 
 
 class CleanResultRecord(Base):
-    """Clean accuracy of a model in one repeat; `flags` are the packed bits of `FlagsOutcome`, of all its `draws`, `classes` and `margins`
-    the bytes of `PerExample`, null in results of older versions. `example_order` is that in which the first `n_examples` were taken.
+    """Clean accuracy of a model on a split in one repeat; `flags` are the packed bits of `FlagsOutcome`, of all its `draws`,
+    `classes` and `margins` the bytes of `PerExample`, null in results of older versions. `example_order` is that in which the first
+    `n_examples` were taken.
 
     `model_key` refers to the job, not to its row: a result found by its artifact may be recorded before its model is.
     """
@@ -95,6 +97,7 @@ class CleanResultRecord(Base):
     classes: Mapped[bytes | None]
     margins: Mapped[bytes | None]
     example_order: Mapped[Word] = mapped_column(server_default="balanced")
+    split: Mapped[Word] = mapped_column(server_default="test")
 
 
 class CraftedExamplesRecord(Base):
@@ -165,6 +168,7 @@ class AttackResultRecord(Base):
     backward_passes: Mapped[int | None] = mapped_column(BigInteger)
     queries: Mapped[int | None] = mapped_column(BigInteger)
     example_order: Mapped[Word] = mapped_column(server_default="balanced")
+    split: Mapped[Word] = mapped_column(server_default="test")
 
 
 class DiagnosisRecord(Base):
@@ -276,6 +280,7 @@ class WorstCaseRecord(Base):
     ci_low: Mapped[float]
     ci_high: Mapped[float]
     example_order: Mapped[Word] = mapped_column(primary_key=True, server_default="balanced")
+    split: Mapped[Word] = mapped_column(primary_key=True, server_default="test")
 
 
 def result_tables() -> list[Table]:

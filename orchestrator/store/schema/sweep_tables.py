@@ -1,12 +1,15 @@
 """Tables of a sweep: sweeps, their jobs and the attempts to run them. Rows never leave the store."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from orchestrator.store.schema.base import Base, JobKey, Key, Name, Word
+
+LookReason = Literal["best", "search", "winner"]
+"""Reason of a look at a test split: see `TestLookRecord`."""
 
 
 class SweepRecord(Base):
@@ -80,6 +83,19 @@ class SweepJobRecord(Base):
     job_key: Mapped[str] = mapped_column(String(64), ForeignKey("jobs.key"), primary_key=True, index=True)
     in_space: Mapped[bool]
     stage: Mapped[Word] = mapped_column(server_default="")
+
+
+class TestLookRecord(Base):
+    """A look at the test split of a data set: a choice among so many `models` by their results there, of a search (`search`) or of `best`
+    (`best`), or the measurement of what was chosen on validation (`winner`). The sweep is named, since looks stay when it is pruned."""
+
+    __tablename__ = "test_looks"
+
+    dataset: Mapped[str] = mapped_column(String(200), primary_key=True)
+    sweep: Mapped[str] = mapped_column(String(200), primary_key=True)
+    reason: Mapped[str] = mapped_column(String(32), primary_key=True)
+    looked_at: Mapped[datetime] = mapped_column(primary_key=True)
+    models: Mapped[int]
 
 
 class AttemptRecord(Base):

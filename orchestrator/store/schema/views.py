@@ -51,7 +51,7 @@ _MODEL = (
     "n_parameters",
 )
 _MODEL_MORE = (
-    *("until", "rank_fractions", "modality", "n_classes", "randomised"),
+    *("until", "rank_fractions", "modality", "n_classes", "randomised", "validation_examples"),
     *("data_settings", "model_settings", "model_options", "defence_settings"),
 )
 _ATTACK = (
@@ -77,7 +77,7 @@ _ATTACK = (
     "n_correct",
 )
 _ATTACK_MORE = ("takes_gradients", "selects", "one_step")
-_ORDER = ("example_order",)
+_EXAMPLES = ("example_order", "split")
 _RENAMED = {"evaluation_batch_size": "batch_size"}
 AnySelect = Select[*tuple[Any, ...]]
 
@@ -174,7 +174,12 @@ def _extracted(column: ColumnElement[Any], name: str, kind: SettingKind, dialect
 
 def _models() -> AnySelect:
     training = TrainedModelRecord
-    clean = select(func.avg(_accuracy(CleanResultRecord))).where(CleanResultRecord.model_key == training.job_key).scalar_subquery()
+    clean, validated = (
+        select(func.avg(_accuracy(CleanResultRecord)))
+        .where(CleanResultRecord.model_key == training.job_key, CleanResultRecord.split == split)
+        .scalar_subquery()
+        for split in ("test", "validation")
+    )
     selected = (
         select(
             training.job_key.label("model_key"),
@@ -185,6 +190,7 @@ def _models() -> AnySelect:
             training.seconds,
             training.finished_at,
             training.resumed_key,
+            validated.label("validation_clean_accuracy"),
             *_columns(training, _MODEL_MORE),
         )
         .join(JobRecord, JobRecord.key == training.job_key)
@@ -200,6 +206,7 @@ def _results() -> AnySelect:
         clean.n_examples == attack.n_examples,
         clean.batch_size == attack.batch_size,
         clean.example_order == attack.example_order,
+        clean.split == attack.split,
     )
     selected = (
         select(
@@ -221,7 +228,7 @@ def _results() -> AnySelect:
             attack.forward_passes,
             attack.backward_passes,
             attack.queries,
-            *_columns(attack, _ORDER),
+            *_columns(attack, _EXAMPLES),
         )
         .select_from(SweepRecord)
         .join(SweepJobRecord, SweepJobRecord.sweep_id == SweepRecord.id)
@@ -296,7 +303,7 @@ def _worst_cases() -> AnySelect:
             *_columns(worst, of_attackers + accuracies),
             VerdictRecord.verdict,
             *_columns(TrainedModelRecord, _MODEL_MORE),
-            *_columns(worst, _ORDER),
+            *_columns(worst, _EXAMPLES),
         )
         .join(TrainedModelRecord, TrainedModelRecord.job_key == worst.model_key)
         .outerjoin(VerdictRecord, VerdictRecord.model_key == worst.model_key)

@@ -85,6 +85,7 @@ def _trained_model(spec: TrainSpec, outcome: TrainOutcome) -> Row:
         "model_options": {name: value for name, value in model.items() if name not in _MODEL_COLUMNS},
         "dataset": spec.data.name,
         "train_examples": spec.data.train_examples,
+        "validation_examples": spec.data.validation_examples,
         "data_settings": spec.data.own,
         "model": spec.model.name,
         "model_settings": spec.model.own,
@@ -130,6 +131,7 @@ def _flags(job: Job, spec: EvaluateSpec | AttackSpec | CorruptSpec, outcome: Fla
     return {
         "model_key": job.parents["model"],
         "repeat": spec.repeat,
+        "split": spec.evaluation.split,
         "n_examples": outcome.n_examples,
         "draws": outcome.draws,
         "batch_size": spec.evaluation.batch_size,

@@ -36,7 +36,7 @@ _ATTACK = (
     "eot_samples",
     "sign_gradient",
 )
-_EVALUATION = ("n_examples", "batch_size", "example_order")
+_EVALUATION = ("n_examples", "batch_size", "example_order", "split")
 _SETTING = (*_ATTACK, "takes_gradients", "source_key", "selection_draws", "early_stop", "backend", *_EVALUATION)
 _COLUMNS = AttackResultRecord.__table__.columns
 _SETTINGS = tuple(_COLUMNS[name] for name in _SETTING)
@@ -110,7 +110,7 @@ def _attacks(connection: Connection, model_key: str) -> Iterable[AttackEvidence]
         if AFTER in settings:  # it was given what others had left: to be weaker on the rest is no wonder
             continue
         yield AttackEvidence(
-            place=("results", row["batch_size"], row["n_examples"], row["example_order"]),
+            place=("results", row["split"], row["batch_size"], row["n_examples"], row["example_order"]),
             source=row["source_key"],
             n_examples=row["n_examples"],
             batch_size=row["batch_size"],
@@ -166,13 +166,13 @@ def _gradients(diagnosis: Mapping[Any, Any]) -> Gradients:
 
 
 _FIELDS = {"accuracy": "robust_accuracy", "batch_size": "evaluation_batch_size"}
-_BALL = ("norm", "epsilon", "n_examples", "batch_size", "draws", "example_order")
+_BALL = ("norm", "epsilon", "n_examples", "batch_size", "draws", "example_order", "split")
 _WORST_CASE_COLUMNS = tuple(column.name for column in WorstCaseRecord.__table__.columns)
 
 
 def refresh_worst_cases(connection: Connection, *models: str, ball: Row | None = None) -> None:
     """Compute models' worst cases anew, all of them or those of one `ball`, which is a row that has the columns norm, epsilon,
-    n_examples, batch_size, draws and example_order. A model whose training is not recorded yet has none."""
+    n_examples, batch_size, draws, example_order and split. A model whose training is not recorded yet has none."""
     kept = _worst_cases(connection, *models, ball=ball)
     connection.execute(delete(WorstCaseRecord).where(and_(*_within(WorstCaseRecord, models, ball))))
     if kept:

@@ -54,6 +54,26 @@ def test_attacks_find_worse_points_in_the_ball(net: nn.Module, inputs: Tensor, a
     assert torch.equal(points, rs.attacked(attacked_net, inputs, labels, attack, epsilon=8 / 255, batch_size=4, **settings))
 
 
+def test_attack_runs_one_on_a_network_and_registers_a_function(net: nn.Module, inputs: Tensor, forgotten: None) -> None:
+    @rs.attack
+    def still(logits, inputs, labels):  # type: ignore[no-untyped-def]
+        return inputs
+
+    @rs.attack(random_start=True, name="jump")
+    def jumping(logits, inputs, labels, *, epsilon, bounds, generator, share: float = 1.0):  # type: ignore[no-untyped-def]
+        noise = torch.rand(inputs.shape, generator=generator)
+        return (inputs + share * epsilon * (2 * noise - 1)).clamp(*bounds)
+
+    labels = net(inputs).argmax(1)
+    asked: dict[str, Any] = {"epsilon": "8/255", "seed": 2}
+    assert torch.equal(rs.attack(net, inputs, labels, "still", **asked), inputs)
+    assert 0 < float((rs.attack(net, inputs, labels, "jump", share=0.5, **asked) - inputs).abs().max()) <= 4 / 255 + 1e-6
+    points = rs.attack(net, inputs, labels=labels, attack="pgd", steps=4, **asked)
+    assert torch.equal(points, rs.attacked(net, inputs, labels, "pgd", steps=4, **asked))
+    with pytest.raises(TypeError, match="missing 3 required positional arguments"):
+        rs.attack(net, **asked)  # type: ignore[call-overload]
+
+
 def _loss(net: nn.Module, points: Tensor, labels: Tensor) -> float:
     with torch.no_grad():
         return float(nn.functional.cross_entropy(net(points), labels))

@@ -648,3 +648,21 @@ def test_ranks_by_stage_change_nothing_about_a_dense_net_and_everything_about_an
     assert trained(small(model=dense | {"stage_rank_fractions": fractions}))[0].key == trained(small(model=dense))[0].key
     found = [job.key for job in trained(small(model={"theta": 1.0, "stage_rank_fractions": [None, fractions, fractions[::-1]]}))]
     assert len(set(found)) == len(found) == 3
+
+
+def test_a_grid_with_held_out_examples_is_measured_on_both_splits_and_its_jobs_without_are_what_they_were():
+    plain, held_out = (expand_space(parse_space(SPLIT_SPACE.format(validation), label="s", stem="s")) for validation in ("0", "0.1"))
+    assert [job.spec.evaluation.split for job in held_out if job.stage == "attack"] == ["test", "validation"]
+    assert [job.spec.evaluation.split for job in plain if job.stage == "attack"] == ["test"]
+    unsaid = expand_space(parse_space(SPLIT_SPACE.replace("  validation_examples: {}\n", "").format(), label="s", stem="s"))
+    assert [job.key for job in unsaid] == [job.key for job in plain]
+
+
+SPLIT_SPACE = """
+data:
+  name: digits
+  validation_examples: {}
+model: {{width: 2}}
+training: {{epochs: 1}}
+attacks: [{{attack: fgsm, epsilon: 8/255}}]
+"""

@@ -34,7 +34,7 @@ def space_text(*, model: dict[str, Any] | None = None, **search: Any) -> str:
     data = {
         "method": "optuna",
         "search": {"n_trials": 6, "n_parallel": 1, "parents": False, "objectives": ["clean_accuracy", ROBUST], **search},
-        "data": {"name": "digits", "train_examples": 64},
+        "data": {"name": "digits", "train_examples": 64, "validation_examples": 0},
         "model": {"width": 2, "theta": {"min": 0.6, "max": 1.0}, "rank_fraction": {"min": 0.2, "max": 1.0}, **(model or {})},
         "training": {"epochs": 2, "batch_size": 32},
         "evaluation": {"examples": EXAMPLES, "batch_size": EXAMPLES, "repeats": 2},
@@ -88,7 +88,7 @@ class Laboratory:
         with open_store(self.url, upgrade=True) as store:
             recorder = Recorder(store, sweep=space.name, artifacts=self.artifacts)
             with open_search(store, space, recorder=recorder, artifacts=self.artifacts) as search:
-                record_search(store, name=space.name, space_text="", keys=search.state.trial_index.job_keys())
+                record_search(store, name=space.name, space_text="", keys=search.job_keys)
                 lease = begin_driving(store, space.name, "host", 1)
                 yield store, search, SweepRun(JobQueue([], max_failures=0), recorder, (), source=search)
                 end_driving(store, lease)

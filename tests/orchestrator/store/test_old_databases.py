@@ -66,7 +66,7 @@ def test_an_epsilon_of_an_old_database_is_written_as_its_sweeps_space_does_else_
     [
         ("0001", "identity"),
         ("0002", "tanh"),
-        *((later, "identity") for later in ("0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011")),
+        *((later, "identity") for later in ("0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012")),
     ],
 )
 def test_attacks_of_an_old_database_keep_the_gradient_that_they_were_made_with(revision: str, sign_gradient: str, tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_attacks_of_an_old_database_keep_the_gradient_that_they_were_made_with(r
         ("0002", "none", None),
         *(
             (later, "random_resize_pad", {"pad_factor": 1.107})
-            for later in ("0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011")
+            for later in ("0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012")
         ),
     ],
 )
@@ -108,7 +108,7 @@ def attacked(store: Store) -> tuple[object, ...]:
         *((old, USUAL) for old in ("0001", "0002", "0003")),
         *(
             (later, ("l2", {"loss": "dlr"}, "least_likely", 1, 4, 8, False, "native"))
-            for later in ("0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011")
+            for later in ("0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012")
         ),
     ],
 )

@@ -24,7 +24,7 @@ def listed(lists, kind):
 
 
 def catalogue(lists):
-    return dict(zip(("train", "test"), _catalogue(ROOT, split_lists=lists), strict=True))
+    return dict(zip(("train", "test", "validation"), _catalogue(ROOT, split_lists=lists), strict=True))
 
 
 def counts(clips):

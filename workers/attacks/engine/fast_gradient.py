@@ -16,7 +16,7 @@ Memory = dict[Hashable, Tensor]
 def can_be_remembered(settings: AttackSettings) -> bool:
     """Tell whether the attack is one step whose direction does not depend on epsilon (random targets are drawn per job)."""
     facts = settings.facts
-    plain = facts.one_step and facts.takes_gradients and not facts.random_start
+    plain = facts.one_step and facts.averages and not facts.random_start
     return plain and settings.backend == "native" and settings.target != "random"
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from workers.data.loading.array_cache import Rows, release
-from workers.data.loading.source import Split
+from workers.data.loading.source import Split, balanced_subset
 from workers.spec.fields import ExampleOrder
 
 STREAMED_BYTES = 2**28
@@ -32,18 +32,24 @@ class DeviceSplit:
     stream: "_Stream | None" = None
 
     @classmethod
-    def put(cls, split: Split, device: torch.device, *, count: int | None = None, order: ExampleOrder = "balanced") -> "DeviceSplit":
-        """Return the first `count` examples of a split (see `Split.first`).
+    def put(
+        cls,
+        split: Split,
+        device: torch.device,
+        *,
+        count: int | None = None,
+        order: ExampleOrder = "balanced",
+        among: NDArray[np.int64] | None = None,
+    ) -> "DeviceSplit":
+        """Return the first `count` examples of a split (see `Split.first`), or of those at the places `among` them.
 
         They are streamed where they are of a memory-mapped file and large: more than `STREAMED_BYTES`, or on a GPU than a quarter of what
         is free there. Batches are the same either way.
         """
-        size = split.inputs[:1].nbytes * (len(split) if count is None else count)
-        if not split.is_mapped or size <= _most(device):
-            chosen = split.first(count, order=order)
-            return cls(torch.from_numpy(chosen.inputs).to(device), torch.from_numpy(chosen.labels).to(device))
-        places = split.places(count, order=order)
+        places = split.places(count, order=order) if among is None else _first_of(split, among, count, order)
         labels = torch.from_numpy(split.labels if places is None else split.labels[places]).to(device)
+        if not split.is_mapped or split.inputs[:1].nbytes * len(labels) <= _most(device):
+            return cls(torch.from_numpy(split.inputs if places is None else split.inputs[places]).to(device), labels)
         rows = None if places is None else torch.from_numpy(places)
         return cls(torch.empty(0, device=device), labels, _Stream(split.inputs, rows, device))
 
@@ -78,6 +84,13 @@ class DeviceSplit:
     def _scaled(inputs: Tensor) -> Tensor:
         levels = _LEVELS.get(inputs.dtype)
         return inputs if levels is None else inputs.float() / levels
+
+
+def _first_of(split: Split, among: NDArray[np.int64], count: int | None, order: ExampleOrder) -> NDArray[np.int64]:
+    """Return the places of the first `count` examples (None: all) in an order of those that are `among`."""
+    if count is None:
+        return among
+    return among[balanced_subset(split.labels[among], count)] if order == "balanced" else among[:count]
 
 
 def _most(device: torch.device) -> int:

@@ -42,7 +42,11 @@ class Split:
             ValueError: there are fewer.
         """
         chosen = self.places(count, order=order)
-        return self if chosen is None else Split(self.inputs[chosen], self.labels[chosen])
+        return self if chosen is None else self.at(chosen)
+
+    def at(self, places: NDArray[np.int64]) -> "Split":
+        """The examples at these places, in their order."""
+        return Split(self.inputs[places], self.labels[places])
 
     def places(self, count: int | None, *, order: ExampleOrder = "balanced") -> NDArray[np.int64] | None:
         """The places in the files of the examples that `first` returns; None for all."""
@@ -62,7 +66,8 @@ Examples = Split | tuple[Any, Any] | MapStyle
 
 @dataclass(frozen=True, init=False)
 class Dataset:
-    """A training and a test split, and its info where that is no fact of its component.
+    """A training and a test split, and its info where that is no fact of its component; a validation split where it was published with one
+    (a function returns it where that takes time).
 
     Each split may be given as a `Split`, as a pair (inputs, labels) of arrays or tensors, or as a map-style data set of PyTorch, of
     pairs of an example and a label. Without an info, the component's counts, or else the one that its examples imply.
@@ -74,10 +79,24 @@ class Dataset:
     train: Split
     test: Split
     info: DatasetInfo | None
+    _validation: "Examples | Callable[[], Examples] | None"
 
-    def __init__(self, train: Examples, test: Examples, *, info: DatasetInfo | None = None) -> None:
-        for name, value in (("train", _split(train)), ("test", _split(test)), ("info", info)):
+    def __init__(
+        self,
+        train: Examples,
+        test: Examples,
+        *,
+        info: DatasetInfo | None = None,
+        validation: "Examples | Callable[[], Examples] | None" = None,
+    ) -> None:
+        for name, value in (("train", _split(train)), ("test", _split(test)), ("info", info), ("_validation", validation)):
             object.__setattr__(self, name, value)
+
+    @property
+    def validation(self) -> Split | None:
+        """The validation split that it was published with; None without one."""
+        found = self._validation() if callable(self._validation) else self._validation
+        return None if found is None else _split(found)
 
 
 def _split(given: Examples) -> Split:
@@ -161,12 +180,13 @@ class DataSource:
         if not isinstance(loaded, Dataset):
             raise DataError(f"dataset {self.component.name}: returned {type(loaded).__name__}, must be a Dataset or a pair (train, test)")
         info = self.info_of(loaded)
-        for inputs, labels in (checked(loaded.train.arrays), checked(loaded.test.arrays)):
+        splits = [split for split in (loaded.train, loaded.test, loaded.validation) if split is not None]
+        for inputs, labels in (checked(split.arrays) for split in splits):
             if inputs.shape[1:] != info.shape:
                 raise DataError(f"dataset {self.component.name}: examples of shape {inputs.shape[1:]}, its info says {info.shape}")
             if labels.max() >= info.n_classes:
                 raise DataError(f"dataset {self.component.name}: label {labels.max()}, its info says {info.n_classes} classes")
-        return Dataset(loaded.train, loaded.test, info=info)
+        return Dataset(loaded.train, loaded.test, info=info, validation=loaded.validation)
 
     def sizes(self, root: Path | None) -> tuple[int | None, int | None]:
         """The numbers of training and test examples; None where they depend on the files and no root is given."""

@@ -24,7 +24,7 @@ LENGTH = 16_000
 _UNKNOWN, _SILENCE = CLASSES.index("unknown"), CLASSES.index("silence")
 _TRAIN_NOISE = 0.8
 _LOUDNESS = (5e-4, 0.25)
-Part = Literal["train", "test"]
+Part = Literal["train", "validation", "test"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def examples(words: dict[str, list[Path]], noise: Sequence[Path], silence: Seque
 
     Args:
         words: this split's files by word, the ten words and others.
-        noise: background noise files; training cuts from their first 80 %, testing from the rest.
+        noise: background noise files; training and validation cut from their first 80 %, testing from the rest.
         silence: ready-made clips of silence; where there are none, they are cut from the noise.
         part: the split.
     """
@@ -89,7 +89,7 @@ def _noise(path: Path, cut: str) -> Samples:
     noise = read_samples(path)
     random = np.random.default_rng(int.from_bytes(hashlib.sha256(f"{path.name}/{cut}".encode()).digest()[:8], "big"))
     border = int(_TRAIN_NOISE * len(noise))
-    part = noise[:border] if cut.startswith("train/") else noise[border:]
+    part = noise[border:] if cut.startswith("test/") else noise[:border]
     start = int(random.integers(max(1, len(part) - LENGTH + 1)))
     second = np.pad(part[start : start + LENGTH], (0, max(0, LENGTH - len(part)))).astype(np.float64)
     loudness = math.exp(random.uniform(math.log(_LOUDNESS[0]), math.log(_LOUDNESS[1]))) * FULL_SCALE

@@ -1,0 +1,1 @@
+"""Attacks of libraries by reference, one module a library. Importing them imports no torch."""
