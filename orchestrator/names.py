@@ -173,7 +173,7 @@ def result_in_words(result: Result, *, stage: Stage) -> str:
         case TrainOutcome(history=[]):
             return "defence put around" if stage == "defend" else "weights taken over"
         case TrainOutcome() as outcome:
-            return f"trained, training accuracy {outcome.history[-1].accuracy:.1%}"
+            return f"trained, training accuracy {outcome.history[-1].accuracy:.1%}{_overfitting(outcome)}"
         case FlagsOutcome() as outcome:
             return f"accuracy {outcome.accuracy:.1%}"
         case DiagnosisOutcome() as outcome:
@@ -182,6 +182,13 @@ def result_in_words(result: Result, *, stage: Stage) -> str:
             return f"loss {outcome.least_loss:.3g} to {outcome.greatest_loss:.3g}"
         case outcome:
             return f"{outcome.n_examples} examples made"
+
+
+def _overfitting(outcome: TrainOutcome) -> str:
+    """Say since when a training has overfitted to its one-step attack, after a separator; nothing where it has not."""
+    since = next((record.epoch for record in outcome.history if record.is_overfitted), None)
+    left = outcome.history[-1].pgd_accuracy
+    return "" if since is None else f"; catastrophic overfitting since epoch {since}: of its accuracy PGD leaves {left or 0:.1%}"
 
 
 def model_names(runs: "Sequence[TrainingRun]") -> "dict[tuple[str, str], str]":

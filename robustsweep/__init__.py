@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from orchestrator.api.results import Results, open_results, pivot
     from orchestrator.api.sweeps import Sweep, SweepPlan, launch, plan, sweep
     from orchestrator.audit.notebook import Audit, audit
+    from orchestrator.bundle.verify import Verification, verify
     from orchestrator.examples.attacked import AttackedExamples
     from workers.data.loading.source import Dataset, Split
     from workers.defences.base import ActivationDefence, Defence
+    from workers.runtime.model_file import load_model_file as load_model
 
 __all__ = [
     "ActivationDefence",
@@ -27,6 +29,7 @@ __all__ = [
     "Split",
     "Sweep",
     "SweepPlan",
+    "Verification",
     "attack",
     "attacked",
     "audit",
@@ -34,6 +37,7 @@ __all__ = [
     "dataset",
     "defence",
     "launch",
+    "load_model",
     "loss",
     "metric",
     "model",
@@ -42,6 +46,7 @@ __all__ = [
     "plan",
     "sweep",
     "tensorize",
+    "verify",
 ]
 
 _PLACES = {
@@ -54,18 +59,22 @@ _PLACES = {
     "Split": "workers.data.loading.source",
     "Sweep": "orchestrator.api.sweeps",
     "SweepPlan": "orchestrator.api.sweeps",
+    "Verification": "orchestrator.bundle.verify",
     "attacked": "orchestrator.api.networks",
     "audit": "orchestrator.audit.notebook",
     "launch": "orchestrator.api.sweeps",
+    "load_model": "workers.runtime.model_file",
     "open_results": "orchestrator.api.results",
     "pivot": "orchestrator.api.results",
     "plan": "orchestrator.api.sweeps",
     "sweep": "orchestrator.api.sweeps",
     "tensorize": "orchestrator.api.networks",
+    "verify": "orchestrator.bundle.verify",
 }
+_CALLED_THERE = {"load_model": "load_model_file"}
 
 
 def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module 'robustsweep' has no attribute {name!r}")
-    return getattr(import_module(_PLACES[name]), name)
+    return getattr(import_module(_PLACES[name]), _CALLED_THERE.get(name, name))

@@ -14,7 +14,7 @@ from workers.artifacts.storage import absolute
 from workers.code import CodeVersion, require_code
 from workers.data.loading.remote import data_root
 from workers.errors import ArtifactError, JobError, SupersededError, UserError
-from workers.plugins import job_from_json
+from workers.plugins import job_from_json, require_planned
 from workers.progress import throttled
 from workers.regular_files import read_regular
 from workers.spec.job import Job
@@ -76,13 +76,15 @@ def _seconds(text: str) -> float:
 
 def _read(path: Path) -> Job:
     try:
-        return job_from_json(_checked(path, read_regular(path)))
+        job = job_from_json(_checked(path, read_regular(path)), edited=True)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from error
     except ValidationError as error:
         problem = error.errors()[0]
         place = ".".join(map(str, problem["loc"]))
         raise UserError(f"{path}: not a job: {place}{': ' if place else ''}{problem['msg']}") from error
+    require_planned(job)
+    return job
 
 
 def _checked(path: Path, text: bytes) -> bytes:
@@ -105,6 +107,7 @@ def _run(job: Job, arguments: argparse.Namespace) -> None:
     from workers.runtime.run import RunSettings, run
 
     artifacts = Artifacts(absolute(arguments.artifacts))
+    _require_parents_planned(job, artifacts)
     settings = RunSettings(
         artifacts.url,
         arguments.data,
@@ -116,6 +119,17 @@ def _run(job: Job, arguments: argparse.Namespace) -> None:
     if isinstance(result.outcome, FlagsOutcome):
         sys.stdout.write(f"{result.outcome.n_correct} of {_evaluated(result.outcome)} right\n")
     sys.stdout.write(f"job {job.key} ({job.stage}): done in {result.seconds:.1f} s, see {artifacts.where(job.key)}\n")
+
+
+def _require_parents_planned(job: Job, artifacts: Artifacts) -> None:
+    """Check that the models that a job measures are made here by the code that they were trained with.
+
+    Raises:
+        UserError: they are not.
+        ArtifactError: a parent's artifact is missing or damaged.
+    """
+    for key in job.parents.values() if job.plugins else ():
+        require_planned(artifacts.job(key))
 
 
 def _print(record: EpochRecord | BatchRecord) -> None:

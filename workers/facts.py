@@ -1,6 +1,6 @@
 """Facts of components: stated where one is registered, stored with its results, never inferred from its name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -161,7 +161,9 @@ class DefenceFacts:
 
 @dataclass(frozen=True)
 class LossFacts:
-    """A training loss."""
+    """A training loss, and the settings of a training that it is published with: they are its defaults."""
+
+    training: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import hashlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -388,14 +388,15 @@ def defence(create: Any = None, /, *, name: str | None = None, around: bool = Tr
 @overload
 def loss(create: C, /) -> C: ...
 @overload
-def loss(*, name: str | None = None) -> Callable[[C], C]: ...
-def loss(create: Any = None, /, *, name: str | None = None) -> Any:
+def loss(*, training: Mapping[str, Any] | None = None, name: str | None = None) -> Callable[[C], C]: ...
+def loss(create: Any = None, /, *, training: Mapping[str, Any] | None = None, name: str | None = None) -> Any:
     """Register a training loss: `loss(network, inputs, labels, adversary, *, ...) -> Tensor`, a scalar.
 
     `network` gives logits (batch, n_classes), `adversary(inputs, labels)` the examples to train on: adversarial ones under
-    adversarial training, else the inputs themselves.
+    adversarial training, else the inputs themselves. `training` are settings of a training, such as
+    `{"adversarial_training": "pgd"}`, that it has unless others are given.
     """
-    register = _registering(LOSSES, LossFacts(), name)
+    register = _registering(LOSSES, LossFacts(training or {}), name)
     return register if create is None else register(create)
 
 

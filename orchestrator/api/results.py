@@ -21,7 +21,9 @@ from orchestrator.store.reading.job_details import find_key
 from orchestrator.store.reading.trained_models import EPOCH_COLUMNS, history, trained_models
 from orchestrator.tables.corruptions_table import corruptions_data
 from orchestrator.tables.selection import apart, refuse_mixed
+from workers.artifacts.per_example import ExampleNumbers
 from workers.errors import UserError
+from workers.measure.cascade import most_harmful
 
 _HOME_VARIABLE, _STORE_VARIABLE = "ROBUSTSWEEP_HOME", "ROBUSTSWEEP_STORE"
 _DATA_VARIABLE, _ARTIFACTS_VARIABLE = "ROBUSTSWEEP_DATA", "ROBUSTSWEEP_ARTIFACTS"
@@ -134,27 +136,33 @@ class Results:
         Raises:
             UserError: a job has no evaluations in the store, or the jobs differ in their numbers of examples or draws.
         """
-        if isinstance(of, str):
-            return outcomes(self._store, [of])
-        if isinstance(of, Mapping | pd.Series):
-            return outcomes(self._store, list(of["job_keys"]))
-        return outcomes(self._store, of)
+        return outcomes(self._store, _job_keys(of))
 
-    def per_example(self, job_key: str) -> pd.DataFrame:
-        """Return what one evaluation or attack says of each test example, a row each, in the data set's fixed order.
+    def per_example(self, of: ResultRow | Mapping[str, Any] | pd.Series | str | Sequence[str]) -> pd.DataFrame:
+        """Return what one evaluation or attack says of each test example, a row each, in the data set's fixed order; of several jobs, of a
+        worst case or of repeats, what that one says under which the example does worst.
 
         Columns: `right`, the share of its draws in which the example was classified right; `predicted`, the class of the mean logits;
         `margin`, the mean of the true class's logit less the largest other one; `size` of the perturbation in the attack's norm and
-        input units, of a minimum-norm attack the smallest that succeeded (infinite where none did). What a result of an older version
-        does not have is NaN.
+        input units, of a minimum-norm attack the smallest that succeeded (infinite where none did); `job`, the key of the job. What a
+        result of an older version does not have is NaN.
+
+        Args:
+            of: a row of `frame` (`frame.iloc[0]`), or job keys.
 
         Raises:
-            UserError: the job has no evaluations in the store.
+            UserError: a job has no evaluations in the store, or the jobs evaluated different numbers of examples.
         """
-        right, numbers = outcomes(self._store, [job_key])[0].mean(axis=0), example_numbers(self._store, job_key)
-        kinds = {"predicted": (numbers.classes, "Int64"), "margin": (numbers.margins, "float64"), "size": (numbers.sizes, "float64")}
-        known = {name: pd.Series(found, index=range(len(right)), dtype=kind) for name, (found, kind) in kinds.items()}
-        return pd.DataFrame({"right": right, **known}, index=pd.RangeIndex(len(right), name="example"))
+        keys = _job_keys(of)
+        correct = [outcomes(self._store, [key])[0] for key in keys]
+        if len(sizes := {flags.shape[1] for flags in correct}) > 1:
+            raise UserError(f"jobs on {' and '.join(map(str, sorted(sizes)))} examples: must be of the same examples")
+        numbers = [example_numbers(self._store, key) for key in keys]
+        worst = most_harmful(correct, [found.margins for found in numbers])
+        frames = [_of_each(key, flags.mean(axis=0), found) for key, flags, found in zip(keys, correct, numbers, strict=True)]
+        if len(frames) == 1:
+            return frames[0]
+        return pd.concat([frame[worst == place] for place, frame in enumerate(frames)]).sort_index()
 
     def examples(self, of: Mapping[str, Any] | pd.Series | str) -> AttackedExamples:
         """Return the adversarial examples of an attack, beside the clean ones and with predictions; a notebook shows them as pictures.
@@ -197,6 +205,21 @@ class Results:
         """
         answer = ask(self._store, statement, timeout=timeout, force=force)
         return frame_of_rows(answer.columns, answer.rows)
+
+
+def _job_keys(of: ResultRow | Mapping[str, Any] | pd.Series | str | Sequence[str]) -> list[str]:
+    """Return the keys of the jobs of a row, or those that are given."""
+    if isinstance(of, str):
+        return [of]
+    if isinstance(of, ResultRow):
+        return list(of.job_keys)
+    return list(of["job_keys"] if isinstance(of, Mapping | pd.Series) else of)
+
+
+def _of_each(key: str, right: NDArray[np.float64], numbers: ExampleNumbers) -> pd.DataFrame:
+    kinds = {"predicted": (numbers.classes, "Int64"), "margin": (numbers.margins, "float64"), "size": (numbers.sizes, "float64")}
+    known = {name: pd.Series(found, index=range(len(right)), dtype=kind) for name, (found, kind) in kinds.items()}
+    return pd.DataFrame({"right": right, **known, "job": key}, index=pd.RangeIndex(len(right), name="example"))
 
 
 def pivot(

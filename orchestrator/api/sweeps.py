@@ -66,7 +66,8 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
     """Run every job of a space that has no result yet; return the sweep. The same call continues after any interruption.
 
     The arguments are the options of `robustsweep launch`. A space that is a mapping is kept as `HOME/spaces/NAME.yaml`, from where the
-    command line continues it. Progress is printed as in a terminal. Jobs that fail do not raise: see `Sweep.failures`.
+    command line continues it. Progress is a bar in a notebook, else printed as in a terminal. Jobs that fail do not raise: see
+    `Sweep.failures`.
 
     Raises:
         UserError: nothing was started, for a reason that the user can fix.
@@ -226,7 +227,8 @@ class Sweep:
         """Return a figure of the report, for Plotly.
 
         Args:
-            name: `accuracy_epsilon`, `pareto`, `heat_map`, `cost`, `training`, `difficulty` or `surfaces`.
+            name: `accuracy_epsilon`, `smallest` (curves from minimum-norm attacks), `pareto`, `heat_map`, `cost`, `training`, `difficulty`
+                or `surfaces`.
             of: which one, where there are several (an attack's, a model's): a part of its label or title. None: the first.
 
         Raises:
@@ -286,6 +288,7 @@ class Sweep:
 
 _FIGURES = {
     "accuracy_epsilon": "accuracy",
+    "smallest": "smallest",
     "pareto": "pareto",
     "heat_map": "rank",
     "cost": "cost",

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from orchestrator.audit.budget import Budget
 from orchestrator.audit.rounds import Round, rounds, space_of
+from orchestrator.bundle.collect import write_bundle
 from orchestrator.console import say
 from orchestrator.launching.launch import LaunchOptions
 from orchestrator.launching.launch import launch as run_launch
@@ -20,6 +21,7 @@ from orchestrator.planning.adopted import load_sweep
 from orchestrator.planning.expand import expand_space
 from orchestrator.store import ModelVerdict, ResultRow, Store, model_verdicts, open_store, result_rows
 from orchestrator.store.reading.report_evidence import job_costs
+from orchestrator.verdict import reasons
 from workers.errors import UserError
 from workers.registry import DATASETS
 from workers.spec.fields import NormName, positive_fraction
@@ -33,7 +35,7 @@ class AuditOptions:
     """Options of an audit; `launch` holds those of its launches, whose space the audit makes.
 
     `weights` is a file of a state dict, or the first digits of a trained model's key; `examples` None: a thousand, or all of a smaller
-    test split.
+    test split. With a `bundle`, which is the file to write, attacks keep what they made of the examples.
     """
 
     network: str
@@ -45,6 +47,7 @@ class AuditOptions:
     seed: int = 0
     plugins: Sequence[str] = ()
     budget: Budget = field(default_factory=lambda: Budget(None))
+    bundle: Path | None = None
     launch: LaunchOptions
 
     @property
@@ -60,6 +63,11 @@ class AuditOptions:
         there = _MOST if data is None or data.facts.n_test is None else data.facts.n_test
         chosen = self.examples or min(_MOST, there)
         return chosen, min(chosen, _DIAGNOSED)
+
+    @property
+    def n_examples(self) -> int:
+        """Number of examples under attack."""
+        return self._counts[0]
 
     @property
     def common(self) -> dict[str, Any]:
@@ -122,8 +130,17 @@ def run_audit(options: AuditOptions, console: Console) -> tuple[AuditOutcome, in
         found = _found(options, all_rounds, launched)
         is_settled = found.verdict is not None and found.verdict.verdict != _DOUBTFUL
         if code or is_settled or launched == len(all_rounds) or options.budget.is_spent:
+            if options.bundle is not None and not code:
+                _write_bundle(options.bundle, options, file, found)
             return (replace(found, following=None) if is_settled else found), code
         say(console, f"audit: the verdict is in doubt; next: {all_rounds[launched].purpose}")
+
+
+def _write_bundle(bundle: Path, options: AuditOptions, file: Path, found: AuditOutcome) -> None:
+    paths = options.launch.paths
+    jobs = expand_space(load_sweep(str(file), options.launch.overrides, paths.artifacts).space)
+    judged = None if found.verdict is None else (found.verdict.verdict, reasons(found.verdict.checks))
+    write_bundle(bundle, jobs, paths.artifacts, data_root=paths.data_root, verdict=judged)
 
 
 def _launched_before(options: AuditOptions, file: Path, all_rounds: list[Round]) -> int:
@@ -140,7 +157,8 @@ def _rounds(options: AuditOptions) -> list[Round]:
         positive_fraction(options.epsilon)
     except ValueError as error:
         raise UserError(f"--epsilon {options.epsilon}: {error}") from None
-    return rounds(epsilon=options.epsilon, norm=options.norm, randomised=_is_randomised(options))
+    kept = 0 if options.bundle is None else options.n_examples
+    return rounds(epsilon=options.epsilon, norm=options.norm, randomised=_is_randomised(options), keep_examples=kept)
 
 
 def _is_randomised(options: AuditOptions) -> bool:

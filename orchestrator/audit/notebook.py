@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from orchestrator.api.frames import frame_of_results
+from orchestrator.api.in_memory import register_network
 from orchestrator.audit.audit import AuditOptions, AuditOutcome, run_audit
 from orchestrator.audit.budget import read_budget
 from orchestrator.audit.summary import audit_lines, render_audit, require_outcome
@@ -21,8 +22,8 @@ from orchestrator.launching.launch import LaunchOptions
 from orchestrator.paths import DEFAULT_HOME, Paths, write_atomically
 from workers.data.loading.source import Dataset
 from workers.errors import UserError
-from workers.facts import DatasetFacts, DatasetInfo, ModelFacts
-from workers.registry import DATASETS, MODELS
+from workers.facts import DatasetFacts, DatasetInfo
+from workers.registry import DATASETS
 from workers.spec.fields import NormName
 from workers.weights.tensors import to_safetensors
 
@@ -68,6 +69,7 @@ def audit(  # noqa: PLR0913 (each is an option of the command)
     name: str = "network",
     budget: str | None = None,
     seed: int = 0,
+    bundle: str | Path | None = None,
     home: str | Path = DEFAULT_HOME,
 ) -> Audit:
     """Find out how robust a network is, as `robustsweep audit` does, in this process; the same call continues after an interruption.
@@ -82,6 +84,7 @@ def audit(  # noqa: PLR0913 (each is an option of the command)
         name: of the network in results.
         budget: no further round of attacks is begun after this time: `"30m"`.
         seed: of everything that the attacks draw.
+        bundle: file to write for reviewers, see `rs.verify`; ask for it from the beginning.
         home: folder of the results.
 
     Raises:
@@ -100,6 +103,7 @@ def audit(  # noqa: PLR0913 (each is an option of the command)
         examples=len(labels),
         seed=seed,
         budget=read_budget(budget),
+        bundle=None if bundle is None else Path(bundle).expanduser(),
         launch=LaunchOptions(space="", paths=paths, executor="inline"),
     )
     found, code = run_audit(options, Terminal())
@@ -129,15 +133,8 @@ def _kept(weights: bytes, folder: Path) -> Path:
 
 def _registered_network(network: nn.Module, name: str, *, randomised: bool, image: bool) -> str:
     """Register copies of the network under its name and the digest of its structure; return both."""
-    copied = copy.deepcopy(network).cpu()
-    registered = f"{name}_{hashlib.sha256(repr((copied, randomised)).encode()).hexdigest()[:_DIGITS]}"
-
-    def create(info: DatasetInfo) -> nn.Module:  # noqa: ARG001 (a network has its classes)
-        return copy.deepcopy(copied)
-
-    if registered not in MODELS:
-        facts = ModelFacts("image" if image else "audio", randomised=randomised, normalised=True, initialised=True)
-        MODELS.add(registered, create, facts)
+    registered = f"{name}_{hashlib.sha256(repr((network, randomised)).encode()).hexdigest()[:_DIGITS]}"
+    register_network(registered, network, randomised=randomised, image=image)
     return registered
 
 

@@ -17,21 +17,23 @@ class Round:
     groups: tuple[Group, ...]
 
 
-def rounds(*, epsilon: str, norm: NormName, randomised: bool) -> list[Round]:
+def rounds(*, epsilon: str, norm: NormName, randomised: bool, keep_examples: int = 0) -> list[Round]:
     """Return the rounds, the first of which is always run; each later one only while the verdict is in doubt.
 
     Args:
         epsilon: in input units, as it was written.
         norm: of the ball.
         randomised: the network draws; then gradients are averaged over draws, and attacks on the full weights are made too.
+        keep_examples: of so many examples attacks keep what they made of them (those on the full weights keep all anyway).
     """
-    ball = {"epsilon": epsilon, "norm": norm}
+    bare: Group = {"epsilon": epsilon, "norm": norm}
+    ball = {**bare, "keep_examples": keep_examples} if keep_examples else bare
     adaptive: Group = {"knowledge": "eot", "eot_samples": 10} if randomised else {}
     patient: Group = {"knowledge": "eot", "eot_samples": 40} if randomised else {}
     first = [
         {"attack": "autoattack", "version": "rand" if randomised else "standard", **ball, **adaptive},
         *([{"attack": "square", **ball}] if randomised else []),
-        *([{"attack": "apgd_ce", "knowledge": "omniscient", **ball}] if randomised else []),
+        *([{"attack": "apgd_ce", "knowledge": "omniscient", **bare}] if randomised else []),
     ]
     steps: Group = {"attack": ["apgd_ce", "apgd_dlr"], "steps": 300, "restarts": 3, **ball}
     noisy: Group = {"attack": "smoothed_pgd", "steps": 50, "samples": 20, "abs_stepsize": _step(epsilon), **ball}

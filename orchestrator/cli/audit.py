@@ -38,6 +38,12 @@ def audit(  # noqa: PLR0913 (each is an option of the command)
     page: Annotated[
         Path | None, typer.Option("--output", "-o", help="The page to write.  [default: SWEEP.html here]", show_default=False)
     ] = None,
+    bundle: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write all that the claim rests on to a file, for `verify`; ask from the beginning.", show_default=False
+        ),
+    ] = None,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
     artifacts: ArtifactsUrl = None,
@@ -88,6 +94,7 @@ def audit(  # noqa: PLR0913 (each is an option of the command)
         examples=examples,
         plugins=[str(name) for name in context.params.get("plugins") or ()],
         budget=read_budget(budget),
+        bundle=bundle,
         launch=LaunchOptions(
             space="",
             paths=where,
@@ -104,6 +111,7 @@ def audit(  # noqa: PLR0913 (each is an option of the command)
         raise typer.Exit(code)
     written = report_sweep(ReportOptions(paths=where, sweep=found.name, output=page or Path(f"{found.name}.html")))
     show(render_audit(found))
-    for line in [*audit_lines(found), f"page: {written[0]}"]:
+    bundled = [f"bundle: {bundle}; anyone can check it: robustsweep verify {bundle}"] if bundle is not None and not code else []
+    for line in [*audit_lines(found), f"page: {written[0]}", *bundled]:
         say(_console(), line)
     raise typer.Exit(code)

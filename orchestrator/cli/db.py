@@ -127,7 +127,7 @@ def prune(  # noqa: PLR0913 (each is an option of the command)
         bool, typer.Option("--failed-attempts", help="Drop failed and interrupted attempts, except those of jobs that are failed now.")
     ] = False,
     orphans: Annotated[
-        bool, typer.Option("--orphans", help="Drop jobs in no sweep, environments of no result, and artifacts of no job.")
+        bool, typer.Option("--orphans", help="Drop jobs in no sweep, environments of no result, artifacts and weights of no job.")
     ] = False,
     rung_states: Annotated[
         bool,

@@ -13,6 +13,7 @@ from orchestrator.figures import (
     cost_plots,
     example_difficulty,
     heat_maps,
+    minimum_norm_curves,
     pareto_fronts,
     training_curves,
 )
@@ -20,6 +21,7 @@ from orchestrator.figures.attack_conditions import best_models
 from orchestrator.figures.curves import MOST_LINES
 from orchestrator.figures.scatter import Cost
 from orchestrator.store.reading.report_evidence import example_scores, job_costs
+from orchestrator.store.reading.smallest_perturbations import smallest_perturbations
 
 Draw = Callable[[str, Sequence[str] | None, Sequence[str]], Pictures]
 """Draws a figure of a sweep from the results of some models (None: all), with the chosen ones to the fore."""
@@ -39,6 +41,12 @@ def _difficulty(sweep: str, *_: object) -> Pictures:
         return example_difficulty(example_scores(store, sweep))
 
 
+def _smallest(sweep: str, models: Sequence[str] | None, *_: object) -> Pictures:
+    rows = read_rows(sweep, models=models)
+    with opened() as store:
+        return minimum_norm_curves(smallest_perturbations(store, rows))
+
+
 def _training(sweep: str, models: Sequence[str] | None, chosen: Sequence[str]) -> Pictures:
     return training_curves(read_runs(sweep), chosen=chosen or best_models(read_rows(sweep, models=models)))
 
@@ -48,6 +56,7 @@ KINDS: dict[str, Draw] = {
         read_rows(sweep, models=models), chosen=chosen
     ),
     "Accuracy against epsilon": lambda sweep, models, chosen: accuracy_curves(read_rows(sweep, models=models), chosen=chosen),
+    "Accuracy against epsilon from smallest perturbations": _smallest,
     "Robust accuracy over two axes": lambda sweep, models, _: heat_maps(read_rows(sweep, models=models)),
     "Training seconds against robust accuracy": _costs("training seconds"),
     "Attack seconds against robust accuracy": _costs("attack seconds"),

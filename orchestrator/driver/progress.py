@@ -1,8 +1,11 @@
-"""Progress display of a running sweep: a live table on a terminal, a line every few seconds in a log file."""
+"""Progress display of a running sweep: a live table on a terminal, a bar in a notebook, a line every few seconds in a log file."""
 
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from html import escape
+from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -17,13 +20,18 @@ from orchestrator.scheduling.job_graph import State
 _STATES: tuple[State, ...] = ("done", "running", "waiting", "failed", "blocked")
 _STYLES: dict[State, str] = {"done": "green", "running": "cyan", "waiting": "dim", "failed": "bold red", "blocked": "red"}
 _LINE_SECONDS = 10.0
+_BAR_SECONDS = 1.0
 
 
 @contextmanager
 def show_progress(sweep: SweepRun, *, name: str, console: Console) -> Iterator[None]:
     """Show the sweep's progress inside this context."""
+    if (cell := _notebook_cell()) is not None:
+        with _repeated(lambda: cell(progress_bar(sweep, name)), seconds=_BAR_SECONDS):
+            yield
+        return
     if not console.is_terminal:
-        with _printed(sweep, console):
+        with _repeated(lambda: say(console, progress_line(sweep)), seconds=_LINE_SECONDS):
             yield
         return
     display = _Display(sweep, name)
@@ -51,21 +59,42 @@ class _Display:
 
 
 @contextmanager
-def _printed(sweep: SweepRun, console: Console) -> Iterator[None]:
+def _repeated(show: Callable[[], None], *, seconds: float) -> Iterator[None]:
+    """Inside, call `show` every so many seconds, and a last time at the end."""
     over = threading.Event()
 
-    def speak() -> None:
-        while not over.wait(_LINE_SECONDS):
-            say(console, progress_line(sweep))
+    def repeat() -> None:
+        while not over.wait(seconds):
+            show()
 
-    thread = threading.Thread(target=speak, name="progress", daemon=True)
+    thread = threading.Thread(target=repeat, name="progress", daemon=True)
     thread.start()
     try:
         yield
     finally:
         over.set()
         thread.join()
-        say(console, progress_line(sweep))
+        show()
+
+
+def _notebook_cell() -> Callable[[str], None] | None:
+    """A function that shows HTML in the notebook's cell that is running, in place of what it showed before; None where there is none."""
+    if "IPython" not in sys.modules:
+        return None
+    from IPython import get_ipython
+    from IPython.display import HTML, display
+
+    if not hasattr(get_ipython(), "kernel"):
+        return None
+    shown: Any = display(HTML(""), display_id=True)
+    return lambda html: shown.update(HTML(html))
+
+
+def progress_bar(sweep: SweepRun, name: str) -> str:
+    """Describe the progress as HTML: a bar and one line."""
+    total = sum(sum(stage.values()) for stage in sweep.queue.counts().values())
+    bar = f'<progress value="{sweep.queue.total("done")}" max="{max(total, 1)}" style="width: 24em"></progress>'
+    return f"<b>sweep {escape(visible(name))}</b> {bar}<br>{escape(visible(progress_line(sweep)))}"
 
 
 def progress_line(sweep: SweepRun) -> str:

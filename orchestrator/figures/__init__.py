@@ -3,6 +3,7 @@
 from orchestrator.figures.curves import accuracy_curves
 from orchestrator.figures.difficulty import example_difficulty
 from orchestrator.figures.heat import heat_maps
+from orchestrator.figures.minimum_norm_curves import minimum_norm_curves
 from orchestrator.figures.picture import Picture, Pictures, plain
 from orchestrator.figures.scatter import cost_plots, model_points, pareto_fronts
 from orchestrator.figures.surface_contours import SurfacePlot, loss_surfaces
@@ -20,6 +21,7 @@ __all__ = [
     "example_difficulty",
     "heat_maps",
     "loss_surfaces",
+    "minimum_norm_curves",
     "model_points",
     "pareto_fronts",
     "plain",

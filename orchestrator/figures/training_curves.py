@@ -12,15 +12,22 @@ from orchestrator.names import model_names
 from orchestrator.store.reading.report_evidence import TrainingRun
 
 MOST_POINTS = 20_000
+_CAPTIONS = dict.fromkeys(("loss", "accuracy %"), "On the training examples, measured while training.")
 _MOST_NAMED = 6
 _Key = tuple[str, str]
 _QUANTITIES = {"loss": "training loss", "accuracy %": "training accuracy (%)"}
+_MEASURED = {
+    "validation %": ("validation_accuracy", "validation accuracy (%)"),
+    "validation pgd %": ("validation_pgd_accuracy", "validation accuracy under PGD (%)"),
+    "pgd %": ("pgd_accuracy", "training accuracy under PGD (%)"),
+}
+"""Quantities that some trainings measure after each epoch, with their fields of the history."""
 
 
 def training_curves(runs: Sequence[TrainingRun], *, chosen: Collection[str] = ()) -> Pictures:
-    """Draw loss and accuracy on the training examples after each epoch. More than `MOST_POINTS` points are thinned out, evenly, but each
-    run keeps its first and its last epoch; of more than `MOST_LINES` lines only those of the `chosen` models (their keys), or else of
-    those that were most accurate at the end, are named, and the others are faint."""
+    """Draw loss and accuracy on the training examples after each epoch, and what else was measured then. More than `MOST_POINTS` points are
+    thinned out, evenly, but each run keeps its first and its last epoch; of more than `MOST_LINES` lines only those of the `chosen` models
+    (their keys), or else of those that were most accurate at the end, are named, and the others are faint."""
     trained = {(run.sweep, run.model_key): run for run in runs if run.history}
     if not trained:
         return {}
@@ -31,7 +38,11 @@ def training_curves(runs: Sequence[TrainingRun], *, chosen: Collection[str] = ()
         named = {key for key in trained if key[1] in chosen} or set(last[:_MOST_NAMED])
     every = -(-sum(len(run.history) for run in trained.values()) // MOST_POINTS)
     points = {key: _points(run, found[key], every) for key, run in trained.items()}
-    return {name: _picture(name, title, points, found, named, every) for name, title in _QUANTITIES.items()}
+    pictures = {name: _picture(name, title, points, found, named, every) for name, title in _QUANTITIES.items()}
+    for name, (_, title) in _MEASURED.items():
+        if some := {key: known for key, of_run in points.items() if (known := [point for point in of_run if name in point])}:
+            pictures[name] = _picture(name, title, some, found, named, every)
+    return pictures
 
 
 def _points(run: TrainingRun, look: Look, every: int) -> list[Record]:
@@ -49,6 +60,7 @@ def _point(epoch: Mapping[str, float], look: Look, key: str) -> Record:
         "accuracy %": round(100 * epoch["accuracy"], 3),
         "learning rate": float(f"{epoch['learning_rate']:.4g}"),
         "model key": key[:8],
+        **{name: round(100 * epoch[field], 3) for name, (field, _) in _MEASURED.items() if epoch.get(field) is not None},
     }
 
 
@@ -68,7 +80,7 @@ def _picture(
         title=f"{title.capitalize()}",
         figure=figure,
         table=table,
-        caption=f"On the training examples, measured while training.{thinned}",
+        caption=f"{_CAPTIONS.get(quantity, 'On some examples, measured after each epoch.')}{thinned}",
         faint={plain(found[key].name): line_to_the_fore(found[key]) for key in points if key not in named},
     )
 

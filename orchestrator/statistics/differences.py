@@ -5,12 +5,14 @@ from math import sqrt
 from orchestrator.statistics.intervals import ConfidenceInterval, Correct, cluster_shares, residual_variance
 from orchestrator.statistics.shared_luck import Luck, SharedDraws, shared_luck
 
-_NORMAL = 1.959963984540054  # the standard normal's 97.5 % quantile
+_USUAL, _NORMAL = 0.975, 1.959963984540054  # a probability, and the standard normal's quantile there
 _ALL = SharedDraws(), SharedDraws()
 
 
-def paired_difference(before: Correct, after: Correct, draws: tuple[SharedDraws, SharedDraws] = _ALL) -> ConfidenceInterval:
-    """Return the accuracy `after` minus that `before` over the same examples, with its 95 % confidence interval, in [-1, 1]:
+def paired_difference(
+    before: Correct, after: Correct, draws: tuple[SharedDraws, SharedDraws] = _ALL, *, confidence: float = 0.95
+) -> ConfidenceInterval:
+    """Return the accuracy `after` minus that `before` over the same examples, with its confidence interval, in [-1, 1]:
     `(difference, low, high)` with `low <= difference <= high`.
 
     Both sides evaluate the same examples, easy ones and hard ones, so that only how they differ example by example counts. The interval
@@ -27,6 +29,7 @@ def paired_difference(before: Correct, after: Correct, draws: tuple[SharedDraws,
         before: (repeats, draws, examples), true where an example was classified right in a draw of a repeat.
         after: likewise, on the same examples; repeats and draws may be others.
         draws: what shares a draw, on each side.
+        confidence: of the interval, in (0, 1).
 
     Raises:
         ValueError: not three-dimensional, empty, or not of as many examples.
@@ -42,14 +45,16 @@ def paired_difference(before: Correct, after: Correct, draws: tuple[SharedDraws,
     lucks = [shared_luck(side, of_side, repeats=len(correct)) for side, of_side, correct in zip(sides, draws, (before, after), strict=True)]
     drawn = sum(luck.variance for luck in lucks)
     variance = max(by_example + drawn - sum(residual_variance(side) for side in sides), by_example, drawn)
-    margin = _quantile(variance, lucks) * sqrt(variance)
+    margin = _quantile(variance, lucks, (1 + confidence) / 2) * sqrt(variance)
     return difference, max(-1.0, min(difference, centre - margin)), min(1.0, max(difference, centre + margin))
 
 
-def _quantile(variance: float, lucks: list[Luck]) -> float:
-    """Return Student's 97.5 % quantile with the degrees of freedom of each side's draws; the examples' part, which the two added examples
+def _quantile(variance: float, lucks: list[Luck], probability: float) -> float:
+    """Return Student's quantile with the degrees of freedom of each side's draws; the examples' part, which the two added examples
     make wide enough for few, is assumed to be known."""
     uncertainty = sum(luck.variance**2 / luck.freedom for luck in lucks)
-    from scipy.special import stdtrit  # here: a plan does without SciPy
+    if uncertainty == 0 and probability == _USUAL:
+        return _NORMAL
+    from scipy.special import ndtri, stdtrit  # here: a plan does without SciPy
 
-    return float(stdtrit(variance**2 / uncertainty, 0.975)) if uncertainty > 0 else _NORMAL
+    return float(stdtrit(variance**2 / uncertainty, probability) if uncertainty > 0 else ndtri(probability))

@@ -1,10 +1,10 @@
 """Attack groups of a space, and the rules that turn one combination of settings into a resolved attack."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, ValidatorFunctionWrapHandler, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from search_spaces.schema.axes import Axis, PositiveLiteral
 from search_spaces.schema.component_axes import ComponentAxes, known
@@ -53,7 +53,7 @@ class AttackGroup(ComponentAxes):
     named_by: ClassVar = "attack"
 
     attack: Axis[Annotated[str, AfterValidator(known(ATTACKS))]]
-    norm: Axis[NormName] = Field(default=(), validate_default=True)
+    norm: Axis[NormName] = Field(default=("linf",), validate_default=True)
     epsilon: Axis[PositiveLiteral]
     knowledge: Axis[Knowledge] = ("randomized",)
     source: Axis[SourceName] = ("parent",)
@@ -73,14 +73,16 @@ class AttackGroup(ComponentAxes):
             raise ValueError(f"keep_examples={list(values)}: is no axis; must be one number of examples")
         return values
 
-    @field_validator("norm", mode="wrap")
+    @model_validator(mode="before")
     @classmethod
-    def _is_said(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+    def _with_the_norm_of_all(cls, data: Any) -> Any:
         """A group that says no norm has linf, or another one where none of its attacks has that."""
-        if value != ():
-            return handler(value)
-        own = {ATTACKS[attack].facts.own_norm for attack in info.data.get("attack", ())}
-        return tuple(own) if len(own) == 1 else ("linf",)
+        if not isinstance(data, Mapping) or "norm" in data:
+            return data
+        said = data.get("attack")
+        named = [ATTACKS.find(name) for name in (said if isinstance(said, list | tuple) else [said]) if isinstance(name, str)]
+        own = {found.facts.own_norm for found in named if found is not None}
+        return data if len(own) != 1 else {**data, "norm": own.pop()}
 
     @field_validator("epsilon")
     @classmethod

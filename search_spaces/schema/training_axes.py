@@ -18,11 +18,13 @@ from search_spaces.schema.axes import Axis, T, merged, no_range
 from search_spaces.schema.component_axes import ComponentAxes, known
 from workers.registry import LOSSES
 from workers.spec.fields import (
+    AdversarialLoss,
     AdversarialTraining,
     Count,
     Factor,
     Index,
     NonNegative,
+    NormName,
     Optimizer,
     Positive,
     Precision,
@@ -30,6 +32,7 @@ from workers.spec.fields import (
     Schedule,
     Share,
     ShareBelowOne,
+    WeightAverage,
     epsilon_fraction,
     fraction,
 )
@@ -121,6 +124,15 @@ class FineTuningAxes(ComponentAxes):
     adversarial_steps: ListAxis[WrittenCountRange] = ()
     adversarial_stepsize: Axis[Positive] = ()
     adversarial_alpha: Axis[ShareBelowOne] = ()
+    adversarial_norm: Axis[NormName] = ()
+    adversarial_loss: Axis[AdversarialLoss] = ()
+    adversarial_noise: Axis[Positive] = ()
+    weight_perturbation: Axis[NonNegative] = ()
+    weight_perturbation_from: Axis[ShareBelowOne] = ()
+    warm_up: Axis[ShareBelowOne | None] = ()
+    weight_average: Axis[WeightAverage] = ()
+    ema_decay: Axis[ShareBelowOne] = ()
+    average_from: Axis[ShareBelowOne] = ()
 
     @field_validator("milestones")
     @classmethod

@@ -48,9 +48,13 @@ def test_frames_hold_the_rows_of_the_results_command(results: Results, url: str)
 def test_a_frame_of_one_job_has_a_row_for_each_example(results: Results) -> None:
     frame = results.frame("small")
     numbers = results.per_example(frame["job_keys"][0][0])
-    assert list(numbers.columns) == ["right", "predicted", "margin", "size"]
+    assert list(numbers.columns) == ["right", "predicted", "margin", "size", "job"]
     assert numbers["right"].tolist() == [1.0, 0.0] * 8
     assert numbers["margin"].isna().all()  # as in a result of an older version
+    (worst,) = (row for _, row in results.frame("small", worst_case=True).iterrows() if row["knowledge"] == "any")
+    every = results.per_example(worst)
+    assert every.index.tolist() == list(range(16))
+    assert set(every["job"]) <= set(worst["job_keys"])
 
 
 def test_columns_have_types_that_do_not_hang_on_their_values(results: Results) -> None:

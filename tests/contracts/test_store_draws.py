@@ -8,6 +8,7 @@ from orchestrator.statistics.shared_luck import SharedDraws
 from orchestrator.store import ResultRow, Store, accuracy_interval, interval_over_seeds, record_result, result_rows, success_probabilities
 from orchestrator.store.connection.read_only_sql import ask
 from orchestrator.store.reading.example_outcomes import example_numbers
+from orchestrator.store.reading.smallest_perturbations import smallest_perturbations
 from tests.builders import attack_job, attack_settings, evaluate_job, fine_tune_job, flags_result, pretrain_job, result_of
 from tests.stored import record_sweep
 from workers.artifacts.per_example import PerExample, Spent
@@ -175,3 +176,19 @@ def test_numbers_of_examples_and_what_an_attack_cost_are_kept_beside_the_flags(s
     assert example_numbers(store, clean.key).sizes is None
     with pytest.raises(UserError, match=f"job {model.key}: has no evaluations"):
         example_numbers(store, model.key)
+
+
+def test_smallest_perturbations_are_those_of_attacks_that_look_for_them_on_models_that_do_not_draw(store: Store) -> None:
+    model, sketched = pretrain_job(), fine_tune_job(pretrain_job())
+    fab = attack_settings(name="fab", steps=5, norm="l2")
+    jobs = [attack_job(model, attack=fab, repeat=repeat) for repeat in (0, 1)]
+    others = [attack_job(model), attack_job(sketched, attack=fab), attack_job(model, attack=fab.model_copy(update={"early_stop": True}))]
+    record_sweep(store, name="sizes", space_text="", jobs=[model, sketched, *jobs, *others])
+    for job in (model, sketched):
+        record_result(store, job, result_of(job), attempt_id=None)
+    for factor, job in enumerate([*jobs, *others], 1):
+        numbers = PerExample.pack(np.zeros(16, dtype=int), np.zeros(16), np.arange(16) / factor)
+        record_result(store, job, flags_result(job, examples=numbers), attempt_id=None)
+    (found,) = smallest_perturbations(store, result_rows(store, "sizes", per_repeat=False))
+    assert (found.row.attack, found.row.repeats, found.row.early_stop) == ("fab", 2, False)
+    assert found.sizes == pytest.approx(np.arange(16) / 2, rel=1e-3)

@@ -11,10 +11,11 @@ from orchestrator.store.maintenance.prune import Wanted, prune
 from orchestrator.store.schema.base import Base
 from orchestrator.store.schema.sweep_tables import AttemptRecord, SweepJobRecord
 from orchestrator.store.writing.verdict_table import refresh_worst_cases
-from tests.builders import attack_job, small_plan
+from tests.builders import attack_job, pretrain_job, small_plan
 from tests.stored import begin_driving, content, launch, leave_artifacts, record_sweep
 from workers.artifacts.artifacts import Artifacts
 from workers.errors import UserError
+from workers.spec.job import Job, TrainingSpec, TrainSpec
 
 JOBS, OTHERS = small_plan(), small_plan(theta=0.3)
 FULL = JOBS[0]  # the pretrained net is both plans'
@@ -182,3 +183,36 @@ def test_a_database_that_never_marked_the_place_removes_no_orphans_unless_forced
     assert (left.number, len(artifacts.all_keys())) == (len({job.key for job in (*JOBS, *OTHERS)}),) * 2
     (gone,) = prune(other, artifacts, ORPHANS, force=True, really=True)
     assert (gone.kind, artifacts.all_keys()) == ("artifacts", [])
+
+
+def test_copies_of_weights_that_no_job_adopts_go_with_the_orphans(two: Store, other: Store, artifacts: Artifacts) -> None:
+    adopted, elsewhere, spare = (digit * 64 for digit in "123")
+    for digest in (adopted, elsewhere, spare):
+        artifacts.add_weights(digest, b"weights")
+    for one, digest in ((two, adopted), (other, elsewhere)):
+        record_sweep(one, name="adopting", space_text="space: 1", jobs=[adopting(digest)])
+    mark_owner(artifacts, other)
+    said = {found.kind: (found.number, found.size) for found in prune(two, artifacts, Wanted(orphans=True), really=False)}
+    assert said["copies of adopted weights"] == (1, 7)
+    assert set(artifacts.all_weights()) == {adopted, elsewhere, spare}
+    prune(two, artifacts, Wanted(orphans=True), really=True)
+    assert set(artifacts.all_weights()) == {adopted, elsewhere}
+    prune(two, artifacts, Wanted(sweeps=["adopting"], orphans=True), really=True)
+    assert set(artifacts.all_weights()) == {elsewhere}
+
+
+def test_copies_of_weights_stay_where_another_database_cannot_be_read(two: Store, artifacts: Artifacts) -> None:
+    artifacts.add_weights("1" * 64, b"weights")
+    artifacts.add_owner("f" * 64, b"{}")
+    prune(two, artifacts, Wanted(orphans=True), really=True)
+    assert set(artifacts.all_weights()) == {"1" * 64}
+    prune(two, artifacts, Wanted(orphans=True), really=True, force=True)
+    assert artifacts.all_weights() == {}
+
+
+def adopting(digest: str) -> Job:
+    """A job that adopts weights of a digest."""
+    trained = pretrain_job(tensorized=False)
+    assert isinstance(trained.spec, TrainSpec)
+    spec = trained.spec.model_copy(update={"stage": "adopt", "training": TrainingSpec(epochs=0)})
+    return Job.of(spec).model_copy(update={"digests": {"weights": digest}})

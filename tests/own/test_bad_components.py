@@ -112,9 +112,9 @@ attacks:
     ("kind", "name", "said"),
     [
         ("model", "good_net", ""),
-        ("model", "ten_classes", "logits are of shape (4, 10) where there are 7 classes: must be of shape (4, 7)"),
+        ("model", "ten_classes", "7 classes: logits of shape (4, 10): must be (4, 7), a row an example, a column a class"),
         ("model", "global_noise", "two passes in eval mode differ, and it is not `randomised`"),
-        ("model", "nan_net", "logits are not finite"),
+        ("model", "nan_net", "7 classes: its logits are not finite"),
         ("model", "no_module", "returned str, must be a torch.nn.Module"),
         ("attack", "outside", "lies 0.2"),
         ("attack", "double", "must be like its inputs, (4, 3, 32, 32), torch.float32, cpu"),
@@ -179,8 +179,8 @@ def test_what_is_bad_fails_with_its_reason_and_the_rest_of_the_sweep_is_done(tmp
     assert launched.returncode == 1, launched.stdout + launched.stderr
     said = robustsweep("status", "space", "--failed", cwd=tmp_path).stdout
     for reason in (
-        "model ten_classes (bad.py, line N): logits of shape (8, 10): must be (8, 3), one for each of the 3 classes",
-        "model nan_net (bad.py, line N): its logits are not finite, before any training",
+        "model ten_classes (bad.py, line N), before its training: logits of shape (8, 10): must be (8, 3)",
+        "model nan_net (bad.py, line N), before its training: its logits are not finite",
         "model no_module (bad.py, line N): returned str, must be a torch.nn.Module",
         "attack outside (bad.py, line N): an adversarial example lies 0.06",
         "attack double (bad.py, line N): returned (16, 1, 6, 6), torch.float64, cpu; must be like its inputs",

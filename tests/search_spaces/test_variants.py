@@ -103,7 +103,11 @@ def test_a_setting_that_every_variant_replaces_is_not_looked_at():
         ("  -\n", "  - 3\n", "x.yaml:12: variants.0=3: must be a mapping (key: value)"),
         ("  -\n", "  - !!set {a}\n", "x.yaml:12: tag '!!set' is not allowed"),
         ("  - training:\n      epochs: 3\n", "  - training: 3\n", "x.yaml:20: variants.2.training=3: must be a mapping (key: value)"),
-        ("epochs: 3", "recipe: fats", "x.yaml:21: variants.2.training.recipe='fats': one of custom, fast, paper"),
+        (
+            "epochs: 3",
+            "recipe: fats",
+            "x.yaml:21: variants.2.training.recipe='fats': one of awp, custom, fast, fast_at, madry, mart, paper, trades",
+        ),
         (
             "  -\n",
             "  - model: {name: soundnet5}\n",

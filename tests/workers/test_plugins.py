@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.builders import attack_settings, pretrain_job
 from workers.errors import UserError
 from workers.facts import PluginVersion
-from workers.plugins import archives, load_plugins, load_plugins_of, receive
+from workers.plugins import archives, job_from_json, load_plugins, load_plugins_of, receive, require_planned
 from workers.registry import METRICS
+from workers.spec.job import JOB, AttackSpec, EvaluationSpec, Job
 
 METRIC = """
 import robustsweep as rs
@@ -75,6 +77,20 @@ def test_components_of_a_package_depend_on_the_files_that_they_reach_alone(tmp_p
     write(lab, common="VALUE = 2")
     load_plugins([lab])
     assert METRICS["m1"].digest != digests["m1"]
+
+
+def test_a_job_file_runs_with_a_plugin_that_differs_by_comments_and_with_no_other(tmp_path: Path) -> None:
+    write(tmp_path, mine=metric("m1"))
+    load_plugins(["mine.py"], folder=tmp_path)
+    spec = AttackSpec(attack=attack_settings(), knowledge="randomized", evaluation=EvaluationSpec(metrics=("m1",)), repeat=0)
+    planned = JOB.dump_json(Job.of(spec, model=pretrain_job()))
+    write(tmp_path, mine="# a comment\n" + metric("m1"))
+    require_planned(job_from_json(planned, edited=True))
+    with pytest.raises(UserError, match=r"mine\.py: differs here"):
+        job_from_json(planned)
+    write(tmp_path, mine=metric("m1", value="2"))
+    with pytest.raises(UserError, match=r"^job \w+: metric m1: here \(\w+, mine\.py, line 4\), and planned with other code \(\w+\); plan"):
+        require_planned(job_from_json(planned, edited=True))
 
 
 def test_files_next_to_a_plugin_take_the_place_of_no_installed_module(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ KEPT_FILE = "kept.safetensors"
 """File of the examples that an attack keeps to be looked at (see `workers.measure.kept_examples`)."""
 _CHECKSUM = "sha256"
 _KEY = re.compile("[0-9a-f]{64}")
+_KEPT_WEIGHTS = re.compile(r"[0-9a-f]{64}\.safetensors")
 _DIGITS = 16
 _NAME = re.compile(r"(?!\.\.?$)[^/\\\0]*")
 _KEPT = re.compile(rf".+\.[0-9a-f]{{{_DIGITS}}}(\.[^.]+)?")
@@ -196,6 +197,15 @@ class Artifacts:
     def add_weights(self, digest: str, content: bytes) -> None:
         """Keep a copy of adopted weights, a safetensors file, under the digest of its tensors."""
         self._storage.write(f"{_WEIGHTS}/{_place(digest)}.safetensors", content, attempt=digest)
+
+    def all_weights(self) -> dict[str, int]:
+        """Return the digests of all copies of adopted weights, and their sizes in bytes."""
+        files = self._storage.files(_WEIGHTS)
+        return {name.partition(".")[0]: size for name, size in sorted(files.items()) if _KEPT_WEIGHTS.fullmatch(name)}
+
+    def drop_weights(self, digest: str) -> None:
+        """Delete a copy of adopted weights."""
+        self._storage.remove(f"{_WEIGHTS}/{_place(digest)}.safetensors")
 
     def weights(self, digest: str) -> bytes:
         """Return the copy of adopted weights of this digest.

@@ -1,7 +1,9 @@
 """Numbers of each evaluated example, packed: its predicted class, margin of logits and perturbation's size. Imports no torch."""
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +29,9 @@ class PerExample(Frozen):
     `classes` are the predicted ones, by the mean logits over the draws. `margins` are the logit of the true class less the largest other
     one, the mean over the draws: negative where it is wrong. `sizes` are those of the perturbations in the attack's norm and input
     units; of a minimum-norm attack the smallest that succeeded, infinite where none did; empty without attack.
+
+    Where an attack was given what others had left, the numbers of the other examples are those of the attack that fooled them; of a suite
+    they are those of the part that harms an example most.
     """
 
     classes: str
@@ -36,6 +41,24 @@ class PerExample(Frozen):
     @classmethod
     def pack(cls, classes: NDArray[np.integer], margins: NDArray[np.floating], sizes: NDArray[np.floating] | None = None) -> "PerExample":
         return cls(classes=_packed(classes, _CLASS), margins=packed_numbers(margins), sizes="" if sizes is None else packed_numbers(sizes))
+
+    @classmethod
+    def picked(cls, numbers: "Sequence[PerExample]", which: NDArray[np.intp]) -> "PerExample":
+        """Return of each example those numbers whose place is in `which`, (examples,); sizes only where all have them."""
+        classes, margins, sizes = zip(*(found.arrays for found in numbers), strict=True)
+        known = [found for found in sizes if found is not None]
+        return cls.pack(_of_each(classes, which), _of_each(margins, which), _of_each(known, which) if len(known) == len(sizes) else None)
+
+    def at(self, places: NDArray[np.intp]) -> "PerExample":
+        """Return the numbers of the examples at these places, in their order."""
+        classes, margins, sizes = self.arrays
+        return PerExample.pack(classes[places], margins[places], None if sizes is None else sizes[places])
+
+    @property
+    def arrays(self) -> tuple[NDArray[np.int64], Numbers, Numbers | None]:
+        """Classes, margins and sizes, (examples,) each."""
+        classes, margins = np.frombuffer(base64.b64decode(self.classes), dtype=_CLASS), base64.b64decode(self.margins)
+        return classes.astype(np.int64), np.frombuffer(margins, dtype=_NUMBER).astype(np.float64), unpacked_numbers(as_bytes(self.sizes))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,3 +94,8 @@ def as_bytes(text: str) -> bytes | None:
 
 def _packed(values: NDArray[np.generic], kind: np.dtype[np.generic]) -> str:
     return base64.b64encode(values.astype(kind).tobytes()).decode()
+
+
+def _of_each(values: Sequence[NDArray[Any]], which: NDArray[np.intp]) -> NDArray[Any]:
+    chosen: NDArray[Any] = np.take_along_axis(np.stack(values), which[None], axis=0)[0]
+    return chosen

@@ -26,12 +26,23 @@ class Environment(Frozen):
 
 
 class EpochRecord(Frozen):
-    """One line of a training history; `accuracy` is the share of training examples classified correctly during the epoch (0 to 1)."""
+    """One line of a training history; `accuracy` is the share of training examples classified correctly during the epoch (0 to 1).
+
+    The others are measured after it on some examples (see `workers.train.watch`), None where they are not: on held-out ones, clean and
+    under PGD, and under one-step adversarial training on training examples under PGD."""
 
     epoch: int
     loss: float
     accuracy: float
     learning_rate: float
+    validation_accuracy: float | None = None
+    validation_pgd_accuracy: float | None = None
+    pgd_accuracy: float | None = None
+
+    @property
+    def is_overfitted(self) -> bool:
+        """True for catastrophic overfitting: PGD leaves less than half of the accuracy under the training's own one-step attack."""
+        return self.pgd_accuracy is not None and self.pgd_accuracy < self.accuracy / 2
 
 
 class BatchRecord(Frozen):

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.artifacts.per_example import PerExample
+
 
 def among_all(correct: NDArray[np.bool_], left: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return flags of all examples, (draws, examples), from those of the ones that are `left`, (draws, left): the others are not right."""
@@ -24,3 +26,35 @@ def worst_attack(correct: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
     others = flags.sum(axis=1, keepdims=True) - flags
     worst: NDArray[np.bool_] = np.take_along_axis(flags, others.argmin(axis=0)[None], axis=0)[0]
     return worst if draws > 1 else np.logical_and.reduce(flags, axis=0)
+
+
+def most_harmful(correct: Sequence[NDArray[np.bool_]], margins: Sequence[NDArray[np.float64] | None]) -> NDArray[np.intp]:
+    """Return for each example the place of the attack under which it is right in the least share of evaluations, of those the one with the
+    smallest margin, (examples,).
+
+    Args:
+        correct: flags of each attack, (evaluations, examples); numbers of evaluations may differ.
+        margins: of each attack, (examples,); None where they are not known, which counts as the largest.
+    """
+    shares = np.stack([flags.mean(axis=0) for flags in correct])
+    known = [np.full(shares.shape[1], np.inf) if found is None else np.nan_to_num(found, nan=-np.inf) for found in margins]
+    chosen: NDArray[np.intp] = np.lexsort((np.stack(known), shares), axis=0)[0]
+    return chosen
+
+
+def numbers_among_all(numbers: PerExample, before: PerExample | None, left: NDArray[np.bool_]) -> PerExample | None:
+    """Return numbers of all examples: of those that were `left`, (examples,), the ones given, of the others those of the attacks before;
+    None where these are not known."""
+    if before is None:
+        return None
+    places = np.zeros(len(left), dtype=np.intp)
+    places[left] = np.arange(int(left.sum()))
+    return PerExample.picked([before, numbers.at(places)], left.astype(np.intp))
+
+
+def worst_numbers(correct: Sequence[NDArray[np.bool_]], numbers: Sequence[PerExample | None]) -> PerExample | None:
+    """Return of each example the numbers of the attack that harms it most (see `most_harmful`); None where some are not known."""
+    known = [found for found in numbers if found is not None]
+    if len(known) < len(numbers):
+        return None
+    return PerExample.picked(known, most_harmful(correct, [found.arrays[1] for found in known]))

@@ -22,6 +22,7 @@ from workers.errors import JobError, UserError, describe
 from workers.facts import DatasetInfo, Modality
 from workers.layers import LatentSketch
 from workers.models.network import Network, build
+from workers.models.network.behaviour import require_logits
 from workers.registry import ATTACKS, DEFENCES, LOSSES, METRICS, MODELS, REGISTRIES, Component
 from workers.spec.attack import AttackSettings
 from workers.spec.component import UNDEFENDED, DataSpec, DefenceSpec
@@ -135,11 +136,7 @@ def registered_by(path: str) -> list[Component[Any]]:
 def _check_network(network: Network, inputs: Tensor, *, n_classes: int) -> None:
     with _no_draws():
         network.seed(0)
-        logits = network(inputs.requires_grad_(True))
-        if not isinstance(logits, Tensor) or logits.shape != (_BATCH, n_classes):
-            _broken(f"logits are {_said(logits)} where there are {n_classes} classes: must be of shape ({_BATCH}, {n_classes})")
-        if not logits.isfinite().all():
-            _broken("logits are not finite")
+        logits = require_logits(network(inputs.requires_grad_(True)), (_BATCH, n_classes), named=f"{n_classes} classes")
         if not logits.requires_grad:
             _broken("logits have no gradient in the inputs")
         torch.autograd.grad(logits.sum(), inputs)

@@ -17,6 +17,7 @@ from workers.facts import MetricFacts
 from workers.measure.ledger import Ledger
 from workers.measure.resumable_loop import Course, Found
 from workers.models.network import Network
+from workers.models.network.behaviour import require_logits
 from workers.registry import Component
 from workers.spec.attack import AttackSettings
 from workers.spec.fields import NormName
@@ -175,7 +176,7 @@ def _said_of(attack: AttackSettings) -> Iterator[None]:
         raise type(error)(f"attack {attack.name}{place}: {error}") from error
 
 
-def require_logits(network: Network, data: DeviceSplit, *, n_classes: int, named: str) -> None:
+def require_logits_before_training(network: Network, data: DeviceSplit, *, n_classes: int, named: str) -> None:
     """Check what a network of a user's own gives before it is trained, with its randomness off: logits for each class, finite ones.
 
     Raises:
@@ -186,11 +187,7 @@ def require_logits(network: Network, data: DeviceSplit, *, n_classes: int, named
     with torch.no_grad(), network.full_weights():
         logits = network.eval()(inputs)
     network.train(training)
-    found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-    if found != (len(inputs), n_classes):
-        raise JobError(f"{named}: logits of shape {found}: must be {(len(inputs), n_classes)}, one for each of the {n_classes} classes")
-    if not logits.isfinite().all():
-        raise JobError(f"{named}: its logits are not finite, before any training")
+    require_logits(logits, (len(inputs), n_classes), named=f"{named}, before its training")
 
 
 def replayer(examples: Tensor, *, epsilon: float, bounds: Bounds = UNIT, norm: NormName = "linf") -> Perturb:

@@ -12,6 +12,7 @@ from workers.facts import PluginVersion
 from workers.plugins.distribution import Distribution
 from workers.plugins.files import FilePlugin, read_plugin
 from workers.plugins.importer import raised_at, run_once
+from workers.registry import REGISTRIES
 from workers.spec.component import STORED
 from workers.spec.job import JOB, Job
 
@@ -30,6 +31,7 @@ __all__ = [
     "named_in_environment",
     "raised_at",
     "receive",
+    "require_planned",
 ]
 
 VARIABLE = "ROBUSTSWEEP_PLUGINS"
@@ -61,15 +63,19 @@ def load_plugins(names: Iterable[str | Path], *, folder: Path | None = None) -> 
         _load(find_plugin(str(name), folder or Path()))
 
 
-def load_plugins_of(plugins: Iterable[PluginVersion]) -> None:
+def load_plugins_of(plugins: Iterable[PluginVersion], *, edited: bool = False) -> None:
     """Load the plugins that a job runs: as they came from the driver, else as they are here.
+
+    Args:
+        plugins: as they were when the job was planned.
+        edited: True to run one that differs too, which may be by a comment alone; `require_planned` must be asked then.
 
     Raises:
         UserError: one is not there, or differs from the one that the job was planned with; it is not run then.
     """
     for plugin in plugins:
         found = _received.get(plugin.digest) or find_plugin(plugin.path, Path())
-        if found.digest != plugin.digest:
+        if found.digest != plugin.digest and not edited:
             raise UserError(f"plugin {plugin.path}: differs here ({found.digest[:12]}) from the one of the plan ({plugin.digest[:12]})")
         _load(found)
 
@@ -90,13 +96,30 @@ def receive(sent: Archives) -> None:
     _received.update({plugin.digest: plugin for plugin in plugins})
 
 
-def job_from_json(text: str | bytes, *, stored: bool = False) -> Job:
+def require_planned(job: Job) -> None:
+    """Check that the code of a job's components is the one that it was planned with: their definitions, and what these reach.
+
+    Raises:
+        UserError: a component is missing here, or another; the message names both.
+    """
+    for named, planned in job.digests.items():
+        kind, _, name = named.partition(" ")
+        if kind not in REGISTRIES:  # of weights, or of a data set's files
+            continue
+        component = REGISTRIES[kind].find(name)
+        here = "missing here" if component is None else f"here ({(component.digest or '')[:12]}, {component.place})"
+        if component is None or component.digest != planned:
+            raise UserError(f"job {job.key}: {named}: {here}, and planned with other code ({planned[:12]}); plan again")
+
+
+def job_from_json(text: str | bytes, *, stored: bool = False, edited: bool = False) -> Job:
     """The job that a text holds, the plugins that it names being loaded first.
 
     Args:
         text: JSON.
         stored: True for a text from a store or an artifact, where components that are not installed here, as they were then, are no error;
             a plugin of which another version is loaded stays as it is: what a job ran then does not change what jobs run now.
+        edited: as for `load_plugins_of`.
 
     Raises:
         ValidationError: the text is no job.
@@ -107,7 +130,7 @@ def job_from_json(text: str | bytes, *, stored: bool = False) -> Job:
         if plugin.path in here:
             continue
         try:
-            load_plugins_of([plugin])
+            load_plugins_of([plugin], edited=edited)
         except UserError:
             if not stored:
                 raise

@@ -1,6 +1,6 @@
 """Computation of each stage of a job: from its parents' artifacts to an outcome and the files to keep."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,10 +21,19 @@ from workers.data.loading.remote import DataRoot
 from workers.data.loading.remote import load as load_data
 from workers.errors import ArtifactError, UserError
 from workers.facts import DatasetInfo, MetricFacts
-from workers.measure.cascade import among_all, worst_attack
+from workers.measure.cascade import among_all, numbers_among_all, worst_attack, worst_numbers
 from workers.measure.corrupted import corrupter
 from workers.measure.diagnose import diagnose
-from workers.measure.evaluate import Evaluated, Perturb, attacker, craft, evaluated, replayer, require_logits, require_sketch
+from workers.measure.evaluate import (
+    Evaluated,
+    Perturb,
+    attacker,
+    craft,
+    evaluated,
+    replayer,
+    require_logits_before_training,
+    require_sketch,
+)
 from workers.measure.kept_examples import kept_examples
 from workers.measure.ledger import Ledger
 from workers.measure.loss_surface import drawn_gradient, explore, full_gradient, plane
@@ -33,6 +42,7 @@ from workers.measure.resumable_loop import SAVE_SECONDS, Course, ProgressFile
 from workers.measure.surrogate import EXAMPLES, train_surrogate
 from workers.models.network import Network, build, decomposed
 from workers.models.network.behaviour import require_sound
+from workers.models.network.network import require_matched
 from workers.progress import Report
 from workers.registry import METRICS, Component
 from workers.spec.component import DataSpec
@@ -52,6 +62,7 @@ from workers.spec.job import (
 )
 from workers.spec.keys import derive_seed
 from workers.train import Checkpoint, train
+from workers.train.watch import MOST_EXAMPLES
 from workers.weights.tensors import from_safetensors, load_into
 
 _MODEL, _EXAMPLES, _SURFACE = MODEL_FILE, "examples.safetensors", "surface.safetensors"
@@ -149,12 +160,12 @@ class Room:
         """Return the SHA-256 of a trained model's weights: a model that was lost and trained again on a GPU may differ in its last bits."""
         return self.artifacts.result(key).files.get(_MODEL, "")
 
-    def flags(self, role: str) -> NDArray[np.bool_]:
-        """Return the flags of the parent in this role, (draws, examples)."""
+    def outcome(self, role: str) -> FlagsOutcome:
+        """Return the outcome of the parent in this role, an evaluation or an attack."""
         outcome = self.artifacts.result(self.parent(role)).outcome
         if not isinstance(outcome, FlagsOutcome):
             raise UserError(f"job {self.job.key}: its parent in role {role!r} has no flags: it is no evaluation and no attack")
-        return outcome.correct()
+        return outcome
 
     def metrics(self, evaluation: EvaluationSpec) -> tuple[Component[MetricFacts], ...]:
         """Return the metrics of attacked examples: ours that are always measured for the model's modality, and those that the evaluation
@@ -180,20 +191,31 @@ def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
     split = room.split(spec.data.unlimited, "train", spec.data.train_examples, room.job)
     info = room.info(spec.data)
     network = _untrained(room, spec, info)
+    require_matched(spec.model, network.ranks())
     network.to(room.device).seed(room.seed("sketch"))
     if (component := spec.model.component).place:
-        require_logits(network, split, n_classes=info.n_classes, named=f"model {component.name} ({component.place})")
+        require_logits_before_training(network, split, n_classes=info.n_classes, named=f"model {component.name} ({component.place})")
     if spec.stage == "pretrain" and spec.model.is_foreign:
         require_sound(network, info, name=spec.model.name)
     attack = None if spec.training.adversarial_training == "none" else room.generator("attack")
     order, checkpoint = room.generator("order"), room.checkpoint
-    history = train(network, split, spec.training, order=order, checkpoint=checkpoint, report=report, attack=attack, until=spec.until)
+    history = train(
+        network,
+        split,
+        spec.training,
+        order=order,
+        checkpoint=checkpoint,
+        report=report,
+        attack=attack,
+        until=spec.until,
+        validation=room.split(spec.data.unlimited, "validation", MOST_EXAMPLES, room.job) if spec.data.validation_examples else None,
+    )
     return _trained(network, history, info, resumed=checkpoint.resumed)
 
 
 def _take(room: Room, spec: TrainSpec) -> Computed:
     """Return weights unchanged: adopted ones, or the parent's, to which loading this job's model adds the defence in the spec."""
-    info = room.info(spec.data) if spec.stage == "adopt" else _info(room.artifacts, room.parent("weights"), spec)
+    info = room.info(spec.data) if spec.stage == "adopt" else model_info(room.artifacts, room.parent("weights"), spec)
     return _trained(_untrained(room, spec, info), [], info)
 
 
@@ -209,7 +231,7 @@ def _adopted(room: Room, spec: TrainSpec, info: DatasetInfo) -> Network:
     return network
 
 
-def _info(artifacts: Artifacts, key: str, spec: TrainSpec) -> DatasetInfo:
+def model_info(artifacts: Artifacts, key: str, spec: TrainSpec) -> DatasetInfo:
     """Return the info of the data set that a model was trained on, by its job key and its spec."""
     outcome = artifacts.result(key).outcome
     read = outcome.data_info if isinstance(outcome, TrainOutcome) else None
@@ -263,17 +285,17 @@ def _craft(room: Room, spec: CraftSpec, report: Report) -> Computed:
 
 def _attack(room: Room, spec: AttackSpec, report: Report) -> Computed:
     if spec.attack.facts.suite and spec.knowledge not in CRAFTED:
-        before = [room.flags(role) for role in room.job.parents if role != "model"]
-        return FlagsOutcome.pack(worst_attack(before)), {}
+        return _joined([room.outcome(role) for role in room.job.parents if role != "model"]), {}
     network, split = room.trained(spec.evaluation)
     start, ledger = room.generator("start"), Ledger(spec.attack.norm)
     if spec.knowledge in CRAFTED:
         perturb = replayer(_crafted(room, spec), epsilon=spec.attack.epsilon, bounds=network.bounds, norm=spec.attack.norm)
     else:
         perturb = attacker(network, spec.attack, generator=start, memory=room.memory(spec.evaluation), ledger=ledger)
-    left = np.logical_and.reduce(room.flags("survivors"), axis=0) if "survivors" in room.job.parents else None
-    if left is not None and not left.any():
-        return FlagsOutcome.pack(left), {}
+    before = room.outcome("survivors") if "survivors" in room.job.parents else None
+    left = None if before is None else np.logical_and.reduce(before.correct(), axis=0)
+    if before is not None and left is not None and not left.any():
+        return FlagsOutcome.pack(left, examples=before.examples), {}
     attacked = split if left is None else split.of(left)
     found = evaluated(
         network,
@@ -287,8 +309,9 @@ def _attack(room: Room, spec: AttackSpec, report: Report) -> Computed:
         course=room.course(network, report, start=start),
     )
     kept = _kept(room, spec, network, attacked, found, left)
-    if left is not None:  # the numbers of the survivors alone would not be those of all examples
-        return FlagsOutcome.pack(among_all(found.correct, left), metrics=found.metrics, spent=ledger.spent), kept
+    if before is not None and left is not None:
+        numbers = numbers_among_all(found.examples, before.examples, left)
+        return FlagsOutcome.pack(among_all(found.correct, left), metrics=found.metrics, examples=numbers, spent=ledger.spent), kept
     examples, spent = (found.examples, ledger.spent) if spec.knowledge not in CRAFTED else _of_crafting(room, found.examples)
     return FlagsOutcome.pack(found.correct, metrics=found.metrics, examples=examples, spent=spent), kept
 
@@ -303,6 +326,12 @@ def _kept(
     evaluation, seed = spec.evaluation, room.seed("kept")
     size, draws, places = evaluation.batch_size, evaluation.draws, places[: len(found.kept)].clone()
     return {KEPT_FILE: save(kept_examples(network, attacked, found.kept, places=places, batch_size=size, draws=draws, seed=seed))}
+
+
+def _joined(parts: Sequence[FlagsOutcome]) -> FlagsOutcome:
+    """Return the outcome of a suite from those of its attacks: of its last one, which was given what the others had left, or of all."""
+    correct = [part.correct() for part in parts]
+    return FlagsOutcome.pack(worst_attack(correct), examples=worst_numbers(correct, [part.examples for part in parts]))
 
 
 def _of_crafting(room: Room, examples: PerExample) -> tuple[PerExample, Spent | None]:
@@ -380,7 +409,7 @@ def load_model(artifacts: Artifacts, key: str) -> tuple[Network, DataSpec]:
         ArtifactError: its files cannot be read, or it is the job of no model.
     """
     spec, weights = _stored(artifacts, key)
-    network = build(spec.model, _info(artifacts, key, spec), seed=0, defence=spec.defence)
+    network = build(spec.model, model_info(artifacts, key, spec), seed=0, defence=spec.defence)
     network.load_state_dict(weights)
     return network.eval().requires_grad_(False), spec.data
 

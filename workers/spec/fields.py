@@ -30,11 +30,13 @@ ExampleOrder = Literal["balanced", "file"]
 ExecutionChoice = Literal["auto", "factorized", "reconstruct"]
 Initialisation = Literal["decompose", "random"]
 SignGradientName = Literal["identity", "tanh", "tanh075"]
-Schedule = Literal["one_cycle", "step"]
-Optimizer = Literal["adam", "sgd"]
+Schedule = Literal["cosine", "linear", "one_cycle", "step"]
+Optimizer = Literal["adam", "adamw", "sgd"]
+WeightAverage = Literal["ema", "none", "swa"]
 Precision = Literal["auto", "bf16", "float32"]
-AdversarialTraining = Literal["none", "pgd", "r_fgsm"]
-Recipe = Literal["custom", "fast", "paper"]
+AdversarialTraining = Literal["n_fgsm", "none", "pgd", "r_fgsm", "rs_fgsm"]
+AdversarialLoss = Literal["ce", "kl"]
+Recipe = Literal["awp", "custom", "fast", "fast_at", "madry", "mart", "paper", "trades"]
 
 
 @dataclass(frozen=True)

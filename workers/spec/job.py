@@ -336,8 +336,12 @@ class Job(Frozen):
 
     @cached_property
     def seed_key(self) -> str:
-        """The key that the job's seeds derive from; a rung draws all that the training draws which is carried to its end."""
-        return seed_key(self._trunk, self.parent_seeds or self.parents)
+        """The key that the job's seeds derive from; a rung draws all that the training draws which is carried to its end, and an attack
+        that keeps examples what it draws without."""
+        spec = self._trunk
+        if isinstance(spec, AttackSpec) and spec.keep_examples:
+            spec = spec.model_copy(update={"keep_examples": 0})
+        return seed_key(spec, self.parent_seeds or self.parents)
 
     @cached_property
     def trunk_key(self) -> str:

@@ -7,11 +7,13 @@ from pydantic import AfterValidator, Field
 from workers.registry import LOSSES
 from workers.spec.component import ComponentSpec
 from workers.spec.fields import (
+    AdversarialLoss,
     AdversarialTraining,
     Count,
     Factor,
     Index,
     NonNegative,
+    NormName,
     Optimizer,
     Positive,
     Precision,
@@ -19,6 +21,7 @@ from workers.spec.fields import (
     Schedule,
     Share,
     ShareBelowOne,
+    WeightAverage,
     epsilon_fraction,
 )
 
@@ -51,13 +54,18 @@ CountRange = Annotated[tuple[Count, Count], Field(strict=False), AfterValidator(
 Milestones = Annotated[tuple[ShareBelowOne, ...], Field(strict=False)]
 
 
+USUAL_WARM_UP: dict[Schedule, float] = {"cosine": 0.0, "linear": 0.0, "one_cycle": 0.25, "step": 0.0}
+"""Share of all steps over which the learning rate rises where a training does not say."""
+
+
 class TrainingSpec(ComponentSpec):
-    """A training loss under SGD or Adam, with its own `settings`; the defaults are the recipe `custom`.
+    """A training loss under SGD, Adam or AdamW, with its own `settings`; the defaults are the recipe `custom`.
 
     With 0 `epochs` the weights stay as they are. `recipe` names the source of the values; it is not part of the job key. `momentum`
-    and `nesterov` are SGD's; `weight_decay` is an L2 penalty under both optimisers. The learning rate follows `schedule` (see
-    `workers.train.optimizer`): `step` multiplies it by `gamma` at
-    each of `milestones`, shares of all epochs. `clip_norm` is the largest l2 norm of all gradients together (null: not clipped).
+    and `nesterov` are SGD's; `weight_decay` is an L2 penalty, under AdamW a decay of the weights themselves. The learning rate follows
+    `schedule` (see `workers.train.optimizer`): `step` multiplies it by `gamma` at each of `milestones`, shares of all epochs. Over the
+    first `warm_up`, a share of all steps, it rises linearly (null: a quarter under `one_cycle`, else none). `clip_norm` is the largest l2
+    norm of all gradients together (null: not clipped).
     `precision` bf16 is autocast of the forward pass, on a GPU or a CPU (where it is rarely faster); auto is bf16 on a GPU that supports it,
     and float32 elsewhere. `channels_last` is the memory layout of image batches: the same computation with other rounding, so it is part of
     the key. With `horizontal_flip` images are mirrored at random. With `crop_padding` they are padded with so many black pixels on each
@@ -65,8 +73,14 @@ class TrainingSpec(ComponentSpec):
 
     Adversarial training replaces each batch by adversarial examples (see `workers.train.adversary`): `adversarial_epsilon`, exact
     fractions in input units, and `adversarial_steps` are the ranges that a batch's epsilon and number of steps are drawn from;
-    `adversarial_stepsize` is in units of epsilon / steps; `adversarial_alpha` is r_fgsm's random step as a share of epsilon.
+    `adversarial_stepsize` is in units of epsilon / steps; `adversarial_alpha` is r_fgsm's random step as a share of epsilon,
+    `adversarial_noise` n_fgsm's in units of epsilon. `adversarial_norm` is that of pgd's ball, `adversarial_loss` what it maximises.
     The default ranges end at the paper's attacks with epsilon 2/255 (2 steps) and 8/255 (10 steps).
+
+    `weight_perturbation` is the size of the adversarial perturbation of the weights, relative to theirs (0: none), from the share
+    `weight_perturbation_from` of the epochs on (see `workers.train.weight_perturbation`). `weight_average` says which weights the trained
+    model has (see `workers.train.weight_average`): the last ones, their moving average of `ema_decay` a step, or the mean of the last
+    epochs from the share `average_from` of them on (`swa`).
     """
 
     registry: ClassVar = LOSSES
@@ -94,6 +108,15 @@ class TrainingSpec(ComponentSpec):
     adversarial_steps: CountRange = (2, 10)
     adversarial_stepsize: Positive = 2.5
     adversarial_alpha: ShareBelowOne = 0.5
+    adversarial_norm: NormName = "linf"
+    adversarial_loss: AdversarialLoss = "ce"
+    adversarial_noise: Positive = 2.0
+    weight_perturbation: NonNegative = 0.0
+    weight_perturbation_from: ShareBelowOne = 0.0
+    warm_up: ShareBelowOne | None = None
+    weight_average: WeightAverage = "none"
+    ema_decay: ShareBelowOne = 0.995
+    average_from: ShareBelowOne = 0.5
 
 
 UNTRAINED = TrainingSpec(epochs=0)

@@ -1,4 +1,4 @@
-"""The attacker inside adversarial training: replaces a batch by adversarial examples for the current network."""
+"""The attacker inside adversarial training: makes adversarial examples of a batch for the current network."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,12 +8,18 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 (the name that every PyTorch user knows)
 
 from workers.attacks.engine import Logits, Watched, attack_of
+from workers.attacks.engine.norms import BALLS, Ball
 from workers.errors import NonFiniteError
 from workers.registry import ATTACKS
 from workers.spec.attack import AttackSettings
+from workers.spec.fields import NormName
 from workers.spec.training import TrainingSpec
+
+_NOISE = 0.001
+"""Standard deviation of the noise that a divergence is followed from: it has no gradient at the inputs themselves."""
 
 BatchAdversary = Callable[[Tensor, Tensor], Tensor]
 """Adversarial examples of (inputs, labels)."""
@@ -22,6 +28,20 @@ BatchAdversary = Callable[[Tensor, Tensor], Tensor]
 def unchanged(inputs: Tensor, labels: Tensor) -> Tensor:  # noqa: ARG001 (an adversary's)
     """The inputs themselves, where training is not adversarial."""
     return inputs
+
+
+def remembered(make: BatchAdversary) -> BatchAdversary:
+    """An adversary that makes the examples of a batch once, and gives the same ones whenever it is asked for them again."""
+    made: list[tuple[Tensor, Tensor]] = []
+
+    def again(inputs: Tensor, labels: Tensor) -> Tensor:
+        for known, examples in made:
+            if known is inputs:
+                return examples
+        made.append((inputs, make(inputs, labels)))
+        return made[-1][1]
+
+    return again
 
 
 @dataclass(frozen=True)
@@ -34,10 +54,15 @@ class DrawnAttack:
 
 @dataclass(frozen=True)
 class Adversary:
-    """PGD or R+FGSM on the training batches (Madry et al., 2018; Tramer et al., 2018; Lin et al., 2019).
+    """PGD, R+FGSM, RS-FGSM or N-FGSM on the training batches.
 
-    `pgd` starts uniformly in the ball of epsilon and takes `steps` steps of `adversarial_stepsize` * epsilon / steps. `r_fgsm` takes a
-    random step alpha * sign(N(0, 1)), alpha being `adversarial_alpha` * epsilon, then one signed-gradient step of epsilon - alpha.
+    `pgd` starts uniformly in the ball of epsilon and takes `steps` steps of `adversarial_stepsize` * epsilon / steps (Madry et al., 2018),
+    uphill the cross-entropy, or where `adversarial_loss` is kl the divergence KL(p(inputs) || p(points)) from normal noise of 0.001 on
+    (Zhang et al., 2019). `r_fgsm` takes a
+    random step alpha * sign(N(0, 1)), alpha being `adversarial_alpha` * epsilon, then one signed-gradient step of epsilon - alpha
+    (Tramer et al., 2018; Lin et al., 2019). `rs_fgsm` takes one of `adversarial_stepsize` * epsilon from a uniform point of the ball, to
+    which it is projected (Wong et al., 2020); `n_fgsm` one from noise, uniform within `adversarial_noise` * epsilon, and is not projected,
+    so that its points may lie outside the ball (de Jorge et al., 2022).
     Epsilon (uniform) and the number of steps (uniform over whole numbers) are drawn anew for each batch.
 
     The attacked network is the one being trained, its sketch live: every gradient step uses a fresh sketch, as a `randomized` attacker
@@ -85,15 +110,49 @@ class Adversary:
         ]
 
     def perturb(self, inputs: Tensor, labels: Tensor, *, drawn: DrawnAttack) -> Tensor:
-        """Return adversarial examples within `drawn.epsilon` of `inputs` and within the bounds, of their shape; `inputs` are unchanged."""
+        """Return adversarial examples within `drawn.epsilon` of `inputs` (n_fgsm's: of its noise) and within the bounds, of their shape;
+        `inputs` are unchanged."""
+        settings = self.settings
         with _evaluating(self.module):
-            if self.settings.adversarial_training == "pgd":
-                stepsize = self.settings.adversarial_stepsize * drawn.epsilon / drawn.steps
-                return self._ascend(inputs, labels, _pgd(drawn.epsilon, steps=drawn.steps, stepsize=stepsize))
-            alpha = self.settings.adversarial_alpha * drawn.epsilon
-            noise = torch.randn(inputs.shape, generator=self.generator, device=inputs.device, dtype=inputs.dtype)
-            # The second ball lies within the first: (epsilon - alpha) around a point at alpha.
-            return self._ascend((inputs + alpha * noise.sign()).clamp(*self.bounds), labels, _fgsm(drawn.epsilon - alpha))
+            match settings.adversarial_training:
+                case "pgd":
+                    stepsize = settings.adversarial_stepsize * drawn.epsilon / drawn.steps
+                    if settings.adversarial_loss == "kl":
+                        return self._diverge(inputs, labels, drawn, stepsize=stepsize)
+                    attack = _pgd(drawn.epsilon, steps=drawn.steps, stepsize=stepsize, norm=settings.adversarial_norm)
+                    return self._ascend(inputs, labels, attack)
+                case "rs_fgsm":
+                    ball = BALLS["linf"](inputs, epsilon=drawn.epsilon, bounds=self.bounds)
+                    step = _fgsm(settings.adversarial_stepsize * drawn.epsilon)
+                    return ball.project_(self._ascend(ball.random(self.generator), labels, step))
+                case "n_fgsm":
+                    noisy = BALLS["linf"](inputs, epsilon=settings.adversarial_noise * drawn.epsilon, bounds=self.bounds)
+                    return self._ascend(noisy.random(self.generator), labels, _fgsm(settings.adversarial_stepsize * drawn.epsilon))
+                case _:
+                    return self._r_fgsm(inputs, labels, drawn)
+
+    def _r_fgsm(self, inputs: Tensor, labels: Tensor, drawn: DrawnAttack) -> Tensor:
+        alpha = self.settings.adversarial_alpha * drawn.epsilon
+        # The second ball lies within the first: (epsilon - alpha) around a point at alpha.
+        return self._ascend((inputs + alpha * self._normal(inputs).sign()).clamp(*self.bounds), labels, _fgsm(drawn.epsilon - alpha))
+
+    def _normal(self, inputs: Tensor) -> Tensor:
+        return torch.randn(inputs.shape, generator=self.generator, device=inputs.device, dtype=inputs.dtype)
+
+    def _diverge(self, inputs: Tensor, labels: Tensor, drawn: DrawnAttack, *, stepsize: float) -> Tensor:
+        """Return points whose predictions diverge from those of the inputs, (batch, *shape): projected steps up the divergence."""
+        watched = Watched.all_of(self.logits, labels)
+        self._missed.append(watched.flags)
+        ball: Ball = BALLS[self.settings.adversarial_norm](inputs, epsilon=drawn.epsilon, bounds=self.bounds)
+        with torch.no_grad():
+            clean = F.log_softmax(self.logits(inputs), dim=1)
+        points = ball.project_(inputs + _NOISE * self._normal(inputs))
+        for _ in range(drawn.steps):
+            points.requires_grad_()
+            divergence = F.kl_div(F.log_softmax(watched(points), dim=1), clean, reduction="sum", log_target=True)
+            (slope,) = torch.autograd.grad(divergence, points)
+            points = ball.project_(points.detach().add_(ball.direction(slope), alpha=stepsize))
+        return points
 
     def _ascend(self, start: Tensor, labels: Tensor, attack: AttackSettings) -> Tensor:
         watched = Watched.all_of(self.logits, labels)
@@ -101,9 +160,9 @@ class Adversary:
         return attack_of(attack)(watched, start, labels, settings=attack, generator=self.generator, bounds=self.bounds)
 
 
-def _pgd(epsilon: float, *, steps: int, stepsize: float) -> AttackSettings:
+def _pgd(epsilon: float, *, steps: int, stepsize: float, norm: NormName) -> AttackSettings:
     own = ATTACKS["pgd"].settings.model_validate({"steps": steps, "abs_stepsize": stepsize})
-    return AttackSettings(name="pgd", epsilon=epsilon, epsilon_literal=f"{epsilon:g}", settings=own)
+    return AttackSettings(name="pgd", norm=norm, epsilon=epsilon, epsilon_literal=f"{epsilon:g}", settings=own)
 
 
 def _fgsm(epsilon: float) -> AttackSettings:

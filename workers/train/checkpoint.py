@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from workers.artifacts.artifacts import CHECKPOINT, JobFolder
 from workers.artifacts.results import EpochRecord
 from workers.errors import StorageError
+from workers.train.weight_average import WeightAverage
 
 _PAST = "past"
 _DIGEST_BYTES = 32
@@ -19,12 +20,13 @@ _DIGEST_BYTES = 32
 
 @dataclass
 class TrainingState:
-    """Everything that changes while training: weights, batch-norm statistics, optimiser, generators, history."""
+    """Everything that changes while training: weights, batch-norm statistics, averages, optimiser, generators, history."""
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
     generators: dict[str, torch.Generator]
     history: list[EpochRecord]
+    average: WeightAverage | None = None
 
 
 class Checkpoint:
@@ -45,7 +47,8 @@ class Checkpoint:
         tensors = {f"model/{name}": tensor for name, tensor in state.model.state_dict().items()}
         tensors |= {f"optimizer/{name}": tensor for name, tensor in _averages(state.optimizer).items()}
         tensors |= {f"generator/{name}": generator.get_state() for name, generator in state.generators.items()}
-        tensors[_PAST] = _as_bytes({"resumed": self.resumed, "history": [record.model_dump() for record in state.history]})
+        tensors |= {f"average/{name}": tensor for name, tensor in (state.average.tensors if state.average else {}).items()}
+        tensors[_PAST] = _as_bytes({"resumed": self.resumed, "history": [record.model_dump(exclude_none=True) for record in state.history]})
         content = save({name: tensor.contiguous() for name, tensor in tensors.items()})
         self._folder.save(CHECKPOINT, self._digest(content) + content)
 
@@ -87,6 +90,8 @@ def _fits(tensors: dict[str, Tensor], state: TrainingState, *, last: int) -> boo
 def _set_state(state: TrainingState, tensors: dict[str, Tensor], history: list[dict[str, Any]]) -> None:
     state.model.load_state_dict(_under("model/", tensors))
     _set_averages(state.optimizer, _under("optimizer/", tensors))
+    if state.average is not None:
+        state.average.restore(_under("average/", tensors))
     for name, generator in state.generators.items():
         generator.set_state(tensors[f"generator/{name}"])
     state.history[:] = [EpochRecord.model_validate(record) for record in history]

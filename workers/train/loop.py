@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
@@ -15,16 +16,19 @@ from workers.errors import JobError
 from workers.models.network import Network
 from workers.spec.fields import Precision
 from workers.spec.training import TrainingSpec
-from workers.train.adversary import Adversary, BatchAdversary, unchanged
+from workers.train.adversary import Adversary, BatchAdversary, remembered, unchanged
 from workers.train.augment import augmented
 from workers.train.checkpoint import Checkpoint, TrainingState
 from workers.train.optimizer import build_optimizer, learning_rate
 from workers.train.safe_convolutions import safe_convolutions
+from workers.train.watch import Watch
+from workers.train.weight_average import WeightAverage
+from workers.train.weight_perturbation import perturbed_weights
 
 _IMAGE_BATCH_DIMENSIONS = 4
 
 
-def train(
+def train(  # noqa: PLR0913 (each is another part of a training)
     network: Network,
     data: DeviceSplit,
     settings: TrainingSpec,
@@ -34,6 +38,7 @@ def train(
     report: Callable[[EpochRecord], None],
     attack: torch.Generator | None = None,
     until: int | None = None,
+    validation: DeviceSplit | None = None,
 ) -> list[EpochRecord]:
     """Train `network` in place and return one record per epoch.
 
@@ -46,6 +51,7 @@ def train(
         report: called after each epoch; under adversarial training its loss and accuracy are those on adversarial examples.
         attack: generator of adversarial training, on the data's device; None without it.
         until: stop after so many of the schedule's epochs (None: after all).
+        validation: held-out examples, on the same device, that each epoch's record says the accuracy on; None for none.
 
     Raises:
         JobError: the loss, a weight or a statistic became NaN or infinite, or examples could not be attacked for want of a finite
@@ -56,10 +62,12 @@ def train(
         raise ValueError(f"adversarial_training={settings.adversarial_training} with attack={attack}: one needs the other")
     logits = partial(_logits, network, halved=in_bf16(settings.precision, data.device))
     adversary = None if attack is None else Adversary(network, logits, network.bounds, settings, attack)
-    trainer = _Trainer(network, logits, data, settings, order, adversary, build_optimizer(network.parameters(), settings))
+    average = WeightAverage(network, settings)
+    trainer = _Trainer(network, logits, data, settings, order, adversary, build_optimizer(network.parameters(), settings), average)
     generators = {"order": order, "sketch": network.sketch.generator, "attack": attack}
     present = {name: generator for name, generator in generators.items() if generator is not None}
-    state = TrainingState(model=network, optimizer=trainer.optimizer, generators=present, history=[])
+    state = TrainingState(model=network, optimizer=trainer.optimizer, generators=present, history=[], average=average)
+    watch = Watch(network, logits, settings, data, validation)
     last = settings.epochs if until is None else until
     checkpoint.restore(state, last=last)
     _require_finite(network, settings, epoch=len(state.history))
@@ -68,9 +76,12 @@ def train(
         with safe_convolutions(network, data.device):
             record = trainer.epoch(epoch)
         _require_finite(network, settings, epoch=epoch)
+        average.after_epoch(epoch)
+        record = record.model_copy(update=watch.after(epoch))
         state.history.append(record)
         checkpoint.save(state)
         report(record)
+    average.give(trainer.plain_inputs, device=data.device)
     return state.history
 
 
@@ -105,14 +116,16 @@ class _Trainer:
     order: torch.Generator
     adversary: Adversary | None
     optimizer: torch.optim.Optimizer
+    average: WeightAverage
 
     def epoch(self, epoch: int) -> EpochRecord:
         # Sums stay on the device: one synchronisation an epoch, not one a step.
         loss_sum, correct = torch.zeros(2, device=self.data.device)
         rate, seen = 0.0, 0
+        perturbs = self.settings.weight_perturbation > 0 and epoch > self.settings.weight_perturbation_from * self.settings.epochs
         for step, (inputs, labels, adversary) in enumerate(self._seen()):
             rate = self._set_rate((epoch - 1) * self.steps + step)
-            batch_loss, hits = self._step(inputs, labels, adversary)
+            batch_loss, hits = self._step(inputs, labels, adversary, perturbs=perturbs)
             loss_sum += batch_loss * len(labels)
             correct += hits
             seen += len(labels)
@@ -141,22 +154,35 @@ class _Trainer:
             schedule=settings.schedule,
             milestones=settings.milestones,
             gamma=settings.gamma,
+            warm_up=settings.warm_up,
         )
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         return rate
 
-    def _step(self, inputs: Tensor, labels: Tensor, adversary: BatchAdversary) -> tuple[Tensor, Tensor]:
+    def _step(self, inputs: Tensor, labels: Tensor, adversary: BatchAdversary, *, perturbs: bool) -> tuple[Tensor, Tensor]:
         network = _Listening(self.logits)
-        loss: Tensor = self.settings.component.create(network, inputs, labels, adversary, **dict(self.settings.settings))
-        if (penalty := self.network.penalty()) is not None:
-            loss = loss + penalty
-        self.optimizer.zero_grad()
-        loss.backward()
+        adversary = remembered(adversary) if perturbs else adversary
+        loss = partial(self._loss, network, inputs, labels, adversary)
+        size = self.settings.weight_perturbation
+        with perturbed_weights(self.network, loss, size=size) if perturbs else nullcontext():
+            found = loss()
+            self.optimizer.zero_grad()
+            found.backward()
         if self.settings.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_norm)
         self.optimizer.step()
-        return loss.detach(), (network.first.argmax(dim=1) == labels).sum()
+        self.average.after_step()
+        return found.detach(), (network.first.argmax(dim=1) == labels).sum()
+
+    def _loss(self, network: "_Listening", inputs: Tensor, labels: Tensor, adversary: BatchAdversary) -> Tensor:
+        loss: Tensor = self.settings.component.create(network, inputs, labels, adversary, **dict(self.settings.settings))
+        return loss if (penalty := self.network.penalty()) is None else loss + penalty
+
+    def plain_inputs(self) -> Iterator[Tensor]:
+        """Return the training inputs in full batches, in their order, neither augmented nor attacked."""
+        places = torch.arange(self.steps * self.batch_size, device=self.data.device)
+        return (self._laid_out(inputs) for inputs, _ in self.data.batches(places, self.batch_size))
 
     def _seen(self) -> Iterator[tuple[Tensor, Tensor, BatchAdversary]]:
         """The batches that the network learns from, each with its adversary."""

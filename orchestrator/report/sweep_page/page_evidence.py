@@ -18,6 +18,7 @@ from orchestrator.store.reading.report_evidence import (
     provenance,
     training_runs,
 )
+from orchestrator.store.reading.smallest_perturbations import SmallestPerturbations, smallest_perturbations
 from orchestrator.store.reading.values import CorruptionRow
 from workers.artifacts.artifacts import Artifacts
 
@@ -31,6 +32,7 @@ class Evidence:
     runs: list[TrainingRun]
     costs: JobCosts
     scores: list[ExampleScores]
+    smallest: list[SmallestPerturbations]
     verdicts: list[ModelVerdict]
     provenance: Provenance
     status: SweepStatus
@@ -56,6 +58,7 @@ def gather(store: Store, artifacts: Artifacts, sweep: str) -> Evidence:
         UserError: no such sweep.
     """
     surfaces, unread = surface_grids(store, artifacts, sweep)
+    rows = result_rows(store, sweep, per_repeat=False)
     grids, unshown = example_grids(store, artifacts, sweep)
     return Evidence(
         surfaces=surfaces,
@@ -63,7 +66,8 @@ def gather(store: Store, artifacts: Artifacts, sweep: str) -> Evidence:
         grids=grids,
         corruptions=corruption_rows(store, sweep),
         unshown=unshown,
-        rows=result_rows(store, sweep, per_repeat=False),
+        rows=rows,
+        smallest=smallest_perturbations(store, rows),
         runs=training_runs(store, sweep),
         costs=job_costs(store, sweep),
         scores=example_scores(store, sweep),

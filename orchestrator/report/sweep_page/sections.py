@@ -10,6 +10,7 @@ from orchestrator.figures import (
     example_difficulty,
     heat_maps,
     loss_surfaces,
+    minimum_norm_curves,
     model_points,
     training_curves,
 )
@@ -44,6 +45,12 @@ def sections(evidence: Evidence) -> list[PageSection]:
     return [
         _side_by_side(
             "accuracy", "Accuracy against epsilon", accuracy_curves(rows), _attacked("a space with attacks over several epsilons")
+        ),
+        _side_by_side(
+            "smallest",
+            "Accuracy against epsilon from smallest perturbations",
+            minimum_norm_curves(evidence.smallest),
+            "To fill this: a deterministic model under a minimum-norm attack: fab, fmn, deepfool or cw; one epsilon is enough.",
         ),
         _chosen(
             "pareto",

@@ -11,7 +11,7 @@ from sqlalchemy import URL
 
 from orchestrator.store.connection.session import Store, open_store
 from orchestrator.store.connection.urls import parse_url, shown
-from orchestrator.store.reading.result_rows import job_keys
+from orchestrator.store.reading.result_rows import adopted_weights, job_keys
 from orchestrator.store.schema.base import utc_now
 from workers.artifacts.artifacts import Artifacts
 from workers.errors import UserError
@@ -19,11 +19,12 @@ from workers.errors import UserError
 
 @dataclass(frozen=True)
 class Owners:
-    """What is known of a place of artifacts: whether this database is `marked` there, the jobs `kept` for others that can be read, and
-    the `unread` others."""
+    """What is known of a place of artifacts: whether this database is `marked` there, the jobs `kept` for others that can be read and
+    the digests of the `weights` that these adopt, and the `unread` others."""
 
     marked: bool
     kept: frozenset[str]
+    weights: frozenset[str]
     unread: tuple[str, ...]
 
 
@@ -46,13 +47,15 @@ def owners_of(artifacts: Artifacts, store: Store) -> Owners:
     own, *_ = _identity(artifacts, store)
     markers = artifacts.owners()
     kept: set[str] = set()
+    weights: set[str] = set()
     unread = []
     for content in (content for name, content in markers.items() if name != own):
-        if (keys := _keys(artifacts, store, content)) is None:
+        if (held := _held(artifacts, store, content)) is None:
             unread.append(_described(content))
         else:
-            kept |= keys
-    return Owners(own in markers, frozenset(kept), tuple(sorted(unread)))
+            kept |= held[0]
+            weights |= held[1]
+    return Owners(own in markers, frozenset(kept), frozenset(weights), tuple(sorted(unread)))
 
 
 def _identity(artifacts: Artifacts, store: Store) -> tuple[str, str, str]:
@@ -64,14 +67,14 @@ def _identity(artifacts: Artifacts, store: Store) -> tuple[str, str, str]:
     return hashlib.sha256(json.dumps([host, url]).encode()).hexdigest(), url, host
 
 
-def _keys(artifacts: Artifacts, store: Store, marker: bytes) -> frozenset[str] | None:
-    """The keys of all jobs of the database of a marker; None where it cannot be read from here."""
+def _held(artifacts: Artifacts, store: Store, marker: bytes) -> tuple[frozenset[str], frozenset[str]] | None:
+    """The keys of all jobs of the database of a marker, and the digests of the weights that they adopt; None where it cannot be read."""
     try:
         found = json.loads(marker)
         if (address := _address(artifacts, store, found["url"], host=found["host"])) is None:
             return None
         with open_store(address.render_as_string(hide_password=False), upgrade=False) as other:
-            return job_keys(other)
+            return job_keys(other), adopted_weights(other)
     except (UserError, ValueError, KeyError, TypeError):
         return None
 

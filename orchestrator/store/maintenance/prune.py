@@ -30,6 +30,7 @@ from orchestrator.store.leases.leases import living_sweeps, refuse_driven
 from orchestrator.store.maintenance.owners import owners_of
 from orchestrator.store.maintenance.references import descendants_of, keys_of, owner, referring
 from orchestrator.store.maintenance.studies import count_trials, drop_studies, studies_of
+from orchestrator.store.reading.result_rows import adopted_weights
 from orchestrator.store.reading.study_trials import spare_states
 from orchestrator.store.schema.base import Base, table_of
 from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, EnvironmentRecord
@@ -44,7 +45,8 @@ Keys = Sequence[str] | Sequence[int]
 class Wanted:
     """Items to remove: sweeps by name, with the jobs that no other sweep holds and what was made from them; attempts that failed or were
     interrupted, except those of jobs that are failed now; `orphans`: jobs and studies in no sweep, environments of no result,
-    artifacts of no job; `rung_states`: checkpoints that rungs have kept, and that no training will resume from (see `spare_states`)."""
+    artifacts and copies of adopted weights of no job; `rung_states`: checkpoints that rungs have kept, and that no training will resume
+    from (see `spare_states`)."""
 
     sweeps: Sequence[str] = ()
     failed_attempts: bool = False
@@ -98,11 +100,22 @@ def prune(
         pruned.append(PruneResult(kind, len(left), sum(map(artifacts.size, left))))
     if spare := [key for key in spare if key not in kept | owners.kept and key not in orphans and (force or not owners.unread)]:
         pruned.append(PruneResult("checkpoints of rungs", len(spare), sum(map(artifacts.checkpoint_size, spare))))
+    if wanted.orphans and (force or (owners.marked and not (kept or owners.unread))):
+        pruned += _without_weights(artifacts, owners.weights | adopted_weights(store, without=gone), really=really)
     for key in folders if really else ():
         artifacts.discard(key)
     for key in spare if really else ():
         artifacts.drop_checkpoint(key)
     return pruned
+
+
+def _without_weights(artifacts: Artifacts, needed: frozenset[str], *, really: bool) -> Iterator[PruneResult]:
+    """Remove the copies of weights that no job adopts; yield how many they are, if there are any."""
+    spare = {digest: size for digest, size in artifacts.all_weights().items() if digest not in needed}
+    if spare:
+        yield PruneResult("copies of adopted weights", len(spare), sum(spare.values()))
+    for digest in spare if really else ():
+        artifacts.drop_weights(digest)
 
 
 def _all_keys(connection: Connection) -> frozenset[str]:

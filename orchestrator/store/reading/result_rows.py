@@ -1,6 +1,6 @@
 """Reads of keys, names and results. Rows of the database never leave: callers get frozen values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -56,6 +56,14 @@ def job_keys(store: Store) -> frozenset[str]:
     """Return the keys of all jobs."""
     with store.reading() as connection:
         return frozenset(connection.execute(select(JobRecord.key)).scalars())
+
+
+def adopted_weights(store: Store, *, without: Collection[str] = ()) -> frozenset[str]:
+    """Return the digests of the weights that jobs adopt, but for the jobs `without` which the store is thought of."""
+    statement = select(JobRecord.key, JobRecord.digests).where(JobRecord.stage == "adopt")
+    with store.reading() as connection:
+        found = {key: (digests or {}).get("weights") for key, digests in connection.execute(statement)}
+    return frozenset(digest for key, digest in found.items() if digest and key not in without)
 
 
 def sweep_names(store: Store) -> list[str]:

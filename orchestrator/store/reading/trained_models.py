@@ -31,7 +31,7 @@ def trained_models(store: Store) -> Answer:
     and other settings that differ."""
     model, clean = TrainedModelRecord.__table__, CleanResultRecord
     share = cast(func.sum(clean.n_correct), Double) / func.sum(clean.n_examples * clean.draws)
-    accuracy = select(share).where(clean.model_key == model.c.job_key).scalar_subquery()
+    accuracy = select(share).where(clean.model_key == model.c.job_key, clean.split == "test").scalar_subquery()
     columns = [column for column in model.columns if column.name not in _LEFT_OUT]
     statement = (
         select(

@@ -97,7 +97,7 @@ def _trained_model(spec: TrainSpec, outcome: TrainOutcome) -> Row:
         "seed": spec.seed,
         "epochs": spec.training.epochs,
         "n_parameters": outcome.n_parameters,
-        "history": [epoch.model_dump() for epoch in outcome.history],
+        "history": [epoch.model_dump(exclude_none=True) for epoch in outcome.history],
         "until": spec.until,
         "resumed_key": outcome.resumed,
     }

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from safetensors.torch import save
 
 import robustsweep as rs
+from orchestrator.cli.export_model import export_model
 from orchestrator.report.sweep_page.page import render_page
 from orchestrator.report.sweep_page.page_evidence import gather
 from orchestrator.report.sweep_page.sections import sections
@@ -53,6 +55,19 @@ def test_a_launched_sweep_has_nothing_left_to_run(swept: rs.Sweep, home: Path, c
     again = rs.launch(home / "spaces" / "by-hand.yaml", home=home, executor="inline")
     assert "nothing to do" in capsys.readouterr().out
     assert again.results().equals(swept.results())
+
+
+def test_an_exported_model_is_the_model_without_store_and_artifacts(swept: rs.Sweep, home: Path, tmp_path: Path) -> None:
+    key, file = swept.results(where=["theta=0.9"]).iloc[0]["model_key"], tmp_path / "net.safetensors"
+    export_model(key[:8], file, home=home)
+    inputs = torch.rand((4, 3, 32, 32), generator=torch.Generator().manual_seed(1))
+    assert torch.equal(rs.load_model(file, seed=3)(inputs), swept.model(key, seed=3)(inputs))
+    (tmp_path / "other.safetensors").write_bytes(save({"weight": inputs}))
+    with pytest.raises(UserError, match=r"other.safetensors: names no model; must be a file of `robustsweep export-model`$"):
+        rs.load_model(tmp_path / "other.safetensors")
+    (tmp_path / "cut.safetensors").write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(UserError, match=r"cut.safetensors: cannot be read as a model: "):
+        rs.load_model(tmp_path / "cut.safetensors")
 
 
 def test_frames_of_a_sweep(swept: rs.Sweep, home: Path) -> None:

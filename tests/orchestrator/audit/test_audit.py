@@ -60,15 +60,22 @@ def test_an_audit_finds_the_exact_robust_accuracy_of_a_linear_network(home: Path
     inputs, labels = _examples(net)
     exact = _exactly_robust(net, inputs, labels)
     assert 0.1 < exact < 0.9
-    found = rs.audit(net, (inputs, labels), epsilon=str(EPSILON), home=home, budget="0.001s")
+    options = {"epsilon": str(EPSILON), "home": home, "budget": "0.001s", "bundle": home / "linear.bundle"}
+    found = rs.audit(net, (inputs, labels), **options)
     assert found.robust_accuracy == pytest.approx(exact, abs=1e-6)
     assert found.verdict != "unsound"
     assert set(found.results()["attack"]) >= {"autoattack", "apgd_ce", "worst_case"}
     assert f"of {N} examples 100.0 % are right, {100 * exact:.1f} % (95 % interval" in repr(found)
     capsys.readouterr()
-    again = rs.audit(net, (inputs, labels), epsilon=str(EPSILON), home=home, budget="0.001s")
+    bundle = (home / "linear.bundle").read_bytes()
+    again = rs.audit(net, (inputs, labels), **options)
     assert "nothing to do" in capsys.readouterr().out
     assert again.results().equals(found.results())
+    assert (home / "linear.bundle").read_bytes() == bundle
+    checked = rs.verify(home / "linear.bundle", examples=N)
+    assert checked.stands, checked.line
+    assert checked.claim.robust_accuracy == found.robust_accuracy
+    assert checked.claim.verdict == found.verdict
 
 
 @pytest.mark.slow  # the zoo of masked networks is judged by default, in tests/zoo

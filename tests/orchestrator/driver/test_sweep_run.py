@@ -1,7 +1,9 @@
 import io
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -153,6 +155,20 @@ def test_a_log_file_gets_lines_and_a_terminal_a_table(sweep: SweepRun, tmp_path:
     assert f"1/{len(JOBS)} jobs done" in log.getvalue()
     assert "[small]" in screen.getvalue()
     assert "attack" in screen.getvalue()
+
+
+def test_a_notebook_gets_a_bar_that_is_drawn_anew_in_its_cell(sweep: SweepRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+    cell = SimpleNamespace(update=drawn.append)
+    shell = SimpleNamespace(get_ipython=lambda: SimpleNamespace(kernel=object()))
+    monkeypatch.setitem(sys.modules, "IPython", shell)
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(HTML=str, display=lambda *_, **__: cell))
+    log = io.StringIO()
+    with show_progress(sweep, name="<small>", console=Console(file=log)):
+        run_next(sweep, tmp_path)
+    assert f'<b>sweep &lt;small&gt;</b> <progress value="1" max="{len(JOBS)}"' in drawn[-1]
+    assert f"1/{len(JOBS)} jobs done" in drawn[-1]
+    assert log.getvalue() == ""
 
 
 def test_a_defence_is_named_with_the_settings_that_are_not_the_default(sweep: SweepRun) -> None:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from workers.measure.cascade import among_all, worst_attack
+from workers.artifacts.per_example import PerExample
+from workers.measure.cascade import among_all, most_harmful, numbers_among_all, worst_attack, worst_numbers
 
 
 def test_without_draws_an_example_is_right_only_under_all_attacks():
@@ -29,3 +30,20 @@ def test_the_attack_that_is_stronger_on_an_example_is_chosen_there():
     weak, strong = random.random((8, 4000)) < 0.9, random.random((8, 4000)) < 0.1
     first, second = np.where(np.arange(4000) < 2000, strong, weak), np.where(np.arange(4000) < 2000, weak, strong)
     assert worst_attack([first, second]).mean() < 0.12
+
+
+def test_numbers_of_survivors_are_put_among_those_of_the_attack_before_where_these_are_known():
+    before = PerExample.pack(np.array([1, 2, 3]), np.array([-1.0, 2.0, 3.0]), np.array([0.25, 0.5, 0.75]))
+    found = PerExample.pack(np.array([7, 8]), np.array([-2.0, 4.0]), np.array([0.125, np.inf]))
+    left = np.array([False, True, True])
+    classes, margins, sizes = numbers_among_all(found, before, left).arrays
+    assert (classes.tolist(), margins.tolist(), sizes.tolist()) == ([1, 7, 8], [-1.0, -2.0, 4.0], [0.25, 0.125, np.inf])
+    assert numbers_among_all(found, None, left) is None
+    assert worst_numbers([left[None]] * 2, [before, None]) is None
+
+
+def test_the_most_harmful_attack_leaves_the_least_share_right_then_the_smallest_margin():
+    flags = [np.array([[True, True, False]]), np.array([[False, True, False], [True, True, False]])]
+    assert most_harmful(flags, [np.array([1.0, 1.0, -1.0]), np.array([1.0, 0.5, np.nan])]).tolist() == [1, 1, 1]
+    assert most_harmful(flags, [None, np.array([0.0, 0.0, 0.0])]).tolist() == [1, 1, 1]
+    assert most_harmful(flags, [np.array([0.0, 0.0, 0.0]), None]).tolist() == [1, 0, 0]

@@ -84,9 +84,9 @@ def wrapped(body: nn.Module, **more: ModelFacts) -> Network:
         (Averaging(), r"changes its state in eval mode \(seen\)"),
         (OwnGenerator(), "two passes on the same inputs in eval mode differ"),
         (OfTheBatch(), "an example's logits depend on the others of its batch"),
-        (Tuples(), "gives a tuple; must be logits"),
+        (Tuples(), "gives a tuple: must be logits"),
         (NotFinite(), "its logits are not finite"),
-        (Head(11), r"its logits have the shape \(2, 11\); must be \(2, 10\)"),
+        (Head(11), r"logits of shape \(2, 11\): must be \(2, 10\)"),
         (nn.Linear(3, 10), "its forward pass fails on inputs of 3x32x32: RuntimeError: mat1 and mat2"),
     ],
 )

@@ -52,11 +52,11 @@ class Sharing(nn.Module):
 
 
 REASONS = {
-    "depthwise": "groups=8",
+    "depthwise": "a depthwise convolution with groups=8",
     "reflecting": "padding_mode='reflect'",
     "scaled": "a Scaled, whose forward pass is its own",
     "normed": "a hook or a parametrization",
-    "up": "a ConvTranspose2d",
+    "up": "a transposed convolution (ConvTranspose2d)",
     "attention": "in_proj_weight",
     "attention.out_proj": "read by a MultiheadAttention",
     "block.self_attn": "in_proj_weight",

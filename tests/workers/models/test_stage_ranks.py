@@ -4,7 +4,9 @@ import pytest
 from pydantic import ValidationError
 
 from tests.workers.small import data_set
+from workers.errors import UserError
 from workers.models.network import build
+from workers.models.network.network import planned_layers, require_matched
 from workers.registry import MODELS
 from workers.spec.job import ModelSpec
 
@@ -26,7 +28,7 @@ def stage_of(name, layer):
     return list(ranks(name=name, rank_fraction=1.0)).index(layer)
 
 
-@pytest.mark.parametrize("name", MODELS.names())
+@pytest.mark.parametrize("name", INFO)
 def test_every_layer_of_a_stage_has_the_rank_that_the_whole_net_would_have_at_the_stages_fraction(name):
     mixed = ranks(name=name, rank_fraction=0.1, stage_rank_fractions=FRACTIONS)
     uniform = {fraction: ranks(name=name, rank_fraction=fraction) for fraction in FRACTIONS}
@@ -43,7 +45,7 @@ def test_what_is_in_no_stage_keeps_the_rank_of_the_whole_net(name, first):
     assert mixed != uniform
 
 
-@pytest.mark.parametrize("name", MODELS.names())
+@pytest.mark.parametrize("name", INFO)
 def test_a_binary_net_has_the_same_stages(name):
     assert list(ranks(name=name, binary=True, stage_rank_fractions=FRACTIONS).values()) == list(
         ranks(name=name, stage_rank_fractions=FRACTIONS).values()
@@ -62,3 +64,19 @@ def test_the_first_pattern_that_matches_the_beginning_of_a_name_counts():
 def test_fractions_are_legal_and_patterns_are_regular_expressions(fractions, message):
     with pytest.raises(ValidationError, match=message):
         ModelSpec(rank_fractions=fractions)
+
+
+@pytest.mark.parametrize("name", MODELS.names())
+def test_the_stages_of_every_net_match_layers_of_it(name):
+    fractions = dict(zip(MODELS[name].facts.stages, FRACTIONS, strict=True))
+    require_matched(ModelSpec(name=name, width=4, rank_fractions=fractions), ranks(name=name))
+
+
+def test_a_pattern_that_matches_no_tensorized_layer_names_those_that_there_are():
+    spec = ModelSpec(width=4, rank_fractions={r"blocks\.": 0.5, r"stem": 0.25})
+    message = r"^model\.rank_fractions='stem': matches no layer of resnet18 that is tensorized; one of blocks\.0\.conv1, .*"
+    with pytest.raises(UserError, match=message):
+        require_matched(spec, ranks())
+    with pytest.raises(UserError, match=message):
+        planned_layers(spec, INFO["resnet18"])
+    require_matched(spec.model_copy(update={"tensorized": False}), [])

@@ -156,12 +156,24 @@ DEFAULTS = {
         "adversarial_steps": (2, 10),
         "adversarial_stepsize": 2.5,
         "adversarial_alpha": 0.5,
+        "adversarial_norm": "linf",
+        "adversarial_loss": "ce",
+        "adversarial_noise": 2.0,
+        "weight_perturbation": 0.0,
+        "weight_perturbation_from": 0.0,
+        "warm_up": None,
+        "weight_average": "none",
+        "ema_decay": 0.995,
+        "average_from": 0.5,
     },
 }
 COMPONENT_DEFAULTS = {
     "model logmel": {"width": 16},
+    "model preact_resnet18": {"width": 64},
     "model resnet18": {"width": 64},
     "model soundnet5": {"width": 16},
+    "model vgg": {"layers": 16, "width": 64},
+    "model wide_resnet": {"depth": 28, "widen_factor": 10},
     "dataset speech_commands": {"split_lists": "official"},
     "attack apgd_ce": {"steps": "paper"},
     "attack apgd_dlr": {"steps": "paper"},
@@ -184,6 +196,9 @@ COMPONENT_DEFAULTS = {
     "defence random_resize_pad": {"pad_factor": 1.107},
     "defence stochastic_activation_pruning": {"pruning_samples": 1.0},
     "loss cross_entropy": {"label_smoothing": 0.0},
+    "loss logit_pairing": {"pairing": 0.5},
+    "loss mart": {"beta": 5.0},
+    "loss trades": {"beta": 6.0},
 }
 
 
@@ -288,3 +303,9 @@ def test_a_changed_copy_of_a_job_does_not_keep_the_old_key():
 def test_values_that_json_cannot_tell_apart_have_no_key():
     with pytest.raises(ValueError, match="JSON"):
         job_key({"theta": float("nan")}, {})
+
+
+def test_an_attack_that_keeps_examples_is_another_job_with_the_same_draws():
+    keeping = ATTACK.model_copy(update={"spec": ATTACK.spec.model_copy(update={"keep_examples": 5})})
+    assert keeping.key != ATTACK.key
+    assert keeping.seed_key == ATTACK.seed_key

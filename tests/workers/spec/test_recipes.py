@@ -1,5 +1,6 @@
 import pytest
 
+from workers.errors import UserError
 from workers.registry import DATASETS
 from workers.spec.recipes import AUGMENTATION, BINARY, RECIPES, inherit_training, resolve_training
 from workers.spec.training import TrainingSpec
@@ -16,6 +17,15 @@ COMMON = {
     "adversarial_steps": (2, 10),
     "adversarial_stepsize": 2.5,
     "adversarial_alpha": 0.5,
+    "adversarial_norm": "linf",
+    "adversarial_loss": "ce",
+    "adversarial_noise": 2.0,
+    "weight_perturbation": 0.0,
+    "weight_perturbation_from": 0.0,
+    "warm_up": None,
+    "weight_average": "none",
+    "ema_decay": 0.995,
+    "average_from": 0.5,
 }
 PAPER_CIFAR10 = COMMON | {
     "recipe": "paper",
@@ -187,3 +197,36 @@ def test_every_data_set_has_its_kind_and_every_recipe_settings_for_it():
     modalities = {found.facts.modality for found in DATASETS}
     assert set(AUGMENTATION) == set(RECIPES)
     assert all(set(settings) == modalities for settings in (*RECIPES.values(), *BINARY.values()))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "said"),
+    [
+        ("madry", {"loss": "cross_entropy", "adversarial_steps": (7, 7), "epochs": 205, "milestones": (0.5, 0.75)}),
+        ("trades", {"loss": "trades", "beta": 6.0, "adversarial_loss": "kl", "milestones": (0.75, 0.9), "weight_decay": 2e-4}),
+        ("mart", {"loss": "mart", "beta": 5.0, "adversarial_loss": "ce", "learning_rate": 0.01}),
+        ("awp", {"loss": "cross_entropy", "weight_perturbation": 0.01, "adversarial_steps": (10, 10)}),
+        ("fast_at", {"adversarial_training": "rs_fgsm", "adversarial_stepsize": 1.25, "warm_up": 0.4, "schedule": "linear"}),
+    ],
+)
+def test_a_published_method_has_its_authors_settings(recipe, said):
+    found = flat(resolve_training({"recipe": recipe}, dataset="cifar10", binary=False))
+    assert {name: found[name] for name in said} == said
+    assert (found["crop_padding"], found["horizontal_flip"]) == (4, True)
+
+
+def test_a_loss_brings_the_attack_that_it_is_published_with_unless_another_is_given():
+    found = resolve_training({"loss": "trades", "epochs": 2}, dataset="digits", binary=False)
+    assert (found.adversarial_training, found.adversarial_loss) == ("pgd", "kl")
+    given = resolve_training({"loss": "trades", "adversarial_training": "none", "epochs": 2}, dataset="digits", binary=False)
+    assert (given.adversarial_training, given.adversarial_loss) == ("none", "ce")
+
+
+def test_a_recipe_for_images_is_refused_for_audio():
+    with pytest.raises(UserError, match="recipe=trades: is one for images, and tones is audio; one of custom, paper, fast"):
+        resolve_training({"recipe": "trades"}, dataset="tones", binary=False)
+
+
+def test_a_warm_up_as_the_schedule_has_it_anyway_makes_no_other_training():
+    usual, said = (resolve_training({"epochs": 2, **more}, dataset="digits", binary=False) for more in ({}, {"warm_up": 0.25}))
+    assert usual == said

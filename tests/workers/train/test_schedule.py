@@ -64,3 +64,17 @@ def test_one_cycle_reaches_its_peak(total):
 def test_step_rates_never_rise(total):
     found = rates("step", total=total)
     assert found == sorted(found, reverse=True)
+
+
+def test_cosine_and_linear_fall_to_zero_after_their_warm_up():
+    cosine = [learning_rate(step, total=100, peak=1.0, schedule="cosine") for step in range(100)]
+    assert cosine[0] == 1.0
+    assert cosine[50] == pytest.approx(0.5)
+    assert cosine == sorted(cosine, reverse=True)
+    linear = [learning_rate(step, total=100, peak=1.0, schedule="linear", warm_up=0.4) for step in range(100)]
+    assert linear[:40] == sorted(linear[:40])
+    assert (linear[40], linear[70], linear[99]) == pytest.approx((1.0, 0.5, 1 / 60))
+
+
+def test_any_schedule_can_warm_up():
+    assert learning_rate(0, total=100, peak=1.0, schedule="step", warm_up=0.1) == pytest.approx(1 / 11)

@@ -114,6 +114,24 @@ def test_every_way_of_training_resumes_bit_for_bit(tmp_path, theta, more, after)
     assert states(tmp_path / "killed") == states(tmp_path / "whole")
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"loss": "trades", **PGD, "adversarial_loss": "kl", "weight_perturbation": 0.01, "weight_average": "ema", "ema_decay": 0.8},
+        {"loss": "mart", "adversarial_training": "rs_fgsm", "adversarial_stepsize": 1.25, "weight_average": "swa", "average_from": 0.3},
+    ],
+    ids=["trades, awp, ema", "mart, rs_fgsm, swa"],
+)
+def test_averages_and_perturbed_weights_resume_bit_for_bit(tmp_path, more):
+    fields = {"more": more, "learning_rate": 0.01}
+    whole, history = Attempt(tmp_path / "whole", **fields).train()
+    killed(tmp_path / "killed", after=2, **fields)
+    resumed, again = Attempt(tmp_path / "killed", **fields).train()
+    assert same_state(whole, resumed)
+    assert again == history
+    assert states(tmp_path / "killed") == states(tmp_path / "whole")
+
+
 @pytest.mark.parametrize("theta", [1.0, 0.8])
 @pytest.mark.parametrize("name", ["defensive_dropout", "defensive_quantization"])
 def test_training_with_a_defence_resumes_bit_for_bit(tmp_path, name, theta):

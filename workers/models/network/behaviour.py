@@ -52,14 +52,26 @@ def _logits(network: Network, inputs: Tensor, info: DatasetInfo, name: str) -> T
     except Exception as error:
         shape = "x".join(map(str, info.shape))
         raise JobError(f"model {name}: its forward pass fails on inputs of {shape}: {type(error).__name__}: {first_line(error)}") from error
+    return require_logits(found, expected, named=f"model {name}")
+
+
+def require_logits(found: object, expected: tuple[int, int], *, named: str) -> Tensor:
+    """Return what a network gave for a batch, if it is logits.
+
+    Args:
+        found: anything.
+        expected: their shape, (batch, n_classes).
+        named: what gave it, for messages.
+
+    Raises:
+        JobError: it is no tensor of that shape, or not finite.
+    """
     if not isinstance(found, Tensor):
-        raise JobError(f"model {name}: its forward pass gives a {type(found).__name__}; must be logits, a tensor of shape {expected}")
+        raise JobError(f"{named}: gives a {type(found).__name__}: must be logits, a tensor of shape {expected}")
     if tuple(found.shape) != expected:
-        raise JobError(
-            f"model {name}: its logits have the shape {tuple(found.shape)}; must be {expected}, a row an example, a column a class"
-        )
+        raise JobError(f"{named}: logits of shape {tuple(found.shape)}: must be {expected}, a row an example, a column a class")
     if not found.isfinite().all():
-        raise JobError(f"model {name}: its logits are not finite on random inputs")
+        raise JobError(f"{named}: its logits are not finite")
     return found
 
 

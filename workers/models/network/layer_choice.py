@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 TAKES_THE_INPUT = "takes the input (tensorize_first: false)"
-_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+_TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, *_TRANSPOSED)
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ def layer_choices(network: nn.Module, *, first: bool, linear: bool) -> list[Laye
 
 def unfit(layer: nn.Module) -> str | None:
     """Return the reason why a layer by itself cannot be stored in Tucker form; None where it can."""
+    if isinstance(layer, _TRANSPOSED):
+        return f"a transposed convolution ({type(layer).__name__})"
     if not isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Linear):
         attention = isinstance(layer, nn.MultiheadAttention)
         return f"a {type(layer).__name__}" + (", which holds its projections as one parameter (in_proj_weight)" if attention else "")
@@ -73,7 +76,7 @@ def unfit(layer: nn.Module) -> str | None:
 
 def _unfit_geometry(layer: nn.Conv1d | nn.Conv2d) -> str | None:
     if layer.groups != 1:
-        return f"a convolution with groups={layer.groups}"
+        return f"a {'depthwise ' if layer.groups == layer.in_channels else ''}convolution with groups={layer.groups}"
     return None if layer.padding_mode == "zeros" else f"a convolution with padding_mode={layer.padding_mode!r}"
 
 

@@ -1,7 +1,7 @@
 """Network interface for the rest of the library: built from a spec, with normalisation, sketch and defence."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -237,7 +237,29 @@ def planned_layers(spec: ModelSpec, info: DatasetInfo) -> list[LayerPlan]:
         reason = choice.reason if spec.tensorized else "tensorized: false"
         rank = None if reason or shape is None else resolve_rank(shape, fraction, kind=settings.rank_kind)
         plans.append(LayerPlan(", ".join(choice.names), shape, rank, reason))
+    require_matched(spec, [plan.name.partition(", ")[0] for plan in plans if plan.rank is not None])
     return plans
+
+
+_NAMED = 20
+
+
+def require_matched(spec: ModelSpec, tensorized: Iterable[str]) -> None:
+    """Check that every pattern of `rank_fractions` says the rank of some layer of a network.
+
+    Args:
+        spec: the network's.
+        tensorized: the names of its layers in Tucker form.
+
+    Raises:
+        UserError: a pattern matches none of these; the message names them.
+    """
+    names = list(tensorized)
+    unmatched = [pattern for pattern in spec.rank_fractions or () if spec.tensorized and not any(map(re.compile(pattern).match, names))]
+    if unmatched:
+        more = f", and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        legal = f"one of {', '.join(names[:_NAMED])}{more}" if names else "there are none"
+        raise UserError(f"model.rank_fractions={unmatched[0]!r}: matches no layer of {spec.name} that is tensorized; {legal}")
 
 
 def _sketch(spec: ModelSpec) -> LatentSketch:

@@ -1,0 +1,76 @@
+"""Contents of a bundle: the claim, the network, and the outcome of every attack, as `bundle.json` has them. Imports no torch."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from workers.artifacts.results import Environment, FlagsOutcome
+from workers.facts import DatasetInfo
+from workers.settings import Frozen
+from workers.spec.fields import ExampleOrder, NormName
+from workers.spec.job import AttackSpec, TrainSpec
+
+FORMAT_VERSION: Literal[1] = 1
+CONTENTS, EXAMPLES, MODEL = "bundle.json", "examples.safetensors", "model.safetensors"
+FILE_NAME = re.compile(r"[a-z0-9_-]{1,60}\.safetensors")
+_FileName = Annotated[str, Field(pattern=rf"^{FILE_NAME.pattern}$")]
+_Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+_Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Claim(Frozen):
+    """What a bundle claims: accuracies over its examples, shares in [0, 1]; the robust one is that under the most harmful attack on each
+    example, with its 95 % interval. `verdict` is what the audit said, for the reader: nothing recomputes it."""
+
+    norm: NormName
+    epsilon: float
+    epsilon_literal: str
+    n_examples: Annotated[int, Field(ge=1)]
+    clean_accuracy: _Share
+    robust_accuracy: _Share
+    ci_low: _Share
+    ci_high: _Share
+    verdict: str | None = None
+    reasons: list[str] = []
+
+
+class Weights(Frozen):
+    """Digests of the network's weights, over tensors and not over a file's bytes: those of the bare network, `body`, and those of the
+    file that it was `adopted` from (None: it was trained here)."""
+
+    body: _Sha256
+    adopted: _Sha256 | None = None
+
+
+class BundledAttack(Frozen):
+    """One attack in one repeat: its job's key and spec, its outcome on all examples, and the `file` of what it made of those that it
+    attacked (None: it attacked none itself)."""
+
+    key: _Sha256
+    spec: AttackSpec
+    outcome: FlagsOutcome
+    file: _FileName | None = None
+
+
+class Contents(Frozen):
+    """Everything in a bundle but its arrays.
+
+    `model` and `data_info` are what the network is built of, `code` the digests of a user's code in it. The examples are the first of
+    an `order` of the data set's test split. `clean` are the outcomes without attack, one for each repeat. `files` are the SHA-256 of the
+    archive's other files.
+    """
+
+    format_version: Literal[1]
+    robustsweep: str
+    claim: Claim
+    model: TrainSpec
+    randomised: bool
+    data_info: DatasetInfo
+    code: dict[str, str]
+    weights: Weights
+    order: ExampleOrder
+    clean: Annotated[list[FlagsOutcome], Field(min_length=1)]
+    attacks: Annotated[list[BundledAttack], Field(min_length=1)]
+    environments: list[Environment]
+    files: dict[_FileName, _Sha256]
