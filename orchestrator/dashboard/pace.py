@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import plotly.graph_objects as go
 
 from orchestrator.dashboard.context import time_zone
-from orchestrator.figures.theme import PALETTE, drawn
+from orchestrator.figures.theme import PALETTE, drawn, figure_of
 from orchestrator.planning.plan import STAGES
 from orchestrator.store.reading.dashboard_queries import FinishedJob
 
@@ -22,13 +22,15 @@ def pace_figure(finished: Collection[FinishedJob]) -> go.Figure:
     step = bar_seconds(times[0], times[-1])
     counts: Counter[tuple[str, int]] = Counter((job.stage, int(job.finished_at.timestamp() // step)) for job in finished)
     bars = [_bar(stage, number, counts, step) for number, stage in enumerate(STAGES) if any(found == stage for found, _ in counts)]
-    return drawn(
-        bars,
-        barmode="stack",
-        bargap=0.08,
-        height=280,
-        xaxis={"type": "date"},
-        yaxis={"title": {"text": f"jobs / {_words(step)}"}, "rangemode": "tozero"},
+    return figure_of(
+        drawn(
+            bars,
+            barmode="stack",
+            bargap=0.08,
+            height=280,
+            xaxis={"type": "date"},
+            yaxis={"title": {"text": f"jobs / {_words(step)}"}, "rangemode": "tozero"},
+        )
     )
 
 

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from orchestrator.examples.grid import Perturbed
 from orchestrator.examples.pictures import Array
-from orchestrator.figures.theme import PALETTE, drawn
+from orchestrator.figures.theme import PALETTE, drawn, figure_of
 from workers.data.loading.wav import SAMPLE_RATE
 
 _MOST_POINTS = 4000
@@ -22,7 +22,7 @@ def waveform_figure(perturbed: Perturbed) -> go.Figure:
         for number, name in enumerate(("clean", "attacked", "difference"))
     }
     axes["yaxis2"]["matches"] = "y"
-    return drawn(traces, xaxis={"title": {"text": "seconds"}, "anchor": "y3"}, showlegend=False, height=460, **axes)
+    return figure_of(drawn(traces, xaxis={"title": {"text": "seconds"}, "anchor": "y3"}, showlegend=False, height=460, **axes))
 
 
 def _trace(name: str, array: Array, number: int) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from statistics import fmean
+from typing import Any
 
 from orchestrator.axes import settings_of
 from orchestrator.figures.looks import Look, looks
@@ -30,6 +32,7 @@ _WORDS = {
     "knowledge": "{}",
 }
 _KEY_DIGITS = 8
+_always = attrgetter(*_ALWAYS)
 Line = tuple[str, str, str]
 
 
@@ -52,12 +55,12 @@ def conditions(rows: Iterable[ResultRow], *, by_epsilon: bool) -> list[AttackCon
     telling = _telling(attacked)
     groups: dict[tuple[Hashable, ...], list[ResultRow]] = defaultdict(list)
     for row in attacked:
-        names = telling[_values(row, _ALWAYS)]
-        epsilon = row.epsilon if by_epsilon else None
-        groups[(*_values(row, _ALWAYS), *_values(row, names), epsilon)].append(row)
+        values = tuple(hashable(value_of(row, name)) for name in telling[_always(row)])
+        groups[(*_always(row), *values, row.epsilon if by_epsilon else None)].append(row)
     shown = {name for name in _ALWAYS if len({getattr(row, name) for row in attacked}) > 1}
     return [
-        AttackCondition(_label(found[0], shown | set(_names(telling, found[0])), by_epsilon=by_epsilon), found) for found in groups.values()
+        AttackCondition(_label(found[0], shown.union(telling[_always(found[0])]), by_epsilon=by_epsilon), found)
+        for found in groups.values()
     ]
 
 
@@ -68,11 +71,15 @@ def line_of(row: ResultRow) -> Line:
 
 def line_looks(rows: Sequence[ResultRow]) -> dict[Line, Look]:
     """Return the look of each line, by the settings in which the models, and the sources of transferred examples, differ."""
-    found = {
-        line_of(row): settings_of(row) | ({"attacks.source": row.source or row.source_key[:_KEY_DIGITS]} if row.source_key else {})
-        for row in rows
-    }
-    return looks(found)
+    models = model_settings(rows)
+    lines = {line_of(row): row for row in rows}
+    sources = {line: {"attacks.source": row.source or row.source_key[:_KEY_DIGITS]} for line, row in lines.items() if row.source_key}
+    return looks({line: models[line[:2]] | sources.get(line, {}) for line in lines})
+
+
+def model_settings(rows: Iterable[ResultRow]) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return the settings of the models of these rows, by sweep and key; see `settings_of`."""
+    return {model: settings_of(row) for model, row in {(row.sweep, row.model_key): row for row in rows}.items()}
 
 
 def best_models(rows: Sequence[ResultRow], *, most: int = 6) -> list[str]:
@@ -84,12 +91,19 @@ def best_models(rows: Sequence[ResultRow], *, most: int = 6) -> list[str]:
     return sorted(shares, key=lambda key: -fmean(shares[key]))[:most]
 
 
-def hover_settings(rows: Sequence[ResultRow]) -> tuple[list[str], list[list[str]]]:
-    """Return the settings in words: those that all rows share, and for each row the others."""
-    each = ResultColumns(rows).measured_with()
-    shared = set(each[0]).intersection(*each) if each else set()
-    common = [cell for cell in each[0] if cell in shared] if each else []
-    return common, [[cell for cell in found if cell not in shared] for found in each]
+Hover = tuple[list[str], list[list[str]]]
+"""The settings of a condition's rows in words: those that all of them share, and for each row the others."""
+
+
+def hover_settings(found: Sequence[AttackCondition]) -> list[Hover]:
+    """Return the settings of the rows of each condition in words, under the names that tell them apart in all of them."""
+    said = iter(ResultColumns([row for one in found for row in one.rows]).measured_with())
+    return [_shared([next(said) for _ in one.rows]) for one in found]
+
+
+def _shared(each: Sequence[list[str]]) -> Hover:
+    shared = set(each[0]).intersection(*each)
+    return [cell for cell in each[0] if cell in shared], [[cell for cell in said if cell not in shared] for said in each]
 
 
 def _telling(rows: Sequence[ResultRow]) -> dict[tuple[Hashable, ...], tuple[str, ...]]:
@@ -97,30 +111,34 @@ def _telling(rows: Sequence[ResultRow]) -> dict[tuple[Hashable, ...], tuple[str,
     others = tuple(name for name in names if name not in (*_ALWAYS, *_STEPPED, *_FACTS, "epsilon", "source_key"))
     settings: dict[tuple[Hashable, ...], dict[Hashable, list[ResultRow]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        settings[_values(row, _ALWAYS)][line_of(row)].append(row)
+        settings[_always(row)][line_of(row)].append(row)
     return {group: (*_differing(found.values(), others), *_stepping(found.values(), others)) for group, found in settings.items()}
 
 
 def _differing(of_lines: Iterable[Sequence[ResultRow]], names: Sequence[str]) -> list[str]:
-    groups = list(of_lines)
-    return [name for name in names if any(len({hashable(value_of(row, name)) for row in rows}) > 1 for rows in groups)]
+    """Return those of the names in whose values rows of one line differ; what is no field of a row is a setting of its attack's own."""
+    own = [name for name in names if not _is_field(name)]
+    differing: set[str] = set()
+    for rows in (rows for rows in of_lines if len(rows) > 1):
+        differing |= {name for name in names if _is_field(name) and len({getattr(row, name) for row in rows}) > 1}
+        held = {hashable(row.attack_settings): row for row in rows}.values()
+        differing |= {name for name in own if len(held) > 1 and len({hashable(value_of(row, name)) for row in held}) > 1}
+    return [name for name in names if name in differing]
+
+
+def _is_field(name: str) -> bool:
+    return name in ResultRow.__dataclass_fields__
 
 
 def _stepping(of_lines: Iterable[Sequence[ResultRow]], others: Sequence[str]) -> list[str]:
     """Return the step settings that distinguish conditions: only those with several values at one epsilon, as the paper's vary with it."""
+    read = attrgetter(*filter(_is_field, others))
     same: dict[Hashable, list[ResultRow]] = defaultdict(list)
     for rows in of_lines:
         for row in rows:
-            same[line_of(row), row.epsilon, *_values(row, others)].append(row)
+            own = hashable({name: value for name, value in row.attack_settings.items() if name not in _STEPPED})
+            same[line_of(row), row.epsilon, read(row), own].append(row)
     return _differing(same.values(), _STEPPED)
-
-
-def _values(row: ResultRow, names: Sequence[str]) -> tuple[Hashable, ...]:
-    return tuple(hashable(value_of(row, name)) for name in names)
-
-
-def _names(telling: dict[tuple[Hashable, ...], tuple[str, ...]], row: ResultRow) -> tuple[str, ...]:
-    return telling[_values(row, _ALWAYS)]
 
 
 def _label(row: ResultRow, shown: set[str], *, by_epsilon: bool) -> str:

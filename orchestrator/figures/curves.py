@@ -5,9 +5,16 @@ from collections.abc import Collection, Mapping, Sequence
 from math import log2
 from typing import Any
 
-import numpy as np
-
-from orchestrator.figures.attack_conditions import AttackCondition, Line, best_models, conditions, hover_settings, line_looks, line_of
+from orchestrator.figures.attack_conditions import (
+    AttackCondition,
+    Hover,
+    Line,
+    best_models,
+    conditions,
+    hover_settings,
+    line_looks,
+    line_of,
+)
 from orchestrator.figures.looks import Look, line_style, line_to_the_fore
 from orchestrator.figures.picture import FAINT, Picture, Pictures, Record, lines, percent, plain
 from orchestrator.figures.theme import drawn, faded, percent_axis
@@ -27,12 +34,14 @@ def accuracy_curves(rows: Sequence[ResultRow], *, chosen: Collection[str] = ()) 
     more than `MOST_LINES` only the `chosen` models (their keys) and the best are named, and the others are faint.
     """
     found = line_looks(rows)
-    return {one.label: _picture(one, found, chosen) for one in conditions(rows, by_epsilon=False)}
+    of_conditions = conditions(rows, by_epsilon=False)
+    said = zip(of_conditions, hover_settings(of_conditions), strict=True)
+    return {one.label: _picture(one, hover, found, chosen) for one, hover in said}
 
 
-def _picture(condition: AttackCondition, found: Mapping[Line, Look], chosen: Collection[str]) -> Picture:
+def _picture(condition: AttackCondition, said: Hover, found: Mapping[Line, Look], chosen: Collection[str]) -> Picture:
     places = epsilon_places(condition.rows)
-    common, each = hover_settings(condition.rows)
+    common, each = said
     points: dict[Line, Points] = defaultdict(list)
     for row, differing in sorted(zip(condition.rows, each, strict=True), key=lambda pair: pair[0].epsilon):
         line = line_of(row)
@@ -49,7 +58,7 @@ def _picture(condition: AttackCondition, found: Mapping[Line, Look], chosen: Col
     traces = [_faint(*group, of_group, places, hover) for group, of_group in groups.items()]
     for line in (line for line in points if line in named):
         traces += _line(points[line], found[line], places, hover, band=len(points) <= MOST_BANDS)
-    figure = drawn(
+    drawing = drawn(
         traces,
         xaxis={
             "title": {"text": "epsilon"},
@@ -62,7 +71,7 @@ def _picture(condition: AttackCondition, found: Mapping[Line, Look], chosen: Col
     table: list[Record] = [point for of_line in points.values() for point, _ in of_line]
     return Picture(
         title=f"Accuracy against epsilon: {condition.label}",
-        figure=figure,
+        drawing=drawing,
         table=table,
         caption=_caption(len(points)),
         faint={plain(found[line].name): line_to_the_fore(found[line]) for line in points if line not in named},
@@ -115,10 +124,7 @@ def _coordinates(found: Points, places: Mapping[float, float]) -> dict[str, Any]
         "x": [places[point["epsilon (input units)"]] for point in points],
         "y": [point["accuracy %"] for point in points],
         "text": [lines(differing) for _, differing in found],
-        "customdata": np.array(
-            [[plain(point["model"]), *(f"{point[end]:.1f}" for end in _INTERVAL), plain(point["epsilon"])] for point in points],
-            dtype=object,
-        ),
+        "customdata": [[plain(point["model"]), *(f"{point[end]:.1f}" for end in _INTERVAL), plain(point["epsilon"])] for point in points],
     }
 
 
@@ -157,7 +163,6 @@ def _faint(group: str, colour: str, lines_of_group: Sequence[Points], places: Ma
     for found in lines_of_group:
         for name, values in _coordinates(found, places).items():
             joined[name] += [*values, [None] * len(values[0]) if name == "customdata" else None]
-    joined["customdata"] = np.array(joined["customdata"], dtype=object)  # type: ignore[assignment]
     style = {"color": faded(colour, 0.3), "width": 1}
     return {**joined, "type": "scatter", "mode": "lines", "name": plain(group), "line": style, "hovertemplate": hover, "meta": FAINT}
 

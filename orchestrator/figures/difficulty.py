@@ -38,7 +38,7 @@ def _pictures(label: str, group: Sequence[ExampleScores]) -> Pictures:
     return {
         f"{label}: sorted": Picture(
             title=f"How hard each example is: {label}",
-            figure=_sorted_figure(table, list(columns)),
+            drawing=_sorted_figure(table, list(columns)),
             table=table,
             caption=f"{caption} Each line is sorted by itself. Hardest under attack: examples {', '.join(hardest)}.",
         ),
@@ -97,13 +97,13 @@ def _histogram(label: str, columns: dict[str, Any], caption: str) -> Picture:
         for place in range(_BINS)
     ]
     traces = [_bars(table, _bare(name), place) for place, name in enumerate(counts)]
-    figure = drawn(
+    drawing = drawn(
         traces,
         xaxis={"title": {"text": "evaluations that get it right (%)"}, "range": [0, 100]},
         yaxis={"title": {"text": "examples"}},
         bargap=0.1,
     )
-    return Picture(title=f"How many examples are how hard: {label}", figure=figure, table=table, caption=caption)
+    return Picture(title=f"How many examples are how hard: {label}", drawing=drawing, table=table, caption=caption)
 
 
 def _bare(name: str) -> str:

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from orchestrator.axes import Axes, ModelSettings, in_words, rank_in_words, settings_of
-from orchestrator.figures.attack_conditions import conditions
+from orchestrator.axes import Axes, ModelSettings, in_words, rank_in_words
+from orchestrator.figures.attack_conditions import conditions, model_settings
 from orchestrator.figures.picture import Picture, Pictures, Record, percent, plain
 from orchestrator.figures.theme import BESIDE_A_SCALE, SEQUENTIAL, drawn
 from orchestrator.own_settings import hashable, sortable
@@ -22,7 +22,7 @@ Models = Mapping[str, ModelSettings]
 def heat_maps(rows: Sequence[ResultRow]) -> Pictures:
     """Draw robust accuracy over two axes (theta and rank where both vary), one map for each attack, epsilon, knowledge and kind of model in
     all else; a cell is the mean over training seeds. Kinds with fewer than two values of either have no map."""
-    models = {row.model_key: settings_of(row) for row in rows}
+    models = {key: settings for (_, key), settings in model_settings(rows).items()}
     axes = Axes.of(models.values())
     pair = _pair(axes, list(models.values()))
     if len(pair) < _FEWEST:
@@ -63,7 +63,7 @@ def _picture(label: str, rows: Sequence[ResultRow], models: Models, titles: Mapp
         cells[_value(models[row.model_key], across), _value(models[row.model_key], up)].append(row)
     table: list[Record] = [_cell(dict(zip(titles.values(), place, strict=True)), found) for place, found in cells.items()]
     words = {name: f"{title}, share of the full rank" if name == _RANK else title for name, title in titles.items()}
-    figure = drawn(
+    drawing = drawn(
         [_map(table, titles[across], titles[up], _across(rows, models, across))],
         xaxis={"title": {"text": plain(words[across])}, "type": "category"},
         yaxis={"title": {"text": plain(words[up])}, "type": "category"},
@@ -77,7 +77,7 @@ def _picture(label: str, rows: Sequence[ResultRow], models: Models, titles: Mapp
     )
     said = "theta is the probability of keeping a latent component. " if _THETA in titles else ""
     caption = f"{said}Numbers are in %, means over training seeds where there are several."
-    return Picture(title=f"Robust accuracy over {' and '.join(titles.values())}: {label}", figure=figure, table=table, caption=caption)
+    return Picture(title=f"Robust accuracy over {' and '.join(titles.values())}: {label}", drawing=drawing, table=table, caption=caption)
 
 
 def _across(rows: Sequence[ResultRow], models: Models, name: str) -> list[str]:

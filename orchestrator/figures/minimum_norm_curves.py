@@ -38,7 +38,7 @@ def _picture(label: str, norm: str, lines: Sequence[tuple[Look, Any]]) -> Pictur
     epsilons = np.linspace(0.0, most or 1.0, _POINTS)
     table = [point for look, sizes in lines for point in _points(look, sizes, epsilons)]
     traces = [_line(look, table[place * _POINTS : (place + 1) * _POINTS]) for place, (look, _) in enumerate(lines)]
-    figure = drawn(
+    drawing = drawn(
         traces,
         xaxis={"title": {"text": f"epsilon ({norm}, input units)"}, "rangemode": "tozero"},
         yaxis=percent_axis("accuracy (%)"),
@@ -47,7 +47,7 @@ def _picture(label: str, norm: str, lines: Sequence[tuple[Look, Any]]) -> Pictur
         "Each line comes from one job: the smallest perturbation that the attack found of each example. It is an upper bound at every "
         "epsilon, as an attack that was run there; the table has 95 % intervals over the examples."
     )
-    return Picture(title=f"Accuracy against epsilon from smallest perturbations: {label}", figure=figure, table=table, caption=caption)
+    return Picture(title=f"Accuracy against epsilon from smallest perturbations: {label}", drawing=drawing, table=table, caption=caption)
 
 
 def _points(look: Look, sizes: Any, epsilons: Any) -> list[Record]:

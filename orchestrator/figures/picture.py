@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-import plotly.graph_objects as go
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.escaping import visible
+from orchestrator.figures.theme import Drawing, figure_of
 from orchestrator.tables.table import Value
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 Record = dict[str, Value]
 ROBUST = "robust accuracy %"
@@ -16,9 +18,9 @@ FAINT = "faint"
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """Figure and its data as rows of a table: the figure is drawn from them, so that the two cannot differ.
+    """Drawing of a figure and its data as rows of a table: the one is made from the other, so that the two cannot differ.
 
-    The figure has no template and no background colours: `theme.TEMPLATES` has a template for light and one for dark. The cells of
+    The drawing has no template and no background colours: `theme.TEMPLATES` has a template for light and one for dark. The cells of
     `table` are as they are in the store; the code that prints them must escape them. `caption` explains how to read the figure.
 
     Models that are drawn faintly, several in a trace of `meta: "faint"` whose `customdata` begin with their names as plain texts, are in
@@ -26,10 +28,15 @@ class Picture:
     """
 
     title: str
-    figure: go.Figure
+    drawing: Drawing
     table: list[Record]
     caption: str = ""
     faint: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def figure(self) -> "go.Figure":
+        """The drawing as a figure of Plotly."""
+        return figure_of(self.drawing)
 
     @property
     def spread(self) -> float:

@@ -5,8 +5,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-import numpy as np
-
 from orchestrator.figures.attack_conditions import AttackCondition, Line, conditions, hover_settings, line_looks, line_of
 from orchestrator.figures.looks import Look, point_to_the_fore
 from orchestrator.figures.picture import FAINT, ROBUST, Picture, Pictures, Record, lines, number, percent, plain
@@ -63,8 +61,8 @@ def _cost(costs: JobCosts, cost: Cost) -> _Axis:
 def _pictures(rows: Sequence[ResultRow], axes: Sequence[_Axis], chosen: Collection[str] = ()) -> dict[str, list[Picture]]:
     found = line_looks(rows)
     pictures: dict[str, list[Picture]] = {}
-    for condition in conditions(rows, by_epsilon=True):
-        common, each = hover_settings(condition.rows)
+    of_conditions = conditions(rows, by_epsilon=True)
+    for condition, (common, each) in zip(of_conditions, hover_settings(of_conditions), strict=True):
         texts = [lines(differing) for differing in each]
         of_condition = [_picture(condition, axis, found, common, texts, chosen) for axis in axes]
         if any(picture.table for picture in of_condition):
@@ -89,7 +87,7 @@ def _picture(
         groups[_style(found[line_of(row)], is_named=few or bool(point[_FRONT]) or row.model_key in chosen)].append((point, text))
     ordered = sorted(groups.items(), key=lambda item: item[0].is_named)
     traces = [_points(style, of_style, axis, _hover(common, axis)) for style, of_style in ordered]
-    figure = drawn(
+    drawing = drawn(
         [_front(table, axis), *traces],
         xaxis={"title": {"text": axis.title.replace(" %", " (%)")}, **_scale(table, axis)},
         yaxis=percent_axis("robust accuracy (%)"),
@@ -98,7 +96,7 @@ def _picture(
     bars = "Bars are 95 % intervals." if few else "The others are faint; their 95 % intervals are in the table."
     return Picture(
         title=f"{axis.title.removesuffix(' %').capitalize()} against robust accuracy: {condition.label}",
-        figure=figure,
+        drawing=drawing,
         table=table,
         caption=f"Better is up and to the {better}; the dotted line joins the models that no other dominates. {bars}",
         faint={} if few else _faint(table, known, found),
@@ -190,8 +188,6 @@ def _points(style: _Style, found: Sequence[tuple[Record, str]], axis: _Axis, hov
         "marker": {"color": style.colour, "symbol": style.marker, "size": 9 if style.is_named else 6},
         "name": plain(style.name),
         "text": [text for _, text in found],
-        "customdata": np.array(
-            [[plain(str(point["model"])), *(f"{number(point[end]):.1f}" for end in _INTERVAL)] for point in points], dtype=object
-        ),
+        "customdata": [[plain(str(point["model"])), *(f"{number(point[end]):.1f}" for end in _INTERVAL)] for point in points],
         "hovertemplate": hover,
     }

@@ -57,7 +57,7 @@ def _picture(surface: SurfacePlot, mean: NDArray[np.floating], low: float, high:
     ball = [] if surface.ball is None else [_ball(surface.ball * radius)]
     middle = {"type": "scatter", "x": [0], "y": [0], "mode": "markers", "marker": {"color": _RED, "size": 5}, "hoverinfo": "skip"}
     circle = {"type": "circle", "x0": -radius, "x1": radius, "y0": -radius, "y1": radius, "line": {"color": _RED, "width": 1.5}}
-    figure = drawn(
+    drawing = drawn(
         [_contours(surface, table, low, high), *border, *ball, middle],
         xaxis={"title": {"text": "gradient (input units)"}, "constrain": "domain"},
         yaxis={"title": {"text": "random (input units)"}, "scaleanchor": "x", "constrain": "domain"},
@@ -66,7 +66,7 @@ def _picture(surface: SurfacePlot, mean: NDArray[np.floating], low: float, high:
         showlegend=False,
         margin=BESIDE_A_SCALE,
     )
-    return Picture(title=f"Loss surface: {surface.label}", figure=figure, table=table, caption=_caption(surface, radius))
+    return Picture(title=f"Loss surface: {surface.label}", drawing=drawing, table=table, caption=_caption(surface, radius))
 
 
 def _records(surface: SurfacePlot, mean: NDArray[np.floating]) -> list[Record]:

@@ -1,10 +1,16 @@
 """Colours, marks and axes that all figures share; distinguishable without colour vision, on white and on near-black."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import plotly.graph_objects as go
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+Drawing = dict[str, Any]
+"""A figure as plotly.js takes it: `data` and `layout`, of plain values alone. Plotly's own classes, which check it, are made from it where
+one figure is shown (`figure_of`): for the hundreds of a report they take longer than all else."""
 
 PALETTE = ("#0078b8", "#d55e00", "#009368", "#c069a0", "#8a7a00", "#7568c4", "#7a7a7a")
 """Colours after Okabe & Ito (2008, "Color Universal Design"), each darkened or lightened until it contrasts 3:1 with both `GROUNDS`."""
@@ -47,12 +53,12 @@ def ordered_colours(count: int) -> list[str]:
     return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in mixed]
 
 
-def template(ground: str) -> go.layout.Template:
+def template(ground: str) -> dict[str, Any]:
     """Return the template for the `light` or the `dark` ground; the figure's own background is transparent."""
     ink, grid, raised = _INKS[ground]
     axis = {"gridcolor": grid, "linecolor": grid, "zerolinecolor": grid, "tickcolor": grid, "automargin": True, "title": {"standoff": 8}}
-    return go.layout.Template(
-        layout={
+    return {
+        "layout": {
             "font": {"family": "system-ui, sans-serif", "size": 13, "color": ink},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
@@ -64,19 +70,18 @@ def template(ground: str) -> go.layout.Template:
             "legend": {"bgcolor": "rgba(0,0,0,0)"},
             "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": faded(PALETTE[-1], 0.6), "activecolor": ink},
         }
-    )
+    }
 
 
 TEMPLATES = {ground: template(ground) for ground in GROUNDS}
 
 
-def drawn(traces: Sequence[dict[str, Any]], **layout: Any) -> go.Figure:
-    """Return the figure of these traces: legend below, space for it and for titles, no template."""
+def drawn(traces: Sequence[dict[str, Any]], **layout: Any) -> Drawing:
+    """Return the drawing of these traces: legend below, space for it and for titles, no template."""
     names = [str(trace["name"]) for trace in traces if trace.get("name") and trace.get("showlegend") is not False]
     longest = max(map(len, names), default=0)
     lines = -(-len(names) // max(1, _LETTERS_BELOW // (longest + 8)))
     settings: dict[str, Any] = {
-        "template": "none",
         "margin": {"l": 56, "r": 16, "t": 16, "b": 48},
         "hovermode": "closest",
         "legend": {
@@ -90,7 +95,18 @@ def drawn(traces: Sequence[dict[str, Any]], **layout: Any) -> go.Figure:
         },
         "height": max(420, 340 + 20 * lines),
     }
-    return go.Figure(data=list(traces), layout={**settings, **layout})
+    return {"data": list(traces), "layout": {**settings, **layout}}
+
+
+def figure_of(drawing: Drawing) -> "go.Figure":
+    """Return the drawing as a figure of Plotly, without template.
+
+    Raises:
+        ValueError: plotly.js has no such property, or it cannot have the value.
+    """
+    import plotly.graph_objects as go
+
+    return go.Figure(data=drawing["data"], layout={"template": "none", **drawing["layout"]})
 
 
 def percent_axis(title: str, **more: Any) -> dict[str, Any]:

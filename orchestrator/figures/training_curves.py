@@ -69,7 +69,7 @@ def _picture(
 ) -> Picture:
     axis = percent_axis(title) if quantity.endswith("%") else {"title": {"text": title}, "rangemode": "tozero"}
     faint = _faint(quantity, {key: of_run for key, of_run in points.items() if key not in named}, found)
-    figure = drawn(
+    drawing = drawn(
         [*faint, *(_line(quantity, found[key], of_run) for key, of_run in points.items() if key in named)],
         xaxis={"title": {"text": "epoch"}, "rangemode": "tozero"},
         yaxis=axis,
@@ -78,7 +78,7 @@ def _picture(
     table = [point for of_run in points.values() for point in of_run]
     return Picture(
         title=f"{title.capitalize()}",
-        figure=figure,
+        drawing=drawing,
         table=table,
         caption=f"{_CAPTIONS.get(quantity, 'On some examples, measured after each epoch.')}{thinned}",
         faint={plain(found[key].name): line_to_the_fore(found[key]) for key in points if key not in named},

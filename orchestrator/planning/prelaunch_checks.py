@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from workers.data.loading import remote, source
+from workers.data.loading.held_out import number_held_out
 from workers.data.loading.remote import DataRoot
 from workers.errors import UserError
 from workers.spec.component import DataSpec
@@ -25,7 +26,8 @@ def check_sizes(jobs: Iterable[Job], root: DataRoot = None) -> None:
             whole = trained[job.key] = spec.data.whole
             if whole not in sizes:
                 sizes[whole] = remote.sizes(source(whole), root)
-            _check_size("data.train_examples", spec.data.train_examples, sizes[whole][0], f"{whole.name}'s training split")
+            left, held_out = _left_to_train_on(spec.data, sizes[whole][0])
+            _check_size("data.train_examples", spec.data.train_examples, left, f"{whole.name}'s training split{held_out}")
         elif (model_data := trained.get(job.parents["model"])) is not None:
             available = sizes[model_data][1]
             if isinstance(spec, SurfaceSpec):
@@ -33,6 +35,21 @@ def check_sizes(jobs: Iterable[Job], root: DataRoot = None) -> None:
                 continue
             path, asked = _asked(spec)
             _check_size(path, asked, available, f"{model_data.name}'s test split")
+
+
+def _left_to_train_on(data: DataSpec, available: int | None) -> tuple[int | None, str]:
+    """Return the number of training examples that are not held out, and words for it; of a user's data set, which may have a validation
+    split of its own, and of files that tell only when they are read, that of all.
+
+    Raises:
+        UserError: none are left.
+    """
+    if available is None or not data.validation_examples or data.facts.n_train is None or data.component.digest is not None:
+        return available, ""
+    left = available - number_held_out(data.validation_examples, available)
+    if left < 1:
+        raise UserError(f"data.validation_examples={data.validation_examples}: must be less than {available}, {data.name}'s training split")
+    return left, f" without the {available - left} that are held out"
 
 
 def _asked(spec: AttackSpec | CorruptSpec | CraftSpec | DiagnoseSpec | EvaluateSpec) -> tuple[str, int | None]:

@@ -43,8 +43,8 @@ def paired_difference(
     centre = float(gains.sum()) / (examples + 2)
     by_example = (float((gains**2).sum() + 2) / (examples + 2) - centre**2) / (examples + 2)
     lucks = [shared_luck(side, of_side, repeats=len(correct)) for side, of_side, correct in zip(sides, draws, (before, after), strict=True)]
-    drawn = sum(luck.variance for luck in lucks)
-    variance = max(by_example + drawn - sum(residual_variance(side) for side in sides), by_example, drawn)
+    drawn, single = float(sum(luck.variance for luck in lucks)), float(sum(residual_variance(side) for side in sides))
+    variance = max(by_example + drawn - single, by_example, drawn)
     margin = _quantile(variance, lucks, (1 + confidence) / 2) * sqrt(variance)
     return difference, max(-1.0, min(difference, centre - margin)), min(1.0, max(difference, centre + margin))
 

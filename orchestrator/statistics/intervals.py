@@ -1,7 +1,7 @@
 """Confidence intervals for accuracies over a fixed set of examples and a few repeats, each repeat with its own sketches."""
 
-from collections.abc import Sequence
-from math import sqrt
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ _DIMENSIONS = 3
 Correct = NDArray[np.bool_] | Shares
 """Flags of right evaluations, or their probabilities."""
 ConfidenceInterval = tuple[float, float, float]
+Kind = TypeVar("Kind", bound=Hashable)
 
 
 def accuracy_interval(correct: Correct, draws: SharedDraws = SharedDraws()) -> ConfidenceInterval:  # noqa: B008 (a frozen value)
@@ -41,8 +42,7 @@ def accuracy_interval(correct: Correct, draws: SharedDraws = SharedDraws()) -> C
     Raises:
         ValueError: not three-dimensional, or empty.
     """
-    shares = cluster_shares(correct)
-    return _interval(shares, shared_luck(shares, draws, repeats=len(correct)), flags=correct.size)
+    return interval_over_seeds([correct], draws)
 
 
 def interval_over_seeds(by_seed: Sequence[Correct], draws: SharedDraws = SharedDraws()) -> ConfidenceInterval:  # noqa: B008
@@ -59,10 +59,39 @@ def interval_over_seeds(by_seed: Sequence[Correct], draws: SharedDraws = SharedD
     Raises:
         ValueError: an array is not three-dimensional, or empty, or of other examples; or there is none.
     """
+    return intervals_over_seeds([(by_seed, draws)])[0]
+
+
+def intervals_over_seeds(measured: Iterable[tuple[Sequence[Correct], SharedDraws]]) -> list[ConfidenceInterval]:
+    """Return the interval of each accuracy, as `interval_over_seeds` does of one: of many in a fraction of the time.
+
+    Raises:
+        ValueError: see `interval_over_seeds`.
+    """
+    groups = [_clusters(by_seed, draws) for by_seed, draws in measured]
+    found: dict[int, ConfidenceInterval] = {}
+    for (draws, repeats, flags), places, shares in stacked(groups):
+        found |= zip(places, _intervals(shares, shared_luck(shares, draws, repeats=repeats), flags=flags), strict=True)
+    return [found[place] for place in range(len(groups))]
+
+
+_Measured = tuple[SharedDraws, int, int]
+"""What shares a draw, the number of repeats (or seeds), and that of flags."""
+
+
+def _clusters(by_seed: Sequence[Correct], draws: SharedDraws) -> tuple[_Measured, Shares]:
     if len(by_seed) == 1:
-        return accuracy_interval(by_seed[0], draws)
-    shares = seed_shares(by_seed)
-    return _interval(shares, shared_luck(shares, SharedDraws(), repeats=len(shares)), flags=sum(correct.size for correct in by_seed))
+        return (draws, len(by_seed[0]), by_seed[0].size), cluster_shares(by_seed[0])
+    return (SharedDraws(), len(by_seed), sum(correct.size for correct in by_seed)), seed_shares(by_seed)
+
+
+def stacked(groups: Sequence[tuple[Kind, Shares]]) -> Iterator[tuple[Kind, list[int], Shares]]:
+    """Yield the shares of the groups that are of one kind and one shape as one array, (groups, clusters, examples), with their places."""
+    alike: dict[tuple[Kind, tuple[int, ...]], list[int]] = {}
+    for place, (kind, shares) in enumerate(groups):
+        alike.setdefault((kind, shares.shape), []).append(place)
+    for (kind, _), places in alike.items():
+        yield kind, places, np.stack([groups[place][1] for place in places])
 
 
 def cluster_shares(correct: Correct) -> Shares:
@@ -87,39 +116,57 @@ def seed_shares(by_seed: Sequence[Correct]) -> Shares:
     return np.stack([cluster_shares(correct).mean(axis=0) for correct in by_seed])
 
 
-def _interval(shares: Shares, luck: Luck, *, flags: int) -> ConfidenceInterval:
-    """Return the interval for shares (clusters, examples) that are means of so many `flags` in all."""
-    examples = shares.shape[1]
-    mean = float(shares.mean())
-    by_example = variance_of_mean(shares.mean(axis=0))
-    variance = max(by_example + luck.variance - residual_variance(shares), by_example, luck.variance)
-    if mean in (0.0, 1.0) or variance == 0:
-        return mean, *_wilson(mean, size=examples, quantile=_NORMAL)
-    # Satterthwaite: the rest of V has examples - 1 degrees of freedom.
-    uncertainty = luck.variance**2 / luck.freedom + (variance - luck.variance) ** 2 / max(examples - 1, 1)
-    from scipy.special import stdtrit  # here: a plan does without SciPy
+def _intervals(shares: Shares, luck: Luck, *, flags: int) -> Iterator[ConfidenceInterval]:
+    """Yield the intervals for shares (groups, clusters, examples) that are means of so many `flags` in each group."""
+    examples = shares.shape[-1]
+    mean = mean_of_all(shares)
+    by_example = variance_of_mean(shares.mean(axis=-2))
+    variance = np.maximum.reduce([by_example + luck.variance - residual_variance(shares), by_example, luck.variance + 0 * mean])
+    shows = (mean > 0) & (mean < 1) & (variance > 0)
+    quantile, size = np.full(len(mean), _NORMAL), np.full(len(mean), float(examples))
+    if shows.any():
+        from scipy.special import stdtrit  # here: a plan does without SciPy
 
-    quantile = float(stdtrit(variance**2 / uncertainty, 0.975))
-    return mean, *_wilson(mean, size=min(mean * (1 - mean) / variance, flags), quantile=quantile)
-
-
-def variance_of_mean(values: Shares) -> float:
-    """Return the variance of the mean of independent values; 0 for a single one, which shows none."""
-    return float(values.var(ddof=1)) / values.size if values.size > 1 else 0.0
+        drawn, whole, share = (luck.variance + 0 * mean)[shows], variance[shows], mean[shows]
+        # Satterthwaite: the rest of V has examples - 1 degrees of freedom.
+        uncertainty = drawn**2 / luck.freedom + (whole - drawn) ** 2 / max(examples - 1, 1)
+        quantile[shows] = stdtrit(whole**2 / uncertainty, 0.975)
+        size[shows] = np.minimum(share * (1 - share) / whole, flags)
+    return zip(mean.tolist(), *_wilson(mean, size=size, quantile=quantile), strict=True)
 
 
-def residual_variance(shares: Shares) -> float:
-    """Return the part that both the variance of the mean by examples and that by clusters count, from shares (clusters, examples): the
+def mean_of_all(shares: Shares) -> Shares:
+    """Return the mean over clusters and examples of shares (..., clusters, examples)."""
+    mean: Shares = shares.reshape(*shares.shape[:-2], -1).mean(axis=-1)
+    return mean
+
+
+def variance_of_mean(values: Shares) -> Any:
+    """Return the variance of the mean of independent values (..., values); 0 for a single one, which shows none."""
+    count = values.shape[-1]
+    return values.var(axis=-1, ddof=1) / count if count > 1 else np.zeros(values.shape[:-1])
+
+
+def residual_variance(shares: Shares) -> Any:
+    """Return the part that both the variance of the mean by examples and that by clusters count, from shares (..., clusters, examples): the
     randomness of single evaluations; the residual of the two-way analysis of variance."""
-    clusters, examples = shares.shape
+    clusters, examples = shares.shape[-2:]
+    return residual_square(shares) / (clusters * examples)
+
+
+def residual_square(shares: Shares) -> Any:
+    """Return the residual mean square of the two-way analysis of variance of shares (..., clusters, examples); 0 where it has no degrees of
+    freedom."""
+    clusters, examples = shares.shape[-2:]
     if clusters == 1 or examples == 1:
-        return 0.0
-    left = shares - shares.mean(axis=0) - shares.mean(axis=1, keepdims=True) + shares.mean()
-    return float((left**2).sum() / ((clusters - 1) * (examples - 1) * left.size))
+        return np.zeros(shares.shape[:-2])
+    left = shares - shares.mean(axis=-2, keepdims=True) - shares.mean(axis=-1, keepdims=True) + mean_of_all(shares)[..., None, None]
+    return (left.reshape(*shares.shape[:-2], -1) ** 2).sum(axis=-1) / ((clusters - 1) * (examples - 1))
 
 
-def _wilson(mean: float, *, size: float, quantile: float) -> tuple[float, float]:
+def _wilson(mean: Shares, *, size: Shares, quantile: Shares) -> tuple[list[float], list[float]]:
     shrink = 1 + quantile**2 / size
     centre = (mean + quantile**2 / (2 * size)) / shrink
-    margin = quantile / shrink * sqrt(mean * (1 - mean) / size + quantile**2 / (4 * size**2))
-    return max(0.0, min(mean, centre - margin)), min(1.0, max(mean, centre + margin))
+    margin = quantile / shrink * np.sqrt(mean * (1 - mean) / size + quantile**2 / (4 * size**2))
+    low, high = np.minimum(mean, centre - margin).clip(min=0), np.maximum(mean, centre + margin).clip(max=1)
+    return low.tolist(), high.tolist()

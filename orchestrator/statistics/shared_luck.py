@@ -1,6 +1,7 @@
 """Part of a mean's variance that is due to draws which examples share: of sketches when they are evaluated, and when they are attacked."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +20,10 @@ class SharedDraws:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Luck:
-    """Variance of a mean accuracy over repeated draws, and the degrees of freedom of that estimate (infinite where nothing shows any)."""
+    """Variance of a mean accuracy over repeated draws (an array: of each of several), and the degrees of freedom of that estimate (infinite
+    where nothing shows any)."""
 
-    variance: float = 0.0
+    variance: Any = 0.0
     freedom: float = np.inf
 
 
@@ -34,16 +36,16 @@ def shared_luck(shares: Shares, draws: SharedDraws, *, repeats: int) -> Luck:
     common, is not seen: it is taken to be that of one draw more, as the examples were made under draws from the same distribution.
 
     Args:
-        shares: of right evaluations, (clusters, examples): in each repeat, or in each draw of a single repeat.
+        shares: of right evaluations, (..., clusters, examples): in each repeat, or in each draw of a single repeat.
         draws: what shares a draw.
         repeats: their number.
     """
-    clusters, examples = shares.shape
+    clusters, examples = shares.shape[-2:]
     if clusters == 1:
         return Luck()
     starts = np.arange(0, examples, draws.batch or examples)
     weights = np.diff([*starts, examples]) / examples
-    parts = (np.add.reduceat(shares, starts, axis=1) / examples).var(axis=0, ddof=1)
+    parts = (np.add.reduceat(shares, starts, axis=-1) / examples).var(axis=-2, ddof=1)
     freedom = (clusters - 1) * float((weights**2).sum() ** 2 / (weights**4).sum())
     evaluations = 1 / clusters + (repeats == 1 and draws.crafted)
-    return Luck(variance=float(parts.sum()) * evaluations, freedom=freedom)
+    return Luck(variance=parts.sum(axis=-1) * evaluations, freedom=freedom)

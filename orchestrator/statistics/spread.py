@@ -1,10 +1,11 @@
 """Components of the uncertainty of an accuracy: the choice of examples, the randomness of draws, that of training."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import sqrt
 
-from orchestrator.statistics.intervals import Correct, cluster_shares, seed_shares, variance_of_mean
+import numpy as np
+
+from orchestrator.statistics.intervals import Correct, cluster_shares, residual_square, seed_shares, stacked, variance_of_mean
 from orchestrator.statistics.shared_luck import Shares
 
 
@@ -35,33 +36,50 @@ def standard_errors(by_seed: Sequence[Correct], *, random: bool) -> Spread:
     Raises:
         ValueError: an array is not three-dimensional, or empty, or of other examples.
     """
-    parts = [_within(cluster_shares(correct), random=random) for correct in by_seed]
-    if len(parts) == 1:
-        return parts[0]
-    shares = seed_shares(by_seed)
+    return standard_errors_of_each([(by_seed, random)])[0]
+
+
+def standard_errors_of_each(measured: Iterable[tuple[Sequence[Correct], bool]]) -> list[Spread]:
+    """Return the standard errors of each mean accuracy, as `standard_errors` does of one: of many in a fraction of the time.
+
+    Raises:
+        ValueError: see `standard_errors`.
+    """
+    known = list(measured)
+    parts = iter(_within([(cluster_shares(correct), random) for by_seed, random in known for correct in by_seed]))
+    of_each = [[next(parts) for _ in by_seed] for by_seed, _ in known]
+    return [own[0] if len(own) == 1 else _between(seed_shares(by_seed), own) for (by_seed, _), own in zip(known, of_each, strict=True)]
+
+
+def _between(shares: Shares, parts: Sequence[Spread]) -> Spread:
+    """Return the parts of the uncertainty over training seeds, from their shares (seeds, examples) and the parts of each."""
+    examples = _examples_errors(shares[None])[0]
     draws = [part.se_draws for part in parts if part.se_draws is not None]
     if len(draws) < len(parts):
-        return Spread(se_examples=_examples_error(shares))
+        return Spread(se_examples=examples)
     drawn = sum(error**2 for error in draws) / len(parts) ** 2
-    seeds = sqrt(max(0.0, variance_of_mean(shares.mean(axis=1)) - drawn))
-    return Spread(se_examples=_examples_error(shares), se_draws=sqrt(drawn), se_seeds=seeds)
+    seeds = max(0.0, float(variance_of_mean(shares.mean(axis=1))) - drawn)
+    return Spread(se_examples=examples, se_draws=float(np.sqrt(drawn)), se_seeds=float(np.sqrt(seeds)))
 
 
-def _within(shares: Shares, *, random: bool) -> Spread:
-    """Return the parts of one trained model's uncertainty, from its shares (clusters, examples)."""
-    if len(shares) > 1:
-        return Spread(se_examples=_examples_error(shares), se_draws=sqrt(variance_of_mean(shares.mean(axis=1))))
-    return Spread() if random else Spread(se_examples=_examples_error(shares), se_draws=0.0)
+def _within(models: Sequence[tuple[Shares, bool]]) -> list[Spread]:
+    """Return the parts of each trained model's uncertainty, from its shares (clusters, examples) and whether anything is random."""
+    found: dict[int, Spread] = {}
+    for random, places, shares in stacked([(random, shares) for shares, random in models]):
+        if random and shares.shape[1] == 1:
+            found |= dict.fromkeys(places, Spread())
+            continue
+        drawn = np.sqrt(variance_of_mean(shares.mean(axis=-1))).tolist()
+        for place, examples, draws in zip(places, _examples_errors(shares), drawn, strict=True):
+            found[place] = Spread(se_examples=examples, se_draws=draws)
+    return [found[place] for place in range(len(models))]
 
 
-def _examples_error(shares: Shares) -> float | None:
-    """Return the examples' part from shares (clusters, examples); None for a single example."""
-    clusters, examples = shares.shape
+def _examples_errors(shares: Shares) -> list[float] | list[None]:
+    """Return the examples' parts from shares (groups, clusters, examples); None for a single example."""
+    groups, clusters, examples = shares.shape
     if examples == 1:
-        return None
-    means = shares.mean(axis=0)
-    residual = 0.0
-    if clusters > 1:
-        left = shares - means - shares.mean(axis=1, keepdims=True) + shares.mean()
-        residual = float((left**2).sum()) / ((clusters - 1) * (examples - 1))
-    return sqrt(max(0.0, variance_of_mean(means) - residual / (clusters * examples)))
+        return [None] * groups
+    variance = variance_of_mean(shares.mean(axis=-2)) - residual_square(shares) / (clusters * examples)
+    errors: list[float] = np.sqrt(variance.clip(min=0)).tolist()
+    return errors

@@ -2,6 +2,7 @@ import itertools
 import shutil
 import tempfile
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,8 +26,24 @@ def postgres_server() -> Iterator[str]:
 
     with tempfile.TemporaryDirectory(prefix="pg") as folder:
         server = get_server(Path(folder) / "data")
+        with create_engine(make_url(server.get_uri()).set(drivername="postgresql+psycopg")).connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("ALTER SYSTEM SET fsync = off"))
+            connection.execute(text("SELECT pg_reload_conf()"))
         yield server.get_uri()
         server.cleanup()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of the cases of a test on both back ends, PostgreSQL is asked every third unless slow tests are asked for; SQLite all of them."""
+    asked: Counter[str] = Counter()
+    for item in items:
+        cases = dict(item.callspec.params) if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        if "contracts" in item.path.parts and cases.pop("url", "") == "postgresql" and cases:
+            name = item.nodeid.partition("[")[0]
+            if asked[name] % 3:
+                item.add_marker(pytest.mark.slow)
+            asked[name] += 1
 
 
 @contextmanager
@@ -89,10 +106,13 @@ def store(url: str) -> Iterator[Store]:
 def other_url(request: pytest.FixtureRequest, url: str, tmp_path: Path) -> Iterator[str]:
     """The URL of a second fresh database, on the same back end as `url` unless a test says which."""
     if getattr(request, "param", make_url(url).get_backend_name()) == "sqlite":
+        if "other" in request.fixturenames:
+            shutil.copy(request.getfixturevalue("upgraded_file"), tmp_path / "other.db")
         yield f"sqlite:///{tmp_path / 'other.db'}"
         return
     server: str = request.getfixturevalue("postgres_server")
-    with fresh_database(server, f"other_{next(_NUMBERS)}") as second:
+    template: str = request.getfixturevalue("upgraded_database") if "other" in request.fixturenames else ""
+    with fresh_database(server, f"other_{next(_NUMBERS)}", template=template) as second:
         yield second
 
 

@@ -28,6 +28,7 @@ def place(url: str, tmp_path: Path) -> Iterator[Place]:
         yield found
 
 
+@pytest.mark.parametrize("url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)], indirect=True)
 @pytest.mark.fault("two drivers", outcome="one computes, the other says who, and exits")
 def test_of_drivers_that_are_started_together_one_computes_and_the_others_say_who(place: Place, quiet: Kept, judge: Judge) -> None:
     drivers = [place.drive() for _ in range(3)]
@@ -46,6 +47,7 @@ def test_of_drivers_that_are_started_together_one_computes_and_the_others_say_wh
     judge(place, quiet, place.watch)
 
 
+@pytest.mark.parametrize("url", [pytest.param("sqlite", marks=pytest.mark.slow), "postgresql"], indirect=True)
 def test_a_killed_driver_is_followed_at_once(place: Place) -> None:
     place.allow(4)
     first = place.drive()

@@ -50,7 +50,7 @@ def test_nothing_but_artifacts_is_left(finished: tuple[Path, subprocess.Complete
     assert names == {"job.json", "result.json", "model.safetensors", "examples.safetensors"}
 
 
-@pytest.mark.parametrize("executor", ["inline", "ray"])
+@pytest.mark.parametrize("executor", ["inline", pytest.param("ray", marks=pytest.mark.slow)])
 def test_a_failing_job_is_tried_again_then_given_up_and_the_rest_goes_on(executor: str, tmp_path: Path) -> None:
     text = TINY.replace("epochs: 2", "epochs: 2, learning_rate: [0.1, 1e18]").replace("[1.0, 0.8]", "1.0").replace("[fgsm, pgd]", "fgsm")
     done = robustsweep("launch", write_space(tmp_path, text), *EXECUTORS[executor], "--max-failures", "1", cwd=tmp_path)

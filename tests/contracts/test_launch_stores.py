@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.commands import TINY, TINY_JOBS, robustsweep, rows, write_space
 
 
+@pytest.mark.slow
 def test_a_sweep_is_stored_continued_and_read_back(url: str, tmp_path: Path) -> None:
     space = write_space(tmp_path)
     first = robustsweep("launch", space, "--executor", "inline", "--store", url, cwd=tmp_path)

@@ -126,10 +126,10 @@ def files_with_it(folder: Path) -> list[Path]:
 @pytest.mark.parametrize(
     ("given", "executor"),
     [
-        pytest.param("url", "inline", marks=pytest.mark.slow),
-        ("variable", "inline"),
-        ("libpq", "inline"),
-        ("url", "ray"),  # the hardest: the others are in no command line
+        ("url", "inline"),
+        pytest.param("variable", "inline", marks=pytest.mark.slow),
+        pytest.param("libpq", "inline", marks=pytest.mark.slow),
+        pytest.param("url", "ray", marks=pytest.mark.slow),
         pytest.param("variable", "ray", marks=pytest.mark.slow),
         pytest.param("libpq", "ray", marks=pytest.mark.slow),
     ],
@@ -151,6 +151,7 @@ def test_a_launch_shows_the_password_nowhere(guarded: str, folder: Path, executo
         assert f"{executor}-{given}" in str(content(opened)["sweeps"])
 
 
+@pytest.mark.slow
 def test_the_password_file_of_psql_is_used(guarded: str, folder: Path) -> None:
     (folder / "passwords").write_text(f"*:*:guarded:keeper:{PASSWORD}\n")
     (folder / "passwords").chmod(0o600)

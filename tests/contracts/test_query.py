@@ -337,18 +337,32 @@ def test_a_superuser_asks_as_one_who_reads_and_who_may_run_programs_must_insist(
 INTERRUPTED = """
 import _thread, sys
 from orchestrator.store.connection import read_only_sql
-def authorizer(refused, made=read_only_sql.authorizer):
-    _thread.interrupt_main()  # the statement is about to begin
-    return made(refused)
-read_only_sql.authorizer = authorizer
+MOMENT
 from orchestrator.cli.main import main
 main()
 """
+MOMENTS = {
+    "while its thread starts": """
+class Thread(read_only_sql.Thread):
+    def start(self):
+        super().start()
+        _thread.interrupt_main()
+read_only_sql.Thread = Thread
+""",
+    "as it begins": """
+def authorizer(refused, made=read_only_sql.authorizer):
+    _thread.interrupt_main()
+    return made(refused)
+read_only_sql.authorizer = authorizer
+""",
+}
 
 
-def test_ctrl_c_ends_an_endless_statement(tmp_path: Path) -> None:
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_ctrl_c_ends_an_endless_statement(moment: str, tmp_path: Path) -> None:
     open_store(f"sqlite:///{tmp_path}/sweeps/results.db", upgrade=True).close()
-    asked = [sys.executable, "-c", INTERRUPTED, "query", ENDLESS.format("max(i)"), "--timeout", "3600"]
+    code = INTERRUPTED.replace("MOMENT", MOMENTS[moment])
+    asked = [sys.executable, "-c", code, "query", ENDLESS.format("max(i)"), "--timeout", "3600"]
     done = subprocess.run(asked, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (130, "")
     assert "Traceback" not in done.stderr

@@ -146,6 +146,7 @@ def test_every_wrong_value_in_every_command(whole: Path, tmp_path: Path, run: Ru
 
 
 def test_a_right_database_has_none_and_errors_of_the_program_stay(whole: Path) -> None:
+    session.opened_stores.clear()  # of the tests before this one
     with open_store(f"sqlite:///{whole / 'results.db'}", upgrade=False) as store, store.reading() as connection:
         assert list(wrong_values(connection)) == list(wrong_rows(connection)) == []
     assert explained(TypeError("a fault of the program")) is None

@@ -12,16 +12,27 @@ MOMENTS = ("training", "attacking", "writing")
 _OUTCOME = "one more attempt, from the last save"
 
 
-@pytest.mark.fault("worker killed (SIGKILL) while training", outcome=_OUTCOME)
-@pytest.mark.fault("worker killed (SIGKILL) while attacking", outcome=_OUTCOME)
-@pytest.mark.fault("worker killed (SIGKILL) while writing", outcome=_OUTCOME)
-def test_workers_killed_while_training_attacking_and_writing_change_nothing(sweep: Sweep, quiet: Sweep, watch: Watch, judge: Judge) -> None:
+@pytest.mark.parametrize(
+    "moments",
+    [
+        pytest.param(("attacking",), marks=pytest.mark.fault("worker killed (SIGKILL) while attacking", outcome=_OUTCOME)),
+        pytest.param(
+            MOMENTS,
+            marks=[
+                pytest.mark.slow,
+                *(pytest.mark.fault(f"worker killed (SIGKILL) while {moment}", outcome=_OUTCOME) for moment in MOMENTS),
+            ],
+        ),
+    ],
+    ids=", ".join,
+)
+def test_killed_workers_change_nothing(moments: tuple[str, ...], sweep: Sweep, quiet: Sweep, watch: Watch, judge: Judge) -> None:
     with sweep.launched() as launch:
-        for moment in MOMENTS:
+        for moment in moments:
             wait_for(lambda moment=moment: launch.kill_workers_if(sweep, moment) or not launch.running, every=0.01, what=moment)
             assert launch.running, f"the sweep ended before a worker was {moment}"
         assert launch.finish() == 0, launch.log.read_text()
     failed = [outcome for tried in attempts(sweep).values() for outcome, _ in tried if outcome != "done"]
-    assert len(failed) >= len(MOMENTS)
+    assert len(failed) >= len(moments)
     assert set(failed) == {"failed"}
     judge(sweep, quiet, watch)

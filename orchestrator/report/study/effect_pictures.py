@@ -61,13 +61,13 @@ def importance(title: str, found: Sequence[Importance]) -> Picture:
     traces = [_bar(rows, _IMPORTANCE, "of all variation", PALETTE[0], **bars)]
     traces += [_bar(rows, _OF_BEST, "of the best quarter", PALETTE[1])] if _OF_BEST in table[0] else []
     axes = {"xaxis": {"title": {"text": "importance (%)"}, "range": [0, 105]}, "yaxis": {"type": "category"}}
-    figure = drawn(traces, **axes, margin=BESIDE_A_SCALE)
+    drawing = drawn(traces, **axes, margin=BESIDE_A_SCALE)
     caption = (
         f"Functional ANOVA: the share of the variation that the setting explains by itself; what is left to 100 % are interactions and "
         f"chance. Bars are where nine of ten of {RESAMPLES} resamples of the models lie; of few models they are wide."
     )
     best = " PED-ANOVA: its share in what distinguishes the best quarter of the models from all." if len(traces) > 1 else ""
-    return Picture(title=f"Parameter importance for {title}", figure=figure, table=table, caption=caption + best)
+    return Picture(title=f"Parameter importance for {title}", drawing=drawing, table=table, caption=caption + best)
 
 
 def _bar(rows: Sequence[Record], column: str, name: str, colour: str, **more: Any) -> dict[str, Any]:
@@ -123,10 +123,10 @@ def _effect(field: Field, kept: Sequence[Candidate], axes: Sequence[StudiedAxis]
             "hovertemplate": "%{x}: <b>%{y:.4~g}</b><br>%{text}<extra>best</extra>",
         },
     ]
-    figure = drawn(traces, xaxis={"title": {"text": plain(name)}, "type": "category"}, yaxis={"title": {"text": plain(title)}})
+    drawing = drawn(traces, xaxis={"title": {"text": plain(name)}, "type": "category"}, yaxis={"title": {"text": plain(title)}})
     how = "of the models with that value" if is_balanced(axes) else "that a random forest of all models predicts at that value"
     caption = f"Partial dependence: mean and standard deviation {how}; the best with its 95 % interval."
-    return Picture(title=f"{title} along {name}", figure=figure, table=table, caption=caption)
+    return Picture(title=f"{title} along {name}", drawing=drawing, table=table, caption=caption)
 
 
 def _level(field: Field, kept: Sequence[Candidate], name: str, level: Level, objective: int) -> Record:
@@ -181,7 +181,7 @@ def parallel(field: Field, standing: Sequence[str]) -> list[Picture]:
         {"type": "line", "x0": place, "x1": place, "y0": 0, "y1": 1, "line": {"color": PALETTE[-1], "width": 1}}
         for place in range(len(names))
     ]
-    figure = drawn(
+    drawing = drawn(
         traces,
         xaxis={
             "tickvals": list(range(len(names))),
@@ -193,7 +193,7 @@ def parallel(field: Field, standing: Sequence[str]) -> list[Picture]:
         shapes=bars,
     )
     caption = f"Each line is a model, coloured by its {unit(field.objectives[-1])}: a click in the legend hides that part."
-    return [Picture(title="All models at once", figure=figure, table=points(field, standing), caption=caption)]
+    return [Picture(title="All models at once", drawing=drawing, table=points(field, standing), caption=caption)]
 
 
 def _lines(heights: Values, models: Sequence[int], texts: Sequence[str], colour: str, values: Values) -> dict[str, Any]:

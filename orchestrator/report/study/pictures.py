@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-import numpy as np
-
 from orchestrator.figures import Picture
 from orchestrator.figures.picture import Record, number, plain
 from orchestrator.figures.theme import PALETTE, SYMBOLS, drawn
@@ -48,10 +46,10 @@ def _front(field: Field, standing: Sequence[str], x: int, y: int) -> Picture:
     # Between two points of the front, what is surely reached is what the worse of the two reaches.
     shape = "vh" if field.goals[x] == "maximize" else "hv"
     joined = [_dotted(line, "Pareto front", titles, shape=shape)] if len(field.objectives) == _FEWEST else []
-    figure = drawn([*joined, *traces], xaxis={"title": {"text": plain(titles[0])}}, yaxis={"title": {"text": plain(titles[1])}})
+    drawing = drawn([*joined, *traces], xaxis={"title": {"text": plain(titles[0])}}, yaxis={"title": {"text": plain(titles[1])}})
     towards = ["right" if field.goals[x] == "maximize" else "left", "up" if field.goals[y] == "maximize" else "down"]
     caption = f"Better is {towards[1]} and to the {towards[0]}. Bars are 95 % intervals."
-    return Picture(title=f"{titles[0]} against {titles[1]}", figure=figure, table=table, caption=caption)
+    return Picture(title=f"{titles[0]} against {titles[1]}", drawing=drawing, table=table, caption=caption)
 
 
 def points(field: Field, standing: Sequence[str]) -> list[Record]:
@@ -85,7 +83,7 @@ def _cell(value: object) -> Value:
 def _points(table: list[Record], standing: str, titles: tuple[str, str]) -> dict[str, Any]:
     rows = _of(table, standing)
     bars = {"error_x": _bars(rows, titles[0]), "error_y": _bars(rows, titles[1])} if standing == BEST else {}
-    said = np.array([[_words(row)] for row in rows], dtype=object)
+    said = [[_words(row)] for row in rows]
     return _markers(rows, standing, titles, "%{customdata[0]}<extra></extra>", customdata=said, **bars)
 
 
@@ -152,13 +150,13 @@ def _history(field: Field, standing: Sequence[str], place: int) -> Picture:
     so_far = [row for row in table if row["best so far"] is not None]
     hover = "trial %{x}: <b>%{y:.4~g}</b><extra></extra>"
     tries = [_markers(_of(table, stands), stands, ("trial", title), hover) for stands in _STANDING if stands in standing]
-    figure = drawn(
+    drawing = drawn(
         [_dotted(so_far, "best so far", ("trial", "best so far"), shape="hv"), *tries],
         xaxis={"title": {"text": "trial"}},
         yaxis={"title": {"text": plain(title)}},
     )
     caption = f"{'Higher' if sign > 0 else 'Lower'} is better; the line is the best so far of the trials that are not left out."
-    return Picture(title=f"History of {title}", figure=figure, table=table, caption=caption)
+    return Picture(title=f"History of {title}", drawing=drawing, table=table, caption=caption)
 
 
 def slices(field: Field, standing: Sequence[str]) -> dict[str, list[Picture]]:
@@ -182,8 +180,8 @@ def _slice(field: Field, standing: Sequence[str], name: str, place: int) -> Pict
     numeric = all(isinstance(row[name], int | float) and not isinstance(row[name], bool) for row in table)
     traces = [_sliced(table, name, title, stands, numeric=numeric) for stands in _STANDING if stands in standing]
     axis = {"title": {"text": plain(name)}, **({} if numeric else {"type": "category"}), **_log(table, name, numeric=numeric)}
-    figure = drawn(traces, xaxis=axis, yaxis={"title": {"text": plain(title)}})
-    return Picture(title=f"{title} by {name}", figure=figure, table=table)
+    drawing = drawn(traces, xaxis=axis, yaxis={"title": {"text": plain(title)}})
+    return Picture(title=f"{title} by {name}", drawing=drawing, table=table)
 
 
 def _sliced(table: list[Record], name: str, title: str, standing: str, *, numeric: bool) -> dict[str, Any]:

@@ -41,7 +41,6 @@ def study_page(options: StudyOptions) -> tuple[list[Path], str]:
     from orchestrator.report.study.effect_pictures import importances_of
     from orchestrator.report.study.pictures import standings, unit
     from orchestrator.report.study.study_sections import luck, models_table, sections_of, trials_table
-    from orchestrator.report.sweep_page.images import write_images
     from orchestrator.report.sweep_page.page import packed_table, page_html, section_bodies
     from orchestrator.report.sweep_page.payload import table_of_records
 
@@ -62,8 +61,11 @@ def study_page(options: StudyOptions) -> tuple[list[Path], str]:
     output = (options.output or Path(f"{slug(options.sweep)}-study.html")).expanduser()
     lines = [*said, *left_out, *notes]
     write_atomically(output, page_html("study", options.sweep, summary=lines, bodies=[*bodies[:1], listed, *bodies[1:]]).encode())
-    images = [] if options.figures is None else write_images(sections, options.figures, form=options.image)
-    return [output, *images], "\n".join(lines)
+    if options.figures is None:
+        return [output], "\n".join(lines)
+    from orchestrator.report.sweep_page.images import write_images  # here: only images need what drives a browser
+
+    return [output, *write_images(sections, options.figures, form=options.image)], "\n".join(lines)
 
 
 def _of_grid(field: Field, best: Sequence[Candidate]) -> list[str]:

@@ -47,7 +47,7 @@ async def _write_images(sections: Sequence[PageSection], folder: Path, *, form: 
         for name, picture in named(sections):
             path = folder / f"{name}.{form}"
             write_atomically(
-                path, await browser.calc_fig(_on_white(picture), {**options, "height": max(HEIGHT, picture.figure.layout.height)})
+                path, await browser.calc_fig(_on_white(picture), {**options, "height": max(HEIGHT, picture.drawing["layout"]["height"])})
             )
             written.append(path)
     finally:
@@ -67,7 +67,7 @@ def named(sections: Sequence[PageSection]) -> Iterator[tuple[str, Picture]]:
 
 def _on_white(picture: Picture) -> dict[str, Any]:
     figure: dict[str, Any] = json.loads(picture.figure.to_json())
-    figure["layout"] |= {"template": TEMPLATES["light"].to_plotly_json(), "paper_bgcolor": "#ffffff", "plot_bgcolor": "#ffffff"}
+    figure["layout"] |= {"template": TEMPLATES["light"], "paper_bgcolor": "#ffffff", "plot_bgcolor": "#ffffff"}
     figure["layout"]["title"] = {"text": plain(picture.title), "font": {"size": 15}, "x": 0.02, "xanchor": "left"}
     figure["layout"]["margin"] = {**figure["layout"].get("margin", {}), "t": 48}
     return figure

@@ -9,7 +9,6 @@ from itertools import count
 from typing import Any
 
 from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
 from orchestrator.figures import CONFIG, TEMPLATES
 from orchestrator.report.sweep_page.example_grids import grids_html
@@ -44,7 +43,7 @@ def render_page(evidence: Evidence, sections: Sequence[PageSection], *, written_
 
 def page_html(kind: str, name: str, *, summary: Sequence[str], bodies: Sequence[Body]) -> str:
     """Return a whole file. Only its own two scripts can run: the policy in its head allows them by their hashes."""
-    script, plotly = files(_PACKAGE).joinpath("templates", "report.js").read_text(encoding="utf-8"), _inline(get_plotlyjs())
+    script, plotly = files(_PACKAGE).joinpath("templates", "report.js").read_text(encoding="utf-8"), _inline(_plotly_js())
     return fill(
         "report.html",
         package=_PACKAGE,
@@ -54,10 +53,15 @@ def page_html(kind: str, name: str, *, summary: Sequence[str], bodies: Sequence[
         bodies=bodies,
         links=[(name, heading) for name, heading, _ in bodies],
         policy=_policy([plotly, script]),
-        settings=pack({"config": CONFIG, **{ground: template.to_plotly_json() for ground, template in TEMPLATES.items()}}),
+        settings=pack({"config": CONFIG, **TEMPLATES}),
         plotly=plotly,
         script=script,
     )
+
+
+def _plotly_js() -> str:
+    """Return the script of plotly.js; Plotly's own function for it comes with all of its classes."""
+    return files("plotly").joinpath("package_data", "plotly.min.js").read_text(encoding="utf-8")
 
 
 def _inline(script: str) -> str:

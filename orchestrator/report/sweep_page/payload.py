@@ -14,8 +14,23 @@ from orchestrator.tables.table import Cell, Column, Table, shown, table_of
 
 def pack(value: object) -> str:
     """Encode the value as base64 of deflated JSON: a tenth of its size, and without characters that are special in HTML."""
-    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    try:
+        text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite(value), separators=(",", ":"), allow_nan=False)
     return base64.b64encode(zlib.compress(text.encode())).decode()
+
+
+def _finite(value: Any) -> Any:
+    """Return plain values with nothing in the places of numbers that are not finite: JSON has none, and plotly.js leaves gaps there."""
+    match value:
+        case float():
+            return value if isfinite(value) else None
+        case dict():
+            return {name: _finite(item) for name, item in value.items()}
+        case list() | tuple():
+            return [_finite(item) for item in value]
+    return value
 
 
 def unpack(text: str) -> Any:
@@ -25,10 +40,7 @@ def unpack(text: str) -> Any:
 
 def picture_payload(picture: Picture) -> dict[str, Any]:
     """Return the figure for plotly.js, without a light or dark template, and its table."""
-    figure = json.loads(picture.figure.to_json())
-    figure["layout"].pop("template", None)
-    table = table_payload(table_of_records(picture.table))
-    return {"data": figure["data"], "layout": figure["layout"], "table": table, "faint": picture.faint}
+    return {**picture.drawing, "table": table_payload(table_of_records(picture.table)), "faint": picture.faint}
 
 
 def table_of_records(records: Sequence[Record]) -> Table:

@@ -33,7 +33,6 @@ def report_sweep(options: ReportOptions) -> list[Path]:
         UserError: no such sweep or store, plotly or a browser is missing, or a file cannot be written.
     """
     check_requirements("report", images=options.figures is not None)
-    from orchestrator.report.sweep_page.images import write_images
     from orchestrator.report.sweep_page.page import render_page
     from orchestrator.report.sweep_page.page_evidence import gather
     from orchestrator.report.sweep_page.sections import sections
@@ -46,6 +45,8 @@ def report_sweep(options: ReportOptions) -> list[Path]:
         write_atomically(output, render_page(evidence, found).encode())
     if options.figures is None:
         return [output]
+    from orchestrator.report.sweep_page.images import write_images  # here: only images need what drives a browser
+
     return [output, *write_images(found, options.figures, form=options.image)]
 
 

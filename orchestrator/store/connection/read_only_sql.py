@@ -1,11 +1,11 @@
 """Queries in SQL: one statement that reads, and nothing else, within its time."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import count
-from threading import TIMEOUT_MAX
+from threading import TIMEOUT_MAX, Thread
 from time import monotonic
 from typing import Any
 
@@ -71,27 +71,35 @@ def _plain(statement: str) -> str:
 
 
 def _ask_sqlite(driver: sqlite3.Connection, statement: str, timeout: float) -> Answer:
-    """Ask in a thread: what stops this one, such as Ctrl-C or the timeout, interrupts the statement."""
+    """Ask in a thread: what stops this one, such as Ctrl-C or the timeout, interrupts the statement, whenever it comes."""
     refused: list[str] = []
     longest = driver.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
     driver.execute("SELECT 1 FROM json_each('[]'), json_tree('[]')").close()  # their first use looks like a change of the schema
     driver.set_authorizer(authorizer(refused.append))
-    with ThreadPoolExecutor(1) as thread:
-        asked = thread.submit(lambda: _fetched(driver.execute(statement)))
-        try:
-            return asked.result(timeout)
-        except TimeoutError:
-            raise _too_long(timeout) from None
-        except sqlite3.DatabaseError:
-            if refused:
-                raise UserError(f"query: {refused[0]}") from None
-            raise
-        finally:
-            while not asked.done():  # one interruption may come before the statement has begun
-                driver.interrupt()
-                wait([asked], _PAUSE)
-            driver.set_authorizer(None)
-            driver.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest)
+    asked: Future[Answer] = Future()
+    thread = Thread(target=_settle, args=(asked, lambda: _fetched(driver.execute(statement))), daemon=True)
+    try:
+        thread.start()
+        return asked.result(timeout)
+    except TimeoutError:
+        raise _too_long(timeout) from None
+    except sqlite3.DatabaseError:
+        if refused:
+            raise UserError(f"query: {refused[0]}") from None
+        raise
+    finally:
+        while thread.is_alive():  # one interruption may come before the statement has begun
+            driver.interrupt()
+            thread.join(_PAUSE)
+        driver.set_authorizer(None)
+        driver.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest)
+
+
+def _settle(asked: "Future[Answer]", answer: Callable[[], Answer]) -> None:
+    try:
+        asked.set_result(answer())
+    except BaseException as error:
+        asked.set_exception(error)
 
 
 def _ask_postgresql(driver: Any, statement: str, timeout: float, *, force: bool) -> Answer:

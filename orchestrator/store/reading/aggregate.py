@@ -1,8 +1,8 @@
 """Aggregation of measurements (one per finished evaluation or attack) into result rows, independent of the database."""
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from statistics import fmean
 from typing import Any
 
@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.own_settings import in_order, sortable
-from orchestrator.statistics.intervals import Correct, interval_over_seeds
+from orchestrator.statistics.intervals import Correct, intervals_over_seeds
 from orchestrator.statistics.shared_luck import SharedDraws
-from orchestrator.statistics.spread import Spread, standard_errors
+from orchestrator.statistics.spread import Spread, standard_errors_of_each
 from orchestrator.statistics.worst_case import Scores, ordered_scores, worst_case
 from orchestrator.store.reading.counterparts import source_in_words
 from orchestrator.store.reading.values import MeasuredModel, ResultRow
@@ -90,8 +90,21 @@ WORST_CASE, ANY = "worst_case", "any"
 """The attack and the knowledge of a row over several attacks, and over attacks of more than one knowledge."""
 
 Group = tuple[str, str, Setting, int | None]
-Accuracy = tuple[float, float, float] | tuple[None, None, None]
-_UNKNOWN: Accuracy = (None, None, None)
+_UNKNOWN = (None, None, None)
+_UNCERTAIN = Spread()
+_MOST_FLAGS = 4_000_000
+"""Flags that are unpacked at once, a byte each."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Found:
+    """What a group's measurements come to: its accuracy with the interval, and the standard errors."""
+
+    interval: tuple[float, float, float] | tuple[None, None, None] = _UNKNOWN
+    errors: Spread = _UNCERTAIN
+
+
+_NOTHING = _Found()
 _SETTING_FIELDS = tuple(field.name for field in fields(Setting))
 _EVALUATION = ("n_examples", "evaluation_batch_size", "draws", "split", "example_order")
 _KNOWLEDGE_ORDER = {"none": -1, "transfer": 0, "randomized": 1, "eot": 2, "omniscient": 3, ANY: 9}
@@ -118,16 +131,23 @@ def result_table(
     attack_groups = _grouped((item for item in attacks if item.model_key in models), pools, per_repeat=per_repeat)
     if worst:
         attack_groups = _ensembles(attack_groups)
-    clean_accuracies = {group: interval_over_seeds(_by_seed(items), group[2].shared_draws) for group, items in clean_groups.items()}
-    attacked = {_clean_group(group, models[group[1]])[:3] for group in attack_groups}
-    unattacked = {group: items for group, items in clean_groups.items() if group[:3] not in attacked}
-    measured = _worst_by_seed(attack_groups, models) if worst else {group: _by_seed(items) for group, items in attack_groups.items()}
-    rows = [
-        _row(group, items, models, clean_accuracies.get(_clean_group(group, models[group[1]]), _UNKNOWN), measured.get(group))
-        for group, items in (attack_groups | unattacked).items()
-    ]
-    of_models = {row.model_key: model_order(row) for row in {row.model_key: row for row in rows}.values()}
-    return sorted(rows, key=lambda row: _order(row, of_models[row.model_key]))
+    clean_found = _found(clean_groups, models)
+    attack_found = _found(attack_groups, models, scores=_worst_by_seed(attack_groups, models) if worst else None)
+    of_attacks = {group: _clean_group(group, models[group[1]]) for group in attack_groups}
+    attacked = {natural[:3] for natural in of_attacks.values()}
+    rows = {
+        group: _row(group, items, models[group[1]], clean_found.get(of_attacks[group], _NOTHING), attack_found[group], models)
+        for group, items in attack_groups.items()
+    }
+    rows |= {
+        group: _row(group, items, models[group[1]], clean_found[group], _Found(errors=clean_found[group].errors), models)
+        for group, items in clean_groups.items()
+        if group[:3] not in attacked
+    }
+    of_models = {row.model_key: model_order(row) for row in {row.model_key: row for row in rows.values()}.values()}
+    of_settings = {setting: _setting_order(setting) for _, _, setting, _ in rows}
+    ordered = sorted(rows.items(), key=lambda item: _order(item[1], of_models[item[1].model_key], of_settings[item[0][2]]))
+    return [row for _, row in ordered]
 
 
 def _grouped(measurements: Iterable[Measurement], pools: Mapping[str, str], *, per_repeat: bool) -> dict[Group, list[Measurement]]:
@@ -163,6 +183,41 @@ def _clean_group(group: Group, model: Mapping[str, Any]) -> Group:
     if repeat is not None and not model["randomised"]:
         repeat = 0
     return sweep, model_key, Setting(**{name: getattr(setting, name) for name in _EVALUATION}), repeat
+
+
+def _found(
+    groups: Mapping[Group, Sequence[Measurement]],
+    models: Mapping[str, Mapping[str, Any]],
+    *,
+    scores: Mapping[Group, Sequence[Correct] | None] | None = None,
+) -> dict[Group, _Found]:
+    """Return what each group comes to: by the `scores` of its models where there are any (nothing for None), or else by its flags."""
+    found: dict[Group, _Found] = {}
+    for portion in _portions(groups):
+        of_groups = {group: _by_seed(groups[group]) if scores is None else scores[group] for group in portion}
+        known = {group: by_seed for group, by_seed in of_groups.items() if by_seed is not None}
+        intervals = intervals_over_seeds((by_seed, group[2].shared_draws) for group, by_seed in known.items())
+        errors = standard_errors_of_each(
+            (by_seed, models[group[1]]["randomised"] or group[2].randomised) for group, by_seed in known.items()
+        )
+        of_known = zip(known, intervals, errors, strict=True)
+        found |= dict.fromkeys(portion, _NOTHING) | {group: _Found(interval=interval, errors=own) for group, interval, own in of_known}
+    return found
+
+
+def _portions(groups: Mapping[Group, Sequence[Measurement]]) -> Iterator[list[Group]]:
+    """Yield the groups in parts whose flags, unpacked, take little memory."""
+    portion: list[Group] = []
+    flags = 0
+    for group, items in groups.items():
+        size = len(items) * group[2].n_examples * group[2].draws
+        if portion and flags + size > _MOST_FLAGS:
+            yield portion
+            portion, flags = [], 0
+        portion.append(group)
+        flags += size
+    if portion:
+        yield portion
 
 
 def _by_seed(items: Sequence[Measurement]) -> list[Correct]:
@@ -235,53 +290,58 @@ def _spent(items: Sequence[Measurement]) -> dict[str, Any]:
 def _row(
     group: Group,
     items: Sequence[Measurement],
+    model: Mapping[str, Any],
+    clean: _Found,
+    robust: _Found,
     models: Mapping[str, Mapping[str, Any]],
-    clean: Accuracy,
-    by_seed: Sequence[Correct] | None,
 ) -> ResultRow:
-    """Return the row of a group from its measurements under the attack, by seed: None without attack, or without a score."""
+    """Return the row of a group from its measurements under the attack, and what they and those without attack come to."""
     sweep, model_key, setting, repeat = group
-    random = models[model_key]["randomised"]
-    robust = _UNKNOWN if by_seed is None else interval_over_seeds(by_seed, setting.shared_draws)
-    if setting.attack == "none":
-        by_seed = _by_seed(items)
-    spread = Spread() if by_seed is None else standard_errors(by_seed, random=random or setting.randomised)
-    attacks = Counter(model for model, _ in {(item.model_key, item.setting) for item in items})
+    times = Counter((item.model_key, item.setting) for item in items)
+    seeds = Counter(key for key, _ in times)
+    errors = robust.errors
     return ResultRow(
         sweep=sweep,
         model_key=model_key,
-        job_keys=tuple(item.job_key for item in items),
+        job_keys=tuple([item.job_key for item in items]),
         epsilon_literal=items[0].epsilon_literal,
         repeat=repeat,
-        repeats=min(Counter((item.model_key, item.setting) for item in items).values()),
-        seeds=len({item.model_key for item in items}),
-        clean_accuracy=clean[0],
-        clean_ci_low=clean[1],
-        clean_ci_high=clean[2],
-        robust_accuracy=robust[0],
-        ci_low=robust[1],
-        ci_high=robust[2],
+        repeats=min(times.values()),
+        seeds=len(seeds),
+        clean_accuracy=clean.interval[0],
+        clean_ci_low=clean.interval[1],
+        clean_ci_high=clean.interval[2],
+        robust_accuracy=robust.interval[0],
+        ci_low=robust.interval[1],
+        ci_high=robust.interval[2],
         metrics={} if setting.attack == WORST_CASE else _metrics(items),
         **(_spent(items) if setting.attack != WORST_CASE else dict.fromkeys(SPENT)),
-        attacks=max(attacks.values()) if setting.attack != "none" else 0,
+        attacks=max(seeds.values()) if setting.attack != "none" else 0,
         source=None if setting.source_key is None else source_in_words(models, of=model_key, source=setting.source_key),
-        **asdict(spread),
+        se_examples=errors.se_examples,
+        se_draws=errors.se_draws,
+        se_seeds=errors.se_seeds,
         **{name: getattr(setting, name) for name in _SETTING_FIELDS} | {"attack_settings": dict(setting.attack_settings)},
-        **models[model_key],
+        **model,
     )
 
 
-def _order(row: ResultRow, of_model: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return the sort key of a row, which begins with its model's: models from the simplest sketch to the strongest, a dense one first, an
-    undefended one before defended ones, one without adversarial training before those with it, binary ones last; attackers from the one who
-    knows least, and of other models from the nearest; attacks from the weakest to the strongest."""
+def _order(row: ResultRow, of_model: tuple[Any, ...], of_setting: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the sort key of a row, from its model's and its attack's: models from the simplest sketch to the strongest, a dense one first,
+    an undefended one before defended ones, one without adversarial training before those with it, binary ones last; attackers from the one
+    who knows least, and of other models from the nearest; attacks from the weakest to the strongest."""
     words = (row.source or "").split()
     source = ("dense" in words, len(words), words, row.source_key or "")
-    norm = (_NORM_ORDER.get(row.norm, len(_NORM_ORDER)), row.norm)
-    attack = (_KNOWLEDGE_ORDER.get(row.knowledge, len(_KNOWLEDGE_ORDER)), source, _strength(row), norm, row.epsilon)
+    knowledge, *attack = of_setting
+    return (row.sweep, *of_model, row.seed or 0, row.model_key, knowledge, source, *attack, -1 if row.repeat is None else row.repeat)
+
+
+def _setting_order(setting: Setting) -> tuple[Any, ...]:
+    """Return the part of a row's sort key that the attack decides, its knowledge first."""
+    norm = (_NORM_ORDER.get(setting.norm, len(_NORM_ORDER)), setting.norm)
     names = [name for name in _SETTING_FIELDS if name not in ("source_key", "attack_settings")]
-    settings = (in_order(row.attack_settings), *(sortable(getattr(row, name)) for name in names))
-    return (row.sweep, *of_model, row.seed or 0, row.model_key, *attack, *settings, -1 if row.repeat is None else row.repeat)
+    settings = (in_order(dict(setting.attack_settings)), *(sortable(getattr(setting, name)) for name in names))
+    return (_KNOWLEDGE_ORDER.get(setting.knowledge, len(_KNOWLEDGE_ORDER)), _strength(setting), norm, setting.epsilon, *settings)
 
 
 def model_order(row: MeasuredModel) -> tuple[Any, ...]:
@@ -293,8 +353,16 @@ def model_order(row: MeasuredModel) -> tuple[Any, ...]:
     return (row.dataset, row.model, in_order(row.model_settings), row.binary, *sketch, *defence, *training, settings)
 
 
-def _strength(row: ResultRow) -> tuple[Hashable, ...]:
+def _strength(setting: Setting) -> tuple[Hashable, ...]:
     """A key that sorts attacks by their facts: none, noise, one step, many, from a random start, that compare points, without gradients;
     then by name, and several together last."""
-    several, one_step, gradients = row.attack == WORST_CASE, bool(row.one_step), row.takes_gradients is not False
-    return (several, row.attack != "none", not one_step, gradients == one_step, bool(row.selects), bool(row.random_start), row.attack)
+    several, one_step, gradients = setting.attack == WORST_CASE, bool(setting.one_step), setting.takes_gradients is not False
+    return (
+        several,
+        setting.attack != "none",
+        not one_step,
+        gradients == one_step,
+        bool(setting.selects),
+        bool(setting.random_start),
+        setting.attack,
+    )

@@ -1,12 +1,13 @@
 """Conversion of table rows into what the aggregation works on: measurements, described models, and
 groups of models that differ in their training seed alone."""
 
-from collections.abc import Hashable, Iterable, Mapping
+import json
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import fields
 from functools import cache
 from typing import Any, get_args
 
-from sqlalchemy import Connection, Select, and_, func, select
+from sqlalchemy import Connection, Result, Select, Text, and_, cast, func, select
 
 from orchestrator.own_settings import hashable
 from orchestrator.store.connection.session import chunks, of_sweep
@@ -21,14 +22,16 @@ from workers.spec.keys import job_key
 
 _UNREPORTED = {"job_key", "history", "seconds", "environment_id", "finished_at", "resumed_key"}
 _MODEL_COLUMNS = [column for column in TrainedModelRecord.__table__.columns if column.name not in _UNREPORTED]
+_AS_TEXT = ("settings", "metrics")
 _MEASURED = tuple(field.name for field in fields(Setting) if field.name != "attack_settings")
 
 
 def measured_columns(record: type[CleanResultRecord | AttackResultRecord]) -> list[Any]:
-    """Return the columns of a table of results that make a `Measurement`, except its sweep."""
-    named = ("job_key", "model_key", "repeat", "flags", "epsilon_literal", "settings", "metrics", *SPENT, *_MEASURED)
+    """Return the columns of a table of results that make a `Measurement`, except its sweep; JSON as text."""
+    named = ("job_key", "model_key", "repeat", "flags", "epsilon_literal", *_AS_TEXT, *SPENT, *_MEASURED)
     found = [column for column in record.__table__.columns if column.name in named]
-    return [*found, record.batch_size.label("evaluation_batch_size")]
+    columns = [cast(column, Text).label(column.name) if column.name in _AS_TEXT else column for column in found]
+    return [*columns, record.batch_size.label("evaluation_batch_size")]
 
 
 def measured_in(
@@ -49,16 +52,29 @@ def measured_in(
     return statement
 
 
-def as_measurements(rows: Iterable[Mapping[Any, Any]]) -> Iterable[Measurement]:
-    """Convert rows with `sweep` and the `measured_columns`."""
+def as_measurements(rows: Result[*tuple[Any, ...]], *, sweep: str = "") -> Iterator[Measurement]:
+    """Convert rows with the `measured_columns`, and `sweep` unless all are of this one."""
+    names = list(rows.keys())
+    of_setting = [place for place, name in enumerate(names) if name in _MEASURED]
+    others = [place for place, name in enumerate(names) if name not in _MEASURED and name not in _AS_TEXT]
+    own, metrics = (names.index(name) if name in names else None for name in _AS_TEXT)
     settings: dict[Hashable, Setting] = {}  # few, of many rows
-    for row in rows:
-        values = {str(name): value for name, value in row.items()}
-        own = tuple((name, hashable(value)) for name, value in sorted((values.pop("settings", None) or {}).items()))
-        known = tuple((name, values.pop(name)) for name in _MEASURED if name in values)
-        if (setting := settings.get((own, known))) is None:
-            setting = settings[own, known] = Setting(attack_settings=own, **dict(known))
-        yield Measurement(setting=setting, **values)
+    read = cache(_read)
+    for row in map(tuple, rows):
+        known = tuple([row[place] for place in of_setting])
+        text = None if own is None else row[own]
+        if (setting := settings.get((text, known))) is None:
+            held = tuple((name, hashable(value)) for name, value in sorted(read(text).items()))
+            named = zip([names[place] for place in of_setting], known, strict=True)
+            setting = settings[text, known] = Setting(attack_settings=held, **dict(named))
+        values = {"sweep": sweep} | {names[place]: row[place] for place in others}
+        yield Measurement(setting=setting, metrics=read(None if metrics is None else row[metrics]), **values)
+
+
+def _read(text: str | None) -> dict[str, Any]:
+    """The settings or metrics in a JSON text; none in that of null."""
+    found: dict[str, Any] = json.loads(text or "null") or {}
+    return found
 
 
 def described_models(connection: Connection, keys: Any) -> dict[str, dict[str, Any]]:

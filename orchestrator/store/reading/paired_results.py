@@ -95,7 +95,7 @@ def compare_sweeps(store: Store, before: str, after: str) -> Comparison:
 
 def _sides(connection: Connection, record: type[CleanResultRecord | AttackResultRecord], sweep: int) -> list[Side]:
     """Return the measurements in the sweep's space, one side for each model and setting, of models that were trained to the end."""
-    rows = connection.execute(measured_in(record, sweep)).mappings()
+    rows = connection.execute(measured_in(record, sweep))
     groups: defaultdict[tuple[str, Setting], list[Measurement]] = defaultdict(list)
     for item in sorted(as_measurements(rows), key=lambda item: (item.repeat, item.job_key)):
         groups[item.model_key, item.setting].append(item)

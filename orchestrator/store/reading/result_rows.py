@@ -148,8 +148,7 @@ def _measurements(
     statement = measured_in(record, sweep, every_space=every_space).outerjoin(
         TrainedModelRecord, TrainedModelRecord.job_key == record.model_key
     )
-    rows = connection.execute(statement.where(*_clauses(record, where))).mappings()
-    return list(as_measurements(rows))
+    return list(as_measurements(connection.execute(statement.where(*_clauses(record, where)))))
 
 
 def _clauses(record: type[CleanResultRecord | AttackResultRecord], where: Sequence[Condition]) -> list[ColumnElement[bool]]:

@@ -182,7 +182,7 @@ def refresh_worst_cases(connection: Connection, *models: str, ball: Row | None =
 def _worst_cases(connection: Connection, *models: str, ball: Row | None = None) -> list[Row]:
     described = described_models(connection, models)
     attacks = select(*measured_columns(AttackResultRecord)).where(*_within(AttackResultRecord, models, ball))
-    measurements = as_measurements({"sweep": "", **row} for row in connection.execute(attacks).mappings())
+    measurements = as_measurements(connection.execute(attacks))
     return _kept(result_table(described, [], measurements, per_repeat=False, worst=True))
 
 

@@ -129,6 +129,7 @@ def test_lost_rows_are_recorded_from_artifacts_without_computing(launched: Path,
     assert json.loads(again.stdout) == rows(launched)
 
 
+@pytest.mark.slow
 def test_two_homes_give_identical_rows(launched: Path, tmp_path: Path) -> None:
     done = robustsweep("launch", write_space(tmp_path), "--executor", "inline", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -214,6 +215,7 @@ def test_a_second_driver_of_a_living_sweep_is_refused(launched: Path) -> None:
     assert f"process {os.getpid()}" in refused.stderr
 
 
+@pytest.mark.slow
 def test_job_files_run_without_ray_and_sql_and_are_recorded_by_the_next_launch(tmp_path: Path) -> None:
     space = write_space(tmp_path, TINY.partition("attacks:")[0].replace("[1.0, 0.8]", "1.0") + "attacks: [{attack: fgsm, epsilon: 0.1}]\n")
     assert robustsweep("plan", space, "--write-jobs", "jobs", cwd=tmp_path).returncode == 0

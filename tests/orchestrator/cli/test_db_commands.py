@@ -49,6 +49,7 @@ def test_upgrade_says_from_what_to_what_and_then_that_it_is_current(tmp_path: Pa
     assert len(rows(tmp_path, "old")) == 1
 
 
+@pytest.mark.slow
 def test_an_upgraded_store_of_every_age_can_be_exported_and_merged(tmp_path: Path) -> None:
     for revision in REVISIONS:
         place = tmp_path / revision

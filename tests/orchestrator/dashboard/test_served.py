@@ -21,6 +21,7 @@ needs_browser = pytest.mark.skipif(shutil.which("chromium") is None and shutil.w
 
 
 @needs_browser
+@pytest.mark.slow
 def test_every_page_is_drawn_and_a_filter_changes_the_table(swept: Path) -> None:
     with dashboard(swept) as (_, address), Browser() as browser:
         viewer = Viewer(browser, address)

@@ -94,6 +94,7 @@ def launched(folder: Path, name: str) -> Iterator["subprocess.Popen[str]"]:
             process.wait(timeout=60)
 
 
+@pytest.mark.slow
 def test_two_launches_at_once_compute_what_they_share_once(tmp_path: Path) -> None:
     for name, theta in (("one", "0.9"), ("two", "0.8")):
         write_space(tmp_path, SPACE.replace("THETA", theta), name=name)

@@ -41,7 +41,7 @@ def test_a_sweep_runs_on_the_cluster_at_an_address_with_the_same_results(head: H
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (["--cpus-per-job", "9"], "--cpus-per-job 9: no node of the cluster has more than 2 CPUs"),
+        pytest.param(["--cpus-per-job", "9"], "--cpus-per-job 9: no node of the cluster has more than 2 CPUs", marks=pytest.mark.slow),
         (["--gpus-per-attack", "0.5"], "0.5 GPUs requested for a job: no node of the cluster has more than 0"),
         (
             ["--cpus-per-job", "9", "--wait-for-nodes", "0.01"],
@@ -60,7 +60,7 @@ def test_a_job_that_no_node_can_hold_is_refused(head: Head, options: list[str], 
     ("verb", "environment", "expected"),
     [
         ("launch", {}, "the cluster asks for a token; put the cluster's token into ~/.ray/auth_token"),
-        ("launch", {"RAY_AUTH_TOKEN": "guessed"}, "the token here is not the cluster's"),
+        pytest.param("launch", {"RAY_AUTH_TOKEN": "guessed"}, "the token here is not the cluster's", marks=pytest.mark.slow),
         ("submit", {"RAY_AUTH_TOKEN": "guessed"}, "the token here is not the cluster's"),
         ("submit", {"RAY_AUTH_TOKEN_PATH": "/nowhere"}, "RAY_AUTH_TOKEN_PATH is set but file cannot be opened or is empty: /nowhere"),
     ],

@@ -24,7 +24,7 @@ def test_the_speech_space_runs_on_the_real_clips(tmp_path: Path) -> None:
     assert len(found) == 2 * 3
 
 
-@pytest.mark.parametrize("model", ["soundnet5", "logmel"])
+@pytest.mark.parametrize("model", [pytest.param("soundnet5", marks=pytest.mark.slow), "logmel"])
 def test_the_tones_space_runs_without_data(tmp_path: Path, model: str) -> None:
     launched("tones-smoke", tmp_path, "data.train_examples=64", f"model.name={model}")
     assert len(rows(tmp_path, "tones-smoke")) == 2 * 5

@@ -93,7 +93,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("stage", "file", "damage"),
     [
-        ("fine_tune", "model.*", flip),
+        pytest.param("fine_tune", "model.*", flip, marks=pytest.mark.slow),
         pytest.param("fine_tune", "model.*", Path.unlink, marks=pytest.mark.slow),
         ("fine_tune", "result.json", flip),
         pytest.param("fine_tune", "job.json", truncate, marks=pytest.mark.slow),

@@ -155,7 +155,7 @@ def test_the_order_of_the_keys_in_a_file_changes_nothing(data):
     assert [job.key for job in expand_space(parse_space(text, label="x.yaml", stem="x"))] == keys(data)
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(SPACES.filter(lambda data: data["attacks"]))
 def test_another_epsilon_only_adds_jobs(data):
     data = {**data, "model": {**data["model"], "theta": [*data["model"]["theta"], 0.8]}}
@@ -164,7 +164,7 @@ def test_another_epsilon_only_adds_jobs(data):
     assert set(keys(wider)) > set(keys(data))
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(SPACES)
 def test_more_repeats_only_add_jobs(data):
     data = {**data, "model": {**data["model"], "theta": [*data["model"]["theta"], 0.8]}}
@@ -172,21 +172,21 @@ def test_more_repeats_only_add_jobs(data):
     assert set(keys(wider)) > set(keys(data))
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(SPACES)
 def test_another_theta_only_adds_jobs(data):
     wider = {**data, "model": {**data["model"], "theta": [*data["model"]["theta"], 0.8]}}
     assert set(keys(wider)) > set(keys(data))
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(SPACES, VARIANTS)
 def test_a_space_with_variants_has_the_jobs_of_their_files_in_order_each_once(data, variants):
     separate = dict.fromkeys(key for variant in variants for key in keys(alone(data, variant)))
     assert keys({**data, "variants": variants}) == list(separate)
 
 
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(SPACES, VARIANTS)
 def test_another_variant_only_adds_jobs_and_repeating_one_adds_none(data, variants):
     held = keys({**data, "variants": variants})

@@ -112,7 +112,8 @@ def test_a_data_set_of_files_is_named_in_the_command(tmp_path: Path) -> None:
     assert not any("--data" in line for line in again["before"])
 
 
-@pytest.mark.parametrize("gone", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.parametrize("gone", [False, True])
+@pytest.mark.slow
 def test_the_printed_lines_compute_the_job_again(tmp_path: Path, *, gone: bool) -> None:
     done = robustsweep("launch", write_space(tmp_path, ONE_NET), "--executor", "inline", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -52,7 +52,7 @@ def test_every_model_that_was_fine_tuned_has_its_parent_measured_for_no_epoch_mo
         assert again.nothing_to_do
 
 
-@pytest.mark.parametrize("nth", [5, 8])
+@pytest.mark.parametrize("nth", [5, pytest.param(8, marks=pytest.mark.slow)])
 def test_killed_between_any_two_writes_no_parent_comes_twice(nth: int, laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
     assert launch_killed(laboratory, SPACE, nth, monkeypatch) > 5
     found = trials(laboratory)

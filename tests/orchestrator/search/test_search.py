@@ -84,7 +84,9 @@ def test_suggestions_that_were_tried_before_are_told_at_once_and_do_not_count(la
     assert len(laboratory.ran) == len(set(laboratory.ran))
 
 
-@pytest.mark.parametrize(("theta", "values"), [(THETA, 5), ({"min": 0.2, "max": 1.0, "step": 0.06666666666666667}, 13)])
+@pytest.mark.parametrize(
+    ("theta", "values"), [pytest.param(THETA, 5, marks=pytest.mark.slow), ({"min": 0.2, "max": 1.0, "step": 0.06666666666666667}, 13)]
+)
 def test_a_search_of_ranges_that_hold_nothing_new_ends(laboratory: Laboratory, theta: dict[str, float], values: int) -> None:
     space = searched(space_text(n_trials=50, model={"theta": theta, "rank_fraction": 1.0}))
     search = laboratory.launch(space)

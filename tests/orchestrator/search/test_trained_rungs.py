@@ -72,6 +72,7 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_epochs_that_are_trained_are_those_that_the_rungs_leave(quiet: Path) -> None:
     found = trials(quiet)
     whole = [trial for trial in found if trial.state == TrialState.COMPLETE]

@@ -5,7 +5,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 
-from orchestrator.store import accuracy_interval, interval_over_seeds
+from orchestrator.statistics.intervals import intervals_over_seeds
+from orchestrator.statistics.shared_luck import SharedDraws
+from orchestrator.statistics.spread import standard_errors_of_each
+from orchestrator.store import accuracy_interval, interval_over_seeds, standard_errors
 
 
 def simulated(
@@ -133,3 +136,20 @@ def test_the_order_of_examples_and_repeats_and_the_name_of_right_do_not_matter(f
 def test_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"must be \(repeats, draws, examples\)"):
         accuracy_interval(np.zeros(shape, dtype=bool))
+
+
+def test_many_intervals_at_once_are_those_of_each_alone() -> None:
+    rng = np.random.default_rng(3)
+    shapes = [(3, 2, 40), (1, 4, 40), (3, 2, 40), (1, 1, 40), (3, 2, 7)]
+    measured = [([rng.random(shape) < 0.6 for _ in range(seeds)], SharedDraws(batch=10)) for shape in shapes for seeds in (1, 3)]
+    measured.append(([np.ones((3, 2, 40), dtype=bool)], SharedDraws(batch=10)))
+    assert intervals_over_seeds(measured) == [interval_over_seeds(by_seed, draws) for by_seed, draws in measured]
+
+
+def test_many_standard_errors_at_once_are_those_of_each_alone() -> None:
+    rng = np.random.default_rng(4)
+    shapes = [(3, 2, 40), (1, 4, 40), (3, 2, 40), (1, 1, 40), (2, 1, 1)]
+    measured = [
+        ([rng.random(shape) < 0.6 for _ in range(seeds)], random) for shape in shapes for seeds in (1, 3) for random in (True, False)
+    ]
+    assert standard_errors_of_each(measured) == [standard_errors(by_seed, random=random) for by_seed, random in measured]

@@ -89,7 +89,7 @@ def outcomes(verdict: ModelVerdict) -> dict[str, str]:
     return {check.name: check.outcome for check in verdict.checks}
 
 
-@pytest.mark.parametrize("training", [{}, ADVERSARIAL], ids=["undefended", "adversarially trained"])
+@pytest.mark.parametrize("training", [{}, pytest.param(ADVERSARIAL, marks=pytest.mark.slow)], ids=["undefended", "adversarially trained"])
 def test_a_quick_diagnosis_finds_nothing_against_an_honest_net_and_says_that_it_looked_at_little(
     training: dict[str, object], store: Store, root: Path
 ) -> None:
@@ -128,6 +128,7 @@ def test_stored_attacks_alone_unmask_it_too(store: Store, root: Path) -> None:
     assert (verdict.verdict, outcomes(verdict)["other_loss"], outcomes(verdict)["gradients"]) == ("unsound", "failed", "not made")
 
 
+@pytest.mark.slow
 def test_a_sketched_net_gets_what_its_numbers_say(store: Store, root: Path) -> None:
     full = train_job(tensorized=True, epochs=3)
     net = sketched(full, theta=0.9)

@@ -29,6 +29,11 @@ INPUTS = torch.rand(12, 2, 8, 8, generator=generator(), dtype=torch.float64)
 LABELS = torch.randint(5, (12,), generator=generator())
 
 
+def brief(name):
+    """What an attack has besides steps, at little: for tests that only want it to run."""
+    return {own: few for own, few in {"classes": 2, "samples": 2, "searches": 2}.items() if own in ATTACKS[name].settings.model_fields}
+
+
 class Noisy:
     """A randomised net: `NET` with noise on its inputs, one draw per call or per example; keeps what it was asked."""
 

@@ -46,7 +46,7 @@ def classifier():
         return PyTorchClassifier(digits_net(), nn.CrossEntropyLoss(), (1, 8, 8), 10, clip_values=(0, 1), device_type="cpu")
 
 
-@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("norm", ["linf", pytest.param("l2", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("name", "loss"), [("apgd_ce", "cross_entropy"), ("apgd_dlr", "difference_logits_ratio")])
 def test_robust_accuracy_under_auto_pgd_is_that_of_art_within_a_point(evasion, norm, name, loss):
     inputs, labels = digits(400)
@@ -66,7 +66,7 @@ def test_robust_accuracy_under_auto_pgd_is_that_of_art_within_a_point(evasion, n
     assert ours >= expected - (0.01 if name == "apgd_ce" else 0.03)
 
 
-@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("norm", ["linf", pytest.param("l2", marks=pytest.mark.slow)])
 def test_robust_accuracy_under_square_is_no_higher_than_arts_at_the_same_number_of_queries(evasion, norm):
     inputs, labels = digits(200)
     epsilon = EPSILON[norm]
@@ -90,7 +90,7 @@ def test_auto_pgd_is_at_least_as_strong_as_pgd_with_as_many_steps(norm):
     assert apgd <= pgd + 0.005
 
 
-@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("norm", ["linf", pytest.param("l2", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["apgd_ce", "square"])
 def test_robust_accuracy_falls_with_the_number_of_steps_or_queries(name, norm):
     inputs, labels = digits(200)

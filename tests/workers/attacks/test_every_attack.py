@@ -105,7 +105,7 @@ def test_without_random_numbers_an_example_does_not_depend_on_its_batch(name, no
 
 
 @each_attack
-@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("training", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_an_attack_leaves_mode_parameters_and_gradients_of_the_net_alone(name, training):
     net, untouched = network(width=4, theta=0.8), network(width=4, theta=0.8)
     for module in net.modules():

@@ -30,7 +30,7 @@ class Counted:
 
 
 @pytest.mark.parametrize("norm", NORMS)
-@pytest.mark.parametrize("target", ["none", "next", "least_likely"])
+@pytest.mark.parametrize("target", ["none", pytest.param("next", marks=pytest.mark.slow), "least_likely"])
 def test_remembered_steps_are_the_attack_itself_bit_for_bit(norm, target):
     net, memory = network(width=4), {}
     for epsilon in EPSILONS:

@@ -48,7 +48,7 @@ NETS = {
 
 
 @pytest.mark.parametrize("name", NETS)
-@pytest.mark.parametrize("execution", ["reconstruct", "factorized"])
+@pytest.mark.parametrize("execution", [pytest.param("reconstruct", marks=pytest.mark.slow), "factorized"])
 def test_a_full_rank_decomposition_reproduces_the_dense_nets_logits(name, execution):
     make, n_convolutions, n_grouped, settings = NETS[name]
     torch.manual_seed(0)

@@ -67,7 +67,7 @@ def test_a_part_inside_frozen_sees_the_one_draw_that_is_held():
 
 
 @pytest.mark.parametrize("name", ["pgd", "apgd_ce", "square"])
-@pytest.mark.parametrize("theta", [1.0, 0.7])
+@pytest.mark.parametrize("theta", [pytest.param(1.0, marks=pytest.mark.slow), 0.7])
 def test_attacked_examples_come_out_as_they_do_undivided(name, theta):
     random = {} if theta == 1 else {"eot_samples": 3 if name != "square" else 1, "selection_draws": 1 if name == "pgd" else 2}
     settings = attack_settings(name=name, steps=4, **random)

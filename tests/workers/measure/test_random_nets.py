@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from tests.builders import attack_settings
-from tests.workers.attacks.attacked import INPUTS, LABELS, NAMES, NET, NORMS, Noisy, attacked, settings
+from tests.workers.attacks.attacked import INPUTS, LABELS, NAMES, NET, NORMS, Noisy, attacked, brief, settings
 from tests.workers.small import generator, network, run_attack, split
 from workers.attacks.engine import Problem, input_gradient
 from workers.attacks.engine.losses import LOSSES, Goal
@@ -174,8 +174,8 @@ DATA = split(20)
 @pytest.mark.parametrize("draws", ["batch", "example"])
 @pytest.mark.parametrize("name", NAMES)
 def test_every_attack_runs_on_a_sketched_net_with_either_kind_of_draws(name, draws):
-    net = network(width=4, theta=0.8, draws=draws)
-    chosen = attack_settings(name=name, epsilon=0.1, steps=3, eot_samples=2, selection_draws=2)
+    net = network(width=2, theta=0.8, draws=draws)
+    chosen = attack_settings(name=name, epsilon=0.1, steps=2, eot_samples=2, selection_draws=2, **brief(name))
     flags = correct_flags(net, DATA, batch_size=8, perturb=attacker(net, chosen, generator=generator()))
     assert flags.shape == (1, 20)
 

@@ -150,6 +150,7 @@ def test_how_an_epsilon_was_written_does_not_part_examples_and_attack(parents):
     run_all([transfer_job(MODEL, attack=written, crafted=ON_FULL, source=FULL, examples=EXAMPLES)], parents)
 
 
+@pytest.mark.slow
 def test_one_transfer_job_from_the_command_line_has_the_result_that_it_has_in_process(done, parents):
     path = parents / "job.json"
     path.write_bytes(JOB.dump_json(TRANSFER))

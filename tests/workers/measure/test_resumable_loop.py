@@ -168,6 +168,7 @@ def test_batches_are_reported_at_most_so_often_and_epochs_always(monkeypatch):
     assert heard == [batches[2], epoch]
 
 
+@pytest.mark.slow
 def test_an_attack_killed_by_the_system_goes_on_to_the_same_result(parents, tmp_path):
     whole = run(LONG, RunSettings(parents))
     shutil.rmtree(parents / LONG.key)

@@ -106,7 +106,8 @@ def test_each_gradient_of_the_sign_reaches_the_waveform_and_leads_an_attack_else
         assert not torch.equal(examples[one], examples[other])
 
 
-@pytest.mark.parametrize("tensorized", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.parametrize("tensorized", [False, True])
+@pytest.mark.slow
 def test_a_binary_soundnet5_learns_the_tones(tmp_path, tensorized):
     net = network("soundnet5", tensorized=tensorized, rank_fraction=1.0).train().requires_grad_()
     settings = TrainingSpec(epochs=4, batch_size=16, **BINARY["fast"]["audio"])

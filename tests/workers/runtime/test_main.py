@@ -45,6 +45,7 @@ def test_a_job_file_gives_the_result_that_the_same_job_has_in_process(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_several_draws_are_counted_by_evaluations(tmp_path):
     job = evaluate_job(MODEL, examples=20, draws=3)
     run_all([FULL, MODEL], tmp_path / "artifacts")
@@ -60,6 +61,7 @@ def test_a_time_between_saves_that_is_none_exits_with_2(tmp_path, seconds):
     assert "--save-seconds" in ended.stderr
 
 
+@pytest.mark.slow
 def test_training_prints_its_epochs(tmp_path):
     ended = run_job(FULL, tmp_path)
     assert ended.returncode == 0

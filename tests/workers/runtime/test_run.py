@@ -10,7 +10,7 @@ from safetensors.torch import load_file as load_tensors
 
 from tests.builders import attack_job, attack_settings, craft_job, evaluate_job
 from tests.kept_files import kept
-from tests.workers.attacks.attacked import NAMES
+from tests.workers.attacks.attacked import NAMES, brief
 from tests.workers.runtime.chain import (
     CRAFT,
     EVALUATES,
@@ -86,7 +86,7 @@ def test_results_do_not_depend_on_what_the_process_ran_before(done, parents):
 def attack_jobs(model, *, random):
     """One job of every attack, FGSM at several epsilons among them."""
     draws = {"selection_draws": 2} if random else {}
-    settings = [attack_settings(name=name, epsilon=0.1, steps=3, **draws) for name in NAMES]
+    settings = [attack_settings(name=name, epsilon=0.1, steps=2, **draws, **brief(name)) for name in NAMES]
     settings += [attack_settings(epsilon=epsilon, norm=norm) for norm, epsilon in (("linf", 0.05), ("linf", 0.2), ("l2", 1.5))]
     averaged = attack_settings(name="pgd", epsilon=0.1, steps=3, eot_samples=3 if random else 1)
     jobs = [attack_job(model, attack=chosen, examples=20) for chosen in settings]

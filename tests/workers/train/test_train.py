@@ -75,7 +75,7 @@ def states(folder):
     return (folder / CHECKPOINT).read_bytes()
 
 
-@pytest.mark.parametrize(("theta", "flip"), [(0.8, True), (0.8, False), (1.0, False)])
+@pytest.mark.parametrize(("theta", "flip"), [(0.8, True), pytest.param(0.8, False, marks=pytest.mark.slow), (1.0, False)])
 @pytest.mark.parametrize("after", [1, 2, 3])
 def test_training_resumed_after_any_epoch_equals_the_uninterrupted_run_bit_for_bit(tmp_path, theta, flip, after):
     whole, history = Attempt(tmp_path / "whole", theta=theta, flip=flip).train()
@@ -103,7 +103,7 @@ PGD = {"adversarial_training": "pgd", "adversarial_steps": (1, 3)}
         pytest.param(0.8, {"precision": "bf16"}, id="bf16"),
     ],
 )
-@pytest.mark.parametrize("after", [1, 2, 3])
+@pytest.mark.parametrize("after", [pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(3, marks=pytest.mark.slow)])
 def test_every_way_of_training_resumes_bit_for_bit(tmp_path, theta, more, after):
     fields = {"theta": theta, "more": more, "learning_rate": 0.01}
     whole, history = Attempt(tmp_path / "whole", **fields).train()
@@ -133,7 +133,7 @@ def test_averages_and_perturbed_weights_resume_bit_for_bit(tmp_path, more):
 
 
 @pytest.mark.parametrize("theta", [1.0, 0.8])
-@pytest.mark.parametrize("name", ["defensive_dropout", "defensive_quantization"])
+@pytest.mark.parametrize("name", ["defensive_dropout", pytest.param("defensive_quantization", marks=pytest.mark.slow)])
 def test_training_with_a_defence_resumes_bit_for_bit(tmp_path, name, theta):
     fields = {"theta": theta, "defence": DefenceSpec(name=name), "more": PGD, "learning_rate": 0.01}
     whole, history = Attempt(tmp_path / "whole", **fields).train()

@@ -59,7 +59,8 @@ def test_a_search_in_postgresql_has_the_same_page(fill_search: FillSearch, tmp_p
     assert (tmp_path / "post.html").read_text() == (tmp_path / "sqli.html").read_text()
 
 
-@pytest.mark.parametrize("image", [pytest.param("svg", marks=pytest.mark.slow), "png"])
+@pytest.mark.parametrize("image", ["svg", "png"])
+@pytest.mark.slow
 def test_every_figure_is_written_as_an_image_where_that_is_asked(image: str, fill_search: FillSearch, tmp_path: Path) -> None:
     folder = tmp_path / "figures"
     done = robustsweep("study", "search", "--store", fill_search(), "--figures", str(folder), "--image", image, cwd=tmp_path)

@@ -28,7 +28,7 @@ def page(fill_store: FillStore, tmp_path: Path) -> Path:
     return found
 
 
-@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("dark", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_the_page_draws_every_figure_without_an_error_or_a_request(page: Path, dark: bool) -> None:
     with opened(page, dark=dark) as browser:
         assert complaints(browser) == []
@@ -39,6 +39,7 @@ def test_the_page_draws_every_figure_without_an_error_or_a_request(page: Path, d
         assert ground < 90 if dark else ground > 170
 
 
+@pytest.mark.slow
 def test_a_phone_needs_no_sideways_scrolling(page: Path) -> None:
     with opened(page, width=390, phone=True) as browser:
         assert browser.evaluate("document.documentElement.scrollWidth") == 390
@@ -48,6 +49,7 @@ def test_a_phone_needs_no_sideways_scrolling(page: Path) -> None:
         )
 
 
+@pytest.mark.slow
 def test_an_opened_table_and_another_choice_are_shown(page: Path) -> None:
     with opened(page) as browser:
         opening = "(async (d) => {d.open = true; await new Promise((r) => setTimeout(r, 500)); return d.querySelectorAll('td').length})"
@@ -88,6 +90,7 @@ def test_of_many_models_those_that_are_chosen_come_to_the_fore_on_all_figures(fi
         assert complaints(browser) == []
 
 
+@pytest.mark.slow
 def test_the_ground_follows_the_screen_while_the_page_is_open(page: Path) -> None:
     with opened(page) as browser:
         browser.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
@@ -159,6 +162,7 @@ def test_a_browser_that_ends_at_once_is_one_line(monkeypatch: pytest.MonkeyPatch
         report_sweep(options)
 
 
+@pytest.mark.slow
 def test_the_browser_listens_on_no_port(page: Path) -> None:
     """The same browser, with the same options, as Kaleido's."""
     with opened(page):

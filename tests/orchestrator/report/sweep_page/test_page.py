@@ -149,3 +149,7 @@ def test_verdicts_stand_on_top_with_what_each_check_found(fill_store: FillStore,
         assert verdict.description in section
         for check in verdict.checks:
             assert html(check.reason) in section
+
+
+def test_a_number_that_is_not_finite_is_a_gap_in_a_figure() -> None:
+    assert unpack(pack({"y": [1.0, float("nan"), (float("inf"), 2)], "name": "loss"})) == {"y": [1.0, None, [None, 2]], "name": "loss"}
