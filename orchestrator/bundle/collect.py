@@ -32,7 +32,7 @@ def write_bundle(file: Path, jobs: Sequence[Job], artifacts: Artifacts, *, data_
 
     Args:
         file: to write; one that is there is replaced.
-        jobs: of the audit, of one model; every attack has kept what it made of the examples.
+        jobs: of the audit, of one model, of which those on the test split count; every attack has kept what it made of the examples.
         artifacts: of the jobs.
         data_root: of the data set.
         verdict: on the model.
@@ -42,7 +42,7 @@ def write_bundle(file: Path, jobs: Sequence[Job], artifacts: Artifacts, *, data_
         ArtifactError: files of jobs are missing or damaged.
         DataError: the data set's files are not there.
     """
-    measured = [job for job in jobs if isinstance(job.spec, EvaluateSpec | AttackSpec)]
+    measured = [job for job in jobs if isinstance(job.spec, EvaluateSpec | AttackSpec) and job.spec.evaluation.split == "test"]
     finished = artifacts.finished([job.key for job in measured])
     if missing := [job for job in measured if job.key not in finished]:
         raise UserError(f"bundle {file}: {len(missing)} jobs of the audit have no result, {job_name(missing[0])} among them")

@@ -17,15 +17,18 @@ _MODEL = (
     "dataset train_examples model tensorized rank_fraction rank_kind theta sketch_modes rescale binary defence adversarial_training seed "
     "epochs n_parameters"
 )
-_MODEL_MORE = "until rank_fractions modality n_classes randomised data_settings model_settings model_options defence_settings"
+_MODEL_MORE = (
+    "until rank_fractions modality n_classes randomised validation_examples data_settings model_settings model_options defence_settings"
+)
 _TRAINING = (
     "loss epochs batch_size optimizer learning_rate momentum nesterov weight_decay schedule milestones gamma clip_norm "
     "precision channels_last horizontal_flip crop_padding adversarial_training adversarial_epsilon adversarial_steps "
-    "adversarial_stepsize adversarial_alpha label_smoothing"
+    "adversarial_stepsize adversarial_alpha adversarial_norm adversarial_loss adversarial_noise weight_perturbation "
+    "weight_perturbation_from warm_up weight_average ema_decay average_from label_smoothing pairing beta"
 )
 _MODEL_OWN = " ".join(
     [
-        "training fine_tuning width split_lists image_size channels evaluated",
+        "training fine_tuning width layers depth widen_factor split_lists image_size channels evaluated",
         "dropout activation_bits lipschitz_beta bit_depth median_size pad_factor pruning_samples",
         "model_tensorize_first model_tensorize_linear model_execution model_all_zero model_draws model_init",
         "model_normalisation model_weights model_weights_map",
@@ -38,19 +41,22 @@ PUBLIC = {
         f"sweep in_space model_key job_key {_MODEL} corruption severity corruption_seed corruption_settings n_examples "
         "evaluation_batch_size example_order repeat draws n_correct accuracy seconds finished_at"
     ),
-    "v_models": f"model_key stage {_MODEL} clean_accuracy verdict seconds finished_at resumed_key {_MODEL_MORE} {_MODEL_OWN}",
+    "v_models": (
+        f"model_key stage {_MODEL} clean_accuracy verdict seconds finished_at resumed_key validation_clean_accuracy "
+        f"{_MODEL_MORE} {_MODEL_OWN}"
+    ),
     "v_results": (
         f"sweep in_space model_key job_key {_MODEL} attack knowledge norm epsilon epsilon_literal random_start loss target restarts "
         "eot_samples selection_draws early_stop backend sign_gradient source_key n_examples evaluation_batch_size repeat draws n_correct "
         f"robust_accuracy clean_accuracy verdict seconds finished_at {_MODEL_MORE} takes_gradients selects one_step attack_settings "
-        "metrics forward_passes backward_passes queries example_order "
+        "metrics forward_passes backward_passes queries example_order split "
         "training fine_tuning steps classes version abs_stepsize attacks_loss searches stepsize first_weight momentum samples sigma "
         f"schedule snr_db {_MODEL_OWN.removeprefix('training fine_tuning ')}"
     ),
     "v_worst_case": (
         f"model_key {_MODEL} knowledge norm epsilon epsilon_literal n_examples evaluation_batch_size draws "
         "attacks accuracy ci_low ci_high verdict "
-        f"{_MODEL_MORE} example_order {_MODEL_OWN}"
+        f"{_MODEL_MORE} example_order split {_MODEL_OWN}"
     ),
 }
 """The columns that users' queries rely on: they may grow, at the end, and none may go."""
