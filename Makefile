@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
 
-.PHONY: install quickstart test test-all check docs bench chaos clean
+.PHONY: install quickstart test test-all check docs pictures bench chaos clean
 
 install: $(VENV)/.installed
 quickstart: install
@@ -28,6 +28,12 @@ check: $(VENV)/.installed-dev
 docs: $(VENV)/.installed-dev
 	$(BIN)/python -m docs.generate
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+# The pictures of README and the pages, from the sweep that README shows; its diagnosis, which no picture shows, is left out.
+pictures: $(VENV)/.installed-dev
+	$(BIN)/robustsweep launch docs/pictures/sketch.yaml --set diagnosis=null --home build/pictures
+	$(BIN)/robustsweep report sketch --home build/pictures --output build/pictures/report.html --figures build/pictures/figures --image svg
+	cp build/pictures/figures/accuracy-against-epsilon-pgd-*.svg docs/pictures/
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/benchmarks -m bench -s

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _INLINE = re.compile(r"`(robustsweep [^`]+)`")
-_COMMENT = re.compile(r"\s+#\s.*$")
+COMMENT = re.compile(r"\s+#\s.*$")
 
 
 class Block(NamedTuple):
@@ -37,7 +37,7 @@ def _of_page(page: Path) -> Iterator[Block]:
 
 def command_lines() -> list[str]:
     """Every line of a shell block, without its comment."""
-    return [line for block in blocks("sh") for whole in block.text.splitlines() if (line := _COMMENT.sub("", whole).strip())]
+    return [line for block in blocks("sh") for whole in block.text.splitlines() if (line := COMMENT.sub("", whole).strip())]
 
 
 def inline_commands() -> list[str]:

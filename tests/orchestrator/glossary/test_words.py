@@ -24,7 +24,7 @@ def test_a_setting_says_its_values_and_its_default() -> None:
     found = {one.path: one for one in settings()}
     assert found["training.epochs"].default == "required"
     assert found["fine_tuning.epochs"].values == "whole number >= 0"
-    assert found["model.width"].default == "16, 64 (resnet18)"
+    assert {"64", "16 (logmel)", "16 (soundnet5)"} <= set(found["model.width"].default.split(", "))
     assert found["attacks.knowledge"].values == "eot, omniscient, randomized, transfer"
     assert found["data.train_examples"].values == "whole number >= 1, or null"
     assert found["training.adversarial_epsilon"].default == "[2/255, 8/255]"

@@ -25,7 +25,7 @@ search:
   n_parallel: 2
   objectives: [clean_accuracy, {metric: worst_case_accuracy, epsilon: 8/255}]
   constraints: [parameters <= 1000000]
-data: {name: digits, train_examples: 64}
+data: {name: digits, train_examples: 64, validation_examples: 0}
 model: {width: 2, theta: {min: 0.6, max: 1.0}, rank_fraction: {min: 0.3, max: 1.0}}
 training: {epochs: 6, batch_size: 32}
 fine_tuning: {epochs: 3}

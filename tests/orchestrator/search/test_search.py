@@ -211,7 +211,7 @@ def test_one_objective_is_enough(laboratory: Laboratory) -> None:
 
 def grid_of(points: list[float]) -> list[Job]:
     text = f"""
-data: {{name: digits, train_examples: 64}}
+data: {{name: digits, train_examples: 64, validation_examples: 0}}
 model: {{width: 2, theta: {points}, rank_fraction: 0.5}}
 training: {{epochs: 2, batch_size: 32}}
 evaluation: {{examples: 40, batch_size: 40, repeats: 2}}

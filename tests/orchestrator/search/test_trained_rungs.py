@@ -30,7 +30,7 @@ search:
 """
 RANGES = "model: {width: 2, theta: {min: 0.7, max: 0.9}, rank_fraction: 1.0}"
 FIXED = """
-data: {name: digits, train_examples: 64}
+data: {name: digits, train_examples: 64, validation_examples: 0}
 training: {epochs: 1, batch_size: 32}
 fine_tuning: {epochs: 4}
 evaluation: {examples: 24, batch_size: 12, repeats: 2}
