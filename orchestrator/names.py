@@ -11,7 +11,7 @@ from workers.artifacts.results import DiagnosisOutcome, FlagsOutcome, Result, Su
 from workers.spec.attack import AttackSettings
 from workers.spec.component import DefenceSpec
 from workers.spec.fields import Stage, spelled
-from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, Job, SurfaceSpec, TrainSpec
+from workers.spec.job import AttackSpec, CorruptSpec, CraftSpec, DiagnoseSpec, Job, SurfaceSpec, TrainSpec
 from workers.spec.surface import SurfaceSettings
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ def job_description(spec_text: str) -> str:
         return f"diagnosis at {spelled(spec['diagnosis']['epsilon'])}"
     if "surface" in spec:
         return surface_words(spec["surface"])
+    if "corruption" in spec:
+        return f"{_corruption_words(spec['corruption'])}, repeat {spec['repeat']}"
     attack = spec.get("attack")
     words = _described_attack(attack, spec.get("knowledge", "on full weights")) if attack else "clean accuracy"
     words += f" after {spec['after']}" if spec.get("after") else ""
@@ -88,7 +90,7 @@ def _described_model(spec: dict[str, Any]) -> str:
     return f"{model['name']} {settings}{kind}{sketch}{defence} on {spec['data']['name']}, seed {spec['seed']}{until}"
 
 
-def job_name(job: Job) -> str:
+def job_name(job: Job) -> str:  # noqa: PLR0911 (one for each stage)
     """Describe a job in a few words; a transfer attack's source model by the first digits of its key, as plans list it."""
     match job.spec:
         case TrainSpec() as spec:
@@ -103,8 +105,15 @@ def job_name(job: Job) -> str:
             return f"diagnosis at {spec.diagnosis.epsilon_literal}"
         case SurfaceSpec(surface=surface):
             return surface_words(surface.model_dump())
+        case CorruptSpec(corruption=corruption, repeat=repeat):
+            return f"{_corruption_words(corruption.flat)}, repeat {repeat}"
         case spec:
             return f"clean accuracy, repeat {spec.repeat}"
+
+
+def _corruption_words(corruption: dict[str, Any]) -> str:
+    seed = f", seed {corruption['seed']}" if corruption.get("seed") else ""
+    return f"{corruption['name']} of severity {corruption['severity']}{seed}"
 
 
 def _named_model(spec: TrainSpec) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.api.attack import attack
 from workers.facts import DatasetInfo
-from workers.registry import dataset, defence, loss, metric, model
+from workers.registry import corruption, dataset, defence, loss, metric, model
 
 if TYPE_CHECKING:
     from orchestrator.api.networks import attacked, tensorize
@@ -33,6 +33,7 @@ __all__ = [
     "attack",
     "attacked",
     "audit",
+    "corruption",
     "dataset",
     "defence",
     "launch",

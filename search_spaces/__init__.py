@@ -3,6 +3,7 @@
 from search_spaces.file.loader import LoadedSpace, builtin_spaces, load_space, parse_space
 from search_spaces.file.problems import SpaceError
 from search_spaces.schema.attack_groups import Asked, AttackGroup, SourceName
+from search_spaces.schema.corruption_section import CorruptionSection
 from search_spaces.schema.diagnosis_section import DiagnosisSection
 from search_spaces.schema.grid import EvaluationSettings, Grid
 from search_spaces.schema.parameter import Parameter, ParameterValue
@@ -23,6 +24,7 @@ __all__ = [
     "Asked",
     "AttackGroup",
     "Constraint",
+    "CorruptionSection",
     "DiagnosisSection",
     "EvaluationSettings",
     "Grid",

@@ -181,6 +181,13 @@ class MetricFacts:
         _require_known("modalities", self.modalities, get_args(Modality))
 
 
+@dataclass(frozen=True)
+class CorruptionFacts:
+    """A common corruption of images; the `published` ones are those of the benchmark's mean, a space's default."""
+
+    published: bool = False
+
+
 class PluginVersion(Frozen):
     """A plugin, by its path or as an installed distribution by its name, and the SHA-256 of its content; `files` are the digests of those
     of its files that matter here, by name."""

@@ -1,4 +1,4 @@
-"""Components by name: models, data sets, attacks, defences, training losses and metrics, ours and a user's alike. Imports no torch.
+"""Components by name: models, data sets, attacks, defences, losses, metrics and corruptions, ours and a user's alike. Imports no torch.
 
 Ours are found by listing their packages: adding one is adding one file. A user's come from plugins (`workers.plugins`), those of
 libraries and folders by reference, `scheme:NAME` (`workers.references`).
@@ -20,6 +20,7 @@ from typing import Any, Generic, TypeVar, overload
 from workers.facts import (
     AttackFacts,
     CodeSource,
+    CorruptionFacts,
     DatasetFacts,
     DatasetInfo,
     DefenceFacts,
@@ -250,7 +251,10 @@ ATTACKS: Registry[AttackFacts] = Registry(
 DEFENCES: Registry[DefenceFacts] = Registry("defence", "workers.defences", called=((),))
 LOSSES: Registry[LossFacts] = Registry("loss", "workers.losses", called=(("network", "inputs", "labels", "adversary"),))
 METRICS: Registry[MetricFacts] = Registry("metric", "workers.metrics", called=(("clean", "attacked", "labels"),))
-REGISTRIES: dict[str, Registry[Any]] = {registry.kind: registry for registry in (MODELS, DATASETS, ATTACKS, DEFENCES, LOSSES, METRICS)}
+CORRUPTIONS: Registry[CorruptionFacts] = Registry("corruption", "workers.corruptions", called=(("images", "severity", "draws"),))
+REGISTRIES: dict[str, Registry[Any]] = {
+    registry.kind: registry for registry in (MODELS, DATASETS, ATTACKS, DEFENCES, LOSSES, METRICS, CORRUPTIONS)
+}
 
 
 def _registering(registry: Registry[F], facts: F, name: str | None) -> Callable[[C], C]:
@@ -414,6 +418,20 @@ def metric(create: Any = None, /, *, heading: str = "", name: str | None = None,
     def register(create: C) -> C:
         return _registering(METRICS, MetricFacts(heading or create.__name__, **facts), name)(create)
 
+    return register if create is None else register(create)
+
+
+@overload
+def corruption(create: C, /) -> C: ...
+@overload
+def corruption(*, published: bool = False, name: str | None = None) -> Callable[[C], C]: ...
+def corruption(create: Any = None, /, *, published: bool = False, name: str | None = None) -> Any:
+    """Register a common corruption: `corruption(images, severity, draws) -> Tensor`, of images (batch, channels, height, width) in
+    [0, 1] with 1 or 3 channels at a severity from 1 to 5, the same shape; values are then clipped and made whole numbers of 255ths.
+
+    All that it draws comes from `draws` (`workers.corruptions.filters.draws.Draws`), which has a generator for each example.
+    """
+    register = _registering(CORRUPTIONS, CorruptionFacts(published), name)
     return register if create is None else register(create)
 
 

@@ -5,7 +5,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from workers.facts import AttackFacts, DatasetFacts, DatasetInfo, DefenceFacts, LossFacts, MetricFacts, Modality, ModelFacts
+from workers.facts import (
+    AttackFacts,
+    CorruptionFacts,
+    DatasetFacts,
+    DatasetInfo,
+    DefenceFacts,
+    LossFacts,
+    MetricFacts,
+    Modality,
+    ModelFacts,
+)
 
 _OF_INFO: Mapping[str, Callable[[DatasetInfo], Any]] = {
     **dict.fromkeys(("n_classes", "num_classes"), lambda info: info.n_classes),
@@ -110,4 +120,5 @@ _FACTS: Mapping[str, Callable[[Any, _Parameters], Any]] = {
     "defence": _defence,
     "loss": lambda create, parameters: LossFacts(),  # noqa: ARG005
     "metric": lambda create, parameters: MetricFacts(heading=create.__name__),  # noqa: ARG005
+    "corruption": lambda create, parameters: CorruptionFacts(),  # noqa: ARG005
 }

@@ -23,6 +23,7 @@ _FACTS: dict[str, dict[str, Callable[[Component], str]]] = {
     "attack": {"norms": lambda one: ", ".join(one.facts.norms), "kind": _kind_of_attack},
     "model": {"inputs": lambda one: one.facts.modality},
     "dataset": {"inputs": lambda one: one.facts.modality, "needs": lambda one: code(f"DIR/{one.facts.folder}" if one.facts.folder else "")},
+    "corruption": {"in the mean": lambda one: "yes" if one.facts.published else "no"},
     "defence": {"is": lambda one: ", ".join(["put around" if one.facts.around else "trained in", *["random"] * one.facts.randomised])},
 }
 

@@ -22,6 +22,7 @@ def _words() -> str:
 PARTS: dict[str, Callable[[], str]] = {
     "attacks": partial(components, "attack"),
     "commands": commands,
+    "corruptions": partial(components, "corruption"),
     "datasets": partial(components, "dataset"),
     "defences": partial(components, "defence"),
     "losses": partial(components, "loss"),

@@ -15,9 +15,11 @@ from orchestrator.examples.attacked import AttackedExamples, attacked_examples
 from orchestrator.paths import DEFAULT_HOME, Paths
 from orchestrator.store import ResultRow, Store, open_store, parse_conditions, result_rows, sweep_names
 from orchestrator.store.connection.read_only_sql import ask
+from orchestrator.store.reading.corruption_rows import corruption_rows
 from orchestrator.store.reading.example_outcomes import example_numbers, outcomes
 from orchestrator.store.reading.job_details import find_key
 from orchestrator.store.reading.trained_models import EPOCH_COLUMNS, history, trained_models
+from orchestrator.tables.corruptions_table import corruptions_data
 from orchestrator.tables.selection import apart, refuse_mixed
 from workers.artifacts.per_example import ExampleNumbers
 from workers.errors import UserError
@@ -178,8 +180,20 @@ class Results:
         key = find_key(self._store, of) if isinstance(of, str) else of["job_keys"][0]
         return attacked_examples(self._store, self._paths.artifacts, key, root=self._paths.data_root)
 
+    def corruptions(self, sweep: str | None = None) -> pd.DataFrame:
+        """Return the accuracies under common corruptions, a row for each model, corruption and severity, in [0, 1] with 95 % intervals.
+
+        Args:
+            sweep: its name; None for all of them.
+
+        Raises:
+            UserError: no such sweep.
+        """
+        found = corruptions_data(corruption_rows(self._store, sweep))
+        return frame_of_rows([column.name for column in found.columns], found.rows)
+
     def query(self, statement: str, *, timeout: float = 60.0, force: bool = False) -> pd.DataFrame:
-        """Return the rows of one SELECT on the views `v_results`, `v_models`, `v_jobs` and `v_worst_case`. Other statements are refused.
+        """Return the rows of one SELECT on the views (`v_results`, `v_corruptions`, ...). Other statements are refused.
 
         Args:
             statement: the SELECT, which may use WITH, the tables behind the views, and functions that compute.

@@ -13,7 +13,8 @@ from workers.errors import UserError
 @command(group="look")
 def query(
     statement: Annotated[
-        str | None, typer.Argument(help="One SELECT, on the views v_results, v_models, v_jobs and v_worst_case.", show_default=False)
+        str | None,
+        typer.Argument(help="One SELECT, on the views v_results, v_models, v_jobs, v_worst_case and v_corruptions.", show_default=False),
     ] = None,
     *,
     examples: Annotated[bool, typer.Option("--examples", help="Print the views' columns and a page of questions to copy.")] = False,

@@ -1,12 +1,15 @@
 """`robustsweep results`: the figures as a table."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.cli.app import command
 from orchestrator.cli.options import DEFAULT_HOME, EverySpace, Home, Output, StoreUrl, SweepName, TableFormat, paths, show, tell
 from workers.errors import UserError
+
+if TYPE_CHECKING:
+    from orchestrator.paths import Paths
 
 Where = Annotated[
     list[str] | None,
@@ -58,6 +61,9 @@ def results(  # noqa: PLR0913 (each is an option of the command)
     across: Annotated[
         str, typer.Option(help="With --group-by or --pivot: average over these too, e.g. knowledge.", metavar="FIELDS", show_default=False)
     ] = "",
+    corruptions: Annotated[
+        bool, typer.Option("--corruptions", help="Accuracy under each common corruption and severity, instead of attacks.")
+    ] = False,
     sort: Annotated[
         str | None, typer.Option(help="Sort by a field; -FIELD from the greatest to the least.", metavar="FIELD", show_default=False)
     ] = None,
@@ -75,6 +81,9 @@ def results(  # noqa: PLR0913 (each is an option of the command)
     from orchestrator.tables.selection import grouped, ordered, pivoted
     from orchestrator.tables.writers import render
 
+    if corruptions:
+        _print_corruptions(paths(home, store), sweep, output, limit)
+        return
     _refuse_together({"--per-repeat": per_repeat, "--worst-case": worst_case}, "the worst attack is chosen by the other repeats")
     _refuse_together({"--group-by": group_by, "--pivot": pivot}, "each makes a table of its own")
     if across and not (group_by or pivot):
@@ -92,6 +101,20 @@ def results(  # noqa: PLR0913 (each is an option of the command)
         show(render(replace(made, rows=made.rows[:limit], notes=said), output.value))
     else:
         show(render_results(rows[:limit], output.value, spread=spread, notes=(*notes, *_cut(len(rows), limit))))
+
+
+def _print_corruptions(where: "Paths", sweep: str | None, output: TableFormat, limit: int | None) -> None:
+    from dataclasses import replace
+
+    from orchestrator.store import open_store
+    from orchestrator.store.reading.corruption_rows import corruption_rows
+    from orchestrator.tables.corruptions_table import corruptions_data, corruptions_table
+    from orchestrator.tables.writers import render
+
+    with open_store(where.store_url, upgrade=False) as opened:
+        rows = corruption_rows(opened, sweep)
+    made = corruptions_data(rows) if output in (TableFormat.csv, TableFormat.json) else corruptions_table(rows)
+    show(render(replace(made, rows=made.rows[:limit], groups=made.groups if limit is None else ()), output.value))
 
 
 def _cut(count: int, limit: int | None) -> list[str]:

@@ -7,12 +7,12 @@ from orchestrator.planning import MAX_JOBS
 from orchestrator.planning.cascade import cascade_jobs
 from orchestrator.planning.job_count import check_count
 from orchestrator.planning.training_chain import GridPoint, TrainingChain, grid_points, source_of, training_chain
-from search_spaces import Asked, DiagnosisSection, EvaluationSettings, Grid, SourceName, Space
+from search_spaces import Asked, CorruptionSection, DiagnosisSection, EvaluationSettings, Grid, SourceName, Space
 from workers.errors import UserError
 from workers.registry import METRICS
 from workers.spec.attack import not_on_draws
 from workers.spec.fields import CRAFTED, Knowledge
-from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, Job, SurfaceSpec, TrainSpec
+from workers.spec.job import AttackSpec, CorruptSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, Job, SurfaceSpec, TrainSpec
 from workers.spec.surface import SurfaceSettings
 
 Sources = Mapping[SourceName | None, TrainingChain]
@@ -51,6 +51,8 @@ def grid_jobs(grid: Grid) -> Iterator[Job]:
         if grid.diagnosis is not None:
             yield _diagnosis(trained[-1], grid.diagnosis)
         yield from (_surface(trained, surface) for surface in surfaces)
+        if grid.corruptions is not None:
+            yield from _corruptions(trained[-1], grid.corruptions, evaluation, repeats=settings.repeats)
 
 
 def _evaluation(settings: EvaluationSettings, examples: int | None) -> EvaluationSpec:
@@ -125,6 +127,15 @@ def _diagnosis(model: Job, section: DiagnosisSection) -> Job:
         idle |= {"eot_samples": 1, "selection_draws": 1, "draws": 1}
     settings = section.resolved(trained.data.name).model_copy(update=idle)
     return Job.of(DiagnoseSpec(diagnosis=settings), model=model)
+
+
+def _corruptions(model: Job, section: CorruptionSection, evaluation: EvaluationSpec, *, repeats: int) -> Iterator[Job]:
+    """Yield the jobs of a model's corruptions, each repeated where the model is random."""
+    randomised = _spec(model).randomised
+    evaluation = evaluation.model_copy(update={"metrics": ()} if randomised else {"metrics": (), "draws": 1})
+    for corruption in section.resolved():
+        for repeat in range(repeats if randomised else 1):
+            yield Job.of(CorruptSpec(corruption=corruption, evaluation=evaluation, repeat=repeat), model=model)
 
 
 def _measurements(model: Job, attacks: list[Asked], evaluation: EvaluationSpec, *, sources: Sources, repeats: int) -> Iterator[Job]:

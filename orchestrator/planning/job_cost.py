@@ -15,6 +15,7 @@ SIMILAR_STAGES: dict[Stage, tuple[Stage, ...]] = {
     "attack": ("attack", "craft"),
     "diagnose": ("diagnose", "attack", "craft"),
     "surface": ("surface",),
+    "corrupt": ("corrupt", "evaluate", "attack", "craft"),
 }
 """Stages whose jobs take about as long per unit of `cost`, the stage itself first."""
 

@@ -8,7 +8,7 @@ from workers.data.loading.held_out import number_held_out
 from workers.data.loading.remote import DataRoot
 from workers.errors import UserError
 from workers.spec.component import DataSpec
-from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, Job, SurfaceSpec, TrainSpec
+from workers.spec.job import AttackSpec, CorruptSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, Job, SurfaceSpec, TrainSpec
 
 
 def check_sizes(jobs: Iterable[Job], root: DataRoot = None) -> None:
@@ -52,7 +52,7 @@ def _left_to_train_on(data: DataSpec, available: int | None) -> tuple[int | None
     return left, f" without the {available - left} that are held out"
 
 
-def _asked(spec: AttackSpec | CraftSpec | DiagnoseSpec | EvaluateSpec) -> tuple[str, int | None]:
+def _asked(spec: AttackSpec | CorruptSpec | CraftSpec | DiagnoseSpec | EvaluateSpec) -> tuple[str, int | None]:
     """Return the setting that gives a job's number of test examples, and the number."""
     if isinstance(spec, DiagnoseSpec):
         return "diagnosis.examples", spec.diagnosis.examples

@@ -22,7 +22,7 @@ _COLUMNED = frozenset({*FIELDS, "sweep", "seed", "until", "training.adversarial_
 }
 _PLACED = frozenset({"abs_stepsize", "loss", "steps"})
 _DECIMALS: dict[int, ColumnKind] = {1: "tenths", 2: "hundredths"}
-_FOUND = frozenset({"clean %", "robust %", "95% interval"})
+_FOUND = frozenset({"clean %", "corrupted %", "robust %", "95% interval"})
 
 
 @dataclass(frozen=True)
@@ -284,6 +284,7 @@ _ATTACK_COLUMNS = (
     _setting("early stop", lambda row: row.early_stop, of=_can_leave, unsaid="false"),
     _setting("backend", lambda row: row.backend, unsaid="native"),
     ResultColumn("clean %", lambda row: _percent(row.clean_accuracy), "tenths"),
+    ResultColumn("corrup~ted %", lambda row: _percent(row.corruption_accuracy), "tenths", where_known=True),
     ResultColumn("robust %", lambda row: _percent(row.robust_accuracy), "tenths"),
     ResultColumn("95% interval", _interval, align="right"),
     ResultColumn("verdict", lambda row: row.verdict, optional=True, where_known=True),

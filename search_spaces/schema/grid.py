@@ -21,6 +21,7 @@ from pydantic_core import PydanticKnownError
 from search_spaces.schema.attack_groups import AttackGroup
 from search_spaces.schema.axes import Axis
 from search_spaces.schema.component_axes import ComponentAxes, DefenceAxes, known, with_own_settings
+from search_spaces.schema.corruption_section import CorruptionSection
 from search_spaces.schema.diagnosis_section import DiagnosisSection
 from search_spaces.schema.surface_groups import SurfaceGroup
 from search_spaces.schema.training_axes import FineTuningAxes, ListAxis, TrainingAxes, needs_epochs
@@ -35,6 +36,7 @@ from workers.spec.compatibility import (
     require_fitting,
 )
 from workers.spec.component import DataSpec
+from workers.spec.corruption import require_corruptible
 from workers.spec.fields import (
     AllZero,
     Count,
@@ -224,6 +226,7 @@ class Grid(Frozen):
     attacks: Annotated[tuple[AttackGroup, ...], BeforeValidator(_groups)] = ()
     diagnosis: DiagnosisSection | None = None
     surfaces: Annotated[tuple[SurfaceGroup, ...], BeforeValidator(_groups)] = ()
+    corruptions: CorruptionSection | None = None
 
     _weights: Mapping[str, str] = PrivateAttr(default={})
     _splits: tuple[SplitName, ...] = PrivateAttr(default=("test", "validation"))
@@ -282,6 +285,13 @@ class Grid(Frozen):
             require_augmentable(data.name, horizontal_flip=flip, crop_padding=padding, shape=data.shape)
         return training
 
+    @field_validator("corruptions")
+    @classmethod
+    def _only_images_are_corrupted(cls, section: CorruptionSection | None, info: ValidationInfo) -> CorruptionSection | None:
+        for dataset in _datasets(info) if section is not None else ():
+            require_corruptible(dataset, DATASETS[dataset].facts.modality)
+        return section
+
     @field_validator("fine_tuning")
     @classmethod
     def _epochs_are_known(cls, axes: FineTuningAxes, info: ValidationInfo) -> FineTuningAxes:
@@ -311,6 +321,7 @@ _SECTIONS: dict[str, type[Frozen]] = {
     "attacks": AttackGroup,
     "diagnosis": DiagnosisSection,
     "surfaces": SurfaceGroup,
+    "corruptions": CorruptionSection,
 }
 SECTION_NAMES = tuple(_SECTIONS)
 LISTS: dict[str, str] = {"attacks": "attack group", "surfaces": "surface group"}

@@ -37,6 +37,10 @@ _MODEL_OWN = " ".join(
 )
 PUBLIC = {
     "v_jobs": "sweep in_space job_key stage state attempts error spec",
+    "v_corruptions": (
+        f"sweep in_space model_key job_key {_MODEL} corruption severity corruption_seed corruption_settings n_examples "
+        "evaluation_batch_size example_order repeat draws n_correct accuracy seconds finished_at"
+    ),
     "v_models": (
         f"model_key stage {_MODEL} clean_accuracy verdict seconds finished_at resumed_key validation_clean_accuracy "
         f"{_MODEL_MORE} {_MODEL_OWN}"

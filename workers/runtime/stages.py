@@ -22,8 +22,18 @@ from workers.data.loading.remote import load as load_data
 from workers.errors import ArtifactError, UserError
 from workers.facts import DatasetInfo, MetricFacts
 from workers.measure.cascade import among_all, numbers_among_all, worst_attack, worst_numbers
+from workers.measure.corrupted import corrupter
 from workers.measure.diagnose import diagnose
-from workers.measure.evaluate import Evaluated, attacker, craft, evaluated, replayer, require_logits_before_training, require_sketch
+from workers.measure.evaluate import (
+    Evaluated,
+    Perturb,
+    attacker,
+    craft,
+    evaluated,
+    replayer,
+    require_logits_before_training,
+    require_sketch,
+)
 from workers.measure.kept_examples import kept_examples
 from workers.measure.ledger import Ledger
 from workers.measure.loss_surface import drawn_gradient, explore, full_gradient, plane
@@ -39,7 +49,17 @@ from workers.spec.component import DataSpec
 from workers.spec.data_digests import data_digest_name
 from workers.spec.diagnosis import DiagnosisSettings
 from workers.spec.fields import CRAFTED, ExampleOrder
-from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, Job, SurfaceSpec, TrainSpec
+from workers.spec.job import (
+    AttackSpec,
+    CorruptSpec,
+    CraftSpec,
+    DiagnoseSpec,
+    EvaluateSpec,
+    EvaluationSpec,
+    Job,
+    SurfaceSpec,
+    TrainSpec,
+)
 from workers.spec.keys import derive_seed
 from workers.train import Checkpoint, train
 from workers.train.watch import MOST_EXAMPLES
@@ -49,7 +69,7 @@ _MODEL, _EXAMPLES, _SURFACE = MODEL_FILE, "examples.safetensors", "surface.safet
 Computed = tuple[TrainOutcome | FlagsOutcome | CraftOutcome | DiagnosisOutcome | SurfaceOutcome, dict[str, bytes]]
 
 
-def compute(room: "Room", report: Report) -> Computed:
+def compute(room: "Room", report: Report) -> Computed:  # noqa: PLR0911 (one for each stage)
     """Return the job's outcome, and the content of its files by name."""
     match room.job.spec:
         case TrainSpec() as spec:
@@ -64,6 +84,8 @@ def compute(room: "Room", report: Report) -> Computed:
             return _diagnose(room, spec)
         case SurfaceSpec() as spec:
             return _surface(room, spec)
+        case CorruptSpec() as spec:
+            return _evaluate(room, spec, report, perturb=corrupter(spec.corruption))
 
 
 @dataclass(frozen=True)
@@ -243,10 +265,10 @@ def _stored(artifacts: Artifacts, key: str) -> tuple[TrainSpec, dict[str, Tensor
     return artifacts.model(key), load(artifacts.read(key, _MODEL))
 
 
-def _evaluate(room: Room, spec: EvaluateSpec, report: Report) -> Computed:
+def _evaluate(room: Room, spec: EvaluateSpec | CorruptSpec, report: Report, *, perturb: Perturb | None = None) -> Computed:
     network, split = room.trained(spec.evaluation)
-    course = room.course(network, report)
-    found = evaluated(network, split, batch_size=spec.evaluation.batch_size, draws=spec.evaluation.draws, course=course)
+    course, size = room.course(network, report), spec.evaluation.batch_size
+    found = evaluated(network, split, batch_size=size, draws=spec.evaluation.draws, perturb=perturb, course=course)
     return FlagsOutcome.pack(found.correct, examples=found.examples), {}
 
 

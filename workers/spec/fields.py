@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator
 
-Stage = Literal["pretrain", "adopt", "fine_tune", "defend", "evaluate", "craft", "attack", "diagnose", "surface"]
+Stage = Literal["pretrain", "adopt", "fine_tune", "defend", "evaluate", "craft", "attack", "diagnose", "surface", "corrupt"]
 TrainingStage = Literal["pretrain", "adopt", "fine_tune", "defend"]
 """The stages that end with a model."""
 NormName = Literal["l2", "linf"]

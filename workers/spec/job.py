@@ -20,6 +20,7 @@ from workers.spec.compatibility import (
     require_fitting,
 )
 from workers.spec.component import UNDEFENDED, ComponentSpec, DataSpec, DefenceSpec
+from workers.spec.corruption import CorruptionSpec
 from workers.spec.data_digests import data_digests
 from workers.spec.diagnosis import DiagnosisSettings
 from workers.spec.fields import (
@@ -278,7 +279,18 @@ class SurfaceSpec(Frozen):
     surface: SurfaceSettings
 
 
-JobSpec = Annotated[TrainSpec | EvaluateSpec | CraftSpec | AttackSpec | DiagnoseSpec | SurfaceSpec, Field(discriminator="stage")]
+class CorruptSpec(Frozen):
+    """Accuracy of the parent in role `model` on corrupted images, under fresh sketches."""
+
+    stage: Literal["corrupt"] = "corrupt"
+    corruption: CorruptionSpec
+    evaluation: EvaluationSpec
+    repeat: Index
+
+
+JobSpec = Annotated[
+    TrainSpec | EvaluateSpec | CraftSpec | AttackSpec | DiagnoseSpec | SurfaceSpec | CorruptSpec, Field(discriminator="stage")
+]
 
 
 class Earlier(Frozen):

@@ -16,6 +16,7 @@ from orchestrator.report.sweep_page.page_evidence import Evidence
 from orchestrator.report.sweep_page.payload import pack, picture_payload, table_payload
 from orchestrator.report.sweep_page.provenance import provenance_html, verdicts_html
 from orchestrator.report.sweep_page.sections import PageSection
+from orchestrator.tables.corruptions_table import corruptions_table
 from orchestrator.tables.results_table import results_table
 from orchestrator.tables.table import Table
 from orchestrator.tables.templates import fill
@@ -28,10 +29,12 @@ Body = tuple[str, str, Markup]
 def render_page(evidence: Evidence, sections: Sequence[PageSection], *, written_at: datetime | None = None) -> str:
     """Return the whole file of a report."""
     results = packed_table(results_table(evidence.rows), fill_with="finished evaluations or attacks; this sweep has none yet")
+    corrupted = packed_table(corruptions_table(evidence.corruptions), fill_with="a space with a section corruptions; none is measured yet")
     bodies = [
         ("verdicts", "Verdicts", verdicts_html(evidence)),
         ("provenance", "Provenance", provenance_html(evidence, written_at=written_at or datetime.now(UTC))),
         ("results", "Results", results),
+        *([("corruptions", "Common corruptions", corrupted)] if evidence.corruptions else []),
         *section_bodies(sections),
         ("adversarial", "Adversarial examples", grids_html(evidence.grids, evidence.unshown)),
     ]

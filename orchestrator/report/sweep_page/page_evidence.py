@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from orchestrator.report.surface_grids import SurfaceGrid, surface_grids
 from orchestrator.report.sweep_page.example_grids import ExampleGrid, example_grids
 from orchestrator.store import Failure, ModelVerdict, ResultRow, Store, SweepStatus, failures, model_verdicts, result_rows, sweep_status
+from orchestrator.store.reading.corruption_rows import corruption_rows
 from orchestrator.store.reading.gaps import missing
 from orchestrator.store.reading.report_evidence import (
     ExampleScores,
@@ -18,6 +19,7 @@ from orchestrator.store.reading.report_evidence import (
     training_runs,
 )
 from orchestrator.store.reading.smallest_perturbations import SmallestPerturbations, smallest_perturbations
+from orchestrator.store.reading.values import CorruptionRow
 from workers.artifacts.artifacts import Artifacts
 
 
@@ -38,6 +40,7 @@ class Evidence:
     surfaces: list[SurfaceGrid]
     unread: list[str]
     grids: list[ExampleGrid]
+    corruptions: list[CorruptionRow]
     unshown: list[str]
     gaps: tuple[str, ...]
 
@@ -61,6 +64,7 @@ def gather(store: Store, artifacts: Artifacts, sweep: str) -> Evidence:
         surfaces=surfaces,
         unread=unread,
         grids=grids,
+        corruptions=corruption_rows(store, sweep),
         unshown=unshown,
         rows=rows,
         smallest=smallest_perturbations(store, rows),

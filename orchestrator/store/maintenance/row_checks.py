@@ -87,6 +87,7 @@ _SHAPES: dict[str, Any] = {
     "target": fields.TargetName,
     "backend": fields.BackendName,
     "example_order": fields.ExampleOrder,
+    "severity": Annotated[int, Field(ge=1, le=5)],
     "direction": fields.SurfaceDirection,
     "knowledge": fields.Knowledge | Literal["any"],
     "verdict": Verdict,

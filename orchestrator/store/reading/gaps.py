@@ -64,7 +64,8 @@ def _unfinished(connection: Connection, number: int, sweep: str) -> list[str]:
     measuring = select(_EDGE.child_key, _EDGE.parent_key).join(SweepJobRecord, SweepJobRecord.job_key == _EDGE.child_key)
     measuring = measuring.where(_EDGE.role == "model", SweepJobRecord.sweep_id == number, SweepJobRecord.in_space)
     model_of = {
-        row.child_key: row.parent_key for row in connection.execute(measuring.where(SweepJobRecord.stage.in_(("evaluate", "attack"))))
+        row.child_key: row.parent_key
+        for row in connection.execute(measuring.where(SweepJobRecord.stage.in_(("evaluate", "attack", "corrupt"))))
     }
     asked = Counter(model_of.values())
     lacking: defaultdict[str, list[_Open]] = defaultdict(list)

@@ -20,6 +20,7 @@ from orchestrator.store.schema.base import Base
 from orchestrator.store.schema.result_tables import (
     AttackResultRecord,
     CleanResultRecord,
+    CorruptionResultRecord,
     CraftedExamplesRecord,
     DiagnosisRecord,
     EnvironmentRecord,
@@ -131,6 +132,7 @@ _MEASURED: dict[type[Base], tuple[str, ...]] = {
     AttackResultRecord: ("n_examples", "draws", "n_correct", "metrics"),
     CraftedExamplesRecord: ("n_examples", "max_perturbation"),
     DiagnosisRecord: ("n_examples", "draws", "zero_gradients", "nonfinite_gradients", "probes"),
+    CorruptionResultRecord: ("n_examples", "draws", "n_correct"),
     SurfaceRecord: ("source_key", "label", "clean_loss", "least_loss", "greatest_loss"),
 }
 """Columns of each table of results that are not in the job's spec."""

@@ -17,6 +17,7 @@ from orchestrator.store.reading.varying_settings import model_settings
 from orchestrator.store.schema.result_tables import (
     AttackResultRecord,
     CleanResultRecord,
+    CorruptionResultRecord,
     CraftedExamplesRecord,
     DiagnosisRecord,
     EnvironmentRecord,
@@ -117,7 +118,15 @@ class Provenance:
     environments: tuple[UsedEnvironment, ...]
 
 
-OUTCOMES = (TrainedModelRecord, CleanResultRecord, CraftedExamplesRecord, AttackResultRecord, DiagnosisRecord, SurfaceRecord)
+OUTCOMES = (
+    TrainedModelRecord,
+    CleanResultRecord,
+    CraftedExamplesRecord,
+    AttackResultRecord,
+    DiagnosisRecord,
+    SurfaceRecord,
+    CorruptionResultRecord,
+)
 AnySelect = Select[*tuple[Any, ...]]
 Flags = NDArray[np.bool_]
 

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, String, cast, select, 
 from orchestrator.store.connection.session import Store, of_sweep, sweep_id
 from orchestrator.store.reading.aggregate import Measurement, Setting, result_table
 from orchestrator.store.reading.conditions import Condition, require_known_words
+from orchestrator.store.reading.corruption_rows import corruption_means, with_corruptions
 from orchestrator.store.reading.measurements import as_measurements, described_models, measured_in, seed_pools
 from orchestrator.store.reading.values import ResultRow
 from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord, TrainedModelRecord, result_tables
@@ -107,12 +108,13 @@ def result_rows(
         attacks = _measurements(connection, AttackResultRecord, number, asked, every_space=every_space)
         models = _models(connection, number, every_space=every_space)
         pools = seed_pools(connection, models) if over_seeds else None
+        corrupted = corruption_means(connection, number, every_space=every_space)
     where = _named(where, models, attacks)
     of_attacks = [condition for condition in where if condition.field.startswith(_OF_ATTACKS)]
     attacks = [item for item in attacks if all(_holds(condition, item) for condition in of_attacks)]
     if pools is not None:
         models = _pooled(models, pools)
-    rows = result_table(models, clean, attacks, per_repeat=per_repeat, pools=pools, worst=worst)
+    rows = with_corruptions(result_table(models, clean, attacks, per_repeat=per_repeat, pools=pools, worst=worst), corrupted, pools)
     settled = (_ATTACK_FIELDS if worst else frozenset()) | ({"seed"} if over_seeds else frozenset())
     left = [condition for condition in where if condition.field not in settled and not (worst and condition in of_attacks)]
     return [row for row in rows if all(condition.holds(row) for condition in left)]

@@ -83,6 +83,8 @@ class ResultRow(MeasuredModel):
     is `none` or 0, `knowledge` is `any` where they differ in it, and the robust accuracy is None for a randomised model that was
     evaluated only once.
     `example_order` is that of which the examples are the first: `balanced` (the classes take turns) or that of the data set's `file`s.
+    `corruption_accuracy` is the mean over the corruptions that the sweep has measured of the model on as many examples, each the mean over
+    its severities; None where it has measured none.
     `job_keys` are the jobs that the row is computed from: attacks, or evaluations in a row without attack.
     """
 
@@ -129,6 +131,7 @@ class ResultRow(MeasuredModel):
     se_examples: float | None
     se_draws: float | None
     se_seeds: float | None
+    corruption_accuracy: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -163,6 +166,24 @@ class SurfaceRow(MeasuredModel):
     clean_loss: float
     least_loss: float
     greatest_loss: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CorruptionRow(MeasuredModel):
+    """Accuracy of one trained model under one common corruption at one severity, in [0, 1], with its 95 % interval, over its repeats."""
+
+    corruption: str
+    severity: int
+    corruption_seed: int
+    n_examples: int
+    evaluation_batch_size: int
+    draws: int
+    example_order: str
+    repeats: int
+    accuracy: float
+    ci_low: float
+    ci_high: float
+    job_keys: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

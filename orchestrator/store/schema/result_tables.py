@@ -221,6 +221,30 @@ class SurfaceRecord(Base):
     finished_at: Mapped[datetime]
 
 
+class CorruptionResultRecord(Base):
+    """Accuracy of a model on images under one common corruption at one severity, in one repeat; `seed` is that of what is drawn, `settings`
+    the corruption's own, `flags` the packed bits of `FlagsOutcome`."""
+
+    __tablename__ = "corruption_results"
+
+    job_key: Mapped[PrimaryJobKey]
+    model_key: Mapped[ModelKey]
+    corruption: Mapped[Name]
+    severity: Mapped[int]
+    seed: Mapped[int] = mapped_column(BigInteger)
+    settings: Mapped[dict[str, Any]]
+    repeat: Mapped[int]
+    n_examples: Mapped[int]
+    example_order: Mapped[Word]
+    batch_size: Mapped[int]
+    draws: Mapped[int]
+    n_correct: Mapped[int]
+    flags: Mapped[bytes]
+    seconds: Mapped[float]
+    environment_id: Mapped[EnvironmentId]
+    finished_at: Mapped[datetime]
+
+
 class VerdictRecord(Base):
     """Verdict on whether a model's figures can be believed, by everything that the store holds of it; `checks` holds each check with its
     numbers, `rules` is the version of the rules by which it was judged."""

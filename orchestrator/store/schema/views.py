@@ -1,4 +1,4 @@
-"""The public schema: four views in SQL, whose names and columns stay while the tables behind them change.
+"""The public schema: five views in SQL, whose names and columns stay while the tables behind them change.
 
 Settings of components and metrics are columns by their names, as the registry has them; where a name is taken, with their section.
 """
@@ -16,6 +16,7 @@ from orchestrator.setting_kinds import SettingKind, kinds, kinds_of_components, 
 from orchestrator.store.schema.result_tables import (
     AttackResultRecord,
     CleanResultRecord,
+    CorruptionResultRecord,
     TrainedModelRecord,
     VerdictRecord,
     WorstCaseRecord,
@@ -91,7 +92,7 @@ def _attack_columns() -> list[ColumnElement[Any]]:
     return [written if column.name == "epsilon_literal" else column for column in _columns(AttackResultRecord, _ATTACK)]
 
 
-def _accuracy(record: type[AttackResultRecord | CleanResultRecord]) -> ColumnElement[Any]:
+def _accuracy(record: type[AttackResultRecord | CleanResultRecord | CorruptionResultRecord]) -> ColumnElement[Any]:
     return cast(record.n_correct, Float) / (record.n_examples * record.draws)
 
 
@@ -265,6 +266,32 @@ def _jobs(_: str) -> AnySelect:
     )
 
 
+def _corruptions(_: str) -> AnySelect:
+    record = CorruptionResultRecord
+    of_evaluation = ("n_examples", "evaluation_batch_size", "example_order", "repeat", "draws", "n_correct")
+    return (
+        select(
+            SweepRecord.name.label("sweep"),
+            SweepJobRecord.in_space,
+            record.model_key,
+            record.job_key,
+            *_columns(TrainedModelRecord, _MODEL),
+            record.corruption,
+            record.severity,
+            record.seed.label("corruption_seed"),
+            record.settings.label("corruption_settings"),
+            *_columns(record, of_evaluation),
+            _accuracy(record).label("accuracy"),
+            record.seconds,
+            record.finished_at,
+        )
+        .select_from(SweepRecord)
+        .join(SweepJobRecord, SweepJobRecord.sweep_id == SweepRecord.id)
+        .join(record, record.job_key == SweepJobRecord.job_key)
+        .join(TrainedModelRecord, TrainedModelRecord.job_key == record.model_key)
+    )
+
+
 def _worst_cases() -> AnySelect:
     worst = WorstCaseRecord
     of_attackers = ("knowledge", "norm", "epsilon", "epsilon_literal", "n_examples", "evaluation_batch_size", "draws", "attacks")
@@ -297,7 +324,11 @@ def _whole(view: str, dialect: str) -> AnySelect:
     return _with_settings(selected(), sources(), dialect)
 
 
-VIEWS: dict[str, Callable[[str], AnySelect]] = {"v_jobs": _jobs, **{view: partial(_whole, view) for view in _WITH_SETTINGS}}
+VIEWS: dict[str, Callable[[str], AnySelect]] = {
+    "v_jobs": _jobs,
+    "v_corruptions": _corruptions,
+    **{view: partial(_whole, view) for view in _WITH_SETTINGS},
+}
 """The query of each view, by its name, for a dialect. Views are made when the schema is upgraded, and when their columns change."""
 
 

@@ -10,6 +10,7 @@ from orchestrator.store.schema.base import Base
 from orchestrator.store.schema.result_tables import (
     AttackResultRecord,
     CleanResultRecord,
+    CorruptionResultRecord,
     CraftedExamplesRecord,
     DiagnosisRecord,
     SurfaceRecord,
@@ -21,7 +22,7 @@ from workers.facts import DatasetInfo
 from workers.registry import DATASETS
 from workers.spec.attack import AttackSettings
 from workers.spec.fields import spelled
-from workers.spec.job import AttackSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, Job, ModelSpec, SurfaceSpec, TrainSpec
+from workers.spec.job import AttackSpec, CorruptSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, Job, ModelSpec, SurfaceSpec, TrainSpec
 from workers.spec.keys import KEY_VERSION
 from workers.spec.suite import AFTER
 
@@ -45,7 +46,9 @@ def environment_row(environment: Environment) -> Row:
     return {"id": hashlib.sha256(text.encode()).hexdigest(), **content}
 
 
-def outcome_row(job: Job, result: Result, *, environment_id: str, finished_at: datetime) -> tuple[type[Base], Row]:
+def outcome_row(  # noqa: PLR0911 (one for each stage)
+    job: Job, result: Result, *, environment_id: str, finished_at: datetime
+) -> tuple[type[Base], Row]:
     """Return the table and the row of a result.
 
     Raises:
@@ -68,6 +71,8 @@ def outcome_row(job: Job, result: Result, *, environment_id: str, finished_at: d
             return DiagnosisRecord, common | _diagnosis(job, diagnose, found)
         case SurfaceSpec() as surface, SurfaceOutcome() as explored:
             return SurfaceRecord, common | _surface(job, surface, explored)
+        case CorruptSpec() as corrupt, FlagsOutcome() as flags:
+            return CorruptionResultRecord, common | _corruption(job, corrupt, flags)
     raise ValueError(f"outcome '{result.outcome.kind}' of job {job.key}: not one of stage {job.stage}")
 
 
@@ -116,7 +121,13 @@ def _model_facts(spec: TrainSpec, read: DatasetInfo | None) -> Row:
     return facts
 
 
-def _flags(job: Job, spec: EvaluateSpec | AttackSpec, outcome: FlagsOutcome) -> Row:
+def _corruption(job: Job, spec: CorruptSpec, outcome: FlagsOutcome) -> Row:
+    corruption = {"corruption": spec.corruption.name, "settings": spec.corruption.own}
+    flags = {name: value for name, value in _flags(job, spec, outcome).items() if name in CorruptionResultRecord.__table__.columns}
+    return flags | corruption | {"severity": spec.corruption.severity, "seed": spec.corruption.seed}
+
+
+def _flags(job: Job, spec: EvaluateSpec | AttackSpec | CorruptSpec, outcome: FlagsOutcome) -> Row:
     return {
         "model_key": job.parents["model"],
         "repeat": spec.repeat,

@@ -5,9 +5,11 @@ from workers.registry import REGISTRIES
 from workers.spec import keys
 from workers.spec.attack import AttackSettings
 from workers.spec.component import UNDEFENDED, DataSpec, DefenceSpec
+from workers.spec.corruption import CorruptionSpec
 from workers.spec.diagnosis import DiagnosisSettings
 from workers.spec.job import (
     AttackSpec,
+    CorruptSpec,
     CraftSpec,
     DiagnoseSpec,
     EvaluateSpec,
@@ -36,7 +38,10 @@ EVALUATE = Job(spec=EvaluateSpec(evaluation=EVALUATION, repeat=0), parents={"mod
 CRAFT = Job(spec=CraftSpec(attack=FGSM, evaluation=EVALUATION), parents={"model": "b" * 64})
 DIAGNOSE = Job(spec=DiagnoseSpec(diagnosis=DiagnosisSettings(epsilon=8 / 255, epsilon_literal="8/255")), parents={"model": "b" * 64})
 SURFACE = Job(spec=SurfaceSpec(surface=SurfaceSettings()), parents={"model": "b" * 64, "direction": "d" * 64})
-JOBS = [PRETRAIN, FINE_TUNE, ATTACK, EVALUATE, CRAFT, DIAGNOSE, SURFACE]
+CORRUPT = Job(
+    spec=CorruptSpec(corruption=CorruptionSpec(name="fog", severity=2), evaluation=EVALUATION, repeat=0), parents={"model": "b" * 64}
+)
+JOBS = [PRETRAIN, FINE_TUNE, ATTACK, EVALUATE, CRAFT, DIAGNOSE, SURFACE, CORRUPT]
 
 
 def leaves(spec, path=()):
@@ -86,6 +91,8 @@ DEFAULTS = {
         "sign_gradient": "identity",
     },
     "AttackSpec": {"after": "", "keep_examples": 0},
+    "CorruptSpec": {},
+    "CorruptionSpec": {"seed": 0},
     "CraftSpec": {},
     "DataSpec": {"train_examples": None, "validation_examples": 0},
     "DefenceSpec": {"name": "none"},
@@ -199,8 +206,8 @@ def defaults(model):
     return {name: field.default for name, field in model.model_fields.items() if not field.is_required() and name != "stage"}
 
 
-SPECS = [AttackSettings, AttackSpec, CraftSpec, DataSpec, DefenceSpec, DiagnoseSpec, DiagnosisSettings, EvaluateSpec, EvaluationSpec,
-         ModelSpec, SurfaceSettings, SurfaceSpec, TrainSpec, TrainingSpec]  # fmt: skip
+SPECS = [AttackSettings, AttackSpec, CorruptionSpec, CorruptSpec, CraftSpec, DataSpec, DefenceSpec, DiagnoseSpec, DiagnosisSettings,
+         EvaluateSpec, EvaluationSpec, ModelSpec, SurfaceSettings, SurfaceSpec, TrainSpec, TrainingSpec]  # fmt: skip
 OURS = [component for registry in REGISTRIES.values() for component in registry if component.source.path is None]
 
 

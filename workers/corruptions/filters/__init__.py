@@ -1,0 +1,1 @@
+"""What corruptions are made of: random draws by example, blurs, and resampling."""
