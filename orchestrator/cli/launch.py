@@ -48,6 +48,18 @@ WaitForNodes = Annotated[
         help="For an autoscaling cluster: how long to wait for a first node that can hold a job.",
     ),
 ]
+Only = Annotated[
+    list[str] | None,
+    typer.Option(help="Run this job alone, and what it still needs: the first digits of its key; may be repeated.", show_default=False),
+]
+Notify = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COMMAND",
+        help="Run this shell command when the sweep ends; it is told ROBUSTSWEEP_SWEEP, _EXIT_CODE and _SUMMARY.",
+        show_default=False,
+    ),
+]
 ClusterHome = Annotated[
     Path | None,
     typer.Option(
@@ -90,18 +102,8 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
     max_failures: MaxFailures = 2,
     max_jobs: MaxJobs = MAX_JOBS,
     wait_for_nodes: WaitForNodes = 0.0,
-    only: Annotated[
-        list[str] | None,
-        typer.Option(help="Run this job alone, and what it still needs: the first digits of its key; may be repeated.", show_default=False),
-    ] = None,
-    notify: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COMMAND",
-            help="Run this shell command when the sweep ends; it is told ROBUSTSWEEP_SWEEP, _EXIT_CODE and _SUMMARY.",
-            show_default=False,
-        ),
-    ] = None,
+    only: Only = None,
+    notify: Notify = None,
 ) -> None:
     """Run every job of SPACE that has no result yet. The same command continues after any interruption."""
     from orchestrator.executors.base import Resources

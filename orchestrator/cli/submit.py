@@ -13,6 +13,8 @@ from orchestrator.cli.launch import (
     GpusPerTrain,
     MaxFailures,
     MaxJobs,
+    Notify,
+    Only,
     Overrides,
     SpaceArgument,
     WaitForNodes,
@@ -41,6 +43,8 @@ def submit(  # noqa: PLR0913 (each is an option of the command)
     max_failures: MaxFailures = 2,  # noqa: ARG001
     max_jobs: MaxJobs = MAX_JOBS,
     wait_for_nodes: WaitForNodes = 0.0,  # noqa: ARG001
+    only: Only = None,  # noqa: ARG001
+    notify: Notify = None,  # noqa: ARG001
     wait: Annotated[bool, typer.Option(help="Show the sweep's output until its end, and exit as `launch` does.")] = True,
     ship_code: Annotated[
         bool, typer.Option("--ship-code", help="Run this checkout's code, instead of what is installed on the cluster.")
@@ -90,5 +94,6 @@ def _handed_on(context: typer.Context) -> tuple[str, ...]:
         source = context.get_parameter_source(parameter.name or "")
         if parameter.name not in _HERE and source is not None and source.name == "COMMANDLINE":
             value = context.params[parameter.name or ""]
-            words += [parameter.opts[0]] if value is True else [parameter.opts[0], f"{value}"]
+            for one in value if isinstance(value, list) else [value]:
+                words += [parameter.opts[0]] if one is True else [parameter.opts[0], f"{one}"]
     return tuple(words)

@@ -122,8 +122,10 @@ def test_every_option_of_launch_can_be_given_to_submit() -> None:
 
 def test_options_of_launch_are_handed_on_as_they_were_given() -> None:
     command = typer.main.get_command(app).commands["submit"]  # type: ignore[attr-defined]
-    context = command.make_context("submit", ["quickstart", "--address", ADDRESS, "--workers", "8", "--download", "--no-wait"])
-    assert sorted(handed_on(context)) == sorted(("--download", "--workers", "8"))
+    context = command.make_context(
+        "submit", ["quickstart", "--address", ADDRESS, "--workers", "8", "--download", "--no-wait", "--only", "ab", "--only", "cd"]
+    )
+    assert sorted(handed_on(context)) == sorted(("--download", "--workers", "8", "--only", "ab", "--only", "cd"))
 
 
 def test_results_in_a_submitted_jobs_own_folder_would_be_lost() -> None:
