@@ -26,9 +26,11 @@ def postgres_server() -> Iterator[str]:
 
     with tempfile.TemporaryDirectory(prefix="pg") as folder:
         server = get_server(Path(folder) / "data")
-        with create_engine(make_url(server.get_uri()).set(drivername="postgresql+psycopg")).connect() as connection:
-            connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("ALTER SYSTEM SET fsync = off"))
+        engine = create_engine(make_url(server.get_uri()).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text("ALTER SYSTEM SET fsync = off"))  # nothing is to outlive this machine
             connection.execute(text("SELECT pg_reload_conf()"))
+        engine.dispose()
         yield server.get_uri()
         server.cleanup()
 

@@ -43,7 +43,7 @@ def foreign() -> Iterator[None]:
     def blobs(root: Path | None, *, noise: float = 0.1) -> Any: ...
 
     def prod(
-        logits: Any, inputs: Any, labels: Any, *, epsilon: float, depth: int = 3, mode: str = "wide", fractions: bool = False
+        logits: Any, inputs: Any, labels: Any, *, epsilon: float, tiers: int = 3, mode: str = "wide", fractions: bool = False
     ) -> Any: ...
 
     class Haze:
@@ -68,7 +68,7 @@ def foreign() -> Iterator[None]:
 
 
 def jobs_of_its_own() -> list[tuple[Job, Any]]:
-    """Two models of two depths of attack each, with their results."""
+    """Two models of two tierss of attack each, with their results."""
     found: list[tuple[Job, Any]] = []
     plain = pretrain_job().spec
     assert isinstance(plain, TrainSpec)
@@ -80,11 +80,11 @@ def jobs_of_its_own() -> list[tuple[Job, Any]]:
         found.append((trained, train_result(trained, ranks={})))
         clean = evaluate_job(trained)
         found.append((clean, flags_result(clean)))
-        for depth in (1, 7):
-            given = {"name": "prod", "epsilon": 0.1, "epsilon_literal": "0.1", "depth": depth}
+        for tiers in (1, 7):
+            given = {"name": "prod", "epsilon": 0.1, "epsilon_literal": "0.1", "tiers": tiers}
             job = attack_job(trained, attack=AttackSettings.model_validate(given))
-            right = [index >= depth for index in range(16)]
-            found.append((job, flags_result(job, right, metrics={"flipped": depth / 10})))
+            right = [index >= tiers for index in range(16)]
+            found.append((job, flags_result(job, right, metrics={"flipped": tiers / 10})))
     return found
 
 
@@ -107,7 +107,7 @@ def attacked(store: Store, *where: str) -> list[ResultRow]:
 
 def test_rows_have_the_settings_metrics_and_facts_that_were_registered(filled: Store) -> None:
     rows = attacked(filled)
-    assert [(value_of(row, "blocks"), value_of(row, "depth"), value_of(row, "flipped")) for row in rows] == [
+    assert [(value_of(row, "blocks"), value_of(row, "tiers"), value_of(row, "flipped")) for row in rows] == [
         (2, 1, 0.1),
         (2, 7, 0.7),
         (5, 1, 0.1),
@@ -120,7 +120,7 @@ def test_rows_have_the_settings_metrics_and_facts_that_were_registered(filled: S
         {"blocks": 2, "gate": "soft"},
         {"density": 0.25},
     )
-    assert row.attack_settings == {"depth": 1, "mode": "wide", "fractions": False}
+    assert row.attack_settings == {"tiers": 1, "mode": "wide", "fractions": False}
     assert (row.modality, row.n_classes, row.low, row.high, row.randomised) == ("image", 3, -2.0, 2.0, True)
     assert (row.takes_gradients, row.random_start, row.selects, row.one_step) == (False, True, False, False)
 
@@ -128,9 +128,9 @@ def test_rows_have_the_settings_metrics_and_facts_that_were_registered(filled: S
 @pytest.mark.parametrize(
     ("where", "count"),
     [
-        (("depth=7",), 2),
-        (("attacks.depth=7",), 2),
-        (("depth>1", "blocks=2"), 1),
+        (("tiers=7",), 2),
+        (("attacks.tiers=7",), 2),
+        (("tiers>1", "blocks=2"), 1),
         (("model.blocks>=5",), 2),
         (("mode=wide",), 4),
         (("mode!=wide",), 0),
@@ -147,43 +147,43 @@ def test_conditions_take_settings_of_components_that_are_not_installed(filled: S
 
 
 def test_a_worst_case_is_over_the_attacks_whose_settings_meet_the_conditions(filled: Store) -> None:
-    conditions = parse_conditions(["depth=1", "blocks=2"])
+    conditions = parse_conditions(["tiers=1", "blocks=2"])
     every, shallow = (result_rows(filled, "own", per_repeat=False, worst=True, where=found) for found in ((), conditions))
     assert {row.attacks for row in every} == {2}
     assert [(row.attacks, value_of(row, "blocks")) for row in shallow] == [(1, 2)]
 
 
-@pytest.mark.parametrize("name", ["dept", "attacks.width", "model.depth"])
+@pytest.mark.parametrize("name", ["tier", "attacks.width", "model.tiers"])
 def test_a_setting_that_nothing_has_is_a_mistake(filled: Store, name: str) -> None:
-    with pytest.raises(UserError, match=f"'{name}': no field of the results; one of .*depth"):
+    with pytest.raises(UserError, match=f"'{name}': no field of the results; one of .*bit_depth"):
         attacked(filled, f"{name}=1")
 
 
 def test_rows_are_sorted_and_grouped_by_settings(filled: Store) -> None:
     rows = attacked(filled)
-    assert [value_of(row, "depth") for row in ordered(rows, "-depth")] == [7, 7, 1, 1]
-    assert [tuple(row)[:2] for row in grouped(rows, "blocks,depth").rows] == [(2, 1), (2, 7), (5, 1), (5, 7)]
+    assert [value_of(row, "tiers") for row in ordered(rows, "-tiers")] == [7, 7, 1, 1]
+    assert [tuple(row)[:2] for row in grouped(rows, "blocks,tiers").rows] == [(2, 1), (2, 7), (5, 1), (5, 7)]
 
 
 def test_records_and_frames_have_a_column_for_each(filled: Store) -> None:
     rows = attacked(filled)
     records = json.loads(str(render_results(rows, "json")))
-    assert [(found["depth"], found["blocks"], found["flipped"]) for found in records] == [
+    assert [(found["tiers"], found["blocks"], found["flipped"]) for found in records] == [
         (1, 2, 0.1),
         (7, 2, 0.7),
         (1, 5, 0.1),
         (7, 5, 0.7),
     ]
     header, *lines = str(render_results(rows, "csv")).splitlines()
-    assert {"depth", "blocks", "flipped", "noise", "density", "steps", "snr_db"} <= set(header.split(","))
+    assert {"tiers", "blocks", "flipped", "noise", "density", "steps", "snr_db"} <= set(header.split(","))
     assert len(lines) == 4
     frame = Results(filled).frame("own")
-    assert list(frame["depth"].dropna()) == [1, 7, 1, 7]
+    assert list(frame["tiers"].dropna()) == [1, 7, 1, 7]
     assert sorted(Results(filled).models()["blocks"]) == [2, 5]
 
 
 def test_views_have_columns_for_what_is_registered_when_the_store_is_next_written(filled: Store, url: str) -> None:
-    statement = "SELECT depth, flipped, blocks, fractions FROM v_results ORDER BY blocks, depth"
+    statement = "SELECT tiers, flipped, blocks, fractions FROM v_results ORDER BY blocks, tiers"
     assert ask(filled, statement).rows == ((1, 0.1, 2, False), (7, 0.7, 2, False), (1, 0.1, 5, False), (7, 0.7, 5, False))
     with foreign():
         metric(name="late")(lambda clean, attacked, labels: None)  # noqa: ARG005

@@ -112,7 +112,7 @@ IMAGES = "one of preact_resnet18, resnet18, vgg, wide_resnet"
         (
             "attack: pgd",
             "attack: pdg",
-            f"x.yaml:11: attacks.0.attack='pdg': one of {', '.join(ATTACKS.names())} (did you mean pgd?)",
+            f"x.yaml:11: attacks.0.attack='pdg': one of {', '.join(ATTACKS.names())}, foolbox:NAME (did you mean pgd?)",
         ),
         ("8/255", "8", "x.yaml:12: attacks.0.epsilon=8: must be in (0, 1] (input units: 8/255, not 8)"),
         ("digits", "mnist", "x.yaml:4: data.name='mnist': one of cifar10, digits, speech_commands, tones, folder:NAME, torchvision:NAME"),

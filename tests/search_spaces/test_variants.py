@@ -149,7 +149,7 @@ def test_a_mistake_that_every_variant_inherits_is_reported_once_where_it_stands(
         (
             "pgd",
             "pdg",
-            f"x.yaml:9: attacks.0.attack='pdg': one of {', '.join(ATTACKS.names())} (did you mean pgd?) (in variants.0)",
+            f"x.yaml:9: attacks.0.attack='pdg': one of {', '.join(ATTACKS.names())}, foolbox:NAME (did you mean pgd?) (in variants.0)",
         ),
         (
             "      theta: 1.0\n",

@@ -74,7 +74,7 @@ def test_unknown_takes_equally_many_of_every_other_word(lists):
         words = [clip.path.parent.name for clip in clips if CLASSES[clip.label] == "unknown"]
         taken = [words.count(word) for word in set(words)]
         assert not set(words) & set(WORDS)
-        assert len(taken) == 25
+        assert len(taken) == min(25, len(words))  # the validation split has fewer clips than there are words
         assert max(taken) - min(taken) <= 1
 
 
