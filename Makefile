@@ -3,7 +3,7 @@ PYTHON ?= python3
 TEST_PROCESSES ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: install quickstart test test-all check docs pictures bench chaos clean
 
@@ -50,7 +50,6 @@ $(VENV)/bin/python:
 	  echo "$(PYTHON) is $$($(PYTHON) -V 2>&1): robustsweep needs Python 3.11 or newer (make PYTHON=python3.12 ...)"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 
-# Files are compiled when they are first imported: most of what is installed never is.
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "installing into $(VENV): PyTorch and Ray are large, this takes a minute or two"
 	$(PIP_INSTALL) --editable .
