@@ -28,6 +28,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_sweep_runs_on_the_cluster_at_an_address_with_the_same_results(head: Head, reference: Path, tmp_path: Path) -> None:
     write_space(tmp_path, SMALL)
     knows_only_where_the_token_is = head.stranger | {"RAY_AUTH_TOKEN_PATH": head.env["RAY_AUTH_TOKEN_PATH"]}

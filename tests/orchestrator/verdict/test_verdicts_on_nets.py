@@ -89,7 +89,8 @@ def outcomes(verdict: ModelVerdict) -> dict[str, str]:
     return {check.name: check.outcome for check in verdict.checks}
 
 
-@pytest.mark.parametrize("training", [{}, pytest.param(ADVERSARIAL, marks=pytest.mark.slow)], ids=["undefended", "adversarially trained"])
+@pytest.mark.parametrize("training", [{}, ADVERSARIAL], ids=["undefended", "adversarially trained"])
+@pytest.mark.slow
 def test_a_quick_diagnosis_finds_nothing_against_an_honest_net_and_says_that_it_looked_at_little(
     training: dict[str, object], store: Store, root: Path
 ) -> None:

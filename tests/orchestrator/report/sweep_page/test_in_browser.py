@@ -109,7 +109,8 @@ def test_names_with_markup_run_nothing_and_are_shown_as_they_are(fill_store: Fil
         assert complaints(browser) == []
 
 
-@pytest.mark.parametrize("form", ["svg", pytest.param("png", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("form", ["svg", "png"])
+@pytest.mark.slow
 def test_figures_are_written_as_images(fill_store: FillStore, tmp_path: Path, form: str) -> None:
     skip_without_browser()
     options = ReportOptions(
