@@ -8,7 +8,12 @@ import pytest
 
 from tests.commands import TINY, TINY_JOBS, attempts, robustsweep, rows, stored_flags, write_space
 
-EXECUTORS = {"inline": ["--executor", "inline"], "ray": ["--workers", "2"], "ray, one worker": ["--workers", "1"]}
+EXECUTORS = {
+    "inline": ["--executor", "inline"],
+    "processes": ["--executor", "processes", "--workers", "2"],
+    "ray": ["--executor", "ray", "--workers", "2"],
+    "ray, one worker": ["--executor", "ray", "--workers", "1"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +23,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module", params=["inline", "ray", pytest.param("ray, one worker", marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=["inline", "processes", "ray", pytest.param("ray, one worker", marks=pytest.mark.slow)])
 def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     folder = tmp_path_factory.mktemp("executor")
     return folder, robustsweep("launch", write_space(folder), *EXECUTORS[request.param], cwd=folder)
@@ -50,7 +55,7 @@ def test_nothing_but_artifacts_is_left(finished: tuple[Path, subprocess.Complete
     assert names == {"job.json", "result.json", "model.safetensors", "examples.safetensors"}
 
 
-@pytest.mark.parametrize("executor", ["inline", pytest.param("ray", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("executor", ["inline", *(pytest.param(name, marks=pytest.mark.slow) for name in ("processes", "ray"))])
 def test_a_failing_job_is_tried_again_then_given_up_and_the_rest_goes_on(executor: str, tmp_path: Path) -> None:
     text = TINY.replace("epochs: 2", "epochs: 2, learning_rate: [0.1, 1e18]").replace("[1.0, 0.8]", "1.0").replace("[fgsm, pgd]", "fgsm")
     done = robustsweep("launch", write_space(tmp_path, text), *EXECUTORS[executor], "--max-failures", "1", cwd=tmp_path)
