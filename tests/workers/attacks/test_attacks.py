@@ -250,7 +250,7 @@ def test_gradients_in_bf16_climb_as_high_by_float32_points(name):
         points = run_attack(watched, inputs, labels, settings=chosen, generator=generator())
         assert points.dtype == torch.float32
         assert (points - inputs).abs().max() <= chosen.epsilon + 1e-6
-        losses.append(nn.functional.cross_entropy(net(points), labels))
+        losses.append(float(nn.functional.cross_entropy(net(points), labels)))
     assert seen == {torch.float32, torch.bfloat16}
     assert losses[0] != losses[1]
     assert losses[1] == pytest.approx(losses[0], rel=0.05)
