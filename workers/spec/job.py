@@ -47,6 +47,14 @@ from workers.spec.keys import KEY_VERSION, job_key, seed_key
 from workers.spec.surface import SurfaceSettings
 from workers.spec.training import TrainingSpec
 
+SKETCH_SETTINGS = ("sketch_modes", "rescale", "all_zero", "draws")
+"""The settings of a model that do nothing without a sketch."""
+TUCKER_SETTINGS = (
+    *("rank_fraction", "rank_kind", "rank_fractions", "execution", "init"),
+    *("tensorize_first", "tensorize_linear", "tensorize_attention", "tensorize_transposed"),
+)
+"""The settings of a model that do nothing in a dense one."""
+
 
 class ModelSpec(ComponentSpec):
     """A network and its latent sketch.
@@ -67,6 +75,8 @@ class ModelSpec(ComponentSpec):
     rank_fractions: RankFractions | None = None
     tensorize_first: bool = False
     tensorize_linear: bool = False
+    tensorize_attention: bool = False
+    tensorize_transposed: bool = False
     execution: ExecutionChoice = "auto"
     theta: Theta = 1.0
     sketch_modes: SketchModes = "channels"
