@@ -335,7 +335,9 @@ class Job(Frozen):
             spec=spec,
             parents={role: parent.key for role, parent in parents.items()},
             parent_seeds={role: parent.seed_key for role, parent in parents.items()},
-            digests={f"{found.kind} {found.name}": found.digest for found in components if found.digest is not None} | _data_digests(spec),
+            digests={f"{found.kind} {found.name}": found.digest for found in components if found.digest is not None}
+            | _data_digests(spec)
+            | _eot_digest(spec),
             plugins=_plugins(components, parents.values()),
         )
 
@@ -386,6 +388,12 @@ def components_of(value: Frozen) -> Iterator[ComponentSpec]:
 
 def _data_digests(spec: JobSpec) -> dict[str, str]:
     return data_digests(spec.data.whole) if isinstance(spec, TrainSpec) else {}
+
+
+def _eot_digest(spec: JobSpec) -> dict[str, str]:
+    """How an attack averages that is given the net as a function alone: such attacks once averaged nothing, under keys without this."""
+    averages = isinstance(spec, AttackSpec) and spec.attack.eot_samples > 1 and not spec.attack.component.accepts("problem")
+    return {"eot": "mean logits"} if averages else {}
 
 
 def _components(spec: JobSpec) -> list[Component[Any]]:
