@@ -91,7 +91,15 @@ def trained(subject: Subject, data_root: Path, *, epochs: int = 8, examples: int
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = Checkpoint(Artifacts(Path(folder)).folder("job"))
         order = torch.Generator().manual_seed(0)
-        train(net, DeviceSplit.put(dataset.train, CPU, count=20_000), settings, order=order, checkpoint=checkpoint, report=[].append, attack=attack)
+        train(
+            net,
+            DeviceSplit.put(dataset.train, CPU, count=20_000),
+            settings,
+            order=order,
+            checkpoint=checkpoint,
+            report=[].append,
+            attack=attack,
+        )
     return net.eval().requires_grad_(False), DeviceSplit.put(dataset.test, CPU, count=examples, order="file")
 
 
