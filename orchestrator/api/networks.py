@@ -76,7 +76,7 @@ def tensorize(  # noqa: PLR0913 (each is a setting)
         sketch = LatentSketch(theta=theta, rescale=rescale, draws=draws)
     except ValueError as error:
         raise UserError(str(error)) from None
-    kinds = {"first": first, "linear": linear, "attention": attention, "transposed": transposed}
+    kinds: dict[str, Any] = {"first": first, "linear": linear, "attention": attention, "transposed": transposed}
     settings = Tensorization(rank_fraction=rank, rank_kind=rank_kind, grouped="keep", init=init, **kinds)
     layers = convert(body, settings, sketch=sketch, input_shape=input_shape)
     if not layers:

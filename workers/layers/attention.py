@@ -40,11 +40,9 @@ class ProjectedAttention(nn.Module):
         average_attn_weights: bool = True,
         is_causal: bool = False,  # noqa: ARG002 (a hint that `attn_mask` is the causal one, which is given too)
     ) -> tuple[Tensor, Tensor | None]:
-        # The batch comes first, as Tucker layers with a draw per example need it.
         batched = query.dim() == 3  # noqa: PLR2004 (batch, length, features)
-        to_batch_first = (lambda x: x if self.batch_first else x.transpose(0, 1)) if batched else (lambda x: x.unsqueeze(0))
         heads = zip((self.q_proj, self.k_proj, self.v_proj), (query, key, value), strict=True)
-        queries, keys, values = (self._divided(project(to_batch_first(given))) for project, given in heads)
+        queries, keys, values = (self._divided(project(self._turned(given) if batched else given[None])) for project, given in heads)
         mask = self._mask(attn_mask, key_padding_mask, like=queries)
         weights = None
         if need_weights:
@@ -58,21 +56,25 @@ class ProjectedAttention(nn.Module):
         found = self.out_proj(mixed.transpose(1, 2).flatten(2))
         if not batched:
             return found.squeeze(0), None if weights is None else weights.squeeze(0)
-        return (found if self.batch_first else found.transpose(0, 1)), weights
+        return self._turned(found), weights
+
+    def _turned(self, features: Tensor) -> Tensor:
+        """Return features with the batch first, as Tucker layers with a draw per example need it, or those again as they were given."""
+        return features if self.batch_first else features.transpose(0, 1)
 
     def _divided(self, features: Tensor) -> Tensor:
         """Divide features (batch, length, embed_dim) among the heads: (batch, heads, length, embed_dim / heads)."""
-        return features.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+        return features.reshape(*features.shape[:2], self.num_heads, -1).transpose(1, 2)
 
     def _mask(self, attn_mask: Tensor | None, key_padding_mask: Tensor | None, *, like: Tensor) -> Tensor | None:
         """Return the sum of both masks, to be added to the scores (batch, heads, queries, keys); None where there are none."""
-        masks = []
-        if attn_mask is not None:
-            whole = _added(attn_mask, like)
-            masks.append(whole if whole.dim() == 2 else whole.unflatten(0, (-1, self.num_heads)))  # noqa: PLR2004 (queries, keys)
-        if key_padding_mask is not None:
-            masks.append(_added(key_padding_mask, like).view(-1, 1, 1, key_padding_mask.shape[-1]))
-        return sum(masks[1:], masks[0]) if masks else None
+        mask = None if attn_mask is None else _added(attn_mask, like)
+        if mask is not None and mask.dim() == 3:  # noqa: PLR2004 (batch times heads, queries, keys)
+            mask = mask.view(-1, self.num_heads, *mask.shape[1:])
+        if key_padding_mask is None:
+            return mask
+        padding = _added(key_padding_mask, like).view(-1, 1, 1, key_padding_mask.shape[-1])
+        return padding if mask is None else mask + padding
 
 
 def _linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:
