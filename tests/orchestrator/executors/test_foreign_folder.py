@@ -54,7 +54,8 @@ def run(folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-@pytest.mark.parametrize("executor", ["processes", pytest.param("ray", marks=pytest.mark.slow)])
+@pytest.mark.slow  # quicker, without a plugin: tests/contracts/test_executors.py
+@pytest.mark.parametrize("executor", ["processes", "ray"])
 def test_nothing_in_the_folder_of_the_launch_is_imported(folder: Path, executor: str) -> None:
     main = ("-c", "from orchestrator.cli.main import main; main()")
     launched = run(folder, *main, "launch", "s.yaml", "--executor", executor, "--workers", "1")
