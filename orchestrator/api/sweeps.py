@@ -268,7 +268,7 @@ class Sweep:
         return network
 
     def examples(self, of: Mapping[str, Any] | pd.Series | str) -> AttackedExamples:
-        """Return the adversarial examples of an attack, beside the clean ones and their labels; a notebook shows them as pictures.
+        """Return the adversarial examples of an attack, next to the clean ones and their labels; a notebook shows them as pictures.
 
         Args:
             of: a row of `results`, or the key of an attack or craft job or its first four or more digits. Attacks with `keep_examples`
