@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, Text, cast, select
 
 from orchestrator.own_settings import hashable
 from orchestrator.store.connection.session import of_sweep
-from orchestrator.store.reading.aggregate import SPENT, Measurement, Setting
+from orchestrator.store.reading.measured import SPENT, Measurement, Setting
 from orchestrator.store.schema.result_tables import ShardResultRecord
 from orchestrator.store.schema.sweep_tables import SweepEpsilonRecord, SweepJobRecord, SweepRecord
 from workers.artifacts.results import FlagsOutcome, unpack_flags
