@@ -308,8 +308,8 @@ def test_nothing_is_written_or_removed_through_a_folder_that_is_a_link(tmp_path)
     theirs.mkdir()
     (theirs / "result.json").write_text("precious")
     artifacts = Artifacts(tmp_path / "artifacts")
-    (tmp_path / "artifacts" / JOB.key[:2]).mkdir(parents=True)
-    (tmp_path / "artifacts" / JOB.key[:2] / JOB.key).symlink_to(theirs)
+    (tmp_path / "artifacts").mkdir()
+    (tmp_path / "artifacts" / JOB.key).symlink_to(theirs)
     folder = artifacts.folder(JOB.key, attempt="a1")
     for harmful in (
         lambda: folder.begin(JOB),
@@ -320,19 +320,6 @@ def test_nothing_is_written_or_removed_through_a_folder_that_is_a_link(tmp_path)
         with pytest.raises(StorageError, match="symbolic link"):
             harmful()
     assert {path.name: path.read_text() for path in theirs.iterdir()} == {"result.json": "precious"}
-
-
-def test_a_folder_that_an_earlier_version_left_below_the_root_stays_there_and_new_ones_are_spread(tmp_path):
-    root, artifacts = tmp_path / "artifacts", Artifacts(tmp_path / "artifacts")
-    for key in ("ab" + "0" * 62, "cd" + "1" * 62):
-        (root / key[:2] / key).mkdir(parents=True)
-        (root / key[:2] / key / "result.json").write_text(key)
-    (root / "ab" / ("ab" + "0" * 62)).rename(root / ("ab" + "0" * 62))
-    assert artifacts.all_keys() == ["ab" + "0" * 62, "cd" + "1" * 62]
-    assert artifacts.finished() == artifacts.finished(["ab" + "0" * 62, "cd" + "1" * 62, "ef" + "2" * 62]) == {*artifacts.all_keys()}
-    artifacts.folder("ab" + "0" * 62).save("progress", b"old")
-    artifacts.folder("ef" + "2" * 62).save("progress", b"new")
-    assert sorted(path.parent.relative_to(root).as_posix() for path in root.rglob("progress")) == ["ab" + "0" * 62, "ef/ef" + "2" * 62]
 
 
 def test_markers_of_databases_are_no_jobs(artifacts: Artifacts) -> None:

@@ -58,7 +58,7 @@ def test_results_are_the_same_to_the_last_bit(on_ray: Finished, inline: Finished
     (folder, _), (reference, _) = on_ray, inline
     assert stored_flags(folder) == stored_flags(reference)
     assert rows(folder) == rows(reference)
-    models = sorted(path.relative_to(reference) for path in reference.glob("sweeps/artifacts/*/*/*.safetensors"))
+    models = sorted(path.relative_to(reference) for path in reference.glob("sweeps/artifacts/*/*.safetensors"))
     assert models
     for path in models:
         assert (folder / path).read_bytes() == (reference / path).read_bytes()
@@ -67,7 +67,7 @@ def test_results_are_the_same_to_the_last_bit(on_ray: Finished, inline: Finished
 def test_nothing_but_artifacts_is_left(finished: Finished) -> None:
     folder, _ = finished
     assert {path.name for path in (folder / "sweeps").iterdir()} <= {"artifacts", "results.db", "results.db-wal", "results.db-shm"}
-    names = {re.sub(r"\.[0-9a-f]{16}\.", ".", path.name) for path in folder.glob("sweeps/artifacts/[!.]*/*/*")}
+    names = {re.sub(r"\.[0-9a-f]{16}\.", ".", path.name) for path in folder.glob("sweeps/artifacts/[!.]*/*")}
     assert names == {"job.json", "result.json", "model.safetensors", "examples.safetensors"}
 
 

@@ -59,7 +59,7 @@ def test_what_is_no_file_is_refused_in_one_line(name: str, tmp_path: Path, odd: 
 
 def test_a_job_whose_result_and_files_are_none_is_not_done_and_is_computed_again(tmp_path: Path, odd: Callable[[Path], Path]) -> None:
     artifacts = Artifacts(tmp_path / "artifacts")
-    (folder := tmp_path / "artifacts" / JOB.key[:2] / JOB.key).mkdir(parents=True)
+    (folder := tmp_path / "artifacts" / JOB.key).mkdir(parents=True)
     odd(folder / "result.json")
     if (folder / "result.json").is_fifo():
         for name in ("checkpoint", "attempt", "job.json"):

@@ -78,7 +78,7 @@ def truncate(path: Path) -> None:
 
 def everything_is_whole(folder: Path) -> bool:
     found = artifacts(folder)
-    hidden = list((folder / "sweeps" / "artifacts").glob("*/*/.*"))
+    hidden = list((folder / "sweeps" / "artifacts").glob("*/.*"))
     return hidden == [] and found.finished() == set(found.all_keys()) and not any(map(found.damage, found.all_keys()))
 
 
@@ -107,7 +107,7 @@ def test_damaged_files_are_made_again_by_the_next_launch_and_the_rows_are_those_
 ) -> None:
     assert sweep(tmp_path, NARROW)[0] == 0
     job = job_of(tmp_path, stage)
-    (path,) = (tmp_path / "sweeps" / "artifacts" / job.key[:2] / job.key).glob(file)
+    (path,) = (tmp_path / "sweeps" / "artifacts" / job.key).glob(file)
     whole = path.read_bytes()
     damage(path)
     code, said = sweep(tmp_path, WIDE)
@@ -126,7 +126,7 @@ def test_damage_of_a_models_own_parent_is_mended_first(tmp_path: Path, undisturb
     job = job_of(tmp_path, "fine_tune")
     damaged = [job.key, *job.parents.values()]
     for key in damaged:
-        (path,) = (tmp_path / "sweeps" / "artifacts" / key[:2] / key).glob("model.*")
+        (path,) = (tmp_path / "sweeps" / "artifacts" / key).glob("model.*")
         flip(path)
     assert sweep(tmp_path, WIDE)[0] == 0
     assert rows(tmp_path) == rows(undisturbed)
@@ -140,7 +140,7 @@ def test_a_damaged_result_that_was_never_recorded_is_computed_again(tmp_path: Pa
     for path in (tmp_path / "sweeps").glob("results.db*"):
         path.unlink()
     job = job_of(tmp_path, "attack")
-    flip(tmp_path / "sweeps" / "artifacts" / job.key[:2] / job.key / "result.json")
+    flip(tmp_path / "sweeps" / "artifacts" / job.key / "result.json")
     assert sweep(tmp_path, WIDE)[0] == 0
     assert rows(tmp_path) == rows(undisturbed)
     assert attempts(tmp_path, job.key) == ["done"]

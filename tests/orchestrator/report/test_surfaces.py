@@ -73,7 +73,7 @@ def test_the_status_and_the_plan_know_the_stage(launched: Path) -> None:
 def test_a_surface_without_its_artifact_is_named_and_left_out(launched: Path, tmp_path: Path) -> None:
     shutil.copytree(launched / "sweeps", tmp_path / "sweeps")
     whole, _ = grids(tmp_path)
-    shutil.rmtree(tmp_path / "sweeps" / "artifacts" / whole[1].row.job_key[:2] / whole[1].row.job_key)
+    shutil.rmtree(tmp_path / "sweeps" / "artifacts" / whole[1].row.job_key)
     found, (problem,) = grids(tmp_path)
     assert [grid.row for grid in found] == [whole[0].row, whole[2].row]
     assert whole[1].row.job_key in problem

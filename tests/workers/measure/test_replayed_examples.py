@@ -11,7 +11,7 @@ import pytest
 from safetensors.torch import load_file
 
 from tests.builders import attack_job, attack_settings, craft_job, transfer_job
-from tests.kept_files import folder_of, kept
+from tests.kept_files import kept
 from tests.workers.runtime.chain import CRAFT, FULL, MODEL, PGD, run_all, train_job
 from tests.workers.small import network, split
 from workers.artifacts.artifacts import Artifacts
@@ -36,7 +36,7 @@ def done(tmp_path_factory):
 def parents(done, tmp_path):
     """A fresh root in which the models and the examples are done."""
     for job in (FULL, MODEL, ON_FULL, CRAFT):
-        shutil.copytree(folder_of(done.root, job.key), tmp_path / job.key)
+        shutil.copytree(done.root / job.key, tmp_path / job.key)
     return tmp_path
 
 
@@ -128,10 +128,10 @@ def as_if_trained_on(data, folder, job):
     """Change what `job.json` in the folder says of the data; keys and weights stay, as an artifact root put together wrongly would have."""
     spec = job.spec.model_copy(update={"data": data})
     other = Job(spec=spec, parents=job.parents)
-    folder_of(folder, other.key).mkdir(parents=True)
-    for path in folder_of(folder, job.key).iterdir():
-        shutil.copy(path, folder_of(folder, other.key) / path.name)
-    (folder_of(folder, other.key) / "job.json").write_bytes(JOB.dump_json(other))
+    (folder / other.key).mkdir()
+    for path in (folder / job.key).iterdir():
+        shutil.copy(path, folder / other.key / path.name)
+    (folder / other.key / "job.json").write_bytes(JOB.dump_json(other))
     return other
 
 

@@ -13,7 +13,6 @@ import pytest
 import torch
 
 from tests.builders import attack_job, attack_settings, craft_job, evaluate_job
-from tests.kept_files import folder_of
 from tests.workers.runtime.chain import FULL, MODEL, PGD, run_all
 from tests.workers.small import generator, split
 from workers.artifacts.artifacts import Artifacts
@@ -57,7 +56,7 @@ def done(tmp_path_factory):
 @pytest.fixture
 def parents(done, tmp_path):
     for job in (FULL, MODEL, CRAFT):
-        shutil.copytree(folder_of(done.root, job.key), tmp_path / job.key)
+        shutil.copytree(done.root / job.key, tmp_path / job.key)
     return tmp_path
 
 
@@ -82,7 +81,7 @@ def finish(job, root):
 
 
 def names(root, job):
-    return sorted(path.name for path in folder_of(root, job.key).iterdir())
+    return sorted(path.name for path in (root / job.key).iterdir())
 
 
 @pytest.mark.parametrize("after", [1, 2])

@@ -9,7 +9,7 @@ from safetensors.numpy import load_file
 from safetensors.torch import load_file as load_tensors
 
 from tests.builders import attack_job, attack_settings, craft_job, evaluate_job
-from tests.kept_files import folder_of, kept
+from tests.kept_files import kept
 from tests.workers.attacks.attacked import NAMES, brief
 from tests.workers.runtime.chain import (
     CRAFT,
@@ -51,13 +51,13 @@ def done(tmp_path_factory):
 def parents(done, tmp_path):
     """A fresh root in which only the models and the crafted examples are done."""
     for job in (FULL, MODEL, CRAFT):
-        shutil.copytree(folder_of(done.root, job.key), tmp_path / job.key)
+        shutil.copytree(done.root / job.key, tmp_path / job.key)
     return tmp_path
 
 
 def names(root, job):
     """The files of a job's folder, kept ones without the digits of their content."""
-    return sorted(re.sub(r"\.[0-9a-f]{16}\.", ".", path.name) for path in folder_of(root, job.key).iterdir())
+    return sorted(re.sub(r"\.[0-9a-f]{16}\.", ".", path.name) for path in (root / job.key).iterdir())
 
 
 def outcomes(done: Done, jobs=PLAN):
@@ -126,7 +126,7 @@ def test_the_root_holds_the_jobs_artifacts_and_nothing_else(done):
 @pytest.mark.parametrize("job", [FULL, CRAFT, EVALUATES[0]], ids=lambda job: job.stage)
 def test_a_job_with_a_result_is_not_computed_again(done, job):
     def stamps():
-        return {path.name: (path.stat().st_mtime_ns, path.stat().st_ino) for path in folder_of(done.root, job.key).iterdir()}
+        return {path.name: (path.stat().st_mtime_ns, path.stat().st_ino) for path in (done.root / job.key).iterdir()}
 
     before = stamps()
     reported = []

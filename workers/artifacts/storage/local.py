@@ -2,7 +2,6 @@
 
 import errno
 import os
-import re
 import shutil
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -12,38 +11,26 @@ from workers.artifacts.storage.base import TEMPORARY, Check, nothing
 from workers.errors import StorageError, SupersededError
 from workers.regular_files import read_regular
 
-_KEY, _DIGITS = re.compile("[0-9a-f]{64}"), re.compile("[0-9a-f]{2}")
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 
 
 class LocalStorage:
-    """A folder of this machine, or one that machines share. Files are flushed to disk before they appear.
-
-    A job's folder is in one of 256 that are named by the first two digits of its key: a single one of 100,000 entries is slow to list, and
-    on some file systems to look into. Where an earlier version left it directly below the root, it stays.
-    """
+    """A folder of this machine, or one that machines share. Files are flushed to disk before they appear."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     def where(self, path: str = "") -> str:
-        return str(self._at(path))
-
-    def _at(self, path: str) -> Path:
-        """Return where a file or folder is, or is to be."""
-        folder, _, name = path.partition("/")
-        if not _KEY.fullmatch(folder) or os.path.lexists(self._root / folder):
-            return self._root / path
-        return self._root / _below(folder) / name
+        return str(self._root / path)
 
     def read(self, path: str) -> bytes:
         with self._failing(path, FileNotFoundError):
-            return read_regular(self._at(path))
+            return read_regular(self._root / path)
 
     def write(self, path: str, content: bytes, *, attempt: str, check: Check = nothing) -> None:
         with self._failing(path), self._written(path, content, attempt) as temporary:
             check()
-            self._rename(temporary, self._at(path))
+            self._rename(temporary, self._root / path)
 
     def _rename(self, temporary: Path, path: Path) -> None:
         try:
@@ -54,7 +41,7 @@ class LocalStorage:
     def create(self, path: str, content: bytes, *, attempt: str) -> bool:
         with self._failing(path), self._written(path, content, attempt) as temporary:
             try:
-                self._at(path).hardlink_to(temporary)
+                (self._root / path).hardlink_to(temporary)
             except FileExistsError:
                 return False
             except FileNotFoundError as error:
@@ -67,7 +54,7 @@ class LocalStorage:
 
     def _create_without_links(self, path: str, content: bytes) -> bool:
         """Write without hard links: the file may stay half written if the machine crashes, which its reader detects."""
-        target = self._at(path)
+        target = self._root / path
         try:
             _write_through(target, content, mode="xb")
         except FileExistsError:
@@ -92,8 +79,8 @@ class LocalStorage:
 
     def _own(self, path: str) -> Path:
         """Return the path of a file to be changed, whose folder must be no link to another place."""
-        target = self._at(path)
-        if any(folder.is_symlink() for folder in target.parents if self._root in folder.parents):
+        target = self._root / path
+        if target.parent != self._root and target.parent.is_symlink():
             raise OSError(errno.ELOOP, "its folder is a symbolic link, through which nothing is written")
         return target
 
@@ -103,31 +90,19 @@ class LocalStorage:
 
     def files(self, folder: str) -> dict[str, int]:
         with self._failing(folder):
-            return dict(_sizes(_entries(self._at(folder))))
+            return dict(_sizes(_entries(self._root / folder)))
 
     def folders(self, *, having: str | None = None, among: Collection[str] | None = None) -> frozenset[str]:
         with self._failing(""):
-            if having is not None and among is not None:  # a place may hold many more folders than the ones asked for
-                return frozenset(name for name in among if any(self._is_file(f"{place}/{having}") for place in (_below(name), name)))
-            places = dict(self._all_folders())
-            return frozenset(name for name, place in places.items() if having is None or self._is_file(f"{place}/{having}"))
-
-    def _is_file(self, place: str) -> bool:
-        return os.path.isfile(f"{self._root}/{place}")  # noqa: PTH113 (as quick as it can be)
-
-    def _all_folders(self) -> Iterator[tuple[str, str]]:
-        """Yield the names of all folders, and their paths below the root."""
-        for entry in _entries(self._root):
-            if not entry.is_dir(follow_symlinks=False):
-                continue
-            if _DIGITS.fullmatch(entry.name):
-                yield from ((inner.name, f"{entry.name}/{inner.name}") for inner in _entries(entry) if inner.is_dir(follow_symlinks=False))
-            else:
-                yield entry.name, entry.name
+            if having is None:
+                return frozenset(entry.name for entry in _entries(self._root) if entry.is_dir(follow_symlinks=False))
+            # A place may hold many more folders than the ones asked for.
+            asked = [entry.name for entry in _entries(self._root)] if among is None else among
+            return frozenset(name for name in asked if os.path.isfile(f"{self._root}/{name}/{having}"))  # noqa: PTH113 (as quick as it can be)
 
     def remove_folder(self, folder: str) -> None:
         with self._failing(folder), suppress(FileNotFoundError):
-            shutil.rmtree(self._at(folder))
+            shutil.rmtree(self._root / folder)
 
     @contextmanager
     def _failing(self, path: str, *passed: type[OSError]) -> Iterator[None]:
@@ -140,12 +115,7 @@ class LocalStorage:
             raise StorageError(f"{self.where(path)}: {(error.strerror or str(error)).lower()}") from error
 
 
-def _below(key: str) -> str:
-    """Return the path of a job's folder below the root, where no earlier version made it."""
-    return f"{key[:2]}/{key}" if _KEY.fullmatch(key) else key
-
-
-def _entries(folder: "Path | os.DirEntry[str]") -> list[os.DirEntry[str]]:
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
     """Return a folder's entries, even while some are being removed; none where there is no folder."""
     try:
         with os.scandir(folder) as entries:
