@@ -17,7 +17,7 @@ evaluation: {examples: 60, batch_size: 5, draws: 1}
 attacks:
   - {attack: fgsm, epsilon: [1/255, 128/255]}
   - {attack: fgsm, epsilon: 128/255, knowledge: transfer}
-racing: {shard: 20, precision: 12}
+racing: {shard: 20, precision: 45}
 """
 
 
