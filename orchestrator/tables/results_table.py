@@ -1,6 +1,7 @@
 """The results table: for people the columns worth their room, for programs every field."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import groupby
 from typing import Any
@@ -8,10 +9,10 @@ from typing import Any
 from rich.console import RenderableType
 
 from orchestrator.axes import column_names
-from orchestrator.own_settings import own_names, value_of
+from orchestrator.own_settings import hashable, own_names, value_of
 from orchestrator.store import ResultRow
 from orchestrator.tables.result_columns import ResultColumns
-from orchestrator.tables.table import Column, Table
+from orchestrator.tables.table import Column, Measured, Table
 from orchestrator.tables.writers import Format, render
 
 _INTERNAL = frozenset({"stage"})
@@ -22,6 +23,9 @@ def render_results(rows: Sequence[ResultRow], form: Format, *, spread: bool = Fa
     and the `notes` below."""
     if form in ("csv", "json"):
         return render(results_data(rows, flat=form == "csv"), form)
+    if form == "latex":
+        made = publication_table(rows, spread=spread)
+        return render(replace(made, notes=(*made.notes, *notes)), form)
     return render(replace(results_table(rows, spread=spread), notes=notes), form)
 
 
@@ -31,6 +35,54 @@ def results_table(rows: Sequence[ResultRow], *, spread: bool = False) -> Table:
     groups = tuple(len(list(of_model)) for _, of_model in groupby(rows, key=lambda row: row.model_key))
     table = _layout(found, groups, narrow=False, spread=spread)
     return replace(table, narrow=_layout(found, groups, narrow=True, spread=spread))
+
+
+def publication_table(rows: Sequence[ResultRow], *, spread: bool = False) -> Table:
+    """The rows as a paper has them: each robust accuracy with its interval, the best under each attack marked."""
+    table = results_table(rows, spread=spread)
+    titles = [column.name for column in table.columns]
+    kept = [place for place, title in enumerate(titles) if title != "95% interval"]
+    robust, best = titles.index("robust %"), _best(rows)
+    measured = [_measured(row, row in best) for row in rows]
+    cells = [(*row[:robust], figure, *row[robust + 1 :]) for row, figure in zip(table.rows, measured, strict=True)]
+    return replace(
+        table,
+        columns=tuple(table.columns[place] for place in kept),
+        rows=tuple(tuple(row[place] for place in kept) for row in cells),
+        notes=("Robust accuracies have the ends of their 95 % intervals", *([_BOLD] if best else [])),
+        narrow=None,
+    )
+
+
+_BOLD = "Bold: the best under each attack of the models whose verdict is not unsound, and what its interval covers"
+
+
+def _measured(row: ResultRow, is_best: bool) -> Measured | None:
+    if row.robust_accuracy is None:
+        return None
+    ends = (None if end is None else 100 * end for end in (row.ci_low, row.ci_high))
+    return Measured(100 * row.robust_accuracy, *ends, is_best=is_best)
+
+
+def _best(rows: Sequence[ResultRow]) -> list[ResultRow]:
+    """The most robust model under each attack that several met, and those within its interval."""
+    met: defaultdict[Hashable, list[ResultRow]] = defaultdict(list)
+    for row in rows:
+        if row.robust_accuracy is not None:
+            met[_attack_of(row)].append(row)
+    found = []
+    for of_attack in met.values():
+        believed = [row for row in of_attack if row.verdict != "unsound"]
+        if len({row.model_key for row in of_attack}) > 1 and believed:
+            best = max(believed, key=lambda row: row.robust_accuracy or 0.0)
+            low = best.robust_accuracy if best.ci_low is None else best.ci_low
+            found += [row for row in believed if (row.robust_accuracy or 0.0) >= (low or 0.0)]
+    return found
+
+
+def _attack_of(row: ResultRow) -> Hashable:
+    named = (row.dataset, row.split, row.n_examples, row.repeat, row.attack, row.knowledge, row.norm, row.target, row.epsilon, row.restarts)
+    return (*named, hashable(row.attack_settings))
 
 
 def _layout(found: ResultColumns, groups: tuple[int, ...], *, narrow: bool, spread: bool) -> Table:
