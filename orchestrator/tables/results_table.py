@@ -11,6 +11,7 @@ from rich.console import RenderableType
 from orchestrator.axes import column_names
 from orchestrator.own_settings import hashable, own_names, value_of
 from orchestrator.store import ResultRow
+from orchestrator.tables.footnotes import footnotes
 from orchestrator.tables.result_columns import ResultColumns
 from orchestrator.tables.table import Column, Measured, Table
 from orchestrator.tables.writers import Format, render
@@ -26,7 +27,8 @@ def render_results(rows: Sequence[ResultRow], form: Format, *, spread: bool = Fa
     if form == "latex":
         made = publication_table(rows, spread=spread)
         return render(replace(made, notes=(*made.notes, *notes)), form)
-    return render(replace(results_table(rows, spread=spread), notes=notes), form)
+    table = results_table(rows, spread=spread)
+    return render(replace(table, notes=(*notes, *footnotes(table))), form)
 
 
 def results_table(rows: Sequence[ResultRow], *, spread: bool = False) -> Table:

@@ -54,7 +54,7 @@ def study_page(options: StudyOptions) -> tuple[list[Path], str]:
     bodies = list(section_bodies(sections))
     if study is None:
         heading, thing = "Models", "a finished evaluation or attack; this sweep has none yet"
-        table, said = models_table(field, standings(field, kept, best)), _of_grid(field, best)
+        table, said = models_table(field, standings(field, kept, best)), summary_of_grid(field, best)
     else:
         heading, thing = "Trials", "a trial; this search has none yet"
         table, said = trials_table(study, field), summary(study, best)
@@ -71,7 +71,8 @@ def study_page(options: StudyOptions) -> tuple[list[Path], str]:
     return [output, *write_images(sections, options.figures, form=options.image, style=options.style)], "\n".join(lines)
 
 
-def _of_grid(field: Field, best: Sequence[Candidate]) -> list[str]:
+def summary_of_grid(field: Field, best: Sequence[Candidate]) -> list[str]:
+    """Summarize the number of models, what they are compared by, and the best."""
     found = f"; {len(best)} on the front: {_named([one.name for one in best], '; ')}" if best else ""
     return [f"{number_of(len(field.candidates))} by {' and '.join(field.objectives)}{found}."]
 

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.resources import files
 from itertools import count
@@ -17,6 +18,7 @@ from orchestrator.report.sweep_page.payload import pack, picture_payload, table_
 from orchestrator.report.sweep_page.provenance import description_of, provenance_html, verdicts_html
 from orchestrator.report.sweep_page.sections import PageSection
 from orchestrator.tables.corruptions_table import corruptions_table
+from orchestrator.tables.footnotes import footnotes
 from orchestrator.tables.results_table import results_table
 from orchestrator.tables.table import Table
 from orchestrator.tables.templates import fill
@@ -28,7 +30,8 @@ Body = tuple[str, str, Markup]
 
 def render_page(evidence: Evidence, sections: Sequence[PageSection], *, written_at: datetime | None = None) -> str:
     """Return the whole file of a report."""
-    results = packed_table(results_table(evidence.rows), fill_with="finished evaluations or attacks; this sweep has none yet")
+    table = results_table(evidence.rows)
+    results = packed_table(replace(table, notes=footnotes(table)), fill_with="finished evaluations or attacks; this sweep has none yet")
     corrupted = packed_table(corruptions_table(evidence.corruptions), fill_with="a space with a section corruptions; none is measured yet")
     glance, *others = section_bodies(sections)
     bodies = [
@@ -107,7 +110,9 @@ def packed_table(table: Table, *, fill_with: str) -> Markup:
     """A table that the page's script draws when it comes into view; where it is empty, a line that says what would fill it."""
     payload = pack({"table": table_payload(table)})
     missing = f"To fill this: {fill_with}."
-    return fill("packed_table.html", package=_PACKAGE, rows=len(table.rows), common=table.common, payload=payload, fill=missing)
+    return fill(
+        "packed_table.html", package=_PACKAGE, rows=len(table.rows), common=table.common, notes=table.notes, payload=payload, fill=missing
+    )
 
 
 def section_bodies(sections: Iterable[PageSection]) -> Iterator[Body]:

@@ -22,8 +22,9 @@ needs_browser = pytest.mark.skipif(shutil.which("chromium") is None and shutil.w
 def test_every_page_is_drawn_and_a_filter_changes_the_table(swept: Path) -> None:
     with dashboard(swept) as (_, address), Browser() as browser:
         viewer = Viewer(browser, address)
-        for page in ("progress", "results", "figures", "models", "examples", "surfaces"):
+        for page in ("progress", "results", "figures", "search", "models", "examples", "surfaces"):
             viewer.visit("" if page == "progress" else page)
+            assert browser.evaluate("document.title") == f"{page.capitalize()} - robustsweep"
             assert not viewer.count('[data-testid="stException"], [data-testid="stAlert"]'), f"{page}: {viewer.text()}"
             if page in FIGURES:
                 wait(lambda: viewer.count(".js-plotly-plot .main-svg"))

@@ -1,6 +1,7 @@
 """The results table as a paper has it."""
 
-from orchestrator.tables.results_table import publication_table, render_results
+from orchestrator.tables.footnotes import footnotes
+from orchestrator.tables.results_table import publication_table, render_results, results_table
 from orchestrator.tables.table import Measured
 from tests.orchestrator.conftest import MakeRow
 
@@ -28,3 +29,14 @@ def test_latex_has_intervals_at_the_figure_symbols_of_variables_and_booktabs(mak
     assert "95" not in tex.partition(r"\toprule")[2].partition(r"\midrule")[0]
     assert r"one \& all." in tex
     assert "Bold: the best under each attack" in tex
+
+
+def test_footnotes_explain_the_words_that_a_table_has_and_no_others(make_row: MakeRow) -> None:
+    rows = [make_row("a" * 64, theta=0.9, knowledge="eot"), make_row("b" * 64, theta=0.8, knowledge="omniscient")]
+    said = "\n".join(footnotes(results_table(rows)))
+    assert "theta: probability of keeping" in said
+    assert "eot: the attacker averages" in said
+    assert "omniscient: " in said
+    assert "transfer" not in said
+    assert said.endswith("more on a word: robustsweep explain WORD")
+    assert footnotes(results_table([])) == ()
