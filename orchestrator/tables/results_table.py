@@ -12,40 +12,42 @@ from orchestrator.axes import column_names
 from orchestrator.own_settings import hashable, own_names, value_of
 from orchestrator.store import ResultRow
 from orchestrator.tables.footnotes import footnotes
-from orchestrator.tables.result_columns import ResultColumns
+from orchestrator.tables.result_columns import ExtraColumns, ResultColumns
 from orchestrator.tables.table import Column, Measured, Table
 from orchestrator.tables.writers import Format, render
 
 _INTERNAL = frozenset({"stage"})
 
 
-def render_results(rows: Sequence[ResultRow], form: Format, *, spread: bool = False, notes: tuple[str, ...] = ()) -> str | RenderableType:
-    """The rows in the asked format: text, or a rich table for the terminal; with `spread` tables for people have the standard errors,
-    and the `notes` below."""
+def render_results(
+    rows: Sequence[ResultRow], form: Format, *, extra: Sequence[ExtraColumns] = (), notes: tuple[str, ...] = ()
+) -> str | RenderableType:
+    """The rows in the asked format: text, or a rich table for the terminal; tables for people have the `extra` columns, and the `notes`
+    below."""
     if form in ("csv", "json"):
         return render(results_data(rows, flat=form == "csv"), form)
     if form == "latex":
-        made = publication_table(rows, spread=spread)
+        made = publication_table(rows, extra=extra)
         return render(replace(made, notes=(*made.notes, *notes)), form)
-    table = results_table(rows, spread=spread)
+    table = results_table(rows, extra=extra)
     return render(replace(table, notes=(*notes, *footnotes(table))), form)
 
 
-def results_table(rows: Sequence[ResultRow], *, spread: bool = False) -> Table:
+def results_table(rows: Sequence[ResultRow], *, extra: Sequence[ExtraColumns] = ()) -> Table:
     """The rows for people, those of one model together, with accuracies in percent."""
     found = ResultColumns(rows)
     groups = tuple(len(list(of_model)) for _, of_model in groupby(rows, key=lambda row: row.model_key))
-    table = _layout(found, groups, narrow=False, spread=spread)
-    return replace(table, narrow=_layout(found, groups, narrow=True, spread=spread))
+    table = _layout(found, groups, narrow=False, extra=extra)
+    return replace(table, narrow=_layout(found, groups, narrow=True, extra=extra))
 
 
-def publication_table(rows: Sequence[ResultRow], *, spread: bool = False) -> Table:
+def publication_table(rows: Sequence[ResultRow], *, extra: Sequence[ExtraColumns] = ()) -> Table:
     """The rows as a paper has them: each robust accuracy with its interval, the best under each attack marked."""
-    table = results_table(rows, spread=spread)
+    table = results_table(rows, extra=extra)
     titles = [column.name for column in table.columns]
     kept = [place for place, title in enumerate(titles) if title != "95% interval"]
     robust, best = titles.index("robust %"), _best(rows)
-    measured = [_measured(row, row in best) for row in rows]
+    measured = [_measured(row, is_best=place in best) for place, row in enumerate(rows)]
     cells = [(*row[:robust], figure, *row[robust + 1 :]) for row, figure in zip(table.rows, measured, strict=True)]
     return replace(
         table,
@@ -59,26 +61,26 @@ def publication_table(rows: Sequence[ResultRow], *, spread: bool = False) -> Tab
 _BOLD = "Bold: the best under each attack of the models whose verdict is not unsound, and what its interval covers"
 
 
-def _measured(row: ResultRow, is_best: bool) -> Measured | None:
+def _measured(row: ResultRow, *, is_best: bool) -> Measured | None:
     if row.robust_accuracy is None:
         return None
     ends = (None if end is None else 100 * end for end in (row.ci_low, row.ci_high))
     return Measured(100 * row.robust_accuracy, *ends, is_best=is_best)
 
 
-def _best(rows: Sequence[ResultRow]) -> list[ResultRow]:
-    """The most robust model under each attack that several met, and those within its interval."""
-    met: defaultdict[Hashable, list[ResultRow]] = defaultdict(list)
-    for row in rows:
+def _best(rows: Sequence[ResultRow]) -> set[int]:
+    """The places of the most robust model under each attack that several met, and of those within its interval."""
+    met: defaultdict[Hashable, dict[int, ResultRow]] = defaultdict(dict)
+    for place, row in enumerate(rows):
         if row.robust_accuracy is not None:
-            met[_attack_of(row)].append(row)
-    found = []
+            met[_attack_of(row)][place] = row
+    found: set[int] = set()
     for of_attack in met.values():
-        believed = [row for row in of_attack if row.verdict != "unsound"]
-        if len({row.model_key for row in of_attack}) > 1 and believed:
-            best = max(believed, key=lambda row: row.robust_accuracy or 0.0)
+        believed = {place: row for place, row in of_attack.items() if row.verdict != "unsound"}
+        if len({row.model_key for row in of_attack.values()}) > 1 and believed:
+            best = max(believed.values(), key=lambda row: row.robust_accuracy or 0.0)
             low = best.robust_accuracy if best.ci_low is None else best.ci_low
-            found += [row for row in believed if (row.robust_accuracy or 0.0) >= (low or 0.0)]
+            found |= {place for place, row in believed.items() if (row.robust_accuracy or 0.0) >= (low or 0.0)}
     return found
 
 
@@ -87,8 +89,8 @@ def _attack_of(row: ResultRow) -> Hashable:
     return (*named, hashable(row.attack_settings))
 
 
-def _layout(found: ResultColumns, groups: tuple[int, ...], *, narrow: bool, spread: bool) -> Table:
-    columns = found.shown(narrow=narrow, spread=spread)
+def _layout(found: ResultColumns, groups: tuple[int, ...], *, narrow: bool, extra: Sequence[ExtraColumns]) -> Table:
+    columns = found.shown(narrow=narrow, extra=extra)
     return Table(
         columns=tuple(column.column for column in columns),
         rows=tuple(zip(*map(found.cells, columns), strict=True)),

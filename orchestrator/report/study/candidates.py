@@ -13,7 +13,7 @@ from orchestrator.figures.attack_conditions import AttackCondition, conditions
 from orchestrator.report.study.read_study import StudyRecord, Trial
 from orchestrator.statistics.separation import separation
 from orchestrator.store import ResultRow
-from orchestrator.store.reading.aggregate import Setting
+from orchestrator.store.reading.measured import Setting
 from orchestrator.tables.table import Cell
 from search_spaces import ObjectiveGoal
 from workers.errors import UserError

@@ -105,15 +105,17 @@ def _execution(shape: Sequence[int], rank: Sequence[int], settings: Tensorizatio
 
 
 def _positions(network: nn.Module, input_shape: Sequence[int]) -> dict[str, int]:
-    """Return each convolution's number of input positions (height times width), found on the meta device, without computation; nothing
-    of a network that cannot be run there (one whose forward pass looks at values)."""
-    ghost = copy.deepcopy(network).to("meta").eval()
+    """Return each convolution's number of input positions (height times width), by a pass of one black example; nothing of a network
+    that fails it. (The meta device would need no computation, but a second of imports.)"""
+    ghost = copy.deepcopy(network).eval()
     found: dict[str, int] = {}
     for name, module in ghost.named_modules():
         if isinstance(module, nn.Conv1d | nn.Conv2d):
             module.register_forward_pre_hook(_noting(name, found))
+    device = next((parameter.device for parameter in ghost.parameters()), torch.device("cpu"))
     try:
-        ghost(torch.empty((1, *input_shape), device="meta"))
+        with torch.no_grad(), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            ghost(torch.zeros((1, *input_shape), device=device))
     except Exception:  # of any net: what is wrong with it is found out when it runs
         return {}
     return found
