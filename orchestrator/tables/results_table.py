@@ -64,8 +64,8 @@ _BOLD = "Bold: the best under each attack of the models whose verdict is not uns
 def _measured(row: ResultRow, *, is_best: bool) -> Measured | None:
     if row.robust_accuracy is None:
         return None
-    ends = (None if end is None else 100 * end for end in (row.ci_low, row.ci_high))
-    return Measured(100 * row.robust_accuracy, *ends, is_best=is_best)
+    low, high = (None if end is None else 100 * end for end in (row.ci_low, row.ci_high))
+    return Measured(100 * row.robust_accuracy, low, high, is_best)
 
 
 def _best(rows: Sequence[ResultRow]) -> set[int]:
