@@ -128,6 +128,8 @@ def _search(header: dict[str, Any], shared: dict[str, Any], variants: object, ha
     errors = list(found.errors)
     if variants is not None:
         errors.append(error((VARIANTS,), variants, "not with method optuna; `when:` says where a range applies"))
+    if shared.get("racing") is not None:
+        errors.append(error(("racing",), shared["racing"], "not with method optuna, which stops models by search.rungs"))
     if header.get(SEARCH) is None:
         errors.append(InitErrorDetails(type="missing", loc=(SEARCH,), input=header))
         header = {key: value for key, value in header.items() if key != SEARCH}

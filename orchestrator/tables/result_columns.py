@@ -140,6 +140,10 @@ def _interval(row: ResultRow) -> str | None:
     return None if row.ci_low is None or row.ci_high is None else f"{100 * row.ci_low:.1f}-{100 * row.ci_high:.1f}"
 
 
+def _stopped(row: ResultRow) -> str | None:
+    return None if row.asked_examples is None else f"{row.n_examples:,} of {row.asked_examples:,}"
+
+
 def _rank(row: ResultRow) -> float | str:
     if row.rank_fraction is None or row.rank_fractions:
         return rank_in_words(row.rank_fraction, row.rank_fractions)
@@ -316,7 +320,8 @@ _COUNT_COLUMNS = (
     ResultColumn("seeds", lambda row: None if row.seed is not None else row.seeds, "number", optional=True),
     ResultColumn("repeats", lambda row: row.repeats, "number", optional=True),
     ResultColumn("draws", lambda row: row.draws if row.randomised else None, "number", optional=True, unsaid="1"),
-    ResultColumn("examples", lambda row: row.n_examples, "number", optional=True),
+    ResultColumn("examples", lambda row: row.asked_examples or row.n_examples, "number", optional=True),
+    ResultColumn("stopped at", _stopped, where_known=True, align="right"),
     ResultColumn("order", lambda row: row.example_order, optional=True, unsaid="balanced"),
     ResultColumn("examples a draw", lambda row: row.evaluation_batch_size, "number", optional=True),
 )

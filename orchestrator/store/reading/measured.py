@@ -17,7 +17,9 @@ Own = tuple[tuple[str, Any], ...]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Setting:
-    """The attack that was measured (all defaults: none), its facts, the split, the numbers of examples and draws, the size of batches."""
+    """The attack that was measured (all defaults: none), its facts, the split, the numbers of examples and draws, the size of batches.
+
+    One that has left a race was to be measured on `asked_examples`; None where all that were asked for were measured."""
 
     attack: str = "none"
     knowledge: str = "none"
@@ -42,6 +44,7 @@ class Setting:
     draws: int = 1
     split: str = "test"
     example_order: str = "balanced"
+    asked_examples: int | None = None
 
     @property
     def randomised(self) -> bool:
