@@ -1,4 +1,5 @@
-"""Looks of models in figures: the first axis in which they differ by colour, the second by dash or symbol, all else by a further symbol."""
+"""Looks of models in figures: the first axis in which they differ by colour (and where it is the only one by dash and
+symbol too, which is what is left in grey), the second by dash or symbol, all else by a further symbol."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ def looks(models: Mapping[Model, ModelSettings], names: Mapping[Model, str] | No
             group=scales[0].group(model) if scales else labels[key],
             cells={title: _cell(model.get(name)) for name, title in axes.titles.items()},
             colour=scales[0].colour(model) if scales else PALETTE[0],
-            dash=DASHES[second % len(DASHES)],
+            dash=DASHES[(second if len(scales) > 1 else hue) % len(DASHES)],
             symbol=SYMBOLS[(other if len(known) > 1 else hue) % len(SYMBOLS)],
             marker=SYMBOLS[(second if len(scales) > 1 else hue) % len(SYMBOLS)] + ("-open" if other % 2 else ""),
         )

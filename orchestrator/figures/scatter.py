@@ -100,6 +100,7 @@ def _picture(
         table=table,
         caption=f"Better is up and to the {better}; the dotted line joins the models that no other dominates. {bars}",
         faint={} if few else _faint(table, known, found),
+        epsilon=condition.rows[0].epsilon,
     )
 
 
