@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli.app import subcommands
+from orchestrator.cli.completion import complete_sweep
 from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Home, StoreUrl, paths
 from workers.errors import UserError
 
@@ -68,7 +69,8 @@ def check(
 def export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to make.")],
     sweeps: Annotated[
-        list[str] | None, typer.Argument(metavar="[SWEEP]...", help="Only these, with all they need.", show_default=False)
+        list[str] | None,
+        typer.Argument(metavar="[SWEEP]...", help="Only these, with all they need.", show_default=False, autocompletion=complete_sweep),
     ] = None,
     *,
     home: Home = DEFAULT_HOME,

@@ -7,13 +7,17 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
+from orchestrator.cli.completion import complete_space
 from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, DataFolder, Home, StoreUrl
 from orchestrator.cli.options import console as _console
 from orchestrator.cli.options import paths as _paths
 from orchestrator.planning import MAX_JOBS
 from workers.errors import UserError
 
-SpaceArgument = Annotated[str, typer.Argument(help="A built-in space's name (see `robustsweep spaces`), or the path of a YAML file.")]
+SpaceArgument = Annotated[
+    str,
+    typer.Argument(help="A built-in space's name (see `robustsweep spaces`), or the path of a YAML file.", autocompletion=complete_space),
+]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="Override a field of the space: PATH=VALUE, e.g. model.theta=0.9.", show_default=False)
 ]
@@ -57,6 +61,15 @@ Notify = Annotated[
     typer.Option(
         metavar="COMMAND",
         help="Run this shell command when the sweep ends; it is told ROBUSTSWEEP_SWEEP, _EXIT_CODE and _SUMMARY.",
+        show_default=False,
+    ),
+]
+MirrorTo = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--mirror",
+        metavar="TARGET",
+        help="Also send each training and result to tensorboard:DIR, mlflow:URI or wandb:PROJECT; may be repeated.",
         show_default=False,
     ),
 ]
@@ -104,6 +117,7 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
     wait_for_nodes: WaitForNodes = 0.0,
     only: Only = None,
     notify: Notify = None,
+    mirror: MirrorTo = None,
 ) -> None:
     """Run every job of SPACE that has no result yet. The same command continues after any interruption."""
     from orchestrator.executors.base import Resources
@@ -125,5 +139,6 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
         download=download,
         only=tuple(only or ()),
         notify=notify,
+        mirror=tuple(mirror or ()),
     )
     raise typer.Exit(run_launch(options, _console()))

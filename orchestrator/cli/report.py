@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli.app import command
+from orchestrator.cli.completion import complete_sweep
 from orchestrator.cli.options import (
     DEFAULT_HOME,
     ArtifactsUrl,
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
 
 @command(group="share")
 def report(  # noqa: PLR0913 (each is an option of the command)
-    sweep: Annotated[str | None, typer.Argument(help="A sweep's name; with --paper as --sweep takes it.", show_default=False)] = None,
+    sweep: Annotated[
+        str | None,
+        typer.Argument(help="A sweep's name; with --paper as --sweep takes it.", show_default=False, autocompletion=complete_sweep),
+    ] = None,
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,

@@ -35,7 +35,7 @@ class InlineExecutor:
 
         def report(record: EpochRecord | BatchRecord) -> None:
             if isinstance(record, EpochRecord):
-                sweep.epoch(job, epoch=record.epoch, loss=record.loss, accuracy=record.accuracy)
+                sweep.epoch(job, record)
             else:
                 sweep.batch(job, record)
 

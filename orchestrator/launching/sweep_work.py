@@ -21,7 +21,7 @@ from orchestrator.store.leases.leases import Lease, LeaseHolder
 from orchestrator.store.reading.study_trials import finished_rungs
 from orchestrator.store.writing.driver_lease import plan_again, take_sweep
 from orchestrator.store.writing.record import record_search
-from search_spaces import LoadedSpace
+from search_spaces import HUB, LoadedSpace
 from workers.errors import UserError
 from workers.spec.job import Job
 
@@ -167,6 +167,11 @@ class SearchLaunch:
 
     def prepare(self, store: Store) -> Sequence[Job]:  # noqa: ARG002 (no trial is asked for yet)
         """Return the jobs of a few configurations."""
+        sampler = self._loaded.space.search.sampler
+        if sampler.startswith(HUB):
+            from orchestrator.search.hub_samplers import sampler_class  # with Optuna, which grids do not need
+
+            sampler_class(sampler)
         jobs = possible_jobs(self._loaded.space, max_jobs=self._max_jobs)
         check_sizes(jobs)
         return jobs

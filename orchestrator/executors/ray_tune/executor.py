@@ -39,7 +39,7 @@ from orchestrator.executors.ray_tune.trial_scheduler import PreferUnstartedTrial
 from orchestrator.executors.ray_tune.watch import ClusterLoss, RayDied, RayWatch, local_loss, local_refusals  # noqa: E402
 from orchestrator.store.reading.timings import Footprint  # noqa: E402
 from orchestrator.temp_folder import temp_folder  # noqa: E402
-from workers.artifacts.results import BatchRecord  # noqa: E402
+from workers.artifacts.results import BatchRecord, EpochRecord  # noqa: E402
 from workers.code import code_here  # noqa: E402
 from workers.plugins import archives  # noqa: E402
 from workers.spec.job import JOB, Job  # noqa: E402
@@ -238,7 +238,7 @@ class JobSearcher(Searcher):
         elif "superseded" in result:
             self._superseded[trial_id] = result["superseded"]
         elif "epoch" in result:
-            self._sweep.epoch(self._jobs[trial_id], epoch=result["epoch"], loss=result["loss"], accuracy=result["accuracy"])
+            self._sweep.epoch(self._jobs[trial_id], EpochRecord.model_validate(result["epoch"]))
         elif "done_key" in result:
             job = self._jobs[trial_id]
             self._allocator.learn(job, self._sweep.supply.model_of(job), result.get("peak_memory"))

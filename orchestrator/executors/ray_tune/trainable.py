@@ -54,10 +54,7 @@ def run_job_trainable(config: dict[str, Any], plugins: Archives | None = None) -
 
 
 def _report(record: EpochRecord | BatchRecord) -> None:
-    """Report an epoch as `{"epoch": ...}`, a batch as `{"batch": {"done": ...}}`: to Tune, a top-level `done` is the trial's end."""
+    """Report an epoch as `{"epoch": {...}}`, a batch as `{"batch": {"done": ...}}`: to Tune, a top-level `done` is the trial's end."""
     from ray import tune
 
-    if isinstance(record, EpochRecord):
-        tune.report({"epoch": record.epoch, "loss": record.loss, "accuracy": record.accuracy})
-    else:
-        tune.report({"batch": record.model_dump()})
+    tune.report({"epoch" if isinstance(record, EpochRecord) else "batch": record.model_dump()})
