@@ -167,11 +167,11 @@ class SearchLaunch:
 
     def prepare(self, store: Store) -> Sequence[Job]:  # noqa: ARG002 (no trial is asked for yet)
         """Return the jobs of a few configurations."""
-        sampler = self._loaded.space.search.sampler
-        if sampler.startswith(HUB):
+        section = self._loaded.space.search
+        if section is not None and section.sampler.startswith(HUB):
             from orchestrator.search.hub_samplers import sampler_class  # with Optuna, which grids do not need
 
-            sampler_class(sampler)
+            sampler_class(section.sampler)
         jobs = possible_jobs(self._loaded.space, max_jobs=self._max_jobs)
         check_sizes(jobs)
         return jobs

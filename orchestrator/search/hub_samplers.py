@@ -4,6 +4,7 @@ import inspect
 import warnings
 from functools import lru_cache
 from importlib.util import find_spec
+from typing import TypeGuard
 
 from optuna.samplers import BaseSampler
 
@@ -42,12 +43,13 @@ def sampler_class(name: str) -> type[BaseSampler]:
             module = optunahub.load_module(f"samplers/{package}")
     except Exception as error:  # of git, of the network, or of the package's own imports
         raise UserError(f"search.sampler {name}: cannot be had from OptunaHub: {type(error).__name__}: {first_line(error)}") from None
-    found = {one: kind for one in getattr(module, "__all__", vars(module)) if _is_sampler(kind := getattr(module, one, None))}
+    held = {one: getattr(module, one, None) for one in getattr(module, "__all__", vars(module))}
+    found = {one: kind for one, kind in held.items() if _is_sampler(kind)}
     if named not in found and (named or len(found) != 1):
         written = ", ".join(f"{HUB}{package}:{one}" for one in sorted(found)) or "it has none"
         raise UserError(f"search.sampler {name}: must name one of the package's samplers: {written}")
     return found[named or next(iter(found))]
 
 
-def _is_sampler(found: object) -> bool:
+def _is_sampler(found: object) -> TypeGuard[type[BaseSampler]]:
     return isinstance(found, type) and issubclass(found, BaseSampler) and not inspect.isabstract(found)
