@@ -32,7 +32,11 @@ Workers = Annotated[
 ]
 CpusPerJob = Annotated[int, typer.Option(help="CPU cores, and threads, of a job; other numbers give other last bits.")]
 GpusPerTrain = Annotated[
-    float | None, typer.Option(help="GPUs of a training job.  [default: as similar jobs took, else 1, if there is one]", show_default=False)
+    float | None,
+    typer.Option(
+        help="GPUs of a training job: several share each batch.  [default: as similar jobs took, else 1, if there is one]",
+        show_default=False,
+    ),
 ]
 GpusPerAttack = Annotated[
     float | None,

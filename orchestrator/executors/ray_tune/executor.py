@@ -225,6 +225,7 @@ class JobSearcher(Searcher):
             "threads": self._resources.cpus_per_job,
             "gpus": share,
             "examples_per_pass": limits.examples_per_pass,
+            "processes": self._resources.processes(job.stage),
         }
 
     def begin(self, trial_id: str) -> None:

@@ -37,6 +37,7 @@ def run_job_trainable(config: dict[str, Any], plugins: Archives | None = None) -
         threads=config["threads"],
         gpu_share=config["gpus"] or 1.0,
         examples_per_pass=config["examples_per_pass"],
+        processes=config["processes"],
     )
     try:
         require_code(CodeVersion(*config["code"]))
