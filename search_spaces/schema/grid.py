@@ -117,6 +117,8 @@ class ModelAxes(ComponentAxes):
     stage_rank_fractions: ListAxis[Fractions | None] = ()
     tensorize_first: Axis[bool] = ()
     tensorize_linear: Axis[bool] = ()
+    tensorize_attention: Axis[bool] = ()
+    tensorize_transposed: Axis[bool] = ()
     execution: Axis[ExecutionChoice] = ()
     theta: Axis[Theta] = ()
     sketch_modes: Axis[SketchModes] = ()

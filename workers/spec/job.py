@@ -47,6 +47,14 @@ from workers.spec.keys import KEY_VERSION, job_key, seed_key
 from workers.spec.surface import SurfaceSettings
 from workers.spec.training import TrainingSpec
 
+SKETCH_SETTINGS = ("sketch_modes", "rescale", "all_zero", "draws")
+"""The settings of a model that do nothing without a sketch."""
+TUCKER_SETTINGS = (
+    *("rank_fraction", "rank_kind", "rank_fractions", "execution", "init"),
+    *("tensorize_first", "tensorize_linear", "tensorize_attention", "tensorize_transposed"),
+)
+"""The settings of a model that do nothing in a dense one."""
+
 
 class ModelSpec(ComponentSpec):
     """A network and its latent sketch.
@@ -67,6 +75,8 @@ class ModelSpec(ComponentSpec):
     rank_fractions: RankFractions | None = None
     tensorize_first: bool = False
     tensorize_linear: bool = False
+    tensorize_attention: bool = False
+    tensorize_transposed: bool = False
     execution: ExecutionChoice = "auto"
     theta: Theta = 1.0
     sketch_modes: SketchModes = "channels"
@@ -325,7 +335,9 @@ class Job(Frozen):
             spec=spec,
             parents={role: parent.key for role, parent in parents.items()},
             parent_seeds={role: parent.seed_key for role, parent in parents.items()},
-            digests={f"{found.kind} {found.name}": found.digest for found in components if found.digest is not None} | _data_digests(spec),
+            digests={f"{found.kind} {found.name}": found.digest for found in components if found.digest is not None}
+            | _data_digests(spec)
+            | _eot_digest(spec),
             plugins=_plugins(components, parents.values()),
         )
 
@@ -376,6 +388,12 @@ def components_of(value: Frozen) -> Iterator[ComponentSpec]:
 
 def _data_digests(spec: JobSpec) -> dict[str, str]:
     return data_digests(spec.data.whole) if isinstance(spec, TrainSpec) else {}
+
+
+def _eot_digest(spec: JobSpec) -> dict[str, str]:
+    """How an attack averages that is given the net as a function alone: such attacks once averaged nothing, under keys without this."""
+    averages = isinstance(spec, AttackSpec) and spec.attack.eot_samples > 1 and not spec.attack.component.accepts("problem")
+    return {"eot": "mean logits"} if averages else {}
 
 
 def _components(spec: JobSpec) -> list[Component[Any]]:

@@ -119,6 +119,8 @@ DEFAULTS = {
         "rank_fractions": None,
         "tensorize_first": False,
         "tensorize_linear": False,
+        "tensorize_attention": False,
+        "tensorize_transposed": False,
         "execution": "auto",
         "theta": 1.0,
         "sketch_modes": "channels",

@@ -39,6 +39,25 @@ def gradient(problem: Problem, points: Tensor) -> tuple[Tensor, Tensor]:
     return (total if samples == 1 else total / samples), logits
 
 
+def mean_logits(problem: Problem) -> Logits:
+    """Return the net as a function whose logits, and so whose gradients, are means over `eot_samples` fresh draws of a randomised net.
+
+    An attack that takes its gradients itself attacks the expected logits with it (expectation over transformation; Athalye et al., 2018):
+    for a loss that is linear in the logits, such as the margin, that is `gradient`.
+    """
+    samples = 1 if problem.deterministic else problem.settings.eot_samples
+    if samples == 1:
+        return problem.logits
+
+    def mean(points: Tensor) -> Tensor:
+        total = problem.logits(points)
+        for _ in range(samples - 1):
+            total = total + problem.logits(points)
+        return total / samples
+
+    return mean
+
+
 def smoothed_gradient(problem: Problem, points: Tensor, *, samples: int, noise: float) -> Tensor:
     """Return the mean gradient of each example's loss over `samples` points near its point, (batch, *shape).
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from workers.attacks.engine.losses import Goal
 from workers.attacks.engine.norms import UNIT, Bounds
 from workers.attacks.engine.problem import Logits, Problem, Search
-from workers.attacks.engine.queries import improved
+from workers.attacks.engine.queries import improved, mean_logits
 from workers.errors import JobError, UserError
 from workers.facts import AttackFacts
 from workers.registry import Component
@@ -74,7 +74,7 @@ def _of_a_function(component: Component[AttackFacts], problem: Problem, own: dic
     if problem.goal.targets is not None:
         raise UserError(f"target={problem.settings.target}: attack {component.name} is untargeted; must be none")
     # Copies: what it does to them in place must not change the examples.
-    points = component.create(problem.logits, problem.inputs.clone(), labels.clone(), **wanted, **own)
+    points = component.create(mean_logits(problem), problem.inputs.clone(), labels.clone(), **wanted, **own)
     _require_alike(points, problem.inputs, component)
     return cast("Tensor", points).detach()
 
