@@ -67,7 +67,7 @@ def computed_by_ranks(room: Room, report: Report, *, size: int, attempt: str, th
             meeting=str(Path(folder) / "meeting"),
         )
         told: Any = multiprocessing.get_context("spawn").Queue()
-        started: Any = spawn(_compute_part, args=(task, told), nprocs=size, join=False)  # type: ignore[no-untyped-call]
+        started: Any = spawn(_compute_part, args=(task, told), nprocs=size, join=False)
         processes = started.processes
         try:
             return _outcome(told, processes, report)

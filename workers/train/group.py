@@ -94,7 +94,7 @@ def _divided(network: Network, group: Group, inputs: Tensor) -> Tensor:
 
 
 def _applied(function: type[torch.autograd.Function], *given: Any) -> Tensor:
-    result: Tensor = function.apply(*given)  # type: ignore[no-untyped-call]
+    result: Tensor = function.apply(*given)
     return result
 
 
