@@ -110,7 +110,7 @@ DEFAULTS = {
         "depth": "quick",
     },
     "EvaluateSpec": {},
-    "EvaluationSpec": {"examples": None, "order": "balanced", "batch_size": 256, "draws": 1, "metrics": (), "split": "test"},
+    "EvaluationSpec": {"examples": None, "order": "balanced", "batch_size": 256, "draws": 1, "metrics": (), "split": "test", "shard": None},
     "ModelSpec": {
         "name": "resnet18",
         "tensorized": True,

@@ -220,7 +220,7 @@ def _moments(info: DatasetInfo, normalisation: Normalisation) -> tuple[tuple[flo
 
 @dataclass(frozen=True)
 class LayerPlan:
-    """What becomes of one layer: its kernel's shape, and its Tucker rank or the reason why it stays dense."""
+    """Plan of one layer: its kernel's shape, and its Tucker rank or the reason why it stays dense."""
 
     name: str
     shape: tuple[int, ...] | None
