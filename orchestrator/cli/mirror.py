@@ -31,7 +31,7 @@ def mirror(
     where = paths(home, store, artifacts=artifacts)
     with open_store(where.store_url, upgrade=False) as opened:
         keys = finished_of_sweep(opened, sweep)
-    jobs = sorted((where.artifacts.job(key) for key in keys), key=lambda job: STAGES.index(job.stage))
+    jobs = sorted((where.artifacts.job(key) for key in keys), key=lambda job: (STAGES.index(job.stage), getattr(job.spec, "repeat", 0)))
     found = ((job, where.artifacts.result(job.key)) for job in jobs)
     try:
         models, entries = mirror_results(found, JobNames(jobs), named.make(True), sweep=sweep)

@@ -132,7 +132,7 @@ def _scalars(folder: Path) -> dict[str, dict[str, list[tuple[int, float]]]]:
     for run in folder.iterdir():
         read = events(str(run)).Reload()
         assert read.Tags()["tensors"] == ["settings"]
-        found[run.name] = {tag: [(point.step, point.value) for point in read.Scalars(tag)] for tag in read.Tags()["scalars"]}
+        found[run.name] = {tag: sorted((point.step, point.value) for point in read.Scalars(tag)) for tag in read.Tags()["scalars"]}
     return found
 
 
