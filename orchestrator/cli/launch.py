@@ -12,7 +12,6 @@ from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, DataFolder, Hom
 from orchestrator.cli.options import console as _console
 from orchestrator.cli.options import paths as _paths
 from orchestrator.planning import MAX_JOBS
-from workers.errors import UserError
 
 SpaceArgument = Annotated[
     str,
@@ -88,8 +87,19 @@ ClusterHome = Annotated[
 class ExecutorChoice(StrEnum):
     """Place where jobs run."""
 
+    auto = "auto"
     ray = "ray"
+    processes = "processes"
     inline = "inline"
+
+
+Executor = Annotated[
+    ExecutorChoice,
+    typer.Option(
+        help="`processes`: of this machine; `ray`: also for clusters and for GPUs that jobs share; `inline`: one job after the other in "
+        "this process. `auto` is `ray` where one of these needs it, else `processes`."
+    ),
+]
 
 
 @command(group="run")
@@ -102,9 +112,7 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
     data: DataFolder = None,
     download: Download = False,
     overrides: Overrides = None,
-    executor: Annotated[
-        ExecutorChoice, typer.Option(help="`ray`, or `inline`: one job after the other in this process.")
-    ] = ExecutorChoice.ray,
+    executor: Executor = ExecutorChoice.auto,
     address: Annotated[
         str | None,
         typer.Option(
@@ -129,8 +137,6 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
     from orchestrator.launching.launch import launch as run_launch
     from workers.plugins import FilePlugin, loaded
 
-    if address is not None and executor is ExecutorChoice.inline:
-        raise UserError("--address: only with --executor ray")
     options = LaunchOptions(
         space=space,
         paths=_paths(home, store, data, artifacts=artifacts),

@@ -69,8 +69,7 @@ class SweepRun:
         if self.interrupted:
             self.interrupt()
         for job in self.supply.unpark():
-            if not self._take_over_result(job):
-                self.queue.postpone(job.key)
+            self.give_back(job)
         return self.supply.take(slots=self.slots)
 
     @property
@@ -151,6 +150,11 @@ class SweepRun:
             self.recorder.tidy(job)
         else:
             self.fail(job, error=error, traceback=traceback, counted=not self.meter.got_further(job))
+
+    def give_back(self, job: Job) -> None:
+        """Record that a job which was handed out has not been begun: it is handed out again, if its result does not exist after all."""
+        if not self._take_over_result(job):
+            self.queue.postpone(job.key)
 
     def lose_all(self, *, error: str) -> None:
         """Record that all workers ended without a report; a job that none had begun is handed out again."""
