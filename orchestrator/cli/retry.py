@@ -3,26 +3,26 @@
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from orchestrator.cli import launch as _launch  # registers the command
 from orchestrator.cli.app import app, command
-from orchestrator.cli.options import DEFAULT_HOME, Home, StoreUrl, console
+from orchestrator.cli.options import DEFAULT_HOME, Home, StoreUrl, Sweep, console
 from orchestrator.cli.options import paths as _paths
 from workers.errors import UserError
 
 
 @command(group="run")
 def retry(
-    sweep: Annotated[str, typer.Argument(help="A sweep's name.")],
+    sweep: Sweep,
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
 ) -> None:
     """Try SWEEP's failed jobs again, and what waits for them, by the command that launched it last."""
-    from orchestrator.console import say
+    from orchestrator.console import say, shell_command
     from orchestrator.store import open_store, sweep_status
 
     with open_store(_paths(home, store).store_url, upgrade=False) as opened:
@@ -34,7 +34,7 @@ def retry(
     if status.command is None:
         raise UserError(f"retry {sweep}: the command that launched it was not recorded then; launch its space again")
     words = [_launch.launch.__name__, *_elsewhere(shlex.split(status.command)[2:], home, store)]
-    say(console(), f"sweep {sweep}: {failed} failed jobs; again: {shlex.join(['robustsweep', *words])}")
+    say(console(), f"sweep {sweep}: {failed} failed jobs; again: {shell_command(['robustsweep', *words])}")
     program: Any = typer.main.get_command(app)
     raise typer.Exit(program.main(words, standalone_mode=False) or 0)
 

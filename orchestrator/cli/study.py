@@ -6,15 +6,20 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
+from orchestrator.cli.completion import complete_sweep
 from orchestrator.cli.options import (
     DEFAULT_HOME,
     AnyVerdict,
     EverySpace,
     FigureFolder,
+    FigureWidth,
+    FontSize,
     Home,
     Image,
     ImageFormat,
+    NoTitle,
     StoreUrl,
+    paper_style,
     paths,
     say_written,
 )
@@ -22,7 +27,7 @@ from orchestrator.cli.options import (
 
 @command(group="look")
 def study(  # noqa: PLR0913 (each is an option of the command)
-    sweep: Annotated[str, typer.Argument(help="The name of a sweep, a search or a grid.")],
+    sweep: Annotated[str, typer.Argument(help="The name of a sweep, a search or a grid.", autocompletion=complete_sweep)],
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
@@ -31,6 +36,9 @@ def study(  # noqa: PLR0913 (each is an option of the command)
     ] = None,
     figures: FigureFolder = None,
     image: Image = ImageFormat.svg,
+    width: FigureWidth = None,
+    font_size: FontSize = None,
+    no_title: NoTitle = False,
     any_verdict: AnyVerdict = False,
     every_space: EverySpace = False,
     epsilon: Annotated[
@@ -40,7 +48,7 @@ def study(  # noqa: PLR0913 (each is an option of the command)
         ),
     ] = None,
 ) -> None:
-    """Write what mattered in SWEEP as one HTML file that opens offline (needs Plotly).
+    """Write what mattered in SWEEP as one HTML file that opens offline.
 
     Front, parameter importance, partial dependence, the best at each value, seed luck; of a search also its trials and history.
     """
@@ -52,6 +60,7 @@ def study(  # noqa: PLR0913 (each is an option of the command)
         output=output,
         figures=figures,
         image=image.value,
+        style=paper_style(figures, width=width, font_size=font_size, no_title=no_title),
         any_verdict=any_verdict,
         epsilon=epsilon,
         every_space=every_space,

@@ -413,7 +413,7 @@ def _data_digests(spec: JobSpec) -> dict[str, str]:
 
 
 def _eot_digest(spec: JobSpec) -> dict[str, str]:
-    """How an attack averages that is given the net as a function alone: such attacks once averaged nothing, under keys without this."""
+    """Mark of attacks that are given the net as a function alone: they average its logits, and once averaged nothing, under other keys."""
     averages = isinstance(spec, AttackSpec) and spec.attack.eot_samples > 1 and not spec.attack.component.accepts("problem")
     return {"eot": "mean logits"} if averages else {}
 

@@ -137,7 +137,7 @@ class DataSource:
             self.component.facts.check(root, **dict(self.settings))
 
     def verify(self, root: Path | None) -> None:
-        """Read all files that nobody has read yet, and check that they can be used.
+        """Read all files that have not been read yet, and check that they can be used.
 
         Raises:
             DataError: some are missing, or one cannot be used.
@@ -172,7 +172,7 @@ class DataSource:
         return loaded if self.component.digest is None else self._of_a_plugin(loaded)
 
     def _of_a_plugin(self, loaded: Any) -> Dataset:
-        """What a user's component has returned: a data set, or a pair of splits."""
+        """Value that a user's component has returned: a data set, or a pair of splits."""
         if isinstance(loaded, tuple) and len(loaded) == 2:  # noqa: PLR2004
             loaded = Dataset(*loaded)
         if not isinstance(loaded, Dataset):
