@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from workers.attacks.engine import Watched, attack_of, check_examples
+from workers.component_registry import Component
 from workers.data.loading import source
 from workers.data.loading.source import Dataset
 from workers.errors import JobError, UserError, describe
@@ -23,7 +24,7 @@ from workers.facts import DatasetInfo, Modality
 from workers.layers import LatentSketch
 from workers.models.network import Network, build
 from workers.models.network.behaviour import require_logits, require_sound
-from workers.registry import ATTACKS, DEFENCES, LOSSES, METRICS, MODELS, REGISTRIES, Component
+from workers.registry import ATTACKS, DEFENCES, LOSSES, METRICS, MODELS, REGISTRIES
 from workers.spec.attack import AttackSettings
 from workers.spec.component import UNDEFENDED, DataSpec, DefenceSpec
 from workers.spec.job import ModelSpec
