@@ -76,6 +76,20 @@ def test_an_audit_finds_the_exact_robust_accuracy_of_a_linear_network(home: Path
     assert checked.stands, checked.line
     assert checked.claim.robust_accuracy == found.robust_accuracy
     assert checked.claim.verdict == found.verdict
+    rs.audit(net, (inputs, labels), **options | {"bundle": None})  # what keeps more is as good
+    assert "nothing to do" in capsys.readouterr().out
+
+
+def test_a_bundle_asked_for_later_says_what_is_made_again_and_why(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    net = _linear()
+    inputs, labels = (part[:12] for part in _examples(net))
+    options = {"epsilon": str(EPSILON), "home": home, "budget": "0.001s", "name": "later", "norm": "l2"}
+    found = rs.audit(net, (inputs, labels), **options)
+    capsys.readouterr()
+    again = rs.audit(net, (inputs, labels), **options, bundle=home / "later.bundle")
+    assert "audit: 5 attacks are made again: a bundle holds what attacks made of the examples" in " ".join(capsys.readouterr().out.split())
+    assert again.robust_accuracy == found.robust_accuracy
+    assert rs.verify(home / "later.bundle", examples=12).stands
 
 
 @pytest.mark.slow  # the zoo of masked networks is judged by default, in tests/zoo
