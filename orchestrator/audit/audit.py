@@ -139,6 +139,8 @@ def run_audit(options: AuditOptions, console: Console) -> tuple[AuditOutcome, in
         if code or is_settled or launched == len(all_rounds) or options.budget.is_spent:
             if options.bundle is not None and not code:
                 found = replace(found, claimed=_write_bundle(options.bundle, options, file, found))
+            elif options.bundle is not None:
+                say(console, f"audit: {options.bundle} is not written, for jobs are not done; the same command continues")
             return (replace(found, following=None) if is_settled else found), code
         say(console, f"audit: the verdict is in doubt; next: {all_rounds[launched].purpose}")
 
@@ -175,23 +177,22 @@ def _rounds(options: AuditOptions) -> tuple[list[Round], list[Round]]:
         positive_fraction(options.epsilon)
     except ValueError as error:
         raise UserError(f"--epsilon {options.epsilon}: {error}") from None
-    given: dict[str, Any] = {"epsilon": options.epsilon, "norm": options.norm, "randomised": _is_randomised(options)}
+    given: dict[str, Any] = {"epsilon": options.epsilon, "norm": options.norm, **_randomness(options)}
     return rounds(**given), rounds(**given, keep_examples=options.n_examples)
 
 
-def _is_randomised(options: AuditOptions) -> bool:
-    """Tell if the audited network draws.
+def _randomness(options: AuditOptions) -> dict[str, bool]:
+    """Tell if the audited network draws, and if it does so by itself.
 
     Raises:
         UserError: the space is wrong, or of several models.
     """
     jobs = _jobs(options, options.common)
     parents = {parent for job in jobs if isinstance(job.spec, TrainSpec) for parent in job.parents.values()}
-    models: list[Job] = [job for job in jobs if isinstance(job.spec, TrainSpec) and job.key not in parents]
+    models = [job.spec for job in jobs if isinstance(job.spec, TrainSpec) and job.key not in parents]
     if len(models) != 1:
         raise UserError(f"audit: {len(models)} models; --set may give each setting one value here")
-    spec = models[0].spec
-    return isinstance(spec, TrainSpec) and spec.randomised
+    return {"randomised": models[0].randomised, "by_itself": models[0].model.facts.randomised}
 
 
 def _jobs(options: AuditOptions, space: Mapping[str, Any]) -> list[Job]:
