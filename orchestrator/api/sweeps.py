@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from orchestrator.api.results import Results
 from orchestrator.console import Terminal, preformatted, printed
 from orchestrator.examples.attacked import AttackedExamples
 from orchestrator.executors.base import Resources
+from orchestrator.launching.choose_executor import ExecutorName
 from orchestrator.launching.drive import SIGNAL_CODE
 from orchestrator.launching.launch import LaunchOptions
 from orchestrator.launching.launch import launch as run_launch
@@ -53,7 +54,7 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
     data: str | Path | None = None,
     store: str | None = None,
     artifacts: str | None = None,
-    executor: Literal["ray", "inline"] = "ray",
+    executor: ExecutorName = "auto",
     address: str | None = None,
     workers: int | None = None,
     cpus_per_job: int = 1,
@@ -227,21 +228,21 @@ class Sweep:
         """Return a figure of the report, for Plotly.
 
         Args:
-            name: `accuracy_epsilon`, `smallest` (curves from minimum-norm attacks), `pareto`, `heat_map`, `cost`, `training`, `difficulty`
-                or `surfaces`.
+            name: `summary` (the worst case), `accuracy_epsilon`, `smallest` (curves from minimum-norm attacks), `pareto`, `heat_map`,
+                `cost`, `training`, `difficulty` or `surfaces`.
             of: which one, where there are several (an attack's, a model's): a part of its label or title. None: the first.
 
         Raises:
             UserError: no such figure, or nothing to draw it from.
         """
         from orchestrator.report.sweep_page.page_evidence import gather
-        from orchestrator.report.sweep_page.sections import sections
+        from orchestrator.report.sweep_page.sections import FIGURES, sections
 
-        if name not in _FIGURES:
-            raise UserError(f"figure '{name}': one of {', '.join(_FIGURES)}")
+        if name not in FIGURES:
+            raise UserError(f"figure '{name}': one of {', '.join(FIGURES)}")
         with self.opened() as store:
             evidence = gather(store, self._paths.artifacts, self.name)
-        section = next(section for section in sections(evidence) if section.name == _FIGURES[name])
+        section = next(section for section in sections(evidence) if section.name == FIGURES[name])
         titled = {f"{label} {picture.title}".strip(): picture for label, pictures in section.choices.items() for picture in pictures}
         if not titled:
             raise UserError(f"figure '{name}': {section.fill}")
@@ -268,7 +269,7 @@ class Sweep:
         return network
 
     def examples(self, of: Mapping[str, Any] | pd.Series | str) -> AttackedExamples:
-        """Return the adversarial examples of an attack, beside the clean ones and their labels; a notebook shows them as pictures.
+        """Return the adversarial examples of an attack, next to the clean ones and their labels; a notebook shows them as pictures.
 
         Args:
             of: a row of `results`, or the key of an attack or craft job or its first four or more digits. Attacks with `keep_examples`
@@ -284,18 +285,6 @@ class Sweep:
     def _key(self, digits: str) -> str:
         with self.opened() as store:
             return find_key(store, digits)
-
-
-_FIGURES = {
-    "accuracy_epsilon": "accuracy",
-    "smallest": "smallest",
-    "pareto": "pareto",
-    "heat_map": "rank",
-    "cost": "cost",
-    "training": "training",
-    "difficulty": "examples",
-    "surfaces": "surfaces",
-}
 
 
 def _titled(figure: "go.Figure", title: str) -> "go.Figure":

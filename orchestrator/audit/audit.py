@@ -92,7 +92,7 @@ _MOST, _DIAGNOSED = 1000, 200
 
 @dataclass(frozen=True)
 class AuditOutcome:
-    """What an audit found: its rows, the worst case last; its verdict; seconds of all its jobs; what it would try next (None: nothing); the
+    """Findings of an audit: its rows, the worst case last; its verdict; seconds of all its jobs; what it would try next (None: nothing); the
     robust accuracy that its bundle claims (None: none was asked for)."""
 
     name: str

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
-from orchestrator.cli.launch import Download, ExecutorChoice, GpusPerAttack, Overrides, Workers
+from orchestrator.cli.launch import Download, Executor, ExecutorChoice, GpusPerAttack, Overrides, Workers
 from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Home, Output, StoreUrl, TableFormat, show
 from orchestrator.cli.options import console as _console
 from orchestrator.cli.options import paths as _paths
@@ -57,9 +57,7 @@ def audit(  # noqa: PLR0913 (each is an option of the command)
         ),
     ] = None,
     download: Download = False,
-    executor: Annotated[
-        ExecutorChoice, typer.Option(help="`ray`, or `inline`: one job after the other in this process.")
-    ] = ExecutorChoice.ray,
+    executor: Executor = ExecutorChoice.auto,
     workers: Workers = None,
     gpus_per_attack: GpusPerAttack = None,
     output: Output = TableFormat.table,
@@ -74,7 +72,7 @@ def audit(  # noqa: PLR0913 (each is an option of the command)
     from orchestrator.audit.audit import AuditOptions, run_audit
     from orchestrator.audit.budget import read_budget
     from orchestrator.audit.summary import audit_json, audit_lines, render_audit, require_outcome
-    from orchestrator.console import say
+    from orchestrator.console import say, shell_command
     from orchestrator.executors.base import Resources
     from orchestrator.launching.launch import LaunchOptions
     from orchestrator.report.sweep_page.write_page import ReportOptions, report_sweep
@@ -111,7 +109,8 @@ def audit(  # noqa: PLR0913 (each is an option of the command)
         raise typer.Exit(code)
     written = report_sweep(ReportOptions(paths=where, sweep=found.name, output=page or Path(f"{found.name}.html")))
     show(render_audit(found))
-    bundled = [f"bundle: {bundle}; anyone can check it: robustsweep verify {bundle}"] if bundle is not None and not code else []
+    verifying = shell_command(["robustsweep", "verify", str(bundle)])
+    bundled = [f"bundle: {bundle}; anyone can check it: {verifying}"] if bundle is not None and not code else []
     for line in [*audit_lines(found), f"page: {written[0]}", *bundled]:
         say(_console(), line)
     raise typer.Exit(code)

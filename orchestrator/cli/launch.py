@@ -11,7 +11,6 @@ from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, DataFolder, Hom
 from orchestrator.cli.options import console as _console
 from orchestrator.cli.options import paths as _paths
 from orchestrator.planning import MAX_JOBS
-from workers.errors import UserError
 
 SpaceArgument = Annotated[str, typer.Argument(help="A built-in space's name (see `robustsweep spaces`), or the path of a YAML file.")]
 Overrides = Annotated[
@@ -71,8 +70,19 @@ ClusterHome = Annotated[
 class ExecutorChoice(StrEnum):
     """Place where jobs run."""
 
+    auto = "auto"
     ray = "ray"
+    processes = "processes"
     inline = "inline"
+
+
+Executor = Annotated[
+    ExecutorChoice,
+    typer.Option(
+        help="`processes`: of this machine; `ray`: also for clusters and for GPUs that jobs share; `inline`: one job after the other in "
+        "this process. `auto` is `ray` where one of these needs it, else `processes`."
+    ),
+]
 
 
 @command(group="run")
@@ -85,9 +95,7 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
     data: DataFolder = None,
     download: Download = False,
     overrides: Overrides = None,
-    executor: Annotated[
-        ExecutorChoice, typer.Option(help="`ray`, or `inline`: one job after the other in this process.")
-    ] = ExecutorChoice.ray,
+    executor: Executor = ExecutorChoice.auto,
     address: Annotated[
         str | None,
         typer.Option(
@@ -109,9 +117,8 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
     from orchestrator.executors.base import Resources
     from orchestrator.launching.launch import LaunchOptions
     from orchestrator.launching.launch import launch as run_launch
+    from workers.plugins import FilePlugin, loaded
 
-    if address is not None and executor is ExecutorChoice.inline:
-        raise UserError("--address: only with --executor ray")
     options = LaunchOptions(
         space=space,
         paths=_paths(home, store, data, artifacts=artifacts),
@@ -125,5 +132,6 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
         download=download,
         only=tuple(only or ()),
         notify=notify,
+        plugins=tuple(str(plugin.path) for plugin in loaded() if isinstance(plugin, FilePlugin)),
     )
     raise typer.Exit(run_launch(options, _console()))

@@ -1,21 +1,22 @@
 """`robustsweep launch`: plan, run the jobs without a result, record their results, and report the outcome."""
 
-import shlex
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from rich.console import Console
 
-from orchestrator.console import clock, say
+from orchestrator.console import clock, say, shell_command
 from orchestrator.driver.job_supply import ConcurrentSweeps
 from orchestrator.driver.lease_wait import wait_for_lease
 from orchestrator.driver.recorder import Recorder
 from orchestrator.driver.sweep_run import SweepRun
 from orchestrator.executors.base import Executor, Folders, Resources
 from orchestrator.executors.inline import InlineExecutor
+from orchestrator.executors.processes.executor import ProcessesExecutor
+from orchestrator.launching.choose_executor import ExecutorName, choose_executor
 from orchestrator.launching.data_download import download_data, download_folder, download_keyed_data
 from orchestrator.launching.drive import Stopped, StopSignals, drive
 from orchestrator.launching.notification import notify
@@ -36,7 +37,6 @@ from search_spaces import LoadedSpace
 from workers.errors import StorageError, UserError
 from workers.spec.job import Job
 
-ExecutorName = Literal["ray", "inline"]
 MakeExecutor = Callable[[Folders, Resources], Executor]
 EXIT_INCOMPLETE = 1
 _OF_A_SEARCH = {"best": "the best models, and what each objective came to", "study": "what mattered, as one HTML file"}
@@ -49,12 +49,12 @@ _NEXT = {
 
 @dataclass(frozen=True)
 class LaunchOptions:
-    """Options of one launch. `executor` is the name of a built-in executor, or a function that makes one."""
+    """Options of one launch. `executor` is the name of a built-in executor (`auto`: the one that fits), or a function that makes one."""
 
     space: str
     paths: Paths
     overrides: Sequence[str] = ()
-    executor: ExecutorName | MakeExecutor = "ray"
+    executor: ExecutorName | MakeExecutor = "auto"
     address: str | None = None
     resources: Resources = field(default_factory=Resources)
     max_failures: int = 2
@@ -63,6 +63,7 @@ class LaunchOptions:
     download: bool = False
     only: Sequence[str] = ()
     notify: str | None = None
+    plugins: Sequence[str] = ()  # those that are not the space's own, for the commands to repeat
     says_next: bool = True  # at the end, which commands look at the sweep
 
     def check(self) -> None:
@@ -75,13 +76,26 @@ class LaunchOptions:
             raise UserError(f"--max-failures {self.max_failures}: must be at least 0")
         if self.max_jobs < 1:
             raise UserError(f"--max-jobs {self.max_jobs}: must be at least 1")
-        if self.executor == "ray" and self.paths.artifacts_url.startswith("memory://"):
+        if self.chosen_executor in ("ray", "processes") and self._in_memory:
             raise UserError("--artifacts memory://: not visible to other processes; only with --executor inline")
+        if self.address is not None and self.chosen_executor != "ray":
+            raise UserError("--address: only with --executor ray")
         if not 0 <= self.wait_for_nodes < float("inf"):
             raise UserError(f"--wait-for-nodes {self.wait_for_nodes:g}: must be at least 0, in minutes")
         check_home(self.paths.home)
         if self.download:
             download_folder(self.paths.data_root)
+
+    @property
+    def chosen_executor(self) -> ExecutorName | MakeExecutor:
+        """The executor, chosen where the user leaves it open."""
+        if self.executor != "auto":
+            return self.executor
+        return choose_executor(self.resources, address=self.address, wait_minutes=self.wait_for_nodes, in_memory=self._in_memory)
+
+    @property
+    def _in_memory(self) -> bool:
+        return self.paths.artifacts_url.startswith("memory://")
 
     def command(self, verb: str, subject: str = "") -> str:
         """The `robustsweep` command for the same paths, to paste into a shell; a password in the store's URL is hidden."""
@@ -100,7 +114,7 @@ class LaunchOptions:
             words += self._unusual([field.name for field in fields(Resources)], of=self.resources)
             words += ["--download"] if self.download else []
             words += [word for digits in self.only for word in ("--only", digits)]
-        return shlex.join(words)
+        return shell_command([*words, *(word for plugin in self.plugins for word in ("--plugin", plugin))])
 
     @staticmethod
     def _unusual(names: Sequence[str], *, of: Any) -> list[str]:
@@ -118,6 +132,8 @@ def launch(options: LaunchOptions, console: Console) -> int:
     """
     options.check()
     loaded = load_sweep(options.space, options.overrides, options.paths.artifacts)
+    if console.is_terminal:  # the next line waits for the plan and the database
+        say(console, f"sweep {loaded.name}: planning its jobs")
     if options.download:  # before the jobs: what is in some data sets' files is part of their keys
         download_keyed_data(loaded.space, download_folder(options.paths.data_root), console)
     with digests_of_files(options.paths.data_root):
@@ -210,9 +226,12 @@ class Launch:
     def _make_executor(self) -> Executor:
         options = self._options
         folders = Folders(options.paths.artifacts.url, options.paths.data_root)
-        if options.executor != "ray":
-            make: MakeExecutor = InlineExecutor if options.executor == "inline" else options.executor
-            return make(folders, options.resources)
+        if (chosen := options.chosen_executor) == "inline":
+            return InlineExecutor(folders, options.resources)
+        if chosen == "processes":
+            return ProcessesExecutor(folders, options.resources)
+        if callable(chosen):
+            return chosen(folders, options.resources)
         from orchestrator.executors.ray_tune.executor import RayExecutor
 
         return RayExecutor(

@@ -8,23 +8,49 @@ import pytest
 
 from tests.commands import TINY, TINY_JOBS, attempts, robustsweep, rows, stored_flags, write_space
 
-EXECUTORS = {"inline": ["--executor", "inline"], "ray": ["--workers", "2"], "ray, one worker": ["--workers", "1"]}
+EXECUTORS = {
+    "inline": ["--executor", "inline"],
+    "processes": ["--executor", "processes", "--workers", "2"],
+    "ray": ["--executor", "ray", "--workers", "2"],
+    "ray, one worker": ["--executor", "ray", "--workers", "1"],
+}
+
+SHADOWS = (
+    "workers",
+    "numpy",
+    "pprint",
+    "random",
+    "ray",
+    "torch",
+)  # modules lying where the launch is
+
+
+Finished = tuple[Path, subprocess.CompletedProcess[str]]
+
+
+def launched(folder: Path, executor: str) -> Finished:
+    for name in SHADOWS:
+        (folder / f"{name}.py").write_text("raise SystemExit('imported from the folder of the launch')\n")
+    return folder, robustsweep("launch", write_space(folder), *EXECUTORS[executor], cwd=folder)
 
 
 @pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("reference")
-    assert robustsweep("launch", write_space(folder), "--executor", "inline", cwd=folder).returncode == 0
-    return folder
+def inline(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    return launched(tmp_path_factory.mktemp("inline"), "inline")
 
 
-@pytest.fixture(scope="module", params=["inline", "ray", pytest.param("ray, one worker", marks=pytest.mark.slow)])
-def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    folder = tmp_path_factory.mktemp("executor")
-    return folder, robustsweep("launch", write_space(folder), *EXECUTORS[request.param], cwd=folder)
+@pytest.fixture(scope="module", params=["processes", "ray", pytest.param("ray, one worker", marks=pytest.mark.slow)])
+def on_workers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    return launched(tmp_path_factory.mktemp("workers"), request.param)
 
 
-def test_every_job_is_done_once_and_the_program_says_so(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+@pytest.fixture(params=["inline", "on_workers"])
+def finished(request: pytest.FixtureRequest) -> Finished:
+    found: Finished = request.getfixturevalue(request.param)
+    return found
+
+
+def test_every_job_is_done_once_and_the_program_says_so(finished: Finished) -> None:
     folder, done = finished
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"all {sum(TINY_JOBS.values())} jobs done" in done.stdout
@@ -33,8 +59,8 @@ def test_every_job_is_done_once_and_the_program_says_so(finished: tuple[Path, su
     assert len(attempts(folder)) == sum(TINY_JOBS.values())
 
 
-def test_results_are_the_same_to_the_last_bit(finished: tuple[Path, subprocess.CompletedProcess[str]], reference: Path) -> None:
-    folder, _ = finished
+def test_results_are_the_same_to_the_last_bit(on_workers: Finished, inline: Finished) -> None:
+    (folder, _), (reference, _) = on_workers, inline
     assert stored_flags(folder) == stored_flags(reference)
     assert rows(folder) == rows(reference)
     models = sorted(path.relative_to(reference) for path in reference.glob("sweeps/artifacts/*/*.safetensors"))
@@ -43,14 +69,14 @@ def test_results_are_the_same_to_the_last_bit(finished: tuple[Path, subprocess.C
         assert (folder / path).read_bytes() == (reference / path).read_bytes()
 
 
-def test_nothing_but_artifacts_is_left(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+def test_nothing_but_artifacts_is_left(finished: Finished) -> None:
     folder, _ = finished
     assert {path.name for path in (folder / "sweeps").iterdir()} <= {"artifacts", "results.db", "results.db-wal", "results.db-shm"}
     names = {re.sub(r"\.[0-9a-f]{16}\.", ".", path.name) for path in folder.glob("sweeps/artifacts/[!.]*/*")}
     assert names == {"job.json", "result.json", "model.safetensors", "examples.safetensors"}
 
 
-@pytest.mark.parametrize("executor", ["inline", pytest.param("ray", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("executor", ["inline", *(pytest.param(name, marks=pytest.mark.slow) for name in ("processes", "ray"))])
 def test_a_failing_job_is_tried_again_then_given_up_and_the_rest_goes_on(executor: str, tmp_path: Path) -> None:
     text = TINY.replace("epochs: 2", "epochs: 2, learning_rate: [0.1, 1e18]").replace("[1.0, 0.8]", "1.0").replace("[fgsm, pgd]", "fgsm")
     done = robustsweep("launch", write_space(tmp_path, text), *EXECUTORS[executor], "--max-failures", "1", cwd=tmp_path)

@@ -175,11 +175,11 @@ def begun(searcher: JobSearcher, trial: str) -> dict[str, Any]:
 
 
 def done(searcher: JobSearcher, trial: str, config: dict[str, Any], *, peak_memory: int) -> None:
-    job = Job.model_validate_json(config["job"])
+    job = Job.model_validate_json(config["jobs"][0])
     folder = Artifacts(config["artifacts"]).folder(job.key)
     folder.begin(job)
     folder.commit(result_of(job).model_copy(update={"peak_memory": peak_memory}))
-    searcher.on_trial_result(trial, {"done_key": job.key, "peak_memory": peak_memory})
+    searcher.on_trial_result(trial, {"done_jobs": ({"key": job.key, "peak_memory": peak_memory, "seconds": 1.0},)})
     searcher.on_trial_complete(trial)
 
 
