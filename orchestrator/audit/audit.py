@@ -92,8 +92,8 @@ _MOST, _DIAGNOSED = 1000, 200
 
 @dataclass(frozen=True)
 class AuditOutcome:
-    """Findings of an audit: its rows, the worst case last; its verdict; seconds of all its jobs; what it would try next (None: nothing); the
-    robust accuracy that its bundle claims (None: none was asked for)."""
+    """Findings of an audit: its rows, the worst case last; its verdict; seconds of all its jobs; what it would try next (None: nothing);
+    the robust accuracy that its bundle claims (None: none was asked for)."""
 
     name: str
     rows: tuple[ResultRow, ...]

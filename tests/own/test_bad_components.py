@@ -232,7 +232,7 @@ def test_a_plugin_is_checked_by_a_command(tmp_path: Path) -> None:
     rows = {row["name"]: row for row in json.loads(listed.stdout)}
     assert rows["outside"]["source"] == str(tmp_path / "bad.py")
     assert len(rows["outside"]["digest"]) == 12
-    assert (rows["pgd"]["source"], rows["pgd"]["settings"]) == ("robustsweep", "steps=paper, abs_stepsize=none, loss=ce")
+    assert (rows["pgd"]["source"], rows["pgd"]["settings"]) == ("robustsweep", "steps=paper, abs_stepsize=none, loss=ce, precision=float32")
     wrong = robustsweep("components", "nets", cwd=tmp_path)
     assert (wrong.returncode, "one of model, dataset" in wrong.stderr) == (2, True)
 
