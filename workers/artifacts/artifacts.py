@@ -9,7 +9,7 @@ written last, once: the first attempt that has written everything makes the job 
 import hashlib
 import json
 import re
-from collections.abc import Collection, Set
+from collections.abc import Collection, Mapping, Set
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
