@@ -63,6 +63,7 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
     max_failures: int = 2,
     max_jobs: int = MAX_JOBS,
     download: bool = False,
+    mirror: Sequence[str] = (),
 ) -> "Sweep":
     """Run every job of a space that has no result yet; return the sweep. The same call continues after any interruption.
 
@@ -86,6 +87,7 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
         max_failures=max_failures,
         max_jobs=max_jobs,
         download=download,
+        mirror=tuple(mirror),
     )
     if run_launch(options, Terminal()) > SIGNAL_CODE:
         raise KeyboardInterrupt

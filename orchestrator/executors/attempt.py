@@ -61,6 +61,7 @@ def attempt_jobs(config: dict[str, Any], plugins: Archives, *, name: str, send: 
         threads=config["threads"],
         gpu_share=config["gpus"] or 1.0,
         examples_per_pass=config["examples_per_pass"],
+        processes=config["processes"],
     )
     messages = Messages(send)
     report = throttled(lambda record: messages.send(record_message(record)), seconds=_REPORT_SECONDS)
@@ -83,7 +84,5 @@ def attempt_jobs(config: dict[str, Any], plugins: Archives, *, name: str, send: 
 
 
 def record_message(record: EpochRecord | BatchRecord) -> Message:
-    """Return an epoch as `{"epoch": ...}`, a batch as `{"batch": {"done": ...}}`: to Tune, a top-level `done` is the trial's end."""
-    if isinstance(record, EpochRecord):
-        return {"epoch": record.epoch, "loss": record.loss, "accuracy": record.accuracy}
-    return {"batch": record.model_dump()}
+    """Return an epoch as `{"epoch": {...}}`, a batch as `{"batch": {"done": ...}}`: to Tune, a top-level `done` is the trial's end."""
+    return {"epoch" if isinstance(record, EpochRecord) else "batch": record.model_dump()}

@@ -9,7 +9,7 @@ from orchestrator.driver.sweep_run import SweepRun
 from orchestrator.executors.base import Folders, Resources
 from orchestrator.executors.memory_retry import OutOfMemoryRetry, RetryLimits
 from orchestrator.planning.job_cost import effort
-from workers.artifacts.results import BatchRecord
+from workers.artifacts.results import BatchRecord, EpochRecord
 from workers.code import code_here
 from workers.spec.fields import Stage
 from workers.spec.job import JOB, Job
@@ -96,6 +96,7 @@ class HandOut:
             "threads": self._resources.cpus_per_job,
             "gpus": gpus,
             "examples_per_pass": self.limits(first).examples_per_pass,
+            "processes": self._resources.processes(first.stage),
         }
 
     def _is_short(self, job: Job) -> bool:
@@ -124,8 +125,8 @@ class HandOut:
             case {"superseded": reason}:
                 self._sweep.superseded(self._advance(batch), error=reason)
                 self._begin_next(batch)
-            case {"epoch": epoch}:
-                self._sweep.epoch(batch.jobs[0], epoch=epoch, loss=message["loss"], accuracy=message["accuracy"])
+            case {"epoch": record}:
+                self._sweep.epoch(batch.jobs[0], EpochRecord.model_validate(record))
             case {"batch": record}:
                 self._sweep.batch(batch.jobs[0], BatchRecord.model_validate(record))
             case {"done_jobs": ended}:

@@ -21,6 +21,7 @@ from orchestrator.launching.data_download import download_data, download_folder,
 from orchestrator.launching.drive import Stopped, StopSignals, drive
 from orchestrator.launching.notification import notify
 from orchestrator.launching.sweep_work import GridLaunch, SearchLaunch, SweepKind, SweepWork
+from orchestrator.mirrors import SweepMirrors, parse_target
 from orchestrator.paths import DEFAULT_HOME, Paths
 from orchestrator.planning import MAX_JOBS
 from orchestrator.planning.adopted import keep_weights, load_sweep
@@ -63,6 +64,7 @@ class LaunchOptions:
     download: bool = False
     only: Sequence[str] = ()
     notify: str | None = None
+    mirror: Sequence[str] = ()
     plugins: Sequence[str] = ()  # those that are not the space's own, for the commands to repeat
     says_next: bool = True  # at the end, which commands look at the sweep
 
@@ -82,6 +84,8 @@ class LaunchOptions:
             raise UserError("--address: only with --executor ray")
         if not 0 <= self.wait_for_nodes < float("inf"):
             raise UserError(f"--wait-for-nodes {self.wait_for_nodes:g}: must be at least 0, in minutes")
+        for target in self.mirror:
+            parse_target(target)
         check_home(self.paths.home)
         if self.download:
             download_folder(self.paths.data_root)
@@ -114,6 +118,7 @@ class LaunchOptions:
             words += self._unusual([field.name for field in fields(Resources)], of=self.resources)
             words += ["--download"] if self.download else []
             words += [word for digits in self.only for word in ("--only", digits)]
+            words += [word for target in self.mirror for word in ("--mirror", target)]
         return shell_command([*words, *(word for plugin in self.plugins for word in ("--plugin", plugin))])
 
     @staticmethod
@@ -216,8 +221,11 @@ class Launch:
 
     def _drive(self, work: SweepWork, recorder: Recorder) -> tuple[SweepRun, Stopped | None]:
         """Run the work; return the sweep after that, and what stopped it before its end."""
-        with ConcurrentSweeps(self._store, sweep=self._name) as others:
-            sweep = SweepRun(work.queue, recorder, work.jobs, source=work.source, known=work.known, elsewhere=others.running)
+        mirrors = SweepMirrors.opened(self._options.mirror, sweep=self._name, say=self._say)
+        with ConcurrentSweeps(self._store, sweep=self._name) as others, mirrors as observer:
+            sweep = SweepRun(
+                work.queue, recorder, work.jobs, source=work.source, known=work.known, elsewhere=others.running, observer=observer
+            )
             stopped = drive(sweep, self._make_executor, name=self._name, console=self._console, signals=self._signals)
         if (conclusion := work.conclusion()) is not None:
             self._say(conclusion)
