@@ -36,7 +36,9 @@ _FIELDS_OF: dict[str, dict[str, FieldInfo]] = {
     "training": TrainingSpec.model_fields,
     "fine_tuning": TrainingSpec.model_fields,
 }
-_OF_TUCKER = ("rank_fraction", "rank_kind", "rank_fractions", "tensorize_first", "tensorize_linear", "execution", "init")
+_OF_TUCKER = (
+    *("factorization", "rank_fraction", "rank_kind", "rank_fractions", "tensorize_first", "tensorize_linear", "execution", "init"),
+)
 _OF_SKETCH = ("sketch_modes", "rescale", "all_zero", "draws")
 _SECTION_OF_STAGE = {"pretrain": "training", "fine_tune": "fine_tuning"}
 
@@ -179,6 +181,7 @@ def _applicable(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that mean something: a dense net has no rank, one without a sketch no settings of that."""
     idle = set() if settings.get("model.tensorized", True) else {f"model.{name}" for name in _OF_TUCKER}
     idle |= {f"model.{name}" for name in _OF_SKETCH} if settings.get("model.theta") == 1 else set()
+    idle |= {"model.sketch_modes"} if settings.get("model.factorization") == "cp" else set()
     idle |= {"model.rank_fraction"} if settings.get("model.rank_fractions") else {"model.rank_fractions"}
     idle |= {name for name in ("until", "seed", "sweep") if settings.get(name) is None}
     return {name: value for name, value in settings.items() if name not in idle}

@@ -278,6 +278,7 @@ def model(
     randomised: bool = False,
     stages: tuple[str, ...] = (),
     normalised: bool = False,
+    initialised: bool = False,
     name: str | None = None,
 ) -> Callable[[C], C]: ...
 def model(create: Any = None, /, **facts: Any) -> Any:
@@ -291,6 +292,7 @@ def model(create: Any = None, /, **facts: Any) -> Any:
         randomised: True where its own forward pass draws in eval mode.
         stages: see `ModelFacts`.
         normalised: True where it takes inputs in the data set's units and normalises them itself; else we normalise them before.
+        initialised: True where it keeps the initial weights that its factory draws, from PyTorch's global generator, which is seeded.
         name: the function's, by default.
     """
     return _model(**facts) if create is None else _model(**facts)(create)

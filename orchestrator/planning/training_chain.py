@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from orchestrator.store.reading.study_trials import FinishedRungs
 
 _WITHOUT_SKETCH = ("sketch_modes", "rescale", "all_zero", "draws")
-_WITHOUT_TUCKER = ("rank_fraction", "rank_kind", "rank_fractions", "tensorize_first", "tensorize_linear", "execution", "init")
+_WITHOUT_TUCKER = (
+    *("factorization", "rank_fraction", "rank_kind", "rank_fractions", "tensorize_first", "tensorize_linear", "execution", "init"),
+)
 
 _UNTRAINED: frozenset[Stage] = frozenset({"adopt", "defend"})
 
@@ -128,6 +130,7 @@ def _defended(trained: Job, defence: DefenceSpec) -> Job:
 def _canonical(model: ModelSpec) -> ModelSpec:
     """Return the model with every setting without effect on it at its default, so that equal computations have equal keys."""
     idle = [*(_WITHOUT_SKETCH if model.theta == 1 else ()), *(() if model.tensorized else _WITHOUT_TUCKER)]
+    idle += ["sketch_modes"] if model.factorization == "cp" else []  # it has one latent dimension
     return _with_one_rank(model.model_copy(update={name: ModelSpec.model_fields[name].default for name in idle}))
 
 

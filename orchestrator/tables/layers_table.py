@@ -1,4 +1,4 @@
-"""What becomes of each layer of a plan's networks: the Tucker rank, or the reason why it stays dense."""
+"""What becomes of each layer of a plan's networks: the rank, or the reason why it stays dense."""
 
 from collections.abc import Iterator
 

@@ -42,6 +42,7 @@ from workers.spec.fields import (
     Count,
     Draws,
     ExecutionChoice,
+    Factorization,
     HeldOut,
     Index,
     Initialisation,
@@ -111,6 +112,7 @@ class ModelAxes(ComponentAxes):
 
     name: Axis[Annotated[str, AfterValidator(known(MODELS))]] = ()
     tensorized: Axis[bool] = ()
+    factorization: Axis[Factorization] = ()
     rank_fraction: Axis[RankFraction] = ()
     rank_kind: Axis[RankKind] = ()
     rank_fractions: Axis[RankFractions | None] = ()

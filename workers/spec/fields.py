@@ -20,6 +20,8 @@ CRAFTED: frozenset[Knowledge] = frozenset({"omniscient", "transfer"})
 SurfaceDirection = Literal["own", "theta_one"]
 SplitName = Literal["test", "validation"]
 """Splits that models are measured on: choices are made on `validation`, and `test` is reported."""
+Factorization = Literal["cp", "tt", "tucker"]
+"""Forms that a kernel is stored in: a sum of rank-one terms, a tensor train, or a core and factors."""
 RankKind = Literal["channels", "dimensions", "parameters"]
 SketchModes = Literal["all", "channels"]
 AllZero = Literal["keep", "redraw"]

@@ -29,6 +29,7 @@ from workers.spec.fields import (
     Draws,
     ExampleOrder,
     ExecutionChoice,
+    Factorization,
     Index,
     Initialisation,
     Knowledge,
@@ -51,6 +52,7 @@ from workers.spec.training import TrainingSpec
 class ModelSpec(ComponentSpec):
     """A network and its latent sketch.
 
+    `factorization` is the form of tensorized kernels: Tucker form (the paper's), CP or a tensor train.
     `rank_fractions`, by patterns of layer names, are in place of `rank_fraction` for the layers that they match.
     A `binary` one has binary convolutions (XNOR-Net), the first excepted. `weights` say where those of an adopted network come from, as a
     space has it (None: it is trained here); they count by their digest, in the job that adopts it. `weights_map` renames them.
@@ -62,6 +64,7 @@ class ModelSpec(ComponentSpec):
 
     name: str = "resnet18"
     tensorized: bool = True
+    factorization: Factorization = "tucker"
     rank_fraction: RankFraction = 0.5
     rank_kind: RankKind = "channels"
     rank_fractions: RankFractions | None = None

@@ -114,6 +114,7 @@ DEFAULTS = {
     "ModelSpec": {
         "name": "resnet18",
         "tensorized": True,
+        "factorization": "tucker",
         "rank_fraction": 0.5,
         "rank_kind": "channels",
         "rank_fractions": None,
@@ -168,11 +169,16 @@ DEFAULTS = {
     },
 }
 COMPONENT_DEFAULTS = {
+    "model convnext": {"depth": 2, "width": 48},
     "model logmel": {"width": 16},
+    "model m11": {"width": 64},
+    "model m5": {"width": 128},
     "model preact_resnet18": {"width": 64},
+    "model resnet": {"layers": 18, "width": 64},
     "model resnet18": {"width": 64},
     "model soundnet5": {"width": 16},
     "model vgg": {"layers": 16, "width": 64},
+    "model vit": {"patch": 4, "depth": 6, "width": 192, "heads": 3},
     "model wide_resnet": {"depth": 28, "widen_factor": 10},
     "dataset speech_commands": {"split_lists": "official"},
     "attack apgd_ce": {"steps": "paper"},

@@ -13,7 +13,7 @@ _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, *_TRANSPOSED)
 
 @dataclass(frozen=True)
 class LayerChoice:
-    """One layer of a network, and what becomes of it: a Tucker layer, or (with a `reason`) the dense layer that it is.
+    """One layer of a network, and what becomes of it: a layer in factors, or (with a `reason`) the dense layer that it is.
 
     `names` are all the places where the network has it, the first one its name; `shape` is its kernel's (None: it has none of its own).
     """
@@ -61,7 +61,7 @@ def layer_choices(network: nn.Module, *, first: bool, linear: bool) -> list[Laye
 
 
 def unfit(layer: nn.Module) -> str | None:
-    """Return the reason why a layer by itself cannot be stored in Tucker form; None where it can."""
+    """Return the reason why a layer by itself cannot be stored in factors; None where it can."""
     if isinstance(layer, _TRANSPOSED):
         return f"a transposed convolution ({type(layer).__name__})"
     if not isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Linear):

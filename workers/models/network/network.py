@@ -13,7 +13,7 @@ from torch.utils.checkpoint import checkpoint
 from workers.defences.base import Defence
 from workers.errors import JobError, UserError
 from workers.facts import DatasetInfo, ModelFacts
-from workers.layers import DenseKernel, LatentSketch, SignGradient, TuckerKernel, resolve_rank
+from workers.layers import DenseKernel, LatentKernel, LatentSketch, SignGradient, resolve_rank
 from workers.layers.recompute import NetworkPart
 from workers.models.network.layer_choice import layer_choices
 from workers.models.network.tensorize import Tensorization, binarize, tensorize
@@ -155,8 +155,8 @@ class Network(nn.Module):
             yield
 
     def ranks(self) -> dict[str, list[int]]:
-        """Return the resolved Tucker rank of each tensorized layer by its name."""
-        kernels = ((name, module) for name, module in self.body.named_modules() if isinstance(module, TuckerKernel))
+        """Return the resolved rank of each tensorized layer by its name."""
+        kernels = ((name, module) for name, module in self.body.named_modules() if isinstance(module, LatentKernel))
         return {name.removesuffix(".kernel"): list(kernel.rank) for name, kernel in kernels}
 
 
@@ -219,7 +219,7 @@ def _moments(info: DatasetInfo, normalisation: Normalisation) -> tuple[tuple[flo
 
 @dataclass(frozen=True)
 class LayerPlan:
-    """What becomes of one layer: its kernel's shape, and its Tucker rank or the reason why it stays dense."""
+    """What becomes of one layer: its kernel's shape, and its rank or the reason why it stays dense."""
 
     name: str
     shape: tuple[int, ...] | None
@@ -235,7 +235,11 @@ def planned_layers(spec: ModelSpec, info: DatasetInfo) -> list[LayerPlan]:
     for choice in layer_choices(body, first=settings.first, linear=settings.linear):
         fraction, shape = settings.fractions.get(choice.name, settings.rank_fraction), choice.shape
         reason = choice.reason if spec.tensorized else "tensorized: false"
-        rank = None if reason or shape is None else resolve_rank(shape, fraction, kind=settings.rank_kind)
+        rank = (
+            None
+            if reason or shape is None
+            else resolve_rank(shape, fraction, kind=settings.rank_kind, factorization=settings.factorization)
+        )
         plans.append(LayerPlan(", ".join(choice.names), shape, rank, reason))
     require_matched(spec, [plan.name.partition(", ")[0] for plan in plans if plan.rank is not None])
     return plans
@@ -271,6 +275,7 @@ def _tensorization(spec: ModelSpec, init: Initialisation, body: nn.Module) -> Te
         rank_fraction=spec.rank_fraction,
         fractions={} if spec.rank_fractions is None else _fractions(body, spec.rank_fractions),
         rank_kind=spec.rank_kind,
+        factorization=spec.factorization,
         first=spec.tensorize_first,
         linear=spec.tensorize_linear,
         grouped="keep",
@@ -312,9 +317,9 @@ def build_defence(spec: DefenceSpec, *, bounds: tuple[float, float]) -> Defence:
 
 @torch.no_grad()
 def initialise(body: nn.Module, generator: torch.Generator, *, kept: bool = False) -> None:
-    """Draw every random parameter anew from the explicit generator; with `kept` only those of Tucker layers, whose dense ones are gone."""
+    """Draw every random parameter anew from the explicit generator; with `kept` only kernels in factors, whose dense ones are gone."""
     for module in body.modules():
-        if isinstance(module, TuckerKernel | DenseKernel):
+        if isinstance(module, LatentKernel | DenseKernel):
             module.initialise(generator)
         elif not kept:
             _initialise_dense(module, generator)

@@ -1,4 +1,4 @@
-"""Conversion of a network's convolutions and linear layers to Tucker form, and of
+"""Conversion of a network's convolutions and linear layers to kernels in factors, and of
 convolutions to binary ones."""
 
 import copy
@@ -10,11 +10,28 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from workers.layers import BinaryConv, DenseKernel, Execution, LatentSketch, SignGradient, TuckerLayer, cheaper_execution, resolve_rank
+from workers.layers import (
+    BinaryConv,
+    CPLayer,
+    DenseKernel,
+    Execution,
+    LatentLayer,
+    LatentSketch,
+    SignGradient,
+    TensorTrainLayer,
+    TuckerLayer,
+    cheaper_execution,
+    resolve_rank,
+)
 from workers.models.network.layer_choice import TAKES_THE_INPUT, LayerChoice, layer_choices, unfit
-from workers.spec.fields import ExecutionChoice, Initialisation, RankKind
+from workers.spec.fields import ExecutionChoice, Factorization, Initialisation, RankKind
 
 Dense = nn.Conv1d | nn.Conv2d | nn.Linear
+_LAYERS: dict[Factorization, type[CPLayer | TensorTrainLayer | TuckerLayer]] = {
+    "cp": CPLayer,
+    "tt": TensorTrainLayer,
+    "tucker": TuckerLayer,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +41,7 @@ class Tensorization:
     Args:
         rank_fraction: requested share in (0, 1], see `resolve_rank`.
         rank_kind: reference of the share, see `resolve_rank`.
+        factorization: the form of the new kernels.
         fractions: the shares of layers that have one of their own, by name.
         first: true to replace the first convolution, which takes the input, too.
         linear: true to replace linear layers too.
@@ -35,6 +53,7 @@ class Tensorization:
     rank_fraction: float
     fractions: Mapping[str, float] = field(default_factory=dict)
     rank_kind: RankKind = "channels"
+    factorization: Factorization = "tucker"
     first: bool = False
     linear: bool = False
     grouped: Literal["keep", "refuse"] = "refuse"
@@ -44,10 +63,10 @@ class Tensorization:
 
 def tensorize(
     network: nn.Module, settings: Tensorization, *, sketch: LatentSketch, input_shape: Sequence[int] | None = None
-) -> dict[str, TuckerLayer]:
-    """Replace the convolutions of `network`, in place, by Tucker layers of the same geometry; return the new layers by name.
+) -> dict[str, LatentLayer]:
+    """Replace the convolutions of `network`, in place, by layers in factors of the same geometry; return the new layers by name.
 
-    A layer that the network has in several places becomes one Tucker layer in all of them.
+    A layer that the network has in several places becomes one new layer in all of them.
 
     Args:
         network: any network of PyTorch's own layers.
@@ -67,7 +86,7 @@ def tensorize(
         if choice.reason:
             continue
         fraction = settings.fractions.get(choice.name, settings.rank_fraction)
-        layer = _tucker_like(choice.layer, settings, fraction=fraction, sketch=sketch, positions=positions.get(choice.name))  # type: ignore[arg-type]
+        layer = _factored(choice.layer, settings, fraction=fraction, sketch=sketch, positions=positions.get(choice.name))  # type: ignore[arg-type]
         for name in choice.names:
             parent, _, child = name.rpartition(".")
             setattr(network.get_submodule(parent), child, layer)
@@ -83,14 +102,14 @@ def _require_all_fit(chosen: Sequence[LayerChoice]) -> None:
         raise ValueError(f"{name}: {reason} cannot be tensorized ({len(refused)} such layers; grouped='keep' leaves them dense)")
 
 
-def _tucker_like(dense: Dense, settings: Tensorization, *, fraction: float, sketch: LatentSketch, positions: int | None) -> TuckerLayer:
+def _factored(dense: Dense, settings: Tensorization, *, fraction: float, sketch: LatentSketch, positions: int | None) -> LatentLayer:
     shape = tuple(dense.weight.shape)
-    rank = resolve_rank(shape, fraction, kind=settings.rank_kind)
+    rank = resolve_rank(shape, fraction, kind=settings.rank_kind, factorization=settings.factorization)
     geometry: dict[str, Any] = {}
     if not isinstance(dense, nn.Linear):
         geometry = {"stride": dense.stride, "padding": dense.padding, "dilation": dense.dilation}
     execution = _execution(shape, rank, settings, stride=math.prod(geometry.get("stride", ())), positions=positions)
-    layer = TuckerLayer(shape, rank, sketch=sketch, execution=execution, bias=dense.bias is not None, **geometry)
+    layer = _LAYERS[settings.factorization](shape, rank, sketch=sketch, execution=execution, bias=dense.bias is not None, **geometry)
     if settings.init == "decompose":
         layer.kernel.decompose(dense.weight)
         if layer.bias is not None and dense.bias is not None:
@@ -101,7 +120,7 @@ def _tucker_like(dense: Dense, settings: Tensorization, *, fraction: float, sket
 def _execution(shape: Sequence[int], rank: Sequence[int], settings: Tensorization, *, stride: int, positions: int | None) -> Execution:
     if settings.execution != "auto":
         return settings.execution
-    return cheaper_execution(shape, rank, stride=stride, positions_in=positions)
+    return cheaper_execution(shape, rank, stride=stride, positions_in=positions, factorization=settings.factorization)
 
 
 def _positions(network: nn.Module, input_shape: Sequence[int]) -> dict[str, int]:
@@ -132,7 +151,7 @@ _LINEAR_ORDER = 2
 def binarize(network: nn.Module, *, signs: SignGradient) -> None:
     """Replace every convolution of `network` but the first, in place, by a binary one of the same geometry (XNOR-Net, section 4).
 
-    A Tucker convolution keeps its kernel, sketch included; the weights of a dense one are dropped. Linear layers are unchanged.
+    A convolution in factors keeps its kernel, sketch included; the weights of a dense one are dropped. Linear layers are unchanged.
 
     Args:
         network: the network, tensorized or not, its blocks in the order of binary ones.
@@ -144,20 +163,20 @@ def binarize(network: nn.Module, *, signs: SignGradient) -> None:
     convolutions = [
         (name, module)
         for name, module in network.named_modules()
-        if isinstance(module, nn.Conv1d | nn.Conv2d) or (isinstance(module, TuckerLayer) and len(module.kernel.shape) > _LINEAR_ORDER)
+        if isinstance(module, nn.Conv1d | nn.Conv2d) or (isinstance(module, LatentLayer) and len(module.kernel.shape) > _LINEAR_ORDER)
     ]
     for name, convolution in convolutions[1:]:
         parent, _, child = name.rpartition(".")
         setattr(network.get_submodule(parent), child, _binary_like(name, convolution, signs))
 
 
-def _binary_like(name: str, convolution: nn.Conv1d | nn.Conv2d | TuckerLayer, signs: SignGradient) -> BinaryConv:
-    if not isinstance(convolution, TuckerLayer):
+def _binary_like(name: str, convolution: nn.Conv1d | nn.Conv2d | LatentLayer, signs: SignGradient) -> BinaryConv:
+    if not isinstance(convolution, LatentLayer):
         reason = unfit(convolution)
         if reason is not None:
             raise ValueError(f"{name}: {reason} cannot be made binary")
     return BinaryConv(
-        convolution.kernel if isinstance(convolution, TuckerLayer) else DenseKernel(convolution.weight.shape),
+        convolution.kernel if isinstance(convolution, LatentLayer) else DenseKernel(convolution.weight.shape),
         signs=signs,
         stride=convolution.stride,
         padding=convolution.padding,

@@ -1,0 +1,29 @@
+"""Ways of training and forms of networks, each from a space to its table."""
+
+from pathlib import Path
+
+from tests.commands import robustsweep, rows, write_space
+
+DATA = "data: {name: digits, train_examples: 64}\n"
+MEASURED = "evaluation: {examples: 12, batch_size: 6}\nattacks:\n"
+
+
+def launched(folder: Path, text: str) -> None:
+    done = robustsweep("launch", write_space(folder, text), "--executor", "inline", cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_form_of_kernels_is_decomposed_sketched_and_attacked(tmp_path: Path) -> None:
+    model = "model: {width: 4, factorization: [cp, tt], rank_kind: parameters, theta: [1.0, 0.8], init: decompose}\n"
+    trained = "training: {epochs: 1, batch_size: 32}\nfine_tuning: {epochs: 1}\n"
+    attacks = "  - {attack: pgd, epsilon: 8/255, knowledge: [omniscient, eot], eot_samples: 2}\n"
+    launched(tmp_path, DATA + model + trained + MEASURED + attacks)
+    found = rows(tmp_path)
+    assert {(row["model_options"]["factorization"], row["theta"], row["knowledge"]) for row in found} == {
+        *((form, theta, "omniscient") for form in ("cp", "tt") for theta in (1.0, 0.8)),
+        *((form, 0.8, "eot") for form in ("cp", "tt")),
+    }
+    ranks = {row["model_options"]["factorization"]: set(map(len, row["rank"].values())) for row in found}
+    assert ranks == {"cp": {1}, "tt": {3}}
+    shown = robustsweep("results", "tiny", cwd=tmp_path).stdout
+    assert "factorization" in shown
