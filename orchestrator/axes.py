@@ -173,7 +173,10 @@ def _lineage(key: str, specs: Mapping[str, Mapping[str, Any]], parents: Mapping[
 def _trained(key: str, specs: Mapping[str, Mapping[str, Any]], parents: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """The settings of the training from scratch and of the last fine-tuning; a defence that is put around a model repeats its settings."""
     before = _trained(parents[key], specs, parents) if parents.get(key) in specs else {}
-    section = _SECTION_OF_STAGE.get(specs[key]["stage"])
+    stage = specs[key]["stage"]
+    if stage == "select":  # of what its parent trained
+        stage = specs[parents[key]]["stage"] if parents.get(key) in specs else "pretrain"
+    section = _SECTION_OF_STAGE.get(stage)
     return before if section is None else {**before, section: {k: v for k, v in specs[key]["training"].items() if k != "recipe"}}
 
 

@@ -172,7 +172,8 @@ def result_in_words(result: Result, *, stage: Stage) -> str:
     """Describe the outcome of a finished job in a few words."""
     match result.outcome:
         case TrainOutcome(history=[]):
-            return "defence put around" if stage == "defend" else "weights taken over"
+            taken = {"defend": "defence put around", "select": "best weights taken"}
+            return taken.get(stage, "weights taken over")
         case TrainOutcome() as outcome:
             return f"trained, training accuracy {outcome.history[-1].accuracy:.1%}{_overfitting(outcome)}"
         case FlagsOutcome() as outcome:

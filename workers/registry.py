@@ -390,15 +390,16 @@ def defence(create: Any = None, /, *, name: str | None = None, around: bool = Tr
 @overload
 def loss(create: C, /) -> C: ...
 @overload
-def loss(*, training: Mapping[str, Any] | None = None, name: str | None = None) -> Callable[[C], C]: ...
-def loss(create: Any = None, /, *, training: Mapping[str, Any] | None = None, name: str | None = None) -> Any:
+def loss(*, training: Mapping[str, Any] | None = None, mixed: bool = False, name: str | None = None) -> Callable[[C], C]: ...
+def loss(create: Any = None, /, *, training: Mapping[str, Any] | None = None, mixed: bool = False, name: str | None = None) -> Any:
     """Register a training loss: `loss(network, inputs, labels, adversary, *, ...) -> Tensor`, a scalar.
 
     `network` gives logits (batch, n_classes), `adversary(inputs, labels)` the examples to train on: adversarial ones under
     adversarial training, else the inputs themselves. `training` are settings of a training, such as
-    `{"adversarial_training": "pgd"}`, that it has unless others are given.
+    `{"adversarial_training": "pgd"}`, that it has unless others are given. One that is `mixed` takes shares of the classes too,
+    (batch, n_classes), which `mixing` gives as labels.
     """
-    register = _registering(LOSSES, LossFacts(training or {}), name)
+    register = _registering(LOSSES, LossFacts(training or {}, mixed), name)
     return register if create is None else register(create)
 
 

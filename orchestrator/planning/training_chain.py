@@ -23,7 +23,7 @@ _WITHOUT_TUCKER = (
     *("factorization", "rank_fraction", "rank_kind", "rank_fractions", "tensorize_first", "tensorize_linear", "execution", "init"),
 )
 
-_UNTRAINED: frozenset[Stage] = frozenset({"adopt", "defend"})
+_UNTRAINED: frozenset[Stage] = frozenset({"adopt", "select", "defend"})
 
 TrainingChain = tuple[Job, ...]
 """Jobs of one model, its ancestors first; the last one is the model's own."""
@@ -95,22 +95,29 @@ def training_chain(point: GridPoint) -> TrainingChain:
     full = _canonical(point.model.model_copy(update={"theta": 1.0}))
     first = _canonical(full.model_copy(update={"tensorized": False})) if full.init == "decompose" else full
     fine_tuning = inherit_training(point.training, point.fine_tuning, dataset=point.data.name, binary=point.model.binary)
-    jobs = [_train("pretrain", point, first, point.training) if first.weights is None else _adopted(point, first)]
+    jobs = _train("pretrain", point, first, point.training) if first.weights is None else [_adopted(point, first)]
     for stage in dict.fromkeys((full, point.model)):
         if stage != first:
-            jobs.append(_train("fine_tune", point, stage, fine_tuning, weights=jobs[-1]))
+            jobs += _train("fine_tune", point, stage, fine_tuning, weights=jobs[-1])
     if point.defence.facts.around:
         jobs.append(_defended(jobs[-1], point.defence))
     return tuple(jobs)
 
 
-def _train(stage: Literal["pretrain", "fine_tune"], point: GridPoint, model: ModelSpec, training: dict[str, Any], **parents: Job) -> Job:
+def _train(
+    stage: Literal["pretrain", "fine_tune"], point: GridPoint, model: ModelSpec, training: dict[str, Any], **parents: Job
+) -> list[Job]:
+    """Return the job that trains, and where its best checkpoint is asked for the one that selects it."""
     if training.get("recipe", "custom") == "custom" and "epochs" not in training:
         section = "training" if stage == "pretrain" else "fine_tuning"
         raise UserError(f"{section}.epochs: missing: a network has to be trained here; 0 leaves a decomposed one as it is")
     settings = resolve_training(training, dataset=point.data.name, binary=model.binary)
-    spec = TrainSpec(stage=stage, data=point.data, model=model, training=settings, defence=point.trained_in, seed=point.seed)
-    return Job.of(spec, **parents)
+    last = settings.model_copy(update={"checkpoint": "last"})
+    spec = TrainSpec(stage=stage, data=point.data, model=model, training=last, defence=point.trained_in, seed=point.seed)
+    trained = Job.of(spec, **parents)
+    if settings.checkpoint == "last" or settings.epochs == 0:
+        return [trained]
+    return [trained, Job.of(TrainSpec(**dict(spec) | {"stage": "select", "training": settings}), weights=trained)]
 
 
 def _adopted(point: GridPoint, model: ModelSpec) -> Job:
@@ -123,7 +130,8 @@ def _adopted(point: GridPoint, model: ModelSpec) -> Job:
 def _defended(trained: Job, defence: DefenceSpec) -> Job:
     """Return the job that puts the defence around the trained model."""
     assert isinstance(trained.spec, TrainSpec)  # noqa: S101 (a lineage is made of them)
-    spec = trained.spec.model_copy(update={"stage": "defend", "defence": defence})
+    last = trained.spec.training.model_copy(update={"checkpoint": "last"})
+    spec = trained.spec.model_copy(update={"stage": "defend", "defence": defence, "training": last})
     return Job.of(spec, weights=trained)
 
 

@@ -28,12 +28,15 @@ from search_spaces.schema.training_axes import FineTuningAxes, ListAxis, Trainin
 from workers.registry import DATASETS, MODELS, REGISTRIES
 from workers.settings import Frozen
 from workers.spec.compatibility import (
+    AUGMENTATIONS,
     require_augmentable,
     require_binary_draws,
     require_binary_form,
     require_binary_init,
+    require_checkpoint,
     require_defensible,
     require_fitting,
+    require_mixable,
 )
 from workers.spec.component import DataSpec
 from workers.spec.corruption import require_corruptible
@@ -57,6 +60,7 @@ from workers.spec.fields import (
 )
 from workers.spec.job import MeasuringSettings, ModelSpec
 from workers.spec.step_settings import IsNumber
+from workers.spec.training import TrainingSpec
 from workers.weights.place import WeightsPlace
 
 T = TypeVar("T")
@@ -283,8 +287,14 @@ class Grid(Frozen):
     @field_validator("training", "fine_tuning")
     @classmethod
     def _only_images_are_augmented(cls, training: FineTuningAxes, info: ValidationInfo) -> FineTuningAxes:
-        for data, flip, padding in product(_data(info), training.horizontal_flip or (False,), training.crop_padding or (None,)):
-            require_augmentable(data.name, horizontal_flip=flip, crop_padding=padding, shape=data.shape)
+        for data in _data(info):
+            for name, values in training:
+                for value in values if name in AUGMENTATIONS else ():
+                    require_augmentable(data.name, {name: value}, shape=data.shape)
+            for checkpoint in training.checkpoint:
+                require_checkpoint(checkpoint, held_out=data.validation_examples, average="none")
+        for mixing, loss in product(training.mixing, training.loss or (TrainingSpec.model_fields["loss"].default,)):
+            require_mixable(loss, mixing)
         return training
 
     @field_validator("corruptions")

@@ -22,9 +22,10 @@ _MODEL_MORE = (
 )
 _TRAINING = (
     "loss epochs batch_size optimizer learning_rate momentum nesterov weight_decay schedule milestones gamma clip_norm "
-    "precision channels_last horizontal_flip crop_padding adversarial_training adversarial_epsilon adversarial_steps "
-    "adversarial_stepsize adversarial_alpha adversarial_norm adversarial_loss adversarial_noise weight_perturbation "
-    "weight_perturbation_from warm_up weight_average ema_decay average_from label_smoothing pairing beta"
+    "precision channels_last horizontal_flip crop_padding cutout augmentation mixing mixing_alpha "
+    "time_shift background_noise spectrogram_masks adversarial_training adversarial_epsilon adversarial_steps "
+    "adversarial_stepsize adversarial_alpha adversarial_norm adversarial_loss adversarial_noise gradient_alignment weight_perturbation "
+    "weight_perturbation_from warm_up weight_average ema_decay average_from checkpoint label_smoothing pairing beta"
 )
 _MODEL_OWN = " ".join(
     [

@@ -16,8 +16,10 @@ from workers.spec.compatibility import (
     require_binary_draws,
     require_binary_form,
     require_binary_init,
+    require_checkpoint,
     require_defensible,
     require_fitting,
+    require_mixable,
 )
 from workers.spec.component import UNDEFENDED, ComponentSpec, DataSpec, DefenceSpec
 from workers.spec.corruption import CorruptionSpec
@@ -154,7 +156,8 @@ class TrainSpec(Frozen):
 
     Stage `adopt` trains nothing: it takes the weights of a network trained elsewhere, those of the digest `weights` of the job.
     Stage `defend` trains nothing either: it puts a defence around the parent in role `weights`, whose weights it takes and whose settings
-    it repeats. Defences that are trained in are there from `pretrain` on.
+    it repeats. Defences that are trained in are there from `pretrain` on. Stage `select` takes, of the parent in that role, whose settings
+    it repeats, the weights of the epoch that was best on the validation split (`checkpoint` best).
 
     A *rung* stops after `until` epochs of the schedule (None: after all of them, and so does the number of all of them). It is bit for
     bit as far as the same job without `until`, its *trunk*, is then, and keeps its checkpoint, so that others can go on from there.
@@ -186,7 +189,7 @@ class TrainSpec(Frozen):
     @property
     def is_rung(self) -> bool:
         """True where the job trains, and stops before its schedule ends."""
-        return self.until is not None and self.stage not in ("adopt", "defend")
+        return self.until is not None and self.stage in ("pretrain", "fine_tune")
 
     @property
     def randomised(self) -> bool:
@@ -203,8 +206,12 @@ class TrainSpec(Frozen):
         if self.stage == "pretrain" and self.training.epochs == 0:
             raise ValueError("epochs=0: a network is trained from scratch; must be >= 1")
         training = self.training
-        flip, padding = training.horizontal_flip, training.crop_padding
-        require_augmentable(self.data.name, horizontal_flip=flip, crop_padding=padding, shape=self.data.shape)
+        require_augmentable(self.data.name, training.__dict__, shape=self.data.shape)
+        require_checkpoint(training.checkpoint, held_out=self.data.validation_examples, average=training.weight_average)
+        if (self.stage == "select") != (training.checkpoint == "best"):
+            raise ValueError(f"stage={self.stage} with checkpoint={training.checkpoint}: stage select takes the best, the others the last")
+        if training.is_installed:
+            require_mixable(training.loss, training.mixing)
         require_defensible(self.defence.name, self.data.name, binary=self.model.binary)
         if (self.stage == "defend") != self.defence.facts.around:
             around = ", ".join(found.name for found in DEFENCES if found.facts.around)

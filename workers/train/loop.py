@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import repeat
 
@@ -18,7 +18,10 @@ from workers.spec.fields import Precision
 from workers.spec.training import TrainingSpec
 from workers.train.adversary import Adversary, BatchAdversary, remembered, unchanged
 from workers.train.augment import augmented
+from workers.train.best_weights import BestWeights
 from workers.train.checkpoint import Checkpoint, TrainingState
+from workers.train.gradient_alignment import misalignment
+from workers.train.mixing import mixed
 from workers.train.optimizer import build_optimizer, learning_rate
 from workers.train.safe_convolutions import safe_convolutions
 from workers.train.watch import Watch
@@ -39,6 +42,7 @@ def train(  # noqa: PLR0913 (each is another part of a training)
     attack: torch.Generator | None = None,
     until: int | None = None,
     validation: DeviceSplit | None = None,
+    best: BestWeights | None = None,
 ) -> list[EpochRecord]:
     """Train `network` in place and return one record per epoch.
 
@@ -52,6 +56,7 @@ def train(  # noqa: PLR0913 (each is another part of a training)
         attack: generator of adversarial training, on the data's device; None without it.
         until: stop after so many of the schedule's epochs (None: after all).
         validation: held-out examples, on the same device, that each epoch's record says the accuracy on; None for none.
+        best: is given each epoch's record, to keep the weights of the best one.
 
     Raises:
         JobError: the loss, a weight or a statistic became NaN or infinite, or examples could not be attacked for want of a finite
@@ -66,7 +71,7 @@ def train(  # noqa: PLR0913 (each is another part of a training)
     trainer = _Trainer(network, logits, data, settings, order, adversary, build_optimizer(network.parameters(), settings), average)
     generators = {"order": order, "sketch": network.sketch.generator, "attack": attack}
     present = {name: generator for name, generator in generators.items() if generator is not None}
-    state = TrainingState(model=network, optimizer=trainer.optimizer, generators=present, history=[], average=average)
+    state = TrainingState(model=network, optimizer=trainer.optimizer, generators=present, history=[], average=average, best=best)
     watch = Watch(network, logits, settings, data, validation)
     last = settings.epochs if until is None else until
     checkpoint.restore(state, last=last)
@@ -79,6 +84,8 @@ def train(  # noqa: PLR0913 (each is another part of a training)
         average.after_epoch(epoch)
         record = record.model_copy(update=watch.after(epoch))
         state.history.append(record)
+        if best is not None:
+            best.consider(record)
         checkpoint.save(state)
         report(record)
     average.give(trainer.plain_inputs, device=data.device)
@@ -123,12 +130,12 @@ class _Trainer:
         loss_sum, correct = torch.zeros(2, device=self.data.device)
         rate, seen = 0.0, 0
         perturbs = self.settings.weight_perturbation > 0 and epoch > self.settings.weight_perturbation_from * self.settings.epochs
-        for step, (inputs, labels, adversary) in enumerate(self._seen()):
+        for step, batch in enumerate(self._seen()):
             rate = self._set_rate((epoch - 1) * self.steps + step)
-            batch_loss, hits = self._step(inputs, labels, adversary, perturbs=perturbs)
-            loss_sum += batch_loss * len(labels)
+            batch_loss, hits = self._step(batch, perturbs=perturbs)
+            loss_sum += batch_loss * len(batch.labels)
             correct += hits
-            seen += len(labels)
+            seen += len(batch.labels)
         loss = float(loss_sum) / seen
         if not math.isfinite(loss):
             raise JobError(f"epoch {epoch}: the training loss is {loss}; try a learning_rate below {self.settings.learning_rate:g}")
@@ -160,10 +167,10 @@ class _Trainer:
             group["lr"] = rate
         return rate
 
-    def _step(self, inputs: Tensor, labels: Tensor, adversary: BatchAdversary, *, perturbs: bool) -> tuple[Tensor, Tensor]:
+    def _step(self, batch: "_Batch", *, perturbs: bool) -> tuple[Tensor, Tensor]:
         network = _Listening(self.logits)
-        adversary = remembered(adversary) if perturbs else adversary
-        loss = partial(self._loss, network, inputs, labels, adversary)
+        batch = replace(batch, adversary=remembered(batch.adversary)) if perturbs else batch
+        loss = partial(self._loss, network, batch)
         size = self.settings.weight_perturbation
         with perturbed_weights(self.network, loss, size=size) if perturbs else nullcontext():
             found = loss()
@@ -173,10 +180,15 @@ class _Trainer:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_norm)
         self.optimizer.step()
         self.average.after_step()
-        return found.detach(), (network.first.argmax(dim=1) == labels).sum()
+        return found.detach(), (network.first.argmax(dim=1) == batch.labels).sum()
 
-    def _loss(self, network: "_Listening", inputs: Tensor, labels: Tensor, adversary: BatchAdversary) -> Tensor:
-        loss: Tensor = self.settings.component.create(network, inputs, labels, adversary, **dict(self.settings.settings))
+    def _loss(self, network: "_Listening", batch: "_Batch") -> Tensor:
+        settings = self.settings
+        loss: Tensor = settings.component.create(network, batch.inputs, batch.targets, batch.attacked, **dict(settings.settings))
+        if settings.gradient_alignment > 0 and self.adversary is not None:
+            generator = self.adversary.generator
+            apart = misalignment(self.logits, batch.inputs, batch.labels, settings=settings, generator=generator)
+            loss = loss + settings.gradient_alignment * apart
         return loss if (penalty := self.network.penalty()) is None else loss + penalty
 
     def plain_inputs(self) -> Iterator[Tensor]:
@@ -184,20 +196,38 @@ class _Trainer:
         places = torch.arange(self.steps * self.batch_size, device=self.data.device)
         return (self._laid_out(inputs) for inputs, _ in self.data.batches(places, self.batch_size))
 
-    def _seen(self) -> Iterator[tuple[Tensor, Tensor, BatchAdversary]]:
+    def _seen(self) -> Iterator["_Batch"]:
         """The batches that the network learns from, each with its adversary."""
         adversaries = repeat(unchanged) if self.adversary is None else self.adversary.one_a_batch(self.steps)
         for (inputs, labels), adversary in zip(self._batches(), adversaries, strict=False):
-            yield inputs, labels, adversary
+            if self.settings.mixing == "none":
+                yield _Batch(self._laid_out(inputs), labels, labels, adversary)
+                continue
+            found, shares = mixed(inputs, labels, self.settings, self.order, n_classes=self.network.n_classes)
+            yield _Batch(self._laid_out(found), shares.argmax(dim=1), shares, adversary)
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         permutation = torch.randperm(len(self.data), generator=self.order, device=self.data.device)
         for inputs, labels in self.data.batches(permutation[: self.steps * self.batch_size], self.batch_size):
-            yield self._laid_out(augmented(inputs, self.settings, self.order)), labels
+            yield augmented(inputs, self.settings, self.order), labels
 
     def _laid_out(self, inputs: Tensor) -> Tensor:
         is_image = inputs.dim() == _IMAGE_BATCH_DIMENSIONS
         return inputs.contiguous(memory_format=torch.channels_last) if self.settings.channels_last and is_image else inputs
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Examples that the network learns from: `targets` are their labels as the loss takes them, classes (batch,) or shares of them."""
+
+    inputs: Tensor
+    labels: Tensor
+    targets: Tensor
+    adversary: BatchAdversary
+
+    def attacked(self, inputs: Tensor, _: Tensor) -> Tensor:
+        """The adversary's examples; it is told each one's class, of mixed ones that of the larger share."""
+        return self.adversary(inputs, self.labels)
 
 
 class _Listening:

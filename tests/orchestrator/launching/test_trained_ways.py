@@ -27,3 +27,19 @@ def test_every_form_of_kernels_is_decomposed_sketched_and_attacked(tmp_path: Pat
     assert ranks == {"cp": {1}, "tt": {3}}
     shown = robustsweep("results", "tiny", cwd=tmp_path).stdout
     assert "factorization" in shown
+
+
+def test_the_best_checkpoint_is_a_model_beside_the_last_one_and_is_trained_once(tmp_path: Path) -> None:
+    data = "data: {name: digits, train_examples: 64, validation_examples: 32}\nmodel: {width: 2}\n"
+    trained = (
+        "training: {epochs: 3, batch_size: 32, adversarial_training: r_fgsm, adversarial_alpha: 0.0, gradient_alignment: 0.2,\n"
+        "  mixing: mixup, cutout: 2, augmentation: trivialaugment, checkpoint: [last, best]}\n"
+    )
+    launched(tmp_path, data + trained + MEASURED + "  - {attack: fgsm, epsilon: 8/255}\n")
+    found = [row for row in rows(tmp_path) if row["split"] == "test"]
+    assert [row["training"]["checkpoint"] for row in found] == ["last", "best"]
+    shown = robustsweep("results", "tiny", cwd=tmp_path).stdout
+    assert "checkpoint" in shown
+    stages = [line.split()[:2] for line in robustsweep("status", "tiny", cwd=tmp_path).stdout.splitlines()]
+    assert ["pretrain", "1"] in stages
+    assert ["select", "1"] in stages

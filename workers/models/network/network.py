@@ -55,6 +55,7 @@ class Network(nn.Module):
         self.defence = build_defence(defence, bounds=(info.low, info.high))
         self.defence.install(body)
         self.bounds = (info.low, info.high)
+        self.n_classes = info.n_classes
         self.examples_at_once: int | None = None
         self.randomised_body = body_facts is not None and body_facts.randomised
         self.normalises_itself = body_facts is not None and body_facts.normalised
