@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from search_spaces import Grid, SourceName
 from workers.artifacts.artifacts import Artifacts
 from workers.errors import StorageError, UserError
-from workers.spec.component import UNDEFENDED, DataSpec, DefenceSpec
+from workers.spec.component import NO_EXTRA, UNDEFENDED, DataSpec, DefenceSpec
 from workers.spec.fields import Stage
 from workers.spec.job import Earlier, Job, ModelSpec, TrainSpec
 from workers.spec.recipes import inherit_training, resolve_training
@@ -53,8 +53,12 @@ def grid_points(grid: Grid) -> Iterator[GridPoint]:
     for seed, data, settings in product(grid.seed, grid.data.points(), grid.model.points()):
         model = _canonical(ModelSpec.model_validate(settings))
         for training, defence, fine_tuning in product(grid.training.points(), grid.defence.points(), grid.fine_tuning.points()):
-            parts = DataSpec.model_validate(data), model, DefenceSpec.model_validate(defence), training, fine_tuning
+            parts = _without_idle_share(DataSpec.model_validate(data)), model, DefenceSpec.model_validate(defence), training, fine_tuning
             yield GridPoint(seed, *parts, weights=_digest(grid, model.weights))
+
+
+def _without_idle_share(data: DataSpec) -> DataSpec:
+    return data if data.extra is not None else data.model_copy(update=NO_EXTRA)
 
 
 def _digest(grid: Grid, written: str | None) -> str | None:

@@ -50,6 +50,7 @@ from workers.spec.fields import (
     Index,
     Initialisation,
     Normalisation,
+    OpenShare,
     Prefixes,
     RankFraction,
     RankFractions,
@@ -105,6 +106,8 @@ class DataAxes(ComponentAxes):
     name: Axis[Annotated[str, AfterValidator(known(DATASETS))]]
     train_examples: Axis[Count | None] = ()
     validation_examples: Axis[WrittenHeldOut] = ()
+    extra: Axis[Annotated[str, AfterValidator(known(DATASETS))] | None] = ()
+    extra_share: Axis[OpenShare] = ()
 
 
 class ModelAxes(ComponentAxes):

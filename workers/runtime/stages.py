@@ -61,7 +61,7 @@ from workers.spec.job import (
     TrainSpec,
 )
 from workers.spec.keys import derive_seed
-from workers.train import Checkpoint, train
+from workers.train import Checkpoint, Extra, train
 from workers.train.best_weights import BestWeights
 from workers.train.watch import MOST_EXAMPLES
 from workers.weights.tensors import from_safetensors, load_into
@@ -213,8 +213,24 @@ def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
         until=spec.until,
         validation=held_out,
         best=best,
+        extra=_extra(room, spec, info),
     )
     return _trained(network, history, info, resumed=checkpoint.resumed, best=best)
+
+
+def _extra(room: Room, spec: TrainSpec, info: DatasetInfo) -> Extra | None:
+    """Return the further examples that the job trains on.
+
+    Raises:
+        UserError: they have other classes or another shape.
+    """
+    if (data := spec.data.extra_data) is None:
+        return None
+    found = room.info(data)
+    if (found.shape, found.n_classes) != (info.shape, info.n_classes):
+        theirs, ours = (f"{one.n_classes} classes of {'x'.join(map(str, one.shape))}" for one in (found, info))
+        raise UserError(f"data.extra={data.name}: has {theirs}, and {spec.data.name} has {ours}; must be the same")
+    return Extra(room.split(data, "train", None, room.job), spec.data.extra_share)
 
 
 def _take(room: Room, spec: TrainSpec) -> Computed:

@@ -385,13 +385,16 @@ def components_of(value: Frozen) -> Iterator[ComponentSpec]:
 
 
 def _data_digests(spec: JobSpec) -> dict[str, str]:
-    return data_digests(spec.data.whole) if isinstance(spec, TrainSpec) else {}
+    if not isinstance(spec, TrainSpec):
+        return {}
+    return data_digests(spec.data.whole) | (data_digests(extra) if (extra := spec.data.extra_data) is not None else {})
 
 
 def _components(spec: JobSpec) -> list[Component[Any]]:
     """The components that a spec names, metrics included."""
     metrics = spec.evaluation.metrics if isinstance(spec, AttackSpec) else ()
-    return [*(part.component for part in components_of(spec)), *(METRICS[name] for name in metrics)]
+    extra = [DATASETS[spec.data.extra]] if isinstance(spec, TrainSpec) and spec.data.extra is not None else []
+    return [*(part.component for part in components_of(spec)), *extra, *(METRICS[name] for name in metrics)]
 
 
 def _plugins(components: Iterable[Component[Any]], parents: Iterable[Job]) -> tuple[PluginVersion, ...]:

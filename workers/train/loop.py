@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import repeat
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -43,6 +44,7 @@ def train(  # noqa: PLR0913 (each is another part of a training)
     until: int | None = None,
     validation: DeviceSplit | None = None,
     best: BestWeights | None = None,
+    extra: "Extra | None" = None,
 ) -> list[EpochRecord]:
     """Train `network` in place and return one record per epoch.
 
@@ -57,6 +59,7 @@ def train(  # noqa: PLR0913 (each is another part of a training)
         until: stop after so many of the schedule's epochs (None: after all).
         validation: held-out examples, on the same device, that each epoch's record says the accuracy on; None for none.
         best: is given each epoch's record, to keep the weights of the best one.
+        extra: further examples that take the place of a share of each batch.
 
     Raises:
         JobError: the loss, a weight or a statistic became NaN or infinite, or examples could not be attacked for want of a finite
@@ -68,7 +71,7 @@ def train(  # noqa: PLR0913 (each is another part of a training)
     logits = partial(_logits, network, halved=in_bf16(settings.precision, data.device))
     adversary = None if attack is None else Adversary(network, logits, network.bounds, settings, attack)
     average = WeightAverage(network, settings)
-    trainer = _Trainer(network, logits, data, settings, order, adversary, build_optimizer(network.parameters(), settings), average)
+    trainer = _Trainer(network, logits, data, settings, order, adversary, build_optimizer(network.parameters(), settings), average, extra)
     generators = {"order": order, "sketch": network.sketch.generator, "attack": attack}
     present = {name: generator for name, generator in generators.items() if generator is not None}
     state = TrainingState(model=network, optimizer=trainer.optimizer, generators=present, history=[], average=average, best=best)
@@ -114,6 +117,13 @@ def _logits(network: Network, inputs: Tensor, *, halved: bool) -> Tensor:
     return logits.float()
 
 
+class Extra(NamedTuple):
+    """Further training examples, on the device of the others, and the share of each batch that they have."""
+
+    data: DeviceSplit
+    share: float
+
+
 @dataclass(frozen=True)
 class _Trainer:
     network: Network
@@ -124,6 +134,7 @@ class _Trainer:
     adversary: Adversary | None
     optimizer: torch.optim.Optimizer
     average: WeightAverage
+    extra: Extra | None = None
 
     def epoch(self, epoch: int) -> EpochRecord:
         # Sums stay on the device: one synchronisation an epoch, not one a step.
@@ -207,9 +218,19 @@ class _Trainer:
             yield _Batch(self._laid_out(found), shares.argmax(dim=1), shares, adversary)
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        permutation = torch.randperm(len(self.data), generator=self.order, device=self.data.device)
-        for inputs, labels in self.data.batches(permutation[: self.steps * self.batch_size], self.batch_size):
+        more = 0 if self.extra is None else min(self.batch_size - 1, max(1, round(self.extra.share * self.batch_size)))
+        batches = self._drawn(self.data, self.batch_size - more)
+        if self.extra is not None:
+            pairs = zip(batches, self._drawn(self.extra.data, more), strict=True)
+            batches = ((torch.cat([own, other]), torch.cat([labels, others])) for (own, labels), (other, others) in pairs)
+        for inputs, labels in batches:
             yield augmented(inputs, self.settings, self.order), labels
+
+    def _drawn(self, data: DeviceSplit, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """As many batches of this size as an epoch has steps, in a random order; of few examples in one such order after another."""
+        times = -(-self.steps * size // len(data))
+        orders = [torch.randperm(len(data), generator=self.order, device=data.device) for _ in range(times)]
+        return data.batches(torch.cat(orders)[: self.steps * size], size)
 
     def _laid_out(self, inputs: Tensor) -> Tensor:
         is_image = inputs.dim() == _IMAGE_BATCH_DIMENSIONS

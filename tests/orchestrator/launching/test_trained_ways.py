@@ -30,7 +30,7 @@ def test_every_form_of_kernels_is_decomposed_sketched_and_attacked(tmp_path: Pat
 
 
 def test_the_best_checkpoint_is_a_model_beside_the_last_one_and_is_trained_once(tmp_path: Path) -> None:
-    data = "data: {name: digits, train_examples: 64, validation_examples: 32}\nmodel: {width: 2}\n"
+    data = "data: {name: digits, train_examples: 64, validation_examples: 32, extra: digits, extra_share: 0.25}\nmodel: {width: 2}\n"
     trained = (
         "training: {epochs: 3, batch_size: 32, adversarial_training: r_fgsm, adversarial_alpha: 0.0, gradient_alignment: 0.2,\n"
         "  mixing: mixup, cutout: 2, augmentation: trivialaugment, checkpoint: [last, best]}\n"
@@ -38,6 +38,7 @@ def test_the_best_checkpoint_is_a_model_beside_the_last_one_and_is_trained_once(
     launched(tmp_path, data + trained + MEASURED + "  - {attack: fgsm, epsilon: 8/255}\n")
     found = [row for row in rows(tmp_path) if row["split"] == "test"]
     assert [row["training"]["checkpoint"] for row in found] == ["last", "best"]
+    assert {row["data_settings"]["extra"] for row in found} == {"digits"}
     shown = robustsweep("results", "tiny", cwd=tmp_path).stdout
     assert "checkpoint" in shown
     stages = [line.split()[:2] for line in robustsweep("status", "tiny", cwd=tmp_path).stdout.splitlines()]

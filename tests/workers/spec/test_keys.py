@@ -94,7 +94,7 @@ DEFAULTS = {
     "CorruptSpec": {},
     "CorruptionSpec": {"seed": 0},
     "CraftSpec": {},
-    "DataSpec": {"train_examples": None, "validation_examples": 0},
+    "DataSpec": {"train_examples": None, "validation_examples": 0, "extra": None, "extra_share": 0.5},
     "DefenceSpec": {"name": "none"},
     "DiagnoseSpec": {},
     "DiagnosisSettings": {

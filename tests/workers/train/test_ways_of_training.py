@@ -7,14 +7,18 @@ from torch.nn import functional as F  # noqa: N812
 from tests.workers.small import DIGITS, generator, same_state, split
 from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.results import EpochRecord
+from workers.data.loading.device_split import DeviceSplit
 from workers.models.network import build
 from workers.spec.job import ModelSpec
 from workers.spec.training import TrainingSpec
-from workers.train import Checkpoint, train
+from workers.train import Checkpoint, Extra, train
 from workers.train.augment import augmented
 from workers.train.best_weights import BestWeights
 from workers.train.gradient_alignment import misalignment
+from workers.train.loop import _Trainer
 from workers.train.mixing import mixed
+from workers.train.optimizer import build_optimizer
+from workers.train.weight_average import WeightAverage
 
 IMAGES = torch.rand(6, 3, 16, 12, generator=generator(1))
 WAVEFORMS = torch.rand(6, 1, 4000, generator=generator(1)).mul(1.6).sub(0.8)
@@ -195,3 +199,20 @@ def test_each_way_resumes_bit_for_bit_with_its_best_weights(tmp_path, given):
     assert same_state(whole, resumed)
     assert best.epoch == again.epoch
     assert all(torch.equal(tensor, again.weights[name]) for name, tensor in best.weights.items())
+
+
+def plain(value, count):
+    """Examples that are all alike."""
+    return DeviceSplit(torch.full((count, 3, 4, 4), value), torch.full((count,), int(value)))
+
+
+@pytest.mark.parametrize(("share", "more"), [(0.25, 2), (0.7, 6), (0.01, 1), (0.99, 7)])
+def test_extra_examples_are_their_share_of_every_batch(share, more):
+    made, spec = build(ModelSpec(width=2), DIGITS.info, seed=1), TrainingSpec(epochs=1, batch_size=8)
+    optimizer, average = build_optimizer(made.parameters(), spec), WeightAverage(made, spec)
+    trainer = _Trainer(made, made, plain(0.0, 26), spec, generator(3), None, optimizer, average, Extra(plain(1.0, 5), share))
+    batches = list(trainer._batches())
+    assert len(batches) == 26 // 8
+    for inputs, labels in batches:
+        assert int(labels.sum()) == more
+        assert torch.equal(inputs[:, 0, 0, 0].long(), labels)
