@@ -38,7 +38,7 @@ from workers.spec.compatibility import (
     require_fitting,
     require_mixable,
 )
-from workers.spec.component import DataSpec
+from workers.spec.component import DataSpec, require_same_kind
 from workers.spec.corruption import require_corruptible
 from workers.spec.fields import (
     AllZero,
@@ -108,6 +108,13 @@ class DataAxes(ComponentAxes):
     validation_examples: Axis[WrittenHeldOut] = ()
     extra: Axis[Annotated[str, AfterValidator(known(DATASETS))] | None] = ()
     extra_share: Axis[OpenShare] = ()
+
+    @field_validator("extra")
+    @classmethod
+    def _is_of_the_same_kind(cls, values: tuple[str | None, ...], info: ValidationInfo) -> tuple[str | None, ...]:
+        for name, extra in product(info.data.get("name", ()), filter(None, values)):
+            require_same_kind(name, extra)
+        return values
 
 
 class ModelAxes(ComponentAxes):
@@ -294,8 +301,8 @@ class Grid(Frozen):
             for name, values in training:
                 for value in values if name in AUGMENTATIONS else ():
                     require_augmentable(data.name, {name: value}, shape=data.shape)
-            for checkpoint in training.checkpoint:
-                require_checkpoint(checkpoint, held_out=data.validation_examples, average="none")
+            for checkpoint, average in product(training.checkpoint, training.weight_average or ("none",)):
+                require_checkpoint(checkpoint, held_out=data.validation_examples, average=average)
         for mixing, loss in product(training.mixing, training.loss or (TrainingSpec.model_fields["loss"].default,)):
             require_mixable(loss, mixing)
         return training

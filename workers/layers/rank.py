@@ -19,8 +19,8 @@ def resolve_rank(shape: Sequence[int], fraction: float, *, kind: RankKind, facto
             the bonds at channels and filters, those between as wide as these need.
             `dimensions`: of each dimension; for CP of the largest rank that any kernel of this shape needs, and for a tensor train of each
             bond's: with the fraction 1 every kernel has that form exactly.
-            `parameters`: of the dense kernel's number of parameters (TensorLy's `validate_tucker_rank`, `validate_cp_rank` and
-            `validate_tt_rank`).
+            `parameters`: of the dense kernel's number of parameters (TensorLy's `validate_tucker_rank` and `validate_cp_rank`; a tensor
+            train's bonds are of one width, as far as they can be).
         factorization: the form that the kernel is stored in.
     """
     return _RULES[factorization](tuple(shape), float(fraction), kind)
@@ -51,11 +51,10 @@ def _train(shape: Rank, fraction: float, kind: RankKind) -> Rank:
     if kind != "parameters":
         bonds = [_share(fraction, widest) for widest in most]
         return _filled([bonds[0], *(most[1:-1] if kind == "channels" else bonds[1:-1]), *bonds[1:][-1:]], modes)
-    if not spatial:
-        return (min(_share(fraction, math.prod(shape) / sum(shape)), *most),)
-    from tensorly.tt_tensor import validate_tt_rank
-
-    return _filled([max(1, int(r)) for r in validate_tt_rank(modes, rank=fraction)[1:-1]], modes)
+    # Bonds of one width r hold (channels + filters) r + (height + width) r^2 numbers.
+    linear, squared, numbers = channels + filters, sum(spatial), fraction * math.prod(shape)
+    width = (math.sqrt(linear**2 + 4 * squared * numbers) - linear) / (2 * squared) if spatial else numbers / linear
+    return _filled([max(1, round(width))] * len(most), modes)
 
 
 def _filled(bonds: list[int], modes: Rank) -> Rank:

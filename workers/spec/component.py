@@ -158,8 +158,8 @@ class DataSpec(ComponentSpec):
 
     @model_validator(mode="after")
     def _extra_fits(self) -> Self:
-        if self.extra in DATASETS and self.is_installed and (kind := DATASETS[self.extra].facts.modality) != self.facts.modality:
-            raise ValueError(f"extra={self.extra}: is {kind}, and {self.name} is {self.facts.modality}")
+        if self.extra is not None and self.extra in DATASETS and self.is_installed:
+            require_same_kind(self.name, self.extra)
         return self
 
     @property
@@ -194,3 +194,14 @@ class DataSpec(ComponentSpec):
     def unlimited(self) -> "DataSpec":
         """The same data set without a limit to its training examples and none beside them, but with the same ones held out of them."""
         return self.model_copy(update={"train_examples": None, **NO_EXTRA})
+
+
+def require_same_kind(name: str, extra: str) -> None:
+    """Check that extra data are of the data set's kind.
+
+    Raises:
+        ValueError: the one is of images, the other of waveforms.
+    """
+    kind, theirs = (DATASETS[data].facts.modality for data in (name, extra))
+    if kind != theirs:
+        raise ValueError(f"{extra}: is {theirs}, and {name} is {kind}")

@@ -175,6 +175,7 @@ def test_the_whole_of_the_dimensions_holds_every_kernel(form, shape):
         ("tt", "channels", 0.5, (16, 48, 32)),
         ("tt", "channels", 1.0, (32, 96, 64)),
         ("tt", "dimensions", 0.5, (16, 48, 32)),
+        ("tt", "parameters", 0.5, (32, 32, 32)),
         ("tt", "dimensions", 0.01, (1, 1, 1)),
     ],
 )
