@@ -25,6 +25,10 @@ _DECIMALS: dict[int, ColumnKind] = {1: "tenths", 2: "hundredths"}
 _FOUND = frozenset({"clean %", "corrupted %", "robust %", "95% interval"})
 
 
+ExtraColumns = Literal["passes", "spread"]
+"""Columns that are shown if asked for: what attacks cost, and standard errors."""
+
+
 @dataclass(frozen=True)
 class ResultColumn:
     """A column of the human table; one that is `optional` is shown only where its values differ, one `where_known` where there are any.
@@ -92,9 +96,9 @@ class ResultColumns:
             return bool(self.values(column))
         return len(self.values(column)) > 1
 
-    def shown(self, *, narrow: bool = False, spread: bool = False) -> list[ResultColumn]:
-        """The columns worth their room, with the model's key where they do not identify every model, and standard errors if asked for."""
-        attack_columns = (*self._of_attacks, *(_SPREAD_COLUMNS if spread else ()), *_COUNT_COLUMNS)
+    def shown(self, *, narrow: bool = False, extra: Sequence[ExtraColumns] = ()) -> list[ResultColumn]:
+        """The columns worth their room, with the model's key where they do not identify every model, and those asked for by `extra`."""
+        attack_columns = (*self._of_attacks, *(column for name in extra for column in _EXTRA_COLUMNS[name]), *_COUNT_COLUMNS)
         return self._naming(narrow=narrow) + [column for column in attack_columns if self.is_shown(column, narrow=narrow)]
 
     def _naming(self, *, narrow: bool) -> list[ResultColumn]:
@@ -242,6 +246,10 @@ def _attack_columns(rows: Sequence[ResultRow]) -> tuple[ResultColumn, ...]:
     )
 
 
+def _whole(value: float | None) -> int | None:
+    return None if value is None else round(value)
+
+
 _NETWORK_COLUMNS = (
     ResultColumn("sweep", lambda row: row.sweep, optional=True),
     ResultColumn("dataset", lambda row: row.dataset, optional=True),
@@ -295,6 +303,13 @@ _SPREAD_COLUMNS = (
     ResultColumn("± draws", lambda row: _percent(row.se_draws), "hundredths", where_known=True),
     ResultColumn("± seeds", lambda row: _percent(row.se_seeds), "hundredths", where_known=True),
 )
+# In examples, means over repeats.
+_PASS_COLUMNS = (
+    ResultColumn("forward passes", lambda row: _whole(row.forward_passes), "number", where_known=True),
+    ResultColumn("backward passes", lambda row: _whole(row.backward_passes), "number", where_known=True),
+    ResultColumn("queries", lambda row: _whole(row.queries), "number", where_known=True),
+)
+_EXTRA_COLUMNS: dict[ExtraColumns, tuple[ResultColumn, ...]] = {"spread": _SPREAD_COLUMNS, "passes": _PASS_COLUMNS}
 _COUNT_COLUMNS = (
     ResultColumn("split", lambda row: row.split, optional=True, unsaid="test"),
     ResultColumn("repeat", lambda row: "all" if row.repeat is None else row.repeat, "number", optional=True),

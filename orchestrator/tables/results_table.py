@@ -10,31 +10,33 @@ from rich.console import RenderableType
 from orchestrator.axes import column_names
 from orchestrator.own_settings import own_names, value_of
 from orchestrator.store import ResultRow
-from orchestrator.tables.result_columns import ResultColumns
+from orchestrator.tables.result_columns import ExtraColumns, ResultColumns
 from orchestrator.tables.table import Column, Table
 from orchestrator.tables.writers import Format, render
 
 _INTERNAL = frozenset({"stage"})
 
 
-def render_results(rows: Sequence[ResultRow], form: Format, *, spread: bool = False, notes: tuple[str, ...] = ()) -> str | RenderableType:
-    """The rows in the asked format: text, or a rich table for the terminal; with `spread` tables for people have the standard errors,
-    and the `notes` below."""
+def render_results(
+    rows: Sequence[ResultRow], form: Format, *, extra: Sequence[ExtraColumns] = (), notes: tuple[str, ...] = ()
+) -> str | RenderableType:
+    """The rows in the asked format: text, or a rich table for the terminal; tables for people have the `extra` columns, and the `notes`
+    below."""
     if form in ("csv", "json"):
         return render(results_data(rows, flat=form == "csv"), form)
-    return render(replace(results_table(rows, spread=spread), notes=notes), form)
+    return render(replace(results_table(rows, extra=extra), notes=notes), form)
 
 
-def results_table(rows: Sequence[ResultRow], *, spread: bool = False) -> Table:
+def results_table(rows: Sequence[ResultRow], *, extra: Sequence[ExtraColumns] = ()) -> Table:
     """The rows for people, those of one model together, with accuracies in percent."""
     found = ResultColumns(rows)
     groups = tuple(len(list(of_model)) for _, of_model in groupby(rows, key=lambda row: row.model_key))
-    table = _layout(found, groups, narrow=False, spread=spread)
-    return replace(table, narrow=_layout(found, groups, narrow=True, spread=spread))
+    table = _layout(found, groups, narrow=False, extra=extra)
+    return replace(table, narrow=_layout(found, groups, narrow=True, extra=extra))
 
 
-def _layout(found: ResultColumns, groups: tuple[int, ...], *, narrow: bool, spread: bool) -> Table:
-    columns = found.shown(narrow=narrow, spread=spread)
+def _layout(found: ResultColumns, groups: tuple[int, ...], *, narrow: bool, extra: Sequence[ExtraColumns]) -> Table:
+    columns = found.shown(narrow=narrow, extra=extra)
     return Table(
         columns=tuple(column.column for column in columns),
         rows=tuple(zip(*map(found.cells, columns), strict=True)),

@@ -14,11 +14,13 @@ from tests.benchmarks.test_layers import Work, batch, input_gradient, network, s
 from tests.builders import attack_settings
 from workers.artifacts.artifacts import Artifacts
 from workers.attacks.engine import Memory, attack_of
+from workers.data.loading import source
 from workers.data.loading.device_split import DeviceSplit
 from workers.facts import DatasetInfo
 from workers.measure.evaluate import attacker, correct_flags
 from workers.models.network import Network, build
 from workers.registry import DATASETS
+from workers.spec.component import DataSpec
 from workers.spec.fields import Draws, Randomness
 from workers.spec.job import ModelSpec, TrainingSpec
 from workers.train import Checkpoint, train
@@ -112,7 +114,7 @@ def test_eot_against_as_many_single_gradients(draws: Draws, record: Record) -> N
 
 
 def undefended(folder: Path) -> tuple[Network, DeviceSplit]:
-    dataset = DATASETS["cifar10"].load(Path(str(DATA)))
+    dataset = source(DataSpec(name="cifar10")).load(Path(str(DATA)))
     net = build(ModelSpec(width=8, tensorized=False), DATASETS["cifar10"].facts.info, seed=1)
     settings = TrainingSpec(epochs=4, batch_size=100, horizontal_flip=True)
     torch.set_num_threads(1)  # small convolutions: more threads than free cores make them many times slower

@@ -12,7 +12,7 @@ from orchestrator.axes import Axes, in_words, settings_of
 from orchestrator.figures.attack_conditions import AttackCondition, conditions
 from orchestrator.report.study.read_study import StudyRecord, Trial
 from orchestrator.store import ResultRow
-from orchestrator.store.reading.aggregate import Setting
+from orchestrator.store.reading.measured import Setting
 from orchestrator.tables.table import Cell
 from search_spaces import ObjectiveGoal
 from workers.errors import UserError

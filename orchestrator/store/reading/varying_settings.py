@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from orchestrator.axes import Axes, lineages
 from orchestrator.names import job_description
 from orchestrator.store.connection.session import chunks, parents_of
-from orchestrator.store.reading.aggregate import Setting
+from orchestrator.store.reading.measured import Setting
 from orchestrator.store.reading.stored_specs import flat_spec
 from orchestrator.store.schema.sweep_tables import JobRecord, SweepJobRecord
 from workers.spec.fields import TrainingStage

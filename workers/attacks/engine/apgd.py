@@ -33,8 +33,7 @@ def auto_pgd(problem: Problem, *, steps: int) -> Tensor:
         climb.note(slopes, now, best)
         if done in checks:
             climb.check(since=checks[done])
-        if standing is not None:
-            stay = standing.drop(climb.best, climb.best_reached)
+        if standing is not None and (stay := standing.drop(climb.best, climb.best_reached)) is not None:
             if len(stay) == 0:
                 return standing.examples
             problem, climb = standing.problem, climb.of(stay)

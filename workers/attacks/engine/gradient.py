@@ -51,8 +51,7 @@ def projected_gradient_ascent(
     standing = Standing.all_of(problem, current) if settings.early_stop else None
     for _ in range(steps):
         slope, reached = _slope(problem, current, smoothing)
-        if standing is not None:
-            stay = standing.drop(current, reached)
+        if standing is not None and (stay := standing.drop(current, reached)) is not None:
             if len(stay) == 0:
                 return standing.examples
             problem, current, slope = standing.problem, current[stay], slope[stay]

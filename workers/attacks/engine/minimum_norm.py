@@ -59,6 +59,7 @@ class Nearest:
             return None
         self.problem.watched.note_sizes(self.sizes)
         stay = self._standing.drop(self._legal(), done)
+        assert stay is not None  # noqa: S101 (some are done)
         self.points, self.sizes, self._last = self.points[stay], self.sizes[stay], self._last[stay]
         return stay
 
