@@ -186,6 +186,7 @@ def _applicable(settings: Mapping[str, Any]) -> dict[str, Any]:
     idle |= {f"model.{name}" for name in _OF_SKETCH} if settings.get("model.theta") == 1 else set()
     idle |= {"model.sketch_modes"} if settings.get("model.factorization") == "cp" else set()
     idle |= {"model.rank_fraction"} if settings.get("model.rank_fractions") else {"model.rank_fractions"}
+    idle |= {"data.extra", "data.extra_share"} if settings.get("data.extra") is None else set()
     idle |= {name for name in ("until", "seed", "sweep") if settings.get(name) is None}
     return {name: value for name, value in settings.items() if name not in idle}
 

@@ -142,7 +142,7 @@ IMAGES = "one of preact_resnet18, resnet18, vgg, wide_resnet"
         ("seed: 0", "method: gird", "x.yaml:2: method='gird': one of grid, optuna"),
         ("seed: 0", "name: a b", "x.yaml:2: name='a b': must be at most 100 letters, digits, '.', '_' or '-', a letter or digit first"),
         ("seed: 0", "? [1]\n: 2", "x.yaml:2: a key must be a word"),
-        ("digits", "tones", "x.yaml:5: model.name=resnet18: takes image inputs, and tones is audio; one of logmel, soundnet5"),
+        ("digits", "tones", "x.yaml:5: model.name=resnet18: takes image inputs, and tones is audio; one of logmel, m11, m5, soundnet5"),
         (
             "theta: [1.0, 0.9]",
             "name: logmel",
@@ -200,7 +200,7 @@ def test_a_crop_needs_images_and_leaves_something_of_them():
 
 def test_a_model_that_does_not_fit_is_known_where_the_space_names_none():
     (line,) = problems("data: {name: tones}\ntraining: {epochs: 1}\n")
-    assert line.endswith("model.name=resnet18: takes image inputs, and tones is audio; one of logmel, soundnet5")
+    assert line.endswith("model.name=resnet18: takes image inputs, and tones is audio; one of logmel, m11, m5, soundnet5")
 
 
 def test_an_unknown_key_names_the_nearest_and_all_legal_ones():
