@@ -55,7 +55,8 @@ class CPKernel(LatentKernel):
 
     def filters(self, scales: Scales) -> Tensor:
         """Return the filters' factor with the latent weights, (filters, R)."""
-        (scale,), factor = scales, self.factors[0]
+        (scale,) = scales
+        factor: Tensor = self.factors[0]
         return factor if scale is None else factor * scale
 
     def taps(self) -> Tensor:

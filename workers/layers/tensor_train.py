@@ -80,14 +80,16 @@ class TensorTrainKernel(LatentKernel):
         """Return the product of the spatial cores, (last bond, r1, *spatial); with `filters` of the last core too, (filters, r1, ...)."""
         with torch.autocast(self.cores[0].device.type, enabled=False):
             between = [self._scaled(k, scales) for k in range(1, len(self.cores) - 1)]
-            product = reduce(lambda left, right: left.flatten(0, -2) @ right.flatten(1), between).reshape(self.rank[0], -1, self.rank[-1])
+            product: Tensor = reduce(lambda left, right: left.flatten(0, -2) @ right.flatten(1), between)
+            product = product.reshape(self.rank[0], -1, self.rank[-1])
             product = product @ self.last.t() if filters else product
         return product.permute(2, 0, 1).reshape(-1, self.rank[0], *self.shape[2:])
 
     @property
     def last(self) -> Tensor:
         """The matrix of the last core, (filters, last bond)."""
-        return self.cores[-1].flatten(1).t()
+        last: Tensor = self.cores[-1]
+        return last.flatten(1).t()
 
     def _scaled(self, place: int, scales: Scales) -> Tensor:
         """Return a core with the scales of the bond that follows it."""

@@ -269,8 +269,10 @@ def _trained(
     epoch = None if best is None else best.epoch
     if best is not None and history and epoch != history[-1].epoch:
         files[_BEST] = _saved(best.weights)
-    counts = {"ranks": network.ranks(), "n_parameters": n_parameters, "resumed": resumed}
-    return TrainOutcome(history=history, data_info=info, best_epoch=epoch, **counts), files
+    outcome = TrainOutcome(
+        history=history, ranks=network.ranks(), n_parameters=n_parameters, resumed=resumed, data_info=info, best_epoch=epoch
+    )
+    return outcome, files
 
 
 def _saved(weights: Mapping[str, Tensor]) -> bytes:

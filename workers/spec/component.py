@@ -170,7 +170,7 @@ class DataSpec(ComponentSpec):
         own = DATASETS[self.extra].settings.model_fields
         shaped = {} if self.shape is None else {"image_size": self.shape[-1], "channels": self.shape[0]}
         shared = {name: value for name, value in {**shaped, **dict(self.settings)}.items() if name in own}
-        return DataSpec(name=self.extra, settings=shared)
+        return DataSpec.model_validate({"name": self.extra, "settings": shared})
 
     @property
     def facts(self) -> DatasetFacts:

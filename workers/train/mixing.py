@@ -43,13 +43,14 @@ def _shares(count: int, alpha: float, generator: torch.Generator) -> Tensor:
         return uniform
     from scipy.special import betaincinv
 
-    return torch.from_numpy(betaincinv(alpha, alpha, uniform.double().cpu().numpy())).to(uniform)
+    shares: Tensor = torch.from_numpy(betaincinv(alpha, alpha, uniform.double().cpu().numpy())).to(uniform)
+    return shares
 
 
 def _rectangles(images: Tensor, areas: Tensor, generator: torch.Generator) -> Tensor:
     """Return flags (batch, 1, height, width) of a rectangle of this share of each image around a random point, as far as it is inside."""
     centres = torch.rand(2, len(images), 1, generator=generator, device=images.device)
-    flags = []
+    flags: list[Tensor] = []
     for side, centre in zip(images.shape[2:], centres, strict=True):
         half = side * areas.sqrt()[:, None] / 2
         places = torch.arange(side, device=images.device) + 0.5

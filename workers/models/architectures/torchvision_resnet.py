@@ -11,7 +11,7 @@ BLOCKS: dict[int, tuple[type[BasicBlock | Bottleneck], tuple[int, int, int, int]
 """Kind of block and blocks of each stage by the number of layers."""
 
 
-class SmallImageResNet(ResNet):
+class SmallImageResNet(ResNet):  # type: ignore[misc]  # torchvision is not typed
     """Network from images (batch, channels_in, height, width) to logits (batch, n_classes): torchvision's class, blocks, names of layers
     and forward pass, with a first convolution of 3x3 and stride 1, no max-pooling, and stages of `width` times 1, 2, 4 and 8 channels."""
 
@@ -23,7 +23,7 @@ class SmallImageResNet(ResNet):
         self.conv1 = nn.Conv2d(channels_in, width, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
-        self.maxpool = nn.Identity()  # type: ignore[assignment]
+        self.maxpool = nn.Identity()
         self.layer1 = self._make_layer(block, width, blocks[0])
         self.layer2 = self._make_layer(block, 2 * width, blocks[1], stride=2)
         self.layer3 = self._make_layer(block, 4 * width, blocks[2], stride=2)

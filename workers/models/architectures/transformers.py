@@ -22,7 +22,7 @@ def small_vit(info: DatasetInfo, *, patch: int, depth: int, width: int, heads: i
         raise UserError(f"patch={patch}: must divide the side of square images, and they are {height}x{side}")
     if width % heads:
         raise UserError(f"heads={heads}: must divide width={width}")
-    net = VisionTransformer(side, patch, depth, heads, width, _WIDER * width, num_classes=info.n_classes)
+    net: nn.Module = VisionTransformer(side, patch, depth, heads, width, _WIDER * width, num_classes=info.n_classes)
     net.conv_proj = nn.Conv2d(channels, width, patch, patch)
     return net
 
@@ -34,8 +34,7 @@ def small_convnext(info: DatasetInfo, *, depth: int, width: int) -> nn.Module:
         CNBlockConfig(2 * width, 4 * width, 3 * depth),
         CNBlockConfig(4 * width, None, depth),
     ]
-    net = ConvNeXt(stages, num_classes=info.n_classes)
-    stem = net.features[0]
-    assert isinstance(stem, nn.Sequential)  # noqa: S101 (as torchvision makes it)
-    stem[0] = nn.Conv2d(info.shape[0], width, 2, 2)
+    made = ConvNeXt(stages, num_classes=info.n_classes)
+    made.features[0][0] = nn.Conv2d(info.shape[0], width, 2, 2)
+    net: nn.Module = made
     return net
