@@ -106,7 +106,7 @@ def test_a_setting_that_every_variant_replaces_is_not_looked_at():
         (
             "epochs: 3",
             "recipe: fats",
-            "x.yaml:21: variants.2.training.recipe='fats': one of awp, custom, fast, fast_at, madry, mart, paper, trades",
+            "x.yaml:21: variants.2.training.recipe='fats': one of awp, custom, fast, fast_at, grad_align, madry, mart, paper, trades",
         ),
         (
             "  -\n",
