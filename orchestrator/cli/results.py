@@ -95,7 +95,7 @@ def results(  # noqa: PLR0913 (each is an option of the command)
     conditions = parse_conditions([*(where or ()), *(_verdict(only) if only is not None else ())])
     with open_store(paths(home, store).store_url, upgrade=False) as opened:
         form = {"per_repeat": per_repeat, "over_seeds": over_seeds, "worst": worst_case, "rungs": rungs, "every_space": every_space}
-        rows = result_rows(opened, sweep, **form, where=conditions)
+        rows = result_rows(opened, sweep, **form, where=conditions, stopped=not (group_by or pivot))
         rows, unscored = with_single_attacks(rows, lambda: result_rows(opened, sweep, **form | {"worst": False}, where=conditions))
         notes = tell((*unscored, *missing(opened, sweep, earlier=not every_space)), output)
     rows = ordered(rows, sort) if sort else rows

@@ -82,7 +82,7 @@ class ResultColumns:
         return self._texts[id(column)]
 
     def values(self, column: ResultColumn) -> set[str]:
-        """What is in a column, as people read it."""
+        """Content of a column, as people read it."""
         if id(column) not in self._values:
             found = {(type(cell), cell) for cell in self.cells(column) if cell is not None}  # few, of many rows
             self._values[id(column)] = {shown(cell, column.kind) for _, cell in found} - {ABSENT}
@@ -138,6 +138,10 @@ def _percent(share: float | None) -> float | None:
 
 def _interval(row: ResultRow) -> str | None:
     return None if row.ci_low is None or row.ci_high is None else f"{100 * row.ci_low:.1f}-{100 * row.ci_high:.1f}"
+
+
+def _stopped(row: ResultRow) -> str | None:
+    return None if row.asked_examples is None else f"{row.n_examples:,} of {row.asked_examples:,}"
 
 
 def _rank(row: ResultRow) -> float | str:
@@ -316,7 +320,8 @@ _COUNT_COLUMNS = (
     ResultColumn("seeds", lambda row: None if row.seed is not None else row.seeds, "number", optional=True),
     ResultColumn("repeats", lambda row: row.repeats, "number", optional=True),
     ResultColumn("draws", lambda row: row.draws if row.randomised else None, "number", optional=True, unsaid="1"),
-    ResultColumn("examples", lambda row: row.n_examples, "number", optional=True),
+    ResultColumn("examples", lambda row: row.asked_examples or row.n_examples, "number", optional=True),
+    ResultColumn("stopped at", _stopped, where_known=True, align="right"),
     ResultColumn("order", lambda row: row.example_order, optional=True, unsaid="balanced"),
     ResultColumn("examples a draw", lambda row: row.evaluation_batch_size, "number", optional=True),
 )

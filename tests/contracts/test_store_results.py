@@ -118,6 +118,8 @@ def test_repeats_are_aggregated_into_one_row_with_the_clean_accuracy_beside(stor
             "factorization": "tucker",
             "tensorize_first": False,
             "tensorize_linear": False,
+            "tensorize_attention": False,
+            "tensorize_transposed": False,
             "execution": "auto",
             "all_zero": "keep",
             "draws": "batch",

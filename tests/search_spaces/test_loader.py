@@ -205,7 +205,7 @@ def test_a_model_that_does_not_fit_is_known_where_the_space_names_none():
 
 def test_an_unknown_key_names_the_nearest_and_all_legal_ones():
     (line,) = problems(GOOD.replace("theta:", "thta:"))
-    legal = "legal: name, depth, heads, layers, patch, widen_factor, width, factorization if_any, tensorized, "
+    legal = "legal: name, depth, heads, layers, patch, widen_factor, width, tensorized, "
     assert line.startswith(f"x.yaml:6: model.thta: unknown key; did you mean 'theta'? {legal}")
     (line,) = problems(GOOD.replace("attacks:", "atacks:"))
     assert line.startswith("x.yaml:10: atacks: unknown key; did you mean 'attacks'? legal: name, description, ")

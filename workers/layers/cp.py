@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from workers.layers.latent import LatentKernel, LatentLayer, LayerSettings, divided
+from workers.layers.latent import LatentKernel, LatentLayer, LayerSettings, Transposed, divided
 from workers.layers.sketch import LatentSketch, Scales
 
 _ITERATIONS, _TOLERANCE = 100, 1e-7
@@ -31,12 +31,13 @@ class CPKernel(LatentKernel):
         if len(rank) != 1 or rank[0] < 1:
             raise ValueError(f"CP rank {tuple(rank)} for a kernel of shape {tuple(shape)}: must be one number >= 1")
         self.shape, self.rank, self.sketch = tuple(shape), tuple(rank), sketch
+        self.fan_in = math.prod(self.shape[1:])
         self.factors = nn.ParameterList(torch.empty(d, rank[0]) for d in self.shape)
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator) -> None:
         """Draw Gaussian factors, all with one deviation, such that the kernel has Kaiming's variance 2 / fan_in (He et al., 2015)."""
-        variance = 2 / math.prod(self.shape[1:]) / self.rank[0]
+        variance = 2 / self.fan_in / self.rank[0]
         for factor in self.factors:
             nn.init.normal_(factor, std=variance ** (0.5 / len(self.shape)), generator=generator)
 
@@ -93,6 +94,10 @@ class CPLayer(LatentLayer):
         elif self._order:
             filters = filters * kernel.taps().flatten()
         return self._move(latent, self._unit(filters), self.bias, geometry=False)
+
+
+class TransposedCPLayer(Transposed, CPLayer):
+    """A transposed convolution with such a kernel, see `Transposed`."""
 
 
 def cp_factors(kernel: Tensor, rank: int) -> list[Tensor]:

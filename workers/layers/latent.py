@@ -3,12 +3,13 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import ClassVar, TypedDict
+from typing import Any, ClassVar, TypedDict
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the name that every PyTorch user knows)
 
+from workers.errors import JobError
 from workers.layers.cost import Execution
 from workers.layers.recompute import Spared, computed_again
 from workers.layers.sketch import LatentSketch, Scales
@@ -16,6 +17,7 @@ from workers.spec.fields import Factorization
 
 CONVOLUTIONS: dict[int, Callable[..., Tensor]] = {1: F.conv1d, 2: F.conv2d}
 """Convolution functions by the number of spatial dimensions."""
+_TRANSPOSED: dict[int, Callable[..., Tensor]] = {1: F.conv_transpose1d, 2: F.conv_transpose2d}
 
 
 class LatentKernel(nn.Module, ABC):
@@ -28,6 +30,8 @@ class LatentKernel(nn.Module, ABC):
     shape: tuple[int, ...]
     rank: tuple[int, ...]
     sketch: LatentSketch
+    fan_in: float
+    """Number of products in one output, by which random weights are scaled."""
 
     @abstractmethod
     def initialise(self, generator: torch.Generator) -> None:
@@ -96,6 +100,18 @@ class LatentLayer(nn.Module, ABC):
         self._order = order
         self._spares = False
 
+    @property
+    def weight(self) -> Tensor:
+        """The kernel, under a fresh draw where the sketch is live: for modules that read the weights of their layers themselves.
+
+        Raises:
+            JobError: the draws are per example, and one kernel is not enough.
+        """
+        if self.kernel.sketch.live and self.kernel.sketch.draws == "example":
+            raise JobError("draws=example: a module of this network reads the weight of one of its layers itself; draws must be batch")
+        kernel: Tensor = self.kernel()
+        return kernel
+
     def forward(self, inputs: Tensor) -> Tensor:
         scales = self.kernel.draw(batch=len(inputs))
         if self.execution == "factorized" or any(scale is not None and scale.dim() > 1 for scale in scales):
@@ -108,7 +124,7 @@ class LatentLayer(nn.Module, ABC):
 
     @property
     def _is_pointwise(self) -> bool:
-        """True where the stride can be applied at the chain's first step: of a 1x1 kernel without padding."""
+        """True for a 1x1 kernel, whose stride can be applied at the chain's first step; any other's belongs to the core."""
         return math.prod(self.kernel.shape[2:]) == 1 and not isinstance(self.padding, str) and not any(self.padding)
 
     def _through(self, inputs: Tensor, make: Callable[[], Tensor], bias: Tensor | None, *spared: Spared, geometry: bool) -> Tensor:
@@ -134,10 +150,38 @@ class LatentLayer(nn.Module, ABC):
     def _move(self, inputs: Tensor, kernel: Tensor, bias: Tensor | None, *, geometry: bool, groups: int = 1) -> Tensor:
         if self._order == 0:
             return F.linear(inputs, kernel, bias)
-        convolve = CONVOLUTIONS[self._order]
         if not geometry:
-            return convolve(inputs, kernel, bias)
-        return convolve(inputs, kernel, bias, self.stride, self.padding, self.dilation, groups)
+            return CONVOLUTIONS[self._order](inputs, kernel, bias)
+        return self._convolved(inputs, kernel, bias, groups)
+
+    def _convolved(self, inputs: Tensor, kernel: Tensor, bias: Tensor | None, groups: int) -> Tensor:
+        return CONVOLUTIONS[self._order](inputs, kernel, bias, self.stride, self.padding, self.dilation, groups)
+
+
+class Transposed(LatentLayer):
+    """A transposed convolution (1-d or 2-d) with a kernel in factors; inputs as for `nn.ConvTranspose1d` and `nn.ConvTranspose2d`.
+
+    The kernel is (filters, channels, *spatial) as in every layer in factors, and not (channels, filters, *spatial) as PyTorch has it; the
+    chain's middle step is transposed, its first and last step are 1x1 convolutions. `output_padding` is PyTorch's.
+    """
+
+    def __init__(self, *args: Any, output_padding: Sequence[int] = (0,), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.output_padding = spread(output_padding, self._order)
+        self.kernel.fan_in = max(1.0, math.prod(self.kernel.shape[1:]) / math.prod(self.stride))
+
+    @property
+    def weight(self) -> Tensor:
+        return super().weight.transpose(0, 1)
+
+    @property
+    def _is_pointwise(self) -> bool:
+        return False
+
+    def _convolved(self, inputs: Tensor, kernel: Tensor, bias: Tensor | None, groups: int) -> Tensor:
+        kernel = kernel.transpose(0, 1) if groups == 1 else kernel  # a component of its own has one filter and one channel
+        convolve = _TRANSPOSED[self._order]
+        return convolve(inputs, kernel, bias, self.stride, self.padding, self.output_padding, groups, self.dilation)
 
 
 def divided(scales: Scales) -> tuple[Scales, Scales]:

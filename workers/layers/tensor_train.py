@@ -8,7 +8,7 @@ from typing import Unpack
 import torch
 from torch import Tensor, nn
 
-from workers.layers.latent import LatentKernel, LatentLayer, LayerSettings, divided
+from workers.layers.latent import LatentKernel, LatentLayer, LayerSettings, Transposed, divided
 from workers.layers.sketch import LatentSketch, Scales
 
 
@@ -33,6 +33,7 @@ class TensorTrainKernel(LatentKernel):
         if len(rank) != len(modes) - 1 or min(rank) < 1:
             raise ValueError(f"tensor-train rank {tuple(rank)} for a kernel of shape {tuple(shape)}: must be {len(modes) - 1} numbers >= 1")
         self.shape, self.rank, self.sketch = tuple(shape), tuple(rank), sketch
+        self.fan_in = math.prod(self.shape[1:])
         bonds = [1, *rank, 1]
         self.cores = nn.ParameterList(torch.empty(bonds[k], d, bonds[k + 1]) for k, d in enumerate(modes))
 
@@ -40,7 +41,7 @@ class TensorTrainKernel(LatentKernel):
     def initialise(self, generator: torch.Generator) -> None:
         """Draw orthonormal outer cores where there is one between them, and Gaussian ones else, such that the kernel has Kaiming's
         variance 2 / fan_in (He et al., 2015)."""
-        outer, size = [self.cores[0], self.cores[-1]], math.prod(self.shape) * 2 / math.prod(self.shape[1:])
+        outer, size = [self.cores[0], self.cores[-1]], math.prod(self.shape) * 2 / self.fan_in
         inner = list(self.cores[1:-1]) or outer[1:]
         for core in outer:
             nn.init.orthogonal_(core.view(-1, core.shape[0] * core.shape[2]), generator=generator)
@@ -127,6 +128,10 @@ class TensorTrainLayer(LatentLayer):
             latent = self._move(latent, kernel.core(shared), None, geometry=not pointwise)
             latent = self._scaled(latent, per_example[-1])
         return self._move(latent, self._unit(kernel.last), self.bias, geometry=False)
+
+
+class TransposedTensorTrainLayer(Transposed, TensorTrainLayer):
+    """A transposed convolution with such a kernel, see `Transposed`."""
 
 
 def train_cores(tensor: Tensor, rank: Sequence[int]) -> list[Tensor]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from workers.layers.kernel import hosvd, kernel_of, over_taps
-from workers.layers.latent import LatentKernel, LatentLayer, LayerSettings, divided
+from workers.layers.latent import LatentKernel, LatentLayer, LayerSettings, Transposed, divided
 from workers.layers.recompute import Spared
 from workers.layers.sketch import LatentSketch, Scales
 
@@ -29,6 +29,7 @@ class TuckerKernel(LatentKernel):
         if bad:
             raise ValueError(f"Tucker rank {tuple(rank)} for a kernel of shape {tuple(shape)}: {'; '.join(bad)}")
         self.shape, self.rank, self.sketch = tuple(shape), tuple(rank), sketch
+        self.fan_in = math.prod(self.shape[1:])
         self.core = nn.Parameter(torch.empty(self.rank))
         self.factors = nn.ParameterList(torch.empty(d, r) for d, r in zip(self.shape, self.rank, strict=True))
 
@@ -37,7 +38,7 @@ class TuckerKernel(LatentKernel):
         """Draw orthonormal factors and a Gaussian core, scaled so that the kernel has Kaiming's variance 2 / fan_in (He et al., 2015)."""
         for factor in self.factors:
             nn.init.orthogonal_(factor, generator=generator)
-        variance = 2 / math.prod(self.shape[1:])
+        variance = 2 / self.fan_in
         spread = math.sqrt(variance * math.prod(self.shape) / math.prod(self.rank))
         nn.init.normal_(self.core, std=spread, generator=generator)
 
@@ -121,3 +122,7 @@ class TuckerLayer(LatentLayer):
         latent = self._through(latent, lambda: kernel.spread_core(shared), None, again, geometry=not pointwise)
         latent = self._scaled(latent, per_example[0])
         return self._through(latent, lambda: self._unit(kernel.factor(0, shared)), self.bias, geometry=False)
+
+
+class TransposedTuckerLayer(Transposed, TuckerLayer):
+    """A transposed convolution with such a kernel, see `Transposed`."""

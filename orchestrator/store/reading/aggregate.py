@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from orchestrator.own_settings import in_order, sortable
-from orchestrator.statistics.intervals import Correct, intervals_over_seeds
+from orchestrator.statistics.confidence_sequence import sequence_interval, units
+from orchestrator.statistics.intervals import ConfidenceInterval, Correct, intervals_over_seeds
 from orchestrator.statistics.spread import Spread, standard_errors_of_each
 from orchestrator.store.reading.counterparts import source_in_words
 from orchestrator.store.reading.measured import EVALUATION, KNOWLEDGES, SPENT, WORST_CASE, Group, Measurement, Setting
@@ -24,7 +25,7 @@ _MOST_FLAGS = 4_000_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Found:
-    """What a group's measurements come to: its accuracy with the interval, and the standard errors."""
+    """Outcome of a group's measurements: its accuracy with the interval, and the standard errors."""
 
     interval: tuple[float, float, float] | tuple[None, None, None] = _UNKNOWN
     errors: Spread = _UNCERTAIN
@@ -96,7 +97,8 @@ def _clean_group(group: Group, model: Mapping[str, Any]) -> Group:
     sweep, model_key, setting, repeat = group
     if repeat is not None and not model["randomised"]:
         repeat = 0
-    return sweep, model_key, Setting(**{name: getattr(setting, name) for name in EVALUATION}), repeat
+    evaluation = {name: getattr(setting, name) for name in EVALUATION}
+    return sweep, model_key, Setting(**evaluation | {"n_examples": setting.asked_examples or setting.n_examples}), repeat
 
 
 def _found(
@@ -111,12 +113,23 @@ def _found(
         of_groups = {group: _by_seed(groups[group]) if scores is None else scores[group] for group in portion}
         known = {group: by_seed for group, by_seed in of_groups.items() if by_seed is not None}
         intervals = intervals_over_seeds((by_seed, group[2].shared_draws) for group, by_seed in known.items())
+        intervals = [
+            interval if group[2].asked_examples is None else _anytime(by_seed, group[2], randomised=models[group[1]]["randomised"])
+            for interval, (group, by_seed) in zip(intervals, known.items(), strict=True)
+        ]
         errors = standard_errors_of_each(
             (by_seed, models[group[1]]["randomised"] or group[2].randomised) for group, by_seed in known.items()
         )
         of_known = zip(known, intervals, errors, strict=True)
         found |= dict.fromkeys(portion, _NOTHING) | {group: _Found(interval=interval, errors=own) for group, interval, own in of_known}
     return found
+
+
+def _anytime(by_seed: Sequence[Correct], setting: Setting, *, randomised: bool) -> ConfidenceInterval:
+    """Return the interval of an attack that left a race when its outcomes said so: one that holds whenever that is."""
+    batch = setting.evaluation_batch_size if randomised else None
+    values = np.mean([units(correct, batch=batch) for correct in by_seed], axis=0)
+    return sequence_interval(values)
 
 
 def _portions(groups: Mapping[Group, Sequence[Measurement]]) -> Iterator[list[Group]]:

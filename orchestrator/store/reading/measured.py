@@ -1,4 +1,4 @@
-"""What the aggregation of results works on: measurements, each a finished evaluation or attack in one setting."""
+"""Input of the aggregation of results: measurements, each a finished evaluation or attack in one setting."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,9 @@ Own = tuple[tuple[str, Any], ...]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Setting:
-    """The attack that was measured (all defaults: none), its facts, the split, the numbers of examples and draws, the size of batches."""
+    """The attack that was measured (all defaults: none), its facts, the split, the numbers of examples and draws, the size of batches.
+
+    One that has left a race was to be measured on `asked_examples`; None where all that were asked for were measured."""
 
     attack: str = "none"
     knowledge: str = "none"
@@ -42,6 +44,7 @@ class Setting:
     draws: int = 1
     split: str = "test"
     example_order: str = "balanced"
+    asked_examples: int | None = None
 
     @property
     def randomised(self) -> bool:
@@ -50,7 +53,7 @@ class Setting:
 
     @property
     def shared_draws(self) -> SharedDraws:
-        """What shares a draw of a randomised model: a batch, also while it is attacked by one who does not craft on full weights."""
+        """Examples that share a draw of a randomised model: a batch, also under an attack that is not crafted on full weights."""
         return SharedDraws(batch=self.evaluation_batch_size, crafted=self.attack != "none" and self.knowledge not in CRAFTED)
 
 

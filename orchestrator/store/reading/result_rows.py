@@ -8,11 +8,13 @@ from sqlalchemy import ColumnElement, Connection, Select, String, cast, select, 
 
 from orchestrator.store.connection.session import Store, of_sweep, sweep_id
 from orchestrator.store.reading.aggregate import result_table
+from orchestrator.store.reading.code_versions import attacks_by_version, models_by_version
 from orchestrator.store.reading.conditions import Condition, require_known_words
 from orchestrator.store.reading.corruption_rows import corruption_means, with_corruptions
 from orchestrator.store.reading.measured import EVALUATION, Measurement, Setting
 from orchestrator.store.reading.measurements import as_measurements, described_models, measured_in, seed_pools
 from orchestrator.store.reading.probes import probes_in
+from orchestrator.store.reading.stopped_attacks import stopped_attacks
 from orchestrator.store.reading.values import ResultRow
 from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord, TrainedModelRecord, result_tables
 from orchestrator.store.schema.sweep_tables import JobRecord, SweepRecord
@@ -75,7 +77,7 @@ def sweep_names(store: Store) -> list[str]:
         return sorted(connection.execute(select(SweepRecord.name)).scalars())
 
 
-def result_rows(
+def result_rows(  # noqa: PLR0913 (each is a form of the same rows)
     store: Store,
     sweep: str | None,
     *,
@@ -85,6 +87,7 @@ def result_rows(
     where: Sequence[Condition] = (),
     rungs: bool = False,
     every_space: bool = False,
+    stopped: bool = False,
 ) -> list[ResultRow]:
     """Return the results of a sweep, or of all (then one row per sweep that holds the jobs), of its space as it was last launched, or of
     `every_space` that it has had.
@@ -95,10 +98,13 @@ def result_rows(
     jobs are not among the row's). Only rows that meet all conditions of `where` are returned, and a worst case is over the attacks that
     do. Models that were stopped at a rung are left out, unless `rungs` or a condition on `until` asks for them. A row's clean accuracy is
     over the same examples, in batches of the same size and as many draws, in the same sweep (and repeat). A clean accuracy over examples,
-    in batches or in draws that no attack on the model has in the sweep is a row with attack `none`. Sorted by sweep, data set, model,
+    in batches or in draws that no attack on the model has in the sweep is a row with attack `none`. With `stopped`, attacks that have
+    left a race early have rows too, marked by `asked_examples`, but no worst case is over them. Sorted by sweep, data set, model,
     width, binary (false first), rank fraction, theta (1 first), defence (none first) and its settings, adversarial training (none first),
     seed, knowledge (from transfer, which knows least, over randomized and eot to omniscient), source (the nearest to the model first),
     attack (from noise to Square), norm (linf first), epsilon, then the attack's other settings.
+
+    Of `every_space`, what was measured with several versions of a user's code has a row for each (see `code_versions`).
 
     Raises:
         UserError: no such sweep.
@@ -109,10 +115,14 @@ def result_rows(
         asked = where if rungs or any(condition.field == "until" for condition in where) else (*where, _WHOLE)
         clean = _measurements(connection, CleanResultRecord, number, asked, every_space=every_space)
         attacks = _measurements(connection, AttackResultRecord, number, asked, every_space=every_space)
+        early = stopped_attacks(connection, number, every_space=every_space) if stopped and not worst else []
         models = _models(connection, number, every_space=every_space)
         pools = seed_pools(connection, models) if over_seeds else None
         probes = probes_in(connection, number, every_space=every_space) if worst else []
         corrupted = corruption_means(connection, number, every_space=every_space)
+        attacks += early
+        if every_space:  # a space as it was last launched has one version of everything
+            attacks, models = attacks_by_version(connection, attacks), models_by_version(connection, models)
     where = _named(where, models, attacks)
     of_attacks = [condition for condition in where if condition.field.startswith(_OF_ATTACKS)]
     attacks = [item for item in attacks if all(_holds(condition, item) for condition in of_attacks)]

@@ -13,6 +13,7 @@ from orchestrator.store.schema.result_tables import (
     CorruptionResultRecord,
     CraftedExamplesRecord,
     DiagnosisRecord,
+    ShardResultRecord,
     SurfaceRecord,
     TrainedModelRecord,
 )
@@ -63,6 +64,8 @@ def outcome_row(  # noqa: PLR0911 (one for each stage)
             return TrainedModelRecord, common | _trained_model(train, trained)
         case EvaluateSpec() as evaluate, FlagsOutcome() as flags:
             return CleanResultRecord, common | _flags(job, evaluate, flags)
+        case AttackSpec() as attack, FlagsOutcome() as flags if attack.evaluation.shard is not None:
+            return ShardResultRecord, common | _shard(job, attack, flags)
         case AttackSpec() as attack, FlagsOutcome() as flags:
             return AttackResultRecord, common | _flags(job, attack, flags) | _attack(job, attack) | _measured(flags)
         case CraftSpec(), CraftOutcome() as crafted:
@@ -154,6 +157,14 @@ def _measured(outcome: FlagsOutcome) -> Row:
         "backward_passes": spent["backward"],
         "queries": spent["queries"],
     }
+
+
+def _shard(job: Job, spec: AttackSpec, outcome: FlagsOutcome) -> Row:
+    assert spec.evaluation.shard is not None  # noqa: S101 (`outcome_row` looked)
+    of_attack = {"attack": _attack_columns(spec.attack), "after": spec.after, "knowledge": spec.knowledge}
+    place = {"source_key": job.parents.get("source"), "first": spec.evaluation.shard.first, "of_examples": spec.evaluation.shard.of}
+    row = _flags(job, spec, outcome) | _measured(outcome) | of_attack | place
+    return {name: value for name, value in row.items() if name in ShardResultRecord.__table__.columns}
 
 
 def _diagnosis(job: Job, spec: DiagnoseSpec, outcome: DiagnosisOutcome) -> Row:

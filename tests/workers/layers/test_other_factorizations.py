@@ -14,7 +14,17 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from tests.workers.small import generator
-from workers.layers import BinaryConv, CPLayer, LatentSketch, SignGradient, TensorTrainLayer, cheaper_execution, resolve_rank
+from workers.layers import (
+    BinaryConv,
+    CPLayer,
+    LatentSketch,
+    SignGradient,
+    TensorTrainLayer,
+    TransposedCPLayer,
+    TransposedTensorTrainLayer,
+    cheaper_execution,
+    resolve_rank,
+)
 from workers.layers.cp import cp_factors
 from workers.layers.tensor_train import train_cores
 
@@ -219,3 +229,14 @@ def test_a_small_rank_is_chained_and_a_large_one_rebuilt(form):
     assert cheaper_execution((64, 64, 3, 3), small, factorization=form, positions_in=1024) == "factorized"
     whole = resolve_rank((64, 64, 3, 3), 1.0, kind="dimensions", factorization=form)
     assert cheaper_execution((64, 64, 3, 3), whole, factorization=form, positions_in=1024) == "reconstruct"
+
+
+@pytest.mark.parametrize(("form", "rank"), [(TransposedCPLayer, (7,)), (TransposedTensorTrainLayer, (4, 6, 3))])
+@pytest.mark.parametrize("execution", ["reconstruct", "factorized"])
+def test_a_transposed_layer_is_the_dense_one_with_its_kernel(form, rank, execution):
+    geometry = {"stride": (2, 1), "padding": (1, 0), "output_padding": (1, 0)}
+    made = form((6, 5, 3, 3), rank, sketch=LatentSketch(theta=1.0), execution=execution, bias=True, **geometry).double()
+    made.kernel.initialise(generator(3))
+    inputs = torch.randn(2, 5, 4, 6, generator=generator(6), dtype=torch.float64)
+    expected = F.conv_transpose2d(inputs, made.kernel().transpose(0, 1), made.bias, **geometry)
+    torch.testing.assert_close(made(inputs), expected, rtol=0, atol=1e-12)
