@@ -42,6 +42,7 @@ Mixing = Literal["cutmix", "mixup", "none"]
 CheckpointName = Literal["best", "last"]
 """Weights of a training: those after its last epoch, or after the epoch that was best on the validation split."""
 Precision = Literal["auto", "bf16", "float32"]
+AttackPrecision = Literal["bf16", "float32"]
 AdversarialTraining = Literal["n_fgsm", "none", "pgd", "r_fgsm", "rs_fgsm"]
 AdversarialLoss = Literal["ce", "kl"]
 Recipe = Literal["awp", "custom", "fast", "fast_at", "grad_align", "madry", "mart", "paper", "trades"]
