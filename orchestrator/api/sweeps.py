@@ -68,9 +68,9 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
 ) -> "Sweep":
     """Run every job of a space that has no result yet; return the sweep. The same call continues after any interruption.
 
-    The arguments are the options of `robustsweep launch`; `memory_per_job` is in bytes. A space that is a mapping is kept as `HOME/spaces/NAME.yaml`, from where the
-    command line continues it. Progress is a bar in a notebook, else printed as in a terminal. Jobs that fail do not raise: see
-    `Sweep.failures`.
+    The arguments are the options of `robustsweep launch`; `memory_per_job` is in bytes. A space that is a mapping is kept as
+    `HOME/spaces/NAME.yaml`, from where the command line continues it. Progress is a bar in a notebook, else printed as in a terminal.
+    Jobs that fail do not raise: see `Sweep.failures`.
 
     Raises:
         UserError: nothing was started, for a reason that the user can fix.

@@ -49,7 +49,6 @@ def test_what_takes_more_than_it_may_is_interrupted_and_what_follows_is_not() ->
         limited_memory(memory_taken() + 100 * MEGABYTE),
     ):
         take(2000)
-        pytest.fail("nothing interrupted this")
     with limited_memory(memory_taken() + 500 * MEGABYTE):
         assert len(take(10)) == 10
     time.sleep(0.2)  # an interruption that came late would be seen here
@@ -74,4 +73,4 @@ def test_a_job_that_needs_more_fails_with_that_reason_and_nothing_else_is_lost(t
     assert {row["attack"] for row in rows(tmp_path)} == {"fgsm"}
     failed = robustsweep("status", "tiny", "--failed", cwd=tmp_path).stdout
     assert "GB of memory, --memory-per-job allows 2.50 GB" in failed
-    assert done.stdout.count("1 failed, 2 blocked") == 1
+    assert "sweep tiny: 3 of 6 jobs done, 1 failed, 2 blocked; see: " in done.stdout
