@@ -167,7 +167,7 @@ class Results:
         return pd.concat([frame[worst == place] for place, frame in enumerate(frames)]).sort_index()
 
     def examples(self, of: Mapping[str, Any] | pd.Series | str) -> AttackedExamples:
-        """Return the adversarial examples of an attack, beside the clean ones and with predictions; a notebook shows them as pictures.
+        """Return the adversarial examples of an attack, next to the clean ones and with predictions; a notebook shows them as pictures.
 
         Args:
             of: a row of `frame`, or the key of an attack or craft job or its first four or more digits. Attacks with `keep_examples`

@@ -18,7 +18,7 @@ _MOST_COLOURS = 6
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """How a model is drawn, and its name: what varies. `group` is what all of its colour have in common, `cells` the values of the axes, by
+    """Look of a model, and its name: what varies. `group` is what all of its colour have in common, `cells` the values of the axes, by
     their titles; `symbol` is for points on a line of that `dash`, `marker` for a point alone."""
 
     name: str
@@ -86,7 +86,7 @@ class _Scale:
 
     @property
     def rank(self) -> tuple[bool, bool, int]:
-        """What sorts axes by how much they are to be seen: theta first, then those of most values, seeds last."""
+        """Sort key of axes by how much they are to be seen: theta first, then those of most values, seeds last."""
         return self._name in _LAST, self._name != _FIRST, -len(self._values)
 
     def place(self, model: ModelSettings) -> int:

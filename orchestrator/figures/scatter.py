@@ -106,7 +106,7 @@ def _picture(
 
 @dataclass(frozen=True)
 class _Style:
-    """How points that share a trace are drawn: those of a model that is named, or faint ones of one colour."""
+    """Look of points that share a trace: those of a model that is named, or faint ones of one colour."""
 
     name: str
     colour: str

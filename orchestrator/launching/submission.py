@@ -133,7 +133,7 @@ def write_files(folder: Path, loaded: LoadedSpace) -> tuple[str, list[str]]:
 
 
 def _named(plugin: Plugin, folder: Path) -> str:
-    """What `--plugin` is to name for a plugin; its files, if it has any, are written into a folder of their own in `folder`."""
+    """Value of `--plugin` for a plugin; its files, if it has any, are written into a folder of their own in `folder`."""
     if not isinstance(plugin, FilePlugin):
         return plugin.path
     own = Path("plugins", plugin.digest[:16], plugin.path.name)

@@ -82,7 +82,7 @@ class ResultColumns:
         return self._texts[id(column)]
 
     def values(self, column: ResultColumn) -> set[str]:
-        """What is in a column, as people read it."""
+        """Content of a column, as people read it."""
         if id(column) not in self._values:
             found = {(type(cell), cell) for cell in self.cells(column) if cell is not None}  # few, of many rows
             self._values[id(column)] = {shown(cell, column.kind) for _, cell in found} - {ABSENT}

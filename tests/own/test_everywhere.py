@@ -93,6 +93,19 @@ def test_submitted_it_comes_to_the_same(folder: Path) -> None:
     assert told(rows(folder, "--home", "submitted")) == told(rows(folder))
 
 
+def test_two_versions_of_a_plugin_stand_side_by_side(folder: Path) -> None:
+    before = rows(folder)
+    (folder / "mine.py").write_text(PLUGIN.replace("random[0] - 0.5", "random[0] - 0.2"))
+    run(folder, "launch", "space.yaml", "--executor", "inline", "--data", "data")
+    now, every = rows(folder), rows(folder, "--all")
+    assert (len(now), len(every)) == (9, 9 + 6)
+    assert len({row["code"] for row in every if row["attack"] == "my_signs"}) == 2
+    assert not [row for row in every if row["attack"] == "pgd" and row.get("code")]
+    assert [row for row in now if row["attack"] == "pgd"] == [row for row in before if row["attack"] == "pgd"]
+    run(folder, "report", "space")
+    assert "my_signs" in (folder / "space-report.html").read_text()
+
+
 @pytest.mark.parametrize("name", ["progress", "results", "figures", "models", "examples"])
 def test_the_dashboard_shows_it(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROBUSTSWEEP_HOME", str(folder / "sweeps"))
@@ -103,15 +116,3 @@ def test_the_dashboard_shows_it(name: str, folder: Path, monkeypatch: pytest.Mon
         assert set(page.dataframe[0].value["attack"]) == {"my_signs", "pgd"}
     if name == "examples":
         assert page.get("image")
-
-
-def test_two_versions_of_a_plugin_stand_side_by_side(folder: Path) -> None:
-    before = rows(folder)
-    (folder / "mine.py").write_text(PLUGIN.replace("random[0] - 0.5", "random[0] - 0.2"))
-    run(folder, "launch", "space.yaml", "--executor", "inline", "--data", "data")
-    now, every = rows(folder), rows(folder, "--all")
-    assert (len(now), len(every)) == (9, 9 + 6)
-    assert {row["attack"] for row in every if row not in now} == {"my_signs"}
-    assert [row for row in now if row["attack"] == "pgd"] == [row for row in before if row["attack"] == "pgd"]
-    run(folder, "report", "space")
-    assert "my_signs" in (folder / "space-report.html").read_text()

@@ -71,7 +71,7 @@ class PerExample(Frozen):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExampleNumbers:
-    """What is stored of each example that a job evaluated, (examples,) each: see `PerExample`. None where it is not known."""
+    """Stored numbers of each example that a job evaluated, (examples,) each: see `PerExample`. None where it is not known."""
 
     classes: NDArray[np.int64] | None
     margins: Numbers | None

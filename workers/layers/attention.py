@@ -6,7 +6,7 @@ from torch.nn import functional as F  # noqa: N812 (the name that every PyTorch 
 
 
 class ProjectedAttention(nn.Module):
-    """What an `nn.MultiheadAttention` computes, with the layers `q_proj`, `k_proj`, `v_proj` and `out_proj` in place of its parameters.
+    """Computation of an `nn.MultiheadAttention` with the layers `q_proj`, `k_proj`, `v_proj` and `out_proj` in place of its parameters.
 
     Inputs, masks and outputs are those of `nn.MultiheadAttention`; nested tensors are not taken. `nn.TransformerEncoderLayer` takes it
     for one without bias (`in_proj_bias`), and so calls its layers instead of reading their weights.

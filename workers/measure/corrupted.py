@@ -3,12 +3,14 @@
 import torch
 from torch import Tensor
 
-from workers.corruptions.filters.draws import Draws, example_seeds
+from workers.corruptions.filters.draws import ExampleDraws, example_seeds
 from workers.errors import JobError
 from workers.measure.evaluate import Perturb
 from workers.spec.corruption import CorruptionSpec
 
-_CHANNELS, _IMAGE_AXES = (1, 3), 4
+CHANNELS = (1, 3)
+"""Numbers of channels that an image may have."""
+_IMAGE_AXES = 4
 _LEVELS, _ROUNDING = 255, 1e-3
 
 
@@ -32,10 +34,10 @@ def corrupted(images: Tensor, spec: CorruptionSpec) -> Tensor:
     Raises:
         JobError: they are no such images, or a user's corruption returns another shape or values that are not finite.
     """
-    if images.ndim != _IMAGE_AXES or images.shape[1] not in _CHANNELS:
+    if images.ndim != _IMAGE_AXES or images.shape[1] not in CHANNELS:
         raise JobError(f"corruption {spec.name}: inputs of shape {tuple(images.shape[1:])}: must be images of 1 or 3 channels")
     component = spec.component
-    draws = Draws(list(example_seeds(images, purpose=spec.name, seed=spec.seed)), images.device)
+    draws = ExampleDraws(list(example_seeds(images, purpose=spec.name, seed=spec.seed)), images.device)
     found = component.create(images, spec.severity, draws, **dict(spec.settings))
     if not isinstance(found, Tensor) or found.shape != images.shape or not found.isfinite().all():
         said = "values that are not finite" if isinstance(found, Tensor) and found.shape == images.shape else "another shape"

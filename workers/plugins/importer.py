@@ -14,11 +14,11 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
+from workers.component_registry import declare_module, loading
 from workers.errors import UserError
 from workers.facts import CodeSource
 from workers.plugins.definitions import ModuleParts
 from workers.plugins.files import FilePlugin
-from workers.registry import declare_module, loading
 
 _current: dict[Path, str] = {}
 
@@ -45,7 +45,7 @@ def run_once(plugin: FilePlugin) -> None:
 
 
 def _attribute(plugin: FilePlugin, importer: "_Importer", name: str) -> tuple[Any, CodeSource]:
-    """What the plugin's first module holds under a name, and the source of that."""
+    """Value that the plugin's first module holds under a name, and the source of that."""
     module = import_module(importer.name)
     if name.startswith("_") or not hasattr(module, name):
         close = get_close_matches(name, [found for found in vars(module) if not found.startswith("_")], n=1)

@@ -6,9 +6,10 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, TypeAdapter, ValidationInfo, field_validator, model_validator
 
+from workers.component_registry import Component
 from workers.facts import ModelFacts, PluginVersion
 from workers.references import scheme_of
-from workers.registry import DATASETS, DEFENCES, METRICS, MODELS, Component
+from workers.registry import DATASETS, DEFENCES, METRICS, MODELS
 from workers.settings import Frozen
 from workers.spec.attack import AttackSettings, not_averaged
 from workers.spec.compatibility import (
@@ -413,7 +414,7 @@ def _data_digests(spec: JobSpec) -> dict[str, str]:
 
 
 def _eot_digest(spec: JobSpec) -> dict[str, str]:
-    """How an attack averages that is given the net as a function alone: such attacks once averaged nothing, under keys without this."""
+    """Mark of attacks that are given the net as a function alone: they average its logits, and once averaged nothing, under other keys."""
     averages = isinstance(spec, AttackSpec) and spec.attack.eot_samples > 1 and not spec.attack.component.accepts("problem")
     return {"eot": "mean logits"} if averages else {}
 

@@ -25,7 +25,7 @@ _MOST_FLAGS = 4_000_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Found:
-    """What a group's measurements come to: its accuracy with the interval, and the standard errors."""
+    """Outcome of a group's measurements: its accuracy with the interval, and the standard errors."""
 
     interval: tuple[float, float, float] | tuple[None, None, None] = _UNKNOWN
     errors: Spread = _UNCERTAIN

@@ -1,4 +1,4 @@
-"""What the tables of a sweep lack: models without all results, with the reasons, and those of earlier versions of its space."""
+"""Gaps in the tables of a sweep: models without all results, with the reasons, and those of earlier versions of its space."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -125,7 +125,7 @@ def _errors(connection: Connection, keys: Sequence[str]) -> dict[str, str]:
 
 
 def _reason(trainings: Sequence[_Open], measurements: Sequence[_Open], errors: Mapping[str, str]) -> str:
-    """Why a model lacks results: a training of it or of an ancestor that failed, a measurement that did, or nothing yet."""
+    """Reason why a model lacks results: a training of it or of an ancestor that failed, a measurement that did, or nothing yet."""
     for job in (*trainings, *measurements):
         if job.failed:
             return f"{_TRAININGS.get(job.stage, job.stage)}{_FAILED}({errors.get(job.key, '').removeprefix('JobError: ')})"
@@ -133,7 +133,7 @@ def _reason(trainings: Sequence[_Open], measurements: Sequence[_Open], errors: M
 
 
 def _where(models: Collection[str], among: Mapping[str, ModelSettings]) -> str:
-    """What distinguishes some models from the others: the settings that they alone share, else the first of their names."""
+    """Distinction of some models from the others: the settings that they alone share, else the first of their names."""
     mine, others = ([settings for key, settings in among.items() if (key in models) is wanted] for wanted in (True, False))
     axes = Axes.of(among.values())
     if not (mine and others and axes):

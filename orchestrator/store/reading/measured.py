@@ -1,4 +1,4 @@
-"""What the aggregation of results works on: measurements, each a finished evaluation or attack in one setting."""
+"""Input of the aggregation of results: measurements, each a finished evaluation or attack in one setting."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -53,7 +53,7 @@ class Setting:
 
     @property
     def shared_draws(self) -> SharedDraws:
-        """What shares a draw of a randomised model: a batch, also while it is attacked by one who does not craft on full weights."""
+        """Examples that share a draw of a randomised model: a batch, also under an attack that is not crafted on full weights."""
         return SharedDraws(batch=self.evaluation_batch_size, crafted=self.attack != "none" and self.knowledge not in CRAFTED)
 
 

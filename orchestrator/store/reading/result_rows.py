@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Select, String, cast, select, 
 
 from orchestrator.store.connection.session import Store, of_sweep, sweep_id
 from orchestrator.store.reading.aggregate import result_table
+from orchestrator.store.reading.code_versions import attacks_by_version, models_by_version
 from orchestrator.store.reading.conditions import Condition, require_known_words
 from orchestrator.store.reading.corruption_rows import corruption_means, with_corruptions
 from orchestrator.store.reading.measured import EVALUATION, Measurement, Setting
@@ -32,6 +33,17 @@ def finished_keys(store: Store) -> frozenset[str]:
     """Return the keys of all jobs that have a result: its row, whatever the state of the job."""
     with store.reading() as connection:
         return frozenset(connection.execute(union_all(*(select(table.c.job_key) for table in result_tables()))).scalars())
+
+
+def finished_of_sweep(store: Store, sweep: str) -> list[str]:
+    """Return the keys of the jobs that are done in a sweep's space as it was last launched, sorted.
+
+    Raises:
+        UserError: no such sweep.
+    """
+    done = select(JobRecord.key).where(JobRecord.state == "done").order_by(JobRecord.key)
+    with store.reading() as connection:
+        return list(connection.execute(of_sweep(done, JobRecord.key, sweep_id(connection, sweep))).scalars())
 
 
 def earlier_plugins(store: Store) -> dict[str, list[tuple[PluginVersion, ...]]]:
@@ -103,6 +115,8 @@ def result_rows(  # noqa: PLR0913 (each is a form of the same rows)
     seed, knowledge (from transfer, which knows least, over randomized and eot to omniscient), source (the nearest to the model first),
     attack (from noise to Square), norm (linf first), epsilon, then the attack's other settings.
 
+    Of `every_space`, what was measured with several versions of a user's code has a row for each (see `code_versions`).
+
     Raises:
         UserError: no such sweep.
     """
@@ -117,7 +131,9 @@ def result_rows(  # noqa: PLR0913 (each is a form of the same rows)
         pools = seed_pools(connection, models) if over_seeds else None
         probes = probes_in(connection, number, every_space=every_space) if worst else []
         corrupted = corruption_means(connection, number, every_space=every_space)
-    attacks += early
+        attacks += early
+        if every_space:  # a space as it was last launched has one version of everything
+            attacks, models = attacks_by_version(connection, attacks), models_by_version(connection, models)
     where = _named(where, models, attacks)
     of_attacks = [condition for condition in where if condition.field.startswith(_OF_ATTACKS)]
     attacks = [item for item in attacks if all(_holds(condition, item) for condition in of_attacks)]

@@ -11,7 +11,7 @@ from tests.workers.small import generator
 from workers.errors import JobError
 from workers.layers import LatentSketch, TuckerLayer
 from workers.models.network import Tensorization, tensorize
-from workers.models.network.layer_choice import Wanted, layer_choices
+from workers.models.network.layer_choice import LayerKinds, layer_choices
 
 WHOLE = Tensorization(rank_fraction=1.0, first=True, linear=True, grouped="keep", init="decompose")
 ALL = replace(WHOLE, attention=True, transposed=True)
@@ -73,7 +73,7 @@ REASONS = {
 
 
 def test_every_layer_that_stays_dense_says_why():
-    choices = {choice.name: choice for choice in layer_choices(Sharing(), Wanted(first=True, linear=True))}
+    choices = {choice.name: choice for choice in layer_choices(Sharing(), LayerKinds(first=True, linear=True))}
     dense = {name: choice.reason for name, choice in choices.items() if choice.reason}
     assert dense.keys() == REASONS.keys()
     assert not [name for name, reason in dense.items() if REASONS[name] not in reason]
@@ -81,7 +81,7 @@ def test_every_layer_that_stays_dense_says_why():
 
 
 def test_what_is_not_asked_for_says_by_which_setting_it_would_be():
-    choices = {choice.name: choice.reason for choice in layer_choices(Sharing(), Wanted())}
+    choices = {choice.name: choice.reason for choice in layer_choices(Sharing(), LayerKinds())}
     assert choices["stem"] == "takes the input (tensorize_first: false)"
     assert choices["head"] == "linear (tensorize_linear: false)"
     assert choices["twice"] == ""
@@ -113,7 +113,7 @@ def test_attentions_that_compute_otherwise_stay_as_they_are():
     net = nn.ModuleDict(
         {"other": Other(4, 2), "zero": nn.MultiheadAttention(4, 2, add_zero_attn=True), "usual": nn.MultiheadAttention(4, 2)}
     )
-    choices = {choice.name: choice.reason for choice in layer_choices(net, Wanted(attention=True))}
+    choices = {choice.name: choice.reason for choice in layer_choices(net, LayerKinds(attention=True))}
     assert choices["other"] == "a Other, whose forward pass is its own"
     assert "add_zero_attn" in choices["zero"]
     assert choices["usual.v_proj"] == ""

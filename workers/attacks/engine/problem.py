@@ -32,7 +32,7 @@ class Watched:
     """A net as a function that counts what it is asked, and flags, on the device, the examples for which it ever gave logits or a
     gradient that is not finite.
 
-    Every attack asks the net through one, whoever wrote it: an attack would take NaN for a gradient of 0, or for the lower loss.
+    Every attack asks the net through one, a user's too: an attack would take NaN for a gradient of 0, or for the lower loss.
 
     Args:
         net: the function.
@@ -149,7 +149,7 @@ class Problem:
         return replace(self, goal=replace(self.goal, towards=classes))
 
 
-Search = Callable[[Problem], Tensor]
+AttackRun = Callable[[Problem], Tensor]
 """One run of an attack: points within the ball, (batch, *shape)."""
 
 

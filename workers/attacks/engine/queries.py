@@ -1,7 +1,7 @@
 """Queries of attacks to a net: gradients, averaged over fresh draws on request, and losses over several draws."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -74,6 +74,18 @@ def smoothed_gradient(problem: Problem, points: Tensor, *, samples: int, noise: 
     return total / samples
 
 
+def in_bf16(problem: Problem) -> Problem:
+    """Return the same attack with the net's passes autocast to bfloat16; its logits, and so the losses, are float32."""
+    watched = problem.watched
+
+    def halved(points: Tensor) -> Tensor:
+        with torch.autocast(points.device.type, dtype=torch.bfloat16):
+            logits = watched.net(points)
+        return logits.float()
+
+    return replace(problem, logits=replace(watched, net=halved))
+
+
 def _differentiated(logits: Logits, points: Tensor, goal: Goal, *, copies: int = 1) -> tuple[Tensor, Tensor]:
     """Return the gradient summed over `copies` of the batch in one pass, and the last copy's logits.
 
@@ -92,7 +104,7 @@ def _differentiated(logits: Logits, points: Tensor, goal: Goal, *, copies: int =
 
 
 @dataclass
-class Verdict:
+class PointQuality:
     """Quality of points for the attacker: their losses, and flags of whether the goal is reached, (batch,) each.
 
     On a randomised net the losses are means over fresh draws, and `reached` is False throughout: one draw proves nothing.
@@ -101,25 +113,25 @@ class Verdict:
     losses: Tensor
     reached: Tensor
 
-    def of(self, chosen: Tensor) -> "Verdict":
-        return Verdict(self.losses[chosen], self.reached[chosen])
+    def of(self, chosen: Tensor) -> "PointQuality":
+        return PointQuality(self.losses[chosen], self.reached[chosen])
 
-    def better_than(self, other: "Verdict") -> Tensor:
+    def better_than(self, other: "PointQuality") -> Tensor:
         """Flag the points that are better than the other's: the goal counts first, then the loss, (batch,)."""
         return torch.where(self.reached == other.reached, self.losses > other.losses, self.reached)
 
-    def where(self, chosen: Tensor, other: "Verdict") -> "Verdict":
-        """Return this verdict where `chosen`, elsewhere the other."""
-        return Verdict(torch.where(chosen, self.losses, other.losses), torch.where(chosen, self.reached, other.reached))
+    def where(self, chosen: Tensor, other: "PointQuality") -> "PointQuality":
+        """Return this quality where `chosen`, elsewhere the other."""
+        return PointQuality(torch.where(chosen, self.losses, other.losses), torch.where(chosen, self.reached, other.reached))
 
 
-def verdict(problem: Problem, logits: Tensor) -> Verdict:
-    """Return the verdict on points, from a deterministic net's logits for them."""
-    return Verdict(problem.goal.losses(logits), problem.goal.reached(logits))
+def quality(problem: Problem, logits: Tensor) -> PointQuality:
+    """Return the quality of points, from a deterministic net's logits for them."""
+    return PointQuality(problem.goal.losses(logits), problem.goal.reached(logits))
 
 
-def judge(problem: Problem, *candidates: Tensor) -> list[Verdict]:
-    """Return the verdict on each set of points, (batch, *shape).
+def compared(problem: Problem, *candidates: Tensor) -> list[PointQuality]:
+    """Return the quality of each set of points, (batch, *shape).
 
     A deterministic net sees each set once. A randomised one sees all sets together, in each of `selection_draws` calls: a draw per
     call is then common to all of them, one per example to that example's points, so that their difference comes from the points
@@ -127,12 +139,12 @@ def judge(problem: Problem, *candidates: Tensor) -> list[Verdict]:
     """
     with torch.no_grad():
         if problem.deterministic:
-            return [verdict(problem, problem.logits(points)) for points in candidates]
+            return [quality(problem, problem.logits(points)) for points in candidates]
         together, goal = torch.cat(candidates), problem.goal.repeated(len(candidates))
         draws = problem.settings.selection_draws
         with problem.watched.draws_shared(len(candidates)):
             losses = torch.stack([goal.losses(problem.logits(together)) for _ in range(draws)]).mean(dim=0)
-    return [Verdict(part, torch.zeros_like(part, dtype=torch.bool)) for part in losses.chunk(len(candidates))]
+    return [PointQuality(part, torch.zeros_like(part, dtype=torch.bool)) for part in losses.chunk(len(candidates))]
 
 
 def improved(problem: Problem, best: Tensor, search: Callable[[Tensor | None], Tensor], *, drop: bool) -> Tensor:
@@ -146,13 +158,13 @@ def improved(problem: Problem, best: Tensor, search: Callable[[Tensor | None], T
     """
     if not drop:
         challenger = search(None)
-        old, new = judge(problem, best, challenger)
+        old, new = compared(problem, best, challenger)
         return chosen_per_example(new.better_than(old), challenger, best)
-    (found,) = judge(problem, best)
+    (found,) = compared(problem, best)
     again = (~found.reached).nonzero().squeeze(1)
     if len(again):
         challenger = search(again)
-        (new,) = judge(problem.of(again), challenger)
+        (new,) = compared(problem.of(again), challenger)
         best[again] = chosen_per_example(new.better_than(found.of(again)), challenger, best[again])
     return best
 

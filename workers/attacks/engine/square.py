@@ -9,7 +9,7 @@ from torch import Tensor
 
 from workers.attacks.engine.norms import LinfBall
 from workers.attacks.engine.problem import Problem, Standing
-from workers.attacks.engine.queries import chosen_per_example, judge
+from workers.attacks.engine.queries import chosen_per_example, compared
 from workers.errors import UserError
 from workers.spec.fields import NormName
 
@@ -28,7 +28,7 @@ def random_search(problem: Problem, *, queries: int, scaled: bool = True) -> Ten
     is. An image's window is a square. A waveform's is
     a stretch: the same share of its length as a square has of an image's area. Each example has windows of its own.
 
-    On a deterministic net a query is one evaluation, and a point that is better (see `Verdict`) is kept. On a randomised net nothing
+    On a deterministic net a query is one evaluation, and a point that is better (see `PointQuality`) is kept. On a randomised net nothing
     is kept by one evaluation: in each query the point found so far is judged again, together with the new one, over the same
     `selection_draws` fresh draws; a query is then so many passes over both.
 
@@ -42,7 +42,7 @@ def random_search(problem: Problem, *, queries: int, scaled: bool = True) -> Ten
     first, propose = _SEARCHES[settings.norm]
     draws = _Draws(problem)
     best = problem.ball.project_(problem.inputs + first(draws))
-    (found,) = judge(problem, best)
+    (found,) = compared(problem, best)
     standing = Standing.all_of(problem, best)
     for query in range(1, queries):
         if settings.early_stop and (stay := standing.drop(best, found.reached)) is not None:
@@ -51,9 +51,9 @@ def random_search(problem: Problem, *, queries: int, scaled: bool = True) -> Ten
             problem, best, found = standing.problem, best[stay], found.of(stay)
         candidates = propose(draws, problem, best, standing.places, window_share(query, queries=queries if scaled else _SCHEDULE))
         if problem.deterministic:
-            (new,) = judge(problem, candidates)
+            (new,) = compared(problem, candidates)
         else:
-            found, new = judge(problem, best, candidates)
+            found, new = compared(problem, best, candidates)
         better = new.better_than(found)
         best[better], found = candidates[better], new.where(better, found)
     return standing.finished(best)

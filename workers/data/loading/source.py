@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.component_registry import Component
 from workers.data.loading.examples import Arrays, MapStyle, as_arrays, checked, derived_info
 from workers.data.loading.file_digests import files_digest
 from workers.errors import DataError
 from workers.facts import DatasetFacts, DatasetInfo
-from workers.registry import Component
 from workers.settings import Settings
 from workers.spec.component import DataSpec
 from workers.spec.fields import ExampleOrder
@@ -137,7 +137,7 @@ class DataSource:
             self.component.facts.check(root, **dict(self.settings))
 
     def verify(self, root: Path | None) -> None:
-        """Read all files that nobody has read yet, and check that they can be used.
+        """Read all files that have not been read yet, and check that they can be used.
 
         Raises:
             DataError: some are missing, or one cannot be used.
@@ -172,7 +172,7 @@ class DataSource:
         return loaded if self.component.digest is None else self._of_a_plugin(loaded)
 
     def _of_a_plugin(self, loaded: Any) -> Dataset:
-        """What a user's component has returned: a data set, or a pair of splits."""
+        """Value that a user's component has returned: a data set, or a pair of splits."""
         if isinstance(loaded, tuple) and len(loaded) == 2:  # noqa: PLR2004
             loaded = Dataset(*loaded)
         if not isinstance(loaded, Dataset):

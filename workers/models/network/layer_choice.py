@@ -46,7 +46,7 @@ def dense_kernel(layer: nn.Module) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class LayerKinds:
     """The kinds of layers to tensorize in addition to convolutions: the `first` convolution, which takes the input, `linear` layers,
     the projections of `nn.MultiheadAttention` (`attention`), `transposed` convolutions."""
 
@@ -56,7 +56,7 @@ class Wanted:
     transposed: bool = False
 
 
-def layer_choices(network: nn.Module, wanted: Wanted) -> list[LayerChoice]:
+def layer_choices(network: nn.Module, wanted: LayerKinds) -> list[LayerChoice]:
     """Return what becomes of each convolution, linear layer and attention of a network, the convolutions first.
 
     Args:
@@ -106,7 +106,7 @@ def unfit(layer: nn.Module) -> str | None:
     return None if isinstance(layer, nn.Linear) else _unfit_geometry(layer)
 
 
-def _unwanted(layer: nn.Module, wanted: Wanted) -> str | None:
+def _unwanted(layer: nn.Module, wanted: LayerKinds) -> str | None:
     """Return the setting by which a layer is not tensorized; None where there is none."""
     if isinstance(layer, nn.Linear) and not wanted.linear:
         return "linear (tensorize_linear: false)"

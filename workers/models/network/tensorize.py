@@ -25,7 +25,7 @@ from workers.models.network.layer_choice import (
     TAKES_THE_INPUT,
     TRANSPOSED,
     LayerChoice,
-    Wanted,
+    LayerKinds,
     dense_kernel,
     layer_choices,
     unfit,
@@ -34,7 +34,7 @@ from workers.spec.fields import ExecutionChoice, Initialisation, RankKind
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tensorization(Wanted):
+class Tensorization(LayerKinds):
     """Settings of tensorization, among them the kinds of layers that are replaced in addition to convolutions.
 
     Args:
