@@ -7,7 +7,6 @@ libraries and folders by reference, `scheme:NAME` (`workers.references`).
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, TypeVar, overload
 
 from workers.component_registry import Registry
@@ -216,13 +215,7 @@ def corruption(create: Any = None, /, *, published: bool = False, name: str | No
     """Register a common corruption: `corruption(images, severity, draws) -> Tensor`, of images (batch, channels, height, width) in
     [0, 1] with 1 or 3 channels at a severity from 1 to 5, the same shape; values are then clipped and made whole numbers of 255ths.
 
-    All that it draws comes from `draws` (`workers.corruptions.filters.draws.Draws`), which has a generator for each example.
+    All that it draws comes from `draws` (`workers.corruptions.filters.draws.ExampleDraws`), which has a generator for each example.
     """
     register = _registering(CORRUPTIONS, CorruptionFacts(published), name)
     return register if create is None else register(create)
-
-
-def code_path(create: Callable[..., Any]) -> Path | None:
-    """The file in which a component's code is."""
-    found = inspect.getsourcefile(create)
-    return None if found is None else Path(found)
