@@ -100,7 +100,7 @@ def results(  # noqa: PLR0913 (each is an option of the command)
         said = (*notes, *_cut(len(made.rows), limit))
         show(render(replace(made, rows=made.rows[:limit], notes=said), output.value))
     else:
-        show(render_results(rows[:limit], output.value, spread=spread, notes=(*notes, *_cut(len(rows), limit))))
+        show(render_results(rows, output.value, limit=limit, spread=spread, notes=(*notes, *_cut(len(rows), limit))))
 
 
 def _print_corruptions(where: "Paths", sweep: str | None, output: TableFormat, limit: int | None) -> None:

@@ -17,12 +17,16 @@ from orchestrator.tables.writers import Format, render
 _INTERNAL = frozenset({"stage"})
 
 
-def render_results(rows: Sequence[ResultRow], form: Format, *, spread: bool = False, notes: tuple[str, ...] = ()) -> str | RenderableType:
+def render_results(
+    rows: Sequence[ResultRow], form: Format, *, limit: int | None = None, spread: bool = False, notes: tuple[str, ...] = ()
+) -> str | RenderableType:
     """The rows in the asked format: text, or a rich table for the terminal; with `spread` tables for people have the standard errors,
-    and the `notes` below."""
+    and the `notes` below. At most `limit` of them are shown, with the columns that tell all of them apart."""
     if form in ("csv", "json"):
-        return render(results_data(rows, flat=form == "csv"), form)
-    return render(replace(results_table(rows, spread=spread), notes=notes), form)
+        return render(results_data(rows, flat=form == "csv", limit=limit), form)
+    found = results_table(rows, spread=spread)
+    narrow = found.narrow and found.narrow.cut(limit)
+    return render(replace(found.cut(limit), narrow=narrow, notes=notes), form)
 
 
 def results_table(rows: Sequence[ResultRow], *, spread: bool = False) -> Table:
@@ -45,12 +49,12 @@ def _layout(found: ResultColumns, groups: tuple[int, ...], *, narrow: bool, spre
     )
 
 
-def results_data(rows: Sequence[ResultRow], *, flat: bool) -> Table:
-    """Every field of the rows, the own settings of components and the metrics by their names, accuracies as shares in [0, 1]; a `flat`
-    table has no lists and mappings in its cells, but text, and a column for every setting of models that differs."""
+def results_data(rows: Sequence[ResultRow], *, flat: bool, limit: int | None = None) -> Table:
+    """Every field of the rows (at most `limit`), the own settings of components and the metrics by their names, accuracies as shares in
+    [0, 1]; a `flat` table has no lists and mappings in its cells, but text, and a column for every setting of models that differs."""
     fields = [name for name in ResultRow.__dataclass_fields__ if name not in _INTERNAL]
     names = list(dict.fromkeys([*fields, *(column_names(rows) if flat else own_names(rows))]))
-    records = [_flattened(row, names) if flat else record(row, names) for row in rows]
+    records = [_flattened(row, names) if flat else record(row, names) for row in rows[:limit]]
     return Table(columns=tuple(map(Column, names)), rows=tuple(tuple(found[name] for name in names) for found in records))
 
 

@@ -14,7 +14,7 @@ from orchestrator.figures import (
     model_points,
     training_curves,
 )
-from orchestrator.figures.attack_conditions import best_models
+from orchestrator.figures.attack_conditions import best_models, settings_in_words
 from orchestrator.names import surface_family
 from orchestrator.report.surface_grids import families, surface_draws
 from orchestrator.report.sweep_page.page_evidence import Evidence
@@ -40,11 +40,15 @@ class PageSection:
 def sections(evidence: Evidence) -> list[PageSection]:
     """Return every section, including empty ones."""
     rows = evidence.rows
-    points = model_points(rows, evidence.costs)
+    words = settings_in_words(rows)
+    points = model_points(rows, evidence.costs, words)
     trained = training_curves(evidence.runs, chosen=best_models(rows))
     return [
         _side_by_side(
-            "accuracy", "Accuracy against epsilon", accuracy_curves(rows), _attacked("a space with attacks over several epsilons")
+            "accuracy",
+            "Accuracy against epsilon",
+            accuracy_curves(rows, words=words),
+            _attacked("a space with attacks over several epsilons"),
         ),
         _side_by_side(
             "smallest",

@@ -16,7 +16,7 @@ from orchestrator.statistics.spread import Spread, standard_errors_of_each
 from orchestrator.statistics.worst_case import Scores, ordered_scores, worst_case
 from orchestrator.store.reading.counterparts import source_in_words
 from orchestrator.store.reading.values import MeasuredModel, ResultRow
-from workers.artifacts.results import unpack_flags
+from workers.artifacts.results import unpack_each, unpack_flags
 from workers.spec.fields import CRAFTED
 
 Own = tuple[tuple[str, Any], ...]
@@ -224,8 +224,9 @@ def _by_seed(items: Sequence[Measurement]) -> list[Correct]:
     """Return the flags of each of the models that were pooled, (repeats, draws, n_examples)."""
     by_model = defaultdict(list)
     for item in items:
-        by_model[item.model_key].append(item.correct)
-    return [np.stack(correct) for correct in by_model.values()]
+        by_model[item.model_key].append(item.flags)
+    size = {"n_examples": items[0].setting.n_examples, "draws": items[0].setting.draws}
+    return [unpack_each(flags, **size) for flags in by_model.values()]
 
 
 def _worst_by_seed(
