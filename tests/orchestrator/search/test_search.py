@@ -287,6 +287,16 @@ def test_a_study_of_other_objectives_or_settings_is_refused(laboratory: Laborato
             pass
 
 
+def test_a_search_goes_on_however_its_epsilons_are_written(laboratory: Laboratory) -> None:
+    text = space_text(n_trials=2)
+    laboratory.launch(searched(text))
+    for spelling in ("16/510", "0.03137254901960784"):
+        with laboratory.open(searched(text.replace("8/255", spelling))):
+            pass
+    with pytest.raises(UserError, match="its objectives were"), laboratory.open(searched(text.replace("8/255", "4/255"))):
+        pass
+
+
 def test_choices_that_change_are_refused(laboratory: Laboratory) -> None:
     laboratory.launch(searched(space_text(n_trials=2, model={"width": [2, 3]})))
     with pytest.raises(UserError, match=r"model\.width was"), laboratory.open(searched(space_text(model={"width": [2, 4]}))):
