@@ -1,4 +1,4 @@
-# make quickstart: install, run a real sweep, print its results.   make test: install, run the test suite.
+# make quickstart: install, run a real sweep, print its results, write its report.   make test: install, run the test suite.
 PYTHON ?= python3
 TEST_PROCESSES ?= 3
 VENV := .venv
@@ -11,6 +11,7 @@ install: $(VENV)/.installed
 quickstart: install
 	$(BIN)/robustsweep launch quickstart
 	$(BIN)/robustsweep results quickstart
+	@$(BIN)/robustsweep report quickstart && echo "its report is written: open quickstart-report.html in a browser"
 
 test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder --durations 25
@@ -29,11 +30,13 @@ docs: $(VENV)/.installed-dev
 	$(BIN)/python -m docs.generate
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
-# The pictures of README and the pages, from the sweep that README shows; its diagnosis, which no picture shows, is left out.
+# The pictures of README and the pages, from the sweep quickstart.
 pictures: $(VENV)/.installed-dev
-	$(BIN)/robustsweep launch docs/pictures/sketch.yaml --set diagnosis=null --home build/pictures
-	$(BIN)/robustsweep report sketch --home build/pictures --output build/pictures/report.html --figures build/pictures/figures --image svg
+	$(BIN)/robustsweep launch quickstart --home build/pictures
+	$(BIN)/robustsweep report quickstart --home build/pictures --output build/pictures/report.html \
+	  --figures build/pictures/figures --only accuracy_epsilon --width 5in --font-size 9
 	cp build/pictures/figures/accuracy-against-epsilon-pgd-*.svg docs/pictures/
+	$(BIN)/python -m docs.generate.pictures build/pictures docs/pictures
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/benchmarks -m bench -s

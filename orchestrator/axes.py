@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 
 from orchestrator.own_settings import FIELDS, SECTIONS, hashable, held, own_names, value_of
 from workers.spec.component import ComponentSpec
-from workers.spec.job import Job, JobSpec, ModelSpec, TrainSpec
+from workers.spec.job import SKETCH_SETTINGS, TUCKER_SETTINGS, Job, JobSpec, ModelSpec, TrainSpec
 from workers.spec.training import TrainingSpec
 
 ModelSettings = Mapping[str, Any]
@@ -36,8 +36,6 @@ _FIELDS_OF: dict[str, dict[str, FieldInfo]] = {
     "training": TrainingSpec.model_fields,
     "fine_tuning": TrainingSpec.model_fields,
 }
-_OF_TUCKER = ("rank_fraction", "rank_kind", "rank_fractions", "tensorize_first", "tensorize_linear", "execution", "init")
-_OF_SKETCH = ("sketch_modes", "rescale", "all_zero", "draws")
 _SECTION_OF_STAGE = {"pretrain": "training", "fine_tune": "fine_tuning"}
 
 
@@ -177,8 +175,8 @@ def _trained(key: str, specs: Mapping[str, Mapping[str, Any]], parents: Mapping[
 
 def _applicable(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that mean something: a dense net has no rank, one without a sketch no settings of that."""
-    idle = set() if settings.get("model.tensorized", True) else {f"model.{name}" for name in _OF_TUCKER}
-    idle |= {f"model.{name}" for name in _OF_SKETCH} if settings.get("model.theta") == 1 else set()
+    idle = set() if settings.get("model.tensorized", True) else {f"model.{name}" for name in TUCKER_SETTINGS}
+    idle |= {f"model.{name}" for name in SKETCH_SETTINGS} if settings.get("model.theta") == 1 else set()
     idle |= {"model.rank_fraction"} if settings.get("model.rank_fractions") else {"model.rank_fractions"}
     idle |= {name for name in ("until", "seed", "sweep") if settings.get(name) is None}
     return {name: value for name, value in settings.items() if name not in idle}

@@ -1,5 +1,6 @@
 """The one console of all commands, unformatted output on it, and the format of durations."""
 
+import shlex
 import sys
 from collections.abc import Iterable
 from html import escape
@@ -42,6 +43,11 @@ def preformatted(text: str) -> str:
 def say(console: Console, text: str) -> None:
     """Print a line without markup, control characters, colours or wrapping (so that a command in it can be copied)."""
     console.print(visible(text, keep="\n"), markup=False, highlight=False, soft_wrap=True)
+
+
+def shell_command(words: Iterable[str]) -> str:
+    """Return the words as a command to paste into a shell: sh, bash, or zsh, which takes a word that begins with `=` for a program's."""
+    return " ".join(f"'{word}'" if word.startswith("=") and word == shlex.quote(word) else shlex.quote(word) for word in words)
 
 
 def clock(seconds: float) -> str:

@@ -46,6 +46,15 @@ class Paths:
         return Artifacts(self.artifacts_url)
 
 
+def store_options(address: URL) -> list[str]:
+    """Return the options of a command on the store at that address; none where it is in the default home. A password is hidden."""
+    if address.render_as_string() == Paths.resolve(home=DEFAULT_HOME, store=None).store_url:
+        return []
+    path = Path(address.database or "")
+    is_in_home = address.get_backend_name() == "sqlite" and path.name == "results.db" and not address.query
+    return ["--home", str(path.parent)] if is_in_home else ["--store", address.render_as_string()]
+
+
 def replace_file(path: Path, content: bytes) -> None:
     """Write to a temporary file next to `path`, then rename: a reader sees the old file or the new one, whole.
 

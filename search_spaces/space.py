@@ -128,6 +128,8 @@ def _search(header: dict[str, Any], shared: dict[str, Any], variants: object, ha
     errors = list(found.errors)
     if variants is not None:
         errors.append(error((VARIANTS,), variants, "not with method optuna; `when:` says where a range applies"))
+    if shared.get("racing") is not None:
+        errors.append(error(("racing",), shared["racing"], "not with method optuna, which stops models by search.rungs"))
     if header.get(SEARCH) is None:
         errors.append(InitErrorDetails(type="missing", loc=(SEARCH,), input=header))
         header = {key: value for key, value in header.items() if key != SEARCH}
@@ -139,7 +141,7 @@ def _search(header: dict[str, Any], shared: dict[str, Any], variants: object, ha
 
 def _with_validation(shared: dict[str, Any]) -> dict[str, Any]:
     """Return a search's settings with a tenth of the training examples held out, to choose by, unless they say what is; nothing where the
-    network is trained elsewhere, on what nobody knows."""
+    network is trained elsewhere, on unknown data."""
     data, model = shared.get("data"), shared.get("model")
     adopts = isinstance(model, dict) and model.get("weights") is not None
     if not isinstance(data, dict) or adopts:

@@ -28,7 +28,14 @@ PROGRAM = [sys.executable, "-W", "error::DeprecationWarning:orchestrator", "-m",
 _NEVER_FORKED = ("dashboard", "doctor", "submit")
 _FORKS = get_context("forkserver")
 _FORKS.set_forkserver_preload(
-    ["orchestrator.cli.main", "orchestrator.launching.launch", "orchestrator.api.results", "workers.runtime.stages", "sklearn.datasets"]
+    [
+        "orchestrator.cli.main",
+        "orchestrator.launching.launch",
+        "orchestrator.api.results",
+        "workers.runtime.stages",
+        "sklearn.datasets",
+        "torch._dynamo",  # by any optimizer's first step
+    ]
 )
 
 

@@ -173,12 +173,16 @@ def test_an_edited_comment_makes_no_job_and_edited_code_a_new_key_and_the_same_b
         launched = robustsweep("launch", "space.yaml", "--executor", "inline", cwd=folder)
         assert launched.returncode == 0, launched.stdout + launched.stderr
         after = rows(folder)
+        every = json.loads(robustsweep("results", "space", "--all", "-f", "json", cwd=folder).stdout)
     finally:
         (folder / "nets.py").write_text(FILES["nets.py"])
     told = ("filters", "defence", "attack", "tries", "clean_accuracy", "robust_accuracy")
     values = {tuple(row[name] for name in told) for row in before}
     assert len({row["model_key"] for row in after} - {row["model_key"] for row in before}) == len({row["model_key"] for row in before})
     assert {tuple(row[name] for name in told) for row in after} == values
+    versions = {row["model_key"]: row["code"] for row in every}
+    assert len(set(versions.values())) == 2
+    assert all(versions[old["model_key"]] != versions[new["model_key"]] for old, new in zip(before, after, strict=True))
 
 
 def test_another_setting_adds_only_its_own_jobs(folder: Path) -> None:

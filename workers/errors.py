@@ -1,5 +1,8 @@
 """Errors with a one-line message for the user."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class UserError(Exception):
     """A user's request cannot be met; the message names the value and the legal ones. `exit_code` is that of the command."""
@@ -37,6 +40,12 @@ class ShortOfMemoryError(JobError):
 
 class NonFiniteError(JobError):
     """A gradient, logits or a point of an attack are not finite."""
+
+
+def did_you_mean(word: str, legal: Iterable[str]) -> str:
+    """Return the end of a message on a mistyped word: the legal one that is most like it; empty where none is."""
+    close = get_close_matches(word[:100], list(legal), n=1)
+    return f"; did you mean '{close[0]}'?" if close else ""
 
 
 def damaged(error: Exception) -> str | None:

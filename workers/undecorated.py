@@ -30,7 +30,7 @@ _Parameters = Mapping[str, inspect.Parameter]
 
 @dataclass(frozen=True)
 class Undecorated:
-    """What stands for it in the registry: a factory whose settings are keyword-only, and its facts."""
+    """Stand-in for it in the registry: a factory whose settings are keyword-only, and its facts."""
 
     create: Callable[..., Any]
     facts: Any

@@ -45,7 +45,7 @@ class VisibleStream(io.TextIOWrapper):
 
 
 def show_control_characters() -> None:
-    """Let this program print nothing that a terminal would obey, whoever prints it."""
+    """Let this program print nothing that a terminal would obey, in any of its parts."""
     for name in ("stdout", "stderr"):
         if hasattr(stream := getattr(sys, name), "buffer"):
             setattr(sys, name, VisibleStream(stream))

@@ -40,6 +40,8 @@ def tensorize(  # noqa: PLR0913 (each is a setting)
     init: Literal["decompose", "random"] = "decompose",
     first: bool = False,
     linear: bool = False,
+    attention: bool = False,
+    transposed: bool = False,
     rescale: bool = True,
     draws: Literal["batch", "example"] = "batch",
 ) -> Network:
@@ -59,6 +61,8 @@ def tensorize(  # noqa: PLR0913 (each is a setting)
         init: `decompose` takes the network's weights, `random` draws new ones.
         first: tensorize the first convolution too.
         linear: tensorize linear layers too.
+        attention: tensorize the projections of `nn.MultiheadAttention` too.
+        transposed: tensorize transposed convolutions too.
         rescale: keep the expected weights at the full ones.
         draws: one draw for each `batch`, or one for each `example`.
 
@@ -72,10 +76,13 @@ def tensorize(  # noqa: PLR0913 (each is a setting)
         sketch = LatentSketch(theta=theta, rescale=rescale, draws=draws)
     except ValueError as error:
         raise UserError(str(error)) from None
-    settings = Tensorization(rank_fraction=rank, rank_kind=rank_kind, first=first, linear=linear, grouped="keep", init=init)
+    kinds: dict[str, Any] = {"first": first, "linear": linear, "attention": attention, "transposed": transposed}
+    settings = Tensorization(rank_fraction=rank, rank_kind=rank_kind, grouped="keep", init=init, **kinds)
     layers = convert(body, settings, sketch=sketch, input_shape=input_shape)
     if not layers:
-        raise UserError(f"{type(network).__name__}: has no layer to tensorize with first={first}, linear={linear}")
+        raise UserError(
+            f"{type(network).__name__}: has no layer to tensorize with {', '.join(f'{kind}={value}' for kind, value in kinds.items())}"
+        )
     if init == "random":
         generator = torch.Generator().manual_seed(seed)
         for layer in layers.values():

@@ -80,6 +80,7 @@ class Results:
         worst_case: bool = False,
         rungs: bool = False,
         every_space: bool = False,
+        stopped: bool = False,
     ) -> pd.DataFrame:
         """Return the results, a row for each model, attack, knowledge, epsilon and so on, in the order of `robustsweep results`.
 
@@ -95,6 +96,7 @@ class Results:
             worst_case: the most harmful attack on each example, of all attacks in the same ball.
             rungs: include models that were stopped before the end of their training; their rows have `until`.
             every_space: include what only earlier versions of the sweep's space asked for.
+            stopped: include attacks that left a race early; their rows have `asked_examples`. No worst case is over them.
 
         Raises:
             UserError: no such sweep or field, or `worst_case` with `per_repeat` (the worst attack is chosen by the other repeats).
@@ -103,7 +105,7 @@ class Results:
             raise UserError("per_repeat with worst_case: the worst attack is chosen by the other repeats; leave one of them out")
         conditions = parse_conditions(where)
         form = {"per_repeat": per_repeat, "over_seeds": over_seeds, "worst": worst_case, "rungs": rungs, "every_space": every_space}
-        rows = result_rows(self._store, sweep, **form, where=conditions)
+        rows = result_rows(self._store, sweep, **form, where=conditions, stopped=stopped)
         return frame_of_results(rows)
 
     def models(self) -> pd.DataFrame:
@@ -165,7 +167,7 @@ class Results:
         return pd.concat([frame[worst == place] for place, frame in enumerate(frames)]).sort_index()
 
     def examples(self, of: Mapping[str, Any] | pd.Series | str) -> AttackedExamples:
-        """Return the adversarial examples of an attack, beside the clean ones and with predictions; a notebook shows them as pictures.
+        """Return the adversarial examples of an attack, next to the clean ones and with predictions; a notebook shows them as pictures.
 
         Args:
             of: a row of `frame`, or the key of an attack or craft job or its first four or more digits. Attacks with `keep_examples`

@@ -227,21 +227,21 @@ class Sweep:
         """Return a figure of the report, for Plotly.
 
         Args:
-            name: `accuracy_epsilon`, `smallest` (curves from minimum-norm attacks), `pareto`, `heat_map`, `cost`, `training`, `difficulty`
-                or `surfaces`.
+            name: `summary` (the worst case), `accuracy_epsilon`, `smallest` (curves from minimum-norm attacks), `pareto`, `heat_map`,
+                `cost`, `training`, `difficulty` or `surfaces`.
             of: which one, where there are several (an attack's, a model's): a part of its label or title. None: the first.
 
         Raises:
             UserError: no such figure, or nothing to draw it from.
         """
         from orchestrator.report.sweep_page.page_evidence import gather
-        from orchestrator.report.sweep_page.sections import sections
+        from orchestrator.report.sweep_page.sections import FIGURES, sections
 
-        if name not in _FIGURES:
-            raise UserError(f"figure '{name}': one of {', '.join(_FIGURES)}")
+        if name not in FIGURES:
+            raise UserError(f"figure '{name}': one of {', '.join(FIGURES)}")
         with self.opened() as store:
             evidence = gather(store, self._paths.artifacts, self.name)
-        section = next(section for section in sections(evidence) if section.name == _FIGURES[name])
+        section = next(section for section in sections(evidence) if section.name == FIGURES[name])
         titled = {f"{label} {picture.title}".strip(): picture for label, pictures in section.choices.items() for picture in pictures}
         if not titled:
             raise UserError(f"figure '{name}': {section.fill}")
@@ -268,7 +268,7 @@ class Sweep:
         return network
 
     def examples(self, of: Mapping[str, Any] | pd.Series | str) -> AttackedExamples:
-        """Return the adversarial examples of an attack, beside the clean ones and their labels; a notebook shows them as pictures.
+        """Return the adversarial examples of an attack, next to the clean ones and their labels; a notebook shows them as pictures.
 
         Args:
             of: a row of `results`, or the key of an attack or craft job or its first four or more digits. Attacks with `keep_examples`
@@ -284,18 +284,6 @@ class Sweep:
     def _key(self, digits: str) -> str:
         with self.opened() as store:
             return find_key(store, digits)
-
-
-_FIGURES = {
-    "accuracy_epsilon": "accuracy",
-    "smallest": "smallest",
-    "pareto": "pareto",
-    "heat_map": "rank",
-    "cost": "cost",
-    "training": "training",
-    "difficulty": "examples",
-    "surfaces": "surfaces",
-}
 
 
 def _titled(figure: "go.Figure", title: str) -> "go.Figure":

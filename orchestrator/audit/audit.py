@@ -92,7 +92,7 @@ _MOST, _DIAGNOSED = 1000, 200
 
 @dataclass(frozen=True)
 class AuditOutcome:
-    """What an audit found: its rows, the worst case last; its verdict; seconds of all its jobs; what it would try next (None: nothing)."""
+    """Findings of an audit: its rows, the worst case last; its verdict; seconds of all its jobs; what it would try next (None: nothing)."""
 
     name: str
     rows: tuple[ResultRow, ...]

@@ -32,7 +32,7 @@ _DIGITS = 12
 
 @dataclass(frozen=True)
 class Audit:
-    """What an audit found; shown as its tables and lines."""
+    """Findings of an audit, shown as its tables and lines."""
 
     outcome: AuditOutcome
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from workers.spec.fields import NormName, positive_fraction
 
-Group = dict[str, Any]
+PlainAttackGroup = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Round:
     """Further attacks, with what they are to find out."""
 
     purpose: str
-    groups: tuple[Group, ...]
+    groups: tuple[PlainAttackGroup, ...]
 
 
 def rounds(*, epsilon: str, norm: NormName, randomised: bool, keep_examples: int = 0) -> list[Round]:
@@ -26,18 +26,18 @@ def rounds(*, epsilon: str, norm: NormName, randomised: bool, keep_examples: int
         randomised: the network draws; then gradients are averaged over draws, and attacks on the full weights are made too.
         keep_examples: of so many examples attacks keep what they made of them (those on the full weights keep all anyway).
     """
-    bare: Group = {"epsilon": epsilon, "norm": norm}
+    bare: PlainAttackGroup = {"epsilon": epsilon, "norm": norm}
     ball = {**bare, "keep_examples": keep_examples} if keep_examples else bare
-    adaptive: Group = {"knowledge": "eot", "eot_samples": 10} if randomised else {}
-    patient: Group = {"knowledge": "eot", "eot_samples": 40} if randomised else {}
+    adaptive: PlainAttackGroup = {"knowledge": "eot", "eot_samples": 10} if randomised else {}
+    patient: PlainAttackGroup = {"knowledge": "eot", "eot_samples": 40} if randomised else {}
     first = [
         {"attack": "autoattack", "version": "rand" if randomised else "standard", **ball, **adaptive},
         *([{"attack": "square", **ball}] if randomised else []),
         *([{"attack": "apgd_ce", "knowledge": "omniscient", **bare}] if randomised else []),
     ]
-    steps: Group = {"attack": ["apgd_ce", "apgd_dlr"], "steps": 300, "restarts": 3, **ball}
-    noisy: Group = {"attack": "smoothed_pgd", "steps": 50, "samples": 20, "abs_stepsize": _step(epsilon), **ball}
-    suite: Group = {"attack": "autoattack", "version": "plus", **ball}
+    steps: PlainAttackGroup = {"attack": ["apgd_ce", "apgd_dlr"], "steps": 300, "restarts": 3, **ball}
+    noisy: PlainAttackGroup = {"attack": "smoothed_pgd", "steps": 50, "samples": 20, "abs_stepsize": _step(epsilon), **ball}
+    suite: PlainAttackGroup = {"attack": "autoattack", "version": "plus", **ball}
     return [
         Round("the suite", tuple(first)),
         Round("gradients averaged over noisy inputs", (noisy | adaptive,)),

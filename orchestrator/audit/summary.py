@@ -38,7 +38,7 @@ _NONE = "none yet"
 
 
 def _answer(found: AuditOutcome) -> str:
-    """How many examples stay right under all attacks, in words."""
+    """Number of examples that stay right under all attacks, in words."""
     row = found.worst or found.strongest
     if row is None or row.robust_accuracy is None:
         return "no attack is done yet"

@@ -22,7 +22,7 @@ _CHECKSUM = "sha256"
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 _READABLE = 0o644 << 16
 _UNIX, _ENCRYPTED = 3, 1
-Arrays = dict[str, NDArray[Any]]
+NamedArrays = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Archive:
     contents: dict[str, Any]
     files: Mapping[str, bytes]
 
-    def arrays(self, name: str) -> Arrays:
+    def arrays(self, name: str) -> NamedArrays:
         """Return the arrays in one of the files.
 
         Raises:

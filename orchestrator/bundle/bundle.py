@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from orchestrator.bundle.archive import Archive, Arrays, read_archive
+from orchestrator.bundle.archive import Archive, NamedArrays, read_archive
 from orchestrator.bundle.claim import clean_interval, robust_interval
 from orchestrator.bundle.contents import CONTENTS, EXAMPLES, MODEL, BundledAttack, Contents
 from orchestrator.names import job_description
@@ -26,7 +26,7 @@ Places = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Adversarial:
-    """What an attack made of the examples that it was given: `examples`, (count, *shape), and their `places` among all, (count,)."""
+    """Points of an attack for the examples that it was given: `examples`, (count, *shape), and their `places` among all, (count,)."""
 
     attack: BundledAttack
     examples: Array
@@ -109,7 +109,7 @@ def _adversarial(archive: Archive, contents: Contents) -> Iterator[Adversarial]:
         yield Adversarial(attack, examples, places)
 
 
-def _taken(archive: Archive, file: str, found: Arrays, name: str, shape: tuple[int, ...]) -> Array:
+def _taken(archive: Archive, file: str, found: NamedArrays, name: str, shape: tuple[int, ...]) -> Array:
     values: NDArray[Any] | None = found.get(name)
     if values is None or values.shape != shape or values.dtype != np.float32:
         held = "is missing" if values is None else f"is {values.dtype} of shape {values.shape}"
@@ -117,7 +117,7 @@ def _taken(archive: Archive, file: str, found: Arrays, name: str, shape: tuple[i
     return values
 
 
-def _integers(archive: Archive, file: str, found: Arrays, name: str, count: int) -> Places:
+def _integers(archive: Archive, file: str, found: NamedArrays, name: str, count: int) -> Places:
     values: NDArray[Any] | None = found.get(name)
     if values is None or values.shape != (count,) or values.dtype != np.int64:
         raise UserError(f"{archive.path}: {file}: {name} must be {count} integers of 64 bits")

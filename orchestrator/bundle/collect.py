@@ -23,11 +23,11 @@ from workers.facts import DatasetInfo
 from workers.spec.job import AttackSpec, EvaluateSpec, Job, TrainSpec
 from workers.weights.digest import of_body
 
-Verdict = tuple[str, Sequence[str]]
+BundledVerdict = tuple[str, Sequence[str]]
 """A verdict, and the reasons for it."""
 
 
-def write_bundle(file: Path, jobs: Sequence[Job], artifacts: Artifacts, *, data_root: DataRoot, verdict: Verdict | None) -> None:
+def write_bundle(file: Path, jobs: Sequence[Job], artifacts: Artifacts, *, data_root: DataRoot, verdict: BundledVerdict | None) -> None:
     """Write the bundle of a finished audit, whole or not at all.
 
     Args:
@@ -132,7 +132,7 @@ def _adopted(model: Job, artifacts: Artifacts) -> str | None:
     return model.digests.get("weights")
 
 
-def _claim(attacks: Sequence[BundledAttack], clean: Sequence[FlagsOutcome], *, randomised: bool, verdict: Verdict | None) -> Claim:
+def _claim(attacks: Sequence[BundledAttack], clean: Sequence[FlagsOutcome], *, randomised: bool, verdict: BundledVerdict | None) -> Claim:
     attack, batch = attacks[0].spec.attack, attacks[0].spec.evaluation.batch_size
     robust = robust_interval(attacks, batch=batch, randomised=randomised)
     return Claim(

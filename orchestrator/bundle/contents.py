@@ -20,7 +20,7 @@ _Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Claim(Frozen):
-    """What a bundle claims: accuracies over its examples, shares in [0, 1]; the robust one is that under the most harmful attack on each
+    """Claim of a bundle: accuracies over its examples, shares in [0, 1]; the robust one is that under the most harmful attack on each
     example, with its 95 % interval. `verdict` is what the audit said, for the reader: nothing recomputes it."""
 
     norm: NormName

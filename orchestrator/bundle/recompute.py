@@ -32,7 +32,7 @@ class OtherWeightsError(Exception):
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Recomputation:
     """Outcomes of some examples without attack, or under one: `claimed`, (draws, k), and `found` anew, (draws, k), true where the example
     is right; `margins`, (k,), are logits of the true class less the largest other one, means over draws."""
 
@@ -85,7 +85,7 @@ def _take(network: Network, bundle: Bundle, weights: Path) -> None:
     load_into(network.body, read_tensors(weights), renamed=model.weights_map, name=model.name)
 
 
-def recomputed(network: Network, bundle: Bundle, chosen: Places, *, seed: int) -> Iterator[Comparison]:
+def recomputed(network: Network, bundle: Bundle, chosen: Places, *, seed: int) -> Iterator[Recomputation]:
     """Yield the outcomes of the chosen examples, clean ones first, then under each attack that was made on any of them.
 
     Args:
@@ -104,10 +104,10 @@ def recomputed(network: Network, bundle: Bundle, chosen: Places, *, seed: int) -
             yield _compared(network, bundle, adversarial.name, adversarial.examples[there], adversarial.places[there], outcome)
 
 
-def _compared(network: Network, bundle: Bundle, name: str, inputs: Array, places: Places, claimed: NDArray[np.bool_]) -> Comparison:
+def _compared(network: Network, bundle: Bundle, name: str, inputs: Array, places: Places, claimed: NDArray[np.bool_]) -> Recomputation:
     device = network.mean.device
     data = DeviceSplit(torch.from_numpy(inputs).to(device), torch.from_numpy(bundle.labels[places]).to(device))
     with torch.random.fork_rng(devices=[]):
         found = evaluated(network, data, batch_size=bundle.batch_size, draws=DRAWS if bundle.contents.randomised else 1)
     margins = unpacked_numbers(as_bytes(found.examples.margins))
-    return Comparison(name, places, claimed[:, places], found.correct, np.zeros(len(places)) if margins is None else margins)
+    return Recomputation(name, places, claimed[:, places], found.correct, np.zeros(len(places)) if margins is None else margins)

@@ -11,7 +11,7 @@ import torch
 from orchestrator.api.in_memory import register_network
 from orchestrator.bundle.bundle import Bundle, contradiction, read_bundle
 from orchestrator.bundle.contents import CONTENTS, Claim
-from orchestrator.bundle.recompute import Comparison, OtherWeightsError, network_of, recomputed
+from orchestrator.bundle.recompute import OtherWeightsError, Recomputation, network_of, recomputed
 from orchestrator.statistics.differences import paired_difference
 from orchestrator.statistics.shared_luck import SharedDraws
 from workers.errors import UserError
@@ -111,7 +111,7 @@ def _judged(bundle: Bundle, weights: Path | None, examples: int, seed: int | Non
     return _equality(found, len(chosen))
 
 
-def _equality(found: Sequence[Comparison], examples: int) -> tuple[bool, str]:
+def _equality(found: Sequence[Recomputation], examples: int) -> tuple[bool, str]:
     """Judge a deterministic network: each outcome must be the claimed one, but for what rounding decides."""
     negligible = _ROUNDING * max(float(np.abs(one.margins[np.isfinite(one.margins)]).max(initial=0)) for one in found)
     different, close = 0, 0
@@ -131,7 +131,7 @@ def _equality(found: Sequence[Comparison], examples: int) -> tuple[bool, str]:
     return True, f"{outcomes} outcomes on {examples} random examples, without and under {len(found) - 1} attacks, are as said{rounding}"
 
 
-def _agreement(found: Sequence[Comparison], examples: int) -> tuple[bool, str]:
+def _agreement(found: Sequence[Recomputation], examples: int) -> tuple[bool, str]:
     """Judge a randomised network: accuracies under fresh draws must be the claimed ones, up to the luck of draws."""
     confidence = 1 - _ALARMS / len(found)
     worst: tuple[float, str] = (0.0, "")

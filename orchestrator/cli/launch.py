@@ -109,6 +109,7 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
     from orchestrator.executors.base import Resources
     from orchestrator.launching.launch import LaunchOptions
     from orchestrator.launching.launch import launch as run_launch
+    from workers.plugins import FilePlugin, loaded
 
     if address is not None and executor is ExecutorChoice.inline:
         raise UserError("--address: only with --executor ray")
@@ -125,5 +126,6 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
         download=download,
         only=tuple(only or ()),
         notify=notify,
+        plugins=tuple(str(plugin.path) for plugin in loaded() if isinstance(plugin, FilePlugin)),
     )
     raise typer.Exit(run_launch(options, _console()))

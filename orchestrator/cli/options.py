@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from workers.errors import UserError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import Console, RenderableType
 
+    from orchestrator.figures.paper import PaperStyle
     from orchestrator.paths import Paths
 
 Home = Annotated[Path, typer.Option("--home", envvar="ROBUSTSWEEP_HOME", help="Folder of results.db and artifacts/.")]
@@ -63,6 +66,7 @@ class ImageFormat(StrEnum):
 
     png = "png"
     svg = "svg"
+    pdf = "pdf"
 
 
 Output = Annotated[TableFormat, typer.Option("--format", "-f", help="How to print.")]
@@ -73,6 +77,17 @@ FigureFolder = Annotated[
     typer.Option("--figures", help="Write each figure to this folder too; needs Chromium or Chrome.", show_default=False),
 ]
 Image = Annotated[ImageFormat, typer.Option("--image", help="What --figures writes.")]
+FigureWidth = Annotated[
+    str | None,
+    typer.Option("--width", metavar="LENGTH", help="Width of --figures, as 3.25in, 8.3cm or 83mm.  [default: 6.67in]", show_default=False),
+]
+FontSize = Annotated[
+    float | None,
+    typer.Option("--font-size", metavar="POINTS", help="Size of letters in --figures.  [default: 9.75]", show_default=False),
+]
+NoTitle = Annotated[bool, typer.Option("--no-title", help="Leave the title out of --figures: a paper has a caption.")]
+_INCHES = {"in": 1.0, "cm": 1 / 2.54, "mm": 1 / 25.4, "pt": 1 / 72}
+_WIDTHS, _SIZES = (1.0, 20.0), (4.0, 40.0)
 
 
 def paths(home: Path, store: str | None, data: str | None = None, *, artifacts: str | None = None) -> "Paths":
@@ -85,6 +100,36 @@ def console() -> "Console":
     from orchestrator.console import Terminal
 
     return Terminal()
+
+
+def paper_style(figures: Path | None, *, width: str | None, font_size: float | None, no_title: bool) -> "PaperStyle":
+    """Return the style that options of --figures ask for.
+
+    Raises:
+        UserError: one is out of its range, or goes without --figures.
+    """
+    from orchestrator.figures.paper import PaperStyle
+
+    given = {"--width": width is not None, "--font-size": font_size is not None, "--no-title": no_title}
+    for option in (option for option, is_given in given.items() if is_given and figures is None):
+        raise UserError(f"{option}: only with --figures DIR")
+    if font_size is not None and not _SIZES[0] <= font_size <= _SIZES[1]:
+        raise UserError(f"--font-size {font_size:g}: must be in [{_SIZES[0]:g}, {_SIZES[1]:g}], in points")
+    usual = PaperStyle()
+    return PaperStyle(
+        width=usual.width if width is None else _inches(width), font_size=font_size or usual.font_size, has_title=not no_title
+    )
+
+
+def _inches(width: str) -> float:
+    number, unit = width.rstrip("abcdefghijklmnopqrstuvwxyz"), width.lstrip("0123456789. ")
+    try:
+        inches = float(number) * _INCHES[unit]
+    except (ValueError, KeyError):
+        raise UserError(f"--width {width}: must be a length such as 3.25in, 8.3cm, 83mm or 234pt") from None
+    if not _WIDTHS[0] <= inches <= _WIDTHS[1]:
+        raise UserError(f"--width {width}: must be from {_WIDTHS[0]:g}in to {_WIDTHS[1]:g}in")
+    return inches
 
 
 def say_written(files: "Sequence[Path]", figures: Path | None) -> None:

@@ -1,7 +1,7 @@
 """`robustsweep report`: a sweep as a page, or the paper's tables together with ours."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -10,19 +10,20 @@ from orchestrator.cli.options import (
     DEFAULT_HOME,
     ArtifactsUrl,
     FigureFolder,
+    FigureWidth,
+    FontSize,
     Home,
     Image,
     ImageFormat,
+    NoTitle,
     StoreUrl,
     TableFormat,
     console,
+    paper_style,
     paths,
     say_written,
 )
 from workers.errors import UserError
-
-if TYPE_CHECKING:
-    from orchestrator.paths import Paths
 
 
 @command(group="share")
@@ -56,8 +57,20 @@ def report(  # noqa: PLR0913 (each is an option of the command)
     ] = None,
     figures: FigureFolder = None,
     image: Image = ImageFormat.svg,
+    width: FigureWidth = None,
+    font_size: FontSize = None,
+    no_title: NoTitle = False,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            "--only",
+            metavar="NAMES",
+            help="Which of them, with commas: summary, accuracy_epsilon, smallest, pareto, heat_map, cost, training, difficulty, surfaces.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
-    """Write SWEEP's results, figures and provenance as one HTML file that opens offline (needs Plotly).
+    """Write SWEEP's results, figures and provenance as one HTML file that opens offline.
 
     With --paper, print the paper's tables next to the database's results; empty cells name what to launch.
     """
@@ -66,7 +79,20 @@ def report(  # noqa: PLR0913 (each is an option of the command)
             raise UserError(
                 "report: needs SWEEP, or --paper (the paper's tables next to ours); --table, --sweep and --format go with --paper"
             )
-        _report_sweep(paths(home, store, artifacts=artifacts), sweep, output=output, figures=figures, image=image)
+        if only is not None and figures is None:
+            raise UserError("--only: only with --figures DIR")
+        from orchestrator.report.sweep_page import ReportOptions, report_sweep
+
+        options = ReportOptions(
+            paths=paths(home, store, artifacts=artifacts),
+            sweep=sweep,
+            output=output,
+            figures=figures,
+            image=image.value,
+            style=paper_style(figures, width=width, font_size=font_size, no_title=no_title),
+            only=tuple(name.strip() for name in (only or "").split(",") if name.strip()),
+        )
+        say_written(report_sweep(options), figures)
         return
     if figures is not None:
         raise UserError("--figures: not with --paper")
@@ -76,10 +102,3 @@ def report(  # noqa: PLR0913 (each is an option of the command)
     report_paper(
         paths(home, store).store_url, names, tables=tables, form=None if form is None else form.value, output=output, console=console()
     )
-
-
-def _report_sweep(found: "Paths", sweep: str, *, output: Path | None, figures: Path | None, image: ImageFormat) -> None:
-    from orchestrator.report.sweep_page import ReportOptions, report_sweep
-
-    options = ReportOptions(paths=found, sweep=sweep, output=output, figures=figures, image=image.value)
-    say_written(report_sweep(options), figures)

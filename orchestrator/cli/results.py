@@ -48,6 +48,9 @@ def results(  # noqa: PLR0913 (each is an option of the command)
     spread: Annotated[
         bool, typer.Option("--spread", help="Show standard errors, in percent points: of examples, of draws, of training seeds.")
     ] = False,
+    passes: Annotated[
+        bool, typer.Option("--passes", help="Show what each attack cost: examples forward and backward through the network, and queries.")
+    ] = False,
     group_by: Annotated[
         str | None,
         typer.Option(help="Means over FIELD[,FIELD...], e.g. theta,attack,knowledge,epsilon.", metavar="FIELDS", show_default=False),
@@ -77,6 +80,7 @@ def results(  # noqa: PLR0913 (each is an option of the command)
     from orchestrator.store import open_store, parse_conditions, result_rows
     from orchestrator.store.reading.gaps import missing
     from orchestrator.store.reading.worst_case_rows import with_single_attacks
+    from orchestrator.tables.result_columns import ExtraColumns
     from orchestrator.tables.results_table import render_results
     from orchestrator.tables.selection import grouped, ordered, pivoted
     from orchestrator.tables.writers import render
@@ -91,7 +95,7 @@ def results(  # noqa: PLR0913 (each is an option of the command)
     conditions = parse_conditions([*(where or ()), *(_verdict(only) if only is not None else ())])
     with open_store(paths(home, store).store_url, upgrade=False) as opened:
         form = {"per_repeat": per_repeat, "over_seeds": over_seeds, "worst": worst_case, "rungs": rungs, "every_space": every_space}
-        rows = result_rows(opened, sweep, **form, where=conditions)
+        rows = result_rows(opened, sweep, **form, where=conditions, stopped=not (group_by or pivot))
         rows, unscored = with_single_attacks(rows, lambda: result_rows(opened, sweep, **form | {"worst": False}, where=conditions))
         notes = tell((*unscored, *missing(opened, sweep, earlier=not every_space)), output)
     rows = ordered(rows, sort) if sort else rows
@@ -100,7 +104,9 @@ def results(  # noqa: PLR0913 (each is an option of the command)
         said = (*notes, *_cut(len(made.rows), limit))
         show(render(replace(made, rows=made.rows[:limit], notes=said), output.value))
     else:
-        show(render_results(rows, output.value, limit=limit, spread=spread, notes=(*notes, *_cut(len(rows), limit))))
+        wanted: dict[ExtraColumns, bool] = {"spread": spread, "passes": passes}
+        extra = [name for name, asked in wanted.items() if asked]
+        show(render_results(rows, output.value, limit=limit, extra=extra, notes=(*notes, *_cut(len(rows), limit))))
 
 
 def _print_corruptions(where: "Paths", sweep: str | None, output: TableFormat, limit: int | None) -> None:

@@ -22,7 +22,7 @@ def retry(
     store: StoreUrl = None,
 ) -> None:
     """Try SWEEP's failed jobs again, and what waits for them, by the command that launched it last."""
-    from orchestrator.console import say
+    from orchestrator.console import say, shell_command
     from orchestrator.store import open_store, sweep_status
 
     with open_store(_paths(home, store).store_url, upgrade=False) as opened:
@@ -34,7 +34,7 @@ def retry(
     if status.command is None:
         raise UserError(f"retry {sweep}: the command that launched it was not recorded then; launch its space again")
     words = [_launch.launch.__name__, *_elsewhere(shlex.split(status.command)[2:], home, store)]
-    say(console(), f"sweep {sweep}: {failed} failed jobs; again: {shlex.join(['robustsweep', *words])}")
+    say(console(), f"sweep {sweep}: {failed} failed jobs; again: {shell_command(['robustsweep', *words])}")
     program: Any = typer.main.get_command(app)
     raise typer.Exit(program.main(words, standalone_mode=False) or 0)
 

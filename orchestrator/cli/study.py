@@ -11,10 +11,14 @@ from orchestrator.cli.options import (
     AnyVerdict,
     EverySpace,
     FigureFolder,
+    FigureWidth,
+    FontSize,
     Home,
     Image,
     ImageFormat,
+    NoTitle,
     StoreUrl,
+    paper_style,
     paths,
     say_written,
 )
@@ -31,6 +35,9 @@ def study(  # noqa: PLR0913 (each is an option of the command)
     ] = None,
     figures: FigureFolder = None,
     image: Image = ImageFormat.svg,
+    width: FigureWidth = None,
+    font_size: FontSize = None,
+    no_title: NoTitle = False,
     any_verdict: AnyVerdict = False,
     every_space: EverySpace = False,
     epsilon: Annotated[
@@ -40,7 +47,7 @@ def study(  # noqa: PLR0913 (each is an option of the command)
         ),
     ] = None,
 ) -> None:
-    """Write what mattered in SWEEP as one HTML file that opens offline (needs Plotly).
+    """Write what mattered in SWEEP as one HTML file that opens offline.
 
     Front, parameter importance, partial dependence, the best at each value, seed luck; of a search also its trials and history.
     """
@@ -52,6 +59,7 @@ def study(  # noqa: PLR0913 (each is an option of the command)
         output=output,
         figures=figures,
         image=image.value,
+        style=paper_style(figures, width=width, font_size=font_size, no_title=no_title),
         any_verdict=any_verdict,
         epsilon=epsilon,
         every_space=every_space,

@@ -19,7 +19,7 @@ def surfaces(
     out: Annotated[Path, typer.Option("--out", help="Folder to write SWEEP-surfaces.html to.")] = Path(),
     epsilon: Annotated[str, typer.Option("--epsilon", help="Where to draw the circle, in input units.")] = "32/255",
 ) -> None:
-    """Draw SWEEP's loss surfaces: one page with a contour plot for each model, which opens offline (needs Plotly)."""
+    """Draw SWEEP's loss surfaces: one page with a contour plot for each model, which opens offline."""
     from orchestrator.report.surface_page import write_surface_page
 
     path, problems = write_surface_page(paths(home, store, artifacts=artifacts), sweep, folder=out, epsilon=epsilon)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from orchestrator.dashboard import examples_page, figures_page, models_page, progress_page, results_page, surfaces_page
+from orchestrator.dashboard import examples_page, figures_page, models_page, progress_page, results_page, search_page, surfaces_page
 from orchestrator.dashboard.elements import problem
 from orchestrator.dashboard.navigation import page
 from workers.errors import ArtifactError, DataError, UserError
@@ -10,18 +10,22 @@ from workers.plugins import load_plugins, named_in_environment
 
 
 def main() -> None:
-    st.set_page_config(page_title="robustsweep", layout="wide")
     load_plugins(named_in_environment())
     pages = [
         page("Progress", progress_page.page, default=True),
         page("Results", results_page.page),
         page("Figures", figures_page.page),
+        page("Search", search_page.page),
         page("Models", models_page.page),
         page("Examples", examples_page.page),
         page("Surfaces", surfaces_page.page),
     ]
+    current = st.navigation(pages, position="top")
+    st.set_page_config(page_title=f"{current.title} - robustsweep", layout="wide")
+    st.header(current.title, anchor=False)
+    st.caption("robustsweep")
     try:
-        st.navigation(pages, position="top").run()
+        current.run()
     except (UserError, ArtifactError, DataError) as error:
         problem("This cannot be shown:", str(error))
 

@@ -43,6 +43,11 @@ def _rows(sweep: str, models: tuple[str, ...] | None, form: str, done: int) -> l
         return result_rows(store, sweep, **{"per_repeat": False, **FORMS[form]}, where=where)
 
 
+def count_done(sweep: str) -> int:
+    """Return the number of jobs that are done: what is cached is read anew when it changes."""
+    return _count_done(sweep)[0]
+
+
 def read_runs(sweep: str) -> list[TrainingRun]:
     """Return the training of every model of the sweep. Not to be changed: it is shared."""
     done, _ = _count_done(sweep)

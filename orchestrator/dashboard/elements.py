@@ -15,7 +15,7 @@ from orchestrator.tables.table import Value
 
 TILE = 164  # pixels: two next to each other on a phone
 _TOOLS = 44  # pixels above a figure for its buttons, which are always there on a phone
-Choice = TypeVar("Choice", bound=str)
+Option = TypeVar("Option", bound=str)
 
 
 def problem(heading: str, text: str) -> None:
@@ -24,7 +24,7 @@ def problem(heading: str, text: str) -> None:
     st.code(text, language=None, wrap_lines=True)
 
 
-def choose(name: str, options: Sequence[Choice], *, label: str, show: Callable[[Choice], str] = str) -> Choice:
+def choose(name: str, options: Sequence[Option], *, label: str, show: Callable[[Option], str] = str) -> Option:
     """Show a list to choose from; the choice is kept on all pages, and in the address."""
     kept = f"kept {name}"
     wanted = st.session_state.get(kept) or st.query_params.get(name)

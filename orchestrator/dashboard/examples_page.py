@@ -15,7 +15,7 @@ from orchestrator.dashboard.waveforms import waveform_figure
 from orchestrator.escaping import markdown
 from orchestrator.examples.attacked import AttackedExamples, attacked_examples
 from orchestrator.examples.grid import Example, Guess
-from orchestrator.examples.pictures import Array, as_image, is_image, perturbation_image
+from orchestrator.examples.pictures import Array, enlarged, image_pixels, is_image, perturbation_range
 from orchestrator.examples.sounds import as_wav, loudness_of
 from orchestrator.examples.stored import class_named, clean_examples, data_of
 from orchestrator.figures.picture import Record
@@ -28,6 +28,7 @@ from workers.errors import ArtifactError, DataError, UserError
 from workers.spec.component import DataSpec
 from workers.spec.fields import ExampleOrder
 
+_PIXELS = 360  # height of a picture
 _ORDERS = ("in the order of evaluation", "hardest first", "easiest first")
 
 
@@ -72,11 +73,19 @@ def _choose_example(flags: dict[str, Flags]) -> int:
     left, right = st.columns(2)
     order = left.selectbox("Examples", _ORDERS, key="order")
     place = int(right.number_input("Place in that order", 0, len(shares) - 1, key="place"))
+    with st.container(horizontal=True):
+        st.button("Previous", shortcut="Left", on_click=_step, args=(-1, len(shares)), disabled=place == 0)
+        st.button("Next", shortcut="Right", on_click=_step, args=(1, len(shares)), disabled=place == len(shares) - 1)
     example = int(ordered(shares, order)[place])
     share = shares[example]
     said = f"over all clean evaluations and attacks of this model it was right in {100 * share:.1f} %"
     st.caption(f"Example {example} of {len(shares)}: {said}." if np.isfinite(share) else f"Example {example} of {len(shares)}.")
     return example
+
+
+def _step(by: int, count: int) -> None:
+    """Go on to a neighbour in the order."""
+    st.session_state["place"] = min(max(int(st.session_state["place"]) + by, 0), count - 1)
 
 
 def _counted(flags: dict[str, Flags]) -> int:
@@ -169,31 +178,31 @@ def _pictures(clean: Array, made: Mapping[str, str], example: int) -> None:
 def _compare(perturbed: Example) -> None:
     if is_image(perturbed.clean):
         with st.container(horizontal=True):
-            _show("clean", perturbed.clean)
-            _show("adversarial", perturbed.adversarial)
-            st.image(perturbation_image(perturbed.perturbation), caption="the difference, amplified", alt="the difference, amplified")
+            _show(f"clean{_predicted(perturbed.before)}", perturbed.clean)
+            _show(f"adversarial{_predicted(perturbed.after)}", perturbed.adversarial)
+            _show("the difference, amplified", perturbation_range(perturbed.perturbation))
     else:
-        _show("clean", perturbed.clean)
-        _show("adversarial", perturbed.adversarial)
+        _show(f"clean{_predicted(perturbed.before)}", perturbed.clean)
+        _show(f"adversarial{_predicted(perturbed.after)}", perturbed.adversarial)
         loudness = loudness_of(perturbed.perturbation)
         st.caption(f"the difference, {loudness:.3g} times as loud")
         st.audio(as_wav(perturbed.perturbation, loudness=loudness), format="audio/wav")
         draw(waveform_figure(perturbed), key="waveforms")
     shown = f", which is {255 * perturbed.largest:.2f}/255" if is_image(perturbed.clean) else ""
     st.caption(f"Largest change of any input value: {perturbed.largest:.5f}{shown}.")
-    guesses = {"Without the attack": perturbed.before, "with it": perturbed.after}
-    if said := [f"{when} the network says {_guessed(guess)}" for when, guess in guesses.items() if guess is not None]:
-        st.caption(f"{', '.join(said)}.")
 
 
-def _guessed(guess: Guess) -> str:
-    share = "" if guess.confidence is None else f" ({100 * guess.confidence:.1f} %)"
-    return f"{markdown(guess.name)}{share}"
+def _predicted(guess: Guess | None) -> str:
+    """What the network takes the example for, to follow the name of its picture."""
+    if guess is None:
+        return ""
+    share = "" if guess.confidence is None else f", {100 * guess.confidence:.1f} %"
+    return f": taken for {markdown(guess.name)} ({'right' if guess.is_right else 'wrong'}{share})"
 
 
 def _show(caption: str, example: Array) -> None:
     if is_image(example):
-        st.image(as_image(example), caption=caption, alt=caption)
+        st.image(enlarged(image_pixels(example), _PIXELS), caption=caption, alt=caption)
     else:
         st.caption(caption)
         st.audio(as_wav(example), format="audio/wav")

@@ -15,6 +15,7 @@ from orchestrator.figures import (
     heat_maps,
     minimum_norm_curves,
     pareto_fronts,
+    shown_first,
     training_curves,
 )
 from orchestrator.figures.attack_conditions import best_models
@@ -81,6 +82,6 @@ def page() -> None:
         st.info("Nothing to draw yet: the sweep has no results that this figure shows.")
         return
     labels = list(pictures)
-    first = max(labels, key=lambda label: pictures[label].spread)
+    first = shown_first(pictures)
     label = labels[0] if len(labels) == 1 else st.selectbox("Of", labels, index=labels.index(first), key=f"of {kind}")
     show_picture(pictures[label], key=f"{kind} {label}")

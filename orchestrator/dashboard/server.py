@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -24,7 +23,6 @@ threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).st
 from streamlit.web.cli import main
 main()
 """
-_NEEDED = ("streamlit", "plotly", "psutil")
 _SECONDS = 10.0
 _OPTIONS = (
     ("server.address", ADDRESS),
@@ -45,11 +43,8 @@ def serve(paths: Paths, *, port: int, say: Callable[[str], None]) -> int:
     """Serve until Ctrl-C, and return the exit code.
 
     Raises:
-        UserError: a package or the store is missing, or the port is taken.
+        UserError: the store is missing, or the port is taken.
     """
-    missing = [name for name in _NEEDED if find_spec(name) is None]
-    if missing:
-        raise UserError(f"dashboard: needs the package {missing[0]}: pip install 'robustsweep[dashboard]'")
     open_store(paths.store_url, upgrade=False).close()
     _require_free(port)
     stopping = [number for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is not signal.SIG_IGN]

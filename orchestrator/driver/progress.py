@@ -21,6 +21,7 @@ _STATES: tuple[State, ...] = ("done", "running", "waiting", "failed", "blocked")
 _STYLES: dict[State, str] = {"done": "green", "running": "cyan", "waiting": "dim", "failed": "bold red", "blocked": "red"}
 _LINE_SECONDS = 10.0
 _BAR_SECONDS = 1.0
+_MOST_RUNNING = 4
 
 
 @contextmanager
@@ -54,13 +55,17 @@ class _Display:
                 cells = [Text(str(counts[state]), style=_STYLES[state] if counts[state] else "dim") for state in _STATES]
                 table.add_row(stage, *cells)
         source = [] if self._sweep.source is None else [Text(visible(self._sweep.source.summary()))]
-        lines = [_times(self._sweep), f"last: {self._sweep.last_event}", *filter(None, [self._sweep.recorder.complaint])]
+        running = self._sweep.running
+        more = [f"and {len(running) - _MOST_RUNNING} more"] if len(running) > _MOST_RUNNING else []
+        told = [*(f"runs: {job}" for job in running[:_MOST_RUNNING]), *more]
+        lines = [_times(self._sweep), f"last: {self._sweep.last_event}", *told, *filter(None, [self._sweep.recorder.complaint])]
         return Group(table, *source, *(Text(visible(line), overflow="ellipsis", no_wrap=True) for line in lines))
 
 
 @contextmanager
 def _repeated(show: Callable[[], None], *, seconds: float) -> Iterator[None]:
-    """Inside, call `show` every so many seconds, and a last time at the end."""
+    """Inside, call `show` at once, every so many seconds, and a last time at the end."""
+    show()
     over = threading.Event()
 
     def repeat() -> None:

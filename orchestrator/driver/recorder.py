@@ -80,6 +80,10 @@ class Recorder:
         waiting = self.unrecorded
         return f"{waiting} results wait for the database: {self.last_error}" if waiting and self._write_queue.failing else None
 
+    def add(self, jobs: Sequence[Job]) -> None:
+        """Have jobs added to the sweep, which come while it runs."""
+        self._write_queue.put(Write(lambda: write.add_jobs(self._store, self._sweep, jobs, lease=self.lease)))
+
     def started(self, job: Job) -> None:
         at = self._times.start(job.key)
 

@@ -12,7 +12,7 @@ from orchestrator.planning.job_cost import cost
 from orchestrator.scheduling.job_queue import JobQueue, JobSource
 from workers.artifacts.results import BatchRecord, Result
 from workers.errors import ArtifactError, describe
-from workers.spec.job import Job
+from workers.spec.job import Job, TrainSpec
 
 _MOST_SUPERSEDED = 10  # alternating with the attempts of a second driver: this must end
 
@@ -39,7 +39,8 @@ class SweepRun:
         self.meter = WorkMeter(jobs)
         self.supply = JobSupply(queue, self.meter, source=source, known=(*known, *jobs), elsewhere=elsewhere, note=self._note)
         self._superseded: Counter[str] = Counter()
-        self.last_event = "starting"
+        self.last_event = "starting workers, which load PyTorch"
+        self._progress: dict[str, str] = {}
         self.slots = 1
         self.interrupted = False
 
@@ -71,18 +72,25 @@ class SweepRun:
         self.queue.begin(job.key)
         self.recorder.started(job)
         self.meter.begin(job)
+        self._note_progress(job, "started")
+
+    @property
+    def running(self) -> list[str]:
+        """The jobs under way in words, with how far each has come: `pretrain theta 1: epoch 2 of 6`."""
+        return [f"{self.supply.names(job)}: {self._progress.get(job.key, 'started')}" for job in self.meter.running]
 
     def epoch(self, job: Job, *, epoch: int, loss: float, accuracy: float) -> None:
         """Record that a training job has finished an epoch."""
         resumed = 0 if job.resumes is None else job.resumes.epochs
         self.meter.advance(job, max(0, epoch - resumed), before=max(0, epoch - resumed - 1))
-        self._note(f"{self.supply.names(job)}: epoch {epoch}, loss {loss:.3f}, training accuracy {accuracy:.1%}")
+        total = f" of {job.spec.until or job.spec.training.epochs}" if isinstance(job.spec, TrainSpec) else ""
+        self._note_progress(job, f"epoch {epoch}{total}, loss {loss:.3f}, training accuracy {accuracy:.1%}")
 
     def batch(self, job: Job, record: BatchRecord) -> None:
         """Record that a job has processed more of its examples."""
         share = cost(job) / record.total
         self.meter.advance(job, record.done * share, before=record.before * share)
-        self._note(f"{self.supply.names(job)}: {record.done:,} of {record.total:,} examples")
+        self._note_progress(job, f"{record.done:,} of {record.total:,} examples")
 
     def succeed(self, job: Job) -> None:
         """Record a job that a worker reports as done; without a readable result it has failed."""
@@ -155,10 +163,15 @@ class SweepRun:
     def _finish(self, job: Job, result: Result) -> None:
         """Mark the job as done once its result is recorded."""
         self.meter.finish(job, seconds=result.seconds)
+        self._progress.pop(job.key, None)
         self.queue.succeed(job.key)
         if self.source is not None:
             self.source.succeeded(job)
         self._note(f"{self.supply.names(job)}: {result_in_words(result, stage=job.stage)}")
+
+    def _note_progress(self, job: Job, progress: str) -> None:
+        self._progress[job.key] = progress
+        self._note(f"{self.supply.names(job)}: {progress}")
 
     def _note(self, event: str) -> None:
         self.last_event = event

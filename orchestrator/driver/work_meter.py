@@ -43,7 +43,7 @@ class WorkMeter:
     @property
     def running(self) -> list[Job]:
         """The jobs with an attempt under way."""
-        return [attempt.job for attempt in self._attempts.values()]
+        return [attempt.job for attempt in list(self._attempts.values())]  # the display reads them from its own thread
 
     def expect(self, jobs: Iterable[Job]) -> None:
         """Add the work of more jobs."""

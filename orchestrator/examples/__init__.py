@@ -1,1 +1,1 @@
-"""Adversarial examples to look at and to listen to: as arrays, as pictures beside the clean ones, and as a page. Imports no torch."""
+"""Adversarial examples to look at and to listen to: as arrays, as pictures next to the clean ones, and as a page. Imports no torch."""

@@ -1,4 +1,4 @@
-"""Adversarial examples of one attack beside the clean ones, with what the network says of both."""
+"""Adversarial examples of one attack next to the clean ones, with what the network says of both."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.examples.grid import Example, Guess, Line, lines
+from orchestrator.examples.grid import Example, Guess, PanelRow, lines
 from orchestrator.examples.pages import fragment, page
 from orchestrator.examples.pictures import Array
 from orchestrator.examples.png import draw
@@ -22,7 +22,7 @@ from workers.errors import UserError
 from workers.spec.job import AttackSpec, CraftSpec, Job
 
 MOST_SHOWN = 16
-"""Number of examples that are shown where nobody says how many."""
+"""Number of examples that are shown by default."""
 
 
 @dataclass(frozen=True)
@@ -107,13 +107,13 @@ class AttackedExamples:
         return {"before": self.before, "after": self.after}
 
     @property
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[PanelRow]:
         """Panels of the picture grid."""
         return list(lines(self.examples))
 
     @property
     def note(self) -> str:
-        """What of the examples is seen, in one line."""
+        """Summary of what is seen of the examples, in one line."""
         if self.before is None or self.after is None:
             return f"{len(self)} examples; what the network predicts was not recorded"
         before, after = ((said.classes == self.labels).sum() for said in (self.before, self.after))
@@ -145,7 +145,7 @@ class AttackedExamples:
 
 
 def attacked_examples(store: Store, artifacts: Artifacts, job_key: str, *, root: DataRoot) -> AttackedExamples:
-    """Load the examples that an attack or craft job keeps, or on which an attack job measured, beside the clean ones.
+    """Load the examples that an attack or craft job keeps, or on which an attack job measured, next to the clean ones.
 
     Raises:
         UserError: the job keeps none.

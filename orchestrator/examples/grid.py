@@ -9,7 +9,7 @@ import numpy as np
 from orchestrator.examples.pictures import Array, Pixels, image_pixels, is_image, perturbation_range, sound_pixels
 from orchestrator.examples.sounds import as_wav, loudness_of, snr_db
 
-Tone = Literal["right", "wrong", ""]
+PanelTone = Literal["right", "wrong", ""]
 
 
 @dataclass(frozen=True)
@@ -65,22 +65,22 @@ class Panel:
     pixels: Pixels
     heading: str
     caption: str
-    tone: Tone = ""
+    tone: PanelTone = ""
     sound: bytes = b""
 
 
 @dataclass(frozen=True)
-class Line:
+class PanelRow:
     """Panels of one example."""
 
     title: str
     panels: tuple[Panel, ...]
 
 
-def lines(examples: Sequence[Example]) -> Iterator[Line]:
+def lines(examples: Sequence[Example]) -> Iterator[PanelRow]:
     """Yield the panels of each example."""
     for example in examples:
-        yield Line(f"example {example.number}: {example.label}", _of_image(example) if is_image(example.clean) else _of_sound(example))
+        yield PanelRow(f"example {example.number}: {example.label}", _of_image(example) if is_image(example.clean) else _of_sound(example))
 
 
 def _of_image(example: Example) -> tuple[Panel, ...]:
@@ -107,7 +107,7 @@ def _of_sound(example: Example) -> tuple[Panel, ...]:
     )
 
 
-def _said(guess: Guess | None) -> tuple[str, Tone]:
+def _said(guess: Guess | None) -> tuple[str, PanelTone]:
     if guess is None:
         return "", ""
     share = "" if guess.confidence is None else f" {100 * guess.confidence:.1f} %"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from orchestrator.examples.grid import Line, Panel
+from orchestrator.examples.grid import Panel, PanelRow
 from orchestrator.examples.pictures import png_bytes
 from orchestrator.tables.templates import fill
 
@@ -14,7 +14,7 @@ _SHOWN_WIDTH = 128
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src data:; base-uri 'none'; form-action 'none'"
 
 
-def fragment(lines: Sequence[Line], *, heard: bool = True) -> Markup:
+def fragment(lines: Sequence[PanelRow], *, heard: bool = True) -> Markup:
     """Return the grid as HTML that stands by itself; where it is `heard`, sounds can be played."""
     shown = [
         (line.title, [(panel, _uri("image/png", png_bytes(panel.pixels)), _sound(panel, heard), _width(panel)) for panel in line.panels])
@@ -23,7 +23,7 @@ def fragment(lines: Sequence[Line], *, heard: bool = True) -> Markup:
     return fill("grid.html", package=_PACKAGE, lines=shown)
 
 
-def page(lines: Sequence[Line], *, title: str, notes: Sequence[str] = ()) -> str:
+def page(lines: Sequence[PanelRow], *, title: str, notes: Sequence[str] = ()) -> str:
     """Return a whole page with the grid, which makes no requests."""
     return fill("examples.html", package=_PACKAGE, title=title, notes=notes, grid=fragment(lines), policy=_POLICY, links=())
 

@@ -4,7 +4,7 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from orchestrator.examples.grid import Line, Panel
+from orchestrator.examples.grid import Panel, PanelRow
 from orchestrator.examples.pictures import enlarged
 
 _ROWS = 128
@@ -15,8 +15,8 @@ _LEAST_WIDTH = 148
 _WIDEST_PAGE = 1000
 
 
-def draw(lines: Sequence[Line], *, title: str, notes: Sequence[str] = ()) -> bytes:
-    """Return the grid as a PNG file: examples beside and below each other, each panel with its caption, what is predicted wrong in red."""
+def draw(lines: Sequence[PanelRow], *, title: str, notes: Sequence[str] = ()) -> bytes:
+    """Return the grid as a PNG file: examples next to and below each other, each panel with its caption, what is predicted wrong in red."""
     from PIL import Image, ImageDraw
 
     blocks = [_block(line) for line in lines]
@@ -38,7 +38,7 @@ def draw(lines: Sequence[Line], *, title: str, notes: Sequence[str] = ()) -> byt
     return content.getvalue()
 
 
-def _block(line: Line) -> Any:
+def _block(line: PanelRow) -> Any:
     """Draw the panels of one example, with its title."""
     from PIL import Image, ImageDraw
 

@@ -4,7 +4,7 @@ from orchestrator.figures.curves import accuracy_curves
 from orchestrator.figures.difficulty import example_difficulty
 from orchestrator.figures.heat import heat_maps
 from orchestrator.figures.minimum_norm_curves import minimum_norm_curves
-from orchestrator.figures.picture import Picture, Pictures, plain
+from orchestrator.figures.picture import Picture, Pictures, plain, shown_first
 from orchestrator.figures.scatter import cost_plots, model_points, pareto_fronts
 from orchestrator.figures.surface_contours import SurfacePlot, loss_surfaces
 from orchestrator.figures.theme import CONFIG, TEMPLATES
@@ -25,5 +25,6 @@ __all__ = [
     "model_points",
     "pareto_fronts",
     "plain",
+    "shown_first",
     "training_curves",
 ]

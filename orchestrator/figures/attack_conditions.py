@@ -11,7 +11,7 @@ from orchestrator.axes import settings_of
 from orchestrator.figures.looks import Look, looks
 from orchestrator.own_settings import hashable, own_names, value_of
 from orchestrator.store import ResultRow
-from orchestrator.store.reading.aggregate import Setting
+from orchestrator.store.reading.measured import Setting
 from orchestrator.tables.result_columns import ResultColumns
 
 _ALWAYS = ("attack", "knowledge", "norm", "target", "split", "n_examples", "evaluation_batch_size", "example_order")

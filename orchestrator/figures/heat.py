@@ -77,7 +77,8 @@ def _picture(label: str, rows: Sequence[ResultRow], models: Models, titles: Mapp
     )
     said = "theta is the probability of keeping a latent component. " if _THETA in titles else ""
     caption = f"{said}Numbers are in %, means over training seeds where there are several."
-    return Picture(title=f"Robust accuracy over {' and '.join(titles.values())}: {label}", drawing=drawing, table=table, caption=caption)
+    title = f"Robust accuracy over {' and '.join(titles.values())}: {label}"
+    return Picture(title=title, drawing=drawing, table=table, caption=caption, epsilon=rows[0].epsilon)
 
 
 def _across(rows: Sequence[ResultRow], models: Models, name: str) -> list[str]:

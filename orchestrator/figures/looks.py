@@ -1,4 +1,5 @@
-"""Looks of models in figures: the first axis in which they differ by colour, the second by dash or symbol, all else by a further symbol."""
+"""Looks of models in figures: the first axis in which they differ by colour (and where it is the only one by dash and
+symbol too, which is what is left in grey), the second by dash or symbol, all else by a further symbol."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ _MOST_COLOURS = 6
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """How a model is drawn, and its name: what varies. `group` is what all of its colour have in common, `cells` the values of the axes, by
+    """Look of a model, and its name: what varies. `group` is what all of its colour have in common, `cells` the values of the axes, by
     their titles; `symbol` is for points on a line of that `dash`, `marker` for a point alone."""
 
     name: str
@@ -62,7 +63,7 @@ def looks(models: Mapping[Model, ModelSettings], names: Mapping[Model, str] | No
             group=scales[0].group(model) if scales else labels[key],
             cells={title: _cell(model.get(name)) for name, title in axes.titles.items()},
             colour=scales[0].colour(model) if scales else PALETTE[0],
-            dash=DASHES[second % len(DASHES)],
+            dash=DASHES[(second if len(scales) > 1 else hue) % len(DASHES)],
             symbol=SYMBOLS[(other if len(known) > 1 else hue) % len(SYMBOLS)],
             marker=SYMBOLS[(second if len(scales) > 1 else hue) % len(SYMBOLS)] + ("-open" if other % 2 else ""),
         )
@@ -85,7 +86,7 @@ class _Scale:
 
     @property
     def rank(self) -> tuple[bool, bool, int]:
-        """What sorts axes by how much they are to be seen: theta first, then those of most values, seeds last."""
+        """Sort key of axes by how much they are to be seen: theta first, then those of most values, seeds last."""
         return self._name in _LAST, self._name != _FIRST, -len(self._values)
 
     def place(self, model: ModelSettings) -> int:

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.escaping import visible
 from orchestrator.figures.theme import Drawing, figure_of
+from orchestrator.statistics.separation import separation
 from orchestrator.tables.table import Value
 
 if TYPE_CHECKING:
@@ -24,7 +26,8 @@ class Picture:
     `table` are as they are in the store; the code that prints them must escape them. `caption` explains how to read the figure.
 
     Models that are drawn faintly, several in a trace of `meta: "faint"` whose `customdata` begin with their names as plain texts, are in
-    `faint` by these names: what a trace of such a model alone has otherwise, for a page on which models can be chosen.
+    `faint` by these names: what a trace of such a model alone has otherwise, for a page on which models can be chosen. `epsilon` is that
+    of a picture of attacks at a single one.
     """
 
     title: str
@@ -32,6 +35,7 @@ class Picture:
     table: list[Record]
     caption: str = ""
     faint: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    epsilon: float = 0.0
 
     @property
     def figure(self) -> "go.Figure":
@@ -39,14 +43,21 @@ class Picture:
         return figure_of(self.drawing)
 
     @property
-    def spread(self) -> float:
-        """Range of the models' robust accuracies, in percent points; of several pictures the one with the widest is shown first."""
-        shares = [float(row[ROBUST] or 0) for row in self.table if ROBUST in row]
-        return max(shares) - min(shares) if shares else 0.0
+    def rank(self) -> tuple[int, float, float]:
+        """What is greatest in the one of several pictures that is shown first: how well the models are told apart, then the epsilon, then
+        the harm that the attack does."""
+        known = [row for row in self.table if row.get(ROBUST) is not None]
+        figures = [(number(row[ROBUST]), _end(row, "95% low"), _end(row, "95% high")) for row in known]
+        return separation(figures), self.epsilon, -fmean([value for value, *_ in figures] or [0.0])
 
 
 Pictures = dict[str, Picture]
 """Pictures of one kind, by a label that distinguishes them: `pgd 8/255, randomized`."""
+
+
+def shown_first(pictures: Mapping[str, Picture]) -> str:
+    """Return the label of the picture to begin with: the attack that does most harm at the largest epsilon that still separates models."""
+    return max(pictures, key=lambda label: pictures[label].rank)
 
 
 def plain(text: str) -> str:
@@ -63,6 +74,11 @@ def lines(parts: Sequence[str], *, width: int = 60) -> str:
         else:
             broken.append(part)
     return ",<br>".join(plain(line) for line in broken)
+
+
+def _end(row: Record, name: str) -> float | None:
+    """The end of an interval in a record, where it is known."""
+    return None if row.get(name) is None else number(row[name])
 
 
 def number(value: Value) -> float:

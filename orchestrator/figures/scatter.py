@@ -110,12 +110,13 @@ def _picture(
         table=table,
         caption=f"Better is up and to the {better}; the dotted line joins the models that no other dominates. {bars}",
         faint={} if few else _faint(table, known, found),
+        epsilon=condition.rows[0].epsilon,
     )
 
 
 @dataclass(frozen=True)
 class _Style:
-    """How points that share a trace are drawn: those of a model that is named, or faint ones of one colour."""
+    """Look of points that share a trace: those of a model that is named, or faint ones of one colour."""
 
     name: str
     colour: str

@@ -1,4 +1,4 @@
-"""What one value of a setting may be, in words, as its declaration has it."""
+"""Legal values of a setting, in words, as its declaration has it."""
 
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -28,12 +28,12 @@ _SIGNS = {Ge: (">=", "ge"), Gt: (">", "gt"), Le: ("<=", "le"), Lt: ("<", "lt")}
 
 
 def of_one_value(field: FieldInfo) -> str:
-    """What one value of an axis may be."""
+    """Legal values of an axis, one at a time."""
     return legal_values(get_args(field.annotation)[0])
 
 
 def legal_values(annotation: Any, metadata: Any = ()) -> str:
-    """What a value of that type may be."""
+    """Legal values of that type."""
     if (known := next((text for form, text in _WRITTEN if form == annotation), None)) is not None:
         return known
     if get_origin(annotation) is Annotated:

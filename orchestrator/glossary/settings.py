@@ -37,7 +37,7 @@ _NAME = "name"
 _HEADER = ("name", "description", "method")
 
 
-class Setting(NamedTuple):
+class SettingEntry(NamedTuple):
     """One setting of a space; `values` says what one value may be, `default` what it is where it is left out."""
 
     section: str
@@ -53,7 +53,7 @@ class Setting(NamedTuple):
         return f"{self.section}.{self.name}" if self.section else self.name
 
 
-def settings() -> list[Setting]:
+def settings() -> list[SettingEntry]:
     """The settings of a space in the order of the schema, those of registered components included."""
     return [*_of_the_space(), *(row for name, section in _sections().items() for row in _of_a_section(name, section))]
 
@@ -62,25 +62,25 @@ def _sections() -> dict[str, type[Frozen]]:
     return {**sections(), "search": SearchSection}
 
 
-def _of_the_space() -> Iterator[Setting]:
+def _of_the_space() -> Iterator[SettingEntry]:
     about = _about()["space"]
     for name in _HEADER:
         field = Space.model_fields[name]
         default = "the file's name" if name == "name" else _written(field.default)
-        yield Setting("", name, False, legal_values(field.annotation, field.metadata), default, about[name])
-    yield Setting("", "plugins", False, "list of names", "none", about["plugins"])
-    yield Setting("", "seed", True, "whole number >= 0", "0", about["seed"])
-    yield Setting("", "variants", False, "list of parts of a space", "one grid", about["variants"])
+        yield SettingEntry("", name, False, legal_values(field.annotation, field.metadata), default, about[name])
+    yield SettingEntry("", "plugins", False, "list of names", "none", about["plugins"])
+    yield SettingEntry("", "seed", True, "whole number >= 0", "0", about["seed"])
+    yield SettingEntry("", "variants", False, "list of parts of a space", "one grid", about["variants"])
 
 
-def _of_a_section(section: str, declared: type[Frozen]) -> Iterator[Setting]:
+def _of_a_section(section: str, declared: type[Frozen]) -> Iterator[SettingEntry]:
     about = _about().get(section, {})
     axes = issubclass(declared, AxisSection)
     for name, field in declared.model_fields.items():
         values = (
             _NAME if _names_a_component(declared, name) else of_one_value(field) if axes else legal_values(field.annotation, field.metadata)
         )
-        yield Setting(section, name, axes, values, _default(section, declared, name, field), about.get(name, ""))
+        yield SettingEntry(section, name, axes, values, _default(section, declared, name, field), about.get(name, ""))
 
 
 def _names_a_component(declared: type[Frozen], name: str) -> bool:
@@ -126,6 +126,6 @@ def _written(value: Any) -> str:
 
 @cache
 def _about() -> dict[str, dict[str, str]]:
-    """What each setting is, by section and name."""
+    """Meaning of each setting, by section and name."""
     found: dict[str, dict[str, str]] = yaml.safe_load(files("orchestrator.glossary").joinpath("settings.yaml").read_text())
     return found

@@ -6,7 +6,7 @@ from importlib.resources import files
 
 import yaml
 
-from orchestrator.glossary.settings import Setting, settings
+from orchestrator.glossary.settings import SettingEntry, settings
 from workers.errors import UserError
 from workers.registry import REGISTRIES
 
@@ -19,7 +19,7 @@ def words() -> dict[str, str]:
 
 
 def explained(word: str) -> list[tuple[str, str]]:
-    """What a word means here: pairs of what it is and a sentence; the word itself, settings and components of that name.
+    """Meaning of a word here: pairs of what it is and a sentence; the word itself, settings and components of that name.
 
     Raises:
         UserError: there is no such word.
@@ -36,7 +36,7 @@ def explained(word: str) -> list[tuple[str, str]]:
     return meanings
 
 
-def _sentence(setting: Setting) -> str:
+def _sentence(setting: SettingEntry) -> str:
     default = setting.default if setting.default == "required" else f"default {setting.default}"
     axis = "an axis" if setting.is_axis else "not an axis"
     return f"{setting.about} One value: {setting.values}; {default}; {axis}.".strip()

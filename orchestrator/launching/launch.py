@@ -1,6 +1,5 @@
 """`robustsweep launch`: plan, run the jobs without a result, record their results, and report the outcome."""
 
-import shlex
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
@@ -9,7 +8,7 @@ from typing import Any, Literal
 
 from rich.console import Console
 
-from orchestrator.console import clock, say
+from orchestrator.console import clock, say, shell_command
 from orchestrator.driver.job_supply import ConcurrentSweeps
 from orchestrator.driver.lease_wait import wait_for_lease
 from orchestrator.driver.recorder import Recorder
@@ -63,6 +62,7 @@ class LaunchOptions:
     download: bool = False
     only: Sequence[str] = ()
     notify: str | None = None
+    plugins: Sequence[str] = ()  # those that are not the space's own, for the commands to repeat
     says_next: bool = True  # at the end, which commands look at the sweep
 
     def check(self) -> None:
@@ -100,7 +100,7 @@ class LaunchOptions:
             words += self._unusual([field.name for field in fields(Resources)], of=self.resources)
             words += ["--download"] if self.download else []
             words += [word for digits in self.only for word in ("--only", digits)]
-        return shlex.join(words)
+        return shell_command([*words, *(word for plugin in self.plugins for word in ("--plugin", plugin))])
 
     @staticmethod
     def _unusual(names: Sequence[str], *, of: Any) -> list[str]:
@@ -118,6 +118,8 @@ def launch(options: LaunchOptions, console: Console) -> int:
     """
     options.check()
     loaded = load_sweep(options.space, options.overrides, options.paths.artifacts)
+    if console.is_terminal:  # the next line waits for the plan and the database
+        say(console, f"sweep {loaded.name}: planning its jobs")
     if options.download:  # before the jobs: what is in some data sets' files is part of their keys
         download_keyed_data(loaded.space, download_folder(options.paths.data_root), console)
     with digests_of_files(options.paths.data_root):

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from orchestrator.paths import Paths
@@ -14,9 +15,12 @@ from orchestrator.planning.data_digests import digests_of_files
 from orchestrator.planning.expand import expand_space
 from orchestrator.planning.plan import Plan, damaged_jobs, finished_jobs, make_plan
 from orchestrator.planning.prelaunch_checks import check_data, check_sizes
+from orchestrator.racing.raced_attacks import raced_attacks
+from orchestrator.racing.races import Races
 from orchestrator.scheduling.estimate import TimeEstimate, estimate
 from orchestrator.store import StoreMissing, finished_keys, open_store
 from orchestrator.store.reading.result_rows import earlier_digests, earlier_plugins
+from orchestrator.store.reading.study_trials import flags_of
 from orchestrator.store.reading.timings import recent_timings
 from workers.code import code_here
 from workers.data.loading.remote import DataRoot
@@ -29,19 +33,22 @@ def preview_plan(space: str, overrides: Sequence[str], paths: Paths, *, max_jobs
     loaded = load_sweep(space, overrides, paths.artifacts)
     with digests_of_files(paths.data_root):
         jobs = expand_space(loaded.space, max_jobs=max_jobs)
+        races = Races(raced_attacks(loaded.space))
     check_sizes(jobs)
     try:
         with open_store(paths.store_url, upgrade=False) as store:
             recorded = finished_keys(store)
             earlier = earlier_plugins(store) if any(job.plugins for job in jobs) else {}
             digests = earlier_digests(store) if any(job.digests for job in jobs) else {}
+            races.settle(partial(flags_of, store))
     except StoreMissing:
         recorded, earlier, digests = frozenset(), {}, {}
+    jobs = list({job.key: job for job in (*jobs, *races.jobs, *races.possible)}.values())
     finished = finished_jobs(paths.artifacts, jobs, recorded=recorded)
     damaged = damaged_jobs(paths.artifacts, jobs, recorded=recorded, finished=finished)
     plan = make_plan(jobs, recorded=recorded, finished=finished, damaged=damaged)
     new = (job for job in jobs if job.key in plan.pending)
-    return loaded.name, replace(plan, changed=changed_code(new, earlier) | changed_data(jobs, plan.pending, digests))
+    return loaded.name, replace(plan, changed=changed_code(new, earlier) | changed_data(jobs, plan.pending, digests), races=races.at_most())
 
 
 def estimate_plan(plan: Plan, paths: Paths, *, workers: int | None) -> TimeEstimate:

@@ -4,13 +4,13 @@ import asyncio
 import os
 import re
 import secrets
-import shlex
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.console import shell_command
 from orchestrator.executors.ray_tune.jobs_api import follow_job, jobs_client
 from orchestrator.launching.launch import EXIT_INCOMPLETE
 from orchestrator.planning import MAX_JOBS
@@ -59,7 +59,7 @@ class Submission:
         for option, value in options:
             words += [option, str(value)] if value is not None else []
         words += [word for plugin in plugins for word in ("--plugin", plugin)]
-        return shlex.join([*words, *(word for override in self.overrides for word in ("--set", override)), *self.words])
+        return shell_command([*words, *(word for override in self.overrides for word in ("--set", override)), *self.words])
 
 
 def submit(submission: Submission, *, wait: bool, say: Callable[[str], None], write: Callable[[str], None]) -> int:
@@ -133,7 +133,7 @@ def write_files(folder: Path, loaded: LoadedSpace) -> tuple[str, list[str]]:
 
 
 def _named(plugin: Plugin, folder: Path) -> str:
-    """What `--plugin` is to name for a plugin; its files, if it has any, are written into a folder of their own in `folder`."""
+    """Value of `--plugin` for a plugin; its files, if it has any, are written into a folder of their own in `folder`."""
     if not isinstance(plugin, FilePlugin):
         return plugin.path
     own = Path("plugins", plugin.digest[:16], plugin.path.name)

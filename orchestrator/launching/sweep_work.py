@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from functools import partial
+from typing import Any, ClassVar, Protocol
 
 from orchestrator.driver.lease_wait import this_driver
 from orchestrator.driver.recorder import Recorder
@@ -13,17 +14,20 @@ from orchestrator.planning.job_cost import effort
 from orchestrator.planning.plan import STAGES, Plan, damaged_jobs, finished_jobs, make_plan
 from orchestrator.planning.prelaunch_checks import check_sizes
 from orchestrator.planning.training_chain import with_resume_points
+from orchestrator.racing.race_source import RaceSource
+from orchestrator.racing.raced_attacks import raced_attacks
+from orchestrator.racing.races import Races
 from orchestrator.scheduling.critical_path import CriticalPathQueue
 from orchestrator.scheduling.job_queue import JobQueue, JobSource
 from orchestrator.search.possible_jobs import possible_jobs
 from orchestrator.store import Store, finished_keys, launch_sweep
 from orchestrator.store.leases.leases import Lease, LeaseHolder
-from orchestrator.store.reading.study_trials import finished_rungs
+from orchestrator.store.reading.study_trials import finished_rungs, flags_of
 from orchestrator.store.writing.driver_lease import plan_again, take_sweep
 from orchestrator.store.writing.record import record_search
 from search_spaces import LoadedSpace
 from workers.errors import UserError
-from workers.spec.job import Job
+from workers.spec.job import Job, TrainSpec
 
 _DIGITS = 12
 
@@ -81,6 +85,8 @@ class GridLaunch:
 
     _plan: Plan  # made by `prepare`
     _damaged: frozenset[str]
+    _races: Races
+    _recorded: frozenset[str]
 
     def __init__(self, loaded: LoadedSpace, paths: Paths, *, max_failures: int, max_jobs: int, only: Sequence[str] = ()) -> None:
         """Resolve the space into jobs, of which those in `only` are run, by the first digits of their keys (none: all).
@@ -90,6 +96,7 @@ class GridLaunch:
         """
         self._loaded, self._paths, self._max_failures = loaded, paths, max_failures
         self._jobs = expand_space(loaded.space, max_jobs=max_jobs)
+        self._raced = [] if only else raced_attacks(loaded.space)
         self._only = tuple(_one_of(self._jobs, digits) for digits in only)
         check_sizes(self._jobs)
 
@@ -99,11 +106,13 @@ class GridLaunch:
         self._damaged = damaged_jobs(self._paths.artifacts, self._jobs, recorded=recorded, finished=finished)
         plan = make_plan(self._jobs, recorded=recorded, finished=finished, damaged=self._damaged)
         self._plan = plan.only(self._only) if self._only else plan
-        return self._plan.using_data
+        self._races, self._recorded = Races(self._raced), recorded
+        self._races.settle(partial(flags_of, store))
+        return [*self._plan.using_data, *([] if self._races.over else (job for job in self._jobs if isinstance(job.spec, TrainSpec)))]
 
     def take_lease(self, store: Store, seen: LeaseHolder | None) -> Lease:
-        loaded = self._loaded
-        return launch_sweep(store, name=loaded.name, space_text=loaded.recorded_text, jobs=self._jobs, driver=this_driver(), seen=seen)
+        loaded, jobs = self._loaded, [*self._jobs, *self._races.jobs]
+        return launch_sweep(store, name=loaded.name, space_text=loaded.recorded_text, jobs=jobs, driver=this_driver(), seen=seen)
 
     @contextmanager
     def open_work(self, store: Store, recorder: Recorder, say: Callable[[str], None]) -> Iterator[SweepWork]:
@@ -114,14 +123,28 @@ class GridLaunch:
             recorder.record_found([job for job in plan.jobs if job.key in plan.unrecorded], say=say)
             to_run = with_resume_points(plan.to_run, finished_rungs(store), self._paths.artifacts)
             queue = CriticalPathQueue(to_run, max_failures=self._max_failures, effort=effort)
+            known = [*plan.jobs, *self._races.jobs]
             yield SweepWork(
-                needed=bool(to_run),
-                summary=_only_summary(plan) if self._only else plan_summary(plan),
-                nothing_to_do="nothing to do, " + ("what --only names is done" if self._only else f"all {len(plan.jobs)} jobs are done"),
+                needed=bool(to_run) or not self._races.over,
+                summary=_only_summary(plan) if self._only else plan_summary(plan) + self._said_of_races,
+                nothing_to_do="nothing to do, " + ("what --only names is done" if self._only else f"all {len(known)} jobs are done"),
                 queue=queue,
                 jobs=to_run,
                 known=plan.jobs,
+                **self._racing(store, recorder),
             )
+
+    @property
+    def _said_of_races(self) -> str:
+        return f"; {self._races.at_most()}" if self._raced else ""
+
+    def _racing(self, store: Store, recorder: Recorder) -> dict[str, Any]:
+        """The source of the races' jobs, where there are any."""
+        if not self._raced:
+            return {}
+        stored = partial(flags_of, store)
+        source = RaceSource(self._races, recorder, self._paths.artifacts, known=self._jobs, recorded=self._recorded, stored=stored)
+        return {"source": source, "conclusion": source.conclusion}
 
 
 def _one_of(jobs: Sequence[Job], digits: str) -> str:

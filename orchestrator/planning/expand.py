@@ -42,12 +42,17 @@ def grid_jobs(grid: Grid) -> Iterator[Job]:
     attacks = [asked for group in grid.attacks for asked in group.resolved()]
     surfaces = [surface for group in grid.surfaces for surface in group.resolved()]
     settings = grid.evaluation
-    evaluation = _evaluation(settings, settings.examples)
-    for point, trained in _models(grid):
+    evaluation = evaluation_of(grid)
+    for point, trained in models_of(grid):
         yield from trained
-        sources = _sources(point, trained, attacks)
-        for measured in _on_splits(evaluation, grid, trained):
-            yield from _measurements(trained[-1], attacks, measured, sources=sources, repeats=settings.repeats)
+        sources = sources_of(point, trained, attacks)
+        for measured in on_splits(evaluation, grid, trained):
+            yield from _clean(trained[-1], measured, repeats=settings.repeats)
+            if grid.racing is None:
+                for asked in attacks:
+                    yield from attack_jobs(trained[-1], asked, measured, sources=sources, repeats=settings.repeats)
+        if grid.racing is not None:
+            yield from (job for chain in sources.values() for job in chain)
         if grid.diagnosis is not None:
             yield _diagnosis(trained[-1], grid.diagnosis)
         yield from (_surface(trained, surface) for surface in surfaces)
@@ -55,12 +60,18 @@ def grid_jobs(grid: Grid) -> Iterator[Job]:
             yield from _corruptions(trained[-1], grid.corruptions, evaluation, repeats=settings.repeats)
 
 
+def evaluation_of(grid: Grid) -> EvaluationSpec:
+    """Return the evaluation of a grid's models on test, for a randomised model; one of which parts are attacked is in random order."""
+    found = _evaluation(grid.evaluation, grid.evaluation.examples)
+    return found if grid.racing is None else found.model_copy(update={"order": "random"})
+
+
 def _evaluation(settings: EvaluationSettings, examples: int | None) -> EvaluationSpec:
     order = EvaluationSpec().order if examples is None else settings.order  # all have one order
     return EvaluationSpec(examples=examples, order=order, batch_size=settings.batch_size, draws=settings.draws, metrics=settings.metrics)
 
 
-def _on_splits(evaluation: EvaluationSpec, grid: Grid, trained: TrainingChain) -> Iterator[EvaluationSpec]:
+def on_splits(evaluation: EvaluationSpec, grid: Grid, trained: TrainingChain) -> Iterator[EvaluationSpec]:
     """Yield the evaluation on each of the grid's splits that the model has. Without a validation split it is measured on test: where
     nothing is held out, and where its weights come from elsewhere, which may have been trained on what is held out here."""
     adopts = any(job.stage == "adopt" for job in trained)
@@ -69,7 +80,7 @@ def _on_splits(evaluation: EvaluationSpec, grid: Grid, trained: TrainingChain) -
         yield evaluation.model_copy(update={"split": split})
 
 
-def _models(grid: Grid) -> list[tuple[GridPoint, TrainingChain]]:
+def models_of(grid: Grid) -> list[tuple[GridPoint, TrainingChain]]:
     """Return the models of a grid, each once."""
     models: dict[str, tuple[GridPoint, TrainingChain]] = {}
     for point in grid_points(grid):
@@ -86,16 +97,18 @@ def grid_proxy_jobs(
     settings = grid.evaluation
     fewer = settings.examples if examples is None else min(examples, settings.examples or examples)
     evaluation = _evaluation(settings, fewer)
-    for point, whole in _models(grid):
+    for point, whole in models_of(grid):
         trained = stop(whole)
-        sources = _sources(point, trained, list(attacks))
+        sources = sources_of(point, trained, list(attacks))
         others = [asked for asked in attacks if asked.source is None or sources[asked.source][-1].key != whole[-1].key]
         yield from trained
-        for measured in _on_splits(evaluation, grid, trained):
-            yield from _measurements(trained[-1], others, measured, sources=sources, repeats=settings.repeats)
+        for measured in on_splits(evaluation, grid, trained):
+            yield from _clean(trained[-1], measured, repeats=settings.repeats)
+            for asked in others:
+                yield from attack_jobs(trained[-1], asked, measured, sources=sources, repeats=settings.repeats)
 
 
-def _sources(point: GridPoint, trained: TrainingChain, attacks: list[Asked]) -> Sources:
+def sources_of(point: GridPoint, trained: TrainingChain, attacks: list[Asked]) -> Sources:
     """Return the models on which the attacks' examples are made, if they are made beforehand: the attacked one itself, or another."""
     names = dict.fromkeys(asked.source for asked in attacks)
     return {name: trained if name is None else training_chain(source_of(point, name)) for name in names}
@@ -138,38 +151,42 @@ def _corruptions(model: Job, section: CorruptionSection, evaluation: EvaluationS
             yield Job.of(CorruptSpec(corruption=corruption, evaluation=evaluation, repeat=repeat), model=model)
 
 
-def _measurements(model: Job, attacks: list[Asked], evaluation: EvaluationSpec, *, sources: Sources, repeats: int) -> Iterator[Job]:
-    """Yield all measurements of one trained model: clean accuracy, then every attack, each `repeats` times if anything about it is random,
-    else once, since the repeats would be equal. So would several draws of a model that is not random."""
+def _clean(model: Job, evaluation: EvaluationSpec, *, repeats: int) -> Iterator[Job]:
+    """Yield the evaluations of a model, each `repeats` times if it is random, else once in one draw: the others would be equal."""
+    randomised = _spec(model).randomised
+    measured = evaluation.model_copy(update={"metrics": ()} if randomised else {"metrics": (), "draws": 1})
+    for repeat in range(repeats if randomised else 1):
+        yield Job.of(EvaluateSpec(evaluation=measured, repeat=repeat), model=model)
+
+
+def attack_jobs(model: Job, asked: Asked, evaluation: EvaluationSpec, *, sources: Sources, repeats: int) -> Iterator[Job]:
+    """Yield the jobs of one attack on a trained model, those of its source first, `repeats` times if anything about it is random, else
+    once, since the repeats would be equal. So would several draws of a model that is not random."""
     randomised = _spec(model).randomised
     single = evaluation.model_copy(update={"draws": 1})
-    clean = {"metrics": ()}
     modality = _spec(model).data.component.facts.modality
     foreign = (found for found in METRICS if found.digest and found.facts.always and modality in found.facts.modalities)
     measured = {"metrics": tuple(dict.fromkeys([*evaluation.metrics, *(found.name for found in foreign)]))}
     evaluation = (evaluation if randomised else single).model_copy(update=measured)
-    for repeat in range(repeats if randomised else 1):
-        yield Job.of(EvaluateSpec(evaluation=evaluation.model_copy(update=clean), repeat=repeat), model=model)
-    for asked in attacks:
-        *ancestors, source = sources[asked.source]
-        if asked.knowledge == "transfer" and source.key == model.key:
-            continue
-        yield from (*ancestors, source)
-        attack, knowledge, _, kept = on_model = attack_on_model(asked, _spec(source))
-        if randomised and knowledge not in CRAFTED and (reason := not_on_draws(attack.name)):
-            raise UserError(reason)
-        parents = {"model": model}
-        if knowledge in CRAFTED:
-            craft = Job.of(CraftSpec(attack=attack, evaluation=single.model_copy(update=clean)), model=source)
-            yield craft
-            parents |= {"examples": craft} | ({"source": source} if knowledge == "transfer" else {})
-        differ = randomised or (attack.randomised and knowledge not in CRAFTED)
-        for repeat in range(repeats if differ else 1):
-            if attack.facts.suite and knowledge not in CRAFTED:
-                yield from cascade_jobs(model, on_model, evaluation, repeat=repeat, randomised=randomised)
-            else:
-                spec = AttackSpec(attack=attack, knowledge=knowledge, evaluation=evaluation, repeat=repeat, keep_examples=kept)
-                yield Job.of(spec, **parents)
+    *ancestors, source = sources[asked.source]
+    if asked.knowledge == "transfer" and source.key == model.key:
+        return
+    yield from (*ancestors, source)
+    attack, knowledge, _, kept = on_model = attack_on_model(asked, _spec(source))
+    if randomised and knowledge not in CRAFTED and (reason := not_on_draws(attack.name)):
+        raise UserError(reason)
+    parents = {"model": model}
+    if knowledge in CRAFTED:
+        craft = Job.of(CraftSpec(attack=attack, evaluation=single.model_copy(update={"metrics": ()})), model=source)
+        yield craft
+        parents |= {"examples": craft} | ({"source": source} if knowledge == "transfer" else {})
+    differ = randomised or (attack.randomised and knowledge not in CRAFTED)
+    for repeat in range(repeats if differ else 1):
+        if attack.facts.suite and knowledge not in CRAFTED:
+            yield from cascade_jobs(model, on_model, evaluation, repeat=repeat, randomised=randomised)
+        else:
+            spec = AttackSpec(attack=attack, knowledge=knowledge, evaluation=evaluation, repeat=repeat, keep_examples=kept)
+            yield Job.of(spec, **parents)
 
 
 def _surface(trained: TrainingChain, surface: SurfaceSettings) -> Job:

@@ -29,7 +29,8 @@ def count(grid: Grid) -> int:
     models = len(grid.seed)
     for section in (grid.data, grid.model, grid.training, grid.defence, grid.fine_tuning):
         models *= section.size
-    attacks, surfaces = sum(group.size * group.jobs_each for group in grid.attacks), sum(group.size for group in grid.surfaces)
+    shards = 1 if grid.racing is None else 1 + -(-(grid.evaluation.examples or 0) // grid.racing.shard)
+    attacks, surfaces = shards * sum(group.size * group.jobs_each for group in grid.attacks), sum(group.size for group in grid.surfaces)
     corruptions = 0 if grid.corruptions is None else grid.corruptions.size * grid.evaluation.repeats
     splits = len(grid.splits) if any(grid.data.validation_examples) else 1
     return models * (1 + splits * grid.evaluation.repeats * (1 + attacks) + (grid.diagnosis is not None) + surfaces + corruptions)

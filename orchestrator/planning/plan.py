@@ -20,6 +20,8 @@ class Plan:
     recreated: frozenset[str]
     changed: Mapping[str, int] = field(default_factory=dict)
     """The number of jobs to run that are new because files of plugins have changed, by these files."""
+    races: str = ""
+    """What races cost at most, in one line; then the jobs to run are those that may be. Empty without races."""
 
     @property
     def to_run(self) -> tuple[Job, ...]:

@@ -80,7 +80,7 @@ def check_data(jobs: Iterable[Job], root: DataRoot) -> None:
 
 
 def verify_data(jobs: Iterable[Job], root: DataRoot) -> None:
-    """Check that the files of every data set that the jobs need can be used, by reading those that nobody has read yet.
+    """Check that the files of every data set that the jobs need can be used, by reading those that have not been read yet.
 
     Raises:
         DataError: some are missing or cannot be used; the message says which.

@@ -11,15 +11,12 @@ from workers.artifacts.artifacts import Artifacts
 from workers.errors import StorageError, UserError
 from workers.spec.component import UNDEFENDED, DataSpec, DefenceSpec
 from workers.spec.fields import Stage
-from workers.spec.job import Earlier, Job, ModelSpec, TrainSpec
+from workers.spec.job import SKETCH_SETTINGS, TUCKER_SETTINGS, Earlier, Job, ModelSpec, TrainSpec
 from workers.spec.recipes import inherit_training, resolve_training
 from workers.spec.training import UNTRAINED
 
 if TYPE_CHECKING:
     from orchestrator.store.reading.study_trials import FinishedRungs
-
-_WITHOUT_SKETCH = ("sketch_modes", "rescale", "all_zero", "draws")
-_WITHOUT_TUCKER = ("rank_fraction", "rank_kind", "rank_fractions", "tensorize_first", "tensorize_linear", "execution", "init")
 
 _UNTRAINED: frozenset[Stage] = frozenset({"adopt", "defend"})
 
@@ -127,7 +124,7 @@ def _defended(trained: Job, defence: DefenceSpec) -> Job:
 
 def _canonical(model: ModelSpec) -> ModelSpec:
     """Return the model with every setting without effect on it at its default, so that equal computations have equal keys."""
-    idle = [*(_WITHOUT_SKETCH if model.theta == 1 else ()), *(() if model.tensorized else _WITHOUT_TUCKER)]
+    idle = [*(SKETCH_SETTINGS if model.theta == 1 else ()), *(() if model.tensorized else TUCKER_SETTINGS)]
     return _with_one_rank(model.model_copy(update={name: ModelSpec.model_fields[name].default for name in idle}))
 
 
@@ -136,7 +133,7 @@ def _with_one_rank(model: ModelSpec) -> ModelSpec:
     if model.rank_fractions is None or tuple(model.rank_fractions) != model.facts.stages:
         return model
     fraction, *others = dict.fromkeys(model.rank_fractions.values())
-    other_layers = model.tensorize_first or model.tensorize_linear
+    other_layers = any(getattr(model, name) for name in TUCKER_SETTINGS if name.startswith("tensorize_"))
     if not others and (not other_layers or fraction == model.rank_fraction):
         return model.model_copy(update={"rank_fraction": fraction, "rank_fractions": None})
     return model if other_layers else model.model_copy(update={"rank_fraction": ModelSpec.model_fields["rank_fraction"].default})

@@ -1,10 +1,8 @@
-"""Requirements of pages and pictures, checked before anything is read, so that a missing package or browser is reported at once;
-and the browser that draws the pictures."""
+"""The browser that draws figures as files."""
 
 import os
 import shutil
 from collections.abc import Sequence
-from importlib.util import find_spec
 from typing import Any
 
 from choreographer.browsers import Chromium
@@ -13,20 +11,6 @@ from workers.errors import UserError
 
 BROWSER_VARIABLE = "ROBUSTSWEEP_BROWSER"
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
-
-
-def check_requirements(command: str, *, images: bool) -> None:
-    """Check that a page can be made, and its figures as images if they are wanted.
-
-    Raises:
-        UserError: Plotly, or for images Kaleido or a browser, is missing.
-    """
-    if find_spec("plotly") is None:
-        raise UserError(f"{command}: Plotly is not installed; pip install 'robustsweep[dashboard]'")
-    if images:
-        if find_spec("kaleido") is None:
-            raise UserError(f"{command}: --figures needs the package kaleido: pip install 'robustsweep[pictures]'")
-        find_browser()
 
 
 def find_browser() -> str:

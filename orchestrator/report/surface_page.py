@@ -6,7 +6,6 @@ from pathlib import Path
 
 from orchestrator.names import slug, surface_family
 from orchestrator.paths import Paths, replace_file
-from orchestrator.report.browser import check_requirements
 from orchestrator.report.surface_grids import SurfaceGrid, families, surface_draws, surface_grids
 from orchestrator.store import SurfaceRow, open_store
 from orchestrator.tables.table import Column, Table, TableRow
@@ -25,9 +24,8 @@ def write_surface_page(paths: Paths, sweep: str, *, folder: Path, epsilon: str) 
     """Write `SWEEP-surfaces.html` to the folder; return its path, and one line for each surface whose grid cannot be read.
 
     Raises:
-        UserError: Plotly is not installed, there is nothing to draw, `epsilon` is invalid, or the folder cannot be written.
+        UserError: there is nothing to draw, `epsilon` is invalid, or the folder cannot be written.
     """
-    check_requirements("surfaces", images=False)
     try:
         radius = float(positive_fraction(epsilon))
     except ValueError as error:

@@ -16,7 +16,7 @@ _ROUNDING = 1e-9
 """More than the rounding of a mean of scores."""
 
 
-def worst_case(attacks: Sequence[Flags], *, randomised: bool) -> Scores | None:
+def worst_case(attacks: Sequence[Flags], *, randomised: bool, more: Sequence[Flags] = ()) -> Scores | None:
     """Return the probability that each example is classified right under the attack that harms it most, in [0, 1], by repeats and draws:
     (folds, 1, examples), or (1, folds, examples) where folds are the draws of one repeat.
 
@@ -42,22 +42,33 @@ def worst_case(attacks: Sequence[Flags], *, randomised: bool) -> Scores | None:
     """
     if not attacks or len({flags.shape[2] for flags in attacks}) != 1:
         raise ValueError(f"attacks of shapes {[flags.shape for flags in attacks]}: must be one or more, over the same examples")
+    examples = attacks[0].shape[2]
+    more = [flags[:, :, :examples] for flags in more if not randomised or flags[:, :, 0].size >= FEWEST_FOLDS]
     if not randomised:
         survived: Flags = np.logical_and.reduce([flags.all(axis=(0, 1)) for flags in attacks])
+        for flags in more:
+            survived[: flags.shape[2]] &= flags.all(axis=(0, 1))
         return survived.astype(np.float64)[None, None]
     folds = min(flags.shape[0] for flags in attacks)
     by_repeat = folds > 1
     if not by_repeat:
         folds = min(flags.shape[0] * flags.shape[1] for flags in attacks)
-    split = [_by_fold(flags, folds, by_repeat=by_repeat) for flags in attacks]
-    right, counts = np.stack([right for right, _ in split]), np.stack([counts for _, counts in split])
-    if len(attacks) == 1:
-        scores: Scores = (right[0] / counts[0, :, None]).astype(np.float64)
-    elif folds < FEWEST_FOLDS:
+    folds = min([folds, *(flags.shape[0] * flags.shape[1] for flags in more)])
+    if folds < FEWEST_FOLDS and len(attacks) + len(more) > 1:
         return None
-    else:
-        scores = _cross_fitted(right, counts)
+    split = [_by_fold(flags, folds, by_repeat=by_repeat) for flags in attacks] + [_by_fold(flags, folds, by_repeat=False) for flags in more]
+    ends = sorted({examples, *(flags.shape[2] for flags in more)})
+    blocks = zip([0, *ends], ends, strict=False)
+    scores = np.concatenate([_scored(split, start, end) for start, end in blocks], axis=1)
     return scores[:, None] if by_repeat else scores[None]
+
+
+def _scored(split: Sequence[tuple[CorrectCounts, CorrectCounts]], start: int, end: int) -> Scores:
+    """Return the scores, (folds, examples), of the examples from `start` to `end` under the attacks that were made on them."""
+    there = [(right[:, start:end], counts) for right, counts in split if right.shape[1] >= end]
+    right, counts = np.stack([right for right, _ in there]), np.stack([counts for _, counts in there])
+    scores: Scores = _cross_fitted(right, counts) if len(there) > 1 else (right[0] / counts[0, :, None]).astype(np.float64)
+    return scores
 
 
 def ordered_scores(whole: Scores, parts: Mapping[str, tuple[Scores, int]]) -> tuple[Scores, dict[str, Scores]]:

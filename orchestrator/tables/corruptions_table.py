@@ -47,7 +47,7 @@ def _lines(rows: Sequence[CorruptionRow], axes: Axes) -> list[tuple[Cell, ...]]:
 
 
 def _common(rows: Sequence[CorruptionRow]) -> tuple[str, ...]:
-    """What all rows share."""
+    """Columns that all rows share."""
     said = {name: {getattr(row, name) for row in rows} for name in _COUNTS}
     return tuple(f"{name.replace('_', ' ')} {next(iter(values))}" for name, values in said.items() if len(values) == 1)
 

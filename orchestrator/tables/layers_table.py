@@ -1,4 +1,4 @@
-"""What becomes of each layer of a plan's networks: the Tucker rank, or the reason why it stays dense."""
+"""Layers of a plan's networks, and what becomes of each: the Tucker rank, or the reason why it stays dense."""
 
 from collections.abc import Iterator
 
@@ -33,7 +33,7 @@ def layer_tables(plan: Plan) -> Iterator[Table]:
 
 
 def _form(spec: TrainSpec) -> tuple[object, ...]:
-    """What the layers of a model's network depend on."""
+    """Settings that the layers of a model's network depend on."""
     same = {name: ModelSpec.model_fields[name].default for name in ("theta", "sketch_modes", "rescale", "all_zero", "draws", "weights")}
     return spec.data.name, str(spec.data.settings), spec.model.model_copy(update=same).model_dump_json()
 

@@ -26,7 +26,9 @@ def render_plan(name: str, plan: Plan, form: Format = "table", *, every_job: boo
 def plan_json(name: str, plan: Plan, **also: Any) -> str:
     """The plan for programs: counts by stage, every job with its state, and what else there is."""
     stages = {stage: {"jobs": plan.total(stage), "done": plan.done(stage)} for stage in STAGES if plan.total(stage)}
-    return json_text({"sweep": name, "stages": stages, "changed": dict(plan.changed), **also, "jobs": list(_job_records(plan))}, indent=1)
+    races = {"races": plan.races} if plan.races else {}
+    content = {"sweep": name, "stages": stages, "changed": dict(plan.changed), **races, **also}
+    return json_text({**content, "jobs": list(_job_records(plan))}, indent=1)
 
 
 def _job_records(plan: Plan) -> Iterable[dict[str, Any]]:
@@ -47,7 +49,7 @@ def _stage_table(name: str, plan: Plan) -> Table:
         title=f"sweep {name}: {len(plan.jobs)} jobs",
         columns=(Column("stage"), Column("jobs", "number"), Column("done", "number"), Column("to run", "number")),
         rows=tuple((stage, total, finished, total - finished) for stage, total, finished in stages),
-        notes=tuple(f"{count} new, because {files} changed" for files, count in plan.changed.items()),
+        notes=(*(f"{count} new, because {files} changed" for files, count in plan.changed.items()), *filter(None, [plan.races])),
         total=("all", len(plan.jobs), done, len(plan.pending)),
     )
 

@@ -25,6 +25,10 @@ _DECIMALS: dict[int, ColumnKind] = {1: "tenths", 2: "hundredths"}
 _FOUND = frozenset({"clean %", "corrupted %", "robust %", "95% interval"})
 
 
+ExtraColumns = Literal["passes", "spread"]
+"""Columns that are shown if asked for: what attacks cost, and standard errors."""
+
+
 @dataclass(frozen=True)
 class ResultColumn:
     """A column of the human table; one that is `optional` is shown only where its values differ, one `where_known` where there are any.
@@ -78,7 +82,7 @@ class ResultColumns:
         return self._texts[id(column)]
 
     def values(self, column: ResultColumn) -> set[str]:
-        """What is in a column, as people read it."""
+        """Content of a column, as people read it."""
         if id(column) not in self._values:
             found = {(type(cell), cell) for cell in self.cells(column) if cell is not None}  # few, of many rows
             self._values[id(column)] = {shown(cell, column.kind) for _, cell in found} - {ABSENT}
@@ -92,9 +96,9 @@ class ResultColumns:
             return bool(self.values(column))
         return len(self.values(column)) > 1
 
-    def shown(self, *, narrow: bool = False, spread: bool = False) -> list[ResultColumn]:
-        """The columns worth their room, with the model's key where they do not identify every model, and standard errors if asked for."""
-        attack_columns = (*self._of_attacks, *(_SPREAD_COLUMNS if spread else ()), *_COUNT_COLUMNS)
+    def shown(self, *, narrow: bool = False, extra: Sequence[ExtraColumns] = ()) -> list[ResultColumn]:
+        """The columns worth their room, with the model's key where they do not identify every model, and those asked for by `extra`."""
+        attack_columns = (*self._of_attacks, *(column for name in extra for column in _EXTRA_COLUMNS[name]), *_COUNT_COLUMNS)
         return self._naming(narrow=narrow) + [column for column in attack_columns if self.is_shown(column, narrow=narrow)]
 
     def _naming(self, *, narrow: bool) -> list[ResultColumn]:
@@ -134,6 +138,10 @@ def _percent(share: float | None) -> float | None:
 
 def _interval(row: ResultRow) -> str | None:
     return None if row.ci_low is None or row.ci_high is None else f"{100 * row.ci_low:.1f}-{100 * row.ci_high:.1f}"
+
+
+def _stopped(row: ResultRow) -> str | None:
+    return None if row.asked_examples is None else f"{row.n_examples:,} of {row.asked_examples:,}"
 
 
 def _rank(row: ResultRow) -> float | str:
@@ -238,6 +246,10 @@ def _attack_columns(rows: Sequence[ResultRow]) -> tuple[ResultColumn, ...]:
     )
 
 
+def _whole(value: float | None) -> int | None:
+    return None if value is None else round(value)
+
+
 _NETWORK_COLUMNS = (
     ResultColumn("sweep", lambda row: row.sweep, optional=True),
     ResultColumn("dataset", lambda row: row.dataset, optional=True),
@@ -291,13 +303,21 @@ _SPREAD_COLUMNS = (
     ResultColumn("± draws", lambda row: _percent(row.se_draws), "hundredths", where_known=True),
     ResultColumn("± seeds", lambda row: _percent(row.se_seeds), "hundredths", where_known=True),
 )
+# In examples, means over repeats.
+_PASS_COLUMNS = (
+    ResultColumn("forward passes", lambda row: _whole(row.forward_passes), "number", where_known=True),
+    ResultColumn("backward passes", lambda row: _whole(row.backward_passes), "number", where_known=True),
+    ResultColumn("queries", lambda row: _whole(row.queries), "number", where_known=True),
+)
+_EXTRA_COLUMNS: dict[ExtraColumns, tuple[ResultColumn, ...]] = {"spread": _SPREAD_COLUMNS, "passes": _PASS_COLUMNS}
 _COUNT_COLUMNS = (
     ResultColumn("split", lambda row: row.split, optional=True, unsaid="test"),
     ResultColumn("repeat", lambda row: "all" if row.repeat is None else row.repeat, "number", optional=True),
     ResultColumn("seeds", lambda row: None if row.seed is not None else row.seeds, "number", optional=True),
     ResultColumn("repeats", lambda row: row.repeats, "number", optional=True),
     ResultColumn("draws", lambda row: row.draws if row.randomised else None, "number", optional=True, unsaid="1"),
-    ResultColumn("examples", lambda row: row.n_examples, "number", optional=True),
+    ResultColumn("examples", lambda row: row.asked_examples or row.n_examples, "number", optional=True),
+    ResultColumn("stopped at", _stopped, where_known=True, align="right"),
     ResultColumn("order", lambda row: row.example_order, optional=True, unsaid="balanced"),
     ResultColumn("examples a draw", lambda row: row.evaluation_batch_size, "number", optional=True),
 )

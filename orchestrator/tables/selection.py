@@ -83,7 +83,7 @@ def refuse_mixed(found: Iterable[tuple[str, Iterable[Any]]], by: str) -> None:
 
 
 def _told_by(row: ResultRow, name: str) -> Any:
-    """What a row says of such a field; one without attack says nothing of attacks."""
+    """Value of such a field in a row; one without attack says nothing of attacks."""
     if row.attack == "none" and name in ("attack", "knowledge", "norm", "epsilon"):
         return None
     return row.epsilon_literal if name == "epsilon" else value_of(row, name)

@@ -1,6 +1,5 @@
 """Progress of a sweep, and its failures, for people and for programs."""
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
@@ -8,6 +7,7 @@ from datetime import timedelta
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from orchestrator.console import shell_command
 from orchestrator.escaping import json_text, visible
 from orchestrator.store import Failure, SweepStatus
 from orchestrator.store.leases.leases import age, moment
@@ -31,7 +31,7 @@ def launched_by(status: SweepStatus) -> str | None:
     if status.command is None and not status.overrides:
         return None
     words = [word for override in status.overrides for word in ("--set", override)]
-    return f"sweep {status.name} was launched by: {status.command or f'robustsweep launch ... {shlex.join(words)}'}"
+    return f"sweep {status.name} was launched by: {status.command or f'robustsweep launch ... {shell_command(words)}'}"
 
 
 def stage_table(status: SweepStatus, *, title: str = "") -> Table:

@@ -60,11 +60,38 @@ class Estimate:
         mark = Mark(f"{signed} in", "good") if self.covers else Mark(f"{signed} out", "bad")
         return f"{self.value:.1f}", f"{self.low:.1f}-{self.high:.1f}", mark
 
+    @property
+    def text(self) -> str:
+        value, interval, mark = self.parts
+        return f"{value} ({interval}), {mark.text}"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A measured figure with the ends of its 95 % interval, where they are known; `is_best` of the best of its kind, and of those that this
+    one's interval covers."""
+
+    value: float
+    low: float | None
+    high: float | None
+    is_best: bool = False
+
+    @property
+    def reach(self) -> tuple[str, str] | None:
+        """The distances from the figure to the ends, `-7.0` and `+7.5`."""
+        if self.low is None or self.high is None:
+            return None
+        return f"-{round(self.value, 1) - round(self.low, 1):.1f}", f"+{round(self.high, 1) - round(self.value, 1):.1f}"
+
+    @property
+    def text(self) -> str:
+        return f"{self.value:.1f}" + ("" if self.reach is None else f" ({self.low:.1f}-{self.high:.1f})")
+
 
 Value = str | int | float | bool | None
 """Values from which figures are drawn."""
 
-Cell = Value | bytes | Mark | Code | Estimate | Mapping[str, Any] | Sequence[Any]
+Cell = Value | bytes | Mark | Code | Estimate | Measured | Mapping[str, Any] | Sequence[Any]
 """The last two are for JSON alone."""
 
 TableRow = tuple[Cell, ...]
@@ -200,11 +227,8 @@ def shown(cell: Cell, kind: ColumnKind = "text") -> str:
             text = f"{cell:.6g}"
         case str() if kind == "key":
             text = cell[:_KEY_DIGITS]
-        case Mark() | Code():
+        case Mark() | Code() | Estimate() | Measured():
             text = cell.text
-        case Estimate():
-            value, interval, mark = cell.parts
-            text = f"{value} ({interval}), {mark.text}"
         case bytes():
             text = f"({len(cell)} bytes)"
         case _:

@@ -9,10 +9,11 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from orchestrator import escaping
-from orchestrator.tables.table import Code, Estimate, Mark, shown
+from orchestrator.tables.table import Code, Estimate, Mark, Measured, shown
 
 _OWN = "orchestrator.tables"
-_TYPES = {"mark": Mark, "code": Code, "estimate": Estimate}
+_TYPES = {"mark": Mark, "code": Code, "estimate": Estimate, "measured": Measured}
+_SYMBOLS = {"theta": r"$\theta$", "epsilon": r"$\varepsilon$"}
 _LATEX_MARKS = {
     "block_start_string": "<%",
     "block_end_string": "%>",
@@ -36,7 +37,7 @@ def _environment(package: str, *, is_latex: bool) -> Environment:
     loader = ChoiceLoader([PackageLoader(name) for name in dict.fromkeys([package, _OWN])])
     marks: dict[str, Any] = _LATEX_MARKS if is_latex else {"autoescape": True, "finalize": _finalized}
     made = Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, **marks)  # noqa: S701 (LaTeX escapes by filter)
-    made.filters |= {"shown": shown, "latex": escaping.latex, "block": _block}
+    made.filters |= {"shown": shown, "latex": escaping.latex, "latex_title": _latex_title, "block": _block}
     made.tests |= {name: _tester(kind) for name, kind in _TYPES.items()}
     made.globals["style"] = files(_OWN).joinpath("templates", "style.css").read_text(encoding="utf-8")
     return made
@@ -45,6 +46,11 @@ def _environment(package: str, *, is_latex: bool) -> Environment:
 def _finalized(value: object) -> object:
     """Plain text as HTML; what is marked as HTML stays."""
     return escaping.html(value) if type(value) is str else value
+
+
+def _latex_title(title: str) -> str:
+    """The title of a column: in mathematics where it is the name of a variable."""
+    return _SYMBOLS.get(title, escaping.latex(title))
 
 
 def _block(text: str) -> Markup:

@@ -213,7 +213,7 @@ def _places(text: str) -> int:
 
 
 def _set(text: str, width: int, *, right: bool) -> str:
-    """The text with blanks beside it, as wide as its column."""
+    """The text with blanks next to it, as wide as its column."""
     text = text.rstrip() if right else text
     blanks = " " * (width - _places(text))
     return blanks + text if right else text + blanks

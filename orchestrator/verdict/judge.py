@@ -24,7 +24,7 @@ from orchestrator.verdict.evidence import ModelEvidence
 Verdict = Literal["sound", "suspicious", "unsound"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 GRAVEST_FIRST: tuple[Verdict, ...] = ("unsound", "suspicious", "sound")
-RULES = 4
+RULES = 5
 """Version of the rules. Raise it when the same evidence leads to another verdict or worst case: models are then judged again at the next
 launch."""
 

@@ -14,9 +14,9 @@ from search_spaces.file.named_references import look_up_references
 from search_spaces.file.overrides import overridden
 from search_spaces.file.problems import SpaceProblem, described, dotted, joined
 from search_spaces.file.yaml_document import UNREADABLE, Document, read_document
-from search_spaces.schema.wording import did_you_mean, listed, shown
+from search_spaces.schema.wording import listed, shown
 from search_spaces.space import VARIANTS, Location, Space, as_written, given_twice, origin, space_type, usable, with_flat_settings
-from workers.errors import UserError
+from workers.errors import UserError, did_you_mean
 from workers.plugins import load_plugins, named_in_environment
 from workers.regular_files import open_regular
 

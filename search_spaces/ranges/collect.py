@@ -14,7 +14,8 @@ from search_spaces.ranges.written_range import RangePlace, WrittenRange, categor
 from search_spaces.schema.axes import AxisSection
 from search_spaces.schema.grid import LISTS, grid_type, sections
 from search_spaces.schema.parameter import Parameter, Path
-from search_spaces.schema.wording import did_you_mean, listed, word
+from search_spaces.schema.wording import listed, word
+from workers.errors import did_you_mean
 
 SEARCHED = ("seed", "data", "model", "defence", "training", "fine_tuning", "attacks")
 """Parts of a space that may hold ranges. In `attacks` a plain list is no choice: all of these attacks are run on every model."""

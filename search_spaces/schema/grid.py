@@ -23,6 +23,7 @@ from search_spaces.schema.axes import Axis
 from search_spaces.schema.component_axes import ComponentAxes, DefenceAxes, known, with_own_settings
 from search_spaces.schema.corruption_section import CorruptionSection
 from search_spaces.schema.diagnosis_section import DiagnosisSection
+from search_spaces.schema.racing_section import RacingSection
 from search_spaces.schema.surface_groups import SurfaceGroup
 from search_spaces.schema.training_axes import FineTuningAxes, ListAxis, TrainingAxes, needs_epochs
 from workers.registry import DATASETS, MODELS, REGISTRIES
@@ -117,6 +118,8 @@ class ModelAxes(ComponentAxes):
     stage_rank_fractions: ListAxis[Fractions | None] = ()
     tensorize_first: Axis[bool] = ()
     tensorize_linear: Axis[bool] = ()
+    tensorize_attention: Axis[bool] = ()
+    tensorize_transposed: Axis[bool] = ()
     execution: Axis[ExecutionChoice] = ()
     theta: Axis[Theta] = ()
     sketch_modes: Axis[SketchModes] = ()
@@ -227,6 +230,7 @@ class Grid(Frozen):
     diagnosis: DiagnosisSection | None = None
     surfaces: Annotated[tuple[SurfaceGroup, ...], BeforeValidator(_groups)] = ()
     corruptions: CorruptionSection | None = None
+    racing: RacingSection | None = None
 
     _weights: Mapping[str, str] = PrivateAttr(default={})
     _splits: tuple[SplitName, ...] = PrivateAttr(default=("test", "validation"))
@@ -292,6 +296,15 @@ class Grid(Frozen):
             require_corruptible(dataset, DATASETS[dataset].facts.modality)
         return section
 
+    @field_validator("racing")
+    @classmethod
+    def _has_what_to_shard(cls, racing: RacingSection | None, info: ValidationInfo) -> RacingSection | None:
+        if racing is not None and "evaluation" in info.data:
+            racing.require_fitting(info.data["evaluation"], order_is_given="order" in info.data["evaluation"].model_fields_set)
+        if racing is not None and any(any(group.keep_examples) for group in info.data.get("attacks", ())):
+            raise ValueError("an attack with keep_examples cannot race; attack those examples in a sweep of their own")
+        return racing
+
     @field_validator("fine_tuning")
     @classmethod
     def _epochs_are_known(cls, axes: FineTuningAxes, info: ValidationInfo) -> FineTuningAxes:
@@ -322,6 +335,7 @@ _SECTIONS: dict[str, type[Frozen]] = {
     "diagnosis": DiagnosisSection,
     "surfaces": SurfaceGroup,
     "corruptions": CorruptionSection,
+    "racing": RacingSection,
 }
 SECTION_NAMES = tuple(_SECTIONS)
 LISTS: dict[str, str] = {"attacks": "attack group", "surfaces": "surface group"}

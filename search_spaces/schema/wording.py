@@ -1,6 +1,5 @@
 """Formatting of values and names in messages: on one line, never long."""
 
-import difflib
 from collections.abc import Iterable
 from itertools import islice
 from reprlib import Repr
@@ -27,8 +26,3 @@ def listed(names: Iterable[str]) -> str:
     """Join names to a list that is never long."""
     first, more = list(islice(names := iter(names), _MOST_NAMES)), sum(1 for _ in names)
     return ", ".join(first) + (f" and {more} more" if more else "")
-
-
-def did_you_mean(word: str, legal: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word[:100], list(legal), n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""

@@ -31,13 +31,18 @@ def two_threads() -> Iterator[None]:
 
 def seconds(works: dict[str, Work], *, repeats: int = REPEATS, clock: Callable[[], float] = time.perf_counter) -> dict[str, float]:
     """The median time of each piece of work, the pieces taking turns, after one untimed round."""
+    return {name: statistics.median(found) for name, found in rounds(works, repeats=repeats, clock=clock).items()}
+
+
+def rounds(works: dict[str, Work], *, repeats: int, clock: Callable[[], float]) -> dict[str, list[float]]:
+    """The times of each piece of work, the pieces taking turns, forwards and backwards, after one untimed round."""
     times: dict[str, list[float]] = {name: [] for name in works}
-    for _ in range(repeats + 1):
-        for name, work in works.items():
+    for number in range(repeats + 1):
+        for name in list(works)[:: 1 if number % 2 else -1]:
             start = clock()
-            work()
+            works[name]()
             times[name].append(clock() - start)
-    return {name: statistics.median(found[1:]) for name, found in times.items()}
+    return {name: found[1:] for name, found in times.items()}
 
 
 def network(*, tensorized: bool = True, rank: float = 0.5, theta: float = 0.9) -> Network:

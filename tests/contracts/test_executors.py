@@ -10,21 +10,42 @@ from tests.commands import TINY, TINY_JOBS, attempts, robustsweep, rows, stored_
 
 EXECUTORS = {"inline": ["--executor", "inline"], "ray": ["--workers", "2"], "ray, one worker": ["--workers", "1"]}
 
+SHADOWS = (
+    "workers",
+    "numpy",
+    "pprint",
+    "random",
+    "ray",
+    "torch",
+)  # modules lying where the launch is
+
+
+Finished = tuple[Path, subprocess.CompletedProcess[str]]
+
+
+def launched(folder: Path, executor: str) -> Finished:
+    for name in SHADOWS:
+        (folder / f"{name}.py").write_text("raise SystemExit('imported from the folder of the launch')\n")
+    return folder, robustsweep("launch", write_space(folder), *EXECUTORS[executor], cwd=folder)
+
 
 @pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("reference")
-    assert robustsweep("launch", write_space(folder), "--executor", "inline", cwd=folder).returncode == 0
-    return folder
+def inline(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    return launched(tmp_path_factory.mktemp("inline"), "inline")
 
 
-@pytest.fixture(scope="module", params=["inline", "ray", pytest.param("ray, one worker", marks=pytest.mark.slow)])
-def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    folder = tmp_path_factory.mktemp("executor")
-    return folder, robustsweep("launch", write_space(folder), *EXECUTORS[request.param], cwd=folder)
+@pytest.fixture(scope="module", params=["ray", pytest.param("ray, one worker", marks=pytest.mark.slow)])
+def on_ray(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    return launched(tmp_path_factory.mktemp("ray"), request.param)
 
 
-def test_every_job_is_done_once_and_the_program_says_so(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+@pytest.fixture(params=["inline", "on_ray"])
+def finished(request: pytest.FixtureRequest) -> Finished:
+    found: Finished = request.getfixturevalue(request.param)
+    return found
+
+
+def test_every_job_is_done_once_and_the_program_says_so(finished: Finished) -> None:
     folder, done = finished
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"all {sum(TINY_JOBS.values())} jobs done" in done.stdout
@@ -33,8 +54,8 @@ def test_every_job_is_done_once_and_the_program_says_so(finished: tuple[Path, su
     assert len(attempts(folder)) == sum(TINY_JOBS.values())
 
 
-def test_results_are_the_same_to_the_last_bit(finished: tuple[Path, subprocess.CompletedProcess[str]], reference: Path) -> None:
-    folder, _ = finished
+def test_results_are_the_same_to_the_last_bit(on_ray: Finished, inline: Finished) -> None:
+    (folder, _), (reference, _) = on_ray, inline
     assert stored_flags(folder) == stored_flags(reference)
     assert rows(folder) == rows(reference)
     models = sorted(path.relative_to(reference) for path in reference.glob("sweeps/artifacts/*/*.safetensors"))
@@ -43,7 +64,7 @@ def test_results_are_the_same_to_the_last_bit(finished: tuple[Path, subprocess.C
         assert (folder / path).read_bytes() == (reference / path).read_bytes()
 
 
-def test_nothing_but_artifacts_is_left(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+def test_nothing_but_artifacts_is_left(finished: Finished) -> None:
     folder, _ = finished
     assert {path.name for path in (folder / "sweeps").iterdir()} <= {"artifacts", "results.db", "results.db-wal", "results.db-shm"}
     names = {re.sub(r"\.[0-9a-f]{16}\.", ".", path.name) for path in folder.glob("sweeps/artifacts/[!.]*/*")}

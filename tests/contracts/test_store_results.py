@@ -8,7 +8,7 @@ from orchestrator.own_settings import value_of
 from orchestrator.statistics.shared_luck import SharedDraws
 from orchestrator.store import ResultRow, Store, accuracy_interval, parse_conditions, record_result, result_rows, standard_errors
 from orchestrator.store.connection.read_only_sql import ask
-from orchestrator.store.reading.aggregate import Setting
+from orchestrator.store.reading.measured import Setting
 from orchestrator.store.reading.worst_case_rows import with_single_attacks
 from orchestrator.store.schema.result_tables import AttackResultRecord
 from orchestrator.tables.selection import pivoted
@@ -117,6 +117,8 @@ def test_repeats_are_aggregated_into_one_row_with_the_clean_accuracy_beside(stor
         model_options={
             "tensorize_first": False,
             "tensorize_linear": False,
+            "tensorize_attention": False,
+            "tensorize_transposed": False,
             "execution": "auto",
             "all_zero": "keep",
             "draws": "batch",

@@ -158,6 +158,8 @@ def test_a_trained_model_is_stored_column_by_column(store: Store, plan: list[Job
         "model_options": {
             "tensorize_first": False,
             "tensorize_linear": False,
+            "tensorize_attention": False,
+            "tensorize_transposed": False,
             "execution": "auto",
             "all_zero": "keep",
             "draws": "batch",

@@ -30,7 +30,8 @@ _MODEL_OWN = " ".join(
     [
         "training fine_tuning width layers depth widen_factor split_lists image_size channels evaluated",
         "dropout activation_bits lipschitz_beta bit_depth median_size pad_factor pruning_samples",
-        "model_tensorize_first model_tensorize_linear model_execution model_all_zero model_draws model_init",
+        "model_tensorize_first model_tensorize_linear model_tensorize_attention model_tensorize_transposed",
+        "model_execution model_all_zero model_draws model_init",
         "model_normalisation model_weights model_weights_map",
         *(f"{section}_{name}" for section in ("training", "fine_tuning") for name in _TRAINING.split()),
     ]

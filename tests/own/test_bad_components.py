@@ -45,6 +45,36 @@ def nan_net(info):
 def no_module(info):
     return "a net"
 
+class Counter(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(()))
+    def forward(self, logits):
+        self.calls += 1
+        return logits
+
+@rs.model
+def keeps_state(info):
+    return nn.Sequential(linear(info, info.n_classes), Counter())
+
+class Centred(nn.Module):
+    def forward(self, logits):
+        return logits - logits.mean(dim=0)
+
+@rs.model
+def mixes_examples(info):
+    return nn.Sequential(linear(info, info.n_classes), Centred())
+
+@rs.attack
+def elsewhere(logits, inputs, labels, *, epsilon):
+    return inputs.to("meta")
+
+@rs.attack(takes_gradients=False)
+def gradients_after_all(logits, inputs, labels, *, epsilon, bounds):
+    points = inputs.requires_grad_(True)
+    (slope,) = torch.autograd.grad(logits(points)[:, 0].sum(), points)
+    return (points + epsilon * slope.sign()).clamp(*bounds)
+
 @rs.attack
 def outside(logits, inputs, labels, *, epsilon):
     return inputs + 2 * epsilon
@@ -79,6 +109,11 @@ class Said(rs.Defence):
     def transform(self, inputs):
         return inputs + (self.uniform(inputs.shape, inputs.device, owner=self) if self.live else 0)
 
+@rs.defence
+class Unpayable(rs.Defence):
+    def penalty(self, body):
+        return torch.tensor(float("inf"))
+
 @rs.loss
 def pair(network, inputs, labels, adversary):
     return network(inputs)
@@ -86,6 +121,10 @@ def pair(network, inputs, labels, adversary):
 @rs.metric
 def one(clean, attacked, labels):
     return torch.zeros(())
+
+@rs.metric
+def infinite(clean, attacked, labels):
+    return (attacked - clean).flatten(1).norm(dim=1) / 0
 
 @rs.dataset
 def other_each_time(root):
@@ -115,17 +154,23 @@ attacks:
         ("model", "ten_classes", "7 classes: logits of shape (4, 10): must be (4, 7), a row an example, a column a class"),
         ("model", "global_noise", "two passes in eval mode differ, and it is not `randomised`"),
         ("model", "nan_net", "7 classes: its logits are not finite"),
+        ("model", "keeps_state", "its forward pass changes its state in eval mode (1.calls)"),
+        ("model", "mixes_examples", "an example's logits depend on the others of its batch"),
         ("model", "no_module", "returned str, must be a torch.nn.Module"),
         ("attack", "outside", "lies 0.2"),
         ("attack", "double", "must be like its inputs, (4, 3, 32, 32), torch.float32, cpu"),
+        ("attack", "elsewhere", "returned (4, 3, 32, 32), torch.float32, meta; must be like its inputs"),
+        ("attack", "gradients_after_all", "it takes gradients, and says takes_gradients=False"),
         ("attack", "draws", "it draws, and does not say random_start=True"),
         ("attack", "global_draws", "equal generators give other points: draw everything from `generator`"),
         ("attack", "in_place", ""),
         ("attack", "raises", "KeyError: 'epsilon'"),
         ("defence", "unsaid", "two passes in eval mode differ, and it is not `randomised`"),
         ("defence", "said", ""),
+        ("defence", "unpayable", "the penalty is inf: must be a finite scalar"),
         ("loss", "pair", "the loss is of shape (4, 7): must be a finite scalar"),
         ("loss", "cross_entropy", ""),
+        ("metric", "infinite", "returned values that are not finite"),
         ("metric", "one", "returned of shape () for 4 examples"),
         ("dataset", "other_each_time", "read twice it holds other examples"),
         ("dataset", "three", ""),

@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 import torch
 
-from tests.workers.small import data_set
+from tests.workers.small import data_set, generator, network, run_attack, split
+from workers.attacks.engine import Watched
 from workers.errors import DataError, UserError
 from workers.facts import AttackFacts, DefenceFacts, ModelFacts
 from workers.models.network import build
 from workers.plugins import load_plugins
 from workers.registry import ATTACKS, DATASETS, DEFENCES, LOSSES, METRICS, MODELS
+from workers.spec.attack import AttackSettings
 from workers.spec.component import DefenceSpec
-from workers.spec.job import ModelSpec
+from workers.spec.job import AttackSpec, EvaluationSpec, Job, ModelSpec
 
 pytestmark = pytest.mark.usefixtures("forgotten")
 HEAD = "import numpy as np\nimport torch\nfrom torch import nn\nimport robustsweep as rs\n"
@@ -199,6 +201,41 @@ def test_a_defence_states_the_gradient_that_an_attacker_uses(tmp_path: Path) -> 
     assert float(gradients[0.0].abs().max()) == 0
     torch.testing.assert_close(gradients[1.0][0], weights)
     torch.testing.assert_close(gradients[2.0][0], 2 * weights)
+
+
+def test_an_attack_under_eot_sees_the_mean_logits_of_fresh_draws_and_has_a_key_that_says_so(tmp_path: Path) -> None:
+    load(
+        tmp_path,
+        """
+        SEEN = []
+
+        @rs.attack
+        def looks(logits, inputs, labels, *, epsilon):
+            points = inputs.requires_grad_(True)
+            found = logits(points)
+            SEEN.append((found.detach(), *torch.autograd.grad(found[:, 0].sum(), points)))
+            return points.detach()
+        """,
+    )
+    seen = ATTACKS["looks"].create.__globals__["SEEN"]
+    net, (inputs, labels) = network(theta=0.6), split(3).batch(slice(3))
+    keys, watched = {}, {}
+    for samples in (1, 4):
+        settings = AttackSettings(name="looks", epsilon=0.1, epsilon_literal="0.1", eot_samples=samples)
+        watched[samples] = Watched.all_of(net, labels)
+        net.seed(0)
+        run_attack(watched[samples], inputs, labels, settings=settings, generator=generator(), randomness="batch")
+        knowledge = "eot" if samples > 1 else "randomized"
+        job = Job.of(AttackSpec(attack=settings, knowledge=knowledge, evaluation=EvaluationSpec(), repeat=0))
+        keys[samples] = job.digests.get("eot")
+    net.seed(0)
+    points = inputs.clone().requires_grad_(True)
+    draws = [net(points) for _ in range(4)]
+    torch.testing.assert_close(seen[1][0], torch.stack(draws).mean(dim=0))
+    torch.testing.assert_close(seen[1][1], torch.autograd.grad(sum(draw[:, 0].sum() for draw in draws) / 4, points)[0])
+    torch.testing.assert_close(seen[0][0], draws[0])
+    assert [(one.passes.forward, one.passes.backward) for one in watched.values()] == [(3, 3), (12, 12)]
+    assert keys == {1: None, 4: "mean logits"}
 
 
 DATA = """

@@ -49,6 +49,14 @@ class PerExample(Frozen):
         known = [found for found in sizes if found is not None]
         return cls.pack(_of_each(classes, which), _of_each(margins, which), _of_each(known, which) if len(known) == len(sizes) else None)
 
+    @classmethod
+    def joined(cls, numbers: "Sequence[PerExample]") -> "PerExample":
+        """Return the numbers of all their examples, one after the other; sizes only where all have them."""
+        classes, margins, sizes = zip(*(found.arrays for found in numbers), strict=True)
+        known = [found for found in sizes if found is not None]
+        of_all = np.concatenate(known) if len(known) == len(sizes) else None
+        return cls.pack(np.concatenate(classes), np.concatenate(margins), of_all)
+
     def at(self, places: NDArray[np.intp]) -> "PerExample":
         """Return the numbers of the examples at these places, in their order."""
         classes, margins, sizes = self.arrays
@@ -63,7 +71,7 @@ class PerExample(Frozen):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExampleNumbers:
-    """What is stored of each example that a job evaluated, (examples,) each: see `PerExample`. None where it is not known."""
+    """Stored numbers of each example that a job evaluated, (examples,) each: see `PerExample`. None where it is not known."""
 
     classes: NDArray[np.int64] | None
     margins: Numbers | None

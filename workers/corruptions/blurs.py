@@ -9,13 +9,13 @@ from workers.registry import corruption
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from workers.corruptions.filters.draws import Draws
+    from workers.corruptions.filters.draws import ExampleDraws
 
 _SIDE = 32
 
 
 @corruption(published=True)
-def defocus_blur(images: Tensor, severity: int, draws: Draws) -> Tensor:  # noqa: ARG001 (of every corruption)
+def defocus_blur(images: Tensor, severity: int, draws: ExampleDraws) -> Tensor:  # noqa: ARG001 (of every corruption)
     """A blur by a disk."""
     from workers.corruptions.filters.blurs import defocused
 
@@ -24,7 +24,7 @@ def defocus_blur(images: Tensor, severity: int, draws: Draws) -> Tensor:  # noqa
 
 
 @corruption(published=True)
-def glass_blur(images: Tensor, severity: int, draws: Draws) -> Tensor:
+def glass_blur(images: Tensor, severity: int, draws: ExampleDraws) -> Tensor:
     """Pixels that show what is near them, between two blurs."""
     from workers.corruptions.filters.blurs import gaussian
 
@@ -36,7 +36,7 @@ def glass_blur(images: Tensor, severity: int, draws: Draws) -> Tensor:
     return gaussian(scattered, sigma * scale)
 
 
-def _scattered(images: Tensor, draws: Draws, *, reach: int) -> Tensor:
+def _scattered(images: Tensor, draws: ExampleDraws, *, reach: int) -> Tensor:
     """Give each pixel, but for those at the border, the value of one at most `reach` before it, or less after it. (The published program
     means to swap them, and copies.)"""
     import torch
@@ -52,7 +52,7 @@ def _scattered(images: Tensor, draws: Draws, *, reach: int) -> Tensor:
 
 
 @corruption(published=True)
-def motion_blur(images: Tensor, severity: int, draws: Draws) -> Tensor:
+def motion_blur(images: Tensor, severity: int, draws: ExampleDraws) -> Tensor:
     """A blur along a line of any direction within 45 degrees of the horizontal."""
     from workers.corruptions.filters.blurs import moved
 
@@ -62,7 +62,7 @@ def motion_blur(images: Tensor, severity: int, draws: Draws) -> Tensor:
 
 
 @corruption(published=True)
-def zoom_blur(images: Tensor, severity: int, draws: Draws) -> Tensor:  # noqa: ARG001 (of every corruption)
+def zoom_blur(images: Tensor, severity: int, draws: ExampleDraws) -> Tensor:  # noqa: ARG001 (of every corruption)
     """The mean of an image and of what a zoom shows of it, up to 1.05 to 1.25 times as large."""
     from workers.corruptions.filters.resampling import zoomed
 
@@ -74,7 +74,7 @@ def zoom_blur(images: Tensor, severity: int, draws: Draws) -> Tensor:  # noqa: A
 
 
 @corruption
-def gaussian_blur(images: Tensor, severity: int, draws: Draws) -> Tensor:  # noqa: ARG001 (of every corruption)
+def gaussian_blur(images: Tensor, severity: int, draws: ExampleDraws) -> Tensor:  # noqa: ARG001 (of every corruption)
     """A blur by a Gaussian."""
     from workers.corruptions.filters.blurs import gaussian
 

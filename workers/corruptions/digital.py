@@ -1,4 +1,4 @@
-"""What cameras and files do to images."""
+"""Corruptions by cameras and files."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from workers.corruptions.filters.draws import Draws
+    from workers.corruptions.filters.draws import ExampleDraws
 
 
 @corruption(published=True)
-def contrast(images: Tensor, severity: int, draws: Draws) -> Tensor:  # noqa: ARG001 (of every corruption)
+def contrast(images: Tensor, severity: int, draws: ExampleDraws) -> Tensor:  # noqa: ARG001 (of every corruption)
     """Values nearer to the mean of their channel."""
     kept = (0.75, 0.5, 0.4, 0.3, 0.15)[severity - 1]
     means = images.mean(dim=(2, 3), keepdim=True)
@@ -24,7 +24,7 @@ def contrast(images: Tensor, severity: int, draws: Draws) -> Tensor:  # noqa: AR
 
 
 @corruption(published=True)
-def elastic_transform(images: Tensor, severity: int, draws: Draws) -> Tensor:
+def elastic_transform(images: Tensor, severity: int, draws: ExampleDraws) -> Tensor:
     """A random affine map, then local shifts."""
     import torch
 
@@ -50,7 +50,7 @@ def elastic_transform(images: Tensor, severity: int, draws: Draws) -> Tensor:
     return sampled(mapped, rows + shifts[:, 1], columns + shifts[:, 0], mirrored_with_edge=True)
 
 
-def _affine(draws: Draws, height: int, width: int, *, reach: float) -> Tensor:
+def _affine(draws: ExampleDraws, height: int, width: int, *, reach: float) -> Tensor:
     """Return for each image the map, (batch, 3, 2), from places (column, row, 1) to those whose values they get: that which undoes a move
     of three corners, each by at most `reach` pixels each way."""
     import torch
@@ -65,7 +65,7 @@ def _affine(draws: Draws, height: int, width: int, *, reach: float) -> Tensor:
 
 
 @corruption(published=True)
-def pixelate(images: Tensor, severity: int, draws: Draws) -> Tensor:  # noqa: ARG001 (of every corruption)
+def pixelate(images: Tensor, severity: int, draws: ExampleDraws) -> Tensor:  # noqa: ARG001 (of every corruption)
     """Fewer pixels, enlarged."""
     share = (0.95, 0.9, 0.85, 0.75, 0.65)[severity - 1]
 
@@ -79,7 +79,7 @@ def pixelate(images: Tensor, severity: int, draws: Draws) -> Tensor:  # noqa: AR
 
 
 @corruption(published=True)
-def jpeg_compression(images: Tensor, severity: int, draws: Draws) -> Tensor:  # noqa: ARG001 (of every corruption)
+def jpeg_compression(images: Tensor, severity: int, draws: ExampleDraws) -> Tensor:  # noqa: ARG001 (of every corruption)
     """A JPEG file of low quality."""
     quality = (80, 65, 58, 50, 40)[severity - 1]
 

@@ -9,25 +9,25 @@ from workers.registry import corruption
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from workers.corruptions.filters.draws import Draws
+    from workers.corruptions.filters.draws import ExampleDraws
 
 
 @corruption(published=True)
-def gaussian_noise(images: Tensor, severity: int, draws: Draws) -> Tensor:
+def gaussian_noise(images: Tensor, severity: int, draws: ExampleDraws) -> Tensor:
     """Normal noise on every value."""
     scale = (0.04, 0.06, 0.08, 0.09, 0.10)[severity - 1]
     return images + scale * draws.normal(*images.shape[1:])
 
 
 @corruption(published=True)
-def shot_noise(images: Tensor, severity: int, draws: Draws) -> Tensor:
+def shot_noise(images: Tensor, severity: int, draws: ExampleDraws) -> Tensor:
     """Poisson counts of as many photons as a value says."""
     photons = (500, 250, 100, 75, 50)[severity - 1]
     return draws.poisson(images * photons) / photons
 
 
 @corruption(published=True)
-def impulse_noise(images: Tensor, severity: int, draws: Draws) -> Tensor:
+def impulse_noise(images: Tensor, severity: int, draws: ExampleDraws) -> Tensor:
     """Salt and pepper: a share of the values is 0 or 1."""
     import torch
 
@@ -38,7 +38,7 @@ def impulse_noise(images: Tensor, severity: int, draws: Draws) -> Tensor:
 
 
 @corruption
-def speckle_noise(images: Tensor, severity: int, draws: Draws) -> Tensor:
+def speckle_noise(images: Tensor, severity: int, draws: ExampleDraws) -> Tensor:
     """Normal noise in proportion to each value."""
     scale = (0.06, 0.1, 0.12, 0.16, 0.2)[severity - 1]
     return images + scale * images * draws.normal(*images.shape[1:])

@@ -9,14 +9,14 @@ from workers.registry import corruption
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from workers.corruptions.filters.draws import Draws
+    from workers.corruptions.filters.draws import ExampleDraws
 
 _SIDE = 32
 _GREY = (0.299, 0.587, 0.114)
 
 
 @corruption(published=True)
-def snow(images: Tensor, severity: int, draws: Draws) -> Tensor:
+def snow(images: Tensor, severity: int, draws: ExampleDraws) -> Tensor:
     """Flakes that fall, twice over, on a whitened image."""
     import torch
 
@@ -39,7 +39,7 @@ def snow(images: Tensor, severity: int, draws: Draws) -> Tensor:
 
 
 @corruption(published=True)
-def fog(images: Tensor, severity: int, draws: Draws) -> Tensor:
+def fog(images: Tensor, severity: int, draws: ExampleDraws) -> Tensor:
     """Clouds (a plasma fractal) over an image, which loses contrast."""
     strength, roughness = ((0.2, 3.0), (0.5, 3.0), (0.75, 2.5), (1.0, 2.0), (1.5, 1.75))[severity - 1]
     height, width = images.shape[2:]
@@ -48,7 +48,7 @@ def fog(images: Tensor, severity: int, draws: Draws) -> Tensor:
     return (images + strength * clouds) * most / (most + strength)
 
 
-def _plasma(draws: Draws, side: int, *, decay: float) -> Tensor:
+def _plasma(draws: ExampleDraws, side: int, *, decay: float) -> Tensor:
     """Return fractal clouds in [0, 1] by the diamond-square algorithm, (batch, size, size), size the next power of two."""
     import torch
 
@@ -74,7 +74,7 @@ def _plasma(draws: Draws, side: int, *, decay: float) -> Tensor:
 
 
 @corruption(published=True)
-def brightness(images: Tensor, severity: int, draws: Draws) -> Tensor:  # noqa: ARG001 (of every corruption)
+def brightness(images: Tensor, severity: int, draws: ExampleDraws) -> Tensor:  # noqa: ARG001 (of every corruption)
     """A higher value at the same hue and saturation."""
     import torch
 
@@ -85,7 +85,7 @@ def brightness(images: Tensor, severity: int, draws: Draws) -> Tensor:  # noqa: 
 
 
 @corruption
-def saturate(images: Tensor, severity: int, draws: Draws) -> Tensor:  # noqa: ARG001 (of every corruption)
+def saturate(images: Tensor, severity: int, draws: ExampleDraws) -> Tensor:  # noqa: ARG001 (of every corruption)
     """Less saturation, then more, at the same hue and value; an image of one channel stays as it is."""
     import torch
 

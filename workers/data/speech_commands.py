@@ -76,7 +76,7 @@ def _catalogue(root: Path | None, *, split_lists: SplitLists) -> tuple[list[Clip
 
 
 def _shown(folder: Path, pattern: str) -> list[Path]:
-    """What is in the folder and not hidden: editors, notebooks and file managers leave hidden files behind."""
+    """Entries of the folder that are not hidden: editors, notebooks and file managers leave hidden files behind."""
     return [path for path in folder.glob(pattern) if not path.name.startswith(".")]
 
 

@@ -1,19 +1,22 @@
 """Tensorized layers and their latent sketch; binary layers and their gradient."""
 
+from workers.layers.attention import ProjectedAttention
 from workers.layers.binary import BinaryConv, DenseKernel, SignGradient, binary_kernel
 from workers.layers.cost import Execution, cheaper_execution
 from workers.layers.kernel import hosvd, mode_product
 from workers.layers.rank import resolve_rank
 from workers.layers.sketch import LatentSketch, Scales
-from workers.layers.tucker import TuckerKernel, TuckerLayer
+from workers.layers.tucker import TransposedTuckerLayer, TuckerKernel, TuckerLayer
 
 __all__ = [
     "BinaryConv",
     "DenseKernel",
     "Execution",
     "LatentSketch",
+    "ProjectedAttention",
     "Scales",
     "SignGradient",
+    "TransposedTuckerLayer",
     "TuckerKernel",
     "TuckerLayer",
     "binary_kernel",

@@ -19,7 +19,13 @@ _BATCH, _POSITIONS = 128, 16 * 16
 
 
 def cheaper_execution(
-    shape: Sequence[int], rank: Sequence[int], *, stride: int = 1, positions_in: int | None = None, batch: int = _BATCH
+    shape: Sequence[int],
+    rank: Sequence[int],
+    *,
+    stride: int = 1,
+    positions_in: int | None = None,
+    batch: int = _BATCH,
+    transposed: bool = False,
 ) -> Execution:
     """Choose `reconstruct` (build the kernel once a batch, then convolve) or `factorized` (the chain through the core) by cost.
 
@@ -29,9 +35,11 @@ def cheaper_execution(
         stride: product of the strides.
         positions_in: input positions per example (height times width); that of a typical layer where it is not known.
         batch: examples per forward pass.
+        transposed: true for a transposed convolution, of as many multiplications per input position as another one has per output
+            position.
     """
     points_in = batch * (positions_in or _POSITIONS)
-    points_out = max(1, points_in // stride)
+    points_out = points_in * stride if transposed else max(1, points_in // stride)
     costs: dict[Execution, float] = {
         "reconstruct": _reconstruct(shape, rank, points_in, points_out),
         "factorized": _factorized(shape, rank, points_in, points_out),
@@ -42,7 +50,7 @@ def cheaper_execution(
 def _reconstruct(shape: Sequence[int], rank: Sequence[int], points_in: int, points_out: int) -> float:
     filters, channels, *spatial = shape
     taps = math.prod(spatial)
-    convolution = points_out * filters * channels * taps * (1.0 if taps > 1 else _POINTWISE_MAC)
+    convolution = min(points_in, points_out) * filters * channels * taps * (1.0 if taps > 1 else _POINTWISE_MAC)
     build = rank[0] * rank[1] * taps * channels + rank[0] * channels * taps * filters
     elements = (filters + rank[0]) * channels * taps
     return (
@@ -54,11 +62,11 @@ def _factorized(shape: Sequence[int], rank: Sequence[int], points_in: int, point
     filters, channels, *spatial = shape
     taps = math.prod(spatial)
     activations = points_in * channels + points_out * filters
-    if taps == 1:
+    if taps == 1 and points_out <= points_in:
         pointwise = points_out * (channels * rank[1] + rank[1] * filters)
         build = filters * rank[0] * rank[1]
         return _POINTWISE_MAC * pointwise + _ACTIVATION * activations + _CHAIN_BUILD_MAC * build + 2 * _CALL
-    core = points_out * rank[0] * rank[1] * taps
+    core = min(points_in, points_out) * rank[0] * rank[1] * taps
     pointwise = points_in * channels * rank[1] + points_out * rank[0] * filters
     activations += 2 * points_in * rank[1] + 2 * points_out * rank[0]
     build = rank[0] * rank[1] * taps * sum(spatial)

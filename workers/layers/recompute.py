@@ -1,6 +1,7 @@
 """Recomputation in the backward pass of tensors that are not kept (activation checkpointing), and
 forward passes in parts: less memory for the same result."""
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -65,21 +66,24 @@ T = TypeVar("T")
 class NetworkPart:
     """Part of a forward pass over `count` examples.
 
-    All parts of a pass share their random draws: each owner draws once, for all examples, at the first part. That is the order in which
-    an undivided pass draws, and the generator gives the same numbers.
+    All parts of a pass share their random draws: each owner draws, whenever it is called, for all examples, at the first part. That is
+    the order in which an undivided pass draws, and the generator gives the same numbers.
     """
 
     count: int
     place: slice
     _drawn: dict[Hashable, Any] = field(default_factory=dict)
+    _calls: Counter[Hashable] = field(default_factory=Counter)
 
     def at(self, place: slice) -> "NetworkPart":
-        """Return another part of the same pass."""
-        return replace(self, place=place)
+        """Return another part of the same pass, or (at its own place) this one anew, before any layer has been called."""
+        return replace(self, place=place, _calls=Counter())
 
     def drawn(self, owner: Hashable, draw: Callable[[], T]) -> T:
-        """Return the draw of `owner` for all examples of the pass."""
-        if owner not in self._drawn:
-            self._drawn[owner] = draw()
-        found: T = self._drawn[owner]
+        """Return the draw of `owner` for all examples of the pass; a layer that is used twice has two."""
+        call = (owner, self._calls[owner])
+        self._calls[owner] += 1
+        if call not in self._drawn:
+            self._drawn[call] = draw()
+        found: T = self._drawn[call]
         return found

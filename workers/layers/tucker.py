@@ -3,11 +3,13 @@
 import math
 from collections.abc import Callable, Sequence
 from functools import reduce
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (the name that every PyTorch user knows)
 
+from workers.errors import JobError
 from workers.layers.cost import Execution
 from workers.layers.kernel import hosvd, kernel_of, over_taps
 from workers.layers.recompute import Spared, computed_again
@@ -15,13 +17,15 @@ from workers.layers.sketch import LatentSketch, Scales
 
 CONVOLUTIONS: dict[int, Callable[..., Tensor]] = {1: F.conv1d, 2: F.conv2d}
 """Convolution functions by the number of spatial dimensions."""
+_TRANSPOSED: dict[int, Callable[..., Tensor]] = {1: F.conv_transpose1d, 2: F.conv_transpose2d}
 
 
 class TuckerKernel(nn.Module):
     """A kernel of shape `shape` as a core of shape `rank` and one factor (shape[k], rank[k]) per mode; calling it gives the kernel,
-    under a fresh draw of the sketch where that is live."""
+    under a fresh draw of the sketch where that is live. `fan_in` is the number of products in one output, that of a convolution unless
+    given."""
 
-    def __init__(self, shape: Sequence[int], rank: Sequence[int], *, sketch: LatentSketch) -> None:
+    def __init__(self, shape: Sequence[int], rank: Sequence[int], *, sketch: LatentSketch, fan_in: float | None = None) -> None:
         super().__init__()
         if len(rank) != len(shape):
             raise ValueError(f"Tucker rank {tuple(rank)} for a kernel of shape {tuple(shape)}: must have one number per mode")
@@ -31,6 +35,7 @@ class TuckerKernel(nn.Module):
         if bad:
             raise ValueError(f"Tucker rank {tuple(rank)} for a kernel of shape {tuple(shape)}: {'; '.join(bad)}")
         self.shape, self.rank, self.sketch = tuple(shape), tuple(rank), sketch
+        self.fan_in = math.prod(self.shape[1:]) if fan_in is None else fan_in
         self.core = nn.Parameter(torch.empty(self.rank))
         self.factors = nn.ParameterList(torch.empty(d, r) for d, r in zip(self.shape, self.rank, strict=True))
 
@@ -39,7 +44,7 @@ class TuckerKernel(nn.Module):
         """Draw orthonormal factors and a Gaussian core, scaled so that the kernel has Kaiming's variance 2 / fan_in (He et al., 2015)."""
         for factor in self.factors:
             nn.init.orthogonal_(factor, generator=generator)
-        variance = 2 / math.prod(self.shape[1:])
+        variance = 2 / self.fan_in
         spread = math.sqrt(variance * math.prod(self.shape) / math.prod(self.rank))
         nn.init.normal_(self.core, std=spread, generator=generator)
 
@@ -125,14 +130,26 @@ class TuckerLayer(nn.Module):
         order = len(shape) - 2
         if order != 0 and order not in CONVOLUTIONS:
             raise ValueError(f"kernel of shape {tuple(shape)}: only linear layers, 1-d and 2-d convolutions")
-        self.kernel = TuckerKernel(shape, rank, sketch=sketch)
+        self.stride, self.dilation = spread(stride, order), spread(dilation, order)
+        self.kernel = TuckerKernel(shape, rank, sketch=sketch, fan_in=self._fan_in(shape))
         self.bias = nn.Parameter(torch.zeros(shape[0])) if bias else None
         self.execution = execution
-        self.stride, self.dilation = spread(stride, order), spread(dilation, order)
         self.padding = padding if isinstance(padding, str) else spread(padding, order)
         self._order = order
         # The product into a wide core costs a tenth of that over the core's 3x3 positions; into a narrow one more, saving little.
         self._spares = 2 * rank[1] > shape[1]
+
+    @property
+    def weight(self) -> Tensor:
+        """The kernel, under a fresh draw where the sketch is live: for modules that read the weights of their layers themselves.
+
+        Raises:
+            JobError: the draws are per example, and one kernel is not enough.
+        """
+        if self.kernel.sketch.live and self.kernel.sketch.draws == "example":
+            raise JobError("draws=example: a module of this network reads the weight of one of its layers itself; draws must be batch")
+        kernel: Tensor = self.kernel()
+        return kernel
 
     def forward(self, inputs: Tensor) -> Tensor:
         scales = self.kernel.draw(batch=len(inputs))
@@ -145,8 +162,7 @@ class TuckerLayer(nn.Module):
         per_example = [scale if scale is not None and scale.dim() > 1 else None for scale in scales]
         shared = [None if own is not None else scale for own, scale in zip(per_example, scales, strict=True)]
         kernel = self.kernel
-        # A 1x1 kernel's stride can be applied at the first step; any other's belongs to the core.
-        pointwise = math.prod(kernel.shape[2:]) == 1 and not isinstance(self.padding, str) and not any(self.padding)
+        pointwise = self._is_pointwise
 
         def narrow() -> Tensor:
             return self._unit(kernel.factor(1, shared).t())
@@ -174,6 +190,15 @@ class TuckerLayer(nn.Module):
         with computed_again(Spared(made, make, list(self.kernel.parameters())), *spared):
             return self._move(inputs, made, bias, geometry=geometry)
 
+    def _fan_in(self, shape: Sequence[int]) -> float:
+        """The number of products in one output."""
+        return math.prod(shape[1:])
+
+    @property
+    def _is_pointwise(self) -> bool:
+        """True for a 1x1 kernel, whose stride can be applied at the first step; any other's belongs to the core."""
+        return math.prod(self.kernel.shape[2:]) == 1 and not isinstance(self.padding, str) and not any(self.padding)
+
     def _unit(self, matrix: Tensor) -> Tensor:
         """Return a matrix as the kernel of a 1x1 convolution."""
         return matrix.reshape(*matrix.shape, *[1] * self._order)
@@ -188,10 +213,39 @@ class TuckerLayer(nn.Module):
     def _move(self, inputs: Tensor, kernel: Tensor, bias: Tensor | None, *, geometry: bool) -> Tensor:
         if self._order == 0:
             return F.linear(inputs, kernel, bias)
-        convolve = CONVOLUTIONS[self._order]
         if not geometry:
-            return convolve(inputs, kernel, bias)
-        return convolve(inputs, kernel, bias, self.stride, self.padding, self.dilation)
+            return CONVOLUTIONS[self._order](inputs, kernel, bias)
+        return self._convolved(inputs, kernel, bias)
+
+    def _convolved(self, inputs: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
+        return CONVOLUTIONS[self._order](inputs, kernel, bias, self.stride, self.padding, self.dilation)
+
+
+class TransposedTuckerLayer(TuckerLayer):
+    """A transposed convolution (1-d or 2-d) with a Tucker kernel; inputs as for `nn.ConvTranspose1d` and `nn.ConvTranspose2d`.
+
+    The kernel is (filters, channels, *spatial) as in every Tucker layer, and not (channels, filters, *spatial) as PyTorch has it; the
+    chain's core is transposed, its first and last step are 1x1 convolutions. `output_padding` is PyTorch's.
+    """
+
+    def __init__(self, *args: Any, output_padding: Sequence[int] = (0,), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.output_padding = spread(output_padding, self._order)
+
+    @property
+    def weight(self) -> Tensor:
+        return super().weight.transpose(0, 1)
+
+    def _fan_in(self, shape: Sequence[int]) -> float:
+        return max(1.0, math.prod(shape[1:]) / math.prod(self.stride))
+
+    @property
+    def _is_pointwise(self) -> bool:
+        return False
+
+    def _convolved(self, inputs: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
+        convolve = _TRANSPOSED[self._order]
+        return convolve(inputs, kernel.transpose(0, 1), bias, self.stride, self.padding, self.output_padding, 1, self.dilation)
 
 
 def spread(value: Sequence[int], order: int) -> tuple[int, ...]:

@@ -15,14 +15,14 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from workers.attacks.engine import attack_of, check_examples
+from workers.attacks.engine import Watched, attack_of, check_examples
 from workers.data.loading import source
 from workers.data.loading.source import Dataset
 from workers.errors import JobError, UserError, describe
 from workers.facts import DatasetInfo, Modality
 from workers.layers import LatentSketch
 from workers.models.network import Network, build
-from workers.models.network.behaviour import require_logits
+from workers.models.network.behaviour import require_logits, require_sound
 from workers.registry import ATTACKS, DEFENCES, LOSSES, METRICS, MODELS, REGISTRIES, Component
 from workers.spec.attack import AttackSettings
 from workers.spec.component import UNDEFENDED, DataSpec, DefenceSpec
@@ -45,19 +45,22 @@ def check_component(component: Component[Any], *, root: Path | None = None) -> N
 
 
 def check_model(name: str, *, info: DatasetInfo | None = None, **settings: Any) -> None:
-    """Check a network: logits (batch, n_classes) of whatever data set it is made for, finite, with a gradient, and equal in two passes
-    unless it says that it is `randomised`; nothing is drawn from PyTorch's, NumPy's or Python's own generators while it computes."""
+    """Check a network: logits (batch, n_classes) of whatever data set it is made for, finite, with a gradient; unless it says that it is
+    `randomised` equal in two passes, which change no state, and each example's by itself; nothing is drawn from PyTorch's, NumPy's or
+    Python's own generators while it computes."""
     component = MODELS[name]
     with _named(component):
         first = info or _info(component.facts.modality)
         for one in (first, replace(first, n_classes=_OTHER_CLASSES if first.n_classes != _OTHER_CLASSES else _CLASSES)):
             network = _network(ModelSpec.model_validate({"name": name, "tensorized": False, "settings": settings}), one)
             _check_network(network, _inputs(one), n_classes=one.n_classes)
+            require_sound(network, one, name=name)
 
 
 def check_attack(name: str, *, norm: str | None = None, **settings: Any) -> None:
     """Check an attack, under one norm or all of its own: points within the ball and the bounds, of the shape, type and device of the
-    inputs, which it leaves alone; equal ones for an equal generator, and for any generator unless it says that it has a `random_start`."""
+    inputs, which it leaves alone; equal ones for an equal generator, and for any generator unless it says that it has a `random_start`;
+    no gradient is taken where it says so."""
     component = ATTACKS[name]
     with _named(component):
         for one in component.facts.norms if norm is None else (norm,):
@@ -67,13 +70,16 @@ def check_attack(name: str, *, norm: str | None = None, **settings: Any) -> None
 
 def check_defence(name: str, **settings: Any) -> None:
     """Check a defence around a small network: logits are finite, of the right shape, differentiable, and differ between two passes only
-    where it says that it is `randomised`; then it draws through `uniform` alone, so that equal seeds give equal draws."""
+    where it says that it is `randomised`; then it draws through `uniform` alone, so that equal seeds give equal draws. A `penalty` is a
+    finite scalar."""
     component = DEFENCES[name]
     with _named(component):
         for modality in component.facts.modalities:
             info = _info(modality, small=True)
             network = _around(DefenceSpec.model_validate({"name": name, "settings": settings}), info)
             _check_network(network, _inputs(info), n_classes=info.n_classes)
+            if (penalty := network.penalty()) is not None:
+                _require_scalar("the penalty", penalty)
 
 
 def check_dataset(name: str, *, root: Path | None = None, **settings: Any) -> Dataset:
@@ -99,15 +105,13 @@ def check_loss(name: str, **settings: Any) -> None:
         network = _around(UNDEFENDED, info).requires_grad_(True)
         own = dict(component.settings.model_validate(settings))
         found = component.create(network, _inputs(info), _labels(info), lambda inputs, labels: inputs, **own)  # noqa: ARG005
-        if not isinstance(found, Tensor) or found.ndim or not found.isfinite():
-            _broken(f"the loss is {_said(found)}: must be a finite scalar")
-        found.backward()
+        _require_scalar("the loss", found).backward()
         if all(parameter.grad is None for parameter in network.parameters()):
             _broken("the loss does not depend on the network")
 
 
 def check_metric(name: str) -> None:
-    """Check a metric: one number for each example."""
+    """Check a metric: one finite number for each example."""
     component = METRICS[name]
     with _named(component), _no_draws():
         for modality in component.facts.modalities:
@@ -116,6 +120,8 @@ def check_metric(name: str) -> None:
             values = component.create(inputs, (inputs + _EPSILON).clamp(info.low, info.high), _labels(info))
             if not isinstance(values, Tensor) or values.shape != (_BATCH,):
                 _broken(f"returned {_said(values)} for {_BATCH} examples: must be a tensor of shape ({_BATCH},)")
+            if not values.isfinite().all():
+                _broken("returned values that are not finite")
 
 
 _CHECKS: dict[str, Callable[[str], None]] = {
@@ -151,11 +157,11 @@ def _check_network(network: Network, inputs: Tensor, *, n_classes: int) -> None:
 
 def _check_attack(component: Component[Any], norm: str, info: DatasetInfo, settings: dict[str, Any]) -> None:
     inputs, labels, bounds = _inputs(info), _labels(info), (info.low, info.high)
-    before, network = inputs.clone(), _around(UNDEFENDED, info)
+    before, watched = inputs.clone(), Watched.all_of(_around(UNDEFENDED, info), labels)
     spec = AttackSettings(name=component.name, norm=norm, epsilon=_EPSILON, epsilon_literal=f"{_EPSILON}", settings=settings)  # type: ignore[arg-type]
 
     def points(seed: int) -> Tensor:
-        return attack_of(spec)(network, inputs, labels, settings=spec, generator=torch.Generator().manual_seed(seed), bounds=bounds)
+        return attack_of(spec)(watched, inputs, labels, settings=spec, generator=torch.Generator().manual_seed(seed), bounds=bounds)
 
     with _no_draws():
         found = points(0)
@@ -166,6 +172,8 @@ def _check_attack(component: Component[Any], norm: str, info: DatasetInfo, setti
             _broken("equal generators give other points: draw everything from `generator`")
         if not spec.facts.random_start and not torch.equal(points(1), found):
             _broken("it draws, and does not say random_start=True")
+        if watched.passes.backward and not spec.facts.takes_gradients:
+            _broken("it takes gradients, and says takes_gradients=False")
 
 
 @contextmanager
@@ -204,6 +212,12 @@ def _shared() -> dict[str, Any]:
 
 def _broken(message: str) -> NoReturn:
     raise ContractError(message)
+
+
+def _require_scalar(what: str, found: Any) -> Tensor:
+    if not isinstance(found, Tensor) or found.ndim or not found.isfinite():
+        _broken(f"{what} is {f'{found:g}' if isinstance(found, Tensor) and not found.ndim else _said(found)}: must be a finite scalar")
+    return found
 
 
 def _said(value: Any) -> str:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from workers.corruptions.filters.draws import Draws, example_seeds
+from workers.corruptions.filters.draws import ExampleDraws, example_seeds
 from workers.errors import JobError
 from workers.measure.evaluate import Perturb
 from workers.spec.corruption import CorruptionSpec
@@ -35,7 +35,7 @@ def corrupted(images: Tensor, spec: CorruptionSpec) -> Tensor:
     if images.ndim != _IMAGE_AXES or images.shape[1] not in _CHANNELS:
         raise JobError(f"corruption {spec.name}: inputs of shape {tuple(images.shape[1:])}: must be images of 1 or 3 channels")
     component = spec.component
-    draws = Draws(list(example_seeds(images, purpose=spec.name, seed=spec.seed)), images.device)
+    draws = ExampleDraws(list(example_seeds(images, purpose=spec.name, seed=spec.seed)), images.device)
     found = component.create(images, spec.severity, draws, **dict(spec.settings))
     if not isinstance(found, Tensor) or found.shape != images.shape or not found.isfinite().all():
         said = "values that are not finite" if isinstance(found, Tensor) and found.shape == images.shape else "another shape"

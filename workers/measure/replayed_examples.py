@@ -50,7 +50,9 @@ def _flat(attack: AttackSettings) -> dict[str, Any]:
 
 def _first(spec: CraftSpec | AttackSpec) -> str:
     examples, split = spec.evaluation.examples, spec.evaluation.split
-    order = ", in file order" if spec.evaluation.order == "file" else ""
+    order = "" if spec.evaluation.order == "balanced" else f", in {spec.evaluation.order} order"
+    if (shard := spec.evaluation.shard) is not None:
+        return f"{examples} {split} examples from place {shard.first} on{order}"
     return f"all {split} examples" if examples is None else f"the first {examples} {split} examples{order}"
 
 

@@ -22,11 +22,11 @@ def _of_whole_blocks(depth: int) -> int:
     return depth
 
 
-Depth = Annotated[int, AfterValidator(_of_whole_blocks)]
+BlockDepth = Annotated[int, AfterValidator(_of_whole_blocks)]
 
 
 @model(modality="image")
-def wide_resnet(info: DatasetInfo, *, depth: Depth = 28, widen_factor: Count = 10) -> nn.Module:
+def wide_resnet(info: DatasetInfo, *, depth: BlockDepth = 28, widen_factor: Count = 10) -> nn.Module:
     """WRN-28-10 and its like: `depth` layers, stages of 16, 32 and 64 times `widen_factor` channels."""
     from workers.models.architectures.preactivation import PreactivationNet
 

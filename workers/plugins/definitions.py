@@ -1,4 +1,4 @@
-"""What a component's definition reaches by name, in its file and in the plugin's others, and the digest of that. Runs nothing.
+"""Definitions that a component's reaches by name, in its file and in the plugin's others, and the digest of that. Runs nothing.
 
 Comments, layout and docstrings do not count. A name reaches all statements at the top of its file that bind it, and what these reach. Top
 statements that bind no names alone (calls, loops, conditions), and definitions with decorators of the plugin's own, may change what others

@@ -61,7 +61,7 @@ class Distribution:
 
 
 def _attribute(module: str, source: CodeSource, name: str) -> tuple[Any, CodeSource]:
-    """What a module of a distribution holds under a name."""
+    """Value that a module of a distribution holds under a name."""
     if not hasattr(found := import_module(module), name):
         raise ValueError(f"module {module} of {source.path} has no {name}")
     return getattr(found, name), source

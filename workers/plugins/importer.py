@@ -45,7 +45,7 @@ def run_once(plugin: FilePlugin) -> None:
 
 
 def _attribute(plugin: FilePlugin, importer: "_Importer", name: str) -> tuple[Any, CodeSource]:
-    """What the plugin's first module holds under a name, and the source of that."""
+    """Value that the plugin's first module holds under a name, and the source of that."""
     module = import_module(importer.name)
     if name.startswith("_") or not hasattr(module, name):
         close = get_close_matches(name, [found for found in vars(module) if not found.startswith("_")], n=1)

@@ -19,6 +19,7 @@ from workers.data.loading.device_split import DeviceSplit
 from workers.data.loading.parts import Part, part_of
 from workers.data.loading.remote import DataRoot
 from workers.data.loading.remote import load as load_data
+from workers.data.loading.source import first_places
 from workers.errors import ArtifactError, UserError
 from workers.facts import DatasetInfo, MetricFacts
 from workers.measure.cascade import among_all, numbers_among_all, worst_attack, worst_numbers
@@ -39,6 +40,7 @@ from workers.measure.ledger import Ledger
 from workers.measure.loss_surface import drawn_gradient, explore, full_gradient, plane
 from workers.measure.replayed_examples import require_fitting_examples
 from workers.measure.resumable_loop import SAVE_SECONDS, Course, ProgressFile
+from workers.measure.shards import one_after_the_other
 from workers.measure.surrogate import EXAMPLES, train_surrogate
 from workers.models.network import Network, build, decomposed
 from workers.models.network.behaviour import require_sound
@@ -59,6 +61,7 @@ from workers.spec.job import (
     Job,
     SurfaceSpec,
     TrainSpec,
+    shard_roles,
 )
 from workers.spec.keys import derive_seed
 from workers.train import Checkpoint, train
@@ -127,7 +130,7 @@ class Room:
         network, data = self.network(self.parent("model"))
         network.seed(self.seed("sketch"))
         trained = self.artifacts.job(self.parent("model"))
-        split = self.split(data.unlimited, evaluation.split, evaluation.examples, trained, order=evaluation.order)
+        split = self._examples(data.unlimited, evaluation, trained)
         require_sketch(network, split)
         network.seed(self.seed("sketch"))
         return network, split
@@ -149,6 +152,16 @@ class Room:
         if files is None and data.facts.files is not None:
             raise UserError(f"{data.name}: job {trained.key} was planned without its files; plan again where they are in the data root")
         return _load_split(data, data.component.digest, part, (count, order), self.data_root, self.device, files)
+
+    def _examples(self, data: DataSpec, evaluation: EvaluationSpec, trained: Job) -> DeviceSplit:
+        """Return the examples of an evaluation, on the device; those of a shard out of all, which stay for the next one."""
+        if (shard := evaluation.shard) is None:
+            return self.split(data, evaluation.split, evaluation.examples, trained, order=evaluation.order)
+        whole = self.split(data, evaluation.split, None, trained)
+        if shard.of > len(whole):
+            raise UserError(f"{data.name}: {shard.of} {evaluation.split} examples asked for: there are {len(whole)}")
+        end = shard.first + (evaluation.examples or 0)
+        return whole.at(first_places(whole.labels.cpu().numpy(), end, evaluation.order)[shard.first :])
 
     def info(self, data: DataSpec) -> DatasetInfo:
         """Return what networks must know of the data set of this training, which is read where its component does not state it."""
@@ -284,6 +297,8 @@ def _craft(room: Room, spec: CraftSpec, report: Report) -> Computed:
 
 
 def _attack(room: Room, spec: AttackSpec, report: Report) -> Computed:
+    if shards := shard_roles(room.job.parents):
+        return one_after_the_other([room.outcome(role) for role in shards], examples=spec.evaluation.examples), {}
     if spec.attack.facts.suite and spec.knowledge not in CRAFTED:
         return _joined([room.outcome(role) for role in room.job.parents if role != "model"]), {}
     network, split = room.trained(spec.evaluation)

@@ -26,7 +26,7 @@ AllZero = Literal["keep", "redraw"]
 Draws = Literal["batch", "example"]
 Randomness = Literal["batch", "example", "none"]
 """Randomness of an attacked net: one draw per forward pass, one per example of it, or not at all."""
-ExampleOrder = Literal["balanced", "file"]
+ExampleOrder = Literal["balanced", "file", "random"]
 ExecutionChoice = Literal["auto", "factorized", "reconstruct"]
 Initialisation = Literal["decompose", "random"]
 SignGradientName = Literal["identity", "tanh", "tanh075"]

@@ -47,6 +47,14 @@ from workers.spec.keys import KEY_VERSION, job_key, seed_key
 from workers.spec.surface import SurfaceSettings
 from workers.spec.training import TrainingSpec
 
+SKETCH_SETTINGS = ("sketch_modes", "rescale", "all_zero", "draws")
+"""The settings of a model that do nothing without a sketch."""
+TUCKER_SETTINGS = (
+    *("rank_fraction", "rank_kind", "rank_fractions", "execution", "init"),
+    *("tensorize_first", "tensorize_linear", "tensorize_attention", "tensorize_transposed"),
+)
+"""The settings of a model that do nothing in a dense one."""
+
 
 class ModelSpec(ComponentSpec):
     """A network and its latent sketch.
@@ -67,6 +75,8 @@ class ModelSpec(ComponentSpec):
     rank_fractions: RankFractions | None = None
     tensorize_first: bool = False
     tensorize_linear: bool = False
+    tensorize_attention: bool = False
+    tensorize_transposed: bool = False
     execution: ExecutionChoice = "auto"
     theta: Theta = 1.0
     sketch_modes: SketchModes = "channels"
@@ -116,7 +126,8 @@ class MeasuringSettings(Frozen):
     and the number of fresh forward draws that evaluate each clean or adversarial example; where nothing is random `draws` is 1. `metrics`
     are measured of attacked examples in addition to those of ours that always are.
 
-    In the order `balanced` the classes take turns; `file` is that of the data set's files, in which others take their first examples."""
+    In the order `balanced` the classes take turns; `file` is that of the data set's files, in which others take their first examples;
+    `random` is one permutation of them, the same for every model."""
 
     examples: Count | None = None
     order: ExampleOrder = "balanced"
@@ -138,10 +149,26 @@ class MeasuringSettings(Frozen):
         return "file" if self.examples is None else self.order
 
 
+class Shard(Frozen):
+    """Part of an evaluation `of` so many examples: it begins at the place `first` of their order."""
+
+    first: Index
+    of: Count
+
+
 class EvaluationSpec(MeasuringSettings):
-    """Settings of a measurement, on the test split or on the one that is held out for validation."""
+    """Settings of a measurement, on the test split or on the one that is held out for validation.
+
+    Of a `shard` the `examples` are its own."""
 
     split: SplitName = "test"
+    shard: Shard | None = None
+
+    @model_validator(mode="after")
+    def _shard_is_within(self) -> Self:
+        if self.shard is not None and (self.examples is None or self.shard.first + self.examples > self.shard.of):
+            raise ValueError(f"shard.first={self.shard.first} with examples={self.examples}: must end within {self.shard.of} examples")
+        return self
 
 
 class TrainSpec(Frozen):
@@ -245,6 +272,8 @@ class AttackSpec(Frozen):
     or on a randomised model all of its attacks, by name.
 
     Of the first `keep_examples` that it attacks it keeps what it made of them, to be looked at.
+
+    With parents in roles `shard 0`, `shard 1`, ... it attacks nothing itself: its outcome is theirs, one after the other.
     """
 
     stage: Literal["attack"] = "attack"
@@ -293,6 +322,9 @@ JobSpec = Annotated[
 ]
 
 
+_SHARD = "shard "
+
+
 class Earlier(Frozen):
     """A finished rung: its job key, and how many epochs it was trained for."""
 
@@ -325,7 +357,9 @@ class Job(Frozen):
             spec=spec,
             parents={role: parent.key for role, parent in parents.items()},
             parent_seeds={role: parent.seed_key for role, parent in parents.items()},
-            digests={f"{found.kind} {found.name}": found.digest for found in components if found.digest is not None} | _data_digests(spec),
+            digests={f"{found.kind} {found.name}": found.digest for found in components if found.digest is not None}
+            | _data_digests(spec)
+            | _eot_digest(spec),
             plugins=_plugins(components, parents.values()),
         )
 
@@ -378,6 +412,12 @@ def _data_digests(spec: JobSpec) -> dict[str, str]:
     return data_digests(spec.data.whole) if isinstance(spec, TrainSpec) else {}
 
 
+def _eot_digest(spec: JobSpec) -> dict[str, str]:
+    """Mark of attacks that are given the net as a function alone: they average its logits, and once averaged nothing, under other keys."""
+    averages = isinstance(spec, AttackSpec) and spec.attack.eot_samples > 1 and not spec.attack.component.accepts("problem")
+    return {"eot": "mean logits"} if averages else {}
+
+
 def _components(spec: JobSpec) -> list[Component[Any]]:
     """The components that a spec names, metrics included."""
     metrics = spec.evaluation.metrics if isinstance(spec, AttackSpec) else ()
@@ -392,6 +432,16 @@ def _plugins(components: Iterable[Component[Any]], parents: Iterable[Job]) -> tu
         before = found.get((plugin.path, plugin.digest), plugin)
         found[plugin.path, plugin.digest] = plugin.model_copy(update={"files": before.files | plugin.files})
     return tuple(found.values())
+
+
+def shard_role(number: int) -> str:
+    """Return the role of the parent that has the outcome of a shard, counted from 0."""
+    return f"{_SHARD}{number}"
+
+
+def shard_roles(parents: Iterable[str]) -> list[str]:
+    """Return those of the roles that are of shards, in the shards' order."""
+    return sorted((role for role in parents if role.startswith(_SHARD)), key=lambda role: int(role.removeprefix(_SHARD)))
 
 
 JOB = TypeAdapter(Job)

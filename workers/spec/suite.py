@@ -21,7 +21,7 @@ _PARTS: dict[str, tuple[_Part, ...]] = {
 }
 MOST_PARTS = max(map(len, _PARTS.values()))
 AFTER = "after"
-"""The name, beside an attack's own settings in results, of the attacks whose survivors it was given."""
+"""The name, next to an attack's own settings in results, of the attacks whose survivors it was given."""
 _SHARED = ("norm", "epsilon", "epsilon_literal", "eot_samples", "selection_draws", "sign_gradient")
 
 

@@ -33,7 +33,8 @@ def is_corrupting(network: nn.Module) -> bool:
 
 
 def _is_narrow_and_strided(module: nn.Module) -> bool:
-    kernel = getattr(module, "kernel", getattr(module, "weight", None))
+    # A Tucker layer makes its weight when asked, under a draw.
+    kernel = module.kernel if hasattr(module, "kernel") else getattr(module, "weight", None)
     shape = tuple(getattr(kernel, "shape", ()))
     narrow = len(shape) == _KERNEL_DIMENSIONS and shape[1] < _BLOCK and set(shape[2:]) == {1}
     return narrow and getattr(module, "stride", 1) not in (1, (1, 1))

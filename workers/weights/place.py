@@ -1,4 +1,4 @@
-"""What `weights:` of a space means: a file relative to the space's folder, or the key of a trained model. Imports no torch."""
+"""Meaning of `weights:` in a space: a file relative to the space's folder, or the key of a trained model. Imports no torch."""
 
 import os
 import re

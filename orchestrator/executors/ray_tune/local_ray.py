@@ -29,7 +29,7 @@ def local_ray_cluster(**settings: Any) -> Iterator[None]:
 
     Its token is in the environment of its processes, which no other user can read, and in no file: Ray itself would write one that
     every user of the machine can read. A token or a mode that the user's environment sets is left unchanged. Its files and its sockets,
-    which Ray lets everybody use, are in a folder of ours that nobody else can enter and that is removed.
+    which Ray lets everybody use, are in a folder of ours that no other user can enter and that is removed.
 
     Raises:
         ExecutorLostError: it does not start.

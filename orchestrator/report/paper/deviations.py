@@ -1,4 +1,4 @@
-"""How the models that a table shows differ from the paper's, and from each other in what the table does not compare."""
+"""Differences of the models that a table shows from the paper's, and from each other in what the table does not compare."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -10,6 +10,7 @@ from orchestrator.report.study.candidates import Candidate, Field, ObjectiveValu
 from orchestrator.report.study.read_study import StudyRecord, read_study
 from orchestrator.store import open_store, result_rows
 from orchestrator.store.reading.gaps import missing
+from orchestrator.tables.footnotes import footnotes
 from orchestrator.tables.table import Cell, Column, Table, TableRow, table_of
 from workers.errors import UserError
 from workers.spec.fields import SplitName
@@ -116,7 +117,8 @@ def _table(field: Field, found: Sequence[Candidate], *, is_study: bool) -> Table
         )
         for one in found
     ]
-    return Table(columns=(*columns, Column("verdict"), Column("model key", "key")), rows=tuple(rows))
+    table = Table(columns=(*columns, Column("verdict"), Column("model key", "key")), rows=tuple(rows))
+    return replace(table, notes=footnotes(table))
 
 
 def _columns(objective: str) -> list[Column]:

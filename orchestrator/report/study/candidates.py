@@ -11,8 +11,9 @@ from typing import Any, get_args
 from orchestrator.axes import Axes, in_words, settings_of
 from orchestrator.figures.attack_conditions import AttackCondition, conditions
 from orchestrator.report.study.read_study import StudyRecord, Trial
+from orchestrator.statistics.separation import separation
 from orchestrator.store import ResultRow
-from orchestrator.store.reading.aggregate import Setting
+from orchestrator.store.reading.measured import Setting
 from orchestrator.tables.table import Cell
 from search_spaces import ObjectiveGoal
 from workers.errors import UserError
@@ -289,12 +290,8 @@ def _objective(found: Attacked, asked: str | None, *, choose: bool) -> str:
 
 
 def _separation(rows: Sequence[ResultRow]) -> tuple[int, float]:
-    """2 where the intervals of some two rows do not meet, 1 where their values differ, else 0; then the epsilon."""
-    figures = [_robust_figure(row) for row in rows]
-    lows, highs = zip(
-        *((one.value if one.low is None else one.low, one.value if one.high is None else one.high) for one in figures), strict=True
-    )
-    return 2 if max(lows) > min(highs) else int(len({one.value for one in figures}) > 1), rows[0].epsilon
+    """How far the rows are apart, as `separation`; then the epsilon."""
+    return separation((row.robust_accuracy or 0.0, row.ci_low, row.ci_high) for row in rows), rows[0].epsilon
 
 
 def front(candidates: Iterable[Candidate], goals: Sequence[ObjectiveGoal]) -> list[Candidate]:

@@ -79,7 +79,7 @@ class StudiedAxis:
 
 
 def axes_of(models: Sequence[Candidate]) -> list[StudiedAxis]:
-    """Return what varies besides the seed. A number that some models do not have is left out where it has too many values."""
+    """Return what varies, the seed excepted. A number that some models do not have is left out where it has too many values."""
     names = dict.fromkeys(name for model in models for name in model.settings if name != SEED)
     found = [StudiedAxis(name, tuple(model.settings.get(name) for model in models)) for name in names]
     return [

@@ -2,17 +2,16 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.figures.paper import ImageForm, PaperStyle
 from orchestrator.names import slug
 from orchestrator.paths import write_atomically
-from orchestrator.report.browser import check_requirements
 from orchestrator.report.study.best import BestOptions, admitted, number_of, read_field
 from orchestrator.report.study.candidates import Candidate, Field, front
 from orchestrator.report.study.read_study import StudyRecord
-from orchestrator.report.sweep_page.write_page import ImageForm
 
 if TYPE_CHECKING:
     from orchestrator.report.study.effects import Importance
@@ -29,15 +28,19 @@ class StudyOptions(BestOptions):
     output: Path | None = None
     figures: Path | None = None
     image: ImageForm = "svg"
+    style: PaperStyle = field(default_factory=PaperStyle)
 
 
 def study_page(options: StudyOptions) -> tuple[list[Path], str]:
     """Write the page; return the files that were written, the page first, and a short summary of the search or the grid.
 
     Raises:
-        UserError: no such sweep or store, no result at the epsilon, a package or a browser is missing, or a file cannot be written.
+        UserError: no such sweep or store, no result at the epsilon, a browser is missing, or a file cannot be written.
     """
-    check_requirements("study", images=options.figures is not None)
+    if options.figures is not None:
+        from orchestrator.report.browser import find_browser
+
+        find_browser()
     from orchestrator.report.study.effect_pictures import importances_of
     from orchestrator.report.study.pictures import standings, unit
     from orchestrator.report.study.study_sections import luck, models_table, sections_of, trials_table
@@ -51,7 +54,7 @@ def study_page(options: StudyOptions) -> tuple[list[Path], str]:
     bodies = list(section_bodies(sections))
     if study is None:
         heading, thing = "Models", "a finished evaluation or attack; this sweep has none yet"
-        table, said = models_table(field, standings(field, kept, best)), _of_grid(field, best)
+        table, said = models_table(field, standings(field, kept, best)), summary_of_grid(field, best)
     else:
         heading, thing = "Trials", "a trial; this search has none yet"
         table, said = trials_table(study, field), summary(study, best)
@@ -65,10 +68,11 @@ def study_page(options: StudyOptions) -> tuple[list[Path], str]:
         return [output], "\n".join(lines)
     from orchestrator.report.sweep_page.images import write_images  # here: only images need what drives a browser
 
-    return [output, *write_images(sections, options.figures, form=options.image)], "\n".join(lines)
+    return [output, *write_images(sections, options.figures, form=options.image, style=options.style)], "\n".join(lines)
 
 
-def _of_grid(field: Field, best: Sequence[Candidate]) -> list[str]:
+def summary_of_grid(field: Field, best: Sequence[Candidate]) -> list[str]:
+    """Summarize the number of models, what they are compared by, and the best."""
     found = f"; {len(best)} on the front: {_named([one.name for one in best], '; ')}" if best else ""
     return [f"{number_of(len(field.candidates))} by {' and '.join(field.objectives)}{found}."]
 

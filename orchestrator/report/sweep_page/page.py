@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.resources import files
 from itertools import count
@@ -14,9 +15,10 @@ from orchestrator.figures import CONFIG, TEMPLATES
 from orchestrator.report.sweep_page.example_grids import grids_html
 from orchestrator.report.sweep_page.page_evidence import Evidence
 from orchestrator.report.sweep_page.payload import pack, picture_payload, table_payload
-from orchestrator.report.sweep_page.provenance import provenance_html, verdicts_html
+from orchestrator.report.sweep_page.provenance import description_of, provenance_html, verdicts_html
 from orchestrator.report.sweep_page.sections import PageSection
 from orchestrator.tables.corruptions_table import corruptions_table
+from orchestrator.tables.footnotes import footnotes
 from orchestrator.tables.results_table import results_table
 from orchestrator.tables.table import Table
 from orchestrator.tables.templates import fill
@@ -28,27 +30,35 @@ Body = tuple[str, str, Markup]
 
 def render_page(evidence: Evidence, sections: Sequence[PageSection], *, written_at: datetime | None = None) -> str:
     """Return the whole file of a report."""
-    results = packed_table(results_table(evidence.rows), fill_with="finished evaluations or attacks; this sweep has none yet")
+    table = results_table(evidence.rows)
+    results = packed_table(replace(table, notes=footnotes(table)), fill_with="finished evaluations or attacks; this sweep has none yet")
     corrupted = packed_table(corruptions_table(evidence.corruptions), fill_with="a space with a section corruptions; none is measured yet")
+    glance, *others = section_bodies(sections)
     bodies = [
-        ("verdicts", "Verdicts", verdicts_html(evidence)),
-        ("provenance", "Provenance", provenance_html(evidence, written_at=written_at or datetime.now(UTC))),
+        *([glance] if evidence.findings.picture else []),
         ("results", "Results", results),
         *([("corruptions", "Common corruptions", corrupted)] if evidence.corruptions else []),
-        *section_bodies(sections),
+        ("verdicts", "Verdicts", verdicts_html(evidence)),
+        *others,
         ("adversarial", "Adversarial examples", grids_html(evidence.grids, evidence.unshown)),
+        ("provenance", "Provenance", provenance_html(evidence, written_at=written_at or datetime.now(UTC))),
     ]
-    return page_html("report", evidence.provenance.sweep, summary=[_summary(evidence), *evidence.gaps], bodies=bodies)
+    said = [*evidence.findings.sentences, *evidence.gaps, _summary(evidence)]
+    return page_html("report", evidence.provenance.sweep, lead=description_of(evidence.provenance.space), summary=said, bodies=bodies)
 
 
-def page_html(kind: str, name: str, *, summary: Sequence[str], bodies: Sequence[Body]) -> str:
-    """Return a whole file. Only its own two scripts can run: the policy in its head allows them by their hashes."""
-    script, plotly = files(_PACKAGE).joinpath("templates", "report.js").read_text(encoding="utf-8"), _inline(_plotly_js())
+def page_html(kind: str, name: str, *, lead: str = "", summary: Sequence[str], bodies: Sequence[Body]) -> str:
+    """Return a whole file: title, `lead`, summary and sections. Only its own two scripts can run: the policy in its head allows them by
+    their hashes."""
+    own = files(_PACKAGE).joinpath("templates")
+    script = "\n".join(own.joinpath(name).read_text(encoding="utf-8") for name in ("inflate.js", "report.js"))
+    plotly = _inline(_plotly_js())
     return fill(
         "report.html",
         package=_PACKAGE,
         kind=kind,
         title=name,
+        lead=lead,
         summary=summary,
         bodies=bodies,
         links=[(name, heading) for name, heading, _ in bodies],
@@ -100,7 +110,9 @@ def packed_table(table: Table, *, fill_with: str) -> Markup:
     """A table that the page's script draws when it comes into view; where it is empty, a line that says what would fill it."""
     payload = pack({"table": table_payload(table)})
     missing = f"To fill this: {fill_with}."
-    return fill("packed_table.html", package=_PACKAGE, rows=len(table.rows), common=table.common, payload=payload, fill=missing)
+    return fill(
+        "packed_table.html", package=_PACKAGE, rows=len(table.rows), common=table.common, notes=table.notes, payload=payload, fill=missing
+    )
 
 
 def section_bodies(sections: Iterable[PageSection]) -> Iterator[Body]:

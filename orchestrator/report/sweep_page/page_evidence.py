@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from orchestrator.report.surface_grids import SurfaceGrid, surface_grids
 from orchestrator.report.sweep_page.example_grids import ExampleGrid, example_grids
+from orchestrator.report.sweep_page.findings import Findings
 from orchestrator.store import Failure, ModelVerdict, ResultRow, Store, SweepStatus, failures, model_verdicts, result_rows, sweep_status
 from orchestrator.store.reading.corruption_rows import corruption_rows
 from orchestrator.store.reading.gaps import missing
@@ -29,6 +30,7 @@ class Evidence:
     results, `unshown` one for examples that are not among the `grids`."""
 
     rows: list[ResultRow]
+    findings: Findings
     runs: list[TrainingRun]
     costs: JobCosts
     scores: list[ExampleScores]
@@ -67,6 +69,7 @@ def gather(store: Store, artifacts: Artifacts, sweep: str) -> Evidence:
         corruptions=corruption_rows(store, sweep),
         unshown=unshown,
         rows=rows,
+        findings=Findings.of(_over_seeds(store, sweep)),
         smallest=smallest_perturbations(store, rows),
         runs=training_runs(store, sweep),
         costs=job_costs(store, sweep),
@@ -77,3 +80,11 @@ def gather(store: Store, artifacts: Artifacts, sweep: str) -> Evidence:
         failures=failures(store, sweep),
         gaps=missing(store, sweep, earlier=False),
     )
+
+
+def _over_seeds(store: Store, sweep: str) -> list[ResultRow]:
+    """Return worst cases over training seeds; where a model has none, for too few draws, with its single attacks too."""
+    worst = result_rows(store, sweep, per_repeat=False, over_seeds=True, worst=True)
+    if all(row.robust_accuracy is not None for row in worst if row.attack != "none"):
+        return worst
+    return [*worst, *result_rows(store, sweep, per_repeat=False, over_seeds=True)]

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
 
+import yaml
 from markupsafe import Markup
 
 from orchestrator.report.sweep_page.page_evidence import Evidence
@@ -24,6 +25,15 @@ def verdicts_html(evidence: Evidence) -> Markup:
     marks = [Mark(f"{number} {name}", verdict_mark(name).tone) for name, number in counts.items()]
     tables = [(found.description, found.model_key, checks_table(found)) for found in evidence.verdicts]
     return fill("verdicts.html", package=_PACKAGE, counts=marks, tables=tables)
+
+
+def description_of(space: str) -> str:
+    """Return the description in the text of a space; empty where it has none, or cannot be read."""
+    try:
+        found = yaml.safe_load(space)
+    except yaml.YAMLError:
+        return ""
+    return str(found.get("description") or "") if isinstance(found, dict) else ""
 
 
 def provenance_html(evidence: Evidence, *, written_at: datetime) -> Markup:

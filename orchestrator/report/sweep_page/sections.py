@@ -12,6 +12,7 @@ from orchestrator.figures import (
     loss_surfaces,
     minimum_norm_curves,
     model_points,
+    shown_first,
     training_curves,
 )
 from orchestrator.figures.attack_conditions import best_models, settings_in_words
@@ -21,6 +22,18 @@ from orchestrator.report.sweep_page.page_evidence import Evidence
 from orchestrator.tables.table import Table
 
 MOST_SIDE_BY_SIDE = 6
+FIGURES = {
+    "summary": "glance",
+    "accuracy_epsilon": "accuracy",
+    "smallest": "smallest",
+    "pareto": "pareto",
+    "heat_map": "rank",
+    "cost": "cost",
+    "training": "training",
+    "difficulty": "examples",
+    "surfaces": "surfaces",
+}
+"""The sections by the names of their figures, in Python and for `--only`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +51,14 @@ class PageSection:
 
 
 def sections(evidence: Evidence) -> list[PageSection]:
-    """Return every section, including empty ones."""
+    """Return every section, including empty ones; the first one's figure sums the sweep up."""
     rows = evidence.rows
     words = settings_in_words(rows)
     points = model_points(rows, evidence.costs, words)
     trained = training_curves(evidence.runs, chosen=best_models(rows))
+    glance = evidence.findings.picture
     return [
+        PageSection(name="glance", title="At a glance", choices={"": [glance]} if glance else {}, fill=_attacked("a space with attacks")),
         _side_by_side(
             "accuracy",
             "Accuracy against epsilon",
@@ -91,7 +106,7 @@ def _side_by_side(name: str, title: str, pictures: Pictures, fill: str) -> PageS
 
 
 def _chosen(name: str, title: str, choices: dict[str, list[Picture]], fill: str) -> PageSection:
-    first = max(choices, key=lambda label: choices[label][0].spread) if choices else ""
+    first = shown_first({label: pictures[0] for label, pictures in choices.items()}) if choices else ""
     return PageSection(name=name, title=title, choices=choices, first=first, fill=fill)
 
 

@@ -3,40 +3,47 @@
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
+from orchestrator.figures.paper import ImageForm, PaperStyle
 from orchestrator.names import slug
 from orchestrator.paths import Paths, write_atomically
-from orchestrator.report.browser import check_requirements
 from orchestrator.store import open_store
-
-ImageForm = Literal["png", "svg"]
+from workers.errors import UserError, did_you_mean
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReportOptions:
-    """Options of `report`: `output` is the page's file (None: `SWEEP-report.html` here), `figures` a folder for all figures as images."""
+    """Options of `report`: `output` is the page's file (None: `SWEEP-report.html` here), `figures` a folder for figures as images, all or
+    `only` those of some names (see `FIGURES`), in a `style`."""
 
     paths: Paths
     sweep: str
     output: Path | None = None
     figures: Path | None = None
     image: ImageForm = "svg"
+    style: PaperStyle = field(default_factory=PaperStyle)
+    only: tuple[str, ...] = ()
 
 
 def report_sweep(options: ReportOptions) -> list[Path]:
     """Write the report; return the files that were written, the page first.
 
     Raises:
-        UserError: no such sweep or store, plotly or a browser is missing, or a file cannot be written.
+        UserError: no such sweep or store, a browser is missing, no such figure, or a file cannot be written.
     """
-    check_requirements("report", images=options.figures is not None)
     from orchestrator.report.sweep_page.page import render_page
     from orchestrator.report.sweep_page.page_evidence import gather
-    from orchestrator.report.sweep_page.sections import sections
+    from orchestrator.report.sweep_page.sections import FIGURES, sections
 
+    for name in options.only:
+        if name not in FIGURES:
+            raise UserError(f"--only {name}: one of {', '.join(FIGURES)}{did_you_mean(name, FIGURES)}")
+    if options.figures is not None:
+        from orchestrator.report.browser import find_browser  # here: only images need what drives a browser
+
+        find_browser()
     output = (options.output or Path(f"{slug(options.sweep)}-report.html")).expanduser()
     with _uncollected():
         with open_store(options.paths.store_url, upgrade=False) as store:
@@ -45,9 +52,10 @@ def report_sweep(options: ReportOptions) -> list[Path]:
         write_atomically(output, render_page(evidence, found).encode())
     if options.figures is None:
         return [output]
-    from orchestrator.report.sweep_page.images import write_images  # here: only images need what drives a browser
+    from orchestrator.report.sweep_page.images import write_images
 
-    return [output, *write_images(found, options.figures, form=options.image)]
+    only = [FIGURES[name] for name in options.only]
+    return [output, *write_images(found, options.figures, form=options.image, style=options.style, only=only)]
 
 
 @contextmanager

@@ -4,38 +4,76 @@
   const FIRST_ROWS = 100;
   const FEW_ROWS = 10;
   const NARROW = 560;
+  const PAPER = { upright: 690, wide: 1010 }; // pixels between the margins of A4, upright and lying
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const MORE_NAMES = 24; // height of a line of a legend
   const chosen = new Set(); // keys of models, on all figures
   const touched = matchMedia("(pointer: coarse)");
   const settings = unpacked(document.getElementById("settings"));
+  const onPaper = []; // of each table, what shows all of its rows, and what shows those of before
+  let printing = false;
 
-  async function unpacked(element) {
-    const bytes = Uint8Array.from(atob(element.textContent), (letter) => letter.charCodeAt(0));
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-    return JSON.parse(await new Response(stream).text());
+  function unpacked(element) {
+    const bytes = inflated(Uint8Array.from(atob(element.textContent), (letter) => letter.charCodeAt(0)));
+    return JSON.parse(new TextDecoder().decode(bytes));
   }
 
-  async function theme() {
-    return (await settings)[dark.matches ? "dark" : "light"];
+  function ground() {
+    return dark.matches && !printing ? "dark" : "light";
+  }
+
+  function packed(figure) {
+    return unpacked(figure.querySelector(":scope > script"));
   }
 
   async function draw(figure) {
     if (figure.dataset.drawn) return;
     figure.dataset.drawn = "yes";
-    const { data, layout, table, faint } = await unpacked(figure.querySelector(":scope > script"));
+    await plotted(figure);
+    figure.dataset.drawn = "done";
+  }
+
+  function plotted(figure) {
+    const { data, layout, table, faint } = packed(figure);
     const plot = figure.querySelector(".plot");
     const apart = toTheFore(data, faint, chosenNames(table));
     const entries = [...data, ...apart].filter((trace) => trace.name && trace.showlegend !== false).length;
     const more = MORE_NAMES * apart.length;
     const legend = layout.legend && { ...layout.legend, maxheight: layout.legend.maxheight + more };
-    const height = plot.clientWidth < NARROW ? 340 + 20 * entries : layout.height + more; // narrow: one below the other
-    const { config } = await settings;
+    const isNarrow = !printing && plot.clientWidth < NARROW; // a legend with one line below the other
+    const height = isNarrow ? 340 + 20 * entries : layout.height + more;
+    const width = printing ? PAPER.upright : undefined;
     const still = touched.matches ? { dragmode: false } : {}; // a finger on a figure scrolls the page
     const quiet = touched.matches ? { displayModeBar: false } : {};
-    const whole = { ...layout, legend, height, ...still, template: await theme() };
-    await Plotly.react(plot, [...data, ...apart], whole, { ...config, ...quiet });
-    figure.dataset.drawn = "done";
+    const whole = { ...layout, legend, height, width, ...still, template: settings[ground()] };
+    return Plotly.react(plot, [...data, ...apart], whole, { ...settings.config, ...quiet, responsive: !printing });
+  }
+
+  // Everything on paper: each figure that is shown, in light colours and as wide as the page, every row, no part folded.
+  function toPaper(begins) {
+    printing = begins;
+    document.documentElement.classList.toggle("paper", begins);
+    onPaper.forEach(({ all, before }) => (begins ? all : before)());
+    for (const details of document.querySelectorAll("#verdicts details, #provenance details")) {
+      if (begins) details.dataset.was = details.open ? "open" : "";
+      details.open = begins || details.dataset.was === "open";
+    }
+    for (const figure of document.querySelectorAll("figure")) {
+      if (!figure.offsetParent) continue; // of another choice
+      plotted(figure);
+      figure.dataset.drawn = "done";
+    }
+    document.querySelectorAll("section table").forEach(fitPaper);
+  }
+
+  // A table that is wider than the page is made smaller; a very wide one is on pages that lie.
+  function fitPaper(table) {
+    const section = table.closest("section");
+    table.style.zoom = "";
+    if (!printing) return section.classList.remove("lies");
+    if (table.offsetWidth > PAPER.wide) section.classList.add("lies");
+    const room = section.classList.contains("lies") ? PAPER.wide : PAPER.upright;
+    table.style.zoom = Math.min(1, room / table.offsetWidth);
   }
 
   // The names of the chosen models in a figure's table.
@@ -64,11 +102,11 @@
   }
 
   // The list of a section's models, made when it is opened; what is chosen counts on all figures of the page.
-  async function listModels(details) {
+  function listModels(details) {
     const figures = [...details.closest("section").querySelectorAll("figure")];
     const models = new Map();
     for (const figure of figures) {
-      const { table } = await unpacked(figure.querySelector(":scope > script"));
+      const { table } = packed(figure);
       const [names, keys] = ["model", "model key"].map((title) => table.find((column) => column.title === title)?.values ?? []);
       keys.forEach((key, place) => models.has(key) || models.set(key, names[place]));
     }
@@ -195,6 +233,18 @@
     search.ariaLabel = "Search these rows";
     search.hidden = count <= FEW_ROWS;
     search.addEventListener("input", show);
+    let before = FIRST_ROWS;
+    onPaper.push({
+      all: () => {
+        before = shown.most;
+        shown.most = Infinity;
+        show();
+      },
+      before: () => {
+        shown.most = before;
+        show();
+      },
+    });
     more.addEventListener("click", () => {
       shown.most = Infinity;
       show();
@@ -210,23 +260,23 @@
     (entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => draw(entry.target)),
     { rootMargin: "400px" },
   );
+  addEventListener("beforeprint", () => toPaper(true));
+  addEventListener("afterprint", () => toPaper(false));
   document.querySelectorAll("figure").forEach((figure) => {
     seen.observe(figure);
     const details = figure.querySelector("details");
-    details.addEventListener("toggle", async () => fill(details.querySelector(".table"), (await unpacked(figure.querySelector(":scope > script"))).table), {
-      once: true,
-    });
+    details.addEventListener("toggle", () => fill(details.querySelector(".table"), packed(figure).table), { once: true });
   });
   document.querySelectorAll(".models").forEach((details) => details.addEventListener("toggle", () => listModels(details), { once: true }));
-  document.querySelectorAll("section > .table").forEach(async (holder) => fill(holder, (await unpacked(holder.querySelector("script"))).table));
+  document.querySelectorAll("section > .table").forEach((holder) => fill(holder, unpacked(holder.querySelector("script")).table));
   document.querySelectorAll(".choose select").forEach((select) => {
     const pictures = select.closest("section").querySelectorAll(".pictures");
     const show = () => pictures.forEach((group) => (group.hidden = group.dataset.choice !== select.value));
     select.addEventListener("change", show);
     show(); // browsers remember what was chosen before a page is loaded again
   });
-  dark.addEventListener("change", async () => {
-    const template = await theme();
+  dark.addEventListener("change", () => {
+    const template = settings[ground()];
     document.querySelectorAll('figure[data-drawn="done"] .plot').forEach((plot) => Plotly.relayout(plot, { template }));
   });
 })();

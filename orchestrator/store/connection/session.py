@@ -14,7 +14,7 @@ from orchestrator.store import migrations
 from orchestrator.store.connection.engines import READ_OPTIONS, make_engine
 from orchestrator.store.connection.urls import parse_url, scrubbed, shown
 from orchestrator.store.schema.sweep_tables import JobParentRecord, SweepJobRecord, SweepRecord
-from workers.errors import UserError
+from workers.errors import UserError, did_you_mean
 
 _SCHEMA_LOCK = 0x726F627573747377  # "robustsw": any number that no other program locks
 
@@ -219,8 +219,12 @@ def sweep_id(connection: Connection, name: str) -> int:
     found = connection.execute(select(SweepRecord.id).where(SweepRecord.name == name)).scalar()
     if found is None:
         names = connection.execute(select(SweepRecord.name).order_by(SweepRecord.name)).scalars().all()
-        raise UserError(f"sweep '{name}': " + (f"one of {', '.join(names)}" if names else "the store holds no sweeps yet"))
+        raise UserError(f"sweep '{name}': " + (_one_of(name, names) if names else "the store holds no sweeps yet"))
     return found
+
+
+def _one_of(name: str, names: Sequence[str]) -> str:
+    return f"one of {', '.join(names)}{did_you_mean(name, names) if len(names) > 1 else ''}"
 
 
 def of_sweep(statement: Select[*tuple[Any, ...]], key: Any, sweep: int | None, *, every_space: bool = False) -> Select[*tuple[Any, ...]]:

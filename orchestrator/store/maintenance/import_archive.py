@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Table, case, func, select, text, update
+from sqlalchemy import Connection, RowMapping, Table, case, func, select, text, union, update
 from sqlalchemy.exc import DataError, IntegrityError
 
 from orchestrator.store.connection.session import Store
@@ -49,7 +49,8 @@ def import_folder(store: Store, folder: Path) -> list[Merged]:
     with store.writing() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _IMPORT_LOCK})
-        attacked = frozenset(connection.execute(select(AttackResultRecord.model_key).distinct()).scalars())
+        measured = union(*(select(record.model_key) for record in (AttackResultRecord, DiagnosisRecord)))
+        attacked = frozenset(connection.execute(measured).scalars())
         judged = frozenset(connection.execute(select(VerdictRecord.model_key)).scalars())
         merge = _Merge(connection, attacked, judged, of_key_version_1=manifest.schema_revision <= LAST_REVISION)
         merged = [
@@ -65,8 +66,8 @@ def import_folder(store: Store, folder: Path) -> list[Merged]:
 @dataclass
 class _Merge:
     """One import. `sweeps` and `spaces` map a sweep's number in the folder to its number here and to the side whose space counts;
-    `attacked` are the models of which the store had attacks before, `widened` those of which the folder has some too; `judged` are those
-    that had a verdict before, `measured` those of which the folder has attacks or diagnoses."""
+    `attacked` are the models that the store had attacks on or diagnoses of before, `widened` those of which the folder has some too;
+    `judged` are those that had a verdict before, `measured` those of which the folder has attacks or diagnoses."""
 
     connection: Connection
     attacked: frozenset[str]
@@ -185,16 +186,19 @@ class _Merge:
 
     def _attack_results(self, rows: list[Row]) -> None:
         insert_or_ignore(self.connection, table_of(AttackResultRecord), rows)
+        self._note_measured(rows)
+
+    def _diagnoses(self, rows: list[Row]) -> None:
+        insert_or_ignore(self.connection, table_of(DiagnosisRecord), rows)
+        self._note_measured(rows)
+
+    def _note_measured(self, rows: list[Row]) -> None:
         models = {row["model_key"] for row in rows}
         self.widened |= models & self.attacked
         self.measured |= models
 
-    def _diagnoses(self, rows: list[Row]) -> None:
-        insert_or_ignore(self.connection, table_of(DiagnosisRecord), rows)
-        self.measured |= {row["model_key"] for row in rows}
-
     def _worst_cases(self, rows: list[Row]) -> None:
-        """Insert worst cases; those of a model that the store has attacked too are computed from the attacks of both instead."""
+        """Insert worst cases; those of a model that the store has measured too are computed from the attacks of both instead."""
         insert_or_ignore(self.connection, table_of(WorstCaseRecord), [row for row in rows if row["model_key"] not in self.attacked])
 
     def refresh(self) -> None:

@@ -19,7 +19,7 @@ from workers.errors import UserError
 
 @dataclass(frozen=True)
 class Owners:
-    """What is known of a place of artifacts: whether this database is `marked` there, the jobs `kept` for others that can be read and
+    """Knowledge of a place of artifacts: if this database is `marked` there, the jobs `kept` for others that can be read and
     the digests of the `weights` that these adopt, and the `unread` others."""
 
     marked: bool

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 VERSION_TABLE = "robustsweep_schema_version"
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012", "0013")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012", "0013", "0014")
 """Revisions, the oldest first. Kept here so that opening a current store need not import Alembic (0.5 s)."""
 
 

@@ -2,94 +2,22 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from statistics import fmean
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from orchestrator.own_settings import in_order, sortable
-from orchestrator.statistics.intervals import Correct, intervals_over_seeds
-from orchestrator.statistics.shared_luck import SharedDraws
+from orchestrator.statistics.confidence_sequence import sequence_interval, units
+from orchestrator.statistics.intervals import ConfidenceInterval, Correct, intervals_over_seeds
 from orchestrator.statistics.spread import Spread, standard_errors_of_each
-from orchestrator.statistics.worst_case import Scores, ordered_scores, worst_case
 from orchestrator.store.reading.counterparts import source_in_words
+from orchestrator.store.reading.measured import EVALUATION, KNOWLEDGES, SPENT, WORST_CASE, Group, Measurement, Setting
 from orchestrator.store.reading.values import MeasuredModel, ResultRow
-from workers.artifacts.results import unpack_each, unpack_flags
-from workers.spec.fields import CRAFTED
+from orchestrator.store.reading.worst_cases import ensembles, worst_by_seed
+from workers.artifacts.results import unpack_each
 
-Own = tuple[tuple[str, Any], ...]
-"""An attack's own settings, sorted by name."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Setting:
-    """The attack that was measured (all defaults: none), its facts, the split, the numbers of examples and draws, the size of batches."""
-
-    attack: str = "none"
-    knowledge: str = "none"
-    source_key: str | None = None
-    norm: str = "none"
-    epsilon: float = 0.0
-    attack_settings: Own = ()
-    takes_gradients: bool | None = False
-    random_start: bool | None = False
-    selects: bool | None = False
-    one_step: bool | None = False
-    loss: str | None = "none"
-    target: str = "none"
-    restarts: int = 0
-    eot_samples: int = 0
-    selection_draws: int = 0
-    early_stop: bool = False
-    backend: str = "none"
-    sign_gradient: str = "identity"
-    n_examples: int
-    evaluation_batch_size: int
-    draws: int = 1
-    split: str = "test"
-    example_order: str = "balanced"
-
-    @property
-    def randomised(self) -> bool:
-        """True where the attack itself draws each time it is measured (crafted examples were made once), and where that is not known."""
-        return (self.random_start is not False or self.restarts > 1 or self.target == "random") and self.knowledge not in CRAFTED
-
-    @property
-    def shared_draws(self) -> SharedDraws:
-        """What shares a draw of a randomised model: a batch, also while it is attacked by one who does not craft on full weights."""
-        return SharedDraws(batch=self.evaluation_batch_size, crafted=self.attack != "none" and self.knowledge not in CRAFTED)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Measurement:
-    """One finished evaluation or attack of a model in a sweep; `flags` are packed bits."""
-
-    sweep: str
-    model_key: str
-    job_key: str
-    setting: Setting
-    epsilon_literal: str = "0"
-    repeat: int
-    flags: bytes
-    metrics: Mapping[str, float | None] = field(default_factory=dict)
-    forward_passes: int | None = None
-    backward_passes: int | None = None
-    queries: int | None = None
-
-    @property
-    def correct(self) -> NDArray[np.bool_]:
-        """The flags, (draws, n_examples)."""
-        return unpack_flags(self.flags, n_examples=self.setting.n_examples, draws=self.setting.draws)
-
-
-SPENT = ("forward_passes", "backward_passes", "queries")
-"""Costs of an attack; see `Spent`."""
-WORST_CASE, ANY = "worst_case", "any"
-"""The attack and the knowledge of a row over several attacks, and over attacks of more than one knowledge."""
-
-Group = tuple[str, str, Setting, int | None]
 _UNKNOWN = (None, None, None)
 _UNCERTAIN = Spread()
 _MOST_FLAGS = 4_000_000
@@ -98,7 +26,7 @@ _MOST_FLAGS = 4_000_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Found:
-    """What a group's measurements come to: its accuracy with the interval, and the standard errors."""
+    """Outcome of a group's measurements: its accuracy with the interval, and the standard errors."""
 
     interval: tuple[float, float, float] | tuple[None, None, None] = _UNKNOWN
     errors: Spread = _UNCERTAIN
@@ -106,8 +34,6 @@ class _Found:
 
 _NOTHING = _Found()
 _SETTING_FIELDS = tuple(field.name for field in fields(Setting))
-_EVALUATION = ("n_examples", "evaluation_batch_size", "draws", "split", "example_order")
-_KNOWLEDGE_ORDER = {"none": -1, "transfer": 0, "randomized": 1, "eot": 2, "omniscient": 3, ANY: 9}
 _NORM_ORDER = {"none": -1, "linf": 0, "l2": 1}
 
 
@@ -119,26 +45,30 @@ def result_table(
     per_repeat: bool,
     pools: Mapping[str, str] | None = None,
     worst: bool = False,
+    probes: Iterable[Measurement] = (),
 ) -> list[ResultRow]:
     """Return the sorted rows; `models` holds, by key, the row's fields that belong to the model. Measurements of other models are left out.
 
     `pools` names, for each model, the one in whose rows it is counted, that one included; without it each has rows of its own. A source
     of transferred examples is pooled as any model is, and one that is not among the models is named by its key.
-    With `worst` a row is over all attacks of a knowledge at one epsilon (see `worst_case`), or over those of every knowledge.
+    With `worst` a row is over all attacks of a knowledge at one epsilon (see `worst_case`), or over those of every knowledge; the
+    `probes`, attacks of diagnoses, count among them.
     """
     pools = {key: key for key in models} if pools is None else pools
     clean_groups = _grouped((item for item in clean if item.model_key in models), pools, per_repeat=per_repeat)
     attack_groups = _grouped((item for item in attacks if item.model_key in models), pools, per_repeat=per_repeat)
+    together = ensembles(attack_groups, probes, pools) if worst else {}
     if worst:
-        attack_groups = _ensembles(attack_groups)
+        attack_groups = {group: ensemble.attacks for group, ensemble in together.items()}
     clean_found = _found(clean_groups, models)
-    attack_found = _found(attack_groups, models, scores=_worst_by_seed(attack_groups, models) if worst else None)
+    attack_found = _found(attack_groups, models, scores=worst_by_seed(together, models) if worst else None)
     of_attacks = {group: _clean_group(group, models[group[1]]) for group in attack_groups}
     attacked = {natural[:3] for natural in of_attacks.values()}
     rows = {
         group: _row(group, items, models[group[1]], clean_found.get(of_attacks[group], _NOTHING), attack_found[group], models)
         for group, items in attack_groups.items()
     }
+    rows |= {group: replace(rows[group], attacks=rows[group].attacks + _most(one.probes)) for group, one in together.items()}
     rows |= {
         group: _row(group, items, models[group[1]], clean_found[group], _Found(errors=clean_found[group].errors), models)
         for group, items in clean_groups.items()
@@ -163,26 +93,13 @@ def _pooled(setting: Setting, pools: Mapping[str, str]) -> Setting:
     return setting if source is None or source not in pools else replace(setting, source_key=pools[source])
 
 
-def _ensembles(groups: Mapping[Group, Sequence[Measurement]]) -> dict[Group, list[Measurement]]:
-    """Group the measurements of all attacks on the same examples in the same ball by knowledge, and over any if there are several."""
-    ensembles: defaultdict[Group, list[Measurement]] = defaultdict(list)
-    knowledges: defaultdict[Group, set[str]] = defaultdict(set)
-    for (sweep, model_key, setting, repeat), items in groups.items():
-        evaluation = {name: getattr(setting, name) for name in ("norm", "epsilon", *_EVALUATION)}
-        every = (sweep, model_key, Setting(attack=WORST_CASE, knowledge=ANY, **evaluation), repeat)
-        one = (sweep, model_key, Setting(attack=WORST_CASE, knowledge=setting.knowledge, **evaluation), repeat)
-        knowledges[every].add(setting.knowledge)
-        for group in (one, every):
-            ensembles[group] += items
-    return {group: items for group, items in ensembles.items() if len(knowledges.get(group, ())) != 1}
-
-
 def _clean_group(group: Group, model: Mapping[str, Any]) -> Group:
     """Return the group with the clean accuracy for an attack: in the same repeat, or the only one of a model without randomness."""
     sweep, model_key, setting, repeat = group
     if repeat is not None and not model["randomised"]:
         repeat = 0
-    return sweep, model_key, Setting(**{name: getattr(setting, name) for name in _EVALUATION}), repeat
+    evaluation = {name: getattr(setting, name) for name in EVALUATION}
+    return sweep, model_key, Setting(**evaluation | {"n_examples": setting.asked_examples or setting.n_examples}), repeat
 
 
 def _found(
@@ -197,12 +114,23 @@ def _found(
         of_groups = {group: _by_seed(groups[group]) if scores is None else scores[group] for group in portion}
         known = {group: by_seed for group, by_seed in of_groups.items() if by_seed is not None}
         intervals = intervals_over_seeds((by_seed, group[2].shared_draws) for group, by_seed in known.items())
+        intervals = [
+            interval if group[2].asked_examples is None else _anytime(by_seed, group[2], randomised=models[group[1]]["randomised"])
+            for interval, (group, by_seed) in zip(intervals, known.items(), strict=True)
+        ]
         errors = standard_errors_of_each(
             (by_seed, models[group[1]]["randomised"] or group[2].randomised) for group, by_seed in known.items()
         )
         of_known = zip(known, intervals, errors, strict=True)
         found |= dict.fromkeys(portion, _NOTHING) | {group: _Found(interval=interval, errors=own) for group, interval, own in of_known}
     return found
+
+
+def _anytime(by_seed: Sequence[Correct], setting: Setting, *, randomised: bool) -> ConfidenceInterval:
+    """Return the interval of an attack that left a race when its outcomes said so: one that holds whenever that is."""
+    batch = setting.evaluation_batch_size if randomised else None
+    values = np.mean([units(correct, batch=batch) for correct in by_seed], axis=0)
+    return sequence_interval(values)
 
 
 def _portions(groups: Mapping[Group, Sequence[Measurement]]) -> Iterator[list[Group]]:
@@ -229,45 +157,9 @@ def _by_seed(items: Sequence[Measurement]) -> list[Correct]:
     return [unpack_each(flags, **size) for flags in by_model.values()]
 
 
-def _worst_by_seed(
-    groups: Mapping[Group, Sequence[Measurement]], models: Mapping[str, Mapping[str, Any]]
-) -> dict[Group, list[Correct] | None]:
-    """Return the scores of each of a group's models under its worst attacks, by repeats and draws; None where one was evaluated too
-    rarely. No knowledge alone leaves fewer right than all of them together."""
-    found = {group: _worst_cases(items, randomised=models[group[1]]["randomised"]) for group, items in groups.items()}
-    for group in groups:
-        if group[2].knowledge == ANY and models[group[1]]["randomised"]:
-            _put_in_order(found, group)
-    return {
-        group: None if None in by_model.values() else [scores for scores, _ in filter(None, by_model.values())]
-        for group, by_model in found.items()
-    }
-
-
-_Scored = dict[str, tuple[Scores, int] | None]
-"""Scores of models, by key, under their worst attacks, and the number of these; None where a model was evaluated too rarely."""
-
-
-def _worst_cases(items: Sequence[Measurement], *, randomised: bool) -> _Scored:
-    by_model: defaultdict[str, defaultdict[Setting, list[NDArray[np.bool_]]]] = defaultdict(lambda: defaultdict(list))
-    for item in items:
-        by_model[item.model_key][item.setting].append(item.correct)
-    found = {key: worst_case([np.stack(flags) for flags in attacks.values()], randomised=randomised) for key, attacks in by_model.items()}
-    return {key: None if scores is None else (scores, len(by_model[key])) for key, scores in found.items()}
-
-
-def _put_in_order(found: dict[Group, _Scored], every: Group) -> None:
-    """Replace the scores of all knowledges together, model by model, and of those alone that are below them by luck."""
-    sweep, pool, setting, repeat = every
-    alone = {word: found.get((sweep, pool, replace(setting, knowledge=word), repeat), {}) for word in _KNOWLEDGE_ORDER if word != ANY}
-    for key, together in found[every].items():
-        parts = {word: scored for word, by_model in alone.items() if (scored := by_model.get(key)) is not None}
-        if together is None or not parts:
-            continue
-        whole, moved = ordered_scores(together[0], parts)
-        found[every][key] = whole, together[1]
-        for word, scores in moved.items():
-            alone[word][key] = scores, parts[word][1]
+def _most(probes: Sequence[Measurement]) -> int:
+    """The most attacks of diagnoses on one of the models."""
+    return max(Counter(probe.model_key for probe in probes).values(), default=0)
 
 
 def _metrics(items: Sequence[Measurement]) -> dict[str, float | None]:
@@ -342,7 +234,7 @@ def _setting_order(setting: Setting) -> tuple[Any, ...]:
     norm = (_NORM_ORDER.get(setting.norm, len(_NORM_ORDER)), setting.norm)
     names = [name for name in _SETTING_FIELDS if name not in ("source_key", "attack_settings")]
     settings = (in_order(dict(setting.attack_settings)), *(sortable(getattr(setting, name)) for name in names))
-    return (_KNOWLEDGE_ORDER.get(setting.knowledge, len(_KNOWLEDGE_ORDER)), _strength(setting), norm, setting.epsilon, *settings)
+    return (KNOWLEDGES.get(setting.knowledge, len(KNOWLEDGES)), _strength(setting), norm, setting.epsilon, *settings)
 
 
 def model_order(row: MeasuredModel) -> tuple[Any, ...]:

@@ -10,11 +10,11 @@ from typing import Any, get_args, get_type_hints
 from sqlalchemy import ColumnElement, Connection, not_, or_, select
 
 from orchestrator.own_settings import FIELDS, declared_names, named_settings, value_of
-from orchestrator.store.reading.aggregate import ANY, WORST_CASE
+from orchestrator.store.reading.measured import ANY, WORST_CASE
 from orchestrator.store.reading.values import ResultRow
 from orchestrator.store.schema.result_tables import AttackResultRecord, TrainedModelRecord
 from orchestrator.verdict import VERDICTS
-from workers.errors import UserError
+from workers.errors import UserError, did_you_mean
 from workers.registry import ATTACKS, DATASETS, DEFENCES, MODELS, Registry
 from workers.spec.fields import (
     AdversarialTraining,
@@ -144,7 +144,8 @@ def field_name(name: str, rows: Iterable[Any] = ()) -> str:
     if len(found) > 1:
         raise UserError(f"'{name}': several settings are called so; one of {', '.join(found)}")
     if not found:
-        raise UserError(f"'{name}': no field of the results; one of {', '.join(sorted({*_TYPES, *declared_names()}))}")
+        legal = sorted({*_TYPES, *declared_names()})
+        raise UserError(f"'{name}': no field of the results; one of {', '.join(legal)}{did_you_mean(name, legal)}")
     return found[0]
 
 
@@ -164,7 +165,8 @@ def require_known_words(connection: Connection, where: Sequence[Condition]) -> N
         legal = [*others[:1], *sorted(known), *others[1:]]
         for word in condition.values:
             if word not in legal:
-                raise UserError(f"--where '{condition}': '{word}' is no {condition.field}; one of {', '.join(legal)}")
+                meant = did_you_mean(word, legal)
+                raise UserError(f"--where '{condition}': '{word}' is no {condition.field}; one of {', '.join(legal)}{meant}")
 
 
 def _field(name: str) -> str:

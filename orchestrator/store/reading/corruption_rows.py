@@ -96,5 +96,5 @@ def with_corruptions(rows: Iterable[ResultRow], means: Mapping[Measured, float],
 
 
 def _measured(row: ResultRow) -> Measured:
-    """What a row's corruptions are found by; only test examples are corrupted."""
+    """Key by which a row's corruptions are found; only test examples are corrupted."""
     return row.sweep, row.model_key, row.n_examples, row.example_order

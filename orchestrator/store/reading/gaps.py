@@ -1,6 +1,5 @@
-"""What the tables of a sweep lack: models without all results, with the reasons, and those of earlier versions of its space."""
+"""Gaps in the tables of a sweep: models without all results, with the reasons, and those of earlier versions of its space."""
 
-import shlex
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, func, select, union
 
 from orchestrator.axes import Axes, ModelSettings, in_words
+from orchestrator.console import shell_command
 from orchestrator.own_settings import hashable
+from orchestrator.paths import store_options
 from orchestrator.store.connection.session import Store, chunks, sweep_id
 from orchestrator.store.reading.varying_settings import sweep_models, weights_parents
 from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord
@@ -41,7 +42,10 @@ def missing(store: Store, sweep: str | None, *, earlier: bool = True) -> tuple[s
         return ()
     with store.reading() as connection:
         number = sweep_id(connection, sweep)
-        return (*_unfinished(connection, number, sweep), *(_earlier(connection, number) if earlier else ()))
+        return (
+            *_unfinished(connection, number, ["status", sweep, *store_options(store.address)]),
+            *(_earlier(connection, number) if earlier else ()),
+        )
 
 
 def _earlier(connection: Connection, number: int) -> list[str]:
@@ -56,8 +60,8 @@ def _earlier(connection: Connection, number: int) -> list[str]:
     return [f"{models} model{'' if models == 1 else 's'} of earlier versions of this space: --all"] if models else []
 
 
-def _unfinished(connection: Connection, number: int, sweep: str) -> list[str]:
-    """A line for each reason why models lack results, those without any first."""
+def _unfinished(connection: Connection, number: int, status: Sequence[str]) -> list[str]:
+    """A line for each reason why models lack results, those without any first; `status` is the command that says more."""
     left = _open_jobs(connection, number)
     if not left:
         return []
@@ -78,9 +82,9 @@ def _unfinished(connection: Connection, number: int, sweep: str) -> list[str]:
         reason = _reason([left[key] for key in ancestors[model] if key in left], jobs, errors)
         groups[len(jobs) < asked[model], reason].append(model)
     settings = sweep_models(connection, [number]) if errors else {}
+    more = shell_command(["robustsweep", *status, *(["--failed"] if errors else [])])
     lines = [
-        _line(models, asked, reason, settings, partly=partly)
-        + f"; see `robustsweep status {shlex.quote(sweep)}{' --failed' if errors else ''}`"
+        f"{_line(models, asked, reason, settings, partly=partly)}; see `{more}`"
         for (partly, reason), models in sorted(groups.items(), key=lambda item: (item[0][0], -len(item[1]), item[0][1]))
     ]
     return lines[:_MOST_LINES] + ([f"and for {len(lines) - _MOST_LINES} further reasons"] if len(lines) > _MOST_LINES else [])
@@ -121,7 +125,7 @@ def _errors(connection: Connection, keys: Sequence[str]) -> dict[str, str]:
 
 
 def _reason(trainings: Sequence[_Open], measurements: Sequence[_Open], errors: Mapping[str, str]) -> str:
-    """Why a model lacks results: a training of it or of an ancestor that failed, a measurement that did, or nothing yet."""
+    """Reason why a model lacks results: a training of it or of an ancestor that failed, a measurement that did, or nothing yet."""
     for job in (*trainings, *measurements):
         if job.failed:
             return f"{_TRAININGS.get(job.stage, job.stage)}{_FAILED}({errors.get(job.key, '').removeprefix('JobError: ')})"
@@ -129,7 +133,7 @@ def _reason(trainings: Sequence[_Open], measurements: Sequence[_Open], errors: M
 
 
 def _where(models: Collection[str], among: Mapping[str, ModelSettings]) -> str:
-    """What distinguishes some models from the others: the settings that they alone share, else the first of their names."""
+    """Distinction of some models from the others: the settings that they alone share, else the first of their names."""
     mine, others = ([settings for key, settings in among.items() if (key in models) is wanted] for wanted in (True, False))
     axes = Axes.of(among.values())
     if not (mine and others and axes):

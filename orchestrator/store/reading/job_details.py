@@ -24,6 +24,7 @@ from orchestrator.store.schema.result_tables import (
     CraftedExamplesRecord,
     DiagnosisRecord,
     EnvironmentRecord,
+    ShardResultRecord,
     SurfaceRecord,
     TrainedModelRecord,
     VerdictRecord,
@@ -133,6 +134,7 @@ _MEASURED: dict[type[Base], tuple[str, ...]] = {
     CraftedExamplesRecord: ("n_examples", "max_perturbation"),
     DiagnosisRecord: ("n_examples", "draws", "zero_gradients", "nonfinite_gradients", "probes"),
     CorruptionResultRecord: ("n_examples", "draws", "n_correct"),
+    ShardResultRecord: ("first", "n_examples", "of_examples", "draws", "n_correct"),
     SurfaceRecord: ("source_key", "label", "clean_loss", "least_loss", "greatest_loss"),
 }
 """Columns of each table of results that are not in the job's spec."""

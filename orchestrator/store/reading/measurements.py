@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Result, Select, Text, and_, cast, func, selec
 
 from orchestrator.own_settings import hashable
 from orchestrator.store.connection.session import chunks, of_sweep
-from orchestrator.store.reading.aggregate import SPENT, Measurement, Setting
+from orchestrator.store.reading.measured import SPENT, Measurement, Setting
 from orchestrator.store.reading.stored_specs import stored_spec
 from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord, TrainedModelRecord, VerdictRecord
 from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord, SweepEpsilonRecord, SweepJobRecord, SweepRecord

@@ -12,8 +12,8 @@ from orchestrator.statistics.differences import paired_difference
 from orchestrator.statistics.intervals import ConfidenceInterval, Correct
 from orchestrator.statistics.shared_luck import SharedDraws
 from orchestrator.store.connection.session import Store, sweep_id
-from orchestrator.store.reading.aggregate import Measurement, Setting
 from orchestrator.store.reading.counterparts import identity, key_of, source_in_words
+from orchestrator.store.reading.measured import Measurement, Setting
 from orchestrator.store.reading.measurements import as_measurements, described_models, measured_in
 from orchestrator.store.reading.varying_settings import measured_settings, model_settings
 from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord

@@ -21,6 +21,7 @@ from orchestrator.store.schema.result_tables import (
     CraftedExamplesRecord,
     DiagnosisRecord,
     EnvironmentRecord,
+    ShardResultRecord,
     SurfaceRecord,
     TrainedModelRecord,
 )
@@ -126,6 +127,7 @@ OUTCOMES = (
     DiagnosisRecord,
     SurfaceRecord,
     CorruptionResultRecord,
+    ShardResultRecord,
 )
 AnySelect = Select[*tuple[Any, ...]]
 Flags = NDArray[np.bool_]

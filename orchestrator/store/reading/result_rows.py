@@ -7,10 +7,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, String, cast, select, union, union_all
 
 from orchestrator.store.connection.session import Store, of_sweep, sweep_id
-from orchestrator.store.reading.aggregate import Measurement, Setting, result_table
+from orchestrator.store.reading.aggregate import result_table
+from orchestrator.store.reading.code_versions import attacks_by_version, models_by_version
 from orchestrator.store.reading.conditions import Condition, require_known_words
 from orchestrator.store.reading.corruption_rows import corruption_means, with_corruptions
+from orchestrator.store.reading.measured import EVALUATION, Measurement, Setting
 from orchestrator.store.reading.measurements import as_measurements, described_models, measured_in, seed_pools
+from orchestrator.store.reading.probes import probes_in
+from orchestrator.store.reading.stopped_attacks import stopped_attacks
 from orchestrator.store.reading.values import ResultRow
 from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord, TrainedModelRecord, result_tables
 from orchestrator.store.schema.sweep_tables import JobRecord, SweepRecord
@@ -19,6 +23,7 @@ from workers.facts import PluginVersion
 
 _ATTACK_FIELDS = frozenset(field.name for field in fields(Setting)) - {"source"}
 _MODEL_FIELDS = frozenset(column.name for column in TrainedModelRecord.__table__.columns) - {"job_key", "seconds"}
+_PROBE_FIELDS = _ATTACK_FIELDS - {"attack_settings", *EVALUATION}
 _OF_ATTACKS = "attacks."
 _WHOLE = Condition("until", "=", (None,))
 AnySelect = Select[*tuple[Any, ...]]
@@ -72,7 +77,7 @@ def sweep_names(store: Store) -> list[str]:
         return sorted(connection.execute(select(SweepRecord.name)).scalars())
 
 
-def result_rows(
+def result_rows(  # noqa: PLR0913 (each is a form of the same rows)
     store: Store,
     sweep: str | None,
     *,
@@ -82,20 +87,24 @@ def result_rows(
     where: Sequence[Condition] = (),
     rungs: bool = False,
     every_space: bool = False,
+    stopped: bool = False,
 ) -> list[ResultRow]:
     """Return the results of a sweep, or of all (then one row per sweep that holds the jobs), of its space as it was last launched, or of
     `every_space` that it has had.
 
     A row is one trained model under one attack, knowledge, epsilon and so on, over its repeats or, with `per_repeat`, in one of
     them; with `over_seeds` it is all models that were made alike except for the training seed; with `worst` it is the worst case over
-    all attacks of one knowledge, and of every knowledge, in the same ball. Only rows that meet all conditions of `where` are returned,
-    and a worst case is over the attacks that do. Models that were stopped at a rung are left out, unless `rungs` or a condition on
-    `until` asks for them. A row's clean accuracy is over the same examples, in batches of the same size and as many draws, in the same
-    sweep (and repeat). A clean accuracy over examples, in batches or in draws that no attack on the model has in the sweep is a row with
-    attack `none`. Sorted by sweep, data set, model, width, binary (false first), rank fraction, theta (1 first), defence (none first)
-    and its settings, adversarial training (none first), seed, knowledge (from transfer, which knows least, over randomized and eot to
-    omniscient), source (the nearest to the model first), attack (from noise to Square), norm (linf first), epsilon, then the attack's
-    other settings.
+    all attacks of one knowledge, and of every knowledge, in the same ball, those of the model's diagnoses in the sweep among them (whose
+    jobs are not among the row's). Only rows that meet all conditions of `where` are returned, and a worst case is over the attacks that
+    do. Models that were stopped at a rung are left out, unless `rungs` or a condition on `until` asks for them. A row's clean accuracy is
+    over the same examples, in batches of the same size and as many draws, in the same sweep (and repeat). A clean accuracy over examples,
+    in batches or in draws that no attack on the model has in the sweep is a row with attack `none`. With `stopped`, attacks that have
+    left a race early have rows too, marked by `asked_examples`, but no worst case is over them. Sorted by sweep, data set, model,
+    width, binary (false first), rank fraction, theta (1 first), defence (none first) and its settings, adversarial training (none first),
+    seed, knowledge (from transfer, which knows least, over randomized and eot to omniscient), source (the nearest to the model first),
+    attack (from noise to Square), norm (linf first), epsilon, then the attack's other settings.
+
+    Of `every_space`, what was measured with several versions of a user's code has a row for each (see `code_versions`).
 
     Raises:
         UserError: no such sweep.
@@ -106,15 +115,23 @@ def result_rows(
         asked = where if rungs or any(condition.field == "until" for condition in where) else (*where, _WHOLE)
         clean = _measurements(connection, CleanResultRecord, number, asked, every_space=every_space)
         attacks = _measurements(connection, AttackResultRecord, number, asked, every_space=every_space)
+        early = stopped_attacks(connection, number, every_space=every_space) if stopped and not worst else []
         models = _models(connection, number, every_space=every_space)
         pools = seed_pools(connection, models) if over_seeds else None
+        probes = probes_in(connection, number, every_space=every_space) if worst else []
         corrupted = corruption_means(connection, number, every_space=every_space)
+        attacks += early
+        if every_space:  # a space as it was last launched has one version of everything
+            attacks, models = attacks_by_version(connection, attacks), models_by_version(connection, models)
     where = _named(where, models, attacks)
     of_attacks = [condition for condition in where if condition.field.startswith(_OF_ATTACKS)]
     attacks = [item for item in attacks if all(_holds(condition, item) for condition in of_attacks)]
+    on_probes = [condition for condition in where if condition.field in _PROBE_FIELDS]
+    probes = [item for item in probes if _meets(item, on_probes) and all(_holds(condition, item) for condition in of_attacks)]
     if pools is not None:
         models = _pooled(models, pools)
-    rows = with_corruptions(result_table(models, clean, attacks, per_repeat=per_repeat, pools=pools, worst=worst), corrupted, pools)
+    table = result_table(models, clean, attacks, per_repeat=per_repeat, pools=pools, worst=worst, probes=probes)
+    rows = with_corruptions(table, corrupted, pools)
     settled = (_ATTACK_FIELDS if worst else frozenset()) | ({"seed"} if over_seeds else frozenset())
     left = [condition for condition in where if condition.field not in settled and not (worst and condition in of_attacks)]
     return [row for row in rows if all(condition.holds(row) for condition in left)]
@@ -135,6 +152,10 @@ def _own(item: Measurement) -> dict[str, Any]:
 
 def _holds(condition: Condition, item: Measurement) -> bool:
     return condition.holds_for(_own(item).get(condition.field.removeprefix(_OF_ATTACKS)))
+
+
+def _meets(item: Measurement, conditions: Sequence[Condition]) -> bool:
+    return all(condition.holds_for(getattr(item.setting, condition.field)) for condition in conditions)
 
 
 def _measurements(

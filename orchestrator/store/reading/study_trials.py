@@ -15,7 +15,13 @@ from sqlalchemy import Connection, Select, Text, and_, cast, column, func, inspe
 from orchestrator.store.connection.session import Store, chunks
 from orchestrator.store.leases.leases import living_sweeps
 from orchestrator.store.reading.stored_specs import runnable_spec
-from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord, CraftedExamplesRecord, TrainedModelRecord
+from orchestrator.store.schema.result_tables import (
+    AttackResultRecord,
+    CleanResultRecord,
+    CraftedExamplesRecord,
+    ShardResultRecord,
+    TrainedModelRecord,
+)
 from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
 from workers.artifacts.artifacts import Artifacts
 from workers.artifacts.results import unpack_flags
@@ -152,8 +158,13 @@ def job_outcomes(store: Store, keys: Iterable[str]) -> dict[str, JobOutcome]:
         return {key: outcome for chunk in chunks(asked) for key, outcome in _read(connection, chunk)}
 
 
+def flags_of(store: Store, keys: Iterable[str]) -> dict[str, NDArray[np.bool_]]:
+    """Return the flags, (draws, examples), of those of the jobs that have any and whose results are recorded, by key."""
+    return {key: outcome.correct for key, outcome in job_outcomes(store, keys).items() if outcome.correct is not None}
+
+
 def _read(connection: Connection, keys: Sequence[str]) -> Iterator[tuple[str, JobOutcome]]:
-    for record in (CleanResultRecord, AttackResultRecord):
+    for record in (CleanResultRecord, AttackResultRecord, ShardResultRecord):
         flags = select(record.job_key, record.seconds, record.flags, record.n_examples, record.draws)
         for row in connection.execute(flags.where(record.job_key.in_(keys))):
             yield row.job_key, JobOutcome(row.seconds, correct=unpack_flags(row.flags, n_examples=row.n_examples, draws=row.draws))

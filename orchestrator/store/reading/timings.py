@@ -10,7 +10,7 @@ from orchestrator.store.reading.report_evidence import OUTCOMES
 from orchestrator.store.reading.stored_specs import runnable_spec
 from orchestrator.store.schema.result_tables import EnvironmentRecord, TrainedModelRecord
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobRecord
-from workers.spec.job import JobSpec, TrainSpec
+from workers.spec.job import JobSpec, TrainSpec, shard_role
 
 _MOST, _MOST_TRAINED = 3000, 500
 
@@ -31,7 +31,8 @@ def recent_timings(store: Store) -> list[Timing]:
         done = select(AttemptRecord.job_key).where(AttemptRecord.outcome == "done", AttemptRecord.number == 1)
         keys = connection.execute(done.order_by(AttemptRecord.id.desc()).limit(_MOST)).scalars().all()
         trained = select(TrainedModelRecord.job_key).order_by(TrainedModelRecord.finished_at.desc()).limit(_MOST_TRAINED)
-        wanted = list(dict.fromkeys([*keys, *connection.execute(trained).scalars()]))
+        joined = parents_of(connection, keys, role=shard_role(0))  # from shards, in no time
+        wanted = [key for key in dict.fromkeys([*keys, *connection.execute(trained).scalars()]) if key not in joined]
         known, took = on_models(connection, wanted), _took(connection, sorted(wanted))
     measured = ((*known[key], *took[key]) for key in wanted if key in known and key in took)
     return [Timing(spec=spec, model=model, seconds=seconds, device=device) for spec, model, seconds, device in measured]

@@ -82,6 +82,8 @@ class ResultRow(MeasuredModel):
     `attacks` counts the attacks of the row: 1, or 0 in one without. In a row over several (attack `worst_case`) what they do not share
     is `none` or 0, `knowledge` is `any` where they differ in it, and the robust accuracy is None for a randomised model that was
     evaluated only once.
+    `asked_examples` is set where the attack left a race before all of so many were measured: the accuracy is over the first `n_examples`,
+    and its interval is one that holds whenever an attack leaves. Such rows are only among those that were asked for as `stopped`.
     `example_order` is that of which the examples are the first: `balanced` (the classes take turns) or that of the data set's `file`s.
     `corruption_accuracy` is the mean over the corruptions that the sweep has measured of the model on as many examples, each the mean over
     its severities; None where it has measured none.
@@ -114,6 +116,7 @@ class ResultRow(MeasuredModel):
     draws: int
     split: str = "test"
     example_order: str
+    asked_examples: int | None = None
     repeat: int | None
     repeats: int
     seeds: int

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 
 from orchestrator.statistics.worst_case import FEWEST_FOLDS
-from orchestrator.store.reading.aggregate import ANY, WORST_CASE
+from orchestrator.store.reading.measured import ANY, WORST_CASE
 from orchestrator.store.reading.values import ResultRow
 
 _BALL = ("sweep", "model_key", "knowledge", "norm", "epsilon", "n_examples", "evaluation_batch_size", "draws", "split", "example_order")

@@ -171,6 +171,39 @@ class AttackResultRecord(Base):
     split: Mapped[Word] = mapped_column(server_default="test")
 
 
+class ShardResultRecord(Base):
+    """Outcome of one attack on a model on a shard of the examples: `n_examples` of `of_examples`, from the place `first` of the order. It
+    is no result by itself, and therefore in no other table: a whole one is joined from all shards, and is an `AttackResultRecord`.
+
+    `attack` has the attack's columns as `AttackResultRecord` has them, its facts included; other columns are as there. Of a suite's parts
+    `after` names the attacks before it."""
+
+    __tablename__ = "shard_results"
+
+    job_key: Mapped[PrimaryJobKey]
+    model_key: Mapped[ModelKey]
+    attack: Mapped[dict[str, Any]]
+    after: Mapped[str]
+    knowledge: Mapped[Word]
+    source_key: Mapped[Key | None]
+    repeat: Mapped[int]
+    split: Mapped[Word]
+    example_order: Mapped[Word]
+    first: Mapped[int]
+    n_examples: Mapped[int]
+    of_examples: Mapped[int]
+    batch_size: Mapped[int]
+    draws: Mapped[int]
+    n_correct: Mapped[int]
+    flags: Mapped[bytes]
+    forward_passes: Mapped[int | None] = mapped_column(BigInteger)
+    backward_passes: Mapped[int | None] = mapped_column(BigInteger)
+    queries: Mapped[int | None] = mapped_column(BigInteger)
+    seconds: Mapped[float]
+    environment_id: Mapped[EnvironmentId]
+    finished_at: Mapped[datetime]
+
+
 class DiagnosisRecord(Base):
     """Measurements of a model's gradients, and results of standard attacks on the same few examples.
 

@@ -33,7 +33,7 @@ class SweepRecord(Base):
 
 
 class SweepEpsilonRecord(Base):
-    """How a sweep writes an epsilon, by its last launch: jobs are shared by sweeps that write it otherwise."""
+    """A sweep's way to write an epsilon, by its last launch: jobs are shared by sweeps that write it otherwise."""
 
     __tablename__ = "sweep_epsilons"
 

@@ -183,10 +183,11 @@ def _lock(connection: Connection, model: str) -> None:
 def _derive(connection: Connection, tables: Mapping[type[Base], Sequence[Row]]) -> None:
     """Bring up to date what is derived from the results of the rows' models."""
     trained = {row["job_key"] for row in tables.get(TrainedModelRecord, ())}  # their attacks may have been recorded before they were
-    attacked = tables.get(AttackResultRecord, ())
-    if models := sorted(trained | {row["model_key"] for row in attacked}):
-        refresh_worst_cases(connection, *models, ball=attacked[0] if len(attacked) == 1 and not trained else None)
-    for model in sorted(trained | {row["model_key"] for row in (*attacked, *tables.get(DiagnosisRecord, ()))}):
+    attacked, diagnosed = tables.get(AttackResultRecord, ()), tables.get(DiagnosisRecord, ())
+    if models := sorted(trained | {row["model_key"] for row in (*attacked, *diagnosed)}):
+        one_ball = len(attacked) == 1 and not trained and not diagnosed
+        refresh_worst_cases(connection, *models, ball=attacked[0] if one_ball else None)
+    for model in models:
         refresh_verdict(connection, model)
 
 

@@ -13,6 +13,7 @@ from orchestrator.store.schema.result_tables import (
     CorruptionResultRecord,
     CraftedExamplesRecord,
     DiagnosisRecord,
+    ShardResultRecord,
     SurfaceRecord,
     TrainedModelRecord,
 )
@@ -76,6 +77,8 @@ def _told(job: Job, result: Result) -> tuple[type[Base], Row]:  # noqa: PLR0911 
             return TrainedModelRecord, _trained_model(train, trained)
         case EvaluateSpec() as evaluate, FlagsOutcome():
             return CleanResultRecord, _evaluation(job, evaluate)
+        case AttackSpec() as attack, FlagsOutcome() if attack.evaluation.shard is not None:
+            return ShardResultRecord, _shard(job, attack)
         case AttackSpec() as attack, FlagsOutcome():
             return AttackResultRecord, _evaluation(job, attack) | _attack(job, attack)
         case CraftSpec(), CraftOutcome():
@@ -183,6 +186,13 @@ def _counted(outcome: FlagsOutcome) -> Row:
         "backward_passes": spent["backward"],
         "queries": spent["queries"],
     }
+
+
+def _shard(job: Job, spec: AttackSpec) -> Row:
+    assert spec.evaluation.shard is not None  # noqa: S101 (`outcome_row` looked)
+    of_attack = {"attack": _attack_columns(spec.attack), "after": spec.after, "knowledge": spec.knowledge}
+    place = {"source_key": job.parents.get("source"), "first": spec.evaluation.shard.first, "of_examples": spec.evaluation.shard.of}
+    return _evaluation(job, spec) | of_attack | place
 
 
 def _diagnosis(job: Job, spec: DiagnoseSpec, outcome: DiagnosisOutcome) -> Row:

@@ -11,8 +11,10 @@ from typing import Any
 from sqlalchemy import Connection, Text, and_, cast, delete, func, insert, select
 
 from orchestrator.store.connection.session import chunks
-from orchestrator.store.reading.aggregate import WORST_CASE, result_table
+from orchestrator.store.reading.aggregate import result_table
+from orchestrator.store.reading.measured import WORST_CASE
 from orchestrator.store.reading.measurements import as_measurements, described_models, measured_columns
+from orchestrator.store.reading.probes import probes_on
 from orchestrator.store.reading.values import ResultRow
 from orchestrator.store.schema.base import utc_now
 from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, TrainedModelRecord, VerdictRecord, WorstCaseRecord
@@ -183,7 +185,7 @@ def _worst_cases(connection: Connection, *models: str, ball: Row | None = None) 
     described = described_models(connection, models)
     attacks = select(*measured_columns(AttackResultRecord)).where(*_within(AttackResultRecord, models, ball))
     measurements = as_measurements(connection.execute(attacks))
-    return _kept(result_table(described, [], measurements, per_repeat=False, worst=True))
+    return _kept(result_table(described, [], measurements, per_repeat=False, worst=True, probes=probes_on(connection, models)))
 
 
 def outdated_models(connection: Connection, models: Sequence[str]) -> list[str]:

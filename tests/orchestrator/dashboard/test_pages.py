@@ -12,7 +12,7 @@ from orchestrator.tables.results_table import render_results
 from tests.builders import result_of, small_plan
 from tests.stored import begin_driving, record_sweep
 
-PAGES = ("progress", "results", "figures", "models", "examples", "surfaces")
+PAGES = ("progress", "results", "figures", "search", "models", "examples", "surfaces")
 NASTY = "<b onclick=alert(1)>**x** :red[y] `z` $a$ [l](http://h)"
 
 
@@ -83,6 +83,17 @@ def test_an_example_is_shown_clean_attacked_and_as_their_difference(home: Path) 
     assert outcomes["right %"].between(0, 100).all()
     assert len(page.get("image")) == 3
     assert any("which is 8.00/255" in caption.value for caption in page.caption)
+    said = [image.proto.imgs[0].caption for image in page.get("image")]
+    assert re.match(r"clean: taken for class \d \((right|wrong)(, [\d.]+ %)?\)$", said[0])
+    assert said[1].startswith("adversarial")
+    page.button[1].click().run()
+    assert page.number_input(key="place").value == 4
+
+
+def test_the_search_page_names_the_best_and_lists_every_model(home: Path) -> None:
+    page = shown("search")
+    assert page.text[0].value.startswith("2 models by clean_accuracy and worst_case_accuracy ")
+    assert page.dataframe[-1].value["standing"].tolist().count("on the front") == 1
 
 
 def test_names_with_markup_stay_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:

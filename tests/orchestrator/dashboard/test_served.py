@@ -8,12 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from orchestrator.dashboard import server as command
-from orchestrator.paths import Paths
 from tests.browsers import Browser
 from tests.commands import robustsweep
 from tests.orchestrator.dashboard.served import Viewer, dashboard, wait
-from workers.errors import UserError
 
 BLANK = 20  # colours that an empty image, its rounded corners included, may have
 FIGURES = ("progress", "figures", "models", "surfaces")
@@ -25,8 +22,9 @@ needs_browser = pytest.mark.skipif(shutil.which("chromium") is None and shutil.w
 def test_every_page_is_drawn_and_a_filter_changes_the_table(swept: Path) -> None:
     with dashboard(swept) as (_, address), Browser() as browser:
         viewer = Viewer(browser, address)
-        for page in ("progress", "results", "figures", "models", "examples", "surfaces"):
+        for page in ("progress", "results", "figures", "search", "models", "examples", "surfaces"):
             viewer.visit("" if page == "progress" else page)
+            assert browser.evaluate("document.title") == f"{page.capitalize()} - robustsweep"
             assert not viewer.count('[data-testid="stException"], [data-testid="stAlert"]'), f"{page}: {viewer.text()}"
             if page in FIGURES:
                 wait(lambda: viewer.count(".js-plotly-plot .main-svg"))
@@ -78,9 +76,3 @@ def test_a_taken_port_and_a_missing_store_are_one_line(swept: Path, tmp_path: Pa
     assert missing.returncode == 2
     assert "no such file" in missing.stderr
     assert missing.stderr.count("\n") == 1
-
-
-def test_a_missing_package_is_one_line_that_says_how_to_get_it(swept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "find_spec", lambda name: None if name == "streamlit" else object())
-    with pytest.raises(UserError, match=r"needs the package streamlit: pip install 'robustsweep\[dashboard\]'"):
-        command.serve(Paths.resolve(home=swept / "sweeps", store=None), port=1, say=print)

@@ -151,7 +151,7 @@ def test_a_log_file_gets_lines_and_a_terminal_a_table(sweep: SweepRun, tmp_path:
         pass
     with show_progress(sweep, name="[small]", console=Console(file=screen, width=80, force_terminal=True)):
         pass
-    assert _without_time(log.getvalue().strip()) == _without_time(progress_line(sweep))
+    assert [_without_time(line) for line in log.getvalue().splitlines()] == 2 * [_without_time(progress_line(sweep))]  # first at once
     assert f"1/{len(JOBS)} jobs done" in log.getvalue()
     assert "[small]" in screen.getvalue()
     assert "attack" in screen.getvalue()
@@ -196,6 +196,7 @@ def test_a_training_that_goes_on_from_a_rung_counts_the_epochs_that_are_left(tmp
         wait(10.0)
         sweep.epoch(taken, epoch=epoch, loss=1.0, accuracy=0.5)
         seconds.append(seconds_left(sweep))
+        assert [job.partition(", loss")[0] for job in sweep.running] == [f"{sweep.supply.names(taken)}: epoch {epoch} of 10"]
     assert seconds[0] is None
     assert seconds[1] > seconds[3] > 0
     store.close()

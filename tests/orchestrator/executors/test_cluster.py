@@ -44,9 +44,10 @@ def test_a_sweep_runs_on_the_cluster_at_an_address_with_the_same_results(head: H
     [
         pytest.param(["--cpus-per-job", "9"], "--cpus-per-job 9: no node of the cluster has more than 2 CPUs", marks=pytest.mark.slow),
         (["--gpus-per-attack", "0.5"], "0.5 GPUs requested for a job: no node of the cluster has more than 0"),
-        (
+        pytest.param(
             ["--cpus-per-job", "9", "--wait-for-nodes", "0.01"],
             "--cpus-per-job 9: no node of the cluster has more than 2 CPUs, after 0.01 minutes of --wait-for-nodes",
+            marks=pytest.mark.slow,
         ),
     ],
 )

@@ -54,6 +54,7 @@ def run(folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+@pytest.mark.slow  # quicker, without a plugin: tests/contracts/test_executors.py
 def test_nothing_in_the_folder_of_the_launch_is_imported(folder: Path) -> None:
     main = ("-c", "from orchestrator.cli.main import main; main()")
     launched = run(folder, *main, "launch", "s.yaml", "--workers", "1")

@@ -3,7 +3,7 @@ import pytest
 from orchestrator.figures import accuracy_curves, pareto_fronts
 from orchestrator.figures.curves import MOST_BANDS, MOST_LINES
 from orchestrator.figures.theme import PALETTE, ordered_colours
-from tests.orchestrator.figures.conftest import MakeRow
+from tests.orchestrator.conftest import MakeRow
 
 
 def test_a_line_holds_one_model_from_its_clean_accuracy_on(make_row: MakeRow) -> None:

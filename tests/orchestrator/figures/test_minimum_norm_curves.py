@@ -4,7 +4,7 @@ import numpy as np
 
 from orchestrator.figures import minimum_norm_curves
 from orchestrator.store.reading.smallest_perturbations import SmallestPerturbations
-from tests.orchestrator.figures.conftest import MakeRow
+from tests.orchestrator.conftest import MakeRow
 
 
 def test_a_curve_is_the_share_of_examples_that_nothing_of_at_most_epsilon_fools(make_row: MakeRow) -> None:

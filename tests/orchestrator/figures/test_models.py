@@ -4,7 +4,7 @@ import pytest
 
 from orchestrator.figures import cost_plots, heat_maps, pareto_fronts
 from orchestrator.store.reading.report_evidence import JobCosts
-from tests.orchestrator.figures.conftest import MakeRow
+from tests.orchestrator.conftest import MakeRow
 
 FIGURES = {"a": (0.9, 0.2), "b": (0.8, 0.5), "c": (0.7, 0.4), "d": (0.6, 0.6), "e": (0.6, 0.55), "f": (0.8, 0.5)}
 

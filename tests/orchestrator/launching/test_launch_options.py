@@ -74,7 +74,9 @@ def test_at_the_end_somebody_is_told_and_the_next_commands_are_named(tmp_path: P
     assert "study" not in printed
 
 
-def test_a_command_to_continue_repeats_only_and_notify(tmp_path: Path) -> None:
-    options = LaunchOptions("mine.yaml", Paths.resolve(home=tmp_path, store=None), only=("3f9a",), notify="say 'done'")
+def test_a_command_repeats_plugins_and_to_continue_only_and_notify(tmp_path: Path) -> None:
+    paths, plugins = Paths.resolve(home=tmp_path, store=None), ("/a b/nets.py",)
+    options = LaunchOptions("mine.yaml", paths, only=("3f9a",), notify="say 'done'", plugins=plugins)
+    assert options.command("results", "=mine") == f"robustsweep results '=mine' --home {tmp_path} --plugin '/a b/nets.py'"
     assert "--only 3f9a" in options.command("launch", "mine.yaml")
     assert """--notify 'say '"'"'done'"'"''""" in options.command("launch", "mine.yaml")

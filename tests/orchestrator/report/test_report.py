@@ -162,19 +162,29 @@ def test_standard_errors_are_columns_in_percent_points_when_they_are_asked_for(r
     known = [replace(row, se_examples=0.0123, se_draws=0.004) for row in rows]
     forms: list[Format] = ["table", "markdown"]
     for form in forms:
-        plain, asked = (printed(render_results(known, form, spread=spread), width=200) for spread in (False, True))
+        plain = printed(render_results(known, form), width=200)
+        asked = printed(render_results(known, form, extra=["spread"]), width=200)
         assert "±" not in plain
         for word in ("± examples", "1.23", "± draws", "0.40"):
             assert word in asked
         assert "± seeds" not in asked
     pooled = [replace(row, seed=None, seeds=5, se_seeds=0.021) for row in known]
-    asked = str(render_results(pooled, "markdown", spread=True))
+    asked = str(render_results(pooled, "markdown", extra=["spread"]))
     for word in ("± seeds", "2.10", "seeds 5"):
         assert word in asked
     (record, *_) = json.loads(str(render_results(pooled, "json")))
     assert (record["seed"], record["seeds"], record["se_draws"], record["se_seeds"]) == (None, 5, 0.004, 0.021)
     (first, *_) = csv.DictReader(io.StringIO(str(render_results(known, "csv"))))
     assert (first["se_examples"], first["se_draws"], first["se_seeds"]) == ("0.0123", "0.004", "")
+
+
+def test_what_attacks_cost_has_columns_when_it_is_asked_for(rows: list[ResultRow]) -> None:
+    known = [replace(row, forward_passes=1200.0, backward_passes=1000.5, queries=200.0) for row in rows]
+    plain, asked = str(render_results(known, "markdown")), str(render_results(known, "markdown", extra=["passes"]))
+    assert "passes" not in plain
+    for word in ("forward passes", "1200", "backward passes", "1000", "queries", "200"):
+        assert word in asked
+    assert "passes" not in str(render_results(rows, "markdown", extra=["passes"]))  # those of earlier releases are not known
 
 
 def test_how_loud_waveforms_are_has_a_column_where_it_is_known(rows: list[ResultRow]) -> None:

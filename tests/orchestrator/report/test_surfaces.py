@@ -13,7 +13,7 @@ import pytest
 
 from orchestrator.names import surface_family
 from orchestrator.paths import Paths
-from orchestrator.report import browser, surface_page
+from orchestrator.report import surface_page
 from orchestrator.report.surface_grids import SurfaceGrid, families, surface_draws, surface_grids
 from orchestrator.store import SurfaceRow, open_store, record_result, surface_rows
 from tests.builders import fine_tune_job, pretrain_job, result_of, surface_job
@@ -112,12 +112,6 @@ def test_a_sweep_without_surfaces_and_mistakes_are_one_line(launched: Path, tmp_
         record_sweep(store, name="bare", space_text="", jobs=[pretrain_job()])
     with pytest.raises(UserError, match=r"^sweep 'bare': has no loss surfaces yet; a space's section surfaces asks for them$"):
         surface_page.write_surface_page(Paths.resolve(home=tmp_path, store=None), "bare", folder=tmp_path, epsilon="8/255")
-
-
-def test_without_plotly_one_line_says_how_to_get_it(launched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(browser, "find_spec", {"plotly": None}.get)
-    with pytest.raises(UserError, match=r"^surfaces: Plotly is not installed; pip install 'robustsweep\[dashboard\]'$"):
-        surface_page.write_surface_page(Paths.resolve(home=launched / "sweeps", store=None), "tiny", folder=tmp_path, epsilon="8/255")
 
 
 def recorded(tmp_path: Path, jobs: Sequence[Job]) -> list[SurfaceRow]:

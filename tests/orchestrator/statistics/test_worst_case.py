@@ -113,3 +113,38 @@ def test_nothing_is_chosen_of_one_attack_so_that_a_single_evaluation_scores_it()
 def test_attacks_on_other_examples_are_refused(attacks):
     with pytest.raises(ValueError, match="over the same examples"):
         worst_case(attacks, randomised=False)
+
+
+def test_attacks_on_the_first_examples_alone_count_there_and_nowhere_else():
+    attack, more = np.ones((1, 1, 5), dtype=bool), np.array([[[True, False, True]]])
+    assert worst_case([attack], randomised=False, more=[more]).tolist() == [[[1.0, 0.0, 1.0, 1.0, 1.0]]]
+    wider = np.array([[[True, True, True, True, False, False]]])
+    assert worst_case([attack], randomised=False, more=[more, wider]).tolist() == [[[1.0, 0.0, 1.0, 1.0, 0.0]]]
+
+
+@pytest.mark.parametrize(("repeats", "draws"), [(3, 4), (1, 8)])
+def test_on_a_randomised_net_a_stronger_attack_on_the_first_examples_is_found_without_a_change_to_the_others(repeats, draws):
+    attack = flags([0.6] * 1000, repeats=repeats, draws=draws)
+    more = flags([0.1] * 400, draws=10, seed=1)
+    found = worst_case([attack], randomised=True, more=[more])
+    assert found.shape == ((3, 1, 1000) if repeats > 1 else (1, 8, 1000))
+    assert found[..., :400].mean() == pytest.approx(0.1, abs=0.02)
+    assert found[..., 400:].mean() == pytest.approx(attack[..., 400:].mean())
+
+
+def test_equally_strong_attacks_on_the_first_examples_are_no_luck_for_the_attacker():
+    """All draws of such an attack share how its examples were crafted: where that differs not, nothing is gained."""
+    equal = SharedDraws(seed=5, crafted=0.0)
+    runs = [
+        ([equal.attack(repeats=3, draws=4) for _ in range(2)], [equal.attack(repeats=1, draws=10)[..., :100] for _ in range(8)])
+        for _ in range(150)
+    ]
+    found = [worst_case(attacks, randomised=True, more=more) for attacks, more in runs]
+    assert np.mean([scores.mean() for scores in found]) == pytest.approx(equal.truth, abs=0.008)
+    covered = [low <= equal.truth <= high for _, low, high in map(accuracy_interval, found)]
+    assert np.mean(covered) >= 0.93
+
+
+def test_one_draw_of_a_further_attack_says_nothing_of_a_randomised_net():
+    attack = flags([0.6] * 50, repeats=3)
+    assert np.array_equal(worst_case([attack], randomised=True, more=[np.zeros((1, 1, 50), dtype=bool)]), attack.astype(float))

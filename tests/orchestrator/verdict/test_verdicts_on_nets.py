@@ -103,6 +103,7 @@ def test_a_quick_diagnosis_finds_nothing_against_an_honest_net_and_says_that_it_
     assert enough.reason.startswith("too little looked at: 100 queries on 60 examples")
 
 
+@pytest.mark.slow  # quicker, on stored figures: test_checks
 def test_a_net_with_saturated_logits_is_unsound_for_its_gradients_and_for_what_they_hide(store: Store, root: Path) -> None:
     net = train_job()
     run(net, RunSettings(root))

@@ -10,7 +10,7 @@ from tests.workers.small import generator, network, split
 from workers.attacks.engine import Problem, Watched
 from workers.attacks.engine.losses import Goal
 from workers.attacks.engine.norms import L2Ball
-from workers.attacks.engine.queries import judge
+from workers.attacks.engine.queries import compared
 from workers.errors import NonFiniteError
 from workers.measure.evaluate import correct_flags
 from workers.registry import ATTACKS, DEFENCES
@@ -148,9 +148,9 @@ def test_candidates_of_an_example_share_its_draw(defence, at_once):
     net.examples_at_once = at_once
     chosen = settings("square", selection_draws=3)
     problem = Problem(net, inputs, Goal(labels), chosen, generator(), randomness="example")
-    first, second = judge(problem, inputs, inputs.clone())
+    first, second = compared(problem, inputs, inputs.clone())
     torch.testing.assert_close(first.losses, second.losses, rtol=1e-5, atol=1e-5)
-    (later,) = judge(problem, inputs)
+    (later,) = compared(problem, inputs)
     assert not torch.allclose(first.losses, later.losses, rtol=1e-3)
     assert net(inputs.repeat(2, 1, 1, 1)).chunk(2)[0].ne(net(inputs)).any()
 

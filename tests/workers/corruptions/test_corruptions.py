@@ -11,7 +11,7 @@ from PIL import Image
 from scipy import ndimage
 
 from workers.corruptions.filters.blurs import defocused, gaussian, moved
-from workers.corruptions.filters.draws import Draws, example_seeds
+from workers.corruptions.filters.draws import ExampleDraws, example_seeds
 from workers.corruptions.filters.resampling import sampled, zoomed
 from workers.errors import JobError
 from workers.measure.corrupted import corrupted
@@ -154,7 +154,7 @@ def test_fog_is_in_the_range_of_the_image_and_its_clouds_differ():
 
 def test_draws_of_an_example_do_not_depend_on_the_others():
     seeds = list(example_seeds(IMAGES, purpose="fog", seed=0))
-    together, alone = Draws(seeds, IMAGES.device), Draws(seeds[2:3], IMAGES.device)
+    together, alone = ExampleDraws(seeds, IMAGES.device), ExampleDraws(seeds[2:3], IMAGES.device)
     assert torch.equal(together.normal(5)[2], alone.normal(5)[0])
     assert torch.equal(together.integers(4, low=-1, high=1)[2], alone.integers(4, low=-1, high=1)[0])
     assert len(set(seeds)) == len(IMAGES)

@@ -9,6 +9,7 @@ import torchvision
 
 from tests.workers.data.published import Website
 from tests.workers.data.published_torchvision import make_gtsrb, make_usps, publish_eurosat, publish_fashion_mnist, publish_svhn
+from tests.workers.data.torchvision_layouts import LAYOUTS, shade
 from tests.workers.small import data_set
 from workers.data.loading.download import download, lacks
 from workers.errors import DataError
@@ -43,6 +44,26 @@ def test_a_data_set_is_downloaded_once_and_can_then_be_read(
     info = found.info_of(loaded)
     assert (info.shape, info.n_classes, info.low, info.high) == (SHAPES[name], 10, 0, 1)
     assert set(loaded.test.labels.tolist()) == set(range(10))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(LAYOUTS))
+def test_every_other_set_is_read_from_its_own_layout_and_not_downloaded_again(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    LAYOUTS[name](tmp_path, monkeypatch)
+    found = data_set(f"torchvision:{name}", image_size=8)
+    assert not lacks(found, tmp_path)
+    download(found, tmp_path)
+    loaded = found.load(tmp_path)
+    info, sizes = found.info_of(loaded), (len(loaded.train), len(loaded.test))
+    batches = 5 if name == "CIFAR10" else 1
+    assert found.sizes(tmp_path) == sizes == (2 * batches * info.n_classes, info.n_classes)
+    for part in (loaded.train, loaded.test):
+        assert part.inputs.shape[1:] == info.shape == ((1 if "MNIST" in name else 3), 8, 8)
+        assert set(part.labels.tolist()) == set(range(info.n_classes))
+        expected = [shade(label) for label in part.labels.tolist()]
+        assert part.inputs.mean(axis=(1, 2, 3)) == pytest.approx(expected, abs=1.5)
 
 
 def test_the_images_are_torchvisions(website: Website, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from tests.workers.small import generator
-from workers.layers import LatentSketch, TuckerLayer, cheaper_execution
+from workers.layers import LatentSketch, TransposedTuckerLayer, TuckerLayer, cheaper_execution
 
 LAYERS = {
     "3x3": ((6, 5, 3, 3), (4, 3, 3, 3), {"stride": (2, 1), "padding": (1, 1), "bias": True}),
@@ -16,13 +16,17 @@ LAYERS = {
     "same padding": ((6, 5, 3, 3), (3, 4, 3, 3), {"padding": "same"}),
     "1-d": ((6, 5, 7), (4, 3, 7), {"stride": (3,), "padding": (2,), "bias": True}),
     "linear": ((6, 5), (4, 3), {"bias": True}),
+    "transposed": ((6, 5, 3, 3), (4, 3, 3, 2), {"stride": (2, 1), "padding": (1,), "output_padding": (1, 0), "bias": True}),
+    "transposed 1x1": ((6, 5, 1, 1), (4, 3, 1, 1), {"stride": (2,)}),
+    "transposed 1-d": ((6, 5, 7), (4, 3, 7), {"stride": (3,), "padding": (2,), "dilation": (2,)}),
 }
 SIZES = {4: (8, 9), 3: (30,), 2: ()}
 
 
 def layer(name, execution, sketch):
     shape, rank, geometry = LAYERS[name]
-    made = TuckerLayer(shape, rank, sketch=sketch, execution=execution, **geometry).double()
+    kind = TransposedTuckerLayer if name.startswith("transposed") else TuckerLayer
+    made = kind(shape, rank, sketch=sketch, execution=execution, **geometry).double()
     made.kernel.initialise(generator(3))
     if made.bias is not None:
         nn.init.normal_(made.bias, generator=generator(4))
@@ -134,6 +138,12 @@ def test_the_choice_of_execution_follows_rank_and_size_and_never_changes():
     assert {cheaper_execution((256, 256, 3, 3), full, positions_in=64) for _ in range(5)} == {
         cheaper_execution((256, 256, 3, 3), full, positions_in=64)
     }
+
+
+def test_a_transposed_convolution_costs_by_its_inputs_and_a_low_rank_makes_the_chain_cheaper():
+    shape, low = (128, 256, 4, 4), (16, 32, 4, 4)
+    assert cheaper_execution(shape, low, stride=4, positions_in=256, transposed=True) == "factorized"
+    assert cheaper_execution(shape, shape, stride=4, positions_in=256, transposed=True) == "reconstruct"
 
 
 def test_a_copied_network_shares_one_sketch_of_its_own():

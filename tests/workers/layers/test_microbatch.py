@@ -2,12 +2,16 @@
 
 import pytest
 import torch
+from torch import nn
 
 from tests.builders import attack_settings
 from tests.workers.layers.test_frozen import NETS
-from tests.workers.small import generator, network, split
+from tests.workers.small import DIGITS, generator, network, split
 from workers.attacks.engine import input_gradient
+from workers.layers import LatentSketch
 from workers.measure.evaluate import attacker, correct_flags
+from workers.models.network import Network, Tensorization, tensorize
+from workers.spec.component import DefenceSpec
 
 INPUTS, LABELS = split(12).batch(slice(12))
 RANDOM_NETS = pytest.mark.parametrize("settings", NETS.values(), ids=NETS)
@@ -49,6 +53,33 @@ def test_no_more_examples_than_asked_for_go_through_the_layers_together_forwards
     sizes = counted(net)
     input_gradient(net, INPUTS.double(), LABELS)
     assert sizes == [5, 5, 2, 2, 5, 5]
+
+
+class Twice(nn.Module):
+    """A layer and a ReLU that a pass uses twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.relu = nn.Conv2d(3, 3, 3, padding=1), nn.ReLU()
+
+    def forward(self, inputs):
+        return self.relu(self.layer(self.relu(self.layer(inputs)))).flatten(1)[:, :10]
+
+
+@pytest.mark.parametrize("draws", ["batch", "example"])
+def test_a_layer_that_a_pass_uses_twice_draws_twice_in_parts_too(draws):
+    nets = []
+    for at_once in (None, 5):
+        torch.manual_seed(0)
+        body, sketch = nn.Sequential(Twice()), LatentSketch(theta=0.6, draws=draws)
+        tensorize(body, Tensorization(rank_fraction=1.0, first=True, init="decompose"), sketch=sketch)
+        pruned = DefenceSpec(name="stochastic_activation_pruning")
+        nets.append(Network(body, sketch=sketch, info=DIGITS.info, defence=pruned).double().eval().requires_grad_(False))
+        nets[-1].examples_at_once = at_once
+        nets[-1].seed(0)
+    whole, divided = (input_gradient(net, INPUTS.double(), LABELS) for net in nets)
+    torch.testing.assert_close(divided, whole, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(*(net(INPUTS.double()) for net in nets), rtol=1e-9, atol=1e-9)
 
 
 def test_in_training_a_batch_is_never_divided():

@@ -9,7 +9,7 @@ from tests.workers.attacks.attacked import INPUTS, LABELS, NAMES, NET, NORMS, No
 from tests.workers.small import generator, network, run_attack, split
 from workers.attacks.engine import Problem, input_gradient
 from workers.attacks.engine.losses import LOSSES, Goal
-from workers.attacks.engine.queries import gradient, judge
+from workers.attacks.engine.queries import compared, gradient
 from workers.errors import UserError
 from workers.measure.evaluate import attacker, correct_flags, craft
 
@@ -88,13 +88,13 @@ def test_eot_climbs_the_expected_loss_higher_than_single_draws_do(draws):
 
 def test_candidates_are_judged_on_the_same_draws():
     """Noise that shifts every loss alike must not tell two equal points apart."""
-    (one, other) = judge(problem(Noisy(size=3.0), randomness="batch", selection_draws=4), INPUTS, INPUTS.clone())
+    (one, other) = compared(problem(Noisy(size=3.0), randomness="batch", selection_draws=4), INPUTS, INPUTS.clone())
     assert torch.equal(one.losses, other.losses)
     assert not one.reached.any()
 
 
 def test_a_verdict_on_a_random_net_is_the_mean_over_fresh_draws():
-    (found,) = judge(problem(Noisy(), randomness="batch", selection_draws=6), INPUTS)
+    (found,) = compared(problem(Noisy(), randomness="batch", selection_draws=6), INPUTS)
     net = Noisy()
     expected = torch.stack([nn.functional.cross_entropy(net(INPUTS), LABELS, reduction="none") for _ in range(6)]).mean(dim=0)
     torch.testing.assert_close(found.losses, expected, rtol=0, atol=1e-14)

@@ -159,7 +159,11 @@ DENSE, TENSORIZED = {"tensorized": False}, {"tensorized": True, "rank_fraction":
 
 @pytest.mark.parametrize(
     ("form", "training"),
-    [(DENSE, {}), pytest.param(DENSE, ADAM, marks=pytest.mark.slow), pytest.param(TENSORIZED, ADAM, marks=pytest.mark.slow)],
+    [
+        pytest.param(DENSE, {}, marks=pytest.mark.slow),
+        pytest.param(DENSE, ADAM, marks=pytest.mark.slow),
+        pytest.param(TENSORIZED, ADAM, marks=pytest.mark.slow),
+    ],
     ids=["dense", "dense-adam", "tensorized-adam"],
 )
 def test_a_binary_resnet_learns_the_digits_in_a_few_epochs(tmp_path, form, training):

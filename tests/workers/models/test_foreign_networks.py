@@ -17,14 +17,16 @@ LARGE = [
     "torchvision:resnet50",
     "torchvision:mobilenet_v3_large",
     "torchvision:vit_b_16",
+    "torchvision:swin_t",
     "timm:wide_resnet50_2",
     "timm:vit_tiny_patch16_224",
 ]
+KINDS = {"tensorize_linear": True, "tensorize_attention": True, "tensorize_transposed": True}
 SMALL = ["torchvision:mobilenet_v3_small", "timm:test_vit", "timm:test_convnext"]
 
 
 def spec(name: str, **fields: object) -> ModelSpec:
-    return ModelSpec.model_validate({"name": name, "rank_fraction": 0.25, "tensorize_linear": True, **fields})
+    return ModelSpec.model_validate({"name": name, "rank_fraction": 0.25, **KINDS, **fields})
 
 
 @pytest.mark.parametrize("name", [*SMALL, *(pytest.param(name, marks=pytest.mark.slow) for name in LARGE)])
@@ -32,6 +34,8 @@ def test_a_net_of_a_library_is_tensorized_sketched_and_attacked(name: str) -> No
     net = build(spec(name, theta=0.9), RGB, seed=3).eval().requires_grad_(False)
     require_sound(net, RGB, name=name)
     assert net.ranks()
+    for projection in ("q_proj",) if name == "torchvision:vit_b_16" else ("qkv",) if "vit" in name or "swin" in name else ():
+        assert any(layer.endswith(f".{projection}") for layer in net.ranks())
     net.seed(0)
     images, labels = torch.rand(2, *RGB.shape, generator=generator()), torch.tensor([0, 1])
     assert not torch.equal(net(images), net(images))

@@ -1,16 +1,20 @@
 """Which layers of a foreign network become Tucker layers, and why others stay dense."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
 from torch.nn.utils.parametrizations import weight_norm
 
 from tests.workers.small import generator
+from workers.errors import JobError
 from workers.layers import LatentSketch, TuckerLayer
 from workers.models.network import Tensorization, tensorize
-from workers.models.network.layer_choice import layer_choices
+from workers.models.network.layer_choice import LayerKinds, layer_choices
 
 WHOLE = Tensorization(rank_fraction=1.0, first=True, linear=True, grouped="keep", init="decompose")
+ALL = replace(WHOLE, attention=True, transposed=True)
 
 
 class Scaled(nn.Conv2d):
@@ -56,10 +60,10 @@ REASONS = {
     "reflecting": "padding_mode='reflect'",
     "scaled": "a Scaled, whose forward pass is its own",
     "normed": "a hook or a parametrization",
-    "up": "a transposed convolution (ConvTranspose2d)",
-    "attention": "in_proj_weight",
+    "up": "a transposed convolution (tensorize_transposed: false)",
+    "attention": "one parameter (tensorize_attention: false)",
     "attention.out_proj": "read by a MultiheadAttention",
-    "block.self_attn": "in_proj_weight",
+    "block.self_attn": "one parameter (tensorize_attention: false)",
     "block.self_attn.out_proj": "read by a MultiheadAttention",
     "block.linear1": "read by a TransformerEncoderLayer",
     "block.linear2": "read by a TransformerEncoderLayer",
@@ -69,7 +73,7 @@ REASONS = {
 
 
 def test_every_layer_that_stays_dense_says_why():
-    choices = {choice.name: choice for choice in layer_choices(Sharing(), first=True, linear=True)}
+    choices = {choice.name: choice for choice in layer_choices(Sharing(), LayerKinds(first=True, linear=True))}
     dense = {name: choice.reason for name, choice in choices.items() if choice.reason}
     assert dense.keys() == REASONS.keys()
     assert not [name for name, reason in dense.items() if REASONS[name] not in reason]
@@ -77,21 +81,75 @@ def test_every_layer_that_stays_dense_says_why():
 
 
 def test_what_is_not_asked_for_says_by_which_setting_it_would_be():
-    choices = {choice.name: choice.reason for choice in layer_choices(Sharing(), first=False, linear=False)}
+    choices = {choice.name: choice.reason for choice in layer_choices(Sharing(), LayerKinds())}
     assert choices["stem"] == "takes the input (tensorize_first: false)"
     assert choices["head"] == "linear (tensorize_linear: false)"
     assert choices["twice"] == ""
 
 
+PROJECTIONS = {f"{place}.{name}_proj" for place in ("attention", "block.self_attn") for name in ("q", "k", "v", "out")}
+LAYERS = {"stem", "twice", "named", "head"}
+
+
 @pytest.mark.parametrize("trained", [True, False])
-def test_a_net_of_such_layers_computes_the_same_at_the_full_rank(trained):
+@pytest.mark.parametrize(
+    ("settings", "names"), [(WHOLE, LAYERS), (ALL, LAYERS | PROJECTIONS | {"up", "block.linear1", "block.linear2"})], ids=["some", "all"]
+)
+def test_a_net_of_such_layers_computes_the_same_at_the_full_rank(trained, settings, names):
     torch.manual_seed(0)
     net = Sharing().train(trained)
     images = torch.rand(2, 3, 8, 8, generator=generator())
     expected = net(images)
-    layers = tensorize(net, WHOLE, sketch=LatentSketch(theta=1.0), input_shape=(3, 8, 8))
-    assert set(layers) == {"stem", "twice", "named", "head"}
+    layers = tensorize(net, settings, sketch=LatentSketch(theta=1.0), input_shape=(3, 8, 8))
+    assert set(layers) == names
     torch.testing.assert_close(net(images), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_attentions_that_compute_otherwise_stay_as_they_are():
+    class Other(nn.MultiheadAttention):
+        def forward(self, *given, **named):
+            return super().forward(*given, **named)
+
+    net = nn.ModuleDict(
+        {"other": Other(4, 2), "zero": nn.MultiheadAttention(4, 2, add_zero_attn=True), "usual": nn.MultiheadAttention(4, 2)}
+    )
+    choices = {choice.name: choice.reason for choice in layer_choices(net, LayerKinds(attention=True))}
+    assert choices["other"] == "a Other, whose forward pass is its own"
+    assert "add_zero_attn" in choices["zero"]
+    assert choices["usual.v_proj"] == ""
+
+
+def test_a_layer_within_a_data_parallel_of_the_net_has_its_whole_name():
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.DataParallel(nn.Sequential(nn.Conv2d(4, 4, 3))))
+    images = torch.rand(2, 3, 8, 8, generator=generator())
+    expected = net(images)
+    assert set(tensorize(net, WHOLE, sketch=LatentSketch(theta=1.0), input_shape=(3, 8, 8))) == {"0", "1.module.0"}
+    torch.testing.assert_close(net(images), expected, rtol=1e-4, atol=1e-5)
+
+
+class Reader(nn.Module):
+    """A module that reads the weight of its layer itself, as the attention of Swin does."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(6, 4)
+
+    def forward(self, inputs):
+        return nn.functional.linear(inputs, self.layer.weight, self.layer.bias)
+
+
+def test_a_module_that_reads_its_layers_weight_reads_the_kernel_under_the_sketch():
+    net, sketch = nn.Sequential(Reader()), LatentSketch(theta=0.5)
+    inputs = torch.rand(3, 6, generator=generator())
+    expected = net(inputs)
+    tensorize(net, WHOLE, sketch=sketch)
+    with sketch.full_weights():
+        torch.testing.assert_close(net(inputs), expected)
+    sketch.generator = generator(1)
+    assert not torch.equal(net(inputs), net(inputs))
+    sketch.draws = "example"
+    with pytest.raises(JobError, match=r"draws=example: a module of this network reads the weight"):
+        net(inputs)
 
 
 def test_a_layer_used_in_two_places_stays_one():

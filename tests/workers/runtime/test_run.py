@@ -93,7 +93,7 @@ def attack_jobs(model, *, random):
     return [*jobs, attack_job(model, attack=averaged, knowledge="eot", examples=20)]
 
 
-@pytest.mark.parametrize(("model", "random"), [(FULL, False), (MODEL, True)], ids=["full", "sketched"])
+@pytest.mark.parametrize(("model", "random"), [(FULL, False), pytest.param(MODEL, True, marks=pytest.mark.slow)], ids=["full", "sketched"])
 def test_every_attack_is_a_job_whose_result_does_not_depend_on_the_jobs_before_it(model, random, done, parents):
     jobs = attack_jobs(model, random=random)
     one = outcomes(run_all(jobs, parents), jobs)

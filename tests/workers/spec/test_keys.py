@@ -110,7 +110,7 @@ DEFAULTS = {
         "depth": "quick",
     },
     "EvaluateSpec": {},
-    "EvaluationSpec": {"examples": None, "order": "balanced", "batch_size": 256, "draws": 1, "metrics": (), "split": "test"},
+    "EvaluationSpec": {"examples": None, "order": "balanced", "batch_size": 256, "draws": 1, "metrics": (), "split": "test", "shard": None},
     "ModelSpec": {
         "name": "resnet18",
         "tensorized": True,
@@ -119,6 +119,8 @@ DEFAULTS = {
         "rank_fractions": None,
         "tensorize_first": False,
         "tensorize_linear": False,
+        "tensorize_attention": False,
+        "tensorize_transposed": False,
         "execution": "auto",
         "theta": 1.0,
         "sketch_modes": "channels",

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from workers.attacks.engine.problem import Problem, Standing
-from workers.attacks.engine.queries import Verdict, chosen_per_example, gradient, judge, verdict
+from workers.attacks.engine.queries import PointQuality, chosen_per_example, compared, gradient, quality
 
 _MOMENTUM = 0.75
 _RHO = 0.75
@@ -33,8 +33,7 @@ def auto_pgd(problem: Problem, *, steps: int) -> Tensor:
         climb.note(slopes, now, best)
         if done in checks:
             climb.check(since=checks[done])
-        if standing is not None:
-            stay = standing.drop(climb.best, climb.best_reached)
+        if standing is not None and (stay := standing.drop(climb.best, climb.best_reached)) is not None:
             if len(stay) == 0:
                 return standing.examples
             problem, climb = standing.problem, climb.of(stay)
@@ -68,8 +67,8 @@ class Climb:
         mixed = self.points + momentum * (ahead - self.points) + (1 - momentum) * (self.points - self.previous)
         self.previous, self.points = self.points, ball.project_(mixed)
 
-    def note(self, slopes: Tensor, now: Verdict, best: Verdict) -> None:
-        """Record the slopes and verdicts of the new points, and update the best ones by comparison with them."""
+    def note(self, slopes: Tensor, now: PointQuality, best: PointQuality) -> None:
+        """Record the slopes and the quality of the new points, and update the best ones by comparison with them."""
         better = now.better_than(best)
         self.rises = self.rises + (now.losses > self.losses)
         self.slopes, self.losses = slopes, now.losses
@@ -93,18 +92,18 @@ class Climb:
 def _start(problem: Problem) -> Climb:
     points = problem.ball.random(problem.generator)
     slopes, logits = gradient(problem, points)
-    found = verdict(problem, logits) if problem.deterministic else judge(problem, points)[0]
+    found = quality(problem, logits) if problem.deterministic else compared(problem, points)[0]
     none = torch.zeros_like(found.reached)
     stepsizes = torch.full_like(found.losses, _FIRST_STEP * problem.settings.epsilon).view(-1, *[1] * (points.ndim - 1))
     best = (points, slopes, found.losses, found.reached)
     return Climb(points, points, slopes, found.losses, stepsizes, *best, rises=none.long(), improved=none, halved=~none)
 
 
-def _compared(problem: Problem, climb: Climb, logits: Tensor) -> list[Verdict]:
-    """Return the verdicts on the new points and on the best ones."""
+def _compared(problem: Problem, climb: Climb, logits: Tensor) -> list[PointQuality]:
+    """Return the quality of the new points and of the best ones."""
     if problem.deterministic:
-        return [verdict(problem, logits), Verdict(climb.best_losses, climb.best_reached)]
-    return judge(problem, climb.points, climb.best)
+        return [quality(problem, logits), PointQuality(climb.best_losses, climb.best_reached)]
+    return compared(problem, climb.points, climb.best)
 
 
 def _checks(steps: int) -> dict[int, int]:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from workers.attacks.engine.hyperplane import steepness, step_to_plane
+from workers.attacks.engine.hyperplane import Slopes, steepness, step_to_plane
 from workers.attacks.engine.minimum_norm import Nearest
 from workers.attacks.engine.problem import Problem
 from workers.attacks.engine.queries import chosen_per_example, likeliest, linearised
@@ -72,11 +72,12 @@ def _stepped(problem: Problem, points: Tensor, classes: Tensor, *, onward: float
     norm, inputs, bounds = problem.settings.norm, problem.inputs, problem.bounds
     values, slopes = linearised(problem, points, classes)
     values, slopes = _of_the_nearest(values, slopes, problem)
-    way = step_to_plane(points, values, slopes, norm=norm, bounds=bounds)
+    prepared = Slopes.of(slopes)
+    way = step_to_plane(points, values, prepared, norm=norm, bounds=bounds)
     ahead = points.add(way, alpha=onward)
     if bias:
         at_inputs = values + (slopes * (inputs - points)).flatten(1).sum(dim=1)
-        anew = step_to_plane(inputs, at_inputs, slopes, norm=norm, bounds=bounds)
+        anew = step_to_plane(inputs, at_inputs, prepared, norm=norm, bounds=bounds)
         share = _share(problem.ball.distances(way), problem.ball.distances(anew), most=bias).to(points.dtype)
         ahead = torch.lerp(ahead, inputs.add(anew, alpha=onward), share.view(-1, *[1] * (points.ndim - 1)))
     return ahead.clamp_(*bounds)

@@ -8,7 +8,7 @@ from torch import Tensor
 from workers.attacks.engine.foolbox_backend import foolbox_attack
 from workers.attacks.engine.norms import scaled_exactly
 from workers.attacks.engine.problem import Problem, Standing
-from workers.attacks.engine.queries import gradient, judge, smoothed_gradient
+from workers.attacks.engine.queries import compared, gradient, smoothed_gradient
 
 
 def gradient_attack(problem: Problem, *, steps: int, stepsize: float, momentum: float = 0.0) -> Tensor:
@@ -51,8 +51,7 @@ def projected_gradient_ascent(
     standing = Standing.all_of(problem, current) if settings.early_stop else None
     for _ in range(steps):
         slope, reached = _slope(problem, current, smoothing)
-        if standing is not None:
-            stay = standing.drop(current, reached)
+        if standing is not None and (stay := standing.drop(current, reached)) is not None:
             if len(stay) == 0:
                 return standing.examples
             problem, current, slope = standing.problem, current[stay], slope[stay]
@@ -71,7 +70,7 @@ def _slope(problem: Problem, points: Tensor, smoothing: Smoothing | None) -> tup
     slope = smoothed_gradient(problem, points, samples=smoothing.samples, noise=smoothing.sigma * problem.settings.epsilon)
     if not problem.settings.early_stop:
         return slope, torch.zeros_like(problem.goal.labels, dtype=torch.bool)
-    return slope, judge(problem, points)[0].reached
+    return slope, compared(problem, points)[0].reached
 
 
 def _unit_l1(slopes: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """Smallest steps to a hyperplane within the input range, under each norm (Croce & Hein, 2020, "Minimally distorted", section 3.1)."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -16,7 +18,25 @@ def steepness(slopes: Tensor, *, norm: NormName) -> Tensor:
     return found
 
 
-def step_to_plane(points: Tensor, values: Tensor, slopes: Tensor, *, norm: NormName, bounds: Bounds) -> Tensor:
+@dataclass(frozen=True)
+class Slopes:
+    """Slopes of linear functions as steps need them, flattened: their signs and their magnitudes, (batch, values), these over the largest,
+    `scale`, (batch, 1)."""
+
+    signs: Tensor
+    weights: Tensor
+    scale: Tensor
+
+    @classmethod
+    def of(cls, slopes: Tensor) -> "Slopes":
+        """Prepare slopes, (batch, *shape)."""
+        flat = slopes.flatten(1)
+        scale = largest(flat).clamp_min_(torch.finfo(slopes.dtype).tiny)
+        scaled = flat / scale
+        return cls(scaled.sign(), scaled.abs_(), scale)
+
+
+def step_to_plane(points: Tensor, values: Tensor, slopes: Slopes, *, norm: NormName, bounds: Bounds) -> Tensor:
     """Return the shortest step of each point after which a linear function is 0, or as near to 0 as the bounds let it come.
 
     A value's step is min(t g, room): g is 1 under l-infinity and the slope's magnitude under l2, room the way to the bound. What all
@@ -25,32 +45,33 @@ def step_to_plane(points: Tensor, values: Tensor, slopes: Tensor, *, norm: NormN
     Args:
         points: within `bounds`, (batch, *shape).
         values: of the function at the points, (batch,).
-        slopes: of the function, (batch, *shape).
+        slopes: of the function, of (batch, *shape).
         norm: in which the step is shortest.
         bounds: the smallest and the largest legal input value.
     """
-    scale = largest(slopes).clamp_min_(torch.finfo(slopes.dtype).tiny)
-    slopes, target = (slopes / scale).flatten(1), (values.abs() / scale.flatten())[:, None]
-    signs = slopes.sign() * -values.sign()[:, None]
+    signs = slopes.signs * -values.sign()[:, None]
     flat = points.flatten(1)
     room = torch.where(signs > 0, bounds[1] - flat, flat - bounds[0])
-    steps = _lengths(slopes.abs(), target, room, norm=norm)
-    return (signs * steps).view_as(points)
+    steps = _lengths(slopes.weights, values.abs()[:, None] / slopes.scale, room, norm=norm)
+    return signs.mul_(steps).view_as(points)
 
 
 def _lengths(weights: Tensor, target: Tensor, room: Tensor, *, norm: NormName) -> Tensor:
     """Return the lengths of the step's values, (batch, values): together they gain `target`, (batch, 1), or all that there is room for."""
-    gauge = torch.ones_like(weights) if norm == "linf" else weights
-    gains = weights * gauge
+    gains = weights if norm == "linf" else weights * weights
+
+    def least(reach: Tensor) -> Tensor:
+        return torch.minimum(reach if norm == "linf" else reach * weights, room)
+
     reach = _divided(target, gains.sum(dim=1, keepdim=True))
-    lengths = torch.minimum(reach * gauge, room)
+    lengths = least(reach)
     for _ in range(_ROUNDS):
         missing = target - (weights * lengths).sum(dim=1, keepdim=True)
         rate = gains.masked_fill(lengths >= room, 0).sum(dim=1, keepdim=True)
         if not bool(((missing > _CLOSE * target) & (rate > 0)).any()):
             break
         reach = reach + _divided(missing.clamp_min(0), rate)
-        lengths = torch.minimum(reach * gauge, room)
+        lengths = least(reach)
     return lengths
 
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from workers.attacks.engine.problem import Problem, Standing
-from workers.attacks.engine.queries import Verdict, chosen_per_example, judge, verdict
+from workers.attacks.engine.queries import PointQuality, chosen_per_example, compared, quality
 
 
 class Nearest:
@@ -46,9 +46,9 @@ class Nearest:
 
     def _reached(self, points: Tensor, logits: Tensor | None) -> Tensor:
         if self.problem.deterministic:
-            found: Verdict = judge(self.problem, points)[0] if logits is None else verdict(self.problem, logits)
+            found: PointQuality = compared(self.problem, points)[0] if logits is None else quality(self.problem, logits)
             return found.reached
-        new, old = judge(self.problem, points, self.points)
+        new, old = compared(self.problem, points, self.points)
         self.sizes = torch.where(old.losses > 0, self.sizes, torch.inf)
         return new.losses > 0
 
@@ -59,6 +59,7 @@ class Nearest:
             return None
         self.problem.watched.note_sizes(self.sizes)
         stay = self._standing.drop(self._legal(), done)
+        assert stay is not None  # noqa: S101 (some are done)
         self.points, self.sizes, self._last = self.points[stay], self.sizes[stay], self._last[stay]
         return stay
 

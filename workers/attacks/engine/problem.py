@@ -32,7 +32,7 @@ class Watched:
     """A net as a function that counts what it is asked, and flags, on the device, the examples for which it ever gave logits or a
     gradient that is not finite.
 
-    Every attack asks the net through one, whoever wrote it: an attack would take NaN for a gradient of 0, or for the lower loss.
+    Every attack asks the net through one, a user's too: an attack would take NaN for a gradient of 0, or for the lower loss.
 
     Args:
         net: the function.
@@ -149,7 +149,7 @@ class Problem:
         return replace(self, goal=replace(self.goal, towards=classes))
 
 
-Search = Callable[[Problem], Tensor]
+AttackRun = Callable[[Problem], Tensor]
 """One run of an attack: points within the ball, (batch, *shape)."""
 
 
@@ -171,10 +171,13 @@ class Standing:
     def all_of(cls, problem: Problem, points: Tensor) -> "Standing":
         return cls(problem, points.clone(), torch.arange(len(points), device=points.device))
 
-    def drop(self, points: Tensor, reached: Tensor) -> Tensor:
-        """Record the points of the active examples; return the indices, among these, of those that stay active."""
-        self.examples[self.places] = points
+    def drop(self, points: Tensor, reached: Tensor) -> Tensor | None:
+        """Record the points of the active examples that `reached` the goal; return the indices, among the active ones, of those that stay
+        active, or None where all do: nothing is then copied."""
         stay = (~reached).nonzero().squeeze(1)
+        if len(stay) == len(reached):
+            return None
+        self.examples[self.places[reached]] = points[reached]
         self.places = self.places[stay]
         self.problem = self.problem.of(stay)
         return stay

@@ -39,6 +39,25 @@ def gradient(problem: Problem, points: Tensor) -> tuple[Tensor, Tensor]:
     return (total if samples == 1 else total / samples), logits
 
 
+def mean_logits(problem: Problem) -> Logits:
+    """Return the net as a function whose logits, and so whose gradients, are means over `eot_samples` fresh draws of a randomised net.
+
+    An attack that takes its gradients itself attacks the expected logits with it (expectation over transformation; Athalye et al., 2018):
+    for a loss that is linear in the logits, such as the margin, that is `gradient`.
+    """
+    samples = 1 if problem.deterministic else problem.settings.eot_samples
+    if samples == 1:
+        return problem.logits
+
+    def mean(points: Tensor) -> Tensor:
+        total = problem.logits(points)
+        for _ in range(samples - 1):
+            total = total + problem.logits(points)
+        return total / samples
+
+    return mean
+
+
 def smoothed_gradient(problem: Problem, points: Tensor, *, samples: int, noise: float) -> Tensor:
     """Return the mean gradient of each example's loss over `samples` points near its point, (batch, *shape).
 
@@ -73,7 +92,7 @@ def _differentiated(logits: Logits, points: Tensor, goal: Goal, *, copies: int =
 
 
 @dataclass
-class Verdict:
+class PointQuality:
     """Quality of points for the attacker: their losses, and flags of whether the goal is reached, (batch,) each.
 
     On a randomised net the losses are means over fresh draws, and `reached` is False throughout: one draw proves nothing.
@@ -82,25 +101,25 @@ class Verdict:
     losses: Tensor
     reached: Tensor
 
-    def of(self, chosen: Tensor) -> "Verdict":
-        return Verdict(self.losses[chosen], self.reached[chosen])
+    def of(self, chosen: Tensor) -> "PointQuality":
+        return PointQuality(self.losses[chosen], self.reached[chosen])
 
-    def better_than(self, other: "Verdict") -> Tensor:
+    def better_than(self, other: "PointQuality") -> Tensor:
         """Flag the points that are better than the other's: the goal counts first, then the loss, (batch,)."""
         return torch.where(self.reached == other.reached, self.losses > other.losses, self.reached)
 
-    def where(self, chosen: Tensor, other: "Verdict") -> "Verdict":
-        """Return this verdict where `chosen`, elsewhere the other."""
-        return Verdict(torch.where(chosen, self.losses, other.losses), torch.where(chosen, self.reached, other.reached))
+    def where(self, chosen: Tensor, other: "PointQuality") -> "PointQuality":
+        """Return this quality where `chosen`, elsewhere the other."""
+        return PointQuality(torch.where(chosen, self.losses, other.losses), torch.where(chosen, self.reached, other.reached))
 
 
-def verdict(problem: Problem, logits: Tensor) -> Verdict:
-    """Return the verdict on points, from a deterministic net's logits for them."""
-    return Verdict(problem.goal.losses(logits), problem.goal.reached(logits))
+def quality(problem: Problem, logits: Tensor) -> PointQuality:
+    """Return the quality of points, from a deterministic net's logits for them."""
+    return PointQuality(problem.goal.losses(logits), problem.goal.reached(logits))
 
 
-def judge(problem: Problem, *candidates: Tensor) -> list[Verdict]:
-    """Return the verdict on each set of points, (batch, *shape).
+def compared(problem: Problem, *candidates: Tensor) -> list[PointQuality]:
+    """Return the quality of each set of points, (batch, *shape).
 
     A deterministic net sees each set once. A randomised one sees all sets together, in each of `selection_draws` calls: a draw per
     call is then common to all of them, one per example to that example's points, so that their difference comes from the points
@@ -108,12 +127,12 @@ def judge(problem: Problem, *candidates: Tensor) -> list[Verdict]:
     """
     with torch.no_grad():
         if problem.deterministic:
-            return [verdict(problem, problem.logits(points)) for points in candidates]
+            return [quality(problem, problem.logits(points)) for points in candidates]
         together, goal = torch.cat(candidates), problem.goal.repeated(len(candidates))
         draws = problem.settings.selection_draws
         with problem.watched.draws_shared(len(candidates)):
             losses = torch.stack([goal.losses(problem.logits(together)) for _ in range(draws)]).mean(dim=0)
-    return [Verdict(part, torch.zeros_like(part, dtype=torch.bool)) for part in losses.chunk(len(candidates))]
+    return [PointQuality(part, torch.zeros_like(part, dtype=torch.bool)) for part in losses.chunk(len(candidates))]
 
 
 def improved(problem: Problem, best: Tensor, search: Callable[[Tensor | None], Tensor], *, drop: bool) -> Tensor:
@@ -127,13 +146,13 @@ def improved(problem: Problem, best: Tensor, search: Callable[[Tensor | None], T
     """
     if not drop:
         challenger = search(None)
-        old, new = judge(problem, best, challenger)
+        old, new = compared(problem, best, challenger)
         return chosen_per_example(new.better_than(old), challenger, best)
-    (found,) = judge(problem, best)
+    (found,) = compared(problem, best)
     again = (~found.reached).nonzero().squeeze(1)
     if len(again):
         challenger = search(again)
-        (new,) = judge(problem.of(again), challenger)
+        (new,) = compared(problem.of(again), challenger)
         best[again] = chosen_per_example(new.better_than(found.of(again)), challenger, best[again])
     return best
 

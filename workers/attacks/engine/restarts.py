@@ -9,8 +9,8 @@ from torch import Tensor
 
 from workers.attacks.engine.losses import Goal
 from workers.attacks.engine.norms import UNIT, Bounds
-from workers.attacks.engine.problem import Logits, Problem, Search
-from workers.attacks.engine.queries import improved
+from workers.attacks.engine.problem import AttackRun, Logits, Problem
+from workers.attacks.engine.queries import improved, mean_logits
 from workers.errors import JobError, UserError
 from workers.facts import AttackFacts
 from workers.registry import Component
@@ -74,7 +74,7 @@ def _of_a_function(component: Component[AttackFacts], problem: Problem, own: dic
     if problem.goal.targets is not None:
         raise UserError(f"target={problem.settings.target}: attack {component.name} is untargeted; must be none")
     # Copies: what it does to them in place must not change the examples.
-    points = component.create(problem.logits, problem.inputs.clone(), labels.clone(), **wanted, **own)
+    points = component.create(mean_logits(problem), problem.inputs.clone(), labels.clone(), **wanted, **own)
     _require_alike(points, problem.inputs, component)
     return cast("Tensor", points).detach()
 
@@ -93,7 +93,7 @@ def _require_alike(points: Any, inputs: Tensor, component: Component[AttackFacts
         raise JobError(f"attack {component.name} ({component.place}): returned {made}; must be like its inputs, {wanted}")
 
 
-def restarted(search: Search) -> Attack:
+def restarted(search: AttackRun) -> Attack:
     """Return the search as an attack that runs it `restarts` times and keeps each example's best outcome.
 
     On a deterministic net the best outcome is one that reaches the goal, and among equals the one with the highest loss; with
@@ -123,7 +123,7 @@ def restarted(search: Search) -> Attack:
     return attack
 
 
-def _searched(problem: Problem, search: Search, chosen: Tensor | None) -> Tensor:
+def _searched(problem: Problem, search: AttackRun, chosen: Tensor | None) -> Tensor:
     return search(problem if chosen is None else problem.of(chosen))
 
 

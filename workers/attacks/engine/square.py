@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from math import prod
+from typing import cast
 
 import torch
 from torch import Tensor
 
+from workers.attacks.engine.norms import LinfBall
 from workers.attacks.engine.problem import Problem, Standing
-from workers.attacks.engine.queries import chosen_per_example, judge
+from workers.attacks.engine.queries import chosen_per_example, compared
 from workers.errors import UserError
 from workers.spec.fields import NormName
 
@@ -26,7 +28,7 @@ def random_search(problem: Problem, *, queries: int, scaled: bool = True) -> Ten
     is. An image's window is a square. A waveform's is
     a stretch: the same share of its length as a square has of an image's area. Each example has windows of its own.
 
-    On a deterministic net a query is one evaluation, and a point that is better (see `Verdict`) is kept. On a randomised net nothing
+    On a deterministic net a query is one evaluation, and a point that is better (see `PointQuality`) is kept. On a randomised net nothing
     is kept by one evaluation: in each query the point found so far is judged again, together with the new one, over the same
     `selection_draws` fresh draws; a query is then so many passes over both.
 
@@ -40,21 +42,20 @@ def random_search(problem: Problem, *, queries: int, scaled: bool = True) -> Ten
     first, propose = _SEARCHES[settings.norm]
     draws = _Draws(problem)
     best = problem.ball.project_(problem.inputs + first(draws))
-    (found,) = judge(problem, best)
+    (found,) = compared(problem, best)
     standing = Standing.all_of(problem, best)
     for query in range(1, queries):
-        if settings.early_stop:
-            stay = standing.drop(best, found.reached)
+        if settings.early_stop and (stay := standing.drop(best, found.reached)) is not None:
             if len(stay) == 0:
                 return standing.examples
             problem, best, found = standing.problem, best[stay], found.of(stay)
         candidates = propose(draws, problem, best, standing.places, window_share(query, queries=queries if scaled else _SCHEDULE))
         if problem.deterministic:
-            (new,) = judge(problem, candidates)
+            (new,) = compared(problem, candidates)
         else:
-            found, new = judge(problem, best, candidates)
+            found, new = compared(problem, best, candidates)
         better = new.better_than(found)
-        best, found = chosen_per_example(better, candidates, best), new.where(better, found)
+        best[better], found = candidates[better], new.where(better, found)
     return standing.finished(best)
 
 
@@ -111,10 +112,21 @@ def _stripes(draws: _Draws) -> Tensor:
 
 def _corner_windows(draws: _Draws, problem: Problem, best: Tensor, places: Tensor, share: float) -> Tensor:
     """Return the best points with one window each moved to a corner of the ball, the same for all its points in a channel."""
-    side = draws.side(share)
-    inside, _ = _window(draws.corners(side)[places], side=side, sizes=draws.sizes)
-    corners = problem.inputs + draws.epsilon * draws.signs_per_channel()[places]
-    return problem.ball.project_(torch.where(inside, corners, best))
+    side, ball = draws.side(share), cast("LinfBall", problem.ball)
+    inside = _window_places(draws.corners(side)[places], side)
+    upper = draws.signs_per_channel()[places].movedim(1, -1) > 0
+    candidates = best.clone()
+    candidates[inside] = torch.where(upper, ball.high[inside], ball.low[inside])
+    return candidates
+
+
+def _window_places(corners: Tensor, side: int) -> tuple[Tensor | slice, ...]:
+    """Return the index of each example's window of this side: what it picks has the shape (batch, *window, channels)."""
+    count, axes = corners.shape
+    offsets = torch.arange(side, device=corners.device)
+    along = [(corners[:, axis : axis + 1] + offsets).view(count, *[1] * axis, side, *[1] * (axes - axis - 1)) for axis in range(axes)]
+    examples = torch.arange(count, device=corners.device).view(count, *[1] * axes)
+    return examples, slice(None), *along
 
 
 def _tiled_bumps(draws: _Draws) -> Tensor:

@@ -2,11 +2,11 @@
 
 from torch import Tensor
 
-from workers.attacks.engine.problem import Problem, Search
+from workers.attacks.engine.problem import AttackRun, Problem
 from workers.attacks.engine.queries import improved, likeliest
 
 
-def over_likeliest(problem: Problem, search: Search, *, classes: int) -> Tensor:
+def over_likeliest(problem: Problem, search: AttackRun, *, classes: int) -> Tensor:
     """Return each example's best point, (batch, *shape), of searches aimed at each of the likeliest `classes` but the label.
 
     A later class is tried only on the examples of a deterministic net that no earlier one has moved out of their class; on a randomised

@@ -1,1 +1,1 @@
-"""What corruptions are made of: random draws by example, blurs, and resampling."""
+"""Parts of corruptions: random draws by example, blurs, and resampling."""

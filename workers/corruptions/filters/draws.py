@@ -9,7 +9,7 @@ from torch import Tensor
 _LEVELS = 255
 
 
-class Draws:
+class ExampleDraws:
     """Draws for each example of a batch: tensors (batch, *shape) on the batch's device, made on the CPU and therefore equal everywhere.
 
     Args:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from workers.data.loading.array_cache import Rows, release
-from workers.data.loading.source import Split, balanced_subset
+from workers.data.loading.source import Split, first_places
 from workers.spec.fields import ExampleOrder
 
 STREAMED_BYTES = 2**28
@@ -62,7 +62,11 @@ class DeviceSplit:
 
     def of(self, chosen: NDArray[np.bool_]) -> "DeviceSplit":
         """Return the examples whose flag is set, in their order."""
-        places = torch.from_numpy(chosen.nonzero()[0])
+        return self.at(chosen.nonzero()[0])
+
+    def at(self, chosen: NDArray[np.int64]) -> "DeviceSplit":
+        """Return the examples at these places, in their order."""
+        places = torch.from_numpy(chosen)
         labels = self.labels[places.to(self.device)]
         if self.stream is not None:
             return replace(self, labels=labels, stream=self.stream.of(places))
@@ -88,9 +92,7 @@ class DeviceSplit:
 
 def _first_of(split: Split, among: NDArray[np.int64], count: int | None, order: ExampleOrder) -> NDArray[np.int64]:
     """Return the places of the first `count` examples (None: all) in an order of those that are `among`."""
-    if count is None:
-        return among
-    return among[balanced_subset(split.labels[among], count)] if order == "balanced" else among[:count]
+    return among if count is None else among[first_places(split.labels[among], count, order)]
 
 
 def _most(device: torch.device) -> int:

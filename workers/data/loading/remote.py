@@ -80,7 +80,7 @@ def _is_copy(url: str, copy: Path) -> bool:
 
 
 def verify(source: DataSource, root: DataRoot) -> None:
-    """Check that a data set's files can be used, by reading those that nobody has read yet; of a URL, that its folder is there.
+    """Check that a data set's files can be used, by reading those that have not been read yet; of a URL, that its folder is there.
 
     Raises:
         DataError: they cannot.

@@ -50,9 +50,7 @@ class Split:
 
     def places(self, count: int | None, *, order: ExampleOrder = "balanced") -> NDArray[np.int64] | None:
         """The places in the files of the examples that `first` returns; None for all."""
-        if count is None:
-            return None
-        return balanced_subset(self.labels, count) if order == "balanced" else _first_places(len(self), count)
+        return None if count is None else first_places(self.labels, count, order)
 
     @property
     def is_mapped(self) -> bool:
@@ -139,7 +137,7 @@ class DataSource:
             self.component.facts.check(root, **dict(self.settings))
 
     def verify(self, root: Path | None) -> None:
-        """Read all files that nobody has read yet, and check that they can be used.
+        """Read all files that have not been read yet, and check that they can be used.
 
         Raises:
             DataError: some are missing, or one cannot be used.
@@ -174,7 +172,7 @@ class DataSource:
         return loaded if self.component.digest is None else self._of_a_plugin(loaded)
 
     def _of_a_plugin(self, loaded: Any) -> Dataset:
-        """What a user's component has returned: a data set, or a pair of splits."""
+        """Value that a user's component has returned: a data set, or a pair of splits."""
         if isinstance(loaded, tuple) and len(loaded) == 2:  # noqa: PLR2004
             loaded = Dataset(*loaded)
         if not isinstance(loaded, Dataset):
@@ -200,6 +198,23 @@ class DataSource:
 def source(spec: DataSpec) -> DataSource:
     """The data set that a spec names."""
     return DataSource(spec.component, spec.settings)
+
+
+def first_places(labels: NDArray[np.int64], count: int, order: ExampleOrder) -> NDArray[np.int64]:
+    """Indices of the first `count` examples in an order; a longer subset starts with the shorter one.
+
+    Raises:
+        ValueError: there are fewer than `count` examples.
+    """
+    if order == "balanced":
+        return balanced_subset(labels, count)
+    first = _first_places(len(labels), count)
+    return random_order(len(labels))[:count] if order == "random" else first
+
+
+def random_order(count: int) -> NDArray[np.int64]:
+    """Indices of `count` examples in the order `random`: one permutation for each number of examples, on every machine."""
+    return np.random.RandomState(0).permutation(count).astype(np.int64)  # its stream is frozen
 
 
 def balanced_subset(labels: NDArray[np.int64], count: int) -> NDArray[np.int64]:

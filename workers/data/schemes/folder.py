@@ -18,7 +18,7 @@ from workers.errors import DataError
 from workers.facts import DatasetFacts
 from workers.references import Referenced
 
-Evaluated = Literal["test", "val"]
+TestFolder = Literal["test", "val"]
 EXAMPLE = "NAME"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._ -]*")
 
@@ -58,24 +58,24 @@ class _Folder:
             shape=_shape,
         )
 
-    def load(self, root: Path | None, *, image_size: ImageSize = 64, channels: Channels = 3, evaluated: Evaluated = "test") -> Dataset:
+    def load(self, root: Path | None, *, image_size: ImageSize = 64, channels: Channels = 3, evaluated: TestFolder = "test") -> Dataset:
         """Images in a folder: their shorter side is resized to `image_size`, their centre cropped; `evaluated` is the split to test on."""
         found = self._listed(root, evaluated)
         files = found.paths
         digest = files_digest(found.root, files, name=f"folder:{self.name}")
         return _loaded(found, digest, image_size, channels)
 
-    def check(self, root: Path | None, *, evaluated: Evaluated, **others: object) -> None:  # noqa: ARG002 (they need no files)
+    def check(self, root: Path | None, *, evaluated: TestFolder, **others: object) -> None:  # noqa: ARG002 (they need no files)
         self._listed(root, evaluated)
 
-    def count(self, root: Path | None, *, evaluated: Evaluated, **others: object) -> tuple[int, int]:  # noqa: ARG002
+    def count(self, root: Path | None, *, evaluated: TestFolder, **others: object) -> tuple[int, int]:  # noqa: ARG002
         found = self._listed(root, evaluated)
         return len(found.train), len(found.test)
 
-    def verify(self, root: Path | None, *, image_size: int, channels: Channels, evaluated: Evaluated) -> None:
+    def verify(self, root: Path | None, *, image_size: int, channels: Channels, evaluated: TestFolder) -> None:
         self.load(root, image_size=image_size, channels=channels, evaluated=evaluated)
 
-    def files(self, root: Path | None, *, evaluated: Evaluated, **others: object) -> tuple[str, ...]:  # noqa: ARG002
+    def files(self, root: Path | None, *, evaluated: TestFolder, **others: object) -> tuple[str, ...]:  # noqa: ARG002
         return self._listed(root, evaluated).paths
 
     def _listed(self, root: Path | None, evaluated: str) -> "_Files":
@@ -144,7 +144,7 @@ def _shape(*, image_size: int, channels: int, **others: object) -> tuple[int, in
 
 
 def _shown(folder: Path) -> list[os.DirEntry[str]]:
-    """What is in a folder and not hidden, by name: file managers and notebooks leave hidden files behind."""
+    """Entries of a folder that are not hidden, by name: file managers and notebooks leave hidden files behind."""
     with os.scandir(folder) as entries:
         return sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
 

@@ -6,16 +6,20 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from workers.layers import ProjectedAttention
+
 TAKES_THE_INPUT = "takes the input (tensorize_first: false)"
-_TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, *_TRANSPOSED)
+TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d)
+_FIT = (nn.Conv1d, nn.Conv2d, *TRANSPOSED, nn.Linear)
+_CONVOLUTIONS = (*_FIT[:-1], nn.Conv3d, nn.ConvTranspose3d)
 
 
 @dataclass(frozen=True)
 class LayerChoice:
     """One layer of a network, and what becomes of it: a Tucker layer, or (with a `reason`) the dense layer that it is.
 
-    `names` are all the places where the network has it, the first one its name; `shape` is its kernel's (None: it has none of its own).
+    `names` are all the places where the network has it, the first one its name; `shape` is its kernel's, filters first (None: it has
+    none of its own).
     """
 
     names: tuple[str, ...]
@@ -32,18 +36,35 @@ class LayerChoice:
 
     @property
     def shape(self) -> tuple[int, ...] | None:
-        weight = getattr(self.layer, "weight", None)
-        return tuple(weight.shape) if isinstance(weight, Tensor) else None
+        return None if getattr(self.layer, "weight", None) is None else tuple(dense_kernel(self.layer).shape)
 
 
-def layer_choices(network: nn.Module, *, first: bool, linear: bool) -> list[LayerChoice]:
+def dense_kernel(layer: nn.Module) -> Tensor:
+    """Return the weight of a convolution or linear layer as a kernel (filters, channels, *spatial)."""
+    weight: Tensor = layer.weight  # type: ignore[assignment]
+    return weight.transpose(0, 1) if isinstance(layer, TRANSPOSED) else weight
+
+
+@dataclass(frozen=True)
+class LayerKinds:
+    """The kinds of layers to tensorize in addition to convolutions: the `first` convolution, which takes the input, `linear` layers,
+    the projections of `nn.MultiheadAttention` (`attention`), `transposed` convolutions."""
+
+    first: bool = False
+    linear: bool = False
+    attention: bool = False
+    transposed: bool = False
+
+
+def layer_choices(network: nn.Module, wanted: LayerKinds) -> list[LayerChoice]:
     """Return what becomes of each convolution, linear layer and attention of a network, the convolutions first.
 
     Args:
-        network: any network of PyTorch's own layers.
-        first: true to tensorize the first convolution, which takes the input, too.
-        linear: true to tensorize linear layers too.
+        network: any network of PyTorch's own layers; where attentions are wanted theirs become linear layers, in place.
+        wanted: the kinds of layers to tensorize.
     """
+    if wanted.attention:
+        _project_attention(network)
     places: dict[nn.Module, list[str]] = {}
     for name, module in network.named_modules(remove_duplicate=False):
         if isinstance(module, (*_CONVOLUTIONS, nn.Linear, nn.MultiheadAttention)):
@@ -52,21 +73,32 @@ def layer_choices(network: nn.Module, *, first: bool, linear: bool) -> list[Laye
     inside, shared = _read_by_others(network), _shared_weights(network)
     of_input = next((layer for layer in layers if isinstance(layer, _CONVOLUTIONS)), None)
     reasons = {layer: unfit(layer) or inside.get(layer) or shared.get(layer) or "" for layer in layers}
-    if of_input is not None and not first:
+    if of_input is not None and not wanted.first:
         reasons[of_input] = TAKES_THE_INPUT
+    projections = {layer for module in network.modules() if isinstance(module, ProjectedAttention) for layer in module.children()}
     for layer in layers:
-        if isinstance(layer, nn.Linear) and not linear:
-            reasons[layer] = "linear (tensorize_linear: false)"
+        reasons[layer] = (None if layer in projections else _unwanted(layer, wanted)) or reasons[layer]
     return [LayerChoice(tuple(places[layer]), layer, reasons[layer]) for layer in layers]
+
+
+def _project_attention(network: nn.Module) -> None:
+    """Replace every `nn.MultiheadAttention` that computes as PyTorch's own, in place, by one whose projections are linear layers."""
+    made: dict[nn.Module, ProjectedAttention] = {}
+    for name, module in list(network.named_modules(remove_duplicate=False)):
+        if name and isinstance(module, nn.MultiheadAttention) and _unfit_attention(module) is None:
+            parent, _, child = name.rpartition(".")
+            setattr(network.get_submodule(parent), child, made.setdefault(module, ProjectedAttention(module)))
+    for module in network.modules():
+        if isinstance(module, nn.TransformerEncoder):  # nested tensors are for PyTorch's own attention alone
+            module.use_nested_tensor = False
 
 
 def unfit(layer: nn.Module) -> str | None:
     """Return the reason why a layer by itself cannot be stored in Tucker form; None where it can."""
-    if isinstance(layer, _TRANSPOSED):
-        return f"a transposed convolution ({type(layer).__name__})"
-    if not isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Linear):
-        attention = isinstance(layer, nn.MultiheadAttention)
-        return f"a {type(layer).__name__}" + (", which holds its projections as one parameter (in_proj_weight)" if attention else "")
+    if isinstance(layer, nn.MultiheadAttention):
+        return _unfit_attention(layer)
+    if not isinstance(layer, _FIT):
+        return f"a {type(layer).__name__}"
     if not _computes_as(layer):
         return f"a {type(layer).__name__}, whose forward pass is its own"
     if layer._forward_pre_hooks or layer._forward_hooks or parametrize.is_parametrized(layer):
@@ -74,26 +106,43 @@ def unfit(layer: nn.Module) -> str | None:
     return None if isinstance(layer, nn.Linear) else _unfit_geometry(layer)
 
 
-def _unfit_geometry(layer: nn.Conv1d | nn.Conv2d) -> str | None:
+def _unwanted(layer: nn.Module, wanted: LayerKinds) -> str | None:
+    """Return the setting by which a layer is not tensorized; None where there is none."""
+    if isinstance(layer, nn.Linear) and not wanted.linear:
+        return "linear (tensorize_linear: false)"
+    if isinstance(layer, nn.MultiheadAttention) and not wanted.attention:
+        return "attention, which holds its projections as one parameter (tensorize_attention: false)"
+    return "a transposed convolution (tensorize_transposed: false)" if isinstance(layer, TRANSPOSED) and not wanted.transposed else None
+
+
+def _unfit_attention(layer: nn.MultiheadAttention) -> str | None:
+    if type(layer).forward is not nn.MultiheadAttention.forward:
+        return f"a {type(layer).__name__}, whose forward pass is its own"
+    if layer._forward_pre_hooks or layer._forward_hooks or any(map(parametrize.is_parametrized, layer.modules())):
+        return "an attention whose weights or output are changed by a hook or a parametrization"
+    return "an attention with add_bias_kv or add_zero_attn" if layer.bias_k is not None or layer.add_zero_attn else None
+
+
+def _unfit_geometry(layer: nn.Module) -> str | None:
     if layer.groups != 1:
         return f"a {'depthwise ' if layer.groups == layer.in_channels else ''}convolution with groups={layer.groups}"
     return None if layer.padding_mode == "zeros" else f"a convolution with padding_mode={layer.padding_mode!r}"
 
 
-def _computes_as(layer: nn.Conv1d | nn.Conv2d | nn.Linear) -> bool:
+def _computes_as(layer: nn.Module) -> bool:
     """Tell whether a layer computes as PyTorch's own one, which it may be derived from."""
-    own: Any = next(kind for kind in (nn.Conv1d, nn.Conv2d, nn.Linear) if isinstance(layer, kind))
+    own: Any = next(kind for kind in _FIT if isinstance(layer, kind))
     methods = ("forward", "_conv_forward")
     return all(getattr(type(layer), name, None) is getattr(own, name, None) for name in methods)
 
 
 def _read_by_others(network: nn.Module) -> dict[nn.Module, str]:
     """The layers whose weights another module's forward pass reads itself, each with the reason to keep it dense."""
-    readers = (nn.MultiheadAttention, nn.TransformerEncoderLayer)
     return {
         inner: f"its weight is read by a {type(module).__name__}"
         for module in network.modules()
-        if isinstance(module, readers)
+        if isinstance(module, nn.MultiheadAttention)
+        or (isinstance(module, nn.TransformerEncoderLayer) and isinstance(module.self_attn, nn.MultiheadAttention))
         for inner in module.modules()
         if inner is not module
     }

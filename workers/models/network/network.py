@@ -79,7 +79,7 @@ class Network(nn.Module):
 
     def _of_part(self, inputs: Tensor, part: NetworkPart) -> Tensor:
         before = self.sketch.part
-        self.sketch.part = self.defence.part = part
+        self.sketch.part = self.defence.part = part.at(part.place)  # a backward pass comes here again
         try:
             return self._pass(inputs)
         finally:
@@ -219,7 +219,7 @@ def _moments(info: DatasetInfo, normalisation: Normalisation) -> tuple[tuple[flo
 
 @dataclass(frozen=True)
 class LayerPlan:
-    """What becomes of one layer: its kernel's shape, and its Tucker rank or the reason why it stays dense."""
+    """Plan of one layer: its kernel's shape, and its Tucker rank or the reason why it stays dense."""
 
     name: str
     shape: tuple[int, ...] | None
@@ -232,7 +232,7 @@ def planned_layers(spec: ModelSpec, info: DatasetInfo) -> list[LayerPlan]:
     body = _body(spec, info, seed=0)
     settings = _tensorization(spec, "random", body)
     plans = []
-    for choice in layer_choices(body, first=settings.first, linear=settings.linear):
+    for choice in layer_choices(body, settings):
         fraction, shape = settings.fractions.get(choice.name, settings.rank_fraction), choice.shape
         reason = choice.reason if spec.tensorized else "tensorized: false"
         rank = None if reason or shape is None else resolve_rank(shape, fraction, kind=settings.rank_kind)
@@ -273,6 +273,8 @@ def _tensorization(spec: ModelSpec, init: Initialisation, body: nn.Module) -> Te
         rank_kind=spec.rank_kind,
         first=spec.tensorize_first,
         linear=spec.tensorize_linear,
+        attention=spec.tensorize_attention,
+        transposed=spec.tensorize_transposed,
         grouped="keep",
         execution=spec.execution,
         init=init,

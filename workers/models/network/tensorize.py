@@ -10,23 +10,37 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from workers.layers import BinaryConv, DenseKernel, Execution, LatentSketch, SignGradient, TuckerLayer, cheaper_execution, resolve_rank
-from workers.models.network.layer_choice import TAKES_THE_INPUT, LayerChoice, layer_choices, unfit
+from workers.layers import (
+    BinaryConv,
+    DenseKernel,
+    Execution,
+    LatentSketch,
+    SignGradient,
+    TransposedTuckerLayer,
+    TuckerLayer,
+    cheaper_execution,
+    resolve_rank,
+)
+from workers.models.network.layer_choice import (
+    TAKES_THE_INPUT,
+    TRANSPOSED,
+    LayerChoice,
+    LayerKinds,
+    dense_kernel,
+    layer_choices,
+    unfit,
+)
 from workers.spec.fields import ExecutionChoice, Initialisation, RankKind
-
-Dense = nn.Conv1d | nn.Conv2d | nn.Linear
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tensorization:
-    """Settings of tensorization.
+class Tensorization(LayerKinds):
+    """Settings of tensorization, among them the kinds of layers that are replaced in addition to convolutions.
 
     Args:
         rank_fraction: requested share in (0, 1], see `resolve_rank`.
         rank_kind: reference of the share, see `resolve_rank`.
         fractions: the shares of layers that have one of their own, by name.
-        first: true to replace the first convolution, which takes the input, too.
-        linear: true to replace linear layers too.
         grouped: treatment of a 1-d or 2-d convolution that cannot be tensorized (grouped, say, see `unfit`): `refuse`, or `keep` it dense.
         execution: `auto` takes the cheaper one for each layer (see `cheaper_execution`).
         init: `decompose` starts from the dense layer's weights, `random` from new ones, which the caller must draw.
@@ -35,8 +49,6 @@ class Tensorization:
     rank_fraction: float
     fractions: Mapping[str, float] = field(default_factory=dict)
     rank_kind: RankKind = "channels"
-    first: bool = False
-    linear: bool = False
     grouped: Literal["keep", "refuse"] = "refuse"
     execution: ExecutionChoice = "auto"
     init: Initialisation = "random"
@@ -58,7 +70,7 @@ def tensorize(
     Raises:
         ValueError: a convolution cannot be tensorized and `settings.grouped` is `refuse`; the message names it.
     """
-    chosen = layer_choices(network, first=settings.first, linear=settings.linear)
+    chosen = layer_choices(network, settings)
     if settings.grouped == "refuse":
         _require_all_fit(chosen)
     positions = {} if input_shape is None else _positions(network, input_shape)
@@ -67,7 +79,7 @@ def tensorize(
         if choice.reason:
             continue
         fraction = settings.fractions.get(choice.name, settings.rank_fraction)
-        layer = _tucker_like(choice.layer, settings, fraction=fraction, sketch=sketch, positions=positions.get(choice.name))  # type: ignore[arg-type]
+        layer = _tucker_like(choice.layer, settings, fraction=fraction, sketch=sketch, positions=positions.get(choice.name))
         for name in choice.names:
             parent, _, child = name.rpartition(".")
             setattr(network.get_submodule(parent), child, layer)
@@ -76,44 +88,48 @@ def tensorize(
 
 
 def _require_all_fit(chosen: Sequence[LayerChoice]) -> None:
-    refused = [choice for choice in chosen if isinstance(choice.layer, nn.Conv1d | nn.Conv2d) and unfit(choice.layer)]
+    refused = [
+        choice
+        for choice in chosen
+        if isinstance(choice.layer, nn.Conv1d | nn.Conv2d | nn.ConvTranspose1d | nn.ConvTranspose2d) and unfit(choice.layer)
+    ]
     refused = [choice for choice in refused if choice.reason != TAKES_THE_INPUT]
     if refused:
         name, reason = refused[0].name, refused[0].reason
         raise ValueError(f"{name}: {reason} cannot be tensorized ({len(refused)} such layers; grouped='keep' leaves them dense)")
 
 
-def _tucker_like(dense: Dense, settings: Tensorization, *, fraction: float, sketch: LatentSketch, positions: int | None) -> TuckerLayer:
-    shape = tuple(dense.weight.shape)
-    rank = resolve_rank(shape, fraction, kind=settings.rank_kind)
-    geometry: dict[str, Any] = {}
-    if not isinstance(dense, nn.Linear):
-        geometry = {"stride": dense.stride, "padding": dense.padding, "dilation": dense.dilation}
-    execution = _execution(shape, rank, settings, stride=math.prod(geometry.get("stride", ())), positions=positions)
-    layer = TuckerLayer(shape, rank, sketch=sketch, execution=execution, bias=dense.bias is not None, **geometry)
+def _tucker_like(dense: Any, settings: Tensorization, *, fraction: float, sketch: LatentSketch, positions: int | None) -> TuckerLayer:
+    """Return the Tucker layer in place of a convolution, transposed or not, or of a linear layer."""
+    kernel, transposed = dense_kernel(dense), isinstance(dense, TRANSPOSED)
+    rank = resolve_rank(kernel.shape, fraction, kind=settings.rank_kind)
+    names = () if isinstance(dense, nn.Linear) else ("stride", "padding", "dilation", *(("output_padding",) if transposed else ()))
+    geometry = {name: getattr(dense, name) for name in names}
+    execution: Execution | None = None if settings.execution == "auto" else settings.execution
+    if execution is None:
+        stride = math.prod(geometry.get("stride", ()))
+        execution = cheaper_execution(kernel.shape, rank, stride=stride, positions_in=positions, transposed=transposed)
+    made = TransposedTuckerLayer if transposed else TuckerLayer
+    layer = made(tuple(kernel.shape), rank, sketch=sketch, execution=execution, bias=dense.bias is not None, **geometry)
     if settings.init == "decompose":
-        layer.kernel.decompose(dense.weight)
-        if layer.bias is not None and dense.bias is not None:
+        layer.kernel.decompose(kernel)
+        if layer.bias is not None:
             layer.bias.data.copy_(dense.bias.data)
     return layer
 
 
-def _execution(shape: Sequence[int], rank: Sequence[int], settings: Tensorization, *, stride: int, positions: int | None) -> Execution:
-    if settings.execution != "auto":
-        return settings.execution
-    return cheaper_execution(shape, rank, stride=stride, positions_in=positions)
-
-
 def _positions(network: nn.Module, input_shape: Sequence[int]) -> dict[str, int]:
-    """Return each convolution's number of input positions (height times width), found on the meta device, without computation; nothing
-    of a network that cannot be run there (one whose forward pass looks at values)."""
-    ghost = copy.deepcopy(network).to("meta").eval()
+    """Return each convolution's number of input positions (height times width), by a pass of one black example; nothing of a network
+    that fails it. (The meta device would need no computation, but a second of imports.)"""
+    ghost = copy.deepcopy(network).eval()
     found: dict[str, int] = {}
     for name, module in ghost.named_modules():
-        if isinstance(module, nn.Conv1d | nn.Conv2d):
+        if isinstance(module, (nn.Conv1d, nn.Conv2d, *TRANSPOSED)):
             module.register_forward_pre_hook(_noting(name, found))
+    device = next((parameter.device for parameter in ghost.parameters()), torch.device("cpu"))
     try:
-        ghost(torch.empty((1, *input_shape), device="meta"))
+        with torch.no_grad(), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            ghost(torch.zeros((1, *input_shape), device=device))
     except Exception:  # of any net: what is wrong with it is found out when it runs
         return {}
     return found
@@ -132,7 +148,8 @@ _LINEAR_ORDER = 2
 def binarize(network: nn.Module, *, signs: SignGradient) -> None:
     """Replace every convolution of `network` but the first, in place, by a binary one of the same geometry (XNOR-Net, section 4).
 
-    A Tucker convolution keeps its kernel, sketch included; the weights of a dense one are dropped. Linear layers are unchanged.
+    A Tucker convolution keeps its kernel, sketch included; the weights of a dense one are dropped. Linear layers and transposed
+    convolutions are unchanged.
 
     Args:
         network: the network, tensorized or not, its blocks in the order of binary ones.
@@ -144,7 +161,7 @@ def binarize(network: nn.Module, *, signs: SignGradient) -> None:
     convolutions = [
         (name, module)
         for name, module in network.named_modules()
-        if isinstance(module, nn.Conv1d | nn.Conv2d) or (isinstance(module, TuckerLayer) and len(module.kernel.shape) > _LINEAR_ORDER)
+        if isinstance(module, nn.Conv1d | nn.Conv2d) or (type(module) is TuckerLayer and len(module.kernel.shape) > _LINEAR_ORDER)
     ]
     for name, convolution in convolutions[1:]:
         parent, _, child = name.rpartition(".")

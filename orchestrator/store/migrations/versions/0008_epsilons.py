@@ -1,4 +1,4 @@
-"""How each sweep writes its epsilons; results, which sweeps share, write them in one way."""
+"""Each sweep's way to write its epsilons; results, which sweeps share, write them in one way."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -41,9 +41,9 @@ def test_every_figure_is_there_with_the_table_it_is_drawn_from(fill_store: FillS
     assert len(figures) == page.count("<figure ") == page.count("<summary>Data table, ")
     with open_store(url, upgrade=False) as store:
         (expected,) = accuracy_curves(result_rows(store, "small", per_repeat=False)).values()
-    shown = {column["title"]: column["values"] for column in figures[0]["table"]}
+    shown = {column["title"]: column["values"] for column in figures[1]["table"]}
     assert shown["accuracy %"] == [row["accuracy %"] for row in expected.table]
-    drawn = [value for trace in figures[0]["data"] if "fill" not in trace for value in trace["y"]]
+    drawn = [value for trace in figures[1]["data"] if "fill" not in trace for value in trace["y"]]
     assert drawn == shown["accuracy %"]
 
 
@@ -136,13 +136,15 @@ def test_file_names_hold_nothing_that_a_path_or_a_shell_would_read(name: str, ex
     assert slug(name) == expected
 
 
-def test_verdicts_stand_on_top_with_what_each_check_found(fill_store: FillStore, tmp_path: Path) -> None:
-    url = fill_store()
+def test_the_answer_is_first_then_results_and_verdicts_with_each_check_and_provenance_last(fill_store: FillStore, tmp_path: Path) -> None:
+    url = fill_store(space="description: a <b>question</b>?")
     with open_store(url, upgrade=False) as store:
         verdicts = model_verdicts(store, "small")
     assert len(verdicts) == 4
     page = written(url, tmp_path)
-    assert page.index('<section id="verdicts">') < page.index('<section id="provenance">') < page.index('<section id="results">')
+    order = ("<h1>small", '<p class="lead">a &lt;b&gt;', "<p>Best at 16/255: ", "<p>At 16/255, ", "<p>What mattered at 16/255: ")
+    order += tuple(f'<section id="{name}">' for name in ("glance", "results", "verdicts", "accuracy", "pareto", "surfaces", "provenance"))
+    assert [page.index(part) for part in order] == sorted(page.index(part) for part in order)
     section = page.split('<section id="verdicts">')[1].split("</section>")[0]
     for verdict in verdicts:
         assert f'title="model key {verdict.model_key[:8]}"' in section

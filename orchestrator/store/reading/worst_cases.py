@@ -1,0 +1,105 @@
+"""Worst cases over attacks: their groups, and the scores of each model under the attacks that harm its examples most."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orchestrator.statistics.intervals import Correct
+from orchestrator.statistics.worst_case import Scores, ordered_scores, worst_case
+from orchestrator.store.reading.measured import ANY, EVALUATION, KNOWLEDGES, WORST_CASE, Group, Measurement, Setting
+
+_SAME_EPSILON = 1e-9
+
+
+class Ensemble(NamedTuple):
+    """Attacks on the same examples in the same ball: measurements of `attacks`, and of those that diagnoses made on the first of the
+    examples, `probes`."""
+
+    attacks: list[Measurement]
+    probes: list[Measurement]
+
+
+def ensembles(
+    groups: Mapping[Group, Sequence[Measurement]], probes: Iterable[Measurement], pools: Mapping[str, str]
+) -> dict[Group, Ensemble]:
+    """Group the measurements of all attacks on the same examples in the same ball by knowledge, and over any if there are several.
+
+    Attacks of a diagnosis join those of their knowledge, and those of any, where a model has attacks in the same ball on examples in the
+    diagnosis's order, which is the balanced one of the test split.
+    """
+    found: defaultdict[Group, list[Measurement]] = defaultdict(list)
+    knowledges: defaultdict[Group, set[str]] = defaultdict(set)
+    for (sweep, model_key, setting, repeat), items in groups.items():
+        evaluation = {name: getattr(setting, name) for name in ("norm", "epsilon", *EVALUATION)}
+        every = (sweep, model_key, Setting(attack=WORST_CASE, knowledge=ANY, **evaluation), repeat)
+        one = (sweep, model_key, Setting(attack=WORST_CASE, knowledge=setting.knowledge, **evaluation), repeat)
+        knowledges[every].add(setting.knowledge)
+        for group in (one, every):
+            found[group] += items
+    joining = _joining(found, probes, pools)
+    for every, known in knowledges.items():
+        known |= {probe.setting.knowledge for probe in joining[every]}
+    return {group: Ensemble(items, joining[group]) for group, items in found.items() if len(knowledges.get(group, ())) != 1}
+
+
+def _joining(groups: Iterable[Group], probes: Iterable[Measurement], pools: Mapping[str, str]) -> dict[Group, list[Measurement]]:
+    by_model: defaultdict[tuple[str, str], list[Measurement]] = defaultdict(list)
+    for probe in probes:
+        if probe.model_key in pools:
+            by_model[probe.sweep, pools[probe.model_key]].append(probe)
+    return {group: [probe for probe in by_model[group[0], group[1]] if _joins(probe.setting, group[2])] for group in groups}
+
+
+def _joins(probe: Setting, ensemble: Setting) -> bool:
+    same_ball = probe.norm == ensemble.norm and abs(probe.epsilon - ensemble.epsilon) <= _SAME_EPSILON
+    same_order = (probe.split, probe.example_order) == (ensemble.split, ensemble.example_order)
+    return same_ball and same_order and ensemble.knowledge in (probe.knowledge, ANY)
+
+
+def worst_by_seed(groups: Mapping[Group, Ensemble], models: Mapping[str, Mapping[str, Any]]) -> dict[Group, list[Correct] | None]:
+    """Return the scores of each of a group's models under its worst attacks, by repeats and draws; None where one was evaluated too
+    rarely. No knowledge alone leaves fewer right than all of them together."""
+    found = {group: _worst_cases(ensemble, randomised=models[group[1]]["randomised"]) for group, ensemble in groups.items()}
+    for group in groups:
+        if group[2].knowledge == ANY and models[group[1]]["randomised"]:
+            _put_in_order(found, group)
+    return {
+        group: None if None in by_model.values() else [scores for scores, _ in filter(None, by_model.values())]
+        for group, by_model in found.items()
+    }
+
+
+_Scored = dict[str, tuple[Scores, int] | None]
+"""Scores of models, by key, under their worst attacks, and the number of these; None where a model was evaluated too rarely."""
+
+
+def _worst_cases(ensemble: Ensemble, *, randomised: bool) -> _Scored:
+    by_model: defaultdict[str, defaultdict[Setting, list[NDArray[np.bool_]]]] = defaultdict(lambda: defaultdict(list))
+    for item in ensemble.attacks:
+        by_model[item.model_key][item.setting].append(item.correct)
+    more: defaultdict[str, list[NDArray[np.bool_]]] = defaultdict(list)
+    for probe in ensemble.probes:
+        more[probe.model_key].append(probe.correct[None])
+    found = {
+        key: worst_case([np.stack(flags) for flags in attacks.values()], randomised=randomised, more=more[key])
+        for key, attacks in by_model.items()
+    }
+    return {key: None if scores is None else (scores, len(by_model[key]) + len(more[key])) for key, scores in found.items()}
+
+
+def _put_in_order(found: dict[Group, _Scored], every: Group) -> None:
+    """Replace the scores of all knowledges together, model by model, and of those alone that are below them by luck."""
+    sweep, pool, setting, repeat = every
+    alone = {word: found.get((sweep, pool, replace(setting, knowledge=word), repeat), {}) for word in KNOWLEDGES if word != ANY}
+    for key, together in found[every].items():
+        parts = {word: scored for word, by_model in alone.items() if (scored := by_model.get(key)) is not None}
+        if together is None or not parts:
+            continue
+        whole, moved = ordered_scores(together[0], parts)
+        found[every][key] = whole, together[1]
+        for word, scores in moved.items():
+            alone[word][key] = scores, parts[word][1]

@@ -1,0 +1,38 @@
+"""The section of a space by which attacks are made shard by shard, and end once they are decided."""
+
+from typing import Literal
+
+from search_spaces.schema.axes import Axis
+from workers.settings import Frozen
+from workers.spec.fields import Count, OpenShare, Positive
+from workers.spec.job import MeasuringSettings
+
+Contestants = Literal["attacks", "models", "none"]
+
+
+class RacingSection(Frozen):
+    """A race for each data set, ball and knowledge. `among` are those that leave once they cannot be the best; with `none`, and without a
+    `precision`, all examples are attacked, in shards that other races share."""
+
+    shard: Count = 500
+    among: Axis[Contestants] = ("attacks", "models")
+    precision: Positive | None = None
+    error_rate: OpenShare = 0.05
+
+    def require_fitting(self, evaluation: MeasuringSettings, *, order_is_given: bool) -> None:
+        """Check that an evaluation can be made in such shards.
+
+        Raises:
+            ValueError: it cannot.
+        """
+        examples, batch = evaluation.examples, evaluation.batch_size
+        if examples is None:
+            raise ValueError(
+                "needs evaluation.examples, a number of which an attack may stop short; for all of them say how many there are"
+            )
+        if self.shard % batch or examples % batch:
+            raise ValueError(
+                f"shard={self.shard}, evaluation.examples={examples}: must be multiples of evaluation.batch_size, which is {batch}"
+            )
+        if order_is_given and evaluation.order != "random":
+            raise ValueError(f"evaluation.order={evaluation.order}: must be random where attacks race; leave it out")
