@@ -117,9 +117,10 @@ def test_what_all_rows_of_a_mean_have_in_common_is_one_line(rows: list[ResultRow
 
 @pytest.mark.parametrize("form", ["csv", "markdown"])
 def test_a_limit_cuts_rows_and_leaves_the_columns_that_tell_all_rows_apart(rows: list[ResultRow], form: Format) -> None:
-    whole = str(render_results(rows, form)).splitlines()
-    assert str(render_results(rows, form, limit=3)).splitlines() == [line for line in whole if line not in whole[-5:]]
-    assert "theta" in next(line for line in whole if "epsilon" in line)
+    whole, cut = (str(render_results(rows, form, limit=limit)).splitlines() for limit in (None, 3))
+    whole, cut = ([line for line in lines if form == "csv" or line.startswith("|")] for lines in (whole, cut))
+    assert cut == whole[:-5]
+    assert "theta" in cut[0]
 
 
 def test_values_are_shown_to_people_and_kept_for_programs() -> None:
