@@ -90,8 +90,14 @@ def _described_model(spec: dict[str, Any]) -> str:
     return f"{model['name']} {settings}{kind}{sketch}{defence} on {spec['data']['name']}, seed {spec['seed']}{until}"
 
 
-def job_name(job: Job) -> str:  # noqa: PLR0911 (one for each stage)
+def job_name(job: Job) -> str:
     """Describe a job in a few words; a transfer attack's source model by the first digits of its key, as plans list it."""
+    repeat = getattr(job.spec, "repeat", None)
+    return measurement_name(job) if repeat is None else f"{measurement_name(job)}, repeat {repeat}"
+
+
+def measurement_name(job: Job) -> str:  # noqa: PLR0911 (one for each stage)
+    """Describe a job in a few words which all repeats of it share."""
     match job.spec:
         case TrainSpec() as spec:
             return f"{spec.stage} {_named_model(spec)}"
@@ -100,15 +106,15 @@ def job_name(job: Job) -> str:  # noqa: PLR0911 (one for each stage)
         case AttackSpec() as spec:
             source = f" from {job.parents['source'][:_KEY_DIGITS]}" if "source" in job.parents else ""
             after = f" after {spec.after}" if spec.after else ""
-            return f"{_named_attack(spec.attack)} {spec.knowledge}{source}{after}, repeat {spec.repeat}"
+            return f"{_named_attack(spec.attack)} {spec.knowledge}{source}{after}"
         case DiagnoseSpec() as spec:
             return f"diagnosis at {spec.diagnosis.epsilon_literal}"
         case SurfaceSpec(surface=surface):
             return surface_words(surface.model_dump())
-        case CorruptSpec(corruption=corruption, repeat=repeat):
-            return f"{_corruption_words(corruption.flat)}, repeat {repeat}"
-        case spec:
-            return f"clean accuracy, repeat {spec.repeat}"
+        case CorruptSpec(corruption=corruption):
+            return _corruption_words(corruption.flat)
+        case _:
+            return "clean accuracy"
 
 
 def _corruption_words(corruption: dict[str, Any]) -> str:
@@ -157,6 +163,11 @@ class JobNames:
     def settings(self, job: Job) -> dict[str, Any]:
         """The settings of the model that a job trains or measures; nothing where that is not known."""
         return self._settings.get(job.parents.get("model", job.key), {})
+
+    def model(self, job: Job) -> str:
+        """The name of the model that a job trains or measures, as its training is named."""
+        trained = self._models.get(job.parents.get("model", job.key))
+        return "model" if trained is None else self(trained)
 
     def __call__(self, job: Job) -> str:
         """`pretrain theta 0.9, learning_rate 0.1`, or `fgsm 8/255 randomized, repeat 0, on theta 0.9, learning_rate 0.1`."""

@@ -8,6 +8,7 @@ from search_spaces.schema.diagnosis_section import DiagnosisSection
 from search_spaces.schema.grid import EvaluationSettings, Grid
 from search_spaces.schema.parameter import Parameter, ParameterValue
 from search_spaces.schema.search_section import (
+    HUB,
     Constraint,
     MeasuringPrecision,
     Metric,
@@ -21,6 +22,7 @@ from search_spaces.space import Space
 from workers.spec.step_settings import paper_steps
 
 __all__ = [
+    "HUB",
     "Asked",
     "AttackGroup",
     "Constraint",

@@ -26,8 +26,8 @@ attacks:
 TINY_JOBS = {"pretrain": 1, "fine_tune": 1, "evaluate": 1 + 2, "craft": 2, "attack": (2 * 1 + 2 * 2 + 1) + (4 + 1 + 1) * 2}
 PROGRAM = [sys.executable, "-W", "error::DeprecationWarning:orchestrator", "-m", "orchestrator.cli.main"]
 _NEVER_FORKED = ("dashboard", "doctor", "submit")
-_FORKS = get_context("forkserver")
-_FORKS.set_forkserver_preload(
+FORKS = get_context("forkserver")
+FORKS.set_forkserver_preload(
     [
         "orchestrator.cli.main",
         "orchestrator.launching.launch",
@@ -56,7 +56,7 @@ def robustsweep(*arguments: str | Path, cwd: Path, env: dict[str, str] | None = 
         return subprocess.run([*PROGRAM, *said], cwd=cwd, env=environment(env), capture_output=True, text=True, timeout=240, check=False)
     with TemporaryDirectory() as folder:
         outputs = [Path(folder) / name for name in ("stdout", "stderr")]
-        process = _FORKS.Process(target=_forked, args=(said, cwd, environment(env), outputs))
+        process = FORKS.Process(target=_forked, args=(said, cwd, environment(env), outputs))
         process.start()
         process.join(240)
         assert process.exitcode is not None, f"{said} did not end"

@@ -51,6 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
     parser.add_argument("--threads", type=_threads, default=1, help="CPU threads; other numbers give other last bits (default: 1)")
     parser.add_argument(
+        "--processes", type=_threads, default=1, help="processes that share a training, on a GPU each: equal up to rounding (default: 1)"
+    )
+    parser.add_argument(
         "--save-seconds",
         type=_seconds,
         default=5.0,
@@ -113,6 +116,7 @@ def _run(job: Job, arguments: argparse.Namespace) -> None:
         arguments.data,
         device=arguments.device,
         threads=arguments.threads,
+        processes=arguments.processes,
         save_seconds=arguments.save_seconds,
     )
     result = run(job, settings, report=throttled(_print, seconds=_LINE_SECONDS))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from orchestrator.api.results import Results
 from orchestrator.console import Terminal, preformatted, printed
 from orchestrator.examples.attacked import AttackedExamples
 from orchestrator.executors.base import Resources
+from orchestrator.launching.choose_executor import ExecutorName
 from orchestrator.launching.drive import SIGNAL_CODE
 from orchestrator.launching.launch import LaunchOptions
 from orchestrator.launching.launch import launch as run_launch
@@ -53,7 +54,7 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
     data: str | Path | None = None,
     store: str | None = None,
     artifacts: str | None = None,
-    executor: Literal["ray", "inline"] = "ray",
+    executor: ExecutorName = "auto",
     address: str | None = None,
     workers: int | None = None,
     cpus_per_job: int = 1,
@@ -62,6 +63,7 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
     max_failures: int = 2,
     max_jobs: int = MAX_JOBS,
     download: bool = False,
+    mirror: Sequence[str] = (),
 ) -> "Sweep":
     """Run every job of a space that has no result yet; return the sweep. The same call continues after any interruption.
 
@@ -85,6 +87,7 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
         max_failures=max_failures,
         max_jobs=max_jobs,
         download=download,
+        mirror=tuple(mirror),
     )
     if run_launch(options, Terminal()) > SIGNAL_CODE:
         raise KeyboardInterrupt

@@ -92,7 +92,8 @@ _MOST, _DIAGNOSED = 1000, 200
 
 @dataclass(frozen=True)
 class AuditOutcome:
-    """Findings of an audit: its rows, the worst case last; its verdict; seconds of all its jobs; what it would try next (None: nothing)."""
+    """Findings of an audit: its rows, the worst case last; its verdict; seconds of all its jobs; what it would try next (None: nothing);
+    the robust accuracy that its bundle claims (None: none was asked for)."""
 
     name: str
     rows: tuple[ResultRow, ...]
@@ -101,6 +102,7 @@ class AuditOutcome:
     jobs: int
     tried: tuple[str, ...]
     following: str | None
+    claimed: float | None = None
 
     @property
     def worst(self) -> ResultRow | None:
@@ -121,8 +123,13 @@ def run_audit(options: AuditOptions, console: Console) -> tuple[AuditOutcome, in
         UserError: the network, weights, data or an option are wrong.
     """
     file = options.launch.paths.home / "audits" / f"{options.name}.yaml"
-    all_rounds = _rounds(options)
-    launched = max(1, _launched_before(options, file, all_rounds)) - 1
+    bare, keeping = _rounds(options)
+    kept = _launched_before(options, file, keeping)
+    all_rounds = keeping if kept or options.bundle is not None else bare
+    before = kept or _launched_before(options, file, bare)
+    if before and all_rounds is keeping and not kept:
+        say(console, f"audit: {_made_again(options, keeping[:before])}")
+    launched = max(1, before) - 1
     while True:
         launched += 1
         _write(file, space_of(options.common, all_rounds[:launched]))
@@ -131,16 +138,28 @@ def run_audit(options: AuditOptions, console: Console) -> tuple[AuditOutcome, in
         is_settled = found.verdict is not None and found.verdict.verdict != _DOUBTFUL
         if code or is_settled or launched == len(all_rounds) or options.budget.is_spent:
             if options.bundle is not None and not code:
-                _write_bundle(options.bundle, options, file, found)
+                found = replace(found, claimed=_write_bundle(options.bundle, options, file, found))
+            elif options.bundle is not None:
+                say(console, f"audit: {options.bundle} is not written, for jobs are not done; the same command continues")
             return (replace(found, following=None) if is_settled else found), code
         say(console, f"audit: the verdict is in doubt; next: {all_rounds[launched].purpose}")
 
 
-def _write_bundle(bundle: Path, options: AuditOptions, file: Path, found: AuditOutcome) -> None:
+def _made_again(options: AuditOptions, keeping: list[Round]) -> str:
+    """Say what is made again, and why, for a bundle that the audit was not asked for at first."""
+    jobs = _jobs(options, space_of(options.common, keeping))
+    there = options.launch.paths.artifacts.finished([job.key for job in jobs])
+    again = sum(job.stage == "attack" and job.key not in there for job in jobs)
+    why = "a bundle holds what attacks made of the examples, and they kept nothing of it without --bundle"
+    return f"{again} attacks are made again: {why}; the other {len(jobs) - again} jobs stand"
+
+
+def _write_bundle(bundle: Path, options: AuditOptions, file: Path, found: AuditOutcome) -> float:
+    """Write the bundle; return the robust accuracy that it claims."""
     paths = options.launch.paths
     jobs = expand_space(load_sweep(str(file), options.launch.overrides, paths.artifacts).space)
     judged = None if found.verdict is None else (found.verdict.verdict, reasons(found.verdict.checks))
-    write_bundle(bundle, jobs, paths.artifacts, data_root=paths.data_root, verdict=judged)
+    return write_bundle(bundle, jobs, paths.artifacts, data_root=paths.data_root, verdict=judged).robust_accuracy
 
 
 def _launched_before(options: AuditOptions, file: Path, all_rounds: list[Round]) -> int:
@@ -152,31 +171,36 @@ def _launched_before(options: AuditOptions, file: Path, all_rounds: list[Round])
     return next((count for count in range(len(all_rounds), 0, -1) if space_of(options.common, all_rounds[:count]) == before), 0)
 
 
-def _rounds(options: AuditOptions) -> list[Round]:
+def _rounds(options: AuditOptions) -> tuple[list[Round], list[Round]]:
+    """Return the rounds whose attacks keep no examples, and those whose attacks keep all."""
     try:
         positive_fraction(options.epsilon)
     except ValueError as error:
         raise UserError(f"--epsilon {options.epsilon}: {error}") from None
-    kept = 0 if options.bundle is None else options.n_examples
-    return rounds(epsilon=options.epsilon, norm=options.norm, randomised=_is_randomised(options), keep_examples=kept)
+    given: dict[str, Any] = {"epsilon": options.epsilon, "norm": options.norm, **_randomness(options)}
+    return rounds(**given), rounds(**given, keep_examples=options.n_examples)
 
 
-def _is_randomised(options: AuditOptions) -> bool:
-    """Tell if the audited network draws.
+def _randomness(options: AuditOptions) -> dict[str, bool]:
+    """Tell if the audited network draws, and if it does so by itself.
 
     Raises:
         UserError: the space is wrong, or of several models.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / f"{options.name}.yaml"
-        _write(file, options.common)
-        jobs = expand_space(load_sweep(str(file), options.launch.overrides, options.launch.paths.artifacts).space)
+    jobs = _jobs(options, options.common)
     parents = {parent for job in jobs if isinstance(job.spec, TrainSpec) for parent in job.parents.values()}
-    models: list[Job] = [job for job in jobs if isinstance(job.spec, TrainSpec) and job.key not in parents]
+    models = [job.spec for job in jobs if isinstance(job.spec, TrainSpec) and job.key not in parents]
     if len(models) != 1:
         raise UserError(f"audit: {len(models)} models; --set may give each setting one value here")
-    spec = models[0].spec
-    return isinstance(spec, TrainSpec) and spec.randomised
+    return {"randomised": models[0].randomised, "by_itself": models[0].model.facts.randomised}
+
+
+def _jobs(options: AuditOptions, space: Mapping[str, Any]) -> list[Job]:
+    """Return the jobs of a space of the audit, which is not launched."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"{options.name}.yaml"
+        _write(file, space)
+        return expand_space(load_sweep(str(file), options.launch.overrides, options.launch.paths.artifacts).space)
 
 
 def _write(file: Path, space: Mapping[str, Any]) -> None:

@@ -17,13 +17,14 @@ class Round:
     groups: tuple[PlainAttackGroup, ...]
 
 
-def rounds(*, epsilon: str, norm: NormName, randomised: bool, keep_examples: int = 0) -> list[Round]:
+def rounds(*, epsilon: str, norm: NormName, randomised: bool, by_itself: bool = False, keep_examples: int = 0) -> list[Round]:
     """Return the rounds, the first of which is always run; each later one only while the verdict is in doubt.
 
     Args:
         epsilon: in input units, as it was written.
         norm: of the ball.
         randomised: the network draws; then gradients are averaged over draws, and attacks on the full weights are made too.
+        by_itself: what draws is the network's own code, which has no full weights, and not a sketch or a defence around it.
         keep_examples: of so many examples attacks keep what they made of them (those on the full weights keep all anyway).
     """
     bare: PlainAttackGroup = {"epsilon": epsilon, "norm": norm}
@@ -33,7 +34,7 @@ def rounds(*, epsilon: str, norm: NormName, randomised: bool, keep_examples: int
     first = [
         {"attack": "autoattack", "version": "rand" if randomised else "standard", **ball, **adaptive},
         *([{"attack": "square", **ball}] if randomised else []),
-        *([{"attack": "apgd_ce", "knowledge": "omniscient", **bare}] if randomised else []),
+        *([{"attack": "apgd_ce", "knowledge": "omniscient", **bare}] if randomised and not by_itself else []),
     ]
     steps: PlainAttackGroup = {"attack": ["apgd_ce", "apgd_dlr"], "steps": 300, "restarts": 3, **ball}
     noisy: PlainAttackGroup = {"attack": "smoothed_pgd", "steps": 50, "samples": 20, "abs_stepsize": _step(epsilon), **ball}

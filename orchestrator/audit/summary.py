@@ -29,12 +29,15 @@ def audit_lines(found: AuditOutcome) -> list[str]:
         lines.append(f"next it would try: {found.following}; the same command goes on (with a larger --budget, if it has one)")
     elif found.verdict is None or found.verdict.verdict == "suspicious":
         lines.append("nothing is left to try: the checks above say what is in doubt")
+    if found.claimed is not None and found.worst is not None and found.claimed > (found.worst.robust_accuracy or 0.0) + _ROUNDING:
+        lines.append(f"the bundle claims {100 * found.claimed:.1f} %: attacks of the diagnosis, which keep no examples, are not in it")
     if (best := found.strongest) is not None:
         lines.append(f"strongest attack, for a space of your own: {setting_of(best)}")
     return lines
 
 
 _NONE = "none yet"
+_ROUNDING = 1e-6
 
 
 def _answer(found: AuditOutcome) -> str:

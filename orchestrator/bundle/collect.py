@@ -27,8 +27,8 @@ BundledVerdict = tuple[str, Sequence[str]]
 """A verdict, and the reasons for it."""
 
 
-def write_bundle(file: Path, jobs: Sequence[Job], artifacts: Artifacts, *, data_root: DataRoot, verdict: BundledVerdict | None) -> None:
-    """Write the bundle of a finished audit, whole or not at all.
+def write_bundle(file: Path, jobs: Sequence[Job], artifacts: Artifacts, *, data_root: DataRoot, verdict: BundledVerdict | None) -> Claim:
+    """Write the bundle of a finished audit, whole or not at all; return what it claims.
 
     Args:
         file: to write; one that is there is replaced.
@@ -70,6 +70,7 @@ def write_bundle(file: Path, jobs: Sequence[Job], artifacts: Artifacts, *, data_
         files={},
     )
     write_atomically(file, archived(contents.model_dump(mode="json"), files))
+    return contents.claim
 
 
 def _nameless(spec: TrainSpec) -> TrainSpec:

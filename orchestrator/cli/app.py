@@ -52,7 +52,6 @@ app = typer.Typer(
     name="robustsweep",
     help="Sweeps of training and attack jobs for robust, randomised, tensorized networks: every job computed once, every result in SQL.",
     cls=GroupedCommands,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
     **_PLAIN,

@@ -5,13 +5,13 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
-from orchestrator.cli.options import DEFAULT_HOME, AnyVerdict, EverySpace, Home, Output, StoreUrl, TableFormat, paths, show
+from orchestrator.cli.options import DEFAULT_HOME, AnyVerdict, EverySpace, Home, Output, StoreUrl, Sweep, TableFormat, paths, show
 from workers.spec.fields import SplitName
 
 
 @command(group="look")
 def best(
-    sweep: Annotated[str, typer.Argument(help="A sweep's name.")],
+    sweep: Sweep,
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,

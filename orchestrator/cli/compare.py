@@ -6,13 +6,14 @@ import typer
 
 from orchestrator.cli import options
 from orchestrator.cli.app import command
+from orchestrator.cli.completion import complete_sweep
 from orchestrator.cli.options import DEFAULT_HOME, Home, Output, StoreUrl, TableFormat
 
 
 @command(group="look")
 def compare(
-    before: Annotated[str, typer.Argument(help="A sweep's name.")],
-    after: Annotated[str, typer.Argument(help="The name of the sweep to compare with it.")],
+    before: Annotated[str, typer.Argument(help="A sweep's name.", autocompletion=complete_sweep)],
+    after: Annotated[str, typer.Argument(help="The name of the sweep to compare with it.", autocompletion=complete_sweep)],
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,

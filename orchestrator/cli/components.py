@@ -1,4 +1,4 @@
-"""`robustsweep components`: list networks, data sets, attacks, defences, losses and metrics; `check-plugin`: check one's own."""
+"""`robustsweep components`: list networks, data sets, attacks and other components; `check-plugin`: check one's own."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,14 +14,14 @@ def components(
     kind: Annotated[
         str | None,
         typer.Argument(
-            help="model, dataset, attack, defence, loss or metric; or a library, such as foolbox. All kinds if left out.",
+            help="model, dataset, attack, defence, loss, metric or corruption; or a library, such as foolbox. All kinds if left out.",
             show_default=False,
         ),
     ] = None,
     *,
     output: Output = TableFormat.table,
 ) -> None:
-    """List networks, data sets, attacks, defences, losses and metrics, with their settings; with --plugin one's own too."""
+    """List networks, data sets, attacks, defences, losses, metrics and corruptions, with their settings; with --plugin one's own too."""
     from orchestrator.tables.components_table import components_table
     from orchestrator.tables.writers import render
     from workers.plugins import load_plugins, named_in_environment
@@ -57,7 +57,9 @@ def check_plugin(
         except ContractError as error:
             rows.append((component.kind, component.name, component.place, Mark(str(error).partition(": ")[2], "bad")))
     if not found:
-        raise UserError(f"plugin {file}: registers nothing; decorate with robustsweep's model, dataset, attack, defence, loss or metric")
+        raise UserError(
+            f"plugin {file}: registers nothing; decorate with robustsweep's model, dataset, attack, defence, loss, metric or corruption"
+        )
     columns = (Column("kind"), Column("name"), Column("place"), Column("check", heading="what was found", wraps=True))
     show(render(Table(columns=columns, rows=tuple(rows)), output.value))
     if any(mark.tone == "bad" for *_, mark in rows):

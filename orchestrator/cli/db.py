@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli.app import subcommands
+from orchestrator.cli.completion import complete_sweep
 from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Home, StoreUrl, paths
 from workers.errors import UserError
 
 if TYPE_CHECKING:
     from orchestrator.paths import Paths
     from orchestrator.store.maintenance.prune import PruneResult
+    from workers.artifacts.copying import Copied
 
 subcommand = subcommands("db", group="look after", about="Look after the results store: upgrade, check, export, import, prune.")
 
@@ -68,23 +70,30 @@ def check(
 def export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to make.")],
     sweeps: Annotated[
-        list[str] | None, typer.Argument(metavar="[SWEEP]...", help="Only these, with all they need.", show_default=False)
+        list[str] | None,
+        typer.Argument(metavar="[SWEEP]...", help="Only these, with all they need.", show_default=False, autocompletion=complete_sweep),
     ] = None,
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
+    artifacts: ArtifactsUrl = None,
+    with_artifacts: Annotated[bool, typer.Option("--with-artifacts", help="Also the files of the jobs that are done.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier export.")] = False,
 ) -> None:
-    """Write the store to DIR as Parquet and JSON, to be read by `db import` or any other program. Artifacts are not exported."""
+    """Write the store to DIR as Parquet and JSON, to be read by `db import` or any other program; the jobs' files only if asked for."""
     from orchestrator.store import open_store
     from orchestrator.store.maintenance.export_archive import export_store
     from orchestrator.store.reading.study_trials import searches
 
-    with open_store(paths(home, store).store_url, upgrade=False) as opened:
-        manifest = export_store(opened, folder, sweeps=tuple(sweeps or ()), force=force)
+    where = paths(home, store, artifacts=artifacts)
+    with open_store(where.store_url, upgrade=False) as opened:
+        files = where.artifacts if with_artifacts else None
+        manifest, copied = export_store(opened, folder, sweeps=tuple(sweeps or ()), force=force, artifacts=files)
         searched = searches(opened, manifest.sweeps)
-    size = sum(path.stat().st_size for path in folder.iterdir())
-    typer.echo(f"{folder}: {_numbers((name, entry.rows) for name, entry in manifest.tables.items())}; {human_size(size)}")
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    along = "" if manifest.artifacts is None else f", files of {manifest.artifacts} jobs"
+    typer.echo(f"{folder}: {_numbers((name, entry.rows) for name, entry in manifest.tables.items())}{along}; {human_size(size)}")
+    _say_lost(copied, "exported")
     if searched:
         typer.echo(f"not exported: the studies of searches, {', '.join(searched)}; their trials' results are", err=True)
 
@@ -95,19 +104,30 @@ def import_(
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,
+    artifacts: ArtifactsUrl = None,
 ) -> None:
-    """Merge an export into the store, which is made where there is none. Rows that both have are left as the store has them."""
+    """Merge an export into the store, which is made where there is none. Rows that both have are left as the store has them.
+
+    The jobs' files, where the export has them, go to the artifacts; those that are there undamaged are left as they are."""
     from orchestrator.store import open_store
-    from orchestrator.store.maintenance.archive_format import read_manifest
+    from orchestrator.store.maintenance.archive_format import ARTIFACTS, read_manifest
     from orchestrator.store.maintenance.import_archive import import_folder
     from orchestrator.store.reading.study_trials import searches
+    from workers.artifacts.artifacts import Artifacts
+    from workers.artifacts.copying import copy_jobs
 
-    sweeps = read_manifest(folder).sweeps  # before a store is made without need
-    with open_store(paths(home, store).store_url, upgrade=True) as opened:
+    manifest = read_manifest(folder)  # before a store is made without need
+    sweeps, where = manifest.sweeps, paths(home, store, artifacts=artifacts)
+    with open_store(where.store_url, upgrade=True) as opened:
         merged = import_folder(opened, folder)
         searched = searches(opened, sweeps)
     new = [(table.table, table.new) for table in merged if table.new]
     typer.echo(f"imported: {_numbers(new)}" if new else "nothing new: the store has it all")
+    if manifest.artifacts is not None:
+        exported = Artifacts(folder / ARTIFACTS)
+        copied = copy_jobs(exported, where.artifacts, exported.all_keys())
+        typer.echo(f"files: of {copied.new} jobs; of {copied.known} more they were there")
+        _say_lost(copied, "imported")
     if searched:
         typer.echo(
             f"not in an export: the studies of searches, {', '.join(searched)}; launched here, they begin with these results", err=True
@@ -182,6 +202,12 @@ def _report(pruned: "Iterable[PruneResult]", *, done: bool) -> None:
         typer.echo("nothing to remove")
         return
     typer.echo("\n".join(["removed:" if done else "would be removed (--yes does it):", *lines]))
+
+
+def _say_lost(copied: "Copied", what: str) -> None:
+    """Say of which jobs the files were not copied, since they are missing or damaged."""
+    if copied.lost:
+        typer.echo(f"not {what}: the files of {len(copied.lost)} jobs, first {copied.lost[0]}", err=True)
 
 
 def _numbers(tables: Iterable[tuple[str, int]]) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
+from orchestrator.cli.completion import complete_space
 from orchestrator.cli.launch import MaxJobs, Overrides
 from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, DataFolder, Home, Output, StoreUrl, TableFormat, console, paths, show
 from orchestrator.planning import MAX_JOBS
@@ -14,7 +15,10 @@ from workers.errors import UserError
 @command(group="run")
 def doctor(  # noqa: PLR0913 (each is an option of the command)
     space: Annotated[
-        str | None, typer.Argument(help="A space that is to be launched: a built-in one's name, or a YAML file.", show_default=False)
+        str | None,
+        typer.Argument(
+            help="A space that is to be launched: a built-in one's name, or a YAML file.", show_default=False, autocompletion=complete_space
+        ),
     ] = None,
     *,
     home: Home = DEFAULT_HOME,

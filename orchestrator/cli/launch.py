@@ -7,13 +7,16 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
+from orchestrator.cli.completion import complete_space
 from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, DataFolder, Home, StoreUrl
 from orchestrator.cli.options import console as _console
 from orchestrator.cli.options import paths as _paths
 from orchestrator.planning import MAX_JOBS
-from workers.errors import UserError
 
-SpaceArgument = Annotated[str, typer.Argument(help="A built-in space's name (see `robustsweep spaces`), or the path of a YAML file.")]
+SpaceArgument = Annotated[
+    str,
+    typer.Argument(help="A built-in space's name (see `robustsweep spaces`), or the path of a YAML file.", autocompletion=complete_space),
+]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="Override a field of the space: PATH=VALUE, e.g. model.theta=0.9.", show_default=False)
 ]
@@ -28,7 +31,11 @@ Workers = Annotated[
 ]
 CpusPerJob = Annotated[int, typer.Option(help="CPU cores, and threads, of a job; other numbers give other last bits.")]
 GpusPerTrain = Annotated[
-    float | None, typer.Option(help="GPUs of a training job.  [default: as similar jobs took, else 1, if there is one]", show_default=False)
+    float | None,
+    typer.Option(
+        help="GPUs of a training job: several share each batch.  [default: as similar jobs took, else 1, if there is one]",
+        show_default=False,
+    ),
 ]
 GpusPerAttack = Annotated[
     float | None,
@@ -60,6 +67,15 @@ Notify = Annotated[
         show_default=False,
     ),
 ]
+MirrorTo = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--mirror",
+        metavar="TARGET",
+        help="Also send each training and result to tensorboard:DIR, mlflow:URI or wandb:PROJECT; may be repeated.",
+        show_default=False,
+    ),
+]
 ClusterHome = Annotated[
     Path | None,
     typer.Option(
@@ -71,8 +87,19 @@ ClusterHome = Annotated[
 class ExecutorChoice(StrEnum):
     """Place where jobs run."""
 
+    auto = "auto"
     ray = "ray"
+    processes = "processes"
     inline = "inline"
+
+
+Executor = Annotated[
+    ExecutorChoice,
+    typer.Option(
+        help="`processes`: of this machine; `ray`: also for clusters and for GPUs that jobs share; `inline`: one job after the other in "
+        "this process. `auto` is `ray` where one of these needs it, else `processes`."
+    ),
+]
 
 
 @command(group="run")
@@ -85,9 +112,7 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
     data: DataFolder = None,
     download: Download = False,
     overrides: Overrides = None,
-    executor: Annotated[
-        ExecutorChoice, typer.Option(help="`ray`, or `inline`: one job after the other in this process.")
-    ] = ExecutorChoice.ray,
+    executor: Executor = ExecutorChoice.auto,
     address: Annotated[
         str | None,
         typer.Option(
@@ -104,6 +129,7 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
     wait_for_nodes: WaitForNodes = 0.0,
     only: Only = None,
     notify: Notify = None,
+    mirror: MirrorTo = None,
 ) -> None:
     """Run every job of SPACE that has no result yet. The same command continues after any interruption."""
     from orchestrator.executors.base import Resources
@@ -111,8 +137,6 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
     from orchestrator.launching.launch import launch as run_launch
     from workers.plugins import FilePlugin, loaded
 
-    if address is not None and executor is ExecutorChoice.inline:
-        raise UserError("--address: only with --executor ray")
     options = LaunchOptions(
         space=space,
         paths=_paths(home, store, data, artifacts=artifacts),
@@ -126,6 +150,7 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
         download=download,
         only=tuple(only or ()),
         notify=notify,
+        mirror=tuple(mirror or ()),
         plugins=tuple(str(plugin.path) for plugin in loaded() if isinstance(plugin, FilePlugin)),
     )
     raise typer.Exit(run_launch(options, _console()))

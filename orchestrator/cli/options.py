@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli.completion import complete_sweep
 from workers.errors import UserError
 
 if TYPE_CHECKING:
@@ -46,7 +47,10 @@ ArtifactsUrl = Annotated[
         show_envvar=True,
     ),
 ]
-SweepName = Annotated[str | None, typer.Argument(help="A sweep's name; all sweeps if left out.", show_default=False)]
+Sweep = Annotated[str, typer.Argument(help="A sweep's name.", autocompletion=complete_sweep)]
+SweepName = Annotated[
+    str | None, typer.Argument(help="A sweep's name; all sweeps if left out.", show_default=False, autocompletion=complete_sweep)
+]
 DEFAULT_HOME = Path("sweeps")
 
 

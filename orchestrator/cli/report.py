@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
+from orchestrator.cli.completion import complete_sweep
 from orchestrator.cli.options import (
     DEFAULT_HOME,
     ArtifactsUrl,
@@ -28,7 +29,10 @@ from workers.errors import UserError
 
 @command(group="share")
 def report(  # noqa: PLR0913 (each is an option of the command)
-    sweep: Annotated[str | None, typer.Argument(help="A sweep's name; with --paper as --sweep takes it.", show_default=False)] = None,
+    sweep: Annotated[
+        str | None,
+        typer.Argument(help="A sweep's name; with --paper as --sweep takes it.", show_default=False, autocompletion=complete_sweep),
+    ] = None,
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,

@@ -3,20 +3,20 @@
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from orchestrator.cli import launch as _launch  # registers the command
 from orchestrator.cli.app import app, command
-from orchestrator.cli.options import DEFAULT_HOME, Home, StoreUrl, console
+from orchestrator.cli.options import DEFAULT_HOME, Home, StoreUrl, Sweep, console
 from orchestrator.cli.options import paths as _paths
 from workers.errors import UserError
 
 
 @command(group="run")
 def retry(
-    sweep: Annotated[str, typer.Argument(help="A sweep's name.")],
+    sweep: Sweep,
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,

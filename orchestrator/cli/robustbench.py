@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
-from orchestrator.cli.options import DEFAULT_HOME, Home, StoreUrl, paths
+from orchestrator.cli.options import DEFAULT_HOME, Home, StoreUrl, Sweep, paths
 
 
 class Norm(StrEnum):
@@ -27,7 +27,7 @@ class Order(StrEnum):
 
 @command(group="share")
 def robustbench(
-    sweep: Annotated[str, typer.Argument(help="A sweep's name.")],
+    sweep: Sweep,
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,

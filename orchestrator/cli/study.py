@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
+from orchestrator.cli.completion import complete_sweep
 from orchestrator.cli.options import (
     DEFAULT_HOME,
     AnyVerdict,
@@ -26,7 +27,7 @@ from orchestrator.cli.options import (
 
 @command(group="look")
 def study(  # noqa: PLR0913 (each is an option of the command)
-    sweep: Annotated[str, typer.Argument(help="The name of a sweep, a search or a grid.")],
+    sweep: Annotated[str, typer.Argument(help="The name of a sweep, a search or a grid.", autocompletion=complete_sweep)],
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,

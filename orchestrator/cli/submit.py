@@ -13,6 +13,7 @@ from orchestrator.cli.launch import (
     GpusPerTrain,
     MaxFailures,
     MaxJobs,
+    MirrorTo,
     Notify,
     Only,
     Overrides,
@@ -45,6 +46,7 @@ def submit(  # noqa: PLR0913 (each is an option of the command)
     wait_for_nodes: WaitForNodes = 0.0,  # noqa: ARG001
     only: Only = None,  # noqa: ARG001
     notify: Notify = None,  # noqa: ARG001
+    mirror: MirrorTo = None,  # noqa: ARG001
     wait: Annotated[bool, typer.Option(help="Show the sweep's output until its end, and exit as `launch` does.")] = True,
     ship_code: Annotated[
         bool, typer.Option("--ship-code", help="Run this checkout's code, instead of what is installed on the cluster.")

@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.app import command
-from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Home, StoreUrl, paths
+from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, Home, StoreUrl, Sweep, paths
 
 
 @command(group="share")
 def surfaces(
-    sweep: Annotated[str, typer.Argument(help="A sweep's name.")],
+    sweep: Sweep,
     *,
     home: Home = DEFAULT_HOME,
     store: StoreUrl = None,

@@ -2,19 +2,27 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 from orchestrator.driver.job_supply import JobSupply, no_other_sweeps, recreate_parent
 from orchestrator.driver.recorder import Recorder
 from orchestrator.driver.work_meter import WorkMeter
-from orchestrator.names import result_in_words
+from orchestrator.names import JobNames, result_in_words
 from orchestrator.planning.job_cost import cost
 from orchestrator.scheduling.job_queue import JobQueue, JobSource
-from workers.artifacts.results import BatchRecord, Result
+from workers.artifacts.results import BatchRecord, EpochRecord, Result
 from workers.errors import ArtifactError, describe
 from workers.spec.job import Job, TrainSpec
 
 _MOST_SUPERSEDED = 10  # alternating with the attempts of a second driver: this must end
+
+
+class Observer(Protocol):
+    """Observer of a running sweep, whose calls neither wait nor raise."""
+
+    def epoch(self, job: Job, record: EpochRecord, names: JobNames) -> None: ...
+
+    def finished(self, job: Job, result: Result, names: JobNames) -> None: ...
 
 
 class SweepRun:
@@ -32,13 +40,16 @@ class SweepRun:
         source: JobSource | None = None,
         known: Iterable[Job] = (),
         elsewhere: Callable[[], frozenset[str]] = no_other_sweeps,
+        observer: Observer | None = None,
     ) -> None:
         """Run the `jobs` in the queue, and those that the `source` adds. Of all `known` jobs, those whose files prove to be damaged are
-        computed again. Jobs that other sweeps are computing (`elsewhere`) wait for the outcome."""
+        computed again. Jobs that other sweeps are computing (`elsewhere`) wait for the outcome. The `observer` is told of epochs and
+        results."""
         self.queue, self.recorder, self.source = queue, recorder, source
         self.meter = WorkMeter(jobs)
         self.supply = JobSupply(queue, self.meter, source=source, known=(*known, *jobs), elsewhere=elsewhere, note=self._note)
         self._superseded: Counter[str] = Counter()
+        self._observer = observer
         self.last_event = "starting workers, which load PyTorch"
         self._progress: dict[str, str] = {}
         self.slots = 1
@@ -58,8 +69,7 @@ class SweepRun:
         if self.interrupted:
             self.interrupt()
         for job in self.supply.unpark():
-            if not self._take_over_result(job):
-                self.queue.postpone(job.key)
+            self.give_back(job)
         return self.supply.take(slots=self.slots)
 
     @property
@@ -79,12 +89,15 @@ class SweepRun:
         """The jobs under way in words, with how far each has come: `pretrain theta 1: epoch 2 of 6`."""
         return [f"{self.supply.names(job)}: {self._progress.get(job.key, 'started')}" for job in self.meter.running]
 
-    def epoch(self, job: Job, *, epoch: int, loss: float, accuracy: float) -> None:
+    def epoch(self, job: Job, record: EpochRecord) -> None:
         """Record that a training job has finished an epoch."""
+        epoch = record.epoch
         resumed = 0 if job.resumes is None else job.resumes.epochs
         self.meter.advance(job, max(0, epoch - resumed), before=max(0, epoch - resumed - 1))
         total = f" of {job.spec.until or job.spec.training.epochs}" if isinstance(job.spec, TrainSpec) else ""
-        self._note_progress(job, f"epoch {epoch}{total}, loss {loss:.3f}, training accuracy {accuracy:.1%}")
+        self._note_progress(job, f"epoch {epoch}{total}, loss {record.loss:.3f}, training accuracy {record.accuracy:.1%}")
+        if self._observer is not None:
+            self._observer.epoch(job, record, self.supply.names)
 
     def batch(self, job: Job, record: BatchRecord) -> None:
         """Record that a job has processed more of its examples."""
@@ -138,6 +151,11 @@ class SweepRun:
         else:
             self.fail(job, error=error, traceback=traceback, counted=not self.meter.got_further(job))
 
+    def give_back(self, job: Job) -> None:
+        """Record that a job which was handed out has not been begun: it is handed out again, if its result does not exist after all."""
+        if not self._take_over_result(job):
+            self.queue.postpone(job.key)
+
     def lose_all(self, *, error: str) -> None:
         """Record that all workers ended without a report; a job that none had begun is handed out again."""
         for job, begun in self.queue.under_way():
@@ -167,6 +185,8 @@ class SweepRun:
         self.queue.succeed(job.key)
         if self.source is not None:
             self.source.succeeded(job)
+        if self._observer is not None:
+            self._observer.finished(job, result, self.supply.names)
         self._note(f"{self.supply.names(job)}: {result_in_words(result, stage=job.stage)}")
 
     def _note_progress(self, job: Job, progress: str) -> None:

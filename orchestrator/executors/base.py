@@ -14,7 +14,8 @@ _TRAINING: frozenset[Stage] = frozenset({"pretrain", "fine_tune"})
 @dataclass(frozen=True)
 class Resources:
     """Resources of a job. `gpus_per_train` and `gpus_per_attack` None: the share that `GpuPacking` finds, at first 1, where the machine or
-    cluster has a GPU, else 0. `workers` limits how many jobs run at once (None: as many as fit). CPU cores are also the job's threads."""
+    cluster has a GPU, else 0. A training with several GPUs has a process on each. `workers` limits how many jobs run at once (None: as
+    many as fit). CPU cores are also the job's threads."""
 
     cpus_per_job: int = 1
     gpus_per_train: float | None = None
@@ -35,11 +36,17 @@ class Resources:
         ):
             if value is not None and value < least:
                 raise UserError(f"{option} {value:g}: must be at least {least}")
+            if value is not None and value > 1 and value != int(value):
+                raise UserError(f"{option} {value:g}: must be a share of one GPU, or a whole number")
 
     def gpus(self, stage: Stage, *, available: bool) -> float:
         """Return the GPU share of a job of this stage."""
         asked = self.asked(stage)
         return float(available) if asked is None else asked
+
+    def processes(self, stage: Stage) -> int:
+        """Return how many processes, on a GPU each, share a job of this stage: a training those of several GPUs, any other job none."""
+        return max(1, int(self.gpus_per_train or 1)) if stage in _TRAINING else 1
 
     def asked(self, stage: Stage) -> float | None:
         """Return the GPU share that the user requested for jobs of this stage; None where unspecified."""

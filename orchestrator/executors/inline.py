@@ -38,7 +38,7 @@ class InlineExecutor:
 
         def report(record: EpochRecord | BatchRecord) -> None:
             if isinstance(record, EpochRecord):
-                sweep.epoch(job, epoch=record.epoch, loss=record.loss, accuracy=record.accuracy)
+                sweep.epoch(job, record)
             else:
                 sweep.batch(job, record)
 
@@ -49,6 +49,7 @@ class InlineExecutor:
             device=device,
             threads=self._resources.cpus_per_job,
             examples_per_pass=self._memory_retry.limits(job).examples_per_pass,
+            processes=self._resources.processes(job.stage),
         )
         try:
             run(job, settings, attempt=f"inline-{secrets.token_hex(8)}", report=report)

@@ -8,6 +8,7 @@ from pydantic import PlainValidator
 from pydantic.fields import FieldInfo
 
 from search_spaces.schema.grid import WrittenHeldOut
+from search_spaces.schema.search_section import HUB, OwnSampler, Sampler
 from search_spaces.schema.training_axes import WrittenCountRange, WrittenEpsilonRange, WrittenMilestones
 from search_spaces.schema.wording import word
 from workers.settings import Frozen
@@ -19,6 +20,7 @@ _WRITTEN: tuple[tuple[Any, str], ...] = (
     (WrittenCountRange, "[low, high], whole numbers >= 1"),
     (WrittenEpsilonRange, "[low, high], epsilons"),
     (WrittenMilestones, "list of epochs, or of shares such as 150/350"),
+    (Sampler, f"{', '.join(get_args(OwnSampler))}, {HUB}NAME"),
     (PaperSteps, "whole number >= 1, or paper"),
     (WrittenHeldOut, "whole number >= 0, or share in (0, 1)"),
     (Stepsize, "number, or fraction such as 1/255"),
@@ -34,7 +36,8 @@ def of_one_value(field: FieldInfo) -> str:
 
 def legal_values(annotation: Any, metadata: Any = ()) -> str:
     """Legal values of that type."""
-    if (known := next((text for form, text in _WRITTEN if form == annotation), None)) is not None:
+    whole = Annotated[(annotation, *metadata)] if metadata else annotation
+    if (known := next((text for form, text in _WRITTEN if form in (annotation, whole)), None)) is not None:
         return known
     if get_origin(annotation) is Annotated:
         inner, *more = get_args(annotation)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from rich.console import Console
 
@@ -15,10 +15,13 @@ from orchestrator.driver.recorder import Recorder
 from orchestrator.driver.sweep_run import SweepRun
 from orchestrator.executors.base import Executor, Folders, Resources
 from orchestrator.executors.inline import InlineExecutor
+from orchestrator.executors.processes.executor import ProcessesExecutor
+from orchestrator.launching.choose_executor import ExecutorName, choose_executor
 from orchestrator.launching.data_download import download_data, download_folder, download_keyed_data
 from orchestrator.launching.drive import Stopped, StopSignals, drive
 from orchestrator.launching.notification import notify
 from orchestrator.launching.sweep_work import GridLaunch, SearchLaunch, SweepKind, SweepWork
+from orchestrator.mirrors import SweepMirrors, parse_target
 from orchestrator.paths import DEFAULT_HOME, Paths
 from orchestrator.planning import MAX_JOBS
 from orchestrator.planning.adopted import keep_weights, load_sweep
@@ -35,7 +38,6 @@ from search_spaces import LoadedSpace
 from workers.errors import StorageError, UserError
 from workers.spec.job import Job
 
-ExecutorName = Literal["ray", "inline"]
 MakeExecutor = Callable[[Folders, Resources], Executor]
 EXIT_INCOMPLETE = 1
 _OF_A_SEARCH = {"best": "the best models, and what each objective came to", "study": "what mattered, as one HTML file"}
@@ -48,12 +50,12 @@ _NEXT = {
 
 @dataclass(frozen=True)
 class LaunchOptions:
-    """Options of one launch. `executor` is the name of a built-in executor, or a function that makes one."""
+    """Options of one launch. `executor` is the name of a built-in executor (`auto`: the one that fits), or a function that makes one."""
 
     space: str
     paths: Paths
     overrides: Sequence[str] = ()
-    executor: ExecutorName | MakeExecutor = "ray"
+    executor: ExecutorName | MakeExecutor = "auto"
     address: str | None = None
     resources: Resources = field(default_factory=Resources)
     max_failures: int = 2
@@ -62,6 +64,7 @@ class LaunchOptions:
     download: bool = False
     only: Sequence[str] = ()
     notify: str | None = None
+    mirror: Sequence[str] = ()
     plugins: Sequence[str] = ()  # those that are not the space's own, for the commands to repeat
     says_next: bool = True  # at the end, which commands look at the sweep
 
@@ -75,13 +78,28 @@ class LaunchOptions:
             raise UserError(f"--max-failures {self.max_failures}: must be at least 0")
         if self.max_jobs < 1:
             raise UserError(f"--max-jobs {self.max_jobs}: must be at least 1")
-        if self.executor == "ray" and self.paths.artifacts_url.startswith("memory://"):
+        if self.chosen_executor in ("ray", "processes") and self._in_memory:
             raise UserError("--artifacts memory://: not visible to other processes; only with --executor inline")
+        if self.address is not None and self.chosen_executor != "ray":
+            raise UserError("--address: only with --executor ray")
         if not 0 <= self.wait_for_nodes < float("inf"):
             raise UserError(f"--wait-for-nodes {self.wait_for_nodes:g}: must be at least 0, in minutes")
+        for target in self.mirror:
+            parse_target(target)
         check_home(self.paths.home)
         if self.download:
             download_folder(self.paths.data_root)
+
+    @property
+    def chosen_executor(self) -> ExecutorName | MakeExecutor:
+        """The executor, chosen where the user leaves it open."""
+        if self.executor != "auto":
+            return self.executor
+        return choose_executor(self.resources, address=self.address, wait_minutes=self.wait_for_nodes, in_memory=self._in_memory)
+
+    @property
+    def _in_memory(self) -> bool:
+        return self.paths.artifacts_url.startswith("memory://")
 
     def command(self, verb: str, subject: str = "") -> str:
         """The `robustsweep` command for the same paths, to paste into a shell; a password in the store's URL is hidden."""
@@ -100,6 +118,7 @@ class LaunchOptions:
             words += self._unusual([field.name for field in fields(Resources)], of=self.resources)
             words += ["--download"] if self.download else []
             words += [word for digits in self.only for word in ("--only", digits)]
+            words += [word for target in self.mirror for word in ("--mirror", target)]
         return shell_command([*words, *(word for plugin in self.plugins for word in ("--plugin", plugin))])
 
     @staticmethod
@@ -202,8 +221,11 @@ class Launch:
 
     def _drive(self, work: SweepWork, recorder: Recorder) -> tuple[SweepRun, Stopped | None]:
         """Run the work; return the sweep after that, and what stopped it before its end."""
-        with ConcurrentSweeps(self._store, sweep=self._name) as others:
-            sweep = SweepRun(work.queue, recorder, work.jobs, source=work.source, known=work.known, elsewhere=others.running)
+        mirrors = SweepMirrors.opened(self._options.mirror, sweep=self._name, say=self._say)
+        with ConcurrentSweeps(self._store, sweep=self._name) as others, mirrors as observer:
+            sweep = SweepRun(
+                work.queue, recorder, work.jobs, source=work.source, known=work.known, elsewhere=others.running, observer=observer
+            )
             stopped = drive(sweep, self._make_executor, name=self._name, console=self._console, signals=self._signals)
         if (conclusion := work.conclusion()) is not None:
             self._say(conclusion)
@@ -212,9 +234,12 @@ class Launch:
     def _make_executor(self) -> Executor:
         options = self._options
         folders = Folders(options.paths.artifacts.url, options.paths.data_root)
-        if options.executor != "ray":
-            make: MakeExecutor = InlineExecutor if options.executor == "inline" else options.executor
-            return make(folders, options.resources)
+        if (chosen := options.chosen_executor) == "inline":
+            return InlineExecutor(folders, options.resources)
+        if chosen == "processes":
+            return ProcessesExecutor(folders, options.resources)
+        if callable(chosen):
+            return chosen(folders, options.resources)
         from orchestrator.executors.ray_tune.executor import RayExecutor
 
         return RayExecutor(

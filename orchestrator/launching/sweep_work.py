@@ -25,7 +25,7 @@ from orchestrator.store.leases.leases import Lease, LeaseHolder
 from orchestrator.store.reading.study_trials import finished_rungs, flags_of
 from orchestrator.store.writing.driver_lease import plan_again, take_sweep
 from orchestrator.store.writing.record import record_search
-from search_spaces import LoadedSpace
+from search_spaces import HUB, LoadedSpace
 from workers.errors import UserError
 from workers.spec.job import Job, TrainSpec
 
@@ -190,6 +190,11 @@ class SearchLaunch:
 
     def prepare(self, store: Store) -> Sequence[Job]:  # noqa: ARG002 (no trial is asked for yet)
         """Return the jobs of a few configurations."""
+        section = self._loaded.space.search
+        if section is not None and section.sampler.startswith(HUB):
+            from orchestrator.search.hub_samplers import sampler_class  # with Optuna, which grids do not need
+
+            sampler_class(section.sampler)
         jobs = possible_jobs(self._loaded.space, max_jobs=self._max_jobs)
         check_sizes(jobs)
         return jobs

@@ -11,7 +11,8 @@ from optuna import Trial
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import BaseSampler, GPSampler, NSGAIIISampler, NSGAIISampler, QMCSampler, RandomSampler, TPESampler
 
-from search_spaces import Parameter, ParameterValue, SearchSection
+from orchestrator.search.hub_samplers import hub_sampler
+from search_spaces import HUB, Parameter, ParameterValue, SearchSection
 
 
 def sampler_of(section: SearchSection, *, trial: int, tried: int, conditional: bool) -> BaseSampler:
@@ -21,7 +22,7 @@ def sampler_of(section: SearchSection, *, trial: int, tried: int, conditional: b
     the driver was started, and no seed occurs twice. TPE is multivariate, in groups where parameters are conditional, and treats running
     trials as bad where several run (constant liar); it begins with evenly spread points instead of random ones. Quasi-random sequences
     continue at the study's current trial, all with the search's seed. The genetic samplers have a population of a third of the
-    trials, at most 50 and at least 4: with Optuna's 50 a search of 24 would be random.
+    trials, at most 50 and at least 4: with Optuna's 50 a search of 24 would be random. One of OptunaHub's is as it is made by its class.
     """
     seed = trial_seed(section.seed, trial)
     made: dict[str, Callable[[], BaseSampler]] = {
@@ -42,6 +43,8 @@ def sampler_of(section: SearchSection, *, trial: int, tried: int, conditional: b
         "random": lambda: RandomSampler(seed=seed),
     }
     with warnings.catch_warnings(action="ignore"):  # some of them are experimental to Optuna
+        if section.sampler.startswith(HUB):
+            return hub_sampler(section.sampler, seed=seed)
         spread = section.sampler == "tpe" and tried < startup(section.n_trials)
         return made["qmc" if spread else section.sampler]()
 

@@ -2,7 +2,7 @@
 
 import re
 from itertools import pairwise
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BeforeValidator, model_validator
 
@@ -12,7 +12,6 @@ from workers.spec.fields import Count, Index, Interval, Knowledge, Positive, pos
 
 Metric = Literal["attack_seconds", "clean_accuracy", "parameters", "robust_accuracy", "worst_case_accuracy"]
 ObjectiveGoal = Literal["maximize", "minimize"]
-Sampler = Literal["gp", "nsga2", "nsga3", "qmc", "random", "tpe"]
 
 GOALS: dict[Metric, ObjectiveGoal] = {
     "attack_seconds": "minimize",
@@ -40,6 +39,22 @@ def _at_least_one(values: tuple[Any, ...]) -> tuple[Any, ...]:
     if not values:
         raise ValueError("must name at least one")
     return values
+
+
+HUB = "optunahub:"
+"""Beginning of the names of OptunaHub's samplers."""
+OwnSampler = Literal["gp", "nsga2", "nsga3", "qmc", "random", "tpe"]
+_OF_THE_HUB = re.compile(rf"{HUB}\w+(:\w+)?")
+
+
+def _sampler(name: str) -> str:
+    if name not in get_args(OwnSampler) and not _OF_THE_HUB.fullmatch(name):
+        raise ValueError(f"'{name}': must be one of {', '.join(get_args(OwnSampler))}, or {HUB}NAME")
+    return name
+
+
+Sampler = Annotated[str, AfterValidator(_sampler)]
+"""One of Optuna's own, or OptunaHub's, `optunahub:NAME` or `optunahub:NAME:CLASS`."""
 
 
 class Objective(Frozen):

@@ -117,8 +117,8 @@ class Side:
 
 
 def _suite(epsilon: float, version: str) -> AttackSettings:
-    values = {"name": "autoattack", "epsilon": epsilon, "epsilon_literal": f"{255 * epsilon:g}/255", "settings": {"version": version}}
-    return AttackSettings.model_validate({**values, **settled(AttackSettings.model_construct(**values))})
+    given = {"epsilon": epsilon, "epsilon_literal": f"{255 * epsilon:g}/255"}
+    return _settings({"name": "autoattack", "settings": {"version": version}, **given})
 
 
 def ours(net: Network, data: DeviceSplit, attacks: Sequence[AttackSettings], right: Tensor) -> Side:
@@ -163,11 +163,15 @@ class Row:
     own: Side
 
     @property
+    def points(self) -> float:
+        """What ours leaves more, in points."""
+        return 100 * (self.own.left - self.theirs.left)
+
+    @property
     def line(self) -> str:
         """A line of a table."""
-        points = 100 * (self.own.left - self.theirs.left)
         return (
-            f"{self.name:24} theirs {100 * self.theirs.left:5.1f} %  ours {100 * self.own.left:5.1f} %  {points:+5.2f}"
+            f"{self.name:24} theirs {100 * self.theirs.left:5.1f} %  ours {100 * self.own.left:5.1f} %  {self.points:+5.2f}"
             f"  seconds {self.theirs.seconds:7.1f} {self.own.seconds:7.1f}  {self.own.seconds / self.theirs.seconds:.2f}"
         )
 
@@ -184,10 +188,49 @@ def compared(net: Network, data: DeviceSplit, epsilon: float, *, say: Callable[[
     return rows
 
 
+def randomised_comparison(data_root: Path, *, theta: float = 0.9, epsilon: float = 2 / 255, examples: int = 100) -> dict[str, float]:
+    """Return the shares of the examples that attacks leave right on a net with a sketch, each scored on 40 fresh draws."""
+    model = {"name": "benchmark_strided", "rank_fraction": 1.0, "theta": theta}
+    net, data = trained(Subject(model, 2, {"learning_rate": 0.02}), data_root, examples=examples)
+    inputs, labels = data.batch(slice(None))
+    made = {"clean": inputs, "official rand": _official_rand(net, inputs, labels, epsilon)}
+    given = {"epsilon": epsilon, "epsilon_literal": f"{255 * epsilon:g}/255"}
+    apgd = {"name": "apgd_ce", "eot_samples": 20, "selection_draws": 4, **given}
+    net.seed(2)
+    made["APGD-CE, eot"] = attacker(net, _settings(apgd), generator=torch.Generator().manual_seed(0))(slice(0, examples), inputs, labels)
+    pgd = {"name": "pgd", "settings": {"steps": 40, "abs_stepsize": epsilon / 10}, **given}
+    with net.full_weights():
+        omniscient = attacker(net, _settings(pgd), generator=torch.Generator().manual_seed(0))
+        made["omniscient PGD"] = omniscient(slice(0, examples), inputs, labels)
+    return {name: _on_fresh_draws(net, points, labels) for name, points in made.items()}
+
+
+def _official_rand(net: Network, inputs: Tensor, labels: Tensor, epsilon: float) -> Tensor:
+    import autoattack  # type: ignore[import-not-found, unused-ignore]
+
+    net.seed(1)
+    suite = autoattack.AutoAttack(net, norm="Linf", eps=epsilon, seed=0, verbose=False, version="rand", device="cpu")
+    points: Tensor = suite.run_standard_evaluation(inputs, labels, bs=BATCH)
+    return points
+
+
+@torch.no_grad()
+def _on_fresh_draws(net: Network, points: Tensor, labels: Tensor) -> float:
+    net.seed(3)
+    return float(torch.stack([net(points).argmax(dim=1) == labels for _ in range(40)]).double().mean())
+
+
+def _settings(values: dict[str, Any]) -> AttackSettings:
+    return AttackSettings.model_validate({**values, **settled(AttackSettings.model_construct(**values))})
+
+
 def main(data_root: str, *names: str) -> None:
-    """Print the table of each net, or of those named."""
+    """Print the table of each net, or of those named; `rand` is the comparison on a randomised one."""
     torch.set_num_threads(1)
-    for name in names or SUBJECTS:
+    for name in names or (*SUBJECTS, "rand"):
+        if name == "rand":
+            print({found: f"{100 * share:.1f} %" for found, share in randomised_comparison(Path(data_root)).items()}, flush=True)
+            continue
         net, data = trained(SUBJECTS[name], Path(data_root))
         print(f"{name}, {SUBJECTS[name].epsilon}/255, {len(data)} examples", flush=True)
         compared(net, data, SUBJECTS[name].epsilon / 255, say=lambda line: print(line, flush=True))

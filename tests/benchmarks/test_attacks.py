@@ -47,17 +47,20 @@ def attack(net: Network, images: Tensor, labels: Tensor, *, randomness: Randomne
     return lambda: attack_of(chosen)(net, images, labels, settings=chosen, generator=generator, randomness=randomness)
 
 
-@pytest.mark.parametrize(("theta", "asked"), [(1.0, "<= 1.03"), (0.9, "<= 1.10")])
-def test_pgd_against_bare_gradients(theta: float, asked: str, record: Record) -> None:
-    (images, labels), steps = batch(32), 5
+@pytest.mark.parametrize("theta", [1.0, 0.9])
+def test_pgd_against_bare_gradients(theta: float, record: Record) -> None:
+    """Processor time, so that other programs count less."""
+    (images, labels), steps = batch(16), 20
     net = network(theta=theta)
     works = {
         "bare": repeated(input_gradient(net, images, labels), steps),
         "pgd": attack(net, images, labels, name="pgd", steps=steps, randomness="none" if theta == 1 else "batch"),
     }
-    found = seconds(works, repeats=5)
-    name = f"PGD, {steps} steps, tensorized ResNet-18, rank 0.5, theta {theta:g}, batch 32"
-    record(name, found["pgd"] / found["bare"], asked=asked, reference=f"as many bare input gradients, {found['bare']:.2f} s, 2 threads")
+    found = seconds(works, repeats=3, clock=time.process_time)
+    name = f"PGD, {steps} steps, tensorized ResNet-18, rank 0.5, theta {theta:g}, batch 16"
+    record(
+        name, found["pgd"] / found["bare"], asked="<= 1.02", reference=f"as many bare input gradients, {found['bare']:.2f} s of processor"
+    )
 
 
 def test_pgd_on_an_adopted_net_against_its_bare_passes(record: Record) -> None:
@@ -66,13 +69,13 @@ def test_pgd_on_an_adopted_net_against_its_bare_passes(record: Record) -> None:
     torch.set_num_threads(1)
     info = DatasetInfo(n_classes=10, shape=(3, 64, 64), mean=(0.5,) * 3, std=(0.25,) * 3)
     net = build(ModelSpec(name="torchvision:resnet18", tensorized=False), info, seed=0)
-    images, labels = torch.rand(4, *info.shape, generator=torch.Generator().manual_seed(0)), torch.arange(4)
+    images, labels = torch.rand(16, *info.shape, generator=torch.Generator().manual_seed(0)), torch.arange(16) % 10
     steps = 5
     works = {
         "bare": repeated(input_gradient(net.body, images, labels), steps),
         "pgd": attack(net, images, labels, name="pgd", steps=steps),
     }
-    found = rounds(works, repeats=9, clock=time.process_time)
+    found = rounds(works, repeats=7, clock=time.process_time)
     ratio = statistics.median(pgd / bare for pgd, bare in zip(found["pgd"], found["bare"], strict=True))
     reference = f"as many forward and backward passes of the bare net, {statistics.median(found['bare']):.2f} s"
     record(f"PGD, {steps} steps, torchvision's ResNet-18, 64x64", ratio, asked="<= 1.03", reference=reference)

@@ -8,7 +8,12 @@ import pytest
 
 from tests.commands import TINY, TINY_JOBS, attempts, robustsweep, rows, stored_flags, write_space
 
-EXECUTORS = {"inline": ["--executor", "inline"], "ray": ["--workers", "2"], "ray, one worker": ["--workers", "1"]}
+EXECUTORS = {
+    "inline": ["--executor", "inline"],
+    "processes": ["--executor", "processes", "--workers", "2"],
+    "ray": ["--executor", "ray", "--workers", "2"],
+    "ray, one worker": ["--executor", "ray", "--workers", "1"],
+}
 
 SHADOWS = (
     "workers",
@@ -34,12 +39,12 @@ def inline(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     return launched(tmp_path_factory.mktemp("inline"), "inline")
 
 
-@pytest.fixture(scope="module", params=["ray", pytest.param("ray, one worker", marks=pytest.mark.slow)])
-def on_ray(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    return launched(tmp_path_factory.mktemp("ray"), request.param)
+@pytest.fixture(scope="module", params=["processes", "ray", pytest.param("ray, one worker", marks=pytest.mark.slow)])
+def on_workers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    return launched(tmp_path_factory.mktemp("workers"), request.param)
 
 
-@pytest.fixture(params=["inline", "on_ray"])
+@pytest.fixture(params=["inline", "on_workers"])
 def finished(request: pytest.FixtureRequest) -> Finished:
     found: Finished = request.getfixturevalue(request.param)
     return found
@@ -54,8 +59,8 @@ def test_every_job_is_done_once_and_the_program_says_so(finished: Finished) -> N
     assert len(attempts(folder)) == sum(TINY_JOBS.values())
 
 
-def test_results_are_the_same_to_the_last_bit(on_ray: Finished, inline: Finished) -> None:
-    (folder, _), (reference, _) = on_ray, inline
+def test_results_are_the_same_to_the_last_bit(on_workers: Finished, inline: Finished) -> None:
+    (folder, _), (reference, _) = on_workers, inline
     assert stored_flags(folder) == stored_flags(reference)
     assert rows(folder) == rows(reference)
     models = sorted(path.relative_to(reference) for path in reference.glob("sweeps/artifacts/*/*.safetensors"))
@@ -71,7 +76,7 @@ def test_nothing_but_artifacts_is_left(finished: Finished) -> None:
     assert names == {"job.json", "result.json", "model.safetensors", "examples.safetensors"}
 
 
-@pytest.mark.parametrize("executor", ["inline", pytest.param("ray", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("executor", ["inline", *(pytest.param(name, marks=pytest.mark.slow) for name in ("processes", "ray"))])
 def test_a_failing_job_is_tried_again_then_given_up_and_the_rest_goes_on(executor: str, tmp_path: Path) -> None:
     text = TINY.replace("epochs: 2", "epochs: 2, learning_rate: [0.1, 1e18]").replace("[1.0, 0.8]", "1.0").replace("[fgsm, pgd]", "fgsm")
     done = robustsweep("launch", write_space(tmp_path, text), *EXECUTORS[executor], "--max-failures", "1", cwd=tmp_path)

@@ -130,6 +130,7 @@ def files_with_it(folder: Path) -> list[Path]:
         pytest.param("variable", "inline", marks=pytest.mark.slow),
         pytest.param("libpq", "inline", marks=pytest.mark.slow),
         pytest.param("url", "ray", marks=pytest.mark.slow),
+        pytest.param("variable", "processes", marks=pytest.mark.slow),
         pytest.param("variable", "ray", marks=pytest.mark.slow),
         pytest.param("libpq", "ray", marks=pytest.mark.slow),
     ],

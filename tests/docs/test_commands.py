@@ -13,11 +13,11 @@ from search_spaces import builtin_spaces
 from tests.docs.blocks import ROOT, command_lines, inline_commands
 
 PROGRAM: Any = typer.main.get_command(app)
-OTHERS = {".", "pip", "ray", "export", "RAY_AUTH_MODE=token", "(umask"}
+OTHERS = {".", "docker", "pip", "ray", "export", "RAY_AUTH_MODE=token", "(umask"}
 WRITTEN = {"my-space.yaml", "mine.yaml"}
 
 
-def _parsed(line: str) -> tuple[str, dict[str, Any]]:
+def parsed(line: str) -> tuple[str, dict[str, Any]]:
     """What the program's own parser makes of a command: the command's name, and its parameters."""
     said = shlex.split(line)[1:]
     if said[-1] in ("--version", "--help"):
@@ -35,7 +35,7 @@ def _parsed(line: str) -> tuple[str, dict[str, Any]]:
 @pytest.mark.parametrize("line", [line for line in dict.fromkeys(command_lines()) if line.startswith("robustsweep ")])
 def test_a_command_in_a_block_is_taken_by_the_program(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_API_SERVER_ADDRESS", "http://localhost:8265")  # as the block of `submit` exports it
-    name, values = _parsed(line)
+    name, values = parsed(line)
     if name in ("launch", "plan", "doctor", "submit"):
         assert values["space"] in {space for space, _ in builtin_spaces()} | WRITTEN
 

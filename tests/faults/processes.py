@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-WORKER = "ray::ImplicitFunc"
+WORKERS = ("ray::ImplicitFunc", "orchestrator.executors.processes.worker")
 
 
 def wait_for(condition: Callable[[], bool], *, seconds: float = 600, every: float = 0.05, what: str = "something") -> None:
@@ -25,7 +25,7 @@ def in_session(session: int) -> set[int]:
 
 def workers(session: int) -> set[int]:
     """The processes of the session that run jobs, or did so a moment ago."""
-    return {pid for pid in in_session(session) if title(pid).startswith(WORKER)}
+    return {pid for pid in in_session(session) if any(name in title(pid) for name in WORKERS)}
 
 
 def title(pid: int) -> str:

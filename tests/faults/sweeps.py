@@ -31,6 +31,7 @@ diagnosis: {depth: quick, examples: 4, batch_size: 4, steps: 2, more_steps: 4, q
 surfaces: [{resolution: 3}]
 """
 Stamp = tuple[int, int]
+ON_RAY = ("--executor", "ray", "--workers", "2")
 
 
 class Stored(Protocol):
@@ -98,14 +99,14 @@ class Sweep:
     """The folder in which a space is launched, again and again."""
 
     folder: Path
-    options: Sequence[str] = ("--workers", "2")
+    options: Sequence[str] = ON_RAY
     variables: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def make(cls, folder: Path, space: str = SPACE, *options: str, variables: dict[str, str] | None = None) -> Self:
         folder.mkdir(parents=True, exist_ok=True)
         write_space(folder, space)
-        return cls(folder, options or ("--workers", "2"), variables or {})
+        return cls(folder, options or ON_RAY, variables or {})
 
     @property
     def artifacts(self) -> Path:

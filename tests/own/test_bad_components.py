@@ -122,6 +122,18 @@ def pair(network, inputs, labels, adversary):
 def one(clean, attacked, labels):
     return torch.zeros(())
 
+@rs.corruption
+def darker(images, severity, draws):
+    return images * (1 - severity / 10) + 0.01 * draws.normal(*images.shape[1:])
+
+@rs.corruption
+def less_contrast(images, severity, draws):
+    return (images + images.mean()) / 2
+
+@rs.corruption
+def smaller(images, severity, draws):
+    return images[:, :, ::2, ::2]
+
 @rs.metric
 def infinite(clean, attacked, labels):
     return (attacked - clean).flatten(1).norm(dim=1) / 0
@@ -172,6 +184,13 @@ attacks:
         ("loss", "cross_entropy", ""),
         ("metric", "infinite", "returned values that are not finite"),
         ("metric", "one", "returned of shape () for 4 examples"),
+        ("corruption", "darker", ""),
+        (
+            "corruption",
+            "less_contrast",
+            "an image is another one in another batch: draw everything from `draws`",
+        ),
+        ("corruption", "smaller", "returned another shape; must be (4, 1, 32, 32)"),
         ("dataset", "other_each_time", "read twice it holds other examples"),
         ("dataset", "three", ""),
     ],
@@ -205,6 +224,7 @@ def test_a_plugin_is_checked_by_a_command(tmp_path: Path) -> None:
     done = robustsweep("check-plugin", "bad.py", "-f", "csv", cwd=tmp_path)
     assert done.returncode == 2
     assert re.search('model,good_net,"bad.py, line [0-9]+",keeps the contract', done.stdout)
+    assert re.search('corruption,darker,"bad.py, line [0-9]+",keeps the contract', done.stdout)
     assert re.search('attack,outside,"bad.py, line [0-9]+",an adversarial example lies', done.stdout)
     done = robustsweep("check-plugin", "none.py", cwd=tmp_path)
     assert (done.returncode, "none.py: registers nothing" in done.stderr) == (2, True)
@@ -212,7 +232,7 @@ def test_a_plugin_is_checked_by_a_command(tmp_path: Path) -> None:
     rows = {row["name"]: row for row in json.loads(listed.stdout)}
     assert rows["outside"]["source"] == str(tmp_path / "bad.py")
     assert len(rows["outside"]["digest"]) == 12
-    assert (rows["pgd"]["source"], rows["pgd"]["settings"]) == ("robustsweep", "steps=paper, abs_stepsize=none, loss=ce")
+    assert (rows["pgd"]["source"], rows["pgd"]["settings"]) == ("robustsweep", "steps=paper, abs_stepsize=none, loss=ce, precision=float32")
     wrong = robustsweep("components", "nets", cwd=tmp_path)
     assert (wrong.returncode, "one of model, dataset" in wrong.stderr) == (2, True)
 

@@ -101,7 +101,7 @@ def test_without_the_plugin_an_import_shows_the_results_and_says_what_going_on_n
 
 def test_on_ray_with_two_workers_it_comes_to_the_same(folder: Path) -> None:
     shutil.copy(MINE, folder / "mine.py")
-    run(folder, "launch", "space.yaml", "--data", "data", "--home", "on-ray", "--workers", "2")
+    run(folder, "launch", "space.yaml", "--data", "data", "--home", "on-ray", "--executor", "ray", "--workers", "2")
     told = ("quality", "training", "attack", "steps", "clean_accuracy", "robust_accuracy")
     found = [json.loads(run(folder, "results", "space", "-f", "json", "--home", home)) for home in ("sweeps", "on-ray")]
     values = [sorted(str([row.get(name) for name in told]) for row in rows) for rows in found]

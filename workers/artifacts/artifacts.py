@@ -48,7 +48,7 @@ class JobFolder:
     """One job's artifact, for one attempt. After `begin`, `save` is refused as soon as the job belongs to another attempt."""
 
     def __init__(self, storage: Storage, key: str, attempt: str) -> None:
-        self._storage, self.key, self._attempt = storage, _place(key), attempt
+        self._storage, self.key, self.attempt = storage, _place(key), attempt
         self._begun = False
 
     def _path(self, name: str) -> str:
@@ -61,7 +61,7 @@ class JobFolder:
             SupersededError: the job is done.
         """
         leftovers = [name for name in self._storage.files(self.key) if name.startswith(".") and name.endswith(TEMPORARY)]
-        self._storage.write(self._path(_ATTEMPT), self._attempt.encode(), attempt=self._attempt)
+        self._storage.write(self._path(_ATTEMPT), self.attempt.encode(), attempt=self.attempt)
         self._begun = True
         # Only earlier files: if this process is suspended here, an attempt that begins meanwhile must keep its own.
         for name in leftovers:
@@ -71,7 +71,7 @@ class JobFolder:
         except SupersededError:
             self.remove(_ATTEMPT)
             raise
-        self._storage.write(self._path(JOB_FILE), JOB.dump_json(job, indent=1), attempt=self._attempt)
+        self._storage.write(self._path(JOB_FILE), JOB.dump_json(job, indent=1), attempt=self.attempt)
 
     def _remove_damaged_result(self) -> None:
         try:
@@ -84,7 +84,7 @@ class JobFolder:
             raise SupersededError(f"job {self.key}: done already")
 
     def _require_current(self) -> None:
-        if self._begun and self._current() != self._attempt:
+        if self._begun and self._current() != self.attempt:
             raise SupersededError(f"job {self.key}: assigned to another attempt, or done")
 
     def _current(self) -> str | None:
@@ -99,7 +99,7 @@ class JobFolder:
         Raises:
             SupersededError: the job now belongs to another attempt, or is done.
         """
-        self._storage.write(self._path(name), content, attempt=self._attempt, check=self._require_current)
+        self._storage.write(self._path(name), content, attempt=self.attempt, check=self._require_current)
         try:
             self._require_current()
         except SupersededError:  # the process was suspended in between
@@ -121,16 +121,16 @@ class JobFolder:
     def write(self, name: str, content: bytes) -> str:
         """Write a file to be kept, under a name that no other content has, and return the content's SHA-256."""
         digest = hashlib.sha256(content).hexdigest()
-        self._storage.write(self._path(stored_name(name, digest)), content, attempt=self._attempt)
+        self._storage.write(self._path(stored_name(name, digest)), content, attempt=self.attempt)
         return digest
 
     def commit(self, result: Result) -> Result:
         """Write `result.json`, which makes the job done, and return its result: another attempt's where that one was first."""
         content = _dump_result(result)
-        if not self._storage.create(self._path(RESULT_FILE), content, attempt=self._attempt):
+        if not self._storage.create(self._path(RESULT_FILE), content, attempt=self.attempt):
             with suppress(SupersededError):
                 self._remove_damaged_result()
-                self._storage.create(self._path(RESULT_FILE), content, attempt=self._attempt)
+                self._storage.create(self._path(RESULT_FILE), content, attempt=self.attempt)
         first = _read_result(self._storage, self.key)
         self.tidy(first)
         return first

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workers.registry import attack
-from workers.spec.fields import LossName
+from workers.spec.fields import AttackPrecision, LossName
 from workers.spec.step_settings import PaperSteps, Stepsize
 
 if TYPE_CHECKING:
@@ -15,8 +15,15 @@ if TYPE_CHECKING:
 
 
 @attack(norms=("l2", "linf"), random_start=True, foolbox=True)
-def pgd(problem: Problem, *, steps: PaperSteps = "paper", abs_stepsize: Stepsize = None, loss: LossName = "ce") -> Tensor:  # noqa: ARG001
+def pgd(
+    problem: Problem,
+    *,
+    steps: PaperSteps = "paper",
+    abs_stepsize: Stepsize = None,
+    loss: LossName = "ce",  # noqa: ARG001
+    precision: AttackPrecision = "float32",
+) -> Tensor:
     """Several steps of length `abs_stepsize` along the gradient, from a random point of the ball on."""
     from workers.attacks.engine.gradient import gradient_attack
 
-    return gradient_attack(problem, steps=steps, stepsize=abs_stepsize)
+    return gradient_attack(problem, steps=steps, stepsize=abs_stepsize, precision=precision)

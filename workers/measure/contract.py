@@ -1,4 +1,4 @@
-"""Contract of components: what every model, data set, attack, defence, loss and metric must keep, checked on one small batch.
+"""Contract of components: what every model, data set, attack, defence, loss, metric and corruption must keep, checked on one small batch.
 
 Each function takes a component's name and settings, and raises `ContractError`, one line that says what is broken and where.
 """
@@ -16,19 +16,23 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from workers.attacks.engine import Watched, attack_of, check_examples
+from workers.component_registry import Component
 from workers.data.loading import source
 from workers.data.loading.source import Dataset
 from workers.errors import JobError, UserError, describe
 from workers.facts import DatasetInfo, Modality
 from workers.layers import LatentSketch
+from workers.measure.corrupted import CHANNELS, corrupted
 from workers.models.network import Network, build
 from workers.models.network.behaviour import require_logits, require_sound
-from workers.registry import ATTACKS, DEFENCES, LOSSES, METRICS, MODELS, REGISTRIES, Component
+from workers.registry import ATTACKS, CORRUPTIONS, DEFENCES, LOSSES, METRICS, MODELS, REGISTRIES
 from workers.spec.attack import AttackSettings
 from workers.spec.component import UNDEFENDED, DataSpec, DefenceSpec
+from workers.spec.corruption import SEVERITIES, CorruptionSpec
 from workers.spec.job import ModelSpec
 
 _BATCH, _CLASSES, _OTHER_CLASSES, _EPSILON = 4, 7, 5, 0.1
+_ONE_LEVEL = 1.5 / 255
 _SHAPES: dict[Modality, tuple[int, ...]] = {"image": (3, 32, 32), "audio": (1, 16_000)}
 
 
@@ -124,9 +128,28 @@ def check_metric(name: str) -> None:
                 _broken("returned values that are not finite")
 
 
+def check_corruption(name: str, **settings: Any) -> None:
+    """Check a corruption at every severity, of grey and of coloured images, which it leaves alone: images of their shape, finite, that
+    depend on the image and the seed alone, not on others of its batch."""
+    component = CORRUPTIONS[name]
+    with _named(component), _no_draws():
+        for channels in CHANNELS:
+            brightness = torch.linspace(0.25, 1, _BATCH).view(-1, 1, 1, 1)
+            images = brightness * _inputs(replace(_info("image", small=True), shape=(channels, 32, 32)))
+            before = images.clone()
+            for severity in SEVERITIES:
+                spec = CorruptionSpec.model_validate({"name": name, "severity": severity, "settings": settings})
+                found = corrupted(images, spec)
+                if not torch.equal(images, before):
+                    _broken("it changes the images that it is given")
+                if not torch.allclose(corrupted(images[:1], spec), found[:1], rtol=0, atol=_ONE_LEVEL):  # which rounding may decide
+                    _broken("an image is another one in another batch: draw everything from `draws`, and look at each image alone")
+
+
 _CHECKS: dict[str, Callable[[str], None]] = {
     "model": check_model,
     "attack": check_attack,
+    "corruption": check_corruption,
     "defence": check_defence,
     "loss": check_loss,
     "metric": check_metric,

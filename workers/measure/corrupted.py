@@ -8,7 +8,9 @@ from workers.errors import JobError
 from workers.measure.evaluate import Perturb
 from workers.spec.corruption import CorruptionSpec
 
-_CHANNELS, _IMAGE_AXES = (1, 3), 4
+CHANNELS = (1, 3)
+"""Numbers of channels that an image may have."""
+_IMAGE_AXES = 4
 _LEVELS, _ROUNDING = 255, 1e-3
 
 
@@ -32,7 +34,7 @@ def corrupted(images: Tensor, spec: CorruptionSpec) -> Tensor:
     Raises:
         JobError: they are no such images, or a user's corruption returns another shape or values that are not finite.
     """
-    if images.ndim != _IMAGE_AXES or images.shape[1] not in _CHANNELS:
+    if images.ndim != _IMAGE_AXES or images.shape[1] not in CHANNELS:
         raise JobError(f"corruption {spec.name}: inputs of shape {tuple(images.shape[1:])}: must be images of 1 or 3 channels")
     component = spec.component
     draws = ExampleDraws(list(example_seeds(images, purpose=spec.name, seed=spec.seed)), images.device)

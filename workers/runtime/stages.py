@@ -14,6 +14,7 @@ from workers.artifacts.artifacts import KEPT_FILE, MODEL_FILE, Artifacts, JobFol
 from workers.artifacts.per_example import PerExample, Spent, packed_numbers
 from workers.artifacts.results import CraftOutcome, DiagnosisOutcome, EpochRecord, FlagsOutcome, SurfaceOutcome, TrainOutcome
 from workers.attacks.engine import Memory
+from workers.component_registry import Component
 from workers.data.loading import Dataset, source
 from workers.data.loading.device_split import DeviceSplit
 from workers.data.loading.parts import Part, part_of
@@ -46,7 +47,7 @@ from workers.models.network import Network, build, decomposed
 from workers.models.network.behaviour import require_sound
 from workers.models.network.network import require_matched
 from workers.progress import Report
-from workers.registry import METRICS, Component
+from workers.registry import METRICS
 from workers.spec.component import DataSpec
 from workers.spec.data_digests import data_digest_name
 from workers.spec.diagnosis import DiagnosisSettings
@@ -65,6 +66,7 @@ from workers.spec.job import (
 )
 from workers.spec.keys import derive_seed
 from workers.train import Checkpoint, train
+from workers.train.group import ALONE, Group
 from workers.train.watch import MOST_EXAMPLES
 from workers.weights.tensors import from_safetensors, load_into
 
@@ -93,7 +95,7 @@ def compute(room: "Room", report: Report) -> Computed:  # noqa: PLR0911 (one for
 
 @dataclass(frozen=True)
 class Room:
-    """Context of a job: its artifacts, data and device."""
+    """Context of a job: its artifacts, data and device, and the processes that share it where it is a training."""
 
     job: Job
     artifacts: Artifacts
@@ -102,6 +104,7 @@ class Room:
     device: torch.device
     save_seconds: float = SAVE_SECONDS
     examples_per_pass: int | None = None
+    group: Group = ALONE
 
     def seed(self, purpose: str) -> int:
         return derive_seed(self.job.seed_key, purpose)
@@ -205,6 +208,8 @@ def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
     info = room.info(spec.data)
     network = _untrained(room, spec, info)
     require_matched(spec.model, network.ranks())
+    if network.randomised_body and room.group.size > 1:
+        raise UserError(f"model {spec.model.name}: draws in its layers, each process would draw anew; train it with --gpus-per-train 1")
     network.to(room.device).seed(room.seed("sketch"))
     if (component := spec.model.component).place:
         require_logits_before_training(network, split, n_classes=info.n_classes, named=f"model {component.name} ({component.place})")
@@ -222,6 +227,7 @@ def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
         attack=attack,
         until=spec.until,
         validation=room.split(spec.data.unlimited, "validation", MOST_EXAMPLES, room.job) if spec.data.validation_examples else None,
+        group=room.group,
     )
     return _trained(network, history, info, resumed=checkpoint.resumed)
 

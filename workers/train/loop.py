@@ -19,6 +19,7 @@ from workers.spec.training import TrainingSpec
 from workers.train.adversary import Adversary, BatchAdversary, remembered, unchanged
 from workers.train.augment import augmented
 from workers.train.checkpoint import Checkpoint, TrainingState
+from workers.train.group import ALONE, Group
 from workers.train.optimizer import build_optimizer, learning_rate
 from workers.train.safe_convolutions import safe_convolutions
 from workers.train.watch import Watch
@@ -39,6 +40,7 @@ def train(  # noqa: PLR0913 (each is another part of a training)
     attack: torch.Generator | None = None,
     until: int | None = None,
     validation: DeviceSplit | None = None,
+    group: Group = ALONE,
 ) -> list[EpochRecord]:
     """Train `network` in place and return one record per epoch.
 
@@ -52,35 +54,40 @@ def train(  # noqa: PLR0913 (each is another part of a training)
         attack: generator of adversarial training, on the data's device; None without it.
         until: stop after so many of the schedule's epochs (None: after all).
         validation: held-out examples, on the same device, that each epoch's record says the accuracy on; None for none.
+        group: of the processes that share the training; all call this alike, and the one that leads saves and reports.
 
     Raises:
         JobError: the loss, a weight or a statistic became NaN or infinite, or examples could not be attacked for want of a finite
-            gradient; the last good epoch stays in the checkpoint, no model is stored.
+            gradient; the last good epoch stays in the checkpoint, no model is stored. Or batches are smaller than the group.
         ValueError: adversarial training without the generator `attack`, or the generator without adversarial training.
     """
+    if group.size > min(settings.batch_size, len(data)):
+        raise JobError(f"batch_size={min(settings.batch_size, len(data))}: must be at least the number of processes, {group.size}")
     if (attack is None) != (settings.adversarial_training == "none"):
         raise ValueError(f"adversarial_training={settings.adversarial_training} with attack={attack}: one needs the other")
-    logits = partial(_logits, network, halved=in_bf16(settings.precision, data.device))
+    logits = partial(_logits, group.divided(network), halved=in_bf16(settings.precision, data.device))
     adversary = None if attack is None else Adversary(network, logits, network.bounds, settings, attack)
     average = WeightAverage(network, settings)
-    trainer = _Trainer(network, logits, data, settings, order, adversary, build_optimizer(network.parameters(), settings), average)
+    trainer = _Trainer(network, logits, data, settings, order, adversary, build_optimizer(network.parameters(), settings), average, group)
     generators = {"order": order, "sketch": network.sketch.generator, "attack": attack}
     present = {name: generator for name, generator in generators.items() if generator is not None}
     state = TrainingState(model=network, optimizer=trainer.optimizer, generators=present, history=[], average=average)
     watch = Watch(network, logits, settings, data, validation)
     last = settings.epochs if until is None else until
     checkpoint.restore(state, last=last)
+    group.require_alike(len(state.history))
     _require_finite(network, settings, epoch=len(state.history))
     network.train()
     for epoch in range(len(state.history) + 1, last + 1):
-        with safe_convolutions(network, data.device):
+        with safe_convolutions(network, data.device), group.summed(network):
             record = trainer.epoch(epoch)
         _require_finite(network, settings, epoch=epoch)
         average.after_epoch(epoch)
         record = record.model_copy(update=watch.after(epoch))
         state.history.append(record)
-        checkpoint.save(state)
-        report(record)
+        if group.leads:
+            checkpoint.save(state)
+            report(record)
     average.give(trainer.plain_inputs, device=data.device)
     return state.history
 
@@ -101,9 +108,9 @@ def in_bf16(precision: Precision, device: torch.device) -> bool:
     return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
-def _logits(network: Network, inputs: Tensor, *, halved: bool) -> Tensor:
+def _logits(network: Callable[[Tensor], Tensor], inputs: Tensor, *, halved: bool) -> Tensor:
     with torch.autocast(inputs.device.type, dtype=torch.bfloat16, enabled=halved):
-        logits: Tensor = network(inputs)
+        logits = network(inputs)
     return logits.float()
 
 
@@ -117,6 +124,7 @@ class _Trainer:
     adversary: Adversary | None
     optimizer: torch.optim.Optimizer
     average: WeightAverage
+    group: Group = ALONE
 
     def epoch(self, epoch: int) -> EpochRecord:
         # Sums stay on the device: one synchronisation an epoch, not one a step.
@@ -177,7 +185,7 @@ class _Trainer:
 
     def _loss(self, network: "_Listening", inputs: Tensor, labels: Tensor, adversary: BatchAdversary) -> Tensor:
         loss: Tensor = self.settings.component.create(network, inputs, labels, adversary, **dict(self.settings.settings))
-        return loss if (penalty := self.network.penalty()) is None else loss + penalty
+        return loss if (penalty := self.network.penalty()) is None else loss + self.group.once(penalty)
 
     def plain_inputs(self) -> Iterator[Tensor]:
         """Return the training inputs in full batches, in their order, neither augmented nor attacked."""

@@ -1,4 +1,4 @@
-"""Ray executor: one `Tuner` whose search algorithm hands out the sweep's jobs, each attempt its own Tune trial."""
+"""Ray executor: one `Tuner` whose search algorithm hands out the sweep's jobs, each in its own Tune trial, or several short ones in one."""
 
 import logging
 import os
@@ -27,7 +27,7 @@ from ray.tune.search import Searcher  # noqa: E402
 
 from orchestrator.driver.sweep_run import SweepRun  # noqa: E402
 from orchestrator.executors.base import ExecutorLostError, Folders, Resources  # noqa: E402
-from orchestrator.executors.memory_retry import OutOfMemoryRetry  # noqa: E402
+from orchestrator.executors.hand_out import HandOut  # noqa: E402
 from orchestrator.executors.ray_tune.capacity import Amounts, slots, smallest_gpu, wait_for_room  # noqa: E402
 from orchestrator.executors.ray_tune.cluster import join_cluster  # noqa: E402
 from orchestrator.executors.ray_tune.gpu_allocator import GpuAllocator  # noqa: E402
@@ -39,13 +39,12 @@ from orchestrator.executors.ray_tune.trial_scheduler import PreferUnstartedTrial
 from orchestrator.executors.ray_tune.watch import ClusterLoss, RayDied, RayWatch, local_loss, local_refusals  # noqa: E402
 from orchestrator.store.reading.timings import Footprint  # noqa: E402
 from orchestrator.temp_folder import temp_folder  # noqa: E402
-from workers.artifacts.results import BatchRecord  # noqa: E402
-from workers.code import code_here  # noqa: E402
 from workers.plugins import archives  # noqa: E402
-from workers.spec.job import JOB, Job  # noqa: E402
+from workers.spec.job import Job  # noqa: E402
 
 Work = Callable[..., None]
 _DEATHS = 3  # of our own Ray in a row, without a job done in between
+_TRIAL_SECONDS = 0.1  # of Tune and of the driver, from one trial to the next
 
 
 class RayExecutor:
@@ -189,80 +188,42 @@ class _StartCallback(TrialProgressCallback):
 
 
 class JobSearcher(Searcher):
-    """Search algorithm that hands out the next ready job whenever Tune has room, and reports its outcome to the sweep."""
+    """Search algorithm that hands out the next ready jobs whenever Tune has room, and reports their outcomes to the sweep."""
 
     def __init__(self, sweep: SweepRun, folders: Folders, resources: Resources, *, allocator: GpuAllocator) -> None:
         super().__init__()
-        self._sweep, self._folders, self._resources, self._allocator = sweep, folders, resources, allocator
-        self._jobs: dict[str, Job] = {}
-        self._memory_retry = OutOfMemoryRetry()
-        self._errors: dict[str, dict[str, Any]] = {}
-        self._superseded: dict[str, str] = {}
+        self._sweep, self._resources, self._allocator = sweep, resources, allocator
+        self._hand_out = HandOut(sweep, folders, resources, overhead=_TRIAL_SECONDS)
 
     def suggest(self, trial_id: str) -> Any:
         if self._sweep.drained:
             return Searcher.FINISHED
         limit = self._resources.workers
-        if limit is not None and len(self._jobs) >= limit:
+        if limit is not None and len(self._hand_out) >= limit:
             return None
         self._sweep.slots = self._allocator.slots
-        if not self._allocator.accepts_requests or (job := self._sweep.take()) is None:
+        if not self._allocator.accepts_requests or (config := self._hand_out.take(trial_id, share=self._share, learn=self._learn)) is None:
             return None
-        self._jobs[trial_id] = job
-        config = self._config(job)
         self._allocator.request(trial_id, config["gpus"])
         return config
 
-    def _config(self, job: Job) -> dict[str, Any]:
-        limits = self._memory_retry.limits(job)
-        share = self._allocator.share(job, self._sweep.supply.model_of(job), limits)
-        return {
-            "job": JOB.dump_json(job).decode(),
-            "code": tuple(code_here()),
-            "artifacts": self._folders.artifacts,
-            "data_root": str(self._folders.data_root) if self._folders.data_root else None,
-            "device": self._allocator.device(share),
-            "threads": self._resources.cpus_per_job,
-            "gpus": share,
-            "examples_per_pass": limits.examples_per_pass,
-        }
+    def _share(self, job: Job) -> float:
+        return self._allocator.share(job, self._sweep.supply.model_of(job), self._hand_out.limits(job))
+
+    def _learn(self, job: Job, peak_memory: int | None) -> None:
+        self._allocator.learn(job, self._sweep.supply.model_of(job), peak_memory)
 
     def begin(self, trial_id: str) -> None:
         """Record that the trial's worker has started."""
         self._allocator.begin(trial_id)
-        self._sweep.begin(self._jobs[trial_id])
+        self._hand_out.begin(trial_id)
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        if "error" in result:
-            self._errors[trial_id] = result
-        elif "superseded" in result:
-            self._superseded[trial_id] = result["superseded"]
-        elif "epoch" in result:
-            self._sweep.epoch(self._jobs[trial_id], epoch=result["epoch"], loss=result["loss"], accuracy=result["accuracy"])
-        elif "done_key" in result:
-            job = self._jobs[trial_id]
-            self._allocator.learn(job, self._sweep.supply.model_of(job), result.get("peak_memory"))
-        elif "batch" in result:
-            self._sweep.batch(self._jobs[trial_id], BatchRecord.model_validate(result["batch"]))
+        self._hand_out.report(trial_id, result)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:  # noqa: ARG002
-        job = self._jobs.pop(trial_id)
         self._allocator.release(trial_id)
-        if trial_id in self._superseded:
-            self._sweep.superseded(job, error=self._superseded.pop(trial_id))
-        elif not error:
-            self._sweep.succeed(job)
-        elif trial_id in self._errors:
-            self._fail(job, self._errors.pop(trial_id))
-        else:
-            self._sweep.lost(job, error="the worker process died (killed, or out of memory)", traceback="")
-
-    def _fail(self, job: Job, said: dict[str, Any]) -> None:
-        """Record a failed attempt that reported its error."""
-        if said["short_of_memory"]:
-            self._memory_retry.fail(self._sweep, job, error=said["error"], traceback=said["traceback"])
-        else:
-            self._sweep.fail(job, error=said["error"], traceback=said["traceback"], damaged=said["damaged"])
+        self._hand_out.end(trial_id, died=error)
 
     def save(self, checkpoint_path: str) -> None:
         """Do nothing: Tune's checkpoints of the search are not used, since `launch` plans anew from the database."""

@@ -35,10 +35,6 @@ class GpuAllocator:
             share = self._packing.share(job.spec, model) if self._gpus else 0.0
         return max(share, 1.0) if terms.whole and share > 0 else share
 
-    def device(self, share: float) -> str:
-        """Return `cuda` where the job has a share of a GPU, else `cpu`."""
-        return "cuda" if share > 0 else "cpu"
-
     @property
     def slots(self) -> int:
         """Number of jobs that run at once, if they are as large as those under way."""

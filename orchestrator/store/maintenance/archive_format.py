@@ -27,6 +27,8 @@ FORMAT_VERSION = 2
 """Raise it when folders of the new kind cannot be read by an older robustsweep. New tables and columns come with the schema's revision."""
 
 MANIFEST = "manifest.json"
+ARTIFACTS = "artifacts"
+"""Folder of the jobs' files, in the layout of a home's."""
 CHUNK = 2000
 """Number of rows that are held in memory at a time."""
 
@@ -42,7 +44,8 @@ class TableFile(Frozen):
 
 
 class Manifest(Frozen):
-    """Contents of an exported folder: `sweeps` by name, `tables` by theirs."""
+    """Contents of an exported folder: `sweeps` by name, `tables` by theirs, and the number of jobs whose files are in `artifacts/` (None:
+    they are not exported)."""
 
     format_version: int
     schema_revision: str
@@ -50,6 +53,7 @@ class Manifest(Frozen):
     exported_at: datetime
     sweeps: list[str]
     tables: dict[str, TableFile]
+    artifacts: int | None = None
 
 
 def arrow_schema(table: Table) -> pa.Schema:

@@ -15,6 +15,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Select, Table, case, n
 
 from orchestrator.store.connection.session import Store, sweep_id
 from orchestrator.store.maintenance.archive_format import (
+    ARTIFACTS,
     CHUNK,
     FORMAT_VERSION,
     MANIFEST,
@@ -27,17 +28,22 @@ from orchestrator.store.maintenance.archive_format import (
 from orchestrator.store.maintenance.references import keys_of, owner, referring
 from orchestrator.store.migrations import REVISIONS
 from orchestrator.store.schema.base import Base, utc_now
-from orchestrator.store.schema.sweep_tables import SweepRecord, TestLookRecord
+from orchestrator.store.schema.sweep_tables import JobRecord, SweepRecord, TestLookRecord
 from orchestrator.temp_folder import TO_KEEP, temp_folder
+from workers.artifacts.artifacts import Artifacts
+from workers.artifacts.copying import Copied, copy_jobs
 from workers.errors import UserError
 
 AnySelect = Select[*tuple[Any, ...]]
 
 
-def export_store(store: Store, folder: Path, *, sweeps: Sequence[str], force: bool) -> Manifest:
+def export_store(
+    store: Store, folder: Path, *, sweeps: Sequence[str], force: bool, artifacts: Artifacts | None = None
+) -> tuple[Manifest, Copied]:
     """Write the store, or only `sweeps` with all that they need: jobs, the jobs' ancestors, results, attempts, environments, verdicts.
 
-    All of it is of one moment. The folder appears whole or not at all.
+    All of it is of one moment. The folder appears whole or not at all. With `artifacts` the files of the jobs that are done go along,
+    as far as they are there and undamaged.
 
     Raises:
         UserError: no such sweep; the folder exists (with `force`: and is no earlier export), or cannot be written.
@@ -45,10 +51,10 @@ def export_store(store: Store, folder: Path, *, sweeps: Sequence[str], force: bo
     _refuse_occupied(folder, force=force)
     try:
         with _replaced(folder) as temporary:
-            manifest = _write(store, temporary, sweeps)
+            found = _write(store, temporary, sweeps, artifacts)
     except OSError as error:
         raise UserError(f"export {folder}: {error.strerror or error}") from None
-    return manifest
+    return found
 
 
 def _refuse_occupied(folder: Path, *, force: bool) -> None:
@@ -81,10 +87,11 @@ def _replaced(folder: Path) -> Iterator[Path]:
             old.rename(made / "replaced")
 
 
-def _write(store: Store, folder: Path, sweeps: Sequence[str]) -> Manifest:
+def _write(store: Store, folder: Path, sweeps: Sequence[str], artifacts: Artifacts | None) -> tuple[Manifest, Copied]:
     with store.reading() as connection:
         chosen = _Chosen([sweep_id(connection, name) for name in sweeps] if sweeps else None)
         names = connection.execute(chosen.rows(_SWEEPS)).mappings()
+        done = [row["key"] for row in connection.execute(chosen.rows(_JOBS)).mappings() if row["state"] == "done"] if artifacts else []
         manifest = Manifest(
             format_version=FORMAT_VERSION,
             schema_revision=REVISIONS[-1],
@@ -93,11 +100,14 @@ def _write(store: Store, folder: Path, sweeps: Sequence[str]) -> Manifest:
             sweeps=sorted(row["name"] for row in names),
             tables={table.name: _write_table(connection, chosen.rows(table), table, folder) for table in Base.metadata.sorted_tables},
         )
+    copied = Copied() if artifacts is None else copy_jobs(artifacts, Artifacts(folder / ARTIFACTS), sorted(done))
+    if artifacts is not None:
+        manifest = manifest.model_copy(update={"artifacts": copied.new})
     with (folder / MANIFEST).open("w") as opened:
-        opened.write(manifest.model_dump_json(indent=1) + "\n")
+        opened.write(manifest.model_dump_json(indent=1, exclude_none=True) + "\n")
         opened.flush()
         os.fsync(opened.fileno())
-    return manifest
+    return manifest, copied
 
 
 def _write_table(connection: Connection, statement: AnySelect, table: Table, folder: Path) -> TableFile:
@@ -114,7 +124,7 @@ def _write_table(connection: Connection, statement: AnySelect, table: Table, fol
     return TableFile(file=path.name, rows=count, sha256=sha256_of(path))
 
 
-_SWEEPS, _LOOKS = (Base.metadata.tables[record.__tablename__] for record in (SweepRecord, TestLookRecord))
+_JOBS, _SWEEPS, _LOOKS = (Base.metadata.tables[record.__tablename__] for record in (JobRecord, SweepRecord, TestLookRecord))
 
 
 @dataclass(frozen=True)

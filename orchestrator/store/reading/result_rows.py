@@ -35,6 +35,17 @@ def finished_keys(store: Store) -> frozenset[str]:
         return frozenset(connection.execute(union_all(*(select(table.c.job_key) for table in result_tables()))).scalars())
 
 
+def finished_of_sweep(store: Store, sweep: str) -> list[str]:
+    """Return the keys of the jobs that are done in a sweep's space as it was last launched, sorted.
+
+    Raises:
+        UserError: no such sweep.
+    """
+    done = select(JobRecord.key).where(JobRecord.state == "done").order_by(JobRecord.key)
+    with store.reading() as connection:
+        return list(connection.execute(of_sweep(done, JobRecord.key, sweep_id(connection, sweep))).scalars())
+
+
 def earlier_plugins(store: Store) -> dict[str, list[tuple[PluginVersion, ...]]]:
     """Return the plugins of all jobs that have a result and ran any, by their seed keys."""
     statement = select(JobRecord.seed_key, JobRecord.plugins).where(JobRecord.state == "done", cast(JobRecord.plugins, String) != "[]")

@@ -76,6 +76,20 @@ def test_an_audit_finds_the_exact_robust_accuracy_of_a_linear_network(home: Path
     assert checked.stands, checked.line
     assert checked.claim.robust_accuracy == found.robust_accuracy
     assert checked.claim.verdict == found.verdict
+    rs.audit(net, (inputs, labels), **options | {"bundle": None})  # what keeps more is as good
+    assert "nothing to do" in capsys.readouterr().out
+
+
+def test_a_bundle_asked_for_later_says_what_is_made_again_and_why(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    net = _linear()
+    inputs, labels = (part[:12] for part in _examples(net))
+    options = {"epsilon": str(EPSILON), "home": home, "budget": "0.001s", "name": "later", "norm": "l2"}
+    found = rs.audit(net, (inputs, labels), **options)
+    capsys.readouterr()
+    again = rs.audit(net, (inputs, labels), **options, bundle=home / "later.bundle")
+    assert "audit: 5 attacks are made again: a bundle holds what attacks made of the examples" in " ".join(capsys.readouterr().out.split())
+    assert again.robust_accuracy == found.robust_accuracy
+    assert rs.verify(home / "later.bundle", examples=12).stands
 
 
 @pytest.mark.slow  # the zoo of masked networks is judged by default, in tests/zoo
@@ -135,6 +149,51 @@ def test_rounds_of_a_randomised_network_average_over_draws() -> None:
     assert (suite["version"], suite["knowledge"]) == ("rand", "eot")
     assert all(group.get("knowledge") != "randomized" for found in [first, *others] for group in found.groups)
     assert len({found.purpose for found in [first, *others]}) == len(others) + 1
+
+
+def test_a_network_that_draws_by_itself_has_no_full_weights_to_attack() -> None:
+    known = [
+        {group.get("knowledge") for group in rounds(epsilon="8/255", norm="linf", randomised=True, by_itself=by_itself)[0].groups}
+        for by_itself in (False, True)
+    ]
+    assert known == [{"eot", None, "omniscient"}, {"eot", None}]
+
+
+class Waves(nn.Module):
+    """A network of waveforms that adds noise to its logits, from a generator of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.body, self.noise = nn.Sequential(nn.Conv1d(1, 4, 9, 4, 4), nn.ReLU(), nn.Flatten(), nn.Linear(64, 4)), 0.05
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        logits: Tensor = self.body(inputs)
+        return logits + self.noise * torch.randn(logits.shape, generator=torch.Generator().manual_seed(int(torch.randint(2**31, ()))))
+
+
+@pytest.mark.slow  # ten thousands of queries
+@pytest.mark.parametrize("randomised", [False, True])
+def test_an_audit_of_waveforms_can_be_verified(home: Path, randomised: bool) -> None:
+    net = Waves().eval()
+    net.noise *= randomised
+    inputs = 0.8 * torch.rand((16, 1, 64), generator=torch.Generator().manual_seed(1)) - 0.4
+    labels = net.body(inputs).argmax(dim=1)
+    path = home / f"waves{randomised:d}.bundle"
+    found = rs.audit(
+        net,
+        (inputs, labels),
+        epsilon="0.02",
+        bounds=(-1.0, 1.0),
+        randomised=randomised,
+        name=f"waves{randomised:d}",
+        home=home,
+        budget="0.001s",
+        bundle=path,
+    )
+    assert found.robust_accuracy is not None
+    checked = rs.verify(path, examples=16)
+    assert checked.stands, checked.line
 
 
 def test_a_budget_is_spent_by_the_clock() -> None:

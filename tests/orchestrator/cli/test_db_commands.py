@@ -14,6 +14,7 @@ from orchestrator.store.migrations import REVISIONS
 from tests.builders import small_plan
 from tests.commands import robustsweep, rows
 from tests.stored import begin_driving, launch, leave_artifacts
+from workers.artifacts.artifacts import Artifacts
 
 JOBS = small_plan()
 DUMPS = Path(__file__).parents[1] / "store" / "databases"
@@ -135,3 +136,23 @@ def test_a_mistake_is_one_line_and_makes_nothing(folder: Path, arguments: list[s
 @pytest.mark.parametrize(("size", "text"), [(0, "0 bytes"), (999, "999 bytes"), (1234, "1.23 kB"), (5_600_000, "5.6 MB"), (7e9, "7 GB")])
 def test_sizes_are_said_for_people(size: float, text: str) -> None:
     assert human_size(size) == text
+
+
+def test_files_go_along_where_that_is_asked_for_and_are_compared_with_their_checksums(folder: Path, tmp_path: Path) -> None:
+    files = folder / "sweeps" / "artifacts"
+    (lost,) = [job for job in JOBS if job.stage == "fine_tune"]
+    next((files / lost.key).glob("weights.*")).write_bytes(b"damaged")
+    done = robustsweep("db", "export", "out", "--with-artifacts", cwd=folder)
+    assert f", files of {len(JOBS) - 1} jobs; " in done.stdout
+    assert f"not exported: the files of 1 jobs, first job {lost.key}: " in done.stderr
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    assert f"files: of {len(JOBS) - 1} jobs; of 0 more they were there" in said("import", folder / "out", folder=elsewhere)
+    copied = Artifacts(elsewhere / "sweeps" / "artifacts")
+    assert copied.finished() == {job.key for job in JOBS} - {lost.key}
+    assert all(copied.damage(key) is None for key in copied.finished())
+    (model,) = [job for job in JOBS if job.stage == "pretrain"]
+    assert copied.read(model.key, "weights.bin") == b"weights of " + model.key.encode()
+    next((elsewhere / "sweeps" / "artifacts" / model.key).glob("weights.*")).write_bytes(b"damaged")
+    assert f"files: of 1 jobs; of {len(JOBS) - 2} more they were there" in said("import", folder / "out", folder=elsewhere)
+    assert copied.damage(model.key) is None

@@ -31,7 +31,7 @@ from tests.builders import (
 )
 from tests.stored import record_sweep
 from workers.artifacts.artifacts import Artifacts
-from workers.artifacts.results import BatchRecord
+from workers.artifacts.results import BatchRecord, EpochRecord
 from workers.spec.job import Earlier, Job, TrainSpec
 
 JOBS = tuple(small_plan(repeats=2))
@@ -43,6 +43,10 @@ def sweep(tmp_path: Path) -> Iterator[SweepRun]:
         record_sweep(store, name="small", space_text="", jobs=JOBS)
         recorder = Recorder(store, sweep="small", artifacts=Artifacts(tmp_path / "artifacts"))
         yield SweepRun(JobQueue(JOBS, max_failures=1), recorder, JOBS)
+
+
+def epoch_record(epoch: int) -> EpochRecord:
+    return EpochRecord(epoch=epoch, loss=1.0, accuracy=0.5, learning_rate=0.1)
 
 
 def run_next(sweep: SweepRun, tmp_path: Path) -> Job:
@@ -124,7 +128,7 @@ def test_a_job_that_gets_on_outlives_any_number_of_workers(sweep: SweepRun) -> N
     for epoch in range(1, 8):
         assert sweep.take() == training
         sweep.begin(training)
-        sweep.epoch(training, epoch=epoch, loss=1.0, accuracy=0.5)
+        sweep.epoch(training, epoch_record(epoch))
         sweep.lost(training, error="killed", traceback="")
     assert sweep.queue.total("failed") == 0
 
@@ -134,7 +138,7 @@ def test_a_job_that_kills_its_workers_at_the_same_place_is_given_up(sweep: Sweep
     for _ in range(3):
         assert sweep.take() == training
         sweep.begin(training)
-        sweep.epoch(training, epoch=1, loss=1.0, accuracy=0.5)
+        sweep.epoch(training, epoch_record(1))
         sweep.lost(training, error="killed", traceback="")
     assert sweep.take() is None
     assert sweep.queue.total("failed") == 1
@@ -194,7 +198,7 @@ def test_a_training_that_goes_on_from_a_rung_counts_the_epochs_that_are_left(tmp
     seconds = []
     for epoch in (1, 4, 5, 9):  # the first: the checkpoint was gone after all
         wait(10.0)
-        sweep.epoch(taken, epoch=epoch, loss=1.0, accuracy=0.5)
+        sweep.epoch(taken, epoch_record(epoch))
         seconds.append(seconds_left(sweep))
         assert [job.partition(", loss")[0] for job in sweep.running] == [f"{sweep.supply.names(taken)}: epoch {epoch} of 10"]
     assert seconds[0] is None

@@ -55,9 +55,10 @@ def run(folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.mark.slow  # quicker, without a plugin: tests/contracts/test_executors.py
-def test_nothing_in_the_folder_of_the_launch_is_imported(folder: Path) -> None:
+@pytest.mark.parametrize("executor", ["processes", "ray"])
+def test_nothing_in_the_folder_of_the_launch_is_imported(folder: Path, executor: str) -> None:
     main = ("-c", "from orchestrator.cli.main import main; main()")
-    launched = run(folder, *main, "launch", "s.yaml", "--workers", "1")
+    launched = run(folder, *main, "launch", "s.yaml", "--executor", executor, "--workers", "1")
     assert launched.returncode == 0, launched.stdout + launched.stderr
     assert list(attempts(folder).values()) == [["done"]] * 3
     assert [row["unmoved"] for row in rows(folder, "s")] == [1.0]

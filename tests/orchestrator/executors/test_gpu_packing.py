@@ -19,6 +19,7 @@ from orchestrator.store.reading.timings import recent_footprints
 from tests.builders import attack_job, attack_settings, evaluate_job, pretrain_job, result_of
 from tests.stored import record_sweep
 from workers.artifacts.artifacts import Artifacts
+from workers.errors import UserError
 from workers.runtime.memory import allowed_fraction
 from workers.spec.job import Job, TrainSpec
 
@@ -175,11 +176,11 @@ def begun(searcher: JobSearcher, trial: str) -> dict[str, Any]:
 
 
 def done(searcher: JobSearcher, trial: str, config: dict[str, Any], *, peak_memory: int) -> None:
-    job = Job.model_validate_json(config["job"])
+    job = Job.model_validate_json(config["jobs"][0])
     folder = Artifacts(config["artifacts"]).folder(job.key)
     folder.begin(job)
     folder.commit(result_of(job).model_copy(update={"peak_memory": peak_memory}))
-    searcher.on_trial_result(trial, {"done_key": job.key, "peak_memory": peak_memory})
+    searcher.on_trial_result(trial, {"done_jobs": ({"key": job.key, "peak_memory": peak_memory, "seconds": 1.0},)})
     searcher.on_trial_complete(trial)
 
 
@@ -209,3 +210,11 @@ def test_a_job_that_ran_out_of_its_share_gets_a_gpu_then_smaller_passes_and_only
     assert seen == [(0.125, None), (1.0, None), (1.0, 2), (1.0, 1)]
     with open_store(f"sqlite:///{tmp_path / 'results.db'}", upgrade=False) as store:
         assert [failure.error for failure in failures(store, "small")] == ["ShortOfMemoryError: too small"]
+
+
+def test_a_training_with_several_gpus_has_a_process_on_each_and_no_other_job_has() -> None:
+    resources = Resources(gpus_per_train=4, gpus_per_attack=2)
+    assert [resources.processes(stage) for stage in ("pretrain", "fine_tune", "attack", "defend")] == [4, 4, 1, 1]
+    assert Resources().processes("pretrain") == Resources(gpus_per_train=0.5).processes("pretrain") == 1
+    with pytest.raises(UserError, match=r"^--gpus-per-train 1\.5: must be a share of one GPU, or a whole number$"):
+        Resources(gpus_per_train=1.5)

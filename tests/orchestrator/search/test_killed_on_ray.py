@@ -48,7 +48,7 @@ def trials(folder: Path) -> list[FrozenTrial]:
 def launching(folder: Path) -> Iterator[subprocess.Popen[str]]:
     """A launch on Ray in a session of its own, as a shell would start it."""
     with (folder / "launch.log").open("w") as log:
-        command = [*PROGRAM, "launch", "tiny.yaml", "--workers", "2"]
+        command = [*PROGRAM, "launch", "tiny.yaml", "--executor", "ray", "--workers", "2"]
         process = subprocess.Popen(
             command, cwd=folder, env=environment(), stdout=log, stderr=subprocess.STDOUT, text=True, start_new_session=True
         )

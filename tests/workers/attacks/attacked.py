@@ -13,7 +13,7 @@ from workers.registry import ATTACKS
 NAMES = [found.name for found in ATTACKS if not found.facts.suite]
 LOOP = ["bim", "fgsm", "mi_fgsm", "pgd"]
 NORMS = ["l2", "linf"]
-_OWN = {"steps", "abs_stepsize", "loss", "momentum", "classes", "samples", "sigma"}
+_OWN = {"steps", "abs_stepsize", "loss", "momentum", "classes", "samples", "sigma", "precision"}
 EPSILON = {"l2": 0.8, "linf": 0.06}
 
 

@@ -10,6 +10,7 @@ from torch import nn
 from tests.workers.attacks.attacked import INPUTS, LABELS, LOOP, NET, NORMS, accuracy, attacked, digits, digits_net, settings
 from tests.workers.small import generator, network, run_attack, split
 from workers.attacks.engine import input_gradient
+from workers.errors import UserError
 
 
 @pytest.fixture(scope="module")
@@ -232,3 +233,29 @@ def test_every_step_sees_a_fresh_sketch():
     inputs, labels = split(4).batch(slice(4))
     gradients = [input_gradient(net, inputs, labels) for _ in range(2)]
     assert not torch.equal(*gradients)
+
+
+@pytest.mark.parametrize("name", ["bim", "pgd"])
+def test_gradients_in_bf16_climb_as_high_by_float32_points(name):
+    net, (inputs, labels), seen = digits_net(), digits(64), set()
+
+    def watched(points):
+        logits = net(points)
+        seen.add(logits.dtype)
+        return logits
+
+    losses = []
+    for precision in ("float32", "bf16"):
+        chosen = settings(name, precision=precision)
+        points = run_attack(watched, inputs, labels, settings=chosen, generator=generator())
+        assert points.dtype == torch.float32
+        assert (points - inputs).abs().max() <= chosen.epsilon + 1e-6
+        losses.append(float(nn.functional.cross_entropy(net(points), labels)))
+    assert seen == {torch.float32, torch.bfloat16}
+    assert losses[0] != losses[1]
+    assert losses[1] == pytest.approx(losses[0], rel=0.05)
+
+
+def test_foolbox_has_no_other_precision():
+    with pytest.raises(UserError, match="precision=bf16"):
+        attacked("pgd", backend="foolbox", precision="bf16")

@@ -8,10 +8,14 @@ from torch import Tensor
 from workers.attacks.engine.foolbox_backend import foolbox_attack
 from workers.attacks.engine.norms import scaled_exactly
 from workers.attacks.engine.problem import Problem, Standing
-from workers.attacks.engine.queries import compared, gradient, smoothed_gradient
+from workers.attacks.engine.queries import compared, gradient, in_bf16, smoothed_gradient
+from workers.errors import UserError
+from workers.spec.fields import AttackPrecision
 
 
-def gradient_attack(problem: Problem, *, steps: int, stepsize: float, momentum: float = 0.0) -> Tensor:
+def gradient_attack(
+    problem: Problem, *, steps: int, stepsize: float, momentum: float = 0.0, precision: AttackPrecision = "float32"
+) -> Tensor:
     """Points of the loop, or where the settings say so of Foolbox's, (batch, *shape), in the ball.
 
     Args:
@@ -19,9 +23,16 @@ def gradient_attack(problem: Problem, *, steps: int, stepsize: float, momentum: 
         steps: how many.
         stepsize: of each, in input units.
         momentum: the decay factor of accumulated gradients; 0 accumulates none.
+        precision: of the passes through the net for which a gradient is taken; the loss is always computed in float32.
+
+    Raises:
+        UserError: Foolbox's attack in another precision.
     """
     if problem.settings.backend == "foolbox":
+        if precision != "float32":
+            raise UserError(f"backend=foolbox with precision={precision}: Foolbox computes in float32; use native")
         return foolbox_attack(problem, steps=steps, stepsize=stepsize)
+    problem = problem if precision == "float32" else in_bf16(problem)
     return projected_gradient_ascent(problem, steps=steps, stepsize=stepsize, momentum=momentum)
 
 

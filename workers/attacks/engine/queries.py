@@ -1,7 +1,7 @@
 """Queries of attacks to a net: gradients, averaged over fresh draws on request, and losses over several draws."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -72,6 +72,18 @@ def smoothed_gradient(problem: Problem, points: Tensor, *, samples: int, noise: 
         nearby = torch.empty_like(points).copy_(drawn.mul_(deviation)).add_(points).clamp_(*problem.bounds)
         total += gradient(problem, nearby)[0]
     return total / samples
+
+
+def in_bf16(problem: Problem) -> Problem:
+    """Return the same attack with the net's passes autocast to bfloat16; its logits, and so the losses, are float32."""
+    watched = problem.watched
+
+    def halved(points: Tensor) -> Tensor:
+        with torch.autocast(points.device.type, dtype=torch.bfloat16):
+            logits = watched.net(points)
+        return logits.float()
+
+    return replace(problem, logits=replace(watched, net=halved))
 
 
 def _differentiated(logits: Logits, points: Tensor, goal: Goal, *, copies: int = 1) -> tuple[Tensor, Tensor]:

@@ -74,10 +74,11 @@ class Network(nn.Module):
     def _divided(self, inputs: Tensor, part: NetworkPart) -> Tensor:
         """Return the logits of a part of a pass; only its inputs and its random draws are kept for the gradient."""
         # All randomness is explicit, and `part` holds it: PyTorch's own generators need not be saved.
-        logits: Tensor = checkpoint(self._of_part, inputs, part, use_reentrant=False, preserve_rng_state=False)
+        logits: Tensor = checkpoint(self.of_part, inputs, part, use_reentrant=False, preserve_rng_state=False)
         return logits
 
-    def _of_part(self, inputs: Tensor, part: NetworkPart) -> Tensor:
+    def of_part(self, inputs: Tensor, part: NetworkPart) -> Tensor:
+        """Return the logits of the inputs at a part's place, under their draws among those of the whole pass."""
         before = self.sketch.part
         self.sketch.part = self.defence.part = part.at(part.place)  # a backward pass comes here again
         try:

@@ -1,0 +1,39 @@
+"""Completion of words in a shell: names of sweeps and of spaces. What cannot be read completes nothing, and says nothing."""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import typer
+
+
+def complete_sweep(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The sweeps in the store, or else the home, that the words before name, or the environment."""
+    from orchestrator.paths import DEFAULT_HOME, Paths
+    from orchestrator.store import open_store, sweep_names
+
+    given = {name: ctx.params.get(name) or os.environ.get(f"ROBUSTSWEEP_{name.upper()}") for name in ("home", "store")}
+    with suppress(Exception):  # no store here, or one that does not answer
+        url = Paths.resolve(home=Path(given["home"] or DEFAULT_HOME), store=given["store"]).store_url
+        with open_store(url, upgrade=False) as opened:
+            return [name for name in sweep_names(opened) if name.startswith(incomplete)]
+    return []
+
+
+def complete_space(incomplete: str) -> list[str]:
+    """The built-in spaces, and YAML files and folders on the way to some."""
+    from search_spaces import builtin_spaces
+
+    return [*(name for name, _ in builtin_spaces() if name.startswith(incomplete)), *_files(incomplete)]
+
+
+def _files(incomplete: str) -> Iterator[str]:
+    written, slash, first = incomplete.rpartition("/")
+    with suppress(OSError):
+        for found in sorted(Path(written + slash or ".").iterdir()):
+            if found.name.startswith(first) and (first or not found.name.startswith(".")):
+                if found.suffix in (".yaml", ".yml"):
+                    yield f"{written}{slash}{found.name}"
+                elif found.is_dir():
+                    yield f"{written}{slash}{found.name}/"

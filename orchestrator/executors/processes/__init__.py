@@ -1,0 +1,1 @@
+"""Executor on processes of this machine, without Ray."""
