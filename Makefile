@@ -34,8 +34,8 @@ docs: $(VENV)/.installed-dev
 pictures: $(VENV)/.installed-dev
 	$(BIN)/robustsweep launch quickstart --home build/pictures
 	$(BIN)/robustsweep report quickstart --home build/pictures --output build/pictures/report.html \
-	  --figures build/pictures/figures --only accuracy_epsilon --width 5in --font-size 9
-	cp build/pictures/figures/accuracy-against-epsilon-pgd-*.svg docs/pictures/
+	  --figures build/pictures/figures --only summary,accuracy_epsilon --width 5in --font-size 9
+	cp build/pictures/figures/accuracy-against-epsilon-*.svg docs/pictures/
 	$(BIN)/python -m docs.generate.pictures build/pictures docs/pictures
 
 bench: $(VENV)/.installed-dev

@@ -6,7 +6,8 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
-from workers.registry import ATTACKS, DATASETS, DEFENCES, LOSSES, METRICS, MODELS, Registry
+from workers.component_registry import Registry
+from workers.registry import ATTACKS, DATASETS, DEFENCES, LOSSES, METRICS, MODELS
 from workers.spec.job import ModelSpec
 from workers.spec.step_settings import IsNumber
 from workers.spec.training import TrainingSpec

@@ -10,7 +10,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 from tests.faults.judging import Account, Judge, account
 from tests.faults.sweeps import Stored, Watch
 from tests.faults.table import FAILED, note
-from workers import plugins, registry
+from workers import component_registry, plugins, registry
 from workers.data.loading.array_cache import user_cache
 from workers.plugins import importer
 
@@ -72,7 +72,7 @@ def _registered_for_a_while() -> Iterator[None]:
             del found._components[name]
         found._by_reference.clear()
         found.version += 1
-    for kept in (registry._modules, plugins._received, plugins._loaded, importer._current):
+    for kept in (component_registry._modules, plugins._received, plugins._loaded, importer._current):
         kept.clear()
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from docs.generate.tables import code, table
 from orchestrator.axes import in_words
-from workers.registry import REGISTRIES, Component
+from workers.component_registry import Component
+from workers.registry import REGISTRIES
 
 _PAPER = re.compile(r"^[^(.:]*\(([^()]*\d{4}[^()]*)\)")
 

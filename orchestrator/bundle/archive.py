@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load
 
 from orchestrator.bundle.contents import CONTENTS, FILE_NAME, FORMAT_VERSION
+from workers.artifacts.artifacts import checksum
 from workers.errors import UserError, first_line
 from workers.regular_files import read_regular
 
@@ -49,7 +50,7 @@ class Archive:
 def archived(contents: Mapping[str, Any], files: Mapping[str, bytes]) -> bytes:
     """Return the archive of `bundle.json`, plain data, and of other files by name; equal ones give equal bytes."""
     fields = {**contents, "files": {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}}
-    text = json.dumps({_CHECKSUM: _checksum(fields), **fields}, indent=1, ensure_ascii=False, allow_nan=False)
+    text = json.dumps({_CHECKSUM: checksum(fields), **fields}, indent=1, ensure_ascii=False, allow_nan=False)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, content in ((CONTENTS, text.encode()), *sorted(files.items())):
@@ -103,7 +104,7 @@ def _contents(path: Path, entries: Mapping[str, bytes]) -> dict[str, Any]:
         raise UserError(f"{path}: has no {CONTENTS} of a bundle") from None
     if version != FORMAT_VERSION:
         raise UserError(f"{path}: is of format {version!r}; this version of robustsweep reads {FORMAT_VERSION}")
-    if recorded != _checksum(fields):
+    if recorded != checksum(fields):
         raise UserError(f"{path}: {CONTENTS} was changed: its SHA-256 is not the one that it holds")
     found: dict[str, Any] = fields
     return found
@@ -115,7 +116,3 @@ def _require_unchanged(path: Path, recorded: Any, files: Mapping[str, bytes]) ->
     for name, content in files.items():
         if hashlib.sha256(content).hexdigest() != recorded[name]:
             raise UserError(f"{path}: {name} was changed: its SHA-256 is not the recorded one")
-
-
-def _checksum(fields: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

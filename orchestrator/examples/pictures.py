@@ -45,11 +45,6 @@ def perturbation_range(array: Array) -> Array:
     return 0.5 + array / (2 * largest) if largest else np.full_like(array, 0.5)
 
 
-def perturbation_image(array: Array) -> Pixels:
-    """Return a perturbation as an image: grey where nothing changed, its largest change in full white or black."""
-    return as_image(perturbation_range(array))
-
-
 def sound_pixels(array: Array, *, peak: float) -> Pixels:
     """Return a waveform (1, samples) drawn over time, with its spectrogram below it: from 0 at the bottom up, over 80 dB.
 

@@ -17,7 +17,7 @@ EarlierPlugins = Mapping[str, Sequence[Sequence[PluginVersion]]]
 def changed_code(jobs: Iterable[Job], earlier: EarlierPlugins) -> dict[str, int]:
     """Return the number of the jobs that are new because files have changed, by these files' names."""
     found: Counter[str] = Counter()
-    for job in jobs:
+    for job in jobs if earlier else ():
         differences = [_differing(job.plugins, before) for before in earlier.get(job.seed_key, ())]
         if nearest := min(differences, key=len, default=[]):
             found[", ".join(nearest)] += 1
@@ -48,9 +48,10 @@ def changed_data(jobs: Iterable[Job], new: Container[str], earlier: EarlierDiges
     """
     found: Counter[str] = Counter()
     changed: dict[str, frozenset[str]] = {}
-    for job in jobs:
+    for job in jobs if earlier else ():
         inherited = (changed.get(parent, frozenset()) for parent in job.parents.values())
-        changed[job.key] = frozenset(_other_data(job, earlier.get(job.seed_key, ()))).union(*inherited)
+        own = _other_data(job, earlier.get(job.seed_key, ())) if job.digests else ()  # few have any, and seed keys take their time
+        changed[job.key] = frozenset(own).union(*inherited)
         if changed[job.key] and job.key in new:
             found[", ".join(f"dataset {name}" for name in sorted(changed[job.key]))] += 1
     return dict(found)

@@ -181,12 +181,13 @@ def attack_jobs(model: Job, asked: Asked, evaluation: EvaluationSpec, *, sources
         yield craft
         parents |= {"examples": craft} | ({"source": source} if knowledge == "transfer" else {})
     differ = randomised or (attack.randomised and knowledge not in CRAFTED)
-    for repeat in range(repeats if differ else 1):
-        if attack.facts.suite and knowledge not in CRAFTED:
+    numbers = range(repeats if differ else 1)
+    if attack.facts.suite and knowledge not in CRAFTED:
+        for repeat in numbers:
             yield from cascade_jobs(model, on_model, evaluation, repeat=repeat, randomised=randomised)
-        else:
-            spec = AttackSpec(attack=attack, knowledge=knowledge, evaluation=evaluation, repeat=repeat, keep_examples=kept)
-            yield Job.of(spec, **parents)
+        return
+    spec = AttackSpec(attack=attack, knowledge=knowledge, evaluation=evaluation, repeat=0, keep_examples=kept)
+    yield from (Job.of(spec.model_copy(update={"repeat": repeat}), **parents) for repeat in numbers)
 
 
 def _surface(trained: TrainingChain, surface: SurfaceSettings) -> Job:

@@ -1,7 +1,9 @@
 """Plan of a sweep: its jobs compared with the results that exist."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from workers.artifacts.artifacts import Artifacts
 from workers.spec.fields import Stage
@@ -43,10 +45,15 @@ class Plan:
         return replace(self, pending=self.pending & wanted, recreated=self.recreated & wanted)
 
     def done(self, stage: Stage) -> int:
-        return sum(job.stage == stage and job.key not in self.pending for job in self.jobs)
+        return self._counts[stage, False]
 
     def total(self, stage: Stage) -> int:
-        return sum(job.stage == stage for job in self.jobs)
+        return self._counts[stage, False] + self._counts[stage, True]
+
+    @cached_property
+    def _counts(self) -> Counter[tuple[Stage, bool]]:
+        """Numbers of jobs by stage, and by whether they are still to be done."""
+        return Counter((job.stage, job.key in self.pending) for job in self.jobs)
 
 
 def finished_jobs(artifacts: Artifacts, jobs: Sequence[Job], *, recorded: Set[str]) -> frozenset[str]:

@@ -1,6 +1,7 @@
 """One race: which attacks are computed on which shards of the examples, and who leaves. Pure: it depends on outcomes alone, whatever the
 order in which they come, so that a race that is interrupted and begun anew decides the same."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -20,8 +21,8 @@ class Rules:
     """Rules of a race over `examples` in shards of `shard`.
 
     `among` are those that leave once they cannot be the best: a model that is not the most robust one, by the strongest attack on it, and
-    an attack that is not the strongest one on its model. All decisions of a race on whom leaves so are together wrong, in that all
-    examples would show otherwise, with a probability of `error_rate` at most. With a `precision`, in [0, 1], an attack leaves
+    an attack that is not the strongest one on its model. The probability that one leaves so which all examples would show to be the best
+    is `error_rate` at most, for the whole race. With a `precision`, in [0, 1], an attack leaves
     once the 95 % interval of its figure reaches no further to either side.
     """
 
@@ -152,7 +153,7 @@ class _Comparisons:
 
     def __init__(self, entrants: Sequence[Entrant], rules: Rules) -> None:
         self._entrants, self._rules = entrants, rules
-        self._error_rate = rules.error_rate / max(1, len(entrants) * (len(entrants) - 1))
+        self._error_rate = rules.error_rate / max(1, _wrong_ways(entrants))
         self._found: dict[tuple[int, int], tuple[int, bool]] = {}
 
     def values(self, place: int, batch: int | None, *, shards: int | None = None) -> Values:
@@ -176,3 +177,13 @@ class _Comparisons:
         surely = is_surely_above((1 + mine - theirs) / 2, 0.5, error_rate=self._error_rate, population=population)
         self._found[place, other] = shards, surely
         return surely
+
+
+def _wrong_ways(entrants: Sequence[Entrant]) -> int:
+    """Return the number of comparisons one of which must go wrong before the best model, or the strongest attack on a model, leaves.
+
+    The best one is beaten by another model only if that one's strongest attack seems to leave more than one of the best one's does; a
+    strongest attack leaves only if it seems to leave more than another on its model does.
+    """
+    attacks = Counter(entrant.model for entrant in entrants)
+    return max(attacks.values()) * (len(attacks) - 1) + len(entrants) - len(attacks)

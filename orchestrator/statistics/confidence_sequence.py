@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from orchestrator.statistics.intervals import ConfidenceInterval, Correct, cluster_shares
 
 Values = NDArray[np.float64]
-_MOST = 0.75
+_MOST = 0.95
 """Share of its capital that a gambler stakes at most."""
 _HORIZONS = 25.0 * 4.0 ** np.arange(5)
 _STEPS = 16  # of the bisection

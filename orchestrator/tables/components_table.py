@@ -5,9 +5,10 @@ from typing import Any
 
 from orchestrator.axes import in_words
 from orchestrator.tables.table import Column, Table
+from workers.component_registry import Component
 from workers.errors import UserError
 from workers.references import scheme_of
-from workers.registry import REGISTRIES, Component
+from workers.registry import REGISTRIES
 from workers.settings import Settings
 
 _DIGITS = 12

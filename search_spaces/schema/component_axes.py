@@ -7,8 +7,9 @@ from pydantic import AfterValidator, ValidationInfo, create_model, field_validat
 from pydantic.fields import FieldInfo
 
 from search_spaces.schema.axes import Axis, AxisSection
+from workers.component_registry import Component, Registry
 from workers.errors import UserError
-from workers.registry import DEFENCES, Component, Registry
+from workers.registry import DEFENCES
 
 A = TypeVar("A", bound="ComponentAxes")
 

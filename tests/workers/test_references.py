@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from workers.component_registry import Registry
 from workers.facts import ModelFacts
 from workers.references import schemes
-from workers.registry import Registry
 
 _SCHEME = """
 from workers.facts import ModelFacts

@@ -9,7 +9,7 @@ written last, once: the first attempt that has written everything makes the job 
 import hashlib
 import json
 import re
-from collections.abc import Collection, Set
+from collections.abc import Collection, Mapping, Set
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -335,10 +335,11 @@ def stored_name(name: str, digest: str) -> str:
 def _dump_result(result: Result) -> bytes:
     """Return the result as JSON, with a SHA-256 over all the rest."""
     fields = json.loads(RESULT.dump_json(result))
-    return json.dumps({_CHECKSUM: _checksum(fields), **fields}, indent=1).encode()
+    return json.dumps({_CHECKSUM: checksum(fields), **fields}, indent=1).encode()
 
 
-def _checksum(fields: dict[str, Any]) -> str:
+def checksum(fields: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of plain data, of its canonical JSON."""
     return hashlib.sha256(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
@@ -346,13 +347,13 @@ def _read_result(storage: Storage, key: str) -> Result:
     where = storage.where(_place(key, RESULT_FILE))
     try:
         fields = json.loads(storage.read(_place(key, RESULT_FILE)))
-        checksum = fields.pop(_CHECKSUM, None)
+        recorded = fields.pop(_CHECKSUM, None)
         result = RESULT.validate_json(json.dumps(fields), context=STORED)
     except FileNotFoundError:
         raise ArtifactError(f"job {key}: no result in {storage.where(key)}", key=key) from None
     except (ValueError, AttributeError, TypeError, RecursionError) as error:  # no JSON, no result (pydantic: ValueError), or no object
         raise ArtifactError(f"job {key}: {where} is unreadable: {first_line(error)}", key=key) from error
-    if checksum != _checksum(fields):
+    if recorded != checksum(fields):
         raise ArtifactError(f"job {key}: {where} is corrupt: its SHA-256 is not the recorded one", key=key)
     if result.key != key:
         raise ArtifactError(f"job {key}: {where} holds the result of job {result.key}", key=key)

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from workers.attacks.engine import Watched, attack_of, check_examples
+from workers.component_registry import Component
 from workers.data.loading import source
 from workers.data.loading.source import Dataset
 from workers.errors import JobError, UserError, describe
@@ -24,7 +25,7 @@ from workers.layers import LatentSketch
 from workers.measure.corrupted import CHANNELS, corrupted
 from workers.models.network import Network, build
 from workers.models.network.behaviour import require_logits, require_sound
-from workers.registry import ATTACKS, CORRUPTIONS, DEFENCES, LOSSES, METRICS, MODELS, REGISTRIES, Component
+from workers.registry import ATTACKS, CORRUPTIONS, DEFENCES, LOSSES, METRICS, MODELS, REGISTRIES
 from workers.spec.attack import AttackSettings
 from workers.spec.component import UNDEFENDED, DataSpec, DefenceSpec
 from workers.spec.corruption import SEVERITIES, CorruptionSpec

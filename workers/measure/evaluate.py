@@ -11,6 +11,7 @@ from torch import Tensor
 
 from workers.artifacts.per_example import PerExample
 from workers.attacks.engine import UNIT, Bounds, Memory, Watched, attack_of, can_be_remembered, check_examples, pose, remembered_step
+from workers.component_registry import Component
 from workers.data.loading.device_split import DeviceSplit
 from workers.errors import JobError
 from workers.facts import MetricFacts
@@ -18,7 +19,6 @@ from workers.measure.ledger import Ledger
 from workers.measure.resumable_loop import Course, Found
 from workers.models.network import Network
 from workers.models.network.behaviour import require_logits
-from workers.registry import Component
 from workers.spec.attack import AttackSettings
 from workers.spec.fields import NormName
 

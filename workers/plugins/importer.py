@@ -14,11 +14,11 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
+from workers.component_registry import declare_module, loading
 from workers.errors import UserError
 from workers.facts import CodeSource
 from workers.plugins.definitions import ModuleParts
 from workers.plugins.files import FilePlugin
-from workers.registry import declare_module, loading
 
 _current: dict[Path, str] = {}
 

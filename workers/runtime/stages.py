@@ -14,6 +14,7 @@ from workers.artifacts.artifacts import KEPT_FILE, MODEL_FILE, Artifacts, JobFol
 from workers.artifacts.per_example import PerExample, Spent, packed_numbers
 from workers.artifacts.results import CraftOutcome, DiagnosisOutcome, EpochRecord, FlagsOutcome, SurfaceOutcome, TrainOutcome
 from workers.attacks.engine import Memory
+from workers.component_registry import Component
 from workers.data.loading import Dataset, source
 from workers.data.loading.device_split import DeviceSplit
 from workers.data.loading.parts import Part, part_of
@@ -46,7 +47,7 @@ from workers.models.network import Network, build, decomposed
 from workers.models.network.behaviour import require_sound
 from workers.models.network.network import require_matched
 from workers.progress import Report
-from workers.registry import METRICS, Component
+from workers.registry import METRICS
 from workers.spec.component import DataSpec
 from workers.spec.data_digests import data_digest_name
 from workers.spec.diagnosis import DiagnosisSettings

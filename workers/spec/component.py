@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ModelWrapValidatorHandler, SerializeAsAny, ValidationError, ValidationInfo, model_validator
 
+from workers.component_registry import Component, Registry
 from workers.facts import DatasetFacts, DefenceFacts
-from workers.registry import DATASETS, DEFENCES, Component, Registry
+from workers.registry import DATASETS, DEFENCES
 from workers.settings import Frozen, OpaqueSettings, Settings
 from workers.spec.fields import Count, HeldOut
 

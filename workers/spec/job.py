@@ -6,9 +6,10 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, TypeAdapter, ValidationInfo, field_validator, model_validator
 
+from workers.component_registry import Component
 from workers.facts import ModelFacts, PluginVersion
 from workers.references import scheme_of
-from workers.registry import DATASETS, DEFENCES, METRICS, MODELS, Component
+from workers.registry import DATASETS, DEFENCES, METRICS, MODELS
 from workers.settings import Frozen
 from workers.spec.attack import AttackSettings, not_averaged
 from workers.spec.compatibility import (

@@ -15,6 +15,8 @@ KEY_VERSION = 2
 """Raise it when the same spec comes to mean another computation, as where a default changes: every old result is then left behind, none
 reused wrongly."""
 
+_RECENT: dict[int, tuple[BaseModel, dict[str, Any]]] = {}
+_MOST_RECENT = 1000
 _PRESENTATION = frozenset({"epsilon_literal", "recipe", "weights"})
 
 
@@ -39,17 +41,31 @@ def meaning(value: Any) -> Any:
     A new field with a default therefore changes no key.
     """
     if isinstance(value, BaseModel):
-        defaults = _defaults(type(value))
-        return {
-            name: meaning(item)
-            for name, item in (value if value.model_extra else value.__dict__.items())
-            if name not in _PRESENTATION and not (name in defaults and _is_default(name, item, defaults[name]))
-        }
+        return _of_model(value)
+    if isinstance(value, str | int | float | None):
+        return value
     if isinstance(value, FrozenMapping):
         return [[name, meaning(item)] for name, item in value.items()]  # its order counts
     if isinstance(value, Mapping):
         return {str(name): meaning(item) for name, item in value.items()}
     return [meaning(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _of_model(value: BaseModel) -> dict[str, Any]:
+    """The meaning of a spec, which is frozen; that of the last ones is kept: many jobs have an attack or an evaluation in common."""
+    recent = _RECENT.get(id(value))
+    if recent is not None and recent[0] is value:
+        return recent[1]
+    defaults = _defaults(type(value))
+    found = {
+        name: meaning(item)
+        for name, item in (value if value.model_extra else value.__dict__.items())
+        if name not in _PRESENTATION and not (name in defaults and _is_default(name, item, defaults[name]))
+    }
+    if len(_RECENT) >= _MOST_RECENT:
+        _RECENT.clear()
+    _RECENT[id(value)] = value, found
+    return found
 
 
 @cache

@@ -217,8 +217,13 @@ def _insert_jobs(connection: Connection, by_key: Mapping[str, Job]) -> None:
 
 
 def _set_space(connection: Connection, sweep: int, keys: Iterable[str]) -> None:
-    connection.execute(update(SweepJobRecord).where(SweepJobRecord.sweep_id == sweep).values(in_space=False))
-    _hold(connection, sweep, keys)
+    """Have the sweep hold these jobs in its space, and its other ones out of it; of a finished sweep that is so already."""
+    held, wanted = SweepJobRecord.job_key, list(keys)
+    known = set(connection.execute(select(held).where(SweepJobRecord.sweep_id == sweep, SweepJobRecord.in_space)).scalars())
+    for chunk in chunks(sorted(known.difference(wanted))):
+        left = update(SweepJobRecord).where(SweepJobRecord.sweep_id == sweep, held.in_(chunk))
+        connection.execute(left.values(in_space=False))
+    _hold(connection, sweep, [key for key in wanted if key not in known])
 
 
 def _spell_epsilons(connection: Connection, sweep: int, jobs: Iterable[Job]) -> None:

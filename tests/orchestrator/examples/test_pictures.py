@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from orchestrator.examples.grid import Perturbed
-from orchestrator.examples.pictures import as_image, is_image, perturbation_image, png_bytes, sound_pixels
+from orchestrator.examples.pictures import as_image, is_image, perturbation_range, png_bytes, sound_pixels
 from orchestrator.examples.sounds import as_wav, loudness_of, snr_db
 from orchestrator.examples.stored import in_input_units
 from workers.data.loading.source import Split
@@ -24,9 +24,9 @@ def test_an_image_keeps_its_colours_and_its_difference_is_grey_where_nothing_cha
     assert pixels[:8, :8].min(axis=(0, 1)).tolist() == [255, 0, 0]
     assert pixels[0, 8].tolist() == [0, 0, 0]
     changed = image * (8 / 255)
-    difference = perturbation_image(changed)
+    difference = as_image(perturbation_range(changed))
     assert difference[0, 0].tolist() == [255, 128, 128]
-    assert np.unique(perturbation_image(np.zeros_like(image))).tolist() == [128]
+    assert np.unique(as_image(perturbation_range(np.zeros_like(image)))).tolist() == [128]
     assert Perturbed(image, image + changed).largest == np.float32(1 + 8 / 255) - 1
     assert is_image(image)
     assert not is_image(np.zeros((1, 16_000), dtype=np.float32))

@@ -9,12 +9,12 @@ import pytest
 
 from tests.workers.data.picture_folder import make_folder
 from tests.workers.small import data_set
+from workers.component_registry import Component
 from workers.data.loading import remote
 from workers.data.loading.source import Dataset, DataSource, Split
 from workers.errors import DataError, UserError
 from workers.facts import CodeSource as Provenance
 from workers.facts import DatasetFacts
-from workers.registry import Component
 from workers.settings import Settings
 
 CONTENT = b"published"

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.component_registry import Component
 from workers.data.loading.examples import Arrays, MapStyle, as_arrays, checked, derived_info
 from workers.data.loading.file_digests import files_digest
 from workers.errors import DataError
 from workers.facts import DatasetFacts, DatasetInfo
-from workers.registry import Component
 from workers.settings import Settings
 from workers.spec.component import DataSpec
 from workers.spec.fields import ExampleOrder

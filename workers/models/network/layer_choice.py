@@ -31,10 +31,6 @@ class LayerChoice:
         return self.names[0]
 
     @property
-    def is_convolution(self) -> bool:
-        return isinstance(self.layer, _CONVOLUTIONS)
-
-    @property
     def shape(self) -> tuple[int, ...] | None:
         return None if getattr(self.layer, "weight", None) is None else tuple(dense_kernel(self.layer).shape)
 

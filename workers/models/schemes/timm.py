@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from workers.facts import DatasetInfo, ModelFacts
-from workers.models.schemes._sources import folder_of, registered
+from workers.models.schemes._sources import folder_of, library_network, registered
 from workers.references import Referenced
 
 if TYPE_CHECKING:
@@ -25,15 +25,9 @@ def resolve(name: str) -> Referenced[ModelFacts]:
     """
     if folder_of("timm") is None:
         raise ValueError("timm is not installed; pip install 'robustsweep[timm]'")
-    if name not in names():
-        pretrained = f"; pretrained weights are a file, in weights: {name.partition('.')[0]}" if "." in name else ""
-        raise ValueError(f"timm has no network {name}{pretrained}")
-
-    def create(info: DatasetInfo) -> nn.Module:
-        return _made(name, info)
-
-    create.__doc__ = f"timm's {name}."
-    return Referenced(create, ModelFacts("image", initialised=True))
+    if name not in names() and "." in name:
+        raise ValueError(f"timm has no network {name}; pretrained weights are a file, in weights: {name.partition('.')[0]}")
+    return library_network("timm", name, names(), _made)
 
 
 def _made(name: str, info: DatasetInfo) -> nn.Module:

@@ -6,7 +6,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from workers.facts import DatasetInfo, ModelFacts
-from workers.models.schemes._sources import registered
+from workers.models.schemes._sources import library_network, registered
 from workers.references import Referenced
 
 if TYPE_CHECKING:
@@ -24,14 +24,7 @@ def resolve(name: str) -> Referenced[ModelFacts]:
     Raises:
         ValueError: torchvision has none.
     """
-    if name not in names():
-        raise ValueError(f"torchvision has no network {name} for classification")
-
-    def create(info: DatasetInfo) -> nn.Module:
-        return _made(name, info)
-
-    create.__doc__ = f"torchvision's {name}."
-    return Referenced(create, ModelFacts("image", initialised=True))
+    return library_network("torchvision", name, names(), _made)
 
 
 def _made(name: str, info: DatasetInfo) -> nn.Module:
