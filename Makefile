@@ -16,8 +16,9 @@ quickstart: install
 test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder --durations 25
 
-test-all: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m "not bench"
+# With what only slow tests use: W&B, OptunaHub, and an MLflow server, in an environment of its own, since its versions are not ours.
+test-all: $(VENV)/.installed-dev $(VENV)/.installed-mirrors
+	ROBUSTSWEEP_TEST_MLFLOW=$(CURDIR)/build/mlflow/bin/mlflow $(BIN)/python -m pytest -m "not bench"
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -34,8 +35,8 @@ docs: $(VENV)/.installed-dev
 pictures: $(VENV)/.installed-dev
 	$(BIN)/robustsweep launch quickstart --home build/pictures
 	$(BIN)/robustsweep report quickstart --home build/pictures --output build/pictures/report.html \
-	  --figures build/pictures/figures --only accuracy_epsilon --width 5in --font-size 9
-	cp build/pictures/figures/accuracy-against-epsilon-pgd-*.svg docs/pictures/
+	  --figures build/pictures/figures --only summary,accuracy_epsilon --width 5in --font-size 9
+	cp build/pictures/figures/accuracy-against-epsilon-*.svg docs/pictures/
 	$(BIN)/python -m docs.generate.pictures build/pictures docs/pictures
 
 bench: $(VENV)/.installed-dev
@@ -56,6 +57,12 @@ $(VENV)/bin/python:
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "installing into $(VENV): PyTorch and Ray are large, this takes a minute or two"
 	$(PIP_INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.installed-mirrors: $(VENV)/.installed-dev
+	$(PIP_INSTALL) --editable '.[optunahub,wandb]'
+	$(BIN)/python -m venv build/mlflow
+	build/mlflow/bin/python -m pip install --quiet --disable-pip-version-check 'mlflow==3.17.2'
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python

@@ -169,7 +169,10 @@ def _lineage(key: str, specs: Mapping[str, Mapping[str, Any]], parents: Mapping[
 def _trained(key: str, specs: Mapping[str, Mapping[str, Any]], parents: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """The settings of the training from scratch and of the last fine-tuning; a defence that is put around a model repeats its settings."""
     before = _trained(parents[key], specs, parents) if parents.get(key) in specs else {}
-    section = _SECTION_OF_STAGE.get(specs[key]["stage"])
+    stage = specs[key]["stage"]
+    if stage == "select":  # of what its parent trained
+        stage = specs[parents[key]]["stage"] if parents.get(key) in specs else "pretrain"
+    section = _SECTION_OF_STAGE.get(stage)
     return before if section is None else {**before, section: {k: v for k, v in specs[key]["training"].items() if k != "recipe"}}
 
 
@@ -177,7 +180,9 @@ def _applicable(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that mean something: a dense net has no rank, one without a sketch no settings of that."""
     idle = set() if settings.get("model.tensorized", True) else {f"model.{name}" for name in TUCKER_SETTINGS}
     idle |= {f"model.{name}" for name in SKETCH_SETTINGS} if settings.get("model.theta") == 1 else set()
+    idle |= {"model.sketch_modes"} if settings.get("model.factorization") == "cp" else set()
     idle |= {"model.rank_fraction"} if settings.get("model.rank_fractions") else {"model.rank_fractions"}
+    idle |= {"data.extra", "data.extra_share"} if settings.get("data.extra") is None else set()
     idle |= {name for name in ("until", "seed", "sweep") if settings.get(name) is None}
     return {name: value for name, value in settings.items() if name not in idle}
 

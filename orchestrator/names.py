@@ -24,6 +24,7 @@ Model = TypeVar("Model", bound=tuple[str, ...])
 _KEY_DIGITS = 8
 _TOLD = frozenset({"training.adversarial_training"})
 _LONGEST_FILE_NAME = 100
+_FORMS = {"cp": "CP", "tt": "tensor-train", "tucker": "Tucker"}
 _ARCHITECTURES = {"logmel": "log-mel front-end CNN", "resnet18": "ResNet-18", "soundnet5": "SoundNet5"}
 _DISTINGUISHING = (
     ("eot_samples", 1, "over {} samples"),
@@ -182,7 +183,8 @@ def result_in_words(result: Result, *, stage: Stage) -> str:
     """Describe the outcome of a finished job in a few words."""
     match result.outcome:
         case TrainOutcome(history=[]):
-            return "defence put around" if stage == "defend" else "weights taken over"
+            taken = {"defend": "defence put around", "select": "best weights taken"}
+            return taken.get(stage, "weights taken over")
         case TrainOutcome() as outcome:
             return f"trained, training accuracy {outcome.history[-1].accuracy:.1%}{_overfitting(outcome)}"
         case FlagsOutcome() as outcome:
@@ -231,7 +233,8 @@ def architecture_in_words(row: "ResultRow") -> str:
     """Describe the network of a model: `ResNet-18, width 64, Tucker rank 0.5 of latent`; one that we do not ship by its own name."""
     words = [("binary " if row.binary else "") + _ARCHITECTURES.get(row.model, row.model)]
     words += [f"{name} {value}" for name, value in row.model_settings.items()]
-    words += [f"Tucker rank {rank_in_words(row.rank_fraction, row.rank_fractions)} of {row.rank_kind}"] if row.tensorized else []
+    form = _FORMS[row.model_options.get("factorization", "tucker")]
+    words += [f"{form} rank {rank_in_words(row.rank_fraction, row.rank_fractions)} of {row.rank_kind}"] if row.tensorized else []
     return ", ".join(words)
 
 

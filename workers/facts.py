@@ -161,9 +161,11 @@ class DefenceFacts:
 
 @dataclass(frozen=True)
 class LossFacts:
-    """A training loss, and the settings of a training that it is published with: they are its defaults."""
+    """A training loss, the settings of a training that it is published with (they are its defaults), and if its labels may be `mixed`:
+    shares of the classes, (batch, n_classes), in place of one class each."""
 
     training: Mapping[str, Any] = field(default_factory=dict)
+    mixed: bool = False
 
 
 @dataclass(frozen=True)

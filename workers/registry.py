@@ -64,6 +64,7 @@ def model(
     randomised: bool = False,
     stages: tuple[str, ...] = (),
     normalised: bool = False,
+    initialised: bool = False,
     name: str | None = None,
 ) -> Callable[[C], C]: ...
 def model(create: Any = None, /, **facts: Any) -> Any:
@@ -77,6 +78,7 @@ def model(create: Any = None, /, **facts: Any) -> Any:
         randomised: True where its own forward pass draws in eval mode.
         stages: see `ModelFacts`.
         normalised: True where it takes inputs in the data set's units and normalises them itself; else we normalise them before.
+        initialised: True where it keeps the initial weights that its factory draws, from PyTorch's global generator, which is seeded.
         name: the function's, by default.
     """
     return _model(**facts) if create is None else _model(**facts)(create)
@@ -174,15 +176,16 @@ def defence(create: Any = None, /, *, name: str | None = None, around: bool = Tr
 @overload
 def loss(create: C, /) -> C: ...
 @overload
-def loss(*, training: Mapping[str, Any] | None = None, name: str | None = None) -> Callable[[C], C]: ...
-def loss(create: Any = None, /, *, training: Mapping[str, Any] | None = None, name: str | None = None) -> Any:
+def loss(*, training: Mapping[str, Any] | None = None, mixed: bool = False, name: str | None = None) -> Callable[[C], C]: ...
+def loss(create: Any = None, /, *, training: Mapping[str, Any] | None = None, mixed: bool = False, name: str | None = None) -> Any:
     """Register a training loss: `loss(network, inputs, labels, adversary, *, ...) -> Tensor`, a scalar.
 
     `network` gives logits (batch, n_classes), `adversary(inputs, labels)` the examples to train on: adversarial ones under
     adversarial training, else the inputs themselves. `training` are settings of a training, such as
-    `{"adversarial_training": "pgd"}`, that it has unless others are given.
+    `{"adversarial_training": "pgd"}`, that it has unless others are given. One that is `mixed` takes shares of the classes too,
+    (batch, n_classes), which `mixing` gives as labels.
     """
-    register = _registering(LOSSES, LossFacts(training or {}), name)
+    register = _registering(LOSSES, LossFacts(training or {}, mixed), name)
     return register if create is None else register(create)
 
 

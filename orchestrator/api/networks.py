@@ -21,7 +21,7 @@ from workers.models.network.tensorize import Tensorization
 from workers.models.network.tensorize import tensorize as convert
 from workers.registry import ATTACKS
 from workers.spec.attack import AttackSettings, selects
-from workers.spec.fields import NormName, Randomness, RankKind, positive_fraction
+from workers.spec.fields import Factorization, NormName, Randomness, RankKind, positive_fraction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +37,7 @@ def tensorize(  # noqa: PLR0913 (each is a setting)
     seed: int = 0,
     input_shape: "Sequence[int] | None" = None,
     rank_kind: RankKind = "channels",
+    factorization: Factorization = "tucker",
     init: Literal["decompose", "random"] = "decompose",
     first: bool = False,
     linear: bool = False,
@@ -45,7 +46,7 @@ def tensorize(  # noqa: PLR0913 (each is a setting)
     rescale: bool = True,
     draws: Literal["batch", "example"] = "batch",
 ) -> Network:
-    """Return a copy of a network with its convolutions in Tucker form, their latent core randomly sketched (defensive tensorization).
+    """Return a copy of a network with its convolutions in factors, their latent randomly sketched (defensive tensorization).
 
     With `theta` 1 and `rank` 1 its outputs are those of `network`, up to rounding. With `theta` below 1 every forward pass draws, in
     train and in eval mode, from a generator that `.seed(n)` sets anew (do so after `.to(device)`); `.full_weights()` is a context
@@ -53,11 +54,12 @@ def tensorize(  # noqa: PLR0913 (each is a setting)
 
     Args:
         network: any network of PyTorch's own layers; not changed.
-        theta: probability in (0, 1] to keep a component of the core.
+        theta: probability in (0, 1] to keep a component of the latent.
         rank: share in (0, 1] of each layer's full rank.
         seed: of the sketch's draws, and with `init` random of the weights.
         input_shape: of one example; with it each layer gets the cheaper way to compute it.
         rank_kind: what `rank` is a share of, see `resolve_rank`.
+        factorization: `tucker`, `cp` or `tt` (tensor train).
         init: `decompose` takes the network's weights, `random` draws new ones.
         first: tensorize the first convolution too.
         linear: tensorize linear layers too.
@@ -77,7 +79,8 @@ def tensorize(  # noqa: PLR0913 (each is a setting)
     except ValueError as error:
         raise UserError(str(error)) from None
     kinds: dict[str, Any] = {"first": first, "linear": linear, "attention": attention, "transposed": transposed}
-    settings = Tensorization(rank_fraction=rank, rank_kind=rank_kind, grouped="keep", init=init, **kinds)
+    form: dict[str, Any] = {"rank_fraction": rank, "rank_kind": rank_kind, "factorization": factorization}
+    settings = Tensorization(grouped="keep", init=init, **form, **kinds)
     layers = convert(body, settings, sketch=sketch, input_shape=input_shape)
     if not layers:
         raise UserError(

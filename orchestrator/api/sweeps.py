@@ -60,6 +60,7 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
     cpus_per_job: int = 1,
     gpus_per_train: float | None = None,
     gpus_per_attack: float | None = None,
+    memory_per_job: int | None = None,
     max_failures: int = 2,
     max_jobs: int = MAX_JOBS,
     download: bool = False,
@@ -67,9 +68,9 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
 ) -> "Sweep":
     """Run every job of a space that has no result yet; return the sweep. The same call continues after any interruption.
 
-    The arguments are the options of `robustsweep launch`. A space that is a mapping is kept as `HOME/spaces/NAME.yaml`, from where the
-    command line continues it. Progress is a bar in a notebook, else printed as in a terminal. Jobs that fail do not raise: see
-    `Sweep.failures`.
+    The arguments are the options of `robustsweep launch`; `memory_per_job` is in bytes. A space that is a mapping is kept as
+    `HOME/spaces/NAME.yaml`, from where the command line continues it. Progress is a bar in a notebook, else printed as in a terminal.
+    Jobs that fail do not raise: see `Sweep.failures`.
 
     Raises:
         UserError: nothing was started, for a reason that the user can fix.
@@ -83,7 +84,7 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
         overrides=overrides,
         executor=executor,
         address=address,
-        resources=Resources(cpus_per_job, gpus_per_train, gpus_per_attack, workers),
+        resources=Resources(cpus_per_job, gpus_per_train, gpus_per_attack, workers, memory_per_job),
         max_failures=max_failures,
         max_jobs=max_jobs,
         download=download,

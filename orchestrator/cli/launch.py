@@ -1,5 +1,7 @@
 """`robustsweep launch`: run a sweep."""
 
+import re
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +14,7 @@ from orchestrator.cli.options import DEFAULT_HOME, ArtifactsUrl, DataFolder, Hom
 from orchestrator.cli.options import console as _console
 from orchestrator.cli.options import paths as _paths
 from orchestrator.planning import MAX_JOBS
+from workers.errors import UserError
 
 SpaceArgument = Annotated[
     str,
@@ -41,6 +44,14 @@ GpusPerAttack = Annotated[
     float | None,
     typer.Option(
         help="GPUs of another job; a fraction shares one.  [default: as similar jobs took, else 1, if there are any]", show_default=False
+    ),
+]
+MemoryPerJob = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="Memory of a job, such as 4GB: as many run at once as fit, one that takes more fails alone.  [default: no limit]",
+        show_default=False,
     ),
 ]
 MaxFailures = Annotated[int, typer.Option(help="Number of failures after which a job is still retried.")]
@@ -84,6 +95,25 @@ ClusterHome = Annotated[
 ]
 
 
+_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+
+
+def memory_bytes(size: str | None) -> int | None:
+    """The bytes of a size such as `4GB` or `512 MiB`.
+
+    Raises:
+        UserError: it is none, or this machine does not tell how much memory a process takes.
+    """
+    if size is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]I?B|B?)", size.strip().upper())
+    if found is None or not float(found[1]):
+        raise UserError(f"--memory-per-job {size}: must be a size above 0, such as 4GB, 512MiB or a number of bytes")
+    if sys.platform != "linux":
+        raise UserError("--memory-per-job: needs Linux, which says how much memory a process takes")
+    return int(float(found[1]) * _UNITS[found[2]])
+
+
 class ExecutorChoice(StrEnum):
     """Place where jobs run."""
 
@@ -124,6 +154,7 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
     cpus_per_job: CpusPerJob = 1,
     gpus_per_train: GpusPerTrain = None,
     gpus_per_attack: GpusPerAttack = None,
+    memory_per_job: MemoryPerJob = None,
     max_failures: MaxFailures = 2,
     max_jobs: MaxJobs = MAX_JOBS,
     wait_for_nodes: WaitForNodes = 0.0,
@@ -143,7 +174,7 @@ def launch(  # noqa: PLR0913 (each is an option of the command)
         overrides=tuple(overrides or ()),
         executor=executor.value,
         address=address,
-        resources=Resources(cpus_per_job, gpus_per_train, gpus_per_attack, workers),
+        resources=Resources(cpus_per_job, gpus_per_train, gpus_per_attack, workers, memory_bytes(memory_per_job)),
         max_failures=max_failures,
         max_jobs=max_jobs,
         wait_for_nodes=wait_for_nodes,

@@ -26,7 +26,7 @@ def plan(  # noqa: PLR0913 (each is an option of the command)
     overrides: Overrides = None,
     jobs: Annotated[bool, typer.Option("--jobs", help="List every job.")] = False,
     layers: Annotated[
-        bool, typer.Option("--layers", help="List what becomes of each layer of the networks: its Tucker rank, or why it stays dense.")
+        bool, typer.Option("--layers", help="List what becomes of each layer of the networks: its rank, or why it stays dense.")
     ] = False,
     write_jobs: Annotated[
         Path | None,

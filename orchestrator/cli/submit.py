@@ -13,6 +13,7 @@ from orchestrator.cli.launch import (
     GpusPerTrain,
     MaxFailures,
     MaxJobs,
+    MemoryPerJob,
     MirrorTo,
     Notify,
     Only,
@@ -20,6 +21,7 @@ from orchestrator.cli.launch import (
     SpaceArgument,
     WaitForNodes,
     Workers,
+    memory_bytes,
 )
 from orchestrator.cli.options import ArtifactsUrl, DataFolder, StoreUrl, console
 from orchestrator.planning import MAX_JOBS
@@ -41,6 +43,7 @@ def submit(  # noqa: PLR0913 (each is an option of the command)
     cpus_per_job: CpusPerJob = 1,
     gpus_per_train: GpusPerTrain = None,
     gpus_per_attack: GpusPerAttack = None,
+    memory_per_job: MemoryPerJob = None,
     max_failures: MaxFailures = 2,  # noqa: ARG001
     max_jobs: MaxJobs = MAX_JOBS,
     wait_for_nodes: WaitForNodes = 0.0,  # noqa: ARG001
@@ -63,7 +66,8 @@ def submit(  # noqa: PLR0913 (each is an option of the command)
     from orchestrator.launching.submission import Submission
     from orchestrator.launching.submission import submit as run_submit
 
-    Resources(cpus_per_job, gpus_per_train, gpus_per_attack, workers)  # raises here the errors that the driver would raise there
+    # Raises here the errors that the driver would raise there.
+    Resources(cpus_per_job, gpus_per_train, gpus_per_attack, workers, memory_bytes(memory_per_job))
     submission = Submission(
         space=space,
         address=address,

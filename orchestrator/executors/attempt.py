@@ -62,6 +62,7 @@ def attempt_jobs(config: dict[str, Any], plugins: Archives, *, name: str, send: 
         gpu_share=config["gpus"] or 1.0,
         examples_per_pass=config["examples_per_pass"],
         processes=config["processes"],
+        most_memory=config["memory"],
     )
     messages = Messages(send)
     report = throttled(lambda record: messages.send(record_message(record)), seconds=_REPORT_SECONDS)

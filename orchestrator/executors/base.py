@@ -15,12 +15,14 @@ _TRAINING: frozenset[Stage] = frozenset({"pretrain", "fine_tune"})
 class Resources:
     """Resources of a job. `gpus_per_train` and `gpus_per_attack` None: the share that `GpuPacking` finds, at first 1, where the machine or
     cluster has a GPU, else 0. A training with several GPUs has a process on each. `workers` limits how many jobs run at once (None: as
-    many as fit). CPU cores are also the job's threads."""
+    many as fit). CPU cores are also the job's threads. `memory_per_job` is in bytes, of the machine's memory:
+    as many jobs run at once as fit, and one that takes more is ended (None: neither)."""
 
     cpus_per_job: int = 1
     gpus_per_train: float | None = None
     gpus_per_attack: float | None = None
     workers: int | None = None
+    memory_per_job: int | None = None
 
     def __post_init__(self) -> None:
         """Check the numbers.
@@ -31,6 +33,7 @@ class Resources:
         for option, value, least in (
             ("--cpus-per-job", self.cpus_per_job, 1),
             ("--workers", self.workers, 1),
+            ("--memory-per-job", self.memory_per_job, 1),
             ("--gpus-per-train", self.gpus_per_train, 0),
             ("--gpus-per-attack", self.gpus_per_attack, 0),
         ):

@@ -97,6 +97,7 @@ class HandOut:
             "gpus": gpus,
             "examples_per_pass": self.limits(first).examples_per_pass,
             "processes": self._resources.processes(first.stage),
+            "memory": self._resources.memory_per_job,
         }
 
     def _is_short(self, job: Job) -> bool:

@@ -47,6 +47,7 @@ class InlineExecutor:
             threads=self._resources.cpus_per_job,
             examples_per_pass=self._memory_retry.limits(job).examples_per_pass,
             processes=self._resources.processes(job.stage),
+            most_memory=self._resources.memory_per_job,
         )
         try:
             run(job, settings, attempt=f"inline-{secrets.token_hex(8)}", report=report)

@@ -22,6 +22,14 @@ _MEASURED = {
     "pgd %": ("pgd_accuracy", "training accuracy under PGD (%)"),
 }
 """Quantities that some trainings measure after each epoch, with their fields of the history."""
+OVERFITTING = "robust overfitting %"
+_ROBUST = "validation pgd %"
+_COMPARED = {
+    "accuracy %": ("training, attacked", "solid"),
+    _ROBUST: ("held out, under PGD", "dash"),
+    "validation %": ("held out, clean", "dot"),
+}
+"""Accuracies that are drawn together for a model that is trained on attacked examples, and how."""
 
 
 def training_curves(runs: Sequence[TrainingRun], *, chosen: Collection[str] = ()) -> Pictures:
@@ -42,7 +50,23 @@ def training_curves(runs: Sequence[TrainingRun], *, chosen: Collection[str] = ()
     for name, (_, title) in _MEASURED.items():
         if some := {key: known for key, of_run in points.items() if (known := [point for point in of_run if name in point])}:
             pictures[name] = _picture(name, title, some, found, named, every)
-    return pictures
+    attacked = {key: of_run for key, of_run in points.items() if key in named and any(_ROBUST in point for point in of_run)}
+    return {**pictures, OVERFITTING: _overfitting(attacked, found)} if attacked else pictures
+
+
+def _overfitting(points: Mapping[_Key, list[Record]], found: Mapping[_Key, Look]) -> Picture:
+    """Draw what adversarial training fits against what it learns: each model's accuracies on the training and on the held-out examples."""
+    lines = []
+    for key, of_run in points.items():
+        for quantity, (said, dash) in _COMPARED.items():
+            style = line_style(found[key])
+            trace = _trace(quantity, [point for point in of_run if quantity in point])
+            lines.append({**trace, "mode": "lines", "name": plain(f"{found[key].name}, {said}"), "line": {**style["line"], "dash": dash}})
+    drawing = drawn(lines, xaxis={"title": {"text": "epoch"}, "rangemode": "tozero"}, yaxis=percent_axis("accuracy (%)"))
+    caption = "Where the line of training examples rises and that of held-out ones under PGD falls, the net overfits to attacks."
+    return Picture(
+        title="Robust overfitting", drawing=drawing, table=[point for of_run in points.values() for point in of_run], caption=caption
+    )
 
 
 def _points(run: TrainingRun, look: Look, every: int) -> list[Record]:

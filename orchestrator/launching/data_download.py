@@ -46,7 +46,8 @@ def download_keyed_data(space: Space, root: Path, console: Console) -> None:
     """
     named: Iterable[DataSpec] = needed_data(possible_jobs(space)) if space.method == "optuna" else ()
     if space.method == "grid":
-        named = (DataSpec.model_validate(point) for grid in space.grids for point in grid.data.points())
+        points = [DataSpec.model_validate(point) for grid in space.grids for point in grid.data.points()]
+        named = [*points, *(extra for data in points if (extra := data.extra_data) is not None)]
     _download(dict.fromkeys(data.whole for data in named if data.facts.files is not None), root, console)
 
 

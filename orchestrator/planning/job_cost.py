@@ -9,6 +9,7 @@ SIMILAR_STAGES: dict[Stage, tuple[Stage, ...]] = {
     "pretrain": ("pretrain", "fine_tune"),
     "adopt": ("adopt", "defend"),
     "fine_tune": ("fine_tune", "pretrain"),
+    "select": ("select", "defend", "adopt"),
     "defend": ("defend", "evaluate", "attack", "craft"),
     "evaluate": ("evaluate", "attack", "craft"),
     "craft": ("craft", "attack"),
@@ -26,7 +27,7 @@ def cost(job: Job) -> int:
     match job.spec:
         case TrainSpec() as spec:
             resumed = 0 if job.resumes is None else job.resumes.epochs
-            return 1 if spec.stage == "defend" or spec.training.epochs == 0 else max(0, spec.last_epoch - resumed)
+            return 1 if spec.stage in ("select", "defend") or spec.training.epochs == 0 else max(0, spec.last_epoch - resumed)
         case AttackSpec() as spec:
             return spec.evaluation.draws + (0 if spec.knowledge in CRAFTED else _passes(spec.attack))
         case CraftSpec() as spec:
@@ -65,7 +66,7 @@ def effort(job: Job) -> float:
     Where a spec says `all` for the examples, CIFAR-10's number is assumed.
     """
     match job.spec:
-        case TrainSpec(stage="defend" | "adopt") | SurfaceSpec():
+        case TrainSpec(stage="select" | "defend" | "adopt") | SurfaceSpec():
             return _BEGIN + cost(job)
         case TrainSpec() as spec:
             examples = spec.data.train_examples or _TRAINING_EXAMPLES

@@ -9,7 +9,19 @@ from workers.artifacts.artifacts import Artifacts
 from workers.spec.fields import Stage
 from workers.spec.job import Job
 
-STAGES: tuple[Stage, ...] = ("pretrain", "adopt", "fine_tune", "defend", "evaluate", "craft", "attack", "diagnose", "surface", "corrupt")
+STAGES: tuple[Stage, ...] = (
+    "pretrain",
+    "adopt",
+    "fine_tune",
+    "select",
+    "defend",
+    "evaluate",
+    "craft",
+    "attack",
+    "diagnose",
+    "surface",
+    "corrupt",
+)
 
 
 @dataclass(frozen=True)

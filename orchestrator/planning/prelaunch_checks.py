@@ -91,7 +91,8 @@ def verify_data(jobs: Iterable[Job], root: DataRoot) -> None:
 
 def needed_data(jobs: Iterable[Job]) -> tuple[DataSpec, ...]:
     """The data sets that the jobs need, all of each, in the order of their names."""
-    needed = {job.spec.data.whole for job in jobs if isinstance(job.spec, TrainSpec)}
+    trained = {job.spec.data for job in jobs if isinstance(job.spec, TrainSpec)}
+    needed = {data.whole for data in trained} | {extra for data in trained if (extra := data.extra_data) is not None}
     return tuple(sorted(needed, key=lambda data: (data.name, str(data.settings))))
 
 

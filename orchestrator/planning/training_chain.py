@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from search_spaces import Grid, SourceName
 from workers.artifacts.artifacts import Artifacts
 from workers.errors import StorageError, UserError
-from workers.spec.component import UNDEFENDED, DataSpec, DefenceSpec
+from workers.spec.component import NO_EXTRA, UNDEFENDED, DataSpec, DefenceSpec
 from workers.spec.fields import Stage
 from workers.spec.job import SKETCH_SETTINGS, TUCKER_SETTINGS, Earlier, Job, ModelSpec, TrainSpec
 from workers.spec.recipes import inherit_training, resolve_training
@@ -18,7 +18,7 @@ from workers.spec.training import UNTRAINED
 if TYPE_CHECKING:
     from orchestrator.store.reading.study_trials import FinishedRungs
 
-_UNTRAINED: frozenset[Stage] = frozenset({"adopt", "defend"})
+_UNTRAINED: frozenset[Stage] = frozenset({"adopt", "select", "defend"})
 
 TrainingChain = tuple[Job, ...]
 """Jobs of one model, its ancestors first; the last one is the model's own."""
@@ -48,8 +48,12 @@ def grid_points(grid: Grid) -> Iterator[GridPoint]:
     for seed, data, settings in product(grid.seed, grid.data.points(), grid.model.points()):
         model = _canonical(ModelSpec.model_validate(settings))
         for training, defence, fine_tuning in product(grid.training.points(), grid.defence.points(), grid.fine_tuning.points()):
-            parts = DataSpec.model_validate(data), model, DefenceSpec.model_validate(defence), training, fine_tuning
+            parts = _without_idle_share(DataSpec.model_validate(data)), model, DefenceSpec.model_validate(defence), training, fine_tuning
             yield GridPoint(seed, *parts, weights=_digest(grid, model.weights))
+
+
+def _without_idle_share(data: DataSpec) -> DataSpec:
+    return data if data.extra is not None else data.model_copy(update=NO_EXTRA)
 
 
 def _digest(grid: Grid, written: str | None) -> str | None:
@@ -90,22 +94,29 @@ def training_chain(point: GridPoint) -> TrainingChain:
     full = _canonical(point.model.model_copy(update={"theta": 1.0}))
     first = _canonical(full.model_copy(update={"tensorized": False})) if full.init == "decompose" else full
     fine_tuning = inherit_training(point.training, point.fine_tuning, dataset=point.data.name, binary=point.model.binary)
-    jobs = [_train("pretrain", point, first, point.training) if first.weights is None else _adopted(point, first)]
+    jobs = _train("pretrain", point, first, point.training) if first.weights is None else [_adopted(point, first)]
     for stage in dict.fromkeys((full, point.model)):
         if stage != first:
-            jobs.append(_train("fine_tune", point, stage, fine_tuning, weights=jobs[-1]))
+            jobs += _train("fine_tune", point, stage, fine_tuning, weights=jobs[-1])
     if point.defence.facts.around:
         jobs.append(_defended(jobs[-1], point.defence))
     return tuple(jobs)
 
 
-def _train(stage: Literal["pretrain", "fine_tune"], point: GridPoint, model: ModelSpec, training: dict[str, Any], **parents: Job) -> Job:
+def _train(
+    stage: Literal["pretrain", "fine_tune"], point: GridPoint, model: ModelSpec, training: dict[str, Any], **parents: Job
+) -> list[Job]:
+    """Return the job that trains, and where its best checkpoint is asked for the one that selects it."""
     if training.get("recipe", "custom") == "custom" and "epochs" not in training:
         section = "training" if stage == "pretrain" else "fine_tuning"
         raise UserError(f"{section}.epochs: missing: a network has to be trained here; 0 leaves a decomposed one as it is")
     settings = resolve_training(training, dataset=point.data.name, binary=model.binary)
-    spec = TrainSpec(stage=stage, data=point.data, model=model, training=settings, defence=point.trained_in, seed=point.seed)
-    return Job.of(spec, **parents)
+    last = settings.model_copy(update={"checkpoint": "last"})
+    spec = TrainSpec(stage=stage, data=point.data, model=model, training=last, defence=point.trained_in, seed=point.seed)
+    trained = Job.of(spec, **parents)
+    if settings.checkpoint == "last" or settings.epochs == 0:
+        return [trained]
+    return [trained, Job.of(TrainSpec(**dict(spec) | {"stage": "select", "training": settings}), weights=trained)]
 
 
 def _adopted(point: GridPoint, model: ModelSpec) -> Job:
@@ -118,13 +129,15 @@ def _adopted(point: GridPoint, model: ModelSpec) -> Job:
 def _defended(trained: Job, defence: DefenceSpec) -> Job:
     """Return the job that puts the defence around the trained model."""
     assert isinstance(trained.spec, TrainSpec)  # noqa: S101 (a lineage is made of them)
-    spec = trained.spec.model_copy(update={"stage": "defend", "defence": defence})
+    last = trained.spec.training.model_copy(update={"checkpoint": "last"})
+    spec = trained.spec.model_copy(update={"stage": "defend", "defence": defence, "training": last})
     return Job.of(spec, weights=trained)
 
 
 def _canonical(model: ModelSpec) -> ModelSpec:
     """Return the model with every setting without effect on it at its default, so that equal computations have equal keys."""
     idle = [*(SKETCH_SETTINGS if model.theta == 1 else ()), *(() if model.tensorized else TUCKER_SETTINGS)]
+    idle += ["sketch_modes"] if model.factorization == "cp" else []  # it has one latent dimension
     return _with_one_rank(model.model_copy(update={name: ModelSpec.model_fields[name].default for name in idle}))
 
 

@@ -9,8 +9,8 @@ from orchestrator.scheduling.job_graph import JobGraph
 from workers.spec.fields import Stage
 from workers.spec.job import Job
 
-# A defence takes almost no time, and the measurements of the defended model wait for it. A diagnosis checks figures that exist already.
-_MEASURING: dict[Stage, int] = {"defend": 0, "evaluate": 1, "attack": 2, "craft": 3, "diagnose": 4, "surface": 5, "corrupt": 6}
+# Selecting and defending take almost no time, and the measurements of the model wait for it. A diagnosis checks figures that exist already.
+_MEASURING: dict[Stage, int] = {"select": 0, "defend": 0, "evaluate": 1, "attack": 2, "craft": 3, "diagnose": 4, "surface": 5, "corrupt": 6}
 _TRAINING: dict[Stage, int] = {"fine_tune": 0, "adopt": 1, "pretrain": 1}
 
 

@@ -15,7 +15,7 @@ from search_spaces import Grid, Objective, Rung, Space
 from workers.artifacts.artifacts import Artifacts
 from workers.spec.job import Earlier, Job, TrainSpec
 
-_READ = frozenset({"pretrain", "adopt", "fine_tune", "defend", "evaluate", "craft", "attack"})
+_READ = frozenset({"pretrain", "adopt", "fine_tune", "select", "defend", "evaluate", "craft", "attack"})
 
 
 class AshaTrialPlan:

@@ -15,7 +15,7 @@ from orchestrator.store.reading.study_trials import job_outcomes
 from search_spaces import Grid, Objective, Space
 from workers.spec.job import Job
 
-_READ = frozenset({"pretrain", "adopt", "fine_tune", "defend", "evaluate", "craft", "attack"})
+_READ = frozenset({"pretrain", "adopt", "fine_tune", "select", "defend", "evaluate", "craft", "attack"})
 
 
 @dataclass(frozen=True)

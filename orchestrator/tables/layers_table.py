@@ -1,4 +1,4 @@
-"""Layers of a plan's networks, and what becomes of each: the Tucker rank, or the reason why it stays dense."""
+"""Layers of a plan's networks, and what becomes of each: the rank, or the reason why it stays dense."""
 
 from collections.abc import Iterator
 

@@ -29,24 +29,29 @@ from search_spaces.schema.training_axes import FineTuningAxes, ListAxis, Trainin
 from workers.registry import DATASETS, MODELS, REGISTRIES
 from workers.settings import Frozen
 from workers.spec.compatibility import (
+    AUGMENTATIONS,
     require_augmentable,
     require_binary_draws,
     require_binary_form,
     require_binary_init,
+    require_checkpoint,
     require_defensible,
     require_fitting,
+    require_mixable,
 )
-from workers.spec.component import DataSpec
+from workers.spec.component import DataSpec, require_same_kind
 from workers.spec.corruption import require_corruptible
 from workers.spec.fields import (
     AllZero,
     Count,
     Draws,
     ExecutionChoice,
+    Factorization,
     HeldOut,
     Index,
     Initialisation,
     Normalisation,
+    OpenShare,
     Prefixes,
     RankFraction,
     RankFractions,
@@ -57,6 +62,7 @@ from workers.spec.fields import (
 )
 from workers.spec.job import MeasuringSettings, ModelSpec
 from workers.spec.step_settings import IsNumber
+from workers.spec.training import TrainingSpec
 from workers.weights.place import WeightsPlace
 
 T = TypeVar("T")
@@ -101,6 +107,15 @@ class DataAxes(ComponentAxes):
     name: Axis[Annotated[str, AfterValidator(known(DATASETS))]]
     train_examples: Axis[Count | None] = ()
     validation_examples: Axis[WrittenHeldOut] = ()
+    extra: Axis[Annotated[str, AfterValidator(known(DATASETS))] | None] = ()
+    extra_share: Axis[OpenShare] = ()
+
+    @field_validator("extra")
+    @classmethod
+    def _is_of_the_same_kind(cls, values: tuple[str | None, ...], info: ValidationInfo) -> tuple[str | None, ...]:
+        for name, extra in product(info.data.get("name", ()), filter(None, values)):
+            require_same_kind(name, extra)
+        return values
 
 
 class ModelAxes(ComponentAxes):
@@ -112,6 +127,7 @@ class ModelAxes(ComponentAxes):
 
     name: Axis[Annotated[str, AfterValidator(known(MODELS))]] = ()
     tensorized: Axis[bool] = ()
+    factorization: Axis[Factorization] = ()
     rank_fraction: Axis[RankFraction] = ()
     rank_kind: Axis[RankKind] = ()
     rank_fractions: Axis[RankFractions | None] = ()
@@ -285,8 +301,14 @@ class Grid(Frozen):
     @field_validator("training", "fine_tuning")
     @classmethod
     def _only_images_are_augmented(cls, training: FineTuningAxes, info: ValidationInfo) -> FineTuningAxes:
-        for data, flip, padding in product(_data(info), training.horizontal_flip or (False,), training.crop_padding or (None,)):
-            require_augmentable(data.name, horizontal_flip=flip, crop_padding=padding, shape=data.shape)
+        for data in _data(info):
+            for name, values in training:
+                for value in values if name in AUGMENTATIONS else ():
+                    require_augmentable(data.name, {name: value}, shape=data.shape)
+            for checkpoint, average in product(training.checkpoint, training.weight_average or ("none",)):
+                require_checkpoint(checkpoint, held_out=data.validation_examples, average=average)
+        for mixing, loss in product(training.mixing, training.loss or (TrainingSpec.model_fields["loss"].default,)):
+            require_mixable(loss, mixing)
         return training
 
     @field_validator("corruptions")

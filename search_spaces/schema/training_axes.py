@@ -20,9 +20,12 @@ from workers.registry import LOSSES
 from workers.spec.fields import (
     AdversarialLoss,
     AdversarialTraining,
+    Augmentation,
+    CheckpointName,
     Count,
     Factor,
     Index,
+    Mixing,
     NonNegative,
     NormName,
     Optimizer,
@@ -119,6 +122,13 @@ class FineTuningAxes(ComponentAxes):
     channels_last: Axis[bool] = ()
     horizontal_flip: Axis[bool] = ()
     crop_padding: Axis[Count | None] = ()
+    cutout: Axis[Count | None] = ()
+    augmentation: Axis[Augmentation] = ()
+    mixing: Axis[Mixing] = ()
+    mixing_alpha: Axis[Positive] = ()
+    time_shift: Axis[ShareBelowOne] = ()
+    background_noise: Axis[NonNegative] = ()
+    spectrogram_masks: Axis[ShareBelowOne] = ()
     adversarial_training: Axis[AdversarialTraining] = ()
     adversarial_epsilon: ListAxis[WrittenEpsilonRange] = ()
     adversarial_steps: ListAxis[WrittenCountRange] = ()
@@ -127,12 +137,14 @@ class FineTuningAxes(ComponentAxes):
     adversarial_norm: Axis[NormName] = ()
     adversarial_loss: Axis[AdversarialLoss] = ()
     adversarial_noise: Axis[Positive] = ()
+    gradient_alignment: Axis[NonNegative] = ()
     weight_perturbation: Axis[NonNegative] = ()
     weight_perturbation_from: Axis[ShareBelowOne] = ()
     warm_up: Axis[ShareBelowOne | None] = ()
     weight_average: Axis[WeightAverage] = ()
     ema_decay: Axis[ShareBelowOne] = ()
     average_from: Axis[ShareBelowOne] = ()
+    checkpoint: Axis[CheckpointName] = ()
 
     @field_validator("milestones")
     @classmethod

@@ -13,7 +13,7 @@ from tests.benchmarks.conftest import Record
 from workers.layers import LatentSketch, TuckerLayer, cheaper_execution
 from workers.models.network import Network, build
 from workers.registry import DATASETS
-from workers.spec.fields import ExecutionChoice
+from workers.spec.fields import ExecutionChoice, Factorization
 from workers.spec.job import ModelSpec
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(1800)]
@@ -45,8 +45,8 @@ def rounds(works: dict[str, Work], *, repeats: int, clock: Callable[[], float]) 
     return {name: found[1:] for name, found in times.items()}
 
 
-def network(*, tensorized: bool = True, rank: float = 0.5, theta: float = 0.9) -> Network:
-    spec = ModelSpec(tensorized=tensorized, rank_fraction=rank, theta=theta if tensorized else 1.0)
+def network(*, tensorized: bool = True, rank: float = 0.5, theta: float = 0.9, factorization: Factorization = "tucker") -> Network:
+    spec = ModelSpec(tensorized=tensorized, rank_fraction=rank, theta=theta if tensorized else 1.0, factorization=factorization)
     net = build(spec, DATASETS["cifar10"].facts.info, seed=0).to(memory_format=torch.channels_last)
     net.seed(0)
     return net
@@ -103,6 +103,18 @@ def test_tensorized_resnet18_against_dense(kind: Callable[..., Work], record: Re
     found = seconds(works, repeats=3)
     for rank, asked in ASKED.items():
         name = f"{kind.__name__} of tensorized ResNet-18, rank {rank}, theta 0.9, batch 128"
+        record(name, found[str(rank)] / found["dense"], asked=asked, reference=f"dense ResNet-18, {found['dense']:.2f} s, 2 threads")
+
+
+@pytest.mark.parametrize("factorization", ["cp", "tt"])
+@pytest.mark.parametrize("kind", [training_step, evaluation], ids=lambda kind: kind.__name__)
+def test_other_factorizations_of_resnet18_against_dense(kind: Callable[..., Work], factorization: Factorization, record: Record) -> None:
+    images, labels = batch(128)
+    works = {"dense": kind(network(tensorized=False), images, labels)}
+    works |= {str(rank): kind(network(rank=rank, factorization=factorization), images, labels) for rank in ASKED}
+    found = seconds(works, repeats=3)
+    for rank, asked in ASKED.items():
+        name = f"{kind.__name__} of ResNet-18 in {factorization} form, rank {rank}, theta 0.9, batch 128"
         record(name, found[str(rank)] / found["dense"], asked=asked, reference=f"dense ResNet-18, {found['dense']:.2f} s, 2 threads")
 
 

@@ -115,6 +115,7 @@ def test_repeats_are_aggregated_into_one_row_with_the_clean_accuracy_beside(stor
         model="resnet18",
         model_settings={"width": 4},
         model_options={
+            "factorization": "tucker",
             "tensorize_first": False,
             "tensorize_linear": False,
             "tensorize_attention": False,

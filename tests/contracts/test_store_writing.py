@@ -156,6 +156,7 @@ def test_a_trained_model_is_stored_column_by_column(store: Store, plan: list[Job
         "model": "resnet18",
         "model_settings": {"width": 4},
         "model_options": {
+            "factorization": "tucker",
             "tensorize_first": False,
             "tensorize_linear": False,
             "tensorize_attention": False,

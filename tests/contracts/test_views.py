@@ -22,15 +22,16 @@ _MODEL_MORE = (
 )
 _TRAINING = (
     "loss epochs batch_size optimizer learning_rate momentum nesterov weight_decay schedule milestones gamma clip_norm "
-    "precision channels_last horizontal_flip crop_padding adversarial_training adversarial_epsilon adversarial_steps "
-    "adversarial_stepsize adversarial_alpha adversarial_norm adversarial_loss adversarial_noise weight_perturbation "
-    "weight_perturbation_from warm_up weight_average ema_decay average_from label_smoothing pairing beta"
+    "precision channels_last horizontal_flip crop_padding cutout augmentation mixing mixing_alpha "
+    "time_shift background_noise spectrogram_masks adversarial_training adversarial_epsilon adversarial_steps "
+    "adversarial_stepsize adversarial_alpha adversarial_norm adversarial_loss adversarial_noise gradient_alignment weight_perturbation "
+    "weight_perturbation_from warm_up weight_average ema_decay average_from checkpoint label_smoothing pairing beta"
 )
 _MODEL_OWN = " ".join(
     [
-        "training fine_tuning width layers depth widen_factor split_lists image_size channels evaluated",
+        "training fine_tuning width depth layers patch heads widen_factor split_lists image_size channels evaluated",
         "dropout activation_bits lipschitz_beta bit_depth median_size pad_factor pruning_samples",
-        "model_tensorize_first model_tensorize_linear model_tensorize_attention model_tensorize_transposed",
+        "model_factorization model_tensorize_first model_tensorize_linear model_tensorize_attention model_tensorize_transposed",
         "model_execution model_all_zero model_draws model_init",
         "model_normalisation model_weights model_weights_map",
         *(f"{section}_{name}" for section in ("training", "fine_tuning") for name in _TRAINING.split()),

@@ -11,7 +11,7 @@ import yaml
 from orchestrator.store import Store, open_store
 from orchestrator.store.connection.read_only_sql import ask
 from search_spaces import load_space
-from tests.docs.blocks import ROOT, Block, blocks
+from tests.docs.blocks import Block, blocks
 
 LANGUAGES = {"sh", "yaml", "python", "sql", "text", "bibtex"}
 BASE: dict[str, Any] = {"data": {"name": "digits"}, "training": {"epochs": 1}}
@@ -46,8 +46,3 @@ def test_a_space_or_a_part_of_one_is_legal(block: Block, tmp_path: Path, forgott
     part = yaml.safe_load(block.text)
     (tmp_path / "block.yaml").write_text(yaml.safe_dump(BASE | part, sort_keys=False))
     assert load_space(str(tmp_path / "block.yaml")).name == "block"
-
-
-def test_the_space_that_readme_shows_is_that_of_its_picture() -> None:
-    (shown,) = [block.text for block in blocks("yaml") if block.page == "README.md"]
-    assert shown == (ROOT / "docs" / "pictures" / "sketch.yaml").read_text()

@@ -34,9 +34,9 @@ def loaded(text, *overrides):
     return grid
 
 
-RECIPES = "one of awp, custom, fast, fast_at, madry, mart, paper, trades"
+RECIPES = "one of awp, custom, fast, fast_at, grad_align, madry, mart, paper, trades"
 KINDS = "one of n_fgsm, none, pgd, r_fgsm, rs_fgsm"
-IMAGES = "one of preact_resnet18, resnet18, vgg, wide_resnet"
+IMAGES = "one of convnext, preact_resnet18, resnet, resnet18, vgg, vit, wide_resnet"
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ IMAGES = "one of preact_resnet18, resnet18, vgg, wide_resnet"
         ("seed: 0", "method: gird", "x.yaml:2: method='gird': one of grid, optuna"),
         ("seed: 0", "name: a b", "x.yaml:2: name='a b': must be at most 100 letters, digits, '.', '_' or '-', a letter or digit first"),
         ("seed: 0", "? [1]\n: 2", "x.yaml:2: a key must be a word"),
-        ("digits", "tones", "x.yaml:5: model.name=resnet18: takes image inputs, and tones is audio; one of logmel, soundnet5"),
+        ("digits", "tones", "x.yaml:5: model.name=resnet18: takes image inputs, and tones is audio; one of logmel, m11, m5, soundnet5"),
         (
             "theta: [1.0, 0.9]",
             "name: logmel",
@@ -200,12 +200,12 @@ def test_a_crop_needs_images_and_leaves_something_of_them():
 
 def test_a_model_that_does_not_fit_is_known_where_the_space_names_none():
     (line,) = problems("data: {name: tones}\ntraining: {epochs: 1}\n")
-    assert line.endswith("model.name=resnet18: takes image inputs, and tones is audio; one of logmel, soundnet5")
+    assert line.endswith("model.name=resnet18: takes image inputs, and tones is audio; one of logmel, m11, m5, soundnet5")
 
 
 def test_an_unknown_key_names_the_nearest_and_all_legal_ones():
     (line,) = problems(GOOD.replace("theta:", "thta:"))
-    legal = "legal: name, depth, layers, widen_factor, width, tensorized, "
+    legal = "legal: name, depth, heads, layers, patch, widen_factor, width, tensorized, "
     assert line.startswith(f"x.yaml:6: model.thta: unknown key; did you mean 'theta'? {legal}")
     (line,) = problems(GOOD.replace("attacks:", "atacks:"))
     assert line.startswith("x.yaml:10: atacks: unknown key; did you mean 'attacks'? legal: name, description, ")

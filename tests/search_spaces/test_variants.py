@@ -106,7 +106,7 @@ def test_a_setting_that_every_variant_replaces_is_not_looked_at():
         (
             "epochs: 3",
             "recipe: fats",
-            "x.yaml:21: variants.2.training.recipe='fats': one of awp, custom, fast, fast_at, madry, mart, paper, trades",
+            "x.yaml:21: variants.2.training.recipe='fats': one of awp, custom, fast, fast_at, grad_align, madry, mart, paper, trades",
         ),
         (
             "  -\n",
@@ -253,6 +253,6 @@ def test_what_is_missing_because_of_a_variant_is_missing_in_the_variant():
 
 def test_sections_that_do_not_go_together_in_any_variant_are_one_mistake_of_the_file():
     text = "data: {name: tones}\ntraining: {epochs: 1}\nmodel: {width: 2}\nvariants:\n  - model: {theta: 1.0}\n  - model: {theta: 0.9}\n"
-    message = "model.name=resnet18: takes image inputs, and tones is audio; one of logmel, soundnet5"
+    message = "model.name=resnet18: takes image inputs, and tones is audio; one of logmel, m11, m5, soundnet5"
     assert problems(text) == [f"x.yaml:3: {message}"]
     assert problems(text + "  - model: {name: logmel}\n") == [f"x.yaml:5: variants.0.{message}", f"x.yaml:6: variants.1.{message}"]

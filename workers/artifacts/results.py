@@ -56,7 +56,8 @@ class BatchRecord(Frozen):
 class TrainOutcome(Frozen):
     """A trained model: its history (empty where only a defence was put around it), the Tucker rank of each tensorized layer and its
     number of trainable parameters. `resumed` is the key of the rung whose training it continued, if any: the first epochs of the
-    history are then that rung's. `data_info` is that of its data set (None in results of earlier versions)."""
+    history are then that rung's. `data_info` is that of its data set (None in results of earlier versions).
+    `best_epoch` is the one that was best on the validation split, None without one."""
 
     kind: Literal["train"] = "train"
     history: list[EpochRecord]
@@ -64,6 +65,7 @@ class TrainOutcome(Frozen):
     n_parameters: int
     resumed: str | None = None
     data_info: DatasetInfo | None = None
+    best_epoch: int | None = None
 
 
 class FlagsOutcome(Frozen):

@@ -29,10 +29,10 @@ class DefensiveDropout(Defence):
     def install(self, body: nn.Module) -> None:
         from torch import nn
 
-        from workers.layers import TuckerLayer
+        from workers.layers import LatentLayer
 
         for module in body.modules():
-            if isinstance(module, nn.Linear) or (isinstance(module, TuckerLayer) and len(module.kernel.shape) == _LINEAR_ORDER):
+            if isinstance(module, nn.Linear) or (isinstance(module, LatentLayer) and len(module.kernel.shape) == _LINEAR_ORDER):
                 module.register_forward_pre_hook(self._hook)
 
     # A method, not a closure: a deep copy of the network gets the copied defence's.

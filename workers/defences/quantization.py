@@ -34,7 +34,7 @@ class DefensiveQuantization(ActivationDefence):
     def penalty(self, body: nn.Module) -> Tensor | None:
         """Return beta/2 times the sum over all layers of ||W^T W - I||^2 (section 4.2, equation 8), minus a constant.
 
-        W is the layer's matrix (filters, everything else); a Tucker layer's is its reconstructed kernel, under a fresh draw of the
+        W is the layer's matrix (filters, everything else); of one in factors it is the reconstructed kernel, under a fresh draw of the
         sketch where that is live, since noise passes through that one.
         """
         if self._beta == 0:
@@ -68,10 +68,10 @@ def deviation(kernel: Tensor) -> Tensor:
 def _kernels(body: nn.Module) -> Iterator[Tensor]:
     from torch import nn
 
-    from workers.layers import TuckerLayer
+    from workers.layers import LatentLayer
 
     for module in body.modules():
-        if isinstance(module, TuckerLayer):
+        if isinstance(module, LatentLayer):
             yield module.kernel()
         elif isinstance(module, nn.Conv1d | nn.Conv2d | nn.Linear):
             yield module.weight

@@ -7,7 +7,7 @@ from typing import Any, get_args
 import torch
 from torch import Tensor, nn
 
-from workers.layers.tucker import CONVOLUTIONS, TuckerKernel, spread
+from workers.layers.latent import CONVOLUTIONS, LatentKernel, spread
 from workers.spec.fields import SignGradientName
 
 _TANH075 = 0.75
@@ -74,7 +74,7 @@ def binary_kernel(kernel: Tensor, *, magnified: bool = True) -> Tensor:
     The gradient is elementwise: the other weights' part in alpha is left out.
 
     Without `magnified`, alpha sign(W) is differentiated as the W that it approximates, dC/dW = dC/d(alpha sign(W)) [|W| <= 1]. Kernels
-    made of a core and factors need this: one step of theirs moves the kernel many times as far as a step of single weights, and with
+    made of factors need this: one step of theirs moves the kernel many times as far as a step of single weights, and with
     the factor n (some 20 times larger) SGD at its usual rate leaves the network at chance.
 
     Args:
@@ -86,7 +86,7 @@ def binary_kernel(kernel: Tensor, *, magnified: bool = True) -> Tensor:
 
 
 class DenseKernel(nn.Module):
-    """A kernel of shape `shape` stored weight by weight: the counterpart of `TuckerKernel` for a dense layer."""
+    """A kernel of shape `shape` stored weight by weight: the counterpart of `LatentKernel` for a dense layer."""
 
     def __init__(self, shape: Sequence[int]) -> None:
         super().__init__()
@@ -110,7 +110,7 @@ class BinaryConv(nn.Module):
     """A 1-d or 2-d convolution of signs, I * W ~ (sign(I) conv sign(W)) . K . alpha (XNOR-Net, section 3.2, equation 11).
 
     `alpha` is the mean |W| of each filter, K the mean |I| over the channels under a box filter of the kernel's size, with
-    the kernel's stride, padding and dilation. A Tucker kernel is made first, under its sketch where that is live, then binarised.
+    the kernel's stride, padding and dilation. A kernel in factors is made first, under its sketch where that is live, then binarised.
 
     Padding adds zeros to I, and no signs: a position outside the input counts neither in the convolution of signs nor in K's sum
     (whose box stays the whole one), as in the real convolution. With sign(0) = +1 it would instead
@@ -126,7 +126,7 @@ class BinaryConv(nn.Module):
 
     def __init__(
         self,
-        kernel: DenseKernel | TuckerKernel,
+        kernel: DenseKernel | LatentKernel,
         *,
         signs: SignGradient,
         stride: Sequence[int] = (1,),

@@ -1,8 +1,10 @@
-"""Cost model of a Tucker layer's two executions, to choose the cheaper one when the layer is made."""
+"""Cost model of the two executions of a layer in factors, to choose the cheaper one when the layer is made."""
 
 import math
 from collections.abc import Sequence
 from typing import Literal
+
+from workers.spec.fields import Factorization
 
 Execution = Literal["reconstruct", "factorized"]
 
@@ -15,6 +17,7 @@ _CHAIN_BUILD_MAC = 4.5
 _ACTIVATION = 90.0
 _KERNEL_ELEMENT = 220.0
 _CALL = 4.6e6
+_DEPTHWISE_MAC = 3.0
 _BATCH, _POSITIONS = 128, 16 * 16
 
 
@@ -22,16 +25,18 @@ def cheaper_execution(
     shape: Sequence[int],
     rank: Sequence[int],
     *,
+    factorization: Factorization = "tucker",
     stride: int = 1,
     positions_in: int | None = None,
     batch: int = _BATCH,
     transposed: bool = False,
 ) -> Execution:
-    """Choose `reconstruct` (build the kernel once a batch, then convolve) or `factorized` (the chain through the core) by cost.
+    """Choose `reconstruct` (build the kernel once a batch, then convolve) or `factorized` (the chain through the latent) by cost.
 
     Args:
         shape: the kernel's shape (filters, channels, *spatial).
-        rank: its Tucker rank.
+        rank: its rank in that form (see `resolve_rank`).
+        factorization: the form that it is stored in.
         stride: product of the strides.
         positions_in: input positions per example (height times width); that of a typical layer where it is not known.
         batch: examples per forward pass.
@@ -40,9 +45,14 @@ def cheaper_execution(
     """
     points_in = batch * (positions_in or _POSITIONS)
     points_out = points_in * stride if transposed else max(1, points_in // stride)
+    if factorization == "cp":
+        rebuilt, chained = _cp_reconstruct, _cp_factorized
+    else:
+        rebuilt, chained = _reconstruct, _factorized
+        rank = (rank[-1], rank[0]) if factorization == "tt" else rank  # its chain is that of a core between its outermost bonds
     costs: dict[Execution, float] = {
-        "reconstruct": _reconstruct(shape, rank, points_in, points_out),
-        "factorized": _factorized(shape, rank, points_in, points_out),
+        "reconstruct": rebuilt(shape, rank, points_in, points_out),
+        "factorized": chained(shape, rank, points_in, points_out),
     }
     return min(costs, key=lambda execution: costs[execution])
 
@@ -50,12 +60,34 @@ def cheaper_execution(
 def _reconstruct(shape: Sequence[int], rank: Sequence[int], points_in: int, points_out: int) -> float:
     filters, channels, *spatial = shape
     taps = math.prod(spatial)
-    convolution = min(points_in, points_out) * filters * channels * taps * (1.0 if taps > 1 else _POINTWISE_MAC)
     build = rank[0] * rank[1] * taps * channels + rank[0] * channels * taps * filters
     elements = (filters + rank[0]) * channels * taps
-    return (
-        convolution + _ACTIVATION * (points_in * channels + points_out * filters) + _BUILD_MAC * build + _KERNEL_ELEMENT * elements + _CALL
-    )
+    return _dense(shape, points_in, points_out) + _BUILD_MAC * build + _KERNEL_ELEMENT * elements + _CALL
+
+
+def _cp_reconstruct(shape: Sequence[int], rank: Sequence[int], points_in: int, points_out: int) -> float:
+    filters, channels, *spatial = shape
+    column = channels * math.prod(spatial)
+    elements = (filters + rank[0]) * column
+    return _dense(shape, points_in, points_out) + _BUILD_MAC * filters * rank[0] * column + _KERNEL_ELEMENT * elements + _CALL
+
+
+def _cp_factorized(shape: Sequence[int], rank: Sequence[int], points_in: int, points_out: int) -> float:
+    filters, channels, *spatial = shape
+    taps = math.prod(spatial)
+    pointwise = (min(points_in, points_out) if taps == 1 else points_in) * channels * rank[0] + points_out * rank[0] * filters
+    activations = points_in * channels + points_out * filters
+    if taps == 1 and points_out <= points_in:
+        return _POINTWISE_MAC * pointwise + _ACTIVATION * activations + 2 * _CALL
+    activations += 2 * points_in * rank[0] + 2 * points_out * rank[0]
+    return _POINTWISE_MAC * pointwise + _DEPTHWISE_MAC * min(points_in, points_out) * rank[0] * taps + _ACTIVATION * activations + 3 * _CALL
+
+
+def _dense(shape: Sequence[int], points_in: int, points_out: int) -> float:
+    filters, channels, *spatial = shape
+    taps = math.prod(spatial)
+    convolution = min(points_in, points_out) * filters * channels * taps * (1.0 if taps > 1 else _POINTWISE_MAC)
+    return convolution + _ACTIVATION * (points_in * channels + points_out * filters)
 
 
 def _factorized(shape: Sequence[int], rank: Sequence[int], points_in: int, points_out: int) -> float:

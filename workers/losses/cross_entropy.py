@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-@loss()
+@loss(mixed=True)
 def cross_entropy(
     network: Callable[[Tensor], Tensor],
     inputs: Tensor,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-@loss(training={"adversarial_training": "pgd"})
+@loss(training={"adversarial_training": "pgd"}, mixed=True)
 def logit_pairing(
     network: Callable[[Tensor], Tensor],
     inputs: Tensor,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-@loss(training={"adversarial_training": "pgd", "adversarial_loss": "kl"})
+@loss(training={"adversarial_training": "pgd", "adversarial_loss": "kl"}, mixed=True)
 def trades(
     network: Callable[[Tensor], Tensor],
     inputs: Tensor,

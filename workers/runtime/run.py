@@ -17,6 +17,7 @@ from workers.plugins import raised_at
 from workers.progress import Report, say_nothing
 from workers.runtime.environment import record_environment
 from workers.runtime.memory import is_shortage, keep_within, most_taken, shortage
+from workers.runtime.process_memory import limited_memory
 from workers.runtime.ranks import computed_by_ranks
 from workers.runtime.stages import Computed, Room, compute
 from workers.spec.job import Job, TrainSpec
@@ -30,7 +31,7 @@ class RunSettings:
     `artifacts` is a folder or a URL of fsspec, `data_root` too (a URL's files are kept on this machine, see `workers.data.loading.remote`).
     Unfinished evaluations, attacks and craftings are saved after a batch, at most every `save_seconds`. Of a GPU a job takes no more
     memory than its `gpu_share`; where that is short, `examples_per_pass` divides passes through the net, but no training's. A training
-    is shared by so many `processes`, on a GPU each.
+    is shared by so many `processes`, on a GPU each. A job whose process takes more than `most_memory` bytes of the machine's is ended.
     """
 
     artifacts: str | Path
@@ -41,6 +42,7 @@ class RunSettings:
     gpu_share: float = 1.0
     examples_per_pass: int | None = None
     processes: int = 1
+    most_memory: int | None = None
 
 
 def run(job: Job, settings: RunSettings, *, attempt: str = "local", report: Report = say_nothing) -> Result:
@@ -86,7 +88,8 @@ def _compute(job: Job, settings: RunSettings, artifacts: Artifacts, folder: JobF
     room = Room(job, artifacts, folder, settings.data_root, device, settings.save_seconds, settings.examples_per_pass)
     keep_within(device, share=settings.gpu_share)
     shared = settings.processes > 1 and job.stage in ("pretrain", "fine_tune")
-    outcome, files = _computed(room, settings, report, ranks=settings.processes if shared else 1)
+    with limited_memory(settings.most_memory):
+        outcome, files = _computed(room, settings, report, ranks=settings.processes if shared else 1)
     peak = most_taken(device) if settings.examples_per_pass is None and not shared else None
     digests = {name: folder.write(name, content) for name, content in files.items()}
     environment = record_environment(device, settings.threads)

@@ -1,6 +1,6 @@
 """Computation of each stage of a job: from its parents' artifacts to an outcome and the files to keep."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -65,12 +65,13 @@ from workers.spec.job import (
     shard_roles,
 )
 from workers.spec.keys import derive_seed
-from workers.train import Checkpoint, train
+from workers.train import Checkpoint, Extra, train
+from workers.train.best_weights import BestWeights
 from workers.train.group import ALONE, Group
 from workers.train.watch import MOST_EXAMPLES
 from workers.weights.tensors import from_safetensors, load_into
 
-_MODEL, _EXAMPLES, _SURFACE = MODEL_FILE, "examples.safetensors", "surface.safetensors"
+_MODEL, _BEST, _EXAMPLES, _SURFACE = MODEL_FILE, "best.safetensors", "examples.safetensors", "surface.safetensors"
 Computed = tuple[TrainOutcome | FlagsOutcome | CraftOutcome | DiagnosisOutcome | SurfaceOutcome, dict[str, bytes]]
 
 
@@ -78,7 +79,7 @@ def compute(room: "Room", report: Report) -> Computed:  # noqa: PLR0911 (one for
     """Return the job's outcome, and the content of its files by name."""
     match room.job.spec:
         case TrainSpec() as spec:
-            return _take(room, spec) if spec.stage in ("adopt", "defend") else _train(room, spec, report)
+            return _train(room, spec, report) if spec.stage in ("pretrain", "fine_tune") else _take(room, spec)
         case EvaluateSpec() as spec:
             return _evaluate(room, spec, report)
         case CraftSpec() as spec:
@@ -217,6 +218,8 @@ def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
         require_sound(network, info, name=spec.model.name)
     attack = None if spec.training.adversarial_training == "none" else room.generator("attack")
     order, checkpoint = room.generator("order"), room.checkpoint
+    held_out = room.split(spec.data.unlimited, "validation", MOST_EXAMPLES, room.job) if spec.data.validation_examples else None
+    best = None if held_out is None else BestWeights(network)
     history = train(
         network,
         split,
@@ -226,14 +229,32 @@ def _train(room: Room, spec: TrainSpec, report: Report) -> Computed:
         report=report,
         attack=attack,
         until=spec.until,
-        validation=room.split(spec.data.unlimited, "validation", MOST_EXAMPLES, room.job) if spec.data.validation_examples else None,
+        validation=held_out,
+        best=best,
+        extra=_extra(room, spec, info),
         group=room.group,
     )
-    return _trained(network, history, info, resumed=checkpoint.resumed)
+    return _trained(network, history, info, resumed=checkpoint.resumed, best=best)
+
+
+def _extra(room: Room, spec: TrainSpec, info: DatasetInfo) -> Extra | None:
+    """Return the further examples that the job trains on.
+
+    Raises:
+        UserError: they have other classes or another shape.
+    """
+    if (data := spec.data.extra_data) is None:
+        return None
+    found = room.info(data)
+    if (found.shape, found.n_classes) != (info.shape, info.n_classes):
+        theirs, ours = (f"{one.n_classes} classes of {'x'.join(map(str, one.shape))}" for one in (found, info))
+        raise UserError(f"data.extra={data.name}: has {theirs}, and {spec.data.name} has {ours}; must be the same")
+    return Extra(room.split(data, "train", None, room.job), spec.data.extra_share)
 
 
 def _take(room: Room, spec: TrainSpec) -> Computed:
-    """Return weights unchanged: adopted ones, or the parent's, to which loading this job's model adds the defence in the spec."""
+    """Return weights unchanged: adopted ones, or the parent's (its last ones, or its best), to which loading this job's model adds the
+    defence in the spec."""
     info = room.info(spec.data) if spec.stage == "adopt" else model_info(room.artifacts, room.parent("weights"), spec)
     return _trained(_untrained(room, spec, info), [], info)
 
@@ -259,11 +280,22 @@ def model_info(artifacts: Artifacts, key: str, spec: TrainSpec) -> DatasetInfo:
     return info
 
 
-def _trained(network: Network, history: list[EpochRecord], info: DatasetInfo, *, resumed: str | None = None) -> Computed:
+def _trained(
+    network: Network, history: list[EpochRecord], info: DatasetInfo, *, resumed: str | None = None, best: BestWeights | None = None
+) -> Computed:
     n_parameters = sum(parameter.numel() for parameter in network.parameters())
-    weights = save({name: tensor.cpu().clone(memory_format=torch.contiguous_format) for name, tensor in network.state_dict().items()})
-    outcome = TrainOutcome(history=history, ranks=network.ranks(), n_parameters=n_parameters, resumed=resumed, data_info=info)
-    return outcome, {_MODEL: weights}
+    files = {_MODEL: _saved(network.state_dict())}
+    epoch = None if best is None else best.epoch
+    if best is not None and history and epoch != history[-1].epoch:
+        files[_BEST] = _saved(best.weights)
+    outcome = TrainOutcome(
+        history=history, ranks=network.ranks(), n_parameters=n_parameters, resumed=resumed, data_info=info, best_epoch=epoch
+    )
+    return outcome, files
+
+
+def _saved(weights: Mapping[str, Tensor]) -> bytes:
+    return save({name: tensor.cpu().clone(memory_format=torch.contiguous_format) for name, tensor in weights.items()})
 
 
 def _untrained(room: Room, spec: TrainSpec, info: DatasetInfo) -> Network:
@@ -272,16 +304,28 @@ def _untrained(room: Room, spec: TrainSpec, info: DatasetInfo) -> Network:
         return build(spec.model, info, seed=room.seed("weights"), defence=spec.defence)
     if spec.stage == "adopt":
         return _adopted(room, spec, info)
-    parent, weights = _stored(room.artifacts, room.parent("weights"))
+    parent, weights = _stored(room.artifacts, room.parent("weights"), best=spec.stage == "select")
     dense = spec.model.tensorized and not parent.model.tensorized
     network = build(parent.model, info, seed=0) if dense else build(spec.model, info, seed=0, defence=spec.defence)
     network.load_state_dict(weights)
     return decomposed(network, spec.model, info, defence=spec.defence) if dense else network
 
 
-def _stored(artifacts: Artifacts, key: str) -> tuple[TrainSpec, dict[str, Tensor]]:
-    """Return a model's training spec and its weights, by its job key."""
-    return artifacts.model(key), load(artifacts.read(key, _MODEL))
+def _stored(artifacts: Artifacts, key: str, *, best: bool = False) -> tuple[TrainSpec, dict[str, Tensor]]:
+    """Return a model's training spec and its weights, the last or the best ones, by its job key."""
+    return artifacts.model(key), load(artifacts.read(key, _best_file(artifacts, key) if best else _MODEL))
+
+
+def _best_file(artifacts: Artifacts, key: str) -> str:
+    """Return the file of a training's best weights.
+
+    Raises:
+        UserError: it kept none: an earlier version did not.
+    """
+    result = artifacts.result(key)
+    if not isinstance(result.outcome, TrainOutcome) or (epoch := result.outcome.best_epoch) is None:
+        raise UserError(f"training {key}: kept no best weights (an earlier version did not); with another seed it is trained anew")
+    return _MODEL if epoch == result.outcome.history[-1].epoch else _BEST
 
 
 def _evaluate(room: Room, spec: EvaluateSpec | CorruptSpec, report: Report, *, perturb: Perturb | None = None) -> Computed:

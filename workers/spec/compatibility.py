@@ -1,7 +1,10 @@
 """Rules on which components go together, by their facts and without torch, so that a space file can be refused before anything runs."""
 
-from workers.registry import DATASETS, DEFENCES, MODELS
-from workers.spec.fields import Draws, Initialisation
+from collections.abc import Mapping
+from typing import Any
+
+from workers.registry import DATASETS, DEFENCES, LOSSES, MODELS
+from workers.spec.fields import CheckpointName, Draws, HeldOut, Initialisation, Mixing, WeightAverage
 
 _IMAGE_DIMENSIONS = 3
 
@@ -49,27 +52,65 @@ def require_binary_init(init: Initialisation) -> None:
         raise ValueError("binary=true with init=decompose: the signs of a dense net survive no decomposition; must be random")
 
 
-def require_augmentable(dataset: str, *, horizontal_flip: bool, crop_padding: int | None, shape: tuple[int, ...] | None = None) -> None:
-    """Check that examples are mirrored and cropped only where they are images, and that a crop leaves something to see.
+_OF_IMAGES: dict[str, tuple[str, object, str]] = {
+    "horizontal_flip": ("flipped", False, "false"),
+    "crop_padding": ("cropped", None, "null"),
+    "cutout": ("cut out", None, "null"),
+    "augmentation": ("changed by policies", "none", "none"),
+}
+_OF_WAVEFORMS: dict[str, str] = {"time_shift": "shifted", "background_noise": "made noisy", "spectrogram_masks": "masked"}
+AUGMENTATIONS = (*_OF_IMAGES, *_OF_WAVEFORMS, "mixing")
+"""The settings of a training that change its examples."""
+
+
+def require_augmentable(dataset: str, settings: Mapping[str, Any], *, shape: tuple[int, ...] | None = None) -> None:
+    """Check that images are augmented as images are and waveforms as waveforms are, and that what is cropped or cut out leaves something to
+    see.
 
     Args:
         dataset: the name of the data set.
-        horizontal_flip: whether half of the examples are mirrored.
-        crop_padding: the pixels by which crops are moved at most; None for no crops.
+        settings: of the training, those of `AUGMENTATIONS` that are given.
         shape: of an example, where it is known.
 
     Raises:
-        ValueError: waveforms would be mirrored in time or cropped, or a crop could miss the image altogether.
+        ValueError: waveforms would be mirrored in time, say, or a crop could miss the image altogether.
     """
-    facts = DATASETS[dataset].facts
-    if horizontal_flip and facts.modality != "image":
-        raise ValueError(f"horizontal_flip=true: {dataset} is {facts.modality}, and only images are flipped; must be false")
-    if crop_padding is None:
-        return
-    if facts.modality != "image":
-        raise ValueError(f"crop_padding={crop_padding}: {dataset} is {facts.modality}, and only images are cropped; must be null")
-    if shape is not None and crop_padding >= (side := min(shape[1:])):
-        raise ValueError(f"crop_padding={crop_padding}: sides are of {side} pixels; must be in [1, {side - 1}], or null")
+    modality = DATASETS[dataset].facts.modality
+    for name, (what, off, legal) in _OF_IMAGES.items():
+        if modality != "image" and (value := settings.get(name, off)) != off:
+            raise ValueError(f"{name}={str(value).lower()}: {dataset} is {modality}, and only images are {what}; must be {legal}")
+    for name, what in _OF_WAVEFORMS.items():
+        if modality != "audio" and (value := settings.get(name, 0.0)) > 0:
+            raise ValueError(f"{name}={value:g}: {dataset} is {modality}, and only waveforms are {what}; must be 0")
+    if modality != "image" and settings.get("mixing") == "cutmix":
+        raise ValueError(f"mixing=cutmix: {dataset} is {modality}, and only images are cut; one of mixup, none")
+    for name in ("crop_padding", "cutout"):
+        value = settings.get(name)
+        if value is not None and shape is not None and value >= (side := min(shape[1:])):
+            raise ValueError(f"{name}={value}: sides are of {side} pixels; must be in [1, {side - 1}], or null")
+
+
+def require_mixable(loss: str, mixing: Mixing) -> None:
+    """Check that a loss takes mixed labels where they are mixed.
+
+    Raises:
+        ValueError: it does not; the message names those that do.
+    """
+    if mixing != "none" and not LOSSES[loss].facts.mixed:
+        taking = ", ".join(found.name for found in LOSSES if found.facts.mixed)
+        raise ValueError(f"mixing={mixing} with loss={loss}: it takes one class for each example; none, or a loss of {taking}")
+
+
+def require_checkpoint(checkpoint: CheckpointName, *, held_out: HeldOut, average: WeightAverage) -> None:
+    """Check that a training whose best weights are asked for can tell which they are.
+
+    Raises:
+        ValueError: nothing is held out to measure them on, or weights are averaged, which have no epochs.
+    """
+    if checkpoint == "best" and held_out == 0:
+        raise ValueError("checkpoint=best with data.validation_examples=0: nothing is held out to choose by; give some, or use last")
+    if checkpoint == "best" and average != "none":
+        raise ValueError(f"checkpoint=best with weight_average={average}: the average is made at the end; must be none, or checkpoint last")
 
 
 def require_defensible(defence: str, dataset: str, *, binary: bool) -> None:

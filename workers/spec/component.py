@@ -2,15 +2,15 @@
 data set and the defence."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ModelWrapValidatorHandler, SerializeAsAny, ValidationError, ValidationInfo, model_validator
+from pydantic import BaseModel, ModelWrapValidatorHandler, SerializeAsAny, ValidationError, ValidationInfo, field_validator, model_validator
 
 from workers.component_registry import Component, Registry
 from workers.facts import DatasetFacts, DefenceFacts
 from workers.registry import DATASETS, DEFENCES
 from workers.settings import Frozen, OpaqueSettings, Settings
-from workers.spec.fields import Count, HeldOut
+from workers.spec.fields import Count, HeldOut, OpenShare
 
 STORED = {"stored": True}
 """The validation context of specs that are read from a store: components that are not installed here are no error there."""
@@ -128,6 +128,8 @@ class DefenceSpec(ComponentSpec):
 
 
 UNDEFENDED = DefenceSpec()
+NO_EXTRA: dict[str, Any] = {"extra": None, "extra_share": 0.5}
+"""The fields of data without extra ones."""
 
 
 class DataSpec(ComponentSpec):
@@ -137,6 +139,9 @@ class DataSpec(ComponentSpec):
     `validation_examples` is a number or a share of the training split, 0 for none. Which ones depends on the data set alone (see
     `workers.data.loading.held_out`). A data set with a validation split of its own has that one: all of it where a share is asked for,
     else its first so many examples; nothing is held out then.
+
+    With `extra`, another data set of the same classes in the same order, the share `extra_share` of each batch is of its training split. It
+    takes the same values of settings that both have, and a folder of images the size of this one's.
     """
 
     registry: ClassVar = DATASETS
@@ -144,6 +149,29 @@ class DataSpec(ComponentSpec):
     name: str
     train_examples: Count | None = None
     validation_examples: HeldOut = 0
+    extra: str | None = None
+    extra_share: OpenShare = 0.5
+
+    @field_validator("extra")
+    @classmethod
+    def _is_known(cls, name: str | None, info: ValidationInfo) -> str | None:
+        return name if name is None or (info.context or {}).get("stored") else DATASETS[name].name
+
+    @model_validator(mode="after")
+    def _extra_fits(self) -> Self:
+        if self.extra is not None and self.extra in DATASETS and self.is_installed:
+            require_same_kind(self.name, self.extra)
+        return self
+
+    @property
+    def extra_data(self) -> "DataSpec | None":
+        """The data set whose training split is trained on too, in the shape of this one's examples; None without one."""
+        if self.extra is None:
+            return None
+        own = DATASETS[self.extra].settings.model_fields
+        shaped = {} if self.shape is None else {"image_size": self.shape[-1], "channels": self.shape[0]}
+        shared = {name: value for name, value in {**shaped, **dict(self.settings)}.items() if name in own}
+        return DataSpec.model_validate({"name": self.extra, "settings": shared})
 
     @property
     def facts(self) -> DatasetFacts:
@@ -160,10 +188,21 @@ class DataSpec(ComponentSpec):
 
     @property
     def whole(self) -> "DataSpec":
-        """The same data set without a limit to its training examples, and with nothing held out of them."""
-        return self.model_copy(update={"train_examples": None, "validation_examples": 0})
+        """The same data set without a limit to its training examples, with nothing held out of them and none beside them."""
+        return self.unlimited.model_copy(update={"validation_examples": 0})
 
     @property
     def unlimited(self) -> "DataSpec":
-        """The same data set without a limit to its training examples, but with the same ones held out of them."""
-        return self.model_copy(update={"train_examples": None})
+        """The same data set without a limit to its training examples and none beside them, but with the same ones held out of them."""
+        return self.model_copy(update={"train_examples": None, **NO_EXTRA})
+
+
+def require_same_kind(name: str, extra: str) -> None:
+    """Check that extra data are of the data set's kind.
+
+    Raises:
+        ValueError: the one is of images, the other of waveforms.
+    """
+    kind, theirs = (DATASETS[data].facts.modality for data in (name, extra))
+    if kind != theirs:
+        raise ValueError(f"{extra}: is {theirs}, and {name} is {kind}")

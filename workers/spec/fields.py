@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator
 
-Stage = Literal["pretrain", "adopt", "fine_tune", "defend", "evaluate", "craft", "attack", "diagnose", "surface", "corrupt"]
-TrainingStage = Literal["pretrain", "adopt", "fine_tune", "defend"]
+Stage = Literal["pretrain", "adopt", "fine_tune", "select", "defend", "evaluate", "craft", "attack", "diagnose", "surface", "corrupt"]
+TrainingStage = Literal["pretrain", "adopt", "fine_tune", "select", "defend"]
 """The stages that end with a model."""
 NormName = Literal["l2", "linf"]
 LossName = Literal["ce", "dlr", "margin"]
@@ -20,6 +20,8 @@ CRAFTED: frozenset[Knowledge] = frozenset({"omniscient", "transfer"})
 SurfaceDirection = Literal["own", "theta_one"]
 SplitName = Literal["test", "validation"]
 """Splits that models are measured on: choices are made on `validation`, and `test` is reported."""
+Factorization = Literal["cp", "tt", "tucker"]
+"""Forms that a kernel is stored in: a sum of rank-one terms, a tensor train, or a core and factors."""
 RankKind = Literal["channels", "dimensions", "parameters"]
 SketchModes = Literal["all", "channels"]
 AllZero = Literal["keep", "redraw"]
@@ -33,11 +35,17 @@ SignGradientName = Literal["identity", "tanh", "tanh075"]
 Schedule = Literal["cosine", "linear", "one_cycle", "step"]
 Optimizer = Literal["adam", "adamw", "sgd"]
 WeightAverage = Literal["ema", "none", "swa"]
+Augmentation = Literal["autoaugment", "idbh", "none", "randaugment", "trivialaugment"]
+"""Policies that change each training image at random."""
+Mixing = Literal["cutmix", "mixup", "none"]
+"""Ways of mixing two training examples, and their labels."""
+CheckpointName = Literal["best", "last"]
+"""Weights of a training: those after its last epoch, or after the epoch that was best on the validation split."""
 Precision = Literal["auto", "bf16", "float32"]
 AttackPrecision = Literal["bf16", "float32"]
 AdversarialTraining = Literal["n_fgsm", "none", "pgd", "r_fgsm", "rs_fgsm"]
 AdversarialLoss = Literal["ce", "kl"]
-Recipe = Literal["awp", "custom", "fast", "fast_at", "madry", "mart", "paper", "trades"]
+Recipe = Literal["awp", "custom", "fast", "fast_at", "grad_align", "madry", "mart", "paper", "trades"]
 
 
 @dataclass(frozen=True)

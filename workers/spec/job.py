@@ -17,8 +17,10 @@ from workers.spec.compatibility import (
     require_binary_draws,
     require_binary_form,
     require_binary_init,
+    require_checkpoint,
     require_defensible,
     require_fitting,
+    require_mixable,
 )
 from workers.spec.component import UNDEFENDED, ComponentSpec, DataSpec, DefenceSpec
 from workers.spec.corruption import CorruptionSpec
@@ -30,6 +32,7 @@ from workers.spec.fields import (
     Draws,
     ExampleOrder,
     ExecutionChoice,
+    Factorization,
     Index,
     Initialisation,
     Knowledge,
@@ -51,7 +54,7 @@ from workers.spec.training import TrainingSpec
 SKETCH_SETTINGS = ("sketch_modes", "rescale", "all_zero", "draws")
 """The settings of a model that do nothing without a sketch."""
 TUCKER_SETTINGS = (
-    *("rank_fraction", "rank_kind", "rank_fractions", "execution", "init"),
+    *("factorization", "rank_fraction", "rank_kind", "rank_fractions", "execution", "init"),
     *("tensorize_first", "tensorize_linear", "tensorize_attention", "tensorize_transposed"),
 )
 """The settings of a model that do nothing in a dense one."""
@@ -60,6 +63,7 @@ TUCKER_SETTINGS = (
 class ModelSpec(ComponentSpec):
     """A network and its latent sketch.
 
+    `factorization` is the form of tensorized kernels: Tucker form (the paper's), CP or a tensor train.
     `rank_fractions`, by patterns of layer names, are in place of `rank_fraction` for the layers that they match.
     A `binary` one has binary convolutions (XNOR-Net), the first excepted. `weights` say where those of an adopted network come from, as a
     space has it (None: it is trained here); they count by their digest, in the job that adopts it. `weights_map` renames them.
@@ -71,6 +75,7 @@ class ModelSpec(ComponentSpec):
 
     name: str = "resnet18"
     tensorized: bool = True
+    factorization: Factorization = "tucker"
     rank_fraction: RankFraction = 0.5
     rank_kind: RankKind = "channels"
     rank_fractions: RankFractions | None = None
@@ -179,7 +184,8 @@ class TrainSpec(Frozen):
 
     Stage `adopt` trains nothing: it takes the weights of a network trained elsewhere, those of the digest `weights` of the job.
     Stage `defend` trains nothing either: it puts a defence around the parent in role `weights`, whose weights it takes and whose settings
-    it repeats. Defences that are trained in are there from `pretrain` on.
+    it repeats. Defences that are trained in are there from `pretrain` on. Stage `select` takes, of the parent in that role, whose settings
+    it repeats, the weights of the epoch that was best on the validation split (`checkpoint` best).
 
     A *rung* stops after `until` epochs of the schedule (None: after all of them, and so does the number of all of them). It is bit for
     bit as far as the same job without `until`, its *trunk*, is then, and keeps its checkpoint, so that others can go on from there.
@@ -211,7 +217,7 @@ class TrainSpec(Frozen):
     @property
     def is_rung(self) -> bool:
         """True where the job trains, and stops before its schedule ends."""
-        return self.until is not None and self.stage not in ("adopt", "defend")
+        return self.until is not None and self.stage in ("pretrain", "fine_tune")
 
     @property
     def randomised(self) -> bool:
@@ -228,8 +234,12 @@ class TrainSpec(Frozen):
         if self.stage == "pretrain" and self.training.epochs == 0:
             raise ValueError("epochs=0: a network is trained from scratch; must be >= 1")
         training = self.training
-        flip, padding = training.horizontal_flip, training.crop_padding
-        require_augmentable(self.data.name, horizontal_flip=flip, crop_padding=padding, shape=self.data.shape)
+        require_augmentable(self.data.name, training.__dict__, shape=self.data.shape)
+        require_checkpoint(training.checkpoint, held_out=self.data.validation_examples, average=training.weight_average)
+        if (self.stage == "select") != (training.checkpoint == "best"):
+            raise ValueError(f"stage={self.stage} with checkpoint={training.checkpoint}: stage select takes the best, the others the last")
+        if training.is_installed:
+            require_mixable(training.loss, training.mixing)
         require_defensible(self.defence.name, self.data.name, binary=self.model.binary)
         if (self.stage == "defend") != self.defence.facts.around:
             around = ", ".join(found.name for found in DEFENCES if found.facts.around)
@@ -410,7 +420,9 @@ def components_of(value: Frozen) -> Iterator[ComponentSpec]:
 
 
 def _data_digests(spec: JobSpec) -> dict[str, str]:
-    return data_digests(spec.data.whole) if isinstance(spec, TrainSpec) else {}
+    if not isinstance(spec, TrainSpec):
+        return {}
+    return data_digests(spec.data.whole) | (data_digests(extra) if (extra := spec.data.extra_data) is not None else {})
 
 
 def _eot_digest(spec: JobSpec) -> dict[str, str]:
@@ -422,7 +434,8 @@ def _eot_digest(spec: JobSpec) -> dict[str, str]:
 def _components(spec: JobSpec) -> list[Component[Any]]:
     """The components that a spec names, metrics included."""
     metrics = spec.evaluation.metrics if isinstance(spec, AttackSpec) else ()
-    return [*(part.component for part in components_of(spec)), *(METRICS[name] for name in metrics)]
+    extra = [DATASETS[spec.data.extra]] if isinstance(spec, TrainSpec) and spec.data.extra is not None else []
+    return [*(part.component for part in components_of(spec)), *extra, *(METRICS[name] for name in metrics)]
 
 
 def _plugins(components: Iterable[Component[Any]], parents: Iterable[Job]) -> tuple[PluginVersion, ...]:

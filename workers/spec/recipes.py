@@ -17,6 +17,7 @@ AUGMENTATION: dict[Recipe, dict[str, Any]] = {
     "fast": _CROPPED,
     "awp": _CROPPED,
     "fast_at": _CROPPED,
+    "grad_align": _CROPPED,
     "madry": _CROPPED,
     "mart": _CROPPED,
     "trades": _CROPPED,
@@ -143,6 +144,20 @@ RECIPES: dict[Recipe, dict[Modality, dict[str, Any]]] = {
             "warm_up": 0.4,
         },
     },
+    # FGSM with gradient alignment (Andriushchenko & Flammarion, 2020), their lambda for epsilon 8/255.
+    "grad_align": {
+        "image": {
+            "adversarial_training": "r_fgsm",
+            "adversarial_epsilon": ("8/255", "8/255"),
+            "adversarial_alpha": 0.0,
+            "gradient_alignment": 0.2,
+            "epochs": 30,
+            "learning_rate": 0.3,
+            "weight_decay": 5e-4,
+            "schedule": "linear",
+            "warm_up": 0.4,
+        },
+    },
 }
 
 BINARY: dict[Recipe, dict[Modality, dict[str, Any]]] = {
@@ -233,6 +248,8 @@ def _idle(spec: TrainingSpec) -> list[str]:
     elif spec.momentum == 0:
         idle += ["nesterov"]
     idle += [name for name in _OF_ATTACKS if name not in _USED[spec.adversarial_training]]
+    idle += ["gradient_alignment"] if spec.adversarial_training == "none" else []
+    idle += ["mixing_alpha"] if spec.mixing == "none" else []
     idle += ["warm_up"] if spec.warm_up == USUAL_WARM_UP[spec.schedule] else []
     idle += ["weight_perturbation_from"] if spec.weight_perturbation == 0 else []
     idle += ["ema_decay"] if spec.weight_average != "ema" else []

@@ -9,9 +9,12 @@ from workers.spec.component import ComponentSpec
 from workers.spec.fields import (
     AdversarialLoss,
     AdversarialTraining,
+    Augmentation,
+    CheckpointName,
     Count,
     Factor,
     Index,
+    Mixing,
     NonNegative,
     NormName,
     Optimizer,
@@ -69,7 +72,9 @@ class TrainingSpec(ComponentSpec):
     `precision` bf16 is autocast of the forward pass, on a GPU or a CPU (where it is rarely faster); auto is bf16 on a GPU that supports it,
     and float32 elsewhere. `channels_last` is the memory layout of image batches: the same computation with other rounding, so it is part of
     the key. With `horizontal_flip` images are mirrored at random. With `crop_padding` they are padded with so many black pixels on each
-    side and cropped at random to their own size, which moves them by at most so many pixels (null: not cropped).
+    side and cropped at random to their own size, which moves them by at most so many pixels (null: not cropped). The other augmentations
+    are in `workers.train.augment` (images: `cutout`, `augmentation`; waveforms: `time_shift`, `background_noise`, `spectrogram_masks`) and
+    `workers.train.mixing`.
 
     Adversarial training replaces each batch by adversarial examples (see `workers.train.adversary`): `adversarial_epsilon`, exact
     fractions in input units, and `adversarial_steps` are the ranges that a batch's epsilon and number of steps are drawn from;
@@ -77,10 +82,12 @@ class TrainingSpec(ComponentSpec):
     `adversarial_noise` n_fgsm's in units of epsilon. `adversarial_norm` is that of pgd's ball, `adversarial_loss` what it maximises.
     The default ranges end at the paper's attacks with epsilon 2/255 (2 steps) and 8/255 (10 steps).
 
+    `gradient_alignment` is the weight of GradAlign (see `workers.train.gradient_alignment`), under adversarial training.
     `weight_perturbation` is the size of the adversarial perturbation of the weights, relative to theirs (0: none), from the share
     `weight_perturbation_from` of the epochs on (see `workers.train.weight_perturbation`). `weight_average` says which weights the trained
     model has (see `workers.train.weight_average`): the last ones, their moving average of `ema_decay` a step, or the mean of the last
-    epochs from the share `average_from` of them on (`swa`).
+    epochs from the share `average_from` of them on (`swa`). A `checkpoint` other than the last is the one whose epoch was best on what is
+    held out for validation: by accuracy under PGD of 10 steps where training is adversarial, else by clean accuracy.
     """
 
     registry: ClassVar = LOSSES
@@ -103,6 +110,13 @@ class TrainingSpec(ComponentSpec):
     channels_last: bool = True
     horizontal_flip: bool = False
     crop_padding: Count | None = None
+    cutout: Count | None = None
+    augmentation: Augmentation = "none"
+    mixing: Mixing = "none"
+    mixing_alpha: Positive = 1.0
+    time_shift: ShareBelowOne = 0.0
+    background_noise: NonNegative = 0.0
+    spectrogram_masks: ShareBelowOne = 0.0
     adversarial_training: AdversarialTraining = "none"
     adversarial_epsilon: EpsilonRange = ("2/255", "8/255")
     adversarial_steps: CountRange = (2, 10)
@@ -111,12 +125,14 @@ class TrainingSpec(ComponentSpec):
     adversarial_norm: NormName = "linf"
     adversarial_loss: AdversarialLoss = "ce"
     adversarial_noise: Positive = 2.0
+    gradient_alignment: NonNegative = 0.0
     weight_perturbation: NonNegative = 0.0
     weight_perturbation_from: ShareBelowOne = 0.0
     warm_up: ShareBelowOne | None = None
     weight_average: WeightAverage = "none"
     ema_decay: ShareBelowOne = 0.995
     average_from: ShareBelowOne = 0.5
+    checkpoint: CheckpointName = "last"
 
 
 UNTRAINED = TrainingSpec(epochs=0)

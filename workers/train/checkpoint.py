@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from workers.artifacts.artifacts import CHECKPOINT, JobFolder
 from workers.artifacts.results import EpochRecord
 from workers.errors import StorageError
+from workers.train.best_weights import BestWeights
 from workers.train.weight_average import WeightAverage
 
 _PAST = "past"
@@ -20,13 +21,14 @@ _DIGEST_BYTES = 32
 
 @dataclass
 class TrainingState:
-    """Everything that changes while training: weights, batch-norm statistics, averages, optimiser, generators, history."""
+    """Everything that changes while training: weights, batch-norm statistics, averages, best weights, optimiser, generators, history."""
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
     generators: dict[str, torch.Generator]
     history: list[EpochRecord]
     average: WeightAverage | None = None
+    best: BestWeights | None = None
 
 
 class Checkpoint:
@@ -48,6 +50,7 @@ class Checkpoint:
         tensors |= {f"optimizer/{name}": tensor for name, tensor in _averages(state.optimizer).items()}
         tensors |= {f"generator/{name}": generator.get_state() for name, generator in state.generators.items()}
         tensors |= {f"average/{name}": tensor for name, tensor in (state.average.tensors if state.average else {}).items()}
+        tensors |= {f"best/{name}": tensor for name, tensor in (state.best.tensors if state.best else {}).items()}
         tensors[_PAST] = _as_bytes({"resumed": self.resumed, "history": [record.model_dump(exclude_none=True) for record in state.history]})
         content = save({name: tensor.contiguous() for name, tensor in tensors.items()})
         self._folder.save(CHECKPOINT, self._digest(content) + content)
@@ -92,6 +95,8 @@ def _set_state(state: TrainingState, tensors: dict[str, Tensor], history: list[d
     _set_averages(state.optimizer, _under("optimizer/", tensors))
     if state.average is not None:
         state.average.restore(_under("average/", tensors))
+    if state.best is not None:
+        state.best.restore(_under("best/", tensors))
     for name, generator in state.generators.items():
         generator.set_state(tensors[f"generator/{name}"])
     state.history[:] = [EpochRecord.model_validate(record) for record in history]

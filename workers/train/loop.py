@@ -3,9 +3,10 @@
 import math
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import repeat
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,8 +19,11 @@ from workers.spec.fields import Precision
 from workers.spec.training import TrainingSpec
 from workers.train.adversary import Adversary, BatchAdversary, remembered, unchanged
 from workers.train.augment import augmented
+from workers.train.best_weights import BestWeights
 from workers.train.checkpoint import Checkpoint, TrainingState
+from workers.train.gradient_alignment import misalignment
 from workers.train.group import ALONE, Group
+from workers.train.mixing import mixed
 from workers.train.optimizer import build_optimizer, learning_rate
 from workers.train.safe_convolutions import safe_convolutions
 from workers.train.watch import Watch
@@ -40,6 +44,8 @@ def train(  # noqa: PLR0913 (each is another part of a training)
     attack: torch.Generator | None = None,
     until: int | None = None,
     validation: DeviceSplit | None = None,
+    best: BestWeights | None = None,
+    extra: "Extra | None" = None,
     group: Group = ALONE,
 ) -> list[EpochRecord]:
     """Train `network` in place and return one record per epoch.
@@ -54,6 +60,8 @@ def train(  # noqa: PLR0913 (each is another part of a training)
         attack: generator of adversarial training, on the data's device; None without it.
         until: stop after so many of the schedule's epochs (None: after all).
         validation: held-out examples, on the same device, that each epoch's record says the accuracy on; None for none.
+        best: is given each epoch's record, to keep the weights of the best one.
+        extra: further examples that take the place of a share of each batch.
         group: of the processes that share the training; all call this alike, and the one that leads saves and reports.
 
     Raises:
@@ -63,15 +71,18 @@ def train(  # noqa: PLR0913 (each is another part of a training)
     """
     if group.size > min(settings.batch_size, len(data)):
         raise JobError(f"batch_size={min(settings.batch_size, len(data))}: must be at least the number of processes, {group.size}")
+    if group.size > 1 and settings.gradient_alignment > 0:
+        raise JobError(f"gradient_alignment={settings.gradient_alignment:g}: {group.size} processes compute no second derivatives; use one")
     if (attack is None) != (settings.adversarial_training == "none"):
         raise ValueError(f"adversarial_training={settings.adversarial_training} with attack={attack}: one needs the other")
     logits = partial(_logits, group.divided(network), halved=in_bf16(settings.precision, data.device))
     adversary = None if attack is None else Adversary(network, logits, network.bounds, settings, attack)
     average = WeightAverage(network, settings)
-    trainer = _Trainer(network, logits, data, settings, order, adversary, build_optimizer(network.parameters(), settings), average, group)
+    optimizer = build_optimizer(network.parameters(), settings)
+    trainer = _Trainer(network, logits, data, settings, order, adversary, optimizer, average, extra, group)
     generators = {"order": order, "sketch": network.sketch.generator, "attack": attack}
     present = {name: generator for name, generator in generators.items() if generator is not None}
-    state = TrainingState(model=network, optimizer=trainer.optimizer, generators=present, history=[], average=average)
+    state = TrainingState(model=network, optimizer=trainer.optimizer, generators=present, history=[], average=average, best=best)
     watch = Watch(network, logits, settings, data, validation)
     last = settings.epochs if until is None else until
     checkpoint.restore(state, last=last)
@@ -85,6 +96,8 @@ def train(  # noqa: PLR0913 (each is another part of a training)
         average.after_epoch(epoch)
         record = record.model_copy(update=watch.after(epoch))
         state.history.append(record)
+        if best is not None:
+            best.consider(record)
         if group.leads:
             checkpoint.save(state)
             report(record)
@@ -114,6 +127,13 @@ def _logits(network: Callable[[Tensor], Tensor], inputs: Tensor, *, halved: bool
     return logits.float()
 
 
+class Extra(NamedTuple):
+    """Further training examples, on the device of the others, and the share of each batch that they have."""
+
+    data: DeviceSplit
+    share: float
+
+
 @dataclass(frozen=True)
 class _Trainer:
     network: Network
@@ -124,6 +144,7 @@ class _Trainer:
     adversary: Adversary | None
     optimizer: torch.optim.Optimizer
     average: WeightAverage
+    extra: Extra | None = None
     group: Group = ALONE
 
     def epoch(self, epoch: int) -> EpochRecord:
@@ -131,12 +152,12 @@ class _Trainer:
         loss_sum, correct = torch.zeros(2, device=self.data.device)
         rate, seen = 0.0, 0
         perturbs = self.settings.weight_perturbation > 0 and epoch > self.settings.weight_perturbation_from * self.settings.epochs
-        for step, (inputs, labels, adversary) in enumerate(self._seen()):
+        for step, batch in enumerate(self._seen()):
             rate = self._set_rate((epoch - 1) * self.steps + step)
-            batch_loss, hits = self._step(inputs, labels, adversary, perturbs=perturbs)
-            loss_sum += batch_loss * len(labels)
+            batch_loss, hits = self._step(batch, perturbs=perturbs)
+            loss_sum += batch_loss * len(batch.labels)
             correct += hits
-            seen += len(labels)
+            seen += len(batch.labels)
         loss = float(loss_sum) / seen
         if not math.isfinite(loss):
             raise JobError(f"epoch {epoch}: the training loss is {loss}; try a learning_rate below {self.settings.learning_rate:g}")
@@ -168,10 +189,10 @@ class _Trainer:
             group["lr"] = rate
         return rate
 
-    def _step(self, inputs: Tensor, labels: Tensor, adversary: BatchAdversary, *, perturbs: bool) -> tuple[Tensor, Tensor]:
+    def _step(self, batch: "_Batch", *, perturbs: bool) -> tuple[Tensor, Tensor]:
         network = _Listening(self.logits)
-        adversary = remembered(adversary) if perturbs else adversary
-        loss = partial(self._loss, network, inputs, labels, adversary)
+        batch = replace(batch, adversary=remembered(batch.adversary)) if perturbs else batch
+        loss = partial(self._loss, network, batch)
         size = self.settings.weight_perturbation
         with perturbed_weights(self.network, loss, size=size) if perturbs else nullcontext():
             found = loss()
@@ -181,10 +202,15 @@ class _Trainer:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_norm)
         self.optimizer.step()
         self.average.after_step()
-        return found.detach(), (network.first.argmax(dim=1) == labels).sum()
+        return found.detach(), (network.first.argmax(dim=1) == batch.labels).sum()
 
-    def _loss(self, network: "_Listening", inputs: Tensor, labels: Tensor, adversary: BatchAdversary) -> Tensor:
-        loss: Tensor = self.settings.component.create(network, inputs, labels, adversary, **dict(self.settings.settings))
+    def _loss(self, network: "_Listening", batch: "_Batch") -> Tensor:
+        settings = self.settings
+        loss: Tensor = settings.component.create(network, batch.inputs, batch.targets, batch.attacked, **dict(settings.settings))
+        if settings.gradient_alignment > 0 and self.adversary is not None:
+            generator = self.adversary.generator
+            apart = misalignment(self.logits, batch.inputs, batch.labels, settings=settings, generator=generator)
+            loss = loss + settings.gradient_alignment * apart
         return loss if (penalty := self.network.penalty()) is None else loss + self.group.once(penalty)
 
     def plain_inputs(self) -> Iterator[Tensor]:
@@ -192,20 +218,48 @@ class _Trainer:
         places = torch.arange(self.steps * self.batch_size, device=self.data.device)
         return (self._laid_out(inputs) for inputs, _ in self.data.batches(places, self.batch_size))
 
-    def _seen(self) -> Iterator[tuple[Tensor, Tensor, BatchAdversary]]:
+    def _seen(self) -> Iterator["_Batch"]:
         """The batches that the network learns from, each with its adversary."""
         adversaries = repeat(unchanged) if self.adversary is None else self.adversary.one_a_batch(self.steps)
         for (inputs, labels), adversary in zip(self._batches(), adversaries, strict=False):
-            yield inputs, labels, adversary
+            if self.settings.mixing == "none":
+                yield _Batch(self._laid_out(inputs), labels, labels, adversary)
+                continue
+            found, shares = mixed(inputs, labels, self.settings, self.order, n_classes=self.network.n_classes)
+            yield _Batch(self._laid_out(found), shares.argmax(dim=1), shares, adversary)
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        permutation = torch.randperm(len(self.data), generator=self.order, device=self.data.device)
-        for inputs, labels in self.data.batches(permutation[: self.steps * self.batch_size], self.batch_size):
-            yield self._laid_out(augmented(inputs, self.settings, self.order)), labels
+        more = 0 if self.extra is None else min(self.batch_size - 1, max(1, round(self.extra.share * self.batch_size)))
+        batches = self._drawn(self.data, self.batch_size - more)
+        if self.extra is not None:
+            pairs = zip(batches, self._drawn(self.extra.data, more), strict=True)
+            batches = ((torch.cat([own, other]), torch.cat([labels, others])) for (own, labels), (other, others) in pairs)
+        for inputs, labels in batches:
+            yield augmented(inputs, self.settings, self.order), labels
+
+    def _drawn(self, data: DeviceSplit, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """As many batches of this size as an epoch has steps, in a random order; of few examples in one such order after another."""
+        times = -(-self.steps * size // len(data))
+        orders = [torch.randperm(len(data), generator=self.order, device=data.device) for _ in range(times)]
+        return data.batches(torch.cat(orders)[: self.steps * size], size)
 
     def _laid_out(self, inputs: Tensor) -> Tensor:
         is_image = inputs.dim() == _IMAGE_BATCH_DIMENSIONS
         return inputs.contiguous(memory_format=torch.channels_last) if self.settings.channels_last and is_image else inputs
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Examples that the network learns from: `targets` are their labels as the loss takes them, classes (batch,) or shares of them."""
+
+    inputs: Tensor
+    labels: Tensor
+    targets: Tensor
+    adversary: BatchAdversary
+
+    def attacked(self, inputs: Tensor, _: Tensor) -> Tensor:
+        """The adversary's examples; it is told each one's class, of mixed ones that of the larger share."""
+        return self.adversary(inputs, self.labels)
 
 
 class _Listening:

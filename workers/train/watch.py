@@ -51,7 +51,7 @@ class Watch:
                 found["validation_accuracy"] = self._accuracy(inputs, labels)
                 if attacked:
                     found["validation_pgd_accuracy"] = self._accuracy(self._pgd(inputs, labels, epoch), labels)
-            if self.settings.adversarial_training in _ONE_STEP:
+            if self.settings.adversarial_training in _ONE_STEP or self.settings.gradient_alignment > 0:
                 inputs, labels = self._first(self.train)
                 found["pgd_accuracy"] = self._accuracy(self._pgd(inputs, labels, epoch), labels)
         return found

@@ -62,11 +62,13 @@ class ProcessesExecutor:
 
 
 def process_slots(resources: Resources) -> int:
-    """Return how many jobs run at once on this machine: by its cores, and by the shares of its GPU that jobs get."""
+    """Return how many jobs run at once on this machine: by its cores, its memory, and the shares of its GPU that jobs get."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     found = cores // resources.cpus_per_job
     if share := max(resources.gpus(stage, available=gpus_here() > 0) for stage in ("pretrain", "attack")):
         found = min(found, int(1 / share))
+    if resources.memory_per_job is not None:
+        found = min(found, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // resources.memory_per_job)
     return max(1, min(found, resources.workers or found))
 
 

@@ -45,6 +45,8 @@ def slots(resources: Resources, cluster: Amounts, *, growing: bool) -> int:
     found = cluster.get("CPU", 1) / resources.cpus_per_job
     if gpus := resources.gpus("attack", available=cluster.get("GPU", 0) > 0):
         found = min(found, cluster.get("GPU", 0) / gpus)
+    if resources.memory_per_job is not None:
+        found = min(found, cluster.get("memory", 0) / resources.memory_per_job)
     return max(1, min(int(found), resources.workers or int(found)))
 
 
@@ -71,7 +73,8 @@ def smallest_gpu(*, seconds: float = _MEMORY_SECONDS) -> int | None:
 def _largest(resources: Resources) -> Amounts:
     """Return the resources that the largest job needs on its node."""
     gpus = max(resources.gpus_per_train or 0, resources.gpus_per_attack or 0)
-    return {"CPU": resources.cpus_per_job} | ({"GPU": gpus} if gpus else {})
+    memory = {} if resources.memory_per_job is None else {"memory": resources.memory_per_job}
+    return {"CPU": resources.cpus_per_job} | ({"GPU": gpus} if gpus else {}) | memory
 
 
 def lacking(resources: Resources) -> str | None:
@@ -83,6 +86,9 @@ def lacking(resources: Resources) -> str | None:
     if any(all(node.get(name, 0) >= amount for name, amount in wanted.items()) for node in nodes):
         return None
     cpus, gpus = (max((node.get(name, 0) for node in nodes), default=0) for name in ("CPU", "GPU"))
+    memory = max((node.get("memory", 0) for node in nodes), default=0)
+    if wanted.get("memory", 0) > memory:
+        return f"--memory-per-job {wanted['memory'] / 1e9:g}GB: no node of the cluster has more than {memory / 1e9:.3g} GB for jobs"
     if resources.cpus_per_job > cpus:
         return f"--cpus-per-job {resources.cpus_per_job}: no node of the cluster has more than {cpus:g} CPUs"
     if wanted.get("GPU", 0) > gpus:

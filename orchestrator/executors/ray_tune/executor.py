@@ -137,7 +137,8 @@ class RayExecutor:
 
     def _tuner(self, searcher: "JobSearcher", storage: Path, watch: RayWatch) -> Tuner:
         def request(config: dict[str, Any]) -> PlacementGroupFactory:
-            return PlacementGroupFactory([{"CPU": config["threads"], "GPU": config["gpus"]}])
+            memory = {} if config["memory"] is None else {"memory": config["memory"]}
+            return PlacementGroupFactory([{"CPU": config["threads"], "GPU": config["gpus"], **memory}])
 
         plugins = archives()
         work = tune.with_parameters(self._work, plugins=plugins) if plugins else self._work

@@ -18,7 +18,7 @@ from orchestrator.store.schema.sweep_tables import AttemptRecord, JobParentRecor
 
 _MOST_LINES, _MOST_NAMED = 5, 3
 _FAILED = " failed "
-_TRAININGS = {"pretrain": "training", "adopt": "adoption", "fine_tune": "fine-tuning", "defend": "defence"}
+_TRAININGS = {"pretrain": "training", "adopt": "adoption", "fine_tune": "fine-tuning", "select": "selection", "defend": "defence"}
 _EDGE = JobParentRecord
 
 

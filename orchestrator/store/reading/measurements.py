@@ -121,6 +121,8 @@ def _training(key: str, trained: Mapping[str, _Trained]) -> dict[str, Any]:
     """The settings of a model's training from scratch, and of its last fine-tuning; a defence repeats its model's."""
     stage, own, parent = trained[key]
     before = {"training": own, "fine_tuning": None} if parent is None else _training(parent, trained)
+    if stage == "select":  # it repeats what its model was trained with last
+        return {**before, "training" if before["fine_tuning"] is None else "fine_tuning": own}
     return {**before, "fine_tuning": own} if stage == "fine_tune" else before
 
 

@@ -58,7 +58,7 @@ def earlier_plugins(store: Store) -> dict[str, list[tuple[PluginVersion, ...]]]:
 
 def earlier_digests(store: Store) -> dict[str, list[dict[str, str]]]:
     """Return the digests of all trainings that have a result and whose keys hold any, by their seed keys."""
-    trained = JobRecord.stage.in_(("pretrain", "fine_tune", "defend"))
+    trained = JobRecord.stage.in_(("pretrain", "fine_tune", "select", "defend"))
     statement = select(JobRecord.seed_key, JobRecord.digests).where(JobRecord.state == "done", trained)
     found: dict[str, list[dict[str, str]]] = {}
     with store.reading() as connection:

@@ -110,7 +110,7 @@ def _finished(connection: Connection) -> FinishedRungs:
     job = JobRecord
     stopped = select(job.key, job.spec, job.digests, TrainedModelRecord.until)
     stopped = stopped.join(TrainedModelRecord, TrainedModelRecord.job_key == job.key)
-    stopped = stopped.where(TrainedModelRecord.until.is_not(None), job.stage != "defend", job.key_version == KEY_VERSION)
+    stopped = stopped.where(TrainedModelRecord.until.is_not(None), job.stage.in_(("pretrain", "fine_tune")), job.key_version == KEY_VERSION)
     edges = select(JobParentRecord.child_key, JobParentRecord.role, JobParentRecord.parent_key)
     edges = edges.join(TrainedModelRecord, TrainedModelRecord.job_key == JobParentRecord.child_key)
     parents: defaultdict[str, dict[str, str]] = defaultdict(dict)

@@ -91,7 +91,7 @@ def trained_specs(store: Store) -> list[TrainedSpec]:
     """The models that were measured, by key, but for those of an earlier key version."""
     with store.reading() as connection:
         measured = sorted(connection.execute(select(CleanResultRecord.model_key).distinct()).scalars())
-        trained = _specs(connection, ("pretrain", "fine_tune", "defend"))
+        trained = _specs(connection, ("pretrain", "fine_tune", "select", "defend"))
         attacks = _attacks(connection)
         edges = select(JobParentRecord.child_key, JobParentRecord.parent_key).where(JobParentRecord.role == "weights")
         weights = {child: parent for child, parent in connection.execute(edges)}  # noqa: C416 (rows, not tuples, to a type checker)

@@ -22,6 +22,7 @@ from workers.artifacts.results import CraftOutcome, DiagnosisOutcome, Environmen
 from workers.facts import DatasetInfo
 from workers.registry import DATASETS
 from workers.spec.attack import AttackSettings
+from workers.spec.component import NO_EXTRA
 from workers.spec.fields import spelled
 from workers.spec.job import AttackSpec, CorruptSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, Job, ModelSpec, SurfaceSpec, TrainSpec
 from workers.spec.keys import KEY_VERSION
@@ -89,7 +90,7 @@ def _trained_model(spec: TrainSpec, outcome: TrainOutcome) -> Row:
         "dataset": spec.data.name,
         "train_examples": spec.data.train_examples,
         "validation_examples": spec.data.validation_examples,
-        "data_settings": spec.data.own,
+        "data_settings": spec.data.own | ({name: getattr(spec.data, name) for name in NO_EXTRA} if spec.data.extra else {}),
         "model": spec.model.name,
         "model_settings": spec.model.own,
         "rank": outcome.ranks if spec.model.tensorized else None,

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -35,6 +37,19 @@ def test_training_curves_have_a_line_a_model_and_a_point_an_epoch() -> None:
     assert list(first.x) == [1, 2, 3]
     assert list(first.y) == [point["loss"] for point in pictures["loss"].table if point["model"] == "pretrain theta 1"]
     assert list(pictures["accuracy %"].figure.data[0].y) == [0, 33.333, 66.667]
+
+
+def test_what_adversarial_training_fits_is_drawn_against_what_it_learns() -> None:
+    learned = run("a", theta=0.9)
+    held_out = [{"validation_accuracy": 0.6, "validation_pgd_accuracy": share} for share in (0.3, 0.4, 0.2)]
+    measured = tuple({**epoch, **found} for epoch, found in zip(learned.history, held_out, strict=True))
+    pictures = training_curves([replace(learned, history=measured), run("b")])
+    assert list(pictures) == ["loss", "accuracy %", "validation %", "validation pgd %", "robust overfitting %"]
+    lines = pictures["robust overfitting %"].figure.data
+    assert [line.name for line in lines] == [
+        f"pretrain theta 0.9, {what}" for what in ("training, attacked", "held out, under PGD", "held out, clean")
+    ]
+    assert [list(line.y) for line in lines] == [[0, 33.333, 66.667], [30, 40, 20], [60, 60, 60]]
 
 
 def test_too_many_epochs_are_thinned_evenly_and_keep_both_ends() -> None:

@@ -10,6 +10,13 @@ COMMON = {
     "gamma": 0.1,
     "clip_norm": None,
     "crop_padding": None,
+    "cutout": None,
+    "augmentation": "none",
+    "mixing": "none",
+    "mixing_alpha": 1.0,
+    "time_shift": 0.0,
+    "background_noise": 0.0,
+    "spectrogram_masks": 0.0,
     "precision": "float32",
     "channels_last": True,
     "adversarial_training": "none",
@@ -20,12 +27,14 @@ COMMON = {
     "adversarial_norm": "linf",
     "adversarial_loss": "ce",
     "adversarial_noise": 2.0,
+    "gradient_alignment": 0.0,
     "weight_perturbation": 0.0,
     "weight_perturbation_from": 0.0,
     "warm_up": None,
     "weight_average": "none",
     "ema_decay": 0.995,
     "average_from": 0.5,
+    "checkpoint": "last",
 }
 PAPER_CIFAR10 = COMMON | {
     "recipe": "paper",
@@ -197,7 +206,7 @@ def test_every_data_set_has_its_kind_and_every_recipe_settings_for_it():
     modalities = {found.facts.modality for found in DATASETS}
     assert set(AUGMENTATION) == set(RECIPES)
     assert all(set(settings) == modalities for settings in BINARY.values())
-    of_images = {"awp", "fast_at", "madry", "mart", "trades"}  # as their papers train; on audio they are one clear line
+    of_images = {"awp", "fast_at", "grad_align", "madry", "mart", "trades"}  # as their papers train; on audio they are one clear line
     assert {recipe: set(settings) for recipe, settings in RECIPES.items()} == {
         recipe: {"image"} if recipe in of_images else modalities for recipe in AUGMENTATION
     }
@@ -211,6 +220,10 @@ def test_every_data_set_has_its_kind_and_every_recipe_settings_for_it():
         ("mart", {"loss": "mart", "beta": 5.0, "adversarial_loss": "ce", "learning_rate": 0.01}),
         ("awp", {"loss": "cross_entropy", "weight_perturbation": 0.01, "adversarial_steps": (10, 10)}),
         ("fast_at", {"adversarial_training": "rs_fgsm", "adversarial_stepsize": 1.25, "warm_up": 0.4, "schedule": "linear"}),
+        (
+            "grad_align",
+            {"adversarial_training": "r_fgsm", "adversarial_alpha": 0.0, "gradient_alignment": 0.2, "adversarial_stepsize": 2.5},
+        ),
     ],
 )
 def test_a_published_method_has_its_authors_settings(recipe, said):

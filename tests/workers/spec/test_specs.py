@@ -127,7 +127,7 @@ def test_a_job_survives_json_with_its_key(job):
         (
             ModelSpec,
             {"name": "resnet50"},
-            "model 'resnet50': one of logmel, preact_resnet18, resnet18, .*torchvision:NAME .did you mean resnet18",
+            "model 'resnet50': one of convnext, logmel, m11, .*, resnet, resnet18, .*torchvision:NAME .did you mean resnet",
         ),
         (ModelSpec, {"rank_kind": "rows"}, "'channels', 'dimensions' or 'parameters'"),
         (ModelSpec, {"binary": 1}, "boolean"),
@@ -214,7 +214,7 @@ def test_unknown_fields_are_refused_at_every_depth(job):
 
 def test_an_unknown_stage_is_refused_with_the_legal_ones():
     dumped = {**PRETRAIN.model_dump(mode="json"), "spec": {"stage": "train"}}
-    with pytest.raises(ValidationError, match="'pretrain', 'adopt', 'fine_tune', 'defend', 'evaluate', 'craft', 'attack'"):
+    with pytest.raises(ValidationError, match="'pretrain', 'adopt', 'fine_tune', 'select', 'defend', 'evaluate', 'craft', 'attack'"):
         JOB.validate_json(json.dumps(dumped))
 
 
@@ -311,7 +311,7 @@ def test_only_an_attack_with_knowledge_eot_averages_gradients():
 
 def test_a_model_and_a_data_set_that_do_not_fit_and_a_changed_waveform_are_refused():
     fields = {"stage": "pretrain", "data": DataSpec(name="tones"), "training": TrainingSpec(epochs=1)}
-    with pytest.raises(ValidationError, match=r"name=resnet18: takes image inputs, and tones is audio; one of logmel, soundnet5"):
+    with pytest.raises(ValidationError, match=r"name=resnet18: takes image inputs, and tones is audio; one of logmel, m11, m5, soundnet5"):
         TrainSpec(**fields, model=ModelSpec())
     fields["training"] = TrainingSpec(epochs=1, horizontal_flip=True)
     with pytest.raises(ValidationError, match="tones is audio, and only images are flipped"):

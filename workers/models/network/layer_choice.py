@@ -16,7 +16,7 @@ _CONVOLUTIONS = (*_FIT[:-1], nn.Conv3d, nn.ConvTranspose3d)
 
 @dataclass(frozen=True)
 class LayerChoice:
-    """One layer of a network, and what becomes of it: a Tucker layer, or (with a `reason`) the dense layer that it is.
+    """One layer of a network, and what becomes of it: a layer in factors, or (with a `reason`) the dense layer that it is.
 
     `names` are all the places where the network has it, the first one its name; `shape` is its kernel's, filters first (None: it has
     none of its own).
@@ -90,7 +90,7 @@ def _project_attention(network: nn.Module) -> None:
 
 
 def unfit(layer: nn.Module) -> str | None:
-    """Return the reason why a layer by itself cannot be stored in Tucker form; None where it can."""
+    """Return the reason why a layer by itself cannot be stored in factors; None where it can."""
     if isinstance(layer, nn.MultiheadAttention):
         return _unfit_attention(layer)
     if not isinstance(layer, _FIT):

@@ -13,7 +13,7 @@ from torch.utils.checkpoint import checkpoint
 from workers.defences.base import Defence
 from workers.errors import JobError, UserError
 from workers.facts import DatasetInfo, ModelFacts
-from workers.layers import DenseKernel, LatentSketch, SignGradient, TuckerKernel, resolve_rank
+from workers.layers import DenseKernel, LatentKernel, LatentSketch, SignGradient, resolve_rank
 from workers.layers.recompute import NetworkPart
 from workers.models.network.layer_choice import layer_choices
 from workers.models.network.tensorize import Tensorization, binarize, tensorize
@@ -55,6 +55,7 @@ class Network(nn.Module):
         self.defence = build_defence(defence, bounds=(info.low, info.high))
         self.defence.install(body)
         self.bounds = (info.low, info.high)
+        self.n_classes = info.n_classes
         self.examples_at_once: int | None = None
         self.randomised_body = body_facts is not None and body_facts.randomised
         self.normalises_itself = body_facts is not None and body_facts.normalised
@@ -156,8 +157,8 @@ class Network(nn.Module):
             yield
 
     def ranks(self) -> dict[str, list[int]]:
-        """Return the resolved Tucker rank of each tensorized layer by its name."""
-        kernels = ((name, module) for name, module in self.body.named_modules() if isinstance(module, TuckerKernel))
+        """Return the resolved rank of each tensorized layer by its name."""
+        kernels = ((name, module) for name, module in self.body.named_modules() if isinstance(module, LatentKernel))
         return {name.removesuffix(".kernel"): list(kernel.rank) for name, kernel in kernels}
 
 
@@ -220,7 +221,7 @@ def _moments(info: DatasetInfo, normalisation: Normalisation) -> tuple[tuple[flo
 
 @dataclass(frozen=True)
 class LayerPlan:
-    """Plan of one layer: its kernel's shape, and its Tucker rank or the reason why it stays dense."""
+    """Plan of one layer: its kernel's shape, and its rank or the reason why it stays dense."""
 
     name: str
     shape: tuple[int, ...] | None
@@ -236,7 +237,11 @@ def planned_layers(spec: ModelSpec, info: DatasetInfo) -> list[LayerPlan]:
     for choice in layer_choices(body, settings):
         fraction, shape = settings.fractions.get(choice.name, settings.rank_fraction), choice.shape
         reason = choice.reason if spec.tensorized else "tensorized: false"
-        rank = None if reason or shape is None else resolve_rank(shape, fraction, kind=settings.rank_kind)
+        rank = (
+            None
+            if reason or shape is None
+            else resolve_rank(shape, fraction, kind=settings.rank_kind, factorization=settings.factorization)
+        )
         plans.append(LayerPlan(", ".join(choice.names), shape, rank, reason))
     require_matched(spec, [plan.name.partition(", ")[0] for plan in plans if plan.rank is not None])
     return plans
@@ -272,6 +277,7 @@ def _tensorization(spec: ModelSpec, init: Initialisation, body: nn.Module) -> Te
         rank_fraction=spec.rank_fraction,
         fractions={} if spec.rank_fractions is None else _fractions(body, spec.rank_fractions),
         rank_kind=spec.rank_kind,
+        factorization=spec.factorization,
         first=spec.tensorize_first,
         linear=spec.tensorize_linear,
         attention=spec.tensorize_attention,
@@ -315,9 +321,9 @@ def build_defence(spec: DefenceSpec, *, bounds: tuple[float, float]) -> Defence:
 
 @torch.no_grad()
 def initialise(body: nn.Module, generator: torch.Generator, *, kept: bool = False) -> None:
-    """Draw every random parameter anew from the explicit generator; with `kept` only those of Tucker layers, whose dense ones are gone."""
+    """Draw every random parameter anew from the explicit generator; with `kept` only kernels in factors, whose dense ones are gone."""
     for module in body.modules():
-        if isinstance(module, TuckerKernel | DenseKernel):
+        if isinstance(module, LatentKernel | DenseKernel):
             module.initialise(generator)
         elif not kept:
             _initialise_dense(module, generator)

@@ -1,4 +1,4 @@
-"""Conversion of a network's convolutions and linear layers to Tucker form, and of
+"""Conversion of a network's convolutions and linear layers to layers in factors, and of
 convolutions to binary ones."""
 
 import copy
@@ -12,10 +12,16 @@ from torch import Tensor, nn
 
 from workers.layers import (
     BinaryConv,
+    CPLayer,
     DenseKernel,
     Execution,
+    LatentLayer,
     LatentSketch,
     SignGradient,
+    TensorTrainLayer,
+    Transposed,
+    TransposedCPLayer,
+    TransposedTensorTrainLayer,
     TransposedTuckerLayer,
     TuckerLayer,
     cheaper_execution,
@@ -30,7 +36,17 @@ from workers.models.network.layer_choice import (
     layer_choices,
     unfit,
 )
-from workers.spec.fields import ExecutionChoice, Initialisation, RankKind
+from workers.spec.fields import ExecutionChoice, Factorization, Initialisation, RankKind
+
+_LAYERS: dict[tuple[Factorization, bool], type[CPLayer | TensorTrainLayer | TuckerLayer]] = {
+    ("cp", False): CPLayer,
+    ("cp", True): TransposedCPLayer,
+    ("tt", False): TensorTrainLayer,
+    ("tt", True): TransposedTensorTrainLayer,
+    ("tucker", False): TuckerLayer,
+    ("tucker", True): TransposedTuckerLayer,
+}
+"""The layers in factors by their form, and whether they are transposed convolutions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +56,7 @@ class Tensorization(LayerKinds):
     Args:
         rank_fraction: requested share in (0, 1], see `resolve_rank`.
         rank_kind: reference of the share, see `resolve_rank`.
+        factorization: the form of the new kernels.
         fractions: the shares of layers that have one of their own, by name.
         grouped: treatment of a 1-d or 2-d convolution that cannot be tensorized (grouped, say, see `unfit`): `refuse`, or `keep` it dense.
         execution: `auto` takes the cheaper one for each layer (see `cheaper_execution`).
@@ -49,6 +66,7 @@ class Tensorization(LayerKinds):
     rank_fraction: float
     fractions: Mapping[str, float] = field(default_factory=dict)
     rank_kind: RankKind = "channels"
+    factorization: Factorization = "tucker"
     grouped: Literal["keep", "refuse"] = "refuse"
     execution: ExecutionChoice = "auto"
     init: Initialisation = "random"
@@ -56,10 +74,10 @@ class Tensorization(LayerKinds):
 
 def tensorize(
     network: nn.Module, settings: Tensorization, *, sketch: LatentSketch, input_shape: Sequence[int] | None = None
-) -> dict[str, TuckerLayer]:
-    """Replace the convolutions of `network`, in place, by Tucker layers of the same geometry; return the new layers by name.
+) -> dict[str, LatentLayer]:
+    """Replace the convolutions of `network`, in place, by layers in factors of the same geometry; return the new layers by name.
 
-    A layer that the network has in several places becomes one Tucker layer in all of them.
+    A layer that the network has in several places becomes one new layer in all of them.
 
     Args:
         network: any network of PyTorch's own layers.
@@ -79,7 +97,7 @@ def tensorize(
         if choice.reason:
             continue
         fraction = settings.fractions.get(choice.name, settings.rank_fraction)
-        layer = _tucker_like(choice.layer, settings, fraction=fraction, sketch=sketch, positions=positions.get(choice.name))
+        layer = _factored(choice.layer, settings, fraction=fraction, sketch=sketch, positions=positions.get(choice.name))
         for name in choice.names:
             parent, _, child = name.rpartition(".")
             setattr(network.get_submodule(parent), child, layer)
@@ -99,17 +117,18 @@ def _require_all_fit(chosen: Sequence[LayerChoice]) -> None:
         raise ValueError(f"{name}: {reason} cannot be tensorized ({len(refused)} such layers; grouped='keep' leaves them dense)")
 
 
-def _tucker_like(dense: Any, settings: Tensorization, *, fraction: float, sketch: LatentSketch, positions: int | None) -> TuckerLayer:
-    """Return the Tucker layer in place of a convolution, transposed or not, or of a linear layer."""
+def _factored(dense: Any, settings: Tensorization, *, fraction: float, sketch: LatentSketch, positions: int | None) -> LatentLayer:
+    """Return the layer in factors in place of a convolution, transposed or not, or of a linear layer."""
     kernel, transposed = dense_kernel(dense), isinstance(dense, TRANSPOSED)
-    rank = resolve_rank(kernel.shape, fraction, kind=settings.rank_kind)
+    rank = resolve_rank(kernel.shape, fraction, kind=settings.rank_kind, factorization=settings.factorization)
     names = () if isinstance(dense, nn.Linear) else ("stride", "padding", "dilation", *(("output_padding",) if transposed else ()))
     geometry = {name: getattr(dense, name) for name in names}
     execution: Execution | None = None if settings.execution == "auto" else settings.execution
     if execution is None:
         stride = math.prod(geometry.get("stride", ()))
-        execution = cheaper_execution(kernel.shape, rank, stride=stride, positions_in=positions, transposed=transposed)
-    made = TransposedTuckerLayer if transposed else TuckerLayer
+        form = settings.factorization
+        execution = cheaper_execution(kernel.shape, rank, factorization=form, stride=stride, positions_in=positions, transposed=transposed)
+    made = _LAYERS[settings.factorization, transposed]
     layer = made(tuple(kernel.shape), rank, sketch=sketch, execution=execution, bias=dense.bias is not None, **geometry)
     if settings.init == "decompose":
         layer.kernel.decompose(kernel)
@@ -148,7 +167,7 @@ _LINEAR_ORDER = 2
 def binarize(network: nn.Module, *, signs: SignGradient) -> None:
     """Replace every convolution of `network` but the first, in place, by a binary one of the same geometry (XNOR-Net, section 4).
 
-    A Tucker convolution keeps its kernel, sketch included; the weights of a dense one are dropped. Linear layers and transposed
+    A convolution in factors keeps its kernel, sketch included; the weights of a dense one are dropped. Linear layers and transposed
     convolutions are unchanged.
 
     Args:
@@ -161,20 +180,25 @@ def binarize(network: nn.Module, *, signs: SignGradient) -> None:
     convolutions = [
         (name, module)
         for name, module in network.named_modules()
-        if isinstance(module, nn.Conv1d | nn.Conv2d) or (type(module) is TuckerLayer and len(module.kernel.shape) > _LINEAR_ORDER)
+        if isinstance(module, nn.Conv1d | nn.Conv2d) or _is_plain_convolution(module)
     ]
     for name, convolution in convolutions[1:]:
         parent, _, child = name.rpartition(".")
         setattr(network.get_submodule(parent), child, _binary_like(name, convolution, signs))
 
 
-def _binary_like(name: str, convolution: nn.Conv1d | nn.Conv2d | TuckerLayer, signs: SignGradient) -> BinaryConv:
-    if not isinstance(convolution, TuckerLayer):
+def _is_plain_convolution(module: nn.Module) -> bool:
+    """Tell whether a module is a convolution in factors, and not a transposed one."""
+    return isinstance(module, LatentLayer) and not isinstance(module, Transposed) and len(module.kernel.shape) > _LINEAR_ORDER
+
+
+def _binary_like(name: str, convolution: nn.Conv1d | nn.Conv2d | LatentLayer, signs: SignGradient) -> BinaryConv:
+    if not isinstance(convolution, LatentLayer):
         reason = unfit(convolution)
         if reason is not None:
             raise ValueError(f"{name}: {reason} cannot be made binary")
     return BinaryConv(
-        convolution.kernel if isinstance(convolution, TuckerLayer) else DenseKernel(convolution.weight.shape),
+        convolution.kernel if isinstance(convolution, LatentLayer) else DenseKernel(convolution.weight.shape),
         signs=signs,
         stride=convolution.stride,
         padding=convolution.padding,
