@@ -1,7 +1,7 @@
 """How much of the attacks' time a race takes for the same decisions, replayed on stored results of a small table 1.
 
 `raced/outcomes.npz` has the flags of a full evaluation, made by `robustsweep launch tests/benchmarks/raced/table1.yaml --executor inline`
-and packed by `python -m tests.benchmarks.test_racing HOME`: three thetas under FGSM and BIM at two epsilons on 1,000 test images of CIFAR-10.
+and packed by `python -m tests.benchmarks.test_racing HOME`: three thetas under FGSM and BIM at two epsilons on 1,000 images of CIFAR-10.
 """
 
 import sqlite3
