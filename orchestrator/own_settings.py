@@ -50,7 +50,7 @@ _IN_FULL: dict[str, type[ComponentSpec]] = {"model": ModelSpec, "training": Trai
 
 def value_of(row: Any, name: str) -> Any:
     """A field of a row, or a setting by its name; None where the row has no such setting."""
-    if isinstance(row, Mapping):
+    if not hasattr(row, "__dataclass_fields__"):
         if name in row:
             return row[name]
     elif name in row.__dataclass_fields__:
@@ -65,7 +65,7 @@ def value_of(row: Any, name: str) -> Any:
 
 def held(row: Any, field: str) -> Mapping[str, Any]:
     """The settings in a field of a row, which may be a mapping of its fields."""
-    return (row.get(field) if isinstance(row, Mapping) else getattr(row, field, None)) or {}
+    return (getattr(row, field, None) if hasattr(row, "__dataclass_fields__") else row.get(field)) or {}
 
 
 def own_names(rows: Iterable[Any] = (), sections: Iterable[str] = ("attacks", "model", "data", "defence", "metrics")) -> tuple[str, ...]:
@@ -73,8 +73,9 @@ def own_names(rows: Iterable[Any] = (), sections: Iterable[str] = ("attacks", "m
     where another one, or a field of the rows, has the same name."""
     found = {section: dict.fromkeys(names) for section, names in _registered().items()}
     for row in rows:
-        for section in found:
-            found[section] |= dict.fromkeys(held(row, SECTIONS[section][0]))
+        for section, names in found.items():
+            if settings := held(row, SECTIONS[section][0]):
+                names.update(dict.fromkeys(settings))
     times = Counter(name for names in found.values() for name in names) + Counter(set(FIELDS.values()) - found["attacks"].keys())
     return tuple(name if times[name] == 1 else f"{section}.{name}" for section in sections for name in found[section])
 
@@ -138,6 +139,8 @@ def _own_of(registry: Registry[Any]) -> dict[str, None]:
 
 def hashable(value: Any) -> Hashable:
     """A JSON value as one that can be hashed; mappings are sorted by name."""
+    if value is None or isinstance(value, str | int | float):
+        return value
     if isinstance(value, Mapping):
         return tuple((name, hashable(item)) for name, item in sorted(value.items()))
     return tuple(map(hashable, value)) if isinstance(value, list | tuple) else value

@@ -106,7 +106,7 @@ def results(  # noqa: PLR0913 (each is an option of the command)
     else:
         wanted: dict[ExtraColumns, bool] = {"spread": spread, "passes": passes}
         extra = [name for name, asked in wanted.items() if asked]
-        show(render_results(rows[:limit], output.value, extra=extra, notes=(*notes, *_cut(len(rows), limit))))
+        show(render_results(rows, output.value, limit=limit, extra=extra, notes=(*notes, *_cut(len(rows), limit))))
 
 
 def _print_corruptions(where: "Paths", sweep: str | None, output: TableFormat, limit: int | None) -> None:

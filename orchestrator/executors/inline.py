@@ -1,5 +1,6 @@
 """Execution in this process, one job after the other."""
 
+import gc
 import secrets
 import time
 import traceback
@@ -12,6 +13,7 @@ from workers.errors import ShortOfMemoryError, SupersededError, damaged, describ
 from workers.spec.job import Job
 
 _PAUSE_SECONDS = 0.05  # wait for a source of jobs that has none now while nothing is under way: it waits for its database
+_OFTEN = (700, 10, 10)  # Python's own: the program looks for unused values more seldom, but jobs' may be large
 
 
 class InlineExecutor:
@@ -23,6 +25,7 @@ class InlineExecutor:
     def execute(self, sweep: SweepRun) -> None:
         import torch
 
+        gc.set_threshold(*_OFTEN)
         available = torch.cuda.is_available()
         while not sweep.drained:
             if (job := sweep.take()) is not None:

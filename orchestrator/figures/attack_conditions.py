@@ -95,10 +95,19 @@ Hover = tuple[list[str], list[list[str]]]
 """The settings of a condition's rows in words: those that all of them share, and for each row the others."""
 
 
-def hover_settings(found: Sequence[AttackCondition]) -> list[Hover]:
-    """Return the settings of the rows of each condition in words, under the names that tell them apart in all of them."""
-    said = iter(ResultColumns([row for one in found for row in one.rows]).measured_with())
-    return [_shared([next(said) for _ in one.rows]) for one in found]
+Words = dict[int, list[str]]
+"""The settings of attacked rows in words, by the rows' ids."""
+
+
+def settings_in_words(rows: Sequence[ResultRow]) -> Words:
+    """Return the settings of each row with a robust accuracy in words, under the names that tell them apart in all of them."""
+    attacked = [row for row in rows if row.robust_accuracy is not None]
+    return dict(zip(map(id, attacked), ResultColumns(attacked).measured_with(), strict=True))
+
+
+def hover_settings(condition: AttackCondition, words: Words) -> Hover:
+    """Return the settings of the rows of a condition, in these words."""
+    return _shared([words[id(row)] for row in condition.rows])
 
 
 def _shared(each: Sequence[list[str]]) -> Hover:
@@ -117,12 +126,13 @@ def _telling(rows: Sequence[ResultRow]) -> dict[tuple[Hashable, ...], tuple[str,
 
 def _differing(of_lines: Iterable[Sequence[ResultRow]], names: Sequence[str]) -> list[str]:
     """Return those of the names in whose values rows of one line differ; what is no field of a row is a setting of its attack's own."""
-    own = [name for name in names if not _is_field(name)]
+    own = {name: name.removeprefix("attacks.") for name in names if not _is_field(name)}
     differing: set[str] = set()
     for rows in (rows for rows in of_lines if len(rows) > 1):
         differing |= {name for name in names if _is_field(name) and len({getattr(row, name) for row in rows}) > 1}
-        held = {hashable(row.attack_settings): row for row in rows}.values()
-        differing |= {name for name in own if len(held) > 1 and len({hashable(value_of(row, name)) for row in held}) > 1}
+        held = {hashable(row.attack_settings): row.attack_settings for row in rows}.values()
+        if len(held) > 1:
+            differing |= {name for name, short in own.items() if len({hashable(settings.get(short)) for settings in held}) > 1}
     return [name for name in names if name in differing]
 
 

@@ -9,11 +9,13 @@ from orchestrator.figures.attack_conditions import (
     AttackCondition,
     Hover,
     Line,
+    Words,
     best_models,
     conditions,
     hover_settings,
     line_looks,
     line_of,
+    settings_in_words,
 )
 from orchestrator.figures.looks import Look, line_style, line_to_the_fore
 from orchestrator.figures.picture import FAINT, Picture, Pictures, Record, lines, percent, plain
@@ -27,16 +29,16 @@ _INTERVAL = ("95% low", "95% high")
 Points = list[tuple[dict[str, Any], list[str]]]
 
 
-def accuracy_curves(rows: Sequence[ResultRow], *, chosen: Collection[str] = ()) -> Pictures:
+def accuracy_curves(rows: Sequence[ResultRow], *, chosen: Collection[str] = (), words: Words | None = None) -> Pictures:
     """Draw accuracy against epsilon with 95 % bands, one line for each model; epsilon 0 is the clean accuracy.
 
     The epsilon axis is logarithmic, labelled with the epsilons as the users wrote them. More than `MOST_BANDS` lines have no bands; of
-    more than `MOST_LINES` only the `chosen` models (their keys) and the best are named, and the others are faint.
+    more than `MOST_LINES` only the `chosen` models (their keys) and the best are named, and the others are faint. The `words` are the
+    `settings_in_words` of the rows, where they are known.
     """
     found = line_looks(rows)
-    of_conditions = conditions(rows, by_epsilon=False)
-    said = zip(of_conditions, hover_settings(of_conditions), strict=True)
-    return {one.label: _picture(one, hover, found, chosen) for one, hover in said}
+    said = settings_in_words(rows) if words is None else words
+    return {one.label: _picture(one, hover_settings(one, said), found, chosen) for one in conditions(rows, by_epsilon=False)}
 
 
 def _picture(condition: AttackCondition, said: Hover, found: Mapping[Line, Look], chosen: Collection[str]) -> Picture:
@@ -50,7 +52,8 @@ def _picture(condition: AttackCondition, said: Hover, found: Mapping[Line, Look]
         points[line].append((_point(row, found[line]), differing))
     named = set(points)
     if len(points) > MOST_LINES:
-        named = {line for line in points if line[1] in {*chosen, *best_models(condition.rows)}}
+        to_the_fore = {*chosen, *best_models(condition.rows)}
+        named = {line for line in points if line[1] in to_the_fore}
     hover = _hover(common)
     groups: dict[tuple[str, str], list[Points]] = defaultdict(list)
     for line in (line for line in points if line not in named):

@@ -15,8 +15,10 @@ from orchestrator.search.samplers import distribution
 from search_spaces import Parameter, Space
 from search_spaces.ranges.substitute import ABSENT, put
 from workers.errors import UserError
+from workers.spec.fields import positive_fraction, spelled
 
 _FIXED, _OBJECTIVES, _EXHAUSTED, N_TRIALS = "fixed_settings", "objectives", "exhausted", "n_trials"
+_EPSILON = "epsilon"
 _HELD_OUT = ("data", "validation_examples")
 
 
@@ -32,7 +34,7 @@ def open_study(storage: BaseStorage, space: Space) -> Study:
     words = [f"{objective.goal} {objective.words}" for objective in section.objectives]
     if space.name not in optuna.get_all_study_names(storage):
         study = optuna.create_study(storage=storage, study_name=space.name, directions=goals)
-        study.set_user_attr(_FIXED, _fixed_settings(space))
+        study.set_user_attr(_FIXED, _digest(_by_value(_fixed_settings(space))))
         study.set_user_attr(_OBJECTIVES, words)
         with warnings.catch_warnings(action="ignore"):  # it is experimental; optuna-dashboard shows these names
             study.set_metric_names([objective.words for objective in section.objectives])
@@ -44,9 +46,11 @@ def open_study(storage: BaseStorage, space: Space) -> Study:
 
 def _check(study: Study, space: Space, words: list[str]) -> None:
     held = study.user_attrs.get(_OBJECTIVES, words)
-    if held != words:
+    if _by_value(held, _EPSILON) != _by_value(words, _EPSILON):
         raise UserError(f"{_another(space)}: its objectives were: {', '.join(held)}; they are: {', '.join(words)}")
-    if study.user_attrs.get(_FIXED, _fixed_settings(space)) != _fixed_settings(space):
+    fixed = _fixed_settings(space)
+    as_written, by_value = _digest(fixed), _digest(_by_value(fixed))  # older studies have the former
+    if study.user_attrs.get(_FIXED, by_value) not in (as_written, by_value):
         without = "; with data.validation_examples: 0 they would, if they were measured on test" if _holds_out(space) else ""
         raise UserError(f"{_another(space)}: a setting that is not searched has changed, and old trials would not be comparable{without}")
     for name, old, new in _incompatible(study, space.parameters):
@@ -88,14 +92,33 @@ def _ranges(space: Space) -> str:
     return _digest([(made.model_dump(mode="json"), distribution_to_json(distribution(made))) for made in space.parameters])
 
 
-def _fixed_settings(space: Space) -> str:
-    """Return a digest of the space's settings without those that are searched."""
+def _by_value(written: Any, name: str = "") -> Any:
+    """Return settings, or the words of objectives, with each epsilon spelled in the one way that all spellings of its value have."""
+    match written:
+        case dict():
+            return {key: _by_value(item, key) for key, item in written.items()}
+        case list() | tuple():
+            return [_by_value(item, name) for item in written]
+        case str() | int() | float() if name.endswith(_EPSILON):
+            return " ".join(map(_spelled, str(written).split(" ")))
+    return written
+
+
+def _spelled(word: str) -> str:
+    try:
+        return spelled(float(positive_fraction(word)))
+    except ValueError:
+        return word
+
+
+def _fixed_settings(space: Space) -> Mapping[str, Any]:
+    """Return the space's settings without those that are searched."""
     data: Mapping[str, Any] = space.template
     for parameter in space.parameters:
         data = put(data, parameter.path, ABSENT)
     if not _holds_out(space):  # as in studies from before anything was held out
         data = put(data, _HELD_OUT, ABSENT)
-    return _digest(data)
+    return data
 
 
 def _holds_out(space: Space) -> bool:

@@ -6,9 +6,9 @@ from functools import cached_property
 from typing import Any, Literal
 
 from orchestrator.axes import Axes, ModelSettings, in_words, rank_in_words, settings_of
-from orchestrator.own_settings import FIELDS, SECTIONS, held, own_names, value_of
+from orchestrator.own_settings import FIELDS, SECTIONS, held, own_names
 from orchestrator.store import ResultRow
-from orchestrator.tables.table import ABSENT, Cell, Column, ColumnKind, shown
+from orchestrator.tables.table import ABSENT, Cell, Column, ColumnKind, shown, shown_each
 from workers.registry import METRICS
 from workers.spec.fields import CRAFTED
 
@@ -78,7 +78,7 @@ class ResultColumns:
     def texts(self, column: ResultColumn) -> list[str]:
         """The cells of a column as people read them."""
         if id(column) not in self._texts:
-            self._texts[id(column)] = [shown(cell, column.kind) for cell in self.cells(column)]
+            self._texts[id(column)] = shown_each(self.cells(column), column.kind)
         return self._texts[id(column)]
 
     def values(self, column: ResultColumn) -> set[str]:
@@ -194,9 +194,9 @@ def _selects(row: ResultRow) -> bool:
     return row.selects is not False or row.restarts > 1 or row.target == "least_likely"
 
 
-def _own(name: str, heading: str | None = None, *, unsaid: str | None = None) -> ResultColumn:
+def _own(name: str, heading: str, *, unsaid: str | None = None) -> ResultColumn:
     """An own setting of an attack."""
-    return ResultColumn(heading or name.replace("_", " "), lambda row: _cell(value_of(row, name)), "number", optional=True, unsaid=unsaid)
+    return ResultColumn(heading, lambda row: _cell(row.attack_settings.get(name)), "number", optional=True, unsaid=unsaid)
 
 
 def _cell(found: Any) -> Cell:
@@ -239,11 +239,7 @@ def _attack_columns(rows: Sequence[ResultRow]) -> tuple[ResultColumn, ...]:
     names = [name.removeprefix("attacks.") for name in own_names(rows, ("attacks",))]
     return (
         *_WHICH_COLUMNS,
-        *(
-            _own(f"attacks.{name}", name.replace("_", " "), unsaid="1" if name == "momentum" else None)
-            for name in names
-            if name not in _PLACED
-        ),
+        *(_own(name, name.replace("_", " "), unsaid="1" if name == "momentum" else None) for name in names if name not in _PLACED),
         *_BALL_COLUMNS,
         *map(_metric, own_names(rows, ("metrics",))),
         *_ATTACK_COLUMNS,
@@ -289,7 +285,7 @@ _BALL_COLUMNS = (
 _ATTACK_COLUMNS = (
     _setting("sign gradient", lambda row: row.sign_gradient, of=lambda row: row.binary and row.takes_gradients is not False),
     ResultColumn("steps", lambda row: row.attack_settings.get("steps"), "number", where_known=True),
-    _own("attacks.abs_stepsize", "step size", unsaid="0.003922"),
+    _own("abs_stepsize", "step size", unsaid="0.003922"),
     _setting("restarts", lambda row: row.restarts, "number", of=lambda row: row.random_start is not False or row.restarts > 1, unsaid="1"),
     _setting("eot samples", lambda row: row.eot_samples, "number", of=lambda row: _meets_draws(row) and row.knowledge == "eot"),
     _setting("selec~tion draws", lambda row: row.selection_draws, "number", of=lambda row: _meets_draws(row) and _selects(row)),

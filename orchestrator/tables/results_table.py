@@ -20,16 +20,22 @@ _INTERNAL = frozenset({"stage"})
 
 
 def render_results(
-    rows: Sequence[ResultRow], form: Format, *, extra: Sequence[ExtraColumns] = (), notes: tuple[str, ...] = ()
+    rows: Sequence[ResultRow],
+    form: Format,
+    *,
+    limit: int | None = None,
+    extra: Sequence[ExtraColumns] = (),
+    notes: tuple[str, ...] = (),
 ) -> str | RenderableType:
     """The rows in the asked format: text, or a rich table for the terminal; tables for people have the `extra` columns, and the `notes`
-    below."""
+    below. At most `limit` of the rows are shown, with the columns that tell all of them apart."""
     if form in ("csv", "json"):
-        return render(results_data(rows, flat=form == "csv"), form)
+        return render(results_data(rows, flat=form == "csv", limit=limit), form)
     if form == "latex":
-        made = publication_table(rows, extra=extra)
+        made = publication_table(rows, extra=extra).cut(limit)
         return render(replace(made, notes=(*made.notes, *notes)), form)
-    table = results_table(rows, extra=extra)
+    whole = results_table(rows, extra=extra)
+    table = replace(whole.cut(limit), narrow=whole.narrow and whole.narrow.cut(limit))
     return render(replace(table, notes=(*notes, *footnotes(table))), form)
 
 
@@ -101,12 +107,12 @@ def _layout(found: ResultColumns, groups: tuple[int, ...], *, narrow: bool, extr
     )
 
 
-def results_data(rows: Sequence[ResultRow], *, flat: bool) -> Table:
-    """Every field of the rows, the own settings of components and the metrics by their names, accuracies as shares in [0, 1]; a `flat`
-    table has no lists and mappings in its cells, but text, and a column for every setting of models that differs."""
+def results_data(rows: Sequence[ResultRow], *, flat: bool, limit: int | None = None) -> Table:
+    """Every field of the rows (at most `limit`), the own settings of components and the metrics by their names, accuracies as shares in
+    [0, 1]; a `flat` table has no lists and mappings in its cells, but text, and a column for every setting of models that differs."""
     fields = [name for name in ResultRow.__dataclass_fields__ if name not in _INTERNAL]
     names = list(dict.fromkeys([*fields, *(column_names(rows) if flat else own_names(rows))]))
-    records = [_flattened(row, names) if flat else record(row, names) for row in rows]
+    records = [_flattened(row, names) if flat else record(row, names) for row in rows[:limit]]
     return Table(columns=tuple(map(Column, names)), rows=tuple(tuple(found[name] for name in names) for found in records))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 from typing import Any, Literal
 
 ColumnKind = Literal["text", "number", "tenths", "hundredths", "percent", "key", "group", "label"]
@@ -158,6 +159,14 @@ class Table:
         total = None if self.total is None else tuple(self.total[place] for place in places)
         return replace(self, columns=tuple(self.columns[place] for place in places), rows=rows, total=total)
 
+    def cut(self, limit: int | None) -> "Table":
+        """The table with its first rows alone."""
+        if limit is None or limit >= len(self.rows):
+            return self
+        ends = [min(end, limit) for end in accumulate(self.groups)]
+        sizes = [end - start for start, end in pairwise([0, *ends])]
+        return replace(self, rows=self.rows[:limit], groups=tuple(filter(None, sizes)))
+
     @property
     def heading(self) -> str:
         return self.title + (f" {self.mark.text}" if self.mark else "")
@@ -191,6 +200,16 @@ def table_of(names: Sequence[str], rows: Sequence[Sequence[Any]], *, tenths: int
 def _kind(values: Sequence[Any], *, tenths: bool) -> ColumnKind:
     numeric = all(isinstance(value, int | float | None) and not isinstance(value, bool) for value in values)
     return "tenths" if tenths else "number" if numeric else "text"
+
+
+def shown_each(cells: Sequence[Cell], kind: ColumnKind = "text") -> list[str]:
+    """The cells of a column, all of them hashable, as people read them: few texts, of many rows."""
+    known: dict[tuple[type, Cell], str] = {}
+    keys = [(type(cell), cell) for cell in cells]
+    for key in keys:
+        if key not in known:
+            known[key] = shown(key[1], kind)
+    return [known[key] for key in keys]
 
 
 def shown(cell: Cell, kind: ColumnKind = "text") -> str:

@@ -14,7 +14,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from orchestrator.escaping import visible
-from orchestrator.tables.table import Cell, Code, Column, Estimate, Mark, Table, TableRow, Tone, shown
+from orchestrator.tables.table import Cell, Code, Column, Estimate, Mark, Table, TableRow, Tone, shown, shown_each
 
 _LONGEST_WHOLE = 12
 """Letters of a word that a narrow terminal does not break."""
@@ -169,8 +169,7 @@ class _PlainLayout:
             return None
         if not all(cell is None or isinstance(cell, str | int | float) for row in table.rows for cell in row):
             return None
-        values = zip(*table.rows, strict=True)
-        cells = tuple(tuple(visible(shown(cell, column.kind)) for cell in of) for of, column in zip(values, table.columns, strict=True))
+        cells = tuple(map(_visible_cells, zip(*table.rows, strict=True), table.columns))
         return cls(layout, tuple(tuple(layout.title_lines(column)) for column in table.columns), cells)
 
     @cached_property
@@ -201,6 +200,12 @@ class _PlainLayout:
         described = zip(columns, self.widths, self.layout.table.columns, strict=True)
         padded = [[_set(text, width, right=column.is_right) for text in texts] for texts, width, column in described]
         return map((" " * self.layout.gap).join, zip(*padded, strict=True))
+
+
+def _visible_cells(cells: Sequence[Cell], column: Column) -> tuple[str, ...]:
+    texts = shown_each(cells, column.kind)
+    seen = {text: visible(text) for text in set(texts)}
+    return tuple([seen[text] for text in texts])
 
 
 def _places(text: str) -> int:

@@ -172,6 +172,9 @@ class SurfaceOutcome(Frozen):
     linf_norms: tuple[float, float]
 
 
+Outcome = TrainOutcome | FlagsOutcome | CraftOutcome | DiagnosisOutcome | SurfaceOutcome
+
+
 class Result(Frozen):
     """A job's result. `files` holds the SHA-256 of each other file of the artifact; `seconds` is the wall time of the job's work.
 
@@ -182,7 +185,7 @@ class Result(Frozen):
     peak_memory: int | None = None
     environment: Environment
     files: dict[str, str] = {}
-    outcome: Annotated[TrainOutcome | FlagsOutcome | CraftOutcome | DiagnosisOutcome | SurfaceOutcome, Field(discriminator="kind")]
+    outcome: Annotated[Outcome, Field(discriminator="kind")]
 
 
 RESULT = TypeAdapter(Result)
@@ -194,8 +197,19 @@ def unpack_flags(packed: bytes, *, n_examples: int, draws: int) -> NDArray[np.bo
     Raises:
         ValueError: the length of `packed` does not match the number of flags.
     """
+    flags: NDArray[np.bool_] = unpack_each([packed], n_examples=n_examples, draws=draws)[0]
+    return flags
+
+
+def unpack_each(packed: Sequence[bytes], *, n_examples: int, draws: int) -> NDArray[np.bool_]:
+    """Unpack each of `packed` as `unpack_flags` does, to (packed, draws, n_examples): of many in a fraction of the time.
+
+    Raises:
+        ValueError: see `unpack_flags`.
+    """
     a_draw = -(-n_examples // 8)
-    if len(packed) != draws * a_draw:
-        raise ValueError(f"{len(packed)} bytes of flags for {n_examples} examples in {draws} draws: must be {draws * a_draw}")
-    rows = np.frombuffer(packed, dtype=np.uint8).reshape(draws, a_draw)
-    return np.unpackbits(rows, axis=1, count=n_examples).astype(bool)
+    for size in map(len, packed):
+        if size != draws * a_draw:
+            raise ValueError(f"{size} bytes of flags for {n_examples} examples in {draws} draws: must be {draws * a_draw}")
+    rows = np.frombuffer(b"".join(packed), dtype=np.uint8).reshape(len(packed), draws, a_draw)
+    return np.unpackbits(rows, axis=-1, count=n_examples).astype(bool)

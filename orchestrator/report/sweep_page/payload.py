@@ -55,10 +55,17 @@ def table_payload(table: Table) -> list[dict[str, Any]]:
         {
             "title": visible(column.title),
             "numeric": column.is_right,
-            "values": [_value(row[place], column) for row in table.rows],
+            "values": _values([row[place] for row in table.rows], column),
         }
         for place, column in enumerate(table.columns)
     ]
+
+
+def _values(cells: Sequence[Cell], column: Column) -> list[Any]:
+    """Return the cells for JSON: few values, of many rows."""
+    keys = [(type(cell), cell) for cell in cells]
+    known = {key: _value(key[1], column) for key in set(keys)}
+    return [known[key] for key in keys]
 
 
 def _value(cell: Cell, column: Column) -> Any:

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Table, exists, func, or_, select, union
+from sqlalchemy import Connection, exists, func, or_, select, union
 
 from orchestrator.store.connection.session import Store
 from orchestrator.store.leases.leases import age, database_now, find_holder, is_alive, living_sweeps
 from orchestrator.store.maintenance.row_checks import flags_problem
 from orchestrator.store.maintenance.wrong_values import wrong_values
 from orchestrator.store.reading.stored_specs import missing_components, stored_spec
-from orchestrator.store.schema.base import Base, table_of, utc_now
+from orchestrator.store.schema.base import Base, table_of
 from orchestrator.store.schema.result_tables import AttackResultRecord, DiagnosisRecord, VerdictRecord, WorstCaseRecord, result_tables
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobParentRecord, JobRecord, SweepRecord
-from orchestrator.store.writing.rows import outcome_row
+from orchestrator.store.writing.rows import measured
 from orchestrator.store.writing.verdict_table import outdated_models
 from workers.artifacts.artifacts import Artifacts, stored_name
 from workers.errors import ArtifactError
@@ -51,6 +51,7 @@ class Finding:
 def check_store(store: Store, artifacts: Artifacts, *, hashes: bool) -> list[Finding]:
     """Check the whole store and its jobs' files; with `hashes` each file's content too (reads everything)."""
     needed: Counter[str] = Counter()
+    files: _Files = {}
     checks: tuple[tuple[str, Callable[[Connection], Iterable[StoreProblem]], str], ...] = (
         ("file", _integrity, RESTORE),
         ("references", _references, f"{REPAIR}; else {RESTORE}"),
@@ -70,9 +71,9 @@ def check_store(store: Store, artifacts: Artifacts, *, hashes: bool) -> list[Fin
         notes = [f"{jobs} jobs cannot be checked here: needs {name}" for name, jobs in sorted(needed.items())]
         findings += [Finding("job keys", note=note) for note in notes]
         done = sorted(connection.execute(select(JobRecord.key).where(JobRecord.state == "done")).scalars())
-        findings.append(_checked("rows", partial(_differing, connection, artifacts), f"{REPAIR}; else {RESTORE}", values))
+        findings.append(_checked("rows", partial(_differing, connection, artifacts, files), f"{REPAIR}; else {RESTORE}", values))
     advice = "copy the folders from where the jobs ran; else a launch computes again what it needs of them. Their results stay valid"
-    return [*findings, _finding("artifacts", _artifacts(artifacts, done, hashes=hashes), advice)]
+    return [*findings, _finding("artifacts", _artifacts(artifacts, done, files, hashes=hashes), advice)]
 
 
 def _finding(subject: str, problems: Iterable[StoreProblem], advice: str) -> Finding:
@@ -177,43 +178,24 @@ def _outdated(connection: Connection) -> Iterator[StoreProblem]:
         yield StoreProblem(f"model {key}: its verdict or worst cases are not those of its results", (key,))
 
 
-_MEASURED = frozenset(
-    {
-        *(
-            "seconds",
-            "n_examples",
-            "draws",
-            "n_correct",
-            "flags",
-            "metrics",
-            "classes",
-            "margins",
-            "sizes",
-            "history",
-            "n_parameters",
-            "max_perturbation",
-        ),
-        *("zero_gradients", "nonfinite_gradients", "label", "clean_loss", "least_loss", "greatest_loss"),
-    }
-)
+_Files = dict[str, dict[str, str]]
+"""The digests of the files of jobs' artifacts by name, by the jobs' keys."""
 
 
-def _differing(connection: Connection, artifacts: Artifacts) -> Iterator[StoreProblem]:
-    """Find rows whose figures are not those of the job's artifact, where that can be read."""
+def _differing(connection: Connection, artifacts: Artifacts, files: _Files) -> Iterator[StoreProblem]:
+    """Find rows whose figures are not those of the job's artifact, where that can be read; note its `files`."""
     finished = artifacts.finished()
     for table in result_tables():
-        columns = [table.c.job_key, *(column for column in table.columns if column.name in _MEASURED)]
-        for row in connection.execution_options(yield_per=_CHUNK).execute(select(*columns)).mappings():
-            if (key := row["job_key"]) in finished and (names := _differences(artifacts, table, key, dict(row))):
+        for row in connection.execution_options(yield_per=_CHUNK).execute(select(table)).mappings():
+            if (key := row["job_key"]) not in finished:
+                continue
+            try:
+                result = artifacts.result(key)
+            except ArtifactError:  # damaged: a finding of its own
+                continue
+            files[key] = result.files
+            if names := [name for name, value in measured(result).items() if name in row and row[name] != value]:
                 yield StoreProblem(f"{table.name}, job {key}: {', '.join(names)} not as in {artifacts.where(key)}", (key,))
-
-
-def _differences(artifacts: Artifacts, table: Table, key: str, stored: dict[str, object]) -> list[str]:
-    try:
-        record, row = outcome_row(artifacts.job(key), artifacts.result(key), environment_id="", finished_at=utc_now())
-    except (ArtifactError, ValueError):  # damaged: a finding of its own
-        return []
-    return [name for name, value in stored.items() if table_of(record) is table and row[name] != value]
 
 
 def _stale_leases(connection: Connection) -> Iterator[StoreProblem]:
@@ -237,12 +219,13 @@ def _left_running(connection: Connection) -> Iterator[StoreProblem]:
         yield StoreProblem(f"attempt {row.number} at job {row.job_key} of sweep {row.name}: is recorded as running, its driver is dead")
 
 
-def _artifacts(artifacts: Artifacts, done: Iterable[str], *, hashes: bool) -> Iterator[StoreProblem]:
+def _artifacts(artifacts: Artifacts, done: Iterable[str], files: _Files, *, hashes: bool) -> Iterator[StoreProblem]:
+    """Find results that cannot be read, of those that `files` does not know, and files that are missing, or with `hashes` changed."""
     for key in done:
         try:
-            files = artifacts.result(key).files
-            there = artifacts.files(key)
-            for name, digest in files.items():
+            named = files[key] if key in files else artifacts.result(key).files
+            there = artifacts.files(key) if named else {}
+            for name, digest in named.items():
                 if hashes:
                     artifacts.read(key, name)
                 elif (stored := stored_name(name, digest)) not in there:

@@ -20,6 +20,7 @@ from workers.errors import UserError
 
 _SHOWN = 60
 _CHUNK = 5000
+_PLAIN = (str, int, float, type(None))
 
 
 def explained(error: Exception) -> StoreFailed | None:
@@ -39,16 +40,17 @@ def explained(error: Exception) -> StoreFailed | None:
 def wrong_values(connection: Connection) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield a line for each value that its column's readers do not take, naming table, row, column and value, and the key of its job."""
     for table in Base.metadata.sorted_tables:
-        right: dict[str, set[Any]] = {column.name: set() for column in table.columns}  # few, of many rows
+        columns = [(column, column.name, set[Any]()) for column in table.columns]
         for row in _raw_rows(connection, table):
-            for column in table.columns:
-                value = row[column.name]
-                if isinstance(value, str | int | float) and (type(value), value) in right[column.name]:
+            for column, name, right in columns:  # the values found right: few, of many rows
+                value = row[name]
+                is_plain = type(value) in _PLAIN
+                if is_plain and (type(value), value) in right:
                     continue
                 if problem := _problem(column, value):
-                    yield f"{_place(table, row)}: {column.name} {_short(value)}: {problem}", _keys(table, row)
-                elif isinstance(value, str | int | float):
-                    right[column.name].add((type(value), value))
+                    yield f"{_place(table, row)}: {name} {_short(value)}: {problem}", _keys(table, row)
+                elif is_plain:
+                    right.add((type(value), value))
 
 
 def wrong_rows(connection: Connection) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -66,8 +68,9 @@ def _raw_rows(connection: Connection, table: Table) -> Iterator[Mapping[str, Any
     """The rows as the database's driver gives them, by columns."""
     columns = [type_coerce(column, NullType()).label(column.name) for column in table.columns]
     statement = select(*columns).order_by(*table.primary_key.columns)
-    for row in connection.execution_options(yield_per=_CHUNK).execute(statement).mappings():
-        yield {str(name): value for name, value in row.items()}
+    names = [column.name for column in table.columns]
+    for row in connection.execution_options(yield_per=_CHUNK).execute(statement):
+        yield dict(zip(names, row, strict=True))
 
 
 def _problem(column: Column[Any], value: Any) -> str | None:

@@ -16,6 +16,7 @@ from orchestrator.store.reading.counterparts import source_in_words
 from orchestrator.store.reading.measured import EVALUATION, KNOWLEDGES, SPENT, WORST_CASE, Group, Measurement, Setting
 from orchestrator.store.reading.values import MeasuredModel, ResultRow
 from orchestrator.store.reading.worst_cases import ensembles, worst_by_seed
+from workers.artifacts.results import unpack_each
 
 _UNKNOWN = (None, None, None)
 _UNCERTAIN = Spread()
@@ -151,8 +152,9 @@ def _by_seed(items: Sequence[Measurement]) -> list[Correct]:
     """Return the flags of each of the models that were pooled, (repeats, draws, n_examples)."""
     by_model = defaultdict(list)
     for item in items:
-        by_model[item.model_key].append(item.correct)
-    return [np.stack(correct) for correct in by_model.values()]
+        by_model[item.model_key].append(item.flags)
+    size = {"n_examples": items[0].setting.n_examples, "draws": items[0].setting.draws}
+    return [unpack_each(flags, **size) for flags in by_model.values()]
 
 
 def _most(probes: Sequence[Measurement]) -> int:

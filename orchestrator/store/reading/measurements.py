@@ -5,6 +5,7 @@ import json
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import fields
 from functools import cache
+from itertools import chain
 from typing import Any, get_args
 
 from sqlalchemy import Connection, Result, Select, Text, and_, cast, func, select
@@ -23,6 +24,7 @@ from workers.spec.keys import job_key
 _UNREPORTED = {"job_key", "history", "seconds", "environment_id", "finished_at", "resumed_key"}
 _MODEL_COLUMNS = [column for column in TrainedModelRecord.__table__.columns if column.name not in _UNREPORTED]
 _AS_TEXT = ("settings", "metrics")
+_AT_ONCE = 5000
 _MEASURED = tuple(field.name for field in fields(Setting) if field.name != "attack_settings")
 
 
@@ -60,7 +62,7 @@ def as_measurements(rows: Result[*tuple[Any, ...]], *, sweep: str = "") -> Itera
     own, metrics = (names.index(name) if name in names else None for name in _AS_TEXT)
     settings: dict[Hashable, Setting] = {}  # few, of many rows
     read = cache(_read)
-    for row in map(tuple, rows):
+    for row in map(tuple, chain.from_iterable(rows.partitions(_AT_ONCE))):
         known = tuple([row[place] for place in of_setting])
         text = None if own is None else row[own]
         if (setting := settings.get((text, known))) is None:

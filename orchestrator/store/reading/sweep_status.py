@@ -143,5 +143,5 @@ def _overrides(space: str) -> tuple[str, ...]:
 def _failure(job: Any, label: str, attempts: Iterable[Any]) -> Failure:
     tried = list(attempts)
     said = [attempt for attempt in tried if attempt.outcome == "failed"]
-    error, traceback = (said[-1].error, said[-1].traceback) if said else ("", "")
+    error, traceback = (said[-1].error or "", said[-1].traceback or "") if said else ("", "")
     return Failure(key=job.key, stage=job.stage, description=label, attempts=len(tried), error=error, traceback=traceback)

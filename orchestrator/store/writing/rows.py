@@ -18,7 +18,16 @@ from orchestrator.store.schema.result_tables import (
     TrainedModelRecord,
 )
 from workers.artifacts.per_example import as_bytes
-from workers.artifacts.results import CraftOutcome, DiagnosisOutcome, Environment, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
+from workers.artifacts.results import (
+    CraftOutcome,
+    DiagnosisOutcome,
+    Environment,
+    FlagsOutcome,
+    Outcome,
+    Result,
+    SurfaceOutcome,
+    TrainOutcome,
+)
 from workers.facts import DatasetInfo
 from workers.registry import DATASETS
 from workers.spec.attack import AttackSettings
@@ -48,9 +57,7 @@ def environment_row(environment: Environment) -> Row:
     return {"id": hashlib.sha256(text.encode()).hexdigest(), **content}
 
 
-def outcome_row(  # noqa: PLR0911 (one for each stage)
-    job: Job, result: Result, *, environment_id: str, finished_at: datetime
-) -> tuple[type[Base], Row]:
+def outcome_row(job: Job, result: Result, *, environment_id: str, finished_at: datetime) -> tuple[type[Base], Row]:
     """Return the table and the row of a result.
 
     Raises:
@@ -58,26 +65,51 @@ def outcome_row(  # noqa: PLR0911 (one for each stage)
     """
     if result.key != job.key:
         raise ValueError(f"result of job {result.key}: is not one of job {job.key}")
-    common = {"job_key": job.key, "seconds": result.seconds, "environment_id": environment_id, "finished_at": finished_at}
+    record, told = _told(job, result)
+    common = {"job_key": job.key, "environment_id": environment_id, "finished_at": finished_at}
+    columns = record.__table__.columns
+    return record, common | told | {name: value for name, value in measured(result).items() if name in columns}
+
+
+def _told(job: Job, result: Result) -> tuple[type[Base], Row]:  # noqa: PLR0911 (one for each stage)
+    """The table of a result, and the columns that its job gives."""
     match job.spec, result.outcome:
         case TrainSpec() as train, TrainOutcome() as trained:
-            return TrainedModelRecord, common | _trained_model(train, trained)
-        case EvaluateSpec() as evaluate, FlagsOutcome() as flags:
-            return CleanResultRecord, common | _flags(job, evaluate, flags)
-        case AttackSpec() as attack, FlagsOutcome() as flags if attack.evaluation.shard is not None:
-            return ShardResultRecord, common | _shard(job, attack, flags)
-        case AttackSpec() as attack, FlagsOutcome() as flags:
-            return AttackResultRecord, common | _flags(job, attack, flags) | _attack(job, attack) | _measured(flags)
-        case CraftSpec(), CraftOutcome() as crafted:
-            sizes = {"n_examples": crafted.n_examples, "max_perturbation": crafted.max_perturbation}
-            return CraftedExamplesRecord, common | {"model_key": job.parents["model"]} | sizes
+            return TrainedModelRecord, _trained_model(train, trained)
+        case EvaluateSpec() as evaluate, FlagsOutcome():
+            return CleanResultRecord, _evaluation(job, evaluate)
+        case AttackSpec() as attack, FlagsOutcome() if attack.evaluation.shard is not None:
+            return ShardResultRecord, _shard(job, attack)
+        case AttackSpec() as attack, FlagsOutcome():
+            return AttackResultRecord, _evaluation(job, attack) | _attack(job, attack)
+        case CraftSpec(), CraftOutcome():
+            return CraftedExamplesRecord, {"model_key": job.parents["model"]}
         case DiagnoseSpec() as diagnose, DiagnosisOutcome() as found:
-            return DiagnosisRecord, common | _diagnosis(job, diagnose, found)
-        case SurfaceSpec() as surface, SurfaceOutcome() as explored:
-            return SurfaceRecord, common | _surface(job, surface, explored)
-        case CorruptSpec() as corrupt, FlagsOutcome() as flags:
-            return CorruptionResultRecord, common | _corruption(job, corrupt, flags)
+            return DiagnosisRecord, _diagnosis(job, diagnose, found)
+        case SurfaceSpec() as surface, SurfaceOutcome():
+            return SurfaceRecord, _surface(job, surface)
+        case CorruptSpec() as corrupt, FlagsOutcome():
+            return CorruptionResultRecord, _corruption(job, corrupt)
     raise ValueError(f"outcome '{result.outcome.kind}' of job {job.key}: not one of stage {job.stage}")
+
+
+def measured(result: Result) -> Row:
+    """The columns that a result gives without its job, of whichever table has them."""
+    return {"seconds": result.seconds, **_outcome(result.outcome)}
+
+
+def _outcome(outcome: Outcome) -> Row:
+    match outcome:
+        case TrainOutcome():
+            return {"n_parameters": outcome.n_parameters, "history": [epoch.model_dump(exclude_none=True) for epoch in outcome.history]}
+        case FlagsOutcome():
+            return _counted(outcome)
+        case CraftOutcome():
+            return outcome.model_dump(include={"n_examples", "max_perturbation"})
+        case DiagnosisOutcome():
+            return outcome.model_dump(include={"n_examples", "draws", "zero_gradients", "nonfinite_gradients"})
+        case SurfaceOutcome():
+            return outcome.model_dump(include={"label", "clean_loss", "least_loss", "greatest_loss"})
 
 
 def _trained_model(spec: TrainSpec, outcome: TrainOutcome) -> Row:
@@ -100,8 +132,6 @@ def _trained_model(spec: TrainSpec, outcome: TrainOutcome) -> Row:
         "defence_settings": spec.defence.own or None,
         "seed": spec.seed,
         "epochs": spec.training.epochs,
-        "n_parameters": outcome.n_parameters,
-        "history": [epoch.model_dump(exclude_none=True) for epoch in outcome.history],
         "until": spec.until,
         "resumed_key": outcome.resumed,
     }
@@ -125,32 +155,32 @@ def _model_facts(spec: TrainSpec, read: DatasetInfo | None) -> Row:
     return facts
 
 
-def _corruption(job: Job, spec: CorruptSpec, outcome: FlagsOutcome) -> Row:
+def _corruption(job: Job, spec: CorruptSpec) -> Row:
     corruption = {"corruption": spec.corruption.name, "settings": spec.corruption.own}
-    flags = {name: value for name, value in _flags(job, spec, outcome).items() if name in CorruptionResultRecord.__table__.columns}
-    return flags | corruption | {"severity": spec.corruption.severity, "seed": spec.corruption.seed}
+    evaluation = {name: value for name, value in _evaluation(job, spec).items() if name in CorruptionResultRecord.__table__.columns}
+    return evaluation | corruption | {"severity": spec.corruption.severity, "seed": spec.corruption.seed}
 
 
-def _flags(job: Job, spec: EvaluateSpec | AttackSpec | CorruptSpec, outcome: FlagsOutcome) -> Row:
+def _evaluation(job: Job, spec: EvaluateSpec | AttackSpec | CorruptSpec) -> Row:
     return {
         "model_key": job.parents["model"],
         "repeat": spec.repeat,
         "split": spec.evaluation.split,
-        "n_examples": outcome.n_examples,
-        "draws": outcome.draws,
         "batch_size": spec.evaluation.batch_size,
         "example_order": spec.evaluation.resolved_order,
+    }
+
+
+def _counted(outcome: FlagsOutcome) -> Row:
+    """The flags; of attacked examples also their metrics, the sizes of their perturbations, and what the attack cost."""
+    spent = {"forward": None, "backward": None, "queries": None} if outcome.spent is None else outcome.spent.model_dump()
+    return {
+        "n_examples": outcome.n_examples,
+        "draws": outcome.draws,
         "n_correct": outcome.n_correct,
         "flags": outcome.packed(),
         "classes": None if outcome.examples is None else as_bytes(outcome.examples.classes),
         "margins": None if outcome.examples is None else as_bytes(outcome.examples.margins),
-    }
-
-
-def _measured(outcome: FlagsOutcome) -> Row:
-    """The metrics of attacked examples, the sizes of their perturbations, and what the attack cost."""
-    spent = {"forward": None, "backward": None, "queries": None} if outcome.spent is None else outcome.spent.model_dump()
-    return {
         "metrics": outcome.metrics,
         "sizes": None if outcome.examples is None else as_bytes(outcome.examples.sizes),
         "forward_passes": spent["forward"],
@@ -159,12 +189,11 @@ def _measured(outcome: FlagsOutcome) -> Row:
     }
 
 
-def _shard(job: Job, spec: AttackSpec, outcome: FlagsOutcome) -> Row:
+def _shard(job: Job, spec: AttackSpec) -> Row:
     assert spec.evaluation.shard is not None  # noqa: S101 (`outcome_row` looked)
     of_attack = {"attack": _attack_columns(spec.attack), "after": spec.after, "knowledge": spec.knowledge}
     place = {"source_key": job.parents.get("source"), "first": spec.evaluation.shard.first, "of_examples": spec.evaluation.shard.of}
-    row = _flags(job, spec, outcome) | _measured(outcome) | of_attack | place
-    return {name: value for name, value in row.items() if name in ShardResultRecord.__table__.columns}
+    return _evaluation(job, spec) | of_attack | place
 
 
 def _diagnosis(job: Job, spec: DiagnoseSpec, outcome: DiagnosisOutcome) -> Row:
@@ -173,7 +202,6 @@ def _diagnosis(job: Job, spec: DiagnoseSpec, outcome: DiagnosisOutcome) -> Row:
         "epsilon": spec.diagnosis.epsilon,
         "epsilon_literal": spelled(spec.diagnosis.epsilon),
         "probes": [{**probe.model_dump(mode="json"), "attack": _attack_columns(probe.attack)} for probe in outcome.probes],
-        **outcome.model_dump(include={"n_examples", "draws", "zero_gradients", "nonfinite_gradients"}),
     }
 
 
@@ -192,7 +220,6 @@ def _attack_columns(attack: AttackSettings) -> Row:
     return {"attack": attack.name, **fields, "settings": attack.own, **facts}
 
 
-def _surface(job: Job, spec: SurfaceSpec, outcome: SurfaceOutcome) -> Row:
+def _surface(job: Job, spec: SurfaceSpec) -> Row:
     model = job.parents["model"]
-    losses = outcome.model_dump(include={"label", "clean_loss", "least_loss", "greatest_loss"})
-    return {"model_key": model, "source_key": job.parents.get("direction", model), **spec.surface.model_dump(), **losses}
+    return {"model_key": model, "source_key": job.parents.get("direction", model), **spec.surface.model_dump()}

@@ -25,6 +25,7 @@ from orchestrator.store.maintenance.prune import Wanted, prune
 from orchestrator.store.schema.sweep_tables import SweepRecord
 from orchestrator.store.writing.record import record_search
 from search_spaces import parse_space
+from tests.commands import robustsweep
 from tests.orchestrator.search.synthetic import ROBUST, THETA, Laboratory, never, searched, space_text
 from tests.stored import begin_driving, record_sweep
 from workers.errors import UserError
@@ -285,6 +286,33 @@ def test_a_study_of_other_objectives_or_settings_is_refused(laboratory: Laborato
     for complaint, text in changed.items():
         with pytest.raises(UserError, match=complaint), laboratory.open(searched(text)):
             pass
+
+
+def test_an_export_says_that_it_has_no_studies_and_a_search_begins_with_its_results(laboratory: Laboratory, tmp_path: Path) -> None:
+    text = space_text(n_trials=3)
+    laboratory.launch(searched(text))
+    with open_store(laboratory.url, upgrade=True) as store, store.writing() as connection:
+        connection.execute(update(SweepRecord).values(space=text))
+    other = Laboratory(tmp_path / "other", f"sqlite:///{tmp_path / 'other.db'}")
+    exported = robustsweep("db", "export", "all", "--store", laboratory.url, cwd=tmp_path)
+    assert exported.stderr == "not exported: the studies of searches, small; their trials' results are\n"
+    imported = robustsweep("db", "import", "all", "--store", other.url, cwd=tmp_path)
+    assert imported.stderr == "not in an export: the studies of searches, small; launched here, they begin with these results\n"
+    other.launch(searched(text))
+    begun = [trial for trial in trials(other) if trial.user_attrs.get("kind") == "warm_start"]
+    by_params = sorted(((trial.params, trial.values) for trial in begun), key=str)
+    assert by_params == sorted(((trial.params, trial.values) for trial in trials(laboratory)), key=str)
+    assert not set(laboratory.ran) & set(other.ran)
+
+
+def test_a_search_goes_on_however_its_epsilons_are_written(laboratory: Laboratory) -> None:
+    text = space_text(n_trials=2)
+    laboratory.launch(searched(text))
+    for spelling in ("16/510", "0.03137254901960784"):
+        with laboratory.open(searched(text.replace("8/255", spelling))):
+            pass
+    with pytest.raises(UserError, match="its objectives were"), laboratory.open(searched(text.replace("8/255", "4/255"))):
+        pass
 
 
 def test_choices_that_change_are_refused(laboratory: Laboratory) -> None:

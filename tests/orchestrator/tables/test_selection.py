@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from orchestrator.store import ResultRow, open_store, record_result, result_rows
+from orchestrator.tables.results_table import render_results
 from orchestrator.tables.selection import grouped, ordered, pivoted
 from orchestrator.tables.table import Table, table_of
 from orchestrator.tables.writers import Format, render
@@ -112,6 +113,14 @@ def test_a_column_of_a_pivot_says_what_its_number_is(rows: list[ResultRow]) -> N
 def test_what_all_rows_of_a_mean_have_in_common_is_one_line(rows: list[ResultRow]) -> None:
     for table in (pivoted(rows, "attack,epsilon"), grouped(rows, "theta,attack,epsilon")):
         assert {"sweep small", "dataset digits"} <= {*table.common}
+
+
+@pytest.mark.parametrize("form", ["csv", "markdown"])
+def test_a_limit_cuts_rows_and_leaves_the_columns_that_tell_all_rows_apart(rows: list[ResultRow], form: Format) -> None:
+    whole, cut = (str(render_results(rows, form, limit=limit)).splitlines() for limit in (None, 3))
+    whole, cut = ([line for line in lines if form == "csv" or line.startswith("|")] for lines in (whole, cut))
+    assert cut == whole[:-5]
+    assert "theta" in cut[0]
 
 
 def test_values_are_shown_to_people_and_kept_for_programs() -> None:
