@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: install quickstart test test-all check docs pictures bench chaos clean
+.PHONY: install quickstart test test-all check docs pictures bench gpu chaos clean
 
 install: $(VENV)/.installed
 quickstart: install
@@ -41,6 +41,10 @@ pictures: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/benchmarks -m bench -s
+
+# Everything that needs a GPU to be shown, in nine minutes, into build/gpu.json; without a GPU its stand-ins. Needs no Ray and no network.
+gpu:
+	$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) -m tests.gpu
 
 # A sweep under random kills; CHAOS_SEED=N repeats those of an earlier run.
 chaos: $(VENV)/.installed-dev

@@ -35,6 +35,7 @@ def main() -> int:
     machine = Machine(torch.device(chosen.device), data)
     report = Report(chosen.output, {"machine": machine.described(), "complete": False})
     if not machine.is_gpu:
+        torch.set_num_threads(1)
         print("no GPU here: the same parts run on the CPU in tiny sizes, as stand-ins; their times say nothing about a GPU", flush=True)
     failed = sum(_run(name, machine, report.part(name), seconds=60 * chosen.minutes * _SHARES[name]) for name in chosen.parts)
     report.found["complete"] = True

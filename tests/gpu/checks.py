@@ -56,9 +56,9 @@ def exact_products() -> Iterator[None]:
         torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
 
 
-def network(machine: Machine, *, width: int = 8, seed: int = 0, **settings: Any) -> Network:
+def network(machine: Machine, *, seed: int = 0, **settings: Any) -> Network:
     defence = DefenceSpec.model_validate(settings.pop("defence", {"name": "none"}))
-    spec = ModelSpec.model_validate({"name": "resnet18", "width": width, **settings})
+    spec = ModelSpec.model_validate({"name": "resnet18", "width": machine.size(8, 2), **settings})
     net = build(spec, INFO, seed=seed, defence=defence).to(machine.device)
     net.seed(0)
     return net.eval()
@@ -128,7 +128,7 @@ def every_defence(machine: Machine) -> None:
     """Every defence gives finite logits on the device, and with its randomness off those of the CPU."""
     cpu = Machine(torch.device("cpu"), None)
     for component in DEFENCES:
-        here, there = (network(place, defence={"name": component.name}) for place in (machine, cpu))
+        here, there = (network(place, defence={"name": component.name}, width=machine.size(8, 2)) for place in (machine, cpu))
         with here.full_weights(), there.full_weights(), torch.no_grad():
             require_near(here(images(machine)[0]), there(images(cpu)[0]), what=f"logits under {component.name}")
         assert here(images(machine)[0]).isfinite().all(), component.name
@@ -262,7 +262,7 @@ def two_processes(machine: Machine) -> None:
             command = [sys.executable, "-m", "workers", str(path), "--artifacts", f"{folder}/artifacts", "--device", machine.device.type]
             running.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True))
         for process in running:
-            _, said = process.communicate(timeout=180)
+            _, said = process.communicate(timeout=600)
             assert process.returncode == 0, said
         artifacts = Artifacts(f"{folder}/artifacts")
         assert {artifacts.result(job.key).environment.device for job in trainings} != set()
