@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 _KERNEL_DIMENSIONS = 4
-_BLOCK = 8
+_BLOCKS = {"AVX2": 8, "AVX512": 16}
+"""Channels that oneDNN takes at a time, by the CPU's vectors."""
 
 
 @contextmanager
@@ -26,15 +27,16 @@ def safe_convolutions(network: nn.Module, device: torch.device) -> Iterator[None
 def is_corrupting(network: nn.Module) -> bool:
     """Tell whether oneDNN would write past its buffers on this CPU while the network is trained, which ends the process sooner or later.
 
-    oneDNN 3.10 (torch 2.11) does so on CPUs with AVX2 and without AVX-512, where it computes the gradient of the weights of a 1x1
-    convolution that has a stride and fewer than 8 input channels, with channels last in memory (as inputs or Tucker kernels have them).
+    oneDNN 3.10 (torch 2.11) does so where it computes the gradient of the weights of a 1x1 convolution that has a stride and fewer input
+    channels than it takes at a time (with AVX2 8, with AVX-512 16), with channels last in memory (as inputs or Tucker kernels have them).
     """
-    return torch.backends.cpu.get_cpu_capability() == "AVX2" and any(map(_is_narrow_and_strided, network.modules()))
+    block = _BLOCKS.get(torch.backends.cpu.get_cpu_capability(), 0)
+    return any(_is_narrow_and_strided(module, block) for module in network.modules())
 
 
-def _is_narrow_and_strided(module: nn.Module) -> bool:
+def _is_narrow_and_strided(module: nn.Module, block: int) -> bool:
     # A Tucker layer makes its weight when asked, under a draw.
     kernel = module.kernel if hasattr(module, "kernel") else getattr(module, "weight", None)
     shape = tuple(getattr(kernel, "shape", ()))
-    narrow = len(shape) == _KERNEL_DIMENSIONS and shape[1] < _BLOCK and set(shape[2:]) == {1}
+    narrow = len(shape) == _KERNEL_DIMENSIONS and shape[1] < block and set(shape[2:]) == {1}
     return narrow and getattr(module, "stride", 1) not in (1, (1, 1))

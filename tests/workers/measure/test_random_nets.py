@@ -12,8 +12,10 @@ from workers.attacks.engine.losses import LOSSES, Goal
 from workers.attacks.engine.queries import compared, gradient
 from workers.errors import UserError
 from workers.measure.evaluate import attacker, correct_flags, craft
+from workers.spec.component import DefenceSpec
 
 SELECTING = ["apgd_ce", "apgd_dlr", "square"]
+DATA = split(20)
 
 
 def problem(net, *, randomness, **fields):
@@ -93,6 +95,27 @@ def test_candidates_are_judged_on_the_same_draws():
     assert not one.reached.any()
 
 
+PER_EXAMPLE = {
+    "sketch": {"theta": 0.7, "draws": "example"},
+    "dropout": {"defence": DefenceSpec.model_validate({"name": "defensive_dropout", "dropout": 0.5})},
+    "pruning": {"defence": DefenceSpec(name="stochastic_activation_pruning")},
+    "resize and pad": {"defence": DefenceSpec(name="random_resize_pad")},
+}
+
+
+@pytest.mark.parametrize("made", PER_EXAMPLE.values(), ids=PER_EXAMPLE)
+def test_candidates_of_an_example_share_its_draw_where_draws_are_per_example(made):
+    """A draw of its own for each copy would tell two equal points apart, and Square would keep what was lucky."""
+    net = network(width=2, **made)
+    net.seed(0)
+    inputs, labels = DATA.batch(slice(0, 4))
+    posed = Problem(net, inputs, Goal(labels), settings("square", selection_draws=2), generator(), randomness="example")
+    first, second = compared(posed, inputs, inputs.clone())
+    assert torch.equal(first.losses, second.losses)
+    (again,) = compared(posed, inputs)
+    assert not torch.equal(first.losses, again.losses)  # the draws themselves are fresh ones
+
+
 def test_a_verdict_on_a_random_net_is_the_mean_over_fresh_draws():
     (found,) = compared(problem(Noisy(), randomness="batch", selection_draws=6), INPUTS)
     net = Noisy()
@@ -166,9 +189,6 @@ def test_choosing_by_one_draw_is_refused_on_a_random_net(fields):
     with pytest.raises(UserError, match=r"^selection_draws=1: the net is randomised, and one draw must not choose"):
         attacked(name, net=Noisy(), randomness="batch", **fields)
     attacked(name, net=Noisy(), randomness="none", **fields)
-
-
-DATA = split(20)
 
 
 @pytest.mark.parametrize("draws", ["batch", "example"])

@@ -1,4 +1,4 @@
-"""Networks whose training would corrupt memory on a CPU with AVX2 alone are found, and trained without oneDNN there."""
+"""Networks whose training would corrupt memory on a CPU are found, and trained without oneDNN there."""
 
 import pytest
 import torch
@@ -46,7 +46,14 @@ def test_onednn_is_left_out_there_alone_and_for_that_time_alone(avx2):
         assert torch.backends.mkldnn.enabled
 
 
-def test_other_cpus_keep_it(monkeypatch):
+def test_with_wider_vectors_more_channels_are_few(monkeypatch):
     monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda: "AVX512")
+    assert [is_corrupting(nn.Conv2d(channels, 8, 1, stride=2)) for channels in (4, 8, 15, 16)] == [True, True, True, False]
+    assert is_corrupting(network(width=8))
+    assert not is_corrupting(network(width=16))
+
+
+def test_other_cpus_keep_it(monkeypatch):
+    monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda: "DEFAULT")
     with safe_convolutions(NARROW, CPU):
         assert torch.backends.mkldnn.enabled

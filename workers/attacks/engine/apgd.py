@@ -62,9 +62,10 @@ class Climb:
 
     def move(self, problem: Problem, *, momentum: float) -> None:
         """Take one step along the gradient, then repeat a part of the last step; both are projected (section 3.1)."""
-        ball = problem.ball
-        ahead = ball.project_(self.points + self.stepsizes * ball.direction(self.slopes))
-        mixed = self.points + momentum * (ahead - self.points) + (1 - momentum) * (self.points - self.previous)
+        ball = problem.ball  # in place: on a CPU, allocating such tensors takes longer than computing them
+        ahead = ball.project_(ball.direction(self.slopes).mul_(self.stepsizes).add_(self.points))
+        repeated = (self.points - self.previous).mul_(1 - momentum)
+        mixed = ahead.sub_(self.points).mul_(momentum).add_(self.points).add_(repeated)
         self.previous, self.points = self.points, ball.project_(mixed)
 
     def note(self, slopes: Tensor, now: PointQuality, best: PointQuality) -> None:
@@ -72,8 +73,9 @@ class Climb:
         better = now.better_than(best)
         self.rises = self.rises + (now.losses > self.losses)
         self.slopes, self.losses = slopes, now.losses
-        self.best = chosen_per_example(better, self.points, self.best)
-        self.best_slopes = chosen_per_example(better, slopes, self.best_slopes)
+        flags = better.view(-1, *[1] * (slopes.ndim - 1))
+        torch.where(flags, self.points, self.best, out=self.best)
+        torch.where(flags, slopes, self.best_slopes, out=self.best_slopes)
         self.best_losses = torch.where(better, now.losses, best.losses)
         self.best_reached = torch.where(better, now.reached, best.reached)
         self.improved = self.improved | better
@@ -95,7 +97,7 @@ def _start(problem: Problem) -> Climb:
     found = quality(problem, logits) if problem.deterministic else compared(problem, points)[0]
     none = torch.zeros_like(found.reached)
     stepsizes = torch.full_like(found.losses, _FIRST_STEP * problem.settings.epsilon).view(-1, *[1] * (points.ndim - 1))
-    best = (points, slopes, found.losses, found.reached)
+    best = (points.clone(), slopes.clone(), found.losses, found.reached)
     return Climb(points, points, slopes, found.losses, stepsizes, *best, rises=none.long(), improved=none, halved=~none)
 
 
