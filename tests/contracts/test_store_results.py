@@ -212,6 +212,7 @@ TWO_VALUES: dict[str, tuple[str, tuple[object, object]]] = {
     "steps": ("pgd", (10, 20)),
     "abs_stepsize": ("pgd", (1 / 255, 2 / 255)),
     "loss": ("pgd", ("ce", "margin")),
+    "precision": ("pgd", ("bf16", "float32")),
     "momentum": ("mi_fgsm", (0.5, 1.0)),
     "samples": ("smoothed_pgd", (5, 10)),
     "sigma": ("smoothed_pgd", (0.25, 0.5)),

@@ -52,8 +52,8 @@ PUBLIC = {
         "eot_samples selection_draws early_stop backend sign_gradient source_key n_examples evaluation_batch_size repeat draws n_correct "
         f"robust_accuracy clean_accuracy verdict seconds finished_at {_MODEL_MORE} takes_gradients selects one_step attack_settings "
         "metrics forward_passes backward_passes queries example_order split "
-        "training fine_tuning steps classes version abs_stepsize attacks_loss searches stepsize first_weight momentum samples sigma "
-        f"schedule snr_db {_MODEL_OWN.removeprefix('training fine_tuning ')}"
+        "training fine_tuning steps classes version abs_stepsize attacks_loss precision searches stepsize first_weight momentum samples "
+        f"sigma schedule snr_db {_MODEL_OWN.removeprefix('training fine_tuning ')}"
     ),
     "v_worst_case": (
         f"model_key {_MODEL} knowledge norm epsilon epsilon_literal n_examples evaluation_batch_size draws "
