@@ -37,13 +37,13 @@ def postgres_server() -> Iterator[str]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of the cases of a test on both back ends, PostgreSQL is asked every third unless slow tests are asked for; SQLite all of them."""
+    """Of the cases of a test on both back ends, PostgreSQL is asked every fifth unless slow tests are asked for; SQLite all of them."""
     asked: Counter[str] = Counter()
     for item in items:
         cases = dict(item.callspec.params) if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
         if "contracts" in item.path.parts and cases.pop("url", "") == "postgresql" and cases:
             name = item.nodeid.partition("[")[0]
-            if asked[name] % 3:
+            if asked[name] % 5:
                 item.add_marker(pytest.mark.slow)
             asked[name] += 1
 

@@ -36,7 +36,10 @@ def kill_workers(sweep: Sweep, moments: tuple[str, ...]) -> None:
 
 @pytest.mark.fault("worker killed (SIGKILL) while attacking", outcome=_OUTCOME)
 def test_a_killed_worker_changes_nothing(tmp_path: Path, judge: Judge) -> None:
-    sweep, quiet = Sweep.make(tmp_path / "sweep", _SHORT, "--workers", "1"), Sweep.make(tmp_path / "quiet", _SHORT)
+    sweep, quiet = (
+        Sweep.make(tmp_path / "sweep", _SHORT, "--executor", "processes", "--workers", "1"),
+        Sweep.make(tmp_path / "quiet", _SHORT),
+    )
     quiet.run_quietly()
     with Watch(sweep) as watch:
         kill_workers(sweep, ("attacking",))

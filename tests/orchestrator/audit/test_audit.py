@@ -80,6 +80,7 @@ def test_an_audit_finds_the_exact_robust_accuracy_of_a_linear_network(home: Path
     assert "nothing to do" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_bundle_asked_for_later_says_what_is_made_again_and_why(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     net = _linear()
     inputs, labels = (part[:12] for part in _examples(net))

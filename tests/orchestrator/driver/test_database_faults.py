@@ -125,6 +125,7 @@ def continue_without_computing(place: Place) -> None:
         assert len(finished_keys(store)) == JOBS
 
 
+@pytest.mark.slow
 def test_results_that_postgresql_never_took_are_counted_at_the_end_and_recorded_by_the_next_launch(
     on_postgresql: Place, server: Any
 ) -> None:

@@ -56,6 +56,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any
     return home, json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_nothing_listens_beyond_loopback(found: tuple[Path, dict[str, Any]]) -> None:
     assert found[1]["listening"]
     assert {address.removeprefix("::ffff:") for address in found[1]["listening"]} == {"127.0.0.1"}

@@ -68,6 +68,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
+@pytest.mark.slow
 def test_a_trial_whose_process_starts_is_told_from_those_whose_process_waits_for_a_cpu(run: dict[str, Any]) -> None:
     assert [[0, 1, 2], [1, 2]] in run["snapshots"], f"{RELEASE}: `without_process` does not see what Tune's controller starts"
 

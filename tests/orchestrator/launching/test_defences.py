@@ -22,6 +22,7 @@ attacks:
 """
 
 
+@pytest.mark.slow  # quicker: tests/workers/defences
 def test_a_sweep_over_all_defences_has_rows_of_each_and_is_launched_once(tmp_path: Path) -> None:
     space = write_space(tmp_path, SPACE)
     done = robustsweep("launch", space, "--executor", "inline", cwd=tmp_path)

@@ -3,6 +3,8 @@
 from itertools import product
 from pathlib import Path
 
+import pytest
+
 from tests.commands import robustsweep, rows, write_space
 
 DATA = "data: {name: digits, train_examples: 64}\n"
@@ -14,6 +16,7 @@ def launched(folder: Path, text: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow  # quicker: tests/workers/layers/test_other_factorizations.py
 def test_every_form_of_kernels_is_decomposed_sketched_and_attacked(tmp_path: Path) -> None:
     model = "model: {width: 4, factorization: [cp, tt], rank_kind: parameters, theta: [1.0, 0.8], init: decompose}\n"
     trained = "training: {epochs: 1, batch_size: 32}\nfine_tuning: {epochs: 1}\n"
@@ -28,6 +31,7 @@ def test_every_form_of_kernels_is_decomposed_sketched_and_attacked(tmp_path: Pat
     assert "factorization" in shown
 
 
+@pytest.mark.slow
 def test_the_best_checkpoint_is_a_model_beside_the_last_one_and_is_trained_once(tmp_path: Path) -> None:
     data = "data: {name: digits, train_examples: 64, validation_examples: 32, extra: digits, extra_share: 0.25}\nmodel: {width: 2}\n"
     trained = (

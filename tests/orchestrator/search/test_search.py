@@ -86,7 +86,7 @@ def test_suggestions_that_were_tried_before_are_told_at_once_and_do_not_count(la
 
 
 @pytest.mark.parametrize(
-    ("theta", "values"), [pytest.param(THETA, 5, marks=pytest.mark.slow), ({"min": 0.2, "max": 1.0, "step": 0.06666666666666667}, 13)]
+    ("theta", "values"), [(THETA, 5), pytest.param({"min": 0.2, "max": 1.0, "step": 0.06666666666666667}, 13, marks=pytest.mark.slow)]
 )
 def test_a_search_of_ranges_that_hold_nothing_new_ends(laboratory: Laboratory, theta: dict[str, float], values: int) -> None:
     space = searched(space_text(n_trials=50, model={"theta": theta, "rank_fraction": 1.0}))
@@ -197,7 +197,9 @@ def test_conditional_parameters_are_there_only_where_they_apply(laboratory: Labo
     assert {trial.params["model.tensorized"] for trial in found} == {True, False}
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "nsga3", pytest.param("gp", marks=pytest.mark.slow), "qmc", "random"])
+@pytest.mark.parametrize(
+    "sampler", ["tpe", "nsga2", *(pytest.param(name, marks=pytest.mark.slow) for name in ("nsga3", "gp", "qmc")), "random"]
+)
 def test_every_sampler_asks_and_tells(sampler: str, laboratory: Laboratory) -> None:
     laboratory.launch(searched(space_text(n_trials=13, sampler=sampler, n_parallel=2, constraints=["clean_accuracy >= 0.5"])))
     assert {trial.state for trial in trials(laboratory)} == {TrialState.COMPLETE}
@@ -288,6 +290,7 @@ def test_a_study_of_other_objectives_or_settings_is_refused(laboratory: Laborato
             pass
 
 
+@pytest.mark.slow
 def test_an_export_says_that_it_has_no_studies_and_a_search_begins_with_its_results(laboratory: Laboratory, tmp_path: Path) -> None:
     text = space_text(n_trials=3)
     laboratory.launch(searched(text))

@@ -69,6 +69,7 @@ def test_training_prints_its_epochs(tmp_path):
     assert kept(tmp_path / "artifacts", FULL.key, "model.safetensors").is_file()
 
 
+@pytest.mark.slow  # quicker: tests/workers/train/test_watch.py
 def test_a_diverging_training_exits_with_1_and_one_line(tmp_path):
     ended = run_job(DIVERGING, tmp_path)
     assert ended.returncode == 1

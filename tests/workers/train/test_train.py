@@ -118,7 +118,10 @@ def test_every_way_of_training_resumes_bit_for_bit(tmp_path, theta, more, after)
     "more",
     [
         {"loss": "trades", **PGD, "adversarial_loss": "kl", "weight_perturbation": 0.01, "weight_average": "ema", "ema_decay": 0.8},
-        {"loss": "mart", "adversarial_training": "rs_fgsm", "adversarial_stepsize": 1.25, "weight_average": "swa", "average_from": 0.3},
+        pytest.param(
+            {"loss": "mart", "adversarial_training": "rs_fgsm", "adversarial_stepsize": 1.25, "weight_average": "swa", "average_from": 0.3},
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["trades, awp, ema", "mart, rs_fgsm, swa"],
 )

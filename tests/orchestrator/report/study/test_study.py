@@ -35,6 +35,7 @@ def test_the_summary_counts_trials_by_what_became_of_them(fill_search: FillSearc
     assert left_out == ["left out: 1 model beyond a constraint", "left out: 1 model whose verdict is unsound; --any-verdict admits them"]
 
 
+@pytest.mark.slow  # quicker: the page of a sweep, in ../sweep_page/test_in_browser.py
 def test_the_page_opens_in_a_browser_with_every_figure_drawn_and_no_request_made(fill_search: FillSearch, tmp_path: Path) -> None:
     name = "<img src=x onerror=document.title='taken'>"
     write(fill_search(sweep=name), tmp_path / "page.html", sweep=name)

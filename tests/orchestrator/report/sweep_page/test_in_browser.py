@@ -62,6 +62,7 @@ def test_an_opened_table_and_another_choice_are_shown(page: Path) -> None:
         assert browser.evaluate(f"{choosing}(document.querySelector('#pareto select'))") == [False, True, True]
 
 
+@pytest.mark.slow
 def test_of_many_models_those_that_are_chosen_come_to_the_fore_on_all_figures(fill_store: FillStore, tmp_path: Path) -> None:
     url = fill_store(ranks=[0.1 * (place + 1) for place in range(9)])
     (page,) = report_sweep(ReportOptions(paths=Paths.resolve(home=tmp_path, store=url), sweep="small", output=tmp_path / "report.html"))
@@ -191,6 +192,7 @@ def test_the_browser_listens_on_no_port(page: Path) -> None:
         assert [at for process in family for at in process.net_connections("inet") if at.status == psutil.CONN_LISTEN] == []
 
 
+@pytest.mark.slow
 def test_the_results_are_sorted_by_a_click_as_numbers_and_searched_by_words(page: Path) -> None:
     with opened(page) as browser:
 
