@@ -20,7 +20,7 @@ from workers.data.loading import source
 from workers.data.loading.device_split import DeviceSplit
 from workers.measure.evaluate import attacker, correct_flags
 from workers.models.network import Network, build
-from workers.registry import DATASETS
+from workers.registry import DATASETS, MODELS
 from workers.spec.attack import AttackSettings, settled
 from workers.spec.component import DataSpec
 from workers.spec.job import ModelSpec
@@ -43,7 +43,6 @@ class _Stairs(nn.Module):
         return inputs if self.training else (floor + torch.sigmoid(60 * (scaled - floor - 0.5))) / 16
 
 
-@rs.model(modality="image", name="benchmark_strided")
 def strided(info: rs.DatasetInfo, *, width: int = 8, masked: bool = False) -> nn.Module:
     """Three strided convolutions and a linear layer, behind stairs where `masked`."""
     return nn.Sequential(
@@ -83,6 +82,8 @@ SUBJECTS = {
 
 def trained(subject: Subject, data_root: Path, *, epochs: int = 8, examples: int = 1000) -> tuple[Network, DeviceSplit]:
     """Return the subject, trained and frozen, and CIFAR-10's test examples in the official order."""
+    if "benchmark_strided" not in MODELS.names():  # here: at import it would be there for all tests that are collected with this file
+        rs.model(modality="image", name="benchmark_strided")(strided)
     dataset = source(DataSpec(name="cifar10")).load(data_root)
     net = build(ModelSpec.model_validate(subject.model), DATASETS["cifar10"].facts.info, seed=1)
     settings = TrainingSpec.model_validate({"epochs": epochs, "horizontal_flip": True, "learning_rate": 0.05, **subject.training})

@@ -2,6 +2,8 @@
 
 import re
 import subprocess
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,15 +17,7 @@ EXECUTORS = {
     "ray, one worker": ["--executor", "ray", "--workers", "1"],
 }
 
-SHADOWS = (
-    "workers",
-    "numpy",
-    "pprint",
-    "random",
-    "ray",
-    "torch",
-)  # modules lying where the launch is
-
+SHADOWS = ("workers", "numpy", "pprint", "random", "ray", "torch")  # modules lying where the launch is
 
 Finished = tuple[Path, subprocess.CompletedProcess[str]]
 
@@ -35,23 +29,16 @@ def launched(folder: Path, executor: str) -> Finished:
 
 
 @pytest.fixture(scope="module")
-def inline(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    return launched(tmp_path_factory.mktemp("inline"), "inline")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Finished]:
+    return cache(lambda executor: launched(tmp_path_factory.mktemp("executor"), executor))
 
 
-@pytest.fixture(scope="module", params=["processes", "ray", pytest.param("ray, one worker", marks=pytest.mark.slow)])
-def on_workers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    return launched(tmp_path_factory.mktemp("workers"), request.param)
+EACH = ["inline", "processes", "ray", pytest.param("ray, one worker", marks=pytest.mark.slow)]
 
 
-@pytest.fixture(params=["inline", "on_workers"])
-def finished(request: pytest.FixtureRequest) -> Finished:
-    found: Finished = request.getfixturevalue(request.param)
-    return found
-
-
-def test_every_job_is_done_once_and_the_program_says_so(finished: Finished) -> None:
-    folder, done = finished
+@pytest.mark.parametrize("executor", EACH)
+def test_every_job_is_done_once_and_the_program_says_so(executor: str, finished: Callable[[str], Finished]) -> None:
+    folder, done = finished(executor)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"all {sum(TINY_JOBS.values())} jobs done" in done.stdout
     assert done.stderr == ""
@@ -59,8 +46,9 @@ def test_every_job_is_done_once_and_the_program_says_so(finished: Finished) -> N
     assert len(attempts(folder)) == sum(TINY_JOBS.values())
 
 
-def test_results_are_the_same_to_the_last_bit(on_workers: Finished, inline: Finished) -> None:
-    (folder, _), (reference, _) = on_workers, inline
+@pytest.mark.parametrize("executor", EACH[1:])
+def test_results_are_the_same_to_the_last_bit(executor: str, finished: Callable[[str], Finished]) -> None:
+    (folder, _), (reference, _) = finished(executor), finished("inline")
     assert stored_flags(folder) == stored_flags(reference)
     assert rows(folder) == rows(reference)
     models = sorted(path.relative_to(reference) for path in reference.glob("sweeps/artifacts/*/*.safetensors"))
@@ -69,8 +57,9 @@ def test_results_are_the_same_to_the_last_bit(on_workers: Finished, inline: Fini
         assert (folder / path).read_bytes() == (reference / path).read_bytes()
 
 
-def test_nothing_but_artifacts_is_left(finished: Finished) -> None:
-    folder, _ = finished
+@pytest.mark.parametrize("executor", EACH)
+def test_nothing_but_artifacts_is_left(executor: str, finished: Callable[[str], Finished]) -> None:
+    folder, _ = finished(executor)
     assert {path.name for path in (folder / "sweeps").iterdir()} <= {"artifacts", "results.db", "results.db-wal", "results.db-shm"}
     names = {re.sub(r"\.[0-9a-f]{16}\.", ".", path.name) for path in folder.glob("sweeps/artifacts/[!.]*/*")}
     assert names == {"job.json", "result.json", "model.safetensors", "examples.safetensors"}

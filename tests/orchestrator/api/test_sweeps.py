@@ -126,7 +126,7 @@ def test_figures_by_name(swept: rs.Sweep) -> None:
     figure = swept.figure("accuracy_epsilon", of="pgd")
     assert "pgd" in figure.layout.title.text
     assert len(figure.data) >= 2
-    with pytest.raises(UserError, match=r"^figure 'acuracy': one of accuracy_epsilon, smallest, pareto"):
+    with pytest.raises(UserError, match=r"^figure 'acuracy': one of summary, accuracy_epsilon, smallest, pareto"):
         swept.figure("acuracy")
     with pytest.raises(UserError, match=r"^of='bim': no figure 'accuracy_epsilon' has it in its title; one of "):
         swept.figure(of="bim")

@@ -111,7 +111,7 @@ def test_a_launch_whose_terminal_closes_stops_as_one_that_is_stopped(tmp_path: P
     if process == 0:
         os.execv(sys.executable, [sys.executable, "-m", "tests.sleeping", str(space), "--home", str(tmp_path), "--seconds", "600"])
     shown = b""
-    while b"sweep tiny" not in shown:
+    while b"to run" not in shown:
         shown += os.read(terminal, 4096)
     os.close(terminal)
     assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 129

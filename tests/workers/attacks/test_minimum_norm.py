@@ -91,7 +91,7 @@ def test_the_step_to_a_plane_is_the_shortest_within_the_bounds(norm):
 
 
 def test_no_slope_is_no_step():
-    points, nothing = torch.rand(3, 4), torch.zeros(3, 4)
+    points, nothing = 0.1 + 0.8 * torch.rand(3, 4), torch.zeros(3, 4)
     assert torch.equal(step_to_plane(points, torch.ones(3), Slopes.of(nothing), norm="l2", bounds=(0, 1)), nothing)
     small = step_to_plane(points, torch.full((3,), 1e-38), Slopes.of(torch.full((3, 4), 1e-37)), norm="l2", bounds=(0, 1))
     torch.testing.assert_close(small, torch.full((3, 4), -0.025), rtol=1e-4, atol=1e-6)

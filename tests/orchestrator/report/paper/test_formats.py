@@ -119,7 +119,7 @@ def test_latex_is_balanced_and_every_row_has_every_column() -> None:
         assert {len(re.findall(r"(?<!\\)&", row)) for row in rows} == {columns - 1}
     assert [line for line in text.splitlines() if re.search(r"(?<!\\)%", line)] == [
         text.splitlines()[0],
-        *[r"\resizebox{\linewidth}{!}{%"] * 5,
+        *[r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"] * 5,
     ]
 
 

@@ -30,6 +30,7 @@ from tests.builders import (
 )
 from tests.contracts.conftest import fresh_database, postgres_server
 from tests.stored import record_sweep
+from workers.spec.diagnosis import probes
 from workers.spec.job import Job
 from workers.spec.training import TrainingSpec
 
@@ -142,7 +143,9 @@ def _results(one: Try) -> list[tuple[Any, Any]]:
         return [(model, train_result(model))]
     clean, attack = evaluate_job(model, examples=EXAMPLES), attack_job(model, examples=EXAMPLES)
     looked = diagnose_job(model, **THOROUGH)
-    diagnosis = diagnosis_result(looked, zero_gradients=0.0 if one.is_sound else 1.0)
+    made = probes(looked.spec.diagnosis, half_range=0.5, randomised=False)
+    as_attacked = {probe.name: one.robust / EXAMPLES for probe in made if probe.attack.epsilon == attack.spec.attack.epsilon}
+    diagnosis = diagnosis_result(looked, zero_gradients=0.0 if one.is_sound else 1.0, right=as_attacked)
     right = [(clean, one.clean), (attack, one.robust)]
     measured = [(job, flags_result(job, np.arange(EXAMPLES) < number)) for job, number in right]
     return [(model, train_result(model)), *measured, (looked, diagnosis)]
