@@ -63,7 +63,8 @@ def printed(renderable: object, *, width: int = 100) -> str:
 
 def markdown_of(rows: list[ResultRow]) -> list[str]:
     """The lines of the table, and at the end what all rows share; without the footnotes."""
-    lines = [line for line in str(render_results(rows, "markdown")).splitlines() if not line.startswith("- ")]
+    lines = str(render_results(rows, "markdown")).splitlines()
+    lines = lines[: 1 + max(number for number, line in enumerate(lines) if line.startswith("|"))]
     return sorted(filter(None, lines), key=lambda line: not line.startswith("|"))
 
 

@@ -186,7 +186,10 @@ def trained(folder, *, killed_after=0, **given):
     "given",
     [
         {"mixing": "cutmix", "augmentation": "randaugment", "cutout": 3},
-        {**RS_FGSM, "mixing": "mixup", "mixing_alpha": 0.4, "gradient_alignment": 0.2, "weight_perturbation": 0.01},
+        pytest.param(
+            {**RS_FGSM, "mixing": "mixup", "mixing_alpha": 0.4, "gradient_alignment": 0.2, "weight_perturbation": 0.01},
+            marks=pytest.mark.slow,
+        ),
         {"loss": "trades", "adversarial_training": "pgd", "adversarial_steps": (1, 1), "adversarial_loss": "kl", "mixing": "mixup"},
     ],
     ids=["augmented", "grad_align", "trades"],
