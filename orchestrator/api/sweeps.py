@@ -265,7 +265,7 @@ class Sweep:
             UserError: no such model, or several.
             ArtifactError: its files are not there.
         """
-        from workers.runtime.stages import load_model
+        from workers.runtime.stored_models import load_model
 
         network, _ = load_model(self._paths.artifacts, self._key(key))
         network.seed(seed)

@@ -190,7 +190,7 @@ def checkpoint(machine: Machine) -> None:
 
 
 def _weights(folder: str, result: Result) -> dict[str, Tensor]:
-    from workers.runtime.stages import load_model
+    from workers.runtime.stored_models import load_model
 
     return load_model(Artifacts(folder), result.key)[0].state_dict()
 

@@ -10,7 +10,7 @@ from workers.artifacts.artifacts import MODEL_FILE, Artifacts
 from workers.errors import UserError, first_line
 from workers.facts import DatasetInfo
 from workers.models.network import Network, build
-from workers.runtime.stages import model_info
+from workers.runtime.stored_models import model_info
 from workers.spec.job import TrainSpec
 
 _SPEC, _INFO, _KEY = "robustsweep.spec", "robustsweep.info", "robustsweep.key"

@@ -19,7 +19,8 @@ from workers.artifacts.results import BatchRecord, EpochRecord
 from workers.errors import JobError, UserError
 from workers.plugins import Archives, archives, job_from_json, receive
 from workers.progress import Report, say_nothing
-from workers.runtime.stages import Computed, Room, compute
+from workers.runtime.room import Room
+from workers.runtime.stages import Computed, compute
 from workers.spec.job import JOB
 from workers.train.group import Group
 

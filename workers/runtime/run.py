@@ -19,7 +19,8 @@ from workers.runtime.environment import record_environment
 from workers.runtime.memory import is_shortage, keep_within, most_taken, shortage
 from workers.runtime.process_memory import limited_memory
 from workers.runtime.ranks import computed_by_ranks
-from workers.runtime.stages import Computed, Room, compute
+from workers.runtime.room import Room
+from workers.runtime.stages import Computed, compute
 from workers.spec.job import Job, TrainSpec
 from workers.train import Checkpoint
 

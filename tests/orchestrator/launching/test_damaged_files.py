@@ -16,7 +16,7 @@ from orchestrator.store.reading.job_details import job_details
 from tests.commands import write_space
 from tests.faults.judging import Judge, Kept
 from workers.artifacts.artifacts import Artifacts
-from workers.runtime import stages
+from workers.runtime.room import load_network, load_split
 from workers.spec.job import Job
 
 NARROW = """
@@ -33,8 +33,8 @@ WIDE = NARROW.replace("repeats: 1", "repeats: 2")
 
 def sweep(folder: Path, text: str, *, artifacts: str | None = None, data: str | None = None) -> tuple[int, str]:
     """Launch in this process, which begins as a fresh worker does: with nothing in its caches; exit code and output."""
-    stages._load_network.cache_clear()
-    stages._load_split.cache_clear()
+    load_network.cache_clear()
+    load_split.cache_clear()
     said = io.StringIO()
     paths = Paths.resolve(home=folder / "sweeps", store=None, artifacts=artifacts, data=data)
     options = LaunchOptions(space=str(write_space(folder, text)), paths=paths, executor="inline", max_failures=1)

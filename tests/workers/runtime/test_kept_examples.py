@@ -9,7 +9,7 @@ from tests.builders import attack_job, attack_settings
 from tests.workers.runtime.chain import train_job
 from workers.artifacts.artifacts import KEPT_FILE, Artifacts
 from workers.runtime.run import RunSettings, run
-from workers.runtime.stages import load_model
+from workers.runtime.stored_models import load_model
 from workers.spec.job import Job
 from workers.spec.training import TrainingSpec
 

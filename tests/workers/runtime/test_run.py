@@ -33,7 +33,7 @@ from workers.data.loading import balanced_subset
 from workers.data.loading.device_split import DeviceSplit
 from workers.errors import ArtifactError, DataError, JobError, StorageError, UserError
 from workers.measure.evaluate import attacker, correct_flags, craft, replayer
-from workers.runtime import stages
+from workers.runtime.room import clean_gradients
 from workers.runtime.run import RunSettings, run
 from workers.spec.job import DataSpec, EvaluateSpec, EvaluationSpec, Job, TrainingSpec
 from workers.spec.keys import derive_seed
@@ -99,7 +99,7 @@ def test_every_attack_is_a_job_whose_result_does_not_depend_on_the_jobs_before_i
     one = outcomes(run_all(jobs, parents), jobs)
     for job in jobs:
         shutil.rmtree(parents / job.key)
-    stages._clean_gradients.cache_clear()
+    clean_gradients.cache_clear()
     assert outcomes(run_all(reversed(jobs), parents), jobs) == one
     assert len({outcome.packed() for outcome, _ in one.values()}) > 1
 

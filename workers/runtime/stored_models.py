@@ -1,0 +1,53 @@
+"""Trained models as artifacts: their weights, the best ones among them, and the networks made of these."""
+
+from safetensors.torch import load
+from torch import Tensor
+
+from workers.artifacts.artifacts import MODEL_FILE, Artifacts
+from workers.artifacts.results import TrainOutcome
+from workers.data.loading import source
+from workers.errors import ArtifactError, UserError
+from workers.facts import DatasetInfo
+from workers.models.network import Network, build
+from workers.spec.component import DataSpec
+from workers.spec.job import TrainSpec
+
+BEST_FILE = "best.safetensors"
+
+
+def load_model(artifacts: Artifacts, key: str) -> tuple[Network, DataSpec]:
+    """Return a trained model, on the CPU, frozen and in eval mode, by its job key, and the data that it was trained on.
+
+    Raises:
+        ArtifactError: its files cannot be read, or it is the job of no model.
+    """
+    spec, weights = stored(artifacts, key)
+    network = build(spec.model, model_info(artifacts, key, spec), seed=0, defence=spec.defence)
+    network.load_state_dict(weights)
+    return network.eval().requires_grad_(False), spec.data
+
+
+def model_info(artifacts: Artifacts, key: str, spec: TrainSpec) -> DatasetInfo:
+    """Return the info of the data set that a model was trained on, by its job key and its spec."""
+    outcome = artifacts.result(key).outcome
+    read = outcome.data_info if isinstance(outcome, TrainOutcome) else None
+    if (info := read or source(spec.data).info) is None:
+        raise ArtifactError(f"job {key}: its result has no info of its data set", key=key)
+    return info
+
+
+def stored(artifacts: Artifacts, key: str, *, best: bool = False) -> tuple[TrainSpec, dict[str, Tensor]]:
+    """Return a model's training spec and its weights, the last or the best ones, by its job key."""
+    return artifacts.model(key), load(artifacts.read(key, _best_file(artifacts, key) if best else MODEL_FILE))
+
+
+def _best_file(artifacts: Artifacts, key: str) -> str:
+    """Return the file of a training's best weights.
+
+    Raises:
+        UserError: it kept none: an earlier version did not.
+    """
+    result = artifacts.result(key)
+    if not isinstance(result.outcome, TrainOutcome) or (epoch := result.outcome.best_epoch) is None:
+        raise UserError(f"training {key}: kept no best weights (an earlier version did not); with another seed it is trained anew")
+    return MODEL_FILE if epoch == result.outcome.history[-1].epoch else BEST_FILE

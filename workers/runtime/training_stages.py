@@ -1,0 +1,124 @@
+"""Stages that give a model: trainings, and weights that are adopted, chosen, or put behind a defence."""
+
+from collections.abc import Mapping
+
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from workers.artifacts.artifacts import MODEL_FILE
+from workers.artifacts.results import EpochRecord, TrainOutcome
+from workers.errors import UserError
+from workers.facts import DatasetInfo
+from workers.measure.evaluate import require_logits_before_training
+from workers.models.network import Network, build, decomposed
+from workers.models.network.behaviour import require_sound
+from workers.models.network.network import require_matched
+from workers.progress import Report
+from workers.runtime.room import Room
+from workers.runtime.stored_models import BEST_FILE, model_info, stored
+from workers.spec.job import TrainSpec
+from workers.train import Extra, train
+from workers.train.best_weights import BestWeights
+from workers.train.watch import MOST_EXAMPLES
+from workers.weights.tensors import from_safetensors, load_into
+
+Trained = tuple[TrainOutcome, dict[str, bytes]]
+
+
+def train_stage(room: Room, spec: TrainSpec, report: Report) -> Trained:
+    split = room.split(spec.data.unlimited, "train", spec.data.train_examples, room.job)
+    info = room.info(spec.data)
+    network = _untrained(room, spec, info)
+    require_matched(spec.model, network.ranks())
+    if network.randomised_body and room.group.size > 1:
+        raise UserError(f"model {spec.model.name}: draws in its layers, each process would draw anew; train it with --gpus-per-train 1")
+    network.to(room.device).seed(room.seed("sketch"))
+    if (component := spec.model.component).place:
+        require_logits_before_training(network, split, n_classes=info.n_classes, named=f"model {component.name} ({component.place})")
+    if spec.stage == "pretrain" and spec.model.is_foreign:
+        require_sound(network, info, name=spec.model.name)
+    attack = None if spec.training.adversarial_training == "none" else room.generator("attack")
+    order, checkpoint = room.generator("order"), room.checkpoint
+    held_out = room.split(spec.data.unlimited, "validation", MOST_EXAMPLES, room.job) if spec.data.validation_examples else None
+    best = None if held_out is None else BestWeights(network)
+    history = train(
+        network,
+        split,
+        spec.training,
+        order=order,
+        checkpoint=checkpoint,
+        report=report,
+        attack=attack,
+        until=spec.until,
+        validation=held_out,
+        best=best,
+        extra=_extra(room, spec, info),
+        group=room.group,
+    )
+    return _trained(network, history, info, resumed=checkpoint.resumed, best=best)
+
+
+def _extra(room: Room, spec: TrainSpec, info: DatasetInfo) -> Extra | None:
+    """Return the further examples that the job trains on.
+
+    Raises:
+        UserError: they have other classes or another shape.
+    """
+    if (data := spec.data.extra_data) is None:
+        return None
+    found = room.info(data)
+    if (found.shape, found.n_classes) != (info.shape, info.n_classes):
+        theirs, ours = (f"{one.n_classes} classes of {'x'.join(map(str, one.shape))}" for one in (found, info))
+        raise UserError(f"data.extra={data.name}: has {theirs}, and {spec.data.name} has {ours}; must be the same")
+    return Extra(room.split(data, "train", None, room.job), spec.data.extra_share)
+
+
+def take_weights(room: Room, spec: TrainSpec) -> Trained:
+    """Return weights unchanged: adopted ones, or the parent's (its last ones, or its best), to which loading this job's model adds the
+    defence in the spec."""
+    info = room.info(spec.data) if spec.stage == "adopt" else model_info(room.artifacts, room.parent("weights"), spec)
+    return _trained(_untrained(room, spec, info), [], info)
+
+
+def _adopted(room: Room, spec: TrainSpec, info: DatasetInfo) -> Network:
+    """Return a network with the weights of the job's digest, once it has been found to behave as measurements suppose."""
+    digest = room.job.digests.get("weights")
+    if digest is None:
+        raise UserError(f"job {room.job.key}: its stage adopt needs the digest of weights, and it has none")
+    network = build(spec.model, info, seed=0, defence=spec.defence)
+    tensors = from_safetensors(room.artifacts.weights(digest), digest=digest)
+    load_into(network.body, tensors, renamed=spec.model.weights_map, name=spec.model.name)
+    require_sound(network, info, name=spec.model.name)
+    return network
+
+
+def _trained(
+    network: Network, history: list[EpochRecord], info: DatasetInfo, *, resumed: str | None = None, best: BestWeights | None = None
+) -> Trained:
+    n_parameters = sum(parameter.numel() for parameter in network.parameters())
+    files = {MODEL_FILE: _saved(network.state_dict())}
+    epoch = None if best is None else best.epoch
+    if best is not None and history and epoch != history[-1].epoch:
+        files[BEST_FILE] = _saved(best.weights)
+    outcome = TrainOutcome(
+        history=history, ranks=network.ranks(), n_parameters=n_parameters, resumed=resumed, data_info=info, best_epoch=epoch
+    )
+    return outcome, files
+
+
+def _saved(weights: Mapping[str, Tensor]) -> bytes:
+    return save({name: tensor.cpu().clone(memory_format=torch.contiguous_format) for name, tensor in weights.items()})
+
+
+def _untrained(room: Room, spec: TrainSpec, info: DatasetInfo) -> Network:
+    """Return the network at the start of its training, on the CPU."""
+    if spec.stage == "pretrain":
+        return build(spec.model, info, seed=room.seed("weights"), defence=spec.defence)
+    if spec.stage == "adopt":
+        return _adopted(room, spec, info)
+    parent, weights = stored(room.artifacts, room.parent("weights"), best=spec.stage == "select")
+    dense = spec.model.tensorized and not parent.model.tensorized
+    network = build(parent.model, info, seed=0) if dense else build(spec.model, info, seed=0, defence=spec.defence)
+    network.load_state_dict(weights)
+    return decomposed(network, spec.model, info, defence=spec.defence) if dense else network
