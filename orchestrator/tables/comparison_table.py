@@ -28,7 +28,18 @@ def render_comparison(comparison: Comparison, form: Format, *, every_cell: bool,
     cells = [cell for cell in comparison.cells if every_cell or (cell.before and cell.after)]
     names = telling([cell.side.settings for cell in cells], comparison.identity)
     cells.sort(key=lambda cell: _order(cell, names))
-    return render(replace(_table(comparison, cells, names, lead=summary(comparison, every_cell=every_cell)), notes=notes), form)
+    lead = [*summary(comparison, every_cell=every_cell), *_in_all_rows(comparison, cells, names)]
+    return render(replace(_table(comparison, cells, names, lead=lead), notes=notes), form)
+
+
+def _in_all_rows(comparison: Comparison, cells: Sequence[PairedCell], names: Sequence[str]) -> list[str]:
+    """Say which settings vary in the sweeps, and are the same in the rows that are shown."""
+    varying = telling([cell.side.settings for cell in comparison.cells], comparison.identity)
+    same = [name for name in varying if name not in names]
+    if not cells or not same:
+        return []
+    told = zip(_titles(same), (_setting(cells[0].side, name) for name in same), strict=True)
+    return ["in all rows: " + ", ".join(f"{name} {'none' if value is None else shown(value)}" for name, value in told)]
 
 
 def summary(comparison: Comparison, *, every_cell: bool) -> list[str]:

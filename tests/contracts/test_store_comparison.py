@@ -7,6 +7,7 @@ from orchestrator.statistics.differences import paired_difference
 from orchestrator.statistics.shared_luck import SharedDraws
 from orchestrator.store import Store, record_result
 from orchestrator.store.reading.paired_results import compare_sweeps
+from orchestrator.tables.comparison_table import render_comparison
 from tests.builders import attack_job, craft_job, evaluate_job, fine_tune_job, flags_result, pretrain_job, result_of, transfer_job
 from tests.stored import record_sweep
 from workers.errors import UserError
@@ -117,3 +118,12 @@ def test_an_unknown_sweep_and_one_with_itself_are_errors(store: Store) -> None:
         compare_sweeps(store, "first", "x")
     with pytest.raises(UserError, match="must be two sweeps"):
         compare_sweeps(store, "first", "first")
+
+
+def test_what_the_shown_rows_have_in_common_is_said_where_it_varies_in_the_sweeps(store: Store) -> None:
+    finish(store, "both", FULL, *measured(FULL), SHORT, *measured(SHORT))
+    finish(store, "full", FULL, *measured(FULL))
+    found = compare_sweeps(store, "both", "full")
+    shown = {every: str(render_comparison(found, "markdown", every_cell=every)) for every in (False, True)}
+    assert "- in all rows: theta 1" in shown[False]
+    assert "in all rows" not in shown[True]
