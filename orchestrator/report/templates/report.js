@@ -128,8 +128,12 @@
       list.append(label);
     }
     search.addEventListener("input", () => {
-      const words = search.value.toLowerCase().split(/[\s,]+/);
-      for (const label of list.children) label.hidden = !words.every((word) => label.textContent.toLowerCase().includes(word));
+      const words = search.value.toLowerCase().split(/[\s,]+/).filter(Boolean);
+      for (const label of list.children) {
+        const name = label.textContent.toLowerCase();
+        const parts = name.split(/[\s,]+/); // of which numbers are whole ones: 8 is not in 128
+        label.hidden = !words.every((word) => (isNaN(word) ? name.includes(word) : parts.includes(word)));
+      }
     });
     list.addEventListener("change", ({ target }) => {
       if (target.checked) chosen.add(target.value);

@@ -105,7 +105,7 @@ def test_two_hundred_models_can_be_told_apart_chosen_and_searched(tmp_path: Path
         )
         found = browser.evaluate(f"{searched}(document.querySelector('#accuracy .models'))")
         assert found
-        assert all("activation Tanh" in name and "hidden 8" in name for name in found)
+        assert all("activation Tanh" in name and "hidden 8," in name for name in found)
         drawn = "[...document.querySelectorAll('#accuracy .plot, #pareto .pictures:not([hidden]) .plot')]"
         chosen = browser.evaluate(f"{drawn}.map((plot) => plot.data.filter((t) => t.meta === 'chosen').map((t) => t.name))")
         assert chosen == [[found[0].strip()]] * 2
