@@ -1,4 +1,4 @@
-"""One mirror: a queue, and a thread that empties it into the target, so that nobody else ever waits for that."""
+"""One mirror: a queue, and a thread that empties it into the target: the driver never waits for that."""
 
 import queue
 import threading

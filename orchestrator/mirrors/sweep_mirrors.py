@@ -43,7 +43,7 @@ class SweepMirrors:
             self._put(epoch_entry(self._model(job, names), record))
 
     def finished(self, job: Job, result: Result, names: JobNames) -> None:
-        """Mirror a result, and the epochs of its training that nobody has told of."""
+        """Mirror a result, and the epochs of its training that were not told of before."""
         for entry in result_entries(self._model(job, names), job, result, after=self._epochs.get(job.key, -1)):
             self._put(entry)
 

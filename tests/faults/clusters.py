@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import psutil
 
 from tests.commands import environment
-from tests.faults.processes import in_session, send, title
+from tests.faults.processes import RAY_WORKER, in_session, send, title
 
 # A head that runs no jobs, and nodes of one slot each; it ends with its standard input.
 _CLUSTER = """
@@ -43,7 +43,7 @@ class Node:
             below = [child.pid for child in psutil.Process(self.raylet).children(recursive=True)]
         except psutil.NoSuchProcess:
             return set()
-        return {pid for pid in below if title(pid).startswith("ray::ImplicitFunc.train")}
+        return {pid for pid in below if title(pid).startswith(f"{RAY_WORKER}.train")}
 
     def processes(self) -> set[int]:
         """The raylet and all below it."""

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import psutil
 
-WORKERS = ("ray::ImplicitFunc", "orchestrator.executors.processes.worker")
+RAY_WORKER = "ray::ImplicitFunc"
+WORKERS = (RAY_WORKER, "orchestrator.executors.processes.worker")
 
 
 def wait_for(condition: Callable[[], bool], *, seconds: float = 600, every: float = 0.05, what: str = "something") -> None:

@@ -91,7 +91,7 @@ def tensorize(
     chosen = layer_choices(network, settings)
     if settings.grouped == "refuse":
         _require_all_fit(chosen)
-    positions = {} if input_shape is None else _positions(network, input_shape)
+    positions = _positions(network, input_shape) if input_shape is not None and settings.execution == "auto" else {}
     layers = {}
     for choice in chosen:
         if choice.reason:
