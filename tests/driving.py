@@ -80,7 +80,7 @@ class Place:
         return printed
 
     def on_disk(self) -> int:
-        return len(list(self.artifacts.glob("*/result.json")))
+        return len(list(self.artifacts.glob("*/*/result.json")))
 
     def recorded(self) -> int:
         try:

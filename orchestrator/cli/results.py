@@ -10,6 +10,9 @@ from workers.errors import UserError
 
 if TYPE_CHECKING:
     from orchestrator.paths import Paths
+    from orchestrator.store.reading.first_rows import FirstRows
+
+_MOST_SHOWN = 500
 
 Where = Annotated[
     list[str] | None,
@@ -71,13 +74,19 @@ def results(  # noqa: PLR0913 (each is an option of the command)
         str | None, typer.Option(help="Sort by a field; -FIELD from the greatest to the least.", metavar="FIELD", show_default=False)
     ] = None,
     every_space: EverySpace = False,
-    limit: Annotated[int | None, typer.Option(help="At most so many rows.", min=1, show_default=False)] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            help="At most so many rows. Of more than 10,000 measurements a table without --limit has 500.", min=1, show_default=False
+        ),
+    ] = None,
     output: Output = TableFormat.table,
 ) -> None:
     """Print clean and robust accuracy with 95 % intervals, one row per model, attack, knowledge and epsilon."""
     from dataclasses import replace
 
     from orchestrator.store import open_store, parse_conditions, result_rows
+    from orchestrator.store.reading.first_rows import first_rows
     from orchestrator.store.reading.gaps import missing
     from orchestrator.store.reading.worst_case_rows import with_single_attacks
     from orchestrator.tables.result_columns import ExtraColumns
@@ -95,9 +104,15 @@ def results(  # noqa: PLR0913 (each is an option of the command)
     conditions = parse_conditions([*(where or ()), *(_verdict(only) if only is not None else ())])
     with open_store(paths(home, store).store_url, upgrade=False) as opened:
         form = {"per_repeat": per_repeat, "over_seeds": over_seeds, "worst": worst_case, "rungs": rungs, "every_space": every_space}
-        rows = result_rows(opened, sweep, **form, where=conditions, stopped=not (group_by or pivot))
+        first = None
+        if sweep is not None and output is TableFormat.table and not (group_by or pivot or sort or worst_case):
+            first = first_rows(opened, sweep, count=limit or _MOST_SHOWN, where=conditions, stopped=True, **form)
+        rows = result_rows(opened, sweep, **form, where=conditions, stopped=not (group_by or pivot)) if first is None else first.rows
         rows, unscored = with_single_attacks(rows, lambda: result_rows(opened, sweep, **form | {"worst": False}, where=conditions))
         notes = tell((*unscored, *missing(opened, sweep, earlier=not every_space)), output)
+    if first is not None and len(rows) > (limit or _MOST_SHOWN):
+        limit = limit or _MOST_SHOWN
+        notes = (*notes, _first(limit, first))
     rows = ordered(rows, sort) if sort else rows
     if group_by or pivot:
         made = grouped(rows, group_by, across=across) if group_by else pivoted(rows, pivot or "", across=across)
@@ -106,7 +121,8 @@ def results(  # noqa: PLR0913 (each is an option of the command)
     else:
         wanted: dict[ExtraColumns, bool] = {"spread": spread, "passes": passes}
         extra = [name for name, asked in wanted.items() if asked]
-        show(render_results(rows, output.value, limit=limit, extra=extra, notes=(*notes, *_cut(len(rows), limit))))
+        cut = _cut(len(rows), limit) if first is None else []
+        show(render_results(rows, output.value, limit=limit, extra=extra, notes=(*notes, *cut)))
 
 
 def _print_corruptions(where: "Paths", sweep: str | None, output: TableFormat, limit: int | None) -> None:
@@ -125,6 +141,11 @@ def _print_corruptions(where: "Paths", sweep: str | None, output: TableFormat, l
 
 def _cut(count: int, limit: int | None) -> list[str]:
     return [f"{limit} of {count} rows: --limit {limit}"] if limit is not None and limit < count else []
+
+
+def _first(limit: int, first: "FirstRows") -> str:
+    held = f"{first.models:,} models with {first.measurements:,} measurements"
+    return f"the first {limit} rows of {held}: --where chooses, --group-by and --pivot sum up, --limit shows more, --format csv has all"
 
 
 def _verdict(only: str) -> list[str]:

@@ -1,6 +1,8 @@
 """Expansion of a space into jobs: every combination of each grid's axes, with defaults filled in and equal computations merged."""
 
+import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from orchestrator.planning import MAX_JOBS
@@ -26,10 +28,23 @@ def expand_space(space: Space, *, max_jobs: int = MAX_JOBS) -> list[Job]:
     """
     check_count(space.grids, max_jobs)
     jobs: dict[str, Job] = {}
-    for grid in space.grids:
-        for job in grid_jobs(grid):
-            jobs.setdefault(job.key, job)
+    with _no_collections():
+        for grid in space.grids:
+            for job in grid_jobs(grid):
+                jobs.setdefault(job.key, job)
     return list(jobs.values())
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """Have Python look for no cycles of objects: among 100,000 jobs, in which there are none, it would take a quarter of the time."""
+    is_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if is_on:
+            gc.enable()
 
 
 def deduplicate(jobs: Iterable[Job]) -> list[Job]:

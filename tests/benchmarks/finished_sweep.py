@@ -1,4 +1,4 @@
-"""A finished sweep of 11,088 jobs with its artifacts, as a launch leaves it: what commands read when nothing is left to do."""
+"""A finished sweep with its artifacts, as a launch leaves it, of 924 jobs for each seed: what commands read when nothing is left to do."""
 
 import os
 from collections import defaultdict
@@ -20,12 +20,13 @@ from orchestrator.store.writing.rows import environment_row, outcome_row
 from orchestrator.store.writing.verdict_table import refresh_verdict, refresh_worst_cases
 from search_spaces import load_space
 from tests.builders import ENVIRONMENT, flags_result, result_of
+from workers.artifacts.per_example import PerExample, Spent
 from workers.artifacts.results import Result
 from workers.spec.job import AttackSpec, EvaluateSpec, Job, TrainSpec
 
 SPACE = """\
 method: grid
-seed: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]
+seed: {seeds}
 data: {name: digits}
 model: {name: resnet18, width: 4, theta: [1.0, 0.95, 0.9, 0.8], rank_fraction: [0.5, 1.0]}
 training: {recipe: custom, epochs: 2, batch_size: 64}
@@ -35,11 +36,11 @@ attacks:
 """
 
 
-def fill(home: Path) -> tuple[Path, int]:
+def fill(home: Path, *, seeds: int = 12) -> tuple[Path, int]:
     """Make the home of the finished sweep; return its space file, and the number of its jobs."""
     space = home / "finished.yaml"
     home.mkdir(parents=True, exist_ok=True)
-    space.write_text(SPACE)
+    space.write_text(SPACE.replace("{seeds}", str(list(range(seeds)))))
     paths, loaded = Paths.resolve(home=home, store=None), load_space(str(space), ())
     jobs = expand_space(loaded.space)
     generator = np.random.default_rng(0)
@@ -69,8 +70,10 @@ def fill(home: Path) -> tuple[Path, int]:
 def _result(job: Job, generator: np.random.Generator) -> Result:
     if not isinstance(job.spec, EvaluateSpec | AttackSpec):
         return result_of(job)
-    evaluation = job.spec.evaluation
-    return flags_result(job, generator.random((evaluation.draws, evaluation.examples or 0)) < 0.5)
+    draws, examples = job.spec.evaluation.draws, job.spec.evaluation.examples or 0
+    numbers = PerExample.pack(generator.integers(0, 10, examples), generator.normal(size=examples), generator.random(examples))
+    spent = Spent(forward=examples, backward=examples, queries=0)
+    return flags_result(job, generator.random((draws, examples)) < 0.5, examples=numbers, spent=spent)
 
 
 def _leave_artifacts(paths: Paths, jobs: list[Job], results: dict[str, Result]) -> None:

@@ -29,7 +29,7 @@ def seconds_to_first_job(folder: Path, *options: str) -> float:
     sweep = Sweep.make(folder, ONE_LONG_JOB, *options)
     start = time.perf_counter()
     with sweep.launched() as launch:
-        wait_for(lambda: any(sweep.artifacts.glob("*/job.json")) or not launch.running, every=0.005, what="the first job")
+        wait_for(lambda: any(sweep.artifacts.glob("*/*/job.json")) or not launch.running, every=0.005, what="the first job")
         return time.perf_counter() - start
 
 

@@ -62,6 +62,22 @@ def test_64_gpus_in_virtual_time(driver: float, record: Record) -> None:
     record(name, farsighted.utilisation, asked=">= 0.9", reference=reference)
 
 
+@pytest.mark.parametrize("mean", [5.0, 26.0])
+@pytest.mark.parametrize("drivers", [1, 4, 16])
+def test_1000_gpus_in_virtual_time(drivers: int, mean: float, record: Record) -> None:
+    """Table 1 over 128 seeds, 88,320 jobs, divided among drivers by their seeds; each drives its share of the GPUs, and takes 15 ms a job.
+    The shares go alike: one is simulated, of one driver a quarter, in which a job takes it four times as long."""
+    shares = max(drivers, 4)
+    jobs, slots = table1(seeds=128 // shares), 1000 // shares
+    seconds = gpu_seconds(jobs)
+    scale = mean * len(jobs) / sum(map(seconds, jobs))
+    queue = CriticalPathQueue(jobs, max_failures=0, effort=effort)
+    ran = simulate(queue, slots=slots, seconds=lambda job: scale * seconds(job), driver_seconds=0.015 * shares / drivers)
+    best = sum(map(seconds, jobs)) / slots / shortest(jobs, slots=slots, seconds=seconds)
+    reference = f"all of the time of 1,000 GPUs; the graph allows {best:.3f}; simulated"
+    record(f"1,000 GPUs, {drivers} drivers, jobs of {mean:g} s: utilisation", ran.utilisation, asked=">= 0.9", reference=reference)
+
+
 @pytest.mark.parametrize(("workers", "mean"), [(WORKERS, 1.0), (GPUS, 4.0)])
 def test_many_workers_asleep(workers: int, mean: float, tmp_path: Path, record: Record) -> None:
     """Table 1 over as many seeds as give each worker 48 jobs, through the real driver, a real process for each of the GPUs, which

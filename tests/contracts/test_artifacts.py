@@ -4,9 +4,11 @@ import hashlib
 import json
 
 import pytest
+from fsspec.core import url_to_fs
 
 from tests.builders import evaluate_job, flags_result, pretrain_job, train_result
 from workers.artifacts.artifacts import Artifacts, JobFolder, stored_name
+from workers.artifacts.storage.object_store import FsspecStorage
 from workers.errors import ArtifactError, StorageError, SupersededError
 
 JOB = pretrain_job()
@@ -303,13 +305,15 @@ def test_a_file_s_name_from_elsewhere_leads_nowhere_else(artifacts, name):
             harmful()
 
 
-def test_nothing_is_written_or_removed_through_a_folder_that_is_a_link(tmp_path):
+@pytest.mark.parametrize("link", [JOB.key, f"{JOB.key[:2]}/{JOB.key}", JOB.key[:2]])
+def test_nothing_is_written_or_removed_through_a_folder_that_is_a_link(tmp_path, link):
     theirs = tmp_path / "theirs"
-    theirs.mkdir()
-    (theirs / "result.json").write_text("precious")
+    held = theirs / JOB.key if link == JOB.key[:2] else theirs
+    held.mkdir(parents=True)
+    (held / "result.json").write_text("precious")
     artifacts = Artifacts(tmp_path / "artifacts")
-    (tmp_path / "artifacts").mkdir()
-    (tmp_path / "artifacts" / JOB.key).symlink_to(theirs)
+    (tmp_path / "artifacts" / link).parent.mkdir(parents=True)
+    (tmp_path / "artifacts" / link).symlink_to(theirs)
     folder = artifacts.folder(JOB.key, attempt="a1")
     for harmful in (
         lambda: folder.begin(JOB),
@@ -319,7 +323,43 @@ def test_nothing_is_written_or_removed_through_a_folder_that_is_a_link(tmp_path)
     ):
         with pytest.raises(StorageError, match="symbolic link"):
             harmful()
-    assert {path.name: path.read_text() for path in theirs.iterdir()} == {"result.json": "precious"}
+    assert {path.name: path.read_text() for path in held.iterdir()} == {"result.json": "precious"}
+
+
+def as_left_by_earlier_versions(artifacts: Artifacts) -> Artifacts:
+    """The same artifacts, opened again after the job's folder was moved to the root."""
+    storage = artifacts._storage
+    filesystem, root = url_to_fs(storage.where())
+    contents = {name: raw(artifacts, name) for name in names(artifacts)}
+    for name, content in contents.items():
+        filesystem.makedirs(f"{root}/{JOB.key}", exist_ok=True)
+        filesystem.pipe_file(f"{root}/{JOB.key}/{name}", content)
+    filesystem.rm(f"{root}/{JOB.key[:2]}/{JOB.key}", recursive=True)
+    found = Artifacts(artifacts.url)
+    if isinstance(storage, FsspecStorage):
+        found._storage = FsspecStorage(storage.where())
+    return found
+
+
+def test_a_folder_for_the_first_digits_of_keys_holds_the_jobs(artifacts: Artifacts) -> None:
+    commit(begun(artifacts, "a1"))
+    assert artifacts.where(JOB.key) == f"{artifacts.url.rstrip('/')}/{JOB.key[:2]}/{JOB.key}"
+
+
+def test_jobs_of_earlier_versions_are_used_where_they_are(artifacts: Artifacts) -> None:
+    """Those lie at the root. One that is discarded is made anew where today's are."""
+    result = commit(begun(artifacts, "a1"))
+    artifacts = as_left_by_earlier_versions(artifacts)
+    assert artifacts.where(JOB.key) == f"{artifacts.url.rstrip('/')}/{JOB.key}"
+    assert (artifacts.result(JOB.key), artifacts.read(JOB.key, MODEL), artifacts.damage(JOB.key)) == (result, CONTENT, None)
+    assert artifacts.finished() == artifacts.finished({JOB.key, "f" * 64}) == set(artifacts.all_keys()) == {JOB.key}
+    with pytest.raises(SupersededError, match="done already"):
+        begun(artifacts, "a2")
+    artifacts.discard(JOB.key)
+    assert (artifacts.all_keys(), artifacts.finished({JOB.key})) == ([], frozenset())
+    commit(begun(artifacts, "a3"))
+    assert artifacts.where(JOB.key) == f"{artifacts.url.rstrip('/')}/{JOB.key[:2]}/{JOB.key}"
+    assert artifacts.finished() == artifacts.finished({JOB.key}) == {JOB.key}
 
 
 def test_markers_of_databases_are_no_jobs(artifacts: Artifacts) -> None:

@@ -51,7 +51,7 @@ def test_results_are_the_same_to_the_last_bit(executor: str, finished: Callable[
     (folder, _), (reference, _) = finished(executor), finished("inline")
     assert stored_flags(folder) == stored_flags(reference)
     assert rows(folder) == rows(reference)
-    models = sorted(path.relative_to(reference) for path in reference.glob("sweeps/artifacts/*/*.safetensors"))
+    models = sorted(path.relative_to(reference) for path in reference.glob("sweeps/artifacts/*/*/*.safetensors"))
     assert models
     for path in models:
         assert (folder / path).read_bytes() == (reference / path).read_bytes()
@@ -61,7 +61,7 @@ def test_results_are_the_same_to_the_last_bit(executor: str, finished: Callable[
 def test_nothing_but_artifacts_is_left(executor: str, finished: Callable[[str], Finished]) -> None:
     folder, _ = finished(executor)
     assert {path.name for path in (folder / "sweeps").iterdir()} <= {"artifacts", "results.db", "results.db-wal", "results.db-shm"}
-    names = {re.sub(r"\.[0-9a-f]{16}\.", ".", path.name) for path in folder.glob("sweeps/artifacts/[!.]*/*")}
+    names = {re.sub(r"\.[0-9a-f]{16}\.", ".", path.name) for path in folder.glob("sweeps/artifacts/[!.]*/*/*")}
     assert names == {"job.json", "result.json", "model.safetensors", "examples.safetensors"}
 
 

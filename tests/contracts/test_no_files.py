@@ -10,6 +10,7 @@ import pytest
 from orchestrator.store.maintenance.archive_format import read_manifest
 from search_spaces import load_space
 from tests.builders import pretrain_job, train_result
+from tests.kept_files import job_folder
 from workers.__main__ import _read as read_job
 from workers.artifacts.artifacts import Artifacts
 from workers.data.loading.wav import read_samples
@@ -59,7 +60,7 @@ def test_what_is_no_file_is_refused_in_one_line(name: str, tmp_path: Path, odd: 
 
 def test_a_job_whose_result_and_files_are_none_is_not_done_and_is_computed_again(tmp_path: Path, odd: Callable[[Path], Path]) -> None:
     artifacts = Artifacts(tmp_path / "artifacts")
-    (folder := tmp_path / "artifacts" / JOB.key).mkdir(parents=True)
+    (folder := job_folder(tmp_path / "artifacts", JOB.key)).mkdir(parents=True)
     odd(folder / "result.json")
     if (folder / "result.json").is_fifo():
         for name in ("checkpoint", "attempt", "job.json"):

@@ -88,7 +88,7 @@ def running_attempts(sweep: Sweep, *, since: float) -> list[float]:
 def left_over(artifacts: Path) -> list[str]:
     """Temporary files, and in the folders of finished jobs whatever is not in their results: checkpoints, progress."""
     left = set(half_written(artifacts))
-    for path in artifacts.glob("*/result.json"):
+    for path in artifacts.glob("*/*/result.json"):
         known = set(json.loads(path.read_text())["files"].values())
         others = (found for found in path.parent.iterdir() if found.name not in _KEPT)
         left |= {found for found in others if hashlib.sha256(found.read_bytes()).hexdigest() not in known}

@@ -16,6 +16,7 @@ from typing import Protocol, Self
 
 from tests.commands import PROGRAM, environment, write_space
 from tests.faults.processes import freeze, in_session, send, wait_for, workers
+from tests.kept_files import job_folder
 
 # Every kind of job but the putting on of defences, which takes no time; long enough that something is always under way.
 SPACE = """
@@ -47,7 +48,7 @@ class Stored(Protocol):
 def finished(artifacts: Path) -> dict[str, Stamp]:
     """Inode and time of writing of the file that holds each job's result, by job key."""
     found = {}
-    for path in artifacts.glob("*/result.json"):
+    for path in artifacts.glob("*/*/result.json"):
         status = path.stat()
         found[path.parent.name] = (status.st_ino, status.st_mtime_ns)
     return found
@@ -155,7 +156,7 @@ class Sweep:
 
     def under_way(self) -> dict[str, str]:
         """The stages of the jobs that were begun and have no result, by job key."""
-        begun = (path for path in self.artifacts.glob("*/job.json") if not (path.parent / "result.json").exists())
+        begun = (path for path in self.artifacts.glob("*/*/job.json") if not (path.parent / "result.json").exists())
         return {path.parent.name: json.loads(path.read_text())["spec"]["stage"] for path in begun}
 
     def is_moment(self, name: str) -> bool:
@@ -163,9 +164,8 @@ class Sweep:
         match name:
             case "training":
                 begun = self.under_way()
-                return any(
-                    (self.artifacts / key / "checkpoint").exists() for key, stage in begun.items() if stage in ("pretrain", "fine_tune")
-                )
+                training = [key for key, stage in begun.items() if stage in ("pretrain", "fine_tune")]
+                return any((job_folder(self.artifacts, key) / "checkpoint").exists() for key in training)
             case "attacking":
                 return "attack" in self.under_way().values()
             case "writing":
@@ -174,7 +174,7 @@ class Sweep:
 
     def seconds_unsaved(self, key: str, start: float) -> float:
         """How long ago the job was saved, or its attempt begun at `start` (seconds since 1970)."""
-        saves = [path.stat().st_mtime for name in ("checkpoint", "progress") for path in self.artifacts.glob(f"{key}/{name}")]
+        saves = [path.stat().st_mtime for name in ("checkpoint", "progress") for path in self.artifacts.glob(f"*/{key}/{name}")]
         return max(0.0, time.time() - max([start, *saves]))
 
 

@@ -10,6 +10,7 @@ from orchestrator.store.schema.result_tables import CleanResultRecord
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobRecord
 from tests.builders import evaluate_job, pretrain_job
 from tests.faults.judging import Account, Kept, account
+from tests.kept_files import job_folder
 from tests.stored import launch, leave_artifacts
 
 MODEL = pretrain_job()
@@ -73,5 +74,5 @@ def test_an_attempt_that_begins_when_the_result_is_there_is_a_repeat(sweep: Kept
 
 def test_files_that_no_result_names_are_left_over(sweep: Kept, quiet: Kept) -> None:
     for name in ("checkpoint", ".model.a1.tmp"):
-        (sweep.artifacts / MODEL.key / name).write_bytes(b"left")
+        (job_folder(sweep.artifacts, MODEL.key) / name).write_bytes(b"left")
     assert account(sweep, quiet).left == [f"{MODEL.key}/{name}" for name in (".model.a1.tmp", "checkpoint")]

@@ -227,12 +227,20 @@ def _one_of(name: str, names: Sequence[str]) -> str:
     return f"one of {', '.join(names)}{did_you_mean(name, names) if len(names) > 1 else ''}"
 
 
-def of_sweep(statement: Select[*tuple[Any, ...]], key: Any, sweep: int | None, *, every_space: bool = False) -> Select[*tuple[Any, ...]]:
+def of_sweep(
+    statement: Select[*tuple[Any, ...]], key: Any, sweep: int | None, *, every_space: bool = False, few: bool = False
+) -> Select[*tuple[Any, ...]]:
     """Restrict the statement to the jobs of the sweep as it was last launched, or of `every_space` that it has had; `key` is the column of
-    their keys. For None: to the jobs of each sweep."""
+    their keys. For None: to the jobs of each sweep.
+
+    Where the statement names `few` jobs by itself, the database looks these up in the sweep; SQLite, which keeps no statistics, would go
+    through all jobs of the sweep.
+    """
     joined = statement.join(SweepJobRecord, SweepJobRecord.job_key == key)
     joined = joined if every_space else joined.where(SweepJobRecord.in_space)
-    return joined if sweep is None else joined.where(SweepJobRecord.sweep_id == sweep)
+    if sweep is None:
+        return joined
+    return joined.where((SweepJobRecord.sweep_id + 0 if few else SweepJobRecord.sweep_id) == sweep)
 
 
 def parents_of(connection: Connection, keys: Iterable[str], *, role: str) -> dict[str, str]:

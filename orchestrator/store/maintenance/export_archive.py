@@ -91,7 +91,8 @@ def _write(store: Store, folder: Path, sweeps: Sequence[str], artifacts: Artifac
     with store.reading() as connection:
         chosen = _Chosen([sweep_id(connection, name) for name in sweeps] if sweeps else None)
         names = connection.execute(chosen.rows(_SWEEPS)).mappings()
-        done = [row["key"] for row in connection.execute(chosen.rows(_JOBS)).mappings() if row["state"] == "done"] if artifacts else []
+        finished = chosen.rows(_JOBS).where(_JOBS.c.state == "done").with_only_columns(_JOBS.c.key)
+        done = list(connection.execute(finished).scalars()) if artifacts else []
         manifest = Manifest(
             format_version=FORMAT_VERSION,
             schema_revision=REVISIONS[-1],

@@ -44,6 +44,7 @@ _CONDITION = re.compile(r"\s*([\w.]+)\s*(!=|<=|>=|=|<|>)\s*(.*?)\s*")
 _ALIASES = {**FIELDS, "rank": "rank_fraction", "epsilon_literal": "epsilon"}
 _EQUALITIES = ("=", "!=")
 _KEYS = ("model_key", "source_key")
+_DIGITS = 64
 _UNASKED = {"job_keys", "reasons"}
 _WORDS: dict[str, tuple[str, ...]] = {
     "adversarial_training": get_args(AdversarialTraining),
@@ -100,6 +101,11 @@ class Condition:
         """True where it is on a field that every row has."""
         return self.field in _TYPES
 
+    @property
+    def is_of_whole_keys(self) -> bool:
+        """True where it names all that it holds for, by keys of which no digit is left out."""
+        return self.field in _KEYS and self.symbol == "=" and all(value is not None and len(value) == _DIGITS for value in self.values)
+
     def _is(self, found: Any, value: Any) -> bool:
         return bool(found.startswith(value)) if self.field in _KEYS and found and value else bool(found == value)
 
@@ -108,6 +114,8 @@ class Condition:
         if self.symbol not in _EQUALITIES:
             compared: ColumnElement[bool] = _OPERATORS[self.symbol](column, self.values[0])
             return compared
+        if self.is_of_whole_keys:
+            return column.in_(self.values)
         found = or_(*(self._equals(column, value) for value in self.values))
         if self.symbol == "=":
             return found

@@ -37,17 +37,17 @@ def measured_columns(record: type[CleanResultRecord | AttackResultRecord]) -> li
 
 
 def measured_in(
-    record: type[CleanResultRecord | AttackResultRecord], sweep: int | None, *, every_space: bool = False
+    record: type[CleanResultRecord | AttackResultRecord], sweep: int | None, *, every_space: bool = False, few: bool = False
 ) -> Select[*tuple[Any, ...]]:
-    """Select the rows for `as_measurements`, of a sweep or of each, one row for each sweep that holds the job."""
+    """Select the rows for `as_measurements`, of a sweep or of each, one row for each sweep that holds the job; see `of_sweep`."""
     columns = measured_columns(record)
     if record is AttackResultRecord:  # an epsilon is shown as the sweep writes it
         written = func.coalesce(SweepEpsilonRecord.literal, record.epsilon_literal).label("epsilon_literal")
         columns = [written if column.name == "epsilon_literal" else column for column in columns]
     statement = of_sweep(
-        select(SweepRecord.name.label("sweep"), *columns).select_from(record), record.job_key, sweep, every_space=every_space
+        select(SweepRecord.name.label("sweep"), *columns).select_from(record), record.job_key, sweep, every_space=every_space, few=few
     )
-    statement = statement.join(SweepRecord, SweepRecord.id == SweepJobRecord.sweep_id)
+    statement = statement.join(SweepRecord, SweepRecord.id == (SweepJobRecord.sweep_id + 0 if few else SweepJobRecord.sweep_id))
     if record is AttackResultRecord:
         same = and_(SweepEpsilonRecord.sweep_id == SweepRecord.id, SweepEpsilonRecord.epsilon == record.epsilon)
         statement = statement.outerjoin(SweepEpsilonRecord, same)

@@ -127,7 +127,7 @@ def result_rows(  # noqa: PLR0913 (each is a form of the same rows)
         clean = _measurements(connection, CleanResultRecord, number, asked, every_space=every_space)
         attacks = _measurements(connection, AttackResultRecord, number, asked, every_space=every_space)
         early = stopped_attacks(connection, number, every_space=every_space) if stopped and not worst else []
-        models = _models(connection, number, every_space=every_space)
+        models = _models(connection, number, () if over_seeds else asked, every_space=every_space)
         pools = seed_pools(connection, models) if over_seeds else None
         probes = probes_in(connection, number, every_space=every_space) if worst else []
         corrupted = corruption_means(connection, number, every_space=every_space)
@@ -177,7 +177,7 @@ def _measurements(
     *,
     every_space: bool,
 ) -> list[Measurement]:
-    statement = measured_in(record, sweep, every_space=every_space).outerjoin(
+    statement = measured_in(record, sweep, every_space=every_space, few=bool(_on_keys(where))).outerjoin(
         TrainedModelRecord, TrainedModelRecord.job_key == record.model_key
     )
     return list(as_measurements(connection.execute(statement.where(*_clauses(record, where)))))
@@ -191,12 +191,23 @@ def _clauses(record: type[CleanResultRecord | AttackResultRecord], where: Sequen
     return [condition.clause(tables[condition.field]) for condition in where if condition.field in tables]
 
 
-def _models(connection: Connection, sweep: int | None, *, every_space: bool) -> dict[str, dict[str, Any]]:
-    """Describe every model that the sweep has measured, or transferred examples from, by key."""
+def _on_keys(where: Sequence[Condition]) -> list[Condition]:
+    """Return the conditions that name models by whole keys."""
+    return [condition for condition in where if condition.field == "model_key" and condition.is_of_whole_keys]
+
+
+def _models(connection: Connection, sweep: int | None, where: Sequence[Condition], *, every_space: bool) -> dict[str, dict[str, Any]]:
+    """Describe every model that the sweep has measured, or transferred examples from, by key; of those alone that `where` names by key."""
     clean, attack = CleanResultRecord, AttackResultRecord
     columns = (clean, clean.model_key), (attack, attack.model_key), (attack, attack.source_key)
+    named = _on_keys(where)
     keys = union(
-        *(of_sweep(select(key), record.job_key, sweep, every_space=every_space).where(key.is_not(None)) for record, key in columns)
+        *(
+            of_sweep(select(key), record.job_key, sweep, every_space=every_space, few=bool(named))
+            .where(key.is_not(None), *(condition.clause(record.__table__.c.model_key) for condition in named))
+            .distinct()
+            for record, key in columns
+        )
     )
     return described_models(connection, keys)
 

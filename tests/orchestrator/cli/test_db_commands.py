@@ -13,6 +13,7 @@ from orchestrator.store import end_driving, open_store
 from orchestrator.store.migrations import REVISIONS
 from tests.builders import small_plan
 from tests.commands import robustsweep, rows
+from tests.kept_files import job_folder
 from tests.stored import begin_driving, launch, leave_artifacts
 from workers.artifacts.artifacts import Artifacts
 
@@ -66,7 +67,7 @@ def test_check_says_ok_line_by_line_and_else_what_to_do(folder: Path) -> None:
     lines = said("check", "--files", folder=folder).splitlines()
     assert lines[0] == f"schema: ok, {REVISIONS[-1]}"
     assert all(line.endswith(": ok") for line in lines[1:])
-    shutil.rmtree(folder / "sweeps" / "artifacts" / JOBS[0].key)
+    shutil.rmtree(job_folder(folder / "sweeps" / "artifacts", JOBS[0].key))
     printed = said("check", folder=folder, code=1)
     assert f"artifacts: job {JOBS[0].key}: no result" in printed
     assert "    do: copy the folders from where the jobs ran" in printed
@@ -89,7 +90,7 @@ def test_prune_lists_first_and_removes_only_when_told(folder: Path) -> None:
     assert f"\nartifacts: {len(JOBS)}, about " in printed
     assert len(rows(folder, "small")) == 2
     assert said("prune", "--sweep", "small", "--yes", "--store", "sqlite:///sweeps/results.db", folder=folder).startswith("removed:\n")
-    assert list((folder / "sweeps" / "artifacts").iterdir()) == []  # and not, by mistake, those of another store at home
+    assert list((folder / "sweeps" / "artifacts").glob("*/*")) == []  # and not, by mistake, those of another store at home
     assert said("prune", "--orphans", "--failed-attempts", "--yes", folder=folder) == "nothing to remove\n"
 
 
@@ -141,7 +142,7 @@ def test_sizes_are_said_for_people(size: float, text: str) -> None:
 def test_files_go_along_where_that_is_asked_for_and_are_compared_with_their_checksums(folder: Path, tmp_path: Path) -> None:
     files = folder / "sweeps" / "artifacts"
     (lost,) = [job for job in JOBS if job.stage == "fine_tune"]
-    next((files / lost.key).glob("weights.*")).write_bytes(b"damaged")
+    next(job_folder(files, lost.key).glob("weights.*")).write_bytes(b"damaged")
     done = robustsweep("db", "export", "out", "--with-artifacts", cwd=folder)
     assert f", files of {len(JOBS) - 1} jobs; " in done.stdout
     assert f"not exported: the files of 1 jobs, first job {lost.key}: " in done.stderr
@@ -153,6 +154,6 @@ def test_files_go_along_where_that_is_asked_for_and_are_compared_with_their_chec
     assert all(copied.damage(key) is None for key in copied.finished())
     (model,) = [job for job in JOBS if job.stage == "pretrain"]
     assert copied.read(model.key, "weights.bin") == b"weights of " + model.key.encode()
-    next((elsewhere / "sweeps" / "artifacts" / model.key).glob("weights.*")).write_bytes(b"damaged")
+    next(job_folder(elsewhere / "sweeps" / "artifacts", model.key).glob("weights.*")).write_bytes(b"damaged")
     assert f"files: of 1 jobs; of {len(JOBS) - 2} more they were there" in said("import", folder / "out", folder=elsewhere)
     assert copied.damage(model.key) is None

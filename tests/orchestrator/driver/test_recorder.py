@@ -14,6 +14,7 @@ from orchestrator.driver.recorder import Recorder
 from orchestrator.store import Store, finished_keys, open_store, record_result, sweep_status
 from orchestrator.store.schema.sweep_tables import AttemptRecord
 from tests.builders import pretrain_job, result_of, small_plan
+from tests.kept_files import job_folder
 from tests.stored import begin_driving, content, record_sweep
 from workers.artifacts.artifacts import Artifacts
 from workers.errors import ArtifactError
@@ -100,15 +101,15 @@ def test_results_that_were_found_are_recorded_together_as_one_by_one(store: Stor
     damaged, *others = JOBS
     for job in JOBS:
         leave_artifact(job, tmp_path)
-        (tmp_path / "artifacts" / job.key / "attempt").write_text("of a killed worker")
-    (tmp_path / "artifacts" / damaged.key / "result.json").write_text("{")
+        (job_folder(tmp_path / "artifacts", job.key) / "attempt").write_text("of a killed worker")
+    (job_folder(tmp_path / "artifacts", damaged.key) / "result.json").write_text("{")
     said: list[str] = []
     with recorder:
         recorder.record_found(JOBS, say=said.append)
         assert recorder.unrecorded == 0
         assert finished_keys(store) == {job.key for job in others}
     assert f"job {damaged.key}" in (recorder.last_error or "")
-    assert [path.parent.name for path in (tmp_path / "artifacts").glob("*/attempt")] == [damaged.key]
+    assert [path.parent.name for path in (tmp_path / "artifacts").glob("*/*/attempt")] == [damaged.key]
     with open_store(f"sqlite:///{tmp_path / 'one.db'}", upgrade=True) as single:
         record_sweep(single, name="small", space_text="", jobs=JOBS)
         for job in others:

@@ -100,12 +100,12 @@ def test_two_launches_at_once_compute_what_they_share_once(tmp_path: Path) -> No
         write_space(tmp_path, SPACE.replace("THETA", theta), name=name)
     with ExitStack() as stack:
         first = stack.enter_context(launched(tmp_path, "one"))
-        wait_for(lambda: any(tmp_path.glob("sweeps/artifacts/*/attempt")), seconds=120, what="the first training")
+        wait_for(lambda: any(tmp_path.glob("sweeps/artifacts/*/*/attempt")), seconds=120, what="the first training")
         second = stack.enter_context(launched(tmp_path, "two"))
         for process in (first, second):
             assert process.wait(timeout=240) == 0, [(tmp_path / f"{name}.log").read_text() for name in ("one", "two")]
     outcomes = attempts(tmp_path)
-    trained = [key for key in outcomes if any(tmp_path.glob(f"sweeps/artifacts/{key}/model.*"))]
+    trained = [key for key in outcomes if any(tmp_path.glob(f"sweeps/artifacts/*/{key}/model.*"))]
     assert len(trained) == 3
     assert [outcomes[key] for key in trained] == [["done"]] * 3
     assert {of_job[-1] for of_job in outcomes.values()} == {"done"}

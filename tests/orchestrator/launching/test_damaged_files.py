@@ -15,6 +15,7 @@ from orchestrator.store import ResultRow, open_store, result_rows
 from orchestrator.store.reading.job_details import job_details
 from tests.commands import write_space
 from tests.faults.judging import Judge, Kept
+from tests.kept_files import job_folder
 from workers.artifacts.artifacts import Artifacts
 from workers.runtime.room import load_network, load_split
 from workers.spec.job import Job
@@ -78,7 +79,7 @@ def truncate(path: Path) -> None:
 
 def everything_is_whole(folder: Path) -> bool:
     found = artifacts(folder)
-    hidden = list((folder / "sweeps" / "artifacts").glob("*/.*"))
+    hidden = list((folder / "sweeps" / "artifacts").glob("*/*/.*"))
     return hidden == [] and found.finished() == set(found.all_keys()) and not any(map(found.damage, found.all_keys()))
 
 
@@ -107,7 +108,7 @@ def test_damaged_files_are_made_again_by_the_next_launch_and_the_rows_are_those_
 ) -> None:
     assert sweep(tmp_path, NARROW)[0] == 0
     job = job_of(tmp_path, stage)
-    (path,) = (tmp_path / "sweeps" / "artifacts" / job.key).glob(file)
+    (path,) = job_folder(tmp_path / "sweeps" / "artifacts", job.key).glob(file)
     whole = path.read_bytes()
     damage(path)
     code, said = sweep(tmp_path, WIDE)
@@ -126,7 +127,7 @@ def test_damage_of_a_models_own_parent_is_mended_first(tmp_path: Path, undisturb
     job = job_of(tmp_path, "fine_tune")
     damaged = [job.key, *job.parents.values()]
     for key in damaged:
-        (path,) = (tmp_path / "sweeps" / "artifacts" / key).glob("model.*")
+        (path,) = job_folder(tmp_path / "sweeps" / "artifacts", key).glob("model.*")
         flip(path)
     assert sweep(tmp_path, WIDE)[0] == 0
     assert rows(tmp_path) == rows(undisturbed)
@@ -140,7 +141,7 @@ def test_a_damaged_result_that_was_never_recorded_is_computed_again(tmp_path: Pa
     for path in (tmp_path / "sweeps").glob("results.db*"):
         path.unlink()
     job = job_of(tmp_path, "attack")
-    flip(tmp_path / "sweeps" / "artifacts" / job.key / "result.json")
+    flip(job_folder(tmp_path / "sweeps" / "artifacts", job.key) / "result.json")
     assert sweep(tmp_path, WIDE)[0] == 0
     assert rows(tmp_path) == rows(undisturbed)
     assert attempts(tmp_path, job.key) == ["done"]
@@ -183,11 +184,11 @@ def test_a_full_disk_fails_jobs_with_one_line_and_when_there_is_room_again_a_lau
             errors = {attempt.error for job in store_failures(store) for attempt in job_details(store, job).attempts}
         assert errors
         assert all(str(error).startswith(f"StorageError: {disk}/") and str(error).endswith(": no space left on device") for error in errors)
-        assert list(disk.glob("*/.*")) == []
+        assert list(disk.glob("*/*/.*")) == []
         assert {path: path.read_bytes() for path in before} == before
         filler.unlink()
         assert sweep(tmp_path, WIDE, artifacts=str(disk))[0] == 0
-        assert list(disk.glob("*/.*")) == []
+        assert list(disk.glob("*/*/.*")) == []
         judge(kept(tmp_path, disk), kept(undisturbed))
     assert rows(tmp_path) == rows(undisturbed)
 

@@ -13,7 +13,7 @@ import pytest
 from orchestrator.store import open_store
 from tests.builders import attack_job, pretrain_job, small_plan
 from tests.commands import environment, robustsweep, stored_flags, write_space
-from tests.kept_files import kept
+from tests.kept_files import job_folder, kept
 from tests.stored import launch, leave_artifacts
 from workers.spec.job import JOB
 
@@ -66,7 +66,7 @@ def test_a_job_is_shown_whole_by_the_first_digits_of_its_key(folder: Path) -> No
 
 
 def test_json_has_what_the_text_has_and_names_missing_files(folder: Path) -> None:
-    artifact = folder / "sweeps" / "artifacts" / MODEL.key
+    artifact = job_folder(folder / "sweeps" / "artifacts", MODEL.key)
     weights = kept(artifact.parent, MODEL.key, "weights.bin")
     weights.unlink()
     found = shown_json(folder, MODEL.key[:6])
@@ -99,7 +99,7 @@ def test_only_the_first_of_many_children_are_listed_and_the_rest_counted(tmp_pat
 def test_the_job_file_is_the_one_that_workers_run(folder: Path) -> None:
     text = shown(folder, ATTACK.key[:6], "-f", "job")
     assert JOB.validate_json(text) == ATTACK
-    assert text.strip() == (folder / "sweeps" / "artifacts" / ATTACK.key / "job.json").read_text().strip()
+    assert text.strip() == (job_folder(folder / "sweeps" / "artifacts", ATTACK.key) / "job.json").read_text().strip()
 
 
 def test_a_data_set_of_files_is_named_in_the_command(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_the_printed_lines_compute_the_job_again(tmp_path: Path, *, gone: bool) 
     done = robustsweep("launch", write_space(tmp_path, ONE_NET), "--executor", "inline", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (key,) = [key for key in stored_flags(tmp_path) if "fgsm" in shown(tmp_path, key)]
-    artifact = tmp_path / "sweeps" / "artifacts" / key
+    artifact = job_folder(tmp_path / "sweeps" / "artifacts", key)
     before = (artifact / "result.json").read_text()
     if gone:
         shutil.rmtree(artifact)

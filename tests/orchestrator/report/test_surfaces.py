@@ -18,6 +18,7 @@ from orchestrator.report.surface_grids import SurfaceGrid, families, surface_dra
 from orchestrator.store import SurfaceRow, open_store, record_result, surface_rows
 from tests.builders import fine_tune_job, pretrain_job, result_of, surface_job
 from tests.commands import environment, robustsweep, write_space
+from tests.kept_files import job_folder
 from tests.stored import record_sweep
 from workers.artifacts.artifacts import Artifacts
 from workers.errors import UserError
@@ -73,7 +74,7 @@ def test_the_status_and_the_plan_know_the_stage(launched: Path) -> None:
 def test_a_surface_without_its_artifact_is_named_and_left_out(launched: Path, tmp_path: Path) -> None:
     shutil.copytree(launched / "sweeps", tmp_path / "sweeps")
     whole, _ = grids(tmp_path)
-    shutil.rmtree(tmp_path / "sweeps" / "artifacts" / whole[1].row.job_key)
+    shutil.rmtree(job_folder(tmp_path / "sweeps" / "artifacts", whole[1].row.job_key))
     found, (problem,) = grids(tmp_path)
     assert [grid.row for grid in found] == [whole[0].row, whole[2].row]
     assert whole[1].row.job_key in problem

@@ -61,7 +61,7 @@ def launching(folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def results(folder: Path) -> int:
-    return len(list(folder.glob("sweeps/artifacts/*/result.json")))
+    return len(list(folder.glob("sweeps/artifacts/*/*/result.json")))
 
 
 def kill_when(condition: Callable[[], bool], folder: Path) -> None:

@@ -99,7 +99,7 @@ def test_a_driver_killed_three_times_leaves_the_same_survivors_and_trains_nothin
     for results in (3, 9, 16):
         with subprocess.Popen(command, cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
             end = time.monotonic() + 200
-            while len(list(tmp_path.glob("sweeps/artifacts/*/result.json"))) < results and process.poll() is None:
+            while len(list(tmp_path.glob("sweeps/artifacts/*/*/result.json"))) < results and process.poll() is None:
                 assert time.monotonic() < end, "waited in vain"
                 time.sleep(0.02)
             process.send_signal(signal.SIGKILL)

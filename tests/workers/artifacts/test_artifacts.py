@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.builders import evaluate_job, flags_result, pretrain_job, train_result
+from tests.kept_files import job_folder
 from workers.artifacts.artifacts import Artifacts, stored_name
 from workers.artifacts.storage import local
 from workers.artifacts.storage.local import LocalStorage
@@ -59,8 +60,8 @@ def test_what_is_half_written_has_a_hidden_name_with_the_attempts_id(tmp_path, m
 
 def test_beginning_writes_the_job_and_clears_what_killed_attempts_left(tmp_path):
     artifacts = Artifacts(tmp_path)
-    folder = tmp_path / JOB.key
-    folder.mkdir()
+    folder = job_folder(tmp_path, JOB.key)
+    folder.mkdir(parents=True)
     (folder / ".model.safetensors.killed.tmp").write_bytes(b"half")
     (folder / "checkpoint").write_bytes(b"kept: the next attempt goes on from it")
     artifacts.folder(JOB.key).begin(JOB)
@@ -82,7 +83,7 @@ def test_an_attempt_frozen_while_it_writes_finds_that_a_newer_one_cleared_that_a
     monkeypatch.setattr(os, "fsync", frozen)
     with pytest.raises(SupersededError):
         old.write("model.safetensors", CONTENT)
-    assert names(tmp_path / JOB.key) == ["attempt", "job.json"]
+    assert names(job_folder(tmp_path, JOB.key)) == ["attempt", "job.json"]
 
 
 def test_a_failing_commit_leaves_the_job_unfinished(tmp_path, monkeypatch):
@@ -93,7 +94,7 @@ def test_a_failing_commit_leaves_the_job_unfinished(tmp_path, monkeypatch):
     with pytest.raises(StorageError, match="no space left"):
         folder.commit(flags_result(job))
     assert Artifacts(tmp_path).finished() == frozenset()
-    assert names(tmp_path / job.key) == ["attempt", "job.json"]
+    assert names(job_folder(tmp_path, job.key)) == ["attempt", "job.json"]
 
 
 def test_a_result_that_cannot_be_read_just_now_is_not_taken_for_damaged(tmp_path, monkeypatch):

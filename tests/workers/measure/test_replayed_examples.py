@@ -11,7 +11,7 @@ import pytest
 from safetensors.torch import load_file
 
 from tests.builders import attack_job, attack_settings, craft_job, transfer_job
-from tests.kept_files import kept
+from tests.kept_files import job_folder, kept
 from tests.workers.runtime.chain import CRAFT, FULL, MODEL, PGD, run_all, train_job
 from tests.workers.small import network, split
 from workers.artifacts.artifacts import Artifacts
@@ -36,7 +36,7 @@ def done(tmp_path_factory):
 def parents(done, tmp_path):
     """A fresh root in which the models and the examples are done."""
     for job in (FULL, MODEL, ON_FULL, CRAFT):
-        shutil.copytree(done.root / job.key, tmp_path / job.key)
+        shutil.copytree(job_folder(done.root, job.key), job_folder(tmp_path, job.key))
     return tmp_path
 
 
@@ -128,18 +128,18 @@ def as_if_trained_on(data, folder, job):
     """Change what `job.json` in the folder says of the data; keys and weights stay, as an artifact root put together wrongly would have."""
     spec = job.spec.model_copy(update={"data": data})
     other = Job(spec=spec, parents=job.parents)
-    (folder / other.key).mkdir()
-    for path in (folder / job.key).iterdir():
-        shutil.copy(path, folder / other.key / path.name)
-    (folder / other.key / "job.json").write_bytes(JOB.dump_json(other))
+    job_folder(folder, other.key).mkdir(parents=True)
+    for path in job_folder(folder, job.key).iterdir():
+        shutil.copy(path, job_folder(folder, other.key) / path.name)
+    (job_folder(folder, other.key) / "job.json").write_bytes(JOB.dump_json(other))
     return other
 
 
 def test_examples_of_another_data_set_are_refused_before_they_are_compared(parents):
     source = as_if_trained_on(DataSpec(name="cifar10"), parents, FULL)
     crafted = craft_job(source, attack=PGD, examples=EXAMPLES)
-    shutil.copytree(parents / ON_FULL.key, parents / crafted.key)
-    (parents / crafted.key / "job.json").write_bytes(JOB.dump_json(crafted))
+    shutil.copytree(job_folder(parents, ON_FULL.key), job_folder(parents, crafted.key))
+    (job_folder(parents, crafted.key) / "job.json").write_bytes(JOB.dump_json(crafted))
     job = transfer_job(MODEL, attack=PGD, crafted=crafted, source=source, examples=EXAMPLES)
     with pytest.raises(ArtifactError, match=r"from cifar10, not digits$"):
         run(job, RunSettings(parents))

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from tests.builders import attack_job, attack_settings, craft_job, evaluate_job
+from tests.kept_files import job_folder
 from tests.workers.runtime.chain import FULL, MODEL, PGD, run_all
 from tests.workers.small import generator, split
 from workers.artifacts.artifacts import Artifacts
@@ -56,7 +57,7 @@ def done(tmp_path_factory):
 @pytest.fixture
 def parents(done, tmp_path):
     for job in (FULL, MODEL, CRAFT):
-        shutil.copytree(done.root / job.key, tmp_path / job.key)
+        shutil.copytree(job_folder(done.root, job.key), job_folder(tmp_path, job.key))
     return tmp_path
 
 
@@ -81,14 +82,14 @@ def finish(job, root):
 
 
 def names(root, job):
-    return sorted(path.name for path in (root / job.key).iterdir())
+    return sorted(path.name for path in job_folder(root, job.key).iterdir())
 
 
 @pytest.mark.parametrize("after", [1, 2])
 @pytest.mark.parametrize("name", JOBS)
 def test_a_killed_job_goes_on_where_it_was_to_the_same_result_to_the_last_bit(name, after, done, parents):
     job = JOBS[name]
-    shutil.rmtree(parents / job.key, ignore_errors=True)
+    shutil.rmtree(job_folder(parents, job.key), ignore_errors=True)
     reported = kill(job, parents, after=after)
     assert [record.done for record in reported] == [8, 16][:after]
     assert "progress" in names(parents, job)
@@ -120,7 +121,7 @@ def damaged(content):
 def test_a_damaged_progress_file_is_ignored_and_the_job_starts_over(damage, done, parents):
     job = JOBS["pgd"]
     kill(job, parents, after=2)
-    path = parents / job.key / "progress"
+    path = job_folder(parents, job.key) / "progress"
     path.write_bytes(next(itertools.islice(damaged(path.read_bytes()), damage, None)))
     result, reports = finish(job, parents)
     assert reports == [(8, 0), (16, 0), (20, 0)]
@@ -130,8 +131,8 @@ def test_a_damaged_progress_file_is_ignored_and_the_job_starts_over(damage, done
 def test_another_jobs_progress_is_ignored(done, parents):
     job, other = JOBS["pgd"], attack_job(MODEL, attack=PGD, repeat=1, examples=20, draws=2)
     kill(other, parents, after=2)
-    (parents / job.key).mkdir()
-    shutil.copy(parents / other.key / "progress", parents / job.key / "progress")
+    job_folder(parents, job.key).mkdir(parents=True)
+    shutil.copy(job_folder(parents, other.key) / "progress", job_folder(parents, job.key) / "progress")
     result, reports = finish(job, parents)
     assert reports == [(8, 0), (16, 0), (20, 0)]
     assert result.outcome == done[job].outcome
@@ -171,13 +172,13 @@ def test_batches_are_reported_at_most_so_often_and_epochs_always(monkeypatch):
 @pytest.mark.slow
 def test_an_attack_killed_by_the_system_goes_on_to_the_same_result(parents, tmp_path):
     whole = run(LONG, RunSettings(parents))
-    shutil.rmtree(parents / LONG.key)
+    shutil.rmtree(job_folder(parents, LONG.key))
     path = tmp_path / "job.json"
     path.write_bytes(JOB.dump_json(LONG))
     command = [sys.executable, "-m", "workers", str(path), "--artifacts", str(parents), "--save-seconds", "0"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        while not (parents / LONG.key / "progress").exists():
+        while not (job_folder(parents, LONG.key) / "progress").exists():
             assert process.poll() is None, "it ended before it could be killed"
             time.sleep(0.01)
     finally:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kept_files import job_folder
 from tests.workers.runtime.chain import FULL, train_job
 from workers.artifacts.artifacts import Artifacts
 from workers.errors import SupersededError
@@ -19,7 +20,7 @@ LONG = train_job(training=TrainingSpec(epochs=40, batch_size=20))
 
 
 def names(root, job):
-    return sorted(path.name for path in (root / job.key).iterdir())
+    return sorted(path.name for path in job_folder(root, job.key).iterdir())
 
 
 def test_a_training_that_is_done_by_another_attempt_meanwhile_ends_with_that_ones_result(tmp_path):
@@ -57,16 +58,16 @@ def test_a_process_frozen_and_thawed_after_another_one_did_its_job_changes_nothi
     command = [sys.executable, "-m", "workers", str(path), "--artifacts", str(root)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
-        while not (root / LONG.key / "checkpoint").exists():
+        while not (job_folder(root, LONG.key) / "checkpoint").exists():
             assert process.poll() is None
             time.sleep(0.01)
         process.send_signal(signal.SIGSTOP)
         result = run(LONG, RunSettings(root))
-        before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in (root / LONG.key).iterdir()}
+        before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in job_folder(root, LONG.key).iterdir()}
         process.send_signal(signal.SIGCONT)
         assert process.wait(timeout=120) == 0, process.stderr.read()
     finally:
         process.kill()
         process.stderr.close()
-    assert {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in (root / LONG.key).iterdir()} == before
+    assert {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in job_folder(root, LONG.key).iterdir()} == before
     assert Artifacts(root).result(LONG.key) == result

@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.builders import defend_job, evaluate_job
+from tests.kept_files import job_folder
 from tests.workers.runtime.chain import train_job
 from workers.artifacts.artifacts import CHECKPOINT, Artifacts
 from workers.artifacts.results import EpochRecord, Result, TrainOutcome
@@ -118,7 +119,7 @@ def test_a_hint_that_leads_nowhere_changes_nothing(tmp_path, spoilt):
     if spoilt != "missing":
         run(hinted, RunSettings(tmp_path))
     if spoilt == "corrupt":
-        path = tmp_path / hinted.key / CHECKPOINT
+        path = job_folder(tmp_path, hinted.key) / CHECKPOINT
         path.write_bytes(path.read_bytes()[:-1] + b"x")
     if spoilt == "too far":
         long = train_job(training=training(epochs=3))
@@ -142,7 +143,7 @@ def test_a_killed_training_goes_on_from_its_own_last_epoch_and_remembers_the_run
 
     with pytest.raises(KilledError):
         run(resumed, RunSettings(tmp_path), report=kill)
-    shutil.rmtree(tmp_path / first.key)
+    shutil.rmtree(job_folder(tmp_path, first.key))
     assert epochs_of(job, tmp_path) == [3]
     assert trained(Artifacts(tmp_path).result(job.key)).resumed == first.key
 

@@ -9,7 +9,7 @@ from safetensors.numpy import load_file
 from safetensors.torch import load_file as load_tensors
 
 from tests.builders import attack_job, attack_settings, craft_job, evaluate_job
-from tests.kept_files import kept
+from tests.kept_files import job_folder, kept
 from tests.workers.attacks.attacked import NAMES, brief
 from tests.workers.runtime.chain import (
     CRAFT,
@@ -51,13 +51,13 @@ def done(tmp_path_factory):
 def parents(done, tmp_path):
     """A fresh root in which only the models and the crafted examples are done."""
     for job in (FULL, MODEL, CRAFT):
-        shutil.copytree(done.root / job.key, tmp_path / job.key)
+        shutil.copytree(job_folder(done.root, job.key), job_folder(tmp_path, job.key))
     return tmp_path
 
 
 def names(root, job):
     """The files of a job's folder, kept ones without the digits of their content."""
-    return sorted(re.sub(r"\.[0-9a-f]{16}\.", ".", path.name) for path in (root / job.key).iterdir())
+    return sorted(re.sub(r"\.[0-9a-f]{16}\.", ".", path.name) for path in job_folder(root, job.key).iterdir())
 
 
 def outcomes(done: Done, jobs=PLAN):
@@ -98,7 +98,7 @@ def test_every_attack_is_a_job_whose_result_does_not_depend_on_the_jobs_before_i
     jobs = attack_jobs(model, random=random)
     one = outcomes(run_all(jobs, parents), jobs)
     for job in jobs:
-        shutil.rmtree(parents / job.key)
+        shutil.rmtree(job_folder(parents, job.key))
     clean_gradients.cache_clear()
     assert outcomes(run_all(reversed(jobs), parents), jobs) == one
     assert len({outcome.packed() for outcome, _ in one.values()}) > 1
@@ -119,14 +119,14 @@ def test_an_artifact_holds_the_expected_files_and_nothing_else(done, job):
 
 
 def test_the_root_holds_the_jobs_artifacts_and_nothing_else(done):
-    assert {path.name for path in done.root.iterdir()} == {job.key for job in PLAN} == Artifacts(done.root).finished()
+    assert {path.name for path in done.root.glob("*/*")} == {job.key for job in PLAN} == Artifacts(done.root).finished()
     assert all(Artifacts(done.root).job(job.key) == job for job in PLAN)
 
 
 @pytest.mark.parametrize("job", [FULL, CRAFT, EVALUATES[0]], ids=lambda job: job.stage)
 def test_a_job_with_a_result_is_not_computed_again(done, job):
     def stamps():
-        return {path.name: (path.stat().st_mtime_ns, path.stat().st_ino) for path in (done.root / job.key).iterdir()}
+        return {path.name: (path.stat().st_mtime_ns, path.stat().st_ino) for path in job_folder(done.root, job.key).iterdir()}
 
     before = stamps()
     reported = []
@@ -136,13 +136,13 @@ def test_a_job_with_a_result_is_not_computed_again(done, job):
 
 
 def test_an_unreadable_result_is_computed_again(done, parents):
-    (parents / FULL.key / "result.json").write_bytes(b'{"key": ')
+    (job_folder(parents, FULL.key) / "result.json").write_bytes(b'{"key": ')
     assert outcomes(run_all([FULL], parents), [FULL]) == outcomes(done, [FULL])
     assert Artifacts(parents).result(FULL.key).outcome == done[FULL].outcome
 
 
 def test_another_jobs_result_in_its_place_is_computed_again(done, parents):
-    shutil.copytree(done.root / EVALUATES[1].key, parents / EVALUATES[0].key)
+    shutil.copytree(job_folder(done.root, EVALUATES[1].key), job_folder(parents, EVALUATES[0].key))
     assert outcomes(run_all([EVALUATES[0]], parents), [EVALUATES[0]]) == outcomes(done, [EVALUATES[0]])
 
 
@@ -157,7 +157,7 @@ def test_a_missing_parent_is_an_error_that_names_it_and_leaves_no_result(tmp_pat
 
 
 def test_missing_crafted_examples_are_an_error_that_names_their_job(parents):
-    shutil.rmtree(parents / CRAFT.key)
+    shutil.rmtree(job_folder(parents, CRAFT.key))
     with pytest.raises(ArtifactError, match=CRAFT.key):
         run(OMNISCIENT[0], RunSettings(parents))
 
@@ -170,7 +170,7 @@ def test_a_parents_changed_file_is_refused(parents, job, parent, name):
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
-    shutil.rmtree(parents / job.key, ignore_errors=True)
+    shutil.rmtree(job_folder(parents, job.key), ignore_errors=True)
     with pytest.raises(ArtifactError, match=f"{path} is corrupt"):
         run(job, RunSettings(parents))
 
@@ -216,7 +216,7 @@ def test_a_diverging_training_leaves_neither_a_model_nor_a_result(tmp_path):
 
 
 def test_a_job_whose_files_could_not_be_written_has_no_result(done, tmp_path):
-    path = tmp_path / FULL.key / kept(done.root, FULL.key, "model.safetensors").name
+    path = job_folder(tmp_path, FULL.key) / kept(done.root, FULL.key, "model.safetensors").name
     path.mkdir(parents=True)
     with pytest.raises(StorageError, match=f"{path}: is a directory"):
         run(FULL, RunSettings(tmp_path))
@@ -230,9 +230,9 @@ def test_the_result_is_written_after_all_files_that_it_vouches_for(done, tmp_pat
     monkeypatch.setattr(JobFolder, "commit", die)
     with pytest.raises(KilledError):
         run(FULL, RunSettings(tmp_path))
-    assert not (tmp_path / FULL.key / "result.json").exists()
+    assert not (job_folder(tmp_path, FULL.key) / "result.json").exists()
     model = kept(done.root, FULL.key, "model.safetensors")
-    assert (tmp_path / FULL.key / model.name).read_bytes() == model.read_bytes()
+    assert (job_folder(tmp_path, FULL.key) / model.name).read_bytes() == model.read_bytes()
 
 
 class KilledError(Exception):

@@ -1,6 +1,7 @@
 """Storage of artifacts: in a folder, or in any store that fsspec supports (`s3://`, `gs://`, ...).
 
-Paths are `FOLDER/NAME`, relative to the storage's root. A file appears complete or not at all.
+Paths are `FOLDER/NAME`, relative to the storage's root, below which jobs' folders are spread (see `workers.artifacts.storage.sharding`).
+A file appears complete or not at all.
 """
 
 from collections.abc import Callable, Collection

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from workers.artifacts.storage.base import TEMPORARY, Check, nothing
+from workers.artifacts.storage.sharding import is_job, is_shard, sharded
 from workers.errors import StorageError, SupersededError
 from workers.regular_files import read_regular
 
@@ -21,16 +22,21 @@ class LocalStorage:
         self._root = root
 
     def where(self, path: str = "") -> str:
-        return str(self._root / path)
+        return str(self._at(path))
+
+    def _at(self, path: str) -> Path:
+        folder = path.partition("/")[0]
+        is_moved = is_job(folder) and not os.path.lexists(f"{self._root}/{folder}")
+        return self._root / (sharded(path) if is_moved else path)
 
     def read(self, path: str) -> bytes:
         with self._failing(path, FileNotFoundError):
-            return read_regular(self._root / path)
+            return read_regular(self._at(path))
 
     def write(self, path: str, content: bytes, *, attempt: str, check: Check = nothing) -> None:
-        with self._failing(path), self._written(path, content, attempt) as temporary:
+        with self._failing(path), self._written(path, content, attempt) as (temporary, target):
             check()
-            self._rename(temporary, self._root / path)
+            self._rename(temporary, target)
 
     def _rename(self, temporary: Path, path: Path) -> None:
         try:
@@ -39,9 +45,9 @@ class LocalStorage:
             raise SupersededError(f"{path}: another attempt at the job removed the file that this one was writing") from error
 
     def create(self, path: str, content: bytes, *, attempt: str) -> bool:
-        with self._failing(path), self._written(path, content, attempt) as temporary:
+        with self._failing(path), self._written(path, content, attempt) as (temporary, target):
             try:
-                (self._root / path).hardlink_to(temporary)
+                target.hardlink_to(temporary)
             except FileExistsError:
                 return False
             except FileNotFoundError as error:
@@ -49,12 +55,11 @@ class LocalStorage:
             except OSError as error:
                 if error.errno not in _NO_LINKS:
                     raise
-                return self._create_without_links(path, content)
+                return self._create_without_links(target, content)
         return True
 
-    def _create_without_links(self, path: str, content: bytes) -> bool:
+    def _create_without_links(self, target: Path, content: bytes) -> bool:
         """Write without hard links: the file may stay half written if the machine crashes, which its reader detects."""
-        target = self._root / path
         try:
             _write_through(target, content, mode="xb")
         except FileExistsError:
@@ -65,22 +70,23 @@ class LocalStorage:
         return True
 
     @contextmanager
-    def _written(self, path: str, content: bytes, attempt: str) -> Iterator[Path]:
-        """Write the content under a temporary name, removed afterwards."""
+    def _written(self, path: str, content: bytes, attempt: str) -> Iterator[tuple[Path, Path]]:
+        """Write the content under a temporary name, removed afterwards; yield that, and the file's own place."""
         target = self._own(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.{attempt}{TEMPORARY}")
         try:
             _write_through(temporary, content, mode="wb")
-            yield temporary
+            yield temporary, target
         finally:
             with suppress(OSError):
                 temporary.unlink()
 
     def _own(self, path: str) -> Path:
         """Return the path of a file to be changed, whose folder must be no link to another place."""
-        target = self._root / path
-        if target.parent != self._root and target.parent.is_symlink():
+        target = self._at(path)
+        between = target.parents[: len(target.relative_to(self._root).parents) - 1]
+        if any(folder.is_symlink() for folder in between):
             raise OSError(errno.ELOOP, "its folder is a symbolic link, through which nothing is written")
         return target
 
@@ -90,19 +96,26 @@ class LocalStorage:
 
     def files(self, folder: str) -> dict[str, int]:
         with self._failing(folder):
-            return dict(_sizes(_entries(self._root / folder)))
+            return dict(_sizes(_entries(self._at(folder))))
 
     def folders(self, *, having: str | None = None, among: Collection[str] | None = None) -> frozenset[str]:
         with self._failing(""):
             if having is None:
-                return frozenset(entry.name for entry in _entries(self._root) if entry.is_dir(follow_symlinks=False))
+                return self._folders()
+            at_root = frozenset(entry.name for entry in _entries(self._root))
             # A place may hold many more folders than the ones asked for.
-            asked = [entry.name for entry in _entries(self._root)] if among is None else among
-            return frozenset(name for name in asked if os.path.isfile(f"{self._root}/{name}/{having}"))  # noqa: PTH113 (as quick as it can be)
+            asked = self._folders() | at_root if among is None else among
+            return frozenset(name for name in asked if _has_file(self._root, name, having, at_root=name in at_root))
+
+    def _folders(self) -> frozenset[str]:
+        top = [entry.name for entry in _entries(self._root) if entry.is_dir(follow_symlinks=False)]
+        in_shards = (entry for name in filter(is_shard, top) for entry in _entries(self._root / name))
+        jobs = (entry.name for entry in in_shards if is_job(entry.name) and entry.is_dir(follow_symlinks=False))
+        return frozenset(name for name in top if not is_shard(name)).union(jobs)
 
     def remove_folder(self, folder: str) -> None:
         with self._failing(folder), suppress(FileNotFoundError):
-            shutil.rmtree(self._root / folder)
+            shutil.rmtree(self._own(folder))
 
     @contextmanager
     def _failing(self, path: str, *passed: type[OSError]) -> Iterator[None]:
@@ -113,6 +126,10 @@ class LocalStorage:
             raise
         except OSError as error:
             raise StorageError(f"{self.where(path)}: {(error.strerror or str(error)).lower()}") from error
+
+
+def _has_file(root: Path, folder: str, name: str, *, at_root: bool) -> bool:
+    return os.path.isfile(f"{root}/{folder if at_root or not is_job(folder) else sharded(folder)}/{name}")  # noqa: PTH113 (as quick as it can be)
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

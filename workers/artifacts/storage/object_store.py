@@ -2,9 +2,11 @@
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from typing import Any
 
 from workers.artifacts.storage.base import TEMPORARY, Check, nothing
+from workers.artifacts.storage.sharding import is_job, is_shard, sharded
 from workers.errors import StorageError, UserError, first_line
 
 # In these an object appears complete; elsewhere a file is written under a temporary name and then renamed.
@@ -47,10 +49,25 @@ class FsspecStorage:
         self._appears_whole = url.partition("://")[0] in _OBJECT_STORES
 
     def where(self, path: str = "") -> str:
-        return f"{self._url}/{path}" if path else self._url
+        return f"{self._url}/{self._at(path)}" if path else self._url
 
     def _path(self, path: str) -> str:
-        return f"{self._root}/{path}" if path else self._root
+        return f"{self._root}/{self._at(path)}" if path else self._root
+
+    def _at(self, path: str) -> str:
+        folder = path.partition("/")[0]
+        if not is_job(folder):
+            return path
+        is_here = folder in self._jobs_at_root and self._found_below(f"{self._root}/{folder}")
+        return path if is_here else sharded(path)
+
+    @cached_property
+    def _jobs_at_root(self) -> frozenset[str]:
+        """The jobs that earlier versions have left at the root; there will be no further ones, but some may be discarded."""
+        with self._failing("", FileNotFoundError), suppress(FileNotFoundError):
+            entries = self._filesystem.ls(self._root, detail=False)
+            return frozenset(filter(is_job, (str(entry).rstrip("/").rpartition("/")[2] for entry in entries)))
+        return frozenset()
 
     def read(self, path: str) -> bytes:
         with self._failing(path, FileNotFoundError):
@@ -100,7 +117,7 @@ class FsspecStorage:
     def folders(self, *, having: str | None = None, among: Collection[str] | None = None) -> frozenset[str]:
         if among is not None and not among:
             return frozenset()
-        found = (path.split("/") for path in self._found(""))
+        found = (path.split("/")[is_shard(path.partition("/")[0]) :] for path in self._found(""))
         names = frozenset(parts[0] for parts in found if len(parts) == 2 and having in (None, parts[1]))  # noqa: PLR2004 (FOLDER/NAME)
         return names if among is None else names & frozenset(among)
 
@@ -110,10 +127,12 @@ class FsspecStorage:
 
     def _found(self, folder: str) -> dict[str, int]:
         """Return the sizes of all files below a folder, by their path relative to it."""
-        with self._failing(folder, FileNotFoundError), suppress(FileNotFoundError):
-            start = len(self._path(folder)) + 1
-            found = self._filesystem.find(self._path(folder), detail=True)
-            return {path[start:]: int(info["size"] or 0) for path, info in found.items()}
+        with self._failing(folder):
+            return self._found_below(self._path(folder))
+
+    def _found_below(self, path: str) -> dict[str, int]:
+        with suppress(FileNotFoundError):
+            return {found[len(path) + 1 :]: int(info["size"] or 0) for found, info in self._filesystem.find(path, detail=True).items()}
         return {}
 
     @contextmanager

@@ -43,7 +43,7 @@ def test_the_report_of_a_real_sweep_has_all_its_results_and_surfaces(launched: P
 
 def test_a_surface_whose_artifact_is_gone_is_named_and_left_out(launched: Path, tmp_path: Path) -> None:
     shutil.copytree(launched / "sweeps", tmp_path / "sweeps")
-    for artifact in (tmp_path / "sweeps" / "artifacts").glob("*/surface.*.safetensors"):
+    for artifact in (tmp_path / "sweeps" / "artifacts").glob("*/*/surface.*.safetensors"):
         artifact.unlink()
     assert robustsweep("report", "tiny", "--output", "out/page.html", cwd=tmp_path).returncode == 0
     page = (tmp_path / "out" / "page.html").read_text(encoding="utf-8")
