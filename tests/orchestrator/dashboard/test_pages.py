@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from orchestrator.dashboard import streamlit_app
 from orchestrator.store import open_store, record_result, result_rows, start_attempt
 from orchestrator.tables.results_table import render_results
 from tests.builders import result_of, small_plan
