@@ -17,7 +17,7 @@ from tests.kept_files import job_folder
 from tests.workers.runtime.chain import FULL, MODEL, PGD, run_all
 from tests.workers.small import generator, split
 from workers.artifacts.artifacts import Artifacts
-from workers.artifacts.results import BatchRecord, EpochRecord
+from workers.artifacts.outcomes import BatchRecord, EpochRecord
 from workers.measure import resumable_loop as course
 from workers.measure.resumable_loop import Course, ProgressFile
 from workers.progress import throttled
