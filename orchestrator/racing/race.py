@@ -11,7 +11,7 @@ import numpy as np
 from orchestrator.statistics.confidence_sequence import Values, is_surely_above, sequence_interval, units
 from orchestrator.statistics.intervals import Correct
 
-Reason = Literal["known", "model beaten", "weaker attack"]
+Reason = Literal["known", "model beaten", "weaker attack", "decided"]
 EntrantShard = tuple[int, int]
 """Places of an entrant and of a shard."""
 
@@ -23,7 +23,8 @@ class Rules:
     `among` are those that leave once they cannot be the best: a model that is not the most robust one, by the strongest attack on it, and
     an attack that is not the strongest one on its model. The probability that one leaves so which all examples would show to be the best
     is `error_rate` at most, for the whole race. With a `precision`, in [0, 1], an attack leaves
-    once the 95 % interval of its figure reaches no further to either side.
+    once the 95 % interval of its figure reaches no further to either side. With `stops_decided` all that is left does once the contests
+    of `among` are decided.
     """
 
     examples: int
@@ -31,6 +32,7 @@ class Rules:
     among: frozenset[str]
     precision: float | None
     error_rate: float
+    stops_decided: bool = False
 
     @property
     def shards(self) -> int:
@@ -130,6 +132,15 @@ class Race:
         if self.rules.precision is not None:
             known = [place for place, entrant in enumerate(self.entrants) if entrant.reason is None and self._is_known(place)]
             self._leave(known, "known")
+        if self.rules.stops_decided and self._is_decided:
+            self._leave([place for place, entrant in enumerate(self.entrants) if entrant.reason is None], "decided")
+
+    @property
+    def _is_decided(self) -> bool:
+        """True once one is left of all that have contested, of models and of the attacks on each that is unbeaten."""
+        attacks = "attacks" not in self.rules.among or all(len(self._strong(model)) == 1 for model in self.unbeaten)
+        models = "models" not in self.rules.among or len(self.unbeaten) == 1
+        return attacks and models and bool(self.rules.among) and len(self.entrants) > 1
 
     def _leave(self, places: Sequence[int], reason: Reason) -> None:
         for place in places:

@@ -95,6 +95,7 @@ def _of_grid(grid: Grid) -> Iterator[RacedAttack]:
         among=frozenset(racing.among) - {"none"},
         precision=None if racing.precision is None else racing.precision / 100,
         error_rate=racing.error_rate,
+        stops_decided=racing.survivors == "stop",
     )
     attacks = [asked for group in grid.attacks for asked in group.resolved()]
     for point, trained in models_of(grid):

@@ -8,6 +8,7 @@ from workers.spec.fields import Count, OpenShare, Positive
 from workers.spec.job import MeasuringSettings
 
 Contestants = Literal["attacks", "models", "none"]
+Survivors = Literal["finish", "stop"]
 
 
 class RacingSection(Frozen):
@@ -18,6 +19,7 @@ class RacingSection(Frozen):
     among: Axis[Contestants] = ("attacks", "models")
     precision: Positive | None = None
     error_rate: OpenShare = 0.05
+    survivors: Survivors = "finish"
 
     def require_fitting(self, evaluation: MeasuringSettings, *, order_is_given: bool) -> None:
         """Check that an evaluation can be made in such shards.
@@ -34,5 +36,7 @@ class RacingSection(Frozen):
             raise ValueError(
                 f"shard={self.shard}, evaluation.examples={examples}: must be multiples of evaluation.batch_size, which is {batch}"
             )
+        if self.survivors == "stop" and "none" in self.among:
+            raise ValueError("survivors=stop: nobody contests where among is none; leave it out")
         if order_is_given and evaluation.order != "random":
             raise ValueError(f"evaluation.order={evaluation.order}: must be random where attacks race; leave it out")

@@ -53,12 +53,12 @@ def in_another_order(attacks: list[Stored], *, seed: int, times: int) -> list[St
     return [replace(each, seconds=times * each.seconds, correct=each.correct[:, :, places]) for each in attacks]
 
 
-def raced(attacks: list[Stored], *, precision: float | None) -> tuple[Race, float]:
+def raced(attacks: list[Stored], *, precision: float | None, stops: bool = False) -> tuple[Race, float]:
     """Race them; return the race and the share of the attacks' seconds that its shards took."""
     examples = attacks[0].correct.shape[2]
     shard = examples // SHARDS
     entrants = [Entrant(model=str(each.theta), cost=each.seconds, batch=BATCH if each.theta < 1 else None) for each in attacks]
-    race = Race(entrants, Rules(examples=examples, shard=shard, precision=precision, **RULES))
+    race = Race(entrants, Rules(examples=examples, shard=shard, precision=precision, stops_decided=stops, **RULES))
     while race.wanted:
         for place, number in race.wanted:
             race.deliver((place, number), attacks[place].correct[:, :, number * shard : (number + 1) * shard])
@@ -75,8 +75,8 @@ def best(attacks: list[Stored]) -> str:
 
 
 @pytest.mark.parametrize("times", [1, 10])
-@pytest.mark.parametrize("precision", [None, 0.03])
-def test_racing_against_the_full_evaluation(record: Record, precision: float | None, times: int) -> None:
+@pytest.mark.parametrize(("precision", "stops"), [(None, False), (None, True), (0.03, False)])
+def test_racing_against_the_full_evaluation(record: Record, precision: float | None, *, stops: bool, times: int) -> None:
     by_ball: defaultdict[str, list[Stored]] = defaultdict(list)
     for each in stored():
         by_ball[each.epsilon].append(each)
@@ -85,12 +85,13 @@ def test_racing_against_the_full_evaluation(record: Record, precision: float | N
     for attacks in by_ball.values():
         for seed in range(ORDERS):
             drawn = in_another_order(attacks, seed=seed, times=times)
-            race, share = raced(drawn, precision=precision)
+            race, share = raced(drawn, precision=precision, stops=stops)
             spent.append((share, sum(each.seconds for each in drawn)))
             left += best(drawn) not in race.unbeaten
     share = sum(part * seconds for part, seconds in spent) / sum(seconds for _, seconds in spent)
     examples = times * stored()[0].correct.shape[2]
-    rules = f"{examples:,} examples, " + ("survivors to the end" if precision is None else f"figures to {100 * precision:g} points")
+    until = "until it is decided" if stops else "survivors to the end" if precision is None else f"figures to {100 * precision:g} points"
+    rules = f"{examples:,} examples, {until}"
     record(f"racing: attack seconds, {rules}", share, asked="<= 0.35", reference="all examples")
     record(f"racing: the best model has left, {rules}", left / len(spent), asked="<= 0.05", reference="all examples")
     assert left <= 0.05 * len(spent)

@@ -1,5 +1,7 @@
 """Decisions of a race: error rates in simulation, who leaves, and that they depend on outcomes alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -35,6 +37,20 @@ def test_a_model_that_is_clearly_worse_leaves_and_the_best_goes_on_to_the_end():
     assert race.unbeaten == ["b"]
     assert [entrant.evaluated for entrant in race.entrants] == [1, 6, 1]
     assert [entrant.reason for entrant in race.entrants] == ["model beaten", None, "model beaten"]
+
+
+def test_those_who_are_left_stop_once_it_is_decided_where_that_is_asked_for():
+    rules, flags = replace(RULES, stops_decided=True), outcomes([0.7, 0.65, 0.1, 0.1], seed=2)
+    race = run(Race(entrants("a", "b", attacks=2), rules), flags)
+    whole = run(Race(entrants("a", "b", attacks=2), RULES), flags)
+    assert race.unbeaten == whole.unbeaten == ["a"]
+    assert "decided" in [entrant.reason for entrant in race.entrants]
+    assert sum(entrant.evaluated for entrant in race.entrants) < sum(entrant.evaluated for entrant in whole.entrants)
+
+
+def test_one_attack_alone_contests_with_nobody_and_goes_on_to_the_end():
+    race = run(Race(entrants("a"), replace(RULES, stops_decided=True)), outcomes([0.5], seed=1))
+    assert race.entrants[0].evaluated == 6
 
 
 def test_an_attack_that_is_clearly_weaker_leaves_and_its_model_stays():
