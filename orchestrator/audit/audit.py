@@ -9,8 +9,7 @@ from typing import Any
 import yaml
 from rich.console import Console
 
-from orchestrator.audit.budget import Budget
-from orchestrator.audit.rounds import Round, rounds, space_of
+from orchestrator.audit.rounds import Budget, Round, rounds, space_of
 from orchestrator.bundle.write_bundle import write_bundle
 from orchestrator.console import say
 from orchestrator.launching.launch import LaunchOptions

@@ -192,7 +192,7 @@ class SearchLaunch:
         """Return the jobs of a few configurations."""
         section = self._loaded.space.search
         if section is not None and section.sampler.startswith(HUB):
-            from orchestrator.search.hub_samplers import sampler_class  # with Optuna, which grids do not need
+            from orchestrator.search.samplers import sampler_class  # with Optuna, which grids do not need
 
             sampler_class(section.sampler)
         jobs = possible_jobs(self._loaded.space, max_jobs=self._max_jobs)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from workers.data.loading import remote, source
-from workers.data.loading.held_out import number_held_out
+from workers.data.loading.parts import number_held_out
 from workers.data.loading.remote import DataRoot
 from workers.errors import UserError
 from workers.spec.component import DataSpec

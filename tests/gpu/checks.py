@@ -20,7 +20,7 @@ from workers.attacks.engine.norms import check_examples
 from workers.layers import BinaryConv, DenseKernel, LatentSketch, SignGradient, TuckerLayer
 from workers.models.network import Network, build
 from workers.registry import ATTACKS, DATASETS, DEFENCES
-from workers.runtime.memory import is_shortage, keep_within
+from workers.runtime.process_memory import is_shortage, keep_within
 from workers.runtime.run import RunSettings, run
 from workers.spec.component import DefenceSpec
 from workers.spec.job import JOB, Job, ModelSpec

@@ -24,7 +24,6 @@ from workers.spec.compatibility import (
 )
 from workers.spec.component import UNDEFENDED, ComponentSpec, DataSpec, DefenceSpec
 from workers.spec.corruption import CorruptionSpec
-from workers.spec.data_digests import data_digests
 from workers.spec.diagnosis import DiagnosisSettings
 from workers.spec.fields import (
     AllZero,
@@ -47,7 +46,7 @@ from workers.spec.fields import (
     Theta,
     TrainingStage,
 )
-from workers.spec.keys import KEY_VERSION, job_key, seed_key
+from workers.spec.keys import KEY_VERSION, data_digests, job_key, seed_key
 from workers.spec.surface import SurfaceSettings
 from workers.spec.training import TrainingSpec
 
@@ -459,3 +458,23 @@ def shard_roles(parents: Iterable[str]) -> list[str]:
 
 
 JOB = TypeAdapter(Job)
+
+
+POINTS_PER_PASS = 256
+"""Points of a surface per forward pass, independent of its resolution."""
+
+CONTEXT_BYTES = 600 << 20
+"""Memory that CUDA itself takes of a GPU for each process, which PyTorch neither counts nor limits."""
+
+
+def batch_size(spec: JobSpec) -> int:
+    """Return the number of examples of one batch; an attack's passes may hold several copies of it."""
+    match spec:
+        case TrainSpec():
+            return spec.training.batch_size
+        case DiagnoseSpec():
+            return spec.diagnosis.batch_size
+        case SurfaceSpec():
+            return POINTS_PER_PASS
+        case _:
+            return spec.evaluation.batch_size

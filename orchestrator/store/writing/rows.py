@@ -30,8 +30,7 @@ from workers.artifacts.outcomes import (
 from workers.artifacts.per_example import as_bytes
 from workers.facts import DatasetInfo
 from workers.registry import DATASETS
-from workers.spec.attack import AttackSettings
-from workers.spec.autoattack_parts import AFTER
+from workers.spec.attack import AFTER, AttackSettings
 from workers.spec.component import NO_EXTRA
 from workers.spec.fields import spelled
 from workers.spec.job import AttackSpec, CorruptSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, Job, ModelSpec, SurfaceSpec, TrainSpec

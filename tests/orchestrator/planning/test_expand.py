@@ -6,8 +6,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.planning.expand import expand_space
-from orchestrator.planning.job_count import count
+from orchestrator.planning.expand import count, expand_space
 from search_spaces import load_space, parse_space
 from search_spaces.schema.grid import EvaluationSettings
 from search_spaces.space import space_type
