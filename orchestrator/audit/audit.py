@@ -24,7 +24,8 @@ from orchestrator.verdict import reasons
 from workers.errors import UserError
 from workers.registry import DATASETS
 from workers.spec.fields import NormName, positive_fraction
-from workers.spec.job import Job, TrainSpec
+from workers.spec.job import Job
+from workers.spec.stages import TrainSpec
 
 _DOUBTFUL = "suspicious"
 

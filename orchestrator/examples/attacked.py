@@ -18,7 +18,8 @@ from orchestrator.store.reading.example_outcomes import example_numbers
 from workers.artifacts.artifacts import Artifacts
 from workers.data.loading.remote import DataRoot
 from workers.errors import UserError
-from workers.spec.job import AttackSpec, CraftSpec, Job
+from workers.spec.job import Job
+from workers.spec.stages import AttackSpec, CraftSpec
 
 MOST_SHOWN = 16
 """Number of examples that are shown by default."""

@@ -27,7 +27,8 @@ from orchestrator.store.writing.driver_lease import plan_again, take_sweep
 from orchestrator.store.writing.record import record_search
 from search_spaces import HUB, LoadedSpace
 from workers.errors import UserError
-from workers.spec.job import Job, TrainSpec
+from workers.spec.job import Job
+from workers.spec.stages import TrainSpec
 
 _DIGITS = 12
 

@@ -8,7 +8,8 @@ from workers.data.loading.parts import number_held_out
 from workers.data.loading.remote import DataRoot
 from workers.errors import UserError
 from workers.spec.component import DataSpec
-from workers.spec.job import AttackSpec, CorruptSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, Job, SurfaceSpec, TrainSpec
+from workers.spec.job import Job
+from workers.spec.stages import AttackSpec, CorruptSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, SurfaceSpec, TrainSpec
 
 
 def check_sizes(jobs: Iterable[Job], root: DataRoot = None) -> None:

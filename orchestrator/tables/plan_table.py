@@ -12,7 +12,9 @@ from orchestrator.tables.table import ABSENT, Cell, Column, Table, table_of
 from orchestrator.tables.writers import Format, render
 from orchestrator.varying_axes import ModelSettings, in_words
 from workers.data.loading import source
-from workers.spec.job import Job, ModelSpec, TrainSpec
+from workers.spec.job import Job
+from workers.spec.model import ModelSpec
+from workers.spec.stages import TrainSpec
 
 _MOST_MODELS = 40
 

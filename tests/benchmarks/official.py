@@ -23,7 +23,7 @@ from workers.models.network import Network, build
 from workers.registry import DATASETS, MODELS
 from workers.spec.attack import AttackSettings, parts, settled
 from workers.spec.component import DataSpec
-from workers.spec.job import ModelSpec
+from workers.spec.model import ModelSpec
 from workers.spec.training import TrainingSpec
 from workers.train import Checkpoint, train
 

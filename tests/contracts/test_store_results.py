@@ -31,7 +31,8 @@ from workers.errors import UserError
 from workers.registry import ATTACKS
 from workers.spec.attack import AttackSettings
 from workers.spec.fields import SignGradientName
-from workers.spec.job import Job, TrainSpec
+from workers.spec.job import Job
+from workers.spec.stages import TrainSpec
 
 
 def finish(store: Store, *jobs: Job, sweep: str = "small") -> None:

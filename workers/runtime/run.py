@@ -20,7 +20,8 @@ from workers.runtime.process_memory import is_shortage, keep_within, limited_mem
 from workers.runtime.ranks import computed_by_ranks
 from workers.runtime.room import Room
 from workers.runtime.stages import Computed, compute
-from workers.spec.job import Job, TrainSpec
+from workers.spec.job import Job
+from workers.spec.stages import TrainSpec
 from workers.train import Checkpoint
 
 

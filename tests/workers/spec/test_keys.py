@@ -7,20 +7,10 @@ from workers.spec.attack import AttackSettings
 from workers.spec.component import UNDEFENDED, DataSpec, DefenceSpec
 from workers.spec.corruption import CorruptionSpec
 from workers.spec.diagnosis import DiagnosisSettings
-from workers.spec.job import (
-    AttackSpec,
-    CorruptSpec,
-    CraftSpec,
-    DiagnoseSpec,
-    EvaluateSpec,
-    EvaluationSpec,
-    Job,
-    ModelSpec,
-    SurfaceSpec,
-    TrainingSpec,
-    TrainSpec,
-)
+from workers.spec.job import Job, TrainingSpec
 from workers.spec.keys import job_key
+from workers.spec.model import ModelSpec
+from workers.spec.stages import AttackSpec, CorruptSpec, CraftSpec, DiagnoseSpec, EvaluateSpec, EvaluationSpec, SurfaceSpec, TrainSpec
 from workers.spec.surface import SurfaceSettings
 
 EVALUATION = EvaluationSpec(examples=1000)
