@@ -12,8 +12,9 @@ from tests.builders import attack_job, attack_settings
 from tests.stored import record_sweep
 from workers.artifacts.artifacts import Artifacts
 from workers.runtime.run import RunSettings, run
+from workers.spec.component import DataSpec
 from workers.spec.diagnosis import DiagnosisSettings
-from workers.spec.job import DataSpec, Job
+from workers.spec.job import Job
 from workers.spec.model import ModelSpec
 from workers.spec.recipes import resolve_training
 from workers.spec.stages import DiagnoseSpec, TrainSpec
