@@ -68,14 +68,14 @@ class Subject:
 
 DENSE = {"name": "benchmark_strided", "tensorized": False}
 SUBJECTS = {
-    "undefended": Subject(DENSE, 1),
+    "undefended": Subject(DENSE, 2),
     "PGD-trained": Subject(
         DENSE,
         8,
         {"adversarial_training": "pgd", "adversarial_epsilon": ("8/255", "8/255"), "adversarial_steps": (4, 4)},
     ),
     "masked by stairs": Subject(DENSE | {"settings": {"masked": True}}, 4),
-    "tensorized, theta 1": Subject({"name": "benchmark_strided", "rank_fraction": 0.5}, 1),
+    "tensorized, theta 1": Subject({"name": "benchmark_strided", "rank_fraction": 0.5}, 2),
 }
 
 
