@@ -15,7 +15,7 @@ from orchestrator.planning import MAX_JOBS
 from workers.errors import UserError
 
 
-@command(group="run")
+@command(group="run", runs_plugins=False)
 def plan(  # noqa: PLR0913 (each is an option of the command)
     space: SpaceArgument,
     *,
