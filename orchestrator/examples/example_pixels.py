@@ -28,11 +28,6 @@ def image_pixels(array: Array) -> Pixels:
     return pixels if pixels.shape[2] == _CHANNELS else pixels.repeat(_CHANNELS, axis=2)
 
 
-def as_image(array: Array) -> Pixels:
-    """Return an image (channels, height, width) in [0, 1], its pixels large enough to be seen."""
-    return enlarged(image_pixels(array), _PIXELS)
-
-
 def enlarged(pixels: Pixels, rows: int) -> Pixels:
     """Repeat pixels as often as they fit into so many rows; a picture that is larger stays as it is."""
     factor = max(1, rows // pixels.shape[0])
