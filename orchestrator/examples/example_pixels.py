@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 
-_PIXELS = 256
 _CHANNELS, _IMAGE_AXES = 3, 3
 _LEVELS = 255
 _WIDTH, _WAVE_ROWS, _SPECTRUM_ROWS = 300, 72, 96
