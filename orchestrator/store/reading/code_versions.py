@@ -27,7 +27,7 @@ def attacks_by_version(connection: Connection, attacks: Sequence[Measurement]) -
         code = versions.get(item.job_key, {}).get(f"attack {item.setting.attack}")
         own = () if code is None else ((CODE, code[:_DIGITS]),)
         settings = tuple(sorted((*item.setting.attack_settings, *own)))
-        found.append(replace(item, setting=replace(item.setting, attack_settings=settings)) if own else item)
+        found.append(item._replace(setting=replace(item.setting, attack_settings=settings)) if own else item)
     return found
 
 
