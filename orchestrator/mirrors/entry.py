@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from orchestrator.axes import in_words
 from orchestrator.names import JobNames, measurement_name
+from orchestrator.varying_axes import in_words
 from workers.artifacts.results import CraftOutcome, DiagnosisOutcome, EpochRecord, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
 from workers.spec.job import Job
 

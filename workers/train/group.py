@@ -17,7 +17,7 @@ from torch import distributed as dist
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from workers.errors import JobError
-from workers.layers.recompute import NetworkPart
+from workers.layers.activation_checkpointing import NetworkPart
 from workers.models.network import Network
 
 

@@ -20,7 +20,7 @@ from orchestrator.report.study.effects import (
     importances,
     is_balanced,
 )
-from orchestrator.report.study.pictures import BEST, points, shown, unit
+from orchestrator.report.study.objective_pictures import BEST, points, shown, unit
 
 _IMPORTANCE, _OF_BEST = "importance %", "of the best %"
 _PARTS = 4

@@ -27,9 +27,9 @@ from sqlalchemy import (
 
 from orchestrator.store.connection.session import Store, chunks, sweep_id
 from orchestrator.store.leases.leases import living_sweeps, refuse_driven
+from orchestrator.store.maintenance.held_rows import descendants_of, keys_of, owner, referring
 from orchestrator.store.maintenance.owners import owners_of
-from orchestrator.store.maintenance.references import descendants_of, keys_of, owner, referring
-from orchestrator.store.maintenance.studies import count_trials, drop_studies, studies_of
+from orchestrator.store.maintenance.stored_studies import count_trials, drop_studies, studies_of
 from orchestrator.store.reading.result_rows import adopted_weights
 from orchestrator.store.reading.study_trials import spare_states
 from orchestrator.store.schema.base import Base, table_of

@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, union
 
-from orchestrator.axes import Axes, ModelSettings, in_words
 from orchestrator.console import shell_command
 from orchestrator.own_settings import hashable
 from orchestrator.paths import store_options
@@ -15,6 +14,7 @@ from orchestrator.store.connection.session import Store, chunks, sweep_id
 from orchestrator.store.reading.varying_settings import sweep_models, weights_parents
 from orchestrator.store.schema.result_tables import AttackResultRecord, CleanResultRecord
 from orchestrator.store.schema.sweep_tables import AttemptRecord, JobParentRecord, JobRecord, SweepJobRecord
+from orchestrator.varying_axes import Axes, ModelSettings, in_words
 
 _MOST_LINES, _MOST_NAMED = 5, 3
 _FAILED = " failed "

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from orchestrator.console import clock
-from orchestrator.driver.progress import progress_line, seconds_left, show_progress
+from orchestrator.driver.progress_display import progress_line, seconds_left, show_progress
 from orchestrator.driver.recorder import Recorder
 from orchestrator.driver.sweep_run import SweepRun
 from orchestrator.names import job_name
