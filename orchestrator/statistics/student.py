@@ -34,7 +34,7 @@ def _expansion(freedom: Values) -> Values:
         (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
         (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
     )
-    found: Values = z + sum(term / freedom**power for power, term in enumerate(terms, start=1))
+    found: Values = z + np.sum([term / freedom**power for power, term in enumerate(terms, start=1)], axis=0)
     return found
 
 

@@ -225,5 +225,5 @@ def _double(values: NDArray[np.floating]) -> NDArray[np.float64]:
 def _share(own: NDArray[np.floating], noise: NDArray[np.floating]) -> NDArray[np.floating]:
     """Return the share of a deviation, in [0, 1], that is its own: its variance as a part of that with the noise."""
     own, noise = np.broadcast_arrays(own, noise)
-    found = np.zeros_like(noise)
-    return np.divide(own, own + noise, out=found, where=own != 0)
+    found: NDArray[np.floating] = np.divide(own, own + noise, out=np.zeros_like(noise), where=own != 0)
+    return found

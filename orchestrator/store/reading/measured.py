@@ -21,6 +21,7 @@ class _Hashed:
     """Place for the hash of a value that is looked up more often than it is made."""
 
     __slots__ = ("_hash",)
+    _hash: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -203,11 +203,10 @@ def example_scores(store: Store, sweep: str | None) -> list[ExampleScores]:
         number = None if sweep is None else sweep_id(connection, sweep)
         for record in (CleanResultRecord, AttackResultRecord):
             for rows in connection.execute(_flags_of(record, number)).yield_per(1000).partitions():
-                together: dict[tuple[str, str, int, str, str, int], list[bytes]] = defaultdict(list)
+                together: dict[tuple[tuple[str, str, int, str, str], int], list[bytes]] = defaultdict(list)
                 for dataset, split, knowledge, n_examples, order, draws, flags in rows:
-                    together[dataset, split, n_examples, order, knowledge, draws].append(flags)
-                for (*named, draws), packed in together.items():
-                    group = (named[0], named[1], named[2], named[3], named[4])
+                    together[(dataset, split, n_examples, order, knowledge), draws].append(flags)
+                for (group, draws), packed in together.items():
                     right.setdefault(group, np.zeros(group[2], dtype=np.int64))
                     right[group] += unpack_each(packed, n_examples=group[2], draws=draws).sum(axis=(0, 1))
                     evaluations[group] += draws * len(packed)
