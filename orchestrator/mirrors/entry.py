@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from orchestrator.names import JobNames, measurement_name
 from orchestrator.varying_axes import in_words
-from workers.artifacts.results import CraftOutcome, DiagnosisOutcome, EpochRecord, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
+from workers.artifacts.outcomes import CraftOutcome, DiagnosisOutcome, EpochRecord, FlagsOutcome, Result, SurfaceOutcome, TrainOutcome
 from workers.spec.job import Job
 
 _KEY_DIGITS = 8

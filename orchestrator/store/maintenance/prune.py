@@ -42,7 +42,7 @@ Keys = Sequence[str] | Sequence[int]
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RemovalRequest:
     """Items to remove: sweeps by name, with the jobs that no other sweep holds and what was made from them; attempts that failed or were
     interrupted, except those of jobs that are failed now; `orphans`: jobs and studies in no sweep, environments of no result,
     artifacts and copies of adopted weights of no job; `rung_states`: checkpoints that rungs have kept, and that no training will resume
@@ -64,7 +64,7 @@ class PruneResult:
 
 
 def prune(
-    store: Store, artifacts: Artifacts, wanted: Wanted, *, kept: frozenset[str] = frozenset(), force: bool = False, really: bool
+    store: Store, artifacts: Artifacts, wanted: RemovalRequest, *, kept: frozenset[str] = frozenset(), force: bool = False, really: bool
 ) -> list[PruneResult]:
     """List what would be removed or, `really`, remove it: the rows in one transaction, then the artifacts.
 
@@ -133,7 +133,7 @@ class _Going:
     studies: Sequence[str]
 
     @classmethod
-    def find(cls, connection: Connection, wanted: Wanted) -> "_Going":
+    def find(cls, connection: Connection, wanted: RemovalRequest) -> "_Going":
         sweeps = [_idle(connection, name) for name in wanted.sweeps]
         jobs = _jobs(sweeps, orphans=wanted.orphans)
         attempts = _failed_attempts(jobs, living_sweeps(connection)) if wanted.failed_attempts else select(AttemptRecord.id).where(false())

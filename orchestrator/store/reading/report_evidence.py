@@ -26,7 +26,7 @@ from orchestrator.store.schema.result_tables import (
 )
 from orchestrator.store.schema.sweep_tables import JobParentRecord, JobRecord, SweepJobRecord, SweepRecord
 from orchestrator.varying_axes import Axes
-from workers.artifacts.results import unpack_each, unpack_flags
+from workers.artifacts.outcomes import unpack_each, unpack_flags
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -17,8 +17,7 @@ from orchestrator.store.schema.result_tables import (
     SurfaceRecord,
     TrainedModelRecord,
 )
-from workers.artifacts.per_example import as_bytes
-from workers.artifacts.results import (
+from workers.artifacts.outcomes import (
     CraftOutcome,
     DiagnosisOutcome,
     Environment,
@@ -28,6 +27,7 @@ from workers.artifacts.results import (
     SurfaceOutcome,
     TrainOutcome,
 )
+from workers.artifacts.per_example import as_bytes
 from workers.facts import DatasetInfo
 from workers.registry import DATASETS
 from workers.spec.attack import AttackSettings

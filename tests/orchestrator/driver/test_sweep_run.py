@@ -31,7 +31,7 @@ from tests.builders import (
 )
 from tests.stored import record_sweep
 from workers.artifacts.artifacts import Artifacts
-from workers.artifacts.results import BatchRecord, EpochRecord
+from workers.artifacts.outcomes import BatchRecord, EpochRecord
 from workers.spec.job import Earlier, Job, TrainSpec
 
 JOBS = tuple(small_plan(repeats=2))
