@@ -10,7 +10,7 @@ from orchestrator.store.connection.session import Store, of_sweep, sweep_id
 from orchestrator.store.reading.aggregate import result_table
 from orchestrator.store.reading.code_versions import attacks_by_version, models_by_version
 from orchestrator.store.reading.conditions import Condition, require_known_words
-from orchestrator.store.reading.corruption_rows import Measured, corruption_means, with_corruptions
+from orchestrator.store.reading.corruption_rows import CorruptedMeasurement, corruption_means, with_corruptions
 from orchestrator.store.reading.measured import EVALUATION, Measurement, Setting
 from orchestrator.store.reading.measurements import as_measurements, described_models, measured_in, seed_pools
 from orchestrator.store.reading.probes import probes_in
@@ -154,7 +154,7 @@ class _Read:
     clean: list[Measurement]
     attacks: list[Measurement]
     models: dict[str, dict[str, Any]]
-    corrupted: dict[Measured, float]
+    corrupted: dict[CorruptedMeasurement, float]
 
 
 def _read(connection: Connection, sweep: int | None, where: Sequence[Condition], *, every_space: bool, stopped: bool) -> _Read:
