@@ -41,7 +41,7 @@ def test_sweeps_and_spaces_are_completed(home: Path) -> None:
 
 def test_names_that_a_shell_would_run_are_not_put_on_its_line(home: Path, tmp_path: Path) -> None:
     for hostile in ("t;touch x", "t$(touch x)", "t`touch x`", "t\nx", "t x", "t>x", "t&x", "-t", "t\x1b[31m"):
-        with open_store(f"sqlite:///{tmp_path}/sweeps/results.db", upgrade=False) as store:
+        with open_store(f"sqlite:///{tmp_path}/sweeps/results.db", upgrade=True) as store:
             launch(store, small_plan(), name=hostile)
     (tmp_path / "mi;x.yaml").touch()
     assert completed("robustsweep results t", home) == ["tall", "tiny"]
